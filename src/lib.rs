@@ -1,0 +1,26 @@
+//! Transship keeps container images in sync between registries.
+//!
+//! The modules are floors: a module may use lower ones only, and `tests/floors.rs` checks it.
+//!
+//! ```text
+//! 5  cli                        arguments, files, terminal
+//! 4  sync                       one round: observe, select, resolve, gate, plan, apply, report
+//! 3  copy                       the copy engine: graph, scheduler, dedupe, fan-out, progress
+//! 2  registry  layout  plan     endpoints · pure decisions
+//! 1  api                        ImageMirror and ImagePolicy as people write them
+//! 0  oci  policy                reference, digest, platform, manifest · tags and versions
+//! -  runtime                    process services, ignorant of images
+//! ```
+//!
+//! `oci`, `policy`, `api` and `plan` are pure: no async, no clock, no logging, no environment.
+
+pub mod api;
+pub mod cli;
+pub mod copy;
+pub mod layout;
+pub mod oci;
+pub mod plan;
+pub mod policy;
+pub mod registry;
+pub mod runtime;
+pub mod sync;

@@ -1,0 +1,3 @@
+//! The `transship` program.
+
+fn main() {}

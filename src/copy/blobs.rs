@@ -8,8 +8,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use futures::future::join_all;
 use futures::TryStreamExt;
+use futures::future::join_all;
 use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::time::sleep;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -106,7 +106,10 @@ impl Blobs {
             progress,
             workers: workers.clone(),
         };
-        Self { inner: Arc::new(inner), _workers: workers.drop_guard() }
+        Self {
+            inner: Arc::new(inner),
+            _workers: workers.drop_guard(),
+        }
     }
 
     /// Asks for a blob in several repositories at once; one request each, in their order.
@@ -118,7 +121,9 @@ impl Blobs {
         blob: &Descriptor,
         targets: &[(Endpoint, Repository)],
     ) -> Vec<Option<Request>> {
-        let Inner { places, progress, .. } = &*self.inner;
+        let Inner {
+            places, progress, ..
+        } = &*self.inner;
         let source = origin.endpoint.place();
         let mut needs = Vec::new();
         let requests = targets
@@ -160,7 +165,8 @@ impl Blobs {
         let (inner, origin, blob) = (self.inner.clone(), origin.clone(), blob.clone());
         tokio::spawn(async move {
             let stop = inner.workers.clone();
-            stop.run_until_cancelled(inner.work(&key, &origin, &blob)).await;
+            stop.run_until_cancelled(inner.work(&key, &origin, &blob))
+                .await;
         });
     }
 }
@@ -171,8 +177,21 @@ impl Need {
     fn new(endpoint: Endpoint, place: Place, repository: Repository) -> (Self, Request) {
         let (sender, reply) = oneshot::channel();
         let abandoned = CancellationToken::new();
-        let request = Request { reply, _abandon: abandoned.clone().drop_guard() };
-        (Self { endpoint, place, repository, reply: sender, abandoned, failures: 0 }, request)
+        let request = Request {
+            reply,
+            _abandon: abandoned.clone().drop_guard(),
+        };
+        (
+            Self {
+                endpoint,
+                place,
+                repository,
+                reply: sender,
+                abandoned,
+                failures: 0,
+            },
+            request,
+        )
     }
 }
 
@@ -185,7 +204,11 @@ impl Inner {
 
     /// Serves the needs for one blob until there are none left.
     async fn work(&self, key: &Key, origin: &Origin, blob: &Descriptor) {
-        let slots = if blob.size >= LARGE_BYTES { &self.large } else { &self.small };
+        let slots = if blob.size >= LARGE_BYTES {
+            &self.large
+        } else {
+            &self.small
+        };
         let _slot = slots.acquire().await;
         while let Some(needs) = self.take(key) {
             self.settle(origin, blob, needs).await;
@@ -195,7 +218,10 @@ impl Inner {
     /// The needs that have gathered. With none the queue is closed: a later need opens a new one.
     fn take(&self, key: &Key) -> Option<Vec<Need>> {
         let mut queues = self.lock();
-        let needs = queues.get_mut(key).map(std::mem::take).filter(|needs| !needs.is_empty());
+        let needs = queues
+            .get_mut(key)
+            .map(std::mem::take)
+            .filter(|needs| !needs.is_empty());
         if needs.is_none() {
             queues.remove(key);
         }
@@ -227,12 +253,20 @@ impl Inner {
 
     /// Asks one destination to take the blob, in the way that costs least.
     async fn begin(&self, need: Need, blob: &Descriptor) -> Step {
-        let Need { endpoint, place, repository, .. } = &need;
+        let Need {
+            endpoint,
+            place,
+            repository,
+            ..
+        } = &need;
         match self.places.claim(place, &blob.digest, repository) {
             Claim::Present => Step::Settled(need, Ok(Delivery::Known)),
             Claim::Wait(done) => Step::Wait(need, done),
             Claim::Mount(from) => {
-                match endpoint.start_upload(repository, &blob.digest, Some(&from)).await {
+                match endpoint
+                    .start_upload(repository, &blob.digest, Some(&from))
+                    .await
+                {
                     Ok(Start::Present) => {
                         self.places.add(place, &blob.digest, repository);
                         Step::Settled(need, Ok(Delivery::Mounted))
@@ -265,7 +299,10 @@ impl Inner {
         repository: &Repository,
         blob: &Descriptor,
     ) -> Result<Start, super::endpoint::Error> {
-        match endpoint.start_upload(repository, &blob.digest, Some(repository)).await? {
+        match endpoint
+            .start_upload(repository, &blob.digest, Some(repository))
+            .await?
+        {
             Start::Present if !proves(endpoint, repository, blob).await => {
                 endpoint.start_upload(repository, &blob.digest, None).await
             }
@@ -305,7 +342,10 @@ impl Inner {
                     }
                     self.reply(need, blob, result);
                 }
-                Judgement::Again => again.push(Need { failures: need.failures + 1, ..need }),
+                Judgement::Again => again.push(Need {
+                    failures: need.failures + 1,
+                    ..need
+                }),
             }
         }
         if let Some(failures) = again.iter().map(|need| need.failures).min() {
@@ -315,8 +355,15 @@ impl Inner {
     }
 
     /// Decides whether a failed upload is final.
-    async fn judge(&self, need: &Need, blob: &Descriptor, result: Result<(), BlobError>) -> Judgement {
-        let Err(error) = result else { return Judgement::Settled(Ok(Delivery::Uploaded)) };
+    async fn judge(
+        &self,
+        need: &Need,
+        blob: &Descriptor,
+        result: Result<(), BlobError>,
+    ) -> Judgement {
+        let Err(error) = result else {
+            return Judgement::Settled(Ok(Delivery::Uploaded));
+        };
         let may_repeat = match &error {
             BlobError::Destination(refused) => {
                 // The registry may have kept the blob and lost only its answer.
@@ -329,7 +376,11 @@ impl Inner {
             BlobError::DigestMismatch { .. } | BlobError::TooLong { .. } => need.failures == 0,
             BlobError::Source(_) | BlobError::Cancelled => false,
         };
-        if may_repeat { Judgement::Again } else { Judgement::Settled(Err(error)) }
+        if may_repeat {
+            Judgement::Again
+        } else {
+            Judgement::Settled(Err(error))
+        }
     }
 
     fn reply(&self, need: Need, blob: &Descriptor, result: Result<Delivery, BlobError>) {
@@ -349,8 +400,12 @@ enum Judgement {
 
 /// Whether a repository serves the last byte of a blob: an answer without a body is not enough.
 async fn proves(endpoint: &Endpoint, repository: &Repository, blob: &Descriptor) -> bool {
-    let Some(last) = blob.size.checked_sub(1) else { return true };
-    let Ok(body) = endpoint.fetch_blob(repository, blob, last).await else { return false };
+    let Some(last) = blob.size.checked_sub(1) else {
+        return true;
+    };
+    let Ok(body) = endpoint.fetch_blob(repository, blob, last).await else {
+        return false;
+    };
     let read = body.try_fold(0, |sum, frame| async move { Ok(sum + frame.len()) });
     matches!(read.await, Ok(1))
 }

@@ -29,20 +29,33 @@ struct Accounted {
 impl Budget {
     pub(super) fn new(bytes: usize) -> Self {
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-        Self { semaphore: Arc::new(Semaphore::new(bytes as usize)), bytes }
+        Self {
+            semaphore: Arc::new(Semaphore::new(bytes as usize)),
+            bytes,
+        }
     }
 
     /// Waits until `length` bytes are free. A frame larger than the whole budget takes all of it.
     #[expect(clippy::expect_used, reason = "nothing closes the semaphore")]
     pub(super) async fn take(&self, length: usize) -> Permit {
         let permits = self.clamp(length);
-        Arc::new(self.semaphore.clone().acquire_many_owned(permits).await.expect("open"))
+        Arc::new(
+            self.semaphore
+                .clone()
+                .acquire_many_owned(permits)
+                .await
+                .expect("open"),
+        )
     }
 
     /// Takes `length` bytes if they are free now.
     pub(super) fn try_take(&self, length: usize) -> Option<Permit> {
         let permits = self.clamp(length);
-        self.semaphore.clone().try_acquire_many_owned(permits).ok().map(Arc::new)
+        self.semaphore
+            .clone()
+            .try_acquire_many_owned(permits)
+            .ok()
+            .map(Arc::new)
     }
 
     fn clamp(&self, length: usize) -> u32 {
@@ -52,7 +65,10 @@ impl Budget {
 
 /// The same bytes, which give their permits back when the connection has taken them.
 pub(super) fn account(bytes: Bytes, permits: [Permit; 2]) -> Bytes {
-    Bytes::from_owner(Accounted { bytes, _permits: permits })
+    Bytes::from_owner(Accounted {
+        bytes,
+        _permits: permits,
+    })
 }
 
 impl AsRef<[u8]> for Accounted {

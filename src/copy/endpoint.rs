@@ -10,7 +10,7 @@ use futures::{Stream, StreamExt};
 use crate::api::Reason;
 use crate::layout::{self, Layout};
 use crate::oci::{Descriptor, Digest, Manifest, MediaType, Repository, Tag, TagOrDigest};
-use crate::registry::{self, Client, Kind, Upload};
+use crate::registry::{self, BodyError, Client, Kind, Upload};
 
 /// A place that holds images: a registry with the credentials to use there, or a directory.
 #[derive(Clone, Debug)]
@@ -83,11 +83,6 @@ pub enum Error {
     Layout(Arc<layout::Error>),
 }
 
-/// Why an upload is broken off from our side; the text reaches logs only.
-#[derive(Debug, thiserror::Error)]
-#[error("the source of the upload stopped")]
-pub struct SourceStopped;
-
 // === impl Endpoint ===
 
 impl Endpoint {
@@ -132,17 +127,25 @@ impl Endpoint {
     ) -> Result<Option<Resolved>, Error> {
         Ok(match self {
             Self::Registry(client) => {
-                client.resolve(repository, target, known).await?.map(|found| Resolved {
-                    digest: found.digest,
-                    media_type: found.media_type,
-                    size: found.size,
-                })
+                client
+                    .resolve(repository, target, known)
+                    .await?
+                    .map(|found| Resolved {
+                        digest: found.digest,
+                        media_type: found.media_type,
+                        size: found.size,
+                    })
             }
-            Self::Layout(layout) => layout.resolve(repository, target).await?.map(|found| Resolved {
-                digest: found.digest,
-                media_type: found.media_type,
-                size: found.size,
-            }),
+            Self::Layout(layout) => {
+                layout
+                    .resolve(repository, target)
+                    .await?
+                    .map(|found| Resolved {
+                        digest: found.digest,
+                        media_type: found.media_type,
+                        size: found.size,
+                    })
+            }
         })
     }
 
@@ -167,7 +170,10 @@ impl Endpoint {
     ) -> Result<bool, Error> {
         Ok(match self {
             Self::Registry(client) => {
-                client.put_manifest(repository, target, manifest).await?.subject_indexed
+                client
+                    .put_manifest(repository, target, manifest)
+                    .await?
+                    .subject_indexed
             }
             Self::Layout(layout) => {
                 layout.put_manifest(repository, target, manifest).await?;
@@ -203,12 +209,14 @@ impl Endpoint {
         mount_from: Option<&Repository>,
     ) -> Result<Start, Error> {
         match self {
-            Self::Registry(client) => {
-                Ok(match client.start_upload(repository, digest, mount_from).await? {
+            Self::Registry(client) => Ok(
+                match client.start_upload(repository, digest, mount_from).await? {
                     Upload::Mounted => Start::Present,
-                    Upload::Session(session) => Start::Session(Session::Registry(client.clone(), session)),
-                })
-            }
+                    Upload::Session(session) => {
+                        Start::Session(Session::Registry(client.clone(), session))
+                    }
+                },
+            ),
             Self::Layout(layout) => {
                 let linked = match mount_from {
                     _ if layout.has_blob(repository, digest).await? => true,
@@ -225,7 +233,11 @@ impl Endpoint {
     }
 
     /// Lists what refers to a manifest: signatures, SBOMs, attestations.
-    pub async fn referrers(&self, repository: &Repository, digest: &Digest) -> Result<Referrers, Error> {
+    pub async fn referrers(
+        &self,
+        repository: &Repository,
+        digest: &Digest,
+    ) -> Result<Referrers, Error> {
         Ok(match self {
             Self::Registry(client) => match client.referrers(repository, digest).await? {
                 registry::Referrers::Listed(list) => Referrers::Listed(list),
@@ -240,14 +252,21 @@ impl Endpoint {
 
 impl Session {
     /// Sends the bytes of the blob. There is no second try inside: the bytes come only once.
-    pub async fn send<S>(self, repository: &Repository, blob: &Descriptor, body: S) -> Result<(), Error>
+    pub async fn send<S>(
+        self,
+        repository: &Repository,
+        blob: &Descriptor,
+        body: S,
+    ) -> Result<(), Error>
     where
-        S: Stream<Item = Result<Bytes, SourceStopped>> + Send + 'static,
+        S: Stream<Item = Result<Bytes, BodyError>> + Send + 'static,
     {
         let Descriptor { digest, size, .. } = blob;
         match self {
             Self::Registry(client, session) => {
-                client.upload(repository, session, digest, *size, body).await?;
+                client
+                    .upload(repository, session, digest, *size, body)
+                    .await?;
             }
             Self::Layout(layout) => layout.write_blob(repository, digest, *size, body).await?,
         }
@@ -263,6 +282,14 @@ impl Error {
         match self {
             Self::Registry(error) => error.kind() == Kind::NotFound,
             Self::Layout(error) => error.kind() == layout::Kind::NotFound,
+        }
+    }
+
+    /// Whether the endpoint understood the request and refused its content.
+    pub fn is_rejected(&self) -> bool {
+        match self {
+            Self::Registry(error) => error.kind() == Kind::Rejected,
+            Self::Layout(_) => false,
         }
     }
 
@@ -292,7 +319,7 @@ impl Error {
                 Kind::RateLimited => Reason::RateLimited,
                 Kind::QuotaExceeded => Reason::QuotaExceeded,
                 Kind::Unreachable | Kind::Interrupted => Reason::Unreachable,
-                Kind::Tls => Reason::TLSError,
+                Kind::Tls => Reason::TlsError,
                 Kind::DigestMismatch => Reason::DigestMismatch,
                 Kind::Refused | Kind::Rejected | Kind::Protocol => Reason::CopyFailed,
             },
@@ -300,7 +327,9 @@ impl Error {
                 layout::Kind::NotFound => Reason::NotFound,
                 layout::Kind::Full => Reason::QuotaExceeded,
                 layout::Kind::DigestMismatch => Reason::DigestMismatch,
-                layout::Kind::Io | layout::Kind::Corrupt | layout::Kind::Refused => Reason::CopyFailed,
+                layout::Kind::Io | layout::Kind::Corrupt | layout::Kind::Refused => {
+                    Reason::CopyFailed
+                }
             },
         }
     }

@@ -14,9 +14,10 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::budget::{self, Budget, Permit};
-use super::endpoint::{self, Body, Endpoint, Session, SourceStopped};
+use super::endpoint::{self, Body, Endpoint, Session};
 use super::progress::{Event, Progress};
 use crate::oci::{Descriptor, Digest, Hasher, Repository};
+use crate::registry::BodyError;
 
 /// How long one slow destination may hold up the others, in sum, before it is detached.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -28,11 +29,16 @@ const PROGRESS_BYTES: u64 = 1024 * 1024;
 /// Pause before the first resume; it doubles.
 const RESUME_DELAY: Duration = Duration::from_millis(200);
 
-/// Where a blob is read.
+/// What an upload is told when it is broken off; its own error is never shown.
+const STOPPED: &str = "the source of the upload stopped";
+
+/// Where an image is read.
 #[derive(Clone, Debug)]
-pub(super) struct Origin {
-    pub(super) endpoint: Endpoint,
-    pub(super) repository: Repository,
+pub struct Origin {
+    /// The registry or directory.
+    pub endpoint: Endpoint,
+    /// The repository there.
+    pub repository: Repository,
 }
 
 /// A destination that waits for the bytes.
@@ -50,7 +56,9 @@ pub enum BlobError {
     #[error("{0}")]
     Source(endpoint::Error),
     /// The source served other content than its digest says.
-    #[error("the source serves content with the digest {found} as {expected}: the blob is damaged there")]
+    #[error(
+        "the source serves content with the digest {found} as {expected}: the blob is damaged there"
+    )]
     DigestMismatch {
         /// The digest of what came.
         found: Digest,
@@ -78,7 +86,7 @@ pub enum BlobError {
 
 /// The sending half of one destination.
 struct Lane {
-    frames: mpsc::UnboundedSender<Result<Bytes, SourceStopped>>,
+    frames: mpsc::UnboundedSender<Result<Bytes, BodyError>>,
     queue: Budget,
     /// Time lost on this lane since it last had room at once.
     waited: Duration,
@@ -100,15 +108,22 @@ pub(super) async fn pipe(
     process: &Budget,
     progress: &Progress,
 ) -> Vec<Result<(), BlobError>> {
-    let (mut lanes, uploads): (Vec<_>, Vec<_>) =
-        sinks.into_iter().map(|sink| open_lane(sink, blob, progress)).unzip();
+    let (mut lanes, uploads): (Vec<_>, Vec<_>) = sinks
+        .into_iter()
+        .map(|sink| open_lane(sink, blob, progress))
+        .unzip();
     let read = async move {
-        let result = Reader::new(origin, blob, process, progress).feed(&mut lanes).await;
+        let result = Reader::new(origin, blob, process, progress)
+            .feed(&mut lanes)
+            .await;
         if result.is_err() {
             lanes.iter_mut().for_each(Lane::stop);
         }
         // Dropping the lanes ends the bodies of the uploads.
-        (result, lanes.into_iter().map(|lane| lane.state).collect::<Vec<_>>())
+        (
+            result,
+            lanes.into_iter().map(|lane| lane.state).collect::<Vec<_>>(),
+        )
     };
     let ((read, states), uploads) = tokio::join!(read, join_all(uploads));
     uploads
@@ -137,7 +152,11 @@ fn open_lane<'a>(
         state: LaneState::Open,
     };
     let upload = async move {
-        let Sink { repository, session, abandoned } = sink;
+        let Sink {
+            repository,
+            session,
+            abandoned,
+        } = sink;
         let body = futures::stream::poll_fn(move |context| received.poll_recv(context));
         tokio::select! {
             () = abandoned.cancelled() => Err(BlobError::Cancelled),
@@ -156,7 +175,11 @@ fn open_lane<'a>(
 impl Lane {
     /// Queues a frame, waiting for room at most as long as `alone` says.
     async fn send(&mut self, frame: &Bytes, process: &Permit, alone: bool) {
-        let patience = if alone { STALL } else { PATIENCE.saturating_sub(self.waited) };
+        let patience = if alone {
+            STALL
+        } else {
+            PATIENCE.saturating_sub(self.waited)
+        };
         let permit = if let Some(permit) = self.queue.try_take(frame.len()) {
             self.waited = Duration::ZERO;
             permit
@@ -164,7 +187,7 @@ impl Lane {
             let started = Instant::now();
             let Ok(permit) = timeout(patience, self.queue.take(frame.len())).await else {
                 self.state = LaneState::Slow;
-                let _ = self.frames.send(Err(SourceStopped));
+                let _ = self.frames.send(Err(BodyError(STOPPED.to_owned())));
                 return;
             };
             self.waited += started.elapsed();
@@ -180,7 +203,7 @@ impl Lane {
     fn stop(&mut self) {
         if self.state == LaneState::Open {
             self.state = LaneState::Closed;
-            let _ = self.frames.send(Err(SourceStopped));
+            let _ = self.frames.send(Err(BodyError(STOPPED.to_owned())));
         }
     }
 
@@ -202,9 +225,21 @@ struct Reader<'a> {
 // === impl Reader ===
 
 impl<'a> Reader<'a> {
-    fn new(origin: &'a Origin, blob: &'a Descriptor, process: &'a Budget, progress: &'a Progress) -> Self {
+    fn new(
+        origin: &'a Origin,
+        blob: &'a Descriptor,
+        process: &'a Budget,
+        progress: &'a Progress,
+    ) -> Self {
         let hasher = blob.digest.algorithm().hasher();
-        Self { origin, blob, process, progress, hasher, received: 0 }
+        Self {
+            origin,
+            blob,
+            process,
+            progress,
+            hasher,
+            received: 0,
+        }
     }
 
     /// Sends the whole blob to the lanes, or says what is wrong with the source.
@@ -212,7 +247,9 @@ impl<'a> Reader<'a> {
         let mut resumes = 0;
         let mut resumed_at = 0;
         loop {
-            let Err(error) = self.read(lanes).await else { return Ok(()) };
+            let Err(error) = self.read(lanes).await else {
+                return Ok(());
+            };
             if self.received >= resumed_at + PROGRESS_BYTES {
                 resumes = 0;
             }
@@ -242,14 +279,25 @@ impl<'a> Reader<'a> {
                 return Ok(());
             }
         }
-        if self.blob.size == 0 { self.verify() } else { Ok(()) }
+        if self.blob.size == 0 {
+            self.verify()
+        } else {
+            Ok(())
+        }
     }
 
     async fn open(&self) -> Result<Body, BlobError> {
-        let Origin { endpoint, repository } = self.origin;
+        let Origin {
+            endpoint,
+            repository,
+        } = self.origin;
         match self.blob.embedded_content() {
             Some(content) => {
-                let rest = content.slice(usize::try_from(self.received).unwrap_or(usize::MAX).min(content.len())..);
+                let rest = content.slice(
+                    usize::try_from(self.received)
+                        .unwrap_or(usize::MAX)
+                        .min(content.len())..,
+                );
                 Ok(Box::pin(futures::stream::once(async { Ok(rest) })))
             }
             None => endpoint
@@ -264,11 +312,20 @@ impl<'a> Reader<'a> {
         let Descriptor { digest, size, .. } = self.blob;
         self.received += frame.len() as u64;
         if self.received > *size {
-            return Err(BlobError::TooLong { digest: digest.clone(), size: *size });
+            return Err(BlobError::TooLong {
+                digest: digest.clone(),
+                size: *size,
+            });
         }
         self.hasher.update(frame);
-        self.progress.report(&Event::Downloaded { bytes: frame.len() as u64 });
-        if self.received == *size { self.verify() } else { Ok(()) }
+        self.progress.report(&Event::Downloaded {
+            bytes: frame.len() as u64,
+        });
+        if self.received == *size {
+            self.verify()
+        } else {
+            Ok(())
+        }
     }
 
     fn verify(&self) -> Result<(), BlobError> {
@@ -276,6 +333,9 @@ impl<'a> Reader<'a> {
         if found == self.blob.digest {
             return Ok(());
         }
-        Err(BlobError::DigestMismatch { found, expected: self.blob.digest.clone() })
+        Err(BlobError::DigestMismatch {
+            found,
+            expected: self.blob.digest.clone(),
+        })
     }
 }

@@ -63,7 +63,9 @@ impl Places {
         let can_mount = !known.without_mount.contains(place);
         let key = (place.clone(), digest.clone());
         match known.blobs.get(&key) {
-            Some(Blob::Present(repositories)) if repositories.contains(repository) => return Claim::Present,
+            Some(Blob::Present(repositories)) if repositories.contains(repository) => {
+                return Claim::Present;
+            }
             Some(Blob::Present(repositories)) if can_mount => {
                 if let Some(from) = repositories.first() {
                     return Claim::Mount(from.clone());
@@ -73,8 +75,15 @@ impl Places {
             Some(Blob::Present(_) | Blob::Writing(_)) | None => {}
         }
         let (done, waiting) = watch::channel(());
-        known.blobs.entry(key.clone()).or_insert(Blob::Writing(waiting));
-        Claim::Write(Writing { places: self.clone(), key, _done: done })
+        known
+            .blobs
+            .entry(key.clone())
+            .or_insert(Blob::Writing(waiting));
+        Claim::Write(Writing {
+            places: self.clone(),
+            key,
+            _done: done,
+        })
     }
 
     /// Whether a repository of a place has a blob.
@@ -117,9 +126,14 @@ impl Places {
 impl Known {
     fn add(&mut self, key: (Place, Digest), repository: &Repository) {
         if self.blobs.len() >= ENTRIES {
-            self.blobs.retain(|_, blob| matches!(blob, Blob::Writing(_)));
+            self.blobs
+                .retain(|_, blob| matches!(blob, Blob::Writing(_)));
         }
-        match self.blobs.entry(key).or_insert_with(|| Blob::Present(Vec::new())) {
+        match self
+            .blobs
+            .entry(key)
+            .or_insert_with(|| Blob::Present(Vec::new()))
+        {
             Blob::Present(repositories) if repositories.contains(repository) => {}
             Blob::Present(repositories) => repositories.push(repository.clone()),
             blob @ Blob::Writing(_) => *blob = Blob::Present(vec![repository.clone()]),
@@ -162,19 +176,34 @@ mod tests {
     #[test]
     fn one_writes_the_others_wait_and_then_mount() {
         let (places, digest) = (Places::default(), Digest::sha256(b"x"));
-        let Claim::Write(writing) = places.claim(&place(), &digest, &repository("a")) else { panic!() };
-        let Claim::Wait(mut done) = places.claim(&place(), &digest, &repository("b")) else { panic!() };
+        let Claim::Write(writing) = places.claim(&place(), &digest, &repository("a")) else {
+            panic!()
+        };
+        let Claim::Wait(mut done) = places.claim(&place(), &digest, &repository("b")) else {
+            panic!()
+        };
         writing.finish(&repository("a"));
-        assert!(futures::FutureExt::now_or_never(done.changed()).is_some(), "the waiting task is woken");
-        assert!(matches!(places.claim(&place(), &digest, &repository("a")), Claim::Present));
-        assert!(matches!(places.claim(&place(), &digest, &repository("b")), Claim::Mount(from) if from == repository("a")));
+        assert!(
+            futures::FutureExt::now_or_never(done.changed()).is_some(),
+            "the waiting task is woken"
+        );
+        assert!(matches!(
+            places.claim(&place(), &digest, &repository("a")),
+            Claim::Present
+        ));
+        assert!(
+            matches!(places.claim(&place(), &digest, &repository("b")), Claim::Mount(from) if from == repository("a"))
+        );
     }
 
     #[test]
     fn a_writer_that_gives_up_leaves_the_blob_to_the_next() {
         let (places, digest) = (Places::default(), Digest::sha256(b"x"));
         drop(places.claim(&place(), &digest, &repository("a")));
-        assert!(matches!(places.claim(&place(), &digest, &repository("b")), Claim::Write(_)));
+        assert!(matches!(
+            places.claim(&place(), &digest, &repository("b")),
+            Claim::Write(_)
+        ));
     }
 
     #[test]
@@ -182,7 +211,10 @@ mod tests {
         let (places, digest) = (Places::default(), Digest::sha256(b"x"));
         places.add(&place(), &digest, &repository("a"));
         places.forget(&place(), &repository("a"));
-        assert!(matches!(places.claim(&place(), &digest, &repository("a")), Claim::Write(_)));
+        assert!(matches!(
+            places.claim(&place(), &digest, &repository("a")),
+            Claim::Write(_)
+        ));
     }
 
     #[test]
@@ -191,6 +223,9 @@ mod tests {
         places.cannot_mount(&place());
         let first = places.claim(&place(), &digest, &repository("a"));
         let second = places.claim(&place(), &digest, &repository("b"));
-        assert!(matches!((first, second), (Claim::Write(_), Claim::Write(_))));
+        assert!(matches!(
+            (first, second),
+            (Claim::Write(_), Claim::Write(_))
+        ));
     }
 }

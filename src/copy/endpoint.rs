@@ -9,7 +9,7 @@ use futures::{Stream, StreamExt};
 
 use crate::api::Reason;
 use crate::layout::{self, Layout};
-use crate::oci::{Descriptor, Digest, Manifest, MediaType, Repository, Tag, TagOrDigest};
+use crate::oci::{Descriptor, Digest, Manifest, Repository, Tag, TagOrDigest};
 use crate::registry::{self, BodyError, Client, Kind, Upload};
 
 /// A place that holds images: a registry with the credentials to use there, or a directory.
@@ -29,17 +29,6 @@ pub enum Place {
     Registry(registry::Identity),
     /// A directory.
     Layout(PathBuf),
-}
-
-/// A manifest that exists.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Resolved {
-    /// Its digest.
-    pub digest: Digest,
-    /// Its media type, where the endpoint says.
-    pub media_type: Option<MediaType>,
-    /// Its length in bytes, where the endpoint says.
-    pub size: Option<u64>,
 }
 
 /// The bytes of a blob as they come.
@@ -118,34 +107,22 @@ impl Endpoint {
         })
     }
 
-    /// Asks what a tag or digest stands for, without reading it. `None`: it does not exist.
+    /// Asks which digest a tag or digest stands for, without reading it. `None`: it does not exist.
     pub async fn resolve(
         &self,
         repository: &Repository,
         target: &TagOrDigest,
         known: Option<&Digest>,
-    ) -> Result<Option<Resolved>, Error> {
+    ) -> Result<Option<Digest>, Error> {
         Ok(match self {
-            Self::Registry(client) => {
-                client
-                    .resolve(repository, target, known)
-                    .await?
-                    .map(|found| Resolved {
-                        digest: found.digest,
-                        media_type: found.media_type,
-                        size: found.size,
-                    })
-            }
-            Self::Layout(layout) => {
-                layout
-                    .resolve(repository, target)
-                    .await?
-                    .map(|found| Resolved {
-                        digest: found.digest,
-                        media_type: found.media_type,
-                        size: found.size,
-                    })
-            }
+            Self::Registry(client) => client
+                .resolve(repository, target, known)
+                .await?
+                .map(|found| found.digest),
+            Self::Layout(layout) => layout
+                .resolve(repository, target)
+                .await?
+                .map(|found| found.digest),
         })
     }
 
@@ -327,9 +304,10 @@ impl Error {
                 layout::Kind::NotFound => Reason::NotFound,
                 layout::Kind::Full => Reason::QuotaExceeded,
                 layout::Kind::DigestMismatch => Reason::DigestMismatch,
-                layout::Kind::Io | layout::Kind::Corrupt | layout::Kind::Refused => {
-                    Reason::CopyFailed
-                }
+                layout::Kind::Interrupted
+                | layout::Kind::Io
+                | layout::Kind::Corrupt
+                | layout::Kind::Refused => Reason::CopyFailed,
             },
         }
     }

@@ -2,7 +2,7 @@
 
 use super::endpoint;
 use super::graph::GraphError;
-use super::pipe::BlobError;
+use super::pipe::{BlobError, Origin};
 use super::referrers::FallbackError;
 use crate::api::Reason;
 use crate::oci::subset::SubsetError;
@@ -69,6 +69,17 @@ pub enum Error {
 }
 
 impl Error {
+    pub(super) fn source(origin: &Origin, digest: &Digest, error: GraphError) -> Self {
+        let Origin {
+            endpoint,
+            repository,
+        } = origin;
+        Self::Source {
+            image: format!("{}/{repository}@{digest}", endpoint.name()),
+            error,
+        }
+    }
+
     /// The category that statuses and metrics use.
     pub fn reason(&self) -> Reason {
         match self {

@@ -135,15 +135,11 @@ impl Graph {
         digest: &Digest,
         platforms: &Platforms,
     ) -> Result<Self, GraphError> {
-        let source = manifests.fetch(origin, digest).await?;
-        let (root, mut entries, is_sparse) = match platforms {
-            Platforms::All => (source.clone(), entries(&source), false),
-            Platforms::List {
-                platforms,
-                absent,
-                index,
-            } => reduce(origin, &source, platforms, *absent, *index).await?,
-        };
+        let Reduced {
+            root,
+            mut entries,
+            is_sparse,
+        } = Reduced::read(manifests, origin, digest, platforms).await?;
         let mut levels = Vec::new();
         let mut opaque = Vec::new();
         let mut nodes = 0;
@@ -189,6 +185,17 @@ impl Graph {
         blobs.sort_by_key(|blob| std::cmp::Reverse(blob.size));
         blobs
     }
+}
+
+/// The digest of the root for a choice of platforms.
+pub(super) async fn read_root(
+    manifests: &Manifests,
+    origin: &Origin,
+    digest: &Digest,
+    platforms: &Platforms,
+) -> Result<Digest, GraphError> {
+    let Reduced { root, .. } = Reduced::read(manifests, origin, digest, platforms).await?;
+    Ok(root.digest().clone())
 }
 
 fn entries(manifest: &Manifest) -> Vec<Descriptor> {
@@ -243,38 +250,98 @@ fn keep_deepest(levels: &mut [Vec<Arc<Manifest>>]) {
     }
 }
 
-/// Applies a list of platforms: the root to push, its entries to copy, and whether others are left out.
-async fn reduce(
-    origin: &Origin,
-    source: &Arc<Manifest>,
-    wanted: &[Platform],
-    absent: AbsentPlatform,
-    mode: IndexMode,
-) -> Result<(Arc<Manifest>, Vec<Descriptor>, bool), GraphError> {
-    let Content::Index(_) = source.content() else {
-        let found = read_platform(origin, source).await?;
-        if wanted.iter().any(|wanted| wanted.covers(&found)) {
-            let missing = wanted.iter().filter(|wanted| !wanted.covers(&found));
-            check_absent(absent, missing.cloned().collect())?;
-            return Ok((source.clone(), Vec::new(), false));
-        }
-        return Err(GraphError::OtherPlatform {
-            found,
-            wanted: wanted.to_vec(),
-        });
-    };
-    let subset =
-        Subset::choose(source, wanted).map_err(|error| GraphError::Subset(Arc::new(error)))?;
-    check_absent(absent, subset.absent.clone())?;
-    match mode {
-        IndexMode::Preserve => Ok((source.clone(), subset.kept, subset.is_partial)),
-        IndexMode::Rewrite => {
-            let root = subset
-                .rewrite(source)
-                .map_err(|error| GraphError::Subset(Arc::new(error)))?;
-            Ok((Arc::new(root), subset.kept, false))
+/// A root after a choice of platforms.
+struct Reduced {
+    root: Arc<Manifest>,
+    entries: Vec<Descriptor>,
+    is_sparse: bool,
+}
+
+impl Reduced {
+    async fn read(
+        manifests: &Manifests,
+        origin: &Origin,
+        digest: &Digest,
+        platforms: &Platforms,
+    ) -> Result<Self, GraphError> {
+        let root = manifests.fetch(origin, digest).await?;
+        match (platforms, root.content()) {
+            (Platforms::All, _) => Ok(Self {
+                entries: entries(&root),
+                root,
+                is_sparse: false,
+            }),
+            (
+                Platforms::List {
+                    platforms, absent, ..
+                },
+                Content::Image(_),
+            ) => {
+                check_image(origin, &root, platforms, *absent).await?;
+                Ok(Self {
+                    root,
+                    entries: Vec::new(),
+                    is_sparse: false,
+                })
+            }
+            (
+                Platforms::List {
+                    platforms,
+                    absent,
+                    index,
+                },
+                Content::Index(_),
+            ) => Self::choose(&root, platforms, *absent, *index),
         }
     }
+
+    fn choose(
+        root: &Arc<Manifest>,
+        wanted: &[Platform],
+        absent: AbsentPlatform,
+        mode: IndexMode,
+    ) -> Result<Self, GraphError> {
+        let refused = |error| GraphError::Subset(Arc::new(error));
+        let subset = Subset::choose(root, wanted).map_err(refused)?;
+        check_absent(absent, subset.absent.clone())?;
+        match mode {
+            IndexMode::Preserve => Ok(Self {
+                root: root.clone(),
+                entries: subset.kept,
+                is_sparse: subset.is_partial,
+            }),
+            IndexMode::Rewrite => {
+                let root = Arc::new(subset.rewrite(root).map_err(refused)?);
+                Ok(Self {
+                    root,
+                    entries: subset.kept,
+                    is_sparse: false,
+                })
+            }
+        }
+    }
+}
+
+/// An image without an index is judged by its config.
+async fn check_image(
+    origin: &Origin,
+    image: &Manifest,
+    wanted: &[Platform],
+    absent: AbsentPlatform,
+) -> Result<(), GraphError> {
+    let found = read_platform(origin, image).await?;
+    let missing: Vec<Platform> = wanted
+        .iter()
+        .filter(|wanted| !wanted.covers(&found))
+        .cloned()
+        .collect();
+    if missing.len() == wanted.len() {
+        return Err(GraphError::OtherPlatform {
+            found,
+            wanted: missing,
+        });
+    }
+    check_absent(absent, missing)
 }
 
 fn check_absent(absent: AbsentPlatform, missing: Vec<Platform>) -> Result<(), GraphError> {

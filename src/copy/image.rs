@@ -310,7 +310,7 @@ impl Push<'_> {
             .resolve(repository, target, None)
             .await
             .map_err(|error| self.failed(target, error))?;
-        if found.is_some_and(|found| found.digest == *manifest.digest()) {
+        if found.as_ref() == Some(manifest.digest()) {
             return Ok(());
         }
         self.shared.manifests.forget(&self.place(), repository);

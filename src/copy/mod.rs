@@ -34,7 +34,7 @@ use self::graph::{Graph, Manifests};
 use self::image::{Content, Push, Shared};
 use self::places::Places;
 use self::referrers::{FallbackTags, Finder};
-use crate::api::ReferrersMode;
+use crate::api::{IndexMode, ReferrersMode};
 use crate::oci::{Digest, Repository, Tag};
 use crate::plan::Platforms;
 
@@ -171,6 +171,29 @@ impl Engine {
             push.run(requests.unwrap_or_default())
         }))
         .await
+    }
+
+    /// The digest that a destination is to have: another one where an index is reduced.
+    pub async fn expected_digest(
+        &self,
+        origin: &Origin,
+        digest: &Digest,
+        platforms: &Platforms,
+    ) -> Result<Digest, Error> {
+        match platforms {
+            Platforms::All
+            | Platforms::List {
+                index: IndexMode::Preserve,
+                ..
+            } => Ok(digest.clone()),
+            Platforms::List {
+                index: IndexMode::Rewrite,
+                ..
+            } => {
+                let root = graph::read_root(&self.manifests, origin, digest, platforms).await;
+                root.map_err(|error| Error::source(origin, digest, error))
+            }
+        }
     }
 
     async fn read(&self, job: &Job) -> Result<Content, GraphError> {

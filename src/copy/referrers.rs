@@ -129,7 +129,7 @@ impl Finder {
                     .resolve(repository, &tag.clone().into(), None)
                     .await?
             {
-                links.push((Link::Tag(tag), found.digest));
+                links.push((Link::Tag(tag), found));
             }
         }
         Ok(links)

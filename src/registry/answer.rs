@@ -143,23 +143,25 @@ impl Answer {
 
     /// The answer as an error.
     pub(super) async fn into_cause(self) -> Cause {
-        Reply::read_error(self).await.into_cause()
+        Reply::read_beginning_of(self).await.into_cause()
     }
 }
 
 // === impl Reply ===
 
 impl Reply {
-    /// Reads the body of an answer: as a whole where it is good, what there is of it otherwise.
-    pub(super) async fn read(mut answer: Answer, limit: usize) -> Result<Self, Cause> {
-        if answer.status() != StatusCode::OK {
-            return Ok(Self::read_error(answer).await);
+    /// Reads the body of an answer: as a whole where it is good and has a limit, else the beginning.
+    pub(super) async fn read(mut answer: Answer, limit: Option<usize>) -> Result<Self, Cause> {
+        match limit {
+            Some(limit) if answer.status() == StatusCode::OK => {
+                let body = answer.read(limit).await?;
+                Ok(Self::new(&answer, body))
+            }
+            _ => Ok(Self::read_beginning_of(answer).await),
         }
-        let body = answer.read(limit).await?;
-        Ok(Self::new(&answer, body))
     }
 
-    async fn read_error(mut answer: Answer) -> Self {
+    async fn read_beginning_of(mut answer: Answer) -> Self {
         // distribution announces the length of the blob here and sends a short text.
         let body = if answer.status() == StatusCode::RANGE_NOT_SATISFIABLE {
             Bytes::new()

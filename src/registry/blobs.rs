@@ -106,7 +106,7 @@ pub(super) async fn fetch(
         // Uploads wait for the rest of this blob and keep the places that others queue for.
         request = request.without_queueing();
         if connection.host.understands_range() {
-            request = request.header(RANGE, range::from_offset(offset));
+            request = request.header(RANGE, range::to_end(offset, blob.size));
         }
     }
     let answer = connection.open(&request).await?;

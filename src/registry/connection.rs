@@ -44,8 +44,8 @@ pub(super) struct Request {
     scope: Scope,
     headers: HeaderMap,
     body: Option<Bytes>,
-    /// The most bytes that a good answer may have.
-    limit: usize,
+    /// The most bytes that a good answer may have; none where its body is of no interest.
+    limit: Option<usize>,
     follows_redirects: bool,
     queues: bool,
 }
@@ -61,7 +61,7 @@ impl Request {
             scope,
             headers: HeaderMap::new(),
             body: None,
-            limit: limits::ERROR_BYTES,
+            limit: None,
             follows_redirects: true,
             queues: true,
         }
@@ -77,8 +77,9 @@ impl Request {
         self
     }
 
+    /// Wants the body of a good answer, which has at most so many bytes.
     pub(super) fn limit(mut self, bytes: usize) -> Self {
-        self.limit = bytes;
+        self.limit = Some(bytes);
         self
     }
 

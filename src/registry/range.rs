@@ -14,10 +14,12 @@ pub(super) struct WrongRange {
     pub(super) size: u64,
 }
 
-/// The value of `Range` for everything from `offset` on.
-pub(super) fn from_offset(offset: u64) -> HeaderValue {
+/// The value of `Range` for everything from `offset` to the end of `size`.
+///
+/// The end is named although it need not be: crane's registry answers 416 to an open range.
+pub(super) fn to_end(offset: u64, size: u64) -> HeaderValue {
     // Digits and ASCII letters are always a valid value.
-    HeaderValue::try_from(format!("bytes={offset}-"))
+    HeaderValue::try_from(format!("bytes={offset}-{}", size.saturating_sub(1)))
         .unwrap_or_else(|_| HeaderValue::from_static("bytes=0-"))
 }
 

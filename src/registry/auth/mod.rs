@@ -76,3 +76,12 @@ impl Authenticator {
         Err(Error)
     }
 }
+
+impl Error {
+    pub(super) fn kind(&self) -> super::Kind {
+        super::Kind::AuthenticationFailed
+    }
+    pub(super) fn is_transient(&self) -> bool {
+        false
+    }
+}

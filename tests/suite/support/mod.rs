@@ -17,19 +17,23 @@
 //! | `process`, `tools` | children that die with the test; where the tools are |
 
 pub mod access_log;
+pub mod canary;
 pub mod client;
 pub mod content;
 pub mod corpus;
 pub mod credentials;
 pub mod digest;
+pub mod faults;
 pub mod front;
 pub mod http;
+pub mod poller;
 pub mod process;
 pub mod push;
 pub mod registries;
 pub mod tls;
 pub mod token;
 pub mod tools;
+pub mod witness;
 
 use std::sync::LazyLock;
 

@@ -252,6 +252,11 @@ impl FaultRegistry {
             .lose_blob(repository, digest);
     }
 
+    /// Makes a repository forget a tag; the manifest stays.
+    pub fn lose_tag(&self, repository: &str, tag: &str) {
+        self.state.store.lock().unwrap().lose_tag(repository, tag);
+    }
+
     /// How many upload sessions are neither committed nor cancelled.
     pub fn open_uploads(&self) -> usize {
         self.state.store.lock().unwrap().open_uploads()

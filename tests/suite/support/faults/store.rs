@@ -203,6 +203,10 @@ impl Store {
         self.repository(repository).blobs.remove(digest);
     }
 
+    pub(super) fn lose_tag(&mut self, repository: &str, tag: &str) {
+        self.repository(repository).tags.remove(tag);
+    }
+
     pub(super) fn open_uploads(&self) -> usize {
         self.uploads.len()
     }

@@ -162,12 +162,8 @@ impl Blobs {
         }
         queues.insert(key.clone(), needs);
         drop(queues);
-        let (inner, origin, blob) = (self.inner.clone(), origin.clone(), blob.clone());
-        tokio::spawn(async move {
-            let stop = inner.workers.clone();
-            stop.run_until_cancelled(inner.work(&key, &origin, &blob))
-                .await;
-        });
+        let work = self.inner.clone().work(key, origin.clone(), blob.clone());
+        tokio::spawn(self.inner.workers.clone().run_until_cancelled_owned(work));
     }
 }
 
@@ -203,15 +199,15 @@ impl Inner {
     }
 
     /// Serves the needs for one blob until there are none left.
-    async fn work(&self, key: &Key, origin: &Origin, blob: &Descriptor) {
+    async fn work(self: Arc<Self>, key: Key, origin: Origin, blob: Descriptor) {
         let slots = if blob.size >= LARGE_BYTES {
             &self.large
         } else {
             &self.small
         };
         let _slot = slots.acquire().await;
-        while let Some(needs) = self.take(key) {
-            self.settle(origin, blob, needs).await;
+        while let Some(needs) = self.take(&key) {
+            self.settle(&origin, &blob, needs).await;
         }
     }
 

@@ -7,8 +7,8 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures::StreamExt;
-use futures::future::join_all;
+use futures::future::{BoxFuture, join_all};
+use futures::{FutureExt, StreamExt};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -101,6 +101,9 @@ enum LaneState {
 }
 
 /// Reads `blob` once and sends it to all `sinks`; one result each, in their order.
+///
+/// The source is opened before any upload begins: an upload that runs always has a reader, so
+/// that uploads and downloads never wait for each other's places.
 pub(super) async fn pipe(
     origin: &Origin,
     blob: &Descriptor,
@@ -108,14 +111,17 @@ pub(super) async fn pipe(
     process: &Budget,
     progress: &Progress,
 ) -> Vec<Result<(), BlobError>> {
+    let mut reader = Reader::new(origin, blob, process, progress);
+    let body = match reader.open().await {
+        Ok(body) => body,
+        Err(error) => return sinks.iter().map(|_| Err(error.clone())).collect(),
+    };
     let (mut lanes, uploads): (Vec<_>, Vec<_>) = sinks
         .into_iter()
         .map(|sink| open_lane(sink, blob, progress))
         .unzip();
     let read = async move {
-        let result = Reader::new(origin, blob, process, progress)
-            .feed(&mut lanes)
-            .await;
+        let result = reader.feed(body, &mut lanes).await;
         if result.is_err() {
             lanes.iter_mut().for_each(Lane::stop);
         }
@@ -143,7 +149,7 @@ fn open_lane<'a>(
     sink: Sink,
     blob: &'a Descriptor,
     progress: &'a Progress,
-) -> (Lane, impl Future<Output = Result<(), BlobError>> + 'a) {
+) -> (Lane, BoxFuture<'a, Result<(), BlobError>>) {
     let (frames, mut received) = mpsc::unbounded_channel();
     let lane = Lane {
         frames,
@@ -167,7 +173,7 @@ fn open_lane<'a>(
             }
         }
     };
-    (lane, upload)
+    (lane, upload.boxed())
 }
 
 // === impl Lane ===
@@ -243,13 +249,16 @@ impl<'a> Reader<'a> {
     }
 
     /// Sends the whole blob to the lanes, or says what is wrong with the source.
-    async fn feed(&mut self, lanes: &mut [Lane]) -> Result<(), BlobError> {
+    async fn feed(&mut self, body: Body, lanes: &mut [Lane]) -> Result<(), BlobError> {
+        let mut body = Ok(body);
         let mut resumes = 0;
         let mut resumed_at = 0;
         loop {
-            let Err(error) = self.read(lanes).await else {
-                return Ok(());
+            let outcome = match body {
+                Ok(body) => self.read(body, lanes).await,
+                Err(error) => Err(error),
             };
+            let Err(error) = outcome else { return Ok(()) };
             if self.received >= resumed_at + PROGRESS_BYTES {
                 resumes = 0;
             }
@@ -258,6 +267,7 @@ impl<'a> Reader<'a> {
                     sleep(RESUME_DELAY * 2_u32.pow(resumes)).await;
                     resumes += 1;
                     resumed_at = self.received;
+                    body = self.open().await;
                 }
                 other => return Err(other),
             }
@@ -265,15 +275,16 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads over one connection, from where the last one broke.
-    async fn read(&mut self, lanes: &mut [Lane]) -> Result<(), BlobError> {
-        let mut body = self.open().await?;
+    async fn read(&mut self, mut body: Body, lanes: &mut [Lane]) -> Result<(), BlobError> {
         while let Some(frame) = body.next().await {
             let frame = frame.map_err(BlobError::Source)?;
             self.accept(&frame)?;
             let permit = self.process.take(frame.len()).await;
             let open = lanes.iter().filter(|lane| lane.is_open()).count();
-            for lane in lanes.iter_mut().filter(|lane| lane.is_open()) {
-                lane.send(&frame, &permit, open == 1).await;
+            for lane in &mut *lanes {
+                if lane.is_open() {
+                    lane.send(&frame, &permit, open == 1).await;
+                }
             }
             if !lanes.iter().any(Lane::is_open) {
                 return Ok(());

@@ -112,16 +112,27 @@ impl Connection {
 
     /// Asks, repeatedly where that may help, and reads the whole answer.
     pub(super) async fn ask(&self, request: &Request) -> Result<Reply, Cause> {
-        repeat(async || {
-            let answer = self.attempt(request, None).await?;
-            Reply::read(answer, request.limit).await
-        })
-        .await
+        let mut tries = Tries::default();
+        loop {
+            let outcome = match self.attempt(request, None).await {
+                Ok(answer) => Reply::read(answer, request.limit).await,
+                Err(cause) => Err(cause),
+            };
+            if !tries.again(&outcome).await {
+                return outcome;
+            }
+        }
     }
 
     /// Asks, repeatedly where that may help, and leaves the body of the answer to be read.
     pub(super) async fn open(&self, request: &Request) -> Result<Answer, Cause> {
-        repeat(async || self.attempt(request, None).await).await
+        let mut tries = Tries::default();
+        loop {
+            let outcome = self.attempt(request, None).await;
+            if !tries.again(&outcome).await {
+                return outcome;
+            }
+        }
     }
 
     /// Sends a body that exists only once, and reads the answer.
@@ -298,17 +309,21 @@ impl Connection {
     }
 }
 
-/// Tries a request until it succeeds, fails for good, or has been tried often enough.
-async fn repeat<T>(attempt: impl AsyncFn() -> Result<T, Cause>) -> Result<T, Cause> {
-    let mut tries = 1;
-    loop {
-        match attempt().await {
-            Err(cause) if cause.is_worth_repeating() && tries < retry::TRIES => {
-                debug!(%cause, tries, "trying again");
-                tokio::time::sleep(retry::delay(tries)).await;
-                tries += 1;
+/// How often a request was tried.
+#[derive(Default)]
+struct Tries(u32);
+
+impl Tries {
+    /// Waits until the next try; false where the outcome is final.
+    async fn again<T>(&mut self, outcome: &Result<T, Cause>) -> bool {
+        self.0 += 1;
+        match outcome {
+            Err(cause) if cause.is_worth_repeating() && self.0 < retry::TRIES => {
+                debug!(%cause, tries = self.0, "trying again");
+                tokio::time::sleep(retry::delay(self.0)).await;
+                true
             }
-            outcome => return outcome,
+            Ok(_) | Err(_) => false,
         }
     }
 }

@@ -29,9 +29,9 @@ pub enum Error {
     },
     /// The directory is one layout, not a tree of them.
     #[error(
-        "{path} is an image layout itself: name a directory that holds layouts by repository, \
-         such as the one in which this layout is library/alpine",
-        path = .path.display()
+        "{} is an image layout itself, expected a directory of layouts: move it to DIR/REPOSITORY, \
+         such as DIR/library/alpine, and name DIR",
+        .path.display()
     )]
     NotATree {
         /// The directory.
@@ -247,13 +247,14 @@ fn is_full(cause: &io::Error) -> bool {
 }
 
 fn advice(cause: &io::Error) -> &'static str {
-    match cause.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            "; free some space and run again, what is complete stays"
-        }
-        io::ErrorKind::PermissionDenied => "; check the owner and mode of the directory",
-        io::ErrorKind::ReadOnlyFilesystem => "; choose a directory that can be written",
-        _ => "",
+    if is_full(cause) {
+        "; free some space and run again, what is complete stays"
+    } else if cause.kind() == io::ErrorKind::PermissionDenied {
+        "; check the owner and mode of the directory"
+    } else if cause.kind() == io::ErrorKind::ReadOnlyFilesystem {
+        "; choose a directory that can be written"
+    } else {
+        ""
     }
 }
 

@@ -147,13 +147,12 @@ impl Index {
             .entries
             .iter_mut()
             .find(|entry| entry.tag.is_none() && entry.descriptor.digest == *digest);
-        match untagged {
-            Some(entry) => entry.set_tag(Some(tag)),
-            None => {
-                let mut entry = Entry::of(manifest);
-                entry.set_tag(Some(tag));
-                self.entries.push(entry);
-            }
+        if let Some(entry) = untagged {
+            entry.set_tag(Some(tag));
+        } else {
+            let mut entry = Entry::of(manifest);
+            entry.set_tag(Some(tag));
+            self.entries.push(entry);
         }
     }
 

@@ -22,3 +22,6 @@ mod walk;
 pub use blobs::BlobBody;
 pub use error::{Action, Error, Kind};
 pub use tree::{Layout, Resolved};
+
+#[cfg(test)]
+mod tests;

@@ -20,7 +20,10 @@ pub(super) fn find_repositories(root: &Path) -> Result<Vec<Repository>, Error> {
     let mut found = Vec::new();
     let mut pending = vec![String::new()];
     while let Some(name) = pending.pop() {
-        let directory = root.join(&name);
+        let directory = match name.as_str() {
+            "" => root.to_owned(),
+            name => root.join(name),
+        };
         if let Ok(repository) = name.parse()
             && is_layout(&directory)
         {

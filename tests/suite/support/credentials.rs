@@ -47,7 +47,7 @@ pub enum Guard {
     Bearer {
         /// Who issues the tokens and knows them again.
         issuer: Arc<Issuer>,
-        /// The URL of the token endpoint.
+        /// The URL of the token endpoint; `{host}` stands for whatever the client calls this server.
         realm: String,
     },
 }
@@ -134,6 +134,8 @@ impl Guard {
             }
             Self::Basic => Err(refuse("Basic realm=\"tests\"")),
             Self::Bearer { issuer, realm } => {
+                let realm =
+                    realm.replace("{host}", request.headers.value("host").unwrap_or_default());
                 let needed = needed_scopes(request);
                 issuer.check(authorization, &needed).map_err(|error| {
                     let mut challenge =

@@ -13,23 +13,31 @@
 //! | `http` | the HTTP/1.1 server under `faults`, `token` and `canary`, with its script of rules |
 //! | `token`, `credentials`, `tls` | a token server, who may do what, a private authority |
 //! | `front`, `proxy` | a reverse proxy that sees requests; a TCP proxy that delays them |
-//! | `program` | runs the real program, and kills it at a chosen request |
+//! | `program`, `crash` | runs the real program; kills it at a chosen request |
+//! | `canary` | listeners that must not be talked to, or not hear a secret |
 //! | `process`, `tools` | children that die with the test; where the tools are |
 
 pub mod access_log;
+pub mod canary;
 pub mod client;
 pub mod content;
 pub mod corpus;
+pub mod crash;
 pub mod credentials;
 pub mod digest;
+pub mod faults;
 pub mod front;
 pub mod http;
+pub mod poller;
 pub mod process;
+pub mod program;
+pub mod proxy;
 pub mod push;
 pub mod registries;
 pub mod tls;
 pub mod token;
 pub mod tools;
+pub mod witness;
 
 use std::sync::LazyLock;
 

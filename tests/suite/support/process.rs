@@ -14,6 +14,9 @@ const WATCHED: &str =
 /// How long a program may take to say that it is ready.
 const STARTUP: Duration = Duration::from_secs(60);
 
+/// How often a program is looked after.
+const POLL: Duration = Duration::from_millis(5);
+
 /// A running server program. It is killed when dropped, and when the test process dies in any way.
 pub struct Daemon {
     child: Child,
@@ -73,7 +76,7 @@ impl Daemon {
                 ended.is_none() && Instant::now() < deadline,
                 "the program did not start ({ended:?}):\n{output}"
             );
-            tokio::time::sleep(Duration::from_millis(5)).await;
+            tokio::time::sleep(POLL).await;
         }
     }
 
@@ -84,6 +87,18 @@ impl Daemon {
             .filter_map(|file| fs::read(file).ok())
             .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
             .collect()
+    }
+
+    /// Lets go of the program as a test process does that is killed.
+    pub fn cut_lifeline(&mut self) {
+        self.lifeline = None;
+    }
+
+    /// Waits until the program has ended by itself.
+    pub async fn ended(&mut self) {
+        while self.child.try_wait().expect("its own child").is_none() {
+            tokio::time::sleep(POLL).await;
+        }
     }
 
     /// Kills the program and waits until it is gone.

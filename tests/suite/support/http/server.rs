@@ -3,6 +3,7 @@
 use std::io::Result;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rustls::ServerConfig;
 use tokio::io::{AsyncWriteExt as _, BufReader};
@@ -32,6 +33,7 @@ pub struct Server {
     address: SocketAddr,
     scheme: &'static str,
     script: Arc<Script>,
+    connections: Arc<AtomicUsize>,
     task: AbortHandle,
 }
 
@@ -58,11 +60,14 @@ impl Server {
             script: Arc::clone(&script),
         });
         let scheme = if tls.is_some() { "https" } else { "http" };
-        let task = tokio::spawn(accept(listener, tls, exchange)).abort_handle();
+        let connections = Arc::new(AtomicUsize::new(0));
+        let task =
+            tokio::spawn(accept(listener, tls, exchange, Arc::clone(&connections))).abort_handle();
         Self {
             address,
             scheme,
             script,
+            connections,
             task,
         }
     }
@@ -75,6 +80,11 @@ impl Server {
     /// Its base URL without a trailing slash.
     pub fn url(&self) -> String {
         format!("{}://{}", self.scheme, self.address)
+    }
+
+    /// How many connections were accepted.
+    pub fn connections(&self) -> usize {
+        self.connections.load(Ordering::SeqCst)
     }
 
     /// Its rules and its record.
@@ -112,9 +122,11 @@ async fn accept(
     listener: tokio::net::TcpListener,
     tls: Option<Arc<ServerConfig>>,
     exchange: Arc<Exchange>,
+    accepted: Arc<AtomicUsize>,
 ) {
     let mut connections = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
+        accepted.fetch_add(1, Ordering::SeqCst);
         let (tls, exchange) = (tls.clone(), Arc::clone(&exchange));
         connections.spawn(async move {
             let mut stream = BufReader::new(handshake(stream, tls).await?);

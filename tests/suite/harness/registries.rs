@@ -224,7 +224,7 @@ async fn the_log_agrees_with_a_proxy_in_front() {
             .run(copy, Moment::BeforeForward, usize::MAX / 2)
             .await
             .finished
-            .expect_success();
+            .assert_success();
         let summary = |requests: Vec<Request>| {
             let mut lines: Vec<String> = requests
                 .into_iter()
@@ -259,7 +259,7 @@ async fn other_tools_find_the_images_valid() {
         )
         .run()
         .await
-        .expect_success();
+        .assert_success();
         let directory = tempfile::tempdir().unwrap();
         let target = format!("oci:{}:app", directory.path().display());
         let source = format!("docker://{reference}");
@@ -275,7 +275,7 @@ async fn other_tools_find_the_images_valid() {
         Program::at(&tools::packaged("skopeo"), &skopeo)
             .run()
             .await
-            .expect_success();
+            .assert_success();
         let oras = [
             "manifest",
             "fetch",
@@ -283,12 +283,9 @@ async fn other_tools_find_the_images_valid() {
             "--descriptor",
             &reference,
         ];
-        let descriptor = Program::at(&tools::built("oras"), &oras)
-            .run()
-            .await
-            .expect_success()
-            .stdout;
-        assert!(descriptor.contains(image.digest()), "{descriptor}");
+        let oras = Program::at(&tools::built("oras"), &oras).run().await;
+        oras.assert_success();
+        assert!(oras.stdout.contains(image.digest()), "{}", oras.stdout);
     }
 }
 

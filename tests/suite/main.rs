@@ -10,5 +10,6 @@
     reason = "a test stops at the first surprise"
 )]
 
+mod copying;
 mod harness;
 pub mod support;

@@ -30,6 +30,7 @@ mod outgoing;
 mod pool;
 mod profile;
 mod range;
+pub mod redact;
 mod referrers;
 mod retry;
 mod settings;

@@ -33,6 +33,7 @@ mod pool;
 mod profile;
 mod range;
 mod reach;
+pub mod redact;
 mod referrers;
 mod retry;
 mod settings;

@@ -11,4 +11,5 @@
 )]
 
 mod harness;
+mod layout;
 pub mod support;

@@ -12,4 +12,5 @@
 
 mod copying;
 mod harness;
+mod layout;
 pub mod support;

@@ -112,7 +112,7 @@ impl Connection {
 
     /// Asks, repeatedly where that may help, and reads the whole answer.
     pub(super) async fn ask(&self, request: &Request) -> Result<Reply, Cause> {
-        repeat(async || {
+        repeat(move || async move {
             let answer = self.attempt(request, None).await?;
             Reply::read(answer, request.limit).await
         })
@@ -121,7 +121,7 @@ impl Connection {
 
     /// Asks, repeatedly where that may help, and leaves the body of the answer to be read.
     pub(super) async fn open(&self, request: &Request) -> Result<Answer, Cause> {
-        repeat(async || self.attempt(request, None).await).await
+        repeat(move || self.attempt(request, None)).await
     }
 
     /// Sends a body that exists only once, and reads the answer.
@@ -299,7 +299,10 @@ impl Connection {
 }
 
 /// Tries a request until it succeeds, fails for good, or has been tried often enough.
-async fn repeat<T>(attempt: impl AsyncFn() -> Result<T, Cause>) -> Result<T, Cause> {
+async fn repeat<T, F>(attempt: impl Fn() -> F) -> Result<T, Cause>
+where
+    F: Future<Output = Result<T, Cause>>,
+{
     let mut tries = 1;
     loop {
         match attempt().await {

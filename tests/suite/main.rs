@@ -11,4 +11,5 @@
 )]
 
 mod harness;
+mod registry_faults;
 pub mod support;

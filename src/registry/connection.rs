@@ -112,27 +112,16 @@ impl Connection {
 
     /// Asks, repeatedly where that may help, and reads the whole answer.
     pub(super) async fn ask(&self, request: &Request) -> Result<Reply, Cause> {
-        let mut tries = Tries::default();
-        loop {
-            let outcome = match self.attempt(request, None).await {
-                Ok(answer) => Reply::read(answer, request.limit).await,
-                Err(cause) => Err(cause),
-            };
-            if !tries.again(&outcome).await {
-                return outcome;
-            }
-        }
+        repeat(move || async move {
+            let answer = self.attempt(request, None).await?;
+            Reply::read(answer, request.limit).await
+        })
+        .await
     }
 
     /// Asks, repeatedly where that may help, and leaves the body of the answer to be read.
     pub(super) async fn open(&self, request: &Request) -> Result<Answer, Cause> {
-        let mut tries = Tries::default();
-        loop {
-            let outcome = self.attempt(request, None).await;
-            if !tries.again(&outcome).await {
-                return outcome;
-            }
-        }
+        repeat(move || self.attempt(request, None)).await
     }
 
     /// Sends a body that exists only once, and reads the answer.
@@ -309,21 +298,20 @@ impl Connection {
     }
 }
 
-/// How often a request was tried.
-#[derive(Default)]
-struct Tries(u32);
-
-impl Tries {
-    /// Waits until the next try; false where the outcome is final.
-    async fn again<T>(&mut self, outcome: &Result<T, Cause>) -> bool {
-        self.0 += 1;
-        match outcome {
-            Err(cause) if cause.is_worth_repeating() && self.0 < retry::TRIES => {
-                debug!(%cause, tries = self.0, "trying again");
-                tokio::time::sleep(retry::delay(self.0)).await;
-                true
+/// Tries a request until it succeeds, fails for good, or has been tried often enough.
+async fn repeat<T, F>(attempt: impl Fn() -> F) -> Result<T, Cause>
+where
+    F: Future<Output = Result<T, Cause>>,
+{
+    let mut tries = 1;
+    loop {
+        match attempt().await {
+            Err(cause) if cause.is_worth_repeating() && tries < retry::TRIES => {
+                debug!(%cause, tries, "trying again");
+                tokio::time::sleep(retry::delay(tries)).await;
+                tries += 1;
             }
-            Ok(_) | Err(_) => false,
+            outcome => return outcome,
         }
     }
 }

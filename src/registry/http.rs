@@ -131,18 +131,21 @@ pub(super) fn root(error: &(dyn std::error::Error + 'static)) -> String {
 pub(super) fn causes<'a>(
     error: &'a (dyn std::error::Error + 'static),
 ) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
-    std::iter::successors(Some(error), |error| error.source())
+    std::iter::successors(Some(error), |error| {
+        // An error of input and output names as its source that of the error inside it, not that error.
+        match error
+            .downcast_ref::<std::io::Error>()
+            .and_then(std::io::Error::get_ref)
+        {
+            Some(inside) => Some(inside),
+            None => error.source(),
+        }
+    })
 }
 
 /// Whether the encryption failed, rather than the network below it.
 pub(super) fn is_tls(error: &(dyn std::error::Error + 'static)) -> bool {
-    causes(error).any(|cause| {
-        let inner = cause
-            .downcast_ref::<std::io::Error>()
-            .and_then(std::io::Error::get_ref);
-        cause.is::<rustls::Error>()
-            || inner.is_some_and(<dyn std::error::Error + Send + Sync>::is::<rustls::Error>)
-    })
+    causes(error).any(<dyn std::error::Error>::is::<rustls::Error>)
 }
 
 #[cfg(test)]

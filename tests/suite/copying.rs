@@ -1,7 +1,9 @@
 //! The copy engine between real registries: what arrives, in how many requests, in which order.
 
 use transship::api::{AbsentPlatform, IndexMode, ReferrersMode};
-use transship::copy::{Action, Done, Endpoint, Engine, Error, Job, Origin, Progress, TagPush, Target};
+use transship::copy::{
+    Action, Done, Endpoint, Engine, Error, Job, Origin, Progress, TagPush, Target,
+};
 use transship::oci::Digest;
 use transship::plan::Platforms;
 use transship::registry::{Credential, Pool, Settings, Tls};
@@ -14,20 +16,31 @@ use crate::support::witness::Witness;
 
 /// Every registry kind in every security mode.
 fn every_registry() -> impl Iterator<Item = (Kind, Security)> {
-    Kind::ALL.into_iter().flat_map(|kind| Security::ALL.map(|security| (kind, security)))
+    Kind::ALL
+        .into_iter()
+        .flat_map(|kind| Security::ALL.map(|security| (kind, security)))
 }
 
 /// Opens a registry of the harness as a user would.
 pub fn endpoint(registry: &Registry) -> Endpoint {
     let access = registry.access();
     let settings = Settings {
-        credential: access.login.map_or(Credential::Anonymous, |login| Credential::Basic {
-            username: login.username,
-            password: login.password.into(),
-        }),
-        tls: Tls { ca_pem: access.ca_pem.map(String::into_bytes), identity_pem: None },
+        credential: access
+            .login
+            .map_or(Credential::Anonymous, |login| Credential::Basic {
+                username: login.username,
+                password: login.password.into(),
+            }),
+        tls: Tls {
+            ca_pem: access.ca_pem.map(String::into_bytes),
+            identity_pem: None,
+        },
         insecure: access.url.starts_with("http://"),
-        trusted_realms: registry.token_server().map(|server| server.address().to_string()).into_iter().collect(),
+        trusted_realms: registry
+            .token_server()
+            .map(|server| server.address().to_string())
+            .into_iter()
+            .collect(),
         ..Settings::default()
     };
     let pool = Pool::new("transship-test");
@@ -43,7 +56,10 @@ struct Copying {
 
 impl Copying {
     fn new(source: &Registry, repository: &str, image: &Image) -> Self {
-        let origin = Origin { endpoint: endpoint(source), repository: repository.parse().unwrap() };
+        let origin = Origin {
+            endpoint: endpoint(source),
+            repository: repository.parse().unwrap(),
+        };
         let job = Job {
             origin,
             digest: image.digest().parse().unwrap(),
@@ -51,12 +67,22 @@ impl Copying {
             referrers: ReferrersMode::Copy,
             targets: Vec::new(),
         };
-        Self { engine: Engine::new(Progress::none()), job }
+        Self {
+            engine: Engine::new(Progress::none()),
+            job,
+        }
     }
 
     fn platforms(mut self, platforms: &[&str], index: IndexMode) -> Self {
-        let platforms = platforms.iter().map(|platform| platform.parse().unwrap()).collect();
-        self.job.platforms = Platforms::List { platforms, absent: AbsentPlatform::Fail, index };
+        let platforms = platforms
+            .iter()
+            .map(|platform| platform.parse().unwrap())
+            .collect();
+        self.job.platforms = Platforms::List {
+            platforms,
+            absent: AbsentPlatform::Fail,
+            index,
+        };
         self
     }
 
@@ -74,23 +100,37 @@ impl Copying {
     }
 
     async fn expect(&self) -> Vec<Done> {
-        self.run().await.into_iter().map(|result| result.expect("a copy")).collect()
+        self.run()
+            .await
+            .into_iter()
+            .map(|result| result.expect("a copy"))
+            .collect()
     }
 }
 
 fn new_tag(tag: &str) -> TagPush {
-    TagPush { tag: tag.parse().unwrap(), current: None, previous: None }
+    TagPush {
+        tag: tag.parse().unwrap(),
+        current: None,
+        previous: None,
+    }
 }
 
 fn multi_arch(seed: u64) -> ImageBuilder {
-    ImageBuilder::new(seed).platforms(&["linux/amd64", "linux/arm64", "linux/arm/v7"]).layers(&[3_000, 40_000])
+    ImageBuilder::new(seed)
+        .platforms(&["linux/amd64", "linux/arm64", "linux/arm/v7"])
+        .layers(&[3_000, 40_000])
 }
 
 async fn assert_complete(registry: &Registry, repository: &str, image: &Image, tags: &[&str]) {
     let mut witness = Witness::new(registry.client(), repository).expecting(image);
     for tag in tags {
         assert_eq!(witness.check(tag).await, [], "{repository}:{tag}");
-        assert_eq!(witness.digest(tag).await.unwrap(), image.digest(), "{repository}:{tag}");
+        assert_eq!(
+            witness.digest(tag).await.unwrap(),
+            image.digest(),
+            "{repository}:{tag}"
+        );
     }
 }
 
@@ -103,8 +143,10 @@ async fn an_image_with_its_signatures_arrives_at_every_registry_in_every_mode() 
         .signature_tag()
         .build();
     for (kind, security) in every_registry() {
-        let (source, destination) =
-            tokio::join!(Registry::start(kind, security), Registry::start(kind, security));
+        let (source, destination) = tokio::join!(
+            Registry::start(kind, security),
+            Registry::start(kind, security)
+        );
         source.client().push("library/app", "1.0", &image).await;
         let poller = Poller::watch_images(&destination.client(), &["mirror/app"], &[&image]);
         let done = Copying::new(&source, "library/app", &image)
@@ -123,18 +165,31 @@ async fn a_first_copy_takes_two_requests_a_blob_and_three_more() {
     for kind in [Kind::Distribution3, Kind::Distribution2] {
         let image = multi_arch(2).build();
         let (blobs, children) = (image.blobs.len(), image.children.len());
-        let (source, destination) =
-            tokio::join!(Registry::start(kind, Security::Plain), Registry::start(kind, Security::Plain));
+        let (source, destination) = tokio::join!(
+            Registry::start(kind, Security::Plain),
+            Registry::start(kind, Security::Plain)
+        );
         source.client().push("app", "1", &image).await;
         source.forget_requests().await;
-        Copying::new(&source, "app", &image).to(&destination, "app", &["1"]).expect().await;
+        Copying::new(&source, "app", &image)
+            .to(&destination, "app", &["1"])
+            .expect()
+            .await;
 
         // The look at the destination tag belongs to the round, not to the engine.
         let requests = destination.requests().await;
-        assert_eq!(requests.len(), 2 * blobs + children + 2, "{kind:?}: {requests:#?}");
+        assert_eq!(
+            requests.len(),
+            2 * blobs + children + 2,
+            "{kind:?}: {requests:#?}"
+        );
         let read = source.requests().await;
         assert_eq!(count(&read, "GET", Resource::Blob), blobs, "{kind:?}");
-        assert_eq!(count(&read, "GET", Resource::Manifest), children + 1, "{kind:?}");
+        assert_eq!(
+            count(&read, "GET", Resource::Manifest),
+            children + 1,
+            "{kind:?}"
+        );
     }
 }
 
@@ -151,14 +206,19 @@ async fn one_read_serves_three_destinations() {
     ];
     let copying = destinations
         .iter()
-        .fold(Copying::new(&source, "app", &image), |copying, registry| copying.to(registry, "a/b", &["1", "2"]));
+        .fold(Copying::new(&source, "app", &image), |copying, registry| {
+            copying.to(registry, "a/b", &["1", "2"])
+        });
     copying.expect().await;
     for registry in &destinations {
         assert_complete(registry, "a/b", &image, &["1", "2"]).await;
     }
     let read = source.requests().await;
     assert_eq!(count(&read, "GET", Resource::Blob), image.blobs.len());
-    assert_eq!(count(&read, "GET", Resource::Manifest), image.children.len() + 1);
+    assert_eq!(
+        count(&read, "GET", Resource::Manifest),
+        image.children.len() + 1
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -168,7 +228,9 @@ async fn a_destination_that_fails_does_not_stop_the_others() {
     source.client().push("app", "1", &image).await;
     let good = Registry::start(Kind::Distribution3, Security::Plain).await;
     let mut gone = Registry::start(Kind::Distribution3, Security::Plain).await;
-    let copying = Copying::new(&source, "app", &image).to(&gone, "app", &["1"]).to(&good, "app", &["1"]);
+    let copying = Copying::new(&source, "app", &image)
+        .to(&gone, "app", &["1"])
+        .to(&good, "app", &["1"]);
     gone.stop();
     let results = copying.run().await;
     assert!(results[0].is_err());
@@ -180,12 +242,20 @@ async fn a_destination_that_fails_does_not_stop_the_others() {
 async fn layers_that_a_registry_has_are_mounted_or_left_out() {
     let shared = Blob::layer(5, 500_000);
     let images: Vec<Image> = (0..3_u64)
-        .map(|seed| ImageBuilder::new(50 + seed).shared_layer(&shared).layers(&[1_000]).build())
+        .map(|seed| {
+            ImageBuilder::new(50 + seed)
+                .shared_layer(&shared)
+                .layers(&[1_000])
+                .build()
+        })
         .collect();
     let source = Registry::start(Kind::Distribution3, Security::Plain).await;
     let destination = Registry::start(Kind::Distribution3, Security::Plain).await;
     for (place, image) in images.iter().enumerate() {
-        source.client().push(&format!("app{place}"), "1", image).await;
+        source
+            .client()
+            .push(&format!("app{place}"), "1", image)
+            .await;
     }
     source.forget_requests().await;
     let engine = Engine::new(Progress::none());
@@ -194,11 +264,17 @@ async fn layers_that_a_registry_has_are_mounted_or_left_out() {
         .enumerate()
         .map(|(place, image)| {
             let name = format!("app{place}");
-            Copying::new(&source, &name, image).to(&destination, &name, &["1"]).job
+            Copying::new(&source, &name, image)
+                .to(&destination, &name, &["1"])
+                .job
         })
         .collect();
     let results = futures::future::join_all(jobs.iter().map(|job| engine.copy(job))).await;
-    let sent: u64 = results.into_iter().flatten().map(|done| done.expect("a copy").bytes).sum();
+    let sent: u64 = results
+        .into_iter()
+        .flatten()
+        .map(|done| done.expect("a copy").bytes)
+        .sum();
     let distinct: usize = images
         .iter()
         .flat_map(|image| &image.blobs)
@@ -216,14 +292,23 @@ async fn layers_that_a_registry_has_are_mounted_or_left_out() {
 async fn a_later_process_sends_only_what_is_missing() {
     let shared = Blob::layer(6, 300_000);
     let old = ImageBuilder::new(60).shared_layer(&shared).build();
-    let new = ImageBuilder::new(61).shared_layer(&shared).layers(&[7_000]).build();
+    let new = ImageBuilder::new(61)
+        .shared_layer(&shared)
+        .layers(&[7_000])
+        .build();
     for kind in [Kind::Distribution3, Kind::Distribution2] {
         let source = Registry::start(kind, Security::Plain).await;
         let destination = Registry::start(kind, Security::Plain).await;
         source.client().push("app", "1", &old).await;
         source.client().push("app", "2", &new).await;
-        Copying::new(&source, "app", &old).to(&destination, "app", &["1"]).expect().await;
-        let done = Copying::new(&source, "app", &new).to(&destination, "app", &["2"]).expect().await;
+        Copying::new(&source, "app", &old)
+            .to(&destination, "app", &["1"])
+            .expect()
+            .await;
+        let done = Copying::new(&source, "app", &new)
+            .to(&destination, "app", &["2"])
+            .expect()
+            .await;
         let missing: usize = new
             .blobs
             .iter()
@@ -242,10 +327,17 @@ async fn a_retag_in_the_same_repository_moves_no_bytes() {
         let registry = Registry::start(kind, Security::Plain).await;
         registry.client().push("app", "1", &image).await;
         registry.forget_requests().await;
-        let done = Copying::new(&registry, "app", &image).to(&registry, "app", &["stable"]).expect().await;
+        let done = Copying::new(&registry, "app", &image)
+            .to(&registry, "app", &["stable"])
+            .expect()
+            .await;
         assert_eq!((done[0].action, done[0].bytes), (Action::Retagged, 0));
         let requests = registry.requests().await;
-        assert_eq!(count(&requests, "PUT", Resource::Manifest), 1, "{kind:?}: {requests:#?}");
+        assert_eq!(
+            count(&requests, "PUT", Resource::Manifest),
+            1,
+            "{kind:?}: {requests:#?}"
+        );
         assert_eq!(count(&requests, "POST", Resource::Upload), 0, "{kind:?}");
         assert_complete(&registry, "app", &image, &["stable"]).await;
     }
@@ -288,12 +380,22 @@ async fn a_platform_subset_is_a_correct_index_or_the_original_one() {
         assert_ne!(done[0].digest.as_str(), image.digest(), "{kind:?}");
         let mut witness = Witness::new(destination.client(), "app");
         assert_eq!(witness.check("1").await, [], "{kind:?}");
-        assert_eq!(witness.digest("1").await.unwrap(), done[0].digest.as_str(), "{kind:?}");
-        assert_eq!(entries(&destination, "app", "1").await, 4, "two images and their attestations");
+        assert_eq!(
+            witness.digest("1").await.unwrap(),
+            done[0].digest.as_str(),
+            "{kind:?}"
+        );
+        assert_eq!(
+            entries(&destination, "app", "1").await,
+            4,
+            "two images and their attestations"
+        );
     }
 
-    let whole = Copying::new(&source, "app", &image)
-        .platforms(&["linux/amd64", "linux/arm64", "linux/arm/v7"], IndexMode::Rewrite);
+    let whole = Copying::new(&source, "app", &image).platforms(
+        &["linux/amd64", "linux/arm64", "linux/arm/v7"],
+        IndexMode::Rewrite,
+    );
     let destination = Registry::start(Kind::Distribution3, Security::Plain).await;
     whole.to(&destination, "app", &["1"]).expect().await;
     assert_complete(&destination, "app", &image, &["1"]).await;
@@ -311,10 +413,17 @@ async fn a_sparse_index_keeps_its_digest_where_the_registry_takes_it() {
     };
 
     let strict = Registry::start(Kind::Distribution3, Security::Plain).await;
-    let error = preserve(&strict).run().await.remove(0).expect_err("distribution checks the children");
+    let error = preserve(&strict)
+        .run()
+        .await
+        .remove(0)
+        .expect_err("distribution checks the children");
     assert_eq!(error.reason().as_str(), "SparseIndexRefused");
 
-    let lenient = Registry::options(Kind::Distribution3).sparse_indexes().start().await;
+    let lenient = Registry::options(Kind::Distribution3)
+        .sparse_indexes()
+        .start()
+        .await;
     preserve(&lenient).expect().await;
     let mut witness = Witness::new(lenient.client(), "app").sparse();
     assert_eq!(witness.check("1").await, []);
@@ -333,7 +442,11 @@ async fn absent_platforms_are_an_error_unless_they_may_be_skipped() {
             .to(&destination, "app", &["1"])
     };
     for platforms in [&["linux/amd64", "linux/s390x"][..], &["windows/amd64"]] {
-        let error = copying(platforms).run().await.remove(0).expect_err("a platform is absent");
+        let error = copying(platforms)
+            .run()
+            .await
+            .remove(0)
+            .expect_err("a platform is absent");
         assert_eq!(error.reason().as_str(), "NotFound", "{error}");
     }
     let mut skipping = copying(&["linux/amd64", "linux/s390x"]);
@@ -348,17 +461,26 @@ async fn absent_platforms_are_an_error_unless_they_may_be_skipped() {
 async fn unusual_content_passes() {
     let cases = [
         ("a nested index", multi_arch(20).nested()),
-        ("a layer of zero length", ImageBuilder::new(21).empty_layer()),
+        (
+            "a layer of zero length",
+            ImageBuilder::new(21).empty_layer(),
+        ),
         ("a sha512 layer", ImageBuilder::new(22).sha512_layer(5_000)),
         ("no layers at all", ImageBuilder::new(23)),
-        ("Docker media types", multi_arch(24).format(crate::support::content::Format::Docker)),
+        (
+            "Docker media types",
+            multi_arch(24).format(crate::support::content::Format::Docker),
+        ),
     ];
     let source = Registry::start(Kind::Distribution3, Security::Plain).await;
     let destination = Registry::start(Kind::Distribution3, Security::Plain).await;
     for (name, builder) in cases {
         let image = builder.build();
         source.client().push("app", "1", &image).await;
-        let results = Copying::new(&source, "app", &image).to(&destination, "app", &["1"]).run().await;
+        let results = Copying::new(&source, "app", &image)
+            .to(&destination, "app", &["1"])
+            .run()
+            .await;
         assert!(results[0].is_ok(), "{name}: {:?}", results[0]);
         assert_complete(&destination, "app", &image, &["1"]).await;
     }
@@ -370,21 +492,38 @@ async fn a_destination_that_lost_a_blob_gets_it_again() {
     let source = Registry::start(Kind::Distribution3, Security::Plain).await;
     let destination = Registry::start(Kind::Distribution2, Security::Plain).await;
     source.client().push("app", "1", &image).await;
-    Copying::new(&source, "app", &image).to(&destination, "app", &["1"]).expect().await;
-    let layer = image.blobs.iter().max_by_key(|blob| blob.bytes.len()).unwrap();
+    Copying::new(&source, "app", &image)
+        .to(&destination, "app", &["1"])
+        .expect()
+        .await;
+    let layer = image
+        .blobs
+        .iter()
+        .max_by_key(|blob| blob.bytes.len())
+        .unwrap();
     destination.lose_content(&layer.digest);
 
     let again = Copying::new(&source, "app", &image).to(&destination, "app", &["2"]);
     let done = again.expect().await;
-    assert!(done[0].bytes >= layer.bytes.len() as u64, "a registry that says it has a blob is not believed");
+    assert!(
+        done[0].bytes >= layer.bytes.len() as u64,
+        "a registry that says it has a blob is not believed"
+    );
     assert_complete(&destination, "app", &image, &["2"]).await;
 }
 
 async fn entries(registry: &Registry, repository: &str, tag: &str) -> usize {
     let endpoint = endpoint(registry);
     let tag = transship::oci::TagOrDigest::Tag(tag.parse().unwrap());
-    let manifest = endpoint.fetch_manifest(&repository.parse().unwrap(), &tag).await.unwrap();
-    assert!(manifest.digest().matches(manifest.bytes()), "{}", Digest::sha256(manifest.bytes()));
+    let manifest = endpoint
+        .fetch_manifest(&repository.parse().unwrap(), &tag)
+        .await
+        .unwrap();
+    assert!(
+        manifest.digest().matches(manifest.bytes()),
+        "{}",
+        Digest::sha256(manifest.bytes())
+    );
     match manifest.content() {
         transship::oci::Content::Index(index) => index.manifests.len(),
         transship::oci::Content::Image(_) => 0,

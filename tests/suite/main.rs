@@ -13,4 +13,5 @@
 mod copying;
 mod harness;
 mod layout;
+mod registry_faults;
 pub mod support;

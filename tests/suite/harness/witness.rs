@@ -127,7 +127,7 @@ async fn every_kind_of_damage_is_named() {
         image.blobs[1].digest.clone(),
     );
     let referrer = image.referrers[0].manifest.digest.clone();
-    let flip = Action::MapBody(|body| body.iter().map(|byte| byte ^ 1).collect());
+    let flip = Action::flip_byte(7);
     let missing = |part: &str| {
         (
             part.to_owned(),

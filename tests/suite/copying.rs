@@ -22,7 +22,7 @@ fn every_registry() -> impl Iterator<Item = (Kind, Security)> {
 }
 
 /// Opens a registry of the harness as a user would.
-pub fn endpoint(registry: &Registry) -> Endpoint {
+fn endpoint(registry: &Registry) -> Endpoint {
     let access = registry.access();
     let settings = Settings {
         credential: access

@@ -15,3 +15,4 @@ mod harness;
 mod layout;
 mod registry_faults;
 pub mod support;
+mod syncing;

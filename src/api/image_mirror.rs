@@ -77,7 +77,7 @@ pub struct Source {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Image {
-    /// Repository, or a glob: * inside one component, ** across components. A glob needs the registry's catalog.
+    /// Repository, or a glob: * inside one component, ** across components. A glob needs the registry's catalog. On Docker Hub alpine means library/alpine.
     pub repository: String,
     /// Tags and tag globs, up to 256. All tags where empty, if a policy selects among them.
     #[serde(default)]
@@ -101,7 +101,7 @@ pub struct Destination {
     /// Templates of the tags, 1 to 4: {tag} and {digest12} stand for parts of the source.
     #[serde(default = "default_tag_templates")]
     pub tags: Vec<String>,
-    /// Template of a tag that keeps the previous image when a tag is about to move.
+    /// Template of a tag that keeps the previous image when a tag is about to move: {tag} is the tag at the source.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub previous_tag: Option<String>,
     /// Secret of type kubernetes.io/dockerconfigjson with the credentials. Anonymous where absent.

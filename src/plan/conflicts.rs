@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use super::mirror::Mirror;
+use super::mirror::{Destination, Mirror};
 use super::template::TemplateError;
 use crate::oci::{Digest, Registry, Repository, Tag};
 
@@ -29,6 +29,8 @@ pub struct Claim {
     pub repository: Repository,
     /// The tag.
     pub tag: Tag,
+    /// The tag that keeps what `tag` named before it moved.
+    pub previous: Option<Tag>,
 }
 
 /// Who claims what.
@@ -40,6 +42,16 @@ pub struct Claimant<'a> {
     pub source: &'a SourceImage,
     /// The tag that it is to have.
     pub claim: &'a Claim,
+}
+
+/// A destination whose templates give no name for an image.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{source}")]
+pub struct ClaimError {
+    /// The place of the destination among the mirror's destinations.
+    pub destination: usize,
+    /// What is wrong.
+    pub source: TemplateError,
 }
 
 /// A claim that is not honoured.
@@ -54,11 +66,11 @@ pub struct Conflict {
 /// Why a claim is not honoured.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConflictKind {
-    /// Another image has the tag already.
+    /// Another image, or another mirror, has the tag already.
     #[error(
-        "{second} of mirror {second_mirror} and {first} of mirror {first_mirror} would both become {target}: change a repository or tag template"
+        "{second} of mirror {second_mirror} and {first} of mirror {first_mirror} would both be {target}: change a repository or tag template"
     )]
-    TwoImages {
+    Taken {
         /// The tag that both want.
         target: String,
         /// The image that has it: the one named first, of the older mirror.
@@ -72,18 +84,20 @@ pub enum ConflictKind {
     },
     /// The image would be copied onto itself.
     #[error(
-        "{source_image} of mirror {mirror} would be copied onto itself: change the repository or tag template"
+        "{image} of mirror {mirror} would be copied onto itself: change the repository or tag template"
     )]
     OntoSource {
         /// The image.
-        source_image: String,
+        image: String,
         /// The mirror.
         mirror: String,
     },
 }
 
+// === impl Mirror ===
+
 impl Mirror {
-    /// All destination tags of an image. A template that gives no name takes all claims of its destination along.
+    /// All destination tags of an image.
     pub fn claims(
         &self,
         repository: &Repository,
@@ -96,72 +110,93 @@ impl Mirror {
                 destination: index,
                 source,
             };
-            let target = destination
-                .repository
-                .expand(&self.source.registry, repository);
-            match target {
+            match self.names_at(destination, repository, tag) {
                 Err(source) => claims.push(Err(refused(source))),
-                Ok(target) => claims.extend(destination.tags.iter().map(|template| {
-                    let tag = template.expand(tag, digest).map_err(refused)?;
-                    Ok(Claim {
-                        destination: index,
-                        registry: destination.registry.clone(),
-                        repository: target.clone(),
-                        tag,
-                    })
-                })),
+                Ok((repository, previous)) => {
+                    claims.extend(destination.tags.iter().map(|template| {
+                        Ok(Claim {
+                            destination: index,
+                            registry: destination.registry.clone(),
+                            repository: repository.clone(),
+                            tag: template.expand(tag, digest).map_err(refused)?,
+                            previous: previous.clone(),
+                        })
+                    }));
+                }
             }
         }
         claims
     }
-}
 
-/// A destination whose templates give no name for an image.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{source}")]
-pub struct ClaimError {
-    /// The place of the destination among the mirror's destinations.
-    pub destination: usize,
-    /// What is wrong.
-    pub source: TemplateError,
+    fn names_at(
+        &self,
+        destination: &Destination,
+        repository: &Repository,
+        tag: &Tag,
+    ) -> Result<(Repository, Option<Tag>), TemplateError> {
+        let target = destination
+            .repository
+            .expand(&self.source.registry, repository)?;
+        let previous = destination
+            .previous_tag
+            .as_ref()
+            .map(|template| template.expand(tag))
+            .transpose()?;
+        Ok((target, previous))
+    }
 }
 
 /// Finds claims on a tag that another image claimed earlier, and copies of an image onto itself.
 ///
-/// The order of the claims decides: those of older mirrors come first. The same image may claim a tag
-/// of its own mirror twice; another mirror may not, since both would manage the tag.
+/// The order of the claims decides: those of older mirrors come first. An image may claim a tag of its
+/// own mirror twice; another mirror may not even claim it for the same image, since both would manage
+/// the tag.
 pub fn find_conflicts(claimants: &[Claimant<'_>]) -> Vec<Conflict> {
-    let mut owners: HashMap<(&Registry, &Repository, &Tag), &Claimant<'_>> = HashMap::new();
+    let mut owners = HashMap::new();
     let mut conflicts = Vec::new();
     for (index, claimant) in claimants.iter().enumerate() {
-        let Claimant {
-            mirror,
-            source,
-            claim,
-        } = claimant;
-        let target = (&claim.registry, &claim.repository, &claim.tag);
-        if target == (&source.registry, &source.repository, &source.tag) {
-            let kind = ConflictKind::OntoSource {
-                source_image: source.to_string(),
-                mirror: (*mirror).to_owned(),
+        let Claimant { source, claim, .. } = claimant;
+        let previous = claim.previous.iter();
+        for tag in std::iter::once(&claim.tag).chain(previous) {
+            let target = (&claim.registry, &claim.repository, tag);
+            let kind = if target == (&source.registry, &source.repository, &source.tag) {
+                Some(claimant.onto_source())
+            } else {
+                let owner = owners.entry(target).or_insert(claimant);
+                claimant.taken_by(owner, tag)
             };
-            conflicts.push(Conflict { claim: index, kind });
-            continue;
-        }
-        let owner = owners.entry(target).or_insert(claimant);
-        if owner.source != *source || owner.mirror != *mirror {
-            let kind = ConflictKind::TwoImages {
-                target: claim.to_string(),
-                first: owner.source.to_string(),
-                first_mirror: owner.mirror.to_owned(),
-                second: source.to_string(),
-                second_mirror: (*mirror).to_owned(),
-            };
-            conflicts.push(Conflict { claim: index, kind });
+            if let Some(kind) = kind {
+                conflicts.push(Conflict { claim: index, kind });
+                break;
+            }
         }
     }
     conflicts
 }
+
+// === impl Claimant ===
+
+impl Claimant<'_> {
+    fn onto_source(&self) -> ConflictKind {
+        ConflictKind::OntoSource {
+            image: self.source.to_string(),
+            mirror: self.mirror.to_owned(),
+        }
+    }
+
+    fn taken_by(&self, owner: &Self, tag: &Tag) -> Option<ConflictKind> {
+        let is_same = owner.source == self.source && owner.mirror == self.mirror;
+        (!is_same).then(|| ConflictKind::Taken {
+            target: format!("{}/{}:{tag}", self.claim.registry, self.claim.repository),
+            first: owner.source.to_string(),
+            first_mirror: owner.mirror.to_owned(),
+            second: self.source.to_string(),
+            second_mirror: self.mirror.to_owned(),
+        })
+    }
+}
+
+// === impl SourceImage, Claim ===
 
 impl fmt::Display for SourceImage {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -181,7 +216,120 @@ impl fmt::Display for Claim {
             registry,
             repository,
             tag,
+            previous: _,
         } = self;
         write!(formatter, "{registry}/{repository}:{tag}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn image(text: &str) -> SourceImage {
+        let (registry, rest) = text.split_once('/').unwrap();
+        let (repository, tag) = rest.rsplit_once(':').unwrap();
+        SourceImage {
+            registry: registry.parse().unwrap(),
+            repository: repository.parse().unwrap(),
+            tag: tag.parse().unwrap(),
+        }
+    }
+
+    fn claim(text: &str, previous: Option<&str>) -> Claim {
+        let SourceImage {
+            registry,
+            repository,
+            tag,
+        } = image(text);
+        Claim {
+            destination: 0,
+            registry,
+            repository,
+            tag,
+            previous: previous.map(|tag| tag.parse().unwrap()),
+        }
+    }
+
+    /// The conflicts among claims of the form (mirror, source, target, previous tag).
+    fn conflicts(claims: &[(&str, &str, &str, Option<&str>)]) -> Vec<String> {
+        let parsed: Vec<_> = claims
+            .iter()
+            .map(|(mirror, source, target, previous)| {
+                (*mirror, image(source), claim(target, *previous))
+            })
+            .collect();
+        let claimants: Vec<Claimant<'_>> = parsed
+            .iter()
+            .map(|(mirror, source, claim)| Claimant {
+                mirror,
+                source,
+                claim,
+            })
+            .collect();
+        find_conflicts(&claimants)
+            .into_iter()
+            .map(|conflict| format!("{}: {}", conflict.claim, conflict.kind))
+            .collect()
+    }
+
+    #[test]
+    fn claims_without_conflict() {
+        assert_eq!(
+            conflicts(&[
+                ("a/m", "docker.io/x/y:1", "r.io/x/y:1", Some("1-previous")),
+                ("a/m", "docker.io/x/y:1", "r.io/x/y:1", Some("1-previous")),
+                ("a/m", "docker.io/x/y:2", "r.io/x/y:2", None),
+                ("a/m", "docker.io/x/y:1", "docker.io/x/y:1-copy", None),
+                ("a/n", "docker.io/x/y:1", "s.io/x/y:1", None),
+            ]),
+            Vec::<String>::new()
+        );
+    }
+
+    #[test]
+    fn the_claim_that_comes_first_is_honoured() {
+        let cases: [(&[_], &str); 5] = [
+            (
+                &[
+                    ("a/m", "docker.io/x/y:1", "r.io/all:1", None),
+                    ("a/m", "docker.io/x/z:1", "r.io/all:1", None),
+                ],
+                "1: docker.io/x/z:1 of mirror a/m and docker.io/x/y:1 of mirror a/m would both be r.io/all:1: \
+                 change a repository or tag template",
+            ),
+            (
+                &[
+                    ("a/m", "docker.io/x/y:1", "r.io/x/y:1", None),
+                    ("b/n", "docker.io/x/y:1", "r.io/x/y:1", None),
+                ],
+                "1: docker.io/x/y:1 of mirror b/n and docker.io/x/y:1 of mirror a/m would both be r.io/x/y:1: \
+                 change a repository or tag template",
+            ),
+            (
+                &[
+                    ("a/m", "docker.io/x/y:1", "r.io/x/y:1", Some("1-previous")),
+                    (
+                        "a/m",
+                        "docker.io/x/y:1-previous",
+                        "r.io/x/y:1-previous",
+                        None,
+                    ),
+                ],
+                "1: docker.io/x/y:1-previous of mirror a/m and docker.io/x/y:1 of mirror a/m would both be \
+                 r.io/x/y:1-previous: change a repository or tag template",
+            ),
+            (
+                &[("a/m", "docker.io/x/y:1", "docker.io/x/y:1", None)],
+                "0: docker.io/x/y:1 of mirror a/m would be copied onto itself: change the repository or tag template",
+            ),
+            (
+                &[("a/m", "docker.io/x/y:1", "index.docker.io/x/y:1", None)],
+                "0: docker.io/x/y:1 of mirror a/m would be copied onto itself: change the repository or tag template",
+            ),
+        ];
+        for (claims, expected) in cases {
+            assert_eq!(conflicts(claims), [expected]);
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::Policy;
-use super::template::{RepositoryTemplate, TagTemplate};
+use super::template::{PreviousTagTemplate, RepositoryTemplate, TagTemplate};
 use crate::api::ObjectName;
 use crate::api::image_mirror::{AbsentPlatform, IndexMode, ReferrersMode, TagMutability};
 use crate::oci::{Platform, Registry, Repository, Tag};
@@ -103,7 +103,7 @@ pub struct Destination {
     /// How the tags are named; at least one.
     pub tags: Vec<TagTemplate>,
     /// How the tag is named that keeps what a tag named before it moved.
-    pub previous_tag: Option<TagTemplate>,
+    pub previous_tag: Option<PreviousTagTemplate>,
 }
 
 /// Which platforms of an image are copied.

@@ -11,12 +11,12 @@ pub mod template;
 mod unsupported;
 pub mod validate;
 
-pub use conflicts::{Claim, Conflict, SourceImage};
+pub use conflicts::{Claim, Claimant, Conflict, SourceImage, find_conflicts};
 pub use fields::InvalidField;
 pub use mirror::{
     Access, Destination, ImageEntry, Mirror, Platforms, RepositorySelector, Source, TagSelector,
 };
 pub use policy::Policy;
 pub use select::{NotSelected, Selected};
-pub use template::{RepositoryTemplate, TagTemplate};
+pub use template::{PreviousTagTemplate, RepositoryTemplate, TagTemplate};
 pub use validate::validate;

@@ -17,6 +17,10 @@ pub struct RepositoryTemplate(Template<RepositoryPart>);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TagTemplate(Template<TagPart>);
 
+/// A template of the tag that keeps what a tag named before it moved: `{tag}-previous`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PreviousTagTemplate(Template<PreviousTagPart>);
+
 /// Why a template cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TemplateError {
@@ -86,6 +90,12 @@ enum TagPart {
     Digest12,
 }
 
+/// The digest of the new image would be misleading in the name of the previous one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum PreviousTagPart {
+    Tag,
+}
+
 impl Part for RepositoryPart {
     const NAMES: &'static [&'static str] = &["repository", "registry", "namespace", "name"];
     const PARTS: &'static [Self] = &[
@@ -99,6 +109,11 @@ impl Part for RepositoryPart {
 impl Part for TagPart {
     const NAMES: &'static [&'static str] = &["tag", "digest12"];
     const PARTS: &'static [Self] = &[Self::Tag, Self::Digest12];
+}
+
+impl Part for PreviousTagPart {
+    const NAMES: &'static [&'static str] = &["tag"];
+    const PARTS: &'static [Self] = &[Self::Tag];
 }
 
 // === impl RepositoryTemplate ===
@@ -162,6 +177,29 @@ impl TagTemplate {
         let result = self.0.render(|part| match part {
             TagPart::Tag => tag.as_str().to_owned(),
             TagPart::Digest12 => digest.short().to_owned(),
+        });
+        self.0.check(&result, result.parse())
+    }
+}
+
+// === impl PreviousTagTemplate ===
+
+impl PreviousTagTemplate {
+    /// Reads a template, and tries it on an example so that a name that can never be right is found now.
+    pub fn parse(text: &str) -> Result<Self, TemplateError> {
+        let template = Self(Template::parse(text)?);
+        template.expand_text("1")?;
+        Ok(template)
+    }
+
+    /// The tag at the destination.
+    pub fn expand(&self, tag: &Tag) -> Result<Tag, TemplateError> {
+        self.expand_text(tag.as_str())
+    }
+
+    fn expand_text(&self, tag: &str) -> Result<Tag, TemplateError> {
+        let result = self.0.render(|part| match part {
+            PreviousTagPart::Tag => tag.to_owned(),
         });
         self.0.check(&result, result.parse())
     }

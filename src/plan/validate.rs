@@ -7,7 +7,7 @@ use super::mirror::{
     Access, Destination, ImageEntry, Mirror, Platforms, RepositorySelector, Source, TagSelector,
 };
 use super::policy::Policy;
-use super::template::{RepositoryTemplate, TagTemplate};
+use super::template::{PreviousTagTemplate, RepositoryTemplate, TagTemplate};
 use super::unsupported::refuse_pruning;
 use crate::api::image_mirror::{
     self as written, CronSchedule, ImageMirrorSpec, PlatformsMode, Prune,
@@ -382,9 +382,12 @@ fn validate_destination(
         .map(|tag| (format!("{path}.previousTag"), tag.as_str()));
     fields.refuse_repeats(names.chain(previous));
     let tags = fields.accept_all(&tags_path, tags, TagTemplate::parse);
-    let previous_tag = previous_tag
-        .as_ref()
-        .and_then(|text| fields.accept(format!("{path}.previousTag"), TagTemplate::parse(text)));
+    let previous_tag = previous_tag.as_ref().and_then(|text| {
+        fields.accept(
+            format!("{path}.previousTag"),
+            PreviousTagTemplate::parse(text),
+        )
+    });
     Some(Destination {
         name: name.clone(),
         registry: registry?,

@@ -82,20 +82,14 @@ impl<'a> NodeDeserializer<'a> {
     }
 
     fn visit_integer<'de, V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ValueError> {
-        let number = match &self.node.value {
-            Value::Number(written) => written.parse::<i64>().ok(),
-            Value::Null
-            | Value::Boolean(..)
-            | Value::Text(_)
-            | Value::Sequence(_)
-            | Value::Mapping(_) => None,
+        let Value::Number(written) = &self.node.value else {
+            return self.wrong_type("a whole number");
         };
-        match number {
-            Some(number) => visitor
-                .visit_i64(number)
-                .map_err(|error: ValueError| self.place(error)),
-            None => self.wrong_type("a whole number"),
+        match written.parse() {
+            Ok(number) => visitor.visit_i64(number),
+            Err(_) => Err(ValueError::new(Problem::NotWhole(written.clone()))),
         }
+        .map_err(|error: ValueError| self.place(error))
     }
 
     fn visit_entries<'de, V: Visitor<'de>>(
@@ -245,9 +239,10 @@ impl<'de> SeqAccess<'de> for Items<'_> {
         let Some((index, node)) = self.rest.next() else {
             return Ok(None);
         };
-        let path = Path::Item(self.parent, index);
-        seed.deserialize(NodeDeserializer::new(node, path, self.secret))
+        let item = NodeDeserializer::new(node, Path::Item(self.parent, index), self.secret);
+        seed.deserialize(item)
             .map(Some)
+            .map_err(|error| item.place(error))
     }
 }
 
@@ -289,6 +284,7 @@ impl<'de> MapAccess<'de> for Entries<'_> {
             return Err(de::Error::custom("a value was asked for before its key"));
         };
         let path = Path::Field(self.parent, &entry.key);
-        seed.deserialize(NodeDeserializer::new(&entry.value, path, self.secret))
+        let value = NodeDeserializer::new(&entry.value, path, self.secret);
+        seed.deserialize(value).map_err(|error| value.place(error))
     }
 }

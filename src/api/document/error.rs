@@ -6,8 +6,8 @@ use serde::de;
 
 use super::node::{Position, SyntaxError};
 
-/// How alike two words must be for one to be suggested (Jaro-Winkler, 0 to 1).
-const LIKENESS: f64 = 0.8;
+/// How alike two words must be for one to be suggested: the share of letters that need no change.
+const LIKENESS: f64 = 0.6;
 
 /// What is wrong with a file: `mirror.yaml:12:7: spec.images[0]: unknown field "tgas", did you mean "tags"?`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,6 +71,12 @@ pub enum Problem {
         /// The type that is there.
         found: &'static str,
     },
+    /// A number is not whole.
+    #[error("expected a whole number, found {0}")]
+    NotWhole(String),
+    /// A number does not fit the field.
+    #[error("{0} is out of range")]
+    OutOfRange(i64),
     /// A number or boolean stands where a text is needed; YAML would have changed `3.20` to 3.2.
     #[error("expected a string, found the {what} {written}: write it in quotes, \"{written}\"")]
     Unquoted {
@@ -80,13 +86,13 @@ pub enum Problem {
         written: String,
     },
     /// The kind is not one that Transship reads.
-    #[error("kind {kind:?} is not read by Transship{}", hint(.kind, KINDS))]
+    #[error("{kind:?} is not read by Transship{}", hint(.kind, KINDS))]
     UnknownKind {
         /// The kind.
         kind: String,
     },
     /// The kind is right but its group or version is not.
-    #[error("{kind} has the apiVersion {found:?}, expected {expected:?}")]
+    #[error("{found:?} is not the version of {kind}: expected {expected:?}")]
     WrongApiVersion {
         /// The kind.
         kind: String,
@@ -168,8 +174,9 @@ impl fmt::Display for Position {
 
 /// What to write instead: the most similar word, or all of them.
 pub(crate) fn hint(written: &str, expected: &[&str]) -> String {
-    let likeness =
-        |candidate: &str| strsim::jaro_winkler(&written.to_lowercase(), &candidate.to_lowercase());
+    let likeness = |candidate: &str| {
+        strsim::normalized_damerau_levenshtein(&written.to_lowercase(), &candidate.to_lowercase())
+    };
     let best = expected
         .iter()
         .max_by(|left, right| likeness(left).total_cmp(&likeness(right)));
@@ -233,7 +240,11 @@ impl de::Error for ValueError {
         Self::new(Problem::MissingField(field.to_owned()))
     }
 
+    /// Only numbers come here: they were read as whole, but do not fit the field.
     fn invalid_value(unexpected: de::Unexpected<'_>, _: &dyn de::Expected) -> Self {
-        Self::new(Problem::Invalid(format!("{unexpected} is out of range")))
+        let de::Unexpected::Signed(number) = unexpected else {
+            return de::Error::custom(format_args!("{unexpected} is out of place"));
+        };
+        Self::new(Problem::OutOfRange(number))
     }
 }

@@ -6,7 +6,7 @@
 use std::fmt;
 
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_saphyr::{DuplicateKeyPolicy, Location, Spanned};
+use serde_saphyr::{DuplicateKeyPolicy, Error, Location, Spanned};
 
 use super::error::Problem;
 
@@ -197,15 +197,24 @@ impl From<Location> for Position {
 // === impl SyntaxError ===
 
 impl SyntaxError {
-    fn new(error: &serde_saphyr::Error) -> Self {
-        let error = error.without_snippet();
-        let message = if matches!(error, serde_saphyr::Error::AliasReplayLimitExceeded { .. }) {
-            format!("the aliases stand for more than {ALIASED_VALUES} values")
-        } else {
-            let message = error.to_string();
-            // The position stands in front of the message already.
-            let end = message.find(" at line ").unwrap_or(message.len());
-            message.get(..end).unwrap_or_default().to_owned()
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the library's errors are many and open-ended"
+    )]
+    fn new(error: &Error) -> Self {
+        let message = match cause(error) {
+            Error::AliasReplayLimitExceeded { .. } => {
+                format!("the aliases stand for more than {ALIASED_VALUES} values")
+            }
+            Error::Budget { .. } => {
+                "the file has too many values or nests them too deeply".to_owned()
+            }
+            other => {
+                let message = other.to_string();
+                // The position stands in front of the message already.
+                let end = message.find(" at line ").unwrap_or(message.len());
+                message.get(..end).unwrap_or_default().to_owned()
+            }
         };
         Self {
             position: error
@@ -213,6 +222,17 @@ impl SyntaxError {
                 .map_or(Position { line: 1, column: 1 }, Position::from),
             message,
         }
+    }
+}
+
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the library's errors are many and open-ended"
+)]
+fn cause(error: &Error) -> &Error {
+    match error.without_snippet() {
+        Error::AliasError { error, .. } => cause(error),
+        other => other,
     }
 }
 

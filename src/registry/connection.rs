@@ -19,6 +19,7 @@ use super::host::Host;
 use super::limiter::{Paused, Permit};
 use super::origin::{self, UnsafeUrl};
 use super::outgoing::Outgoing;
+use super::redact::SafeUrl;
 use super::traffic::Counters;
 use super::{http, retry};
 use crate::oci::{Registry, limits};
@@ -173,23 +174,27 @@ impl Connection {
     async fn authorized(
         &self,
         request: &Request,
-        body: Option<Outgoing>,
+        mut body: Option<Outgoing>,
     ) -> Result<Response, Cause> {
         let is_unique = body.is_some();
-        let sent = self.authenticator.authorization(&request.scope).await?;
-        let response = self.follow(request, body, sent.as_ref()).await?;
-        if response.status() != StatusCode::UNAUTHORIZED {
-            return Ok(response);
+        let scope = &request.scope;
+        let mut sent = self.authenticator.authorization(scope).await?;
+        loop {
+            let response = self.follow(request, body.take(), sent.as_ref()).await?;
+            if response.status() != StatusCode::UNAUTHORIZED {
+                return Ok(response);
+            }
+            let challenge = self.challenge(response).await?;
+            // Ends the dialogue with an error where there is nothing better to say.
+            let renewed = self
+                .authenticator
+                .challenged(&challenge, scope, sent.as_ref())
+                .await?;
+            if is_unique {
+                return Err(Cause::TokenExpired);
+            }
+            sent = Some(renewed);
         }
-        let challenge = self.challenge(response).await?;
-        let renewed = self
-            .authenticator
-            .challenged(&challenge, &request.scope, sent.as_ref())
-            .await?;
-        if is_unique {
-            return Err(Cause::TokenExpired);
-        }
-        self.follow(request, None, Some(&renewed)).await
     }
 
     /// The headers that say how to authenticate. Some registries say it only at `/v2/`.
@@ -293,7 +298,8 @@ impl Connection {
             }
         };
         let response = sent.map_err(|error| transport(&error, &url))?;
-        debug!(%method, host = origin::of(&url), path = url.path(), status = response.status().as_u16(), "request");
+        let status = response.status().as_u16();
+        debug!(%method, url = %SafeUrl::from(url), status, "request");
         Ok(response)
     }
 }
@@ -341,6 +347,7 @@ fn transport(error: &reqwest::Error, url: &Url) -> Cause {
         return Cause::Body(body.to_string());
     }
     match () {
+        () if http::is_plain(error) => Cause::Plain { host },
         () if http::is_tls(error) => Cause::Tls { host, detail },
         () if error.is_connect() => Cause::Unreachable { host, detail },
         () => Cause::Interrupted { host, detail },

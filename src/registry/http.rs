@@ -148,6 +148,14 @@ pub(super) fn is_tls(error: &(dyn std::error::Error + 'static)) -> bool {
     causes(error).any(<dyn std::error::Error>::is::<rustls::Error>)
 }
 
+/// Whether the other side does not know encryption at all.
+pub(super) fn is_plain(error: &(dyn std::error::Error + 'static)) -> bool {
+    let wrong_type = rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType);
+    causes(error)
+        .filter_map(|cause| cause.downcast_ref::<rustls::Error>())
+        .any(|cause| *cause == wrong_type)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,6 +6,7 @@
 //! ```text
 //! client                      the operations, and what was being done when one failed
 //! manifests blobs uploads lists referrers      the endpoints of the specification
+//! auth                        who we are there
 //! connection                  the one path of every request: limits, credential, redirects, repetition
 //! answer outgoing             bodies in and out: bounded, watched
 //! limiter host profile        what a host bears, is like, and is known to be like

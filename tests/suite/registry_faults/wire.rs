@@ -152,10 +152,10 @@ async fn only_a_trusted_registry_is_spoken_to() {
             Err(Kind::Tls),
         ),
         (
-            "plain where TLS is expected",
+            "plain, and closed, where TLS is expected",
             options(),
             trusting(&ours),
-            Err(Kind::Tls),
+            Err(Kind::Unreachable),
         ),
         (
             "a client certificate is wanted",

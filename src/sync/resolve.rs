@@ -12,7 +12,7 @@ use crate::api::{Reason, ReferrersMode};
 use crate::copy::{self, Endpoint, Job, Origin};
 use crate::oci::{Digest, Tag, TagOrDigest};
 use crate::plan::template::TemplateError;
-use crate::plan::{Claim, Destination, Mirror, Platforms, SourceImage, TagTemplate};
+use crate::plan::{Claim, Destination, Mirror, Platforms, PreviousTagTemplate, SourceImage};
 
 /// Tags that are looked at together. What a registry bears is decided by its own limits.
 const LOOKS: usize = 128;
@@ -140,7 +140,7 @@ impl<C: Connect> Syncer<C> {
             self.expected(image, recorded.as_ref()),
         );
         let current = current.map_err(|error| Failure::requesting(&subject, &error))?;
-        let expand = |template: &TagTemplate| template.expand(&image.source.tag, &image.digest);
+        let expand = |template: &PreviousTagTemplate| template.expand(&claim.tag);
         let previous = destination.previous_tag.as_ref().map(expand).transpose();
         Ok(Sighting {
             slot,

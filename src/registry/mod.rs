@@ -18,6 +18,7 @@ mod blobs;
 mod class;
 mod client;
 mod connection;
+pub mod docker_config;
 mod error;
 mod host;
 mod http;

@@ -9,6 +9,7 @@ use crate::oci::{Digest, Hasher};
 
 /// User names that say that the password is an identity token: Docker's, and that of Azure.
 const IDENTITY_USERS: [&str; 2] = ["<token>", "00000000-0000-0000-0000-000000000000"];
+
 /// What proves to one registry who we are.
 #[derive(Clone, Default)]
 pub enum Credential {

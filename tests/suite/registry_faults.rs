@@ -1,6 +1,7 @@
 //! The registry client against a registry that misbehaves: every fault with its right outcome.
 
 mod blobs;
+mod credentials;
 mod hops;
 mod limits;
 mod lists;

@@ -76,7 +76,7 @@ async fn every_credential_opens_every_endpoint() {
     ];
     for (name, options, settings) in cases {
         let registry = options.start();
-        let client = client_with(&registry, settings);
+        let client = client_with(&registry, &settings);
         let done = everything(&client, &image()).await;
         done.unwrap_or_else(|error| panic!("{name}: {error}"));
         let challenged = registry
@@ -116,7 +116,7 @@ async fn a_wrong_password_is_tried_once() {
     ];
     for (name, options, settings) in cases {
         let registry = options.start();
-        let client = client_with(&registry, settings);
+        let client = client_with(&registry, &settings);
         for _ in 0..3 {
             let found = client.resolve(&repository(), &tag(), None).await;
             assert_eq!(kind(found), Err(Kind::AuthenticationFailed), "{name}");
@@ -142,7 +142,7 @@ async fn an_upload_that_is_challenged_is_worth_another_try() {
                 && request.headers.value("authorization") != Some(login.as_str())
         })
         .responds(Reply::new(401).header("www-authenticate", "Basic realm=\"x\""));
-    let client = client_with(&registry, logged_in(insecure()));
+    let client = client_with(&registry, &logged_in(insecure()));
     let blob = Blob::layer(1, 10_000);
     let error = upload(&client, &repository(), &blob).await.unwrap_err();
     assert_eq!(
@@ -162,7 +162,7 @@ async fn a_challenge_that_is_only_given_at_the_base_is_asked_for_there() {
         .on("HEAD", "/manifests/")
         .nth(1)
         .responds(Reply::new(401));
-    let client = client_with(&registry, logged_in(insecure()));
+    let client = client_with(&registry, &logged_in(insecure()));
     let found = client.resolve(&repository(), &tag(), None).await;
     assert!(kind(found).unwrap().is_some());
     let paths: Vec<_> = registry
@@ -205,7 +205,7 @@ async fn a_registry_that_changes_its_mind_for_ever_is_left() {
                     .is_some_and(|value| value.starts_with("Basic"))
         })
         .responds(challenge(&bearer));
-    let client = client_with(&registry, logged_in(insecure()));
+    let client = client_with(&registry, &logged_in(insecure()));
     let found = client.resolve(&repository(), &tag(), None).await;
     assert_eq!(kind(found), Err(Kind::AuthenticationFailed));
     assert!(registry.requests().len() < 8);
@@ -284,7 +284,7 @@ async fn no_lure_gets_a_credential_a_token_or_content() {
                 let image = ImageBuilder::new(3).layers(&[5_000]).build();
                 let stored = ImageBuilder::new(4).layers(&[5_000]).build();
                 registry.load("team/app", "v0", &stored);
-                let client = client_with(&registry, logged_in(insecure()));
+                let client = client_with(&registry, &logged_in(insecure()));
                 client.list_tags(&repository()).await.unwrap();
                 let (name, fault, method, part) = lures(&registry, &canary).swap_remove(place);
                 registry.on(method, part).does(fault);
@@ -346,7 +346,7 @@ async fn secrets_are_in_no_message_and_no_debug_text() {
     registry
         .on("GET", "/manifests/")
         .responds(Reply::new(400).body(canary));
-    let client = client_with(&registry, settings);
+    let client = client_with(&registry, &settings);
     let errors = [
         read(&client, &descriptor(&Blob::layer(1, 9)), 0)
             .await
@@ -376,7 +376,7 @@ async fn storage_behind_a_redirect_hears_no_token() {
             request.path.contains("/blobs/") && request.headers.value("authorization").is_some()
         })
         .responds(Reply::new(307).header("location", &format!("{}/b?signature=x", storage.url())));
-    let client = client_with(&registry, logged_in(insecure()));
+    let client = client_with(&registry, &logged_in(insecure()));
     let got = read(&client, &descriptor(&layer), 0).await;
     assert_eq!(content(got), Ok(Digest::sha256(&layer.bytes)));
     let [request] = storage.requests().try_into().unwrap();

@@ -94,11 +94,6 @@ pub(super) async fn fetch(
         found: blob.size,
         expected: offset,
     })?;
-    if let Some(content) = blob.well_known_content() {
-        let skipped = usize::try_from(offset).unwrap_or(usize::MAX);
-        let rest = content.get(skipped..).unwrap_or_default();
-        return Ok(stream::iter([Ok(Bytes::from_static(rest))]).boxed());
-    }
     if left == 0 {
         return Ok(stream::empty().boxed());
     }

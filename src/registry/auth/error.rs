@@ -61,7 +61,9 @@ pub enum Error {
         registry: Registry,
     },
     /// The token server gave something that is no token.
-    #[error("the token server {server} of {registry} gave no usable token: {fault}")]
+    #[error(
+        "the token server {server} of {registry} gave no usable token: {fault}; who runs it has to look at it"
+    )]
     BadToken {
         /// The registry.
         registry: Registry,
@@ -149,7 +151,7 @@ impl fmt::Display for Refusal {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoCredential => formatter.write_str(
-                "does not show this to everyone, and no credential was found for it: log in to it or name a secret",
+                "wants a credential, and none was found for it: log in to it (docker login) or name a secret",
             ),
             Self::Password => formatter.write_str("refuses the user name or password: check the credential"),
             Self::RegistryToken => {

@@ -159,6 +159,9 @@ fn judge(status: StatusCode, headers: &HeaderMap, body: Result<Vec<u8>, TokenFau
             failure: Failure::RateLimited(wait),
             wait,
         },
+        status if status.is_redirection() => {
+            Attempt::Final(Err(Failure::BadToken(TokenFault::Redirect)))
+        }
         status if retry::is_transient(status) => Attempt::Passing {
             failure: Failure::Unreachable(format!("it answers {}", status.as_u16())),
             wait,

@@ -14,6 +14,8 @@ mod exchange;
 mod memory;
 mod realm;
 mod scope;
+#[cfg(test)]
+mod tests;
 mod token;
 
 pub use authenticator::Authenticator;

@@ -36,8 +36,11 @@ pub(super) struct Grant {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenFault {
     /// It has another status than 200.
-    #[error("it answers {0}, redirects are not followed")]
+    #[error("it answers {0}")]
     Status(u16),
+    /// It is a redirect, which could lead the credential anywhere.
+    #[error("it redirects, and a credential follows no redirect")]
+    Redirect,
     /// It is too large.
     #[error("its answer is larger than {} bytes", limits::TOKEN_BYTES)]
     TooLarge,

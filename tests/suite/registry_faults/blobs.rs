@@ -171,18 +171,6 @@ async fn a_missing_blob_and_a_blob_without_bytes() {
             0,
             Bytes::new(),
         ),
-        (
-            "the empty object",
-            Descriptor::of("x/y".into(), b"{}"),
-            0,
-            "{}".into(),
-        ),
-        (
-            "its second half",
-            Descriptor::of("x/y".into(), b"{}"),
-            1,
-            "}".into(),
-        ),
         ("the end of a blob", blob.clone(), blob.size, Bytes::new()),
     ];
     for (name, blob, offset, expected) in nothing {

@@ -159,7 +159,7 @@ async fn the_bytes_decide_and_the_header_must_not_contradict() {
         (
             "a flipped byte, by digest",
             by_digest(),
-            Action::MapBody(flip),
+            Action::map_body(flip),
             Err(Kind::DigestMismatch),
         ),
         (

@@ -13,10 +13,12 @@ use tokio::time::Instant;
 
 use super::answer::{Answer, SLOWEST};
 use super::auth::Scope;
+use super::cause::Cause;
 use super::class::Class;
-use super::connection::{Connection, Request};
-use super::error::{Cause, Error};
+use super::connection::Connection;
+use super::error::Error;
 use super::range::{self, WrongRange};
+use super::request::Request;
 use crate::oci::{Descriptor, Digest, Repository};
 
 /// So much waiting for a body is one look at its speed.
@@ -92,11 +94,6 @@ pub(super) async fn fetch(
         found: blob.size,
         expected: offset,
     })?;
-    if let Some(content) = blob.well_known_content() {
-        let skipped = usize::try_from(offset).unwrap_or(usize::MAX);
-        let rest = content.get(skipped..).unwrap_or_default();
-        return Ok(stream::iter([Ok(Bytes::from_static(rest))]).boxed());
-    }
     if left == 0 {
         return Ok(stream::empty().boxed());
     }
@@ -150,7 +147,7 @@ impl Reader {
                 continue;
             }
             let length = frame.len() as u64;
-            self.left = self.left.checked_sub(length).ok_or_else(|| Cause::Length {
+            self.left = self.left.checked_sub(length).ok_or(Cause::Length {
                 found: length,
                 expected: self.left,
             })?;

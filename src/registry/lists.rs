@@ -11,10 +11,11 @@ use url::Url;
 
 use super::answer::Reply;
 use super::auth::Scope;
+use super::cause::Cause;
 use super::class::Class;
-use super::connection::{Connection, Request};
-use super::error::Cause;
+use super::connection::Connection;
 use super::link;
+use super::request::Request;
 use crate::oci::{Repository, Tag, limits};
 
 /// How often a list is begun anew because a page of it has vanished.

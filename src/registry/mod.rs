@@ -4,22 +4,25 @@
 //! it bears at once, when it wants to be left alone, what it turned out not to support.
 //!
 //! ```text
-//! client                      the operations, and what was being done when one failed
+//! client error                what can be done here, and what was being done when it failed
 //! manifests blobs uploads lists referrers      the endpoints of the specification
-//! connection                  the one path of every request: limits, credential, redirects, repetition
-//! answer outgoing             bodies in and out: bounded, watched
-//! limiter host profile        what a host bears, is like, and is known to be like
-//! origin link range retry     pure rules: where we may be sent, which part, when again
+//! connection exchange         the one path of every request: limits, repetition, credential, redirects
+//! request answer outgoing     what goes out and comes in: bounded, watched
+//! auth                        who we are
+//! limiter host profile        what a host bears, turned out to be like, and is known to be like
+//! origin reach link range retry status cause   rules without I/O
 //! ```
 
 mod answer;
 pub mod auth;
 mod blobs;
+mod cause;
 mod class;
 mod client;
 mod connection;
 pub mod docker_config;
 mod error;
+mod exchange;
 mod host;
 mod http;
 mod limiter;
@@ -31,10 +34,13 @@ mod outgoing;
 mod pool;
 mod profile;
 mod range;
+mod reach;
 pub mod redact;
 mod referrers;
+mod request;
 mod retry;
 mod settings;
+mod status;
 mod traffic;
 mod uploads;
 

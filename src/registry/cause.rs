@@ -49,8 +49,10 @@ pub(super) enum Cause {
     Range(WrongRange),
     #[error("the registry does not take a blob in this way ({0}); the next try uses another one")]
     UploadMode(StatusCode),
-    #[error("the token expired while the blob was sent")]
-    TokenExpired,
+    #[error(
+        "the registry asks for authorization when the blob is on its way already; the next try brings it"
+    )]
+    LateChallenge,
     #[error("the source of the blob failed: {0}")]
     Body(String),
     #[error("the answer is larger than {0} bytes")]
@@ -79,7 +81,7 @@ impl Cause {
             | Self::Digest { .. }
             | Self::Length { .. } => Kind::DigestMismatch,
             Self::UploadMode(_) => Kind::Rejected,
-            Self::TokenExpired => Kind::AuthenticationFailed,
+            Self::LateChallenge => Kind::AuthenticationFailed,
             Self::Manifest(_)
             | Self::Range(_)
             | Self::TooLarge(_)
@@ -99,7 +101,7 @@ impl Cause {
             | Self::Interrupted { .. }
             | Self::Range(_)
             | Self::UploadMode(_)
-            | Self::TokenExpired
+            | Self::LateChallenge
             | Self::Body(_) => true,
             Self::Settings(_)
             | Self::Tls { .. }

@@ -12,8 +12,8 @@ use crate::oci::limits;
 
 /// Connections to one host that are kept for the next request.
 const IDLE_CONNECTIONS: usize = 64;
-/// How long they are kept: less than load balancers do.
-const IDLE_CONNECTION_TIME: Duration = Duration::from_secs(60);
+/// How long they are kept: less than the 60 s of common load balancers.
+const IDLE_CONNECTION_TIME: Duration = Duration::from_secs(50);
 /// The largest file of certificates, in bytes, and the most certificates in it.
 const CA_BYTES: usize = 512 * 1024;
 const CA_CERTIFICATES: usize = 300;

@@ -9,9 +9,10 @@ use super::answer::Reply;
 use super::auth::Scope;
 use super::cause::Cause;
 use super::class::Class;
-use super::connection::{Connection, Request};
+use super::connection::Connection;
 use super::error::Kind;
 use super::link;
+use super::request::Request;
 use super::status::Code;
 use crate::oci::{Content, Descriptor, Digest, Manifest, Repository, limits, media_type};
 

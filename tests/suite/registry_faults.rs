@@ -1,6 +1,7 @@
 //! The registry client against a registry that misbehaves: every fault with its right outcome.
 
 mod blobs;
+mod credentials;
 mod hops;
 mod limits;
 mod lists;
@@ -22,13 +23,13 @@ use crate::support::tls::Authority;
 
 /// A client of its own process, so to speak: it shares nothing with those of other tests.
 fn client(registry: &FaultRegistry) -> Client {
-    client_with(registry, insecure())
+    client_with(registry, &insecure())
 }
 
-fn client_with(registry: &FaultRegistry, settings: Settings) -> Client {
+fn client_with(registry: &FaultRegistry, settings: &Settings) -> Client {
     let registry = registry.host().parse().unwrap();
     Pool::new("transship/test")
-        .client(&registry, &settings)
+        .client(&registry, settings)
         .unwrap()
 }
 

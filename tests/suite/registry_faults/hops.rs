@@ -38,7 +38,7 @@ async fn storage_behind_a_redirect_serves_blobs_and_hears_no_credential() {
             request.path.contains("/blobs/") && request.headers.value("authorization").is_some()
         })
         .responds(to(&signed));
-    let got = read(&client_with(&registry, settings), &descriptor(layer), 0).await;
+    let got = read(&client_with(&registry, &settings), &descriptor(layer), 0).await;
     assert_eq!(content(got), Ok(Digest::sha256(&layer.bytes)));
     assert!(storage.heard("signature=x"));
     assert_eq!(storage.requests()[0].headers.value("authorization"), None);
@@ -93,7 +93,7 @@ async fn redirects_that_are_not_followed() {
     for (name, location, expected) in cases {
         let (registry, settings) = guarded();
         registry.on("GET", "/manifests/").responds(to(&location));
-        let found = client_with(&registry, settings)
+        let found = client_with(&registry, &settings)
             .fetch_manifest(&repository(), &tag())
             .await;
         assert_eq!(kind(found), Err(expected), "{name}");
@@ -114,7 +114,7 @@ async fn encryption_is_never_given_up() {
     registry
         .on("POST", "/uploads/")
         .does(Action::SetHeader("location", format!("{}/u", plain.url())));
-    let client = client_with(&registry, trusting(&authority));
+    let client = client_with(&registry, &trusting(&authority));
     let found = client.fetch_manifest(&repository(), &tag()).await;
     assert_eq!(kind(found), Err(Kind::Refused));
     let digest = Digest::sha256(b"x");
@@ -131,7 +131,7 @@ async fn a_write_is_not_redirected() {
         .on("POST", "/uploads/")
         .responds(to(&elsewhere.url()));
     let digest = Digest::sha256(b"x");
-    let started = client_with(&registry, settings)
+    let started = client_with(&registry, &settings)
         .start_upload(&repository(), &digest, None)
         .await;
     assert_eq!(kind(started.map(|_| ())), Err(Kind::Refused));

@@ -10,6 +10,9 @@ use crate::support::faults::FaultRegistry;
 use crate::support::http::Reply;
 use crate::support::http::script::Action;
 
+/// The tags that a list is to give, or why it is to fail.
+type Names = Result<&'static [&'static str], Kind>;
+
 const TAGS: [&str; 5] = ["a", "b", "c", "d", "e"];
 
 fn tagged(page_size: usize) -> FaultRegistry {
@@ -40,7 +43,7 @@ async fn every_page_is_followed() {
 #[tokio::test]
 async fn lists_in_every_form() {
     let long = format!(r#"{{"tags":["{}"]}}"#, "a".repeat(129));
-    let cases: [(&str, &str, Result<&[&str], Kind>); 9] = [
+    let cases: [(&str, &str, Names); 9] = [
         ("null", r#"{"name":"x","tags":null}"#, Ok(&[])),
         ("missing", r#"{"name":"x"}"#, Ok(&[])),
         ("empty", r#"{"tags":[]}"#, Ok(&[])),

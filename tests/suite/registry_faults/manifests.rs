@@ -10,6 +10,9 @@ use crate::support::faults::FaultRegistry;
 use crate::support::http::Reply;
 use crate::support::http::script::Action;
 
+/// Methods and statuses.
+type Exchanges = &'static [(&'static str, u16)];
+
 const DIGEST: &str = "docker-content-digest";
 
 fn resolved(image: &Image) -> Resolved {
@@ -27,7 +30,7 @@ fn parsed(image: &Image) -> Manifest {
 #[tokio::test]
 async fn a_head_that_says_too_little_is_followed_by_a_get() {
     let none = Reply::new(404);
-    let cases: [(&str, Action, &[(&str, u16)]); 6] = [
+    let cases: [(&str, Action, Exchanges); 6] = [
         (
             "as specified",
             Action::SetHeader("x-odd", "1".to_owned()),

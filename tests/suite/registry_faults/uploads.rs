@@ -12,6 +12,12 @@ use crate::support::faults::FaultRegistry;
 use crate::support::http::Reply;
 use crate::support::http::script::Action;
 
+/// What comes of an upload: nothing to say, or an error and whether it may pass.
+type Outcome = Result<(), (Kind, bool)>;
+
+/// Makes a location of the registry's host and the path of the session.
+type Location = fn(&str, &str) -> String;
+
 fn blob() -> Blob {
     Blob::layer(5, 200_000)
 }
@@ -43,7 +49,7 @@ async fn upload(client: &Client, blob: &Blob) -> Result<(), Error> {
 #[tokio::test]
 async fn what_comes_of_an_upload_is_what_the_registry_has() {
     let gone = Reply::error(404, "BLOB_UPLOAD_UNKNOWN", "gone");
-    let cases: [(&str, Action, Result<(), (Kind, bool)>); 10] = [
+    let cases: [(&str, Action, Outcome); 10] = [
         ("stored", Action::SetHeader("x-odd", "1".to_owned()), Ok(())),
         (
             "stored, but answered 500",
@@ -109,7 +115,7 @@ async fn what_comes_of_an_upload_is_what_the_registry_has() {
 async fn the_location_of_an_upload_must_stay_at_the_registry() {
     let elsewhere = Canary::start();
     let session = "/v2/team/app/blobs/uploads/session-1";
-    let good: [(&str, fn(&str, &str) -> String); 4] = [
+    let good: [(&str, Location); 4] = [
         ("a path", |_, session| session.to_owned()),
         ("relative", |_, _| "session-1".to_owned()),
         ("absolute", |host, session| {

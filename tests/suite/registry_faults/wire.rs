@@ -166,7 +166,7 @@ async fn only_a_trusted_registry_is_spoken_to() {
     ];
     for (name, options, settings, expected) in cases {
         let registry = options.start();
-        let found = client_with(&registry, settings)
+        let found = client_with(&registry, &settings)
             .resolve(&repository(), &tag(), None)
             .await;
         assert_eq!(kind(found), expected, "{name}");
@@ -181,7 +181,7 @@ async fn a_client_certificate_is_shown_to_who_wants_one() {
         .start();
     let mut settings = trusting(&authority);
     settings.tls.identity_pem = Some(authority.issue().pem().into());
-    let found = client_with(&registry, settings)
+    let found = client_with(&registry, &settings)
         .resolve(&repository(), &tag(), None)
         .await;
     assert_eq!(kind(found), Ok(None));

@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use bytes::Bytes;
 use serde::Deserialize;
 
 use super::{Digest, MediaType, Platform};
@@ -58,11 +61,16 @@ impl Descriptor {
             .map(String::as_str)
     }
 
-    /// The content, where it is known without a request: the empty object, the empty blob.
-    pub fn well_known_content(&self) -> Option<&'static [u8]> {
-        if self.size == 2 && self.digest.as_str() == EMPTY_JSON {
-            return Some(b"{}");
+    /// The content, where it is known without a request: the empty object, the empty blob, or
+    /// what the descriptor carries itself. It is always of the right digest.
+    pub fn embedded_content(&self) -> Option<Bytes> {
+        if self.digest.as_str() == EMPTY_JSON {
+            return Some(Bytes::from_static(b"{}"));
         }
-        (self.size == 0 && self.digest.matches(b"")).then_some(b"")
+        if self.size == 0 && self.digest.matches(b"") {
+            return Some(Bytes::new());
+        }
+        let content = BASE64_STANDARD.decode(self.data.as_deref()?).ok()?;
+        (content.len() as u64 == self.size && self.digest.matches(&content)).then(|| content.into())
     }
 }

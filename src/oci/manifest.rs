@@ -23,9 +23,9 @@ pub struct Manifest {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Content {
     /// One image or artifact.
-    Image(ImageManifest),
+    Image(Box<ImageManifest>),
     /// Several manifests, one for each platform.
-    Index(ImageIndex),
+    Index(Box<ImageIndex>),
 }
 
 /// One image or artifact (image specification, image manifest).
@@ -346,12 +346,12 @@ impl Document {
                 )?;
                 Ok((
                     media_type,
-                    Content::Index(ImageIndex {
+                    Content::Index(Box::new(ImageIndex {
                         manifests,
                         subject,
                         artifact_type,
                         annotations,
-                    }),
+                    })),
                 ))
             }
             Kind::Image(media_type) => {
@@ -366,13 +366,13 @@ impl Document {
                 let layers = at_most("layers", layers.unwrap_or_default())?;
                 Ok((
                     media_type,
-                    Content::Image(ImageManifest {
+                    Content::Image(Box::new(ImageManifest {
                         config,
                         layers,
                         subject,
                         artifact_type,
                         annotations,
-                    }),
+                    })),
                 ))
             }
         }

@@ -2,6 +2,7 @@
 //! whether that can be done. No I/O, no clock: whatever is observed comes as a parameter.
 
 pub mod conflicts;
+pub mod decide;
 pub mod fields;
 pub mod mirror;
 pub mod policy;

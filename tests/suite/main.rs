@@ -1,0 +1,18 @@
+//! Integration tests: real registries, a scriptable one, and the real program between them.
+//!
+//! One binary, so that the support code is compiled once. `support` uses nothing of the library:
+//! it is the independent witness of what the library did.
+
+#![expect(
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    clippy::unwrap_used,
+    reason = "a test stops at the first surprise"
+)]
+
+mod copying;
+mod harness;
+mod layout;
+mod registry_faults;
+pub mod support;
+mod syncing;

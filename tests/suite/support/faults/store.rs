@@ -1,0 +1,133 @@
+//! What the registry in memory holds.
+
+mod protocol;
+
+use std::collections::{BTreeMap, HashMap};
+
+use bytes::{Bytes, BytesMut};
+
+use super::super::content::{Blob, FoundBy, Image};
+
+/// What a registry can do.
+#[derive(Clone, Copy)]
+pub(super) struct Abilities {
+    pub(super) referrers: bool,
+    pub(super) mounts: bool,
+    pub(super) sparse: bool,
+    pub(super) page_size: usize,
+}
+
+/// The content of a registry.
+#[derive(Clone)]
+pub(super) struct Store {
+    abilities: Abilities,
+    repositories: BTreeMap<String, Repository>,
+    uploads: HashMap<String, BytesMut>,
+    sessions: usize,
+}
+
+#[derive(Clone, Default)]
+struct Repository {
+    blobs: HashMap<String, Bytes>,
+    manifests: HashMap<String, Blob>,
+    tags: BTreeMap<String, String>,
+}
+
+impl Default for Abilities {
+    fn default() -> Self {
+        Self {
+            referrers: true,
+            mounts: true,
+            sparse: false,
+            page_size: 1000,
+        }
+    }
+}
+
+impl Store {
+    pub(super) fn new(abilities: Abilities) -> Self {
+        Self {
+            abilities,
+            repositories: BTreeMap::new(),
+            uploads: HashMap::new(),
+            sessions: 0,
+        }
+    }
+
+    pub(super) fn load(&mut self, repository: &str, tag: &str, image: &Image) {
+        for blob in image.all_blobs() {
+            self.load_blob(repository, blob);
+        }
+        for child in &image.children {
+            self.load_manifest(repository, &child.digest, child);
+        }
+        self.load_manifest(repository, tag, &image.root);
+        for referrer in &image.referrers {
+            let reference = match &referrer.found_by {
+                FoundBy::Subject => &referrer.manifest.digest,
+                FoundBy::Tag(tag) => tag,
+            };
+            self.load_manifest(repository, reference, &referrer.manifest);
+        }
+        if !self.abilities.referrers {
+            for subject in image.subjects() {
+                let (tag, index) = image.fallback_index(subject);
+                self.load_manifest(repository, &tag, &index);
+            }
+        }
+    }
+
+    pub(super) fn load_blob(&mut self, repository: &str, blob: &Blob) {
+        self.repository(repository)
+            .blobs
+            .insert(blob.digest.clone(), blob.bytes.clone());
+    }
+
+    pub(super) fn load_manifest(&mut self, repository: &str, reference: &str, manifest: &Blob) {
+        let repository = self.repository(repository);
+        repository
+            .manifests
+            .insert(manifest.digest.clone(), manifest.clone());
+        if !reference.contains(':') {
+            repository
+                .tags
+                .insert(reference.to_owned(), manifest.digest.clone());
+        }
+    }
+
+    pub(super) fn manifest(&self, repository: &str, reference: &str) -> Option<Blob> {
+        let repository = self.repositories.get(repository)?;
+        let digest = repository
+            .tags
+            .get(reference)
+            .map_or(reference, String::as_str);
+        repository.manifests.get(digest).cloned()
+    }
+
+    pub(super) fn tags(&self, repository: &str) -> Vec<String> {
+        self.repositories
+            .get(repository)
+            .map(|repository| repository.tags.keys().cloned().collect())
+            .unwrap_or_default()
+    }
+
+    pub(super) fn blob(&self, repository: &str, digest: &str) -> Option<&Bytes> {
+        self.repositories.get(repository)?.blobs.get(digest)
+    }
+
+    pub(super) fn lose_blob(&mut self, repository: &str, digest: &str) {
+        self.repository(repository).blobs.remove(digest);
+    }
+
+    pub(super) fn lose_tag(&mut self, repository: &str, tag: &str) {
+        self.repository(repository).tags.remove(tag);
+    }
+
+    pub(super) fn open_uploads(&self) -> usize {
+        self.uploads.len()
+    }
+
+    fn repository(&mut self, name: &str) -> &mut Repository {
+        self.repositories.entry(name.to_owned()).or_default()
+    }
+}

@@ -1,0 +1,120 @@
+//! Child processes that never outlive the test.
+
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Reads a pipe that only the test holds: if the test vanishes without a word, so does the program.
+/// The shell becomes the program, so that the process id we know is the program's own.
+pub(super) const WATCHED: &str = r#"exec 3<&0; { read -r _ <&3 || kill -9 $$; } >/dev/null 2>&1 & exec "$0" "$@" 3<&- </dev/null"#;
+
+/// Tells the watchdog to leave; without it, it would kill whatever has this process id next.
+pub(super) const DISMISSED: &[u8] = b"\n";
+
+/// How long a program may take to say that it is ready.
+const STARTUP: Duration = Duration::from_secs(60);
+
+/// How often a program is looked after.
+const POLL: Duration = Duration::from_millis(5);
+
+/// A running server program. It is killed when dropped, and when the test process dies in any way.
+pub struct Daemon {
+    child: Child,
+    lifeline: Option<ChildStdin>,
+    output: [PathBuf; 2],
+}
+
+impl Daemon {
+    /// Starts a program with an empty environment and its output in files of `directory`.
+    pub fn spawn(program: &Path, arguments: &[&str], directory: &Path) -> Self {
+        let output = [directory.join("stdout"), directory.join("stderr")];
+        let mut child = Command::new("sh")
+            .args(["-c", WATCHED])
+            .arg(program)
+            .args(arguments)
+            .current_dir(directory)
+            .env_clear()
+            .env("HOME", directory)
+            .env("TMPDIR", directory)
+            .env("OTEL_TRACES_EXPORTER", "none")
+            .stdin(Stdio::piped())
+            .stdout(File::create(&output[0]).expect("a log file"))
+            .stderr(File::create(&output[1]).expect("a log file"))
+            .spawn()
+            .unwrap_or_else(|error| panic!("cannot start {}: {error}", program.display()));
+        let lifeline = child.stdin.take();
+        Self {
+            child,
+            lifeline,
+            output,
+        }
+    }
+
+    /// The process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The file with everything it wrote to its standard output.
+    pub fn stdout(&self) -> &Path {
+        &self.output[0]
+    }
+
+    /// Waits until a line of its output answers the question.
+    ///
+    /// # Panics
+    /// If the program ends first or stays silent, with what it wrote.
+    pub async fn wait_for<T>(&mut self, find: impl Fn(&str) -> Option<T>) -> T {
+        let deadline = Instant::now() + STARTUP;
+        loop {
+            let ended = self.child.try_wait().expect("its own child");
+            let output = self.written();
+            if let Some(found) = output.lines().find_map(&find) {
+                return found;
+            }
+            assert!(
+                ended.is_none() && Instant::now() < deadline,
+                "the program did not start ({ended:?}):\n{output}"
+            );
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    /// Everything it wrote so far.
+    pub fn written(&self) -> String {
+        self.output
+            .iter()
+            .filter_map(|file| fs::read(file).ok())
+            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+            .collect()
+    }
+
+    /// Lets go of the program as a test process does that is killed.
+    pub fn cut_lifeline(&mut self) {
+        self.lifeline = None;
+    }
+
+    /// Waits until the program has ended by itself.
+    pub async fn ended(&mut self) {
+        while self.child.try_wait().expect("its own child").is_none() {
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    /// Kills the program and waits until it is gone.
+    pub fn kill(&mut self) {
+        if let Some(mut lifeline) = self.lifeline.take() {
+            drop(lifeline.write_all(DISMISSED));
+            drop(self.child.kill());
+            drop(self.child.wait());
+        }
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}

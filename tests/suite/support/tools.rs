@@ -1,0 +1,54 @@
+//! Where the real programs are that the tests run against.
+
+use std::path::{Path, PathBuf};
+
+/// The list `make tools` builds from: one source for both.
+const VERSIONS: &str = include_str!("../../../hack/tools.versions");
+
+/// The path of a program that `make tools` built.
+///
+/// # Panics
+/// If it is not there: a test that needs it must not pass without it.
+pub fn built(name: &str) -> PathBuf {
+    let path = cache().join(format!("{name}-{}", version(name))).join(name);
+    assert!(
+        path.is_file(),
+        "{} is missing: run `make tools`",
+        path.display()
+    );
+    path
+}
+
+/// The path of a program that comes as a Debian package.
+///
+/// # Panics
+/// If no directory of `PATH` has it.
+pub fn packaged(name: &str) -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .map(|directory| directory.join(name))
+        .find(|program| program.is_file())
+        .unwrap_or_else(|| panic!("{name} is not installed: run `make tools`"))
+}
+
+fn version(name: &str) -> &'static str {
+    VERSIONS
+        .lines()
+        .map(str::split_whitespace)
+        .find_map(|mut words| (words.next() == Some(name)).then(|| words.next()).flatten())
+        .unwrap_or_else(|| panic!("hack/tools.versions has no {name}"))
+}
+
+fn cache() -> PathBuf {
+    let directory = |name| {
+        std::env::var_os(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
+    directory("TRANSSHIP_TOOLS").unwrap_or_else(|| {
+        directory("XDG_CACHE_HOME")
+            .or_else(|| Some(directory("HOME")?.join(".cache")))
+            .unwrap_or_else(|| Path::new("/").to_path_buf())
+            .join("transship-tools")
+    })
+}

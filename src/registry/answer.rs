@@ -11,9 +11,10 @@ use reqwest::{Response, StatusCode};
 use tokio::time::timeout;
 use url::Url;
 
+use super::cause::Cause;
 use super::class::Class;
-use super::error::{Answered, Cause, Code};
 use super::limiter::Permit;
+use super::status::{Code, Unexpected};
 use super::traffic::Counters;
 use super::{http, origin, retry};
 use crate::oci::{Digest, MediaType, limits};
@@ -214,7 +215,7 @@ impl Reply {
             StatusCode::SERVICE_UNAVAILABLE => asked,
             _ => None,
         };
-        Cause::Status(Answered {
+        Cause::Status(Unexpected {
             status: self.status,
             code: self.code(),
             class: self.class,

@@ -13,9 +13,10 @@ use tokio::time::Instant;
 
 use super::answer::{Answer, SLOWEST};
 use super::auth::Scope;
+use super::cause::Cause;
 use super::class::Class;
 use super::connection::{Connection, Request};
-use super::error::{Cause, Error};
+use super::error::Error;
 use super::range::{self, WrongRange};
 use crate::oci::{Descriptor, Digest, Repository};
 
@@ -145,7 +146,7 @@ impl Reader {
                 continue;
             }
             let length = frame.len() as u64;
-            self.left = self.left.checked_sub(length).ok_or_else(|| Cause::Length {
+            self.left = self.left.checked_sub(length).ok_or(Cause::Length {
                 found: length,
                 expected: self.left,
             })?;

@@ -7,8 +7,9 @@ use bytes::Bytes;
 use futures::Stream;
 
 use super::blobs::{self, BlobBody};
+use super::cause::Cause;
 use super::connection::Connection;
-use super::error::{Action, Cause, Error};
+use super::error::{Action, Error};
 use super::lists;
 use super::manifests::{self, Resolved, Stored};
 use super::outgoing::BodyError;

@@ -13,8 +13,8 @@ use url::Url;
 
 use super::answer::{Answer, Reply};
 use super::auth::{Authenticator, Authorization, Scope};
+use super::cause::Cause;
 use super::class::Class;
-use super::error::Cause;
 use super::host::Host;
 use super::limiter::{Paused, Permit};
 use super::origin::{self, UnsafeUrl};

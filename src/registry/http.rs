@@ -6,7 +6,7 @@ use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue};
 use reqwest::{Certificate, ClientBuilder, Identity, redirect, retry, tls};
 use secrecy::ExposeSecret;
 
-use super::error::Cause;
+use super::cause::Cause;
 use super::settings::{Proxy, Settings, Tls};
 use crate::oci::limits;
 
@@ -140,7 +140,8 @@ pub(super) fn is_tls(error: &(dyn std::error::Error + 'static)) -> bool {
         let inner = cause
             .downcast_ref::<std::io::Error>()
             .and_then(std::io::Error::get_ref);
-        cause.is::<rustls::Error>() || inner.is_some_and(|inner| inner.is::<rustls::Error>())
+        cause.is::<rustls::Error>()
+            || inner.is_some_and(<dyn std::error::Error + Send + Sync>::is::<rustls::Error>)
     })
 }
 

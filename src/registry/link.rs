@@ -98,7 +98,7 @@ mod tests {
             ),
             (
                 "with the default port",
-                r#"<https://r.test:443/x?n=10&last=x>; rel=next"#,
+                "<https://r.test:443/x?n=10&last=x>; rel=next",
             ),
             ("only a query", r#"<?n=10&last=x>; rel="next""#),
             (

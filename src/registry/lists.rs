@@ -11,9 +11,9 @@ use url::Url;
 
 use super::answer::Reply;
 use super::auth::Scope;
+use super::cause::Cause;
 use super::class::Class;
 use super::connection::{Connection, Request};
-use super::error::Cause;
 use super::link;
 use crate::oci::{Repository, Tag, limits};
 

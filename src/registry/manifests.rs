@@ -5,9 +5,9 @@ use reqwest::{Method, StatusCode};
 
 use super::answer::Reply;
 use super::auth::Scope;
+use super::cause::Cause;
 use super::class::Class;
 use super::connection::{Connection, Request};
-use super::error::Cause;
 use super::host::Head;
 use crate::oci::{Digest, Manifest, MediaType, Repository, TagOrDigest, limits, media_type};
 

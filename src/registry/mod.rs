@@ -9,12 +9,14 @@
 //! connection                  the one path of every request: limits, credential, redirects, repetition
 //! answer outgoing             bodies in and out: bounded, watched
 //! limiter host profile        what a host bears, is like, and is known to be like
-//! origin link range retry     pure rules: where we may be sent, which part, when again
+//! origin reach link range     pure rules: where we may be sent, what a next page and a part are
+//! retry status cause error    when again, and what went wrong
 //! ```
 
 mod answer;
 pub mod auth;
 mod blobs;
+mod cause;
 mod class;
 mod client;
 mod connection;
@@ -30,9 +32,11 @@ mod outgoing;
 mod pool;
 mod profile;
 mod range;
+mod reach;
 mod referrers;
 mod retry;
 mod settings;
+mod status;
 mod traffic;
 mod uploads;
 

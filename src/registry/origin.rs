@@ -1,9 +1,9 @@
 //! Where requests may go: the rules for URLs that a peer wrote.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-
 use reqwest::header::HeaderValue;
-use url::{Host, Url};
+use url::Url;
+
+use super::reach::Reach;
 
 /// Why a URL in an answer is not followed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -101,7 +101,7 @@ pub(super) fn redirect_target(
     if is_downgrade || !matches!(url.scheme(), "http" | "https") {
         return Err(UnsafeUrl::Downgrade { origin });
     }
-    if reach(&url) > reach(request) {
+    if Reach::of(&url) > Reach::of(request) {
         return Err(UnsafeUrl::LocalAddress { origin });
     }
     Ok(url)
@@ -121,71 +121,6 @@ fn read(
         return Err(UnsafeUrl::HasUserInfo(header));
     }
     Ok(url)
-}
-
-/// How close to us an address is. A redirect never leads closer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Reach {
-    /// A name or any other address.
-    Network,
-    /// This machine.
-    Machine,
-    /// The link, where clouds keep their metadata; no address at all; many addresses.
-    Link,
-}
-
-fn reach(url: &Url) -> Reach {
-    match url.host() {
-        Some(Host::Ipv4(address)) => reach_v4(address),
-        Some(Host::Ipv6(address)) => match embedded_v4(address) {
-            Some(embedded) => reach_v4(embedded),
-            None => reach_v6(address),
-        },
-        Some(Host::Domain(name)) => {
-            let name = name.trim_end_matches('.');
-            let is_local = name == "localhost" || name.ends_with(".localhost");
-            if is_local {
-                Reach::Machine
-            } else {
-                Reach::Network
-            }
-        }
-        None => Reach::Link,
-    }
-}
-
-fn reach_v4(address: Ipv4Addr) -> Reach {
-    let is_link = address.is_link_local()
-        || address.is_unspecified()
-        || address.is_multicast()
-        || address.is_broadcast();
-    match IpAddr::from(address) {
-        _ if is_link => Reach::Link,
-        address if address.is_loopback() => Reach::Machine,
-        _ => Reach::Network,
-    }
-}
-
-fn reach_v6(address: Ipv6Addr) -> Reach {
-    let is_link =
-        address.is_unicast_link_local() || address.is_unspecified() || address.is_multicast();
-    match IpAddr::from(address) {
-        _ if is_link => Reach::Link,
-        address if address.is_loopback() => Reach::Machine,
-        _ => Reach::Network,
-    }
-}
-
-/// The IPv4 address inside one of IPv6: mapped, compatible, NAT64 (RFC 6052) or 6to4 (RFC 3056).
-fn embedded_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
-    let [a, b, c, d, e, f, g, h] = address.segments();
-    let joined = |high: u16, low: u16| Ipv4Addr::from(u32::from(high) << 16 | u32::from(low));
-    match [a, b, c, d, e, f] {
-        [0, 0, 0, 0, 0, 0xffff] | [0x64, 0xff9b, 0, 0, 0, 0] => Some(joined(g, h)),
-        [0, 0, 0, 0, 0, 0] if g != 0 => Some(joined(g, h)),
-        [0x2002, high, low, ..] => Some(joined(high, low)),
-        _ => None,
-    }
 }
 
 #[cfg(test)]

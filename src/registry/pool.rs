@@ -9,9 +9,10 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::auth::Authenticator;
+use super::cause::Cause;
 use super::client::{Client, Identity};
 use super::connection::Connection;
-use super::error::{Action, Cause, Error};
+use super::error::{Action, Error};
 use super::host::Host;
 use super::http;
 use super::settings::Settings;

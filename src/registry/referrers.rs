@@ -7,10 +7,11 @@ use reqwest::header::{ACCEPT, HeaderValue};
 
 use super::answer::Reply;
 use super::auth::Scope;
+use super::cause::Cause;
 use super::class::Class;
 use super::connection::{Connection, Request};
-use super::error::{Cause, Code};
 use super::link;
+use super::status::Code;
 use crate::oci::{Content, Descriptor, Digest, Manifest, Repository, limits, media_type};
 
 /// The manifests that refer to another one.

@@ -8,9 +8,10 @@ use url::Url;
 
 use super::answer::Reply;
 use super::auth::Scope;
+use super::cause::Cause;
 use super::class::Class;
 use super::connection::{Connection, Request};
-use super::error::{Cause, Kind};
+use super::error::Kind;
 use super::outgoing::{BodyError, Outgoing};
 use super::profile::UploadMode;
 use super::{blobs, origin};

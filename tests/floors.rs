@@ -1,5 +1,7 @@
 //! The floors of the library: a module uses lower ones only.
 
+#![expect(clippy::expect_used, reason = "a test stops at the first surprise")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -13,21 +15,36 @@ const FLOORS: [(&str, &[&str]); 10] = [
     ("layout", &["oci"]),
     ("copy", &["oci", "api", "plan", "registry", "layout"]),
     ("runtime", &[]),
-    ("sync", &["oci", "policy", "api", "plan", "registry", "layout", "copy", "runtime"]),
+    (
+        "sync",
+        &[
+            "oci", "policy", "api", "plan", "registry", "layout", "copy", "runtime",
+        ],
+    ),
     (
         "cli",
-        &["oci", "policy", "api", "plan", "registry", "layout", "copy", "sync", "runtime"],
+        &[
+            "oci", "policy", "api", "plan", "registry", "layout", "copy", "sync", "runtime",
+        ],
     ),
 ];
 
 /// Modules that decide and never act.
 const PURE: [&str; 4] = ["oci", "policy", "api", "plan"];
 /// What a pure module has no business with.
-const EFFECTS: [&str; 6] =
-    ["async fn", "tokio::", "tracing::", "std::fs", "std::env", "Timestamp::now"];
+const EFFECTS: [&str; 6] = [
+    "async fn",
+    "tokio::",
+    "tracing::",
+    "std::fs",
+    "std::env",
+    "Timestamp::now",
+];
 
 fn sources(module: &str) -> Vec<(PathBuf, String)> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(module);
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("src")
+        .join(module);
     let mut directories = vec![root];
     let mut files = Vec::new();
     while let Some(directory) = directories.pop() {
@@ -46,21 +63,31 @@ fn sources(module: &str) -> Vec<(PathBuf, String)> {
 
 /// The modules of this crate that a source names.
 fn used(text: &str) -> impl Iterator<Item = &str> {
-    let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+    let code = text
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"));
     code.flat_map(|line| line.split("crate::").skip(1))
-        .map(|rest| rest.split(|c: char| !(c.is_ascii_lowercase() || c == '_')).next().unwrap_or_default())
+        .map(|rest| {
+            rest.split(|c: char| !(c.is_ascii_lowercase() || c == '_'))
+                .next()
+                .unwrap_or_default()
+        })
 }
 
 #[test]
 fn every_module_is_on_a_floor() {
-    let library = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/lib.rs")).expect("lib.rs");
+    let library = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/lib.rs"))
+        .expect("lib.rs");
     let modules: Vec<&str> = library
         .lines()
         .filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'))
         .collect();
     assert!(modules.len() >= 10, "lib.rs lists its modules");
     for module in modules {
-        assert!(FLOORS.iter().any(|(name, _)| *name == module), "{module} has no floor in this test");
+        assert!(
+            FLOORS.iter().any(|(name, _)| *name == module),
+            "{module} has no floor in this test"
+        );
     }
 }
 
@@ -78,7 +105,10 @@ fn modules_use_lower_floors_only() {
             }
         }
     }
-    assert!(seen > 100, "only {seen} uses were found: does the test still read the sources right?");
+    assert!(
+        seen > 100,
+        "only {seen} uses were found: does the test still read the sources right?"
+    );
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 

@@ -359,4 +359,21 @@ mod tests {
             assert!(index.entries().is_empty(), "{text}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_stops_the_reader(text in r#"\{"schemaVersion":2,"manifests":\[.{0,40}\]\}|.{0,40}"#) {
+            if let Ok(index) = Index::parse(text.as_bytes()) {
+                proptest::prop_assert_eq!(Index::parse(&index.render()).unwrap(), index);
+            }
+        }
+
+        #[test]
+        fn the_tag_of_a_reference_is_its_name(
+            repository in "([a-z]{1,5}/){0,2}[a-z]{1,5}", name in "[A-Za-z0-9_][A-Za-z0-9_.-]{0,20}"
+        ) {
+            let written = format!("registry.example.com:5000/{repository}:{name}");
+            proptest::prop_assert_eq!(parse_ref_name(&written), Some(tag(&name)));
+        }
+    }
 }

@@ -25,6 +25,8 @@ const DIGEST: &str = "docker-content-digest";
 pub(super) const SLOWEST: u64 = 16 * 1024;
 /// How long the body of an error is waited for: only its code is wanted.
 const ERROR_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long the rest of an answer is waited for that nobody wants.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// An answer whose body has not been read. It keeps its place in the window of the host.
 #[derive(Debug)]
@@ -222,6 +224,20 @@ impl Reply {
             retry_at: wait.map(retry::time_after),
         })
     }
+}
+
+/// Reads what is left of a small answer, so that its connection can be used again.
+pub(super) async fn drain(mut response: Response) {
+    let read = async {
+        let mut length = 0;
+        while length <= limits::ERROR_BYTES
+            && let Ok(Some(frame)) = response.chunk().await
+        {
+            length += frame.len();
+        }
+    };
+    // A connection that cannot be used again is no loss worth waiting for.
+    let _ = timeout(DRAIN_TIMEOUT, read).await;
 }
 
 fn length(headers: &HeaderMap) -> Option<u64> {

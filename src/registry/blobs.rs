@@ -15,9 +15,10 @@ use super::answer::{Answer, SLOWEST};
 use super::auth::Scope;
 use super::cause::Cause;
 use super::class::Class;
-use super::connection::{Connection, Request};
+use super::connection::Connection;
 use super::error::Error;
 use super::range::{self, WrongRange};
+use super::request::Request;
 use crate::oci::{Descriptor, Digest, Repository};
 
 /// So much waiting for a body is one look at its speed.

@@ -17,8 +17,12 @@ use crate::oci::manifest::ManifestError;
 pub(super) enum Cause {
     #[error("the settings for the registry are wrong: {0}")]
     Settings(String),
-    #[error("{0}")]
-    Auth(auth::Error),
+    #[error("{error}")]
+    Auth {
+        error: auth::Error,
+        /// When the token server may be asked again.
+        retry_at: Option<Timestamp>,
+    },
     #[error("{0}")]
     Status(Unexpected),
     #[error("the registry asked to be left alone until {0:.0}")]
@@ -27,6 +31,8 @@ pub(super) enum Cause {
     Unreachable { host: String, detail: String },
     #[error("no trusted connection to {host}: {detail}")]
     Tls { host: String, detail: String },
+    #[error("{host} speaks plain HTTP: if that is how it should be, declare the registry insecure")]
+    Plain { host: String },
     #[error("{host} did not answer in time")]
     NoAnswer { host: String },
     #[error("the connection to {host} broke off: {detail}")]
@@ -43,8 +49,10 @@ pub(super) enum Cause {
     Range(WrongRange),
     #[error("the registry does not take a blob in this way ({0}); the next try uses another one")]
     UploadMode(StatusCode),
-    #[error("the token expired while the blob was sent")]
-    TokenExpired,
+    #[error(
+        "the registry asks for authorization when the blob is on its way already; the next try brings it"
+    )]
+    LateChallenge,
     #[error("the source of the blob failed: {0}")]
     Body(String),
     #[error("the answer is larger than {0} bytes")]
@@ -59,13 +67,13 @@ impl Cause {
     /// What it means.
     pub(super) fn kind(&self) -> Kind {
         match self {
-            Self::Auth(error) => error.kind(),
+            Self::Auth { error, .. } => error.kind(),
             Self::Status(unexpected) => unexpected.kind(),
             Self::Paused(_) => Kind::RateLimited,
             Self::Settings(_) | Self::Unreachable { .. } | Self::NoAnswer { .. } => {
                 Kind::Unreachable
             }
-            Self::Tls { .. } => Kind::Tls,
+            Self::Tls { .. } | Self::Plain { .. } => Kind::Tls,
             Self::Interrupted { .. } | Self::Body(_) => Kind::Interrupted,
             Self::UnsafeUrl(UnsafeUrl::Unreadable(_)) => Kind::Protocol,
             Self::UnsafeUrl(_) => Kind::Refused,
@@ -73,7 +81,7 @@ impl Cause {
             | Self::Digest { .. }
             | Self::Length { .. } => Kind::DigestMismatch,
             Self::UploadMode(_) => Kind::Rejected,
-            Self::TokenExpired => Kind::AuthenticationFailed,
+            Self::LateChallenge => Kind::AuthenticationFailed,
             Self::Manifest(_)
             | Self::Range(_)
             | Self::TooLarge(_)
@@ -85,7 +93,7 @@ impl Cause {
     /// Whether the operation may succeed when it is started anew.
     pub(super) fn is_transient(&self) -> bool {
         match self {
-            Self::Auth(error) => error.is_transient(),
+            Self::Auth { error, .. } => error.is_transient(),
             Self::Status(unexpected) => unexpected.is_transient(),
             Self::Paused(_)
             | Self::Unreachable { .. }
@@ -93,10 +101,11 @@ impl Cause {
             | Self::Interrupted { .. }
             | Self::Range(_)
             | Self::UploadMode(_)
-            | Self::TokenExpired
+            | Self::LateChallenge
             | Self::Body(_) => true,
             Self::Settings(_)
             | Self::Tls { .. }
+            | Self::Plain { .. }
             | Self::UnsafeUrl(_)
             | Self::Manifest(_)
             | Self::Digest { .. }
@@ -122,6 +131,9 @@ impl Cause {
         if let Self::Paused(until) = self {
             return Some(*until);
         }
+        if let Self::Auth { retry_at, .. } = self {
+            return *retry_at;
+        }
         self.answer()?.retry_at
     }
 
@@ -138,6 +150,13 @@ impl Cause {
     }
 }
 
+impl From<auth::Error> for Cause {
+    fn from(error: auth::Error) -> Self {
+        let retry_at = error.retry_after().map(retry::time_after);
+        Self::Auth { error, retry_at }
+    }
+}
+
 macro_rules! cause_from {
     ($($variant:ident($source:ty)),*) => {$(
         impl From<$source> for Cause {
@@ -149,7 +168,6 @@ macro_rules! cause_from {
 }
 
 cause_from!(
-    Auth(auth::Error),
     Manifest(ManifestError),
     Range(WrongRange),
     UnsafeUrl(UnsafeUrl)

@@ -1,12 +1,18 @@
 //! What is shared by everything that speaks to one host: limits, and what the host turned out to be like.
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::limiter::Limiter;
 use super::profile::{Profile, UploadMode};
 
 /// So many mounts in a row that were refused mean that none will be granted.
 const REFUSED_MOUNTS: u32 = 4;
+/// How long a registry is believed to have no list of referrers.
+const REFERRERS_MEMORY: Duration = Duration::from_secs(60 * 60);
 
 /// One host. Facts are learned one at a time and none depends on another.
 #[derive(Debug)]
@@ -18,7 +24,8 @@ pub(super) struct Host {
     needs_patch: AtomicBool,
     ignores_range: AtomicBool,
     refuses_pages: AtomicBool,
-    lacks_referrers: AtomicBool,
+    /// Since when; registries are upgraded now and then.
+    lacks_referrers: Mutex<Option<Instant>>,
     head: AtomicU8,
 }
 
@@ -50,7 +57,7 @@ impl Host {
             needs_patch: AtomicBool::new(profile.upload_mode == UploadMode::PatchPut),
             ignores_range: AtomicBool::new(false),
             refuses_pages: AtomicBool::new(false),
-            lacks_referrers: AtomicBool::new(!profile.referrers),
+            lacks_referrers: Mutex::default(),
             head: AtomicU8::new(head as u8),
         }
     }
@@ -107,12 +114,20 @@ impl Host {
 
     /// Whether it may list referrers.
     pub(super) fn may_list_referrers(&self) -> bool {
-        !self.lacks_referrers.load(Relaxed)
+        let lacks = *self
+            .lacks_referrers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        self.profile.referrers && lacks.is_none_or(|since| since.elapsed() > REFERRERS_MEMORY)
     }
 
     /// It has no list of referrers.
     pub(super) fn learn_lacks_referrers(&self) {
-        self.lacks_referrers.store(true, Relaxed);
+        let mut lacks = self
+            .lacks_referrers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *lacks = Some(Instant::now());
     }
 
     /// What 404 to a HEAD means.

@@ -12,8 +12,8 @@ use crate::oci::limits;
 
 /// Connections to one host that are kept for the next request.
 const IDLE_CONNECTIONS: usize = 64;
-/// How long they are kept: less than load balancers do.
-const IDLE_CONNECTION_TIME: Duration = Duration::from_secs(60);
+/// How long they are kept: less than the 60 s of common load balancers.
+const IDLE_CONNECTION_TIME: Duration = Duration::from_secs(50);
 /// The largest file of certificates, in bytes, and the most certificates in it.
 const CA_BYTES: usize = 512 * 1024;
 const CA_CERTIFICATES: usize = 300;
@@ -131,18 +131,29 @@ pub(super) fn root(error: &(dyn std::error::Error + 'static)) -> String {
 pub(super) fn causes<'a>(
     error: &'a (dyn std::error::Error + 'static),
 ) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
-    std::iter::successors(Some(error), |error| error.source())
+    std::iter::successors(Some(error), |error| {
+        // An error of input and output names as its source that of the error inside it, not that error.
+        match error
+            .downcast_ref::<std::io::Error>()
+            .and_then(std::io::Error::get_ref)
+        {
+            Some(inside) => Some(inside),
+            None => error.source(),
+        }
+    })
 }
 
 /// Whether the encryption failed, rather than the network below it.
 pub(super) fn is_tls(error: &(dyn std::error::Error + 'static)) -> bool {
-    causes(error).any(|cause| {
-        let inner = cause
-            .downcast_ref::<std::io::Error>()
-            .and_then(std::io::Error::get_ref);
-        cause.is::<rustls::Error>()
-            || inner.is_some_and(<dyn std::error::Error + Send + Sync>::is::<rustls::Error>)
-    })
+    causes(error).any(<dyn std::error::Error>::is::<rustls::Error>)
+}
+
+/// Whether the other side does not know encryption at all.
+pub(super) fn is_plain(error: &(dyn std::error::Error + 'static)) -> bool {
+    let wrong_type = rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType);
+    causes(error)
+        .filter_map(|cause| cause.downcast_ref::<rustls::Error>())
+        .any(|cause| *cause == wrong_type)
 }
 
 #[cfg(test)]

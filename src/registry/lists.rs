@@ -13,8 +13,9 @@ use super::answer::Reply;
 use super::auth::Scope;
 use super::cause::Cause;
 use super::class::Class;
-use super::connection::{Connection, Request};
+use super::connection::Connection;
 use super::link;
+use super::request::Request;
 use crate::oci::{Repository, Tag, limits};
 
 /// How often a list is begun anew because a page of it has vanished.

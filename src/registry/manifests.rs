@@ -7,8 +7,9 @@ use super::answer::Reply;
 use super::auth::Scope;
 use super::cause::Cause;
 use super::class::Class;
-use super::connection::{Connection, Request};
+use super::connection::Connection;
 use super::host::Head;
+use super::request::Request;
 use crate::oci::{Digest, Manifest, MediaType, Repository, TagOrDigest, limits, media_type};
 
 /// The header by which distribution and its kin are known.

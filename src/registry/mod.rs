@@ -4,13 +4,13 @@
 //! it bears at once, when it wants to be left alone, what it turned out not to support.
 //!
 //! ```text
-//! client                      the operations, and what was being done when one failed
+//! client error                what can be done here, and what was being done when it failed
 //! manifests blobs uploads lists referrers      the endpoints of the specification
-//! connection                  the one path of every request: limits, credential, redirects, repetition
-//! answer outgoing             bodies in and out: bounded, watched
-//! limiter host profile        what a host bears, is like, and is known to be like
-//! origin reach link range     pure rules: where we may be sent, what a next page and a part are
-//! retry status cause error    when again, and what went wrong
+//! connection exchange         the one path of every request: limits, repetition, credential, redirects
+//! request answer outgoing     what goes out and comes in: bounded, watched
+//! auth                        who we are
+//! limiter host profile        what a host bears, turned out to be like, and is known to be like
+//! origin reach link range retry status cause   rules without I/O
 //! ```
 
 mod answer;
@@ -20,7 +20,9 @@ mod cause;
 mod class;
 mod client;
 mod connection;
+pub mod docker_config;
 mod error;
+mod exchange;
 mod host;
 mod http;
 mod limiter;
@@ -33,7 +35,9 @@ mod pool;
 mod profile;
 mod range;
 mod reach;
+pub mod redact;
 mod referrers;
+mod request;
 mod retry;
 mod settings;
 mod status;

@@ -2,15 +2,17 @@
 
 use std::collections::HashSet;
 
-use reqwest::Method;
 use reqwest::header::{ACCEPT, HeaderValue};
+use reqwest::{Method, StatusCode};
 
 use super::answer::Reply;
 use super::auth::Scope;
 use super::cause::Cause;
 use super::class::Class;
-use super::connection::{Connection, Request};
+use super::connection::Connection;
+use super::error::Kind;
 use super::link;
+use super::request::Request;
 use super::status::Code;
 use crate::oci::{Content, Descriptor, Digest, Manifest, Repository, limits, media_type};
 
@@ -49,11 +51,18 @@ pub(super) async fn list(
         .header(ACCEPT, HeaderValue::from_static(media_type::OCI_INDEX))
         .limit(limits::MANIFEST_BYTES)
         .without_redirects();
-        let reply = connection.ask(&request).await?;
+        let reply = match connection.ask(&request).await {
+            Ok(reply) => reply,
+            // Some registries refuse the endpoint to everyone.
+            Err(cause) if cause.kind() == Kind::AuthenticationFailed && seen.len() == 1 => {
+                return Ok(Referrers::Unsupported);
+            }
+            Err(cause) => return Err(cause),
+        };
         match reply.status.as_u16() {
             200 => {}
             // GHCR redirects to its web site.
-            300..=399 | 400 | 401 | 403 | 404 | 405 if seen.len() == 1 => {
+            300..=399 | 400 | 403 | 404 | 405 if seen.len() == 1 => {
                 if is_about_the_host(&reply) {
                     connection.host.learn_lacks_referrers();
                 }
@@ -74,7 +83,7 @@ fn is_about_the_host(reply: &Reply) -> bool {
         code.as_ref().map(Code::as_str),
         Some("NAME_UNKNOWN" | "NAME_INVALID" | "MANIFEST_UNKNOWN" | "BLOB_UNKNOWN")
     );
-    !matches!(reply.status.as_u16(), 401 | 403) && !is_about_the_name
+    reply.status != StatusCode::FORBIDDEN && !is_about_the_name
 }
 
 fn entries(reply: &Reply) -> Result<Vec<Descriptor>, Cause> {

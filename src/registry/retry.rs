@@ -24,11 +24,6 @@ pub(super) fn is_transient(status: StatusCode) -> bool {
     matches!(status.as_u16(), 408 | 425 | 429 | 500 | 502 | 503 | 504)
 }
 
-/// Whether the answer says that the host is asked too much.
-pub(super) fn is_congestion(status: StatusCode) -> bool {
-    matches!(status.as_u16(), 429 | 503)
-}
-
 /// The longest delay after so many `tries`.
 fn longest_delay(tries: u32) -> Duration {
     let doubled = 2u32.saturating_pow(tries.saturating_sub(1));

@@ -57,23 +57,7 @@ impl Settings {
             trusted_realms,
         } = self;
         let mut fields = Fields(Algorithm::Sha256.hasher());
-        match credential {
-            Credential::Anonymous => fields.add(b"anonymous"),
-            Credential::Basic { username, password } => {
-                fields.add(b"basic");
-                fields.add(username.as_bytes());
-                fields.add_secret(password);
-            }
-            Credential::IdentityToken { username, token } => {
-                fields.add(b"identity token");
-                fields.add(username.as_bytes());
-                fields.add_secret(token);
-            }
-            Credential::RegistryToken(token) => {
-                fields.add(b"registry token");
-                fields.add_secret(token);
-            }
-        }
+        fields.add(credential.fingerprint().as_str().as_bytes());
         fields.add_option(ca_pem.as_deref());
         fields.add_option(
             identity_pem
@@ -113,10 +97,6 @@ impl Fields {
     fn add(&mut self, field: &[u8]) {
         self.0.update(&(field.len() as u64).to_be_bytes());
         self.0.update(field);
-    }
-
-    fn add_secret(&mut self, secret: &SecretString) {
-        self.add(secret.expose_secret().as_bytes());
     }
 
     fn add_option(&mut self, field: Option<&[u8]>) {

@@ -8,7 +8,7 @@ use super::class::{Class, PerClass};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Traffic {
     requests: PerClass<u64>,
-    /// GETs of manifests: what Docker Hub counts as pulls.
+    /// Manifests that were read: what Docker Hub counts as pulls.
     pub pulls: u64,
     /// Bytes of bodies read.
     pub bytes_read: u64,

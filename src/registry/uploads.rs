@@ -10,10 +10,10 @@ use super::answer::Reply;
 use super::auth::Scope;
 use super::cause::Cause;
 use super::class::Class;
-use super::connection::{Connection, Request};
-use super::error::Kind;
+use super::connection::Connection;
 use super::outgoing::{BodyError, Outgoing};
 use super::profile::UploadMode;
+use super::request::Request;
 use super::{blobs, origin};
 use crate::oci::{Algorithm, Digest, Repository};
 use std::sync::Arc;
@@ -98,7 +98,7 @@ async fn mount(
             connection.host.learn_mount_understood();
             session(&reply).map(|session| Some(Upload::Session(session)))
         }
-        status @ (400 | 401 | 403 | 404 | 405) => {
+        status @ (400 | 403 | 404 | 405) => {
             connection.host.learn_mount_refused(status == 405);
             Ok(None)
         }
@@ -107,10 +107,7 @@ async fn mount(
 }
 
 fn is_denial(cause: &Cause) -> bool {
-    matches!(
-        cause.kind(),
-        Kind::AuthenticationFailed | Kind::AccessDenied
-    )
+    matches!(cause, Cause::Auth { error, .. } if !error.is_transient())
 }
 
 fn uploads(connection: &Connection, repository: &Repository) -> Url {

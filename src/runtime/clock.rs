@@ -3,7 +3,10 @@
 use jiff::Timestamp;
 
 /// The time now.
-#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the one place that reads the clock"
+)]
 pub fn now() -> Timestamp {
     Timestamp::now()
 }

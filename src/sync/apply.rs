@@ -44,16 +44,20 @@ impl<C: Connect> Syncer<C> {
     pub(super) async fn apply(&self, items: &[Item]) -> Vec<Outcome> {
         let mut outcomes: Vec<Outcome> = items.iter().map(Item::foreseen).collect();
         let groups = in_turns(group(items));
-        self.observer.planned(groups.iter().map(|group| group.members.len()).sum());
+        self.observer
+            .planned(groups.iter().map(|group| group.members.len()).sum());
         self.write_ahead(items);
         let mut results = stream::iter(groups)
             .map(|group| async move { (self.engine.copy(&group.job).await, group.members) })
             .buffer_unordered(IMAGES);
         while let Some((results, members)) = results.next().await {
             for (member, target) in members {
-                let (Some(item), Some(result)) = (items.get(member), results.get(target)) else { continue };
+                let (Some(item), Some(result)) = (items.get(member), results.get(target)) else {
+                    continue;
+                };
                 let outcome = item.outcome(result);
-                self.observer.finished(&item.sighting.report(outcome.clone()));
+                self.observer
+                    .finished(&item.sighting.report(outcome.clone()));
                 self.record(item, &outcome);
                 if let Some(place) = outcomes.get_mut(member) {
                     *place = outcome;
@@ -74,7 +78,13 @@ impl<C: Connect> Syncer<C> {
                 }
                 Decision::Unchanged if item.sighting.recorded.is_none() => {
                     let record = item.record(item.sighting.expected.clone(), None);
-                    self.ledger.write(item.sighting.slot.clone(), Record { adopted: true, ..record });
+                    self.ledger.write(
+                        item.sighting.slot.clone(),
+                        Record {
+                            adopted: true,
+                            ..record
+                        },
+                    );
                 }
                 Decision::Unchanged | Decision::Freeze | Decision::Refuse => {}
             }
@@ -88,7 +98,10 @@ impl<C: Connect> Syncer<C> {
             Outcome::Unchanged => item.sighting.expected.clone(),
             Outcome::Planned { .. } | Outcome::Frozen | Outcome::Failed(_) => return,
         };
-        self.ledger.write(item.sighting.slot.clone(), item.record(digest, Some(clock::now())));
+        self.ledger.write(
+            item.sighting.slot.clone(),
+            item.record(digest, Some(clock::now())),
+        );
     }
 
     /// A state file that cannot be written costs the memory, not the copies.
@@ -114,9 +127,12 @@ impl Item {
                 reason: Reason::TagMoved,
                 message: format!(
                     "{} moved to {} at the source, and tagMutability is Fail: the destination keeps {}",
-                    self.sighting.image.source(),
+                    self.sighting.image.source,
                     self.sighting.image.digest,
-                    self.sighting.current.as_ref().map_or("nothing", Digest::as_str),
+                    self.sighting
+                        .current
+                        .as_ref()
+                        .map_or("nothing", Digest::as_str),
                 ),
                 next_attempt_time: None,
             }),
@@ -125,10 +141,19 @@ impl Item {
 
     fn outcome(&self, result: &Result<Done, Error>) -> Outcome {
         match result {
-            Ok(Done { digest, action, bytes }) => match action {
+            Ok(Done {
+                digest,
+                action,
+                bytes,
+            }) => match action {
                 Action::Unchanged => Outcome::Unchanged,
-                Action::Retagged => Outcome::Retagged { digest: digest.clone() },
-                Action::Copied => Outcome::Copied { digest: digest.clone(), bytes: *bytes },
+                Action::Retagged => Outcome::Retagged {
+                    digest: digest.clone(),
+                },
+                Action::Copied => Outcome::Copied {
+                    digest: digest.clone(),
+                    bytes: *bytes,
+                },
             },
             Err(error) => Outcome::Failed(Failure {
                 subject: self.sighting.claim.to_string(),
@@ -140,10 +165,14 @@ impl Item {
     }
 
     fn record(&self, digest: Digest, copied_at: Option<Timestamp>) -> Record {
-        let Sighting { image, recorded, .. } = &self.sighting;
-        let known = recorded.as_ref().filter(|known| known.source_digest == image.digest);
+        let Sighting {
+            image, recorded, ..
+        } = &self.sighting;
+        let known = recorded
+            .as_ref()
+            .filter(|known| known.source_digest == image.digest);
         Record {
-            source: image.source(),
+            source: image.source.to_string(),
             source_digest: image.digest.clone(),
             digest,
             first_seen: known.map_or_else(clock::now, |known| known.first_seen),
@@ -163,9 +192,17 @@ fn group(items: &[Item]) -> Vec<Group> {
             Decision::Unchanged | Decision::Freeze | Decision::Refuse => continue,
         }
         let image = &sighting.image;
-        let key = (image.mirror, image.origin.repository.clone(), image.digest.clone());
+        let key = (
+            image.mirror,
+            image.origin.repository.clone(),
+            image.digest.clone(),
+        );
         let place = *known.entry(key).or_insert_with(|| {
-            groups.push(Group { mirror: image.mirror, job: image.job(), members: Vec::new() });
+            groups.push(Group {
+                mirror: image.mirror,
+                job: image.job(),
+                members: Vec::new(),
+            });
             groups.len() - 1
         });
         if let Some(group) = groups.get_mut(place) {
@@ -178,19 +215,22 @@ fn group(items: &[Item]) -> Vec<Group> {
 
 impl Group {
     fn add(&mut self, sighting: &Sighting) -> usize {
-        let Sighting { endpoint, claim, current, .. } = sighting;
+        let Sighting {
+            endpoint,
+            claim,
+            current,
+            previous,
+            ..
+        } = sighting;
         let tag = TagPush {
             tag: claim.tag.clone(),
             current: current.clone(),
-            previous: claim.previous.clone(),
+            previous: previous.clone(),
         };
         let place = endpoint.place();
-        let known = self
-            .job
-            .targets
-            .iter_mut()
-            .enumerate()
-            .find(|(_, target)| target.repository == claim.repository && target.endpoint.place() == place);
+        let known = self.job.targets.iter_mut().enumerate().find(|(_, target)| {
+            target.repository == claim.repository && target.endpoint.place() == place
+        });
         if let Some((index, target)) = known {
             target.tags.push(tag);
             return index;

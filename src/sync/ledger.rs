@@ -114,47 +114,95 @@ impl Ledger {
     /// A memory in a file, which need not exist yet.
     pub fn open(path: &Path) -> Result<Self, LedgerError> {
         let records = match std::fs::read(path) {
-            Ok(bytes) => serde_json::from_slice(&bytes)
-                .map_err(|source| LedgerError::Parse { path: path.to_owned(), source })?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                Records { version: VERSION, ..Records::default() }
+            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|source| LedgerError::Parse {
+                path: path.to_owned(),
+                source,
+            })?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Records {
+                version: VERSION,
+                ..Records::default()
+            },
+            Err(source) => {
+                return Err(LedgerError::Read {
+                    path: path.to_owned(),
+                    source,
+                });
             }
-            Err(source) => return Err(LedgerError::Read { path: path.to_owned(), source }),
         };
         if records.version != VERSION {
-            return Err(LedgerError::Version { path: path.to_owned(), found: records.version });
+            return Err(LedgerError::Version {
+                path: path.to_owned(),
+                found: records.version,
+            });
         }
-        Ok(Self { records: Mutex::new(records), file: Some(path.to_owned()) })
+        Ok(Self {
+            records: Mutex::new(records),
+            file: Some(path.to_owned()),
+        })
     }
 
     /// What is remembered of a tag.
     pub fn read(&self, slot: &Slot) -> Option<Record> {
-        let Slot { mirror, destination, repository, tag } = slot;
+        let Slot {
+            mirror,
+            destination,
+            repository,
+            tag,
+        } = slot;
         let records = self.lock();
-        records.mirrors.get(mirror)?.get(destination)?.get(repository)?.get(tag).cloned()
+        records
+            .mirrors
+            .get(mirror)?
+            .get(destination)?
+            .get(repository)?
+            .get(tag)
+            .cloned()
     }
 
     /// The source digests that a mirror's tags had, by their images.
     pub fn sources(&self, mirror: &str) -> HashMap<String, Digest> {
         let records = self.lock();
-        let destinations = records.mirrors.get(mirror).into_iter().flat_map(BTreeMap::values);
-        let tags = destinations.flat_map(BTreeMap::values).flat_map(BTreeMap::values);
-        tags.map(|record| (record.source.clone(), record.source_digest.clone())).collect()
+        let destinations = records
+            .mirrors
+            .get(mirror)
+            .into_iter()
+            .flat_map(BTreeMap::values);
+        let tags = destinations
+            .flat_map(BTreeMap::values)
+            .flat_map(BTreeMap::values);
+        tags.map(|record| (record.source.clone(), record.source_digest.clone()))
+            .collect()
     }
 
     /// Remembers a tag. It is on file after the next [`Ledger::flush`].
     pub fn write(&self, slot: Slot, record: Record) {
-        let Slot { mirror, destination, repository, tag } = slot;
+        let Slot {
+            mirror,
+            destination,
+            repository,
+            tag,
+        } = slot;
         let mut records = self.lock();
         let destinations = records.mirrors.entry(mirror).or_default();
-        destinations.entry(destination).or_default().entry(repository).or_default().insert(tag, record);
+        destinations
+            .entry(destination)
+            .or_default()
+            .entry(repository)
+            .or_default()
+            .insert(tag, record);
     }
 
     /// Brings everything to the file, atomically.
     pub fn flush(&self) -> Result<(), LedgerError> {
-        let Some(path) = &self.file else { return Ok(()) };
-        let failed = |source| LedgerError::Write { path: path.clone(), source };
-        let bytes = serde_json::to_vec_pretty(&*self.lock()).map_err(|error| failed(error.into()))?;
+        let Some(path) = &self.file else {
+            return Ok(());
+        };
+        let failed = |source| LedgerError::Write {
+            path: path.clone(),
+            source,
+        };
+        let bytes =
+            serde_json::to_vec_pretty(&*self.lock()).map_err(|error| failed(error.into()))?;
         replace(path, &bytes).map_err(failed)
     }
 
@@ -206,7 +254,10 @@ mod tests {
         ledger.flush().unwrap();
 
         let ledger = Ledger::open(&path).unwrap();
-        assert_eq!((ledger.read(&slot("1")), ledger.read(&slot("2"))), (Some(record()), None));
+        assert_eq!(
+            (ledger.read(&slot("1")), ledger.read(&slot("2"))),
+            (Some(record()), None)
+        );
     }
 
     #[test]
@@ -216,7 +267,10 @@ mod tests {
         for (text, expected) in [
             ("precious", "is not a state file"),
             (r#"{"version": 9, "mirrors": {}}"#, "has version 9"),
-            (r#"{"version": 1, "mirrors": {}, "more": 1}"#, "is not a state file"),
+            (
+                r#"{"version": 1, "mirrors": {}, "more": 1}"#,
+                "is not a state file",
+            ),
         ] {
             std::fs::write(&path, text).unwrap();
             let message = Ledger::open(&path).unwrap_err().to_string();

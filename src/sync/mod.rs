@@ -12,6 +12,7 @@
 //! ```
 
 mod apply;
+mod collected;
 mod connect;
 pub mod ledger;
 mod observe;
@@ -24,9 +25,15 @@ pub use self::connect::{Connect, ConnectError};
 pub use self::ledger::Ledger;
 pub use self::report::Report;
 
+use futures::future::join_all;
+
+use self::apply::Item;
+use self::collected::Collected;
 use self::report::TagReport;
+use self::resolve::Sighting;
 use crate::copy::{Engine, Progress};
 use crate::plan::Mirror;
+use crate::plan::decide::{Observation, decide};
 
 /// Runs rounds. What one round learns of registries serves the next.
 pub struct Syncer<C> {
@@ -58,8 +65,18 @@ pub trait Observer: Send + Sync {
 
 impl<C: Connect> Syncer<C> {
     /// A syncer that remembers in `ledger` and tells `observer` and `progress` what it does.
-    pub fn new(connect: C, ledger: Arc<Ledger>, observer: Arc<dyn Observer>, progress: Progress) -> Self {
-        Self { connect, engine: Engine::new(progress), ledger, observer }
+    pub fn new(
+        connect: C,
+        ledger: Arc<Ledger>,
+        observer: Arc<dyn Observer>,
+        progress: Progress,
+    ) -> Self {
+        Self {
+            connect,
+            engine: Engine::new(progress),
+            ledger,
+            observer,
+        }
     }
 
     /// Brings the destinations of the mirrors up to date, or says what that would take.
@@ -67,20 +84,19 @@ impl<C: Connect> Syncer<C> {
     /// Dropping the future stops the round cleanly; what was finished stays on record.
     pub async fn round(&self, mirrors: &[&Mirror], mode: Mode) -> Report {
         self.engine.begin_round();
-        let mut report = Report::new(mirrors);
+        let mut collected = Collected::new(mirrors);
 
         let observed = join_all(mirrors.iter().map(|mirror| self.observe(mirror))).await;
-        let selected = report.take_selected(mirrors, observed);
-        let images = report.take_images(self.resolve(mirrors, selected).await);
-        let claims = report.take_claims(mirrors, images);
-        let sightings = report.take_sightings(mirrors, self.look(mirrors, claims).await);
+        let selected = collected.select(observed);
+        let images = collected.keep_resolved(self.resolve(mirrors, selected).await);
+        let claims = collected.claim(images);
+        let sightings = collected.keep_seen(self.look(mirrors, claims).await);
         let items = plan(mirrors, sightings);
         let outcomes = match mode {
             Mode::Apply => self.apply(&items).await,
             Mode::Plan => items.iter().map(Item::foreseen).collect(),
         };
-        report.take_outcomes(&items, outcomes);
-        report
+        collected.report(&items, outcomes)
     }
 }
 
@@ -93,7 +109,10 @@ fn plan(mirrors: &[&Mirror], sightings: Vec<Sighting>) -> Vec<Item> {
                 source: &sighting.image.digest,
                 expected: &sighting.expected,
                 current: sighting.current.as_ref(),
-                recorded: sighting.recorded.as_ref().map(|record| &record.source_digest),
+                recorded: sighting
+                    .recorded
+                    .as_ref()
+                    .map(|record| &record.source_digest),
             };
             let mutability = mirrors.get(sighting.image.mirror)?.tag_mutability;
             let decision = decide(observation, mutability);

@@ -1,15 +1,13 @@
 //! What the sources have: which repositories an entry means, and their tags where they are needed.
 
-use std::sync::Arc;
-
 use futures::future::join_all;
 
 use super::connect::ConnectError;
 use super::report::Failure;
 use super::{Connect, Syncer};
 use crate::api::Reason;
-use crate::copy::endpoint;
 use crate::copy::Origin;
+use crate::copy::endpoint;
 use crate::oci::{Repository, Tag};
 use crate::plan::{ImageEntry, Mirror, RepositorySelector};
 
@@ -26,8 +24,16 @@ pub(super) struct Observed<'a> {
 
 impl<C: Connect> Syncer<C> {
     /// Looks at every entry of a mirror; what fails does not hold up the others.
-    pub(super) async fn observe<'a>(&self, mirror: &'a Mirror) -> Vec<Result<Observed<'a>, Failure>> {
-        let entries = join_all(mirror.images.iter().map(|entry| self.observe_entry(mirror, entry)));
+    pub(super) async fn observe<'a>(
+        &self,
+        mirror: &'a Mirror,
+    ) -> Vec<Result<Observed<'a>, Failure>> {
+        let entries = join_all(
+            mirror
+                .images
+                .iter()
+                .map(|entry| self.observe_entry(mirror, entry)),
+        );
         entries.await.into_iter().flatten().collect()
     }
 
@@ -39,7 +45,10 @@ impl<C: Connect> Syncer<C> {
         let repositories = match &entry.repository {
             RepositorySelector::Literal(repository) => vec![repository.clone()],
             RepositorySelector::Glob(glob) => match self.list_repositories(mirror).await {
-                Ok(all) => all.into_iter().filter(|repository| glob.matches(repository.as_str())).collect(),
+                Ok(all) => all
+                    .into_iter()
+                    .filter(|repository| glob.matches(repository))
+                    .collect(),
                 Err(failure) => return vec![Err(failure)],
             },
         };
@@ -47,15 +56,22 @@ impl<C: Connect> Syncer<C> {
             return vec![Err(Failure {
                 subject: format!("{}/{}", mirror.source.registry, entry.repository),
                 reason: Reason::NotFound,
-                message: format!("no repository of {} matches {}", mirror.source.registry, entry.repository),
+                message: format!(
+                    "no repository of {} matches {}",
+                    mirror.source.registry, entry.repository
+                ),
                 next_attempt_time: None,
             })];
         }
-        join_all(repositories.into_iter().map(|repository| self.observe_repository(mirror, entry, repository)))
-            .await
+        join_all(
+            repositories
+                .into_iter()
+                .map(|repository| self.observe_repository(mirror, entry, repository)),
+        )
+        .await
     }
 
-    async fn list_repositories(&self, mirror: &Mirror) -> Result<Arc<[Repository]>, Failure> {
+    async fn list_repositories(&self, mirror: &Mirror) -> Result<Vec<Repository>, Failure> {
         let subject = mirror.source.registry.to_string();
         let endpoint = self
             .connect
@@ -65,7 +81,6 @@ impl<C: Connect> Syncer<C> {
         endpoint
             .list_repositories()
             .await
-            .map(Arc::from)
             .map_err(|error| Failure::requesting(&subject, &error))
     }
 
@@ -82,11 +97,21 @@ impl<C: Connect> Syncer<C> {
             .await
             .map_err(|error| Failure::connecting(&subject, error))?;
         let listing = if entry.needs_listing() {
-            endpoint.list_tags(&repository).await.map_err(|error| Failure::requesting(&subject, &error))?
+            endpoint
+                .list_tags(&repository)
+                .await
+                .map_err(|error| Failure::requesting(&subject, &error))?
         } else {
             Vec::new()
         };
-        Ok(Observed { entry, origin: Origin { endpoint, repository }, listing })
+        Ok(Observed {
+            entry,
+            origin: Origin {
+                endpoint,
+                repository,
+            },
+            listing,
+        })
     }
 }
 
@@ -95,7 +120,12 @@ impl<C: Connect> Syncer<C> {
 impl Failure {
     pub(super) fn connecting(subject: &str, error: ConnectError) -> Self {
         let ConnectError { reason, message } = error;
-        Self { subject: subject.to_owned(), reason, message, next_attempt_time: None }
+        Self {
+            subject: subject.to_owned(),
+            reason,
+            message,
+            next_attempt_time: None,
+        }
     }
 
     pub(super) fn requesting(subject: &str, error: &endpoint::Error) -> Self {

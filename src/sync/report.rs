@@ -144,7 +144,12 @@ impl Report {
 impl MirrorReport {
     /// A report with nothing in it yet.
     pub fn new(mirror: &str) -> Self {
-        Self { mirror: mirror.to_owned(), failures: Vec::new(), excluded: Vec::new(), tags: Vec::new() }
+        Self {
+            mirror: mirror.to_owned(),
+            failures: Vec::new(),
+            excluded: Vec::new(),
+            tags: Vec::new(),
+        }
     }
 
     /// The tags by destination repository: what a person reads first.
@@ -160,7 +165,9 @@ impl MirrorReport {
 
 /// Everything before the tag.
 fn repository_of(image: &str) -> &str {
-    image.rsplit_once(':').map_or(image, |(repository, _)| repository)
+    image
+        .rsplit_once(':')
+        .map_or(image, |(repository, _)| repository)
 }
 
 // === impl Totals ===

@@ -9,9 +9,10 @@ use super::ledger::{Record, Slot};
 use super::report::{Failure, Outcome, TagReport};
 use super::{Connect, Syncer};
 use crate::api::{Reason, ReferrersMode};
-use crate::copy::{Endpoint, Job, Origin};
-use crate::oci::{Digest, Registry, Tag};
-use crate::plan::{Claim, Mirror, Platforms};
+use crate::copy::{self, Endpoint, Job, Origin};
+use crate::oci::{Digest, Tag, TagOrDigest};
+use crate::plan::template::TemplateError;
+use crate::plan::{Claim, Destination, Mirror, Platforms, PreviousTagTemplate, SourceImage};
 
 /// Tags that are looked at together. What a registry bears is decided by its own limits.
 const LOOKS: usize = 128;
@@ -28,10 +29,10 @@ pub(super) struct Selected {
 /// A selected tag and the digest that it names; from here on the digest is what is spoken of.
 #[derive(Clone, Debug)]
 pub(super) struct Image {
+    /// The place of its mirror among the mirrors of the round.
     pub(super) mirror: usize,
+    pub(super) source: SourceImage,
     pub(super) origin: Origin,
-    pub(super) registry: Registry,
-    pub(super) tag: Tag,
     pub(super) digest: Digest,
     pub(super) platforms: Platforms,
     pub(super) referrers: ReferrersMode,
@@ -43,6 +44,8 @@ pub(super) struct Sighting {
     pub(super) slot: Slot,
     pub(super) image: Arc<Image>,
     pub(super) claim: Claim,
+    /// The tag that is to keep what the tag names now, should it move.
+    pub(super) previous: Option<Tag>,
     pub(super) endpoint: Endpoint,
     /// What the tag names now.
     pub(super) current: Option<Digest>,
@@ -68,8 +71,10 @@ impl<C: Connect> Syncer<C> {
         mirrors: &[&Mirror],
         selected: Vec<Selected>,
     ) -> Vec<(usize, Result<Image, Failure>)> {
-        let known: Vec<HashMap<String, Digest>> =
-            mirrors.iter().map(|mirror| self.ledger.sources(&mirror.name)).collect();
+        let known: Vec<HashMap<String, Digest>> = mirrors
+            .iter()
+            .map(|mirror| self.ledger.sources(&mirror.name))
+            .collect();
         stream::iter(selected)
             .map(|selected| {
                 let index = selected.mirror;
@@ -89,26 +94,33 @@ impl<C: Connect> Syncer<C> {
         claims: Vec<(Arc<Image>, Claim)>,
     ) -> Vec<Result<Sighting, Missed>> {
         stream::iter(claims)
-            .map(|(image, claim)| async move {
-                let seen = self.look_at(mirrors, &image, &claim).await;
-                seen.map_err(|failure| Missed { image, claim, failure })
+            .map(|(image, claim)| {
+                let mirror = mirrors.get(image.mirror).copied();
+                let place = mirror
+                    .and_then(|mirror| Some((mirror, mirror.destinations.get(claim.destination)?)));
+                async move {
+                    let seen = self.look_at(place?, &image, &claim).await;
+                    Some(seen.map_err(|failure| Missed {
+                        image,
+                        claim,
+                        failure,
+                    }))
+                }
             })
             .buffered(LOOKS)
+            .filter_map(async |seen| seen)
             .collect()
             .await
     }
 
     async fn look_at(
         &self,
-        mirrors: &[&Mirror],
+        place: (&Mirror, &Destination),
         image: &Arc<Image>,
         claim: &Claim,
     ) -> Result<Sighting, Failure> {
         let subject = claim.to_string();
-        let (mirror, destination) = mirrors
-            .get(image.mirror)
-            .and_then(|mirror| Some((*mirror, mirror.destinations.get(claim.destination)?)))
-            .ok_or_else(|| Failure::gone(&subject))?;
+        let (mirror, destination) = place;
         let endpoint = self
             .connect
             .destination(mirror, destination, &claim.repository)
@@ -122,13 +134,24 @@ impl<C: Connect> Syncer<C> {
         };
         let recorded = self.ledger.read(&slot);
         let known = recorded.as_ref().map(|record| &record.digest);
+        let tag = TagOrDigest::Tag(claim.tag.clone());
         let (current, expected) = tokio::join!(
-            endpoint.resolve(&claim.repository, &claim.tag.clone().into(), known),
+            endpoint.resolve(&claim.repository, &tag, known),
             self.expected(image, recorded.as_ref()),
         );
         let current = current.map_err(|error| Failure::requesting(&subject, &error))?;
-        let (image, claim, expected) = (image.clone(), claim.clone(), expected?);
-        Ok(Sighting { slot, image, claim, endpoint, current, expected, recorded })
+        let expand = |template: &PreviousTagTemplate| template.expand(&claim.tag);
+        let previous = destination.previous_tag.as_ref().map(expand).transpose();
+        Ok(Sighting {
+            slot,
+            image: image.clone(),
+            claim: claim.clone(),
+            previous: previous.map_err(|error| Failure::naming(&subject, &error))?,
+            endpoint,
+            current,
+            expected: expected?,
+            recorded,
+        })
     }
 
     /// The digest that the destination is to have: on record, or told by the source's index.
@@ -136,11 +159,16 @@ impl<C: Connect> Syncer<C> {
         if let Some(record) = recorded.filter(|record| record.source_digest == image.digest) {
             return Ok(record.digest.clone());
         }
-        let Image { origin, digest, platforms, .. } = image;
+        let Image {
+            origin,
+            digest,
+            platforms,
+            ..
+        } = image;
         self.engine
             .expected_digest(origin, digest, platforms)
             .await
-            .map_err(|error| Failure::copying(&image.source(), &error))
+            .map_err(|error| Failure::copying(&image.source.to_string(), &error))
     }
 }
 
@@ -148,21 +176,33 @@ async fn resolve(
     (mirror, known): (&&Mirror, &HashMap<String, Digest>),
     selected: Selected,
 ) -> Result<Image, Failure> {
-    let Selected { mirror: index, origin, tag } = selected;
-    let source = format!("{}/{}:{tag}", mirror.source.registry, origin.repository);
+    let Selected {
+        mirror: index,
+        origin,
+        tag,
+    } = selected;
+    let source = SourceImage {
+        registry: mirror.source.registry.clone(),
+        repository: origin.repository.clone(),
+        tag,
+    };
+    let name = source.to_string();
     let digest = origin
         .endpoint
-        .resolve(&origin.repository, &tag.clone().into(), known.get(&source))
+        .resolve(
+            &origin.repository,
+            &source.tag.clone().into(),
+            known.get(&name),
+        )
         .await
-        .map_err(|error| Failure::requesting(&source, &error))?
-        .ok_or_else(|| Failure::missing(&source))?;
+        .map_err(|error| Failure::requesting(&name, &error))?
+        .ok_or_else(|| Failure::missing(&name))?;
     Ok(Image {
         mirror: index,
-        registry: mirror.source.registry.clone(),
+        source,
         platforms: mirror.platforms.clone(),
         referrers: mirror.referrers,
         origin,
-        tag,
         digest,
     })
 }
@@ -170,11 +210,6 @@ async fn resolve(
 // === impl Image ===
 
 impl Image {
-    /// The image as people write it.
-    pub(super) fn source(&self) -> String {
-        format!("{}/{}:{}", self.registry, self.origin.repository, self.tag)
-    }
-
     /// A job that copies it, with no target yet.
     pub(super) fn job(&self) -> Job {
         Job {
@@ -189,7 +224,7 @@ impl Image {
     /// The line of the report for one of its destination tags.
     pub(super) fn report(&self, destination: &str, claim: &Claim, outcome: Outcome) -> TagReport {
         TagReport {
-            source: self.source(),
+            source: self.source.to_string(),
             destination: destination.to_owned(),
             target: claim.to_string(),
             source_digest: self.digest.clone(),
@@ -203,13 +238,32 @@ impl Image {
 impl Sighting {
     /// The line of the report.
     pub(super) fn report(&self, outcome: Outcome) -> TagReport {
-        self.image.report(&self.slot.destination, &self.claim, outcome)
+        self.image
+            .report(&self.slot.destination, &self.claim, outcome)
     }
 }
 
 // === impl Failure ===
 
 impl Failure {
+    fn copying(subject: &str, error: &copy::Error) -> Self {
+        Self {
+            subject: subject.to_owned(),
+            reason: error.reason(),
+            message: error.to_string(),
+            next_attempt_time: error.retry_at(),
+        }
+    }
+
+    pub(super) fn naming(subject: &str, error: &TemplateError) -> Self {
+        Self {
+            subject: subject.to_owned(),
+            reason: Reason::InvalidSpec,
+            message: error.to_string(),
+            next_attempt_time: None,
+        }
+    }
+
     fn missing(source: &str) -> Self {
         Self {
             subject: source.to_owned(),

@@ -62,7 +62,7 @@ async fn a_program_has_arguments_environment_input_and_an_exit_code() {
         ),
         (Some(3), "input\nzero value\n", "complaint\n")
     );
-    Program::transship(&["--help"]).run().await.expect_success();
+    Program::transship(&["--help"]).run().await.assert_success();
 }
 
 #[tokio::test]
@@ -97,7 +97,7 @@ async fn a_program_is_killed_at_any_change() {
     assert!(destination.tags("app").is_empty());
     let complete = point.run(copy(), Moment::AfterReply, 1000).await;
     assert!(!complete.was_killed, "{complete:?}");
-    complete.finished.expect_success();
+    complete.finished.assert_success();
     assert_eq!(destination.tags("app"), ["v1"]);
     destination.lose_tag("app", "v1");
     let late = point.run(copy(), Moment::AfterReply, 1).await;

@@ -9,7 +9,7 @@ use crate::support::client::{Access, Client};
 use crate::support::content::ImageBuilder;
 use crate::support::corpus::{Corpus, Families, MultiArch};
 use crate::support::crash::CrashPoint;
-use crate::support::credentials::Login;
+use crate::support::credentials::{Login, docker_config};
 use crate::support::faults::FaultRegistry;
 use crate::support::front::Moment;
 use crate::support::program::Program;
@@ -224,7 +224,7 @@ async fn the_log_agrees_with_a_proxy_in_front() {
             .run(copy, Moment::BeforeForward, usize::MAX / 2)
             .await
             .finished
-            .expect_success();
+            .assert_success();
         let summary = |requests: Vec<Request>| {
             let mut lines: Vec<String> = requests
                 .into_iter()
@@ -259,7 +259,7 @@ async fn other_tools_find_the_images_valid() {
         )
         .run()
         .await
-        .expect_success();
+        .assert_success();
         let directory = tempfile::tempdir().unwrap();
         let target = format!("oci:{}:app", directory.path().display());
         let source = format!("docker://{reference}");
@@ -275,7 +275,7 @@ async fn other_tools_find_the_images_valid() {
         Program::at(&tools::packaged("skopeo"), &skopeo)
             .run()
             .await
-            .expect_success();
+            .assert_success();
         let oras = [
             "manifest",
             "fetch",
@@ -283,12 +283,47 @@ async fn other_tools_find_the_images_valid() {
             "--descriptor",
             &reference,
         ];
-        let descriptor = Program::at(&tools::built("oras"), &oras)
-            .run()
-            .await
-            .expect_success()
-            .stdout;
-        assert!(descriptor.contains(image.digest()), "{descriptor}");
+        let oras = Program::at(&tools::built("oras"), &oras).run().await;
+        oras.assert_success();
+        assert!(oras.stdout.contains(image.digest()), "{}", oras.stdout);
+    }
+}
+
+#[tokio::test]
+async fn other_tools_log_in_and_are_logged() {
+    for kind in Kind::ALL {
+        for options in [
+            Registry::options(kind).tls().basic(),
+            Registry::options(kind).token(),
+            Registry::options(kind).tls().token(),
+        ] {
+            let registry = options.start().await;
+            let image = ImageBuilder::new(1).layers(&[300]).build();
+            registry.client().push("team/app", "v1", &image).await;
+            let home = tempfile::tempdir().unwrap();
+            let login = registry.login().unwrap();
+            std::fs::write(
+                home.path().join("config.json"),
+                docker_config(&[(&registry.host(), &login)]),
+            )
+            .unwrap();
+            let mut crane = Program::at(
+                &tools::built("crane"),
+                &["digest", &format!("{}/team/app:v1", registry.host())],
+            )
+            .environment("DOCKER_CONFIG", home.path());
+            if let Some(authority) = registry.ca_file() {
+                crane = crane.environment("SSL_CERT_FILE", authority);
+            }
+            let finished = crane.run().await;
+            finished.assert_success();
+            assert_eq!(finished.stdout.trim(), image.digest(), "{options:?}");
+            assert_eq!(
+                count(&registry.requests().await, "HEAD", Resource::Manifest),
+                1,
+                "{options:?}"
+            );
+        }
     }
 }
 

@@ -27,8 +27,6 @@ pub struct Request {
 pub enum Resource {
     /// `/v2/` itself.
     Base,
-    /// The token endpoint.
-    Token,
     /// The list of repositories.
     Catalog,
     /// A list of tags.
@@ -77,7 +75,6 @@ impl Request {
         let has = |part| path.contains(part);
         match path {
             "/v2/" | "/v2" => Resource::Base,
-            "/token" => Resource::Token,
             "/v2/_catalog" => Resource::Catalog,
             _ if has("/blobs/uploads/") => Resource::Upload,
             _ if has("/blobs/") => Resource::Blob,

@@ -70,14 +70,17 @@ impl CrashPoint {
     /// Runs a program and kills it at the `change`-th (from 1) POST, PUT, PATCH or DELETE of this run.
     pub async fn run(&self, program: Program, moment: Moment, change: usize) -> Crash {
         let change = self.front.changes() + change;
-        let mut armed = self.armed.lock().unwrap();
-        let running = program.start();
-        *armed = Some(Armed {
-            moment,
-            change,
-            killer: running.killer(),
-        });
-        drop(armed);
+        let running = {
+            // Locked while it starts, so that not even its first request is missed.
+            let mut armed = self.armed.lock().unwrap();
+            let running = program.start();
+            *armed = Some(Armed {
+                moment,
+                change,
+                killer: running.killer(),
+            });
+            running
+        };
         let finished = running.finish().await;
         let was_killed = self.armed.lock().unwrap().take().is_none();
         Crash {

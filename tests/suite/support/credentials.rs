@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use serde_json::{Map, Value, json};
 
 use super::http::{Reply, Request};
 use super::token::Issuer;
@@ -87,6 +88,16 @@ impl Login {
             password: password.to_owned(),
         })
     }
+}
+
+/// The Docker config that `docker login` leaves behind: hosts with the logins for them.
+pub fn docker_config(logins: &[(&str, &Login)]) -> String {
+    let entry = |(host, login): &(&str, &Login)| {
+        let pair = STANDARD.encode(format!("{}:{}", login.username, login.password));
+        ((*host).to_owned(), json!({"auth": pair}))
+    };
+    let auths: Map<String, Value> = logins.iter().map(entry).collect();
+    json!({"auths": auths}).to_string()
 }
 
 impl Scope {

@@ -122,7 +122,7 @@ impl Front {
         self.address
     }
 
-    /// Every request it answered, in the order of the answers.
+    /// Every request it answered, in the order of the answers; the token server keeps its own record.
     pub fn requests(&self) -> Vec<access_log::Request> {
         self.state.log.lock().unwrap().clone()
     }
@@ -171,6 +171,9 @@ impl Link {
         &self,
         request: hyper::Request<Incoming>,
     ) -> io::Result<hyper::Response<Body>> {
+        if let (TOKEN_PATH, Some(token)) = (request.uri().path(), self.state.additions.token) {
+            return forward(&mut connect(token).await?, request.map(Body::new)).await;
+        }
         let mut entry = access_log::Request {
             method: request.method().to_string(),
             path: request.uri().to_string(),
@@ -189,9 +192,6 @@ impl Link {
 
     async fn answer(&self, request: hyper::Request<Body>) -> io::Result<hyper::Response<Body>> {
         let additions = &self.state.additions;
-        if let (TOKEN_PATH, Some(token)) = (request.uri().path(), additions.token) {
-            return forward(&mut connect(token).await?, request).await;
-        }
         if let Some(Err(refusal)) = additions
             .guard
             .as_ref()

@@ -8,8 +8,10 @@ use std::time::{Duration, Instant};
 
 /// Reads a pipe that only the test holds: if the test vanishes without a word, so does the program.
 /// The shell becomes the program, so that the process id we know is the program's own.
-const WATCHED: &str =
-    r#"exec 3<&0; { read -r _ <&3 || kill -9 $$; } & exec "$0" "$@" 3<&- </dev/null"#;
+pub(super) const WATCHED: &str = r#"exec 3<&0; { read -r _ <&3 || kill -9 $$; } >/dev/null 2>&1 & exec "$0" "$@" 3<&- </dev/null"#;
+
+/// Tells the watchdog to leave; without it, it would kill whatever has this process id next.
+pub(super) const DISMISSED: &[u8] = b"\n";
 
 /// How long a program may take to say that it is ready.
 const STARTUP: Duration = Duration::from_secs(60);
@@ -104,8 +106,7 @@ impl Daemon {
     /// Kills the program and waits until it is gone.
     pub fn kill(&mut self) {
         if let Some(mut lifeline) = self.lifeline.take() {
-            // A line tells the watchdog to leave; without it, it would kill whatever has this process id next.
-            drop(lifeline.write_all(b"\n"));
+            drop(lifeline.write_all(DISMISSED));
             drop(self.child.kill());
             drop(self.child.wait());
         }

@@ -12,6 +12,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
+use super::process::{DISMISSED, WATCHED};
 use super::runtime;
 
 /// A program about to be run, with an environment of its own: only `PATH`, and a `HOME` that is empty.
@@ -20,7 +21,7 @@ pub struct Program {
     executable: PathBuf,
     arguments: Vec<OsString>,
     environment: BTreeMap<OsString, OsString>,
-    input: Vec<u8>,
+    input: Option<Vec<u8>>,
     directory: Option<PathBuf>,
 }
 
@@ -61,7 +62,7 @@ impl Program {
             executable: executable.to_path_buf(),
             arguments: arguments.iter().map(OsString::from).collect(),
             environment: BTreeMap::new(),
-            input: Vec::new(),
+            input: None,
             directory: None,
         }
     }
@@ -80,7 +81,7 @@ impl Program {
 
     /// What it reads from its standard input.
     pub fn input(mut self, input: impl Into<Vec<u8>>) -> Self {
-        self.input = input.into();
+        self.input = Some(input.into());
         self
     }
 
@@ -99,7 +100,14 @@ impl Program {
     pub fn start(self) -> Running {
         let _runtime = runtime().enter();
         let home = TempDir::new().expect("a directory");
-        let mut command = Command::new(&self.executable);
+        // Whoever reads an input ends with it; whoever does not is watched through the free pipe.
+        let mut command = if self.input.is_some() {
+            Command::new(&self.executable)
+        } else {
+            let mut watched = Command::new("sh");
+            watched.args(["-c", WATCHED]).arg(&self.executable);
+            watched
+        };
         command
             .args(&self.arguments)
             .env_clear()
@@ -166,11 +174,11 @@ impl Killer {
 }
 
 impl Finished {
-    /// The same, if the program succeeded.
+    /// Goes on only if the program succeeded.
     ///
     /// # Panics
     /// If it did not, with everything it said.
-    pub fn expect_success(self) -> Self {
+    pub fn assert_success(&self) {
         assert_eq!(
             self.code,
             Some(0),
@@ -178,28 +186,35 @@ impl Finished {
             self.stdout,
             self.stderr
         );
-        self
     }
 }
 
 async fn attend(
     mut child: Child,
-    input: Vec<u8>,
+    input: Option<Vec<u8>>,
     order: Arc<Notify>,
     gone: watch::Sender<bool>,
     home: TempDir,
 ) -> Finished {
-    let mut stdin = child.stdin.take().expect("a pipe");
+    let (input, lifeline) = match (child.stdin.take(), input) {
+        (Some(stdin), Some(input)) => (Some((stdin, input)), None),
+        (lifeline, _) => (None, lifeline),
+    };
     let (stdout, stderr) = (
         child.stdout.take().expect("a pipe"),
         child.stderr.take().expect("a pipe"),
     );
     let feed = async move {
-        // A program may end before it has read everything.
-        drop(stdin.write_all(&input).await);
+        if let Some((mut stdin, input)) = input {
+            // A program may end before it has read everything.
+            drop(stdin.write_all(&input).await);
+        }
     };
     let wait = async {
         let status = wait(&mut child, &order).await;
+        if let Some(mut lifeline) = lifeline {
+            drop(lifeline.write_all(DISMISSED).await);
+        }
         gone.send_replace(true);
         status
     };

@@ -17,21 +17,33 @@ pub use builder::{Format, ImageBuilder};
 
 /// The media types that content is made of.
 pub mod media_type {
-    #![expect(missing_docs, reason = "the names say it")]
+    /// OCI image index.
     pub const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
+    /// OCI image manifest.
     pub const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+    /// OCI image config.
     pub const OCI_CONFIG: &str = "application/vnd.oci.image.config.v1+json";
+    /// OCI layer, gzip.
     pub const OCI_LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
+    /// OCI layer that registries need not hold.
     pub const OCI_FOREIGN_LAYER: &str =
         "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip";
+    /// Docker manifest list.
     pub const DOCKER_INDEX: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
+    /// Docker manifest, schema 2.
     pub const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
+    /// Docker image config.
     pub const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json";
+    /// Docker layer, gzip.
     pub const DOCKER_LAYER: &str = "application/vnd.docker.image.rootfs.diff.tar.gzip";
+    /// Docker layer that registries need not hold.
     pub const DOCKER_FOREIGN_LAYER: &str =
         "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip";
+    /// The OCI empty descriptor: `{}`.
     pub const EMPTY: &str = "application/vnd.oci.empty.v1+json";
+    /// An in-toto statement.
     pub const IN_TOTO: &str = "application/vnd.in-toto+json";
+    /// What cosign signs.
     pub const COSIGN_SIGNATURE: &str = "application/vnd.dev.cosign.simplesigning.v1+json";
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Left alone it behaves as the distribution specification asks, so a test names only the fault.
 
-pub mod store;
+mod store;
 
 use std::sync::{Arc, Mutex};
 

@@ -34,7 +34,7 @@ pub enum Action {
     /// The answer without a header field.
     RemoveHeader(&'static str),
     /// The answer with another body and the length of that; answers to HEAD stay as they are.
-    MapBody(fn(Bytes) -> Bytes),
+    MapBody(BodyMap),
     /// The connection is closed after so many bytes of the answer's body; its full length is announced.
     CutBody(usize),
     /// The request waits at the gate before the server sees it.
@@ -78,8 +78,11 @@ pub(super) enum Edit {
     Set(&'static str, String),
     Add(&'static str, String),
     Remove(&'static str),
-    Map(fn(Bytes) -> Bytes),
+    Map(BodyMap),
 }
+
+/// Makes another body of a body.
+pub type BodyMap = Arc<dyn Fn(Bytes) -> Bytes + Send + Sync>;
 
 /// A gate that holds requests until it is opened.
 #[derive(Clone)]
@@ -134,6 +137,22 @@ pub struct Draft<'a> {
     script: &'a Script,
     matches: Box<dyn Fn(&Request) -> bool + Send>,
     turns: Turns,
+}
+
+impl Action {
+    /// The answer with another body.
+    pub fn map_body(map: impl Fn(Bytes) -> Bytes + Send + Sync + 'static) -> Self {
+        Self::MapBody(Arc::new(map))
+    }
+
+    /// The answer with the lowest bit of one byte of its body turned.
+    pub fn flip_byte(place: usize) -> Self {
+        Self::map_body(move |body| {
+            let mut bytes = body.to_vec();
+            bytes[place] ^= 1;
+            bytes.into()
+        })
+    }
 }
 
 impl Script {

@@ -24,6 +24,9 @@ pub use options::Options;
 /// How long a request may take from its answer into the access log.
 const LOG_DELAY: Duration = Duration::from_secs(30);
 
+/// The certificate to trust, in the registry's directory.
+const CA_FILE: &str = "ca.crt";
+
 /// A registry program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -50,20 +53,16 @@ pub enum Security {
 
 /// A running registry. It ends when dropped, and its storage with it.
 pub struct Registry {
+    kind: Kind,
     address: SocketAddr,
     authority: Option<Authority>,
     authentication: Authentication,
     token: Option<TokenServer>,
-    log: Log,
+    front: Option<Front>,
+    log: LogFile,
     forgotten: AtomicUsize,
     daemon: Daemon,
     directory: TempDir,
-}
-
-/// Where requests are recorded: in the registry's own log, or in the proxy that gives it what it lacks.
-enum Log {
-    File(LogFile),
-    Front(Front),
 }
 
 impl Kind {
@@ -95,6 +94,11 @@ impl Registry {
         Options::new(kind)
     }
 
+    /// Which program it is.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
     /// `127.0.0.1:PORT`, as it stands in a reference.
     pub fn host(&self) -> String {
         self.address.to_string()
@@ -113,6 +117,13 @@ impl Registry {
     /// The certificate to trust, if it speaks TLS.
     pub fn ca_pem(&self) -> Option<&str> {
         self.authority.as_ref().map(Authority::pem)
+    }
+
+    /// A file with that certificate.
+    pub fn ca_file(&self) -> Option<PathBuf> {
+        self.authority
+            .as_ref()
+            .map(|_| self.directory.path().join(CA_FILE))
     }
 
     /// The login to use, if it wants one.
@@ -159,9 +170,10 @@ impl Registry {
     }
 
     async fn all_requests(&self) -> Vec<Request> {
-        let mut requests = match &self.log {
-            Log::Front(front) => front.requests(),
-            Log::File(log) => self.complete(log).await,
+        let mut requests = match (self.kind, &self.front) {
+            // What crane logs has no status; what stands in front of it has.
+            (Kind::Crane, Some(front)) => front.requests(),
+            (Kind::Crane | Kind::Distribution3 | Kind::Distribution2, _) => self.logged().await,
         };
         requests.retain(|request| request.user_agent != HARNESS_AGENT);
         requests
@@ -169,7 +181,7 @@ impl Registry {
 
     /// The registry writes a line after it has answered. Twice a request of our own makes the round, so
     /// that a line that was about to be written when the first came is there when the second is.
-    async fn complete(&self, log: &LogFile) -> Vec<Request> {
+    async fn logged(&self) -> Vec<Request> {
         static ROUNDS: AtomicUsize = AtomicUsize::new(0);
         let client = Client::new(Access {
             login: None,
@@ -184,7 +196,7 @@ impl Registry {
                 .expect("a registry that answers");
             let deadline = Instant::now() + LOG_DELAY;
             loop {
-                requests = log.requests();
+                requests = self.log.requests();
                 if requests.iter().any(|request| request.path == path) {
                     break;
                 }

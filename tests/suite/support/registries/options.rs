@@ -14,7 +14,7 @@ use super::super::process::Daemon;
 use super::super::tls::Authority;
 use super::super::token::TokenServer;
 use super::super::tools;
-use super::{Kind, Log, Registry};
+use super::{CA_FILE, Kind, Registry};
 
 /// Which client authentication a registry wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,16 +118,18 @@ impl Options {
             }
             None => (own_address, None),
         };
-        let log = match front {
-            Some(front) => Log::Front(front),
-            None => Log::File(LogFile::new(daemon.stdout().to_path_buf())),
-        };
+        let log = LogFile::new(daemon.stdout().to_path_buf());
+        if let Some(authority) = &authority {
+            fs::write(directory.path().join(CA_FILE), authority.pem()).expect("a file");
+        }
         let authentication = self.authentication;
         let registry = Registry {
+            kind: self.kind,
             address,
             authority,
             authentication,
             token,
+            front,
             log,
             forgotten: AtomicUsize::new(0),
             daemon,

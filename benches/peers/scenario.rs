@@ -1,0 +1,128 @@
+//! Runs what was selected.
+
+use crate::calibration::Calibration;
+use crate::pass::{self, Sample};
+use crate::place::{Mode, Place};
+use crate::report::{Content, Report, Scenario, Series};
+use crate::selection::Selection;
+use crate::support::corpus::Corpus;
+use crate::targets;
+use crate::text;
+use crate::tool::Tool;
+use crate::workload::Workload;
+
+/// A tool whose first run takes longer than this is not run again: it is far from the best, and the
+/// others need the time.
+const LONG_RUN_SECONDS: f64 = 20.0;
+
+/// Measures everything and prints a table for each content, distance and pass.
+pub(crate) async fn run_all(selection: &Selection) -> Report {
+    let mut scenarios = Vec::new();
+    for workload in &selection.workloads {
+        let modes: Vec<Mode> = workload
+            .modes()
+            .iter()
+            .copied()
+            .filter(|mode| selection.modes.contains(mode))
+            .collect();
+        if !modes.is_empty() {
+            scenarios.extend(run_workload(selection, *workload, &modes).await);
+        }
+    }
+    Report {
+        scale: selection.scale,
+        runs: selection.runs,
+        targets: targets::judge(&scenarios),
+        scenarios,
+    }
+}
+
+/// One content at several distances: it is pushed to the source once.
+async fn run_workload(selection: &Selection, workload: Workload, modes: &[Mode]) -> Vec<Scenario> {
+    eprintln!("{}: making the content", workload.name());
+    let corpus = workload.build(selection.scale);
+    let mut source = Place::start(Mode::Loopback).await;
+    source.registry().client().push_corpus(&corpus).await;
+    let mut scenarios = Vec::new();
+    for mode in modes {
+        source.move_to(*mode);
+        let scenario = Scenario {
+            workload,
+            mode: *mode,
+            content: measure_content(&corpus, workload.destinations()),
+            calibration: Calibration::take(),
+            tools: run_tools(selection, workload, &corpus, &source, *mode).await,
+        };
+        println!("{}", text::scenario(&scenario));
+        scenarios.push(scenario);
+    }
+    scenarios
+}
+
+/// The tools take turns, each time beginning with another one.
+async fn run_tools(
+    selection: &Selection,
+    workload: Workload,
+    corpus: &Corpus,
+    source: &Place,
+    mode: Mode,
+) -> Vec<Series> {
+    let mut all: Vec<Series> = selection.tools.iter().copied().map(Series::new).collect();
+    for run in 0..selection.runs {
+        let first = run % all.len();
+        let (before, after) = all.split_at_mut(first);
+        for series in after.iter_mut().chain(before) {
+            if !is_finished(series) {
+                let outcome =
+                    pass::run(series.tool, corpus, source, mode, workload.destinations()).await;
+                eprintln!(
+                    "{}, {}, run {} of {}, {}: {}",
+                    workload.name(),
+                    mode.name(),
+                    run + 1,
+                    selection.runs,
+                    series.tool.name(),
+                    text::outcome(outcome.as_ref())
+                );
+                record(series, outcome);
+            }
+        }
+    }
+    all
+}
+
+fn is_finished(series: &Series) -> bool {
+    let is_slow = |sample: &Sample| sample.usage.wall_seconds > LONG_RUN_SECONDS;
+    series.failure.is_some()
+        || series.tool != Tool::Transship
+            && series.cold.iter().chain(&series.unchanged).any(is_slow)
+}
+
+fn record(series: &mut Series, outcome: Result<[Sample; 2], String>) {
+    match outcome {
+        Ok([cold, unchanged]) => {
+            series.cold.push(cold);
+            series.unchanged.push(unchanged);
+        }
+        Err(said) => series.failure = Some(said),
+    }
+}
+
+fn measure_content(corpus: &Corpus, destinations: usize) -> Content {
+    let blobs = corpus.distinct_blobs();
+    Content {
+        repositories: corpus.repositories.len(),
+        tags: corpus.images().count(),
+        children: corpus
+            .images()
+            .map(|(.., image)| image.children.len())
+            .sum(),
+        referrers: corpus
+            .images()
+            .map(|(.., image)| image.referrers.len())
+            .sum(),
+        blobs: blobs.len(),
+        bytes: blobs.values().sum(),
+        destinations,
+    }
+}

@@ -1,0 +1,136 @@
+//! What Transship promises beside its peers, and whether it keeps it.
+
+use serde::Serialize;
+
+use crate::pass::Pass;
+use crate::place::Mode;
+use crate::report::Scenario;
+use crate::tool::Tool;
+use crate::workload::Workload;
+
+/// Cold wall time against the best peer, on this machine.
+const COLD_LOOPBACK: f64 = 0.7;
+
+/// The same, 20 ms away.
+const COLD_DELAY: f64 = 0.5;
+
+/// Wall time of an unchanged run against regsync, on this machine.
+const UNCHANGED_LOOPBACK: f64 = 1.0;
+
+/// Wall time of an unchanged run against the best peer, 20 ms away.
+const UNCHANGED_DELAY: f64 = 0.3;
+
+/// Peak memory on every content, in MiB.
+const PEAK_RSS_MEBIBYTES: f64 = 96.0;
+
+/// One promise.
+#[derive(Debug, Serialize)]
+pub(crate) struct Verdict {
+    /// What is compared, and where.
+    pub(crate) what: String,
+    /// The figure that was measured.
+    pub(crate) figure: f64,
+    /// The most it may be.
+    pub(crate) limit: f64,
+    /// Whether it is not more.
+    pub(crate) kept: bool,
+}
+
+impl Verdict {
+    fn new(what: String, figure: f64, limit: f64) -> Self {
+        Self {
+            what,
+            figure,
+            limit,
+            kept: figure <= limit,
+        }
+    }
+}
+
+/// Judges the scenarios in which Transship took part.
+pub(crate) fn judge(scenarios: &[Scenario]) -> Vec<Verdict> {
+    let mut verdicts: Vec<Verdict> = scenarios
+        .iter()
+        .flat_map(|scenario| [cold(scenario), unchanged(scenario)])
+        .flatten()
+        .collect();
+    verdicts.extend(scenarios.iter().filter_map(memory));
+    verdicts.extend(scenarios.iter().filter_map(correctness));
+    verdicts
+}
+
+fn cold(scenario: &Scenario) -> Option<Verdict> {
+    let limit = match (scenario.workload, scenario.mode) {
+        (Workload::Families | Workload::MultiArch, Mode::Loopback) => COLD_LOOPBACK,
+        (Workload::Families | Workload::MultiArch, Mode::Delay) => COLD_DELAY,
+        (Workload::Large | Workload::FanOut | Workload::SmallTags, _) => return None,
+    };
+    against(
+        scenario,
+        Pass::Cold,
+        best_peer(scenario, Pass::Cold)?,
+        limit,
+    )
+}
+
+fn unchanged(scenario: &Scenario) -> Option<Verdict> {
+    let (peer, limit) = match scenario.mode {
+        Mode::Loopback => (Tool::Regsync, UNCHANGED_LOOPBACK),
+        Mode::Delay => (best_peer(scenario, Pass::Unchanged)?, UNCHANGED_DELAY),
+    };
+    against(scenario, Pass::Unchanged, peer, limit)
+}
+
+fn memory(scenario: &Scenario) -> Option<Verdict> {
+    let ours = scenario.series(Tool::Transship)?;
+    let peak = Pass::ALL
+        .into_iter()
+        .filter_map(|pass| ours.peak_rss(pass))
+        .max()?;
+    let what = format!("{}: peak RSS in MiB", title(scenario));
+    Some(Verdict::new(
+        what,
+        crate::text::mebibytes(peak),
+        PEAK_RSS_MEBIBYTES,
+    ))
+}
+
+fn correctness(scenario: &Scenario) -> Option<Verdict> {
+    let ours = scenario.series(Tool::Transship)?;
+    let what = format!("{}: missing or wrong", title(scenario));
+    Some(Verdict::new(
+        what,
+        crate::text::float(ours.defects().count()),
+        0.0,
+    ))
+}
+
+/// The peer that took the least time for a pass, if it brought everything it claims.
+pub(crate) fn best_peer(scenario: &Scenario, pass: Pass) -> Option<Tool> {
+    let peers = scenario
+        .tools
+        .iter()
+        .filter(|series| series.tool != Tool::Transship);
+    let times = peers
+        .filter(|series| series.defects().next().is_none())
+        .filter_map(|series| Some((series.tool, series.wall(pass)?)));
+    times
+        .min_by(|(_, a), (_, b)| a.total_cmp(b))
+        .map(|(tool, _)| tool)
+}
+
+fn against(scenario: &Scenario, pass: Pass, peer: Tool, limit: f64) -> Option<Verdict> {
+    let ours = scenario.series(Tool::Transship)?.wall(pass)?;
+    let theirs = scenario.series(peer)?.wall(pass)?;
+    let what = format!(
+        "{}, {}: wall against {}",
+        title(scenario),
+        pass.name(),
+        peer.name()
+    );
+    Some(Verdict::new(what, ours / theirs, limit))
+}
+
+fn title(scenario: &Scenario) -> String {
+    format!("{}, {}", scenario.workload.name(), scenario.mode.name())
+}

@@ -1,0 +1,202 @@
+//! The tools, each as a person would run it who knows it well.
+//!
+//! Where a tool copies one thing per process, [`PROCESSES`] of them run at once, as `xargs -P` does, and
+//! they are given the tags for nothing. Referrers are only asked of a peer where there are any.
+
+use std::path::Path;
+
+use serde::Serialize;
+use serde_json::json;
+
+use crate::job::{Job, Route};
+use crate::support::content::FoundBy;
+use crate::support::program::Program;
+use crate::support::tools;
+
+/// Processes of one tool at a time, for tools that need several.
+pub(crate) const PROCESSES: usize = 4;
+
+/// What a tool that has a setting for it may do at a time.
+const PARALLEL: usize = 8;
+
+/// A tool that copies images.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Tool {
+    /// Ours.
+    Transship,
+    /// From go-containerregistry.
+    Crane,
+    /// From regclient.
+    Regsync,
+    /// From the containers project.
+    Skopeo,
+    /// From the ORAS project.
+    Oras,
+}
+
+impl Tool {
+    /// All of them.
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Transship,
+        Self::Crane,
+        Self::Regsync,
+        Self::Skopeo,
+        Self::Oras,
+    ];
+
+    /// Its name in arguments and reports.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Transship => "transship",
+            Self::Crane => "crane",
+            Self::Regsync => "regsync",
+            Self::Skopeo => "skopeo",
+            Self::Oras => "oras",
+        }
+    }
+
+    /// Whether the tool, run as here, says that it copies this kind of referrer.
+    pub(crate) fn claims(self, kind: &FoundBy) -> bool {
+        match (self, kind) {
+            // crane copies them as tags like any other, which is enough where they are tags.
+            (Self::Transship | Self::Crane | Self::Regsync, _) | (Self::Oras, FoundBy::Subject) => {
+                true
+            }
+            (Self::Skopeo, _) | (Self::Oras, FoundBy::Tag(_)) => false,
+        }
+    }
+
+    /// The programs that do the job.
+    pub(crate) fn programs(self, job: &Job<'_>) -> Vec<Program> {
+        match self {
+            Self::Transship => transship(job),
+            Self::Crane => crane(job),
+            Self::Regsync => regsync(job),
+            Self::Skopeo => skopeo(job),
+            Self::Oras => oras(job),
+        }
+    }
+}
+
+fn transship(job: &Job<'_>) -> Vec<Program> {
+    let repositories = job.corpus.repositories.iter();
+    let images =
+        repositories.map(|repository| json!({"repository": repository.name, "tags": ["*"]}));
+    let destination = |(number, registry)| json!({"name": format!("d{number}"), "registry": registry, "insecure": true});
+    let mirror = json!({
+        "apiVersion": "transship.dev/v1alpha1",
+        "kind": "ImageMirror",
+        "metadata": {"name": "peers"},
+        "spec": {
+            "source": {"registry": job.source, "insecure": true},
+            "images": images.collect::<Vec<_>>(),
+            "destinations": job.destinations.iter().enumerate().map(destination).collect::<Vec<_>>(),
+        },
+    });
+    let program = Path::new(env!("CARGO_BIN_EXE_transship"));
+    let file = job.file("mirror.yaml", &mirror);
+    vec![job.program(program, &["sync", "-f"]).argument(file)]
+}
+
+/// One process per repository, eight tags at a time.
+fn crane(job: &Job<'_>) -> Vec<Program> {
+    let crane = tools::built("crane");
+    let copy = [
+        "copy",
+        "--insecure",
+        "--all-tags",
+        "--jobs",
+        &PARALLEL.to_string(),
+    ];
+    job.routes()
+        .map(|route| {
+            job.program(&crane, &copy)
+                .argument(route.from)
+                .argument(route.to)
+        })
+        .collect()
+}
+
+/// One process for all, eight images at a time and as many requests per host. `fastCheck` makes an
+/// unchanged tag cost two HEAD requests even where referrers are copied.
+fn regsync(job: &Job<'_>) -> Vec<Program> {
+    let hosts = job.destinations.iter().chain([&job.source]);
+    let host = |host| json!({"registry": host, "tls": "disabled", "reqConcurrent": PARALLEL});
+    let copies = job.routes().map(|route| {
+        json!({"source": route.from, "target": route.to, "type": "repository", "tags": {"deny": ["sha256-.*"]}})
+    });
+    let referrers = job.has_referrers();
+    let configuration = json!({
+        "version": 1,
+        "creds": hosts.map(host).collect::<Vec<_>>(),
+        "defaults": {"parallel": PARALLEL, "referrers": referrers, "digestTags": referrers, "fastCheck": true},
+        "sync": copies.collect::<Vec<_>>(),
+    });
+    let file = job.file("regsync.yaml", &configuration);
+    let once = ["once", "--verbosity", "warn", "--config"];
+    vec![job.program(&tools::built("regsync"), &once).argument(file)]
+}
+
+/// `sync` rather than `copy`, because only that looks first whether an image is there already. It works
+/// serially: a repository goes to one process, or to several if there are few repositories.
+fn skopeo(job: &Job<'_>) -> Vec<Program> {
+    let routes: Vec<_> = job.routes().collect();
+    let shares = PROCESSES.div_ceil(routes.len());
+    let mut programs = Vec::new();
+    for route in &routes {
+        for tags in route.tags.chunks(route.tags.len().div_ceil(shares)) {
+            let name = format!("skopeo{}.yaml", programs.len());
+            programs.push(skopeo_sync(job, route, tags, &name));
+        }
+    }
+    programs
+}
+
+fn skopeo_sync(job: &Job<'_>, route: &Route<'_>, tags: &[&str], file_name: &str) -> Program {
+    let images =
+        json!({job.source.as_str(): {"tls-verify": false, "images": {route.repository: tags}}});
+    let sync = [
+        "--insecure-policy",
+        "sync",
+        "--all",
+        "--dest-tls-verify=false",
+        "--src",
+        "yaml",
+        "--dest",
+        "docker",
+    ];
+    // It appends the last component of the repository by itself.
+    let (namespace, _) = route.to.rsplit_once('/').unwrap_or_default();
+    job.program(&tools::packaged("skopeo"), &sync)
+        // Keeps its memory of blobs in the home even for root.
+        .environment("_CONTAINERS_ROOTLESS_UID", "65534")
+        .argument(job.file(file_name, &images))
+        .argument(namespace)
+}
+
+/// One process per tag.
+fn oras(job: &Job<'_>) -> Vec<Program> {
+    let oras = tools::built("oras");
+    let parallel = PARALLEL.to_string();
+    let mut copy = vec![
+        "cp",
+        "--no-tty",
+        "--from-plain-http",
+        "--to-plain-http",
+        "--concurrency",
+        &parallel,
+    ];
+    copy.extend(job.has_referrers().then_some("--recursive"));
+    let mut programs = Vec::new();
+    for route in job.routes() {
+        programs.extend(route.tags.iter().map(|tag| {
+            let (from, to) = (
+                format!("{}:{tag}", route.from),
+                format!("{}:{tag}", route.to),
+            );
+            job.program(&oras, &copy).argument(from).argument(to)
+        }));
+    }
+    programs
+}

@@ -9,6 +9,8 @@ pub mod pattern;
 pub mod range;
 pub mod schedule;
 pub mod select;
+#[cfg(test)]
+mod select_tests;
 pub mod version;
 
 pub use duration::Duration;

@@ -1,9 +1,11 @@
 //! Ranges of versions, in the words that npm, Helm and Flux share: `>=1.20 <2`, `^1.27 || ~2.1`,
 //! `1.2 - 1.5`, `1.x`. A space or a comma means and, `||` means or.
 //!
-//! Versions of tags have any number of parts of any length, so the ranges have too. A bound without a
-//! prerelease leaves the prereleases of that version out: 2.0.0-rc.1 is not `<2`, 1.20.0-rc.1 not `>=1.20`.
+//! Versions of tags have any number of parts of any length, so the ranges have too. A version of one or
+//! two numbers stands for all that begin with it, prereleases too: 1.20.0-rc.1 is `>=1.20` but not
+//! `>=1.20.0`, and 2.0.0-rc.1 is not `<2`.
 
+use std::cmp::Ordering;
 use std::fmt;
 
 use super::number::{self, Number};
@@ -71,6 +73,8 @@ struct Bound {
     numbers: Vec<Number>,
     prerelease: Option<Prerelease>,
     inclusive: bool,
+    /// Whether prereleases lie on the same side as their release.
+    numbers_only: bool,
 }
 
 /// Versions between two bounds; open where there is none.
@@ -217,7 +221,7 @@ impl Operator {
             Self::Greater if full => Interval::from(operand.bound(false)),
             Self::Greater => Interval::from(operand.next(last, true)),
             Self::GreaterOrEqual => Interval::from(operand.bound(true)),
-            Self::Less => Interval::to(operand.bound(false)),
+            Self::Less => Interval::to(operand.end()),
             Self::LessOrEqual if full => Interval::to(operand.bound(true)),
             Self::LessOrEqual => Interval::to(operand.next(last, false)),
         }
@@ -265,6 +269,15 @@ impl Operand {
             numbers: self.numbers.clone(),
             prerelease: self.prerelease.clone(),
             inclusive,
+            numbers_only: !self.full,
+        }
+    }
+
+    /// The end of a range that does not reach this version.
+    fn end(&self) -> Bound {
+        Bound {
+            numbers_only: self.prerelease.is_none(),
+            ..self.bound(false)
         }
     }
 
@@ -276,6 +289,7 @@ impl Operand {
             numbers: kept.chain(raised).collect(),
             prerelease: None,
             inclusive,
+            numbers_only: true,
         }
     }
 
@@ -305,18 +319,29 @@ impl Interval {
     }
 
     fn contains(&self, version: &Version) -> bool {
-        let above = self.lower.as_ref().is_none_or(|bound| {
-            let order = version.precedence(&bound.numbers, bound.prerelease.as_ref());
-            order.is_gt() || bound.inclusive && order.is_eq()
-        });
-        let below = self.upper.as_ref().is_none_or(|bound| {
-            let order = version.precedence(&bound.numbers, bound.prerelease.as_ref());
-            // A prerelease of the version that ends the range is older than it, and yet not meant.
-            let of_the_end = bound.prerelease.is_none()
-                && number::compare(version.numbers(), &bound.numbers).is_eq();
-            order.is_eq() && bound.inclusive || order.is_lt() && (bound.inclusive || !of_the_end)
-        });
-        above && below
+        let above = |bound: &Bound| match bound.compare(version) {
+            Ordering::Less => false,
+            Ordering::Equal => bound.inclusive,
+            Ordering::Greater => true,
+        };
+        let below = |bound: &Bound| match bound.compare(version) {
+            Ordering::Less => true,
+            Ordering::Equal => bound.inclusive,
+            Ordering::Greater => false,
+        };
+        self.lower.as_ref().is_none_or(above) && self.upper.as_ref().is_none_or(below)
+    }
+}
+
+// === impl Bound ===
+
+impl Bound {
+    /// Where a version lies, seen from the bound.
+    fn compare(&self, version: &Version) -> Ordering {
+        if self.numbers_only {
+            return number::compare(version.numbers(), &self.numbers);
+        }
+        version.precedence(&self.numbers, self.prerelease.as_ref())
     }
 }
 
@@ -331,10 +356,10 @@ mod tests {
         let cases: [(&str, &[&str], &[&str]); 22] = [
             (
                 ">=1.20 <2",
-                &["1.20", "1.20.0", "1.99.9-alpine", "v1.27"],
-                &["1.19.9", "2.0", "2.0.0-rc1", "1.20-rc1"],
+                &["1.20", "1.20-rc1", "1.99.9-alpine", "v1.27"],
+                &["1.19.9", "2.0", "2.0.0-rc1"],
             ),
-            (">=1.20, <2", &["1.20"], &["2.0"]),
+            (">=1.20.0, <2", &["1.20"], &["1.20.0-rc1", "2.0"]),
             (">= 1.20 < 2", &["1.20"], &["2.0"]),
             ("1.x", &["1.0", "1.99"], &["0.9", "2.0"]),
             ("1", &["1.0", "1.99"], &["2.0"]),

@@ -5,6 +5,8 @@ mod deserializer;
 mod error;
 mod node;
 #[cfg(test)]
+mod refusals;
+#[cfg(test)]
 mod tests;
 
 use std::collections::HashMap;
@@ -13,8 +15,8 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, de::DeserializeOwned};
 
 use self::deserializer::{NodeDeserializer, Path};
-pub(crate) use self::error::hint;
 pub use self::error::{DocumentError, Problem};
+pub(crate) use self::error::{closest, hint};
 pub use self::node::Position;
 use self::node::{Node, Value};
 use super::secret::WrittenSecret;

@@ -7,6 +7,8 @@ pub mod fields;
 pub mod mirror;
 pub mod policy;
 pub mod select;
+#[cfg(test)]
+mod select_tests;
 pub mod template;
 mod unsupported;
 pub mod validate;

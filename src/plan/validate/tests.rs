@@ -473,7 +473,7 @@ const CHANGES: [(&str, &str, &str, &str); 55] = [
         "a previous tag that is the tag",
         "registry: r.example.com",
         "registry: r.example.com, previousTag: '{tag}'",
-        "spec.destinations[0].previousTag: \"{tag}\" is already in spec.destinations[0].tags[0]",
+        "spec.destinations[0].previousTag: template \"{tag}\" gives the tag itself: write something like {tag}-previous",
     ),
 ];
 

@@ -1,5 +1,6 @@
 //! Configs as Docker, Podman and Kubernetes write them.
 
+use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use proptest::prelude::*;
 use secrecy::ExposeSecret;

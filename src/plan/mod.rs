@@ -7,8 +7,6 @@ pub mod fields;
 pub mod mirror;
 pub mod policy;
 pub mod select;
-#[cfg(test)]
-mod select_tests;
 pub mod template;
 mod unsupported;
 pub mod validate;

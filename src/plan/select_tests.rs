@@ -1,12 +1,9 @@
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::mirror::{ImageEntry, RepositorySelector, TagSelector};
-use super::policy::Policy;
-use crate::oci::Tag;
-use crate::policy::TagGlob;
-use crate::policy::select::{Prereleases, Rules, Versions};
-use crate::policy::{Pattern, Range};
+use super::*;
+use crate::plan::mirror::RepositorySelector;
+use crate::policy::select::{Prereleases, Versions};
+use crate::policy::{Pattern, Range, TagGlob};
 
 /// An entry with these tags and globs.
 fn entry(tags: &[&str], policies: Vec<Policy>) -> ImageEntry {

@@ -9,8 +9,6 @@ pub mod pattern;
 pub mod range;
 pub mod schedule;
 pub mod select;
-#[cfg(test)]
-mod select_tests;
 pub mod version;
 
 pub use duration::Duration;

@@ -318,3 +318,7 @@ impl fmt::Display for Newest {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "select_tests.rs"]
+mod tests;

@@ -3,10 +3,7 @@
 use jiff::Timestamp;
 use proptest::prelude::*;
 
-use super::select::{
-    Candidate, Newest, NewestBy, NewestPer, Prereleases, Rules, Selection, Versions,
-};
-use super::{Pattern, Range};
+use super::*;
 
 /// The cases.
 const CASES: &str = include_str!("select_cases.txt");

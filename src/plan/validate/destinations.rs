@@ -68,14 +68,11 @@ fn validate_destination(
     );
     let tags_path = format!("{path}.tags");
     fields.check_count(&tags_path, tags.len(), 1, TAG_TEMPLATES);
-    let names = tags
-        .iter()
-        .enumerate()
-        .map(|(index, tag)| (format!("{tags_path}[{index}]"), tag.as_str()));
-    let previous = previous_tag
-        .iter()
-        .map(|tag| (format!("{path}.previousTag"), tag.as_str()));
-    fields.refuse_repeats(names.chain(previous));
+    fields.refuse_repeats(
+        tags.iter()
+            .enumerate()
+            .map(|(index, tag)| (format!("{tags_path}[{index}]"), tag.as_str())),
+    );
     let tags = fields.accept_all(&tags_path, tags, TagTemplate::parse);
     let previous_tag = previous_tag.as_ref().and_then(|text| {
         fields.accept(

@@ -3,6 +3,8 @@
 mod destinations;
 mod images;
 #[cfg(test)]
+mod refusals;
+#[cfg(test)]
 mod tests;
 
 use self::destinations::validate_destinations;

@@ -11,6 +11,7 @@
 )]
 
 mod copying;
+mod docs;
 mod harness;
 mod layout;
 mod registry_faults;

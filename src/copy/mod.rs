@@ -1,1 +1,221 @@
-//! The copy engine.
+//! The copy engine: images from one place to several, each byte read once.
+//!
+//! ```text
+//! Engine::copy
+//!   graph, referrers   what the image is made of, read once and kept by digest
+//!   blobs              which destination needs what; one worker a blob
+//!     deliver          mount it, wait for it or send it
+//!     places           what destinations are known to have: nothing is sent twice
+//!     pipe             one read, many uploads, hashed on the way
+//!   image              manifests and tags, in the order that keeps visible tags complete
+//! ```
+
+mod blobs;
+mod budget;
+mod deliver;
+pub mod endpoint;
+mod error;
+mod graph;
+mod image;
+mod pipe;
+mod places;
+pub mod progress;
+mod referrers;
+
+use futures::future::join_all;
+
+pub use self::endpoint::{Endpoint, Place};
+pub use self::error::Error;
+pub use self::graph::GraphError;
+pub use self::pipe::{BlobError, Origin};
+pub use self::progress::Progress;
+pub use self::referrers::FallbackError;
+
+use self::blobs::Blobs;
+use self::graph::{Graph, Manifests};
+use self::image::{Content, Push, Shared};
+use self::places::Places;
+use self::referrers::{FallbackTags, Finder};
+use crate::api::{IndexMode, ReferrersMode};
+use crate::oci::{Digest, Repository, Tag};
+use crate::plan::Platforms;
+
+/// Copies images. One for each process, so that everything is shared that may be.
+pub struct Engine {
+    shared: Shared,
+    manifests: Manifests,
+    finder: Finder,
+}
+
+/// One image and where it goes. The tag was resolved before: everything speaks of its digest.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// Where it is read.
+    pub origin: Origin,
+    /// Which manifest.
+    pub digest: Digest,
+    /// Which of its platforms.
+    pub platforms: Platforms,
+    /// Whether what refers to it comes along.
+    pub referrers: ReferrersMode,
+    /// Where it goes.
+    pub targets: Vec<Target>,
+}
+
+/// A repository that is to have the image.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// The registry or directory.
+    pub endpoint: Endpoint,
+    /// The repository there.
+    pub repository: Repository,
+    /// The tags that are to name it; with none it is stored under its digest only.
+    pub tags: Vec<TagPush>,
+}
+
+/// A tag that is to name an image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TagPush {
+    /// The tag.
+    pub tag: Tag,
+    /// What it names now.
+    pub current: Option<Digest>,
+    /// A tag that is to keep naming what it names now.
+    pub previous: Option<Tag>,
+}
+
+/// What was done at one destination.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Done {
+    /// The digest that the tags name now. It differs from the source's where an index was rewritten.
+    pub digest: Digest,
+    /// What it took.
+    pub action: Action,
+    /// Bytes of blobs that were sent.
+    pub bytes: u64,
+}
+
+/// What it took to bring an image to a destination.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Nothing: it was there.
+    Unchanged,
+    /// Only tags: the content was in the same repository.
+    Retagged,
+    /// Blobs and manifests, as far as they were missing.
+    Copied,
+}
+
+// === impl Target ===
+
+impl Target {
+    /// The repository, as people write it.
+    pub fn name(&self) -> String {
+        format!("{}/{}", self.endpoint.name(), self.repository)
+    }
+}
+
+// === impl Engine ===
+
+impl Engine {
+    /// An engine that reports what it does to `progress`.
+    pub fn new(progress: Progress) -> Self {
+        Self {
+            shared: Shared {
+                blobs: Blobs::new(progress),
+                manifests: Places::default(),
+                fallback_tags: FallbackTags::default(),
+            },
+            manifests: Manifests::default(),
+            finder: Finder::default(),
+        }
+    }
+
+    /// Forgets what may have changed at the sources since the last round.
+    pub fn begin_round(&self) {
+        self.finder.forget();
+    }
+
+    /// Copies one image to its targets; one result each, in their order. Dropping the future stops
+    /// the copy: nothing half-done is visible.
+    pub async fn copy(&self, job: &Job) -> Vec<Result<Done, Error>> {
+        let content = match self.read(job).await {
+            Ok(content) => content,
+            Err(error) => {
+                let error = Error::source(&job.origin, &job.digest, error);
+                return vec![Err(error); job.targets.len()];
+            }
+        };
+        let pushes: Vec<Push<'_>> = job
+            .targets
+            .iter()
+            .map(|target| Push {
+                shared: &self.shared,
+                content: &content,
+                target,
+            })
+            .collect();
+        let sending: Vec<&Target> = pushes
+            .iter()
+            .filter(|push| push.sends())
+            .map(|push| push.target)
+            .collect();
+        let mut requests = content.request(&self.shared, &sending).into_iter();
+        join_all(pushes.iter().map(|push| {
+            let requests = if push.sends() { requests.next() } else { None };
+            push.run(requests.unwrap_or_default())
+        }))
+        .await
+    }
+
+    /// The digest that a destination is to have: another one where an index is reduced.
+    pub async fn expected_digest(
+        &self,
+        origin: &Origin,
+        digest: &Digest,
+        platforms: &Platforms,
+    ) -> Result<Digest, Error> {
+        match platforms {
+            Platforms::All
+            | Platforms::List {
+                index: IndexMode::Preserve,
+                ..
+            } => Ok(digest.clone()),
+            Platforms::List {
+                index: IndexMode::Rewrite,
+                ..
+            } => {
+                let root = graph::read_root(&self.manifests, origin, digest, platforms).await;
+                root.map_err(|error| Error::source(origin, digest, error))
+            }
+        }
+    }
+
+    async fn read(&self, job: &Job) -> Result<Content, GraphError> {
+        let Job {
+            origin,
+            digest,
+            platforms,
+            referrers,
+            targets: _,
+        } = job;
+        let image = Graph::read(&self.manifests, origin, digest, platforms).await?;
+        let attached = match referrers {
+            ReferrersMode::Skip => Vec::new(),
+            ReferrersMode::Copy => {
+                let is_rewritten = image.root.digest() != digest;
+                let subjects = image
+                    .manifests()
+                    .filter(|manifest| !(is_rewritten && manifest.digest() == image.root.digest()))
+                    .map(|manifest| manifest.digest().clone())
+                    .collect();
+                self.finder.find(&self.manifests, origin, subjects).await?
+            }
+        };
+        Ok(Content {
+            origin: origin.clone(),
+            image,
+            attached,
+        })
+    }
+}

@@ -1,1 +1,27 @@
-//! A directory tree of OCI image layouts.
+//! A directory tree of OCI image layouts, one for each repository.
+//!
+//! ```text
+//! DIR/library/alpine/oci-layout     version, and the lock for writers
+//! DIR/library/alpine/index.json     tags and other roots
+//! DIR/library/alpine/blobs/sha256/  manifests, configs, layers
+//! ```
+//!
+//! This is how images cross a gap without a registry, and how they are tried without one. Each
+//! layout is what skopeo, crane and oras read and write, so the tree is no format of our own.
+
+mod blobs;
+mod error;
+mod files;
+mod index;
+mod marker;
+mod publish;
+mod store;
+mod tree;
+mod walk;
+
+pub use blobs::BlobBody;
+pub use error::{Action, Error, Kind};
+pub use tree::{Layout, Resolved};
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,22 @@
-//! The vocabulary of the distribution and image specifications.
+//! The vocabulary of the distribution and image specifications: references, digests, platforms,
+//! manifests. Everything that comes from a person or a registry is parsed into these types once;
+//! nothing downstream takes a string. No I/O, no clock, no logging.
+
+pub mod descriptor;
+pub mod digest;
+mod json;
+pub mod limits;
+pub mod manifest;
+pub mod media_type;
+pub mod names;
+pub mod platform;
+pub mod reference;
+pub mod subset;
+
+pub use descriptor::Descriptor;
+pub use digest::{Algorithm, Digest, Hasher};
+pub use manifest::{Content, ImageIndex, ImageManifest, Manifest};
+pub use media_type::MediaType;
+pub use names::{Registry, Repository, Tag};
+pub use platform::Platform;
+pub use reference::{Reference, TagOrDigest};

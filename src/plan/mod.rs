@@ -1,1 +1,22 @@
-//! Pure decisions.
+//! Pure decisions: what a mirror means, which tags it wants, under which names they go where, and
+//! whether that can be done. No I/O, no clock: whatever is observed comes as a parameter.
+
+pub mod conflicts;
+pub mod decide;
+pub mod fields;
+pub mod mirror;
+pub mod policy;
+pub mod select;
+pub mod template;
+mod unsupported;
+pub mod validate;
+
+pub use conflicts::{Claim, Claimant, Conflict, SourceImage, find_conflicts};
+pub use fields::InvalidField;
+pub use mirror::{
+    Access, Destination, ImageEntry, Mirror, Platforms, RepositorySelector, Source, TagSelector,
+};
+pub use policy::Policy;
+pub use select::{NotSelected, Selected};
+pub use template::{PreviousTagTemplate, RepositoryTemplate, TagTemplate};
+pub use validate::validate;

@@ -1,1 +1,20 @@
-//! Choosing tags.
+//! Choosing: which repositories and tags are meant, which versions are the newest, and when to look
+//! again. Every rule a person writes is parsed into a type here; every tag that is left out gets a
+//! reason. Pure: no I/O, no clock, no logging.
+
+pub mod duration;
+pub mod glob;
+mod number;
+pub mod pattern;
+pub mod range;
+pub mod schedule;
+pub mod select;
+pub mod version;
+
+pub use duration::Duration;
+pub use glob::{RepositoryGlob, TagGlob};
+pub use pattern::Pattern;
+pub use range::Range;
+pub use schedule::Schedule;
+pub use select::{Exclusion, Rules};
+pub use version::Version;

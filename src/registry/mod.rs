@@ -1,1 +1,58 @@
-//! The distribution-spec client.
+//! The client of the distribution specification: one [`Client`] for each registry and settings.
+//!
+//! A [`Pool`] makes the clients and shares between them what belongs to a host: how many requests
+//! it bears at once, when it wants to be left alone, what it turned out not to support.
+//!
+//! ```text
+//! client error                what can be done here, and what was being done when it failed
+//! manifests blobs uploads lists referrers      the endpoints of the specification
+//! connection exchange         the one path of every request: limits, repetition, credential, redirects
+//! request answer outgoing     what goes out and comes in: bounded, watched
+//! auth                        who we are
+//! limiter host profile        what a host bears, turned out to be like, and is known to be like
+//! origin reach link range retry status cause   rules without I/O
+//! ```
+
+mod answer;
+pub mod auth;
+mod blobs;
+mod cause;
+mod class;
+mod client;
+mod connection;
+pub mod docker_config;
+mod error;
+mod exchange;
+mod host;
+mod http;
+mod limiter;
+mod link;
+mod lists;
+mod manifests;
+mod origin;
+mod outgoing;
+mod pool;
+mod profile;
+mod range;
+mod reach;
+pub mod redact;
+mod referrers;
+mod request;
+mod retry;
+mod settings;
+mod status;
+mod traffic;
+mod uploads;
+
+pub use auth::Credential;
+pub use blobs::BlobBody;
+pub use class::Class;
+pub use client::{Client, Identity};
+pub use error::{Error, Kind};
+pub use manifests::{Resolved, Stored};
+pub use outgoing::BodyError;
+pub use pool::Pool;
+pub use referrers::Referrers;
+pub use settings::{Proxy, Settings, Tls};
+pub use traffic::Traffic;
+pub use uploads::{Session, Upload};

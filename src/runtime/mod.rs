@@ -1,1 +1,3 @@
 //! Process services that know nothing of images.
+
+pub mod clock;

@@ -1,1 +1,122 @@
-//! One round.
+//! One round: what a mirror says, what is there, what is to be done, and doing it.
+//!
+//! ```text
+//! observe  (I/O)   repositories and tag lists of the sources
+//! select   (pure)  candidates -> selected, with a reason for every exclusion
+//! resolve  (I/O)   tag -> digest, once; everything after this speaks of the digest only
+//! claim    (pure)  templates -> destination tags; two images never share one
+//! look     (I/O)   what the destination tags name now, and what is on record
+//! plan     (pure)  digests -> copy, move, freeze, nothing
+//! apply    (I/O)   the plan -> outcomes; one item's failure never stops another
+//! report   (pure)
+//! ```
+
+mod apply;
+mod collected;
+mod connect;
+pub mod ledger;
+mod observe;
+pub mod report;
+mod resolve;
+
+use std::sync::Arc;
+
+pub use self::connect::{Connect, ConnectError};
+pub use self::ledger::Ledger;
+pub use self::report::Report;
+
+use futures::future::join_all;
+
+use self::apply::Item;
+use self::collected::Collected;
+use self::report::TagReport;
+use self::resolve::Sighting;
+use crate::copy::{Engine, Progress};
+use crate::plan::Mirror;
+use crate::plan::decide::{Observation, decide};
+
+/// Runs rounds. What one round learns of registries serves the next.
+pub struct Syncer<C> {
+    connect: C,
+    engine: Engine,
+    ledger: Arc<Ledger>,
+    observer: Arc<dyn Observer>,
+}
+
+/// Whether a round writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Do what is to be done.
+    Apply,
+    /// Only say it.
+    Plan,
+}
+
+/// Takes the outcomes of a round as they come.
+pub trait Observer: Send + Sync {
+    /// So many tags are to be brought to destinations.
+    fn planned(&self, tags: usize);
+
+    /// One of them is done, or failed.
+    fn finished(&self, tag: &TagReport);
+}
+
+// === impl Syncer ===
+
+impl<C: Connect> Syncer<C> {
+    /// A syncer that remembers in `ledger` and tells `observer` and `progress` what it does.
+    pub fn new(
+        connect: C,
+        ledger: Arc<Ledger>,
+        observer: Arc<dyn Observer>,
+        progress: Progress,
+    ) -> Self {
+        Self {
+            connect,
+            engine: Engine::new(progress),
+            ledger,
+            observer,
+        }
+    }
+
+    /// Brings the destinations of the mirrors up to date, or says what that would take.
+    ///
+    /// Dropping the future stops the round cleanly; what was finished stays on record.
+    pub async fn round(&self, mirrors: &[&Mirror], mode: Mode) -> Report {
+        self.engine.begin_round();
+        let mut collected = Collected::new(mirrors);
+
+        let observed = join_all(mirrors.iter().map(|mirror| self.observe(mirror))).await;
+        let selected = collected.select(observed);
+        let images = collected.keep_resolved(self.resolve(mirrors, selected).await);
+        let claims = collected.claim(images);
+        let sightings = collected.keep_seen(self.look(mirrors, claims).await);
+        let items = plan(mirrors, sightings);
+        let outcomes = match mode {
+            Mode::Apply => self.apply(&items).await,
+            Mode::Plan => items.iter().map(Item::foreseen).collect(),
+        };
+        collected.report(&items, outcomes)
+    }
+}
+
+/// Decides what is to be done about every destination tag.
+fn plan(mirrors: &[&Mirror], sightings: Vec<Sighting>) -> Vec<Item> {
+    sightings
+        .into_iter()
+        .filter_map(|sighting| {
+            let observation = Observation {
+                source: &sighting.image.digest,
+                expected: &sighting.expected,
+                current: sighting.current.as_ref(),
+                recorded: sighting
+                    .recorded
+                    .as_ref()
+                    .map(|record| &record.source_digest),
+            };
+            let mutability = mirrors.get(sighting.image.mirror)?.tag_mutability;
+            let decision = decide(observation, mutability);
+            Some(Item { sighting, decision })
+        })
+        .collect()
+}

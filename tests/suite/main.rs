@@ -10,5 +10,9 @@
     reason = "a test stops at the first surprise"
 )]
 
+mod copying;
 mod harness;
+mod layout;
+mod registry_faults;
 pub mod support;
+mod syncing;

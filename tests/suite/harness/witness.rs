@@ -2,6 +2,7 @@
 
 use crate::support::client::Client;
 use crate::support::content::{Format, Image, ImageBuilder};
+use crate::support::corpus::Corpus;
 use crate::support::digest::fallback_tag;
 use crate::support::faults::FaultRegistry;
 use crate::support::http::script::{Action, Gate};
@@ -261,4 +262,18 @@ async fn a_poller_misses_the_signature_of_a_visible_tag() {
             .collect::<Vec<_>>(),
         [&missing]
     );
+}
+
+#[tokio::test]
+async fn a_poller_accuses_nobody_who_writes_in_order() {
+    let corpus = Corpus::small_tags(5, 12, 2000);
+    for kind in Kind::ALL {
+        let registry = Registry::start(kind, Security::Plain).await;
+        let poller = Poller::watch(&registry.client(), &["small/tags"]);
+        registry.client().push_corpus(&corpus).await;
+        let observed = poller.finish().await;
+        assert_eq!(observed.problems, [], "{kind:?}");
+        assert_eq!(observed.tags.len(), 12, "{kind:?}");
+        assert!(observed.rounds > 1, "{kind:?}");
+    }
 }

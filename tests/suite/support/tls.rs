@@ -105,6 +105,11 @@ impl Authority {
 }
 
 impl Identity {
+    /// Certificate and key, PEM.
+    pub fn pem(&self) -> String {
+        format!("{}{}", self.certificate, self.key)
+    }
+
     /// A TLS server with this certificate; HTTP/1.1 only.
     pub fn server(&self) -> Arc<ServerConfig> {
         let builder = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));

@@ -1,0 +1,32 @@
+# Everything a person needs: `make quickstart` shows the product, `make test` tests it.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help quickstart tools test lint bench fuzz
+
+# Build products live outside the checkout where CI says so; see .ci/run.
+target := $(or $(CARGO_TARGET_DIR),target)
+
+help: ## Lists these targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+quickstart: ## Copies the sample under examples/ between two directories: no network, no registry
+	cargo build --quiet
+	$(target)/debug/transship sync -f examples/quickstart/mirror.yaml \
+	  --from-layout examples/quickstart/source --to-layout $(target)/quickstart
+
+tools: ## Gets the registries and peer tools for tests and benchmarks into a cache, once
+	hack/tools.sh
+
+test: tools ## Runs all tests against real registries
+	cargo test --locked
+
+lint: ## Checks formatting and lints
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- --deny warnings
+
+bench: tools ## Compares with crane, regsync, skopeo and oras, side by side
+	cargo bench --locked --bench peers
+
+fuzz: ## Builds the fuzz targets
+	cargo build --locked --manifest-path fuzz/Cargo.toml

@@ -1,0 +1,311 @@
+//! YAML as a tree in which every value knows its place in the file.
+//!
+//! Reading the tree first, and the types from the tree, is what lets an error name the field's path
+//! besides its line, and lets a quoted `"3.20"` be told apart from a number.
+
+use std::fmt;
+
+use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_saphyr::{DuplicateKeyPolicy, Error, Location, Spanned};
+
+use super::error::Problem;
+
+/// Deepest nesting of lists and mappings; the resources need about ten.
+const DEPTH: usize = 48;
+/// Most documents in one file.
+const DOCUMENTS: usize = 1_024;
+/// Most values in one file.
+const VALUES: usize = 100_000;
+/// Most values that aliases may add to them.
+const ALIASED_VALUES: usize = 10_000;
+
+/// A place in a file, both counted from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Position {
+    /// The line.
+    pub line: u64,
+    /// The column, in characters.
+    pub column: u64,
+}
+
+/// A value and its place.
+pub(super) struct Node {
+    pub(super) position: Position,
+    pub(super) value: Value,
+}
+
+/// A YAML value.
+pub(super) enum Value {
+    Null,
+    /// A boolean, and as it was written: `on` is one as well.
+    Boolean(bool, String),
+    /// A number as it was written.
+    Number(String),
+    Text(String),
+    Sequence(Vec<Node>),
+    Mapping(Vec<Entry>),
+}
+
+/// One `key: value` of a mapping.
+pub(super) struct Entry {
+    pub(super) key: String,
+    pub(super) position: Position,
+    pub(super) value: Node,
+}
+
+/// Why a text is not YAML.
+pub(super) struct SyntaxError {
+    pub(super) position: Position,
+    pub(super) message: String,
+}
+
+/// Reads all documents of a file; empty ones are left out.
+pub(super) fn parse(text: &str) -> Result<Vec<Node>, SyntaxError> {
+    let options = serde_saphyr::options! {
+        budget: serde_saphyr::budget! {
+            max_depth: DEPTH,
+            max_documents: DOCUMENTS,
+            max_nodes: VALUES,
+        },
+        alias_limits: serde_saphyr::alias_limits! {
+            max_total_replayed_events: ALIASED_VALUES,
+        },
+        // Found again in the tree, where the path is known.
+        duplicate_keys: DuplicateKeyPolicy::PassThrough,
+        non_finite_float_policy: serde_saphyr::NonFiniteFloatPolicy::PassThrough,
+        reject_unsupported_tags: true,
+        with_snippet: false,
+    };
+    let documents: Vec<Spanned<Raw>> = serde_saphyr::from_multiple_with_options(text, options)
+        .map_err(|error| SyntaxError::new(&error))?;
+    Ok(documents
+        .into_iter()
+        .map(|document| Node::new(document, text))
+        .collect())
+}
+
+/// A value as serde-saphyr delivers it.
+enum Raw {
+    Null,
+    Boolean(bool),
+    Number,
+    Text(String),
+    Sequence(Vec<Spanned<Self>>),
+    Mapping(Vec<(Spanned<String>, Spanned<Self>)>),
+}
+
+// === impl Node ===
+
+impl Node {
+    fn new(raw: Spanned<Raw>, source: &str) -> Self {
+        let value = match raw.value {
+            Raw::Null => Value::Null,
+            Raw::Boolean(boolean) => Value::Boolean(boolean, written(raw.defined, source)),
+            Raw::Number => Value::Number(written(raw.defined, source)),
+            Raw::Text(text) => Value::Text(text),
+            Raw::Sequence(items) => Value::Sequence(
+                items
+                    .into_iter()
+                    .map(|item| Self::new(item, source))
+                    .collect(),
+            ),
+            Raw::Mapping(entries) => Value::Mapping(
+                entries
+                    .into_iter()
+                    .map(|(key, value)| Entry {
+                        position: key.referenced.into(),
+                        key: key.value,
+                        value: Self::new(value, source),
+                    })
+                    .collect(),
+            ),
+        };
+        Self {
+            position: raw.referenced.into(),
+            value,
+        }
+    }
+
+    /// The value of a key, where this is a mapping that has it.
+    pub(super) fn field(&self, name: &str) -> Option<&Self> {
+        match &self.value {
+            Value::Mapping(entries) => entries
+                .iter()
+                .find(|entry| entry.key == name)
+                .map(|entry| &entry.value),
+            Value::Null
+            | Value::Boolean(..)
+            | Value::Number(_)
+            | Value::Text(_)
+            | Value::Sequence(_) => None,
+        }
+    }
+
+    /// That something else is expected here. The value is not named: it may be a secret.
+    pub(super) fn wrong_type(&self, expected: &str) -> Problem {
+        let found = match &self.value {
+            Value::Null => "nothing",
+            Value::Boolean(..) => "a boolean",
+            Value::Number(_) => "a number",
+            Value::Text(_) => "a string",
+            Value::Sequence(_) => "a list",
+            Value::Mapping(_) => "a mapping",
+        };
+        Problem::WrongType {
+            expected: expected.to_owned(),
+            found,
+        }
+    }
+
+    /// The text, where it is one.
+    pub(super) fn text(&self) -> Option<&str> {
+        match &self.value {
+            Value::Text(text) => Some(text),
+            Value::Null
+            | Value::Boolean(..)
+            | Value::Number(_)
+            | Value::Sequence(_)
+            | Value::Mapping(_) => None,
+        }
+    }
+}
+
+/// The characters of a scalar in the file: a number must be reported as it was written.
+fn written(location: Location, source: &str) -> String {
+    let span = location.span();
+    let text = span
+        .byte_offset()
+        .zip(span.byte_len())
+        .and_then(|(start, length)| {
+            let start = usize::try_from(start).ok()?;
+            source.get(start..start.checked_add(usize::try_from(length).ok()?)?)
+        });
+    text.unwrap_or_default().trim().to_owned()
+}
+
+// === impl Position ===
+
+impl From<Location> for Position {
+    fn from(location: Location) -> Self {
+        Self {
+            line: location.line(),
+            column: location.column(),
+        }
+    }
+}
+
+// === impl SyntaxError ===
+
+impl SyntaxError {
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the library's errors are many and open-ended"
+    )]
+    fn new(error: &Error) -> Self {
+        let message = match cause(error) {
+            Error::AliasReplayLimitExceeded { .. } => {
+                format!("the aliases stand for more than {ALIASED_VALUES} values")
+            }
+            Error::Budget { .. } => {
+                "the file has too many values or nests them too deeply".to_owned()
+            }
+            other => {
+                let message = other.to_string();
+                // The position stands in front of the message already.
+                let end = message.find(" at line ").unwrap_or(message.len());
+                message.get(..end).unwrap_or_default().to_owned()
+            }
+        };
+        Self {
+            position: error
+                .location()
+                .map_or(Position { line: 1, column: 1 }, Position::from),
+            message,
+        }
+    }
+}
+
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the library's errors are many and open-ended"
+)]
+fn cause(error: &Error) -> &Error {
+    match error.without_snippet() {
+        Error::AliasError { error, .. } => cause(error),
+        other => other,
+    }
+}
+
+// === impl Raw ===
+
+struct RawVisitor;
+
+impl<'de> Deserialize<'de> for Raw {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(RawVisitor)
+    }
+}
+
+impl<'de> Visitor<'de> for RawVisitor {
+    type Value = Raw;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a value")
+    }
+
+    fn visit_unit<E: de::Error>(self) -> Result<Raw, E> {
+        Ok(Raw::Null)
+    }
+
+    fn visit_none<E: de::Error>(self) -> Result<Raw, E> {
+        Ok(Raw::Null)
+    }
+
+    fn visit_bool<E: de::Error>(self, boolean: bool) -> Result<Raw, E> {
+        Ok(Raw::Boolean(boolean))
+    }
+
+    fn visit_i64<E: de::Error>(self, _: i64) -> Result<Raw, E> {
+        Ok(Raw::Number)
+    }
+
+    fn visit_u64<E: de::Error>(self, _: u64) -> Result<Raw, E> {
+        Ok(Raw::Number)
+    }
+
+    fn visit_i128<E: de::Error>(self, _: i128) -> Result<Raw, E> {
+        Ok(Raw::Number)
+    }
+
+    fn visit_u128<E: de::Error>(self, _: u128) -> Result<Raw, E> {
+        Ok(Raw::Number)
+    }
+
+    fn visit_f64<E: de::Error>(self, _: f64) -> Result<Raw, E> {
+        Ok(Raw::Number)
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Raw, E> {
+        Ok(Raw::Text(text.to_owned()))
+    }
+
+    fn visit_string<E: de::Error>(self, text: String) -> Result<Raw, E> {
+        Ok(Raw::Text(text))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Raw, A::Error> {
+        let mut sequence = Vec::new();
+        while let Some(item) = items.next_element()? {
+            sequence.push(item);
+        }
+        Ok(Raw::Sequence(sequence))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Raw, A::Error> {
+        let mut mapping = Vec::new();
+        while let Some(entry) = entries.next_entry()? {
+            mapping.push(entry);
+        }
+        Ok(Raw::Mapping(mapping))
+    }
+}

@@ -1,0 +1,232 @@
+//! `ImagePolicy`: which tags to copy, what they must prove, how long they stay.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::metadata::{LocalObjectReference, Metadata, SecretKeyReference};
+use crate::policy::Duration;
+pub use crate::policy::select::{NewestBy, NewestPer, Prereleases};
+
+/// A policy that any number of mirrors of its namespace can use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImagePolicy {
+    /// Name, namespace, labels and annotations.
+    pub metadata: Metadata,
+    /// Which tags to copy, what they must prove, how long they stay.
+    pub spec: ImagePolicySpec,
+}
+
+/// Which tags to copy, what they must prove, how long they stay.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ImagePolicySpec {
+    /// Which of the candidate tags to copy. Without it the policy selects nothing and only checks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub select: Option<Select>,
+    /// How long a digest must have been seen before it is copied.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_age: Option<Duration>,
+    /// Who must have signed an image, up to 8. Any one of them suffices.
+    #[serde(default)]
+    pub verify: Vec<Authority>,
+    /// What an image must be like. All of it must hold.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub require: Option<Require>,
+    /// Which tags pruning keeps although they are no longer selected.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retain: Option<Retain>,
+    /// Whether a violation keeps an image from being copied.
+    #[serde(default)]
+    pub mode: PolicyMode,
+    /// Suspends the policy. Mirrors that use it wait.
+    #[serde(default)]
+    pub suspend: bool,
+}
+
+/// Which of the candidate tags to copy. Every rule that is written must hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Select {
+    /// Regular expressions (RE2) of which one must match the whole tag, up to 16.
+    #[serde(default)]
+    pub include: Vec<String>,
+    /// Regular expressions (RE2) of which none may match the whole tag, up to 16.
+    #[serde(default)]
+    pub exclude: Vec<String>,
+    /// The versions that are wanted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub semver: Option<SemverSelect>,
+    /// Keeps only the newest of the tags that passed the other rules.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub newest: Option<NewestSelect>,
+    /// More selected tags than this in one repository is a failure, 1 to 100000.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<i32>,
+}
+
+/// The versions that are wanted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SemverSelect {
+    /// A range such as ">=1.20 <2", "^1.27 || ~2.1" or "1.x".
+    pub range: String,
+    /// Whether prereleases such as 1.27.0-rc.1 are taken.
+    #[serde(default)]
+    pub prereleases: Prereleases,
+}
+
+/// How many of the newest tags to keep, counted for each variant such as alpine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NewestSelect {
+    /// How many tags to keep, 1 to 10000.
+    pub count: i32,
+    /// What makes a tag newer.
+    #[serde(default)]
+    pub by: NewestBy,
+    /// Whether to count over all versions, or in each major or minor version.
+    #[serde(default)]
+    pub per: NewestPer,
+}
+
+/// Someone whose signature makes an image acceptable.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Authority {
+    /// Name of the authority, unique in the policy.
+    pub name: String,
+    /// How the authority signs.
+    pub r#type: AuthorityType,
+    /// The public key. Only with type Key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<KeyAuthority>,
+    /// The identity. Only with type Keyless.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keyless: Option<KeylessAuthority>,
+}
+
+/// How an authority signs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AuthorityType {
+    /// With a key pair.
+    Key,
+    /// With a short-lived certificate for an identity.
+    Keyless,
+}
+
+/// A public key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct KeyAuthority {
+    /// Secret and key that hold the public key as PEM.
+    pub secret_ref: SecretKeyReference,
+}
+
+/// The identity in a short-lived certificate.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct KeylessAuthority {
+    /// Issuer of the identity, compared exactly.
+    pub issuer: String,
+    /// Subject of the certificate; * stands for any characters.
+    pub subject: String,
+    /// Secret with `trusted_root.json`. The public good instance where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trusted_root_ref: Option<LocalObjectReference>,
+}
+
+/// What an image must be like.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Require {
+    /// The user that the image runs as.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<RequiredUser>,
+    /// Largest compressed size of one platform, such as 500Mi.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_size: Option<String>,
+    /// Longest time since the image was built, by its config.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_age: Option<Duration>,
+    /// Platforms that the image must have, up to 32.
+    #[serde(default)]
+    pub platforms: Vec<String>,
+    /// Labels of the config and the values they must have, up to 32; * stands for any characters.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
+    /// Tags and tag globs that are never copied, up to 32.
+    #[serde(default)]
+    pub deny_tags: Vec<String>,
+    /// Known vulnerabilities that are acceptable, by a signed scan.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vulnerabilities: Option<Vulnerabilities>,
+}
+
+/// The user that an image runs as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RequiredUser {
+    /// A user is set and it is not root.
+    NonRoot,
+}
+
+/// Known vulnerabilities that are acceptable.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Vulnerabilities {
+    /// The highest severity that is acceptable.
+    pub max_severity: Severity,
+    /// Whether vulnerabilities without a fix count.
+    #[serde(default)]
+    pub unfixed: UnfixedVulnerabilities,
+}
+
+/// How severe a vulnerability is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Severity {
+    /// No vulnerability at all.
+    None,
+    /// Low.
+    Low,
+    /// Medium.
+    Medium,
+    /// High.
+    High,
+    /// Critical.
+    Critical,
+}
+
+/// Whether vulnerabilities without a fix count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum UnfixedVulnerabilities {
+    /// They count like the others.
+    #[default]
+    Count,
+    /// They do not count.
+    Ignore,
+}
+
+/// Which tags pruning keeps although they are no longer selected.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Retain {
+    /// Keeps this many of the newest tags of each repository, 0 to 10000.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keep_newest: Option<i32>,
+    /// Keeps tags that were first seen less than this ago.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keep_younger_than: Option<Duration>,
+    /// Keeps tags that match one of these globs, up to 32.
+    #[serde(default)]
+    pub keep_tags: Vec<String>,
+}
+
+/// Whether a violation keeps an image from being copied.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PolicyMode {
+    /// It does.
+    #[default]
+    Enforce,
+    /// It is reported and the image is copied anyway.
+    Audit,
+}

@@ -1,0 +1,326 @@
+//! The two kinds of places that images are copied between, behind one set of operations.
+
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::{Stream, StreamExt};
+
+use crate::api::Reason;
+use crate::layout::{self, Layout};
+use crate::oci::{Descriptor, Digest, Manifest, Repository, Tag, TagOrDigest};
+use crate::registry::{self, BodyError, Client, Kind, Upload};
+
+/// A place that holds images: a registry with the credentials to use there, or a directory.
+#[derive(Clone, Debug)]
+pub enum Endpoint {
+    /// A registry.
+    Registry(Client),
+    /// A directory tree of OCI layouts.
+    Layout(Layout),
+}
+
+/// What makes two endpoints one place: knowledge about blobs is shared under this key and no other,
+/// so that it never crosses credentials.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Place {
+    /// A registry as one credential sees it.
+    Registry(registry::Identity),
+    /// A directory.
+    Layout(PathBuf),
+}
+
+/// The bytes of a blob as they come.
+pub type Body = Pin<Box<dyn Stream<Item = Result<Bytes, Error>> + Send>>;
+
+/// What came of asking an endpoint to take a blob.
+#[derive(Debug)]
+pub enum Start {
+    /// It has the blob in that repository now.
+    Present,
+    /// It waits for the bytes.
+    Session(Session),
+}
+
+/// An upload that was begun.
+#[derive(Debug)]
+pub enum Session {
+    /// At a registry.
+    Registry(Client, registry::Session),
+    /// In a directory: nothing is there before the first byte.
+    Layout(Layout),
+}
+
+/// What an endpoint says of referrers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Referrers {
+    /// All of them.
+    Listed(Vec<Descriptor>),
+    /// It cannot say: the fallback tags must be looked at.
+    Unsupported,
+}
+
+/// An operation on an endpoint that failed. Cheap to clone: several tasks may wait for one request.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Error {
+    /// At a registry.
+    #[error(transparent)]
+    Registry(Arc<registry::Error>),
+    /// In a directory.
+    #[error(transparent)]
+    Layout(Arc<layout::Error>),
+}
+
+// === impl Endpoint ===
+
+impl Endpoint {
+    /// The key for knowledge about this place.
+    pub fn place(&self) -> Place {
+        match self {
+            Self::Registry(client) => Place::Registry(client.identity().clone()),
+            Self::Layout(layout) => Place::Layout(layout.path().to_owned()),
+        }
+    }
+
+    /// The name that people know it by.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Registry(client) => client.registry().to_string(),
+            Self::Layout(layout) => layout.path().display().to_string(),
+        }
+    }
+
+    /// Lists the repositories.
+    pub async fn list_repositories(&self) -> Result<Vec<Repository>, Error> {
+        Ok(match self {
+            Self::Registry(client) => client.list_repositories().await?,
+            Self::Layout(layout) => layout.list_repositories().await?,
+        })
+    }
+
+    /// Lists the tags of a repository, all of them or an error.
+    pub async fn list_tags(&self, repository: &Repository) -> Result<Vec<Tag>, Error> {
+        Ok(match self {
+            Self::Registry(client) => client.list_tags(repository).await?,
+            Self::Layout(layout) => layout.list_tags(repository).await?,
+        })
+    }
+
+    /// Asks which digest a tag or digest stands for, without reading it. `None`: it does not exist.
+    pub async fn resolve(
+        &self,
+        repository: &Repository,
+        target: &TagOrDigest,
+        known: Option<&Digest>,
+    ) -> Result<Option<Digest>, Error> {
+        Ok(match self {
+            Self::Registry(client) => client
+                .resolve(repository, target, known)
+                .await?
+                .map(|found| found.digest),
+            Self::Layout(layout) => layout
+                .resolve(repository, target)
+                .await?
+                .map(|found| found.digest),
+        })
+    }
+
+    /// Reads a manifest.
+    pub async fn fetch_manifest(
+        &self,
+        repository: &Repository,
+        target: &TagOrDigest,
+    ) -> Result<Manifest, Error> {
+        Ok(match self {
+            Self::Registry(client) => client.fetch_manifest(repository, target).await?,
+            Self::Layout(layout) => layout.fetch_manifest(repository, target).await?,
+        })
+    }
+
+    /// Writes a manifest. Says whether the endpoint lists it among the referrers of its subject.
+    pub async fn put_manifest(
+        &self,
+        repository: &Repository,
+        target: &TagOrDigest,
+        manifest: &Manifest,
+    ) -> Result<bool, Error> {
+        Ok(match self {
+            Self::Registry(client) => {
+                client
+                    .put_manifest(repository, target, manifest)
+                    .await?
+                    .subject_indexed
+            }
+            Self::Layout(layout) => {
+                layout.put_manifest(repository, target, manifest).await?;
+                true
+            }
+        })
+    }
+
+    /// Opens a blob at `offset`.
+    pub async fn fetch_blob(
+        &self,
+        repository: &Repository,
+        blob: &Descriptor,
+        offset: u64,
+    ) -> Result<Body, Error> {
+        Ok(match self {
+            Self::Registry(client) => {
+                let body = client.fetch_blob(repository, blob, offset).await?;
+                Box::pin(body.map(|frame| frame.map_err(Error::from)))
+            }
+            Self::Layout(layout) => {
+                let body = layout.fetch_blob(repository, blob, offset).await?;
+                Box::pin(body.map(|frame| frame.map_err(Error::from)))
+            }
+        })
+    }
+
+    /// Asks the endpoint to take a blob, or to mount it from another of its repositories.
+    pub async fn start_upload(
+        &self,
+        repository: &Repository,
+        digest: &Digest,
+        mount_from: Option<&Repository>,
+    ) -> Result<Start, Error> {
+        match self {
+            Self::Registry(client) => Ok(
+                match client.start_upload(repository, digest, mount_from).await? {
+                    Upload::Mounted => Start::Present,
+                    Upload::Session(session) => {
+                        Start::Session(Session::Registry(client.clone(), session))
+                    }
+                },
+            ),
+            Self::Layout(layout) => {
+                let linked = match mount_from {
+                    _ if layout.has_blob(repository, digest).await? => true,
+                    Some(from) => layout.link_blob(digest, from, repository).await?,
+                    None => false,
+                };
+                Ok(if linked {
+                    Start::Present
+                } else {
+                    Start::Session(Session::Layout(layout.clone()))
+                })
+            }
+        }
+    }
+
+    /// Lists what refers to a manifest: signatures, SBOMs, attestations.
+    pub async fn referrers(
+        &self,
+        repository: &Repository,
+        digest: &Digest,
+    ) -> Result<Referrers, Error> {
+        Ok(match self {
+            Self::Registry(client) => match client.referrers(repository, digest).await? {
+                registry::Referrers::Listed(list) => Referrers::Listed(list),
+                registry::Referrers::Unsupported => Referrers::Unsupported,
+            },
+            Self::Layout(layout) => Referrers::Listed(layout.referrers(repository, digest).await?),
+        })
+    }
+}
+
+// === impl Session ===
+
+impl Session {
+    /// Sends the bytes of the blob. There is no second try inside: the bytes come only once.
+    pub async fn send<S>(
+        self,
+        repository: &Repository,
+        blob: &Descriptor,
+        body: S,
+    ) -> Result<(), Error>
+    where
+        S: Stream<Item = Result<Bytes, BodyError>> + Send + 'static,
+    {
+        let Descriptor { digest, size, .. } = blob;
+        match self {
+            Self::Registry(client, session) => {
+                client
+                    .upload(repository, session, digest, *size, body)
+                    .await?;
+            }
+            Self::Layout(layout) => layout.write_blob(repository, digest, *size, body).await?,
+        }
+        Ok(())
+    }
+}
+
+// === impl Error ===
+
+impl Error {
+    /// Whether what was asked for does not exist.
+    pub fn is_not_found(&self) -> bool {
+        match self {
+            Self::Registry(error) => error.kind() == Kind::NotFound,
+            Self::Layout(error) => error.kind() == layout::Kind::NotFound,
+        }
+    }
+
+    /// Whether the endpoint understood the request and refused its content.
+    pub fn is_rejected(&self) -> bool {
+        match self {
+            Self::Registry(error) => error.kind() == Kind::Rejected,
+            Self::Layout(_) => false,
+        }
+    }
+
+    /// Whether the same request may succeed in a moment.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Registry(error) => error.is_transient(),
+            Self::Layout(_) => false,
+        }
+    }
+
+    /// When to ask again at the earliest, where the endpoint said so.
+    pub fn retry_at(&self) -> Option<jiff::Timestamp> {
+        match self {
+            Self::Registry(error) => error.retry_at(),
+            Self::Layout(_) => None,
+        }
+    }
+
+    /// The category that statuses and metrics use.
+    pub fn reason(&self) -> Reason {
+        match self {
+            Self::Registry(error) => match error.kind() {
+                Kind::AuthenticationFailed => Reason::AuthenticationFailed,
+                Kind::AccessDenied => Reason::AccessDenied,
+                Kind::NotFound => Reason::NotFound,
+                Kind::RateLimited => Reason::RateLimited,
+                Kind::QuotaExceeded => Reason::QuotaExceeded,
+                Kind::Unreachable | Kind::Interrupted => Reason::Unreachable,
+                Kind::Tls => Reason::TlsError,
+                Kind::DigestMismatch => Reason::DigestMismatch,
+                Kind::Refused | Kind::Rejected | Kind::Protocol => Reason::CopyFailed,
+            },
+            Self::Layout(error) => match error.kind() {
+                layout::Kind::NotFound => Reason::NotFound,
+                layout::Kind::Full => Reason::QuotaExceeded,
+                layout::Kind::DigestMismatch => Reason::DigestMismatch,
+                layout::Kind::Interrupted
+                | layout::Kind::Io
+                | layout::Kind::Corrupt
+                | layout::Kind::Refused => Reason::CopyFailed,
+            },
+        }
+    }
+}
+
+impl From<registry::Error> for Error {
+    fn from(error: registry::Error) -> Self {
+        Self::Registry(Arc::new(error))
+    }
+}
+
+impl From<layout::Error> for Error {
+    fn from(error: layout::Error) -> Self {
+        Self::Layout(Arc::new(error))
+    }
+}

@@ -1,0 +1,155 @@
+//! Why an image did not arrive at a destination.
+
+use super::endpoint;
+use super::graph::GraphError;
+use super::pipe::{BlobError, Origin};
+use super::referrers::FallbackError;
+use crate::api::Reason;
+use crate::oci::subset::SubsetError;
+use crate::oci::{Digest, TagOrDigest};
+
+/// A copy that failed. Cheap to clone: what goes wrong at the source is told to every destination.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Error {
+    /// The source could not be read, or what it has cannot be copied.
+    #[error("reading {image}: {error}")]
+    Source {
+        /// The image at the source.
+        image: String,
+        /// What is wrong.
+        error: GraphError,
+    },
+    /// A blob did not arrive.
+    #[error("copying blob {digest} to {destination}: {error}")]
+    Blob {
+        /// The repository it was for.
+        destination: String,
+        /// The blob.
+        digest: Digest,
+        /// What is wrong.
+        error: BlobError,
+    },
+    /// A manifest could not be written or looked at.
+    #[error("writing {target} to {destination}: {error}")]
+    Destination {
+        /// The repository it was for.
+        destination: String,
+        /// The tag or digest.
+        target: TagOrDigest,
+        /// What is wrong.
+        error: endpoint::Error,
+    },
+    /// The registry does not take an index with missing entries.
+    #[error(
+        "{destination} refuses an index of which some platforms are missing: {error}; \
+         set platforms.index to Rewrite"
+    )]
+    SparseIndex {
+        /// The repository it was for.
+        destination: String,
+        /// What the registry answered.
+        error: endpoint::Error,
+    },
+    /// The destination confirmed a manifest and does not serve it.
+    #[error("{destination} confirmed {target} but does not serve it")]
+    ReadBack {
+        /// The repository.
+        destination: String,
+        /// The tag or digest.
+        target: TagOrDigest,
+    },
+    /// The fallback tag for referrers could not be written.
+    #[error("listing referrers at {destination}: {error}")]
+    Referrers {
+        /// The repository.
+        destination: String,
+        /// What is wrong.
+        error: FallbackError,
+    },
+}
+
+impl Error {
+    pub(super) fn source(origin: &Origin, digest: &Digest, error: GraphError) -> Self {
+        let Origin {
+            endpoint,
+            repository,
+        } = origin;
+        Self::Source {
+            image: format!("{}/{repository}@{digest}", endpoint.name()),
+            error,
+        }
+    }
+
+    /// The category that statuses and metrics use.
+    pub fn reason(&self) -> Reason {
+        match self {
+            Self::Source { error, .. } => source_reason(error),
+            Self::Blob { error, .. } => match error {
+                BlobError::Source(error) | BlobError::Destination(error) => error.reason(),
+                BlobError::DigestMismatch { .. } | BlobError::TooLong { .. } => {
+                    Reason::DigestMismatch
+                }
+                BlobError::Slow => Reason::Unreachable,
+                BlobError::Cancelled => Reason::Progressing,
+            },
+            Self::Destination { error, .. } => error.reason(),
+            Self::SparseIndex { .. } => Reason::SparseIndexRefused,
+            Self::ReadBack { .. } => Reason::CopyFailed,
+            Self::Referrers { error, .. } => match error {
+                FallbackError::Registry(error) => error.reason(),
+                FallbackError::NotAnIndex { .. } => Reason::CopyFailed,
+            },
+        }
+    }
+
+    /// When to try again at the earliest, where a registry said so.
+    pub fn retry_at(&self) -> Option<jiff::Timestamp> {
+        match self {
+            Self::Source {
+                error: GraphError::Read(error),
+                ..
+            }
+            | Self::Blob {
+                error: BlobError::Source(error) | BlobError::Destination(error),
+                ..
+            }
+            | Self::Destination { error, .. }
+            | Self::SparseIndex { error, .. }
+            | Self::Referrers {
+                error: FallbackError::Registry(error),
+                ..
+            } => error.retry_at(),
+            Self::Source { .. }
+            | Self::Blob { .. }
+            | Self::ReadBack { .. }
+            | Self::Referrers { .. } => None,
+        }
+    }
+
+    /// Whether what this process believed of the destination may be wrong, so that sending
+    /// everything afresh is worth a try.
+    pub(super) fn calls_for_fresh_push(&self) -> bool {
+        match self {
+            Self::Destination { error, .. } => error.is_rejected(),
+            Self::ReadBack { .. } => true,
+            Self::Source { .. }
+            | Self::Blob { .. }
+            | Self::SparseIndex { .. }
+            | Self::Referrers { .. } => false,
+        }
+    }
+}
+
+fn source_reason(error: &GraphError) -> Reason {
+    match error {
+        GraphError::Read(error) => error.reason(),
+        GraphError::Subset(error) => match **error {
+            SubsetError::Empty { .. } => Reason::NotFound,
+            SubsetError::NotAnIndex(_) | SubsetError::Json(_) | SubsetError::Rewritten(_) => {
+                Reason::CopyFailed
+            }
+        },
+        GraphError::PlatformAbsent(_) | GraphError::OtherPlatform { .. } => Reason::NotFound,
+        GraphError::Config(_) | GraphError::TooDeep | GraphError::TooMany => Reason::CopyFailed,
+    }
+}

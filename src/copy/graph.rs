@@ -1,0 +1,397 @@
+//! Everything that a manifest reaches, in the order in which it must be pushed.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures::{StreamExt, TryStreamExt, stream};
+use serde::Deserialize;
+use tokio::sync::OnceCell;
+
+use super::endpoint::{self, Place};
+use super::pipe::Origin;
+use crate::api::{AbsentPlatform, IndexMode};
+use crate::oci::subset::{Subset, SubsetError};
+use crate::oci::{
+    Content, Descriptor, Digest, Manifest, Platform, Repository, TagOrDigest, limits,
+};
+use crate::plan::Platforms;
+
+/// Manifests read at once for one image.
+const READS: usize = 8;
+/// Largest image config that is read, in bytes.
+const CONFIG_BYTES: u64 = 4 * 1024 * 1024;
+/// Bytes of manifests that are remembered.
+const CACHE_BYTES: u64 = 32 * 1024 * 1024;
+
+/// A manifest and what it reaches.
+#[derive(Clone, Debug)]
+pub(super) struct Graph {
+    /// What the tag will name. Its digest differs from the source's where an index was rewritten.
+    pub(super) root: Arc<Manifest>,
+    /// What the root reaches, by depth: the deepest first.
+    pub(super) levels: Vec<Vec<Arc<Manifest>>>,
+    /// Index entries that are no manifests.
+    opaque: Vec<Descriptor>,
+    /// Whether the root lists manifests that are left out.
+    pub(super) is_sparse: bool,
+}
+
+/// Why the content of an image cannot be told.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum GraphError {
+    /// The source could not be read.
+    #[error("{0}")]
+    Read(#[from] endpoint::Error),
+    /// No platform of the list is there.
+    #[error("{0}")]
+    Subset(Arc<SubsetError>),
+    /// A platform of the list is not there.
+    #[error("the image has no {}: add it at the source, or set platforms.absent to Skip", join(.0))]
+    PlatformAbsent(Vec<Platform>),
+    /// The image is for another platform.
+    #[error("the image is for {found}, none of {}", join(.wanted))]
+    OtherPlatform {
+        /// The platform by the image's config.
+        found: Platform,
+        /// The platforms of the list.
+        wanted: Vec<Platform>,
+    },
+    /// The config cannot tell the platform.
+    #[error("the platform of the image cannot be read from its config {0}")]
+    Config(Digest),
+    /// Too deep.
+    #[error("the index nests deeper than {} levels", limits::INDEX_DEPTH)]
+    TooDeep,
+    /// Too much.
+    #[error("the image reaches more than {} manifests", limits::GRAPH_NODES)]
+    TooMany,
+}
+
+/// Manifests that were read, so that no digest is read twice, and never twice at once.
+#[derive(Default)]
+pub(super) struct Manifests(Mutex<Cache>);
+
+#[derive(Default)]
+struct Cache {
+    cells: HashMap<(Place, Repository, Digest), Cell>,
+    bytes: u64,
+}
+
+/// A manifest that is read by whoever asks first; the others wait for it.
+type Cell = Arc<OnceCell<Arc<Manifest>>>;
+
+/// The platform of an image config (image specification, config).
+#[derive(Deserialize)]
+struct Config {
+    #[serde(flatten)]
+    platform: Platform,
+}
+
+// === impl Manifests ===
+
+impl Manifests {
+    /// Reads a manifest by digest.
+    pub(super) async fn fetch(
+        &self,
+        origin: &Origin,
+        digest: &Digest,
+    ) -> Result<Arc<Manifest>, endpoint::Error> {
+        let Origin {
+            endpoint,
+            repository,
+        } = origin;
+        let key = (endpoint.place(), repository.clone(), digest.clone());
+        let cell = self.lock().cells.entry(key).or_default().clone();
+        let manifest = cell
+            .get_or_try_init(|| async {
+                let target = TagOrDigest::Digest(digest.clone());
+                let manifest = endpoint.fetch_manifest(repository, &target).await?;
+                self.lock().account(manifest.size());
+                Ok::<_, endpoint::Error>(Arc::new(manifest))
+            })
+            .await?;
+        Ok(manifest.clone())
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Cache> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Cache {
+    fn account(&mut self, bytes: u64) {
+        self.bytes += bytes;
+        if self.bytes > CACHE_BYTES {
+            self.cells.clear();
+            self.bytes = bytes;
+        }
+    }
+}
+
+// === impl Graph ===
+
+impl Graph {
+    /// Reads what `digest` reaches, reduced to `platforms`.
+    pub(super) async fn read(
+        manifests: &Manifests,
+        origin: &Origin,
+        digest: &Digest,
+        platforms: &Platforms,
+    ) -> Result<Self, GraphError> {
+        let Reduced {
+            root,
+            mut entries,
+            is_sparse,
+        } = Reduced::read(manifests, origin, digest, platforms).await?;
+        let mut levels = Vec::new();
+        let mut opaque = Vec::new();
+        let mut nodes = 0;
+        while !entries.is_empty() {
+            nodes += entries.len();
+            if nodes > limits::GRAPH_NODES {
+                return Err(GraphError::TooMany);
+            }
+            if levels.len() >= limits::INDEX_DEPTH {
+                return Err(GraphError::TooDeep);
+            }
+            let level = read_level(manifests, origin, &entries, &mut opaque).await?;
+            entries = level
+                .iter()
+                .flat_map(|manifest| self::entries(manifest))
+                .collect();
+            levels.push(level);
+        }
+        levels.reverse();
+        keep_deepest(&mut levels);
+        Ok(Self {
+            root,
+            levels,
+            opaque,
+            is_sparse,
+        })
+    }
+
+    /// The manifests below the root and the root, in the order in which they must be pushed.
+    pub(super) fn manifests(&self) -> impl Iterator<Item = &Arc<Manifest>> {
+        self.levels.iter().flatten().chain([&self.root])
+    }
+
+    /// The blobs, each once, the largest first: a large one that starts last would be waited for.
+    pub(super) fn blobs(&self) -> Vec<&Descriptor> {
+        let mut seen = HashSet::new();
+        let mut blobs: Vec<&Descriptor> = self
+            .manifests()
+            .flat_map(|manifest| manifest.blobs())
+            .chain(&self.opaque)
+            .filter(|blob| !blob.media_type.is_foreign_layer() && seen.insert(&blob.digest))
+            .collect();
+        blobs.sort_by_key(|blob| std::cmp::Reverse(blob.size));
+        blobs
+    }
+}
+
+/// The digest of the root for a choice of platforms.
+pub(super) async fn read_root(
+    manifests: &Manifests,
+    origin: &Origin,
+    digest: &Digest,
+    platforms: &Platforms,
+) -> Result<Digest, GraphError> {
+    let Reduced { root, .. } = Reduced::read(manifests, origin, digest, platforms).await?;
+    Ok(root.digest().clone())
+}
+
+fn entries(manifest: &Manifest) -> Vec<Descriptor> {
+    match manifest.content() {
+        Content::Index(index) => index.manifests.clone(),
+        Content::Image(_) => Vec::new(),
+    }
+}
+
+async fn read_level(
+    manifests: &Manifests,
+    origin: &Origin,
+    entries: &[Descriptor],
+    opaque: &mut Vec<Descriptor>,
+) -> Result<Vec<Arc<Manifest>>, GraphError> {
+    let mut seen = HashSet::new();
+    let distinct: Vec<&Descriptor> = entries
+        .iter()
+        .filter(|entry| seen.insert(&entry.digest))
+        .collect();
+    let read: Vec<Result<Arc<Manifest>, &Descriptor>> = stream::iter(distinct)
+        .map(|entry| async move {
+            match manifests.fetch(origin, &entry.digest).await {
+                Ok(manifest) => Ok(Ok(manifest)),
+                // An entry of another type may be a blob: the index is only a list.
+                Err(error) if error.is_not_found() && !is_manifest(entry) => Ok(Err(entry)),
+                Err(error) => Err(GraphError::from(error)),
+            }
+        })
+        .buffered(READS)
+        .try_collect()
+        .await?;
+    let mut level = Vec::new();
+    for result in read {
+        match result {
+            Ok(manifest) => level.push(manifest),
+            Err(entry) => opaque.push(entry.clone()),
+        }
+    }
+    Ok(level)
+}
+
+fn is_manifest(entry: &Descriptor) -> bool {
+    entry.media_type.is_image() || entry.media_type.is_index()
+}
+
+/// A manifest that occurs at two depths is pushed at the deeper one, before all that list it.
+fn keep_deepest(levels: &mut [Vec<Arc<Manifest>>]) {
+    let mut seen = HashSet::new();
+    for level in levels {
+        level.retain(|manifest| seen.insert(manifest.digest().clone()));
+    }
+}
+
+/// A root after a choice of platforms.
+struct Reduced {
+    root: Arc<Manifest>,
+    entries: Vec<Descriptor>,
+    is_sparse: bool,
+}
+
+impl Reduced {
+    async fn read(
+        manifests: &Manifests,
+        origin: &Origin,
+        digest: &Digest,
+        platforms: &Platforms,
+    ) -> Result<Self, GraphError> {
+        let root = manifests.fetch(origin, digest).await?;
+        match (platforms, root.content()) {
+            (Platforms::All, _) => Ok(Self {
+                entries: entries(&root),
+                root,
+                is_sparse: false,
+            }),
+            (
+                Platforms::List {
+                    platforms, absent, ..
+                },
+                Content::Image(_),
+            ) => {
+                check_image(origin, &root, platforms, *absent).await?;
+                Ok(Self {
+                    root,
+                    entries: Vec::new(),
+                    is_sparse: false,
+                })
+            }
+            (
+                Platforms::List {
+                    platforms,
+                    absent,
+                    index,
+                },
+                Content::Index(_),
+            ) => Self::choose(&root, platforms, *absent, *index),
+        }
+    }
+
+    fn choose(
+        root: &Arc<Manifest>,
+        wanted: &[Platform],
+        absent: AbsentPlatform,
+        mode: IndexMode,
+    ) -> Result<Self, GraphError> {
+        let refused = |error| GraphError::Subset(Arc::new(error));
+        let subset = Subset::choose(root, wanted).map_err(refused)?;
+        check_absent(absent, subset.absent.clone())?;
+        match mode {
+            IndexMode::Preserve => Ok(Self {
+                root: root.clone(),
+                entries: subset.kept,
+                is_sparse: subset.is_partial,
+            }),
+            IndexMode::Rewrite => {
+                let root = Arc::new(subset.rewrite(root).map_err(refused)?);
+                Ok(Self {
+                    root,
+                    entries: subset.kept,
+                    is_sparse: false,
+                })
+            }
+        }
+    }
+}
+
+/// An image without an index is judged by its config.
+async fn check_image(
+    origin: &Origin,
+    image: &Manifest,
+    wanted: &[Platform],
+    absent: AbsentPlatform,
+) -> Result<(), GraphError> {
+    let found = read_platform(origin, image).await?;
+    let missing: Vec<Platform> = wanted
+        .iter()
+        .filter(|wanted| !wanted.covers(&found))
+        .cloned()
+        .collect();
+    if missing.len() == wanted.len() {
+        return Err(GraphError::OtherPlatform {
+            found,
+            wanted: missing,
+        });
+    }
+    check_absent(absent, missing)
+}
+
+fn check_absent(absent: AbsentPlatform, missing: Vec<Platform>) -> Result<(), GraphError> {
+    match absent {
+        AbsentPlatform::Fail if !missing.is_empty() => Err(GraphError::PlatformAbsent(missing)),
+        AbsentPlatform::Fail | AbsentPlatform::Skip => Ok(()),
+    }
+}
+
+async fn read_platform(origin: &Origin, manifest: &Manifest) -> Result<Platform, GraphError> {
+    let unreadable = || GraphError::Config(manifest.digest().clone());
+    let Content::Image(image) = manifest.content() else {
+        return Err(unreadable());
+    };
+    let config = image
+        .config
+        .as_ref()
+        .filter(|config| config.size <= CONFIG_BYTES)
+        .ok_or_else(unreadable)?;
+    let content = read_blob(origin, config).await?;
+    if !config.digest.matches(&content) {
+        return Err(unreadable());
+    }
+    let Config { platform } = serde_json::from_slice(&content).map_err(|_| unreadable())?;
+    Ok(platform)
+}
+
+/// Reads a small blob as a whole; it is not yet verified.
+async fn read_blob(origin: &Origin, blob: &Descriptor) -> Result<Vec<u8>, endpoint::Error> {
+    if let Some(content) = blob.embedded_content() {
+        return Ok(content.to_vec());
+    }
+    let body = origin
+        .endpoint
+        .fetch_blob(&origin.repository, blob, 0)
+        .await?;
+    body.try_fold(Vec::new(), |mut content, frame| async move {
+        content.extend_from_slice(&frame);
+        Ok(content)
+    })
+    .await
+}
+
+fn join(platforms: &[Platform]) -> String {
+    platforms
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(", ")
+}

@@ -1,0 +1,336 @@
+//! One image to one destination, in the order that keeps every visible tag complete.
+//!
+//! Blobs, manifests from the deepest to the root, read back, referrers, and only then the tags.
+
+use std::sync::Arc;
+
+use futures::future::join_all;
+use futures::{StreamExt, TryStreamExt, stream};
+
+use super::blobs::{Blobs, Request};
+use super::deliver::Delivery;
+use super::endpoint::{self, Endpoint, Place};
+use super::error::Error;
+use super::graph::Graph;
+use super::pipe::Origin;
+use super::places::Places;
+use super::referrers::{Attached, FallbackTags, Link};
+use super::{Action, Done, TagPush, Target};
+use crate::oci::{Descriptor, Manifest, Repository, Tag, TagOrDigest};
+
+/// Manifests pushed at once to one repository.
+const PUSHES: usize = 8;
+
+/// What is to be copied, read from the source once for all destinations.
+pub(super) struct Content {
+    pub(super) origin: Origin,
+    pub(super) image: Graph,
+    pub(super) attached: Vec<Attached>,
+}
+
+/// The knowledge of the process that pushing draws on.
+pub(super) struct Shared {
+    pub(super) blobs: Blobs,
+    /// The manifests that this process stored, by the same rules as blobs.
+    pub(super) manifests: Places,
+    pub(super) fallback_tags: FallbackTags,
+}
+
+/// One destination that is being written.
+pub(super) struct Push<'a> {
+    pub(super) shared: &'a Shared,
+    pub(super) content: &'a Content,
+    pub(super) target: &'a Target,
+}
+
+/// The blobs that one destination waits for.
+pub(super) type Requests = Vec<(Descriptor, Request)>;
+
+// === impl Content ===
+
+impl Content {
+    /// Asks for all blobs in all destinations at once, so that each is read once; one list a destination.
+    pub(super) fn request(&self, shared: &Shared, targets: &[&Target]) -> Vec<Requests> {
+        let places: Vec<(Endpoint, Repository)> = targets
+            .iter()
+            .map(|target| (target.endpoint.clone(), target.repository.clone()))
+            .collect();
+        let mut lists: Vec<Requests> = targets.iter().map(|_| Vec::new()).collect();
+        let graphs = self
+            .attached
+            .iter()
+            .map(|attached| &attached.graph)
+            .chain([&self.image]);
+        for blob in graphs.flat_map(Graph::blobs) {
+            let requests = shared.blobs.request(&self.origin, blob, &places);
+            for (list, request) in lists.iter_mut().zip(requests) {
+                list.extend(request.map(|request| (blob.clone(), request)));
+            }
+        }
+        lists
+    }
+}
+
+// === impl Push ===
+
+impl Push<'_> {
+    /// Whether blobs and manifests may be missing at the destination.
+    pub(super) fn sends(&self) -> bool {
+        !self.is_retag() && (self.target.tags.is_empty() || !self.moving_tags().is_empty())
+    }
+
+    /// Brings the image to the destination.
+    pub(super) async fn run(&self, requests: Requests) -> Result<Done, Error> {
+        let root = &self.content.image.root;
+        let moving = self.moving_tags();
+        if moving.is_empty() && !self.target.tags.is_empty() {
+            return Ok(Done {
+                digest: root.digest().clone(),
+                action: Action::Unchanged,
+                bytes: 0,
+            });
+        }
+        if self.is_retag() {
+            self.move_tags(&moving).await?;
+            return Ok(Done {
+                digest: root.digest().clone(),
+                action: Action::Retagged,
+                bytes: 0,
+            });
+        }
+        let sent = self.receive(requests).await?;
+        let sent = match self.push_all(&moving).await {
+            Err(error) if error.calls_for_fresh_push() => sent + self.push_again(&moving).await?,
+            result => result.map(|()| sent)?,
+        };
+        Ok(Done {
+            digest: root.digest().clone(),
+            action: Action::Copied,
+            bytes: sent,
+        })
+    }
+
+    fn moving_tags(&self) -> Vec<&TagPush> {
+        let digest = self.content.image.root.digest();
+        self.target
+            .tags
+            .iter()
+            .filter(|tag| tag.current.as_ref() != Some(digest))
+            .collect()
+    }
+
+    /// Another tag in the very repository that the image comes from: nothing but the tag is missing.
+    fn is_retag(&self) -> bool {
+        let Content { origin, .. } = self.content;
+        origin.endpoint.place() == self.place() && origin.repository == self.target.repository
+    }
+
+    /// Waits for the blobs; the number of bytes that were sent.
+    async fn receive(&self, requests: Requests) -> Result<u64, Error> {
+        let deliveries = join_all(requests.into_iter().map(|(blob, request)| async move {
+            match request.wait().await {
+                Ok(Delivery::Uploaded) => Ok(blob.size),
+                Ok(Delivery::Known | Delivery::Mounted) => Ok(0),
+                Err(error) => Err(Error::Blob {
+                    destination: self.target.name(),
+                    digest: blob.digest,
+                    error,
+                }),
+            }
+        }));
+        deliveries.await.into_iter().sum()
+    }
+
+    /// The destination refused a manifest although every blob was confirmed: what was believed of
+    /// it is wrong, so everything is sent again, once.
+    async fn push_again(&self, moving: &[&TagPush]) -> Result<u64, Error> {
+        self.shared
+            .blobs
+            .forget(&self.target.endpoint, &self.target.repository);
+        self.shared
+            .manifests
+            .forget(&self.place(), &self.target.repository);
+        let requests = self
+            .content
+            .request(self.shared, &[self.target])
+            .pop()
+            .unwrap_or_default();
+        let sent = self.receive(requests).await?;
+        self.push_all(moving).await?;
+        Ok(sent)
+    }
+
+    async fn push_all(&self, moving: &[&TagPush]) -> Result<(), Error> {
+        let Content {
+            image, attached, ..
+        } = self.content;
+        self.push_levels(image).await?;
+        if let [only @ TagPush { current: None, .. }] = moving
+            && attached.is_empty()
+        {
+            // Nobody sees this tag yet, so there is no working tag to protect: one PUT and one read.
+            self.put(&only.tag.clone().into(), &image.root).await?;
+            return self.read_back(&only.tag.clone().into(), &image.root).await;
+        }
+        self.push_root(image).await?;
+        self.attach(attached).await?;
+        self.move_tags(moving).await
+    }
+
+    async fn push_levels(&self, graph: &Graph) -> Result<(), Error> {
+        for level in &graph.levels {
+            stream::iter(level)
+                .map(|manifest| self.put_by_digest(manifest))
+                .buffer_unordered(PUSHES)
+                .try_collect::<Vec<bool>>()
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Stores the root under its digest and looks whether the destination serves it.
+    async fn push_root(&self, graph: &Graph) -> Result<(), Error> {
+        let root = &graph.root;
+        if self
+            .shared
+            .manifests
+            .has(&self.place(), root.digest(), &self.target.repository)
+        {
+            return Ok(());
+        }
+        self.put_by_digest(root).await?;
+        self.read_back(&root.digest().clone().into(), root).await
+    }
+
+    /// Signatures and the like, before any tag names the image.
+    async fn attach(&self, attached: &[Attached]) -> Result<(), Error> {
+        for Attached { graph, by } in attached {
+            self.push_levels(graph).await?;
+            match by {
+                Link::Tag(tag) => {
+                    self.put(&tag.clone().into(), &graph.root).await?;
+                }
+                Link::Subject(subject) => {
+                    let indexed = self.put_by_digest(&graph.root).await?;
+                    if !indexed {
+                        let Target {
+                            endpoint,
+                            repository,
+                            ..
+                        } = self.target;
+                        self.shared
+                            .fallback_tags
+                            .add(endpoint, repository, subject, &graph.root)
+                            .await
+                            .map_err(|error| Error::Referrers {
+                                destination: self.target.name(),
+                                error,
+                            })?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Moves the tags, the last thing that becomes visible.
+    async fn move_tags(&self, moving: &[&TagPush]) -> Result<(), Error> {
+        let root = &self.content.image.root;
+        for TagPush {
+            tag,
+            current,
+            previous,
+        } in moving
+        {
+            if let (Some(current), Some(previous)) = (current, previous) {
+                self.keep_previous(&TagOrDigest::Digest(current.clone()), previous)
+                    .await?;
+            }
+            self.put(&tag.clone().into(), root).await?;
+        }
+        Ok(())
+    }
+
+    async fn keep_previous(&self, current: &TagOrDigest, previous: &Tag) -> Result<(), Error> {
+        let Target {
+            endpoint,
+            repository,
+            ..
+        } = self.target;
+        let manifest = endpoint
+            .fetch_manifest(repository, current)
+            .await
+            .map_err(|error| self.failed(current, error))?;
+        self.put(&previous.clone().into(), &manifest).await?;
+        Ok(())
+    }
+
+    async fn put_by_digest(&self, manifest: &Arc<Manifest>) -> Result<bool, Error> {
+        let Target { repository, .. } = self.target;
+        let digest = manifest.digest();
+        if manifest.subject().is_none()
+            && self.shared.manifests.has(&self.place(), digest, repository)
+        {
+            return Ok(true);
+        }
+        let indexed = self.put(&digest.clone().into(), manifest).await?;
+        self.shared.manifests.add(&self.place(), digest, repository);
+        Ok(indexed)
+    }
+
+    async fn put(&self, target: &TagOrDigest, manifest: &Manifest) -> Result<bool, Error> {
+        let Target {
+            endpoint,
+            repository,
+            ..
+        } = self.target;
+        endpoint
+            .put_manifest(repository, target, manifest)
+            .await
+            .map_err(|error| {
+                let is_sparse_root = self.content.image.is_sparse
+                    && manifest.digest() == self.content.image.root.digest();
+                if is_sparse_root && error.is_rejected() {
+                    return Error::SparseIndex {
+                        destination: self.target.name(),
+                        error,
+                    };
+                }
+                self.failed(target, error)
+            })
+    }
+
+    /// An answer of success is not proof: the manifest must be there, with its digest.
+    async fn read_back(&self, target: &TagOrDigest, manifest: &Manifest) -> Result<(), Error> {
+        let Target {
+            endpoint,
+            repository,
+            ..
+        } = self.target;
+        let found = endpoint
+            .resolve(repository, target, None)
+            .await
+            .map_err(|error| self.failed(target, error))?;
+        if found.as_ref() == Some(manifest.digest()) {
+            return Ok(());
+        }
+        self.shared.manifests.forget(&self.place(), repository);
+        self.shared.blobs.forget(endpoint, repository);
+        Err(Error::ReadBack {
+            destination: self.target.name(),
+            target: target.clone(),
+        })
+    }
+
+    fn failed(&self, target: &TagOrDigest, error: endpoint::Error) -> Error {
+        Error::Destination {
+            destination: self.target.name(),
+            target: target.clone(),
+            error,
+        }
+    }
+
+    fn place(&self) -> Place {
+        self.target.endpoint.place()
+    }
+}

@@ -1,0 +1,350 @@
+//! What refers to an image: signatures, SBOMs, attestations, in both schemes.
+//!
+//! Registries with the referrers API list them; for the others there is a fallback tag
+//! `sha256-<hex>` (distribution specification, referrers), and cosign's older tags with a suffix.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use futures::{StreamExt, TryStreamExt, stream};
+use serde_json::{Value, json};
+use tokio::sync::OnceCell;
+
+use super::endpoint::{self, Endpoint, Place, Referrers};
+use super::graph::{Graph, GraphError, Manifests};
+use super::pipe::Origin;
+use crate::oci::manifest::ManifestError;
+use crate::oci::{Content, Descriptor, Digest, Manifest, Repository, Tag, TagOrDigest, media_type};
+use crate::plan::Platforms;
+
+/// How far referrers of referrers are followed: the signature of an SBOM is at the second step.
+const DEPTH: usize = 3;
+/// Lists of referrers read at once for one image.
+const READS: usize = 8;
+/// The suffixes of cosign's tags for signatures, attestations and SBOMs.
+const SUFFIXES: [&str; 3] = [".sig", ".att", ".sbom"];
+
+/// Something that comes along with an image.
+#[derive(Clone, Debug)]
+pub(super) struct Attached {
+    pub(super) graph: Graph,
+    pub(super) by: Link,
+}
+
+/// How it is found.
+#[derive(Clone, Debug)]
+pub(super) enum Link {
+    /// It names its subject.
+    Subject(Digest),
+    /// A tag names the digest of the image.
+    Tag(Tag),
+}
+
+/// Finds referrers, and remembers what each source turned out to offer.
+#[derive(Default)]
+pub(super) struct Finder {
+    lists: Mutex<HashMap<(Place, Repository), List>>,
+}
+
+/// The referrers tags of a repository, read by whoever asks first; nothing where it lists no tags.
+type List = Arc<OnceCell<Option<HashSet<Tag>>>>;
+
+/// Serialises the updates of fallback tags: the distribution specification has no conditional PUT
+/// that any registry supports.
+#[derive(Default)]
+pub(super) struct FallbackTags {
+    turns: Mutex<HashMap<(Place, Repository, Digest), Turn>>,
+}
+
+/// Held while one fallback tag is read and written.
+type Turn = Arc<tokio::sync::Mutex<()>>;
+
+/// Why a fallback tag could not be brought up to date.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum FallbackError {
+    /// The registry failed.
+    #[error("{0}")]
+    Registry(#[from] endpoint::Error),
+    /// What stands there, or what would, is no index.
+    #[error("the referrers tag {tag} does not name a list of referrers: {reason}")]
+    NotAnIndex {
+        /// The tag.
+        tag: Tag,
+        /// Why.
+        reason: Arc<str>,
+    },
+}
+
+// === impl Finder ===
+
+impl Finder {
+    /// Everything that refers to one of the `subjects`, and to those referrers again.
+    pub(super) async fn find(
+        &self,
+        manifests: &Manifests,
+        origin: &Origin,
+        subjects: Vec<Digest>,
+    ) -> Result<Vec<Attached>, GraphError> {
+        let mut seen: HashSet<Digest> = HashSet::new();
+        let mut found = Vec::new();
+        let mut subjects = subjects;
+        for _ in 0..DEPTH {
+            subjects.retain(|subject| seen.insert(subject.clone()));
+            let links: Vec<Vec<(Link, Digest)>> = stream::iter(&subjects)
+                .map(|subject| self.links(origin, subject))
+                .buffered(READS)
+                .try_collect()
+                .await?;
+            let mut next = Vec::new();
+            for (by, digest) in links.into_iter().flatten() {
+                let graph = Graph::read(manifests, origin, &digest, &Platforms::All).await?;
+                next.push(digest);
+                found.push(Attached { graph, by });
+            }
+            subjects = next;
+        }
+        Ok(found)
+    }
+
+    async fn links(
+        &self,
+        origin: &Origin,
+        subject: &Digest,
+    ) -> Result<Vec<(Link, Digest)>, endpoint::Error> {
+        let Origin {
+            endpoint,
+            repository,
+        } = origin;
+        let mut links = Vec::new();
+        let listed = match endpoint.referrers(repository, subject).await? {
+            Referrers::Listed(list) => list,
+            Referrers::Unsupported => self.fallback(origin, subject).await?,
+        };
+        links.extend(
+            listed
+                .into_iter()
+                .map(|entry| (Link::Subject(subject.clone()), entry.digest)),
+        );
+        for suffix in SUFFIXES {
+            let Some(tag) = referrers_tag(subject, suffix) else {
+                continue;
+            };
+            if self.may_exist(origin, &tag).await
+                && let Some(found) = endpoint
+                    .resolve(repository, &tag.clone().into(), None)
+                    .await?
+            {
+                links.push((Link::Tag(tag), found));
+            }
+        }
+        Ok(links)
+    }
+
+    async fn fallback(
+        &self,
+        origin: &Origin,
+        subject: &Digest,
+    ) -> Result<Vec<Descriptor>, endpoint::Error> {
+        let Some(tag) = referrers_tag(subject, "") else {
+            return Ok(Vec::new());
+        };
+        if !self.may_exist(origin, &tag).await {
+            return Ok(Vec::new());
+        }
+        match origin
+            .endpoint
+            .fetch_manifest(&origin.repository, &TagOrDigest::Tag(tag))
+            .await
+        {
+            Ok(manifest) => Ok(match manifest.content() {
+                Content::Index(index) => index.manifests.clone(),
+                Content::Image(_) => Vec::new(),
+            }),
+            Err(error) if error.is_not_found() => Ok(Vec::new()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether the repository lists the tag. Where it does not list its tags, it must be asked.
+    async fn may_exist(&self, origin: &Origin, tag: &Tag) -> bool {
+        let Origin {
+            endpoint,
+            repository,
+        } = origin;
+        let key = (endpoint.place(), repository.clone());
+        let cell = self
+            .lists
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .entry(key)
+            .or_default()
+            .clone();
+        let list = cell
+            .get_or_init(|| async {
+                let tags = endpoint.list_tags(repository).await.ok()?;
+                Some(tags.into_iter().filter(Tag::is_referrers_tag).collect())
+            })
+            .await;
+        list.as_ref().is_none_or(|tags| tags.contains(tag))
+    }
+
+    /// Forgets the tag lists: a new round looks again.
+    pub(super) fn forget(&self) {
+        self.lists
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
+    }
+}
+
+/// `sha256-<hex>` with a suffix; longer digests are cut as the specification says.
+fn referrers_tag(subject: &Digest, suffix: &str) -> Option<Tag> {
+    let encoded = subject.encoded().get(..64)?;
+    format!("{}-{encoded}{suffix}", subject.algorithm())
+        .parse()
+        .ok()
+}
+
+// === impl FallbackTags ===
+
+impl FallbackTags {
+    /// Adds a referrer to the fallback tag of its subject, keeping what others put there.
+    pub(super) async fn add(
+        &self,
+        endpoint: &Endpoint,
+        repository: &Repository,
+        subject: &Digest,
+        referrer: &Manifest,
+    ) -> Result<(), FallbackError> {
+        let Some(tag) = referrers_tag(subject, "") else {
+            return Ok(());
+        };
+        let key = (endpoint.place(), repository.clone(), subject.clone());
+        let lock = self
+            .turns
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .entry(key)
+            .or_default()
+            .clone();
+        let _turn = lock.lock().await;
+
+        let target = TagOrDigest::Tag(tag.clone());
+        let current = match endpoint.fetch_manifest(repository, &target).await {
+            Ok(manifest) => Some(manifest),
+            Err(error) if error.is_not_found() => None,
+            Err(error) => return Err(error.into()),
+        };
+        let not_an_index = |reason: String| FallbackError::NotAnIndex {
+            tag,
+            reason: reason.into(),
+        };
+        let merged =
+            merge(current.as_ref(), referrer).map_err(|error| not_an_index(error.to_string()))?;
+        if current.is_none_or(|current| current.digest() != merged.digest()) {
+            endpoint.put_manifest(repository, &target, &merged).await?;
+        }
+        Ok(())
+    }
+}
+
+/// The index with one more entry, unless it has it.
+fn merge(current: Option<&Manifest>, referrer: &Manifest) -> Result<Manifest, MergeError> {
+    let mut document = match current {
+        Some(manifest) => serde_json::from_slice(manifest.bytes())?,
+        None => json!({"schemaVersion": 2, "mediaType": media_type::OCI_INDEX, "manifests": []}),
+    };
+    let entries = document
+        .get_mut("manifests")
+        .and_then(Value::as_array_mut)
+        .ok_or(MergeError::NoEntries)?;
+    let digest = referrer.digest().as_str();
+    if !entries
+        .iter()
+        .any(|entry| entry.get("digest").and_then(Value::as_str) == Some(digest))
+    {
+        entries.push(entry(referrer));
+    }
+    let media_type = current.map_or_else(
+        || media_type::OCI_INDEX.into(),
+        |manifest| manifest.media_type().clone(),
+    );
+    let bytes = Bytes::from(serde_json::to_vec(&document)?);
+    Ok(Manifest::parse(bytes, Some(&media_type), None)?)
+}
+
+#[derive(Debug, thiserror::Error)]
+enum MergeError {
+    #[error("{0}")]
+    Json(#[from] serde_json::Error),
+    #[error("it has no entries")]
+    NoEntries,
+    #[error("{0}")]
+    Manifest(#[from] ManifestError),
+}
+
+/// The descriptor under which the referrers API would list a manifest.
+fn entry(referrer: &Manifest) -> Value {
+    let mut entry = json!({
+        "mediaType": referrer.media_type().as_str(),
+        "digest": referrer.digest().as_str(),
+        "size": referrer.size(),
+    });
+    if let Some(artifact_type) = referrer.artifact_type() {
+        entry["artifactType"] = json!(artifact_type);
+    }
+    if !referrer.annotations().is_empty() {
+        entry["annotations"] = json!(referrer.annotations());
+    }
+    entry
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn referrer(name: &str) -> Manifest {
+        let document = json!({
+            "schemaVersion": 2,
+            "mediaType": media_type::OCI_MANIFEST,
+            "artifactType": "application/x-signature",
+            "config": {"mediaType": "application/vnd.oci.empty.v1+json", "digest": Digest::sha256(b"{}").as_str(), "size": 2},
+            "layers": [],
+            "annotations": {"name": name},
+        });
+        Manifest::parse(Bytes::from(document.to_string()), None, None).unwrap()
+    }
+
+    fn names(index: &Manifest) -> Vec<String> {
+        let Content::Index(index) = index.content() else {
+            panic!("an index")
+        };
+        index
+            .manifests
+            .iter()
+            .map(|entry| entry.annotations["name"].clone())
+            .collect()
+    }
+
+    #[test]
+    fn a_referrer_is_added_beside_those_of_others_and_only_once() {
+        let first = merge(None, &referrer("mine")).unwrap();
+        let second = merge(Some(&first), &referrer("theirs")).unwrap();
+        let third = merge(Some(&second), &referrer("mine")).unwrap();
+        assert_eq!(names(&second), ["mine", "theirs"]);
+        assert_eq!(third.digest(), second.digest());
+    }
+
+    #[test]
+    fn tags_of_referrers_by_the_specification() {
+        let digest = Digest::sha256(b"");
+        let tag = referrers_tag(&digest, ".sig").unwrap();
+        assert_eq!(tag.as_str(), format!("sha256-{}.sig", digest.encoded()));
+        let long = crate::oci::Algorithm::Sha512.digest(b"");
+        assert_eq!(
+            referrers_tag(&long, "").unwrap().as_str().len(),
+            "sha512-".len() + 64
+        );
+    }
+}

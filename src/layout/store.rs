@@ -1,0 +1,307 @@
+//! The layout of one repository, read from the disk. Its operations block.
+
+use std::collections::HashMap;
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::index::Index;
+use super::marker::{self, BLOBS, INDEX};
+use super::publish::Put;
+use super::{Error, Resolved, files};
+use crate::oci::{Content, Descriptor, Digest, Manifest, MediaType, Tag, TagOrDigest, limits};
+
+/// Largest `index.json` that is read, in bytes.
+const INDEX_BYTES: usize = 16 * 1024 * 1024;
+/// How many digits of a digest stand in its referrers tag.
+const REFERRERS_TAG_DIGITS: usize = 64;
+
+/// The layout of one repository.
+#[derive(Debug)]
+pub(super) struct Store {
+    pub(super) directory: PathBuf,
+    memory: Mutex<Memory>,
+    /// Manifests that wait for the one who has the turn.
+    pub(super) queue: Mutex<Vec<Put>>,
+    /// Who stores manifests: tasks wait here and not in the blocking lock of the file.
+    pub(super) turn: Arc<tokio::sync::Mutex<()>>,
+}
+
+/// What was read before and need not be read again.
+#[derive(Debug, Default)]
+struct Memory {
+    /// Whether this process has readied the directory for writing.
+    is_prepared: bool,
+    index: Option<(Stamp, Arc<Index>)>,
+    /// By digest, so it stays true. `None` is a manifest without a subject.
+    referrers: HashMap<Digest, Option<Arc<Referrer>>>,
+}
+
+/// What tells one version of a file from the next, given that files are replaced and not changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stamp {
+    inode: u64,
+    length: u64,
+    modified: (i64, i64),
+}
+
+/// A manifest that refers to another one.
+#[derive(Debug)]
+struct Referrer {
+    subject: Digest,
+    descriptor: Descriptor,
+}
+
+// === impl Store ===
+
+impl Store {
+    pub(super) fn new(directory: PathBuf) -> Self {
+        Self {
+            directory,
+            memory: Mutex::default(),
+            queue: Mutex::default(),
+            turn: Arc::default(),
+        }
+    }
+
+    pub(super) fn blob_path(&self, digest: &Digest) -> PathBuf {
+        self.directory
+            .join(BLOBS)
+            .join(digest.algorithm().as_str())
+            .join(digest.encoded())
+    }
+
+    pub(super) fn list_tags(&self) -> Result<Vec<Tag>, Error> {
+        let index = self.read_index()?;
+        let mut tags: Vec<Tag> = index
+            .entries()
+            .iter()
+            .filter_map(|entry| entry.tag.clone())
+            .collect();
+        tags.sort();
+        tags.dedup();
+        Ok(tags)
+    }
+
+    pub(super) fn resolve(&self, target: &TagOrDigest) -> Result<Option<Resolved>, Error> {
+        let found = match target {
+            TagOrDigest::Tag(tag) => self.resolve_tag(tag),
+            TagOrDigest::Digest(_) => self.fetch_manifest(target).map(|manifest| {
+                Some(Resolved {
+                    digest: manifest.digest().clone(),
+                    media_type: manifest.media_type().clone(),
+                    size: manifest.size(),
+                })
+            }),
+        };
+        match found {
+            Err(Error::NoLayout { .. } | Error::NoManifest { .. }) => Ok(None),
+            found => found,
+        }
+    }
+
+    /// A tag whose manifest is not among the blobs is none: it has to be copied anew.
+    fn resolve_tag(&self, tag: &Tag) -> Result<Option<Resolved>, Error> {
+        let index = self.read_index()?;
+        let Some(descriptor) = self.find_tag(&index, tag)? else {
+            return Ok(None);
+        };
+        let Some((_, metadata)) = files::open(&self.blob_path(&descriptor.digest))? else {
+            return Ok(None);
+        };
+        self.check_size(descriptor, metadata.len())?;
+        Ok(Some(Resolved {
+            digest: descriptor.digest.clone(),
+            media_type: descriptor.media_type.clone(),
+            size: descriptor.size,
+        }))
+    }
+
+    pub(super) fn fetch_manifest(&self, target: &TagOrDigest) -> Result<Manifest, Error> {
+        let index = self.read_index()?;
+        let no_manifest = || Error::NoManifest {
+            path: self.directory.clone(),
+            target: target.clone(),
+        };
+        match target {
+            TagOrDigest::Tag(tag) => {
+                let listed = self.find_tag(&index, tag)?.ok_or_else(no_manifest)?;
+                self.read_manifest(&listed.digest, Some(&listed.media_type))?
+                    .ok_or_else(|| Error::NoBlob {
+                        path: self.directory.clone(),
+                        digest: listed.digest.clone(),
+                    })
+            }
+            TagOrDigest::Digest(digest) => {
+                self.read_manifest(digest, None)?.ok_or_else(no_manifest)
+            }
+        }
+    }
+
+    /// The manifests whose subject is `digest`: those that are listed, and those of the index
+    /// under the referrers tag (distribution specification, referrers tag schema).
+    pub(super) fn referrers(&self, digest: &Digest) -> Result<Vec<Descriptor>, Error> {
+        let index = match self.read_index() {
+            Err(Error::NoLayout { .. }) => return Ok(Vec::new()),
+            index => index?,
+        };
+        let mut found: Vec<Descriptor> = Vec::new();
+        let mut add = |descriptor: &Descriptor| {
+            if !found.iter().any(|known| known.digest == descriptor.digest) {
+                found.push(descriptor.clone());
+            }
+        };
+        for entry in index.entries() {
+            if let Some(referrer) = self.read_referrer(&entry.descriptor)?
+                && referrer.subject == *digest
+            {
+                add(&referrer.descriptor);
+            }
+        }
+        if let Some(tag) = referrers_tag(digest)
+            && let Some(listed) = self.find_tag(&index, &tag)?
+            && let Some(fallback) = self.read_manifest(&listed.digest, Some(&listed.media_type))?
+            && let Content::Index(fallback) = fallback.content()
+        {
+            fallback.manifests.iter().for_each(add);
+        }
+        Ok(found)
+    }
+
+    /// The index of the layout, from memory where the file is still the same.
+    pub(super) fn read_index(&self) -> Result<Arc<Index>, Error> {
+        let path = self.directory.join(INDEX);
+        let Some((file, metadata)) = files::open(&path)? else {
+            return Err(Error::NoLayout {
+                path: self.directory.clone(),
+            });
+        };
+        let stamp = Stamp::of(&metadata);
+        if let Some((known, index)) = &self.memory().index
+            && *known == stamp
+        {
+            return Ok(Arc::clone(index));
+        }
+        marker::check(&self.directory)?;
+        let text = files::read_opened(&file, &path, INDEX_BYTES)?;
+        let index = Index::parse(&text).map_err(|cause| Error::bad_file(path, cause))?;
+        let index = Arc::new(index);
+        self.memory().index = Some((stamp, Arc::clone(&index)));
+        Ok(index)
+    }
+
+    /// A manifest, verified, or nothing where there is no such blob.
+    pub(super) fn read_manifest(
+        &self,
+        digest: &Digest,
+        media_type: Option<&MediaType>,
+    ) -> Result<Option<Manifest>, Error> {
+        let path = self.blob_path(digest);
+        let Some(bytes) = files::read_bounded(&path, limits::MANIFEST_BYTES)? else {
+            return Ok(None);
+        };
+        Manifest::parse(bytes.into(), media_type, Some(digest))
+            .map(Some)
+            .map_err(|cause| Error::BadManifest {
+                path: self.directory.clone(),
+                digest: digest.clone(),
+                cause: Arc::new(cause),
+            })
+    }
+
+    /// Whether a listed manifest refers to another one.
+    pub(super) fn is_referrer(&self, descriptor: &Descriptor) -> Result<bool, Error> {
+        Ok(self.read_referrer(descriptor)?.is_some())
+    }
+
+    fn read_referrer(&self, descriptor: &Descriptor) -> Result<Option<Arc<Referrer>>, Error> {
+        let Descriptor {
+            digest, media_type, ..
+        } = descriptor;
+        if !media_type.is_image() && !media_type.is_index() {
+            return Ok(None);
+        }
+        if let Some(known) = self.memory().referrers.get(digest) {
+            return Ok(known.clone());
+        }
+        let Some(manifest) = self.read_manifest(digest, Some(media_type))? else {
+            return Ok(None);
+        };
+        let referrer = manifest.subject().map(|subject| {
+            Arc::new(Referrer {
+                subject: subject.digest.clone(),
+                descriptor: Descriptor {
+                    artifact_type: manifest.artifact_type().map(str::to_owned),
+                    annotations: manifest.annotations().clone(),
+                    ..manifest.descriptor()
+                },
+            })
+        });
+        self.memory()
+            .referrers
+            .insert(digest.clone(), referrer.clone());
+        Ok(referrer)
+    }
+
+    fn find_tag<'a>(&self, index: &'a Index, tag: &Tag) -> Result<Option<&'a Descriptor>, Error> {
+        let mut found: Vec<&Descriptor> =
+            index.tagged(tag).map(|entry| &entry.descriptor).collect();
+        found.dedup_by_key(|descriptor| &descriptor.digest);
+        match found.as_slice() {
+            [] => Ok(None),
+            [only] => Ok(Some(only)),
+            several => Err(Error::AmbiguousTag {
+                path: self.directory.clone(),
+                tag: tag.clone(),
+                count: several.len(),
+            }),
+        }
+    }
+
+    /// Compares the length of a blob's file with its descriptor.
+    pub(super) fn check_size(&self, descriptor: &Descriptor, found: u64) -> Result<(), Error> {
+        if found == descriptor.size {
+            return Ok(());
+        }
+        Err(Error::WrongSize {
+            path: self.directory.clone(),
+            digest: descriptor.digest.clone(),
+            found,
+            expected: descriptor.size,
+        })
+    }
+
+    /// Readies the directory for writing, once in this process.
+    pub(super) fn prepare(&self) -> Result<(), Error> {
+        if self.memory().is_prepared {
+            return Ok(());
+        }
+        let _lock = marker::lock(&self.directory)?;
+        files::remove_leftovers(&self.directory)?;
+        self.memory().is_prepared = true;
+        Ok(())
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// === impl Stamp ===
+
+impl Stamp {
+    fn of(metadata: &Metadata) -> Self {
+        Self {
+            inode: metadata.ino(),
+            length: metadata.len(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+        }
+    }
+}
+
+/// The tag that lists the referrers of a manifest where nothing else does.
+fn referrers_tag(digest: &Digest) -> Option<Tag> {
+    let encoded = digest.encoded().get(..REFERRERS_TAG_DIGITS)?;
+    format!("{}-{encoded}", digest.algorithm()).parse().ok()
+}

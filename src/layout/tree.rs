@@ -1,0 +1,194 @@
+//! The tree: which layout belongs to a repository, and its operations off the async threads.
+
+use std::collections::HashMap;
+use std::panic::resume_unwind;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use futures::Stream;
+
+use super::blobs::{self, BlobBody};
+use super::marker::{INDEX, MARKER};
+use super::store::Store;
+use super::{Error, publish, walk};
+use crate::oci::{Descriptor, Digest, Manifest, MediaType, Repository, Tag, TagOrDigest};
+
+/// What a layout has in its directory, so that no repository below can be named like it.
+const RESERVED_PARTS: [&str; 4] = [INDEX, MARKER, "blobs/sha256", "blobs/sha512"];
+
+/// A directory tree of image layouts. Cheap to clone.
+///
+/// Several tasks and processes may change it at the same time. A reader needs no lock: every file
+/// appears as a whole, the index of a layout last.
+#[derive(Clone, Debug)]
+pub struct Layout(Arc<Tree>);
+
+#[derive(Debug)]
+struct Tree {
+    directory: PathBuf,
+    stores: Mutex<HashMap<Repository, Arc<Store>>>,
+}
+
+/// What a tag or digest stands for in a layout.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resolved {
+    /// The digest of the manifest.
+    pub digest: Digest,
+    /// Its media type.
+    pub media_type: MediaType,
+    /// Its length in bytes.
+    pub size: u64,
+}
+
+impl Layout {
+    /// The tree below `directory`. Nothing is read or made yet.
+    pub fn open(directory: PathBuf) -> Self {
+        Self(Arc::new(Tree {
+            directory,
+            stores: Mutex::default(),
+        }))
+    }
+
+    /// The directory.
+    pub fn path(&self) -> &Path {
+        &self.0.directory
+    }
+
+    /// The repositories, sorted.
+    pub async fn list_repositories(&self) -> Result<Vec<Repository>, Error> {
+        let tree = Arc::clone(&self.0);
+        blocking(move || walk::find_repositories(&tree.directory)).await
+    }
+
+    /// The tags of a repository, sorted.
+    pub async fn list_tags(&self, repository: &Repository) -> Result<Vec<Tag>, Error> {
+        let store = self.store(repository)?;
+        blocking(move || store.list_tags()).await
+    }
+
+    /// What a tag or digest stands for, or nothing where the manifest does not exist.
+    pub async fn resolve(
+        &self,
+        repository: &Repository,
+        target: &TagOrDigest,
+    ) -> Result<Option<Resolved>, Error> {
+        let (store, target) = (self.store(repository)?, target.clone());
+        blocking(move || store.resolve(&target)).await
+    }
+
+    /// A manifest, verified.
+    pub async fn fetch_manifest(
+        &self,
+        repository: &Repository,
+        target: &TagOrDigest,
+    ) -> Result<Manifest, Error> {
+        let (store, target) = (self.store(repository)?, target.clone());
+        blocking(move || store.fetch_manifest(&target)).await
+    }
+
+    /// Stores a manifest and lists it: under a tag, which then stands for nothing else, or without
+    /// one, unless an index that is listed leads to it.
+    ///
+    /// What a tag stood for before stays among the blobs. It stays listed only if it has another
+    /// tag or refers to a manifest, as signatures do.
+    pub async fn put_manifest(
+        &self,
+        repository: &Repository,
+        target: &TagOrDigest,
+        manifest: &Manifest,
+    ) -> Result<(), Error> {
+        let store = self.store(repository)?;
+        publish::put_manifest(store, target.clone(), manifest.clone()).await
+    }
+
+    /// Whether a layout has a blob.
+    pub async fn has_blob(&self, repository: &Repository, digest: &Digest) -> Result<bool, Error> {
+        let (store, digest) = (self.store(repository)?, digest.clone());
+        blocking(move || store.has_blob(&digest)).await
+    }
+
+    /// The bytes of a blob from `offset` on. Their hash is for the reader to check.
+    pub async fn fetch_blob(
+        &self,
+        repository: &Repository,
+        blob: &Descriptor,
+        offset: u64,
+    ) -> Result<BlobBody, Error> {
+        blobs::fetch_blob(self.store(repository)?, blob.clone(), offset).await
+    }
+
+    /// Stores a blob once all of its bytes have come and have the digest. One that is there
+    /// already is left alone, and `body` is dropped unread.
+    pub async fn write_blob<B, E>(
+        &self,
+        repository: &Repository,
+        digest: &Digest,
+        size: u64,
+        body: B,
+    ) -> Result<(), Error>
+    where
+        B: Stream<Item = Result<Bytes, E>> + Send,
+        E: Into<Box<dyn std::error::Error + Send + Sync>> + Send,
+    {
+        blobs::write_blob(self.store(repository)?, digest.clone(), size, body).await
+    }
+
+    /// Lets a repository share the blob of another one by a hard link, and says whether it now
+    /// has it: not where `from` lacks the blob, or the file system cannot link.
+    pub async fn link_blob(
+        &self,
+        digest: &Digest,
+        from: &Repository,
+        to: &Repository,
+    ) -> Result<bool, Error> {
+        let (from, to) = (self.store(from)?, self.store(to)?);
+        let digest = digest.clone();
+        blocking(move || to.link_blob_from(&from, &digest)).await
+    }
+
+    /// The manifests whose subject is `digest`, with their artifact types and annotations.
+    pub async fn referrers(
+        &self,
+        repository: &Repository,
+        digest: &Digest,
+    ) -> Result<Vec<Descriptor>, Error> {
+        let (store, digest) = (self.store(repository)?, digest.clone());
+        blocking(move || store.referrers(&digest)).await
+    }
+
+    fn store(&self, repository: &Repository) -> Result<Arc<Store>, Error> {
+        if let Some(part) = reserved_part(repository) {
+            return Err(Error::ReservedName {
+                repository: repository.clone(),
+                part,
+            });
+        }
+        let mut stores = self.0.stores.lock().unwrap_or_else(PoisonError::into_inner);
+        let store = stores
+            .entry(repository.clone())
+            .or_insert_with(|| Arc::new(Store::new(self.0.directory.join(repository.as_str()))));
+        Ok(Arc::clone(store))
+    }
+}
+
+/// The part of a name that would put a repository among the files of another one's layout.
+fn reserved_part(repository: &Repository) -> Option<&'static str> {
+    let path = format!("/{repository}/");
+    RESERVED_PARTS
+        .into_iter()
+        .find(|part| path.contains(&format!("/{part}/")))
+}
+
+/// Runs file operations where they may wait for the disk.
+pub(super) async fn blocking<T: Send + 'static>(
+    job: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    match tokio::task::spawn_blocking(job).await {
+        Ok(result) => result,
+        Err(failure) => match failure.try_into_panic() {
+            Ok(panic) => resume_unwind(panic),
+            Err(_) => Err(Error::Stopped),
+        },
+    }
+}

@@ -1,0 +1,210 @@
+//! A strict look over the JSON of a manifest before it is read.
+//!
+//! Go's decoder ignores the case of keys and lets the last duplicate win; serde does neither. A
+//! document that the two read differently would be copied with other layers than its users pull,
+//! so every such document is refused.
+
+use std::collections::HashSet;
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+
+use super::limits;
+
+/// The keys that manifests, indexes and descriptors give a meaning to.
+const KNOWN_KEYS: [&str; 21] = [
+    "annotations",
+    "architecture",
+    "artifactType",
+    "blobs",
+    "config",
+    "data",
+    "digest",
+    "fsLayers",
+    "history",
+    "layers",
+    "manifests",
+    "mediaType",
+    "os",
+    "os.features",
+    "os.version",
+    "platform",
+    "schemaVersion",
+    "size",
+    "subject",
+    "urls",
+    "variant",
+];
+
+/// Refuses duplicate keys, other spellings of known keys, text with NUL, deep nesting, trailing data
+/// and anything that is not UTF-8.
+pub(super) fn check(bytes: &[u8]) -> Result<(), serde_json::Error> {
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    Strict {
+        depth: 0,
+        free_keys: false,
+    }
+    .deserialize(&mut deserializer)?;
+    deserializer.end()
+}
+
+/// One value: visited, checked, not kept.
+#[derive(Clone, Copy)]
+struct Strict {
+    depth: usize,
+    /// The keys of `annotations` are the user's own, in any case.
+    free_keys: bool,
+}
+
+impl Strict {
+    fn below<E: serde::de::Error>(self, key: &str) -> Result<Self, E> {
+        let depth = self.depth + 1;
+        if depth > limits::JSON_DEPTH {
+            return Err(E::custom(format_args!(
+                "nested deeper than {} levels",
+                limits::JSON_DEPTH
+            )));
+        }
+        Ok(Self {
+            depth,
+            free_keys: key == "annotations",
+        })
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Strict {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Strict {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("JSON")
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<(), E> {
+        if text.contains('\0') {
+            return Err(E::custom("a text contains NUL"));
+        }
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
+        let below = self.below("")?;
+        while items.next_element_seed(below)?.is_some() {}
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
+        let mut seen = HashSet::new();
+        while let Some(key) = entries.next_key::<String>()? {
+            self.visit_str::<A::Error>(&key)?;
+            if !self.free_keys
+                && let Some(known) = misspelt(&key)
+            {
+                return Err(A::Error::custom(format_args!(
+                    "the key {key:?} is another spelling of {known:?}"
+                )));
+            }
+            entries.next_value_seed(self.below(&key)?)?;
+            if let Some(key) = seen.replace(key) {
+                return Err(A::Error::custom(format_args!(
+                    "the key {key:?} occurs twice"
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The known key that Go's decoder would take `key` for, if it is not spelt that way.
+fn misspelt(key: &str) -> Option<&'static str> {
+    let folded = fold(key);
+    KNOWN_KEYS
+        .into_iter()
+        .find(|known| *known != key && fold(known) == folded)
+}
+
+/// The case folding of Go's `encoding/json`: ASCII, and the two letters that Unicode folds into ASCII.
+fn fold(key: &str) -> String {
+    key.chars()
+        .map(|character| match character {
+            '\u{17f}' => 's',
+            '\u{212a}' => 'k',
+            other => other.to_ascii_lowercase(),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn documents_that_two_readers_would_read_alike_pass() {
+        for text in [
+            r#"{"schemaVersion":2,"layers":[],"annotations":{"a":"1","A":"2","Layers":"x"},"x":{"y":[1,2.5,-1,null,true]}}"#,
+            "[]",
+            "{}",
+        ] {
+            assert!(check(text.as_bytes()).is_ok(), "{text}");
+        }
+    }
+
+    #[test]
+    fn documents_that_two_readers_could_read_differently_are_refused() {
+        let deep = format!("{}{}", "[".repeat(40), "]".repeat(40));
+        let cases: [(&str, &[u8]); 13] = [
+            ("duplicate key", br#"{"layers":[],"layers":[1]}"#),
+            (
+                "duplicate annotation",
+                br#"{"annotations":{"a":"1","a":"2"}}"#,
+            ),
+            (
+                "case variant beside the key",
+                br#"{"layers":[],"Layers":[1]}"#,
+            ),
+            ("case variant alone", br#"{"LAYERS":[1]}"#),
+            (
+                "case variant in a descriptor",
+                br#"{"config":{"Digest":"x"}}"#,
+            ),
+            ("long s folds into s", "{\"layer\u{17f}\":[]}".as_bytes()),
+            ("escaped duplicate", br#"{"layers":[],"l\u0061yers":[1]}"#),
+            ("trailing data", b"{} {}"),
+            ("NUL in a text", br#"{"a":"\u0000"}"#),
+            ("not UTF-8", b"{\"a\":\"\xff\"}"),
+            ("byte order mark", b"\xef\xbb\xbf{}"),
+            ("lone surrogate", br#"{"a":"\ud800"}"#),
+            ("deep nesting", deep.as_bytes()),
+        ];
+        for (name, text) in cases {
+            assert!(check(text).is_err(), "{name}");
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! The bounds of what Transship reads from a peer, in one place.
+//!
+//! They follow what registries themselves accept (distribution and zot stop at 4 MiB manifests);
+//! nothing is ever allocated by a number that a peer sent.
+
+use std::time::Duration;
+
+/// Largest manifest or index that is read, in bytes.
+pub const MANIFEST_BYTES: usize = 4 * 1024 * 1024;
+/// Deepest nesting of JSON in a manifest.
+pub const JSON_DEPTH: usize = 32;
+/// Most entries in `manifests` of one index, and most `layers` of one image.
+pub const DESCRIPTORS: usize = 1_024;
+/// Most manifests and blobs that one tag may reach.
+pub const GRAPH_NODES: usize = 8_192;
+/// Deepest nesting of indexes below a tag.
+pub const INDEX_DEPTH: usize = 3;
+/// Largest blob, in bytes: 64 GiB.
+pub const BLOB_BYTES: u64 = 64 * 1024 * 1024 * 1024;
+
+/// Largest answer of a token server, in bytes.
+pub const TOKEN_BYTES: usize = 64 * 1024;
+/// How much of an error body is read to find its code, in bytes.
+pub const ERROR_BYTES: usize = 16 * 1024;
+/// Largest page of a tag list or catalog, in bytes.
+pub const LIST_PAGE_BYTES: usize = 8 * 1024 * 1024;
+/// Most pages of one listing.
+pub const LIST_PAGES: usize = 10_000;
+/// Most tags of one repository and most repositories of one catalog.
+pub const LIST_ENTRIES: usize = 250_000;
+/// Most redirects that one request follows.
+pub const REDIRECTS: usize = 5;
+
+/// Longest wait for a connection.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Longest wait for the headers of an answer.
+pub const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
+/// Longest wait for the answer to a whole upload: some stores assemble the blob only then.
+pub const COMMIT_TIMEOUT: Duration = Duration::from_secs(15 * 60);
+/// Longest silence inside a body.
+pub const IDLE_TIMEOUT: Duration = Duration::from_secs(30);

@@ -1,0 +1,335 @@
+//! Which destination tags an image claims, and claims that cannot both be honoured.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use super::mirror::{Destination, Mirror};
+use super::template::TemplateError;
+use crate::oci::{Digest, Registry, Repository, Tag};
+
+/// A tag of a source.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct SourceImage {
+    /// The registry.
+    pub registry: Registry,
+    /// The repository.
+    pub repository: Repository,
+    /// The tag.
+    pub tag: Tag,
+}
+
+/// A tag of a destination that an image is to have.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Claim {
+    /// The place of the destination among the mirror's destinations.
+    pub destination: usize,
+    /// The registry.
+    pub registry: Registry,
+    /// The repository.
+    pub repository: Repository,
+    /// The tag.
+    pub tag: Tag,
+    /// The tag that keeps what `tag` named before it moved.
+    pub previous: Option<Tag>,
+}
+
+/// Who claims what.
+#[derive(Clone, Copy, Debug)]
+pub struct Claimant<'a> {
+    /// The mirror, `namespace/name`.
+    pub mirror: &'a str,
+    /// The image at the source.
+    pub source: &'a SourceImage,
+    /// The tag that it is to have.
+    pub claim: &'a Claim,
+}
+
+/// A destination whose templates give no name for an image.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{source}")]
+pub struct ClaimError {
+    /// The place of the destination among the mirror's destinations.
+    pub destination: usize,
+    /// What is wrong.
+    pub source: TemplateError,
+}
+
+/// A claim that is not honoured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conflict {
+    /// The place of the claim among all claims.
+    pub claim: usize,
+    /// Why.
+    pub kind: ConflictKind,
+}
+
+/// Why a claim is not honoured.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConflictKind {
+    /// Another image, or another mirror, has the tag already.
+    #[error(
+        "{second} of mirror {second_mirror} and {first} of mirror {first_mirror} would both be {target}: change a repository or tag template"
+    )]
+    Taken {
+        /// The tag that both want.
+        target: String,
+        /// The image that has it: the one named first, of the older mirror.
+        first: String,
+        /// Its mirror.
+        first_mirror: String,
+        /// The image that does not get it.
+        second: String,
+        /// Its mirror.
+        second_mirror: String,
+    },
+    /// The image would be copied onto itself.
+    #[error(
+        "{image} of mirror {mirror} would be copied onto itself: change the repository or tag template"
+    )]
+    OntoSource {
+        /// The image.
+        image: String,
+        /// The mirror.
+        mirror: String,
+    },
+}
+
+// === impl Mirror ===
+
+impl Mirror {
+    /// All destination tags of an image.
+    pub fn claims(
+        &self,
+        repository: &Repository,
+        tag: &Tag,
+        digest: &Digest,
+    ) -> Vec<Result<Claim, ClaimError>> {
+        let mut claims = Vec::new();
+        for (index, destination) in self.destinations.iter().enumerate() {
+            let refused = |source| ClaimError {
+                destination: index,
+                source,
+            };
+            match self.names_at(destination, repository, tag) {
+                Err(source) => claims.push(Err(refused(source))),
+                Ok((repository, previous)) => {
+                    claims.extend(destination.tags.iter().map(|template| {
+                        Ok(Claim {
+                            destination: index,
+                            registry: destination.registry.clone(),
+                            repository: repository.clone(),
+                            tag: template.expand(tag, digest).map_err(refused)?,
+                            previous: previous.clone(),
+                        })
+                    }));
+                }
+            }
+        }
+        claims
+    }
+
+    fn names_at(
+        &self,
+        destination: &Destination,
+        repository: &Repository,
+        tag: &Tag,
+    ) -> Result<(Repository, Option<Tag>), TemplateError> {
+        let target = destination
+            .repository
+            .expand(&self.source.registry, repository)?;
+        let previous = destination
+            .previous_tag
+            .as_ref()
+            .map(|template| template.expand(tag))
+            .transpose()?;
+        Ok((target, previous))
+    }
+}
+
+/// Finds claims on a tag that another image claimed earlier, and copies of an image onto itself.
+///
+/// The order of the claims decides: those of older mirrors come first. An image may claim a tag of its
+/// own mirror twice; another mirror may not even claim it for the same image, since both would manage
+/// the tag.
+pub fn find_conflicts(claimants: &[Claimant<'_>]) -> Vec<Conflict> {
+    let mut owners = HashMap::new();
+    let mut conflicts = Vec::new();
+    for (index, claimant) in claimants.iter().enumerate() {
+        let Claimant { source, claim, .. } = claimant;
+        let previous = claim.previous.iter();
+        for tag in std::iter::once(&claim.tag).chain(previous) {
+            let target = (&claim.registry, &claim.repository, tag);
+            let kind = if target == (&source.registry, &source.repository, &source.tag) {
+                Some(claimant.onto_source())
+            } else {
+                let owner = owners.entry(target).or_insert(claimant);
+                claimant.taken_by(owner, tag)
+            };
+            if let Some(kind) = kind {
+                conflicts.push(Conflict { claim: index, kind });
+                break;
+            }
+        }
+    }
+    conflicts
+}
+
+// === impl Claimant ===
+
+impl Claimant<'_> {
+    fn onto_source(&self) -> ConflictKind {
+        ConflictKind::OntoSource {
+            image: self.source.to_string(),
+            mirror: self.mirror.to_owned(),
+        }
+    }
+
+    fn taken_by(&self, owner: &Self, tag: &Tag) -> Option<ConflictKind> {
+        let is_same = owner.source == self.source && owner.mirror == self.mirror;
+        (!is_same).then(|| ConflictKind::Taken {
+            target: format!("{}/{}:{tag}", self.claim.registry, self.claim.repository),
+            first: owner.source.to_string(),
+            first_mirror: owner.mirror.to_owned(),
+            second: self.source.to_string(),
+            second_mirror: self.mirror.to_owned(),
+        })
+    }
+}
+
+// === impl SourceImage, Claim ===
+
+impl fmt::Display for SourceImage {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            registry,
+            repository,
+            tag,
+        } = self;
+        write!(formatter, "{registry}/{repository}:{tag}")
+    }
+}
+
+impl fmt::Display for Claim {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            destination: _,
+            registry,
+            repository,
+            tag,
+            previous: _,
+        } = self;
+        write!(formatter, "{registry}/{repository}:{tag}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn image(text: &str) -> SourceImage {
+        let (registry, rest) = text.split_once('/').unwrap();
+        let (repository, tag) = rest.rsplit_once(':').unwrap();
+        SourceImage {
+            registry: registry.parse().unwrap(),
+            repository: repository.parse().unwrap(),
+            tag: tag.parse().unwrap(),
+        }
+    }
+
+    fn claim(text: &str, previous: Option<&str>) -> Claim {
+        let SourceImage {
+            registry,
+            repository,
+            tag,
+        } = image(text);
+        Claim {
+            destination: 0,
+            registry,
+            repository,
+            tag,
+            previous: previous.map(|tag| tag.parse().unwrap()),
+        }
+    }
+
+    /// The conflicts among claims of the form (mirror, source, target, previous tag).
+    fn conflicts(claims: &[(&str, &str, &str, Option<&str>)]) -> Vec<String> {
+        let parsed: Vec<_> = claims
+            .iter()
+            .map(|(mirror, source, target, previous)| {
+                (*mirror, image(source), claim(target, *previous))
+            })
+            .collect();
+        let claimants: Vec<Claimant<'_>> = parsed
+            .iter()
+            .map(|(mirror, source, claim)| Claimant {
+                mirror,
+                source,
+                claim,
+            })
+            .collect();
+        find_conflicts(&claimants)
+            .into_iter()
+            .map(|conflict| format!("{}: {}", conflict.claim, conflict.kind))
+            .collect()
+    }
+
+    #[test]
+    fn claims_without_conflict() {
+        assert_eq!(
+            conflicts(&[
+                ("a/m", "docker.io/x/y:1", "r.io/x/y:1", Some("1-previous")),
+                ("a/m", "docker.io/x/y:1", "r.io/x/y:1", Some("1-previous")),
+                ("a/m", "docker.io/x/y:2", "r.io/x/y:2", None),
+                ("a/m", "docker.io/x/y:1", "docker.io/x/y:1-copy", None),
+                ("a/n", "docker.io/x/y:1", "s.io/x/y:1", None),
+            ]),
+            Vec::<String>::new()
+        );
+    }
+
+    #[test]
+    fn the_claim_that_comes_first_is_honoured() {
+        let cases: [(&[_], &str); 5] = [
+            (
+                &[
+                    ("a/m", "docker.io/x/y:1", "r.io/all:1", None),
+                    ("a/m", "docker.io/x/z:1", "r.io/all:1", None),
+                ],
+                "1: docker.io/x/z:1 of mirror a/m and docker.io/x/y:1 of mirror a/m would both be r.io/all:1: \
+                 change a repository or tag template",
+            ),
+            (
+                &[
+                    ("a/m", "docker.io/x/y:1", "r.io/x/y:1", None),
+                    ("b/n", "docker.io/x/y:1", "r.io/x/y:1", None),
+                ],
+                "1: docker.io/x/y:1 of mirror b/n and docker.io/x/y:1 of mirror a/m would both be r.io/x/y:1: \
+                 change a repository or tag template",
+            ),
+            (
+                &[
+                    ("a/m", "docker.io/x/y:1", "r.io/x/y:1", Some("1-previous")),
+                    (
+                        "a/m",
+                        "docker.io/x/y:1-previous",
+                        "r.io/x/y:1-previous",
+                        None,
+                    ),
+                ],
+                "1: docker.io/x/y:1-previous of mirror a/m and docker.io/x/y:1 of mirror a/m would both be \
+                 r.io/x/y:1-previous: change a repository or tag template",
+            ),
+            (
+                &[("a/m", "docker.io/x/y:1", "docker.io/x/y:1", None)],
+                "0: docker.io/x/y:1 of mirror a/m would be copied onto itself: change the repository or tag template",
+            ),
+            (
+                &[("a/m", "docker.io/x/y:1", "index.docker.io/x/y:1", None)],
+                "0: docker.io/x/y:1 of mirror a/m would be copied onto itself: change the repository or tag template",
+            ),
+        ];
+        for (claims, expected) in cases {
+            assert_eq!(conflicts(claims), [expected]);
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! A mirror as the rest of the program sees it: parsed once, bounded, and impossible to get wrong.
+//! [`super::validate`] makes it from the spec that a person wrote.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::Policy;
+use super::template::{PreviousTagTemplate, RepositoryTemplate, TagTemplate};
+use crate::api::ObjectName;
+use crate::api::image_mirror::{AbsentPlatform, IndexMode, ReferrersMode, TagMutability};
+use crate::oci::{Platform, Registry, Repository, Tag};
+use crate::policy::{Duration, RepositoryGlob, Schedule, TagGlob};
+
+/// A mirror whose spec was found valid.
+#[derive(Clone, Debug)]
+pub struct Mirror {
+    /// The name, `namespace/name`.
+    pub name: String,
+    /// The namespace, which is also that of its Secrets and policies.
+    pub namespace: String,
+    /// Where images come from.
+    pub source: Source,
+    /// Which images; at least one.
+    pub images: Vec<ImageEntry>,
+    /// Where images go; at least one.
+    pub destinations: Vec<Destination>,
+    /// Which platforms of an image are copied.
+    pub platforms: Platforms,
+    /// Whether signatures and attestations are copied.
+    pub referrers: ReferrersMode,
+    /// What to do when a source tag moves.
+    pub tag_mutability: TagMutability,
+    /// When rounds start.
+    pub schedule: Schedule,
+    /// How long a round may take.
+    pub timeout: Duration,
+    /// Whether rounds are stopped.
+    pub suspend: bool,
+}
+
+/// Where images come from.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// The registry.
+    pub registry: Registry,
+    /// How it is reached.
+    pub access: Access,
+}
+
+/// How a registry is reached. The names are those of Secrets in the mirror's namespace.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Access {
+    /// Credentials.
+    pub secret: Option<ObjectName>,
+    /// Certificates.
+    pub cert_secret: Option<ObjectName>,
+    /// A proxy.
+    pub proxy_secret: Option<ObjectName>,
+    /// Whether plain HTTP is used.
+    pub insecure: bool,
+}
+
+/// One repository, or several, and which of their tags are wanted.
+#[derive(Clone, Debug)]
+pub struct ImageEntry {
+    /// Which repositories.
+    pub repository: RepositorySelector,
+    /// Which tags; all that a policy selects where empty.
+    pub tags: Vec<TagSelector>,
+    /// The policies of the mirror and of the entry, each once.
+    pub policies: Vec<Arc<Policy>>,
+}
+
+/// Which repositories an entry means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RepositorySelector {
+    /// This one.
+    Literal(Repository),
+    /// Those of the registry's catalog that match.
+    Glob(RepositoryGlob),
+}
+
+/// Which tags an entry means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TagSelector {
+    /// This one; it needs no tag listing.
+    Literal(Tag),
+    /// Those of the listing that match.
+    Glob(TagGlob),
+}
+
+/// Where images go, and under which names.
+#[derive(Clone, Debug)]
+pub struct Destination {
+    /// The name, unique in the mirror.
+    pub name: String,
+    /// The registry.
+    pub registry: Registry,
+    /// How it is reached.
+    pub access: Access,
+    /// How the repository is named.
+    pub repository: RepositoryTemplate,
+    /// How the tags are named; at least one.
+    pub tags: Vec<TagTemplate>,
+    /// How the tag is named that keeps what a tag named before it moved.
+    pub previous_tag: Option<PreviousTagTemplate>,
+}
+
+/// Which platforms of an image are copied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Platforms {
+    /// All of them.
+    All,
+    /// Listed ones.
+    List {
+        /// The platforms; at least one.
+        platforms: Vec<Platform>,
+        /// What to do where one is absent.
+        absent: AbsentPlatform,
+        /// How the index is written.
+        index: IndexMode,
+    },
+}
+
+// === impl ImageEntry ===
+
+impl ImageEntry {
+    /// Whether the tags of a repository must be listed. Literal tags alone need no listing.
+    pub fn needs_listing(&self) -> bool {
+        self.tags.is_empty()
+            || self.tags.iter().any(|tag| match tag {
+                TagSelector::Literal(_) => false,
+                TagSelector::Glob(_) => true,
+            })
+    }
+}
+
+impl fmt::Display for RepositorySelector {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Literal(repository) => repository.fmt(formatter),
+            Self::Glob(glob) => glob.fmt(formatter),
+        }
+    }
+}
+
+impl fmt::Display for TagSelector {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Literal(tag) => tag.fmt(formatter),
+            Self::Glob(glob) => glob.fmt(formatter),
+        }
+    }
+}

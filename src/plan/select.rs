@@ -1,0 +1,149 @@
+//! Which tags of a repository an entry wants, and why not the others.
+
+use std::collections::{BTreeSet, HashMap};
+use std::fmt;
+
+use jiff::Timestamp;
+
+use super::mirror::{ImageEntry, TagSelector};
+use super::policy::Policy;
+use crate::api::ObjectName;
+use crate::oci::Tag;
+use crate::policy::select::{Candidate, Exclusion, LimitExceeded, Rules};
+
+/// What an entry wants of a repository.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Selected {
+    /// The tags, sorted, each once. Literal ones may not exist at the source.
+    pub tags: Vec<Tag>,
+    /// The other listed tags, sorted, each with its reason.
+    pub excluded: Vec<(Tag, NotSelected)>,
+}
+
+/// Why a listed tag is not wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotSelected {
+    /// The entry's `tags` do not name it.
+    NotNamed,
+    /// It holds a signature or another referrer, which is copied with its image.
+    Referrers,
+    /// No policy selects it; one reason for each.
+    Policies(Vec<(ObjectName, Exclusion)>),
+}
+
+/// A policy selects more tags than it allows.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("policy {policy:?}: {source}", policy = .policy.as_str())]
+pub struct SelectError {
+    /// The policy.
+    pub policy: ObjectName,
+    /// How many, and how many are allowed.
+    pub source: LimitExceeded,
+}
+
+impl ImageEntry {
+    /// Selects among the listed tags of a repository. Literal tags need not be listed and always pass.
+    ///
+    /// `first_seen` says when tags were first seen; tags that it lacks are seen now.
+    pub fn select(
+        &self,
+        listing: &[Tag],
+        first_seen: &HashMap<Tag, Timestamp>,
+    ) -> Result<Selected, SelectError> {
+        let mut tags: BTreeSet<Tag> = self.tags.iter().filter_map(literal).cloned().collect();
+        let mut excluded = Vec::new();
+        let mut candidates = Vec::new();
+        let listed: BTreeSet<&Tag> = listing.iter().filter(|tag| !tags.contains(tag)).collect();
+        for tag in listed {
+            if tag.is_referrers_tag() {
+                excluded.push((tag.clone(), NotSelected::Referrers));
+            } else if !self.names(tag) {
+                excluded.push((tag.clone(), NotSelected::NotNamed));
+            } else {
+                candidates.push(Candidate {
+                    tag: tag.clone(),
+                    first_seen: first_seen.get(tag).copied(),
+                });
+            }
+        }
+        for (candidate, exclusions) in self.judge(candidates)? {
+            match exclusions {
+                None => {
+                    tags.insert(candidate);
+                }
+                Some(exclusions) => {
+                    excluded.push((candidate, NotSelected::Policies(exclusions)));
+                }
+            }
+        }
+        excluded.sort_by(|(left, _), (right, _)| left.cmp(right));
+        Ok(Selected {
+            tags: tags.into_iter().collect(),
+            excluded,
+        })
+    }
+
+    /// Whether the entry's tags mean a listed tag.
+    fn names(&self, tag: &Tag) -> bool {
+        self.tags.is_empty()
+            || self.tags.iter().any(|selector| match selector {
+                TagSelector::Literal(literal) => literal == tag,
+                TagSelector::Glob(glob) => glob.matches(tag),
+            })
+    }
+
+    /// A candidate passes if any policy that selects takes it, or if there is no such policy.
+    fn judge(&self, candidates: Vec<Candidate>) -> Result<Judgement, SelectError> {
+        let mut judgement: Judgement = Vec::new();
+        let mut taken: BTreeSet<Tag> = BTreeSet::new();
+        let mut reasons: HashMap<Tag, Vec<(ObjectName, Exclusion)>> = HashMap::new();
+        let selecting: Vec<(&Policy, &Rules)> = self
+            .policies
+            .iter()
+            .filter_map(|policy| Some((policy.as_ref(), policy.rules.as_ref()?)))
+            .collect();
+        for (policy, rules) in &selecting {
+            let selection = rules.select(&candidates).map_err(|source| SelectError {
+                policy: policy.name.clone(),
+                source,
+            })?;
+            taken.extend(selection.selected);
+            for (tag, exclusion) in selection.excluded {
+                let reason = (policy.name.clone(), exclusion);
+                reasons.entry(tag).or_default().push(reason);
+            }
+        }
+        for Candidate { tag, first_seen: _ } in candidates {
+            let passes = selecting.is_empty() || taken.contains(&tag);
+            let exclusions = (!passes).then(|| reasons.remove(&tag).unwrap_or_default());
+            judgement.push((tag, exclusions));
+        }
+        Ok(judgement)
+    }
+}
+
+/// Each candidate, with the reasons of all policies if none takes it.
+type Judgement = Vec<(Tag, Option<Vec<(ObjectName, Exclusion)>>)>;
+
+fn literal(selector: &TagSelector) -> Option<&Tag> {
+    match selector {
+        TagSelector::Literal(tag) => Some(tag),
+        TagSelector::Glob(_) => None,
+    }
+}
+
+impl fmt::Display for NotSelected {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotNamed => formatter.write_str("not among the entry's tags"),
+            Self::Referrers => formatter.write_str("is copied with its image"),
+            Self::Policies(exclusions) => {
+                for (index, (policy, exclusion)) in exclusions.iter().enumerate() {
+                    let separator = if index > 0 { "; " } else { "" };
+                    write!(formatter, "{separator}{policy}: {exclusion}")?;
+                }
+                Ok(())
+            }
+        }
+    }
+}

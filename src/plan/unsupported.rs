@@ -1,0 +1,31 @@
+//! What the API knows and the engine cannot do yet. It is refused: a check that is not made must never
+//! look like one that was passed. Each refusal goes when its feature comes.
+
+use super::fields::Fields;
+use crate::api::image_mirror::{Prune, PruneMode};
+use crate::api::image_policy::ImagePolicySpec;
+
+/// Refuses gates, which nothing checks yet.
+pub(super) fn refuse_gates(spec: &ImagePolicySpec, fields: &mut Fields) {
+    let gates = [
+        ("spec.minAge", spec.min_age.is_some()),
+        ("spec.verify", !spec.verify.is_empty()),
+        ("spec.require", spec.require.is_some()),
+    ];
+    for (path, written) in gates {
+        if written {
+            fields.refuse(path, "is not supported yet: remove it");
+        }
+    }
+}
+
+/// Refuses pruning, which nothing does yet.
+pub(super) fn refuse_pruning(prune: &Prune, fields: &mut Fields) {
+    match prune.mode {
+        PruneMode::Retain => {}
+        PruneMode::Plan | PruneMode::Delete => fields.refuse(
+            "spec.prune.mode",
+            "pruning is not supported yet: remove it, or write Retain",
+        ),
+    }
+}

@@ -1,0 +1,311 @@
+//! The dialogue with a registry about who is asking: what was learned from its challenges, and the tokens.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
+
+use reqwest::header::HeaderMap;
+use secrecy::SecretString;
+use tokio::sync;
+use url::Url;
+
+use super::authorization::{Authorization, Scheme};
+use super::challenge::{self, Challenge};
+use super::credential::Credential;
+use super::error::{Error, Refusal};
+use super::exchange::{self, Failure};
+use super::memory::{Entry, Memory, Remembered};
+use super::realm::Realm;
+use super::scope::Scope;
+use super::token::Grant;
+use crate::oci::Registry;
+
+/// Gets one credential into one registry.
+///
+/// Tokens are kept for each scope and asked for once, however many requests wait for one. What is
+/// refused is remembered for some seconds, so that those requests do not each try the credential anew.
+pub struct Authenticator {
+    registry: Registry,
+    base: Url,
+    credential: Credential,
+    trusted_realms: Vec<String>,
+    http: reqwest::Client,
+    /// What the last challenge asked for: a guess for scopes that were not challenged yet.
+    learned: Mutex<Option<Method>>,
+    tokens: Memory,
+    /// What took the place of the identity token.
+    refresh_token: Mutex<Option<SecretString>>,
+    /// Whether a token server took the credential. Until then it is tried by one request at a time.
+    accepted: AtomicBool,
+    /// What came of the last try before that.
+    first_tries: sync::Mutex<Remembered>,
+}
+
+/// How a registry wants to be told who is asking.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Method {
+    Basic,
+    Bearer(Realm),
+}
+
+// === impl Authenticator ===
+
+impl Authenticator {
+    /// An authenticator for the registry that answers at `base_url`.
+    ///
+    /// `trusted_realms` lists hosts (`host` or `host:port`) that may be asked for tokens although they
+    /// are neither the registry's host nor of its domain. `http` must not follow redirects.
+    pub fn new(
+        registry: Registry,
+        base_url: Url,
+        credential: Credential,
+        trusted_realms: Vec<String>,
+        http: reqwest::Client,
+    ) -> Self {
+        let is_anonymous = matches!(credential, Credential::Anonymous);
+        Self {
+            registry,
+            base: base_url,
+            credential,
+            trusted_realms,
+            http,
+            learned: Mutex::default(),
+            tokens: Memory::default(),
+            refresh_token: Mutex::default(),
+            accepted: AtomicBool::new(is_anonymous),
+            first_tries: sync::Mutex::default(),
+        }
+    }
+
+    /// What to send with a request, as far as it is known; nothing where nobody asked yet.
+    ///
+    /// Where the token server is known from an earlier challenge, a missing token is asked for.
+    pub async fn authorization(&self, scope: &Scope) -> Result<Option<Authorization>, Error> {
+        if let Credential::RegistryToken(token) = &self.credential {
+            return self.registry_token(token).map(Some);
+        }
+        let slot = self.tokens.slot(scope);
+        let mut entry = slot.lock().await;
+        match entry.method.clone().or_else(|| self.learned()) {
+            None => Ok(None),
+            Some(Method::Basic) => {
+                entry.remembered.check()?;
+                Ok(self.password())
+            }
+            Some(Method::Bearer(realm)) => self.token(&mut entry, realm, scope).await.map(Some),
+        }
+    }
+
+    /// What to send with the one repetition of a request that was answered 401 with `headers`.
+    ///
+    /// `sent` is what the request carried. What answered a challenge before and is challenged again
+    /// ends the dialogue, as does a user name and password.
+    pub async fn challenged(
+        &self,
+        headers: &HeaderMap,
+        scope: &Scope,
+        sent: Option<&Authorization>,
+    ) -> Result<Authorization, Error> {
+        if let Credential::RegistryToken(token) = &self.credential {
+            return match sent {
+                Some(_) => Err(self.refused(Refusal::RegistryToken)),
+                None => self.registry_token(token),
+            };
+        }
+        let method = self.method(headers)?;
+        *lock(&self.learned) = Some(method.clone());
+        let slot = self.tokens.slot(scope);
+        let mut entry = slot.lock().await;
+        match method {
+            Method::Basic => self.answer_with_password(&mut entry, sent),
+            Method::Bearer(realm) => self.answer_with_token(&mut entry, realm, scope, sent).await,
+        }
+    }
+
+    fn learned(&self) -> Option<Method> {
+        lock(&self.learned).clone()
+    }
+
+    /// What the challenge asks for, or without one what the last one did.
+    fn method(&self, headers: &HeaderMap) -> Result<Method, Error> {
+        match challenge::choose(headers) {
+            Some(Challenge::Basic) => Ok(Method::Basic),
+            Some(Challenge::Bearer { realm, service }) => {
+                Realm::accept(&realm, service, &self.base, &self.trusted_realms)
+                    .map(Method::Bearer)
+                    .map_err(|(realm, fault)| Error::RealmRefused {
+                        registry: self.registry.clone(),
+                        realm,
+                        fault,
+                    })
+            }
+            None => self.learned().ok_or_else(|| Error::BadChallenge {
+                registry: self.registry.clone(),
+            }),
+        }
+    }
+
+    fn answer_with_password(
+        &self,
+        entry: &mut Entry,
+        sent: Option<&Authorization>,
+    ) -> Result<Authorization, Error> {
+        entry.switch(Method::Basic);
+        if sent.is_some_and(|sent| sent.scheme() == Scheme::Basic) {
+            let error = self.refused(Refusal::Password);
+            entry.remembered.keep(&error);
+            return Err(error);
+        }
+        let password = self.password();
+        password
+            .map(|password| password.as_answer())
+            .ok_or_else(|| self.refused(Refusal::NoCredential))
+    }
+
+    async fn answer_with_token(
+        &self,
+        entry: &mut Entry,
+        realm: Realm,
+        scope: &Scope,
+        sent: Option<&Authorization>,
+    ) -> Result<Authorization, Error> {
+        entry.switch(Method::Bearer(realm.clone()));
+        if let Some(sent) = sent.filter(|sent| sent.scheme() == Scheme::Bearer) {
+            if sent.answers_challenge() || entry.is_fresh(sent) {
+                return Err(self.refused(Refusal::FreshToken));
+            }
+            entry.forget(sent);
+        }
+        let token = self.token(entry, realm, scope).await?;
+        Ok(token.as_answer())
+    }
+
+    /// The token that is kept, else a new one.
+    async fn token(
+        &self,
+        entry: &mut Entry,
+        realm: Realm,
+        scope: &Scope,
+    ) -> Result<Authorization, Error> {
+        if let Some(token) = entry.token() {
+            return Ok(token);
+        }
+        entry.remembered.check()?;
+        entry.switch(Method::Bearer(realm.clone()));
+        match self.fetch_in_turn(&realm, scope).await {
+            Ok(grant) => {
+                if let Some(refresh_token) = grant.refresh_token {
+                    *lock(&self.refresh_token) = Some(refresh_token);
+                }
+                Ok(entry.keep(grant.authorization, grant.usable))
+            }
+            Err(error) => {
+                entry.remembered.keep(&error);
+                Err(error)
+            }
+        }
+    }
+
+    /// Fetches a token, alone as long as the credential may be wrong: many wrong tries lock accounts.
+    async fn fetch_in_turn(&self, realm: &Realm, scope: &Scope) -> Result<Grant, Error> {
+        if self.accepted.load(Relaxed) {
+            return self.fetch(realm, scope).await;
+        }
+        let mut turn = self.first_tries.lock().await;
+        if self.accepted.load(Relaxed) {
+            drop(turn);
+            return self.fetch(realm, scope).await;
+        }
+        turn.check()?;
+        let granted = self.fetch(realm, scope).await;
+        match &granted {
+            Ok(_) => self.accepted.store(true, Relaxed),
+            Err(error) if error.concerns_every_scope() => turn.keep(error),
+            Err(_) => {}
+        }
+        granted
+    }
+
+    async fn fetch(&self, realm: &Realm, scope: &Scope) -> Result<Grant, Error> {
+        let renewed = lock(&self.refresh_token).clone();
+        let credential = match (&self.credential, renewed) {
+            (Credential::IdentityToken { username, .. }, Some(token)) => {
+                &Credential::IdentityToken {
+                    username: username.clone(),
+                    token,
+                }
+            }
+            (credential, _) => credential,
+        };
+        exchange::fetch_token(&self.http, realm, scope, credential)
+            .await
+            .map_err(|failure| self.failed(realm.server(), failure))
+    }
+
+    /// The user name and password, or the identity token in place of the latter.
+    fn password(&self) -> Option<Authorization> {
+        match &self.credential {
+            Credential::Basic { username, password }
+            | Credential::IdentityToken {
+                username,
+                token: password,
+            } => Some(Authorization::basic(username, password)),
+            Credential::Anonymous | Credential::RegistryToken(_) => None,
+        }
+    }
+
+    fn registry_token(&self, token: &SecretString) -> Result<Authorization, Error> {
+        Authorization::bearer(token).ok_or_else(|| self.refused(Refusal::RegistryToken))
+    }
+
+    fn failed(&self, server: String, failure: Failure) -> Error {
+        let registry = self.registry.clone();
+        match failure {
+            Failure::Refused(status) => self.refused(Refusal::TokenServer { server, status }),
+            Failure::RateLimited(retry_after) => Error::RateLimited {
+                registry,
+                server,
+                retry_after,
+            },
+            Failure::Unreachable(detail) => Error::TokenServerUnreachable {
+                registry,
+                server,
+                detail,
+            },
+            Failure::BadToken(fault) => Error::BadToken {
+                registry,
+                server,
+                fault,
+            },
+        }
+    }
+
+    /// Where there is no credential, that is all that can be wrong with it.
+    fn refused(&self, refusal: Refusal) -> Error {
+        let refusal = match self.credential {
+            Credential::Anonymous => Refusal::NoCredential,
+            Credential::Basic { .. }
+            | Credential::IdentityToken { .. }
+            | Credential::RegistryToken(_) => refusal,
+        };
+        Error::AuthenticationFailed {
+            registry: self.registry.clone(),
+            refusal,
+        }
+    }
+}
+
+impl fmt::Debug for Authenticator {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            registry,
+            credential,
+            ..
+        } = self;
+        write!(formatter, "Authenticator({registry}, {credential:?})")
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,170 @@
+//! Why we are not let in.
+
+use std::fmt;
+use std::time::Duration;
+
+use reqwest::StatusCode;
+
+use super::realm::RealmFault;
+use super::token::TokenFault;
+use crate::oci::Registry;
+use crate::registry::Kind;
+
+/// Why no authorization could be had. The message is one line without secrets.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// The credential, or that there is none, is not accepted.
+    #[error("{registry} {refusal}")]
+    AuthenticationFailed {
+        /// The registry.
+        registry: Registry,
+        /// Who refused what.
+        refusal: Refusal,
+    },
+    /// The registry named a token server that must not be asked.
+    #[error("{registry} names {realm} as its token server, {fault}")]
+    RealmRefused {
+        /// The registry.
+        registry: Registry,
+        /// Host and port of the token server.
+        realm: String,
+        /// What is wrong with it.
+        fault: RealmFault,
+    },
+    /// The token server does not answer, or only that it is broken.
+    #[error("the token server {server} of {registry} cannot be used: {detail}; try again later")]
+    TokenServerUnreachable {
+        /// The registry.
+        registry: Registry,
+        /// Host and port of the token server.
+        server: String,
+        /// What happened, without a URL.
+        detail: String,
+    },
+    /// The token server is asked too much.
+    #[error("the token server {server} of {registry} is asked too much: try again later")]
+    RateLimited {
+        /// The registry.
+        registry: Registry,
+        /// Host and port of the token server.
+        server: String,
+        /// How long it wants to be left alone, where it said so.
+        retry_after: Option<Duration>,
+    },
+    /// The registry does not say in a known way how to authenticate.
+    #[error(
+        "{registry} wants to know who is asking, but names neither basic authentication nor a token server: \
+         check that the address is that of a registry"
+    )]
+    BadChallenge {
+        /// The registry.
+        registry: Registry,
+    },
+    /// The token server gave something that is no token.
+    #[error(
+        "the token server {server} of {registry} gave no usable token: {fault}; who runs it has to look at it"
+    )]
+    BadToken {
+        /// The registry.
+        registry: Registry,
+        /// Host and port of the token server.
+        server: String,
+        /// What is wrong with its answer.
+        fault: TokenFault,
+    },
+}
+
+/// Who refused what.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// Something that is not public was wanted, and there is no credential.
+    NoCredential,
+    /// The registry refuses the user name and password.
+    Password,
+    /// The registry refuses the token that was configured for it.
+    RegistryToken,
+    /// The registry refuses a token that its token server just gave.
+    FreshToken,
+    /// The token server refuses the credential.
+    TokenServer {
+        /// Its host and port.
+        server: String,
+        /// Its answer.
+        status: StatusCode,
+    },
+}
+
+// === impl Error ===
+
+impl Error {
+    /// What the error means for the operation that wanted the authorization.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::AuthenticationFailed { .. } => Kind::AuthenticationFailed,
+            Self::RealmRefused { .. } => Kind::Refused,
+            Self::TokenServerUnreachable { .. } => Kind::Unreachable,
+            Self::RateLimited { .. } => Kind::RateLimited,
+            Self::BadChallenge { .. } | Self::BadToken { .. } => Kind::Protocol,
+        }
+    }
+
+    /// Whether it may well be otherwise a little later.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::TokenServerUnreachable { .. } | Self::RateLimited { .. } => true,
+            Self::AuthenticationFailed { .. }
+            | Self::RealmRefused { .. }
+            | Self::BadChallenge { .. }
+            | Self::BadToken { .. } => false,
+        }
+    }
+
+    /// How long the token server wants to be left alone, where it said so.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::RateLimited { retry_after, .. } => *retry_after,
+            Self::AuthenticationFailed { .. }
+            | Self::RealmRefused { .. }
+            | Self::TokenServerUnreachable { .. }
+            | Self::BadChallenge { .. }
+            | Self::BadToken { .. } => None,
+        }
+    }
+
+    /// Whether a request for any other scope would have failed alike.
+    pub(super) fn concerns_every_scope(&self) -> bool {
+        match self {
+            Self::AuthenticationFailed { refusal, .. } => matches!(
+                refusal,
+                Refusal::TokenServer {
+                    status: StatusCode::UNAUTHORIZED,
+                    ..
+                }
+            ),
+            Self::TokenServerUnreachable { .. } | Self::RateLimited { .. } => true,
+            Self::RealmRefused { .. } | Self::BadChallenge { .. } | Self::BadToken { .. } => false,
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoCredential => formatter.write_str(
+                "wants a credential, and none was found for it: log in to it (docker login) or name a secret",
+            ),
+            Self::Password => formatter.write_str("refuses the user name or password: check the credential"),
+            Self::RegistryToken => {
+                formatter.write_str("refuses the configured token: it may have expired, log in again")
+            }
+            Self::FreshToken => formatter.write_str(
+                "refuses a new token: the repository does not exist, or the credential may not do this",
+            ),
+            Self::TokenServer { server, status } => write!(
+                formatter,
+                "gives no access: its token server {server} refuses the credential with {}, check it and its rights",
+                status.as_u16()
+            ),
+        }
+    }
+}

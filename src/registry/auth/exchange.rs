@@ -1,0 +1,184 @@
+//! The request to a token server: GET by the token specification, POST by its `OAuth2` variant.
+
+use std::time::Duration;
+
+use reqwest::header::{AUTHORIZATION, HeaderMap};
+use reqwest::{RequestBuilder, Response, StatusCode};
+use secrecy::{ExposeSecret, SecretString};
+use tokio::time::{sleep, timeout};
+
+use super::authorization::Authorization;
+use super::credential::Credential;
+use super::realm::Realm;
+use super::scope::Scope;
+use super::token::{Grant, TokenFault};
+use crate::oci::limits;
+use crate::registry::{http, retry};
+
+/// How often a request is sent before it counts as failed.
+const TRIES: u32 = 4;
+/// The longest that a token server may make us wait within one exchange.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+/// Who we are to servers that keep a record of it.
+const CLIENT_ID: &str = "transship";
+
+/// Why there is no token.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// The credential, or that there is none, is not accepted.
+    Refused(StatusCode),
+    /// The server is asked too much.
+    RateLimited(Option<Duration>),
+    /// The server does not answer, or only that it is broken.
+    Unreachable(String),
+    /// The answer makes no sense.
+    BadToken(TokenFault),
+}
+
+/// What came of one try.
+enum Attempt {
+    Final(Result<Grant, Failure>),
+    /// It may be otherwise in a moment, or after the time that the server wants to be left alone.
+    Passing {
+        failure: Failure,
+        wait: Option<Duration>,
+    },
+}
+
+/// Asks for a token. Failures that may pass are retried, and never by asking as nobody instead.
+pub(super) async fn fetch_token(
+    http: &reqwest::Client,
+    realm: &Realm,
+    scope: &Scope,
+    credential: &Credential,
+) -> Result<Grant, Failure> {
+    let get = async |authorization: Option<Authorization>| {
+        let request = || {
+            let request = http.get(realm.token_url(scope));
+            match &authorization {
+                Some(authorization) => request.header(AUTHORIZATION, authorization.header_value()),
+                None => request,
+            }
+        };
+        exchange(request).await
+    };
+    match credential {
+        Credential::Anonymous | Credential::RegistryToken(_) => get(None).await,
+        Credential::Basic { username, password } => {
+            get(Some(Authorization::basic(username, password))).await
+        }
+        Credential::IdentityToken { username, token } => {
+            match exchange(|| post(http, realm, scope, token)).await {
+                // GCR, Artifactory and ACR have no POST, or not for this credential.
+                Err(
+                    Failure::Refused(StatusCode::UNAUTHORIZED)
+                    | Failure::BadToken(TokenFault::Status(400 | 404 | 405)),
+                ) => get(Some(Authorization::basic(username, token))).await,
+                granted => granted,
+            }
+        }
+    }
+}
+
+fn post(
+    http: &reqwest::Client,
+    realm: &Realm,
+    scope: &Scope,
+    token: &SecretString,
+) -> RequestBuilder {
+    let scope = scope.joined();
+    let mut form = vec![
+        ("grant_type", "refresh_token"),
+        ("refresh_token", token.expose_secret()),
+        ("client_id", CLIENT_ID),
+        ("scope", &scope),
+    ];
+    form.extend(realm.service().map(|service| ("service", service)));
+    http.post(realm.url().clone()).form(&form)
+}
+
+async fn exchange(request: impl Fn() -> RequestBuilder) -> Result<Grant, Failure> {
+    let mut tries = 1;
+    loop {
+        let (failure, wait) = match attempt(request()).await {
+            Attempt::Final(outcome) => return outcome,
+            Attempt::Passing { failure, wait } => (failure, wait),
+        };
+        let wait = wait.unwrap_or_else(|| retry::delay(tries));
+        if tries == TRIES || wait > LONGEST_WAIT {
+            return Err(failure);
+        }
+        sleep(wait).await;
+        tries += 1;
+    }
+}
+
+async fn attempt(request: RequestBuilder) -> Attempt {
+    let exchanged = timeout(limits::HEADER_TIMEOUT, async {
+        let response = request.send().await?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = match status {
+            StatusCode::OK => read(response).await?,
+            _ => Ok(Vec::new()),
+        };
+        Ok((status, headers, body))
+    });
+    match exchanged.await {
+        Ok(Ok((status, headers, body))) => judge(status, &headers, body),
+        Ok(Err(error)) => broken(error),
+        Err(_) => Attempt::Passing {
+            failure: Failure::Unreachable("it did not answer in time".to_owned()),
+            wait: None,
+        },
+    }
+}
+
+async fn read(mut response: Response) -> reqwest::Result<Result<Vec<u8>, TokenFault>> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await? {
+        if body.len() + chunk.len() > limits::TOKEN_BYTES {
+            return Ok(Err(TokenFault::TooLarge));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Ok(body))
+}
+
+/// What an answer means.
+fn judge(status: StatusCode, headers: &HeaderMap, body: Result<Vec<u8>, TokenFault>) -> Attempt {
+    let wait = retry::retry_after(headers, retry::now());
+    match status {
+        StatusCode::OK => Attempt::Final(
+            body.and_then(|body| Grant::parse(&body, retry::now()))
+                .map_err(Failure::BadToken),
+        ),
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+            Attempt::Final(Err(Failure::Refused(status)))
+        }
+        StatusCode::TOO_MANY_REQUESTS => Attempt::Passing {
+            failure: Failure::RateLimited(wait),
+            wait,
+        },
+        status if status.is_redirection() => {
+            Attempt::Final(Err(Failure::BadToken(TokenFault::Redirect)))
+        }
+        status if retry::is_transient(status) => Attempt::Passing {
+            failure: Failure::Unreachable(format!("it answers {}", status.as_u16())),
+            wait,
+        },
+        status => Attempt::Final(Err(Failure::BadToken(TokenFault::Status(status.as_u16())))),
+    }
+}
+
+/// What an error of the connection means. The URL stays out of it, and certificates do not get better.
+fn broken(error: reqwest::Error) -> Attempt {
+    let error = error.without_url();
+    let failure = Failure::Unreachable(http::root(&error));
+    if http::is_tls(&error) {
+        return Attempt::Final(Err(failure));
+    }
+    Attempt::Passing {
+        failure,
+        wait: None,
+    }
+}

@@ -1,0 +1,184 @@
+//! Which token server may be asked.
+//!
+//! The registry names it, so a hostile or broken registry could have our credential sent anywhere
+//! (CVE-2026-33540) or make us call what only we can reach. A [`Realm`] exists only where the rule
+//! allows it: the registry's own host and port, a host of the same registrable domain, or one that
+//! the operator named.
+
+use psl::Psl as _;
+use url::{Host, Url};
+
+use super::scope::Scope;
+use crate::registry::redact::SafeUrl;
+
+/// The longest text of a peer that goes into a message, in characters.
+const SHOWN: usize = 60;
+
+/// A token server that may be asked, and the name under which it knows the registry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Realm {
+    url: SafeUrl,
+    service: Option<String>,
+}
+
+/// Why a token server must not be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RealmFault {
+    /// It is not a URL with a host.
+    #[error("which is not the URL of a server")]
+    NotAUrl,
+    /// It has neither the scheme `https` nor, for a registry in plain HTTP, `http`.
+    #[error("which is not encrypted: it must be an https URL")]
+    NotEncrypted,
+    /// It has a user name or password.
+    #[error("with a user name or password in the URL")]
+    HasUserInfo,
+    /// It has a fragment.
+    #[error("with a fragment in the URL")]
+    HasFragment,
+    /// It is another host, by its address or the name of this machine.
+    #[error(
+        "an address that may lead anywhere: if it is the right one, allow its host and port with --trusted-realms"
+    )]
+    OtherAddress,
+    /// It is another host, of another registrable domain.
+    #[error("a host of another domain: if it is the right one, allow it with --trusted-realms")]
+    OtherDomain,
+}
+
+// === impl Realm ===
+
+impl Realm {
+    /// The token server that the registry at `base` names, or its name and why it must not be asked.
+    ///
+    /// `trusted` lists further hosts, as `host` with the default port of the scheme or `host:port`.
+    pub(super) fn accept(
+        realm: &str,
+        service: Option<String>,
+        base: &Url,
+        trusted: &[String],
+    ) -> Result<Self, (String, RealmFault)> {
+        let unreadable = || {
+            let shown: String = realm
+                .chars()
+                .take_while(|c| *c != '?')
+                .take(SHOWN)
+                .collect();
+            (format!("{shown:?}"), RealmFault::NotAUrl)
+        };
+        let url = Url::parse(realm).map_err(|_| unreadable())?;
+        let host = url.host().ok_or_else(unreadable)?;
+        match fault(&url, &host, base, trusted) {
+            Some(fault) => Err((authority(&url), fault)),
+            None => Ok(Self {
+                url: url.into(),
+                service,
+            }),
+        }
+    }
+
+    /// Host and port, for messages.
+    pub(super) fn server(&self) -> String {
+        authority(self.url.as_url())
+    }
+
+    /// The URL itself.
+    pub(super) fn url(&self) -> &Url {
+        self.url.as_url()
+    }
+
+    /// The name under which the token server knows the registry.
+    pub(super) fn service(&self) -> Option<&str> {
+        self.service.as_deref()
+    }
+
+    /// The URL that gives a token for `scope` on GET. What the realm has as a query stays in front.
+    pub(super) fn token_url(&self, scope: &Scope) -> Url {
+        let mut url = self.url.as_url().clone();
+        let mut query = url.query_pairs_mut();
+        if let Some(service) = &self.service {
+            query.append_pair("service", service);
+        }
+        for part in scope.parts() {
+            query.append_pair("scope", part);
+        }
+        drop(query);
+        url
+    }
+}
+
+fn fault(url: &Url, host: &Host<&str>, base: &Url, trusted: &[String]) -> Option<RealmFault> {
+    let is_encrypted = url.scheme() == "https" || url.scheme() == "http" && base.scheme() == "http";
+    let is_same_host =
+        url.host() == base.host() && url.port_or_known_default() == base.port_or_known_default();
+    match () {
+        () if !is_encrypted => Some(RealmFault::NotEncrypted),
+        () if !url.username().is_empty() || url.password().is_some() => {
+            Some(RealmFault::HasUserInfo)
+        }
+        () if url.fragment().is_some() => Some(RealmFault::HasFragment),
+        () if is_same_host || is_trusted(url, trusted) => None,
+        () => match (host, base.host()) {
+            (Host::Domain(name), Some(Host::Domain(own))) if !is_this_machine(name) => {
+                let domain = registrable_domain(name);
+                let is_same_domain = domain.is_some() && domain == registrable_domain(own);
+                (!is_same_domain).then_some(RealmFault::OtherDomain)
+            }
+            (Host::Domain(name), _) if !is_this_machine(name) => Some(RealmFault::OtherDomain),
+            (Host::Domain(_) | Host::Ipv4(_) | Host::Ipv6(_), _) => Some(RealmFault::OtherAddress),
+        },
+    }
+}
+
+fn is_trusted(url: &Url, trusted: &[String]) -> bool {
+    let written = authority(url);
+    let host = url.host_str().unwrap_or_default();
+    let with_port = url
+        .port_or_known_default()
+        .map(|port| format!("{host}:{port}"));
+    trusted
+        .iter()
+        .map(|entry| entry.to_ascii_lowercase())
+        .any(|entry| {
+            entry == written
+                || with_port
+                    .as_ref()
+                    .is_some_and(|with_port| entry == *with_port)
+        })
+}
+
+fn is_this_machine(name: &str) -> bool {
+    let name = name.trim_end_matches('.');
+    name == "localhost" || name.ends_with(".localhost")
+}
+
+/// The part of a host name that one owner has, by the public suffix list.
+///
+/// Services of a Kubernetes cluster belong to their namespace: `cluster.local` has many owners.
+fn registrable_domain(name: &str) -> Option<&str> {
+    let name = name.strip_suffix('.').unwrap_or(name);
+    let domain = psl::List.domain(name.as_bytes())?;
+    if domain.suffix().is_known() {
+        return std::str::from_utf8(domain.as_bytes()).ok();
+    }
+    namespace_domain(name).or_else(|| std::str::from_utf8(domain.as_bytes()).ok())
+}
+
+/// `namespace.svc` and what follows, of the name of a service.
+fn namespace_domain(name: &str) -> Option<&str> {
+    let (end, _) = name.match_indices(".svc").find(|(start, label)| {
+        name.get(start + label.len()..)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    })?;
+    let start = name.get(..end)?.rfind('.').map_or(0, |dot| dot + 1);
+    name.get(start..)
+}
+
+/// Host and port, the latter where it is not the default one.
+fn authority(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    match url.port() {
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_owned(),
+    }
+}

@@ -1,0 +1,271 @@
+//! Which token servers are asked.
+
+use proptest::prelude::*;
+
+use super::super::realm::{Realm, RealmFault};
+use super::super::scope::Scope;
+
+fn accept(registry: &str, realm: &str, trusted: &[&str]) -> Result<Realm, (String, RealmFault)> {
+    let trusted: Vec<String> = trusted.iter().map(|&entry| entry.to_owned()).collect();
+    Realm::accept(realm, None, &registry.parse().unwrap(), &trusted)
+}
+
+#[test]
+fn token_servers_of_the_same_owner_are_asked() {
+    let cases = [
+        (
+            "docker hub",
+            "https://registry-1.docker.io",
+            "https://auth.docker.io/token",
+        ),
+        (
+            "gitlab",
+            "https://registry.gitlab.com",
+            "https://gitlab.com/jwt/auth",
+        ),
+        ("same host", "https://ghcr.io", "https://ghcr.io/token"),
+        (
+            "port written out",
+            "https://r.test",
+            "https://r.test:443/token",
+        ),
+        (
+            "other port, same domain",
+            "https://r.example.com",
+            "https://r.example.com:8443/token",
+        ),
+        (
+            "trailing dot",
+            "https://r.example.com",
+            "https://auth.example.com./token",
+        ),
+        (
+            "three-part suffix",
+            "https://r.example.co.uk",
+            "https://auth.example.co.uk/",
+        ),
+        (
+            "own domain that no list knows",
+            "https://r.corp.internal",
+            "https://auth.corp.internal/",
+        ),
+        (
+            "same namespace",
+            "http://r.a.svc.cluster.local",
+            "http://auth.a.svc.cluster.local/t",
+        ),
+        (
+            "an address, same port",
+            "https://10.0.0.1:5000",
+            "https://10.0.0.1:5000/token",
+        ),
+        (
+            "version 6, same port",
+            "https://[fd00::1]:5000",
+            "https://[fd00::1]:5000/token",
+        ),
+        (
+            "plain registry",
+            "http://localhost:5000",
+            "http://localhost:5000/token",
+        ),
+        (
+            "plain registry, encrypted server",
+            "http://r.example.com",
+            "https://auth.example.com/",
+        ),
+    ];
+    for (name, registry, realm) in cases {
+        assert!(accept(registry, realm, &[]).is_ok(), "{name}");
+    }
+}
+
+fn refusal(registry: &str, realm: &str) -> Option<RealmFault> {
+    accept(registry, realm, &[]).err().map(|(_, fault)| fault)
+}
+
+#[test]
+fn token_servers_of_another_owner_are_refused() {
+    let r = "https://r.example.com";
+    let cases = [
+        ("other domain", r, "https://evil.test/token"),
+        ("domain as prefix", r, "https://example.com.evil.test/"),
+        ("domain as ending", r, "https://evilexample.com/"),
+        ("shared host", "https://a.github.io", "https://b.github.io/"),
+        ("two-part suffix", "https://a.co.uk", "https://b.co.uk/"),
+        ("the suffix itself", "https://a.co.uk", "https://co.uk/"),
+        (
+            "other namespace",
+            "https://r.a.svc.cluster.local",
+            "https://r.b.svc.cluster.local/",
+        ),
+        (
+            "names without a domain",
+            "https://registry",
+            "https://auth/",
+        ),
+        (
+            "registry by address",
+            "https://10.0.0.1",
+            "https://a.example.com/",
+        ),
+        ("metadata by name", r, "https://metadata.google.internal/"),
+    ];
+    for (name, registry, realm) in cases {
+        assert_eq!(
+            refusal(registry, realm),
+            Some(RealmFault::OtherDomain),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn addresses_in_any_spelling_are_never_crossed_to() {
+    let r = "https://r.example.com";
+    let cases = [
+        ("metadata", r, "https://169.254.169.254/latest"),
+        ("loopback", r, "https://127.0.0.1/"),
+        ("loopback in decimal", r, "https://2130706433/"),
+        ("loopback in hex", r, "https://0x7f.1/"),
+        ("loopback in octal", r, "https://0177.0.0.1/"),
+        ("full-width digits", r, "https://①②⑦.⓪.⓪.①/"),
+        ("unspecified", r, "https://0.0.0.0:443/"),
+        ("unspecified, version 6", r, "https://[::]/"),
+        ("loopback, version 6", r, "https://[::1]/"),
+        ("loopback, mapped", r, "https://[::ffff:127.0.0.1]/"),
+        ("metadata, NAT64", r, "https://[64:ff9b::a9fe:a9fe]/"),
+        ("localhost", r, "https://localhost/"),
+        ("localhost with a dot", r, "https://localhost./"),
+        ("below localhost", r, "https://r.localhost/"),
+        (
+            "loopback, other port",
+            "http://127.0.0.1:5000",
+            "http://127.0.0.1:5001/",
+        ),
+        (
+            "localhost, other port",
+            "http://localhost:5000",
+            "http://localhost:5001/",
+        ),
+        ("same network", "https://10.0.0.1", "https://10.0.0.2/"),
+    ];
+    for (name, registry, realm) in cases {
+        assert_eq!(
+            refusal(registry, realm),
+            Some(RealmFault::OtherAddress),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn urls_that_are_no_token_server_are_refused() {
+    use RealmFault::{HasFragment, HasUserInfo, NotAUrl, NotEncrypted};
+    let r = "https://r.example.com";
+    let plain = "http://r.example.com";
+    let cases = [
+        ("plain", r, "http://r.example.com/token", NotEncrypted),
+        (
+            "plain, same port",
+            r,
+            "http://r.example.com:443/token",
+            NotEncrypted,
+        ),
+        ("ftp", plain, "ftp://r.example.com/", NotEncrypted),
+        ("user", r, "https://me@r.example.com/", HasUserInfo),
+        ("password", r, "https://:pw@r.example.com/", HasUserInfo),
+        (
+            "host as user",
+            r,
+            "https://r.example.com@evil.test/",
+            HasUserInfo,
+        ),
+        ("fragment", r, "https://r.example.com/token#x", HasFragment),
+        ("a path", r, "/token", NotAUrl),
+        ("a name", r, "Nexus Repository Manager", NotAUrl),
+        ("no host", plain, "http:///", NotAUrl),
+        ("no server", plain, "data:,x", NotAUrl),
+    ];
+    for (name, registry, realm, expected) in cases {
+        assert_eq!(refusal(registry, realm), Some(expected), "{name}");
+    }
+}
+
+#[test]
+fn the_operator_may_name_further_ones() {
+    let cases = [
+        ("host", "https://auth.test/t", "auth.test", true),
+        ("any case", "https://auth.test/t", "AUTH.test", true),
+        (
+            "host and port",
+            "https://auth.test:8443/t",
+            "auth.test:8443",
+            true,
+        ),
+        ("default port", "https://auth.test/t", "auth.test:443", true),
+        (
+            "host without the port",
+            "https://auth.test:8443/t",
+            "auth.test",
+            false,
+        ),
+        (
+            "other port",
+            "https://auth.test:8443/t",
+            "auth.test:8444",
+            false,
+        ),
+        (
+            "address",
+            "https://127.0.0.1:5001/t",
+            "127.0.0.1:5001",
+            true,
+        ),
+        ("version 6", "https://[::1]:5001/t", "[::1]:5001", true),
+        ("below", "https://a.auth.test/t", "auth.test", false),
+        ("plain", "http://auth.test/t", "auth.test", false),
+    ];
+    for (name, realm, entry, expected) in cases {
+        assert_eq!(
+            accept("https://r.test", realm, &[entry]).is_ok(),
+            expected,
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn the_challenge_cannot_add_parameters() {
+    let realm = Realm::accept(
+        "https://r.test/token?account=a%20b",
+        Some("x&scope=registry:catalog:*".to_owned()),
+        &"https://r.test".parse().unwrap(),
+        &[],
+    );
+    let [a, b] = ["a/b", "c"].map(|name| name.parse().unwrap());
+    let url = realm.unwrap().token_url(&Scope::mount(&a, &b));
+    assert_eq!(
+        url.as_str(),
+        "https://r.test/token?account=a%20b&service=x%26scope%3Dregistry%3Acatalog%3A*\
+         &scope=repository%3Aa%2Fb%3Apull%2Cpush&scope=repository%3Ac%3Apull"
+    );
+}
+
+#[test]
+fn what_is_shown_has_no_query() {
+    for realm in ["https://evil.test:8443/canary?canary", "evil?canary"] {
+        let (shown, _) = accept("https://r.test", realm, &[]).unwrap_err();
+        assert!(!shown.contains("canary"), "{shown}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_realm_that_is_accepted_stays_with_its_owner(realm in "https://[a-z.@:/0-9\\[\\]]{0,30}") {
+        if let Ok(accepted) = accept("https://r.example.com", &realm, &[]) {
+            let host = accepted.url().host_str().unwrap().trim_end_matches('.').to_owned();
+            prop_assert!(host == "example.com" || host.ends_with(".example.com"), "{}", host);
+        }
+    }
+}

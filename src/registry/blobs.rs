@@ -1,0 +1,213 @@
+//! Blobs: look for them, read them (distribution specification, pulling blobs).
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::stream::BoxStream;
+use futures::{Stream, StreamExt, TryStreamExt, stream};
+use reqwest::header::{CONTENT_RANGE, RANGE};
+use reqwest::{Method, StatusCode};
+use tokio::time::Instant;
+
+use super::answer::{Answer, SLOWEST};
+use super::auth::Scope;
+use super::cause::Cause;
+use super::class::Class;
+use super::connection::Connection;
+use super::error::Error;
+use super::range::{self, WrongRange};
+use super::request::Request;
+use crate::oci::{Descriptor, Digest, Repository};
+
+/// So much waiting for a body is one look at its speed.
+const SPEED_WINDOW: Duration = Duration::from_secs(60);
+
+/// The bytes of a blob, from the offset that was asked for to its end, as they come.
+///
+/// It ends with an error where there are fewer or more than the descriptor says. The digest is not
+/// checked: the reader has seen the bytes before the offset and is the one to know it.
+pub struct BlobBody(BoxStream<'static, Result<Bytes, Error>>);
+
+/// A body that is being read.
+struct Reader {
+    answer: Answer,
+    /// Bytes before the offset that the registry sends nevertheless.
+    skip: u64,
+    /// Bytes that are still to come after those.
+    left: u64,
+    speed: Speed,
+}
+
+/// How fast a body comes, counting only the time that we wait for it.
+struct Speed {
+    waited: Duration,
+    bytes: u64,
+}
+
+// === impl BlobBody ===
+
+impl BlobBody {
+    pub(super) fn new(body: BoxStream<'static, Result<Bytes, Cause>>, operation: String) -> Self {
+        let body = body.map_err(move |cause| Error::new(&operation, cause));
+        Self(body.boxed())
+    }
+}
+
+impl Stream for BlobBody {
+    type Item = Result<Bytes, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.0.as_mut().poll_next(context)
+    }
+}
+
+impl std::fmt::Debug for BlobBody {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("BlobBody")
+    }
+}
+
+pub(super) async fn has(
+    connection: &Connection,
+    repository: &Repository,
+    digest: &Digest,
+) -> Result<bool, Cause> {
+    let url = connection.url(&[repository.as_str(), "blobs", digest.as_str()]);
+    let request = Request::new(Class::Lookup, Method::HEAD, url, Scope::pull(repository));
+    let reply = connection.ask(&request).await?;
+    match reply.status {
+        StatusCode::OK => Ok(true),
+        StatusCode::NOT_FOUND => Ok(false),
+        _ => Err(reply.into_cause()),
+    }
+}
+
+pub(super) async fn fetch(
+    connection: &Connection,
+    repository: &Repository,
+    blob: &Descriptor,
+    offset: u64,
+) -> Result<BoxStream<'static, Result<Bytes, Cause>>, Cause> {
+    let left = blob.size.checked_sub(offset).ok_or(Cause::Length {
+        found: blob.size,
+        expected: offset,
+    })?;
+    if left == 0 {
+        return Ok(stream::empty().boxed());
+    }
+    let url = connection.url(&[repository.as_str(), "blobs", blob.digest.as_str()]);
+    let mut request = Request::new(Class::BlobRead, Method::GET, url, Scope::pull(repository));
+    if offset > 0 {
+        // Uploads wait for the rest of this blob and keep the places that others queue for.
+        request = request.without_queueing();
+        if connection.host.understands_range() {
+            request = request.header(RANGE, range::to_end(offset, blob.size));
+        }
+    }
+    let answer = connection.open(&request).await?;
+    let skip = match bytes_to_skip(&answer, blob.size, offset) {
+        Ok(Some(skip)) => skip,
+        Ok(None) => return Err(answer.into_cause().await),
+        Err(cause) => {
+            if matches!(cause, Cause::Range(_)) {
+                connection.host.learn_ignores_range();
+            }
+            return Err(cause);
+        }
+    };
+    let reader = Reader {
+        answer,
+        skip,
+        left,
+        speed: Speed::new(),
+    };
+    Ok(stream::try_unfold(reader, Reader::next).boxed())
+}
+
+// === impl Reader ===
+
+impl Reader {
+    async fn next(mut self) -> Result<Option<(Bytes, Self)>, Cause> {
+        loop {
+            let Some(mut frame) = self.frame().await? else {
+                return match self.left {
+                    0 => Ok(None),
+                    left => Err(self
+                        .answer
+                        .interrupted(&format!("{left} bytes are missing"))),
+                };
+            };
+            let skipped = self.skip.min(frame.len() as u64);
+            self.skip -= skipped;
+            // At most the length of the frame.
+            frame = frame.slice(usize::try_from(skipped).unwrap_or(frame.len())..);
+            if frame.is_empty() {
+                continue;
+            }
+            let length = frame.len() as u64;
+            self.left = self.left.checked_sub(length).ok_or(Cause::Length {
+                found: length,
+                expected: self.left,
+            })?;
+            return Ok(Some((frame, self)));
+        }
+    }
+
+    async fn frame(&mut self) -> Result<Option<Bytes>, Cause> {
+        let start = Instant::now();
+        let frame = self.answer.frame().await?;
+        let length = frame.as_ref().map_or(0, Bytes::len);
+        if self.speed.is_unbearable(start.elapsed(), length) {
+            return Err(self.answer.interrupted("the blob comes too slowly"));
+        }
+        Ok(frame)
+    }
+}
+
+// === impl Speed ===
+
+impl Speed {
+    fn new() -> Self {
+        Self {
+            waited: Duration::ZERO,
+            bytes: 0,
+        }
+    }
+
+    /// Whether so little came in so much waiting that a new connection is the better bet.
+    fn is_unbearable(&mut self, waited: Duration, bytes: usize) -> bool {
+        self.waited += waited;
+        self.bytes += bytes as u64;
+        if self.waited < SPEED_WINDOW {
+            return false;
+        }
+        let too_slow = self.bytes < SLOWEST * self.waited.as_secs();
+        *self = Self::new();
+        too_slow
+    }
+}
+
+/// How much of the answer comes before `offset`; nothing where the answer is no blob.
+fn bytes_to_skip(answer: &Answer, size: u64, offset: u64) -> Result<Option<u64>, Cause> {
+    let (skip, length) = match answer.status() {
+        StatusCode::OK => (offset, size),
+        StatusCode::PARTIAL_CONTENT if offset > 0 => {
+            range::check(answer.header(CONTENT_RANGE), offset, size)?;
+            (0, size - offset)
+        }
+        StatusCode::RANGE_NOT_SATISFIABLE if offset > 0 => {
+            return Err(WrongRange { offset, size }.into());
+        }
+        _ => return Ok(None),
+    };
+    answer.check_encoding()?;
+    match answer.length() {
+        Some(found) if found != length => Err(Cause::Length {
+            found,
+            expected: length,
+        }),
+        _ => Ok(Some(skip)),
+    }
+}

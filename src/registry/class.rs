@@ -1,0 +1,65 @@
+//! Classes of requests: what is counted, limited and paused together.
+
+/// What a request does, as far as limits are concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Class {
+    /// Asks whether something is there, or lists it.
+    Lookup,
+    /// Reads a manifest: what Docker Hub counts as a pull.
+    ManifestRead,
+    /// Writes a manifest.
+    ManifestWrite,
+    /// Reads a blob.
+    BlobRead,
+    /// Announces a blob.
+    UploadStart,
+    /// Writes a blob.
+    Upload,
+}
+
+/// One value for each class.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct PerClass<T>([T; Class::ALL.len()]);
+
+impl Class {
+    /// Every class, in the order of their declaration.
+    pub const ALL: [Self; 6] = [
+        Self::Lookup,
+        Self::ManifestRead,
+        Self::ManifestWrite,
+        Self::BlobRead,
+        Self::UploadStart,
+        Self::Upload,
+    ];
+
+    /// Whether such requests change the registry.
+    pub(super) fn is_write(self) -> bool {
+        match self {
+            Self::ManifestWrite | Self::UploadStart | Self::Upload => true,
+            Self::Lookup | Self::ManifestRead | Self::BlobRead => false,
+        }
+    }
+}
+
+impl<T> PerClass<T> {
+    /// The value of each class as `make` says.
+    pub(super) fn new(make: impl FnMut(Class) -> T) -> Self {
+        Self(Class::ALL.map(make))
+    }
+
+    /// The value of one class.
+    pub(super) fn of(&self, class: Class) -> &T {
+        &self.0[class as usize]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_class_has_a_value_of_its_own() {
+        let names = PerClass::new(|class| class);
+        assert!(Class::ALL.iter().all(|class| names.of(*class) == class));
+    }
+}

@@ -1,0 +1,232 @@
+//! The operations of a registry.
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::Stream;
+
+use super::blobs::{self, BlobBody};
+use super::cause::Cause;
+use super::connection::Connection;
+use super::error::{Action, Error};
+use super::lists;
+use super::manifests::{self, Resolved, Stored};
+use super::outgoing::BodyError;
+use super::referrers::{self, Referrers};
+use super::settings::Settings;
+use super::traffic::Traffic;
+use super::uploads::{self, Session, Upload};
+use crate::oci::{Descriptor, Digest, Manifest, Registry, Repository, Tag, TagOrDigest};
+
+/// A registry, spoken to with one set of settings. Cheap to clone.
+///
+/// Requests that only ask, and writes that can be repeated, are tried up to five times.
+#[derive(Clone)]
+pub struct Client(Arc<Inner>);
+
+struct Inner {
+    identity: Identity,
+    connection: Connection,
+}
+
+/// A registry and everything that decides what it lets us see and do: the key under which
+/// knowledge about its content may be shared.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Identity {
+    registry: Registry,
+    /// Over secrets too, so never shown.
+    settings: Digest,
+}
+
+// === impl Identity ===
+
+impl Identity {
+    pub(super) fn new(registry: &Registry, settings: &Settings) -> Self {
+        Self {
+            registry: registry.clone(),
+            settings: settings.fingerprint(),
+        }
+    }
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Identity({})", self.registry)
+    }
+}
+
+// === impl Client ===
+
+impl Client {
+    pub(super) fn new(identity: Identity, connection: Connection) -> Self {
+        Self(Arc::new(Inner {
+            identity,
+            connection,
+        }))
+    }
+
+    /// The registry.
+    pub fn registry(&self) -> &Registry {
+        &self.0.connection.registry
+    }
+
+    /// The key under which knowledge about the registry may be shared.
+    pub fn identity(&self) -> &Identity {
+        &self.0.identity
+    }
+
+    /// What went over the wire so far.
+    pub fn traffic(&self) -> Traffic {
+        self.0.connection.counters.read()
+    }
+
+    /// The repositories that the credential may see, sorted. Many registries do not tell.
+    pub async fn list_repositories(&self) -> Result<Vec<Repository>, Error> {
+        let listed = lists::repositories(&self.0.connection).await;
+        self.explain(listed, Action::ListRepositories, None, None)
+    }
+
+    /// The tags of a repository, sorted: all of them, or an error.
+    pub async fn list_tags(&self, repository: &Repository) -> Result<Vec<Tag>, Error> {
+        let listed = lists::tags(&self.0.connection, repository).await;
+        self.explain(listed, Action::ListTags, Some(repository), None)
+    }
+
+    /// What a tag or digest stands for, or nothing where the manifest does not exist.
+    ///
+    /// One HEAD, which no registry counts as a pull; GET only where HEAD cannot be relied on. With
+    /// the digest that is `known` already, the registry may answer that nothing has changed; media
+    /// type and size are unknown then.
+    pub async fn resolve(
+        &self,
+        repository: &Repository,
+        target: &TagOrDigest,
+        known: Option<&Digest>,
+    ) -> Result<Option<Resolved>, Error> {
+        let resolved = manifests::resolve(&self.0.connection, repository, target, known).await;
+        self.explain(resolved, Action::Resolve, Some(repository), Some(target))
+    }
+
+    /// A manifest or index, verified.
+    pub async fn fetch_manifest(
+        &self,
+        repository: &Repository,
+        target: &TagOrDigest,
+    ) -> Result<Manifest, Error> {
+        let fetched = manifests::fetch(&self.0.connection, repository, target).await;
+        self.explain(
+            fetched,
+            Action::FetchManifest,
+            Some(repository),
+            Some(target),
+        )
+    }
+
+    /// Stores a manifest or index under a tag or its digest.
+    pub async fn put_manifest(
+        &self,
+        repository: &Repository,
+        target: &TagOrDigest,
+        manifest: &Manifest,
+    ) -> Result<Stored, Error> {
+        let stored = manifests::put(&self.0.connection, repository, target, manifest).await;
+        self.explain(stored, Action::PutManifest, Some(repository), Some(target))
+    }
+
+    /// The bytes of a blob from `offset` on, in one request.
+    ///
+    /// The length that the registry announces is checked before the first byte. A blob that breaks
+    /// off is resumed by calling again with a greater offset. Reads from the start queue for a place
+    /// that they keep until the body is dropped: have it before starting uploads that wait for it.
+    pub async fn fetch_blob(
+        &self,
+        repository: &Repository,
+        blob: &Descriptor,
+        offset: u64,
+    ) -> Result<BlobBody, Error> {
+        let target = TagOrDigest::Digest(blob.digest.clone());
+        let fetched = blobs::fetch(&self.0.connection, repository, blob, offset).await;
+        let body = self.explain(fetched, Action::FetchBlob, Some(repository), Some(&target))?;
+        let operation = Action::FetchBlob.at(self.registry(), Some(repository), Some(&target));
+        Ok(BlobBody::new(body, operation))
+    }
+
+    /// Whether a repository says that it has a blob. After a registry's garbage collection that is
+    /// no proof.
+    pub async fn has_blob(&self, repository: &Repository, digest: &Digest) -> Result<bool, Error> {
+        let found = blobs::has(&self.0.connection, repository, digest).await;
+        let target = TagOrDigest::Digest(digest.clone());
+        self.explain(found, Action::FindBlob, Some(repository), Some(&target))
+    }
+
+    /// Announces a blob: mounts it from another repository of the registry, or opens an upload.
+    pub async fn start_upload(
+        &self,
+        repository: &Repository,
+        digest: &Digest,
+        mount_from: Option<&Repository>,
+    ) -> Result<Upload, Error> {
+        let started = uploads::start(&self.0.connection, repository, digest, mount_from).await;
+        let target = TagOrDigest::Digest(digest.clone());
+        self.explain(
+            started,
+            Action::StartUpload,
+            Some(repository),
+            Some(&target),
+        )
+    }
+
+    /// Sends the bytes of a blob: exactly `size` of them.
+    ///
+    /// Tried once, because the body exists once: after a transient error start a new upload. The
+    /// registry checks the digest, but whoever makes the body must check it too, before its last byte.
+    pub async fn upload<S>(
+        &self,
+        repository: &Repository,
+        session: Session,
+        digest: &Digest,
+        size: u64,
+        body: S,
+    ) -> Result<(), Error>
+    where
+        S: Stream<Item = Result<Bytes, BodyError>> + Send + 'static,
+    {
+        let sent = uploads::send(&self.0.connection, repository, session, digest, size, body).await;
+        let target = TagOrDigest::Digest(digest.clone());
+        self.explain(sent, Action::Upload, Some(repository), Some(&target))
+    }
+
+    /// The manifests that refer to `digest`, as far as the registry lists them.
+    pub async fn referrers(
+        &self,
+        repository: &Repository,
+        digest: &Digest,
+    ) -> Result<Referrers, Error> {
+        let listed = referrers::list(&self.0.connection, repository, digest).await;
+        let target = TagOrDigest::Digest(digest.clone());
+        self.explain(
+            listed,
+            Action::ListReferrers,
+            Some(repository),
+            Some(&target),
+        )
+    }
+
+    /// Says of an error what was being done.
+    fn explain<T>(
+        &self,
+        outcome: Result<T, Cause>,
+        action: Action,
+        repository: Option<&Repository>,
+        target: Option<&TagOrDigest>,
+    ) -> Result<T, Error> {
+        outcome.map_err(|cause| Error::new(&action.at(self.registry(), repository, target), cause))
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Client({})", self.registry())
+    }
+}

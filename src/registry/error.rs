@@ -1,0 +1,128 @@
+//! Why an operation of a registry failed.
+//!
+//! Messages are made of our own words, hosts, names, status and the specification's error code:
+//! never of a query, which may be a signature, nor of a body, which may be anything.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::cause::Cause;
+use crate::oci::{Registry, Repository, TagOrDigest};
+
+/// Why an operation failed: what was to be done, and what went wrong with it, in one line.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("cannot {operation}: {cause}")]
+pub struct Error {
+    operation: Arc<str>,
+    cause: Arc<Cause>,
+}
+
+/// What an error means for the one who asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// The registry or its token server does not accept the credential.
+    AuthenticationFailed,
+    /// The credential is accepted but may not do this.
+    AccessDenied,
+    /// The repository, manifest or blob does not exist.
+    NotFound,
+    /// The registry wants to be left alone for a while.
+    RateLimited,
+    /// There is no room left.
+    QuotaExceeded,
+    /// The registry does not answer, or only that it is broken.
+    Unreachable,
+    /// No trusted connection comes about.
+    Tls,
+    /// The content is not what its digest or size says.
+    DigestMismatch,
+    /// The registry wanted something of us that is not safe: a realm, redirect or upload location elsewhere.
+    Refused,
+    /// The registry does not accept what was written, or how.
+    Rejected,
+    /// The answer makes no sense.
+    Protocol,
+    /// A body broke off.
+    Interrupted,
+}
+
+/// What was to be done.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Action {
+    Connect,
+    ListRepositories,
+    ListTags,
+    Resolve,
+    FetchManifest,
+    PutManifest,
+    FetchBlob,
+    FindBlob,
+    StartUpload,
+    Upload,
+    ListReferrers,
+}
+
+impl Error {
+    pub(super) fn new(operation: &str, cause: Cause) -> Self {
+        Self {
+            operation: operation.into(),
+            cause: Arc::new(cause),
+        }
+    }
+
+    /// What the error means.
+    pub fn kind(&self) -> Kind {
+        self.cause.kind()
+    }
+
+    /// When the registry may be asked again, where it wants to be left alone.
+    pub fn retry_at(&self) -> Option<Timestamp> {
+        self.cause.retry_at()
+    }
+
+    /// Whether the same operation may well succeed when it is started anew: later, where
+    /// [`retry_at`](Self::retry_at) says so, else at once.
+    pub fn is_transient(&self) -> bool {
+        self.cause.is_transient()
+    }
+
+    /// The error code that the registry gave, such as `MANIFEST_BLOB_UNKNOWN`.
+    pub fn code(&self) -> Option<&str> {
+        self.cause.code()
+    }
+}
+
+impl Action {
+    /// The action with what it is done to, as it stands behind "cannot".
+    pub(super) fn at(
+        self,
+        registry: &Registry,
+        repository: Option<&Repository>,
+        target: Option<&TagOrDigest>,
+    ) -> String {
+        let words = match self {
+            Self::Connect => "speak to",
+            Self::ListRepositories => "list the repositories of",
+            Self::ListTags => "list the tags of",
+            Self::Resolve => "look up",
+            Self::FetchManifest => "fetch the manifest",
+            Self::PutManifest => "store the manifest",
+            Self::FetchBlob => "fetch the blob",
+            Self::FindBlob => "look for the blob",
+            Self::StartUpload => "announce the blob",
+            Self::Upload => "upload the blob",
+            Self::ListReferrers => "list what refers to",
+        };
+        let mut text = format!("{words} {registry}");
+        if let Some(repository) = repository {
+            text.push('/');
+            text.push_str(repository.as_str());
+        }
+        match target {
+            Some(TagOrDigest::Tag(tag)) => format!("{text}:{tag}"),
+            Some(TagOrDigest::Digest(digest)) => format!("{text}@{digest}"),
+            None => text,
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! One exchange with a registry: say who we are when asked, go where we are sent if that is safe.
+
+use reqwest::header::{HeaderMap, LOCATION, WWW_AUTHENTICATE};
+use reqwest::{Method, Response, StatusCode};
+use tokio::time::timeout;
+use tracing::debug;
+use url::Url;
+
+use super::answer;
+use super::auth::Authorization;
+use super::cause::Cause;
+use super::class::Class;
+use super::connection::Connection;
+use super::http;
+use super::origin::{self, UnsafeUrl};
+use super::outgoing::{BodyError, Outgoing};
+use super::redact::SafeUrl;
+use super::request::Request;
+use crate::oci::limits;
+
+/// The most challenges that one request answers: an expired token, and one change of mind.
+const CHALLENGES: u32 = 3;
+
+impl Connection {
+    /// Sends the request with what the registry wants to see, which it may have to say first.
+    pub(super) async fn exchange(
+        &self,
+        request: &Request,
+        mut body: Option<Outgoing>,
+    ) -> Result<Response, Cause> {
+        let is_unique = body.is_some();
+        let scope = &request.scope;
+        let mut sent = self.authenticator.authorization(scope).await?;
+        let mut challenges = 0;
+        loop {
+            let response = self.follow(request, body.take(), sent.as_ref()).await?;
+            if response.status() != StatusCode::UNAUTHORIZED || challenges == CHALLENGES {
+                return Ok(response);
+            }
+            challenges += 1;
+            let challenge = self.challenge(response).await?;
+            // An error where there is nothing better to say.
+            let renewed = self
+                .authenticator
+                .challenged(&challenge, scope, sent.as_ref())
+                .await?;
+            if is_unique {
+                return Err(Cause::LateChallenge);
+            }
+            sent = Some(renewed);
+        }
+    }
+
+    /// The headers that say how to authenticate. Some registries say it only at `/v2/`.
+    async fn challenge(&self, response: Response) -> Result<HeaderMap, Cause> {
+        let headers = response.headers().clone();
+        answer::drain(response).await;
+        if headers.contains_key(WWW_AUTHENTICATE) {
+            return Ok(headers);
+        }
+        let ping = self.http.get(self.url(&[""])).build();
+        let response = self.dispatch(Class::Lookup, ping, None).await?;
+        let headers = response.headers().clone();
+        answer::drain(response).await;
+        Ok(headers)
+    }
+
+    /// Follows redirects by hand: the credential stays where it belongs.
+    async fn follow(
+        &self,
+        request: &Request,
+        mut body: Option<Outgoing>,
+        mut authorization: Option<&Authorization>,
+    ) -> Result<Response, Cause> {
+        let mut url = request.url.clone();
+        for _ in 0..=limits::REDIRECTS {
+            let built = request.build(&self.http, url.clone(), body.as_ref(), authorization);
+            self.counters.count_written(request.body_length());
+            let response = self.dispatch(request.class, built, body.take()).await?;
+            let is_ours = origin::is_same(&url, &self.base);
+            if response.status() == StatusCode::UNAUTHORIZED && !is_ours {
+                let origin = origin::of(&url);
+                return Err(UnsafeUrl::AsksForCredential { origin }.into());
+            }
+            if !is_redirect(response.status()) || !request.follows_redirects {
+                return Ok(response);
+            }
+            url = next_hop(&request.method, &response, &url)?;
+            if !origin::is_same(&url, &self.base) {
+                authorization = None;
+            }
+            answer::drain(response).await;
+        }
+        Err(UnsafeUrl::TooManyRedirects.into())
+    }
+
+    /// Sends one request and waits for the headers of the answer.
+    async fn dispatch(
+        &self,
+        class: Class,
+        request: reqwest::Result<reqwest::Request>,
+        body: Option<Outgoing>,
+    ) -> Result<Response, Cause> {
+        let mut request = request.map_err(|error| Cause::Protocol(http::root(&error)))?;
+        let (method, url) = (request.method().clone(), request.url().clone());
+        self.counters.count_request(class);
+        let sent = match body {
+            None => timeout(limits::HEADER_TIMEOUT, self.http.execute(request))
+                .await
+                .ok(),
+            Some(body) => {
+                let (body, progress) = body.into_parts();
+                *request.body_mut() = Some(body);
+                tokio::select! {
+                    biased;
+                    sent = self.http.execute(request) => Some(sent),
+                    () = progress.stalled() => None,
+                }
+            }
+        };
+        let response = sent
+            .ok_or_else(|| Cause::NoAnswer {
+                host: origin::of(&url),
+            })?
+            .map_err(|error| broken(&error, &url))?;
+        let status = response.status();
+        if class == Class::ManifestRead && status.is_success() {
+            self.counters.count_pull();
+        }
+        debug!(%method, url = %SafeUrl::from(url), status = status.as_u16(), "request");
+        Ok(response)
+    }
+}
+
+fn is_redirect(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
+}
+
+fn next_hop(method: &Method, response: &Response, url: &Url) -> Result<Url, UnsafeUrl> {
+    let next = origin::redirect_target(response.headers().get(LOCATION), url)?;
+    if matches!(*method, Method::GET | Method::HEAD) {
+        return Ok(next);
+    }
+    Err(UnsafeUrl::RedirectedWrite {
+        origin: origin::of(&next),
+    })
+}
+
+/// What it means that no answer came.
+fn broken(error: &reqwest::Error, url: &Url) -> Cause {
+    let body = http::causes(error).find_map(|cause| cause.downcast_ref::<BodyError>());
+    if let Some(BodyError(reason)) = body {
+        return Cause::Body(reason.clone());
+    }
+    let host = origin::of(url);
+    let detail = http::root(error);
+    match () {
+        () if http::is_plain(error) => Cause::Plain { host },
+        () if http::is_tls(error) => Cause::Tls { host, detail },
+        () if error.is_connect() => Cause::Unreachable { host, detail },
+        () => Cause::Interrupted { host, detail },
+    }
+}

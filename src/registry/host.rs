@@ -1,0 +1,146 @@
+//! What is shared by everything that speaks to one host: limits, and what the host turned out to be like.
+
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::limiter::Limiter;
+use super::profile::{Profile, UploadMode};
+
+/// So many mounts in a row that were refused mean that none will be granted.
+const REFUSED_MOUNTS: u32 = 4;
+/// How long a registry is believed to have no list of referrers.
+const REFERRERS_MEMORY: Duration = Duration::from_secs(60 * 60);
+
+/// One host. Facts are learned one at a time and none depends on another.
+#[derive(Debug)]
+pub(super) struct Host {
+    /// How much may be asked of it at once.
+    pub(super) limiter: Limiter,
+    profile: &'static Profile,
+    refused_mounts: AtomicU32,
+    needs_patch: AtomicBool,
+    ignores_range: AtomicBool,
+    refuses_pages: AtomicBool,
+    /// Since when; registries are upgraded now and then.
+    lacks_referrers: Mutex<Option<Instant>>,
+    head: AtomicU8,
+}
+
+/// What 404 to a HEAD means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Head {
+    /// Nobody knows yet: ask again with GET.
+    Unknown,
+    /// That there is no such manifest.
+    Trusted,
+    /// Nothing: the manifest may be there.
+    Untrusted,
+}
+
+impl Host {
+    /// The host that answers at `host`, as its profile describes it.
+    pub(super) fn new(host: &str) -> Self {
+        let profile = Profile::of(host);
+        let head = if profile.trusts_head {
+            Head::Trusted
+        } else {
+            Head::Unknown
+        };
+        Self {
+            limiter: Limiter::new(profile),
+            profile,
+            refused_mounts: AtomicU32::new(if profile.mounts { 0 } else { REFUSED_MOUNTS }),
+            needs_patch: AtomicBool::new(profile.upload_mode == UploadMode::PatchPut),
+            ignores_range: AtomicBool::new(false),
+            refuses_pages: AtomicBool::new(false),
+            lacks_referrers: Mutex::default(),
+            head: AtomicU8::new(head as u8),
+        }
+    }
+
+    /// How many tags to ask for at once; nothing where the host does not want to be told.
+    pub(super) fn tag_page(&self) -> Option<u32> {
+        (!self.refuses_pages.load(Relaxed)).then_some(self.profile.tag_page)
+    }
+
+    /// It does not want to be told how many tags to list.
+    pub(super) fn learn_refuses_pages(&self) {
+        self.refuses_pages.store(true, Relaxed);
+    }
+
+    /// Whether a mount is worth a try.
+    pub(super) fn can_mount(&self) -> bool {
+        self.refused_mounts.load(Relaxed) < REFUSED_MOUNTS
+    }
+
+    /// It understood a mount, granted or not.
+    pub(super) fn learn_mount_understood(&self) {
+        self.refused_mounts.store(0, Relaxed);
+    }
+
+    /// It refused a mount, for this pair of repositories or, with `for_good`, for all.
+    pub(super) fn learn_mount_refused(&self, for_good: bool) {
+        let refused = if for_good { REFUSED_MOUNTS } else { 1 };
+        self.refused_mounts.fetch_add(refused, Relaxed);
+    }
+
+    /// How it takes blobs.
+    pub(super) fn upload_mode(&self) -> UploadMode {
+        if self.needs_patch.load(Relaxed) {
+            UploadMode::PatchPut
+        } else {
+            UploadMode::Put
+        }
+    }
+
+    /// It does not take a blob in one PUT.
+    pub(super) fn learn_needs_patch(&self) {
+        self.needs_patch.store(true, Relaxed);
+    }
+
+    /// Whether it gives a part of a blob when asked for it.
+    pub(super) fn understands_range(&self) -> bool {
+        !self.ignores_range.load(Relaxed)
+    }
+
+    /// It answered a request for a part with another part.
+    pub(super) fn learn_ignores_range(&self) {
+        self.ignores_range.store(true, Relaxed);
+    }
+
+    /// Whether it may list referrers.
+    pub(super) fn may_list_referrers(&self) -> bool {
+        let lacks = *self
+            .lacks_referrers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        self.profile.referrers && lacks.is_none_or(|since| since.elapsed() > REFERRERS_MEMORY)
+    }
+
+    /// It has no list of referrers.
+    pub(super) fn learn_lacks_referrers(&self) {
+        let mut lacks = self
+            .lacks_referrers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *lacks = Some(Instant::now());
+    }
+
+    /// What 404 to a HEAD means.
+    pub(super) fn head(&self) -> Head {
+        match self.head.load(Relaxed) {
+            value if value == Head::Trusted as u8 => Head::Trusted,
+            value if value == Head::Untrusted as u8 => Head::Untrusted,
+            _ => Head::Unknown,
+        }
+    }
+
+    /// What 404 to a HEAD turned out to mean.
+    pub(super) fn learn_head(&self, head: Head) {
+        self.head.store(head as u8, Relaxed);
+    }
+}

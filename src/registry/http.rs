@@ -1,0 +1,207 @@
+//! How connections are made: nothing is followed, sent along or decoded on our behalf.
+
+use std::time::Duration;
+
+use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue};
+use reqwest::{Certificate, ClientBuilder, Identity, redirect, retry, tls};
+use secrecy::ExposeSecret;
+
+use super::cause::Cause;
+use super::settings::{Proxy, Settings, Tls};
+use crate::oci::limits;
+
+/// Connections to one host that are kept for the next request.
+const IDLE_CONNECTIONS: usize = 64;
+/// How long they are kept: less than the 60 s of common load balancers.
+const IDLE_CONNECTION_TIME: Duration = Duration::from_secs(50);
+/// The largest file of certificates, in bytes, and the most certificates in it.
+const CA_BYTES: usize = 512 * 1024;
+const CA_CERTIFICATES: usize = 300;
+
+/// A client with these settings.
+///
+/// HTTP/1.1 only: bodies are fastest on a connection of their own.
+pub(super) fn build(user_agent: &str, settings: &Settings) -> Result<reqwest::Client, Cause> {
+    let Settings {
+        credential: _,
+        tls,
+        proxy,
+        system_proxy,
+        insecure,
+        trusted_realms: _,
+    } = settings;
+    let mut headers = HeaderMap::new();
+    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    let builder = reqwest::Client::builder()
+        .user_agent(user_agent)
+        .default_headers(headers)
+        .http1_only()
+        .https_only(!insecure)
+        .redirect(redirect::Policy::none())
+        .retry(retry::never())
+        .referer(false)
+        .no_gzip()
+        .no_brotli()
+        .no_deflate()
+        .no_zstd()
+        .tcp_nodelay(true)
+        .connect_timeout(limits::CONNECT_TIMEOUT)
+        .pool_max_idle_per_host(IDLE_CONNECTIONS)
+        .pool_idle_timeout(IDLE_CONNECTION_TIME);
+    let builder = with_proxy(builder, proxy.as_ref(), *system_proxy)?;
+    with_certificates(builder, tls)?
+        .build()
+        .map_err(|error| Cause::Settings(root(&error)))
+}
+
+fn with_proxy(
+    builder: ClientBuilder,
+    proxy: Option<&Proxy>,
+    system_proxy: bool,
+) -> Result<ClientBuilder, Cause> {
+    let Some(Proxy {
+        url,
+        username,
+        password,
+    }) = proxy
+    else {
+        return Ok(if system_proxy {
+            builder
+        } else {
+            builder.no_proxy()
+        });
+    };
+    let mut proxy = reqwest::Proxy::all(url)
+        .map_err(|_| Cause::Settings("the address of the proxy is not a URL".to_owned()))?;
+    if let Some(username) = username {
+        let password = password.as_ref().map_or("", ExposeSecret::expose_secret);
+        proxy = proxy.basic_auth(username, password);
+    }
+    Ok(builder.no_proxy().proxy(proxy))
+}
+
+fn with_certificates(builder: ClientBuilder, tls: &Tls) -> Result<ClientBuilder, Cause> {
+    let Tls {
+        ca_pem,
+        identity_pem,
+    } = tls;
+    let mut builder = builder.tls_version_min(tls::Version::TLS_1_2);
+    if let Some(pem) = ca_pem {
+        builder = builder.tls_certs_merge(read_authorities(pem)?);
+    }
+    if let Some(pem) = identity_pem {
+        let identity = Identity::from_pem(pem.expose_secret().as_bytes()).map_err(|_| {
+            Cause::Settings(
+                "the client certificate and key are not PEM with one of each".to_owned(),
+            )
+        })?;
+        builder = builder.identity(identity);
+    }
+    Ok(builder)
+}
+
+fn read_authorities(pem: &[u8]) -> Result<Vec<Certificate>, Cause> {
+    let wrong = |what: String| Err(Cause::Settings(format!("the CA certificates {what}")));
+    if pem.len() > CA_BYTES {
+        return wrong(format!(
+            "have {} bytes, at most {CA_BYTES} are read",
+            pem.len()
+        ));
+    }
+    match Certificate::from_pem_bundle(pem) {
+        Ok(certificates) if certificates.is_empty() => wrong("contain no certificate".to_owned()),
+        Ok(certificates) if certificates.len() > CA_CERTIFICATES => wrong(format!(
+            "are {}, at most {CA_CERTIFICATES} are read",
+            certificates.len()
+        )),
+        Ok(certificates) => Ok(certificates),
+        Err(_) => wrong("are not PEM".to_owned()),
+    }
+}
+
+/// The innermost reason of an error of a request: the ones around it only repeat the URL.
+pub(super) fn root(error: &(dyn std::error::Error + 'static)) -> String {
+    causes(error)
+        .last()
+        .map(ToString::to_string)
+        .unwrap_or_default()
+}
+
+/// An error and what is behind it, outermost first.
+pub(super) fn causes<'a>(
+    error: &'a (dyn std::error::Error + 'static),
+) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
+    std::iter::successors(Some(error), |error| {
+        // An error of input and output names as its source that of the error inside it, not that error.
+        match error
+            .downcast_ref::<std::io::Error>()
+            .and_then(std::io::Error::get_ref)
+        {
+            Some(inside) => Some(inside),
+            None => error.source(),
+        }
+    })
+}
+
+/// Whether the encryption failed, rather than the network below it.
+pub(super) fn is_tls(error: &(dyn std::error::Error + 'static)) -> bool {
+    causes(error).any(<dyn std::error::Error>::is::<rustls::Error>)
+}
+
+/// Whether the other side does not know encryption at all.
+pub(super) fn is_plain(error: &(dyn std::error::Error + 'static)) -> bool {
+    let wrong_type = rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType);
+    causes(error)
+        .filter_map(|cause| cause.downcast_ref::<rustls::Error>())
+        .any(|cause| *cause == wrong_type)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wrong_certificates_and_proxies_are_named() {
+        let ca = |pem: &[u8]| Settings {
+            tls: Tls {
+                ca_pem: Some(pem.to_vec()),
+                identity_pem: None,
+            },
+            ..Settings::default()
+        };
+        let broken = b"-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n";
+        let cases = [
+            ("no certificate", ca(b"hello")),
+            ("not base64", ca(broken)),
+            ("too large", ca(&vec![b'a'; CA_BYTES + 1])),
+            (
+                "key without certificate",
+                Settings {
+                    tls: Tls {
+                        ca_pem: None,
+                        identity_pem: Some("x".into()),
+                    },
+                    ..Settings::default()
+                },
+            ),
+            (
+                "proxy",
+                Settings {
+                    proxy: Some(Proxy {
+                        url: "::".to_owned(),
+                        username: None,
+                        password: None,
+                    }),
+                    ..Settings::default()
+                },
+            ),
+        ];
+        for (name, settings) in cases {
+            let built = build("test", &settings);
+            assert!(
+                matches!(built, Err(Cause::Settings(_))),
+                "{name}: {built:?}"
+            );
+        }
+    }
+}

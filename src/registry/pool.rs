@@ -1,0 +1,179 @@
+//! The clients of a process.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+use url::Url;
+
+use super::auth::Authenticator;
+use super::cause::Cause;
+use super::client::{Client, Identity};
+use super::connection::Connection;
+use super::error::{Action, Error};
+use super::host::Host;
+use super::http;
+use super::settings::Settings;
+use super::traffic::Counters;
+use crate::oci::Registry;
+
+/// A client that nobody asked for in so long is forgotten, with its connections and tokens.
+const UNUSED: Duration = Duration::from_secs(60 * 60);
+
+/// Makes clients, one for each registry and settings, and lets all that speak to one host share
+/// its limits. Made once in a process; cheap to clone.
+#[derive(Clone)]
+pub struct Pool(Arc<Inner>);
+
+struct Inner {
+    user_agent: String,
+    clients: Mutex<HashMap<Identity, (Client, Instant)>>,
+    hosts: Mutex<HashMap<String, Arc<Host>>>,
+}
+
+impl Pool {
+    /// A pool whose clients name themselves `user_agent`, such as `transship/1.2.3`.
+    pub fn new(user_agent: &str) -> Self {
+        Self(Arc::new(Inner {
+            user_agent: user_agent.to_owned(),
+            clients: Mutex::default(),
+            hosts: Mutex::default(),
+        }))
+    }
+
+    /// The client for a registry and settings: the same one for the same settings.
+    pub fn client(&self, registry: &Registry, settings: &Settings) -> Result<Client, Error> {
+        let identity = Identity::new(registry, settings);
+        let now = Instant::now();
+        let mut clients = lock(&self.0.clients);
+        if let Some((client, used)) = clients.get_mut(&identity) {
+            *used = now;
+            return Ok(client.clone());
+        }
+        let connection = self
+            .connect(registry, settings)
+            .map_err(|cause| Error::new(&Action::Connect.at(registry, None, None), cause))?;
+        let client = Client::new(identity.clone(), connection);
+        clients.retain(|_, (_, used)| now - *used < UNUSED);
+        clients.insert(identity, (client.clone(), now));
+        Ok(client)
+    }
+
+    fn connect(&self, registry: &Registry, settings: &Settings) -> Result<Connection, Cause> {
+        let scheme = if settings.insecure { "http" } else { "https" };
+        let base = Url::parse(&format!("{scheme}://{}", registry.api_host())).map_err(|error| {
+            Cause::Settings(format!("{} is not a host: {error}", registry.api_host()))
+        })?;
+        let http = http::build(&self.0.user_agent, settings)?;
+        let authenticator = Authenticator::new(
+            registry.clone(),
+            base.clone(),
+            settings.credential.clone(),
+            settings.trusted_realms.clone(),
+            http.clone(),
+        );
+        Ok(Connection {
+            registry: registry.clone(),
+            base,
+            http,
+            authenticator,
+            host: self.host(registry.api_host()),
+            counters: Arc::new(Counters::new()),
+        })
+    }
+
+    fn host(&self, name: &str) -> Arc<Host> {
+        let mut hosts = lock(&self.0.hosts);
+        let host = hosts
+            .entry(name.to_owned())
+            .or_insert_with(|| Arc::new(Host::new(name)));
+        Arc::clone(host)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Pool")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Credential, Tls};
+    use super::*;
+
+    fn basic(password: &str) -> Settings {
+        Settings {
+            credential: Credential::Basic {
+                username: "me".to_owned(),
+                password: password.into(),
+            },
+            insecure: true,
+            ..Settings::default()
+        }
+    }
+
+    #[test]
+    fn equal_settings_share_a_client_and_other_settings_share_nothing_but_the_host() {
+        let pool = Pool::new("test");
+        let registry: Registry = "localhost:5000".parse().unwrap();
+        let client = |settings| pool.client(&registry, &settings).unwrap();
+        let first = client(basic("a"));
+        assert_eq!(first.identity(), client(basic("a")).identity());
+        let others = [
+            basic("b"),
+            Settings::default(),
+            Settings {
+                insecure: false,
+                ..basic("a")
+            },
+            Settings {
+                system_proxy: true,
+                ..basic("a")
+            },
+            Settings {
+                trusted_realms: vec!["x.test".to_owned()],
+                ..basic("a")
+            },
+            Settings {
+                credential: Credential::RegistryToken("a".into()),
+                ..basic("a")
+            },
+            Settings {
+                credential: Credential::Basic {
+                    username: "mea".to_owned(),
+                    password: "".into(),
+                },
+                ..basic("a")
+            },
+        ];
+        for settings in others {
+            assert_ne!(
+                first.identity(),
+                client(settings.clone()).identity(),
+                "{settings:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn settings_that_make_no_client_are_an_error_with_the_name_of_the_registry() {
+        let settings = Settings {
+            tls: Tls {
+                ca_pem: Some(b"x".to_vec()),
+                identity_pem: None,
+            },
+            ..Settings::default()
+        };
+        let error = Pool::new("test")
+            .client(&Registry::docker_hub(), &settings)
+            .unwrap_err();
+        insta::assert_snapshot!(error, @"cannot speak to docker.io: the settings for the registry are wrong: the CA certificates contain no certificate");
+    }
+}

@@ -1,0 +1,206 @@
+//! What is known of a registry by its name, as data.
+
+use super::class::Class;
+
+/// How the bytes of a blob are sent (distribution specification, pushing blobs).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum UploadMode {
+    /// One PUT with the bytes.
+    Put,
+    /// One PATCH with the bytes, then an empty PUT.
+    PatchPut,
+}
+
+/// What is known of a registry before the first request; what it turns out to be like is kept in
+/// [`Host`](super::host::Host).
+#[derive(Debug)]
+pub(super) struct Profile {
+    /// How to tell by the host.
+    hosts: Hosts,
+    /// How it takes blobs.
+    pub(super) upload_mode: UploadMode,
+    /// Whether a mount is worth a try.
+    pub(super) mounts: bool,
+    /// How many tags are asked for at once.
+    pub(super) tag_page: u32,
+    /// Whether 404 to a HEAD means that there is no such manifest. Where it is not known, the
+    /// first is checked with a GET.
+    pub(super) trusts_head: bool,
+    /// Whether it lists referrers.
+    pub(super) referrers: bool,
+    /// Requests per second, where fewer are wanted than the window lets through.
+    pub(super) rates: &'static [(Class, u32)],
+    /// Requests at a time, where fewer are wanted than the window would grow to.
+    pub(super) windows: &'static [(Class, usize)],
+}
+
+/// Which hosts a profile is for. Whole names only: a name that merely contains one is another host.
+#[derive(Debug)]
+enum Hosts {
+    /// These names.
+    Named(&'static [&'static str]),
+    /// Every name below this domain.
+    Below(&'static str),
+    /// Amazon's, with account and region in the name.
+    Ecr,
+    /// All the rest.
+    Any,
+}
+
+const DEFAULT: Profile = Profile {
+    hosts: Hosts::Any,
+    upload_mode: UploadMode::Put,
+    mounts: true,
+    tag_page: 1_000,
+    trusts_head: false,
+    referrers: true,
+    rates: &[],
+    windows: &[],
+};
+
+/// First match wins; the last matches everything.
+static PROFILES: [Profile; 8] = [
+    Profile {
+        hosts: Hosts::Named(&["registry-1.docker.io"]),
+        trusts_head: true,
+        windows: &[(Class::ManifestRead, 3)],
+        ..DEFAULT
+    },
+    // 413 for pages of more than 100; two tags of one manifest at once confuse it.
+    Profile {
+        hosts: Hosts::Named(&["quay.io"]),
+        tag_page: 100,
+        trusts_head: true,
+        windows: &[(Class::ManifestWrite, 1)],
+        ..DEFAULT
+    },
+    // Redirects the referrers API to its web site.
+    Profile {
+        hosts: Hosts::Named(&["ghcr.io"]),
+        trusts_head: true,
+        referrers: false,
+        rates: &[(Class::Lookup, 20), (Class::ManifestRead, 20)],
+        ..DEFAULT
+    },
+    // 413 for a PUT of more than about 20 MB.
+    Profile {
+        hosts: Hosts::Below(".azurecr.io"),
+        upload_mode: UploadMode::PatchPut,
+        trusts_head: true,
+        ..DEFAULT
+    },
+    // Four fifths of the published quotas for each account.
+    Profile {
+        hosts: Hosts::Ecr,
+        trusts_head: true,
+        rates: &[
+            (Class::ManifestWrite, 8),
+            (Class::UploadStart, 80),
+            (Class::Upload, 80),
+        ],
+        ..DEFAULT
+    },
+    Profile {
+        hosts: Hosts::Below(".pkg.dev"),
+        trusts_head: true,
+        ..DEFAULT
+    },
+    Profile {
+        hosts: Hosts::Named(&["gcr.io", "us.gcr.io", "eu.gcr.io", "asia.gcr.io"]),
+        trusts_head: true,
+        ..DEFAULT
+    },
+    DEFAULT,
+];
+
+impl Profile {
+    /// The profile of the registry that answers at `host`.
+    pub(super) fn of(host: &str) -> &'static Self {
+        let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+        PROFILES
+            .iter()
+            .find(|profile| profile.hosts.contain(name))
+            .unwrap_or(&DEFAULT)
+    }
+
+    /// Requests per second of a class, where there is such a limit.
+    pub(super) fn rate(&self, class: Class) -> Option<u32> {
+        entry(self.rates, class)
+    }
+
+    /// Requests at a time of a class, where there is such a limit.
+    pub(super) fn window(&self, class: Class) -> Option<usize> {
+        entry(self.windows, class)
+    }
+}
+
+fn entry<T: Copy>(entries: &[(Class, T)], class: Class) -> Option<T> {
+    entries
+        .iter()
+        .find(|(name, _)| *name == class)
+        .map(|(_, value)| *value)
+}
+
+impl Hosts {
+    fn contain(&self, name: &str) -> bool {
+        match self {
+            Self::Named(names) => names.contains(&name),
+            Self::Below(domain) => name
+                .strip_suffix(domain)
+                .is_some_and(|rest| !rest.is_empty()),
+            Self::Ecr => {
+                let name = name.strip_suffix(".cn").unwrap_or(name);
+                let rest = name.strip_suffix(".amazonaws.com").unwrap_or_default();
+                matches!(
+                    rest.split('.').collect::<Vec<_>>()[..],
+                    [account, "dkr", "ecr" | "ecr-fips", region] if !account.is_empty() && !region.is_empty()
+                )
+            }
+            Self::Any => true,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_and_what_is_known_of_them() {
+        let cases = [
+            ("quay.io", 100, UploadMode::Put),
+            ("quay.io:443", 100, UploadMode::Put),
+            ("team.azurecr.io", 1_000, UploadMode::PatchPut),
+            ("azurecr.io", 1_000, UploadMode::Put),
+            ("team.azurecr.io.evil.test", 1_000, UploadMode::Put),
+            ("[::1]:5000", 1_000, UploadMode::Put),
+        ];
+        for (host, tag_page, upload_mode) in cases {
+            let profile = Profile::of(host);
+            assert_eq!(
+                (profile.tag_page, profile.upload_mode),
+                (tag_page, upload_mode),
+                "{host}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_quotas_of_amazon_apply_to_its_registries_only() {
+        let rate = |host| Profile::of(host).rate(Class::ManifestWrite);
+        for host in [
+            "123456789012.dkr.ecr.eu-west-1.amazonaws.com",
+            "123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn",
+            "123456789012.dkr.ecr-fips.us-east-1.amazonaws.com",
+        ] {
+            assert_eq!(rate(host), Some(8), "{host}");
+        }
+        for host in [
+            "123456789012.dkr.ecr.eu-west-1.amazonaws.com.evil.test",
+            "dkr.ecr.eu-west-1.amazonaws.com",
+            "evil.test",
+        ] {
+            assert_eq!(rate(host), None, "{host}");
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! A request as the endpoints describe it, before a credential and redirects come in.
+
+use bytes::Bytes;
+use reqwest::Method;
+use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
+use url::Url;
+
+use super::auth::{Authorization, Scope};
+use super::class::Class;
+use super::outgoing::Outgoing;
+
+/// What to ask, what for, and how the answer is to be read.
+#[derive(Debug)]
+pub(super) struct Request {
+    pub(super) class: Class,
+    pub(super) method: Method,
+    pub(super) url: Url,
+    pub(super) scope: Scope,
+    /// The most bytes that a good answer may have; none where its body is of no interest.
+    pub(super) limit: Option<usize>,
+    pub(super) follows_redirects: bool,
+    /// Whether it waits for a place in the window of its class.
+    pub(super) queues: bool,
+    headers: HeaderMap,
+    body: Option<Bytes>,
+}
+
+impl Request {
+    pub(super) fn new(class: Class, method: Method, url: Url, scope: Scope) -> Self {
+        Self {
+            class,
+            method,
+            url,
+            scope,
+            limit: None,
+            follows_redirects: true,
+            queues: true,
+            headers: HeaderMap::new(),
+            body: None,
+        }
+    }
+
+    pub(super) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.insert(name, value);
+        self
+    }
+
+    pub(super) fn body(mut self, body: Bytes) -> Self {
+        self.body = Some(body);
+        self
+    }
+
+    /// Wants the body of a good answer, which has at most so many bytes.
+    pub(super) fn limit(mut self, bytes: usize) -> Self {
+        self.limit = Some(bytes);
+        self
+    }
+
+    /// Hands redirects back instead of following them.
+    pub(super) fn without_redirects(mut self) -> Self {
+        self.follows_redirects = false;
+        self
+    }
+
+    /// Takes no place in the window of its class.
+    pub(super) fn without_queueing(mut self) -> Self {
+        self.queues = false;
+        self
+    }
+
+    /// The number of bytes that it sends besides those of a body that exists only once.
+    pub(super) fn body_length(&self) -> usize {
+        self.body.as_ref().map_or(0, Bytes::len)
+    }
+
+    /// The request for one hop. A body that exists only once is put in when it is sent.
+    pub(super) fn build(
+        &self,
+        http: &reqwest::Client,
+        url: Url,
+        body: Option<&Outgoing>,
+        authorization: Option<&Authorization>,
+    ) -> reqwest::Result<reqwest::Request> {
+        let mut builder = http
+            .request(self.method.clone(), url)
+            .headers(self.headers.clone());
+        if let Some(authorization) = authorization {
+            builder = builder.header(AUTHORIZATION, authorization.header_value());
+        }
+        // Always a length: Nexus answers 411 to chunks, some proxies to a POST without one.
+        let length = match (body, &self.body) {
+            (Some(body), _) => Some(body.size()),
+            (None, Some(body)) => Some(body.len() as u64),
+            (None, None) => self.class.is_write().then_some(0),
+        };
+        if let Some(length) = length {
+            builder = builder.header(CONTENT_LENGTH, length);
+        }
+        if let Some(body) = &self.body {
+            builder = builder.body(body.clone());
+        }
+        builder.build()
+    }
+}

@@ -1,0 +1,106 @@
+//! How a registry is reached: credential, certificates, proxy.
+
+use secrecy::{ExposeSecret, SecretString};
+
+use super::auth::Credential;
+use crate::oci::{Digest, digest::Algorithm};
+
+/// How a registry is reached.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// Who is asking.
+    pub credential: Credential,
+    /// Certificates.
+    pub tls: Tls,
+    /// The proxy that every connection goes through.
+    pub proxy: Option<Proxy>,
+    /// Whether the proxies of the environment (`HTTPS_PROXY`, `NO_PROXY`) are used where `proxy` names none.
+    pub system_proxy: bool,
+    /// Whether the registry is spoken to in plain HTTP.
+    pub insecure: bool,
+    /// Hosts that may be asked for tokens although neither the registry's host nor its domain.
+    pub trusted_realms: Vec<String>,
+}
+
+/// Certificates, as PEM.
+#[derive(Clone, Debug, Default)]
+pub struct Tls {
+    /// Authorities that are trusted besides those of the system.
+    pub ca_pem: Option<Vec<u8>>,
+    /// Our own certificate and its key, for registries that ask for one.
+    pub identity_pem: Option<SecretString>,
+}
+
+/// An HTTP proxy.
+#[derive(Clone, Debug)]
+pub struct Proxy {
+    /// Its address, such as `http://proxy.example.com:3128`.
+    pub url: String,
+    /// Who is asking, where it wants to know.
+    pub username: Option<String>,
+    /// And the password to that.
+    pub password: Option<SecretString>,
+}
+
+impl Settings {
+    /// A digest over all of the settings: equal where, and only where, two settings are equal.
+    pub(super) fn fingerprint(&self) -> Digest {
+        let Self {
+            credential,
+            tls: Tls {
+                ca_pem,
+                identity_pem,
+            },
+            proxy,
+            system_proxy,
+            insecure,
+            trusted_realms,
+        } = self;
+        let mut fields = Fields(Algorithm::Sha256.hasher());
+        fields.add(credential.fingerprint().as_str().as_bytes());
+        fields.add_option(ca_pem.as_deref());
+        fields.add_option(
+            identity_pem
+                .as_ref()
+                .map(|pem| pem.expose_secret().as_bytes()),
+        );
+        fields.add(&[
+            u8::from(*system_proxy),
+            u8::from(*insecure),
+            u8::from(proxy.is_some()),
+        ]);
+        if let Some(Proxy {
+            url,
+            username,
+            password,
+        }) = proxy
+        {
+            fields.add(url.as_bytes());
+            fields.add_option(username.as_deref().map(str::as_bytes));
+            fields.add_option(
+                password
+                    .as_ref()
+                    .map(|text| text.expose_secret().as_bytes()),
+            );
+        }
+        for realm in trusted_realms {
+            fields.add(realm.as_bytes());
+        }
+        fields.0.finish()
+    }
+}
+
+/// Hashes fields with their lengths, so that no two lists of fields read alike.
+struct Fields(crate::oci::Hasher);
+
+impl Fields {
+    fn add(&mut self, field: &[u8]) {
+        self.0.update(&(field.len() as u64).to_be_bytes());
+        self.0.update(field);
+    }
+
+    fn add_option(&mut self, field: Option<&[u8]>) {
+        self.add(&[u8::from(field.is_some())]);
+        self.add(field.unwrap_or_default());
+    }
+}

@@ -1,0 +1,260 @@
+//! Carries the plan out: one job an image, whatever the number of its destinations and tags.
+//!
+//! What is about to be pushed is on record before the first push. One job's failure never stops
+//! another, and mirrors take turns.
+
+use std::collections::HashMap;
+
+use futures::{StreamExt, stream};
+use jiff::Timestamp;
+
+use super::ledger::Record;
+use super::report::{Failure, Outcome};
+use super::resolve::Sighting;
+use super::{Connect, Syncer};
+use crate::api::Reason;
+use crate::copy::{Action, Done, Error, Job, TagPush, Target};
+use crate::oci::Digest;
+use crate::plan::decide::Decision;
+use crate::runtime::clock;
+
+/// Images that are copied at once. What a registry bears is decided by its own limits.
+const IMAGES: usize = 32;
+
+/// A sighting and what is to be done about it.
+#[derive(Clone, Debug)]
+pub(super) struct Item {
+    pub(super) sighting: Sighting,
+    pub(super) decision: Decision,
+}
+
+/// The items that one job serves.
+struct Group {
+    /// The place of the mirror among the mirrors of the round.
+    mirror: usize,
+    job: Job,
+    /// Which item is served by which target of the job.
+    members: Vec<(usize, usize)>,
+}
+
+// === impl Syncer ===
+
+impl<C: Connect> Syncer<C> {
+    /// Copies what the plan says; one outcome for each item, in their order.
+    pub(super) async fn apply(&self, items: &[Item]) -> Vec<Outcome> {
+        let mut outcomes: Vec<Outcome> = items.iter().map(Item::foreseen).collect();
+        let groups = in_turns(group(items));
+        self.observer
+            .planned(groups.iter().map(|group| group.members.len()).sum());
+        self.write_ahead(items);
+        let mut results = stream::iter(groups)
+            .map(|group| async move { (self.engine.copy(&group.job).await, group.members) })
+            .buffer_unordered(IMAGES);
+        while let Some((results, members)) = results.next().await {
+            for (member, target) in members {
+                let (Some(item), Some(result)) = (items.get(member), results.get(target)) else {
+                    continue;
+                };
+                let outcome = item.outcome(result);
+                self.observer
+                    .finished(&item.sighting.report(outcome.clone()));
+                self.record(item, &outcome);
+                if let Some(place) = outcomes.get_mut(member) {
+                    *place = outcome;
+                }
+            }
+            self.flush();
+        }
+        outcomes
+    }
+
+    /// Puts everything that is about to be pushed on record, and what was found right.
+    fn write_ahead(&self, items: &[Item]) {
+        for item in items {
+            match item.decision {
+                Decision::Copy | Decision::Move => {
+                    let record = item.record(item.sighting.expected.clone(), None);
+                    self.ledger.write(item.sighting.slot.clone(), record);
+                }
+                Decision::Unchanged if item.sighting.recorded.is_none() => {
+                    let record = item.record(item.sighting.expected.clone(), None);
+                    self.ledger.write(
+                        item.sighting.slot.clone(),
+                        Record {
+                            adopted: true,
+                            ..record
+                        },
+                    );
+                }
+                Decision::Unchanged | Decision::Freeze | Decision::Refuse => {}
+            }
+        }
+        self.flush();
+    }
+
+    fn record(&self, item: &Item, outcome: &Outcome) {
+        let digest = match outcome {
+            Outcome::Copied { digest, .. } | Outcome::Retagged { digest } => digest.clone(),
+            Outcome::Unchanged => item.sighting.expected.clone(),
+            Outcome::Planned { .. } | Outcome::Frozen | Outcome::Failed(_) => return,
+        };
+        self.ledger.write(
+            item.sighting.slot.clone(),
+            item.record(digest, Some(clock::now())),
+        );
+    }
+
+    /// A state file that cannot be written costs the memory, not the copies.
+    fn flush(&self) {
+        if let Err(error) = self.ledger.flush() {
+            tracing::warn!(%error, "the state was not saved");
+        }
+    }
+}
+
+// === impl Item ===
+
+impl Item {
+    /// What is known before anything is copied.
+    pub(super) fn foreseen(&self) -> Outcome {
+        match self.decision {
+            Decision::Unchanged => Outcome::Unchanged,
+            Decision::Copy => Outcome::Planned { moves: false },
+            Decision::Move => Outcome::Planned { moves: true },
+            Decision::Freeze => Outcome::Frozen,
+            Decision::Refuse => Outcome::Failed(Failure {
+                subject: self.sighting.claim.to_string(),
+                reason: Reason::TagMoved,
+                message: format!(
+                    "{} moved to {} at the source, and tagMutability is Fail: the destination keeps {}",
+                    self.sighting.image.source,
+                    self.sighting.image.digest,
+                    self.sighting
+                        .current
+                        .as_ref()
+                        .map_or("nothing", Digest::as_str),
+                ),
+                next_attempt_time: None,
+            }),
+        }
+    }
+
+    fn outcome(&self, result: &Result<Done, Error>) -> Outcome {
+        match result {
+            Ok(Done {
+                digest,
+                action,
+                bytes,
+            }) => match action {
+                Action::Unchanged => Outcome::Unchanged,
+                Action::Retagged => Outcome::Retagged {
+                    digest: digest.clone(),
+                },
+                Action::Copied => Outcome::Copied {
+                    digest: digest.clone(),
+                    bytes: *bytes,
+                },
+            },
+            Err(error) => Outcome::Failed(Failure {
+                subject: self.sighting.claim.to_string(),
+                reason: error.reason(),
+                message: error.to_string(),
+                next_attempt_time: error.retry_at(),
+            }),
+        }
+    }
+
+    fn record(&self, digest: Digest, copied_at: Option<Timestamp>) -> Record {
+        let Sighting {
+            image, recorded, ..
+        } = &self.sighting;
+        let known = recorded
+            .as_ref()
+            .filter(|known| known.source_digest == image.digest);
+        Record {
+            source: image.source.to_string(),
+            source_digest: image.digest.clone(),
+            digest,
+            first_seen: known.map_or_else(clock::now, |known| known.first_seen),
+            copied_at,
+            adopted: false,
+        }
+    }
+}
+
+/// One job for each image of a mirror, one target for each repository, all of its tags together.
+fn group(items: &[Item]) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
+    let mut known = HashMap::new();
+    for (index, Item { sighting, decision }) in items.iter().enumerate() {
+        match decision {
+            Decision::Copy | Decision::Move => {}
+            Decision::Unchanged | Decision::Freeze | Decision::Refuse => continue,
+        }
+        let image = &sighting.image;
+        let key = (
+            image.mirror,
+            image.origin.repository.clone(),
+            image.digest.clone(),
+        );
+        let place = *known.entry(key).or_insert_with(|| {
+            groups.push(Group {
+                mirror: image.mirror,
+                job: image.job(),
+                members: Vec::new(),
+            });
+            groups.len() - 1
+        });
+        if let Some(group) = groups.get_mut(place) {
+            let target = group.add(sighting);
+            group.members.push((index, target));
+        }
+    }
+    groups
+}
+
+impl Group {
+    fn add(&mut self, sighting: &Sighting) -> usize {
+        let Sighting {
+            endpoint,
+            claim,
+            current,
+            previous,
+            ..
+        } = sighting;
+        let tag = TagPush {
+            tag: claim.tag.clone(),
+            current: current.clone(),
+            previous: previous.clone(),
+        };
+        let place = endpoint.place();
+        let known = self.job.targets.iter_mut().enumerate().find(|(_, target)| {
+            target.repository == claim.repository && target.endpoint.place() == place
+        });
+        if let Some((index, target)) = known {
+            target.tags.push(tag);
+            return index;
+        }
+        self.job.targets.push(Target {
+            endpoint: endpoint.clone(),
+            repository: claim.repository.clone(),
+            tags: vec![tag],
+        });
+        self.job.targets.len() - 1
+    }
+}
+
+/// One group of each mirror after the other, so that a large mirror does not hold up a small one.
+fn in_turns(groups: Vec<Group>) -> Vec<Group> {
+    let mut turns: HashMap<usize, usize> = HashMap::new();
+    let mut ordered: Vec<(usize, Group)> = groups
+        .into_iter()
+        .map(|group| {
+            let turn = turns.entry(group.mirror).or_default();
+            *turn += 1;
+            (*turn, group)
+        })
+        .collect();
+    ordered.sort_by_key(|(turn, _)| *turn);
+    ordered.into_iter().map(|(_, group)| group).collect()
+}

@@ -1,0 +1,34 @@
+//! How a round comes to the endpoints that a mirror names, with their credentials.
+
+use crate::api::Reason;
+use crate::copy::Endpoint;
+use crate::oci::Repository;
+use crate::plan::{Destination, Mirror};
+
+/// Opens endpoints: from Secrets and the Docker config on a command line, from the API in a cluster.
+pub trait Connect: Send + Sync {
+    /// The source of a mirror; credentials may depend on the repository.
+    fn source(
+        &self,
+        mirror: &Mirror,
+        repository: Option<&Repository>,
+    ) -> impl Future<Output = Result<Endpoint, ConnectError>> + Send;
+
+    /// A destination of a mirror.
+    fn destination(
+        &self,
+        mirror: &Mirror,
+        destination: &Destination,
+        repository: &Repository,
+    ) -> impl Future<Output = Result<Endpoint, ConnectError>> + Send;
+}
+
+/// Why an endpoint cannot be used.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct ConnectError {
+    /// The category.
+    pub reason: Reason,
+    /// What is wrong, and what to do.
+    pub message: String,
+}

@@ -1,0 +1,139 @@
+//! What the sources have: which repositories an entry means, and their tags where they are needed.
+
+use futures::future::join_all;
+
+use super::connect::ConnectError;
+use super::report::Failure;
+use super::{Connect, Syncer};
+use crate::api::Reason;
+use crate::copy::Origin;
+use crate::copy::endpoint;
+use crate::oci::{Repository, Tag};
+use crate::plan::{ImageEntry, Mirror, RepositorySelector};
+
+/// A repository of a source, with the tags that it lists.
+#[derive(Clone, Debug)]
+pub(super) struct Observed<'a> {
+    pub(super) entry: &'a ImageEntry,
+    pub(super) origin: Origin,
+    /// Empty where the entry names all its tags itself.
+    pub(super) listing: Vec<Tag>,
+}
+
+// === impl Syncer ===
+
+impl<C: Connect> Syncer<C> {
+    /// Looks at every entry of a mirror; what fails does not hold up the others.
+    pub(super) async fn observe<'a>(
+        &self,
+        mirror: &'a Mirror,
+    ) -> Vec<Result<Observed<'a>, Failure>> {
+        let entries = join_all(
+            mirror
+                .images
+                .iter()
+                .map(|entry| self.observe_entry(mirror, entry)),
+        );
+        entries.await.into_iter().flatten().collect()
+    }
+
+    async fn observe_entry<'a>(
+        &self,
+        mirror: &'a Mirror,
+        entry: &'a ImageEntry,
+    ) -> Vec<Result<Observed<'a>, Failure>> {
+        let repositories = match &entry.repository {
+            RepositorySelector::Literal(repository) => vec![repository.clone()],
+            RepositorySelector::Glob(glob) => match self.list_repositories(mirror).await {
+                Ok(all) => all
+                    .into_iter()
+                    .filter(|repository| glob.matches(repository))
+                    .collect(),
+                Err(failure) => return vec![Err(failure)],
+            },
+        };
+        if repositories.is_empty() {
+            return vec![Err(Failure {
+                subject: format!("{}/{}", mirror.source.registry, entry.repository),
+                reason: Reason::NotFound,
+                message: format!(
+                    "no repository of {} matches {}",
+                    mirror.source.registry, entry.repository
+                ),
+                next_attempt_time: None,
+            })];
+        }
+        join_all(
+            repositories
+                .into_iter()
+                .map(|repository| self.observe_repository(mirror, entry, repository)),
+        )
+        .await
+    }
+
+    async fn list_repositories(&self, mirror: &Mirror) -> Result<Vec<Repository>, Failure> {
+        let subject = mirror.source.registry.to_string();
+        let endpoint = self
+            .connect
+            .source(mirror, None)
+            .await
+            .map_err(|error| Failure::connecting(&subject, error))?;
+        endpoint
+            .list_repositories()
+            .await
+            .map_err(|error| Failure::requesting(&subject, &error))
+    }
+
+    async fn observe_repository<'a>(
+        &self,
+        mirror: &Mirror,
+        entry: &'a ImageEntry,
+        repository: Repository,
+    ) -> Result<Observed<'a>, Failure> {
+        let subject = format!("{}/{repository}", mirror.source.registry);
+        let endpoint = self
+            .connect
+            .source(mirror, Some(&repository))
+            .await
+            .map_err(|error| Failure::connecting(&subject, error))?;
+        let listing = if entry.needs_listing() {
+            endpoint
+                .list_tags(&repository)
+                .await
+                .map_err(|error| Failure::requesting(&subject, &error))?
+        } else {
+            Vec::new()
+        };
+        Ok(Observed {
+            entry,
+            origin: Origin {
+                endpoint,
+                repository,
+            },
+            listing,
+        })
+    }
+}
+
+// === impl Failure ===
+
+impl Failure {
+    pub(super) fn connecting(subject: &str, error: ConnectError) -> Self {
+        let ConnectError { reason, message } = error;
+        Self {
+            subject: subject.to_owned(),
+            reason,
+            message,
+            next_attempt_time: None,
+        }
+    }
+
+    pub(super) fn requesting(subject: &str, error: &endpoint::Error) -> Self {
+        Self {
+            subject: subject.to_owned(),
+            reason: error.reason(),
+            message: error.to_string(),
+            next_attempt_time: error.retry_at(),
+        }
+    }
+}

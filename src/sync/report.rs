@@ -1,0 +1,189 @@
+//! What a round did, as values: whoever ran it renders them.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::api::Reason;
+use crate::oci::{Digest, Repository, Tag};
+
+/// What a round did for all of its mirrors.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    /// One entry a mirror, in the order of the mirrors.
+    pub mirrors: Vec<MirrorReport>,
+}
+
+/// What a round did for one mirror.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MirrorReport {
+    /// The mirror, `namespace/name`.
+    pub mirror: String,
+    /// What keeps the whole mirror, or one of its repositories, from being looked at.
+    pub failures: Vec<Failure>,
+    /// Tags that are not copied, and why.
+    pub excluded: Vec<Excluded>,
+    /// One entry for each tag at each destination.
+    pub tags: Vec<TagReport>,
+}
+
+/// Something that failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Failure {
+    /// What it is about: a repository, an image, the mirror.
+    pub subject: String,
+    /// The category.
+    pub reason: Reason,
+    /// What is wrong, and what to do.
+    pub message: String,
+    /// When to try again at the earliest, where a registry said so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_attempt_time: Option<Timestamp>,
+}
+
+/// A tag that selection left out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Excluded {
+    /// The repository at the source.
+    pub repository: Repository,
+    /// The tag.
+    pub tag: Tag,
+    /// Why.
+    pub reason: String,
+}
+
+/// One tag at one destination.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TagReport {
+    /// The image at the source.
+    pub source: String,
+    /// The name of the destination in the mirror.
+    pub destination: String,
+    /// The image at the destination.
+    pub target: String,
+    /// The digest at the source.
+    pub source_digest: Digest,
+    /// What was done, or would be.
+    #[serde(flatten)]
+    pub outcome: Outcome,
+}
+
+/// What was done about a tag.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "action", rename_all_fields = "camelCase")]
+pub enum Outcome {
+    /// The destination had it.
+    Unchanged,
+    /// It would be copied: nothing was written.
+    Planned {
+        /// Whether a tag that names something else would move.
+        moves: bool,
+    },
+    /// It was copied.
+    Copied {
+        /// The digest at the destination.
+        digest: Digest,
+        /// Bytes of blobs that were sent.
+        bytes: u64,
+    },
+    /// The tag was written; its content was there.
+    Retagged {
+        /// The digest at the destination.
+        digest: Digest,
+    },
+    /// The source tag moved and the mirror freezes tags.
+    Frozen,
+    /// It failed.
+    Failed(Failure),
+}
+
+/// How many tags came to which end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Totals {
+    /// Tags at destinations that were copied.
+    pub copied: usize,
+    /// Tags that were written without a copy.
+    pub retagged: usize,
+    /// Tags that would be copied.
+    pub planned: usize,
+    /// Tags that were right.
+    pub unchanged: usize,
+    /// Tags that stay although the source moved.
+    pub frozen: usize,
+    /// Tags, repositories and mirrors that failed.
+    pub failed: usize,
+    /// Bytes of blobs that were sent.
+    pub bytes: u64,
+}
+
+// === impl Report ===
+
+impl Report {
+    /// The sums over all mirrors.
+    pub fn totals(&self) -> Totals {
+        let mut totals = Totals::default();
+        for mirror in &self.mirrors {
+            totals.failed += mirror.failures.len();
+            for tag in &mirror.tags {
+                totals.count(&tag.outcome);
+            }
+        }
+        totals
+    }
+}
+
+// === impl MirrorReport ===
+
+impl MirrorReport {
+    /// A report with nothing in it yet.
+    pub fn new(mirror: &str) -> Self {
+        Self {
+            mirror: mirror.to_owned(),
+            failures: Vec::new(),
+            excluded: Vec::new(),
+            tags: Vec::new(),
+        }
+    }
+
+    /// The tags by destination repository: what a person reads first.
+    pub fn by_repository(&self) -> BTreeMap<(&str, &str), Totals> {
+        let mut rows: BTreeMap<(&str, &str), Totals> = BTreeMap::new();
+        for tag in &self.tags {
+            let key = (repository_of(&tag.source), repository_of(&tag.target));
+            rows.entry(key).or_default().count(&tag.outcome);
+        }
+        rows
+    }
+}
+
+/// Everything before the tag.
+fn repository_of(image: &str) -> &str {
+    image
+        .rsplit_once(':')
+        .map_or(image, |(repository, _)| repository)
+}
+
+// === impl Totals ===
+
+impl Totals {
+    fn count(&mut self, outcome: &Outcome) {
+        match outcome {
+            Outcome::Unchanged => self.unchanged += 1,
+            Outcome::Planned { .. } => self.planned += 1,
+            Outcome::Copied { bytes, .. } => {
+                self.copied += 1;
+                self.bytes += bytes;
+            }
+            Outcome::Retagged { .. } => self.retagged += 1,
+            Outcome::Frozen => self.frozen += 1,
+            Outcome::Failed(_) => self.failed += 1,
+        }
+    }
+}

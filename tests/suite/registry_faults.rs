@@ -1,0 +1,114 @@
+//! The registry client against a registry that misbehaves: every fault with its right outcome.
+
+mod blobs;
+mod credentials;
+mod hops;
+mod limits;
+mod lists;
+mod manifests;
+mod referrers;
+mod uploads;
+mod wire;
+
+use bytes::Bytes;
+use futures::TryStreamExt;
+use transship::oci::{Descriptor, Digest, MediaType, Repository, Tag, TagOrDigest};
+use transship::registry::{Client, Credential, Error, Kind, Pool, Settings, Tls};
+
+use crate::support::content::{Blob, Image, ImageBuilder};
+use crate::support::credentials::Login;
+use crate::support::faults::FaultRegistry;
+use crate::support::http::script::Recorded;
+use crate::support::tls::Authority;
+
+/// A client of its own process, so to speak: it shares nothing with those of other tests.
+fn client(registry: &FaultRegistry) -> Client {
+    client_with(registry, &insecure())
+}
+
+fn client_with(registry: &FaultRegistry, settings: &Settings) -> Client {
+    let registry = registry.host().parse().unwrap();
+    Pool::new("transship/test")
+        .client(&registry, settings)
+        .unwrap()
+}
+
+fn insecure() -> Settings {
+    Settings {
+        insecure: true,
+        ..Settings::default()
+    }
+}
+
+fn trusting(authority: &Authority) -> Settings {
+    Settings {
+        tls: Tls {
+            ca_pem: Some(authority.pem().as_bytes().to_vec()),
+            identity_pem: None,
+        },
+        ..Settings::default()
+    }
+}
+
+fn logged_in(settings: Settings) -> Settings {
+    let Login { username, password } = Login::valid();
+    Settings {
+        credential: Credential::Basic {
+            username,
+            password: password.into(),
+        },
+        ..settings
+    }
+}
+
+fn repository() -> Repository {
+    "team/app".parse().unwrap()
+}
+
+fn tag() -> TagOrDigest {
+    TagOrDigest::Tag("v1".parse::<Tag>().unwrap())
+}
+
+/// A registry with one image of one layer.
+fn loaded() -> (FaultRegistry, Image) {
+    let registry = FaultRegistry::start();
+    let image = image();
+    registry.load("team/app", "v1", &image);
+    (registry, image)
+}
+
+fn image() -> Image {
+    ImageBuilder::new(7).layers(&[100_000]).build()
+}
+
+fn digest(blob: &Blob) -> Digest {
+    blob.digest.parse().unwrap()
+}
+
+fn descriptor(blob: &Blob) -> Descriptor {
+    Descriptor {
+        digest: digest(blob),
+        ..Descriptor::of(MediaType::from(blob.media_type.as_str()), &blob.bytes)
+    }
+}
+
+async fn read(client: &Client, blob: &Descriptor, offset: u64) -> Result<Bytes, Error> {
+    let body = client.fetch_blob(&repository(), blob, offset).await?;
+    let frames: Vec<Bytes> = body.try_collect().await?;
+    Ok(frames.concat().into())
+}
+
+/// Method and status of each request.
+fn exchanges(registry: &FaultRegistry) -> Vec<(String, u16)> {
+    let exchange = |request: Recorded| (request.method, request.status.unwrap_or(0));
+    registry.requests().into_iter().map(exchange).collect()
+}
+
+fn kind<T>(outcome: Result<T, Error>) -> Result<T, Kind> {
+    outcome.map_err(|error| error.kind())
+}
+
+/// The digest of what was read: the bytes themselves would make a failure unreadable.
+fn content(outcome: Result<Bytes, Error>) -> Result<Digest, Kind> {
+    kind(outcome).map(|bytes| Digest::sha256(&bytes))
+}

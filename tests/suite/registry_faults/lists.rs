@@ -1,0 +1,209 @@
+//! Lists of tags and repositories from a registry that pages badly.
+
+use transship::oci::Tag;
+use transship::registry::Kind;
+
+use super::{client, kind, repository};
+use crate::support::canary::Canary;
+use crate::support::content::ImageBuilder;
+use crate::support::faults::FaultRegistry;
+use crate::support::http::Reply;
+use crate::support::http::script::Action;
+
+/// The tags that a list is to give, or why it is to fail.
+type Names = Result<&'static [&'static str], Kind>;
+
+const TAGS: [&str; 5] = ["a", "b", "c", "d", "e"];
+
+fn tagged(page_size: usize) -> FaultRegistry {
+    let registry = FaultRegistry::options().page_size(page_size).start();
+    let image = ImageBuilder::new(1).build();
+    for tag in TAGS {
+        registry.load("team/app", tag, &image);
+    }
+    registry
+}
+
+fn names(tags: &[&str]) -> Vec<Tag> {
+    tags.iter().map(|tag| tag.parse().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn every_page_is_followed() {
+    for page_size in [1, 2, 5, 1_000] {
+        let registry = tagged(page_size);
+        let client = client(&registry);
+        let listed = client.list_tags(&repository()).await;
+        assert_eq!(kind(listed), Ok(names(&TAGS)), "{page_size} tags a page");
+        let repositories = client.list_repositories().await;
+        assert_eq!(kind(repositories), Ok(vec![repository()]));
+    }
+}
+
+#[tokio::test]
+async fn lists_in_every_form() {
+    let long = format!(r#"{{"tags":["{}"]}}"#, "a".repeat(129));
+    let cases: [(&str, &str, Names); 9] = [
+        ("null", r#"{"name":"x","tags":null}"#, Ok(&[])),
+        ("missing", r#"{"name":"x"}"#, Ok(&[])),
+        ("empty", r#"{"tags":[]}"#, Ok(&[])),
+        (
+            "null among them",
+            r#"{"tags":["a",null,"b"]}"#,
+            Ok(&["a", "b"]),
+        ),
+        (
+            "digests and dirt among them",
+            r#"{"tags":["sha256:00","a","-b","c d",""]}"#,
+            Ok(&["a"]),
+        ),
+        (
+            "unsorted, twice",
+            r#"{"tags":["b","a","b"],"manifest":{}}"#,
+            Ok(&["a", "b"]),
+        ),
+        ("too long to be a tag", &long, Ok(&[])),
+        ("not a list", r#"{"tags":"a"}"#, Err(Kind::Protocol)),
+        ("a web page", "<html>", Err(Kind::Protocol)),
+    ];
+    for (name, body, expected) in cases {
+        let registry = FaultRegistry::start();
+        registry
+            .on("GET", "/tags/list")
+            .responds(Reply::new(200).body(body.to_owned()));
+        let listed = client(&registry).list_tags(&repository()).await;
+        assert_eq!(kind(listed), expected.map(names), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_next_page_elsewhere_is_an_error_and_not_asked_for() {
+    let elsewhere = Canary::start();
+    let cases: [(&str, String, Kind); 6] = [
+        (
+            "another port",
+            format!(
+                "<{}/v2/team/app/tags/list?last=b>; rel=\"next\"",
+                elsewhere.url()
+            ),
+            Kind::Refused,
+        ),
+        (
+            "another host",
+            "<http://169.254.169.254/?last=b>; rel=\"next\"".to_owned(),
+            Kind::Refused,
+        ),
+        (
+            "https",
+            "<https://127.0.0.1/?last=b>; rel=\"next\"".to_owned(),
+            Kind::Refused,
+        ),
+        ("empty", "<>; rel=\"next\"".to_owned(), Kind::Protocol),
+        (
+            "the same page again",
+            "</v2/team/app/tags/list?n=1000>; rel=\"next\"".to_owned(),
+            Kind::Protocol,
+        ),
+        (
+            "in a circle",
+            "<?last=b&n=2>; rel=\"next\"".to_owned(),
+            Kind::Protocol,
+        ),
+    ];
+    for (name, link, expected) in cases {
+        let registry = tagged(1_000);
+        registry
+            .on("GET", "/tags/list")
+            .does(Action::SetHeader("link", link));
+        let listed = client(&registry).list_tags(&repository()).await;
+        assert_eq!(kind(listed), Err(expected), "{name}");
+        assert!(registry.requests().len() <= 2, "{name}");
+    }
+    assert_eq!(elsewhere.connections(), 0);
+}
+
+#[tokio::test]
+async fn of_a_next_page_only_the_query_counts() {
+    let registry = tagged(2);
+    let wrong_path = "</v2/virtual/other/tags/list?last=b&n=2>; rel=\"next\"".to_owned();
+    registry
+        .on("GET", "/tags/list")
+        .nth(1)
+        .does(Action::SetHeader("link", wrong_path));
+    let listed = client(&registry).list_tags(&repository()).await;
+    assert_eq!(kind(listed), Ok(names(&TAGS)));
+    let paths = registry.requests().into_iter().map(|request| request.path);
+    assert!(
+        paths
+            .into_iter()
+            .all(|path| path == "/v2/team/app/tags/list")
+    );
+}
+
+#[tokio::test]
+async fn a_page_size_that_is_refused_is_left_out_from_then_on() {
+    for status in [400, 413] {
+        let registry = tagged(1_000);
+        registry.on("GET", "n=1000").responds(Reply::error(
+            status,
+            "PAGINATION_NUMBER_INVALID",
+            "no",
+        ));
+        let client = client(&registry);
+        for _ in 0..2 {
+            let listed = client.list_tags(&repository()).await;
+            assert_eq!(kind(listed), Ok(names(&TAGS)), "{status}");
+        }
+        let queries: Vec<_> = registry
+            .requests()
+            .into_iter()
+            .map(|request| request.query)
+            .collect();
+        assert_eq!(queries, ["n=1000", "", ""], "{status}");
+    }
+}
+
+#[tokio::test]
+async fn a_list_is_whole_or_an_error() {
+    let unknown = Reply::error(404, "NAME_UNKNOWN", "no such tag to go on from");
+    let registry = tagged(2);
+    registry
+        .on("GET", "last=b")
+        .nth(1)
+        .responds(unknown.clone());
+    let listed = client(&registry).list_tags(&repository()).await;
+    assert_eq!(kind(listed), Ok(names(&TAGS)), "begun anew");
+
+    let cases = [
+        ("a page that is gone for good", unknown, Kind::NotFound),
+        (
+            "a page that may not be seen",
+            Reply::new(403),
+            Kind::AccessDenied,
+        ),
+        (
+            "a page without form",
+            Reply::new(200).body("{"),
+            Kind::Protocol,
+        ),
+    ];
+    for (name, page, expected) in cases {
+        let registry = tagged(2);
+        registry.on("GET", "last=b").responds(page);
+        let listed = client(&registry).list_tags(&repository()).await;
+        assert_eq!(kind(listed), Err(expected), "{name}");
+    }
+    let missing = client(&tagged(2))
+        .list_tags(&"no/such".parse().unwrap())
+        .await;
+    assert_eq!(kind(missing), Err(Kind::NotFound));
+}
+
+#[tokio::test]
+async fn a_list_without_end_is_given_up() {
+    let registry = FaultRegistry::start();
+    registry.on("GET", "/tags/list").does(Action::Endless);
+    registry.load("team/app", "v1", &ImageBuilder::new(1).build());
+    let listed = client(&registry).list_tags(&repository()).await;
+    assert_eq!(kind(listed), Err(Kind::Protocol));
+}

@@ -1,0 +1,342 @@
+//! Uploads to a registry that forgets, misdirects or does not say what it did.
+
+use bytes::Bytes;
+use futures::stream;
+use transship::oci::Repository;
+use transship::registry::{BodyError, Client, Error, Kind, Upload};
+
+use super::{client, digest, exchanges, kind, repository};
+use crate::support::canary::Canary;
+use crate::support::content::Blob;
+use crate::support::faults::FaultRegistry;
+use crate::support::http::Reply;
+use crate::support::http::script::Action;
+
+/// What comes of an upload: nothing to say, or an error and whether it may pass.
+type Outcome = Result<(), (Kind, bool)>;
+
+/// Makes a location of the registry's host and the path of the session.
+type Location = fn(&str, &str) -> String;
+
+fn blob() -> Blob {
+    Blob::layer(5, 200_000)
+}
+
+/// A layer in frames of odd sizes.
+fn frames(blob: &Blob) -> Vec<Result<Bytes, BodyError>> {
+    blob.bytes
+        .chunks(33_333)
+        .map(|frame| Ok(Bytes::copy_from_slice(frame)))
+        .collect()
+}
+
+async fn upload(client: &Client, blob: &Blob) -> Result<(), Error> {
+    match client
+        .start_upload(&repository(), &digest(blob), None)
+        .await?
+    {
+        Upload::Mounted => Ok(()),
+        Upload::Session(session) => {
+            let size = blob.bytes.len() as u64;
+            let body = stream::iter(frames(blob));
+            client
+                .upload(&repository(), session, &digest(blob), size, body)
+                .await
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_comes_of_an_upload_is_what_the_registry_has() {
+    let gone = Reply::error(404, "BLOB_UPLOAD_UNKNOWN", "gone");
+    let cases: [(&str, Action, Outcome); 10] = [
+        ("stored", Action::SetHeader("x-odd", "1".to_owned()), Ok(())),
+        (
+            "stored, but answered 500",
+            Action::CommitThen(Reply::new(500)),
+            Ok(()),
+        ),
+        ("stored, but not answered", Action::CommitThenClose, Ok(())),
+        (
+            "500 and not stored",
+            Action::Respond(Reply::new(500)),
+            Err((Kind::Unreachable, true)),
+        ),
+        (
+            "not answered and not stored",
+            Action::Close,
+            Err((Kind::Interrupted, true)),
+        ),
+        (
+            "cut",
+            Action::CutUpload(70_000),
+            Err((Kind::Interrupted, true)),
+        ),
+        (
+            "the session is gone",
+            Action::Respond(gone),
+            Err((Kind::Interrupted, true)),
+        ),
+        (
+            "the digest is wrong",
+            Action::Respond(Reply::error(400, "DIGEST_INVALID", "no")),
+            Err((Kind::Rejected, false)),
+        ),
+        (
+            "no room",
+            Action::Respond(Reply::new(507)),
+            Err((Kind::QuotaExceeded, false)),
+        ),
+        (
+            "another digest in the answer",
+            Action::SetHeader(
+                "docker-content-digest",
+                digest(&Blob::layer(1, 1)).to_string(),
+            ),
+            Err((Kind::DigestMismatch, false)),
+        ),
+    ];
+    for (name, fault, expected) in cases {
+        let registry = FaultRegistry::start();
+        registry.on("PUT", "/blobs/uploads/").does(fault);
+        let uploaded = upload(&client(&registry), &blob()).await;
+        let uploaded = uploaded.map_err(|error| (error.kind(), error.is_transient()));
+        assert_eq!(uploaded, expected, "{name}");
+        let tries = registry
+            .requests()
+            .iter()
+            .filter(|request| request.method == "PUT")
+            .count();
+        assert_eq!(tries, 1, "{name}: the body exists once");
+    }
+}
+
+#[tokio::test]
+async fn the_location_of_an_upload_must_stay_at_the_registry() {
+    let elsewhere = Canary::start();
+    let session = "/v2/team/app/blobs/uploads/session-1";
+    let good: [(&str, Location); 4] = [
+        ("a path", |_, session| session.to_owned()),
+        ("relative", |_, _| "session-1".to_owned()),
+        ("absolute", |host, session| {
+            format!("http://{host}{session}")
+        }),
+        ("with a query", |_, session| {
+            format!("{session}?_state=a%2Fb%3D%3D&x")
+        }),
+    ];
+    for (name, location) in good {
+        let registry = FaultRegistry::start();
+        let location = location(&registry.host(), session);
+        let has_query = location.contains('?');
+        registry
+            .on("POST", "/uploads/")
+            .does(Action::SetHeader("location", location));
+        let blob = blob();
+        upload(&client(&registry), &blob)
+            .await
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
+        let digest = blob.digest.replace(':', "%3A");
+        let query = if has_query {
+            "_state=a%2Fb%3D%3D&x&"
+        } else {
+            ""
+        };
+        assert_eq!(
+            registry.requests()[1].query,
+            format!("{query}digest={digest}"),
+            "{name}"
+        );
+    }
+    let bad: [(&str, String); 8] = [
+        ("another host", "http://example.invalid/u".to_owned()),
+        ("another port", format!("{}/u", elsewhere.url())),
+        (
+            "another port, no scheme",
+            format!("//{}/u", elsewhere.host()),
+        ),
+        ("the port got lost", "http://127.0.0.1/u".to_owned()),
+        ("metadata", "http://169.254.169.254/u".to_owned()),
+        ("https", "https://127.0.0.1/u".to_owned()),
+        ("a user", format!("http://me@{}/u", elsewhere.host())),
+        ("a file", "file:///etc/passwd".to_owned()),
+    ];
+    for (name, location) in bad {
+        let registry = FaultRegistry::start();
+        registry
+            .on("POST", "/uploads/")
+            .does(Action::SetHeader("location", location));
+        assert_eq!(
+            kind(upload(&client(&registry), &blob()).await),
+            Err(Kind::Refused),
+            "{name}"
+        );
+        assert_eq!(registry.requests().len(), 1, "{name}");
+    }
+    for fault in [
+        Action::RemoveHeader("location"),
+        Action::SetHeader("location", String::new()),
+    ] {
+        let registry = FaultRegistry::start();
+        registry.on("POST", "/uploads/").does(fault);
+        assert_eq!(
+            kind(upload(&client(&registry), &blob()).await),
+            Err(Kind::Protocol)
+        );
+    }
+    assert_eq!(elsewhere.connections(), 0);
+}
+
+#[tokio::test]
+async fn a_mount_falls_back_to_an_upload() {
+    let from: Repository = "other/app".parse().unwrap();
+    let refused = |status| Action::Respond(Reply::error(status, "DENIED", "no"));
+    let cases: [(&str, Option<Action>, &[u16]); 7] = [
+        ("mounted", None, &[201]),
+        (
+            "an upload instead",
+            Some(Action::Respond(
+                Reply::new(202).header("location", "/v2/team/app/blobs/uploads/session-9"),
+            )),
+            &[202],
+        ),
+        ("400", Some(refused(400)), &[400, 202]),
+        ("401", Some(refused(401)), &[401, 202]),
+        ("403", Some(refused(403)), &[403, 202]),
+        ("404", Some(refused(404)), &[404, 202]),
+        ("405", Some(refused(405)), &[405, 202]),
+    ];
+    for (name, fault, expected) in cases {
+        let registry = FaultRegistry::start();
+        let blob = blob();
+        registry.load_blob("other/app", &blob);
+        if let Some(fault) = fault {
+            registry.on("POST", "mount=").does(fault);
+        }
+        let started = client(&registry)
+            .start_upload(&repository(), &digest(&blob), Some(&from))
+            .await;
+        assert_eq!(
+            matches!(started.unwrap(), Upload::Mounted),
+            name == "mounted",
+            "{name}"
+        );
+        let posts = registry
+            .requests()
+            .into_iter()
+            .filter(|request| request.method == "POST");
+        let statuses: Vec<u16> = posts.filter_map(|request| request.status).collect();
+        assert_eq!(statuses, expected, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_registry_that_knows_no_mount_is_not_asked_for_one_again() {
+    let registry = FaultRegistry::start();
+    registry.on("POST", "mount=").responds(Reply::new(405));
+    let client = client(&registry);
+    let from: Repository = "other/app".parse().unwrap();
+    for _ in 0..2 {
+        client
+            .start_upload(&repository(), &digest(&blob()), Some(&from))
+            .await
+            .unwrap();
+    }
+    let statuses: Vec<u16> = exchanges(&registry)
+        .into_iter()
+        .map(|(_, status)| status)
+        .collect();
+    assert_eq!(statuses, [405, 202, 202]);
+}
+
+#[tokio::test]
+async fn a_registry_that_takes_no_single_put_is_sent_a_patch_the_next_time() {
+    let registry = FaultRegistry::start();
+    let blob = blob();
+    registry
+        .script()
+        .when(|request| {
+            request.method == "PUT" && request.headers.value("content-length") != Some("0")
+        })
+        .responds(Reply::new(413));
+    let client = client(&registry);
+    let error = upload(&client, &blob).await.unwrap_err();
+    assert_eq!(
+        (error.kind(), error.is_transient()),
+        (Kind::Rejected, true),
+        "{error}"
+    );
+    upload(&client, &blob).await.unwrap();
+    assert!(registry.has_blob("team/app", &blob.digest));
+    let methods: Vec<_> = exchanges(&registry)
+        .into_iter()
+        .map(|(method, _)| method)
+        .collect();
+    assert_eq!(methods, ["POST", "PUT", "POST", "PATCH", "PUT"]);
+}
+
+#[tokio::test]
+async fn a_body_that_fails_or_has_another_length_commits_nothing() {
+    let blob = blob();
+    let size = blob.bytes.len() as u64;
+    let failed = || Err(BodyError("the digest is wrong".to_owned()));
+    let cases: [(&str, Vec<_>, &str); 3] = [
+        (
+            "failed",
+            frames(&blob)
+                .into_iter()
+                .take(3)
+                .chain([failed()])
+                .collect(),
+            "the digest is wrong",
+        ),
+        (
+            "too short",
+            frames(&blob).into_iter().take(3).collect(),
+            "bytes early",
+        ),
+        (
+            "too long",
+            [Ok(Bytes::from_static(b"x"))]
+                .into_iter()
+                .chain(frames(&blob))
+                .collect(),
+            "more bytes",
+        ),
+    ];
+    for (name, body, reason) in cases {
+        let registry = FaultRegistry::start();
+        let client = client(&registry);
+        let started = client
+            .start_upload(&repository(), &digest(&blob), None)
+            .await
+            .unwrap();
+        let Upload::Session(session) = started else {
+            panic!("{name}: nothing to mount");
+        };
+        let sent = client
+            .upload(
+                &repository(),
+                session,
+                &digest(&blob),
+                size,
+                stream::iter(body),
+            )
+            .await;
+        let error = sent.unwrap_err();
+        assert_eq!(error.kind(), Kind::Interrupted, "{name}");
+        assert!(error.to_string().contains(reason), "{name}: {error}");
+        assert!(!registry.has_blob("team/app", &blob.digest), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_before_the_end_of_the_body_is_heard() {
+    let registry = FaultRegistry::start();
+    let early = Reply::error(403, "DENIED", "no");
+    registry
+        .on("PUT", "/uploads/")
+        .does(Action::RespondEarly(early));
+    let uploaded = upload(&client(&registry), &Blob::layer(6, 8 << 20)).await;
+    assert_eq!(kind(uploaded), Err(Kind::AccessDenied));
+}

@@ -132,7 +132,7 @@ impl Credentials {
         })
     }
 
-    /// The credential for a repository; [`Credential::Anonymous`] where there is none.
+    /// The credential for a repository, or for a registry as a whole; [`Credential::Anonymous`] where there is none.
     ///
     /// In each file the helper for the registry comes first, then what the file itself contains,
     /// then the helper for all registries. Helpers are run anew at each call: what they give out
@@ -140,7 +140,7 @@ impl Credentials {
     pub async fn find(
         &self,
         registry: &Registry,
-        repository: &Repository,
+        repository: Option<&Repository>,
     ) -> Result<Credential, CredentialError> {
         for (path, config) in &self.files {
             let written = || {

@@ -92,12 +92,12 @@ impl DockerConfig {
         })
     }
 
-    /// The credential for a repository: the one with the longest path, written for the host rather
-    /// than for a pattern. Entries without a credential, which credential helpers leave behind, do not count.
+    /// The credential for a repository, or for a registry as a whole: the one with the longest path,
+    /// written for the host rather than for a pattern. Entries without a credential, which credential helpers leave behind, do not count.
     pub fn credential(
         &self,
         registry: &Registry,
-        repository: &Repository,
+        repository: Option<&Repository>,
     ) -> Result<Option<Credential>, ConfigError> {
         self.credentials
             .iter()

@@ -1,3 +1,4 @@
 //! Process services that know nothing of images.
 
 pub mod clock;
+pub mod telemetry;

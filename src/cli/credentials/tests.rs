@@ -50,7 +50,7 @@ impl Home {
             let credentials = Credentials::load(locations).await?;
             let repository = "team/a".parse().unwrap();
             credentials
-                .find(&registry.parse().unwrap(), &repository)
+                .find(&registry.parse().unwrap(), Some(&repository))
                 .await
         };
         match found.await {

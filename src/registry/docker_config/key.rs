@@ -41,8 +41,11 @@ impl Key {
         })
     }
 
-    /// Whether an entry with this key is for a repository.
-    pub(super) fn matches(&self, registry: &Registry, repository: &Repository) -> bool {
+    /// Whether an entry with this key is for a repository, or for the registry as a whole.
+    pub(super) fn matches(&self, registry: &Registry, repository: Option<&Repository>) -> bool {
+        let Some(repository) = repository else {
+            return self.is_registry(registry);
+        };
         let behind_path = repository.as_str().strip_prefix(self.path.as_str());
         let is_below = self.path.is_empty()
             || behind_path.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));

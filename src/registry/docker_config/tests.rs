@@ -20,7 +20,10 @@ fn login(pair: &str) -> Value {
 }
 
 fn find(config: &DockerConfig, registry: &str, repository: &str) -> String {
-    let found = config.credential(&registry.parse().unwrap(), &repository.parse().unwrap());
+    let found = config.credential(
+        &registry.parse().unwrap(),
+        Some(&repository.parse().unwrap()),
+    );
     match found {
         Ok(None) => "none".to_owned(),
         Ok(Some(credential)) => show(&credential),

@@ -1,0 +1,335 @@
+//! What can be typed. What it means is decided by each command.
+//!
+//! Every flag has an environment name, `TRANSSHIP_` and the flag's own; a test holds them to it.
+
+use std::path::PathBuf;
+
+use clap::builder::FalseyValueParser;
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+use super::address::Address;
+use crate::oci::{Platform, Reference, Registry};
+
+/// Keeps container images in sync between registries.
+#[derive(Debug, Parser)]
+#[command(
+    name = "transship",
+    version,
+    disable_help_subcommand = true,
+    after_help = "\
+Examples:
+  transship sync -f mirror.yaml                     copy what the mirrors of a file say, once
+  transship sync -f mirrors/ --watch                keep doing so, at each mirror's interval
+  transship plan -f mirror.yaml                     say what sync would do, and why
+  transship copy alpine:3.20 registry.example.com/mirror/alpine
+  transship ls registry.example.com/mirror/alpine
+  transship inspect alpine:3.20
+
+Exit codes: 0 all synced, 1 something failed, 2 wrong use or spec, 130 interrupted."
+)]
+pub struct Arguments {
+    /// The flags that every command has.
+    #[command(flatten)]
+    pub common: CommonArgs,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Copy the images that mirrors name.
+    Sync(SyncArgs),
+    /// Say what sync would do, and why each tag is in or out.
+    Plan(PlanArgs),
+    /// Copy one image, or all tags of a repository.
+    Copy(CopyArgs),
+    /// List the repositories of a registry, or the tags of a repository.
+    Ls(LsArgs),
+    /// Show an image: manifest, platforms, config, layers, history, referrers.
+    Inspect(InspectArgs),
+    /// Print the completions of a shell.
+    Completions(CompletionsArgs),
+    /// Print a manual page.
+    Man(ManArgs),
+}
+
+/// The flags that every command has.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Common options")]
+pub struct CommonArgs {
+    /// Log more: -v what is done, -vv every decision, -vvv everything.
+    #[arg(short, long, global = true, action = ArgAction::Count, env = "TRANSSHIP_VERBOSE")]
+    pub verbose: u8,
+    /// Print nothing but results, failures and the summary.
+    #[arg(short, long, global = true, env = "TRANSSHIP_QUIET", value_parser = FalseyValueParser::new())]
+    pub quiet: bool,
+    /// Log from this level on: off, error, warn, info, debug or trace [default: warn, with --watch info].
+    #[arg(
+        long,
+        global = true,
+        env = "TRANSSHIP_LOG",
+        value_name = "LEVEL",
+        hide_possible_values = true
+    )]
+    pub log_level: Option<LogLevel>,
+    /// How log lines look: human or json.
+    #[arg(
+        long,
+        global = true,
+        env = "TRANSSHIP_LOG_FORMAT",
+        value_name = "FORMAT",
+        default_value = "human",
+        hide_possible_values = true
+    )]
+    pub log_format: LogFormat,
+}
+
+/// How much is logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogLevel {
+    /// Nothing.
+    Off,
+    /// What failed.
+    Error,
+    /// And what is doubtful.
+    Warn,
+    /// And what is done.
+    Info,
+    /// And why.
+    Debug,
+    /// And everything else.
+    Trace,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// One readable line.
+    Human,
+    /// One JSON object.
+    Json,
+}
+
+/// How results are printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Table,
+    /// JSON, and nothing else on stdout.
+    Json,
+    /// YAML, and nothing else on stdout.
+    Yaml,
+}
+
+/// Where the documents are.
+#[derive(Debug, Args)]
+pub struct DocumentArgs {
+    /// Files or directories with mirrors, policies and Secrets, as YAML or JSON; - is stdin.
+    #[arg(short, long, required = true, num_args = 1.., value_delimiter = ',', env = "TRANSSHIP_FILENAME", value_name = "FILE|DIR")]
+    pub filename: Vec<PathBuf>,
+    /// Only these mirrors, by name or namespace/name.
+    #[arg(long, num_args = 1.., value_delimiter = ',', env = "TRANSSHIP_MIRROR", value_name = "NAME")]
+    pub mirror: Vec<String>,
+    /// Read all images from this tree of OCI layouts in place of the source registries.
+    #[arg(long, env = "TRANSSHIP_FROM_LAYOUT", value_name = "DIR")]
+    pub from_layout: Option<PathBuf>,
+    /// Write all images to this tree of OCI layouts in place of the destination registries.
+    #[arg(long, env = "TRANSSHIP_TO_LAYOUT", value_name = "DIR")]
+    pub to_layout: Option<PathBuf>,
+    /// Remember in this file what was written, from one run to the next.
+    #[arg(long, env = "TRANSSHIP_STATE", value_name = "FILE")]
+    pub state: Option<PathBuf>,
+}
+
+/// How registries are reached.
+#[derive(Debug, Default, Args)]
+pub struct RegistryArgs {
+    /// Speak plain HTTP to these registries.
+    #[arg(
+        long,
+        value_delimiter = ',',
+        env = "TRANSSHIP_INSECURE",
+        value_name = "HOST[:PORT]"
+    )]
+    pub insecure: Vec<Registry>,
+    /// Trust the authorities of this PEM file besides those of the system.
+    #[arg(long, env = "TRANSSHIP_CA_FILE", value_name = "FILE")]
+    pub ca_file: Option<PathBuf>,
+    /// Send credentials to token servers on these hosts, too.
+    #[arg(
+        long,
+        value_delimiter = ',',
+        env = "TRANSSHIP_TRUSTED_REALMS",
+        value_name = "HOST[:PORT]"
+    )]
+    pub trusted_realms: Vec<Registry>,
+}
+
+/// How results are printed.
+#[derive(Debug, Args)]
+pub struct OutputArgs {
+    /// How results are printed: table, json or yaml.
+    #[arg(
+        short,
+        long,
+        value_enum,
+        default_value_t,
+        env = "TRANSSHIP_OUTPUT",
+        value_name = "FORMAT",
+        hide_possible_values = true
+    )]
+    pub output: Format,
+}
+
+/// `transship sync`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  transship sync -f mirror.yaml
+  transship sync -f mirrors/ -f credentials.yaml --watch --state state.json
+  transship sync -f mirror.yaml --to-layout usb/        and on the other side:
+  transship sync -f mirror.yaml --from-layout usb/
+
+Credentials are those of the Secret documents that a mirror names, else those of `docker login`.")]
+pub struct SyncArgs {
+    /// Where the documents are.
+    #[command(flatten)]
+    pub documents: DocumentArgs,
+    /// Keep running: every mirror at its own interval or schedule.
+    #[arg(long, env = "TRANSSHIP_WATCH", value_parser = FalseyValueParser::new(), conflicts_with = "dry_run")]
+    pub watch: bool,
+    /// Write nothing; say what would be done.
+    #[arg(long, env = "TRANSSHIP_DRY_RUN", value_parser = FalseyValueParser::new())]
+    pub dry_run: bool,
+    /// How results are printed.
+    #[command(flatten)]
+    pub output: OutputArgs,
+    /// How registries are reached.
+    #[command(flatten)]
+    pub registry: RegistryArgs,
+}
+
+/// `transship plan`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  transship plan -f mirror.yaml
+
+Exit codes: 0 nothing to do, 2 something to do, 1 something failed.")]
+pub struct PlanArgs {
+    /// Where the documents are.
+    #[command(flatten)]
+    pub documents: DocumentArgs,
+    /// How results are printed.
+    #[command(flatten)]
+    pub output: OutputArgs,
+    /// How registries are reached.
+    #[command(flatten)]
+    pub registry: RegistryArgs,
+}
+
+/// `transship copy`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  transship copy alpine:3.20 registry.example.com/mirror/alpine
+  transship copy alpine:3.20 registry.example.com/alpine:stable --platform linux/amd64
+  transship copy -a quay.io/acme/app registry.example.com/acme/app
+  transship copy alpine@sha256:… localhost:5000/alpine:pinned --insecure localhost:5000")]
+pub struct CopyArgs {
+    /// The image to copy; with --all-tags a repository.
+    #[arg(value_name = "SRC")]
+    pub source: Reference,
+    /// Where to copy it; without a tag it keeps the one of SRC.
+    #[arg(value_name = "DST")]
+    pub destination: Reference,
+    /// Copy only these platforms of an image of several.
+    #[arg(
+        long,
+        value_delimiter = ',',
+        env = "TRANSSHIP_PLATFORM",
+        value_name = "OS/ARCH[/VARIANT]"
+    )]
+    pub platform: Vec<Platform>,
+    /// Copy every tag of the repository.
+    #[arg(short, long, env = "TRANSSHIP_ALL_TAGS", value_parser = FalseyValueParser::new())]
+    pub all_tags: bool,
+    /// Leave signatures, SBOMs and attestations behind.
+    #[arg(long, env = "TRANSSHIP_NO_REFERRERS", value_parser = FalseyValueParser::new())]
+    pub no_referrers: bool,
+    /// How results are printed.
+    #[command(flatten)]
+    pub output: OutputArgs,
+    /// How registries are reached.
+    #[command(flatten)]
+    pub registry: RegistryArgs,
+}
+
+/// `transship ls`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  transship ls registry.example.com                 the repositories, where the registry tells
+  transship ls registry.example.com/mirror/alpine   the tags of a repository
+  transship ls -q alpine                            only the names, which costs no pulls")]
+pub struct LsArgs {
+    /// A registry or a repository; a name without a registry is one of Docker Hub.
+    #[arg(value_name = "REGISTRY[/REPOSITORY]")]
+    pub address: Address,
+    /// How results are printed.
+    #[command(flatten)]
+    pub output: OutputArgs,
+    /// How registries are reached.
+    #[command(flatten)]
+    pub registry: RegistryArgs,
+}
+
+/// `transship inspect`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  transship inspect alpine:3.20
+  transship inspect alpine:3.20 --platform linux/arm64
+  transship inspect --raw alpine:3.20 | sha256sum")]
+pub struct InspectArgs {
+    /// The image.
+    #[arg(value_name = "REF")]
+    pub reference: Reference,
+    /// Print the manifest or index as the registry has it, byte for byte.
+    #[arg(long, env = "TRANSSHIP_RAW", value_parser = FalseyValueParser::new(), conflicts_with = "platform")]
+    pub raw: bool,
+    /// Show config, layers and history for this platform [default: linux on this processor].
+    #[arg(long, env = "TRANSSHIP_PLATFORM", value_name = "OS/ARCH[/VARIANT]")]
+    pub platform: Option<Platform>,
+    /// How results are printed.
+    #[command(flatten)]
+    pub output: OutputArgs,
+    /// How registries are reached.
+    #[command(flatten)]
+    pub registry: RegistryArgs,
+}
+
+/// `transship completions`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  transship completions bash > /etc/bash_completion.d/transship")]
+pub struct CompletionsArgs {
+    /// The shell.
+    pub shell: Shell,
+}
+
+/// `transship man`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  transship man | man -l -
+  transship man sync > transship-sync.1")]
+pub struct ManArgs {
+    /// The command whose page is printed; without one the page of transship itself.
+    pub command: Option<String>,
+}

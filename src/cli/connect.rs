@@ -1,0 +1,223 @@
+//! Opens the endpoints of mirrors and of one-off commands.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+use tokio::sync::OnceCell;
+
+use super::args::DocumentArgs;
+use super::credentials::{CredentialError, Credentials, Locations};
+use super::documents::Runnable;
+use super::secrets::Reach;
+use super::trust::Trust;
+use crate::api::Reason;
+use crate::copy::{Endpoint, endpoint};
+use crate::layout::Layout;
+use crate::oci::{Registry, Repository};
+use crate::plan::{Destination, Mirror};
+use crate::registry::docker_config::DockerConfig;
+use crate::registry::{Client, Credential, Pool};
+use crate::sync::{Connect, ConnectError};
+
+/// How the program names itself to registries.
+const USER_AGENT: &str = concat!("transship/", env!("CARGO_PKG_VERSION"));
+
+/// Makes clients for registries, with the credentials of Secrets or of the person who runs the program.
+pub(super) struct Connector {
+    pool: Pool,
+    trust: Trust,
+    /// Read when the first registry is met that no Secret is named for.
+    credentials: OnceCell<Credentials>,
+}
+
+/// Opens the endpoints of mirrors: registries, or the directories that stand in for them.
+pub(super) struct MirrorConnector {
+    connector: Connector,
+    reaches: HashMap<String, MirrorReach>,
+    from_layout: Option<Layout>,
+    to_layout: Option<PathBuf>,
+    /// The trees below `to_layout`, each opened once.
+    layouts: Mutex<HashMap<PathBuf, Layout>>,
+}
+
+/// How the registries of one mirror are reached.
+struct MirrorReach {
+    source: Reach,
+    /// By name.
+    destinations: HashMap<String, Reach>,
+}
+
+// === impl Connector ===
+
+impl Connector {
+    /// A connector with the credentials of the person who runs the program.
+    pub(super) fn new(trust: Trust) -> Self {
+        Self {
+            pool: Pool::new(USER_AGENT),
+            trust,
+            credentials: OnceCell::new(),
+        }
+    }
+
+    /// A client for a registry; which credential it has may depend on the repository.
+    pub(super) async fn client(
+        &self,
+        registry: &Registry,
+        repository: Option<&Repository>,
+    ) -> Result<Client, ConnectError> {
+        self.reach(registry, repository, &Reach::default()).await
+    }
+
+    async fn reach(
+        &self,
+        registry: &Registry,
+        repository: Option<&Repository>,
+        reach: &Reach,
+    ) -> Result<Client, ConnectError> {
+        let credential = if let Some(config) = &reach.docker_config {
+            find_in_secret(config, registry, repository)?
+        } else {
+            let found = self.find_credential(registry, repository).await;
+            found.map_err(|error| ConnectError::credential(error.to_string()))?
+        };
+        let settings = self.trust.settings(registry, reach, credential);
+        self.pool.client(registry, &settings).map_err(|error| {
+            let error = endpoint::Error::from(error);
+            ConnectError {
+                reason: error.reason(),
+                message: error.to_string(),
+            }
+        })
+    }
+
+    async fn find_credential(
+        &self,
+        registry: &Registry,
+        repository: Option<&Repository>,
+    ) -> Result<Credential, CredentialError> {
+        let load = || async { Credentials::load(&Locations::from_environment()).await };
+        let credentials = self.credentials.get_or_try_init(load).await?;
+        credentials.find(registry, repository).await
+    }
+}
+
+/// A Secret that a mirror names for a registry must have a credential for it.
+fn find_in_secret(
+    config: &DockerConfig,
+    registry: &Registry,
+    repository: Option<&Repository>,
+) -> Result<Credential, ConnectError> {
+    let missing = || format!("the secret has no credentials for {registry}: add them to its auths");
+    match config.credential(registry, repository) {
+        Ok(credential) => credential.ok_or_else(|| ConnectError::credential(missing())),
+        Err(error) => Err(ConnectError::credential(format!("the secret {error}"))),
+    }
+}
+
+impl ConnectError {
+    fn credential(message: String) -> Self {
+        Self {
+            reason: Reason::AuthenticationFailed,
+            message,
+        }
+    }
+}
+
+// === impl MirrorConnector ===
+
+impl MirrorConnector {
+    /// A connector for these mirrors. Hands the mirrors back.
+    pub(super) fn new(
+        connector: Connector,
+        runnables: Vec<Runnable>,
+        args: &DocumentArgs,
+    ) -> (Self, Vec<Mirror>) {
+        let mut reaches = HashMap::new();
+        let mut mirrors = Vec::new();
+        for runnable in runnables {
+            let Runnable {
+                mirror,
+                source,
+                destinations,
+            } = runnable;
+            let names = mirror
+                .destinations
+                .iter()
+                .map(|destination| destination.name.clone());
+            let destinations = names.zip(destinations).collect();
+            reaches.insert(
+                mirror.name.clone(),
+                MirrorReach {
+                    source,
+                    destinations,
+                },
+            );
+            mirrors.push(mirror);
+        }
+        let connector = Self {
+            connector,
+            reaches,
+            from_layout: args.from_layout.clone().map(Layout::open),
+            to_layout: args.to_layout.clone(),
+            layouts: Mutex::default(),
+        };
+        (connector, mirrors)
+    }
+
+    fn layout(&self, path: PathBuf) -> Layout {
+        let mut layouts = self.layouts.lock().unwrap_or_else(PoisonError::into_inner);
+        layouts
+            .entry(path)
+            .or_insert_with_key(|path| Layout::open(path.clone()))
+            .clone()
+    }
+}
+
+impl Connect for MirrorConnector {
+    async fn source(
+        &self,
+        mirror: &Mirror,
+        repository: Option<&Repository>,
+    ) -> Result<Endpoint, ConnectError> {
+        if let Some(layout) = &self.from_layout {
+            return Ok(Endpoint::Layout(layout.clone()));
+        }
+        let none = Reach::default();
+        let reach = self
+            .reaches
+            .get(&mirror.name)
+            .map_or(&none, |reach| &reach.source);
+        let client = self
+            .connector
+            .reach(&mirror.source.registry, repository, reach)
+            .await?;
+        Ok(Endpoint::Registry(client))
+    }
+
+    async fn destination(
+        &self,
+        mirror: &Mirror,
+        destination: &Destination,
+        repository: &Repository,
+    ) -> Result<Endpoint, ConnectError> {
+        if let Some(path) = &self.to_layout {
+            let path = match mirror.destinations.as_slice() {
+                [_] => path.clone(),
+                _ => path.join(&destination.name),
+            };
+            return Ok(Endpoint::Layout(self.layout(path)));
+        }
+        let none = Reach::default();
+        let reach = self
+            .reaches
+            .get(&mirror.name)
+            .and_then(|reach| reach.destinations.get(&destination.name))
+            .unwrap_or(&none);
+        let client = self
+            .connector
+            .reach(&destination.registry, Some(repository), reach)
+            .await?;
+        Ok(Endpoint::Registry(client))
+    }
+}

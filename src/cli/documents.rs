@@ -1,0 +1,270 @@
+//! From the files of `-f` to mirrors that can be run.
+//!
+//! All files are read and checked before anything is done, and everything that is wrong with them is
+//! said at once.
+
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use super::args::DocumentArgs;
+use super::secrets::{Reach, Secrets};
+use crate::api::document::{self, Document, DocumentError, Resource};
+use crate::api::{ImageMirror, ImagePolicy};
+use crate::plan::{self, InvalidField, Mirror, Policy};
+
+/// Endings of the files that are read in a directory.
+const ENDINGS: [&str; 3] = ["yaml", "yml", "json"];
+/// The path that means standard input.
+const STDIN: &str = "-";
+
+/// A mirror and how its registries are reached.
+#[derive(Debug)]
+pub(super) struct Runnable {
+    /// The mirror.
+    pub(super) mirror: Mirror,
+    /// Its source.
+    pub(super) source: Reach,
+    /// Its destinations, in their order.
+    pub(super) destinations: Vec<Reach>,
+}
+
+/// Documents that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum DocumentsError {
+    /// A file or directory cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Read {
+        /// The path.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A directory has no documents.
+    #[error("{} has no file that ends in .yaml, .yml or .json", .0.display())]
+    EmptyDirectory(PathBuf),
+    /// There is nothing to run.
+    #[error("there is no ImageMirror in {0}")]
+    NoMirror(String),
+    /// A mirror is asked for that does not exist.
+    #[error("there is no ImageMirror {name:?}: there are {known}")]
+    UnknownMirror {
+        /// The name.
+        name: String,
+        /// The names that exist.
+        known: String,
+    },
+    /// Documents are wrong; one line each.
+    #[error("{}", lines(.0))]
+    Wrong(Vec<DocumentError>),
+}
+
+/// A mirror and the document that it was written in.
+type Placed<'a> = (&'a Document, Mirror);
+
+/// Reads and checks everything that the arguments name; the mirrors come in the order of the files.
+pub(super) fn read(args: &DocumentArgs) -> Result<Vec<Runnable>, DocumentsError> {
+    let documents = read_files(&args.filename)?;
+    document::refuse_duplicate_objects(&documents).map_err(wrong)?;
+    validate_policies(&documents)?;
+    let mirrors = validate_mirrors(&documents)?;
+    if mirrors.is_empty() {
+        let names: Vec<String> = args.filename.iter().map(|path| name(path)).collect();
+        return Err(DocumentsError::NoMirror(names.join(", ")));
+    }
+    let mirrors = choose(mirrors, &args.mirror)?;
+    take_secrets(mirrors, &Secrets::of(&documents), args)
+}
+
+// === files ===
+
+fn read_files(paths: &[PathBuf]) -> Result<Vec<Document>, DocumentsError> {
+    let mut documents = Vec::new();
+    for path in paths {
+        for file in list_files(path)? {
+            let text = read_text(&file).map_err(|source| DocumentsError::Read {
+                path: file.clone(),
+                source,
+            })?;
+            documents.extend(document::parse(&text, &name(&file)).map_err(wrong)?);
+        }
+    }
+    Ok(documents)
+}
+
+/// A file is itself; of a directory the files with documents, sorted, without those of directories below.
+fn list_files(path: &Path) -> Result<Vec<PathBuf>, DocumentsError> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let listed = std::fs::read_dir(path)
+        .and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect());
+    let mut files: Vec<PathBuf> = listed.map_err(|source| DocumentsError::Read {
+        path: path.to_owned(),
+        source,
+    })?;
+    files.retain(|file| is_document(file) && !file.is_dir());
+    files.sort();
+    if files.is_empty() {
+        return Err(DocumentsError::EmptyDirectory(path.to_owned()));
+    }
+    Ok(files)
+}
+
+fn is_document(file: &Path) -> bool {
+    file.extension()
+        .is_some_and(|ending| ENDINGS.iter().any(|known| ending == *known))
+}
+
+fn read_text(file: &Path) -> io::Result<String> {
+    if file == Path::new(STDIN) {
+        let mut text = String::new();
+        io::stdin().lock().read_to_string(&mut text)?;
+        return Ok(text);
+    }
+    std::fs::read_to_string(file)
+}
+
+fn name(file: &Path) -> String {
+    if file == Path::new(STDIN) {
+        return "stdin".to_owned();
+    }
+    file.display().to_string()
+}
+
+// === checks ===
+
+fn validate_policies(documents: &[Document]) -> Result<(), DocumentsError> {
+    refuse(policies(documents).flat_map(|(document, policy)| {
+        let invalid = Policy::validate(policy).err().unwrap_or_default();
+        errors_at(document, invalid)
+    }))
+}
+
+fn validate_mirrors(documents: &[Document]) -> Result<Vec<Placed<'_>>, DocumentsError> {
+    let policies: Vec<&ImagePolicy> = policies(documents).map(|(_, policy)| policy).collect();
+    let mut mirrors = Vec::new();
+    let mut errors = Vec::new();
+    for (document, mirror) in written_mirrors(documents) {
+        match plan::validate(mirror, &policies) {
+            Ok(mirror) => mirrors.push((document, mirror)),
+            Err(invalid) => errors.extend(errors_at(document, invalid)),
+        }
+    }
+    refuse(errors)?;
+    Ok(mirrors)
+}
+
+fn choose<'a>(
+    mirrors: Vec<Placed<'a>>,
+    names: &[String],
+) -> Result<Vec<Placed<'a>>, DocumentsError> {
+    let is_named = |mirror: &Mirror, name: &String| {
+        mirror.name == *name || mirror.name.rsplit('/').next() == Some(name.as_str())
+    };
+    for name in names {
+        if !mirrors.iter().any(|(_, mirror)| is_named(mirror, name)) {
+            let known: Vec<&str> = mirrors
+                .iter()
+                .map(|(_, mirror)| mirror.name.as_str())
+                .collect();
+            return Err(DocumentsError::UnknownMirror {
+                name: name.clone(),
+                known: known.join(", "),
+            });
+        }
+    }
+    Ok(mirrors
+        .into_iter()
+        .filter(|(_, mirror)| names.is_empty() || names.iter().any(|name| is_named(mirror, name)))
+        .collect())
+}
+
+/// Brings together mirrors and their Secrets. Registries that a directory stands in for need none.
+fn take_secrets(
+    mirrors: Vec<Placed<'_>>,
+    secrets: &Secrets<'_>,
+    args: &DocumentArgs,
+) -> Result<Vec<Runnable>, DocumentsError> {
+    let mut runnables = Vec::new();
+    let mut errors = Vec::new();
+    for (document, mirror) in mirrors {
+        let mut reach = |path: String, access, is_replaced: bool| {
+            if is_replaced {
+                return Reach::default();
+            }
+            let reach = secrets.reach(&mirror.namespace, access);
+            reach.unwrap_or_else(|wrong| {
+                let wrong = wrong.into_iter().map(|(field, error)| {
+                    document.error_at(&format!("{path}.{field}"), error.to_string())
+                });
+                errors.extend(wrong);
+                Reach::default()
+            })
+        };
+        let source = reach(
+            "spec.source".to_owned(),
+            &mirror.source.access,
+            args.from_layout.is_some(),
+        );
+        let destinations = mirror
+            .destinations
+            .iter()
+            .enumerate()
+            .map(|(index, destination)| {
+                let path = format!("spec.destinations[{index}]");
+                reach(path, &destination.access, args.to_layout.is_some())
+            })
+            .collect();
+        runnables.push(Runnable {
+            mirror,
+            source,
+            destinations,
+        });
+    }
+    refuse(errors)?;
+    Ok(runnables)
+}
+
+fn policies(documents: &[Document]) -> impl Iterator<Item = (&Document, &ImagePolicy)> {
+    documents
+        .iter()
+        .filter_map(|document| match &document.resource {
+            Resource::ImagePolicy(policy) => Some((document, &**policy)),
+            Resource::ImageMirror(_) | Resource::Secret(_) => None,
+        })
+}
+
+fn written_mirrors(documents: &[Document]) -> impl Iterator<Item = (&Document, &ImageMirror)> {
+    documents
+        .iter()
+        .filter_map(|document| match &document.resource {
+            Resource::ImageMirror(mirror) => Some((document, &**mirror)),
+            Resource::ImagePolicy(_) | Resource::Secret(_) => None,
+        })
+}
+
+// === errors ===
+
+fn errors_at(document: &Document, invalid: Vec<InvalidField>) -> Vec<DocumentError> {
+    invalid
+        .into_iter()
+        .map(|field| document.error_at(&field.path, field.message))
+        .collect()
+}
+
+fn refuse(errors: impl IntoIterator<Item = DocumentError>) -> Result<(), DocumentsError> {
+    let errors: Vec<DocumentError> = errors.into_iter().collect();
+    if errors.is_empty() {
+        return Ok(());
+    }
+    Err(DocumentsError::Wrong(errors))
+}
+
+fn wrong(error: DocumentError) -> DocumentsError {
+    DocumentsError::Wrong(vec![error])
+}
+
+fn lines(errors: &[DocumentError]) -> String {
+    let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    lines.join("\n")
+}

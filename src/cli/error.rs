@@ -1,0 +1,94 @@
+//! Why a command stops before it has anything to report.
+
+use std::io;
+use std::path::PathBuf;
+
+use super::documents::DocumentsError;
+use super::exit::Exit;
+use crate::copy::endpoint;
+use crate::registry;
+use crate::sync::ConnectError;
+use crate::sync::ledger::LedgerError;
+
+/// Why a command stops.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The documents cannot be used.
+    #[error(transparent)]
+    Documents(#[from] DocumentsError),
+    /// The state file cannot be used.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The file of authorities cannot be read.
+    #[error("cannot read the CA file {}: {source}", path.display())]
+    CaFile {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The arguments contradict each other.
+    #[error("{0}")]
+    Usage(String),
+    /// There is no way to a registry.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// A registry or directory refuses.
+    #[error(transparent)]
+    Endpoint(#[from] endpoint::Error),
+    /// What was asked for does not exist.
+    #[error("{0} does not exist")]
+    NotFound(String),
+    /// The image is not what it says.
+    #[error("{0}")]
+    Image(String),
+    /// The result could not be written.
+    #[error("cannot write the result: {0}")]
+    Output(io::Error),
+}
+
+impl Error {
+    /// How the program ends.
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Documents(_) | Self::Ledger(_) | Self::CaFile { .. } | Self::Usage(_) => {
+                Exit::Usage
+            }
+            Self::Connect(_)
+            | Self::Endpoint(_)
+            | Self::NotFound(_)
+            | Self::Image(_)
+            | Self::Output(_) => Exit::Failure,
+        }
+    }
+
+    /// What to do, where the message alone does not say it.
+    pub fn hint(&self) -> Option<&'static str> {
+        let Self::Endpoint(endpoint::Error::Registry(error)) = self else {
+            return None;
+        };
+        match error.kind() {
+            registry::Kind::Tls => Some(
+                "name the registry's own authority with --ca-file, or the registry with --insecure if it speaks plain HTTP",
+            ),
+            registry::Kind::AuthenticationFailed | registry::Kind::AccessDenied => Some(
+                "log in with `docker login`, or name the file with DOCKER_CONFIG or REGISTRY_AUTH_FILE",
+            ),
+            registry::Kind::NotFound
+            | registry::Kind::RateLimited
+            | registry::Kind::QuotaExceeded
+            | registry::Kind::Unreachable
+            | registry::Kind::DigestMismatch
+            | registry::Kind::Refused
+            | registry::Kind::Rejected
+            | registry::Kind::Protocol
+            | registry::Kind::Interrupted => None,
+        }
+    }
+}
+
+impl From<registry::Error> for Error {
+    fn from(error: registry::Error) -> Self {
+        Self::Endpoint(error.into())
+    }
+}

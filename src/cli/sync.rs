@@ -1,0 +1,175 @@
+//! `transship sync` and `transship plan`: rounds over the mirrors of documents.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use serde::Serialize;
+
+use super::args::{DocumentArgs, Format, OutputArgs, PlanArgs, RegistryArgs, SyncArgs};
+use super::connect::{Connector, MirrorConnector};
+use super::error::Error;
+use super::exit::Exit;
+use super::interrupt::until_interrupted;
+use super::output::Output;
+use super::progress::Progress;
+use super::trust::Trust;
+use super::{documents, plan, summary, watch};
+use crate::copy;
+use crate::plan::Mirror;
+use crate::sync::report::{MirrorReport, Totals};
+use crate::sync::{Ledger, Mode, Report, Syncer};
+
+/// Everything that rounds need.
+pub(super) struct Session {
+    /// The mirrors that are not suspended.
+    pub(super) mirrors: Vec<Mirror>,
+    /// Who runs the rounds.
+    pub(super) syncer: Syncer<MirrorConnector>,
+    progress: Arc<Progress>,
+}
+
+/// What machines read of a round.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct RoundDocument<'a> {
+    mirrors: &'a [MirrorReport],
+    totals: Totals,
+}
+
+/// Runs `transship sync`.
+pub(super) async fn run(args: &SyncArgs, output: &Output) -> Result<Exit, Error> {
+    let SyncArgs {
+        documents,
+        watch,
+        dry_run,
+        output: OutputArgs { output: format },
+        registry,
+    } = args;
+    if *watch {
+        let session = Session::open(documents, registry, output, Progress::logged(output))?;
+        return watch::run(&session, *format, output).await;
+    }
+    let session = Session::open(documents, registry, output, Progress::new(output))?;
+    if *dry_run {
+        let exit = session.plan(*format, output).await?;
+        return Ok(if exit == Exit::Todo {
+            Exit::Success
+        } else {
+            exit
+        });
+    }
+    session.apply(*format, output).await
+}
+
+/// Runs `transship plan`.
+pub(super) async fn run_plan(args: &PlanArgs, output: &Output) -> Result<Exit, Error> {
+    let PlanArgs {
+        documents,
+        output: OutputArgs { output: format },
+        registry,
+    } = args;
+    let session = Session::open(documents, registry, output, Progress::new(output))?;
+    session.plan(*format, output).await
+}
+
+// === impl Session ===
+
+impl Session {
+    fn open(
+        documents: &DocumentArgs,
+        registry: &RegistryArgs,
+        output: &Output,
+        progress: Arc<Progress>,
+    ) -> Result<Self, Error> {
+        let runnables = documents::read(documents)?;
+        let connector = Connector::new(Trust::read(registry)?);
+        let (connector, mut mirrors) = MirrorConnector::new(connector, runnables, documents);
+        for mirror in mirrors.iter().filter(|mirror| mirror.suspend) {
+            output.note(&format!("skipped: mirror {} is suspended", mirror.name));
+        }
+        mirrors.retain(|mirror| !mirror.suspend);
+        let ledger = match &documents.state {
+            Some(path) => Ledger::open(path)?,
+            None => Ledger::in_memory(),
+        };
+        let events = copy::Progress::none().with(progress.clone());
+        Ok(Self {
+            mirrors,
+            syncer: Syncer::new(connector, Arc::new(ledger), progress.clone(), events),
+            progress,
+        })
+    }
+
+    async fn apply(&self, format: Format, output: &Output) -> Result<Exit, Error> {
+        let began = Instant::now();
+        let Some(report) = self.round(Mode::Apply).await else {
+            let (finished, planned) = self.progress.tags();
+            output.note(&format!(
+                "interrupted: {finished} of {planned} tags are done, the next run does the rest"
+            ));
+            return Ok(Exit::Interrupted);
+        };
+        let line = summary::line(&report.totals(), began.elapsed());
+        print_report(&report, &line, format, output)?;
+        Ok(exit(&report))
+    }
+
+    async fn plan(&self, format: Format, output: &Output) -> Result<Exit, Error> {
+        let Some(report) = self.round(Mode::Plan).await else {
+            return Ok(Exit::Interrupted);
+        };
+        output.print_value(format, &RoundDocument::from(&report), |_| {
+            plan::render(&report)
+        })?;
+        let todo = report.totals().planned > 0;
+        let exit = exit(&report);
+        Ok(if todo && exit == Exit::Success {
+            Exit::Todo
+        } else {
+            exit
+        })
+    }
+
+    /// One round over all mirrors; nothing where a signal ended it.
+    async fn round(&self, mode: Mode) -> Option<Report> {
+        let mirrors: Vec<&Mirror> = self.mirrors.iter().collect();
+        let report = until_interrupted(self.syncer.round(&mirrors, mode)).await;
+        self.progress.finish();
+        report
+    }
+}
+
+impl<'a> From<&'a Report> for RoundDocument<'a> {
+    fn from(report: &'a Report) -> Self {
+        Self {
+            mirrors: &report.mirrors,
+            totals: report.totals(),
+        }
+    }
+}
+
+/// Prints what was done: all of it for machines; table, failures and the last line for people.
+pub(super) fn print_report(
+    report: &Report,
+    line: &str,
+    format: Format,
+    output: &Output,
+) -> Result<(), Error> {
+    output.print_value(format, &RoundDocument::from(report), |_| {
+        let table = if output.is_quiet() {
+            String::new()
+        } else {
+            summary::table(report)
+        };
+        summary::paragraphs([table, summary::failures(report), format!("{line}\n")])
+    })
+}
+
+/// How the program ends after a round.
+pub(super) fn exit(report: &Report) -> Exit {
+    if report.totals().failed > 0 {
+        Exit::Failure
+    } else {
+        Exit::Success
+    }
+}

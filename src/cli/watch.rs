@@ -1,0 +1,104 @@
+//! `transship sync --watch`: every mirror at its own times, until a signal comes.
+
+use std::time::{Duration, Instant};
+
+use futures::future::join_all;
+use jiff::Timestamp;
+
+use super::args::Format;
+use super::attempts::Attempts;
+use super::error::Error;
+use super::exit::Exit;
+use super::interrupt::until_interrupted;
+use super::output::Output;
+use super::summary;
+use super::sync::{Session, exit, print_report};
+use crate::plan::Mirror;
+use crate::runtime::clock;
+use crate::sync::{Mode, Report};
+
+/// Longest sleep in one piece: the clock may jump, or the machine may have been asleep.
+const LONGEST_SLEEP: Duration = Duration::from_secs(30);
+
+/// Runs the rounds of all mirrors, each on its own, until a signal comes.
+pub(super) async fn run(session: &Session, format: Format, output: &Output) -> Result<Exit, Error> {
+    let watches = session
+        .mirrors
+        .iter()
+        .map(|mirror| watch(session, mirror, format, output));
+    if until_interrupted(join_all(watches)).await.is_none() {
+        tracing::info!("stopped");
+    }
+    Ok(Exit::Success)
+}
+
+async fn watch(session: &Session, mirror: &Mirror, format: Format, output: &Output) {
+    let mut attempts = Attempts::default();
+    while let Some(next) = attempts.next(&mirror.schedule, clock::now(), jitter()) {
+        tracing::debug!(mirror = mirror.name, %next, "waiting");
+        sleep_until(next).await;
+        let began = clock::now();
+        if let Some((report, line)) = round(session, mirror).await {
+            tell(mirror, &report, &line, format, output);
+            attempts.record(began, exit(&report) != Exit::Success, retry_at(&report));
+        } else {
+            tracing::warn!(
+                mirror = mirror.name,
+                "the round took longer than spec.timeout, {}",
+                mirror.timeout
+            );
+            attempts.record(began, true, None);
+        }
+    }
+    tracing::warn!(mirror = mirror.name, "the schedule names no further time");
+}
+
+/// One round with its last line, or nothing where it took too long.
+async fn round(session: &Session, mirror: &Mirror) -> Option<(Report, String)> {
+    let began = Instant::now();
+    let mirrors = [mirror];
+    let round = session.syncer.round(&mirrors, Mode::Apply);
+    let report = tokio::time::timeout(mirror.timeout.as_std(), round)
+        .await
+        .ok()?;
+    let line = summary::line(&report.totals(), began.elapsed());
+    Some((report, line))
+}
+
+/// People read the log; machines get every report on stdout besides.
+fn tell(mirror: &Mirror, report: &Report, line: &str, format: Format, output: &Output) {
+    for failure in report.mirrors.iter().flat_map(|mirror| &mirror.failures) {
+        let (subject, message) = (&failure.subject, &failure.message);
+        tracing::warn!(mirror = mirror.name, subject, reason = %failure.reason, message, "failed");
+    }
+    tracing::info!(mirror = mirror.name, "{line}");
+    let printed = match format {
+        Format::Table => Ok(()),
+        Format::Json | Format::Yaml => print_report(report, line, format, output),
+    };
+    if let Err(error) = printed {
+        tracing::warn!("{error}");
+    }
+}
+
+/// The first time at which something that a registry put off may be tried again.
+fn retry_at(report: &Report) -> Option<Timestamp> {
+    let failures = report.mirrors.iter().flat_map(summary::failures_of);
+    failures
+        .filter_map(|failure| failure.next_attempt_time)
+        .min()
+}
+
+async fn sleep_until(time: Timestamp) {
+    loop {
+        let left = Duration::try_from(time.duration_since(clock::now())).unwrap_or_default();
+        if left.is_zero() {
+            return;
+        }
+        tokio::time::sleep(left.min(LONGEST_SLEEP)).await;
+    }
+}
+
+fn jitter() -> f64 {
+    fastrand::f64().mul_add(2.0, -1.0)
+}

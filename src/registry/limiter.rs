@@ -101,17 +101,15 @@ impl Limiter {
     ///
     /// For requests without which others could not give their places back.
     pub(super) async fn admit_soon(&self, class: Class) -> Result<Permit, Paused> {
-        match timeout(SOON, self.admit(class)).await {
-            Ok(admitted) => admitted,
-            Err(_) => {
-                let window = self.0.of(class);
-                window.wait().await?;
-                Ok(Permit {
-                    window: Arc::clone(window),
-                    place: None,
-                })
-            }
+        if let Ok(admitted) = timeout(SOON, self.admit(class)).await {
+            return admitted;
         }
+        let window = self.0.of(class);
+        window.wait().await?;
+        Ok(Permit {
+            window: Arc::clone(window),
+            place: None,
+        })
     }
 
     /// Holds all requests of a class back for a while.

@@ -50,11 +50,11 @@ pub(super) async fn tags(
 
 pub(super) async fn repositories(connection: &Connection) -> Result<Vec<Repository>, Cause> {
     let url = connection.url(&["_catalog"]);
-    let page = connection
-        .host
-        .tag_page()
-        .map(|page| page.min(CATALOG_PAGE));
-    list(connection, &url, &Scope::catalog(), || page).await
+    list(connection, &url, &Scope::catalog(), || {
+        let page = connection.host.tag_page()?;
+        Some(page.min(CATALOG_PAGE))
+    })
+    .await
 }
 
 async fn list<T: FromStr + Ord>(

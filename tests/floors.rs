@@ -1,5 +1,7 @@
 //! The floors of the library: a module uses lower ones only.
 
+#![expect(clippy::expect_used, reason = "a test stops at the first surprise")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -73,9 +73,12 @@ pub(super) struct Manifests(Mutex<Cache>);
 
 #[derive(Default)]
 struct Cache {
-    cells: HashMap<(Place, Repository, Digest), Arc<OnceCell<Arc<Manifest>>>>,
+    cells: HashMap<(Place, Repository, Digest), Cell>,
     bytes: u64,
 }
+
+/// A manifest that is read by whoever asks first; the others wait for it.
+type Cell = Arc<OnceCell<Arc<Manifest>>>;
 
 /// The platform of an image config (image specification, config).
 #[derive(Deserialize)]

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use futures::future::join_all;
 use futures::{StreamExt, TryStreamExt, stream};
 
-use super::blobs::{Blobs, Delivery, Request};
+use super::blobs::{Blobs, Request};
+use super::deliver::Delivery;
 use super::endpoint::{self, Endpoint, Place};
 use super::error::Error;
 use super::graph::Graph;

@@ -4,6 +4,7 @@
 //! Engine::copy
 //!   graph, referrers   what the image is made of, read once and kept by digest
 //!   blobs              which destination needs what; one worker a blob
+//!     deliver          mount it, wait for it or send it
 //!     places           what destinations are known to have: nothing is sent twice
 //!     pipe             one read, many uploads, hashed on the way
 //!   image              manifests and tags, in the order that keeps visible tags complete
@@ -11,6 +12,7 @@
 
 mod blobs;
 mod budget;
+mod deliver;
 pub mod endpoint;
 mod error;
 mod graph;
@@ -140,15 +142,8 @@ impl Engine {
         let content = match self.read(job).await {
             Ok(content) => content,
             Err(error) => {
-                let origin = &job.origin;
-                let image = format!(
-                    "{}/{}@{}",
-                    origin.endpoint.name(),
-                    origin.repository,
-                    job.digest
-                );
-                let error = Error::Source { image, error };
-                return job.targets.iter().map(|_| Err(error.clone())).collect();
+                let error = Error::source(&job.origin, &job.digest, error);
+                return vec![Err(error); job.targets.len()];
             }
         };
         let pushes: Vec<Push<'_>> = job

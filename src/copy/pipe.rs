@@ -262,15 +262,14 @@ impl<'a> Reader<'a> {
             if self.received >= resumed_at + PROGRESS_BYTES {
                 resumes = 0;
             }
-            match error {
-                BlobError::Source(source) if source.is_transient() && resumes < RESUMES => {
-                    sleep(RESUME_DELAY * 2_u32.pow(resumes)).await;
-                    resumes += 1;
-                    resumed_at = self.received;
-                    body = self.open().await;
-                }
-                other => return Err(other),
+            let is_passing = matches!(&error, BlobError::Source(source) if source.is_transient());
+            if !is_passing || resumes >= RESUMES {
+                return Err(error);
             }
+            sleep(RESUME_DELAY * 2_u32.pow(resumes)).await;
+            resumes += 1;
+            resumed_at = self.received;
+            body = self.open().await;
         }
     }
 

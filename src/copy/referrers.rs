@@ -44,15 +44,21 @@ pub(super) enum Link {
 /// Finds referrers, and remembers what each source turned out to offer.
 #[derive(Default)]
 pub(super) struct Finder {
-    lists: Mutex<HashMap<(Place, Repository), Arc<OnceCell<Option<HashSet<Tag>>>>>>,
+    lists: Mutex<HashMap<(Place, Repository), List>>,
 }
+
+/// The referrers tags of a repository, read by whoever asks first; nothing where it lists no tags.
+type List = Arc<OnceCell<Option<HashSet<Tag>>>>;
 
 /// Serialises the updates of fallback tags: the distribution specification has no conditional PUT
 /// that any registry supports.
 #[derive(Default)]
 pub(super) struct FallbackTags {
-    locks: Mutex<HashMap<(Place, Repository, Digest), Arc<tokio::sync::Mutex<()>>>>,
+    turns: Mutex<HashMap<(Place, Repository, Digest), Turn>>,
 }
+
+/// Held while one fallback tag is read and written.
+type Turn = Arc<tokio::sync::Mutex<()>>;
 
 /// Why a fallback tag could not be brought up to date.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -216,7 +222,7 @@ impl FallbackTags {
         };
         let key = (endpoint.place(), repository.clone(), subject.clone());
         let lock = self
-            .locks
+            .turns
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .entry(key)

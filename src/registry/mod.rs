@@ -20,6 +20,7 @@ mod cause;
 mod class;
 mod client;
 mod connection;
+pub mod docker_config;
 mod error;
 mod exchange;
 mod host;

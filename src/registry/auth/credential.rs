@@ -7,6 +7,9 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::oci::digest::Algorithm;
 use crate::oci::{Digest, Hasher};
 
+/// User names that say that the password is an identity token: Docker's, and that of Azure.
+const IDENTITY_USERS: [&str; 2] = ["<token>", "00000000-0000-0000-0000-000000000000"];
+
 /// What proves to one registry who we are.
 #[derive(Clone, Default)]
 pub enum Credential {
@@ -34,6 +37,17 @@ pub enum Credential {
 // === impl Credential ===
 
 impl Credential {
+    /// A user name and password, or what comes as such but is an identity token.
+    pub fn from_password(username: String, password: SecretString) -> Self {
+        if IDENTITY_USERS.contains(&username.as_str()) {
+            return Self::IdentityToken {
+                username,
+                token: password,
+            };
+        }
+        Self::Basic { username, password }
+    }
+
     /// A digest that is equal where, and only where, the credentials are equal: a key for caches.
     ///
     /// It is no secret, but a weak password could be guessed from it: do not show it.

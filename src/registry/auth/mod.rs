@@ -25,3 +25,4 @@ pub use error::{Error, Refusal};
 pub use realm::RealmFault;
 pub use scope::Scope;
 pub use token::TokenFault;
+pub(super) use token::is_token;

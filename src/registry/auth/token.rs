@@ -57,18 +57,13 @@ pub enum TokenFault {
 
 #[derive(Deserialize)]
 struct Answer {
-    token: Option<SecretText>,
-    access_token: Option<SecretText>,
-    refresh_token: Option<SecretText>,
+    token: Option<SecretString>,
+    access_token: Option<SecretString>,
+    refresh_token: Option<SecretString>,
     /// Servers write all kinds of numbers.
     expires_in: Option<Value>,
     issued_at: Option<Value>,
 }
-
-/// A text that is wiped when it is no longer needed.
-#[derive(Deserialize)]
-#[serde(from = "String")]
-struct SecretText(SecretString);
 
 // === impl Grant ===
 
@@ -99,9 +94,8 @@ impl Grant {
     }
 }
 
-fn non_empty(text: Option<SecretText>) -> Option<SecretString> {
-    text.map(|SecretText(secret)| secret)
-        .filter(|secret| !secret.expose_secret().is_empty())
+fn non_empty(text: Option<SecretString>) -> Option<SecretString> {
+    text.filter(|secret| !secret.expose_secret().is_empty())
 }
 
 /// Whether a text is a token (RFC 6750, section 2.1): it goes into a header of ours.
@@ -145,12 +139,6 @@ fn usable(life: Duration, age: Duration) -> Duration {
     left.unwrap_or(life)
         .saturating_sub(margin)
         .max(SHORTEST_USE)
-}
-
-impl From<String> for SecretText {
-    fn from(text: String) -> Self {
-        Self(text.into())
-    }
 }
 
 #[cfg(test)]

@@ -14,6 +14,12 @@ use super::witness::{Defect, Problem, Witness};
 /// Between two rounds, so that the registry gets to do something else too.
 const PAUSE: Duration = Duration::from_millis(1);
 
+/// How often a tag that is listed and cannot be read is looked at again at the end: whoever wrote it
+/// may have been killed while the registry was still at it.
+const LAST_LOOKS: usize = 100;
+/// Between two such looks.
+const LAST_PAUSE: Duration = Duration::from_millis(50);
+
 /// A watcher in the background. It stops when dropped.
 pub struct Poller {
     stop: CancellationToken,
@@ -111,7 +117,14 @@ impl Watch {
         for tag in tags {
             let place = (repository.clone(), tag.clone());
             self.observed.tags.insert(place.clone());
-            let before = witness.digest(&tag).await;
+            let mut before = witness.digest(&tag).await;
+            for _ in 0..LAST_LOOKS {
+                if before.is_ok() || !is_last {
+                    break;
+                }
+                tokio::time::sleep(LAST_PAUSE).await;
+                before = witness.digest(&tag).await;
+            }
             let is_known = match &before {
                 Ok(digest) => self.checked.get(&place) == Some(digest),
                 // distribution lists a tag a moment before it can be read; at the end there is no such excuse.

@@ -1,0 +1,311 @@
+//! Configs as Docker, Podman and Kubernetes write them.
+
+use base64::engine::general_purpose::STANDARD;
+use proptest::prelude::*;
+use secrecy::ExposeSecret;
+use serde_json::{Value, json};
+
+use super::key::label_matches;
+use super::*;
+
+/// A config with these values under `auths`.
+fn config(auths: &Value) -> DockerConfig {
+    DockerConfig::parse(json!({ "auths": auths }).to_string().as_bytes()).unwrap()
+}
+
+/// An entry as `docker login` writes it.
+fn login(pair: &str) -> Value {
+    json!({ "auth": STANDARD.encode(pair) })
+}
+
+fn find(config: &DockerConfig, registry: &str, repository: &str) -> String {
+    let found = config.credential(&registry.parse().unwrap(), &repository.parse().unwrap());
+    match found {
+        Ok(None) => "none".to_owned(),
+        Ok(Some(credential)) => show(&credential),
+        Err(error) => error.to_string(),
+    }
+}
+
+fn show(credential: &Credential) -> String {
+    match credential {
+        Credential::Anonymous => "anonymous".to_owned(),
+        Credential::Basic { username, password } => {
+            format!("{username}:{}", password.expose_secret())
+        }
+        Credential::IdentityToken { username, token } => {
+            format!("identity {username}:{}", token.expose_secret())
+        }
+        Credential::RegistryToken(token) => format!("token {}", token.expose_secret()),
+    }
+}
+
+#[test]
+fn entries_in_every_form() {
+    let uuid = "00000000-0000-0000-0000-000000000000";
+    let bad = |what: &str| {
+        format!("has a credential for \"r.test\" that {what}: log in again or repair it")
+    };
+    let not_base64 = bad("is not base64 of a text (field `auth`)");
+    let cases = [
+        ("docker login", login("me:pw"), "me:pw"),
+        ("colons in the password", login("me:p:w:"), "me:p:w:"),
+        ("zero bytes", login("me:pw\0\0"), "me:pw"),
+        ("no password", login("me:"), "me:"),
+        ("no padding", json!({"auth": "bWU6cHc"}), "me:pw"),
+        ("white space", json!({"auth": " bWU6cHc=\n"}), "me:pw"),
+        (
+            "separate fields",
+            json!({"username": "me", "password": "pw"}),
+            "me:pw",
+        ),
+        (
+            "both",
+            json!({"auth": "bWU6cHc=", "username": "x", "password": "y"}),
+            "me:pw",
+        ),
+        (
+            "identity token",
+            json!({"auth": "bWU6", "identitytoken": "it"}),
+            "identity me:it",
+        ),
+        (
+            "identity token by name",
+            login("<token>:it"),
+            "identity <token>:it",
+        ),
+        (
+            "identity token of Azure",
+            login(&format!("{uuid}:it")),
+            &format!("identity {uuid}:it"),
+        ),
+        ("registry token", json!({"registrytoken": "rt"}), "token rt"),
+        (
+            "unknown fields",
+            json!({"email": "x", "auth": "bWU6cHc="}),
+            "me:pw",
+        ),
+        ("left behind by a helper", json!({}), "none"),
+        (
+            "empty fields",
+            json!({"auth": "", "username": "", "password": null}),
+            "none",
+        ),
+        ("not base64", json!({"auth": "canary!"}), &not_base64),
+        ("not a text", json!({"auth": "/////w=="}), &not_base64),
+        (
+            "no colon",
+            json!({"auth": "bWU="}),
+            &bad("has no colon between user name and password (field `auth`)"),
+        ),
+        (
+            "line break in a token",
+            json!({"registrytoken": "a\nb"}),
+            &bad("is no token (field `registrytoken`)"),
+        ),
+    ];
+    for (name, entry, expected) in cases {
+        let config = config(&json!({ "r.test": entry }));
+        assert_eq!(find(&config, "r.test", "a"), expected, "{name}");
+    }
+}
+
+/// Whether an entry with a key is found for a registry and repository.
+type Case<'a> = (&'a str, &'a str, &'a str, &'a str, bool);
+
+fn check_keys(cases: &[Case<'_>]) {
+    for (name, key, registry, repository, expected) in cases {
+        let found = find(
+            &config(&json!({ *key: login("me:pw") })),
+            registry,
+            repository,
+        );
+        assert_eq!(found, if *expected { "me:pw" } else { "none" }, "{name}");
+    }
+}
+
+#[test]
+fn keys_name_a_host_and_a_path() {
+    check_keys(&[
+        ("host", "r.test", "r.test", "a", true),
+        ("host in capitals", "R.Test", "r.test", "a", true),
+        ("url", "https://r.test", "r.test", "a", true),
+        (
+            "url of version 1",
+            "https://r.test/v1/",
+            "r.test",
+            "a",
+            true,
+        ),
+        ("url of version 2", "http://r.test/v2", "r.test", "a", true),
+        (
+            "url with path",
+            "https://r.test/v2/t",
+            "r.test",
+            "t/a",
+            true,
+        ),
+        ("port", "r.test:5000", "r.test:5000", "a", true),
+        ("missing port", "r.test", "r.test:5000", "a", false),
+        ("other port", "r.test:5000", "r.test", "a", false),
+        ("version 6", "[::1]:5000", "[::1]:5000", "a", true),
+        ("path", "r.test/team", "r.test", "team/a", true),
+        (
+            "the repository itself",
+            "r.test/team/a/",
+            "r.test",
+            "team/a",
+            true,
+        ),
+        ("part of a name", "r.test/te", "r.test", "team/a", false),
+        ("other path", "r.test/other", "r.test", "team/a", false),
+        ("parent domain", "test", "r.test", "a", false),
+        ("ending", "r.test", "evilr.test", "a", false),
+        ("no host", "git credentials", "r.test", "a", false),
+    ]);
+}
+
+#[test]
+fn docker_hub_has_many_names() {
+    let url = "https://index.docker.io/v1/";
+    check_keys(&[
+        ("as docker writes it", url, "docker.io", "library/a", true),
+        ("name", "docker.io", "docker.io", "library/a", true),
+        ("host", "registry-1.docker.io", "docker.io", "me/a", true),
+        ("path", "docker.io/me", "docker.io", "me/a", true),
+        ("pattern", "*.docker.io", "docker.io", "me/a", true),
+        ("another registry", url, "r.test", "me/a", false),
+    ]);
+}
+
+#[test]
+fn patterns_stand_for_labels() {
+    check_keys(&[
+        ("label", "*.r.test", "a.r.test", "a", true),
+        ("two in place of one", "*.r.test", "a.b.r.test", "a", false),
+        ("none in place of one", "*.r.test", "r.test", "a", false),
+        ("two labels", "*.*.test", "a.r.test", "a", true),
+        ("part of a label", "eu-*-x.test", "eu-1-x.test", "a", true),
+        ("port", "*.test:5000", "r.test:5000", "a", true),
+        ("missing port", "*.test", "r.test:5000", "a", false),
+        ("last label and a port", "r.*", "r.test:5000", "a", false),
+        ("path", "*.test/team", "r.test", "team/a", true),
+        ("other path", "*.test/team", "r.test", "a", false),
+        ("ending", "*.r.test", "a.r.test.evil.test", "a", false),
+    ]);
+}
+
+#[test]
+fn the_closest_entry_counts() {
+    let config = config(&json!({
+        "*.test": login("me:pattern"),
+        "r.test": login("me:host"),
+        "r.test/team": login("me:path"),
+        "r.test/team/empty": {},
+        "*.test/team/deep": login("me:deep"),
+        "docker.io": login("me:podman"),
+        "https://index.docker.io/v1/": login("me:docker"),
+    }));
+    let cases = [
+        ("a.test", "a", "me:pattern"),
+        ("r.test", "a", "me:host"),
+        ("r.test", "team/a", "me:path"),
+        ("r.test", "team/empty", "me:path"),
+        ("r.test", "team/deep/a", "me:deep"),
+        ("docker.io", "library/a", "me:docker"),
+    ];
+    for (registry, repository, expected) in cases {
+        assert_eq!(find(&config, registry, repository), expected);
+    }
+}
+
+#[test]
+fn helpers_are_named_by_host() {
+    let config = DockerConfig::parse(
+        br#"{
+            "credHelpers": {"1.dkr.ecr.eu-west-1.amazonaws.com": "ecr-login", "https://index.docker.io/v1/": "pass"},
+            "credsStore": "desktop",
+            "HttpHeaders": {"User-Agent": "x"}
+        }"#,
+    )
+    .unwrap();
+    let cases = [
+        ("1.dkr.ecr.eu-west-1.amazonaws.com", Some("ecr-login")),
+        ("1.dkr.ecr.eu-west-1.amazonaws.com.evil.test", None),
+        ("docker.io", Some("pass")),
+        ("ghcr.io", None),
+    ];
+    for (registry, expected) in cases {
+        assert_eq!(config.helper(&registry.parse().unwrap()), expected);
+    }
+    assert_eq!(config.store(), Some("desktop"));
+    assert_eq!(
+        DockerConfig::parse(br#"{"credsStore": ""}"#)
+            .unwrap()
+            .store(),
+        None
+    );
+}
+
+#[test]
+fn broken_files_are_refused_without_being_quoted() {
+    let many: BTreeMap<String, Value> = (0..=HOSTS)
+        .map(|number| (format!("r{number}.test"), json!({})))
+        .collect();
+    let many = json!({ "auths": many }).to_string();
+    let large = " ".repeat(BYTES + 1);
+    let cases = [
+        (
+            "",
+            "is not the JSON of a Docker config: see line 1, column 0",
+        ),
+        (
+            "{\n \"auths\": \"canary\"}",
+            "is not the JSON of a Docker config: see line 2, column 18",
+        ),
+        (
+            r#"{"auths": {"r": "canary"}}"#,
+            "is not the JSON of a Docker config: see line 1, column 24",
+        ),
+        (many.as_str(), "names 501 hosts, at most 500 are read"),
+        (
+            large.as_str(),
+            "has 1048577 bytes, at most 1048576 are read",
+        ),
+    ];
+    for (text, expected) in cases {
+        let error = DockerConfig::parse(text.as_bytes()).unwrap_err();
+        assert_eq!(error.to_string(), expected);
+    }
+}
+
+#[test]
+fn nothing_secret_is_shown() {
+    let config = config(&json!({ "r.test": {"username": "canary", "password": "canary"} }));
+    assert!(!format!("{config:?}").contains("canary"));
+}
+
+proptest! {
+    #[test]
+    fn any_file_is_read_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        let _ = DockerConfig::parse(&bytes);
+    }
+
+    #[test]
+    fn any_key_is_read_without_a_panic(key in "(https?://)?[a-z*.:/\\[\\]]{0,30}", auth in ".{0,20}") {
+        find(&config(&json!({ key: { "auth": auth } })), "r.test", "team/a");
+    }
+
+    #[test]
+    fn what_docker_writes_is_found(username in "[^:<\\x00]{1,20}", password in "[^\\x00]{0,20}") {
+        let pair = format!("{username}:{password}");
+        prop_assert_eq!(find(&config(&json!({ "r.test": login(&pair) })), "r.test", "a"), pair);
+    }
+
+    #[test]
+    fn a_pattern_for_a_label_is_a_regular_expression(pattern in "[ab*]{0,6}", label in "[ab]{0,6}") {
+        let expression = format!("^{}$", pattern.replace('*', ".*"));
+        let expected = regex::Regex::new(&expression).unwrap().is_match(&label);
+        prop_assert_eq!(label_matches(&pattern, &label), expected);
+    }
+}

@@ -20,7 +20,7 @@ use entry::Entry;
 use key::Key;
 
 /// Largest file, in bytes.
-const BYTES: usize = 1024 * 1024;
+pub const BYTES: usize = 1024 * 1024;
 /// Most hosts in one file.
 const HOSTS: usize = 500;
 
@@ -36,8 +36,8 @@ pub struct DockerConfig {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
     /// It is too large.
-    #[error("has {0} bytes, at most {BYTES} are read")]
-    TooLarge(usize),
+    #[error("has more than {BYTES} bytes")]
+    TooLarge,
     /// It is not JSON of the right form.
     #[error("is not the JSON of a Docker config: see line {line}, column {column}")]
     NotAConfig {
@@ -74,7 +74,7 @@ impl DockerConfig {
     /// Reads a config. A broken credential counts only where it is wanted.
     pub fn parse(json: &[u8]) -> Result<Self, ConfigError> {
         if json.len() > BYTES {
-            return Err(ConfigError::TooLarge(json.len()));
+            return Err(ConfigError::TooLarge);
         }
         let file: File = serde_json::from_slice(json).map_err(|error| ConfigError::NotAConfig {
             line: error.line(),

@@ -272,6 +272,11 @@ impl Authenticator {
                 server,
                 detail,
             },
+            Failure::Untrusted(detail) => Error::TokenServerUntrusted {
+                registry,
+                server,
+                detail,
+            },
             Failure::BadToken(fault) => Error::BadToken {
                 registry,
                 server,

@@ -41,6 +41,19 @@ pub enum Error {
         /// What happened, without a URL.
         detail: String,
     },
+    /// No trusted connection to the token server comes about.
+    #[error(
+        "no trusted connection to the token server {server} of {registry}: {detail}; if its certificate is right, \
+         name its authority"
+    )]
+    TokenServerUntrusted {
+        /// The registry.
+        registry: Registry,
+        /// Host and port of the token server.
+        server: String,
+        /// What is wrong.
+        detail: String,
+    },
     /// The token server is asked too much.
     #[error("the token server {server} of {registry} is asked too much: try again later")]
     RateLimited {
@@ -103,6 +116,7 @@ impl Error {
             Self::AuthenticationFailed { .. } => Kind::AuthenticationFailed,
             Self::RealmRefused { .. } => Kind::Refused,
             Self::TokenServerUnreachable { .. } => Kind::Unreachable,
+            Self::TokenServerUntrusted { .. } => Kind::Tls,
             Self::RateLimited { .. } => Kind::RateLimited,
             Self::BadChallenge { .. } | Self::BadToken { .. } => Kind::Protocol,
         }
@@ -114,6 +128,7 @@ impl Error {
             Self::TokenServerUnreachable { .. } | Self::RateLimited { .. } => true,
             Self::AuthenticationFailed { .. }
             | Self::RealmRefused { .. }
+            | Self::TokenServerUntrusted { .. }
             | Self::BadChallenge { .. }
             | Self::BadToken { .. } => false,
         }
@@ -126,6 +141,7 @@ impl Error {
             Self::AuthenticationFailed { .. }
             | Self::RealmRefused { .. }
             | Self::TokenServerUnreachable { .. }
+            | Self::TokenServerUntrusted { .. }
             | Self::BadChallenge { .. }
             | Self::BadToken { .. } => None,
         }
@@ -141,7 +157,9 @@ impl Error {
                     ..
                 }
             ),
-            Self::TokenServerUnreachable { .. } | Self::RateLimited { .. } => true,
+            Self::TokenServerUnreachable { .. }
+            | Self::TokenServerUntrusted { .. }
+            | Self::RateLimited { .. } => true,
             Self::RealmRefused { .. } | Self::BadChallenge { .. } | Self::BadToken { .. } => false,
         }
     }

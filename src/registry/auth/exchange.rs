@@ -31,6 +31,8 @@ pub(super) enum Failure {
     RateLimited(Option<Duration>),
     /// The server does not answer, or only that it is broken.
     Unreachable(String),
+    /// No trusted connection comes about.
+    Untrusted(String),
     /// The answer makes no sense.
     BadToken(TokenFault),
 }
@@ -173,12 +175,12 @@ fn judge(status: StatusCode, headers: &HeaderMap, body: Result<Vec<u8>, TokenFau
 /// What an error of the connection means. The URL stays out of it, and certificates do not get better.
 fn broken(error: reqwest::Error) -> Attempt {
     let error = error.without_url();
-    let failure = Failure::Unreachable(http::root(&error));
+    let detail = http::root(&error);
     if http::is_tls(&error) {
-        return Attempt::Final(Err(failure));
+        return Attempt::Final(Err(Failure::Untrusted(detail)));
     }
     Attempt::Passing {
-        failure,
+        failure: Failure::Unreachable(detail),
         wait: None,
     }
 }

@@ -1,5 +1,10 @@
 //! Who is not asked, what fails, and how that reads.
 
+use futures::FutureExt as _;
+use rustls::ServerConfig;
+use rustls::pki_types::PrivateKeyDer;
+use tokio_rustls::TlsAcceptor;
+
 use super::*;
 use crate::registry::Kind;
 
@@ -213,4 +218,40 @@ async fn refusals_of_the_registry() {
     R names evil.test as its token server, with a user name or password in the URL
     R names "Nexus" as its token server, which is not the URL of a server
     "#);
+}
+
+/// A server of TLS with a certificate that nobody vouches for.
+fn imposter() -> TlsAcceptor {
+    let rcgen::CertifiedKey { cert, signing_key } =
+        rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    let key = PrivateKeyDer::try_from(signing_key.serialize_der()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![cert.der().clone()], key)
+        .unwrap();
+    TlsAcceptor::from(Arc::new(config))
+}
+
+#[tokio::test]
+async fn an_imposter_is_tried_once_and_told_nothing() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("https://{}", listener.local_addr().unwrap());
+    let serving = tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let handshake = imposter().accept(stream).await;
+        (handshake.is_ok(), listener)
+    });
+    let registry = authenticator(&base, user(), &[]);
+    let challenge = challenge(&format!("Bearer realm=\"{base}/token\""));
+    let error = registry
+        .challenged(&challenge, &pull("a"), None)
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), Kind::Tls, "{error}");
+    let (was_trusted, listener) = serving.await.unwrap();
+    assert!(!was_trusted);
+    assert!(listener.accept().now_or_never().is_none());
 }

@@ -14,6 +14,7 @@ use futures::future::join_all;
 use reqwest::header::{AUTHORIZATION, HeaderValue, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use tokio::net::TcpListener;
 use tokio::time::{advance, pause, resume};
+use url::Url;
 
 use super::*;
 use crate::oci::{Registry, Repository};
@@ -66,15 +67,8 @@ impl TokenServer {
     }
 
     fn registry_trusting(&self, credential: Credential, realms: &[&str]) -> Authenticator {
-        let http = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .build()
-            .unwrap();
-        let base = format!("http://{}", self.address).parse().unwrap();
-        let registry: Registry = self.address.parse().unwrap();
-        let realms = realms.iter().map(|&realm| realm.to_owned()).collect();
-        Authenticator::new(registry, base, credential, realms, http)
+        let base = format!("http://{}", self.address);
+        authenticator(&base, credential, realms)
     }
 
     fn challenge(&self) -> HeaderMap {
@@ -92,6 +86,19 @@ impl TokenServer {
     fn message(&self, error: &Error) -> String {
         error.to_string().replace(&self.address, "R")
     }
+}
+
+/// An authenticator for the registry at the URL `base`.
+fn authenticator(base: &str, credential: Credential, realms: &[&str]) -> Authenticator {
+    let http = reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .build()
+        .unwrap();
+    let base: Url = base.parse().unwrap();
+    let registry: Registry = base.authority().parse().unwrap();
+    let realms = realms.iter().map(|&realm| realm.to_owned()).collect();
+    Authenticator::new(registry, base, credential, realms, http)
 }
 
 async fn play(State(script): State<Script>, request: Request) -> Answer {

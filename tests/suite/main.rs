@@ -14,6 +14,6 @@ mod copying;
 mod docs;
 mod harness;
 mod layout;
-mod registry_faults;
+mod registry;
 pub mod support;
 mod syncing;

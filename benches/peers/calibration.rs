@@ -42,7 +42,7 @@ fn sha256_rate() -> f64 {
         hasher.update(black_box(&chunk));
     }
     black_box(hasher.finalize());
-    super::text::float(CHUNK * CHUNKS) / start.elapsed().as_secs_f64() / 1e9
+    crate::units::float(CHUNK * CHUNKS) / start.elapsed().as_secs_f64() / 1e9
 }
 
 fn load() -> Option<f64> {

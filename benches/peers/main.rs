@@ -1,7 +1,7 @@
 //! Transship beside crane, regsync, skopeo and oras: the same content, the same registries, one run.
 //!
 //! ```text
-//! cargo bench --bench peers                          everything, about ten minutes on two cores
+//! cargo bench --bench peers                          everything, a quarter of an hour on two cores
 //! cargo bench --bench peers -- families loopback     only these
 //! BENCH_RUNS=5 BENCH_SCALE=0.1 cargo bench …         runs of each tool; size of the content
 //! ```
@@ -35,10 +35,12 @@ mod selection;
 )]
 #[path = "../../tests/suite/support/mod.rs"]
 pub mod support;
+mod table;
 mod targets;
 mod text;
 mod tool;
 mod traffic;
+mod units;
 mod workload;
 
 use std::path::Path;

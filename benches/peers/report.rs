@@ -73,7 +73,7 @@ impl Report {
     /// Whether every tool ran and brought everything it claims to bring.
     pub(crate) fn is_sound(&self) -> bool {
         let mut series = self.scenarios.iter().flat_map(|scenario| &scenario.tools);
-        series.all(|series| series.failure.is_none() && series.defects().next().is_none())
+        series.all(Series::is_sound)
     }
 }
 
@@ -130,6 +130,11 @@ impl Series {
     pub(crate) fn peak_rss(&self, pass: Pass) -> Option<u64> {
         let samples = self.samples(pass).iter();
         samples.map(|sample| sample.usage.peak_rss_bytes).max()
+    }
+
+    /// Whether the tool never failed and brought everything it claims to bring.
+    pub(crate) fn is_sound(&self) -> bool {
+        self.failure.is_none() && self.defects().next().is_none()
     }
 
     /// Everything that was missing or wrong after any run.

@@ -1,7 +1,7 @@
 //! Runs what was selected.
 
 use crate::calibration::Calibration;
-use crate::pass::{self, Sample};
+use crate::pass::{self, Pass, Sample};
 use crate::place::{Mode, Place};
 use crate::report::{Content, Report, Scenario, Series};
 use crate::selection::Selection;
@@ -11,9 +11,9 @@ use crate::text;
 use crate::tool::Tool;
 use crate::workload::Workload;
 
-/// A tool whose first run takes longer than this is not run again: it is far from the best, and the
-/// others need the time.
-const LONG_RUN_SECONDS: f64 = 20.0;
+/// A peer whose two passes took longer than this is not run again: the best one is never among those,
+/// and the time is better spent on the others.
+const LONG_RUN_SECONDS: f64 = 10.0;
 
 /// Measures everything and prints a table for each content, distance and pass.
 pub(crate) async fn run_all(selection: &Selection) -> Report {
@@ -92,10 +92,9 @@ async fn run_tools(
 }
 
 fn is_finished(series: &Series) -> bool {
-    let is_slow = |sample: &Sample| sample.usage.wall_seconds > LONG_RUN_SECONDS;
+    let passes = Pass::ALL.into_iter().filter_map(|pass| series.wall(pass));
     series.failure.is_some()
-        || series.tool != Tool::Transship
-            && series.cold.iter().chain(&series.unchanged).any(is_slow)
+        || series.tool != Tool::Transship && passes.sum::<f64>() > LONG_RUN_SECONDS
 }
 
 fn record(series: &mut Series, outcome: Result<[Sample; 2], String>) {

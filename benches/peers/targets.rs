@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::pass::Pass;
 use crate::place::Mode;
-use crate::report::Scenario;
+use crate::report::{Scenario, Series};
 use crate::tool::Tool;
 use crate::workload::Workload;
 
@@ -82,7 +82,7 @@ fn unchanged(scenario: &Scenario) -> Option<Verdict> {
 }
 
 fn memory(scenario: &Scenario) -> Option<Verdict> {
-    let ours = scenario.series(Tool::Transship)?;
+    let ours = complete(scenario, Tool::Transship)?;
     let peak = Pass::ALL
         .into_iter()
         .filter_map(|pass| ours.peak_rss(pass))
@@ -90,7 +90,7 @@ fn memory(scenario: &Scenario) -> Option<Verdict> {
     let what = format!("{}: peak RSS in MiB", title(scenario));
     Some(Verdict::new(
         what,
-        crate::text::mebibytes(peak),
+        crate::units::mebibytes(peak),
         PEAK_RSS_MEBIBYTES,
     ))
 }
@@ -100,7 +100,7 @@ fn correctness(scenario: &Scenario) -> Option<Verdict> {
     let what = format!("{}: missing or wrong", title(scenario));
     Some(Verdict::new(
         what,
-        crate::text::float(ours.defects().count()),
+        crate::units::float(ours.defects().count()),
         0.0,
     ))
 }
@@ -112,7 +112,7 @@ pub(crate) fn best_peer(scenario: &Scenario, pass: Pass) -> Option<Tool> {
         .iter()
         .filter(|series| series.tool != Tool::Transship);
     let times = peers
-        .filter(|series| series.defects().next().is_none())
+        .filter(|series| series.is_sound())
         .filter_map(|series| Some((series.tool, series.wall(pass)?)));
     times
         .min_by(|(_, a), (_, b)| a.total_cmp(b))
@@ -120,8 +120,8 @@ pub(crate) fn best_peer(scenario: &Scenario, pass: Pass) -> Option<Tool> {
 }
 
 fn against(scenario: &Scenario, pass: Pass, peer: Tool, limit: f64) -> Option<Verdict> {
-    let ours = scenario.series(Tool::Transship)?.wall(pass)?;
-    let theirs = scenario.series(peer)?.wall(pass)?;
+    let ours = complete(scenario, Tool::Transship)?.wall(pass)?;
+    let theirs = complete(scenario, peer)?.wall(pass)?;
     let what = format!(
         "{}, {}: wall against {}",
         title(scenario),
@@ -129,6 +129,11 @@ fn against(scenario: &Scenario, pass: Pass, peer: Tool, limit: f64) -> Option<Ve
         peer.name()
     );
     Some(Verdict::new(what, ours / theirs, limit))
+}
+
+/// The runs of a tool, if it brought everything: what was left out took no time.
+fn complete(scenario: &Scenario, tool: Tool) -> Option<&Series> {
+    scenario.series(tool).filter(|series| series.is_sound())
 }
 
 fn title(scenario: &Scenario) -> String {

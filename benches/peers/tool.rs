@@ -1,7 +1,8 @@
 //! The tools, each as a person would run it who knows it well.
 //!
-//! Where a tool copies one thing per process, [`PROCESSES`] of them run at once, as `xargs -P` does, and
-//! they are given the tags for nothing. Referrers are only asked of a peer where there are any.
+//! The task is the same for all: every tag of these repositories. Where a tool copies one thing per process,
+//! [`PROCESSES`] of them run at once, as `xargs -P` does; those that cannot find out the tags are told them.
+//! Referrers are only asked of a peer where there are any; Transship looks for them by itself.
 
 use std::path::Path;
 
@@ -118,8 +119,9 @@ fn crane(job: &Job<'_>) -> Vec<Program> {
         .collect()
 }
 
-/// One process for all, eight images at a time and as many requests per host. `fastCheck` makes an
-/// unchanged tag cost two HEAD requests even where referrers are copied.
+/// One process for all, eight entries at a time and as many requests per host. An entry is a repository,
+/// as for crane and Transship: its tags are to be found out. `fastCheck` makes an unchanged tag cost two
+/// HEAD requests even where referrers are copied.
 fn regsync(job: &Job<'_>) -> Vec<Program> {
     let hosts = job.destinations.iter().chain([&job.source]);
     let host = |host| json!({"registry": host, "tls": "disabled", "reqConcurrent": PARALLEL});

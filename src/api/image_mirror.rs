@@ -101,7 +101,7 @@ pub struct Destination {
     /// Templates of the tags, 1 to 4: {tag} and {digest12} stand for parts of the source.
     #[serde(default = "default_tag_templates")]
     pub tags: Vec<String>,
-    /// Template of a tag that keeps the previous image when a tag is about to move: {tag} is the tag at the source.
+    /// Template of a tag that keeps the previous image when a tag is about to move: {tag} is that tag.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub previous_tag: Option<String>,
     /// Secret of type kubernetes.io/dockerconfigjson with the credentials. Anonymous where absent.

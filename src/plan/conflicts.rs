@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use super::mirror::{Destination, Mirror};
+use super::mirror::Mirror;
 use super::template::TemplateError;
 use crate::oci::{Digest, Registry, Repository, Tag};
 
@@ -110,39 +110,28 @@ impl Mirror {
                 destination: index,
                 source,
             };
-            match self.names_at(destination, repository, tag) {
+            let target = destination
+                .repository
+                .expand(&self.source.registry, repository);
+            match target {
                 Err(source) => claims.push(Err(refused(source))),
-                Ok((repository, previous)) => {
-                    claims.extend(destination.tags.iter().map(|template| {
-                        Ok(Claim {
-                            destination: index,
-                            registry: destination.registry.clone(),
-                            repository: repository.clone(),
-                            tag: template.expand(tag, digest).map_err(refused)?,
-                            previous: previous.clone(),
-                        })
-                    }));
-                }
+                Ok(target) => claims.extend(destination.tags.iter().map(|template| {
+                    let tag = template.expand(tag, digest).map_err(refused)?;
+                    let previous = destination.previous_tag.as_ref();
+                    Ok(Claim {
+                        destination: index,
+                        registry: destination.registry.clone(),
+                        repository: target.clone(),
+                        previous: previous
+                            .map(|template| template.expand(&tag))
+                            .transpose()
+                            .map_err(refused)?,
+                        tag,
+                    })
+                })),
             }
         }
         claims
-    }
-
-    fn names_at(
-        &self,
-        destination: &Destination,
-        repository: &Repository,
-        tag: &Tag,
-    ) -> Result<(Repository, Option<Tag>), TemplateError> {
-        let target = destination
-            .repository
-            .expand(&self.source.registry, repository)?;
-        let previous = destination
-            .previous_tag
-            .as_ref()
-            .map(|template| template.expand(tag))
-            .transpose()?;
-        Ok((target, previous))
     }
 }
 

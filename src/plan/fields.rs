@@ -91,7 +91,7 @@ impl Fields {
         if found < least {
             self.refuse(
                 path,
-                format_args!("has {found} items, at least {least} are needed"),
+                format_args!("is empty, {least} to {most} items are needed"),
             );
         } else if found > most {
             self.refuse(

@@ -147,3 +147,7 @@ impl fmt::Display for NotSelected {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "select_tests.rs"]
+mod tests;

@@ -46,6 +46,9 @@ pub enum TemplateError {
     /// Braces do not match.
     #[error("template {0:?} has a brace without its counterpart")]
     Brace(String),
+    /// The previous image would have the tag that it is to make room for.
+    #[error("template {0:?} gives the tag itself: write something like {{tag}}-previous")]
+    SameTag(String),
     /// The result is no name.
     #[error("template {template:?} gives {result:?}: {source}")]
     Result {
@@ -188,11 +191,14 @@ impl PreviousTagTemplate {
     /// Reads a template, and tries it on an example so that a name that can never be right is found now.
     pub fn parse(text: &str) -> Result<Self, TemplateError> {
         let template = Self(Template::parse(text)?);
-        template.expand_text("1")?;
+        let example = "1";
+        if template.expand_text(example)?.as_str() == example {
+            return Err(TemplateError::SameTag(text.to_owned()));
+        }
         Ok(template)
     }
 
-    /// The tag at the destination.
+    /// The tag that keeps what a tag at the destination named before.
     pub fn expand(&self, tag: &Tag) -> Result<Tag, TemplateError> {
         self.expand_text(tag.as_str())
     }

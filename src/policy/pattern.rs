@@ -1,6 +1,7 @@
 //! Regular expressions for tags: RE2 syntax, anchored, and matched in time linear to the tag.
 
 use std::fmt;
+use std::sync::Arc;
 
 use regex::{Regex, RegexBuilder};
 
@@ -12,10 +13,12 @@ pub const PATTERN_LENGTH: usize = 256;
 pub(super) const SIZE_LIMIT: usize = 1 << 20;
 
 /// A regular expression that must match a whole tag.
+///
+/// Cheap to clone: every tag that a pattern keeps out names it.
 #[derive(Clone)]
 pub struct Pattern {
-    text: String,
-    regex: Regex,
+    text: Arc<str>,
+    regex: Arc<Regex>,
 }
 
 /// Why a text is not a pattern.
@@ -62,8 +65,8 @@ impl Pattern {
         // On its own first: `a)|(?:b` would be a valid expression inside the anchors and escape them.
         compile(text)?;
         Ok(Self {
-            text: text.to_owned(),
-            regex: compile(&format!("^(?:{text})$"))?,
+            text: text.into(),
+            regex: Arc::new(compile(&format!("^(?:{text})$"))?),
         })
     }
 

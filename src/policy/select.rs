@@ -312,6 +312,13 @@ impl fmt::Display for Newest {
             NewestPer::Major => " per major version",
             NewestPer::Minor => " per minor version",
         };
-        write!(formatter, "not among the {count} newest{by}{per}")
+        match count {
+            1 => write!(formatter, "not the newest{by}{per}"),
+            _ => write!(formatter, "not among the {count} newest{by}{per}"),
+        }
     }
 }
+
+#[cfg(test)]
+#[path = "select_tests.rs"]
+mod tests;

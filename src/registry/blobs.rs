@@ -100,8 +100,8 @@ pub(super) async fn fetch(
     let url = connection.url(&[repository.as_str(), "blobs", blob.digest.as_str()]);
     let mut request = Request::new(Class::BlobRead, Method::GET, url, Scope::pull(repository));
     if offset > 0 {
-        // Uploads wait for the rest of this blob and keep the places that others queue for.
-        request = request.without_queueing();
+        // Uploads may be waiting for the rest of this blob.
+        request = request.urgent();
         if connection.host.understands_range() {
             request = request.header(RANGE, range::to_end(offset, blob.size));
         }

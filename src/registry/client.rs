@@ -137,8 +137,9 @@ impl Client {
     /// The bytes of a blob from `offset` on, in one request.
     ///
     /// The length that the registry announces is checked before the first byte. A blob that breaks
-    /// off is resumed by calling again with a greater offset. Reads from the start queue for a place
-    /// that they keep until the body is dropped: have it before starting uploads that wait for it.
+    /// off is resumed by calling again with a greater offset. The body keeps a place in the window of
+    /// the host until it is dropped: have it before sending uploads that wait for it. A resumed read
+    /// does not wait long for a place, because uploads may be waiting for it already.
     pub async fn fetch_blob(
         &self,
         repository: &Repository,

@@ -78,10 +78,10 @@ impl Connection {
 
     async fn admit(&self, request: &Request) -> Result<Permit, Cause> {
         let limiter = &self.host.limiter;
-        let admitted = if request.queues {
-            limiter.admit(request.class).await
+        let admitted = if request.is_urgent {
+            limiter.admit_soon(request.class).await
         } else {
-            limiter.admit_at_once(request.class).await
+            limiter.admit(request.class).await
         };
         admitted.map_err(|Paused { wait }| Cause::Paused(retry::time_after(wait)))
     }

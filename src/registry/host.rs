@@ -21,12 +21,22 @@ pub(super) struct Host {
     pub(super) limiter: Limiter,
     profile: &'static Profile,
     refused_mounts: AtomicU32,
+    refused_own_mounts: AtomicU32,
     needs_patch: AtomicBool,
     ignores_range: AtomicBool,
     refuses_pages: AtomicBool,
     /// Since when; registries are upgraded now and then.
     lacks_referrers: Mutex<Option<Instant>>,
     head: AtomicU8,
+}
+
+/// Where a blob is to be mounted from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum MountFrom {
+    /// The very repository that it is mounted into, to find out whether it is there.
+    Itself,
+    /// Another repository.
+    Another,
 }
 
 /// What 404 to a HEAD means.
@@ -53,7 +63,8 @@ impl Host {
         Self {
             limiter: Limiter::new(profile),
             profile,
-            refused_mounts: AtomicU32::new(if profile.mounts { 0 } else { REFUSED_MOUNTS }),
+            refused_mounts: AtomicU32::new(0),
+            refused_own_mounts: AtomicU32::new(0),
             needs_patch: AtomicBool::new(profile.upload_mode == UploadMode::PatchPut),
             ignores_range: AtomicBool::new(false),
             refuses_pages: AtomicBool::new(false),
@@ -73,19 +84,32 @@ impl Host {
     }
 
     /// Whether a mount is worth a try.
-    pub(super) fn can_mount(&self) -> bool {
-        self.refused_mounts.load(Relaxed) < REFUSED_MOUNTS
+    pub(super) fn can_mount(&self, from: MountFrom) -> bool {
+        self.refused_mounts_of(from).load(Relaxed) < REFUSED_MOUNTS
     }
 
     /// It understood a mount, granted or not.
-    pub(super) fn learn_mount_understood(&self) {
-        self.refused_mounts.store(0, Relaxed);
+    pub(super) fn learn_mount_understood(&self, from: MountFrom) {
+        self.refused_mounts_of(from).store(0, Relaxed);
     }
 
-    /// It refused a mount, for this pair of repositories or, with `for_good`, for all.
-    pub(super) fn learn_mount_refused(&self, for_good: bool) {
-        let refused = if for_good { REFUSED_MOUNTS } else { 1 };
-        self.refused_mounts.fetch_add(refused, Relaxed);
+    /// It refused a mount.
+    pub(super) fn learn_mount_refused(&self, from: MountFrom) {
+        self.refused_mounts_of(from).fetch_add(1, Relaxed);
+    }
+
+    /// It knows no mounts at all.
+    pub(super) fn learn_no_mounts(&self) {
+        for from in [MountFrom::Itself, MountFrom::Another] {
+            self.refused_mounts_of(from).store(REFUSED_MOUNTS, Relaxed);
+        }
+    }
+
+    fn refused_mounts_of(&self, from: MountFrom) -> &AtomicU32 {
+        match from {
+            MountFrom::Itself => &self.refused_own_mounts,
+            MountFrom::Another => &self.refused_mounts,
+        }
     }
 
     /// How it takes blobs.

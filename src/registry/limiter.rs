@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::class::{Class, PerClass};
 use super::profile::Profile;
@@ -23,6 +23,8 @@ const MOST_BODIES: usize = 16;
 const CONGESTION: Duration = Duration::from_millis(100);
 /// The longest wait for a host that asked to be left alone.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// The longest wait for a place of a request that others depend on.
+const SOON: Duration = Duration::from_secs(2);
 
 /// The host wants to be left alone for longer than we wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +41,7 @@ pub(super) struct Limiter(PerClass<Arc<Window>>);
 #[derive(Debug)]
 pub(super) struct Permit {
     window: Arc<Window>,
-    /// None where the request did not have to queue.
+    /// None where there was none and the request could not wait.
     place: Option<OwnedSemaphorePermit>,
 }
 
@@ -95,10 +97,13 @@ impl Limiter {
         Ok(permit)
     }
 
-    /// Waits for the end of a pause, but for no place.
+    /// The same, but goes ahead without a place when none gets free soon.
     ///
-    /// For requests without which others could never give their places back.
-    pub(super) async fn admit_at_once(&self, class: Class) -> Result<Permit, Paused> {
+    /// For requests without which others could not give their places back.
+    pub(super) async fn admit_soon(&self, class: Class) -> Result<Permit, Paused> {
+        if let Ok(admitted) = timeout(SOON, self.admit(class)).await {
+            return admitted;
+        }
         let window = self.0.of(class);
         window.wait().await?;
         Ok(Permit {
@@ -319,13 +324,19 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_request_that_others_depend_on_needs_no_place() {
+    async fn a_request_that_others_depend_on_does_not_wait_long_for_a_place() {
         let limiter = limiter();
         let mut permits = Vec::new();
         for _ in 0..8 {
             permits.push(limiter.admit(CLASS).await.unwrap());
         }
         assert!(limiter.admit(CLASS).now_or_never().is_none());
-        assert!(limiter.admit_at_once(CLASS).now_or_never().is_some());
+        let start = Instant::now();
+        limiter.admit_soon(CLASS).await.unwrap();
+        assert_eq!(start.elapsed(), SOON);
+        permits.pop();
+        limiter.admit_soon(CLASS).await.unwrap();
+        assert_eq!(start.elapsed(), SOON);
+        assert_eq!(places(&limiter), 1, "it gave its place back");
     }
 }

@@ -50,11 +50,11 @@ pub(super) async fn tags(
 
 pub(super) async fn repositories(connection: &Connection) -> Result<Vec<Repository>, Cause> {
     let url = connection.url(&["_catalog"]);
-    let page = connection
-        .host
-        .tag_page()
-        .map(|page| page.min(CATALOG_PAGE));
-    list(connection, &url, &Scope::catalog(), || page).await
+    list(connection, &url, &Scope::catalog(), || {
+        let page = connection.host.tag_page()?;
+        Some(page.min(CATALOG_PAGE))
+    })
+    .await
 }
 
 async fn list<T: FromStr + Ord>(
@@ -114,8 +114,12 @@ async fn walk<T: FromStr + Ord>(
 
 /// Adds the names of a page. What is not a name is left out: nobody can ask for it.
 fn collect<T: FromStr + Ord>(reply: &Reply, names: &mut BTreeSet<T>) -> Result<(), Cause> {
+    // Where, not what: the message of the parser quotes the registry.
     let Page { names: page } = serde_json::from_slice(&reply.body).map_err(|error| {
-        Cause::Protocol(format!("the list is not of the expected form: {error}"))
+        let (line, column) = (error.line(), error.column());
+        Cause::Protocol(format!(
+            "the list is not of the expected form at line {line}, column {column}"
+        ))
     })?;
     let page = page.unwrap_or_default();
     let listed = page.len();

@@ -19,8 +19,6 @@ pub(super) struct Profile {
     hosts: Hosts,
     /// How it takes blobs.
     pub(super) upload_mode: UploadMode,
-    /// Whether a mount is worth a try.
-    pub(super) mounts: bool,
     /// How many tags are asked for at once.
     pub(super) tag_page: u32,
     /// Whether 404 to a HEAD means that there is no such manifest. Where it is not known, the
@@ -50,7 +48,6 @@ enum Hosts {
 const DEFAULT: Profile = Profile {
     hosts: Hosts::Any,
     upload_mode: UploadMode::Put,
-    mounts: true,
     tag_page: 1_000,
     trusts_head: false,
     referrers: true,

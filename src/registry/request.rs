@@ -19,8 +19,8 @@ pub(super) struct Request {
     /// The most bytes that a good answer may have; none where its body is of no interest.
     pub(super) limit: Option<usize>,
     pub(super) follows_redirects: bool,
-    /// Whether it waits for a place in the window of its class.
-    pub(super) queues: bool,
+    /// Whether others wait for its answer while they keep their places.
+    pub(super) is_urgent: bool,
     headers: HeaderMap,
     body: Option<Bytes>,
 }
@@ -34,7 +34,7 @@ impl Request {
             scope,
             limit: None,
             follows_redirects: true,
-            queues: true,
+            is_urgent: false,
             headers: HeaderMap::new(),
             body: None,
         }
@@ -62,9 +62,9 @@ impl Request {
         self
     }
 
-    /// Takes no place in the window of its class.
-    pub(super) fn without_queueing(mut self) -> Self {
-        self.queues = false;
+    /// Does not wait long for a place: others wait for its answer and keep theirs.
+    pub(super) fn urgent(mut self) -> Self {
+        self.is_urgent = true;
         self
     }
 

@@ -1,5 +1,7 @@
 //! Uploads: mount or announce a blob, then send it (distribution specification, pushing blobs).
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use futures::Stream;
 use reqwest::header::{CONTENT_TYPE, HeaderValue, LOCATION};
@@ -11,12 +13,12 @@ use super::auth::Scope;
 use super::cause::Cause;
 use super::class::Class;
 use super::connection::Connection;
+use super::host::MountFrom;
 use super::outgoing::{BodyError, Outgoing};
 use super::profile::UploadMode;
 use super::request::Request;
 use super::{blobs, origin};
 use crate::oci::{Algorithm, Digest, Repository};
-use std::sync::Arc;
 
 const OCTET_STREAM: HeaderValue = HeaderValue::from_static("application/octet-stream");
 
@@ -50,7 +52,6 @@ pub(super) async fn start(
     mount_from: Option<&Repository>,
 ) -> Result<Upload, Cause> {
     if let Some(from) = mount_from
-        && connection.host.can_mount()
         && let Some(upload) = mount(connection, repository, digest, from).await?
     {
         return Ok(upload);
@@ -76,6 +77,15 @@ async fn mount(
     digest: &Digest,
     from: &Repository,
 ) -> Result<Option<Upload>, Cause> {
+    let host = &connection.host;
+    let kind = if from == repository {
+        MountFrom::Itself
+    } else {
+        MountFrom::Another
+    };
+    if !host.can_mount(kind) {
+        return Ok(None);
+    }
     let mut url = uploads(connection, repository);
     url.query_pairs_mut()
         .append_pair("mount", digest.as_str())
@@ -84,22 +94,26 @@ async fn mount(
         Ok(reply) => reply,
         // No right to read the other repository is no reason not to write this one.
         Err(cause) if is_denial(&cause) => {
-            connection.host.learn_mount_refused(false);
+            host.learn_mount_refused(kind);
             return Ok(None);
         }
         Err(cause) => return Err(cause),
     };
     match reply.status.as_u16() {
         201 => {
-            connection.host.learn_mount_understood();
+            host.learn_mount_understood(kind);
             Ok(Some(Upload::Mounted))
         }
         202 => {
-            connection.host.learn_mount_understood();
+            host.learn_mount_understood(kind);
             session(&reply).map(|session| Some(Upload::Session(session)))
         }
-        status @ (400 | 403 | 404 | 405) => {
-            connection.host.learn_mount_refused(status == 405);
+        400 | 403 | 404 => {
+            host.learn_mount_refused(kind);
+            Ok(None)
+        }
+        405 => {
+            host.learn_no_mounts();
             Ok(None)
         }
         _ => Err(reply.into_cause()),

@@ -219,13 +219,12 @@ impl Group {
             endpoint,
             claim,
             current,
-            previous,
             ..
         } = sighting;
         let tag = TagPush {
             tag: claim.tag.clone(),
             current: current.clone(),
-            previous: previous.clone(),
+            previous: claim.previous.clone(),
         };
         let place = endpoint.place();
         let known = self.job.targets.iter_mut().enumerate().find(|(_, target)| {

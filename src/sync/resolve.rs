@@ -12,7 +12,7 @@ use crate::api::{Reason, ReferrersMode};
 use crate::copy::{self, Endpoint, Job, Origin};
 use crate::oci::{Digest, Tag, TagOrDigest};
 use crate::plan::template::TemplateError;
-use crate::plan::{Claim, Destination, Mirror, Platforms, PreviousTagTemplate, SourceImage};
+use crate::plan::{Claim, Destination, Mirror, Platforms, SourceImage};
 
 /// Tags that are looked at together. What a registry bears is decided by its own limits.
 const LOOKS: usize = 128;
@@ -44,8 +44,6 @@ pub(super) struct Sighting {
     pub(super) slot: Slot,
     pub(super) image: Arc<Image>,
     pub(super) claim: Claim,
-    /// The tag that is to keep what the tag names now, should it move.
-    pub(super) previous: Option<Tag>,
     pub(super) endpoint: Endpoint,
     /// What the tag names now.
     pub(super) current: Option<Digest>,
@@ -140,13 +138,10 @@ impl<C: Connect> Syncer<C> {
             self.expected(image, recorded.as_ref()),
         );
         let current = current.map_err(|error| Failure::requesting(&subject, &error))?;
-        let expand = |template: &PreviousTagTemplate| template.expand(&claim.tag);
-        let previous = destination.previous_tag.as_ref().map(expand).transpose();
         Ok(Sighting {
             slot,
             image: image.clone(),
             claim: claim.clone(),
-            previous: previous.map_err(|error| Failure::naming(&subject, &error))?,
             endpoint,
             current,
             expected: expected?,

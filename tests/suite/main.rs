@@ -13,6 +13,6 @@
 mod copying;
 mod harness;
 mod layout;
-mod registry_faults;
+mod registry;
 pub mod support;
 mod syncing;

@@ -1,6 +1,7 @@
 //! Whole rounds through the program: files in, registries changed, a report out.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::path::Path;
 
 use serde_json::Value;
@@ -35,25 +36,29 @@ impl Mirror {
     }
 
     fn image(mut self, repository: &str, tags: &[&str]) -> Self {
-        self.images += &format!("    - {{repository: {repository}, tags: {tags:?}}}\n");
+        writeln!(
+            self.images,
+            "    - {{repository: {repository}, tags: {tags:?}}}"
+        )
+        .unwrap();
         self
     }
 
     fn to(self, registry: &Registry) -> Self {
-        self.to_host(&registry.host(), "")
+        self.at(&registry.host(), "")
     }
 
     /// A destination with more fields, such as `, previousTag: …`.
-    fn to_host(mut self, host: &str, fields: &str) -> Self {
+    fn at(mut self, host: &str, fields: &str) -> Self {
         let number = self.destinations.lines().count();
-        self.destinations +=
-            &format!("    - {{name: d{number}, registry: '{host}', insecure: true{fields}}}\n");
+        let line = format!("{{name: d{number}, registry: '{host}', insecure: true{fields}}}");
+        writeln!(self.destinations, "    - {line}").unwrap();
         self
     }
 
     /// More fields of the spec, such as `tagMutability: Fail`.
     fn with(mut self, field: &str) -> Self {
-        self.rest += &format!("  {field}\n");
+        writeln!(self.rest, "  {field}").unwrap();
         self
     }
 
@@ -210,7 +215,7 @@ async fn a_tag_that_moves_is_treated_as_the_mirror_says() {
         source.client().push("app", "1", &old).await;
         let mirror = Mirror::from(&source)
             .image("app", &["1"])
-            .to_host(&destination.host(), ", previousTag: '{tag}-previous'")
+            .at(&destination.host(), ", previousTag: '{tag}-previous'")
             .with(field);
         mirror.sync().await;
         source.client().push("app", "1", &new).await;
@@ -329,7 +334,7 @@ async fn killed_at_any_write_the_next_run_finishes_with_what_was_missing() {
             let point = CrashPoint::in_front_of(destination.address());
             let mirror = Mirror::from(&source)
                 .image(&repository, &["*"])
-                .to_host(&point.host(), "");
+                .at(&point.host(), "");
             let poller = Poller::watch(&destination.client(), &[&repository]);
             let crash = point.run(mirror.command(), moment, change).await;
             assert_eq!(
@@ -361,7 +366,7 @@ async fn the_tag_moves_while_it_is_copied_and_what_was_resolved_is_copied() {
     let point = CrashPoint::in_front_of(destination.address());
     let mirror = Mirror::from(&source)
         .image("app", &["1"])
-        .to_host(&point.host(), "");
+        .at(&point.host(), "");
     let running = mirror.command().start();
     source.client().push("app", "1", &new).await;
     let report = Report::read(&running.finish().await);

@@ -174,20 +174,29 @@ impl fmt::Display for Position {
 
 /// What to write instead: the most similar word, or all of them.
 pub(crate) fn hint(written: &str, expected: &[&str]) -> String {
-    let likeness = |candidate: &str| {
-        strsim::normalized_damerau_levenshtein(&written.to_lowercase(), &candidate.to_lowercase())
-    };
-    let best = expected
-        .iter()
-        .max_by(|left, right| likeness(left).total_cmp(&likeness(right)));
-    match (best, expected) {
-        (Some(best), _) if likeness(best) >= LIKENESS => format!(", did you mean {best:?}?"),
-        (_, [first @ .., last]) if !first.is_empty() => {
+    match (closest(written, expected), expected) {
+        (Some(closest), _) => format!(", did you mean {closest:?}?"),
+        (None, [first @ .., last]) if !first.is_empty() => {
             format!(": expected {} or {last}", first.join(", "))
         }
-        (_, [only]) => format!(": expected {only}"),
-        _ => String::new(),
+        (None, [only]) => format!(": expected {only}"),
+        (None, _) => String::new(),
     }
+}
+
+/// The most similar word, if one is similar at all.
+pub(crate) fn closest<'a>(written: &str, expected: &[&'a str]) -> Option<&'a str> {
+    let written = written.to_lowercase();
+    expected
+        .iter()
+        .map(|word| {
+            let word_in_lower_case = word.to_lowercase();
+            let likeness = strsim::normalized_damerau_levenshtein(&written, &word_in_lower_case);
+            (likeness, *word)
+        })
+        .filter(|(likeness, _)| *likeness >= LIKENESS)
+        .max_by(|(left, _), (right, _)| left.total_cmp(right))
+        .map(|(_, word)| word)
 }
 
 // === impl ValueError ===

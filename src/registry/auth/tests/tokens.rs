@@ -88,6 +88,7 @@ async fn a_refused_token_is_replaced_once() {
         .challenged(&challenge, &scope, Some(&first))
         .await
         .unwrap();
+    pause();
     assert_eq!(said(&second), "Bearer t2");
     let late = registry
         .challenged(&challenge, &scope, Some(&first))

@@ -1,67 +1,32 @@
 //! What the client says on the wire: lengths, types, and nothing it need not.
 
-use bytes::Bytes;
-use futures::stream;
-use transship::oci::{Manifest, media_type};
-use transship::registry::{Class, Kind, Pool, Upload};
+use transship::oci::media_type;
+use transship::registry::{Class, Kind, Pool};
 
 use super::{
-    client, client_with, descriptor, digest, image, insecure, kind, read, repository, tag, trusting,
+    client, client_with, descriptor, everything, image, insecure, kind, read, repository, tag,
+    trusting,
 };
 use crate::support::faults::FaultRegistry;
 use crate::support::http::script::Recorded;
 use crate::support::tls::Authority;
 
 /// One of everything, as the registry saw it.
-async fn everything() -> (FaultRegistry, Vec<Recorded>) {
+async fn seen() -> (FaultRegistry, Vec<Recorded>) {
     let registry = FaultRegistry::start();
-    let (client, image) = (client(&registry), image());
-    for blob in &image.blobs {
-        let started = client
-            .start_upload(&repository(), &digest(blob), None)
-            .await
-            .unwrap();
-        let Upload::Session(session) = started else {
-            panic!("nothing to mount");
-        };
-        let frames: Vec<_> = blob
-            .bytes
-            .chunks(1_000)
-            .map(|frame| Ok(Bytes::copy_from_slice(frame)))
-            .collect();
-        let size = blob.bytes.len() as u64;
-        client
-            .upload(
-                &repository(),
-                session,
-                &digest(blob),
-                size,
-                stream::iter(frames),
-            )
-            .await
-            .unwrap();
-        read(&client, &descriptor(blob), 0).await.unwrap();
-    }
-    let manifest = Manifest::parse(image.root.bytes.clone(), None, None).unwrap();
-    client
-        .put_manifest(&repository(), &tag(), &manifest)
-        .await
-        .unwrap();
-    client.resolve(&repository(), &tag(), None).await.unwrap();
-    client.fetch_manifest(&repository(), &tag()).await.unwrap();
-    client.list_tags(&repository()).await.unwrap();
+    everything(&client(&registry), &image()).await.unwrap();
     let requests = registry.requests();
     (registry, requests)
 }
 
 #[tokio::test]
 async fn every_write_has_a_length_and_no_chunks() {
-    let (_registry, requests) = everything().await;
+    let (_registry, requests) = seen().await;
     let writes: Vec<_> = requests
         .iter()
         .filter(|request| !matches!(request.method.as_str(), "GET" | "HEAD"))
         .collect();
-    assert_eq!(writes.len(), 5);
+    assert_eq!(writes.len(), 7);
     for request in writes {
         let length = request.headers.values("content-length").collect::<Vec<_>>();
         assert_eq!(
@@ -77,15 +42,15 @@ async fn every_write_has_a_length_and_no_chunks() {
 
 #[tokio::test]
 async fn only_requests_for_manifests_accept_manifests() {
-    let (registry, requests) = everything().await;
+    let (registry, requests) = seen().await;
     for request in &requests {
         let is_read = matches!(request.method.as_str(), "GET" | "HEAD");
         let reads_manifest = is_read && request.path.contains("/manifests/");
         let accepted = request.headers.values("accept").collect::<Vec<_>>();
-        let expected = if reads_manifest {
-            media_type::ACCEPT
-        } else {
-            "*/*"
+        let expected = match () {
+            () if reads_manifest => media_type::ACCEPT,
+            () if request.path.contains("/referrers/") => media_type::OCI_INDEX,
+            () => "*/*",
         };
         assert_eq!(accepted, [expected], "{} {}", request.method, request.path);
         let said = |name| request.headers.value(name);
@@ -106,7 +71,7 @@ async fn only_requests_for_manifests_accept_manifests() {
 
 #[tokio::test]
 async fn connections_are_used_again() {
-    let (registry, requests) = everything().await;
+    let (registry, requests) = seen().await;
     assert!(requests.len() > 8);
     assert_eq!(registry.connections(), 1);
 }

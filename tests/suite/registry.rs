@@ -1,4 +1,5 @@
-//! The registry client against a registry that misbehaves: every fault with its right outcome.
+//! The registry client: against a registry that misbehaves, every fault with its right outcome, and
+//! against real ones.
 
 mod blobs;
 mod credentials;
@@ -6,14 +7,17 @@ mod hops;
 mod limits;
 mod lists;
 mod manifests;
+mod real;
 mod referrers;
 mod uploads;
 mod wire;
 
 use bytes::Bytes;
-use futures::TryStreamExt;
-use transship::oci::{Descriptor, Digest, MediaType, Repository, Tag, TagOrDigest};
-use transship::registry::{Client, Credential, Error, Kind, Pool, Settings, Tls};
+use futures::{TryStreamExt, stream};
+use transship::oci::{Descriptor, Digest, Manifest, MediaType, Repository, Tag, TagOrDigest};
+use transship::registry::{
+    BodyError, Client, Credential, Error, Kind, Pool, Settings, Tls, Upload,
+};
 
 use crate::support::content::{Blob, Image, ImageBuilder};
 use crate::support::credentials::Login;
@@ -111,4 +115,47 @@ fn kind<T>(outcome: Result<T, Error>) -> Result<T, Kind> {
 /// The digest of what was read: the bytes themselves would make a failure unreadable.
 fn content(outcome: Result<Bytes, Error>) -> Result<Digest, Kind> {
     kind(outcome).map(|bytes| Digest::sha256(&bytes))
+}
+
+/// The bytes of a blob in frames of an odd size.
+fn frames(blob: &Blob) -> Vec<Result<Bytes, BodyError>> {
+    let frames = blob.bytes.chunks(33_333);
+    frames
+        .map(|frame| Ok(Bytes::copy_from_slice(frame)))
+        .collect()
+}
+
+/// Uploads a blob that is not there yet.
+async fn upload(client: &Client, to: &Repository, blob: &Blob) -> Result<(), Error> {
+    match client.start_upload(to, &digest(blob), None).await? {
+        Upload::Mounted => Ok(()),
+        Upload::Session(session) => {
+            let size = blob.bytes.len() as u64;
+            client
+                .upload(to, session, &digest(blob), size, stream::iter(frames(blob)))
+                .await
+        }
+    }
+}
+
+/// Stores an image, mounts its blobs into a second repository, and reads it back.
+async fn everything(client: &Client, image: &Image) -> Result<(), Error> {
+    let other: Repository = "other/app".parse().unwrap();
+    for blob in &image.blobs {
+        upload(client, &repository(), blob).await?;
+        client
+            .start_upload(&other, &digest(blob), Some(&repository()))
+            .await?;
+        read(client, &descriptor(blob), 0).await?;
+    }
+    let manifest = Manifest::parse(image.root.bytes.clone(), None, None).unwrap();
+    client
+        .put_manifest(&repository(), &tag(), &manifest)
+        .await?;
+    client.resolve(&repository(), &tag(), None).await?;
+    client.fetch_manifest(&repository(), &tag()).await?;
+    client.list_tags(&repository()).await?;
+    client.list_repositories().await?;
+    client.referrers(&repository(), manifest.digest()).await?;
+    Ok(())
 }

@@ -1,13 +1,12 @@
 //! Credentials and tokens: they get us in, are renewed in time, and go nowhere else.
 
 use bytes::Bytes;
-use futures::stream;
-use transship::oci::{Digest, Manifest, Repository, TagOrDigest};
-use transship::registry::{Client, Credential, Error, Kind, Settings, Upload};
+use transship::oci::{Digest, Manifest, TagOrDigest};
+use transship::registry::{Client, Credential, Kind, Settings};
 
 use super::{
-    client_with, content, descriptor, digest, image, insecure, kind, logged_in, read, repository,
-    tag,
+    client_with, content, descriptor, digest, everything, image, insecure, kind, logged_in, read,
+    repository, tag, upload,
 };
 use crate::support::canary::Canary;
 use crate::support::content::{Blob, Image, ImageBuilder};
@@ -29,39 +28,6 @@ fn identity_token() -> Settings {
         username: String::new(),
         token: IDENTITY_TOKEN.into(),
     })
-}
-
-async fn upload(client: &Client, to: &Repository, blob: &Blob) -> Result<(), Error> {
-    match client.start_upload(to, &digest(blob), None).await? {
-        Upload::Mounted => Ok(()),
-        Upload::Session(session) => {
-            let size = blob.bytes.len() as u64;
-            let body = stream::iter([Ok(blob.bytes.clone())]);
-            client.upload(to, session, &digest(blob), size, body).await
-        }
-    }
-}
-
-/// Stores an image, mounts its blobs into a second repository, and reads it back.
-async fn everything(client: &Client, image: &Image) -> Result<(), Error> {
-    let other: Repository = "other/app".parse().unwrap();
-    for blob in &image.blobs {
-        upload(client, &repository(), blob).await?;
-        client
-            .start_upload(&other, &digest(blob), Some(&repository()))
-            .await?;
-        read(client, &descriptor(blob), 0).await?;
-    }
-    let manifest = Manifest::parse(image.root.bytes.clone(), None, None).unwrap();
-    client
-        .put_manifest(&repository(), &tag(), &manifest)
-        .await?;
-    client.resolve(&repository(), &tag(), None).await?;
-    client.fetch_manifest(&repository(), &tag()).await?;
-    client.list_tags(&repository()).await?;
-    client.list_repositories().await?;
-    client.referrers(&repository(), manifest.digest()).await?;
-    Ok(())
 }
 
 #[tokio::test]

@@ -150,6 +150,8 @@ async fn a_page_size_that_is_refused_is_left_out_from_then_on() {
             "no",
         ));
         let client = client(&registry);
+        let repositories = client.list_repositories().await;
+        assert_eq!(kind(repositories), Ok(vec![repository()]), "{status}");
         for _ in 0..2 {
             let listed = client.list_tags(&repository()).await;
             assert_eq!(kind(listed), Ok(names(&TAGS)), "{status}");
@@ -159,7 +161,7 @@ async fn a_page_size_that_is_refused_is_left_out_from_then_on() {
             .into_iter()
             .map(|request| request.query)
             .collect();
-        assert_eq!(queries, ["n=1000", "", ""], "{status}");
+        assert_eq!(queries, ["n=1000", "", "", ""], "{status}");
     }
 }
 

@@ -3,9 +3,9 @@
 use bytes::Bytes;
 use futures::stream;
 use transship::oci::Repository;
-use transship::registry::{BodyError, Client, Error, Kind, Upload};
+use transship::registry::{BodyError, Kind, Upload};
 
-use super::{client, digest, exchanges, kind, repository};
+use super::{client, digest, exchanges, frames, kind, repository, upload};
 use crate::support::canary::Canary;
 use crate::support::content::Blob;
 use crate::support::faults::FaultRegistry;
@@ -20,30 +20,6 @@ type Location = fn(&str, &str) -> String;
 
 fn blob() -> Blob {
     Blob::layer(5, 200_000)
-}
-
-/// A layer in frames of odd sizes.
-fn frames(blob: &Blob) -> Vec<Result<Bytes, BodyError>> {
-    blob.bytes
-        .chunks(33_333)
-        .map(|frame| Ok(Bytes::copy_from_slice(frame)))
-        .collect()
-}
-
-async fn upload(client: &Client, blob: &Blob) -> Result<(), Error> {
-    match client
-        .start_upload(&repository(), &digest(blob), None)
-        .await?
-    {
-        Upload::Mounted => Ok(()),
-        Upload::Session(session) => {
-            let size = blob.bytes.len() as u64;
-            let body = stream::iter(frames(blob));
-            client
-                .upload(&repository(), session, &digest(blob), size, body)
-                .await
-        }
-    }
 }
 
 #[tokio::test]
@@ -99,7 +75,7 @@ async fn what_comes_of_an_upload_is_what_the_registry_has() {
     for (name, fault, expected) in cases {
         let registry = FaultRegistry::start();
         registry.on("PUT", "/blobs/uploads/").does(fault);
-        let uploaded = upload(&client(&registry), &blob()).await;
+        let uploaded = upload(&client(&registry), &repository(), &blob()).await;
         let uploaded = uploaded.map_err(|error| (error.kind(), error.is_transient()));
         assert_eq!(uploaded, expected, "{name}");
         let tries = registry
@@ -133,7 +109,7 @@ async fn the_location_of_an_upload_must_stay_at_the_registry() {
             .on("POST", "/uploads/")
             .does(Action::SetHeader("location", location));
         let blob = blob();
-        upload(&client(&registry), &blob)
+        upload(&client(&registry), &repository(), &blob)
             .await
             .unwrap_or_else(|error| panic!("{name}: {error}"));
         let digest = blob.digest.replace(':', "%3A");
@@ -167,7 +143,7 @@ async fn the_location_of_an_upload_must_stay_at_the_registry() {
             .on("POST", "/uploads/")
             .does(Action::SetHeader("location", location));
         assert_eq!(
-            kind(upload(&client(&registry), &blob()).await),
+            kind(upload(&client(&registry), &repository(), &blob()).await),
             Err(Kind::Refused),
             "{name}"
         );
@@ -180,7 +156,7 @@ async fn the_location_of_an_upload_must_stay_at_the_registry() {
         let registry = FaultRegistry::start();
         registry.on("POST", "/uploads/").does(fault);
         assert_eq!(
-            kind(upload(&client(&registry), &blob()).await),
+            kind(upload(&client(&registry), &repository(), &blob()).await),
             Err(Kind::Protocol)
         );
     }
@@ -250,6 +226,34 @@ async fn a_registry_that_knows_no_mount_is_not_asked_for_one_again() {
 }
 
 #[tokio::test]
+async fn mounts_that_are_refused_are_given_up_for_their_kind_only() {
+    let registry = FaultRegistry::start();
+    registry
+        .on("POST", "from=team%2Fapp")
+        .responds(Reply::new(404));
+    let client = client(&registry);
+    let blob = blob();
+    registry.load_blob("other/app", &blob);
+    let from: Repository = "other/app".parse().unwrap();
+    for _ in 0..6 {
+        client
+            .start_upload(&repository(), &digest(&blob), Some(&repository()))
+            .await
+            .unwrap();
+    }
+    let refused = exchanges(&registry)
+        .into_iter()
+        .filter(|(_, status)| *status == 404)
+        .count();
+    assert_eq!(refused, 4, "from the repository itself");
+    let mounted = client
+        .start_upload(&repository(), &digest(&blob), Some(&from))
+        .await
+        .unwrap();
+    assert!(matches!(mounted, Upload::Mounted), "from another one");
+}
+
+#[tokio::test]
 async fn a_registry_that_takes_no_single_put_is_sent_a_patch_the_next_time() {
     let registry = FaultRegistry::start();
     let blob = blob();
@@ -260,13 +264,13 @@ async fn a_registry_that_takes_no_single_put_is_sent_a_patch_the_next_time() {
         })
         .responds(Reply::new(413));
     let client = client(&registry);
-    let error = upload(&client, &blob).await.unwrap_err();
+    let error = upload(&client, &repository(), &blob).await.unwrap_err();
     assert_eq!(
         (error.kind(), error.is_transient()),
         (Kind::Rejected, true),
         "{error}"
     );
-    upload(&client, &blob).await.unwrap();
+    upload(&client, &repository(), &blob).await.unwrap();
     assert!(registry.has_blob("team/app", &blob.digest));
     let methods: Vec<_> = exchanges(&registry)
         .into_iter()
@@ -337,6 +341,6 @@ async fn an_answer_before_the_end_of_the_body_is_heard() {
     registry
         .on("PUT", "/uploads/")
         .does(Action::RespondEarly(early));
-    let uploaded = upload(&client(&registry), &Blob::layer(6, 8 << 20)).await;
+    let uploaded = upload(&client(&registry), &repository(), &Blob::layer(6, 8 << 20)).await;
     assert_eq!(kind(uploaded), Err(Kind::AccessDenied));
 }

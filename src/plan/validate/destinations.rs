@@ -1,0 +1,120 @@
+//! The entries of `destinations`.
+
+use super::access;
+use crate::api::image_mirror as written;
+use crate::plan::fields::Fields;
+use crate::plan::mirror::Destination;
+use crate::plan::template::{PreviousTagTemplate, RepositoryTemplate, TagTemplate};
+
+/// Most destinations.
+const DESTINATIONS: usize = 8;
+/// Longest name of a destination.
+const DESTINATION_NAME_LENGTH: usize = 63;
+/// Most tag templates of one destination.
+const TAG_TEMPLATES: usize = 4;
+
+pub(super) fn validate_destinations(
+    destinations: &[written::Destination],
+    fields: &mut Fields,
+) -> Vec<Destination> {
+    fields.check_count("spec.destinations", destinations.len(), 1, DESTINATIONS);
+    fields.refuse_repeats(destinations.iter().enumerate().map(|(index, destination)| {
+        (
+            format!("spec.destinations[{index}].name"),
+            destination.name.as_str(),
+        )
+    }));
+    let validated: Vec<Destination> = destinations
+        .iter()
+        .enumerate()
+        .filter_map(|(index, destination)| {
+            validate_destination(&format!("spec.destinations[{index}]"), destination, fields)
+        })
+        .collect();
+    if validated.len() == destinations.len() {
+        refuse_same_targets(&validated, fields);
+    }
+    validated
+}
+
+fn validate_destination(
+    path: &str,
+    destination: &written::Destination,
+    fields: &mut Fields,
+) -> Option<Destination> {
+    let written::Destination {
+        name,
+        registry,
+        repository,
+        tags,
+        previous_tag,
+        secret_ref,
+        cert_secret_ref,
+        proxy_secret_ref,
+        insecure,
+    } = destination;
+    if !is_destination_name(name) {
+        fields.refuse(
+            format!("{path}.name"),
+            format_args!(
+                "name {name:?} must be lower-case letters, digits and '-', begin and end with a letter or digit, and have at most {DESTINATION_NAME_LENGTH} characters"
+            ),
+        );
+    }
+    let registry = fields.accept(format!("{path}.registry"), registry.parse());
+    let repository = fields.accept(
+        format!("{path}.repository"),
+        RepositoryTemplate::parse(repository),
+    );
+    let tags_path = format!("{path}.tags");
+    fields.check_count(&tags_path, tags.len(), 1, TAG_TEMPLATES);
+    fields.refuse_repeats(
+        tags.iter()
+            .enumerate()
+            .map(|(index, tag)| (format!("{tags_path}[{index}]"), tag.as_str())),
+    );
+    let tags = fields.accept_all(&tags_path, tags, TagTemplate::parse);
+    let previous_tag = previous_tag.as_ref().and_then(|text| {
+        fields.accept(
+            format!("{path}.previousTag"),
+            PreviousTagTemplate::parse(text),
+        )
+    });
+    Some(Destination {
+        name: name.clone(),
+        registry: registry?,
+        access: access([secret_ref, cert_secret_ref, proxy_secret_ref], *insecure),
+        repository: repository?,
+        tags,
+        previous_tag,
+    })
+}
+
+/// A DNS label (RFC 1123): it becomes a label value.
+fn is_destination_name(name: &str) -> bool {
+    let is_word = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    name.len() <= DESTINATION_NAME_LENGTH
+        && name.bytes().all(|byte| is_word(byte) || byte == b'-')
+        && name.bytes().next().is_some_and(is_word)
+        && name.bytes().last().is_some_and(is_word)
+}
+
+/// Two destinations that write the same tags of the same repositories would undo each other's work.
+fn refuse_same_targets(destinations: &[Destination], fields: &mut Fields) {
+    for (index, destination) in destinations.iter().enumerate() {
+        let same = destinations.iter().take(index).find(|earlier| {
+            earlier.registry == destination.registry
+                && earlier.repository == destination.repository
+                && earlier
+                    .tags
+                    .iter()
+                    .any(|tag| destination.tags.contains(tag))
+        });
+        if let Some(earlier) = same {
+            fields.refuse(
+                format!("spec.destinations[{index}]"),
+                format_args!("writes the same tags as destination {:?}", earlier.name),
+            );
+        }
+    }
+}

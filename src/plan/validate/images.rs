@@ -1,0 +1,219 @@
+//! The entries of `images`, and the policies that they and the mirror name.
+
+use std::sync::Arc;
+
+use crate::api::document::closest;
+use crate::api::image_mirror as written;
+use crate::api::{ImagePolicy, LocalObjectReference, ObjectName};
+use crate::oci::names::NameError;
+use crate::oci::{Registry, Repository};
+use crate::plan::fields::Fields;
+use crate::plan::mirror::{ImageEntry, RepositorySelector, Source, TagSelector};
+use crate::plan::policy::Policy;
+use crate::policy::{RepositoryGlob, TagGlob};
+
+/// Most entries in `images`.
+const IMAGES: usize = 256;
+/// Most tags of one entry.
+const TAGS: usize = 256;
+/// Most policies of a mirror, and of one entry.
+const POLICIES: usize = 8;
+
+pub(super) fn validate_images(
+    images: &[written::Image],
+    source: Option<&Source>,
+    shared: &[Arc<Policy>],
+    own: &[&ImagePolicy],
+    fields: &mut Fields,
+) -> Vec<ImageEntry> {
+    fields.check_count("spec.images", images.len(), 1, IMAGES);
+    let entries: Vec<ImageEntry> = images
+        .iter()
+        .enumerate()
+        .filter_map(|(index, image)| {
+            let path = format!("spec.images[{index}]");
+            validate_image(&path, image, source, shared, own, fields)
+        })
+        .collect();
+    let repositories: Vec<String> = entries
+        .iter()
+        .map(|entry| entry.repository.to_string())
+        .collect();
+    if repositories.len() == images.len() {
+        fields.refuse_repeats(repositories.iter().enumerate().map(|(index, repository)| {
+            (
+                format!("spec.images[{index}].repository"),
+                repository.as_str(),
+            )
+        }));
+    }
+    entries
+}
+
+fn validate_image(
+    path: &str,
+    image: &written::Image,
+    source: Option<&Source>,
+    shared: &[Arc<Policy>],
+    own: &[&ImagePolicy],
+    fields: &mut Fields,
+) -> Option<ImageEntry> {
+    let written::Image {
+        repository,
+        tags,
+        policy_refs,
+    } = image;
+    let registry = source.map(|source| &source.registry);
+    let repository =
+        validate_repository(&format!("{path}.repository"), repository, registry, fields);
+
+    let tags_path = format!("{path}.tags");
+    fields.check_count(&tags_path, tags.len(), 0, TAGS);
+    fields.refuse_repeats(
+        tags.iter()
+            .enumerate()
+            .map(|(index, tag)| (format!("{tags_path}[{index}]"), tag.as_str())),
+    );
+    let selectors = validate_tags(&tags_path, tags, fields);
+
+    let mut policies = shared.to_vec();
+    let refs_path = format!("{path}.policyRefs");
+    for policy in resolve_policies(&refs_path, policy_refs, own, fields) {
+        if !policies.iter().any(|known| known.name == policy.name) {
+            policies.push(policy);
+        }
+    }
+    let selects = policies.iter().any(|policy| policy.rules.is_some());
+    if tags.is_empty() && !selects && fields.is_valid() {
+        fields.refuse(
+            path,
+            "has neither tags nor a policy with select: write tags: [\"*\"] to copy every tag",
+        );
+    }
+    Some(ImageEntry {
+        repository: repository?,
+        tags: selectors,
+        policies,
+    })
+}
+
+fn validate_repository(
+    path: &str,
+    text: &str,
+    registry: Option<&Registry>,
+    fields: &mut Fields,
+) -> Option<RepositorySelector> {
+    if let Some((repository, tag)) = text.split_once(':') {
+        fields.refuse(
+            path,
+            format_args!(
+                "{text:?} contains a tag: write the repository {repository:?}, and {tag:?} in tags"
+            ),
+        );
+        return None;
+    }
+    if let Some((first, rest)) = text.split_once('/')
+        && registry.is_some_and(|registry| registry.as_str() == first)
+    {
+        fields.refuse(
+            path,
+            format_args!("{text:?} repeats the registry: write {rest:?}"),
+        );
+        return None;
+    }
+    if !RepositoryGlob::is_literal(text) {
+        let glob = fields.accept(path, RepositoryGlob::parse(text))?;
+        return Some(RepositorySelector::Glob(glob));
+    }
+    let parsed = text
+        .parse()
+        .and_then(|repository| in_library(repository, registry));
+    fields.accept(path, parsed).map(RepositorySelector::Literal)
+}
+
+/// Docker Hub's own images are written without their namespace.
+fn in_library(
+    repository: Repository,
+    registry: Option<&Registry>,
+) -> Result<Repository, NameError> {
+    if registry.is_some_and(Registry::is_docker_hub) && repository.namespace().is_empty() {
+        return format!("library/{repository}").parse();
+    }
+    Ok(repository)
+}
+
+fn validate_tags(path: &str, tags: &[String], fields: &mut Fields) -> Vec<TagSelector> {
+    let mut selectors = Vec::new();
+    for (index, text) in tags.iter().enumerate() {
+        let path = format!("{path}[{index}]");
+        selectors.extend(if TagGlob::is_literal(text) {
+            fields.accept(path, text.parse()).map(TagSelector::Literal)
+        } else {
+            fields
+                .accept(path, TagGlob::parse(text))
+                .map(TagSelector::Glob)
+        });
+    }
+    selectors
+}
+
+// === policies ===
+
+pub(super) fn resolve_policies(
+    path: &str,
+    references: &[LocalObjectReference],
+    own: &[&ImagePolicy],
+    fields: &mut Fields,
+) -> Vec<Arc<Policy>> {
+    fields.check_count(path, references.len(), 0, POLICIES);
+    fields.refuse_repeats(
+        references
+            .iter()
+            .enumerate()
+            .map(|(index, reference)| (format!("{path}[{index}].name"), reference.name.as_str())),
+    );
+    let mut resolved = Vec::new();
+    for (index, LocalObjectReference { name }) in references.iter().enumerate() {
+        let path = format!("{path}[{index}].name");
+        let Some(policy) = own.iter().find(|policy| policy.metadata.name == *name) else {
+            fields.not_ready(path, missing_policy(name, own));
+            continue;
+        };
+        if policy.spec.suspend {
+            fields.not_ready(
+                path,
+                format_args!("ImagePolicy {:?} is suspended", name.as_str()),
+            );
+            continue;
+        }
+        match Policy::validate(policy) {
+            Ok(policy) => resolved.push(Arc::new(policy)),
+            Err(invalid) => {
+                let wrong: Vec<String> = invalid.iter().map(ToString::to_string).collect();
+                fields.not_ready(
+                    path,
+                    format_args!(
+                        "ImagePolicy {:?} is invalid: {}",
+                        name.as_str(),
+                        wrong.join("; ")
+                    ),
+                );
+            }
+        }
+    }
+    resolved
+}
+
+fn missing_policy(name: &ObjectName, own: &[&ImagePolicy]) -> String {
+    let known: Vec<&str> = own
+        .iter()
+        .map(|policy| policy.metadata.name.as_str())
+        .collect();
+    let suggestion = closest(name.as_str(), &known)
+        .map(|known| format!(", did you mean {known:?}?"))
+        .unwrap_or_default();
+    format!(
+        "there is no ImagePolicy {:?} in the namespace{suggestion}",
+        name.as_str()
+    )
+}

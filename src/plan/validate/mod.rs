@@ -1,0 +1,183 @@
+//! From the spec that a person wrote to a [`Mirror`], or to everything that is wrong with it.
+
+mod destinations;
+mod images;
+#[cfg(test)]
+mod refusals;
+#[cfg(test)]
+mod tests;
+
+use self::destinations::validate_destinations;
+use self::images::{resolve_policies, validate_images};
+use super::fields::{Fields, InvalidField};
+use super::mirror::{Access, Mirror, Platforms, Source};
+use super::unsupported::refuse_pruning;
+use crate::api::image_mirror::{
+    self as written, CronSchedule, ImageMirrorSpec, PlatformsMode, Prune,
+};
+use crate::api::{ImageMirror, ImagePolicy, LocalObjectReference};
+use crate::policy::schedule::{CronTimes, Interval};
+use crate::policy::{Duration, Schedule};
+
+/// Most platforms in a list.
+const PLATFORMS: usize = 32;
+/// Interval where neither interval nor schedule is written.
+const DEFAULT_INTERVAL: Duration = Duration::from_secs(60 * 60);
+/// Shortest timeout.
+const SHORTEST_TIMEOUT: Duration = Duration::from_secs(1);
+/// Most that `prune.maxDeletes` can say.
+const MOST_DELETES: i32 = 100_000;
+
+/// Makes a mirror from its spec and the policies among which it finds its own, those of its namespace.
+/// Otherwise says everything that is wrong.
+pub fn validate(
+    mirror: &ImageMirror,
+    policies: &[&ImagePolicy],
+) -> Result<Mirror, Vec<InvalidField>> {
+    let ImageMirror { metadata, spec } = mirror;
+    let ImageMirrorSpec {
+        source,
+        images,
+        policy_refs,
+        destinations,
+        platforms,
+        referrers,
+        tag_mutability,
+        prune,
+        interval,
+        schedule,
+        timeout,
+        suspend,
+    } = spec;
+    let own: Vec<&ImagePolicy> = policies
+        .iter()
+        .filter(|policy| policy.metadata.namespace == metadata.namespace)
+        .copied()
+        .collect();
+
+    let mut fields = Fields::default();
+    let source = validate_source(source, &mut fields);
+    let shared = resolve_policies("spec.policyRefs", policy_refs, &own, &mut fields);
+    let images = validate_images(images, source.as_ref(), &shared, &own, &mut fields);
+    let destinations = validate_destinations(destinations, &mut fields);
+    let platforms = validate_platforms(platforms, &mut fields);
+    validate_prune(prune, &mut fields);
+    let schedule = validate_schedule(*interval, schedule.as_ref(), &mut fields);
+    if *timeout < SHORTEST_TIMEOUT {
+        fields.refuse(
+            "spec.timeout",
+            format_args!("is {timeout}, the shortest is {SHORTEST_TIMEOUT}"),
+        );
+    }
+
+    match (source, schedule) {
+        (Some(source), Some(schedule)) if fields.is_valid() => Ok(Mirror {
+            name: format!("{}/{}", metadata.namespace, metadata.name),
+            namespace: metadata.namespace.clone(),
+            source,
+            images,
+            destinations,
+            platforms,
+            referrers: *referrers,
+            tag_mutability: *tag_mutability,
+            schedule,
+            timeout: *timeout,
+            suspend: *suspend,
+        }),
+        (Some(_) | None, _) => Err(fields.into_invalid()),
+    }
+}
+
+fn validate_source(source: &written::Source, fields: &mut Fields) -> Option<Source> {
+    let written::Source {
+        registry,
+        secret_ref,
+        cert_secret_ref,
+        proxy_secret_ref,
+        insecure,
+    } = source;
+    let access = access([secret_ref, cert_secret_ref, proxy_secret_ref], *insecure);
+    let registry = fields.accept("spec.source.registry", registry.parse())?;
+    Some(Source { registry, access })
+}
+
+fn access(secrets: [&Option<LocalObjectReference>; 3], insecure: bool) -> Access {
+    let [secret, cert_secret, proxy_secret] =
+        secrets.map(|reference| reference.as_ref().map(|reference| reference.name.clone()));
+    Access {
+        secret,
+        cert_secret,
+        proxy_secret,
+        insecure,
+    }
+}
+
+fn validate_platforms(platforms: &written::Platforms, fields: &mut Fields) -> Platforms {
+    let written::Platforms {
+        mode,
+        list,
+        absent,
+        index,
+    } = platforms;
+    match mode {
+        PlatformsMode::All => {
+            if !list.is_empty() {
+                fields.refuse("spec.platforms.list", "is only used with mode: List");
+            }
+            Platforms::All
+        }
+        PlatformsMode::List => {
+            fields.check_count("spec.platforms.list", list.len(), 1, PLATFORMS);
+            fields.refuse_repeats(list.iter().enumerate().map(|(index, platform)| {
+                (format!("spec.platforms.list[{index}]"), platform.as_str())
+            }));
+            Platforms::List {
+                platforms: fields.accept_all("spec.platforms.list", list, str::parse),
+                absent: *absent,
+                index: *index,
+            }
+        }
+    }
+}
+
+fn validate_prune(prune: &Prune, fields: &mut Fields) {
+    let Prune {
+        mode: _,
+        grace: _,
+        max_deletes,
+        max_percent,
+        in_use: _,
+        adopted: _,
+    } = prune;
+    refuse_pruning(prune, fields);
+    fields.accept_number("spec.prune.maxDeletes", *max_deletes, 0, MOST_DELETES);
+    fields.accept_number("spec.prune.maxPercent", *max_percent, 0, 100);
+}
+
+fn validate_schedule(
+    interval: Option<Duration>,
+    schedule: Option<&CronSchedule>,
+    fields: &mut Fields,
+) -> Option<Schedule> {
+    match (interval, schedule) {
+        (Some(_), Some(_)) => {
+            fields.refuse(
+                "spec.schedule",
+                "cannot be combined with interval: remove one of them",
+            );
+            None
+        }
+        (None, Some(CronSchedule { cron, time_zone })) => {
+            let times = CronTimes::parse(cron, time_zone);
+            fields
+                .accept("spec.schedule", times)
+                .map(|times| Schedule::Cron(Box::new(times)))
+        }
+        (interval, None) => {
+            let interval = Interval::new(interval.unwrap_or(DEFAULT_INTERVAL));
+            fields
+                .accept("spec.interval", interval)
+                .map(Schedule::Every)
+        }
+    }
+}

@@ -1,0 +1,427 @@
+//! Everything that is refused of a mirror and its policies, with the words.
+
+use super::tests::{refusals, spec, with};
+
+/// One part of the documents is changed: the name of the case, the part, what stands there instead, and
+/// all messages.
+const CHANGES: [(&str, &str, &str, &str); 55] = [
+    (
+        "a URL for a registry",
+        "docker.io",
+        "https://docker.io",
+        "spec.source.registry: registry \"https://docker.io\" starts with \"https://\": write the host without it",
+    ),
+    (
+        "a path in a registry",
+        "docker.io",
+        "docker.io/library",
+        "spec.source.registry: registry \"docker.io/library\" contains a path: name only the host and port, the rest belongs to the repository",
+    ),
+    (
+        "a port that is none",
+        "docker.io",
+        "r.example.com:99999",
+        "spec.source.registry: registry \"r.example.com:99999\" has the port \"99999\": expected a number from 1 to 65535",
+    ),
+    (
+        "a host that is none",
+        "docker.io",
+        "my_registry",
+        "spec.source.registry: registry \"my_registry\" is not a host name, an IPv4 address or an IPv6 address in brackets",
+    ),
+    (
+        "an empty registry",
+        "docker.io",
+        "\"\"",
+        "spec.source.registry: the registry is empty",
+    ),
+    (
+        "a URL for a destination",
+        "r.example.com",
+        "http://r.example.com/",
+        "spec.destinations[0].registry: registry \"http://r.example.com/\" starts with \"http://\": write the host without it",
+    ),
+    (
+        "no images",
+        "  images:\n    - repository: library/alpine\n      tags: [\"3.20\", \"3.21*\"]\n    - repository: library/nginx\n      policyRefs: [{name: stable}]\n",
+        "  images: []\n",
+        "spec.images: is empty, 1 to 256 items are needed",
+    ),
+    (
+        "no destinations",
+        "  destinations:\n    - {name: eu, registry: r.example.com, repository: \"mirror/{repository}\"}",
+        "  destinations: []",
+        "spec.destinations: is empty, 1 to 8 items are needed",
+    ),
+    (
+        "a repository twice",
+        "library/nginx",
+        "library/alpine",
+        "spec.images[1].repository: \"library/alpine\" is already in spec.images[0].repository",
+    ),
+    (
+        "a repository twice, in short",
+        "library/nginx",
+        "alpine",
+        "spec.images[1].repository: \"library/alpine\" is already in spec.images[0].repository",
+    ),
+    (
+        "a repository with a tag",
+        "library/alpine",
+        "library/alpine:3.20",
+        "spec.images[0].repository: \"library/alpine:3.20\" contains a tag: write the repository \"library/alpine\", and \"3.20\" in tags",
+    ),
+    (
+        "a repository with its registry",
+        "library/alpine",
+        "docker.io/library/alpine",
+        "spec.images[0].repository: \"docker.io/library/alpine\" repeats the registry: write \"library/alpine\"",
+    ),
+    (
+        "a repository in upper case",
+        "library/alpine",
+        "Library/alpine",
+        "spec.images[0].repository: repository \"Library/alpine\" contains 'L': repository names are lower case",
+    ),
+    (
+        "an empty repository",
+        "library/alpine",
+        "\"\"",
+        "spec.images[0].repository: the repository is empty",
+    ),
+    (
+        "a repository glob of tags",
+        "library/alpine",
+        "library/[ab]*",
+        "spec.images[0].repository: glob \"library/[ab]*\" contains '[', which no repository name has: use lower-case letters, digits, '.', '_', '-', '/', * and **",
+    ),
+    (
+        "a repository glob with a double slash",
+        "library/alpine",
+        "library//*",
+        "spec.images[0].repository: glob \"library//*\" has an empty component: write single slashes, and none at the beginning or end",
+    ),
+    (
+        "an entry that selects nothing",
+        "policyRefs: [{name: stable}]",
+        "tags: []",
+        "spec.images[1]: has neither tags nor a policy with select: write tags: [\"*\"] to copy every tag",
+    ),
+    (
+        "a tag with a colon",
+        "\"3.20\"",
+        "\"alpine:3.20\"",
+        "spec.images[0].tags[0]: tag \"alpine:3.20\" contains ':' at position 7: a tag is letters, digits, '_', '.' and '-', and starts with a letter, digit or '_'",
+    ),
+    (
+        "an empty tag",
+        "\"3.20\"",
+        "\"\"",
+        "spec.images[0].tags[0]: the tag is empty",
+    ),
+    (
+        "a tag twice",
+        "\"3.21*\"",
+        "\"3.20\"",
+        "spec.images[0].tags[1]: \"3.20\" is already in spec.images[0].tags[0]",
+    ),
+    (
+        "a tag glob that is not closed",
+        "3.21*",
+        "3.2[01",
+        "spec.images[0].tags[1]: glob \"3.2[01\" has a '[' without its ']'",
+    ),
+    (
+        "a tag glob with a slash",
+        "3.21*",
+        "v/*",
+        "spec.images[0].tags[1]: glob \"v/*\" contains '/', which no tag has: use letters, digits, '_', '.', '-', *, ? and [...]",
+    ),
+    (
+        "a policy that does not exist",
+        "name: stable}]",
+        "name: stabel}]",
+        "spec.images[1].policyRefs[0].name: there is no ImagePolicy \"stabel\" in the namespace, did you mean \"stable\"?",
+    ),
+    (
+        "a policy of another namespace",
+        "name: stable, namespace: platform",
+        "name: stable, namespace: other",
+        "spec.images[1].policyRefs[0].name: there is no ImagePolicy \"stable\" in the namespace",
+    ),
+    (
+        "a policy that is suspended",
+        "  select:",
+        "  suspend: true\n  select:",
+        "spec.images[1].policyRefs[0].name: ImagePolicy \"stable\" is suspended",
+    ),
+    (
+        "a policy named twice",
+        "[{name: stable}]",
+        "[{name: stable}, {name: stable}]",
+        "spec.images[1].policyRefs[1].name: \"stable\" is already in spec.images[1].policyRefs[0].name",
+    ),
+    (
+        "an include that is no expression",
+        "semver: {range: \">=1.20 <2\"}",
+        "include: ['[']",
+        "spec.images[1].policyRefs[0].name: ImagePolicy \"stable\" is invalid: spec.select.include[0]: pattern \"[\" is not a regular expression: unclosed character class",
+    ),
+    (
+        "an exclude that looks around",
+        "semver: {range: \">=1.20 <2\"}",
+        "exclude: ['(?!rc)']",
+        "spec.images[1].policyRefs[0].name: ImagePolicy \"stable\" is invalid: spec.select.exclude[0]: pattern \"(?!rc)\" is not a regular expression: look-around, including look-ahead and look-behind, is not supported",
+    ),
+    (
+        "an empty pattern",
+        "semver: {range: \">=1.20 <2\"}",
+        "include: ['']",
+        "spec.images[1].policyRefs[0].name: ImagePolicy \"stable\" is invalid: spec.select.include[0]: the pattern is empty: write .* for any tag",
+    ),
+    (
+        "a pattern that explodes",
+        "semver: {range: \">=1.20 <2\"}",
+        "include: ['((a{1000}){1000}){1000}']",
+        "spec.images[1].policyRefs[0].name: ImagePolicy \"stable\" is invalid: spec.select.include[0]: pattern \"((a{1000}){1000}){1000}\" is too complex: use smaller repetitions",
+    ),
+    (
+        "a range that is none",
+        ">=1.20 <2",
+        ">=latest",
+        "spec.images[1].policyRefs[0].name: ImagePolicy \"stable\" is invalid: spec.select.semver.range: range \">=latest\" has \"latest\" where a version such as 1.20, 1.20.3 or 1.x must stand",
+    ),
+    (
+        "a range with an unknown operator",
+        ">=1.20 <2",
+        "!=1.20",
+        "spec.images[1].policyRefs[0].name: ImagePolicy \"stable\" is invalid: spec.select.semver.range: range \"!=1.20\" has the operator \"!=\": use =, >, >=, <, <=, ~ or ^",
+    ),
+    (
+        "an empty range",
+        ">=1.20 <2",
+        "",
+        "spec.images[1].policyRefs[0].name: ImagePolicy \"stable\" is invalid: spec.select.semver.range: range \"\" has an empty part: write * for any version",
+    ),
+    (
+        "newest of nothing",
+        "semver: {range: \">=1.20 <2\"}",
+        "newest: {count: 0}",
+        "spec.images[1].policyRefs[0].name: ImagePolicy \"stable\" is invalid: spec.select.newest.count: is 0, expected 1 to 10000",
+    ),
+    (
+        "a negative limit",
+        "semver: {range: \">=1.20 <2\"}",
+        "limit: -1",
+        "spec.images[1].policyRefs[0].name: ImagePolicy \"stable\" is invalid: spec.select.limit: is -1, expected 1 to 100000",
+    ),
+    (
+        "a select without rules",
+        "\n    semver: {range: \">=1.20 <2\"}",
+        " {}",
+        "spec.images[1].policyRefs[0].name: ImagePolicy \"stable\" is invalid: spec.select: has no rule: write include: [\".*\"] to select every tag",
+    ),
+    (
+        "a gate: minAge",
+        "  select:",
+        "  minAge: 72h\n  select:",
+        "spec.images[1].policyRefs[0].name: ImagePolicy \"stable\" is invalid: spec.minAge: is not supported yet: remove it",
+    ),
+    (
+        "a gate: verify",
+        "  select:",
+        "  verify: [{name: a, type: Key, key: {secretRef: {name: a, key: b}}}]\n  select:",
+        "spec.images[1].policyRefs[0].name: ImagePolicy \"stable\" is invalid: spec.verify: is not supported yet: remove it",
+    ),
+    (
+        "a gate: require",
+        "  select:",
+        "  require: {user: NonRoot}\n  select:",
+        "spec.images[1].policyRefs[0].name: ImagePolicy \"stable\" is invalid: spec.require: is not supported yet: remove it",
+    ),
+    (
+        "retain with a bad glob",
+        "  select:",
+        "  retain: {keepNewest: -1, keepTags: ['a b']}\n  select:",
+        "spec.images[1].policyRefs[0].name: ImagePolicy \"stable\" is invalid: spec.retain.keepNewest: is -1, expected 0 to 10000; spec.retain.keepTags[0]: glob \"a b\" contains ' ', which no tag has: use letters, digits, '_', '.', '-', *, ? and [...]",
+    ),
+    (
+        "a destination name",
+        "name: eu",
+        "name: EU",
+        "spec.destinations[0].name: name \"EU\" must be lower-case letters, digits and '-', begin and end with a letter or digit, and have at most 63 characters",
+    ),
+    (
+        "a misspelt placeholder",
+        "{repository}",
+        "{repositry}",
+        "spec.destinations[0].repository: template \"mirror/{repositry}\" has the unknown placeholder {repositry}, did you mean \"repository\"?",
+    ),
+    (
+        "a placeholder of tags in a repository",
+        "{repository}",
+        "{digest12}",
+        "spec.destinations[0].repository: template \"mirror/{digest12}\" has the unknown placeholder {digest12}: expected repository, registry, namespace or name",
+    ),
+    (
+        "a brace that is not closed",
+        "mirror/{repository}",
+        "mirror/{repository",
+        "spec.destinations[0].repository: template \"mirror/{repository\" has a brace without its counterpart",
+    ),
+    (
+        "a brace that is not opened",
+        "mirror/{repository}",
+        "mirror/repository}",
+        "spec.destinations[0].repository: template \"mirror/repository}\" has a brace without its counterpart",
+    ),
+    (
+        "a template in upper case",
+        "mirror/{repository}",
+        "Mirror/{repository}",
+        "spec.destinations[0].repository: template \"Mirror/{repository}\" gives \"Mirror/a/b\": repository \"Mirror/a/b\" contains 'M': repository names are lower case",
+    ),
+    (
+        "a template with a double slash",
+        "mirror/{repository}",
+        "mirror//{repository}",
+        "spec.destinations[0].repository: template \"mirror//{repository}\" gives \"mirror//a/b\": repository \"mirror//a/b\" has the component \"\": a component is lower-case letters and digits, separated by '.', '_', '__' or dashes",
+    ),
+    (
+        "an empty template",
+        "mirror/{repository}",
+        "",
+        "spec.destinations[0].repository: the template is empty",
+    ),
+    (
+        "a template of a tag that is none",
+        "registry: r.example.com",
+        "registry: r.example.com, tags: ['{tag}:x']",
+        "spec.destinations[0].tags[0]: template \"{tag}:x\" gives \"1:x\": tag \"1:x\" contains ':' at position 2: a tag is letters, digits, '_', '.' and '-', and starts with a letter, digit or '_'",
+    ),
+    (
+        "no tag template",
+        "registry: r.example.com",
+        "registry: r.example.com, tags: []",
+        "spec.destinations[0].tags: is empty, 1 to 4 items are needed",
+    ),
+    (
+        "a tag template twice",
+        "registry: r.example.com",
+        "registry: r.example.com, tags: ['{tag}', '{tag}']",
+        "spec.destinations[0].tags[1]: \"{tag}\" is already in spec.destinations[0].tags[0]",
+    ),
+    (
+        "the digest in a previous tag",
+        "registry: r.example.com",
+        "registry: r.example.com, previousTag: '{tag}-{digest12}'",
+        "spec.destinations[0].previousTag: template \"{tag}-{digest12}\" has the unknown placeholder {digest12}: expected tag",
+    ),
+    (
+        "two destinations of one name",
+        "  destinations:",
+        "  destinations:\n    - {name: eu, registry: us.example.com}",
+        "spec.destinations[1].name: \"eu\" is already in spec.destinations[0].name",
+    ),
+    (
+        "two destinations that write the same",
+        "  destinations:",
+        "  destinations:\n    - {name: us, registry: r.example.com, repository: \"mirror/{repository}\"}",
+        "spec.destinations[1]: writes the same tags as destination \"us\"",
+    ),
+    (
+        "a previous tag that is the tag",
+        "registry: r.example.com",
+        "registry: r.example.com, previousTag: '{tag}'",
+        "spec.destinations[0].previousTag: template \"{tag}\" gives the tag itself: write something like {tag}-previous",
+    ),
+];
+
+/// More is written in the spec: the name of the case, what is added, and all messages.
+const ADDITIONS: [(&str, &str, &str); 15] = [
+    (
+        "pruning that deletes",
+        "prune: {mode: Delete}",
+        "spec.prune.mode: pruning is not supported yet: remove it, or write Retain",
+    ),
+    (
+        "pruning that only plans",
+        "prune: {mode: Plan, maxPercent: 101, maxDeletes: -1}",
+        "spec.prune.mode: pruning is not supported yet: remove it, or write Retain | spec.prune.maxDeletes: is -1, expected 0 to 100000 | spec.prune.maxPercent: is 101, expected 0 to 100",
+    ),
+    (
+        "an interval that is too short",
+        "interval: 29s",
+        "spec.interval: interval 29s is too short: the shortest is 30s",
+    ),
+    (
+        "an interval and a schedule",
+        "interval: 1h\n  schedule: {cron: '0 3 * * *'}",
+        "spec.schedule: cannot be combined with interval: remove one of them",
+    ),
+    (
+        "a cron expression with too few fields",
+        "schedule: {cron: '0 3 * *'}",
+        "spec.schedule: cron expression \"0 3 * *\" is not understood (it has 4 fields): write minute, hour, day of month, month and day of week, such as 0 3 * * *",
+    ),
+    (
+        "a cron expression out of range",
+        "schedule: {cron: '0 25 * * *'}",
+        "spec.schedule: cron expression \"0 25 * * *\" is not understood (Number out of bounds): write minute, hour, day of month, month and day of week, such as 0 3 * * *",
+    ),
+    (
+        "a time zone that does not exist",
+        "schedule: {cron: '0 3 * * *', timeZone: Mars/Olympus}",
+        "spec.schedule: time zone \"Mars/Olympus\" does not exist: use a name of the IANA database, such as Europe/Berlin",
+    ),
+    (
+        "a timeout of nothing",
+        "timeout: 0s",
+        "spec.timeout: is 0s, the shortest is 1s",
+    ),
+    (
+        "a list of platforms without the mode",
+        "platforms: {list: [linux/amd64]}",
+        "spec.platforms.list: is only used with mode: List",
+    ),
+    (
+        "the mode without a list",
+        "platforms: {mode: List}",
+        "spec.platforms.list: is empty, 1 to 32 items are needed",
+    ),
+    (
+        "a platform that is none",
+        "platforms: {mode: List, list: [amd64]}",
+        "spec.platforms.list[0]: platform \"amd64\" must be os/architecture or os/architecture/variant, such as linux/arm64",
+    ),
+    (
+        "a platform in upper case",
+        "platforms: {mode: List, list: [Linux/amd64]}",
+        "spec.platforms.list[0]: platform \"Linux/amd64\" contains 'L': only lower-case letters, digits, '_', '.' and '-' are allowed",
+    ),
+    (
+        "a platform twice",
+        "platforms: {mode: List, list: [linux/amd64, linux/amd64]}",
+        "spec.platforms.list[1]: \"linux/amd64\" is already in spec.platforms.list[0]",
+    ),
+    (
+        "an unknown policy for all",
+        "policyRefs: [{name: signed}]",
+        "spec.policyRefs[0].name: there is no ImagePolicy \"signed\" in the namespace",
+    ),
+    (
+        "too many policies",
+        "policyRefs: [{name: a}, {name: b}, {name: c}, {name: d}, {name: e}, {name: f}, {name: g}, {name: h}, {name: i}]",
+        "spec.policyRefs: has 9 items, at most 8 are allowed | spec.policyRefs[0].name: there is no ImagePolicy \"a\" in the namespace | spec.policyRefs[1].name: there is no ImagePolicy \"b\" in the namespace | spec.policyRefs[2].name: there is no ImagePolicy \"c\" in the namespace | spec.policyRefs[3].name: there is no ImagePolicy \"d\" in the namespace | spec.policyRefs[4].name: there is no ImagePolicy \"e\" in the namespace | spec.policyRefs[5].name: there is no ImagePolicy \"f\" in the namespace | spec.policyRefs[6].name: there is no ImagePolicy \"g\" in the namespace | spec.policyRefs[7].name: there is no ImagePolicy \"h\" in the namespace | spec.policyRefs[8].name: there is no ImagePolicy \"i\" in the namespace",
+    ),
+];
+
+#[test]
+fn mirrors_and_policies_that_are_refused() {
+    for (name, part, replacement, expected) in CHANGES {
+        assert_eq!(refusals(&with(part, replacement)), expected, "{name}");
+    }
+    for (name, more, expected) in ADDITIONS {
+        assert_eq!(refusals(&spec(more)), expected, "{name}");
+    }
+}

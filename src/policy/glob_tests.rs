@@ -1,0 +1,168 @@
+use proptest::prelude::*;
+
+use super::*;
+
+#[test]
+fn repositories_that_globs_stand_for() {
+    let cases: [(&str, &[&str], &[&str]); 9] = [
+        (
+            "library/*",
+            &["library/nginx"],
+            &["library", "library/a/b", "other/nginx"],
+        ),
+        (
+            "library/**",
+            &["library/nginx", "library/a/b"],
+            &["library", "libraryx/a"],
+        ),
+        ("**", &["nginx", "a/b/c"], &[]),
+        ("*", &["nginx"], &["a/b"]),
+        (
+            "**/nginx",
+            &["nginx", "a/nginx", "a/b/nginx"],
+            &["mynginx", "nginx/a"],
+        ),
+        ("a/**/z", &["a/z", "a/b/z", "a/b/c/z"], &["az", "a/b/zz"]),
+        (
+            "team-*/app-*",
+            &["team-a/app-1"],
+            &["team-a/web", "team-a/x/app-1"],
+        ),
+        ("a.b/*", &["a.b/c"], &["axb/c"]),
+        ("team-**", &["team-a", "team-a/b/c"], &["xteam-a"]),
+    ];
+    for (glob, matching, others) in cases {
+        let glob = RepositoryGlob::parse(glob).unwrap();
+        for repository in matching {
+            assert!(
+                glob.matches(&repository.parse().unwrap()),
+                "{glob} {repository}"
+            );
+        }
+        for repository in others {
+            assert!(
+                !glob.matches(&repository.parse().unwrap()),
+                "{glob} {repository}"
+            );
+        }
+    }
+}
+
+#[test]
+fn tags_that_globs_stand_for() {
+    let cases: [(&str, &[&str], &[&str]); 9] = [
+        ("3.21*", &["3.21", "3.21.0", "3.21-rc1"], &["3.2", "13.21"]),
+        ("3.2?", &["3.20", "3.2x"], &["3.2", "3.200"]),
+        ("v[0-9].*", &["v1.2"], &["v.2", "va.2"]),
+        ("*-alpine", &["1.0-alpine", "-alpine"], &["1.0-alpine3"]),
+        ("[a-c]x", &["ax", "cx"], &["dx", "-x"]),
+        ("[a-]x", &["ax"], &["bx"]),
+        ("[!0-9]*", &["latest"], &["1.0"]),
+        ("1.0", &["1.0"], &["1x0"]),
+        ("*", &["latest"], &[]),
+    ];
+    for (glob, matching, others) in cases {
+        let glob = TagGlob::parse(glob).unwrap();
+        for tag in matching.iter().filter_map(|tag| tag.parse().ok()) {
+            assert!(glob.matches(&tag), "{glob} {tag}");
+        }
+        for tag in others.iter().filter_map(|tag| tag.parse().ok()) {
+            assert!(!glob.matches(&tag), "{glob} {tag}");
+        }
+    }
+}
+
+#[test]
+fn what_has_no_wildcard_is_literal() {
+    assert!(TagGlob::is_literal("3.20") && RepositoryGlob::is_literal("library/alpine"));
+    for glob in ["3.*", "3.2?", "[a]", "]"] {
+        assert!(!TagGlob::is_literal(glob), "{glob}");
+    }
+    assert!(!RepositoryGlob::is_literal("library/*"));
+}
+
+#[test]
+fn texts_that_are_not_globs() {
+    let long = "a".repeat(129);
+    let repositories = [
+        ("", "the glob is empty"),
+        (
+            "Library/*",
+            "glob \"Library/*\" contains 'L', which no repository name has: use lower-case letters, digits, '.', '_', '-', '/', * and **",
+        ),
+        (
+            "a/[bc]",
+            "glob \"a/[bc]\" contains '[', which no repository name has: use lower-case letters, digits, '.', '_', '-', '/', * and **",
+        ),
+        (
+            "/a/*",
+            "glob \"/a/*\" has an empty component: write single slashes, and none at the beginning or end",
+        ),
+        (
+            "a//*",
+            "glob \"a//*\" has an empty component: write single slashes, and none at the beginning or end",
+        ),
+    ];
+    for (text, message) in repositories {
+        assert_eq!(
+            RepositoryGlob::parse(text).unwrap_err().to_string(),
+            message
+        );
+    }
+    let tags = [
+        (
+            "3.*:x",
+            "glob \"3.*:x\" contains ':', which no tag has: use letters, digits, '_', '.', '-', *, ? and [...]",
+        ),
+        ("[a", "glob \"[a\" has a '[' without its ']'"),
+        (
+            "a]",
+            "glob \"a]\" contains ']', which no tag has: use letters, digits, '_', '.', '-', *, ? and [...]",
+        ),
+        ("[]", "glob \"[]\" has an empty set []"),
+        ("[!]", "glob \"[!]\" has an empty set []"),
+        (
+            "[z-a]",
+            "glob \"[z-a]\" has the range z-a, which is backwards",
+        ),
+    ];
+    for (text, message) in tags {
+        assert_eq!(TagGlob::parse(text).unwrap_err().to_string(), message);
+    }
+    assert_eq!(
+        TagGlob::parse(&long).unwrap_err().to_string(),
+        format!("glob {long:?} has 129 characters, at most 128 are allowed")
+    );
+}
+
+#[test]
+fn the_largest_globs_compile() {
+    for piece in ["?", "*", "[!a-z]"] {
+        let text = piece.repeat(GLOB_LENGTH / piece.len());
+        assert_eq!(TagGlob::parse(&text).map(|glob| glob.text), Ok(text));
+    }
+}
+
+proptest! {
+    #[test]
+    fn anything_parses_or_is_refused_without_a_panic(text in ".{0,140}") {
+        let _ = TagGlob::parse(&text);
+        let _ = RepositoryGlob::parse(&text);
+    }
+
+    #[test]
+    fn a_literal_stands_for_itself_only(tag in "[a-z0-9][a-z0-9._-]{0,20}", other in "[a-z0-9._]{1,5}") {
+        let glob = TagGlob::parse(&tag).unwrap();
+        prop_assert!(glob.matches(&tag.parse().unwrap()));
+        let longer = tag + &other;
+        prop_assert!(!glob.matches(&longer.parse().unwrap()));
+    }
+
+    #[test]
+    fn sets_of_any_members_compile(members in "[a-zA-Z0-9_.-]{1,10}") {
+        match TagGlob::parse(&format!("[{members}]")) {
+            Ok(_) | Err(GlobError::BackwardRange { .. }) => {}
+            Err(error) => prop_assert!(false, "{error}"),
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! Real tag lists and what comes of them; the cases stand in `select_cases.txt`.
+
+use jiff::Timestamp;
+use proptest::prelude::*;
+
+use super::*;
+
+/// The cases.
+const CASES: &str = include_str!("select_cases.txt");
+/// How many there are: a case that is not read is not tested.
+const COUNT: usize = 85;
+
+/// Reads rules such as `semver >=1; prereleases; newest 2 by name per minor; exclude .*-rc.*`.
+fn rules(text: &str) -> Rules {
+    let mut rules = Rules::default();
+    for rule in text.split("; ") {
+        let (word, rest) = rule.split_once(' ').unwrap_or((rule, ""));
+        match word {
+            "include" => rules.include.push(Pattern::parse(rest).unwrap()),
+            "exclude" => rules.exclude.push(Pattern::parse(rest).unwrap()),
+            "semver" => {
+                rules.versions = Some(Versions {
+                    range: Range::parse(rest).unwrap(),
+                    prereleases: Prereleases::Exclude,
+                });
+            }
+            "prereleases" => {
+                rules.versions.as_mut().unwrap().prereleases = Prereleases::Include;
+            }
+            "newest" => rules.newest = Some(newest(rest)),
+            "limit" => rules.limit = Some(rest.parse().unwrap()),
+            _ => panic!("{rule} is no rule"),
+        }
+    }
+    rules
+}
+
+fn newest(text: &str) -> Newest {
+    let count = text.split(' ').next().unwrap().parse().unwrap();
+    let by = if text.contains("by name") {
+        NewestBy::Name
+    } else if text.contains("by first seen") {
+        NewestBy::FirstSeen
+    } else {
+        NewestBy::Version
+    };
+    let per = if text.contains("per major") {
+        NewestPer::Major
+    } else if text.contains("per minor") {
+        NewestPer::Minor
+    } else {
+        NewestPer::All
+    };
+    Newest { count, by, per }
+}
+
+/// Reads tags, divided by spaces; `a@5` was first seen in second 5.
+fn candidates(text: &str) -> Vec<Candidate> {
+    text.split(' ')
+        .map(|word| {
+            let (tag, seen) = word.split_once('@').unwrap_or((word, ""));
+            Candidate {
+                tag: tag.parse().unwrap(),
+                first_seen: seen
+                    .parse()
+                    .ok()
+                    .map(|second| Timestamp::from_second(second).unwrap()),
+            }
+        })
+        .collect()
+}
+
+/// The selected tags, then each reason with the tags that it keeps out.
+fn describe(selection: &Selection) -> String {
+    let Selection { selected, excluded } = selection;
+    let selected: Vec<String> = selected.iter().map(ToString::to_string).collect();
+    let mut groups: Vec<(String, Vec<&str>)> = Vec::new();
+    for (tag, exclusion) in excluded {
+        let reason = exclusion.to_string();
+        match groups.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, tags)) => tags.push(tag.as_str()),
+            None => groups.push((reason, vec![tag.as_str()])),
+        }
+    }
+    let mut text = selected.join(" ");
+    for (reason, tags) in groups {
+        text += "; ";
+        text += &reason;
+        text += ": ";
+        text += &tags.join(" ");
+    }
+    text
+}
+
+fn outcome(rules_text: &str, tags: &str) -> String {
+    match rules(rules_text).select(&candidates(tags)) {
+        Ok(selection) => describe(&selection),
+        Err(error) => error.to_string(),
+    }
+}
+
+#[test]
+fn real_tag_lists() {
+    let mut count = 0;
+    for case in CASES.split("\n\n").filter(|case| !case.starts_with('#')) {
+        let lines = |word: &str| -> Vec<&str> {
+            let rest = case.lines().filter_map(|line| line.strip_prefix(word));
+            rest.map(str::trim).collect()
+        };
+        let [rules, tags, taken] = ["rules", "tags", "taken"].map(|word| lines(word).join(""));
+        let expected = [vec![taken.as_str()], lines("out")].concat().join("; ");
+        assert_eq!(outcome(&rules, &tags), expected, "{case}");
+        count += 1;
+    }
+    assert_eq!(count, COUNT);
+}
+
+#[test]
+fn more_than_the_limit_is_an_error() {
+    assert_eq!(
+        outcome("limit 2", "a b c"),
+        "3 tags are selected, more than the limit of 2: narrow the selection or raise the limit"
+    );
+    assert_eq!(
+        outcome("semver 1.x; limit 1", "1.0 2.0"),
+        "1.0; outside of 1.x: 2.0"
+    );
+}
+
+fn any_rules() -> impl Strategy<Value = String> {
+    (
+        "(include \\.\\*; )?",
+        "(exclude \\.\\*-rc\\.\\*; )?",
+        "(semver (>=1|[0-2]\\.x|~1\\.2)(; prereleases)?; )?",
+        "newest [1-9]( by (name|first seen))?( per (major|minor))?",
+    )
+        .prop_map(|(include, exclude, semver, newest)| {
+            format!("{include}{exclude}{semver}{newest}")
+        })
+}
+
+proptest! {
+    #[test]
+    fn selecting_again_changes_nothing(
+        rules_text in any_rules(),
+        tags in proptest::collection::btree_map(
+            "v?[0-2]\\.[0-3](\\.[0-3])?(-(rc[12]|alpine|slim))?|latest|edge",
+            "(@[0-9])?",
+            1..30,
+        ),
+    ) {
+        let tags: Vec<String> = tags.into_iter().map(|(tag, seen)| tag + &seen).collect();
+        let candidates = candidates(&tags.join(" "));
+        let rules = rules(&rules_text);
+        let first = rules.select(&candidates).unwrap();
+        prop_assert_eq!(first.selected.len() + first.excluded.len(), candidates.len());
+
+        let kept: Vec<Candidate> = candidates
+            .into_iter()
+            .filter(|candidate| first.selected.contains(&candidate.tag))
+            .collect();
+        let second = rules.select(&kept).unwrap();
+        prop_assert!(second.excluded.is_empty(), "{:?}", second.excluded);
+    }
+
+    #[test]
+    fn the_order_of_the_listing_does_not_matter(
+        rules_text in any_rules(),
+        tags in proptest::collection::btree_set("v?[0-2]\\.[0-3](\\.[0-3])?(-(rc1|alpine))?|latest", 1..30),
+        turn in 0_usize..30,
+    ) {
+        let mut tags: Vec<String> = tags.into_iter().collect();
+        let rules = rules(&rules_text);
+        let select = |tags: &[String]| {
+            let mut selected = rules.select(&candidates(&tags.join(" "))).unwrap().selected;
+            selected.sort();
+            selected
+        };
+        let first = select(&tags);
+        let middle = turn % tags.len();
+        tags.rotate_left(middle);
+        prop_assert_eq!(select(&tags), first);
+    }
+}

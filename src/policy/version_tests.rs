@@ -1,0 +1,149 @@
+use proptest::prelude::*;
+
+use super::*;
+
+/// Numbers, prerelease and variant of a tag, or `no version`.
+fn describe(tag: &str) -> String {
+    let Some(version) = Version::parse(&tag.parse().unwrap()) else {
+        return "no version".to_owned();
+    };
+    let numbers: Vec<String> = version.numbers.iter().map(Number::to_string).collect();
+    let mut text = numbers.join(".");
+    if let Some(prerelease) = &version.prerelease {
+        let parts: Vec<String> = prerelease
+            .parts
+            .iter()
+            .map(|part| match part {
+                Part::Number(number) => number.to_string(),
+                Part::Word(word) => word.clone(),
+            })
+            .collect();
+        text += " pre ";
+        text += &parts.join(" ");
+    }
+    if let Some(variant) = &version.variant {
+        text += " variant ";
+        text += variant;
+    }
+    text
+}
+
+#[test]
+fn tags_and_the_versions_they_are() {
+    let cases = [
+        ("1.27", "1.27"),
+        ("v1.27.3", "1.27.3"),
+        ("V1.2", "1.2"),
+        ("3.20.1", "3.20.1"),
+        ("1.2.3.4", "1.2.3.4"),
+        ("2024.01.15", "2024.1.15"),
+        ("24.04", "24.4"),
+        ("1.27-alpine", "1.27 variant alpine"),
+        ("1.27.3-alpine3.20", "1.27.3 variant alpine3.20"),
+        ("22.9.0-bookworm-slim", "22.9.0 variant bookworm-slim"),
+        (
+            "1.27.3-rc1-alpine3.20",
+            "1.27.3 pre rc 1 variant alpine3.20",
+        ),
+        ("3.13.0-rc.2", "3.13.0 pre rc 2"),
+        ("3.13.0rc2-slim", "3.13.0 pre rc 2 variant slim"),
+        ("3.13-rc-alpine", "3.13 pre rc variant alpine"),
+        ("2.0.0.RC1", "2.0.0 pre rc 1"),
+        ("1.0.0-SNAPSHOT", "1.0.0 pre snapshot"),
+        ("1.0.0-beta-2-slim", "1.0.0 pre beta 2 variant slim"),
+        (
+            "9.0.100-preview.7-noble",
+            "9.0.100 pre preview 7 variant noble",
+        ),
+        ("1.2.3-1", "1.2.3 pre 1"),
+        ("1.2.3-14-g2414721", "1.2.3 pre 14 g 2414721"),
+        (
+            "0.0.0-20240101120000-abcdef123456",
+            "0.0.0 pre 20240101120000 abcdef 123456",
+        ),
+        ("21.0.4_7-jre", "21.0.4.7 variant jre"),
+        ("1.2.3_build5", "1.2.3 variant build5"),
+        ("v1.30.2-k3s1", "1.30.2 variant k3s1"),
+        ("1.0-precise", "1.0 variant precise"),
+        ("20240101.1", "20240101.1"),
+        ("1.99999999999999999999999", "1.99999999999999999999999"),
+        ("17", "no version"),
+        ("v3", "no version"),
+        ("17-alpine", "no version"),
+        ("20240101", "no version"),
+        ("2024-01-15", "no version"),
+        ("latest", "no version"),
+        ("stable-1.27", "no version"),
+        ("1.2.x", "no version"),
+        ("1.2.", "no version"),
+        ("1.2-", "no version"),
+        ("1..2", "no version"),
+        ("1.2.3foo", "no version"),
+        ("4.8.3.Final", "no version"),
+        ("8u392-b08", "no version"),
+        ("1234567", "no version"),
+        ("deadbeef", "no version"),
+        ("sha-2414721", "no version"),
+        ("_1.2", "no version"),
+        ("version-1.2", "no version"),
+    ];
+    for (tag, expected) in cases {
+        assert_eq!(describe(tag), expected, "{tag}");
+    }
+}
+
+#[test]
+fn versions_from_old_to_new() {
+    let sorted = [
+        "0.9.9",
+        "1.0-alpha1",
+        "1.0-beta.2",
+        "1.0-beta.10",
+        "1.0-rc1",
+        "1.0-rc.1.1",
+        "1.0-rc2",
+        "1.0-rc10",
+        "1.0",
+        "v1.0",
+        "1.0.0",
+        "1.0-alpine",
+        "1.0.0.1",
+        "1.2",
+        "1.10",
+        "2.0",
+        "2024.1.1",
+    ];
+    for pair in sorted.windows(2) {
+        let versions: Vec<Version> = pair
+            .iter()
+            .map(|tag| Version::parse_text(tag).unwrap())
+            .collect();
+        assert!(versions[0] < versions[1], "{pair:?}");
+    }
+}
+
+fn any_version() -> impl Strategy<Value = Version> {
+    "v?[0-9]{1,2}(\\.[0-9]{1,2}){1,3}(-(rc|beta|alpine|[0-9])[.-]?[0-9]{0,2})?(-slim)?"
+        .prop_filter_map("no version", |text| Version::parse_text(&text))
+}
+
+proptest! {
+    #[test]
+    fn every_tag_is_a_version_or_not_without_a_panic(text in "[A-Za-z0-9_][A-Za-z0-9._-]{0,60}") {
+        let _ = Version::parse(&text.parse().unwrap());
+    }
+
+    #[test]
+    fn any_text_is_a_version_or_not_without_a_panic(text in ".{0,40}") {
+        let _ = Version::parse_text(&text);
+    }
+
+    #[test]
+    fn the_order_is_total_and_consistent(a in any_version(), b in any_version(), c in any_version()) {
+        prop_assert_eq!(a.cmp(&b), b.cmp(&a).reverse());
+        prop_assert_eq!(a == b, a.cmp(&b).is_eq());
+        if a <= b && b <= c {
+            prop_assert!(a <= c);
+        }
+    }
+}

@@ -62,9 +62,13 @@ pub(super) fn failures(report: &Report) -> String {
         let again = next_attempt_time
             .map(|time| format!(" (next attempt not before {time:.0})"))
             .unwrap_or_default();
-        let line = one_line(&format!("{subject}: {reason}: {message}{again}"));
+        let line = if message.contains(subject) {
+            format!("{reason}: {message}{again}")
+        } else {
+            format!("{subject}: {reason}: {message}{again}")
+        };
         // Writing to memory does not fail.
-        let _ = writeln!(text, "failed: {line}");
+        let _ = writeln!(text, "failed: {}", one_line(&line));
     }
     text
 }

@@ -349,3 +349,115 @@ fn platforms(list: &[Platform]) -> Platforms {
         index: IndexMode::Rewrite,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::super::args::{Arguments, Command};
+    use super::*;
+
+    fn chosen(arguments: &[&str]) -> String {
+        let words = ["transship", "copy"].iter().chain(arguments);
+        let Command::Copy(args) = Arguments::try_parse_from(words).unwrap().command else {
+            panic!("{arguments:?}")
+        };
+        match choose(&args) {
+            Ok(None) => "all tags".to_owned(),
+            Ok(Some(Item { from, to })) => {
+                format!(
+                    "{from} to {}",
+                    to.map_or("no tag".to_owned(), |tag| tag.to_string())
+                )
+            }
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn the_arguments_name_one_image_or_all_tags() {
+        let digest = Digest::sha256(b"a");
+        let pinned = format!("app@{digest}");
+        let named = format!("app:1@{digest}");
+        let cases: [(&str, &[&str], String); 11] = [
+            (
+                "neither has a tag",
+                &["app", "b.test/app"],
+                "latest to latest".to_owned(),
+            ),
+            (
+                "the source's tag",
+                &["app:1", "b.test/app"],
+                "1 to 1".to_owned(),
+            ),
+            (
+                "another tag",
+                &["app:1", "b.test/app:2"],
+                "1 to 2".to_owned(),
+            ),
+            (
+                "a digest",
+                &[&pinned, "b.test/app"],
+                format!("{digest} to no tag"),
+            ),
+            (
+                "a digest and a tag",
+                &[&pinned, "b.test/app:2"],
+                format!("{digest} to 2"),
+            ),
+            (
+                "a digest with a tag",
+                &[&named, "b.test/app"],
+                format!("{digest} to 1"),
+            ),
+            ("all", &["-a", "app", "b.test/app"], "all tags".to_owned()),
+            (
+                "all of one",
+                &["-a", "app:1", "b.test/app"],
+                "SRC names one image, --all-tags copies all: leave out its tag or digest"
+                    .to_owned(),
+            ),
+            (
+                "all to one",
+                &["-a", "app", "b.test/app:1"],
+                "DST names one image, --all-tags copies all: leave out its tag or digest"
+                    .to_owned(),
+            ),
+            (
+                "to a digest",
+                &["app", &pinned],
+                "DST has a digest, which the content alone decides: write a tag or none".to_owned(),
+            ),
+            (
+                "latest to a tag",
+                &["app", "b.test/app:2"],
+                "latest to 2".to_owned(),
+            ),
+        ];
+        for (name, arguments, expected) in cases {
+            assert_eq!(chosen(arguments), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn tags_in_a_table() {
+        let tag = |tag: &str, outcome| TagReport {
+            source: format!("docker.io/library/app:{tag}"),
+            destination: "b.test".to_owned(),
+            target: format!("b.test/app:{tag}"),
+            source_digest: Digest::sha256(b"source"),
+            outcome,
+        };
+        let copied = Outcome::Copied {
+            digest: Digest::sha256(b"rewritten"),
+            bytes: 3_400_000,
+        };
+        let mut report = MirrorReport::new("");
+        report.tags = vec![tag("1", copied), tag("2", Outcome::Unchanged)];
+        insta::assert_snapshot!(table(&Report { mirrors: vec![report] }), @r"
+        SOURCE                    DESTINATION    DIGEST                                                                    ACTION      SENT
+        docker.io/library/app:1   b.test/app:1   sha256:04d96d8a91ea74aa0ec9adb2f390d4f025b3a4517bae57226f0903962de682b0   copied      3.4 MB
+        docker.io/library/app:2   b.test/app:2   sha256:41cf6794ba4200b839c53531555f0f3998df4cbb01a4d5cb0b94e3ca5e23947d   unchanged   0 B
+        ");
+    }
+}

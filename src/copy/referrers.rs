@@ -172,14 +172,7 @@ impl Finder {
             endpoint,
             repository,
         } = origin;
-        let key = (endpoint.place(), repository.clone());
-        let cell = self
-            .lists
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .entry(key)
-            .or_default()
-            .clone();
+        let cell = self.list(origin);
         let list = cell
             .get_or_init(|| async {
                 let tags = endpoint.list_tags(repository).await.ok()?;
@@ -187,6 +180,23 @@ impl Finder {
             })
             .await;
         list.as_ref().is_none_or(|tags| tags.contains(tag))
+    }
+
+    /// Takes over a tag list that was read for another reason.
+    pub(super) fn learn_tags(&self, origin: &Origin, tags: &[Tag]) {
+        let tags = tags
+            .iter()
+            .filter(|tag| tag.is_referrers_tag())
+            .cloned()
+            .collect();
+        // An error says that the list is known already.
+        let _ = self.list(origin).set(Some(tags));
+    }
+
+    fn list(&self, origin: &Origin) -> List {
+        let key = (origin.endpoint.place(), origin.repository.clone());
+        let mut lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
+        lists.entry(key).or_default().clone()
     }
 
     /// Forgets the tag lists: a new round looks again.

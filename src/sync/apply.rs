@@ -19,7 +19,7 @@ use crate::plan::decide::Decision;
 use crate::runtime::clock;
 
 /// Images that are copied at once. What a registry bears is decided by its own limits.
-const IMAGES: usize = 32;
+const IMAGES: usize = 64;
 
 /// A sighting and what is to be done about it.
 #[derive(Clone, Debug)]

@@ -96,20 +96,23 @@ impl<C: Connect> Syncer<C> {
             .source(mirror, Some(&repository))
             .await
             .map_err(|error| Failure::connecting(&subject, error))?;
-        let listing = if entry.needs_listing() {
-            endpoint
-                .list_tags(&repository)
-                .await
-                .map_err(|error| Failure::requesting(&subject, &error))?
-        } else {
-            Vec::new()
+        let origin = Origin {
+            endpoint,
+            repository,
         };
+        if !entry.needs_listing() {
+            return Ok(Observed {
+                entry,
+                origin,
+                listing: Vec::new(),
+            });
+        }
+        let listing = origin.endpoint.list_tags(&origin.repository).await;
+        let listing = listing.map_err(|error| Failure::requesting(&subject, &error))?;
+        self.engine.learn_tags(&origin, &listing);
         Ok(Observed {
             entry,
-            origin: Origin {
-                endpoint,
-                repository,
-            },
+            origin,
             listing,
         })
     }

@@ -74,7 +74,11 @@ fn tell(mirror: &Mirror, report: &Report, line: &str, format: Format, output: &O
     tracing::info!(mirror = mirror.name, "{line}");
     let printed = match format {
         Format::Table => Ok(()),
-        Format::Json | Format::Yaml => print_report(report, line, format, output),
+        Format::Json => print_report(report, line, format, output),
+        // Of several documents each begins with a line of its own.
+        Format::Yaml => output
+            .print("---\n")
+            .and_then(|()| print_report(report, line, format, output)),
     };
     if let Err(error) = printed {
         tracing::warn!("{error}");

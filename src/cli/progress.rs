@@ -239,7 +239,7 @@ fn line(tag: &TagReport) -> String {
 fn log(tag: &TagReport) {
     match &tag.outcome {
         Outcome::Failed(failure) => {
-            tracing::warn!(source = tag.source, target = tag.target, reason = %failure.reason, message = failure.message, "failed");
+            tracing::warn!(source = tag.source, target = tag.target, reason = %failure.reason, error = failure.message, "failed");
         }
         Outcome::Copied { .. }
         | Outcome::Retagged { .. }

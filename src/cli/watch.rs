@@ -68,8 +68,8 @@ async fn round(session: &Session, mirror: &Mirror) -> Option<(Report, String)> {
 /// People read the log; machines get every report on stdout besides.
 fn tell(mirror: &Mirror, report: &Report, line: &str, format: Format, output: &Output) {
     for failure in report.mirrors.iter().flat_map(|mirror| &mirror.failures) {
-        let (subject, message) = (&failure.subject, &failure.message);
-        tracing::warn!(mirror = mirror.name, subject, reason = %failure.reason, message, "failed");
+        let (subject, error) = (&failure.subject, &failure.message);
+        tracing::warn!(mirror = mirror.name, subject, reason = %failure.reason, error, "failed");
     }
     tracing::info!(mirror = mirror.name, "{line}");
     let printed = match format {

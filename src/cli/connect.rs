@@ -152,12 +152,25 @@ impl MirrorConnector {
         (connector, mirrors)
     }
 
+    fn reach(&self, mirror: &Mirror) -> Result<&MirrorReach, ConnectError> {
+        let reach = self.reaches.get(&mirror.name);
+        reach.ok_or_else(|| unknown(&mirror.name))
+    }
+
     fn layout(&self, path: PathBuf) -> Layout {
         let mut layouts = self.layouts.lock().unwrap_or_else(PoisonError::into_inner);
         layouts
             .entry(path)
             .or_insert_with_key(|path| Layout::open(path.clone()))
             .clone()
+    }
+}
+
+/// Nobody's credentials are used in place of those that were not found.
+fn unknown(name: &str) -> ConnectError {
+    ConnectError {
+        reason: Reason::InvalidSpec,
+        message: format!("{name} is not among the documents"),
     }
 }
 
@@ -170,11 +183,7 @@ impl Connect for MirrorConnector {
         if let Some(layout) = &self.from_layout {
             return Ok(Endpoint::Layout(layout.clone()));
         }
-        let none = Reach::default();
-        let reach = self
-            .reaches
-            .get(&mirror.name)
-            .map_or(&none, |reach| &reach.source);
+        let reach = &self.reach(mirror)?.source;
         let client = self
             .connector
             .reach(&mirror.source.registry, repository, reach)
@@ -195,12 +204,10 @@ impl Connect for MirrorConnector {
             };
             return Ok(Endpoint::Layout(self.layout(path)));
         }
-        let none = Reach::default();
-        let reach = self
-            .reaches
-            .get(&mirror.name)
-            .and_then(|reach| reach.destinations.get(&destination.name))
-            .unwrap_or(&none);
+        let reaches = &self.reach(mirror)?.destinations;
+        let reach = reaches
+            .get(&destination.name)
+            .ok_or_else(|| unknown(&destination.name))?;
         let client = self
             .connector
             .reach(&destination.registry, Some(repository), reach)

@@ -68,13 +68,17 @@ async fn round(session: &Session, mirror: &Mirror) -> Option<(Report, String)> {
 /// People read the log; machines get every report on stdout besides.
 fn tell(mirror: &Mirror, report: &Report, line: &str, format: Format, output: &Output) {
     for failure in report.mirrors.iter().flat_map(|mirror| &mirror.failures) {
-        let (subject, message) = (&failure.subject, &failure.message);
-        tracing::warn!(mirror = mirror.name, subject, reason = %failure.reason, message, "failed");
+        let (subject, error) = (&failure.subject, &failure.message);
+        tracing::warn!(mirror = mirror.name, subject, reason = %failure.reason, error, "failed");
     }
     tracing::info!(mirror = mirror.name, "{line}");
     let printed = match format {
         Format::Table => Ok(()),
-        Format::Json | Format::Yaml => print_report(report, line, format, output),
+        Format::Json => print_report(report, line, format, output),
+        // Of several documents each begins with a line of its own.
+        Format::Yaml => output
+            .print("---\n")
+            .and_then(|()| print_report(report, line, format, output)),
     };
     if let Err(error) = printed {
         tracing::warn!("{error}");

@@ -13,6 +13,7 @@
 mod copying;
 mod harness;
 mod layout;
+mod matrix;
 mod registry;
 pub mod support;
 mod syncing;

@@ -14,6 +14,7 @@ use crate::support::program::{Finished, Program};
 /// A file with one mirror and everything it names, in the making.
 #[derive(Clone, Default)]
 pub(super) struct Mirror {
+    name: String,
     source: String,
     images: String,
     destinations: String,
@@ -39,9 +40,25 @@ pub(super) struct Failure {
 
 impl Mirror {
     pub(super) fn from(source: &Access) -> Self {
-        let mut mirror = Self::default();
-        mirror.source = mirror.name(source);
+        let mut mirror = Self {
+            name: "m".to_owned(),
+            ..Self::default()
+        };
+        mirror.source = mirror.reach(source);
         mirror
+    }
+
+    pub(super) fn named(mut self, name: &str) -> Self {
+        name.clone_into(&mut self.name);
+        self
+    }
+
+    /// Another mirror with everything it names, in the same file.
+    pub(super) fn beside(mut self, other: &Self) -> Self {
+        let name = format!("mirror {}", other.name);
+        self.others.insert(name, other.document());
+        self.others.extend(other.others.clone());
+        self
     }
 
     /// An entry with these tags.
@@ -62,7 +79,7 @@ impl Mirror {
     /// A destination with more fields, such as `, previousTag: …`.
     pub(super) fn to_with(mut self, destination: &Access, fields: &str) -> Self {
         let number = self.destinations.lines().count();
-        let registry = self.name(destination);
+        let registry = self.reach(destination);
         writeln!(
             self.destinations,
             "    - {{name: d{number}, {registry}{fields}}}"
@@ -88,22 +105,24 @@ impl Mirror {
     }
 
     pub(super) fn yaml(&self) -> String {
+        self.others
+            .values()
+            .fold(self.document(), |text, other| text + "---\n" + other)
+    }
+
+    fn document(&self) -> String {
         let Self {
+            name,
             source,
             images,
             destinations,
             rest,
-            others,
+            others: _,
         } = self;
-        let mut text = format!(
-            "apiVersion: transship.dev/v1alpha1\nkind: ImageMirror\nmetadata: {{name: m}}\nspec:\n  \
+        format!(
+            "apiVersion: transship.dev/v1alpha1\nkind: ImageMirror\nmetadata: {{name: {name}}}\nspec:\n  \
              source: {{{source}}}\n  images:\n{images}  destinations:\n{destinations}{rest}"
-        );
-        for other in others.values() {
-            text.push_str("---\n");
-            text.push_str(other);
-        }
-        text
+        )
     }
 
     /// A command of the program with this file on its standard input.
@@ -119,7 +138,7 @@ impl Mirror {
     }
 
     /// The fields that name a registry, and the Secrets that these name.
-    fn name(&mut self, access: &Access) -> String {
+    fn reach(&mut self, access: &Access) -> String {
         let Access { url, ca_pem, login } = access;
         let (scheme, host) = url.split_once("://").expect("a URL");
         let id = host.replace(['.', ':'], "-");

@@ -58,17 +58,12 @@ impl Pair {
         repository: &str,
         images: &[&Image],
     ) -> Report {
-        sync_watched(mirror, &self.destination, repository, images).await
+        sync_watched(mirror, &self.destination, &[repository], images).await
     }
 
-    /// Whether the tags have the same digest, content and referrers on both sides.
-    pub(super) async fn assert_same(&self, repository: &str, tags: &[&str]) {
-        assert_same(
-            (&self.source, repository),
-            (&self.destination, repository),
-            tags,
-        )
-        .await;
+    /// Whether a tag of the destination names an image, whole and with its referrers.
+    pub(super) async fn assert_arrived(&self, repository: &str, tag: &str, image: &Image) {
+        assert_arrived(&self.destination, repository, tag, image).await;
     }
 
     /// What both registries are asked about a repository by one more run.
@@ -128,29 +123,34 @@ impl fmt::Debug for Requests {
     }
 }
 
-/// Runs a mirror while a reader polls one repository.
+/// Runs a mirror while a reader polls repositories.
 pub(super) async fn sync_watched(
     mirror: &Mirror,
     destination: &Registry,
-    repository: &str,
+    repositories: &[&str],
     images: &[&Image],
 ) -> Report {
-    let poller = Poller::watch_images(&destination.client(), &[repository], images);
+    let poller = Poller::watch_images(&destination.client(), repositories, images);
     let report = mirror.sync().await;
-    assert_eq!(poller.finish().await.problems, [], "{repository}: {report}");
+    let problems = poller.finish().await.problems;
+    assert_eq!(problems, [], "{repositories:?}: {report}");
     report
 }
 
-/// Whether tags of two repositories have the same digest, content and referrers.
-pub(super) async fn assert_same(
-    (source, from): (&Registry, &str),
-    (destination, to): (&Registry, &str),
-    tags: &[&str],
+/// Whether a tag names an image, whole and with its referrers.
+pub(super) async fn assert_arrived(
+    registry: &Registry,
+    repository: &str,
+    tag: &str,
+    image: &Image,
 ) {
-    let mut here = Witness::new(source.client(), from);
-    let mut there = Witness::new(destination.client(), to);
-    for tag in tags {
-        let problems = there.check_against(tag, &mut here, tag).await;
-        assert_eq!(problems, [], "{to}:{tag} of {:?}", destination.kind());
-    }
+    let mut witness = Witness::new(registry.client(), repository).expecting(image);
+    let kind = registry.kind();
+    assert_eq!(
+        witness.check(tag).await,
+        [],
+        "{repository}:{tag} of {kind:?}"
+    );
+    let found = witness.digest(tag).await.unwrap();
+    assert_eq!(found, image.digest(), "{repository}:{tag} of {kind:?}");
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use futures::future::join_all;
 
 use super::mirror::Mirror;
-use super::pair::{Pair, assert_same, sync_watched};
+use super::pair::{Pair, assert_arrived, sync_watched};
 use crate::support::access_log::Resource;
 use crate::support::content::{Image, ImageBuilder, media_type};
 use crate::support::registries::{Kind, Security};
@@ -61,15 +61,16 @@ async fn one_image(pair: &Pair) {
         (Some(0), [1, 0, 0, 0, 0]),
         "{pair}: {report}"
     );
-    pair.assert_same("one/image", &["1.0"]).await;
+    pair.assert_arrived("one/image", "1.0", &wanted).await;
     let tags = pair.destination.client().tags("one/image").await.unwrap();
     assert_eq!(tags, ["1.0"], "{pair}");
 }
 
 async fn all_tags_and_then_nothing(pair: &Pair) {
-    let tags = ["1.0", "1.1", "latest"];
-    for (seed, tag) in (10..).zip(tags) {
-        pair.push("all", tag, &multi_arch(seed).build()).await;
+    let images = [(10, "1.0"), (11, "1.1"), (12, "latest")]
+        .map(|(seed, tag)| (tag, multi_arch(seed).build()));
+    for (tag, image) in &images {
+        pair.push("all", tag, image).await;
     }
     let mirror = pair.mirror("all", &["*"]);
     let report = pair.sync(&mirror, "all", &[]).await;
@@ -78,7 +79,9 @@ async fn all_tags_and_then_nothing(pair: &Pair) {
         (Some(0), [3, 0, 0, 0, 0]),
         "{pair}: {report}"
     );
-    pair.assert_same("all", &tags).await;
+    for (tag, image) in &images {
+        pair.assert_arrived("all", tag, image).await;
+    }
 
     let (report, read, written) = pair.requests_of_run(&mirror, "all").await;
     assert_eq!(
@@ -163,9 +166,7 @@ async fn signatures_and_sboms(pair: &Pair) {
         (Some(0), [1, 0, 0, 0, 0]),
         "{pair}: {report}"
     );
-    pair.assert_same("signed", &["1"]).await;
-    let mut witness = Witness::new(pair.destination.client(), "signed").expecting(&image);
-    assert_eq!(witness.check("1").await, [], "{pair}");
+    pair.assert_arrived("signed", "1", &image).await;
 
     let (again, read, written) = pair.requests_of_run(&mirror, "signed").await;
     assert_eq!(again.counts(), [0, 0, 1, 0, 0], "{pair}: {again}");
@@ -188,57 +189,53 @@ async fn a_retag(pair: &Pair) {
     let transfers = ["GET", "POST", "PATCH", "PUT"]
         .map(|method| asked.count(method, Resource::Blob) + asked.count(method, Resource::Upload));
     assert_eq!(transfers, [0; 4], "{pair}: {asked:?}");
-    let mut witness = Witness::new(pair.source.client(), "retagged");
-    assert_eq!(witness.check("1.0-approved").await, [], "{pair}");
-    assert_eq!(
-        witness.digest("1.0-approved").await.unwrap(),
-        image.digest(),
-        "{pair}"
-    );
+    assert_arrived(&pair.source, "retagged", "1.0-approved", &image).await;
 }
 
 async fn a_tag_that_moves(pair: &Pair) {
     let (old, new) = (multi_arch(60).build(), multi_arch(61).build());
     let previous = ", previousTag: '{tag}-previous'";
     let cases = [
-        ("follow", "Follow", "", [1, 0, 0, 0, 0], &new),
-        ("freeze", "Freeze", "", [0, 0, 0, 1, 0], &old),
-        ("fail", "Fail", "", [0, 0, 0, 0, 1], &old),
-        ("previous", "Follow", previous, [1, 0, 0, 0, 0], &new),
+        ("follow", "Follow", "", &new),
+        ("freeze", "Freeze", "", &old),
+        ("fail", "Fail", "", &old),
+        ("previous", "Follow", previous, &new),
     ];
-    for (repository, mutability, fields, counts, expected) in cases {
-        pair.push(repository, "1", &old).await;
-        let mirror = Mirror::from(&pair.source.access())
-            .image(repository, &["1"])
-            .to_with(&pair.destination.access(), fields)
-            .with(&format!("tagMutability: {mutability}"));
-        let first = pair.sync(&mirror, repository, &[]).await;
-        assert_eq!(
-            first.counts(),
-            [1, 0, 0, 0, 0],
-            "{pair} {repository}: {first}"
-        );
-
-        pair.push(repository, "1", &new).await;
-        let report = pair.sync(&mirror, repository, &[]).await;
-        let code = if mutability == "Fail" { 1 } else { 0 };
-        assert_eq!(
-            (report.code, report.counts()),
-            (Some(code), counts),
-            "{pair} {repository}: {report}"
-        );
-        if mutability == "Fail" {
-            let failure = report.failure();
-            assert_eq!(failure.reason, "TagMoved", "{pair}: {report}");
-            assert!(failure.message.contains(new.digest()), "{pair}: {report}");
+    let repositories = cases.map(|(name, ..)| name);
+    let mirror = cases
+        .map(|(name, mutability, fields, _)| {
+            Mirror::from(&pair.source.access())
+                .named(name)
+                .image(name, &["1"])
+                .to_with(&pair.destination.access(), fields)
+                .with(&format!("tagMutability: {mutability}"))
+        })
+        .into_iter()
+        .reduce(|file, mirror| file.beside(&mirror))
+        .unwrap();
+    let sync_with = async |image: &Image| {
+        for repository in repositories {
+            pair.push(repository, "1", image).await;
         }
+        sync_watched(&mirror, &pair.destination, &repositories, &[]).await
+    };
+    let first = sync_with(&old).await;
+    assert_eq!(first.counts(), [4, 0, 0, 0, 0], "{pair}: {first}");
+
+    let report = sync_with(&new).await;
+    assert_eq!(
+        (report.code, report.counts()),
+        (Some(1), [2, 0, 0, 1, 1]),
+        "{pair}: {report}"
+    );
+    let failure = report.failure();
+    assert_eq!(failure.reason, "TagMoved", "{pair}: {report}");
+    assert!(failure.message.contains(new.digest()), "{pair}: {report}");
+    for (repository, .., expected) in cases {
         let mut witness = Witness::new(pair.destination.client(), repository);
         assert_eq!(witness.check_all().await, [], "{pair} {repository}");
-        assert_eq!(
-            witness.digest("1").await.unwrap(),
-            expected.digest(),
-            "{pair} {repository}"
-        );
+        let found = witness.digest("1").await.unwrap();
+        assert_eq!(found, expected.digest(), "{pair} {repository}");
         let kept = witness.digest("1-previous").await.ok();
         let expected = (repository == "previous").then(|| old.digest().to_owned());
         assert_eq!(kept, expected, "{pair} {repository}");
@@ -255,21 +252,14 @@ async fn one_source_three_destinations(seed: u64, pair: &Pair, all: &[Pair]) {
         |mirror, to| mirror.to_with(&to.destination.access(), &fields),
     );
     let before = pair.source.requests().await.len();
-    let report = sync_watched(&mirror, &all[0].destination, &to, &[&image]).await;
+    let report = sync_watched(&mirror, &all[0].destination, &[&to], &[&image]).await;
     assert_eq!(
         (report.code, report.counts()),
         (Some(0), [3, 0, 0, 0, 0]),
         "{pair}: {report}"
     );
-    for destination in all {
-        assert_same(
-            (&pair.source, &from),
-            (&destination.destination, &to),
-            &["1"],
-        )
-        .await;
-        let mut witness = Witness::new(destination.destination.client(), &to).expecting(&image);
-        assert_eq!(witness.check("1").await, [], "{pair} to {destination}");
+    for place in all {
+        assert_arrived(&place.destination, &to, "1", &image).await;
     }
     let requests = pair.source.requests().await.split_off(before);
     let mut read: Vec<&str> = requests

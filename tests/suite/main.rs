@@ -15,6 +15,7 @@ mod copying;
 mod docs;
 mod harness;
 mod layout;
+mod matrix;
 mod registry;
 pub mod support;
 mod syncing;

@@ -3,6 +3,7 @@
 
 mod commands;
 mod credentials;
+mod expiry;
 mod mirror;
 mod pair;
 mod peers;

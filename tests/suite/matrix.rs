@@ -8,5 +8,6 @@ mod mirror;
 mod pair;
 mod peers;
 mod selection;
+mod sharing;
 mod steps;
 mod storage;

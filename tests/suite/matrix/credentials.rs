@@ -124,7 +124,7 @@ async fn what_docker_login_left_behind_is_enough() {
         let repository = format!("{kind:?}").to_lowercase();
         let mirror = Mirror::from(&anonymous(&source))
             .image("app", &["1"])
-            .to_with(
+            .destination(
                 &anonymous(&destination),
                 &format!(", repository: {repository}"),
             );

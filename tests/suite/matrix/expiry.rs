@@ -69,7 +69,7 @@ async fn outlive_tokens(kind: Kind, side: Side) {
     gate.reached().await;
     wait_for_expiry(&guarded, &issuer).await;
     issuer.set_age(0);
-    let issued = issuer.issued();
+    let before = issuer.issued();
     gate.open();
     let report = Report::read(running.finish().await);
     assert_eq!(
@@ -77,7 +77,7 @@ async fn outlive_tokens(kind: Kind, side: Side) {
         (Some(0), [1, 0, 0, 0, 0]),
         "{kind:?} {side:?}: {report}"
     );
-    assert!(issuer.issued() > issued, "{kind:?} {side:?}: no new token");
+    assert!(issuer.issued() > before, "{kind:?} {side:?}: no new token");
     match side {
         Side::Source => assert_eq!(open.tags("app"), ["1"]),
         Side::Destination => assert_arrived(&guarded, "app", "1", &image).await,

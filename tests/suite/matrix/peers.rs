@@ -61,11 +61,7 @@ impl<'a> Peers<'a> {
                 .argument(self.authorities.path()),
             None => program.argument(format!("{tls}=false")),
         };
-        succeed(
-            rest.iter()
-                .fold(program, |program, argument| program.argument(argument)),
-        )
-        .await
+        succeed(rest.iter().fold(program, Program::argument)).await
     }
 
     async fn oras(&self, arguments: &[&str]) -> Finished {
@@ -114,7 +110,7 @@ async fn crane_skopeo_and_oras_agree() {
     let report = destinations
         .iter()
         .fold(mirror, |mirror, to| {
-            mirror.to_with(&to.access(), ", repository: mirror/app")
+            mirror.destination(&to.access(), ", repository: mirror/app")
         })
         .sync()
         .await;

@@ -17,9 +17,9 @@ use crate::oci::{Descriptor, Digest, Repository};
 
 /// From this size on a blob takes one of the few slots for large ones, so that small ones,
 /// whose cost is latency, never wait behind it.
-const LARGE_BYTES: u64 = 1024 * 1024;
+const LARGE_BYTES: u64 = 8 * 1024 * 1024;
 const LARGE_SLOTS: usize = 6;
-const SMALL_SLOTS: usize = 48;
+const SMALL_SLOTS: usize = 64;
 
 /// All blobs that are on their way. Dropped, everything that is under way stops.
 pub(super) struct Blobs {

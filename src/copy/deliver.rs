@@ -3,6 +3,7 @@
 //! Every destination is asked to take or mount the blob; the source is read once for all that must
 //! be sent; the repositories that share a registry with a writer mount from it afterwards.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use futures::TryStreamExt;
@@ -90,7 +91,8 @@ impl Deliverer {
     pub(super) async fn settle(&self, origin: &Origin, blob: &Descriptor, mut needs: Vec<Need>) {
         while !needs.is_empty() {
             needs.retain(|need| !need.abandoned.is_cancelled());
-            let steps = join_all(needs.drain(..).map(|need| self.begin(need, blob))).await;
+            let (asking, later) = one_a_repository(needs);
+            let steps = join_all(asking.into_iter().map(|need| self.begin(need, blob))).await;
             let (mut uploads, mut waits) = (Vec::new(), Vec::new());
             for step in steps {
                 match step {
@@ -107,6 +109,7 @@ impl Deliverer {
                     () = need.abandoned.cancelled() => {}
                 }
             }
+            needs.extend(later);
         }
     }
 
@@ -257,6 +260,14 @@ impl Deliverer {
         // Nobody listens any more if the copy was cancelled.
         let _ = need.reply.send(result);
     }
+}
+
+/// The first need of every repository, and the others: they find the blob there afterwards.
+fn one_a_repository(needs: Vec<Need>) -> (Vec<Need>, Vec<Need>) {
+    let mut seen = HashSet::new();
+    needs
+        .into_iter()
+        .partition(|need| seen.insert((need.place.clone(), need.repository.clone())))
 }
 
 /// Whether a repository serves the last byte of a blob: an answer without a body is not enough.

@@ -2,6 +2,9 @@
 //!
 //! Blobs, manifests from the deepest to the root, read back, referrers, and only then the tags.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use futures::future::join_all;
 use futures::{StreamExt, TryStreamExt, stream};
 
@@ -14,7 +17,7 @@ use super::pipe::Origin;
 use super::referrers::{Attached, FallbackTags, Link};
 use super::stored::{Slot, Stored};
 use super::{Action, Done, TagPush, Target};
-use crate::oci::{Descriptor, Manifest, Repository, Tag, TagOrDigest};
+use crate::oci::{Descriptor, Digest, Manifest, Repository, Tag, TagOrDigest};
 
 /// Manifests pushed at once to one repository.
 const PUSHES: usize = 8;
@@ -197,31 +200,60 @@ impl Push<'_> {
 
     /// Signatures and the like, before any tag names the image.
     async fn attach(&self, attached: &[Attached]) -> Result<(), Error> {
-        for Attached { graph, by } in attached {
-            self.push_levels(graph).await?;
-            match by {
-                Link::Tag(tag) => self.put_tag(tag, &graph.root).await?,
-                Link::Subject(subject) => {
-                    let indexed = self.put_by_digest(&graph.root).await?;
-                    if !indexed {
-                        let Target {
-                            endpoint,
-                            repository,
-                            ..
-                        } = self.target;
-                        self.shared
-                            .fallback_tags
-                            .add(endpoint, repository, subject, &graph.root)
-                            .await
-                            .map_err(|error| Error::Referrers {
-                                destination: self.target.name(),
-                                error,
-                            })?;
-                    }
-                }
+        let unlisted: Vec<Option<(Digest, Arc<Manifest>)>> = stream::iter(attached)
+            .map(|attached| self.attach_one(attached))
+            .buffered(PUSHES)
+            .try_collect()
+            .await?;
+        let mut by_subject: BTreeMap<Digest, Vec<Arc<Manifest>>> = BTreeMap::new();
+        for (subject, referrer) in unlisted.into_iter().flatten() {
+            by_subject.entry(subject).or_default().push(referrer);
+        }
+        stream::iter(by_subject)
+            .map(|(subject, referrers)| self.list_referrers(subject, referrers))
+            .buffered(PUSHES)
+            .try_collect()
+            .await
+    }
+
+    /// Stores one referrer. It comes back, with its subject, where the registry does not list it.
+    async fn attach_one(
+        &self,
+        attached: &Attached,
+    ) -> Result<Option<(Digest, Arc<Manifest>)>, Error> {
+        let Attached { graph, by } = attached;
+        self.push_levels(graph).await?;
+        match by {
+            Link::Tag(tag) => {
+                self.put_tag(tag, &graph.root).await?;
+                Ok(None)
+            }
+            Link::Subject(subject) => {
+                let is_listed = self.put_by_digest(&graph.root).await?;
+                Ok((!is_listed).then(|| (subject.clone(), graph.root.clone())))
             }
         }
-        Ok(())
+    }
+
+    async fn list_referrers(
+        &self,
+        subject: Digest,
+        referrers: Vec<Arc<Manifest>>,
+    ) -> Result<(), Error> {
+        let Target {
+            endpoint,
+            repository,
+            ..
+        } = self.target;
+        let listed = self
+            .shared
+            .fallback_tags
+            .add(endpoint, repository, &subject, &referrers)
+            .await;
+        listed.map_err(|error| Error::Referrers {
+            destination: self.target.name(),
+            error,
+        })
     }
 
     /// Moves the tags, the last thing that becomes visible.

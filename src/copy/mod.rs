@@ -139,6 +139,11 @@ impl Engine {
         self.shared.manifests.forget_all();
     }
 
+    /// Takes over the tag list of a source repository, so that it is not read again for referrers.
+    pub fn learn_tags(&self, origin: &Origin, tags: &[Tag]) {
+        self.finder.learn_tags(origin, tags);
+    }
+
     /// Copies one image to its targets; one result each, in their order. Dropping the future stops
     /// the copy: nothing half-done is visible.
     pub async fn copy(&self, job: &Job) -> Vec<Result<Done, Error>> {

@@ -10,7 +10,9 @@
     reason = "a test stops at the first surprise"
 )]
 
+mod cli;
 mod copying;
+mod docs;
 mod harness;
 mod layout;
 mod matrix;

@@ -14,8 +14,8 @@ use super::endpoint::{self, Endpoint, Place};
 use super::error::Error;
 use super::graph::Graph;
 use super::pipe::Origin;
-use super::places::Places;
 use super::referrers::{Attached, FallbackTags, Link};
+use super::stored::{Slot, Stored};
 use super::{Action, Done, TagPush, Target};
 use crate::oci::{Descriptor, Digest, Manifest, Repository, Tag, TagOrDigest};
 
@@ -32,8 +32,7 @@ pub(super) struct Content {
 /// The knowledge of the process that pushing draws on.
 pub(super) struct Shared {
     pub(super) blobs: Blobs,
-    /// The manifests that this process stored, by the same rules as blobs.
-    pub(super) manifests: Places,
+    pub(super) manifests: Stored,
     pub(super) fallback_tags: FallbackTags,
 }
 
@@ -170,7 +169,7 @@ impl Push<'_> {
             && attached.is_empty()
         {
             // Nobody sees this tag yet, so there is no working tag to protect: one PUT and one read.
-            self.put(&only.tag.clone().into(), &image.root).await?;
+            self.put_tag(&only.tag, &image.root).await?;
             return self.read_back(&only.tag.clone().into(), &image.root).await;
         }
         self.push_root(image).await?;
@@ -192,11 +191,7 @@ impl Push<'_> {
     /// Stores the root under its digest and looks whether the destination serves it.
     async fn push_root(&self, graph: &Graph) -> Result<(), Error> {
         let root = &graph.root;
-        if self
-            .shared
-            .manifests
-            .has(&self.place(), root.digest(), &self.target.repository)
-        {
+        if self.slot(root).lock().await.is_some() {
             return Ok(());
         }
         self.put_by_digest(root).await?;
@@ -230,7 +225,7 @@ impl Push<'_> {
         self.push_levels(graph).await?;
         match by {
             Link::Tag(tag) => {
-                self.put(&tag.clone().into(), &graph.root).await?;
+                self.put_tag(tag, &graph.root).await?;
                 Ok(None)
             }
             Link::Subject(subject) => {
@@ -274,7 +269,7 @@ impl Push<'_> {
                 self.keep_previous(&TagOrDigest::Digest(current.clone()), previous)
                     .await?;
             }
-            self.put(&tag.clone().into(), root).await?;
+            self.put_tag(tag, root).await?;
         }
         Ok(())
     }
@@ -289,21 +284,29 @@ impl Push<'_> {
             .fetch_manifest(repository, current)
             .await
             .map_err(|error| self.failed(current, error))?;
-        self.put(&previous.clone().into(), &manifest).await?;
-        Ok(())
+        self.put_tag(previous, &manifest).await
     }
 
-    async fn put_by_digest(&self, manifest: &Arc<Manifest>) -> Result<bool, Error> {
-        let Target { repository, .. } = self.target;
-        let digest = manifest.digest();
-        if manifest.subject().is_none()
-            && self.shared.manifests.has(&self.place(), digest, repository)
-        {
-            return Ok(true);
+    /// Stores a manifest, unless this process did. Says whether the destination lists it among the
+    /// referrers of its subject.
+    async fn put_by_digest(&self, manifest: &Manifest) -> Result<bool, Error> {
+        let slot = self.slot(manifest);
+        let mut stored = slot.lock().await;
+        if let Some(indexed) = *stored {
+            return Ok(indexed);
         }
-        let indexed = self.put(&digest.clone().into(), manifest).await?;
-        self.shared.manifests.add(&self.place(), digest, repository);
+        let indexed = self
+            .put(&manifest.digest().clone().into(), manifest)
+            .await?;
+        *stored = Some(indexed);
         Ok(indexed)
+    }
+
+    async fn put_tag(&self, tag: &Tag, manifest: &Manifest) -> Result<(), Error> {
+        let slot = self.slot(manifest);
+        let mut stored = slot.lock().await;
+        *stored = Some(self.put(&tag.clone().into(), manifest).await?);
+        Ok(())
     }
 
     async fn put(&self, target: &TagOrDigest, manifest: &Manifest) -> Result<bool, Error> {
@@ -356,6 +359,13 @@ impl Push<'_> {
             target: target.clone(),
             error,
         }
+    }
+
+    fn slot(&self, manifest: &Manifest) -> Slot {
+        let Target { repository, .. } = self.target;
+        self.shared
+            .manifests
+            .slot(&self.place(), repository, manifest.digest())
     }
 
     fn place(&self) -> Place {

@@ -8,6 +8,7 @@
 //!     places           what destinations are known to have: nothing is sent twice
 //!     pipe             one read, many uploads, hashed on the way
 //!   image              manifests and tags, in the order that keeps visible tags complete
+//!     stored           which manifests destinations were given: none is written twice
 //! ```
 
 mod blobs;
@@ -21,6 +22,7 @@ mod pipe;
 mod places;
 pub mod progress;
 mod referrers;
+mod stored;
 
 use futures::future::join_all;
 
@@ -34,8 +36,8 @@ pub use self::referrers::FallbackError;
 use self::blobs::Blobs;
 use self::graph::{Graph, Manifests};
 use self::image::{Content, Push, Shared};
-use self::places::Places;
 use self::referrers::{FallbackTags, Finder};
+use self::stored::Stored;
 use crate::api::{IndexMode, ReferrersMode};
 use crate::oci::{Digest, Repository, Tag};
 use crate::plan::Platforms;
@@ -123,7 +125,7 @@ impl Engine {
         Self {
             shared: Shared {
                 blobs: Blobs::new(progress),
-                manifests: Places::default(),
+                manifests: Stored::default(),
                 fallback_tags: FallbackTags::default(),
             },
             manifests: Manifests::default(),
@@ -131,9 +133,10 @@ impl Engine {
         }
     }
 
-    /// Forgets what may have changed at the sources since the last round.
+    /// Forgets what may have changed at sources and destinations since the last round.
     pub fn begin_round(&self) {
         self.finder.forget();
+        self.shared.manifests.forget_all();
     }
 
     /// Takes over the tag list of a source repository, so that it is not read again for referrers.

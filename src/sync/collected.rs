@@ -7,7 +7,7 @@ use super::observe::Observed;
 use super::report::{Excluded, Failure, MirrorReport, Outcome, Report};
 use super::resolve::{Missed, Selected, Sighted, Sighting};
 use crate::plan::conflicts::{Claimant, Conflict, find_conflicts};
-use crate::plan::{Claim, Mirror, SourceImage};
+use crate::plan::{Claim, Mirror, RepositorySelector, SourceImage};
 
 /// The report of a round in the making.
 pub(super) struct Collected<'a> {
@@ -51,14 +51,18 @@ impl<'a> Collected<'a> {
             listing,
             first_seen,
         } = observed;
+        let subject = format!("{}/{}", origin.endpoint.name(), origin.repository);
         let selection = match entry.select(&listing, &first_seen) {
             Ok(selection) => selection,
             Err(error) => {
-                let subject = format!("{}/{}", origin.endpoint.name(), origin.repository);
                 self.fail(mirror, Failure::selecting(&subject, &error));
                 return Vec::new();
             }
         };
+        let is_named = matches!(entry.repository, RepositorySelector::Literal(_));
+        if is_named && selection.tags.is_empty() {
+            self.fail(mirror, Failure::nothing_selected(&subject, listing.len()));
+        }
         if let Some(report) = self.reports.get_mut(mirror) {
             report.excluded.extend(
                 selection

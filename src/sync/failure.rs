@@ -66,6 +66,17 @@ impl Failure {
         Self::new(subject, Reason::NotFound, message)
     }
 
+    /// A repository that was named, and gives nothing.
+    pub(super) fn nothing_selected(subject: &str, listed: usize) -> Self {
+        let message = match listed {
+            0 => format!("{subject} has no tags"),
+            listed => format!(
+                "no tag of {subject} is selected, of {listed} that are there: widen the tags of its entry, or its policies"
+            ),
+        };
+        Self::new(subject, Reason::NotFound, message)
+    }
+
     pub(super) fn conflict(subject: &str, kind: &ConflictKind) -> Self {
         Self::new(subject, Reason::DestinationConflict, kind.to_string())
     }

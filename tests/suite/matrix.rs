@@ -3,9 +3,11 @@
 
 mod commands;
 mod credentials;
+mod expiry;
 mod mirror;
 mod pair;
 mod peers;
 mod selection;
+mod sharing;
 mod steps;
 mod storage;

@@ -73,11 +73,11 @@ impl Mirror {
     }
 
     pub(super) fn to(self, destination: &Access) -> Self {
-        self.to_with(destination, "")
+        self.destination(destination, "")
     }
 
     /// A destination with more fields, such as `, previousTag: …`.
-    pub(super) fn to_with(mut self, destination: &Access, fields: &str) -> Self {
+    pub(super) fn destination(mut self, destination: &Access, fields: &str) -> Self {
         let number = self.destinations.lines().count();
         let registry = self.reach(destination);
         writeln!(

@@ -129,7 +129,7 @@ async fn some_platforms_in_the_original_index(pair: &Pair) {
     pair.push("original", "1", &image).await;
     let mirror = pair
         .mirror("original", &["1"])
-        .to_with(&pair.source.access(), ", repository: strict")
+        .destination(&pair.source.access(), ", repository: strict")
         .with("platforms: {mode: List, list: [linux/amd64], index: Preserve}");
     let report = mirror.sync().await;
     let reasons: Vec<String> = report
@@ -179,7 +179,7 @@ async fn a_retag(pair: &Pair) {
     pair.push("retagged", "1.0", &image).await;
     let mirror = Mirror::from(&pair.source.access())
         .image("retagged", &["1.0"])
-        .to_with(&pair.source.access(), ", tags: ['{tag}-approved']");
+        .destination(&pair.source.access(), ", tags: ['{tag}-approved']");
     let (report, asked, _) = pair.requests_of_run(&mirror, "retagged").await;
     assert_eq!(
         (report.code, report.counts(), report.bytes()),
@@ -207,7 +207,7 @@ async fn a_tag_that_moves(pair: &Pair) {
             Mirror::from(&pair.source.access())
                 .named(name)
                 .image(name, &["1"])
-                .to_with(&pair.destination.access(), fields)
+                .destination(&pair.destination.access(), fields)
                 .with(&format!("tagMutability: {mutability}"))
         })
         .into_iter()
@@ -249,7 +249,7 @@ async fn one_source_three_destinations(seed: u64, pair: &Pair, all: &[Pair]) {
     let fields = format!(", repository: {to}");
     let mirror = all.iter().fold(
         Mirror::from(&pair.source.access()).image(&from, &["1"]),
-        |mirror, to| mirror.to_with(&to.destination.access(), &fields),
+        |mirror, to| mirror.destination(&to.destination.access(), &fields),
     );
     let before = pair.source.requests().await.len();
     let report = sync_watched(&mirror, &all[0].destination, &[&to], &[&image]).await;

@@ -7,7 +7,14 @@ use transship::oci::Manifest;
 fuzz_target!(|bytes: &[u8]| {
     if let Ok(manifest) = Manifest::parse(Bytes::copy_from_slice(bytes), None, None) {
         assert!(manifest.digest().matches(bytes));
-        let again = Manifest::parse(manifest.bytes().clone(), Some(manifest.media_type()), Some(manifest.digest()));
-        assert!(again.is_ok(), "what was accepted once is accepted under its own type");
+        let again = Manifest::parse(
+            manifest.bytes().clone(),
+            Some(manifest.media_type()),
+            Some(manifest.digest()),
+        );
+        assert!(
+            again.is_ok(),
+            "what was accepted once is accepted under its own type"
+        );
     }
 });

@@ -6,6 +6,10 @@ use transship::oci::Reference;
 fuzz_target!(|text: &str| {
     if let Ok(reference) = text.parse::<Reference>() {
         let printed = reference.to_string();
-        assert_eq!(printed.parse::<Reference>().as_ref(), Ok(&reference), "{printed}");
+        assert_eq!(
+            printed.parse::<Reference>().as_ref(),
+            Ok(&reference),
+            "{printed}"
+        );
     }
 });

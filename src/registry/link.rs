@@ -9,7 +9,7 @@ use super::origin::{self, UnsafeUrl};
 ///
 /// Only the query is taken from the link: Artifactory and Nexus write paths there that do not exist,
 /// and a registry has no business to send us to another repository.
-pub(super) fn next_page(headers: &HeaderMap, current: &Url) -> Result<Option<Url>, UnsafeUrl> {
+pub fn next_page(headers: &HeaderMap, current: &Url) -> Result<Option<Url>, UnsafeUrl> {
     let target = headers
         .get_all(LINK)
         .iter()

@@ -7,7 +7,7 @@ use super::reach::Reach;
 
 /// Why a URL in an answer is not followed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum UnsafeUrl {
+pub enum UnsafeUrl {
     /// There is none, or it cannot be read.
     #[error("the answer should name a URL in its {0} header and names none that can be read")]
     Unreadable(&'static str),

@@ -7,11 +7,11 @@ use reqwest::header::HeaderValue;
 #[error(
     "asked for the bytes from {offset} to the end of {size}, the registry does not give exactly those"
 )]
-pub(super) struct WrongRange {
+pub struct WrongRange {
     /// The first byte that was asked for.
-    pub(super) offset: u64,
+    pub offset: u64,
     /// The length of the whole.
-    pub(super) size: u64,
+    pub size: u64,
 }
 
 /// The value of `Range` for everything from `offset` to the end of `size`.
@@ -24,7 +24,7 @@ pub(super) fn to_end(offset: u64, size: u64) -> HeaderValue {
 }
 
 /// Checks that a `Content-Range` names exactly the bytes from `offset` to the end of `size`.
-pub(super) fn check(
+pub fn check(
     content_range: Option<&HeaderValue>,
     offset: u64,
     size: u64,

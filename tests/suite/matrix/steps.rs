@@ -8,7 +8,7 @@ use super::mirror::Mirror;
 use super::pair::{Pair, assert_arrived, sync_watched};
 use crate::support::access_log::Resource;
 use crate::support::content::{Image, ImageBuilder, media_type};
-use crate::support::registries::{Kind, Security};
+use crate::support::registries::{Kind, Registry, Security};
 use crate::support::witness::Witness;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -217,7 +217,7 @@ async fn a_tag_that_moves(pair: &Pair) {
         for repository in repositories {
             pair.push(repository, "1", image).await;
         }
-        sync_watched(&mirror, &pair.destination, &repositories, &[]).await
+        sync_watched(&mirror, &[&pair.destination], &repositories, &[]).await
     };
     let first = sync_with(&old).await;
     assert_eq!(first.counts(), [4, 0, 0, 0, 0], "{pair}: {first}");
@@ -252,14 +252,15 @@ async fn one_source_three_destinations(seed: u64, pair: &Pair, all: &[Pair]) {
         |mirror, to| mirror.destination(&to.destination.access(), &fields),
     );
     let before = pair.source.requests().await.len();
-    let report = sync_watched(&mirror, &all[0].destination, &[&to], &[&image]).await;
+    let destinations: Vec<&Registry> = all.iter().map(|place| &place.destination).collect();
+    let report = sync_watched(&mirror, &destinations, &[&to], &[&image]).await;
     assert_eq!(
         (report.code, report.counts()),
         (Some(0), [3, 0, 0, 0, 0]),
         "{pair}: {report}"
     );
-    for place in all {
-        assert_arrived(&place.destination, &to, "1", &image).await;
+    for destination in destinations {
+        assert_arrived(destination, &to, "1", &image).await;
     }
     let requests = pair.source.requests().await.split_off(before);
     let mut read: Vec<&str> = requests

@@ -72,11 +72,7 @@ async fn outlive_tokens(kind: Kind, side: Side) {
     let before = issuer.issued();
     gate.open();
     let report = Report::read(running.finish().await);
-    assert_eq!(
-        (report.code, report.counts()),
-        (Some(0), [1, 0, 0, 0, 0]),
-        "{kind:?} {side:?}: {report}"
-    );
+    report.expect(0, [1, 0, 0, 0, 0], format!("{kind:?} {side:?}"));
     assert!(issuer.issued() > before, "{kind:?} {side:?}: no new token");
     match side {
         Side::Source => assert_eq!(open.tags("app"), ["1"]),
@@ -141,11 +137,7 @@ async fn outlive_revocation(side: Side, method: &'static str, part: &'static str
     registry.token_server().unwrap().issuer().revoke_all();
     gate.open();
     let report = Report::read(running.finish().await);
-    assert_eq!(
-        (report.code, report.counts()),
-        (Some(0), [1, 0, 0, 0, 0]),
-        "{side:?} {method} {part}: {report}"
-    );
+    report.expect(0, [1, 0, 0, 0, 0], format!("{side:?} {method} {part}"));
     let arrived = destination.manifest("app", "1").unwrap();
     assert_eq!(arrived.digest, image.digest(), "{side:?} {method} {part}");
 }

@@ -1,7 +1,7 @@
 //! Mirrors as people write them, Secrets included, and what the program says of them.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -177,8 +177,17 @@ impl Report {
         }
     }
 
-    /// copied, retagged, unchanged, frozen, failed
-    pub(super) fn counts(&self) -> [u64; 5] {
+    /// Goes on only with this exit code, and so many tags copied, retagged, unchanged, frozen, failed.
+    ///
+    /// # Panics
+    /// Otherwise, with the case and all that was reported.
+    #[track_caller]
+    pub(super) fn expect(&self, code: i32, counts: [u64; 5], case: impl fmt::Display) {
+        let found = (self.code, self.counts());
+        assert_eq!(found, (Some(code), counts), "{case}: {self}");
+    }
+
+    fn counts(&self) -> [u64; 5] {
         ["copied", "retagged", "unchanged", "frozen", "failed"].map(|key| self.total(key))
     }
 
@@ -232,8 +241,8 @@ impl Report {
     }
 }
 
-impl std::fmt::Display for Report {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Report {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Finished {
             code,
             stdout,

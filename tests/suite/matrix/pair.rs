@@ -58,7 +58,7 @@ impl Pair {
         repository: &str,
         images: &[&Image],
     ) -> Report {
-        sync_watched(mirror, &self.destination, &[repository], images).await
+        sync_watched(mirror, &[&self.destination], &[repository], images).await
     }
 
     /// Whether a tag of the destination names an image, whole and with its referrers.
@@ -123,17 +123,21 @@ impl fmt::Debug for Requests {
     }
 }
 
-/// Runs a mirror while a reader polls repositories.
+/// Runs a mirror while a reader polls repositories of its destinations.
 pub(super) async fn sync_watched(
     mirror: &Mirror,
-    destination: &Registry,
+    destinations: &[&Registry],
     repositories: &[&str],
     images: &[&Image],
 ) -> Report {
-    let poller = Poller::watch_images(&destination.client(), repositories, images);
+    let watch =
+        |destination: &&Registry| Poller::watch_images(&destination.client(), repositories, images);
+    let pollers: Vec<Poller> = destinations.iter().map(watch).collect();
     let report = mirror.sync().await;
-    let problems = poller.finish().await.problems;
-    assert_eq!(problems, [], "{repositories:?}: {report}");
+    for poller in pollers {
+        let problems = poller.finish().await.problems;
+        assert_eq!(problems, [], "{repositories:?}: {report}");
+    }
     report
 }
 

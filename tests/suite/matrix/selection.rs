@@ -162,9 +162,5 @@ async fn a_repository_without_tags_is_a_failure_where_it_is_named() {
     assert_eq!(destination.requests().len(), 0);
 
     let report = mirror.image("'team/*'", &["*"]).sync().await;
-    assert_eq!(
-        (report.code, report.counts()),
-        (Some(0), [1, 0, 0, 0, 0]),
-        "among others it is none: {report}"
-    );
+    report.expect(0, [1, 0, 0, 0, 0], "among others it is none");
 }

@@ -8,7 +8,7 @@ use super::mirror::Mirror;
 use super::pair::{Pair, assert_arrived, sync_watched};
 use crate::support::access_log::Resource;
 use crate::support::content::{Image, ImageBuilder, media_type};
-use crate::support::registries::{Kind, Security};
+use crate::support::registries::{Kind, Registry, Security};
 use crate::support::witness::Witness;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -56,11 +56,7 @@ async fn one_image(pair: &Pair) {
     pair.push("one/image", "2.0", &other).await;
     let mirror = pair.mirror("one/image", &["1.0"]);
     let report = pair.sync(&mirror, "one/image", &[&wanted]).await;
-    assert_eq!(
-        (report.code, report.counts()),
-        (Some(0), [1, 0, 0, 0, 0]),
-        "{pair}: {report}"
-    );
+    report.expect(0, [1, 0, 0, 0, 0], pair);
     pair.assert_arrived("one/image", "1.0", &wanted).await;
     let tags = pair.destination.client().tags("one/image").await.unwrap();
     assert_eq!(tags, ["1.0"], "{pair}");
@@ -74,21 +70,13 @@ async fn all_tags_and_then_nothing(pair: &Pair) {
     }
     let mirror = pair.mirror("all", &["*"]);
     let report = pair.sync(&mirror, "all", &[]).await;
-    assert_eq!(
-        (report.code, report.counts()),
-        (Some(0), [3, 0, 0, 0, 0]),
-        "{pair}: {report}"
-    );
+    report.expect(0, [3, 0, 0, 0, 0], pair);
     for (tag, image) in &images {
         pair.assert_arrived("all", tag, image).await;
     }
 
     let (report, read, written) = pair.requests_of_run(&mirror, "all").await;
-    assert_eq!(
-        (report.code, report.counts()),
-        (Some(0), [0, 0, 3, 0, 0]),
-        "{pair}: {report}"
-    );
+    report.expect(0, [0, 0, 3, 0, 0], pair);
     assert_eq!(read.count("GET", Resource::Manifest), 0, "{pair}: {read:?}");
     assert_eq!(read.count("GET", Resource::Blob), 0, "{pair}: {read:?}");
     assert_eq!(written.writes(), 0, "{pair}: {written:?}");
@@ -101,11 +89,7 @@ async fn some_platforms_in_a_new_index(pair: &Pair) {
         .mirror("rewritten", &["1"])
         .with("platforms: {mode: List, list: [linux/amd64, linux/arm64], index: Rewrite}");
     let report = pair.sync(&mirror, "rewritten", &[]).await;
-    assert_eq!(
-        (report.code, report.counts()),
-        (Some(0), [1, 0, 0, 0, 0]),
-        "{pair}: {report}"
-    );
+    report.expect(0, [1, 0, 0, 0, 0], pair);
     let mut witness = Witness::new(pair.destination.client(), "rewritten");
     assert_eq!(witness.check("1").await, [], "{pair}");
     let digest = witness.digest("1").await.unwrap();
@@ -117,7 +101,7 @@ async fn some_platforms_in_a_new_index(pair: &Pair) {
     assert_eq!(kept, expected, "{pair}");
 
     let (again, read, written) = pair.requests_of_run(&mirror, "rewritten").await;
-    assert_eq!(again.counts(), [0, 0, 1, 0, 0], "{pair}: {again}");
+    again.expect(0, [0, 0, 1, 0, 0], pair);
     // Which digest is expected stands in the index: one read, where no state file tells.
     assert_eq!(read.count("GET", Resource::Manifest), 1, "{pair}: {read:?}");
     assert_eq!(written.writes(), 0, "{pair}: {written:?}");
@@ -161,15 +145,11 @@ async fn signatures_and_sboms(pair: &Pair) {
     pair.push("signed", "1", &image).await;
     let mirror = pair.mirror("signed", &["1"]);
     let report = pair.sync(&mirror, "signed", &[&image]).await;
-    assert_eq!(
-        (report.code, report.counts()),
-        (Some(0), [1, 0, 0, 0, 0]),
-        "{pair}: {report}"
-    );
+    report.expect(0, [1, 0, 0, 0, 0], pair);
     pair.assert_arrived("signed", "1", &image).await;
 
     let (again, read, written) = pair.requests_of_run(&mirror, "signed").await;
-    assert_eq!(again.counts(), [0, 0, 1, 0, 0], "{pair}: {again}");
+    again.expect(0, [0, 0, 1, 0, 0], pair);
     assert_eq!(read.count("GET", Resource::Manifest), 0, "{pair}: {read:?}");
     assert_eq!(written.writes(), 0, "{pair}: {written:?}");
 }
@@ -181,11 +161,8 @@ async fn a_retag(pair: &Pair) {
         .image("retagged", &["1.0"])
         .destination(&pair.source.access(), ", tags: ['{tag}-approved']");
     let (report, asked, _) = pair.requests_of_run(&mirror, "retagged").await;
-    assert_eq!(
-        (report.code, report.counts(), report.bytes()),
-        (Some(0), [0, 1, 0, 0, 0], 0),
-        "{pair}: {report}"
-    );
+    report.expect(0, [0, 1, 0, 0, 0], pair);
+    assert_eq!(report.bytes(), 0, "{pair}: {report}");
     let transfers = ["GET", "POST", "PATCH", "PUT"]
         .map(|method| asked.count(method, Resource::Blob) + asked.count(method, Resource::Upload));
     assert_eq!(transfers, [0; 4], "{pair}: {asked:?}");
@@ -217,17 +194,13 @@ async fn a_tag_that_moves(pair: &Pair) {
         for repository in repositories {
             pair.push(repository, "1", image).await;
         }
-        sync_watched(&mirror, &pair.destination, &repositories, &[]).await
+        sync_watched(&mirror, &[&pair.destination], &repositories, &[]).await
     };
     let first = sync_with(&old).await;
-    assert_eq!(first.counts(), [4, 0, 0, 0, 0], "{pair}: {first}");
+    first.expect(0, [4, 0, 0, 0, 0], pair);
 
     let report = sync_with(&new).await;
-    assert_eq!(
-        (report.code, report.counts()),
-        (Some(1), [2, 0, 0, 1, 1]),
-        "{pair}: {report}"
-    );
+    report.expect(1, [2, 0, 0, 1, 1], pair);
     let failure = report.failure();
     assert_eq!(failure.reason, "TagMoved", "{pair}: {report}");
     assert!(failure.message.contains(new.digest()), "{pair}: {report}");
@@ -252,14 +225,11 @@ async fn one_source_three_destinations(seed: u64, pair: &Pair, all: &[Pair]) {
         |mirror, to| mirror.destination(&to.destination.access(), &fields),
     );
     let before = pair.source.requests().await.len();
-    let report = sync_watched(&mirror, &all[0].destination, &[&to], &[&image]).await;
-    assert_eq!(
-        (report.code, report.counts()),
-        (Some(0), [3, 0, 0, 0, 0]),
-        "{pair}: {report}"
-    );
-    for place in all {
-        assert_arrived(&place.destination, &to, "1", &image).await;
+    let destinations: Vec<&Registry> = all.iter().map(|place| &place.destination).collect();
+    let report = sync_watched(&mirror, &destinations, &[&to], &[&image]).await;
+    report.expect(0, [3, 0, 0, 0, 0], pair);
+    for destination in destinations {
+        assert_arrived(destination, &to, "1", &image).await;
     }
     let requests = pair.source.requests().await.split_off(before);
     let mut read: Vec<&str> = requests

@@ -197,8 +197,10 @@ impl Witness {
             .client
             .get(&format!("/v2/{}/manifests/{reference}", self.repository))
             .await?;
-        if answer.status != 200 {
-            return Err(Defect::ManifestMissing(reference.to_owned()));
+        match answer.status {
+            200 => {}
+            status @ 500.. => return Err(Defect::Unanswered(format!("{reference}: {status}"))),
+            _ => return Err(Defect::ManifestMissing(reference.to_owned())),
         }
         if reference.contains(':') && !matches(reference, &answer.body) {
             return Err(Defect::Corrupt(reference.to_owned()));
@@ -312,6 +314,13 @@ impl Witness {
             .json()
             .map_err(|_| Defect::Malformed(fallback_tag(subject)))?;
         Ok(named(&index, "manifests").collect())
+    }
+}
+
+impl Problem {
+    /// Whether the registry could not tell, which says nothing of the content.
+    pub fn is_failure(&self) -> bool {
+        matches!(self.defect, Defect::Unanswered(_))
     }
 }
 

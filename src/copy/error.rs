@@ -51,7 +51,9 @@ pub enum Error {
         error: endpoint::Error,
     },
     /// The destination confirmed a manifest and does not serve it.
-    #[error("{destination} confirmed {target} but does not serve it")]
+    #[error(
+        "{destination} confirmed {target} but does not serve it: its storage or its cache has lost it"
+    )]
     ReadBack {
         /// The repository.
         destination: String,
@@ -70,12 +72,8 @@ pub enum Error {
 
 impl Error {
     pub(super) fn source(origin: &Origin, digest: &Digest, error: GraphError) -> Self {
-        let Origin {
-            endpoint,
-            repository,
-        } = origin;
         Self::Source {
-            image: format!("{}/{repository}@{digest}", endpoint.name()),
+            image: format!("{}@{digest}", origin.name()),
             error,
         }
     }
@@ -150,6 +148,9 @@ fn source_reason(error: &GraphError) -> Reason {
             }
         },
         GraphError::PlatformAbsent(_) | GraphError::OtherPlatform { .. } => Reason::NotFound,
-        GraphError::Config(_) | GraphError::TooDeep | GraphError::TooMany => Reason::CopyFailed,
+        GraphError::Config(_)
+        | GraphError::TooDeep
+        | GraphError::TooMany
+        | GraphError::TooLarge => Reason::CopyFailed,
     }
 }

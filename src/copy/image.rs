@@ -9,7 +9,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 
 use super::blobs::{Blobs, Request};
 use super::deliver::Delivery;
-use super::endpoint::{self, Endpoint, Place};
+use super::endpoint::{self, Endpoint, Place, Start};
 use super::error::Error;
 use super::graph::Graph;
 use super::pipe::Origin;
@@ -167,10 +167,10 @@ impl Push<'_> {
         self.push_levels(image).await?;
         if let [only @ TagPush { current: None, .. }] = moving
             && attached.is_empty()
+            && !self.is_doubted()
         {
             // Nobody sees this tag yet, so there is no working tag to protect: one PUT and one read.
-            self.put(&only.tag.clone().into(), &image.root).await?;
-            return self.read_back(&only.tag.clone().into(), &image.root).await;
+            return self.put_tag(&only.tag, &image.root).await;
         }
         self.push_root(image).await?;
         self.attach(attached).await?;
@@ -246,7 +246,7 @@ impl Push<'_> {
                 self.keep_previous(&TagOrDigest::Digest(current.clone()), previous)
                     .await?;
             }
-            self.put(&tag.clone().into(), root).await?;
+            self.put_tag(tag, root).await?;
         }
         Ok(())
     }
@@ -261,8 +261,7 @@ impl Push<'_> {
             .fetch_manifest(repository, current)
             .await
             .map_err(|error| self.failed(current, error))?;
-        self.put(&previous.clone().into(), &manifest).await?;
-        Ok(())
+        self.put_tag(previous, &manifest).await
     }
 
     async fn put_by_digest(&self, manifest: &Arc<Manifest>) -> Result<bool, Error> {
@@ -273,7 +272,12 @@ impl Push<'_> {
         {
             return Ok(true);
         }
-        let indexed = self.put(&digest.clone().into(), manifest).await?;
+        let target = digest.clone().into();
+        let indexed = self.put(&target, manifest).await?;
+        if self.is_doubted() && !self.is_served(&target, manifest).await? {
+            self.store_as_blob(manifest).await?;
+            self.put(&target, manifest).await?;
+        }
         self.shared.manifests.add(&self.place(), digest, repository);
         Ok(indexed)
     }
@@ -300,8 +304,31 @@ impl Push<'_> {
             })
     }
 
-    /// An answer of success is not proof: the manifest must be there, with its digest.
+    /// Lets a tag name a manifest. An answer of success is not proof: the tag must be there.
+    async fn put_tag(&self, tag: &Tag, manifest: &Manifest) -> Result<(), Error> {
+        let target = TagOrDigest::Tag(tag.clone());
+        self.put(&target, manifest).await?;
+        self.read_back(&target, manifest).await
+    }
+
     async fn read_back(&self, target: &TagOrDigest, manifest: &Manifest) -> Result<(), Error> {
+        if self.is_served(target, manifest).await? {
+            return Ok(());
+        }
+        let Target {
+            endpoint,
+            repository,
+            ..
+        } = self.target;
+        self.shared.manifests.forget(&self.place(), repository);
+        self.shared.blobs.forget(endpoint, repository);
+        Err(Error::ReadBack {
+            destination: self.target.name(),
+            target: target.clone(),
+        })
+    }
+
+    async fn is_served(&self, target: &TagOrDigest, manifest: &Manifest) -> Result<bool, Error> {
         let Target {
             endpoint,
             repository,
@@ -311,15 +338,49 @@ impl Push<'_> {
             .resolve(repository, target, None)
             .await
             .map_err(|error| self.failed(target, error))?;
-        if found.as_ref() == Some(manifest.digest()) {
-            return Ok(());
-        }
-        self.shared.manifests.forget(&self.place(), repository);
-        self.shared.blobs.forget(endpoint, repository);
-        Err(Error::ReadBack {
-            destination: self.target.name(),
-            target: target.clone(),
-        })
+        Ok(found.as_ref() == Some(manifest.digest()))
+    }
+
+    /// Uploads a manifest like a blob, which distribution writes even where its cache believes that
+    /// the content is there: a manifest it only links then.
+    async fn store_as_blob(&self, manifest: &Manifest) -> Result<(), Error> {
+        let Target {
+            endpoint,
+            repository,
+            ..
+        } = self.target;
+        let blob = Descriptor::of(manifest.media_type().clone(), manifest.bytes());
+        let blob = Descriptor {
+            digest: manifest.digest().clone(),
+            ..blob
+        };
+        let stored = async {
+            match endpoint
+                .start_upload(repository, &blob.digest, None)
+                .await?
+            {
+                Start::Present => Ok(()),
+                Start::Session(session) => {
+                    let bytes = manifest.bytes().clone();
+                    session
+                        .send(repository, &blob, stream::iter([Ok(bytes)]))
+                        .await
+                }
+            }
+        };
+        stored
+            .await
+            .map_err(|error| self.failed(&blob.digest.clone().into(), error))
+    }
+
+    /// Whether the destination confirmed what it does not serve.
+    fn is_doubted(&self) -> bool {
+        let Target {
+            endpoint,
+            repository,
+            ..
+        } = self.target;
+        self.shared.blobs.is_doubted(endpoint, repository)
     }
 
     fn failed(&self, target: &TagOrDigest, error: endpoint::Error) -> Error {

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
 use super::endpoint::{self, Endpoint, Place, Referrers};
-use super::graph::{Graph, GraphError, Manifests};
+use super::graph::{Graph, GraphError, Manifests, Room};
 use super::pipe::Origin;
 use crate::oci::manifest::ManifestError;
 use crate::oci::{Content, Descriptor, Digest, Manifest, Repository, Tag, TagOrDigest, media_type};
@@ -85,6 +85,7 @@ impl Finder {
         manifests: &Manifests,
         origin: &Origin,
         subjects: Vec<Digest>,
+        room: &mut Room,
     ) -> Result<Vec<Attached>, GraphError> {
         let mut seen: HashSet<Digest> = HashSet::new();
         let mut found = Vec::new();
@@ -98,7 +99,7 @@ impl Finder {
                 .await?;
             let mut next = Vec::new();
             for (by, digest) in links.into_iter().flatten() {
-                let graph = Graph::read(manifests, origin, &digest, &Platforms::All).await?;
+                let graph = Graph::read(manifests, origin, &digest, &Platforms::All, room).await?;
                 next.push(digest);
                 found.push(Attached { graph, by });
             }

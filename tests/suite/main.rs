@@ -11,6 +11,7 @@
 )]
 
 mod copying;
+mod faults;
 mod harness;
 mod layout;
 mod registry;

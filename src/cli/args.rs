@@ -333,3 +333,79 @@ pub struct ManArgs {
     /// The command whose page is printed; without one the page of transship itself.
     pub command: Option<String>,
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_do_not_contradict_each_other() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn every_flag_has_an_environment_name() {
+        let mut program = Arguments::command();
+        program.build();
+        for command in program.get_subcommands().chain([&program]) {
+            for argument in command.get_arguments() {
+                let Some(flag) = argument.get_long() else {
+                    continue;
+                };
+                if matches!(flag, "help" | "version") {
+                    continue;
+                }
+                let expected = match flag {
+                    "log-level" => "TRANSSHIP_LOG".to_owned(),
+                    flag => format!("TRANSSHIP_{}", flag.replace('-', "_").to_uppercase()),
+                };
+                let found = argument
+                    .get_env()
+                    .map(|name| name.to_string_lossy().into_owned());
+                assert_eq!(found, Some(expected), "{} --{flag}", command.get_name());
+            }
+        }
+    }
+
+    #[test]
+    fn arguments_that_are_refused() {
+        let message = |arguments: &[&str]| {
+            let words = ["transship"].iter().chain(arguments);
+            let error = Arguments::try_parse_from(words).unwrap_err();
+            error
+                .to_string()
+                .lines()
+                .next()
+                .unwrap_or_default()
+                .to_owned()
+        };
+        let messages = [
+            message(&["sync"]),
+            message(&["sync", "-f", "a.yaml", "--watch", "--dry-run"]),
+            message(&["sync", "-f", "a.yaml", "--outptu", "json"]),
+            message(&["sync", "-f", "a.yaml", "-o", "xml"]),
+            message(&["copy", "Alpine:3", "b.test/a"]),
+            message(&["copy", "https://docker.io/alpine", "b.test/a"]),
+            message(&["copy", "alpine", "b.test/a", "--platform", "amd64"]),
+            message(&["ls", "alpine:3"]),
+            message(&["inspect", "alpine@sha256:12"]),
+            message(&["ls", "a.test", "--insecure", "http://a.test"]),
+            message(&["snyc"]),
+        ];
+        insta::assert_snapshot!(messages.join("\n"), @r#"
+        error: the following required arguments were not provided:
+        error: the argument '--watch' cannot be used with '--dry-run'
+        error: unexpected argument '--outptu' found
+        error: invalid value 'xml' for '--output <FORMAT>'
+        error: invalid value 'Alpine:3' for '<SRC>': reference "Alpine:3": repository "library/Alpine" contains 'A': repository names are lower case
+        error: invalid value 'https://docker.io/alpine' for '<SRC>': reference "https://docker.io/alpine": registry "https://docker.io/alpine" starts with "https://": write the host without it
+        error: invalid value 'amd64' for '--platform <OS/ARCH[/VARIANT]>': platform "amd64" must be os/architecture or os/architecture/variant, such as linux/arm64
+        error: invalid value 'alpine:3' for '<REGISTRY[/REPOSITORY]>': "alpine:3" names one image: leave out the tag or digest, or use `transship inspect`
+        error: invalid value 'alpine@sha256:12' for '<REF>': reference "alpine@sha256:12": digest "sha256:12" has 2 characters after sha256:, expected 64
+        error: invalid value 'http://a.test' for '--insecure <HOST[:PORT]>': registry "http://a.test" starts with "http://": write the host without it
+        error: unrecognized subcommand 'snyc'
+        "#);
+    }
+}

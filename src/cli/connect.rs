@@ -1,6 +1,7 @@
 //! Opens the endpoints of mirrors and of one-off commands.
 
 use std::collections::HashMap;
+use std::fmt::Display;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
@@ -16,7 +17,6 @@ use crate::copy::{Endpoint, endpoint};
 use crate::layout::Layout;
 use crate::oci::{Registry, Repository};
 use crate::plan::{Destination, Mirror};
-use crate::registry::docker_config::DockerConfig;
 use crate::registry::{Client, Credential, Pool};
 use crate::sync::{Connect, ConnectError};
 
@@ -75,12 +75,14 @@ impl Connector {
         repository: Option<&Repository>,
         reach: &Reach,
     ) -> Result<Client, ConnectError> {
-        let credential = if let Some(config) = &reach.docker_config {
-            find_in_secret(config, registry, repository)?
-        } else {
-            let found = self.find_credential(registry, repository).await;
-            found.map_err(|error| ConnectError::credential(error.to_string()))?
+        let credential = match &reach.credentials {
+            Some(secret) => secret.find(registry, repository).map_err(unusable),
+            None => self
+                .find_credential(registry, repository)
+                .await
+                .map_err(unusable),
         };
+        let credential = credential?;
         let settings = self.trust.settings(registry, reach, credential);
         self.pool.client(registry, &settings).map_err(|error| {
             let error = endpoint::Error::from(error);
@@ -102,25 +104,10 @@ impl Connector {
     }
 }
 
-/// A Secret that a mirror names for a registry must have a credential for it.
-fn find_in_secret(
-    config: &DockerConfig,
-    registry: &Registry,
-    repository: Option<&Repository>,
-) -> Result<Credential, ConnectError> {
-    let missing = || format!("the secret has no credentials for {registry}: add them to its auths");
-    match config.credential(registry, repository) {
-        Ok(credential) => credential.ok_or_else(|| ConnectError::credential(missing())),
-        Err(error) => Err(ConnectError::credential(format!("the secret {error}"))),
-    }
-}
-
-impl ConnectError {
-    fn credential(message: String) -> Self {
-        Self {
-            reason: Reason::AuthenticationFailed,
-            message,
-        }
+fn unusable(error: impl Display) -> ConnectError {
+    ConnectError {
+        reason: Reason::AuthenticationFailed,
+        message: error.to_string(),
     }
 }
 
@@ -165,12 +152,25 @@ impl MirrorConnector {
         (connector, mirrors)
     }
 
+    fn reach(&self, mirror: &Mirror) -> Result<&MirrorReach, ConnectError> {
+        let reach = self.reaches.get(&mirror.name);
+        reach.ok_or_else(|| unknown(&mirror.name))
+    }
+
     fn layout(&self, path: PathBuf) -> Layout {
         let mut layouts = self.layouts.lock().unwrap_or_else(PoisonError::into_inner);
         layouts
             .entry(path)
             .or_insert_with_key(|path| Layout::open(path.clone()))
             .clone()
+    }
+}
+
+/// Nobody's credentials are used in place of those that were not found.
+fn unknown(name: &str) -> ConnectError {
+    ConnectError {
+        reason: Reason::InvalidSpec,
+        message: format!("{name} is not among the documents"),
     }
 }
 
@@ -183,11 +183,7 @@ impl Connect for MirrorConnector {
         if let Some(layout) = &self.from_layout {
             return Ok(Endpoint::Layout(layout.clone()));
         }
-        let none = Reach::default();
-        let reach = self
-            .reaches
-            .get(&mirror.name)
-            .map_or(&none, |reach| &reach.source);
+        let reach = &self.reach(mirror)?.source;
         let client = self
             .connector
             .reach(&mirror.source.registry, repository, reach)
@@ -208,12 +204,10 @@ impl Connect for MirrorConnector {
             };
             return Ok(Endpoint::Layout(self.layout(path)));
         }
-        let none = Reach::default();
-        let reach = self
-            .reaches
-            .get(&mirror.name)
-            .and_then(|reach| reach.destinations.get(&destination.name))
-            .unwrap_or(&none);
+        let reaches = &self.reach(mirror)?.destinations;
+        let reach = reaches
+            .get(&destination.name)
+            .ok_or_else(|| unknown(&destination.name))?;
         let client = self
             .connector
             .reach(&destination.registry, Some(repository), reach)

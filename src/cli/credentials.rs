@@ -4,12 +4,16 @@
 //! Credential helpers are programs. They are run here and nowhere else: never by the controller,
 //! where the registry is named by someone else than the owner of the credentials.
 
+use std::collections::HashMap;
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use tokio::fs::File;
 use tokio::io::AsyncReadExt as _;
+use tokio::sync::Mutex;
 
 use self::helper::{Helper, HelperError};
 use crate::oci::{Registry, Repository};
@@ -19,6 +23,9 @@ use crate::registry::docker_config::{self, ConfigError, DockerConfig};
 mod helper;
 #[cfg(test)]
 mod tests;
+
+/// How long the answer of a helper is used. What helpers give out lives for an hour and more.
+const ANSWER_AGE: Duration = Duration::from_secs(5 * 60);
 
 /// Where credentials are looked for.
 #[derive(Clone, Debug, Default)]
@@ -40,7 +47,12 @@ pub struct Locations {
 pub struct Credentials {
     files: Vec<(PathBuf, DockerConfig)>,
     search_path: Option<OsString>,
+    /// By helper and registry. A round asks for every tag, and every helper is a process.
+    answers: Mutex<HashMap<(String, Registry), (Instant, Answer)>>,
 }
+
+/// What a helper said.
+type Answer = Result<Option<Credential>, Arc<HelperError>>;
 
 /// Why no credential could be had. That there is none is not an error.
 #[derive(Debug, thiserror::Error)]
@@ -71,7 +83,7 @@ pub enum CredentialError {
         /// The registry that it was asked for.
         registry: Registry,
         /// What is wrong.
-        source: HelperError,
+        source: Arc<HelperError>,
     },
 }
 
@@ -129,14 +141,15 @@ impl Credentials {
         Ok(Self {
             files,
             search_path: locations.search_path.clone(),
+            answers: Mutex::default(),
         })
     }
 
     /// The credential for a repository, or for a registry as a whole; [`Credential::Anonymous`] where there is none.
     ///
     /// In each file the helper for the registry comes first, then what the file itself contains,
-    /// then the helper for all registries. Helpers are run anew at each call: what they give out
-    /// may be short-lived.
+    /// then the helper for all registries. Helpers are run again after some minutes: what they
+    /// give out may be short-lived.
     pub async fn find(
         &self,
         registry: &Registry,
@@ -171,19 +184,31 @@ impl Credentials {
         let Some(name) = name else {
             return Ok(None);
         };
+        let answer = self.answer(name, registry).await;
+        answer.map_err(|source| CredentialError::Helper {
+            name: name.escape_debug().to_string(),
+            path: path.to_owned(),
+            registry: registry.clone(),
+            source,
+        })
+    }
+
+    /// What a helper said lately, or says now. Whoever asks meanwhile waits for that.
+    async fn answer(&self, name: &str, registry: &Registry) -> Answer {
+        let mut answers = self.answers.lock().await;
+        let key = (name.to_owned(), registry.clone());
+        if let Some((when, answer)) = answers.get(&key)
+            && when.elapsed() < ANSWER_AGE
+        {
+            return answer.clone();
+        }
         let helper = Helper {
             name,
             search_path: self.search_path.as_deref(),
         };
-        helper
-            .get(registry)
-            .await
-            .map_err(|source| CredentialError::Helper {
-                name: name.escape_debug().to_string(),
-                path: path.to_owned(),
-                registry: registry.clone(),
-                source,
-            })
+        let answer = helper.get(registry).await.map_err(Arc::new);
+        answers.insert(key, (Instant::now(), answer.clone()));
+        answer
     }
 }
 

@@ -65,8 +65,7 @@ type Placed<'a> = (&'a Document, Mirror);
 pub(super) fn read(args: &DocumentArgs) -> Result<Vec<Runnable>, DocumentsError> {
     let documents = read_files(&args.filename)?;
     document::refuse_duplicate_objects(&documents).map_err(wrong)?;
-    validate_policies(&documents)?;
-    let mirrors = validate_mirrors(&documents)?;
+    let mirrors = validate(&documents)?;
     if mirrors.is_empty() {
         let names: Vec<String> = args.filename.iter().map(|path| name(path)).collect();
         return Err(DocumentsError::NoMirror(names.join(", ")));
@@ -133,17 +132,16 @@ fn name(file: &Path) -> String {
 
 // === checks ===
 
-fn validate_policies(documents: &[Document]) -> Result<(), DocumentsError> {
-    refuse(policies(documents).flat_map(|(document, policy)| {
-        let invalid = Policy::validate(policy).err().unwrap_or_default();
-        errors_at(document, invalid)
-    }))
-}
-
-fn validate_mirrors(documents: &[Document]) -> Result<Vec<Placed<'_>>, DocumentsError> {
-    let policies: Vec<&ImagePolicy> = policies(documents).map(|(_, policy)| policy).collect();
-    let mut mirrors = Vec::new();
+/// The mirrors; or else all that is wrong with policies, used or not, and with mirrors.
+fn validate(documents: &[Document]) -> Result<Vec<Placed<'_>>, DocumentsError> {
+    let mut policies = Vec::new();
     let mut errors = Vec::new();
+    for (document, policy) in written_policies(documents) {
+        policies.push(policy);
+        let invalid = Policy::validate(policy).err().unwrap_or_default();
+        errors.extend(errors_at(document, invalid));
+    }
+    let mut mirrors = Vec::new();
     for (document, mirror) in written_mirrors(documents) {
         match plan::validate(mirror, &policies) {
             Ok(mirror) => mirrors.push((document, mirror)),
@@ -225,7 +223,7 @@ fn take_secrets(
     Ok(runnables)
 }
 
-fn policies(documents: &[Document]) -> impl Iterator<Item = (&Document, &ImagePolicy)> {
+fn written_policies(documents: &[Document]) -> impl Iterator<Item = (&Document, &ImagePolicy)> {
     documents
         .iter()
         .filter_map(|document| match &document.resource {
@@ -252,8 +250,7 @@ fn errors_at(document: &Document, invalid: Vec<InvalidField>) -> Vec<DocumentErr
         .collect()
 }
 
-fn refuse(errors: impl IntoIterator<Item = DocumentError>) -> Result<(), DocumentsError> {
-    let errors: Vec<DocumentError> = errors.into_iter().collect();
+fn refuse(errors: Vec<DocumentError>) -> Result<(), DocumentsError> {
     if errors.is_empty() {
         return Ok(());
     }
@@ -268,3 +265,6 @@ fn lines(errors: &[DocumentError]) -> String {
     let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
     lines.join("\n")
 }
+
+#[cfg(test)]
+mod tests;

@@ -27,6 +27,10 @@ pub(super) fn table(report: &Report) -> String {
                 why,
             ]);
         }
+        // What belongs to referrers comes along with its image, and its tags are long.
+        let excluded = excluded
+            .iter()
+            .filter(|excluded| !excluded.tag.is_referrers_tag());
         for Excluded {
             repository,
             tag,
@@ -61,11 +65,12 @@ pub(super) fn line(report: &Report) -> String {
         retagged: _,
         bytes: _,
     } = report.totals();
-    let excluded: usize = report
+    let excluded = report
         .mirrors
         .iter()
-        .map(|mirror| mirror.excluded.len())
-        .sum();
+        .flat_map(|mirror| &mirror.excluded)
+        .filter(|excluded| !excluded.tag.is_referrers_tag())
+        .count();
     let frozen = if frozen > 0 {
         format!(", {frozen} frozen")
     } else {
@@ -93,7 +98,8 @@ fn explain(tag: &TagReport) -> (&'static str, String) {
             "the source moved, tagMutability is Freeze".to_owned(),
         ),
         Outcome::Copied { .. } | Outcome::Retagged { .. } => ("none", "was copied".to_owned()),
-        Outcome::Failed(failure) => ("fail", format!("{}: {}", failure.reason, failure.message)),
+        // The message stands below the table.
+        Outcome::Failed(failure) => ("fail", failure.reason.to_string()),
     }
 }
 
@@ -104,4 +110,45 @@ pub(super) fn render(report: &Report) -> String {
         summary::failures(report),
         line(report) + "\n",
     ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::summary::tests::{image, report};
+    use super::*;
+
+    #[test]
+    fn every_tag_with_what_is_to_be_done_and_why() {
+        let mut report = report(vec![
+            image("1.1", Outcome::Planned { moves: false }),
+            image("latest", Outcome::Planned { moves: true }),
+            image("1.0", Outcome::Unchanged),
+            image("old", Outcome::Frozen),
+        ]);
+        let left_out = |tag: &str, reason: &str| Excluded {
+            repository: "library/app".parse().unwrap(),
+            tag: tag.parse().unwrap(),
+            reason: reason.to_owned(),
+        };
+        let signature = format!("sha256-{}.sig", "0".repeat(64));
+        report.mirrors[0].excluded = vec![
+            left_out("2.0-rc.1", "releases: is a prerelease"),
+            left_out(&signature, "is copied with its image"),
+        ];
+        insta::assert_snapshot!(render(&report), @r"
+        MIRROR          ACTION      SOURCE                         DESTINATION                        WHY
+        platform/base   copy        docker.io/library/app:1.1      eu.example.com/mirror/app:1.1      the destination lacks sha256:b05e244762b1
+        platform/base   move        docker.io/library/app:latest   eu.example.com/mirror/app:latest   the source moved to sha256:5e1e2bcac305
+        platform/base   none        docker.io/library/app:1.0      eu.example.com/mirror/app:1.0      up to date
+        platform/base   none        docker.io/library/app:old      eu.example.com/mirror/app:old      the source moved, tagMutability is Freeze
+        platform/base   leave out   library/app:2.0-rc.1           -                                  releases: is a prerelease
+
+        2 to copy, 1 unchanged, 1 frozen, 1 left out, 0 failed
+        ");
+    }
+
+    #[test]
+    fn nothing_at_all() {
+        insta::assert_snapshot!(render(&Report::default()), @"0 to copy, 0 unchanged, 0 left out, 0 failed");
+    }
 }

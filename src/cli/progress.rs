@@ -105,7 +105,7 @@ impl Progress {
             bar.get_or_init(|| {
                 let style = ProgressStyle::with_template(TEMPLATE)
                     .unwrap_or_else(|_| ProgressStyle::default_bar());
-                let bar = self.output.show(ProgressBar::new(0).with_style(style));
+                let bar = self.output.show(ProgressBar::new(1).with_style(style));
                 bar.enable_steady_tick(TICK);
                 bar
             });
@@ -115,7 +115,8 @@ impl Progress {
     fn refresh(&self) {
         if let Some(bar) = self.bar() {
             let status = self.status();
-            bar.set_length(status.expected);
+            // A bar of no length is drawn full.
+            bar.set_length(status.expected.max(1));
             bar.set_position(status.done());
             bar.set_message(status.to_string());
         }
@@ -238,7 +239,7 @@ fn line(tag: &TagReport) -> String {
 fn log(tag: &TagReport) {
     match &tag.outcome {
         Outcome::Failed(failure) => {
-            tracing::warn!(source = tag.source, target = tag.target, reason = %failure.reason, message = failure.message, "failed");
+            tracing::warn!(source = tag.source, target = tag.target, reason = %failure.reason, error = failure.message, "failed");
         }
         Outcome::Copied { .. }
         | Outcome::Retagged { .. }

@@ -8,9 +8,10 @@ use crate::api::secret::{
     USERNAME_KEY,
 };
 use crate::api::{ObjectName, Secret};
+use crate::oci::{Registry, Repository};
 use crate::plan::Access;
 use crate::registry::docker_config::{ConfigError, DockerConfig};
-use crate::registry::{Proxy, Tls};
+use crate::registry::{Credential, Proxy, Tls};
 
 /// The Secrets among the documents.
 #[derive(Debug)]
@@ -20,13 +21,42 @@ pub(super) struct Secrets<'a>(&'a [Document]);
 #[derive(Debug, Default)]
 pub(super) struct Reach {
     /// The credentials; those of the person who runs the program where no Secret is named.
-    pub(super) docker_config: Option<DockerConfig>,
+    pub(super) credentials: Option<SecretCredentials>,
     /// Certificates.
     pub(super) tls: Tls,
     /// The proxy.
     pub(super) proxy: Option<Proxy>,
     /// Whether plain HTTP is used.
     pub(super) insecure: bool,
+}
+
+/// The credentials in a Secret.
+#[derive(Debug)]
+pub(super) struct SecretCredentials {
+    /// The name of the Secret.
+    secret: String,
+    config: DockerConfig,
+}
+
+/// Why a Secret has no credential for a registry.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum SecretCredentialError {
+    /// It is for others.
+    #[error("secret {secret:?} has no credentials for {registry}: add them to its auths")]
+    Missing {
+        /// The name of the Secret.
+        secret: String,
+        /// The registry.
+        registry: Registry,
+    },
+    /// They are broken.
+    #[error("secret {secret:?} {source}")]
+    Broken {
+        /// The name of the Secret.
+        secret: String,
+        /// What is wrong.
+        source: ConfigError,
+    },
 }
 
 /// Why a Secret that a mirror names cannot be used.
@@ -84,19 +114,19 @@ impl<'a> Secrets<'a> {
             proxy_secret,
             insecure,
         } = access;
-        let docker_config = self.read(namespace, secret.as_ref(), read_docker_config);
+        let credentials = self.read(namespace, secret.as_ref(), read_credentials);
         let tls = self.read(namespace, cert_secret.as_ref(), read_tls);
         let proxy = self.read(namespace, proxy_secret.as_ref(), read_proxy);
-        match (docker_config, tls, proxy) {
-            (Ok(docker_config), Ok(tls), Ok(proxy)) => Ok(Reach {
-                docker_config,
+        match (credentials, tls, proxy) {
+            (Ok(credentials), Ok(tls), Ok(proxy)) => Ok(Reach {
+                credentials,
                 tls: tls.unwrap_or_default(),
                 proxy,
                 insecure: *insecure,
             }),
-            (docker_config, tls, proxy) => {
+            (credentials, tls, proxy) => {
                 let errors = [
-                    ("secretRef.name", docker_config.err()),
+                    ("secretRef.name", credentials.err()),
                     ("certSecretRef.name", tls.err()),
                     ("proxySecretRef.name", proxy.err()),
                 ];
@@ -136,13 +166,43 @@ impl<'a> Secrets<'a> {
     }
 }
 
-fn read_docker_config(secret: &Secret) -> Result<DockerConfig, ReachError> {
+// === impl SecretCredentials ===
+
+impl SecretCredentials {
+    /// The credential for a repository, or for a registry as a whole. A Secret that a mirror names
+    /// for a registry must have one.
+    pub(super) fn find(
+        &self,
+        registry: &Registry,
+        repository: Option<&Repository>,
+    ) -> Result<Credential, SecretCredentialError> {
+        let Self { secret, config } = self;
+        match config.credential(registry, repository) {
+            Ok(Some(credential)) => Ok(credential),
+            Ok(None) => Err(SecretCredentialError::Missing {
+                secret: secret.clone(),
+                registry: registry.clone(),
+            }),
+            Err(source) => Err(SecretCredentialError::Broken {
+                secret: secret.clone(),
+                source,
+            }),
+        }
+    }
+}
+
+// === reading ===
+
+fn read_credentials(secret: &Secret) -> Result<SecretCredentials, ReachError> {
     let text = secret.docker_config()?;
-    let config = DockerConfig::parse(text.expose_secret().as_bytes());
-    config.map_err(|source| ReachError::DockerConfig {
-        name: secret.metadata.name.to_string(),
-        source,
-    })
+    let name = secret.metadata.name.to_string();
+    match DockerConfig::parse(text.expose_secret().as_bytes()) {
+        Ok(config) => Ok(SecretCredentials {
+            secret: name,
+            config,
+        }),
+        Err(source) => Err(ReachError::DockerConfig { name, source }),
+    }
 }
 
 fn read_tls(secret: &Secret) -> Result<Tls, ReachError> {

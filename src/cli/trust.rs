@@ -45,7 +45,7 @@ impl Trust {
         credential: Credential,
     ) -> Settings {
         let Reach {
-            docker_config: _,
+            credentials: _,
             tls,
             proxy,
             insecure,

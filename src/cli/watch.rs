@@ -38,43 +38,35 @@ async fn watch(session: &Session, mirror: &Mirror, format: Format, output: &Outp
         tracing::debug!(mirror = mirror.name, %next, "waiting");
         sleep_until(next).await;
         let began = clock::now();
-        if let Some((report, line)) = round(session, mirror).await {
-            tell(mirror, &report, &line, format, output);
-            attempts.record(began, exit(&report) != Exit::Success, retry_at(&report));
-        } else {
-            tracing::warn!(
-                mirror = mirror.name,
-                "the round took longer than spec.timeout, {}",
-                mirror.timeout
-            );
-            attempts.record(began, true, None);
-        }
+        let (report, line) = round(session, mirror).await;
+        tell(mirror, &report, &line, format, output);
+        attempts.record(began, exit(&report) != Exit::Success, retry_at(&report));
     }
     tracing::warn!(mirror = mirror.name, "the schedule names no further time");
 }
 
-/// One round with its last line, or nothing where it took too long.
-async fn round(session: &Session, mirror: &Mirror) -> Option<(Report, String)> {
+/// One round with its last line.
+async fn round(session: &Session, mirror: &Mirror) -> (Report, String) {
     let began = Instant::now();
-    let mirrors = [mirror];
-    let round = session.syncer.round(&mirrors, Mode::Apply);
-    let report = tokio::time::timeout(mirror.timeout.as_std(), round)
-        .await
-        .ok()?;
+    let report = session.syncer.round(&[mirror], Mode::Apply).await;
     let line = summary::line(&report.totals(), began.elapsed());
-    Some((report, line))
+    (report, line)
 }
 
 /// People read the log; machines get every report on stdout besides.
 fn tell(mirror: &Mirror, report: &Report, line: &str, format: Format, output: &Output) {
     for failure in report.mirrors.iter().flat_map(|mirror| &mirror.failures) {
-        let (subject, message) = (&failure.subject, &failure.message);
-        tracing::warn!(mirror = mirror.name, subject, reason = %failure.reason, message, "failed");
+        let (subject, error) = (&failure.subject, &failure.message);
+        tracing::warn!(mirror = mirror.name, subject, reason = %failure.reason, error, "failed");
     }
     tracing::info!(mirror = mirror.name, "{line}");
     let printed = match format {
         Format::Table => Ok(()),
-        Format::Json | Format::Yaml => print_report(report, line, format, output),
+        Format::Json => print_report(report, line, format, output),
+        // Of several documents each begins with a line of its own.
+        Format::Yaml => output
+            .print("---\n")
+            .and_then(|()| print_report(report, line, format, output)),
     };
     if let Err(error) = printed {
         tracing::warn!("{error}");

@@ -4,7 +4,7 @@
 //! one read of the source, whoever needs it. Nobody waits long for a destination that is slower than
 //! another: it is left to a task of its own, and comes back into the queue if it needs the worker again.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -24,9 +24,9 @@ use crate::oci::{Descriptor, Digest, Repository};
 
 /// From this size on a blob takes one of the few slots for large ones, so that small ones,
 /// whose cost is latency, never wait behind it.
-const LARGE_BYTES: u64 = 1024 * 1024;
+const LARGE_BYTES: u64 = 8 * 1024 * 1024;
 const LARGE_SLOTS: usize = 6;
-const SMALL_SLOTS: usize = 48;
+const SMALL_SLOTS: usize = 64;
 
 /// All blobs that are on their way. Dropped, everything that is under way stops.
 pub(super) struct Blobs {
@@ -227,10 +227,17 @@ impl Inner {
         waiting: Vec<Waiting>,
     ) -> Vec<Upload> {
         let (mut uploads, asked) = (Vec::new(), Pending::new());
+        let mut seen = HashSet::new();
         for waiting in waiting {
             match waiting {
                 Waiting::Upload(upload) => uploads.push(upload),
-                Waiting::Need(need) => asked.push(self.clone().ask(source.clone(), need)),
+                Waiting::Need(need)
+                    if seen.insert((need.place.clone(), need.repository.clone())) =>
+                {
+                    asked.push(self.clone().ask(source.clone(), need));
+                }
+                // It finds the blob there afterwards.
+                Waiting::Need(_) => self.queue(source, vec![waiting]),
             }
         }
         uploads.extend(self.gather(source, asked).await);
@@ -265,6 +272,9 @@ impl Inner {
 
     /// Reads the blob once and sends it to all; returns those that are to be asked again.
     async fn transfer(self: &Arc<Self>, source: &Arc<Source>, uploads: Vec<Upload>) -> Vec<Need> {
+        if uploads.is_empty() {
+            return Vec::new();
+        }
         let abandoned: Vec<CancellationToken> = uploads
             .iter()
             .map(|upload| upload.need.abandoned.clone())

@@ -6,9 +6,9 @@ use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Bytes of bodies in flight in the whole process.
-pub(super) const PROCESS_BYTES: usize = 64 * 1024 * 1024;
+pub(super) const PROCESS_BYTES: usize = 48 * 1024 * 1024;
 /// Bytes that one destination may lag behind its source.
-pub(super) const QUEUE_BYTES: usize = 4 * 1024 * 1024;
+pub(super) const QUEUE_BYTES: usize = 2 * 1024 * 1024;
 
 /// A number of bytes that frames are taken from and return to when they have left the process.
 #[derive(Clone, Debug)]

@@ -128,12 +128,19 @@ impl Error {
     /// everything afresh is worth a try.
     pub(super) fn calls_for_fresh_push(&self) -> bool {
         match self {
-            Self::Destination { error, .. } => error.is_rejected(),
+            Self::Destination { error, .. }
+            | Self::Referrers {
+                error: FallbackError::Registry(error),
+                ..
+            } => error.is_rejected(),
             Self::ReadBack { .. } => true,
             Self::Source { .. }
             | Self::Blob { .. }
             | Self::SparseIndex { .. }
-            | Self::Referrers { .. } => false,
+            | Self::Referrers {
+                error: FallbackError::NotAnIndex { .. },
+                ..
+            } => false,
         }
     }
 }

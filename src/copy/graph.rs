@@ -1,6 +1,7 @@
 //! Everything that a manifest reaches, in the order in which it must be pushed.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::{StreamExt, TryStreamExt, stream};
@@ -82,8 +83,8 @@ pub enum GraphError {
 
 /// How much an image may still reach: a source that makes up more and more must not fill the memory.
 pub(super) struct Room {
-    manifests: usize,
-    bytes: u64,
+    manifests: AtomicU64,
+    bytes: AtomicU64,
 }
 
 /// Manifests that were read, so that no digest is read twice, and never twice at once.
@@ -111,24 +112,26 @@ struct Config {
 impl Room {
     pub(super) fn new() -> Self {
         Self {
-            manifests: limits::GRAPH_NODES,
-            bytes: limits::GRAPH_BYTES,
+            manifests: AtomicU64::new(limits::GRAPH_NODES as u64),
+            bytes: AtomicU64::new(limits::GRAPH_BYTES),
         }
     }
 
     /// Makes sure that so many manifests fit in, before they are read.
-    fn admit(&mut self, manifests: usize) -> Result<(), GraphError> {
-        let left = self.manifests.checked_sub(manifests);
-        self.manifests = left.ok_or(GraphError::TooMany)?;
-        Ok(())
+    fn admit(&self, manifests: usize) -> Result<(), GraphError> {
+        take(&self.manifests, manifests as u64).ok_or(GraphError::TooMany)
     }
 
     /// Accounts for a manifest that was read.
-    fn fill(&mut self, manifest: &Manifest) -> Result<(), GraphError> {
-        let left = self.bytes.checked_sub(manifest.size());
-        self.bytes = left.ok_or(GraphError::TooLarge)?;
-        Ok(())
+    fn fill(&self, manifest: &Manifest) -> Result<(), GraphError> {
+        take(&self.bytes, manifest.size()).ok_or(GraphError::TooLarge)
     }
+}
+
+/// Takes so much of what is left, if it is.
+fn take(left: &AtomicU64, amount: u64) -> Option<()> {
+    let taken = left.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(amount));
+    taken.ok().map(drop)
 }
 
 // === impl Manifests ===
@@ -181,7 +184,7 @@ impl Graph {
         origin: &Origin,
         digest: &Digest,
         platforms: &Platforms,
-        room: &mut Room,
+        room: &Room,
     ) -> Result<Self, GraphError> {
         room.admit(1)?;
         let Reduced {
@@ -256,7 +259,7 @@ async fn read_level(
     origin: &Origin,
     entries: &[Descriptor],
     opaque: &mut Vec<Descriptor>,
-    room: &mut Room,
+    room: &Room,
 ) -> Result<Vec<Arc<Manifest>>, GraphError> {
     let mut seen = HashSet::new();
     let distinct: Vec<&Descriptor> = entries

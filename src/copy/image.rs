@@ -2,6 +2,7 @@
 //!
 //! Blobs, manifests from the deepest to the root, read back, referrers, and only then the tags.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures::future::join_all;
@@ -13,10 +14,10 @@ use super::endpoint::{self, Endpoint, Place, Start};
 use super::error::Error;
 use super::graph::Graph;
 use super::pipe::Origin;
-use super::places::Places;
 use super::referrers::{Attached, FallbackTags, Link};
+use super::stored::{Slot, Stored};
 use super::{Action, Done, TagPush, Target};
-use crate::oci::{Descriptor, Manifest, Repository, Tag, TagOrDigest};
+use crate::oci::{Descriptor, Digest, Manifest, Repository, Tag, TagOrDigest};
 
 /// Manifests pushed at once to one repository.
 const PUSHES: usize = 8;
@@ -31,8 +32,7 @@ pub(super) struct Content {
 /// The knowledge of the process that pushing draws on.
 pub(super) struct Shared {
     pub(super) blobs: Blobs,
-    /// The manifests that this process stored, by the same rules as blobs.
-    pub(super) manifests: Places,
+    pub(super) manifests: Stored,
     pub(super) fallback_tags: FallbackTags,
 }
 
@@ -191,11 +191,7 @@ impl Push<'_> {
     /// Stores the root under its digest and looks whether the destination serves it.
     async fn push_root(&self, graph: &Graph) -> Result<(), Error> {
         let root = &graph.root;
-        if self
-            .shared
-            .manifests
-            .has(&self.place(), root.digest(), &self.target.repository)
-        {
+        if self.slot(root).lock().await.is_some() {
             return Ok(());
         }
         self.put_by_digest(root).await?;
@@ -204,33 +200,60 @@ impl Push<'_> {
 
     /// Signatures and the like, before any tag names the image.
     async fn attach(&self, attached: &[Attached]) -> Result<(), Error> {
-        for Attached { graph, by } in attached {
-            self.push_levels(graph).await?;
-            match by {
-                Link::Tag(tag) => {
-                    self.put(&tag.clone().into(), &graph.root).await?;
-                }
-                Link::Subject(subject) => {
-                    let indexed = self.put_by_digest(&graph.root).await?;
-                    if !indexed {
-                        let Target {
-                            endpoint,
-                            repository,
-                            ..
-                        } = self.target;
-                        self.shared
-                            .fallback_tags
-                            .add(endpoint, repository, subject, &graph.root)
-                            .await
-                            .map_err(|error| Error::Referrers {
-                                destination: self.target.name(),
-                                error,
-                            })?;
-                    }
-                }
+        let unlisted: Vec<Option<(Digest, Arc<Manifest>)>> = stream::iter(attached)
+            .map(|attached| self.attach_one(attached))
+            .buffered(PUSHES)
+            .try_collect()
+            .await?;
+        let mut by_subject: BTreeMap<Digest, Vec<Arc<Manifest>>> = BTreeMap::new();
+        for (subject, referrer) in unlisted.into_iter().flatten() {
+            by_subject.entry(subject).or_default().push(referrer);
+        }
+        stream::iter(by_subject)
+            .map(|(subject, referrers)| self.list_referrers(subject, referrers))
+            .buffered(PUSHES)
+            .try_collect()
+            .await
+    }
+
+    /// Stores one referrer. It comes back, with its subject, where the registry does not list it.
+    async fn attach_one(
+        &self,
+        attached: &Attached,
+    ) -> Result<Option<(Digest, Arc<Manifest>)>, Error> {
+        let Attached { graph, by } = attached;
+        self.push_levels(graph).await?;
+        match by {
+            Link::Tag(tag) => {
+                self.put_tag(tag, &graph.root).await?;
+                Ok(None)
+            }
+            Link::Subject(subject) => {
+                let is_listed = self.put_by_digest(&graph.root).await?;
+                Ok((!is_listed).then(|| (subject.clone(), graph.root.clone())))
             }
         }
-        Ok(())
+    }
+
+    async fn list_referrers(
+        &self,
+        subject: Digest,
+        referrers: Vec<Arc<Manifest>>,
+    ) -> Result<(), Error> {
+        let Target {
+            endpoint,
+            repository,
+            ..
+        } = self.target;
+        let listed = self
+            .shared
+            .fallback_tags
+            .add(endpoint, repository, &subject, &referrers)
+            .await;
+        listed.map_err(|error| Error::Referrers {
+            destination: self.target.name(),
+            error,
+        })
     }
 
     /// Moves the tags, the last thing that becomes visible.
@@ -264,21 +287,21 @@ impl Push<'_> {
         self.put_tag(previous, &manifest).await
     }
 
-    async fn put_by_digest(&self, manifest: &Arc<Manifest>) -> Result<bool, Error> {
-        let Target { repository, .. } = self.target;
-        let digest = manifest.digest();
-        if manifest.subject().is_none()
-            && self.shared.manifests.has(&self.place(), digest, repository)
-        {
-            return Ok(true);
+    /// Stores a manifest, unless this process did. Says whether the destination lists it among the
+    /// referrers of its subject.
+    async fn put_by_digest(&self, manifest: &Manifest) -> Result<bool, Error> {
+        let slot = self.slot(manifest);
+        let mut stored = slot.lock().await;
+        if let Some(indexed) = *stored {
+            return Ok(indexed);
         }
-        let target = digest.clone().into();
+        let target = manifest.digest().clone().into();
         let indexed = self.put(&target, manifest).await?;
         if self.is_doubted() && !self.is_served(&target, manifest).await? {
             self.store_as_blob(manifest).await?;
             self.put(&target, manifest).await?;
         }
-        self.shared.manifests.add(&self.place(), digest, repository);
+        *stored = Some(indexed);
         Ok(indexed)
     }
 
@@ -307,7 +330,10 @@ impl Push<'_> {
     /// Lets a tag name a manifest. An answer of success is not proof: the tag must be there.
     async fn put_tag(&self, tag: &Tag, manifest: &Manifest) -> Result<(), Error> {
         let target = TagOrDigest::Tag(tag.clone());
-        self.put(&target, manifest).await?;
+        let slot = self.slot(manifest);
+        let mut stored = slot.lock().await;
+        *stored = Some(self.put(&target, manifest).await?);
+        drop(stored);
         self.read_back(&target, manifest).await
     }
 
@@ -389,6 +415,13 @@ impl Push<'_> {
             target: target.clone(),
             error,
         }
+    }
+
+    fn slot(&self, manifest: &Manifest) -> Slot {
+        let Target { repository, .. } = self.target;
+        self.shared
+            .manifests
+            .slot(&self.place(), repository, manifest.digest())
     }
 
     fn place(&self) -> Place {

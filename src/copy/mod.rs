@@ -8,6 +8,7 @@
 //!     places           what destinations are known to have: nothing is sent twice
 //!     pipe             one read, many uploads, hashed on the way
 //!   image              manifests and tags, in the order that keeps visible tags complete
+//!     stored           which manifests destinations were given: none is written twice
 //! ```
 
 mod blobs;
@@ -21,6 +22,7 @@ mod pipe;
 mod places;
 pub mod progress;
 mod referrers;
+mod stored;
 
 use std::time::Duration;
 
@@ -36,8 +38,8 @@ pub use self::referrers::FallbackError;
 use self::blobs::Blobs;
 use self::graph::{Graph, Manifests, Room};
 use self::image::{Content, Push, Shared};
-use self::places::Places;
 use self::referrers::{FallbackTags, Finder};
+use self::stored::Stored;
 use crate::api::{IndexMode, ReferrersMode};
 use crate::oci::{Digest, Repository, Tag};
 use crate::plan::Platforms;
@@ -133,7 +135,7 @@ impl Engine {
         Self {
             shared: Shared {
                 blobs: Blobs::new(progress, patience),
-                manifests: Places::default(),
+                manifests: Stored::default(),
                 fallback_tags: FallbackTags::default(),
             },
             manifests: Manifests::default(),
@@ -141,9 +143,15 @@ impl Engine {
         }
     }
 
-    /// Forgets what may have changed at the sources since the last round.
+    /// Forgets what may have changed at sources and destinations since the last round.
     pub fn begin_round(&self) {
         self.finder.forget();
+        self.shared.manifests.forget_all();
+    }
+
+    /// Takes over the tag list of a source repository, so that it is not read again for referrers.
+    pub fn learn_tags(&self, origin: &Origin, tags: &[Tag]) {
+        self.finder.learn_tags(origin, tags);
     }
 
     /// Copies one image to its targets; one result each, in their order. Dropping the future stops
@@ -209,8 +217,8 @@ impl Engine {
             referrers,
             targets: _,
         } = job;
-        let mut room = Room::new();
-        let image = Graph::read(&self.manifests, origin, digest, platforms, &mut room).await?;
+        let room = Room::new();
+        let image = Graph::read(&self.manifests, origin, digest, platforms, &room).await?;
         let attached = match referrers {
             ReferrersMode::Skip => Vec::new(),
             ReferrersMode::Copy => {
@@ -221,7 +229,7 @@ impl Engine {
                     .map(|manifest| manifest.digest().clone())
                     .collect();
                 self.finder
-                    .find(&self.manifests, origin, subjects, &mut room)
+                    .find(&self.manifests, origin, subjects, &room)
                     .await?
             }
         };

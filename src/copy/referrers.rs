@@ -85,7 +85,7 @@ impl Finder {
         manifests: &Manifests,
         origin: &Origin,
         subjects: Vec<Digest>,
-        room: &mut Room,
+        room: &Room,
     ) -> Result<Vec<Attached>, GraphError> {
         let mut seen: HashSet<Digest> = HashSet::new();
         let mut found = Vec::new();
@@ -97,13 +97,20 @@ impl Finder {
                 .buffered(READS)
                 .try_collect()
                 .await?;
-            let mut next = Vec::new();
-            for (by, digest) in links.into_iter().flatten() {
-                let graph = Graph::read(manifests, origin, &digest, &Platforms::All, room).await?;
-                next.push(digest);
-                found.push(Attached { graph, by });
-            }
-            subjects = next;
+            let attached: Vec<Attached> = stream::iter(links.into_iter().flatten())
+                .map(|(by, digest)| async move {
+                    let all = &Platforms::All;
+                    let graph = Graph::read(manifests, origin, &digest, all, room).await?;
+                    Ok::<_, GraphError>(Attached { graph, by })
+                })
+                .buffered(READS)
+                .try_collect()
+                .await?;
+            subjects = attached
+                .iter()
+                .map(|attached| attached.graph.root.digest().clone())
+                .collect();
+            found.extend(attached);
         }
         Ok(found)
     }
@@ -173,14 +180,7 @@ impl Finder {
             endpoint,
             repository,
         } = origin;
-        let key = (endpoint.place(), repository.clone());
-        let cell = self
-            .lists
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .entry(key)
-            .or_default()
-            .clone();
+        let cell = self.list(origin);
         let list = cell
             .get_or_init(|| async {
                 let tags = endpoint.list_tags(repository).await.ok()?;
@@ -188,6 +188,23 @@ impl Finder {
             })
             .await;
         list.as_ref().is_none_or(|tags| tags.contains(tag))
+    }
+
+    /// Takes over a tag list that was read for another reason.
+    pub(super) fn learn_tags(&self, origin: &Origin, tags: &[Tag]) {
+        let tags = tags
+            .iter()
+            .filter(|tag| tag.is_referrers_tag())
+            .cloned()
+            .collect();
+        // An error says that the list is known already.
+        let _ = self.list(origin).set(Some(tags));
+    }
+
+    fn list(&self, origin: &Origin) -> List {
+        let key = (origin.endpoint.place(), origin.repository.clone());
+        let mut lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
+        lists.entry(key).or_default().clone()
     }
 
     /// Forgets the tag lists: a new round looks again.
@@ -210,13 +227,13 @@ fn referrers_tag(subject: &Digest, suffix: &str) -> Option<Tag> {
 // === impl FallbackTags ===
 
 impl FallbackTags {
-    /// Adds a referrer to the fallback tag of its subject, keeping what others put there.
+    /// Adds referrers to the fallback tag of their subject, keeping what others put there.
     pub(super) async fn add(
         &self,
         endpoint: &Endpoint,
         repository: &Repository,
         subject: &Digest,
-        referrer: &Manifest,
+        referrers: &[Arc<Manifest>],
     ) -> Result<(), FallbackError> {
         let Some(tag) = referrers_tag(subject, "") else {
             return Ok(());
@@ -242,7 +259,7 @@ impl FallbackTags {
             reason: reason.into(),
         };
         let merged =
-            merge(current.as_ref(), referrer).map_err(|error| not_an_index(error.to_string()))?;
+            merge(current.as_ref(), referrers).map_err(|error| not_an_index(error.to_string()))?;
         if current.is_none_or(|current| current.digest() != merged.digest()) {
             endpoint.put_manifest(repository, &target, &merged).await?;
         }
@@ -250,8 +267,8 @@ impl FallbackTags {
     }
 }
 
-/// The index with one more entry, unless it has it.
-fn merge(current: Option<&Manifest>, referrer: &Manifest) -> Result<Manifest, MergeError> {
+/// The index with an entry for each of the referrers.
+fn merge(current: Option<&Manifest>, referrers: &[Arc<Manifest>]) -> Result<Manifest, MergeError> {
     let mut document = match current {
         Some(manifest) => serde_json::from_slice(manifest.bytes())?,
         None => json!({"schemaVersion": 2, "mediaType": media_type::OCI_INDEX, "manifests": []}),
@@ -260,12 +277,12 @@ fn merge(current: Option<&Manifest>, referrer: &Manifest) -> Result<Manifest, Me
         .get_mut("manifests")
         .and_then(Value::as_array_mut)
         .ok_or(MergeError::NoEntries)?;
-    let digest = referrer.digest().as_str();
-    if !entries
-        .iter()
-        .any(|entry| entry.get("digest").and_then(Value::as_str) == Some(digest))
-    {
-        entries.push(entry(referrer));
+    for referrer in referrers {
+        let digest = referrer.digest().as_str();
+        let is_it = |entry: &Value| entry.get("digest").and_then(Value::as_str) == Some(digest);
+        if !entries.iter().any(is_it) {
+            entries.push(entry(referrer));
+        }
     }
     let media_type = current.map_or_else(
         || media_type::OCI_INDEX.into(),
@@ -305,7 +322,7 @@ fn entry(referrer: &Manifest) -> Value {
 mod tests {
     use super::*;
 
-    fn referrer(name: &str) -> Manifest {
+    fn referrer(name: &str) -> Arc<Manifest> {
         let document = json!({
             "schemaVersion": 2,
             "mediaType": media_type::OCI_MANIFEST,
@@ -314,7 +331,7 @@ mod tests {
             "layers": [],
             "annotations": {"name": name},
         });
-        Manifest::parse(Bytes::from(document.to_string()), None, None).unwrap()
+        Arc::new(Manifest::parse(Bytes::from(document.to_string()), None, None).unwrap())
     }
 
     fn names(index: &Manifest) -> Vec<String> {
@@ -330,9 +347,9 @@ mod tests {
 
     #[test]
     fn a_referrer_is_added_beside_those_of_others_and_only_once() {
-        let first = merge(None, &referrer("mine")).unwrap();
-        let second = merge(Some(&first), &referrer("theirs")).unwrap();
-        let third = merge(Some(&second), &referrer("mine")).unwrap();
+        let first = merge(None, &[referrer("mine")]).unwrap();
+        let second = merge(Some(&first), &[referrer("theirs"), referrer("mine")]).unwrap();
+        let third = merge(Some(&second), &[referrer("mine")]).unwrap();
         assert_eq!(names(&second), ["mine", "theirs"]);
         assert_eq!(third.digest(), second.digest());
     }

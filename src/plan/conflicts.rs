@@ -97,12 +97,12 @@ pub enum ConflictKind {
 // === impl Mirror ===
 
 impl Mirror {
-    /// All destination tags of an image.
+    /// All destination tags of an image; while its digest is not known, those that do not need it.
     pub fn claims(
         &self,
         repository: &Repository,
         tag: &Tag,
-        digest: &Digest,
+        digest: Option<&Digest>,
     ) -> Vec<Result<Claim, ClaimError>> {
         let mut claims = Vec::new();
         for (index, destination) in self.destinations.iter().enumerate() {
@@ -115,19 +115,21 @@ impl Mirror {
                 .expand(&self.source.registry, repository);
             match target {
                 Err(source) => claims.push(Err(refused(source))),
-                Ok(target) => claims.extend(destination.tags.iter().map(|template| {
-                    let tag = template.expand(tag, digest).map_err(refused)?;
-                    let previous = destination.previous_tag.as_ref();
-                    Ok(Claim {
-                        destination: index,
-                        registry: destination.registry.clone(),
-                        repository: target.clone(),
-                        previous: previous
-                            .map(|template| template.expand(&tag))
-                            .transpose()
-                            .map_err(refused)?,
-                        tag,
-                    })
+                Ok(target) => claims.extend(destination.tags.iter().filter_map(|template| {
+                    let tag = template.expand(tag, digest)?;
+                    Some(tag.map_err(refused).and_then(|tag| {
+                        let previous = destination.previous_tag.as_ref();
+                        Ok(Claim {
+                            destination: index,
+                            registry: destination.registry.clone(),
+                            repository: target.clone(),
+                            previous: previous
+                                .map(|template| template.expand(&tag))
+                                .transpose()
+                                .map_err(refused)?,
+                            tag,
+                        })
+                    }))
                 })),
             }
         }

@@ -14,6 +14,8 @@ pub struct Observation<'a> {
     pub current: Option<&'a Digest>,
     /// The digest that the source tag had when the last round wrote it.
     pub recorded: Option<&'a Digest>,
+    /// Whether other parts of the image were wanted then: the same digest may stand for less.
+    pub is_reshaped: bool,
 }
 
 /// What is to be done.
@@ -38,10 +40,11 @@ pub fn decide(observation: Observation<'_>, mutability: TagMutability) -> Decisi
         expected,
         current,
         recorded,
+        is_reshaped,
     } = observation;
     match current {
         None => return Decision::Copy,
-        Some(current) if current == expected => return Decision::Unchanged,
+        Some(current) if current == expected && !is_reshaped => return Decision::Unchanged,
         Some(_) => {}
     }
     if recorded == Some(source) {
@@ -95,6 +98,7 @@ mod tests {
                 expected,
                 current,
                 recorded,
+                is_reshaped: false,
             };
             assert_eq!(decide(observation, mutability), decision, "{name}");
         }

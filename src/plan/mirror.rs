@@ -9,6 +9,7 @@ use super::template::{PreviousTagTemplate, RepositoryTemplate, TagTemplate};
 use crate::api::ObjectName;
 use crate::api::image_mirror::{AbsentPlatform, IndexMode, ReferrersMode, TagMutability};
 use crate::oci::{Platform, Registry, Repository, Tag};
+use crate::policy::select::NewestBy;
 use crate::policy::{Duration, RepositoryGlob, Schedule, TagGlob};
 
 /// A mirror whose spec was found valid.
@@ -132,6 +133,19 @@ impl ImageEntry {
                 TagSelector::Literal(_) => false,
                 TagSelector::Glob(_) => true,
             })
+    }
+}
+
+impl ImageEntry {
+    /// Whether a policy asks when tags were first seen.
+    pub fn needs_first_seen(&self) -> bool {
+        let rules = self
+            .policies
+            .iter()
+            .filter_map(|policy| policy.rules.as_ref());
+        rules
+            .filter_map(|rules| rules.newest.as_ref())
+            .any(|newest| newest.by == NewestBy::FirstSeen)
     }
 }
 

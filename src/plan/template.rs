@@ -175,13 +175,17 @@ impl TagTemplate {
         Ok(template)
     }
 
-    /// The tag at the destination.
-    pub fn expand(&self, tag: &Tag, digest: &Digest) -> Result<Tag, TemplateError> {
+    /// The tag at the destination; nothing where it needs the digest and that is not known yet.
+    pub fn expand(&self, tag: &Tag, digest: Option<&Digest>) -> Option<Result<Tag, TemplateError>> {
+        let needs_digest = self.0.parts().any(|part| part == TagPart::Digest12);
+        if needs_digest && digest.is_none() {
+            return None;
+        }
         let result = self.0.render(|part| match part {
             TagPart::Tag => tag.as_str().to_owned(),
-            TagPart::Digest12 => digest.short().to_owned(),
+            TagPart::Digest12 => digest.map_or("", Digest::short).to_owned(),
         });
-        self.0.check(&result, result.parse())
+        Some(self.0.check(&result, result.parse()))
     }
 }
 
@@ -267,6 +271,13 @@ impl<P: Part> Template<P> {
             })
     }
 
+    fn parts(&self) -> impl Iterator<Item = P> {
+        self.pieces.iter().filter_map(|piece| match piece {
+            Piece::Text(_) => None,
+            Piece::Part(part) => Some(*part),
+        })
+    }
+
     fn render(&self, value: impl Fn(P) -> String) -> String {
         self.pieces
             .iter()
@@ -334,7 +345,8 @@ mod tests {
         for (template, expected) in cases {
             let found = TagTemplate::parse(template)
                 .unwrap()
-                .expand(&"3.20".parse().unwrap(), &digest);
+                .expand(&"3.20".parse().unwrap(), Some(&digest))
+                .unwrap();
             assert_eq!(found.unwrap().as_str(), expected, "{template}");
         }
     }

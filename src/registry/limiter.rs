@@ -13,12 +13,19 @@ use tokio::time::{Instant, timeout};
 use super::class::{Class, PerClass};
 use super::profile::Profile;
 
-/// The places of a window at the start.
-const START: usize = 8;
-/// The most places of a window.
-const MOST: usize = 32;
-/// The most places of a window for the bodies of blobs.
-const MOST_BODIES: usize = 16;
+/// The places of a window at the start, and the most that it grows to.
+///
+/// Small requests cost a round trip and hardly any bytes: too few at a time, and a distant registry
+/// is waited for. The figures are those of several processes of the usual tools side by side.
+const SMALL: Size = Size {
+    start: 32,
+    most: 64,
+};
+/// The same for the bodies of blobs.
+const BODIES: Size = Size {
+    start: 16,
+    most: 32,
+};
 /// How long one congestion lasts: failures so close to each other halve the window once.
 const CONGESTION: Duration = Duration::from_millis(100);
 /// The longest wait for a host that asked to be left alone.
@@ -67,20 +74,38 @@ struct State {
     next_slot: Option<Instant>,
 }
 
+/// How many places a window has.
+#[derive(Clone, Copy, Debug)]
+struct Size {
+    start: usize,
+    most: usize,
+}
+
+// === impl Size ===
+
+impl Size {
+    fn fixed(places: usize) -> Self {
+        Self {
+            start: places,
+            most: places,
+        }
+    }
+}
+
 // === impl Limiter ===
 
 impl Limiter {
     /// Windows for a host of this profile.
     pub(super) fn new(profile: &Profile) -> Self {
         Self(PerClass::new(|class| {
-            let most = match class {
-                Class::Upload | Class::BlobRead => MOST_BODIES,
+            let size = match class {
+                Class::Upload | Class::BlobRead => BODIES,
                 Class::Lookup | Class::ManifestRead | Class::ManifestWrite | Class::UploadStart => {
-                    MOST
+                    SMALL
                 }
             };
-            let most = profile.window(class).unwrap_or(most);
-            Arc::new(Window::new(most, profile.rate(class)))
+            let size = profile.window(class).map_or(size, Size::fixed);
+            Arc::new(Window::new(size, profile.rate(class)))
         }))
     }
 
@@ -123,14 +148,13 @@ impl Limiter {
 // === impl Window ===
 
 impl Window {
-    fn new(most: usize, per_second: Option<u32>) -> Self {
-        let size = START.min(most);
+    fn new(Size { start, most }: Size, per_second: Option<u32>) -> Self {
         Self {
-            places: Arc::new(Semaphore::new(size)),
+            places: Arc::new(Semaphore::new(start)),
             most,
             spacing: per_second.map(|rate| Duration::from_secs(1) / rate.max(1)),
             state: Mutex::new(State {
-                size,
+                size: start,
                 surplus: 0,
                 successes: 0,
                 halved: None,
@@ -243,7 +267,8 @@ mod tests {
     /// How many requests are let through at once.
     fn places(limiter: &Limiter) -> usize {
         let mut permits = Vec::new();
-        while let Some(permit) = limiter.admit(CLASS).now_or_never() {
+        // Without the turns that the runtime takes by itself: only the window decides.
+        while let Some(permit) = tokio::task::unconstrained(limiter.admit(CLASS)).now_or_never() {
             permits.push(permit.unwrap());
         }
         permits.len()
@@ -252,15 +277,15 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_window_grows_by_one_for_each_windowful_up_to_its_most() {
         let limiter = limiter();
-        assert_eq!(places(&limiter), 8);
-        for _ in 0..8 {
+        assert_eq!(places(&limiter), SMALL.start);
+        for _ in 0..SMALL.start {
             limiter.admit(CLASS).await.unwrap().succeeded();
         }
-        assert_eq!(places(&limiter), 9);
+        assert_eq!(places(&limiter), SMALL.start + 1);
         for _ in 0..10_000 {
             limiter.admit(CLASS).await.unwrap().succeeded();
         }
-        assert_eq!(places(&limiter), 32);
+        assert_eq!(places(&limiter), SMALL.most);
     }
 
     #[tokio::test(start_paused = true)]
@@ -274,8 +299,8 @@ mod tests {
             permit.congested();
         }
         drop(permits);
-        assert_eq!(places(&limiter), 4);
-        for expected in [2, 1, 1] {
+        assert_eq!(places(&limiter), SMALL.start / 2);
+        for expected in [8, 4, 2, 1, 1] {
             tokio::time::advance(CONGESTION).await;
             limiter.admit(CLASS).await.unwrap().congested();
             assert_eq!(places(&limiter), expected);
@@ -286,16 +311,16 @@ mod tests {
     async fn places_in_use_vanish_when_they_are_given_back() {
         let limiter = limiter();
         let mut permits = Vec::new();
-        for _ in 0..8 {
+        for _ in 0..SMALL.start {
             permits.push(limiter.admit(CLASS).await.unwrap());
         }
         permits[0].congested();
-        permits.truncate(4);
+        permits.truncate(SMALL.start / 2);
         assert_eq!(places(&limiter), 0);
-        permits.truncate(3);
+        permits.truncate(SMALL.start / 2 - 1);
         assert_eq!(places(&limiter), 1);
         drop(permits);
-        assert_eq!(places(&limiter), 4);
+        assert_eq!(places(&limiter), SMALL.start / 2);
     }
 
     #[tokio::test(start_paused = true)]
@@ -309,7 +334,10 @@ mod tests {
 
         limiter.pause(CLASS, Duration::from_secs(600));
         assert_eq!(limiter.admit(CLASS).await.unwrap_err().wait.as_secs(), 600);
-        assert_eq!(places(&Limiter::new(Profile::of("other.test"))), 8);
+        assert_eq!(
+            places(&Limiter::new(Profile::of("other.test"))),
+            SMALL.start
+        );
         limiter.admit(Class::ManifestWrite).await.unwrap();
     }
 
@@ -327,7 +355,7 @@ mod tests {
     async fn a_request_that_others_depend_on_does_not_wait_long_for_a_place() {
         let limiter = limiter();
         let mut permits = Vec::new();
-        for _ in 0..8 {
+        for _ in 0..SMALL.start {
             permits.push(limiter.admit(CLASS).await.unwrap());
         }
         assert!(limiter.admit(CLASS).now_or_never().is_none());

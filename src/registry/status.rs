@@ -54,6 +54,7 @@ impl Unexpected {
             401 => Kind::AuthenticationFailed,
             403 => Kind::AccessDenied,
             404 | 416 if self.is_lost_upload() => Kind::Interrupted,
+            404 if self.lacks_content() => Kind::Rejected,
             404 => Kind::NotFound,
             429 => Kind::RateLimited,
             507 => Kind::QuotaExceeded,
@@ -75,6 +76,12 @@ impl Unexpected {
         self.class == Class::Upload
             && matches!(self.status.as_u16(), 404 | 416)
             && !self.has_code("NAME_UNKNOWN")
+    }
+
+    /// Whether the registry misses what a manifest names: it takes none before its content.
+    fn lacks_content(&self) -> bool {
+        let unknown = ["MANIFEST_UNKNOWN", "MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN"];
+        self.class == Class::ManifestWrite && unknown.iter().any(|code| self.has_code(code))
     }
 
     /// What it means, in words.
@@ -169,6 +176,14 @@ mod tests {
             (403, "DENIED", ManifestRead, Kind::AccessDenied, false),
             (403, "QUOTA_EXCEEDED", Upload, Kind::QuotaExceeded, false),
             (404, "MANIFEST_UNKNOWN", ManifestRead, Kind::NotFound, false),
+            (
+                404,
+                "MANIFEST_UNKNOWN",
+                ManifestWrite,
+                Kind::Rejected,
+                false,
+            ),
+            (404, "NAME_UNKNOWN", ManifestWrite, Kind::NotFound, false),
             (404, "NAME_UNKNOWN", UploadStart, Kind::NotFound, false),
             (404, "NAME_UNKNOWN", Upload, Kind::NotFound, false),
             (404, "BLOB_UPLOAD_UNKNOWN", Upload, Kind::Interrupted, true),

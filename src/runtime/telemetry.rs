@@ -1,7 +1,5 @@
 //! Log lines: to people as text, to machines as JSON.
 
-use std::io;
-
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::MakeWriter;
@@ -9,9 +7,9 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt};
 
-/// The library's own log lines; what libraries below log is bounded by [`OTHERS`].
+/// Where our own log lines come from.
 const OURS: &str = "transship";
-/// HTTP libraries log headers from here on, and headers carry credentials.
+/// The most that other libraries log: below, HTTP libraries log headers, and headers carry credentials.
 const OTHERS: LevelFilter = LevelFilter::WARN;
 
 /// How log lines look.
@@ -19,7 +17,7 @@ const OTHERS: LevelFilter = LevelFilter::WARN;
 pub enum Format {
     /// One readable line, in colours where the terminal shows them.
     Human {
-        /// Whether colours are used.
+        /// Whether colours are used, unless `NO_COLOR` is set.
         colours: bool,
     },
     /// One JSON object a line.
@@ -35,8 +33,11 @@ where
         .with_target(OURS, level)
         .with_default(level.min(OTHERS));
     let lines = match format {
-        Format::Human { colours } => fmt::layer()
-            .with_ansi(colours)
+        Format::Human { colours: true } => {
+            fmt::layer().with_target(false).with_writer(writer).boxed()
+        }
+        Format::Human { colours: false } => fmt::layer()
+            .with_ansi(false)
             .with_target(false)
             .with_writer(writer)
             .boxed(),
@@ -50,9 +51,4 @@ where
     let _: Result<(), _> = tracing_subscriber::registry()
         .with(lines.with_filter(targets))
         .try_init();
-}
-
-/// Standard error as it is, for programs without a progress bar.
-pub fn stderr() -> impl for<'writer> MakeWriter<'writer> + Send + Sync + 'static {
-    io::stderr
 }

@@ -3,23 +3,25 @@
 //! What is about to be pushed is on record before the first push. One job's failure never stops
 //! another, and mirrors take turns.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use futures::{StreamExt, stream};
 use jiff::Timestamp;
+use tokio::time::{Instant, timeout_at};
 
 use super::ledger::Record;
 use super::report::{Failure, Outcome};
 use super::resolve::Sighting;
 use super::{Connect, Syncer};
-use crate::api::Reason;
 use crate::copy::{Action, Done, Error, Job, TagPush, Target};
 use crate::oci::Digest;
+use crate::plan::Mirror;
 use crate::plan::decide::Decision;
+use crate::policy::Duration;
 use crate::runtime::clock;
 
 /// Images that are copied at once. What a registry bears is decided by its own limits.
-const IMAGES: usize = 32;
+const IMAGES: usize = 64;
 
 /// A sighting and what is to be done about it.
 #[derive(Clone, Debug)]
@@ -32,6 +34,8 @@ pub(super) struct Item {
 struct Group {
     /// The place of the mirror among the mirrors of the round.
     mirror: usize,
+    /// How long a round of the mirror may take.
+    timeout: Duration,
     job: Job,
     /// Which item is served by which target of the job.
     members: Vec<(usize, usize)>,
@@ -41,31 +45,51 @@ struct Group {
 
 impl<C: Connect> Syncer<C> {
     /// Copies what the plan says; one outcome for each item, in their order.
-    pub(super) async fn apply(&self, items: &[Item]) -> Vec<Outcome> {
+    pub(super) async fn apply(&self, mirrors: &[&Mirror], items: &[Item]) -> Vec<Outcome> {
+        let began = Instant::now();
         let mut outcomes: Vec<Outcome> = items.iter().map(Item::foreseen).collect();
-        let groups = in_turns(group(items));
+        let groups = in_turns(group(mirrors, items));
         self.observer
             .planned(groups.iter().map(|group| group.members.len()).sum());
         self.write_ahead(items);
         let mut results = stream::iter(groups)
-            .map(|group| async move { (self.engine.copy(&group.job).await, group.members) })
+            .map(|group| {
+                let deadline = began.checked_add(group.timeout.as_std());
+                async move { (self.copy(&group, deadline).await, group) }
+            })
             .buffer_unordered(IMAGES);
-        while let Some((results, members)) = results.next().await {
-            for (member, target) in members {
-                let (Some(item), Some(result)) = (items.get(member), results.get(target)) else {
+        while let Some((results, group)) = results.next().await {
+            let mut counted = HashSet::new();
+            for (member, target) in group.members {
+                let (Some(item), Some(place)) = (items.get(member), outcomes.get_mut(member))
+                else {
                     continue;
                 };
-                let outcome = item.outcome(result);
-                self.observer
-                    .finished(&item.sighting.report(outcome.clone()));
-                self.record(item, &outcome);
-                if let Some(place) = outcomes.get_mut(member) {
-                    *place = outcome;
+                let result = results.as_ref().and_then(|results| results.get(target));
+                *place = item.outcome(result, group.timeout);
+                if !counted.insert(target) {
+                    // Several tags of one repository share the bytes of one copy.
+                    place.forget_bytes();
                 }
+                self.observer.finished(&item.sighting.report(place.clone()));
+                self.record(item, place);
             }
             self.flush();
         }
         outcomes
+    }
+
+    /// Runs a job; nothing where the time of its mirror is over.
+    async fn copy(
+        &self,
+        group: &Group,
+        deadline: Option<Instant>,
+    ) -> Option<Vec<Result<Done, Error>>> {
+        let copy = self.engine.copy(&group.job);
+        match deadline {
+            Some(deadline) => timeout_at(deadline, copy).await.ok(),
+            None => Some(copy.await),
+        }
     }
 
     /// Puts everything that is about to be pushed on record, and what was found right.
@@ -122,10 +146,9 @@ impl Item {
             Decision::Copy => Outcome::Planned { moves: false },
             Decision::Move => Outcome::Planned { moves: true },
             Decision::Freeze => Outcome::Frozen,
-            Decision::Refuse => Outcome::Failed(Failure {
-                subject: self.sighting.claim.to_string(),
-                reason: Reason::TagMoved,
-                message: format!(
+            Decision::Refuse => Outcome::Failed(Failure::moved(
+                &self.sighting.claim.to_string(),
+                format!(
                     "{} moved to {} at the source, and tagMutability is Fail: the destination keeps {}",
                     self.sighting.image.source,
                     self.sighting.image.digest,
@@ -134,18 +157,19 @@ impl Item {
                         .as_ref()
                         .map_or("nothing", Digest::as_str),
                 ),
-                next_attempt_time: None,
-            }),
+            )),
         }
     }
 
-    fn outcome(&self, result: &Result<Done, Error>) -> Outcome {
+    /// What a copy came to; nothing came of it where its time was over.
+    fn outcome(&self, result: Option<&Result<Done, Error>>, timeout: Duration) -> Outcome {
+        let subject = self.sighting.claim.to_string();
         match result {
-            Ok(Done {
+            Some(Ok(Done {
                 digest,
                 action,
                 bytes,
-            }) => match action {
+            })) => match action {
                 Action::Unchanged => Outcome::Unchanged,
                 Action::Retagged => Outcome::Retagged {
                     digest: digest.clone(),
@@ -155,12 +179,8 @@ impl Item {
                     bytes: *bytes,
                 },
             },
-            Err(error) => Outcome::Failed(Failure {
-                subject: self.sighting.claim.to_string(),
-                reason: error.reason(),
-                message: error.to_string(),
-                next_attempt_time: error.retry_at(),
-            }),
+            Some(Err(error)) => Outcome::Failed(Failure::copying(&subject, error)),
+            None => Outcome::Failed(Failure::timed_out(&subject, timeout)),
         }
     }
 
@@ -171,11 +191,13 @@ impl Item {
         let known = recorded
             .as_ref()
             .filter(|known| known.source_digest == image.digest);
+        let now = clock::now();
         Record {
             source: image.source.to_string(),
             source_digest: image.digest.clone(),
             digest,
-            first_seen: known.map_or_else(clock::now, |known| known.first_seen),
+            first_seen: known.map_or(copied_at.unwrap_or(now), |known| known.first_seen),
+            shape: image.shape.to_string(),
             copied_at,
             adopted: false,
         }
@@ -183,7 +205,7 @@ impl Item {
 }
 
 /// One job for each image of a mirror, one target for each repository, all of its tags together.
-fn group(items: &[Item]) -> Vec<Group> {
+fn group(mirrors: &[&Mirror], items: &[Item]) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     let mut known = HashMap::new();
     for (index, Item { sighting, decision }) in items.iter().enumerate() {
@@ -192,6 +214,9 @@ fn group(items: &[Item]) -> Vec<Group> {
             Decision::Unchanged | Decision::Freeze | Decision::Refuse => continue,
         }
         let image = &sighting.image;
+        let Some(mirror) = mirrors.get(image.mirror) else {
+            continue;
+        };
         let key = (
             image.mirror,
             image.origin.repository.clone(),
@@ -200,6 +225,7 @@ fn group(items: &[Item]) -> Vec<Group> {
         let place = *known.entry(key).or_insert_with(|| {
             groups.push(Group {
                 mirror: image.mirror,
+                timeout: mirror.timeout,
                 job: image.job(),
                 members: Vec::new(),
             });
@@ -219,11 +245,13 @@ impl Group {
             endpoint,
             claim,
             current,
+            expected,
             ..
         } = sighting;
         let tag = TagPush {
             tag: claim.tag.clone(),
-            current: current.clone(),
+            // The right digest in another shape is pushed as if it were not there.
+            current: current.clone().filter(|current| current != expected),
             previous: claim.previous.clone(),
         };
         let place = endpoint.place();

@@ -1,21 +1,22 @@
 //! What the steps of a round hand on, and what they put into the report on the way.
 
-use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::apply::Item;
 use super::observe::Observed;
 use super::report::{Excluded, Failure, MirrorReport, Outcome, Report};
-use super::resolve::{Image, Missed, Selected, Sighting};
-use crate::api::Reason;
+use super::resolve::{Missed, Selected, Sighted, Sighting};
 use crate::plan::conflicts::{Claimant, Conflict, find_conflicts};
-use crate::plan::{Claim, Mirror};
+use crate::plan::{Claim, Mirror, RepositorySelector, SourceImage};
 
 /// The report of a round in the making.
 pub(super) struct Collected<'a> {
     mirrors: &'a [&'a Mirror],
     reports: Vec<MirrorReport>,
 }
+
+/// The destination tags of mirrors, by mirror: those of earlier rounds stay theirs.
+pub(super) type Claims = BTreeMap<String, Vec<(SourceImage, Claim)>>;
 
 impl<'a> Collected<'a> {
     pub(super) fn new(mirrors: &'a [&'a Mirror]) -> Self {
@@ -35,7 +36,7 @@ impl<'a> Collected<'a> {
         for (mirror, observed) in observed.into_iter().enumerate() {
             for observed in observed {
                 match observed {
-                    Ok(observed) => selected.extend(self.select_of(mirror, &observed)),
+                    Ok(observed) => selected.extend(self.select_of(mirror, observed)),
                     Err(failure) => self.fail(mirror, failure),
                 }
             }
@@ -43,137 +44,130 @@ impl<'a> Collected<'a> {
         selected
     }
 
-    fn select_of(&mut self, mirror: usize, observed: &Observed<'_>) -> Vec<Selected> {
+    fn select_of(&mut self, mirror: usize, observed: Observed<'_>) -> Vec<Selected> {
         let Observed {
             entry,
             origin,
             listing,
+            first_seen,
         } = observed;
-        match entry.select(listing, &HashMap::new()) {
-            Ok(selection) => {
-                if let Some(report) = self.reports.get_mut(mirror) {
-                    report
-                        .excluded
-                        .extend(
-                            selection
-                                .excluded
-                                .into_iter()
-                                .map(|(tag, reason)| Excluded {
-                                    repository: origin.repository.clone(),
-                                    tag,
-                                    reason: reason.to_string(),
-                                }),
-                        );
-                }
-                let selected = |tag| Selected {
-                    mirror,
-                    origin: origin.clone(),
-                    tag,
-                };
-                selection.tags.into_iter().map(selected).collect()
-            }
+        let subject = format!("{}/{}", origin.endpoint.name(), origin.repository);
+        let selection = match entry.select(&listing, &first_seen) {
+            Ok(selection) => selection,
             Err(error) => {
-                let failure = Failure {
-                    subject: format!("{}/{}", origin.endpoint.name(), origin.repository),
-                    reason: Reason::InvalidSpec,
-                    message: error.to_string(),
-                    next_attempt_time: None,
-                };
-                self.fail(mirror, failure);
-                Vec::new()
+                self.fail(mirror, Failure::selecting(&subject, &error));
+                return Vec::new();
             }
+        };
+        let is_named = matches!(entry.repository, RepositorySelector::Literal(_));
+        if is_named && selection.tags.is_empty() {
+            self.fail(mirror, Failure::nothing_selected(&subject, listing.len()));
         }
-    }
-
-    /// The images whose tags exist.
-    pub(super) fn keep_resolved(
-        &mut self,
-        resolved: Vec<(usize, Result<Image, Failure>)>,
-    ) -> Vec<Arc<Image>> {
-        let mut images = Vec::new();
-        for (mirror, image) in resolved {
-            match image {
-                Ok(image) => images.push(Arc::new(image)),
-                Err(failure) => self.fail(mirror, failure),
-            }
+        if let Some(report) = self.reports.get_mut(mirror) {
+            report.excluded.extend(
+                selection
+                    .excluded
+                    .into_iter()
+                    .map(|(tag, reason)| Excluded {
+                        repository: origin.repository.clone(),
+                        tag,
+                        reason: reason.to_string(),
+                    }),
+            );
         }
-        images
-    }
-
-    /// The destination tags of the images. A mirror with a conflict gets none: nothing of it is written.
-    pub(super) fn claim(&mut self, images: Vec<Arc<Image>>) -> Vec<(Arc<Image>, Claim)> {
-        let mut claims = Vec::new();
-        for image in images {
-            let Some(mirror) = self.mirrors.get(image.mirror) else {
-                continue;
-            };
-            for claim in mirror.claims(&image.source.repository, &image.source.tag, &image.digest) {
-                match claim {
-                    Ok(claim) => claims.push((image.clone(), claim)),
-                    Err(error) => {
-                        let failure = Failure::naming(&image.source.to_string(), &error.source);
-                        self.fail(image.mirror, failure);
-                    }
-                }
-            }
-        }
-        let conflicts = find_conflicts(&self.claimants(&claims));
-        let mut stalled = BTreeSet::new();
-        for Conflict { claim, kind } in conflicts {
-            let Some((image, claim)) = claims.get(claim) else {
-                continue;
-            };
-            stalled.insert(image.mirror);
-            let failure = Failure {
-                subject: claim.to_string(),
-                reason: Reason::DestinationConflict,
-                message: kind.to_string(),
-                next_attempt_time: None,
-            };
-            self.fail(image.mirror, failure);
-        }
-        claims.retain(|(image, _)| !stalled.contains(&image.mirror));
-        claims
-    }
-
-    fn claimants<'c>(&'c self, claims: &'c [(Arc<Image>, Claim)]) -> Vec<Claimant<'c>> {
-        claims
-            .iter()
-            .map(|(image, claim)| Claimant {
-                mirror: self
-                    .mirrors
-                    .get(image.mirror)
-                    .map_or("", |mirror| &mirror.name),
-                source: &image.source,
-                claim,
-            })
-            .collect()
+        let selected = |tag| Selected {
+            mirror,
+            origin: origin.clone(),
+            tag,
+        };
+        selection.tags.into_iter().map(selected).collect()
     }
 
     /// The destination tags that could be looked at; the others are failures of their tags.
-    pub(super) fn keep_seen(&mut self, seen: Vec<Result<Sighting, Missed>>) -> Vec<Sighting> {
-        let mut sightings = Vec::new();
-        for sighting in seen {
-            match sighting {
-                Ok(sighting) => sightings.push(sighting),
-                Err(Missed {
-                    image,
-                    claim,
-                    failure,
-                }) => {
-                    let destination = self
-                        .mirrors
-                        .get(image.mirror)
-                        .and_then(|mirror| mirror.destinations.get(claim.destination))
-                        .map_or("", |destination| &destination.name);
-                    let tag = image.report(destination, &claim, Outcome::Failed(failure));
-                    if let Some(report) = self.reports.get_mut(image.mirror) {
-                        report.tags.push(tag);
-                    }
+    pub(super) fn keep(&mut self, sighted: Vec<Sighted>) -> Vec<Sighting> {
+        let mut kept = Vec::new();
+        for Sighted {
+            mirror,
+            sightings,
+            failures,
+        } in sighted
+        {
+            for failure in failures {
+                self.fail(mirror, failure);
+            }
+            for sighting in sightings {
+                match sighting {
+                    Ok(sighting) => kept.push(sighting),
+                    Err(missed) => self.miss(missed),
                 }
             }
         }
-        sightings
+        kept
+    }
+
+    fn miss(&mut self, missed: Missed) {
+        let Missed {
+            image,
+            claim,
+            failure,
+        } = missed;
+        let mirror = self.mirrors.get(image.mirror);
+        let destination = mirror.and_then(|mirror| mirror.destinations.get(claim.destination));
+        let destination = destination.map_or("", |destination| &destination.name);
+        let tag = image.report(destination, &claim, Outcome::Failed(failure));
+        if let Some(report) = self.reports.get_mut(image.mirror) {
+            report.tags.push(tag);
+        }
+    }
+
+    /// Takes out the mirrors that would write what another image or mirror has: nothing of them is written.
+    ///
+    /// The claims of `earlier` rounds of other mirrors come first; those of this round join them.
+    pub(super) fn settle_conflicts(
+        &mut self,
+        earlier: &mut Claims,
+        sightings: Vec<Sighting>,
+    ) -> Vec<Sighting> {
+        for mirror in self.mirrors {
+            earlier.remove(&mirror.name);
+        }
+        let mut claimants: Vec<Claimant<'_>> = Vec::new();
+        for (mirror, claims) in &*earlier {
+            claimants.extend(claims.iter().map(|(source, claim)| Claimant {
+                mirror,
+                source,
+                claim,
+            }));
+        }
+        let first = claimants.len();
+        claimants.extend(sightings.iter().map(|sighting| Claimant {
+            mirror: &sighting.slot.mirror,
+            source: &sighting.image.source,
+            claim: &sighting.claim,
+        }));
+        let mut stalled = BTreeSet::new();
+        for Conflict { claim, kind } in find_conflicts(&claimants) {
+            if let Some(sighting) = claim
+                .checked_sub(first)
+                .and_then(|place| sightings.get(place))
+            {
+                stalled.insert(sighting.image.mirror);
+                self.fail(
+                    sighting.image.mirror,
+                    Failure::conflict(&sighting.claim.to_string(), &kind),
+                );
+            }
+        }
+        let mut kept = sightings;
+        kept.retain(|sighting| !stalled.contains(&sighting.image.mirror));
+        for Sighting {
+            slot, image, claim, ..
+        } in &kept
+        {
+            let claims = earlier.entry(slot.mirror.clone()).or_default();
+            claims.push((image.source.clone(), claim.clone()));
+        }
+        kept
     }
 
     /// The report of the whole round.

@@ -12,6 +12,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::shape::Shape;
 use crate::oci::{Digest, Repository, Tag};
 
 /// The version of the file.
@@ -47,6 +48,8 @@ pub struct Record {
     pub source_digest: Digest,
     /// The digest that was written.
     pub digest: Digest,
+    /// Which parts of the image were written.
+    pub shape: String,
     /// When this source digest was first seen.
     pub first_seen: Timestamp,
     /// When it was written; nothing while the push has begun and not ended.
@@ -99,9 +102,21 @@ pub enum LedgerError {
 struct Records {
     version: u32,
     mirrors: BTreeMap<String, Destinations>,
+    /// When tags were first seen at the sources, for policies that ask for it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    first_seen: BTreeMap<String, BTreeMap<Tag, Timestamp>>,
 }
 
 type Destinations = BTreeMap<String, BTreeMap<Repository, BTreeMap<Tag, Record>>>;
+
+// === impl Record ===
+
+impl Record {
+    /// Whether it is about this digest of the source, in this shape.
+    pub(super) fn is_of(&self, source: &Digest, shape: &Shape) -> bool {
+        self.source_digest == *source && self.shape == shape.to_string()
+    }
+}
 
 // === impl Ledger ===
 
@@ -174,6 +189,20 @@ impl Ledger {
             .collect()
     }
 
+    /// When the tags of a source repository were first seen; new ones are seen now.
+    pub fn first_seen(
+        &self,
+        source: &str,
+        tags: &[Tag],
+        now: Timestamp,
+    ) -> HashMap<Tag, Timestamp> {
+        let mut records = self.lock();
+        let seen = records.first_seen.entry(source.to_owned()).or_default();
+        tags.iter()
+            .map(|tag| (tag.clone(), *seen.entry(tag.clone()).or_insert(now)))
+            .collect()
+    }
+
     /// Remembers a tag. It is on file after the next [`Ledger::flush`].
     pub fn write(&self, slot: Slot, record: Record) {
         let Slot {
@@ -239,6 +268,7 @@ mod tests {
             source: "docker.io/library/a:1".to_owned(),
             source_digest: Digest::sha256(b"source"),
             digest: Digest::sha256(b"destination"),
+            shape: "all platforms".to_owned(),
             first_seen: Timestamp::UNIX_EPOCH,
             copied_at: None,
             adopted: false,
@@ -257,6 +287,19 @@ mod tests {
         assert_eq!(
             (ledger.read(&slot("1")), ledger.read(&slot("2"))),
             (Some(record()), None)
+        );
+    }
+
+    #[test]
+    fn the_first_sight_of_a_tag_is_kept() {
+        let ledger = Ledger::in_memory();
+        let tags: Vec<Tag> = ["1", "2"].map(|tag| tag.parse().unwrap()).into();
+        let later = Timestamp::from_second(60).unwrap();
+        ledger.first_seen("a/b", &tags[..1], Timestamp::UNIX_EPOCH);
+        let seen = ledger.first_seen("a/b", &tags, later);
+        assert_eq!(
+            (seen[&tags[0]], seen[&tags[1]]),
+            (Timestamp::UNIX_EPOCH, later)
         );
     }
 

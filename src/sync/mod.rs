@@ -3,9 +3,9 @@
 //! ```text
 //! observe  (I/O)   repositories and tag lists of the sources
 //! select   (pure)  candidates -> selected, with a reason for every exclusion
-//! resolve  (I/O)   tag -> digest, once; everything after this speaks of the digest only
-//! claim    (pure)  templates -> destination tags; two images never share one
-//! look     (I/O)   what the destination tags name now, and what is on record
+//! resolve  (I/O)   tag -> digest, once, and what the destination tags name meanwhile; everything
+//!                  after this speaks of the digest only
+//! settle   (pure)  two images never share a destination tag
 //! plan     (pure)  digests -> copy, move, freeze, nothing
 //! apply    (I/O)   the plan -> outcomes; one item's failure never stops another
 //! report   (pure)
@@ -14,12 +14,14 @@
 mod apply;
 mod collected;
 mod connect;
+mod failure;
 pub mod ledger;
 mod observe;
 pub mod report;
 mod resolve;
+mod shape;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use self::connect::{Connect, ConnectError};
 pub use self::ledger::Ledger;
@@ -28,7 +30,7 @@ pub use self::report::Report;
 use futures::future::join_all;
 
 use self::apply::Item;
-use self::collected::Collected;
+use self::collected::{Claims, Collected};
 use self::report::TagReport;
 use self::resolve::Sighting;
 use crate::copy::{Engine, Progress};
@@ -41,6 +43,8 @@ pub struct Syncer<C> {
     engine: Engine,
     ledger: Arc<Ledger>,
     observer: Arc<dyn Observer>,
+    /// What the mirrors of earlier rounds hold at their destinations.
+    claims: Mutex<Claims>,
 }
 
 /// Whether a round writes.
@@ -76,6 +80,7 @@ impl<C: Connect> Syncer<C> {
             engine: Engine::new(progress),
             ledger,
             observer,
+            claims: Mutex::default(),
         }
     }
 
@@ -88,15 +93,18 @@ impl<C: Connect> Syncer<C> {
 
         let observed = join_all(mirrors.iter().map(|mirror| self.observe(mirror))).await;
         let selected = collected.select(observed);
-        let images = collected.keep_resolved(self.resolve(mirrors, selected).await);
-        let claims = collected.claim(images);
-        let sightings = collected.keep_seen(self.look(mirrors, claims).await);
+        let sightings = collected.keep(self.sight(mirrors, selected).await);
+        let sightings = collected.settle_conflicts(&mut self.claims(), sightings);
         let items = plan(mirrors, sightings);
         let outcomes = match mode {
-            Mode::Apply => self.apply(&items).await,
+            Mode::Apply => self.apply(mirrors, &items).await,
             Mode::Plan => items.iter().map(Item::foreseen).collect(),
         };
         collected.report(&items, outcomes)
+    }
+
+    fn claims(&self) -> MutexGuard<'_, Claims> {
+        self.claims.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -113,6 +121,10 @@ fn plan(mirrors: &[&Mirror], sightings: Vec<Sighting>) -> Vec<Item> {
                     .recorded
                     .as_ref()
                     .map(|record| &record.source_digest),
+                is_reshaped: sighting
+                    .recorded
+                    .as_ref()
+                    .is_some_and(|record| record.shape != sighting.image.shape.to_string()),
             };
             let mutability = mirrors.get(sighting.image.mirror)?.tag_mutability;
             let decision = decide(observation, mutability);

@@ -1,15 +1,16 @@
 //! What the sources have: which repositories an entry means, and their tags where they are needed.
 
-use futures::future::join_all;
+use std::collections::HashMap;
 
-use super::connect::ConnectError;
+use futures::future::join_all;
+use jiff::Timestamp;
+
 use super::report::Failure;
 use super::{Connect, Syncer};
-use crate::api::Reason;
 use crate::copy::Origin;
-use crate::copy::endpoint;
 use crate::oci::{Repository, Tag};
 use crate::plan::{ImageEntry, Mirror, RepositorySelector};
+use crate::runtime::clock;
 
 /// A repository of a source, with the tags that it lists.
 #[derive(Clone, Debug)]
@@ -18,6 +19,8 @@ pub(super) struct Observed<'a> {
     pub(super) origin: Origin,
     /// Empty where the entry names all its tags itself.
     pub(super) listing: Vec<Tag>,
+    /// When the listed tags were first seen, where a policy asks for it.
+    pub(super) first_seen: HashMap<Tag, Timestamp>,
 }
 
 // === impl Syncer ===
@@ -53,15 +56,10 @@ impl<C: Connect> Syncer<C> {
             },
         };
         if repositories.is_empty() {
-            return vec![Err(Failure {
-                subject: format!("{}/{}", mirror.source.registry, entry.repository),
-                reason: Reason::NotFound,
-                message: format!(
-                    "no repository of {} matches {}",
-                    mirror.source.registry, entry.repository
-                ),
-                next_attempt_time: None,
-            })];
+            let registry = &mirror.source.registry;
+            let subject = format!("{registry}/{}", entry.repository);
+            let failure = Failure::nothing_matches(&subject, registry, &entry.repository);
+            return vec![Err(failure)];
         }
         join_all(
             repositories
@@ -96,44 +94,31 @@ impl<C: Connect> Syncer<C> {
             .source(mirror, Some(&repository))
             .await
             .map_err(|error| Failure::connecting(&subject, error))?;
-        let listing = if entry.needs_listing() {
-            endpoint
-                .list_tags(&repository)
-                .await
-                .map_err(|error| Failure::requesting(&subject, &error))?
+        let origin = Origin {
+            endpoint,
+            repository,
+        };
+        if !entry.needs_listing() {
+            return Ok(Observed {
+                entry,
+                origin,
+                listing: Vec::new(),
+                first_seen: HashMap::new(),
+            });
+        }
+        let listing = origin.endpoint.list_tags(&origin.repository).await;
+        let listing = listing.map_err(|error| Failure::requesting(&subject, &error))?;
+        self.engine.learn_tags(&origin, &listing);
+        let first_seen = if entry.needs_first_seen() {
+            self.ledger.first_seen(&subject, &listing, clock::now())
         } else {
-            Vec::new()
+            HashMap::new()
         };
         Ok(Observed {
             entry,
-            origin: Origin {
-                endpoint,
-                repository,
-            },
+            origin,
             listing,
+            first_seen,
         })
-    }
-}
-
-// === impl Failure ===
-
-impl Failure {
-    pub(super) fn connecting(subject: &str, error: ConnectError) -> Self {
-        let ConnectError { reason, message } = error;
-        Self {
-            subject: subject.to_owned(),
-            reason,
-            message,
-            next_attempt_time: None,
-        }
-    }
-
-    pub(super) fn requesting(subject: &str, error: &endpoint::Error) -> Self {
-        Self {
-            subject: subject.to_owned(),
-            reason: error.reason(),
-            message: error.to_string(),
-            next_attempt_time: error.retry_at(),
-        }
     }
 }

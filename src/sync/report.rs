@@ -170,6 +170,17 @@ fn repository_of(image: &str) -> &str {
         .map_or(image, |(repository, _)| repository)
 }
 
+// === impl Outcome ===
+
+impl Outcome {
+    /// The bytes are counted elsewhere.
+    pub(super) fn forget_bytes(&mut self) {
+        if let Self::Copied { bytes, .. } = self {
+            *bytes = 0;
+        }
+    }
+}
+
 // === impl Totals ===
 
 impl Totals {

@@ -1,4 +1,4 @@
-//! Tags become digests, once; after that the destinations are looked at.
+//! Tags become digests, once; the destination tags are looked at meanwhile.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -7,12 +7,11 @@ use futures::{StreamExt, stream};
 
 use super::ledger::{Record, Slot};
 use super::report::{Failure, Outcome, TagReport};
+use super::shape::Shape;
 use super::{Connect, Syncer};
-use crate::api::{Reason, ReferrersMode};
-use crate::copy::{self, Endpoint, Job, Origin};
+use crate::copy::{Endpoint, Job, Origin};
 use crate::oci::{Digest, Tag, TagOrDigest};
-use crate::plan::template::TemplateError;
-use crate::plan::{Claim, Destination, Mirror, Platforms, SourceImage};
+use crate::plan::{Claim, Mirror, SourceImage};
 
 /// Tags that are looked at together. What a registry bears is decided by its own limits.
 const LOOKS: usize = 128;
@@ -34,16 +33,15 @@ pub(super) struct Image {
     pub(super) source: SourceImage,
     pub(super) origin: Origin,
     pub(super) digest: Digest,
-    pub(super) platforms: Platforms,
-    pub(super) referrers: ReferrersMode,
+    pub(super) shape: Shape,
 }
 
 /// A destination tag of an image, as it was found.
 #[derive(Clone, Debug)]
 pub(super) struct Sighting {
-    pub(super) slot: Slot,
     pub(super) image: Arc<Image>,
     pub(super) claim: Claim,
+    pub(super) slot: Slot,
     pub(super) endpoint: Endpoint,
     /// What the tag names now.
     pub(super) current: Option<Digest>,
@@ -60,15 +58,27 @@ pub(super) struct Missed {
     pub(super) failure: Failure,
 }
 
+/// Everything that is known of one selected tag.
+pub(super) struct Sighted {
+    /// The place of its mirror among the mirrors of the round.
+    pub(super) mirror: usize,
+    pub(super) sightings: Vec<Result<Sighting, Missed>>,
+    pub(super) failures: Vec<Failure>,
+}
+
+/// What a destination tag is like, whatever the source has.
+struct Look {
+    slot: Slot,
+    endpoint: Endpoint,
+    current: Option<Digest>,
+    recorded: Option<Record>,
+}
+
 // === impl Syncer ===
 
 impl<C: Connect> Syncer<C> {
-    /// Asks the sources for the digests of the selected tags.
-    pub(super) async fn resolve(
-        &self,
-        mirrors: &[&Mirror],
-        selected: Vec<Selected>,
-    ) -> Vec<(usize, Result<Image, Failure>)> {
+    /// Resolves the selected tags and looks at their destinations.
+    pub(super) async fn sight(&self, mirrors: &[&Mirror], selected: Vec<Selected>) -> Vec<Sighted> {
         let known: Vec<HashMap<String, Digest>> = mirrors
             .iter()
             .map(|mirror| self.ledger.sources(&mirror.name))
@@ -76,49 +86,86 @@ impl<C: Connect> Syncer<C> {
         stream::iter(selected)
             .map(|selected| {
                 let index = selected.mirror;
-                let mirror = mirrors.get(index).zip(known.get(index));
-                async move { Some((index, resolve(mirror?, selected).await)) }
-            })
-            .buffered(LOOKS)
-            .filter_map(async |resolved| resolved)
-            .collect()
-            .await
-    }
-
-    /// Looks at the destination tags of the images.
-    pub(super) async fn look(
-        &self,
-        mirrors: &[&Mirror],
-        claims: Vec<(Arc<Image>, Claim)>,
-    ) -> Vec<Result<Sighting, Missed>> {
-        stream::iter(claims)
-            .map(|(image, claim)| {
-                let mirror = mirrors.get(image.mirror).copied();
-                let place = mirror
-                    .and_then(|mirror| Some((mirror, mirror.destinations.get(claim.destination)?)));
+                let mirror = mirrors.get(index).copied().zip(known.get(index));
                 async move {
-                    let seen = self.look_at(place?, &image, &claim).await;
-                    Some(seen.map_err(|failure| Missed {
-                        image,
-                        claim,
-                        failure,
-                    }))
+                    let (mirror, known) = mirror?;
+                    Some(self.sight_one(mirror, known, selected).await)
                 }
             })
             .buffered(LOOKS)
-            .filter_map(async |seen| seen)
+            .filter_map(async |sighted| sighted)
             .collect()
             .await
     }
 
-    async fn look_at(
+    /// The source and the destinations are asked at the same time, as far as the names of the
+    /// destination tags do not need the digest.
+    async fn sight_one(
         &self,
-        place: (&Mirror, &Destination),
-        image: &Arc<Image>,
-        claim: &Claim,
-    ) -> Result<Sighting, Failure> {
+        mirror: &Mirror,
+        known: &HashMap<String, Digest>,
+        selected: Selected,
+    ) -> Sighted {
+        let Selected {
+            mirror: index,
+            origin,
+            tag,
+        } = selected;
+        let early = mirror
+            .claims(&origin.repository, &tag, None)
+            .into_iter()
+            .filter_map(Result::ok);
+        let early: Vec<Claim> = early.collect();
+        let (image, looks) = tokio::join!(
+            resolve(mirror, known, index, origin, tag),
+            futures::future::join_all(early.iter().map(|claim| self.look(mirror, claim))),
+        );
+        let mut sighted = Sighted {
+            mirror: index,
+            sightings: Vec::new(),
+            failures: Vec::new(),
+        };
+        let image = match image {
+            Ok(image) => Arc::new(image),
+            Err(failure) => {
+                sighted.failures.push(failure);
+                return sighted;
+            }
+        };
+        let mut looks: HashMap<Claim, Result<Look, Failure>> =
+            early.into_iter().zip(looks).collect();
+        let SourceImage {
+            repository, tag, ..
+        } = &image.source;
+        for claim in mirror.claims(repository, tag, Some(&image.digest)) {
+            match claim {
+                Ok(claim) => {
+                    let look = match looks.remove(&claim) {
+                        Some(look) => look,
+                        None => self.look(mirror, &claim).await,
+                    };
+                    sighted
+                        .sightings
+                        .push(self.compare(&image, claim, look).await);
+                }
+                Err(error) => {
+                    let subject = image.source.to_string();
+                    sighted
+                        .failures
+                        .push(Failure::naming(&subject, &error.source));
+                }
+            }
+        }
+        sighted
+    }
+
+    /// Looks at one destination tag.
+    async fn look(&self, mirror: &Mirror, claim: &Claim) -> Result<Look, Failure> {
         let subject = claim.to_string();
-        let (mirror, destination) = place;
+        let destination = mirror
+            .destinations
+            .get(claim.destination)
+            .ok_or_else(|| Failure::missing(&subject))?;
         let endpoint = self
             .connect
             .destination(mirror, destination, &claim.repository)
@@ -132,73 +179,99 @@ impl<C: Connect> Syncer<C> {
         };
         let recorded = self.ledger.read(&slot);
         let known = recorded.as_ref().map(|record| &record.digest);
-        let tag = TagOrDigest::Tag(claim.tag.clone());
-        let (current, expected) = tokio::join!(
-            endpoint.resolve(&claim.repository, &tag, known),
-            self.expected(image, recorded.as_ref()),
-        );
-        let current = current.map_err(|error| Failure::requesting(&subject, &error))?;
-        Ok(Sighting {
+        let current = endpoint
+            .resolve(
+                &claim.repository,
+                &TagOrDigest::Tag(claim.tag.clone()),
+                known,
+            )
+            .await
+            .map_err(|error| Failure::requesting(&subject, &error))?;
+        Ok(Look {
             slot,
-            image: image.clone(),
-            claim: claim.clone(),
             endpoint,
             current,
-            expected: expected?,
+            recorded,
+        })
+    }
+
+    /// Puts together what the source has and what the destination tag is like.
+    async fn compare(
+        &self,
+        image: &Arc<Image>,
+        claim: Claim,
+        look: Result<Look, Failure>,
+    ) -> Result<Sighting, Missed> {
+        let missed = |failure| Missed {
+            image: image.clone(),
+            claim: claim.clone(),
+            failure,
+        };
+        let Look {
+            slot,
+            endpoint,
+            current,
+            recorded,
+        } = look.map_err(missed)?;
+        let expected = self
+            .expected(image, recorded.as_ref())
+            .await
+            .map_err(missed)?;
+        Ok(Sighting {
+            image: image.clone(),
+            claim,
+            slot,
+            endpoint,
+            current,
+            expected,
             recorded,
         })
     }
 
     /// The digest that the destination is to have: on record, or told by the source's index.
     async fn expected(&self, image: &Image, recorded: Option<&Record>) -> Result<Digest, Failure> {
-        if let Some(record) = recorded.filter(|record| record.source_digest == image.digest) {
-            return Ok(record.digest.clone());
-        }
         let Image {
             origin,
             digest,
-            platforms,
+            shape,
             ..
         } = image;
+        if let Some(record) = recorded.filter(|record| record.is_of(digest, shape)) {
+            return Ok(record.digest.clone());
+        }
         self.engine
-            .expected_digest(origin, digest, platforms)
+            .expected_digest(origin, digest, &shape.platforms)
             .await
             .map_err(|error| Failure::copying(&image.source.to_string(), &error))
     }
 }
 
 async fn resolve(
-    (mirror, known): (&&Mirror, &HashMap<String, Digest>),
-    selected: Selected,
+    mirror: &Mirror,
+    known: &HashMap<String, Digest>,
+    index: usize,
+    origin: Origin,
+    tag: Tag,
 ) -> Result<Image, Failure> {
-    let Selected {
-        mirror: index,
-        origin,
-        tag,
-    } = selected;
     let source = SourceImage {
         registry: mirror.source.registry.clone(),
         repository: origin.repository.clone(),
         tag,
     };
     let name = source.to_string();
+    let target = TagOrDigest::Tag(source.tag.clone());
     let digest = origin
         .endpoint
-        .resolve(
-            &origin.repository,
-            &source.tag.clone().into(),
-            known.get(&name),
-        )
+        .resolve(&origin.repository, &target, known.get(&name))
         .await
         .map_err(|error| Failure::requesting(&name, &error))?
         .ok_or_else(|| Failure::missing(&name))?;
     Ok(Image {
         mirror: index,
         source,
-        platforms: mirror.platforms.clone(),
-        referrers: mirror.referrers,
         origin,
         digest,
+        shape: Shape::of(mirror),
     })
 }
 
@@ -207,11 +280,15 @@ async fn resolve(
 impl Image {
     /// A job that copies it, with no target yet.
     pub(super) fn job(&self) -> Job {
+        let Shape {
+            platforms,
+            referrers,
+        } = self.shape.clone();
         Job {
             origin: self.origin.clone(),
             digest: self.digest.clone(),
-            platforms: self.platforms.clone(),
-            referrers: self.referrers,
+            platforms,
+            referrers,
             targets: Vec::new(),
         }
     }
@@ -235,36 +312,5 @@ impl Sighting {
     pub(super) fn report(&self, outcome: Outcome) -> TagReport {
         self.image
             .report(&self.slot.destination, &self.claim, outcome)
-    }
-}
-
-// === impl Failure ===
-
-impl Failure {
-    fn copying(subject: &str, error: &copy::Error) -> Self {
-        Self {
-            subject: subject.to_owned(),
-            reason: error.reason(),
-            message: error.to_string(),
-            next_attempt_time: error.retry_at(),
-        }
-    }
-
-    pub(super) fn naming(subject: &str, error: &TemplateError) -> Self {
-        Self {
-            subject: subject.to_owned(),
-            reason: Reason::InvalidSpec,
-            message: error.to_string(),
-            next_attempt_time: None,
-        }
-    }
-
-    fn missing(source: &str) -> Self {
-        Self {
-            subject: source.to_owned(),
-            reason: Reason::NotFound,
-            message: format!("{source} does not exist"),
-            next_attempt_time: None,
-        }
     }
 }

@@ -10,10 +10,13 @@
     reason = "a test stops at the first surprise"
 )]
 
+mod cli;
 mod copying;
+mod docs;
 mod faults;
 mod harness;
 mod layout;
+mod matrix;
 mod registry;
 pub mod support;
 mod syncing;

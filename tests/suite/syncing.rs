@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
+use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -14,6 +15,7 @@ use crate::support::crash::CrashPoint;
 use crate::support::front::Moment;
 use crate::support::poller::Poller;
 use crate::support::program::{Finished, Program};
+use crate::support::proxy::DelayProxy;
 use crate::support::registries::{Kind, Registry, Security};
 use crate::support::witness::Witness;
 
@@ -395,4 +397,132 @@ async fn many_tags_of_a_repository_are_listed_page_by_page() {
     assert_eq!(mirror.sync().await.counts(), [250, 0, 0, 0, 0]);
     let there = destination.client().tags(&repository).await.unwrap();
     assert_eq!(there.len(), 250);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn other_platforms_or_referrers_are_noticed_although_the_digest_is_the_same() {
+    let image = ImageBuilder::new(80)
+        .platforms(&["linux/amd64", "linux/arm64"])
+        .layers(&[2_000])
+        .referrer("application/vnd.example.sbom")
+        .build();
+    let source = Registry::start(Kind::Distribution3, Security::Plain).await;
+    let destination = Registry::options(Kind::Distribution3)
+        .sparse_indexes()
+        .start()
+        .await;
+    source.client().push("app", "1", &image).await;
+    let directory = TempDir::new().unwrap();
+    let state = directory.path().join("state.json");
+    let run = async |fields: &[&str]| {
+        let mirror = Mirror::from(&source).image("app", &["1"]).to(&destination);
+        let mirror = fields
+            .iter()
+            .fold(mirror, |mirror, field| mirror.with(field));
+        let command = mirror.command().argument("--state").argument(&state);
+        let report = Report::read(&command.run().await);
+        assert_eq!(
+            report.counts(),
+            [1, 0, 0, 0, 0],
+            "{fields:?}: {}",
+            report.text
+        );
+    };
+    run(&[
+        "platforms: {mode: List, list: [linux/amd64], index: Preserve}",
+        "referrers: Skip",
+    ])
+    .await;
+    let mut whole = Witness::new(destination.client(), "app");
+    assert_ne!(whole.check("1").await, [], "the other platform is missing");
+    run(&["referrers: Skip"]).await;
+    assert_eq!(whole.check("1").await, []);
+    run(&[]).await;
+    let mut with_referrers = Witness::new(destination.client(), "app").expecting(&image);
+    assert_eq!(with_referrers.check("1").await, []);
+    run(&["platforms: {mode: List, list: [linux/arm64]}"]).await;
+    run(&["platforms: {mode: List, list: [linux/amd64]}"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_round_that_takes_too_long_says_so_and_the_next_one_goes_on() {
+    let (source, destination) = pair(Kind::Distribution3).await;
+    source.client().push("app", "1", &image(81)).await;
+    let slow = DelayProxy::start(destination.address(), Duration::from_secs(2));
+    let mirror = Mirror::from(&source).image("app", &["1"]);
+    let report = mirror.at(&slow.host(), "").with("timeout: 1s").sync().await;
+    assert_eq!(
+        (report.code, report.counts()[4]),
+        (Some(1), 1),
+        "{}",
+        report.text
+    );
+    assert!(
+        report.text.contains("not copied within spec.timeout, 1s"),
+        "{}",
+        report.text
+    );
+
+    let mirror = Mirror::from(&source).image("app", &["1"]).to(&destination);
+    assert_eq!(mirror.sync().await.counts(), [1, 0, 0, 0, 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tags_of_one_digest_share_the_bytes_of_one_copy() {
+    let (source, destination) = pair(Kind::Distribution3).await;
+    let image = image(82);
+    for tag in ["1.2.3", "1.2", "latest"] {
+        source.client().push("app", tag, &image).await;
+    }
+    let report = Mirror::from(&source)
+        .image("app", &["*"])
+        .to(&destination)
+        .sync()
+        .await;
+    let bytes: usize = image.blobs.iter().map(|blob| blob.bytes.len()).sum();
+    assert_eq!(report.counts(), [3, 0, 0, 0, 0], "{}", report.text);
+    assert_eq!(
+        report.totals["bytes"].as_u64(),
+        Some(bytes as u64),
+        "{}",
+        report.text
+    );
+    assert_same(&source, &destination, "app", &["1.2.3", "1.2", "latest"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_mirrors_never_write_one_tag() {
+    let (source, destination) = pair(Kind::Distribution3).await;
+    let (first, second) = (image(83), image(84));
+    source.client().push("first", "1", &first).await;
+    source.client().push("second", "1", &second).await;
+    let to_same = |repository| {
+        Mirror::from(&source)
+            .image(repository, &["1"])
+            .at(&destination.host(), ", repository: shared")
+    };
+    let (first, second) = (to_same("first").yaml(), to_same("second").yaml());
+    let both = format!("{first}---\n{}", second.replace("name: m}", "name: other}"));
+    let finished = Program::transship(&["sync", "-o", "json", "-f", "-"])
+        .input(both)
+        .run()
+        .await;
+    let report = Report::read(&finished);
+    assert_eq!(
+        (report.code, report.counts()),
+        (Some(1), [1, 0, 0, 0, 1]),
+        "{}",
+        report.text
+    );
+    assert!(
+        report.text.contains("DestinationConflict"),
+        "{}",
+        report.text
+    );
+    let there = Witness::new(destination.client(), "shared");
+    let here = Witness::new(source.client(), "first");
+    assert_eq!(
+        there.digest("1").await.unwrap(),
+        here.digest("1").await.unwrap()
+    );
 }

@@ -228,6 +228,24 @@ async fn helpers_that_fail_are_named() {
     ");
 }
 
+#[tokio::test]
+async fn a_helper_is_asked_once_for_all_repositories_of_a_registry() {
+    let home = Home::new().file("home/.docker/config.json", r#"{"credsStore": "lab"}"#);
+    let credentials = Credentials::load(&home.locations()).await.unwrap();
+    let registry = "fresh.test".parse().unwrap();
+    let (a, b) = ("team/a".parse().unwrap(), "team/b".parse().unwrap());
+    let found = futures::future::join_all(
+        [Some(&a), Some(&b), None].map(|repository| credentials.find(&registry, repository)),
+    );
+    let found: Vec<String> = found
+        .await
+        .iter()
+        .map(|found| show(found.as_ref().unwrap()))
+        .collect();
+    // The helper gives out another secret each time that it is run.
+    assert!(found.iter().all(|one| *one == found[0]), "{found:?}");
+}
+
 /// The clock of the test stands still until all tasks wait, so that nobody waits for the helper.
 #[tokio::test(start_paused = true)]
 async fn a_helper_that_does_not_answer_is_not_waited_for() {

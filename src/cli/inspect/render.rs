@@ -198,3 +198,132 @@ fn section(heading: &str, body: &str) -> String {
     lines.extend(body.lines().map(|line| format!("  {line}")));
     lines.join("\n") + "\n"
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oci::Digest;
+
+    fn view() -> ImageView {
+        let digest = Digest::sha256(b"a");
+        let platform = |platform: &str, size| PlatformView {
+            platform: platform.to_owned(),
+            digest: digest.clone(),
+            layers: 1,
+            size,
+        };
+        ImageView {
+            name: "docker.io/library/app".to_owned(),
+            reference: "3.20".to_owned(),
+            digest: digest.clone(),
+            media_type: "application/vnd.oci.image.index.v1+json".into(),
+            artifact_type: None,
+            size: 7_100_000,
+            annotations: BTreeMap::new(),
+            platforms: vec![
+                platform("linux/amd64", 3_600_000),
+                platform("linux/arm64/v8", 3_500_000),
+            ],
+            image: Some(Details {
+                platform: "linux/amd64".to_owned(),
+                digest: digest.clone(),
+                config: Some(ConfigView {
+                    created: Some("2026-09-06T12:00:00Z".to_owned()),
+                    user: String::new(),
+                    entrypoint: Vec::new(),
+                    command: vec!["/bin/sh".to_owned(), "-c".to_owned()],
+                    working_directory: "/".to_owned(),
+                    environment: vec!["PATH".to_owned(), "TOKEN".to_owned()],
+                    ports: vec!["80/tcp".to_owned()],
+                    volumes: Vec::new(),
+                    labels: BTreeMap::from([
+                        ("maintainer".to_owned(), "me".to_owned()),
+                        ("z".to_owned(), "a\u{1b}[2Jb\nc".to_owned()),
+                    ]),
+                }),
+                layers: vec![LayerView {
+                    digest: digest.clone(),
+                    size: 3_600_000,
+                    media_type: "application/vnd.oci.image.layer.v1.tar+gzip".into(),
+                }],
+                history: vec![Step {
+                    created: None,
+                    created_by: "ADD file:… in /".to_owned(),
+                    empty_layer: false,
+                }],
+            }),
+            referrers: vec![ReferrerView {
+                artifact_type: "application/spdx+json".to_owned(),
+                digest,
+                tag: None,
+            }],
+        }
+    }
+
+    #[test]
+    fn an_image_in_sections() {
+        insta::assert_snapshot!(text(&view()), @r#"
+        Name:         docker.io/library/app
+        Reference:    3.20
+        Digest:       sha256:ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb
+        Media type:   application/vnd.oci.image.index.v1+json
+        Size:         7.1 MB
+
+        Platforms:
+          PLATFORM         DIGEST                                                                    LAYERS   SIZE
+          linux/amd64      sha256:ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb   1        3.6 MB
+          linux/arm64/v8   sha256:ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb   1        3.5 MB
+
+        Image for linux/amd64:
+          Digest:              sha256:ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb
+          Created:             2026-09-06T12:00:00Z
+          User:                root (none is set)
+          Command:             ["/bin/sh","-c"]
+          Working directory:   /
+          Environment:         PATH, TOKEN
+          Ports:               80/tcp
+          Labels:              maintainer=me
+                               z=a\u{1b}[2Jb c
+
+        Layers:
+          DIGEST                                                                    SIZE     MEDIA TYPE
+          sha256:ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb   3.6 MB   application/vnd.oci.image.layer.v1.tar+gzip
+
+        History:
+          CREATED   LAYER   STEP
+          <none>    yes     ADD file:… in /
+
+        Referrers:
+          TYPE                    DIGEST                                                                    TAG
+          application/spdx+json   sha256:ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb   <none>
+        "#);
+    }
+
+    #[test]
+    fn an_artifact_has_no_more_sections_than_it_needs() {
+        let artifact = ImageView {
+            artifact_type: Some("application/vnd.example".to_owned()),
+            annotations: BTreeMap::from([
+                ("a".to_owned(), "1".to_owned()),
+                ("b".to_owned(), "2".to_owned()),
+            ]),
+            platforms: Vec::new(),
+            image: None,
+            referrers: Vec::new(),
+            ..view()
+        };
+        insta::assert_snapshot!(text(&artifact), @r"
+        Name:            docker.io/library/app
+        Reference:       3.20
+        Digest:          sha256:ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb
+        Media type:      application/vnd.oci.image.index.v1+json
+        Artifact type:   application/vnd.example
+        Size:            7.1 MB
+        Annotations:     a=1
+                         b=2
+
+        Platforms:
+          PLATFORM   DIGEST   LAYERS   SIZE
+        ");
+    }
+}

@@ -1,0 +1,92 @@
+//! Failures, by what was being done.
+
+use super::connect::ConnectError;
+use super::report::Failure;
+use crate::api::Reason;
+use crate::copy::{self, endpoint};
+use crate::plan::conflicts::ConflictKind;
+use crate::plan::template::TemplateError;
+use crate::policy::Duration;
+
+impl Failure {
+    fn new(subject: &str, reason: Reason, message: String) -> Self {
+        Self {
+            subject: subject.to_owned(),
+            reason,
+            message,
+            next_attempt_time: None,
+        }
+    }
+
+    pub(super) fn connecting(subject: &str, error: ConnectError) -> Self {
+        let ConnectError { reason, message } = error;
+        Self::new(subject, reason, message)
+    }
+
+    pub(super) fn requesting(subject: &str, error: &endpoint::Error) -> Self {
+        Self {
+            next_attempt_time: error.retry_at(),
+            ..Self::new(subject, error.reason(), error.to_string())
+        }
+    }
+
+    pub(super) fn copying(subject: &str, error: &copy::Error) -> Self {
+        Self {
+            next_attempt_time: error.retry_at(),
+            ..Self::new(subject, error.reason(), error.to_string())
+        }
+    }
+
+    pub(super) fn naming(subject: &str, error: &TemplateError) -> Self {
+        Self::new(subject, Reason::InvalidSpec, error.to_string())
+    }
+
+    pub(super) fn selecting(subject: &str, error: &impl ToString) -> Self {
+        Self::new(subject, Reason::InvalidSpec, error.to_string())
+    }
+
+    pub(super) fn missing(subject: &str) -> Self {
+        Self::new(
+            subject,
+            Reason::NotFound,
+            format!("{subject} does not exist"),
+        )
+    }
+
+    pub(super) fn nothing_matches(
+        subject: &str,
+        registry: &impl ToString,
+        glob: &impl ToString,
+    ) -> Self {
+        let message = format!(
+            "no repository of {} matches {}",
+            registry.to_string(),
+            glob.to_string()
+        );
+        Self::new(subject, Reason::NotFound, message)
+    }
+
+    /// A repository that was named, and gives nothing.
+    pub(super) fn nothing_selected(subject: &str, listed: usize) -> Self {
+        let message = match listed {
+            0 => format!("{subject} has no tags"),
+            listed => format!(
+                "no tag of {subject} is selected, of {listed} that are there: widen the tags of its entry, or its policies"
+            ),
+        };
+        Self::new(subject, Reason::NotFound, message)
+    }
+
+    pub(super) fn conflict(subject: &str, kind: &ConflictKind) -> Self {
+        Self::new(subject, Reason::DestinationConflict, kind.to_string())
+    }
+
+    pub(super) fn moved(subject: &str, message: String) -> Self {
+        Self::new(subject, Reason::TagMoved, message)
+    }
+
+    pub(super) fn timed_out(subject: &str, timeout: Duration) -> Self {
+        let message = format!("not copied within spec.timeout, {timeout}: the next round goes on");
+        Self::new(subject, Reason::ProgressingWithRetry, message)
+    }
+}

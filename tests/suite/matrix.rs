@@ -1,0 +1,13 @@
+//! What the program must show: every kind of registry in every security mode, step by step, from
+//! one file with its Secrets; peers that agree with what arrived; and clear words where it cannot work.
+
+mod commands;
+mod credentials;
+mod expiry;
+mod mirror;
+mod pair;
+mod peers;
+mod selection;
+mod sharing;
+mod steps;
+mod storage;

@@ -43,6 +43,9 @@ pub enum GraphError {
     /// The source could not be read.
     #[error("{0}")]
     Read(#[from] endpoint::Error),
+    /// What refers to the image could not be read.
+    #[error("{0}; with referrers set to Skip the image is copied without what refers to it")]
+    Referrers(endpoint::Error),
     /// No platform of the list is there.
     #[error("{0}")]
     Subset(Arc<SubsetError>),
@@ -105,6 +108,18 @@ type Cell = Arc<OnceCell<Arc<Manifest>>>;
 struct Config {
     #[serde(flatten)]
     platform: Platform,
+}
+
+// === impl GraphError ===
+
+impl GraphError {
+    /// The same error, of something that refers to the image.
+    pub(super) fn of_referrer(self) -> Self {
+        if let Self::Read(error) = self {
+            return Self::Referrers(error);
+        }
+        self
+    }
 }
 
 // === impl Room ===

@@ -96,11 +96,13 @@ impl Finder {
                 .map(|subject| self.links(origin, subject))
                 .buffered(READS)
                 .try_collect()
-                .await?;
+                .await
+                .map_err(GraphError::Referrers)?;
             let attached: Vec<Attached> = stream::iter(links.into_iter().flatten())
                 .map(|(by, digest)| async move {
                     let all = &Platforms::All;
-                    let graph = Graph::read(manifests, origin, &digest, all, room).await?;
+                    let graph = Graph::read(manifests, origin, &digest, all, room).await;
+                    let graph = graph.map_err(GraphError::of_referrer)?;
                     Ok::<_, GraphError>(Attached { graph, by })
                 })
                 .buffered(READS)

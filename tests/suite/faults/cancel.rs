@@ -1,9 +1,6 @@
 //! A copy that is given up: nothing half-done can be seen and nobody goes on asking.
 
-use transship::copy::{Engine, Progress};
-use transship::registry::Pool;
-
-use super::{AGENT, Lab, assert_complete};
+use super::lab::{Lab, assert_complete, process};
 use crate::support::http::script::{Action, Gate};
 
 /// A request, and where in it everything stops.
@@ -13,28 +10,22 @@ type Moment = (&'static str, fn(&Lab, Gate));
 async fn given_up_at_any_moment_it_leaves_no_tag_and_no_request() {
     let moments: [Moment; 8] = [
         ("while the root is read", |lab, gate| {
-            lab.at_source("GET", lab.root())
-                .does(Action::HoldReply(gate));
+            lab.root_read().does(Action::HoldReply(gate));
         }),
         ("while a child is read", |lab, gate| {
-            lab.at_source("GET", lab.child())
-                .does(Action::HoldBody(10, gate));
+            lab.child_read().does(Action::HoldBody(10, gate));
         }),
         ("before a blob comes", |lab, gate| {
-            lab.at_source("GET", lab.layer())
-                .does(Action::HoldReply(gate));
+            lab.layer_read().does(Action::HoldReply(gate));
         }),
         ("while a blob comes", |lab, gate| {
-            lab.at_source("GET", lab.layer())
-                .does(Action::HoldBody(9_000, gate));
+            lab.layer_read().does(Action::HoldBody(9_000, gate));
         }),
         ("while a blob is announced", |lab, gate| {
-            lab.at_destination("POST", "/uploads/")
-                .does(Action::HoldReply(gate));
+            lab.announcement().does(Action::HoldReply(gate));
         }),
         ("while a blob is confirmed", |lab, gate| {
-            lab.at_destination("PUT", "/uploads/")
-                .does(Action::HoldReply(gate));
+            lab.upload().does(Action::HoldReply(gate));
         }),
         ("while it is looked whether a blob is there", |lab, gate| {
             lab.at_destination("POST", "mount=")
@@ -43,14 +34,13 @@ async fn given_up_at_any_moment_it_leaves_no_tag_and_no_request() {
                 .does(Action::HoldReply(gate));
         }),
         ("while a child is written", |lab, gate| {
-            lab.at_destination("PUT", lab.child())
-                .does(Action::HoldReply(gate));
+            lab.child_write().does(Action::HoldReply(gate));
         }),
     ];
     for (name, hold) in moments {
         let (lab, gate) = (Lab::new(), Gate::closed());
         hold(&lab, gate.clone());
-        let (engine, pool) = (Engine::new(Progress::none()), Pool::new(AGENT));
+        let (engine, pool) = process();
         let job = lab.job(&pool);
         tokio::select! {
             _ = engine.copy(&job) => panic!("{name}: it went on"),

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{Case, Lab, check_cases, image};
+use super::lab::{Lab, image};
+use super::{Case, check_cases};
 use crate::support::content::{Blob, Image, ImageBuilder, media_type};
 use crate::support::http::Reply;
 
@@ -77,22 +78,27 @@ async fn images_without_end() {
         (
             "four levels of indexes",
             Lab::copying(nested(4)).for_good(),
-            "",
+            "CopyFailed: reading SOURCE/team/app@DIGEST: the index nests deeper than 3 levels: \
+             mirror the inner images by tags of their own",
         ),
         (
             "five hundred levels of indexes",
             Lab::copying(nested(500)).for_good(),
-            "",
+            "CopyFailed: reading SOURCE/team/app@DIGEST: the index nests deeper than 3 levels: \
+             mirror the inner images by tags of their own",
         ),
         (
             "8,194 manifests",
             Lab::copying(wide(17, 482, 0)).for_good(),
-            "",
+            "CopyFailed: reading SOURCE/team/app@DIGEST: the image and what refers to it are \
+             more than 8192 manifests: choose platforms, or set referrers to Skip",
         ),
         (
             "72 MB of manifests",
             Lab::copying(wide(1, 18, 4_000_000)).for_good(),
-            "",
+            "CopyFailed: reading SOURCE/team/app@DIGEST: the manifests of the image and of what \
+             refers to it have more than 67108864 bytes: choose platforms, or set referrers to \
+             Skip",
         ),
     ];
     check_cases(cases).await;
@@ -104,8 +110,21 @@ async fn referrers_without_end() {
     let many: Vec<Value> = (0..10_000).map(some).collect();
     let itself = image().root.descriptor();
     let cases: [Case; 3] = [
-        ("ten thousand", referred_by(&many), ""),
-        ("none of them is there", referred_by(&many[..3]), ""),
+        (
+            "ten thousand",
+            referred_by(&many),
+            "CopyFailed: reading SOURCE/team/app@DIGEST: cannot list what refers to \
+             SOURCE/team/app@DIGEST: the manifest has 10000 manifests, at most 1024 are \
+             accepted; with referrers set to Skip the image is copied without what refers to it",
+        ),
+        (
+            "none of them is there",
+            referred_by(&many[..3]),
+            "NotFound: reading SOURCE/team/app@DIGEST: cannot fetch the manifest \
+             SOURCE/team/app@DIGEST: 404 Not Found (MANIFEST_UNKNOWN): there is no such thing \
+             at the registry, or the credential may not see it; with referrers set to Skip the \
+             image is copied without what refers to it",
+        ),
         (
             "the image refers to itself",
             referred_by(&[itself]),

@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use futures::future::join_all;
+use serde_json::json;
 use tokio::time::timeout;
 use transship::copy::{Done, Engine, Error, Job, Progress};
 use transship::registry::Pool;
 
-use super::{AGENT, HANGING, Lab, about_the_image, assert_complete, image, refusal, target};
-use crate::support::content::{Blob, Image, ImageBuilder};
+use super::lab::{Lab, about_the_image, assert_complete, image, target};
+use super::{AGENT, HANGING, refusal};
+use crate::support::content::{Blob, Image, media_type};
 use crate::support::faults::FaultRegistry;
 use crate::support::http::script::{Action, Gate};
 
@@ -72,6 +74,21 @@ impl Fan {
     }
 }
 
+/// An image of one layer, which need not be a good one.
+fn image_of(layer: &Blob) -> Image {
+    let config = Blob::json(media_type::OCI_CONFIG, &json!({"architecture": "amd64"}));
+    let manifest = json!({
+        "schemaVersion": 2, "mediaType": media_type::OCI_MANIFEST,
+        "config": config.descriptor(), "layers": [layer.descriptor()],
+    });
+    Image {
+        root: Blob::json(media_type::OCI_MANIFEST, &manifest),
+        children: Vec::new(),
+        blobs: vec![config, layer.clone()],
+        referrers: Vec::new(),
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn one_of_three_fails_at_each_kind_of_request() {
     type Fault = (&'static str, &'static str, &'static str, &'static str);
@@ -104,7 +121,7 @@ async fn one_of_three_fails_at_each_kind_of_request() {
 async fn one_that_asks_to_come_back_later_holds_up_nobody() {
     let fan = Fan::new(image());
     let busy = refusal(429, "TOOMANYREQUESTS").header("retry-after", "3600");
-    fan.lab.at_destination("PUT", "/uploads/").responds(busy);
+    fan.lab.upload().responds(busy);
     let results = fan.copy().await;
     let error = results[0].as_ref().unwrap_err();
     assert_eq!(error.reason().as_str(), "RateLimited");
@@ -138,25 +155,11 @@ async fn one_that_does_not_answer_holds_up_nobody() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_that_takes_no_bytes_is_left_behind_and_served_by_itself() {
-    let large = Blob::new("application/octet-stream", vec![7; LARGE]);
-    let (fan, held) = (
-        Fan::new(ImageBuilder::new(7).shared_layer(&large).build()),
-        Gate::closed(),
-    );
+    let large = Blob::new(media_type::OCI_LAYER, vec![7; LARGE]);
+    let (fan, held) = (Fan::new(image_of(&large)), Gate::closed());
     let digest = large.digest.replace(':', "%3A");
-    let is_large = {
-        let digest = digest.clone();
-        move |request: &crate::support::http::Request| {
-            request.method == "PUT" && request.query.contains(&digest)
-        }
-    };
     let stuck = Action::HoldUpload(held.clone());
-    fan.lab
-        .destination
-        .script()
-        .when(is_large)
-        .nth(1)
-        .does(stuck);
+    fan.lab.at_destination("PUT", &digest).nth(1).does(stuck);
     for result in fan.copy_past("stuck", held).await {
         assert!(result.is_ok(), "{result:?}");
     }

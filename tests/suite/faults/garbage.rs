@@ -1,9 +1,6 @@
 //! A garbage collection while the registry runs: its storage has lost what its cache still has.
 
-use transship::copy::{Engine, Progress};
-use transship::registry::Pool;
-
-use super::{AGENT, Lab, image, target};
+use super::lab::{Lab, image, process, target};
 use crate::support::registries::{Kind, Registry, Security};
 use crate::support::witness::Witness;
 
@@ -25,10 +22,10 @@ async fn what_a_garbage_collection_left_of_an_image_is_made_whole() {
             "{kind:?} serves what it has lost"
         );
 
-        let (lab, pool) = (Lab::copying(image), Pool::new(AGENT));
+        let (lab, (engine, pool)) = (Lab::copying(image), process());
         let mut job = lab.job(&pool);
         job.targets = vec![target(&pool, &registry.host(), "team/app")];
-        let outcome = Engine::new(Progress::none()).copy(&job).await.remove(0);
+        let outcome = engine.copy(&job).await.remove(0);
         assert!(outcome.is_ok(), "{kind:?}: {outcome:?}");
         let mut witness = Witness::new(client, "team/app");
         assert_eq!(witness.check("1").await, [], "{kind:?}");

@@ -3,10 +3,9 @@
 use futures::future::join_all;
 use jiff::fmt::rfc2822::DateTimePrinter;
 use jiff::{SignedDuration, Timestamp};
-use transship::copy::{Engine, Progress};
-use transship::registry::Pool;
 
-use super::{AGENT, CANARY, Case, Lab, Row, check, check_cases, refusal};
+use super::lab::{Lab, process};
+use super::{AGENT, CANARY, Case, Row, check, check_cases, refusal};
 use crate::support::content::ImageBuilder;
 use crate::support::http::Reply;
 use crate::support::http::script::{Action, Recorded};
@@ -25,7 +24,7 @@ fn in_seconds(seconds: i64) -> String {
 
 /// A lab with a rule for the layer.
 fn layer(lab: Lab, action: Action) -> Lab {
-    lab.at_source("GET", lab.layer()).does(action);
+    lab.layer_read().does(action);
     lab
 }
 
@@ -46,10 +45,8 @@ async fn a_blob_that_breaks_off_is_resumed_inside_the_running_upload() {
             .unwrap();
         let (size, digest) = (blob.bytes.len(), blob.digest.replace(':', "%3A"));
         let cut = size * tenth / 10;
-        lab.at_source("GET", lab.layer())
-            .nth(1)
-            .does(Action::CutBody(cut));
-        let (engine, pool) = (Engine::new(Progress::none()), Pool::new(AGENT));
+        lab.layer_read().nth(1).does(Action::CutBody(cut));
+        let (engine, pool) = process();
         lab.run(&engine, &pool).await.unwrap();
 
         let is_ours = |request: &Recorded| request.headers.value("user-agent") == Some(AGENT);
@@ -75,218 +72,218 @@ async fn a_blob_that_breaks_off_is_resumed_inside_the_running_upload() {
     .await;
 }
 
+const BLOBS: &[Row] = &[
+    (
+        "the part that is asked for comes with everything before it",
+        |lab| {
+            lab.layer_read().nth(1).does(Action::CutBody(20_000));
+            lab.layer_read().nth(2).does(Action::IgnoreRange);
+        },
+        "Copied",
+    ),
+    (
+        "another part comes than the one that is asked for",
+        |lab| {
+            let wrong = Action::SetHeader("content-range", "bytes 0-9/10".to_owned());
+            lab.layer_read().nth(1).does(Action::CutBody(20_000));
+            lab.layer_read().nth(2).does(wrong);
+        },
+        "Copied",
+    ),
+    (
+        "the part that is asked for is damaged",
+        |lab| {
+            lab.layer_read().nth(1).does(Action::CutBody(20_000));
+            lab.layer_read().nth(2).does(Action::flip_byte(7));
+        },
+        "Copied",
+    ),
+    (
+        "a byte is flipped once",
+        |lab| lab.layer_read().nth(1).does(Action::flip_byte(7)),
+        "Copied",
+    ),
+    (
+        "a byte is flipped",
+        |lab| lab.layer_read().does(Action::flip_byte(7)),
+        "DigestMismatch: SOURCE/team/app serves content with the digest DIGEST as DIGEST: \
+         the blob is damaged there, push the image to it again",
+    ),
+    (
+        "one byte too many",
+        |lab| {
+            let longer = Action::map_body(|body| [&body[..], b"x"].concat().into());
+            lab.layer_read().does(longer);
+        },
+        "DigestMismatch: cannot fetch the blob SOURCE/team/app@DIGEST: the registry has \
+         51736 bytes where the manifest says 51735: the blob is damaged there, push the \
+         image to it again",
+    ),
+    (
+        "one byte too few",
+        |lab| {
+            lab.layer_read()
+                .does(Action::map_body(|body| body.slice(1..)));
+        },
+        "DigestMismatch: cannot fetch the blob SOURCE/team/app@DIGEST: the registry has \
+         51734 bytes where the manifest says 51735: the blob is damaged there, push the \
+         image to it again",
+    ),
+    (
+        "no bytes at all",
+        |lab| {
+            lab.layer_read()
+                .does(Action::map_body(|body| body.slice(..0)));
+        },
+        "DigestMismatch: cannot fetch the blob SOURCE/team/app@DIGEST: the registry has 0 \
+         bytes where the manifest says 51735: the blob is damaged there, push the image to \
+         it again",
+    ),
+    (
+        "the length is announced and nothing comes, as after a garbage collection",
+        |lab| lab.layer_read().does(Action::CutBody(0)),
+        "Unreachable: cannot fetch the blob SOURCE/team/app@DIGEST: the connection to \
+         http://SOURCE broke off",
+    ),
+    (
+        "a body without end",
+        |lab| lab.layer_read().does(Action::Endless),
+        "DigestMismatch: cannot fetch the blob SOURCE/team/app@DIGEST: the registry sends \
+         more than the 51735 bytes that the manifest says: the blob is damaged there, push \
+         the image to it again",
+    ),
+    (
+        "compressed on the way",
+        |lab| {
+            let gzip = Action::AddHeader("content-encoding", "gzip".to_owned());
+            lab.layer_read().does(gzip);
+        },
+        "CopyFailed: cannot fetch the blob SOURCE/team/app@DIGEST: the answer is compressed \
+         although that was declined: a proxy on the way must leave it as it is",
+    ),
+    (
+        "missing",
+        |lab| lab.layer_read().responds(refusal(404, "BLOB_UNKNOWN")),
+        "NotFound: cannot fetch the blob SOURCE/team/app@DIGEST: 404 Not Found \
+         (BLOB_UNKNOWN): there is no such thing at the registry, or the credential may not \
+         see it",
+    ),
+    (
+        "500 and then fine",
+        |lab| lab.layer_read().first(2).responds(refusal(500, "UNKNOWN")),
+        "Copied",
+    ),
+    (
+        "500 for ever",
+        |lab| lab.layer_read().responds(refusal(500, "UNKNOWN")),
+        "Unreachable: cannot fetch the blob SOURCE/team/app@DIGEST: 500 Internal Server \
+         Error (UNKNOWN): the registry is in trouble: its log says more",
+    ),
+    (
+        "a web page",
+        |lab| lab.layer_read().responds(page()),
+        "DigestMismatch: cannot fetch the blob SOURCE/team/app@DIGEST: the registry has 12 \
+         bytes where the manifest says 51735: the blob is damaged there, push the image to \
+         it again",
+    ),
+];
+
 #[tokio::test(flavor = "multi_thread")]
 async fn blobs() {
-    let rows: [Row; 15] = [
-        (
-            "the part that is asked for comes with everything before it",
-            |lab| {
-                lab.at_source("GET", lab.layer())
-                    .nth(1)
-                    .does(Action::CutBody(20_000));
-                lab.at_source("GET", lab.layer())
-                    .nth(2)
-                    .does(Action::IgnoreRange);
-            },
-            "Copied",
-        ),
-        (
-            "another part comes than the one that is asked for",
-            |lab| {
-                let wrong = Action::SetHeader("content-range", "bytes 0-9/10".to_owned());
-                lab.at_source("GET", lab.layer())
-                    .nth(1)
-                    .does(Action::CutBody(20_000));
-                lab.at_source("GET", lab.layer()).nth(2).does(wrong);
-            },
-            "Copied",
-        ),
-        (
-            "the part that is asked for is damaged",
-            |lab| {
-                lab.at_source("GET", lab.layer())
-                    .nth(1)
-                    .does(Action::CutBody(20_000));
-                lab.at_source("GET", lab.layer())
-                    .nth(2)
-                    .does(Action::flip_byte(7));
-            },
-            "Copied",
-        ),
-        (
-            "a byte is flipped once",
-            |lab| {
-                lab.at_source("GET", lab.layer())
-                    .nth(1)
-                    .does(Action::flip_byte(7))
-            },
-            "Copied",
-        ),
-        (
-            "a byte is flipped",
-            |lab| lab.at_source("GET", lab.layer()).does(Action::flip_byte(7)),
-            "",
-        ),
-        (
-            "one byte too many",
-            |lab| {
-                let longer = Action::map_body(|body| [&body[..], b"x"].concat().into());
-                lab.at_source("GET", lab.layer()).does(longer);
-            },
-            "",
-        ),
-        (
-            "one byte too few",
-            |lab| {
-                lab.at_source("GET", lab.layer())
-                    .does(Action::map_body(|body| body.slice(1..)))
-            },
-            "",
-        ),
-        (
-            "no bytes at all",
-            |lab| {
-                lab.at_source("GET", lab.layer())
-                    .does(Action::map_body(|body| body.slice(..0)))
-            },
-            "",
-        ),
-        (
-            "the length is announced and nothing comes, as after a garbage collection",
-            |lab| lab.at_source("GET", lab.layer()).does(Action::CutBody(0)),
-            "",
-        ),
-        (
-            "a body without end",
-            |lab| lab.at_source("GET", lab.layer()).does(Action::Endless),
-            "",
-        ),
-        (
-            "compressed on the way",
-            |lab| {
-                let gzip = Action::AddHeader("content-encoding", "gzip".to_owned());
-                lab.at_source("GET", lab.layer()).does(gzip);
-            },
-            "",
-        ),
-        (
-            "missing",
-            |lab| {
-                lab.at_source("GET", lab.layer())
-                    .responds(refusal(404, "BLOB_UNKNOWN"))
-            },
-            "",
-        ),
-        (
-            "500 and then fine",
-            |lab| {
-                lab.at_source("GET", lab.layer())
-                    .first(2)
-                    .responds(refusal(500, "UNKNOWN"))
-            },
-            "Copied",
-        ),
-        (
-            "500 for ever",
-            |lab| {
-                lab.at_source("GET", lab.layer())
-                    .responds(refusal(500, "UNKNOWN"))
-            },
-            "",
-        ),
-        (
-            "a web page",
-            |lab| lab.at_source("GET", lab.layer()).responds(page()),
-            "",
-        ),
-    ];
-    check(&rows).await;
+    check(BLOBS).await;
 }
+
+const MANIFESTS: &[Row] = &[
+    (
+        "one byte more than four mebibytes",
+        |lab| {
+            let large = |_| vec![b' '; 4 * 1024 * 1024 + 1].into();
+            lab.root_read().does(Action::map_body(large));
+        },
+        "CopyFailed: reading SOURCE/team/app@DIGEST: cannot fetch the manifest \
+         SOURCE/team/app@DIGEST: the answer is larger than 4194304 bytes, the most that is \
+         read",
+    ),
+    (
+        "without end",
+        |lab| lab.root_read().does(Action::Endless),
+        "CopyFailed: reading SOURCE/team/app@DIGEST: cannot fetch the manifest \
+         SOURCE/team/app@DIGEST: the answer is larger than 4194304 bytes, the most that is \
+         read",
+    ),
+    (
+        "a byte is flipped",
+        |lab| lab.root_read().does(Action::flip_byte(7)),
+        "DigestMismatch: reading SOURCE/team/app@DIGEST: cannot fetch the manifest \
+         SOURCE/team/app@DIGEST: the manifest has the digest DIGEST, expected DIGEST",
+    ),
+    (
+        "another digest in the header",
+        |lab| {
+            let other = format!("sha256:{}", "0".repeat(64));
+            let other = Action::SetHeader("docker-content-digest", other);
+            lab.root_read().does(other);
+        },
+        "DigestMismatch: reading SOURCE/team/app@DIGEST: cannot fetch the manifest \
+         SOURCE/team/app@DIGEST: the registry announces DIGEST, the content has the digest \
+         DIGEST: it is damaged there, or on the way",
+    ),
+    (
+        "a child is missing",
+        |lab| lab.child_read().responds(refusal(404, "MANIFEST_UNKNOWN")),
+        "NotFound: reading SOURCE/team/app@DIGEST: cannot fetch the manifest \
+         SOURCE/team/app@DIGEST: 404 Not Found (MANIFEST_UNKNOWN): there is no such thing \
+         at the registry, or the credential may not see it",
+    ),
+    (
+        "a child was replaced by another",
+        |lab| {
+            let other = lab.image.children[1].bytes.clone();
+            let other = Action::map_body(move |_| other.clone());
+            lab.child_read().does(other);
+        },
+        "DigestMismatch: reading SOURCE/team/app@DIGEST: cannot fetch the manifest \
+         SOURCE/team/app@DIGEST: the manifest has the digest DIGEST, expected DIGEST",
+    ),
+    (
+        "compressed on the way",
+        |lab| {
+            let gzip = Action::AddHeader("content-encoding", "gzip".to_owned());
+            lab.child_read().does(gzip);
+        },
+        "CopyFailed: reading SOURCE/team/app@DIGEST: cannot fetch the manifest \
+         SOURCE/team/app@DIGEST: the answer is compressed although that was declined: a \
+         proxy on the way must leave it as it is",
+    ),
+    (
+        "a web page",
+        |lab| lab.root_read().responds(page()),
+        "DigestMismatch: reading SOURCE/team/app@DIGEST: cannot fetch the manifest \
+         SOURCE/team/app@DIGEST: the manifest has the digest DIGEST, expected DIGEST",
+    ),
+    (
+        "500 and then fine",
+        |lab| lab.root_read().first(2).responds(refusal(500, "UNKNOWN")),
+        "Copied",
+    ),
+    (
+        "closed without an answer",
+        |lab| lab.root_read().does(Action::Close),
+        "Unreachable: reading SOURCE/team/app@DIGEST: cannot fetch the manifest \
+         SOURCE/team/app@DIGEST: the connection to http://SOURCE broke off",
+    ),
+];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn manifests() {
-    let rows: [Row; 10] = [
-        (
-            "one byte more than four mebibytes",
-            |lab| {
-                let large = |_| vec![b' '; 4 * 1024 * 1024 + 1].into();
-                lab.at_source("GET", lab.root())
-                    .does(Action::map_body(large));
-            },
-            "",
-        ),
-        (
-            "without end",
-            |lab| lab.at_source("GET", lab.root()).does(Action::Endless),
-            "",
-        ),
-        (
-            "a byte is flipped",
-            |lab| lab.at_source("GET", lab.root()).does(Action::flip_byte(7)),
-            "",
-        ),
-        (
-            "another digest in the header",
-            |lab| {
-                let other = format!("sha256:{}", "0".repeat(64));
-                let other = Action::SetHeader("docker-content-digest", other);
-                lab.at_source("GET", lab.root()).does(other);
-            },
-            "",
-        ),
-        (
-            "a child is missing",
-            |lab| {
-                lab.at_source("GET", lab.child())
-                    .responds(refusal(404, "MANIFEST_UNKNOWN"))
-            },
-            "",
-        ),
-        (
-            "a child was replaced by another",
-            |lab| {
-                let other = lab.image.children[1].bytes.clone();
-                let other = Action::map_body(move |_| other.clone());
-                lab.at_source("GET", lab.child()).does(other);
-            },
-            "",
-        ),
-        (
-            "compressed on the way",
-            |lab| {
-                let gzip = Action::AddHeader("content-encoding", "gzip".to_owned());
-                lab.at_source("GET", lab.child()).does(gzip);
-            },
-            "",
-        ),
-        (
-            "a web page",
-            |lab| lab.at_source("GET", lab.root()).responds(page()),
-            "",
-        ),
-        (
-            "500 and then fine",
-            |lab| {
-                lab.at_source("GET", lab.root())
-                    .first(2)
-                    .responds(refusal(500, "UNKNOWN"))
-            },
-            "Copied",
-        ),
-        (
-            "closed without an answer",
-            |lab| lab.at_source("GET", lab.root()).does(Action::Close),
-            "",
-        ),
-    ];
-    check(&rows).await;
+    check(MANIFESTS).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn too_many_requests() {
     let once = |reply: Reply| {
         let lab = Lab::new();
-        lab.at_source("GET", lab.layer()).nth(1).responds(reply);
+        lab.layer_read().nth(1).responds(reply);
         lab
     };
     let ever = |reply: Reply| {
@@ -296,16 +293,24 @@ async fn too_many_requests() {
     let cases: [Case; 5] = [
         ("come back in a second", once(busy("1")), "Copied"),
         ("come back at a time", once(busy(&in_seconds(1))), "Copied"),
-        ("come back in an hour", ever(busy("3600")), ""),
+        (
+            "come back in an hour",
+            ever(busy("3600")),
+            "RateLimited: cannot fetch the blob SOURCE/team/app@DIGEST: the registry asked to \
+             be left alone until TIME",
+        ),
         (
             "come back at a time in an hour",
             ever(busy(&in_seconds(3_600))),
-            "",
+            "RateLimited: cannot fetch the blob SOURCE/team/app@DIGEST: the registry asked to \
+             be left alone until TIME",
         ),
         (
             "come back when you like",
             ever(refusal(429, "TOOMANYREQUESTS")),
-            "",
+            "RateLimited: cannot fetch the blob SOURCE/team/app@DIGEST: 429 Too Many Requests \
+             (TOOMANYREQUESTS): too many requests for the registry, it may be asked again at \
+             TIME",
         ),
     ];
     check_cases(cases).await;

@@ -19,7 +19,7 @@ tools: ## Gets the registries and peer tools for tests and benchmarks into a cac
 	hack/tools.sh
 
 test: tools ## Runs all tests against real registries
-	cargo test --locked
+	cargo test --locked --lib --tests
 
 lint: ## Checks formatting and lints
 	cargo fmt --check

@@ -5,9 +5,10 @@ use tokio::signal::unix::{SignalKind, signal};
 /// Runs `work` until it is done or a signal comes. `None`: it was interrupted, and dropped.
 pub(super) async fn until_interrupted<T>(work: impl Future<Output = T>) -> Option<T> {
     tokio::select! {
+        // First, so that the handlers stand before the work does anything that shows.
         biased;
-        done = work => Some(done),
         () = interrupted() => None,
+        done = work => Some(done),
     }
 }
 

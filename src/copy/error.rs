@@ -20,7 +20,7 @@ pub enum Error {
         error: GraphError,
     },
     /// A blob did not arrive.
-    #[error("copying blob {digest} to {destination}: {error}")]
+    #[error("{}", describe(.destination, .digest, .error))]
     Blob {
         /// The repository it was for.
         destination: String,
@@ -30,7 +30,7 @@ pub enum Error {
         error: BlobError,
     },
     /// A manifest could not be written or looked at.
-    #[error("writing {target} to {destination}: {error}")]
+    #[error("{error}")]
     Destination {
         /// The repository it was for.
         destination: String,
@@ -51,7 +51,9 @@ pub enum Error {
         error: endpoint::Error,
     },
     /// The destination confirmed a manifest and does not serve it.
-    #[error("{destination} confirmed {target} but does not serve it")]
+    #[error(
+        "{destination} confirmed {target} but does not serve it: its storage or its cache has lost it"
+    )]
     ReadBack {
         /// The repository.
         destination: String,
@@ -70,12 +72,8 @@ pub enum Error {
 
 impl Error {
     pub(super) fn source(origin: &Origin, digest: &Digest, error: GraphError) -> Self {
-        let Origin {
-            endpoint,
-            repository,
-        } = origin;
         Self::Source {
-            image: format!("{}/{repository}@{digest}", endpoint.name()),
+            image: format!("{}@{digest}", origin.name()),
             error,
         }
     }
@@ -106,7 +104,7 @@ impl Error {
     pub fn retry_at(&self) -> Option<jiff::Timestamp> {
         match self {
             Self::Source {
-                error: GraphError::Read(error),
+                error: GraphError::Read(error) | GraphError::Referrers(error),
                 ..
             }
             | Self::Blob {
@@ -147,9 +145,22 @@ impl Error {
     }
 }
 
+/// An endpoint's own error names the blob and the repository.
+fn describe(destination: &str, digest: &Digest, error: &BlobError) -> String {
+    match error {
+        BlobError::Source(_)
+        | BlobError::Destination(_)
+        | BlobError::DigestMismatch { .. }
+        | BlobError::TooLong { .. } => error.to_string(),
+        BlobError::Slow | BlobError::Cancelled => {
+            format!("copying blob {digest} to {destination}: {error}")
+        }
+    }
+}
+
 fn source_reason(error: &GraphError) -> Reason {
     match error {
-        GraphError::Read(error) => error.reason(),
+        GraphError::Read(error) | GraphError::Referrers(error) => error.reason(),
         GraphError::Subset(error) => match **error {
             SubsetError::Empty { .. } => Reason::NotFound,
             SubsetError::NotAnIndex(_) | SubsetError::Json(_) | SubsetError::Rewritten(_) => {
@@ -157,6 +168,9 @@ fn source_reason(error: &GraphError) -> Reason {
             }
         },
         GraphError::PlatformAbsent(_) | GraphError::OtherPlatform { .. } => Reason::NotFound,
-        GraphError::Config(_) | GraphError::TooDeep | GraphError::TooMany => Reason::CopyFailed,
+        GraphError::Config(_)
+        | GraphError::TooDeep
+        | GraphError::TooMany
+        | GraphError::TooLarge => Reason::CopyFailed,
     }
 }

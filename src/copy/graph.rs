@@ -1,6 +1,7 @@
 //! Everything that a manifest reaches, in the order in which it must be pushed.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::{StreamExt, TryStreamExt, stream};
@@ -42,6 +43,9 @@ pub enum GraphError {
     /// The source could not be read.
     #[error("{0}")]
     Read(#[from] endpoint::Error),
+    /// What refers to the image could not be read.
+    #[error("{0}; with referrers set to Skip the image is copied without what refers to it")]
+    Referrers(endpoint::Error),
     /// No platform of the list is there.
     #[error("{0}")]
     Subset(Arc<SubsetError>),
@@ -60,11 +64,30 @@ pub enum GraphError {
     #[error("the platform of the image cannot be read from its config {0}")]
     Config(Digest),
     /// Too deep.
-    #[error("the index nests deeper than {} levels", limits::INDEX_DEPTH)]
+    #[error(
+        "the index nests deeper than {} levels: mirror the inner images by tags of their own",
+        limits::INDEX_DEPTH
+    )]
     TooDeep,
     /// Too much.
-    #[error("the image reaches more than {} manifests", limits::GRAPH_NODES)]
+    #[error(
+        "the image and what refers to it are more than {} manifests: choose platforms, or set referrers to Skip",
+        limits::GRAPH_NODES
+    )]
     TooMany,
+    /// Too much of it.
+    #[error(
+        "the manifests of the image and of what refers to it have more than {} bytes: \
+         choose platforms, or set referrers to Skip",
+        limits::GRAPH_BYTES
+    )]
+    TooLarge,
+}
+
+/// How much an image may still reach: a source that makes up more and more must not fill the memory.
+pub(super) struct Room {
+    manifests: AtomicU64,
+    bytes: AtomicU64,
 }
 
 /// Manifests that were read, so that no digest is read twice, and never twice at once.
@@ -85,6 +108,45 @@ type Cell = Arc<OnceCell<Arc<Manifest>>>;
 struct Config {
     #[serde(flatten)]
     platform: Platform,
+}
+
+// === impl GraphError ===
+
+impl GraphError {
+    /// The same error, of something that refers to the image.
+    pub(super) fn of_referrer(self) -> Self {
+        if let Self::Read(error) = self {
+            return Self::Referrers(error);
+        }
+        self
+    }
+}
+
+// === impl Room ===
+
+impl Room {
+    pub(super) fn new() -> Self {
+        Self {
+            manifests: AtomicU64::new(limits::GRAPH_NODES as u64),
+            bytes: AtomicU64::new(limits::GRAPH_BYTES),
+        }
+    }
+
+    /// Makes sure that so many manifests fit in, before they are read.
+    fn admit(&self, manifests: usize) -> Result<(), GraphError> {
+        take(&self.manifests, manifests as u64).ok_or(GraphError::TooMany)
+    }
+
+    /// Accounts for a manifest that was read.
+    fn fill(&self, manifest: &Manifest) -> Result<(), GraphError> {
+        take(&self.bytes, manifest.size()).ok_or(GraphError::TooLarge)
+    }
+}
+
+/// Takes so much of what is left, if it is.
+fn take(left: &AtomicU64, amount: u64) -> Option<()> {
+    let taken = left.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(amount));
+    taken.ok().map(drop)
 }
 
 // === impl Manifests ===
@@ -137,24 +199,23 @@ impl Graph {
         origin: &Origin,
         digest: &Digest,
         platforms: &Platforms,
+        room: &Room,
     ) -> Result<Self, GraphError> {
+        room.admit(1)?;
         let Reduced {
             root,
             mut entries,
             is_sparse,
         } = Reduced::read(manifests, origin, digest, platforms).await?;
+        room.fill(&root)?;
         let mut levels = Vec::new();
         let mut opaque = Vec::new();
-        let mut nodes = 0;
         while !entries.is_empty() {
-            nodes += entries.len();
-            if nodes > limits::GRAPH_NODES {
-                return Err(GraphError::TooMany);
-            }
+            room.admit(entries.len())?;
             if levels.len() >= limits::INDEX_DEPTH {
                 return Err(GraphError::TooDeep);
             }
-            let level = read_level(manifests, origin, &entries, &mut opaque).await?;
+            let level = read_level(manifests, origin, &entries, &mut opaque, room).await?;
             entries = level
                 .iter()
                 .flat_map(|manifest| self::entries(manifest))
@@ -213,29 +274,26 @@ async fn read_level(
     origin: &Origin,
     entries: &[Descriptor],
     opaque: &mut Vec<Descriptor>,
+    room: &Room,
 ) -> Result<Vec<Arc<Manifest>>, GraphError> {
     let mut seen = HashSet::new();
     let distinct: Vec<&Descriptor> = entries
         .iter()
         .filter(|entry| seen.insert(&entry.digest))
         .collect();
-    let read: Vec<Result<Arc<Manifest>, &Descriptor>> = stream::iter(distinct)
-        .map(|entry| async move {
-            match manifests.fetch(origin, &entry.digest).await {
-                Ok(manifest) => Ok(Ok(manifest)),
-                // An entry of another type may be a blob: the index is only a list.
-                Err(error) if error.is_not_found() && !is_manifest(entry) => Ok(Err(entry)),
-                Err(error) => Err(GraphError::from(error)),
-            }
-        })
-        .buffered(READS)
-        .try_collect()
-        .await?;
+    let mut reads = stream::iter(distinct)
+        .map(|entry| async move { (entry, manifests.fetch(origin, &entry.digest).await) })
+        .buffered(READS);
     let mut level = Vec::new();
-    for result in read {
-        match result {
-            Ok(manifest) => level.push(manifest),
-            Err(entry) => opaque.push(entry.clone()),
+    while let Some((entry, read)) = reads.next().await {
+        match read {
+            Ok(manifest) => {
+                room.fill(&manifest)?;
+                level.push(manifest);
+            }
+            // An entry of another type may be a blob: the index is only a list.
+            Err(error) if error.is_not_found() && !is_manifest(entry) => opaque.push(entry.clone()),
+            Err(error) => return Err(error.into()),
         }
     }
     Ok(level)

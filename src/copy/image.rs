@@ -10,7 +10,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 
 use super::blobs::{Blobs, Request};
 use super::deliver::Delivery;
-use super::endpoint::{self, Endpoint, Place};
+use super::endpoint::{self, Endpoint, Place, Start};
 use super::error::Error;
 use super::graph::Graph;
 use super::pipe::Origin;
@@ -167,10 +167,10 @@ impl Push<'_> {
         self.push_levels(image).await?;
         if let [only @ TagPush { current: None, .. }] = moving
             && attached.is_empty()
+            && !self.is_doubted()
         {
             // Nobody sees this tag yet, so there is no working tag to protect: one PUT and one read.
-            self.put_tag(&only.tag, &image.root).await?;
-            return self.read_back(&only.tag.clone().into(), &image.root).await;
+            return self.put_tag(&only.tag, &image.root).await;
         }
         self.push_root(image).await?;
         self.attach(attached).await?;
@@ -295,18 +295,14 @@ impl Push<'_> {
         if let Some(indexed) = *stored {
             return Ok(indexed);
         }
-        let indexed = self
-            .put(&manifest.digest().clone().into(), manifest)
-            .await?;
+        let target = manifest.digest().clone().into();
+        let indexed = self.put(&target, manifest).await?;
+        if self.is_doubted() && !self.is_served(&target, manifest).await? {
+            self.store_as_blob(manifest).await?;
+            self.put(&target, manifest).await?;
+        }
         *stored = Some(indexed);
         Ok(indexed)
-    }
-
-    async fn put_tag(&self, tag: &Tag, manifest: &Manifest) -> Result<(), Error> {
-        let slot = self.slot(manifest);
-        let mut stored = slot.lock().await;
-        *stored = Some(self.put(&tag.clone().into(), manifest).await?);
-        Ok(())
     }
 
     async fn put(&self, target: &TagOrDigest, manifest: &Manifest) -> Result<bool, Error> {
@@ -331,8 +327,34 @@ impl Push<'_> {
             })
     }
 
-    /// An answer of success is not proof: the manifest must be there, with its digest.
+    /// Lets a tag name a manifest. An answer of success is not proof: the tag must be there.
+    async fn put_tag(&self, tag: &Tag, manifest: &Manifest) -> Result<(), Error> {
+        let target = TagOrDigest::Tag(tag.clone());
+        let slot = self.slot(manifest);
+        let mut stored = slot.lock().await;
+        *stored = Some(self.put(&target, manifest).await?);
+        drop(stored);
+        self.read_back(&target, manifest).await
+    }
+
     async fn read_back(&self, target: &TagOrDigest, manifest: &Manifest) -> Result<(), Error> {
+        if self.is_served(target, manifest).await? {
+            return Ok(());
+        }
+        let Target {
+            endpoint,
+            repository,
+            ..
+        } = self.target;
+        self.shared.manifests.forget(&self.place(), repository);
+        self.shared.blobs.forget(endpoint, repository);
+        Err(Error::ReadBack {
+            destination: self.target.name(),
+            target: target.clone(),
+        })
+    }
+
+    async fn is_served(&self, target: &TagOrDigest, manifest: &Manifest) -> Result<bool, Error> {
         let Target {
             endpoint,
             repository,
@@ -342,15 +364,49 @@ impl Push<'_> {
             .resolve(repository, target, None)
             .await
             .map_err(|error| self.failed(target, error))?;
-        if found.as_ref() == Some(manifest.digest()) {
-            return Ok(());
-        }
-        self.shared.manifests.forget(&self.place(), repository);
-        self.shared.blobs.forget(endpoint, repository);
-        Err(Error::ReadBack {
-            destination: self.target.name(),
-            target: target.clone(),
-        })
+        Ok(found.as_ref() == Some(manifest.digest()))
+    }
+
+    /// Uploads a manifest like a blob, which distribution writes even where its cache believes that
+    /// the content is there: a manifest it only links then.
+    async fn store_as_blob(&self, manifest: &Manifest) -> Result<(), Error> {
+        let Target {
+            endpoint,
+            repository,
+            ..
+        } = self.target;
+        let blob = Descriptor::of(manifest.media_type().clone(), manifest.bytes());
+        let blob = Descriptor {
+            digest: manifest.digest().clone(),
+            ..blob
+        };
+        let stored = async {
+            match endpoint
+                .start_upload(repository, &blob.digest, None)
+                .await?
+            {
+                Start::Present => Ok(()),
+                Start::Session(session) => {
+                    let bytes = manifest.bytes().clone();
+                    session
+                        .send(repository, &blob, stream::iter([Ok(bytes)]))
+                        .await
+                }
+            }
+        };
+        stored
+            .await
+            .map_err(|error| self.failed(&blob.digest.clone().into(), error))
+    }
+
+    /// Whether the destination confirmed what it does not serve.
+    fn is_doubted(&self) -> bool {
+        let Target {
+            endpoint,
+            repository,
+            ..
+        } = self.target;
+        self.shared.blobs.is_doubted(endpoint, repository)
     }
 
     fn failed(&self, target: &TagOrDigest, error: endpoint::Error) -> Error {

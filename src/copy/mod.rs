@@ -4,7 +4,7 @@
 //! Engine::copy
 //!   graph, referrers   what the image is made of, read once and kept by digest
 //!   blobs              which destination needs what; one worker a blob
-//!     deliver          mount it, wait for it or send it
+//!     deliver          for one destination: mount it, wait for it or send it
 //!     places           what destinations are known to have: nothing is sent twice
 //!     pipe             one read, many uploads, hashed on the way
 //!   image              manifests and tags, in the order that keeps visible tags complete
@@ -24,6 +24,8 @@ pub mod progress;
 mod referrers;
 mod stored;
 
+use std::time::Duration;
+
 use futures::future::join_all;
 
 pub use self::endpoint::{Endpoint, Place};
@@ -34,13 +36,16 @@ pub use self::progress::Progress;
 pub use self::referrers::FallbackError;
 
 use self::blobs::Blobs;
-use self::graph::{Graph, Manifests};
+use self::graph::{Graph, Manifests, Room};
 use self::image::{Content, Push, Shared};
 use self::referrers::{FallbackTags, Finder};
 use self::stored::Stored;
 use crate::api::{IndexMode, ReferrersMode};
 use crate::oci::{Digest, Repository, Tag};
 use crate::plan::Platforms;
+
+/// How long one slow destination may hold up the others with a blob, before it is left to itself.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Copies images. One for each process, so that everything is shared that may be.
 pub struct Engine {
@@ -122,9 +127,14 @@ impl Target {
 impl Engine {
     /// An engine that reports what it does to `progress`.
     pub fn new(progress: Progress) -> Self {
+        Self::with_patience(progress, PATIENCE)
+    }
+
+    /// The same, in which one slow destination holds up the others for at most so long, blob by blob.
+    pub fn with_patience(progress: Progress, patience: Duration) -> Self {
         Self {
             shared: Shared {
-                blobs: Blobs::new(progress),
+                blobs: Blobs::new(progress, patience),
                 manifests: Stored::default(),
                 fallback_tags: FallbackTags::default(),
             },
@@ -207,7 +217,8 @@ impl Engine {
             referrers,
             targets: _,
         } = job;
-        let image = Graph::read(&self.manifests, origin, digest, platforms).await?;
+        let room = Room::new();
+        let image = Graph::read(&self.manifests, origin, digest, platforms, &room).await?;
         let attached = match referrers {
             ReferrersMode::Skip => Vec::new(),
             ReferrersMode::Copy => {
@@ -217,7 +228,9 @@ impl Engine {
                     .filter(|manifest| !(is_rewritten && manifest.digest() == image.root.digest()))
                     .map(|manifest| manifest.digest().clone())
                     .collect();
-                self.finder.find(&self.manifests, origin, subjects).await?
+                self.finder
+                    .find(&self.manifests, origin, subjects, &room)
+                    .await?
             }
         };
         Ok(Content {

@@ -7,30 +7,22 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures::future::{BoxFuture, join_all};
-use futures::{FutureExt, StreamExt};
-use tokio::sync::mpsc;
+use futures::{StreamExt, stream};
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, timeout};
-use tokio_util::sync::CancellationToken;
 
 use super::budget::{self, Budget, Permit};
 use super::endpoint::{self, Body, Endpoint, Session};
 use super::progress::{Event, Progress};
 use crate::oci::{Descriptor, Digest, Hasher, Repository};
-use crate::registry::BodyError;
 
-/// How long one slow destination may hold up the others, in sum, before it is detached.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// How long a destination may take nothing at all.
+/// How long a destination may take nothing at all, where nobody else waits for it.
 const STALL: Duration = Duration::from_secs(60);
 /// How often a download is resumed without this much progress in between.
 const RESUMES: u32 = 5;
 const PROGRESS_BYTES: u64 = 1024 * 1024;
 /// Pause before the first resume; it doubles.
 const RESUME_DELAY: Duration = Duration::from_millis(200);
-
-/// What an upload is told when it is broken off; its own error is never shown.
-const STOPPED: &str = "the source of the upload stopped";
 
 /// Where an image is read.
 #[derive(Clone, Debug)]
@@ -41,14 +33,6 @@ pub struct Origin {
     pub repository: Repository,
 }
 
-/// A destination that waits for the bytes.
-pub(super) struct Sink {
-    pub(super) repository: Repository,
-    pub(super) session: Session,
-    /// Nobody wants the result any more.
-    pub(super) abandoned: CancellationToken,
-}
-
 /// Why a blob did not arrive somewhere.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum BlobError {
@@ -57,17 +41,22 @@ pub enum BlobError {
     Source(endpoint::Error),
     /// The source served other content than its digest says.
     #[error(
-        "the source serves content with the digest {found} as {expected}: the blob is damaged there"
+        "{origin} serves content with the digest {found} as {expected}: \
+         the blob is damaged there, push the image to it again"
     )]
     DigestMismatch {
+        /// The repository that served it.
+        origin: String,
         /// The digest of what came.
         found: Digest,
         /// The digest that was asked for.
         expected: Digest,
     },
     /// The source served more than the descriptor says.
-    #[error("the source serves more than the {size} bytes that the manifest says of {digest}")]
+    #[error("{origin} serves more than the {size} bytes that the manifest says of {digest}")]
     TooLong {
+        /// The repository that served it.
+        origin: String,
         /// The blob.
         digest: Digest,
         /// Its size by its descriptor.
@@ -84,107 +73,80 @@ pub enum BlobError {
     Cancelled,
 }
 
-/// The sending half of one destination.
-struct Lane {
-    frames: mpsc::UnboundedSender<Result<Bytes, BodyError>>,
+/// The half of one destination that the reader fills. Dropped before the blob is complete, it breaks
+/// the upload off.
+pub(super) struct Lane {
+    frames: mpsc::UnboundedSender<Bytes>,
+    /// Taken when the upload is told to stop.
+    stop: Option<oneshot::Sender<BlobError>>,
     queue: Budget,
     /// Time lost on this lane since it last had room at once.
     waited: Duration,
-    state: LaneState,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum LaneState {
-    Open,
-    Closed,
-    Slow,
+/// The half of one destination that an upload empties.
+pub(super) struct Feed {
+    frames: mpsc::UnboundedReceiver<Bytes>,
+    stopped: oneshot::Receiver<BlobError>,
 }
 
-/// Reads `blob` once and sends it to all `sinks`; one result each, in their order.
-///
-/// The source is opened before any upload begins: an upload that runs always has a reader, so
-/// that uploads and downloads never wait for each other's places.
-pub(super) async fn pipe(
-    origin: &Origin,
-    blob: &Descriptor,
-    sinks: Vec<Sink>,
-    process: &Budget,
-    progress: &Progress,
-) -> Vec<Result<(), BlobError>> {
-    let mut reader = Reader::new(origin, blob, process, progress);
-    let body = match reader.open().await {
-        Ok(body) => body,
-        Err(error) => return sinks.iter().map(|_| Err(error.clone())).collect(),
-    };
-    let (mut lanes, uploads): (Vec<_>, Vec<_>) = sinks
-        .into_iter()
-        .map(|sink| open_lane(sink, blob, progress))
-        .unzip();
-    let read = async move {
-        let result = reader.feed(body, &mut lanes).await;
-        if result.is_err() {
-            lanes.iter_mut().for_each(Lane::stop);
-        }
-        // Dropping the lanes ends the bodies of the uploads.
-        (
-            result,
-            lanes.into_iter().map(|lane| lane.state).collect::<Vec<_>>(),
-        )
-    };
-    let ((read, states), uploads) = tokio::join!(read, join_all(uploads));
-    uploads
-        .into_iter()
-        .zip(states)
-        .map(|(upload, state)| match (upload, &read, state) {
-            (Ok(()), ..) => Ok(()),
-            (Err(BlobError::Cancelled), ..) => Err(BlobError::Cancelled),
-            (Err(_), _, LaneState::Slow) => Err(BlobError::Slow),
-            (Err(_), Err(error), LaneState::Closed) => Err(error.clone()),
-            (Err(error), Ok(()), _) | (Err(error), Err(_), LaneState::Open) => Err(error),
-        })
-        .collect()
-}
-
-fn open_lane<'a>(
-    sink: Sink,
-    blob: &'a Descriptor,
-    progress: &'a Progress,
-) -> (Lane, BoxFuture<'a, Result<(), BlobError>>) {
-    let (frames, mut received) = mpsc::unbounded_channel();
+/// The way of a blob from the reader to one destination.
+pub(super) fn lane() -> (Lane, Feed) {
+    let (frames, received) = mpsc::unbounded_channel();
+    let (stop, stopped) = oneshot::channel();
     let lane = Lane {
         frames,
+        stop: Some(stop),
         queue: Budget::new(budget::QUEUE_BYTES),
         waited: Duration::ZERO,
-        state: LaneState::Open,
     };
-    let upload = async move {
-        let Sink {
-            repository,
-            session,
-            abandoned,
-        } = sink;
-        let body = futures::stream::poll_fn(move |context| received.poll_recv(context));
+    let feed = Feed {
+        frames: received,
+        stopped,
+    };
+    (lane, feed)
+}
+
+// === impl Origin ===
+
+impl Origin {
+    /// The repository, as people write it.
+    pub(super) fn name(&self) -> String {
+        format!("{}/{}", self.endpoint.name(), self.repository)
+    }
+}
+
+// === impl Feed ===
+
+impl Feed {
+    /// Uploads what comes. An upload that is told to stop is dropped, and its connection with it.
+    pub(super) async fn send(
+        self,
+        session: Session,
+        repository: &Repository,
+        blob: &Descriptor,
+    ) -> Result<(), BlobError> {
+        let Self {
+            mut frames,
+            mut stopped,
+        } = self;
+        let body = stream::poll_fn(move |context| frames.poll_recv(context)).map(Ok);
         tokio::select! {
-            () = abandoned.cancelled() => Err(BlobError::Cancelled),
-            sent = session.send(&repository, blob, body) => {
-                sent.map_err(BlobError::Destination)?;
-                progress.report(&Event::Uploaded { bytes: blob.size });
-                Ok(())
-            }
+            biased;
+            Ok(error) = &mut stopped => Err(error),
+            sent = session.send(repository, blob, body) => sent.map_err(BlobError::Destination),
         }
-    };
-    (lane, upload.boxed())
+    }
 }
 
 // === impl Lane ===
 
 impl Lane {
-    /// Queues a frame, waiting for room at most as long as `alone` says.
-    async fn send(&mut self, frame: &Bytes, process: &Permit, alone: bool) {
-        let patience = if alone {
-            STALL
-        } else {
-            PATIENCE.saturating_sub(self.waited)
+    /// Queues a frame, waiting for room at most as long as `patience` says.
+    async fn send(&mut self, frame: &Bytes, process: &Permit, patience: Patience) {
+        let patience = match patience {
+            Patience::Alone => STALL,
+            Patience::AmongOthers(patience) => patience.saturating_sub(self.waited),
         };
         let permit = if let Some(permit) = self.queue.try_take(frame.len()) {
             self.waited = Duration::ZERO;
@@ -192,38 +154,44 @@ impl Lane {
         } else {
             let started = Instant::now();
             let Ok(permit) = timeout(patience, self.queue.take(frame.len())).await else {
-                self.state = LaneState::Slow;
-                let _ = self.frames.send(Err(BodyError(STOPPED.to_owned())));
+                self.stop(BlobError::Slow);
                 return;
             };
             self.waited += started.elapsed();
             permit
         };
         let frame = budget::account(frame.clone(), [process.clone(), permit]);
-        if self.frames.send(Ok(frame)).is_err() {
-            self.state = LaneState::Closed;
-        }
+        // An upload that has ended says itself why.
+        let _ = self.frames.send(frame);
     }
 
-    /// Breaks the upload off: the source has failed.
-    fn stop(&mut self) {
-        if self.state == LaneState::Open {
-            self.state = LaneState::Closed;
-            let _ = self.frames.send(Err(BodyError(STOPPED.to_owned())));
+    /// Breaks the upload off and says why.
+    fn stop(&mut self, error: BlobError) {
+        if let Some(stop) = self.stop.take() {
+            let _ = stop.send(error);
         }
     }
 
     fn is_open(&self) -> bool {
-        self.state == LaneState::Open && !self.frames.is_closed()
+        self.stop.is_some() && !self.frames.is_closed()
     }
 }
 
+/// How long a destination may take nothing.
+#[derive(Clone, Copy)]
+enum Patience {
+    Alone,
+    AmongOthers(Duration),
+}
+
 /// Reads one blob, over as many connections as it takes.
-struct Reader<'a> {
+pub(super) struct Reader<'a> {
     origin: &'a Origin,
     blob: &'a Descriptor,
     process: &'a Budget,
     progress: &'a Progress,
+    /// How long one slow destination may hold up the others.
+    patience: Duration,
     hasher: Hasher,
     received: u64,
 }
@@ -231,11 +199,12 @@ struct Reader<'a> {
 // === impl Reader ===
 
 impl<'a> Reader<'a> {
-    fn new(
+    pub(super) fn new(
         origin: &'a Origin,
         blob: &'a Descriptor,
         process: &'a Budget,
         progress: &'a Progress,
+        patience: Duration,
     ) -> Self {
         let hasher = blob.digest.algorithm().hasher();
         Self {
@@ -243,13 +212,25 @@ impl<'a> Reader<'a> {
             blob,
             process,
             progress,
+            patience,
             hasher,
             received: 0,
         }
     }
 
-    /// Sends the whole blob to the lanes, or says what is wrong with the source.
-    async fn feed(&mut self, body: Body, lanes: &mut [Lane]) -> Result<(), BlobError> {
+    /// Sends the whole blob to the lanes, or stops them and tells them what is wrong with the source.
+    ///
+    /// `body` was opened before any upload began: an upload that runs always has a reader, so that
+    /// uploads and downloads never wait for each other's places.
+    pub(super) async fn feed(mut self, body: Body, mut lanes: Vec<Lane>) {
+        if let Err(error) = self.read_all(body, &mut lanes).await {
+            for lane in &mut lanes {
+                lane.stop(error.clone());
+            }
+        }
+    }
+
+    async fn read_all(&mut self, body: Body, lanes: &mut [Lane]) -> Result<(), BlobError> {
         let mut body = Ok(body);
         let mut resumes = 0;
         let mut resumed_at = 0;
@@ -279,11 +260,12 @@ impl<'a> Reader<'a> {
             let frame = frame.map_err(BlobError::Source)?;
             self.accept(&frame)?;
             let permit = self.process.take(frame.len()).await;
-            let open = lanes.iter().filter(|lane| lane.is_open()).count();
-            for lane in &mut *lanes {
-                if lane.is_open() {
-                    lane.send(&frame, &permit, open == 1).await;
-                }
+            let patience = match lanes.iter().filter(|lane| lane.is_open()).count() {
+                0 | 1 => Patience::Alone,
+                _ => Patience::AmongOthers(self.patience),
+            };
+            for lane in lanes.iter_mut().filter(|lane| lane.is_open()) {
+                lane.send(&frame, &permit, patience).await;
             }
             if !lanes.iter().any(Lane::is_open) {
                 return Ok(());
@@ -296,7 +278,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    async fn open(&self) -> Result<Body, BlobError> {
+    /// Opens the blob behind what was received.
+    pub(super) async fn open(&self) -> Result<Body, BlobError> {
         let Origin {
             endpoint,
             repository,
@@ -308,7 +291,7 @@ impl<'a> Reader<'a> {
                         .unwrap_or(usize::MAX)
                         .min(content.len())..,
                 );
-                Ok(Box::pin(futures::stream::once(async { Ok(rest) })))
+                Ok(Box::pin(stream::once(async { Ok(rest) })))
             }
             None => endpoint
                 .fetch_blob(repository, self.blob, self.received)
@@ -323,6 +306,7 @@ impl<'a> Reader<'a> {
         self.received += frame.len() as u64;
         if self.received > *size {
             return Err(BlobError::TooLong {
+                origin: self.origin.name(),
                 digest: digest.clone(),
                 size: *size,
             });
@@ -344,6 +328,7 @@ impl<'a> Reader<'a> {
             return Ok(());
         }
         Err(BlobError::DigestMismatch {
+            origin: self.origin.name(),
             found,
             expected: self.blob.digest.clone(),
         })

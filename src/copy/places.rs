@@ -23,6 +23,10 @@ struct Known {
     blobs: HashMap<(Place, Digest), Blob>,
     /// Places that answered a mount of a blob that they had with an upload.
     without_mount: HashSet<Place>,
+    /// Places of which a mounted blob could be read.
+    with_mount: HashSet<Place>,
+    /// Repositories that confirmed what they do not serve.
+    doubted: HashSet<(Place, Repository)>,
 }
 
 #[derive(Debug)]
@@ -105,8 +109,33 @@ impl Places {
         self.lock().without_mount.insert(place.clone());
     }
 
+    /// What was mounted from another repository of the place is there.
+    pub(super) fn can_mount(&self, place: &Place) {
+        self.lock().with_mount.insert(place.clone());
+    }
+
+    /// Whether a mount into the repository that was confirmed needs no proof.
+    pub(super) fn trusts_mounts(&self, place: &Place, repository: &Repository) -> bool {
+        let known = self.lock();
+        known.with_mount.contains(place) && !known.is_doubted(place, repository)
+    }
+
+    /// A repository confirmed something that it does not serve: its registry has a cache that
+    /// outlived the content.
+    pub(super) fn doubt(&self, place: &Place, repository: &Repository) {
+        self.lock()
+            .doubted
+            .insert((place.clone(), repository.clone()));
+    }
+
+    /// Whether a repository confirmed what it does not serve.
+    pub(super) fn is_doubted(&self, place: &Place, repository: &Repository) -> bool {
+        self.lock().is_doubted(place, repository)
+    }
+
     /// A repository turned out not to have what we believed.
     pub(super) fn forget(&self, place: &Place, repository: &Repository) {
+        self.doubt(place, repository);
         self.lock().blobs.retain(|(at, _), blob| match blob {
             Blob::Present(repositories) if at == place => {
                 repositories.retain(|known| known != repository);
@@ -124,6 +153,10 @@ impl Places {
 // === impl Known ===
 
 impl Known {
+    fn is_doubted(&self, place: &Place, repository: &Repository) -> bool {
+        !self.doubted.is_empty() && self.doubted.contains(&(place.clone(), repository.clone()))
+    }
+
     fn add(&mut self, key: (Place, Digest), repository: &Repository) {
         if self.blobs.len() >= ENTRIES {
             self.blobs

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
 use super::endpoint::{self, Endpoint, Place, Referrers};
-use super::graph::{Graph, GraphError, Manifests};
+use super::graph::{Graph, GraphError, Manifests, Room};
 use super::pipe::Origin;
 use crate::oci::manifest::ManifestError;
 use crate::oci::{Content, Descriptor, Digest, Manifest, Repository, Tag, TagOrDigest, media_type};
@@ -85,6 +85,7 @@ impl Finder {
         manifests: &Manifests,
         origin: &Origin,
         subjects: Vec<Digest>,
+        room: &Room,
     ) -> Result<Vec<Attached>, GraphError> {
         let mut seen: HashSet<Digest> = HashSet::new();
         let mut found = Vec::new();
@@ -95,10 +96,13 @@ impl Finder {
                 .map(|subject| self.links(origin, subject))
                 .buffered(READS)
                 .try_collect()
-                .await?;
+                .await
+                .map_err(GraphError::Referrers)?;
             let attached: Vec<Attached> = stream::iter(links.into_iter().flatten())
                 .map(|(by, digest)| async move {
-                    let graph = Graph::read(manifests, origin, &digest, &Platforms::All).await?;
+                    let all = &Platforms::All;
+                    let graph = Graph::read(manifests, origin, &digest, all, room).await;
+                    let graph = graph.map_err(GraphError::of_referrer)?;
                     Ok::<_, GraphError>(Attached { graph, by })
                 })
                 .buffered(READS)

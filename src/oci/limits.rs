@@ -11,8 +11,10 @@ pub const MANIFEST_BYTES: usize = 4 * 1024 * 1024;
 pub const JSON_DEPTH: usize = 32;
 /// Most entries in `manifests` of one index, and most `layers` of one image.
 pub const DESCRIPTORS: usize = 1_024;
-/// Most manifests and blobs that one tag may reach.
+/// Most manifests that one tag may reach, with all that refers to them.
 pub const GRAPH_NODES: usize = 8_192;
+/// Most bytes of manifests that one tag may reach: 64 MiB.
+pub const GRAPH_BYTES: u64 = 64 * 1024 * 1024;
 /// Deepest nesting of indexes below a tag.
 pub const INDEX_DEPTH: usize = 3;
 /// Largest blob, in bytes: 64 GiB.

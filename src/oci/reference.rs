@@ -144,7 +144,13 @@ impl fmt::Display for Reference {
             tag,
             digest,
         } = self;
-        write!(formatter, "{registry}/{repository}")?;
+        if is_registry(registry.as_str()) {
+            write!(formatter, "{registry}")?;
+        } else {
+            // In lower case it would read as a part of a repository at Docker Hub.
+            write!(formatter, "{}", registry.as_str().to_ascii_uppercase())?;
+        }
+        write!(formatter, "/{repository}")?;
         if let Some(tag) = tag {
             write!(formatter, ":{tag}")?;
         }
@@ -213,7 +219,7 @@ mod tests {
             ),
             ("localhost/alpine", "localhost/alpine".to_owned()),
             ("localhost:5000/a/b:c", "localhost:5000/a/b:c".to_owned()),
-            ("Registry/a", "registry/a".to_owned()),
+            ("Registry/a", "REGISTRY/a".to_owned()),
             ("quay.io/a/b/c", "quay.io/a/b/c".to_owned()),
             ("[::1]:5000/a:b", "[::1]:5000/a:b".to_owned()),
             (
@@ -252,7 +258,7 @@ mod tests {
 
         #[test]
         fn what_is_printed_parses_to_the_same(
-            registry in "(localhost|[a-z]{1,8}\\.[a-z]{2,4})(:[1-9][0-9]{0,3})?",
+            registry in "((localhost|[a-z]{1,8}\\.[a-z]{2,4})(:[1-9][0-9]{0,3})?|[A-Z]{1,8})",
             repository in "[a-z0-9]{1,6}([._-][a-z0-9]{1,4})?(/[a-z0-9]{1,6}(__[a-z]{1,3})?){0,3}",
             tag in proptest::option::of("[A-Za-z0-9_][A-Za-z0-9._-]{0,20}"),
             digested in any::<bool>(),

@@ -37,6 +37,8 @@ struct Reader {
     skip: u64,
     /// Bytes that are still to come after those.
     left: u64,
+    /// Bytes of the whole blob.
+    size: u64,
     speed: Speed,
 }
 
@@ -121,6 +123,7 @@ pub(super) async fn fetch(
         answer,
         skip,
         left,
+        size: blob.size,
         speed: Speed::new(),
     };
     Ok(stream::try_unfold(reader, Reader::next).boxed())
@@ -147,10 +150,8 @@ impl Reader {
                 continue;
             }
             let length = frame.len() as u64;
-            self.left = self.left.checked_sub(length).ok_or(Cause::Length {
-                found: length,
-                expected: self.left,
-            })?;
+            let left = self.left.checked_sub(length);
+            self.left = left.ok_or(Cause::TooLong(self.size))?;
             return Ok(Some((frame, self)));
         }
     }

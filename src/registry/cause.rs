@@ -41,10 +41,21 @@ pub(super) enum Cause {
     UnsafeUrl(UnsafeUrl),
     #[error("{0}")]
     Manifest(ManifestError),
-    #[error("the registry announces {announced}, the content has the digest {found}")]
+    #[error(
+        "the registry announces {announced}, the content has the digest {found}: \
+         it is damaged there, or on the way"
+    )]
     Digest { announced: Digest, found: Digest },
-    #[error("the registry has {found} bytes, expected {expected}")]
+    #[error(
+        "the registry has {found} bytes where the manifest says {expected}: \
+         the blob is damaged there, push the image to it again"
+    )]
     Length { found: u64, expected: u64 },
+    #[error(
+        "the registry sends more than the {0} bytes that the manifest says: \
+         the blob is damaged there, push the image to it again"
+    )]
+    TooLong(u64),
     #[error("{0}")]
     Range(WrongRange),
     #[error("the registry does not take a blob in this way ({0}); the next try uses another one")]
@@ -55,9 +66,11 @@ pub(super) enum Cause {
     LateChallenge,
     #[error("the source of the blob failed: {0}")]
     Body(String),
-    #[error("the answer is larger than {0} bytes")]
+    #[error("the answer is larger than {0} bytes, the most that is read")]
     TooLarge(usize),
-    #[error("the answer is compressed although that was declined")]
+    #[error(
+        "the answer is compressed although that was declined: a proxy on the way must leave it as it is"
+    )]
     Compressed,
     #[error("{0}")]
     Protocol(String),
@@ -79,7 +92,8 @@ impl Cause {
             Self::UnsafeUrl(_) => Kind::Refused,
             Self::Manifest(ManifestError::DigestMismatch { .. })
             | Self::Digest { .. }
-            | Self::Length { .. } => Kind::DigestMismatch,
+            | Self::Length { .. }
+            | Self::TooLong(_) => Kind::DigestMismatch,
             Self::UploadMode(_) => Kind::Rejected,
             Self::LateChallenge => Kind::AuthenticationFailed,
             Self::Manifest(_)
@@ -110,6 +124,7 @@ impl Cause {
             | Self::Manifest(_)
             | Self::Digest { .. }
             | Self::Length { .. }
+            | Self::TooLong(_)
             | Self::TooLarge(_)
             | Self::Compressed
             | Self::Protocol(_) => false,

@@ -28,6 +28,12 @@ pub enum UnsafeUrl {
         /// Where it points.
         origin: String,
     },
+    /// To something that is no web server.
+    #[error("the registry redirects to {origin}, which is neither https nor http")]
+    OtherScheme {
+        /// Where it points.
+        origin: String,
+    },
     /// To a machine that only we can reach.
     #[error("the registry redirects to {origin}, an address of this machine or its network link")]
     LocalAddress {
@@ -97,9 +103,10 @@ pub(super) fn redirect_target(
 ) -> Result<Url, UnsafeUrl> {
     let url = read("Location", value, request)?;
     let origin = of(&url);
-    let is_downgrade = request.scheme() == "https" && url.scheme() != "https";
-    if is_downgrade || !matches!(url.scheme(), "http" | "https") {
-        return Err(UnsafeUrl::Downgrade { origin });
+    match (request.scheme(), url.scheme()) {
+        (_, "https") | ("http", "http") => {}
+        (_, "http") => return Err(UnsafeUrl::Downgrade { origin }),
+        _ => return Err(UnsafeUrl::OtherScheme { origin }),
     }
     if Reach::of(&url) > Reach::of(request) {
         return Err(UnsafeUrl::LocalAddress { origin });

@@ -90,15 +90,19 @@ impl Unexpected {
             Kind::AuthenticationFailed => {
                 "the credential is not accepted for this, or the repository does not exist"
             }
-            Kind::AccessDenied => "the credential may not do this",
+            Kind::AccessDenied => {
+                "the credential may not do this: give it the right, or use another one"
+            }
             Kind::NotFound => {
                 "there is no such thing at the registry, or the credential may not see it"
             }
             Kind::RateLimited => "too many requests for the registry",
             Kind::QuotaExceeded => "the registry has no room left: free some or raise the quota",
-            Kind::Unreachable => "the registry is in trouble",
-            Kind::Interrupted => "the registry has forgotten the upload",
-            Kind::Rejected => "the registry does not accept it",
+            Kind::Unreachable => "the registry is in trouble: its log says more",
+            Kind::Interrupted => {
+                "the registry has forgotten the upload: if it runs several times, all must share storage and secret"
+            }
+            Kind::Rejected => "the registry does not accept it: its log says why",
             Kind::Tls | Kind::DigestMismatch | Kind::Refused | Kind::Protocol => {
                 "an answer that makes no sense here"
             }

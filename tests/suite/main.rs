@@ -13,6 +13,7 @@
 mod cli;
 mod copying;
 mod docs;
+mod faults;
 mod harness;
 mod layout;
 mod matrix;

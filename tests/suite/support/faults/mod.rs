@@ -196,6 +196,11 @@ impl FaultRegistry {
         self.server.connections()
     }
 
+    /// Waits until no request is being answered: who asked has the answer, or has left.
+    pub async fn quiet(&self) {
+        self.server.quiet().await;
+    }
+
     /// Puts an image there without any request.
     pub fn load(&self, repository: &str, tag: &str, image: &Image) {
         self.state

@@ -37,6 +37,8 @@ pub enum Action {
     MapBody(BodyMap),
     /// The connection is closed after so many bytes of the answer's body; its full length is announced.
     CutBody(usize),
+    /// The body of the request is not taken from the connection before the gate opens.
+    HoldUpload(Gate),
     /// The request waits at the gate before the server sees it.
     Hold(Gate),
     /// The server acts at once and its answer waits at the gate.
@@ -52,6 +54,7 @@ pub enum Action {
 pub(super) struct Plan {
     pub(super) early: Option<Reply>,
     pub(super) cut_upload: Option<usize>,
+    pub(super) hold_upload: Vec<Gate>,
     pub(super) hold: Vec<Gate>,
     pub(super) ignore_range: bool,
     pub(super) act: Act,
@@ -240,6 +243,7 @@ impl Plan {
             Action::RemoveHeader(name) => self.edits.push(Edit::Remove(name)),
             Action::MapBody(map) => self.edits.push(Edit::Map(map)),
             Action::CutBody(length) => self.cut_body = Some(length),
+            Action::HoldUpload(gate) => self.hold_upload.push(gate),
             Action::Hold(gate) => self.hold.push(gate),
             Action::HoldReply(gate) => self.hold_reply.push(gate),
             Action::HoldBody(length, gate) => self.hold_body = Some((length, gate)),

@@ -1,18 +1,19 @@
 //! The listener: connections, TLS, and the application of a script to every exchange.
 
-use std::io::Result;
+use std::io::{ErrorKind, Result};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rustls::ServerConfig;
-use tokio::io::{AsyncWriteExt as _, BufReader};
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
+use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio_rustls::TlsAcceptor;
 
 use super::super::runtime;
-use super::script::{Act, Plan, Script};
+use super::script::{Act, Gate, Plan, Script};
 use super::wire::{self, Stream};
 use super::{Reply, Request};
 
@@ -34,6 +35,7 @@ pub struct Server {
     scheme: &'static str,
     script: Arc<Script>,
     connections: Arc<AtomicUsize>,
+    running: watch::Sender<usize>,
     task: AbortHandle,
 }
 
@@ -46,7 +48,11 @@ enum Next {
 struct Exchange {
     handler: Arc<dyn Handler>,
     script: Arc<Script>,
+    running: watch::Sender<usize>,
 }
+
+/// Counts a request as long as it is being answered.
+struct Running<'a>(&'a watch::Sender<usize>);
 
 impl Server {
     /// Starts to listen, with TLS where a configuration is given.
@@ -55,9 +61,11 @@ impl Server {
         let listener = listen();
         let address = listener.local_addr().expect("a bound socket");
         let script = Arc::new(Script::default());
+        let running = watch::Sender::new(0);
         let exchange = Arc::new(Exchange {
             handler,
             script: Arc::clone(&script),
+            running: running.clone(),
         });
         let scheme = if tls.is_some() { "https" } else { "http" };
         let connections = Arc::new(AtomicUsize::new(0));
@@ -68,6 +76,7 @@ impl Server {
             scheme,
             script,
             connections,
+            running,
             task,
         }
     }
@@ -85,6 +94,15 @@ impl Server {
     /// How many connections were accepted.
     pub fn connections(&self) -> usize {
         self.connections.load(Ordering::SeqCst)
+    }
+
+    /// Waits until no request is being answered: who asked has the answer, or has left.
+    pub async fn quiet(&self) {
+        self.running
+            .subscribe()
+            .wait_for(|running| *running == 0)
+            .await
+            .expect("the server holds its own sender");
     }
 
     /// Its rules and its record.
@@ -142,6 +160,7 @@ impl Exchange {
         let Some(mut request) = wire::read_head(stream).await? else {
             return Ok(Next::Close);
         };
+        let _running = Running::new(&self.running);
         let place = self.script.record(&request);
         let mut plan = self.script.plan(&request);
         if let Some(limit) = plan.cut_upload {
@@ -161,6 +180,9 @@ impl Exchange {
             // Closing on unread bytes would reset the connection and take the answer with it.
             tokio::io::copy(stream, &mut tokio::io::sink()).await?;
             return Ok(Next::Close);
+        }
+        for gate in &plan.hold_upload {
+            gate.pass().await;
         }
         request.body = wire::read_body(stream, &request.headers).await?;
         self.script
@@ -198,7 +220,7 @@ impl Exchange {
         plan: &Plan,
     ) -> Result<Next> {
         for gate in &plan.hold_reply {
-            gate.pass().await;
+            wait(stream, gate).await?;
         }
         let is_head = request.method == "HEAD";
         announce_length(&mut reply);
@@ -240,7 +262,7 @@ impl Exchange {
         if let Some((length, gate)) = &plan.hold_body {
             let (before, after) = body.split_at((*length).min(body.len()));
             self.send(stream, place, before).await?;
-            gate.pass().await;
+            wait(stream, gate).await?;
             rest = after;
         }
         self.send(stream, place, rest).await?;
@@ -253,6 +275,33 @@ impl Exchange {
         self.script
             .amend(place, |entry| entry.body_sent += bytes.len());
         Ok(())
+    }
+}
+
+impl<'a> Running<'a> {
+    fn new(count: &'a watch::Sender<usize>) -> Self {
+        count.send_modify(|running| *running += 1);
+        Self(count)
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.send_modify(|running| *running -= 1);
+    }
+}
+
+/// Stands at a gate with an answer, as long as there is somebody to hear it.
+async fn wait(stream: &mut Stream, gate: &Gate) -> Result<()> {
+    let left = async {
+        if !stream.fill_buf().await?.is_empty() {
+            std::future::pending::<()>().await;
+        }
+        Err(ErrorKind::ConnectionAborted.into())
+    };
+    tokio::select! {
+        () = gate.pass() => Ok(()),
+        left = left => left,
     }
 }
 

@@ -233,6 +233,21 @@ impl Registry {
             .expect("a file to delete");
     }
 
+    /// Deletes what no manifest reaches any more, while the registry runs on, as its manual warns not to.
+    ///
+    /// # Panics
+    /// If it fails: `crane` has no such command.
+    pub fn collect_garbage(&self) {
+        let program = options::distribution(self.kind).expect("a registry with garbage collection");
+        let configuration = self.directory.path().join(options::CONFIGURATION);
+        let output = std::process::Command::new(program)
+            .arg("garbage-collect")
+            .arg(configuration)
+            .output()
+            .expect("a program that runs");
+        assert!(output.status.success(), "{output:?}");
+    }
+
     /// The process id of the registry itself.
     pub fn pid(&self) -> u32 {
         self.daemon.pid()

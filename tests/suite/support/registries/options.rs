@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
@@ -15,6 +15,9 @@ use super::super::tls::Authority;
 use super::super::token::TokenServer;
 use super::super::tools;
 use super::{CA_FILE, Kind, Registry};
+
+/// The configuration of distribution, in the registry's directory.
+pub(super) const CONFIGURATION: &str = "config.yml";
 
 /// Which client authentication a registry wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -198,23 +201,19 @@ impl Options {
         token: Option<&TokenServer>,
         realm: Option<&str>,
     ) -> Daemon {
-        let program = match self.kind {
-            Kind::Distribution3 => tools::built("registry"),
-            Kind::Distribution2 => tools::packaged("docker-registry"),
-            Kind::Crane => {
-                let storage = path_text(&directory.join("storage"));
-                let arguments = [
-                    "registry",
-                    "serve",
-                    "--address",
-                    "127.0.0.1:0",
-                    "--disk",
-                    &storage,
-                ];
-                return Daemon::spawn(&tools::built("crane"), &arguments, directory);
-            }
+        let Some(program) = distribution(self.kind) else {
+            let storage = path_text(&directory.join("storage"));
+            let arguments = [
+                "registry",
+                "serve",
+                "--address",
+                "127.0.0.1:0",
+                "--disk",
+                &storage,
+            ];
+            return Daemon::spawn(&tools::built("crane"), &arguments, directory);
         };
-        let configuration = directory.join("config.yml");
+        let configuration = directory.join(CONFIGURATION);
         fs::write(
             &configuration,
             self.configuration(directory, authority, token, realm),
@@ -276,6 +275,15 @@ impl Options {
             (Authentication::Open | Authentication::Token, ..) => {}
         }
         yaml
+    }
+}
+
+/// The program of a registry that is distribution.
+pub(super) fn distribution(kind: Kind) -> Option<PathBuf> {
+    match kind {
+        Kind::Distribution3 => Some(tools::built("registry")),
+        Kind::Distribution2 => Some(tools::packaged("docker-registry")),
+        Kind::Crane => None,
     }
 }
 

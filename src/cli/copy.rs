@@ -18,7 +18,7 @@ use super::table::Table;
 use super::{summary, units};
 use crate::copy;
 use crate::oci::TagOrDigest;
-use crate::sync::report::{Failure, Outcome, TagReport, Totals};
+use crate::plan::report::{Failure, Outcome, TagReport, Totals};
 use crate::sync::{Observer, Report};
 
 /// What machines read of a copy.
@@ -147,7 +147,7 @@ mod tests {
     use super::super::args::{Arguments, Command};
     use super::*;
     use crate::oci::Digest;
-    use crate::sync::report::MirrorReport;
+    use crate::plan::report::MirrorReport;
 
     fn chosen(arguments: &[&str]) -> String {
         let words = ["transship", "copy"].iter().chain(arguments);

@@ -11,8 +11,8 @@ use super::output::Output;
 use super::table::one_line;
 use super::units;
 use crate::copy::progress::{self, Event};
+use crate::plan::report::{Outcome, TagReport};
 use crate::sync;
-use crate::sync::report::{Outcome, TagReport};
 
 /// The bar: how far in bytes, with the [`Status`] behind it.
 const TEMPLATE: &str = "{bar:30} {msg}";

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::table::{Table, one_line};
 use super::units;
+use crate::plan::report::{Failure, MirrorReport, Outcome, Totals};
 use crate::sync::Report;
-use crate::sync::report::{Failure, MirrorReport, Outcome, Totals};
 
 /// The table of a round: one row for each repository at each destination.
 pub(super) fn table(report: &Report) -> String {
@@ -121,7 +121,7 @@ pub(super) mod tests {
     use super::*;
     use crate::api::Reason;
     use crate::oci::Digest;
-    use crate::sync::report::TagReport;
+    use crate::plan::report::TagReport;
 
     /// A tag of one repository at one destination.
     pub(in super::super) fn image(tag: &str, outcome: Outcome) -> TagReport {

@@ -1,11 +1,13 @@
 //! Pure decisions: what a mirror means, which tags it wants, under which names they go where, and
 //! whether that can be done. No I/O, no clock: whatever is observed comes as a parameter.
 
+pub mod attempts;
 pub mod conflicts;
 pub mod decide;
 pub mod fields;
 pub mod mirror;
 pub mod policy;
+pub mod report;
 pub mod select;
 pub mod template;
 mod unsupported;

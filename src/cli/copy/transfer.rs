@@ -11,8 +11,8 @@ use crate::api::{AbsentPlatform, IndexMode, Reason, ReferrersMode};
 use crate::copy::{self, Action, Done, Endpoint, Engine, Job, Origin, TagPush, Target, endpoint};
 use crate::oci::{Digest, Platform, Reference, Tag, TagOrDigest};
 use crate::plan::Platforms;
+use crate::plan::report::{Failure, MirrorReport, Outcome, TagReport};
 use crate::sync::Observer;
-use crate::sync::report::{Failure, MirrorReport, Outcome, TagReport};
 
 /// Tags that are copied at once. What a registry bears is decided by its own limits.
 const TAGS: usize = 32;

@@ -17,6 +17,7 @@ mod connect;
 mod failure;
 pub mod ledger;
 mod observe;
+pub mod reach;
 mod resolve;
 mod shape;
 

@@ -137,9 +137,11 @@ impl Progress {
 }
 
 impl sync::Observer for Progress {
-    fn planned(&self, tags: usize) {
-        self.planned.fetch_add(tags, Relaxed);
-        if tags > 0 {
+    fn planned(&self, tags: Vec<TagReport>) {
+        let is_planned = |tag: &&TagReport| matches!(tag.outcome, Outcome::Planned { .. });
+        let planned = tags.iter().filter(is_planned).count();
+        self.planned.fetch_add(planned, Relaxed);
+        if planned > 0 {
             self.start_bar();
             self.refresh();
         }

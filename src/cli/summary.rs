@@ -150,6 +150,7 @@ pub(super) mod tests {
             reason: Reason::RateLimited,
             message: message.to_owned(),
             next_attempt_time: Some("2026-11-20T10:00:00Z".parse().unwrap()),
+            is_of_tag: false,
         }
     }
 
@@ -192,6 +193,7 @@ pub(super) mod tests {
         ]);
         report.mirrors[0].failures = vec![Failure {
             next_attempt_time: None,
+            is_of_tag: false,
             ..failure("docker.io", "too many requests")
         }];
         insta::assert_snapshot!(failures(&report), @r"

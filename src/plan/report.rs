@@ -63,6 +63,9 @@ pub struct Failure {
     /// When to try again at the earliest, where a registry said so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_attempt_time: Option<Timestamp>,
+    /// Whether it is about one selected tag, rather than about a repository or all of the mirror.
+    #[serde(skip)]
+    pub is_of_tag: bool,
 }
 
 /// A tag that selection left out.
@@ -150,10 +153,7 @@ impl Report {
     pub fn totals(&self) -> Totals {
         let mut totals = Totals::default();
         for mirror in &self.mirrors {
-            totals.failed += mirror.failures.len();
-            for tag in &mirror.tags {
-                totals.count(&tag.outcome);
-            }
+            totals.add(mirror);
         }
         totals
     }
@@ -247,6 +247,20 @@ impl Outcome {
 // === impl Totals ===
 
 impl Totals {
+    /// The sums of one mirror.
+    pub fn of(mirror: &MirrorReport) -> Self {
+        let mut totals = Self::default();
+        totals.add(mirror);
+        totals
+    }
+
+    fn add(&mut self, mirror: &MirrorReport) {
+        self.failed += mirror.failures.len();
+        for tag in &mirror.tags {
+            self.count(&tag.outcome);
+        }
+    }
+
     fn count(&mut self, outcome: &Outcome) {
         match outcome {
             Outcome::Unchanged => self.unchanged += 1,

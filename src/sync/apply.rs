@@ -74,7 +74,12 @@ impl<C: Connect> Syncer<C> {
             }
             error.is_none()
         });
-        observer.planned(groups.iter().map(|group| group.members.len()).sum());
+        let found = items.iter().zip(&outcomes);
+        observer.planned(
+            found
+                .map(|(item, outcome)| item.sighting.report(outcome.clone()))
+                .collect(),
+        );
         let copying = pin!(self.copy_all(groups, began, items, observer, outcomes));
         let flushing = pin!(self.flush_in_batches(mirrors));
         let outcomes = match select(copying, flushing).await {

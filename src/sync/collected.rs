@@ -85,7 +85,8 @@ impl<'a> Collected<'a> {
         } in sighted
         {
             for failure in failures {
-                self.fail(mirror, failure);
+                let is_of_tag = true;
+                self.fail(mirror, Failure { is_of_tag, ..failure });
             }
             for sighting in sightings {
                 match sighting {

@@ -16,6 +16,7 @@ impl Failure {
             reason,
             message,
             next_attempt_time: None,
+            is_of_tag: false,
         }
     }
 

@@ -57,8 +57,11 @@ pub enum Mode {
 
 /// Takes the outcomes of a round as they come.
 pub trait Observer: Send + Sync {
-    /// So many tags are to be brought to destinations.
-    fn planned(&self, tags: usize);
+    /// These are the tags at destinations, as they were found; those that are [`Outcome::Planned`] are
+    /// written next.
+    ///
+    /// [`Outcome::Planned`]: crate::plan::report::Outcome::Planned
+    fn planned(&self, tags: Vec<TagReport>);
 
     /// One of them is done, or failed.
     fn finished(&self, tag: &TagReport);

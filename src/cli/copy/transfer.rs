@@ -136,6 +136,7 @@ impl Transfer {
                 reason: Reason::NotFound,
                 message: format!("{source} does not exist"),
                 next_attempt_time: None,
+                is_of_tag: false,
             })
     }
 
@@ -151,6 +152,7 @@ impl Transfer {
             reason: error.reason(),
             message: error.to_string(),
             next_attempt_time: error.retry_at(),
+            is_of_tag: false,
         };
         let expected = self
             .engine
@@ -209,6 +211,7 @@ fn failed(subject: &str, error: &endpoint::Error) -> Failure {
         reason: error.reason(),
         message: error.to_string(),
         next_attempt_time: error.retry_at(),
+        is_of_tag: false,
     }
 }
 

@@ -19,7 +19,7 @@ use super::{summary, units};
 use crate::copy;
 use crate::oci::TagOrDigest;
 use crate::plan::report::{Failure, Outcome, TagReport, Totals};
-use crate::sync::{Observer, Report};
+use crate::sync::Report;
 
 /// What machines read of a copy.
 #[derive(Serialize)]
@@ -43,7 +43,7 @@ pub(super) async fn run(args: &CopyArgs, output: &Output) -> Result<Exit, Error>
             Some(item) => vec![item],
             None => transfer.list().await?,
         };
-        progress.planned(items.len());
+        progress.expect(items.len());
         Ok::<_, Error>(transfer.run(items, &*progress).await)
     })
     .await;

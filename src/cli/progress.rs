@@ -81,6 +81,15 @@ impl Progress {
         })
     }
 
+    /// So many tags are to be brought to destinations.
+    pub(super) fn expect(&self, tags: usize) {
+        self.planned.fetch_add(tags, Relaxed);
+        if tags > 0 {
+            self.start_bar();
+            self.refresh();
+        }
+    }
+
     /// Takes the bar away.
     pub(super) fn finish(&self) {
         if let Some(bar) = self.bar() {
@@ -139,12 +148,7 @@ impl Progress {
 impl sync::Observer for Progress {
     fn planned(&self, tags: Vec<TagReport>) {
         let is_planned = |tag: &&TagReport| matches!(tag.outcome, Outcome::Planned { .. });
-        let planned = tags.iter().filter(is_planned).count();
-        self.planned.fetch_add(planned, Relaxed);
-        if planned > 0 {
-            self.start_bar();
-            self.refresh();
-        }
+        self.expect(tags.iter().filter(is_planned).count());
     }
 
     fn finished(&self, tag: &TagReport) {

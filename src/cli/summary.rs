@@ -58,6 +58,7 @@ pub(super) fn failures(report: &Report) -> String {
             reason,
             message,
             next_attempt_time,
+            is_of_tag: _,
         } = failure;
         let again = next_attempt_time
             .map(|time| format!(" (next attempt not before {time:.0})"))

@@ -9,6 +9,7 @@ pub mod mirror;
 pub mod policy;
 pub mod report;
 pub mod select;
+pub mod status;
 pub mod template;
 mod unsupported;
 pub mod validate;

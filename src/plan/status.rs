@@ -13,6 +13,7 @@ use super::report::{Failure, MirrorReport, Outcome};
 use crate::api::Reason;
 use crate::api::conditions::{self, Holds, READY, RECONCILING, STALLED, Statement};
 use crate::api::image_mirror::ImageMirrorStatus;
+use crate::api::time::whole_seconds;
 use crate::oci::{Algorithm, Digest};
 
 /// Most bytes of a status.
@@ -117,8 +118,8 @@ pub fn finish(
     if status == *previous {
         return status;
     }
-    status.last_sync_time = Some(conditions::time(ended));
-    status.next_sync_time = next.map(conditions::time);
+    status.last_sync_time = Some(whole_seconds(ended));
+    status.next_sync_time = next.map(whole_seconds);
     fit(&mut status);
     status
 }
@@ -156,10 +157,15 @@ pub fn halt(
             next,
         } => {
             say(READY, Holds::False, *reason, message);
-            say(RECONCILING, Holds::True, Reason::ProgressingWithRetry, message);
+            say(
+                RECONCILING,
+                Holds::True,
+                Reason::ProgressingWithRetry,
+                message,
+            );
             conditions::remove(&mut status.conditions, STALLED);
             if status != *previous {
-                status.next_sync_time = next.map(conditions::time);
+                status.next_sync_time = next.map(whole_seconds);
             }
         }
         Halt::Suspended => {

@@ -86,7 +86,13 @@ impl<'a> Collected<'a> {
         {
             for failure in failures {
                 let is_of_tag = true;
-                self.fail(mirror, Failure { is_of_tag, ..failure });
+                self.fail(
+                    mirror,
+                    Failure {
+                        is_of_tag,
+                        ..failure
+                    },
+                );
             }
             for sighting in sightings {
                 match sighting {

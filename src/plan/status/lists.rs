@@ -4,11 +4,11 @@ use jiff::Timestamp;
 
 use super::counts::Counts;
 use super::{Round, failures};
-use crate::api::conditions::time;
 use crate::api::image_mirror::{
     Action, DestinationStatus, FAILURES, FailureStatus, HISTORY, ImageMirrorStatus, MESSAGE_LENGTH,
     RECENT, RecentCopy, RoundResult, RoundSummary, TagCounts,
 };
+use crate::api::time::whole_seconds;
 use crate::plan::report::{MirrorReport, Outcome, Totals};
 
 /// Writes how far the mirror and its destinations are.
@@ -59,7 +59,7 @@ pub(super) fn write_failures(
                 reason: failure.reason.to_string(),
                 message: failure.message.chars().take(MESSAGE_LENGTH).collect(),
                 attempts: known.map_or(1, |known| known.attempts.saturating_add(1)),
-                next_attempt_time: failure.next_attempt_time.or(next).map(time),
+                next_attempt_time: failure.next_attempt_time.or(next).map(whole_seconds),
             }
         })
         .collect();
@@ -102,7 +102,7 @@ pub(super) fn write_round(status: &mut ImageMirrorStatus, round: &Round<'_>) {
                 digest: digest.clone(),
                 source_digest: tag.source_digest.clone(),
                 action,
-                time: time(round.ended),
+                time: whole_seconds(round.ended),
             })
         })
         .take(RECENT)
@@ -111,8 +111,8 @@ pub(super) fn write_round(status: &mut ImageMirrorStatus, round: &Round<'_>) {
     recent.truncate(RECENT);
     status.recent = recent;
     let summary = RoundSummary {
-        start_time: time(round.began),
-        end_time: time(round.ended),
+        start_time: whole_seconds(round.began),
+        end_time: whole_seconds(round.ended),
         result,
         copied: number(written),
         bytes: i64::try_from(totals.bytes).unwrap_or(i64::MAX),

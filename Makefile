@@ -21,10 +21,10 @@ crds: ## Writes the definitions of the custom resources into crds/
 	  $(target)/debug/transship crds $$name >crds/$$name.yaml; \
 	done
 
-tools: ## Gets the registries and peer tools for tests and benchmarks into a cache, once
+tools: ## Gets the registries, the control plane and the peer tools for tests and benchmarks into a cache, once
 	hack/tools.sh
 
-test: tools ## Runs all tests against real registries
+test: tools ## Runs all tests against real registries and a real Kubernetes API
 	cargo test --locked --lib --tests
 
 lint: ## Checks formatting and lints

@@ -54,6 +54,9 @@ pub struct ImageMirrorStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = HISTORY), transform = atomic)]
     pub history: Vec<RoundSummary>,
+    /// Digest of the generations of the policies that the last round used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy_revision: Option<Digest>,
     /// Digest of the set of tags and digests that is wanted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub revision: Option<Digest>,
@@ -193,12 +196,6 @@ pub struct RoundSummary {
     /// Bytes of blobs that were sent.
     #[schemars(range(min = 0))]
     pub bytes: i64,
-    /// Blobs that a registry took from another of its repositories.
-    #[schemars(range(min = 0))]
-    pub mounted: i32,
-    /// Requests to all registries.
-    #[schemars(range(min = 0))]
-    pub requests: i64,
 }
 
 /// How a round ended.
@@ -227,6 +224,7 @@ impl Default for ImageMirrorStatus {
             failures: Vec::new(),
             recent: Vec::new(),
             history: Vec::new(),
+            policy_revision: None,
             revision: None,
             last_sync_time: None,
             next_sync_time: None,

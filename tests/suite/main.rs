@@ -12,6 +12,7 @@
 
 mod cli;
 mod copying;
+mod crds;
 mod docs;
 mod faults;
 mod harness;

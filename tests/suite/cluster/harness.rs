@@ -1,5 +1,7 @@
 //! The control plane is a real one, and the way to it fails exactly as told.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
@@ -12,7 +14,7 @@ use serde_json::json;
 
 use crate::support::cluster::api_proxy::{expired_watch, refusal, throttled};
 use crate::support::cluster::audit::Entry;
-use crate::support::cluster::{ApiClient, ApiProxy, ControlPlane};
+use crate::support::cluster::{ApiClient, ApiProxy, ControlPlane, Controller};
 use crate::support::front::Moment;
 use crate::support::http::script::{Action, Gate, Recorded};
 use crate::support::process::{Daemon, Sweeper};
@@ -327,5 +329,46 @@ async fn a_proxy_tells_of_each_change_before_and_after() {
             (1, Moment::BeforeForward, 404),
             (1, Moment::BeforeReply, 200)
         ]
+    );
+}
+
+/// A stand-in that says where it listens, and its arguments, and ends when asked to.
+const STAND_IN: &str = r#"#!/bin/sh
+trap 'echo "{\"message\":\"stopped\",\"word\":\"$WORD\"}" >&2; exit 0' TERM
+echo "not JSON" >&2
+echo "{\"message\":\"listening\",\"address\":\"127.0.0.1:9\",\"arguments\":\"$*\"}" >&2
+while :; do sleep 0.01; done
+"#;
+
+#[tokio::test]
+async fn a_controller_is_started_halted_and_stopped() {
+    let directory = tempfile::tempdir().unwrap();
+    let program = directory.path().join("stand-in");
+    std::fs::write(&program, STAND_IN).unwrap();
+    std::fs::set_permissions(&program, Permissions::from_mode(0o755)).unwrap();
+    let options = Controller::options(Path::new("/a/kubeconfig"))
+        .program(&program)
+        .namespace("one")
+        .environment("WORD", "value");
+    let controller = options.start().await;
+    assert_eq!(controller.address().to_string(), "127.0.0.1:9");
+    let line = controller
+        .wait_for_log(|line| line["message"] == "listening")
+        .await;
+    let arguments = line["arguments"].as_str().unwrap();
+    assert!(
+        arguments.starts_with("controller --kubeconfig=/a/kubeconfig ")
+            && arguments.ends_with(" --lease-namespace=one"),
+        "{arguments}"
+    );
+    controller.halt().await;
+    assert!(controller.process().is_halted());
+    controller.go_on();
+    assert!(!controller.process().is_halted());
+    let (status, output) = controller.stop().await;
+    assert_eq!(status.code(), Some(0));
+    assert!(
+        output.contains(r#"{"message":"stopped","word":"value"}"#),
+        "{output}"
     );
 }

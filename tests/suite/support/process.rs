@@ -177,15 +177,28 @@ impl Process {
         }
     }
 
+    /// Sends SIGSTOP and waits until the program stands still.
+    pub async fn halt(self) {
+        self.signal("STOP");
+        while !self.is_halted() {
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    /// Whether it stands still until it is told to go on.
+    pub fn is_halted(self) -> bool {
+        self.state() == Some('T')
+    }
+
     /// Whether it still does anything: one that has ended and waits for its parent does not.
     pub fn is_alive(self) -> bool {
-        fs::read_to_string(format!("/proc/{}/stat", self.0)).is_ok_and(|stat| {
-            // The state follows the name in parentheses, which may contain anything.
-            let state = stat
-                .rsplit_once(") ")
-                .and_then(|(_, rest)| rest.chars().next());
-            !matches!(state, None | Some('Z' | 'X'))
-        })
+        !matches!(self.state(), None | Some('Z' | 'X'))
+    }
+
+    fn state(self) -> Option<char> {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.0)).ok()?;
+        // The state follows the name in parentheses, which may contain anything.
+        stat.rsplit_once(") ")?.1.chars().next()
     }
 }
 

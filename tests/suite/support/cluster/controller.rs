@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
@@ -24,6 +24,7 @@ const LISTENING: &str = "listening";
 #[derive(Clone)]
 #[must_use]
 pub struct Options {
+    program: PathBuf,
     arguments: Vec<String>,
     environment: BTreeMap<String, String>,
 }
@@ -40,6 +41,12 @@ impl Options {
     pub fn namespace(self, name: &str) -> Self {
         self.argument(&format!("--watch-namespaces={name}"))
             .argument(&format!("--lease-namespace={name}"))
+    }
+
+    /// Another program in its place.
+    pub fn program(mut self, program: &Path) -> Self {
+        self.program = program.to_path_buf();
+        self
     }
 
     /// One more argument.
@@ -60,14 +67,18 @@ impl Options {
             .prefix("controller-")
             .tempdir()
             .expect("a directory");
-        let program = Path::new(env!("CARGO_BIN_EXE_transship"));
         let arguments: Vec<&str> = self.arguments.iter().map(String::as_str).collect();
-        let mut daemon = Daemon::spawn_in(program, &arguments, directory.path(), &self.environment);
+        let mut daemon = Daemon::spawn_in(
+            &self.program,
+            &arguments,
+            directory.path(),
+            &self.environment,
+        );
         let address = daemon
             .wait_for(|line| {
                 let line = parse(line)?;
-                let is_it = field(&line, "message") == LISTENING;
-                is_it.then(|| field(&line, "address").as_str()?.parse().ok())?
+                let is_it = line["message"] == LISTENING;
+                is_it.then(|| line["address"].as_str()?.parse().ok())?
             })
             .await;
         Controller {
@@ -82,6 +93,7 @@ impl Controller {
     /// A controller with the identity of a kubeconfig that may talk to registries on this machine.
     pub fn options(kubeconfig: &Path) -> Options {
         let options = Options {
+            program: PathBuf::from(env!("CARGO_BIN_EXE_transship")),
             arguments: vec!["controller".to_owned()],
             environment: BTreeMap::new(),
         };
@@ -181,19 +193,14 @@ impl Controller {
     }
 
     /// Halts it as a machine that hangs does.
-    pub fn pause(&self) {
-        self.process().signal("STOP");
+    pub async fn halt(&self) {
+        self.process().halt().await;
     }
 
     /// Lets it go on.
-    pub fn resume(&self) {
+    pub fn go_on(&self) {
         self.process().signal("CONT");
     }
-}
-
-/// A field of a log line, wherever the format keeps it.
-pub fn field<'a>(line: &'a Value, name: &str) -> &'a Value {
-    line["fields"].get(name).unwrap_or(&line[name])
 }
 
 fn parse(line: &str) -> Option<Value> {

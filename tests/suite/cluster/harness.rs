@@ -1,6 +1,7 @@
 //! The control plane is a real one, and the way to it fails exactly as told.
 
 use std::fs::Permissions;
+use std::ops::ControlFlow;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -15,6 +16,7 @@ use serde_json::json;
 use crate::support::cluster::api_proxy::{expired_watch, refusal, throttled};
 use crate::support::cluster::audit::Entry;
 use crate::support::cluster::{ApiClient, ApiProxy, ControlPlane, Controller};
+use crate::support::crash::KillSwitch;
 use crate::support::front::Moment;
 use crate::support::http::script::{Action, Gate, Recorded};
 use crate::support::process::{Daemon, Sweeper};
@@ -313,6 +315,7 @@ async fn a_proxy_tells_of_each_change_before_and_after() {
             async move {
                 let status = harness.get(&path).await.status;
                 record.lock().unwrap().push((number, moment, status));
+                ControlFlow::Continue(())
             }
             .boxed()
         }),
@@ -371,4 +374,54 @@ async fn a_controller_is_started_halted_and_stopped() {
         output.contains(r#"{"message":"stopped","word":"value"}"#),
         "{output}"
     );
+}
+
+#[tokio::test]
+async fn a_program_is_killed_at_a_change_counted_over_servers() {
+    let plane = ControlPlane::shared().await;
+    let switch = KillSwitch::new();
+    let own = ApiProxy::watched_by(plane, switch.watcher());
+    let other = ApiProxy::watched_by(plane, switch.watcher());
+    let kubeconfig = own.kubeconfig_for(plane.admin_token());
+    let objects = ["a", "b"]
+        .map(|name| format!("---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\n"));
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("objects.yaml");
+    std::fs::write(&file, objects.concat()).unwrap();
+    let cases = [
+        (Moment::BeforeForward, 2, "", true),
+        (Moment::BeforeReply, 2, "a", true),
+        (Moment::BeforeForward, 3, "a", true),
+        (Moment::BeforeReply, 3, "a b", true),
+        (Moment::BeforeForward, 4, "a b", false),
+    ];
+    for (moment, change, created, is_killed) in cases {
+        let namespace = plane.namespace("switch").await;
+        switch.arm(moment, change);
+        let mut elsewhere = config_map("elsewhere");
+        elsewhere["metadata"]["labels"] = json!({"elsewhere": "yes"});
+        let path = plane.client().path("cm", Some(namespace.name())).await;
+        let first = through(&other, plane).create(&path, &elsewhere).await;
+        first.assert_success();
+        let running = plane
+            .kubectl_with(&kubeconfig, &["create", "--namespace", namespace.name()])
+            .argument("--filename")
+            .argument(&file)
+            .start();
+        switch.aim(running.process());
+        let finished = running.finish().await;
+        assert_eq!(
+            finished.code.is_none(),
+            is_killed,
+            "{moment:?} {change}: {finished:?}"
+        );
+        assert_eq!(switch.disarm(), !is_killed);
+        let names: Vec<_> = namespace.list("cm").await;
+        let names: Vec<_> = names
+            .iter()
+            .filter(|object| object["metadata"]["labels"].is_null())
+            .filter_map(|object| object["metadata"]["name"].as_str())
+            .collect();
+        assert_eq!(names.join(" "), created, "{moment:?} {change}");
+    }
 }

@@ -5,6 +5,7 @@ mod scripted;
 
 use std::io;
 use std::net::SocketAddr;
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -71,8 +72,9 @@ pub enum Moment {
     AfterReply,
 }
 
-/// Is told about each request that changes something, numbered from 1; the request waits for it.
-pub type Watcher = Arc<dyn Fn(Moment, usize) -> BoxFuture<'static, ()> + Send + Sync>;
+/// Is told about each request that changes something, numbered from 1; the request waits for it, and
+/// gets no further at a break: whoever has killed the client knows before the connection does.
+pub type Watcher = Arc<dyn Fn(Moment, usize) -> BoxFuture<'static, ControlFlow<()>> + Send + Sync>;
 
 /// A running reverse proxy. It ends when dropped.
 pub struct Front {
@@ -252,9 +254,9 @@ impl Link {
         let Some(watcher) = &additions.watcher else {
             return self.forward_as_scripted(request).await;
         };
-        watcher(Moment::BeforeForward, number).await;
+        go_on(watcher(Moment::BeforeForward, number).await)?;
         let response = self.forward_as_scripted(request).await?;
-        watcher(Moment::BeforeReply, number).await;
+        go_on(watcher(Moment::BeforeReply, number).await)?;
         let delivered = Delivered {
             watcher: Arc::clone(watcher),
             number,
@@ -307,8 +309,16 @@ impl Drop for Delivered {
         let said = (self.watcher)(Moment::AfterReply, self.number);
         runtime().spawn(async move {
             tokio::time::sleep(DELIVERY).await;
-            said.await;
+            let _nothing_is_left_to_stop = said.await;
         });
+    }
+}
+
+/// An error closes the connection without an answer.
+fn go_on(verdict: ControlFlow<()>) -> io::Result<()> {
+    match verdict {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(()) => Err(io::ErrorKind::ConnectionAborted.into()),
     }
 }
 

@@ -83,7 +83,7 @@ impl Daemon {
 
     /// The program, for signals.
     pub fn process(&self) -> Process {
-        Process(self.pid())
+        Process::with_id(self.pid())
     }
 
     /// The file with everything it wrote to its standard output.
@@ -156,25 +156,36 @@ impl Daemon {
 }
 
 impl Process {
+    /// The process with an id.
+    pub(super) fn with_id(id: u32) -> Self {
+        Self(id)
+    }
+
     /// Sends a signal, named without `SIG`.
     ///
     /// # Panics
     /// If there is no such process.
     pub fn signal(self, name: &str) {
-        let command = format!("kill -s {name} {}", self.0);
-        let status = Command::new("sh")
-            .args(["-c", &command])
-            .status()
-            .expect("a program that runs");
-        assert!(status.success(), "no process {} for SIG{name}", self.0);
+        assert!(self.send(name), "no process {} for SIG{name}", self.0);
     }
 
-    /// Sends SIGKILL and waits until the program does nothing any more, whoever its parent is.
+    /// Sends SIGKILL, unless the program has ended by itself, and waits until it does nothing any more,
+    /// whoever its parent is.
     pub async fn kill(self) {
-        self.signal("KILL");
+        self.send("KILL");
         while self.is_alive() {
             tokio::time::sleep(POLL).await;
         }
+    }
+
+    fn send(self, name: &str) -> bool {
+        let command = format!("kill -s {name} {}", self.0);
+        Command::new("sh")
+            .args(["-c", &command])
+            .stderr(Stdio::null())
+            .status()
+            .expect("a shell")
+            .success()
     }
 
     /// Sends SIGSTOP and waits until the program stands still.

@@ -32,7 +32,6 @@ pub struct Options {
 /// A running controller. It is killed when dropped.
 pub struct Controller {
     daemon: Daemon,
-    address: SocketAddr,
     _directory: TempDir,
 }
 
@@ -63,27 +62,21 @@ impl Options {
 
     /// Starts it and waits until it answers to its health checks; it need not be the leader.
     pub async fn start(self) -> Controller {
+        let mut controller = self.launch();
+        controller.daemon.wait_for(announced_address).await;
+        controller
+    }
+
+    /// Starts it and waits for nothing, for a program that may die at once.
+    pub fn launch(self) -> Controller {
         let directory = tempfile::Builder::new()
             .prefix("controller-")
             .tempdir()
             .expect("a directory");
         let arguments: Vec<&str> = self.arguments.iter().map(String::as_str).collect();
-        let mut daemon = Daemon::spawn_in(
-            &self.program,
-            &arguments,
-            directory.path(),
-            &self.environment,
-        );
-        let address = daemon
-            .wait_for(|line| {
-                let line = parse(line)?;
-                let is_it = line["message"] == LISTENING;
-                is_it.then(|| line["address"].as_str()?.parse().ok())?
-            })
-            .await;
+        let (program, environment) = (&self.program, &self.environment);
         Controller {
-            daemon,
-            address,
+            daemon: Daemon::spawn_in(program, &arguments, directory.path(), environment),
             _directory: directory,
         }
     }
@@ -105,8 +98,13 @@ impl Controller {
     }
 
     /// Where its admin server listens.
+    ///
+    /// # Panics
+    /// If it has not said so yet.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        let output = self.output();
+        let address = output.lines().find_map(announced_address);
+        address.unwrap_or_else(|| panic!("it listens nowhere yet:\n{output}"))
     }
 
     /// The lines of its log.
@@ -142,7 +140,7 @@ impl Controller {
     /// Status and body of a path of its admin server.
     pub async fn get(&self, path: &str) -> (u16, String) {
         let client = Client::new(Access {
-            url: format!("http://{}", self.address),
+            url: format!("http://{}", self.address()),
             ca_pem: None,
             login: None,
         });
@@ -201,6 +199,12 @@ impl Controller {
     pub fn go_on(&self) {
         self.process().signal("CONT");
     }
+}
+
+fn announced_address(line: &str) -> Option<SocketAddr> {
+    let line = parse(line)?;
+    let is_it = line["message"] == LISTENING;
+    is_it.then(|| line["address"].as_str()?.parse().ok())?
 }
 
 fn parse(line: &str) -> Option<Value> {

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::apply::Item;
+use super::apply::{Item, Unkept};
 use super::observe::Observed;
-use super::report::{Excluded, Failure, MirrorReport, Outcome, Report};
 use super::resolve::{Missed, Selected, Sighted, Sighting};
 use crate::plan::conflicts::{Claimant, Conflict, find_conflicts};
+use crate::plan::report::{Failure, MirrorReport, Outcome, Report};
 use crate::plan::{Claim, Mirror, RepositorySelector, SourceImage};
 
 /// The report of a round in the making.
@@ -63,24 +63,16 @@ impl<'a> Collected<'a> {
         if is_named && selection.tags.is_empty() {
             self.fail(mirror, Failure::nothing_selected(&subject, listing.len()));
         }
-        if let Some(report) = self.reports.get_mut(mirror) {
-            report.excluded.extend(
-                selection
-                    .excluded
-                    .into_iter()
-                    .map(|(tag, reason)| Excluded {
-                        repository: origin.repository.clone(),
-                        tag,
-                        reason: reason.to_string(),
-                    }),
-            );
-        }
+        let Some(report) = self.reports.get_mut(mirror) else {
+            return Vec::new();
+        };
+        let tags = report.select(&origin.repository, selection);
         let selected = |tag| Selected {
             mirror,
             origin: origin.clone(),
             tag,
         };
-        selection.tags.into_iter().map(selected).collect()
+        tags.into_iter().map(selected).collect()
     }
 
     /// The destination tags that could be looked at; the others are failures of their tags.
@@ -93,7 +85,14 @@ impl<'a> Collected<'a> {
         } in sighted
         {
             for failure in failures {
-                self.fail(mirror, failure);
+                let is_of_tag = true;
+                self.fail(
+                    mirror,
+                    Failure {
+                        is_of_tag,
+                        ..failure
+                    },
+                );
             }
             for sighting in sightings {
                 match sighting {
@@ -141,7 +140,7 @@ impl<'a> Collected<'a> {
         }
         let first = claimants.len();
         claimants.extend(sightings.iter().map(|sighting| Claimant {
-            mirror: &sighting.slot.mirror,
+            mirror: &sighting.slot.page.mirror,
             source: &sighting.image.source,
             claim: &sighting.claim,
         }));
@@ -164,10 +163,18 @@ impl<'a> Collected<'a> {
             slot, image, claim, ..
         } in &kept
         {
-            let claims = earlier.entry(slot.mirror.clone()).or_default();
+            let claims = earlier.entry(slot.page.mirror.clone()).or_default();
             claims.push((image.source.clone(), claim.clone()));
         }
         kept
+    }
+
+    /// The mirrors whose records could not be kept.
+    pub(super) fn miss_records(&mut self, unkept: Vec<Unkept>) {
+        for (mirror, error) in unkept {
+            let name = self.mirrors.get(mirror).map_or("", |mirror| &mirror.name);
+            self.fail(mirror, Failure::unkept(name, &error));
+        }
     }
 
     /// The report of the whole round.

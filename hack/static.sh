@@ -17,9 +17,7 @@ if command -v rustup >/dev/null && ! rustup target list --installed | grep -qx "
 fi
 
 # The C parts (cryptography, allocator) are compiled with musl's headers, too.
-underscored=$(echo "$target" | tr - _)
-export "CC_$underscored=musl-gcc"
-export "CARGO_TARGET_$(echo "$underscored" | tr '[:lower:]' '[:upper:]')_LINKER=musl-gcc"
+export "CC_$(echo "$target" | tr - _)=musl-gcc"
 cargo build --locked --release --bin transship --target "$target" >&2
 
 echo "${CARGO_TARGET_DIR:-target}/$target/release/transship"

@@ -118,28 +118,17 @@ pub struct RecordedTag {
     /// Which platforms and referrers of the image were written.
     #[schemars(length(max = SHAPE_LENGTH))]
     pub shape: String,
-    /// Bytes that were sent for it.
-    #[serde(default)]
-    #[schemars(range(min = 0))]
-    pub bytes: i64,
     /// When this digest was first seen at the source.
     pub first_seen: Time,
     /// When the tag was written. Absent while its push has begun and not ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub copied_at: Option<Time>,
-    /// When the tag was last found to be right by reading its digest.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub verified_at: Option<Time>,
     /// Whether the tag was right before Transship first wrote to it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub adopted: bool,
     /// What keeps the tag from being right. Absent where nothing does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<TagState>,
-    /// Why, as one word.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = REASON_LENGTH), regex(pattern = REASON))]
-    pub reason: Option<String>,
 }
 
 /// What keeps a tag from being right.

@@ -80,6 +80,7 @@ impl Error {
             | registry::Kind::Unreachable
             | registry::Kind::DigestMismatch
             | registry::Kind::Refused
+            | registry::Kind::OutOfBounds
             | registry::Kind::Rejected
             | registry::Kind::Protocol
             | registry::Kind::Interrupted => None,

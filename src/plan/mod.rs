@@ -4,6 +4,7 @@
 pub mod attempts;
 pub mod conflicts;
 pub mod decide;
+pub mod due;
 pub mod fields;
 pub mod mirror;
 pub mod policy;

@@ -32,6 +32,8 @@ pub struct Round<'a> {
     pub ended: Timestamp,
     /// When the next one begins.
     pub next: Option<Timestamp>,
+    /// A digest of the generations of the policies that it used.
+    pub policies: &'a Digest,
 }
 
 /// Why no round runs.
@@ -105,11 +107,13 @@ pub fn finish(
         began: _,
         ended,
         next,
+        policies,
     } = *round;
     let counts = count(report);
     let mut status = previous.clone();
     status.observed_generation = generation;
     status.last_handled_reconcile_at = requested.or(status.last_handled_reconcile_at);
+    status.policy_revision = Some(policies.clone());
     status.revision = Some(revision(report));
     lists::write_counts(&mut status, &counts);
     lists::write_failures(&mut status, previous, report, next);

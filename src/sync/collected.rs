@@ -1,22 +1,20 @@
 //! What the steps of a round hand on, and what they put into the report on the way.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::apply::{Item, Unkept};
+use super::claims::Claims;
 use super::observe::Observed;
 use super::resolve::{Missed, Selected, Sighted, Sighting};
-use crate::plan::conflicts::{Claimant, Conflict, find_conflicts};
+use crate::plan::conflicts::Conflict;
 use crate::plan::report::{Failure, MirrorReport, Outcome, Report};
-use crate::plan::{Claim, Mirror, RepositorySelector, SourceImage};
+use crate::plan::{Mirror, RepositorySelector};
 
 /// The report of a round in the making.
 pub(super) struct Collected<'a> {
     mirrors: &'a [&'a Mirror],
     reports: Vec<MirrorReport>,
 }
-
-/// The destination tags of mirrors, by mirror: those of earlier rounds stay theirs.
-pub(super) type Claims = BTreeMap<String, Vec<(SourceImage, Claim)>>;
 
 impl<'a> Collected<'a> {
     pub(super) fn new(mirrors: &'a [&'a Mirror]) -> Self {
@@ -120,53 +118,20 @@ impl<'a> Collected<'a> {
     }
 
     /// Takes out the mirrors that would write what another image or mirror has: nothing of them is written.
-    ///
-    /// The claims of `earlier` rounds of other mirrors come first; those of this round join them.
     pub(super) fn settle_conflicts(
         &mut self,
-        earlier: &mut Claims,
-        sightings: Vec<Sighting>,
+        claims: &mut Claims,
+        mut sightings: Vec<Sighting>,
     ) -> Vec<Sighting> {
-        for mirror in self.mirrors {
-            earlier.remove(&mirror.name);
-        }
-        let mut claimants: Vec<Claimant<'_>> = Vec::new();
-        for (mirror, claims) in &*earlier {
-            claimants.extend(claims.iter().map(|(source, claim)| Claimant {
-                mirror,
-                source,
-                claim,
-            }));
-        }
-        let first = claimants.len();
-        claimants.extend(sightings.iter().map(|sighting| Claimant {
-            mirror: &sighting.slot.page.mirror,
-            source: &sighting.image.source,
-            claim: &sighting.claim,
-        }));
         let mut stalled = BTreeSet::new();
-        for Conflict { claim, kind } in find_conflicts(&claimants) {
-            if let Some(sighting) = claim
-                .checked_sub(first)
-                .and_then(|place| sightings.get(place))
-            {
-                stalled.insert(sighting.image.mirror);
-                self.fail(
-                    sighting.image.mirror,
-                    Failure::conflict(&sighting.claim.to_string(), &kind),
-                );
+        for (index, Conflict { claim: _, kind }) in claims.settle(self.mirrors, &sightings) {
+            if let Some(Sighting { image, claim, .. }) = sightings.get(index) {
+                stalled.insert(image.mirror);
+                self.fail(image.mirror, Failure::conflict(&claim.to_string(), &kind));
             }
         }
-        let mut kept = sightings;
-        kept.retain(|sighting| !stalled.contains(&sighting.image.mirror));
-        for Sighting {
-            slot, image, claim, ..
-        } in &kept
-        {
-            let claims = earlier.entry(slot.page.mirror.clone()).or_default();
-            claims.push((image.source.clone(), claim.clone()));
-        }
-        kept
+        sightings.retain(|sighting| !stalled.contains(&sighting.image.mirror));
+        sightings
     }
 
     /// The mirrors whose records could not be kept.

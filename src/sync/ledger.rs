@@ -100,7 +100,7 @@ impl Record {
     }
 
     /// Whether the push that it announces has not been seen to end.
-    pub(super) fn is_pending(&self) -> bool {
+    pub fn is_pending(&self) -> bool {
         self.copied_at.is_none() && !self.adopted
     }
 }

@@ -12,6 +12,7 @@
 //! ```
 
 mod apply;
+mod claims;
 mod collected;
 mod connect;
 mod failure;
@@ -30,19 +31,21 @@ pub use crate::plan::report::Report;
 use futures::future::join_all;
 
 use self::apply::Item;
-use self::collected::{Claims, Collected};
+use self::claims::Claims;
+use self::collected::Collected;
 use self::resolve::Sighting;
 use crate::copy::{Engine, Progress};
-use crate::plan::Mirror;
+use crate::plan::conflicts::Seniority;
 use crate::plan::decide::{Observation, decide};
 use crate::plan::report::TagReport;
+use crate::plan::{Claim, Mirror, SourceImage};
 
 /// Runs rounds. What one round learns of registries serves the next.
 pub struct Syncer<C> {
     connect: C,
     engine: Engine,
     ledger: Arc<Ledger>,
-    /// What the mirrors of earlier rounds hold at their destinations.
+    /// What mirrors hold at their destinations.
     claims: Mutex<Claims>,
 }
 
@@ -102,6 +105,17 @@ impl<C: Connect> Syncer<C> {
             Mode::Plan => items.iter().map(Item::foreseen).collect(),
         };
         collected.report(&items, outcomes)
+    }
+
+    /// Takes over what a mirror held at its destinations before this process began.
+    pub fn restore_claims(&self, mirror: Seniority, claims: Vec<(SourceImage, Claim)>) {
+        self.claims().restore(mirror, claims);
+    }
+
+    /// Drops everything about a mirror that is no more. Nothing changes at its destinations.
+    pub fn forget(&self, mirror: &str) {
+        self.claims().forget(mirror);
+        self.ledger.forget(mirror);
     }
 
     fn claims(&self) -> MutexGuard<'_, Claims> {

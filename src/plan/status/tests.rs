@@ -1,3 +1,5 @@
+use std::sync::LazyLock;
+
 use super::*;
 use crate::api::image_mirror::Reachable;
 use crate::plan::report::TagReport;
@@ -47,7 +49,9 @@ fn report(tags: Vec<TagReport>) -> MirrorReport {
 }
 
 fn round(report: &MirrorReport, at: i64) -> Round<'_> {
+    static POLICIES: LazyLock<Digest> = LazyLock::new(|| Digest::sha256(b"policies"));
     Round {
+        policies: &POLICIES,
         generation: GENERATION,
         report,
         began: second(at),

@@ -11,6 +11,7 @@
 )]
 
 mod cli;
+mod cluster;
 mod copying;
 mod docs;
 mod faults;

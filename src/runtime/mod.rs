@@ -1,4 +1,9 @@
 //! Process services that know nothing of images.
 
+pub mod admin;
 pub mod clock;
+pub mod kubernetes;
+pub mod lease;
+pub mod metrics;
+pub mod shutdown;
 pub mod telemetry;

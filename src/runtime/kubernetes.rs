@@ -1,0 +1,182 @@
+//! The way to a Kubernetes API server.
+//!
+//! The clients of kube wait for an answer without end, and repeat what failed for minutes. That
+//! would outlast every deadline here, so there are two clients, and neither repeats anything: who
+//! calls decides that.
+
+mod explain;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use axum::http::{HeaderValue, header};
+use kube::config::{InClusterError, KubeConfigOptions, Kubeconfig, KubeconfigError};
+use kube::{Client, Config};
+
+pub use self::explain::explain;
+
+use self::explain::explain_kubeconfig;
+
+/// What the audit log of the API server calls this program.
+const USER_AGENT: &str = concat!("transship/", env!("CARGO_PKG_VERSION"));
+/// Longest wait for a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Longest wait for a call to go out, and again for its answer.
+const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+/// Longest silence of a watch: more than the 295 s after which kube itself gives one up.
+const WATCH_TIMEOUT: Duration = Duration::from_secs(300);
+
+/// Clients of one API server.
+#[derive(Clone)]
+pub struct Clients {
+    /// For watches, and for the lists that they begin with.
+    pub watch: Client,
+    /// For everything else: an answer comes within seconds, or is an error.
+    pub call: Client,
+    /// The namespace of the pod that this process runs in, if it does.
+    pub pod_namespace: Option<String>,
+}
+
+/// Why there is no way to an API server.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The file that was named cannot be used.
+    #[error("cannot use the kubeconfig {}: {}", path.display(), explain_kubeconfig(source))]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: Box<KubeconfigError>,
+    },
+    /// The file at the usual place cannot be used.
+    #[error(
+        "cannot use the kubeconfig of KUBECONFIG or ~/.kube/config: {}",
+        explain_kubeconfig(source)
+    )]
+    UsualFile {
+        /// Why.
+        source: Box<KubeconfigError>,
+    },
+    /// There is no file, and this is no pod.
+    #[error(
+        "there is no kubeconfig, and this is no pod with a service account ({source}): give --kubeconfig FILE or set KUBECONFIG"
+    )]
+    Nowhere {
+        /// Why this is no pod.
+        source: InClusterError,
+    },
+    /// The configuration was read but cannot be used.
+    #[error("cannot make a client of the API server: {}", explain(source))]
+    Client {
+        /// Why.
+        source: Box<kube::Error>,
+    },
+    /// The API server does not answer.
+    #[error("cannot reach the API server: {}", explain(source))]
+    Unreachable {
+        /// Why.
+        source: Box<kube::Error>,
+    },
+}
+
+// === impl Clients ===
+
+impl Clients {
+    /// Clients for the cluster that this kubeconfig and context name. Without a file: that of
+    /// `KUBECONFIG`, that of `~/.kube/config`, or else the cluster in whose pod this process runs.
+    pub async fn configure(
+        kubeconfig: Option<&Path>,
+        context: Option<&str>,
+    ) -> Result<Self, Error> {
+        if let Some(path) = kubeconfig {
+            let config = configure_from(Kubeconfig::read_from(path), context).await;
+            let config = config.map_err(|source| Error::File {
+                path: path.to_owned(),
+                source: Box::new(source),
+            })?;
+            return Self::new(&config, None);
+        }
+        match configure_from(Kubeconfig::read(), context).await {
+            Ok(config) => Self::new(&config, None),
+            Err(source) if context.is_none() && is_missing(&source) => {
+                let config = Config::incluster().map_err(|source| Error::Nowhere { source })?;
+                let namespace = config.default_namespace.trim().to_owned();
+                Self::new(&config, Some(namespace))
+            }
+            Err(source) => Err(Error::UsualFile {
+                source: Box::new(source),
+            }),
+        }
+    }
+
+    /// Clients for the cluster of this configuration.
+    fn new(config: &Config, pod_namespace: Option<String>) -> Result<Self, Error> {
+        let client = |config| {
+            Client::try_from(config).map_err(|source| Error::Client {
+                source: Box::new(source),
+            })
+        };
+        Ok(Self {
+            watch: client(bounded(config, WATCH_TIMEOUT))?,
+            call: client(bounded(config, CALL_TIMEOUT))?,
+            pod_namespace,
+        })
+    }
+
+    /// The version of the API server, to see that it is there.
+    pub async fn version(&self) -> Result<String, Error> {
+        let answer = self.call.apiserver_version().await;
+        answer
+            .map(|version| version.git_version)
+            .map_err(|source| Error::Unreachable {
+                source: Box::new(source),
+            })
+    }
+}
+
+async fn configure_from(
+    kubeconfig: Result<Kubeconfig, KubeconfigError>,
+    context: Option<&str>,
+) -> Result<Config, KubeconfigError> {
+    let kubeconfig = kubeconfig?;
+    let clusters = kubeconfig.clusters.iter();
+    let names_a_proxy = clusters
+        .filter_map(|named| named.cluster.as_ref())
+        .any(|cluster| cluster.proxy_url.is_some());
+    let options = KubeConfigOptions {
+        context: context.map(str::to_owned),
+        ..KubeConfigOptions::default()
+    };
+    let mut config = Config::from_custom_kubeconfig(kubeconfig, &options).await?;
+    if !names_a_proxy {
+        // That of the environment is for registries, and kube would not heed its exceptions.
+        config.proxy_url = None;
+    }
+    Ok(config)
+}
+
+/// Whether there is no file at all, as opposed to a wrong one.
+fn is_missing(error: &KubeconfigError) -> bool {
+    if let KubeconfigError::ReadConfig(source, _) = error {
+        return source.kind() == io::ErrorKind::NotFound;
+    }
+    matches!(error, KubeconfigError::FindPath)
+}
+
+/// The same configuration, with an end to every wait.
+fn bounded(config: &Config, read_timeout: Duration) -> Config {
+    let mut config = config.clone();
+    config.connect_timeout = Some(CONNECT_TIMEOUT);
+    config.write_timeout = Some(CALL_TIMEOUT);
+    config.read_timeout = Some(read_timeout);
+    // The wait for an answer begins with the request, not when its connection fell idle.
+    config.reset_reader_on_write = true;
+    config.default_retry = false;
+    let agent = HeaderValue::from_static(USER_AGENT);
+    config.headers.push((header::USER_AGENT, agent));
+    config
+}
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help quickstart tools test lint bench fuzz
+.PHONY: help quickstart crds tools test lint bench fuzz
 
 # Build products live outside the checkout where CI says so; see .ci/run.
 target := $(or $(CARGO_TARGET_DIR),target)
@@ -14,6 +14,12 @@ quickstart: ## Copies the sample under examples/ between two directories: no net
 	cargo build --quiet
 	$(target)/debug/transship sync -f examples/quickstart/mirror.yaml \
 	  --from-layout examples/quickstart/source --to-layout $(target)/quickstart
+
+crds: ## Writes the definitions of the custom resources into crds/
+	cargo build --quiet
+	for name in imagemirrors imagepolicies mirroredrepositories; do \
+	  $(target)/debug/transship crds $$name >crds/$$name.yaml; \
+	done
 
 tools: ## Gets the registries, the control plane and the peer tools for tests and benchmarks into a cache, once
 	hack/tools.sh

@@ -50,6 +50,8 @@ pub enum Command {
     Ls(LsArgs),
     /// Show an image: manifest, platforms, config, layers, history, referrers.
     Inspect(InspectArgs),
+    /// Print the definitions of the custom resources, for kubectl apply.
+    Crds(CrdsArgs),
     /// Print the completions of a shell.
     Completions(CompletionsArgs),
     /// Print a manual page.
@@ -311,6 +313,17 @@ pub struct InspectArgs {
     /// How registries are reached.
     #[command(flatten)]
     pub registry: RegistryArgs,
+}
+
+/// `transship crds`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  transship crds | kubectl apply --server-side -f -
+  transship crds imagemirrors")]
+pub struct CrdsArgs {
+    /// The one that is printed, such as imagemirrors or imir; without it all of them.
+    pub name: Option<String>,
 }
 
 /// `transship completions`

@@ -5,7 +5,7 @@
 //! documents      the files of -f, checked as a whole -> mirrors
 //! secrets trust  how registries are reached, by documents and by the person
 //! connect        clients and layouts
-//! sync watch plan copy ls inspect generate      the commands
+//! sync watch plan copy ls inspect crds generate the commands
 //! output progress table units summary           what is shown
 //! error exit     how it ends
 //! ```
@@ -15,6 +15,7 @@ pub mod args;
 mod config;
 mod connect;
 mod copy;
+mod crds;
 pub mod credentials;
 mod documents;
 mod error;
@@ -83,6 +84,7 @@ async fn dispatch(command: &Command, output: &Output) -> Result<Exit, Error> {
         Command::Copy(args) => copy::run(args, output).await,
         Command::Ls(args) => ls::run(args, output).await,
         Command::Inspect(args) => inspect::run(args, output).await,
+        Command::Crds(args) => crds::run(args, output),
         Command::Completions(args) => generate::completions(args, output),
         Command::Man(args) => generate::man(args, output),
     }

@@ -3,7 +3,7 @@
 use super::args::RegistryArgs;
 use super::error::Error;
 use crate::oci::Registry;
-use crate::registry::{Credential, Settings, Tls};
+use crate::registry::{Credential, Settings};
 use crate::sync::reach::Reach;
 
 /// What holds for all registries of this run.
@@ -52,10 +52,7 @@ impl Trust {
         } = reach;
         Settings {
             credential,
-            tls: Tls {
-                ca_pem: join(tls.ca_pem.as_deref(), self.ca_pem.as_deref()),
-                identity_pem: tls.identity_pem.clone(),
-            },
+            tls: tls.clone().with_authorities(self.ca_pem.as_deref()),
             proxy: proxy.clone(),
             system_proxy: proxy.is_none(),
             insecure: *insecure || self.insecure.contains(registry),
@@ -64,17 +61,10 @@ impl Trust {
     }
 }
 
-/// The certificates of both.
-fn join(left: Option<&[u8]>, right: Option<&[u8]>) -> Option<Vec<u8>> {
-    match (left, right) {
-        (Some(left), Some(right)) => Some([left, right].join(&b'\n')),
-        (left, right) => left.or(right).map(<[u8]>::to_vec),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::registry::Tls;
 
     #[test]
     fn documents_and_arguments_add_up() {

@@ -154,13 +154,11 @@ fn parameters() -> PatchParams {
 
 /// What went wrong between us and the API server, in one line.
 pub(super) fn explain(error: &kube::Error) -> String {
-    match error {
-        kube::Error::Api(status) => format!(
-            "the API server answered {} {}: {}",
-            status.code, status.reason, status.message
-        ),
-        error => format!("the API server cannot be asked: {error}"),
+    if let kube::Error::Api(status) = error {
+        let (code, message) = (status.code, &status.message);
+        return format!("the API server answered {code}: {message}");
     }
+    format!("the API server cannot be asked: {error}")
 }
 
 impl From<kube::Error> for WriteError {

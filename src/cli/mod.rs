@@ -23,7 +23,6 @@ mod exit;
 mod generate;
 mod image;
 mod inspect;
-mod interrupt;
 mod ls;
 mod output;
 mod plan;

@@ -15,10 +15,10 @@ quickstart: ## Copies the sample under examples/ between two directories: no net
 	$(target)/debug/transship sync -f examples/quickstart/mirror.yaml \
 	  --from-layout examples/quickstart/source --to-layout $(target)/quickstart
 
-tools: ## Gets the registries and peer tools for tests and benchmarks into a cache, once
+tools: ## Gets the registries, the control plane and the peer tools for tests and benchmarks into a cache, once
 	hack/tools.sh
 
-test: tools ## Runs all tests against real registries
+test: tools ## Runs all tests against real registries and a real Kubernetes API
 	cargo test --locked --lib --tests
 
 lint: ## Checks formatting and lints

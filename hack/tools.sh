@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Gets the real registries and peer tools that the tests and the benchmark use.
+# Gets the real registries, the Kubernetes control plane and the peer tools that tests and benchmarks use.
 # Go programs are built once into a cache outside the checkout, keyed by version; skopeo and the
 # 2.8 registry come from Debian. Whatever cannot be had fails the run: nothing is skipped.
 set -euo pipefail
@@ -12,8 +12,48 @@ fail() {
   exit 1
 }
 
+# What a program says its version is, where that does not follow from how it is built.
+link_flags() {
+  local name=$1 version=$2 setting=()
+  case $name in
+    kube-apiserver | kube-controller-manager | kubectl)
+      local number=${version#v1.} place
+      for place in k8s.io/component-base/version k8s.io/client-go/pkg/version; do
+        setting+=("$place.gitVersion=$version" "$place.gitMajor=1" "$place.gitMinor=${number%%.*}" "$place.gitTreeState=clean")
+      done
+      ;;
+    helm)
+      setting+=("helm.sh/helm/v3/internal/version.version=$version" helm.sh/helm/v3/internal/version.metadata=)
+      # The Kubernetes that `helm template` and `helm lint` assume: the one that we test with.
+      local kubernetes place
+      kubernetes=$(sed -n 's/^kube-apiserver  *v\(1\.[0-9]*\)\..*/\1/p' "$here/tools.versions")
+      for place in helm.sh/helm/v3/pkg/lint/rules helm.sh/helm/v3/pkg/chartutil; do
+        setting+=("$place.k8sVersionMajor=1" "$place.k8sVersionMinor=${kubernetes#1.}")
+      done
+      ;;
+    kubeconform | kube-score) setting+=("main.version=$version") ;;
+  esac
+  printf '%s' "-s -w${setting[*]/#/ -X }"
+}
+
+# Builds into a directory, from a module of ours if one is named, else from the package's own.
+compile() {
+  local directory=$1 name=$2 version=$3 package=$4 module=${5:-}
+  local flags=(-trimpath -buildvcs=false -ldflags="$(link_flags "$name" "$version")")
+  export GOFLAGS= CGO_ENABLED=0
+  if [ -z "$module" ]; then
+    GOBIN=$directory go install "${flags[@]}" "$package@$version"
+  else
+    local required
+    required=$(cd "$here/tools/$module" && go list -f '{{.Module.Version}}' "$package") || return
+    [ "$required" = "$version" ] \
+      || fail "hack/tools.versions wants $name $version, hack/tools/$module/go.mod $required: change both"
+    (cd "$here/tools/$module" && go build -mod=readonly "${flags[@]}" -o "$directory/$name" "$package")
+  fi
+}
+
 build_go_program() {
-  local name=$1 version=$2 package=$3
+  local name=$1 version=$2
   local directory=$cache/$name-$version
   [ -x "$directory/$name" ] && return
   command -v go >/dev/null || fail "building $name $version needs Go (Debian package golang)"
@@ -21,8 +61,7 @@ build_go_program() {
   mkdir -p "$cache"
   local building
   building=$(mktemp -d "$cache/.$name.XXXXXX")
-  GOFLAGS= GOBIN=$building CGO_ENABLED=0 go install -trimpath -ldflags='-s -w' "$package@$version" \
-    || { rm -rf "$building"; fail "$package@$version does not build"; }
+  compile "$building" "$@" || { rm -rf "$building"; fail "$name $version does not build"; }
   # A rename, so that an interrupted build never leaves half a program behind.
   rm -rf "$directory"
   mv "$building" "$directory"
@@ -46,7 +85,7 @@ LIST
 }
 
 install_debian_packages
-while read -r name version package; do
-  case $name in '' | \#*) continue ;; esac
-  build_go_program "$name" "$version" "$package"
+while read -r -a program; do
+  case ${program[0]:-} in '' | \#*) continue ;; esac
+  build_go_program "${program[@]}"
 done <"$here/tools.versions"

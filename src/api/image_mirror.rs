@@ -1,31 +1,112 @@
 //! `ImageMirror`: what to copy, from where, to where.
 
+mod endpoint;
+mod prune;
+mod status;
+
+use std::borrow::Cow;
+
+use kube::CustomResource;
+use schemars::generate::SchemaGenerator;
+use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
-use super::metadata::{LocalObjectReference, Metadata};
+pub use self::endpoint::{Destination, Source};
+pub use self::prune::{AdoptedTags, InUse, Prune, PruneMode};
+pub use self::status::{
+    Action, DestinationStatus, FAILURES, FailureStatus, HISTORY, ImageMirrorStatus, MESSAGE_LENGTH,
+    RECENT, Reachable, RecentCopy, RoundResult, RoundSummary, TagCounts,
+};
+use super::metadata::LocalObjectReference;
+use super::schema::{
+    PLATFORM, PLATFORM_LENGTH, REPOSITORY_LENGTH, TAG_GLOB, TAG_LENGTH, keyed_by, resource, rule,
+    set,
+};
 use crate::policy::Duration;
-
-/// A mirror: images of one registry that are kept in sync with other registries.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ImageMirror {
-    /// Name, namespace, labels and annotations.
-    pub metadata: Metadata,
-    /// What to copy, from where, to where.
-    pub spec: ImageMirrorSpec,
-}
+use crate::policy::schedule::CRON_LENGTH;
 
 /// What to copy, from where, to where.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(CustomResource, Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[expect(
+    clippy::duplicated_attributes,
+    reason = "columns have their types in common"
+)]
+#[kube(
+    group = "transship.dev",
+    version = "v1alpha1",
+    kind = "ImageMirror",
+    namespaced,
+    status = "ImageMirrorStatus",
+    derive = "PartialEq",
+    schema = "manual",
+    doc = "A mirror: images of one registry that are kept in sync with other registries.",
+    shortname = "imir",
+    category = "transship",
+    selectable = ".spec.source.registry",
+    selectable = ".spec.suspend",
+    printcolumn(name = "Source", type_ = "string", json_path = ".spec.source.registry"),
+    printcolumn(
+        name = "Synced",
+        type_ = "string",
+        json_path = ".status.synced",
+        description = "Tags that are at all destinations, of those that are selected."
+    ),
+    printcolumn(name = "Failed", type_ = "integer", json_path = ".status.tags.failed"),
+    printcolumn(
+        name = "Ready",
+        type_ = "string",
+        json_path = r#".status.conditions[?(@.type=="Ready")].status"#
+    ),
+    printcolumn(
+        name = "Reason",
+        type_ = "string",
+        json_path = r#".status.conditions[?(@.type=="Ready")].reason"#
+    ),
+    printcolumn(
+        name = "Last Sync",
+        type_ = "date",
+        json_path = ".status.lastSyncTime",
+        description = "When a round last changed something."
+    ),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    // kubectl prints a date in the future as <invalid>.
+    printcolumn(
+        name = "Next Sync",
+        type_ = "string",
+        json_path = ".status.nextSyncTime",
+        priority = 1
+    ),
+    printcolumn(
+        name = "Message",
+        type_ = "string",
+        json_path = r#".status.conditions[?(@.type=="Ready")].message"#,
+        priority = 1
+    )
+)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(
+    transform = rule(
+        "!(has(self.interval) && has(self.schedule))",
+        "interval and schedule cannot be combined: remove one of them"
+    ),
+    transform = rule(
+        "has(self.policyRefs) && size(self.policyRefs) > 0 || self.images.all(image, has(image.tags) && size(image.tags) > 0 || has(image.policyRefs) && size(image.policyRefs) > 0)",
+        "each image needs tags or a policy that selects among them: write tags: [\"*\"] to copy every tag"
+    )
+)]
 pub struct ImageMirrorSpec {
     /// The registry that images are copied from.
     pub source: Source,
     /// The images to copy, 1 to 256, each repository once.
+    #[schemars(length(min = 1, max = 256), transform = keyed_by("repository"))]
     pub images: Vec<Image>,
     /// Policies for all images, 0 to 8.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8), transform = keyed_by("name"))]
     pub policy_refs: Vec<LocalObjectReference>,
     /// The registries that images are copied to, 1 to 8. Each blob is read once and written to all.
+    #[schemars(length(min = 1, max = 8), transform = keyed_by("name"))]
     pub destinations: Vec<Destination>,
     /// Which platforms of a multi-platform image to copy. All of them unless said otherwise.
     #[serde(default)]
@@ -41,92 +122,71 @@ pub struct ImageMirrorSpec {
     pub prune: Prune,
     /// Time between two rounds, at least 30s, with 10 % of jitter. 1h where neither this nor `schedule` is written.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(transform = rule("duration(self) >= duration('30s')", "the shortest interval is 30s"))]
     pub interval: Option<Duration>,
     /// Times at which rounds start, in place of `interval`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub schedule: Option<CronSchedule>,
     /// Longest time that one round may take.
     #[serde(default = "default_timeout")]
+    #[schemars(transform = rule("duration(self) >= duration('1s')", "the shortest timeout is 1s"))]
     pub timeout: Duration,
     /// Stops all rounds while true. Nothing at the destinations is changed.
     #[serde(default)]
     pub suspend: bool,
 }
 
-/// The registry that images are copied from.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Source {
-    /// Host and optional port, such as docker.io or registry.example.com:5000.
-    pub registry: String,
-    /// Secret of type kubernetes.io/dockerconfigjson with the credentials. Anonymous where absent.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub secret_ref: Option<LocalObjectReference>,
-    /// Secret with ca.crt to verify the registry, and tls.crt and tls.key for mutual TLS.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub cert_secret_ref: Option<LocalObjectReference>,
-    /// Secret with address, username and password of an HTTP proxy.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub proxy_secret_ref: Option<LocalObjectReference>,
-    /// Uses plain HTTP. Only for hosts that the operator allows.
-    #[serde(default)]
-    pub insecure: bool,
-}
-
 /// One repository, or several by a glob, and which of its tags to copy.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Image {
     /// Repository, or a glob: * inside one component, ** across components. A glob needs the registry's catalog. On Docker Hub alpine means library/alpine.
+    #[schemars(
+        length(min = 1, max = REPOSITORY_LENGTH),
+        transform = rule(
+            "self.matches('^[a-z0-9*/._-]+$')",
+            "write the repository alone and in lower case, such as library/nginx: its registry belongs in source.registry, its tag in tags"
+        )
+    )]
     pub repository: String,
     /// Tags and tag globs, up to 256. All tags where empty, if a policy selects among them.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(max = 256),
+        inner(length(min = 1, max = TAG_LENGTH), regex(pattern = TAG_GLOB)),
+        transform = set
+    )]
     pub tags: Vec<String>,
     /// Policies for this image, in addition to those of the mirror, up to 8.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8), transform = keyed_by("name"))]
     pub policy_refs: Vec<LocalObjectReference>,
 }
 
-/// A registry that images are copied to, and under which names.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Destination {
-    /// Name of the destination, unique in the mirror.
-    pub name: String,
-    /// Host and optional port.
-    pub registry: String,
-    /// Template of the repository: {repository}, {registry}, {namespace} and {name} stand for parts of the source.
-    #[serde(default = "default_repository_template")]
-    pub repository: String,
-    /// Templates of the tags, 1 to 4: {tag} and {digest12} stand for parts of the source.
-    #[serde(default = "default_tag_templates")]
-    pub tags: Vec<String>,
-    /// Template of a tag that keeps the previous image when a tag is about to move: {tag} is that tag.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub previous_tag: Option<String>,
-    /// Secret of type kubernetes.io/dockerconfigjson with the credentials. Anonymous where absent.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub secret_ref: Option<LocalObjectReference>,
-    /// Secret with ca.crt to verify the registry, and tls.crt and tls.key for mutual TLS.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub cert_secret_ref: Option<LocalObjectReference>,
-    /// Secret with address, username and password of an HTTP proxy.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub proxy_secret_ref: Option<LocalObjectReference>,
-    /// Uses plain HTTP. Only for hosts that the operator allows.
-    #[serde(default)]
-    pub insecure: bool,
-}
-
 /// Which platforms of a multi-platform image to copy.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(
+    transform = rule(
+        "self.mode == 'All' || has(self.list) && size(self.list) > 0",
+        "mode List needs a list: write the platforms in list, such as linux/amd64"
+    ),
+    transform = rule(
+        "self.mode == 'List' || !has(self.list) || size(self.list) == 0",
+        "list is only used with mode: List"
+    )
+)]
 pub struct Platforms {
     /// All platforms, or those of `list`.
     #[serde(default)]
     pub mode: PlatformsMode,
     /// Platforms such as linux/amd64 or linux/arm/v7, 1 to 32. Only with mode List.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(max = 32),
+        inner(length(min = 1, max = PLATFORM_LENGTH), regex(pattern = PLATFORM)),
+        transform = set
+    )]
     pub list: Vec<String>,
     /// What to do with an image that lacks a listed platform.
     #[serde(default)]
@@ -137,7 +197,7 @@ pub struct Platforms {
 }
 
 /// All platforms, or listed ones.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum PlatformsMode {
     /// Copies every platform; the image stays byte for byte the same.
     #[default]
@@ -147,7 +207,7 @@ pub enum PlatformsMode {
 }
 
 /// What to do with an image that lacks a listed platform.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum AbsentPlatform {
     /// The image is not copied and counts as failed.
     #[default]
@@ -157,7 +217,7 @@ pub enum AbsentPlatform {
 }
 
 /// How the index of a multi-platform image is written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum IndexMode {
     /// Writes a correct index of the kept platforms, which has another digest.
     #[default]
@@ -167,7 +227,7 @@ pub enum IndexMode {
 }
 
 /// Whether signatures, SBOMs and attestations are copied.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum ReferrersMode {
     /// Copies them, as referrers and as fallback tags.
     #[default]
@@ -177,7 +237,7 @@ pub enum ReferrersMode {
 }
 
 /// What to do when a tag moves to another digest at the source.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum TagMutability {
     /// Moves the tag at the destination as well.
     #[default]
@@ -188,92 +248,37 @@ pub enum TagMutability {
     Fail,
 }
 
-/// What happens to tags that are no longer selected.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct Prune {
-    /// Keeps them, records a plan only, or deletes them.
-    pub mode: PruneMode,
-    /// How long a tag must have been unselected before it becomes a candidate.
-    pub grace: Duration,
-    /// Most tags that one round may delete without approval.
-    pub max_deletes: i32,
-    /// Most tags that one round may delete without approval, in percent of all recorded tags.
-    pub max_percent: i32,
-    /// Whether images that workloads use are protected.
-    pub in_use: InUse,
-    /// Whether tags that were there before the mirror may be deleted.
-    pub adopted: AdoptedTags,
-}
-
-/// Whether unselected tags are kept, listed or deleted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum PruneMode {
-    /// Keeps every tag.
-    #[default]
-    Retain,
-    /// Records what would be deleted and deletes nothing.
-    Plan,
-    /// Deletes inside the bounds, and beyond them only what was approved.
-    Delete,
-}
-
-/// Whether images that workloads use are protected from pruning.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum InUse {
-    /// Never deletes an image that a workload uses or may roll back to.
-    #[default]
-    Protect,
-    /// Does not look at workloads.
-    Ignore,
-}
-
-/// Whether tags that were there before the mirror may be pruned.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum AdoptedTags {
-    /// Keeps them.
-    #[default]
-    Keep,
-    /// Treats them as tags that the mirror wrote.
-    Include,
-}
-
 /// Times at which rounds start.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CronSchedule {
     /// Five cron fields: minute, hour, day of month, month, day of week.
+    #[schemars(length(min = 1, max = CRON_LENGTH))]
     pub cron: String,
     /// Name of a time zone, such as Europe/Berlin. UTC where absent.
     #[serde(default = "default_time_zone")]
+    #[schemars(length(min = 1, max = 64), regex(pattern = "^[A-Za-z0-9_+/-]+$"))]
     pub time_zone: String,
+}
+
+// === impl ImageMirror ===
+
+impl JsonSchema for ImageMirror {
+    fn schema_name() -> Cow<'static, str> {
+        "ImageMirror".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let description = "Images of one registry that are kept in sync with other registries.";
+        let fresh = json!({"observedGeneration": -1});
+        resource::<ImageMirrorSpec, ImageMirrorStatus>(description, Some(fresh), generator)
+    }
 }
 
 // === defaults ===
 
-impl Default for Prune {
-    fn default() -> Self {
-        Self {
-            mode: PruneMode::default(),
-            grace: Duration::from_secs(24 * 60 * 60),
-            max_deletes: 50,
-            max_percent: 20,
-            in_use: InUse::default(),
-            adopted: AdoptedTags::default(),
-        }
-    }
-}
-
 fn default_timeout() -> Duration {
     Duration::from_secs(6 * 60 * 60)
-}
-
-fn default_repository_template() -> String {
-    "{repository}".to_owned()
-}
-
-fn default_tag_templates() -> Vec<String> {
-    vec!["{tag}".to_owned()]
 }
 
 fn default_time_zone() -> String {

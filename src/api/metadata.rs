@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use schemars::JsonSchema;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
@@ -25,7 +27,9 @@ pub struct ObjectName(String);
 pub struct ObjectNameError(String);
 
 /// Names an object of the same namespace.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct LocalObjectReference {
     /// Name of the object.
@@ -33,12 +37,13 @@ pub struct LocalObjectReference {
 }
 
 /// Names one key of a Secret of the same namespace.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SecretKeyReference {
     /// Name of the Secret.
     pub name: ObjectName,
     /// Key inside the Secret's data.
+    #[schemars(length(min = 1, max = 253), regex(pattern = "^[-._a-zA-Z0-9]+$"))]
     pub key: String,
 }
 
@@ -91,6 +96,16 @@ struct WrittenMetadata {
     _managed_fields: Option<IgnoredAny>,
     #[serde(rename = "selfLink")]
     _self_link: Option<IgnoredAny>,
+}
+
+/// The name of an object of the API.
+pub fn object_name(metadata: &ObjectMeta) -> Result<ObjectName, ObjectNameError> {
+    metadata.name.as_deref().unwrap_or_default().parse()
+}
+
+/// The namespace of an object of the API; `default` where none is written.
+pub fn namespace(metadata: &ObjectMeta) -> &str {
+    metadata.namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE)
 }
 
 // === impl ObjectName ===
@@ -152,6 +167,28 @@ impl From<WrittenMetadata> for Metadata {
             generation: written.generation,
             labels: written.labels,
             annotations: written.annotations,
+        }
+    }
+}
+
+impl From<Metadata> for ObjectMeta {
+    fn from(metadata: Metadata) -> Self {
+        let Metadata {
+            name,
+            namespace,
+            uid,
+            generation,
+            labels,
+            annotations,
+        } = metadata;
+        Self {
+            name: Some(name.into()),
+            namespace: Some(namespace),
+            uid,
+            generation,
+            labels: Some(labels),
+            annotations: Some(annotations),
+            ..Self::default()
         }
     }
 }

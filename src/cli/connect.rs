@@ -10,7 +10,6 @@ use tokio::sync::OnceCell;
 use super::args::DocumentArgs;
 use super::credentials::{CredentialError, Credentials, Locations};
 use super::documents::Runnable;
-use super::secrets::Reach;
 use super::trust::Trust;
 use crate::api::Reason;
 use crate::copy::{Endpoint, endpoint};
@@ -18,6 +17,7 @@ use crate::layout::Layout;
 use crate::oci::{Registry, Repository};
 use crate::plan::{Destination, Mirror};
 use crate::registry::{Client, Credential, Pool};
+use crate::sync::reach::{MirrorReach, Reach};
 use crate::sync::{Connect, ConnectError};
 
 /// How the program names itself to registries.
@@ -39,13 +39,6 @@ pub(super) struct MirrorConnector {
     to_layout: Option<PathBuf>,
     /// The trees below `to_layout`, each opened once.
     layouts: Mutex<HashMap<PathBuf, Layout>>,
-}
-
-/// How the registries of one mirror are reached.
-struct MirrorReach {
-    source: Reach,
-    /// By name.
-    destinations: HashMap<String, Reach>,
 }
 
 // === impl Connector ===
@@ -123,23 +116,8 @@ impl MirrorConnector {
         let mut reaches = HashMap::new();
         let mut mirrors = Vec::new();
         for runnable in runnables {
-            let Runnable {
-                mirror,
-                source,
-                destinations,
-            } = runnable;
-            let names = mirror
-                .destinations
-                .iter()
-                .map(|destination| destination.name.clone());
-            let destinations = names.zip(destinations).collect();
-            reaches.insert(
-                mirror.name.clone(),
-                MirrorReach {
-                    source,
-                    destinations,
-                },
-            );
+            let Runnable { mirror, reach } = runnable;
+            reaches.insert(mirror.name.clone(), reach);
             mirrors.push(mirror);
         }
         let connector = Self {

@@ -17,9 +17,9 @@ use super::table::Table;
 use super::{summary, units};
 use crate::copy;
 use crate::oci::TagOrDigest;
+use crate::plan::report::{Failure, Outcome, TagReport, Totals};
 use crate::runtime::shutdown::until_signal;
-use crate::sync::report::{Failure, Outcome, TagReport, Totals};
-use crate::sync::{Observer, Report};
+use crate::sync::Report;
 
 /// What machines read of a copy.
 #[derive(Serialize)]
@@ -43,7 +43,7 @@ pub(super) async fn run(args: &CopyArgs, output: &Output) -> Result<Exit, Error>
             Some(item) => vec![item],
             None => transfer.list().await?,
         };
-        progress.planned(items.len());
+        progress.expect(items.len());
         Ok::<_, Error>(transfer.run(items, &*progress).await)
     })
     .await;
@@ -147,7 +147,7 @@ mod tests {
     use super::super::args::{Arguments, Command};
     use super::*;
     use crate::oci::Digest;
-    use crate::sync::report::MirrorReport;
+    use crate::plan::report::MirrorReport;
 
     fn chosen(arguments: &[&str]) -> String {
         let words = ["transship", "copy"].iter().chain(arguments);

@@ -7,10 +7,11 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::args::DocumentArgs;
-use super::secrets::{Reach, Secrets};
+use super::secrets::Secrets;
 use crate::api::document::{self, Document, DocumentError, Resource};
 use crate::api::{ImageMirror, ImagePolicy};
-use crate::plan::{self, InvalidField, Mirror, Policy};
+use crate::plan::{self, Access, InvalidField, Mirror, Policy};
+use crate::sync::reach::MirrorReach;
 
 /// Endings of the files that are read in a directory.
 const ENDINGS: [&str; 3] = ["yaml", "yml", "json"];
@@ -22,10 +23,8 @@ const STDIN: &str = "-";
 pub(super) struct Runnable {
     /// The mirror.
     pub(super) mirror: Mirror,
-    /// Its source.
-    pub(super) source: Reach,
-    /// Its destinations, in their order.
-    pub(super) destinations: Vec<Reach>,
+    /// How its registries are reached.
+    pub(super) reach: MirrorReach,
 }
 
 /// Documents that cannot be used.
@@ -71,7 +70,7 @@ pub(super) fn read(args: &DocumentArgs) -> Result<Vec<Runnable>, DocumentsError>
         return Err(DocumentsError::NoMirror(names.join(", ")));
     }
     let mirrors = choose(mirrors, &args.mirror)?;
-    take_secrets(mirrors, &Secrets::of(&documents), args)
+    take_secrets(mirrors, &documents, args)
 }
 
 // === files ===
@@ -180,44 +179,29 @@ fn choose<'a>(
 /// Brings together mirrors and their Secrets. Registries that a directory stands in for need none.
 fn take_secrets(
     mirrors: Vec<Placed<'_>>,
-    secrets: &Secrets<'_>,
+    documents: &[Document],
     args: &DocumentArgs,
 ) -> Result<Vec<Runnable>, DocumentsError> {
     let mut runnables = Vec::new();
     let mut errors = Vec::new();
-    for (document, mirror) in mirrors {
-        let mut reach = |path: String, access, is_replaced: bool| {
-            if is_replaced {
-                return Reach::default();
+    for (document, mut mirror) in mirrors {
+        if args.from_layout.is_some() {
+            mirror.source.access = Access::default();
+        }
+        if args.to_layout.is_some() {
+            for destination in &mut mirror.destinations {
+                destination.access = Access::default();
             }
-            let reach = secrets.reach(&mirror.namespace, access);
-            reach.unwrap_or_else(|wrong| {
-                let wrong = wrong.into_iter().map(|(field, error)| {
-                    document.error_at(&format!("{path}.{field}"), error.to_string())
-                });
-                errors.extend(wrong);
-                Reach::default()
-            })
-        };
-        let source = reach(
-            "spec.source".to_owned(),
-            &mirror.source.access,
-            args.from_layout.is_some(),
-        );
-        let destinations = mirror
-            .destinations
-            .iter()
-            .enumerate()
-            .map(|(index, destination)| {
-                let path = format!("spec.destinations[{index}]");
-                reach(path, &destination.access, args.to_layout.is_some())
-            })
-            .collect();
-        runnables.push(Runnable {
-            mirror,
-            source,
-            destinations,
-        });
+        }
+        let secrets = Secrets::of(documents, &mirror.namespace);
+        match MirrorReach::read(&mirror, &secrets) {
+            Ok(reach) => runnables.push(Runnable { mirror, reach }),
+            Err(invalid) => errors.extend(
+                invalid
+                    .into_iter()
+                    .map(|field| document.error_at(&field.path, field.source.to_string())),
+            ),
+        }
     }
     refuse(errors)?;
     Ok(runnables)

@@ -8,7 +8,7 @@ use super::exit::Exit;
 use crate::copy::endpoint;
 use crate::registry;
 use crate::sync::ConnectError;
-use crate::sync::ledger::LedgerError;
+use crate::sync::ledger::FileError;
 
 /// Why a command stops.
 #[derive(Debug, thiserror::Error)]
@@ -18,7 +18,7 @@ pub enum Error {
     Documents(#[from] DocumentsError),
     /// The state file cannot be used.
     #[error(transparent)]
-    Ledger(#[from] LedgerError),
+    Ledger(#[from] FileError),
     /// The file of authorities cannot be read.
     #[error("cannot read the CA file {}: {source}", path.display())]
     CaFile {
@@ -80,6 +80,7 @@ impl Error {
             | registry::Kind::Unreachable
             | registry::Kind::DigestMismatch
             | registry::Kind::Refused
+            | registry::Kind::OutOfBounds
             | registry::Kind::Rejected
             | registry::Kind::Protocol
             | registry::Kind::Interrupted => None,

@@ -12,7 +12,6 @@
 
 mod address;
 pub mod args;
-mod attempts;
 mod config;
 mod connect;
 mod copy;

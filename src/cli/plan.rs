@@ -3,8 +3,8 @@
 use super::summary;
 use super::table::Table;
 use crate::oci::Digest;
+use crate::plan::report::{Excluded, MirrorReport, Outcome, TagReport, Totals};
 use crate::sync::Report;
-use crate::sync::report::{Excluded, MirrorReport, Outcome, TagReport, Totals};
 
 /// The table of a plan: every tag that is in with what is to be done, every tag that is out with the reason.
 pub(super) fn table(report: &Report) -> String {
@@ -15,6 +15,7 @@ pub(super) fn table(report: &Report) -> String {
             failures: _,
             excluded,
             tags,
+            policies: _,
         } = mirror;
         for tag in tags {
             let TagReport { source, target, .. } = tag;
@@ -44,7 +45,7 @@ pub(super) fn table(report: &Report) -> String {
                 "leave out".to_owned(),
                 image,
                 nowhere,
-                reason.clone(),
+                reason.to_string(),
             ]);
         }
     }
@@ -116,6 +117,8 @@ pub(super) fn render(report: &Report) -> String {
 mod tests {
     use super::super::summary::tests::{image, report};
     use super::*;
+    use crate::plan::NotSelected;
+    use crate::policy::select::Exclusion;
 
     #[test]
     fn every_tag_with_what_is_to_be_done_and_why() {
@@ -125,15 +128,16 @@ mod tests {
             image("1.0", Outcome::Unchanged),
             image("old", Outcome::Frozen),
         ]);
-        let left_out = |tag: &str, reason: &str| Excluded {
+        let left_out = |tag: &str, reason: NotSelected| Excluded {
             repository: "library/app".parse().unwrap(),
             tag: tag.parse().unwrap(),
-            reason: reason.to_owned(),
+            reason,
         };
+        let prerelease = ("releases".parse().unwrap(), Exclusion::Prerelease);
         let signature = format!("sha256-{}.sig", "0".repeat(64));
         report.mirrors[0].excluded = vec![
-            left_out("2.0-rc.1", "releases: is a prerelease"),
-            left_out(&signature, "is copied with its image"),
+            left_out("2.0-rc.1", NotSelected::Policies(vec![prerelease])),
+            left_out(&signature, NotSelected::Referrers),
         ];
         insta::assert_snapshot!(render(&report), @r"
         MIRROR          ACTION      SOURCE                         DESTINATION                        WHY

@@ -11,8 +11,8 @@ use super::output::Output;
 use super::table::one_line;
 use super::units;
 use crate::copy::progress::{self, Event};
+use crate::plan::report::{Outcome, TagReport};
 use crate::sync;
-use crate::sync::report::{Outcome, TagReport};
 
 /// The bar: how far in bytes, with the [`Status`] behind it.
 const TEMPLATE: &str = "{bar:30} {msg}";
@@ -81,6 +81,15 @@ impl Progress {
         })
     }
 
+    /// So many tags are to be brought to destinations.
+    pub(super) fn expect(&self, tags: usize) {
+        self.planned.fetch_add(tags, Relaxed);
+        if tags > 0 {
+            self.start_bar();
+            self.refresh();
+        }
+    }
+
     /// Takes the bar away.
     pub(super) fn finish(&self) {
         if let Some(bar) = self.bar() {
@@ -137,12 +146,9 @@ impl Progress {
 }
 
 impl sync::Observer for Progress {
-    fn planned(&self, tags: usize) {
-        self.planned.fetch_add(tags, Relaxed);
-        if tags > 0 {
-            self.start_bar();
-            self.refresh();
-        }
+    fn planned(&self, tags: Vec<TagReport>) {
+        let is_planned = |tag: &&TagReport| matches!(tag.outcome, Outcome::Planned { .. });
+        self.expect(tags.iter().filter(is_planned).count());
     }
 
     fn finished(&self, tag: &TagReport) {

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::table::{Table, one_line};
 use super::units;
+use crate::plan::report::{Failure, MirrorReport, Outcome, Totals};
 use crate::sync::Report;
-use crate::sync::report::{Failure, MirrorReport, Outcome, Totals};
 
 /// The table of a round: one row for each repository at each destination.
 pub(super) fn table(report: &Report) -> String {
@@ -58,6 +58,7 @@ pub(super) fn failures(report: &Report) -> String {
             reason,
             message,
             next_attempt_time,
+            is_of_tag: _,
         } = failure;
         let again = next_attempt_time
             .map(|time| format!(" (next attempt not before {time:.0})"))
@@ -121,7 +122,7 @@ pub(super) mod tests {
     use super::*;
     use crate::api::Reason;
     use crate::oci::Digest;
-    use crate::sync::report::TagReport;
+    use crate::plan::report::TagReport;
 
     /// A tag of one repository at one destination.
     pub(in super::super) fn image(tag: &str, outcome: Outcome) -> TagReport {
@@ -150,6 +151,7 @@ pub(super) mod tests {
             reason: Reason::RateLimited,
             message: message.to_owned(),
             next_attempt_time: Some("2026-11-20T10:00:00Z".parse().unwrap()),
+            is_of_tag: false,
         }
     }
 
@@ -192,6 +194,7 @@ pub(super) mod tests {
         ]);
         report.mirrors[0].failures = vec![Failure {
             next_attempt_time: None,
+            is_of_tag: false,
             ..failure("docker.io", "too many requests")
         }];
         insta::assert_snapshot!(failures(&report), @r"

@@ -15,8 +15,8 @@ use super::trust::Trust;
 use super::{documents, plan, summary, watch};
 use crate::copy;
 use crate::plan::Mirror;
+use crate::plan::report::{MirrorReport, Totals};
 use crate::runtime::shutdown::until_signal;
-use crate::sync::report::{MirrorReport, Totals};
 use crate::sync::{Ledger, Mode, Report, Syncer};
 
 /// Everything that rounds need.
@@ -25,7 +25,7 @@ pub(super) struct Session {
     pub(super) mirrors: Vec<Mirror>,
     /// Who runs the rounds.
     pub(super) syncer: Syncer<MirrorConnector>,
-    progress: Arc<Progress>,
+    pub(super) progress: Arc<Progress>,
 }
 
 /// What machines read of a round.
@@ -95,7 +95,7 @@ impl Session {
         let events = copy::Progress::none().with(progress.clone());
         Ok(Self {
             mirrors,
-            syncer: Syncer::new(connector, Arc::new(ledger), progress.clone(), events),
+            syncer: Syncer::new(connector, Arc::new(ledger), events),
             progress,
         })
     }
@@ -133,7 +133,7 @@ impl Session {
     /// One round over all mirrors; nothing where a signal ended it.
     async fn round(&self, mode: Mode) -> Option<Report> {
         let mirrors: Vec<&Mirror> = self.mirrors.iter().collect();
-        let report = until_signal(self.syncer.round(&mirrors, mode)).await;
+        let report = until_signal(self.syncer.round(&mirrors, mode, &*self.progress)).await;
         self.progress.finish();
         report
     }

@@ -2,9 +2,9 @@
 
 use super::args::RegistryArgs;
 use super::error::Error;
-use super::secrets::Reach;
 use crate::oci::Registry;
 use crate::registry::{Credential, Settings, Tls};
+use crate::sync::reach::Reach;
 
 /// What holds for all registries of this run.
 #[derive(Debug, Default)]

@@ -6,13 +6,13 @@ use futures::future::join_all;
 use jiff::Timestamp;
 
 use super::args::Format;
-use super::attempts::Attempts;
 use super::error::Error;
 use super::exit::Exit;
 use super::output::Output;
 use super::summary;
 use super::sync::{Session, exit, print_report};
 use crate::plan::Mirror;
+use crate::plan::attempts::Attempts;
 use crate::runtime::clock;
 use crate::runtime::shutdown::until_signal;
 use crate::sync::{Mode, Report};
@@ -48,7 +48,10 @@ async fn watch(session: &Session, mirror: &Mirror, format: Format, output: &Outp
 /// One round with its last line.
 async fn round(session: &Session, mirror: &Mirror) -> (Report, String) {
     let began = Instant::now();
-    let report = session.syncer.round(&[mirror], Mode::Apply).await;
+    let report = session
+        .syncer
+        .round(&[mirror], Mode::Apply, &*session.progress)
+        .await;
     let line = summary::line(&report.totals(), began.elapsed());
     (report, line)
 }

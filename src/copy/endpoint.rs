@@ -291,7 +291,7 @@ impl Error {
         match self {
             Self::Registry(error) => match error.kind() {
                 Kind::AuthenticationFailed => Reason::AuthenticationFailed,
-                Kind::AccessDenied => Reason::AccessDenied,
+                Kind::AccessDenied | Kind::OutOfBounds => Reason::AccessDenied,
                 Kind::NotFound => Reason::NotFound,
                 Kind::RateLimited => Reason::RateLimited,
                 Kind::QuotaExceeded => Reason::QuotaExceeded,

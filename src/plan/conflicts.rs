@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::fmt;
 
+use jiff::Timestamp;
+
 use super::mirror::Mirror;
 use super::template::TemplateError;
 use crate::oci::{Digest, Registry, Repository, Tag};
@@ -31,6 +33,15 @@ pub struct Claim {
     pub tag: Tag,
     /// The tag that keeps what `tag` named before it moved.
     pub previous: Option<Tag>,
+}
+
+/// The age of a mirror, and its name. Where two mirrors claim one tag, the older one has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seniority {
+    /// When it was created; nothing in files, where the order of the mirrors decides.
+    pub created: Option<Timestamp>,
+    /// The mirror, `namespace/name`.
+    pub name: String,
 }
 
 /// Who claims what.
@@ -94,9 +105,27 @@ pub enum ConflictKind {
     },
 }
 
+// === impl Seniority ===
+
+impl Seniority {
+    /// What mirrors are sorted by, the oldest first. Those of one second, as of one file that was
+    /// applied, are sorted by name.
+    pub fn age(&self) -> Option<(Timestamp, &str)> {
+        Some((self.created?, &self.name))
+    }
+}
+
 // === impl Mirror ===
 
 impl Mirror {
+    /// How old it is among the mirrors that may claim the same tags.
+    pub fn seniority(&self) -> Seniority {
+        Seniority {
+            created: self.created,
+            name: self.name.clone(),
+        }
+    }
+
     /// All destination tags of an image; while its digest is not known, those that do not need it.
     pub fn claims(
         &self,

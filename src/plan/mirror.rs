@@ -4,6 +4,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::Policy;
 use super::template::{PreviousTagTemplate, RepositoryTemplate, TagTemplate};
 use crate::api::ObjectName;
@@ -19,6 +21,10 @@ pub struct Mirror {
     pub name: String,
     /// The namespace, which is also that of its Secrets and policies.
     pub namespace: String,
+    /// The identity that the API server gave it; None in files.
+    pub uid: Option<String>,
+    /// When it was created; None in files. Where two mirrors claim one tag, the older one has it.
+    pub created: Option<Timestamp>,
     /// Where images come from.
     pub source: Source,
     /// Which images; at least one.

@@ -1,12 +1,16 @@
 //! Pure decisions: what a mirror means, which tags it wants, under which names they go where, and
 //! whether that can be done. No I/O, no clock: whatever is observed comes as a parameter.
 
+pub mod attempts;
 pub mod conflicts;
 pub mod decide;
+pub mod due;
 pub mod fields;
 pub mod mirror;
 pub mod policy;
+pub mod report;
 pub mod select;
+pub mod status;
 pub mod template;
 mod unsupported;
 pub mod validate;

@@ -3,6 +3,7 @@
 use super::fields::{Fields, InvalidField};
 use super::unsupported::refuse_gates;
 use crate::api::image_policy::{ImagePolicySpec, NewestSelect, Retain, Select, SemverSelect};
+use crate::api::metadata::object_name;
 use crate::api::{ImagePolicy, ObjectName};
 use crate::policy::select::{Newest, Rules, Versions};
 use crate::policy::{Pattern, Range, TagGlob};
@@ -38,18 +39,16 @@ impl Policy {
             suspend: _,
         } = &policy.spec;
         let mut fields = Fields::default();
+        let name = fields.accept("metadata.name", object_name(&policy.metadata));
         refuse_gates(&policy.spec, &mut fields);
         let rules = select.as_ref().map(|select| rules(select, &mut fields));
         if let Some(retain) = retain {
             check_retain(retain, &mut fields);
         }
-        if !fields.is_valid() {
-            return Err(fields.into_invalid());
+        match name {
+            Some(name) if fields.is_valid() => Ok(Self { name, rules }),
+            Some(_) | None => Err(fields.into_invalid()),
         }
-        Ok(Self {
-            name: policy.metadata.name.clone(),
-            rules,
-        })
     }
 }
 

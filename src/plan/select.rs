@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 
 use jiff::Timestamp;
+use serde::{Serialize, Serializer};
 
 use super::mirror::{ImageEntry, TagSelector};
 use super::policy::Policy;
@@ -18,6 +19,8 @@ pub struct Selected {
     pub tags: Vec<Tag>,
     /// The other listed tags, sorted, each with its reason.
     pub excluded: Vec<(Tag, NotSelected)>,
+    /// How many candidates each policy that selects takes.
+    pub taken: Vec<(ObjectName, usize)>,
 }
 
 /// Why a listed tag is not wanted.
@@ -66,7 +69,8 @@ impl ImageEntry {
                 });
             }
         }
-        for (candidate, exclusions) in self.judge(candidates)? {
+        let Judgement { candidates, taken } = self.judge(candidates)?;
+        for (candidate, exclusions) in candidates {
             match exclusions {
                 None => {
                     tags.insert(candidate);
@@ -80,6 +84,7 @@ impl ImageEntry {
         Ok(Selected {
             tags: tags.into_iter().collect(),
             excluded,
+            taken,
         })
     }
 
@@ -94,7 +99,7 @@ impl ImageEntry {
 
     /// A candidate passes if any policy that selects takes it, or if there is no such policy.
     fn judge(&self, candidates: Vec<Candidate>) -> Result<Judgement, SelectError> {
-        let mut judgement: Judgement = Vec::new();
+        let mut judgement = Judgement::default();
         let mut taken: BTreeSet<Tag> = BTreeSet::new();
         let mut reasons: HashMap<Tag, Vec<(ObjectName, Exclusion)>> = HashMap::new();
         let selecting: Vec<(&Policy, &Rules)> = self
@@ -107,6 +112,8 @@ impl ImageEntry {
                 policy: policy.name.clone(),
                 source,
             })?;
+            let count = selection.selected.len();
+            judgement.taken.push((policy.name.clone(), count));
             taken.extend(selection.selected);
             for (tag, exclusion) in selection.excluded {
                 let reason = (policy.name.clone(), exclusion);
@@ -116,14 +123,20 @@ impl ImageEntry {
         for Candidate { tag, first_seen: _ } in candidates {
             let passes = selecting.is_empty() || taken.contains(&tag);
             let exclusions = (!passes).then(|| reasons.remove(&tag).unwrap_or_default());
-            judgement.push((tag, exclusions));
+            judgement.candidates.push((tag, exclusions));
         }
         Ok(judgement)
     }
 }
 
-/// Each candidate, with the reasons of all policies if none takes it.
-type Judgement = Vec<(Tag, Option<Vec<(ObjectName, Exclusion)>>)>;
+/// What the policies say of the candidates.
+#[derive(Default)]
+struct Judgement {
+    /// Each candidate, with the reasons of all policies if none takes it.
+    candidates: Vec<(Tag, Option<Vec<(ObjectName, Exclusion)>>)>,
+    /// How many of them each policy takes.
+    taken: Vec<(ObjectName, usize)>,
+}
 
 fn literal(selector: &TagSelector) -> Option<&Tag> {
     match selector {
@@ -145,6 +158,12 @@ impl fmt::Display for NotSelected {
                 Ok(())
             }
         }
+    }
+}
+
+impl Serialize for NotSelected {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 

@@ -101,6 +101,19 @@ impl Interval {
     pub fn duration(self) -> Duration {
         self.0
     }
+
+    /// The first time after `now` that lies a whole number of intervals after `time`.
+    pub fn continue_from(self, time: Timestamp, now: Timestamp) -> Timestamp {
+        let length = i64::try_from(self.0.as_std().as_secs()).unwrap_or(i64::MAX);
+        let passed = now.as_second().saturating_sub(time.as_second());
+        // The schema and `new` keep an interval from being zero.
+        let intervals = passed.checked_div(length).unwrap_or_default() + 1;
+        let next = intervals
+            .checked_mul(length)
+            .and_then(|seconds| seconds.checked_add(time.as_second()));
+        next.and_then(|second| Timestamp::from_second(second).ok())
+            .unwrap_or(Timestamp::MAX)
+    }
 }
 
 // === impl CronTimes ===

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::fmt;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::number::Number;
@@ -36,7 +37,7 @@ pub struct Versions {
 }
 
 /// Whether prereleases are taken.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Prereleases {
     /// Leaves them out.
     #[default]
@@ -57,7 +58,7 @@ pub struct Newest {
 }
 
 /// What makes a tag newer.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum NewestBy {
     /// The version in the tag. Tags without one are left out.
     #[default]
@@ -69,7 +70,7 @@ pub enum NewestBy {
 }
 
 /// Which tags are counted together.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum NewestPer {
     /// All versions.
     #[default]

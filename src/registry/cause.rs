@@ -4,7 +4,9 @@ use jiff::Timestamp;
 use reqwest::StatusCode;
 
 use super::auth;
+use super::boundaries::OutOfBounds;
 use super::error::Kind;
+use super::guard::Lapsed;
 use super::origin::UnsafeUrl;
 use super::range::WrongRange;
 use super::retry;
@@ -39,6 +41,10 @@ pub(super) enum Cause {
     Interrupted { host: String, detail: String },
     #[error("{0}")]
     UnsafeUrl(UnsafeUrl),
+    #[error("{0}")]
+    OutOfBounds(OutOfBounds),
+    #[error("{0}")]
+    Lapsed(Lapsed),
     #[error("{0}")]
     Manifest(ManifestError),
     #[error(
@@ -87,7 +93,8 @@ impl Cause {
                 Kind::Unreachable
             }
             Self::Tls { .. } | Self::Plain { .. } => Kind::Tls,
-            Self::Interrupted { .. } | Self::Body(_) => Kind::Interrupted,
+            Self::Interrupted { .. } | Self::Body(_) | Self::Lapsed(_) => Kind::Interrupted,
+            Self::OutOfBounds(_) => Kind::OutOfBounds,
             Self::UnsafeUrl(UnsafeUrl::Unreadable(_)) => Kind::Protocol,
             Self::UnsafeUrl(_) => Kind::Refused,
             Self::Manifest(ManifestError::DigestMismatch { .. })
@@ -121,6 +128,8 @@ impl Cause {
             | Self::Tls { .. }
             | Self::Plain { .. }
             | Self::UnsafeUrl(_)
+            | Self::OutOfBounds(_)
+            | Self::Lapsed(_)
             | Self::Manifest(_)
             | Self::Digest { .. }
             | Self::Length { .. }
@@ -183,7 +192,9 @@ macro_rules! cause_from {
 }
 
 cause_from!(
+    Lapsed(Lapsed),
     Manifest(ManifestError),
+    OutOfBounds(OutOfBounds),
     Range(WrongRange),
     UnsafeUrl(UnsafeUrl)
 );

@@ -32,6 +32,18 @@ impl Class {
         Self::Upload,
     ];
 
+    /// Its name, as metrics show it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Lookup => "lookup",
+            Self::ManifestRead => "manifest_read",
+            Self::ManifestWrite => "manifest_write",
+            Self::BlobRead => "blob_read",
+            Self::UploadStart => "upload_start",
+            Self::Upload => "upload",
+        }
+    }
+
     /// Whether such requests change the registry.
     pub(super) fn is_write(self) -> bool {
         match self {

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+use futures::Stream;
 use reqwest::{Response, StatusCode};
 use tracing::debug;
 use url::Url;
@@ -9,24 +11,28 @@ use url::Url;
 use super::answer::{Answer, Reply};
 use super::auth::Authenticator;
 use super::cause::Cause;
+use super::guard::WriteGuard;
 use super::host::Host;
+use super::http::Http;
 use super::limiter::{Paused, Permit};
-use super::outgoing::Outgoing;
+use super::observer::Observer;
+use super::outgoing::{BodyError, Outgoing};
 use super::request::Request;
 use super::retry;
 use super::traffic::Counters;
 use crate::oci::Registry;
 
 /// A registry, the way to it and who we are there.
-#[derive(Debug)]
 pub(super) struct Connection {
     pub(super) registry: Registry,
     /// Scheme, host and port of the API.
     pub(super) base: Url,
-    pub(super) http: reqwest::Client,
+    pub(super) http: Http,
     pub(super) authenticator: Authenticator,
     pub(super) host: Arc<Host>,
     pub(super) counters: Arc<Counters>,
+    pub(super) write_guard: WriteGuard,
+    pub(super) observer: Arc<dyn Observer>,
 }
 
 impl Connection {
@@ -39,6 +45,15 @@ impl Connection {
             segments.extend(parts.iter().flat_map(|part| part.split('/')));
         }
         url
+    }
+
+    /// The body of an upload: exactly `size` bytes.
+    pub(super) fn outgoing<S>(&self, size: u64, source: S) -> Outgoing
+    where
+        S: Stream<Item = Result<Bytes, BodyError>> + Send + 'static,
+    {
+        let counters = Arc::clone(&self.counters);
+        Outgoing::new(size, source, counters, self.write_guard.clone())
     }
 
     /// Asks, repeatedly where that may help, and reads the whole answer.
@@ -92,7 +107,10 @@ impl Connection {
             Ok(response) if is_congestion(response.status()) => {
                 permit.congested();
                 if let Some(wait) = retry::retry_after(response.headers(), retry::now()) {
-                    self.host.limiter.pause(request.class, wait);
+                    let longer = self.host.limiter.pause(request.class, wait);
+                    if !longer.is_zero() {
+                        self.observer.throttled(&self.registry, longer);
+                    }
                 }
             }
             Ok(_) => permit.succeeded(),

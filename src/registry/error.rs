@@ -39,6 +39,8 @@ pub enum Kind {
     DigestMismatch,
     /// The registry wanted something of us that is not safe: a realm, redirect or upload location elsewhere.
     Refused,
+    /// The operator's bounds keep us from going there.
+    OutOfBounds,
     /// The registry does not accept what was written, or how.
     Rejected,
     /// The answer makes no sense.

@@ -11,9 +11,9 @@ use super::auth::Authorization;
 use super::cause::Cause;
 use super::class::Class;
 use super::connection::Connection;
-use super::http;
+use super::http::{self, HttpError};
 use super::origin::{self, UnsafeUrl};
-use super::outgoing::{BodyError, Outgoing};
+use super::outgoing::{BodyError, Ended, Outgoing};
 use super::redact::SafeUrl;
 use super::request::Request;
 use crate::oci::limits;
@@ -51,6 +51,14 @@ impl Connection {
         }
     }
 
+    /// Sends a request of which nobody needs the answer: once, with what is known of who we are.
+    pub(super) async fn tell(&self, request: &Request) -> Result<(), Cause> {
+        let sent = self.authenticator.authorization(&request.scope).await?;
+        let response = self.follow(request, None, sent.as_ref()).await?;
+        answer::drain(response).await;
+        Ok(())
+    }
+
     /// The headers that say how to authenticate. Some registries say it only at `/v2/`.
     async fn challenge(&self, response: Response) -> Result<HeaderMap, Cause> {
         let headers = response.headers().clone();
@@ -58,7 +66,7 @@ impl Connection {
         if headers.contains_key(WWW_AUTHENTICATE) {
             return Ok(headers);
         }
-        let ping = self.http.get(self.url(&[""])).build();
+        let ping = self.http.request(Method::GET, self.url(&[""])).build();
         let response = self.dispatch(Class::Lookup, ping, None).await?;
         let headers = response.headers().clone();
         answer::drain(response).await;
@@ -101,9 +109,26 @@ impl Connection {
         request: reqwest::Result<reqwest::Request>,
         body: Option<Outgoing>,
     ) -> Result<Response, Cause> {
-        let mut request = request.map_err(|error| Cause::Protocol(http::root(&error)))?;
+        let request = request.map_err(|error| Cause::Protocol(http::root(&error)))?;
         let (method, url) = (request.method().clone(), request.url().clone());
+        if !method.is_safe() {
+            self.write_guard.check()?;
+        }
         self.counters.count_request(class);
+        let sent = self.transmit(request, body, &url).await;
+        self.report(class, &sent);
+        let response = sent?;
+        let status = response.status();
+        debug!(%method, url = %SafeUrl::from(url), status = status.as_u16(), "request");
+        Ok(response)
+    }
+
+    async fn transmit(
+        &self,
+        mut request: reqwest::Request,
+        body: Option<Outgoing>,
+        url: &Url,
+    ) -> Result<Response, Cause> {
         let sent = match body {
             None => timeout(limits::HEADER_TIMEOUT, self.http.execute(request))
                 .await
@@ -118,17 +143,28 @@ impl Connection {
                 }
             }
         };
-        let response = sent
-            .ok_or_else(|| Cause::NoAnswer {
-                host: origin::of(&url),
-            })?
-            .map_err(|error| broken(&error, &url))?;
-        let status = response.status();
-        if class == Class::ManifestRead && status.is_success() {
+        let host = || origin::of(url);
+        sent.ok_or_else(|| Cause::NoAnswer { host: host() })?
+            .map_err(|error| match error {
+                HttpError::OutOfBounds(refused) => refused.into(),
+                HttpError::Broken(error) => broken(&error, host()),
+            })
+    }
+
+    /// Tells who looks on what came of a request.
+    fn report(&self, class: Class, sent: &Result<Response, Cause>) {
+        let status = match sent {
+            Ok(response) => Some(response.status()),
+            // It was not sent.
+            Err(Cause::OutOfBounds(_)) => return,
+            Err(_) => None,
+        };
+        let (observer, registry) = (&self.observer, &self.registry);
+        observer.requested(registry, class, status.map(|status| status.as_u16()));
+        if class == Class::ManifestRead && status.is_some_and(|status| status.is_success()) {
             self.counters.count_pull();
+            observer.pulled(registry);
         }
-        debug!(%method, url = %SafeUrl::from(url), status = status.as_u16(), "request");
-        Ok(response)
     }
 }
 
@@ -146,13 +182,14 @@ fn next_hop(method: &Method, response: &Response, url: &Url) -> Result<Url, Unsa
     })
 }
 
-/// What it means that no answer came.
-fn broken(error: &reqwest::Error, url: &Url) -> Cause {
-    let body = http::causes(error).find_map(|cause| cause.downcast_ref::<BodyError>());
-    if let Some(BodyError(reason)) = body {
-        return Cause::Body(reason.clone());
+/// What it means that no answer came from a host.
+fn broken(error: &reqwest::Error, host: String) -> Cause {
+    let ended = http::causes(error).find_map(|cause| cause.downcast_ref::<Ended>());
+    match ended {
+        Some(Ended::Source(BodyError(reason))) => return Cause::Body(reason.clone()),
+        Some(Ended::Lapsed(lapsed)) => return (*lapsed).into(),
+        None => {}
     }
-    let host = origin::of(url);
     let detail = http::root(error);
     match () {
         () if http::is_plain(error) => Cause::Plain { host },

@@ -1,11 +1,18 @@
-//! How connections are made: nothing is followed, sent along or decoded on our behalf.
+//! How connections are made: nothing is followed, sent along or decoded on our behalf, and nothing
+//! goes where it must not.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue};
-use reqwest::{Certificate, ClientBuilder, Identity, redirect, retry, tls};
+use reqwest::{
+    Certificate, ClientBuilder, Identity, Method, Request, RequestBuilder, Response, redirect,
+    retry, tls,
+};
 use secrecy::ExposeSecret;
+use url::Url;
 
+use super::boundaries::{Boundaries, OutOfBounds, Resolver};
 use super::cause::Cause;
 use super::settings::{Proxy, Settings, Tls};
 use crate::oci::limits;
@@ -18,10 +25,67 @@ const IDLE_CONNECTION_TIME: Duration = Duration::from_secs(50);
 const CA_BYTES: usize = 512 * 1024;
 const CA_CERTIFICATES: usize = 300;
 
-/// A client with these settings.
-///
+/// The only way out: what it sends has passed the boundaries, where there are any.
+#[derive(Clone, Debug)]
+pub(super) struct Http {
+    client: reqwest::Client,
+    boundaries: Option<Arc<Boundaries>>,
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum HttpError {
+    /// The request was not sent.
+    #[error(transparent)]
+    OutOfBounds(#[from] OutOfBounds),
+    /// The connection, or one of both sides, failed.
+    #[error(transparent)]
+    Broken(#[from] reqwest::Error),
+}
+
+// === impl Http ===
+
+impl Http {
+    /// A client with these settings, within these boundaries.
+    pub(super) fn new(
+        user_agent: &str,
+        settings: &Settings,
+        boundaries: Option<Arc<Boundaries>>,
+    ) -> Result<Self, Cause> {
+        Ok(Self {
+            client: build(user_agent, settings, boundaries.as_ref())?,
+            boundaries,
+        })
+    }
+
+    /// Begins a request, which is sent with [`execute`](Self::execute).
+    pub(super) fn request(&self, method: Method, url: Url) -> RequestBuilder {
+        self.client.request(method, url)
+    }
+
+    /// Sends a request, if it may go where it goes, and waits for the head of the answer.
+    pub(super) async fn execute(&self, request: Request) -> Result<Response, HttpError> {
+        if let Some(boundaries) = &self.boundaries {
+            boundaries.check_url(request.url())?;
+        }
+        self.client.execute(request).await.map_err(|error| {
+            let refused = causes(&error).find_map(|cause| cause.downcast_ref::<OutOfBounds>());
+            match refused {
+                Some(refused) => HttpError::OutOfBounds(refused.clone()),
+                None => HttpError::Broken(error),
+            }
+        })
+    }
+}
+
+// === building ===
+
 /// HTTP/1.1 only: bodies are fastest on a connection of their own.
-pub(super) fn build(user_agent: &str, settings: &Settings) -> Result<reqwest::Client, Cause> {
+fn build(
+    user_agent: &str,
+    settings: &Settings,
+    boundaries: Option<&Arc<Boundaries>>,
+) -> Result<reqwest::Client, Cause> {
     let Settings {
         credential: _,
         tls,
@@ -48,7 +112,13 @@ pub(super) fn build(user_agent: &str, settings: &Settings) -> Result<reqwest::Cl
         .connect_timeout(limits::CONNECT_TIMEOUT)
         .pool_max_idle_per_host(IDLE_CONNECTIONS)
         .pool_idle_timeout(IDLE_CONNECTION_TIME);
-    let builder = with_proxy(builder, proxy.as_ref(), *system_proxy)?;
+    // A proxy of the environment would connect where the boundaries do not reach.
+    let system_proxy = *system_proxy && boundaries.is_none();
+    let builder = with_proxy(builder, proxy.as_ref(), system_proxy, boundaries)?;
+    let builder = match boundaries {
+        Some(boundaries) => builder.dns_resolver(Resolver(Arc::clone(boundaries))),
+        None => builder,
+    };
     with_certificates(builder, tls)?
         .build()
         .map_err(|error| Cause::Settings(root(&error)))
@@ -58,6 +128,7 @@ fn with_proxy(
     builder: ClientBuilder,
     proxy: Option<&Proxy>,
     system_proxy: bool,
+    boundaries: Option<&Arc<Boundaries>>,
 ) -> Result<ClientBuilder, Cause> {
     let Some(Proxy {
         url,
@@ -71,13 +142,24 @@ fn with_proxy(
             builder.no_proxy()
         });
     };
-    let mut proxy = reqwest::Proxy::all(url)
-        .map_err(|_| Cause::Settings("the address of the proxy is not a URL".to_owned()))?;
+    let wrong = || Cause::Settings("the address of the proxy is not a URL".to_owned());
+    let url = proxy_url(url).ok_or_else(wrong)?;
+    if let Some(boundaries) = boundaries {
+        boundaries.check_proxy(&url)?;
+    }
+    let mut proxy = reqwest::Proxy::all(url).map_err(|_| wrong())?;
     if let Some(username) = username {
         let password = password.as_ref().map_or("", ExposeSecret::expose_secret);
         proxy = proxy.basic_auth(username, password);
     }
     Ok(builder.no_proxy().proxy(proxy))
+}
+
+/// The URL of a proxy, which people often write as host and port.
+fn proxy_url(text: &str) -> Option<Url> {
+    let has_host = |url: &Url| url.has_host();
+    let written = Url::parse(text).ok().filter(has_host);
+    written.or_else(|| Url::parse(&format!("http://{text}")).ok().filter(has_host))
 }
 
 fn with_certificates(builder: ClientBuilder, tls: &Tls) -> Result<ClientBuilder, Cause> {
@@ -197,7 +279,7 @@ mod tests {
             ),
         ];
         for (name, settings) in cases {
-            let built = build("test", &settings);
+            let built = Http::new("test", &settings, None);
             assert!(
                 matches!(built, Err(Cause::Settings(_))),
                 "{name}: {built:?}"

@@ -137,11 +137,15 @@ impl Limiter {
         })
     }
 
-    /// Holds all requests of a class back for a while.
-    pub(super) fn pause(&self, class: Class, wait: Duration) {
+    /// Holds all requests of a class back for a while. Says how much longer that is than they would
+    /// have been held back anyway.
+    pub(super) fn pause(&self, class: Class, wait: Duration) -> Duration {
         let mut state = self.0.of(class).state();
-        let until = Instant::now() + wait;
-        state.paused_until = state.paused_until.max(Some(until));
+        let now = Instant::now();
+        let before = state.paused_until.unwrap_or(now).max(now);
+        let until = before.max(now + wait);
+        state.paused_until = Some(until);
+        until - before
     }
 }
 
@@ -327,10 +331,10 @@ mod tests {
     async fn a_short_pause_is_waited_for_and_a_long_one_is_not() {
         let limiter = limiter();
         let start = Instant::now();
-        limiter.pause(CLASS, Duration::from_secs(5));
-        limiter.pause(CLASS, Duration::from_secs(2));
+        let pauses = [5, 2, 6].map(|seconds| limiter.pause(CLASS, Duration::from_secs(seconds)));
+        assert_eq!(pauses.map(|longer| longer.as_secs()), [5, 0, 1]);
         limiter.admit(CLASS).await.unwrap();
-        assert_eq!(start.elapsed().as_secs(), 5);
+        assert_eq!(start.elapsed().as_secs(), 6);
 
         limiter.pause(CLASS, Duration::from_secs(600));
         assert_eq!(limiter.admit(CLASS).await.unwrap_err().wait.as_secs(), 600);

@@ -9,6 +9,7 @@
 //! connection exchange         the one path of every request: limits, repetition, credential, redirects
 //! request answer outgoing     what goes out and comes in: bounded, watched
 //! auth                        who we are
+//! boundaries guard observer    what the process may do, and who looks on
 //! limiter host profile        what a host bears, turned out to be like, and is known to be like
 //! origin reach link range retry status cause   rules without I/O
 //! ```
@@ -16,6 +17,7 @@
 mod answer;
 pub mod auth;
 mod blobs;
+mod boundaries;
 mod cause;
 mod class;
 mod client;
@@ -23,12 +25,14 @@ mod connection;
 pub mod docker_config;
 mod error;
 mod exchange;
+mod guard;
 mod host;
 mod http;
 mod limiter;
 pub mod link;
 mod lists;
 mod manifests;
+mod observer;
 mod origin;
 mod outgoing;
 mod pool;
@@ -46,13 +50,18 @@ mod uploads;
 
 pub use auth::Credential;
 pub use blobs::BlobBody;
+pub use boundaries::{
+    Addresses, Boundaries, Cidr, CidrError, Denied, HostGlob, HostGlobError, InsecureHost,
+    OutOfBounds,
+};
 pub use class::Class;
 pub use client::{Client, Identity};
 pub use error::{Error, Kind};
 pub use manifests::{Resolved, Stored};
+pub use observer::Observer;
 pub use origin::UnsafeUrl;
 pub use outgoing::BodyError;
-pub use pool::Pool;
+pub use pool::{Pool, PoolBuilder};
 pub use referrers::Referrers;
 pub use settings::{Proxy, Settings, Tls};
 pub use traffic::Traffic;

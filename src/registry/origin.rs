@@ -74,6 +74,15 @@ pub(super) fn of(url: &Url) -> String {
     }
 }
 
+/// Host and port of a URL, the latter where it is not the default one.
+pub(super) fn authority(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    match url.port() {
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_owned(),
+    }
+}
+
 /// Whether two URLs have the same scheme, host and port; a default port is the same as none.
 pub(super) fn is_same(one: &Url, other: &Url) -> bool {
     one.scheme() == other.scheme()

@@ -11,6 +11,7 @@ use futures::stream::BoxStream;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
+use super::guard::{Lapsed, WriteGuard};
 use super::traffic::Counters;
 use crate::oci::limits;
 
@@ -22,6 +23,17 @@ const STANDSTILL: Duration = Duration::from_secs(60);
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct BodyError(pub String);
+
+/// Why the body of a request ends early.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Ended {
+    /// Its source says so, or has another length than announced.
+    #[error(transparent)]
+    Source(#[from] BodyError),
+    /// This process may write no more.
+    #[error(transparent)]
+    Lapsed(#[from] Lapsed),
+}
 
 /// The body of an upload.
 pub(super) struct Outgoing {
@@ -48,13 +60,19 @@ struct Frames {
     left: u64,
     phase: watch::Sender<Phase>,
     counters: Arc<Counters>,
+    write_guard: WriteGuard,
 }
 
 // === impl Outgoing ===
 
 impl Outgoing {
     /// A body of exactly `size` bytes.
-    pub(super) fn new<S>(size: u64, source: S, counters: Arc<Counters>) -> Self
+    pub(super) fn new<S>(
+        size: u64,
+        source: S,
+        counters: Arc<Counters>,
+        write_guard: WriteGuard,
+    ) -> Self
     where
         S: Stream<Item = Result<Bytes, BodyError>> + Send + 'static,
     {
@@ -69,6 +87,7 @@ impl Outgoing {
             left: size,
             phase,
             counters,
+            write_guard,
         };
         Self {
             frames,
@@ -121,7 +140,7 @@ impl Progress {
 // === impl Frames ===
 
 impl Stream for Frames {
-    type Item = Result<Bytes, BodyError>;
+    type Item = Result<Bytes, Ended>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         self.phase.send_replace(if self.left == 0 {
@@ -131,15 +150,19 @@ impl Stream for Frames {
         });
         let frame = match ready!(self.source.as_mut().poll_next(context)) {
             Some(Ok(frame)) => frame,
+            Some(Err(error)) => return Poll::Ready(Some(Err(error.into()))),
             None if self.left > 0 => {
                 let missing = format!("it ended {} bytes early", self.left);
-                return Poll::Ready(Some(Err(BodyError(missing))));
+                return Poll::Ready(Some(Err(BodyError(missing).into())));
             }
-            ended => return Poll::Ready(ended),
+            None => return Poll::Ready(None),
         };
+        if let Err(lapsed) = self.write_guard.check() {
+            return Poll::Ready(Some(Err(lapsed.into())));
+        }
         let Some(left) = self.left.checked_sub(frame.len() as u64) else {
             let error = BodyError("it has more bytes than its descriptor says".to_owned());
-            return Poll::Ready(Some(Err(error)));
+            return Poll::Ready(Some(Err(error.into())));
         };
         self.left = left;
         self.counters.count_written(frame.len());
@@ -164,7 +187,12 @@ mod tests {
             .iter()
             .map(|part| Ok(Bytes::from_static(part.as_bytes())))
             .collect();
-        Outgoing::new(size, stream::iter(parts), Arc::new(Counters::new())).frames
+        outgoing(size, parts).frames
+    }
+
+    fn outgoing(size: u64, parts: Vec<Result<Bytes, BodyError>>) -> Outgoing {
+        let counters = Arc::new(Counters::new());
+        Outgoing::new(size, stream::iter(parts), counters, WriteGuard::default())
     }
 
     #[tokio::test]
@@ -192,7 +220,7 @@ mod tests {
             ("nothing to send", 0, 0, 900),
         ];
         for (name, size, polls, seconds) in cases {
-            let body = Outgoing::new(size, stream::iter([]), Arc::new(Counters::new()));
+            let body = outgoing(size, Vec::new());
             let progress = body.progress();
             let mut frames = frames(size, &["he", "llo"]);
             frames.phase = body.frames.phase;

@@ -9,12 +9,15 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::auth::Authenticator;
+use super::boundaries::Boundaries;
 use super::cause::Cause;
 use super::client::{Client, Identity};
 use super::connection::Connection;
 use super::error::{Action, Error};
+use super::guard::WriteGuard;
 use super::host::Host;
-use super::http;
+use super::http::Http;
+use super::observer::{Observer, Unobserved};
 use super::settings::Settings;
 use super::traffic::Counters;
 use crate::oci::Registry;
@@ -27,20 +30,71 @@ const UNUSED: Duration = Duration::from_secs(60 * 60);
 #[derive(Clone)]
 pub struct Pool(Arc<Inner>);
 
-struct Inner {
+/// What a pool is made of.
+#[must_use]
+pub struct PoolBuilder {
     user_agent: String,
+    boundaries: Option<Arc<Boundaries>>,
+    write_guard: WriteGuard,
+    observer: Arc<dyn Observer>,
+}
+
+struct Inner {
+    /// The same for all clients.
+    made_of: PoolBuilder,
     clients: Mutex<HashMap<Identity, (Client, Instant)>>,
     hosts: Mutex<HashMap<String, Arc<Host>>>,
 }
 
-impl Pool {
-    /// A pool whose clients name themselves `user_agent`, such as `transship/1.2.3`.
-    pub fn new(user_agent: &str) -> Self {
-        Self(Arc::new(Inner {
-            user_agent: user_agent.to_owned(),
+// === impl PoolBuilder ===
+
+impl PoolBuilder {
+    /// Bounds where requests may go, whatever the settings and registries say.
+    pub fn boundaries(mut self, boundaries: Boundaries) -> Self {
+        self.boundaries = Some(Arc::new(boundaries));
+        self
+    }
+
+    /// Asks before every request that writes, and before every piece of a body, whether this process
+    /// may write. From the first no on, none leaves.
+    pub fn write_guard(mut self, may_write: Arc<dyn Fn() -> bool + Send + Sync>) -> Self {
+        self.write_guard = WriteGuard::new(may_write);
+        self
+    }
+
+    /// Tells somebody of every request.
+    pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
+        self.observer = observer;
+        self
+    }
+
+    /// The pool.
+    pub fn build(self) -> Pool {
+        Pool(Arc::new(Inner {
+            made_of: self,
             clients: Mutex::default(),
             hosts: Mutex::default(),
         }))
+    }
+}
+
+// === impl Pool ===
+
+impl Pool {
+    /// A pool for the person who runs the program: it goes anywhere and always writes. Its clients
+    /// name themselves `user_agent`, such as `transship/1.2.3`.
+    pub fn new(user_agent: &str) -> Self {
+        Self::builder(user_agent).build()
+    }
+
+    /// A pool that may be bounded, guarded and observed.
+    pub fn builder(user_agent: &str) -> PoolBuilder {
+        PoolBuilder {
+            user_agent: user_agent.to_owned(),
+            boundaries: None,
+            write_guard: WriteGuard::default(),
+            observer: Arc::new(Unobserved),
+        }
     }
 
     /// The client for a registry and settings: the same one for the same settings.
@@ -66,7 +120,16 @@ impl Pool {
         let base = Url::parse(&format!("{scheme}://{}", registry.api_host())).map_err(|error| {
             Cause::Settings(format!("{} is not a host: {error}", registry.api_host()))
         })?;
-        let http = http::build(&self.0.user_agent, settings)?;
+        let PoolBuilder {
+            user_agent,
+            boundaries,
+            write_guard,
+            observer,
+        } = &self.0.made_of;
+        if let Some(boundaries) = boundaries {
+            boundaries.check_registry(registry, &base)?;
+        }
+        let http = Http::new(user_agent, settings, boundaries.clone())?;
         let authenticator = Authenticator::new(
             registry.clone(),
             base.clone(),
@@ -81,6 +144,8 @@ impl Pool {
             authenticator,
             host: self.host(registry.api_host()),
             counters: Arc::new(Counters::new()),
+            write_guard: write_guard.clone(),
+            observer: Arc::clone(observer),
         })
     }
 

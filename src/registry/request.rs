@@ -7,6 +7,7 @@ use url::Url;
 
 use super::auth::{Authorization, Scope};
 use super::class::Class;
+use super::http::Http;
 use super::outgoing::Outgoing;
 
 /// What to ask, what for, and how the answer is to be read.
@@ -76,7 +77,7 @@ impl Request {
     /// The request for one hop. A body that exists only once is put in when it is sent.
     pub(super) fn build(
         &self,
-        http: &reqwest::Client,
+        http: &Http,
         url: Url,
         body: Option<&Outgoing>,
         authorization: Option<&Authorization>,

@@ -103,9 +103,11 @@ impl Unexpected {
                 "the registry has forgotten the upload: if it runs several times, all must share storage and secret"
             }
             Kind::Rejected => "the registry does not accept it: its log says why",
-            Kind::Tls | Kind::DigestMismatch | Kind::Refused | Kind::Protocol => {
-                "an answer that makes no sense here"
-            }
+            Kind::Tls
+            | Kind::DigestMismatch
+            | Kind::Refused
+            | Kind::OutOfBounds
+            | Kind::Protocol => "an answer that makes no sense here",
         }
     }
 }

@@ -1,11 +1,13 @@
 //! Uploads: mount or announce a blob, then send it (distribution specification, pushing blobs).
 
-use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::Stream;
 use reqwest::header::{CONTENT_TYPE, HeaderValue, LOCATION};
 use reqwest::{Method, StatusCode};
+use tokio::time::timeout;
+use tracing::debug;
 use url::Url;
 
 use super::answer::Reply;
@@ -20,6 +22,8 @@ use super::request::Request;
 use super::{blobs, origin};
 use crate::oci::{Algorithm, Digest, Repository};
 
+/// How long a registry may take to hear that an upload is given up.
+const CANCEL_TIMEOUT: Duration = Duration::from_secs(2);
 const OCTET_STREAM: HeaderValue = HeaderValue::from_static("application/octet-stream");
 
 /// What a registry answered to the announcement of a blob.
@@ -144,7 +148,7 @@ fn session(reply: &Reply) -> Result<Session, Cause> {
 pub(super) async fn send<S>(
     connection: &Connection,
     repository: &Repository,
-    session: Session,
+    mut session: Session,
     digest: &Digest,
     size: u64,
     body: S,
@@ -152,7 +156,8 @@ pub(super) async fn send<S>(
 where
     S: Stream<Item = Result<Bytes, BodyError>> + Send + 'static,
 {
-    let body = Outgoing::new(size, body, Arc::clone(&connection.counters));
+    let session = &mut session;
+    let body = connection.outgoing(size, body);
     let progress = body.progress();
     let outcome = match connection.host.upload_mode() {
         UploadMode::Put => put_whole(connection, repository, session, digest, body).await,
@@ -169,7 +174,13 @@ where
         {
             Ok(())
         }
-        outcome => outcome,
+        Err(cause) => {
+            if leaves_session(&cause) {
+                cancel(connection, repository, session).await;
+            }
+            Err(cause)
+        }
+        Ok(()) => Ok(()),
     }
 }
 
@@ -177,7 +188,7 @@ where
 async fn put_whole(
     connection: &Connection,
     repository: &Repository,
-    session: Session,
+    session: &Session,
     digest: &Digest,
     body: Outgoing,
 ) -> Result<(), Cause> {
@@ -196,30 +207,28 @@ async fn put_whole(
 async fn patch_and_put(
     connection: &Connection,
     repository: &Repository,
-    session: Session,
+    session: &mut Session,
     digest: &Digest,
     body: Outgoing,
 ) -> Result<(), Cause> {
     let scope = Scope::pull_push(repository);
-    let request = Request::new(Class::Upload, Method::PATCH, session.location, scope)
+    let location = session.location.clone();
+    let request = Request::new(Class::Upload, Method::PATCH, location, scope)
         .header(CONTENT_TYPE, OCTET_STREAM);
     let reply = connection.send(&request, body).await?;
     if reply.status != StatusCode::ACCEPTED {
         return Err(reply.into_cause());
     }
-    let request = closing(repository, self::session(&reply)?, digest);
-    let empty = Outgoing::new(
-        0,
-        futures::stream::empty(),
-        Arc::clone(&connection.counters),
-    );
+    *session = self::session(&reply)?;
+    let request = closing(repository, session, digest);
+    let empty = connection.outgoing(0, futures::stream::empty());
     check_stored(connection.send(&request, empty).await?, digest)
 }
 
 /// The PUT that names the digest and so closes the upload. Everything else of the location stays
 /// as the registry wrote it.
-fn closing(repository: &Repository, session: Session, digest: &Digest) -> Request {
-    let mut url = session.location;
+fn closing(repository: &Repository, session: &Session, digest: &Digest) -> Request {
+    let mut url = session.location.clone();
     url.set_fragment(None);
     url.query_pairs_mut().append_pair("digest", digest.as_str());
     Request::new(
@@ -228,6 +237,46 @@ fn closing(repository: &Repository, session: Session, digest: &Digest) -> Reques
         url,
         Scope::pull_push(repository),
     )
+}
+
+/// Whether an upload that failed so is still open at a registry that would hear of its end. One that
+/// is in trouble is left alone, and one that does not know the upload needs not be told.
+fn leaves_session(cause: &Cause) -> bool {
+    match cause {
+        Cause::Body(_) | Cause::UploadMode(_) | Cause::LateChallenge => true,
+        Cause::Status(answer) => !answer.is_transient(),
+        Cause::Settings(_)
+        | Cause::Auth { .. }
+        | Cause::Paused(_)
+        | Cause::Unreachable { .. }
+        | Cause::Tls { .. }
+        | Cause::Plain { .. }
+        | Cause::NoAnswer { .. }
+        | Cause::Interrupted { .. }
+        | Cause::UnsafeUrl(_)
+        | Cause::OutOfBounds(_)
+        | Cause::Lapsed(_)
+        | Cause::Manifest(_)
+        | Cause::Digest { .. }
+        | Cause::Length { .. }
+        | Cause::TooLong(_)
+        | Cause::Range(_)
+        | Cause::TooLarge(_)
+        | Cause::Compressed
+        | Cause::Protocol(_) => false,
+    }
+}
+
+/// Gives an upload up, so that the registry need not keep it until it expires. One short request:
+/// where it fails, the upload expires.
+async fn cancel(connection: &Connection, repository: &Repository, session: &Session) {
+    let (location, scope) = (session.location.clone(), Scope::pull_push(repository));
+    let request = Request::new(Class::UploadStart, Method::DELETE, location, scope);
+    match timeout(CANCEL_TIMEOUT, connection.tell(&request)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(cause)) => debug!(%cause, "the upload stays open"),
+        Err(_) => debug!("the upload stays open: no answer in time"),
+    }
 }
 
 fn check_stored(reply: Reply, digest: &Digest) -> Result<(), Cause> {

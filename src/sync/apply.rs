@@ -4,24 +4,34 @@
 //! another, and mirrors take turns.
 
 use std::collections::{HashMap, HashSet};
+use std::convert::Infallible;
+use std::pin::pin;
+use std::time::Duration as StdDuration;
 
+use futures::future::{Either, join_all, select};
 use futures::{StreamExt, stream};
 use jiff::Timestamp;
 use tokio::time::{Instant, timeout_at};
 
-use super::ledger::Record;
-use super::report::{Failure, Outcome};
+use super::ledger::{KeepError, Record};
 use super::resolve::Sighting;
-use super::{Connect, Syncer};
+use super::{Connect, Observer, Syncer};
 use crate::copy::{Action, Done, Error, Job, TagPush, Target};
 use crate::oci::Digest;
 use crate::plan::Mirror;
 use crate::plan::decide::Decision;
+use crate::plan::report::{Failure, Outcome};
 use crate::policy::Duration;
 use crate::runtime::clock;
 
 /// Images that are copied at once. What a registry bears is decided by its own limits.
 const IMAGES: usize = 64;
+
+/// Time between two flushes of the records while images are copied.
+const BATCH: StdDuration = StdDuration::from_secs(10);
+
+/// The place of a mirror among those of the round, and why its records could not be kept.
+pub(super) type Unkept = (usize, KeepError);
 
 /// A sighting and what is to be done about it.
 #[derive(Clone, Debug)]
@@ -44,14 +54,49 @@ struct Group {
 // === impl Syncer ===
 
 impl<C: Connect> Syncer<C> {
-    /// Copies what the plan says; one outcome for each item, in their order.
-    pub(super) async fn apply(&self, mirrors: &[&Mirror], items: &[Item]) -> Vec<Outcome> {
+    /// Copies what the plan says; one outcome for each item, in their order, and the mirrors whose
+    /// outcomes could not be put on record.
+    pub(super) async fn apply(
+        &self,
+        mirrors: &[&Mirror],
+        items: &[Item],
+        observer: &dyn Observer,
+    ) -> (Vec<Outcome>, Vec<Unkept>) {
         let began = Instant::now();
         let mut outcomes: Vec<Outcome> = items.iter().map(Item::foreseen).collect();
-        let groups = in_turns(group(mirrors, items));
-        self.observer
-            .planned(groups.iter().map(|group| group.members.len()).sum());
         self.write_ahead(items);
+        let unkept = self.flush(mirrors).await;
+        let mut groups = in_turns(group(mirrors, items));
+        groups.retain(|group| {
+            let error = unkept.iter().find(|(mirror, _)| *mirror == group.mirror);
+            if let Some((_, error)) = error {
+                group.refuse(items, error, &mut outcomes);
+            }
+            error.is_none()
+        });
+        let found = items.iter().zip(&outcomes);
+        observer.planned(
+            found
+                .map(|(item, outcome)| item.sighting.report(outcome.clone()))
+                .collect(),
+        );
+        let copying = pin!(self.copy_all(groups, began, items, observer, outcomes));
+        let flushing = pin!(self.flush_in_batches(mirrors));
+        let outcomes = match select(copying, flushing).await {
+            Either::Left((outcomes, _)) => outcomes,
+            Either::Right((never, _)) => match never {},
+        };
+        (outcomes, self.flush(mirrors).await)
+    }
+
+    async fn copy_all(
+        &self,
+        groups: Vec<Group>,
+        began: Instant,
+        items: &[Item],
+        observer: &dyn Observer,
+        mut outcomes: Vec<Outcome>,
+    ) -> Vec<Outcome> {
         let mut results = stream::iter(groups)
             .map(|group| {
                 let deadline = began.checked_add(group.timeout.as_std());
@@ -71,10 +116,9 @@ impl<C: Connect> Syncer<C> {
                     // Several tags of one repository share the bytes of one copy.
                     place.forget_bytes();
                 }
-                self.observer.finished(&item.sighting.report(place.clone()));
+                observer.finished(&item.sighting.report(place.clone()));
                 self.record(item, place);
             }
-            self.flush();
         }
         outcomes
     }
@@ -95,25 +139,28 @@ impl<C: Connect> Syncer<C> {
     /// Puts everything that is about to be pushed on record, and what was found right.
     fn write_ahead(&self, items: &[Item]) {
         for item in items {
-            match item.decision {
-                Decision::Copy | Decision::Move => {
-                    let record = item.record(item.sighting.expected.clone(), None);
-                    self.ledger.write(item.sighting.slot.clone(), record);
+            let Sighting {
+                slot,
+                expected,
+                recorded,
+                ..
+            } = &item.sighting;
+            let copied_at = match (item.decision, recorded) {
+                (Decision::Copy | Decision::Move, _) | (Decision::Unchanged, None) => None,
+                // A push whose end nobody saw.
+                (Decision::Unchanged, Some(recorded)) if recorded.is_pending() => {
+                    Some(clock::now())
                 }
-                Decision::Unchanged if item.sighting.recorded.is_none() => {
-                    let record = item.record(item.sighting.expected.clone(), None);
-                    self.ledger.write(
-                        item.sighting.slot.clone(),
-                        Record {
-                            adopted: true,
-                            ..record
-                        },
-                    );
-                }
-                Decision::Unchanged | Decision::Freeze | Decision::Refuse => {}
+                (Decision::Unchanged | Decision::Freeze | Decision::Refuse, _) => continue,
+            };
+            let record = Record {
+                adopted: item.decision == Decision::Unchanged && recorded.is_none(),
+                ..item.record(expected.clone(), copied_at)
+            };
+            if recorded.as_ref() != Some(&record) {
+                self.ledger.write(slot.clone(), record);
             }
         }
-        self.flush();
     }
 
     fn record(&self, item: &Item, outcome: &Outcome) {
@@ -128,10 +175,23 @@ impl<C: Connect> Syncer<C> {
         );
     }
 
-    /// A state file that cannot be written costs the memory, not the copies.
-    fn flush(&self) {
-        if let Err(error) = self.ledger.flush() {
-            tracing::warn!(%error, "the state was not saved");
+    /// Brings the records of the mirrors to where they are kept, and says for which mirrors it failed.
+    async fn flush(&self, mirrors: &[&Mirror]) -> Vec<Unkept> {
+        let flushes = mirrors.iter().enumerate().map(async |(index, mirror)| {
+            let error = self.ledger.flush(&mirror.name).await.err()?;
+            Some((index, error))
+        });
+        join_all(flushes).await.into_iter().flatten().collect()
+    }
+
+    /// Keeps what was done so far, now and then: an interrupted round is not started from nothing.
+    async fn flush_in_batches(&self, mirrors: &[&Mirror]) -> Infallible {
+        loop {
+            tokio::time::sleep(BATCH).await;
+            for (index, error) in self.flush(mirrors).await {
+                let mirror = mirrors.get(index).map(|mirror| &mirror.name);
+                tracing::warn!(mirror, %error, "the records were not kept: trying again");
+            }
         }
     }
 }
@@ -240,6 +300,16 @@ fn group(mirrors: &[&Mirror], items: &[Item]) -> Vec<Group> {
 }
 
 impl Group {
+    /// Nothing is pushed that is not on record.
+    fn refuse(&self, items: &[Item], error: &KeepError, outcomes: &mut [Outcome]) {
+        for (member, _) in &self.members {
+            if let (Some(item), Some(place)) = (items.get(*member), outcomes.get_mut(*member)) {
+                let subject = item.sighting.claim.to_string();
+                *place = Outcome::Failed(Failure::unrecorded(&subject, error));
+            }
+        }
+    }
+
     fn add(&mut self, sighting: &Sighting) -> usize {
         let Sighting {
             endpoint,

@@ -1,22 +1,20 @@
 //! What the steps of a round hand on, and what they put into the report on the way.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use super::apply::Item;
+use super::apply::{Item, Unkept};
+use super::claims::Claims;
 use super::observe::Observed;
-use super::report::{Excluded, Failure, MirrorReport, Outcome, Report};
 use super::resolve::{Missed, Selected, Sighted, Sighting};
-use crate::plan::conflicts::{Claimant, Conflict, find_conflicts};
-use crate::plan::{Claim, Mirror, RepositorySelector, SourceImage};
+use crate::plan::conflicts::Conflict;
+use crate::plan::report::{Failure, MirrorReport, Outcome, Report};
+use crate::plan::{Mirror, RepositorySelector};
 
 /// The report of a round in the making.
 pub(super) struct Collected<'a> {
     mirrors: &'a [&'a Mirror],
     reports: Vec<MirrorReport>,
 }
-
-/// The destination tags of mirrors, by mirror: those of earlier rounds stay theirs.
-pub(super) type Claims = BTreeMap<String, Vec<(SourceImage, Claim)>>;
 
 impl<'a> Collected<'a> {
     pub(super) fn new(mirrors: &'a [&'a Mirror]) -> Self {
@@ -63,24 +61,16 @@ impl<'a> Collected<'a> {
         if is_named && selection.tags.is_empty() {
             self.fail(mirror, Failure::nothing_selected(&subject, listing.len()));
         }
-        if let Some(report) = self.reports.get_mut(mirror) {
-            report.excluded.extend(
-                selection
-                    .excluded
-                    .into_iter()
-                    .map(|(tag, reason)| Excluded {
-                        repository: origin.repository.clone(),
-                        tag,
-                        reason: reason.to_string(),
-                    }),
-            );
-        }
+        let Some(report) = self.reports.get_mut(mirror) else {
+            return Vec::new();
+        };
+        let tags = report.select(&origin.repository, selection);
         let selected = |tag| Selected {
             mirror,
             origin: origin.clone(),
             tag,
         };
-        selection.tags.into_iter().map(selected).collect()
+        tags.into_iter().map(selected).collect()
     }
 
     /// The destination tags that could be looked at; the others are failures of their tags.
@@ -93,7 +83,14 @@ impl<'a> Collected<'a> {
         } in sighted
         {
             for failure in failures {
-                self.fail(mirror, failure);
+                let is_of_tag = true;
+                self.fail(
+                    mirror,
+                    Failure {
+                        is_of_tag,
+                        ..failure
+                    },
+                );
             }
             for sighting in sightings {
                 match sighting {
@@ -121,53 +118,28 @@ impl<'a> Collected<'a> {
     }
 
     /// Takes out the mirrors that would write what another image or mirror has: nothing of them is written.
-    ///
-    /// The claims of `earlier` rounds of other mirrors come first; those of this round join them.
     pub(super) fn settle_conflicts(
         &mut self,
-        earlier: &mut Claims,
-        sightings: Vec<Sighting>,
+        claims: &mut Claims,
+        mut sightings: Vec<Sighting>,
     ) -> Vec<Sighting> {
-        for mirror in self.mirrors {
-            earlier.remove(&mirror.name);
-        }
-        let mut claimants: Vec<Claimant<'_>> = Vec::new();
-        for (mirror, claims) in &*earlier {
-            claimants.extend(claims.iter().map(|(source, claim)| Claimant {
-                mirror,
-                source,
-                claim,
-            }));
-        }
-        let first = claimants.len();
-        claimants.extend(sightings.iter().map(|sighting| Claimant {
-            mirror: &sighting.slot.mirror,
-            source: &sighting.image.source,
-            claim: &sighting.claim,
-        }));
         let mut stalled = BTreeSet::new();
-        for Conflict { claim, kind } in find_conflicts(&claimants) {
-            if let Some(sighting) = claim
-                .checked_sub(first)
-                .and_then(|place| sightings.get(place))
-            {
-                stalled.insert(sighting.image.mirror);
-                self.fail(
-                    sighting.image.mirror,
-                    Failure::conflict(&sighting.claim.to_string(), &kind),
-                );
+        for (index, Conflict { claim: _, kind }) in claims.settle(self.mirrors, &sightings) {
+            if let Some(Sighting { image, claim, .. }) = sightings.get(index) {
+                stalled.insert(image.mirror);
+                self.fail(image.mirror, Failure::conflict(&claim.to_string(), &kind));
             }
         }
-        let mut kept = sightings;
-        kept.retain(|sighting| !stalled.contains(&sighting.image.mirror));
-        for Sighting {
-            slot, image, claim, ..
-        } in &kept
-        {
-            let claims = earlier.entry(slot.mirror.clone()).or_default();
-            claims.push((image.source.clone(), claim.clone()));
+        sightings.retain(|sighting| !stalled.contains(&sighting.image.mirror));
+        sightings
+    }
+
+    /// The mirrors whose records could not be kept.
+    pub(super) fn miss_records(&mut self, unkept: Vec<Unkept>) {
+        for (mirror, error) in unkept {
+            let name = self.mirrors.get(mirror).map_or("", |mirror| &mirror.name);
+            self.fail(mirror, Failure::unkept(name, &error));
         }
-        kept
     }
 
     /// The report of the whole round.

@@ -1,10 +1,11 @@
 //! Failures, by what was being done.
 
 use super::connect::ConnectError;
-use super::report::Failure;
+use super::ledger::KeepError;
 use crate::api::Reason;
 use crate::copy::{self, endpoint};
 use crate::plan::conflicts::ConflictKind;
+use crate::plan::report::Failure;
 use crate::plan::template::TemplateError;
 use crate::policy::Duration;
 
@@ -15,6 +16,7 @@ impl Failure {
             reason,
             message,
             next_attempt_time: None,
+            is_of_tag: false,
         }
     }
 
@@ -83,6 +85,18 @@ impl Failure {
 
     pub(super) fn moved(subject: &str, message: String) -> Self {
         Self::new(subject, Reason::TagMoved, message)
+    }
+
+    /// A push that did not begin: what cannot be put on record is not pushed.
+    pub(super) fn unrecorded(subject: &str, error: &KeepError) -> Self {
+        let message = format!("not copied, because it cannot be put on record: {error}");
+        Self::new(subject, error.reason, message)
+    }
+
+    /// What was pushed is on record as begun only.
+    pub(super) fn unkept(subject: &str, error: &KeepError) -> Self {
+        let message = format!("the records are not up to date: {error}");
+        Self::new(subject, error.reason, message)
     }
 
     pub(super) fn timed_out(subject: &str, timeout: Duration) -> Self {

@@ -2,38 +2,69 @@
 //!
 //! A round works without any memory, by comparing digests. With it, a reduced index is recognised
 //! without reading it again, a tag that somebody else overwrote is told from one that moved at the
-//! source, and an interrupted run can be explained.
+//! source, and nothing is ever pushed that is not on record.
+
+mod file;
+mod memory;
 
 use std::collections::{BTreeMap, HashMap};
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::path::Path;
+use std::sync::Arc;
 
+use futures::future::BoxFuture;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub use self::file::FileError;
+pub use self::memory::Memory;
+
+use self::file::StateFile;
 use super::shape::Shape;
+use crate::api::Reason;
 use crate::oci::{Digest, Repository, Tag};
 
-/// The version of the file.
-const VERSION: u32 = 1;
-
-/// The memory of all mirrors of a process.
-#[derive(Debug, Default)]
+/// The memory of all mirrors of a process, and where it outlives the process.
 pub struct Ledger {
-    records: Mutex<Records>,
-    file: Option<PathBuf>,
+    memory: Memory,
+    keep: Option<Arc<dyn Keep>>,
 }
 
-/// Which tag of which destination.
+/// Where records outlive the process.
+pub trait Keep: Send + Sync {
+    /// Brings these pages to where they outlive the process. They stay to be kept where this fails.
+    fn keep<'a>(
+        &'a self,
+        memory: &'a Memory,
+        pages: &'a [Page],
+    ) -> BoxFuture<'a, Result<(), KeepError>>;
+}
+
+/// Records cannot be brought to where they outlive the process.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct KeepError {
+    /// The category.
+    pub reason: Reason,
+    /// What is wrong, and what to do.
+    pub message: String,
+}
+
+/// Where the records of one repository at one destination of a mirror stand.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Slot {
+pub struct Page {
     /// The mirror, `namespace/name`.
     pub mirror: String,
     /// The name of the destination in the mirror.
     pub destination: String,
     /// The repository at the destination.
     pub repository: Repository,
+}
+
+/// Which tag of which destination.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Slot {
+    /// The repository.
+    pub page: Page,
     /// The tag.
     pub tag: Tag,
 }
@@ -60,61 +91,17 @@ pub struct Record {
     pub adopted: bool,
 }
 
-/// A ledger that cannot be read or written.
-#[derive(Debug, thiserror::Error)]
-pub enum LedgerError {
-    /// The file cannot be read.
-    #[error("cannot read the state file {}: {source}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// The file is something else.
-    #[error("{} is not a state file of this version: {source}; give another file to --state, or remove it to start anew", path.display())]
-    Parse {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: serde_json::Error,
-    },
-    /// The file is of a newer version.
-    #[error("the state file {} has version {found}, this program writes {VERSION}: use a newer transship", path.display())]
-    Version {
-        /// The file.
-        path: PathBuf,
-        /// Its version.
-        found: u32,
-    },
-    /// The file cannot be written.
-    #[error("cannot write the state file {}: {source}", path.display())]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-}
-
-#[derive(Debug, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Records {
-    version: u32,
-    mirrors: BTreeMap<String, Destinations>,
-    /// When tags were first seen at the sources, for policies that ask for it.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    first_seen: BTreeMap<String, BTreeMap<Tag, Timestamp>>,
-}
-
-type Destinations = BTreeMap<String, BTreeMap<Repository, BTreeMap<Tag, Record>>>;
-
 // === impl Record ===
 
 impl Record {
     /// Whether it is about this digest of the source, in this shape.
     pub(super) fn is_of(&self, source: &Digest, shape: &Shape) -> bool {
         self.source_digest == *source && self.shape == shape.to_string()
+    }
+
+    /// Whether the push that it announces has not been seen to end.
+    pub fn is_pending(&self) -> bool {
+        self.copied_at.is_none() && !self.adopted
     }
 }
 
@@ -123,70 +110,37 @@ impl Record {
 impl Ledger {
     /// A memory that ends with the process.
     pub fn in_memory() -> Self {
-        Self::default()
+        Self {
+            memory: Memory::default(),
+            keep: None,
+        }
     }
 
     /// A memory in a file, which need not exist yet.
-    pub fn open(path: &Path) -> Result<Self, LedgerError> {
-        let records = match std::fs::read(path) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|source| LedgerError::Parse {
-                path: path.to_owned(),
-                source,
-            })?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Records {
-                version: VERSION,
-                ..Records::default()
-            },
-            Err(source) => {
-                return Err(LedgerError::Read {
-                    path: path.to_owned(),
-                    source,
-                });
-            }
-        };
-        if records.version != VERSION {
-            return Err(LedgerError::Version {
-                path: path.to_owned(),
-                found: records.version,
-            });
-        }
+    pub fn open(path: &Path) -> Result<Self, FileError> {
+        let (file, memory) = StateFile::open(path)?;
         Ok(Self {
-            records: Mutex::new(records),
-            file: Some(path.to_owned()),
+            memory,
+            keep: Some(Arc::new(file)),
         })
+    }
+
+    /// A memory that is kept by others.
+    pub fn kept_by(keep: Arc<dyn Keep>) -> Self {
+        Self {
+            memory: Memory::default(),
+            keep: Some(keep),
+        }
     }
 
     /// What is remembered of a tag.
     pub fn read(&self, slot: &Slot) -> Option<Record> {
-        let Slot {
-            mirror,
-            destination,
-            repository,
-            tag,
-        } = slot;
-        let records = self.lock();
-        records
-            .mirrors
-            .get(mirror)?
-            .get(destination)?
-            .get(repository)?
-            .get(tag)
-            .cloned()
+        self.memory.read(slot)
     }
 
     /// The source digests that a mirror's tags had, by their images.
     pub fn sources(&self, mirror: &str) -> HashMap<String, Digest> {
-        let records = self.lock();
-        let destinations = records
-            .mirrors
-            .get(mirror)
-            .into_iter()
-            .flat_map(BTreeMap::values);
-        let tags = destinations
-            .flat_map(BTreeMap::values)
-            .flat_map(BTreeMap::values);
-        tags.map(|record| (record.source.clone(), record.source_digest.clone()))
-            .collect()
+        self.memory.sources(mirror)
     }
 
     /// When the tags of a source repository were first seen; new ones are seen now.
@@ -196,69 +150,58 @@ impl Ledger {
         tags: &[Tag],
         now: Timestamp,
     ) -> HashMap<Tag, Timestamp> {
-        let mut records = self.lock();
-        let seen = records.first_seen.entry(source.to_owned()).or_default();
-        tags.iter()
-            .map(|tag| (tag.clone(), *seen.entry(tag.clone()).or_insert(now)))
-            .collect()
+        self.memory.first_seen(source, tags, now)
     }
 
-    /// Remembers a tag. It is on file after the next [`Ledger::flush`].
+    /// Remembers a tag. It outlives the process after the next [`Ledger::flush`].
     pub fn write(&self, slot: Slot, record: Record) {
-        let Slot {
-            mirror,
-            destination,
-            repository,
-            tag,
-        } = slot;
-        let mut records = self.lock();
-        let destinations = records.mirrors.entry(mirror).or_default();
-        destinations
-            .entry(destination)
-            .or_default()
-            .entry(repository)
-            .or_default()
-            .insert(tag, record);
+        self.memory.write(slot, record);
     }
 
-    /// Brings everything to the file, atomically.
-    pub fn flush(&self) -> Result<(), LedgerError> {
-        let Some(path) = &self.file else {
+    /// Takes over records that were kept by an earlier process.
+    pub fn restore(&self, page: &Page, records: BTreeMap<Tag, Record>) {
+        self.memory.restore(page, records);
+    }
+
+    /// Says that what was kept of a repository is gone: it is kept again by the next flush.
+    pub fn lose(&self, page: Page) {
+        self.memory.lose(page);
+    }
+
+    /// Drops everything about a mirror that is no more.
+    pub fn forget(&self, mirror: &str) {
+        self.memory.forget(mirror);
+    }
+
+    /// Brings what changed about a mirror to where it outlives the process.
+    pub async fn flush(&self, mirror: &str) -> Result<(), KeepError> {
+        let Some(keep) = &self.keep else {
             return Ok(());
         };
-        let failed = |source| LedgerError::Write {
-            path: path.clone(),
-            source,
-        };
-        let bytes =
-            serde_json::to_vec_pretty(&*self.lock()).map_err(|error| failed(error.into()))?;
-        replace(path, &bytes).map_err(failed)
+        let changed = self.memory.changed(mirror);
+        if !self.memory.take_new_sights() && changed.is_empty() {
+            return Ok(());
+        }
+        let pages: Vec<Page> = changed.iter().map(|(page, _)| page.clone()).collect();
+        keep.keep(&self.memory, &pages).await?;
+        self.memory.kept(&changed);
+        Ok(())
     }
-
-    fn lock(&self) -> MutexGuard<'_, Records> {
-        self.records.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".new");
-    let temporary = path.with_file_name(name);
-    let mut file = std::fs::File::create(&temporary)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    std::fs::rename(&temporary, path)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const MIRROR: &str = "default/m";
+
     fn slot(tag: &str) -> Slot {
         Slot {
-            mirror: "default/m".to_owned(),
-            destination: "eu".to_owned(),
-            repository: "a/b".parse().unwrap(),
+            page: Page {
+                mirror: MIRROR.to_owned(),
+                destination: "eu".to_owned(),
+                repository: "a/b".parse().unwrap(),
+            },
             tag: tag.parse().unwrap(),
         }
     }
@@ -275,19 +218,69 @@ mod tests {
         }
     }
 
-    #[test]
-    fn what_was_flushed_is_there_for_the_next_process() {
+    #[tokio::test]
+    async fn what_was_flushed_is_there_for_the_next_process() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("state.json");
         let ledger = Ledger::open(&path).unwrap();
         ledger.write(slot("1"), record());
-        ledger.flush().unwrap();
+        ledger.flush(MIRROR).await.unwrap();
 
         let ledger = Ledger::open(&path).unwrap();
         assert_eq!(
             (ledger.read(&slot("1")), ledger.read(&slot("2"))),
             (Some(record()), None)
         );
+    }
+
+    /// Fails as often as it is told, and remembers what it was given.
+    #[derive(Default)]
+    struct Flaky {
+        failures: std::sync::atomic::AtomicUsize,
+        kept: std::sync::Mutex<Vec<usize>>,
+    }
+
+    impl Keep for Flaky {
+        fn keep<'a>(
+            &'a self,
+            memory: &'a Memory,
+            pages: &'a [Page],
+        ) -> BoxFuture<'a, Result<(), KeepError>> {
+            use std::sync::atomic::Ordering::Relaxed;
+            let left = self.failures.load(Relaxed);
+            self.failures.store(left.saturating_sub(1), Relaxed);
+            let outcome = if left > 0 {
+                Err(KeepError {
+                    reason: Reason::Unreachable,
+                    message: "not now".to_owned(),
+                })
+            } else {
+                let records = pages.iter().map(|page| memory.page(page).len());
+                self.kept.lock().unwrap().extend(records);
+                Ok(())
+            };
+            Box::pin(std::future::ready(outcome))
+        }
+    }
+
+    #[tokio::test]
+    async fn what_could_not_be_kept_is_kept_the_next_time_and_then_no_more() {
+        let keep = Arc::new(Flaky::default());
+        keep.failures.store(1, std::sync::atomic::Ordering::Relaxed);
+        let ledger = Ledger::kept_by(keep.clone());
+        ledger.write(slot("1"), record());
+        ledger.write(slot("2"), record());
+        assert!(ledger.flush(MIRROR).await.is_err());
+        for _ in 0..2 {
+            ledger.flush(MIRROR).await.unwrap();
+            ledger.flush("default/another").await.unwrap();
+        }
+        ledger.lose(slot("1").page);
+        ledger.flush(MIRROR).await.unwrap();
+        ledger.forget(MIRROR);
+        ledger.lose(slot("1").page);
+        ledger.flush(MIRROR).await.unwrap();
+        assert_eq!(*keep.kept.lock().unwrap(), [2, 2]);
     }
 
     #[test]
@@ -316,7 +309,7 @@ mod tests {
             ),
         ] {
             std::fs::write(&path, text).unwrap();
-            let message = Ledger::open(&path).unwrap_err().to_string();
+            let message = Ledger::open(&path).err().unwrap().to_string();
             assert!(message.contains(expected), "{message}");
             assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
         }

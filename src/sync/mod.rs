@@ -12,12 +12,13 @@
 //! ```
 
 mod apply;
+mod claims;
 mod collected;
 mod connect;
 mod failure;
 pub mod ledger;
 mod observe;
-pub mod report;
+pub mod reach;
 mod resolve;
 mod shape;
 
@@ -25,25 +26,26 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use self::connect::{Connect, ConnectError};
 pub use self::ledger::Ledger;
-pub use self::report::Report;
+pub use crate::plan::report::Report;
 
 use futures::future::join_all;
 
 use self::apply::Item;
-use self::collected::{Claims, Collected};
-use self::report::TagReport;
+use self::claims::Claims;
+use self::collected::Collected;
 use self::resolve::Sighting;
 use crate::copy::{Engine, Progress};
-use crate::plan::Mirror;
+use crate::plan::conflicts::Seniority;
 use crate::plan::decide::{Observation, decide};
+use crate::plan::report::TagReport;
+use crate::plan::{Claim, Mirror, SourceImage};
 
 /// Runs rounds. What one round learns of registries serves the next.
 pub struct Syncer<C> {
     connect: C,
     engine: Engine,
     ledger: Arc<Ledger>,
-    observer: Arc<dyn Observer>,
-    /// What the mirrors of earlier rounds hold at their destinations.
+    /// What mirrors hold at their destinations.
     claims: Mutex<Claims>,
 }
 
@@ -58,8 +60,11 @@ pub enum Mode {
 
 /// Takes the outcomes of a round as they come.
 pub trait Observer: Send + Sync {
-    /// So many tags are to be brought to destinations.
-    fn planned(&self, tags: usize);
+    /// These are the tags at destinations, as they were found; those that are [`Outcome::Planned`] are
+    /// written next.
+    ///
+    /// [`Outcome::Planned`]: crate::plan::report::Outcome::Planned
+    fn planned(&self, tags: Vec<TagReport>);
 
     /// One of them is done, or failed.
     fn finished(&self, tag: &TagReport);
@@ -68,26 +73,21 @@ pub trait Observer: Send + Sync {
 // === impl Syncer ===
 
 impl<C: Connect> Syncer<C> {
-    /// A syncer that remembers in `ledger` and tells `observer` and `progress` what it does.
-    pub fn new(
-        connect: C,
-        ledger: Arc<Ledger>,
-        observer: Arc<dyn Observer>,
-        progress: Progress,
-    ) -> Self {
+    /// A syncer that remembers in `ledger` and tells `progress` what it does.
+    pub fn new(connect: C, ledger: Arc<Ledger>, progress: Progress) -> Self {
         Self {
             connect,
             engine: Engine::new(progress),
             ledger,
-            observer,
             claims: Mutex::default(),
         }
     }
 
-    /// Brings the destinations of the mirrors up to date, or says what that would take.
+    /// Brings the destinations of the mirrors up to date, or says what that would take; tells
+    /// `observer` of every tag that is done.
     ///
     /// Dropping the future stops the round cleanly; what was finished stays on record.
-    pub async fn round(&self, mirrors: &[&Mirror], mode: Mode) -> Report {
+    pub async fn round(&self, mirrors: &[&Mirror], mode: Mode, observer: &dyn Observer) -> Report {
         self.engine.begin_round();
         let mut collected = Collected::new(mirrors);
 
@@ -97,10 +97,25 @@ impl<C: Connect> Syncer<C> {
         let sightings = collected.settle_conflicts(&mut self.claims(), sightings);
         let items = plan(mirrors, sightings);
         let outcomes = match mode {
-            Mode::Apply => self.apply(mirrors, &items).await,
+            Mode::Apply => {
+                let (outcomes, unkept) = self.apply(mirrors, &items, observer).await;
+                collected.miss_records(unkept);
+                outcomes
+            }
             Mode::Plan => items.iter().map(Item::foreseen).collect(),
         };
         collected.report(&items, outcomes)
+    }
+
+    /// Takes over what a mirror held at its destinations before this process began.
+    pub fn restore_claims(&self, mirror: Seniority, claims: Vec<(SourceImage, Claim)>) {
+        self.claims().restore(mirror, claims);
+    }
+
+    /// Drops everything about a mirror that is no more. Nothing changes at its destinations.
+    pub fn forget(&self, mirror: &str) {
+        self.claims().forget(mirror);
+        self.ledger.forget(mirror);
     }
 
     fn claims(&self) -> MutexGuard<'_, Claims> {

@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use futures::future::join_all;
 use jiff::Timestamp;
 
-use super::report::Failure;
 use super::{Connect, Syncer};
 use crate::copy::Origin;
 use crate::oci::{Repository, Tag};
+use crate::plan::report::Failure;
 use crate::plan::{ImageEntry, Mirror, RepositorySelector};
 use crate::runtime::clock;
 

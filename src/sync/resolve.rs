@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use futures::{StreamExt, stream};
 
-use super::ledger::{Record, Slot};
-use super::report::{Failure, Outcome, TagReport};
+use super::ledger::{Page, Record, Slot};
 use super::shape::Shape;
 use super::{Connect, Syncer};
 use crate::copy::{Endpoint, Job, Origin};
 use crate::oci::{Digest, Tag, TagOrDigest};
+use crate::plan::report::{Failure, Outcome, TagReport};
 use crate::plan::{Claim, Mirror, SourceImage};
 
 /// Tags that are looked at together. What a registry bears is decided by its own limits.
@@ -172,9 +172,11 @@ impl<C: Connect> Syncer<C> {
             .await
             .map_err(|error| Failure::connecting(&subject, error))?;
         let slot = Slot {
-            mirror: mirror.name.clone(),
-            destination: destination.name.clone(),
-            repository: claim.repository.clone(),
+            page: Page {
+                mirror: mirror.name.clone(),
+                destination: destination.name.clone(),
+                repository: claim.repository.clone(),
+            },
             tag: claim.tag.clone(),
         };
         let recorded = self.ledger.read(&slot);
@@ -311,6 +313,6 @@ impl Sighting {
     /// The line of the report.
     pub(super) fn report(&self, outcome: Outcome) -> TagReport {
         self.image
-            .report(&self.slot.destination, &self.claim, outcome)
+            .report(&self.slot.page.destination, &self.claim, outcome)
     }
 }

@@ -12,6 +12,7 @@ mod fan_out;
 mod garbage;
 mod hops;
 mod lab;
+mod lease;
 mod mounts;
 mod rounds;
 mod source;

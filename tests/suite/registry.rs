@@ -2,11 +2,13 @@
 //! against real ones.
 
 mod blobs;
+mod boundaries;
 mod credentials;
 mod hops;
 mod limits;
 mod lists;
 mod manifests;
+mod observed;
 mod real;
 mod referrers;
 mod uploads;

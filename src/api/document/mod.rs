@@ -17,7 +17,8 @@ pub use self::error::{DocumentError, Problem};
 pub(crate) use self::error::{closest, hint};
 pub use self::node::Position;
 use self::node::{Node, Value};
-use super::{ImageMirror, ImagePolicy, Metadata, Secret};
+use super::metadata::namespace;
+use super::{ImageMirror, ImagePolicy, Secret};
 
 /// Largest file that is read, in bytes.
 const FILE_SIZE: usize = 1024 * 1024;
@@ -75,17 +76,14 @@ pub fn parse(text: &str, file: &str) -> Result<Vec<Document>, DocumentError> {
 pub fn refuse_duplicate_objects(documents: &[Document]) -> Result<(), DocumentError> {
     let mut seen = HashMap::new();
     for document in documents {
-        let metadata = document.resource.metadata();
-        let key = (
-            document.resource.kind(),
-            &metadata.namespace,
-            &metadata.name,
-        );
+        let kind = document.resource.kind();
+        let (namespace, name) = document.resource.namespace_and_name();
+        let key = (kind, namespace, name);
         if let Some(first) = seen.insert(key, &document.origin) {
             let Origin { file, position } = &document.origin;
             let problem = Problem::DuplicateObject {
-                kind: document.resource.kind(),
-                name: format!("{}/{}", metadata.namespace, metadata.name),
+                kind,
+                name: format!("{namespace}/{name}"),
                 first: format!("{}:{}", first.file, first.position),
             };
             return Err(DocumentError::new(
@@ -153,13 +151,19 @@ impl Resource {
         }
     }
 
-    /// Name and namespace.
-    pub fn metadata(&self) -> &Metadata {
-        match self {
+    /// Namespace and name.
+    pub fn namespace_and_name(&self) -> (&str, &str) {
+        let metadata = match self {
             Self::ImageMirror(mirror) => &mirror.metadata,
             Self::ImagePolicy(policy) => &policy.metadata,
-            Self::Secret(secret) => &secret.metadata,
-        }
+            Self::Secret(secret) => {
+                return (&secret.metadata.namespace, secret.metadata.name.as_str());
+            }
+        };
+        (
+            namespace(metadata),
+            metadata.name.as_deref().unwrap_or_default(),
+        )
     }
 }
 

@@ -85,11 +85,19 @@ pub(super) fn read(
     let resource = match kind {
         Kind::ImageMirror => {
             let Written { metadata, spec, .. } = deserialize(node, path, file, false)?;
-            Resource::ImageMirror(Box::new(ImageMirror { metadata, spec }))
+            Resource::ImageMirror(Box::new(ImageMirror {
+                metadata: metadata.into(),
+                spec,
+                status: None,
+            }))
         }
         Kind::ImagePolicy => {
             let Written { metadata, spec, .. } = deserialize(node, path, file, false)?;
-            Resource::ImagePolicy(Box::new(ImagePolicy { metadata, spec }))
+            Resource::ImagePolicy(Box::new(ImagePolicy {
+                metadata: metadata.into(),
+                spec,
+                status: None,
+            }))
         }
         Kind::Secret => {
             let secret: WrittenSecret = deserialize(node, path, file, true)?;

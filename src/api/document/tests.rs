@@ -72,8 +72,7 @@ fn what_is_not_written_has_its_default() {
     let spec = serde_json::to_value(mirror(MIRROR).spec).unwrap();
     let expected = serde_json::json!({
         "source": {"registry": "docker.io", "insecure": false},
-        "images": [{"repository": "library/alpine", "tags": ["3.20", "3.21*"], "policyRefs": []}],
-        "policyRefs": [],
+        "images": [{"repository": "library/alpine", "tags": ["3.20", "3.21*"]}],
         "destinations": [{
             "name": "eu",
             "registry": "registry.eu.example.com",
@@ -81,7 +80,7 @@ fn what_is_not_written_has_its_default() {
             "tags": ["{tag}"],
             "insecure": false,
         }],
-        "platforms": {"mode": "All", "list": [], "absent": "Fail", "index": "Rewrite"},
+        "platforms": {"mode": "All", "absent": "Fail", "index": "Rewrite"},
         "referrers": "Copy",
         "tagMutability": "Follow",
         "prune": {
@@ -197,7 +196,7 @@ items:
 "#;
     let mirror = mirror(text);
     assert_eq!(mirror.metadata.generation, Some(3));
-    assert_eq!(mirror.metadata.namespace, "platform");
+    assert_eq!(mirror.metadata.namespace.as_deref(), Some("platform"));
 }
 
 #[test]

@@ -11,8 +11,8 @@ use crate::api::{AbsentPlatform, IndexMode, Reason, ReferrersMode};
 use crate::copy::{self, Action, Done, Endpoint, Engine, Job, Origin, TagPush, Target, endpoint};
 use crate::oci::{Digest, Platform, Reference, Tag, TagOrDigest};
 use crate::plan::Platforms;
+use crate::plan::report::{Failure, MirrorReport, Outcome, TagReport};
 use crate::sync::Observer;
-use crate::sync::report::{Failure, MirrorReport, Outcome, TagReport};
 
 /// Tags that are copied at once. What a registry bears is decided by its own limits.
 const TAGS: usize = 32;
@@ -136,6 +136,7 @@ impl Transfer {
                 reason: Reason::NotFound,
                 message: format!("{source} does not exist"),
                 next_attempt_time: None,
+                is_of_tag: false,
             })
     }
 
@@ -151,6 +152,7 @@ impl Transfer {
             reason: error.reason(),
             message: error.to_string(),
             next_attempt_time: error.retry_at(),
+            is_of_tag: false,
         };
         let expected = self
             .engine
@@ -209,6 +211,7 @@ fn failed(subject: &str, error: &endpoint::Error) -> Failure {
         reason: error.reason(),
         message: error.to_string(),
         next_attempt_time: error.retry_at(),
+        is_of_tag: false,
     }
 }
 

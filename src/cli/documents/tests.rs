@@ -90,7 +90,7 @@ fn the_documents_of_all_files_belong_together() {
     ]);
     let all = files.read(&["-f", "."]).unwrap();
     assert_eq!(names(&all), ["platform/other", "platform/base"]);
-    assert!(all.iter().all(|one| one.source.credentials.is_some()));
+    assert!(all.iter().all(|one| one.reach.source.credentials.is_some()));
     let chosen = files.read(&["-f", ".", "--mirror", "base"]).unwrap();
     assert_eq!(names(&chosen), ["platform/base"]);
     let listed = files.read(&["-f", "./b.yaml", "./secret.json"]).unwrap();
@@ -101,7 +101,7 @@ fn the_documents_of_all_files_belong_together() {
 fn a_directory_in_place_of_a_registry_needs_no_secret() {
     let files = Files::new(&[("mirror.yaml", MIRROR)]);
     let read = files.read(&["-f", ".", "--from-layout", "."]).unwrap();
-    assert!(read[0].source.credentials.is_none());
+    assert!(read[0].reach.source.credentials.is_none());
     assert!(files.read(&["-f", ".", "--to-layout", "."]).is_err());
 }
 

@@ -49,6 +49,16 @@ impl Registry {
         }
     }
 
+    /// The host of the name that people know: a name, an IPv4 address or an IPv6 address in brackets.
+    pub fn host(&self) -> &str {
+        split_port(&self.0).0
+    }
+
+    /// The port, where the name has one.
+    pub fn port(&self) -> Option<u16> {
+        split_port(&self.0).1?.parse().ok()
+    }
+
     /// Whether this is Docker Hub.
     pub fn is_docker_hub(&self) -> bool {
         *self.0 == *DOCKER_HUB_NAMES[0]
@@ -127,6 +137,21 @@ mod tests {
                 (registry.as_str(), registry.api_host()),
                 ("docker.io", "registry-1.docker.io")
             );
+        }
+    }
+
+    #[test]
+    fn hosts_and_ports() {
+        let cases = [
+            ("index.docker.io", "docker.io", None),
+            ("R.test", "r.test", None),
+            ("r.test:5000", "r.test", Some(5000)),
+            ("[fd00::1]", "[fd00::1]", None),
+            ("[fd00::1]:80", "[fd00::1]", Some(80)),
+        ];
+        for (text, host, port) in cases {
+            let registry: Registry = text.parse().unwrap();
+            assert_eq!((registry.host(), registry.port()), (host, port), "{text}");
         }
     }
 

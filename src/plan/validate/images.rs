@@ -175,7 +175,9 @@ pub(super) fn resolve_policies(
     let mut resolved = Vec::new();
     for (index, LocalObjectReference { name }) in references.iter().enumerate() {
         let path = format!("{path}[{index}].name");
-        let Some(policy) = own.iter().find(|policy| policy.metadata.name == *name) else {
+        let is_named =
+            |policy: &&&ImagePolicy| policy.metadata.name.as_deref() == Some(name.as_str());
+        let Some(policy) = own.iter().find(is_named) else {
             fields.not_ready(path, missing_policy(name, own));
             continue;
         };
@@ -207,7 +209,7 @@ pub(super) fn resolve_policies(
 fn missing_policy(name: &ObjectName, own: &[&ImagePolicy]) -> String {
     let known: Vec<&str> = own
         .iter()
-        .map(|policy| policy.metadata.name.as_str())
+        .filter_map(|policy| policy.metadata.name.as_deref())
         .collect();
     let suggestion = closest(name.as_str(), &known)
         .map(|known| format!(", did you mean {known:?}?"))

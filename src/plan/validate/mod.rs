@@ -15,6 +15,7 @@ use super::unsupported::refuse_pruning;
 use crate::api::image_mirror::{
     self as written, CronSchedule, ImageMirrorSpec, PlatformsMode, Prune,
 };
+use crate::api::metadata::{namespace, object_name};
 use crate::api::{ImageMirror, ImagePolicy, LocalObjectReference};
 use crate::policy::schedule::{CronTimes, Interval};
 use crate::policy::{Duration, Schedule};
@@ -34,7 +35,11 @@ pub fn validate(
     mirror: &ImageMirror,
     policies: &[&ImagePolicy],
 ) -> Result<Mirror, Vec<InvalidField>> {
-    let ImageMirror { metadata, spec } = mirror;
+    let ImageMirror {
+        metadata,
+        spec,
+        status: _,
+    } = mirror;
     let ImageMirrorSpec {
         source,
         images,
@@ -51,11 +56,12 @@ pub fn validate(
     } = spec;
     let own: Vec<&ImagePolicy> = policies
         .iter()
-        .filter(|policy| policy.metadata.namespace == metadata.namespace)
+        .filter(|policy| namespace(&policy.metadata) == namespace(metadata))
         .copied()
         .collect();
 
     let mut fields = Fields::default();
+    let name = fields.accept("metadata.name", object_name(metadata));
     let source = validate_source(source, &mut fields);
     let shared = resolve_policies("spec.policyRefs", policy_refs, &own, &mut fields);
     let images = validate_images(images, source.as_ref(), &shared, &own, &mut fields);
@@ -70,10 +76,12 @@ pub fn validate(
         );
     }
 
-    match (source, schedule) {
-        (Some(source), Some(schedule)) if fields.is_valid() => Ok(Mirror {
-            name: format!("{}/{}", metadata.namespace, metadata.name),
-            namespace: metadata.namespace.clone(),
+    match (name, source, schedule) {
+        (Some(name), Some(source), Some(schedule)) if fields.is_valid() => Ok(Mirror {
+            name: format!("{}/{name}", namespace(metadata)),
+            namespace: namespace(metadata).to_owned(),
+            uid: metadata.uid.clone(),
+            created: metadata.creation_timestamp.as_ref().map(|time| time.0),
             source,
             images,
             destinations,
@@ -84,7 +92,7 @@ pub fn validate(
             timeout: *timeout,
             suspend: *suspend,
         }),
-        (Some(_) | None, _) => Err(fields.into_invalid()),
+        (Some(_) | None, _, _) => Err(fields.into_invalid()),
     }
 }
 

@@ -19,6 +19,7 @@ use super::realm::Realm;
 use super::scope::Scope;
 use super::token::Grant;
 use crate::oci::Registry;
+use crate::registry::http::Http;
 
 /// Gets one credential into one registry.
 ///
@@ -29,7 +30,7 @@ pub struct Authenticator {
     base: Url,
     credential: Credential,
     trusted_realms: Vec<String>,
-    http: reqwest::Client,
+    http: Http,
     /// What the last challenge asked for: a guess for scopes that were not challenged yet.
     learned: Mutex<Option<Method>>,
     tokens: Memory,
@@ -54,13 +55,13 @@ impl Authenticator {
     /// An authenticator for the registry that answers at `base_url`.
     ///
     /// `trusted_realms` lists hosts (`host` or `host:port`) that may be asked for tokens although they
-    /// are neither the registry's host nor of its domain. `http` must not follow redirects.
-    pub fn new(
+    /// are neither the registry's host nor of its domain.
+    pub(in crate::registry) fn new(
         registry: Registry,
         base_url: Url,
         credential: Credential,
         trusted_realms: Vec<String>,
-        http: reqwest::Client,
+        http: Http,
     ) -> Self {
         let is_anonymous = matches!(credential, Credential::Anonymous);
         Self {
@@ -266,6 +267,11 @@ impl Authenticator {
                 registry,
                 server,
                 retry_after,
+            },
+            Failure::OutOfBounds(fault) => Error::TokenServerOutOfBounds {
+                registry,
+                server,
+                fault,
             },
             Failure::Unreachable(detail) => Error::TokenServerUnreachable {
                 registry,

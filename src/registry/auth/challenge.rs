@@ -47,7 +47,7 @@ pub(super) fn choose(headers: &HeaderMap) -> Option<Challenge> {
 }
 
 fn parse_line(line: &HeaderValue) -> Vec<Challenge> {
-    let text = to_ascii(line);
+    let text = quote_bare_values(&to_ascii(line));
     ChallengeParser::new(&text)
         .map_while(Result::ok)
         .filter_map(|challenge| known(&challenge))
@@ -67,6 +67,47 @@ fn to_ascii(line: &HeaderValue) -> String {
             }
         })
         .collect()
+}
+
+/// Puts quotes around values that need them: some registries write `realm=https://a.test/token`.
+fn quote_bare_values(text: &str) -> String {
+    let mut written = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(['=', '"']) {
+        let (before, behind) = rest.split_at(at + 1);
+        written.push_str(before);
+        if before.ends_with('"') {
+            let (quoted, behind) = behind.split_at(quoted_length(behind));
+            written.push_str(quoted);
+            rest = behind;
+        } else {
+            let length = behind.find([',', ' ', '\t', '"']).unwrap_or(behind.len());
+            let (bare, behind) = behind.split_at(length);
+            let quote = if needs_quotes(bare) { "\"" } else { "" };
+            written.extend([quote, bare, quote]);
+            rest = behind;
+        }
+    }
+    written + rest
+}
+
+/// The length of a quoted text whose first quote is gone, with its last one.
+fn quoted_length(text: &str) -> usize {
+    let mut is_escaped = false;
+    let last = text.bytes().position(|byte| {
+        let is_last = byte == b'"' && !is_escaped;
+        is_escaped = byte == b'\\' && !is_escaped;
+        is_last
+    });
+    last.map_or(text.len(), |last| last + 1)
+}
+
+/// Whether a value stands without quotes although it is no token (RFC 9110, section 5.6.2).
+fn needs_quotes(value: &str) -> bool {
+    let is_of_token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
+    value.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && !value.contains('\\')
+        && !value.chars().all(is_of_token)
 }
 
 fn known(challenge: &ChallengeRef<'_>) -> Option<Challenge> {
@@ -117,7 +158,7 @@ mod tests {
     #[test]
     fn challenges_as_registries_write_them() {
         let a = "https://a.test/t";
-        let cases: [Case<'_>; 15] = [
+        let cases: [Case<'_>; 22] = [
             ("nothing", &[], vec![]),
             ("empty", &[b""], vec![]),
             (
@@ -156,6 +197,29 @@ mod tests {
                 &[br#"Bearer realm="https://a.test/t",realm="https://b.test/t""#],
                 vec![bearer(a, None)],
             ),
+            (
+                "a URL without quotes",
+                &[b"Bearer realm=https://a.test/t,service=y"],
+                vec![bearer(a, Some("y"))],
+            ),
+            (
+                "nothing with quotes",
+                &[b"Bearer realm=https://a.test/t, service=r.test:5000, scope=repository:a/b:pull,push"],
+                vec![bearer(a, Some("r.test:5000"))],
+            ),
+            (
+                "a query without quotes",
+                &[b"Bearer realm=https://a.test/t?x=1&y=%20, Basic realm=Some:place"],
+                vec![bearer("https://a.test/t?x=1&y=%20", None), Challenge::Basic],
+            ),
+            (
+                "one with quotes, one without",
+                &[br#"Bearer service="a=https://b.test/, \"c\"",realm=https://a.test/t"#],
+                vec![bearer(a, Some("a=https://b.test/, \"c\""))],
+            ),
+            ("a URL that turns into a quote", &[br#"Bearer realm=https://a.test/t"x""#], vec![]),
+            ("a URL with an escape", &[br"Bearer realm=https://a.test/\t"], vec![]),
+            ("a colon first", &[b"Bearer realm=:5000"], vec![]),
             ("no scheme", &[b"realm=\"https://a.test/t\""], vec![]),
         ];
         for (name, lines, expected) in cases {

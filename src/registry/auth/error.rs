@@ -9,6 +9,7 @@ use super::realm::RealmFault;
 use super::token::TokenFault;
 use crate::oci::Registry;
 use crate::registry::Kind;
+use crate::registry::boundaries::OutOfBounds;
 
 /// Why no authorization could be had. The message is one line without secrets.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -30,6 +31,16 @@ pub enum Error {
         realm: String,
         /// What is wrong with it.
         fault: RealmFault,
+    },
+    /// The operator's bounds keep us from the token server.
+    #[error("the token server {server} of {registry} cannot be asked: {fault}")]
+    TokenServerOutOfBounds {
+        /// The registry.
+        registry: Registry,
+        /// Host and port of the token server.
+        server: String,
+        /// Which bound.
+        fault: OutOfBounds,
     },
     /// The token server does not answer, or only that it is broken.
     #[error("the token server {server} of {registry} cannot be used: {detail}; try again later")]
@@ -115,6 +126,7 @@ impl Error {
         match self {
             Self::AuthenticationFailed { .. } => Kind::AuthenticationFailed,
             Self::RealmRefused { .. } => Kind::Refused,
+            Self::TokenServerOutOfBounds { .. } => Kind::OutOfBounds,
             Self::TokenServerUnreachable { .. } => Kind::Unreachable,
             Self::TokenServerUntrusted { .. } => Kind::Tls,
             Self::RateLimited { .. } => Kind::RateLimited,
@@ -128,6 +140,7 @@ impl Error {
             Self::TokenServerUnreachable { .. } | Self::RateLimited { .. } => true,
             Self::AuthenticationFailed { .. }
             | Self::RealmRefused { .. }
+            | Self::TokenServerOutOfBounds { .. }
             | Self::TokenServerUntrusted { .. }
             | Self::BadChallenge { .. }
             | Self::BadToken { .. } => false,
@@ -140,6 +153,7 @@ impl Error {
             Self::RateLimited { retry_after, .. } => *retry_after,
             Self::AuthenticationFailed { .. }
             | Self::RealmRefused { .. }
+            | Self::TokenServerOutOfBounds { .. }
             | Self::TokenServerUnreachable { .. }
             | Self::TokenServerUntrusted { .. }
             | Self::BadChallenge { .. }
@@ -157,7 +171,8 @@ impl Error {
                     ..
                 }
             ),
-            Self::TokenServerUnreachable { .. }
+            Self::TokenServerOutOfBounds { .. }
+            | Self::TokenServerUnreachable { .. }
             | Self::TokenServerUntrusted { .. }
             | Self::RateLimited { .. } => true,
             Self::RealmRefused { .. } | Self::BadChallenge { .. } | Self::BadToken { .. } => false,

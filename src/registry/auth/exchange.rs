@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, HeaderMap};
-use reqwest::{RequestBuilder, Response, StatusCode};
+use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::{sleep, timeout};
 
@@ -13,7 +13,9 @@ use super::realm::Realm;
 use super::scope::Scope;
 use super::token::{Grant, TokenFault};
 use crate::oci::limits;
-use crate::registry::{http, retry};
+use crate::registry::boundaries::OutOfBounds;
+use crate::registry::http::{self, Http, HttpError};
+use crate::registry::retry;
 
 /// How often a request is sent before it counts as failed.
 const TRIES: u32 = 4;
@@ -27,6 +29,8 @@ const CLIENT_ID: &str = "transship";
 pub(super) enum Failure {
     /// The credential, or that there is none, is not accepted.
     Refused(StatusCode),
+    /// The operator's bounds keep us from the server.
+    OutOfBounds(OutOfBounds),
     /// The server is asked too much.
     RateLimited(Option<Duration>),
     /// The server does not answer, or only that it is broken.
@@ -49,20 +53,20 @@ enum Attempt {
 
 /// Asks for a token. Failures that may pass are retried, and never by asking as nobody instead.
 pub(super) async fn fetch_token(
-    http: &reqwest::Client,
+    http: &Http,
     realm: &Realm,
     scope: &Scope,
     credential: &Credential,
 ) -> Result<Grant, Failure> {
     let get = async |authorization: Option<Authorization>| {
         let request = || {
-            let request = http.get(realm.token_url(scope));
+            let request = http.request(Method::GET, realm.token_url(scope));
             match &authorization {
                 Some(authorization) => request.header(AUTHORIZATION, authorization.header_value()),
                 None => request,
             }
         };
-        exchange(request).await
+        exchange(http, request).await
     };
     match credential {
         Credential::Anonymous | Credential::RegistryToken(_) => get(None).await,
@@ -70,7 +74,7 @@ pub(super) async fn fetch_token(
             get(Some(Authorization::basic(username, password))).await
         }
         Credential::IdentityToken { username, token } => {
-            match exchange(|| post(http, realm, scope, token)).await {
+            match exchange(http, || post(http, realm, scope, token)).await {
                 // GCR, Artifactory and ACR have no POST, or not for this credential.
                 Err(
                     Failure::Refused(StatusCode::UNAUTHORIZED)
@@ -82,12 +86,7 @@ pub(super) async fn fetch_token(
     }
 }
 
-fn post(
-    http: &reqwest::Client,
-    realm: &Realm,
-    scope: &Scope,
-    token: &SecretString,
-) -> RequestBuilder {
+fn post(http: &Http, realm: &Realm, scope: &Scope, token: &SecretString) -> RequestBuilder {
     let scope = scope.joined();
     let mut form = vec![
         ("grant_type", "refresh_token"),
@@ -96,13 +95,13 @@ fn post(
         ("scope", &scope),
     ];
     form.extend(realm.service().map(|service| ("service", service)));
-    http.post(realm.url().clone()).form(&form)
+    http.request(Method::POST, realm.url().clone()).form(&form)
 }
 
-async fn exchange(request: impl Fn() -> RequestBuilder) -> Result<Grant, Failure> {
+async fn exchange(http: &Http, request: impl Fn() -> RequestBuilder) -> Result<Grant, Failure> {
     let mut tries = 1;
     loop {
-        let (failure, wait) = match attempt(request()).await {
+        let (failure, wait) = match attempt(http, request()).await {
             Attempt::Final(outcome) => return outcome,
             Attempt::Passing { failure, wait } => (failure, wait),
         };
@@ -115,9 +114,9 @@ async fn exchange(request: impl Fn() -> RequestBuilder) -> Result<Grant, Failure
     }
 }
 
-async fn attempt(request: RequestBuilder) -> Attempt {
+async fn attempt(http: &Http, request: RequestBuilder) -> Attempt {
     let exchanged = timeout(limits::HEADER_TIMEOUT, async {
-        let response = request.send().await?;
+        let response = http.execute(request.build()?).await?;
         let (status, headers) = (response.status(), response.headers().clone());
         let body = match status {
             StatusCode::OK => read(response).await?,
@@ -127,7 +126,8 @@ async fn attempt(request: RequestBuilder) -> Attempt {
     });
     match exchanged.await {
         Ok(Ok((status, headers, body))) => judge(status, &headers, body),
-        Ok(Err(error)) => broken(error),
+        Ok(Err(HttpError::Broken(error))) => broken(error),
+        Ok(Err(HttpError::OutOfBounds(fault))) => Attempt::Final(Err(Failure::OutOfBounds(fault))),
         Err(_) => Attempt::Passing {
             failure: Failure::Unreachable("it did not answer in time".to_owned()),
             wait: None,

@@ -9,6 +9,7 @@ use psl::Psl as _;
 use url::{Host, Url};
 
 use super::scope::Scope;
+use crate::registry::origin::authority;
 use crate::registry::redact::SafeUrl;
 
 /// The longest text of a peer that goes into a message, in characters.
@@ -172,13 +173,4 @@ fn namespace_domain(name: &str) -> Option<&str> {
     })?;
     let start = name.get(..end)?.rfind('.').map_or(0, |dot| dot + 1);
     name.get(start..)
-}
-
-/// Host and port, the latter where it is not the default one.
-fn authority(url: &Url) -> String {
-    let host = url.host_str().unwrap_or_default();
-    match url.port() {
-        Some(port) => format!("{host}:{port}"),
-        None => host.to_owned(),
-    }
 }

@@ -179,7 +179,7 @@ async fn a_registry_that_changes_its_mind_for_ever_is_left() {
 }
 
 /// Every way in which a registry can name another place.
-fn lures(
+pub(super) fn lures(
     registry: &FaultRegistry,
     canary: &Canary,
 ) -> Vec<(&'static str, Action, &'static str, &'static str)> {
@@ -279,7 +279,8 @@ async fn no_lure_gets_a_credential_a_token_or_content() {
 }
 
 /// Every operation, each on its own, whatever comes of it.
-async fn everything_apart(client: &Client, image: &Image, stored: &Image) {
+/// Does everything, whatever comes of it.
+pub(super) async fn everything_apart(client: &Client, image: &Image, stored: &Image) {
     let layer = &image.blobs[1];
     let manifest = Manifest::parse(image.root.bytes.clone(), None, None).unwrap();
     let tag = TagOrDigest::Tag("v0".parse().unwrap());

@@ -276,7 +276,7 @@ async fn a_registry_that_takes_no_single_put_is_sent_a_patch_the_next_time() {
         .into_iter()
         .map(|(method, _)| method)
         .collect();
-    assert_eq!(methods, ["POST", "PUT", "POST", "PATCH", "PUT"]);
+    assert_eq!(methods, ["POST", "PUT", "DELETE", "POST", "PATCH", "PUT"]);
 }
 
 #[tokio::test]
@@ -331,6 +331,68 @@ async fn a_body_that_fails_or_has_another_length_commits_nothing() {
         assert_eq!(error.kind(), Kind::Interrupted, "{name}");
         assert!(error.to_string().contains(reason), "{name}: {error}");
         assert!(!registry.has_blob("team/app", &blob.digest), "{name}");
+        registry.quiet().await;
+        assert_eq!(registry.open_uploads(), 0, "{name}");
+    }
+}
+
+/// An upload that fails so, whether the registry is told, and how many uploads stay open there.
+type GivenUp = (&'static str, fn(&FaultRegistry), bool, usize);
+
+#[tokio::test]
+async fn an_upload_that_failed_is_given_up_at_the_registry() {
+    fn refuse(registry: &FaultRegistry, method: &'static str, status: u16) {
+        let no = Reply::error(status, "DENIED", "no");
+        registry.on(method, "/uploads/").responds(no);
+    }
+    let cases: [GivenUp; 9] = [
+        ("400", |registry| refuse(registry, "PUT", 400), true, 0),
+        ("403", |registry| refuse(registry, "PUT", 403), true, 0),
+        ("413", |registry| refuse(registry, "PUT", 413), true, 0),
+        ("507", |registry| refuse(registry, "PUT", 507), true, 0),
+        ("trouble", |registry| refuse(registry, "PUT", 500), false, 1),
+        (
+            "forgotten",
+            |registry| refuse(registry, "PUT", 404),
+            false,
+            1,
+        ),
+        (
+            "no answer",
+            |registry| registry.on("PUT", "/uploads/").does(Action::Close),
+            false,
+            1,
+        ),
+        (
+            "400, and the end is refused",
+            |registry| {
+                refuse(registry, "PUT", 400);
+                refuse(registry, "DELETE", 401);
+            },
+            true,
+            1,
+        ),
+        (
+            "400, and the end is not answered",
+            |registry| {
+                refuse(registry, "PUT", 400);
+                registry.on("DELETE", "/uploads/").does(Action::Close);
+            },
+            true,
+            1,
+        ),
+    ];
+    for (name, fault, is_told, open) in cases {
+        let registry = FaultRegistry::start();
+        fault(&registry);
+        let uploaded = upload(&client(&registry), &repository(), &blob()).await;
+        assert!(uploaded.is_err(), "{name}");
+        registry.quiet().await;
+        assert_eq!(registry.open_uploads(), open, "{name}");
+        let told = exchanges(&registry)
+            .into_iter()
+            .filter(|(method, _)| method == "DELETE");
+        assert_eq!(told.count(), usize::from(is_told), "{name}");
     }
 }
 

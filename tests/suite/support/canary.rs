@@ -1,5 +1,6 @@
 //! Listeners that nobody should ever talk to, or that should never hear a secret.
 
+use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
 
 use rustls::ServerConfig;
@@ -31,17 +32,22 @@ impl Canary {
 
     /// The same with TLS.
     pub fn answering_over(reply: Reply, tls: Option<Arc<ServerConfig>>) -> Self {
+        Self::answering_at(Ipv4Addr::LOCALHOST, reply, tls)
+    }
+
+    /// The same on another loopback address.
+    pub fn answering_at(address: Ipv4Addr, reply: Reply, tls: Option<Arc<ServerConfig>>) -> Self {
         let heard = Arc::new(Heard {
             reply,
             requests: Mutex::default(),
         });
         Self {
-            server: Server::start(Arc::clone(&heard) as Arc<dyn Handler>, tls),
+            server: Server::start_at(address, Arc::clone(&heard) as Arc<dyn Handler>, tls),
             heard,
         }
     }
 
-    /// `127.0.0.1:PORT`.
+    /// Address and port.
     pub fn host(&self) -> String {
         self.server.address().to_string()
     }

@@ -18,6 +18,8 @@ use url::Url;
 
 use super::*;
 use crate::oci::{Registry, Repository};
+use crate::registry::Settings;
+use crate::registry::http::Http;
 
 mod failures;
 mod realms;
@@ -90,11 +92,11 @@ impl TokenServer {
 
 /// An authenticator for the registry at the URL `base`.
 fn authenticator(base: &str, credential: Credential, realms: &[&str]) -> Authenticator {
-    let http = reqwest::Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .no_proxy()
-        .build()
-        .unwrap();
+    let settings = Settings {
+        insecure: true,
+        ..Settings::default()
+    };
+    let http = Http::new("test", &settings, None).unwrap();
     let base: Url = base.parse().unwrap();
     let registry: Registry = base.authority().parse().unwrap();
     let realms = realms.iter().map(|&realm| realm.to_owned()).collect();

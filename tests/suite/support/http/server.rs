@@ -57,8 +57,17 @@ struct Running<'a>(&'a watch::Sender<usize>);
 impl Server {
     /// Starts to listen, with TLS where a configuration is given.
     pub fn start(handler: Arc<dyn Handler>, tls: Option<Arc<ServerConfig>>) -> Self {
+        Self::start_at(Ipv4Addr::LOCALHOST, handler, tls)
+    }
+
+    /// The same on another loopback address.
+    pub fn start_at(
+        address: Ipv4Addr,
+        handler: Arc<dyn Handler>,
+        tls: Option<Arc<ServerConfig>>,
+    ) -> Self {
         let _runtime = runtime().enter();
-        let listener = listen();
+        let listener = listen_at(address);
         let address = listener.local_addr().expect("a bound socket");
         let script = Arc::new(Script::default());
         let running = watch::Sender::new(0);
@@ -119,7 +128,11 @@ impl Drop for Server {
 
 /// A listener on a free loopback port. Needs the context of a runtime.
 pub fn listen() -> tokio::net::TcpListener {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    listen_at(Ipv4Addr::LOCALHOST)
+}
+
+fn listen_at(address: Ipv4Addr) -> tokio::net::TcpListener {
+    let listener = TcpListener::bind((address, 0)).expect("a free port");
     listener.set_nonblocking(true).expect("a socket option");
     tokio::net::TcpListener::from_std(listener).expect("a listener")
 }

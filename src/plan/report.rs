@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::api::Reason;
+use super::select::{NotSelected, Selected};
+use crate::api::{ObjectName, Reason};
 use crate::oci::{Digest, Repository, Tag};
+use crate::policy::select::Exclusion;
 
 /// What a round did for all of its mirrors.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -28,6 +30,24 @@ pub struct MirrorReport {
     pub excluded: Vec<Excluded>,
     /// One entry for each tag at each destination.
     pub tags: Vec<TagReport>,
+    /// What each policy that selects took in, and what it left out of the mirror.
+    pub policies: BTreeMap<ObjectName, Tally>,
+}
+
+/// What a policy made of the candidates of a mirror.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Tally {
+    /// Tags that it selects.
+    pub selected: usize,
+    /// Tags that no policy selects, and this one not because of `include`.
+    pub include: usize,
+    /// The same because of `exclude`.
+    pub exclude: usize,
+    /// The same because of `semver`, or because there is no version in the tag.
+    pub semver: usize,
+    /// The same because of `newest`.
+    pub newest: usize,
 }
 
 /// Something that failed.
@@ -43,6 +63,9 @@ pub struct Failure {
     /// When to try again at the earliest, where a registry said so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_attempt_time: Option<Timestamp>,
+    /// Whether it is about one selected tag, rather than about a repository or all of the mirror.
+    #[serde(skip)]
+    pub is_of_tag: bool,
 }
 
 /// A tag that selection left out.
@@ -54,7 +77,7 @@ pub struct Excluded {
     /// The tag.
     pub tag: Tag,
     /// Why.
-    pub reason: String,
+    pub reason: NotSelected,
 }
 
 /// One tag at one destination.
@@ -130,10 +153,7 @@ impl Report {
     pub fn totals(&self) -> Totals {
         let mut totals = Totals::default();
         for mirror in &self.mirrors {
-            totals.failed += mirror.failures.len();
-            for tag in &mirror.tags {
-                totals.count(&tag.outcome);
-            }
+            totals.add(mirror);
         }
         totals
     }
@@ -149,7 +169,34 @@ impl MirrorReport {
             failures: Vec::new(),
             excluded: Vec::new(),
             tags: Vec::new(),
+            policies: BTreeMap::new(),
         }
+    }
+
+    /// Takes note of what was selected among the tags of a repository.
+    pub fn select(&mut self, repository: &Repository, selected: Selected) -> Vec<Tag> {
+        let Selected {
+            tags,
+            excluded,
+            taken,
+        } = selected;
+        for (policy, count) in taken {
+            self.policies.entry(policy).or_default().selected += count;
+        }
+        for (tag, reason) in excluded {
+            if let NotSelected::Policies(exclusions) = &reason {
+                for (policy, exclusion) in exclusions {
+                    let tally = self.policies.entry(policy.clone()).or_default();
+                    tally.exclude(exclusion);
+                }
+            }
+            self.excluded.push(Excluded {
+                repository: repository.clone(),
+                tag,
+                reason,
+            });
+        }
+        tags
     }
 
     /// The tags by destination repository: what a person reads first.
@@ -170,11 +217,27 @@ fn repository_of(image: &str) -> &str {
         .map_or(image, |(repository, _)| repository)
 }
 
+// === impl Tally ===
+
+impl Tally {
+    fn exclude(&mut self, exclusion: &Exclusion) {
+        let count = match exclusion {
+            Exclusion::NotIncluded => &mut self.include,
+            Exclusion::ExcludedBy { .. } => &mut self.exclude,
+            Exclusion::NotAVersion | Exclusion::OutOfRange { .. } | Exclusion::Prerelease => {
+                &mut self.semver
+            }
+            Exclusion::NotNewest { .. } => &mut self.newest,
+        };
+        *count += 1;
+    }
+}
+
 // === impl Outcome ===
 
 impl Outcome {
     /// The bytes are counted elsewhere.
-    pub(super) fn forget_bytes(&mut self) {
+    pub fn forget_bytes(&mut self) {
         if let Self::Copied { bytes, .. } = self {
             *bytes = 0;
         }
@@ -184,6 +247,20 @@ impl Outcome {
 // === impl Totals ===
 
 impl Totals {
+    /// The sums of one mirror.
+    pub fn of(mirror: &MirrorReport) -> Self {
+        let mut totals = Self::default();
+        totals.add(mirror);
+        totals
+    }
+
+    fn add(&mut self, mirror: &MirrorReport) {
+        self.failed += mirror.failures.len();
+        for tag in &mirror.tags {
+            self.count(&tag.outcome);
+        }
+    }
+
     fn count(&mut self, outcome: &Outcome) {
         match outcome {
             Outcome::Unchanged => self.unchanged += 1,

@@ -1,4 +1,4 @@
-//! When a mirror is tried again, with `--watch`. Pure: time and chance are parameters.
+//! When a mirror is tried again. Time and chance are parameters.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ const JITTER: f64 = 0.2;
 
 /// The rounds of a mirror so far.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Attempts {
+pub struct Attempts {
     /// When the last one began.
     last: Option<Timestamp>,
     /// How many failed since one succeeded.
@@ -26,7 +26,7 @@ pub(super) struct Attempts {
 
 impl Attempts {
     /// Takes note of a round.
-    pub(super) fn record(&mut self, began: Timestamp, failed: bool, not_before: Option<Timestamp>) {
+    pub fn record(&mut self, began: Timestamp, failed: bool, not_before: Option<Timestamp>) {
         *self = Self {
             last: Some(began),
             failures: if failed {
@@ -42,12 +42,7 @@ impl Attempts {
     /// while a registry wants to be left alone. None where the schedule names no time any more.
     ///
     /// `jitter` is a random number from -1.0 to 1.0.
-    pub(super) fn next(
-        &self,
-        schedule: &Schedule,
-        now: Timestamp,
-        jitter: f64,
-    ) -> Option<Timestamp> {
+    pub fn next(&self, schedule: &Schedule, now: Timestamp, jitter: f64) -> Option<Timestamp> {
         let regular = schedule.next_after(self.last, now, jitter);
         let retry = (self.failures > 0).then(|| {
             let wait = wait(self.failures).mul_f64(JITTER.mul_add(jitter.clamp(-1.0, 1.0), 1.0));

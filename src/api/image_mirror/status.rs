@@ -1,0 +1,238 @@
+//! What the controller says of a mirror. Every list is bounded: the whole is at most 32 KiB.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::api::annotations::REQUEST_LENGTH;
+use crate::api::schema::{
+    IMAGE_LENGTH, LABEL, LABEL_LENGTH, REASON, REASON_LENGTH, atomic, conditions, keyed_by,
+};
+use crate::oci::Digest;
+
+/// Most failures that are told.
+pub const FAILURES: usize = 20;
+/// Most copies that are told.
+pub const RECENT: usize = 10;
+/// Most rounds that are told.
+pub const HISTORY: usize = 5;
+/// Longest message of a failure, in characters.
+pub const MESSAGE_LENGTH: usize = 512;
+
+/// How far the mirror is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ImageMirrorStatus {
+    /// Generation of the spec that the status is about; -1 before it was first looked at.
+    #[serde(default = "never_observed")]
+    #[schemars(range(min = -1))]
+    pub observed_generation: i64,
+    /// Ready says whether every selected and admitted tag is at every destination; Reconciling and Stalled are there only while they are True.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "conditions")]
+    pub conditions: Vec<Condition>,
+    /// Tags that are at all destinations, of those that are selected, such as 38/40.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32))]
+    pub synced: Option<String>,
+    /// The selected tags, counted by what became of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tags: Option<TagCounts>,
+    /// How far each destination is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8), transform = keyed_by("name"))]
+    pub destinations: Vec<DestinationStatus>,
+    /// What failed, up to 20 of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = FAILURES), transform = atomic)]
+    pub failures: Vec<FailureStatus>,
+    /// The tags that were written last, the newest first, up to 10 of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = RECENT), transform = atomic)]
+    pub recent: Vec<RecentCopy>,
+    /// The rounds that changed something, the newest first, up to 5 of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = HISTORY), transform = atomic)]
+    pub history: Vec<RoundSummary>,
+    /// Digest of the generations of the policies that the last round used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy_revision: Option<Digest>,
+    /// Digest of the set of tags and digests that is wanted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub revision: Option<Digest>,
+    /// When a round last changed something at a destination or in this status; rounds that find nothing to do do not write it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_sync_time: Option<Time>,
+    /// When the next round is due, after a failure or by a schedule. Rounds that find nothing to do do not write it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_sync_time: Option<Time>,
+    /// The last request of the annotation transship.dev/reconcile-at that was answered with a round.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = REQUEST_LENGTH))]
+    pub last_handled_reconcile_at: Option<String>,
+}
+
+/// The selected tags, counted by what became of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct TagCounts {
+    /// Tags that are selected.
+    #[schemars(range(min = 0))]
+    pub selected: i32,
+    /// Of these, tags that are at all destinations.
+    #[schemars(range(min = 0))]
+    pub synced: i32,
+    /// Tags whose turn has not come.
+    #[schemars(range(min = 0))]
+    pub pending: i32,
+    /// Tags that failed at one destination or more.
+    #[schemars(range(min = 0))]
+    pub failed: i32,
+    /// Tags that a policy does not admit.
+    #[schemars(range(min = 0))]
+    pub refused: i32,
+    /// Tags that moved at the source and stay as they are, by tagMutability.
+    #[schemars(range(min = 0))]
+    pub frozen: i32,
+}
+
+/// How far a destination is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DestinationStatus {
+    /// Name of the destination in the spec.
+    #[schemars(length(min = 1, max = LABEL_LENGTH), regex(pattern = LABEL))]
+    pub name: String,
+    /// Selected tags that are there.
+    #[serde(default)]
+    #[schemars(range(min = 0))]
+    pub synced: i32,
+    /// Selected tags that failed there.
+    #[serde(default)]
+    #[schemars(range(min = 0))]
+    pub failed: i32,
+    /// Whether the registry answered.
+    pub reachable: Reachable,
+}
+
+/// Whether a registry answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Reachable {
+    /// It did in the last round that asked it.
+    True,
+    /// It did not.
+    False,
+    /// No round has asked it.
+    Unknown,
+}
+
+/// Something that failed and will be tried again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FailureStatus {
+    /// The image at the source, or the repository where all of it failed.
+    #[schemars(length(min = 1, max = IMAGE_LENGTH))]
+    pub image: String,
+    /// Name of the destination; absent where the source failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = LABEL_LENGTH))]
+    pub destination: Option<String>,
+    /// Why, as one word.
+    #[schemars(length(min = 1, max = REASON_LENGTH), regex(pattern = REASON))]
+    pub reason: String,
+    /// Why, for people, and what to do.
+    #[schemars(length(max = MESSAGE_LENGTH))]
+    pub message: String,
+    /// Rounds that have failed with it in a row.
+    #[schemars(range(min = 1))]
+    pub attempts: i32,
+    /// When it is tried again at the earliest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_attempt_time: Option<Time>,
+}
+
+/// A tag that was written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RecentCopy {
+    /// The image at the destination.
+    #[schemars(length(min = 1, max = IMAGE_LENGTH))]
+    pub image: String,
+    /// Name of the destination.
+    #[schemars(length(min = 1, max = LABEL_LENGTH))]
+    pub destination: String,
+    /// The digest at the destination.
+    pub digest: Digest,
+    /// The digest at the source.
+    pub source_digest: Digest,
+    /// What was done.
+    pub action: Action,
+    /// When.
+    pub time: Time,
+}
+
+/// How a tag was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Action {
+    /// Content was copied.
+    Copied,
+    /// Only the tag was written; its content was there.
+    Retagged,
+}
+
+/// A round that has ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RoundSummary {
+    /// When it began.
+    pub start_time: Time,
+    /// When it ended.
+    pub end_time: Time,
+    /// How it ended.
+    pub result: RoundResult,
+    /// Tags that were written.
+    #[schemars(range(min = 0))]
+    pub copied: i32,
+    /// Bytes of blobs that were sent.
+    #[schemars(range(min = 0))]
+    pub bytes: i64,
+}
+
+/// How a round ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum RoundResult {
+    /// Everything is in place.
+    Succeeded,
+    /// Something failed.
+    Failed,
+    /// Its time was over.
+    TimedOut,
+    /// A change of the spec, a suspension or the end of the process came first.
+    Cancelled,
+}
+
+// === impl ImageMirrorStatus ===
+
+impl Default for ImageMirrorStatus {
+    fn default() -> Self {
+        Self {
+            observed_generation: never_observed(),
+            conditions: Vec::new(),
+            synced: None,
+            tags: None,
+            destinations: Vec::new(),
+            failures: Vec::new(),
+            recent: Vec::new(),
+            history: Vec::new(),
+            policy_revision: None,
+            revision: None,
+            last_sync_time: None,
+            next_sync_time: None,
+            last_handled_reconcile_at: None,
+        }
+    }
+}
+
+fn never_observed() -> i64 {
+    -1
+}

@@ -1,0 +1,175 @@
+//! `MirroredRepository`: the controller's memory of one repository at a destination. It is written before
+//! anything is pushed there, so that nothing is ever pushed that is not on record.
+
+use std::borrow::Cow;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::CustomResource;
+use schemars::generate::SchemaGenerator;
+use schemars::{JsonSchema, Schema};
+use serde::{Deserialize, Serialize};
+
+use super::metadata::ObjectName;
+use super::schema::{
+    IMAGE_LENGTH, LABEL, LABEL_LENGTH, LOCATION_LENGTH, REASON, REASON_LENGTH, atomic, resource,
+    rule,
+};
+use crate::oci::{Digest, Tag};
+
+/// Label with the UID of the mirror.
+pub const MIRROR_UID_LABEL: &str = "transship.dev/mirror-uid";
+/// Label with the name of the destination in the mirror.
+pub const DESTINATION_LABEL: &str = "transship.dev/destination";
+/// Most tags of one part.
+pub const TAGS: usize = 500;
+/// Longest shape; a longer one is stood for by its digest.
+pub const SHAPE_LENGTH: usize = 256;
+
+/// Whose record it is. It never changes.
+#[derive(CustomResource, Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[expect(
+    clippy::duplicated_attributes,
+    reason = "columns have their types in common"
+)]
+#[kube(
+    group = "transship.dev",
+    version = "v1alpha1",
+    kind = "MirroredRepository",
+    plural = "mirroredrepositories",
+    namespaced,
+    status = "MirroredRepositoryStatus",
+    derive = "PartialEq",
+    schema = "manual",
+    doc = "What a mirror has written to one repository of a destination. Transship keeps it; people read it.",
+    shortname = "mrepo",
+    category = "transship",
+    selectable = ".spec.mirror",
+    selectable = ".spec.destination",
+    printcolumn(name = "Mirror", type_ = "string", json_path = ".spec.mirror"),
+    printcolumn(
+        name = "Destination",
+        type_ = "string",
+        json_path = ".spec.destination"
+    ),
+    printcolumn(name = "Repository", type_ = "string", json_path = ".spec.repository"),
+    printcolumn(name = "Tags", type_ = "integer", json_path = ".status.tagCount"),
+    printcolumn(
+        name = "Candidates",
+        type_ = "integer",
+        json_path = ".status.candidateCount"
+    ),
+    printcolumn(
+        name = "Age",
+        type_ = "date",
+        json_path = ".metadata.creationTimestamp"
+    )
+)]
+#[serde(rename_all = "camelCase")]
+#[schemars(transform = rule("self == oldSelf", "a record belongs to its repository for good: delete it instead, and Transship writes a new one"))]
+pub struct MirroredRepositorySpec {
+    /// Name of the mirror, in the same namespace.
+    pub mirror: ObjectName,
+    /// Name of the destination in the mirror.
+    #[schemars(length(min = 1, max = LABEL_LENGTH), regex(pattern = LABEL))]
+    pub destination: String,
+    /// Registry and repository at the destination, such as registry.example.com/mirror/library/alpine.
+    #[schemars(length(min = 3, max = LOCATION_LENGTH))]
+    pub repository: String,
+    /// Which part of the record this is, from 0 on: one object holds 500 tags at most.
+    #[schemars(range(min = 0, max = 9999))]
+    pub part: i32,
+}
+
+/// The tags that Transship owns in the repository.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct MirroredRepositoryStatus {
+    /// Number of tags.
+    #[serde(default)]
+    #[schemars(range(min = 0, max = TAGS))]
+    pub tag_count: i32,
+    /// Number of candidates for pruning.
+    #[serde(default)]
+    #[schemars(range(min = 0, max = TAGS))]
+    pub candidate_count: i32,
+    /// The tags, sorted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = TAGS), transform = atomic)]
+    pub tags: Vec<RecordedTag>,
+    /// Tags that are no longer wanted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = TAGS), transform = atomic)]
+    pub candidates: Vec<PruneCandidate>,
+}
+
+/// What is on record of a tag.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RecordedTag {
+    /// The tag at the destination.
+    pub tag: Tag,
+    /// The image at the source, with its tag.
+    #[schemars(length(min = 1, max = IMAGE_LENGTH))]
+    pub source: String,
+    /// The digest that the tag has at the source.
+    pub source_digest: Digest,
+    /// The digest that Transship wrote.
+    pub digest: Digest,
+    /// Which platforms and referrers of the image were written.
+    #[schemars(length(max = SHAPE_LENGTH))]
+    pub shape: String,
+    /// When this digest was first seen at the source.
+    pub first_seen: Time,
+    /// When the tag was written. Absent while its push has begun and not ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub copied_at: Option<Time>,
+    /// Whether the tag was right before Transship first wrote to it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub adopted: bool,
+    /// What keeps the tag from being right. Absent where nothing does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<TagState>,
+}
+
+/// What keeps a tag from being right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum TagState {
+    /// Its copy has not ended.
+    Pending,
+    /// Its copy failed; another one will be tried.
+    Failed,
+    /// A policy does not admit what the source tag names now.
+    Refused,
+    /// The source tag moved and the mirror freezes tags.
+    Frozen,
+}
+
+/// A tag that is no longer wanted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PruneCandidate {
+    /// The tag at the destination.
+    pub tag: Tag,
+    /// The digest on record.
+    pub digest: Digest,
+    /// Why it is no longer wanted, as one word.
+    #[schemars(length(min = 1, max = REASON_LENGTH), regex(pattern = REASON))]
+    pub reason: String,
+    /// Since when it is no longer wanted.
+    pub since: Time,
+    /// What keeps it from being deleted: a workload that uses it, or a policy that retains it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 512))]
+    pub protected_by: Option<String>,
+}
+
+impl JsonSchema for MirroredRepository {
+    fn schema_name() -> Cow<'static, str> {
+        "MirroredRepository".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let description = "What a mirror has written to one repository of a destination. Transship keeps it; people read it.";
+        resource::<MirroredRepositorySpec, MirroredRepositoryStatus>(description, None, generator)
+    }
+}

@@ -1,0 +1,169 @@
+//! Every write to the API server, in one place: none leaves when the lease is not held any more.
+
+use std::fmt::Debug;
+
+use k8s_openapi::api::core::v1::ObjectReference;
+use kube::api::{Patch, PatchParams};
+use kube::core::NamespaceResourceScope;
+use kube::runtime::events::{Event, Recorder, Reporter};
+use kube::{Api, Client, Resource, ResourceExt};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::json;
+
+use crate::api::MirroredRepository;
+use crate::runtime::lease::Claim;
+
+/// Who owns the fields that are written.
+const FIELD_MANAGER: &str = "transship";
+/// Who events come from.
+const REPORTER: &str = "transship-controller";
+
+/// The API server, for writing.
+#[derive(Clone)]
+pub(super) struct Cluster {
+    client: Client,
+    claim: Claim,
+    recorder: Recorder,
+}
+
+/// Why something was not written.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum WriteError {
+    /// Somebody else holds the lease, or may.
+    #[error("this process does not hold the lease any more")]
+    LeaseLost,
+    /// The API server refused, or did not answer.
+    #[error("{}", explain(.0))]
+    Request(Box<kube::Error>),
+}
+
+// === impl Cluster ===
+
+impl Cluster {
+    /// Writes for as long as the claim holds, in the name of `instance`.
+    pub(super) fn new(client: Client, claim: Claim, instance: String) -> Self {
+        let reporter = Reporter {
+            controller: REPORTER.to_owned(),
+            instance: Some(instance),
+        };
+        Self {
+            recorder: Recorder::new(client.clone(), reporter),
+            client,
+            claim,
+        }
+    }
+
+    /// Replaces the status of this very object, and gives the object back as it is then. None where the
+    /// object is no more.
+    pub(super) async fn write_status<K, S>(
+        &self,
+        object: &K,
+        status: &S,
+    ) -> Result<Option<K>, WriteError>
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
+            + Clone
+            + DeserializeOwned
+            + Debug,
+        S: Serialize,
+    {
+        self.check()?;
+        let name = object.name_any();
+        // Of another object with the same name nothing is known.
+        let body = json!({
+            "apiVersion": K::api_version(&()),
+            "kind": K::kind(&()),
+            "metadata": {"name": name, "uid": object.uid()},
+            "status": status,
+        });
+        let api: Api<K> = self.api(object.namespace().as_deref());
+        let written = api
+            .patch_status(&name, &parameters(), &Patch::Apply(&body))
+            .await;
+        match written {
+            Ok(object) => Ok(Some(object)),
+            Err(kube::Error::Api(status)) if status.is_not_found() || status.is_conflict() => {
+                Ok(None)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Writes a record: the object, where it is new, and its status.
+    pub(super) async fn write_record(
+        &self,
+        record: &MirroredRepository,
+        is_new: bool,
+    ) -> Result<(), WriteError> {
+        let namespace = record.namespace();
+        let api: Api<MirroredRepository> = self.api(namespace.as_deref());
+        let name = record.name_any();
+        if is_new {
+            self.check()?;
+            let object = MirroredRepository {
+                status: None,
+                ..record.clone()
+            };
+            api.patch(&name, &parameters(), &Patch::Apply(&object))
+                .await?;
+        }
+        self.check()?;
+        let body = json!({
+            "apiVersion": MirroredRepository::api_version(&()),
+            "kind": MirroredRepository::kind(&()),
+            "metadata": {"name": name},
+            "status": record.status,
+        });
+        api.patch_status(&name, &parameters(), &Patch::Apply(&body))
+            .await?;
+        Ok(())
+    }
+
+    /// Tells people what happened. That they cannot be told is no reason to stop.
+    pub(super) async fn publish(&self, about: &ObjectReference, event: &Event) {
+        if self.check().is_err() {
+            return;
+        }
+        if let Err(error) = self.recorder.publish(event, about).await {
+            let error = explain(&error);
+            tracing::warn!(reason = event.reason, error, "the event was not published");
+        }
+    }
+
+    fn check(&self) -> Result<(), WriteError> {
+        if self.claim.is_current() {
+            Ok(())
+        } else {
+            Err(WriteError::LeaseLost)
+        }
+    }
+
+    fn api<K>(&self, namespace: Option<&str>) -> Api<K>
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
+    {
+        Api::namespaced(self.client.clone(), namespace.unwrap_or_default())
+    }
+}
+
+fn parameters() -> PatchParams {
+    PatchParams::apply(FIELD_MANAGER).force()
+}
+
+/// What went wrong between us and the API server, in one line.
+pub(super) fn explain(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) => format!(
+            "the API server answered {} {}: {}",
+            status.code, status.reason, status.message
+        ),
+        error => format!("the API server cannot be asked: {error}"),
+    }
+}
+
+impl From<kube::Error> for WriteError {
+    fn from(error: kube::Error) -> Self {
+        Self::Request(Box::new(error))
+    }
+}

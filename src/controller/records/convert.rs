@@ -1,0 +1,211 @@
+//! Records as the objects that people read, and back.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
+use kube::{Resource, ResourceExt};
+
+use super::Restored;
+use crate::api::mirrored_repository::{
+    DESTINATION_LABEL, MIRROR_UID_LABEL, RecordedTag, TagState,
+};
+use crate::api::time::whole_seconds;
+use crate::api::{
+    ImageMirror, MirroredRepository, MirroredRepositorySpec, MirroredRepositoryStatus, ObjectName,
+};
+use crate::oci::{Digest, Reference, Registry, Tag};
+use crate::plan::{Claim, Mirror, SourceImage};
+use crate::sync::ledger::{Page, Record};
+
+/// Hexadecimal digits in the name of an object: nobody meets a second one with the same.
+const NAME_DIGITS: usize = 40;
+
+/// Who a mirror is, for its records.
+#[derive(Clone, Debug)]
+pub(super) struct Identity {
+    name: ObjectName,
+    namespace: String,
+    uid: String,
+    /// The registries of its destinations, by name.
+    registries: HashMap<String, Registry>,
+}
+
+// === impl Identity ===
+
+impl Identity {
+    /// Who this mirror is.
+    pub(super) fn of(object: &ImageMirror, mirror: &Mirror) -> Option<Self> {
+        let registries = mirror.destinations.iter();
+        Some(Self {
+            name: object.name_any().parse().ok()?,
+            namespace: mirror.namespace.clone(),
+            uid: object.uid()?,
+            registries: registries
+                .map(|destination| (destination.name.clone(), destination.registry.clone()))
+                .collect(),
+        })
+    }
+
+    fn owner(&self) -> OwnerReference {
+        OwnerReference {
+            api_version: ImageMirror::api_version(&()).into_owned(),
+            kind: ImageMirror::kind(&()).into_owned(),
+            name: self.name.to_string(),
+            uid: self.uid.clone(),
+            controller: Some(true),
+            block_owner_deletion: None,
+        }
+    }
+}
+
+/// The object for a part of a repository. None where the mirror has no such destination any more.
+pub(super) fn write(
+    identity: &Identity,
+    page: &Page,
+    part: i32,
+    tags: &BTreeSet<Tag>,
+    records: &BTreeMap<Tag, Record>,
+) -> Option<MirroredRepository> {
+    let Page {
+        mirror: _,
+        destination,
+        repository,
+    } = page;
+    let registry = identity.registries.get(destination)?;
+    let repository = format!("{registry}/{repository}");
+    let key = format!("{}\n{destination}\n{repository}\n{part}", identity.uid);
+    let digest = Digest::sha256(key.as_bytes());
+    let digits = digest.encoded().get(..NAME_DIGITS)?;
+    let labels = [
+        (MIRROR_UID_LABEL, identity.uid.as_str()),
+        (DESTINATION_LABEL, destination.as_str()),
+    ];
+    let recorded: Vec<RecordedTag> = tags
+        .iter()
+        .filter_map(|tag| Some(write_tag(tag, records.get(tag)?)))
+        .collect();
+    Some(MirroredRepository {
+        metadata: ObjectMeta {
+            name: Some(format!("mr-{digits}")),
+            namespace: Some(identity.namespace.clone()),
+            labels: Some(
+                labels
+                    .map(|(key, value)| (key.to_owned(), value.to_owned()))
+                    .into(),
+            ),
+            owner_references: Some(vec![identity.owner()]),
+            ..ObjectMeta::default()
+        },
+        spec: MirroredRepositorySpec {
+            mirror: identity.name.clone(),
+            destination: destination.clone(),
+            repository,
+            part,
+        },
+        status: Some(MirroredRepositoryStatus {
+            tag_count: i32::try_from(recorded.len()).unwrap_or(i32::MAX),
+            candidate_count: 0,
+            tags: recorded,
+            candidates: Vec::new(),
+        }),
+    })
+}
+
+fn write_tag(tag: &Tag, record: &Record) -> RecordedTag {
+    let Record {
+        source,
+        source_digest,
+        digest,
+        shape,
+        first_seen,
+        copied_at,
+        adopted,
+    } = record;
+    RecordedTag {
+        tag: tag.clone(),
+        source: source.clone(),
+        source_digest: source_digest.clone(),
+        digest: digest.clone(),
+        shape: shape.clone(),
+        first_seen: whole_seconds(*first_seen),
+        copied_at: copied_at.map(whole_seconds),
+        adopted: *adopted,
+        state: record.is_pending().then_some(TagState::Pending),
+    }
+}
+
+/// The records in an object. None where it is about no repository.
+pub(super) fn read(object: &MirroredRepository) -> Option<(Page, BTreeMap<Tag, Record>)> {
+    let MirroredRepositorySpec {
+        mirror,
+        destination,
+        repository,
+        part: _,
+    } = &object.spec;
+    let page = Page {
+        mirror: format!("{}/{mirror}", object.namespace()?),
+        destination: destination.clone(),
+        repository: split(repository)?.1.parse().ok()?,
+    };
+    let tags = object.status.iter().flat_map(|status| &status.tags);
+    Some((page, tags.map(read_tag).collect()))
+}
+
+fn read_tag(recorded: &RecordedTag) -> (Tag, Record) {
+    let RecordedTag {
+        tag,
+        source,
+        source_digest,
+        digest,
+        shape,
+        first_seen,
+        copied_at,
+        adopted,
+        state: _,
+    } = recorded;
+    let record = Record {
+        source: source.clone(),
+        source_digest: source_digest.clone(),
+        digest: digest.clone(),
+        shape: shape.clone(),
+        first_seen: first_seen.0,
+        copied_at: copied_at.as_ref().map(|time| time.0),
+        adopted: *adopted,
+    };
+    (tag.clone(), record)
+}
+
+/// What the records say of the time before.
+pub(super) fn restored(
+    object: &MirroredRepository,
+    page: &Page,
+    records: &BTreeMap<Tag, Record>,
+) -> Restored {
+    let registry = split(&object.spec.repository).and_then(|(registry, _)| registry.parse().ok());
+    let claims = records.iter().filter_map(|(tag, record)| {
+        let registry: &Registry = registry.as_ref()?;
+        let source: Reference = record.source.parse().ok()?;
+        let image = SourceImage {
+            registry: source.registry,
+            repository: source.repository,
+            tag: source.tag?,
+        };
+        let claim = Claim {
+            destination: 0,
+            registry: registry.clone(),
+            repository: page.repository.clone(),
+            tag: tag.clone(),
+            previous: None,
+        };
+        Some((image, claim))
+    });
+    Restored {
+        mirror: page.mirror.clone(),
+        claims: claims.collect(),
+        has_pending: records.values().any(Record::is_pending),
+    }
+}
+
+fn split(location: &str) -> Option<(&str, &str)> {
+    location.split_once('/')
+}

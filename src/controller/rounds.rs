@@ -1,0 +1,115 @@
+//! The rounds that run, so that they end when what they were started for is no more.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use kube::ResourceExt;
+use kube::runtime::reflector::ObjectRef;
+use tokio_util::sync::CancellationToken;
+
+use crate::api::ImageMirror;
+
+/// The rounds that run.
+#[derive(Clone, Debug)]
+pub(super) struct Rounds {
+    running: Arc<Mutex<HashMap<ObjectRef<ImageMirror>, Running>>>,
+    /// Ends all of them.
+    stop: CancellationToken,
+}
+
+/// A round that runs. It is over when this is dropped.
+#[derive(Debug)]
+pub(super) struct Round {
+    rounds: Rounds,
+    mirror: ObjectRef<ImageMirror>,
+    cancelled: CancellationToken,
+}
+
+#[derive(Debug)]
+struct Running {
+    version: Version,
+    cancelled: CancellationToken,
+}
+
+/// What a round is for: this object, with this spec.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Version {
+    uid: Option<String>,
+    generation: Option<i64>,
+}
+
+// === impl Rounds ===
+
+impl Rounds {
+    /// No rounds yet; all end when `stop` is cancelled.
+    pub(super) fn new(stop: CancellationToken) -> Self {
+        Self {
+            running: Arc::default(),
+            stop,
+        }
+    }
+
+    /// Begins a round for a mirror as it is now.
+    pub(super) fn begin(&self, mirror: &ImageMirror) -> Round {
+        let cancelled = self.stop.child_token();
+        let name = ObjectRef::from_obj(mirror);
+        let running = Running {
+            version: Version::of(mirror),
+            cancelled: cancelled.clone(),
+        };
+        self.lock().insert(name.clone(), running);
+        Round {
+            rounds: self.clone(),
+            mirror: name,
+            cancelled,
+        }
+    }
+
+    /// Takes note of a mirror as the API server has it now. A round for another spec ends.
+    pub(super) fn observe(&self, mirror: &ImageMirror) {
+        let running = self.lock();
+        if let Some(round) = running.get(&ObjectRef::from_obj(mirror)) {
+            let is_over = mirror.metadata.deletion_timestamp.is_some();
+            if is_over || round.version != Version::of(mirror) {
+                round.cancelled.cancel();
+            }
+        }
+    }
+
+    /// Takes note that a mirror is no more.
+    pub(super) fn remove(&self, mirror: &ObjectRef<ImageMirror>) {
+        if let Some(round) = self.lock().get(mirror) {
+            round.cancelled.cancel();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<ObjectRef<ImageMirror>, Running>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// === impl Round ===
+
+impl Round {
+    /// Waits until the round has to end.
+    pub(super) async fn cancelled(&self) {
+        self.cancelled.cancelled().await;
+    }
+}
+
+impl Drop for Round {
+    fn drop(&mut self) {
+        self.rounds.lock().remove(&self.mirror);
+    }
+}
+
+// === impl Version ===
+
+impl Version {
+    fn of(mirror: &ImageMirror) -> Self {
+        Self {
+            uid: mirror.uid(),
+            generation: mirror.metadata.generation,
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! The Secrets that a mirror names, read from the API server when a round needs them.
+//!
+//! They are read one by one, by name, for each round: Transship has no right to list or to watch
+//! Secrets, and needs none to see that one was changed.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1;
+use kube::{Api, Client};
+
+use super::cluster::explain;
+use crate::api::{Metadata, ObjectName, Reason, Secret};
+use crate::plan::{Access, Mirror};
+use crate::sync::reach::{FindSecret, InvalidReach, MirrorReach, ReachError};
+
+/// The Secrets of one mirror, each found or not.
+struct Secrets(BTreeMap<ObjectName, Result<Secret, SecretError>>);
+
+/// Why a Secret cannot be read.
+#[derive(Clone, Debug, thiserror::Error)]
+pub(super) enum SecretError {
+    /// It does not exist.
+    #[error("there is no secret {name:?} in namespace {namespace:?}: create it")]
+    Missing {
+        /// The namespace.
+        namespace: String,
+        /// The name.
+        name: String,
+    },
+    /// The namespace has not opted in.
+    #[error(
+        "secret {name:?} cannot be read: namespace {namespace:?} has not opted in. Add it to secretNamespaces \
+         of the Helm chart, or bind the ClusterRole transship-secret-reader to Transship's service account there"
+    )]
+    Forbidden {
+        /// The namespace.
+        namespace: String,
+        /// The name.
+        name: String,
+    },
+    /// The API server did not say.
+    #[error("secret {name:?} of namespace {namespace:?} cannot be read: {message}")]
+    Unreadable {
+        /// The namespace.
+        namespace: String,
+        /// The name.
+        name: String,
+        /// Why.
+        message: String,
+    },
+}
+
+/// Why the registries of a mirror cannot be reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Unreached {
+    /// The category.
+    pub(super) reason: Reason,
+    /// Each field with what is wrong with its Secret.
+    pub(super) message: String,
+}
+
+/// Reads how the registries of a mirror are reached.
+pub(super) async fn read_reach(client: &Client, mirror: &Mirror) -> Result<MirrorReach, Unreached> {
+    let api: Api<v1::Secret> = Api::namespaced(client.clone(), &mirror.namespace);
+    let mut secrets = BTreeMap::new();
+    for name in names(mirror) {
+        if !secrets.contains_key(name) {
+            let secret = read(&api, &mirror.namespace, name).await;
+            secrets.insert(name.clone(), secret);
+        }
+    }
+    MirrorReach::read(mirror, &Secrets(secrets)).map_err(|invalid| Unreached::of(&invalid))
+}
+
+fn names(mirror: &Mirror) -> impl Iterator<Item = &ObjectName> {
+    let destinations = mirror.destinations.iter();
+    let accesses = destinations.map(|destination| &destination.access);
+    std::iter::once(&mirror.source.access)
+        .chain(accesses)
+        .flat_map(|access| {
+            let Access {
+                secret,
+                cert_secret,
+                proxy_secret,
+                insecure: _,
+            } = access;
+            [secret, cert_secret, proxy_secret].into_iter().flatten()
+        })
+}
+
+async fn read(
+    api: &Api<v1::Secret>,
+    namespace: &str,
+    name: &ObjectName,
+) -> Result<Secret, SecretError> {
+    let namespace = namespace.to_owned();
+    let text = name.to_string();
+    match api.get(name.as_str()).await {
+        Ok(secret) => Ok(convert(secret, name, namespace)),
+        Err(kube::Error::Api(status)) if status.is_not_found() => Err(SecretError::Missing {
+            namespace,
+            name: text,
+        }),
+        Err(kube::Error::Api(status)) if status.is_forbidden() => Err(SecretError::Forbidden {
+            namespace,
+            name: text,
+        }),
+        Err(error) => Err(SecretError::Unreadable {
+            namespace,
+            name: text,
+            message: explain(&error),
+        }),
+    }
+}
+
+fn convert(secret: v1::Secret, name: &ObjectName, namespace: String) -> Secret {
+    let metadata = Metadata {
+        name: name.clone(),
+        namespace,
+        uid: secret.metadata.uid,
+        generation: None,
+        labels: BTreeMap::new(),
+        annotations: BTreeMap::new(),
+    };
+    let data = secret.data.unwrap_or_default();
+    let data = data
+        .into_iter()
+        .map(|(key, value)| (key, value.0.into()))
+        .collect();
+    Secret::new(metadata, secret.type_.unwrap_or_default(), data)
+}
+
+impl FindSecret for Secrets {
+    type Error = SecretError;
+
+    fn find(&self, name: &ObjectName) -> Result<&Secret, SecretError> {
+        match self.0.get(name) {
+            Some(Ok(secret)) => Ok(secret),
+            Some(Err(error)) => Err(error.clone()),
+            // Every name of the mirror was read.
+            None => Err(SecretError::Missing {
+                namespace: String::new(),
+                name: name.to_string(),
+            }),
+        }
+    }
+}
+
+// === impl Unreached ===
+
+impl Unreached {
+    fn of(invalid: &[InvalidReach<SecretError>]) -> Self {
+        let messages: Vec<String> = invalid.iter().map(ToString::to_string).collect();
+        let reason = invalid.first().map_or(Reason::DependencyNotReady, |first| {
+            match &first.source {
+                ReachError::Find(SecretError::Forbidden { .. }) => Reason::AccessDenied,
+                ReachError::Find(SecretError::Unreadable { .. }) => Reason::Unreachable,
+                ReachError::Find(SecretError::Missing { .. })
+                | ReachError::Secret(_)
+                | ReachError::DockerConfig { .. }
+                | ReachError::HalfIdentity { .. } => Reason::DependencyNotReady,
+            }
+        });
+        Self {
+            reason,
+            message: messages.join("; "),
+        }
+    }
+}

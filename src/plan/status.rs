@@ -1,0 +1,285 @@
+//! What a round means for the status of its mirror.
+//!
+//! The new status is made from the old one and the report, and nothing that did not change is made new:
+//! a round that finds nothing to do gives the very same status, which is then not written.
+
+mod counts;
+mod lists;
+
+use jiff::Timestamp;
+
+use self::counts::{Counts, count};
+use super::report::{Failure, MirrorReport, Outcome};
+use crate::api::Reason;
+use crate::api::conditions::{self, Holds, READY, RECONCILING, STALLED, Statement};
+use crate::api::image_mirror::ImageMirrorStatus;
+use crate::api::time::whole_seconds;
+use crate::oci::{Algorithm, Digest};
+
+/// Most bytes of a status.
+const STATUS_BYTES: usize = 32 * 1024;
+
+/// A round and when it was.
+#[derive(Clone, Copy, Debug)]
+pub struct Round<'a> {
+    /// The generation of the spec that it worked on.
+    pub generation: i64,
+    /// What came of it.
+    pub report: &'a MirrorReport,
+    /// When it began.
+    pub began: Timestamp,
+    /// When it ended; now, while it goes on.
+    pub ended: Timestamp,
+    /// When the next one begins.
+    pub next: Option<Timestamp>,
+    /// A digest of the generations of the policies that it used.
+    pub policies: &'a Digest,
+}
+
+/// Why no round runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Halt {
+    /// A person must change something.
+    Stalled {
+        /// The category.
+        reason: Reason,
+        /// What is wrong, and what to do.
+        message: String,
+    },
+    /// Something that the mirror needs is not there; it is looked for again.
+    Waiting {
+        /// The category.
+        reason: Reason,
+        /// What is wrong, and what to do.
+        message: String,
+        /// When it is looked for again.
+        next: Option<Timestamp>,
+    },
+    /// The spec says so.
+    Suspended,
+}
+
+/// The status when a generation is looked at for the first time.
+pub fn begin(previous: &ImageMirrorStatus, generation: i64, now: Timestamp) -> ImageMirrorStatus {
+    let mut status = previous.clone();
+    if is_observed(previous, generation) {
+        return status;
+    }
+    conditions::remove(&mut status.conditions, STALLED);
+    let message = "the first round of this generation runs";
+    for (r#type, holds) in [(READY, Holds::Unknown), (RECONCILING, Holds::True)] {
+        let statement = Statement {
+            r#type,
+            holds,
+            reason: Reason::Progressing,
+            message,
+            generation,
+        };
+        conditions::set(&mut status.conditions, &statement, now);
+    }
+    status
+}
+
+/// The status while a round copies: how far it is.
+pub fn advance(previous: &ImageMirrorStatus, round: &Round<'_>) -> ImageMirrorStatus {
+    let mut status = previous.clone();
+    lists::write_counts(&mut status, &count(round.report));
+    let statement = Statement {
+        r#type: RECONCILING,
+        holds: Holds::True,
+        reason: Reason::Progressing,
+        message: "tags are being copied",
+        generation: round.generation,
+    };
+    conditions::set(&mut status.conditions, &statement, round.ended);
+    status
+}
+
+/// The status after a round. It equals the previous one where the round found nothing to do.
+pub fn finish(
+    previous: &ImageMirrorStatus,
+    round: &Round<'_>,
+    requested: Option<String>,
+) -> ImageMirrorStatus {
+    let Round {
+        generation,
+        report,
+        began: _,
+        ended,
+        next,
+        policies,
+    } = *round;
+    let counts = count(report);
+    let mut status = previous.clone();
+    status.observed_generation = generation;
+    status.last_handled_reconcile_at = requested.or(status.last_handled_reconcile_at);
+    status.policy_revision = Some(policies.clone());
+    status.revision = Some(revision(report));
+    lists::write_counts(&mut status, &counts);
+    lists::write_failures(&mut status, previous, report, next);
+    judge(&mut status, &counts, report, generation, ended);
+    lists::write_round(&mut status, round);
+    if status == *previous {
+        return status;
+    }
+    status.last_sync_time = Some(whole_seconds(ended));
+    status.next_sync_time = next.map(whole_seconds);
+    fit(&mut status);
+    status
+}
+
+/// The status of a mirror that runs no round.
+pub fn halt(
+    previous: &ImageMirrorStatus,
+    generation: i64,
+    halt: &Halt,
+    requested: Option<String>,
+    now: Timestamp,
+) -> ImageMirrorStatus {
+    let mut status = previous.clone();
+    status.last_handled_reconcile_at = requested.or(status.last_handled_reconcile_at);
+    let mut say = |r#type, holds, reason, message: &str| {
+        let statement = Statement {
+            r#type,
+            holds,
+            reason,
+            message,
+            generation,
+        };
+        conditions::set(&mut status.conditions, &statement, now);
+    };
+    match halt {
+        Halt::Stalled { reason, message } => {
+            say(READY, Holds::False, *reason, message);
+            say(STALLED, Holds::True, *reason, message);
+            conditions::remove(&mut status.conditions, RECONCILING);
+            status.next_sync_time = None;
+        }
+        Halt::Waiting {
+            reason,
+            message,
+            next,
+        } => {
+            say(READY, Holds::False, *reason, message);
+            say(
+                RECONCILING,
+                Holds::True,
+                Reason::ProgressingWithRetry,
+                message,
+            );
+            conditions::remove(&mut status.conditions, STALLED);
+            if status != *previous {
+                status.next_sync_time = next.map(whole_seconds);
+            }
+        }
+        Halt::Suspended => {
+            let message = "spec.suspend is true: no round runs";
+            say(READY, Holds::Unknown, Reason::Suspended, message);
+            conditions::remove(&mut status.conditions, RECONCILING);
+            conditions::remove(&mut status.conditions, STALLED);
+            status.next_sync_time = None;
+        }
+    }
+    status.observed_generation = generation;
+    status
+}
+
+/// Whether the status already speaks of a generation, finished or not.
+fn is_observed(status: &ImageMirrorStatus, generation: i64) -> bool {
+    conditions::find(&status.conditions, READY)
+        .is_some_and(|ready| ready.observed_generation == Some(generation))
+}
+
+/// Sets the conditions by what the round came to.
+fn judge(
+    status: &mut ImageMirrorStatus,
+    counts: &Counts,
+    report: &MirrorReport,
+    generation: i64,
+    now: Timestamp,
+) {
+    let failure = worst(report);
+    let (holds, reason, message) = match failure {
+        None => (Holds::True, Reason::Succeeded, counts.to_string()),
+        Some(failure) => (
+            Holds::False,
+            failure.reason,
+            format!("{counts}; {}: {}", failure.subject, failure.message),
+        ),
+    };
+    let mut say = |r#type, holds, reason| {
+        let statement = Statement {
+            r#type,
+            holds,
+            reason,
+            message: &message,
+            generation,
+        };
+        conditions::set(&mut status.conditions, &statement, now);
+    };
+    say(READY, holds, reason);
+    let is_stalled = failure.is_some_and(|failure| needs_person(failure.reason));
+    if is_stalled {
+        say(STALLED, Holds::True, reason);
+    } else if failure.is_some() {
+        say(RECONCILING, Holds::True, Reason::ProgressingWithRetry);
+    }
+    if is_stalled || failure.is_none() {
+        conditions::remove(&mut status.conditions, RECONCILING);
+    }
+    if !is_stalled {
+        conditions::remove(&mut status.conditions, STALLED);
+    }
+}
+
+/// Whether trying again cannot help.
+pub fn needs_person(reason: Reason) -> bool {
+    matches!(reason, Reason::InvalidSpec | Reason::DestinationConflict)
+}
+
+/// The failure that is told first: one that needs a person before one that passes, else by name.
+fn worst(report: &MirrorReport) -> Option<&Failure> {
+    failures(report)
+        .map(|(_, failure)| failure)
+        .min_by_key(|failure| (!needs_person(failure.reason), &failure.subject))
+}
+
+/// Everything that failed, with the name of the destination where it was one.
+fn failures(report: &MirrorReport) -> impl Iterator<Item = (Option<&str>, &Failure)> {
+    let whole = report.failures.iter().map(|failure| (None, failure));
+    let tags = report.tags.iter().filter_map(|tag| match &tag.outcome {
+        Outcome::Failed(failure) => Some((Some(tag.destination.as_str()), failure)),
+        Outcome::Unchanged
+        | Outcome::Planned { .. }
+        | Outcome::Copied { .. }
+        | Outcome::Retagged { .. }
+        | Outcome::Frozen => None,
+    });
+    whole.chain(tags)
+}
+
+/// A digest over the tags that are wanted and what they are to name.
+fn revision(report: &MirrorReport) -> Digest {
+    let mut wanted: Vec<(&str, &str)> = report
+        .tags
+        .iter()
+        .map(|tag| (tag.target.as_str(), tag.source_digest.as_str()))
+        .collect();
+    wanted.sort_unstable();
+    let mut hasher = Algorithm::Sha256.hasher();
+    for (target, digest) in wanted {
+        hasher.update(format!("{target} {digest}\n").as_bytes());
+    }
+    hasher.finish()
+}
+
+/// Shortens the lists until the whole is small enough.
+fn fit(status: &mut ImageMirrorStatus) {
+    let is_large = |status: &ImageMirrorStatus| {
+        serde_json::to_vec(status).is_ok_and(|bytes| bytes.len() > STATUS_BYTES)
+    };
+    while is_large(status) && (status.failures.pop().is_some() || status.recent.pop().is_some()) {}
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,126 @@
+//! The bounded lists of a status.
+
+use jiff::Timestamp;
+
+use super::counts::Counts;
+use super::{Round, failures};
+use crate::api::image_mirror::{
+    Action, DestinationStatus, FAILURES, FailureStatus, HISTORY, ImageMirrorStatus, MESSAGE_LENGTH,
+    RECENT, RecentCopy, RoundResult, RoundSummary, TagCounts,
+};
+use crate::api::time::whole_seconds;
+use crate::plan::report::{MirrorReport, Outcome, Totals};
+
+/// Writes how far the mirror and its destinations are.
+pub(super) fn write_counts(status: &mut ImageMirrorStatus, counts: &Counts) {
+    let Counts {
+        selected,
+        synced,
+        pending,
+        failed,
+        frozen,
+        destinations,
+    } = counts;
+    status.synced = Some(format!("{}/{selected}", synced + frozen));
+    status.tags = Some(TagCounts {
+        selected: number(*selected),
+        synced: number(*synced),
+        pending: number(*pending),
+        failed: number(*failed),
+        refused: 0,
+        frozen: number(*frozen),
+    });
+    status.destinations = destinations
+        .iter()
+        .map(|(name, counts)| DestinationStatus {
+            name: name.clone(),
+            synced: number(counts.synced),
+            failed: number(counts.failed),
+            reachable: counts.reachable(),
+        })
+        .collect();
+}
+
+/// Writes what failed, and how often in a row.
+pub(super) fn write_failures(
+    status: &mut ImageMirrorStatus,
+    previous: &ImageMirrorStatus,
+    report: &MirrorReport,
+    next: Option<Timestamp>,
+) {
+    let mut failures: Vec<FailureStatus> = failures(report)
+        .map(|(destination, failure)| {
+            let known = previous.failures.iter().find(|known| {
+                known.image == failure.subject && known.destination.as_deref() == destination
+            });
+            FailureStatus {
+                image: failure.subject.clone(),
+                destination: destination.map(str::to_owned),
+                reason: failure.reason.to_string(),
+                message: failure.message.chars().take(MESSAGE_LENGTH).collect(),
+                attempts: known.map_or(1, |known| known.attempts.saturating_add(1)),
+                next_attempt_time: failure.next_attempt_time.or(next).map(whole_seconds),
+            }
+        })
+        .collect();
+    failures.sort_by(|left, right| {
+        (&left.image, &left.destination).cmp(&(&right.image, &right.destination))
+    });
+    failures.truncate(FAILURES);
+    status.failures = failures;
+}
+
+/// Writes the tags that were written and the round, where it changed something.
+pub(super) fn write_round(status: &mut ImageMirrorStatus, round: &Round<'_>) {
+    let totals = Totals::of(round.report);
+    let result = if failures(round.report).next().is_some() {
+        RoundResult::Failed
+    } else {
+        RoundResult::Succeeded
+    };
+    let written = totals.copied + totals.retagged;
+    let is_news = written > 0 || status.history.first().map(|last| last.result) != Some(result);
+    if !is_news {
+        return;
+    }
+    let mut recent: Vec<RecentCopy> = round
+        .report
+        .tags
+        .iter()
+        .filter_map(|tag| {
+            let (digest, action) = match &tag.outcome {
+                Outcome::Copied { digest, .. } => (digest, Action::Copied),
+                Outcome::Retagged { digest } => (digest, Action::Retagged),
+                Outcome::Unchanged
+                | Outcome::Planned { .. }
+                | Outcome::Frozen
+                | Outcome::Failed(_) => return None,
+            };
+            Some(RecentCopy {
+                image: tag.target.clone(),
+                destination: tag.destination.clone(),
+                digest: digest.clone(),
+                source_digest: tag.source_digest.clone(),
+                action,
+                time: whole_seconds(round.ended),
+            })
+        })
+        .take(RECENT)
+        .collect();
+    recent.append(&mut status.recent);
+    recent.truncate(RECENT);
+    status.recent = recent;
+    let summary = RoundSummary {
+        start_time: whole_seconds(round.began),
+        end_time: whole_seconds(round.ended),
+        result,
+        copied: number(written),
+        bytes: i64::try_from(totals.bytes).unwrap_or(i64::MAX),
+    };
+    status.history.insert(0, summary);
+    status.history.truncate(HISTORY);
+}
+
+fn number(count: usize) -> i32 {
+    i32::try_from(count).unwrap_or(i32::MAX)
+}

@@ -1,0 +1,280 @@
+use std::sync::LazyLock;
+
+use super::*;
+use crate::api::image_mirror::Reachable;
+use crate::plan::report::TagReport;
+
+const GENERATION: i64 = 3;
+
+fn second(second: i64) -> Timestamp {
+    Timestamp::from_second(second).unwrap()
+}
+
+fn tag(name: &str, destination: &str, outcome: Outcome) -> TagReport {
+    TagReport {
+        source: format!("docker.io/library/app:{name}"),
+        destination: destination.to_owned(),
+        target: format!("{destination}.example.com/app:{name}"),
+        source_digest: Digest::sha256(name.as_bytes()),
+        outcome,
+    }
+}
+
+fn copied(name: &str) -> Outcome {
+    Outcome::Copied {
+        digest: Digest::sha256(name.as_bytes()),
+        bytes: 10,
+    }
+}
+
+fn failure(subject: &str, reason: Reason) -> Failure {
+    Failure {
+        subject: subject.to_owned(),
+        reason,
+        message: format!("it is {reason}"),
+        next_attempt_time: None,
+        is_of_tag: false,
+    }
+}
+
+fn failed(name: &str, reason: Reason) -> Outcome {
+    Outcome::Failed(failure(&format!("eu.example.com/app:{name}"), reason))
+}
+
+fn report(tags: Vec<TagReport>) -> MirrorReport {
+    MirrorReport {
+        tags,
+        ..MirrorReport::new("platform/base")
+    }
+}
+
+fn round(report: &MirrorReport, at: i64) -> Round<'_> {
+    static POLICIES: LazyLock<Digest> = LazyLock::new(|| Digest::sha256(b"policies"));
+    Round {
+        policies: &POLICIES,
+        generation: GENERATION,
+        report,
+        began: second(at),
+        ended: second(at + 5),
+        next: Some(second(at + 3600)),
+    }
+}
+
+/// Conditions as `type=status reason: message`, one a line.
+fn conditions_of(status: &ImageMirrorStatus) -> String {
+    let lines: Vec<String> = status
+        .conditions
+        .iter()
+        .map(|condition| {
+            let (name, value) = (&condition.type_, &condition.status);
+            format!("{name}={value} {}: {}", condition.reason, condition.message)
+        })
+        .collect();
+    lines.join("\n")
+}
+
+#[test]
+fn the_life_of_a_mirror_as_its_conditions_tell_it() {
+    let fresh = ImageMirrorStatus::default();
+    let begun = begin(&fresh, GENERATION, second(0));
+    assert_eq!(
+        begun.observed_generation, -1,
+        "a fresh object is never current"
+    );
+    insta::assert_snapshot!(conditions_of(&begun), @r"
+    Ready=Unknown Progressing: the first round of this generation runs
+    Reconciling=True Progressing: the first round of this generation runs
+    ");
+
+    let copying = report(vec![
+        tag("1", "eu", copied("1")),
+        tag("2", "eu", Outcome::Planned { moves: false }),
+    ]);
+    let advanced = advance(&begun, &round(&copying, 0));
+    assert_eq!(advanced.observed_generation, -1);
+    assert_eq!(advanced.tags.unwrap().pending, 1);
+
+    let broken = report(vec![
+        tag("1", "eu", Outcome::Unchanged),
+        tag("2", "eu", failed("2", Reason::RateLimited)),
+    ]);
+    let retrying = finish(&advanced, &round(&broken, 10), None);
+    assert_eq!(retrying.observed_generation, GENERATION);
+    insta::assert_snapshot!(conditions_of(&retrying), @r"
+    Ready=False RateLimited: 1 of 2 tags are synced; eu.example.com/app:2: it is RateLimited
+    Reconciling=True ProgressingWithRetry: 1 of 2 tags are synced; eu.example.com/app:2: it is RateLimited
+    ");
+
+    let whole = report(vec![
+        tag("1", "eu", Outcome::Unchanged),
+        tag("2", "eu", copied("2")),
+        tag("old", "eu", Outcome::Frozen),
+    ]);
+    let ready = finish(&retrying, &round(&whole, 20), Some("now".to_owned()));
+    insta::assert_snapshot!(conditions_of(&ready), @"Ready=True Succeeded: 2 of 3 tags are synced, 1 frozen");
+    assert_eq!(ready.synced.as_deref(), Some("3/3"));
+    assert_eq!(ready.last_handled_reconcile_at.as_deref(), Some("now"));
+    assert!(ready.failures.is_empty());
+
+    let refreshing = begin(&ready, GENERATION, second(30));
+    assert_eq!(refreshing, ready, "a refresh does not flip Ready");
+    let changed = begin(&ready, GENERATION + 1, second(30));
+    insta::assert_snapshot!(conditions_of(&changed), @r"
+    Ready=Unknown Progressing: the first round of this generation runs
+    Reconciling=True Progressing: the first round of this generation runs
+    ");
+}
+
+#[test]
+fn a_round_that_finds_nothing_to_do_changes_nothing() {
+    let unchanged = report(vec![tag("1", "eu", Outcome::Unchanged)]);
+    let first = finish(&ImageMirrorStatus::default(), &round(&unchanged, 0), None);
+    for at in [100, 200, 300] {
+        assert_eq!(finish(&first, &round(&unchanged, at), None), first);
+    }
+    assert_eq!(first.last_sync_time.unwrap().0, second(5));
+}
+
+#[test]
+fn what_stops_a_mirror() {
+    let cases = [
+        (
+            "a conflict",
+            finish(
+                &ImageMirrorStatus::default(),
+                &round(
+                    &MirrorReport {
+                        failures: vec![
+                            failure("a.test/a:1", Reason::Unreachable),
+                            failure("b.test/b:1", Reason::DestinationConflict),
+                        ],
+                        ..report(Vec::new())
+                    },
+                    0,
+                ),
+                None,
+            ),
+        ),
+        (
+            "a wrong spec",
+            halt(
+                &ImageMirrorStatus::default(),
+                GENERATION,
+                &Halt::Stalled {
+                    reason: Reason::InvalidSpec,
+                    message: "spec.images[0].tags[0]: is no glob".to_owned(),
+                },
+                None,
+                second(0),
+            ),
+        ),
+        (
+            "a policy that is not there",
+            halt(
+                &ImageMirrorStatus::default(),
+                GENERATION,
+                &Halt::Waiting {
+                    reason: Reason::DependencyNotReady,
+                    message: "policy stable does not exist".to_owned(),
+                    next: Some(second(60)),
+                },
+                None,
+                second(0),
+            ),
+        ),
+        (
+            "its owner",
+            halt(
+                &ImageMirrorStatus::default(),
+                GENERATION,
+                &Halt::Suspended,
+                None,
+                second(0),
+            ),
+        ),
+    ];
+    let text: Vec<String> = cases
+        .iter()
+        .map(|(name, status)| {
+            assert_eq!(status.observed_generation, GENERATION, "{name}");
+            format!("{name}:\n{}", conditions_of(status))
+        })
+        .collect();
+    insta::assert_snapshot!(text.join("\n"), @r"
+    a conflict:
+    Ready=False DestinationConflict: 0 of 0 tags are synced; b.test/b:1: it is DestinationConflict
+    Stalled=True DestinationConflict: 0 of 0 tags are synced; b.test/b:1: it is DestinationConflict
+    a wrong spec:
+    Ready=False InvalidSpec: spec.images[0].tags[0]: is no glob
+    Stalled=True InvalidSpec: spec.images[0].tags[0]: is no glob
+    a policy that is not there:
+    Ready=False DependencyNotReady: policy stable does not exist
+    Reconciling=True ProgressingWithRetry: policy stable does not exist
+    its owner:
+    Ready=Unknown Suspended: spec.suspend is true: no round runs
+    ");
+}
+
+#[test]
+fn a_tag_counts_once_and_its_worst_destination_counts() {
+    let mut report = report(vec![
+        tag("1", "eu", Outcome::Unchanged),
+        tag("1", "us", copied("1")),
+        tag("2", "eu", Outcome::Unchanged),
+        tag("2", "us", failed("2", Reason::Unreachable)),
+        tag("3", "eu", Outcome::Planned { moves: true }),
+        tag("3", "us", failed("3", Reason::TlsError)),
+    ]);
+    report.failures = vec![Failure {
+        is_of_tag: true,
+        ..failure("docker.io/library/app:gone", Reason::NotFound)
+    }];
+    let status = finish(&ImageMirrorStatus::default(), &round(&report, 0), None);
+    let tags = status.tags.unwrap();
+    assert_eq!(
+        (tags.selected, tags.synced, tags.failed, tags.pending),
+        (4, 1, 3, 0)
+    );
+    let destinations: Vec<_> = status
+        .destinations
+        .iter()
+        .map(|one| (one.name.as_str(), one.synced, one.failed, one.reachable))
+        .collect();
+    assert_eq!(
+        destinations,
+        [("eu", 2, 0, Reachable::True), ("us", 1, 2, Reachable::True)]
+    );
+}
+
+#[test]
+fn failures_in_a_row_are_counted_and_kept_small() {
+    let name = |number: usize| format!("{number:0>100}");
+    let tags = |count: usize| {
+        (0..count).map(|number| tag(&name(number), "eu", failed(&name(number), Reason::NotFound)))
+    };
+    let many = report(tags(20_000).collect());
+    let mut status = ImageMirrorStatus::default();
+    for at in 0..3 {
+        status = finish(&status, &round(&many, at * 100), None);
+    }
+    assert!(status.failures.iter().all(|failure| failure.attempts == 3));
+    assert_eq!(status.failures.len(), 20);
+    assert!(serde_json::to_vec(&status).unwrap().len() <= STATUS_BYTES);
+    assert_eq!(status.history.len(), 1, "the same failure again is no news");
+
+    let wide = "\u{1f980}".repeat(2000);
+    let longest = report(
+        (0..30)
+            .map(|number| {
+                let failure = Failure {
+                    message: wide.clone(),
+                    ..failure(&format!("{}{number}", "a".repeat(600)), Reason::CopyFailed)
+                };
+                tag(&number.to_string(), "eu", Outcome::Failed(failure))
+            })
+            .collect(),
+    );
+    let status = finish(&status, &round(&longest, 1000), None);
+    assert!(serde_json::to_vec(&status).unwrap().len() <= STATUS_BYTES);
+    assert!(!status.failures.is_empty());
+}

@@ -1,0 +1,165 @@
+//! Where requests may go at all, whoever asks for them: the bounds that an operator sets.
+//!
+//! Others write what is mirrored, and registries write where to go next. So every URL is judged
+//! before its request is sent, on every hop, and every name by the addresses it turns out to have. A
+//! process that works for the person who started it has no such bounds.
+
+mod addresses;
+mod cidr;
+mod hosts;
+mod resolver;
+mod special;
+
+pub use addresses::{Addresses, Denied};
+pub use cidr::{Cidr, CidrError};
+pub use hosts::{HostGlob, HostGlobError, InsecureHost};
+pub(super) use resolver::Resolver;
+pub(super) use special::Special;
+use url::{Host, Url};
+
+use super::origin;
+use crate::oci::Registry;
+
+/// The bounds of a process. The default ones allow every registry, and nothing that is special.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Boundaries {
+    /// The addresses that may be connected to.
+    pub addresses: Addresses,
+    /// The hosts that may be spoken to in plain HTTP.
+    pub insecure_hosts: Vec<InsecureHost>,
+    /// The registries that may be used.
+    pub allowed_hosts: Vec<HostGlob>,
+}
+
+/// Why a request is not sent. The message names the flag that would open the way.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OutOfBounds {
+    /// A URL contains an address that is not connected to.
+    #[error(
+        "{0} is out of bounds: if it is meant, the operator has to open it with --allow-addresses"
+    )]
+    Address(Denied),
+    /// A name has such an address and no other.
+    #[error(
+        "{name} leads to {denied}, which is out of bounds: \
+         if it is meant, the operator has to open it with --allow-addresses"
+    )]
+    Name {
+        /// The name.
+        name: String,
+        /// Its address.
+        denied: Denied,
+    },
+    /// A proxy has such an address.
+    #[error(
+        "the proxy at {0} is out of bounds: \
+         if it is meant, the operator has to open it with --allow-addresses"
+    )]
+    Proxy(Denied),
+    /// Plain HTTP would be spoken to a host.
+    #[error(
+        "plain HTTP to {0} is out of bounds: if it is meant, the operator has to allow it with --insecure-hosts {0}"
+    )]
+    PlainHttp(String),
+    /// A registry is not among those that may be used.
+    #[error(
+        "the registry {0} is out of bounds: if it is meant, the operator has to allow it with --allowed-hosts {0}"
+    )]
+    Registry(Registry),
+}
+
+// === impl Boundaries ===
+
+impl Boundaries {
+    /// Whether a registry may be used whose API is at `base`.
+    pub(super) fn check_registry(
+        &self,
+        registry: &Registry,
+        base: &Url,
+    ) -> Result<(), OutOfBounds> {
+        let port = base.port_or_known_default();
+        let mut globs = self.allowed_hosts.iter();
+        if !globs.any(|glob| glob.matches(registry, port)) {
+            return Err(OutOfBounds::Registry(registry.clone()));
+        }
+        self.check_url(base)
+    }
+
+    /// Whether a request may go to a URL, as far as the URL tells: what a name leads to turns out
+    /// when it is resolved.
+    pub(super) fn check_url(&self, url: &Url) -> Result<(), OutOfBounds> {
+        if url.scheme() == "http" && !self.insecure_hosts.iter().any(|host| host.matches(url)) {
+            return Err(OutOfBounds::PlainHttp(origin::authority(url)));
+        }
+        self.judge_literal(url).map_err(OutOfBounds::Address)
+    }
+
+    /// Whether a proxy may be used.
+    pub(super) fn check_proxy(&self, proxy: &Url) -> Result<(), OutOfBounds> {
+        self.judge_literal(proxy).map_err(OutOfBounds::Proxy)
+    }
+
+    /// Judges an address in a URL: those are connected to without the resolver.
+    fn judge_literal(&self, url: &Url) -> Result<(), Denied> {
+        match url.host() {
+            Some(Host::Ipv4(address)) => self.addresses.judge(address.into()),
+            Some(Host::Ipv6(address)) => self.addresses.judge(address.into()),
+            Some(Host::Domain(_)) | None => Ok(()),
+        }
+    }
+}
+
+impl Default for Boundaries {
+    fn default() -> Self {
+        Self {
+            addresses: Addresses::default(),
+            insecure_hosts: Vec::new(),
+            allowed_hosts: vec![HostGlob::any()],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn registries_and_urls_against_bounds() {
+        let boundaries = Boundaries {
+            addresses: Addresses {
+                allow: vec!["127.0.0.1".parse().unwrap()],
+            },
+            insecure_hosts: vec![
+                "plain.test:5000".parse().unwrap(),
+                "127.0.0.2".parse().unwrap(),
+            ],
+            allowed_hosts: vec!["*.test".parse().unwrap(), "127.*".parse().unwrap()],
+        };
+        let cases = [
+            ("r.test", "https://r.test"),
+            ("plain.test:5000", "http://plain.test:5000"),
+            ("plain.test", "http://plain.test"),
+            ("r.example", "https://r.example"),
+            ("127.0.0.1:5000", "https://127.0.0.1:5000"),
+            ("127.0.0.1:5000", "http://127.0.0.1:5000"),
+            ("127.0.0.2:5000", "http://127.0.0.2:5000"),
+        ];
+        let shown = cases.map(|(registry, base)| {
+            let checked =
+                boundaries.check_registry(&registry.parse().unwrap(), &base.parse().unwrap());
+            match checked {
+                Ok(()) => format!("{base}: good"),
+                Err(error) => format!("{base}: {error}"),
+            }
+        });
+        insta::assert_snapshot!(shown.join("\n"), @r"
+        https://r.test: good
+        http://plain.test:5000: good
+        http://plain.test: plain HTTP to plain.test is out of bounds: if it is meant, the operator has to allow it with --insecure-hosts plain.test
+        https://r.example: the registry r.example is out of bounds: if it is meant, the operator has to allow it with --allowed-hosts r.example
+        https://127.0.0.1:5000: good
+        http://127.0.0.1:5000: plain HTTP to 127.0.0.1:5000 is out of bounds: if it is meant, the operator has to allow it with --insecure-hosts 127.0.0.1:5000
+        http://127.0.0.2:5000: 127.0.0.2 (an address of the machine itself) is out of bounds: if it is meant, the operator has to open it with --allow-addresses
+        ");
+    }
+}

@@ -1,0 +1,286 @@
+//! How the registries of a mirror are reached: what the Secrets that it names say.
+//!
+//! Where Secrets are found is decided by the caller: among documents, or in a cluster.
+
+use std::collections::HashMap;
+
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::api::secret::{
+    CA_KEY, CERTIFICATE_KEY, PASSWORD_KEY, PRIVATE_KEY_KEY, PROXY_ADDRESS_KEY, SecretError,
+    USERNAME_KEY,
+};
+use crate::api::{ObjectName, Secret};
+use crate::oci::{Registry, Repository};
+use crate::plan::{Access, Mirror};
+use crate::registry::docker_config::{ConfigError, DockerConfig};
+use crate::registry::{Credential, Proxy, Tls};
+
+/// How the registries of one mirror are reached.
+#[derive(Debug, Default)]
+pub struct MirrorReach {
+    /// The source.
+    pub source: Reach,
+    /// The destinations, by name.
+    pub destinations: HashMap<String, Reach>,
+}
+
+/// What Secrets say about how a registry is reached.
+#[derive(Debug, Default)]
+pub struct Reach {
+    /// The credentials, where a Secret is named for them.
+    pub credentials: Option<SecretCredentials>,
+    /// Certificates.
+    pub tls: Tls,
+    /// The proxy.
+    pub proxy: Option<Proxy>,
+    /// Whether plain HTTP is used.
+    pub insecure: bool,
+}
+
+/// The credentials in a Secret.
+#[derive(Debug)]
+pub struct SecretCredentials {
+    /// The name of the Secret.
+    secret: String,
+    config: DockerConfig,
+}
+
+/// Why a Secret has no credential for a registry.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretCredentialError {
+    /// It is for others.
+    #[error("secret {secret:?} has no credentials for {registry}: add them to its auths")]
+    Missing {
+        /// The name of the Secret.
+        secret: String,
+        /// The registry.
+        registry: Registry,
+    },
+    /// They are broken.
+    #[error("secret {secret:?} {source}")]
+    Broken {
+        /// The name of the Secret.
+        secret: String,
+        /// What is wrong.
+        source: ConfigError,
+    },
+}
+
+/// A field of a mirror that names a Secret which cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{path}: {source}")]
+pub struct InvalidReach<E: std::error::Error + 'static> {
+    /// The field, such as `spec.source.secretRef.name`.
+    pub path: String,
+    /// What is wrong with the Secret.
+    pub source: ReachError<E>,
+}
+
+/// Why a Secret that a mirror names cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ReachError<E: std::error::Error + 'static> {
+    /// It is not found.
+    #[error(transparent)]
+    Find(E),
+    /// A value is missing or of the wrong kind.
+    #[error(transparent)]
+    Secret(SecretError),
+    /// The credentials are not a Docker config.
+    #[error("secret {name:?} {source}")]
+    DockerConfig {
+        /// The name.
+        name: String,
+        /// What is wrong.
+        source: ConfigError,
+    },
+    /// A certificate without a key, or the other way round.
+    #[error("secret {name:?} has {present:?} but not {absent:?}: mutual TLS needs both")]
+    HalfIdentity {
+        /// The name.
+        name: String,
+        /// The key that is there.
+        present: &'static str,
+        /// The key that is not.
+        absent: &'static str,
+    },
+}
+
+/// Finds Secrets of a mirror's namespace.
+pub trait FindSecret {
+    /// Why a Secret is not found.
+    type Error: std::error::Error + 'static;
+
+    /// The Secret of this name.
+    fn find(&self, name: &ObjectName) -> Result<&Secret, Self::Error>;
+}
+
+// === impl MirrorReach ===
+
+impl MirrorReach {
+    /// Reads everything that a mirror names; otherwise says which fields name what cannot be used.
+    pub fn read<F: FindSecret>(
+        mirror: &Mirror,
+        secrets: &F,
+    ) -> Result<Self, Vec<InvalidReach<F::Error>>> {
+        let mut invalid = Vec::new();
+        let mut read = |path: &str, access: &Access| {
+            Reach::read(path, access, secrets).unwrap_or_else(|errors| {
+                invalid.extend(errors);
+                Reach::default()
+            })
+        };
+        let source = read("spec.source", &mirror.source.access);
+        let destinations = mirror.destinations.iter().enumerate();
+        let destinations = destinations
+            .map(|(index, destination)| {
+                let path = format!("spec.destinations[{index}]");
+                let reach = read(&path, &destination.access);
+                (destination.name.clone(), reach)
+            })
+            .collect();
+        if !invalid.is_empty() {
+            return Err(invalid);
+        }
+        Ok(Self {
+            source,
+            destinations,
+        })
+    }
+}
+
+// === impl Reach ===
+
+impl Reach {
+    fn read<F: FindSecret>(
+        path: &str,
+        access: &Access,
+        secrets: &F,
+    ) -> Result<Self, Vec<InvalidReach<F::Error>>> {
+        let Access {
+            secret,
+            cert_secret,
+            proxy_secret,
+            insecure,
+        } = access;
+        let credentials = read(secrets, secret.as_ref(), read_credentials);
+        let tls = read(secrets, cert_secret.as_ref(), read_tls);
+        let proxy = read(secrets, proxy_secret.as_ref(), read_proxy);
+        match (credentials, tls, proxy) {
+            (Ok(credentials), Ok(tls), Ok(proxy)) => Ok(Self {
+                credentials,
+                tls: tls.unwrap_or_default(),
+                proxy,
+                insecure: *insecure,
+            }),
+            (credentials, tls, proxy) => {
+                let errors = [
+                    ("secretRef.name", credentials.err()),
+                    ("certSecretRef.name", tls.err()),
+                    ("proxySecretRef.name", proxy.err()),
+                ];
+                let named = |(field, error): (&str, Option<_>)| {
+                    error.map(|source| InvalidReach {
+                        path: format!("{path}.{field}"),
+                        source,
+                    })
+                };
+                Err(errors.into_iter().filter_map(named).collect())
+            }
+        }
+    }
+}
+
+fn read<F: FindSecret, T>(
+    secrets: &F,
+    name: Option<&ObjectName>,
+    read: impl FnOnce(&Secret) -> Result<T, ReachError<F::Error>>,
+) -> Result<Option<T>, ReachError<F::Error>> {
+    let Some(name) = name else { return Ok(None) };
+    let secret = secrets.find(name).map_err(ReachError::Find)?;
+    read(secret).map(Some)
+}
+
+// === impl SecretCredentials ===
+
+impl SecretCredentials {
+    /// The credential for a repository, or for a registry as a whole. A Secret that a mirror names
+    /// for a registry must have one.
+    pub fn find(
+        &self,
+        registry: &Registry,
+        repository: Option<&Repository>,
+    ) -> Result<Credential, SecretCredentialError> {
+        let Self { secret, config } = self;
+        match config.credential(registry, repository) {
+            Ok(Some(credential)) => Ok(credential),
+            Ok(None) => Err(SecretCredentialError::Missing {
+                secret: secret.clone(),
+                registry: registry.clone(),
+            }),
+            Err(source) => Err(SecretCredentialError::Broken {
+                secret: secret.clone(),
+                source,
+            }),
+        }
+    }
+}
+
+// === reading ===
+
+fn read_credentials<E: std::error::Error>(
+    secret: &Secret,
+) -> Result<SecretCredentials, ReachError<E>> {
+    let text = secret.docker_config().map_err(ReachError::Secret)?;
+    let name = secret.metadata.name.to_string();
+    match DockerConfig::parse(text.expose_secret().as_bytes()) {
+        Ok(config) => Ok(SecretCredentials {
+            secret: name,
+            config,
+        }),
+        Err(source) => Err(ReachError::DockerConfig { name, source }),
+    }
+}
+
+fn read_tls<E: std::error::Error>(secret: &Secret) -> Result<Tls, ReachError<E>> {
+    let half = |present, absent| {
+        Err(ReachError::HalfIdentity {
+            name: secret.metadata.name.to_string(),
+            present,
+            absent,
+        })
+    };
+    let text = |key| secret.text(key).map_err(ReachError::Secret);
+    let certificate = text(CERTIFICATE_KEY)?;
+    let identity_pem = match (certificate, text(PRIVATE_KEY_KEY)?) {
+        (Some(certificate), Some(key)) => Some(SecretString::from(format!(
+            "{}\n{}",
+            certificate.expose_secret(),
+            key.expose_secret()
+        ))),
+        (None, None) => None,
+        (Some(_), None) => return half(CERTIFICATE_KEY, PRIVATE_KEY_KEY),
+        (None, Some(_)) => return half(PRIVATE_KEY_KEY, CERTIFICATE_KEY),
+    };
+    let ca_pem = text(CA_KEY)?;
+    if ca_pem.is_none() && identity_pem.is_none() {
+        secret.required_text(CA_KEY).map_err(ReachError::Secret)?;
+    }
+    Ok(Tls {
+        ca_pem: ca_pem.map(|pem| pem.expose_secret().as_bytes().to_vec()),
+        identity_pem,
+    })
+}
+
+fn read_proxy<E: std::error::Error>(secret: &Secret) -> Result<Proxy, ReachError<E>> {
+    let address = secret.required_text(PROXY_ADDRESS_KEY);
+    let text = |key| secret.text(key).map_err(ReachError::Secret);
+    Ok(Proxy {
+        url: address
+            .map_err(ReachError::Secret)?
+            .expose_secret()
+            .to_owned(),
+        username: text(USERNAME_KEY)?.map(|username| username.expose_secret().to_owned()),
+        password: text(PASSWORD_KEY)?,
+    })
+}

@@ -11,7 +11,9 @@
 )]
 
 mod cli;
+mod cluster;
 mod copying;
+mod crds;
 mod docs;
 mod faults;
 mod harness;

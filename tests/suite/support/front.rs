@@ -1,9 +1,12 @@
-//! A reverse proxy: adds TLS, authentication and a log to a registry that lacks them, and tells a
-//! test about every request that changes something.
+//! A reverse proxy: adds TLS, authentication and a log to a server that lacks them, tells a test about
+//! every request that changes something, and lets a script come between.
+
+mod scripted;
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -15,12 +18,17 @@ use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::header::{CONTENT_LENGTH, HeaderValue, USER_AGENT};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use rustls::ServerConfig;
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ServerConfig};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
+use tokio_rustls::TlsConnector;
 
 use super::access_log::{self, is_mutating};
 use super::credentials::Guard;
+use super::http::script::Script;
+use super::http::wire::Connection;
 use super::http::{self, Reply, server};
 use super::runtime;
 
@@ -36,7 +44,7 @@ pub struct Door {
     address: SocketAddr,
 }
 
-/// What a front adds to the registry behind it.
+/// What a front adds to the server behind it.
 #[derive(Clone, Default)]
 pub struct Additions {
     /// TLS towards the client.
@@ -47,21 +55,26 @@ pub struct Additions {
     pub token: Option<SocketAddr>,
     /// Who is told about changes.
     pub watcher: Option<Watcher>,
+    /// TLS towards the server behind it.
+    pub upstream_tls: Option<Arc<ClientConfig>>,
+    /// Rules for requests, and the record of them.
+    pub script: Option<Arc<Script>>,
 }
 
 /// A moment in the life of a request that changes something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Moment {
-    /// The registry has not seen it.
+    /// The server has not seen it.
     BeforeForward,
-    /// The registry has done it and answered, the client does not know.
+    /// The server has done it and answered, the client does not know.
     BeforeReply,
     /// The client has its answer.
     AfterReply,
 }
 
-/// Is told about each request that changes something, numbered from 1; the request waits for it.
-pub type Watcher = Arc<dyn Fn(Moment, usize) -> BoxFuture<'static, ()> + Send + Sync>;
+/// Is told about each request that changes something, numbered from 1; the request waits for it, and
+/// gets no further at a break: whoever has killed the client knows before the connection does.
+pub type Watcher = Arc<dyn Fn(Moment, usize) -> BoxFuture<'static, ControlFlow<()>> + Send + Sync>;
 
 /// A running reverse proxy. It ends when dropped.
 pub struct Front {
@@ -75,9 +88,11 @@ struct State {
     additions: Additions,
     log: Mutex<Vec<access_log::Request>>,
     changes: AtomicUsize,
+    down: AtomicBool,
+    interruptions: watch::Sender<()>,
 }
 
-/// One client connection and the connection to the registry that belongs to it.
+/// One client connection and the connection to the server that belongs to it.
 struct Link {
     state: Arc<State>,
     upstream: tokio::sync::Mutex<Option<SendRequest<Body>>>,
@@ -104,6 +119,8 @@ impl Door {
             additions,
             log: Mutex::default(),
             changes: AtomicUsize::new(0),
+            down: AtomicBool::new(false),
+            interruptions: watch::Sender::new(()),
         });
         let task = runtime()
             .spawn(accept(self.listener, Arc::clone(&state)))
@@ -131,6 +148,22 @@ impl Front {
     pub fn changes(&self) -> usize {
         self.state.changes.load(Ordering::SeqCst)
     }
+
+    /// Breaks every connection; new ones are served.
+    pub fn break_connections(&self) {
+        self.state.interruptions.send_replace(());
+    }
+
+    /// Breaks every connection, and new ones too until [`Self::come_back`].
+    pub fn go_down(&self) {
+        self.state.down.store(true, Ordering::SeqCst);
+        self.break_connections();
+    }
+
+    /// Serves again.
+    pub fn come_back(&self) {
+        self.state.down.store(false, Ordering::SeqCst);
+    }
 }
 
 impl Drop for Front {
@@ -142,28 +175,39 @@ impl Drop for Front {
 async fn accept(listener: TcpListener, state: Arc<State>) {
     let mut connections = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
+        // Subscribed before the look: whoever goes down between the two breaks this connection too.
+        let mut interruption = state.interruptions.subscribe();
+        if state.down.load(Ordering::SeqCst) {
+            continue;
+        }
         let link = Arc::new(Link {
             state: Arc::clone(&state),
             upstream: tokio::sync::Mutex::default(),
         });
         connections.spawn(async move {
-            let Ok(stream) = server::handshake(stream, link.state.additions.tls.clone()).await
-            else {
-                return;
-            };
-            let service = service_fn(move |request| {
-                let link = Arc::clone(&link);
-                async move { link.exchange(request).await }
-            });
-            // A connection that breaks is the client's to notice.
-            drop(
-                hyper::server::conn::http1::Builder::new()
-                    .serve_connection(TokioIo::new(stream), service)
-                    .await,
-            );
+            tokio::select! {
+                () = serve(stream, link) => {}
+                _ = interruption.changed() => {}
+            }
         });
         while connections.try_join_next().is_some() {}
     }
+}
+
+async fn serve(stream: TcpStream, link: Arc<Link>) {
+    let Ok(stream) = server::handshake(stream, link.state.additions.tls.clone()).await else {
+        return;
+    };
+    let service = service_fn(move |request| {
+        let link = Arc::clone(&link);
+        async move { link.exchange(request).await }
+    });
+    // A connection that breaks is the client's to notice.
+    drop(
+        hyper::server::conn::http1::Builder::new()
+            .serve_connection(TokioIo::new(stream), service)
+            .await,
+    );
 }
 
 impl Link {
@@ -172,7 +216,7 @@ impl Link {
         request: hyper::Request<Incoming>,
     ) -> io::Result<hyper::Response<Body>> {
         if let (TOKEN_PATH, Some(token)) = (request.uri().path(), self.state.additions.token) {
-            return forward(&mut connect(token).await?, request.map(Body::new)).await;
+            return forward(&mut connect(token, None).await?, request.map(Body::new)).await;
         }
         let mut entry = access_log::Request {
             method: request.method().to_string(),
@@ -203,17 +247,16 @@ impl Link {
                 .map_err(io::Error::other)?;
             return Ok(response_of(&refusal));
         }
-        let Some(watcher) = additions
-            .watcher
-            .as_ref()
-            .filter(|_| is_mutating(request.method().as_str()))
-        else {
-            return self.forward(request).await;
-        };
+        if !is_mutating(request.method().as_str()) {
+            return self.forward_as_scripted(request).await;
+        }
         let number = self.state.changes.fetch_add(1, Ordering::SeqCst) + 1;
-        watcher(Moment::BeforeForward, number).await;
-        let response = self.forward(request).await?;
-        watcher(Moment::BeforeReply, number).await;
+        let Some(watcher) = &additions.watcher else {
+            return self.forward_as_scripted(request).await;
+        };
+        go_on(watcher(Moment::BeforeForward, number).await)?;
+        let response = self.forward_as_scripted(request).await?;
+        go_on(watcher(Moment::BeforeReply, number).await)?;
         let delivered = Delivered {
             watcher: Arc::clone(watcher),
             number,
@@ -238,14 +281,20 @@ impl Link {
         let mut upstream = self.upstream.lock().await;
         let mut sender = match upstream.take() {
             Some(sender) => sender,
-            None => connect(self.state.upstream).await?,
+            None => self.state.connect().await?,
         };
         if sender.ready().await.is_err() {
-            sender = connect(self.state.upstream).await?;
+            sender = self.state.connect().await?;
         }
         let response = forward(&mut sender, request).await?;
         *upstream = Some(sender);
         Ok(response)
+    }
+}
+
+impl State {
+    async fn connect(&self) -> io::Result<SendRequest<Body>> {
+        connect(self.upstream, self.additions.upstream_tls.clone()).await
     }
 }
 
@@ -260,14 +309,32 @@ impl Drop for Delivered {
         let said = (self.watcher)(Moment::AfterReply, self.number);
         runtime().spawn(async move {
             tokio::time::sleep(DELIVERY).await;
-            said.await;
+            let _nothing_is_left_to_stop = said.await;
         });
     }
 }
 
-async fn connect(address: SocketAddr) -> io::Result<SendRequest<Body>> {
+/// An error closes the connection without an answer.
+fn go_on(verdict: ControlFlow<()>) -> io::Result<()> {
+    match verdict {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(()) => Err(io::ErrorKind::ConnectionAborted.into()),
+    }
+}
+
+async fn connect(
+    address: SocketAddr,
+    tls: Option<Arc<ClientConfig>>,
+) -> io::Result<SendRequest<Body>> {
     let stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
+    let stream: Box<dyn Connection> = match tls {
+        Some(tls) => {
+            let name = ServerName::IpAddress(address.ip().into());
+            Box::new(TlsConnector::from(tls).connect(name, stream).await?)
+        }
+        None => Box::new(stream),
+    };
     let (sender, connection) = handshake(TokioIo::new(stream))
         .await
         .map_err(io::Error::other)?;

@@ -14,12 +14,14 @@
 //! | `token`, `credentials`, `tls` | a token server, who may do what, a private authority |
 //! | `front`, `proxy` | a reverse proxy that sees requests; a TCP proxy that delays them |
 //! | `program`, `crash` | runs the real program; kills it at a chosen request |
+//! | `cluster` | a real Kubernetes control plane, and the program as its controller |
 //! | `canary` | listeners that must not be talked to, or not hear a secret |
 //! | `process`, `tools` | children that die with the test; where the tools are |
 
 pub mod access_log;
 pub mod canary;
 pub mod client;
+pub mod cluster;
 pub mod content;
 pub mod corpus;
 pub mod crash;

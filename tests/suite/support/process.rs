@@ -1,9 +1,10 @@
 //! Child processes that never outlive the test.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 /// Reads a pipe that only the test holds: if the test vanishes without a word, so does the program.
@@ -12,6 +13,9 @@ pub(super) const WATCHED: &str = r#"exec 3<&0; { read -r _ <&3 || kill -9 $$; } 
 
 /// Tells the watchdog to leave; without it, it would kill whatever has this process id next.
 pub(super) const DISMISSED: &[u8] = b"\n";
+
+/// Deletes a directory once nobody holds its standard input any more; a terminal's Ctrl-C is meant for the test.
+const SWEEP: &str = r#"trap '' INT TERM HUP; read -r _; sleep 1; exec rm -rf "$0""#;
 
 /// How long a program may take to say that it is ready.
 const STARTUP: Duration = Duration::from_secs(60);
@@ -26,9 +30,28 @@ pub struct Daemon {
     output: [PathBuf; 2],
 }
 
+/// Deletes a directory when the test process is gone in any way: what is static is never dropped.
+pub struct Sweeper {
+    _lifeline: Child,
+}
+
+/// A running program, for signals from anywhere. Whoever owns the program must still hold it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Process(u32);
+
 impl Daemon {
     /// Starts a program with an empty environment and its output in files of `directory`.
     pub fn spawn(program: &Path, arguments: &[&str], directory: &Path) -> Self {
+        Self::spawn_in(program, arguments, directory, &BTreeMap::new())
+    }
+
+    /// The same with more variables in its environment.
+    pub fn spawn_in(
+        program: &Path,
+        arguments: &[&str],
+        directory: &Path,
+        environment: &BTreeMap<String, String>,
+    ) -> Self {
         let output = [directory.join("stdout"), directory.join("stderr")];
         let mut child = Command::new("sh")
             .args(["-c", WATCHED])
@@ -39,6 +62,7 @@ impl Daemon {
             .env("HOME", directory)
             .env("TMPDIR", directory)
             .env("OTEL_TRACES_EXPORTER", "none")
+            .envs(environment)
             .stdin(Stdio::piped())
             .stdout(File::create(&output[0]).expect("a log file"))
             .stderr(File::create(&output[1]).expect("a log file"))
@@ -57,9 +81,24 @@ impl Daemon {
         self.child.id()
     }
 
+    /// The program, for signals.
+    pub fn process(&self) -> Process {
+        Process::with_id(self.pid())
+    }
+
     /// The file with everything it wrote to its standard output.
     pub fn stdout(&self) -> &Path {
         &self.output[0]
+    }
+
+    /// The file with everything it wrote to its standard error.
+    pub fn stderr(&self) -> &Path {
+        &self.output[1]
+    }
+
+    /// Whether it has not ended yet.
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().expect("its own child").is_none()
     }
 
     /// Waits until a line of its output answers the question.
@@ -97,8 +136,11 @@ impl Daemon {
     }
 
     /// Waits until the program has ended by itself.
-    pub async fn ended(&mut self) {
-        while self.child.try_wait().expect("its own child").is_none() {
+    pub async fn ended(&mut self) -> ExitStatus {
+        loop {
+            if let Some(status) = self.child.try_wait().expect("its own child") {
+                return status;
+            }
             tokio::time::sleep(POLL).await;
         }
     }
@@ -110,6 +152,79 @@ impl Daemon {
             drop(self.child.kill());
             drop(self.child.wait());
         }
+    }
+}
+
+impl Process {
+    /// The process with an id.
+    pub(super) fn with_id(id: u32) -> Self {
+        Self(id)
+    }
+
+    /// Sends a signal, named without `SIG`.
+    ///
+    /// # Panics
+    /// If there is no such process.
+    pub fn signal(self, name: &str) {
+        assert!(self.send(name), "no process {} for SIG{name}", self.0);
+    }
+
+    /// Sends SIGKILL, unless the program has ended by itself, and waits until it does nothing any more,
+    /// whoever its parent is.
+    pub async fn kill(self) {
+        self.send("KILL");
+        while self.is_alive() {
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    fn send(self, name: &str) -> bool {
+        let command = format!("kill -s {name} {}", self.0);
+        Command::new("sh")
+            .args(["-c", &command])
+            .stderr(Stdio::null())
+            .status()
+            .expect("a shell")
+            .success()
+    }
+
+    /// Sends SIGSTOP and waits until the program stands still.
+    pub async fn halt(self) {
+        self.signal("STOP");
+        while !self.is_halted() {
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    /// Whether it stands still until it is told to go on.
+    pub fn is_halted(self) -> bool {
+        self.state() == Some('T')
+    }
+
+    /// Whether it still does anything: one that has ended and waits for its parent does not.
+    pub fn is_alive(self) -> bool {
+        !matches!(self.state(), None | Some('Z' | 'X'))
+    }
+
+    fn state(self) -> Option<char> {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.0)).ok()?;
+        // The state follows the name in parentheses, which may contain anything.
+        stat.rsplit_once(") ")?.1.chars().next()
+    }
+}
+
+impl Sweeper {
+    /// Takes a directory into its care.
+    pub fn of(directory: &Path) -> Self {
+        let child = Command::new("sh")
+            .args(["-c", SWEEP])
+            .arg(directory)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("a shell");
+        Self { _lifeline: child }
     }
 }
 

@@ -12,7 +12,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
-use super::process::{DISMISSED, WATCHED};
+use super::process::{DISMISSED, Process, WATCHED};
 use super::runtime;
 
 /// A program about to be run, with an environment of its own: only `PATH`, and a `HOME` that is empty.
@@ -155,6 +155,11 @@ impl Running {
     /// Its process id.
     pub fn pid(&self) -> u32 {
         self.pid
+    }
+
+    /// The program, for signals.
+    pub fn process(&self) -> Process {
+        Process::with_id(self.pid)
     }
 }
 

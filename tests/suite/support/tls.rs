@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
-use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
 
 /// What a server on this machine is called.
 const LOOPBACK_NAMES: [&str; 3] = ["127.0.0.1", "::1", "localhost"];
@@ -83,14 +83,10 @@ impl Authority {
     /// A TLS server that wants a client certificate of this authority.
     pub fn mutual_server(&self) -> Arc<ServerConfig> {
         let provider = Arc::new(aws_lc_rs::default_provider());
-        let mut roots = rustls::RootCertStore::empty();
-        roots
-            .add(CertificateDer::from_pem_slice(self.certificate.as_bytes()).expect("PEM"))
-            .expect("a certificate");
-        let verifier =
-            WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
-                .build()
-                .expect("a verifier");
+        let roots = Arc::new(self.roots());
+        let verifier = WebPkiClientVerifier::builder_with_provider(roots, Arc::clone(&provider))
+            .build()
+            .expect("a verifier");
         let builder = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .expect("versions");
@@ -101,6 +97,27 @@ impl Authority {
                 .with_single_cert(chain, key)
                 .expect("a matching key"),
         )
+    }
+
+    /// A TLS client that trusts this authority alone.
+    pub fn client(&self) -> Arc<ClientConfig> {
+        let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
+        let builder = builder
+            .with_safe_default_protocol_versions()
+            .expect("versions");
+        Arc::new(
+            builder
+                .with_root_certificates(self.roots())
+                .with_no_client_auth(),
+        )
+    }
+
+    fn roots(&self) -> RootCertStore {
+        let mut roots = RootCertStore::empty();
+        roots
+            .add(CertificateDer::from_pem_slice(self.certificate.as_bytes()).expect("PEM"))
+            .expect("a certificate");
+        roots
     }
 }
 

@@ -51,23 +51,23 @@ pub enum Action {
 
 /// The actions of one exchange, sorted by the moment they take effect.
 #[derive(Default)]
-pub(super) struct Plan {
-    pub(super) early: Option<Reply>,
-    pub(super) cut_upload: Option<usize>,
-    pub(super) hold_upload: Vec<Gate>,
-    pub(super) hold: Vec<Gate>,
-    pub(super) ignore_range: bool,
-    pub(super) act: Act,
-    pub(super) edits: Vec<Edit>,
-    pub(super) hold_reply: Vec<Gate>,
-    pub(super) hold_body: Option<(usize, Gate)>,
-    pub(super) cut_body: Option<usize>,
-    pub(super) endless: bool,
+pub(in super::super) struct Plan {
+    pub(in super::super) early: Option<Reply>,
+    pub(in super::super) cut_upload: Option<usize>,
+    pub(in super::super) hold_upload: Vec<Gate>,
+    pub(in super::super) hold: Vec<Gate>,
+    pub(in super::super) ignore_range: bool,
+    pub(in super::super) act: Act,
+    pub(in super::super) edits: Vec<Edit>,
+    pub(in super::super) hold_reply: Vec<Gate>,
+    pub(in super::super) hold_body: Option<(usize, Gate)>,
+    pub(in super::super) cut_body: Option<usize>,
+    pub(in super::super) endless: bool,
 }
 
 /// Who answers, and whether the server does what is asked.
 #[derive(Default)]
-pub(super) enum Act {
+pub(in super::super) enum Act {
     #[default]
     Commit,
     Rehearse,
@@ -77,7 +77,7 @@ pub(super) enum Act {
 }
 
 /// A change to an answer before it is sent.
-pub(super) enum Edit {
+pub(in super::super) enum Edit {
     Set(&'static str, String),
     Add(&'static str, String),
     Remove(&'static str),
@@ -192,7 +192,7 @@ impl Script {
     }
 
     /// What the rules say about a request; where two exclude each other, the later one.
-    pub(super) fn plan(&self, request: &Request) -> Plan {
+    pub(in super::super) fn plan(&self, request: &Request) -> Plan {
         let rules = self.rules.lock().unwrap();
         let mut plan = Plan::default();
         for rule in rules
@@ -205,7 +205,7 @@ impl Script {
     }
 
     /// Opens an entry of the record and answers with its place.
-    pub(super) fn record(&self, request: &Request) -> usize {
+    pub(in super::super) fn record(&self, request: &Request) -> usize {
         let mut record = self.record.lock().unwrap();
         record.push(Recorded {
             method: request.method.clone(),
@@ -220,7 +220,7 @@ impl Script {
     }
 
     /// Adds to an entry; one that was cleared meanwhile stays forgotten.
-    pub(super) fn amend(&self, place: usize, change: impl FnOnce(&mut Recorded)) {
+    pub(in super::super) fn amend(&self, place: usize, change: impl FnOnce(&mut Recorded)) {
         if let Some(entry) = self.record.lock().unwrap().get_mut(place) {
             change(entry);
         }
@@ -253,7 +253,7 @@ impl Plan {
 }
 
 impl Edit {
-    pub(super) fn apply(&self, reply: &mut Reply, is_head: bool) {
+    pub(in super::super) fn apply(&self, reply: &mut Reply, is_head: bool) {
         match self {
             Self::Set(name, value) => reply.headers.set(name, value),
             Self::Add(name, value) => reply.headers.add(name, value),
@@ -334,7 +334,7 @@ impl Gate {
     }
 
     /// Stands at the gate until it opens.
-    pub(super) async fn pass(&self) {
+    pub(in super::super) async fn pass(&self) {
         self.arrivals.add_permits(1);
         self.open
             .subscribe()

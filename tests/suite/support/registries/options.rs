@@ -190,7 +190,7 @@ impl Options {
             tls: authority.map(Authority::server),
             guard,
             token,
-            watcher: None,
+            ..Additions::default()
         }
     }
 

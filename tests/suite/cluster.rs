@@ -1,0 +1,3 @@
+//! A real Kubernetes control plane, and what works against it.
+
+mod harness;

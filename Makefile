@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help quickstart crds tools test lint bench fuzz
+.PHONY: help quickstart demo crds deploy static tools test lint bench fuzz
 
 # Build products live outside the checkout where CI says so; see .ci/run.
 target := $(or $(CARGO_TARGET_DIR),target)
@@ -21,6 +21,10 @@ crds: ## Writes the definitions of the custom resources into crds/
 	  $(target)/debug/transship crds $$name >crds/$$name.yaml; \
 	done
 
+demo: tools ## Shows the controller: a Kubernetes API, two registries and a mirror on this machine
+	cargo build --quiet
+	hack/demo.sh $(target)/debug/transship $(target)/demo
+
 tools: ## Gets the registries, the control plane and the peer tools for tests and benchmarks into a cache, once
 	hack/tools.sh
 
@@ -36,3 +40,10 @@ bench: tools ## Compares with crane, regsync, skopeo and oras, side by side
 
 fuzz: ## Builds the fuzz targets
 	cargo build --locked --manifest-path fuzz/Cargo.toml
+
+deploy: tools ## Takes the definitions of crds/ into the chart, and renders the chart into deploy/
+	cp crds/*.yaml charts/transship/files/crds/
+	hack/deploy.sh
+
+static: ## Builds the one static file that the container image holds, see Containerfile
+	hack/static.sh

@@ -1,5 +1,7 @@
 //! What the person who runs the program says about registries, besides what documents say.
 
+use std::path::Path;
+
 use super::args::RegistryArgs;
 use super::error::Error;
 use crate::oci::Registry;
@@ -24,15 +26,9 @@ impl Trust {
             ca_file,
             trusted_realms,
         } = args;
-        let read = |path: &std::path::PathBuf| {
-            std::fs::read(path).map_err(|source| Error::CaFile {
-                path: path.clone(),
-                source,
-            })
-        };
         Ok(Self {
             insecure: insecure.clone(),
-            ca_pem: ca_file.as_ref().map(read).transpose()?,
+            ca_pem: ca_file.as_deref().map(read_authorities).transpose()?,
             trusted_realms: trusted_realms.iter().map(ToString::to_string).collect(),
         })
     }
@@ -59,6 +55,14 @@ impl Trust {
             trusted_realms: self.trusted_realms.clone(),
         }
     }
+}
+
+/// The authorities in a file.
+pub(super) fn read_authorities(path: &Path) -> Result<Vec<u8>, Error> {
+    std::fs::read(path).map_err(|source| Error::CaFile {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 #[cfg(test)]

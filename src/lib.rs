@@ -3,7 +3,7 @@
 //! The modules are floors: a module may use lower ones only, and `tests/floors.rs` checks it.
 //!
 //! ```text
-//! 5  cli                        arguments, files, terminal
+//! 5  cli  controller            arguments, files, terminal · a cluster
 //! 4  sync                       one round: observe, select, resolve, gate, plan, apply, report
 //! 3  copy                       the copy engine: graph, scheduler, dedupe, fan-out, progress
 //! 2  registry  layout  plan     endpoints · pure decisions
@@ -16,6 +16,7 @@
 
 pub mod api;
 pub mod cli;
+pub mod controller;
 pub mod copy;
 pub mod layout;
 pub mod oci;

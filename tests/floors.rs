@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each module with the modules that it may use, lowest first.
-const FLOORS: [(&str, &[&str]); 10] = [
+const FLOORS: [(&str, &[&str]); 11] = [
     ("oci", &[]),
     ("policy", &["oci"]),
     ("api", &["oci", "policy"]),
@@ -22,9 +22,24 @@ const FLOORS: [(&str, &[&str]); 10] = [
         ],
     ),
     (
+        "controller",
+        &[
+            "oci", "policy", "api", "plan", "registry", "copy", "sync", "runtime",
+        ],
+    ),
+    (
         "cli",
         &[
-            "oci", "policy", "api", "plan", "registry", "layout", "copy", "sync", "runtime",
+            "oci",
+            "policy",
+            "api",
+            "plan",
+            "registry",
+            "layout",
+            "copy",
+            "sync",
+            "runtime",
+            "controller",
         ],
     ),
 ];

@@ -29,9 +29,6 @@ mod tests {
 
     #[test]
     fn what_the_annotations_ask_for() {
-        let long = "ü".repeat(VALUE_LENGTH + 1);
-        let cut = "ü".repeat(VALUE_LENGTH);
-        let both = format!("{cut} {cut}");
         let asked = |written: &[(&str, &str)]| {
             let annotations = written
                 .iter()

@@ -20,8 +20,8 @@ pub use self::status::{
 };
 use super::metadata::LocalObjectReference;
 use super::schema::{
-    PLATFORM, PLATFORM_LENGTH, REPOSITORY_LENGTH, TAG_GLOB, TAG_LENGTH, keyed_by, resource, rule,
-    set,
+    PLATFORM, PLATFORM_LENGTH, REPOSITORY_LENGTH, TAG_GLOB, TAG_LENGTH, at_least, keyed_by,
+    resource, rule, rule_for, set,
 };
 use crate::policy::Duration;
 use crate::policy::schedule::CRON_LENGTH;
@@ -86,13 +86,15 @@ use crate::policy::schedule::CRON_LENGTH;
 )]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(
-    transform = rule(
+    transform = rule_for(
+        ".schedule",
         "!(has(self.interval) && has(self.schedule))",
-        "interval and schedule cannot be combined: remove one of them"
+        "cannot be combined with interval: remove one of them"
     ),
-    transform = rule(
+    transform = rule_for(
+        ".images",
         "has(self.policyRefs) && size(self.policyRefs) > 0 || self.images.all(image, has(image.tags) && size(image.tags) > 0 || has(image.policyRefs) && size(image.policyRefs) > 0)",
-        "each image needs tags or a policy that selects among them: write tags: [\"*\"] to copy every tag"
+        "each one needs tags or a policy that selects among them: write tags: [\"*\"] to copy every tag"
     )
 )]
 pub struct ImageMirrorSpec {
@@ -122,14 +124,14 @@ pub struct ImageMirrorSpec {
     pub prune: Prune,
     /// Time between two rounds, at least 30s, with 10 % of jitter. 1h where neither this nor `schedule` is written.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(transform = rule("duration(self) >= duration('30s')", "the shortest interval is 30s"))]
+    #[schemars(transform = at_least("30s"))]
     pub interval: Option<Duration>,
     /// Times at which rounds start, in place of `interval`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub schedule: Option<CronSchedule>,
     /// Longest time that one round may take.
     #[serde(default = "default_timeout")]
-    #[schemars(transform = rule("duration(self) >= duration('1s')", "the shortest timeout is 1s"))]
+    #[schemars(transform = at_least("1s"))]
     pub timeout: Duration,
     /// Stops all rounds while true. Nothing at the destinations is changed.
     #[serde(default)]
@@ -167,13 +169,15 @@ pub struct Image {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(
-    transform = rule(
+    transform = rule_for(
+        ".list",
         "self.mode == 'All' || has(self.list) && size(self.list) > 0",
-        "mode List needs a list: write the platforms in list, such as linux/amd64"
+        "is needed with mode: List: write platforms such as linux/amd64"
     ),
-    transform = rule(
+    transform = rule_for(
+        ".list",
         "self.mode == 'List' || !has(self.list) || size(self.list) == 0",
-        "list is only used with mode: List"
+        "is only used with mode: List"
     )
 )]
 pub struct Platforms {

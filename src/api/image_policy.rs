@@ -15,7 +15,7 @@ pub use self::status::{ExcludedBy, ImagePolicyStatus};
 use super::metadata::{LocalObjectReference, SecretKeyReference};
 use super::schema::{
     LABEL, LABEL_LENGTH, PLATFORM, PLATFORM_LENGTH, TAG_GLOB, TAG_LENGTH, atomic, keyed_by, labels,
-    resource, rule, set,
+    resource, rule, rule_for, set,
 };
 use crate::policy::Duration;
 use crate::policy::pattern::PATTERN_LENGTH;
@@ -84,6 +84,10 @@ pub use crate::policy::select::{NewestBy, NewestPer, Prereleases};
     )
 )]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(transform = rule(
+    "has(self.select) || has(self.minAge) || has(self.verify) && size(self.verify) > 0 || has(self.require) || has(self.retain)",
+    "says nothing: write select, minAge, verify, require or retain"
+))]
 pub struct ImagePolicySpec {
     /// Which of the candidate tags to copy. Without it the policy selects nothing and only checks.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -114,7 +118,7 @@ pub struct ImagePolicySpec {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(transform = rule(
     "has(self.include) && size(self.include) > 0 || has(self.exclude) && size(self.exclude) > 0 || has(self.semver) || has(self.newest) || has(self.limit)",
-    "select has no rule: write include: [\".*\"] to select every tag"
+    "has no rule: write include: [\".*\"] to select every tag"
 ))]
 pub struct Select {
     /// Regular expressions (RE2) of which one must match the whole tag, up to 16.
@@ -176,10 +180,15 @@ pub struct NewestSelect {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(
-    transform = rule("has(self.key) == (self.type == 'Key')", "write key with type Key, and only there"),
-    transform = rule(
+    transform = rule_for(
+        ".key",
+        "has(self.key) == (self.type == 'Key')",
+        "is needed with type: Key, and only there"
+    ),
+    transform = rule_for(
+        ".keyless",
         "has(self.keyless) == (self.type == 'Keyless')",
-        "write keyless with type Keyless, and only there"
+        "is needed with type: Keyless, and only there"
     )
 )]
 pub struct Authority {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::documents::DocumentsError;
 use super::exit::Exit;
+use crate::controller;
 use crate::copy::endpoint;
 use crate::registry;
 use crate::sync::ConnectError;
@@ -42,6 +43,9 @@ pub enum Error {
     /// The image is not what it says.
     #[error("{0}")]
     Image(String),
+    /// The controller ends.
+    #[error(transparent)]
+    Controller(#[from] controller::Error),
     /// The result could not be written.
     #[error("cannot write the result: {0}")]
     Output(io::Error),
@@ -58,6 +62,7 @@ impl Error {
             | Self::Endpoint(_)
             | Self::NotFound(_)
             | Self::Image(_)
+            | Self::Controller(_)
             | Self::Output(_) => Exit::Failure,
         }
     }

@@ -5,7 +5,7 @@
 //! documents      the files of -f, checked as a whole -> mirrors
 //! secrets trust  how registries are reached, by documents and by the person
 //! connect        clients and layouts
-//! sync watch plan copy ls inspect generate      the commands
+//! sync watch plan copy ls inspect crds generate the commands
 //! output progress table units summary           what is shown
 //! error exit     how it ends
 //! ```
@@ -14,7 +14,9 @@ mod address;
 pub mod args;
 mod config;
 mod connect;
+mod controller;
 mod copy;
+mod crds;
 pub mod credentials;
 mod documents;
 mod error;
@@ -83,13 +85,17 @@ async fn dispatch(command: &Command, output: &Output) -> Result<Exit, Error> {
         Command::Copy(args) => copy::run(args, output).await,
         Command::Ls(args) => ls::run(args, output).await,
         Command::Inspect(args) => inspect::run(args, output).await,
+        Command::Controller(args) => controller::run(args).await,
+        Command::Crds(args) => crds::run(args, output),
         Command::Completions(args) => generate::completions(args, output),
         Command::Man(args) => generate::man(args, output),
     }
 }
 
 fn start_log(common: &CommonArgs, command: &Command, output: &Output) {
-    let keeps_running = matches!(command, Command::Sync(args) if args.watch);
+    let is_controller = matches!(command, Command::Controller(_));
+    let is_watching = matches!(command, Command::Sync(args) if args.watch);
+    let keeps_running = is_controller || is_watching;
     let level = match (common.log_level, common.verbose) {
         (Some(level), _) => level,
         (None, 0) if keeps_running && !common.quiet => LogLevel::Info,
@@ -98,7 +104,12 @@ fn start_log(common: &CommonArgs, command: &Command, output: &Output) {
         (None, 2) => LogLevel::Debug,
         (None, _) => LogLevel::Trace,
     };
-    let format = match common.log_format {
+    let usual = if is_controller {
+        LogFormat::Json
+    } else {
+        LogFormat::Human
+    };
+    let format = match common.log_format.unwrap_or(usual) {
         LogFormat::Human => telemetry::Format::Human {
             colours: Output::is_terminal(),
         },

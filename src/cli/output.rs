@@ -94,7 +94,8 @@ impl Output {
     }
 }
 
-fn yaml<T: Serialize>(value: &T) -> Result<String, Error> {
+/// The value as a YAML document.
+pub(super) fn yaml<T: Serialize>(value: &T) -> Result<String, Error> {
     serde_saphyr::to_string(value).map_err(|error| Error::Output(io::Error::other(error)))
 }
 

@@ -1,9 +1,11 @@
 //! What the person who runs the program says about registries, besides what documents say.
 
+use std::path::Path;
+
 use super::args::RegistryArgs;
 use super::error::Error;
 use crate::oci::Registry;
-use crate::registry::{Credential, Settings, Tls};
+use crate::registry::{Credential, Settings};
 use crate::sync::reach::Reach;
 
 /// What holds for all registries of this run.
@@ -24,15 +26,9 @@ impl Trust {
             ca_file,
             trusted_realms,
         } = args;
-        let read = |path: &std::path::PathBuf| {
-            std::fs::read(path).map_err(|source| Error::CaFile {
-                path: path.clone(),
-                source,
-            })
-        };
         Ok(Self {
             insecure: insecure.clone(),
-            ca_pem: ca_file.as_ref().map(read).transpose()?,
+            ca_pem: ca_file.as_deref().map(read_authorities).transpose()?,
             trusted_realms: trusted_realms.iter().map(ToString::to_string).collect(),
         })
     }
@@ -52,10 +48,7 @@ impl Trust {
         } = reach;
         Settings {
             credential,
-            tls: Tls {
-                ca_pem: join(tls.ca_pem.as_deref(), self.ca_pem.as_deref()),
-                identity_pem: tls.identity_pem.clone(),
-            },
+            tls: tls.clone().with_authorities(self.ca_pem.as_deref()),
             proxy: proxy.clone(),
             system_proxy: proxy.is_none(),
             insecure: *insecure || self.insecure.contains(registry),
@@ -64,17 +57,18 @@ impl Trust {
     }
 }
 
-/// The certificates of both.
-fn join(left: Option<&[u8]>, right: Option<&[u8]>) -> Option<Vec<u8>> {
-    match (left, right) {
-        (Some(left), Some(right)) => Some([left, right].join(&b'\n')),
-        (left, right) => left.or(right).map(<[u8]>::to_vec),
-    }
+/// The authorities in a file.
+pub(super) fn read_authorities(path: &Path) -> Result<Vec<u8>, Error> {
+    std::fs::read(path).map_err(|source| Error::CaFile {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::registry::Tls;
 
     #[test]
     fn documents_and_arguments_add_up() {

@@ -65,7 +65,8 @@ impl Cluster {
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
             + Clone
             + DeserializeOwned
-            + Debug,
+            + Debug
+            + 'static,
         S: Serialize,
     {
         self.check()?;

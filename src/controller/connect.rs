@@ -7,7 +7,7 @@ use crate::api::Reason;
 use crate::copy::{Endpoint, endpoint};
 use crate::oci::{Registry, Repository};
 use crate::plan::{Destination, Mirror};
-use crate::registry::{Credential, Pool, Settings, Tls};
+use crate::registry::{Credential, Pool, Settings};
 use crate::sync::reach::{MirrorReach, Reach};
 use crate::sync::{Connect, ConnectError};
 
@@ -92,16 +92,16 @@ impl Connector {
     ) -> Result<Endpoint, ConnectError> {
         let credential = match &reach.credentials {
             None => Credential::Anonymous,
-            Some(secret) => {
-                secret
-                    .find(registry, repository)
-                    .map_err(|error| ConnectError {
-                        reason: Reason::AuthenticationFailed,
-                        message: error.to_string(),
-                    })?
-            }
+            Some(secret) => secret
+                .find(registry, repository)
+                .map_err(|error| ConnectError {
+                    reason: Reason::AuthenticationFailed,
+                    message: error.to_string(),
+                })?,
         };
-        let client = self.pool.client(registry, &self.settings(reach, credential));
+        let client = self
+            .pool
+            .client(registry, &self.settings(reach, credential));
         client.map(Endpoint::Registry).map_err(|error| {
             let error = endpoint::Error::from(error);
             ConnectError {
@@ -120,7 +120,7 @@ impl Connector {
         } = reach;
         Settings {
             credential,
-            tls: Tls::clone(tls).with_authorities(self.ca_pem.as_deref()),
+            tls: tls.clone().with_authorities(self.ca_pem.as_deref()),
             proxy: proxy.clone(),
             system_proxy: false,
             insecure: *insecure,

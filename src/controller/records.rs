@@ -22,7 +22,7 @@ use crate::sync::Ledger;
 use crate::sync::ledger::{Keep, KeepError, Memory, Page};
 
 /// Objects that are read at a time.
-const PAGE_SIZE: u32 = 500;
+pub(super) const PAGE_SIZE: u32 = 500;
 /// Repositories that are written at a time.
 const WRITES: usize = 8;
 
@@ -40,8 +40,6 @@ pub(super) struct Restored {
     pub(super) claims: Vec<(SourceImage, Claim)>,
     /// Whether pushes are on record whose end nobody saw.
     pub(super) has_pending: bool,
-    /// The mirror, `namespace/name`.
-    pub(super) mirror: String,
 }
 
 #[derive(Default)]
@@ -147,7 +145,11 @@ impl Records {
     }
 
     /// An object that somebody deleted is written as a new one.
-    async fn write_part(&self, object: &MirroredRepository, is_new: bool) -> Result<(), WriteError> {
+    async fn write_part(
+        &self,
+        object: &MirroredRepository,
+        is_new: bool,
+    ) -> Result<(), WriteError> {
         match self.cluster.write_record(object, is_new).await {
             Err(WriteError::Request(error)) if !is_new && is_missing(&error) => {
                 self.cluster.write_record(object, true).await

@@ -151,16 +151,17 @@ impl FindSecret for Secrets {
 impl Unreached {
     fn of(invalid: &[InvalidReach<SecretError>]) -> Self {
         let messages: Vec<String> = invalid.iter().map(ToString::to_string).collect();
-        let reason = invalid.first().map_or(Reason::DependencyNotReady, |first| {
-            match &first.source {
-                ReachError::Find(SecretError::Forbidden { .. }) => Reason::AccessDenied,
-                ReachError::Find(SecretError::Unreadable { .. }) => Reason::Unreachable,
-                ReachError::Find(SecretError::Missing { .. })
-                | ReachError::Secret(_)
-                | ReachError::DockerConfig { .. }
-                | ReachError::HalfIdentity { .. } => Reason::DependencyNotReady,
-            }
-        });
+        let reason =
+            invalid
+                .first()
+                .map_or(Reason::DependencyNotReady, |first| match &first.source {
+                    ReachError::Find(SecretError::Forbidden { .. }) => Reason::AccessDenied,
+                    ReachError::Find(SecretError::Unreadable { .. }) => Reason::Unreachable,
+                    ReachError::Find(SecretError::Missing { .. })
+                    | ReachError::Secret(_)
+                    | ReachError::DockerConfig { .. }
+                    | ReachError::HalfIdentity { .. } => Reason::DependencyNotReady,
+                });
         Self {
             reason,
             message: messages.join("; "),

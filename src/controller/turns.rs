@@ -188,13 +188,22 @@ mod tests {
         let mut small: Vec<_> = (0..2).map(|_| asked(&turns, "small")).collect();
         running.extend(small.iter_mut().take(1).filter_map(ready));
         assert_eq!(running.len(), 3, "the rest is for others");
-        assert!(small.iter_mut().skip(1).find_map(ready).is_none(), "all is taken");
+        assert!(
+            small.iter_mut().skip(1).find_map(ready).is_none(),
+            "all is taken"
+        );
 
         running.remove(0);
-        assert!(large.iter_mut().skip(2).find_map(ready).is_some_and(|turn| {
-            drop(turn);
-            true
-        }));
+        assert!(
+            large
+                .iter_mut()
+                .skip(2)
+                .find_map(ready)
+                .is_some_and(|turn| {
+                    drop(turn);
+                    true
+                })
+        );
         assert!(small.iter_mut().skip(1).find_map(ready).is_some());
     }
 

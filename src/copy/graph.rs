@@ -281,9 +281,11 @@ async fn read_level(
         .iter()
         .filter(|entry| seen.insert(&entry.digest))
         .collect();
-    let mut reads = stream::iter(distinct)
+    let reads: Vec<_> = distinct
+        .into_iter()
         .map(|entry| async move { (entry, manifests.fetch(origin, &entry.digest).await) })
-        .buffered(READS);
+        .collect();
+    let mut reads = stream::iter(reads).buffered(READS);
     let mut level = Vec::new();
     while let Some((entry, read)) = reads.next().await {
         match read {

@@ -179,8 +179,11 @@ impl Push<'_> {
 
     async fn push_levels(&self, graph: &Graph) -> Result<(), Error> {
         for level in &graph.levels {
-            stream::iter(level)
+            let pushes: Vec<_> = level
+                .iter()
                 .map(|manifest| self.put_by_digest(manifest))
+                .collect();
+            stream::iter(pushes)
                 .buffer_unordered(PUSHES)
                 .try_collect::<Vec<bool>>()
                 .await?;
@@ -200,11 +203,12 @@ impl Push<'_> {
 
     /// Signatures and the like, before any tag names the image.
     async fn attach(&self, attached: &[Attached]) -> Result<(), Error> {
-        let unlisted: Vec<Option<(Digest, Arc<Manifest>)>> = stream::iter(attached)
+        let pushes: Vec<_> = attached
+            .iter()
             .map(|attached| self.attach_one(attached))
-            .buffered(PUSHES)
-            .try_collect()
-            .await?;
+            .collect();
+        let unlisted: Vec<Option<(Digest, Arc<Manifest>)>> =
+            stream::iter(pushes).buffered(PUSHES).try_collect().await?;
         let mut by_subject: BTreeMap<Digest, Vec<Arc<Manifest>>> = BTreeMap::new();
         for (subject, referrer) in unlisted.into_iter().flatten() {
             by_subject.entry(subject).or_default().push(referrer);

@@ -92,8 +92,11 @@ impl Finder {
         let mut subjects = subjects;
         for _ in 0..DEPTH {
             subjects.retain(|subject| seen.insert(subject.clone()));
-            let links: Vec<Vec<(Link, Digest)>> = stream::iter(&subjects)
+            let reads: Vec<_> = subjects
+                .iter()
                 .map(|subject| self.links(origin, subject))
+                .collect();
+            let links: Vec<Vec<(Link, Digest)>> = stream::iter(reads)
                 .buffered(READS)
                 .try_collect()
                 .await

@@ -8,6 +8,7 @@ pub mod due;
 pub mod fields;
 pub mod mirror;
 pub mod policy;
+pub mod policy_status;
 pub mod report;
 pub mod select;
 pub mod status;

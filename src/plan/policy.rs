@@ -40,6 +40,12 @@ impl Policy {
         } = &policy.spec;
         let mut fields = Fields::default();
         let name = fields.accept("metadata.name", object_name(&policy.metadata));
+        if says_nothing(&policy.spec) {
+            fields.refuse(
+                "spec",
+                "says nothing: write select, minAge, verify, require or retain",
+            );
+        }
         refuse_gates(&policy.spec, &mut fields);
         let rules = select.as_ref().map(|select| rules(select, &mut fields));
         if let Some(retain) = retain {
@@ -50,6 +56,24 @@ impl Policy {
             Some(_) | None => Err(fields.into_invalid()),
         }
     }
+}
+
+/// A policy that neither selects nor checks would look like one that does.
+fn says_nothing(spec: &ImagePolicySpec) -> bool {
+    let ImagePolicySpec {
+        select,
+        min_age,
+        verify,
+        require,
+        retain,
+        mode: _,
+        suspend: _,
+    } = spec;
+    select.is_none()
+        && min_age.is_none()
+        && verify.is_empty()
+        && require.is_none()
+        && retain.is_none()
 }
 
 fn rules(select: &Select, fields: &mut Fields) -> Rules {

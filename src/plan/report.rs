@@ -1,6 +1,7 @@
 //! What a round did, as values: whoever ran it renders them.
 
 use std::collections::BTreeMap;
+use std::ops::AddAssign;
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -218,6 +219,23 @@ fn repository_of(image: &str) -> &str {
 }
 
 // === impl Tally ===
+
+impl AddAssign for Tally {
+    fn add_assign(&mut self, other: Self) {
+        let Self {
+            selected,
+            include,
+            exclude,
+            semver,
+            newest,
+        } = other;
+        self.selected += selected;
+        self.include += include;
+        self.exclude += exclude;
+        self.semver += semver;
+        self.newest += newest;
+    }
+}
 
 impl Tally {
     fn exclude(&mut self, exclusion: &Exclusion) {

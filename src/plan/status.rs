@@ -12,10 +12,12 @@ use self::counts::{Counts, count};
 use super::report::{Failure, MirrorReport, Outcome};
 use crate::api::Reason;
 use crate::api::conditions::{self, Holds, READY, RECONCILING, STALLED, Statement};
-use crate::api::image_mirror::ImageMirrorStatus;
+use crate::api::image_mirror::{FAILURES, ImageMirrorStatus};
 use crate::api::time::whole_seconds;
 use crate::oci::{Algorithm, Digest};
 
+/// Most failures that the status and the log tell.
+pub const TOLD: usize = FAILURES;
 /// Most bytes of a status.
 const STATUS_BYTES: usize = 32 * 1024;
 
@@ -57,6 +59,25 @@ pub enum Halt {
     },
     /// The spec says so.
     Suspended,
+}
+
+impl Halt {
+    /// The same, with the time of the next look.
+    #[must_use]
+    pub fn until(self, time: Option<Timestamp>) -> Self {
+        match self {
+            Self::Waiting {
+                reason,
+                message,
+                next: _,
+            } => Self::Waiting {
+                reason,
+                message,
+                next: time,
+            },
+            Self::Stalled { .. } | Self::Suspended => self,
+        }
+    }
 }
 
 /// The status when a generation is looked at for the first time.
@@ -238,14 +259,14 @@ pub fn needs_person(reason: Reason) -> bool {
 }
 
 /// The failure that is told first: one that needs a person before one that passes, else by name.
-fn worst(report: &MirrorReport) -> Option<&Failure> {
+pub fn worst(report: &MirrorReport) -> Option<&Failure> {
     failures(report)
         .map(|(_, failure)| failure)
         .min_by_key(|failure| (!needs_person(failure.reason), &failure.subject))
 }
 
 /// Everything that failed, with the name of the destination where it was one.
-fn failures(report: &MirrorReport) -> impl Iterator<Item = (Option<&str>, &Failure)> {
+pub fn failures(report: &MirrorReport) -> impl Iterator<Item = (Option<&str>, &Failure)> {
     let whole = report.failures.iter().map(|failure| (None, failure));
     let tags = report.tags.iter().filter_map(|tag| match &tag.outcome {
         Outcome::Failed(failure) => Some((Some(tag.destination.as_str()), failure)),

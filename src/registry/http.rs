@@ -1,29 +1,15 @@
-//! How connections are made: nothing is followed, sent along or decoded on our behalf, and nothing
-//! goes where it must not.
+//! The one way out, and what its errors mean: nothing goes where it must not.
+
+mod build;
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue};
-use reqwest::{
-    Certificate, ClientBuilder, Identity, Method, Request, RequestBuilder, Response, redirect,
-    retry, tls,
-};
-use secrecy::ExposeSecret;
+use reqwest::{Method, Request, RequestBuilder, Response};
 use url::Url;
 
-use super::boundaries::{Boundaries, OutOfBounds, Resolver};
+use super::boundaries::{Boundaries, OutOfBounds};
 use super::cause::Cause;
-use super::settings::{Proxy, Settings, Tls};
-use crate::oci::limits;
-
-/// Connections to one host that are kept for the next request.
-const IDLE_CONNECTIONS: usize = 64;
-/// How long they are kept: less than the 60 s of common load balancers.
-const IDLE_CONNECTION_TIME: Duration = Duration::from_secs(50);
-/// The largest file of certificates, in bytes, and the most certificates in it.
-const CA_BYTES: usize = 512 * 1024;
-const CA_CERTIFICATES: usize = 300;
+use super::settings::Settings;
 
 /// The only way out: what it sends has passed the boundaries, where there are any.
 #[derive(Clone, Debug)]
@@ -53,7 +39,7 @@ impl Http {
         boundaries: Option<Arc<Boundaries>>,
     ) -> Result<Self, Cause> {
         Ok(Self {
-            client: build(user_agent, settings, boundaries.as_ref())?,
+            client: build::client(user_agent, settings, boundaries.as_ref())?,
             boundaries,
         })
     }
@@ -78,128 +64,7 @@ impl Http {
     }
 }
 
-// === building ===
-
-/// HTTP/1.1 only: bodies are fastest on a connection of their own.
-fn build(
-    user_agent: &str,
-    settings: &Settings,
-    boundaries: Option<&Arc<Boundaries>>,
-) -> Result<reqwest::Client, Cause> {
-    let Settings {
-        credential: _,
-        tls,
-        proxy,
-        system_proxy,
-        insecure,
-        trusted_realms: _,
-    } = settings;
-    let mut headers = HeaderMap::new();
-    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-    let builder = reqwest::Client::builder()
-        .user_agent(user_agent)
-        .default_headers(headers)
-        .http1_only()
-        .https_only(!insecure)
-        .redirect(redirect::Policy::none())
-        .retry(retry::never())
-        .referer(false)
-        .no_gzip()
-        .no_brotli()
-        .no_deflate()
-        .no_zstd()
-        .tcp_nodelay(true)
-        .connect_timeout(limits::CONNECT_TIMEOUT)
-        .pool_max_idle_per_host(IDLE_CONNECTIONS)
-        .pool_idle_timeout(IDLE_CONNECTION_TIME);
-    // A proxy of the environment would connect where the boundaries do not reach.
-    let system_proxy = *system_proxy && boundaries.is_none();
-    let builder = with_proxy(builder, proxy.as_ref(), system_proxy, boundaries)?;
-    let builder = match boundaries {
-        Some(boundaries) => builder.dns_resolver(Resolver(Arc::clone(boundaries))),
-        None => builder,
-    };
-    with_certificates(builder, tls)?
-        .build()
-        .map_err(|error| Cause::Settings(root(&error)))
-}
-
-fn with_proxy(
-    builder: ClientBuilder,
-    proxy: Option<&Proxy>,
-    system_proxy: bool,
-    boundaries: Option<&Arc<Boundaries>>,
-) -> Result<ClientBuilder, Cause> {
-    let Some(Proxy {
-        url,
-        username,
-        password,
-    }) = proxy
-    else {
-        return Ok(if system_proxy {
-            builder
-        } else {
-            builder.no_proxy()
-        });
-    };
-    let wrong = || Cause::Settings("the address of the proxy is not a URL".to_owned());
-    let url = proxy_url(url).ok_or_else(wrong)?;
-    if let Some(boundaries) = boundaries {
-        boundaries.check_proxy(&url)?;
-    }
-    let mut proxy = reqwest::Proxy::all(url).map_err(|_| wrong())?;
-    if let Some(username) = username {
-        let password = password.as_ref().map_or("", ExposeSecret::expose_secret);
-        proxy = proxy.basic_auth(username, password);
-    }
-    Ok(builder.no_proxy().proxy(proxy))
-}
-
-/// The URL of a proxy, which people often write as host and port.
-fn proxy_url(text: &str) -> Option<Url> {
-    let has_host = |url: &Url| url.has_host();
-    let written = Url::parse(text).ok().filter(has_host);
-    written.or_else(|| Url::parse(&format!("http://{text}")).ok().filter(has_host))
-}
-
-fn with_certificates(builder: ClientBuilder, tls: &Tls) -> Result<ClientBuilder, Cause> {
-    let Tls {
-        ca_pem,
-        identity_pem,
-    } = tls;
-    let mut builder = builder.tls_version_min(tls::Version::TLS_1_2);
-    if let Some(pem) = ca_pem {
-        builder = builder.tls_certs_merge(read_authorities(pem)?);
-    }
-    if let Some(pem) = identity_pem {
-        let identity = Identity::from_pem(pem.expose_secret().as_bytes()).map_err(|_| {
-            Cause::Settings(
-                "the client certificate and key are not PEM with one of each".to_owned(),
-            )
-        })?;
-        builder = builder.identity(identity);
-    }
-    Ok(builder)
-}
-
-fn read_authorities(pem: &[u8]) -> Result<Vec<Certificate>, Cause> {
-    let wrong = |what: String| Err(Cause::Settings(format!("the CA certificates {what}")));
-    if pem.len() > CA_BYTES {
-        return wrong(format!(
-            "have {} bytes, at most {CA_BYTES} are read",
-            pem.len()
-        ));
-    }
-    match Certificate::from_pem_bundle(pem) {
-        Ok(certificates) if certificates.is_empty() => wrong("contain no certificate".to_owned()),
-        Ok(certificates) if certificates.len() > CA_CERTIFICATES => wrong(format!(
-            "are {}, at most {CA_CERTIFICATES} are read",
-            certificates.len()
-        )),
-        Ok(certificates) => Ok(certificates),
-        Err(_) => wrong("are not PEM".to_owned()),
-    }
-}
+// === what errors mean ===
 
 /// The innermost reason of an error of a request: the ones around it only repeat the URL.
 pub(super) fn root(error: &(dyn std::error::Error + 'static)) -> String {
@@ -236,54 +101,4 @@ pub(super) fn is_plain(error: &(dyn std::error::Error + 'static)) -> bool {
     causes(error)
         .filter_map(|cause| cause.downcast_ref::<rustls::Error>())
         .any(|cause| *cause == wrong_type)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn wrong_certificates_and_proxies_are_named() {
-        let ca = |pem: &[u8]| Settings {
-            tls: Tls {
-                ca_pem: Some(pem.to_vec()),
-                identity_pem: None,
-            },
-            ..Settings::default()
-        };
-        let broken = b"-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n";
-        let cases = [
-            ("no certificate", ca(b"hello")),
-            ("not base64", ca(broken)),
-            ("too large", ca(&vec![b'a'; CA_BYTES + 1])),
-            (
-                "key without certificate",
-                Settings {
-                    tls: Tls {
-                        ca_pem: None,
-                        identity_pem: Some("x".into()),
-                    },
-                    ..Settings::default()
-                },
-            ),
-            (
-                "proxy",
-                Settings {
-                    proxy: Some(Proxy {
-                        url: "::".to_owned(),
-                        username: None,
-                        password: None,
-                    }),
-                    ..Settings::default()
-                },
-            ),
-        ];
-        for (name, settings) in cases {
-            let built = Http::new("test", &settings, None);
-            assert!(
-                matches!(built, Err(Cause::Settings(_))),
-                "{name}: {built:?}"
-            );
-        }
-    }
 }

@@ -42,6 +42,18 @@ pub struct Proxy {
     pub password: Option<SecretString>,
 }
 
+impl Tls {
+    /// The same, with more authorities.
+    #[must_use]
+    pub fn with_authorities(self, more: Option<&[u8]>) -> Self {
+        let ca_pem = match (self.ca_pem, more) {
+            (Some(own), Some(more)) => Some([own.as_slice(), more].join(&b'\n')),
+            (own, more) => own.or_else(|| more.map(<[u8]>::to_vec)),
+        };
+        Self { ca_pem, ..self }
+    }
+}
+
 impl Settings {
     /// A digest over all of the settings: equal where, and only where, two settings are equal.
     pub(super) fn fingerprint(&self) -> Digest {

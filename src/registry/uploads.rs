@@ -1,13 +1,11 @@
 //! Uploads: mount or announce a blob, then send it (distribution specification, pushing blobs).
 
-use std::time::Duration;
+mod cancel;
 
 use bytes::Bytes;
 use futures::Stream;
 use reqwest::header::{CONTENT_TYPE, HeaderValue, LOCATION};
 use reqwest::{Method, StatusCode};
-use tokio::time::timeout;
-use tracing::debug;
 use url::Url;
 
 use super::answer::Reply;
@@ -22,8 +20,6 @@ use super::request::Request;
 use super::{blobs, origin};
 use crate::oci::{Algorithm, Digest, Repository};
 
-/// How long a registry may take to hear that an upload is given up.
-const CANCEL_TIMEOUT: Duration = Duration::from_secs(2);
 const OCTET_STREAM: HeaderValue = HeaderValue::from_static("application/octet-stream");
 
 /// What a registry answered to the announcement of a blob.
@@ -175,8 +171,8 @@ where
             Ok(())
         }
         Err(cause) => {
-            if leaves_session(&cause) {
-                cancel(connection, repository, session).await;
+            if cancel::is_worthwhile(&cause) {
+                cancel::cancel(connection, repository, session).await;
             }
             Err(cause)
         }
@@ -237,46 +233,6 @@ fn closing(repository: &Repository, session: &Session, digest: &Digest) -> Reque
         url,
         Scope::pull_push(repository),
     )
-}
-
-/// Whether an upload that failed so is still open at a registry that would hear of its end. One that
-/// is in trouble is left alone, and one that does not know the upload needs not be told.
-fn leaves_session(cause: &Cause) -> bool {
-    match cause {
-        Cause::Body(_) | Cause::UploadMode(_) | Cause::LateChallenge => true,
-        Cause::Status(answer) => !answer.is_transient(),
-        Cause::Settings(_)
-        | Cause::Auth { .. }
-        | Cause::Paused(_)
-        | Cause::Unreachable { .. }
-        | Cause::Tls { .. }
-        | Cause::Plain { .. }
-        | Cause::NoAnswer { .. }
-        | Cause::Interrupted { .. }
-        | Cause::UnsafeUrl(_)
-        | Cause::OutOfBounds(_)
-        | Cause::Lapsed(_)
-        | Cause::Manifest(_)
-        | Cause::Digest { .. }
-        | Cause::Length { .. }
-        | Cause::TooLong(_)
-        | Cause::Range(_)
-        | Cause::TooLarge(_)
-        | Cause::Compressed
-        | Cause::Protocol(_) => false,
-    }
-}
-
-/// Gives an upload up, so that the registry need not keep it until it expires. One short request:
-/// where it fails, the upload expires.
-async fn cancel(connection: &Connection, repository: &Repository, session: &Session) {
-    let (location, scope) = (session.location.clone(), Scope::pull_push(repository));
-    let request = Request::new(Class::UploadStart, Method::DELETE, location, scope);
-    match timeout(CANCEL_TIMEOUT, connection.tell(&request)).await {
-        Ok(Ok(())) => {}
-        Ok(Err(cause)) => debug!(%cause, "the upload stays open"),
-        Err(_) => debug!("the upload stays open: no answer in time"),
-    }
 }
 
 fn check_stored(reply: Reply, digest: &Digest) -> Result<(), Cause> {

@@ -65,7 +65,7 @@ impl<C: Connect> Syncer<C> {
         let began = Instant::now();
         let mut outcomes: Vec<Outcome> = items.iter().map(Item::foreseen).collect();
         self.write_ahead(items);
-        let unkept = self.flush(mirrors).await;
+        let unkept = self.flush_all(mirrors).await;
         let mut groups = in_turns(group(mirrors, items));
         groups.retain(|group| {
             let error = unkept.iter().find(|(mirror, _)| *mirror == group.mirror);
@@ -86,7 +86,7 @@ impl<C: Connect> Syncer<C> {
             Either::Left((outcomes, _)) => outcomes,
             Either::Right((never, _)) => match never {},
         };
-        (outcomes, self.flush(mirrors).await)
+        (outcomes, self.flush_all(mirrors).await)
     }
 
     async fn copy_all(
@@ -176,7 +176,7 @@ impl<C: Connect> Syncer<C> {
     }
 
     /// Brings the records of the mirrors to where they are kept, and says for which mirrors it failed.
-    async fn flush(&self, mirrors: &[&Mirror]) -> Vec<Unkept> {
+    async fn flush_all(&self, mirrors: &[&Mirror]) -> Vec<Unkept> {
         let flushes = mirrors.iter().enumerate().map(async |(index, mirror)| {
             let error = self.ledger.flush(&mirror.name).await.err()?;
             Some((index, error))
@@ -188,7 +188,7 @@ impl<C: Connect> Syncer<C> {
     async fn flush_in_batches(&self, mirrors: &[&Mirror]) -> Infallible {
         loop {
             tokio::time::sleep(BATCH).await;
-            for (index, error) in self.flush(mirrors).await {
+            for (index, error) in self.flush_all(mirrors).await {
                 let mirror = mirrors.get(index).map(|mirror| &mirror.name);
                 tracing::warn!(mirror, %error, "the records were not kept: trying again");
             }

@@ -25,6 +25,7 @@ mod shape;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use self::connect::{Connect, ConnectError};
+use self::ledger::KeepError;
 pub use self::ledger::Ledger;
 pub use crate::plan::report::Report;
 
@@ -110,6 +111,11 @@ impl<C: Connect> Syncer<C> {
     /// Takes over what a mirror held at its destinations before this process began.
     pub fn restore_claims(&self, mirror: Seniority, claims: Vec<(SourceImage, Claim)>) {
         self.claims().restore(mirror, claims);
+    }
+
+    /// Brings what is on record of a mirror to where it is kept, as after a round that was cancelled.
+    pub async fn flush(&self, mirror: &str) -> Result<(), KeepError> {
+        self.ledger.flush(mirror).await
     }
 
     /// Drops everything about a mirror that is no more. Nothing changes at its destinations.

@@ -13,6 +13,7 @@
 mod cli;
 mod cluster;
 mod copying;
+mod crds;
 mod docs;
 mod faults;
 mod harness;

@@ -6,9 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference}
 use kube::{Resource, ResourceExt};
 
 use super::Restored;
-use crate::api::mirrored_repository::{
-    DESTINATION_LABEL, MIRROR_UID_LABEL, RecordedTag, TagState,
-};
+use crate::api::mirrored_repository::{DESTINATION_LABEL, MIRROR_UID_LABEL, RecordedTag, TagState};
 use crate::api::time::whole_seconds;
 use crate::api::{
     ImageMirror, MirroredRepository, MirroredRepositorySpec, MirroredRepositoryStatus, ObjectName,
@@ -200,7 +198,6 @@ pub(super) fn restored(
         Some((image, claim))
     });
     Restored {
-        mirror: page.mirror.clone(),
         claims: claims.collect(),
         has_pending: records.values().any(Record::is_pending),
     }

@@ -58,7 +58,10 @@ impl Parts {
         for tag in new {
             self.open_part().tags.insert(tag);
         }
-        let changed = self.parts.iter().filter(|(_, part)| part.is_changed(records));
+        let changed = self
+            .parts
+            .iter()
+            .filter(|(_, part)| part.is_changed(records));
         changed
             .map(|(number, part)| ChangedPart {
                 number: *number,
@@ -104,7 +107,10 @@ impl Parts {
 
 impl Part {
     fn is_changed(&self, records: &BTreeMap<Tag, Record>) -> bool {
-        let wanted = self.tags.iter().filter_map(|tag| records.get_key_value(tag));
+        let wanted = self
+            .tags
+            .iter()
+            .filter_map(|tag| records.get_key_value(tag));
         self.object.is_none() || !wanted.eq(&self.written)
     }
 }

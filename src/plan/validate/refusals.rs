@@ -4,7 +4,7 @@ use super::tests::{refusals, spec, with};
 
 /// One part of the documents is changed: the name of the case, the part, what stands there instead, and
 /// all messages.
-const CHANGES: [(&str, &str, &str, &str); 55] = [
+const CHANGES: [(&str, &str, &str, &str); 56] = [
     (
         "a URL for a registry",
         "docker.io",
@@ -220,6 +220,12 @@ const CHANGES: [(&str, &str, &str, &str); 55] = [
         "\n    semver: {range: \">=1.20 <2\"}",
         " {}",
         "spec.images[1].policyRefs[0].name: ImagePolicy \"stable\" is invalid: spec.select: has no rule: write include: [\".*\"] to select every tag",
+    ),
+    (
+        "a policy without anything",
+        "\n  select:\n    semver: {range: \">=1.20 <2\"}",
+        " {}",
+        "spec.images[1].policyRefs[0].name: ImagePolicy \"stable\" is invalid: spec: says nothing: write select, minAge, verify, require or retain",
     ),
     (
         "a gate: minAge",

@@ -94,7 +94,7 @@ impl Boundaries {
         self.judge_literal(url).map_err(OutOfBounds::Address)
     }
 
-    /// Whether a proxy may be used.
+    /// Whether a proxy may be used, which then connects in our place: to whatever it takes a name for.
     pub(super) fn check_proxy(&self, proxy: &Url) -> Result<(), OutOfBounds> {
         self.judge_literal(proxy).map_err(OutOfBounds::Proxy)
     }

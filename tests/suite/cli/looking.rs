@@ -166,6 +166,7 @@ async fn the_program_explains_itself() {
       copy         Copy one image, or all tags of a repository
       ls           List the repositories of a registry, or the tags of a repository
       inspect      Show an image: manifest, platforms, config, layers, history, referrers
+      crds         Print the definitions of the custom resources, for kubectl apply
       completions  Print the completions of a shell
       man          Print a manual page
 

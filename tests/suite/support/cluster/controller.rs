@@ -94,7 +94,7 @@ impl Controller {
             .argument(&format!("--kubeconfig={}", kubeconfig.display()))
             .argument("--listen-address=127.0.0.1:0")
             .argument("--allow-addresses=127.0.0.0/8,::1/128")
-            .argument("--insecure-hosts=127.0.0.1:*,localhost:*")
+            .argument("--insecure-hosts=127.0.0.1,localhost")
     }
 
     /// Where its admin server listens.

@@ -1,0 +1,52 @@
+//! `transship controller`: the mirrors of a cluster.
+
+use super::args::ControllerArgs;
+use super::error::Error;
+use super::exit::Exit;
+use super::trust;
+use crate::controller::{self, Settings};
+use crate::registry::{Addresses, Boundaries};
+use crate::runtime::shutdown;
+
+/// Runs until a signal comes, or until the lease is lost.
+pub(super) async fn run(args: &ControllerArgs) -> Result<Exit, Error> {
+    let ControllerArgs {
+        kubeconfig,
+        context,
+        watch_namespaces,
+        lease_namespace,
+        lease_name,
+        listen_address,
+        concurrent_rounds,
+        rounds_per_namespace,
+        allow_addresses,
+        insecure_hosts,
+        allowed_hosts,
+        ca_file,
+        trusted_realms,
+    } = args;
+    let settings = Settings {
+        kubeconfig: kubeconfig.clone(),
+        context: context.clone(),
+        namespaces: watch_namespaces.clone(),
+        lease_namespace: lease_namespace.clone(),
+        lease_name: lease_name.clone(),
+        listen_address: *listen_address,
+        concurrent_rounds: concurrent_rounds.get(),
+        rounds_per_namespace: rounds_per_namespace.get(),
+        boundaries: Boundaries {
+            addresses: Addresses {
+                allow: allow_addresses.clone(),
+            },
+            insecure_hosts: insecure_hosts.clone(),
+            allowed_hosts: allowed_hosts.clone(),
+        },
+        trusted_realms: trusted_realms.iter().map(ToString::to_string).collect(),
+        ca_pem: ca_file
+            .as_deref()
+            .map(trust::read_authorities)
+            .transpose()?,
+    };
+    controller::run(settings, shutdown::on_signal()).await?;
+    Ok(Exit::Success)
+}

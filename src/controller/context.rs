@@ -1,0 +1,158 @@
+//! What reconcilers work with.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use kube::core::DeserializeGuard;
+use kube::runtime::reflector::{ObjectRef, Store};
+use kube::{Client, ResourceExt};
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::cluster::{Cluster, WriteError};
+use super::connect::{Connector, Reaches};
+use super::memory::{Memory, name_of};
+use super::metrics::ControllerMetrics;
+use super::records::Records;
+use super::rounds::Rounds;
+use super::turns::Turns;
+use super::usage::Usage;
+use crate::api::image_mirror::ImageMirrorStatus;
+use crate::api::{ImageMirror, ImagePolicy};
+use crate::oci::Digest;
+use crate::plan::report::MirrorReport;
+use crate::plan::status::{self, Round};
+use crate::runtime::clock;
+use crate::sync::Syncer;
+
+/// An object as a watch delivers it: one that cannot be understood does not stop the others.
+pub(super) type Guarded<K> = DeserializeGuard<K>;
+
+/// The kind of mirrors, in metrics.
+pub(super) const MIRROR: &str = "ImageMirror";
+
+/// What the reconcilers of all namespaces share.
+pub(super) struct Shared {
+    /// For reading.
+    pub(super) client: Client,
+    /// For writing.
+    pub(super) cluster: Cluster,
+    pub(super) syncer: Syncer<Connector>,
+    pub(super) reaches: Reaches,
+    pub(super) records: Records,
+    pub(super) rounds: Rounds,
+    pub(super) turns: Turns,
+    pub(super) memory: Memory,
+    pub(super) usage: Usage,
+    pub(super) metrics: Arc<ControllerMetrics>,
+}
+
+/// What the reconcilers of one namespace, or of all of them watched together, work with.
+pub(super) struct Context {
+    pub(super) shared: Arc<Shared>,
+    pub(super) mirrors: Store<Guarded<ImageMirror>>,
+    pub(super) policies: Store<Guarded<ImagePolicy>>,
+    /// Mirrors to look at again.
+    pub(super) changed_mirrors: UnboundedSender<ObjectRef<Guarded<ImageMirror>>>,
+    /// Policies whose status may have to change.
+    pub(super) used_policies: UnboundedSender<ObjectRef<Guarded<ImagePolicy>>>,
+}
+
+impl Context {
+    /// Writes the status of a mirror where it changed.
+    pub(super) async fn write_status(
+        &self,
+        object: &ImageMirror,
+        previous: &ImageMirrorStatus,
+        status: ImageMirrorStatus,
+    ) -> Result<(), WriteError> {
+        let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
+        self.shared.metrics.observe_ready(
+            MIRROR,
+            &namespace,
+            &name,
+            &status.conditions,
+            object.spec.suspend,
+        );
+        self.shared.metrics.observe_tags(&namespace, &name, &status);
+        if status == *previous {
+            return Ok(());
+        }
+        if let Some(written) = self.shared.cluster.write_status(object, &status).await? {
+            self.shared.memory.write(&written, status);
+        }
+        Ok(())
+    }
+
+    /// Writes how far a round is.
+    pub(super) async fn advance(
+        &self,
+        object: &ImageMirror,
+        report: &MirrorReport,
+    ) -> Result<(), WriteError> {
+        let previous = self.shared.memory.read(object).status;
+        let now = clock::now();
+        let round = Round {
+            generation: generation(object),
+            report,
+            began: now,
+            ended: now,
+            next: None,
+            policies: &Digest::sha256(b""),
+        };
+        let advanced = status::advance(&previous, &round);
+        self.write_status(object, &previous, advanced).await
+    }
+
+    /// Asks for another look at the policies of a mirror.
+    pub(super) fn look_at_policies(&self, mirror: &ImageMirror) {
+        let namespace = mirror.namespace().unwrap_or_default();
+        for name in policy_names(mirror) {
+            let policy = ObjectRef::new(name).within(&namespace);
+            // The receiver ends with the process only.
+            let _ = self.used_policies.send(policy);
+        }
+    }
+
+    /// Drops everything about a mirror that is no more.
+    pub(super) fn forget(&self, mirror: &ImageMirror) {
+        let name = name_of(mirror);
+        tracing::info!(
+            mirror = name,
+            "the mirror is gone: its destinations stay as they are"
+        );
+        self.shared.rounds.remove(&ObjectRef::from_obj(mirror));
+        self.shared.syncer.forget(&name);
+        self.shared.records.forget(&name);
+        self.shared.memory.forget(&name);
+        self.shared.usage.forget(&name);
+        let namespace = mirror.namespace().unwrap_or_default();
+        self.shared
+            .metrics
+            .forget(MIRROR, &namespace, &mirror.name_any());
+        self.look_at_policies(mirror);
+    }
+}
+
+/// The names of the policies that a mirror uses, for all of its images or for some.
+pub(super) fn policy_names(mirror: &ImageMirror) -> impl Iterator<Item = &str> {
+    let images = mirror.spec.images.iter();
+    let references = mirror
+        .spec
+        .policy_refs
+        .iter()
+        .chain(images.flat_map(|image| &image.policy_refs));
+    references.map(|reference| reference.name.as_str())
+}
+
+/// The generation of the spec; the API server always gives one.
+pub(super) fn generation(object: &ImageMirror) -> i64 {
+    object.metadata.generation.unwrap_or_default()
+}
+
+/// The earlier of two times, where there are any.
+pub(super) fn earlier(left: Option<Timestamp>, right: Option<Timestamp>) -> Option<Timestamp> {
+    match (left, right) {
+        (Some(left), Some(right)) => Some(left.min(right)),
+        (left, right) => left.or(right),
+    }
+}

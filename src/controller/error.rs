@@ -1,0 +1,24 @@
+//! Why the controller ends.
+
+use crate::runtime::admin::ListenError;
+use crate::runtime::{kubernetes, lease};
+
+/// Why the controller ends.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is no way to an API server.
+    #[error(transparent)]
+    Kubernetes(#[from] kubernetes::Error),
+    /// Health and metrics cannot be served.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// The records of earlier processes cannot be read.
+    #[error("cannot read the MirroredRepositories: {}", super::cluster::explain(.0))]
+    Restore(Box<kube::Error>),
+    /// Another process may hold the lease now.
+    #[error("the lease is lost: this process ends, so that it cannot act besides its successor")]
+    LeaseLost,
+    /// The lease was not handed on.
+    #[error("the lease was not released, the next process waits until it runs out: {0}")]
+    Release(lease::Error),
+}

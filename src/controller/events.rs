@@ -1,0 +1,173 @@
+//! What people are told when something changes: transitions, and one line for a batch of copies.
+
+use kube::runtime::events::{Event, EventType};
+
+use crate::api::Reason;
+use crate::api::conditions::{self, Holds, READY};
+use crate::api::image_mirror::ImageMirrorStatus;
+use crate::plan::report::Totals;
+
+/// Longest note, in bytes: more is refused by the API server.
+const NOTE_BYTES: usize = 1000;
+/// What is done to a mirror.
+const ACTION: &str = "Sync";
+
+/// The events for a round.
+pub(super) fn of_round(
+    previous: &ImageMirrorStatus,
+    status: &ImageMirrorStatus,
+    totals: &Totals,
+) -> Vec<Event> {
+    let batch = of_batch(totals);
+    let transition = of_transition(previous, status);
+    batch.into_iter().chain(transition).collect()
+}
+
+/// The event for a condition `Ready` that says something else than before.
+pub(super) fn of_transition(
+    previous: &ImageMirrorStatus,
+    status: &ImageMirrorStatus,
+) -> Option<Event> {
+    let before = conditions::find(&previous.conditions, READY);
+    let now = conditions::find(&status.conditions, READY)?;
+    if before.is_some_and(|before| before.status == now.status && before.reason == now.reason) {
+        return None;
+    }
+    // A first round that begins is no news.
+    if now.reason == Reason::Progressing.as_str() {
+        return None;
+    }
+    let type_ = if now.status == Holds::False.as_str() {
+        EventType::Warning
+    } else {
+        EventType::Normal
+    };
+    Some(event(type_, &now.reason, now.message.clone()))
+}
+
+fn of_batch(totals: &Totals) -> Option<Event> {
+    let Totals {
+        copied,
+        retagged,
+        failed,
+        bytes: _,
+        planned: _,
+        unchanged: _,
+        frozen: _,
+    } = *totals;
+    if copied + retagged == 0 {
+        return None;
+    }
+    let mut parts = Vec::new();
+    for (count, word) in [
+        (copied, "copied"),
+        (retagged, "retagged"),
+        (failed, "failed"),
+    ] {
+        if count > 0 {
+            parts.push(format!("{word} {count}"));
+        }
+    }
+    Some(event(EventType::Normal, "Synced", parts.join(", ")))
+}
+
+fn event(type_: EventType, reason: &str, note: String) -> Event {
+    Event {
+        type_,
+        reason: reason.to_owned(),
+        note: Some(shorten(note)),
+        action: ACTION.to_owned(),
+        secondary: None,
+    }
+}
+
+fn shorten(mut note: String) -> String {
+    if note.len() > NOTE_BYTES {
+        note.truncate(note.floor_char_boundary(NOTE_BYTES));
+    }
+    note
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::api::conditions::Statement;
+
+    fn status(holds: Holds, reason: Reason) -> ImageMirrorStatus {
+        let mut status = ImageMirrorStatus::default();
+        let message = "\u{1f980}".repeat(400);
+        let statement = Statement {
+            r#type: READY,
+            holds,
+            reason,
+            message: &message,
+            generation: 1,
+        };
+        conditions::set(&mut status.conditions, &statement, Timestamp::UNIX_EPOCH);
+        status
+    }
+
+    #[test]
+    fn only_transitions_and_batches_are_told() {
+        let fresh = ImageMirrorStatus::default();
+        let begun = status(Holds::Unknown, Reason::Progressing);
+        let ready = status(Holds::True, Reason::Succeeded);
+        let failing = status(Holds::False, Reason::Unreachable);
+        let denied = status(Holds::False, Reason::AccessDenied);
+        let nothing = Totals::default();
+        let batch = Totals {
+            copied: 14,
+            failed: 2,
+            ..nothing
+        };
+        let cases: [(&str, _, _, _, &[&str]); 8] = [
+            ("it begins", &fresh, &begun, &nothing, &[]),
+            (
+                "it becomes ready",
+                &begun,
+                &ready,
+                &nothing,
+                &["Normal Succeeded"],
+            ),
+            ("it stays ready", &ready, &ready, &nothing, &[]),
+            ("it copies", &ready, &ready, &batch, &["Normal Synced"]),
+            (
+                "it fails",
+                &ready,
+                &failing,
+                &nothing,
+                &["Warning Unreachable"],
+            ),
+            ("it fails again", &failing, &failing, &nothing, &[]),
+            (
+                "for another reason",
+                &failing,
+                &denied,
+                &nothing,
+                &["Warning AccessDenied"],
+            ),
+            (
+                "it copies and fails",
+                &ready,
+                &failing,
+                &batch,
+                &["Normal Synced", "Warning Unreachable"],
+            ),
+        ];
+        for (name, previous, status, totals, expected) in cases {
+            let events = of_round(previous, status, totals);
+            let told: Vec<String> = events
+                .iter()
+                .map(|event| format!("{:?} {}", event.type_, event.reason))
+                .collect();
+            assert_eq!(told, expected, "{name}");
+            for event in events {
+                assert!(event.note.unwrap().len() <= NOTE_BYTES, "{name}");
+            }
+        }
+        let note = of_batch(&batch).unwrap().note.unwrap();
+        assert_eq!(note, "copied 14, failed 2");
+    }
+}

@@ -1,0 +1,83 @@
+//! From the object and its policies to a mirror that can be run.
+
+use kube::ResourceExt;
+use kube::runtime::reflector::{ObjectRef, Store};
+
+use crate::api::{ImageMirror, ImagePolicy, Reason};
+use crate::controller::context::{Guarded, policy_names};
+use crate::oci::{Algorithm, Digest};
+use crate::plan::status::Halt;
+use crate::plan::{self, InvalidField, Mirror};
+
+/// A mirror that can be run.
+pub(super) struct Prepared {
+    /// The mirror.
+    pub(super) mirror: Mirror,
+    /// A digest of the generations of its policies.
+    pub(super) policies: Digest,
+}
+
+/// Makes a mirror of an object and the policies that it names, or says why there is none.
+pub(super) fn prepare(
+    object: &ImageMirror,
+    store: &Store<Guarded<ImagePolicy>>,
+) -> Result<Prepared, Halt> {
+    if object.spec.suspend {
+        return Err(Halt::Suspended);
+    }
+    let namespace = object.namespace().unwrap_or_default();
+    let found: Vec<_> = policy_names(object)
+        .filter_map(|name| store.get(&ObjectRef::new(name).within(&namespace)))
+        .collect();
+    let policies: Vec<&ImagePolicy> = found
+        .iter()
+        .filter_map(|policy| policy.0.as_ref().ok())
+        .collect();
+    match plan::validate(object, &policies) {
+        Ok(mirror) => Ok(Prepared {
+            mirror,
+            policies: revision(&policies),
+        }),
+        Err(invalid) => Err(explain(&invalid)),
+    }
+}
+
+/// A spec that is wrong needs a person; a policy that is not there may come.
+fn explain(invalid: &[InvalidField]) -> Halt {
+    let wrong: Vec<String> = invalid
+        .iter()
+        .filter(|field| field.reason == Reason::InvalidSpec)
+        .map(ToString::to_string)
+        .collect();
+    if !wrong.is_empty() {
+        return Halt::Stalled {
+            reason: Reason::InvalidSpec,
+            message: wrong.join("; "),
+        };
+    }
+    let missing: Vec<String> = invalid.iter().map(ToString::to_string).collect();
+    Halt::Waiting {
+        reason: Reason::DependencyNotReady,
+        message: missing.join("; "),
+        next: None,
+    }
+}
+
+/// A digest that is another one when a policy is.
+fn revision(policies: &[&ImagePolicy]) -> Digest {
+    let mut lines: Vec<String> = policies
+        .iter()
+        .map(|policy| {
+            let generation = policy.metadata.generation.unwrap_or_default();
+            let uid = policy.uid().unwrap_or_default();
+            format!("{} {uid} {generation}\n", policy.name_any())
+        })
+        .collect();
+    lines.sort_unstable();
+    lines.dedup();
+    let mut hasher = Algorithm::Sha256.hasher();
+    for line in lines {
+        hasher.update(line.as_bytes());
+    }
+    hasher.finish()
+}

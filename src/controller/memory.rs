@@ -1,0 +1,166 @@
+//! What this process knows of mirrors besides what the API server has.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+use kube::ResourceExt;
+
+use crate::api::ImageMirror;
+use crate::api::image_mirror::ImageMirrorStatus;
+use crate::plan::attempts::Attempts;
+use crate::policy::Schedule;
+
+/// What is known of all mirrors, by `namespace/name`.
+#[derive(Debug, Default)]
+pub(super) struct Memory(Mutex<HashMap<String, Known>>);
+
+/// What is known of a mirror.
+#[derive(Debug, Default)]
+struct Known {
+    /// Of another object with the same name nothing is known.
+    uid: Option<String>,
+    attempts: Attempts,
+    next: Option<Timestamp>,
+    has_pending: bool,
+    /// What was written and has not come back in a watch yet.
+    written: Option<Written>,
+}
+
+#[derive(Debug)]
+struct Written {
+    resource_version: Option<String>,
+    status: ImageMirrorStatus,
+}
+
+/// What a decision needs to know.
+#[derive(Clone, Debug)]
+pub(super) struct Remembered {
+    /// The status as it was last written, here or by an earlier process.
+    pub(super) status: ImageMirrorStatus,
+    /// When this process means to run the next round.
+    pub(super) next: Option<Timestamp>,
+    /// Whether an earlier process left pushes whose end nobody saw.
+    pub(super) has_pending: bool,
+}
+
+// === impl Memory ===
+
+impl Memory {
+    /// What is known of a mirror.
+    pub(super) fn read(&self, mirror: &ImageMirror) -> Remembered {
+        let mut memory = self.lock();
+        let known = known(&mut memory, mirror);
+        if known
+            .written
+            .as_ref()
+            .is_some_and(|written| has_seen(mirror, written))
+        {
+            known.written = None;
+        }
+        let written = known.written.as_ref().map(|written| &written.status);
+        Remembered {
+            status: written
+                .or(mirror.status.as_ref())
+                .cloned()
+                .unwrap_or_default(),
+            next: known.next,
+            has_pending: known.has_pending,
+        }
+    }
+
+    /// Takes note of a status that was written.
+    pub(super) fn write(&self, mirror: &ImageMirror, status: ImageMirrorStatus) {
+        let mut memory = self.lock();
+        known(&mut memory, mirror).written = Some(Written {
+            resource_version: mirror.resource_version(),
+            status,
+        });
+    }
+
+    /// Takes note of a round that ended, and says when the next one begins.
+    pub(super) fn record(
+        &self,
+        mirror: &ImageMirror,
+        schedule: &Schedule,
+        began: Timestamp,
+        ended: Timestamp,
+        failure: Failed,
+    ) -> Option<Timestamp> {
+        let mut memory = self.lock();
+        let known = known(&mut memory, mirror);
+        let (failed, not_before) = match failure {
+            Failed::No => (false, None),
+            Failed::Yes { not_before } => (true, not_before),
+        };
+        known.attempts.record(began, failed, not_before);
+        known.has_pending = false;
+        let jitter = fastrand::f64().mul_add(2.0, -1.0);
+        known.next = known.attempts.next(schedule, ended, jitter);
+        known.next
+    }
+
+    /// Takes note that an earlier process left pushes whose end nobody saw.
+    pub(super) fn mark_pending(&self, mirror: &str, uid: Option<String>) {
+        let known = Known {
+            uid,
+            has_pending: true,
+            ..Known::default()
+        };
+        self.lock().insert(mirror.to_owned(), known);
+    }
+
+    /// Forgets a mirror that is no more.
+    pub(super) fn forget(&self, mirror: &str) {
+        self.lock().remove(mirror);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Known>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether a round failed in a way that time may heal.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Failed {
+    /// It did not, or only a person can help.
+    No,
+    /// It did.
+    Yes {
+        /// A registry asks to be left alone until then.
+        not_before: Option<Timestamp>,
+    },
+}
+
+fn known<'a>(memory: &'a mut HashMap<String, Known>, mirror: &ImageMirror) -> &'a mut Known {
+    let name = name_of(mirror);
+    let known = memory.entry(name).or_default();
+    if known.uid != mirror.uid() {
+        *known = Known {
+            uid: mirror.uid(),
+            ..Known::default()
+        };
+    }
+    known
+}
+
+/// `namespace/name`
+pub(super) fn name_of(mirror: &ImageMirror) -> String {
+    format!(
+        "{}/{}",
+        mirror.namespace().unwrap_or_default(),
+        mirror.name_any()
+    )
+}
+
+/// Whether the object, as a watch delivered it, is at least as new as what was written. Versions are
+/// numbers that grow; where they are not, the watch is believed.
+fn has_seen(mirror: &ImageMirror, written: &Written) -> bool {
+    let number = |version: Option<&str>| version.and_then(|text| text.parse::<u128>().ok());
+    let seen = number(mirror.metadata.resource_version.as_deref());
+    let own = number(written.resource_version.as_deref());
+    match (seen, own) {
+        (Some(seen), Some(own)) => seen >= own,
+        (None, _) | (_, None) => true,
+    }
+}

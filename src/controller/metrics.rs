@@ -1,0 +1,338 @@
+//! What Prometheus is told. Labels come from closed sets, or are bounded; never an image, tag or digest.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::{Family, MetricConstructor};
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::{Registry as Metrics, Unit};
+
+use crate::api::conditions::{self, Holds, READY};
+use crate::api::image_mirror::{ImageMirrorStatus, TagCounts};
+use crate::copy::progress::{self, Event};
+use crate::oci::Registry;
+use crate::registry::{self, Class};
+use crate::runtime::metrics::Bounded;
+
+/// The metrics of the controller.
+pub(super) struct ControllerMetrics {
+    registries: Bounded,
+    ready: Family<Object, Gauge>,
+    suspended: Family<Object, Gauge>,
+    last_success: Family<Object, Gauge>,
+    tags: Family<TagState, Gauge>,
+    rounds: Family<Round, Counter>,
+    round_duration: Family<Result, Histogram, Durations>,
+    /// Rounds that run, and those that wait for a turn.
+    pub(super) running: Gauge,
+    /// The same.
+    pub(super) waiting: Gauge,
+    requests: Family<Request, Counter>,
+    throttled: Family<Host, Counter<f64, AtomicU64>>,
+    pulls: Family<Host, Counter>,
+    bytes: Family<Direction, Counter>,
+    blobs: Family<How, Counter>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Object {
+    kind: &'static str,
+    namespace: String,
+    name: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct TagState {
+    namespace: String,
+    name: String,
+    state: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Round {
+    result: &'static str,
+    reason: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Result {
+    result: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Request {
+    registry: Arc<str>,
+    class: &'static str,
+    code: u16,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Host {
+    registry: Arc<str>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Direction {
+    direction: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct How {
+    how: &'static str,
+}
+
+/// From a tenth of a second to about three hours.
+#[derive(Clone)]
+struct Durations;
+
+impl MetricConstructor<Histogram> for Durations {
+    fn new_metric(&self) -> Histogram {
+        Histogram::new(exponential_buckets(0.1, 3.0, 11))
+    }
+}
+
+// === impl ControllerMetrics ===
+
+impl ControllerMetrics {
+    /// Metrics that are told with those of `registry`.
+    pub(super) fn register(registry: &mut Metrics) -> Self {
+        let metrics = Self {
+            registries: Bounded::new(),
+            ready: Family::default(),
+            suspended: Family::default(),
+            last_success: Family::default(),
+            tags: Family::default(),
+            rounds: Family::default(),
+            round_duration: Family::new_with_constructor(Durations),
+            running: Gauge::default(),
+            waiting: Gauge::default(),
+            requests: Family::default(),
+            throttled: Family::default(),
+            pulls: Family::default(),
+            bytes: Family::default(),
+            blobs: Family::default(),
+        };
+        metrics.register_objects(registry);
+        metrics.register_traffic(registry);
+        metrics
+    }
+
+    fn register_objects(&self, registry: &mut Metrics) {
+        registry.register(
+            "resource_ready",
+            "Whether the condition Ready is True (1), Unknown (0) or False (-1)",
+            self.ready.clone(),
+        );
+        registry.register(
+            "resource_suspended",
+            "Whether spec.suspend is true",
+            self.suspended.clone(),
+        );
+        registry.register_with_unit(
+            "last_success_timestamp",
+            "When a round last found or brought everything in place",
+            Unit::Seconds,
+            self.last_success.clone(),
+        );
+        registry.register(
+            "tags",
+            "Selected tags of a mirror by what became of them",
+            self.tags.clone(),
+        );
+        registry.register("rounds", "Rounds that ended", self.rounds.clone());
+        registry.register_with_unit(
+            "round_duration",
+            "How long rounds take",
+            Unit::Seconds,
+            self.round_duration.clone(),
+        );
+        registry.register("rounds_running", "Rounds that run", self.running.clone());
+        registry.register(
+            "rounds_waiting",
+            "Rounds that wait for their turn",
+            self.waiting.clone(),
+        );
+    }
+
+    fn register_traffic(&self, registry: &mut Metrics) {
+        registry.register(
+            "registry_requests",
+            "Requests to registries; code 0 where no answer came",
+            self.requests.clone(),
+        );
+        registry.register_with_unit(
+            "throttled",
+            "Time for which registries asked to be left alone",
+            Unit::Seconds,
+            self.throttled.clone(),
+        );
+        registry.register(
+            "source_pulls",
+            "Manifests that were read: what Docker Hub counts as pulls",
+            self.pulls.clone(),
+        );
+        registry.register_with_unit(
+            "transferred",
+            "Content of blobs that was moved",
+            Unit::Bytes,
+            self.bytes.clone(),
+        );
+        registry.register(
+            "blobs",
+            "Blobs that destinations needed, by how they got them",
+            self.blobs.clone(),
+        );
+    }
+
+    /// Tells how an object is.
+    pub(super) fn observe_ready(
+        &self,
+        kind: &'static str,
+        namespace: &str,
+        name: &str,
+        conditions: &[k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition],
+        suspended: bool,
+    ) {
+        let object = object(kind, namespace, name);
+        let ready = conditions::find(conditions, READY).map(|ready| ready.status.as_str());
+        let value = match ready {
+            Some(status) if status == Holds::True.as_str() => 1,
+            Some(status) if status == Holds::False.as_str() => -1,
+            Some(_) | None => 0,
+        };
+        self.ready.get_or_create(&object).set(value);
+        self.suspended
+            .get_or_create(&object)
+            .set(i64::from(suspended));
+    }
+
+    /// Tells how many tags of a mirror came to what.
+    pub(super) fn observe_tags(&self, namespace: &str, name: &str, status: &ImageMirrorStatus) {
+        let Some(counts) = status.tags else { return };
+        for (state, count) in states(counts) {
+            let labels = tag_state(namespace, name, state);
+            self.tags.get_or_create(&labels).set(i64::from(count));
+        }
+    }
+
+    /// Tells that a round ended.
+    pub(super) fn count_round(&self, result: &'static str, reason: &str, took: Duration) {
+        let reason = reason.to_owned();
+        self.rounds.get_or_create(&Round { result, reason }).inc();
+        self.round_duration
+            .get_or_create(&Result { result })
+            .observe(took.as_secs_f64());
+    }
+
+    /// Tells that everything of a mirror was in place.
+    pub(super) fn observe_success(
+        &self,
+        kind: &'static str,
+        namespace: &str,
+        name: &str,
+        now: i64,
+    ) {
+        self.last_success
+            .get_or_create(&object(kind, namespace, name))
+            .set(now);
+    }
+
+    /// Tells nothing more of an object that is gone.
+    pub(super) fn forget(&self, kind: &'static str, namespace: &str, name: &str) {
+        let object = object(kind, namespace, name);
+        self.ready.remove(&object);
+        self.suspended.remove(&object);
+        self.last_success.remove(&object);
+        for (state, _) in states(TagCounts::default()) {
+            self.tags.remove(&tag_state(namespace, name, state));
+        }
+    }
+
+    fn host(&self, registry: &Registry) -> Host {
+        Host {
+            registry: self.registries.label(registry.as_str()),
+        }
+    }
+}
+
+fn object(kind: &'static str, namespace: &str, name: &str) -> Object {
+    Object {
+        kind,
+        namespace: namespace.to_owned(),
+        name: name.to_owned(),
+    }
+}
+
+fn tag_state(namespace: &str, name: &str, state: &'static str) -> TagState {
+    TagState {
+        namespace: namespace.to_owned(),
+        name: name.to_owned(),
+        state,
+    }
+}
+
+fn states(counts: TagCounts) -> [(&'static str, i32); 5] {
+    let TagCounts {
+        selected: _,
+        synced,
+        pending,
+        failed,
+        refused,
+        frozen,
+    } = counts;
+    [
+        ("synced", synced),
+        ("pending", pending),
+        ("failed", failed),
+        ("refused", refused),
+        ("frozen", frozen),
+    ]
+}
+
+impl registry::Observer for ControllerMetrics {
+    fn requested(&self, registry: &Registry, class: Class, status: Option<u16>) {
+        let Host { registry } = self.host(registry);
+        let request = Request {
+            registry,
+            class: class.as_str(),
+            code: status.unwrap_or_default(),
+        };
+        self.requests.get_or_create(&request).inc();
+    }
+
+    fn throttled(&self, registry: &Registry, wait: Duration) {
+        let host = self.host(registry);
+        self.throttled
+            .get_or_create(&host)
+            .inc_by(wait.as_secs_f64());
+    }
+
+    fn pulled(&self, registry: &Registry) {
+        self.pulls.get_or_create(&self.host(registry)).inc();
+    }
+}
+
+impl progress::Observer for ControllerMetrics {
+    fn observe(&self, event: &Event) {
+        let count_bytes = |direction, bytes| {
+            let direction = Direction { direction };
+            self.bytes.get_or_create(&direction).inc_by(bytes);
+        };
+        let count_blob = |how| self.blobs.get_or_create(&How { how }).inc();
+        match *event {
+            Event::Expected { bytes: _ } => {}
+            Event::Skipped { bytes: _ } => {
+                count_blob("skipped");
+            }
+            Event::Downloaded { bytes } => count_bytes("downloaded", bytes),
+            Event::Uploaded { bytes } => {
+                count_bytes("uploaded", bytes);
+                count_blob("uploaded");
+            }
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! The controller: mirrors and policies of a cluster, for as long as this process holds the lease.
+//!
+//! ```text
+//! watch                     mirrors, policies, records: what there is
+//! image_mirror              is a round due, what does it need, run it, say what came of it
+//! image_policy              is it valid, who uses it, what does it do
+//! records secrets connect   the edges of a round: what it remembers, and who it is at registries
+//! rounds turns progress     rounds that run: their end, their order, how far they are
+//! cluster                   every write, fenced by the lease
+//! memory usage              what this process knows besides what the API server has
+//! events metrics            what people and Prometheus are told
+//! ```
+
+mod cluster;
+mod connect;
+mod context;
+mod error;
+mod events;
+mod image_mirror;
+mod image_policy;
+mod looks;
+mod memory;
+mod metrics;
+mod progress;
+mod reconcile;
+mod records;
+mod restore;
+mod rounds;
+mod secrets;
+mod turns;
+mod usage;
+mod watch;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::join_all;
+use kube::api::ListParams;
+use kube::{Api, Client};
+use tokio_util::sync::CancellationToken;
+
+pub use self::error::Error;
+
+use self::cluster::Cluster;
+use self::connect::{Connector, Reaches};
+use self::context::Shared;
+use self::metrics::ControllerMetrics;
+use self::records::Records;
+use self::rounds::Rounds;
+use self::turns::Turns;
+use crate::api::{ImageMirror, ImagePolicy};
+use crate::copy;
+use crate::registry::{Boundaries, Pool};
+use crate::runtime::admin::{Admin, Readiness};
+use crate::runtime::kubernetes::Clients;
+use crate::runtime::lease::{self, Claim, Identity, Lease};
+use crate::runtime::metrics::Metrics;
+use crate::sync::{Ledger, Syncer};
+
+/// How the program names itself to registries.
+const USER_AGENT: &str = concat!("transship/", env!("CARGO_PKG_VERSION"));
+/// The namespace of the lease where this process runs in no pod.
+const DEFAULT_NAMESPACE: &str = "transship-system";
+/// Longest time for rounds to end after a signal.
+const GRACE: Duration = Duration::from_secs(25);
+/// Time between two looks for the custom resources.
+const RETRY: Duration = Duration::from_secs(2);
+
+/// How the controller runs.
+#[derive(Debug)]
+pub struct Settings {
+    /// The file that says where the cluster is; the usual places where absent.
+    pub kubeconfig: Option<PathBuf>,
+    /// The context in that file; the current one where absent.
+    pub context: Option<String>,
+    /// The namespaces whose objects are looked at; all where empty.
+    pub namespaces: Vec<String>,
+    /// The namespace of the lease; that of the pod where absent.
+    pub lease_namespace: Option<String>,
+    /// The name of the lease.
+    pub lease_name: String,
+    /// Where health and metrics are served.
+    pub listen_address: SocketAddr,
+    /// Most rounds at a time.
+    pub concurrent_rounds: usize,
+    /// Most rounds of one namespace at a time.
+    pub rounds_per_namespace: usize,
+    /// Where requests may go.
+    pub boundaries: Boundaries,
+    /// Hosts that may be asked for tokens although neither the registry's host nor its domain.
+    pub trusted_realms: Vec<String>,
+    /// Authorities that are trusted besides those of the system, as PEM.
+    pub ca_pem: Option<Vec<u8>>,
+}
+
+/// Runs until `stop` is cancelled, or until the lease is lost, which is an error.
+pub async fn run(settings: Settings, stop: CancellationToken) -> Result<(), Error> {
+    let clients =
+        Clients::configure(settings.kubeconfig.as_deref(), settings.context.as_deref()).await?;
+    let readiness = Readiness::waiting_for("the custom resources");
+    let mut metrics = Metrics::new();
+    let controller_metrics = Arc::new(ControllerMetrics::register(metrics.registry()));
+    let admin = Admin::bind(
+        settings.listen_address,
+        readiness.clone(),
+        Arc::new(metrics),
+    )
+    .await?;
+    tracing::info!(address = %admin.address(), "listening");
+    let serving = tokio::spawn(admin.serve(stop.clone()));
+
+    let outcome = async {
+        let found = stop.run_until_cancelled(find_resources(&clients.call, &settings.namespaces));
+        if found.await.is_none() {
+            return Ok(());
+        }
+        readiness.set_ready();
+        lead(settings, &clients, controller_metrics, &stop).await
+    }
+    .await;
+    stop.cancel();
+    // It only ends by being told to, which it was.
+    let _ = serving.await;
+    outcome
+}
+
+/// Waits until the API server knows our kinds, and lets us see them.
+async fn find_resources(client: &Client, namespaces: &[String]) {
+    let mut complaint = None;
+    loop {
+        match look_for_resources(client, namespaces).await {
+            Ok(()) => return,
+            Err(error) => {
+                let message = cluster::explain(&error);
+                if complaint.as_ref() != Some(&message) {
+                    tracing::warn!(
+                        error = message,
+                        "cannot list ImageMirrors and ImagePolicies: are the CRDs installed? trying again"
+                    );
+                    complaint = Some(message);
+                }
+                tokio::time::sleep(RETRY).await;
+            }
+        }
+    }
+}
+
+async fn look_for_resources(client: &Client, namespaces: &[String]) -> Result<(), kube::Error> {
+    let one = ListParams::default().limit(1);
+    for namespace in scopes(namespaces) {
+        api::<ImageMirror>(client, namespace)
+            .list_metadata(&one)
+            .await?;
+        api::<ImagePolicy>(client, namespace)
+            .list_metadata(&one)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Waits for the lease and works for as long as it is held.
+async fn lead(
+    settings: Settings,
+    clients: &Clients,
+    metrics: Arc<ControllerMetrics>,
+    stop: &CancellationToken,
+) -> Result<(), Error> {
+    let namespace = settings.lease_namespace.clone();
+    let namespace = namespace.or_else(|| clients.pod_namespace.clone());
+    let lease = lease::Settings::new(
+        namespace.unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned()),
+        settings.lease_name.clone(),
+    );
+    let identity = lease.identity.clone();
+    let Some(held) = Lease::acquire(clients.call.clone(), lease, stop).await else {
+        return Ok(());
+    };
+    let claim = held.claim();
+    // Ends the work, whatever the reason.
+    let end = stop.child_token();
+    let work = work(&settings, clients, &claim, &identity, metrics, &end);
+    tokio::select! {
+        worked = work => worked?,
+        () = claim.lost() => return Err(Error::LeaseLost),
+    }
+    held.release().await.map_err(Error::Release)
+}
+
+/// Restores what earlier processes knew, and reconciles until told to end.
+async fn work(
+    settings: &Settings,
+    clients: &Clients,
+    claim: &Claim,
+    identity: &Identity,
+    metrics: Arc<ControllerMetrics>,
+    end: &CancellationToken,
+) -> Result<(), Error> {
+    let cluster = Cluster::new(clients.call.clone(), claim.clone(), identity.to_string());
+    let records = Records::new(cluster.clone());
+    let ledger = Arc::new(Ledger::kept_by(Arc::new(records.clone())));
+    let pool = Pool::builder(USER_AGENT)
+        .boundaries(settings.boundaries.clone())
+        .write_guard(claim.guard())
+        .observer(metrics.clone())
+        .build();
+    let reaches = Reaches::default();
+    let connector = Connector::new(
+        pool,
+        reaches.clone(),
+        settings.ca_pem.clone(),
+        settings.trusted_realms.clone(),
+    );
+    let progress = copy::Progress::none().with(metrics.clone());
+    let shared = Arc::new(Shared {
+        client: clients.call.clone(),
+        cluster,
+        syncer: Syncer::new(connector, ledger.clone(), progress),
+        reaches,
+        records,
+        rounds: Rounds::new(end.clone()),
+        turns: Turns::new(settings.concurrent_rounds, settings.rounds_per_namespace),
+        memory: memory::Memory::default(),
+        usage: usage::Usage::default(),
+        metrics,
+    });
+    let scopes = scopes(&settings.namespaces);
+    for namespace in &scopes {
+        let restored = restore::restore(&clients.watch, *namespace, &shared, &ledger).await;
+        restored.map_err(|source| Error::Restore(Box::new(source)))?;
+    }
+    let running = scopes
+        .into_iter()
+        .map(|namespace| reconcile::run(shared.clone(), &clients.watch, namespace, &ledger, end));
+    let mut running = std::pin::pin!(join_all(running));
+    tokio::select! {
+        _ = &mut running => {}
+        () = end.cancelled() => {
+            tracing::info!("stopping");
+            if tokio::time::timeout(GRACE, running).await.is_err() {
+                tracing::warn!("not everything ended in time: the next process goes on");
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The namespaces to look at, one by one; None means all of them together.
+fn scopes(namespaces: &[String]) -> Vec<Option<&str>> {
+    if namespaces.is_empty() {
+        return vec![None];
+    }
+    namespaces.iter().map(|name| Some(name.as_str())).collect()
+}
+
+/// The objects of a namespace, or of all.
+fn api<K>(client: &Client, namespace: Option<&str>) -> Api<K>
+where
+    K: kube::Resource<DynamicType = (), Scope = kube::core::NamespaceResourceScope>,
+{
+    match namespace {
+        Some(namespace) => Api::namespaced(client.clone(), namespace),
+        None => Api::all(client.clone()),
+    }
+}

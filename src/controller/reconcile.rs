@@ -1,0 +1,149 @@
+//! Wires watches to reconcilers.
+
+use std::fmt::Debug;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::{FutureExt, StreamExt};
+use kube::core::PartialObjectMeta;
+use kube::runtime::controller::{Action, Config};
+use kube::runtime::reflector;
+use kube::runtime::watcher::Event;
+use kube::runtime::{Controller, WatchStreamExt, watcher};
+use kube::{Client, Resource, ResourceExt};
+use tokio::sync::mpsc::unbounded_channel;
+use tokio_util::sync::CancellationToken;
+
+use super::cluster::WriteError;
+use super::context::{Context, Guarded, Shared};
+use super::looks::{MirrorLook, PolicyLook};
+use super::watch::{receive, watch};
+use super::{api, image_mirror, image_policy};
+use crate::api::{ImageMirror, ImagePolicy, MirroredRepository};
+use crate::sync::Ledger;
+
+/// What comes in quick succession about one object is one look at it.
+const DEBOUNCE: Duration = Duration::from_millis(100);
+/// Time until a status that could not be written is tried again.
+const RETRY: Duration = Duration::from_secs(10);
+
+/// Why an object was not reconciled.
+#[derive(Debug, thiserror::Error)]
+enum ReconcileError {
+    /// Its status could not be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// A defect: this object is tried again, all others go on.
+    #[error("the reconciler panicked")]
+    Panicked,
+}
+
+/// Reconciles the objects of a namespace, or of all, until told to end.
+pub(super) async fn run(
+    shared: Arc<Shared>,
+    watches: &Client,
+    namespace: Option<&str>,
+    ledger: &Ledger,
+    end: &CancellationToken,
+) {
+    let (mirrors, mirror_writer) = reflector::store();
+    let (policies, policy_writer) = reflector::store();
+    let (changed_mirrors, mirror_receiver) = unbounded_channel();
+    let (used_policies, policy_receiver) = unbounded_channel();
+    let context = Arc::new(Context {
+        shared,
+        mirrors: mirrors.clone(),
+        policies: policies.clone(),
+        changed_mirrors,
+        used_policies,
+    });
+
+    let look = Arc::new(MirrorLook(context.clone()));
+    let mirror_changes = watch(api(watches, namespace), mirror_writer, look);
+    let look = Arc::new(PolicyLook(context.clone()));
+    let policy_changes = watch(api(watches, namespace), policy_writer, look);
+
+    let reconcile_mirrors = Controller::for_stream(mirror_changes, mirrors)
+        .with_config(Config::default().debounce(DEBOUNCE))
+        .reconcile_on(receive(mirror_receiver))
+        .graceful_shutdown_on(end.clone().cancelled_owned())
+        .run(reconcile_mirror, retry, context.clone())
+        .for_each(async |_| {});
+    let reconcile_policies = Controller::for_stream(policy_changes, policies)
+        .with_config(Config::default().debounce(DEBOUNCE))
+        .reconcile_on(receive(policy_receiver))
+        .graceful_shutdown_on(end.clone().cancelled_owned())
+        .run(reconcile_policy, retry, context.clone())
+        .for_each(async |_| {});
+    let watch_records =
+        end.run_until_cancelled(watch_records(watches, namespace, &context.shared, ledger));
+    tokio::join!(reconcile_mirrors, reconcile_policies, watch_records);
+}
+
+async fn reconcile_mirror(
+    object: Arc<Guarded<ImageMirror>>,
+    context: Arc<Context>,
+) -> Result<Action, ReconcileError> {
+    // Before its policies are known, a mirror would seem to lack them.
+    if context.policies.wait_until_ready().await.is_err() {
+        return Ok(Action::await_change());
+    }
+    contain(async {
+        match &object.0 {
+            Ok(mirror) => image_mirror::reconcile(mirror, &context).await,
+            Err(invalid) => image_mirror::refuse(invalid, &context).await,
+        }
+    })
+    .await
+}
+
+async fn reconcile_policy(
+    object: Arc<Guarded<ImagePolicy>>,
+    context: Arc<Context>,
+) -> Result<Action, ReconcileError> {
+    if context.mirrors.wait_until_ready().await.is_err() {
+        return Ok(Action::await_change());
+    }
+    contain(async {
+        match &object.0 {
+            Ok(policy) => image_policy::reconcile(policy, &context).await,
+            Err(invalid) => image_policy::refuse(invalid, &context).await,
+        }
+    })
+    .await
+}
+
+/// A panic is of one object, not of the process.
+async fn contain(
+    work: impl Future<Output = Result<Action, WriteError>>,
+) -> Result<Action, ReconcileError> {
+    match AssertUnwindSafe(work).catch_unwind().await {
+        Ok(outcome) => Ok(outcome?),
+        Err(_) => Err(ReconcileError::Panicked),
+    }
+}
+
+fn retry<K>(object: Arc<K>, error: &ReconcileError, _context: Arc<Context>) -> Action
+where
+    K: Resource<DynamicType = ()> + Debug,
+{
+    let (kind, name, namespace) = (K::kind(&()), object.name_any(), object.namespace());
+    tracing::warn!(%kind, namespace, name, %error, "not reconciled, trying again");
+    Action::requeue(RETRY.mul_f64(1.0 + fastrand::f64()))
+}
+
+/// Takes note of records that somebody deletes: they are written again by the next round.
+async fn watch_records(client: &Client, namespace: Option<&str>, shared: &Shared, ledger: &Ledger) {
+    let objects = api::<PartialObjectMeta<MirroredRepository>>(client, namespace);
+    let mut events = watcher(objects, watcher::Config::default())
+        .default_backoff()
+        .boxed();
+    while let Some(event) = events.next().await {
+        if let Ok(Event::Delete(object)) = event
+            && let Some(page) = shared.records.lose(&object.name_any())
+        {
+            ledger.lose(page);
+        }
+    }
+}

@@ -1,3 +1,7 @@
 //! A real Kubernetes control plane, and what works against it.
 
 mod harness;
+mod installation;
+mod objects;
+mod release;
+mod rights;

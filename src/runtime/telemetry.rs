@@ -43,7 +43,7 @@ where
 {
     let targets = Targets::new()
         .with_target(OURS, level)
-        .with_target(KUBE_CLIENT, level.min(LevelFilter::ERROR))
+        .with_target(KUBE_CLIENT, LevelFilter::OFF)
         .with_default(level.min(OTHERS));
     let lines = lines(format, writer).with_filter(targets);
     tracing_subscriber::registry().with(lines)

@@ -45,5 +45,5 @@ deploy: tools ## Takes the definitions of crds/ into the chart, and renders the 
 	cp crds/*.yaml charts/transship/files/crds/
 	hack/deploy.sh
 
-static: ## Builds the one static file that the container image holds, see Containerfile
-	hack/static.sh
+static: ## Builds the one static file that the container image holds, and runs it on nothing else
+	program=$$(hack/static.sh) && hack/try-static.sh "$$program"

@@ -10,7 +10,6 @@ use self::transfer::{Item, Transfer};
 use super::args::{CopyArgs, OutputArgs};
 use super::error::Error;
 use super::exit::Exit;
-use super::interrupt::until_interrupted;
 use super::output::Output;
 use super::progress::Progress;
 use super::sync::exit;
@@ -19,6 +18,7 @@ use super::{summary, units};
 use crate::copy;
 use crate::oci::TagOrDigest;
 use crate::plan::report::{Failure, Outcome, TagReport, Totals};
+use crate::runtime::shutdown::until_signal;
 use crate::sync::Report;
 
 /// What machines read of a copy.
@@ -38,7 +38,7 @@ pub(super) async fn run(args: &CopyArgs, output: &Output) -> Result<Exit, Error>
     let progress = Progress::new(output);
     let events = copy::Progress::none().with(progress.clone());
     let transfer = Transfer::open(args, events).await?;
-    let done = until_interrupted(async {
+    let done = until_signal(async {
         let items = match chosen {
             Some(item) => vec![item],
             None => transfer.list().await?,

@@ -11,12 +11,12 @@ use super::connect::Connector;
 use super::error::Error;
 use super::exit::Exit;
 use super::image::{self, Entry, Source};
-use super::interrupt::until_interrupted;
 use super::output::Output;
 use super::table::Table;
 use super::trust::Trust;
 use super::units;
 use crate::oci::{Digest, Registry, Repository, Tag};
+use crate::runtime::shutdown::until_signal;
 
 /// Tags that are looked at together. What a registry bears is decided by its own limits.
 const LOOKS: usize = 32;
@@ -50,7 +50,7 @@ pub(super) async fn run(args: &LsArgs, output: &Output) -> Result<Exit, Error> {
             }
         }
     };
-    match until_interrupted(listing).await {
+    match until_signal(listing).await {
         Some(listed) => listed.map(|()| Exit::Success),
         None => Ok(Exit::Interrupted),
     }

@@ -24,7 +24,6 @@ mod exit;
 mod generate;
 mod image;
 mod inspect;
-mod interrupt;
 mod ls;
 mod output;
 mod plan;

@@ -9,7 +9,6 @@ use super::args::{DocumentArgs, Format, OutputArgs, PlanArgs, RegistryArgs, Sync
 use super::connect::{Connector, MirrorConnector};
 use super::error::Error;
 use super::exit::Exit;
-use super::interrupt::until_interrupted;
 use super::output::Output;
 use super::progress::Progress;
 use super::trust::Trust;
@@ -17,6 +16,7 @@ use super::{documents, plan, summary, watch};
 use crate::copy;
 use crate::plan::Mirror;
 use crate::plan::report::{MirrorReport, Totals};
+use crate::runtime::shutdown::until_signal;
 use crate::sync::{Ledger, Mode, Report, Syncer};
 
 /// Everything that rounds need.
@@ -133,7 +133,7 @@ impl Session {
     /// One round over all mirrors; nothing where a signal ended it.
     async fn round(&self, mode: Mode) -> Option<Report> {
         let mirrors: Vec<&Mirror> = self.mirrors.iter().collect();
-        let report = until_interrupted(self.syncer.round(&mirrors, mode, &*self.progress)).await;
+        let report = until_signal(self.syncer.round(&mirrors, mode, &*self.progress)).await;
         self.progress.finish();
         report
     }

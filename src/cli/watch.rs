@@ -8,13 +8,13 @@ use jiff::Timestamp;
 use super::args::Format;
 use super::error::Error;
 use super::exit::Exit;
-use super::interrupt::until_interrupted;
 use super::output::Output;
 use super::summary;
 use super::sync::{Session, exit, print_report};
 use crate::plan::Mirror;
 use crate::plan::attempts::Attempts;
 use crate::runtime::clock;
+use crate::runtime::shutdown::until_signal;
 use crate::sync::{Mode, Report};
 
 /// Longest sleep in one piece: the clock may jump, or the machine may have been asleep.
@@ -26,7 +26,7 @@ pub(super) async fn run(session: &Session, format: Format, output: &Output) -> R
         .mirrors
         .iter()
         .map(|mirror| watch(session, mirror, format, output));
-    if until_interrupted(join_all(watches)).await.is_none() {
+    if until_signal(join_all(watches)).await.is_none() {
         tracing::info!("stopped");
     }
     Ok(Exit::Success)

@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use crate::api::MirroredRepository;
+use crate::runtime::kubernetes::explain;
 use crate::runtime::lease::Claim;
 
 /// Who owns the fields that are written.
@@ -150,17 +151,6 @@ impl Cluster {
 
 fn parameters() -> PatchParams {
     PatchParams::apply(FIELD_MANAGER).force()
-}
-
-/// What went wrong between us and the API server, in one line.
-pub(super) fn explain(error: &kube::Error) -> String {
-    match error {
-        kube::Error::Api(status) => format!(
-            "the API server answered {} {}: {}",
-            status.code, status.reason, status.message
-        ),
-        error => format!("the API server cannot be asked: {error}"),
-    }
 }
 
 impl From<kube::Error> for WriteError {

@@ -6,15 +6,17 @@ use jiff::Timestamp;
 use kube::core::DeserializeGuard;
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Client, ResourceExt};
+use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::cluster::{Cluster, WriteError};
 use super::connect::{Connector, Reaches};
-use super::memory::{Memory, name_of};
+use super::image_mirror::{Prepared, Span};
+use super::memory::{Failed, Memory, name_of};
 use super::metrics::ControllerMetrics;
 use super::records::Records;
 use super::rounds::Rounds;
-use super::turns::Turns;
+use super::turns::{Turn, Turns};
 use super::usage::Usage;
 use crate::api::image_mirror::ImageMirrorStatus;
 use crate::api::{ImageMirror, ImagePolicy};
@@ -55,6 +57,18 @@ pub(super) struct Context {
     pub(super) changed_mirrors: UnboundedSender<ObjectRef<Guarded<ImageMirror>>>,
     /// Policies whose status may have to change.
     pub(super) used_policies: UnboundedSender<ObjectRef<Guarded<ImagePolicy>>>,
+}
+
+/// A turn that is counted for as long as it is held.
+pub(super) struct RunningTurn {
+    _turn: Turn,
+    running: Gauge,
+}
+
+impl Drop for RunningTurn {
+    fn drop(&mut self) {
+        self.running.dec();
+    }
 }
 
 impl Context {
@@ -101,6 +115,31 @@ impl Context {
         };
         let advanced = status::advance(&previous, &round);
         self.write_status(object, &previous, advanced).await
+    }
+
+    /// Waits until a mirror of this namespace may run a round.
+    pub(super) async fn take_turn(&self, namespace: &str) -> RunningTurn {
+        let metrics = &self.shared.metrics;
+        metrics.waiting.inc();
+        let turn = self.shared.turns.take(namespace).await;
+        metrics.waiting.dec();
+        metrics.running.inc();
+        RunningTurn {
+            _turn: turn,
+            running: metrics.running.clone(),
+        }
+    }
+
+    /// Takes note of a round that ended, and says when the next one begins.
+    pub(super) fn plan_next(
+        &self,
+        object: &ImageMirror,
+        prepared: &Prepared,
+        span: Span,
+        failed: Failed,
+    ) -> Option<Timestamp> {
+        let schedule = &prepared.mirror.schedule;
+        self.shared.memory.record(object, schedule, span, failed)
     }
 
     /// Asks for another look at the policies of a mirror.

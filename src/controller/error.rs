@@ -13,7 +13,7 @@ pub enum Error {
     #[error(transparent)]
     Listen(#[from] ListenError),
     /// The records of earlier processes cannot be read.
-    #[error("cannot read the MirroredRepositories: {}", super::cluster::explain(.0))]
+    #[error("cannot read the MirroredRepositories: {}", kubernetes::explain(.0))]
     Restore(Box<kube::Error>),
     /// Another process may hold the lease now.
     #[error("the lease is lost: this process ends, so that it cannot act besides its successor")]

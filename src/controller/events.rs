@@ -82,9 +82,12 @@ fn event(type_: EventType, reason: &str, note: String) -> Event {
 }
 
 fn shorten(mut note: String) -> String {
-    if note.len() > NOTE_BYTES {
-        note.truncate(note.floor_char_boundary(NOTE_BYTES));
-    }
+    let end = note
+        .char_indices()
+        .map(|(start, character)| start + character.len_utf8())
+        .take_while(|end| *end <= NOTE_BYTES)
+        .last();
+    note.truncate(end.unwrap_or_default());
     note
 }
 

@@ -11,7 +11,7 @@
 mod prepare;
 
 use std::pin::pin;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::future::{Either, select};
 use jiff::Timestamp;
@@ -21,7 +21,8 @@ use kube::runtime::controller::Action;
 use kube::{Resource, ResourceExt};
 use tracing::Instrument;
 
-use self::prepare::{Prepared, prepare};
+pub(super) use self::prepare::Prepared;
+use self::prepare::prepare;
 use super::cluster::WriteError;
 use super::context::{Context, MIRROR, earlier, generation};
 use super::events;
@@ -30,7 +31,7 @@ use super::progress::Progress;
 use super::secrets::read_reach;
 use crate::api::image_mirror::ImageMirrorStatus;
 use crate::api::{ImageMirror, Reason, annotations};
-use crate::plan::due::{Cause, Due, Situation};
+use crate::plan::due::{Due, Situation};
 use crate::plan::report::{MirrorReport, Totals};
 use crate::plan::status::{self, Halt, Round};
 use crate::runtime::clock;
@@ -38,8 +39,17 @@ use crate::sync::Mode;
 
 /// Time until something that a mirror waits for is looked for again, should no event tell of it.
 const LOOK_AGAIN: Duration = Duration::from_secs(5 * 60);
+/// Time until a mirror is looked at again whose round was cancelled: the change that did it comes too.
+const AFTER_CANCELLATION: Duration = Duration::from_secs(1);
 /// Longest time between two looks at a mirror: the clock may jump.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60 * 60);
+
+/// When a round began and ended.
+#[derive(Clone, Copy)]
+pub(super) struct Span {
+    pub(super) began: Timestamp,
+    pub(super) ended: Timestamp,
+}
 
 /// How a round ended.
 enum Ended {
@@ -82,9 +92,7 @@ pub(super) async fn reconcile(
     match situation.decide(clock::now()) {
         Due::Now(cause) => {
             let span = tracing::info_span!("round", mirror = name_of(object), ?cause);
-            run(object, &prepared, cause, context)
-                .instrument(span)
-                .await
+            run(object, &prepared, context).instrument(span).await
         }
         Due::At(time) => {
             // After a restart nothing was said to the metrics yet.
@@ -101,51 +109,47 @@ pub(super) async fn reconcile(
 async fn run(
     object: &ImageMirror,
     prepared: &Prepared,
-    cause: Cause,
     context: &Context,
 ) -> Result<Action, WriteError> {
     let requested = annotations::requested_at(object.annotations());
     let previous = context.shared.memory.read(object).status;
-    let begun = status::begin(&previous, generation(object), clock::now());
-    context.write_status(object, &previous, begun).await?;
+    let beginning = status::begin(&previous, generation(object), clock::now());
+    context.write_status(object, &previous, beginning).await?;
 
-    tracing::debug!(?cause, "waiting for a turn");
-    context.shared.metrics.waiting.inc();
-    let turn = context.shared.turns.take(&prepared.mirror.namespace).await;
-    context.shared.metrics.waiting.dec();
-    context.shared.metrics.running.inc();
-    let (began, clock) = (clock::now(), Instant::now());
+    let _turn = context.take_turn(&prepared.mirror.namespace).await;
+    let began = clock::now();
     let ended = run_round(object, prepared, context).await;
-    context.shared.metrics.running.dec();
-    drop(turn);
-
-    let previous = context.shared.memory.read(object).status;
+    let span = Span {
+        began,
+        ended: clock::now(),
+    };
     match ended {
         Ended::Cancelled => {
             tracing::info!("cancelled: what was finished stays");
             context
                 .shared
                 .metrics
-                .count_round("cancelled", "", clock.elapsed());
-            Ok(Action::requeue(Duration::from_secs(1)))
+                .count_round("cancelled", "", span.duration());
+            Ok(Action::requeue(AFTER_CANCELLATION))
         }
         Ended::Halted(halt) => {
             let failed = Failed::Yes { not_before: None };
-            let schedule = &prepared.mirror.schedule;
-            let next = context
-                .shared
-                .memory
-                .record(object, schedule, began, clock::now(), failed);
-            let halt = halt.until(next);
-            stop(object, &previous, &halt, context).await?;
+            let next = context.plan_next(object, prepared, span, failed);
+            let previous = context.shared.memory.read(object).status;
+            stop(object, &previous, &halt.until(next), context).await?;
             Ok(wait_until(next))
         }
         Ended::Finished(report) => {
-            let took = clock.elapsed();
-            let next = report_round(
-                object, prepared, &previous, &report, began, took, requested, context,
-            )
-            .await?;
+            let next = context.plan_next(object, prepared, span, failed(&report));
+            let round = Round {
+                generation: generation(object),
+                report: &report,
+                began: span.began,
+                ended: span.ended,
+                next,
+                policies: &prepared.policies,
+            };
+            tell(object, &round, requested, context).await?;
             Ok(wait_until(next))
         }
     }
@@ -194,54 +198,29 @@ async fn run_round(object: &ImageMirror, prepared: &Prepared, context: &Context)
     }
 }
 
-/// Says what came of a round, and when the next one begins.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "each is one thing that a round leaves behind"
-)]
-async fn report_round(
+/// Says what came of a round: to the log, Prometheus, the policies, the status and its events.
+async fn tell(
     object: &ImageMirror,
-    prepared: &Prepared,
-    previous: &ImageMirrorStatus,
-    report: &MirrorReport,
-    began: Timestamp,
-    took: Duration,
+    round: &Round<'_>,
     requested: Option<String>,
     context: &Context,
-) -> Result<Option<Timestamp>, WriteError> {
-    let ended = clock::now();
-    let schedule = &prepared.mirror.schedule;
-    let failed = failed(report);
-    let next = context
-        .shared
-        .memory
-        .record(object, schedule, began, ended, failed);
-    let round = Round {
-        generation: generation(object),
-        report,
-        began,
-        ended,
-        next,
-        policies: &prepared.policies,
-    };
-    let status = status::finish(previous, &round, requested);
-    let totals = Totals::of(report);
-    log(&totals, took, report);
-    count(object, report, took, ended, context);
-    if context
-        .shared
-        .usage
-        .record(&prepared.mirror.name, &report.policies)
-    {
+) -> Result<(), WriteError> {
+    let previous = context.shared.memory.read(object).status;
+    let status = status::finish(&previous, round, requested);
+    let totals = Totals::of(round.report);
+    log(&totals, round);
+    count(object, round, context);
+    let name = name_of(object);
+    if context.shared.usage.record(&name, &round.report.policies) {
         context.look_at_policies(object);
     }
-    let news = events::of_round(previous, &status, &totals);
-    context.write_status(object, previous, status).await?;
+    let news = events::of_round(&previous, &status, &totals);
+    context.write_status(object, &previous, status).await?;
     let about = object.object_ref(&());
     for event in &news {
         context.shared.cluster.publish(&about, event).await;
     }
-    Ok(next)
+    Ok(())
 }
 
 /// Says why no round runs.
@@ -315,7 +294,7 @@ fn failed(report: &MirrorReport) -> Failed {
     failed
 }
 
-fn log(totals: &Totals, took: Duration, report: &MirrorReport) {
+fn log(totals: &Totals, round: &Round<'_>) {
     let Totals {
         copied,
         retagged,
@@ -325,7 +304,7 @@ fn log(totals: &Totals, took: Duration, report: &MirrorReport) {
         failed,
         bytes,
     } = *totals;
-    let milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+    let milliseconds = round.ended.duration_since(round.began).as_millis();
     tracing::info!(
         copied,
         retagged,
@@ -336,44 +315,39 @@ fn log(totals: &Totals, took: Duration, report: &MirrorReport) {
         milliseconds,
         "the round ended"
     );
-    for (_, failure) in status::failures(report).take(status::TOLD) {
+    for (_, failure) in status::failures(round.report).take(status::TOLD) {
         let (subject, error) = (&failure.subject, &failure.message);
         tracing::warn!(subject, reason = %failure.reason, error, "failed");
     }
 }
 
-fn count(
-    object: &ImageMirror,
-    report: &MirrorReport,
-    took: Duration,
-    now: Timestamp,
-    context: &Context,
-) {
+fn count(object: &ImageMirror, round: &Round<'_>, context: &Context) {
     let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
-    match status::worst(report) {
+    let took = duration(round.began, round.ended);
+    let metrics = &context.shared.metrics;
+    match status::worst(round.report) {
         None => {
-            let reason = Reason::Succeeded.as_str();
-            context
-                .shared
-                .metrics
-                .count_round("succeeded", reason, took);
-            let second = now.as_second();
-            context
-                .shared
-                .metrics
-                .observe_success(MIRROR, &namespace, &name, second);
+            metrics.count_round("succeeded", Reason::Succeeded.as_str(), took);
+            metrics.observe_success(MIRROR, &namespace, &name, round.ended.as_second());
         }
-        Some(failure) => {
-            let reason = failure.reason.as_str();
-            context.shared.metrics.count_round("failed", reason, took);
-        }
+        Some(failure) => metrics.count_round("failed", failure.reason.as_str(), took),
     }
+}
+
+impl Span {
+    fn duration(self) -> Duration {
+        duration(self.began, self.ended)
+    }
+}
+
+/// The clock may have been set back meanwhile.
+fn duration(began: Timestamp, ended: Timestamp) -> Duration {
+    Duration::try_from(ended.duration_since(began)).unwrap_or_default()
 }
 
 fn wait_until(time: Option<Timestamp>) -> Action {
     let Some(time) = time else {
         return Action::await_change();
     };
-    let left = Duration::try_from(time.duration_since(clock::now())).unwrap_or_default();
-    Action::requeue(left.min(LONGEST_SLEEP))
+    Action::requeue(duration(clock::now(), time).min(LONGEST_SLEEP))
 }

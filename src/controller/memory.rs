@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 use kube::ResourceExt;
 
+use super::image_mirror::Span;
 use crate::api::ImageMirror;
 use crate::api::image_mirror::ImageMirrorStatus;
 use crate::plan::attempts::Attempts;
@@ -83,13 +84,13 @@ impl Memory {
         &self,
         mirror: &ImageMirror,
         schedule: &Schedule,
-        began: Timestamp,
-        ended: Timestamp,
-        failure: Failed,
+        span: Span,
+        failed: Failed,
     ) -> Option<Timestamp> {
+        let Span { began, ended } = span;
         let mut memory = self.lock();
         let known = known(&mut memory, mirror);
-        let (failed, not_before) = match failure {
+        let (failed, not_before) = match failed {
             Failed::No => (false, None),
             Failed::Yes { not_before } => (true, not_before),
         };

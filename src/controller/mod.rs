@@ -54,7 +54,7 @@ use crate::api::{ImageMirror, ImagePolicy};
 use crate::copy;
 use crate::registry::{Boundaries, Pool};
 use crate::runtime::admin::{Admin, Readiness};
-use crate::runtime::kubernetes::Clients;
+use crate::runtime::kubernetes::{self, Clients};
 use crate::runtime::lease::{self, Claim, Identity, Lease};
 use crate::runtime::metrics::Metrics;
 use crate::sync::{Ledger, Syncer};
@@ -133,7 +133,7 @@ async fn find_resources(client: &Client, namespaces: &[String]) {
         match look_for_resources(client, namespaces).await {
             Ok(()) => return,
             Err(error) => {
-                let message = cluster::explain(&error);
+                let message = kubernetes::explain(&error);
                 if complaint.as_ref() != Some(&message) {
                     tracing::warn!(
                         error = message,

@@ -124,6 +124,10 @@ async fn contain(
     }
 }
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the signature is that of kube's error policies"
+)]
 fn retry<K>(object: Arc<K>, error: &ReconcileError, _context: Arc<Context>) -> Action
 where
     K: Resource<DynamicType = ()> + Debug,

@@ -184,14 +184,16 @@ fn is_missing(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if status.is_not_found())
 }
 
+fn is_forbidden(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.is_forbidden())
+}
+
 fn unkept(repository: &Repository, error: &WriteError) -> KeepError {
     let reason = match error {
         WriteError::LeaseLost => Reason::ProgressingWithRetry,
-        WriteError::Request(error) => match &**error {
-            kube::Error::Api(status) if status.is_forbidden() => Reason::AccessDenied,
-            kube::Error::Api(status) if status.is_not_found() => Reason::NotFound,
-            _ => Reason::Unreachable,
-        },
+        WriteError::Request(error) if is_forbidden(error) => Reason::AccessDenied,
+        WriteError::Request(error) if is_missing(error) => Reason::NotFound,
+        WriteError::Request(_) => Reason::Unreachable,
     };
     KeepError {
         reason,

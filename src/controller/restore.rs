@@ -58,7 +58,7 @@ async fn list_mirrors(api: &Api<ImageMirror>) -> Result<Mirrors, kube::Error> {
     loop {
         let page = api.list_metadata(&parameters).await?;
         let next = page.metadata.continue_.clone();
-        mirrors.extend(page.items.into_iter().map(identify));
+        mirrors.extend(page.items.iter().map(identify));
         match next {
             Some(token) if !token.is_empty() => parameters.continue_token = Some(token),
             Some(_) | None => return Ok(mirrors),
@@ -66,7 +66,7 @@ async fn list_mirrors(api: &Api<ImageMirror>) -> Result<Mirrors, kube::Error> {
     }
 }
 
-fn identify(mirror: PartialObjectMeta<ImageMirror>) -> (String, (Option<String>, Seniority)) {
+fn identify(mirror: &PartialObjectMeta<ImageMirror>) -> (String, (Option<String>, Seniority)) {
     let name = format!(
         "{}/{}",
         mirror.namespace().unwrap_or_default(),

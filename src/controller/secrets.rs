@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::core::v1;
 use kube::{Api, Client};
 
-use super::cluster::explain;
 use crate::api::{Metadata, ObjectName, Reason, Secret};
 use crate::plan::{Access, Mirror};
+use crate::runtime::kubernetes::explain;
 use crate::sync::reach::{FindSecret, InvalidReach, MirrorReach, ReachError};
 
 /// The Secrets of one mirror, each found or not.

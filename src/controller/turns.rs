@@ -163,19 +163,9 @@ mod tests {
         async move { turns.take(namespace).await }.boxed()
     }
 
-    /// Whether a future is ready, without waiting for it.
-    fn ready<'a>(future: &mut BoxFuture<'a, Turn>) -> Option<Turn> {
-        future.now_or_never_by_ref()
-    }
-
-    trait NowOrNeverByRef {
-        fn now_or_never_by_ref(&mut self) -> Option<Turn>;
-    }
-
-    impl NowOrNeverByRef for BoxFuture<'_, Turn> {
-        fn now_or_never_by_ref(&mut self) -> Option<Turn> {
-            futures::FutureExt::now_or_never(self)
-        }
+    /// The turn that a future has, without waiting for it.
+    fn ready(future: &mut BoxFuture<'_, Turn>) -> Option<Turn> {
+        future.now_or_never()
     }
 
     #[test]

@@ -131,6 +131,7 @@ mod tests {
         status
     }
 
+    #[expect(clippy::too_many_lines, reason = "a table of cases")]
     #[test]
     fn when_the_next_round_runs() {
         let schedule = Schedule::Every(Interval::new("1m".parse().unwrap()).unwrap());

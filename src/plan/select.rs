@@ -31,7 +31,7 @@ pub enum NotSelected {
     /// It holds a signature or another referrer, which is copied with its image.
     Referrers,
     /// No policy selects it; one reason for each.
-    Policies(Vec<(ObjectName, Exclusion)>),
+    Policies(Exclusions),
 }
 
 /// A policy selects more tags than it allows.
@@ -101,7 +101,7 @@ impl ImageEntry {
     fn judge(&self, candidates: Vec<Candidate>) -> Result<Judgement, SelectError> {
         let mut judgement = Judgement::default();
         let mut taken: BTreeSet<Tag> = BTreeSet::new();
-        let mut reasons: HashMap<Tag, Vec<(ObjectName, Exclusion)>> = HashMap::new();
+        let mut reasons: HashMap<Tag, Exclusions> = HashMap::new();
         let selecting: Vec<(&Policy, &Rules)> = self
             .policies
             .iter()
@@ -129,11 +129,14 @@ impl ImageEntry {
     }
 }
 
+/// Why policies do not take a tag, one reason for each.
+type Exclusions = Vec<(ObjectName, Exclusion)>;
+
 /// What the policies say of the candidates.
 #[derive(Default)]
 struct Judgement {
     /// Each candidate, with the reasons of all policies if none takes it.
-    candidates: Vec<(Tag, Option<Vec<(ObjectName, Exclusion)>>)>,
+    candidates: Vec<(Tag, Option<Exclusions>)>,
     /// How many of them each policy takes.
     taken: Vec<(ObjectName, usize)>,
 }

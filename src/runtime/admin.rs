@@ -243,6 +243,6 @@ mod tests {
         let again = Admin::bind(admin.address, admin.readiness.clone(), Arc::default()).await;
         let message = again.unwrap_err().to_string();
         let port = admin.address.port().to_string();
-        insta::assert_snapshot!(message.replace(&port, "PORT"), @"");
+        insta::assert_snapshot!(message.replace(&port, "PORT"), @"cannot listen on 127.0.0.1:PORT: Address already in use (os error 98); give another address to --listen-address");
     }
 }

@@ -7,7 +7,7 @@
 mod explain;
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use axum::http::{HeaderValue, header};
@@ -20,6 +20,8 @@ use self::explain::explain_kubeconfig;
 
 /// What the audit log of the API server calls this program.
 const USER_AGENT: &str = concat!("transship/", env!("CARGO_PKG_VERSION"));
+/// Where a kubeconfig is looked for.
+const USUAL_FILES: &str = "of KUBECONFIG or ~/.kube/config";
 /// Longest wait for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longest wait for a call to go out, and again for its answer.
@@ -41,20 +43,11 @@ pub struct Clients {
 /// Why there is no way to an API server.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The file that was named cannot be used.
-    #[error("cannot use the kubeconfig {}: {}", path.display(), explain_kubeconfig(source))]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: Box<KubeconfigError>,
-    },
-    /// The file at the usual place cannot be used.
-    #[error(
-        "cannot use the kubeconfig of KUBECONFIG or ~/.kube/config: {}",
-        explain_kubeconfig(source)
-    )]
-    UsualFile {
+    /// There is a file that cannot be used.
+    #[error("cannot use the kubeconfig {file}: {}", explain_kubeconfig(source))]
+    Kubeconfig {
+        /// The file, or where it was looked for.
+        file: String,
         /// Why.
         source: Box<KubeconfigError>,
     },
@@ -89,24 +82,16 @@ impl Clients {
         kubeconfig: Option<&Path>,
         context: Option<&str>,
     ) -> Result<Self, Error> {
-        if let Some(path) = kubeconfig {
-            let config = configure_from(Kubeconfig::read_from(path), context).await;
-            let config = config.map_err(|source| Error::File {
-                path: path.to_owned(),
-                source: Box::new(source),
-            })?;
-            return Self::new(&config, None);
-        }
-        match configure_from(Kubeconfig::read(), context).await {
+        let read = kubeconfig.map_or_else(Kubeconfig::read, Kubeconfig::read_from);
+        let may_be_pod = kubeconfig.is_none() && context.is_none();
+        match configure_from(read, context).await {
             Ok(config) => Self::new(&config, None),
-            Err(source) if context.is_none() && is_missing(&source) => {
+            Err(error) if may_be_pod && is_missing(&error) => {
                 let config = Config::incluster().map_err(|source| Error::Nowhere { source })?;
                 let namespace = config.default_namespace.trim().to_owned();
                 Self::new(&config, Some(namespace))
             }
-            Err(source) => Err(Error::UsualFile {
-                source: Box::new(source),
-            }),
+            Err(error) => Err(Error::unusable(kubeconfig, error)),
         }
     }
 
@@ -132,6 +117,23 @@ impl Clients {
             .map_err(|source| Error::Unreachable {
                 source: Box::new(source),
             })
+    }
+}
+
+// === impl Error ===
+
+impl Error {
+    /// The file that was asked for, or else the usual one, cannot be used.
+    fn unusable(asked: Option<&Path>, source: KubeconfigError) -> Self {
+        let file = match (asked, &source) {
+            (Some(path), _) => path.display().to_string(),
+            (None, KubeconfigError::ReadConfig(_, path)) => path.display().to_string(),
+            (None, _) => USUAL_FILES.to_owned(),
+        };
+        Self::Kubeconfig {
+            file,
+            source: Box::new(source),
+        }
     }
 }
 

@@ -117,7 +117,17 @@ mod tests {
             .register("requests", "What was asked", requests.clone());
         let registry = Bounded::new().label("a\"b\nc");
         requests.get_or_create(&Labels { registry }).inc();
-        insta::assert_snapshot!(metrics.render().unwrap(), @"");
+        let version = env!("CARGO_PKG_VERSION");
+        let text = metrics.render().unwrap().replace(version, "VERSION");
+        insta::assert_snapshot!(text, @r#"
+        # HELP transship_build What this program is.
+        # TYPE transship_build info
+        transship_build_info{version="VERSION"} 1
+        # HELP transship_requests What was asked.
+        # TYPE transship_requests counter
+        transship_requests_total{registry="a\"b\nc"} 1
+        # EOF
+        "#);
     }
 
     #[test]

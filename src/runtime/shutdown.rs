@@ -29,6 +29,17 @@ pub fn on_signal() -> CancellationToken {
     token
 }
 
+/// Runs `work` until it is done or a signal comes. `None`: it was interrupted, and dropped.
+pub async fn until_signal<T>(work: impl Future<Output = T>) -> Option<T> {
+    // Before the work does anything that shows.
+    let signal = on_signal();
+    tokio::select! {
+        biased;
+        () = signal.cancelled() => None,
+        done = work => Some(done),
+    }
+}
+
 /// Waits for signals in a thread of its own: the second one must count while all others are busy,
 /// or are being ended.
 fn listen(token: CancellationToken) -> io::Result<()> {

@@ -82,7 +82,7 @@ impl Claims {
         for (index, holder) in wanted {
             let sighting = index.and_then(|index| sightings.get(index));
             if sighting.is_some_and(|sighting| !stalled.contains(&sighting.image.mirror)) {
-                self.hold(holder);
+                self.hold(&holder);
             }
         }
         conflicts
@@ -93,7 +93,7 @@ impl Claims {
         let mirror = Arc::new(mirror);
         for (source, claim) in claims {
             let mirror = mirror.clone();
-            self.hold(Holder {
+            self.hold(&Holder {
                 mirror,
                 source,
                 claim,
@@ -121,7 +121,7 @@ impl Claims {
             .collect()
     }
 
-    fn hold(&mut self, holder: Holder) {
+    fn hold(&mut self, holder: &Holder) {
         let held = self.targets.entry(holder.mirror.name.clone()).or_default();
         for target in targets(&holder.claim) {
             held.push(target.clone());

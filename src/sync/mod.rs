@@ -92,8 +92,8 @@ impl<C: Connect> Syncer<C> {
         self.engine.begin_round();
         let mut collected = Collected::new(mirrors);
 
-        let observed = join_all(mirrors.iter().map(|mirror| self.observe(mirror))).await;
-        let selected = collected.select(observed);
+        let looks = mirrors.iter().map(|mirror| self.observe(mirror));
+        let selected = collected.select(join_all(looks).await);
         let sightings = collected.keep(self.sight(mirrors, selected).await);
         let sightings = collected.settle_conflicts(&mut self.claims(), sightings);
         let items = plan(mirrors, sightings);

@@ -19,6 +19,7 @@ mod faults;
 mod harness;
 mod layout;
 mod matrix;
+mod packaging;
 mod registry;
 pub mod support;
 mod syncing;

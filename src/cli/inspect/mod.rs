@@ -10,14 +10,14 @@ use super::connect::Connector;
 use super::error::Error;
 use super::exit::Exit;
 use super::image::{self, Entry, Source};
-use super::interrupt::until_interrupted;
 use super::output::Output;
 use super::trust::Trust;
 use crate::oci::{Content, Platform, Reference};
+use crate::runtime::shutdown::until_signal;
 
 /// Runs `transship inspect`.
 pub(super) async fn run(args: &InspectArgs, output: &Output) -> Result<Exit, Error> {
-    let inspected = until_interrupted(inspect(args, output)).await;
+    let inspected = until_signal(inspect(args, output)).await;
     inspected.map_or(Ok(Exit::Interrupted), |inspected| {
         inspected.map(|()| Exit::Success)
     })

@@ -10,11 +10,11 @@ use crate::plan::status::Halt;
 use crate::plan::{self, InvalidField, Mirror};
 
 /// A mirror that can be run.
-pub(super) struct Prepared {
+pub(in crate::controller) struct Prepared {
     /// The mirror.
-    pub(super) mirror: Mirror,
+    pub(in crate::controller) mirror: Mirror,
     /// A digest of the generations of its policies.
-    pub(super) policies: Digest,
+    pub(in crate::controller) policies: Digest,
 }
 
 /// Makes a mirror of an object and the policies that it names, or says why there is none.

@@ -54,7 +54,7 @@ fn explain_plugin(error: &AuthError) -> String {
 )]
 pub(super) fn explain_kubeconfig(error: &KubeconfigError) -> String {
     match error {
-        KubeconfigError::ReadConfig(source, path) => format!("{}: {source}", path.display()),
+        KubeconfigError::ReadConfig(source, _) => source.to_string(),
         KubeconfigError::Parse(error) => match error.location() {
             Some(place) => {
                 let (line, column) = (place.line(), place.column());

@@ -7,12 +7,14 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use tokio::runtime::Builder;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use self::server::{Fault, Link, Server};
 use super::*;
 
 const SECOND: Duration = Duration::from_secs(1);
+/// Longer than any of these tests lasts by its own clock.
+const PATIENCE: Duration = Duration::from_secs(3_600);
 
 fn settings(identity: &str) -> Settings {
     Settings {
@@ -23,7 +25,8 @@ fn settings(identity: &str) -> Settings {
 
 async fn acquire(link: &Link, identity: &str) -> Held {
     let never = CancellationToken::new();
-    let held = Lease::acquire(link.client.clone(), settings(identity), &never).await;
+    let held = Lease::acquire(link.client.clone(), settings(identity), &never);
+    let held = timeout(PATIENCE, held).await.expect("nobody gets it");
     held.expect("nothing cancels it")
 }
 
@@ -188,7 +191,7 @@ async fn a_release_that_is_not_answered_says_so() {
     let (_server, link, held) = held().await;
     link.fail(Fault::Silent);
     let error = held.release().await.unwrap_err();
-    insta::assert_snapshot!(error, @"");
+    insta::assert_snapshot!(error, @"cannot update the lease system/transship: the API server did not answer within 5s");
 }
 
 #[tokio::test(start_paused = true)]
@@ -216,7 +219,7 @@ async fn a_lease_without_a_version_is_not_touched() {
     let writes = server.writes();
     let mut candidate = Candidate::new(server.connect().client.clone(), settings("b"));
     let error = candidate.turn().await.unwrap_err();
-    insta::assert_snapshot!(error, @"");
+    insta::assert_snapshot!(error, @"cannot use the lease system/transship: it has no resourceVersion, so it cannot be written safely");
     assert_eq!(server.writes(), writes);
 }
 

@@ -56,7 +56,13 @@ struct Connection {
     fault: Arc<Mutex<Fault>>,
 }
 
-type Answer = Result<Lease, StatusCode>;
+/// The lease, or why not, in the words of Kubernetes.
+type Answer = Result<Lease, (StatusCode, &'static str)>;
+
+const MISSING: (StatusCode, &str) = (StatusCode::NOT_FOUND, "NotFound");
+const EXISTS: (StatusCode, &str) = (StatusCode::CONFLICT, "AlreadyExists");
+const CHANGED: (StatusCode, &str) = (StatusCode::CONFLICT, "Conflict");
+const DOWN: (StatusCode, &str) = (StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable");
 
 // === impl Server ===
 
@@ -124,13 +130,13 @@ impl Stored {
 
     fn create(&mut self, lease: Lease) -> Answer {
         match self.lease {
-            Some(_) => Err(StatusCode::CONFLICT),
+            Some(_) => Err(EXISTS),
             None => Ok(self.store(lease)),
         }
     }
 
     fn update(&mut self, lease: Lease) -> Answer {
-        let current = self.lease.as_ref().ok_or(StatusCode::NOT_FOUND)?;
+        let current = self.lease.as_ref().ok_or(MISSING)?;
         let version = lease.metadata.resource_version.as_ref();
         assert!(
             version.is_some(),
@@ -139,7 +145,7 @@ impl Stored {
         if current.metadata.resource_version.as_ref() == version {
             Ok(self.store(lease))
         } else {
-            Err(StatusCode::CONFLICT)
+            Err(CHANGED)
         }
     }
 }
@@ -159,7 +165,7 @@ impl Connection {
         let fault = *self.fault.lock().unwrap();
         let answer = match fault {
             Fault::Nothing => serve(&mut self.server.stored()),
-            Fault::Down => Err(StatusCode::SERVICE_UNAVAILABLE),
+            Fault::Down => Err(DOWN),
             Fault::Silent => pending().await,
             Fault::Deaf => {
                 let _ = serve(&mut self.server.stored());
@@ -168,8 +174,8 @@ impl Connection {
         };
         match answer {
             Ok(lease) => serde_json::to_string(&lease).unwrap().into_response(),
-            Err(code) => {
-                let mut status = Status::failure("no", code.canonical_reason().unwrap());
+            Err((code, reason)) => {
+                let mut status = Status::failure("not now", reason);
                 status.code = code.as_u16();
                 (code, serde_json::to_string(&status).unwrap()).into_response()
             }
@@ -178,7 +184,7 @@ impl Connection {
 }
 
 async fn read(State(connection): State<Connection>) -> Response {
-    let read = |stored: &mut Stored| stored.lease.clone().ok_or(StatusCode::NOT_FOUND);
+    let read = |stored: &mut Stored| stored.lease.clone().ok_or(MISSING);
     connection.answer(read).await
 }
 

@@ -1,0 +1,10 @@
+//! What is installed: the chart, what is rendered from it, and the container image.
+
+mod chart;
+mod helm;
+mod image;
+mod installed;
+mod linters;
+mod monitoring;
+mod rights;
+mod values;

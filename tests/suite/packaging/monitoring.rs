@@ -1,0 +1,42 @@
+//! Alerts and the dashboard.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::helm::{documents, items, read, render, text};
+
+#[test]
+fn every_alert_says_what_is_wrong_and_what_to_do() {
+    let groups = &documents(&read("charts/transship/files/alerts.yaml"))[0]["groups"];
+    let alerts: Vec<&Value> = items(groups)
+        .flat_map(|group| items(&group["rules"]))
+        .collect();
+    assert!(alerts.len() >= 5);
+    let names: BTreeSet<&str> = alerts.iter().map(|alert| text(&alert["alert"])).collect();
+    assert_eq!(names.len(), alerts.len());
+    for alert in alerts {
+        let annotations = &alert["annotations"];
+        assert!(text(&annotations["summary"]).len() < 100, "{alert}");
+        assert!(text(&annotations["description"]).len() > 50, "{alert}");
+        assert!(["critical", "warning", "info"].contains(&text(&alert["labels"]["severity"])));
+        assert!(text(&alert["expr"]).contains("transship_"), "{alert}");
+        assert!(alert["for"].is_string(), "{alert}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn alerts_and_dashboard_are_installed_as_they_are() {
+    let values = "metrics: {prometheusRule: {enabled: true}, dashboard: {enabled: true}}";
+    let rendered = render(values).await;
+    let alerts = &documents(&read("charts/transship/files/alerts.yaml"))[0];
+    assert_eq!(rendered.the("PrometheusRule")["spec"], *alerts);
+    let dashboard = text(&rendered.the("ConfigMap")["data"]["transship.json"]);
+    let dashboard: Value = serde_json::from_str(dashboard).unwrap();
+    let file: Value = serde_json::from_str(&read("charts/transship/files/dashboard.json")).unwrap();
+    assert_eq!(dashboard, file);
+    for panel in items(&dashboard["panels"]) {
+        let mut queries = items(&panel["targets"]).map(|target| text(&target["expr"]));
+        assert!(queries.all(|query| query.contains("transship_")), "{panel}");
+    }
+}

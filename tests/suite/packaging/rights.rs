@@ -1,0 +1,168 @@
+//! What the controller and people may do, by the chart's roles.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::helm::{NAMESPACE, Rendered, SETS, items, render, text};
+
+/// A line for each rule: verbs, resources and names.
+fn rules(role: &Value) -> String {
+    let words = |value: &Value| items(value).map(text).collect::<Vec<_>>().join(",");
+    let lines = items(&role["rules"]).map(|rule| {
+        let groups = words(&rule["apiGroups"]);
+        let names = words(&rule["resourceNames"]);
+        let line = format!(
+            "{} {groups}/{} {names}",
+            words(&rule["verbs"]),
+            words(&rule["resources"])
+        );
+        line.trim_end().to_owned()
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// A line for each binding: where, and which role.
+fn bindings(rendered: &Rendered) -> String {
+    let kinds = ["ClusterRoleBinding", "RoleBinding"];
+    let bindings = kinds.iter().flat_map(|kind| rendered.of_kind(kind));
+    let mut lines: Vec<String> = bindings
+        .map(|binding| {
+            let place = binding["metadata"]["namespace"]
+                .as_str()
+                .unwrap_or("everywhere");
+            let role = &binding["roleRef"];
+            format!("{place}: {} {}", text(&role["kind"]), text(&role["name"]))
+        })
+        .collect();
+    lines.sort();
+    lines.join("\n")
+}
+
+fn role<'a>(rendered: &'a Rendered, kind: &str, name: &str) -> &'a Value {
+    rendered
+        .of_kind(kind)
+        .find(|role| role["metadata"]["name"] == name)
+        .unwrap_or_else(|| panic!("no {kind} {name}"))
+}
+
+fn is_role(object: &&Value) -> bool {
+    ["Role", "ClusterRole"].contains(&text(&object["kind"]))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_controller_may_do_this_and_nothing_else() {
+    let rendered = render("").await;
+    insta::assert_snapshot!(rules(role(&rendered, "ClusterRole", "transship-controller")), @"
+    get,list,watch transship.dev/imagemirrors,imagepolicies,mirroredrepositories
+    patch transship.dev/imagemirrors/status,imagepolicies/status,mirroredrepositories/status
+    create,patch transship.dev/mirroredrepositories
+    create,patch events.k8s.io/events
+    ");
+    insta::assert_snapshot!(rules(role(&rendered, "Role", "transship-lease")), @"
+    get,update coordination.k8s.io/leases transship
+    create coordination.k8s.io/leases
+    ");
+    insta::assert_snapshot!(rules(role(&rendered, "ClusterRole", "transship-secret-reader")), @"get /secrets");
+    insta::assert_snapshot!(bindings(&rendered), @"
+    everywhere: ClusterRole transship-controller
+    transship-system: ClusterRole transship-secret-reader
+    transship-system: Role transship-lease
+    ");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_watched_namespaces_it_may_do_the_same_there_only() {
+    let everywhere = render("").await;
+    let rendered = render("{watchNamespaces: [a, b], secretNamespaces: [b, c]}").await;
+    insta::assert_snapshot!(bindings(&rendered), @"
+    a: Role transship-controller
+    b: ClusterRole transship-secret-reader
+    b: Role transship-controller
+    c: ClusterRole transship-secret-reader
+    transship-system: Role transship-lease
+    ");
+    let roles: Vec<&Value> = rendered
+        .of_kind("Role")
+        .filter(|role| role["metadata"]["name"] == "transship-controller")
+        .collect();
+    assert_eq!(roles.len(), 2);
+    for role_of_namespace in roles {
+        let expected = role(&everywhere, "ClusterRole", "transship-controller");
+        assert_eq!(role_of_namespace["rules"], expected["rules"]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn people_get_the_resources_with_the_roles_they_have() {
+    let rendered = render("").await;
+    insta::assert_snapshot!(rules(role(&rendered, "ClusterRole", "transship-view")), @"get,list,watch transship.dev/imagemirrors,imagepolicies,mirroredrepositories");
+    insta::assert_snapshot!(rules(role(&rendered, "ClusterRole", "transship-edit")), @"create,update,patch,delete,deletecollection transship.dev/imagemirrors,imagepolicies");
+    let aggregated = |name| {
+        let labels = &role(&rendered, "ClusterRole", name)["metadata"]["labels"];
+        let names = labels.as_object().unwrap().keys();
+        let prefix = "rbac.authorization.k8s.io/aggregate-to-";
+        names
+            .filter_map(|name| name.strip_prefix(prefix))
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    assert_eq!(aggregated("transship-view"), "admin edit view");
+    assert_eq!(aggregated("transship-edit"), "admin edit");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_role_says_everything_or_more_than_it_must() {
+    for (name, values) in SETS {
+        let rendered = render(values).await;
+        for role in rendered.objects.iter().filter(is_role) {
+            let rules = role["rules"].to_string();
+            for word in [
+                "*",
+                "escalate",
+                "bind",
+                "impersonate",
+                "serviceaccounts",
+                "pods",
+            ] {
+                assert!(
+                    !rules.contains(&format!("\"{word}\"")),
+                    "{name}: {word} in {role}"
+                );
+            }
+            let role_name = text(&role["metadata"]["name"]);
+            let about_secrets = rules.contains("secrets");
+            assert_eq!(
+                about_secrets,
+                role_name.ends_with("-secret-reader"),
+                "{name}: {role}"
+            );
+        }
+        for binding in rendered.of_kind("ClusterRoleBinding") {
+            let role = text(&binding["roleRef"]["name"]);
+            assert!(
+                !role.contains("secret"),
+                "{name}: {role} is bound everywhere"
+            );
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_binding_names_the_account_of_the_pods() {
+    for (name, values) in SETS {
+        let rendered = render(values).await;
+        let account = &rendered.pod()["spec"]["serviceAccountName"];
+        let kinds = ["ClusterRoleBinding", "RoleBinding"];
+        let subjects: BTreeSet<String> = kinds
+            .iter()
+            .flat_map(|kind| rendered.of_kind(kind))
+            .flat_map(|binding| items(&binding["subjects"]))
+            .map(|subject| format!("{}/{}", text(&subject["namespace"]), text(&subject["name"])))
+            .collect();
+        let expected = format!("{NAMESPACE}/{}", text(account));
+        let is_it = subjects.iter().all(|subject| *subject == expected);
+        assert!(is_it, "{name}: {subjects:?}");
+        assert_eq!(subjects.is_empty(), name == "minimal");
+    }
+}

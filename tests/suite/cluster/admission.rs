@@ -1,6 +1,7 @@
 //! What the API server accepts of the custom resources, what it refuses, and in which words.
 
-mod cases;
+mod mirrors;
+mod policies;
 mod statuses;
 
 use std::collections::BTreeSet;
@@ -14,9 +15,14 @@ use serde_json::{Value, json};
 use transship::api::document::{self, Resource};
 use transship::plan::{self, Policy};
 
-use self::cases::{Case, MIRROR, MIRRORS, POLICIES, POLICY, RECORD, RECORDS};
+use self::mirrors::{MIRROR, MIRRORS};
+use self::policies::{POLICIES, POLICY, RECORD, RECORDS};
 use crate::docs;
 use crate::support::cluster::{ControlPlane, Namespace};
+
+/// The name of the case, a part of an object that is accepted, what takes its place, and the refusal; nothing
+/// where the object is still accepted.
+type Case = (&'static str, &'static str, &'static str, &'static str);
 
 /// What the API server adds where the schema alone refuses an object.
 const NOTE: &str = ", <nil>: Invalid value: null: some validation rules were not checked because the object was invalid; correct the existing errors to complete validation";

@@ -5,6 +5,13 @@ use serde_json::{Value, json};
 use super::helm::{NAMESPACE, SETS, project, read, render, text};
 use crate::support::cluster::ControlPlane;
 
+/// The definitions that the chart brings.
+const DEFINITIONS: [&str; 3] = [
+    "imagemirrors.transship.dev",
+    "imagepolicies.transship.dev",
+    "mirroredrepositories.transship.dev",
+];
+
 async fn helm(plane: &ControlPlane, arguments: &[&str]) {
     let namespace = format!("--namespace={NAMESPACE}");
     plane

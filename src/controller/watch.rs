@@ -12,6 +12,7 @@ use kube::runtime::{Predicate, PredicateConfig, WatchStreamExt, predicates, watc
 use kube::{Api, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::watch;
 
 use super::context::Guarded;
 
@@ -20,6 +21,12 @@ const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// Objects that changed in a way that matters.
 pub(super) type Changes<K> = BoxStream<'static, Result<Guarded<K>, watcher::Error>>;
+
+/// Says when everything that was there at first is in the store.
+///
+/// A store of kube says so too, but wakes only one of those who wait for it.
+#[derive(Clone, Debug)]
+pub(super) struct Listed(watch::Receiver<bool>);
 
 /// Somebody who wants to know of every object that comes, changes or goes.
 pub(super) trait Look<K>: Send + Sync + 'static {
@@ -30,12 +37,27 @@ pub(super) trait Look<K>: Send + Sync + 'static {
     fn remove(&self, object: &K);
 }
 
+impl Listed {
+    /// Nothing is in the store yet; the sender says when it is.
+    pub(super) fn not_yet() -> (watch::Sender<bool>, Self) {
+        let (sender, receiver) = watch::channel(false);
+        (sender, Self(receiver))
+    }
+
+    /// Waits until it is; false where that is not to be expected any more.
+    pub(super) async fn wait(&self) -> bool {
+        let Self(receiver) = self;
+        receiver.clone().wait_for(|listed| *listed).await.is_ok()
+    }
+}
+
 /// Watches the objects of one kind, keeps them in a store, and tells `look` of each event before
-/// anybody else.
+/// anybody else, and `listed` when the store is complete.
 pub(super) fn watch<K>(
     api: Api<Guarded<K>>,
     writer: Writer<Guarded<K>>,
     look: Arc<dyn Look<K>>,
+    listed: watch::Sender<bool>,
 ) -> Changes<K>
 where
     K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
@@ -45,6 +67,11 @@ where
         .modify(strip)
         .inspect(move |event| tell(event, &*look))
         .reflect(writer)
+        .inspect(move |event| {
+            if matches!(event, Ok(Event::InitDone)) {
+                listed.send_replace(true);
+            }
+        })
         .applied_objects()
         .predicate_filter(
             predicates::generation.combine(predicates::annotations),

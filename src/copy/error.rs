@@ -124,6 +124,21 @@ impl Error {
         }
     }
 
+    /// Whether a registry that works refuses to let one tag name something else, as one does whose
+    /// tags are immutable. Everything before the tag is there.
+    pub(super) fn is_of_one_tag(&self) -> bool {
+        match self {
+            Self::Destination { error, .. } => {
+                matches!(error.reason(), Reason::AccessDenied | Reason::CopyFailed)
+            }
+            Self::ReadBack { .. } => true,
+            Self::Source { .. }
+            | Self::Blob { .. }
+            | Self::SparseIndex { .. }
+            | Self::Referrers { .. } => false,
+        }
+    }
+
     /// Whether what this process believed of the destination may be wrong, so that sending
     /// everything afresh is worth a try.
     pub(super) fn calls_for_fresh_push(&self) -> bool {

@@ -16,7 +16,7 @@ use super::graph::Graph;
 use super::pipe::Origin;
 use super::referrers::{Attached, FallbackTags, Link};
 use super::stored::{Slot, Stored};
-use super::{Action, Done, TagPush, Target};
+use super::{Action, Done, TagPush, Target, Unmoved};
 use crate::oci::{Descriptor, Digest, Manifest, Repository, Tag, TagOrDigest};
 
 /// Manifests pushed at once to one repository.
@@ -88,25 +88,30 @@ impl Push<'_> {
                 digest: root.digest().clone(),
                 action: Action::Unchanged,
                 bytes: 0,
+                unmoved: Unmoved::new(),
             });
         }
         if self.is_retag() {
-            self.move_tags(&moving).await?;
             return Ok(Done {
                 digest: root.digest().clone(),
                 action: Action::Retagged,
                 bytes: 0,
+                unmoved: self.move_tags(&moving).await?,
             });
         }
         let sent = self.receive(requests).await?;
-        let sent = match self.push_all(&moving).await {
-            Err(error) if error.calls_for_fresh_push() => sent + self.push_again(&moving).await?,
-            result => result.map(|()| sent)?,
+        let (sent, unmoved) = match self.push_all(&moving).await {
+            Err(error) if error.calls_for_fresh_push() => {
+                let (sent_again, unmoved) = self.push_again(&moving).await?;
+                (sent + sent_again, unmoved)
+            }
+            result => (sent, result?),
         };
         Ok(Done {
             digest: root.digest().clone(),
             action: Action::Copied,
             bytes: sent,
+            unmoved,
         })
     }
 
@@ -143,7 +148,7 @@ impl Push<'_> {
 
     /// The destination refused a manifest although every blob was confirmed: what was believed of
     /// it is wrong, so everything is sent again, once.
-    async fn push_again(&self, moving: &[&TagPush]) -> Result<u64, Error> {
+    async fn push_again(&self, moving: &[&TagPush]) -> Result<(u64, Unmoved), Error> {
         self.shared
             .blobs
             .forget(&self.target.endpoint, &self.target.repository);
@@ -156,11 +161,10 @@ impl Push<'_> {
             .pop()
             .unwrap_or_default();
         let sent = self.receive(requests).await?;
-        self.push_all(moving).await?;
-        Ok(sent)
+        Ok((sent, self.push_all(moving).await?))
     }
 
-    async fn push_all(&self, moving: &[&TagPush]) -> Result<(), Error> {
+    async fn push_all(&self, moving: &[&TagPush]) -> Result<Unmoved, Error> {
         let Content {
             image, attached, ..
         } = self.content;
@@ -170,7 +174,8 @@ impl Push<'_> {
             && !self.is_doubted()
         {
             // Nobody sees this tag yet, so there is no working tag to protect: one PUT and one read.
-            return self.put_tag(&only.tag, &image.root).await;
+            self.put_tag(&only.tag, &image.root).await?;
+            return Ok(Unmoved::new());
         }
         self.push_root(image).await?;
         self.attach(attached).await?;
@@ -260,22 +265,37 @@ impl Push<'_> {
         })
     }
 
-    /// Moves the tags, the last thing that becomes visible.
-    async fn move_tags(&self, moving: &[&TagPush]) -> Result<(), Error> {
-        let root = &self.content.image.root;
-        for TagPush {
+    /// Moves the tags, the last thing that becomes visible. One that the registry keeps as it is does
+    /// not hold up the others.
+    async fn move_tags(&self, moving: &[&TagPush]) -> Result<Unmoved, Error> {
+        let mut unmoved = Unmoved::new();
+        for push in moving {
+            match self.move_tag(push).await {
+                Ok(()) => {}
+                Err(error) if error.is_of_one_tag() => {
+                    unmoved.insert(push.tag.clone(), error);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        if unmoved.len() < moving.len() {
+            return Ok(unmoved);
+        }
+        // Then it may not be about the tags.
+        unmoved.into_values().next().map_or(Ok(Unmoved::new()), Err)
+    }
+
+    async fn move_tag(&self, push: &TagPush) -> Result<(), Error> {
+        let TagPush {
             tag,
             current,
             previous,
-        } in moving
-        {
-            if let (Some(current), Some(previous)) = (current, previous) {
-                self.keep_previous(&TagOrDigest::Digest(current.clone()), previous)
-                    .await?;
-            }
-            self.put_tag(tag, root).await?;
+        } = push;
+        if let (Some(current), Some(previous)) = (current, previous) {
+            self.keep_previous(&TagOrDigest::Digest(current.clone()), previous)
+                .await?;
         }
-        Ok(())
+        self.put_tag(tag, &self.content.image.root).await
     }
 
     async fn keep_previous(&self, current: &TagOrDigest, previous: &Tag) -> Result<(), Error> {

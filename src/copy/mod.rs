@@ -24,6 +24,7 @@ pub mod progress;
 mod referrers;
 mod stored;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures::future::join_all;
@@ -92,7 +93,7 @@ pub struct TagPush {
 }
 
 /// What was done at one destination.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Done {
     /// The digest that the tags name now. It differs from the source's where an index was rewritten.
     pub digest: Digest,
@@ -100,7 +101,12 @@ pub struct Done {
     pub action: Action,
     /// Bytes of blobs that were sent.
     pub bytes: u64,
+    /// The tags, of several, that do not name it, and why.
+    pub unmoved: Unmoved,
 }
+
+/// Tags that could not be moved, and why.
+pub type Unmoved = BTreeMap<Tag, Error>;
 
 /// What it took to bring an image to a destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,6 +125,15 @@ impl Target {
     /// The repository, as people write it.
     pub fn name(&self) -> String {
         format!("{}/{}", self.endpoint.name(), self.repository)
+    }
+}
+
+// === impl Done ===
+
+impl Done {
+    /// What was done about one of the tags.
+    pub fn about(&self, tag: &Tag) -> Result<&Self, &Error> {
+        self.unmoved.get(tag).map_or(Ok(self), Err)
     }
 }
 

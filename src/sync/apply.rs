@@ -223,12 +223,15 @@ impl Item {
 
     /// What a copy came to; nothing came of it where its time was over.
     fn outcome(&self, result: Option<&Result<Done, Error>>, timeout: Duration) -> Outcome {
-        let subject = self.sighting.claim.to_string();
-        match result {
+        let claim = &self.sighting.claim;
+        let subject = claim.to_string();
+        let done = result.map(|result| result.as_ref().and_then(|done| done.about(&claim.tag)));
+        match done {
             Some(Ok(Done {
                 digest,
                 action,
                 bytes,
+                unmoved: _,
             })) => match action {
                 Action::Unchanged => Outcome::Unchanged,
                 Action::Retagged => Outcome::Retagged {

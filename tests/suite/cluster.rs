@@ -3,6 +3,9 @@
 mod admission;
 mod harness;
 mod installation;
+mod lifecycle;
 mod objects;
 mod release;
 mod rights;
+mod stage;
+mod status;

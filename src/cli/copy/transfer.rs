@@ -196,6 +196,8 @@ fn outcome(
         digest,
         action,
         bytes,
+        // There is one tag at most, and what became of it is what became of the copy.
+        unmoved: _,
     }: Done,
 ) -> Outcome {
     match action {

@@ -92,3 +92,59 @@ async fn a_further_tag_that_is_confirmed_and_not_kept_is_a_failure() {
     let done = engine.copy(&job).await.remove(0).unwrap();
     assert_eq!(done.action, Taken::Retagged);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tag_that_stays_as_it_is_does_not_hold_up_the_others() {
+    let rows: [Row; 3] = [
+        (
+            "it may not be moved",
+            |lab| {
+                lab.at_destination("PUT", "/second")
+                    .responds(refusal(403, "DENIED"))
+            },
+            "AccessDenied: cannot store the manifest DESTINATION/team/app:second: 403 Forbidden \
+             (DENIED): the credential may not do this: give it the right, or use another one",
+        ),
+        (
+            "it cannot be moved",
+            |lab| {
+                lab.at_destination("PUT", "/second")
+                    .responds(refusal(400, "TAG_INVALID"))
+            },
+            "CopyFailed: cannot store the manifest DESTINATION/team/app:second: 400 Bad Request \
+             (TAG_INVALID): the registry does not accept it: its log says why",
+        ),
+        (
+            "it is confirmed and not moved",
+            |lab| lab.at_destination("PUT", "/second").does(Action::Swallow),
+            "CopyFailed: DESTINATION/team/app confirmed second but does not serve it: its storage or \
+             its cache has lost it",
+        ),
+    ];
+    let outcomes = join_all(rows.map(|(name, fault, expected)| async move {
+        let lab = Lab::new();
+        fault(&lab);
+        let (engine, pool) = process();
+        let mut job = lab.job(&pool);
+        job.targets[0].tags = ["first", "second", "third"].map(new_tag).to_vec();
+        let done = engine.copy(&job).await.remove(0).unwrap();
+        assert_eq!(
+            lab.destination.tags("team/app"),
+            ["first", "third"],
+            "{name}"
+        );
+        assert!(done.about(&"third".parse().unwrap()).is_ok(), "{name}");
+        let second = done.about(&"second".parse().unwrap());
+        let second = second.cloned().map_err(Clone::clone);
+        (name, lab.describe(&second), expected)
+    }));
+    assert_outcomes(outcomes.await);
+}
+
+fn new_tag(tag: &str) -> TagPush {
+    TagPush {
+        tag: tag.parse().unwrap(),
+        current: None,
+        previous: None,
+    }
+}

@@ -1,0 +1,466 @@
+//! What happens to mirrors when what they need is changed, taken away or broken.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::objects::{Mirror, login_secret, policy};
+use super::stage::{Stage, change, controller_of, delete, message, ready_for, request, sync};
+use crate::support::cluster::namespace::find_condition;
+use crate::support::cluster::{ApiProxy, ControlPlane, Controller, Namespace};
+use crate::support::content::{Image, ImageBuilder};
+use crate::support::credentials::Login;
+use crate::support::faults::FaultRegistry;
+use crate::support::http::script::{Action, Gate};
+
+fn image(seed: u64) -> Image {
+    ImageBuilder::new(seed).layers(&[64]).build()
+}
+
+/// A registry in memory with these tags in one repository.
+fn source(tags: &[&str]) -> FaultRegistry {
+    let registry = FaultRegistry::start();
+    for (tag, seed) in tags.iter().zip(1..) {
+        registry.load("app", tag, &image(seed));
+    }
+    registry
+}
+
+fn mirror_of(source: &FaultRegistry, destination: &FaultRegistry) -> Mirror {
+    Mirror::of(&source.host())
+        .image("app", &["*"])
+        .destination("copy", &destination.host())
+}
+
+fn including(patterns: &[&str]) -> Value {
+    json!({"include": patterns})
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn policies_are_followed_without_a_restart() {
+    let (source, destination) = (source(&["1", "2", "3"]), FaultRegistry::start());
+    let stage = Stage::open("policies").await;
+    let namespace = &stage.namespace;
+    let mirror = mirror_of(&source, &destination).policy("chosen");
+    namespace.apply(&mirror.to_string()).await;
+    let missing = ready_for(namespace, "imir", "mirror", "DependencyNotReady").await;
+    insta::assert_snapshot!(message(&missing), @"");
+    assert_eq!(
+        find_condition(&missing, "Reconciling").unwrap()["status"],
+        "True"
+    );
+    assert_eq!(find_condition(&missing, "Stalled"), None);
+
+    let synced = async |synced: &str, tags: &[&str]| {
+        let is_synced = |mirror: &Value| {
+            let ready = find_condition(mirror, "Ready").unwrap();
+            ready["status"] == "True" && mirror["status"]["synced"] == synced
+        };
+        namespace
+            .wait_for("imir", "mirror", synced, is_synced)
+            .await;
+        assert_eq!(destination.tags("app"), tags);
+    };
+    namespace.apply(&policy("chosen", &including(&["1"]))).await;
+    synced("1/1", &["1"]).await;
+    namespace
+        .apply(&policy("chosen", &including(&["1", "2"])))
+        .await;
+    synced("2/2", &["1", "2"]).await;
+
+    let suspend = |suspend: bool| json!({"spec": {"suspend": suspend}});
+    change(namespace, "impol", "chosen", &suspend(true)).await;
+    let suspended = ready_for(namespace, "imir", "mirror", "DependencyNotReady").await;
+    insta::assert_snapshot!(message(&suspended), @"");
+    change(namespace, "impol", "chosen", &suspend(false)).await;
+    synced("2/2", &["1", "2"]).await;
+
+    delete(namespace, "impol", "chosen").await;
+    let deleted = ready_for(namespace, "imir", "mirror", "DependencyNotReady").await;
+    assert_eq!(message(&deleted), message(&missing));
+    namespace.apply(&policy("chosen", &including(&["3"]))).await;
+    // What is not selected any more stays.
+    synced("1/1", &["1", "2", "3"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_that_changes_counts_from_the_next_round() {
+    let source = source(&["1"]);
+    let destination = FaultRegistry::options().basic().start();
+    let stage = Stage::open("secret").await;
+    let namespace = &stage.namespace;
+    let secret = |login: Login| login_secret("push", &destination.host(), &login);
+    let mirror =
+        mirror_of(&source, &destination).with("/destinations/0/secretRef", json!({"name": "push"}));
+    namespace.apply(&mirror.to_string()).await;
+    let missing = ready_for(namespace, "imir", "mirror", "DependencyNotReady").await;
+    insta::assert_snapshot!(message(&missing).replace(namespace.name(), "NAMESPACE"), @"");
+
+    let rounds = [
+        (Login::wrong(), "AuthenticationFailed"),
+        (Login::valid(), "Succeeded"),
+        (Login::wrong(), "AuthenticationFailed"),
+    ];
+    for ((login, reason), round) in rounds.into_iter().zip(["1", "2", "3"]) {
+        namespace.apply(&secret(login)).await;
+        let mirror = sync(namespace, "mirror", round).await;
+        assert_eq!(find_condition(&mirror, "Ready").unwrap()["reason"], reason);
+    }
+    assert_eq!(destination.tags("app"), ["1"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_mirrors_that_want_a_tag_the_older_has_it_until_it_is_gone() {
+    let (first, second) = (FaultRegistry::start(), FaultRegistry::start());
+    first.load("app", "1", &image(1));
+    second.load("app", "1", &image(2));
+    let destination = FaultRegistry::start();
+    let stage = Stage::open("rivals").await;
+    let namespace = &stage.namespace;
+    let digest = || destination.manifest("app", "1").unwrap().digest;
+
+    let older = mirror_of(&first, &destination).named("older");
+    namespace.apply(&older.to_string()).await;
+    ready_for(namespace, "imir", "older", "Succeeded").await;
+    // Ages are in whole seconds, and of the same age the one that comes first by name is the older.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let newer = mirror_of(&second, &destination).named("newer");
+    namespace.apply(&newer.to_string()).await;
+    let conflict = ready_for(namespace, "imir", "newer", "DestinationConflict").await;
+    assert_eq!(
+        find_condition(&conflict, "Stalled").unwrap()["reason"],
+        "DestinationConflict"
+    );
+    let told = message(&conflict)
+        .replace(&destination.host(), "HOST")
+        .replace(&first.host(), "FIRST");
+    insta::assert_snapshot!(told.replace(namespace.name(), "NAMESPACE"), @"");
+    let older = sync(namespace, "older", "still").await;
+    assert_eq!(find_condition(&older, "Ready").unwrap()["status"], "True");
+    assert_eq!(digest(), image(1).digest());
+
+    delete(namespace, "imir", "older").await;
+    ready_for(namespace, "imir", "newer", "Succeeded").await;
+    assert_eq!(digest(), image(2).digest());
+}
+
+/// Objects that are taken away while a round that needs them waits for a registry.
+struct Interrupted {
+    namespace: Namespace<'static>,
+    destination: FaultRegistry,
+    gate: Gate,
+}
+
+impl Interrupted {
+    /// A namespace with a mirror, its policy and its Secret, whose destination has a tag already.
+    async fn prepare(name: &str) -> Self {
+        let gate = Gate::closed();
+        let destination = FaultRegistry::options().basic().start();
+        destination.load("app", "old", &image(9));
+        destination
+            .on("PUT", "/manifests/")
+            .does(Action::Hold(gate.clone()));
+        Self {
+            namespace: ControlPlane::shared().await.namespace(name).await,
+            destination,
+            gate,
+        }
+    }
+
+    async fn apply(&self, source: &FaultRegistry) {
+        let mirror = mirror_of(source, &self.destination)
+            .policy("all")
+            .with("/destinations/0/secretRef", json!({"name": "push"}));
+        let all = policy("all", &including(&[".*"]));
+        let secret = login_secret("push", &self.destination.host(), &Login::valid());
+        self.namespace
+            .apply(&format!("{mirror}{all}{secret}"))
+            .await;
+        self.gate.reached().await;
+        assert_eq!(
+            self.namespace.list("mrepo").await.len(),
+            1,
+            "it is on record before it is pushed"
+        );
+    }
+
+    fn assert_nothing_deleted(&self) {
+        let deletions =
+            self.destination.requests().into_iter().filter(|request| {
+                request.method == "DELETE" && request.path.contains("/manifests/")
+            });
+        assert_eq!(deletions.count(), 0);
+        assert!(self.destination.tags("app").contains(&"old".to_owned()));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_deleted_in_the_middle_of_a_round_goes_and_nothing_goes_with_it() {
+    let source = source(&["1"]);
+    let home = ControlPlane::shared().await.namespace("home").await;
+    let of_mirror = Interrupted::prepare("of-mirror").await;
+    let of_namespace = Interrupted::prepare("of-namespace").await;
+    let of_secret = Interrupted::prepare("of-secret").await;
+    let of_policy = Interrupted::prepare("of-policy").await;
+    let all = [&of_mirror, &of_namespace, &of_secret, &of_policy];
+    let names = all
+        .map(|interrupted| interrupted.namespace.name())
+        .join(",");
+    let controller = Controller::options(home.plane().kubeconfig())
+        .argument(&format!("--watch-namespaces={},{names}", home.name()))
+        .argument(&format!("--lease-namespace={}", home.name()))
+        .start()
+        .await;
+    for interrupted in all {
+        interrupted.apply(&source).await;
+    }
+
+    delete(&of_mirror.namespace, "imir", "mirror").await;
+    delete(&of_secret.namespace, "secret", "push").await;
+    delete(&of_policy.namespace, "impol", "all").await;
+    let path = format!("/api/v1/namespaces/{}", of_namespace.namespace.name());
+    home.plane().client().delete(&path).await.assert_success();
+
+    // The registries still hang.
+    of_mirror.namespace.wait_until_gone("imir", "mirror").await;
+    of_namespace
+        .namespace
+        .wait_until_gone("imir", "mirror")
+        .await;
+    home.wait_until_gone("namespace", of_namespace.namespace.name())
+        .await;
+    let record = |records: &[Value]| records.is_empty();
+    while !record(&of_mirror.namespace.list("mrepo").await) {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let other = FaultRegistry::start();
+    home.apply(&mirror_of(&source, &other).to_string()).await;
+    ready_for(&home, "imir", "mirror", "Succeeded").await;
+
+    for interrupted in all {
+        interrupted.gate.open();
+    }
+    for interrupted in [&of_secret, &of_policy] {
+        // The round that had begun comes to its end, the next one cannot begin.
+        request(&interrupted.namespace, "mirror", "next").await;
+        ready_for(
+            &interrupted.namespace,
+            "imir",
+            "mirror",
+            "DependencyNotReady",
+        )
+        .await;
+        assert_eq!(interrupted.destination.tags("app"), ["1", "old"]);
+        assert_eq!(interrupted.namespace.list("mrepo").await.len(), 1);
+    }
+    for interrupted in all {
+        interrupted.destination.quiet().await;
+        interrupted.assert_nothing_deleted();
+    }
+    assert_eq!(controller.get("/healthz").await.0, 200);
+}
+
+/// Lets the API server take anything as the spec and the status of a kind.
+async fn loosen(plane: &ControlPlane, definition: &str) {
+    let path = format!("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{definition}");
+    let mut object = plane.read(&path).await.unwrap();
+    let schema = &mut object["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
+    let anything = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
+    *schema = json!({"type": "object", "properties": {"spec": anything, "status": anything}});
+    object["spec"]["versions"][0]
+        .as_object_mut()
+        .unwrap()
+        .remove("selectableFields");
+    plane
+        .client()
+        .replace(&path, &object)
+        .await
+        .assert_success();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_that_cannot_be_understood_does_not_stop_the_others() {
+    let (source, destination) = (source(&["1"]), FaultRegistry::start());
+    let plane = ControlPlane::start().await;
+    let namespace = plane.namespace("future").await;
+    // Written while the schema is as it should be.
+    namespace
+        .apply(&policy("strange", &including(&[".*"])))
+        .await;
+    namespace
+        .apply(&mirror_of(&source, &destination).to_string())
+        .await;
+    let controller = controller_of(&namespace).start().await;
+    ready_for(&namespace, "imir", "mirror", "Succeeded").await;
+    controller.stop().await;
+
+    for kind in ["imagemirrors", "imagepolicies", "mirroredrepositories"] {
+        loosen(&plane, &format!("{kind}.transship.dev")).await;
+    }
+    let record = namespace.list("mrepo").await.remove(0);
+    let name = record["metadata"]["name"].as_str().unwrap();
+    let strange = json!({"status": {"tags": [{"tag": 5}]}});
+    let path = format!("{}/status", namespace.path("mrepo", name).await);
+    let taken = async || plane.client().merge(&path, &strange).await.status == 200;
+    while !taken().await {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let odd = mirror_of(&source, &destination)
+        .named("odd")
+        .with("/interval", json!({"every": "day"}));
+    let odd_policy = json!({"include": "everything"});
+    let user = mirror_of(&source, &destination)
+        .named("user")
+        .policy("strange");
+    while namespace.try_apply(&odd.to_string()).await.code != Some(0) {}
+    while namespace
+        .try_apply(&policy("strange", &odd_policy))
+        .await
+        .code
+        != Some(0)
+    {}
+    namespace.apply(&user.to_string()).await;
+
+    let _controller = controller_of(&namespace).start().await;
+    sync(&namespace, "mirror", "again").await;
+    let stalled = async |kind: &str, name: &str| {
+        let object = ready_for(&namespace, kind, name, "InvalidSpec").await;
+        assert!(find_condition(&object, "Stalled").is_some());
+        message(&object).to_owned()
+    };
+    insta::assert_snapshot!(stalled("imir", "odd").await, @"");
+    insta::assert_snapshot!(stalled("impol", "strange").await, @"");
+    ready_for(&namespace, "imir", "user", "DependencyNotReady").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registry_that_hangs_does_not_hold_up_mirrors_of_other_namespaces() {
+    let (source, hanging) = (source(&["1"]), FaultRegistry::start());
+    let gate = Gate::closed();
+    hanging.on("*", "/v2/").does(Action::Hold(gate.clone()));
+    let plane = ControlPlane::shared().await;
+    let (slow, fast) = (plane.namespace("slow").await, plane.namespace("fast").await);
+    let _controller = Controller::options(plane.kubeconfig())
+        .argument(&format!(
+            "--watch-namespaces={},{}",
+            slow.name(),
+            fast.name()
+        ))
+        .argument(&format!("--lease-namespace={}", fast.name()))
+        .argument("--concurrent-rounds=3")
+        .argument("--rounds-per-namespace=2")
+        .start()
+        .await;
+    for number in 0..4 {
+        let mirror = mirror_of(&source, &hanging).named(&format!("mirror-{number}"));
+        let mirror = mirror.with(
+            "/destinations/0/repository",
+            format!("{number}/{{repository}}"),
+        );
+        slow.apply(&mirror.to_string()).await;
+    }
+    gate.reached().await;
+    gate.reached().await;
+    let destination = FaultRegistry::start();
+    fast.apply(&mirror_of(&source, &destination).to_string())
+        .await;
+    ready_for(&fast, "imir", "mirror", "Succeeded").await;
+    // And when the registry answers again, all get their turn.
+    gate.open();
+    for number in 0..4 {
+        ready_for(&slow, "imir", &format!("mirror-{number}"), "Succeeded").await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_that_somebody_deletes_is_written_again() {
+    let (source, destination) = (source(&["1", "2"]), FaultRegistry::start());
+    let stage = Stage::open("record").await;
+    let namespace = &stage.namespace;
+    namespace
+        .apply(&mirror_of(&source, &destination).to_string())
+        .await;
+    ready_for(namespace, "imir", "mirror", "Succeeded").await;
+    let record = namespace.list("mrepo").await.remove(0);
+    let name = record["metadata"]["name"].as_str().unwrap();
+    delete(namespace, "mrepo", name).await;
+    // The controller hears of it in its own time.
+    let mut again = None;
+    for round in 0.. {
+        sync(namespace, "mirror", &round.to_string()).await;
+        again = namespace.json("mrepo", name).await;
+        if again.is_some() {
+            break;
+        }
+    }
+    let again = again.unwrap();
+    assert_eq!(again["status"], record["status"]);
+    assert_ne!(again["metadata"]["uid"], record["metadata"]["uid"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_out_of_bounds_names_the_flag_that_opens_it() {
+    let source = source(&["1"]);
+    let namespace = ControlPlane::shared().await.namespace("bounds").await;
+    let _controller = Controller::with_defaults(namespace.plane().kubeconfig())
+        .namespace(namespace.name())
+        .argument("--listen-address=127.0.0.1:0")
+        .argument("--insecure-hosts=127.0.0.1")
+        .argument("--allowed-hosts=127.0.0.1:*,localhost:*")
+        .start()
+        .await;
+    let mirror = |name: &str, destination: &str| {
+        Mirror::of(&source.host())
+            .named(name)
+            .image("app", &["1"])
+            .destination("copy", destination)
+            .to_string()
+    };
+    let mirrors = [
+        mirror("address", "127.0.0.1:5000"),
+        mirror("host", "registry.example.com"),
+        mirror("insecure", "localhost:5000"),
+    ];
+    namespace.apply(&mirrors.concat()).await;
+    let mut told = Vec::new();
+    for name in ["address", "host", "insecure"] {
+        let object = ready_for(&namespace, "imir", name, "AccessDenied").await;
+        told.push(message(&object).replace(&source.host(), "SOURCE"));
+    }
+    insta::assert_snapshot!(told.join("\n"), @"");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_mirrors_wait_for_the_list_of_policies_however_late_it_comes() {
+    let (source, destination) = (source(&["1"]), FaultRegistry::start());
+    let plane = ControlPlane::shared().await;
+    let namespace = plane.namespace("late").await;
+    let all = policy("all", &including(&[".*"]));
+    let mirrors = ["first", "second", "third"].map(|name| {
+        let repository = format!("{name}/{{repository}}");
+        mirror_of(&source, &destination)
+            .named(name)
+            .policy("all")
+            .with("/destinations/0/repository", repository)
+            .to_string()
+    });
+    namespace.apply(&format!("{all}{}", mirrors.concat())).await;
+    let proxy = ApiProxy::in_front_of(plane);
+    let gate = Gate::closed();
+    // The first list only asks whether there is such a kind.
+    proxy
+        .on("GET", "/imagepolicies?")
+        .nth(2)
+        .does(Action::Hold(gate.clone()));
+    let _controller = Controller::options(&proxy.kubeconfig_for(plane.admin_token()))
+        .namespace(namespace.name())
+        .start()
+        .await;
+    gate.reached().await;
+    // Long enough for the mirrors to be looked at, which happens a tenth of a second after they came.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    gate.open();
+    for name in ["first", "second", "third"] {
+        ready_for(&namespace, "imir", name, "Succeeded").await;
+    }
+}

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Gets the real registries, the Kubernetes control plane and the peer tools that tests and benchmarks use.
-# Go programs are built once into a cache outside the checkout, keyed by version; skopeo and the
-# 2.8 registry come from Debian. Whatever cannot be had fails the run: nothing is skipped.
+# Go programs are built once into a cache outside the checkout, keyed by version; skopeo, the 2.8
+# registry, the compiler of `make static` and the keys of `make demo` come from Debian. Whatever cannot be had fails the run: nothing is skipped.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -74,6 +74,8 @@ install_debian_packages() {
   done <<'LIST'
 skopeo skopeo
 docker-registry docker-registry
+musl-gcc musl-tools
+openssl openssl
 LIST
   [ ${#missing[@]} -eq 0 ] && return
   command -v apt-get >/dev/null || fail "install ${missing[*]} by hand: this is not a Debian machine"

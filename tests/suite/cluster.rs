@@ -1,5 +1,6 @@
 //! A real Kubernetes control plane, and what works against it.
 
+mod admission;
 mod harness;
 mod scene;
 mod takeover;

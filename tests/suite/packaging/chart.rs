@@ -176,6 +176,27 @@ async fn what_mirrors_may_reach_becomes_flags() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_program_takes_every_argument_and_variable() {
+    for (name, values) in SETS {
+        let rendered = render(values).await;
+        let container = &rendered.pod()["spec"]["containers"][0];
+        let arguments: Vec<&str> = items(&container["args"]).map(text).collect();
+        // Arguments are read up to the last one, which asks for nothing but a text.
+        let finished = Program::transship(&arguments)
+            .argument("--help")
+            .run()
+            .await;
+        finished.assert_success();
+        for variable in items(&container["env"]) {
+            let variable = text(&variable["name"]);
+            let is_ours = variable.starts_with("TRANSSHIP_");
+            let is_known = finished.stdout.contains(&format!("{variable}="));
+            assert!(!is_ours || is_known, "{name}: {variable}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_pods_are_those_that_everything_selects() {
     let rendered = render(EVERYTHING).await;
     let labels = &rendered.pod()["metadata"]["labels"];

@@ -73,8 +73,8 @@ async fn mirrors_outlive_the_release_and_the_next_one_takes_them_over() {
     )
     .await;
     helm(&plane, &["uninstall", "transship"]).await;
-    let left = plane.kubectl_ok(&["get", "crd", "--output=name"]).await;
-    assert_eq!(left, "");
+    let gone = ["wait", "--for=delete", "--timeout=60s", "crd"];
+    plane.kubectl_ok(&[&gone[..], &DEFINITIONS].concat()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use regex::Regex;
 use serde_json::Value;
 
 use super::helm::{documents, items, read, render, text};
@@ -38,5 +39,39 @@ async fn alerts_and_dashboard_are_installed_as_they_are() {
     for panel in items(&dashboard["panels"]) {
         let mut queries = items(&panel["targets"]).map(|target| text(&target["expr"]));
         assert!(queries.all(|query| query.contains("transship_")), "{panel}");
+    }
+}
+
+/// The time series that the controller has, by what its modules register.
+fn registered() -> BTreeSet<String> {
+    let source = read("src/controller/metrics.rs");
+    let call = r#"\.register(?:_with_unit)?\(\s*"(\w+)",\s*"[^"]*",\s*(?:Unit::(\w+))?"#;
+    let calls = Regex::new(call).unwrap();
+    let names = calls.captures_iter(&source).map(|call| {
+        let unit = call
+            .get(2)
+            .map(|unit| format!("_{}", unit.as_str().to_lowercase()));
+        format!("transship_{}{}", &call[1], unit.unwrap_or_default())
+    });
+    names.chain(["transship_build".to_owned()]).collect()
+}
+
+#[test]
+fn every_metric_that_is_asked_for_exists() {
+    let registered = registered();
+    assert!(registered.len() > 10, "{registered:?}");
+    let name = Regex::new(r"\btransship_[a-z_]+").unwrap();
+    for file in ["alerts.yaml", "dashboard.json"] {
+        let text = read(&format!("charts/transship/files/{file}"));
+        let mut asked = BTreeSet::new();
+        for found in name.find_iter(&text) {
+            let series = found.as_str();
+            let suffix = ["_total", "_bucket", "_info"]
+                .iter()
+                .find_map(|suffix| series.strip_suffix(suffix));
+            asked.insert(suffix.unwrap_or(series).to_owned());
+        }
+        let unknown: Vec<&String> = asked.difference(&registered).collect();
+        assert!(unknown.is_empty(), "{file}: {unknown:?}");
     }
 }

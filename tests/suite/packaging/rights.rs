@@ -46,8 +46,10 @@ fn role<'a>(rendered: &'a Rendered, kind: &str, name: &str) -> &'a Value {
         .unwrap_or_else(|| panic!("no {kind} {name}"))
 }
 
-fn is_role(object: &&Value) -> bool {
-    ["Role", "ClusterRole"].contains(&text(&object["kind"]))
+fn roles(rendered: &Rendered) -> impl Iterator<Item = &Value> {
+    ["Role", "ClusterRole"]
+        .into_iter()
+        .flat_map(|kind| rendered.of_kind(kind))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -115,7 +117,7 @@ async fn people_get_the_resources_with_the_roles_they_have() {
 async fn no_role_says_everything_or_more_than_it_must() {
     for (name, values) in SETS {
         let rendered = render(values).await;
-        for role in rendered.objects.iter().filter(is_role) {
+        for role in roles(&rendered) {
             let rules = role["rules"].to_string();
             for word in [
                 "*",

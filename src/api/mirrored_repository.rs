@@ -159,7 +159,7 @@ pub struct PruneCandidate {
     pub since: Time,
     /// What keeps it from being deleted: a workload that uses it, or a policy that retains it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 512))]
+    #[schemars(length(min = 1, max = 253))]
     pub protected_by: Option<String>,
 }
 

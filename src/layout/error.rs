@@ -242,7 +242,7 @@ impl Error {
 fn is_full(cause: &io::Error) -> bool {
     matches!(
         cause.kind(),
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge
     )
 }
 

@@ -1,3 +1,4 @@
 //! A real Kubernetes control plane, and what works against it.
 
+mod admission;
 mod harness;

@@ -83,7 +83,7 @@ fn matches(pattern: &str, text: &str) -> BTreeSet<String> {
 // === examples ===
 
 /// The YAML that a person may take from the pages and the directory of examples, with where it stands.
-fn examples() -> Vec<(String, String)> {
+pub(crate) fn examples() -> Vec<(String, String)> {
     let block = Regex::new(r"(?s)```yaml\n(.*?)```").unwrap();
     let mut examples = Vec::new();
     for path in pages() {

@@ -16,11 +16,11 @@ spec:
     - {name: eu, registry: r.example.com}
 ";
 
-const POLICY: &str = r#"
+const POLICY: &str = "
 metadata: {name: stable}
 spec:
-  select: {semver: {range: ">=1"}}
-"#;
+  select: {limit: 9}
+";
 
 const RECORD: &str = "
 metadata: {name: a}
@@ -108,53 +108,45 @@ const MIRRORS: [Change; 22] = [
 ];
 
 const POLICIES: [Change; 14] = [
-    ("semver: {range: \">=1\"}", "include: [a]", ""),
-    ("semver: {range: \">=1\"}", "exclude: [a]", ""),
-    ("semver: {range: \">=1\"}", "newest: {count: 1}", ""),
-    ("semver: {range: \">=1\"}", "limit: 1", ""),
+    ("limit: 9", "include: [a]", ""),
+    ("limit: 9", "exclude: [a]", ""),
+    ("limit: 9", "newest: {count: 1}", ""),
+    ("limit: 9", "semver: {range: '>=1'}", ""),
     (
-        "semver: {range: \">=1\"}",
+        "limit: 9",
         "include: [], exclude: []",
         "spec.select: has no rule: write include: [\".*\"] to select every tag",
     ),
-    ("select: {semver: {range: \">=1\"}}", "minAge: 72h", ""),
+    ("select: {limit: 9}", "minAge: 72h", ""),
+    ("select: {limit: 9}", "require: {user: NonRoot}", ""),
+    ("select: {limit: 9}", "retain: {keepNewest: 1}", ""),
     (
-        "select: {semver: {range: \">=1\"}}",
-        "require: {user: NonRoot}",
-        "",
-    ),
-    (
-        "select: {semver: {range: \">=1\"}}",
-        "retain: {keepNewest: 1}",
-        "",
-    ),
-    (
-        "select: {semver: {range: \">=1\"}}",
+        "select: {limit: 9}",
         "verify: []",
         "spec: says nothing: write select, minAge, verify, require or retain",
     ),
     (
-        "select: {semver: {range: \">=1\"}}",
+        "select: {limit: 9}",
         "verify: [{name: a, type: Key, key: {secretRef: {name: a, key: b}}}]",
         "",
     ),
     (
-        "select: {semver: {range: \">=1\"}}",
+        "select: {limit: 9}",
         "verify: [{name: a, type: Keyless, keyless: {issuer: a, subject: b}}]",
         "",
     ),
     (
-        "select: {semver: {range: \">=1\"}}",
+        "select: {limit: 9}",
         "verify: [{name: a, type: Key}]",
         "spec.verify[0].key: is needed with type: Key, and only there",
     ),
     (
-        "select: {semver: {range: \">=1\"}}",
+        "select: {limit: 9}",
         "verify: [{name: a, type: Key, keyless: {issuer: a, subject: b}}]",
         "spec.verify[0].key: is needed with type: Key, and only there | spec.verify[0].keyless: is needed with type: Keyless, and only there",
     ),
     (
-        "select: {semver: {range: \">=1\"}}",
+        "select: {limit: 9}",
         "verify: [{name: a, type: Keyless, key: {secretRef: {name: a, key: b}}, keyless: {issuer: a, subject: b}}]",
         "spec.verify[0].key: is needed with type: Key, and only there",
     ),
@@ -227,7 +219,7 @@ fn defaults_are_the_same_in_schema_and_type() {
     check::<ImageMirror>(&MIRROR.replace("spec:", nested));
     check::<ImagePolicy>(POLICY);
     let nested = "select: {newest: {count: 1}}\n  require: {vulnerabilities: {maxSeverity: Low}}";
-    check::<ImagePolicy>(&POLICY.replace("select: {semver: {range: \">=1\"}}", nested));
+    check::<ImagePolicy>(&POLICY.replace("select: {limit: 9}", nested));
 }
 
 // === bounds ===

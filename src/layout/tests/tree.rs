@@ -123,14 +123,23 @@ async fn every_refusal_says_what_to_do() {
 
 #[test]
 fn what_the_operating_system_says_comes_with_advice() {
-    use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem, StorageFull, TimedOut};
+    use std::io::ErrorKind::{
+        FileTooLarge, PermissionDenied, ReadOnlyFilesystem, StorageFull, TimedOut,
+    };
     let mut messages = Vec::new();
-    for cause in [StorageFull, PermissionDenied, ReadOnlyFilesystem, TimedOut] {
+    for cause in [
+        StorageFull,
+        FileTooLarge,
+        PermissionDenied,
+        ReadOnlyFilesystem,
+        TimedOut,
+    ] {
         let error = Error::io(Action::Write, "tree/a".as_ref())(cause.into());
         messages.push(format!("{:?}: {error}", error.kind()));
     }
     assert_snapshot!(messages.join("\n"), @r"
     Full: cannot write tree/a: no storage space; free some space and run again, what is complete stays
+    Full: cannot write tree/a: file too large; free some space and run again, what is complete stays
     Io: cannot write tree/a: permission denied; check the owner and mode of the directory
     Io: cannot write tree/a: read-only filesystem or storage medium; choose a directory that can be written
     Io: cannot write tree/a: timed out

@@ -1,0 +1,140 @@
+//! Statuses in which every field is written, and every list of a record is as long as it may be.
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use transship::api::conditions::{self, Holds, READY, Statement};
+use transship::api::image_mirror::{
+    Action, DestinationStatus, FailureStatus, Reachable, RecentCopy, RoundResult, RoundSummary,
+    TagCounts,
+};
+use transship::api::image_policy::ExcludedBy;
+use transship::api::mirrored_repository::{
+    PruneCandidate, RecordedTag, SHAPE_LENGTH, TAGS, TagState,
+};
+use transship::api::{ImageMirrorStatus, ImagePolicyStatus, MirroredRepositoryStatus, Reason};
+use transship::oci::Digest;
+
+/// A year of the past, so that columns of ages are the same in every run.
+const NOW: i64 = 1_600_000_000;
+
+fn time() -> Time {
+    Time(Timestamp::from_second(NOW).unwrap())
+}
+
+fn sha256() -> Digest {
+    Digest::sha256(b"content")
+}
+
+fn sha512() -> Digest {
+    format!("sha512:{}", "a".repeat(128)).parse().unwrap()
+}
+
+fn conditions() -> Vec<Condition> {
+    let ready = Statement {
+        r#type: READY,
+        holds: Holds::False,
+        reason: Reason::Unreachable,
+        message: "r.example.com does not answer",
+        generation: 1,
+    };
+    let mut conditions = Vec::new();
+    conditions::set(&mut conditions, &ready, time().0);
+    conditions
+}
+
+pub(super) fn mirror() -> ImageMirrorStatus {
+    ImageMirrorStatus {
+        observed_generation: 1,
+        conditions: conditions(),
+        synced: Some("1/4".to_owned()),
+        tags: Some(TagCounts {
+            selected: 4,
+            synced: 1,
+            pending: 1,
+            failed: 1,
+            refused: 0,
+            frozen: 1,
+        }),
+        destinations: vec![DestinationStatus {
+            name: "eu".to_owned(),
+            synced: 1,
+            failed: 1,
+            reachable: Reachable::False,
+        }],
+        failures: vec![FailureStatus {
+            image: "docker.io/library/alpine:3.20".to_owned(),
+            destination: Some("eu".to_owned()),
+            reason: Reason::Unreachable.to_string(),
+            message: "r.example.com does not answer".to_owned(),
+            attempts: 2,
+            next_attempt_time: Some(time()),
+        }],
+        recent: vec![RecentCopy {
+            image: "r.example.com/library/alpine:3.19".to_owned(),
+            destination: "eu".to_owned(),
+            digest: sha256(),
+            source_digest: sha512(),
+            action: Action::Copied,
+            time: time(),
+        }],
+        history: vec![RoundSummary {
+            start_time: time(),
+            end_time: time(),
+            result: RoundResult::TimedOut,
+            copied: 1,
+            bytes: i64::from(i32::MAX) + 1,
+        }],
+        policy_revision: Some(sha256()),
+        revision: Some(sha256()),
+        last_sync_time: Some(time()),
+        next_sync_time: Some(time()),
+        last_handled_reconcile_at: Some("now".to_owned()),
+    }
+}
+
+pub(super) fn policy() -> ImagePolicyStatus {
+    ImagePolicyStatus {
+        observed_generation: 1,
+        conditions: conditions(),
+        mirrors: Some(1),
+        selected: Some(2),
+        excluded_by: Some(ExcludedBy {
+            include: 1,
+            exclude: 2,
+            semver: 3,
+            newest: 4,
+            min_age: 5,
+            verify: 6,
+            require: 7,
+        }),
+    }
+}
+
+/// The largest record there is.
+pub(super) fn record() -> MirroredRepositoryStatus {
+    let tag = |number: usize| format!("{number:0128}").parse().unwrap();
+    let tags = (0..TAGS).map(|number| RecordedTag {
+        tag: tag(number),
+        source: "s".repeat(644),
+        source_digest: sha256(),
+        digest: sha256(),
+        shape: "s".repeat(SHAPE_LENGTH),
+        first_seen: time(),
+        copied_at: Some(time()),
+        adopted: true,
+        state: Some(TagState::Refused),
+    });
+    let candidates = (0..TAGS).map(|number| PruneCandidate {
+        tag: tag(number),
+        digest: sha256(),
+        reason: "Unselected".to_owned(),
+        since: time(),
+        protected_by: Some("p".repeat(253)),
+    });
+    MirroredRepositoryStatus {
+        tag_count: 500,
+        candidate_count: 500,
+        tags: tags.collect(),
+        candidates: candidates.collect(),
+    }
+}

@@ -78,6 +78,62 @@ async fn mirrors_outlive_the_release_and_the_next_one_takes_them_over() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_notes_show_the_first_steps() {
+    let plane = bare().await;
+    let chart = path("charts/transship");
+    for namespace in ["platform", "web"] {
+        plane.kubectl_ok(&["create", "namespace", namespace]).await;
+    }
+    let values = "--set=secretNamespaces={platform,web}";
+    helm(
+        &plane,
+        &["install", "transship", &chart, "--create-namespace", values],
+    )
+    .await;
+    let namespace = format!("--namespace={NAMESPACE}");
+    let notes = plane.helm(&["get", "notes", "transship", &namespace]).await;
+    notes.assert_success();
+    insta::assert_snapshot!(notes.stdout, @r#"
+    NOTES:
+    Transship 0.1.0 serves the mirrors of all namespaces.
+
+    A first mirror:
+
+    kubectl apply -f - <<'YAML'
+    apiVersion: transship.dev/v1alpha1
+    kind: ImageMirror
+    metadata: {name: base-images, namespace: platform}
+    spec:
+      source: {registry: docker.io}
+      images:
+        - repository: library/alpine
+          tags: ["3.21*"]
+      destinations:
+        - name: mirror
+          registry: registry.example.com
+          repository: "mirror/{repository}"
+          secretRef: {name: registry-push}   # kubectl create secret docker-registry registry-push …
+    YAML
+    kubectl get imir -A -w
+
+    Mirrors may use Secrets of these namespaces: platform, web. Another one opts in with:
+
+    kubectl -n NAMESPACE create rolebinding transship-secret-reader \
+      --clusterrole=transship-secret-reader \
+      --serviceaccount=transship-system:transship
+
+    The image is "transship:0.1.0", which only nodes have that it was loaded into: set image.repository.
+    "#);
+
+    // The mirror in them is one that the API server takes.
+    let (_, mirror) = notes.stdout.split_once("<<'YAML'\n").expect("a mirror");
+    let (mirror, _) = mirror.split_once("\nYAML").expect("its end");
+    let arguments = ["apply", "--validate=strict", "--filename=-"];
+    let program = plane.kubectl_with(plane.kubeconfig(), &arguments);
+    program.input(mirror).run().await.assert_success();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn kubectl_installs_the_base_and_the_samples_without_a_warning() {
     let plane = bare().await;
     for directory in ["deploy", "deploy/samples"] {

@@ -34,6 +34,51 @@ fn path(name: &str) -> String {
     project(name).to_str().expect("a UTF-8 path").to_owned()
 }
 
+/// What is shown after an installation can be pasted: the API server takes the mirror in it.
+async fn take_the_first_steps(plane: &ControlPlane) {
+    let namespace = format!("--namespace={NAMESPACE}");
+    let notes = plane.helm(&["get", "notes", "transship", &namespace]).await;
+    notes.assert_success();
+    insta::assert_snapshot!(notes.stdout, @r#"
+    NOTES:
+    Transship 0.1.0 serves the mirrors of all namespaces.
+
+    A first mirror:
+
+    kubectl apply -f - <<'YAML'
+    apiVersion: transship.dev/v1alpha1
+    kind: ImageMirror
+    metadata: {name: base-images, namespace: transship-system}
+    spec:
+      source: {registry: docker.io}
+      images:
+        - repository: library/alpine
+          tags: ["3.21*"]
+      destinations:
+        - name: mirror
+          registry: registry.example.com
+          repository: "mirror/{repository}"
+          secretRef: {name: registry-push}   # kubectl create secret docker-registry registry-push …
+    YAML
+    kubectl get imir -A -w
+
+    Mirrors may use Secrets of these namespaces: transship-system. Another one opts in with:
+
+    kubectl -n NAMESPACE create rolebinding transship-secret-reader \
+      --clusterrole=transship-secret-reader \
+      --serviceaccount=transship-system:transship
+
+    The image is "transship:0.1.0", which only nodes have that it was loaded into: set image.repository.
+    "#);
+
+    // The mirror in them is one that the API server takes.
+    let (_, mirror) = notes.stdout.split_once("<<'YAML'\n").expect("a mirror");
+    let (mirror, _) = mirror.split_once("\nYAML").expect("its end");
+    let arguments = ["apply", "--validate=strict", "--filename=-"];
+    let program = plane.kubectl_with(plane.kubeconfig(), &arguments);
+    program.input(mirror).run().await.assert_success();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn mirrors_outlive_the_release_and_the_next_one_takes_them_over() {
     let plane = bare().await;
@@ -43,6 +88,7 @@ async fn mirrors_outlive_the_release_and_the_next_one_takes_them_over() {
         &["install", "transship", &chart, "--create-namespace"],
     )
     .await;
+    take_the_first_steps(&plane).await;
     let samples = format!("--kustomize={}", path("deploy/samples"));
     plane.kubectl_ok(&["apply", &samples]).await;
 
@@ -78,62 +124,6 @@ async fn mirrors_outlive_the_release_and_the_next_one_takes_them_over() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_notes_show_the_first_steps() {
-    let plane = bare().await;
-    let chart = path("charts/transship");
-    for namespace in ["platform", "web"] {
-        plane.kubectl_ok(&["create", "namespace", namespace]).await;
-    }
-    let values = "--set=secretNamespaces={platform,web}";
-    helm(
-        &plane,
-        &["install", "transship", &chart, "--create-namespace", values],
-    )
-    .await;
-    let namespace = format!("--namespace={NAMESPACE}");
-    let notes = plane.helm(&["get", "notes", "transship", &namespace]).await;
-    notes.assert_success();
-    insta::assert_snapshot!(notes.stdout, @r#"
-    NOTES:
-    Transship 0.1.0 serves the mirrors of all namespaces.
-
-    A first mirror:
-
-    kubectl apply -f - <<'YAML'
-    apiVersion: transship.dev/v1alpha1
-    kind: ImageMirror
-    metadata: {name: base-images, namespace: platform}
-    spec:
-      source: {registry: docker.io}
-      images:
-        - repository: library/alpine
-          tags: ["3.21*"]
-      destinations:
-        - name: mirror
-          registry: registry.example.com
-          repository: "mirror/{repository}"
-          secretRef: {name: registry-push}   # kubectl create secret docker-registry registry-push …
-    YAML
-    kubectl get imir -A -w
-
-    Mirrors may use Secrets of these namespaces: platform, web. Another one opts in with:
-
-    kubectl -n NAMESPACE create rolebinding transship-secret-reader \
-      --clusterrole=transship-secret-reader \
-      --serviceaccount=transship-system:transship
-
-    The image is "transship:0.1.0", which only nodes have that it was loaded into: set image.repository.
-    "#);
-
-    // The mirror in them is one that the API server takes.
-    let (_, mirror) = notes.stdout.split_once("<<'YAML'\n").expect("a mirror");
-    let (mirror, _) = mirror.split_once("\nYAML").expect("its end");
-    let arguments = ["apply", "--validate=strict", "--filename=-"];
-    let program = plane.kubectl_with(plane.kubeconfig(), &arguments);
-    program.input(mirror).run().await.assert_success();
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn kubectl_installs_the_base_and_the_samples_without_a_warning() {
     let plane = bare().await;
     for directory in ["deploy", "deploy/samples"] {
@@ -146,26 +136,29 @@ async fn kubectl_installs_the_base_and_the_samples_without_a_warning() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_api_server_takes_every_set_of_values() {
-    let plane = bare().await;
-    let namespaces = [NAMESPACE, "platform", "web"];
-    for namespace in namespaces {
-        plane.kubectl_ok(&["create", "namespace", namespace]).await;
-    }
-    for (name, values) in SETS {
-        let mut objects = render(values).await.objects;
-        // Kinds of the Prometheus operator, which is not installed.
-        objects.retain(|object| object["apiVersion"] != "monitoring.coreos.com/v1");
+    let plane = ControlPlane::shared().await;
+    let namespaces = [NAMESPACE, "platform", "web"]
+        .map(|name| json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}));
+    let apply = async |objects: &[Value], more: &[&str]| {
         let list = json!({"apiVersion": "v1", "kind": "List", "items": objects});
         let arguments = [
             "apply",
+            "--server-side",
+            "--force-conflicts",
             "--validate=strict",
-            "--dry-run=server",
             "--filename=-",
         ];
-        let program = plane.kubectl_with(plane.kubeconfig(), &arguments);
+        let program = plane.kubectl_with(plane.kubeconfig(), &[&arguments, more].concat());
         let finished = program.input(list.to_string()).run().await;
         finished.assert_success();
-        assert_eq!(finished.stderr, "", "{name}");
+        assert_eq!(finished.stderr, "");
+    };
+    apply(&namespaces, &[]).await;
+    for (_, values) in SETS {
+        let mut objects = render(values).await.objects;
+        // Kinds of the Prometheus operator, which is not installed.
+        objects.retain(|object| object["apiVersion"] != "monitoring.coreos.com/v1");
+        apply(&objects, &["--dry-run=server"]).await;
     }
 }
 

@@ -117,6 +117,17 @@ impl Context {
         self.write_status(object, &previous, advanced).await
     }
 
+    /// Whether the API server has another spec by now, or no such object.
+    pub(super) fn is_outdated(&self, object: &ImageMirror) -> bool {
+        let name = ObjectRef::new(&object.name_any());
+        let namespace = object.namespace().unwrap_or_default();
+        let current = self.mirrors.get(&name.within(&namespace));
+        let current = current.as_ref().and_then(|current| current.0.as_ref().ok());
+        current.is_none_or(|current| {
+            current.uid() != object.uid() || generation(current) != generation(object)
+        })
+    }
+
     /// Waits until a mirror of this namespace may run a round.
     pub(super) async fn take_turn(&self, namespace: &str) -> RunningTurn {
         let metrics = &self.shared.metrics;

@@ -2,3 +2,7 @@
 
 mod admission;
 mod harness;
+mod installation;
+mod objects;
+mod release;
+mod rights;

@@ -56,7 +56,7 @@ fn roles(rendered: &Rendered) -> impl Iterator<Item = &Value> {
 async fn the_controller_may_do_this_and_nothing_else() {
     let rendered = render("").await;
     insta::assert_snapshot!(rules(role(&rendered, "ClusterRole", "transship-controller")), @"
-    get,list,watch transship.dev/imagemirrors,imagepolicies,mirroredrepositories
+    list,watch transship.dev/imagemirrors,imagepolicies,mirroredrepositories
     patch transship.dev/imagemirrors/status,imagepolicies/status,mirroredrepositories/status
     create,patch transship.dev/mirroredrepositories
     create,patch events.k8s.io/events

@@ -6,3 +6,5 @@ mod installation;
 mod objects;
 mod release;
 mod rights;
+mod scene;
+mod takeover;

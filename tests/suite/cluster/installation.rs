@@ -195,27 +195,23 @@ async fn changes_arrive_at_once_on_request(namespace: &Namespace<'_>, registries
     let source = registries.source.client();
     let daily = json!({"spec": {"interval": "24h"}});
     let path = namespace.path("imir", "base-images").await;
-    release
-        .plane
-        .client()
-        .merge(&path, &daily)
-        .await
-        .assert_success();
+    let client = namespace.plane().client();
+    client.merge(&path, &daily).await.assert_success();
     namespace
         .wait_for_condition("imir", "base-images", "Ready", "True")
         .await;
     source.push("web/nginx", "1.27.3", &image(203)).await;
-    annotate(&namespace, "transship.dev/reconcile-at=monday").await;
-    let mirror = handled(&namespace, "monday").await;
+    annotate(namespace, "transship.dev/reconcile-at=monday").await;
+    let mirror = handled(namespace, "monday").await;
     assert_eq!(mirror["status"]["synced"], "9/9");
     registries.assert_equal("web/nginx", "1.27.3").await;
     source.push("web/nginx", "1.27.3", &image(204)).await;
     annotate(
-        &namespace,
+        namespace,
         "reconcile.fluxcd.io/requestedAt=2026-11-24T12:00:00Z",
     )
     .await;
-    handled(&namespace, "monday 2026-11-24T12:00:00Z").await;
+    handled(namespace, "monday 2026-11-24T12:00:00Z").await;
     registries.assert_equal("web/nginx", "1.27.3").await;
 }
 

@@ -5,6 +5,13 @@ use serde_json::{Value, json};
 use super::helm::{NAMESPACE, SETS, project, read, render, text};
 use crate::support::cluster::ControlPlane;
 
+/// The definitions that the chart brings.
+const DEFINITIONS: [&str; 3] = [
+    "imagemirrors.transship.dev",
+    "imagepolicies.transship.dev",
+    "mirroredrepositories.transship.dev",
+];
+
 async fn helm(plane: &ControlPlane, arguments: &[&str]) {
     let namespace = format!("--namespace={NAMESPACE}");
     plane
@@ -17,51 +24,6 @@ fn path(name: &str) -> String {
     project(name).to_str().expect("a UTF-8 path").to_owned()
 }
 
-/// What is shown after an installation can be pasted: the API server takes the mirror in it.
-async fn take_the_first_steps(plane: &ControlPlane) {
-    let namespace = format!("--namespace={NAMESPACE}");
-    let notes = plane.helm(&["get", "notes", "transship", &namespace]).await;
-    notes.assert_success();
-    insta::assert_snapshot!(notes.stdout, @r#"
-    NOTES:
-    Transship 0.1.0 serves the mirrors of all namespaces.
-
-    A first mirror:
-
-    kubectl apply -f - <<'YAML'
-    apiVersion: transship.dev/v1alpha1
-    kind: ImageMirror
-    metadata: {name: base-images, namespace: transship-system}
-    spec:
-      source: {registry: docker.io}
-      images:
-        - repository: library/alpine
-          tags: ["3.21*"]
-      destinations:
-        - name: mirror
-          registry: registry.example.com
-          repository: "mirror/{repository}"
-          secretRef: {name: registry-push}   # kubectl create secret docker-registry registry-push …
-    YAML
-    kubectl get imir -A -w
-
-    Mirrors may use Secrets of these namespaces: transship-system. Another one opts in with:
-
-    kubectl -n NAMESPACE create rolebinding transship-secret-reader \
-      --clusterrole=transship-secret-reader \
-      --serviceaccount=transship-system:transship
-
-    The image is "transship:0.1.0", which only nodes have that it was loaded into: set image.repository.
-    "#);
-
-    // The mirror in them is one that the API server takes.
-    let (_, mirror) = notes.stdout.split_once("<<'YAML'\n").expect("a mirror");
-    let (mirror, _) = mirror.split_once("\nYAML").expect("its end");
-    let arguments = ["apply", "--validate=strict", "--filename=-"];
-    let program = plane.kubectl_with(plane.kubeconfig(), &arguments);
-    program.input(mirror).run().await.assert_success();
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn mirrors_outlive_the_release_and_the_next_one_takes_them_over() {
     let plane = ControlPlane::start_bare().await;
@@ -71,7 +33,6 @@ async fn mirrors_outlive_the_release_and_the_next_one_takes_them_over() {
         &["install", "transship", &chart, "--create-namespace"],
     )
     .await;
-    take_the_first_steps(&plane).await;
     let samples = format!("--kustomize={}", path("deploy/samples"));
     plane.kubectl_ok(&["apply", &samples]).await;
 
@@ -119,29 +80,26 @@ async fn kubectl_installs_the_base_and_the_samples_without_a_warning() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_api_server_takes_every_set_of_values() {
-    let plane = ControlPlane::shared().await;
-    let namespaces = [NAMESPACE, "platform", "web"]
-        .map(|name| json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}));
-    let apply = async |objects: &[Value], more: &[&str]| {
-        let list = json!({"apiVersion": "v1", "kind": "List", "items": objects});
-        let arguments = [
-            "apply",
-            "--server-side",
-            "--force-conflicts",
-            "--validate=strict",
-            "--filename=-",
-        ];
-        let program = plane.kubectl_with(plane.kubeconfig(), &[&arguments, more].concat());
-        let finished = program.input(list.to_string()).run().await;
-        finished.assert_success();
-        assert_eq!(finished.stderr, "");
-    };
-    apply(&namespaces, &[]).await;
-    for (_, values) in SETS {
+    let plane = ControlPlane::start_bare().await;
+    let namespaces = [NAMESPACE, "platform", "web"];
+    for namespace in namespaces {
+        plane.kubectl_ok(&["create", "namespace", namespace]).await;
+    }
+    for (name, values) in SETS {
         let mut objects = render(values).await.objects;
         // Kinds of the Prometheus operator, which is not installed.
         objects.retain(|object| object["apiVersion"] != "monitoring.coreos.com/v1");
-        apply(&objects, &["--dry-run=server"]).await;
+        let list = json!({"apiVersion": "v1", "kind": "List", "items": objects});
+        let arguments = [
+            "apply",
+            "--validate=strict",
+            "--dry-run=server",
+            "--filename=-",
+        ];
+        let program = plane.kubectl_with(plane.kubeconfig(), &arguments);
+        let finished = program.input(list.to_string()).run().await;
+        finished.assert_success();
+        assert_eq!(finished.stderr, "", "{name}");
     }
 }
 

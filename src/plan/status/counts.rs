@@ -127,27 +127,10 @@ impl DestinationCounts {
 
 /// Whether a failure shows that a registry answered; None where it shows neither, as where it was not asked.
 fn answered(reason: Reason) -> Option<bool> {
-    match reason {
-        Reason::Unreachable | Reason::TlsError => Some(false),
-        Reason::NotFound
-        | Reason::RateLimited
-        | Reason::QuotaExceeded
-        | Reason::SparseIndexRefused
-        | Reason::TagMoved => Some(true),
-        Reason::Succeeded
-        | Reason::Progressing
-        | Reason::ProgressingWithRetry
-        | Reason::InvalidSpec
-        | Reason::DestinationConflict
-        | Reason::DependencyNotReady
-        | Reason::AuthenticationFailed
-        | Reason::AccessDenied
-        | Reason::CopyFailed
-        | Reason::DigestMismatch
-        | Reason::VerificationFailed
-        | Reason::PolicyViolation
-        | Reason::Quarantined
-        | Reason::PrunePaused
-        | Reason::Suspended => None,
-    }
+    let is_silence = matches!(reason, Reason::Unreachable | Reason::TlsError);
+    let is_answer = matches!(
+        reason,
+        Reason::NotFound | Reason::RateLimited | Reason::QuotaExceeded | Reason::SparseIndexRefused
+    );
+    (is_silence || is_answer).then_some(is_answer)
 }

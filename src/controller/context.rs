@@ -18,6 +18,7 @@ use super::records::Records;
 use super::rounds::Rounds;
 use super::turns::{Turn, Turns};
 use super::usage::Usage;
+use super::watch::Listed;
 use crate::api::image_mirror::ImageMirrorStatus;
 use crate::api::{ImageMirror, ImagePolicy};
 use crate::plan::report::MirrorReport;
@@ -52,6 +53,8 @@ pub(super) struct Context {
     pub(super) shared: Arc<Shared>,
     pub(super) mirrors: Store<Guarded<ImageMirror>>,
     pub(super) policies: Store<Guarded<ImagePolicy>>,
+    pub(super) mirrors_listed: Listed,
+    pub(super) policies_listed: Listed,
     /// Mirrors to look at again.
     pub(super) changed_mirrors: UnboundedSender<ObjectRef<Guarded<ImageMirror>>>,
     /// Policies whose status may have to change.

@@ -3,5 +3,9 @@
 mod admission;
 mod crash;
 mod harness;
+mod installation;
+mod objects;
+mod release;
+mod rights;
 mod scene;
 mod takeover;

@@ -24,6 +24,9 @@ pub(super) struct Counts {
 pub(super) struct DestinationCounts {
     pub(super) synced: usize,
     pub(super) failed: usize,
+    /// Of the failures, those in which the registry answered.
+    pub(super) answered: usize,
+    /// Of the failures, those in which it did not.
     pub(super) unreachable: usize,
 }
 
@@ -96,8 +99,10 @@ impl DestinationCounts {
             Outcome::Planned { .. } => End::Pending,
             Outcome::Failed(failure) => {
                 self.failed += 1;
-                if matches!(failure.reason, Reason::Unreachable | Reason::TlsError) {
-                    self.unreachable += 1;
+                match answered(failure.reason) {
+                    Some(true) => self.answered += 1,
+                    Some(false) => self.unreachable += 1,
+                    None => {}
                 }
                 End::Failed
             }
@@ -108,13 +113,24 @@ impl DestinationCounts {
     pub(super) fn reachable(&self) -> Reachable {
         let Self {
             synced,
-            failed,
+            failed: _,
+            answered,
             unreachable,
         } = *self;
-        match (synced > 0 || failed > unreachable, unreachable > 0) {
+        match (synced + answered > 0, unreachable > 0) {
             (true, _) => Reachable::True,
             (false, true) => Reachable::False,
             (false, false) => Reachable::Unknown,
         }
     }
+}
+
+/// Whether a failure shows that a registry answered; None where it shows neither, as where it was not asked.
+fn answered(reason: Reason) -> Option<bool> {
+    let is_silence = matches!(reason, Reason::Unreachable | Reason::TlsError);
+    let is_answer = matches!(
+        reason,
+        Reason::NotFound | Reason::RateLimited | Reason::QuotaExceeded | Reason::SparseIndexRefused
+    );
+    (is_silence || is_answer).then_some(is_answer)
 }

@@ -1,6 +1,6 @@
 //! Runs what was selected.
 
-use crate::calibration::Calibration;
+use crate::shared::calibration::Calibration;
 use crate::pass::{self, Pass, Sample};
 use crate::place::{Mode, Place};
 use crate::report::{Content, Report, Scenario, Series};

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use crate::pass::{Pass, Sample};
 use crate::report::{Scenario, Series};
-use crate::targets::best_peer;
-use crate::traffic::Traffic;
 use crate::shared::table::row;
 use crate::shared::units::{mebibytes, megabytes};
+use crate::targets::best_peer;
+use crate::traffic::Traffic;
 
 /// Width of the titles of tools.
 const TOOL: usize = 10;

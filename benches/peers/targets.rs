@@ -64,21 +64,13 @@ fn memory(scenario: &Scenario) -> Option<Verdict> {
         .filter_map(|pass| ours.peak_rss(pass))
         .max()?;
     let what = format!("{}: peak RSS in MiB", title(scenario));
-    Some(Verdict::new(
-        what,
-        mebibytes(peak),
-        PEAK_RSS_MEBIBYTES,
-    ))
+    Some(Verdict::new(what, mebibytes(peak), PEAK_RSS_MEBIBYTES))
 }
 
 fn correctness(scenario: &Scenario) -> Option<Verdict> {
     let ours = scenario.series(Tool::Transship)?;
     let what = format!("{}: missing or wrong", title(scenario));
-    Some(Verdict::new(
-        what,
-        float(ours.defects().count()),
-        0.0,
-    ))
+    Some(Verdict::new(what, float(ours.defects().count()), 0.0))
 }
 
 /// The peer that took the least time for a pass, if it brought everything it claims.

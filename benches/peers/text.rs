@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use crate::shared::calibration::Calibration;
 use crate::pass::{Pass, Sample};
 use crate::report::{Content, Report, Scenario, Series};
-use crate::table::{requests, times};
+use crate::shared::calibration::Calibration;
 use crate::shared::units::float;
 use crate::shared::verdict::Verdict;
+use crate::table::{requests, times};
 
 /// Defects of a tool that are shown; all of them are in the saved report.
 const SHOWN_DEFECTS: usize = 5;

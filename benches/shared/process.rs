@@ -18,6 +18,12 @@ pub fn peak_rss_bytes(pid: u32) -> Option<u64> {
     status_bytes(pid, "VmHWM:")
 }
 
+/// Takes the memory that a process has now for the most so far.
+pub fn forget_peak_rss(pid: u32) {
+    // 5: see proc_pid_clear_refs(5). Where it is not allowed, the peak is that of the whole process.
+    let _ = fs::write(format!("/proc/{pid}/clear_refs"), "5");
+}
+
 /// User and system time of a process, in steps of 10 ms.
 pub fn cpu_seconds(pid: u32) -> Option<f64> {
     Some(two_fields(&pid.to_string(), 14))

@@ -65,7 +65,6 @@ impl Fleet {
             "destinations": [{
                 "name": "mirror",
                 "registry": self.destination,
-                "repository": "mirror/{repository}",
                 "insecure": true,
             }],
             "schedule": {"cron": self.schedule.cron(), "timeZone": "UTC"},

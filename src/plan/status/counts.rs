@@ -15,6 +15,8 @@ pub(super) struct Counts {
     pub(super) pending: usize,
     pub(super) failed: usize,
     pub(super) frozen: usize,
+    pub(super) refused: usize,
+    pub(super) quarantined: usize,
     /// By name.
     pub(super) destinations: BTreeMap<String, DestinationCounts>,
 }
@@ -25,6 +27,8 @@ pub(super) struct DestinationCounts {
     pub(super) synced: usize,
     pub(super) failed: usize,
     pub(super) unreachable: usize,
+    /// Tags that were looked at and are not to be copied.
+    pub(super) withheld: usize,
 }
 
 /// What became of a tag at all of its destinations: the worst counts.
@@ -33,6 +37,8 @@ enum End {
     Synced,
     Frozen,
     Pending,
+    Quarantined,
+    Refused,
     Failed,
 }
 
@@ -55,6 +61,8 @@ pub(super) fn count(report: &MirrorReport) -> Counts {
             End::Synced => &mut counts.synced,
             End::Frozen => &mut counts.frozen,
             End::Pending => &mut counts.pending,
+            End::Quarantined => &mut counts.quarantined,
+            End::Refused => &mut counts.refused,
             End::Failed => &mut counts.failed,
         };
         *count += 1;
@@ -73,11 +81,19 @@ impl fmt::Display for Counts {
             pending: _,
             failed: _,
             frozen,
+            refused,
+            quarantined,
             destinations: _,
         } = self;
         write!(formatter, "{synced} of {selected} tags are synced")?;
-        if *frozen > 0 {
-            write!(formatter, ", {frozen} frozen")?;
+        for (count, word) in [
+            (frozen, "frozen"),
+            (refused, "refused"),
+            (quarantined, "quarantined"),
+        ] {
+            if *count > 0 {
+                write!(formatter, ", {count} {word}")?;
+            }
         }
         Ok(())
     }
@@ -94,6 +110,14 @@ impl DestinationCounts {
             }
             Outcome::Frozen => End::Frozen,
             Outcome::Planned { .. } => End::Pending,
+            Outcome::Refused(_) => {
+                self.withheld += 1;
+                End::Refused
+            }
+            Outcome::Quarantined(_) => {
+                self.withheld += 1;
+                End::Quarantined
+            }
             Outcome::Failed(failure) => {
                 self.failed += 1;
                 if matches!(failure.reason, Reason::Unreachable | Reason::TlsError) {
@@ -110,8 +134,10 @@ impl DestinationCounts {
             synced,
             failed,
             unreachable,
+            withheld,
         } = *self;
-        match (synced > 0 || failed > unreachable, unreachable > 0) {
+        let has_answered = synced > 0 || withheld > 0 || failed > unreachable;
+        match (has_answered, unreachable > 0) {
             (true, _) => Reachable::True,
             (false, true) => Reachable::False,
             (false, false) => Reachable::Unknown,

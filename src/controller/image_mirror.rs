@@ -28,6 +28,7 @@ use super::context::{Context, MIRROR, earlier, generation};
 use super::events;
 use super::memory::{Remembered, name_of};
 use super::progress::Progress;
+use super::rounds::RunningRound;
 use super::secrets::read_reach;
 use crate::api::image_mirror::ImageMirrorStatus;
 use crate::api::{ImageMirror, Reason, annotations};
@@ -117,9 +118,18 @@ async fn run(
     let beginning = status::begin(&previous, generation(object), clock::now());
     context.write_status(object, &previous, beginning).await?;
 
-    let _turn = context.take_turn(&prepared.mirror.namespace).await;
+    let round = context.shared.rounds.begin(object);
+    if context.is_outdated(object) {
+        // The change came before anybody listened for it, and brings another look.
+        return Ok(Action::await_change());
+    }
+    let turn = context.take_turn(&prepared.mirror.namespace);
+    let Some(_turn) = round.unless_cancelled(turn).await else {
+        return Ok(Action::requeue(AFTER_CANCELLATION));
+    };
     let began = clock::now();
-    let ended = run_round(object, prepared, context).await;
+    // On the heap, so that thousands that wait for a turn are small.
+    let ended = Box::pin(run_round(object, prepared, &round, context)).await;
     let span = Span {
         began,
         ended: clock::now(),
@@ -160,8 +170,12 @@ async fn run(
 }
 
 /// The round itself. It ends early when the spec it was started for is gone.
-async fn run_round(object: &ImageMirror, prepared: &Prepared, context: &Context) -> Ended {
-    let round = context.shared.rounds.begin(object);
+async fn run_round(
+    object: &ImageMirror,
+    prepared: &Prepared,
+    guard: &RunningRound,
+    context: &Context,
+) -> Ended {
     let mirror = &prepared.mirror;
     let progress = Progress::new(&mirror.name);
     let work = async {
@@ -189,17 +203,14 @@ async fn run_round(object: &ImageMirror, prepared: &Prepared, context: &Context)
         let report = report.mirrors.pop();
         Ended::Finished(report.unwrap_or_else(|| MirrorReport::new(&mirror.name)))
     };
-    tokio::select! {
-        biased;
-        () = round.cancelled() => {
-            // What was finished stays on record.
-            if let Err(error) = context.shared.syncer.flush(&mirror.name).await {
-                tracing::warn!(%error, "the records of a cancelled round were not kept");
-            }
-            Ended::Cancelled
-        }
-        ended = work => ended,
+    if let Some(ended) = guard.unless_cancelled(work).await {
+        return ended;
     }
+    // What was finished stays on record.
+    if let Err(error) = context.shared.syncer.flush(&mirror.name).await {
+        tracing::warn!(%error, "the records of a cancelled round were not kept");
+    }
+    Ended::Cancelled
 }
 
 /// Says what came of a round: to the log, Prometheus, the policies, the status and its events.

@@ -97,6 +97,12 @@ impl Memory {
         known.next
     }
 
+    /// Makes a mirror's next round due now.
+    pub(super) fn hurry(&self, mirror: &ImageMirror) {
+        let mut memory = self.lock();
+        known(&mut memory, mirror).next = Some(Timestamp::UNIX_EPOCH);
+    }
+
     /// Takes note that an earlier process left pushes whose end nobody saw.
     pub(super) fn mark_pending(&self, mirror: &str, uid: Option<String>) {
         let known = Known {

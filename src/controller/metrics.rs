@@ -85,7 +85,7 @@ struct How {
     how: &'static str,
 }
 
-/// From a tenth of a second to about three hours.
+/// From a tenth of a second to about an hour and a half.
 #[derive(Clone)]
 struct Durations;
 

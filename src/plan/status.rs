@@ -31,7 +31,7 @@ pub struct Round<'a> {
     pub report: &'a MirrorReport,
     /// When it began.
     pub began: Timestamp,
-    /// When it ended; now, while it goes on.
+    /// When it ended.
     pub ended: Timestamp,
     /// When the next one begins.
     pub next: Option<Timestamp>,
@@ -103,17 +103,22 @@ pub fn begin(previous: &ImageMirrorStatus, generation: i64, now: Timestamp) -> I
 }
 
 /// The status while a round copies: how far it is.
-pub fn advance(previous: &ImageMirrorStatus, round: &Round<'_>) -> ImageMirrorStatus {
+pub fn advance(
+    previous: &ImageMirrorStatus,
+    generation: i64,
+    report: &MirrorReport,
+    now: Timestamp,
+) -> ImageMirrorStatus {
     let mut status = previous.clone();
-    lists::write_counts(&mut status, &count(round.report));
+    lists::write_counts(&mut status, &count(report));
     let statement = Statement {
         r#type: RECONCILING,
         holds: Holds::True,
         reason: Reason::Progressing,
         message: "tags are being copied",
-        generation: round.generation,
+        generation,
     };
-    conditions::set(&mut status.conditions, &statement, round.ended);
+    conditions::set(&mut status.conditions, &statement, now);
     status
 }
 

@@ -2,3 +2,9 @@
 
 mod admission;
 mod harness;
+mod installation;
+mod objects;
+mod release;
+mod rights;
+mod scene;
+mod takeover;

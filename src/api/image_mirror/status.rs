@@ -240,10 +240,6 @@ pub enum RoundResult {
     Succeeded,
     /// Something failed.
     Failed,
-    /// Its time was over.
-    TimedOut,
-    /// A change of the spec, a suspension or the end of the process came first.
-    Cancelled,
 }
 
 // === impl ImageMirrorStatus ===

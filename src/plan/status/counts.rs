@@ -26,9 +26,10 @@ pub(super) struct Counts {
 pub(super) struct DestinationCounts {
     pub(super) synced: usize,
     pub(super) failed: usize,
+    /// Failures in which the registry answered, and tags there that policies do not admit.
+    pub(super) answered: usize,
+    /// Of the failures, those in which it did not.
     pub(super) unreachable: usize,
-    /// Tags that were looked at and are not to be copied.
-    pub(super) withheld: usize,
 }
 
 /// What became of a tag at all of its destinations: the worst counts.
@@ -111,17 +112,19 @@ impl DestinationCounts {
             Outcome::Frozen => End::Frozen,
             Outcome::Planned { .. } => End::Pending,
             Outcome::Refused(_) => {
-                self.withheld += 1;
+                self.answered += 1;
                 End::Refused
             }
             Outcome::Quarantined(_) => {
-                self.withheld += 1;
+                self.answered += 1;
                 End::Quarantined
             }
             Outcome::Failed(failure) => {
                 self.failed += 1;
-                if matches!(failure.reason, Reason::Unreachable | Reason::TlsError) {
-                    self.unreachable += 1;
+                match answered(failure.reason) {
+                    Some(true) => self.answered += 1,
+                    Some(false) => self.unreachable += 1,
+                    None => {}
                 }
                 End::Failed
             }
@@ -132,15 +135,24 @@ impl DestinationCounts {
     pub(super) fn reachable(&self) -> Reachable {
         let Self {
             synced,
-            failed,
+            failed: _,
+            answered,
             unreachable,
-            withheld,
         } = *self;
-        let has_answered = synced > 0 || withheld > 0 || failed > unreachable;
-        match (has_answered, unreachable > 0) {
+        match (synced + answered > 0, unreachable > 0) {
             (true, _) => Reachable::True,
             (false, true) => Reachable::False,
             (false, false) => Reachable::Unknown,
         }
     }
+}
+
+/// Whether a failure shows that a registry answered; None where it shows neither, as where it was not asked.
+fn answered(reason: Reason) -> Option<bool> {
+    let is_silence = matches!(reason, Reason::Unreachable | Reason::TlsError);
+    let is_answer = matches!(
+        reason,
+        Reason::NotFound | Reason::RateLimited | Reason::QuotaExceeded | Reason::SparseIndexRefused
+    );
+    (is_silence || is_answer).then_some(is_answer)
 }

@@ -91,7 +91,7 @@ fn the_life_of_a_mirror_as_its_conditions_tell_it() {
         tag("1", "eu", copied("1")),
         tag("2", "eu", Outcome::Planned { moves: false }),
     ]);
-    let advanced = advance(&begun, &round(&copying, 0));
+    let advanced = advance(&begun, GENERATION, &copying, second(0));
     assert_eq!(advanced.observed_generation, -1);
     assert_eq!(advanced.tags.unwrap().pending, 1);
 

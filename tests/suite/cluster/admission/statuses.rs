@@ -89,7 +89,7 @@ pub(super) fn mirror() -> ImageMirrorStatus {
         history: vec![RoundSummary {
             start_time: time(),
             end_time: time(),
-            result: RoundResult::TimedOut,
+            result: RoundResult::Failed,
             copied: 1,
             bytes: i64::from(i32::MAX) + 1,
         }],

@@ -49,10 +49,10 @@ pub(super) async fn run(
 ) {
     let (mirrors, mirror_writer) = reflector::store();
     let (policies, policy_writer) = reflector::store();
-    let (mirrors_done, mirrors_listed) = Listed::not_yet();
-    let (policies_done, policies_listed) = Listed::not_yet();
     let (changed_mirrors, mirror_receiver) = unbounded_channel();
     let (used_policies, policy_receiver) = unbounded_channel();
+    let (mirrors_sender, mirrors_listed) = Listed::not_yet();
+    let (policies_sender, policies_listed) = Listed::not_yet();
     let context = Arc::new(Context {
         shared,
         mirrors: mirrors.clone(),
@@ -64,9 +64,14 @@ pub(super) async fn run(
     });
 
     let look = Arc::new(MirrorLook(context.clone()));
-    let mirror_changes = watch(api(watches, namespace), mirror_writer, look, mirrors_done);
+    let mirror_changes = watch(api(watches, namespace), mirror_writer, mirrors_sender, look);
     let look = Arc::new(PolicyLook(context.clone()));
-    let policy_changes = watch(api(watches, namespace), policy_writer, look, policies_done);
+    let policy_changes = watch(
+        api(watches, namespace),
+        policy_writer,
+        policies_sender,
+        look,
+    );
 
     let reconcile_mirrors = Controller::for_stream(mirror_changes, mirrors)
         .with_config(Config::default().debounce(DEBOUNCE))

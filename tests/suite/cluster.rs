@@ -1,11 +1,14 @@
 //! A real Kubernetes control plane, and what works against it.
 
 mod admission;
+mod crash;
 mod harness;
 mod installation;
 mod lifecycle;
 mod objects;
 mod release;
 mod rights;
+mod scene;
 mod stage;
 mod status;
+mod takeover;

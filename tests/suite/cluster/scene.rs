@@ -161,14 +161,23 @@ impl Scene {
     pub(super) async fn replica(&self, name: &str) -> Replica {
         let namespace = self.namespace.name();
         self.grant(name).await;
-        let plane = self.namespace.plane();
-        let token = plane.token_for(namespace, name).await;
-        let proxy = ApiProxy::in_front_of(plane);
-        let options = Controller::options(&proxy.kubeconfig_for(&token)).namespace(namespace);
+        let token = self.namespace.plane().token_for(namespace, name).await;
+        let user = format!("system:serviceaccount:{namespace}:{name}");
+        self.replica_of(user, &token)
+    }
+
+    /// A replica with every right.
+    pub(super) fn almighty_replica(&self) -> Replica {
+        self.replica_of("admin".to_owned(), self.namespace.plane().admin_token())
+    }
+
+    fn replica_of(&self, user: String, token: &str) -> Replica {
+        let proxy = ApiProxy::in_front_of(self.namespace.plane());
+        let options = Controller::options(&proxy.kubeconfig_for(token));
         Replica {
-            user: format!("system:serviceaccount:{namespace}:{name}"),
+            user,
             proxy,
-            options,
+            options: options.namespace(self.namespace.name()),
         }
     }
 
@@ -278,6 +287,20 @@ impl Replica {
     /// Its way to the API server.
     pub(super) fn proxy(&self) -> &ApiProxy<'static> {
         &self.proxy
+    }
+
+    /// The user that it is for the API server.
+    pub(super) fn user(&self) -> &str {
+        &self.user
+    }
+
+    /// How many requests it sent to the API server so far, but for those about its lease.
+    pub(super) fn requests(&self) -> usize {
+        let requests = self.proxy.requests();
+        let counted = requests
+            .iter()
+            .filter(|request| !request.path.contains("/leases"));
+        counted.count()
     }
 
     /// What it wrote to the API server so far.

@@ -12,7 +12,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::cluster::{Cluster, WriteError};
 use super::connect::{Connector, Reaches};
 use super::image_mirror::{Prepared, Span};
-use super::memory::{Failed, Memory, name_of};
+use super::memory::{Memory, name_of};
 use super::metrics::ControllerMetrics;
 use super::records::Records;
 use super::rounds::Rounds;
@@ -21,6 +21,7 @@ use super::usage::Usage;
 use super::watch::Listed;
 use crate::api::image_mirror::ImageMirrorStatus;
 use crate::api::{ImageMirror, ImagePolicy};
+use crate::plan::attempts::Outlook;
 use crate::plan::report::MirrorReport;
 use crate::plan::status;
 use crate::runtime::clock;
@@ -149,10 +150,10 @@ impl Context {
         object: &ImageMirror,
         prepared: &Prepared,
         span: Span,
-        failed: Failed,
+        outlook: Outlook,
     ) -> Option<Timestamp> {
         let schedule = &prepared.mirror.schedule;
-        self.shared.memory.record(object, schedule, span, failed)
+        self.shared.memory.record(object, schedule, span, outlook)
     }
 
     /// Asks for another look at the policies of a mirror.

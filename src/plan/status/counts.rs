@@ -15,6 +15,8 @@ pub(super) struct Counts {
     pub(super) pending: usize,
     pub(super) failed: usize,
     pub(super) frozen: usize,
+    pub(super) refused: usize,
+    pub(super) quarantined: usize,
     /// By name.
     pub(super) destinations: BTreeMap<String, DestinationCounts>,
 }
@@ -24,7 +26,7 @@ pub(super) struct Counts {
 pub(super) struct DestinationCounts {
     pub(super) synced: usize,
     pub(super) failed: usize,
-    /// Of the failures, those in which the registry answered.
+    /// Failures in which the registry answered, and tags there that policies do not admit.
     pub(super) answered: usize,
     /// Of the failures, those in which it did not.
     pub(super) unreachable: usize,
@@ -36,6 +38,8 @@ enum End {
     Synced,
     Frozen,
     Pending,
+    Quarantined,
+    Refused,
     Failed,
 }
 
@@ -58,6 +62,8 @@ pub(super) fn count(report: &MirrorReport) -> Counts {
             End::Synced => &mut counts.synced,
             End::Frozen => &mut counts.frozen,
             End::Pending => &mut counts.pending,
+            End::Quarantined => &mut counts.quarantined,
+            End::Refused => &mut counts.refused,
             End::Failed => &mut counts.failed,
         };
         *count += 1;
@@ -76,11 +82,19 @@ impl fmt::Display for Counts {
             pending: _,
             failed: _,
             frozen,
+            refused,
+            quarantined,
             destinations: _,
         } = self;
         write!(formatter, "{synced} of {selected} tags are synced")?;
-        if *frozen > 0 {
-            write!(formatter, ", {frozen} frozen")?;
+        for (count, word) in [
+            (frozen, "frozen"),
+            (refused, "refused"),
+            (quarantined, "quarantined"),
+        ] {
+            if *count > 0 {
+                write!(formatter, ", {count} {word}")?;
+            }
         }
         Ok(())
     }
@@ -97,6 +111,14 @@ impl DestinationCounts {
             }
             Outcome::Frozen => End::Frozen,
             Outcome::Planned { .. } => End::Pending,
+            Outcome::Refused(_) => {
+                self.answered += 1;
+                End::Refused
+            }
+            Outcome::Quarantined(_) => {
+                self.answered += 1;
+                End::Quarantined
+            }
             Outcome::Failed(failure) => {
                 self.failed += 1;
                 match answered(failure.reason) {

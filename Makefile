@@ -35,8 +35,8 @@ lint: ## Checks formatting and lints
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- --deny warnings
 
-bench: tools ## Compares with crane, regsync, skopeo and oras, side by side
-	cargo bench --locked --bench peers
+bench: tools ## Compares with crane, regsync, skopeo and oras, and gives the controller 10,000 mirrors
+	cargo bench --locked --bench peers --bench controller
 
 fuzz: ## Builds the fuzz targets
 	cargo build --locked --manifest-path fuzz/Cargo.toml

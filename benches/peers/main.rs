@@ -19,7 +19,6 @@
     reason = "a program for a terminal"
 )]
 
-mod calibration;
 mod job;
 mod measure;
 mod pass;
@@ -27,6 +26,8 @@ mod place;
 mod report;
 mod scenario;
 mod selection;
+#[path = "../shared/mod.rs"]
+pub mod shared;
 #[expect(
     clippy::expect_used,
     clippy::missing_panics_doc,
@@ -40,19 +41,16 @@ mod targets;
 mod text;
 mod tool;
 mod traffic;
-mod units;
 mod workload;
 
-use std::path::Path;
 use std::process::ExitCode;
 
-use report::Report;
 use selection::Selection;
+use shared::saved::save;
 
 fn main() -> ExitCode {
     let selection = match Selection::from_process() {
         Ok(Some(selection)) => selection,
-        // `cargo test --all-targets` starts benchmarks too, without `--bench`.
         Ok(None) => return ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}");
@@ -61,24 +59,16 @@ fn main() -> ExitCode {
     };
     let report = support::runtime().block_on(scenario::run_all(&selection));
     println!("{}", text::summary(&report));
-    if let Err(error) = save(&report) {
-        eprintln!("the report cannot be saved: {error}");
-        return ExitCode::FAILURE;
+    match save("peers", &report) {
+        Ok(file) => println!("\nEvery run: {}", file.display()),
+        Err(error) => {
+            eprintln!("the report cannot be saved: {error}");
+            return ExitCode::FAILURE;
+        }
     }
     if report.is_sound() {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
     }
-}
-
-/// Writes `target/bench/peers.json`.
-fn save(report: &Report) -> std::io::Result<()> {
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let directory = target.parent().unwrap_or(target).join("bench");
-    std::fs::create_dir_all(&directory)?;
-    let file = directory.join("peers.json");
-    std::fs::write(&file, serde_json::to_vec_pretty(report)?)?;
-    println!("\nEvery run: {}", file.display());
-    Ok(())
 }

@@ -1,7 +1,6 @@
 //! Runs the programs of a tool and takes their time, processor time and memory.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -10,6 +9,7 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 use serde::Serialize;
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::shared::process::{ended_children_cpu_seconds, peak_rss_bytes};
 use crate::support::program::Program;
 use crate::support::runtime;
 use crate::tool::PROCESSES;
@@ -19,9 +19,6 @@ const POLL: Duration = Duration::from_millis(5);
 
 /// Longer than anything that is still worth comparing.
 const PATIENCE: Duration = Duration::from_secs(300);
-
-/// The unit of processor time under `/proc`: on Linux 1/100 s wherever Rust's standard library runs.
-const TICKS_PER_SECOND: f64 = 100.0;
 
 /// Lines of a failed program's output that are shown.
 const SAID: usize = 5;
@@ -53,7 +50,8 @@ struct Memory {
 pub(crate) async fn measure(programs: Vec<Program>) -> Result<Usage, String> {
     let memory = Arc::new(Memory::default());
     let watching = AbortOnDropHandle::new(runtime().spawn(Arc::clone(&memory).watch()));
-    let cpu = children_cpu_seconds();
+    // While tools run only they do: the registries, children too, are waited for in between.
+    let cpu = ended_children_cpu_seconds();
     let start = Instant::now();
     stream::iter(programs)
         .map(|program| run(program, &memory))
@@ -64,7 +62,7 @@ pub(crate) async fn measure(programs: Vec<Program>) -> Result<Usage, String> {
     drop(watching);
     Ok(Usage {
         wall_seconds,
-        cpu_seconds: children_cpu_seconds() - cpu,
+        cpu_seconds: ended_children_cpu_seconds() - cpu,
         peak_rss_bytes: memory.peak.load(Ordering::Relaxed),
     })
 }
@@ -109,28 +107,6 @@ impl Memory {
     fn lock(&self) -> MutexGuard<'_, BTreeMap<u32, u64>> {
         self.programs.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// The kernel's own record of the most memory that a process had.
-fn peak_rss_bytes(pid: u32) -> Option<u64> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kibibytes: u64 = line.split_whitespace().next()?.parse().ok()?;
-    Some(kibibytes * 1024)
-}
-
-/// The processor time of every child that has ended and was waited for.
-///
-/// While tools run only they do: the registries, children too, are waited for in between.
-fn children_cpu_seconds() -> f64 {
-    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    // The name of the program, in parentheses, may contain spaces; the third field comes after it.
-    let fields = stat.rsplit_once(") ").map_or("", |(_, fields)| fields);
-    let ticks = fields.split(' ').skip(16 - 3).take(2);
-    let ticks: f64 = ticks.filter_map(|field| field.parse::<f64>().ok()).sum();
-    ticks / TICKS_PER_SECOND
 }
 
 /// The end of what a program said.

@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 
-use crate::calibration::Calibration;
 use crate::pass::{Pass, Sample};
 use crate::place::Mode;
-use crate::targets::Verdict;
+use crate::shared::calibration::Calibration;
+use crate::shared::verdict::Verdict;
 use crate::tool::Tool;
 use crate::workload::{Scale, Workload};
 

@@ -1,10 +1,10 @@
 //! Runs what was selected.
 
-use crate::calibration::Calibration;
 use crate::pass::{self, Pass, Sample};
 use crate::place::{Mode, Place};
 use crate::report::{Content, Report, Scenario, Series};
 use crate::selection::Selection;
+use crate::shared::calibration::Calibration;
 use crate::support::corpus::Corpus;
 use crate::targets;
 use crate::text;

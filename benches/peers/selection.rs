@@ -1,11 +1,9 @@
 //! What the person at the terminal wants to have measured.
 
-use std::env;
-use std::ffi::OsStr;
 use std::fmt;
-use std::str::FromStr;
 
 use crate::place::Mode;
+use crate::shared::request::{NotANumber, number, words};
 use crate::tool::Tool;
 use crate::workload::{Scale, Workload};
 
@@ -31,28 +29,23 @@ pub(crate) struct Selection {
 pub(crate) enum SelectionError {
     /// A word that names no workload, mode or tool.
     UnknownWord(String),
-    /// A variable that is not a positive number.
-    NotANumber(&'static str),
+    /// A variable that cannot be used.
+    Number(NotANumber),
 }
 
 impl Selection {
     /// From the arguments and the environment; `None` if nobody asked for a benchmark.
     pub(crate) fn from_process() -> Result<Option<Self>, SelectionError> {
-        let arguments: Vec<String> = env::args().skip(1).collect();
-        if !arguments.iter().any(|argument| argument == "--bench") {
+        let Some(words) = words() else {
             return Ok(None);
-        }
-        let words: Vec<&str> = arguments
-            .iter()
-            .map(String::as_str)
-            .filter(|argument| !argument.starts_with("--"))
-            .collect();
+        };
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
         let selection = Self {
             workloads: named(&words, &Workload::ALL, Workload::name),
             modes: named(&words, &Mode::ALL, Mode::name),
             tools: named(&words, &Tool::ALL, Tool::name),
-            runs: number("BENCH_RUNS", RUNS)?.max(1),
-            scale: Scale(number("BENCH_SCALE", 1.0)?),
+            runs: number("BENCH_RUNS")?.unwrap_or(RUNS),
+            scale: Scale(number("BENCH_SCALE")?.unwrap_or(1.0)),
         };
         match words.into_iter().find(|word| !is_known(word)) {
             Some(word) => Err(SelectionError::UnknownWord(word.to_owned())),
@@ -88,19 +81,6 @@ fn named<T: Copy>(words: &[&str], all: &[T], name: fn(T) -> &'static str) -> Vec
     }
 }
 
-fn number<T: FromStr + PartialOrd + Default>(
-    variable: &'static str,
-    default: T,
-) -> Result<T, SelectionError> {
-    let Some(value) = env::var_os(variable) else {
-        return Ok(default);
-    };
-    let number = OsStr::to_str(&value).and_then(|text| text.parse().ok());
-    number
-        .filter(|number| *number > T::default())
-        .ok_or(SelectionError::NotANumber(variable))
-}
-
 impl fmt::Display for SelectionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -108,7 +88,13 @@ impl fmt::Display for SelectionError {
                 let names: Vec<&str> = names().collect();
                 write!(f, "unknown word {word:?}: choose from {}", names.join(", "))
             }
-            Self::NotANumber(variable) => write!(f, "{variable} is not a positive number"),
+            Self::Number(error) => error.fmt(f),
         }
+    }
+}
+
+impl From<NotANumber> for SelectionError {
+    fn from(error: NotANumber) -> Self {
+        Self::Number(error)
     }
 }

@@ -4,12 +4,10 @@ use std::collections::BTreeSet;
 
 use crate::pass::{Pass, Sample};
 use crate::report::{Scenario, Series};
+use crate::shared::table::row;
+use crate::shared::units::{mebibytes, megabytes};
 use crate::targets::best_peer;
 use crate::traffic::Traffic;
-use crate::units::{mebibytes, megabytes};
-
-/// Width of a column.
-const CELL: usize = 12;
 
 /// Width of the titles of tools.
 const TOOL: usize = 10;
@@ -117,10 +115,4 @@ fn kinds(end: &str, traffics: &[&Traffic]) -> Vec<String> {
     let totals: Vec<usize> = traffics.iter().map(|traffic| traffic.total()).collect();
     lines.push(row(&format!("  {end} total"), KIND, &totals));
     lines
-}
-
-/// A title of some width, and cells under each other.
-fn row<T: std::fmt::Display>(title: &str, width: usize, cells: &[T]) -> String {
-    let cells: Vec<String> = cells.iter().map(|cell| format!("{cell:>CELL$}")).collect();
-    format!("{title:<width$}{}", cells.concat())
 }

@@ -1,10 +1,10 @@
 //! What Transship promises beside its peers, and whether it keeps it.
 
-use serde::Serialize;
-
 use crate::pass::Pass;
 use crate::place::Mode;
 use crate::report::{Scenario, Series};
+use crate::shared::units::{float, mebibytes};
+use crate::shared::verdict::Verdict;
 use crate::tool::Tool;
 use crate::workload::Workload;
 
@@ -22,30 +22,6 @@ const UNCHANGED_DELAY: f64 = 0.3;
 
 /// Peak memory on every content, in MiB.
 const PEAK_RSS_MEBIBYTES: f64 = 96.0;
-
-/// One promise.
-#[derive(Debug, Serialize)]
-pub(crate) struct Verdict {
-    /// What is compared, and where.
-    pub(crate) what: String,
-    /// The figure that was measured.
-    pub(crate) figure: f64,
-    /// The most it may be.
-    pub(crate) limit: f64,
-    /// Whether it is not more.
-    pub(crate) kept: bool,
-}
-
-impl Verdict {
-    fn new(what: String, figure: f64, limit: f64) -> Self {
-        Self {
-            what,
-            figure,
-            limit,
-            kept: figure <= limit,
-        }
-    }
-}
 
 /// Judges the scenarios in which Transship took part.
 pub(crate) fn judge(scenarios: &[Scenario]) -> Vec<Verdict> {
@@ -88,21 +64,13 @@ fn memory(scenario: &Scenario) -> Option<Verdict> {
         .filter_map(|pass| ours.peak_rss(pass))
         .max()?;
     let what = format!("{}: peak RSS in MiB", title(scenario));
-    Some(Verdict::new(
-        what,
-        crate::units::mebibytes(peak),
-        PEAK_RSS_MEBIBYTES,
-    ))
+    Some(Verdict::new(what, mebibytes(peak), PEAK_RSS_MEBIBYTES))
 }
 
 fn correctness(scenario: &Scenario) -> Option<Verdict> {
     let ours = scenario.series(Tool::Transship)?;
     let what = format!("{}: missing or wrong", title(scenario));
-    Some(Verdict::new(
-        what,
-        crate::units::float(ours.defects().count()),
-        0.0,
-    ))
+    Some(Verdict::new(what, float(ours.defects().count()), 0.0))
 }
 
 /// The peer that took the least time for a pass, if it brought everything it claims.

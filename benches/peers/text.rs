@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use crate::calibration::Calibration;
 use crate::pass::{Pass, Sample};
 use crate::report::{Content, Report, Scenario, Series};
+use crate::shared::calibration::Calibration;
+use crate::shared::units::float;
+use crate::shared::verdict::Verdict;
 use crate::table::{requests, times};
-use crate::targets::Verdict;
-use crate::units::float;
 
 /// Defects of a tool that are shown; all of them are in the saved report.
 const SHOWN_DEFECTS: usize = 5;
@@ -26,16 +26,7 @@ pub(crate) fn scenario(scenario: &Scenario) -> String {
 /// The promises, and whether the figures can be trusted at all.
 pub(crate) fn summary(report: &Report) -> String {
     let mut lines = vec![String::new(), "=== targets ===".to_owned()];
-    lines.extend(report.targets.iter().map(|verdict| {
-        let Verdict {
-            what,
-            figure,
-            limit,
-            kept,
-        } = verdict;
-        let word = if *kept { "PASS" } else { "MISS" };
-        format!("{word}  {what}: {figure:.2} (at most {limit:.1})")
-    }));
+    lines.extend(report.targets.iter().map(Verdict::line));
     if report.targets.is_empty() {
         lines.push("none can be judged without transship and a peer".to_owned());
     }

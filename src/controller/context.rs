@@ -12,14 +12,16 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::cluster::{Cluster, WriteError};
 use super::connect::{Connector, Reaches};
 use super::image_mirror::{Prepared, Span};
-use super::memory::{Failed, Memory, name_of};
+use super::memory::{Memory, name_of};
 use super::metrics::ControllerMetrics;
 use super::records::Records;
 use super::rounds::Rounds;
 use super::turns::{Turn, Turns};
 use super::usage::Usage;
+use super::watch::Listed;
 use crate::api::image_mirror::ImageMirrorStatus;
 use crate::api::{ImageMirror, ImagePolicy};
+use crate::plan::attempts::Outlook;
 use crate::plan::report::MirrorReport;
 use crate::plan::status;
 use crate::runtime::clock;
@@ -52,6 +54,8 @@ pub(super) struct Context {
     pub(super) shared: Arc<Shared>,
     pub(super) mirrors: Store<Guarded<ImageMirror>>,
     pub(super) policies: Store<Guarded<ImagePolicy>>,
+    pub(super) mirrors_listed: Listed,
+    pub(super) policies_listed: Listed,
     /// Mirrors to look at again.
     pub(super) changed_mirrors: UnboundedSender<ObjectRef<Guarded<ImageMirror>>>,
     /// Policies whose status may have to change.
@@ -146,10 +150,10 @@ impl Context {
         object: &ImageMirror,
         prepared: &Prepared,
         span: Span,
-        failed: Failed,
+        outlook: Outlook,
     ) -> Option<Timestamp> {
         let schedule = &prepared.mirror.schedule;
-        self.shared.memory.record(object, schedule, span, failed)
+        self.shared.memory.record(object, schedule, span, outlook)
     }
 
     /// Asks for another look at the policies of a mirror.

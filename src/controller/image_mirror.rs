@@ -26,12 +26,13 @@ use self::prepare::prepare;
 use super::cluster::WriteError;
 use super::context::{Context, MIRROR, earlier, generation};
 use super::events;
-use super::memory::{Failed, Remembered, name_of};
+use super::memory::{Remembered, name_of};
 use super::progress::Progress;
 use super::rounds::RunningRound;
 use super::secrets::read_reach;
 use crate::api::image_mirror::ImageMirrorStatus;
 use crate::api::{ImageMirror, Reason, annotations};
+use crate::plan::attempts::Outlook;
 use crate::plan::due::{Due, Situation};
 use crate::plan::report::{MirrorReport, Totals};
 use crate::plan::status::{self, Halt, Round};
@@ -143,14 +144,17 @@ async fn run(
             Ok(Action::requeue(AFTER_CANCELLATION))
         }
         Ended::Halted(halt) => {
-            let failed = Failed::Yes { not_before: None };
-            let next = context.plan_next(object, prepared, span, failed);
+            let outlook = Outlook {
+                failed: true,
+                ..Outlook::default()
+            };
+            let next = context.plan_next(object, prepared, span, outlook);
             let previous = context.shared.memory.read(object).status;
             stop(object, &previous, &halt.until(next), context).await?;
             Ok(wait_until(next))
         }
         Ended::Finished(report) => {
-            let next = context.plan_next(object, prepared, span, failed(&report));
+            let next = context.plan_next(object, prepared, span, outlook(&report));
             let round = Round {
                 generation: generation(object),
                 report: &report,
@@ -288,21 +292,20 @@ pub(super) async fn refuse(
     Ok(Action::await_change())
 }
 
-fn failed(report: &MirrorReport) -> Failed {
+/// What a round says about the next one. Of failures only those count that time may heal.
+fn outlook(report: &MirrorReport) -> Outlook {
     let healable = status::failures(report)
         .map(|(_, failure)| failure)
         .filter(|failure| !status::needs_person(failure.reason));
-    let mut failed = Failed::No;
+    let mut outlook = Outlook {
+        admission: report.next_admission(),
+        ..Outlook::default()
+    };
     for failure in healable {
-        let earliest = match failed {
-            Failed::No => None,
-            Failed::Yes { not_before } => not_before,
-        };
-        failed = Failed::Yes {
-            not_before: earlier(earliest, failure.next_attempt_time),
-        };
+        outlook.failed = true;
+        outlook.not_before = earlier(outlook.not_before, failure.next_attempt_time);
     }
-    failed
+    outlook
 }
 
 fn log(totals: &Totals, round: &Round<'_>) {
@@ -312,6 +315,8 @@ fn log(totals: &Totals, round: &Round<'_>) {
         planned: _,
         unchanged,
         frozen,
+        refused,
+        quarantined,
         failed,
         bytes,
     } = *totals;
@@ -321,6 +326,8 @@ fn log(totals: &Totals, round: &Round<'_>) {
         retagged,
         unchanged,
         frozen,
+        refused,
+        quarantined,
         failed,
         bytes,
         milliseconds,

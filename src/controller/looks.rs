@@ -8,7 +8,7 @@ use kube::runtime::reflector::ObjectRef;
 use super::context::{Context, policy_names};
 use super::image_policy::POLICY;
 use super::watch::Look;
-use crate::api::conditions::{self, READY};
+use crate::api::conditions::READY;
 use crate::api::{ImageMirror, ImagePolicy, Reason};
 
 /// Follows mirrors: their rounds end with their specs, and their policies are looked at.
@@ -29,13 +29,20 @@ impl Look<ImageMirror> for MirrorLook {
         context.forget(mirror);
         // What it held at a destination is free for another one now.
         context.look_at_mirrors(|other| {
-            let ready = other
-                .status
-                .as_ref()
-                .and_then(|status| conditions::find(&status.conditions, READY));
-            ready.is_some_and(|ready| ready.reason == Reason::DestinationConflict.as_str())
+            let is_in_conflict = is_in_conflict(other);
+            if is_in_conflict {
+                context.shared.memory.hurry(other);
+            }
+            is_in_conflict
         });
     }
+}
+
+fn is_in_conflict(mirror: &ImageMirror) -> bool {
+    let conditions = mirror.status.iter().flat_map(|status| &status.conditions);
+    conditions
+        .filter(|condition| condition.type_ == READY)
+        .any(|ready| ready.reason == Reason::DestinationConflict.as_str())
 }
 
 impl PolicyLook {

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use super::cluster::WriteError;
 use super::context::{Context, Guarded, Shared};
 use super::looks::{MirrorLook, PolicyLook};
-use super::watch::{receive, watch};
+use super::watch::{Listed, receive, watch};
 use super::{api, image_mirror, image_policy};
 use crate::api::{ImageMirror, ImagePolicy, MirroredRepository};
 use crate::sync::Ledger;
@@ -51,18 +51,27 @@ pub(super) async fn run(
     let (policies, policy_writer) = reflector::store();
     let (changed_mirrors, mirror_receiver) = unbounded_channel();
     let (used_policies, policy_receiver) = unbounded_channel();
+    let (mirrors_sender, mirrors_listed) = Listed::not_yet();
+    let (policies_sender, policies_listed) = Listed::not_yet();
     let context = Arc::new(Context {
         shared,
         mirrors: mirrors.clone(),
         policies: policies.clone(),
+        mirrors_listed,
+        policies_listed,
         changed_mirrors,
         used_policies,
     });
 
     let look = Arc::new(MirrorLook(context.clone()));
-    let mirror_changes = watch(api(watches, namespace), mirror_writer, look);
+    let mirror_changes = watch(api(watches, namespace), mirror_writer, mirrors_sender, look);
     let look = Arc::new(PolicyLook(context.clone()));
-    let policy_changes = watch(api(watches, namespace), policy_writer, look);
+    let policy_changes = watch(
+        api(watches, namespace),
+        policy_writer,
+        policies_sender,
+        look,
+    );
 
     let reconcile_mirrors = Controller::for_stream(mirror_changes, mirrors)
         .with_config(Config::default().debounce(DEBOUNCE))
@@ -86,7 +95,7 @@ async fn reconcile_mirror(
     context: Arc<Context>,
 ) -> Result<Action, ReconcileError> {
     // Before its policies are known, a mirror would seem to lack them.
-    if context.policies.wait_until_ready().await.is_err() {
+    if !context.policies_listed.wait().await {
         return Ok(Action::await_change());
     }
     contain(async {
@@ -102,7 +111,7 @@ async fn reconcile_policy(
     object: Arc<Guarded<ImagePolicy>>,
     context: Arc<Context>,
 ) -> Result<Action, ReconcileError> {
-    if context.mirrors.wait_until_ready().await.is_err() {
+    if !context.mirrors_listed.wait().await {
         return Ok(Action::await_change());
     }
     contain(async {

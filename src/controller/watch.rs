@@ -12,6 +12,7 @@ use kube::runtime::{Predicate, PredicateConfig, WatchStreamExt, predicates, watc
 use kube::{Api, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::watch::{Receiver, Sender, channel};
 
 use super::context::Guarded;
 
@@ -30,11 +31,33 @@ pub(super) trait Look<K>: Send + Sync + 'static {
     fn remove(&self, object: &K);
 }
 
-/// Watches the objects of one kind, keeps them in a store, and tells `look` of each event before
-/// anybody else.
+/// Whether a watch has told of every object that there was when it began.
+///
+/// The store of the watch knows it too, but wakes only one of those who wait for it.
+#[derive(Clone, Debug)]
+pub(super) struct Listed(Receiver<bool>);
+
+// === impl Listed ===
+
+impl Listed {
+    /// Not yet; the sender says when.
+    pub(super) fn not_yet() -> (Sender<bool>, Self) {
+        let (sender, receiver) = channel(false);
+        (sender, Self(receiver))
+    }
+
+    /// Waits for it. False: the watch ended before.
+    pub(super) async fn wait(&self) -> bool {
+        self.0.clone().wait_for(|listed| *listed).await.is_ok()
+    }
+}
+
+/// Watches the objects of one kind, keeps them in a store, says when that is complete, and tells
+/// `look` of each event before anybody else.
 pub(super) fn watch<K>(
     api: Api<Guarded<K>>,
     writer: Writer<Guarded<K>>,
+    listed: Sender<bool>,
     look: Arc<dyn Look<K>>,
 ) -> Changes<K>
 where
@@ -45,6 +68,11 @@ where
         .modify(strip)
         .inspect(move |event| tell(event, &*look))
         .reflect(writer)
+        .inspect(move |event| {
+            if let Ok(Event::InitDone) = event {
+                listed.send_replace(true);
+            }
+        })
         .applied_objects()
         .predicate_filter(
             predicates::generation.combine(predicates::annotations),
@@ -83,5 +111,34 @@ fn tell<K: 'static>(event: &Result<Event<Guarded<K>>, watcher::Error>, look: &dy
         }
         Ok(Event::Init | Event::InitDone) => {}
         Err(error) => tracing::warn!(%error, "a watch failed, trying again"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::future::join_all;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn everybody_who_waits_is_told() {
+        let (sender, listed) = Listed::not_yet();
+        let waiting: Vec<_> = (0..10)
+            .map(|_| listed.clone())
+            .map(|listed| tokio::spawn(async move { listed.wait().await }))
+            .collect();
+        tokio::task::yield_now().await;
+        sender.send_replace(true);
+        let told = join_all(waiting).await;
+        assert!(told.into_iter().all(Result::unwrap));
+        drop(sender);
+        assert!(listed.wait().await, "it stays so");
+    }
+
+    #[tokio::test]
+    async fn who_waits_for_a_watch_that_ends_is_told_too() {
+        let (sender, listed) = Listed::not_yet();
+        drop(sender);
+        assert!(!listed.wait().await);
     }
 }

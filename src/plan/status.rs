@@ -5,11 +5,12 @@
 
 mod counts;
 mod lists;
+mod refusals;
 
 use jiff::Timestamp;
 
 use self::counts::{Counts, count};
-use super::report::{Failure, MirrorReport, Outcome};
+use super::report::{Failure, MirrorReport, Outcome, TagReport};
 use crate::api::Reason;
 use crate::api::conditions::{self, Holds, READY, RECONCILING, STALLED, Statement};
 use crate::api::image_mirror::{FAILURES, ImageMirrorStatus};
@@ -143,6 +144,7 @@ pub fn finish(
     status.revision = Some(revision(report));
     lists::write_counts(&mut status, &counts);
     lists::write_failures(&mut status, previous, report, next);
+    refusals::write_refusals(&mut status, report);
     judge(&mut status, &counts, report, generation, ended);
     lists::write_round(&mut status, round);
     if status == *previous {
@@ -279,16 +281,21 @@ pub fn failures(report: &MirrorReport) -> impl Iterator<Item = (Option<&str>, &F
         | Outcome::Planned { .. }
         | Outcome::Copied { .. }
         | Outcome::Retagged { .. }
-        | Outcome::Frozen => None,
+        | Outcome::Frozen
+        | Outcome::Refused(_)
+        | Outcome::Quarantined(_) => None,
     });
     whole.chain(tags)
 }
 
 /// A digest over the tags that are wanted and what they are to name.
 fn revision(report: &MirrorReport) -> Digest {
+    let is_admitted =
+        |tag: &&TagReport| !matches!(tag.outcome, Outcome::Refused(_) | Outcome::Quarantined(_));
     let mut wanted: Vec<(&str, &str)> = report
         .tags
         .iter()
+        .filter(is_admitted)
         .map(|tag| (tag.target.as_str(), tag.source_digest.as_str()))
         .collect();
     wanted.sort_unstable();
@@ -304,7 +311,15 @@ fn fit(status: &mut ImageMirrorStatus) {
     let is_large = |status: &ImageMirrorStatus| {
         serde_json::to_vec(status).is_ok_and(|bytes| bytes.len() > STATUS_BYTES)
     };
-    while is_large(status) && (status.failures.pop().is_some() || status.recent.pop().is_some()) {}
+    while is_large(status) {
+        let longer = status.refusals.len() > status.failures.len();
+        let is_shorter = (longer && status.refusals.pop().is_some())
+            || status.failures.pop().is_some()
+            || status.recent.pop().is_some();
+        if !is_shorter {
+            return;
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! A real Kubernetes control plane, and what works against it.
 
 mod admission;
+mod crash;
 mod harness;
 mod installation;
 mod objects;

@@ -1,6 +1,6 @@
 //! The documentation: what it shows can be used, what it says of names and versions is so.
 
-mod examples;
+pub(crate) mod examples;
 mod flags;
 mod links;
 mod monitoring;

@@ -9,7 +9,7 @@ use kube::{Api, Client};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::decide::{Step, View, decide};
-use super::error::Error;
+use super::error::{CREATE, Error};
 use super::record;
 use super::settings::{Settings, Timing};
 use crate::runtime::clock;
@@ -152,7 +152,7 @@ impl Candidate {
 
     async fn create(&self, lease: &Lease) -> Result<Lease, Error> {
         let parameters = PostParams::default();
-        self.call("create", self.leases.create(&parameters, lease))
+        self.call(CREATE, self.leases.create(&parameters, lease))
             .await
     }
 

@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use crate::runtime::kubernetes::explain;
 
+/// What is asked for where there is no lease yet.
+pub(super) const CREATE: &str = "create";
+
 /// A request about the lease that failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -41,13 +44,41 @@ impl Error {
     /// Whether the lease is no longer what it was when it was looked at.
     pub(super) fn is_conflict(&self) -> bool {
         let Self::Refused {
+            verb,
             source: kube::Error::Api(status),
-            ..
+            lease: _,
         } = self
         else {
             return false;
         };
-        // 409 is both "changed" and "exists already", 404 is "deleted".
-        status.code == 409 || status.is_conflict() || status.is_not_found()
+        // 409 is both "changed" and "exists already", 404 is "deleted"; where a lease is created, it is
+        // the namespace that does not exist, which somebody has to be told.
+        let is_deleted = status.is_not_found() && *verb != CREATE;
+        status.code == 409 || status.is_conflict() || is_deleted
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::core::Status;
+
+    use super::*;
+
+    #[test]
+    fn a_namespace_that_does_not_exist_is_no_conflict() {
+        let is_conflict = |verb, code, reason| {
+            let status = Status::failure("", reason).with_code(code);
+            let refused = Error::Refused {
+                verb,
+                lease: "system/transship".to_owned(),
+                source: kube::Error::Api(Box::new(status)),
+            };
+            refused.is_conflict()
+        };
+        assert!(is_conflict("update", 409, "Conflict"));
+        assert!(is_conflict("update", 404, "NotFound"));
+        assert!(is_conflict(CREATE, 409, "AlreadyExists"));
+        assert!(!is_conflict(CREATE, 404, "NotFound"));
+        assert!(!is_conflict("update", 403, "Forbidden"));
     }
 }

@@ -1,6 +1,7 @@
 //! A mirror in a namespace of its own, and replicas of the controller that each go their own way to
 //! the API server under a name of their own.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -17,9 +18,6 @@ pub(super) const MIRROR: &str = "mirror";
 
 /// The name of the controller's lease.
 pub(super) const LEASE: &str = "transship";
-
-/// What stands before the repositories at the destination.
-pub(super) const PREFIX: &str = "copy";
 
 /// How long something may take to come true.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -61,11 +59,16 @@ rules:
 /// The binding that gives the right to put on record.
 pub(super) const RECORDER: &str = "recorder";
 
+/// A registry with images.
+pub(super) struct Source {
+    registry: Registry,
+    images: Vec<(&'static str, &'static str, Image)>,
+}
+
 /// Images at a source and a namespace for the mirror.
 pub(super) struct Scene {
     namespace: Namespace<'static>,
-    source: Registry,
-    images: Vec<(&'static str, &'static str, Image)>,
+    source: Arc<Source>,
 }
 
 /// A controller that is about to be started, any number of times.
@@ -75,9 +78,9 @@ pub(super) struct Replica {
     options: Options,
 }
 
-impl Scene {
+impl Source {
     /// Two repositories with three tags, one of them an index; the largest layer has so many bytes.
-    pub(super) async fn prepare(name: &str, largest: usize) -> Self {
+    pub(super) async fn start(largest: usize) -> Arc<Self> {
         let platforms = ["linux/amd64", "linux/arm64"];
         let index = ImageBuilder::new(1).platforms(&platforms).layers(&[1_000]);
         let images = vec![
@@ -85,15 +88,26 @@ impl Scene {
             ("app", "2", ImageBuilder::new(2).layers(&[largest]).build()),
             ("tool", "1", ImageBuilder::new(3).layers(&[500]).build()),
         ];
-        let source = Registry::start(Kind::Distribution3, Security::Plain).await;
+        let registry = Registry::start(Kind::Distribution3, Security::Plain).await;
         for (repository, tag, image) in &images {
-            source.client().push(repository, tag, image).await;
+            registry.client().push(repository, tag, image).await;
         }
+        Arc::new(Self { registry, images })
+    }
+}
+
+impl Scene {
+    /// A namespace of its own, and a source of its own.
+    pub(super) async fn prepare(name: &str, largest: usize) -> Self {
+        Self::before(&Source::start(largest).await, name).await
+    }
+
+    /// A namespace of its own before a source.
+    pub(super) async fn before(source: &Arc<Source>, name: &str) -> Self {
         let plane = ControlPlane::shared().await;
         Self {
             namespace: plane.namespace(name).await,
-            source,
-            images,
+            source: Arc::clone(source),
         }
     }
 
@@ -104,7 +118,7 @@ impl Scene {
 
     /// Asks for a copy of everything at this registry.
     pub(super) async fn mirror_to(&self, destination: &str) {
-        let source = self.source.host();
+        let source = self.source.registry.host();
         let object = json!({
             "apiVersion": "transship.dev/v1alpha1",
             "kind": "ImageMirror",
@@ -117,7 +131,7 @@ impl Scene {
                 ],
                 "destinations": [{
                     "name": "destination", "registry": destination, "insecure": true,
-                    "repository": format!("{PREFIX}/{{repository}}"),
+                    "repository": self.place("{repository}"),
                 }],
                 "interval": "1h",
             },
@@ -128,6 +142,19 @@ impl Scene {
             .await;
         let created = self.client().create(&mirrors, &object).await;
         created.assert_success();
+    }
+
+    /// Where a repository is at the destination.
+    pub(super) fn place(&self, repository: &str) -> String {
+        format!("{}/{repository}", self.namespace.name())
+    }
+
+    /// Where the images are at the destination: repositories and tags.
+    pub(super) fn places(&self) -> Vec<(String, &'static str)> {
+        let images = self.source.images.iter();
+        images
+            .map(|(repository, tag, _)| (self.place(repository), *tag))
+            .collect()
     }
 
     /// A replica with an account of its own.
@@ -222,8 +249,8 @@ impl Scene {
 
     /// Goes on only if everything is at the destination as it is at the source.
     pub(super) async fn assert_mirrored(&self, destination: &Client) {
-        for (repository, tag, image) in &self.images {
-            let repository = format!("{PREFIX}/{repository}");
+        for (repository, tag, image) in &self.source.images {
+            let repository = self.place(repository);
             let found = destination.resolve_digest(&repository, tag).await.unwrap();
             assert_eq!(found.as_deref(), Some(image.digest()), "{repository}:{tag}");
         }

@@ -161,6 +161,11 @@ impl Process {
         Self(id)
     }
 
+    /// The process id.
+    pub fn id(self) -> u32 {
+        self.0
+    }
+
     /// Sends a signal, named without `SIG`.
     ///
     /// # Panics

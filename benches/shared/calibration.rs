@@ -14,18 +14,18 @@ const CHUNKS: usize = 512;
 
 /// The machine, as far as it explains the figures.
 #[derive(Clone, Copy, Debug, Serialize)]
-pub(crate) struct Calibration {
+pub struct Calibration {
     /// Cores this process may use.
-    pub(crate) cores: usize,
+    pub cores: usize,
     /// One core's SHA-256, in 10^9 bytes per second.
-    pub(crate) sha256_gigabytes_per_second: f64,
+    pub sha256_gigabytes_per_second: f64,
     /// Processes that wanted a core during the last minute, before anything was measured.
-    pub(crate) load: f64,
+    pub load: f64,
 }
 
 impl Calibration {
     /// Measures it.
-    pub(crate) fn take() -> Self {
+    pub fn take() -> Self {
         Self {
             cores: std::thread::available_parallelism().map_or(1, usize::from),
             sha256_gigabytes_per_second: sha256_rate(),
@@ -42,7 +42,7 @@ fn sha256_rate() -> f64 {
         hasher.update(black_box(&chunk));
     }
     black_box(hasher.finalize());
-    crate::units::float(CHUNK * CHUNKS) / start.elapsed().as_secs_f64() / 1e9
+    super::units::float(CHUNK * CHUNKS) / start.elapsed().as_secs_f64() / 1e9
 }
 
 fn load() -> Option<f64> {

@@ -2,18 +2,18 @@
 
 /// A number for a ratio or a table.
 #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
-pub(crate) fn float(number: usize) -> f64 {
+pub fn float(number: usize) -> f64 {
     number as f64
 }
 
 /// Bytes in MiB.
 #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
-pub(crate) fn mebibytes(bytes: u64) -> f64 {
+pub fn mebibytes(bytes: u64) -> f64 {
     bytes as f64 / f64::from(1 << 20)
 }
 
 /// Bytes in MB, as blobs are counted.
 #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
-pub(crate) fn megabytes(bytes: u64) -> f64 {
+pub fn megabytes(bytes: u64) -> f64 {
     bytes as f64 / 1e6
 }

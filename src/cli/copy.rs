@@ -86,6 +86,7 @@ fn table(report: &Report) -> String {
             destination: _,
             target,
             source_digest,
+            selected_by: _,
             outcome,
         } = tag;
         let (digest, action, bytes) = match outcome {
@@ -240,6 +241,7 @@ mod tests {
             destination: "b.test".to_owned(),
             target: format!("b.test/app:{tag}"),
             source_digest: Digest::sha256(b"source"),
+            selected_by: Vec::new(),
             outcome,
         };
         let copied = Outcome::Copied {

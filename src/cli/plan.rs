@@ -2,14 +2,28 @@
 
 use super::summary;
 use super::table::Table;
+use crate::api::ObjectName;
 use crate::oci::Digest;
 use crate::plan::gates::Refusal;
 use crate::plan::report::{Excluded, MirrorReport, Outcome, TagReport, Totals};
 use crate::sync::Report;
 
+/// Stands where there is no destination, and no policy.
+const NOTHING: &str = "-";
+
+/// Stands in place of the policies where the mirror's own `tags` name a tag.
+const TAGS: &str = "tags";
+
 /// The table of a plan: every tag that is in with what is to be done, every tag that is out with the reason.
 pub(super) fn table(report: &Report) -> String {
-    let mut table = Table::new(["MIRROR", "ACTION", "SOURCE", "DESTINATION", "WHY"]);
+    let mut table = Table::new([
+        "MIRROR",
+        "ACTION",
+        "SOURCE",
+        "DESTINATION",
+        "SELECTED BY",
+        "WHY",
+    ]);
     for mirror in &report.mirrors {
         let MirrorReport {
             mirror: name,
@@ -20,33 +34,35 @@ pub(super) fn table(report: &Report) -> String {
             policies: _,
         } = mirror;
         for tag in tags {
-            let TagReport { source, target, .. } = tag;
+            let TagReport {
+                source,
+                destination: _,
+                target,
+                source_digest: _,
+                selected_by,
+                outcome: _,
+            } = tag;
             let (action, why) = explain(tag);
             table.row([
                 name.clone(),
                 action.to_owned(),
                 source.clone(),
                 target.clone(),
+                join(selected_by),
                 why,
             ]);
         }
         // What belongs to referrers comes along with its image, and its tags are long.
         let excluded = excluded
             .iter()
-            .filter(|excluded| !excluded.tag.is_referrers_tag());
-        for Excluded {
-            repository,
-            tag,
-            reason,
-        } in excluded
-        {
-            let image = format!("{repository}:{tag}");
-            let nowhere = "-".to_owned();
+            .filter(|excluded| !excluded.source.tag.is_referrers_tag());
+        for Excluded { source, reason } in excluded {
             table.row([
                 name.clone(),
                 "leave out".to_owned(),
-                image,
-                nowhere,
+                source.to_string(),
+                NOTHING.to_owned(),
+                NOTHING.to_owned(),
                 reason.to_string(),
             ]);
         }
@@ -74,7 +90,7 @@ pub(super) fn line(report: &Report) -> String {
         .mirrors
         .iter()
         .flat_map(|mirror| &mirror.excluded)
-        .filter(|excluded| !excluded.tag.is_referrers_tag())
+        .filter(|excluded| !excluded.source.tag.is_referrers_tag())
         .count();
     let optional = |count: usize, word: &str| match count {
         0 => String::new(),
@@ -86,6 +102,14 @@ pub(super) fn line(report: &Report) -> String {
         optional(refused, "refused"),
         optional(quarantined, "quarantined"),
     )
+}
+
+fn join(policies: &[ObjectName]) -> String {
+    if policies.is_empty() {
+        return TAGS.to_owned();
+    }
+    let names: Vec<&str> = policies.iter().map(ObjectName::as_str).collect();
+    names.join(",")
 }
 
 fn explain(tag: &TagReport) -> (&'static str, String) {
@@ -137,22 +161,28 @@ pub(super) fn render(report: &Report) -> String {
 mod tests {
     use super::super::summary::tests::{image, quarantined, refused, report};
     use super::*;
-    use crate::plan::NotSelected;
+    use crate::plan::{NotSelected, SourceImage};
     use crate::policy::select::Exclusion;
 
     #[test]
     fn every_tag_with_what_is_to_be_done_and_why() {
         let mut report = report(vec![
             image("1.1", Outcome::Planned { moves: false }),
-            image("latest", Outcome::Planned { moves: true }),
+            TagReport {
+                selected_by: Vec::new(),
+                ..image("latest", Outcome::Planned { moves: true })
+            },
             image("1.0", Outcome::Unchanged),
             image("old", Outcome::Frozen),
             image("0.9", refused("linux/arm64")),
             image("0.8", quarantined()),
         ]);
         let left_out = |tag: &str, reason: NotSelected| Excluded {
-            repository: "library/app".parse().unwrap(),
-            tag: tag.parse().unwrap(),
+            source: SourceImage {
+                registry: "docker.io".parse().unwrap(),
+                repository: "library/app".parse().unwrap(),
+                tag: tag.parse().unwrap(),
+            },
             reason,
         };
         let prerelease = ("releases".parse().unwrap(), Exclusion::Prerelease);
@@ -162,14 +192,14 @@ mod tests {
             left_out(&signature, NotSelected::Referrers),
         ];
         insta::assert_snapshot!(render(&report), @r#"
-        MIRROR          ACTION      SOURCE                         DESTINATION                        WHY
-        platform/base   copy        docker.io/library/app:1.1      eu.example.com/mirror/app:1.1      the destination lacks sha256:b05e244762b1
-        platform/base   move        docker.io/library/app:latest   eu.example.com/mirror/app:latest   the source moved to sha256:5e1e2bcac305
-        platform/base   none        docker.io/library/app:1.0      eu.example.com/mirror/app:1.0      up to date
-        platform/base   none        docker.io/library/app:old      eu.example.com/mirror/app:old      the source moved, tagMutability is Freeze
-        platform/base   refuse      docker.io/library/app:0.9      eu.example.com/mirror/app:0.9      strict: require.user: PolicyViolation
-        platform/base   wait        docker.io/library/app:0.8      eu.example.com/mirror/app:0.8      strict: minAge: Quarantined
-        platform/base   leave out   library/app:2.0-rc.1           -                                  releases: is a prerelease
+        MIRROR          ACTION      SOURCE                           DESTINATION                        SELECTED BY   WHY
+        platform/base   copy        docker.io/library/app:1.1        eu.example.com/mirror/app:1.1      releases      the destination lacks sha256:b05e244762b1
+        platform/base   move        docker.io/library/app:latest     eu.example.com/mirror/app:latest   tags          the source moved to sha256:5e1e2bcac305
+        platform/base   none        docker.io/library/app:1.0        eu.example.com/mirror/app:1.0      releases      up to date
+        platform/base   none        docker.io/library/app:old        eu.example.com/mirror/app:old      releases      the source moved, tagMutability is Freeze
+        platform/base   refuse      docker.io/library/app:0.9        eu.example.com/mirror/app:0.9      releases      strict: require.user: PolicyViolation
+        platform/base   wait        docker.io/library/app:0.8        eu.example.com/mirror/app:0.8      releases      strict: minAge: Quarantined
+        platform/base   leave out   docker.io/library/app:2.0-rc.1   -                                  -             releases: is a prerelease
 
         quarantined: docker.io/library/app:0.8: Quarantined: policy "strict", minAge: first seen today
         refused: docker.io/library/app:0.9: PolicyViolation: policy "strict", require.user: linux/arm64 runs as root

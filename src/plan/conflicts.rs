@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 
 use jiff::Timestamp;
+use serde::{Serialize, Serializer};
 
 use super::mirror::Mirror;
 use super::template::TemplateError;
@@ -226,6 +227,12 @@ impl fmt::Display for SourceImage {
             tag,
         } = self;
         write!(formatter, "{registry}/{repository}:{tag}")
+    }
+}
+
+impl Serialize for SourceImage {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 

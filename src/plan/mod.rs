@@ -23,6 +23,6 @@ pub use mirror::{
     Access, Destination, ImageEntry, Mirror, Platforms, RepositorySelector, Source, TagSelector,
 };
 pub use policy::Policy;
-pub use select::{NotSelected, Selected};
+pub use select::{NotSelected, Selected, Wanted};
 pub use template::{PreviousTagTemplate, RepositoryTemplate, TagTemplate};
 pub use validate::validate;

@@ -6,10 +6,11 @@ use std::ops::AddAssign;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::conflicts::SourceImage;
 use super::gates::{Conclusion, Gate, Quarantine, Refusal, Verdict};
-use super::select::{NotSelected, Selected};
+use super::select::{NotSelected, Selected, Wanted};
 use crate::api::{ObjectName, Reason};
-use crate::oci::{Digest, Repository, Tag};
+use crate::oci::{Digest, Registry, Repository};
 use crate::policy::select::Exclusion;
 
 /// What a round did for all of its mirrors.
@@ -92,10 +93,8 @@ pub struct Failure {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Excluded {
-    /// The repository at the source.
-    pub repository: Repository,
-    /// The tag.
-    pub tag: Tag,
+    /// The image at the source.
+    pub source: SourceImage,
     /// Why.
     pub reason: NotSelected,
 }
@@ -112,6 +111,9 @@ pub struct TagReport {
     pub target: String,
     /// The digest at the source.
     pub source_digest: Digest,
+    /// The policies that select it; none where the mirror's `tags` suffice.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub selected_by: Vec<ObjectName>,
     /// What was done, or would be.
     #[serde(flatten)]
     pub outcome: Outcome,
@@ -203,7 +205,12 @@ impl MirrorReport {
     }
 
     /// Takes note of what was selected among the tags of a repository.
-    pub fn select(&mut self, repository: &Repository, selected: Selected) -> Vec<Tag> {
+    pub fn select(
+        &mut self,
+        registry: &Registry,
+        repository: &Repository,
+        selected: Selected,
+    ) -> Vec<Wanted> {
         let Selected {
             tags,
             excluded,
@@ -219,11 +226,12 @@ impl MirrorReport {
                     tally.exclude(exclusion);
                 }
             }
-            self.excluded.push(Excluded {
+            let source = SourceImage {
+                registry: registry.clone(),
                 repository: repository.clone(),
                 tag,
-                reason,
-            });
+            };
+            self.excluded.push(Excluded { source, reason });
         }
         tags
     }

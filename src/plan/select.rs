@@ -1,6 +1,6 @@
 //! Which tags of a repository an entry wants, and why not the others.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 
 use jiff::Timestamp;
@@ -16,11 +16,20 @@ use crate::policy::select::{Candidate, Exclusion, LimitExceeded, Rules};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selected {
     /// The tags, sorted, each once. Literal ones may not exist at the source.
-    pub tags: Vec<Tag>,
+    pub tags: Vec<Wanted>,
     /// The other listed tags, sorted, each with its reason.
     pub excluded: Vec<(Tag, NotSelected)>,
     /// How many candidates each policy that selects takes.
     pub taken: Vec<(ObjectName, usize)>,
+}
+
+/// A tag that is wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// The tag.
+    pub tag: Tag,
+    /// The policies that select it; none where the entry's `tags` suffice.
+    pub policies: Vec<ObjectName>,
 }
 
 /// Why a listed tag is not wanted.
@@ -53,10 +62,15 @@ impl ImageEntry {
         listing: &[Tag],
         first_seen: &HashMap<Tag, Timestamp>,
     ) -> Result<Selected, SelectError> {
-        let mut tags: BTreeSet<Tag> = self.tags.iter().filter_map(literal).cloned().collect();
+        let literals = self.tags.iter().filter_map(literal);
+        let mut tags: BTreeMap<Tag, Vec<ObjectName>> =
+            literals.map(|tag| (tag.clone(), Vec::new())).collect();
         let mut excluded = Vec::new();
         let mut candidates = Vec::new();
-        let listed: BTreeSet<&Tag> = listing.iter().filter(|tag| !tags.contains(tag)).collect();
+        let listed: BTreeSet<&Tag> = listing
+            .iter()
+            .filter(|tag| !tags.contains_key(*tag))
+            .collect();
         for tag in listed {
             if tag.is_referrers_tag() {
                 excluded.push((tag.clone(), NotSelected::Referrers));
@@ -70,19 +84,22 @@ impl ImageEntry {
             }
         }
         let Judgement { candidates, taken } = self.judge(candidates)?;
-        for (candidate, exclusions) in candidates {
-            match exclusions {
-                None => {
-                    tags.insert(candidate);
+        for (candidate, verdict) in candidates {
+            match verdict {
+                Ok(policies) => {
+                    tags.insert(candidate, policies);
                 }
-                Some(exclusions) => {
+                Err(exclusions) => {
                     excluded.push((candidate, NotSelected::Policies(exclusions)));
                 }
             }
         }
         excluded.sort_by(|(left, _), (right, _)| left.cmp(right));
         Ok(Selected {
-            tags: tags.into_iter().collect(),
+            tags: tags
+                .into_iter()
+                .map(|(tag, policies)| Wanted { tag, policies })
+                .collect(),
             excluded,
             taken,
         })
@@ -100,7 +117,7 @@ impl ImageEntry {
     /// A candidate passes if any policy that selects takes it, or if there is no such policy.
     fn judge(&self, candidates: Vec<Candidate>) -> Result<Judgement, SelectError> {
         let mut judgement = Judgement::default();
-        let mut taken: BTreeSet<Tag> = BTreeSet::new();
+        let mut taken: HashMap<Tag, Vec<ObjectName>> = HashMap::new();
         let mut reasons: HashMap<Tag, Exclusions> = HashMap::new();
         let selecting: Vec<(&Policy, &Rules)> = self
             .policies
@@ -114,16 +131,21 @@ impl ImageEntry {
             })?;
             let count = selection.selected.len();
             judgement.taken.push((policy.name.clone(), count));
-            taken.extend(selection.selected);
+            for tag in selection.selected {
+                taken.entry(tag).or_default().push(policy.name.clone());
+            }
             for (tag, exclusion) in selection.excluded {
                 let reason = (policy.name.clone(), exclusion);
                 reasons.entry(tag).or_default().push(reason);
             }
         }
         for Candidate { tag, first_seen: _ } in candidates {
-            let passes = selecting.is_empty() || taken.contains(&tag);
-            let exclusions = (!passes).then(|| reasons.remove(&tag).unwrap_or_default());
-            judgement.candidates.push((tag, exclusions));
+            let verdict = match taken.remove(&tag) {
+                Some(policies) => Ok(policies),
+                None if selecting.is_empty() => Ok(Vec::new()),
+                None => Err(reasons.remove(&tag).unwrap_or_default()),
+            };
+            judgement.candidates.push((tag, verdict));
         }
         Ok(judgement)
     }
@@ -135,8 +157,8 @@ type Exclusions = Vec<(ObjectName, Exclusion)>;
 /// What the policies say of the candidates.
 #[derive(Default)]
 struct Judgement {
-    /// Each candidate, with the reasons of all policies if none takes it.
-    candidates: Vec<(Tag, Option<Exclusions>)>,
+    /// Each candidate, with the policies that take it, or with the reasons of all if none does.
+    candidates: Vec<(Tag, Result<Vec<ObjectName>, Exclusions>)>,
     /// How many of them each policy takes.
     taken: Vec<(ObjectName, usize)>,
 }

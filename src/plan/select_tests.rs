@@ -45,11 +45,18 @@ fn ranging(name: &str, range: &str) -> Policy {
     policy(name, Some(rules))
 }
 
-/// The wanted tags, then each other tag with its reason.
+/// The wanted tags with the policies that select them, then each other tag with its reason.
 fn outcome(entry: &ImageEntry, listing: &[&str]) -> Vec<String> {
     let listing: Vec<Tag> = listing.iter().map(|tag| tag.parse().unwrap()).collect();
     let selected = entry.select(&listing, &HashMap::new()).unwrap();
-    let wanted: Vec<&str> = selected.tags.iter().map(Tag::as_str).collect();
+    let wanted = selected.tags.iter().map(|Wanted { tag, policies }| {
+        let policies: Vec<&str> = policies.iter().map(ObjectName::as_str).collect();
+        match policies.as_slice() {
+            [] => tag.to_string(),
+            policies => format!("{tag}({})", policies.join(",")),
+        }
+    });
+    let wanted: Vec<String> = wanted.collect();
     let others = selected
         .excluded
         .iter()
@@ -63,7 +70,7 @@ fn literal_tags_pass_although_no_policy_selects_them() {
     assert_eq!(
         outcome(&entry, &["3.19", "3.20", "3.21-rc1", "edge", "latest"]),
         [
-            "3.20 latest",
+            "3.20(stable) latest",
             "3.19: stable: outside of >=3.20",
             "3.21-rc1: stable: is a prerelease",
             "edge: not among the entry's tags",
@@ -79,7 +86,7 @@ fn literal_tags_need_not_be_listed() {
 #[test]
 fn without_tags_every_listed_tag_is_a_candidate() {
     let entry = entry(&[], vec![including("all", ".*")]);
-    assert_eq!(outcome(&entry, &["b", "a"]), ["a b"]);
+    assert_eq!(outcome(&entry, &["b", "a"]), ["a(all) b(all)"]);
 }
 
 #[test]
@@ -102,9 +109,9 @@ fn one_policy_that_selects_suffices() {
         ],
     );
     assert_eq!(
-        outcome(&entry, &["1.0", "1.0-lts", "2.0"]),
+        outcome(&entry, &["1.0", "1.0-lts", "2.0", "2.0-lts"]),
         [
-            "1.0-lts 2.0",
+            "1.0-lts(lts) 2.0(new) 2.0-lts(new,lts)",
             "1.0: new: outside of >=2; lts: matches no include pattern",
         ]
     );

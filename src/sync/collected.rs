@@ -11,7 +11,7 @@ use super::resolve::{Image, Missed, Selected, Sighted, Sighting};
 use crate::plan::conflicts::Conflict;
 use crate::plan::gates::{Conclusion, Verdict};
 use crate::plan::report::{Failure, MirrorReport, Outcome, Report};
-use crate::plan::{Mirror, Policy, RepositorySelector};
+use crate::plan::{Mirror, Policy, RepositorySelector, Wanted};
 
 /// The report of a round in the making.
 pub(super) struct Collected<'a> {
@@ -65,19 +65,21 @@ impl<'a> Collected<'a> {
         if is_named && selection.tags.is_empty() {
             self.fail(mirror, Failure::nothing_selected(&subject, listing.len()));
         }
-        let Some(report) = self.reports.get_mut(mirror) else {
+        let (Some(report), Some(of)) = (self.reports.get_mut(mirror), self.mirrors.get(mirror))
+        else {
             return Vec::new();
         };
-        let tags = report.select(&origin.repository, selection);
+        let tags = report.select(&of.source.registry, &origin.repository, selection);
         let policies = entry.policies.iter();
         let gated: Arc<[Arc<Policy>]> = policies
             .filter(|policy| policy.gates.is_some())
             .cloned()
             .collect();
-        let selected = |tag| Selected {
+        let selected = |Wanted { tag, policies }| Selected {
             mirror,
             origin: origin.clone(),
             tag,
+            selected_by: policies,
             policies: gated.clone(),
         };
         tags.into_iter().map(selected).collect()
@@ -211,7 +213,7 @@ fn merge(selected: Vec<Selected>) -> Vec<Selected> {
         let key = (tag.mirror, tag.origin.repository.clone(), tag.tag.clone());
         let place = *places.entry(key).or_insert(merged.len());
         match merged.get_mut(place) {
-            Some(known) => known.add(&tag.policies),
+            Some(known) => known.add(tag),
             None => merged.push(tag),
         }
     }
@@ -219,7 +221,20 @@ fn merge(selected: Vec<Selected>) -> Vec<Selected> {
 }
 
 impl Selected {
-    fn add(&mut self, policies: &[Arc<Policy>]) {
+    /// Takes over the policies of another entry that wants the same tag.
+    fn add(&mut self, other: Self) {
+        let Self {
+            mirror: _,
+            origin: _,
+            tag: _,
+            selected_by,
+            policies,
+        } = other;
+        for policy in selected_by {
+            if !self.selected_by.contains(&policy) {
+                self.selected_by.push(policy);
+            }
+        }
         let is_new = |policy: &&Arc<Policy>| {
             let mut known = self.policies.iter();
             !known.any(|known| known.name == policy.name)

@@ -8,6 +8,7 @@ use futures::{StreamExt, stream};
 use super::ledger::{Page, Record, Slot};
 use super::shape::Shape;
 use super::{Connect, Syncer};
+use crate::api::ObjectName;
 use crate::copy::{Endpoint, Job, Origin};
 use crate::oci::{Digest, Tag, TagOrDigest};
 use crate::plan::report::{Failure, Outcome, TagReport};
@@ -23,6 +24,8 @@ pub(super) struct Selected {
     pub(super) mirror: usize,
     pub(super) origin: Origin,
     pub(super) tag: Tag,
+    /// The policies that select it, of all entries that want it.
+    pub(super) selected_by: Vec<ObjectName>,
     /// The policies with gates of all entries that want it.
     pub(super) policies: Arc<[Arc<Policy>]>,
 }
@@ -36,6 +39,8 @@ pub(super) struct Image {
     pub(super) origin: Origin,
     pub(super) digest: Digest,
     pub(super) shape: Shape,
+    /// The policies that select it.
+    pub(super) selected_by: Vec<ObjectName>,
     /// The policies whose gates it must pass.
     pub(super) policies: Arc<[Arc<Policy>]>,
 }
@@ -257,6 +262,7 @@ async fn resolve(
         mirror: index,
         origin,
         tag,
+        selected_by,
         policies,
     } = selected;
     let source = SourceImage {
@@ -278,6 +284,7 @@ async fn resolve(
         origin,
         digest,
         shape: Shape::of(mirror),
+        selected_by,
         policies,
     })
 }
@@ -307,6 +314,7 @@ impl Image {
             destination: destination.to_owned(),
             target: claim.to_string(),
             source_digest: self.digest.clone(),
+            selected_by: self.selected_by.clone(),
             outcome,
         }
     }

@@ -119,6 +119,7 @@ impl Transfer {
             destination: self.target.endpoint.name(),
             target,
             source_digest: digest,
+            selected_by: Vec::new(),
             outcome: outcome.unwrap_or_else(Outcome::Failed),
         })
     }

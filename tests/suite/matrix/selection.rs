@@ -52,18 +52,26 @@ async fn a_plan_of_very_many_tags_can_be_read() {
                 .entry("repository: app, policyRefs: [{name: releases}]")
                 .policy("releases", "{newest: {count: 1, per: Minor}}"),
             2,
+            "releases",
         ),
-        (mirror.image("app", &["*"]), MANY),
+        (mirror.image("app", &["*"]), MANY, "tags"),
     ];
-    for (mirror, selected) in cases {
+    for (mirror, selected, by) in cases {
         source.script().clear_requests();
         let finished = mirror.command(&["plan"]).run().await;
         assert_eq!((finished.code, finished.stderr.as_str()), (Some(2), ""));
         let lines: Vec<&str> = finished.stdout.lines().collect();
         assert_eq!(lines.last(), Some(&to_copy(selected).as_str()));
         let rows = &lines[..=MANY];
-        let places = ["ACTION", "SOURCE", "DESTINATION", "WHY"].map(|name| rows[0].find(name));
-        for place in places.map(Option::unwrap) {
+        let titles = ["ACTION", "SOURCE", "DESTINATION", "SELECTED BY", "WHY"];
+        let places = titles.map(|name| rows[0].find(name).unwrap());
+        let cells = |title: usize, text: &str| -> usize {
+            let begins = |row: &&&str| row[places[title]..].starts_with(text);
+            rows[1..].iter().filter(begins).count()
+        };
+        assert_eq!(cells(1, &format!("{}/app:", source.host())), MANY);
+        assert_eq!(cells(3, &format!("{by} ")), selected);
+        for place in places {
             let begins =
                 |row: &&str| row[..place].ends_with("   ") && !row[place..].starts_with(' ');
             assert_eq!(rows.iter().find(|row| !begins(row)), None);

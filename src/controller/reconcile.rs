@@ -60,9 +60,11 @@ pub(super) async fn run(
     });
 
     let look = Arc::new(MirrorLook(context.clone()));
-    let mirror_changes = watch(api(watches, namespace), mirror_writer, look);
+    let store = (mirrors.clone(), mirror_writer);
+    let mirror_changes = watch(api(watches, namespace), store, look);
     let look = Arc::new(PolicyLook(context.clone()));
-    let policy_changes = watch(api(watches, namespace), policy_writer, look);
+    let store = (policies.clone(), policy_writer);
+    let policy_changes = watch(api(watches, namespace), store, look);
 
     let reconcile_mirrors = Controller::for_stream(mirror_changes, mirrors)
         .with_config(Config::default().debounce(DEBOUNCE))

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt};
-use kube::runtime::reflector::ObjectRef;
 use kube::runtime::reflector::store::Writer;
+use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::watcher::Event;
 use kube::runtime::{Predicate, PredicateConfig, WatchStreamExt, predicates, watcher};
 use kube::{Api, Resource, ResourceExt};
@@ -23,8 +23,8 @@ pub(super) type Changes<K> = BoxStream<'static, Result<Guarded<K>, watcher::Erro
 
 /// Somebody who wants to know of every object that comes, changes or goes.
 pub(super) trait Look<K>: Send + Sync + 'static {
-    /// It is there, like this.
-    fn observe(&self, object: &K);
+    /// It is there, like this; and it was like that, where it was known and understood.
+    fn observe(&self, object: &K, before: Option<&K>);
 
     /// It is gone; it was like this.
     fn remove(&self, object: &K);
@@ -34,7 +34,7 @@ pub(super) trait Look<K>: Send + Sync + 'static {
 /// anybody else.
 pub(super) fn watch<K>(
     api: Api<Guarded<K>>,
-    writer: Writer<Guarded<K>>,
+    (store, writer): (Store<Guarded<K>>, Writer<Guarded<K>>),
     look: Arc<dyn Look<K>>,
 ) -> Changes<K>
 where
@@ -43,7 +43,7 @@ where
     watcher(api, watcher::Config::default())
         .default_backoff()
         .modify(strip)
-        .inspect(move |event| tell(event, &*look))
+        .inspect(move |event| tell(event, &store, &*look))
         .reflect(writer)
         .applied_objects()
         .predicate_filter(
@@ -69,11 +69,20 @@ fn strip<K: Resource>(object: &mut Guarded<K>) {
     object.annotations_mut().remove(LAST_APPLIED);
 }
 
-fn tell<K: 'static>(event: &Result<Event<Guarded<K>>, watcher::Error>, look: &dyn Look<K>) {
+/// The store still has what there was before the event.
+fn tell<K>(
+    event: &Result<Event<Guarded<K>>, watcher::Error>,
+    store: &Store<Guarded<K>>,
+    look: &dyn Look<K>,
+) where
+    K: Resource<DynamicType = ()> + Clone + 'static,
+{
     match event {
         Ok(Event::Apply(object) | Event::InitApply(object)) => {
+            let before = store.get(&ObjectRef::from_obj(object));
+            let before = before.as_ref().and_then(|before| before.0.as_ref().ok());
             if let Ok(object) = &object.0 {
-                look.observe(object);
+                look.observe(object, before);
             }
         }
         Ok(Event::Delete(object)) => {

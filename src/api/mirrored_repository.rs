@@ -96,6 +96,10 @@ pub struct MirroredRepositoryStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = TAGS), transform = atomic)]
     pub tags: Vec<RecordedTag>,
+    /// Tags whose digest has not been seen long enough to be copied, sorted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = TAGS), transform = atomic)]
+    pub waiting: Vec<WaitingTag>,
     /// Tags that are no longer wanted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = TAGS), transform = atomic)]
@@ -129,6 +133,18 @@ pub struct RecordedTag {
     /// What keeps the tag from being right. Absent where nothing does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<TagState>,
+}
+
+/// A tag whose digest has not been seen long enough to be copied.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct WaitingTag {
+    /// The tag at the destination.
+    pub tag: Tag,
+    /// The digest that waits.
+    pub source_digest: Digest,
+    /// When this digest was first seen at the source.
+    pub first_seen: Time,
 }
 
 /// What keeps a tag from being right.

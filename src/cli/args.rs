@@ -73,7 +73,7 @@ pub struct CommonArgs {
     /// Print nothing but results, failures and the summary.
     #[arg(short, long, global = true, env = "TRANSSHIP_QUIET", value_parser = FalseyValueParser::new())]
     pub quiet: bool,
-    /// Log from this level on: off, error, warn, info, debug or trace [default: warn, of what keeps running info].
+    /// Log from this level on: off, error, warn, info, debug or trace [default: warn, info for what keeps running].
     #[arg(
         long,
         global = true,
@@ -82,7 +82,7 @@ pub struct CommonArgs {
         hide_possible_values = true
     )]
     pub log_level: Option<LogLevel>,
-    /// How log lines look: human or json [default: human, of the controller json].
+    /// How log lines look: human or json [default: human, json for the controller].
     #[arg(
         long,
         global = true,

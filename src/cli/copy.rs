@@ -93,6 +93,8 @@ fn table(report: &Report) -> String {
             Outcome::Retagged { digest } => (digest, "retagged", 0),
             Outcome::Unchanged | Outcome::Frozen => (source_digest, "unchanged", 0),
             Outcome::Planned { .. } => (source_digest, "planned", 0),
+            Outcome::Refused(_) => (source_digest, "refused", 0),
+            Outcome::Quarantined(_) => (source_digest, "quarantined", 0),
             Outcome::Failed(_) => (source_digest, "failed", 0),
         };
         table.row([

@@ -20,6 +20,16 @@ pub enum Error {
     /// The state file cannot be used.
     #[error(transparent)]
     Ledger(#[from] FileError),
+    /// A policy counts the time since an image was first seen, and nothing keeps it.
+    #[error(
+        "ImagePolicy {policy:?} of mirror {mirror} has minAge: add --state FILE, which keeps when images were first seen"
+    )]
+    NoMemory {
+        /// The policy.
+        policy: String,
+        /// A mirror that uses it.
+        mirror: String,
+    },
     /// The file of authorities cannot be read.
     #[error("cannot read the CA file {}: {source}", path.display())]
     CaFile {
@@ -55,9 +65,11 @@ impl Error {
     /// How the program ends.
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Documents(_) | Self::Ledger(_) | Self::CaFile { .. } | Self::Usage(_) => {
-                Exit::Usage
-            }
+            Self::Documents(_)
+            | Self::Ledger(_)
+            | Self::NoMemory { .. }
+            | Self::CaFile { .. }
+            | Self::Usage(_) => Exit::Usage,
             Self::Connect(_)
             | Self::Endpoint(_)
             | Self::NotFound(_)

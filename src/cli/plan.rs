@@ -3,6 +3,7 @@
 use super::summary;
 use super::table::Table;
 use crate::oci::Digest;
+use crate::plan::gates::Refusal;
 use crate::plan::report::{Excluded, MirrorReport, Outcome, TagReport, Totals};
 use crate::sync::Report;
 
@@ -15,6 +16,7 @@ pub(super) fn table(report: &Report) -> String {
             failures: _,
             excluded,
             tags,
+            audited: _,
             policies: _,
         } = mirror;
         for tag in tags {
@@ -61,6 +63,8 @@ pub(super) fn line(report: &Report) -> String {
         planned,
         unchanged,
         frozen,
+        refused,
+        quarantined,
         failed,
         copied: _,
         retagged: _,
@@ -72,13 +76,15 @@ pub(super) fn line(report: &Report) -> String {
         .flat_map(|mirror| &mirror.excluded)
         .filter(|excluded| !excluded.tag.is_referrers_tag())
         .count();
-    let frozen = if frozen > 0 {
-        format!(", {frozen} frozen")
-    } else {
-        String::new()
+    let optional = |count: usize, word: &str| match count {
+        0 => String::new(),
+        count => format!(", {count} {word}"),
     };
     format!(
-        "{planned} to copy, {unchanged} unchanged{frozen}, {excluded} left out, {failed} failed"
+        "{planned} to copy, {unchanged} unchanged{}{}{}, {excluded} left out, {failed} failed",
+        optional(frozen, "frozen"),
+        optional(refused, "refused"),
+        optional(quarantined, "quarantined"),
     )
 }
 
@@ -99,15 +105,29 @@ fn explain(tag: &TagReport) -> (&'static str, String) {
             "the source moved, tagMutability is Freeze".to_owned(),
         ),
         Outcome::Copied { .. } | Outcome::Retagged { .. } => ("none", "was copied".to_owned()),
+        Outcome::Refused(refusal) => ("refuse", explain_refusal(refusal)),
+        Outcome::Quarantined(quarantine) => ("wait", explain_refusal(&quarantine.refusal)),
         // The message stands below the table.
         Outcome::Failed(failure) => ("fail", failure.reason.to_string()),
     }
 }
 
-/// Everything for people: table, failures, last line.
+/// In short; the message stands below the table.
+fn explain_refusal(refusal: &Refusal) -> String {
+    let Refusal {
+        policy,
+        gate,
+        reason,
+        message: _,
+    } = refusal;
+    format!("{policy}: {gate}: {reason}")
+}
+
+/// Everything for people: table, refusals, failures, last line.
 pub(super) fn render(report: &Report) -> String {
     summary::paragraphs([
         table(report),
+        summary::refusals(report),
         summary::failures(report),
         line(report) + "\n",
     ])
@@ -115,7 +135,7 @@ pub(super) fn render(report: &Report) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::summary::tests::{image, report};
+    use super::super::summary::tests::{image, quarantined, refused, report};
     use super::*;
     use crate::plan::NotSelected;
     use crate::policy::select::Exclusion;
@@ -127,6 +147,8 @@ mod tests {
             image("latest", Outcome::Planned { moves: true }),
             image("1.0", Outcome::Unchanged),
             image("old", Outcome::Frozen),
+            image("0.9", refused("linux/arm64")),
+            image("0.8", quarantined()),
         ]);
         let left_out = |tag: &str, reason: NotSelected| Excluded {
             repository: "library/app".parse().unwrap(),
@@ -139,16 +161,21 @@ mod tests {
             left_out("2.0-rc.1", NotSelected::Policies(vec![prerelease])),
             left_out(&signature, NotSelected::Referrers),
         ];
-        insta::assert_snapshot!(render(&report), @r"
+        insta::assert_snapshot!(render(&report), @r#"
         MIRROR          ACTION      SOURCE                         DESTINATION                        WHY
         platform/base   copy        docker.io/library/app:1.1      eu.example.com/mirror/app:1.1      the destination lacks sha256:b05e244762b1
         platform/base   move        docker.io/library/app:latest   eu.example.com/mirror/app:latest   the source moved to sha256:5e1e2bcac305
         platform/base   none        docker.io/library/app:1.0      eu.example.com/mirror/app:1.0      up to date
         platform/base   none        docker.io/library/app:old      eu.example.com/mirror/app:old      the source moved, tagMutability is Freeze
+        platform/base   refuse      docker.io/library/app:0.9      eu.example.com/mirror/app:0.9      strict: require.user: PolicyViolation
+        platform/base   wait        docker.io/library/app:0.8      eu.example.com/mirror/app:0.8      strict: minAge: Quarantined
         platform/base   leave out   library/app:2.0-rc.1           -                                  releases: is a prerelease
 
-        2 to copy, 1 unchanged, 1 frozen, 1 left out, 0 failed
-        ");
+        quarantined: docker.io/library/app:0.8: Quarantined: policy "strict", minAge: first seen today
+        refused: docker.io/library/app:0.9: PolicyViolation: policy "strict", require.user: linux/arm64 runs as root
+
+        2 to copy, 1 unchanged, 1 frozen, 1 refused, 1 quarantined, 1 left out, 0 failed
+        "#);
     }
 
     #[test]

@@ -234,6 +234,10 @@ fn line(tag: &TagReport) -> String {
         Outcome::Retagged { .. } => format!("retagged {source} -> {target}"),
         Outcome::Unchanged => format!("unchanged {source} -> {target}"),
         Outcome::Frozen => format!("frozen {source} -> {target}"),
+        Outcome::Refused(refusal) => format!("refused {source}: {}", refusal.message),
+        Outcome::Quarantined(quarantine) => {
+            format!("quarantined {source}: {}", quarantine.refusal.message)
+        }
         Outcome::Planned { .. } => format!("planned {source} -> {target}"),
         Outcome::Failed(failure) => {
             format!("failed {source} -> {target}: {}", failure.message)
@@ -251,6 +255,8 @@ fn log(tag: &TagReport) {
         | Outcome::Retagged { .. }
         | Outcome::Unchanged
         | Outcome::Frozen
+        | Outcome::Refused(_)
+        | Outcome::Quarantined(_)
         | Outcome::Planned { .. } => tracing::info!("{}", line(tag)),
     }
 }

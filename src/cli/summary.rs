@@ -1,10 +1,12 @@
 //! What a round did, for people: a table, the failures, one line.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::time::Duration;
 
 use super::table::{Table, one_line};
 use super::units;
+use crate::plan::gates::Refusal;
 use crate::plan::report::{Failure, MirrorReport, Outcome, Totals};
 use crate::sync::Report;
 
@@ -17,6 +19,7 @@ pub(super) fn table(report: &Report) -> String {
         "TAGS",
         "COPIED",
         "UNCHANGED",
+        "REFUSED",
         "FAILED",
         "SIZE",
     ]);
@@ -28,16 +31,21 @@ pub(super) fn table(report: &Report) -> String {
                 planned,
                 unchanged,
                 frozen,
+                refused,
+                quarantined,
                 failed,
                 bytes,
             } = totals;
+            let done = copied + retagged;
+            let (kept, withheld) = (unchanged + frozen, refused + quarantined);
             table.row([
                 mirror.mirror.clone(),
                 source.to_owned(),
                 destination.to_owned(),
-                (copied + retagged + planned + unchanged + frozen + failed).to_string(),
-                (copied + retagged).to_string(),
-                (unchanged + frozen).to_string(),
+                (done + planned + kept + withheld + failed).to_string(),
+                done.to_string(),
+                kept.to_string(),
+                withheld.to_string(),
                 failed.to_string(),
                 units::bytes(bytes),
             ]);
@@ -74,6 +82,42 @@ pub(super) fn failures(report: &Report) -> String {
     text
 }
 
+/// Every image that a policy does not admit, or would not; empty where all are admitted.
+pub(super) fn refusals(report: &Report) -> String {
+    let mut lines = BTreeSet::new();
+    for mirror in &report.mirrors {
+        lines.extend(mirror.tags.iter().filter_map(|tag| {
+            let (word, refusal) = match &tag.outcome {
+                Outcome::Refused(refusal) => ("refused", refusal),
+                Outcome::Quarantined(quarantine) => ("quarantined", &quarantine.refusal),
+                Outcome::Unchanged
+                | Outcome::Planned { .. }
+                | Outcome::Copied { .. }
+                | Outcome::Retagged { .. }
+                | Outcome::Frozen
+                | Outcome::Failed(_) => return None,
+            };
+            Some(refusal_line(word, &tag.source, refusal))
+        }));
+        let audited = mirror.audited.iter();
+        lines.extend(
+            audited.map(|audited| refusal_line("audited", &audited.source, &audited.refusal)),
+        );
+    }
+    lines.into_iter().collect()
+}
+
+fn refusal_line(word: &str, image: &str, refusal: &Refusal) -> String {
+    let Refusal {
+        policy: _,
+        gate: _,
+        reason,
+        message,
+    } = refusal;
+    let line = format!("{image}: {reason}: {message}");
+    format!("{word}: {}\n", one_line(&line))
+}
+
 /// Failures of a mirror as a whole, then those of its tags.
 pub(super) fn failures_of(mirror: &MirrorReport) -> impl Iterator<Item = &Failure> {
     let of_tags = mirror.tags.iter().filter_map(|tag| match &tag.outcome {
@@ -82,7 +126,9 @@ pub(super) fn failures_of(mirror: &MirrorReport) -> impl Iterator<Item = &Failur
         | Outcome::Planned { .. }
         | Outcome::Copied { .. }
         | Outcome::Retagged { .. }
-        | Outcome::Frozen => None,
+        | Outcome::Frozen
+        | Outcome::Refused(_)
+        | Outcome::Quarantined(_) => None,
     });
     mirror.failures.iter().chain(of_tags)
 }
@@ -95,6 +141,8 @@ pub(super) fn line(totals: &Totals, elapsed: Duration) -> String {
         planned: _,
         unchanged,
         frozen,
+        refused,
+        quarantined,
         failed,
         bytes,
     } = totals;
@@ -103,9 +151,11 @@ pub(super) fn line(totals: &Totals, elapsed: Duration) -> String {
         count => format!(", {count} {word}"),
     };
     format!(
-        "{copied} copied{}, {unchanged} unchanged{}, {failed} failed, {} sent in {}",
+        "{copied} copied{}, {unchanged} unchanged{}{}{}, {failed} failed, {} sent in {}",
         optional(*retagged, "retagged"),
         optional(*frozen, "frozen"),
+        optional(*refused, "refused"),
+        optional(*quarantined, "quarantined"),
         units::bytes(*bytes),
         units::duration(elapsed),
     )
@@ -122,7 +172,8 @@ pub(super) mod tests {
     use super::*;
     use crate::api::Reason;
     use crate::oci::Digest;
-    use crate::plan::report::TagReport;
+    use crate::plan::gates::{Gate, Quarantine};
+    use crate::plan::report::{Audited, TagReport};
 
     /// A tag of one repository at one destination.
     pub(in super::super) fn image(tag: &str, outcome: Outcome) -> TagReport {
@@ -155,6 +206,28 @@ pub(super) mod tests {
         }
     }
 
+    fn refusal(gate: Gate, what: &str) -> Refusal {
+        Refusal {
+            policy: "strict".parse().unwrap(),
+            gate,
+            reason: gate.reason(),
+            message: format!("policy \"strict\", {gate}: {what}"),
+        }
+    }
+
+    /// A policy does not admit the image.
+    pub(in super::super) fn refused(what: &str) -> Outcome {
+        Outcome::Refused(refusal(Gate::User, &format!("{what} runs as root")))
+    }
+
+    /// A policy admits the image later.
+    pub(in super::super) fn quarantined() -> Outcome {
+        Outcome::Quarantined(Quarantine {
+            until: "2026-11-23T10:00:00Z".parse().unwrap(),
+            refusal: refusal(Gate::MinAge, "first seen today"),
+        })
+    }
+
     fn copied(tag: &str, bytes: u64) -> TagReport {
         let digest = Digest::sha256(tag.as_bytes());
         image(tag, Outcome::Copied { digest, bytes })
@@ -173,10 +246,12 @@ pub(super) mod tests {
             ),
             image("0.9", Outcome::Unchanged),
             image("0.8", Outcome::Failed(failure("a", "b"))),
+            image("0.7", refused("0.7")),
+            image("0.6", quarantined()),
         ]);
         insta::assert_snapshot!(table(&report), @r"
-        MIRROR          SOURCE                  DESTINATION                 TAGS   COPIED   UNCHANGED   FAILED   SIZE
-        platform/base   docker.io/library/app   eu.example.com/mirror/app   5      3        1           1        3.4 MB
+        MIRROR          SOURCE                  DESTINATION                 TAGS   COPIED   UNCHANGED   REFUSED   FAILED   SIZE
+        platform/base   docker.io/library/app   eu.example.com/mirror/app   7      3        1           2         1        3.4 MB
         ");
     }
 
@@ -204,6 +279,25 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn refusals_on_a_line_each_whatever_the_number_of_destinations() {
+        let mut report = report(vec![
+            image("1.0", refused("linux/arm64")),
+            image("1.0", refused("linux/arm64")),
+            image("1.1", quarantined()),
+            copied("1.2", 1),
+        ]);
+        report.mirrors[0].audited = vec![Audited {
+            source: "docker.io/library/app:1.2".to_owned(),
+            refusal: refusal(Gate::Labels, "no label\u{1b}[2J"),
+        }];
+        insta::assert_snapshot!(refusals(&report), @r#"
+        audited: docker.io/library/app:1.2: PolicyViolation: policy "strict", require.labels: no label\u{1b}[2J
+        quarantined: docker.io/library/app:1.1: Quarantined: policy "strict", minAge: first seen today
+        refused: docker.io/library/app:1.0: PolicyViolation: policy "strict", require.user: linux/arm64 runs as root
+        "#);
+    }
+
+    #[test]
     fn the_last_line_names_what_there_is() {
         let lines = [
             Vec::new(),
@@ -218,13 +312,15 @@ pub(super) mod tests {
                 ),
                 image("1.2", Outcome::Frozen),
                 image("1.3", Outcome::Failed(failure("a", "b"))),
+                image("1.4", refused("it")),
+                image("1.5", quarantined()),
             ],
         ]
         .map(|tags| line(&report(tags).totals(), Duration::from_millis(3_200)));
         insta::assert_snapshot!(lines.join("\n"), @r"
         0 copied, 0 unchanged, 0 failed, 0 B sent in 3.2s
         0 copied, 1 unchanged, 0 failed, 0 B sent in 3.2s
-        1 copied, 1 retagged, 0 unchanged, 1 frozen, 1 failed, 123.4 MB sent in 3.2s
+        1 copied, 1 retagged, 0 unchanged, 1 frozen, 1 refused, 1 quarantined, 1 failed, 123.4 MB sent in 3.2s
         ");
     }
 }

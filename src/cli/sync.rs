@@ -88,6 +88,7 @@ impl Session {
             output.note(&format!("skipped: mirror {} is suspended", mirror.name));
         }
         mirrors.retain(|mirror| !mirror.suspend);
+        refuse_forgetting(&mirrors, documents.state.is_some())?;
         let ledger = match &documents.state {
             Some(path) => Ledger::open(path)?,
             None => Ledger::in_memory(),
@@ -161,8 +162,27 @@ pub(super) fn print_report(
         } else {
             summary::table(report)
         };
-        summary::paragraphs([table, summary::failures(report), format!("{line}\n")])
+        summary::paragraphs([
+            table,
+            summary::refusals(report),
+            summary::failures(report),
+            format!("{line}\n"),
+        ])
     })
+}
+
+/// Without a memory, whatever a policy quarantines would be new in every run.
+fn refuse_forgetting(mirrors: &[Mirror], remembers: bool) -> Result<(), Error> {
+    let quarantining = mirrors.iter().find_map(|mirror| {
+        let policies = mirror.images.iter().flat_map(|entry| &entry.policies);
+        let mut gated = policies.filter_map(|policy| Some((policy, policy.gates.as_ref()?)));
+        let (policy, _) = gated.find(|(_, gates)| gates.min_age.is_some())?;
+        Some((policy.name.to_string(), mirror.name.clone()))
+    });
+    match quarantining {
+        Some((policy, mirror)) if !remembers => Err(Error::NoMemory { policy, mirror }),
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// How the program ends after a round.

@@ -12,7 +12,8 @@ use super::output::Output;
 use super::summary;
 use super::sync::{Session, exit, print_report};
 use crate::plan::Mirror;
-use crate::plan::attempts::Attempts;
+use crate::plan::attempts::{Attempts, Outlook};
+use crate::plan::report::MirrorReport;
 use crate::runtime::clock;
 use crate::runtime::shutdown::until_signal;
 use crate::sync::{Mode, Report};
@@ -40,7 +41,16 @@ async fn watch(session: &Session, mirror: &Mirror, format: Format, output: &Outp
         let began = clock::now();
         let (report, line) = round(session, mirror).await;
         tell(mirror, &report, &line, format, output);
-        attempts.record(began, exit(&report) != Exit::Success, retry_at(&report));
+        let outlook = Outlook {
+            failed: exit(&report) != Exit::Success,
+            not_before: retry_at(&report),
+            admission: report
+                .mirrors
+                .iter()
+                .filter_map(MirrorReport::next_admission)
+                .min(),
+        };
+        attempts.record(began, outlook);
     }
     tracing::warn!(mirror = mirror.name, "the schedule names no further time");
 }

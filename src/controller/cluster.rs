@@ -5,20 +5,19 @@ use std::fmt::Debug;
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::api::{Patch, PatchParams};
 use kube::core::NamespaceResourceScope;
-use kube::runtime::events::{Event, Recorder, Reporter};
+use kube::runtime::events::Event;
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
+use super::recorder::Recorder;
 use crate::api::MirroredRepository;
 use crate::runtime::kubernetes::explain;
 use crate::runtime::lease::Claim;
 
 /// Who owns the fields that are written.
 const FIELD_MANAGER: &str = "transship";
-/// Who events come from.
-const REPORTER: &str = "transship-controller";
 
 /// The API server, for writing.
 #[derive(Clone)]
@@ -44,12 +43,8 @@ pub(super) enum WriteError {
 impl Cluster {
     /// Writes for as long as the claim holds, in the name of `instance`.
     pub(super) fn new(client: Client, claim: Claim, instance: String) -> Self {
-        let reporter = Reporter {
-            controller: REPORTER.to_owned(),
-            instance: Some(instance),
-        };
         Self {
-            recorder: Recorder::new(client.clone(), reporter),
+            recorder: Recorder::new(client.clone(), instance),
             client,
             claim,
         }

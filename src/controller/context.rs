@@ -12,18 +12,19 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::cluster::{Cluster, WriteError};
 use super::connect::{Connector, Reaches};
 use super::image_mirror::{Prepared, Span};
-use super::memory::{Failed, Memory, name_of};
+use super::memory::{Memory, name_of};
 use super::metrics::ControllerMetrics;
 use super::records::Records;
 use super::rounds::Rounds;
 use super::turns::{Turn, Turns};
 use super::usage::Usage;
 use super::users::{self, PolicyRef, Users};
+use super::watch::Listed;
 use crate::api::image_mirror::ImageMirrorStatus;
 use crate::api::{ImageMirror, ImagePolicy};
-use crate::oci::Digest;
+use crate::plan::attempts::Outlook;
 use crate::plan::report::MirrorReport;
-use crate::plan::status::{self, Round};
+use crate::plan::status;
 use crate::runtime::clock;
 use crate::sync::Syncer;
 
@@ -55,6 +56,8 @@ pub(super) struct Context {
     pub(super) shared: Arc<Shared>,
     pub(super) mirrors: Store<Guarded<ImageMirror>>,
     pub(super) policies: Store<Guarded<ImagePolicy>>,
+    pub(super) mirrors_listed: Listed,
+    pub(super) policies_listed: Listed,
     /// Mirrors to look at again.
     pub(super) changed_mirrors: UnboundedSender<ObjectRef<Guarded<ImageMirror>>>,
     /// Policies whose status may have to change.
@@ -64,12 +67,22 @@ pub(super) struct Context {
 /// A turn that is counted for as long as it is held.
 pub(super) struct RunningTurn {
     _turn: Turn,
-    running: Gauge,
+    _running: Counted,
 }
 
-impl Drop for RunningTurn {
+/// One that is counted until it is dropped.
+struct Counted(Gauge);
+
+impl Counted {
+    fn new(gauge: &Gauge) -> Self {
+        gauge.inc();
+        Self(gauge.clone())
+    }
+}
+
+impl Drop for Counted {
     fn drop(&mut self) {
-        self.running.dec();
+        self.0.dec();
     }
 }
 
@@ -106,29 +119,30 @@ impl Context {
         report: &MirrorReport,
     ) -> Result<(), WriteError> {
         let previous = self.shared.memory.read(object).status;
-        let now = clock::now();
-        let round = Round {
-            generation: generation(object),
-            report,
-            began: now,
-            ended: now,
-            next: None,
-            policies: &Digest::sha256(b""),
-        };
-        let advanced = status::advance(&previous, &round);
+        let advanced = status::advance(&previous, generation(object), report, clock::now());
         self.write_status(object, &previous, advanced).await
+    }
+
+    /// Whether the API server has another spec by now, or no such object.
+    pub(super) fn is_outdated(&self, object: &ImageMirror) -> bool {
+        let name = ObjectRef::new(&object.name_any());
+        let namespace = object.namespace().unwrap_or_default();
+        let current = self.mirrors.get(&name.within(&namespace));
+        let current = current.as_ref().and_then(|current| current.0.as_ref().ok());
+        current.is_none_or(|current| {
+            current.uid() != object.uid() || generation(current) != generation(object)
+        })
     }
 
     /// Waits until a mirror of this namespace may run a round.
     pub(super) async fn take_turn(&self, namespace: &str) -> RunningTurn {
         let metrics = &self.shared.metrics;
-        metrics.waiting.inc();
+        let waiting = Counted::new(&metrics.waiting);
         let turn = self.shared.turns.take(namespace).await;
-        metrics.waiting.dec();
-        metrics.running.inc();
+        drop(waiting);
         RunningTurn {
             _turn: turn,
-            running: metrics.running.clone(),
+            _running: Counted::new(&metrics.running),
         }
     }
 
@@ -138,10 +152,10 @@ impl Context {
         object: &ImageMirror,
         prepared: &Prepared,
         span: Span,
-        failed: Failed,
+        outlook: Outlook,
     ) -> Option<Timestamp> {
         let schedule = &prepared.mirror.schedule;
-        self.shared.memory.record(object, schedule, span, failed)
+        self.shared.memory.record(object, schedule, span, outlook)
     }
 
     /// Asks for another look at the policies of a mirror.

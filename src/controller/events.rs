@@ -4,7 +4,7 @@ use kube::runtime::events::{Event, EventType};
 
 use crate::api::Reason;
 use crate::api::conditions::{self, Holds, READY};
-use crate::api::image_mirror::ImageMirrorStatus;
+use crate::api::image_mirror::{ImageMirrorStatus, RefusalStatus};
 use crate::plan::report::Totals;
 
 /// Longest note, in bytes: more is refused by the API server.
@@ -19,8 +19,33 @@ pub(super) fn of_round(
     totals: &Totals,
 ) -> Vec<Event> {
     let batch = of_batch(totals);
+    let refusals = of_refusals(previous, status);
     let transition = of_transition(previous, status);
-    batch.into_iter().chain(transition).collect()
+    batch
+        .into_iter()
+        .chain(refusals)
+        .chain(transition)
+        .collect()
+}
+
+/// The event for more refused tags than before: Ready says nothing of them.
+fn of_refusals(previous: &ImageMirrorStatus, status: &ImageMirrorStatus) -> Option<Event> {
+    let count = |status: &ImageMirrorStatus| status.tags.map_or(0, |tags| tags.refused);
+    let refused = count(status);
+    if refused <= count(previous) {
+        return None;
+    }
+    // Refusals come first in the list, before what only waits.
+    let RefusalStatus {
+        image,
+        policy: _,
+        gate: _,
+        reason,
+        message,
+        mode: _,
+    } = status.refusals.first()?;
+    let note = format!("{refused} refused; {image}: {message}");
+    Some(event(EventType::Warning, reason, note))
 }
 
 /// The event for a condition `Ready` that says something else than before.
@@ -54,6 +79,8 @@ fn of_batch(totals: &Totals) -> Option<Event> {
         planned: _,
         unchanged: _,
         frozen: _,
+        refused: _,
+        quarantined: _,
     } = *totals;
     if copied + retagged == 0 {
         return None;
@@ -97,6 +124,8 @@ mod tests {
 
     use super::*;
     use crate::api::conditions::Statement;
+    use crate::api::image_mirror::TagCounts;
+    use crate::api::image_policy::PolicyMode;
 
     fn status(holds: Holds, reason: Reason) -> ImageMirrorStatus {
         let mut status = ImageMirrorStatus::default();
@@ -170,6 +199,26 @@ mod tests {
                 assert!(event.note.unwrap().len() <= NOTE_BYTES, "{name}");
             }
         }
+        let mut refusing = ready.clone();
+        refusing.tags = Some(TagCounts {
+            refused: 3,
+            ..TagCounts::default()
+        });
+        refusing.refusals = vec![RefusalStatus {
+            image: "docker.io/library/app:1".to_owned(),
+            policy: "strict".parse().unwrap(),
+            gate: "require.user".to_owned(),
+            reason: Reason::PolicyViolation.to_string(),
+            message: "it runs as root".to_owned(),
+            mode: PolicyMode::Enforce,
+        }];
+        let event = of_refusals(&ready, &refusing).unwrap();
+        assert_eq!(event.reason, "PolicyViolation");
+        assert_eq!(
+            event.note.unwrap(),
+            "3 refused; docker.io/library/app:1: it runs as root"
+        );
+        assert!(of_refusals(&refusing, &refusing).is_none(), "no news");
         let note = of_batch(&batch).unwrap().note.unwrap();
         assert_eq!(note, "copied 14, failed 2");
     }

@@ -26,11 +26,13 @@ use self::prepare::prepare;
 use super::cluster::WriteError;
 use super::context::{Context, MIRROR, earlier, generation};
 use super::events;
-use super::memory::{Failed, Remembered, name_of};
+use super::memory::{Remembered, name_of};
 use super::progress::Progress;
+use super::rounds::RunningRound;
 use super::secrets::read_reach;
 use crate::api::image_mirror::ImageMirrorStatus;
 use crate::api::{ImageMirror, Reason, annotations};
+use crate::plan::attempts::Outlook;
 use crate::plan::due::{Due, Situation};
 use crate::plan::report::{MirrorReport, Totals};
 use crate::plan::status::{self, Halt, Round};
@@ -116,9 +118,18 @@ async fn run(
     let beginning = status::begin(&previous, generation(object), clock::now());
     context.write_status(object, &previous, beginning).await?;
 
-    let _turn = context.take_turn(&prepared.mirror.namespace).await;
+    let round = context.shared.rounds.begin(object);
+    if context.is_outdated(object) {
+        // The change came before anybody listened for it, and brings another look.
+        return Ok(Action::await_change());
+    }
+    let turn = context.take_turn(&prepared.mirror.namespace);
+    let Some(_turn) = round.unless_cancelled(turn).await else {
+        return Ok(Action::requeue(AFTER_CANCELLATION));
+    };
     let began = clock::now();
-    let ended = run_round(object, prepared, context).await;
+    // On the heap, so that thousands that wait for a turn are small.
+    let ended = Box::pin(run_round(object, prepared, &round, context)).await;
     let span = Span {
         began,
         ended: clock::now(),
@@ -133,14 +144,17 @@ async fn run(
             Ok(Action::requeue(AFTER_CANCELLATION))
         }
         Ended::Halted(halt) => {
-            let failed = Failed::Yes { not_before: None };
-            let next = context.plan_next(object, prepared, span, failed);
+            let outlook = Outlook {
+                failed: true,
+                ..Outlook::default()
+            };
+            let next = context.plan_next(object, prepared, span, outlook);
             let previous = context.shared.memory.read(object).status;
             stop(object, &previous, &halt.until(next), context).await?;
             Ok(wait_until(next))
         }
         Ended::Finished(report) => {
-            let next = context.plan_next(object, prepared, span, failed(&report));
+            let next = context.plan_next(object, prepared, span, outlook(&report));
             let round = Round {
                 generation: generation(object),
                 report: &report,
@@ -156,8 +170,12 @@ async fn run(
 }
 
 /// The round itself. It ends early when the spec it was started for is gone.
-async fn run_round(object: &ImageMirror, prepared: &Prepared, context: &Context) -> Ended {
-    let round = context.shared.rounds.begin(object);
+async fn run_round(
+    object: &ImageMirror,
+    prepared: &Prepared,
+    guard: &RunningRound,
+    context: &Context,
+) -> Ended {
     let mirror = &prepared.mirror;
     let progress = Progress::new(&mirror.name);
     let work = async {
@@ -185,17 +203,14 @@ async fn run_round(object: &ImageMirror, prepared: &Prepared, context: &Context)
         let report = report.mirrors.pop();
         Ended::Finished(report.unwrap_or_else(|| MirrorReport::new(&mirror.name)))
     };
-    tokio::select! {
-        biased;
-        () = round.cancelled() => {
-            // What was finished stays on record.
-            if let Err(error) = context.shared.syncer.flush(&mirror.name).await {
-                tracing::warn!(%error, "the records of a cancelled round were not kept");
-            }
-            Ended::Cancelled
-        }
-        ended = work => ended,
+    if let Some(ended) = guard.unless_cancelled(work).await {
+        return ended;
     }
+    // What was finished stays on record.
+    if let Err(error) = context.shared.syncer.flush(&mirror.name).await {
+        tracing::warn!(%error, "the records of a cancelled round were not kept");
+    }
+    Ended::Cancelled
 }
 
 /// Says what came of a round: to the log, Prometheus, the policies, the status and its events.
@@ -277,21 +292,20 @@ pub(super) async fn refuse(
     Ok(Action::await_change())
 }
 
-fn failed(report: &MirrorReport) -> Failed {
+/// What a round says about the next one. Of failures only those count that time may heal.
+fn outlook(report: &MirrorReport) -> Outlook {
     let healable = status::failures(report)
         .map(|(_, failure)| failure)
         .filter(|failure| !status::needs_person(failure.reason));
-    let mut failed = Failed::No;
+    let mut outlook = Outlook {
+        admission: report.next_admission(),
+        ..Outlook::default()
+    };
     for failure in healable {
-        let earliest = match failed {
-            Failed::No => None,
-            Failed::Yes { not_before } => not_before,
-        };
-        failed = Failed::Yes {
-            not_before: earlier(earliest, failure.next_attempt_time),
-        };
+        outlook.failed = true;
+        outlook.not_before = earlier(outlook.not_before, failure.next_attempt_time);
     }
-    failed
+    outlook
 }
 
 fn log(totals: &Totals, round: &Round<'_>) {
@@ -301,6 +315,8 @@ fn log(totals: &Totals, round: &Round<'_>) {
         planned: _,
         unchanged,
         frozen,
+        refused,
+        quarantined,
         failed,
         bytes,
     } = *totals;
@@ -310,6 +326,8 @@ fn log(totals: &Totals, round: &Round<'_>) {
         retagged,
         unchanged,
         frozen,
+        refused,
+        quarantined,
         failed,
         bytes,
         milliseconds,

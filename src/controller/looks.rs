@@ -8,7 +8,7 @@ use kube::runtime::reflector::ObjectRef;
 use super::context::{Context, Guarded};
 use super::image_policy::POLICY;
 use super::watch::Look;
-use crate::api::conditions::{self, READY};
+use crate::api::conditions::READY;
 use crate::api::{ImageMirror, ImagePolicy, Reason};
 
 /// Follows mirrors: their rounds end with their specs, and their policies are looked at.
@@ -30,7 +30,10 @@ impl Look<ImageMirror> for MirrorLook {
         context.forget(mirror);
         // What it held at a destination is free for another one now.
         for object in context.mirrors.state() {
-            if object.0.as_ref().is_ok_and(is_in_conflict) {
+            if let Ok(other) = &object.0
+                && is_in_conflict(other)
+            {
+                context.shared.memory.hurry(other);
                 context.look_at_mirror(ObjectRef::from_obj(&*object));
             }
         }
@@ -38,9 +41,10 @@ impl Look<ImageMirror> for MirrorLook {
 }
 
 fn is_in_conflict(mirror: &ImageMirror) -> bool {
-    let status = mirror.status.as_ref();
-    let ready = status.and_then(|status| conditions::find(&status.conditions, READY));
-    ready.is_some_and(|ready| ready.reason == Reason::DestinationConflict.as_str())
+    let conditions = mirror.status.iter().flat_map(|status| &status.conditions);
+    conditions
+        .filter(|condition| condition.type_ == READY)
+        .any(|ready| ready.reason == Reason::DestinationConflict.as_str())
 }
 
 impl PolicyLook {

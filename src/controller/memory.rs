@@ -9,7 +9,7 @@ use kube::ResourceExt;
 use super::image_mirror::Span;
 use crate::api::ImageMirror;
 use crate::api::image_mirror::ImageMirrorStatus;
-use crate::plan::attempts::Attempts;
+use crate::plan::attempts::{Attempts, Outlook};
 use crate::policy::Schedule;
 
 /// What is known of all mirrors, by `namespace/name`.
@@ -85,20 +85,22 @@ impl Memory {
         mirror: &ImageMirror,
         schedule: &Schedule,
         span: Span,
-        failed: Failed,
+        outlook: Outlook,
     ) -> Option<Timestamp> {
         let Span { began, ended } = span;
         let mut memory = self.lock();
         let known = known(&mut memory, mirror);
-        let (failed, not_before) = match failed {
-            Failed::No => (false, None),
-            Failed::Yes { not_before } => (true, not_before),
-        };
-        known.attempts.record(began, failed, not_before);
+        known.attempts.record(began, outlook);
         known.has_pending = false;
         let jitter = fastrand::f64().mul_add(2.0, -1.0);
         known.next = known.attempts.next(schedule, ended, jitter);
         known.next
+    }
+
+    /// Makes a mirror's next round due now.
+    pub(super) fn hurry(&self, mirror: &ImageMirror) {
+        let mut memory = self.lock();
+        known(&mut memory, mirror).next = Some(Timestamp::UNIX_EPOCH);
     }
 
     /// Takes note that an earlier process left pushes whose end nobody saw.
@@ -119,18 +121,6 @@ impl Memory {
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Known>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Whether a round failed in a way that time may heal.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Failed {
-    /// It did not, or only a person can help.
-    No,
-    /// It did.
-    Yes {
-        /// A registry asks to be left alone until then.
-        not_before: Option<Timestamp>,
-    },
 }
 
 fn known<'a>(memory: &'a mut HashMap<String, Known>, mirror: &ImageMirror) -> &'a mut Known {

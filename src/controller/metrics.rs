@@ -85,7 +85,7 @@ struct How {
     how: &'static str,
 }
 
-/// From a tenth of a second to about three hours.
+/// From a tenth of a second to about an hour and a half.
 #[derive(Clone)]
 struct Durations;
 
@@ -275,13 +275,14 @@ fn tag_state(namespace: &str, name: &str, state: &'static str) -> TagState {
     }
 }
 
-fn states(counts: TagCounts) -> [(&'static str, i32); 5] {
+fn states(counts: TagCounts) -> [(&'static str, i32); 6] {
     let TagCounts {
         selected: _,
         synced,
         pending,
         failed,
         refused,
+        quarantined,
         frozen,
     } = counts;
     [
@@ -289,6 +290,7 @@ fn states(counts: TagCounts) -> [(&'static str, i32); 5] {
         ("pending", pending),
         ("failed", failed),
         ("refused", refused),
+        ("quarantined", quarantined),
         ("frozen", frozen),
     ]
 }

@@ -8,7 +8,7 @@
 //! rounds turns progress     rounds that run: their end, their order, how far they are
 //! cluster                   every write, fenced by the lease
 //! memory usage users        what this process knows besides what the API server has
-//! events metrics            what people and Prometheus are told
+//! events recorder metrics   what people and Prometheus are told
 //! ```
 
 mod cluster;
@@ -23,6 +23,7 @@ mod memory;
 mod metrics;
 mod progress;
 mod reconcile;
+mod recorder;
 mod records;
 mod restore;
 mod rounds;

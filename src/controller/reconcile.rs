@@ -8,7 +8,6 @@ use std::time::Duration;
 use futures::{FutureExt, StreamExt};
 use kube::core::PartialObjectMeta;
 use kube::runtime::controller::{Action, Config};
-use kube::runtime::reflector;
 use kube::runtime::watcher::Event;
 use kube::runtime::{Controller, WatchStreamExt, watcher};
 use kube::{Client, Resource, ResourceExt};
@@ -18,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::cluster::WriteError;
 use super::context::{Context, Guarded, Shared};
 use super::looks::{MirrorLook, PolicyLook};
-use super::watch::{receive, watch};
+use super::watch::{Kept, receive, watch};
 use super::{api, image_mirror, image_policy};
 use crate::api::{ImageMirror, ImagePolicy, MirroredRepository};
 use crate::sync::Ledger;
@@ -47,24 +46,25 @@ pub(super) async fn run(
     ledger: &Ledger,
     end: &CancellationToken,
 ) {
-    let (mirrors, mirror_writer) = reflector::store();
-    let (policies, policy_writer) = reflector::store();
+    let (kept_mirrors, mirrors_listed) = Kept::empty();
+    let (kept_policies, policies_listed) = Kept::empty();
+    let (mirrors, policies) = (kept_mirrors.store.clone(), kept_policies.store.clone());
     let (changed_mirrors, mirror_receiver) = unbounded_channel();
     let (used_policies, policy_receiver) = unbounded_channel();
     let context = Arc::new(Context {
         shared,
         mirrors: mirrors.clone(),
         policies: policies.clone(),
+        mirrors_listed,
+        policies_listed,
         changed_mirrors,
         used_policies,
     });
 
     let look = Arc::new(MirrorLook(context.clone()));
-    let store = (mirrors.clone(), mirror_writer);
-    let mirror_changes = watch(api(watches, namespace), store, look);
+    let mirror_changes = watch(api(watches, namespace), kept_mirrors, look);
     let look = Arc::new(PolicyLook(context.clone()));
-    let store = (policies.clone(), policy_writer);
-    let policy_changes = watch(api(watches, namespace), store, look);
+    let policy_changes = watch(api(watches, namespace), kept_policies, look);
 
     let reconcile_mirrors = Controller::for_stream(mirror_changes, mirrors)
         .with_config(Config::default().debounce(DEBOUNCE))
@@ -88,7 +88,7 @@ async fn reconcile_mirror(
     context: Arc<Context>,
 ) -> Result<Action, ReconcileError> {
     // Before its policies are known, a mirror would seem to lack them.
-    if context.policies.wait_until_ready().await.is_err() {
+    if !context.policies_listed.wait().await {
         return Ok(Action::await_change());
     }
     contain(async {
@@ -104,7 +104,7 @@ async fn reconcile_policy(
     object: Arc<Guarded<ImagePolicy>>,
     context: Arc<Context>,
 ) -> Result<Action, ReconcileError> {
-    if context.mirrors.wait_until_ready().await.is_err() {
+    if !context.mirrors_listed.wait().await {
         return Ok(Action::await_change());
     }
     contain(async {

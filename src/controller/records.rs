@@ -83,14 +83,14 @@ impl Records {
     /// Takes over an object of an earlier process. None where it cannot be understood: it is written anew.
     pub(super) fn restore(&self, object: &MirroredRepository, ledger: &Ledger) -> Option<Restored> {
         let name = object.name_any();
-        let (page, records) = convert::read(object)?;
+        let (page, leaf) = convert::read(object)?;
         let mut state = self.lock();
         let parts = state.parts.entry(page.clone()).or_default();
-        parts.restore(object.spec.part, &name, &records);
+        parts.restore(object.spec.part, &name, &leaf);
         state.objects.insert(name, page.clone());
         drop(state);
-        let restored = convert::restored(object, &page, &records);
-        ledger.restore(&page, records);
+        let restored = convert::restored(object, &page, &leaf.records);
+        ledger.restore(&page, leaf);
         Some(restored)
     }
 
@@ -123,21 +123,21 @@ impl Records {
         let Some(identity) = self.lock().mirrors.get(&page.mirror).cloned() else {
             return Ok(());
         };
-        let records = memory.page(page);
+        let leaf = memory.page(page);
         let changed = {
             let mut state = self.lock();
             let parts = state.parts.entry(page.clone()).or_default();
-            parts.arrange(&records)
+            parts.arrange(&leaf)
         };
         for part in changed {
-            let written = convert::write(&identity, page, part.number, &part.tags, &records);
+            let written = convert::write(&identity, page, part.number, &part.tags, &leaf);
             // What was written to a destination that was taken out of the spec stays as it is on record.
             let Some(object) = written else { continue };
             self.write_part(&object, part.is_new).await?;
             let name = object.name_any();
             let mut state = self.lock();
             if let Some(parts) = state.parts.get_mut(page) {
-                parts.written(part.number, &name, &records);
+                parts.written(part.number, &name, &leaf);
             }
             state.objects.insert(name, page.clone());
         }

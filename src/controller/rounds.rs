@@ -19,7 +19,7 @@ pub(super) struct Rounds {
 
 /// A round that runs. It is over when this is dropped.
 #[derive(Debug)]
-pub(super) struct Round {
+pub(super) struct RunningRound {
     rounds: Rounds,
     mirror: ObjectRef<ImageMirror>,
     cancelled: CancellationToken,
@@ -50,7 +50,7 @@ impl Rounds {
     }
 
     /// Begins a round for a mirror as it is now.
-    pub(super) fn begin(&self, mirror: &ImageMirror) -> Round {
+    pub(super) fn begin(&self, mirror: &ImageMirror) -> RunningRound {
         let cancelled = self.stop.child_token();
         let name = ObjectRef::from_obj(mirror);
         let running = Running {
@@ -58,7 +58,7 @@ impl Rounds {
             cancelled: cancelled.clone(),
         };
         self.lock().insert(name.clone(), running);
-        Round {
+        RunningRound {
             rounds: self.clone(),
             mirror: name,
             cancelled,
@@ -88,16 +88,16 @@ impl Rounds {
     }
 }
 
-// === impl Round ===
+// === impl RunningRound ===
 
-impl Round {
-    /// Waits until the round has to end.
-    pub(super) async fn cancelled(&self) {
-        self.cancelled.cancelled().await;
+impl RunningRound {
+    /// Does a part of the round; None where the round has to end first.
+    pub(super) async fn unless_cancelled<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        self.cancelled.run_until_cancelled(work).await
     }
 }
 
-impl Drop for Round {
+impl Drop for RunningRound {
     fn drop(&mut self) {
         self.rounds.lock().remove(&self.mirror);
     }

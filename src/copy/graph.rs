@@ -4,11 +4,11 @@ use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use futures::{StreamExt, TryStreamExt, stream};
-use serde::Deserialize;
+use futures::{StreamExt, stream};
 use tokio::sync::OnceCell;
 
 use super::endpoint::{self, Place};
+use super::examine::read_config;
 use super::pipe::Origin;
 use crate::api::{AbsentPlatform, IndexMode};
 use crate::oci::subset::{Subset, SubsetError};
@@ -19,8 +19,6 @@ use crate::plan::Platforms;
 
 /// Manifests read at once for one image.
 const READS: usize = 8;
-/// Largest image config that is read, in bytes.
-const CONFIG_BYTES: u64 = 4 * 1024 * 1024;
 /// Bytes of manifests that are remembered.
 const CACHE_BYTES: u64 = 32 * 1024 * 1024;
 
@@ -60,8 +58,8 @@ pub enum GraphError {
         /// The platforms of the list.
         wanted: Vec<Platform>,
     },
-    /// The config cannot tell the platform.
-    #[error("the platform of the image cannot be read from its config {0}")]
+    /// The config cannot be read: it is damaged, too large, or ambiguous.
+    #[error("the config of {0} is not one that every program reads alike: build the image again")]
     Config(Digest),
     /// Too deep.
     #[error(
@@ -102,13 +100,6 @@ struct Cache {
 
 /// A manifest that is read by whoever asks first; the others wait for it.
 type Cell = Arc<OnceCell<Arc<Manifest>>>;
-
-/// The platform of an image config (image specification, config).
-#[derive(Deserialize)]
-struct Config {
-    #[serde(flatten)]
-    platform: Platform,
-}
 
 // === impl GraphError ===
 
@@ -392,7 +383,8 @@ async fn check_image(
     wanted: &[Platform],
     absent: AbsentPlatform,
 ) -> Result<(), GraphError> {
-    let found = read_platform(origin, image).await?;
+    let config = read_config(origin, image).await?;
+    let found = config.unwrap_or_default().platform;
     let missing: Vec<Platform> = wanted
         .iter()
         .filter(|wanted| !wanted.covers(&found))
@@ -412,40 +404,6 @@ fn check_absent(absent: AbsentPlatform, missing: Vec<Platform>) -> Result<(), Gr
         AbsentPlatform::Fail if !missing.is_empty() => Err(GraphError::PlatformAbsent(missing)),
         AbsentPlatform::Fail | AbsentPlatform::Skip => Ok(()),
     }
-}
-
-async fn read_platform(origin: &Origin, manifest: &Manifest) -> Result<Platform, GraphError> {
-    let unreadable = || GraphError::Config(manifest.digest().clone());
-    let Content::Image(image) = manifest.content() else {
-        return Err(unreadable());
-    };
-    let config = image
-        .config
-        .as_ref()
-        .filter(|config| config.size <= CONFIG_BYTES)
-        .ok_or_else(unreadable)?;
-    let content = read_blob(origin, config).await?;
-    if !config.digest.matches(&content) {
-        return Err(unreadable());
-    }
-    let Config { platform } = serde_json::from_slice(&content).map_err(|_| unreadable())?;
-    Ok(platform)
-}
-
-/// Reads a small blob as a whole; it is not yet verified.
-async fn read_blob(origin: &Origin, blob: &Descriptor) -> Result<Vec<u8>, endpoint::Error> {
-    if let Some(content) = blob.embedded_content() {
-        return Ok(content.to_vec());
-    }
-    let body = origin
-        .endpoint
-        .fetch_blob(&origin.repository, blob, 0)
-        .await?;
-    body.try_fold(Vec::new(), |mut content, frame| async move {
-        content.extend_from_slice(&frame);
-        Ok(content)
-    })
-    .await
 }
 
 fn join(platforms: &[Platform]) -> String {

@@ -3,6 +3,7 @@
 //! ```text
 //! Engine::copy
 //!   graph, referrers   what the image is made of, read once and kept by digest
+//!   examine            what it is like, for those who judge it
 //!   blobs              which destination needs what; one worker a blob
 //!     deliver          for one destination: mount it, wait for it or send it
 //!     places           what destinations are known to have: nothing is sent twice
@@ -16,6 +17,7 @@ mod budget;
 mod deliver;
 pub mod endpoint;
 mod error;
+mod examine;
 mod graph;
 mod image;
 mod pipe;
@@ -30,6 +32,7 @@ use futures::future::join_all;
 
 pub use self::endpoint::{Endpoint, Place};
 pub use self::error::Error;
+pub use self::examine::Examined;
 pub use self::graph::GraphError;
 pub use self::pipe::{BlobError, Origin};
 pub use self::progress::Progress;
@@ -207,6 +210,18 @@ impl Engine {
                 root.map_err(|error| Error::source(origin, digest, error))
             }
         }
+    }
+
+    /// What the images are like that would be copied: one image for each platform. Its manifests are not read again
+    /// when it is copied.
+    pub async fn examine(
+        &self,
+        origin: &Origin,
+        digest: &Digest,
+        platforms: &Platforms,
+    ) -> Result<Vec<Examined>, Error> {
+        let examined = examine::examine(&self.manifests, origin, digest, platforms).await;
+        examined.map_err(|error| Error::source(origin, digest, error))
     }
 
     async fn read(&self, job: &Job) -> Result<Content, GraphError> {

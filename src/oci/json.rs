@@ -39,8 +39,14 @@ const KNOWN_KEYS: [&str; 21] = [
 /// Refuses duplicate keys, other spellings of known keys, text with NUL, deep nesting, trailing data
 /// and anything that is not UTF-8.
 pub(super) fn check(bytes: &[u8]) -> Result<(), serde_json::Error> {
+    check_keys(bytes, &KNOWN_KEYS)
+}
+
+/// The same for a document whose readers know these keys.
+pub(super) fn check_keys(bytes: &[u8], known: &[&str]) -> Result<(), serde_json::Error> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     Strict {
+        known,
         depth: 0,
         free_keys: false,
     }
@@ -50,13 +56,14 @@ pub(super) fn check(bytes: &[u8]) -> Result<(), serde_json::Error> {
 
 /// One value: visited, checked, not kept.
 #[derive(Clone, Copy)]
-struct Strict {
+struct Strict<'a> {
+    known: &'a [&'a str],
     depth: usize,
-    /// The keys of `annotations` are the user's own, in any case.
+    /// The keys of `annotations` and `Labels` are the user's own, in any case.
     free_keys: bool,
 }
 
-impl Strict {
+impl Strict<'_> {
     fn below<E: serde::de::Error>(self, key: &str) -> Result<Self, E> {
         let depth = self.depth + 1;
         if depth > limits::JSON_DEPTH {
@@ -66,13 +73,14 @@ impl Strict {
             )));
         }
         Ok(Self {
+            known: self.known,
             depth,
-            free_keys: key == "annotations",
+            free_keys: matches!(key, "annotations" | "Labels"),
         })
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Strict {
+impl<'de> DeserializeSeed<'de> for Strict<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -80,7 +88,7 @@ impl<'de> DeserializeSeed<'de> for Strict {
     }
 }
 
-impl<'de> Visitor<'de> for Strict {
+impl<'de> Visitor<'de> for Strict<'_> {
     type Value = ();
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -125,7 +133,7 @@ impl<'de> Visitor<'de> for Strict {
         while let Some(key) = entries.next_key::<String>()? {
             self.visit_str::<A::Error>(&key)?;
             if !self.free_keys
-                && let Some(known) = misspelt(&key)
+                && let Some(known) = misspelt(&key, self.known)
             {
                 return Err(A::Error::custom(format_args!(
                     "the key {key:?} is another spelling of {known:?}"
@@ -143,10 +151,11 @@ impl<'de> Visitor<'de> for Strict {
 }
 
 /// The known key that Go's decoder would take `key` for, if it is not spelt that way.
-fn misspelt(key: &str) -> Option<&'static str> {
+fn misspelt<'a>(key: &str, known: &[&'a str]) -> Option<&'a str> {
     let folded = fold(key);
-    KNOWN_KEYS
-        .into_iter()
+    known
+        .iter()
+        .copied()
         .find(|known| *known != key && fold(known) == folded)
 }
 

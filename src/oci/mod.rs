@@ -2,6 +2,7 @@
 //! manifests. Everything that comes from a person or a registry is parsed into these types once;
 //! nothing downstream takes a string. No I/O, no clock, no logging.
 
+pub mod config;
 pub mod descriptor;
 pub mod digest;
 mod json;
@@ -13,6 +14,7 @@ pub mod platform;
 pub mod reference;
 pub mod subset;
 
+pub use config::ImageConfig;
 pub use descriptor::Descriptor;
 pub use digest::{Algorithm, Digest, Hasher};
 pub use manifest::{Content, ImageIndex, ImageManifest, Manifest};

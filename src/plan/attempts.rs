@@ -22,11 +22,29 @@ pub struct Attempts {
     failures: u32,
     /// Registries asked to be left alone until then.
     not_before: Option<Timestamp>,
+    /// A policy lets an image through then.
+    admission: Option<Timestamp>,
+}
+
+/// What the end of a round says about the next one.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Outlook {
+    /// Whether something failed that time may heal.
+    pub failed: bool,
+    /// When registries may be asked again.
+    pub not_before: Option<Timestamp>,
+    /// When a policy lets the first image through that waits for its time.
+    pub admission: Option<Timestamp>,
 }
 
 impl Attempts {
     /// Takes note of a round.
-    pub fn record(&mut self, began: Timestamp, failed: bool, not_before: Option<Timestamp>) {
+    pub fn record(&mut self, began: Timestamp, outlook: Outlook) {
+        let Outlook {
+            failed,
+            not_before,
+            admission,
+        } = outlook;
         *self = Self {
             last: Some(began),
             failures: if failed {
@@ -35,11 +53,12 @@ impl Attempts {
                 0
             },
             not_before,
+            admission,
         };
     }
 
-    /// When the next round begins, not before `now`: on schedule, earlier after a failure, and never
-    /// while a registry wants to be left alone. None where the schedule names no time any more.
+    /// When the next round begins, not before `now`: on schedule, earlier after a failure or to let an
+    /// image through, and never while a registry wants to be left alone. None where the schedule names no time any more.
     ///
     /// `jitter` is a random number from -1.0 to 1.0.
     pub fn next(&self, schedule: &Schedule, now: Timestamp, jitter: f64) -> Option<Timestamp> {
@@ -48,10 +67,8 @@ impl Attempts {
             let wait = wait(self.failures).mul_f64(JITTER.mul_add(jitter.clamp(-1.0, 1.0), 1.0));
             now.checked_add(wait).unwrap_or(Timestamp::MAX)
         });
-        let next = match (regular, retry) {
-            (Some(regular), Some(retry)) => Some(regular.min(retry)),
-            (regular, retry) => regular.or(retry),
-        };
+        let admission = self.admission.map(|time| time.max(now));
+        let next = [regular, retry, admission].into_iter().flatten().min();
         next.map(|next| next.max(self.not_before.unwrap_or(next)))
     }
 }
@@ -79,6 +96,14 @@ mod tests {
             last: Some(time(BEGAN)),
             failures,
             not_before: not_before.map(time),
+            admission: None,
+        }
+    }
+
+    fn admitting(admission: &str) -> Attempts {
+        Attempts {
+            admission: Some(time(admission)),
+            ..after(0, None)
         }
     }
 
@@ -145,6 +170,24 @@ mod tests {
                 Some("2026-03-28T12:01:10Z"),
             ),
             ("a schedule without a time", &never, after(0, None), None),
+            (
+                "when a quarantine ends",
+                &hourly,
+                admitting("2026-03-28T12:20:00Z"),
+                Some("2026-03-28T12:20:00Z"),
+            ),
+            (
+                "a quarantine that ended meanwhile",
+                &nightly,
+                admitting("2026-03-28T12:00:30Z"),
+                Some(NOW),
+            ),
+            (
+                "a quarantine that ends after the next round",
+                &hourly,
+                admitting("2026-03-28T18:00:00Z"),
+                Some("2026-03-28T13:00:00Z"),
+            ),
         ];
         for (name, schedule, attempts, expected) in cases {
             let next = attempts.next(schedule, time(NOW), 0.0);
@@ -155,13 +198,21 @@ mod tests {
     #[test]
     fn a_success_makes_up_for_all_failures() {
         let mut attempts = Attempts::default();
-        attempts.record(time(BEGAN), true, None);
-        attempts.record(time(BEGAN), true, Some(time(NOW)));
+        let failed = Outlook {
+            failed: true,
+            ..Outlook::default()
+        };
+        let throttled = Outlook {
+            not_before: Some(time(NOW)),
+            ..failed
+        };
+        attempts.record(time(BEGAN), failed);
+        attempts.record(time(BEGAN), throttled);
         assert_eq!(
             (attempts.failures, attempts.not_before),
             (2, Some(time(NOW)))
         );
-        attempts.record(time(NOW), false, None);
+        attempts.record(time(NOW), Outlook::default());
         assert_eq!(
             (attempts.failures, attempts.not_before, attempts.last),
             (0, None, Some(time(NOW)))

@@ -6,6 +6,7 @@ pub mod conflicts;
 pub mod decide;
 pub mod due;
 pub mod fields;
+pub mod gates;
 pub mod mirror;
 pub mod policy;
 pub mod policy_status;

@@ -1,6 +1,7 @@
 //! A policy as the rest of the program sees it.
 
 use super::fields::{Fields, InvalidField};
+use super::gates::Gates;
 use super::unsupported::refuse_gates;
 use crate::api::image_policy::{ImagePolicySpec, NewestSelect, Retain, Select, SemverSelect};
 use crate::api::metadata::object_name;
@@ -24,6 +25,8 @@ pub struct Policy {
     pub name: ObjectName,
     /// Which tags it selects; None where it only checks.
     pub rules: Option<Rules>,
+    /// What an image must prove; None where it only selects.
+    pub gates: Option<Gates>,
 }
 
 impl Policy {
@@ -47,12 +50,13 @@ impl Policy {
             );
         }
         refuse_gates(&policy.spec, &mut fields);
+        let gates = Gates::read(&policy.spec, &mut fields);
         let rules = select.as_ref().map(|select| rules(select, &mut fields));
         if let Some(retain) = retain {
             check_retain(retain, &mut fields);
         }
         match name {
-            Some(name) if fields.is_valid() => Ok(Self { name, rules }),
+            Some(name) if fields.is_valid() => Ok(Self { name, rules, gates }),
             Some(_) | None => Err(fields.into_invalid()),
         }
     }

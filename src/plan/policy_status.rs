@@ -78,13 +78,17 @@ fn excluded_by(tally: Tally) -> ExcludedBy {
         exclude,
         semver,
         newest,
+        min_age,
+        require,
     } = tally;
     ExcludedBy {
         include: number(include),
         exclude: number(exclude),
         semver: number(semver),
         newest: number(newest),
-        ..ExcludedBy::default()
+        min_age: number(min_age),
+        verify: 0,
+        require: number(require),
     }
 }
 

@@ -6,6 +6,7 @@ use std::ops::AddAssign;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::gates::{Conclusion, Gate, Quarantine, Refusal, Verdict};
 use super::select::{NotSelected, Selected};
 use crate::api::{ObjectName, Reason};
 use crate::oci::{Digest, Repository, Tag};
@@ -31,7 +32,10 @@ pub struct MirrorReport {
     pub excluded: Vec<Excluded>,
     /// One entry for each tag at each destination.
     pub tags: Vec<TagReport>,
-    /// What each policy that selects took in, and what it left out of the mirror.
+    /// What policies found that are only to report: these images are copied.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub audited: Vec<Audited>,
+    /// What each policy that selects took in, and what each one left out of the mirror.
     pub policies: BTreeMap<ObjectName, Tally>,
 }
 
@@ -49,6 +53,21 @@ pub struct Tally {
     pub semver: usize,
     /// The same because of `newest`.
     pub newest: usize,
+    /// Selected tags whose digest has not been seen for `minAge`.
+    pub min_age: usize,
+    /// Selected tags whose image is not like `require` says.
+    pub require: usize,
+}
+
+/// An image that a policy would not admit, and only reports.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Audited {
+    /// The image at the source.
+    pub source: String,
+    /// Why.
+    #[serde(flatten)]
+    pub refusal: Refusal,
 }
 
 /// Something that failed.
@@ -123,6 +142,10 @@ pub enum Outcome {
     },
     /// The source tag moved and the mirror freezes tags.
     Frozen,
+    /// A policy does not admit the image.
+    Refused(Refusal),
+    /// A policy admits the image later.
+    Quarantined(Quarantine),
     /// It failed.
     Failed(Failure),
 }
@@ -141,6 +164,10 @@ pub struct Totals {
     pub unchanged: usize,
     /// Tags that stay although the source moved.
     pub frozen: usize,
+    /// Tags that a policy does not admit.
+    pub refused: usize,
+    /// Tags that a policy admits later.
+    pub quarantined: usize,
     /// Tags, repositories and mirrors that failed.
     pub failed: usize,
     /// Bytes of blobs that were sent.
@@ -170,6 +197,7 @@ impl MirrorReport {
             failures: Vec::new(),
             excluded: Vec::new(),
             tags: Vec::new(),
+            audited: Vec::new(),
             policies: BTreeMap::new(),
         }
     }
@@ -200,6 +228,39 @@ impl MirrorReport {
         tags
     }
 
+    /// Takes note of what the policies made of an image, and says what becomes of it.
+    pub fn judge(&mut self, source: &str, conclusion: Conclusion) -> Verdict {
+        let Conclusion {
+            verdict,
+            audited,
+            broken,
+        } = conclusion;
+        for (policy, gate) in broken {
+            self.policies.entry(policy).or_default().keep_out(gate);
+        }
+        self.audited
+            .extend(audited.into_iter().map(|refusal| Audited {
+                source: source.to_owned(),
+                refusal,
+            }));
+        verdict
+    }
+
+    /// When the first image is let through that waits for its time.
+    pub fn next_admission(&self) -> Option<Timestamp> {
+        let times = self.tags.iter().filter_map(|tag| match &tag.outcome {
+            Outcome::Quarantined(quarantine) => Some(quarantine.until),
+            Outcome::Unchanged
+            | Outcome::Planned { .. }
+            | Outcome::Copied { .. }
+            | Outcome::Retagged { .. }
+            | Outcome::Frozen
+            | Outcome::Refused(_)
+            | Outcome::Failed(_) => None,
+        });
+        times.min()
+    }
+
     /// The tags by destination repository: what a person reads first.
     pub fn by_repository(&self) -> BTreeMap<(&str, &str), Totals> {
         let mut rows: BTreeMap<(&str, &str), Totals> = BTreeMap::new();
@@ -228,12 +289,16 @@ impl AddAssign for Tally {
             exclude,
             semver,
             newest,
+            min_age,
+            require,
         } = other;
         self.selected += selected;
         self.include += include;
         self.exclude += exclude;
         self.semver += semver;
         self.newest += newest;
+        self.min_age += min_age;
+        self.require += require;
     }
 }
 
@@ -246,6 +311,19 @@ impl Tally {
                 &mut self.semver
             }
             Exclusion::NotNewest { .. } => &mut self.newest,
+        };
+        *count += 1;
+    }
+
+    fn keep_out(&mut self, gate: Gate) {
+        let count = match gate {
+            Gate::MinAge => &mut self.min_age,
+            Gate::User
+            | Gate::MaxSize
+            | Gate::MaxAge
+            | Gate::Platforms
+            | Gate::Labels
+            | Gate::DenyTags => &mut self.require,
         };
         *count += 1;
     }
@@ -289,6 +367,8 @@ impl Totals {
             }
             Outcome::Retagged { .. } => self.retagged += 1,
             Outcome::Frozen => self.frozen += 1,
+            Outcome::Refused(_) => self.refused += 1,
+            Outcome::Quarantined(_) => self.quarantined += 1,
             Outcome::Failed(_) => self.failed += 1,
         }
     }

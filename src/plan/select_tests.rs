@@ -22,6 +22,7 @@ fn policy(name: &str, rules: Option<Rules>) -> Policy {
     Policy {
         name: name.parse().unwrap(),
         rules,
+        gates: None,
     }
 }
 

@@ -5,11 +5,12 @@
 
 mod counts;
 mod lists;
+mod refusals;
 
 use jiff::Timestamp;
 
 use self::counts::{Counts, count};
-use super::report::{Failure, MirrorReport, Outcome};
+use super::report::{Failure, MirrorReport, Outcome, TagReport};
 use crate::api::Reason;
 use crate::api::conditions::{self, Holds, READY, RECONCILING, STALLED, Statement};
 use crate::api::image_mirror::{FAILURES, ImageMirrorStatus};
@@ -30,7 +31,7 @@ pub struct Round<'a> {
     pub report: &'a MirrorReport,
     /// When it began.
     pub began: Timestamp,
-    /// When it ended; now, while it goes on.
+    /// When it ended.
     pub ended: Timestamp,
     /// When the next one begins.
     pub next: Option<Timestamp>,
@@ -102,17 +103,22 @@ pub fn begin(previous: &ImageMirrorStatus, generation: i64, now: Timestamp) -> I
 }
 
 /// The status while a round copies: how far it is.
-pub fn advance(previous: &ImageMirrorStatus, round: &Round<'_>) -> ImageMirrorStatus {
+pub fn advance(
+    previous: &ImageMirrorStatus,
+    generation: i64,
+    report: &MirrorReport,
+    now: Timestamp,
+) -> ImageMirrorStatus {
     let mut status = previous.clone();
-    lists::write_counts(&mut status, &count(round.report));
+    lists::write_counts(&mut status, &count(report));
     let statement = Statement {
         r#type: RECONCILING,
         holds: Holds::True,
         reason: Reason::Progressing,
         message: "tags are being copied",
-        generation: round.generation,
+        generation,
     };
-    conditions::set(&mut status.conditions, &statement, round.ended);
+    conditions::set(&mut status.conditions, &statement, now);
     status
 }
 
@@ -138,6 +144,7 @@ pub fn finish(
     status.revision = Some(revision(report));
     lists::write_counts(&mut status, &counts);
     lists::write_failures(&mut status, previous, report, next);
+    refusals::write_refusals(&mut status, report);
     judge(&mut status, &counts, report, generation, ended);
     lists::write_round(&mut status, round);
     if status == *previous {
@@ -274,16 +281,21 @@ pub fn failures(report: &MirrorReport) -> impl Iterator<Item = (Option<&str>, &F
         | Outcome::Planned { .. }
         | Outcome::Copied { .. }
         | Outcome::Retagged { .. }
-        | Outcome::Frozen => None,
+        | Outcome::Frozen
+        | Outcome::Refused(_)
+        | Outcome::Quarantined(_) => None,
     });
     whole.chain(tags)
 }
 
 /// A digest over the tags that are wanted and what they are to name.
 fn revision(report: &MirrorReport) -> Digest {
+    let is_admitted =
+        |tag: &&TagReport| !matches!(tag.outcome, Outcome::Refused(_) | Outcome::Quarantined(_));
     let mut wanted: Vec<(&str, &str)> = report
         .tags
         .iter()
+        .filter(is_admitted)
         .map(|tag| (tag.target.as_str(), tag.source_digest.as_str()))
         .collect();
     wanted.sort_unstable();
@@ -299,7 +311,15 @@ fn fit(status: &mut ImageMirrorStatus) {
     let is_large = |status: &ImageMirrorStatus| {
         serde_json::to_vec(status).is_ok_and(|bytes| bytes.len() > STATUS_BYTES)
     };
-    while is_large(status) && (status.failures.pop().is_some() || status.recent.pop().is_some()) {}
+    while is_large(status) {
+        let longer = status.refusals.len() > status.failures.len();
+        let is_shorter = (longer && status.refusals.pop().is_some())
+            || status.failures.pop().is_some()
+            || status.recent.pop().is_some();
+        if !is_shorter {
+            return;
+        }
+    }
 }
 
 #[cfg(test)]

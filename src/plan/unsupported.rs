@@ -5,12 +5,15 @@ use super::fields::Fields;
 use crate::api::image_mirror::{Prune, PruneMode};
 use crate::api::image_policy::ImagePolicySpec;
 
-/// Refuses gates, which nothing checks yet.
+/// Refuses gates which nothing checks yet.
 pub(super) fn refuse_gates(spec: &ImagePolicySpec, fields: &mut Fields) {
+    let vulnerabilities = spec
+        .require
+        .as_ref()
+        .and_then(|require| require.vulnerabilities.as_ref());
     let gates = [
-        ("spec.minAge", spec.min_age.is_some()),
         ("spec.verify", !spec.verify.is_empty()),
-        ("spec.require", spec.require.is_some()),
+        ("spec.require.vulnerabilities", vulnerabilities.is_some()),
     ];
     for (path, written) in gates {
         if written {

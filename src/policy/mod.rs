@@ -9,6 +9,7 @@ pub mod pattern;
 pub mod range;
 pub mod schedule;
 pub mod select;
+pub mod text_glob;
 pub mod version;
 
 pub use duration::Duration;
@@ -17,4 +18,5 @@ pub use pattern::Pattern;
 pub use range::Range;
 pub use schedule::Schedule;
 pub use select::{Exclusion, Rules};
+pub use text_glob::TextGlob;
 pub use version::Version;

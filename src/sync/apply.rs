@@ -37,7 +37,16 @@ pub(super) type Unkept = (usize, KeepError);
 #[derive(Clone, Debug)]
 pub(super) struct Item {
     pub(super) sighting: Sighting,
-    pub(super) decision: Decision,
+    pub(super) step: Step,
+}
+
+/// What is to be done about a sighting.
+#[derive(Clone, Debug)]
+pub(super) enum Step {
+    /// What the digests say.
+    Decided(Decision),
+    /// Nothing: a policy does not admit the image, with this outcome.
+    Withheld(Outcome),
 }
 
 /// The items that one job serves.
@@ -139,25 +148,9 @@ impl<C: Connect> Syncer<C> {
     /// Puts everything that is about to be pushed on record, and what was found right.
     fn write_ahead(&self, items: &[Item]) {
         for item in items {
-            let Sighting {
-                slot,
-                expected,
-                recorded,
-                ..
-            } = &item.sighting;
-            let copied_at = match (item.decision, recorded) {
-                (Decision::Copy | Decision::Move, _) | (Decision::Unchanged, None) => None,
-                // A push whose end nobody saw.
-                (Decision::Unchanged, Some(recorded)) if recorded.is_pending() => {
-                    Some(clock::now())
-                }
-                (Decision::Unchanged | Decision::Freeze | Decision::Refuse, _) => continue,
-            };
-            let record = Record {
-                adopted: item.decision == Decision::Unchanged && recorded.is_none(),
-                ..item.record(expected.clone(), copied_at)
-            };
-            if recorded.as_ref() != Some(&record) {
+            let Sighting { slot, recorded, .. } = &item.sighting;
+            let record = item.record_ahead();
+            if let Some(record) = record.filter(|record| recorded.as_ref() != Some(record)) {
                 self.ledger.write(slot.clone(), record);
             }
         }
@@ -167,7 +160,11 @@ impl<C: Connect> Syncer<C> {
         let digest = match outcome {
             Outcome::Copied { digest, .. } | Outcome::Retagged { digest } => digest.clone(),
             Outcome::Unchanged => item.sighting.expected.clone(),
-            Outcome::Planned { .. } | Outcome::Frozen | Outcome::Failed(_) => return,
+            Outcome::Planned { .. }
+            | Outcome::Frozen
+            | Outcome::Refused(_)
+            | Outcome::Quarantined(_)
+            | Outcome::Failed(_) => return,
         };
         self.ledger.write(
             item.sighting.slot.clone(),
@@ -201,7 +198,11 @@ impl<C: Connect> Syncer<C> {
 impl Item {
     /// What is known before anything is copied.
     pub(super) fn foreseen(&self) -> Outcome {
-        match self.decision {
+        let decision = match &self.step {
+            Step::Decided(decision) => *decision,
+            Step::Withheld(outcome) => return outcome.clone(),
+        };
+        match decision {
             Decision::Unchanged => Outcome::Unchanged,
             Decision::Copy => Outcome::Planned { moves: false },
             Decision::Move => Outcome::Planned { moves: true },
@@ -244,6 +245,34 @@ impl Item {
         }
     }
 
+    /// What stands on record before anything is pushed; nothing where nothing was ever written.
+    fn record_ahead(&self) -> Option<Record> {
+        let Sighting {
+            expected, recorded, ..
+        } = &self.sighting;
+        let kept = |refused| {
+            let recorded = recorded.clone()?;
+            Some(Record {
+                refused,
+                ..recorded
+            })
+        };
+        let decision = match self.step {
+            Step::Decided(decision) => decision,
+            Step::Withheld(_) => return kept(true),
+        };
+        let copied_at = match (decision, recorded) {
+            (Decision::Copy | Decision::Move, _) | (Decision::Unchanged, None) => None,
+            // A push whose end nobody saw.
+            (Decision::Unchanged, Some(recorded)) if recorded.is_pending() => Some(clock::now()),
+            (Decision::Unchanged | Decision::Freeze | Decision::Refuse, _) => return kept(false),
+        };
+        Some(Record {
+            adopted: decision == Decision::Unchanged && recorded.is_none(),
+            ..self.record(expected.clone(), copied_at)
+        })
+    }
+
     fn record(&self, digest: Digest, copied_at: Option<Timestamp>) -> Record {
         let Sighting {
             image, recorded, ..
@@ -260,6 +289,7 @@ impl Item {
             shape: image.shape.to_string(),
             copied_at,
             adopted: false,
+            refused: false,
         }
     }
 }
@@ -268,10 +298,11 @@ impl Item {
 fn group(mirrors: &[&Mirror], items: &[Item]) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     let mut known = HashMap::new();
-    for (index, Item { sighting, decision }) in items.iter().enumerate() {
-        match decision {
-            Decision::Copy | Decision::Move => {}
-            Decision::Unchanged | Decision::Freeze | Decision::Refuse => continue,
+    for (index, Item { sighting, step }) in items.iter().enumerate() {
+        match step {
+            Step::Decided(Decision::Copy | Decision::Move) => {}
+            Step::Decided(Decision::Unchanged | Decision::Freeze | Decision::Refuse)
+            | Step::Withheld(_) => continue,
         }
         let image = &sighting.image;
         let Some(mirror) = mirrors.get(image.mirror) else {

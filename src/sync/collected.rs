@@ -1,14 +1,17 @@
 //! What the steps of a round hand on, and what they put into the report on the way.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use super::apply::{Item, Unkept};
 use super::claims::Claims;
+use super::ledger::{Ledger, Slot};
 use super::observe::Observed;
-use super::resolve::{Missed, Selected, Sighted, Sighting};
+use super::resolve::{Image, Missed, Selected, Sighted, Sighting};
 use crate::plan::conflicts::Conflict;
+use crate::plan::gates::{Conclusion, Verdict};
 use crate::plan::report::{Failure, MirrorReport, Outcome, Report};
-use crate::plan::{Mirror, RepositorySelector};
+use crate::plan::{Mirror, Policy, RepositorySelector};
 
 /// The report of a round in the making.
 pub(super) struct Collected<'a> {
@@ -25,7 +28,8 @@ impl<'a> Collected<'a> {
         Self { mirrors, reports }
     }
 
-    /// The tags that the mirrors want of what was observed.
+    /// The tags that the mirrors want of what was observed, each once: what several entries want must
+    /// pass the gates of all of them.
     pub(super) fn select(
         &mut self,
         observed: Vec<Vec<Result<Observed<'_>, Failure>>>,
@@ -39,7 +43,7 @@ impl<'a> Collected<'a> {
                 }
             }
         }
-        selected
+        merge(selected)
     }
 
     fn select_of(&mut self, mirror: usize, observed: Observed<'_>) -> Vec<Selected> {
@@ -65,10 +69,16 @@ impl<'a> Collected<'a> {
             return Vec::new();
         };
         let tags = report.select(&origin.repository, selection);
+        let policies = entry.policies.iter();
+        let gated: Arc<[Arc<Policy>]> = policies
+            .filter(|policy| policy.gates.is_some())
+            .cloned()
+            .collect();
         let selected = |tag| Selected {
             mirror,
             origin: origin.clone(),
             tag,
+            policies: gated.clone(),
         };
         tags.into_iter().map(selected).collect()
     }
@@ -83,14 +93,7 @@ impl<'a> Collected<'a> {
         } in sighted
         {
             for failure in failures {
-                let is_of_tag = true;
-                self.fail(
-                    mirror,
-                    Failure {
-                        is_of_tag,
-                        ..failure
-                    },
-                );
+                self.fail_tag(mirror, failure);
             }
             for sighting in sightings {
                 match sighting {
@@ -134,6 +137,34 @@ impl<'a> Collected<'a> {
         sightings
     }
 
+    /// Takes note of what the policies made of an image; nothing becomes of one that they could not judge.
+    pub(super) fn judge(
+        &mut self,
+        image: &Image,
+        judgement: Result<Conclusion, Failure>,
+    ) -> Option<Verdict> {
+        match judgement {
+            Ok(conclusion) => {
+                let report = self.reports.get_mut(image.mirror)?;
+                Some(report.judge(&image.source.to_string(), conclusion))
+            }
+            Err(failure) => {
+                self.fail_tag(image.mirror, failure);
+                None
+            }
+        }
+    }
+
+    /// Forgets since when tags have waited that are no longer wanted. What was not seen because
+    /// something failed may be wanted all the same.
+    pub(super) fn keep_waiting(&self, ledger: &Ledger, waiting: &BTreeSet<Slot>) {
+        for report in &self.reports {
+            if report.failures.is_empty() && report.tags.is_empty() {
+                ledger.wait_only_for(&report.mirror, waiting);
+            }
+        }
+    }
+
     /// The mirrors whose records could not be kept.
     pub(super) fn miss_records(&mut self, unkept: Vec<Unkept>) {
         for (mirror, error) in unkept {
@@ -154,9 +185,48 @@ impl<'a> Collected<'a> {
         }
     }
 
+    fn fail_tag(&mut self, mirror: usize, failure: Failure) {
+        let is_of_tag = true;
+        self.fail(
+            mirror,
+            Failure {
+                is_of_tag,
+                ..failure
+            },
+        );
+    }
+
     fn fail(&mut self, mirror: usize, failure: Failure) {
         if let Some(report) = self.reports.get_mut(mirror) {
             report.failures.push(failure);
+        }
+    }
+}
+
+/// Each tag once, with the policies of all entries that want it.
+fn merge(selected: Vec<Selected>) -> Vec<Selected> {
+    let mut merged: Vec<Selected> = Vec::new();
+    let mut places = HashMap::new();
+    for tag in selected {
+        let key = (tag.mirror, tag.origin.repository.clone(), tag.tag.clone());
+        let place = *places.entry(key).or_insert(merged.len());
+        match merged.get_mut(place) {
+            Some(known) => known.add(&tag.policies),
+            None => merged.push(tag),
+        }
+    }
+    merged
+}
+
+impl Selected {
+    fn add(&mut self, policies: &[Arc<Policy>]) {
+        let is_new = |policy: &&Arc<Policy>| {
+            let mut known = self.policies.iter();
+            !known.any(|known| known.name == policy.name)
+        };
+        let new: Vec<Arc<Policy>> = policies.iter().filter(is_new).cloned().collect();
+        if !new.is_empty() {
+            self.policies = self.policies.iter().cloned().chain(new).collect();
         }
     }
 }

@@ -39,6 +39,15 @@ impl Failure {
         }
     }
 
+    /// An image that could not be judged has not passed.
+    pub(super) fn judging(subject: &str, error: &copy::Error) -> Self {
+        let failure = Self::copying(subject, error);
+        Self {
+            message: format!("not copied, because its policies cannot judge it: {error}"),
+            ..failure
+        }
+    }
+
     pub(super) fn naming(subject: &str, error: &TemplateError) -> Self {
         Self::new(subject, Reason::InvalidSpec, error.to_string())
     }

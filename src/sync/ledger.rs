@@ -7,7 +7,7 @@
 mod file;
 mod memory;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -89,6 +89,28 @@ pub struct Record {
     /// Whether the tag was already right when it was first looked at: somebody else wrote it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub adopted: bool,
+    /// Whether a policy does not admit what the source tag names now.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub refused: bool,
+}
+
+/// A digest that a policy keeps waiting.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Sight {
+    /// The digest that the tag has at the source.
+    pub source_digest: Digest,
+    /// When the tag was first seen with this digest.
+    pub first_seen: Timestamp,
+}
+
+/// All that is remembered of one repository at a destination.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Leaf {
+    /// The tags that were written or found right.
+    pub records: BTreeMap<Tag, Record>,
+    /// The tags that wait for the end of a quarantine.
+    pub waiting: BTreeMap<Tag, Sight>,
 }
 
 // === impl Record ===
@@ -153,14 +175,30 @@ impl Ledger {
         self.memory.first_seen(source, tags, now)
     }
 
+    /// When a tag was first seen with this digest, as far as that is on record.
+    pub fn first_sight(&self, slot: &Slot, source_digest: &Digest) -> Option<Timestamp> {
+        self.memory.first_sight(slot, source_digest)
+    }
+
+    /// Remembers since when a tag has had a digest that is not copied yet. It stays as it is until
+    /// the tag moves, is written, or is forgotten.
+    pub fn wait(&self, slot: &Slot, sight: Sight) {
+        self.memory.wait(slot, sight);
+    }
+
+    /// Forgets what waits for a mirror, but for these tags.
+    pub fn wait_only_for(&self, mirror: &str, slots: &BTreeSet<Slot>) {
+        self.memory.wait_only_for(mirror, slots);
+    }
+
     /// Remembers a tag. It outlives the process after the next [`Ledger::flush`].
     pub fn write(&self, slot: Slot, record: Record) {
         self.memory.write(slot, record);
     }
 
-    /// Takes over records that were kept by an earlier process.
-    pub fn restore(&self, page: &Page, records: BTreeMap<Tag, Record>) {
-        self.memory.restore(page, records);
+    /// Takes over what was kept by an earlier process.
+    pub fn restore(&self, page: &Page, leaf: Leaf) {
+        self.memory.restore(page, leaf);
     }
 
     /// Says that what was kept of a repository is gone: it is kept again by the next flush.
@@ -215,6 +253,14 @@ mod tests {
             first_seen: Timestamp::UNIX_EPOCH,
             copied_at: None,
             adopted: false,
+            refused: false,
+        }
+    }
+
+    fn sight(source: &[u8], second: i64) -> Sight {
+        Sight {
+            source_digest: Digest::sha256(source),
+            first_seen: Timestamp::from_second(second).unwrap(),
         }
     }
 
@@ -255,7 +301,7 @@ mod tests {
                     message: "not now".to_owned(),
                 })
             } else {
-                let records = pages.iter().map(|page| memory.page(page).len());
+                let records = pages.iter().map(|page| memory.page(page).records.len());
                 self.kept.lock().unwrap().extend(records);
                 Ok(())
             };
@@ -281,6 +327,55 @@ mod tests {
         ledger.lose(slot("1").page);
         ledger.flush(MIRROR).await.unwrap();
         assert_eq!(*keep.kept.lock().unwrap(), [2, 2]);
+    }
+
+    #[tokio::test]
+    async fn the_first_sight_of_a_digest_lasts_until_the_tag_moves() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("state.json");
+        let seen = |ledger: &Ledger, source: &[u8]| {
+            let time = ledger.first_sight(&slot("1"), &Digest::sha256(source));
+            time.map(Timestamp::as_second)
+        };
+        let ledger = Ledger::open(&path).unwrap();
+        ledger.wait(&slot("1"), sight(b"source", 60));
+        ledger.wait(&slot("1"), sight(b"source", 70));
+        ledger.flush(MIRROR).await.unwrap();
+
+        let ledger = Ledger::open(&path).unwrap();
+        assert_eq!(seen(&ledger, b"source"), Some(60));
+        ledger.wait(&slot("1"), sight(b"moved", 80));
+        assert_eq!(
+            (seen(&ledger, b"source"), seen(&ledger, b"moved")),
+            (None, Some(80))
+        );
+        ledger.wait(&slot("1"), sight(b"source", 90));
+        ledger.write(
+            slot("1"),
+            Record {
+                first_seen: Timestamp::from_second(99).unwrap(),
+                ..record()
+            },
+        );
+        assert_eq!(
+            seen(&ledger, b"source"),
+            Some(90),
+            "the record takes it over"
+        );
+        assert!(ledger.memory.page(&slot("1").page).waiting.is_empty());
+    }
+
+    #[test]
+    fn what_is_no_longer_wanted_is_no_longer_waited_for() {
+        let ledger = Ledger::in_memory();
+        for tag in ["1", "2"] {
+            ledger.wait(&slot(tag), sight(b"source", 60));
+        }
+        ledger.wait_only_for("default/another", &BTreeSet::new());
+        ledger.wait_only_for(MIRROR, &BTreeSet::from([slot("2")]));
+        let leaf = ledger.memory.page(&slot("1").page);
+        let tags: Vec<&str> = leaf.waiting.keys().map(Tag::as_str).collect();
+        assert_eq!(tags, ["2"]);
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! resolve  (I/O)   tag -> digest, once, and what the destination tags name meanwhile; everything
 //!                  after this speaks of the digest only
 //! settle   (pure)  two images never share a destination tag
+//! gate     (I/O + pure)  what policies ask of those digests -> admitted, refused, quarantined
 //! plan     (pure)  digests -> copy, move, freeze, nothing
 //! apply    (I/O)   the plan -> outcomes; one item's failure never stops another
 //! report   (pure)
@@ -16,6 +17,7 @@ mod claims;
 mod collected;
 mod connect;
 mod failure;
+mod gate;
 pub mod ledger;
 mod observe;
 pub mod reach;
@@ -31,14 +33,16 @@ pub use crate::plan::report::Report;
 
 use futures::future::join_all;
 
-use self::apply::Item;
+use self::apply::{Item, Step};
 use self::claims::Claims;
 use self::collected::Collected;
+use self::gate::{Facts, Judged};
 use self::resolve::Sighting;
 use crate::copy::{Engine, Progress};
 use crate::plan::conflicts::Seniority;
 use crate::plan::decide::{Observation, decide};
-use crate::plan::report::TagReport;
+use crate::plan::gates::Verdict;
+use crate::plan::report::{Outcome, TagReport};
 use crate::plan::{Claim, Mirror, SourceImage};
 
 /// Runs rounds. What one round learns of registries serves the next.
@@ -46,6 +50,8 @@ pub struct Syncer<C> {
     connect: C,
     engine: Engine,
     ledger: Arc<Ledger>,
+    /// What images are like that had to be judged.
+    facts: Facts,
     /// What mirrors hold at their destinations.
     claims: Mutex<Claims>,
 }
@@ -80,6 +86,7 @@ impl<C: Connect> Syncer<C> {
             connect,
             engine: Engine::new(progress),
             ledger,
+            facts: Facts::default(),
             claims: Mutex::default(),
         }
     }
@@ -96,7 +103,8 @@ impl<C: Connect> Syncer<C> {
         let selected = collected.select(join_all(looks).await);
         let sightings = collected.keep(self.sight(mirrors, selected).await);
         let sightings = collected.settle_conflicts(&mut self.claims(), sightings);
-        let items = plan(mirrors, sightings);
+        let judged = self.gate(sightings, &mut collected).await;
+        let items = plan(mirrors, judged);
         let outcomes = match mode {
             Mode::Apply => {
                 let (outcomes, unkept) = self.apply(mirrors, &items, observer).await;
@@ -130,26 +138,33 @@ impl<C: Connect> Syncer<C> {
 }
 
 /// Decides what is to be done about every destination tag.
-fn plan(mirrors: &[&Mirror], sightings: Vec<Sighting>) -> Vec<Item> {
-    sightings
-        .into_iter()
-        .filter_map(|sighting| {
-            let observation = Observation {
-                source: &sighting.image.digest,
-                expected: &sighting.expected,
-                current: sighting.current.as_ref(),
-                recorded: sighting
-                    .recorded
-                    .as_ref()
-                    .map(|record| &record.source_digest),
-                is_reshaped: sighting
-                    .recorded
-                    .as_ref()
-                    .is_some_and(|record| record.shape != sighting.image.shape.to_string()),
-            };
-            let mutability = mirrors.get(sighting.image.mirror)?.tag_mutability;
-            let decision = decide(observation, mutability);
-            Some(Item { sighting, decision })
-        })
-        .collect()
+fn plan(mirrors: &[&Mirror], judged: Vec<Judged>) -> Vec<Item> {
+    let items = judged.into_iter().filter_map(|(sighting, verdict)| {
+        let mutability = mirrors.get(sighting.image.mirror)?.tag_mutability;
+        let step = match verdict {
+            Verdict::Admitted => Step::Decided(decide(observation(&sighting), mutability)),
+            Verdict::Refused(refusal) => Step::Withheld(Outcome::Refused(refusal)),
+            Verdict::Quarantined(quarantine) => Step::Withheld(Outcome::Quarantined(quarantine)),
+        };
+        Some(Item { sighting, step })
+    });
+    items.collect()
+}
+
+fn observation(sighting: &Sighting) -> Observation<'_> {
+    let Sighting {
+        image,
+        current,
+        expected,
+        recorded,
+        ..
+    } = sighting;
+    let recorded = recorded.as_ref();
+    Observation {
+        source: &image.digest,
+        expected,
+        current: current.as_ref(),
+        recorded: recorded.map(|record| &record.source_digest),
+        is_reshaped: recorded.is_some_and(|record| record.shape != image.shape.to_string()),
+    }
 }

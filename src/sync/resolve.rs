@@ -11,7 +11,7 @@ use super::{Connect, Syncer};
 use crate::copy::{Endpoint, Job, Origin};
 use crate::oci::{Digest, Tag, TagOrDigest};
 use crate::plan::report::{Failure, Outcome, TagReport};
-use crate::plan::{Claim, Mirror, SourceImage};
+use crate::plan::{Claim, Mirror, Policy, SourceImage};
 
 /// Tags that are looked at together. What a registry bears is decided by its own limits.
 const LOOKS: usize = 128;
@@ -23,6 +23,8 @@ pub(super) struct Selected {
     pub(super) mirror: usize,
     pub(super) origin: Origin,
     pub(super) tag: Tag,
+    /// The policies with gates of all entries that want it.
+    pub(super) policies: Arc<[Arc<Policy>]>,
 }
 
 /// A selected tag and the digest that it names; from here on the digest is what is spoken of.
@@ -34,6 +36,8 @@ pub(super) struct Image {
     pub(super) origin: Origin,
     pub(super) digest: Digest,
     pub(super) shape: Shape,
+    /// The policies whose gates it must pass.
+    pub(super) policies: Arc<[Arc<Policy>]>,
 }
 
 /// A destination tag of an image, as it was found.
@@ -106,18 +110,14 @@ impl<C: Connect> Syncer<C> {
         known: &HashMap<String, Digest>,
         selected: Selected,
     ) -> Sighted {
-        let Selected {
-            mirror: index,
-            origin,
-            tag,
-        } = selected;
+        let index = selected.mirror;
         let early = mirror
-            .claims(&origin.repository, &tag, None)
+            .claims(&selected.origin.repository, &selected.tag, None)
             .into_iter()
             .filter_map(Result::ok);
         let early: Vec<Claim> = early.collect();
         let (image, looks) = tokio::join!(
-            resolve(mirror, known, index, origin, tag),
+            resolve(mirror, known, selected),
             futures::future::join_all(early.iter().map(|claim| self.look(mirror, claim))),
         );
         let mut sighted = Sighted {
@@ -251,10 +251,14 @@ impl<C: Connect> Syncer<C> {
 async fn resolve(
     mirror: &Mirror,
     known: &HashMap<String, Digest>,
-    index: usize,
-    origin: Origin,
-    tag: Tag,
+    selected: Selected,
 ) -> Result<Image, Failure> {
+    let Selected {
+        mirror: index,
+        origin,
+        tag,
+        policies,
+    } = selected;
     let source = SourceImage {
         registry: mirror.source.registry.clone(),
         repository: origin.repository.clone(),
@@ -274,6 +278,7 @@ async fn resolve(
         origin,
         digest,
         shape: Shape::of(mirror),
+        policies,
     })
 }
 
@@ -310,6 +315,11 @@ impl Image {
 // === impl Sighting ===
 
 impl Sighting {
+    /// Whether it is a tag of this image.
+    pub(super) fn is_of(&self, image: &Arc<Image>) -> bool {
+        Arc::ptr_eq(&self.image, image)
+    }
+
     /// The line of the report.
     pub(super) fn report(&self, outcome: Outcome) -> TagReport {
         self.image

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::api::{AbsentPlatform, IndexMode, ReferrersMode};
+use crate::oci::Digest;
 use crate::plan::{Mirror, Platforms};
 
 /// The parts of an image that are copied.
@@ -22,11 +23,24 @@ impl Shape {
     }
 }
 
-/// The text by which the state file tells shapes apart.
+/// Longest text: records are bounded.
+const LENGTH: usize = 200;
+
+/// The text by which records tell shapes apart; a digest stands for a long one.
 impl fmt::Display for Shape {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.platforms {
-            Platforms::All => formatter.write_str("all platforms")?,
+        let text = self.describe();
+        if text.len() > LENGTH {
+            return Digest::sha256(text.as_bytes()).fmt(formatter);
+        }
+        formatter.write_str(&text)
+    }
+}
+
+impl Shape {
+    fn describe(&self) -> String {
+        let platforms = match &self.platforms {
+            Platforms::All => "all platforms".to_owned(),
             Platforms::List {
                 platforms,
                 absent,
@@ -42,12 +56,38 @@ impl fmt::Display for Shape {
                     AbsentPlatform::Fail => "required",
                     AbsentPlatform::Skip => "where present",
                 };
-                write!(formatter, "{} {absent}, index {index}", names.join(" "))?;
+                format!("{} {absent}, index {index}", names.join(" "))
             }
-        }
-        formatter.write_str(match self.referrers {
+        };
+        let referrers = match self.referrers {
             ReferrersMode::Copy => ", with referrers",
             ReferrersMode::Skip => "",
-        })
+        };
+        platforms + referrers
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_list_of_platforms_is_stood_for_by_a_digest() {
+        let shape = |count: usize| Shape {
+            platforms: Platforms::List {
+                platforms: (0..count)
+                    .map(|number| format!("linux/arm/v{number}").parse().unwrap())
+                    .collect(),
+                absent: AbsentPlatform::Fail,
+                index: IndexMode::Rewrite,
+            },
+            referrers: ReferrersMode::Copy,
+        };
+        assert_eq!(
+            shape(1).to_string(),
+            "linux/arm/v0 required, index rewritten, with referrers"
+        );
+        assert!(shape(32).to_string().starts_with("sha256:"));
+        assert_ne!(shape(32).to_string(), shape(31).to_string());
     }
 }

@@ -16,6 +16,7 @@ mod copying;
 mod crds;
 mod docs;
 mod faults;
+mod gates;
 mod harness;
 mod layout;
 mod matrix;

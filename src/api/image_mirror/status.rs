@@ -5,6 +5,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::api::annotations::REQUEST_LENGTH;
+use crate::api::image_policy::PolicyMode;
+use crate::api::metadata::ObjectName;
 use crate::api::schema::{
     IMAGE_LENGTH, LABEL, LABEL_LENGTH, REASON, REASON_LENGTH, atomic, conditions, keyed_by,
 };
@@ -12,11 +14,15 @@ use crate::oci::Digest;
 
 /// Most failures that are told.
 pub const FAILURES: usize = 20;
+/// Most refusals that are told.
+pub const REFUSALS: usize = 20;
+/// Longest path of a rule in a policy.
+const GATE_LENGTH: usize = 64;
 /// Most copies that are told.
 pub const RECENT: usize = 10;
 /// Most rounds that are told.
 pub const HISTORY: usize = 5;
-/// Longest message of a failure, in characters.
+/// Longest message of a failure or refusal, in characters.
 pub const MESSAGE_LENGTH: usize = 512;
 
 /// How far the mirror is.
@@ -46,6 +52,10 @@ pub struct ImageMirrorStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = FAILURES), transform = atomic)]
     pub failures: Vec<FailureStatus>,
+    /// What policies do not admit, and what those in audit would not, up to 20 of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = REFUSALS), transform = atomic)]
+    pub refusals: Vec<RefusalStatus>,
     /// The tags that were written last, the newest first, up to 10 of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = RECENT), transform = atomic)]
@@ -91,6 +101,9 @@ pub struct TagCounts {
     /// Tags that a policy does not admit.
     #[schemars(range(min = 0))]
     pub refused: i32,
+    /// Tags that a policy admits once their digest has been seen long enough.
+    #[schemars(range(min = 0))]
+    pub quarantined: i32,
     /// Tags that moved at the source and stay as they are, by tagMutability.
     #[schemars(range(min = 0))]
     pub frozen: i32,
@@ -151,6 +164,28 @@ pub struct FailureStatus {
     pub next_attempt_time: Option<Time>,
 }
 
+/// An image that a policy does not admit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RefusalStatus {
+    /// The image at the source.
+    #[schemars(length(min = 1, max = IMAGE_LENGTH))]
+    pub image: String,
+    /// The policy.
+    pub policy: ObjectName,
+    /// The rule of the policy, such as require.user.
+    #[schemars(length(min = 1, max = GATE_LENGTH))]
+    pub gate: String,
+    /// Why, as one word.
+    #[schemars(length(min = 1, max = REASON_LENGTH), regex(pattern = REASON))]
+    pub reason: String,
+    /// Why, for people, and what to do.
+    #[schemars(length(max = MESSAGE_LENGTH))]
+    pub message: String,
+    /// Enforce where the image is kept out, Audit where it is copied all the same.
+    pub mode: PolicyMode,
+}
+
 /// A tag that was written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -205,10 +240,6 @@ pub enum RoundResult {
     Succeeded,
     /// Something failed.
     Failed,
-    /// Its time was over.
-    TimedOut,
-    /// A change of the spec, a suspension or the end of the process came first.
-    Cancelled,
 }
 
 // === impl ImageMirrorStatus ===
@@ -222,6 +253,7 @@ impl Default for ImageMirrorStatus {
             tags: None,
             destinations: Vec::new(),
             failures: Vec::new(),
+            refusals: Vec::new(),
             recent: Vec::new(),
             history: Vec::new(),
             policy_revision: None,

@@ -26,7 +26,7 @@ pub struct ImagePolicyStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0))]
     pub selected: Option<i32>,
-    /// Tags of these mirrors that the policy keeps out, counted by the first rule that does.
+    /// Tags of these mirrors that the policy keeps out, counted by the first rule that does. In audit, those it would keep out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub excluded_by: Option<ExcludedBy>,
 }

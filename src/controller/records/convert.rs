@@ -6,14 +6,16 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference}
 use kube::{Resource, ResourceExt};
 
 use super::Restored;
-use crate::api::mirrored_repository::{DESTINATION_LABEL, MIRROR_UID_LABEL, RecordedTag, TagState};
+use crate::api::mirrored_repository::{
+    DESTINATION_LABEL, MIRROR_UID_LABEL, RecordedTag, TagState, WaitingTag,
+};
 use crate::api::time::whole_seconds;
 use crate::api::{
     ImageMirror, MirroredRepository, MirroredRepositorySpec, MirroredRepositoryStatus, ObjectName,
 };
 use crate::oci::{Digest, Reference, Registry, Tag};
 use crate::plan::{Claim, Mirror, SourceImage};
-use crate::sync::ledger::{Page, Record};
+use crate::sync::ledger::{Leaf, Page, Record, Sight};
 
 /// Hexadecimal digits in the name of an object: nobody meets a second one with the same.
 const NAME_DIGITS: usize = 40;
@@ -62,7 +64,7 @@ pub(super) fn write(
     page: &Page,
     part: i32,
     tags: &BTreeSet<Tag>,
-    records: &BTreeMap<Tag, Record>,
+    leaf: &Leaf,
 ) -> Option<MirroredRepository> {
     let Page {
         mirror: _,
@@ -80,7 +82,11 @@ pub(super) fn write(
     ];
     let recorded: Vec<RecordedTag> = tags
         .iter()
-        .filter_map(|tag| Some(write_tag(tag, records.get(tag)?)))
+        .filter_map(|tag| Some(write_tag(tag, leaf.records.get(tag)?)))
+        .collect();
+    let waiting: Vec<WaitingTag> = tags
+        .iter()
+        .filter_map(|tag| Some(write_waiting(tag, leaf.waiting.get(tag)?)))
         .collect();
     Some(MirroredRepository {
         metadata: ObjectMeta {
@@ -104,6 +110,7 @@ pub(super) fn write(
             tag_count: i32::try_from(recorded.len()).unwrap_or(i32::MAX),
             candidate_count: 0,
             tags: recorded,
+            waiting,
             candidates: Vec::new(),
         }),
     })
@@ -118,6 +125,7 @@ fn write_tag(tag: &Tag, record: &Record) -> RecordedTag {
         first_seen,
         copied_at,
         adopted,
+        refused,
     } = record;
     RecordedTag {
         tag: tag.clone(),
@@ -128,12 +136,28 @@ fn write_tag(tag: &Tag, record: &Record) -> RecordedTag {
         first_seen: whole_seconds(*first_seen),
         copied_at: copied_at.map(whole_seconds),
         adopted: *adopted,
-        state: record.is_pending().then_some(TagState::Pending),
+        state: if *refused {
+            Some(TagState::Refused)
+        } else {
+            record.is_pending().then_some(TagState::Pending)
+        },
     }
 }
 
-/// The records in an object. None where it is about no repository.
-pub(super) fn read(object: &MirroredRepository) -> Option<(Page, BTreeMap<Tag, Record>)> {
+fn write_waiting(tag: &Tag, sight: &Sight) -> WaitingTag {
+    let Sight {
+        source_digest,
+        first_seen,
+    } = sight;
+    WaitingTag {
+        tag: tag.clone(),
+        source_digest: source_digest.clone(),
+        first_seen: whole_seconds(*first_seen),
+    }
+}
+
+/// What an object has on record. None where it is about no repository.
+pub(super) fn read(object: &MirroredRepository) -> Option<(Page, Leaf)> {
     let MirroredRepositorySpec {
         mirror,
         destination,
@@ -146,7 +170,25 @@ pub(super) fn read(object: &MirroredRepository) -> Option<(Page, BTreeMap<Tag, R
         repository: split(repository)?.1.parse().ok()?,
     };
     let tags = object.status.iter().flat_map(|status| &status.tags);
-    Some((page, tags.map(read_tag).collect()))
+    let waiting = object.status.iter().flat_map(|status| &status.waiting);
+    let leaf = Leaf {
+        records: tags.map(read_tag).collect(),
+        waiting: waiting.map(read_waiting).collect(),
+    };
+    Some((page, leaf))
+}
+
+fn read_waiting(waiting: &WaitingTag) -> (Tag, Sight) {
+    let WaitingTag {
+        tag,
+        source_digest,
+        first_seen,
+    } = waiting;
+    let sight = Sight {
+        source_digest: source_digest.clone(),
+        first_seen: first_seen.0,
+    };
+    (tag.clone(), sight)
 }
 
 fn read_tag(recorded: &RecordedTag) -> (Tag, Record) {
@@ -159,7 +201,7 @@ fn read_tag(recorded: &RecordedTag) -> (Tag, Record) {
         first_seen,
         copied_at,
         adopted,
-        state: _,
+        state,
     } = recorded;
     let record = Record {
         source: source.clone(),
@@ -169,6 +211,7 @@ fn read_tag(recorded: &RecordedTag) -> (Tag, Record) {
         first_seen: first_seen.0,
         copied_at: copied_at.as_ref().map(|time| time.0),
         adopted: *adopted,
+        refused: *state == Some(TagState::Refused),
     };
     (tag.clone(), record)
 }

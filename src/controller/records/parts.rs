@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::api::mirrored_repository::TAGS;
 use crate::oci::Tag;
-use crate::sync::ledger::Record;
+use crate::sync::ledger::Leaf;
 
 /// The parts of a repository.
 #[derive(Debug, Default)]
@@ -28,8 +28,8 @@ pub(super) struct ChangedPart {
 #[derive(Debug, Default)]
 struct Part {
     tags: BTreeSet<Tag>,
-    /// What stands in the object, tag by tag.
-    written: BTreeMap<Tag, Record>,
+    /// What stands in the object.
+    written: Leaf,
     /// The name of the object, where there is one.
     object: Option<String>,
 }
@@ -38,30 +38,31 @@ struct Part {
 
 impl Parts {
     /// Takes over a part that an earlier process wrote.
-    pub(super) fn restore(&mut self, number: i32, object: &str, records: &BTreeMap<Tag, Record>) {
+    pub(super) fn restore(&mut self, number: i32, object: &str, leaf: &Leaf) {
         let part = Part {
-            tags: records.keys().cloned().collect(),
-            written: records.clone(),
+            tags: tags(leaf).cloned().collect(),
+            written: leaf.clone(),
             object: Some(object.to_owned()),
         };
         self.parts.insert(number, part);
     }
 
     /// Gives every tag a part, and says which parts are not written as they should be.
-    pub(super) fn arrange(&mut self, records: &BTreeMap<Tag, Record>) -> Vec<ChangedPart> {
+    pub(super) fn arrange(&mut self, leaf: &Leaf) -> Vec<ChangedPart> {
+        let wanted: BTreeSet<&Tag> = tags(leaf).collect();
+        for part in self.parts.values_mut() {
+            part.tags.retain(|tag| wanted.contains(tag));
+        }
         let known: BTreeSet<&Tag> = self.parts.values().flat_map(|part| &part.tags).collect();
-        let new: Vec<Tag> = records
-            .keys()
+        let new: Vec<Tag> = wanted
+            .into_iter()
             .filter(|tag| !known.contains(tag))
             .cloned()
             .collect();
         for tag in new {
             self.open_part().tags.insert(tag);
         }
-        let changed = self
-            .parts
-            .iter()
-            .filter(|(_, part)| part.is_changed(records));
+        let changed = self.parts.iter().filter(|(_, part)| part.is_changed(leaf));
         changed
             .map(|(number, part)| ChangedPart {
                 number: *number,
@@ -72,13 +73,9 @@ impl Parts {
     }
 
     /// Takes note that a part was written.
-    pub(super) fn written(&mut self, number: i32, object: &str, records: &BTreeMap<Tag, Record>) {
+    pub(super) fn written(&mut self, number: i32, object: &str, leaf: &Leaf) {
         if let Some(part) = self.parts.get_mut(&number) {
-            let records = part
-                .tags
-                .iter()
-                .filter_map(|tag| Some((tag.clone(), records.get(tag)?.clone())));
-            part.written = records.collect();
+            part.written = part.content(leaf);
             part.object = Some(object.to_owned());
         }
     }
@@ -106,11 +103,27 @@ impl Parts {
 // === impl Part ===
 
 impl Part {
-    fn is_changed(&self, records: &BTreeMap<Tag, Record>) -> bool {
-        let wanted = self
-            .tags
-            .iter()
-            .filter_map(|tag| records.get_key_value(tag));
-        self.object.is_none() || !wanted.eq(&self.written)
+    fn is_changed(&self, leaf: &Leaf) -> bool {
+        self.object.is_none() || self.content(leaf) != self.written
     }
+
+    /// What is to stand in the object.
+    fn content(&self, leaf: &Leaf) -> Leaf {
+        let Leaf { records, waiting } = leaf;
+        Leaf {
+            records: restrict(records, &self.tags),
+            waiting: restrict(waiting, &self.tags),
+        }
+    }
+}
+
+fn restrict<T: Clone>(all: &BTreeMap<Tag, T>, tags: &BTreeSet<Tag>) -> BTreeMap<Tag, T> {
+    tags.iter()
+        .filter_map(|tag| Some((tag.clone(), all.get(tag)?.clone())))
+        .collect()
+}
+
+/// The tags on record, and those that wait; some do both.
+fn tags(leaf: &Leaf) -> impl Iterator<Item = &Tag> {
+    leaf.records.keys().chain(leaf.waiting.keys())
 }

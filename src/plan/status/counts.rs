@@ -15,6 +15,8 @@ pub(super) struct Counts {
     pub(super) pending: usize,
     pub(super) failed: usize,
     pub(super) frozen: usize,
+    pub(super) refused: usize,
+    pub(super) quarantined: usize,
     /// By name.
     pub(super) destinations: BTreeMap<String, DestinationCounts>,
 }
@@ -24,6 +26,9 @@ pub(super) struct Counts {
 pub(super) struct DestinationCounts {
     pub(super) synced: usize,
     pub(super) failed: usize,
+    /// Failures in which the registry answered, and tags there that policies do not admit.
+    pub(super) answered: usize,
+    /// Of the failures, those in which it did not.
     pub(super) unreachable: usize,
 }
 
@@ -33,6 +38,8 @@ enum End {
     Synced,
     Frozen,
     Pending,
+    Quarantined,
+    Refused,
     Failed,
 }
 
@@ -55,6 +62,8 @@ pub(super) fn count(report: &MirrorReport) -> Counts {
             End::Synced => &mut counts.synced,
             End::Frozen => &mut counts.frozen,
             End::Pending => &mut counts.pending,
+            End::Quarantined => &mut counts.quarantined,
+            End::Refused => &mut counts.refused,
             End::Failed => &mut counts.failed,
         };
         *count += 1;
@@ -73,11 +82,19 @@ impl fmt::Display for Counts {
             pending: _,
             failed: _,
             frozen,
+            refused,
+            quarantined,
             destinations: _,
         } = self;
         write!(formatter, "{synced} of {selected} tags are synced")?;
-        if *frozen > 0 {
-            write!(formatter, ", {frozen} frozen")?;
+        for (count, word) in [
+            (frozen, "frozen"),
+            (refused, "refused"),
+            (quarantined, "quarantined"),
+        ] {
+            if *count > 0 {
+                write!(formatter, ", {count} {word}")?;
+            }
         }
         Ok(())
     }
@@ -94,10 +111,20 @@ impl DestinationCounts {
             }
             Outcome::Frozen => End::Frozen,
             Outcome::Planned { .. } => End::Pending,
+            Outcome::Refused(_) => {
+                self.answered += 1;
+                End::Refused
+            }
+            Outcome::Quarantined(_) => {
+                self.answered += 1;
+                End::Quarantined
+            }
             Outcome::Failed(failure) => {
                 self.failed += 1;
-                if matches!(failure.reason, Reason::Unreachable | Reason::TlsError) {
-                    self.unreachable += 1;
+                match answered(failure.reason) {
+                    Some(true) => self.answered += 1,
+                    Some(false) => self.unreachable += 1,
+                    None => {}
                 }
                 End::Failed
             }
@@ -108,13 +135,24 @@ impl DestinationCounts {
     pub(super) fn reachable(&self) -> Reachable {
         let Self {
             synced,
-            failed,
+            failed: _,
+            answered,
             unreachable,
         } = *self;
-        match (synced > 0 || failed > unreachable, unreachable > 0) {
+        match (synced + answered > 0, unreachable > 0) {
             (true, _) => Reachable::True,
             (false, true) => Reachable::False,
             (false, false) => Reachable::Unknown,
         }
     }
+}
+
+/// Whether a failure shows that a registry answered; None where it shows neither, as where it was not asked.
+fn answered(reason: Reason) -> Option<bool> {
+    let is_silence = matches!(reason, Reason::Unreachable | Reason::TlsError);
+    let is_answer = matches!(
+        reason,
+        Reason::NotFound | Reason::RateLimited | Reason::QuotaExceeded | Reason::SparseIndexRefused
+    );
+    (is_silence || is_answer).then_some(is_answer)
 }

@@ -19,6 +19,8 @@ pub(super) fn write_counts(status: &mut ImageMirrorStatus, counts: &Counts) {
         pending,
         failed,
         frozen,
+        refused,
+        quarantined,
         destinations,
     } = counts;
     status.synced = Some(format!("{}/{selected}", synced + frozen));
@@ -27,7 +29,8 @@ pub(super) fn write_counts(status: &mut ImageMirrorStatus, counts: &Counts) {
         synced: number(*synced),
         pending: number(*pending),
         failed: number(*failed),
-        refused: 0,
+        refused: number(*refused),
+        quarantined: number(*quarantined),
         frozen: number(*frozen),
     });
     status.destinations = destinations
@@ -94,6 +97,8 @@ pub(super) fn write_round(status: &mut ImageMirrorStatus, round: &Round<'_>) {
                 Outcome::Unchanged
                 | Outcome::Planned { .. }
                 | Outcome::Frozen
+                | Outcome::Refused(_)
+                | Outcome::Quarantined(_)
                 | Outcome::Failed(_) => return None,
             };
             Some(RecentCopy {

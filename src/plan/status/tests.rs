@@ -2,7 +2,8 @@ use std::sync::LazyLock;
 
 use super::*;
 use crate::api::image_mirror::Reachable;
-use crate::plan::report::TagReport;
+use crate::plan::gates::{Gate, Quarantine, Refusal};
+use crate::plan::report::{Audited, TagReport};
 
 const GENERATION: i64 = 3;
 
@@ -90,7 +91,7 @@ fn the_life_of_a_mirror_as_its_conditions_tell_it() {
         tag("1", "eu", copied("1")),
         tag("2", "eu", Outcome::Planned { moves: false }),
     ]);
-    let advanced = advance(&begun, &round(&copying, 0));
+    let advanced = advance(&begun, GENERATION, &copying, second(0));
     assert_eq!(advanced.observed_generation, -1);
     assert_eq!(advanced.tags.unwrap().pending, 1);
 
@@ -277,4 +278,91 @@ fn failures_in_a_row_are_counted_and_kept_small() {
     let status = finish(&status, &round(&longest, 1000), None);
     assert!(serde_json::to_vec(&status).unwrap().len() <= STATUS_BYTES);
     assert!(!status.failures.is_empty());
+}
+
+fn refusal(gate: Gate) -> Refusal {
+    Refusal {
+        policy: "strict".parse().unwrap(),
+        gate,
+        reason: gate.reason(),
+        message: format!("policy \"strict\", {gate}: no"),
+    }
+}
+
+fn quarantined(until: i64) -> Outcome {
+    Outcome::Quarantined(Quarantine {
+        until: second(until),
+        refusal: refusal(Gate::MinAge),
+    })
+}
+
+#[test]
+fn what_policies_do_not_admit_is_told_and_does_not_make_a_mirror_unready() {
+    let mut mixed = report(vec![
+        tag("3", "eu", quarantined(900)),
+        tag("2", "eu", Outcome::Refused(refusal(Gate::User))),
+        tag("2", "us", Outcome::Refused(refusal(Gate::User))),
+        tag("1", "eu", Outcome::Unchanged),
+        tag("4", "eu", quarantined(800)),
+    ]);
+    mixed.audited = vec![Audited {
+        source: "docker.io/library/app:1".to_owned(),
+        refusal: refusal(Gate::Labels),
+    }];
+    assert_eq!(mixed.next_admission(), Some(second(800)));
+    let status = finish(&ImageMirrorStatus::default(), &round(&mixed, 0), None);
+    insta::assert_snapshot!(conditions_of(&status), @"Ready=True Succeeded: 1 of 4 tags are synced, 1 refused, 2 quarantined");
+    let tags = status.tags.unwrap();
+    assert_eq!((tags.refused, tags.quarantined, tags.failed), (1, 2, 0));
+    let told: Vec<String> = status
+        .refusals
+        .iter()
+        .map(|told| format!("{} {} {:?}", told.image, told.gate, told.mode))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "docker.io/library/app:2 require.user Enforce",
+            "docker.io/library/app:3 minAge Enforce",
+            "docker.io/library/app:4 minAge Enforce",
+            "docker.io/library/app:1 require.labels Audit",
+        ]
+    );
+    let us = status.destinations.iter().find(|known| known.name == "us");
+    assert_eq!(us.unwrap().reachable, Reachable::True, "it was looked at");
+
+    let admitted = report(vec![tag("1", "eu", Outcome::Unchanged)]);
+    let later = finish(&status, &round(&admitted, 10), None);
+    assert!(later.refusals.is_empty());
+}
+
+#[test]
+fn thousands_of_refusals_and_failures_fit() {
+    let long = |number: usize| format!("{number:0>5}-{}", "t".repeat(120));
+    let mut flood: Vec<TagReport> = (0..5_000)
+        .map(|number| {
+            let refusal = Refusal {
+                message: "\u{1f980}".repeat(2_000),
+                ..refusal(Gate::Labels)
+            };
+            tag(&long(number), "eu", Outcome::Refused(refusal))
+        })
+        .collect();
+    let failures = (5_000..10_000).map(|number| {
+        let failure = Failure {
+            message: "\u{1f980}".repeat(2_000),
+            ..failure(&long(number), Reason::CopyFailed)
+        };
+        tag(&long(number), "eu", Outcome::Failed(failure))
+    });
+    flood.extend(failures);
+    let status = finish(
+        &ImageMirrorStatus::default(),
+        &round(&report(flood), 0),
+        None,
+    );
+    let bytes = serde_json::to_vec(&status).unwrap().len();
+    assert!(bytes <= STATUS_BYTES, "{bytes}");
+    assert_eq!(status.tags.unwrap().refused, 5_000);
+    assert!(!status.refusals.is_empty() && !status.failures.is_empty());
 }

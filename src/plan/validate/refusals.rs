@@ -4,7 +4,7 @@ use super::tests::{refusals, spec, with};
 
 /// One part of the documents is changed: the name of the case, the part, what stands there instead, and
 /// all messages.
-const CHANGES: [(&str, &str, &str, &str); 56] = [
+const CHANGES: [(&str, &str, &str, &str); 57] = [
     (
         "a URL for a registry",
         "docker.io",
@@ -228,22 +228,28 @@ const CHANGES: [(&str, &str, &str, &str); 56] = [
         "spec.images[1].policyRefs[0].name: ImagePolicy \"stable\" is invalid: spec: says nothing: write select, minAge, verify, require or retain",
     ),
     (
-        "a gate: minAge",
-        "  select:",
-        "  minAge: 72h\n  select:",
-        "spec.images[1].policyRefs[0].name: ImagePolicy \"stable\" is invalid: spec.minAge: is not supported yet: remove it",
-    ),
-    (
         "a gate: verify",
         "  select:",
         "  verify: [{name: a, type: Key, key: {secretRef: {name: a, key: b}}}]\n  select:",
         "spec.images[1].policyRefs[0].name: ImagePolicy \"stable\" is invalid: spec.verify: is not supported yet: remove it",
     ),
     (
-        "a gate: require",
+        "a gate: vulnerabilities",
         "  select:",
-        "  require: {user: NonRoot}\n  select:",
-        "spec.images[1].policyRefs[0].name: ImagePolicy \"stable\" is invalid: spec.require: is not supported yet: remove it",
+        "  require: {vulnerabilities: {maxSeverity: High}}\n  select:",
+        "spec.images[1].policyRefs[0].name: ImagePolicy \"stable\" is invalid: spec.require.vulnerabilities: is not supported yet: remove it",
+    ),
+    (
+        "a require without rules",
+        "  select:",
+        "  require: {}\n  select:",
+        "spec.images[1].policyRefs[0].name: ImagePolicy \"stable\" is invalid: spec.require: has no rule: write user, maxSize, maxAge, platforms, labels, denyTags or vulnerabilities",
+    ),
+    (
+        "a require of what cannot be",
+        "  select:",
+        "  require: {maxSize: 5MB, platforms: [linux], denyTags: ['a b']}\n  select:",
+        "spec.images[1].policyRefs[0].name: ImagePolicy \"stable\" is invalid: spec.require.maxSize: size \"5MB\" is not understood: write bytes, or a number with k, Ki, M, Mi, G, Gi, T or Ti, such as 500Mi; spec.require.platforms[0]: platform \"linux\" must be os/architecture or os/architecture/variant, such as linux/arm64; spec.require.denyTags[0]: glob \"a b\" contains ' ', which no tag has: use letters, digits, '_', '.', '-', *, ? and [...]",
     ),
     (
         "retain with a bad glob",

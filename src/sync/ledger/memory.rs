@@ -1,12 +1,12 @@
 //! The records themselves, in memory.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Page, Record, Slot};
+use super::{Leaf, Page, Record, Sight, Slot};
 use crate::oci::{Digest, Repository, Tag};
 
 /// The version of the format in which records are kept in a file.
@@ -31,13 +31,16 @@ struct State {
 pub(super) struct Records {
     /// The version of the format.
     pub(super) version: u32,
-    mirrors: BTreeMap<String, Destinations>,
+    mirrors: BTreeMap<String, Destinations<Record>>,
+    /// What waits for the end of a quarantine.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    waiting: BTreeMap<String, Destinations<Sight>>,
     /// When tags were first seen at the sources, for policies that ask for it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     first_seen: BTreeMap<String, BTreeMap<Tag, Timestamp>>,
 }
 
-type Destinations = BTreeMap<String, BTreeMap<Repository, BTreeMap<Tag, Record>>>;
+type Destinations<T> = BTreeMap<String, BTreeMap<Repository, BTreeMap<Tag, T>>>;
 
 // === impl Memory ===
 
@@ -49,17 +52,67 @@ impl Memory {
         }))
     }
 
-    /// A copy of the records of one repository.
-    pub fn page(&self, page: &Page) -> BTreeMap<Tag, Record> {
-        self.lock().records.page(page).cloned().unwrap_or_default()
+    /// A copy of what is remembered of one repository.
+    pub fn page(&self, page: &Page) -> Leaf {
+        let state = self.lock();
+        let Records {
+            mirrors, waiting, ..
+        } = &state.records;
+        Leaf {
+            records: find(mirrors, page).cloned().unwrap_or_default(),
+            waiting: find(waiting, page).cloned().unwrap_or_default(),
+        }
     }
 
     pub(super) fn read(&self, slot: &Slot) -> Option<Record> {
-        self.lock()
-            .records
-            .page(&slot.page)?
+        let state = self.lock();
+        find(&state.records.mirrors, &slot.page)?
             .get(&slot.tag)
             .cloned()
+    }
+
+    pub(super) fn first_sight(&self, slot: &Slot, source_digest: &Digest) -> Option<Timestamp> {
+        self.lock().records.first_sight(slot, source_digest)
+    }
+
+    pub(super) fn wait(&self, slot: &Slot, sight: Sight) {
+        let Slot { page, tag } = slot;
+        let mut state = self.lock();
+        let waiting = find_mut(&mut state.records.waiting, page);
+        let is_known = waiting
+            .get(tag)
+            .is_some_and(|known| known.source_digest == sight.source_digest);
+        if !is_known {
+            waiting.insert(tag.clone(), sight);
+            state.change(page.clone());
+        }
+    }
+
+    pub(super) fn wait_only_for(&self, mirror: &str, slots: &BTreeSet<Slot>) {
+        let mut state = self.lock();
+        let State {
+            records, changed, ..
+        } = &mut *state;
+        let Some(waiting) = records.waiting.get_mut(mirror) else {
+            return;
+        };
+        for (destination, repositories) in waiting {
+            for (repository, tags) in repositories {
+                let page = Page {
+                    mirror: mirror.to_owned(),
+                    destination: destination.clone(),
+                    repository: repository.clone(),
+                };
+                let before = tags.len();
+                tags.retain(|tag, _| {
+                    let (page, tag) = (page.clone(), tag.clone());
+                    slots.contains(&Slot { page, tag })
+                });
+                if tags.len() < before {
+                    *changed.entry(page).or_default() += 1;
+                }
+            }
+        }
     }
 
     pub(super) fn sources(&self, mirror: &str) -> HashMap<String, Digest> {
@@ -92,20 +145,37 @@ impl Memory {
         sights
     }
 
-    pub(super) fn write(&self, slot: Slot, record: Record) {
-        let Slot { page, tag } = slot;
+    /// When a digest was first seen stays on record, whether it was waited for or written again.
+    pub(super) fn write(&self, slot: Slot, mut record: Record) {
         let mut state = self.lock();
-        state.records.page_mut(&page).insert(tag, record);
+        let first_seen = state.records.first_sight(&slot, &record.source_digest);
+        record.first_seen =
+            first_seen.map_or(record.first_seen, |time| time.min(record.first_seen));
+        let Slot { page, tag } = slot;
+        let waiting = &mut state.records.waiting;
+        let sight = find(waiting, &page).and_then(|tags| tags.get(&tag));
+        if sight.is_some_and(|sight| sight.source_digest == record.source_digest) {
+            find_mut(waiting, &page).remove(&tag);
+        }
+        find_mut(&mut state.records.mirrors, &page).insert(tag, record);
         state.change(page);
     }
 
-    pub(super) fn restore(&self, page: &Page, records: BTreeMap<Tag, Record>) {
-        self.lock().records.page_mut(page).extend(records);
+    pub(super) fn restore(&self, page: &Page, leaf: Leaf) {
+        let Leaf { records, waiting } = leaf;
+        let mut state = self.lock();
+        find_mut(&mut state.records.mirrors, page).extend(records);
+        if !waiting.is_empty() {
+            find_mut(&mut state.records.waiting, page).extend(waiting);
+        }
     }
 
     pub(super) fn lose(&self, page: Page) {
         let mut state = self.lock();
-        if state.records.page(&page).is_some() {
+        let Records {
+            mirrors, waiting, ..
+        } = &state.records;
+        if find(mirrors, &page).is_some() || find(waiting, &page).is_some() {
             state.change(page);
         }
     }
@@ -113,6 +183,7 @@ impl Memory {
     pub(super) fn forget(&self, mirror: &str) {
         let mut state = self.lock();
         state.records.mirrors.remove(mirror);
+        state.records.waiting.remove(mirror);
         state.changed.retain(|page, _| page.mirror != mirror);
     }
 
@@ -165,32 +236,51 @@ impl Default for Records {
         Self {
             version: VERSION,
             mirrors: BTreeMap::new(),
+            waiting: BTreeMap::new(),
             first_seen: BTreeMap::new(),
         }
     }
 }
 
 impl Records {
-    fn page(&self, page: &Page) -> Option<&BTreeMap<Tag, Record>> {
-        let Page {
-            mirror,
-            destination,
-            repository,
-        } = page;
-        self.mirrors.get(mirror)?.get(destination)?.get(repository)
+    fn first_sight(&self, slot: &Slot, source_digest: &Digest) -> Option<Timestamp> {
+        let Slot { page, tag } = slot;
+        let recorded = find(&self.mirrors, page).and_then(|tags| tags.get(tag));
+        let waiting = find(&self.waiting, page).and_then(|tags| tags.get(tag));
+        let sights = [
+            recorded.map(|record| (&record.source_digest, record.first_seen)),
+            waiting.map(|sight| (&sight.source_digest, sight.first_seen)),
+        ];
+        let mut sights = sights.into_iter().flatten();
+        sights.find_map(|(digest, time)| (digest == source_digest).then_some(time))
     }
+}
 
-    fn page_mut(&mut self, page: &Page) -> &mut BTreeMap<Tag, Record> {
-        let Page {
-            mirror,
-            destination,
-            repository,
-        } = page;
-        let destinations = self.mirrors.entry(mirror.clone()).or_default();
-        destinations
-            .entry(destination.clone())
-            .or_default()
-            .entry(repository.clone())
-            .or_default()
-    }
+fn find<'a, T>(
+    mirrors: &'a BTreeMap<String, Destinations<T>>,
+    page: &Page,
+) -> Option<&'a BTreeMap<Tag, T>> {
+    let Page {
+        mirror,
+        destination,
+        repository,
+    } = page;
+    mirrors.get(mirror)?.get(destination)?.get(repository)
+}
+
+fn find_mut<'a, T>(
+    mirrors: &'a mut BTreeMap<String, Destinations<T>>,
+    page: &Page,
+) -> &'a mut BTreeMap<Tag, T> {
+    let Page {
+        mirror,
+        destination,
+        repository,
+    } = page;
+    let destinations = mirrors.entry(mirror.clone()).or_default();
+    destinations
+        .entry(destination.clone())
+        .or_default()
+        .entry(repository.clone())
+        .or_default()
 }

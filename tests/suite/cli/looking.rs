@@ -166,6 +166,7 @@ async fn the_program_explains_itself() {
       copy         Copy one image, or all tags of a repository
       ls           List the repositories of a registry, or the tags of a repository
       inspect      Show an image: manifest, platforms, config, layers, history, referrers
+      controller   Keep the mirrors of a Kubernetes cluster in sync
       crds         Print the definitions of the custom resources, for kubectl apply
       completions  Print the completions of a shell
       man          Print a manual page
@@ -180,9 +181,9 @@ async fn the_program_explains_itself() {
       -q, --quiet                Print nothing but results, failures and the summary [env:
                                  TRANSSHIP_QUIET=]
           --log-level <LEVEL>    Log from this level on: off, error, warn, info, debug or trace
-                                 [default: warn, with --watch info] [env: TRANSSHIP_LOG=]
-          --log-format <FORMAT>  How log lines look: human or json [env: TRANSSHIP_LOG_FORMAT=]
-                                 [default: human]
+                                 [default: warn, info for what keeps running] [env: TRANSSHIP_LOG=]
+          --log-format <FORMAT>  How log lines look: human or json [default: human, json for the
+                                 controller] [env: TRANSSHIP_LOG_FORMAT=]
 
     Examples:
       transship sync -f mirror.yaml                     copy what the mirrors of a file say, once

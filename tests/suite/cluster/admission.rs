@@ -303,7 +303,7 @@ async fn definitions_and_examples_are_applied_without_a_warning() {
     let applied = plane.kubectl(&arguments).await;
     assert_eq!((applied.code, applied.stderr.as_str()), (Some(0), ""));
     let own_namespace = Regex::new(r",? ?\bnamespace: \w+").unwrap();
-    for (name, text) in docs::examples() {
+    for (name, text) in docs::examples::examples() {
         let applied = namespace
             .try_apply(&own_namespace.replace_all(&text, ""))
             .await;

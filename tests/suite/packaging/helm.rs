@@ -11,11 +11,17 @@ use crate::support::tools;
 /// The namespace of the release.
 pub(super) const NAMESPACE: &str = "transship-system";
 
-/// Values as operators would choose them: none, as little as possible, and all there are.
+/// As little as possible.
+pub(super) const MINIMAL: &str = include_str!("values/minimal.yaml");
+
+/// All there is.
+pub(super) const EVERYTHING: &str = include_str!("values/everything.yaml");
+
+/// Values as operators would choose them.
 pub(super) const SETS: [(&str, &str); 3] = [
     ("default", ""),
-    ("minimal", include_str!("values/minimal.yaml")),
-    ("everything", include_str!("values/everything.yaml")),
+    ("minimal", MINIMAL),
+    ("everything", EVERYTHING),
 ];
 
 /// The objects of a release.

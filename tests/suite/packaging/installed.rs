@@ -5,22 +5,12 @@ use serde_json::{Value, json};
 use super::helm::{NAMESPACE, SETS, project, read, render, text};
 use crate::support::cluster::ControlPlane;
 
-/// The definitions that the chart brings; a control plane of the harness has them already.
+/// The definitions that the chart brings.
 const DEFINITIONS: [&str; 3] = [
     "imagemirrors.transship.dev",
     "imagepolicies.transship.dev",
     "mirroredrepositories.transship.dev",
 ];
-
-/// A control plane without the definitions, as somebody finds it who installs for the first time.
-async fn bare() -> ControlPlane {
-    let plane = ControlPlane::start().await;
-    let command = ["delete", "crd", "--ignore-not-found"];
-    plane
-        .kubectl_ok(&[&command[..], &DEFINITIONS].concat())
-        .await;
-    plane
-}
 
 async fn helm(plane: &ControlPlane, arguments: &[&str]) {
     let namespace = format!("--namespace={NAMESPACE}");
@@ -36,7 +26,7 @@ fn path(name: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn mirrors_outlive_the_release_and_the_next_one_takes_them_over() {
-    let plane = bare().await;
+    let plane = ControlPlane::start_bare().await;
     let chart = path("charts/transship");
     helm(
         &plane,
@@ -79,7 +69,7 @@ async fn mirrors_outlive_the_release_and_the_next_one_takes_them_over() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn kubectl_installs_the_base_and_the_samples_without_a_warning() {
-    let plane = bare().await;
+    let plane = ControlPlane::start_bare().await;
     for directory in ["deploy", "deploy/samples"] {
         let base = format!("--kustomize={}", path(directory));
         let finished = plane.kubectl(&["apply", "--validate=strict", &base]).await;
@@ -90,7 +80,7 @@ async fn kubectl_installs_the_base_and_the_samples_without_a_warning() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_api_server_takes_every_set_of_values() {
-    let plane = bare().await;
+    let plane = ControlPlane::start_bare().await;
     let namespaces = [NAMESPACE, "platform", "web"];
     for namespace in namespaces {
         plane.kubectl_ok(&["create", "namespace", namespace]).await;

@@ -55,9 +55,10 @@ async fn kubeconform_accepts_every_field() {
     let schemas = tempfile::tempdir().unwrap();
     let openapi = plane.read("/openapi/v2").await.expect("schemas");
     write_schemas(&openapi, schemas.path());
-    let place = schemas.path().display();
-    let location =
-        format!("{place}/{{{{.Group}}}}_{{{{.ResourceAPIVersion}}}}_{{{{.ResourceKind}}}}.json");
+    let directory = schemas.path().display();
+    let location = format!(
+        "{directory}/{{{{.Group}}}}_{{{{.ResourceAPIVersion}}}}_{{{{.ResourceKind}}}}.json"
+    );
     let check = async |yaml: String| {
         let arguments = ["-summary", "-skip", FOREIGN, "-schema-location", &location];
         Program::at(&tools::built("kubeconform"), &arguments)

@@ -55,6 +55,8 @@ pub struct Additions {
     pub token: Option<SocketAddr>,
     /// Who is told about changes.
     pub watcher: Option<Watcher>,
+    /// A part of the targets of requests that are no changes, such as what is renewed by the clock.
+    pub overlooked: Option<&'static str>,
     /// TLS towards the server behind it.
     pub upstream_tls: Option<Arc<ClientConfig>>,
     /// Rules for requests, and the record of them.
@@ -247,7 +249,10 @@ impl Link {
                 .map_err(io::Error::other)?;
             return Ok(response_of(&refusal));
         }
-        if !is_mutating(request.method().as_str()) {
+        let is_overlooked = |part| request.uri().path().contains(part);
+        if !is_mutating(request.method().as_str())
+            || additions.overlooked.is_some_and(is_overlooked)
+        {
             return self.forward_as_scripted(request).await;
         }
         let number = self.state.changes.fetch_add(1, Ordering::SeqCst) + 1;

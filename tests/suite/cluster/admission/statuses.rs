@@ -4,12 +4,12 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use transship::api::conditions::{self, Holds, READY, Statement};
 use transship::api::image_mirror::{
-    Action, DestinationStatus, FailureStatus, Reachable, RecentCopy, RoundResult, RoundSummary,
-    TagCounts,
+    Action, DestinationStatus, FailureStatus, Reachable, RecentCopy, RefusalStatus, RoundResult,
+    RoundSummary, TagCounts,
 };
-use transship::api::image_policy::ExcludedBy;
+use transship::api::image_policy::{ExcludedBy, PolicyMode};
 use transship::api::mirrored_repository::{
-    PruneCandidate, RecordedTag, SHAPE_LENGTH, TAGS, TagState,
+    PruneCandidate, RecordedTag, SHAPE_LENGTH, TAGS, TagState, WaitingTag,
 };
 use transship::api::{ImageMirrorStatus, ImagePolicyStatus, MirroredRepositoryStatus, Reason};
 use transship::oci::Digest;
@@ -46,13 +46,14 @@ pub(super) fn mirror() -> ImageMirrorStatus {
     ImageMirrorStatus {
         observed_generation: 1,
         conditions: conditions(),
-        synced: Some("1/4".to_owned()),
+        synced: Some("1/6".to_owned()),
         tags: Some(TagCounts {
-            selected: 4,
+            selected: 6,
             synced: 1,
             pending: 1,
             failed: 1,
-            refused: 0,
+            refused: 1,
+            quarantined: 1,
             frozen: 1,
         }),
         destinations: vec![DestinationStatus {
@@ -69,6 +70,14 @@ pub(super) fn mirror() -> ImageMirrorStatus {
             attempts: 2,
             next_attempt_time: Some(time()),
         }],
+        refusals: vec![RefusalStatus {
+            image: "docker.io/library/alpine:edge".to_owned(),
+            policy: "strict".parse().unwrap(),
+            gate: "require.user".to_owned(),
+            reason: Reason::PolicyViolation.to_string(),
+            message: "linux/amd64 runs as root".to_owned(),
+            mode: PolicyMode::Audit,
+        }],
         recent: vec![RecentCopy {
             image: "r.example.com/library/alpine:3.19".to_owned(),
             destination: "eu".to_owned(),
@@ -80,7 +89,7 @@ pub(super) fn mirror() -> ImageMirrorStatus {
         history: vec![RoundSummary {
             start_time: time(),
             end_time: time(),
-            result: RoundResult::TimedOut,
+            result: RoundResult::Failed,
             copied: 1,
             bytes: i64::from(i32::MAX) + 1,
         }],
@@ -124,6 +133,11 @@ pub(super) fn record() -> MirroredRepositoryStatus {
         adopted: true,
         state: Some(TagState::Refused),
     });
+    let waiting = (0..TAGS).map(|number| WaitingTag {
+        tag: tag(number),
+        source_digest: sha256(),
+        first_seen: time(),
+    });
     let candidates = (0..TAGS).map(|number| PruneCandidate {
         tag: tag(number),
         digest: sha256(),
@@ -135,6 +149,7 @@ pub(super) fn record() -> MirroredRepositoryStatus {
         tag_count: 500,
         candidate_count: 500,
         tags: tags.collect(),
+        waiting: waiting.collect(),
         candidates: candidates.collect(),
     }
 }

@@ -11,6 +11,9 @@ use super::super::http::Reply;
 use super::super::http::script::{Draft, Recorded, Script};
 use super::control_plane::ControlPlane;
 
+/// Leases are written every two seconds, whatever else happens: nothing is counted by them.
+const LEASES: &str = "/leases";
+
 /// A proxy in front of the API server, with a certificate of the same authority. It ends when dropped.
 ///
 /// Rules are those of the scripted servers; a watch is a `GET` with `watch=true` in its target.
@@ -26,7 +29,8 @@ impl<'a> ApiProxy<'a> {
         Self::serve(plane, None)
     }
 
-    /// The same, and somebody is told about each request that changes something, and can kill who sent it.
+    /// The same, and somebody is told about each request that changes something but a lease, and can kill
+    /// who sent it.
     pub fn watched_by(plane: &'a ControlPlane, watcher: Watcher) -> Self {
         Self::serve(plane, Some(watcher))
     }
@@ -38,6 +42,7 @@ impl<'a> ApiProxy<'a> {
             upstream_tls: Some(plane.authority().client()),
             script: Some(Arc::clone(&script)),
             watcher,
+            overlooked: Some(LEASES),
             ..Additions::default()
         };
         Self {
@@ -72,7 +77,7 @@ impl<'a> ApiProxy<'a> {
         self.script.requests()
     }
 
-    /// How many requests that change something have arrived.
+    /// How many requests that change something but a lease have arrived.
     pub fn changes(&self) -> usize {
         self.front.changes()
     }

@@ -48,6 +48,13 @@ pub struct ControlPlane {
 impl ControlPlane {
     /// Starts etcd and the API server, empty but for the project's definitions.
     pub async fn start() -> Self {
+        let plane = Self::start_bare().await;
+        plane.install_definitions().await;
+        plane
+    }
+
+    /// The same without the definitions, as somebody finds it who installs for the first time.
+    pub async fn start_bare() -> Self {
         let directory = tempfile::Builder::new()
             .prefix("control-plane-")
             .tempdir()
@@ -70,7 +77,6 @@ impl ControlPlane {
         };
         plane.write_kubeconfig(&plane.admin, &plane.url(), ADMIN.token);
         plane.wait_until_ready().await;
-        plane.install_definitions().await;
         plane
     }
 

@@ -85,16 +85,20 @@ impl Options {
 impl Controller {
     /// A controller with the identity of a kubeconfig that may talk to registries on this machine.
     pub fn options(kubeconfig: &Path) -> Options {
+        Self::with_defaults(kubeconfig)
+            .argument("--listen-address=127.0.0.1:0")
+            .argument("--allow-addresses=127.0.0.0/8,::1/128")
+            .argument("--insecure-hosts=127.0.0.1,localhost")
+    }
+
+    /// A controller with the identity of a kubeconfig; whatever is not added has its default.
+    pub fn with_defaults(kubeconfig: &Path) -> Options {
         let options = Options {
             program: PathBuf::from(env!("CARGO_BIN_EXE_transship")),
             arguments: vec!["controller".to_owned()],
             environment: BTreeMap::new(),
         };
-        options
-            .argument(&format!("--kubeconfig={}", kubeconfig.display()))
-            .argument("--listen-address=127.0.0.1:0")
-            .argument("--allow-addresses=127.0.0.0/8,::1/128")
-            .argument("--insecure-hosts=127.0.0.1,localhost")
+        options.argument(&format!("--kubeconfig={}", kubeconfig.display()))
     }
 
     /// Where its admin server listens.

@@ -1,0 +1,136 @@
+//! What an image is like, without its layers: its manifests and configs.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::{TryStreamExt, stream};
+
+use super::endpoint;
+use super::graph::{Graph, GraphError, Manifests, Room};
+use super::pipe::Origin;
+use crate::oci::{Content, Descriptor, Digest, ImageConfig, Manifest, Platform};
+use crate::plan::Platforms;
+
+/// Images of one tag that are examined at once.
+const READS: usize = 4;
+/// Largest image config that is read, in bytes.
+const CONFIG_BYTES: u64 = 4 * 1024 * 1024;
+
+/// One image that would be copied: the only one of a tag, or that of one platform.
+#[derive(Clone, Debug)]
+pub struct Examined {
+    /// The platform, by the index or else by the config.
+    pub platform: Option<Platform>,
+    /// What it is made of.
+    pub manifest: Arc<Manifest>,
+    /// What it says of itself; nothing where it is no image, but another artifact.
+    pub config: Option<ImageConfig>,
+}
+
+/// Examines all images that would be copied of `digest`.
+pub(super) async fn examine(
+    manifests: &Manifests,
+    origin: &Origin,
+    digest: &Digest,
+    platforms: &Platforms,
+) -> Result<Vec<Examined>, GraphError> {
+    let graph = Graph::read(manifests, origin, digest, platforms, &Room::new()).await?;
+    let reads: Vec<_> = images(&graph)
+        .into_iter()
+        .map(|(platform, manifest)| Ok(examine_one(origin, platform, manifest)))
+        .collect();
+    stream::iter(reads).try_buffered(READS).try_collect().await
+}
+
+/// The images among the manifests, with the platforms that indexes give them. What only attests
+/// something of an image is none.
+fn images(graph: &Graph) -> Vec<(Option<Platform>, Arc<Manifest>)> {
+    let mut listed: HashMap<Digest, Option<Platform>> = HashMap::new();
+    for manifest in graph.manifests() {
+        if let Content::Index(index) = manifest.content() {
+            let entries = index.manifests.iter().filter(|entry| !only_attests(entry));
+            listed.extend(entries.map(|entry| (entry.digest.clone(), entry.platform.clone())));
+        }
+    }
+    let is_image = |manifest: &&Arc<Manifest>| match manifest.content() {
+        Content::Image(_) => {
+            manifest.digest() == graph.root.digest() || listed.contains_key(manifest.digest())
+        }
+        Content::Index(_) => false,
+    };
+    let images = graph.manifests().filter(is_image);
+    images
+        .map(|manifest| {
+            let platform = listed.get(manifest.digest()).cloned().flatten();
+            (platform, manifest.clone())
+        })
+        .collect()
+}
+
+/// Whether no program runs what an entry names: attestations have a platform that no machine is.
+fn only_attests(entry: &Descriptor) -> bool {
+    let is_unknown = entry.platform.as_ref().is_some_and(Platform::is_unknown);
+    is_unknown && entry.attests().is_some()
+}
+
+async fn examine_one(
+    origin: &Origin,
+    platform: Option<Platform>,
+    manifest: Arc<Manifest>,
+) -> Result<Examined, GraphError> {
+    let config = read_config(origin, &manifest).await?;
+    let of_config = config.as_ref().map(|config| &config.platform);
+    let of_config = of_config.filter(|platform| !platform.os.is_empty());
+    Ok(Examined {
+        platform: platform.or_else(|| of_config.cloned()),
+        manifest,
+        config,
+    })
+}
+
+/// Reads the config of an image; nothing where it has another kind of config, or none.
+pub(super) async fn read_config(
+    origin: &Origin,
+    manifest: &Manifest,
+) -> Result<Option<ImageConfig>, GraphError> {
+    let Content::Image(image) = manifest.content() else {
+        return Ok(None);
+    };
+    let is_of_image = |config: &&Descriptor| ImageConfig::is_named_by(&config.media_type);
+    let Some(config) = image.config.as_ref().filter(is_of_image) else {
+        return Ok(None);
+    };
+    let content = read_blob(origin, config, CONFIG_BYTES).await?;
+    let parsed = content.and_then(|content| ImageConfig::parse(&content).ok());
+    let unreadable = || GraphError::Config(manifest.digest().clone());
+    parsed.map(Some).ok_or_else(unreadable)
+}
+
+/// Reads a small blob as a whole. Nothing where it is larger than `limit` or than its descriptor
+/// says, or where its content is not what its digest says.
+pub(super) async fn read_blob(
+    origin: &Origin,
+    blob: &Descriptor,
+    limit: u64,
+) -> Result<Option<Bytes>, endpoint::Error> {
+    if blob.size > limit {
+        return Ok(None);
+    }
+    if let Some(content) = blob.embedded_content() {
+        return Ok(Some(content));
+    }
+    let Origin {
+        endpoint,
+        repository,
+    } = origin;
+    let mut body = endpoint.fetch_blob(repository, blob, 0).await?;
+    let mut content = Vec::new();
+    while let Some(frame) = body.try_next().await? {
+        content.extend_from_slice(&frame);
+        if content.len() as u64 > blob.size {
+            return Ok(None);
+        }
+    }
+    Ok(blob.digest.matches(&content).then(|| content.into()))
+}

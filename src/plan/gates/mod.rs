@@ -1,0 +1,23 @@
+//! The gates of a policy: what an image must prove before it is copied.
+//!
+//! ```text
+//! rules     what a policy asks for, parsed once
+//! facts     what an image is like
+//! require   rules and facts -> the first rule that is broken
+//! verdict   over all policies of a mirror -> admitted, refused or quarantined
+//! ```
+//!
+//! Judging is pure. What cannot be found out is no fact: whoever looks for facts says that it failed.
+
+mod facts;
+mod require;
+mod rules;
+mod size;
+#[cfg(test)]
+mod tests;
+mod verdict;
+
+pub use facts::ImageFacts;
+pub use rules::{Gates, Require};
+pub use size::{Size, SizeError};
+pub use verdict::{Conclusion, Gate, Judgement, Quarantine, Refusal, Verdict};

@@ -1,0 +1,249 @@
+//! What all policies together make of an image.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Serialize, Serializer};
+
+use super::facts::ImageFacts;
+use super::require::Breach;
+use super::rules::Gates;
+use crate::api::image_policy::PolicyMode;
+use crate::api::{ObjectName, Reason};
+use crate::oci::Tag;
+use crate::plan::Policy;
+
+/// One thing that an image must prove.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Gate {
+    /// `minAge`
+    MinAge,
+    /// `require.user`
+    User,
+    /// `require.maxSize`
+    MaxSize,
+    /// `require.maxAge`
+    MaxAge,
+    /// `require.platforms`
+    Platforms,
+    /// `require.labels`
+    Labels,
+    /// `require.denyTags`
+    DenyTags,
+}
+
+/// Why a policy does not admit an image.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Refusal {
+    /// The policy.
+    pub policy: ObjectName,
+    /// What the image does not prove.
+    pub gate: Gate,
+    /// The category.
+    pub reason: Reason,
+    /// What is wrong, and what to do.
+    pub message: String,
+}
+
+/// An image that is let through later.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Quarantine {
+    /// When.
+    pub until: Timestamp,
+    /// Why not now.
+    #[serde(flatten)]
+    pub refusal: Refusal,
+}
+
+/// What becomes of an image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is copied.
+    Admitted,
+    /// It is not, until it or a policy changes.
+    Refused(Refusal),
+    /// It is not, until a time.
+    Quarantined(Quarantine),
+}
+
+/// An image on its way through the gates of its policies.
+#[derive(Debug, Default)]
+pub struct Judgement {
+    /// At most one for each policy: the first rule that is broken counts.
+    findings: Vec<Finding>,
+}
+
+/// The end of a [`Judgement`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conclusion {
+    /// What becomes of the image.
+    pub verdict: Verdict,
+    /// What the policies found that are only to report.
+    pub audited: Vec<Refusal>,
+    /// Each policy that does not admit the image, and the first gate at which.
+    pub broken: Vec<(ObjectName, Gate)>,
+}
+
+#[derive(Debug)]
+struct Finding {
+    mode: PolicyMode,
+    refusal: Refusal,
+    until: Option<Timestamp>,
+}
+
+// === impl Gate ===
+
+impl Gate {
+    /// The field of the policy, below `spec`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::MinAge => "minAge",
+            Self::User => "require.user",
+            Self::MaxSize => "require.maxSize",
+            Self::MaxAge => "require.maxAge",
+            Self::Platforms => "require.platforms",
+            Self::Labels => "require.labels",
+            Self::DenyTags => "require.denyTags",
+        }
+    }
+
+    /// The category of what it refuses.
+    pub const fn reason(self) -> Reason {
+        match self {
+            Self::MinAge => Reason::Quarantined,
+            Self::User
+            | Self::MaxSize
+            | Self::MaxAge
+            | Self::Platforms
+            | Self::Labels
+            | Self::DenyTags => Reason::PolicyViolation,
+        }
+    }
+}
+
+impl fmt::Display for Gate {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(self.as_str())
+    }
+}
+
+impl Serialize for Gate {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+// === impl Judgement ===
+
+impl Judgement {
+    /// Judges the name of an image.
+    pub fn judge_tag(&mut self, policies: &[impl AsRef<Policy>], tag: &Tag) {
+        self.judge(policies, |gates| {
+            let breach = gates.require.as_ref()?.judge_tag(tag)?;
+            Some((breach, None))
+        });
+    }
+
+    /// Judges what would be copied: one image for each platform.
+    pub fn judge_images(
+        &mut self,
+        policies: &[impl AsRef<Policy>],
+        images: &[ImageFacts],
+        now: Timestamp,
+    ) {
+        self.judge(policies, |gates| {
+            let breach = gates.require.as_ref()?.judge_images(images, now)?;
+            Some((breach, None))
+        });
+    }
+
+    /// Judges how long the digest of a tag has been seen.
+    pub fn judge_age(
+        &mut self,
+        policies: &[impl AsRef<Policy>],
+        first_seen: Timestamp,
+        now: Timestamp,
+    ) {
+        self.judge(policies, |gates| {
+            let age = gates.min_age?;
+            let until = first_seen
+                .checked_add(age.as_std())
+                .unwrap_or(Timestamp::MAX);
+            let message =
+                format!("first seen at {first_seen:.0}, let through at {until:.0}: wait for {age}");
+            (until > now).then_some(((Gate::MinAge, message), Some(until)))
+        });
+    }
+
+    /// Whether nothing can let the image through any more.
+    pub fn is_refused(&self) -> bool {
+        self.enforced().any(|finding| finding.until.is_none())
+    }
+
+    /// What it comes to. A refusal comes before a quarantine, which ends by itself; of several the
+    /// first refusal counts, and the quarantine that ends last.
+    pub fn conclude(self) -> Conclusion {
+        let refused = self.enforced().find(|finding| finding.until.is_none());
+        let quarantined = self
+            .enforced()
+            .filter_map(|finding| Some((finding.until?, finding)))
+            .max_by_key(|(until, _)| *until);
+        let verdict = match (refused, quarantined) {
+            (Some(refused), _) => Verdict::Refused(refused.refusal.clone()),
+            (None, Some((until, finding))) => Verdict::Quarantined(Quarantine {
+                until,
+                refusal: finding.refusal.clone(),
+            }),
+            (None, None) => Verdict::Admitted,
+        };
+        let findings = self.findings.iter();
+        let broken = findings.map(|Finding { refusal, .. }| (refusal.policy.clone(), refusal.gate));
+        Conclusion {
+            verdict,
+            broken: broken.collect(),
+            audited: self
+                .findings
+                .into_iter()
+                .filter(|finding| finding.mode == PolicyMode::Audit)
+                .map(|finding| finding.refusal)
+                .collect(),
+        }
+    }
+
+    fn judge(
+        &mut self,
+        policies: &[impl AsRef<Policy>],
+        find: impl Fn(&Gates) -> Option<(Breach, Option<Timestamp>)>,
+    ) {
+        for policy in policies {
+            let Policy { name, gates, .. } = policy.as_ref();
+            let Some(gates) = gates else { continue };
+            if self
+                .findings
+                .iter()
+                .any(|finding| finding.refusal.policy == *name)
+            {
+                continue;
+            }
+            if let Some(((gate, problem), until)) = find(gates) {
+                self.findings.push(Finding {
+                    mode: gates.mode,
+                    refusal: Refusal {
+                        policy: name.clone(),
+                        gate,
+                        reason: gate.reason(),
+                        message: format!("policy {:?}, {gate}: {problem}", name.as_str()),
+                    },
+                    until,
+                });
+            }
+        }
+    }
+
+    fn enforced(&self) -> impl Iterator<Item = &Finding> {
+        let findings = self.findings.iter();
+        findings.filter(|finding| finding.mode == PolicyMode::Enforce)
+    }
+}

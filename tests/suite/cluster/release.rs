@@ -1,0 +1,72 @@
+//! The chart, installed on an API server of its own, and the program as the chart's pods would run it.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::support::cluster::{ControlPlane, Controller};
+
+/// The namespace of the release.
+pub(super) const NAMESPACE: &str = "transship-system";
+
+/// The account of the pods, as the API server knows it.
+pub(super) const USER: &str = "system:serviceaccount:transship-system:transship";
+
+/// Opens the loopback addresses, where the registries of tests are.
+const VALUES: &str =
+    "--set=boundaries.allowAddresses={127.0.0.0/8},boundaries.insecureHosts={127.0.0.1}";
+
+/// The address that the chart's pods listen on, and the one that is free here.
+const LISTEN: [&str; 2] = [
+    "--listen-address=0.0.0.0:8080",
+    "--listen-address=127.0.0.1:0",
+];
+
+/// An installed release. There are no nodes: this process runs what its pods would.
+pub(super) struct Release {
+    pub(super) plane: ControlPlane,
+    pub(super) controller: Controller,
+}
+
+impl Release {
+    /// Installs the chart and runs the program with the arguments and the account of its pods.
+    pub(super) async fn install() -> Self {
+        let plane = ControlPlane::start_bare().await;
+        let chart = Path::new(env!("CARGO_MANIFEST_DIR")).join("charts/transship");
+        let chart = chart.to_str().expect("a UTF-8 path");
+        let namespace = format!("--namespace={NAMESPACE}");
+        let install = [
+            "install",
+            "transship",
+            chart,
+            "--create-namespace",
+            VALUES,
+            &namespace,
+        ];
+        plane.helm(&install).await.assert_success();
+
+        let deployment = format!("/apis/apps/v1/namespaces/{NAMESPACE}/deployments/transship");
+        let deployment = plane.read(&deployment).await.expect("a deployment");
+        let pod = &deployment["spec"]["template"]["spec"];
+        let account = pod["serviceAccountName"].as_str().expect("an account");
+        let token = plane.token_for(NAMESPACE, account).await;
+        let mut options = Controller::with_defaults(&plane.kubeconfig_for(&token));
+        for argument in arguments(&pod["containers"][0]) {
+            options = options.argument(&argument);
+        }
+        let controller = options.start().await;
+        Self { plane, controller }
+    }
+}
+
+/// The arguments of a container after the name of the command.
+fn arguments(container: &Value) -> impl Iterator<Item = String> {
+    let [there, here] = LISTEN;
+    let arguments = container["args"].as_array().expect("arguments");
+    let arguments = arguments
+        .iter()
+        .map(|argument| argument.as_str().expect("a string"));
+    arguments
+        .skip(1)
+        .map(move |argument| if argument == there { here } else { argument }.to_owned())
+}

@@ -1,0 +1,306 @@
+//! A mirror in a namespace of its own, and replicas of the controller that each go their own way to
+//! the API server under a name of their own.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::support::client::Client;
+use crate::support::cluster::audit::Entry;
+use crate::support::cluster::controller::Options;
+use crate::support::cluster::{ApiClient, ApiProxy, ControlPlane, Controller, Namespace};
+use crate::support::content::{Image, ImageBuilder};
+use crate::support::registries::{Kind, Registry, Security};
+
+/// The mirror's name.
+pub(super) const MIRROR: &str = "mirror";
+
+/// The name of the controller's lease.
+pub(super) const LEASE: &str = "transship";
+
+/// How long something may take to come true.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How often it is looked at.
+const POLL: Duration = Duration::from_millis(25);
+
+/// The rights of the chart, for one namespace.
+const RIGHTS: &str = r"
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {name: controller}
+rules:
+  - apiGroups: [transship.dev]
+    resources: [imagemirrors, imagepolicies, mirroredrepositories]
+    verbs: [get, list, watch]
+  - apiGroups: [transship.dev]
+    resources: [imagemirrors/status, imagepolicies/status, mirroredrepositories/status]
+    verbs: [patch]
+  - apiGroups: [events.k8s.io]
+    resources: [events]
+    verbs: [create, patch]
+  - apiGroups: [coordination.k8s.io]
+    resources: [leases]
+    verbs: [get, create, update]
+";
+
+/// The right to put on record what is pushed.
+const RIGHT_TO_RECORD: &str = r"
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {name: recorder}
+rules:
+  - apiGroups: [transship.dev]
+    resources: [mirroredrepositories]
+    verbs: [create, patch]
+";
+
+/// The binding that gives the right to put on record.
+pub(super) const RECORDER: &str = "recorder";
+
+/// A registry with images.
+pub(super) struct Source {
+    registry: Registry,
+    images: Vec<(&'static str, &'static str, Image)>,
+}
+
+/// Images at a source and a namespace for the mirror.
+pub(super) struct Scene {
+    namespace: Namespace<'static>,
+    source: Arc<Source>,
+}
+
+/// A controller that is about to be started, any number of times.
+pub(super) struct Replica {
+    user: String,
+    proxy: ApiProxy<'static>,
+    options: Options,
+}
+
+impl Source {
+    /// Two repositories with three tags, one of them an index; the largest layer has so many bytes.
+    pub(super) async fn start(largest: usize) -> Arc<Self> {
+        let platforms = ["linux/amd64", "linux/arm64"];
+        let index = ImageBuilder::new(1).platforms(&platforms).layers(&[1_000]);
+        let images = vec![
+            ("app", "1", index.build()),
+            ("app", "2", ImageBuilder::new(2).layers(&[largest]).build()),
+            ("tool", "1", ImageBuilder::new(3).layers(&[500]).build()),
+        ];
+        let registry = Registry::start(Kind::Distribution3, Security::Plain).await;
+        for (repository, tag, image) in &images {
+            registry.client().push(repository, tag, image).await;
+        }
+        Arc::new(Self { registry, images })
+    }
+}
+
+impl Scene {
+    /// A namespace of its own, and a source of its own.
+    pub(super) async fn prepare(name: &str, largest: usize) -> Self {
+        Self::before(&Source::start(largest).await, name).await
+    }
+
+    /// A namespace of its own before a source.
+    pub(super) async fn before(source: &Arc<Source>, name: &str) -> Self {
+        let plane = ControlPlane::shared().await;
+        Self {
+            namespace: plane.namespace(name).await,
+            source: Arc::clone(source),
+        }
+    }
+
+    /// Its namespace.
+    pub(super) fn namespace(&self) -> &Namespace<'static> {
+        &self.namespace
+    }
+
+    /// Asks for a copy of everything at this registry.
+    pub(super) async fn mirror_to(&self, destination: &str) {
+        let source = self.source.registry.host();
+        let object = json!({
+            "apiVersion": "transship.dev/v1alpha1",
+            "kind": "ImageMirror",
+            "metadata": {"name": MIRROR},
+            "spec": {
+                "source": {"registry": source, "insecure": true},
+                "images": [
+                    {"repository": "app", "tags": ["1", "2"]},
+                    {"repository": "tool", "tags": ["1"]},
+                ],
+                "destinations": [{
+                    "name": "destination", "registry": destination, "insecure": true,
+                    "repository": self.place("{repository}"),
+                }],
+                "interval": "1h",
+            },
+        });
+        let mirrors = self
+            .client()
+            .path("imir", Some(self.namespace.name()))
+            .await;
+        let created = self.client().create(&mirrors, &object).await;
+        created.assert_success();
+    }
+
+    /// Where a repository is at the destination.
+    pub(super) fn place(&self, repository: &str) -> String {
+        format!("{}/{repository}", self.namespace.name())
+    }
+
+    /// Where the images are at the destination: repositories and tags.
+    pub(super) fn places(&self) -> Vec<(String, &'static str)> {
+        let images = self.source.images.iter();
+        images
+            .map(|(repository, tag, _)| (self.place(repository), *tag))
+            .collect()
+    }
+
+    /// A replica with an account of its own.
+    pub(super) async fn replica(&self, name: &str) -> Replica {
+        let namespace = self.namespace.name();
+        self.grant(name).await;
+        let plane = self.namespace.plane();
+        let token = plane.token_for(namespace, name).await;
+        let proxy = ApiProxy::in_front_of(plane);
+        let options = Controller::options(&proxy.kubeconfig_for(&token)).namespace(namespace);
+        Replica {
+            user: format!("system:serviceaccount:{namespace}:{name}"),
+            proxy,
+            options,
+        }
+    }
+
+    /// Creates an account with the rights of a controller.
+    async fn grant(&self, account: &str) {
+        let binding = |role: &str, name: &str| {
+            let roles = "rbac.authorization.k8s.io";
+            json!({
+                "apiVersion": format!("{roles}/v1"), "kind": "RoleBinding",
+                "metadata": {"name": name},
+                "roleRef": {"apiGroup": roles, "kind": "Role", "name": role},
+                "subjects": [{
+                    "kind": "ServiceAccount", "name": account, "namespace": self.namespace.name(),
+                }],
+            })
+        };
+        let service_account = json!({
+            "apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": account},
+        });
+        let documents = [
+            RIGHTS.to_owned(),
+            RIGHT_TO_RECORD.to_owned(),
+            service_account.to_string(),
+            binding("controller", account).to_string(),
+            binding("recorder", &format!("{RECORDER}-{account}")).to_string(),
+        ];
+        self.namespace.apply(&documents.join("\n---\n")).await;
+    }
+
+    /// Waits until the mirror is ready.
+    pub(super) async fn wait_until_ready(&self) -> Value {
+        let namespace = self.namespace();
+        namespace
+            .wait_for_condition("imir", MIRROR, "Ready", "True")
+            .await
+    }
+
+    /// Asks for a round now, and waits until it was made.
+    pub(super) async fn wait_for_round(&self, request: &str) -> Value {
+        self.ask_for_round(request).await;
+        let is_handled = |mirror: &Value| mirror["status"]["lastHandledReconcileAt"] == request;
+        self.namespace
+            .wait_for("imir", MIRROR, request, is_handled)
+            .await
+    }
+
+    /// Asks for a round now.
+    pub(super) async fn ask_for_round(&self, request: &str) {
+        let change = json!({"metadata": {"annotations": {"transship.dev/reconcile-at": request}}});
+        let path = self.namespace.path("imir", MIRROR).await;
+        self.client().merge(&path, &change).await.assert_success();
+    }
+
+    /// Who holds the lease; nobody where there is none.
+    pub(super) async fn holder(&self) -> String {
+        let lease = self.namespace.json("lease", LEASE).await;
+        let holder = lease.map(|lease| lease["spec"]["holderIdentity"].clone());
+        holder
+            .and_then(|holder| holder.as_str().map(str::to_owned))
+            .unwrap_or_default()
+    }
+
+    /// Waits until this holder has written the lease once more.
+    pub(super) async fn wait_for_renewal(&self, holder: &str) -> Value {
+        let before = self
+            .namespace
+            .json("lease", LEASE)
+            .await
+            .unwrap_or_default();
+        let is_renewed = |lease: &Value| {
+            lease["spec"]["holderIdentity"] == holder
+                && lease["spec"]["renewTime"] != before["spec"]["renewTime"]
+        };
+        self.namespace
+            .wait_for("lease", LEASE, "renewed", is_renewed)
+            .await
+    }
+
+    /// Goes on only if everything is at the destination as it is at the source.
+    pub(super) async fn assert_mirrored(&self, destination: &Client) {
+        for (repository, tag, image) in &self.source.images {
+            let repository = self.place(repository);
+            let found = destination.resolve_digest(&repository, tag).await.unwrap();
+            assert_eq!(found.as_deref(), Some(image.digest()), "{repository}:{tag}");
+        }
+    }
+
+    /// Requests that stand in no audit log.
+    pub(super) fn client(&self) -> &ApiClient {
+        self.namespace.plane().client()
+    }
+}
+
+impl Replica {
+    /// Starts it.
+    pub(super) async fn start(&self) -> Controller {
+        self.options.clone().start().await
+    }
+
+    /// Starts it, and waits until it is the one that acts.
+    pub(super) async fn lead(&self) -> Controller {
+        let controller = self.start().await;
+        controller.wait_for_log(is_holding).await;
+        controller
+    }
+
+    /// Its way to the API server.
+    pub(super) fn proxy(&self) -> &ApiProxy<'static> {
+        &self.proxy
+    }
+
+    /// What it wrote to the API server so far.
+    pub(super) async fn writes(&self, scene: &Scene) -> Vec<Entry> {
+        let mut entries = scene.namespace.plane().audit_of(&self.user).await;
+        entries.retain(Entry::is_write);
+        entries
+    }
+}
+
+/// Whether a line of the log says that the process acts from now on.
+pub(super) fn is_holding(line: &Value) -> bool {
+    line["message"] == "holding the lease"
+}
+
+/// Waits until it is so.
+///
+/// # Panics
+/// If it does not come to that.
+pub(super) async fn wait_until(what: &str, is_so: impl Fn() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "it never came to this: {what}");
+        tokio::time::sleep(POLL).await;
+    }
+}

@@ -1,0 +1,136 @@
+//! The pods of the chart: what they can do, and what they are told.
+
+use serde_json::{Value, json};
+
+use super::helm::{EVERYTHING, SETS, items, render, text};
+use crate::support::program::Program;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pods_can_do_nothing_but_their_work() {
+    for (name, values) in SETS {
+        let rendered = render(values).await;
+        let pod = &rendered.pod()["spec"];
+        assert_eq!(
+            pod["securityContext"],
+            json!({
+                "runAsNonRoot": true, "runAsUser": 65532, "runAsGroup": 65532, "fsGroup": 65532,
+                "seccompProfile": {"type": "RuntimeDefault"},
+            }),
+            "{name}"
+        );
+        assert_eq!(pod["automountServiceAccountToken"], false, "{name}");
+        assert_eq!(pod["enableServiceLinks"], false, "{name}");
+        for field in ["hostNetwork", "hostPID", "hostIPC", "initContainers"] {
+            assert_eq!(pod[field], Value::Null, "{name}: {field}");
+        }
+        let [container] = pod["containers"].as_array().unwrap().as_slice() else {
+            panic!("{name}: one container");
+        };
+        assert_eq!(
+            container["securityContext"],
+            json!({
+                "allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true,
+                "capabilities": {"drop": ["ALL"]},
+            }),
+            "{name}"
+        );
+        for mount in items(&container["volumeMounts"]) {
+            assert_eq!(mount["readOnly"], true, "{name}: {mount}");
+        }
+        for volume in items(&pod["volumes"]) {
+            assert!(volume["projected"].is_object(), "{name}: {volume}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_token_of_a_pod_is_good_for_an_hour() {
+    let rendered = render("").await;
+    assert_eq!(
+        rendered.the("ServiceAccount")["automountServiceAccountToken"],
+        false
+    );
+    let token = &rendered.pod()["spec"]["volumes"][0]["projected"]["sources"][0];
+    assert_eq!(
+        token["serviceAccountToken"],
+        json!({"path": "token", "expirationSeconds": 3600})
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_mirrors_may_reach_becomes_flags() {
+    let arguments = |rendered: &Value| -> Vec<String> {
+        let flags =
+            items(&rendered["spec"]["containers"][0]["args"]).map(|flag| text(flag).to_owned());
+        flags.collect()
+    };
+    insta::assert_snapshot!(arguments(render("").await.pod()).join("\n"), @"
+    controller
+    --listen-address=0.0.0.0:8080
+    --lease-name=transship
+    --lease-namespace=transship-system
+    --concurrent-rounds=32
+    --rounds-per-namespace=8
+    --log-level=info
+    --log-format=json
+    ");
+    insta::assert_snapshot!(arguments(render(EVERYTHING).await.pod()).join("\n"), @"
+    controller
+    --listen-address=0.0.0.0:8080
+    --lease-name=images
+    --lease-namespace=transship-system
+    --concurrent-rounds=8
+    --rounds-per-namespace=2
+    --log-level=debug
+    --log-format=human
+    --allow-addresses=169.254.20.10/32,fd00::/8
+    --allowed-hosts=*.example.com,docker.io
+    --insecure-hosts=registry.lan:5000
+    --trusted-realms=tokens.example.net
+    --watch-namespaces=platform,web
+    --ca-file=/etc/transship/ca/bundle.pem
+    ");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_program_takes_every_argument_and_variable() {
+    for (name, values) in SETS {
+        let rendered = render(values).await;
+        let container = &rendered.pod()["spec"]["containers"][0];
+        let arguments: Vec<&str> = items(&container["args"]).map(text).collect();
+        // Arguments are read up to the last one, which asks for nothing but a text.
+        let finished = Program::transship(&arguments)
+            .argument("--help")
+            .run()
+            .await;
+        finished.assert_success();
+        for variable in items(&container["env"]) {
+            let variable = text(&variable["name"]);
+            let is_ours = variable.starts_with("TRANSSHIP_");
+            let is_known = finished.stdout.contains(&format!("{variable}="));
+            assert!(!is_ours || is_known, "{name}: {variable}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_pods_are_those_that_everything_selects() {
+    let rendered = render(EVERYTHING).await;
+    let labels = &rendered.pod()["metadata"]["labels"];
+    let selectors = [
+        &rendered.the("Deployment")["spec"]["selector"]["matchLabels"],
+        &rendered.the("Service")["spec"]["selector"],
+        &rendered.the("PodDisruptionBudget")["spec"]["selector"]["matchLabels"],
+        &rendered.the("NetworkPolicy")["spec"]["podSelector"]["matchLabels"],
+        &rendered.pod()["spec"]["topologySpreadConstraints"][0]["labelSelector"]["matchLabels"],
+    ];
+    for selector in selectors {
+        let selector = selector.as_object().unwrap();
+        assert_eq!(selector.len(), 2, "{selector:?}");
+        assert!(selector.iter().all(|(name, value)| labels[name] == *value));
+    }
+    let monitored = &rendered.the("ServiceMonitor")["spec"]["selector"]["matchLabels"];
+    let service = &rendered.the("Service")["metadata"]["labels"];
+    let mut monitored = monitored.as_object().unwrap().iter();
+    assert!(monitored.all(|(name, value)| service[name] == *value));
+}

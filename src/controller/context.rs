@@ -18,6 +18,7 @@ use super::records::Records;
 use super::rounds::Rounds;
 use super::turns::{Turn, Turns};
 use super::usage::Usage;
+use super::users::{self, PolicyRef, Users};
 use super::watch::Listed;
 use crate::api::image_mirror::ImageMirrorStatus;
 use crate::api::{ImageMirror, ImagePolicy};
@@ -46,6 +47,7 @@ pub(super) struct Shared {
     pub(super) turns: Turns,
     pub(super) memory: Memory,
     pub(super) usage: Usage,
+    pub(super) users: Users,
     pub(super) metrics: Arc<ControllerMetrics>,
 }
 
@@ -59,7 +61,7 @@ pub(super) struct Context {
     /// Mirrors to look at again.
     pub(super) changed_mirrors: UnboundedSender<ObjectRef<Guarded<ImageMirror>>>,
     /// Policies whose status may have to change.
-    pub(super) used_policies: UnboundedSender<ObjectRef<Guarded<ImagePolicy>>>,
+    pub(super) used_policies: UnboundedSender<PolicyRef>,
 }
 
 /// A turn that is counted for as long as it is held.
@@ -157,10 +159,13 @@ impl Context {
     }
 
     /// Asks for another look at the policies of a mirror.
-    pub(super) fn look_at_policies(&self, mirror: &ImageMirror) {
-        let namespace = mirror.namespace().unwrap_or_default();
-        for name in policy_names(mirror) {
-            let policy = ObjectRef::new(name).within(&namespace);
+    pub(super) fn look_at_policies_of(&self, mirror: &ImageMirror) {
+        self.look_at_policies(users::policies(mirror));
+    }
+
+    /// Asks for another look at these policies.
+    pub(super) fn look_at_policies(&self, policies: impl IntoIterator<Item = PolicyRef>) {
+        for policy in policies {
             // The receiver ends with the process only.
             let _ = self.used_policies.send(policy);
         }
@@ -182,7 +187,8 @@ impl Context {
         self.shared
             .metrics
             .forget(MIRROR, &namespace, &mirror.name_any());
-        self.look_at_policies(mirror);
+        let policies = self.shared.users.forget(mirror);
+        self.look_at_policies(policies);
     }
 }
 

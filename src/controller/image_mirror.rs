@@ -241,7 +241,7 @@ async fn tell(
     count(object, round, context);
     let name = name_of(object);
     if context.shared.usage.record(&name, &round.report.policies) {
-        context.look_at_policies(object);
+        context.look_at_policies_of(object);
     }
     let news = events::of_round(&previous, &status, &totals);
     let written = context.write_status(object, &previous, status.clone());

@@ -6,10 +6,9 @@ use kube::core::error_boundary::InvalidObject;
 use kube::runtime::controller::Action;
 
 use super::cluster::WriteError;
-use super::context::{Context, policy_names};
-use super::memory::name_of;
+use super::context::Context;
 use crate::api::image_policy::ImagePolicyStatus;
-use crate::api::{ImageMirror, ImagePolicy, Reason};
+use crate::api::{ImagePolicy, Reason};
 use crate::plan::policy_status::{Known, policy_status};
 use crate::plan::report::Tally;
 use crate::plan::{InvalidField, Policy};
@@ -81,15 +80,11 @@ pub(super) async fn refuse(
     Ok(Action::await_change())
 }
 
-/// The mirrors that use a policy.
+/// The mirrors that use a policy, as `namespace/name`.
 fn users(policy: &ImagePolicy, context: &Context) -> Vec<String> {
-    let (namespace, name) = (policy.namespace(), policy.name_any());
-    let uses = |mirror: &ImageMirror| {
-        mirror.namespace() == namespace && policy_names(mirror).any(|known| known == name)
-    };
-    let mirrors = context.mirrors.state();
-    let mirrors = mirrors.iter().filter_map(|mirror| mirror.0.as_ref().ok());
-    mirrors.filter(|mirror| uses(mirror)).map(name_of).collect()
+    let namespace = policy.namespace().unwrap_or_default();
+    let names = context.shared.users.of(policy).into_iter();
+    names.map(|name| format!("{namespace}/{name}")).collect()
 }
 
 fn tally(policy: &ImagePolicy, users: &[String], context: &Context) -> Option<Tally> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
 
-use super::context::{Context, policy_names};
+use super::context::{Context, Guarded};
 use super::image_policy::POLICY;
 use super::watch::Look;
 use crate::api::conditions::READY;
@@ -18,23 +18,25 @@ pub(super) struct MirrorLook(pub(super) Arc<Context>);
 pub(super) struct PolicyLook(pub(super) Arc<Context>);
 
 impl Look<ImageMirror> for MirrorLook {
-    fn observe(&self, mirror: &ImageMirror) {
+    fn observe(&self, mirror: &ImageMirror, before: Option<&ImageMirror>) {
         let Self(context) = self;
         context.shared.rounds.observe(mirror);
-        context.look_at_policies(mirror);
+        let policies = context.shared.users.observe(mirror, before);
+        context.look_at_policies(policies);
     }
 
     fn remove(&self, mirror: &ImageMirror) {
         let Self(context) = self;
         context.forget(mirror);
         // What it held at a destination is free for another one now.
-        context.look_at_mirrors(|other| {
-            let is_in_conflict = is_in_conflict(other);
-            if is_in_conflict {
+        for object in context.mirrors.state() {
+            if let Ok(other) = &object.0
+                && is_in_conflict(other)
+            {
                 context.shared.memory.hurry(other);
+                context.look_at_mirror(ObjectRef::from_obj(&*object));
             }
-            is_in_conflict
-        });
+        }
     }
 }
 
@@ -47,16 +49,21 @@ fn is_in_conflict(mirror: &ImageMirror) -> bool {
 
 impl PolicyLook {
     fn look_at_users(&self, policy: &ImagePolicy) {
-        let (namespace, name) = (policy.namespace(), policy.name_any());
-        self.0.look_at_mirrors(|mirror| {
-            mirror.namespace() == namespace && policy_names(mirror).any(|known| known == name)
-        });
+        let Self(context) = self;
+        let namespace = policy.namespace().unwrap_or_default();
+        for name in context.shared.users.of(policy) {
+            context.look_at_mirror(ObjectRef::new(&name).within(&namespace));
+        }
     }
 }
 
 impl Look<ImagePolicy> for PolicyLook {
-    fn observe(&self, policy: &ImagePolicy) {
-        self.look_at_users(policy);
+    fn observe(&self, policy: &ImagePolicy, before: Option<&ImagePolicy>) {
+        let version = |policy: &ImagePolicy| (policy.uid(), policy.metadata.generation);
+        // Its status is our own: it concerns no mirror.
+        if before.is_none_or(|before| version(before) != version(policy)) {
+            self.look_at_users(policy);
+        }
     }
 
     fn remove(&self, policy: &ImagePolicy) {
@@ -68,15 +75,9 @@ impl Look<ImagePolicy> for PolicyLook {
 }
 
 impl Context {
-    /// Asks for another look at these mirrors.
-    fn look_at_mirrors(&self, is_meant: impl Fn(&ImageMirror) -> bool) {
-        for object in self.mirrors.state() {
-            if let Ok(mirror) = &object.0
-                && is_meant(mirror)
-            {
-                // The receiver ends with the process only.
-                let _ = self.changed_mirrors.send(ObjectRef::from_obj(&*object));
-            }
-        }
+    /// Asks for another look at a mirror.
+    fn look_at_mirror(&self, mirror: ObjectRef<Guarded<ImageMirror>>) {
+        // The receiver ends with the process only.
+        let _ = self.changed_mirrors.send(mirror);
     }
 }

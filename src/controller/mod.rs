@@ -7,7 +7,7 @@
 //! records secrets connect   the edges of a round: what it remembers, and who it is at registries
 //! rounds turns progress     rounds that run: their end, their order, how far they are
 //! cluster                   every write, fenced by the lease
-//! memory usage              what this process knows besides what the API server has
+//! memory usage users        what this process knows besides what the API server has
 //! events recorder metrics   what people and Prometheus are told
 //! ```
 
@@ -30,6 +30,7 @@ mod rounds;
 mod secrets;
 mod turns;
 mod usage;
+mod users;
 mod watch;
 
 use std::net::SocketAddr;
@@ -224,6 +225,7 @@ async fn work(
         turns: Turns::new(settings.concurrent_rounds, settings.rounds_per_namespace),
         memory: memory::Memory::default(),
         usage: usage::Usage::default(),
+        users: users::Users::default(),
         metrics,
     });
     let scopes = scopes(&settings.namespaces);

@@ -8,7 +8,6 @@ use std::time::Duration;
 use futures::{FutureExt, StreamExt};
 use kube::core::PartialObjectMeta;
 use kube::runtime::controller::{Action, Config};
-use kube::runtime::reflector;
 use kube::runtime::watcher::Event;
 use kube::runtime::{Controller, WatchStreamExt, watcher};
 use kube::{Client, Resource, ResourceExt};
@@ -18,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::cluster::WriteError;
 use super::context::{Context, Guarded, Shared};
 use super::looks::{MirrorLook, PolicyLook};
-use super::watch::{Listed, receive, watch};
+use super::watch::{Kept, receive, watch};
 use super::{api, image_mirror, image_policy};
 use crate::api::{ImageMirror, ImagePolicy, MirroredRepository};
 use crate::sync::Ledger;
@@ -47,12 +46,11 @@ pub(super) async fn run(
     ledger: &Ledger,
     end: &CancellationToken,
 ) {
-    let (mirrors, mirror_writer) = reflector::store();
-    let (policies, policy_writer) = reflector::store();
+    let (kept_mirrors, mirrors_listed) = Kept::empty();
+    let (kept_policies, policies_listed) = Kept::empty();
+    let (mirrors, policies) = (kept_mirrors.store.clone(), kept_policies.store.clone());
     let (changed_mirrors, mirror_receiver) = unbounded_channel();
     let (used_policies, policy_receiver) = unbounded_channel();
-    let (mirrors_sender, mirrors_listed) = Listed::not_yet();
-    let (policies_sender, policies_listed) = Listed::not_yet();
     let context = Arc::new(Context {
         shared,
         mirrors: mirrors.clone(),
@@ -64,14 +62,9 @@ pub(super) async fn run(
     });
 
     let look = Arc::new(MirrorLook(context.clone()));
-    let mirror_changes = watch(api(watches, namespace), mirror_writer, mirrors_sender, look);
+    let mirror_changes = watch(api(watches, namespace), kept_mirrors, look);
     let look = Arc::new(PolicyLook(context.clone()));
-    let policy_changes = watch(
-        api(watches, namespace),
-        policy_writer,
-        policies_sender,
-        look,
-    );
+    let policy_changes = watch(api(watches, namespace), kept_policies, look);
 
     let reconcile_mirrors = Controller::for_stream(mirror_changes, mirrors)
         .with_config(Config::default().debounce(DEBOUNCE))

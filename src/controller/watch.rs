@@ -1,12 +1,13 @@
 //! What the API server tells: which mirrors and policies there are, and what became of them.
 
+use std::collections::HashSet;
 use std::fmt::Debug;
 use std::sync::Arc;
 
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt};
-use kube::runtime::reflector::ObjectRef;
 use kube::runtime::reflector::store::Writer;
+use kube::runtime::reflector::{self, ObjectRef, Store};
 use kube::runtime::watcher::Event;
 use kube::runtime::{Predicate, PredicateConfig, WatchStreamExt, predicates, watcher};
 use kube::{Api, Resource, ResourceExt};
@@ -24,8 +25,8 @@ pub(super) type Changes<K> = BoxStream<'static, Result<Guarded<K>, watcher::Erro
 
 /// Somebody who wants to know of every object that comes, changes or goes.
 pub(super) trait Look<K>: Send + Sync + 'static {
-    /// It is there, like this.
-    fn observe(&self, object: &K);
+    /// It is there, like this; and it was like that, where it was known and understood.
+    fn observe(&self, object: &K, before: Option<&K>);
 
     /// It is gone; it was like this.
     fn remove(&self, object: &K);
@@ -36,6 +37,21 @@ pub(super) trait Look<K>: Send + Sync + 'static {
 /// The store of the watch knows it too, but wakes only one of those who wait for it.
 #[derive(Clone, Debug)]
 pub(super) struct Listed(Receiver<bool>);
+
+/// Where the objects of a watch are kept.
+pub(super) struct Kept<K: Resource<DynamicType = ()> + Clone + 'static> {
+    pub(super) store: Store<Guarded<K>>,
+    writer: Writer<Guarded<K>>,
+    listed: Sender<bool>,
+}
+
+/// Tells of each event, before anybody else knows.
+struct Teller<K: Resource<DynamicType = ()> + Clone + 'static> {
+    store: Store<Guarded<K>>,
+    look: Arc<dyn Look<K>>,
+    /// What a watch that begins anew has told of so far.
+    relisted: HashSet<ObjectRef<Guarded<K>>>,
+}
 
 // === impl Listed ===
 
@@ -52,21 +68,45 @@ impl Listed {
     }
 }
 
+// === impl Kept ===
+
+impl<K> Kept<K>
+where
+    K: Resource<DynamicType = ()> + Clone + 'static,
+{
+    /// Room for the objects of a watch, and who waits until they are there.
+    pub(super) fn empty() -> (Self, Listed) {
+        let (store, writer) = reflector::store();
+        let (listed, waiting) = Listed::not_yet();
+        let kept = Self {
+            store,
+            writer,
+            listed,
+        };
+        (kept, waiting)
+    }
+}
+
 /// Watches the objects of one kind, keeps them in a store, says when that is complete, and tells
 /// `look` of each event before anybody else.
-pub(super) fn watch<K>(
-    api: Api<Guarded<K>>,
-    writer: Writer<Guarded<K>>,
-    listed: Sender<bool>,
-    look: Arc<dyn Look<K>>,
-) -> Changes<K>
+pub(super) fn watch<K>(api: Api<Guarded<K>>, kept: Kept<K>, look: Arc<dyn Look<K>>) -> Changes<K>
 where
     K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
 {
+    let Kept {
+        store,
+        writer,
+        listed,
+    } = kept;
+    let mut teller = Teller {
+        store,
+        look,
+        relisted: HashSet::new(),
+    };
     watcher(api, watcher::Config::default())
         .default_backoff()
         .modify(strip)
-        .inspect(move |event| tell(event, &*look))
+        .inspect(move |event| teller.tell(event))
         .reflect(writer)
         .inspect(move |event| {
             if let Ok(Event::InitDone) = event {
@@ -97,20 +137,49 @@ fn strip<K: Resource>(object: &mut Guarded<K>) {
     object.annotations_mut().remove(LAST_APPLIED);
 }
 
-fn tell<K: 'static>(event: &Result<Event<Guarded<K>>, watcher::Error>, look: &dyn Look<K>) {
-    match event {
-        Ok(Event::Apply(object) | Event::InitApply(object)) => {
-            if let Ok(object) = &object.0 {
-                look.observe(object);
+// === impl Teller ===
+
+impl<K> Teller<K>
+where
+    K: Resource<DynamicType = ()> + Clone + 'static,
+{
+    /// The store still has what there was before the event.
+    fn tell(&mut self, event: &Result<Event<Guarded<K>>, watcher::Error>) {
+        match event {
+            Ok(Event::Init) => self.relisted.clear(),
+            Ok(Event::InitApply(object)) => {
+                self.relisted.insert(ObjectRef::from_obj(object));
+                self.observe(object);
+            }
+            Ok(Event::InitDone) => self.remove_missing(),
+            Ok(Event::Apply(object)) => self.observe(object),
+            Ok(Event::Delete(object)) => self.remove(object),
+            Err(error) => tracing::warn!(%error, "a watch failed, trying again"),
+        }
+    }
+
+    fn observe(&self, object: &Guarded<K>) {
+        let before = self.store.get(&ObjectRef::from_obj(object));
+        let before = before.as_ref().and_then(|before| before.0.as_ref().ok());
+        if let Ok(object) = &object.0 {
+            self.look.observe(object, before);
+        }
+    }
+
+    fn remove(&self, object: &Guarded<K>) {
+        if let Ok(object) = &object.0 {
+            self.look.remove(object);
+        }
+    }
+
+    /// Nobody tells of what went away while there was no watch.
+    fn remove_missing(&mut self) {
+        let relisted = std::mem::take(&mut self.relisted);
+        for object in self.store.state() {
+            if !relisted.contains(&ObjectRef::from_obj(&*object)) {
+                self.remove(&object);
             }
         }
-        Ok(Event::Delete(object)) => {
-            if let Ok(object) = &object.0 {
-                look.remove(object);
-            }
-        }
-        Ok(Event::Init | Event::InitDone) => {}
-        Err(error) => tracing::warn!(%error, "a watch failed, trying again"),
     }
 }
 

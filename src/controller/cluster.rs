@@ -80,9 +80,7 @@ impl Cluster {
             .await;
         match written {
             Ok(object) => Ok(Some(object)),
-            Err(kube::Error::Api(status)) if status.is_not_found() || status.is_conflict() => {
-                Ok(None)
-            }
+            Err(kube::Error::Api(status)) if status.is_not_found() => Ok(None),
             Err(error) => Err(error.into()),
         }
     }

@@ -71,6 +71,7 @@ pub(super) async fn reconcile(
     if object.metadata.deletion_timestamp.is_some() {
         return Ok(Action::await_change());
     }
+    catch_up(object, context).await?;
     let requested = annotations::requested_at(object.annotations());
     let remembered = context.shared.memory.read(object);
     let prepared = match prepare(object, &context.policies) {
@@ -81,6 +82,7 @@ pub(super) async fn reconcile(
         status,
         next,
         has_pending,
+        untold: _,
     } = remembered;
     let situation = Situation {
         status: &status,
@@ -105,6 +107,18 @@ pub(super) async fn reconcile(
         }
         Due::Never => Ok(Action::await_change()),
     }
+}
+
+/// Writes what came of the last round, where that was not possible at its end: the next one may be hours
+/// away.
+async fn catch_up(object: &ImageMirror, context: &Context) -> Result<(), WriteError> {
+    let remembered = context.shared.memory.read(object);
+    let Some(untold) = remembered.untold else {
+        return Ok(());
+    };
+    context
+        .write_status(object, &remembered.status, untold)
+        .await
 }
 
 /// One round, from the first word on the status to the last.
@@ -230,7 +244,11 @@ async fn tell(
         context.look_at_policies(object);
     }
     let news = events::of_round(&previous, &status, &totals);
-    context.write_status(object, &previous, status).await?;
+    let written = context.write_status(object, &previous, status.clone());
+    if let Err(error) = written.await {
+        context.shared.memory.owe(object, status);
+        return Err(error);
+    }
     let about = object.object_ref(&());
     for event in &news {
         context.shared.cluster.publish(&about, event).await;

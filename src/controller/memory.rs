@@ -26,6 +26,8 @@ struct Known {
     has_pending: bool,
     /// What was written and has not come back in a watch yet.
     written: Option<Written>,
+    /// What came of a round and could not be written.
+    untold: Option<ImageMirrorStatus>,
 }
 
 #[derive(Debug)]
@@ -43,6 +45,8 @@ pub(super) struct Remembered {
     pub(super) next: Option<Timestamp>,
     /// Whether an earlier process left pushes whose end nobody saw.
     pub(super) has_pending: bool,
+    /// What came of the last round, where it could not be written.
+    pub(super) untold: Option<ImageMirrorStatus>,
 }
 
 // === impl Memory ===
@@ -67,16 +71,25 @@ impl Memory {
                 .unwrap_or_default(),
             next: known.next,
             has_pending: known.has_pending,
+            untold: known.untold.clone(),
         }
     }
 
     /// Takes note of a status that was written.
     pub(super) fn write(&self, mirror: &ImageMirror, status: ImageMirrorStatus) {
         let mut memory = self.lock();
-        known(&mut memory, mirror).written = Some(Written {
+        let known = known(&mut memory, mirror);
+        known.untold = None;
+        known.written = Some(Written {
             resource_version: mirror.resource_version(),
             status,
         });
+    }
+
+    /// Takes note of what came of a round and could not be written.
+    pub(super) fn owe(&self, mirror: &ImageMirror, status: ImageMirrorStatus) {
+        let mut memory = self.lock();
+        known(&mut memory, mirror).untold = Some(status);
     }
 
     /// Takes note of a round that ended, and says when the next one begins.

@@ -1,8 +1,9 @@
 use proptest::prelude::*;
 
+use super::prerelease::Part;
 use super::*;
 
-/// Numbers, prerelease and variant of a tag, or `no version`.
+/// Numbers, prerelease, variant and builds of a tag, or `no version`.
 fn describe(tag: &str) -> String {
     let Some(version) = Version::parse(&tag.parse().unwrap()) else {
         return "no version".to_owned();
@@ -24,6 +25,10 @@ fn describe(tag: &str) -> String {
     if let Some(variant) = &version.variant {
         text += " variant ";
         text += variant;
+    }
+    for build in &version.builds {
+        text += " build ";
+        text += &build.to_string();
     }
     text
 }
@@ -62,9 +67,29 @@ fn tags_and_the_versions_they_are() {
             "0.0.0 pre 20240101120000 abcdef 123456",
         ),
         ("21.0.4_7-jre", "21.0.4.7 variant jre"),
-        ("1.2.3_build5", "1.2.3 variant build5"),
-        ("v1.30.2-k3s1", "1.30.2 variant k3s1"),
+        ("1.2.3_build5", "1.2.3 variant build build 5"),
+        ("v1.30.2-k3s1", "1.30.2 variant k3s build 1"),
+        (
+            "v1.30.8-rke2r2-build20241201",
+            "1.30.8 variant rke2r-build build 2 build 20241201",
+        ),
+        ("17.2.0-debian-12-r1", "17.2.0 variant debian-12-r build 1"),
+        ("v1.19.0-eksbuild.10", "1.19.0 variant eksbuild build 10"),
+        ("2.1.0-r36.4.0", "2.1.0 variant r36.4.0"),
+        ("16.6-jdk21", "16.6 variant jdk21"),
+        ("0.6.4.post1", "0.6.4.1"),
         ("1.0-precise", "1.0 variant precise"),
+        ("1.0-developer", "1.0 variant developer"),
+        ("3.13.0b4", "3.13.0 pre b 4"),
+        ("3.13.0a2-slim", "3.13.0 pre a 2 variant slim"),
+        ("3.13.0-b4", "3.13.0 variant b4"),
+        ("8.0-M02", "8.0 pre m 2"),
+        ("8.0-m", "8.0 variant m"),
+        ("11.8.1-ubi9-rc", "11.8.1 pre rc variant ubi9"),
+        ("3.13.7-debian13-dev", "3.13.7 variant debian13-dev"),
+        ("v1.4.0-abcdef0", "1.4.0 pre abcdef 0"),
+        ("v1.4.0-facade", "1.4.0 variant facade"),
+        ("1.23-nightly-rootless", "1.23 pre nightly variant rootless"),
         ("20240101.1", "20240101.1"),
         ("1.99999999999999999999999", "1.99999999999999999999999"),
         ("17", "no version"),
@@ -79,6 +104,9 @@ fn tags_and_the_versions_they_are() {
         ("1.2-", "no version"),
         ("1..2", "no version"),
         ("1.2.3foo", "no version"),
+        ("1.2.3a", "no version"),
+        ("1.post2", "no version"),
+        ("1.2.postgres", "no version"),
         ("4.8.3.Final", "no version"),
         ("8u392-b08", "no version"),
         ("1234567", "no version"),
@@ -107,6 +135,9 @@ fn versions_from_old_to_new() {
         "v1.0",
         "1.0.0",
         "1.0-alpine",
+        "1.0-k3s1",
+        "1.0-k3s2",
+        "1.0-k3s10",
         "1.0.0.1",
         "1.2",
         "1.10",

@@ -1,6 +1,7 @@
 //! A real Kubernetes control plane, and what works against it.
 
 mod admission;
+mod api_faults;
 mod crash;
 mod harness;
 mod installation;

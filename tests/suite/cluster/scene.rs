@@ -56,8 +56,11 @@ rules:
     verbs: [create, patch]
 ";
 
-/// The binding that gives the right to put on record.
-pub(super) const RECORDER: &str = "recorder";
+/// The name of the role with all rights but one.
+const CONTROLLER: &str = "controller";
+
+/// The name of the role with the right to put on record what is pushed.
+const RECORDER: &str = "recorder";
 
 /// A registry with images.
 pub(super) struct Source {
@@ -118,11 +121,17 @@ impl Scene {
 
     /// Asks for a copy of everything at this registry.
     pub(super) async fn mirror_to(&self, destination: &str) {
+        self.mirror_as(MIRROR, destination, &self.place("{repository}"))
+            .await;
+    }
+
+    /// The same for a mirror of another name, and other repositories at the destination.
+    pub(super) async fn mirror_as(&self, name: &str, destination: &str, repository: &str) {
         let source = self.source.registry.host();
         let object = json!({
             "apiVersion": "transship.dev/v1alpha1",
             "kind": "ImageMirror",
-            "metadata": {"name": MIRROR},
+            "metadata": {"name": name},
             "spec": {
                 "source": {"registry": source, "insecure": true},
                 "images": [
@@ -131,7 +140,7 @@ impl Scene {
                 ],
                 "destinations": [{
                     "name": "destination", "registry": destination, "insecure": true,
-                    "repository": self.place("{repository}"),
+                    "repository": repository,
                 }],
                 "interval": "1h",
             },
@@ -161,30 +170,42 @@ impl Scene {
     pub(super) async fn replica(&self, name: &str) -> Replica {
         let namespace = self.namespace.name();
         self.grant(name).await;
-        let plane = self.namespace.plane();
-        let token = plane.token_for(namespace, name).await;
-        let proxy = ApiProxy::in_front_of(plane);
-        let options = Controller::options(&proxy.kubeconfig_for(&token)).namespace(namespace);
+        let token = self.namespace.plane().token_for(namespace, name).await;
+        let user = format!("system:serviceaccount:{namespace}:{name}");
+        self.replica_of(user, &token)
+    }
+
+    /// A replica with every right.
+    pub(super) fn almighty_replica(&self) -> Replica {
+        self.replica_of("admin".to_owned(), self.namespace.plane().admin_token())
+    }
+
+    fn replica_of(&self, user: String, token: &str) -> Replica {
+        let proxy = ApiProxy::in_front_of(self.namespace.plane());
+        let options = Controller::options(&proxy.kubeconfig_for(token));
         Replica {
-            user: format!("system:serviceaccount:{namespace}:{name}"),
+            user,
             proxy,
-            options,
+            options: options.namespace(self.namespace.name()),
         }
+    }
+
+    /// A role for an account.
+    fn binding(&self, role: &str, account: &str) -> String {
+        let group = "rbac.authorization.k8s.io";
+        json!({
+            "apiVersion": format!("{group}/v1"), "kind": "RoleBinding",
+            "metadata": {"name": format!("{role}-{account}")},
+            "roleRef": {"apiGroup": group, "kind": "Role", "name": role},
+            "subjects": [{
+                "kind": "ServiceAccount", "name": account, "namespace": self.namespace.name(),
+            }],
+        })
+        .to_string()
     }
 
     /// Creates an account with the rights of a controller.
     async fn grant(&self, account: &str) {
-        let binding = |role: &str, name: &str| {
-            let roles = "rbac.authorization.k8s.io";
-            json!({
-                "apiVersion": format!("{roles}/v1"), "kind": "RoleBinding",
-                "metadata": {"name": name},
-                "roleRef": {"apiGroup": roles, "kind": "Role", "name": role},
-                "subjects": [{
-                    "kind": "ServiceAccount", "name": account, "namespace": self.namespace.name(),
-                }],
-            })
-        };
         let service_account = json!({
             "apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": account},
         });
@@ -192,10 +213,39 @@ impl Scene {
             RIGHTS.to_owned(),
             RIGHT_TO_RECORD.to_owned(),
             service_account.to_string(),
-            binding("controller", account).to_string(),
-            binding("recorder", &format!("{RECORDER}-{account}")).to_string(),
+            self.binding(CONTROLLER, account),
+            self.binding(RECORDER, account),
         ];
         self.namespace.apply(&documents.join("\n---\n")).await;
+    }
+
+    /// Gives an account the right to put on record what is pushed, or takes it away, and waits until the
+    /// API server knows.
+    pub(super) async fn let_record(&self, account: &str, may: bool) {
+        let name = format!("{RECORDER}-{account}");
+        if may {
+            self.namespace.apply(&self.binding(RECORDER, account)).await;
+        } else {
+            let path = self.namespace.path("rolebinding", &name).await;
+            self.client().delete(&path).await.assert_success();
+        }
+        let user = format!("system:serviceaccount:{}:{account}", self.namespace.name());
+        let review = json!({"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": {
+            "user": user, "resourceAttributes": {
+                "namespace": self.namespace.name(), "verb": "patch",
+                "group": "transship.dev", "resource": "mirroredrepositories",
+            },
+        }});
+        let path = "/apis/authorization.k8s.io/v1/subjectaccessreviews";
+        let deadline = Instant::now() + PATIENCE;
+        while self.client().create(path, &review).await.assert_success()["status"]["allowed"] != may
+        {
+            assert!(
+                Instant::now() < deadline,
+                "the right of {account} stays as it was"
+            );
+            tokio::time::sleep(POLL).await;
+        }
     }
 
     /// Waits until the mirror is ready.
@@ -278,6 +328,20 @@ impl Replica {
     /// Its way to the API server.
     pub(super) fn proxy(&self) -> &ApiProxy<'static> {
         &self.proxy
+    }
+
+    /// The user that it is for the API server.
+    pub(super) fn user(&self) -> &str {
+        &self.user
+    }
+
+    /// How many requests it sent to the API server so far, but for those about its lease.
+    pub(super) fn requests(&self) -> usize {
+        let requests = self.proxy.requests();
+        let counted = requests
+            .iter()
+            .filter(|request| !request.path.contains("/leases"));
+        counted.count()
     }
 
     /// What it wrote to the API server so far.

@@ -172,6 +172,11 @@ impl Controller {
         value.parse().ok()
     }
 
+    /// Whether it has not ended yet.
+    pub fn is_running(&mut self) -> bool {
+        self.daemon.is_running()
+    }
+
     /// Its process, for signals from anywhere.
     pub fn process(&self) -> Process {
         self.daemon.process()

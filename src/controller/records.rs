@@ -10,11 +10,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures::future::{BoxFuture, FutureExt};
 use futures::{StreamExt, TryStreamExt, stream};
 use kube::api::ListParams;
+use kube::core::DeserializeGuard;
+use kube::core::error_boundary::InvalidObject;
 use kube::{Api, ResourceExt};
 
 use self::convert::Identity;
 use self::parts::Parts;
 use super::cluster::{Cluster, WriteError};
+use super::context::Guarded;
 use crate::api::{ImageMirror, MirroredRepository, Reason};
 use crate::oci::Repository;
 use crate::plan::{Claim, Mirror, SourceImage};
@@ -63,16 +66,22 @@ impl Records {
         }
     }
 
-    /// Reads the objects of the namespace that `api` is for, page by page, and gives each to `take`.
+    /// Reads the objects of the namespace that `api` is for, page by page, and gives each to `take`. What
+    /// cannot be understood is written anew.
     pub(super) async fn list(
-        api: &Api<MirroredRepository>,
+        api: &Api<Guarded<MirroredRepository>>,
         mut take: impl FnMut(MirroredRepository),
     ) -> Result<(), kube::Error> {
         let mut parameters = ListParams::default().limit(PAGE_SIZE);
         loop {
             let page = api.list(&parameters).await?;
             let next = page.metadata.continue_.clone();
-            page.items.into_iter().for_each(&mut take);
+            for DeserializeGuard(object) in page.items {
+                match object {
+                    Ok(object) => take(object),
+                    Err(invalid) => warn_of(&invalid),
+                }
+            }
             match next {
                 Some(token) if !token.is_empty() => parameters.continue_token = Some(token),
                 Some(_) | None => return Ok(()),
@@ -80,7 +89,7 @@ impl Records {
         }
     }
 
-    /// Takes over an object of an earlier process. None where it cannot be understood: it is written anew.
+    /// Takes over an object of an earlier process. None where it is about no repository.
     pub(super) fn restore(&self, object: &MirroredRepository, ledger: &Ledger) -> Option<Restored> {
         let name = object.name_any();
         let (page, leaf) = convert::read(object)?;
@@ -178,6 +187,17 @@ impl Keep for Records {
             .try_collect()
             .boxed()
     }
+}
+
+fn warn_of(invalid: &InvalidObject) {
+    let (name, namespace) = (&invalid.metadata.name, &invalid.metadata.namespace);
+    let error = &invalid.error;
+    tracing::warn!(
+        namespace,
+        name,
+        error,
+        "the record is not understood: it is written anew"
+    );
 }
 
 fn is_missing(error: &kube::Error) -> bool {

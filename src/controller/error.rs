@@ -12,9 +12,6 @@ pub enum Error {
     /// Health and metrics cannot be served.
     #[error(transparent)]
     Listen(#[from] ListenError),
-    /// The records of earlier processes cannot be read.
-    #[error("cannot read the MirroredRepositories: {}", kubernetes::explain(.0))]
-    Restore(Box<kube::Error>),
     /// Another process may hold the lease now.
     #[error("the lease is lost: this process ends, so that it cannot act besides its successor")]
     LeaseLost,

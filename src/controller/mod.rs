@@ -67,7 +67,7 @@ const USER_AGENT: &str = concat!("transship/", env!("CARGO_PKG_VERSION"));
 const DEFAULT_NAMESPACE: &str = "transship-system";
 /// Longest time for rounds to end after a signal.
 const GRACE: Duration = Duration::from_secs(25);
-/// Time between two looks for the custom resources.
+/// Time until what failed at the start is tried again.
 const RETRY: Duration = Duration::from_secs(2);
 
 /// How the controller runs.
@@ -130,22 +130,26 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> Result<(), Erro
 
 /// Waits until the API server knows our kinds, and lets us see them.
 async fn find_resources(client: &Client, namespaces: &[String]) {
+    let failure = "cannot list ImageMirrors and ImagePolicies (are the CRDs installed?)";
+    persist(failure, async || {
+        look_for_resources(client, namespaces).await
+    })
+    .await;
+}
+
+/// Tries until it works. An API server that is down for an hour is one line in the log.
+async fn persist<T>(failure: &str, mut attempt: impl AsyncFnMut() -> Result<T, kube::Error>) -> T {
     let mut complaint = None;
     loop {
-        match look_for_resources(client, namespaces).await {
-            Ok(()) => return,
-            Err(error) => {
-                let message = kubernetes::explain(&error);
-                if complaint.as_ref() != Some(&message) {
-                    tracing::warn!(
-                        error = message,
-                        "cannot list ImageMirrors and ImagePolicies: are the CRDs installed? trying again"
-                    );
-                    complaint = Some(message);
-                }
-                tokio::time::sleep(RETRY).await;
-            }
+        let error = match attempt().await {
+            Ok(done) => return done,
+            Err(error) => kubernetes::explain(&error),
+        };
+        if complaint.as_ref() != Some(&error) {
+            tracing::warn!(error, "{failure}, trying again");
+            complaint = Some(error);
         }
+        tokio::time::sleep(RETRY).await;
     }
 }
 
@@ -184,7 +188,7 @@ async fn lead(
     let end = stop.child_token();
     let work = work(&settings, clients, &claim, &identity, metrics, &end);
     tokio::select! {
-        worked = work => worked?,
+        () = work => {}
         () = claim.lost() => return Err(Error::LeaseLost),
     }
     held.release().await.map_err(Error::Release)
@@ -198,7 +202,7 @@ async fn work(
     identity: &Identity,
     metrics: Arc<ControllerMetrics>,
     end: &CancellationToken,
-) -> Result<(), Error> {
+) {
     let cluster = Cluster::new(clients.call.clone(), claim.clone(), identity.to_string());
     let records = Records::new(cluster.clone());
     let ledger = Arc::new(Ledger::kept_by(Arc::new(records.clone())));
@@ -229,9 +233,9 @@ async fn work(
         metrics,
     });
     let scopes = scopes(&settings.namespaces);
-    for namespace in &scopes {
-        let restored = restore::restore(&clients.watch, *namespace, &shared, &ledger).await;
-        restored.map_err(|source| Error::Restore(Box::new(source)))?;
+    let restore = restore_all(&clients.call, &scopes, &shared, &ledger);
+    if end.run_until_cancelled(restore).await.is_none() {
+        return;
     }
     let running = scopes
         .into_iter()
@@ -246,7 +250,21 @@ async fn work(
             }
         }
     }
-    Ok(())
+}
+
+/// Takes over all records. Without them nothing is pushed: a tag that moved could not be told from one that
+/// somebody else wrote.
+async fn restore_all(
+    client: &Client,
+    namespaces: &[Option<&str>],
+    shared: &Shared,
+    ledger: &Ledger,
+) {
+    let failure = "cannot read the MirroredRepositories";
+    for namespace in namespaces {
+        let attempt = async || restore::restore(client, *namespace, shared, ledger).await;
+        persist(failure, attempt).await;
+    }
 }
 
 /// The namespaces to look at, one by one; None means all of them together.

@@ -330,11 +330,6 @@ impl Replica {
         &self.proxy
     }
 
-    /// The user that it is for the API server.
-    pub(super) fn user(&self) -> &str {
-        &self.user
-    }
-
     /// How many requests it sent to the API server so far, but for those about its lease.
     pub(super) fn requests(&self) -> usize {
         let requests = self.proxy.requests();

@@ -18,6 +18,10 @@ use crate::plan::{Claim, Mirror, Policy, SourceImage};
 const LOOKS: usize = 128;
 
 /// A tag of a source that was selected.
+#[expect(
+    clippy::struct_field_names,
+    reason = "that is what the reports call it"
+)]
 #[derive(Clone, Debug)]
 pub(super) struct Selected {
     /// The place of its mirror among the mirrors of the round.

@@ -1,11 +1,19 @@
 //! A namespace of the shared control plane, and a controller that serves nobody else.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::support::cluster::audit::Entry;
 use crate::support::cluster::controller::Options;
 use crate::support::cluster::namespace::find_condition;
 use crate::support::cluster::{ControlPlane, Controller, Namespace};
+
+/// How long something may take to come.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How often a question is asked again.
+const POLL: Duration = Duration::from_millis(50);
 
 /// Where a test plays.
 pub(super) struct Stage {
@@ -38,6 +46,28 @@ impl Stage {
 /// A controller that watches this namespace only.
 pub(super) fn controller_of(namespace: &Namespace<'_>) -> Options {
     Controller::options(namespace.plane().kubeconfig()).namespace(namespace.name())
+}
+
+/// Waits for something that must come.
+///
+/// # Panics
+/// If it does not come in time.
+pub(super) async fn within<T>(what: &str, coming: impl Future<Output = T>) -> T {
+    let come = tokio::time::timeout(PATIENCE, coming).await;
+    come.unwrap_or_else(|_| panic!("it never came: {what}"))
+}
+
+/// Waits until something is so.
+///
+/// # Panics
+/// If it does not become so in time.
+pub(super) async fn until(what: &str, is_so: impl AsyncFn() -> bool) {
+    let becoming = async {
+        while !is_so().await {
+            tokio::time::sleep(POLL).await;
+        }
+    };
+    within(what, becoming).await;
 }
 
 /// Changes an object by a merge patch.
@@ -116,16 +146,13 @@ pub(super) async fn versions_since(
     );
     let answer = client.get(&watch).await;
     assert_eq!(answer.status, 200, "{}", answer.body);
-    let events = match answer.body {
-        Value::String(lines) => lines
-            .lines()
-            .map(|line| serde_json::from_str(line).expect("an event"))
-            .collect(),
-        Value::Null => Vec::new(),
-        event => vec![event],
-    };
+    // One event is JSON, several are not.
+    let lines = answer.body.as_str().map(str::to_owned);
+    let lines = lines.unwrap_or_else(|| answer.body.to_string());
+    let events = lines
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("an event"));
     events
-        .into_iter()
         .map(|mut event: Value| {
             assert_ne!(event["type"], "ERROR", "{event}");
             event["object"].take()

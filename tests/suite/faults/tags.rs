@@ -100,7 +100,7 @@ async fn a_tag_that_stays_as_it_is_does_not_hold_up_the_others() {
             "it may not be moved",
             |lab| {
                 lab.at_destination("PUT", "/second")
-                    .responds(refusal(403, "DENIED"))
+                    .responds(refusal(403, "DENIED"));
             },
             "AccessDenied: cannot store the manifest DESTINATION/team/app:second: 403 Forbidden \
              (DENIED): the credential may not do this: give it the right, or use another one",
@@ -109,7 +109,7 @@ async fn a_tag_that_stays_as_it_is_does_not_hold_up_the_others() {
             "it cannot be moved",
             |lab| {
                 lab.at_destination("PUT", "/second")
-                    .responds(refusal(400, "TAG_INVALID"))
+                    .responds(refusal(400, "TAG_INVALID"));
             },
             "CopyFailed: cannot store the manifest DESTINATION/team/app:second: 400 Bad Request \
              (TAG_INVALID): the registry does not accept it: its log says why",

@@ -60,9 +60,9 @@ async fn the_quickstart_copies_once() {
         "0 copied, 5 unchanged, 0 failed, 0 B sent"
     );
     insta::assert_snapshot!(second.stdout.lines().take(3).collect::<Vec<_>>().join("\n"), @r"
-    MIRROR         SOURCE                          DESTINATION                            TAGS   COPIED   UNCHANGED   FAILED   SIZE
-    default/demo   source.example.com/demo/hello   mirror.example.com/mirror/demo/hello   3      0        3           0        0 B
-    default/demo   source.example.com/demo/tools   mirror.example.com/mirror/demo/tools   2      0        2           0        0 B
+    MIRROR         SOURCE                          DESTINATION                            TAGS   COPIED   UNCHANGED   REFUSED   FAILED   SIZE
+    default/demo   source.example.com/demo/hello   mirror.example.com/mirror/demo/hello   3      0        3           0         0        0 B
+    default/demo   source.example.com/demo/tools   mirror.example.com/mirror/demo/tools   2      0        2           0         0        0 B
     ");
 
     let plan = quickstart(&["plan"], &there).run().await;

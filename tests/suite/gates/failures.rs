@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use transship::api::Reason;
+
 use super::lab::{Lab, config, good};
 use crate::support::content::{Blob, Image, media_type};
 use crate::support::http::Reply;
@@ -12,7 +14,7 @@ const STRICT: [(&str, &str); 1] = [("strict", "require: {user: NonRoot}")];
 /// A fault of the source about one image, and the reason of the failure.
 type Row = (&'static str, fn(&Lab, &Image), &'static str);
 
-const ROWS: [Row; 7] = [
+const ROWS: [Row; 6] = [
     (
         "the config is not there",
         |lab, image| lab.source.lose_blob("team/app", &config(image).digest),
@@ -43,16 +45,7 @@ const ROWS: [Row; 7] = [
         "AccessDenied",
     ),
     (
-        "too many requests",
-        |lab, image| {
-            let path = format!("/blobs/{}", config(image).digest);
-            let reply = Reply::new(429).header("retry-after", "3600");
-            lab.source.on("GET", path).responds(reply);
-        },
-        "RateLimited",
-    ),
-    (
-        "the registry is broken",
+        "the manifest is gone",
         |lab, image| {
             let path = format!("/manifests/{}", image.root.digest);
             lab.source.on("GET", path).responds(Reply::new(404));
@@ -96,6 +89,23 @@ async fn what_cannot_be_read_is_a_failure_of_its_tag() {
         assert_eq!(outcomes[1..], ["2: Copied"], "{name}");
         assert_eq!(lab.destination.tags("team/app"), ["2"], "{name}");
     }
+}
+
+#[tokio::test]
+async fn too_many_requests_put_judging_off() {
+    let lab = Lab::new();
+    let image = good(1).build();
+    lab.source.load("team/app", "1", &image);
+    let path = format!("/blobs/{}", config(&image).digest);
+    let reply = Reply::new(429).header("retry-after", "3600");
+    lab.source.on("GET", path).responds(reply);
+    let report = lab.round(&lab.mirror("['1']", &STRICT, "")).await;
+    let [failure] = report.failures.as_slice() else {
+        panic!("{report:?}")
+    };
+    assert_eq!(failure.reason, Reason::RateLimited);
+    assert!(failure.next_attempt_time.is_some() && failure.is_of_tag);
+    assert!(report.tags.is_empty() && report.policies.is_empty());
 }
 
 #[tokio::test]

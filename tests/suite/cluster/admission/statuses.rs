@@ -133,12 +133,13 @@ pub(super) fn record() -> MirroredRepositoryStatus {
         adopted: true,
         state: Some(TagState::Refused),
     });
-    let waiting = (0..TAGS).map(|number| WaitingTag {
-        tag: tag(number),
-        source_digest: sha256(),
+    // What is no longer wanted waits for nothing, and candidates are larger.
+    let waiting = WaitingTag {
+        tag: tag(0),
+        source_digest: sha512(),
         first_seen: time(),
-    });
-    let candidates = (0..TAGS).map(|number| PruneCandidate {
+    };
+    let candidates = (1..TAGS).map(|number| PruneCandidate {
         tag: tag(number),
         digest: sha256(),
         reason: "Unselected".to_owned(),
@@ -147,9 +148,9 @@ pub(super) fn record() -> MirroredRepositoryStatus {
     });
     MirroredRepositoryStatus {
         tag_count: 500,
-        candidate_count: 500,
+        candidate_count: 499,
         tags: tags.collect(),
-        waiting: waiting.collect(),
+        waiting: vec![waiting],
         candidates: candidates.collect(),
     }
 }

@@ -21,7 +21,7 @@ pub const MIRROR_UID_LABEL: &str = "transship.dev/mirror-uid";
 /// Label with the name of the destination in the mirror.
 pub const DESTINATION_LABEL: &str = "transship.dev/destination";
 /// Most tags of one part.
-pub const TAGS: usize = 300;
+pub const TAGS: usize = 500;
 /// Longest shape; a longer one is stood for by its digest.
 pub const SHAPE_LENGTH: usize = 256;
 
@@ -75,7 +75,7 @@ pub struct MirroredRepositorySpec {
     /// Registry and repository at the destination, such as registry.example.com/mirror/library/alpine.
     #[schemars(length(min = 3, max = LOCATION_LENGTH))]
     pub repository: String,
-    /// Which part of the record this is, from 0 on: one object holds 300 tags at most.
+    /// Which part of the record this is, from 0 on: one object holds 500 tags at most.
     #[schemars(range(min = 0, max = 9999))]
     pub part: i32,
 }

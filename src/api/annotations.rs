@@ -1,4 +1,4 @@
-//! Annotations by which a person asks for a round now.
+//! Annotations by which a person asks for a round now, or approves a prune plan.
 
 use std::collections::BTreeMap;
 
@@ -6,6 +6,9 @@ use std::collections::BTreeMap;
 pub const RECONCILE_AT: &str = "transship.dev/reconcile-at";
 /// The same, as Flux's command line and receivers write it.
 pub const FLUX_REQUESTED_AT: &str = "reconcile.fluxcd.io/requestedAt";
+
+/// Approves one prune plan: the value is that of `status.prune.plan`, and nothing else is approved.
+pub const APPROVE_PRUNE: &str = "transship.dev/approve-prune";
 
 /// Characters of each value that count: the request is repeated in the status.
 const VALUE_LENGTH: usize = 253;

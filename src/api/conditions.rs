@@ -15,6 +15,10 @@ pub const RECONCILING: &str = "Reconciling";
 /// Nothing goes on without a person; present only while True.
 pub const STALLED: &str = "Stalled";
 
+/// Everything that is due to be pruned is gone, and nothing keeps pruning from working. There only where
+/// `spec.prune.mode` is Plan or Delete; `Ready` does not depend on it.
+pub const PRUNED: &str = "Pruned";
+
 /// Longest message, in characters.
 pub const MESSAGE_LENGTH: usize = 1024;
 
@@ -32,7 +36,7 @@ pub enum Holds {
 /// What a condition says.
 #[derive(Clone, Copy, Debug)]
 pub struct Statement<'a> {
-    /// The type: [`READY`], [`RECONCILING`] or [`STALLED`].
+    /// The type: [`READY`], [`RECONCILING`], [`STALLED`] or [`PRUNED`].
     pub r#type: &'static str,
     /// Whether it holds.
     pub holds: Holds,

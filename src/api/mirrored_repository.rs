@@ -22,6 +22,8 @@ pub const MIRROR_UID_LABEL: &str = "transship.dev/mirror-uid";
 pub const DESTINATION_LABEL: &str = "transship.dev/destination";
 /// Most tags of one part.
 pub const TAGS: usize = 500;
+/// Longest name of what protects a candidate, in characters.
+pub const PROTECTED_BY_LENGTH: usize = 253;
 /// Longest shape; a longer one is stood for by its digest.
 pub const SHAPE_LENGTH: usize = 256;
 
@@ -100,10 +102,14 @@ pub struct MirroredRepositoryStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = TAGS), transform = atomic)]
     pub waiting: Vec<WaitingTag>,
-    /// Tags that are no longer wanted.
+    /// Tags that are no longer wanted, sorted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = TAGS), transform = atomic)]
     pub candidates: Vec<PruneCandidate>,
+    /// Tags that were pruned and can still be restored, sorted: each stands here until the grace has passed again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = TAGS), transform = atomic)]
+    pub deleted: Vec<DeletedTag>,
 }
 
 /// What is on record of a tag.
@@ -130,6 +136,10 @@ pub struct RecordedTag {
     /// Whether the tag was right before Transship first wrote to it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub adopted: bool,
+    /// The registry that the tag was written to, where the destination names another one by now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 255))]
+    pub registry: Option<String>,
     /// What keeps the tag from being right. Absent where nothing does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<TagState>,
@@ -171,12 +181,35 @@ pub struct PruneCandidate {
     /// Why it is no longer wanted, as one word.
     #[schemars(length(min = 1, max = REASON_LENGTH), regex(pattern = REASON))]
     pub reason: String,
-    /// Since when it is no longer wanted.
+    /// Since when it is no longer wanted; time in which Transship did not look does not count.
     pub since: Time,
+    /// Until when its time is counted. It is written now and then, not in every round.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seen: Option<Time>,
     /// What keeps it from being deleted: a workload that uses it, or a policy that retains it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 253))]
+    #[schemars(length(min = 1, max = PROTECTED_BY_LENGTH))]
     pub protected_by: Option<String>,
+}
+
+/// A tag that was pruned.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DeletedTag {
+    /// The tag at the destination.
+    pub tag: Tag,
+    /// The image at the source, with its tag.
+    #[schemars(length(min = 1, max = IMAGE_LENGTH))]
+    pub source: String,
+    /// The digest that the tag had at the source.
+    pub source_digest: Digest,
+    /// The digest that the tag had at the destination.
+    pub digest: Digest,
+    /// Which platforms and referrers of the image were written.
+    #[schemars(length(max = SHAPE_LENGTH))]
+    pub shape: String,
+    /// When it was deleted.
+    pub deleted_at: Time,
 }
 
 impl JsonSchema for MirroredRepository {

@@ -48,8 +48,10 @@ pub enum Reason {
     PolicyViolation,
     /// A digest has not been seen long enough.
     Quarantined,
-    /// A prune plan waits for approval.
+    /// Pruning deletes nothing: a plan waits for approval, or a round does not know enough.
     PrunePaused,
+    /// A registry cannot delete a tag without every other tag of its digest.
+    PruneUnsupported,
     /// The object is suspended.
     Suspended,
 }
@@ -79,6 +81,7 @@ impl Reason {
             Self::PolicyViolation => "PolicyViolation",
             Self::Quarantined => "Quarantined",
             Self::PrunePaused => "PrunePaused",
+            Self::PruneUnsupported => "PruneUnsupported",
             Self::Suspended => "Suspended",
         }
     }

@@ -9,8 +9,10 @@ use jiff::Timestamp;
 use super::Policy;
 use super::template::{PreviousTagTemplate, RepositoryTemplate, TagTemplate};
 use crate::api::ObjectName;
-use crate::api::image_mirror::{AbsentPlatform, IndexMode, ReferrersMode, TagMutability};
-use crate::oci::{Platform, Registry, Repository, Tag};
+use crate::api::image_mirror::{
+    AbsentPlatform, AdoptedTags, InUse, IndexMode, PruneMode, ReferrersMode, TagMutability,
+};
+use crate::oci::{Digest, Platform, Registry, Repository, Tag};
 use crate::policy::select::NewestBy;
 use crate::policy::{Duration, RepositoryGlob, Schedule, TagGlob};
 
@@ -39,6 +41,8 @@ pub struct Mirror {
     pub tag_mutability: TagMutability,
     /// When rounds start.
     pub schedule: Schedule,
+    /// What becomes of tags that are no longer wanted.
+    pub prune: Pruning,
     /// How long a round may take.
     pub timeout: Duration,
     /// Whether rounds are stopped.
@@ -111,6 +115,25 @@ pub struct Destination {
     pub tags: Vec<TagTemplate>,
     /// How the tag is named that keeps what a tag named before it moved.
     pub previous_tag: Option<PreviousTagTemplate>,
+}
+
+/// What becomes of tags that are no longer wanted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pruning {
+    /// Keeps them, records a plan only, or deletes them.
+    pub mode: PruneMode,
+    /// How long a tag must have been unwanted, and how long it can be restored after it was deleted.
+    pub grace: Duration,
+    /// Most tags of one plan that need no approval.
+    pub max_deletes: usize,
+    /// The same in percent of all tags on record.
+    pub max_percent: usize,
+    /// Whether images that workloads use are protected.
+    pub in_use: InUse,
+    /// Whether tags that were there before the mirror may be deleted.
+    pub adopted: AdoptedTags,
+    /// The plan that a person approves.
+    pub approved: Option<Digest>,
 }
 
 /// Which platforms of an image are copied.

@@ -10,6 +10,7 @@ pub mod gates;
 pub mod mirror;
 pub mod policy;
 pub mod policy_status;
+pub mod prune;
 pub mod report;
 pub mod select;
 pub mod status;
@@ -20,7 +21,8 @@ pub mod validate;
 pub use conflicts::{Claim, Claimant, Conflict, SourceImage, find_conflicts};
 pub use fields::InvalidField;
 pub use mirror::{
-    Access, Destination, ImageEntry, Mirror, Platforms, RepositorySelector, Source, TagSelector,
+    Access, Destination, ImageEntry, Mirror, Platforms, Pruning, RepositorySelector, Source,
+    TagSelector,
 };
 pub use policy::Policy;
 pub use select::{NotSelected, Selected, Wanted};

@@ -2,6 +2,7 @@
 
 use super::fields::{Fields, InvalidField};
 use super::gates::Gates;
+use super::prune::Retention;
 use super::unsupported::refuse_gates;
 use crate::api::image_policy::{ImagePolicySpec, NewestSelect, Retain, Select, SemverSelect};
 use crate::api::metadata::object_name;
@@ -27,6 +28,8 @@ pub struct Policy {
     pub rules: Option<Rules>,
     /// What an image must prove; None where it only selects.
     pub gates: Option<Gates>,
+    /// What pruning keeps.
+    pub retain: Option<Retention>,
 }
 
 impl Policy {
@@ -52,11 +55,14 @@ impl Policy {
         refuse_gates(&policy.spec, &mut fields);
         let gates = Gates::read(&policy.spec, &mut fields);
         let rules = select.as_ref().map(|select| rules(select, &mut fields));
-        if let Some(retain) = retain {
-            check_retain(retain, &mut fields);
-        }
+        let retain = retain.as_ref().map(|retain| retention(retain, &mut fields));
         match name {
-            Some(name) if fields.is_valid() => Ok(Self { name, rules, gates }),
+            Some(name) if fields.is_valid() => Ok(Self {
+                name,
+                rules,
+                gates,
+                retain,
+            }),
             Some(_) | None => Err(fields.into_invalid()),
         }
     }
@@ -122,16 +128,17 @@ fn newest_rule(newest: &NewestSelect, fields: &mut Fields) -> Option<Newest> {
     })
 }
 
-/// Pruning does not exist yet; what it will keep is checked all the same.
-fn check_retain(retain: &Retain, fields: &mut Fields) {
+fn retention(retain: &Retain, fields: &mut Fields) -> Retention {
     let Retain {
         keep_newest,
-        keep_younger_than: _,
+        keep_younger_than,
         keep_tags,
     } = retain;
-    if let Some(count) = keep_newest {
-        fields.accept_number("spec.retain.keepNewest", *count, 0, NEWEST);
-    }
     fields.check_count("spec.retain.keepTags", keep_tags.len(), 0, KEPT_TAGS);
-    fields.accept_all("spec.retain.keepTags", keep_tags, TagGlob::parse);
+    Retention {
+        newest: keep_newest
+            .and_then(|count| fields.accept_number("spec.retain.keepNewest", count, 0, NEWEST)),
+        younger_than: *keep_younger_than,
+        tags: fields.accept_all("spec.retain.keepTags", keep_tags, TagGlob::parse),
+    }
 }

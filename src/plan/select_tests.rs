@@ -23,6 +23,7 @@ fn policy(name: &str, rules: Option<Rules>) -> Policy {
         name: name.parse().unwrap(),
         rules,
         gates: None,
+        retain: None,
     }
 }
 

@@ -2,7 +2,6 @@
 //! look like one that was passed. Each refusal goes when its feature comes.
 
 use super::fields::Fields;
-use crate::api::image_mirror::{Prune, PruneMode};
 use crate::api::image_policy::ImagePolicySpec;
 
 /// Refuses gates which nothing checks yet.
@@ -19,16 +18,5 @@ pub(super) fn refuse_gates(spec: &ImagePolicySpec, fields: &mut Fields) {
         if written {
             fields.refuse(path, "is not supported yet: remove it");
         }
-    }
-}
-
-/// Refuses pruning, which nothing does yet.
-pub(super) fn refuse_pruning(prune: &Prune, fields: &mut Fields) {
-    match prune.mode {
-        PruneMode::Retain => {}
-        PruneMode::Plan | PruneMode::Delete => fields.refuse(
-            "spec.prune.mode",
-            "pruning is not supported yet: remove it, or write Retain",
-        ),
     }
 }

@@ -251,12 +251,17 @@ impl Item {
     /// What stands on record before anything is pushed; nothing where nothing was ever written.
     fn record_ahead(&self) -> Option<Record> {
         let Sighting {
-            expected, recorded, ..
+            image,
+            expected,
+            recorded,
+            ..
         } = &self.sighting;
         let kept = |refused| {
             let recorded = recorded.clone()?;
             Some(Record {
+                source: image.source.to_string(),
                 refused,
+                unwanted: None,
                 ..recorded
             })
         };
@@ -293,6 +298,8 @@ impl Item {
             copied_at,
             adopted: false,
             refused: false,
+            registry: Some(self.sighting.claim.registry.clone()),
+            unwanted: None,
         }
     }
 }

@@ -21,7 +21,8 @@ pub use self::memory::Memory;
 use self::file::StateFile;
 use super::shape::Shape;
 use crate::api::Reason;
-use crate::oci::{Digest, Repository, Tag};
+use crate::oci::{Digest, Registry, Repository, Tag};
+use crate::plan::prune::Unwanted;
 
 /// The memory of all mirrors of a process, and where it outlives the process.
 pub struct Ledger {
@@ -92,6 +93,30 @@ pub struct Record {
     /// Whether a policy does not admit what the source tag names now.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub refused: bool,
+    /// The registry that it was written to; nothing in records of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registry: Option<Registry>,
+    /// Since when the tag is not wanted; nothing while it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unwanted: Option<Unwanted>,
+}
+
+/// What is remembered of a tag that was pruned: enough to bring it back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Tombstone {
+    /// The image at the source, with its tag.
+    pub source: String,
+    /// The digest that it had there.
+    pub source_digest: Digest,
+    /// The digest that the tag named.
+    pub digest: Digest,
+    /// Which parts of the image were written.
+    pub shape: String,
+    /// The registry.
+    pub registry: Registry,
+    /// When it was deleted.
+    pub deleted_at: Timestamp,
 }
 
 /// A digest that a policy keeps waiting.
@@ -111,6 +136,8 @@ pub struct Leaf {
     pub records: BTreeMap<Tag, Record>,
     /// The tags that wait for the end of a quarantine.
     pub waiting: BTreeMap<Tag, Sight>,
+    /// The tags that were pruned and can be restored, and those whose deletion has begun.
+    pub deleted: BTreeMap<Tag, Tombstone>,
 }
 
 // === impl Record ===
@@ -196,6 +223,31 @@ impl Ledger {
         self.memory.write(slot, record);
     }
 
+    /// All that is remembered of a mirror.
+    pub fn leaves(&self, mirror: &str) -> Vec<(Page, Leaf)> {
+        self.memory.leaves(mirror)
+    }
+
+    /// Remembers since when a tag on record is not wanted, or that it is wanted.
+    pub fn mark(&self, slot: &Slot, unwanted: Option<Unwanted>) {
+        self.memory.mark(slot, unwanted);
+    }
+
+    /// Remembers what a tag was that is about to be deleted.
+    pub fn bury(&self, slot: &Slot, tombstone: Tombstone) {
+        self.memory.bury(slot, tombstone);
+    }
+
+    /// Forgets what a deleted tag was.
+    pub fn forget_deleted(&self, slot: &Slot) {
+        self.memory.forget_deleted(slot);
+    }
+
+    /// Forgets a tag that the mirror does not have any more at its destination.
+    pub fn disown(&self, slot: &Slot) {
+        self.memory.disown(slot);
+    }
+
     /// Takes over what was kept by an earlier process.
     pub fn restore(&self, page: &Page, leaf: Leaf) {
         self.memory.restore(page, leaf);
@@ -254,6 +306,8 @@ mod tests {
             copied_at: None,
             adopted: false,
             refused: false,
+            registry: Some("registry.example.com".parse().unwrap()),
+            unwanted: None,
         }
     }
 

@@ -188,7 +188,10 @@ impl<C: Connect> Syncer<C> {
             },
             tag: claim.tag.clone(),
         };
-        let recorded = self.ledger.read(&slot);
+        let recorded = self.ledger.read(&slot).filter(|record| {
+            let registry = record.registry.as_ref();
+            registry.is_none_or(|registry| *registry == claim.registry)
+        });
         let known = recorded.as_ref().map(|record| &record.digest);
         let current = endpoint
             .resolve(

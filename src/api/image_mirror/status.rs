@@ -33,7 +33,7 @@ pub struct ImageMirrorStatus {
     #[serde(default = "never_observed")]
     #[schemars(range(min = -1))]
     pub observed_generation: i64,
-    /// Ready says whether every selected and admitted tag is at every destination; Reconciling and Stalled are there only while they are True.
+    /// Ready says whether every selected and admitted tag is at every destination; Reconciling and Stalled are there only while they are True; Pruned is there only where spec.prune.mode is Plan or Delete.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "conditions")]
     pub conditions: Vec<Condition>,
@@ -64,6 +64,9 @@ pub struct ImageMirrorStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = HISTORY), transform = atomic)]
     pub history: Vec<RoundSummary>,
+    /// What pruning comes to; absent where spec.prune.mode is Retain.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prune: Option<PruneStatus>,
     /// Digest of the generations of the policies that the last round used.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub policy_revision: Option<Digest>,
@@ -186,6 +189,27 @@ pub struct RefusalStatus {
     pub mode: PolicyMode,
 }
 
+/// What pruning comes to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct PruneStatus {
+    /// Tags on record that are no longer wanted and that nothing protects; those that are not due yet count, too.
+    #[schemars(range(min = 0))]
+    pub candidates: i32,
+    /// Tags on record that are no longer wanted and that something protects: a workload that uses them, a policy that retains them.
+    #[schemars(range(min = 0))]
+    pub protected: i32,
+    /// Tags that were deleted and can still be restored, since the grace has not passed again.
+    #[schemars(range(min = 0))]
+    pub deleted: i32,
+    /// Digest of the tags that are due to be deleted: the annotation transship.dev/approve-prune approves exactly these. Absent where none is due.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plan: Option<Digest>,
+    /// The plan that was approved last and acted on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub approved: Option<Digest>,
+}
+
 /// A tag that was written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -256,6 +280,7 @@ impl Default for ImageMirrorStatus {
             refusals: Vec::new(),
             recent: Vec::new(),
             history: Vec::new(),
+            prune: None,
             policy_revision: None,
             revision: None,
             last_sync_time: None,

@@ -7,15 +7,18 @@ use kube::{Resource, ResourceExt};
 
 use super::Restored;
 use crate::api::mirrored_repository::{
-    DESTINATION_LABEL, MIRROR_UID_LABEL, RecordedTag, TagState, WaitingTag,
+    DESTINATION_LABEL, DeletedTag, MIRROR_UID_LABEL, PROTECTED_BY_LENGTH, PruneCandidate,
+    RecordedTag, TagState, WaitingTag,
 };
+use crate::api::text::shorten;
 use crate::api::time::whole_seconds;
 use crate::api::{
     ImageMirror, MirroredRepository, MirroredRepositorySpec, MirroredRepositoryStatus, ObjectName,
 };
 use crate::oci::{Digest, Reference, Registry, Tag};
+use crate::plan::prune::Unwanted;
 use crate::plan::{Claim, Mirror, SourceImage};
-use crate::sync::ledger::{Leaf, Page, Record, Sight};
+use crate::sync::ledger::{Leaf, Page, Record, Sight, Tombstone};
 
 /// Hexadecimal digits in the name of an object: nobody meets a second one with the same.
 const NAME_DIGITS: usize = 40;
@@ -82,8 +85,15 @@ pub(super) fn write(
     ];
     let recorded: Vec<RecordedTag> = tags
         .iter()
-        .filter_map(|tag| Some(write_tag(tag, leaf.records.get(tag)?)))
+        .filter_map(|tag| Some(write_tag(registry, tag, leaf.records.get(tag)?)))
         .collect();
+    let candidates: Vec<PruneCandidate> = tags
+        .iter()
+        .filter_map(|tag| write_candidate(tag, leaf.records.get(tag)?))
+        .collect();
+    let deleted = tags
+        .iter()
+        .filter_map(|tag| write_deleted(registry, tag, leaf.deleted.get(tag)?));
     let waiting: Vec<WaitingTag> = tags
         .iter()
         .filter_map(|tag| Some(write_waiting(tag, leaf.waiting.get(tag)?)))
@@ -108,15 +118,16 @@ pub(super) fn write(
         },
         status: Some(MirroredRepositoryStatus {
             tag_count: i32::try_from(recorded.len()).unwrap_or(i32::MAX),
-            candidate_count: 0,
+            candidate_count: i32::try_from(candidates.len()).unwrap_or(i32::MAX),
             tags: recorded,
             waiting,
-            candidates: Vec::new(),
+            candidates,
+            deleted: deleted.collect(),
         }),
     })
 }
 
-fn write_tag(tag: &Tag, record: &Record) -> RecordedTag {
+fn write_tag(registry: &Registry, tag: &Tag, record: &Record) -> RecordedTag {
     let Record {
         source,
         source_digest,
@@ -126,7 +137,10 @@ fn write_tag(tag: &Tag, record: &Record) -> RecordedTag {
         copied_at,
         adopted,
         refused,
+        registry: written_to,
+        unwanted: _,
     } = record;
+    let elsewhere = written_to.as_ref().filter(|written| *written != registry);
     RecordedTag {
         tag: tag.clone(),
         source: source.clone(),
@@ -136,12 +150,92 @@ fn write_tag(tag: &Tag, record: &Record) -> RecordedTag {
         first_seen: whole_seconds(*first_seen),
         copied_at: copied_at.map(whole_seconds),
         adopted: *adopted,
+        registry: elsewhere.map(Registry::to_string),
         state: if *refused {
             Some(TagState::Refused)
         } else {
             record.is_pending().then_some(TagState::Pending)
         },
     }
+}
+
+/// What stands among the candidates holds since when a tag is not wanted.
+fn write_candidate(tag: &Tag, record: &Record) -> Option<PruneCandidate> {
+    let Unwanted {
+        cause,
+        since,
+        seen,
+        protected_by,
+    } = record.unwanted.as_ref()?;
+    Some(PruneCandidate {
+        tag: tag.clone(),
+        digest: record.digest.clone(),
+        reason: cause.to_string(),
+        since: whole_seconds(*since),
+        seen: Some(whole_seconds(*seen)),
+        protected_by: protected_by
+            .as_ref()
+            .map(|text| shorten(text, PROTECTED_BY_LENGTH)),
+    })
+}
+
+/// None where the candidate is not understood: the tag is found unwanted anew.
+fn read_candidate(candidate: &PruneCandidate) -> Option<(&Tag, Unwanted)> {
+    let PruneCandidate {
+        tag,
+        digest: _,
+        reason,
+        since,
+        seen,
+        protected_by,
+    } = candidate;
+    let unwanted = Unwanted {
+        cause: reason.parse().ok()?,
+        since: since.0,
+        seen: seen.as_ref()?.0,
+        protected_by: protected_by.clone(),
+    };
+    Some((tag, unwanted))
+}
+
+/// What was deleted at a registry that is no destination any more cannot be restored.
+fn write_deleted(registry: &Registry, tag: &Tag, tombstone: &Tombstone) -> Option<DeletedTag> {
+    let Tombstone {
+        source,
+        source_digest,
+        digest,
+        shape,
+        registry: written_to,
+        deleted_at,
+    } = tombstone;
+    (written_to == registry).then(|| DeletedTag {
+        tag: tag.clone(),
+        source: source.clone(),
+        source_digest: source_digest.clone(),
+        digest: digest.clone(),
+        shape: shape.clone(),
+        deleted_at: whole_seconds(*deleted_at),
+    })
+}
+
+fn read_deleted(registry: &Registry, deleted: &DeletedTag) -> (Tag, Tombstone) {
+    let DeletedTag {
+        tag,
+        source,
+        source_digest,
+        digest,
+        shape,
+        deleted_at,
+    } = deleted;
+    let tombstone = Tombstone {
+        source: source.clone(),
+        source_digest: source_digest.clone(),
+        digest: digest.clone(),
+        shape: shape.clone(),
+        registry: registry.clone(),
+        deleted_at: deleted_at.0,
+    };
+    (tag.clone(), tombstone)
 }
 
 fn write_waiting(tag: &Tag, sight: &Sight) -> WaitingTag {
@@ -169,12 +263,24 @@ pub(super) fn read(object: &MirroredRepository) -> Option<(Page, Leaf)> {
         destination: destination.clone(),
         repository: split(repository)?.1.parse().ok()?,
     };
-    let tags = object.status.iter().flat_map(|status| &status.tags);
-    let waiting = object.status.iter().flat_map(|status| &status.waiting);
-    let leaf = Leaf {
-        records: tags.map(read_tag).collect(),
+    let registry: Registry = split(repository)?.0.parse().ok()?;
+    let status = || object.status.iter();
+    let tags = status().flat_map(|status| &status.tags);
+    let waiting = status().flat_map(|status| &status.waiting);
+    let deleted = status().flat_map(|status| &status.deleted);
+    let mut leaf = Leaf {
+        records: tags.map(|tag| read_tag(&registry, tag)).collect(),
         waiting: waiting.map(read_waiting).collect(),
+        deleted: deleted
+            .map(|deleted| read_deleted(&registry, deleted))
+            .collect(),
     };
+    let candidates = status().flat_map(|status| &status.candidates);
+    for (tag, unwanted) in candidates.filter_map(read_candidate) {
+        if let Some(record) = leaf.records.get_mut(tag) {
+            record.unwanted = Some(unwanted);
+        }
+    }
     Some((page, leaf))
 }
 
@@ -191,7 +297,7 @@ fn read_waiting(waiting: &WaitingTag) -> (Tag, Sight) {
     (tag.clone(), sight)
 }
 
-fn read_tag(recorded: &RecordedTag) -> (Tag, Record) {
+fn read_tag(registry: &Registry, recorded: &RecordedTag) -> (Tag, Record) {
     let RecordedTag {
         tag,
         source,
@@ -201,8 +307,10 @@ fn read_tag(recorded: &RecordedTag) -> (Tag, Record) {
         first_seen,
         copied_at,
         adopted,
+        registry: elsewhere,
         state,
     } = recorded;
+    let elsewhere = elsewhere.as_ref().map(|registry| registry.parse().ok());
     let record = Record {
         source: source.clone(),
         source_digest: source_digest.clone(),
@@ -212,6 +320,8 @@ fn read_tag(recorded: &RecordedTag) -> (Tag, Record) {
         copied_at: copied_at.as_ref().map(|time| time.0),
         adopted: *adopted,
         refused: *state == Some(TagState::Refused),
+        registry: elsewhere.unwrap_or_else(|| Some(registry.clone())),
+        unwanted: None,
     };
     (tag.clone(), record)
 }

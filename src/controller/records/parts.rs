@@ -109,10 +109,15 @@ impl Part {
 
     /// What is to stand in the object.
     fn content(&self, leaf: &Leaf) -> Leaf {
-        let Leaf { records, waiting } = leaf;
+        let Leaf {
+            records,
+            waiting,
+            deleted,
+        } = leaf;
         Leaf {
             records: restrict(records, &self.tags),
             waiting: restrict(waiting, &self.tags),
+            deleted: restrict(deleted, &self.tags),
         }
     }
 }
@@ -123,7 +128,12 @@ fn restrict<T: Clone>(all: &BTreeMap<Tag, T>, tags: &BTreeSet<Tag>) -> BTreeMap<
         .collect()
 }
 
-/// The tags on record, and those that wait; some do both.
+/// The tags on record, those that wait, and those that were deleted; some are several of these.
 fn tags(leaf: &Leaf) -> impl Iterator<Item = &Tag> {
-    leaf.records.keys().chain(leaf.waiting.keys())
+    let Leaf {
+        records,
+        waiting,
+        deleted,
+    } = leaf;
+    records.keys().chain(waiting.keys()).chain(deleted.keys())
 }

@@ -7,11 +7,13 @@ mod refusals;
 #[cfg(test)]
 mod tests;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
 use self::destinations::validate_destinations;
 use self::images::{resolve_policies, validate_images};
 use super::fields::{Fields, InvalidField};
-use super::mirror::{Access, Mirror, Platforms, Source};
-use super::unsupported::refuse_pruning;
+use super::mirror::{Access, Mirror, Platforms, Pruning, Source};
+use crate::api::annotations::APPROVE_PRUNE;
 use crate::api::image_mirror::{
     self as written, CronSchedule, ImageMirrorSpec, PlatformsMode, Prune,
 };
@@ -67,7 +69,7 @@ pub fn validate(
     let images = validate_images(images, source.as_ref(), &shared, &own, &mut fields);
     let destinations = validate_destinations(destinations, &mut fields);
     let platforms = validate_platforms(platforms, &mut fields);
-    validate_prune(prune, &mut fields);
+    let prune = validate_prune(prune, metadata, &mut fields);
     let schedule = validate_schedule(*interval, schedule.as_ref(), &mut fields);
     if *timeout < SHORTEST_TIMEOUT {
         fields.refuse(
@@ -89,6 +91,7 @@ pub fn validate(
             referrers: *referrers,
             tag_mutability: *tag_mutability,
             schedule,
+            prune,
             timeout: *timeout,
             suspend: *suspend,
         }),
@@ -148,18 +151,29 @@ fn validate_platforms(platforms: &written::Platforms, fields: &mut Fields) -> Pl
     }
 }
 
-fn validate_prune(prune: &Prune, fields: &mut Fields) {
+/// What does not name a plan approves none.
+fn validate_prune(prune: &Prune, metadata: &ObjectMeta, fields: &mut Fields) -> Pruning {
     let Prune {
-        mode: _,
-        grace: _,
+        mode,
+        grace,
         max_deletes,
         max_percent,
-        in_use: _,
-        adopted: _,
+        in_use,
+        adopted,
     } = prune;
-    refuse_pruning(prune, fields);
-    fields.accept_number("spec.prune.maxDeletes", *max_deletes, 0, MOST_DELETES);
-    fields.accept_number("spec.prune.maxPercent", *max_percent, 0, 100);
+    let deletes = fields.accept_number("spec.prune.maxDeletes", *max_deletes, 0, MOST_DELETES);
+    let percent = fields.accept_number("spec.prune.maxPercent", *max_percent, 0, 100);
+    let annotations = metadata.annotations.as_ref();
+    let approved = annotations.and_then(|annotations| annotations.get(APPROVE_PRUNE));
+    Pruning {
+        mode: *mode,
+        grace: *grace,
+        max_deletes: deletes.unwrap_or_default(),
+        max_percent: percent.unwrap_or_default(),
+        in_use: *in_use,
+        adopted: *adopted,
+        approved: approved.and_then(|text| text.trim().parse().ok()),
+    }
 }
 
 fn validate_schedule(

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use futures::future::{BoxFuture, FutureExt, ready};
 
-use super::memory::{Records, VERSION};
+use super::memory::{OLDEST_VERSION, Records, VERSION};
 use super::{Keep, KeepError, Memory, Page};
 
 /// The file given to `--state`.
@@ -90,16 +90,18 @@ impl Keep for StateFile {
 }
 
 fn parse(path: &Path, bytes: &[u8]) -> Result<Records, FileError> {
-    let records: Records = serde_json::from_slice(bytes).map_err(|source| FileError::Parse {
-        path: path.to_owned(),
-        source,
-    })?;
-    if records.version != VERSION {
+    let mut records: Records =
+        serde_json::from_slice(bytes).map_err(|source| FileError::Parse {
+            path: path.to_owned(),
+            source,
+        })?;
+    if !(OLDEST_VERSION..=VERSION).contains(&records.version) {
         return Err(FileError::Version {
             path: path.to_owned(),
             found: records.version,
         });
     }
+    records.version = VERSION;
     Ok(records)
 }
 

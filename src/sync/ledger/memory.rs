@@ -6,11 +6,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Leaf, Page, Record, Sight, Slot};
+use super::{Leaf, Page, Record, Sight, Slot, Tombstone};
 use crate::oci::{Digest, Repository, Tag};
+use crate::plan::prune::Unwanted;
 
 /// The version of the format in which records are kept in a file.
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
+/// The oldest version that is read. It knew nothing of pruning.
+pub(super) const OLDEST_VERSION: u32 = 1;
 
 /// Everything that is remembered.
 #[derive(Debug, Default)]
@@ -35,6 +38,9 @@ pub(super) struct Records {
     /// What waits for the end of a quarantine.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     waiting: BTreeMap<String, Destinations<Sight>>,
+    /// What was pruned and can be restored.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    deleted: BTreeMap<String, Destinations<Tombstone>>,
     /// When tags were first seen at the sources, for policies that ask for it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     first_seen: BTreeMap<String, BTreeMap<Tag, Timestamp>>,
@@ -55,12 +61,56 @@ impl Memory {
     /// A copy of what is remembered of one repository.
     pub fn page(&self, page: &Page) -> Leaf {
         let state = self.lock();
-        let Records {
-            mirrors, waiting, ..
-        } = &state.records;
-        Leaf {
-            records: find(mirrors, page).cloned().unwrap_or_default(),
-            waiting: find(waiting, page).cloned().unwrap_or_default(),
+        state.records.leaf(page)
+    }
+
+    pub(super) fn leaves(&self, mirror: &str) -> Vec<(Page, Leaf)> {
+        let state = self.lock();
+        let pages = state.records.pages(mirror);
+        pages
+            .into_iter()
+            .map(|page| {
+                let leaf = state.records.leaf(&page);
+                (page, leaf)
+            })
+            .collect()
+    }
+
+    pub(super) fn mark(&self, slot: &Slot, unwanted: Option<Unwanted>) {
+        let Slot { page, tag } = slot;
+        let mut state = self.lock();
+        let records = find_mut(&mut state.records.mirrors, page);
+        let Some(record) = records.get_mut(tag) else {
+            return;
+        };
+        if record.unwanted != unwanted {
+            record.unwanted = unwanted;
+            state.change(page.clone());
+        }
+    }
+
+    pub(super) fn bury(&self, slot: &Slot, tombstone: Tombstone) {
+        let Slot { page, tag } = slot;
+        let mut state = self.lock();
+        find_mut(&mut state.records.deleted, page).insert(tag.clone(), tombstone);
+        state.change(page.clone());
+    }
+
+    pub(super) fn forget_deleted(&self, slot: &Slot) {
+        let Slot { page, tag } = slot;
+        let mut state = self.lock();
+        let removed = find_mut(&mut state.records.deleted, page).remove(tag);
+        if removed.is_some() {
+            state.change(page.clone());
+        }
+    }
+
+    pub(super) fn disown(&self, slot: &Slot) {
+        let Slot { page, tag } = slot;
+        let mut state = self.lock();
+        let removed = find_mut(&mut state.records.mirrors, page).remove(tag);
+        if removed.is_some() {
+            state.change(page.clone());
         }
     }
 
@@ -157,14 +207,25 @@ impl Memory {
         if sight.is_some_and(|sight| sight.source_digest == record.source_digest) {
             find_mut(waiting, &page).remove(&tag);
         }
+        if !find(&state.records.deleted, &page).is_none_or(BTreeMap::is_empty) {
+            // It is there again, or about to be.
+            find_mut(&mut state.records.deleted, &page).remove(&tag);
+        }
         find_mut(&mut state.records.mirrors, &page).insert(tag, record);
         state.change(page);
     }
 
     pub(super) fn restore(&self, page: &Page, leaf: Leaf) {
-        let Leaf { records, waiting } = leaf;
+        let Leaf {
+            records,
+            waiting,
+            deleted,
+        } = leaf;
         let mut state = self.lock();
         find_mut(&mut state.records.mirrors, page).extend(records);
+        if !deleted.is_empty() {
+            find_mut(&mut state.records.deleted, page).extend(deleted);
+        }
         if !waiting.is_empty() {
             find_mut(&mut state.records.waiting, page).extend(waiting);
         }
@@ -172,10 +233,7 @@ impl Memory {
 
     pub(super) fn lose(&self, page: Page) {
         let mut state = self.lock();
-        let Records {
-            mirrors, waiting, ..
-        } = &state.records;
-        if find(mirrors, &page).is_some() || find(waiting, &page).is_some() {
+        if state.records.leaf(&page) != Leaf::default() {
             state.change(page);
         }
     }
@@ -184,6 +242,7 @@ impl Memory {
         let mut state = self.lock();
         state.records.mirrors.remove(mirror);
         state.records.waiting.remove(mirror);
+        state.records.deleted.remove(mirror);
         state.changed.retain(|page, _| page.mirror != mirror);
     }
 
@@ -237,12 +296,34 @@ impl Default for Records {
             version: VERSION,
             mirrors: BTreeMap::new(),
             waiting: BTreeMap::new(),
+            deleted: BTreeMap::new(),
             first_seen: BTreeMap::new(),
         }
     }
 }
 
 impl Records {
+    fn leaf(&self, page: &Page) -> Leaf {
+        let Self {
+            version: _,
+            mirrors,
+            waiting,
+            deleted,
+            first_seen: _,
+        } = self;
+        Leaf {
+            records: find(mirrors, page).cloned().unwrap_or_default(),
+            waiting: find(waiting, page).cloned().unwrap_or_default(),
+            deleted: find(deleted, page).cloned().unwrap_or_default(),
+        }
+    }
+
+    /// The repositories of a mirror of which something is on record, or was.
+    fn pages(&self, mirror: &str) -> BTreeSet<Page> {
+        let recorded = pages(mirror, &self.mirrors);
+        recorded.chain(pages(mirror, &self.deleted)).collect()
+    }
+
     fn first_sight(&self, slot: &Slot, source_digest: &Digest) -> Option<Timestamp> {
         let Slot { page, tag } = slot;
         let recorded = find(&self.mirrors, page).and_then(|tags| tags.get(tag));
@@ -254,6 +335,20 @@ impl Records {
         let mut sights = sights.into_iter().flatten();
         sights.find_map(|(digest, time)| (digest == source_digest).then_some(time))
     }
+}
+
+fn pages<'a, T>(
+    mirror: &'a str,
+    mirrors: &'a BTreeMap<String, Destinations<T>>,
+) -> impl Iterator<Item = Page> {
+    let destinations = mirrors.get(mirror).into_iter().flatten();
+    destinations.flat_map(move |(destination, repositories)| {
+        repositories.keys().map(move |repository| Page {
+            mirror: mirror.to_owned(),
+            destination: destination.clone(),
+            repository: repository.clone(),
+        })
+    })
 }
 
 fn find<'a, T>(

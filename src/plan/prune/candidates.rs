@@ -1,0 +1,253 @@
+//! Every tag on record that is not wanted any more: what protects it, and when it is due.
+
+use std::collections::{BTreeMap, HashMap};
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::retain::Keeper;
+use super::unwanted::{Aged, Clock, Unwanted};
+use super::wanted::{Selection, Wanted};
+use crate::api::image_mirror::AdoptedTags;
+use crate::oci::{Digest, Registry, Repository, Tag};
+use crate::plan::conflicts::SourceImage;
+use crate::plan::mirror::Mirror;
+
+/// Most tags that are named of those that share a digest.
+const SHARERS: usize = 5;
+
+/// A tag on record, as pruning sees it.
+#[derive(Clone, Debug)]
+pub struct Recorded<'a> {
+    /// Where it is.
+    pub target: Place<'a>,
+    /// The image at the source; None where the record is not understood.
+    pub source: Option<SourceImage>,
+    /// The digest that the image had there.
+    pub source_digest: &'a Digest,
+    /// The digest that the tag names.
+    pub digest: &'a Digest,
+    /// When this source digest was first seen.
+    pub first_seen: Timestamp,
+    /// How it came to be there.
+    pub standing: Standing,
+    /// Whether this round wants the tag for an image, whatever the record says of its source.
+    pub is_claimed: bool,
+    /// Since when it is not wanted, as an earlier round put it on record.
+    pub unwanted: Option<&'a Unwanted>,
+}
+
+/// Where a tag on record is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place<'a> {
+    /// The name of the destination in the mirror.
+    pub destination: &'a str,
+    /// The registry that it was written to; None where that is not on record.
+    pub registry: Option<&'a Registry>,
+    /// The repository.
+    pub repository: &'a Repository,
+    /// The tag.
+    pub tag: &'a Tag,
+}
+
+/// How a tag came to be at its destination.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Transship wrote it.
+    Written,
+    /// It was there.
+    Adopted,
+    /// Its push has not been seen to end.
+    Pending,
+}
+
+/// The tag that a candidate is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Target {
+    /// The name of the destination in the mirror.
+    pub destination: String,
+    /// The registry.
+    pub registry: Registry,
+    /// The repository.
+    pub repository: Repository,
+    /// The tag.
+    pub tag: Tag,
+}
+
+/// A tag on record that is not wanted any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    /// Which one.
+    pub target: Target,
+    /// The image at the source.
+    pub source: SourceImage,
+    /// The digest that the image had there.
+    pub source_digest: Digest,
+    /// The digest that the tag names.
+    pub digest: Digest,
+    /// Since when it is not wanted, and what protects it.
+    pub unwanted: Unwanted,
+    /// Whether the grace has passed. What something protects is never deleted, due or not.
+    pub is_over: bool,
+    /// Some of the other tags on record in its repository that name the same digest.
+    pub shared_with: Vec<Tag>,
+}
+
+/// What there is to know of the tags of a mirror.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// The tags that are not wanted any more, sorted.
+    pub candidates: Vec<Candidate>,
+    /// Whether time did not count because of the clock.
+    pub is_clock_doubtful: bool,
+}
+
+/// Finds the tags of a mirror that are not wanted any more, with what the rules say. Whether a workload
+/// uses them is not known yet.
+pub fn find_candidates(
+    mirror: &Mirror,
+    selection: &Selection,
+    recorded: &[Recorded<'_>],
+    clock: Clock,
+    now: Timestamp,
+) -> Found {
+    let mut repositories: BTreeMap<(&str, &Repository), Vec<&Recorded<'_>>> = BTreeMap::new();
+    for tag in recorded {
+        let key = (tag.target.destination, tag.target.repository);
+        repositories.entry(key).or_default().push(tag);
+    }
+    let mut found = Found::default();
+    for tags in repositories.into_values() {
+        let unwanted: Vec<(&Recorded<'_>, Aged)> = tags
+            .iter()
+            .filter_map(|tag| Some((*tag, age(mirror, selection, tag, clock, now)?)))
+            .collect();
+        if unwanted.is_empty() {
+            continue;
+        }
+        let keeper = Keeper::new(mirror, &tags);
+        let sharers = Sharers::of(&tags);
+        for (tag, aged) in unwanted {
+            found.is_clock_doubtful |= aged.is_doubtful;
+            found
+                .candidates
+                .extend(candidate(mirror, tag, aged, &keeper, &sharers, now));
+        }
+    }
+    found
+        .candidates
+        .sort_by(|left, right| left.target.cmp(&right.target));
+    found
+}
+
+/// Since when a tag is not wanted; None where it is wanted, where nobody can say, and where it can be no
+/// candidate.
+fn age(
+    mirror: &Mirror,
+    selection: &Selection,
+    tag: &Recorded<'_>,
+    clock: Clock,
+    now: Timestamp,
+) -> Option<Aged> {
+    if tag.is_claimed || tag.standing == Standing::Pending {
+        return None;
+    }
+    // What was written to another registry, or to a destination that is gone, cannot be looked at.
+    let destination = mirror
+        .destinations
+        .iter()
+        .find(|destination| destination.name == tag.target.destination)?;
+    if tag.target.registry != Some(&destination.registry) {
+        return None;
+    }
+    match selection.judge(mirror, tag) {
+        Wanted::Yes | Wanted::Unknown(_) => None,
+        Wanted::No(cause) => {
+            let grace = mirror.prune.grace;
+            Some(Unwanted::look(tag.unwanted, cause, grace, clock, now))
+        }
+    }
+}
+
+fn candidate(
+    mirror: &Mirror,
+    tag: &Recorded<'_>,
+    aged: Aged,
+    keeper: &Keeper<'_>,
+    sharers: &Sharers<'_>,
+    now: Timestamp,
+) -> Option<Candidate> {
+    let Aged {
+        mut unwanted,
+        is_over,
+        is_doubtful: _,
+    } = aged;
+    unwanted.protected_by = keeper
+        .reason_to_keep(tag, now)
+        .or_else(|| keep_adopted(mirror, tag));
+    let Place {
+        destination,
+        registry,
+        repository,
+        tag: name,
+    } = tag.target;
+    Some(Candidate {
+        target: Target {
+            destination: destination.to_owned(),
+            registry: registry?.clone(),
+            repository: repository.clone(),
+            tag: name.clone(),
+        },
+        source: tag.source.clone()?,
+        source_digest: tag.source_digest.clone(),
+        digest: tag.digest.clone(),
+        unwanted,
+        is_over,
+        shared_with: sharers.besides(tag),
+    })
+}
+
+fn keep_adopted(mirror: &Mirror, tag: &Recorded<'_>) -> Option<String> {
+    match (tag.standing, mirror.prune.adopted) {
+        (Standing::Adopted, AdoptedTags::Keep) => {
+            Some("it was there before: spec.prune.adopted is Keep".to_owned())
+        }
+        (Standing::Adopted, AdoptedTags::Include) | (Standing::Written | Standing::Pending, _) => {
+            None
+        }
+    }
+}
+
+/// The tags of a repository by their digests.
+struct Sharers<'a>(HashMap<&'a Digest, Vec<&'a Tag>>);
+
+impl<'a> Sharers<'a> {
+    fn of(tags: &[&Recorded<'a>]) -> Self {
+        let mut sharers: HashMap<&Digest, Vec<&Tag>> = HashMap::new();
+        for tag in tags {
+            sharers.entry(tag.digest).or_default().push(tag.target.tag);
+        }
+        Self(sharers)
+    }
+
+    fn besides(&self, tag: &Recorded<'_>) -> Vec<Tag> {
+        let sharers = self.0.get(tag.digest).into_iter().flatten();
+        let others = sharers.filter(|other| **other != tag.target.tag);
+        others.take(SHARERS).map(|other| (*other).clone()).collect()
+    }
+}
+
+// === impl Candidate ===
+
+impl Candidate {
+    /// Whether it may be deleted, as far as it is known.
+    pub fn is_due(&self) -> bool {
+        self.is_over && self.unwanted.protected_by.is_none()
+    }
+
+    /// Protects it, unless something does already.
+    pub fn protect(&mut self, by: impl Into<String>) {
+        self.unwanted.protected_by.get_or_insert_with(|| by.into());
+    }
+}

@@ -1,0 +1,29 @@
+//! What becomes of tags that are no longer wanted. Unknown always means keep.
+//!
+//! ```text
+//! wanted     does the spec still ask for a tag on record, and if not, why not
+//! unwanted   since when: time in which nobody looked does not count
+//! retain     what the policies keep
+//! candidates every unwanted tag, with what protects it, and when it is due
+//! brakes     how many may go without approval, and the digest that names exactly these
+//! stops      why nothing is deleted at all
+//! ```
+//!
+//! Whatever is not on record is none of pruning's business. Precedence: a workload that uses the image,
+//! then what a policy retains, then deletion.
+
+mod brakes;
+mod candidates;
+mod report;
+mod retain;
+mod stops;
+mod unwanted;
+mod wanted;
+
+pub use self::brakes::{Brakes, Passage};
+pub use self::candidates::{Candidate, Found, Place, Recorded, Standing, Target, find_candidates};
+pub use self::report::{Fate, PruneReport, PrunedTag};
+pub use self::retain::Retention;
+pub use self::stops::{Stop, find_stop};
+pub use self::unwanted::{Cause, Clock, Unwanted};
+pub use self::wanted::{Selection, Wanted};

@@ -1,0 +1,68 @@
+//! Why a round deletes nothing at all.
+
+use super::wanted::Selection;
+use crate::api::Reason;
+use crate::oci::Repository;
+use crate::plan::report::Failure;
+
+/// Why nothing is deleted.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Stop {
+    /// The category.
+    pub reason: Reason,
+    /// What is wrong, and what to do.
+    pub message: String,
+}
+
+impl Stop {
+    /// For a reason.
+    pub fn new(reason: Reason, message: impl Into<String>) -> Self {
+        Self {
+            reason,
+            message: message.into(),
+        }
+    }
+
+    /// The clock does not say what time has passed.
+    pub fn by_clock() -> Self {
+        let message = "the clock jumped: the time since the last round does not count, and this one deletes nothing";
+        Self::new(Reason::PrunePaused, message)
+    }
+}
+
+/// Why a round does not know enough to delete anything: the first thing that is wrong. `worst` is the
+/// first failure of the mirror, and `rebuilt` the number of tags that were found at destinations and are
+/// not on record.
+pub fn find_stop(
+    worst: Option<&Failure>,
+    selection: &Selection,
+    has_records_of: impl Fn(&Repository) -> bool,
+    rebuilt: usize,
+) -> Option<Stop> {
+    if let Some(failure) = worst {
+        let Failure {
+            subject,
+            reason,
+            message,
+            ..
+        } = failure;
+        let message = format!("nothing is deleted in a round that fails: {subject}: {message}");
+        return Some(Stop::new(*reason, message));
+    }
+    let mut empty = selection.empty_repositories();
+    if let Some(repository) = empty.find(|repository| has_records_of(repository)) {
+        let message = format!(
+            "nothing of {repository} is selected any more: nothing is deleted, in case that is a mistake; \
+             take the repository out of spec.images if it is not"
+        );
+        return Some(Stop::new(Reason::PrunePaused, message));
+    }
+    if rebuilt > 0 {
+        let message = format!(
+            "{rebuilt} tags were right and not on record: the records were lost, or are new, and are rebuilt first"
+        );
+        return Some(Stop::new(Reason::PrunePaused, message));
+    }
+    None
+}

@@ -1,0 +1,135 @@
+//! Whether the spec still asks for a tag on record.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::candidates::Recorded;
+use super::unwanted::Cause;
+use crate::oci::{Repository, Tag};
+use crate::plan::mirror::{Mirror, RepositorySelector};
+use crate::plan::select::NotSelected;
+
+/// What a round found of the sources of a mirror.
+#[derive(Clone, Debug, Default)]
+pub struct Selection {
+    /// The repositories that were looked at.
+    repositories: BTreeMap<Repository, Tags>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Tags {
+    selected: BTreeSet<Tag>,
+    excluded: HashMap<Tag, Cause>,
+    /// Whether the tags of the repository were listed.
+    is_listed: bool,
+}
+
+/// Whether a tag on record is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// The spec asks for it.
+    Yes,
+    /// It does not.
+    No(Cause),
+    /// That cannot be said: it is kept.
+    Unknown(&'static str),
+}
+
+// === impl Selection ===
+
+impl Selection {
+    /// Takes note of what an entry wants of a repository, and why it does not want the rest.
+    pub fn add<'a>(
+        &mut self,
+        repository: &Repository,
+        is_listed: bool,
+        selected: impl Iterator<Item = &'a Tag>,
+        excluded: impl Iterator<Item = (&'a Tag, &'a NotSelected)>,
+    ) {
+        let tags = self.repositories.entry(repository.clone()).or_default();
+        tags.is_listed |= is_listed;
+        tags.selected.extend(selected.cloned());
+        for (tag, reason) in excluded {
+            let cause = match reason {
+                NotSelected::NotNamed | NotSelected::Referrers => Cause::NotNamed,
+                NotSelected::Policies(_) => Cause::NotSelected,
+            };
+            // A policy says more than the names of another entry.
+            let known = tags.excluded.entry(tag.clone()).or_insert(cause);
+            *known = cause.max(*known);
+        }
+    }
+
+    /// The repositories that were looked at and of which nothing is wanted.
+    pub fn empty_repositories(&self) -> impl Iterator<Item = &Repository> {
+        let repositories = self.repositories.iter();
+        repositories
+            .filter(|(_, tags)| tags.selected.is_empty())
+            .map(|(repository, _)| repository)
+    }
+
+    /// Whether the mirror wants a tag on record.
+    pub fn judge(&self, mirror: &Mirror, recorded: &Recorded<'_>) -> Wanted {
+        let Some(source) = &recorded.source else {
+            return Wanted::Unknown("its source is not understood");
+        };
+        if source.registry != mirror.source.registry {
+            return Wanted::No(Cause::RepositoryRemoved);
+        }
+        let Some(tags) = self.repositories.get(&source.repository) else {
+            return if mirror.names(&source.repository) {
+                Wanted::Unknown("its source repository is not listed")
+            } else {
+                Wanted::No(Cause::RepositoryRemoved)
+            };
+        };
+        if tags.selected.contains(&source.tag) {
+            return if gives_name(mirror, recorded) {
+                Wanted::Yes
+            } else {
+                Wanted::No(Cause::Renamed)
+            };
+        }
+        let unlisted = if tags.is_listed {
+            Cause::SourceGone
+        } else {
+            Cause::NotNamed
+        };
+        let cause = tags.excluded.get(&source.tag).copied();
+        Wanted::No(cause.unwrap_or(unlisted))
+    }
+}
+
+/// Whether the templates give the image this name, with the digest that it had when it was written: a
+/// version that `{digest12}` keeps stays wanted for as long as its tag is.
+fn gives_name(mirror: &Mirror, recorded: &Recorded<'_>) -> bool {
+    let Some(source) = &recorded.source else {
+        return false;
+    };
+    let claims = mirror.claims(
+        &source.repository,
+        &source.tag,
+        Some(recorded.source_digest),
+    );
+    claims
+        .iter()
+        .filter_map(|claim| claim.as_ref().ok())
+        .any(|claim| {
+            let destination = mirror.destinations.get(claim.destination);
+            let target = &recorded.target;
+            destination.is_some_and(|destination| destination.name == target.destination)
+                && claim.repository == *target.repository
+                && (claim.tag == *target.tag || claim.previous.as_ref() == Some(target.tag))
+        })
+}
+
+// === impl Mirror ===
+
+impl Mirror {
+    /// Whether an entry names a source repository.
+    pub fn names(&self, repository: &Repository) -> bool {
+        self.images.iter().any(|entry| match &entry.repository {
+            RepositorySelector::Literal(literal) => literal == repository,
+            RepositorySelector::Glob(glob) => glob.matches(repository),
+        })
+    }
+}

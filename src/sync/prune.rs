@@ -1,0 +1,250 @@
+//! Pruning: after everything that is wanted is in place, what is not wanted any more may go.
+//!
+//! ```text
+//! settle     (I/O)   what an interrupted round left half done
+//! find       (pure)  records and selection -> candidates, or why nothing is deleted
+//! protect    (I/O)   live workloads, and the manifests of what is due
+//! brake      (pure)  few enough, or approved
+//! delete     (I/O)   in small batches; the tombstone first, then the tag, then a look
+//! ```
+//!
+//! Whatever cannot be found out keeps the tag.
+
+mod delete;
+mod pruner;
+mod protect;
+mod records;
+mod restore;
+mod settle;
+
+use std::collections::HashSet;
+
+pub use self::pruner::{Pruner, Times};
+pub use self::restore::{Restoration, RestoreError};
+
+use self::protect::Protection;
+use self::records::{recorded, unmarked};
+use super::apply::{Item, Step};
+use super::ledger::{Leaf, Page, Slot};
+use super::{Connect, Mode, Syncer};
+use crate::api::image_mirror::PruneMode;
+use crate::plan::Mirror;
+use crate::plan::prune::{
+    Brakes, Candidate, Clock, Found, Passage, PruneReport, PrunedTag, Recorded, Selection, Stop,
+    find_candidates, find_stop,
+};
+use crate::plan::report::{MirrorReport, Report};
+use crate::plan::status::worst;
+
+/// What a round knows of a mirror when it comes to pruning.
+pub(super) struct Findings<'a> {
+    mirror: &'a Mirror,
+    selection: &'a Selection,
+    /// The tags that this round wants.
+    claimed: HashSet<&'a Slot>,
+    /// Tags that were right and not on record.
+    rebuilt: usize,
+}
+
+impl<'a> Findings<'a> {
+    /// The findings for each mirror.
+    pub(super) fn gather(
+        mirrors: &[&'a Mirror],
+        selections: &'a [Selection],
+        items: &'a [Item],
+    ) -> Vec<Self> {
+        let mut findings: Vec<Self> = mirrors
+            .iter()
+            .zip(selections)
+            .map(|(mirror, selection)| Self {
+                mirror,
+                selection,
+                claimed: HashSet::new(),
+                rebuilt: 0,
+            })
+            .collect();
+        for item in items {
+            if let Some(findings) = findings.get_mut(item.sighting.image.mirror) {
+                findings.claimed.insert(&item.sighting.slot);
+                findings.rebuilt += usize::from(item.is_adopted());
+            }
+        }
+        findings
+    }
+}
+
+// === impl Syncer ===
+
+impl<C: Connect> Syncer<C> {
+    /// Prunes what the mirrors do not want any more, or says what there would be to prune.
+    pub(super) async fn prune(&self, findings: Vec<Findings<'_>>, report: &mut Report, mode: Mode) {
+        for (findings, report) in findings.into_iter().zip(&mut report.mirrors) {
+            report.prune = match findings.mirror.prune.mode {
+                PruneMode::Retain => {
+                    self.retain(findings.mirror, mode);
+                    None
+                }
+                PruneMode::Plan | PruneMode::Delete => {
+                    Some(self.prune_mirror(&findings, report, mode).await)
+                }
+            };
+        }
+    }
+
+    /// Where nothing is pruned, nothing is unwanted.
+    fn retain(&self, mirror: &Mirror, mode: Mode) {
+        if mode.writes_records() {
+            self.ledger.unmark(&mirror.name);
+            self.ledger.expire(&mirror.name, mirror.prune.grace, self.pruner.now());
+        }
+    }
+
+    async fn prune_mirror(
+        &self,
+        findings: &Findings<'_>,
+        report: &MirrorReport,
+        mode: Mode,
+    ) -> PruneReport {
+        let mirror = findings.mirror;
+        let mut failures = Vec::new();
+        if mode.writes_records() {
+            failures = self.settle(findings).await;
+            self.ledger
+                .expire(&mirror.name, mirror.prune.grace, self.pruner.now());
+        }
+        let leaves = self.ledger.leaves(&mirror.name);
+        let recorded: Vec<Recorded<'_>> = leaves
+            .iter()
+            .flat_map(|(page, leaf)| recorded(page, leaf, &findings.claimed))
+            .collect();
+        let mut pruned = PruneReport {
+            mode: mirror.prune.mode,
+            recorded: recorded.len(),
+            failures,
+            ..PruneReport::default()
+        };
+        let stop = find_stop(
+            worst(report),
+            findings.selection,
+            |repository| {
+                let mut sources = recorded.iter().filter_map(|tag| tag.source.as_ref());
+                sources.any(|source| source.repository == *repository)
+            },
+            findings.rebuilt,
+        );
+        if stop.is_some() {
+            // What is on record stays as it is: this round knows nothing better.
+            pruned.stop = stop;
+            pruned.tags = unmarked(&recorded, mirror);
+        } else {
+            self.prune_found(findings, &leaves, &recorded, &mut pruned, mode)
+                .await;
+        }
+        pruned.restorable = self.ledger.count_deleted(&mirror.name);
+        pruned
+    }
+
+    async fn prune_found(
+        &self,
+        findings: &Findings<'_>,
+        leaves: &[(Page, Leaf)],
+        recorded: &[Recorded<'_>],
+        pruned: &mut PruneReport,
+        mode: Mode,
+    ) {
+        let mirror = findings.mirror;
+        let times = self.pruner.times();
+        let clock = self.pruner.check(&mirror.name, times, mode.writes_records());
+        let Found {
+            mut candidates,
+            is_clock_doubtful,
+        } = find_candidates(mirror, findings.selection, recorded, clock, times.now);
+        let mut protection = Protection::new(self, mirror);
+        pruned.stop = protection.protect(&mut candidates).await;
+        pruned.failures.append(&mut protection.failures);
+        if is_clock_doubtful || (clock == Clock::Jumped && !candidates.is_empty()) {
+            pruned.stop.get_or_insert_with(Stop::by_clock);
+        }
+        if mode.writes_records() {
+            self.mark(mirror, leaves, &candidates);
+        }
+        let grace = mirror.prune.grace;
+        pruned.tags = candidates
+            .iter()
+            .map(|candidate| PrunedTag::of(candidate, grace))
+            .collect();
+        let brakes = Brakes::of(&candidates, recorded.len());
+        pruned.plan = brakes.plan.clone();
+        let passage = brakes.judge(&mirror.prune);
+        if pruned.stop.is_none()
+            && mirror.prune.mode == PruneMode::Delete
+            && let Passage::Paused(message) = &passage
+        {
+            pruned.stop = Some(Stop::paused(message));
+        }
+        if pruned.stop.is_none() && brakes.due > 0 && mirror.prune.mode == PruneMode::Delete {
+            pruned.stop = self.pruner.held().cloned();
+        }
+        if mode.writes_records()
+            && let Err(error) = self.ledger.flush(&mirror.name).await
+        {
+            pruned.stop.get_or_insert_with(|| Stop::unkept(&error.to_string(), error.reason));
+        }
+        let may_delete = mirror.prune.mode == PruneMode::Delete && mode.writes_records();
+        if may_delete && pruned.stop.is_none() && brakes.due > 0 {
+            if passage == Passage::Approved {
+                pruned.approved.clone_from(&brakes.plan);
+            }
+            self.delete(mirror, &candidates, protection, pruned).await;
+        }
+    }
+
+    /// Puts on record since when tags are not wanted, and that the others are.
+    fn mark(&self, mirror: &Mirror, leaves: &[(Page, Leaf)], candidates: &[Candidate]) {
+        let slots: Vec<Slot> = candidates
+            .iter()
+            .map(|candidate| slot(&mirror.name, candidate))
+            .collect();
+        let unwanted: HashSet<&Slot> = slots.iter().collect();
+        for (page, leaf) in leaves {
+            let marked = leaf.records.iter().filter(|(_, record)| record.unwanted.is_some());
+            for (tag, _) in marked {
+                let slot = Slot {
+                    page: page.clone(),
+                    tag: tag.clone(),
+                };
+                if !unwanted.contains(&slot) {
+                    self.ledger.mark(&slot, None);
+                }
+            }
+        }
+        for (slot, candidate) in slots.iter().zip(candidates) {
+            self.ledger.mark(slot, Some(candidate.unwanted.clone()));
+        }
+    }
+}
+
+/// Where a candidate is on record.
+fn slot(mirror: &str, candidate: &Candidate) -> Slot {
+    Slot {
+        page: Page {
+            mirror: mirror.to_owned(),
+            destination: candidate.target.destination.clone(),
+            repository: candidate.target.repository.clone(),
+        },
+        tag: candidate.target.tag.clone(),
+    }
+}
+
+// === impl Item ===
+
+impl Item {
+    /// Whether the tag was right and not on record.
+    fn is_adopted(&self) -> bool {
+        let is_unchanged = matches!(
+            self.step,
+            Step::Decided(crate::plan::decide::Decision::Unchanged)
+        );
+        is_unchanged && self.sighting.recorded.is_none()
+    }
+}

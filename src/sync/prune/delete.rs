@@ -1,0 +1,201 @@
+//! Deletes what is due, in small batches: what is about to go is on record before it goes.
+
+use super::protect::Protection;
+use super::slot;
+use crate::copy::{Deletion, Endpoint};
+use crate::oci::{Tag, TagOrDigest};
+use crate::plan::Mirror;
+use crate::plan::prune::{Candidate, Fate, PruneReport, Stop, Target};
+use crate::plan::report::Failure;
+use crate::sync::ledger::Tombstone;
+use crate::sync::{Connect, Syncer};
+
+/// Tags that are deleted by one look at the workloads, at most.
+const BATCH: usize = 20;
+/// Failures in a row after which a round deletes no more.
+const FAILURES: usize = 3;
+
+/// What became of one tag, and whether the next one may be tried.
+enum Outcome {
+    /// It came to this end.
+    Ended(Fate),
+    /// It failed.
+    Failed(Failure),
+    /// Its registry cannot delete tags.
+    Unsupported,
+}
+
+impl<C: Connect> Syncer<C> {
+    /// Deletes the candidates that are due. What stops it stands in the report, with what is done.
+    pub(super) async fn delete(
+        &self,
+        mirror: &Mirror,
+        candidates: &[Candidate],
+        mut protection: Protection<'_, C>,
+        report: &mut PruneReport,
+    ) {
+        let due: Vec<(usize, &Candidate)> = candidates
+            .iter()
+            .enumerate()
+            .filter(|(_, candidate)| candidate.is_due())
+            .collect();
+        let mut failed_in_a_row = 0;
+        for batch in due.chunks(BATCH) {
+            protection.forget_look();
+            if let Err(stop) = self.write_tombstones(mirror, batch).await {
+                report.stop = Some(stop);
+                return;
+            }
+            for (index, candidate) in batch {
+                let is_stopped = report.stop.is_some() || failed_in_a_row >= FAILURES;
+                let fate = if is_stopped {
+                    Err(None)
+                } else {
+                    self.delete_one(mirror, candidate, &mut protection, report)
+                        .await
+                };
+                match fate {
+                    Ok(fate) => {
+                        failed_in_a_row = 0;
+                        self.settle_deleted(mirror, candidate, &fate);
+                        set(report, *index, fate);
+                    }
+                    Err(failure) => {
+                        self.ledger.forget_deleted(&slot(&mirror.name, candidate));
+                        if let Some(failure) = failure {
+                            failed_in_a_row += 1;
+                            report.failures.push(failure);
+                            set(report, *index, Fate::Failed);
+                        }
+                    }
+                }
+            }
+            if let Err(error) = self.ledger.flush(&mirror.name).await {
+                report.stop = Some(Stop::unkept(&error.to_string(), error.reason));
+            }
+            if report.stop.is_some() || failed_in_a_row >= FAILURES {
+                return;
+            }
+        }
+    }
+
+    /// What is about to be deleted is on record, so that a restart knows what was begun.
+    async fn write_tombstones(
+        &self,
+        mirror: &Mirror,
+        batch: &[(usize, &Candidate)],
+    ) -> Result<(), Stop> {
+        for (_, candidate) in batch {
+            let slot = slot(&mirror.name, candidate);
+            let Some(record) = self.ledger.read(&slot) else {
+                continue;
+            };
+            let tombstone = Tombstone {
+                source: record.source,
+                source_digest: record.source_digest,
+                digest: record.digest,
+                shape: record.shape,
+                registry: candidate.target.registry.clone(),
+                deleted_at: self.pruner.now(),
+            };
+            self.ledger.bury(&slot, tombstone);
+        }
+        let kept = self.ledger.flush(&mirror.name).await;
+        kept.map_err(|error| {
+            for (_, candidate) in batch {
+                self.ledger.forget_deleted(&slot(&mirror.name, candidate));
+            }
+            Stop::unkept(&error.to_string(), error.reason)
+        })
+    }
+
+    /// Deletes one tag after a last look at what uses it. Nothing in the error: it is not touched.
+    async fn delete_one(
+        &self,
+        mirror: &Mirror,
+        candidate: &Candidate,
+        protection: &mut Protection<'_, C>,
+        report: &mut PruneReport,
+    ) -> Result<Fate, Option<Failure>> {
+        match protection.find_user(candidate).await {
+            Ok(None) => {}
+            Ok(Some(user)) => {
+                let mut unwanted = candidate.unwanted.clone();
+                unwanted.protected_by = Some(user.clone());
+                self.ledger
+                    .mark(&slot(&mirror.name, candidate), Some(unwanted));
+                return Ok(Fate::Protected { protected_by: user });
+            }
+            Err(stop) => {
+                report.stop = Some(stop);
+                return Err(None);
+            }
+        }
+        let endpoint = protection.endpoint(candidate).await.map_err(Some)?;
+        match try_to_delete(&endpoint, candidate).await {
+            Outcome::Ended(fate) => Ok(fate),
+            Outcome::Failed(failure) => Err(Some(failure)),
+            Outcome::Unsupported => {
+                report.stop = Some(Stop::unsupported(&candidate.target.registry.to_string()));
+                Err(None)
+            }
+        }
+    }
+
+    /// What is gone is no longer on record, and what is not gone was never deleted.
+    fn settle_deleted(&self, mirror: &Mirror, candidate: &Candidate, fate: &Fate) {
+        let slot = slot(&mirror.name, candidate);
+        match fate {
+            Fate::Deleted => self.ledger.disown(&slot),
+            Fate::Gone | Fate::Disowned => {
+                self.ledger.disown(&slot);
+                self.ledger.forget_deleted(&slot);
+            }
+            Fate::Protected { .. } | Fate::Waiting | Fate::Due | Fate::Failed => {
+                self.ledger.forget_deleted(&slot);
+            }
+        }
+    }
+}
+
+/// The digest of the tag is compared right before, and looked for right after.
+async fn try_to_delete(endpoint: &Endpoint, candidate: &Candidate) -> Outcome {
+    let Candidate { target, digest, .. } = candidate;
+    let Target {
+        repository, tag, ..
+    } = target;
+    let subject = name(target);
+    let failed = |error| Outcome::Failed(Failure::requesting(&subject, &error));
+    match endpoint.delete_tag(repository, tag, digest).await {
+        Ok(Deletion::Missing) => return Outcome::Ended(Fate::Gone),
+        Ok(Deletion::Moved) => return Outcome::Ended(Fate::Disowned),
+        Ok(Deletion::Unsupported) => return Outcome::Unsupported,
+        Ok(Deletion::Deleted) => {}
+        Err(error) => return failed(error),
+    }
+    let left = endpoint.resolve(repository, &TagOrDigest::Tag(Tag::clone(tag)), None);
+    match left.await {
+        Ok(None) => Outcome::Ended(Fate::Deleted),
+        Ok(Some(found)) if found == *digest => Outcome::Failed(Failure::undeleted(&subject)),
+        // Somebody pushed it anew meanwhile.
+        Ok(Some(_)) => Outcome::Ended(Fate::Disowned),
+        Err(error) => failed(error),
+    }
+}
+
+/// The tag as people write it.
+pub(super) fn name(target: &Target) -> String {
+    let Target {
+        destination: _,
+        registry,
+        repository,
+        tag,
+    } = target;
+    format!("{registry}/{repository}:{tag}")
+}
+
+fn set(report: &mut PruneReport, index: usize, fate: Fate) {
+    if let Some(tag) = report.tags.get_mut(index) {
+        tag.fate = fate;
+    }
+}

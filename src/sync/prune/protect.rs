@@ -1,0 +1,183 @@
+//! What workloads use is not deleted: neither a tag that they name, nor a digest that they run, nor an
+//! index of which they run a part.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::api::image_mirror::InUse as Protect;
+use crate::copy::Endpoint;
+use crate::oci::{Digest, Repository};
+use crate::plan::Mirror;
+use crate::plan::in_use::{InUse, Subject};
+use crate::plan::prune::{Candidate, Stop};
+use crate::plan::report::Failure;
+use crate::sync::workloads::WorkloadsError;
+use crate::sync::{Connect, Syncer};
+
+/// How old a look at the workloads may be when a tag is deleted.
+const FRESH: Duration = Duration::from_secs(10);
+
+/// Protects the candidates of one mirror.
+pub(super) struct Protection<'a, C> {
+    syncer: &'a Syncer<C>,
+    mirror: &'a Mirror,
+    /// What workloads used when that was last looked at.
+    seen: Option<(Instant, Option<InUse>)>,
+    /// What could not be read, and keeps its tags.
+    pub(super) failures: Vec<Failure>,
+}
+
+impl<'a, C: Connect> Protection<'a, C> {
+    pub(super) fn new(syncer: &'a Syncer<C>, mirror: &'a Mirror) -> Self {
+        Self {
+            syncer,
+            mirror,
+            seen: None,
+            failures: Vec::new(),
+        }
+    }
+
+    /// Protects what workloads use, and what is due and cannot be read. Says why nothing may be deleted
+    /// where the workloads cannot be seen.
+    pub(super) async fn protect(&mut self, candidates: &mut [Candidate]) -> Option<Stop> {
+        if candidates.is_empty() {
+            return None;
+        }
+        match self.look().await {
+            Ok(()) => {}
+            Err(error) => return Some(unseen(error)),
+        }
+        for candidate in candidates {
+            if candidate.unwanted.protected_by.is_some() {
+                continue;
+            }
+            if let Some(user) = self.user_of(candidate, &[]) {
+                candidate.protect(user);
+            }
+            if candidate.is_due() {
+                self.protect_closure(candidate).await;
+            }
+        }
+        None
+    }
+
+    /// An image that runs may be a part of the candidate, or only its config may be known.
+    async fn protect_closure(&mut self, candidate: &mut Candidate) {
+        match self.closure(candidate).await {
+            Ok(digests) => {
+                if let Some(user) = self.user_of(candidate, &digests) {
+                    candidate.protect(user);
+                }
+            }
+            Err(failure) => {
+                candidate.protect(format!("it cannot be read: {}", failure.message));
+                self.failures.push(failure);
+            }
+        }
+    }
+
+    /// The same for one that is about to be deleted, by a look that is fresh.
+    pub(super) async fn find_user(
+        &mut self,
+        candidate: &Candidate,
+    ) -> Result<Option<String>, Stop> {
+        let is_fresh = self
+            .seen
+            .as_ref()
+            .is_some_and(|(looked, _)| looked.elapsed() < FRESH);
+        if !is_fresh {
+            self.look().await.map_err(unseen)?;
+        }
+        let digests = self.closure(candidate).await.map_err(|failure| {
+            Stop::new(failure.reason, failure.message)
+        })?;
+        Ok(self.user_of(candidate, &digests))
+    }
+
+    /// Asks for a look before the next tag is deleted.
+    pub(super) fn forget_look(&mut self) {
+        self.seen = None;
+    }
+
+    async fn look(&mut self) -> Result<(), WorkloadsError> {
+        let began = Instant::now();
+        let in_use = match self.mirror.prune.in_use {
+            Protect::Ignore => None,
+            Protect::Protect => self.syncer.pruner.look().await?,
+        };
+        self.seen = Some((began, in_use));
+        Ok(())
+    }
+
+    fn user_of(&self, candidate: &Candidate, closure: &[Digest]) -> Option<String> {
+        let (_, in_use) = self.seen.as_ref()?;
+        let digests: Vec<Digest> = [&candidate.digest, &candidate.source_digest]
+            .into_iter()
+            .chain(closure)
+            .cloned()
+            .collect();
+        let target = &candidate.target;
+        let subject = Subject {
+            destination: (&target.registry, &target.repository, &target.tag),
+            source: (
+                &candidate.source.registry,
+                &candidate.source.repository,
+                &candidate.source.tag,
+            ),
+            digests: &digests,
+        };
+        in_use.as_ref()?.user_of(&subject).map(str::to_owned)
+    }
+
+    /// The digests below a candidate: of what an index lists, and of configs.
+    async fn closure(&self, candidate: &Candidate) -> Result<Vec<Digest>, Failure> {
+        if self.mirror.prune.in_use == Protect::Ignore {
+            return Ok(Vec::new());
+        }
+        let target = &candidate.target;
+        let subject = format!("{}/{}:{}", target.registry, target.repository, target.tag);
+        let endpoint = self.endpoint(candidate).await?;
+        let read = read_closure(self.syncer, &endpoint, &target.repository, &candidate.digest);
+        read.await
+            .map_err(|error| Failure::requesting(&subject, &error))
+    }
+
+    /// The endpoint at which a candidate is.
+    pub(super) async fn endpoint(&self, candidate: &Candidate) -> Result<Endpoint, Failure> {
+        let target = &candidate.target;
+        let subject = format!("{}/{}:{}", target.registry, target.repository, target.tag);
+        let mut destinations = self.mirror.destinations.iter();
+        let destination = destinations
+            .find(|destination| destination.name == target.destination)
+            .ok_or_else(|| Failure::missing(&subject))?;
+        let connect = &self.syncer.connect;
+        connect
+            .destination(self.mirror, destination, &target.repository)
+            .await
+            .map_err(|error| Failure::connecting(&subject, error))
+    }
+}
+
+/// What a manifest leads to, found out once for each digest.
+async fn read_closure<C>(
+    syncer: &Syncer<C>,
+    endpoint: &Endpoint,
+    repository: &Repository,
+    digest: &Digest,
+) -> Result<Vec<Digest>, crate::copy::endpoint::Error> {
+    if let Some(known) = syncer.closures.read(digest) {
+        return Ok(known);
+    }
+    let digests = crate::copy::closure(endpoint, repository, digest).await?;
+    syncer.closures.write(digest, &digests);
+    Ok(digests)
+}
+
+fn unseen(error: WorkloadsError) -> Stop {
+    let WorkloadsError { reason, message } = error;
+    let message = format!(
+        "nothing is deleted, because it cannot be seen what workloads use: {message}"
+    );
+    Stop::new(reason, message)
+}

@@ -1,0 +1,185 @@
+//! Brings back tags that were pruned, as long as the grace after their deletion has not passed.
+
+use serde::Serialize;
+
+use crate::copy::Endpoint;
+use crate::oci::{Digest, Registry, Repository, Tag, TagOrDigest};
+use crate::plan::Mirror;
+use crate::plan::report::Failure;
+use crate::sync::ledger::{KeepError, Leaf, Page, Record, Slot, Tombstone};
+use crate::sync::{Connect, Syncer};
+
+/// A tag that was pruned, and what became of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Restoration {
+    /// The name of the destination in the mirror.
+    pub destination: String,
+    /// The registry.
+    pub registry: Registry,
+    /// The repository.
+    pub repository: Repository,
+    /// The tag.
+    pub tag: Tag,
+    /// The digest that it named.
+    pub digest: Digest,
+    /// Why it could not be restored; nothing where it is there again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
+}
+
+/// Nothing was restored.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("nothing is restored, because it cannot be put on record: {0}")]
+pub struct RestoreError(#[from] KeepError);
+
+impl<C: Connect> Syncer<C> {
+    /// The tags of a mirror that were pruned and can still be restored.
+    pub fn deleted_tags(&self, mirror: &Mirror) -> Vec<(Slot, Tombstone)> {
+        let leaves = self.ledger.leaves(&mirror.name);
+        leaves
+            .into_iter()
+            .flat_map(|(page, leaf)| dead(&page, leaf))
+            .collect()
+    }
+
+    /// Restores those of the pruned tags that `is_wanted` chooses: their manifests are tagged anew, where
+    /// the registry still has them. They are not wanted any more than before: grace begins anew.
+    ///
+    /// A tag that names something by now is left alone.
+    pub async fn restore_tags(
+        &self,
+        mirror: &Mirror,
+        is_wanted: impl Fn(&Slot, &Tombstone) -> bool,
+    ) -> Result<Vec<Restoration>, RestoreError> {
+        let deleted = self.deleted_tags(mirror);
+        let chosen: Vec<(Slot, Tombstone)> = deleted
+            .into_iter()
+            .filter(|(slot, tombstone)| is_wanted(slot, tombstone))
+            .collect();
+        for (slot, tombstone) in &chosen {
+            // On record before it is there, as every push is.
+            self.ledger.write(slot.clone(), record(tombstone, None));
+        }
+        if let Err(error) = self.ledger.flush(&mirror.name).await {
+            for (slot, tombstone) in chosen {
+                self.ledger.disown(&slot);
+                self.ledger.bury(&slot, tombstone);
+            }
+            return Err(error.into());
+        }
+        let mut restorations = Vec::new();
+        for (slot, tombstone) in chosen {
+            let failure = self.restore_one(mirror, &slot, &tombstone).await.err();
+            if failure.is_some() {
+                self.ledger.disown(&slot);
+                self.ledger.bury(&slot, tombstone.clone());
+            } else {
+                let copied_at = Some(self.pruner.now());
+                let record = Record {
+                    copied_at,
+                    ..record(&tombstone, copied_at)
+                };
+                self.ledger.write(slot.clone(), record);
+            }
+            restorations.push(Restoration {
+                destination: slot.page.destination,
+                registry: tombstone.registry,
+                repository: slot.page.repository,
+                tag: slot.tag,
+                digest: tombstone.digest,
+                failure,
+            });
+        }
+        self.ledger.flush(&mirror.name).await?;
+        Ok(restorations)
+    }
+
+    async fn restore_one(
+        &self,
+        mirror: &Mirror,
+        slot: &Slot,
+        tombstone: &Tombstone,
+    ) -> Result<(), Failure> {
+        let Slot { page, tag } = slot;
+        let subject = format!("{}/{}:{tag}", tombstone.registry, page.repository);
+        let mut destinations = mirror.destinations.iter();
+        let destination = destinations
+            .find(|known| {
+                known.name == page.destination && known.registry == tombstone.registry
+            })
+            .ok_or_else(|| Failure::no_destination(&subject))?;
+        let endpoint = self
+            .connect
+            .destination(mirror, destination, &page.repository)
+            .await
+            .map_err(|error| Failure::connecting(&subject, error))?;
+        let named = TagOrDigest::Tag(tag.clone());
+        let asked = endpoint.resolve(&page.repository, &named, None).await;
+        match asked.map_err(|error| Failure::requesting(&subject, &error))? {
+            Some(found) if found == tombstone.digest => return Ok(()),
+            Some(found) => return Err(Failure::taken(&subject, &found)),
+            None => {}
+        }
+        tag_again(&endpoint, &page.repository, &named, &tombstone.digest)
+            .await
+            .map_err(|error| {
+                if error.is_not_found() {
+                    Failure::lost(&subject, &tombstone.digest)
+                } else {
+                    Failure::requesting(&subject, &error)
+                }
+            })
+    }
+}
+
+/// Everything that the manifest leads to must still be there: a tag that is visible is complete.
+async fn tag_again(
+    endpoint: &Endpoint,
+    repository: &Repository,
+    named: &TagOrDigest,
+    digest: &Digest,
+) -> Result<(), crate::copy::endpoint::Error> {
+    let manifest = TagOrDigest::Digest(digest.clone());
+    let manifest = endpoint.fetch_manifest(repository, &manifest).await?;
+    endpoint.put_manifest(repository, named, &manifest).await?;
+    Ok(())
+}
+
+fn record(tombstone: &Tombstone, copied_at: Option<jiff::Timestamp>) -> Record {
+    let Tombstone {
+        source,
+        source_digest,
+        digest,
+        shape,
+        registry,
+        deleted_at,
+    } = tombstone;
+    Record {
+        source: source.clone(),
+        source_digest: source_digest.clone(),
+        digest: digest.clone(),
+        shape: shape.clone(),
+        first_seen: *deleted_at,
+        copied_at,
+        adopted: false,
+        refused: false,
+        registry: Some(registry.clone()),
+        unwanted: None,
+    }
+}
+
+/// The tags of a repository that were deleted; those whose deletion has only begun are still there.
+fn dead(page: &Page, leaf: Leaf) -> Vec<(Slot, Tombstone)> {
+    let Leaf {
+        records,
+        waiting: _,
+        deleted,
+    } = leaf;
+    let dead = deleted.into_iter().filter(|(tag, _)| !records.contains_key(tag));
+    dead.map(|(tag, tombstone)| {
+        let page = page.clone();
+        (Slot { page, tag }, tombstone)
+    })
+    .collect()
+}

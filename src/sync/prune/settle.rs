@@ -1,0 +1,99 @@
+//! What an interrupted round left half done: pushes whose end nobody saw, and deletions that had begun.
+//! Only the tags say what came of them.
+
+use super::Findings;
+use crate::copy::Endpoint;
+use crate::oci::{Digest, TagOrDigest};
+use crate::plan::Mirror;
+use crate::plan::report::Failure;
+use crate::sync::ledger::{Leaf, Page, Record, Slot, Tombstone};
+use crate::sync::{Connect, Syncer};
+
+impl<C: Connect> Syncer<C> {
+    /// Settles what is not wanted any more; what is wanted is settled by its copy. What cannot be looked
+    /// at stays as it is.
+    pub(super) async fn settle(&self, findings: &Findings<'_>) -> Vec<Failure> {
+        let mirror = findings.mirror;
+        let mut failures = Vec::new();
+        for (page, leaf) in self.ledger.leaves(&mirror.name) {
+            for (slot, record, tombstone) in unsettled(&page, &leaf) {
+                if findings.claimed.contains(&slot) {
+                    continue;
+                }
+                match self.find(mirror, &slot, record).await {
+                    Ok(Some(found)) => self.settle_one(&slot, record, tombstone, found.as_ref()),
+                    Ok(None) => {}
+                    Err(failure) => failures.push(failure),
+                }
+            }
+        }
+        failures
+    }
+
+    fn settle_one(
+        &self,
+        slot: &Slot,
+        record: &Record,
+        tombstone: Option<&Tombstone>,
+        found: Option<&Digest>,
+    ) {
+        let is_ours = found == Some(&record.digest);
+        if !is_ours {
+            self.ledger.disown(slot);
+        } else if record.is_pending() {
+            let copied_at = Some(self.pruner.now());
+            let record = Record {
+                copied_at,
+                ..record.clone()
+            };
+            self.ledger.write(slot.clone(), record);
+        }
+        // Gone: the deletion that had begun is done. Else it is not.
+        if tombstone.is_some() && found.is_some() {
+            self.ledger.forget_deleted(slot);
+        }
+    }
+
+    /// What a tag names now; None where it cannot be looked at.
+    async fn find(
+        &self,
+        mirror: &Mirror,
+        slot: &Slot,
+        record: &Record,
+    ) -> Result<Option<Option<Digest>>, Failure> {
+        let page = &slot.page;
+        let mut destinations = mirror.destinations.iter();
+        let destination = destinations.find(|destination| destination.name == page.destination);
+        let Some(destination) =
+            destination.filter(|known| record.registry.as_ref() == Some(&known.registry))
+        else {
+            return Ok(None);
+        };
+        let subject = format!("{}/{}:{}", destination.registry, page.repository, slot.tag);
+        let endpoint: Endpoint = self
+            .connect
+            .destination(mirror, destination, &page.repository)
+            .await
+            .map_err(|error| Failure::connecting(&subject, error))?;
+        let target = TagOrDigest::Tag(slot.tag.clone());
+        let found = endpoint.resolve(&page.repository, &target, None).await;
+        let found = found.map_err(|error| Failure::requesting(&subject, &error))?;
+        Ok(Some(found))
+    }
+}
+
+/// The tags that are pending, and those that are about to be deleted.
+fn unsettled<'a>(
+    page: &Page,
+    leaf: &'a Leaf,
+) -> Vec<(Slot, &'a Record, Option<&'a Tombstone>)> {
+    let records = leaf.records.iter().filter_map(|(tag, record)| {
+        let tombstone = leaf.deleted.get(tag);
+        let slot = Slot {
+            page: page.clone(),
+            tag: tag.clone(),
+        };
+        (record.is_pending() || tombstone.is_some()).then_some((slot, record, tombstone))
+    });
+    records.collect()
+}

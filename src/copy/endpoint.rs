@@ -61,6 +61,19 @@ pub enum Referrers {
     Unsupported,
 }
 
+/// What became of something that was to be deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Deletion {
+    /// It is gone, by this operation.
+    Deleted,
+    /// It was gone before.
+    Missing,
+    /// The tag stands for another manifest by now: it is left alone.
+    Moved,
+    /// The endpoint cannot delete such a thing: it is left alone.
+    Unsupported,
+}
+
 /// An operation on an endpoint that failed. Cheap to clone: several tasks may wait for one request.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
@@ -156,6 +169,33 @@ impl Endpoint {
                 layout.put_manifest(repository, target, manifest).await?;
                 true
             }
+        })
+    }
+
+    /// Deletes a tag that stands for the manifest `expected`; the manifest and its blobs stay. One
+    /// that stands for another manifest by now is left alone.
+    pub async fn delete_tag(
+        &self,
+        repository: &Repository,
+        tag: &Tag,
+        expected: &Digest,
+    ) -> Result<Deletion, Error> {
+        Ok(match self {
+            Self::Registry(client) => client.delete_tag(repository, tag, expected).await?.into(),
+            Self::Layout(layout) => layout.delete_tag(repository, tag, expected).await?.into(),
+        })
+    }
+
+    /// Deletes a manifest **and every tag that stands for it**. For what has no tag of its own, such
+    /// as referrers: whoever calls this has made sure of it.
+    pub async fn delete_manifest(
+        &self,
+        repository: &Repository,
+        digest: &Digest,
+    ) -> Result<Deletion, Error> {
+        Ok(match self {
+            Self::Registry(client) => client.delete_manifest(repository, digest).await?.into(),
+            Self::Layout(layout) => layout.delete_manifest(repository, digest).await?.into(),
         })
     }
 
@@ -309,6 +349,27 @@ impl Error {
                 | layout::Kind::Corrupt
                 | layout::Kind::Refused => Reason::CopyFailed,
             },
+        }
+    }
+}
+
+impl From<registry::Deletion> for Deletion {
+    fn from(deletion: registry::Deletion) -> Self {
+        match deletion {
+            registry::Deletion::Deleted => Self::Deleted,
+            registry::Deletion::Missing => Self::Missing,
+            registry::Deletion::Moved => Self::Moved,
+            registry::Deletion::Unsupported => Self::Unsupported,
+        }
+    }
+}
+
+impl From<layout::Deletion> for Deletion {
+    fn from(deletion: layout::Deletion) -> Self {
+        match deletion {
+            layout::Deletion::Deleted => Self::Deleted,
+            layout::Deletion::Missing => Self::Missing,
+            layout::Deletion::Moved => Self::Moved,
         }
     }
 }

@@ -31,7 +31,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 
-pub use self::endpoint::{Endpoint, Place};
+pub use self::endpoint::{Deletion, Endpoint, Place};
 pub use self::error::Error;
 pub use self::examine::Examined;
 pub use self::graph::GraphError;

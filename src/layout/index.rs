@@ -156,6 +156,23 @@ impl Index {
         }
     }
 
+    /// Takes a tag from the entries that have it. They stay without it only if `stays` says so.
+    pub(super) fn untag(&mut self, tag: &Tag, stays: impl Fn(&Descriptor) -> bool) {
+        self.entries.retain_mut(|entry| {
+            if entry.tag.as_ref() != Some(tag) {
+                return true;
+            }
+            entry.set_tag(None);
+            stays(&entry.descriptor)
+        });
+    }
+
+    /// Takes out every entry of a manifest.
+    pub(super) fn remove(&mut self, digest: &Digest) {
+        self.entries
+            .retain(|entry| entry.descriptor.digest != *digest);
+    }
+
     /// Takes out the entries without a tag of which `is_listed_below` says that another entry
     /// leads to them.
     pub(super) fn remove_untagged(&mut self, is_listed_below: impl Fn(&Descriptor) -> bool) {

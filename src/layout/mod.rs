@@ -15,12 +15,14 @@ mod files;
 mod index;
 mod marker;
 mod publish;
+mod remove;
 mod store;
 mod tree;
 mod walk;
 
 pub use blobs::BlobBody;
 pub use error::{Action, Error, Kind};
+pub use remove::Deletion;
 pub use tree::{Layout, Resolved};
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use futures::Stream;
 use super::blobs::{self, BlobBody};
 use super::marker::{INDEX, MARKER};
 use super::store::Store;
-use super::{Error, publish, walk};
+use super::{Deletion, Error, publish, remove, walk};
 use crate::oci::{Descriptor, Digest, Manifest, MediaType, Repository, Tag, TagOrDigest};
 
 /// What a layout has in its directory, so that no repository below can be named like it.
@@ -100,6 +100,28 @@ impl Layout {
     ) -> Result<(), Error> {
         let store = self.store(repository)?;
         publish::put_manifest(store, target.clone(), manifest.clone()).await
+    }
+
+    /// Takes a tag from the manifest `expected`, under the lock of the layout. The manifest and its
+    /// blobs stay among the blobs, where their digests still find them; the manifest stays listed
+    /// only if it has another tag or refers to a manifest.
+    pub async fn delete_tag(
+        &self,
+        repository: &Repository,
+        tag: &Tag,
+        expected: &Digest,
+    ) -> Result<Deletion, Error> {
+        let store = self.store(repository)?;
+        remove::delete_tag(store, tag.clone(), expected.clone()).await
+    }
+
+    /// Lists a manifest no more, under none of its tags. It and its blobs stay among the blobs.
+    pub async fn delete_manifest(
+        &self,
+        repository: &Repository,
+        digest: &Digest,
+    ) -> Result<Deletion, Error> {
+        remove::delete_manifest(self.store(repository)?, digest.clone()).await
     }
 
     /// Whether a layout has a blob.

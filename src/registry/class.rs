@@ -9,6 +9,8 @@ pub enum Class {
     ManifestRead,
     /// Writes a manifest.
     ManifestWrite,
+    /// Deletes a manifest or a tag.
+    ManifestDelete,
     /// Reads a blob.
     BlobRead,
     /// Announces a blob.
@@ -23,10 +25,11 @@ pub(super) struct PerClass<T>([T; Class::ALL.len()]);
 
 impl Class {
     /// Every class, in the order of their declaration.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Lookup,
         Self::ManifestRead,
         Self::ManifestWrite,
+        Self::ManifestDelete,
         Self::BlobRead,
         Self::UploadStart,
         Self::Upload,
@@ -38,6 +41,7 @@ impl Class {
             Self::Lookup => "lookup",
             Self::ManifestRead => "manifest_read",
             Self::ManifestWrite => "manifest_write",
+            Self::ManifestDelete => "manifest_delete",
             Self::BlobRead => "blob_read",
             Self::UploadStart => "upload_start",
             Self::Upload => "upload",
@@ -47,7 +51,7 @@ impl Class {
     /// Whether such requests change the registry.
     pub(super) fn is_write(self) -> bool {
         match self {
-            Self::ManifestWrite | Self::UploadStart | Self::Upload => true,
+            Self::ManifestWrite | Self::ManifestDelete | Self::UploadStart | Self::Upload => true,
             Self::Lookup | Self::ManifestRead | Self::BlobRead => false,
         }
     }

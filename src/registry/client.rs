@@ -9,6 +9,7 @@ use futures::Stream;
 use super::blobs::{self, BlobBody};
 use super::cause::Cause;
 use super::connection::Connection;
+use super::deletes::{self, Deletion};
 use super::error::{Action, Error};
 use super::lists;
 use super::manifests::{self, Resolved, Stored};
@@ -132,6 +133,39 @@ impl Client {
     ) -> Result<Stored, Error> {
         let stored = manifests::put(&self.0.connection, repository, target, manifest).await;
         self.explain(stored, Action::PutManifest, Some(repository), Some(target))
+    }
+
+    /// Deletes a tag that stands for the manifest `expected`; the manifest stays. One that stands for
+    /// another manifest by now is left alone: that is looked up right before every try.
+    ///
+    /// Never by digest, which would take every other tag of the manifest along: where the registry
+    /// cannot delete a tag, nothing is deleted.
+    pub async fn delete_tag(
+        &self,
+        repository: &Repository,
+        tag: &Tag,
+        expected: &Digest,
+    ) -> Result<Deletion, Error> {
+        let deleted = deletes::delete_tag(&self.0.connection, repository, tag, expected).await;
+        let target = TagOrDigest::Tag(tag.clone());
+        self.explain(deleted, Action::DeleteTag, Some(repository), Some(&target))
+    }
+
+    /// Deletes a manifest **and every tag that stands for it**. For what has no tag of its own, such
+    /// as referrers: whoever calls this has made sure of it.
+    pub async fn delete_manifest(
+        &self,
+        repository: &Repository,
+        digest: &Digest,
+    ) -> Result<Deletion, Error> {
+        let deleted = deletes::delete_manifest(&self.0.connection, repository, digest).await;
+        let target = TagOrDigest::Digest(digest.clone());
+        self.explain(
+            deleted,
+            Action::DeleteManifest,
+            Some(repository),
+            Some(&target),
+        )
     }
 
     /// The bytes of a blob from `offset` on, in one request.

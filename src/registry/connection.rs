@@ -1,5 +1,6 @@
 //! The one path that every request takes: a place in the window of the host, a try, another try.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -65,6 +66,29 @@ impl Connection {
         .await
     }
 
+    /// Asks like [`ask`](Self::ask). Before each try, when there is a place for it, `check` says
+    /// whether it is still wanted: nothing is waited for between its word and the request.
+    pub(super) async fn ask_checked<T, F>(
+        &self,
+        request: &Request,
+        check: impl Fn() -> F,
+    ) -> Result<ControlFlow<T, Reply>, Cause>
+    where
+        F: Future<Output = Result<ControlFlow<T>, Cause>>,
+    {
+        repeat(|| async {
+            let permit = self.admit(request).await?;
+            if let ControlFlow::Break(unwanted) = check().await? {
+                return Ok(ControlFlow::Break(unwanted));
+            }
+            let answer = self.attempt_with(permit, request, None).await?;
+            Reply::read(answer, request.limit)
+                .await
+                .map(ControlFlow::Continue)
+        })
+        .await
+    }
+
     /// Asks, repeatedly where that may help, and leaves the body of the answer to be read.
     pub(super) async fn open(&self, request: &Request) -> Result<Answer, Cause> {
         repeat(move || self.attempt(request, None)).await
@@ -79,6 +103,15 @@ impl Connection {
     /// One try. Statuses that may pass are errors, all others are answers.
     async fn attempt(&self, request: &Request, body: Option<Outgoing>) -> Result<Answer, Cause> {
         let permit = self.admit(request).await?;
+        self.attempt_with(permit, request, body).await
+    }
+
+    async fn attempt_with(
+        &self,
+        permit: Permit,
+        request: &Request,
+        body: Option<Outgoing>,
+    ) -> Result<Answer, Cause> {
         let outcome = self.exchange(request, body).await;
         self.learn(request, &permit, &outcome);
         let response = outcome?;

@@ -1,18 +1,19 @@
 //! What is shared by everything that speaks to one host: limits, and what the host turned out to be like.
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering::Relaxed};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::deletes::Deletable;
 use super::limiter::Limiter;
-use super::profile::{Profile, UploadMode};
+use super::profile::{Deletes, Profile, UploadMode};
 
 /// So many mounts in a row that were refused mean that none will be granted.
 const REFUSED_MOUNTS: u32 = 4;
-/// How long a registry is believed to have no list of referrers.
-const REFERRERS_MEMORY: Duration = Duration::from_secs(60 * 60);
+/// How long a registry is believed to lack something: they are upgraded and set up anew now and then.
+const INABILITY_MEMORY: Duration = Duration::from_secs(60 * 60);
 
 /// One host. Facts are learned one at a time and none depends on another.
 #[derive(Debug)]
@@ -25,10 +26,15 @@ pub(super) struct Host {
     needs_patch: AtomicBool,
     ignores_range: AtomicBool,
     refuses_pages: AtomicBool,
-    /// Since when; registries are upgraded now and then.
-    lacks_referrers: Mutex<Option<Instant>>,
+    lacks_referrers: Inability,
+    deletes_no_tags: Inability,
+    deletes_no_manifests: Inability,
     head: AtomicU8,
 }
+
+/// Something that a host turned out to be unable to do, and when.
+#[derive(Debug, Default)]
+struct Inability(Mutex<Option<Instant>>);
 
 /// Where a blob is to be mounted from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +57,8 @@ pub(super) enum Head {
     Untrusted,
 }
 
+// === impl Host ===
+
 impl Host {
     /// The host that answers at `host`, as its profile describes it.
     pub(super) fn new(host: &str) -> Self {
@@ -68,7 +76,9 @@ impl Host {
             needs_patch: AtomicBool::new(profile.upload_mode == UploadMode::PatchPut),
             ignores_range: AtomicBool::new(false),
             refuses_pages: AtomicBool::new(false),
-            lacks_referrers: Mutex::default(),
+            lacks_referrers: Inability::default(),
+            deletes_no_tags: Inability::default(),
+            deletes_no_manifests: Inability::default(),
             head: AtomicU8::new(head as u8),
         }
     }
@@ -138,20 +148,39 @@ impl Host {
 
     /// Whether it may list referrers.
     pub(super) fn may_list_referrers(&self) -> bool {
-        let lacks = *self
-            .lacks_referrers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        self.profile.referrers && lacks.is_none_or(|since| since.elapsed() > REFERRERS_MEMORY)
+        self.profile.referrers && !self.lacks_referrers.is_believed()
     }
 
     /// It has no list of referrers.
     pub(super) fn learn_lacks_referrers(&self) {
-        let mut lacks = self
-            .lacks_referrers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        *lacks = Some(Instant::now());
+        self.lacks_referrers.learn();
+    }
+
+    /// What it is known to delete.
+    pub(super) fn deletes(&self) -> Deletes {
+        self.profile.deletes
+    }
+
+    /// The actions that a token to delete is asked for.
+    pub(super) fn delete_actions(&self) -> &'static str {
+        self.profile.delete_actions
+    }
+
+    /// Whether it may be able to delete such a thing.
+    pub(super) fn may_delete(&self, what: Deletable) -> bool {
+        self.profile.deletes != Deletes::Nothing && !self.deletes_none(what).is_believed()
+    }
+
+    /// It cannot delete such a thing.
+    pub(super) fn learn_cannot_delete(&self, what: Deletable) {
+        self.deletes_none(what).learn();
+    }
+
+    fn deletes_none(&self, what: Deletable) -> &Inability {
+        match what {
+            Deletable::Tag => &self.deletes_no_tags,
+            Deletable::Manifest => &self.deletes_no_manifests,
+        }
     }
 
     /// What 404 to a HEAD means.
@@ -166,5 +195,22 @@ impl Host {
     /// What 404 to a HEAD turned out to mean.
     pub(super) fn learn_head(&self, head: Head) {
         self.head.store(head as u8, Relaxed);
+    }
+}
+
+// === impl Inability ===
+
+impl Inability {
+    fn is_believed(&self) -> bool {
+        self.since()
+            .is_some_and(|since| since.elapsed() <= INABILITY_MEMORY)
+    }
+
+    fn learn(&self) {
+        *self.since() = Some(Instant::now());
+    }
+
+    fn since(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

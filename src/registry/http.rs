@@ -4,6 +4,7 @@ mod build;
 
 use std::sync::Arc;
 
+use futures::future::BoxFuture;
 use reqwest::{Method, Request, RequestBuilder, Response};
 use url::Url;
 
@@ -54,7 +55,9 @@ impl Http {
         if let Some(boundaries) = &self.boundaries {
             boundaries.check_url(request.url())?;
         }
-        self.client.execute(request).await.map_err(|error| {
+        // Boxed, so that the types of everything that waits for it do not grow with what is in it.
+        let sent: BoxFuture<'_, _> = Box::pin(self.client.execute(request));
+        sent.await.map_err(|error| {
             let refused = causes(&error).find_map(|cause| cause.downcast_ref::<OutOfBounds>());
             match refused {
                 Some(refused) => HttpError::OutOfBounds(refused.clone()),

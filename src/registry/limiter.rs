@@ -100,9 +100,11 @@ impl Limiter {
         Self(PerClass::new(|class| {
             let size = match class {
                 Class::Upload | Class::BlobRead => BODIES,
-                Class::Lookup | Class::ManifestRead | Class::ManifestWrite | Class::UploadStart => {
-                    SMALL
-                }
+                Class::Lookup
+                | Class::ManifestRead
+                | Class::ManifestWrite
+                | Class::ManifestDelete
+                | Class::UploadStart => SMALL,
             };
             let size = profile.window(class).map_or(size, Size::fixed);
             Arc::new(Window::new(size, profile.rate(class)))

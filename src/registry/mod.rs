@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! client error                what can be done here, and what was being done when it failed
-//! manifests blobs uploads lists referrers      the endpoints of the specification
+//! manifests deletes blobs uploads lists referrers      the endpoints of the specification
 //! connection exchange         the one path of every request: limits, repetition, credential, redirects
 //! request answer outgoing     what goes out and comes in: bounded, watched
 //! auth                        who we are
@@ -22,6 +22,7 @@ mod cause;
 mod class;
 mod client;
 mod connection;
+mod deletes;
 pub mod docker_config;
 mod error;
 mod exchange;
@@ -56,6 +57,7 @@ pub use boundaries::{
 };
 pub use class::Class;
 pub use client::{Client, Identity};
+pub use deletes::Deletion;
 pub use error::{Error, Kind};
 pub use manifests::{Resolved, Stored};
 pub use observer::Observer;

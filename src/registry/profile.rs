@@ -11,6 +11,17 @@ pub(super) enum UploadMode {
     PatchPut,
 }
 
+/// What a registry deletes through the API of the specification.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Deletes {
+    /// It is found out.
+    Unknown,
+    /// Tags and manifests: where it refuses one, that one is meant.
+    Everything,
+    /// Nothing: only its own API does.
+    Nothing,
+}
+
 /// What is known of a registry before the first request; what it turns out to be like is kept in
 /// [`Host`](super::host::Host).
 #[derive(Debug)]
@@ -26,6 +37,10 @@ pub(super) struct Profile {
     pub(super) trusts_head: bool,
     /// Whether it lists referrers.
     pub(super) referrers: bool,
+    /// What it deletes.
+    pub(super) deletes: Deletes,
+    /// The actions that a token to delete is asked for.
+    pub(super) delete_actions: &'static str,
     /// Requests per second, where fewer are wanted than the window lets through.
     pub(super) rates: &'static [(Class, u32)],
     /// Requests at a time, where fewer are wanted than the window would grow to.
@@ -51,23 +66,29 @@ const DEFAULT: Profile = Profile {
     tag_page: 1_000,
     trusts_head: false,
     referrers: true,
+    deletes: Deletes::Unknown,
+    delete_actions: "delete",
     rates: &[],
     windows: &[],
 };
 
 /// First match wins; the last matches everything.
-static PROFILES: [Profile; 8] = [
+static PROFILES: [Profile; 9] = [
     Profile {
         hosts: Hosts::Named(&["registry-1.docker.io"]),
         trusts_head: true,
+        deletes: Deletes::Nothing,
         windows: &[(Class::ManifestRead, 3)],
         ..DEFAULT
     },
-    // 413 for pages of more than 100; two tags of one manifest at once confuse it.
+    // 413 for pages of more than 100; two tags of one manifest at once confuse it; its token server
+    // knows no action but pull and push, and gives no token where another one is asked for.
     Profile {
         hosts: Hosts::Named(&["quay.io"]),
         tag_page: 100,
         trusts_head: true,
+        deletes: Deletes::Everything,
+        delete_actions: "pull,push",
         windows: &[(Class::ManifestWrite, 1)],
         ..DEFAULT
     },
@@ -76,6 +97,7 @@ static PROFILES: [Profile; 8] = [
         hosts: Hosts::Named(&["ghcr.io"]),
         trusts_head: true,
         referrers: false,
+        deletes: Deletes::Nothing,
         rates: &[(Class::Lookup, 20), (Class::ManifestRead, 20)],
         ..DEFAULT
     },
@@ -84,12 +106,14 @@ static PROFILES: [Profile; 8] = [
         hosts: Hosts::Below(".azurecr.io"),
         upload_mode: UploadMode::PatchPut,
         trusts_head: true,
+        deletes: Deletes::Everything,
         ..DEFAULT
     },
     // Four fifths of the published quotas for each account.
     Profile {
         hosts: Hosts::Ecr,
         trusts_head: true,
+        deletes: Deletes::Nothing,
         rates: &[
             (Class::ManifestWrite, 8),
             (Class::UploadStart, 80),
@@ -100,11 +124,18 @@ static PROFILES: [Profile; 8] = [
     Profile {
         hosts: Hosts::Below(".pkg.dev"),
         trusts_head: true,
+        deletes: Deletes::Everything,
         ..DEFAULT
     },
     Profile {
         hosts: Hosts::Named(&["gcr.io", "us.gcr.io", "eu.gcr.io", "asia.gcr.io"]),
         trusts_head: true,
+        deletes: Deletes::Everything,
+        ..DEFAULT
+    },
+    Profile {
+        hosts: Hosts::Named(&["registry.gitlab.com"]),
+        deletes: Deletes::Everything,
         ..DEFAULT
     },
     DEFAULT,
@@ -177,6 +208,32 @@ mod tests {
             assert_eq!(
                 (profile.tag_page, profile.upload_mode),
                 (tag_page, upload_mode),
+                "{host}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_hosts_are_known_to_delete() {
+        let cases = [
+            ("registry-1.docker.io", Deletes::Nothing, "delete"),
+            ("ghcr.io", Deletes::Nothing, "delete"),
+            (
+                "123456789012.dkr.ecr.eu-west-1.amazonaws.com",
+                Deletes::Nothing,
+                "delete",
+            ),
+            ("quay.io", Deletes::Everything, "pull,push"),
+            ("team.azurecr.io", Deletes::Everything, "delete"),
+            ("europe-docker.pkg.dev", Deletes::Everything, "delete"),
+            ("registry.gitlab.com", Deletes::Everything, "delete"),
+            ("registry.example.com", Deletes::Unknown, "delete"),
+        ];
+        for (host, deletes, actions) in cases {
+            let profile = Profile::of(host);
+            assert_eq!(
+                (profile.deletes, profile.delete_actions),
+                (deletes, actions),
                 "{host}"
             );
         }

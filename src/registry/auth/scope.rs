@@ -19,6 +19,11 @@ impl Scope {
         Self(vec![of_repository(repository, "pull,push")])
     }
 
+    /// To do with a repository what `actions` says, separated by commas.
+    pub fn of(repository: &Repository, actions: &str) -> Self {
+        Self(vec![of_repository(repository, actions)])
+    }
+
     /// To write to a repository what is taken over from another one.
     ///
     /// The right to write stands first: some token servers read no further.

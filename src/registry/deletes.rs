@@ -1,0 +1,210 @@
+//! Deletes (distribution specification, content management): a tag by its name, a manifest by its
+//! digest, and never one in place of the other, because a digest takes every tag of it along.
+
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+use reqwest::Method;
+
+use super::answer::Reply;
+use super::auth::Scope;
+use super::cause::Cause;
+use super::class::Class;
+use super::connection::Connection;
+use super::manifests;
+use super::profile::Deletes;
+use super::request::Request;
+use super::status::Code;
+use crate::oci::{Digest, Repository, Tag, TagOrDigest};
+
+/// What became of something that was to be deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Deletion {
+    /// It is gone, by this request.
+    Deleted,
+    /// It was gone before.
+    Missing,
+    /// The tag stands for another manifest by now: it is left alone.
+    Moved,
+    /// The registry cannot delete such a thing: it is left alone.
+    Unsupported,
+}
+
+/// What a registry is able to delete, each by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Deletable {
+    /// A tag; the manifest stays.
+    Tag,
+    /// A manifest with all of its tags.
+    Manifest,
+}
+
+/// What the status of an answer to a delete means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    Deleted,
+    /// Gone, unless the registry says so of everything that it does not understand.
+    NotFound,
+    /// The registry cannot do it, and would say the same of any other one.
+    Unable,
+    /// The registry cannot do it with this one.
+    UnableHere,
+    Error,
+}
+
+/// Deletes a tag as long as it stands for `expected`, which is looked up right before every try.
+pub(super) async fn delete_tag(
+    connection: &Connection,
+    repository: &Repository,
+    tag: &Tag,
+    expected: &Digest,
+) -> Result<Deletion, Cause> {
+    let target = TagOrDigest::Tag(tag.clone());
+    if !connection.host.may_delete(Deletable::Tag) {
+        return Ok(Deletion::Unsupported);
+    }
+    let request = request(connection, repository, &target);
+    let is_sent = AtomicBool::new(false);
+    let check = || async {
+        let found = manifests::resolve(connection, repository, &target, None).await?;
+        Ok(match found {
+            // The answer to a try before was lost, not its effect.
+            None if is_sent.load(Relaxed) => ControlFlow::Break(Deletion::Deleted),
+            None => ControlFlow::Break(Deletion::Missing),
+            Some(found) if found.digest != *expected => ControlFlow::Break(Deletion::Moved),
+            Some(_) => {
+                is_sent.store(true, Relaxed);
+                ControlFlow::Continue(())
+            }
+        })
+    };
+    match connection.ask_checked(&request, check).await? {
+        ControlFlow::Break(deletion) => Ok(deletion),
+        ControlFlow::Continue(reply) => {
+            outcome(connection, repository, &target, Deletable::Tag, reply).await
+        }
+    }
+}
+
+/// Deletes a manifest, and with it every tag that stands for it.
+pub(super) async fn delete_manifest(
+    connection: &Connection,
+    repository: &Repository,
+    digest: &Digest,
+) -> Result<Deletion, Cause> {
+    let target = TagOrDigest::Digest(digest.clone());
+    if !connection.host.may_delete(Deletable::Manifest) {
+        return Ok(Deletion::Unsupported);
+    }
+    let request = request(connection, repository, &target);
+    let reply = connection.ask(&request).await?;
+    outcome(connection, repository, &target, Deletable::Manifest, reply).await
+}
+
+fn request(connection: &Connection, repository: &Repository, target: &TagOrDigest) -> Request {
+    let url = connection.url(&[repository.as_str(), "manifests", target.as_str()]);
+    let scope = Scope::of(repository, connection.host.delete_actions());
+    Request::new(Class::ManifestDelete, Method::DELETE, url, scope)
+}
+
+async fn outcome(
+    connection: &Connection,
+    repository: &Repository,
+    target: &TagOrDigest,
+    what: Deletable,
+    reply: Reply,
+) -> Result<Deletion, Cause> {
+    let code = reply.code();
+    let code = code.as_ref().map(Code::as_str);
+    match verdict(what, connection.host.deletes(), reply.status.as_u16(), code) {
+        Verdict::Deleted => Ok(Deletion::Deleted),
+        Verdict::Unable => {
+            connection.host.learn_cannot_delete(what);
+            Ok(Deletion::Unsupported)
+        }
+        Verdict::UnableHere => Ok(Deletion::Unsupported),
+        Verdict::Error => Err(reply.into_cause()),
+        Verdict::NotFound => {
+            let found = manifests::resolve(connection, repository, target, None).await?;
+            Ok(match found {
+                None => Deletion::Missing,
+                Some(_) => Deletion::Unsupported,
+            })
+        }
+    }
+}
+
+/// What a status means, with its code where registries agree on none.
+fn verdict(what: Deletable, known: Deletes, status: u16, code: Option<&str>) -> Verdict {
+    let refusal = match (status, code) {
+        (200 | 202 | 204, _) => return Verdict::Deleted,
+        (404, _) => return Verdict::NotFound,
+        // zot says so of a manifest that an index needs.
+        (405, Some("DENIED")) => Verdict::Error,
+        (405 | 501, _) | (400 | 403, Some("UNSUPPORTED")) => Verdict::Unable,
+        _ if what == Deletable::Manifest => Verdict::Error,
+        // distribution 2 takes the tag for a digest, as do its kin under other codes.
+        (400, Some("DIGEST_INVALID")) => Verdict::Unable,
+        (400, None | Some("TAG_INVALID" | "MANIFEST_INVALID")) => Verdict::UnableHere,
+        _ => Verdict::Error,
+    };
+    // Where others are deleted, it is this one that must not be: it is locked, for one.
+    if known == Deletes::Everything {
+        return Verdict::Error;
+    }
+    refusal
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Deletable::{Manifest, Tag};
+    use super::*;
+
+    #[test]
+    fn what_answers_to_a_delete_mean() {
+        let unknown = [
+            (Tag, 200, None, Verdict::Deleted),
+            (Tag, 202, None, Verdict::Deleted),
+            (Tag, 204, None, Verdict::Deleted),
+            (Tag, 404, Some("MANIFEST_UNKNOWN"), Verdict::NotFound),
+            (Tag, 404, None, Verdict::NotFound),
+            (Tag, 405, Some("UNSUPPORTED"), Verdict::Unable),
+            (Tag, 405, None, Verdict::Unable),
+            (Tag, 405, Some("DENIED"), Verdict::Error),
+            (Tag, 501, None, Verdict::Unable),
+            (Tag, 400, Some("DIGEST_INVALID"), Verdict::Unable),
+            (Tag, 400, Some("UNSUPPORTED"), Verdict::Unable),
+            (Tag, 400, Some("MANIFEST_INVALID"), Verdict::UnableHere),
+            (Tag, 400, None, Verdict::UnableHere),
+            (Tag, 400, Some("NAME_INVALID"), Verdict::Error),
+            (Tag, 403, Some("UNSUPPORTED"), Verdict::Unable),
+            (Tag, 403, Some("DENIED"), Verdict::Error),
+            (Tag, 401, Some("UNAUTHORIZED"), Verdict::Error),
+            (Tag, 412, None, Verdict::Error),
+            (Tag, 302, None, Verdict::Error),
+            (Manifest, 202, None, Verdict::Deleted),
+            (Manifest, 405, Some("UNSUPPORTED"), Verdict::Unable),
+            (Manifest, 400, Some("DIGEST_INVALID"), Verdict::Error),
+            (
+                Manifest,
+                400,
+                Some("GOOGLE_MANIFEST_DANGLING_TAG"),
+                Verdict::Error,
+            ),
+            (Manifest, 400, None, Verdict::Error),
+        ];
+        for (what, status, code, expected) in unknown {
+            let found = verdict(what, Deletes::Unknown, status, code);
+            assert_eq!(found, expected, "{what:?} {status} {code:?}");
+        }
+        for (status, expected) in [
+            (202, Verdict::Deleted),
+            (404, Verdict::NotFound),
+            (405, Verdict::Error),
+            (400, Verdict::Error),
+        ] {
+            let found = verdict(Tag, Deletes::Everything, status, None);
+            assert_eq!(found, expected, "a lock is no inability: {status}");
+        }
+    }
+}

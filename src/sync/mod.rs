@@ -23,6 +23,7 @@ mod observe;
 pub mod reach;
 mod resolve;
 mod shape;
+pub mod workloads;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

@@ -7,6 +7,7 @@ pub mod decide;
 pub mod due;
 pub mod fields;
 pub mod gates;
+pub mod in_use;
 pub mod mirror;
 pub mod policy;
 pub mod policy_status;

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::conflicts::SourceImage;
 use super::gates::{Conclusion, Gate, Quarantine, Refusal, Verdict};
+use super::prune::PruneReport;
 use super::select::{NotSelected, Selected, Wanted};
 use crate::api::{ObjectName, Reason};
 use crate::oci::{Digest, Registry, Repository};
@@ -38,6 +39,9 @@ pub struct MirrorReport {
     pub audited: Vec<Audited>,
     /// What each policy that selects took in, and what each one left out of the mirror.
     pub policies: BTreeMap<ObjectName, Tally>,
+    /// What pruning came to; None where the mirror retains everything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prune: Option<PruneReport>,
 }
 
 /// What a policy made of the candidates of a mirror.
@@ -201,6 +205,7 @@ impl MirrorReport {
             tags: Vec::new(),
             audited: Vec::new(),
             policies: BTreeMap::new(),
+            prune: None,
         }
     }
 

@@ -121,6 +121,7 @@ pub(super) fn line(report: &Report) -> String {
         refused,
         quarantined,
         failed,
+        pruned: _,
         copied: _,
         retagged: _,
         bytes: _,
@@ -135,12 +136,20 @@ pub(super) fn line(report: &Report) -> String {
         0 => String::new(),
         count => format!(", {count} {word}"),
     };
+    let prunable: usize = report.mirrors.iter().map(prunable).sum();
     format!(
-        "{planned} to copy, {unchanged} unchanged{}{}{}, {excluded} left out, {failed} failed",
+        "{planned} to copy, {unchanged} unchanged{}{}{}{}, {excluded} left out, {failed} failed",
         optional(frozen, "frozen"),
         optional(refused, "refused"),
         optional(quarantined, "quarantined"),
+        optional(prunable, "to prune"),
     )
+}
+
+/// Tags that are due and that nothing stands in the way of, but that a plan deletes nothing.
+fn prunable(mirror: &MirrorReport) -> usize {
+    let prune = mirror.prune.as_ref();
+    prune.map_or(0, |prune| prune.count(|fate| *fate == Fate::Due))
 }
 
 fn join(policies: &[ObjectName]) -> String {

@@ -174,6 +174,8 @@ pub struct Totals {
     pub refused: usize,
     /// Tags that a policy admits later.
     pub quarantined: usize,
+    /// Tags that were deleted, since they are no longer wanted.
+    pub pruned: usize,
     /// Tags, repositories and mirrors that failed.
     pub failed: usize,
     /// Bytes of blobs that were sent.
@@ -274,6 +276,12 @@ impl MirrorReport {
         times.min()
     }
 
+    /// When the first tag may be pruned that waits for its time.
+    pub fn next_prune(&self, now: Timestamp) -> Option<Timestamp> {
+        let prune = self.prune.as_ref().filter(|prune| prune.stop.is_none())?;
+        prune.next_due().filter(|due| *due > now)
+    }
+
     /// The tags by destination repository: what a person reads first.
     pub fn by_repository(&self) -> BTreeMap<(&str, &str), Totals> {
         let mut rows: BTreeMap<(&str, &str), Totals> = BTreeMap::new();
@@ -365,6 +373,7 @@ impl Totals {
 
     fn add(&mut self, mirror: &MirrorReport) {
         self.failed += mirror.failures.len();
+        self.pruned += mirror.prune.as_ref().map_or(0, PruneReport::deleted);
         for tag in &mirror.tags {
             self.count(&tag.outcome);
         }

@@ -87,7 +87,8 @@ impl<C: Connect> Syncer<C> {
                     None
                 }
                 PruneMode::Plan | PruneMode::Delete => {
-                    Some(self.prune_mirror(&findings, report, mode).await)
+                    // On the heap: rounds that prune nothing stay small.
+                    Some(Box::pin(self.prune_mirror(&findings, report, mode)).await)
                 }
             };
         }
@@ -179,7 +180,7 @@ impl<C: Connect> Syncer<C> {
             .map(|candidate| PrunedTag::of(candidate, grace))
             .collect();
         let brakes = Brakes::of(&candidates, recorded.len());
-        pruned.plan = brakes.plan.clone();
+        pruned.plan.clone_from(&brakes.plan);
         let passage = brakes.judge(&mirror.prune);
         if pruned.stop.is_none()
             && mirror.prune.mode == PruneMode::Delete

@@ -1,48 +1,255 @@
-//! What workloads use.
+//! Which images workloads use, and whether a tag is one of them.
+//!
+//! A node may fetch an image by another name than the one that stands in the workload: through a mirror, an
+//! alias, or a short name. So a tag is in use as soon as one of these holds:
+//!
+//! 1. **Digest.** A workload names or runs any of the digests that the tag leads to: its own, that of its
+//!    source, one that its index lists, or the config of one of them. Host and repository do not matter.
+//! 2. **Name.** A workload names the same tag (`latest` where it names neither tag nor digest) of the same
+//!    repository, at the destination or at the source. At the same host the repository must be the same. At
+//!    any other host, and for a short name such as `alpine` or `team/app`, it is enough that one repository
+//!    ends with the whole of the other: `images.corp/library/alpine` may well be `eu.corp/mirror/library/alpine`.
+//! 3. **Text.** A workload names something that is no image reference, and one of the parts between `/`, `:`
+//!    and `@` is the last word of the repository, or a digest that the tag leads to.
+//!
+//! When in doubt it is in use.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
-use crate::oci::{Digest, Registry, Repository, Tag};
+use crate::oci::{Digest, Reference, Registry, Repository, Tag};
 
-/// Everything that workloads use.
+/// A tag at a registry.
+pub type Name<'a> = (&'a Registry, &'a Repository, &'a Tag);
+
+/// What all workloads use. Each image keeps the first of its users by name.
 #[derive(Clone, Debug, Default)]
 pub struct InUse {
-    texts: BTreeMap<String, String>,
+    /// Each user once, however many images it has.
+    users: HashSet<Arc<str>>,
+    digests: HashMap<Digest, Arc<str>>,
+    names: HashMap<Last, BTreeMap<Place, Arc<str>>>,
+    /// The parts of what is no reference, in lower case.
+    parts: HashMap<Box<str>, Arc<str>>,
 }
 
-/// A tag at a destination, as it may be used.
+/// A tag, and all that is known of it.
 #[derive(Clone, Copy, Debug)]
 pub struct Subject<'a> {
-    /// The tag at the destination.
-    pub destination: (&'a Registry, &'a Repository, &'a Tag),
-    /// The tag at the source.
-    pub source: (&'a Registry, &'a Repository, &'a Tag),
-    /// The digests by which nodes may know it.
+    /// The tag at its destination.
+    pub destination: Name<'a>,
+    /// The tag at its source.
+    pub source: Name<'a>,
+    /// Every digest that it leads to: its own, that of the source, those of an index's images, and configs.
     pub digests: &'a [Digest],
 }
 
+/// What two names of one image have in common, wherever they are: the last word of the repository, and
+/// the tag.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Last(Box<str>, Tag);
+
+/// Where a workload says that a tag is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    /// None for a short name, which each node completes as it likes.
+    registry: Option<Registry>,
+    repository: Box<str>,
+}
+
+// === impl InUse ===
+
 impl InUse {
-    /// Takes note of an image that a workload names.
+    /// Takes note of an image that a workload names, such as `alpine:3.20` or `eu.corp/app@sha256:…`.
     pub fn add_image(&mut self, user: &str, image: &str) {
-        self.texts
-            .entry(image.to_owned())
-            .or_insert_with(|| user.to_owned());
+        let image = image.trim();
+        if image.is_empty() {
+            return;
+        }
+        let user = self.intern(user);
+        if let Some(digest) = bare_digest(image) {
+            keep_first(&mut self.digests, digest, user);
+            return;
+        }
+        match image.parse::<Reference>() {
+            Ok(reference) => self.add_reference(reference, is_short(image), user),
+            Err(_) => self.add_unknown(image, &user),
+        }
     }
 
-    /// Who uses a subject.
+    /// Takes note of an image that a node says it runs: `docker-pullable://app@sha256:…`,
+    /// `eu.corp/app@sha256:…`, `sha256:…`, or the same without its algorithm. It is the digest of a manifest,
+    /// of an index, or of a config. Empty before the container starts.
+    pub fn add_image_id(&mut self, user: &str, image_id: &str) {
+        let image = image_id
+            .split_once("://")
+            .map_or(image_id, |(_, behind)| behind);
+        self.add_image(user, image);
+    }
+
+    /// Takes over what others use.
+    pub fn merge(&mut self, other: Self) {
+        let Self {
+            users,
+            digests,
+            names,
+            parts,
+        } = other;
+        self.users.extend(users);
+        for (digest, user) in digests {
+            keep_first(&mut self.digests, digest, user);
+        }
+        for (last, places) in names {
+            let known = self.names.entry(last).or_default();
+            for (place, user) in places {
+                let first = known.entry(place).or_insert_with(|| user.clone());
+                replace_by_smaller(first, user);
+            }
+        }
+        for (part, user) in parts {
+            keep_first(&mut self.parts, part, user);
+        }
+    }
+
+    /// Who uses a tag: the first by name. None where nobody does.
     pub fn user_of(&self, subject: &Subject<'_>) -> Option<&str> {
-        let digests: Vec<&str> = subject.digests.iter().map(Digest::as_str).collect();
-        let (_, repository, tag) = subject.destination;
-        let (_, source, source_tag) = subject.source;
-        let names = [
-            format!("{repository}:{tag}"),
-            format!("{source}:{source_tag}"),
-        ];
-        let mut texts = self.texts.iter();
-        let found = texts.find(|(text, _)| {
-            names.iter().any(|name| text.ends_with(name.as_str()))
-                || digests.iter().any(|digest| text.ends_with(digest))
-        });
-        found.map(|(_, user)| user.as_str())
+        let Subject {
+            destination,
+            source,
+            digests,
+        } = subject;
+        let by_digest = digests.iter().filter_map(|digest| self.digests.get(digest));
+        let sides = [*destination, *source];
+        let by_name = sides.into_iter().flat_map(|name| self.users_of_name(name));
+        let by_text = sides
+            .into_iter()
+            .map(|(_, repository, _)| last_word(repository.as_str()))
+            .chain(digests.iter().map(hex_digits))
+            .filter_map(|part| self.parts.get(part));
+        by_digest
+            .chain(by_name)
+            .chain(by_text)
+            .min()
+            .map(AsRef::as_ref)
+    }
+
+    /// How many workloads use any image.
+    pub fn count_users(&self) -> usize {
+        self.users.len()
+    }
+
+    fn users_of_name<'a>(&'a self, name: Name<'a>) -> impl Iterator<Item = &'a Arc<str>> {
+        let (registry, repository, tag) = name;
+        let last = Last(last_word(repository.as_str()).into(), tag.clone());
+        let places = self.names.get(&last).into_iter().flatten();
+        places
+            .filter(move |(place, _)| place.may_be(registry, repository))
+            .map(|(_, user)| user)
+    }
+
+    fn add_reference(&mut self, reference: Reference, is_short: bool, user: Arc<str>) {
+        let is_bare = reference.is_bare();
+        let Reference {
+            registry,
+            repository,
+            tag,
+            digest,
+        } = reference;
+        let tag = tag.or_else(|| is_bare.then(Tag::latest));
+        if let Some(tag) = tag {
+            let last = Last(last_word(repository.as_str()).into(), tag);
+            let place = Place::new(registry, &repository, is_short);
+            let places = self.names.entry(last).or_default();
+            let first = places.entry(place).or_insert_with(|| user.clone());
+            replace_by_smaller(first, user.clone());
+        }
+        if let Some(digest) = digest {
+            keep_first(&mut self.digests, digest, user);
+        }
+    }
+
+    fn add_unknown(&mut self, text: &str, user: &Arc<str>) {
+        let text = text.to_lowercase();
+        let parts = text.split(['/', ':', '@']).map(str::trim);
+        for part in parts.filter(|part| !part.is_empty()) {
+            keep_first(&mut self.parts, Box::from(part), user.clone());
+        }
+    }
+
+    fn intern(&mut self, user: &str) -> Arc<str> {
+        if let Some(known) = self.users.get(user) {
+            return known.clone();
+        }
+        let user: Arc<str> = user.into();
+        self.users.insert(user.clone());
+        user
     }
 }
+
+fn keep_first<K: std::hash::Hash + Eq>(users: &mut HashMap<K, Arc<str>>, key: K, user: Arc<str>) {
+    let first = users.entry(key).or_insert_with(|| user.clone());
+    replace_by_smaller(first, user);
+}
+
+fn replace_by_smaller(first: &mut Arc<str>, user: Arc<str>) {
+    if user < *first {
+        *first = user;
+    }
+}
+
+/// A digest that stands alone, with or without its algorithm. As a reference it would be a tag.
+fn bare_digest(text: &str) -> Option<Digest> {
+    let alone = text.parse().ok();
+    alone.or_else(|| {
+        let is_hex = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        is_hex.then(|| format!("sha256:{}", text.to_ascii_lowercase()))?.parse().ok()
+    })
+}
+
+/// Whether a reference names no registry. Every name of Docker Hub has a dot.
+fn is_short(text: &str) -> bool {
+    let (first, _) = text.split_once('/').unwrap_or_default();
+    let has_upper_case = first.bytes().any(|byte| byte.is_ascii_uppercase());
+    first != "localhost" && !first.contains(['.', ':']) && !has_upper_case
+}
+
+fn last_word(repository: &str) -> &str {
+    repository.rsplit('/').next().unwrap_or(repository)
+}
+
+fn hex_digits(digest: &Digest) -> &str {
+    let (_, digits) = digest.as_str().split_once(':').unwrap_or_default();
+    digits
+}
+
+// === impl Place ===
+
+impl Place {
+    /// A short name of one word stands for whatever repository ends with it.
+    fn new(registry: Registry, repository: &Repository, is_short: bool) -> Self {
+        let path = repository.as_str();
+        let as_written = path.strip_prefix("library/").unwrap_or(path);
+        Self {
+            repository: if is_short { as_written } else { path }.into(),
+            registry: (!is_short).then_some(registry),
+        }
+    }
+
+    /// Whether a node may mean this repository by it. The last words are the same.
+    fn may_be(&self, registry: &Registry, repository: &Repository) -> bool {
+        let (named, path) = (&*self.repository, repository.as_str());
+        if self.registry.as_ref() == Some(registry) {
+            return named == path;
+        }
+        ends_with_path(named, path) || ends_with_path(path, named)
+    }
+}
+
+/// Whether a path ends with the whole of another.
+fn ends_with_path(path: &str, end: &str) -> bool {
+    let before = path.strip_suffix(end);
+    before.is_some_and(|before| before.is_empty() || before.ends_with('/'))
+}
+
+#[cfg(test)]
+mod tests;

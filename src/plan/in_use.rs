@@ -120,7 +120,7 @@ impl InUse {
         } = subject;
         let by_digest = digests.iter().filter_map(|digest| self.digests.get(digest));
         let sides = [*destination, *source];
-        let by_name = sides.into_iter().flat_map(|name| self.users_of_name(name));
+        let by_name = sides.into_iter().filter_map(|name| self.user_of_name(name));
         let by_text = sides
             .into_iter()
             .map(|(_, repository, _)| last_word(repository.as_str()))
@@ -138,13 +138,14 @@ impl InUse {
         self.users.len()
     }
 
-    fn users_of_name<'a>(&'a self, name: Name<'a>) -> impl Iterator<Item = &'a Arc<str>> {
+    fn user_of_name(&self, name: Name<'_>) -> Option<&Arc<str>> {
         let (registry, repository, tag) = name;
         let last = Last(last_word(repository.as_str()).into(), tag.clone());
-        let places = self.names.get(&last).into_iter().flatten();
+        let places = self.names.get(&last)?.iter();
         places
-            .filter(move |(place, _)| place.may_be(registry, repository))
+            .filter(|(place, _)| place.may_be(registry, repository))
             .map(|(_, user)| user)
+            .min()
     }
 
     fn add_reference(&mut self, reference: Reference, is_short: bool, user: Arc<str>) {
@@ -202,7 +203,10 @@ fn bare_digest(text: &str) -> Option<Digest> {
     let alone = text.parse().ok();
     alone.or_else(|| {
         let is_hex = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-        is_hex.then(|| format!("sha256:{}", text.to_ascii_lowercase()))?.parse().ok()
+        is_hex
+            .then(|| format!("sha256:{}", text.to_ascii_lowercase()))?
+            .parse()
+            .ok()
     })
 }
 

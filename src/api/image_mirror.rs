@@ -16,7 +16,8 @@ pub use self::endpoint::{Destination, Source};
 pub use self::prune::{AdoptedTags, InUse, Prune, PruneMode};
 pub use self::status::{
     Action, DestinationStatus, FAILURES, FailureStatus, HISTORY, ImageMirrorStatus, MESSAGE_LENGTH,
-    RECENT, REFUSALS, Reachable, RecentCopy, RefusalStatus, RoundResult, RoundSummary, TagCounts,
+    PruneStatus, RECENT, REFUSALS, Reachable, RecentCopy, RefusalStatus, RoundResult, RoundSummary,
+    TagCounts,
 };
 use super::metadata::LocalObjectReference;
 use super::schema::{

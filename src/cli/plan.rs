@@ -5,6 +5,7 @@ use super::table::Table;
 use crate::api::ObjectName;
 use crate::oci::Digest;
 use crate::plan::gates::Refusal;
+use crate::plan::prune::{Fate, PrunedTag};
 use crate::plan::report::{Excluded, MirrorReport, Outcome, TagReport, Totals};
 use crate::sync::Report;
 
@@ -32,6 +33,7 @@ pub(super) fn table(report: &Report) -> String {
             tags,
             audited: _,
             policies: _,
+            prune,
         } = mirror;
         for tag in tags {
             let TagReport {
@@ -66,11 +68,48 @@ pub(super) fn table(report: &Report) -> String {
                 reason.to_string(),
             ]);
         }
+        for tag in prune.iter().flat_map(|prune| &prune.tags) {
+            let (action, why) = explain_pruned(tag);
+            table.row([
+                name.clone(),
+                action.to_owned(),
+                tag.source.clone(),
+                tag.target.to_string(),
+                NOTHING.to_owned(),
+                why,
+            ]);
+        }
     }
     if table.is_empty() {
         return String::new();
     }
     table.to_string()
+}
+
+/// What is to become of a tag at a destination that is not wanted any more, and why.
+fn explain_pruned(tag: &PrunedTag) -> (&'static str, String) {
+    let reason = tag.reason;
+    match &tag.fate {
+        Fate::Waiting => ("prune later", format!("{reason}, due {}", tag.due)),
+        Fate::Due => ("prune", reason.to_string()),
+        Fate::Protected { protected_by } => ("keep", format!("{reason}, but {protected_by}")),
+        Fate::Deleted => ("none", "was deleted".to_owned()),
+        Fate::Gone => ("none", "was gone".to_owned()),
+        Fate::Disowned => ("none", "somebody else wrote it".to_owned()),
+        Fate::Failed => ("fail", reason.to_string()),
+    }
+}
+
+/// Why nothing is deleted, one line for each mirror.
+fn stops(report: &Report) -> String {
+    let stopped = report.mirrors.iter().filter_map(|mirror| {
+        let stop = mirror.prune.as_ref()?.stop.as_ref()?;
+        Some(format!(
+            "not pruned: {}: {}: {}\n",
+            mirror.mirror, stop.reason, stop.message
+        ))
+    });
+    stopped.collect()
 }
 
 /// The one line at the end.
@@ -82,6 +121,7 @@ pub(super) fn line(report: &Report) -> String {
         refused,
         quarantined,
         failed,
+        pruned: _,
         copied: _,
         retagged: _,
         bytes: _,
@@ -96,12 +136,20 @@ pub(super) fn line(report: &Report) -> String {
         0 => String::new(),
         count => format!(", {count} {word}"),
     };
+    let prunable: usize = report.mirrors.iter().map(prunable).sum();
     format!(
-        "{planned} to copy, {unchanged} unchanged{}{}{}, {excluded} left out, {failed} failed",
+        "{planned} to copy, {unchanged} unchanged{}{}{}{}, {excluded} left out, {failed} failed",
         optional(frozen, "frozen"),
         optional(refused, "refused"),
         optional(quarantined, "quarantined"),
+        optional(prunable, "to prune"),
     )
+}
+
+/// Tags that are due and that nothing stands in the way of, but that a plan deletes nothing.
+fn prunable(mirror: &MirrorReport) -> usize {
+    let prune = mirror.prune.as_ref();
+    prune.map_or(0, |prune| prune.count(|fate| *fate == Fate::Due))
 }
 
 fn join(policies: &[ObjectName]) -> String {
@@ -153,6 +201,7 @@ pub(super) fn render(report: &Report) -> String {
         table(report),
         summary::refusals(report),
         summary::failures(report),
+        stops(report),
         line(report) + "\n",
     ])
 }

@@ -33,6 +33,7 @@ pub(super) fn table(report: &Report) -> String {
                 frozen,
                 refused,
                 quarantined,
+                pruned: _,
                 failed,
                 bytes,
             } = totals;
@@ -143,6 +144,7 @@ pub(super) fn line(totals: &Totals, elapsed: Duration) -> String {
         frozen,
         refused,
         quarantined,
+        pruned,
         failed,
         bytes,
     } = totals;
@@ -151,11 +153,12 @@ pub(super) fn line(totals: &Totals, elapsed: Duration) -> String {
         count => format!(", {count} {word}"),
     };
     format!(
-        "{copied} copied{}, {unchanged} unchanged{}{}{}, {failed} failed, {} sent in {}",
+        "{copied} copied{}, {unchanged} unchanged{}{}{}{}, {failed} failed, {} sent in {}",
         optional(*retagged, "retagged"),
         optional(*frozen, "frozen"),
         optional(*refused, "refused"),
         optional(*quarantined, "quarantined"),
+        optional(*pruned, "pruned"),
         units::bytes(*bytes),
         units::duration(elapsed),
     )

@@ -102,7 +102,9 @@ impl Context {
             &status.conditions,
             object.spec.suspend,
         );
-        self.shared.metrics.observe_tags(&namespace, &name, &status);
+        let metrics = &self.shared.metrics;
+        metrics.observe_tags(&namespace, &name, &status);
+        metrics.observe_pruning(&namespace, &name, &status);
         if status == *previous {
             return Ok(());
         }

@@ -3,7 +3,7 @@
 use kube::runtime::events::{Event, EventType};
 
 use crate::api::Reason;
-use crate::api::conditions::{self, Holds, READY};
+use crate::api::conditions::{self, Holds, PRUNED, READY};
 use crate::api::image_mirror::{ImageMirrorStatus, RefusalStatus};
 use crate::plan::report::Totals;
 
@@ -18,14 +18,32 @@ pub(super) fn of_round(
     status: &ImageMirrorStatus,
     totals: &Totals,
 ) -> Vec<Event> {
-    let batch = of_batch(totals);
-    let refusals = of_refusals(previous, status);
-    let transition = of_transition(previous, status);
-    batch
-        .into_iter()
-        .chain(refusals)
-        .chain(transition)
-        .collect()
+    let events = [
+        of_batch(totals),
+        of_refusals(previous, status),
+        of_deletions(totals),
+        of_pruning(previous, status),
+        of_transition(previous, status),
+    ];
+    events.into_iter().flatten().collect()
+}
+
+/// The event for a batch of tags that were pruned.
+fn of_deletions(totals: &Totals) -> Option<Event> {
+    let note = format!("deleted {} tags that are no longer wanted", totals.pruned);
+    (totals.pruned > 0).then(|| event(EventType::Normal, "Pruned", note))
+}
+
+/// The event for pruning that does not go on, for another reason than before. What keeps the mirror from
+/// being ready is told by its own event.
+fn of_pruning(previous: &ImageMirrorStatus, status: &ImageMirrorStatus) -> Option<Event> {
+    let before = conditions::find(&previous.conditions, PRUNED);
+    let now = conditions::find(&status.conditions, PRUNED)?;
+    let ready = conditions::find(&status.conditions, READY);
+    let is_news = before.is_none_or(|before| before.reason != now.reason)
+        && ready.is_none_or(|ready| ready.reason != now.reason);
+    let is_told = is_news && now.status == Holds::False.as_str();
+    is_told.then(|| event(EventType::Warning, &now.reason, now.message.clone()))
 }
 
 /// The event for more refused tags than before: Ready says nothing of them.
@@ -81,6 +99,7 @@ fn of_batch(totals: &Totals) -> Option<Event> {
         frozen: _,
         refused: _,
         quarantined: _,
+        pruned: _,
     } = *totals;
     if copied + retagged == 0 {
         return None;

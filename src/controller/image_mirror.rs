@@ -56,7 +56,7 @@ pub(super) struct Span {
 /// How a round ended.
 enum Ended {
     /// It came to its end.
-    Finished(MirrorReport),
+    Finished(Box<MirrorReport>),
     /// It cannot begin.
     Halted(Halt),
     /// What it was started for is gone.
@@ -89,6 +89,7 @@ pub(super) async fn reconcile(
         generation: generation(object),
         requested: requested.as_deref(),
         policies: &prepared.policies,
+        approved: prepared.mirror.prune.approved.as_ref(),
         has_pending,
         schedule: &prepared.mirror.schedule,
         next,
@@ -168,7 +169,8 @@ async fn run(
             Ok(wait_until(next))
         }
         Ended::Finished(report) => {
-            let next = context.plan_next(object, prepared, span, outlook(&report));
+            let outlook = outlook(&report, span.ended);
+            let next = context.plan_next(object, prepared, span, outlook);
             let round = Round {
                 generation: generation(object),
                 report: &report,
@@ -215,7 +217,8 @@ async fn run_round(
             Either::Right((never, _)) => match never {},
         };
         let report = report.mirrors.pop();
-        Ended::Finished(report.unwrap_or_else(|| MirrorReport::new(&mirror.name)))
+        let report = report.unwrap_or_else(|| MirrorReport::new(&mirror.name));
+        Ended::Finished(Box::new(report))
     };
     if let Some(ended) = guard.unless_cancelled(work).await {
         return ended;
@@ -238,6 +241,7 @@ async fn tell(
     let status = status::finish(&previous, round, requested);
     let totals = Totals::of(round.report);
     log(&totals, round);
+    context.shared.metrics.count_pruned(totals.pruned);
     count(object, round, context);
     let name = name_of(object);
     if context.shared.usage.record(&name, &round.report.policies) {
@@ -311,12 +315,12 @@ pub(super) async fn refuse(
 }
 
 /// What a round says about the next one. Of failures only those count that time may heal.
-fn outlook(report: &MirrorReport) -> Outlook {
+fn outlook(report: &MirrorReport, now: Timestamp) -> Outlook {
     let healable = status::failures(report)
         .map(|(_, failure)| failure)
         .filter(|failure| !status::needs_person(failure.reason));
     let mut outlook = Outlook {
-        admission: report.next_admission(),
+        admission: earlier(report.next_admission(), report.next_prune(now)),
         ..Outlook::default()
     };
     for failure in healable {
@@ -335,6 +339,7 @@ fn log(totals: &Totals, round: &Round<'_>) {
         frozen,
         refused,
         quarantined,
+        pruned,
         failed,
         bytes,
     } = *totals;
@@ -346,12 +351,15 @@ fn log(totals: &Totals, round: &Round<'_>) {
         frozen,
         refused,
         quarantined,
+        pruned,
         failed,
         bytes,
         milliseconds,
         "the round ended"
     );
-    for (_, failure) in status::failures(round.report).take(status::TOLD) {
+    let pruning = round.report.prune.iter().flat_map(|prune| &prune.failures);
+    let failures = status::failures(round.report).map(|(_, failure)| failure);
+    for failure in failures.chain(pruning).take(status::TOLD) {
         let (subject, error) = (&failure.subject, &failure.message);
         tracing::warn!(subject, reason = %failure.reason, error, "failed");
     }

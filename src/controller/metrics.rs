@@ -11,7 +11,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry as Metrics, Unit};
 
-use crate::api::conditions::{self, Holds, READY};
+use super::context::MIRROR;
+use crate::api::conditions::{self, Holds, PRUNED, READY};
 use crate::api::image_mirror::{ImageMirrorStatus, TagCounts};
 use crate::copy::progress::{self, Event};
 use crate::oci::Registry;
@@ -25,6 +26,9 @@ pub(super) struct ControllerMetrics {
     suspended: Family<Object, Gauge>,
     last_success: Family<Object, Gauge>,
     tags: Family<TagState, Gauge>,
+    prune_candidates: Family<Object, Gauge>,
+    prune_blocked: Family<Object, Gauge>,
+    prune_deleted: Counter,
     rounds: Family<Round, Counter>,
     round_duration: Family<Result, Histogram, Durations>,
     /// Rounds that run, and those that wait for a turn.
@@ -106,6 +110,9 @@ impl ControllerMetrics {
             suspended: Family::default(),
             last_success: Family::default(),
             tags: Family::default(),
+            prune_candidates: Family::default(),
+            prune_blocked: Family::default(),
+            prune_deleted: Counter::default(),
             rounds: Family::default(),
             round_duration: Family::new_with_constructor(Durations),
             running: Gauge::default(),
@@ -117,6 +124,7 @@ impl ControllerMetrics {
             blobs: Family::default(),
         };
         metrics.register_objects(registry);
+        metrics.register_pruning(registry);
         metrics.register_traffic(registry);
         metrics
     }
@@ -155,6 +163,24 @@ impl ControllerMetrics {
             "rounds_waiting",
             "Rounds that wait for their turn",
             self.waiting.clone(),
+        );
+    }
+
+    fn register_pruning(&self, registry: &mut Metrics) {
+        registry.register(
+            "prune_candidates",
+            "Tags on record that are no longer wanted and that nothing protects",
+            self.prune_candidates.clone(),
+        );
+        registry.register(
+            "prune_blocked",
+            "Whether something keeps a mirror from being pruned",
+            self.prune_blocked.clone(),
+        );
+        registry.register(
+            "prune_deleted",
+            "Tags that were pruned",
+            self.prune_deleted.clone(),
         );
     }
 
@@ -219,6 +245,31 @@ impl ControllerMetrics {
         }
     }
 
+    /// Tells what there is to prune of a mirror, and whether something stands in the way; nothing of one
+    /// that retains everything.
+    pub(super) fn observe_pruning(&self, namespace: &str, name: &str, status: &ImageMirrorStatus) {
+        let labels = object(MIRROR, namespace, name);
+        let Some(prune) = &status.prune else {
+            self.prune_candidates.remove(&labels);
+            self.prune_blocked.remove(&labels);
+            return;
+        };
+        let pruned = conditions::find(&status.conditions, PRUNED);
+        let is_blocked = pruned.is_some_and(|pruned| pruned.status != Holds::True.as_str());
+        self.prune_candidates
+            .get_or_create(&labels)
+            .set(i64::from(prune.candidates));
+        self.prune_blocked
+            .get_or_create(&labels)
+            .set(i64::from(is_blocked));
+    }
+
+    /// Tells that tags were pruned.
+    pub(super) fn count_pruned(&self, tags: usize) {
+        self.prune_deleted
+            .inc_by(tags.try_into().unwrap_or_default());
+    }
+
     /// Tells that a round ended.
     pub(super) fn count_round(&self, result: &'static str, reason: &str, took: Duration) {
         let reason = reason.to_owned();
@@ -247,6 +298,8 @@ impl ControllerMetrics {
         self.ready.remove(&object);
         self.suspended.remove(&object);
         self.last_success.remove(&object);
+        self.prune_candidates.remove(&object);
+        self.prune_blocked.remove(&object);
         for (state, _) in states(TagCounts::default()) {
             self.tags.remove(&tag_state(namespace, name, state));
         }

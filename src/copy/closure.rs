@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::Endpoint;
 use super::endpoint::Error;
-use crate::oci::manifest::Content;
+use crate::oci::Content;
 use crate::oci::{Digest, Repository, TagOrDigest, limits};
 
 /// The digests of manifests and configs below a manifest. What is not there leads nowhere.

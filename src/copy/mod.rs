@@ -14,6 +14,7 @@
 
 mod blobs;
 mod budget;
+mod closure;
 mod deliver;
 pub mod endpoint;
 mod error;
@@ -31,6 +32,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 
+pub use self::closure::closure;
 pub use self::endpoint::{Deletion, Endpoint, Place};
 pub use self::error::Error;
 pub use self::examine::Examined;

@@ -2,7 +2,8 @@
 
 use jiff::Timestamp;
 
-use crate::api::conditions::{self, READY};
+use crate::api::Reason;
+use crate::api::conditions::{self, PRUNED, READY};
 use crate::api::image_mirror::ImageMirrorStatus;
 use crate::oci::Digest;
 use crate::policy::Schedule;
@@ -18,6 +19,8 @@ pub struct Situation<'a> {
     pub requested: Option<&'a str>,
     /// A digest of the generations of its policies.
     pub policies: &'a Digest,
+    /// The prune plan that a person approves.
+    pub approved: Option<&'a Digest>,
     /// Whether pushes are on record whose end nobody saw.
     pub has_pending: bool,
     /// When its rounds start.
@@ -46,6 +49,8 @@ pub enum Cause {
     Requested,
     /// A policy changed.
     PolicyChanged,
+    /// A person approved the prune plan that waits.
+    Approved,
     /// An earlier process did not come to the end of a round.
     Interrupted,
     /// It is time.
@@ -60,6 +65,7 @@ impl Situation<'_> {
             generation,
             requested,
             policies,
+            approved,
             has_pending,
             schedule: _,
             next,
@@ -72,6 +78,9 @@ impl Situation<'_> {
         }
         if status.policy_revision.as_ref() != Some(policies) {
             return Due::Now(Cause::PolicyChanged);
+        }
+        if approved.is_some_and(|plan| waits_for(status, plan)) {
+            return Due::Now(Cause::Approved);
         }
         if has_pending && next.is_none() {
             return Due::Now(Cause::Interrupted);
@@ -98,6 +107,17 @@ impl Situation<'_> {
             Some(_) | None => Some(now),
         }
     }
+}
+
+/// Whether this plan waits for approval, and was not acted on.
+fn waits_for(status: &ImageMirrorStatus, plan: &Digest) -> bool {
+    let is_paused = conditions::find(&status.conditions, PRUNED)
+        .is_some_and(|pruned| pruned.reason == Reason::PrunePaused.as_str());
+    let prune = status.prune.as_ref();
+    is_paused
+        && prune.is_some_and(|prune| {
+            prune.plan.as_ref() == Some(plan) && prune.approved.as_ref() != Some(plan)
+        })
 }
 
 #[cfg(test)]

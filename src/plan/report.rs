@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::conflicts::SourceImage;
 use super::gates::{Conclusion, Gate, Quarantine, Refusal, Verdict};
+use super::prune::PruneReport;
 use super::select::{NotSelected, Selected, Wanted};
 use crate::api::{ObjectName, Reason};
 use crate::oci::{Digest, Registry, Repository};
@@ -38,6 +39,9 @@ pub struct MirrorReport {
     pub audited: Vec<Audited>,
     /// What each policy that selects took in, and what each one left out of the mirror.
     pub policies: BTreeMap<ObjectName, Tally>,
+    /// What pruning came to; None where the mirror retains everything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prune: Option<PruneReport>,
 }
 
 /// What a policy made of the candidates of a mirror.
@@ -170,6 +174,8 @@ pub struct Totals {
     pub refused: usize,
     /// Tags that a policy admits later.
     pub quarantined: usize,
+    /// Tags that were deleted, since they are no longer wanted.
+    pub pruned: usize,
     /// Tags, repositories and mirrors that failed.
     pub failed: usize,
     /// Bytes of blobs that were sent.
@@ -201,6 +207,7 @@ impl MirrorReport {
             tags: Vec::new(),
             audited: Vec::new(),
             policies: BTreeMap::new(),
+            prune: None,
         }
     }
 
@@ -267,6 +274,12 @@ impl MirrorReport {
             | Outcome::Failed(_) => None,
         });
         times.min()
+    }
+
+    /// When the first tag may be pruned that waits for its time.
+    pub fn next_prune(&self, now: Timestamp) -> Option<Timestamp> {
+        let prune = self.prune.as_ref().filter(|prune| prune.stop.is_none())?;
+        prune.next_due().filter(|due| *due > now)
     }
 
     /// The tags by destination repository: what a person reads first.
@@ -360,6 +373,7 @@ impl Totals {
 
     fn add(&mut self, mirror: &MirrorReport) {
         self.failed += mirror.failures.len();
+        self.pruned += mirror.prune.as_ref().map_or(0, PruneReport::deleted);
         for tag in &mirror.tags {
             self.count(&tag.outcome);
         }

@@ -5,6 +5,7 @@
 
 mod counts;
 mod lists;
+mod prune;
 mod refusals;
 
 use jiff::Timestamp;
@@ -63,6 +64,13 @@ pub enum Halt {
 }
 
 impl Halt {
+    fn reason(&self) -> Reason {
+        match self {
+            Self::Stalled { reason, .. } | Self::Waiting { reason, .. } => *reason,
+            Self::Suspended => Reason::Suspended,
+        }
+    }
+
     /// The same, with the time of the next look.
     #[must_use]
     pub fn until(self, time: Option<Timestamp>) -> Self {
@@ -145,6 +153,7 @@ pub fn finish(
     lists::write_counts(&mut status, &counts);
     lists::write_failures(&mut status, previous, report, next);
     refusals::write_refusals(&mut status, report);
+    prune::write_prune(&mut status, report.prune.as_ref(), generation, ended);
     judge(&mut status, &counts, report, generation, ended);
     lists::write_round(&mut status, round);
     if status == *previous {
@@ -208,6 +217,7 @@ pub fn halt(
             status.next_sync_time = None;
         }
     }
+    prune::halt_prune(&mut status, halt.reason(), generation, now);
     status.observed_generation = generation;
     status
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// Most number-and-unit pairs in one duration.
@@ -51,6 +52,14 @@ impl Duration {
     pub const fn from_secs(seconds: u64) -> Self {
         Self {
             milliseconds: seconds.saturating_mul(1_000),
+        }
+    }
+
+    /// What passed between two times; nothing where the second one is earlier.
+    pub fn since(earlier: Timestamp, later: Timestamp) -> Self {
+        let passed = later.duration_since(earlier).as_millis();
+        Self {
+            milliseconds: passed.try_into().unwrap_or_default(),
         }
     }
 

@@ -10,6 +10,7 @@ use super::observe::Observed;
 use super::resolve::{Image, Missed, Selected, Sighted, Sighting};
 use crate::plan::conflicts::Conflict;
 use crate::plan::gates::{Conclusion, Verdict};
+use crate::plan::prune::Selection;
 use crate::plan::report::{Failure, MirrorReport, Outcome, Report};
 use crate::plan::{Mirror, Policy, RepositorySelector, Wanted};
 
@@ -17,6 +18,8 @@ use crate::plan::{Mirror, Policy, RepositorySelector, Wanted};
 pub(super) struct Collected<'a> {
     mirrors: &'a [&'a Mirror],
     reports: Vec<MirrorReport>,
+    /// What is selected of each mirror, before anything is resolved.
+    selections: Vec<Selection>,
 }
 
 impl<'a> Collected<'a> {
@@ -25,7 +28,11 @@ impl<'a> Collected<'a> {
             .iter()
             .map(|mirror| MirrorReport::new(&mirror.name))
             .collect();
-        Self { mirrors, reports }
+        Self {
+            mirrors,
+            reports,
+            selections: vec![Selection::default(); mirrors.len()],
+        }
     }
 
     /// The tags that the mirrors want of what was observed, each once: what several entries want must
@@ -61,6 +68,14 @@ impl<'a> Collected<'a> {
                 return Vec::new();
             }
         };
+        if let Some(known) = self.selections.get_mut(mirror) {
+            known.add(
+                &origin.repository,
+                entry.needs_listing(),
+                selection.tags.iter().map(|wanted| &wanted.tag),
+                selection.excluded.iter().map(|(tag, reason)| (tag, reason)),
+            );
+        }
         let is_named = matches!(entry.repository, RepositorySelector::Literal(_));
         if is_named && selection.tags.is_empty() {
             self.fail(mirror, Failure::nothing_selected(&subject, listing.len()));
@@ -175,16 +190,21 @@ impl<'a> Collected<'a> {
         }
     }
 
-    /// The report of the whole round.
-    pub(super) fn report(mut self, items: &[Item], outcomes: Vec<Outcome>) -> Report {
+    /// The report of the whole round, and what was selected of each mirror.
+    pub(super) fn report(
+        mut self,
+        items: &[Item],
+        outcomes: Vec<Outcome>,
+    ) -> (Report, Vec<Selection>) {
         for (Item { sighting, .. }, outcome) in items.iter().zip(outcomes) {
             if let Some(report) = self.reports.get_mut(sighting.image.mirror) {
                 report.tags.push(sighting.report(outcome));
             }
         }
-        Report {
+        let report = Report {
             mirrors: self.reports,
-        }
+        };
+        (report, self.selections)
     }
 
     fn fail_tag(&mut self, mirror: usize, failure: Failure) {

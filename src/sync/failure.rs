@@ -4,6 +4,7 @@ use super::connect::ConnectError;
 use super::ledger::KeepError;
 use crate::api::Reason;
 use crate::copy::{self, endpoint};
+use crate::oci::Digest;
 use crate::plan::conflicts::ConflictKind;
 use crate::plan::report::Failure;
 use crate::plan::template::TemplateError;
@@ -106,6 +107,32 @@ impl Failure {
     pub(super) fn unkept(subject: &str, error: &KeepError) -> Self {
         let message = format!("the records are not up to date: {error}");
         Self::new(subject, error.reason, message)
+    }
+
+    /// A registry said that it deleted a tag, and has it.
+    pub(super) fn undeleted(subject: &str) -> Self {
+        let message = "the registry says that it deleted the tag, and still has it".to_owned();
+        Self::new(subject, Reason::CopyFailed, message)
+    }
+
+    /// What is to be restored names something else.
+    pub(super) fn taken(subject: &str, found: &Digest) -> Self {
+        let message = format!("not restored: the tag names {found} by now, and is left alone");
+        Self::new(subject, Reason::DestinationConflict, message)
+    }
+
+    /// What is to be restored is gone for good.
+    pub(super) fn lost(subject: &str, digest: &Digest) -> Self {
+        let message = format!(
+            "not restored: the registry has {digest} no more, or not all of it; select the tag again to copy it anew"
+        );
+        Self::new(subject, Reason::NotFound, message)
+    }
+
+    /// What is to be restored has no destination any more.
+    pub(super) fn no_destination(subject: &str) -> Self {
+        let message = "not restored: the mirror has no such destination any more".to_owned();
+        Self::new(subject, Reason::NotFound, message)
     }
 
     pub(super) fn timed_out(subject: &str, timeout: Duration) -> Self {

@@ -23,6 +23,7 @@ use super::shape::Shape;
 use crate::api::Reason;
 use crate::oci::{Digest, Registry, Repository, Tag};
 use crate::plan::prune::Unwanted;
+use crate::policy::Duration;
 
 /// The memory of all mirrors of a process, and where it outlives the process.
 pub struct Ledger {
@@ -241,6 +242,21 @@ impl Ledger {
     /// Forgets what a deleted tag was.
     pub fn forget_deleted(&self, slot: &Slot) {
         self.memory.forget_deleted(slot);
+    }
+
+    /// Forgets what was deleted longer ago than this.
+    pub fn expire(&self, mirror: &str, grace: Duration, now: Timestamp) {
+        self.memory.expire(mirror, grace, now);
+    }
+
+    /// Forgets since when tags of a mirror are not wanted.
+    pub fn unmark(&self, mirror: &str) {
+        self.memory.unmark(mirror);
+    }
+
+    /// How many tags of a mirror were deleted and can be restored.
+    pub fn count_deleted(&self, mirror: &str) -> usize {
+        self.memory.count_deleted(mirror)
     }
 
     /// Forgets a tag that the mirror does not have any more at its destination.

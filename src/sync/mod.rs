@@ -9,6 +9,7 @@
 //! gate     (I/O + pure)  what policies ask of those digests -> admitted, refused, quarantined
 //! plan     (pure)  digests -> copy, move, freeze, nothing
 //! apply    (I/O)   the plan -> outcomes; one item's failure never stops another
+//! prune    (I/O + pure)  what is no longer wanted -> kept, listed, deleted
 //! report   (pure)
 //! ```
 
@@ -20,6 +21,7 @@ mod failure;
 mod gate;
 pub mod ledger;
 mod observe;
+pub mod prune;
 pub mod reach;
 mod resolve;
 mod shape;
@@ -30,6 +32,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub use self::connect::{Connect, ConnectError};
 use self::ledger::KeepError;
 pub use self::ledger::Ledger;
+use self::prune::{Closures, Findings, Pruner};
 pub use crate::plan::report::Report;
 
 use futures::future::join_all;
@@ -43,6 +46,7 @@ use crate::copy::{Engine, Progress};
 use crate::plan::conflicts::Seniority;
 use crate::plan::decide::{Observation, decide};
 use crate::plan::gates::Verdict;
+use crate::plan::prune::Stop;
 use crate::plan::report::{Outcome, TagReport};
 use crate::plan::{Claim, Mirror, SourceImage};
 
@@ -55,6 +59,10 @@ pub struct Syncer<C> {
     facts: Facts,
     /// What mirrors hold at their destinations.
     claims: Mutex<Claims>,
+    /// What pruning may do.
+    pruner: Pruner,
+    /// What manifests lead to that had to be read before pruning.
+    closures: Closures,
 }
 
 /// Whether a round writes.
@@ -64,6 +72,8 @@ pub enum Mode {
     Apply,
     /// Only say it.
     Plan,
+    /// Copy nothing, and prune.
+    Prune,
 }
 
 /// Takes the outcomes of a round as they come.
@@ -89,7 +99,15 @@ impl<C: Connect> Syncer<C> {
             ledger,
             facts: Facts::default(),
             claims: Mutex::default(),
+            pruner: Pruner::held(Stop::by_command()),
+            closures: Closures::default(),
         }
+    }
+
+    /// The same, and `pruner` says what pruning may do.
+    #[must_use]
+    pub fn with_pruner(self, pruner: Pruner) -> Self {
+        Self { pruner, ..self }
     }
 
     /// Brings the destinations of the mirrors up to date, or says what that would take; tells
@@ -112,9 +130,12 @@ impl<C: Connect> Syncer<C> {
                 collected.miss_records(unkept);
                 outcomes
             }
-            Mode::Plan => items.iter().map(Item::foreseen).collect(),
+            Mode::Plan | Mode::Prune => items.iter().map(Item::foreseen).collect(),
         };
-        collected.report(&items, outcomes)
+        let (mut report, selections) = collected.report(&items, outcomes);
+        let findings = Findings::gather(mirrors, &selections, &items);
+        self.prune(findings, &mut report, mode).await;
+        report
     }
 
     /// Takes over what a mirror held at its destinations before this process began.
@@ -131,10 +152,21 @@ impl<C: Connect> Syncer<C> {
     pub fn forget(&self, mirror: &str) {
         self.claims().forget(mirror);
         self.ledger.forget(mirror);
+        self.pruner.forget(mirror);
     }
 
     fn claims(&self) -> MutexGuard<'_, Claims> {
         self.claims.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Mode {
+    /// Whether what a round finds out goes on record.
+    fn writes_records(self) -> bool {
+        match self {
+            Self::Apply | Self::Prune => true,
+            Self::Plan => false,
+        }
     }
 }
 

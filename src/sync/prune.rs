@@ -10,9 +10,10 @@
 //!
 //! Whatever cannot be found out keeps the tag.
 
+mod closures;
 mod delete;
-mod pruner;
 mod protect;
+mod pruner;
 mod records;
 mod restore;
 mod settle;
@@ -22,6 +23,7 @@ use std::collections::HashSet;
 pub use self::pruner::{Pruner, Times};
 pub use self::restore::{Restoration, RestoreError};
 
+pub(super) use self::closures::Closures;
 use self::protect::Protection;
 use self::records::{recorded, unmarked};
 use super::apply::{Item, Step};
@@ -85,7 +87,8 @@ impl<C: Connect> Syncer<C> {
                     None
                 }
                 PruneMode::Plan | PruneMode::Delete => {
-                    Some(self.prune_mirror(&findings, report, mode).await)
+                    // On the heap: rounds that prune nothing stay small.
+                    Some(Box::pin(self.prune_mirror(&findings, report, mode)).await)
                 }
             };
         }
@@ -95,7 +98,8 @@ impl<C: Connect> Syncer<C> {
     fn retain(&self, mirror: &Mirror, mode: Mode) {
         if mode.writes_records() {
             self.ledger.unmark(&mirror.name);
-            self.ledger.expire(&mirror.name, mirror.prune.grace, self.pruner.now());
+            self.ledger
+                .expire(&mirror.name, mirror.prune.grace, self.pruner.now());
         }
     }
 
@@ -154,7 +158,9 @@ impl<C: Connect> Syncer<C> {
     ) {
         let mirror = findings.mirror;
         let times = self.pruner.times();
-        let clock = self.pruner.check(&mirror.name, times, mode.writes_records());
+        let clock = self
+            .pruner
+            .check(&mirror.name, times, mode.writes_records());
         let Found {
             mut candidates,
             is_clock_doubtful,
@@ -174,7 +180,7 @@ impl<C: Connect> Syncer<C> {
             .map(|candidate| PrunedTag::of(candidate, grace))
             .collect();
         let brakes = Brakes::of(&candidates, recorded.len());
-        pruned.plan = brakes.plan.clone();
+        pruned.plan.clone_from(&brakes.plan);
         let passage = brakes.judge(&mirror.prune);
         if pruned.stop.is_none()
             && mirror.prune.mode == PruneMode::Delete
@@ -183,12 +189,14 @@ impl<C: Connect> Syncer<C> {
             pruned.stop = Some(Stop::paused(message));
         }
         if pruned.stop.is_none() && brakes.due > 0 && mirror.prune.mode == PruneMode::Delete {
-            pruned.stop = self.pruner.held().cloned();
+            pruned.stop = self.pruner.stop().cloned();
         }
         if mode.writes_records()
             && let Err(error) = self.ledger.flush(&mirror.name).await
         {
-            pruned.stop.get_or_insert_with(|| Stop::unkept(&error.to_string(), error.reason));
+            pruned
+                .stop
+                .get_or_insert_with(|| Stop::unkept(&error.to_string(), error.reason));
         }
         let may_delete = mirror.prune.mode == PruneMode::Delete && mode.writes_records();
         if may_delete && pruned.stop.is_none() && brakes.due > 0 {
@@ -207,7 +215,10 @@ impl<C: Connect> Syncer<C> {
             .collect();
         let unwanted: HashSet<&Slot> = slots.iter().collect();
         for (page, leaf) in leaves {
-            let marked = leaf.records.iter().filter(|(_, record)| record.unwanted.is_some());
+            let marked = leaf
+                .records
+                .iter()
+                .filter(|(_, record)| record.unwanted.is_some());
             for (tag, _) in marked {
                 let slot = Slot {
                     page: page.clone(),

@@ -1,6 +1,7 @@
 //! Every tag on record that is not wanted any more: what protects it, and when it is due.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -249,5 +250,20 @@ impl Candidate {
     /// Protects it, unless something does already.
     pub fn protect(&mut self, by: impl Into<String>) {
         self.unwanted.protected_by.get_or_insert_with(|| by.into());
+    }
+}
+
+// === impl Target ===
+
+/// The tag as people write it.
+impl fmt::Display for Target {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            destination: _,
+            registry,
+            repository,
+            tag,
+        } = self;
+        write!(formatter, "{registry}/{repository}:{tag}")
     }
 }

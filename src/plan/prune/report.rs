@@ -80,10 +80,7 @@ pub enum Fate {
     /// It was gone already.
     Gone,
     /// It names something else by now: somebody else wrote it, and it is no longer on record.
-    Disowned {
-        /// What it names.
-        found: Digest,
-    },
+    Disowned,
     /// It could not be deleted.
     Failed,
 }

@@ -24,6 +24,39 @@ impl Stop {
         }
     }
 
+    /// The plan waits for approval.
+    pub fn paused(message: &str) -> Self {
+        Self::new(Reason::PrunePaused, message)
+    }
+
+    /// The command that runs deletes nothing.
+    pub fn by_command() -> Self {
+        let message = "this command deletes nothing: transship prune --delete does";
+        Self::new(Reason::PrunePaused, message)
+    }
+
+    /// The operator stopped all deletion.
+    pub fn by_operator() -> Self {
+        let message =
+            "--disable-prune stops all deletion, for every mirror: candidates are still listed";
+        Self::new(Reason::PrunePaused, message)
+    }
+
+    /// What is about to be deleted cannot be put on record.
+    pub fn unkept(error: &str, reason: Reason) -> Self {
+        let message = format!("nothing is deleted that cannot be put on record: {error}");
+        Self::new(reason, message)
+    }
+
+    /// A registry cannot delete tags.
+    pub fn unsupported(registry: &str) -> Self {
+        let message = format!(
+            "{registry} cannot delete a tag by its name, and by its digest other tags would go along: nothing was \
+             deleted there; use a registry that deletes tags, or set spec.prune.mode to Plan"
+        );
+        Self::new(Reason::PruneUnsupported, message)
+    }
+
     /// The clock does not say what time has passed.
     pub fn by_clock() -> Self {
         let message = "the clock jumped: the time since the last round does not count, and this one deletes nothing";

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{Leaf, Page, Record, Sight, Slot, Tombstone};
 use crate::oci::{Digest, Repository, Tag};
 use crate::plan::prune::Unwanted;
+use crate::policy::Duration;
 
 /// The version of the format in which records are kept in a file.
 pub(super) const VERSION: u32 = 2;
@@ -79,8 +80,8 @@ impl Memory {
     pub(super) fn mark(&self, slot: &Slot, unwanted: Option<Unwanted>) {
         let Slot { page, tag } = slot;
         let mut state = self.lock();
-        let records = find_mut(&mut state.records.mirrors, page);
-        let Some(record) = records.get_mut(tag) else {
+        let known = find_known(&mut state.records.mirrors, page);
+        let Some(record) = known.and_then(|known| known.get_mut(tag)) else {
             return;
         };
         if record.unwanted != unwanted {
@@ -99,17 +100,71 @@ impl Memory {
     pub(super) fn forget_deleted(&self, slot: &Slot) {
         let Slot { page, tag } = slot;
         let mut state = self.lock();
-        let removed = find_mut(&mut state.records.deleted, page).remove(tag);
-        if removed.is_some() {
+        let known = find_known(&mut state.records.deleted, page);
+        if known.and_then(|known| known.remove(tag)).is_some() {
             state.change(page.clone());
+        }
+    }
+
+    /// A clock that went back forgets nothing.
+    pub(super) fn expire(&self, mirror: &str, grace: Duration, now: Timestamp) {
+        self.edit_pages(mirror, |records, page| {
+            let Records {
+                mirrors, deleted, ..
+            } = records;
+            let recorded = find(mirrors, page);
+            let is_begun = |tag: &Tag| recorded.is_some_and(|recorded| recorded.contains_key(tag));
+            let Some(deleted) = find_known(deleted, page) else {
+                return false;
+            };
+            let before = deleted.len();
+            deleted.retain(|tag, tombstone| {
+                let age = Duration::since(tombstone.deleted_at, now);
+                is_begun(tag) || age < grace
+            });
+            deleted.len() < before
+        });
+    }
+
+    pub(super) fn unmark(&self, mirror: &str) {
+        self.edit_pages(mirror, |records, page| {
+            let known = find_known(&mut records.mirrors, page).into_iter().flatten();
+            let marked = known.filter(|(_, record)| record.unwanted.is_some());
+            marked.map(|(_, record)| record.unwanted = None).count() > 0
+        });
+    }
+
+    pub(super) fn count_deleted(&self, mirror: &str) -> usize {
+        let state = self.lock();
+        let Records {
+            mirrors, deleted, ..
+        } = &state.records;
+        let pages = pages(mirror, deleted);
+        pages
+            .map(|page| {
+                let recorded = find(mirrors, &page);
+                let tags = find(deleted, &page).into_iter().flat_map(BTreeMap::keys);
+                tags.filter(|tag| !recorded.is_some_and(|recorded| recorded.contains_key(*tag)))
+                    .count()
+            })
+            .sum()
+    }
+
+    /// Edits the pages of a mirror; `edit` says whether it changed one.
+    fn edit_pages(&self, mirror: &str, mut edit: impl FnMut(&mut Records, &Page) -> bool) {
+        let mut state = self.lock();
+        for page in state.records.pages(mirror) {
+            if edit(&mut state.records, &page) {
+                state.change(page);
+            }
         }
     }
 
     pub(super) fn disown(&self, slot: &Slot) {
         let Slot { page, tag } = slot;
         let mut state = self.lock();
-        let removed = find_mut(&mut state.records.mirrors, page).remove(tag);
-        if removed.is_some() {
+        let known = find_known(&mut state.records.mirrors, page);
+        if known.and_then(|known| known.remove(tag)).is_some() {
             state.change(page.clone());
         }
     }
@@ -207,9 +262,9 @@ impl Memory {
         if sight.is_some_and(|sight| sight.source_digest == record.source_digest) {
             find_mut(waiting, &page).remove(&tag);
         }
-        if !find(&state.records.deleted, &page).is_none_or(BTreeMap::is_empty) {
+        if let Some(deleted) = find_known(&mut state.records.deleted, &page) {
             // It is there again, or about to be.
-            find_mut(&mut state.records.deleted, &page).remove(&tag);
+            deleted.remove(&tag);
         }
         find_mut(&mut state.records.mirrors, &page).insert(tag, record);
         state.change(page);
@@ -361,6 +416,21 @@ fn find<'a, T>(
         repository,
     } = page;
     mirrors.get(mirror)?.get(destination)?.get(repository)
+}
+
+fn find_known<'a, T>(
+    mirrors: &'a mut BTreeMap<String, Destinations<T>>,
+    page: &Page,
+) -> Option<&'a mut BTreeMap<Tag, T>> {
+    let Page {
+        mirror,
+        destination,
+        repository,
+    } = page;
+    mirrors
+        .get_mut(mirror)?
+        .get_mut(destination)?
+        .get_mut(repository)
 }
 
 fn find_mut<'a, T>(

@@ -3,7 +3,7 @@
 use super::protect::Protection;
 use super::slot;
 use crate::copy::{Deletion, Endpoint};
-use crate::oci::{Tag, TagOrDigest};
+use crate::oci::TagOrDigest;
 use crate::plan::Mirror;
 use crate::plan::prune::{Candidate, Fate, PruneReport, Stop, Target};
 use crate::plan::report::Failure;
@@ -164,7 +164,7 @@ async fn try_to_delete(endpoint: &Endpoint, candidate: &Candidate) -> Outcome {
     let Target {
         repository, tag, ..
     } = target;
-    let subject = name(target);
+    let subject = target.to_string();
     let failed = |error| Outcome::Failed(Failure::requesting(&subject, &error));
     match endpoint.delete_tag(repository, tag, digest).await {
         Ok(Deletion::Missing) => return Outcome::Ended(Fate::Gone),
@@ -173,25 +173,14 @@ async fn try_to_delete(endpoint: &Endpoint, candidate: &Candidate) -> Outcome {
         Ok(Deletion::Deleted) => {}
         Err(error) => return failed(error),
     }
-    let left = endpoint.resolve(repository, &TagOrDigest::Tag(Tag::clone(tag)), None);
-    match left.await {
+    let target = TagOrDigest::Tag(tag.clone());
+    match endpoint.resolve(repository, &target, None).await {
         Ok(None) => Outcome::Ended(Fate::Deleted),
         Ok(Some(found)) if found == *digest => Outcome::Failed(Failure::undeleted(&subject)),
         // Somebody pushed it anew meanwhile.
         Ok(Some(_)) => Outcome::Ended(Fate::Disowned),
         Err(error) => failed(error),
     }
-}
-
-/// The tag as people write it.
-pub(super) fn name(target: &Target) -> String {
-    let Target {
-        destination: _,
-        registry,
-        repository,
-        tag,
-    } = target;
-    format!("{registry}/{repository}:{tag}")
 }
 
 fn set(report: &mut PruneReport, index: usize, fate: Fate) {

@@ -1,12 +1,13 @@
 //! What workloads use is not deleted: neither a tag that they name, nor a digest that they run, nor an
 //! index of which they run a part.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::api::image_mirror::InUse as Protect;
-use crate::copy::Endpoint;
+use crate::copy::{self, Endpoint};
 use crate::oci::{Digest, Repository};
 use crate::plan::Mirror;
 use crate::plan::in_use::{InUse, Subject};
@@ -89,9 +90,10 @@ impl<'a, C: Connect> Protection<'a, C> {
         if !is_fresh {
             self.look().await.map_err(unseen)?;
         }
-        let digests = self.closure(candidate).await.map_err(|failure| {
-            Stop::new(failure.reason, failure.message)
-        })?;
+        let digests = self
+            .closure(candidate)
+            .await
+            .map_err(|failure| Stop::new(failure.reason, failure.message))?;
         Ok(self.user_of(candidate, &digests))
     }
 
@@ -131,14 +133,19 @@ impl<'a, C: Connect> Protection<'a, C> {
     }
 
     /// The digests below a candidate: of what an index lists, and of configs.
-    async fn closure(&self, candidate: &Candidate) -> Result<Vec<Digest>, Failure> {
+    async fn closure(&self, candidate: &Candidate) -> Result<Arc<[Digest]>, Failure> {
         if self.mirror.prune.in_use == Protect::Ignore {
-            return Ok(Vec::new());
+            return Ok([].into());
         }
         let target = &candidate.target;
-        let subject = format!("{}/{}:{}", target.registry, target.repository, target.tag);
+        let subject = target.to_string();
         let endpoint = self.endpoint(candidate).await?;
-        let read = read_closure(self.syncer, &endpoint, &target.repository, &candidate.digest);
+        let read = read_closure(
+            self.syncer,
+            &endpoint,
+            &target.repository,
+            &candidate.digest,
+        );
         read.await
             .map_err(|error| Failure::requesting(&subject, &error))
     }
@@ -146,7 +153,7 @@ impl<'a, C: Connect> Protection<'a, C> {
     /// The endpoint at which a candidate is.
     pub(super) async fn endpoint(&self, candidate: &Candidate) -> Result<Endpoint, Failure> {
         let target = &candidate.target;
-        let subject = format!("{}/{}:{}", target.registry, target.repository, target.tag);
+        let subject = target.to_string();
         let mut destinations = self.mirror.destinations.iter();
         let destination = destinations
             .find(|destination| destination.name == target.destination)
@@ -165,19 +172,19 @@ async fn read_closure<C>(
     endpoint: &Endpoint,
     repository: &Repository,
     digest: &Digest,
-) -> Result<Vec<Digest>, crate::copy::endpoint::Error> {
+) -> Result<Arc<[Digest]>, copy::endpoint::Error> {
     if let Some(known) = syncer.closures.read(digest) {
         return Ok(known);
     }
-    let digests = crate::copy::closure(endpoint, repository, digest).await?;
-    syncer.closures.write(digest, &digests);
+    let digests = copy::closure(endpoint, repository, digest).await?;
+    let digests: Arc<[Digest]> = digests.into();
+    syncer.closures.write(digest, digests.clone());
     Ok(digests)
 }
 
 fn unseen(error: WorkloadsError) -> Stop {
     let WorkloadsError { reason, message } = error;
-    let message = format!(
-        "nothing is deleted, because it cannot be seen what workloads use: {message}"
-    );
+    let message =
+        format!("nothing is deleted, because it cannot be seen what workloads use: {message}");
     Stop::new(reason, message)
 }

@@ -105,9 +105,7 @@ impl<C: Connect> Syncer<C> {
         let subject = format!("{}/{}:{tag}", tombstone.registry, page.repository);
         let mut destinations = mirror.destinations.iter();
         let destination = destinations
-            .find(|known| {
-                known.name == page.destination && known.registry == tombstone.registry
-            })
+            .find(|known| known.name == page.destination && known.registry == tombstone.registry)
             .ok_or_else(|| Failure::no_destination(&subject))?;
         let endpoint = self
             .connect
@@ -176,7 +174,9 @@ fn dead(page: &Page, leaf: Leaf) -> Vec<(Slot, Tombstone)> {
         waiting: _,
         deleted,
     } = leaf;
-    let dead = deleted.into_iter().filter(|(tag, _)| !records.contains_key(tag));
+    let dead = deleted
+        .into_iter()
+        .filter(|(tag, _)| !records.contains_key(tag));
     dead.map(|(tag, tombstone)| {
         let page = page.clone();
         (Slot { page, tag }, tombstone)

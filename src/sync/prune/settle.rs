@@ -83,10 +83,7 @@ impl<C: Connect> Syncer<C> {
 }
 
 /// The tags that are pending, and those that are about to be deleted.
-fn unsettled<'a>(
-    page: &Page,
-    leaf: &'a Leaf,
-) -> Vec<(Slot, &'a Record, Option<&'a Tombstone>)> {
+fn unsettled<'a>(page: &Page, leaf: &'a Leaf) -> Vec<(Slot, &'a Record, Option<&'a Tombstone>)> {
     let records = leaf.records.iter().filter_map(|(tag, record)| {
         let tombstone = leaf.deleted.get(tag);
         let slot = Slot {

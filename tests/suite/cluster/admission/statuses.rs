@@ -93,6 +93,13 @@ pub(super) fn mirror() -> ImageMirrorStatus {
             copied: 1,
             bytes: i64::from(i32::MAX) + 1,
         }],
+        prune: Some(PruneStatus {
+            candidates: 4,
+            protected: 2,
+            deleted: 11,
+            plan: Some(sha256()),
+            approved: Some(sha256()),
+        }),
         policy_revision: Some(sha256()),
         revision: Some(sha256()),
         last_sync_time: Some(time()),
@@ -119,6 +126,9 @@ pub(super) fn policy() -> ImagePolicyStatus {
     }
 }
 
+/// Tags that are deleted at a time.
+const BATCH: usize = 20;
+
 /// The largest record there is.
 pub(super) fn record() -> MirroredRepositoryStatus {
     let tag = |number: usize| format!("{number:0128}").parse().unwrap();
@@ -131,6 +141,7 @@ pub(super) fn record() -> MirroredRepositoryStatus {
         first_seen: time(),
         copied_at: Some(time()),
         adopted: true,
+        registry: None,
         state: Some(TagState::Refused),
     });
     // What is no longer wanted waits for nothing, and candidates are larger.
@@ -142,9 +153,19 @@ pub(super) fn record() -> MirroredRepositoryStatus {
     let candidates = (1..TAGS).map(|number| PruneCandidate {
         tag: tag(number),
         digest: sha256(),
-        reason: "Unselected".to_owned(),
+        reason: "RepositoryRemoved".to_owned(),
         since: time(),
-        protected_by: Some("p".repeat(253)),
+        seen: Some(time()),
+        protected_by: Some("p".repeat(PROTECTED_BY_LENGTH)),
+    });
+    // What is being deleted is still on record, a batch at a time.
+    let deleted = (1..=BATCH).map(|number| DeletedTag {
+        tag: tag(number),
+        source: "s".repeat(644),
+        source_digest: sha256(),
+        digest: sha256(),
+        shape: "s".repeat(SHAPE_LENGTH),
+        deleted_at: time(),
     });
     MirroredRepositoryStatus {
         tag_count: 500,
@@ -152,5 +173,6 @@ pub(super) fn record() -> MirroredRepositoryStatus {
         tags: tags.collect(),
         waiting: vec![waiting],
         candidates: candidates.collect(),
+        deleted: deleted.collect(),
     }
 }

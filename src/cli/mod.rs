@@ -23,6 +23,7 @@ mod error;
 mod exit;
 mod generate;
 mod image;
+mod in_use;
 mod inspect;
 mod ls;
 mod output;

@@ -32,6 +32,7 @@ mod turns;
 mod usage;
 mod users;
 mod watch;
+pub mod workloads;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

@@ -378,6 +378,9 @@ pub struct ControllerArgs {
         default_value = "8"
     )]
     pub rounds_per_namespace: NonZeroUsize,
+    /// Delete nothing at any destination, whatever spec.prune says; candidates are still listed.
+    #[arg(long, env = "TRANSSHIP_DISABLE_PRUNE", value_parser = FalseyValueParser::new())]
+    pub disable_prune: bool,
     /// Connect to these addresses although they are loopback, link-local, metadata or otherwise special.
     #[arg(
         long,

@@ -55,11 +55,13 @@ use self::rounds::Rounds;
 use self::turns::Turns;
 use crate::api::{ImageMirror, ImagePolicy};
 use crate::copy;
+use crate::plan::prune::Stop;
 use crate::registry::{Boundaries, Pool};
 use crate::runtime::admin::{Admin, Readiness};
 use crate::runtime::kubernetes::{self, Clients};
 use crate::runtime::lease::{self, Claim, Identity, Lease};
 use crate::runtime::metrics::Metrics;
+use crate::sync::prune::Pruner;
 use crate::sync::{Ledger, Syncer};
 
 /// How the program names itself to registries.
@@ -90,6 +92,8 @@ pub struct Settings {
     pub concurrent_rounds: usize,
     /// Most rounds of one namespace at a time.
     pub rounds_per_namespace: usize,
+    /// Whether anything is deleted, where mirrors say so.
+    pub prunes: bool,
     /// Where requests may go.
     pub boundaries: Boundaries,
     /// Hosts that may be asked for tokens although neither the registry's host nor its domain.
@@ -223,7 +227,7 @@ async fn work(
     let shared = Arc::new(Shared {
         client: clients.call.clone(),
         cluster,
-        syncer: Syncer::new(connector, ledger.clone(), progress),
+        syncer: Syncer::new(connector, ledger.clone(), progress).with_pruner(pruner(settings)),
         reaches,
         records,
         rounds: Rounds::new(end.clone()),
@@ -250,6 +254,15 @@ async fn work(
                 tracing::warn!("not everything ended in time: the next process goes on");
             }
         }
+    }
+}
+
+/// What pruning may do. Nobody looks at workloads yet: what is to be protected is kept.
+fn pruner(settings: &Settings) -> Pruner {
+    if settings.prunes {
+        Pruner::deleting(None)
+    } else {
+        Pruner::held(Stop::by_operator())
     }
 }
 

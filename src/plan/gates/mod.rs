@@ -4,6 +4,7 @@
 //! rules     what a policy asks for, parsed once
 //! facts     what an image is like
 //! require   rules and facts -> the first rule that is broken
+//! scan      a signed scan -> the vulnerabilities that are more severe than allowed
 //! verdict   over all policies of a mirror -> admitted, refused or quarantined
 //! ```
 //!
@@ -12,6 +13,7 @@
 mod facts;
 mod require;
 mod rules;
+mod scan;
 mod size;
 #[cfg(test)]
 mod tests;
@@ -19,5 +21,6 @@ mod verdict;
 
 pub use facts::ImageFacts;
 pub use rules::{Gates, Require};
+pub use scan::{COSIGN_VULN, Finding, Fix, Scan, ScanError};
 pub use size::{Size, SizeError};
 pub use verdict::{Conclusion, Gate, Judgement, Quarantine, Refusal, Verdict};

@@ -1,15 +1,28 @@
 //! Who is trusted.
 
-use crate::oci::Digest;
-use crate::policy::TextGlob;
+use std::sync::Arc;
 
+use sigstore_verify::types::bundle::VerificationMaterialContent;
+
+use super::key::PublicKey;
+use super::keyless::{Keyless, public_root};
+use super::signed::Signed;
 use super::{Evidence, Proof, Rejection};
+use crate::oci::{Algorithm, Digest};
+use crate::policy::TextGlob;
 
 /// Someone whose word counts. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Authority {
     name: String,
     fingerprint: Digest,
+    trust: Arc<Trust>,
+}
+
+#[derive(Debug)]
+enum Trust {
+    Key(PublicKey),
+    Keyless(Keyless),
 }
 
 /// Why someone cannot be trusted as written.
@@ -55,7 +68,12 @@ impl Authority {
     /// Whoever has the private key to this public key: ECDSA (P-256, P-384, P-521), RSA or Ed25519, as
     /// `SubjectPublicKeyInfo` in PEM.
     pub fn key(name: &str, pem: &[u8]) -> Result<Self, AuthorityError> {
-        Err(AuthorityError::NotPem)
+        let key = PublicKey::parse(pem)?;
+        Ok(Self {
+            name: name.to_owned(),
+            fingerprint: fingerprint(&[b"key", key.der()]),
+            trust: Arc::new(Trust::Key(key)),
+        })
     }
 
     /// Whoever gets a certificate for a subject that the glob stands for, by exactly this issuer.
@@ -66,7 +84,14 @@ impl Authority {
         subject: &TextGlob,
         trusted_root: Option<&[u8]>,
     ) -> Result<Self, AuthorityError> {
-        Err(AuthorityError::NoIssuer)
+        let keyless = Keyless::new(issuer, subject, trusted_root)?;
+        let root = trusted_root.unwrap_or_else(|| public_root());
+        let subject = subject.to_string();
+        Ok(Self {
+            name: name.to_owned(),
+            fingerprint: fingerprint(&[b"keyless", issuer.as_bytes(), subject.as_bytes(), root]),
+            trust: Arc::new(Trust::Keyless(keyless)),
+        })
     }
 
     /// Its name in the policy.
@@ -81,6 +106,45 @@ impl Authority {
 
     /// What the authority says of an image by an evidence.
     pub fn verify(&self, subject: &Digest, evidence: &Evidence) -> Result<Proof, Rejection> {
-        Err(Rejection::NoSignature)
+        let signed = Signed::read(evidence)?;
+        let identity = match &*self.trust {
+            Trust::Key(key) => {
+                verify_key(key, &signed)?;
+                None
+            }
+            Trust::Keyless(keyless) => Some(keyless.verify(subject, &signed)?),
+        };
+        Ok(Proof {
+            authority: self.name.clone(),
+            identity,
+            evidence: evidence.digest().clone(),
+            statement: signed.claim()?.about(subject)?,
+        })
     }
+}
+
+/// Whether the key signed it. Log entries and timestamps are not looked at.
+fn verify_key(key: &PublicKey, signed: &Signed) -> Result<(), Rejection> {
+    if key.made(&signed.message(), signed.signature()) {
+        return Ok(());
+    }
+    Err(match &signed.bundle.verification_material.content {
+        VerificationMaterialContent::PublicKey(named) if named.hint == key.hint() => {
+            Rejection::Tampered {
+                reason: "it names this key, which does not fit the content".to_owned(),
+            }
+        }
+        VerificationMaterialContent::Certificate(_)
+        | VerificationMaterialContent::X509CertificateChain { .. } => Rejection::NotWithKey,
+        VerificationMaterialContent::PublicKey(_) | _ => Rejection::WrongKey,
+    })
+}
+
+fn fingerprint(parts: &[&[u8]]) -> Digest {
+    let mut hasher = Algorithm::Sha256.hasher();
+    for part in parts {
+        hasher.update(&part.len().to_be_bytes());
+        hasher.update(part);
+    }
+    hasher.finish()
 }

@@ -74,4 +74,19 @@ impl Layer {
             timestamp: annotation("dev.sigstore.cosign/rfc3161timestamp"),
         }
     }
+    /// The bytes of all of it.
+    pub(super) fn size(&self) -> usize {
+        let Self {
+            digest: _,
+            payload,
+            signature,
+            certificate,
+            chain,
+            log_entry,
+            timestamp,
+        } = self;
+        let annotations = [signature, certificate, chain, log_entry, timestamp];
+        let annotations = annotations.into_iter().flatten().map(String::len);
+        payload.len() + annotations.sum::<usize>()
+    }
 }

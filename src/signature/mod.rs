@@ -22,9 +22,14 @@
 //!   signature in the transparency log. Nothing that is there may be broken.
 
 mod authority;
+mod claim;
 mod evidence;
+mod key;
+mod keyless;
+mod layer;
 mod proof;
 mod rejection;
+mod signed;
 
 pub use authority::{Authority, AuthorityError};
 pub use evidence::{Evidence, Layer};

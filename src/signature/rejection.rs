@@ -1,5 +1,7 @@
 //! Why an evidence proves nothing.
 
+use std::fmt;
+
 /// Most characters of a text from an evidence, in messages.
 const TOLD: usize = 120;
 
@@ -193,6 +195,17 @@ impl Rejection {
                 | Self::UnreadableCertificate { .. }
                 | Self::UnreadableLogEntry { .. }
         )
+    }
+
+    pub(super) fn unreadable(form: &'static str, reason: &dyn fmt::Display) -> Self {
+        Self::Unreadable {
+            form,
+            reason: told(&reason.to_string()),
+        }
+    }
+
+    pub(super) fn unsupported_version(found: &str) -> Self {
+        Self::UnsupportedVersion { found: told(found) }
     }
 
     pub(super) fn attestation(predicate_type: &str) -> Self {

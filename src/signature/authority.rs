@@ -2,11 +2,9 @@
 
 use std::sync::Arc;
 
-use sigstore_verify::types::bundle::VerificationMaterialContent;
-
 use super::key::PublicKey;
 use super::keyless::{Keyless, public_root};
-use super::signed::Signed;
+use super::signed::{Signed, Signer};
 use super::{Evidence, Proof, Rejection};
 use crate::oci::{Algorithm, Digest};
 use crate::policy::TextGlob;
@@ -112,7 +110,7 @@ impl Authority {
                 verify_key(key, &signed)?;
                 None
             }
-            Trust::Keyless(keyless) => Some(keyless.verify(subject, &signed)?),
+            Trust::Keyless(keyless) => Some(keyless.verify(subject, evidence, &signed)?),
         };
         Ok(Proof {
             authority: self.name.clone(),
@@ -125,18 +123,15 @@ impl Authority {
 
 /// Whether the key signed it. Log entries and timestamps are not looked at.
 fn verify_key(key: &PublicKey, signed: &Signed) -> Result<(), Rejection> {
-    if key.made(&signed.message(), signed.signature()) {
+    if key.made(&signed.message(), &signed.signature) {
         return Ok(());
     }
-    Err(match &signed.bundle.verification_material.content {
-        VerificationMaterialContent::PublicKey(named) if named.hint == key.hint() => {
-            Rejection::Tampered {
-                reason: "it names this key, which does not fit the content".to_owned(),
-            }
-        }
-        VerificationMaterialContent::Certificate(_)
-        | VerificationMaterialContent::X509CertificateChain { .. } => Rejection::NotWithKey,
-        VerificationMaterialContent::PublicKey(_) | _ => Rejection::WrongKey,
+    Err(match &signed.signer {
+        Signer::Key { hint: Some(hint) } if *hint == key.hint() => Rejection::Tampered {
+            reason: "it names this key, which does not fit the content".to_owned(),
+        },
+        Signer::Key { .. } => Rejection::WrongKey,
+        Signer::Certificate => Rejection::NotWithKey,
     })
 }
 

@@ -5,16 +5,14 @@ use std::fmt;
 use sigstore_verify::bundle::Error as BundleError;
 use sigstore_verify::crypto::SubjectAltName;
 use sigstore_verify::trust_root::{SIGSTORE_PRODUCTION_TRUSTED_ROOT, TrustedRoot};
-use sigstore_verify::types::{
-    Artifact, ArtifactDigest, DigestBytes, HashAlgorithm, SignatureContent,
-};
+use sigstore_verify::types::{Artifact, ArtifactDigest, DigestBytes, HashAlgorithm};
 use sigstore_verify::{
     CertificateError, Error, TimestampError, TransparencyLogError, VerificationPolicy, Verifier,
 };
 
 use super::rejection::told;
-use super::signed::Signed;
-use super::{AuthorityError, Identity, Rejection};
+use super::signed::{Content, Signed, Signer};
+use super::{AuthorityError, Evidence, Identity, Rejection, bundle};
 use crate::oci::{Algorithm, Digest, limits};
 use crate::policy::TextGlob;
 
@@ -50,11 +48,16 @@ impl Keyless {
     }
 
     /// Whether an identity that is trusted signed it. What it says, and of which image, is not judged here.
-    pub(super) fn verify(&self, image: &Digest, signed: &Signed) -> Result<Identity, Rejection> {
-        let bundle = &signed.bundle;
-        if bundle.signing_certificate().is_none() {
+    pub(super) fn verify(
+        &self,
+        image: &Digest,
+        evidence: &Evidence,
+        signed: &Signed,
+    ) -> Result<Identity, Rejection> {
+        if let Signer::Key { .. } = signed.signer {
             return Err(Rejection::NoCertificate);
         }
+        let bundle = bundle::bundle(evidence, signed)?;
         let material = &bundle.verification_material;
         let logged = !material.tlog_entries.is_empty();
         if !logged && self.policy.verifies_tlog() {
@@ -65,7 +68,7 @@ impl Keyless {
             return Err(Rejection::NoTimestamp);
         }
         let artifact = artifact(image, signed)?;
-        let verified = self.verifier.verify(artifact, bundle, &self.policy);
+        let verified = self.verifier.verify(artifact, &bundle, &self.policy);
         let verified = verified.map_err(|error| explain(&error))?;
         self.recognise(verified.identity(), verified.issuer())
     }
@@ -158,7 +161,7 @@ fn policy(root: &TrustedRoot) -> VerificationPolicy {
 /// What the signature is compared with: the payload, or for a statement the digest of an image that it
 /// names. Whether that is the right image is judged when it is known who said so.
 fn artifact<'a>(image: &Digest, signed: &'a Signed) -> Result<Artifact<'a>, Rejection> {
-    if let Some(payload) = signed.payload() {
+    if let Content::Simple(payload) = &signed.content {
         return Ok(Artifact::from_blob(payload));
     }
     let claim = signed.claim()?;

@@ -22,11 +22,11 @@
 //!   signature in the transparency log. Nothing that is there may be broken.
 
 mod authority;
+mod bundle;
 mod claim;
 mod evidence;
 mod key;
 mod keyless;
-mod layer;
 mod proof;
 mod rejection;
 mod signed;

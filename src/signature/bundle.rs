@@ -1,4 +1,4 @@
-//! Layers of cosign's tags, written as the bundles that they would be today.
+//! Evidence as a whole bundle; layers of cosign's tags are written as what they would be today.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -15,8 +15,13 @@ use sigstore_verify::types::{
     TransparencyLogEntry,
 };
 
-use super::{Layer, Rejection};
+use super::rejection::told;
+use super::signed::{Content, Signed};
+use super::{Evidence, Layer, Rejection};
 use crate::oci::json;
+
+/// Most certificates, log entries, timestamps, and hashes of a proof in one evidence.
+const ITEMS: usize = 64;
 
 /// The keys of the annotations whose meaning must not depend on the reader.
 const KNOWN_KEYS: [&str; 7] = [
@@ -62,13 +67,43 @@ struct Stamped {
     token: String,
 }
 
-/// A signature over the content of the layer itself.
-pub(super) fn message(signature: Vec<u8>) -> SignatureContent {
-    SignatureContent::MessageSignature(MessageSignature::new(SignatureBytes::new(signature)))
+/// The bundle that an evidence is, or would be.
+pub(super) fn bundle(evidence: &Evidence, signed: &Signed) -> Result<Bundle, Rejection> {
+    let bundle = match evidence {
+        Evidence::Bundle { bytes, .. } => serde_json::from_slice(bytes)
+            .map_err(|error| Rejection::unreadable("bundle", &error))?,
+        Evidence::Simple(layer) | Evidence::Envelope(layer) => of_layer(layer, signed)?,
+    };
+    bound(&bundle)?;
+    Ok(bundle)
 }
 
-/// The bundle that the annotations of a layer make up.
-pub(super) fn as_bundle(layer: &Layer, content: SignatureContent) -> Result<Bundle, Rejection> {
+/// Whoever verifies a bundle shall not be kept busy by it.
+fn bound(bundle: &Bundle) -> Result<(), Rejection> {
+    let material = &bundle.verification_material;
+    let certificates = match &material.content {
+        VerificationMaterialContent::X509CertificateChain { certificates } => certificates.len(),
+        _ => 1,
+    };
+    let proofs = material.tlog_entries.iter();
+    let hashes = proofs.filter_map(|entry| Some(entry.inclusion_proof.as_ref()?.hashes.len()));
+    let timestamps = &material.timestamp_verification_data.rfc3161_timestamps;
+    let counts = [
+        ("certificates", certificates),
+        ("log entries", material.tlog_entries.len()),
+        ("hashes in a proof", hashes.max().unwrap_or_default()),
+        ("timestamps", timestamps.len()),
+    ];
+    match counts.into_iter().find(|(_, count)| *count > ITEMS) {
+        None => Ok(()),
+        Some((what, count)) => Err(Rejection::Unreadable {
+            form: "bundle",
+            reason: format!("has {count} {what}, at most {ITEMS} are read"),
+        }),
+    }
+}
+
+fn of_layer(layer: &Layer, signed: &Signed) -> Result<Bundle, Rejection> {
     let Layer {
         digest: _,
         payload: _,
@@ -93,6 +128,13 @@ pub(super) fn as_bundle(layer: &Layer, content: SignatureContent) -> Result<Bund
     let version = match entries {
         Some(_) => MediaType::Bundle0_1,
         None => MediaType::Bundle0_2,
+    };
+    let content = match &signed.content {
+        Content::Simple(_) => {
+            let signature = SignatureBytes::new(signed.signature.clone());
+            SignatureContent::MessageSignature(MessageSignature::new(signature))
+        }
+        Content::Envelope(envelope) => SignatureContent::DsseEnvelope(envelope.clone()),
     };
     let timestamps = TimestampVerificationData::new(timestamps.into_iter().collect());
     let material = VerificationMaterial::new(signer)
@@ -163,8 +205,8 @@ fn read_kind(body: &[u8]) -> Result<KindVersion, Rejection> {
         .ok_or_else(|| Rejection::UnsupportedContent {
             what: format!(
                 "log entry of the kind {} {}",
-                super::rejection::told(&kind),
-                super::rejection::told(&api_version)
+                told(&kind),
+                told(&api_version)
             ),
         })
 }

@@ -21,7 +21,7 @@ pub const MIRROR_UID_LABEL: &str = "transship.dev/mirror-uid";
 /// Label with the name of the destination in the mirror.
 pub const DESTINATION_LABEL: &str = "transship.dev/destination";
 /// Most tags of one part.
-pub const TAGS: usize = 500;
+pub const TAGS: usize = 400;
 /// Longest shape; a longer one is stood for by its digest.
 pub const SHAPE_LENGTH: usize = 256;
 
@@ -130,9 +130,28 @@ pub struct RecordedTag {
     /// Whether the tag was right before Transship first wrote to it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub adopted: bool,
+    /// Who vouches for the image, by the first policy that asks for it. Absent where none does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verified_by: Option<VerifiedBy>,
+    /// When the evidence was verified first. Absent where no policy asks for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verified_at: Option<Time>,
     /// What keeps the tag from being right. Absent where nothing does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<TagState>,
+}
+
+/// Who vouches for an image.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct VerifiedBy {
+    /// The policy that asks for it.
+    pub policy: ObjectName,
+    /// The authority, by its name in the policy.
+    #[schemars(length(min = 1, max = LABEL_LENGTH))]
+    pub authority: String,
+    /// The digest of the manifest that carries the signature.
+    pub evidence: Digest,
 }
 
 /// A tag whose digest has not been seen long enough to be copied.

@@ -104,7 +104,8 @@ impl Error {
     pub fn retry_at(&self) -> Option<jiff::Timestamp> {
         match self {
             Self::Source {
-                error: GraphError::Read(error) | GraphError::Referrers(error) | GraphError::Evidence(error),
+                error:
+                    GraphError::Read(error) | GraphError::Referrers(error) | GraphError::Evidence(error),
                 ..
             }
             | Self::Blob {

@@ -239,11 +239,7 @@ impl MirrorReport {
     }
 
     /// Takes note of what the policies made of an image, and says what becomes of it and who vouches for it.
-    pub fn judge(
-        &mut self,
-        source: &str,
-        conclusion: Conclusion,
-    ) -> (Verdict, Option<Voucher>) {
+    pub fn judge(&mut self, source: &str, conclusion: Conclusion) -> (Verdict, Option<Voucher>) {
         let Conclusion {
             verdict,
             audited,

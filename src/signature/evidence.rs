@@ -44,6 +44,14 @@ pub struct Layer {
 // === impl Evidence ===
 
 impl Evidence {
+    /// The bytes of all of it.
+    pub fn size(&self) -> usize {
+        match self {
+            Self::Bundle { bytes, .. } => bytes.len(),
+            Self::Simple(layer) | Self::Envelope(layer) => layer.size(),
+        }
+    }
+
     /// The digest by which it is told and goes on record.
     pub const fn digest(&self) -> &Digest {
         match self {

@@ -20,8 +20,9 @@ pub use self::memory::Memory;
 
 use self::file::StateFile;
 use super::shape::Shape;
-use crate::api::Reason;
+use crate::api::{ObjectName, Reason};
 use crate::oci::{Digest, Repository, Tag};
+use crate::plan::gates::{Vouched, Voucher};
 
 /// The memory of all mirrors of a process, and where it outlives the process.
 pub struct Ledger {
@@ -92,6 +93,23 @@ pub struct Record {
     /// Whether a policy does not admit what the source tag names now.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub refused: bool,
+    /// Who vouches for the image, where a policy asks for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verified: Option<Verified>,
+}
+
+/// Who vouches for an image.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Verified {
+    /// The policy that asks for it.
+    pub policy: ObjectName,
+    /// The authority, by its name in the policy.
+    pub authority: String,
+    /// What it signed.
+    pub evidence: Digest,
+    /// When it was verified first.
+    pub at: Timestamp,
 }
 
 /// A digest that a policy keeps waiting.
@@ -111,6 +129,36 @@ pub struct Leaf {
     pub records: BTreeMap<Tag, Record>,
     /// The tags that wait for the end of a quarantine.
     pub waiting: BTreeMap<Tag, Sight>,
+}
+
+// === impl Verified ===
+
+impl Verified {
+    /// Takes over what a policy found at a time.
+    pub(super) fn new(voucher: &Voucher, at: Timestamp) -> Self {
+        let Voucher { policy, vouched } = voucher.clone();
+        let Vouched {
+            authority,
+            evidence,
+        } = vouched;
+        Self {
+            policy,
+            authority,
+            evidence,
+            at,
+        }
+    }
+
+    /// Whether it is the same but for its time.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        let Self {
+            policy,
+            authority,
+            evidence,
+            at: _,
+        } = self;
+        *policy == other.policy && *authority == other.authority && *evidence == other.evidence
+    }
 }
 
 // === impl Record ===
@@ -254,6 +302,7 @@ mod tests {
             copied_at: None,
             adopted: false,
             refused: false,
+            verified: None,
         }
     }
 

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use kube::{Resource, ResourceExt};
 
 use super::Restored;
 use crate::api::mirrored_repository::{
-    DESTINATION_LABEL, MIRROR_UID_LABEL, RecordedTag, TagState, WaitingTag,
+    DESTINATION_LABEL, MIRROR_UID_LABEL, RecordedTag, TagState, VerifiedBy, WaitingTag,
 };
 use crate::api::time::whole_seconds;
 use crate::api::{
@@ -15,7 +16,7 @@ use crate::api::{
 };
 use crate::oci::{Digest, Reference, Registry, Tag};
 use crate::plan::{Claim, Mirror, SourceImage};
-use crate::sync::ledger::{Leaf, Page, Record, Sight};
+use crate::sync::ledger::{Leaf, Page, Record, Sight, Verified};
 
 /// Hexadecimal digits in the name of an object: nobody meets a second one with the same.
 const NAME_DIGITS: usize = 40;
@@ -126,6 +127,7 @@ fn write_tag(tag: &Tag, record: &Record) -> RecordedTag {
         copied_at,
         adopted,
         refused,
+        verified,
     } = record;
     RecordedTag {
         tag: tag.clone(),
@@ -136,11 +138,41 @@ fn write_tag(tag: &Tag, record: &Record) -> RecordedTag {
         first_seen: whole_seconds(*first_seen),
         copied_at: copied_at.map(whole_seconds),
         adopted: *adopted,
+        verified_by: verified.as_ref().map(write_verified),
+        verified_at: verified.as_ref().map(|verified| whole_seconds(verified.at)),
         state: if *refused {
             Some(TagState::Refused)
         } else {
             record.is_pending().then_some(TagState::Pending)
         },
+    }
+}
+
+fn write_verified(verified: &Verified) -> VerifiedBy {
+    let Verified {
+        policy,
+        authority,
+        evidence,
+        at: _,
+    } = verified;
+    VerifiedBy {
+        policy: policy.clone(),
+        authority: authority.clone(),
+        evidence: evidence.clone(),
+    }
+}
+
+fn read_verified(by: &VerifiedBy, at: Timestamp) -> Verified {
+    let VerifiedBy {
+        policy,
+        authority,
+        evidence,
+    } = by;
+    Verified {
+        policy: policy.clone(),
+        authority: authority.clone(),
+        evidence: evidence.clone(),
+        at,
     }
 }
 
@@ -201,8 +233,11 @@ fn read_tag(recorded: &RecordedTag) -> (Tag, Record) {
         first_seen,
         copied_at,
         adopted,
+        verified_by,
+        verified_at,
         state,
     } = recorded;
+    let verified = verified_by.as_ref().zip(verified_at.as_ref());
     let record = Record {
         source: source.clone(),
         source_digest: source_digest.clone(),
@@ -212,6 +247,7 @@ fn read_tag(recorded: &RecordedTag) -> (Tag, Record) {
         copied_at: copied_at.as_ref().map(|time| time.0),
         adopted: *adopted,
         refused: *state == Some(TagState::Refused),
+        verified: verified.map(|(by, at)| read_verified(by, at.0)),
     };
     (tag.clone(), record)
 }

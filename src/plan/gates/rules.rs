@@ -189,10 +189,7 @@ impl Require {
 
 // === authorities ===
 
-fn read_authorities(
-    authorities: &[written::Authority],
-    fields: &mut Fields,
-) -> Vec<AuthorityRule> {
+fn read_authorities(authorities: &[written::Authority], fields: &mut Fields) -> Vec<AuthorityRule> {
     fields.check_count("spec.verify", authorities.len(), 0, AUTHORITIES);
     fields.refuse_repeats(authorities.iter().enumerate().map(|(index, authority)| {
         (
@@ -251,8 +248,8 @@ impl AuthorityRule {
         })
     }
 
-    /// The Secrets that are needed, each with the field that names it, below that of the authority.
-    pub fn secrets(&self) -> Option<(&'static str, &ObjectName)> {
+    /// The Secret that is needed, with the field that names it, below that of the authority.
+    pub fn secret(&self) -> Option<(&'static str, &ObjectName)> {
         match &self.kind {
             AuthorityKind::Key { secret, .. } => Some(("key.secretRef.name", secret)),
             AuthorityKind::Keyless { trusted_root, .. } => {

@@ -9,7 +9,7 @@ use transship::api::image_mirror::{
 };
 use transship::api::image_policy::{ExcludedBy, PolicyMode};
 use transship::api::mirrored_repository::{
-    PruneCandidate, RecordedTag, SHAPE_LENGTH, TAGS, TagState, WaitingTag,
+    PruneCandidate, RecordedTag, SHAPE_LENGTH, TAGS, TagState, VerifiedBy, WaitingTag,
 };
 use transship::api::{ImageMirrorStatus, ImagePolicyStatus, MirroredRepositoryStatus, Reason};
 use transship::oci::Digest;
@@ -131,6 +131,12 @@ pub(super) fn record() -> MirroredRepositoryStatus {
         first_seen: time(),
         copied_at: Some(time()),
         adopted: true,
+        verified_by: Some(VerifiedBy {
+            policy: "p".repeat(253).parse().unwrap(),
+            authority: "a".repeat(63),
+            evidence: sha256(),
+        }),
+        verified_at: Some(time()),
         state: Some(TagState::Refused),
     });
     // What is no longer wanted waits for nothing, and candidates are larger.
@@ -147,8 +153,8 @@ pub(super) fn record() -> MirroredRepositoryStatus {
         protected_by: Some("p".repeat(253)),
     });
     MirroredRepositoryStatus {
-        tag_count: 500,
-        candidate_count: 499,
+        tag_count: 400,
+        candidate_count: 399,
         tags: tags.collect(),
         waiting: vec![waiting],
         candidates: candidates.collect(),

@@ -1,5 +1,8 @@
 //! How a round comes to the endpoints that a mirror names, with their credentials.
 
+use std::sync::Arc;
+
+use super::trust::Authorities;
 use crate::api::Reason;
 use crate::copy::Endpoint;
 use crate::oci::Repository;
@@ -21,6 +24,9 @@ pub trait Connect: Send + Sync {
         destination: &Destination,
         repository: &Repository,
     ) -> impl Future<Output = Result<Endpoint, ConnectError>> + Send;
+
+    /// Those whom the policies of a mirror trust.
+    fn authorities(&self, mirror: &Mirror) -> Result<Arc<Authorities>, ConnectError>;
 }
 
 /// Why an endpoint cannot be used.

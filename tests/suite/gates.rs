@@ -5,3 +5,4 @@ mod failures;
 mod lab;
 mod quarantine;
 mod rules;
+mod verify;

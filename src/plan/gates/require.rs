@@ -64,6 +64,7 @@ impl Require {
             platforms: _,
             labels,
             deny_tags: _,
+            vulnerabilities: _,
         } = self;
         let name = image.name();
         if let Some(most) = max_size

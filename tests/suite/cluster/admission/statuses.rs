@@ -9,7 +9,7 @@ use transship::api::image_mirror::{
 };
 use transship::api::image_policy::{ExcludedBy, PolicyMode};
 use transship::api::mirrored_repository::{
-    PruneCandidate, RecordedTag, SHAPE_LENGTH, TAGS, TagState, WaitingTag,
+    PruneCandidate, RecordedTag, SHAPE_LENGTH, TAGS, TagState, VerifiedBy, WaitingTag,
 };
 use transship::api::{ImageMirrorStatus, ImagePolicyStatus, MirroredRepositoryStatus, Reason};
 use transship::oci::Digest;
@@ -142,6 +142,12 @@ pub(super) fn record() -> MirroredRepositoryStatus {
         copied_at: Some(time()),
         adopted: true,
         registry: None,
+        verified_by: Some(VerifiedBy {
+            policy: "p".repeat(253).parse().unwrap(),
+            authority: "a".repeat(63),
+            evidence: sha256(),
+        }),
+        verified_at: Some(time()),
         state: Some(TagState::Refused),
     });
     // What is no longer wanted waits for nothing, and candidates are larger.
@@ -168,8 +174,8 @@ pub(super) fn record() -> MirroredRepositoryStatus {
         deleted_at: time(),
     });
     MirroredRepositoryStatus {
-        tag_count: 500,
-        candidate_count: 499,
+        tag_count: 300,
+        candidate_count: 299,
         tags: tags.collect(),
         waiting: vec![waiting],
         candidates: candidates.collect(),

@@ -1,0 +1,3 @@
+//! Pruning: what is no longer wanted goes, and nothing else.
+
+mod registries;

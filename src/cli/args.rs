@@ -381,6 +381,9 @@ pub struct ControllerArgs {
     /// Delete nothing at any destination, whatever spec.prune says; candidates are still listed.
     #[arg(long, env = "TRANSSHIP_DISABLE_PRUNE", value_parser = FalseyValueParser::new())]
     pub disable_prune: bool,
+    /// List the workloads of all namespaces before anything is deleted, and keep what they use.
+    #[arg(long, env = "TRANSSHIP_IN_USE", value_parser = FalseyValueParser::new())]
+    pub in_use: bool,
     /// Connect to these addresses although they are loopback, link-local, metadata or otherwise special.
     #[arg(
         long,

@@ -263,6 +263,14 @@ pub struct PruneArgs {
     /// Where the documents are.
     #[command(flatten)]
     pub documents: DocumentArgs,
+    /// Protect what workloads use: those of the cluster of a kubeconfig (or of the word kubeconfig), or the images in files; - is stdin.
+    #[arg(
+        long,
+        value_delimiter = ',',
+        env = "TRANSSHIP_IN_USE_FROM",
+        value_name = "KUBECONFIG|FILE"
+    )]
+    pub in_use_from: Vec<PathBuf>,
     /// Delete what is due, inside spec.prune.maxDeletes and maxPercent.
     #[arg(long, env = "TRANSSHIP_DELETE", value_parser = FalseyValueParser::new())]
     pub delete: bool,
@@ -483,6 +491,12 @@ pub struct ControllerArgs {
         default_value = "8"
     )]
     pub rounds_per_namespace: NonZeroUsize,
+    /// Delete nothing at any destination, whatever spec.prune says; candidates are still listed.
+    #[arg(long, env = "TRANSSHIP_DISABLE_PRUNE", value_parser = FalseyValueParser::new())]
+    pub disable_prune: bool,
+    /// List the workloads of all namespaces before anything is deleted, and keep what they use.
+    #[arg(long, env = "TRANSSHIP_IN_USE", value_parser = FalseyValueParser::new())]
+    pub in_use: bool,
     /// Connect to these addresses although they are loopback, link-local, metadata or otherwise special.
     #[arg(
         long,

@@ -19,6 +19,8 @@ pub(super) async fn run(args: &ControllerArgs) -> Result<Exit, Error> {
         listen_address,
         concurrent_rounds,
         rounds_per_namespace,
+        disable_prune,
+        in_use,
         allow_addresses,
         insecure_hosts,
         allowed_hosts,
@@ -34,6 +36,8 @@ pub(super) async fn run(args: &ControllerArgs) -> Result<Exit, Error> {
         listen_address: *listen_address,
         concurrent_rounds: concurrent_rounds.get(),
         rounds_per_namespace: rounds_per_namespace.get(),
+        prunes: !disable_prune,
+        looks_at_workloads: *in_use,
         boundaries: Boundaries {
             addresses: Addresses {
                 allow: allow_addresses.clone(),

@@ -4,7 +4,7 @@ mod read;
 mod spots;
 mod usage;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use futures::{StreamExt, stream};
 use serde::Serialize;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::documents::DocumentsError;
 use super::exit::Exit;
+use super::in_use::InUseError;
 use crate::controller;
 use crate::copy::endpoint;
 use crate::registry;
@@ -48,6 +49,9 @@ pub enum Error {
         /// A mirror that protects them.
         mirror: String,
     },
+    /// It cannot be known what workloads use.
+    #[error(transparent)]
+    InUse(#[from] InUseError),
     /// Nothing was recorded, so nothing is restored.
     #[error(transparent)]
     Restore(#[from] RestoreError),
@@ -91,6 +95,7 @@ impl Error {
             | Self::NoMemory { .. }
             | Self::NoState { .. }
             | Self::Blind { .. }
+            | Self::InUse(_)
             | Self::CaFile { .. }
             | Self::Usage(_) => Exit::Usage,
             Self::Connect(_)

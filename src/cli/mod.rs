@@ -24,6 +24,7 @@ mod error;
 mod exit;
 mod generate;
 mod image;
+mod in_use;
 mod inspect;
 mod ls;
 mod output;

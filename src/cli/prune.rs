@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::args::{DocumentArgs, Format, OutputArgs, PruneArgs};
 use super::error::Error;
 use super::exit::Exit;
+use super::in_use;
 use super::output::Output;
 use super::progress::Progress;
 use super::summary;
@@ -62,13 +63,14 @@ struct Totals {
 pub(super) async fn run(args: &PruneArgs, output: &Output) -> Result<Exit, Error> {
     let PruneArgs {
         documents,
+        in_use_from,
         delete,
         approve,
         output: OutputArgs { output: format },
         registry,
     } = args;
     require_state(documents, "transship prune")?;
-    let workloads: Option<Arc<dyn Workloads>> = None;
+    let workloads = in_use::read_workloads(in_use_from).await?;
     let mut session = Session::open(documents, registry, output, Progress::new(output))?;
     session.skip(output, |mirror| {
         (mirror.prune.mode == PruneMode::Retain)

@@ -27,3 +27,6 @@ pub use self::retain::Retention;
 pub use self::stops::{Stop, find_stop};
 pub use self::unwanted::{Cause, Clock, Unwanted};
 pub use self::wanted::{Selection, Wanted};
+
+#[cfg(test)]
+mod tests;

@@ -110,7 +110,10 @@ impl Source {
 fn read_text(file: &Path) -> io::Result<Option<String>> {
     let mut text = String::new();
     let read = if file == Path::new(STDIN) {
-        io::stdin().lock().take(FILE_SIZE + 1).read_to_string(&mut text)
+        io::stdin()
+            .lock()
+            .take(FILE_SIZE + 1)
+            .read_to_string(&mut text)
     } else {
         std::fs::File::open(file)?
             .take(FILE_SIZE + 1)

@@ -166,6 +166,7 @@ mod tests {
             requested: None,
             policies: &policies,
             has_pending: false,
+            approved: None,
             schedule: &schedule,
             next: None,
         };

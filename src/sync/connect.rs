@@ -29,6 +29,29 @@ pub trait Connect: Send + Sync {
     fn authorities(&self, mirror: &Mirror) -> Result<Arc<Authorities>, ConnectError>;
 }
 
+impl<C: Connect> Connect for Arc<C> {
+    fn source(
+        &self,
+        mirror: &Mirror,
+        repository: Option<&Repository>,
+    ) -> impl Future<Output = Result<Endpoint, ConnectError>> + Send {
+        C::source(self, mirror, repository)
+    }
+
+    fn destination(
+        &self,
+        mirror: &Mirror,
+        destination: &Destination,
+        repository: &Repository,
+    ) -> impl Future<Output = Result<Endpoint, ConnectError>> + Send {
+        C::destination(self, mirror, destination, repository)
+    }
+
+    fn authorities(&self, mirror: &Mirror) -> Result<Arc<Authorities>, ConnectError> {
+        C::authorities(self, mirror)
+    }
+}
+
 /// Why an endpoint cannot be used.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{message}")]

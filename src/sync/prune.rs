@@ -12,6 +12,8 @@
 
 mod closures;
 mod delete;
+#[cfg(test)]
+mod model;
 mod protect;
 mod pruner;
 mod records;

@@ -140,10 +140,16 @@ fn parse_yaml(text: &str) -> Result<Vec<Value>, TextError> {
     };
     let values: Result<Vec<Value>, _> = serde_saphyr::from_multiple_with_options(text, options);
     let values = values.map_err(|error| TextError::Syntax {
-        line: error.location().map(|place| place.line()).unwrap_or_default(),
+        line: error
+            .location()
+            .map(|place| place.line())
+            .unwrap_or_default(),
         message: format!("this is no YAML: {error}"),
     })?;
-    Ok(values.into_iter().filter(|value| !value.is_null()).collect())
+    Ok(values
+        .into_iter()
+        .filter(|value| !value.is_null())
+        .collect())
 }
 
 fn is_kubeconfig(value: &Value) -> bool {
@@ -169,7 +175,8 @@ fn add_value(in_use: &mut InUse, value: &Value, file: &str) -> Result<(), TextEr
         }
         return Ok(());
     }
-    let Header { api_version, kind } = Header::deserialize(value).map_err(|_| TextError::NoObject)?;
+    let Header { api_version, kind } =
+        Header::deserialize(value).map_err(|_| TextError::NoObject)?;
     let Some(items) = value.get("items").and_then(Value::as_array) else {
         return add(in_use, &api_version, &kind, value);
     };

@@ -91,7 +91,11 @@ impl Reader {
     }
 
     /// Takes note of the images of a page of a list, and gives the token of the next page, if there is one.
-    pub(super) fn add_page(self, in_use: &mut InUse, page: &str) -> Result<Option<String>, PageError> {
+    pub(super) fn add_page(
+        self,
+        in_use: &mut InUse,
+        page: &str,
+    ) -> Result<Option<String>, PageError> {
         (self.page)(in_use, self.kind, page)
     }
 }
@@ -330,7 +334,12 @@ impl Workload for CronJob {
     }
 
     fn add_to(&self, in_use: &mut InUse, user: &str) -> Result<(), String> {
-        self.spec.job_template.spec.template.spec.add_to(in_use, user);
+        self.spec
+            .job_template
+            .spec
+            .template
+            .spec
+            .add_to(in_use, user);
         Ok(())
     }
 }
@@ -418,7 +427,9 @@ impl PodSpec {
             volumes,
         } = self;
         let others = [init_containers, ephemeral_containers];
-        let containers = containers.iter().chain(others.into_iter().flatten().flatten());
+        let containers = containers
+            .iter()
+            .chain(others.into_iter().flatten().flatten());
         let images = containers.filter_map(|container| container.image.as_deref());
         let volumes = volumes.iter().flatten();
         let mounted = volumes

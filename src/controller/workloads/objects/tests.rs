@@ -56,7 +56,9 @@ fn objects() -> Vec<(Kind, Value)> {
                 | Kind::ReplicaSet
                 | Kind::Job => with_spec(template()),
                 Kind::CronJob => with_spec(json!({"jobTemplate": {"spec": template()}})),
-                Kind::PodTemplate => json!({"metadata": metadata(), "template": {"spec": pod_spec()}}),
+                Kind::PodTemplate => {
+                    json!({"metadata": metadata(), "template": {"spec": pod_spec()}})
+                }
                 Kind::ControllerRevision => revision.clone(),
             };
             (kind, object)
@@ -136,17 +138,35 @@ fn what_is_not_understood_is_named() {
     let cases = [
         (Kind::Pod, json!({"metadata": metadata(), "spec": {}})),
         (Kind::Pod, json!({"metadata": metadata()})),
-        (Kind::Pod, json!({"metadata": {"name": "web"}, "spec": pod_spec()})),
-        (Kind::Pod, json!({"metadata": metadata(), "spec": {"containers": [{"image": 7}]}})),
-        (Kind::Job, json!({"metadata": metadata(), "spec": {"template": {}}})),
-        (Kind::CronJob, json!({"metadata": metadata(), "spec": template()})),
-        (Kind::PodTemplate, json!({"metadata": metadata(), "spec": template()})),
-        (Kind::ControllerRevision, json!({
-            "metadata": {"name": "web", "namespace": "shop", "ownerReferences": [
-                {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "web", "uid": "1"},
-            ]},
-            "data": {"spec": {}},
-        })),
+        (
+            Kind::Pod,
+            json!({"metadata": {"name": "web"}, "spec": pod_spec()}),
+        ),
+        (
+            Kind::Pod,
+            json!({"metadata": metadata(), "spec": {"containers": [{"image": 7}]}}),
+        ),
+        (
+            Kind::Job,
+            json!({"metadata": metadata(), "spec": {"template": {}}}),
+        ),
+        (
+            Kind::CronJob,
+            json!({"metadata": metadata(), "spec": template()}),
+        ),
+        (
+            Kind::PodTemplate,
+            json!({"metadata": metadata(), "spec": template()}),
+        ),
+        (
+            Kind::ControllerRevision,
+            json!({
+                "metadata": {"name": "web", "namespace": "shop", "ownerReferences": [
+                    {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "web", "uid": "1"},
+                ]},
+                "data": {"spec": {}},
+            }),
+        ),
     ];
     let messages: Vec<String> = cases
         .iter()
@@ -175,7 +195,10 @@ fn what_is_no_page_is_no_empty_page() {
     ];
     for text in cases {
         let page = Reader::of(Kind::Pod).add_page(&mut InUse::default(), text);
-        assert!(matches!(page, Err(PageError::NoPage { .. })), "{text}: {page:?}");
+        assert!(
+            matches!(page, Err(PageError::NoPage { .. })),
+            "{text}: {page:?}"
+        );
     }
 }
 

@@ -3,9 +3,11 @@
 use std::fmt;
 
 use sigstore_verify::bundle::Error as BundleError;
-use sigstore_verify::crypto::SubjectAltName;
+use sigstore_verify::crypto::{SubjectAltName, parse_certificate_info};
 use sigstore_verify::trust_root::{SIGSTORE_PRODUCTION_TRUSTED_ROOT, TrustedRoot};
-use sigstore_verify::types::{Artifact, ArtifactDigest, DigestBytes, HashAlgorithm};
+use sigstore_verify::types::{
+    Artifact, ArtifactDigest, Bundle, DigestBytes, HashAlgorithm, KindVersion, TransparencyLogEntry,
+};
 use sigstore_verify::{
     CertificateError, Error, TimestampError, TransparencyLogError, VerificationPolicy, Verifier,
 };
@@ -67,9 +69,10 @@ impl Keyless {
         if !logged && timestamps.is_empty() {
             return Err(Rejection::NoTimestamp);
         }
+        material.tlog_entries.iter().try_for_each(check_size)?;
         let artifact = artifact(image, signed)?;
         let verified = self.verifier.verify(artifact, &bundle, &self.policy);
-        let verified = verified.map_err(|error| explain(&error))?;
+        let verified = verified.map_err(|error| explain(&error, &bundle))?;
         self.recognise(verified.identity(), verified.issuer())
     }
 
@@ -158,6 +161,25 @@ fn policy(root: &TrustedRoot) -> VerificationPolicy {
     policy
 }
 
+/// The size of the tree in a proof must be the one that the log signed, of which the library only takes
+/// the root. The second version of the log leaves it to the checkpoint.
+fn check_size(entry: &TransparencyLogEntry) -> Result<(), Rejection> {
+    let Some(proof) = &entry.inclusion_proof else {
+        return Ok(());
+    };
+    let checkpoint = proof.checkpoint.checkpoint();
+    let is_second = entry.kind_version == KindVersion::HashedRekordV002;
+    match checkpoint {
+        Some(checkpoint) if !is_second && checkpoint.tree_size() != proof.tree_size => {
+            let (signed, found) = (checkpoint.tree_size(), proof.tree_size);
+            Err(Rejection::InclusionProof {
+                reason: format!("it is for a tree of {found} entries, the log signed {signed}"),
+            })
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
 /// What the signature is compared with: the payload, or for a statement the digest of an image that it
 /// names. Whether that is the right image is judged when it is known who said so.
 fn artifact<'a>(image: &Digest, signed: &'a Signed) -> Result<Artifact<'a>, Rejection> {
@@ -181,10 +203,10 @@ fn artifact<'a>(image: &Digest, signed: &'a Signed) -> Result<Artifact<'a>, Reje
 }
 
 /// The cause that an error of the library stands for.
-fn explain(error: &Error) -> Rejection {
+fn explain(error: &Error, bundle: &Bundle) -> Rejection {
     let reason = || told(&error.to_string());
     match error {
-        Error::Certificate(error) => explain_certificate(error),
+        Error::Certificate(error) => explain_certificate(error, bundle),
         Error::TransparencyLog(error) => explain_log(error),
         Error::Timestamp(error) => match error {
             TimestampError::NoVerifiedTimestamp(_) => Rejection::NoTimestamp,
@@ -200,7 +222,9 @@ fn explain(error: &Error) -> Rejection {
             reason: told(reason),
         },
         Error::UnsupportedBundle(what) | Error::UnsupportedArtifact(what) => {
-            Rejection::UnsupportedContent { what: told(what) }
+            Rejection::UnsupportedContent {
+                what: format!("bundle ({})", told(what)),
+            }
         }
         Error::InvalidBundle(_)
         | Error::InvalidTrustRoot(_)
@@ -217,23 +241,39 @@ fn explain(error: &Error) -> Rejection {
     }
 }
 
-fn explain_certificate(error: &CertificateError) -> Rejection {
+fn explain_certificate(error: &CertificateError, bundle: &Bundle) -> Rejection {
     let reason = told(&error.to_string());
     match error {
         CertificateError::Malformed(_) => Rejection::UnreadableCertificate { reason },
         CertificateError::NotYetValid { .. } | CertificateError::Expired { .. } => {
-            Rejection::CertificateExpired { reason }
+            Rejection::CertificateExpired {
+                reason: validity(bundle),
+            }
         }
         // The chain is judged at the time of the signature; an old certificate ends there already.
         CertificateError::ChainInvalid(_)
             if reason.contains("CertExpired") || reason.contains("CertNotValidYet") =>
         {
-            Rejection::CertificateExpired { reason }
+            Rejection::CertificateExpired {
+                reason: validity(bundle),
+            }
         }
         CertificateError::Sct(_) => Rejection::CertificateLog { reason },
         CertificateError::ChainInvalid(_) | CertificateError::NoValidAuthority { .. } | _ => {
             Rejection::UnknownCertificateAuthority { reason }
         }
+    }
+}
+
+/// When the certificate of a bundle is valid.
+fn validity(bundle: &Bundle) -> String {
+    let certificate = bundle.signing_certificate().map(parse_certificate_info);
+    match certificate {
+        Some(Ok(found)) => format!(
+            "it is valid from {} to {}",
+            found.not_before, found.not_after
+        ),
+        Some(Err(_)) | None => "it is valid at another time".to_owned(),
     }
 }
 

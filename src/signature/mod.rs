@@ -30,6 +30,8 @@ mod keyless;
 mod proof;
 mod rejection;
 mod signed;
+#[cfg(test)]
+mod tests;
 
 pub use authority::{Authority, AuthorityError};
 pub use evidence::{Evidence, Layer};

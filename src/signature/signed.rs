@@ -10,8 +10,9 @@ use super::claim::Claim;
 use super::{Evidence, Layer, Rejection};
 use crate::oci::{json, limits};
 
-/// The keys of a bundle whose meaning must not depend on the reader.
-const KNOWN_KEYS: [&str; 39] = [
+/// The keys of a bundle whose meaning must not depend on the reader. `keyId` of a log and `keyid` of a
+/// signature are both right.
+const KNOWN_KEYS: [&str; 37] = [
     "algorithm",
     "canonicalizedBody",
     "certificate",
@@ -25,8 +26,6 @@ const KNOWN_KEYS: [&str; 39] = [
     "inclusionPromise",
     "inclusionProof",
     "integratedTime",
-    "keyId",
-    "keyid",
     "kind",
     "kindVersion",
     "logId",

@@ -346,7 +346,7 @@ fn each_thing_that_is_wrong_has_its_own_reason() {
             changed(&plain, |_, bundle| {
                 entry(bundle)["kindVersion"] = json!({"kind": "hashedrekord", "version": "0.0.1"})
             }),
-            "log entry of the kind",
+            "bundle (Rekor entry hashedrekord/0.0.1 is incompatible with a DSSE envelope) is not supported: ",
         ),
         (
             "entry of an unknown kind",

@@ -53,7 +53,7 @@ impl World {
 
     fn retain(&self) -> Option<&crate::plan::prune::Retention> {
         let entry = self.mirror.images.first()?;
-        entry.policies.first().map(|policy| &policy.retain)
+        entry.policies.first()?.retain.as_ref()
     }
 
     fn is_retained_by_name(&self, tag: &Tag) -> bool {

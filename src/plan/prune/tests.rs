@@ -30,9 +30,21 @@ fn ago(hours: i64) -> Timestamp {
 /// A mirror of library/app and library/db, and of all of team, with this in `prune` and in `retain`.
 fn mirror(prune: &str, retain: &str, destination: &str) -> Mirror {
     let comma = if destination.is_empty() { "" } else { ", " };
-    let grace = if prune.contains("grace") { "" } else { "grace: 24h, " };
-    let prune = if prune.is_empty() { "adopted: Keep" } else { prune };
-    let retain = if retain.is_empty() { "keepNewest: 0" } else { retain };
+    let grace = if prune.contains("grace") {
+        ""
+    } else {
+        "grace: 24h, "
+    };
+    let prune = if prune.is_empty() {
+        "adopted: Keep"
+    } else {
+        prune
+    };
+    let retain = if retain.is_empty() {
+        "keepNewest: 0"
+    } else {
+        retain
+    };
     let text = format!(
         "apiVersion: transship.dev/v1alpha1
 kind: ImageMirror
@@ -207,10 +219,34 @@ fn tell(found: &Found) -> String {
 fn what_is_wanted_and_why_the_rest_is_not() {
     let cases: [(&str, &str, &[&str], &str, &str); 17] = [
         ("selected", "", &["1.0=a"], "1.0", ""),
-        ("selected, and once it was not", "", &["1.0=a, gone 30"], "1.0", ""),
-        ("no policy selects it", "", &["1.0=a"], "2.0 -1.0", "1.0 NotSelected waits"),
-        ("not named", "", &["1.0=a"], "2.0 /1.0", "1.0 NotNamed waits"),
-        ("gone at the source", "", &["1.0=a"], "2.0", "1.0 SourceGone waits"),
+        (
+            "selected, and once it was not",
+            "",
+            &["1.0=a, gone 30"],
+            "1.0",
+            "",
+        ),
+        (
+            "no policy selects it",
+            "",
+            &["1.0=a"],
+            "2.0 -1.0",
+            "1.0 NotSelected waits",
+        ),
+        (
+            "not named",
+            "",
+            &["1.0=a"],
+            "2.0 /1.0",
+            "1.0 NotNamed waits",
+        ),
+        (
+            "gone at the source",
+            "",
+            &["1.0=a"],
+            "2.0",
+            "1.0 SourceGone waits",
+        ),
         (
             "its repository was taken out of the spec",
             "",
@@ -225,7 +261,13 @@ fn what_is_wanted_and_why_the_rest_is_not() {
             "2.0",
             "",
         ),
-        ("not looked at: nobody can say", "", &["1.0=a, of library/db, gone 99"], "2.0", ""),
+        (
+            "not looked at: nobody can say",
+            "",
+            &["1.0=a, of library/db, gone 99"],
+            "2.0",
+            "",
+        ),
         (
             "the mirror has another source, and does not want it",
             "",
@@ -275,8 +317,20 @@ fn what_is_wanted_and_why_the_rest_is_not() {
             "1.0",
             "",
         ),
-        ("written to another registry", "", &["1.0=a, at old.example.com, gone 99"], "2.0", ""),
-        ("nobody knows where it was written", "", &["1.0=a, nowhere, gone 99"], "2.0", ""),
+        (
+            "written to another registry",
+            "",
+            &["1.0=a, at old.example.com, gone 99"],
+            "2.0",
+            "",
+        ),
+        (
+            "nobody knows where it was written",
+            "",
+            &["1.0=a, nowhere, gone 99"],
+            "2.0",
+            "",
+        ),
     ];
     for (name, destination, recorded, selected, expected) in cases {
         let mirror = mirror("", "", destination);
@@ -291,9 +345,24 @@ fn how_a_tag_came_to_be_there_counts() {
     let cases = [
         ("written", "", "1.0=a, gone 30", "1.0 SourceGone due"),
         ("adopted", "", "1.0=a, gone 30, adopted", kept),
-        ("adopted, and included", "adopted: Include", "1.0=a, gone 30, adopted", "1.0 SourceGone due"),
-        ("a push that nobody saw end", "", "1.0=a, gone 99, pending", ""),
-        ("the same, adopted or not", "adopted: Include", "1.0=a, gone 99, pending", ""),
+        (
+            "adopted, and included",
+            "adopted: Include",
+            "1.0=a, gone 30, adopted",
+            "1.0 SourceGone due",
+        ),
+        (
+            "a push that nobody saw end",
+            "",
+            "1.0=a, gone 99, pending",
+            "",
+        ),
+        (
+            "the same, adopted or not",
+            "adopted: Include",
+            "1.0=a, gone 99, pending",
+            "",
+        ),
     ];
     for (name, prune, recorded, expected) in cases {
         let mirror = mirror(prune, "", "");
@@ -310,22 +379,100 @@ fn time_counts_that_was_seen() {
     let ahead = format!("1.0=a, gone {}, looked {year}", year + 2);
     let cases = [
         ("found for the first time", "1.0=a", "", Steady, "waits"),
-        ("for the first time, without grace", "1.0=a", "grace: 0s", Steady, "waits"),
-        ("for the second time, without grace", "1.0=a, gone 0", "grace: 0s", Steady, "due"),
+        (
+            "for the first time, without grace",
+            "1.0=a",
+            "grace: 0s",
+            Steady,
+            "waits",
+        ),
+        (
+            "for the second time, without grace",
+            "1.0=a, gone 0",
+            "grace: 0s",
+            Steady,
+            "due",
+        ),
         ("a minute too early", "1.0=a, gone 23", "", Steady, "waits"),
-        ("at the end of the grace", "1.0=a, gone 24", "", Steady, "due"),
+        (
+            "at the end of the grace",
+            "1.0=a, gone 24",
+            "",
+            Steady,
+            "due",
+        ),
         ("long after", "1.0=a, gone 99", "", Steady, "due"),
         ("by a new process", "1.0=a, gone 99", "", New, "due"),
-        ("by one that did not run for a day", "1.0=a, gone 30, looked 29", "", New, "due"),
-        ("by one that did not run for a month", "1.0=a, gone 745, looked 744", "", New, "due"),
-        ("by one that did not run for longer", "1.0=a, gone 747, looked 746", "", New, "waits doubtful"),
-        ("the same, with a grace that is as long", "1.0=a, gone 747, looked 746", "grace: 746h", New, "due"),
-        ("the clock is a year ahead", ahead.as_str(), "", New, "waits doubtful"),
-        ("the same, and the process saw it", "1.0=a, gone 9000, looked 8999", "", Jumped, "waits doubtful"),
-        ("the clock is a year behind", behind.as_str(), "", New, "due doubtful"),
-        ("the same, before the grace had passed", "1.0=a, gone -8700, looked -8710", "", New, "waits doubtful"),
-        ("the same, and the process saw it", "1.0=a, gone -8700, looked -8710", "", Jumped, "waits doubtful"),
-        ("a clock that is behind, and said to be steady", "1.0=a, gone -10, looked -10", "", Steady, "waits doubtful"),
+        (
+            "by one that did not run for a day",
+            "1.0=a, gone 30, looked 29",
+            "",
+            New,
+            "due",
+        ),
+        (
+            "by one that did not run for a month",
+            "1.0=a, gone 745, looked 744",
+            "",
+            New,
+            "due",
+        ),
+        (
+            "by one that did not run for longer",
+            "1.0=a, gone 747, looked 746",
+            "",
+            New,
+            "waits doubtful",
+        ),
+        (
+            "the same, with a grace that is as long",
+            "1.0=a, gone 747, looked 746",
+            "grace: 746h",
+            New,
+            "due",
+        ),
+        (
+            "the clock is a year ahead",
+            ahead.as_str(),
+            "",
+            New,
+            "waits doubtful",
+        ),
+        (
+            "the same, and the process saw it",
+            "1.0=a, gone 9000, looked 8999",
+            "",
+            Jumped,
+            "waits doubtful",
+        ),
+        (
+            "the clock is a year behind",
+            behind.as_str(),
+            "",
+            New,
+            "due doubtful",
+        ),
+        (
+            "the same, before the grace had passed",
+            "1.0=a, gone -8700, looked -8710",
+            "",
+            New,
+            "waits doubtful",
+        ),
+        (
+            "the same, and the process saw it",
+            "1.0=a, gone -8700, looked -8710",
+            "",
+            Jumped,
+            "waits doubtful",
+        ),
+        (
+            "a clock that is behind, and said to be steady",
+            "1.0=a, gone -10, looked -10",
+            "",
+            Steady,
+            "waits doubtful",
+        ),
     ];
     for (name, recorded, prune, clock, expected) in cases {
         let mirror = mirror(prune, "", "");
@@ -334,7 +481,11 @@ fn time_counts_that_was_seen() {
             panic!("{name}: {found:?}");
         };
         let is = if candidate.is_over { "due" } else { "waits" };
-        let told = if found.is_clock_doubtful { format!("{is} doubtful") } else { is.to_owned() };
+        let told = if found.is_clock_doubtful {
+            format!("{is} doubtful")
+        } else {
+            is.to_owned()
+        };
         assert_eq!(told, expected, "{name}");
         let Unwanted { since, seen, .. } = candidate.unwanted;
         assert!(since <= seen && seen <= now(), "{name}: {since} {seen}");
@@ -345,7 +496,12 @@ fn time_counts_that_was_seen() {
 fn time_that_does_not_count_is_not_lost() {
     // Ten hours had passed when the clock went ahead by a year: fourteen are left.
     let mirror = mirror("", "", "");
-    let found = found(&mirror, "2.0", &["1.0=a, gone 8770, looked 8760"], Clock::New);
+    let found = found(
+        &mirror,
+        "2.0",
+        &["1.0=a, gone 8770, looked 8760"],
+        Clock::New,
+    );
     let candidate = &found.candidates[0];
     assert_eq!(candidate.unwanted.since, ago(10));
     assert_eq!(candidate.unwanted.due(mirror.prune.grace), ago(-14));
@@ -358,33 +514,130 @@ fn a_look_is_put_on_record_now_and_then() {
         let found = found(&mirror, "2.0", &[recorded], Clock::Steady);
         found.candidates[0].unwanted.seen
     };
-    assert_eq!(seen("1.0=a, gone 10, looked 5"), ago(5), "a quarter of the grace has not passed");
+    assert_eq!(
+        seen("1.0=a, gone 10, looked 5"),
+        ago(5),
+        "a quarter of the grace has not passed"
+    );
     assert_eq!(seen("1.0=a, gone 10, looked 6"), now(), "a quarter of it");
-    assert_eq!(seen("1.0=a, gone 25, looked 2"), now(), "all of it, for the first time");
-    assert_eq!(seen("1.0=a, gone 90, looked 60"), ago(60), "all of it, long ago");
+    assert_eq!(
+        seen("1.0=a, gone 25, looked 2"),
+        now(),
+        "all of it, for the first time"
+    );
+    assert_eq!(
+        seen("1.0=a, gone 90, looked 60"),
+        ago(60),
+        "all of it, long ago"
+    );
     assert_eq!(seen("1.0=a, gone 300, looked 200"), now(), "a week later");
 }
 
 #[test]
 fn policies_retain() {
     let cases: [(&str, &str, &[&str], &str); 17] = [
-        ("by name", "keepTags: ['stable-*']", &["stable-1=a, gone 30"], "stable-1 SourceGone kept: policy keep: keepTags stable-*"),
-        ("by the name at the source", "keepTags: ['stable-*']", &["x=a, from stable-1, gone 30"], "x SourceGone kept: policy keep: keepTags stable-*"),
-        ("by another name", "keepTags: ['stable-*']", &["edge=a, gone 30"], "edge SourceGone due"),
-        ("before it is due, too", "keepTags: ['*']", &["edge=a"], "edge SourceGone kept: policy keep: keepTags *"),
-        ("the young", "keepYoungerThan: 720h", &["1.0=a, gone 30, seen 719"], "1.0 SourceGone kept: policy keep: keepYoungerThan 720h"),
-        ("not the old", "keepYoungerThan: 720h", &["1.0=a, gone 30, seen 720"], "1.0 SourceGone due"),
-        ("what is of the future", "keepYoungerThan: 720h", &["1.0=a, gone 30, seen -8760"], "1.0 SourceGone kept: policy keep: keepYoungerThan 720h"),
-        ("the newest by version", "keepNewest: 2", &["1.9=a, gone 30", "1.10=b, gone 30", "1.2=c, gone 30"], "1.10 SourceGone kept: policy keep: keepNewest 2 | 1.2 SourceGone due | 1.9 SourceGone kept: policy keep: keepNewest 2"),
-        ("wanted ones count among the newest", "keepNewest: 1", &["2.0=a", "1.9=b, gone 30"], "1.9 SourceGone due"),
-        ("within each variant", "keepNewest: 1", &["1.9=a, gone 30", "1.8-alpine=b, gone 30"], "1.8-alpine SourceGone kept: policy keep: keepNewest 1 | 1.9 SourceGone kept: policy keep: keepNewest 1"),
-        ("of what is no version, by first sight", "keepNewest: 1", &["edge=a, gone 30, seen 500", "main=b, gone 30, seen 400"], "edge SourceGone due | main SourceGone kept: policy keep: keepNewest 1"),
-        ("of equal versions, by first sight", "keepNewest: 1", &["1.0=a, gone 30, seen 500", "v1.0=b, gone 30, seen 400"], "1.0 SourceGone due | v1.0 SourceGone kept: policy keep: keepNewest 1"),
-        ("none of the newest", "keepNewest: 0", &["1.0=a, gone 30"], "1.0 SourceGone due"),
-        ("by any of the rules", "keepTags: [a], keepYoungerThan: 10h", &["a=a, gone 30", "b=b, gone 30, seen 5", "c=c, gone 30"], "a SourceGone kept: policy keep: keepTags a | b SourceGone kept: policy keep: keepYoungerThan 10h | c SourceGone due"),
-        ("rules before the way it came", "keepTags: ['*']", &["1.0=a, gone 30, adopted"], "1.0 SourceGone kept: policy keep: keepTags *"),
-        ("in a repository that no entry names any more", "keepTags: ['*']", &["1.0=a, of library/other, gone 30"], "1.0 RepositoryRemoved kept: policy keep: keepTags *"),
-        ("a tag that shares its digest with one that is kept", "keepTags: [a]", &["a=a, gone 30", "b=a, gone 30"], "a SourceGone kept: policy keep: keepTags a | b SourceGone due"),
+        (
+            "by name",
+            "keepTags: ['stable-*']",
+            &["stable-1=a, gone 30"],
+            "stable-1 SourceGone kept: policy keep: keepTags stable-*",
+        ),
+        (
+            "by the name at the source",
+            "keepTags: ['stable-*']",
+            &["x=a, from stable-1, gone 30"],
+            "x SourceGone kept: policy keep: keepTags stable-*",
+        ),
+        (
+            "by another name",
+            "keepTags: ['stable-*']",
+            &["edge=a, gone 30"],
+            "edge SourceGone due",
+        ),
+        (
+            "before it is due, too",
+            "keepTags: ['*']",
+            &["edge=a"],
+            "edge SourceGone kept: policy keep: keepTags *",
+        ),
+        (
+            "the young",
+            "keepYoungerThan: 720h",
+            &["1.0=a, gone 30, seen 719"],
+            "1.0 SourceGone kept: policy keep: keepYoungerThan 720h",
+        ),
+        (
+            "not the old",
+            "keepYoungerThan: 720h",
+            &["1.0=a, gone 30, seen 720"],
+            "1.0 SourceGone due",
+        ),
+        (
+            "what is of the future",
+            "keepYoungerThan: 720h",
+            &["1.0=a, gone 30, seen -8760"],
+            "1.0 SourceGone kept: policy keep: keepYoungerThan 720h",
+        ),
+        (
+            "the newest by version",
+            "keepNewest: 2",
+            &["1.9=a, gone 30", "1.10=b, gone 30", "1.2=c, gone 30"],
+            "1.10 SourceGone kept: policy keep: keepNewest 2 | 1.2 SourceGone due | 1.9 SourceGone kept: policy keep: keepNewest 2",
+        ),
+        (
+            "wanted ones count among the newest",
+            "keepNewest: 1",
+            &["2.0=a", "1.9=b, gone 30"],
+            "1.9 SourceGone due",
+        ),
+        (
+            "within each variant",
+            "keepNewest: 1",
+            &["1.9=a, gone 30", "1.8-alpine=b, gone 30"],
+            "1.8-alpine SourceGone kept: policy keep: keepNewest 1 | 1.9 SourceGone kept: policy keep: keepNewest 1",
+        ),
+        (
+            "of what is no version, by first sight",
+            "keepNewest: 1",
+            &["edge=a, gone 30, seen 500", "main=b, gone 30, seen 400"],
+            "edge SourceGone due | main SourceGone kept: policy keep: keepNewest 1",
+        ),
+        (
+            "of equal versions, by first sight",
+            "keepNewest: 1",
+            &["1.0=a, gone 30, seen 500", "v1.0=b, gone 30, seen 400"],
+            "1.0 SourceGone due | v1.0 SourceGone kept: policy keep: keepNewest 1",
+        ),
+        (
+            "none of the newest",
+            "keepNewest: 0",
+            &["1.0=a, gone 30"],
+            "1.0 SourceGone due",
+        ),
+        (
+            "by any of the rules",
+            "keepTags: [a], keepYoungerThan: 10h",
+            &["a=a, gone 30", "b=b, gone 30, seen 5", "c=c, gone 30"],
+            "a SourceGone kept: policy keep: keepTags a | b SourceGone kept: policy keep: keepYoungerThan 10h | c SourceGone due",
+        ),
+        (
+            "rules before the way it came",
+            "keepTags: ['*']",
+            &["1.0=a, gone 30, adopted"],
+            "1.0 SourceGone kept: policy keep: keepTags *",
+        ),
+        (
+            "in a repository that no entry names any more",
+            "keepTags: ['*']",
+            &["1.0=a, of library/other, gone 30"],
+            "1.0 RepositoryRemoved kept: policy keep: keepTags *",
+        ),
+        (
+            "a tag that shares its digest with one that is kept",
+            "keepTags: [a]",
+            &["a=a, gone 30", "b=a, gone 30"],
+            "a SourceGone kept: policy keep: keepTags a | b SourceGone due",
+        ),
     ];
     for (name, retain, recorded, expected) in cases {
         let mirror = mirror("", retain, "");
@@ -398,14 +651,20 @@ fn tags_that_share_a_digest_are_named() {
     let mirror = mirror("", "", "");
     let recorded = ["1=a, gone 30", "2=a", "3=b", "4=a, gone 3"];
     let found = found(&mirror, "2", &recorded, Clock::Steady);
-    let first: Vec<&str> = found.candidates[0].shared_with.iter().map(Tag::as_str).collect();
+    let first: Vec<&str> = found.candidates[0]
+        .shared_with
+        .iter()
+        .map(Tag::as_str)
+        .collect();
     assert_eq!(first, ["2", "4"]);
 }
 
 /// Due tags of this many on record.
 fn brakes(due: usize, recorded: usize) -> Brakes {
     let mirror = mirror("", "", "");
-    let texts: Vec<String> = (0..due).map(|number| format!("{number}=a, gone 30")).collect();
+    let texts: Vec<String> = (0..due)
+        .map(|number| format!("{number}=a, gone 30"))
+        .collect();
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     let found = found(&mirror, "2.0", &texts, Clock::Steady);
     Brakes::of(&found.candidates, recorded)
@@ -416,14 +675,56 @@ fn many_tags_need_approval() {
     let cases = [
         ("nothing is due", "", 0, 100, "free"),
         ("as many as may go", "maxDeletes: 3", 3, 100, "free"),
-        ("one more", "maxDeletes: 3", 4, 100, "4 of 100 tags are due, more than spec.prune.maxDeletes, 3,"),
-        ("none may go", "maxDeletes: 0", 1, 100, "1 of 100 tags are due, more than spec.prune.maxDeletes, 0,"),
-        ("as large a share as may go", "maxPercent: 20", 20, 100, "free"),
-        ("a larger one", "maxPercent: 20", 21, 100, "21 of 100 tags are due, more than spec.prune.maxPercent, 20,"),
-        ("a larger one of few", "maxPercent: 20", 1, 4, "1 of 4 tags are due, more than spec.prune.maxPercent, 20,"),
-        ("no share", "maxPercent: 0", 1, 100, "1 of 100 tags are due, more than spec.prune.maxPercent, 0,"),
+        (
+            "one more",
+            "maxDeletes: 3",
+            4,
+            100,
+            "4 of 100 tags are due, more than spec.prune.maxDeletes, 3,",
+        ),
+        (
+            "none may go",
+            "maxDeletes: 0",
+            1,
+            100,
+            "1 of 100 tags are due, more than spec.prune.maxDeletes, 0,",
+        ),
+        (
+            "as large a share as may go",
+            "maxPercent: 20",
+            20,
+            100,
+            "free",
+        ),
+        (
+            "a larger one",
+            "maxPercent: 20",
+            21,
+            100,
+            "21 of 100 tags are due, more than spec.prune.maxPercent, 20,",
+        ),
+        (
+            "a larger one of few",
+            "maxPercent: 20",
+            1,
+            4,
+            "1 of 4 tags are due, more than spec.prune.maxPercent, 20,",
+        ),
+        (
+            "no share",
+            "maxPercent: 0",
+            1,
+            100,
+            "1 of 100 tags are due, more than spec.prune.maxPercent, 0,",
+        ),
         ("all of them", "maxPercent: 100", 4, 4, "free"),
-        ("both bounds are exceeded", "maxDeletes: 1", 4, 4, "4 of 4 tags are due, more than spec.prune.maxDeletes, 1,"),
+        (
+            "both bounds are exceeded",
+            "maxDeletes: 1",
+            4,
+            4,
+            "4 of 4 tags are due, more than spec.prune.maxDeletes, 1,",
+        ),
     ];
     for (name, prune, due, recorded, expected) in cases {
         let pruning = mirror(prune, "", "").prune;
@@ -447,8 +748,14 @@ fn exactly_one_plan_is_approved() {
         panic!("another plan was approved");
     };
     let plan = brakes.plan.unwrap();
-    assert!(message.contains("the annotation approves another plan"), "{message}");
-    assert!(message.ends_with(&format!("transship.dev/approve-prune is {plan}")), "{message}");
+    assert!(
+        message.contains("the annotation approves another plan"),
+        "{message}"
+    );
+    assert!(
+        message.ends_with(&format!("transship.dev/approve-prune is {plan}")),
+        "{message}"
+    );
 }
 
 #[test]
@@ -462,8 +769,14 @@ fn a_plan_names_tags_with_their_digests() {
     let same = [
         ("another order", plan(&["2=b, gone 30", "1=a, gone 30"])),
         ("another age", plan(&["1=a, gone 60", "2=b, gone 90"])),
-        ("one more that waits", plan(&["1=a, gone 30", "2=b, gone 30", "3=c, gone 1"])),
-        ("one more that is kept", plan(&["1=a, gone 30", "2=b, gone 30", "kept=c, gone 30"])),
+        (
+            "one more that waits",
+            plan(&["1=a, gone 30", "2=b, gone 30", "3=c, gone 1"]),
+        ),
+        (
+            "one more that is kept",
+            plan(&["1=a, gone 30", "2=b, gone 30", "kept=c, gone 30"]),
+        ),
     ];
     for (name, plan) in same {
         assert_eq!(plan, first, "{name}");
@@ -471,7 +784,10 @@ fn a_plan_names_tags_with_their_digests() {
     let others = [
         ("another digest", plan(&["1=a, gone 30", "2=c, gone 30"])),
         ("another tag", plan(&["1=a, gone 30", "3=b, gone 30"])),
-        ("one more", plan(&["1=a, gone 30", "2=b, gone 30", "3=c, gone 30"])),
+        (
+            "one more",
+            plan(&["1=a, gone 30", "2=b, gone 30", "3=c, gone 30"]),
+        ),
         ("one less", plan(&["1=a, gone 30"])),
         ("none", plan(&[])),
     ];
@@ -499,7 +815,10 @@ fn a_round_that_does_not_know_enough_deletes_nothing() {
             &some,
             true,
             0,
-            Some((Reason::AccessDenied, "nothing is deleted in a round that fails: docker.io/library/app: 403 Forbidden")),
+            Some((
+                Reason::AccessDenied,
+                "nothing is deleted in a round that fails: docker.io/library/app: 403 Forbidden",
+            )),
         ),
         (
             "nothing is selected any more",
@@ -507,21 +826,36 @@ fn a_round_that_does_not_know_enough_deletes_nothing() {
             &none,
             true,
             0,
-            Some((Reason::PrunePaused, "nothing of library/app is selected any more: nothing is deleted, in case that is a mistake; take the repository out of spec.images if it is not")),
+            Some((
+                Reason::PrunePaused,
+                "nothing of library/app is selected any more: nothing is deleted, in case that is a mistake; take the repository out of spec.images if it is not",
+            )),
         ),
-        ("nothing is selected, and never was", None, &none, false, 0, None),
+        (
+            "nothing is selected, and never was",
+            None,
+            &none,
+            false,
+            0,
+            None,
+        ),
         (
             "the records were lost",
             None,
             &some,
             true,
             3,
-            Some((Reason::PrunePaused, "3 tags were right and not on record: the records were lost, or are new, and are rebuilt first")),
+            Some((
+                Reason::PrunePaused,
+                "3 tags were right and not on record: the records were lost, or are new, and are rebuilt first",
+            )),
         ),
     ];
     for (name, worst, selection, has_records, rebuilt, expected) in cases {
         let stop = find_stop(worst, selection, |_| has_records, rebuilt);
-        let stop = stop.as_ref().map(|stop| (stop.reason, stop.message.as_str()));
+        let stop = stop
+            .as_ref()
+            .map(|stop| (stop.reason, stop.message.as_str()));
         assert_eq!(stop, expected, "{name}");
     }
 }

@@ -97,7 +97,11 @@ async fn in_watched_namespaces_it_may_do_the_same_there_only() {
 async fn workloads_are_listed_everywhere_where_the_operator_allows_it_and_nowhere_else() {
     for (values, flag, expected) in [
         ("", false, ""),
-        ("{inUse: {enabled: true}}", true, "everywhere: ClusterRole transship-in-use"),
+        (
+            "{inUse: {enabled: true}}",
+            true,
+            "everywhere: ClusterRole transship-in-use",
+        ),
         // An image may be used in a namespace that is not watched.
         (
             "{inUse: {enabled: true}, watchNamespaces: [a]}",
@@ -147,13 +151,7 @@ async fn no_role_says_everything_or_more_than_it_must() {
         let rendered = render(values).await;
         for role in rendered.objects.iter().filter(|object| is_role(object)) {
             let rules = role["rules"].to_string();
-            for word in [
-                "*",
-                "escalate",
-                "bind",
-                "impersonate",
-                "serviceaccounts",
-            ] {
+            for word in ["*", "escalate", "bind", "impersonate", "serviceaccounts"] {
                 assert!(
                     !rules.contains(&format!("\"{word}\"")),
                     "{name}: {word} in {role}"

@@ -148,9 +148,21 @@ impl Lab {
     /// A mirror that wants these tags.
     pub(super) fn mirror(&self, tags: &str, prune: &str) -> Mirror {
         let (source, destination) = (self.source.host(), self.destination.host());
-        let mode = if prune.contains("mode:") { "" } else { "mode: Delete, " };
-        let percent = if prune.contains("maxPercent:") { "" } else { "maxPercent: 100, " };
-        let prune = if prune.is_empty() { "adopted: Keep" } else { prune };
+        let mode = if prune.contains("mode:") {
+            ""
+        } else {
+            "mode: Delete, "
+        };
+        let percent = if prune.contains("maxPercent:") {
+            ""
+        } else {
+            "maxPercent: 100, "
+        };
+        let prune = if prune.is_empty() {
+            "adopted: Keep"
+        } else {
+            prune
+        };
         let text = format!(
             "apiVersion: transship.dev/v1alpha1\nkind: ImageMirror\nmetadata: {{name: m}}\nspec:\n  \
              source: {{registry: '{source}', insecure: true}}\n  \
@@ -179,7 +191,10 @@ impl Lab {
     /// How many requests of the destination asked for a deletion.
     pub(super) fn deletions(&self) -> usize {
         let requests = self.destination.requests();
-        requests.iter().filter(|request| request.method == "DELETE").count()
+        requests
+            .iter()
+            .filter(|request| request.method == "DELETE")
+            .count()
     }
 
     /// A text without addresses.

@@ -33,7 +33,10 @@ async fn what_is_due_goes_and_the_rest_stays_complete() {
 
     let report = lab.round(&lab.narrow("")).await;
     let pruned = prune(&report);
-    assert!(pruned.tags.is_empty() && pruned.stop.is_none(), "{pruned:?}");
+    assert!(
+        pruned.tags.is_empty() && pruned.stop.is_none(),
+        "{pruned:?}"
+    );
     assert_eq!(lab.deletions(), 3, "nothing is left to do");
     lab.pass(25);
     let report = lab.round(&lab.narrow("")).await;
@@ -44,10 +47,19 @@ async fn what_is_due_goes_and_the_rest_stays_complete() {
 async fn what_is_used_stays_however_it_is_known() {
     let child = image(2).children[0].digest.clone();
     let cases = [
-        ("by its tag at the destination", "DESTINATION/team/app:2".to_owned()),
+        (
+            "by its tag at the destination",
+            "DESTINATION/team/app:2".to_owned(),
+        ),
         ("by its tag at the source", "SOURCE/team/app:2".to_owned()),
-        ("by its digest", format!("elsewhere.example.com/x@{}", image(2).digest())),
-        ("by the digest of one of its images", format!("DESTINATION/team/app@{child}")),
+        (
+            "by its digest",
+            format!("elsewhere.example.com/x@{}", image(2).digest()),
+        ),
+        (
+            "by the digest of one of its images",
+            format!("DESTINATION/team/app@{child}"),
+        ),
     ];
     for (name, reference) in cases {
         let lab = Lab::due().await;
@@ -56,7 +68,11 @@ async fn what_is_used_stays_however_it_is_known() {
             .replace("SOURCE", &lab.source.host());
         lab.workloads.say(vec![used(&reference)]);
         let report = lab.round(&lab.narrow("")).await;
-        let expected = ["1 Deleted", "2 Protected by Deployment shop/web", "3 Deleted"];
+        let expected = [
+            "1 Deleted",
+            "2 Protected by Deployment shop/web",
+            "3 Deleted",
+        ];
         assert_eq!(fates(&report), expected, "{name}");
         assert_eq!(lab.tags(), ["2", "4", "5"], "{name}");
         // It is used no more.
@@ -73,9 +89,17 @@ async fn what_comes_into_use_after_the_first_look_stays() {
     let image = format!("{}/team/app:2", lab.destination.host());
     lab.workloads.say(vec![Ok(Vec::new()), used(&image)]);
     let report = lab.round(&lab.narrow("")).await;
-    let expected = ["1 Deleted", "2 Protected by Deployment shop/web", "3 Deleted"];
+    let expected = [
+        "1 Deleted",
+        "2 Protected by Deployment shop/web",
+        "3 Deleted",
+    ];
     assert_eq!(fates(&report), expected);
-    assert_eq!(lab.workloads.looks.load(Ordering::Relaxed), 3, "one to find, two to plan and delete");
+    assert_eq!(
+        lab.workloads.looks.load(Ordering::Relaxed),
+        3,
+        "one to find, two to plan and delete"
+    );
 }
 
 #[tokio::test]

@@ -37,7 +37,9 @@ const ROWS: [Row; 21] = [
         "the source repository is empty",
         |lab| {
             let empty = json!({"name": "team/app", "tags": []});
-            lab.source.on("GET", "/tags/list").responds(Reply::json(200, &empty));
+            lab.source
+                .on("GET", "/tags/list")
+                .responds(Reply::json(200, &empty));
         },
         "",
         "NotFound: nothing is deleted in a round that fails: SOURCE/team/app: SOURCE/team/app has no tags",
@@ -52,20 +54,30 @@ const ROWS: [Row; 21] = [
         "nothing is selected any more",
         |lab| {
             let other = json!({"name": "team/app", "tags": ["9"]});
-            lab.source.on("GET", "/tags/list").responds(Reply::json(200, &other));
+            lab.source
+                .on("GET", "/tags/list")
+                .responds(Reply::json(200, &other));
         },
         "",
         "NotFound: nothing is deleted in a round that fails: SOURCE/team/app: no tag of SOURCE/team/app is selected",
     ),
     (
         "one wanted tag cannot be resolved",
-        |lab| lab.source.on("HEAD", "/manifests/4").responds(Reply::new(403)),
+        |lab| {
+            lab.source
+                .on("HEAD", "/manifests/4")
+                .responds(Reply::new(403))
+        },
         "",
         "AccessDenied: nothing is deleted in a round that fails: SOURCE/team/app:4: ",
     ),
     (
         "one wanted tag cannot be looked at",
-        |lab| lab.destination.on("HEAD", "/manifests/4").responds(Reply::new(403)),
+        |lab| {
+            lab.destination
+                .on("HEAD", "/manifests/4")
+                .responds(Reply::new(403))
+        },
         "",
         "AccessDenied: nothing is deleted in a round that fails: DESTINATION/team/app:4: ",
     ),
@@ -73,7 +85,9 @@ const ROWS: [Row; 21] = [
         "one wanted tag cannot be copied",
         |lab| {
             lab.source.load("team/app", "4", &image(40));
-            lab.destination.on("PUT", "/manifests/").responds(Reply::new(403));
+            lab.destination
+                .on("PUT", "/manifests/")
+                .responds(Reply::new(403));
         },
         "",
         "AccessDenied: nothing is deleted in a round that fails: DESTINATION/team/app:4: ",
@@ -116,7 +130,11 @@ const ROWS: [Row; 21] = [
     ),
     (
         "the registry deletes no tags",
-        |lab| lab.destination.on("DELETE", "/manifests/").responds(Reply::new(405)),
+        |lab| {
+            lab.destination
+                .on("DELETE", "/manifests/")
+                .responds(Reply::new(405))
+        },
         "",
         "PruneUnsupported: DESTINATION cannot delete a tag by its name",
     ),
@@ -140,7 +158,11 @@ const ROWS: [Row; 21] = [
     ),
     (
         "the registry deletes nothing and says that it did",
-        |lab| lab.destination.on("DELETE", "/manifests/").does(Action::Swallow),
+        |lab| {
+            lab.destination
+                .on("DELETE", "/manifests/")
+                .does(Action::Swallow)
+        },
         "",
         "CopyFailed: the registry says that it deleted the tag, and still has it",
     ),
@@ -152,7 +174,11 @@ const ROWS: [Row; 21] = [
     ),
     (
         "the manifests cannot be read",
-        |lab| lab.destination.on("GET", "/manifests/").responds(Reply::new(403)),
+        |lab| {
+            lab.destination
+                .on("GET", "/manifests/")
+                .responds(Reply::new(403))
+        },
         "",
         "AccessDenied",
     ),
@@ -210,7 +236,11 @@ async fn a_clock_that_jumps_gives_no_time_away() {
             assert_eq!(lab.tags().len(), 5, "{hours} {restarts}");
             lab.pass(24);
             lab.round(&lab.narrow("")).await;
-            assert_eq!(lab.tags(), ["4", "5"], "{hours} {restarts}: the grace has passed since");
+            assert_eq!(
+                lab.tags(),
+                ["4", "5"],
+                "{hours} {restarts}: the grace has passed since"
+            );
         }
     }
 }
@@ -220,12 +250,20 @@ async fn without_records_nothing_is_deleted() {
     let lab = Lab::due().await.forget();
     let report = lab.round(&lab.narrow("adopted: Include")).await;
     let stop = prune(&report).stop.as_ref().unwrap();
-    assert!(stop.message.starts_with("2 tags were right and not on record: "), "{stop:?}");
+    assert!(
+        stop.message
+            .starts_with("2 tags were right and not on record: "),
+        "{stop:?}"
+    );
     for _ in 0..3 {
         lab.pass(25);
         lab.round(&lab.narrow("adopted: Include")).await;
     }
-    assert_eq!(lab.tags().len(), 5, "what is not on record is nobody's to delete");
+    assert_eq!(
+        lab.tags().len(),
+        5,
+        "what is not on record is nobody's to delete"
+    );
 }
 
 #[tokio::test]
@@ -234,7 +272,10 @@ async fn the_operator_and_the_mode_stop_it() {
     let report = lab.round(&lab.narrow("")).await;
     assert!(prune(&report).plan.is_some(), "candidates are still listed");
     let message = &prune(&report).stop.as_ref().unwrap().message;
-    assert!(message.starts_with("--disable-prune stops all deletion"), "{message}");
+    assert!(
+        message.starts_with("--disable-prune stops all deletion"),
+        "{message}"
+    );
     assert_eq!(lab.tags().len(), 5);
 
     let lab = Lab::due().await;
@@ -256,7 +297,10 @@ async fn one_plan_is_approved_and_no_other() {
     mirror.prune.approved = Some(another);
     let report = lab.round(&mirror).await;
     let message = &prune(&report).stop.as_ref().unwrap().message;
-    assert!(message.contains("the annotation approves another plan"), "{message}");
+    assert!(
+        message.contains("the annotation approves another plan"),
+        "{message}"
+    );
     assert_eq!(lab.tags().len(), 5);
 
     // The plan that was approved is another one by now.

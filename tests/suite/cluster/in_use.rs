@@ -135,25 +135,91 @@ fn kinds(image: &str) -> Vec<(&'static str, Value)> {
     });
     let controller = json!({"replicas": 0, "selector": {"app": "a"}, "template": template(image)});
     vec![
-        ("Deployment", object("apps/v1", "Deployment", "deployment", json!({"spec": selecting(image)}))),
-        ("ReplicaSet", object("apps/v1", "ReplicaSet", "replicaset", json!({"spec": selecting(image)}))),
-        ("ControllerRevision", object("apps/v1", "StatefulSet", "statefulset", json!({"spec": stateful_set}))),
-        ("ControllerRevision", object("apps/v1", "DaemonSet", "daemonset", json!({"spec": daemon_set}))),
+        (
+            "Deployment",
+            object(
+                "apps/v1",
+                "Deployment",
+                "deployment",
+                json!({"spec": selecting(image)}),
+            ),
+        ),
+        (
+            "ReplicaSet",
+            object(
+                "apps/v1",
+                "ReplicaSet",
+                "replicaset",
+                json!({"spec": selecting(image)}),
+            ),
+        ),
         (
             "ControllerRevision",
-            object("apps/v1", "ControllerRevision", "controllerrevision", json!({"data": data, "revision": 1})),
+            object(
+                "apps/v1",
+                "StatefulSet",
+                "statefulset",
+                json!({"spec": stateful_set}),
+            ),
+        ),
+        (
+            "ControllerRevision",
+            object(
+                "apps/v1",
+                "DaemonSet",
+                "daemonset",
+                json!({"spec": daemon_set}),
+            ),
+        ),
+        (
+            "ControllerRevision",
+            object(
+                "apps/v1",
+                "ControllerRevision",
+                "controllerrevision",
+                json!({"data": data, "revision": 1}),
+            ),
         ),
         (
             "Job",
-            object("batch/v1", "Job", "job", json!({"spec": {"suspend": true, "template": job_template(image)}})),
+            object(
+                "batch/v1",
+                "Job",
+                "job",
+                json!({"spec": {"suspend": true, "template": job_template(image)}}),
+            ),
         ),
-        ("CronJob", object("batch/v1", "CronJob", "cronjob", json!({"spec": cron_job}))),
+        (
+            "CronJob",
+            object("batch/v1", "CronJob", "cronjob", json!({"spec": cron_job})),
+        ),
         (
             "ReplicationController",
-            object("v1", "ReplicationController", "replicationcontroller", json!({"spec": controller})),
+            object(
+                "v1",
+                "ReplicationController",
+                "replicationcontroller",
+                json!({"spec": controller}),
+            ),
         ),
-        ("PodTemplate", object("v1", "PodTemplate", "podtemplate", json!({"template": template(image)}))),
-        ("Pod", object("v1", "Pod", "pod", json!({"spec": {"containers": [{"name": "a", "image": image}]}}))),
+        (
+            "PodTemplate",
+            object(
+                "v1",
+                "PodTemplate",
+                "podtemplate",
+                json!({"template": template(image)}),
+            ),
+        ),
+        (
+            "Pod",
+            object(
+                "v1",
+                "Pod",
+                "pod",
+                json!({"spec": {"containers": [{"name": "a", "image": image}]}}),
+            ),
+        ),
     ]
 }
 
@@ -198,7 +264,8 @@ async fn a_workload_of_each_kind_protects_what_it_uses_for_as_long_as_it_is_ther
         users.push((repository, user, name));
     }
     for owner in ["StatefulSet", "DaemonSet"] {
-        let is_owned = |revision: &Value| revision["metadata"]["ownerReferences"][0]["kind"] == owner;
+        let is_owned =
+            |revision: &Value| revision["metadata"]["ownerReferences"][0]["kind"] == owner;
         super::stage::until("its history", async || {
             let revisions = namespace.list("controllerrevision").await;
             revisions.iter().any(is_owned)
@@ -207,12 +274,18 @@ async fn a_workload_of_each_kind_protects_what_it_uses_for_as_long_as_it_is_ther
     }
     yard.narrow().await;
     let mirror = yard.prune("used").await;
-    let used: Vec<String> = users.iter().map(|(repository, ..)| repository.clone()).collect();
+    let used: Vec<String> = users
+        .iter()
+        .map(|(repository, ..)| repository.clone())
+        .collect();
     assert_eq!(yard.left().await, used, "{mirror}");
     assert_eq!(pruned(&mirror).0, "Succeeded");
     for (repository, user, _) in &users {
         let by = protector(namespace, repository).await.unwrap();
-        assert!(by.starts_with(&format!("{user} {}/", namespace.name())), "{repository}: {by}");
+        assert!(
+            by.starts_with(&format!("{user} {}/", namespace.name())),
+            "{repository}: {by}"
+        );
     }
     for (.., name) in &users {
         delete(namespace, name, name).await;
@@ -247,7 +320,8 @@ fn ways(yard: &Yard, way: &str, repository: &str, image: &Image) -> (Value, Opti
         "container" => (plain(&format!("{host}/{repository}:{OLD}")), None),
         "init" => {
             let mut spec = plain(other);
-            spec["initContainers"] = json!([{"name": "b", "image": format!("{host}/{repository}:{OLD}")}]);
+            spec["initContainers"] =
+                json!([{"name": "b", "image": format!("{host}/{repository}:{OLD}")}]);
             (spec, None)
         }
         "volume" => {
@@ -262,10 +336,22 @@ fn ways(yard: &Yard, way: &str, repository: &str, image: &Image) -> (Value, Opti
         "source" => (plain(&format!("{source}/{repository}:{OLD}")), None),
         "short" => (plain(&format!("{repository}:{OLD}")), None),
         "alias" => (plain(&format!("cache.corp/hub/{repository}:{OLD}")), None),
-        "runs-index" => (plain(other), status("containerStatuses", &format!("x.y/z@{digest}"))),
-        "runs-child" => (plain(other), status("containerStatuses", &format!("x.y/z@{child}"))),
+        "runs-index" => (
+            plain(other),
+            status("containerStatuses", &format!("x.y/z@{digest}")),
+        ),
+        "runs-child" => (
+            plain(other),
+            status("containerStatuses", &format!("x.y/z@{child}")),
+        ),
         "runs-config" => (plain(other), status("containerStatuses", config)),
-        "init-runs-child" => (plain(other), status("initContainerStatuses", &format!("docker-pullable://x.y/z@{child}"))),
+        "init-runs-child" => (
+            plain(other),
+            status(
+                "initContainerStatuses",
+                &format!("docker-pullable://x.y/z@{child}"),
+            ),
+        ),
         _ => panic!("{way}"),
     }
 }
@@ -301,7 +387,10 @@ async fn a_pod_protects_what_it_names_or_runs_in_any_way() {
         let path = namespace.path("pod", way).await;
         let client = namespace.plane().client();
         if let Some(status) = status {
-            client.merge(&format!("{path}/status"), &status).await.assert_success();
+            client
+                .merge(&format!("{path}/status"), &status)
+                .await
+                .assert_success();
         }
         if way == "ephemeral" {
             let added = json!([{"name": "e", "image": yard.tag(&repository)}]);
@@ -329,7 +418,10 @@ async fn a_pod_protects_what_it_names_or_runs_in_any_way() {
 }
 
 /// A controller that comes to the API server through a proxy, with every right.
-fn controller_through(proxy: &ApiProxy<'_>, namespace: &Namespace<'_>) -> crate::support::cluster::controller::Options {
+fn controller_through(
+    proxy: &ApiProxy<'_>,
+    namespace: &Namespace<'_>,
+) -> crate::support::cluster::controller::Options {
     let kubeconfig = proxy.kubeconfig_for(namespace.plane().admin_token());
     Controller::options(&kubeconfig).namespace(namespace.name())
 }
@@ -348,11 +440,23 @@ async fn what_cannot_be_seen_as_a_whole_stops_pruning() {
     sync(namespace, "mirror", "narrowed").await;
     let forbidden = refusal(403, "Forbidden", "cronjobs.batch is forbidden");
     let failures = [
-        ("/api/v1/pods?", refusal(500, "InternalError", "etcd is slow")),
+        (
+            "/api/v1/pods?",
+            refusal(500, "InternalError", "etcd is slow"),
+        ),
         ("/apis/batch/v1/cronjobs?", forbidden),
-        ("/apis/apps/v1/deployments?", refusal(410, "Expired", "too old")),
-        ("/api/v1/podtemplates?", refusal(401, "Unauthorized", "who are you")),
-        ("/apis/apps/v1/replicasets?", refusal(404, "NotFound", "no such thing")),
+        (
+            "/apis/apps/v1/deployments?",
+            refusal(410, "Expired", "too old"),
+        ),
+        (
+            "/api/v1/podtemplates?",
+            refusal(401, "Unauthorized", "who are you"),
+        ),
+        (
+            "/apis/apps/v1/replicasets?",
+            refusal(404, "NotFound", "no such thing"),
+        ),
     ];
     let mut told = Vec::new();
     for (index, (path, answer)) in failures.into_iter().enumerate() {

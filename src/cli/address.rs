@@ -1,5 +1,6 @@
 //! Registries, repositories and images as people write them.
 
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use crate::oci::names::NameError;
@@ -13,6 +14,15 @@ pub enum Address {
     Registry(Registry),
     /// A repository of a registry.
     Repository(Registry, Repository),
+}
+
+/// Somewhere with images: what is behind an [`Address`], or a directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// A registry, or one of its repositories.
+    Address(Address),
+    /// A directory tree of OCI layouts.
+    Directory(PathBuf),
 }
 
 /// Why a text is not an address.
@@ -45,6 +55,18 @@ impl FromStr for Address {
             return Err(AddressError::Image(text.to_owned()));
         }
         Ok(Self::Repository(reference.registry, reference.repository))
+    }
+}
+
+impl FromStr for Place {
+    type Err = AddressError;
+
+    /// A path begins with a dot or a slash, as no registry and no repository does.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.starts_with(['.', '/']) {
+            return Ok(Self::Directory(PathBuf::from(text)));
+        }
+        text.parse().map(Self::Address)
     }
 }
 
@@ -87,6 +109,22 @@ mod tests {
                 Address::Repository(registry, repository) => format!("{registry} {repository}"),
             };
             assert_eq!(found, expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn paths_begin_as_no_address_does() {
+        for (text, expected) in [
+            (".", true),
+            ("./mirror", true),
+            ("../mirror", true),
+            ("/srv/mirror", true),
+            ("mirror", false),
+            ("mirror/app", false),
+            ("a.test/app", false),
+        ] {
+            let place: Place = text.parse().unwrap();
+            assert_eq!(matches!(place, Place::Directory(_)), expected, "{text}");
         }
     }
 

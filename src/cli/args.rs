@@ -10,8 +10,9 @@ use clap::builder::FalseyValueParser;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-use super::address::Address;
-use crate::oci::{Platform, Reference, Registry};
+use super::address::{Address, Place};
+use super::restore::Wanted;
+use crate::oci::{Digest, Platform, Reference, Registry};
 use crate::registry::{Cidr, HostGlob, InsecureHost};
 
 /// Keeps container images in sync between registries.
@@ -28,6 +29,8 @@ Examples:
   transship copy alpine:3.20 registry.example.com/mirror/alpine
   transship ls registry.example.com/mirror/alpine
   transship inspect alpine:3.20
+  transship prune -f mirror.yaml --state state.json say what the mirrors do not want any more
+  transship df registry.example.com/mirror/alpine   say how much room the tags take
 
 Exit codes: 0 all synced, 1 something failed, 2 wrong use or spec, 130 interrupted."
 )]
@@ -47,10 +50,16 @@ pub enum Command {
     Sync(SyncArgs),
     /// Say what sync would do, and why each tag is in or out.
     Plan(PlanArgs),
+    /// Say which tags at the destinations are no longer wanted, or delete them.
+    Prune(PruneArgs),
+    /// Bring back tags that were pruned.
+    Restore(RestoreArgs),
     /// Copy one image, or all tags of a repository.
     Copy(CopyArgs),
     /// List the repositories of a registry, or the tags of a repository.
     Ls(LsArgs),
+    /// Say how much room tags take, and how much of it they share.
+    Df(DfArgs),
     /// Show an image: manifest, platforms, config, layers, history, referrers.
     Inspect(InspectArgs),
     /// Keep the mirrors of a Kubernetes cluster in sync.
@@ -238,6 +247,77 @@ pub struct PlanArgs {
     pub registry: RegistryArgs,
 }
 
+/// `transship prune`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  transship prune -f mirror.yaml --state state.json --in-use-from ~/.kube/config
+  transship prune -f mirror.yaml --state state.json --in-use-from ~/.kube/config --delete
+  kubectl get pods -A -o json | transship prune -f mirror.yaml --state state.json --in-use-from - --delete
+
+Only tags that are in the state file are ever deleted: those that `transship sync --state` wrote.
+Without --delete nothing changes but the state file, which remembers since when a tag is not wanted.
+
+Exit codes: 0 nothing is due, or all that was due is deleted; 2 something is due, or wrong use; 1 something failed.")]
+pub struct PruneArgs {
+    /// Where the documents are.
+    #[command(flatten)]
+    pub documents: DocumentArgs,
+    /// Protect what workloads use: those of the cluster of a kubeconfig (or of the word kubeconfig), or the images in files; - is stdin.
+    #[arg(
+        long,
+        value_delimiter = ',',
+        env = "TRANSSHIP_IN_USE_FROM",
+        value_name = "KUBECONFIG|FILE"
+    )]
+    pub in_use_from: Vec<PathBuf>,
+    /// Delete what is due, inside spec.prune.maxDeletes and maxPercent.
+    #[arg(long, env = "TRANSSHIP_DELETE", value_parser = FalseyValueParser::new())]
+    pub delete: bool,
+    /// Delete beyond these limits, if what is due is exactly this plan.
+    #[arg(
+        long,
+        env = "TRANSSHIP_APPROVE",
+        value_name = "DIGEST",
+        requires = "delete"
+    )]
+    pub approve: Option<Digest>,
+    /// How results are printed.
+    #[command(flatten)]
+    pub output: OutputArgs,
+    /// How registries are reached.
+    #[command(flatten)]
+    pub registry: RegistryArgs,
+}
+
+/// `transship restore`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  transship restore -f mirror.yaml --state state.json              list what can be restored
+  transship restore -f mirror.yaml --state state.json mirror/alpine:3.19
+  transship restore -f mirror.yaml --state state.json --all
+
+A tag can be restored until spec.prune.grace has passed after it was deleted, as long as the registry
+still has its manifest. What the mirror still does not want is pruned again after another grace.")]
+pub struct RestoreArgs {
+    /// The tags to restore; without any they are only listed.
+    #[arg(value_name = "[REPOSITORY:]TAG")]
+    pub tags: Vec<Wanted>,
+    /// Restore every tag that can be restored.
+    #[arg(short, long, env = "TRANSSHIP_ALL", value_parser = FalseyValueParser::new(), conflicts_with = "tags")]
+    pub all: bool,
+    /// Where the documents are.
+    #[command(flatten)]
+    pub documents: DocumentArgs,
+    /// How results are printed.
+    #[command(flatten)]
+    pub output: OutputArgs,
+    /// How registries are reached.
+    #[command(flatten)]
+    pub registry: RegistryArgs,
+}
+
 /// `transship copy`
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -286,6 +366,39 @@ pub struct LsArgs {
     /// A registry or a repository; a name without a registry is one of Docker Hub.
     #[arg(value_name = "REGISTRY[/REPOSITORY]")]
     pub address: Address,
+    /// How results are printed.
+    #[command(flatten)]
+    pub output: OutputArgs,
+    /// How registries are reached.
+    #[command(flatten)]
+    pub registry: RegistryArgs,
+}
+
+/// `transship df`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  transship df registry.example.com/mirror/alpine   the tags of a repository
+  transship df registry.example.com                 the repositories of a registry, where it tells
+  transship df --tags registry.example.com          the tags of all of them
+  transship df -f mirror.yaml                       where the mirrors of a file write to
+  transship df ./mirror                             a tree of OCI layouts
+
+SIZE is everything that a tag leads to, UNIQUE the part of it that nothing else among those looked at
+leads to, SHARED the rest. Manifests and blobs count once, compressed as they are.")]
+pub struct DfArgs {
+    /// A registry, a repository, or a directory of OCI layouts, which begins with a dot or a slash.
+    #[arg(value_name = "REGISTRY[/REPOSITORY]|DIR")]
+    pub place: Option<Place>,
+    /// Without it, look at the destinations of the mirrors in these files or directories.
+    #[arg(short, long, num_args = 1.., value_delimiter = ',', env = "TRANSSHIP_FILENAME", value_name = "FILE|DIR")]
+    pub filename: Vec<PathBuf>,
+    /// Only these mirrors, by name or namespace/name.
+    #[arg(long, num_args = 1.., value_delimiter = ',', env = "TRANSSHIP_MIRROR", value_name = "NAME")]
+    pub mirror: Vec<String>,
+    /// Show every tag, not only the repositories.
+    #[arg(short, long, env = "TRANSSHIP_TAGS", value_parser = FalseyValueParser::new())]
+    pub tags: bool,
     /// How results are printed.
     #[command(flatten)]
     pub output: OutputArgs,
@@ -381,6 +494,9 @@ pub struct ControllerArgs {
     /// Delete nothing at any destination, whatever spec.prune says; candidates are still listed.
     #[arg(long, env = "TRANSSHIP_DISABLE_PRUNE", value_parser = FalseyValueParser::new())]
     pub disable_prune: bool,
+    /// List the workloads of all namespaces before anything is deleted, and keep what they use.
+    #[arg(long, env = "TRANSSHIP_IN_USE", value_parser = FalseyValueParser::new())]
+    pub in_use: bool,
     /// Connect to these addresses although they are loopback, link-local, metadata or otherwise special.
     #[arg(
         long,

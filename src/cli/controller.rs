@@ -20,6 +20,7 @@ pub(super) async fn run(args: &ControllerArgs) -> Result<Exit, Error> {
         concurrent_rounds,
         rounds_per_namespace,
         disable_prune,
+        in_use,
         allow_addresses,
         insecure_hosts,
         allowed_hosts,
@@ -36,6 +37,7 @@ pub(super) async fn run(args: &ControllerArgs) -> Result<Exit, Error> {
         concurrent_rounds: concurrent_rounds.get(),
         rounds_per_namespace: rounds_per_namespace.get(),
         prunes: !disable_prune,
+        looks_at_workloads: *in_use,
         boundaries: Boundaries {
             addresses: Addresses {
                 allow: allow_addresses.clone(),

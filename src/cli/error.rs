@@ -5,11 +5,13 @@ use std::path::PathBuf;
 
 use super::documents::DocumentsError;
 use super::exit::Exit;
+use super::in_use::InUseError;
 use crate::controller;
 use crate::copy::endpoint;
 use crate::registry;
 use crate::sync::ConnectError;
 use crate::sync::ledger::FileError;
+use crate::sync::prune::RestoreError;
 
 /// Why a command stops.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +32,29 @@ pub enum Error {
         /// A mirror that uses it.
         mirror: String,
     },
+    /// A command works on what is remembered, and nothing is.
+    #[error(
+        "{command} works on what was written before: name the file with --state that `transship sync --state` keeps"
+    )]
+    NoState {
+        /// The command.
+        command: &'static str,
+    },
+    /// Images that workloads use are to be protected, and nobody says which these are.
+    #[error(
+        "mirror {mirror} protects what workloads use: say what that is with --in-use-from KUBECONFIG|FILE, \
+         or set its spec.prune.inUse to Ignore"
+    )]
+    Blind {
+        /// A mirror that protects them.
+        mirror: String,
+    },
+    /// It cannot be known what workloads use.
+    #[error(transparent)]
+    InUse(#[from] InUseError),
+    /// Nothing was recorded, so nothing is restored.
+    #[error(transparent)]
+    Restore(#[from] RestoreError),
     /// The file of authorities cannot be read.
     #[error("cannot read the CA file {}: {source}", path.display())]
     CaFile {
@@ -68,11 +93,15 @@ impl Error {
             Self::Documents(_)
             | Self::Ledger(_)
             | Self::NoMemory { .. }
+            | Self::NoState { .. }
+            | Self::Blind { .. }
+            | Self::InUse(_)
             | Self::CaFile { .. }
             | Self::Usage(_) => Exit::Usage,
             Self::Connect(_)
             | Self::Endpoint(_)
             | Self::NotFound(_)
+            | Self::Restore(_)
             | Self::Image(_)
             | Self::Controller(_)
             | Self::Output(_) => Exit::Failure,

@@ -5,7 +5,7 @@
 //! documents      the files of -f, checked as a whole -> mirrors
 //! secrets trust  how registries are reached, by documents and by the person
 //! connect        clients and layouts
-//! sync watch plan copy ls inspect crds generate the commands
+//! sync watch plan prune restore copy ls df inspect crds generate the commands
 //! output progress table units summary           what is shown
 //! error exit     how it ends
 //! ```
@@ -18,16 +18,20 @@ mod controller;
 mod copy;
 mod crds;
 pub mod credentials;
+mod df;
 mod documents;
 mod error;
 mod exit;
 mod generate;
 mod image;
+mod in_use;
 mod inspect;
 mod ls;
 mod output;
 mod plan;
 mod progress;
+mod prune;
+mod restore;
 mod secrets;
 mod summary;
 mod sync;
@@ -81,8 +85,11 @@ async fn dispatch(command: &Command, output: &Output) -> Result<Exit, Error> {
     match command {
         Command::Sync(args) => sync::run(args, output).await,
         Command::Plan(args) => sync::run_plan(args, output).await,
+        Command::Prune(args) => prune::run(args, output).await,
+        Command::Restore(args) => restore::run(args, output).await,
         Command::Copy(args) => copy::run(args, output).await,
         Command::Ls(args) => ls::run(args, output).await,
+        Command::Df(args) => df::run(args, output).await,
         Command::Inspect(args) => inspect::run(args, output).await,
         Command::Controller(args) => controller::run(args).await,
         Command::Crds(args) => crds::run(args, output),

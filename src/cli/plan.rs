@@ -101,7 +101,7 @@ fn explain_pruned(tag: &PrunedTag) -> (&'static str, String) {
 }
 
 /// Why nothing is deleted, one line for each mirror.
-fn stops(report: &Report) -> String {
+pub(super) fn stops(report: &Report) -> String {
     let stopped = report.mirrors.iter().filter_map(|mirror| {
         let stop = mirror.prune.as_ref()?.stop.as_ref()?;
         Some(format!(

@@ -1,7 +1,6 @@
 //! What a round did, for people: a table, the failures, one line.
 
 use std::collections::BTreeSet;
-use std::fmt::Write;
 use std::time::Duration;
 
 use super::table::{Table, one_line};
@@ -60,27 +59,28 @@ pub(super) fn table(report: &Report) -> String {
 
 /// Everything that failed, with its reason and message; empty where nothing did.
 pub(super) fn failures(report: &Report) -> String {
-    let mut text = String::new();
-    for failure in report.mirrors.iter().flat_map(failures_of) {
-        let Failure {
-            subject,
-            reason,
-            message,
-            next_attempt_time,
-            is_of_tag: _,
-        } = failure;
-        let again = next_attempt_time
-            .map(|time| format!(" (next attempt not before {time:.0})"))
-            .unwrap_or_default();
-        let line = if message.contains(subject) {
-            format!("{reason}: {message}{again}")
-        } else {
-            format!("{subject}: {reason}: {message}{again}")
-        };
-        // Writing to memory does not fail.
-        let _ = writeln!(text, "failed: {}", one_line(&line));
-    }
-    text
+    let failures = report.mirrors.iter().flat_map(failures_of);
+    failures.map(failure_line).collect()
+}
+
+/// What failed, on one line.
+pub(super) fn failure_line(failure: &Failure) -> String {
+    let Failure {
+        subject,
+        reason,
+        message,
+        next_attempt_time,
+        is_of_tag: _,
+    } = failure;
+    let again = next_attempt_time
+        .map(|time| format!(" (next attempt not before {time:.0})"))
+        .unwrap_or_default();
+    let line = if message.contains(subject) {
+        format!("{reason}: {message}{again}")
+    } else {
+        format!("{subject}: {reason}: {message}{again}")
+    };
+    format!("failed: {}\n", one_line(&line))
 }
 
 /// Every image that a policy does not admit, or would not; empty where all are admitted.

@@ -17,14 +17,17 @@ use crate::copy;
 use crate::plan::Mirror;
 use crate::plan::report::{MirrorReport, Totals};
 use crate::runtime::shutdown::until_signal;
+use crate::sync::prune::Pruner;
 use crate::sync::{Ledger, Mode, Report, Syncer};
 
 /// Everything that rounds need.
 pub(super) struct Session {
     /// The mirrors that are not suspended.
     pub(super) mirrors: Vec<Mirror>,
+    /// The way to their registries.
+    pub(super) connector: Arc<MirrorConnector>,
     /// Who runs the rounds.
-    pub(super) syncer: Syncer<MirrorConnector>,
+    pub(super) syncer: Syncer<Arc<MirrorConnector>>,
     pub(super) progress: Arc<Progress>,
 }
 
@@ -75,30 +78,62 @@ pub(super) async fn run_plan(args: &PlanArgs, output: &Output) -> Result<Exit, E
 // === impl Session ===
 
 impl Session {
-    fn open(
+    pub(super) fn open(
         documents: &DocumentArgs,
         registry: &RegistryArgs,
         output: &Output,
         progress: Arc<Progress>,
     ) -> Result<Self, Error> {
+        let mut session = Self::open_all(documents, registry, progress)?;
+        session.skip(output, |mirror| mirror.suspend.then_some("is suspended"));
+        Ok(session)
+    }
+
+    /// The same with the mirrors that are suspended.
+    pub(super) fn open_all(
+        documents: &DocumentArgs,
+        registry: &RegistryArgs,
+        progress: Arc<Progress>,
+    ) -> Result<Self, Error> {
         let runnables = documents::read(documents)?;
         let connector = Connector::new(Trust::read(registry)?);
-        let (connector, mut mirrors) = MirrorConnector::new(connector, runnables, documents);
-        for mirror in mirrors.iter().filter(|mirror| mirror.suspend) {
-            output.note(&format!("skipped: mirror {} is suspended", mirror.name));
-        }
-        mirrors.retain(|mirror| !mirror.suspend);
+        let (connector, mirrors) = MirrorConnector::new(connector, runnables, documents);
         refuse_forgetting(&mirrors, documents.state.is_some())?;
         let ledger = match &documents.state {
             Some(path) => Ledger::open(path)?,
             None => Ledger::in_memory(),
         };
         let events = copy::Progress::none().with(progress.clone());
+        let connector = Arc::new(connector);
         Ok(Self {
             mirrors,
-            syncer: Syncer::new(connector, Arc::new(ledger), events),
+            syncer: Syncer::new(Arc::clone(&connector), Arc::new(ledger), events),
+            connector,
             progress,
         })
+    }
+
+    /// Leaves out the mirrors of which `why_not` says why they are left out.
+    pub(super) fn skip(
+        &mut self,
+        output: &Output,
+        why_not: impl Fn(&Mirror) -> Option<&'static str>,
+    ) {
+        self.mirrors.retain(|mirror| match why_not(mirror) {
+            Some(reason) => {
+                output.note(&format!("skipped: mirror {} {reason}", mirror.name));
+                false
+            }
+            None => true,
+        });
+    }
+
+    /// The same, and `pruner` says what pruning may do.
+    pub(super) fn with_pruner(self, pruner: Pruner) -> Self {
+        Self {
+            syncer: self.syncer.with_pruner(pruner),
+            ..self
+        }
     }
 
     async fn apply(&self, format: Format, output: &Output) -> Result<Exit, Error> {
@@ -132,7 +167,7 @@ impl Session {
     }
 
     /// One round over all mirrors; nothing where a signal ended it.
-    async fn round(&self, mode: Mode) -> Option<Report> {
+    pub(super) async fn round(&self, mode: Mode) -> Option<Report> {
         let mirrors: Vec<&Mirror> = self.mirrors.iter().collect();
         let report = until_signal(self.syncer.round(&mirrors, mode, &*self.progress)).await;
         self.progress.finish();
@@ -166,6 +201,7 @@ pub(super) fn print_report(
             table,
             summary::refusals(report),
             summary::failures(report),
+            plan::stops(report),
             format!("{line}\n"),
         ])
     })

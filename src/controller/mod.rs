@@ -7,6 +7,7 @@
 //! records secrets connect   the edges of a round: what it remembers, and who it is at registries
 //! rounds turns progress     rounds that run: their end, their order, how far they are
 //! cluster                   every write, fenced by the lease
+//! workloads                 what must not be deleted
 //! memory usage users        what this process knows besides what the API server has
 //! events recorder metrics   what people and Prometheus are told
 //! ```
@@ -32,6 +33,7 @@ mod turns;
 mod usage;
 mod users;
 mod watch;
+pub mod workloads;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -52,6 +54,7 @@ use self::metrics::ControllerMetrics;
 use self::records::Records;
 use self::rounds::Rounds;
 use self::turns::Turns;
+use self::workloads::{ClusterWorkloads, UnseenWorkloads};
 use crate::api::{ImageMirror, ImagePolicy};
 use crate::copy;
 use crate::plan::prune::Stop;
@@ -61,6 +64,7 @@ use crate::runtime::kubernetes::{self, Clients};
 use crate::runtime::lease::{self, Claim, Identity, Lease};
 use crate::runtime::metrics::Metrics;
 use crate::sync::prune::Pruner;
+use crate::sync::workloads::Workloads;
 use crate::sync::{Ledger, Syncer};
 
 /// How the program names itself to registries.
@@ -93,6 +97,8 @@ pub struct Settings {
     pub rounds_per_namespace: usize,
     /// Whether anything is deleted, where mirrors say so.
     pub prunes: bool,
+    /// Whether workloads are looked at, in all namespaces, so that what they use can be protected.
+    pub looks_at_workloads: bool,
     /// Where requests may go.
     pub boundaries: Boundaries,
     /// Hosts that may be asked for tokens although neither the registry's host nor its domain.
@@ -226,7 +232,8 @@ async fn work(
     let shared = Arc::new(Shared {
         client: clients.call.clone(),
         cluster,
-        syncer: Syncer::new(connector, ledger.clone(), progress).with_pruner(pruner(settings)),
+        syncer: Syncer::new(connector, ledger.clone(), progress)
+            .with_pruner(pruner(settings, clients)),
         reaches,
         records,
         rounds: Rounds::new(end.clone()),
@@ -256,12 +263,17 @@ async fn work(
     }
 }
 
-/// What pruning may do. Nobody looks at workloads yet: what is to be protected is kept.
-fn pruner(settings: &Settings) -> Pruner {
-    if settings.prunes {
-        Pruner::deleting(None)
+/// What pruning may do, and how it sees what workloads use.
+fn pruner(settings: &Settings, clients: &Clients) -> Pruner {
+    let workloads: Arc<dyn Workloads> = if settings.looks_at_workloads {
+        Arc::new(ClusterWorkloads::new(clients.call.clone()))
     } else {
-        Pruner::held(Stop::by_operator())
+        Arc::new(UnseenWorkloads)
+    };
+    if settings.prunes {
+        Pruner::deleting(Some(workloads))
+    } else {
+        Pruner::held(Stop::by_operator()).with_workloads(workloads)
     }
 }
 

@@ -167,6 +167,7 @@ mod tests {
             policies: &policies,
             approved: None,
             has_pending: false,
+            approved: None,
             schedule: &schedule,
             next: None,
         };

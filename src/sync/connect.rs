@@ -1,5 +1,7 @@
 //! How a round comes to the endpoints that a mirror names, with their credentials.
 
+use std::sync::Arc;
+
 use crate::api::Reason;
 use crate::copy::Endpoint;
 use crate::oci::Repository;
@@ -21,6 +23,25 @@ pub trait Connect: Send + Sync {
         destination: &Destination,
         repository: &Repository,
     ) -> impl Future<Output = Result<Endpoint, ConnectError>> + Send;
+}
+
+impl<C: Connect> Connect for Arc<C> {
+    fn source(
+        &self,
+        mirror: &Mirror,
+        repository: Option<&Repository>,
+    ) -> impl Future<Output = Result<Endpoint, ConnectError>> + Send {
+        C::source(self, mirror, repository)
+    }
+
+    fn destination(
+        &self,
+        mirror: &Mirror,
+        destination: &Destination,
+        repository: &Repository,
+    ) -> impl Future<Output = Result<Endpoint, ConnectError>> + Send {
+        C::destination(self, mirror, destination, repository)
+    }
 }
 
 /// Why an endpoint cannot be used.

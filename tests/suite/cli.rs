@@ -3,6 +3,7 @@
 mod access;
 mod copying;
 mod looking;
+mod measuring;
 mod stopping;
 mod syncing;
 

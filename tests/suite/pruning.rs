@@ -1,5 +1,6 @@
 //! Pruning: what is no longer wanted goes, and nothing else.
 
 mod lab;
+mod registries;
 mod rounds;
 mod stops;

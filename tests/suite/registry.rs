@@ -4,6 +4,7 @@
 mod blobs;
 mod boundaries;
 mod credentials;
+mod deletes;
 mod hops;
 mod limits;
 mod lists;

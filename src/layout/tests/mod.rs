@@ -2,6 +2,7 @@
 
 mod blobs;
 mod manifests;
+mod removals;
 mod tree;
 
 use std::fs;

@@ -80,7 +80,7 @@ impl<C: Connect> Syncer<C> {
     }
 
     /// What is about to be deleted is on record, so that a restart knows what was begun.
-    async fn write_tombstones(
+    pub(super) async fn write_tombstones(
         &self,
         mirror: &Mirror,
         batch: &[(usize, &Candidate)],
@@ -143,7 +143,7 @@ impl<C: Connect> Syncer<C> {
     }
 
     /// What is gone is no longer on record, and what is not gone was never deleted.
-    fn settle_deleted(&self, mirror: &Mirror, candidate: &Candidate, fate: &Fate) {
+    pub(super) fn settle_deleted(&self, mirror: &Mirror, candidate: &Candidate, fate: &Fate) {
         let slot = slot(&mirror.name, candidate);
         match fate {
             Fate::Deleted => self.ledger.disown(&slot),

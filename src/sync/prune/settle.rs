@@ -30,7 +30,7 @@ impl<C: Connect> Syncer<C> {
         failures
     }
 
-    fn settle_one(
+    pub(super) fn settle_one(
         &self,
         slot: &Slot,
         record: &Record,
@@ -83,7 +83,10 @@ impl<C: Connect> Syncer<C> {
 }
 
 /// The tags that are pending, and those that are about to be deleted.
-fn unsettled<'a>(page: &Page, leaf: &'a Leaf) -> Vec<(Slot, &'a Record, Option<&'a Tombstone>)> {
+pub(super) fn unsettled<'a>(
+    page: &Page,
+    leaf: &'a Leaf,
+) -> Vec<(Slot, &'a Record, Option<&'a Tombstone>)> {
     let records = leaf.records.iter().filter_map(|(tag, record)| {
         let tombstone = leaf.deleted.get(tag);
         let slot = Slot {

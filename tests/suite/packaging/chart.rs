@@ -42,8 +42,10 @@ async fn everything_but_the_controller_can_be_left_to_others() {
 async fn every_value_has_an_effect() {
     insta::assert_snapshot!(render(EVERYTHING).await.summary(), @"
     ClusterRole images-edit
+    ClusterRole images-in-use
     ClusterRole images-secret-reader
     ClusterRole images-view
+    ClusterRoleBinding images-in-use
     ConfigMap transship-system/images-dashboard
     CustomResourceDefinition imagemirrors.transship.dev
     CustomResourceDefinition imagepolicies.transship.dev

@@ -94,6 +94,40 @@ async fn in_watched_namespaces_it_may_do_the_same_there_only() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn workloads_are_listed_everywhere_where_the_operator_allows_it_and_nowhere_else() {
+    for (values, flag, expected) in [
+        ("", false, ""),
+        (
+            "{inUse: {enabled: true}}",
+            true,
+            "everywhere: ClusterRole transship-in-use",
+        ),
+        // An image may be used in a namespace that is not watched.
+        (
+            "{inUse: {enabled: true}, watchNamespaces: [a]}",
+            true,
+            "everywhere: ClusterRole transship-in-use",
+        ),
+        ("{inUse: {enabled: true}, rbac: {create: false}}", true, ""),
+    ] {
+        let rendered = render(values).await;
+        let arguments = &rendered.pod()["spec"]["containers"][0]["args"];
+        let is_told = items(arguments).any(|argument| argument == "--in-use");
+        assert_eq!(is_told, flag, "{values}");
+        let bindings = bindings(&rendered);
+        let mut lines = bindings.lines();
+        let bound = lines.find(|line| line.ends_with("-in-use"));
+        assert_eq!(bound.unwrap_or_default(), expected, "{values}");
+    }
+    let rendered = render("{inUse: {enabled: true}}").await;
+    insta::assert_snapshot!(rules(role(&rendered, "ClusterRole", "transship-in-use")), @"
+    list /pods,podtemplates,replicationcontrollers
+    list apps/controllerrevisions,daemonsets,deployments,replicasets,statefulsets
+    list batch/cronjobs,jobs
+    ");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn people_get_the_resources_with_the_roles_they_have() {
     let rendered = render("").await;
     insta::assert_snapshot!(rules(role(&rendered, "ClusterRole", "transship-view")), @"get,list,watch transship.dev/imagemirrors,imagepolicies,mirroredrepositories");
@@ -117,20 +151,15 @@ async fn no_role_says_everything_or_more_than_it_must() {
         let rendered = render(values).await;
         for role in rendered.objects.iter().filter(|object| is_role(object)) {
             let rules = role["rules"].to_string();
-            for word in [
-                "*",
-                "escalate",
-                "bind",
-                "impersonate",
-                "serviceaccounts",
-                "pods",
-            ] {
+            for word in ["*", "escalate", "bind", "impersonate", "serviceaccounts"] {
                 assert!(
                     !rules.contains(&format!("\"{word}\"")),
                     "{name}: {word} in {role}"
                 );
             }
             let role_name = text(&role["metadata"]["name"]);
+            let about_pods = rules.contains("pods");
+            assert_eq!(about_pods, role_name.ends_with("-in-use"), "{name}: {role}");
             let about_secrets = rules.contains("secrets");
             assert_eq!(
                 about_secrets,

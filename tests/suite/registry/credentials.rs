@@ -220,6 +220,7 @@ pub(super) fn lures(
             "PUT",
             "/manifests/",
         ),
+        ("redirect of a delete", there(307), "DELETE", "/manifests/"),
         ("redirect of a list", there(307), "GET", "/tags/"),
         ("next page", link.clone(), "GET", "/tags/"),
         ("next repositories", link.clone(), "GET", "/_catalog"),
@@ -240,7 +241,7 @@ async fn no_lure_gets_a_credential_a_token_or_content() {
         Reply::new(200).body(r#"{"token":"reflected","tags":[]}"#),
     ];
     for answer in answers {
-        for place in 0..13 {
+        for place in 0..14 {
             for options in [
                 FaultRegistry::options().basic(),
                 FaultRegistry::options().token(),
@@ -292,6 +293,8 @@ pub(super) async fn everything_apart(client: &Client, image: &Image, stored: &Im
     let _ = upload(client, &repository(), layer).await;
     let _ = client.put_manifest(&repository(), &tag, &manifest).await;
     let _ = client.referrers(&repository(), &digest(&stored.root)).await;
+    let root = digest(&stored.root);
+    let _ = client.delete_manifest(&repository(), &root).await;
 }
 
 #[tokio::test]

@@ -1,11 +1,12 @@
 //! The registries that people run.
 
-use transship::oci::{Digest, TagOrDigest};
-use transship::registry::{Client, Error, Kind, Pool, Referrers, Settings, Tls, Upload};
+use transship::oci::{Digest, Tag, TagOrDigest};
+use transship::registry::{Client, Deletion, Error, Kind, Pool, Referrers, Settings, Tls, Upload};
 
 use super::{descriptor, digest, everything, image, kind, logged_in, repository, tag, upload};
-use crate::support::content::{Blob, ImageBuilder};
+use crate::support::content::{Blob, Image, ImageBuilder};
 use crate::support::registries::{self, Registry, Security};
+use crate::support::witness::Witness;
 
 fn client(registry: &Registry) -> Client {
     let settings = Settings {
@@ -158,5 +159,84 @@ async fn a_sha512_digest_is_taken_where_the_registry_knows_it() {
         let registry = Registry::start(program, Security::Plain).await;
         let done = everything(&client(&registry), &image).await;
         done.unwrap_or_else(|error| panic!("{program:?}: {error}"));
+    }
+}
+
+/// Two tags of one image, and a child of it that is an image of its own tag, too.
+async fn with_shared_tags(program: registries::Kind, security: Security) -> (Registry, Image) {
+    let registry = Registry::start(program, security).await;
+    let image = ImageBuilder::new(5)
+        .platforms(&["linux/amd64", "linux/arm64"])
+        .layers(&[5_000])
+        .build();
+    for tag in ["v1", "latest"] {
+        registry.client().push("team/app", tag, &image).await;
+    }
+    let child = &image.children[0];
+    registry
+        .client()
+        .push_manifest("team/app", "amd64", child)
+        .await;
+    (registry, image)
+}
+
+#[tokio::test]
+async fn a_deleted_tag_takes_nothing_along() {
+    for program in registries::Kind::ALL {
+        for security in Security::ALL {
+            let (registry, image) = with_shared_tags(program, security).await;
+            let client = client(&registry);
+            let root = digest(&image.root);
+            let can = program != registries::Kind::Distribution2;
+            let expected = if can {
+                [Deletion::Deleted, Deletion::Missing]
+            } else {
+                [Deletion::Unsupported, Deletion::Unsupported]
+            };
+            let v1: Tag = "v1".parse().unwrap();
+            for expected in expected {
+                let found = client.delete_tag(&repository(), &v1, &root).await;
+                assert_eq!(kind(found), Ok(expected), "{program:?} {security:?}");
+            }
+            let tags = client.list_tags(&repository()).await.unwrap();
+            let tags: Vec<&str> = tags.iter().map(Tag::as_str).collect();
+            let rest: &[&str] = if can {
+                &["amd64", "latest"]
+            } else {
+                &["amd64", "latest", "v1"]
+            };
+            assert_eq!(tags, rest, "{program:?} {security:?}");
+            let mut witness = Witness::new(registry.client(), "team/app").expecting(&image);
+            assert_eq!(
+                witness.check("latest").await,
+                [],
+                "{program:?} {security:?}"
+            );
+            let by_digest = client
+                .fetch_manifest(&repository(), &TagOrDigest::Digest(root))
+                .await;
+            assert!(by_digest.is_ok(), "{program:?} {security:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_deleted_manifest_takes_its_tags_along_and_not_its_children() {
+    for program in registries::Kind::ALL {
+        let (registry, image) = with_shared_tags(program, Security::Plain).await;
+        let client = client(&registry);
+        let root = digest(&image.root);
+        let found = client.delete_manifest(&repository(), &root).await;
+        assert_eq!(kind(found), Ok(Deletion::Deleted), "{program:?}");
+        let target = TagOrDigest::Digest(root.clone());
+        let left = client.resolve(&repository(), &target, None).await;
+        assert_eq!(kind(left), Ok(None), "{program:?}");
+        for child in &image.children {
+            let child = TagOrDigest::Digest(digest(child));
+            let found = client.resolve(&repository(), &child, None).await;
+            assert!(kind(found).unwrap().is_some(), "{program:?}");
+        }
+        let again = client.delete_manifest(&repository(), &root).await;
+        assert_eq!(kind(again), Ok(Deletion::Missing), "{program:?}");
     }
 }

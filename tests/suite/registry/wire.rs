@@ -88,7 +88,7 @@ async fn traffic_is_counted() {
     read(&client, &layer, 0).await.unwrap();
     let traffic = client.traffic();
     let requests = Class::ALL.map(|class| traffic.requests(class));
-    assert_eq!((requests, traffic.pulls), ([1, 1, 0, 1, 0, 0], 1));
+    assert_eq!((requests, traffic.pulls), ([1, 1, 0, 0, 1, 0, 0], 1));
     let bytes = layer.size + image.root.bytes.len() as u64;
     assert_eq!((traffic.bytes_read, traffic.bytes_written), (bytes, 0));
 }

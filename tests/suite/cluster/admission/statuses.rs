@@ -4,12 +4,13 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use transship::api::conditions::{self, Holds, READY, Statement};
 use transship::api::image_mirror::{
-    Action, DestinationStatus, FailureStatus, Reachable, RecentCopy, RefusalStatus, RoundResult,
-    RoundSummary, TagCounts,
+    Action, DestinationStatus, FailureStatus, PruneStatus, Reachable, RecentCopy, RefusalStatus,
+    RoundResult, RoundSummary, TagCounts,
 };
 use transship::api::image_policy::{ExcludedBy, PolicyMode};
 use transship::api::mirrored_repository::{
-    PruneCandidate, RecordedTag, SHAPE_LENGTH, TAGS, TagState, WaitingTag,
+    DeletedTag, PROTECTED_BY_LENGTH, PruneCandidate, RecordedTag, SHAPE_LENGTH, TAGS, TagState,
+    WaitingTag,
 };
 use transship::api::{ImageMirrorStatus, ImagePolicyStatus, MirroredRepositoryStatus, Reason};
 use transship::oci::Digest;

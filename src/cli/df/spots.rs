@@ -1,0 +1,124 @@
+//! The repositories that are looked at.
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+
+use crate::cli::address::{Address, Place};
+use crate::cli::args::DocumentArgs;
+use crate::cli::connect::{Connector, MirrorConnector};
+use crate::cli::documents;
+use crate::cli::error::Error;
+use crate::copy::{self, Endpoint};
+use crate::layout::Layout;
+use crate::oci::Repository;
+use crate::plan::{Mirror, RepositorySelector};
+use crate::sync::Connect as _;
+
+/// A repository of an endpoint.
+#[derive(Debug)]
+pub(super) struct Spot {
+    pub(super) endpoint: Endpoint,
+    pub(super) repository: Repository,
+    /// Whether it need not exist.
+    pub(super) may_be_missing: bool,
+}
+
+impl Spot {
+    /// The repository as people write it.
+    pub(super) fn name(&self) -> String {
+        format!("{}/{}", self.endpoint.name(), self.repository)
+    }
+}
+
+/// The repositories of a registry or directory, or the one that is named.
+pub(super) async fn of_place(connector: &Connector, place: &Place) -> Result<Vec<Spot>, Error> {
+    let spot = |endpoint: &Endpoint, repository: Repository| Spot {
+        endpoint: endpoint.clone(),
+        repository,
+        may_be_missing: false,
+    };
+    match place {
+        Place::Directory(directory) => {
+            let endpoint = Endpoint::Layout(Layout::open(directory.clone()));
+            let repositories = endpoint.list_repositories().await?.into_iter();
+            Ok(repositories
+                .map(|repository| spot(&endpoint, repository))
+                .collect())
+        }
+        Place::Address(Address::Registry(registry)) => {
+            let client = connector.client(registry, None).await?;
+            let mut spots = Vec::new();
+            for repository in client.list_repositories().await? {
+                let client = connector.client(registry, Some(&repository)).await?;
+                spots.push(spot(&Endpoint::Registry(client), repository));
+            }
+            Ok(spots)
+        }
+        Place::Address(Address::Repository(registry, repository)) => {
+            let client = connector.client(registry, Some(repository)).await?;
+            Ok(vec![spot(&Endpoint::Registry(client), repository.clone())])
+        }
+    }
+}
+
+/// The repositories that mirrors write to, each once, also where nothing was written yet.
+pub(super) async fn of_mirrors(
+    connector: Connector,
+    filename: &[PathBuf],
+    mirror: &[String],
+) -> Result<Vec<Spot>, Error> {
+    let documents = DocumentArgs {
+        filename: filename.to_vec(),
+        mirror: mirror.to_vec(),
+        from_layout: None,
+        to_layout: None,
+        state: None,
+    };
+    let runnables = documents::read(&documents)?;
+    let (connector, mirrors) = MirrorConnector::new(connector, runnables, &documents);
+    let mut seen: HashSet<(copy::Place, Repository)> = HashSet::new();
+    let mut spots = Vec::new();
+    for mirror in &mirrors {
+        for source in sources(&connector, mirror).await? {
+            for destination in &mirror.destinations {
+                let expanded = destination
+                    .repository
+                    .expand(&mirror.source.registry, &source);
+                let repository = expanded.map_err(|error| Error::Image(error.to_string()))?;
+                let endpoint = connector
+                    .destination(mirror, destination, &repository)
+                    .await?;
+                if seen.insert((endpoint.place(), repository.clone())) {
+                    spots.push(Spot {
+                        endpoint,
+                        repository,
+                        may_be_missing: true,
+                    });
+                }
+            }
+        }
+    }
+    Ok(spots)
+}
+
+/// The source repositories of a mirror; of an entry with a glob those that the source lists.
+async fn sources(connector: &MirrorConnector, mirror: &Mirror) -> Result<Vec<Repository>, Error> {
+    let mut listed = None;
+    let mut sources = Vec::new();
+    for entry in &mirror.images {
+        match &entry.repository {
+            RepositorySelector::Literal(repository) => sources.push(repository.clone()),
+            RepositorySelector::Glob(glob) => {
+                if listed.is_none() {
+                    let source = connector.source(mirror, None).await?;
+                    listed = Some(source.list_repositories().await?);
+                }
+                let all = listed.iter().flatten();
+                sources.extend(all.filter(|repository| glob.matches(repository)).cloned());
+            }
+        }
+    }
+    sources.sort();
+    sources.dedup();
+    Ok(sources)
+}

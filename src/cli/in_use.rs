@@ -1,0 +1,152 @@
+//! `--in-use-from`: what workloads use, as a cluster or a file tells it.
+//!
+//! A file is a kubeconfig, what kubectl prints as JSON or YAML, or plain lines of images. What is not
+//! understood is refused: an image that was overlooked may be deleted.
+
+mod text;
+
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+
+use self::text::{Contents, TextError};
+use crate::controller::workloads::ClusterWorkloads;
+use crate::plan::in_use::InUse;
+use crate::runtime::kubernetes::{self, Clients};
+use crate::sync::workloads::{Workloads, WorkloadsError};
+
+/// Largest file that is read, in bytes: that of tens of thousands of pods as JSON.
+const FILE_SIZE: u64 = 1024 * 1024 * 1024;
+/// The path that means standard input.
+const STDIN: &str = "-";
+/// The word that means the kubeconfig that kubectl uses.
+const USUAL_KUBECONFIG: &str = "kubeconfig";
+
+/// Why it cannot be known what workloads use.
+#[derive(Debug, thiserror::Error)]
+pub enum InUseError {
+    /// The file cannot be read.
+    #[error("cannot read {file}: {source}")]
+    Read {
+        /// The file.
+        file: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file is too large.
+    #[error("{file} has more than {FILE_SIZE} bytes: give several files")]
+    TooLarge {
+        /// The file.
+        file: String,
+    },
+    /// The file is not understood.
+    #[error("{file}{}: {source}", source.place())]
+    Text {
+        /// The file.
+        file: String,
+        /// Why.
+        source: Box<TextError>,
+    },
+    /// The cluster cannot be reached.
+    #[error(transparent)]
+    Kubernetes(#[from] kubernetes::Error),
+}
+
+/// What several sources tell.
+struct Sources(Vec<Source>);
+
+enum Source {
+    Cluster(ClusterWorkloads),
+    File(InUse),
+}
+
+/// What the arguments name; None where they name nothing. Files are read now, clusters at each look.
+pub(super) async fn read_workloads(
+    arguments: &[PathBuf],
+) -> Result<Option<Arc<dyn Workloads>>, InUseError> {
+    let mut sources = Vec::new();
+    for argument in arguments {
+        sources.push(Source::read(argument).await?);
+    }
+    if sources.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(Arc::new(Sources(sources))))
+}
+
+// === impl Source ===
+
+impl Source {
+    async fn read(argument: &Path) -> Result<Self, InUseError> {
+        if argument == Path::new(USUAL_KUBECONFIG) && !argument.exists() {
+            return Self::connect(None).await;
+        }
+        let file = name(argument);
+        let failed = |source| InUseError::Read {
+            file: file.clone(),
+            source,
+        };
+        let text = read_text(argument).map_err(failed)?;
+        let text = text.ok_or_else(|| InUseError::TooLarge { file: file.clone() })?;
+        match Contents::read(&text, &file) {
+            Ok(Contents::Kubeconfig) => Self::connect(Some(argument)).await,
+            Ok(Contents::Images(in_use)) => Ok(Self::File(in_use)),
+            Err(source) => Err(InUseError::Text {
+                file,
+                source: Box::new(source),
+            }),
+        }
+    }
+
+    async fn connect(kubeconfig: Option<&Path>) -> Result<Self, InUseError> {
+        let clients = Clients::configure(kubeconfig, None).await?;
+        Ok(Self::Cluster(ClusterWorkloads::new(clients.call)))
+    }
+}
+
+fn read_text(file: &Path) -> io::Result<Option<String>> {
+    let mut text = String::new();
+    let read = if file == Path::new(STDIN) {
+        io::stdin()
+            .lock()
+            .take(FILE_SIZE + 1)
+            .read_to_string(&mut text)
+    } else {
+        std::fs::File::open(file)?
+            .take(FILE_SIZE + 1)
+            .read_to_string(&mut text)
+    };
+    let is_whole = u64::try_from(read?).is_ok_and(|size| size <= FILE_SIZE);
+    Ok(is_whole.then_some(text))
+}
+
+fn name(file: &Path) -> String {
+    if file == Path::new(STDIN) {
+        return "stdin".to_owned();
+    }
+    file.display().to_string()
+}
+
+// === impl Sources ===
+
+impl Sources {
+    async fn look(&self) -> Result<InUse, WorkloadsError> {
+        let mut in_use = InUse::default();
+        for source in &self.0 {
+            in_use.merge(match source {
+                Source::Cluster(cluster) => Workloads::look(cluster).await?,
+                Source::File(in_use) => in_use.clone(),
+            });
+        }
+        Ok(in_use)
+    }
+}
+
+impl Workloads for Sources {
+    fn look(&self) -> BoxFuture<'_, Result<InUse, WorkloadsError>> {
+        self.look().boxed()
+    }
+}

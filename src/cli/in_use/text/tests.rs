@@ -1,0 +1,137 @@
+use super::*;
+use crate::oci::Digest;
+use crate::plan::in_use::Subject;
+
+/// Who uses `eu.corp/web:1`, by a text.
+fn user(text: &str) -> Result<Option<String>, TextError> {
+    let Contents::Images(in_use) = Contents::read(text, "in-use")? else {
+        panic!("a kubeconfig: {text}");
+    };
+    let reference: Reference = "eu.corp/web:1".parse().unwrap();
+    let tag = reference.tag.unwrap();
+    let name = (&reference.registry, &reference.repository, &tag);
+    let subject = Subject {
+        destination: name,
+        source: name,
+        digests: &[Digest::sha256(b"web")],
+    };
+    Ok(in_use.user_of(&subject).map(str::to_owned))
+}
+
+const POD: &str = r#"{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web", "namespace": "shop"},
+  "spec": {"containers": [{"name": "web", "image": "eu.corp/web:1"}]}}"#;
+
+#[test]
+fn what_kubectl_prints_and_what_people_write() {
+    let digest = Digest::sha256(b"web");
+    let list = format!(r#"{{"apiVersion": "v1", "kind": "List", "items": [{POD}]}}"#);
+    let pods = format!(
+        r#"{{"apiVersion": "v1", "kind": "PodList", "metadata": {{}}, "items": [{}]}}"#,
+        POD.replace(r#""apiVersion": "v1", "kind": "Pod","#, "")
+    );
+    let pod = Some("Pod shop/web");
+    let cases = [
+        (POD.to_owned(), pod),
+        (list, pod),
+        (pods, pod),
+        (format!("[{POD}]"), pod),
+        (
+            "apiVersion: v1\nitems:\n- apiVersion: v1\n  kind: Pod\n  metadata: {name: web, namespace: shop}\n  \
+             spec:\n    containers:\n    - image: eu.corp/web:1\n      name: web\nkind: List\n"
+                .to_owned(),
+            pod,
+        ),
+        (
+            "# pods\n---\napiVersion: v1\nkind: Pod\nmetadata: {name: web, namespace: shop}\n\
+             spec: {containers: [{image: eu.corp/web:1}]}\n---\n"
+                .to_owned(),
+            pod,
+        ),
+        (
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web, namespace: shop}\n\
+             spec: {template: {spec: {containers: [{image: eu.corp/web:1}]}}}\n"
+                .to_owned(),
+            Some("Deployment shop/web"),
+        ),
+        (r#"["eu.corp/db:1", "eu.corp/web:1"]"#.to_owned(), Some("in-use line 1")),
+        ("eu.corp/web:1".to_owned(), Some("in-use line 1")),
+        (
+            "# what runs\n\neu.corp/db:1   # the database\n  eu.corp/web:1\n".to_owned(),
+            Some("in-use line 4"),
+        ),
+        ("eu.corp/db:1 eu.corp/web:1 eu.corp/mq:1".to_owned(), Some("in-use line 1")),
+        ("<none>\neu.corp/db:1,eu.corp/web:1\n".to_owned(), Some("in-use line 2")),
+        (format!("x@{digest}"), Some("in-use line 1")),
+        (format!("db:1\r\ndocker-pullable://x@{digest}\r\n"), Some("in-use line 2")),
+        (digest.to_string(), Some("in-use line 1")),
+        ("db:1".to_owned(), None),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(user(&text).unwrap().as_deref(), expected, "{text}");
+    }
+}
+
+#[test]
+fn what_is_not_understood_is_refused() {
+    let cases = [
+        "",
+        "# nothing\n\n",
+        "<none>",
+        r#"{"apiVersion": "v1", "kind": "List", "items": []}"#,
+        "{",
+        r#"{"items": [1]}"#,
+        r#"[1]"#,
+        "key: [",
+        "kind: Pod\n",
+        "apiVersion: v1\nkind: Service\nmetadata: {name: web}\n",
+        "apiVersion: v1\nkind: Pod\nmetadata: {name: web, namespace: shop}\n",
+        "apiVersion: extensions/v1beta1\nkind: Deployment\nmetadata: {name: old}\n",
+        "eu.corp/db:1\npod/web\n",
+        "deployment.apps/web",
+        "NAME   READY   STATUS    RESTARTS   AGE\nweb    1/1     Running   0          3d\n",
+        "web    1/1     Running   0          3d\n",
+        "IMAGES\neu.corp/web:1\n",
+        "eu.corp/web:1\neu.corp/web:\n",
+        r#"["Foo Bar"]"#,
+    ];
+    let messages: Vec<String> = cases
+        .iter()
+        .map(|text| {
+            let error = user(text).unwrap_err();
+            format!("in-use{}: {error}", error.place())
+        })
+        .collect();
+    insta::assert_snapshot!(messages.join("\n"), @r#"
+    in-use: it names no image: if that is right, set spec.prune.inUse to Ignore; if not, look at the command that wrote it
+    in-use: it names no image: if that is right, set spec.prune.inUse to Ignore; if not, look at the command that wrote it
+    in-use: it names no image: if that is right, set spec.prune.inUse to Ignore; if not, look at the command that wrote it
+    in-use: it names no image: if that is right, set spec.prune.inUse to Ignore; if not, look at the command that wrote it
+    in-use:1: this is no JSON: EOF while parsing an object at line 1 column 1
+    in-use: this is no object of Kubernetes and no list of them: it has no apiVersion and kind
+    in-use: this is no object of Kubernetes and no list of them: it has no apiVersion and kind
+    in-use:1: this is no YAML: unclosed bracket '[' at line 1, column 6
+    in-use: this is no object of Kubernetes and no list of them: it has no apiVersion and kind
+    in-use: Service web is of no kind whose images are known: leave Service out, and add its images on lines of their own
+    in-use: Pod shop/web is not understood: missing field `spec`
+    in-use: Deployment old is of no kind whose images are known: leave Deployment out, and add its images on lines of their own
+    in-use:2: "pod/web" is an object and no image: let kubectl print -o json
+    in-use:1: "deployment.apps/web" is an object and no image: let kubectl print -o json
+    in-use:1: "NAME" is no image (reference "NAME": repository "library/NAME" contains 'N': repository names are lower case): write images on lines of their own, or let kubectl print -o json
+    in-use:1: "Running" is no image (reference "Running": repository "library/Running" contains 'R': repository names are lower case): write images on lines of their own, or let kubectl print -o json
+    in-use:1: "IMAGES" is no image (reference "IMAGES": repository "library/IMAGES" contains 'I': repository names are lower case): write images on lines of their own, or let kubectl print -o json
+    in-use:2: "eu.corp/web:" is no image (reference "eu.corp/web:": the tag is empty): write images on lines of their own, or let kubectl print -o json
+    in-use:1: "Foo" is no image (reference "Foo": repository "library/Foo" contains 'F': repository names are lower case): write images on lines of their own, or let kubectl print -o json
+    "#);
+}
+
+#[test]
+fn a_kubeconfig_is_told_by_its_kind() {
+    for text in [
+        "apiVersion: v1\nkind: Config\nclusters: []\n",
+        "# mine\ncurrent-context: home\nkind: Config\nclusters: []\napiVersion: v1\n",
+        r#"{"apiVersion": "v1", "kind": "Config", "clusters": []}"#,
+    ] {
+        let contents = Contents::read(text, "config").unwrap();
+        assert!(matches!(contents, Contents::Kubeconfig), "{text}");
+    }
+}

@@ -1,0 +1,219 @@
+//! `transship prune`: what the mirrors do not want any more at their destinations, and deleting it.
+
+mod freed;
+mod render;
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::args::{DocumentArgs, Format, OutputArgs, PruneArgs};
+use super::error::Error;
+use super::exit::Exit;
+use super::in_use;
+use super::output::Output;
+use super::progress::Progress;
+use super::summary;
+use super::sync::Session;
+use crate::api::Reason;
+use crate::api::image_mirror::{InUse, PruneMode};
+use crate::plan::Mirror;
+use crate::plan::prune::{Brakes, Fate, Passage, PruneReport, Stop};
+use crate::plan::report::{Failure, MirrorReport};
+use crate::runtime::shutdown::until_signal;
+use crate::sync::prune::Pruner;
+use crate::sync::workloads::Workloads;
+use crate::sync::{Mode, Report};
+
+/// What machines read.
+#[derive(Debug, Serialize)]
+struct Document<'a> {
+    mirrors: Vec<MirrorDocument<'a>>,
+    totals: Totals,
+}
+
+/// What pruning came to for one mirror.
+#[derive(Debug, Serialize)]
+struct MirrorDocument<'a> {
+    mirror: &'a str,
+    #[serde(skip_serializing_if = "<[Failure]>::is_empty")]
+    failures: &'a [Failure],
+    prune: Option<&'a PruneReport>,
+}
+
+/// What it came to for all of them, in tags.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+struct Totals {
+    /// On record before anything was deleted.
+    recorded: usize,
+    /// May be deleted and were not.
+    due: usize,
+    /// Wait for the end of their grace.
+    waiting: usize,
+    /// Are kept by a workload or a policy.
+    protected: usize,
+    deleted: usize,
+    failed: usize,
+    /// Bytes that go with what is due, once the registry has collected its garbage.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    freed: Option<u64>,
+}
+
+/// Runs `transship prune`.
+pub(super) async fn run(args: &PruneArgs, output: &Output) -> Result<Exit, Error> {
+    let PruneArgs {
+        documents,
+        in_use_from,
+        delete,
+        approve,
+        output: OutputArgs { output: format },
+        registry,
+    } = args;
+    require_state(documents, "transship prune")?;
+    let workloads = in_use::read_workloads(in_use_from).await?;
+    let mut session = Session::open(documents, registry, output, Progress::new(output))?;
+    session.skip(output, |mirror| {
+        (mirror.prune.mode == PruneMode::Retain)
+            .then_some("keeps everything: its spec.prune.mode is Retain")
+    });
+    for mirror in &mut session.mirrors {
+        mirror.prune.approved.clone_from(approve);
+    }
+    if workloads.is_none() {
+        refuse_blindness(&session.mirrors, *delete, output)?;
+    }
+    let session = session.with_pruner(pruner(workloads, *delete));
+    let Some(report) = session.round(Mode::Prune).await else {
+        return Ok(Exit::Interrupted);
+    };
+    let freed = if *delete {
+        None
+    } else {
+        let Some(freed) = until_signal(freed::measure(&session, &report)).await else {
+            return Ok(Exit::Interrupted);
+        };
+        freed
+    };
+    print(&session.mirrors, &report, freed, *format, output)?;
+    Ok(exit(&report, *delete))
+}
+
+/// What a command works on that brings nothing of its own.
+pub(super) fn require_state(documents: &DocumentArgs, command: &'static str) -> Result<(), Error> {
+    match documents.state {
+        Some(_) => Ok(()),
+        None => Err(Error::NoState { command }),
+    }
+}
+
+fn pruner(workloads: Option<Arc<dyn Workloads>>, delete: bool) -> Pruner {
+    if delete {
+        return Pruner::deleting(workloads);
+    }
+    let held = Pruner::held(Stop::by_command());
+    match workloads {
+        Some(workloads) => held.with_workloads(workloads),
+        None => held,
+    }
+}
+
+/// Nothing is deleted that workloads may use, unless the mirror says that it does not matter.
+fn refuse_blindness(mirrors: &[Mirror], delete: bool, output: &Output) -> Result<(), Error> {
+    let mut blind = mirrors
+        .iter()
+        .filter(|mirror| mirror.prune.in_use == InUse::Protect);
+    let Some(mirror) = blind.next() else {
+        return Ok(());
+    };
+    if delete {
+        let mirror = mirror.name.clone();
+        return Err(Error::Blind { mirror });
+    }
+    output.note(
+        "note: what workloads use is not looked at, and may be among what is due: --in-use-from says it",
+    );
+    Ok(())
+}
+
+fn print(
+    mirrors: &[Mirror],
+    report: &Report,
+    freed: Option<u64>,
+    format: Format,
+    output: &Output,
+) -> Result<(), Error> {
+    let document = Document {
+        mirrors: report
+            .mirrors
+            .iter()
+            .map(|mirror| MirrorDocument {
+                mirror: &mirror.mirror,
+                failures: &mirror.failures,
+                prune: mirror.prune.as_ref(),
+            })
+            .collect(),
+        totals: Totals {
+            freed,
+            ..add_up(report)
+        },
+    };
+    output.print_value(format, &document, |document| {
+        render::render(mirrors, report, &document.totals, output.is_quiet())
+    })
+}
+
+fn add_up(report: &Report) -> Totals {
+    let mut totals = Totals::default();
+    for prune in report
+        .mirrors
+        .iter()
+        .filter_map(|mirror| mirror.prune.as_ref())
+    {
+        totals.recorded += prune.recorded;
+        for tag in &prune.tags {
+            match tag.fate {
+                Fate::Due => totals.due += 1,
+                Fate::Waiting => totals.waiting += 1,
+                Fate::Protected { .. } => totals.protected += 1,
+                Fate::Deleted | Fate::Gone => totals.deleted += 1,
+                Fate::Failed => totals.failed += 1,
+                // It is somebody else's.
+                Fate::Disowned => {}
+            }
+        }
+    }
+    totals
+}
+
+fn exit(report: &Report, delete: bool) -> Exit {
+    let Totals { due, failed, .. } = add_up(report);
+    if failed > 0 || report.mirrors.iter().any(is_broken) {
+        return Exit::Failure;
+    }
+    match (due, delete) {
+        (0, _) => Exit::Success,
+        (_, false) => Exit::Todo,
+        // It waits for approval, or for the mode of the mirror to change.
+        (_, true) => Exit::Failure,
+    }
+}
+
+/// Whether something went wrong, rather than that a rule stopped it.
+fn is_broken(mirror: &MirrorReport) -> bool {
+    let prune = mirror.prune.as_ref();
+    let is_stopped = prune
+        .and_then(|prune| prune.stop.as_ref())
+        .is_some_and(|stop| stop.reason != Reason::PrunePaused);
+    let has_failed = prune.is_some_and(|prune| !prune.failures.is_empty());
+    is_stopped || has_failed || summary::failures_of(mirror).next().is_some()
+}
+
+/// Whether the tags of a mirror that are due wait for approval.
+fn waits_for_approval(mirror: &Mirror, prune: &PruneReport) -> bool {
+    let brakes = Brakes {
+        due: prune.count(|fate| *fate == Fate::Due),
+        recorded: prune.recorded,
+        plan: prune.plan.clone(),
+    };
+    matches!(brakes.judge(&mirror.prune), Passage::Paused(_))
+}

@@ -1,0 +1,271 @@
+//! `transship restore`: brings back tags that were pruned, or says which can be.
+
+use std::str::FromStr;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+
+use super::args::{Format, OutputArgs, RestoreArgs};
+use super::error::Error;
+use super::exit::Exit;
+use super::output::Output;
+use super::progress::Progress;
+use super::prune::require_state;
+use super::summary;
+use super::sync::Session;
+use super::table::Table;
+use crate::oci::names::NameError;
+use crate::oci::{Digest, Tag};
+use crate::plan::Mirror;
+use crate::runtime::shutdown::until_signal;
+use crate::sync::ledger::{Slot, Tombstone};
+use crate::sync::prune::Restoration;
+
+/// A pruned tag as a person names it: `1.0`, `mirror/app:1.0` or `registry.example.com/mirror/app:1.0`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    repository: Option<String>,
+    tag: Tag,
+}
+
+/// A tag that can be restored.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Restorable {
+    mirror: String,
+    /// The tag with its registry and repository.
+    image: String,
+    digest: Digest,
+    source: String,
+    deleted_at: Timestamp,
+    /// When it can be restored no more.
+    until: Timestamp,
+}
+
+/// What became of the tags of one mirror.
+#[derive(Debug, Serialize)]
+struct Restored {
+    mirror: String,
+    tags: Vec<Restoration>,
+}
+
+/// Runs `transship restore`.
+pub(super) async fn run(args: &RestoreArgs, output: &Output) -> Result<Exit, Error> {
+    let RestoreArgs {
+        tags,
+        all,
+        documents,
+        output: OutputArgs { output: format },
+        registry,
+    } = args;
+    require_state(documents, "transship restore")?;
+    // A person in trouble suspends a mirror first.
+    let session = Session::open_all(documents, registry, Progress::new(output))?;
+    if !all && tags.is_empty() {
+        list(&session, *format, output)?;
+        return Ok(Exit::Success);
+    }
+    refuse_unknown(&session, tags)?;
+    match until_signal(restore(&session, tags)).await {
+        Some(restored) => print(&restored?, *format, output),
+        None => Ok(Exit::Interrupted),
+    }
+}
+
+async fn restore(session: &Session, wanted: &[Wanted]) -> Result<Vec<Restored>, Error> {
+    let mut restored = Vec::new();
+    for mirror in &session.mirrors {
+        let is_wanted = |slot: &Slot, tombstone: &Tombstone| {
+            wanted.is_empty() || wanted.iter().any(|wanted| wanted.means(slot, tombstone))
+        };
+        restored.push(Restored {
+            mirror: mirror.name.clone(),
+            tags: session.syncer.restore_tags(mirror, is_wanted).await?,
+        });
+    }
+    Ok(restored)
+}
+
+/// A name that means nothing is a slip: nothing is restored before it is put right.
+fn refuse_unknown(session: &Session, wanted: &[Wanted]) -> Result<(), Error> {
+    let deleted: Vec<(Slot, Tombstone)> = session
+        .mirrors
+        .iter()
+        .flat_map(|mirror| session.syncer.deleted_tags(mirror))
+        .collect();
+    let means_nothing = |wanted: &&Wanted| {
+        let mut deleted = deleted.iter();
+        !deleted.any(|(slot, tombstone)| wanted.means(slot, tombstone))
+    };
+    match wanted.iter().find(means_nothing) {
+        Some(unknown) => Err(Error::Usage(format!(
+            "{unknown} is not among the tags that can be restored: without a tag the command lists them"
+        ))),
+        None => Ok(()),
+    }
+}
+
+fn print(restored: &[Restored], format: Format, output: &Output) -> Result<Exit, Error> {
+    let all = restored.iter().flat_map(|restored| &restored.tags);
+    let failed = all.clone().filter(|tag| tag.failure.is_some()).count();
+    let done = all.count() - failed;
+    output.print_value(format, &restored, |restored| {
+        let failures = restored
+            .iter()
+            .flat_map(|restored| &restored.tags)
+            .filter_map(|tag| tag.failure.as_ref());
+        summary::paragraphs([
+            table(restored),
+            failures.map(summary::failure_line).collect(),
+            format!("{done} restored, {failed} failed\n"),
+        ])
+    })?;
+    if done > 0 {
+        output.note("note: what the mirror does not select is pruned again after another grace");
+    }
+    Ok(if failed > 0 {
+        Exit::Failure
+    } else {
+        Exit::Success
+    })
+}
+
+fn table(restored: &[Restored]) -> String {
+    let mut table = Table::new(["MIRROR", "ACTION", "TAG", "DIGEST"]);
+    for Restored { mirror, tags } in restored {
+        for Restoration {
+            destination: _,
+            registry,
+            repository,
+            tag,
+            digest,
+            failure,
+        } in tags
+        {
+            let action = if failure.is_some() {
+                "failed"
+            } else {
+                "restored"
+            };
+            table.row([
+                mirror.clone(),
+                action.to_owned(),
+                format!("{registry}/{repository}:{tag}"),
+                digest.to_string(),
+            ]);
+        }
+    }
+    shown(&table)
+}
+
+// === what can be restored ===
+
+fn list(session: &Session, format: Format, output: &Output) -> Result<(), Error> {
+    let restorable: Vec<Restorable> = session
+        .mirrors
+        .iter()
+        .flat_map(|mirror| {
+            let deleted = session.syncer.deleted_tags(mirror).into_iter();
+            deleted.map(|(slot, tombstone)| restorable(mirror, &slot, tombstone))
+        })
+        .collect();
+    output.print_value(format, &restorable, |all| {
+        summary::paragraphs([list_table(all), format!("{} can be restored\n", all.len())])
+    })
+}
+
+fn restorable(mirror: &Mirror, slot: &Slot, tombstone: Tombstone) -> Restorable {
+    let image = image(slot, &tombstone);
+    let Tombstone {
+        source,
+        source_digest: _,
+        digest,
+        shape: _,
+        registry: _,
+        deleted_at,
+    } = tombstone;
+    let grace = SignedDuration::try_from(mirror.prune.grace.as_std());
+    let until = grace
+        .ok()
+        .and_then(|grace| deleted_at.checked_add(grace).ok());
+    Restorable {
+        mirror: mirror.name.clone(),
+        image,
+        digest,
+        source,
+        deleted_at,
+        until: until.unwrap_or(Timestamp::MAX),
+    }
+}
+
+fn list_table(all: &[Restorable]) -> String {
+    let mut table = Table::new(["MIRROR", "TAG", "DIGEST", "SOURCE", "DELETED", "UNTIL"]);
+    for Restorable {
+        mirror,
+        image,
+        digest,
+        source,
+        deleted_at,
+        until,
+    } in all
+    {
+        table.row([
+            mirror.clone(),
+            image.clone(),
+            format!("{}:{}", digest.algorithm(), digest.short()),
+            source.clone(),
+            format!("{deleted_at:.0}"),
+            format!("{until:.0}"),
+        ]);
+    }
+    shown(&table)
+}
+
+fn shown(table: &Table) -> String {
+    if table.is_empty() {
+        return String::new();
+    }
+    table.to_string()
+}
+
+fn image(slot: &Slot, tombstone: &Tombstone) -> String {
+    let Slot { page, tag } = slot;
+    format!("{}/{}:{tag}", tombstone.registry, page.repository)
+}
+
+// === impl Wanted ===
+
+impl Wanted {
+    fn means(&self, slot: &Slot, tombstone: &Tombstone) -> bool {
+        let repository = &slot.page.repository;
+        let is_there = self.repository.as_ref().is_none_or(|wanted| {
+            wanted == repository.as_str()
+                || *wanted == format!("{}/{repository}", tombstone.registry)
+        });
+        is_there && self.tag == slot.tag
+    }
+}
+
+impl FromStr for Wanted {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (repository, tag) = match text.rsplit_once(':') {
+            Some((repository, tag)) => (Some(repository.to_owned()), tag),
+            None => (None, text),
+        };
+        Ok(Self {
+            repository,
+            tag: tag.parse()?,
+        })
+    }
+}
+
+impl std::fmt::Display for Wanted {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.repository {
+            Some(repository) => write!(formatter, "{repository}:{}", self.tag),
+            None => write!(formatter, "{}", self.tag),
+        }
+    }
+}

@@ -1,0 +1,225 @@
+use serde_json::json;
+
+use super::*;
+use crate::oci::{Digest, Reference};
+use crate::plan::in_use::Subject;
+
+/// Whether something uses this image, and what.
+fn user_of(in_use: &InUse, image: &str) -> Option<String> {
+    let reference: Reference = image.parse().unwrap();
+    let tag = reference.tag.unwrap_or("none".parse().unwrap());
+    let name = (&reference.registry, &reference.repository, &tag);
+    let digests: Vec<Digest> = reference.digest.into_iter().collect();
+    let subject = Subject {
+        destination: name,
+        source: name,
+        digests: &digests,
+    };
+    in_use.user_of(&subject).map(str::to_owned)
+}
+
+fn metadata() -> Value {
+    json!({"name": "web", "namespace": "shop"})
+}
+
+fn pod_spec() -> Value {
+    json!({
+        "containers": [{"name": "a", "image": "eu.corp/container:1"}, {"name": "left-to-others"}],
+        "initContainers": [{"name": "b", "image": "eu.corp/init:1"}],
+        "ephemeralContainers": [{"name": "c", "image": "eu.corp/ephemeral:1"}],
+        "volumes": [{"name": "d", "image": {"reference": "eu.corp/volume:1"}}, {"name": "e", "emptyDir": {}}],
+    })
+}
+
+fn template() -> Value {
+    json!({"template": {"metadata": {}, "spec": pod_spec()}})
+}
+
+/// An object of each kind whose pods use the same images.
+fn objects() -> Vec<(Kind, Value)> {
+    let with_spec = |spec: Value| json!({"metadata": metadata(), "spec": spec});
+    let revision = json!({
+        "metadata": {"name": "web", "namespace": "shop", "ownerReferences": [
+            {"apiVersion": "apps/v1", "kind": "DaemonSet", "name": "web", "uid": "1"},
+        ]},
+        "data": {"spec": template()}, "revision": 1,
+    });
+    Kind::ALL
+        .into_iter()
+        .map(|kind| {
+            let object = match kind {
+                Kind::Pod => with_spec(pod_spec()),
+                Kind::Deployment
+                | Kind::StatefulSet
+                | Kind::DaemonSet
+                | Kind::ReplicationController
+                | Kind::ReplicaSet
+                | Kind::Job => with_spec(template()),
+                Kind::CronJob => with_spec(json!({"jobTemplate": {"spec": template()}})),
+                Kind::PodTemplate => {
+                    json!({"metadata": metadata(), "template": {"spec": pod_spec()}})
+                }
+                Kind::ControllerRevision => revision.clone(),
+            };
+            (kind, object)
+        })
+        .collect()
+}
+
+fn page(kind: Kind, items: &[Value]) -> String {
+    let list = format!("{}List", kind.name());
+    json!({"kind": list, "metadata": {"resourceVersion": "7"}, "items": items}).to_string()
+}
+
+#[test]
+fn every_kind_uses_the_images_of_all_its_containers_and_volumes() {
+    for (kind, object) in objects() {
+        let mut alone = InUse::default();
+        add_object(&mut alone, kind, &object).unwrap();
+        let mut listed = InUse::default();
+        let next = Reader::of(kind).add_page(&mut listed, &page(kind, &[object]));
+        assert_eq!(next, Ok(None));
+        for in_use in [alone, listed] {
+            for word in ["container", "init", "ephemeral", "volume"] {
+                let user = user_of(&in_use, &format!("eu.corp/{word}:1"));
+                let expected = format!("{} shop/web", kind.name());
+                assert_eq!(user, Some(expected), "{word}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_pod_uses_what_its_node_says_that_it_runs() {
+    let digest = |word: &str| Digest::sha256(word.as_bytes());
+    let status = |word: &str| {
+        json!([{
+            "name": word, "image": format!("eu.corp/{word}:run"), "imageID": format!("eu.corp/{word}@{}", digest(word)),
+            "volumeMounts": [{"name": "v", "volumeStatus": {"image": {"imageRef": digest(&format!("{word}-volume"))}}}],
+        }])
+    };
+    let pod = json!({
+        "metadata": metadata(), "spec": {"containers": [{"image": "eu.corp/app:1"}]},
+        "status": {
+            "containerStatuses": status("container"),
+            "initContainerStatuses": status("init"),
+            "ephemeralContainerStatuses": status("ephemeral"),
+        },
+    });
+    let mut in_use = InUse::default();
+    add_object(&mut in_use, Kind::Pod, &pod).unwrap();
+    for word in ["container", "init", "ephemeral"] {
+        for image in [
+            format!("eu.corp/{word}:run"),
+            format!("else/where@{}", digest(word)),
+            format!("else/where@{}", digest(&format!("{word}-volume"))),
+        ] {
+            let user = user_of(&in_use, &image);
+            assert_eq!(user.as_deref(), Some("Pod shop/web"), "{image}");
+        }
+    }
+}
+
+#[test]
+fn a_revision_of_somebody_elses_uses_whatever_looks_like_an_image() {
+    let data = json!({"spec": {"roles": [{"image": "eu.corp/deep:1"}], "set": {"template": {"image": "eu.corp/er:1"}}}});
+    let revision = json!({"metadata": metadata(), "data": data});
+    let mut in_use = InUse::default();
+    add_object(&mut in_use, Kind::ControllerRevision, &revision).unwrap();
+    assert!(user_of(&in_use, "eu.corp/deep:1").is_some());
+    assert!(user_of(&in_use, "eu.corp/er:1").is_some());
+
+    let empty = json!({"metadata": metadata()});
+    add_object(&mut in_use, Kind::ControllerRevision, &empty).unwrap();
+}
+
+#[test]
+fn what_is_not_understood_is_named() {
+    let cases = [
+        (Kind::Pod, json!({"metadata": metadata(), "spec": {}})),
+        (Kind::Pod, json!({"metadata": metadata()})),
+        (
+            Kind::Pod,
+            json!({"metadata": {"name": "web"}, "spec": pod_spec()}),
+        ),
+        (
+            Kind::Pod,
+            json!({"metadata": metadata(), "spec": {"containers": [{"image": 7}]}}),
+        ),
+        (
+            Kind::Job,
+            json!({"metadata": metadata(), "spec": {"template": {}}}),
+        ),
+        (
+            Kind::CronJob,
+            json!({"metadata": metadata(), "spec": template()}),
+        ),
+        (
+            Kind::PodTemplate,
+            json!({"metadata": metadata(), "spec": template()}),
+        ),
+        (
+            Kind::ControllerRevision,
+            json!({
+                "metadata": {"name": "web", "namespace": "shop", "ownerReferences": [
+                    {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "web", "uid": "1"},
+                ]},
+                "data": {"spec": {}},
+            }),
+        ),
+    ];
+    let messages: Vec<String> = cases
+        .iter()
+        .map(|(kind, object)| {
+            let mut in_use = InUse::default();
+            let alone = add_object(&mut in_use, *kind, object).unwrap_err();
+            let listed = Reader::of(*kind).add_page(&mut in_use, &page(*kind, &[object.clone()]));
+            assert_eq!(listed, Err(PageError::Object(alone.clone())));
+            alone.to_string()
+        })
+        .collect();
+    insta::assert_snapshot!(messages.join("\n"), @"
+    Pod shop/web is not understood: missing field `containers`
+    Pod shop/web is not understood: missing field `spec`
+    Pod ?/web is not understood: missing field `namespace`
+    Pod shop/web is not understood: invalid type: integer `7`, expected a string
+    Job shop/web is not understood: missing field `spec`
+    CronJob shop/web is not understood: missing field `jobTemplate`
+    PodTemplate shop/web is not understood: missing field `template`
+    ControllerRevision shop/web is not understood: data: missing field `template`
+    ");
+}
+
+#[test]
+fn what_is_no_page_is_no_empty_page() {
+    let cases = [
+        "",
+        "{}",
+        "[]",
+        r#"{"kind": "PodList", "metadata": {}}"#,
+        r#"{"kind": "PodList", "metadata": {}, "items": null}"#,
+        r#"{"kind": "PodList", "items": []}"#,
+        r#"{"kind": "Status", "metadata": {}, "items": []}"#,
+        r#"{"kind": "PodList", "metadata": {}, "items": [{}"#,
+    ];
+    for text in cases {
+        let page = Reader::of(Kind::Pod).add_page(&mut InUse::default(), text);
+        assert!(
+            matches!(page, Err(PageError::NoPage { .. })),
+            "{text}: {page:?}"
+        );
+    }
+}
+
+#[test]
+fn a_page_names_the_next_one() {
+    for (metadata, expected) in [
+        (json!({"continue": "token"}), Some("token".to_owned())),
+        (json!({"continue": ""}), None),
+        (json!({}), None),
+    ] {
+        let page = json!({"kind": "PodList", "metadata": metadata, "items": []}).to_string();
+        let next = Reader::of(Kind::Pod).add_page(&mut InUse::default(), &page);
+        assert_eq!(next, Ok(expected));
+    }
+}

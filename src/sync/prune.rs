@@ -139,7 +139,13 @@ impl<C: Connect> Syncer<C> {
             findings.rebuilt,
         );
         if stop.is_some() {
-            // What is on record stays as it is: this round knows nothing better.
+            // What is on record stays as it is, but for what this round wants: its grace begins anew,
+            // however many rounds fail before one finds it unwanted again.
+            if mode.writes_records() {
+                self.unmark_wanted(&leaves, &findings.claimed);
+                // What cannot be kept now is kept by the next round.
+                let _ = self.ledger.flush(&mirror.name).await;
+            }
             pruned.stop = stop;
             pruned.tags = unmarked(&recorded, mirror);
         } else {
@@ -206,6 +212,23 @@ impl<C: Connect> Syncer<C> {
                 pruned.approved.clone_from(&brakes.plan);
             }
             self.delete(mirror, &candidates, protection, pruned).await;
+        }
+    }
+
+    /// Puts on record that these tags are wanted.
+    fn unmark_wanted(&self, leaves: &[(Page, Leaf)], wanted: &HashSet<&Slot>) {
+        for (page, leaf) in leaves {
+            let marked = leaf.records.iter();
+            let marked = marked.filter(|(_, record)| record.unwanted.is_some());
+            for (tag, _) in marked {
+                let slot = Slot {
+                    page: page.clone(),
+                    tag: tag.clone(),
+                };
+                if wanted.contains(&slot) {
+                    self.ledger.mark(&slot, None);
+                }
+            }
         }
     }
 

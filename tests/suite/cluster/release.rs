@@ -12,9 +12,9 @@ pub(super) const NAMESPACE: &str = "transship-system";
 /// The account of the pods, as the API server knows it.
 pub(super) const USER: &str = "system:serviceaccount:transship-system:transship";
 
-/// Opens the loopback addresses, where the registries of tests are.
-const VALUES: &str =
-    "--set=boundaries.allowAddresses={127.0.0.0/8},boundaries.insecureHosts={127.0.0.1}";
+/// Opens the loopback addresses, where the registries of tests are, and lets workloads be seen.
+const VALUES: &str = "--set=boundaries.allowAddresses={127.0.0.0/8},boundaries.insecureHosts={127.0.0.1},\
+                      inUse.enabled=true";
 
 /// The address that the chart's pods listen on, and the one that is free here.
 const LISTEN: [&str; 2] = [

@@ -73,7 +73,8 @@ async fn apply(namespace: &Namespace<'_>, source: &Registry, destination: &Regis
         .image("app", &[])
         .policy("all")
         .destination("private", &destination.host())
-        .with("/destinations/0/secretRef", json!({"name": "push"}));
+        .with("/destinations/0/secretRef", json!({"name": "push"}))
+        .with("/prune", json!({"mode": "Plan", "grace": "0s"}));
     let all = policy("all", &json!({"include": [".*"]}));
     let secret = login_secret("push", &destination.host(), &Login::valid());
     namespace.apply(&format!("{mirror}{all}{secret}")).await;
@@ -123,6 +124,14 @@ async fn the_account_has_the_rights_that_are_used_and_no_others() {
             .wait_for("imir", "mirror", "handled", is_handled)
             .await;
     }
+
+    // A tag that is not wanted any more, and may be in use.
+    let narrow = policy("all", &json!({"include": ["1"]}));
+    namespace.apply(&narrow).await;
+    let is_planned = |mirror: &serde_json::Value| mirror["status"]["prune"]["candidates"] == 2;
+    namespace
+        .wait_for("imir", "mirror", "planned", is_planned)
+        .await;
 
     let mut granted_anywhere = granted(plane, namespace.name()).await;
     granted_anywhere.extend(granted(plane, NAMESPACE).await);

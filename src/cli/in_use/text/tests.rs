@@ -101,7 +101,27 @@ fn what_is_not_understood_is_refused() {
             format!("in-use{}: {error}", error.place())
         })
         .collect();
-    insta::assert_snapshot!(messages.join("\n"), @"");
+    insta::assert_snapshot!(messages.join("\n"), @r#"
+    in-use: it names no image: if that is right, set spec.prune.inUse to Ignore; if not, look at the command that wrote it
+    in-use: it names no image: if that is right, set spec.prune.inUse to Ignore; if not, look at the command that wrote it
+    in-use: it names no image: if that is right, set spec.prune.inUse to Ignore; if not, look at the command that wrote it
+    in-use: it names no image: if that is right, set spec.prune.inUse to Ignore; if not, look at the command that wrote it
+    in-use:1: this is no JSON: EOF while parsing an object at line 1 column 1
+    in-use: this is no object of Kubernetes and no list of them: it has no apiVersion and kind
+    in-use: this is no object of Kubernetes and no list of them: it has no apiVersion and kind
+    in-use:1: this is no YAML: unclosed bracket '[' at line 1, column 6
+    in-use: this is no object of Kubernetes and no list of them: it has no apiVersion and kind
+    in-use: Service web is of no kind whose images are known: leave Service out, and add its images on lines of their own
+    in-use: Pod shop/web is not understood: missing field `spec`
+    in-use: Deployment old is of no kind whose images are known: leave Deployment out, and add its images on lines of their own
+    in-use:2: "pod/web" is an object and no image: let kubectl print -o json
+    in-use:1: "deployment.apps/web" is an object and no image: let kubectl print -o json
+    in-use:1: "NAME" is no image (reference "NAME": repository "library/NAME" contains 'N': repository names are lower case): write images on lines of their own, or let kubectl print -o json
+    in-use:1: "Running" is no image (reference "Running": repository "library/Running" contains 'R': repository names are lower case): write images on lines of their own, or let kubectl print -o json
+    in-use:1: "IMAGES" is no image (reference "IMAGES": repository "library/IMAGES" contains 'I': repository names are lower case): write images on lines of their own, or let kubectl print -o json
+    in-use:2: "eu.corp/web:" is no image (reference "eu.corp/web:": the tag is empty): write images on lines of their own, or let kubectl print -o json
+    in-use:1: "Foo" is no image (reference "Foo": repository "library/Foo" contains 'F': repository names are lower case): write images on lines of their own, or let kubectl print -o json
+    "#);
 }
 
 #[test]

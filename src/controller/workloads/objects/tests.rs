@@ -178,7 +178,16 @@ fn what_is_not_understood_is_named() {
             alone.to_string()
         })
         .collect();
-    insta::assert_snapshot!(messages.join("\n"), @"");
+    insta::assert_snapshot!(messages.join("\n"), @"
+    Pod shop/web is not understood: missing field `containers`
+    Pod shop/web is not understood: missing field `spec`
+    Pod ?/web is not understood: missing field `namespace`
+    Pod shop/web is not understood: invalid type: integer `7`, expected a string
+    Job shop/web is not understood: missing field `spec`
+    CronJob shop/web is not understood: missing field `jobTemplate`
+    PodTemplate shop/web is not understood: missing field `template`
+    ControllerRevision shop/web is not understood: data: missing field `template`
+    ");
 }
 
 #[test]

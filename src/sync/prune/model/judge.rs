@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use super::world::{KNOWN_IMAGES, MIRRORS, Place, REPOSITORIES, TAGS, Use, World};
+use super::world::{
+    KNOWN_IMAGES, KNOWN_REPOSITORIES, KNOWN_TAGS, MIRRORS, MIRRORS_OF_ONE_PRUNE, Place, TAGS, Use,
+    World,
+};
 use crate::api::image_mirror::{AdoptedTags, PruneMode};
 use crate::oci::{Digest, Tag};
 use crate::sync::ledger::{Leaf, Slot};
@@ -53,7 +56,7 @@ impl World {
 
     fn retain(&self) -> Option<&crate::plan::prune::Retention> {
         let entry = self.mirror.images.first()?;
-        entry.policies.first().map(|policy| &policy.retain)
+        entry.policies.first()?.retain.as_ref()
     }
 
     fn is_retained_by_name(&self, tag: &Tag) -> bool {
@@ -81,17 +84,12 @@ impl World {
     /// Nothing happens any more but rounds, and enough of them.
     pub(super) fn come_to_rest(&mut self) {
         self.restart();
-        let unlimited = MIRRORS.iter().find(|mirror| {
-            mirror.images.len() == self.mirror.images.len()
-                && mirror.prune.adopted == self.mirror.prune.adopted
-                && mirror.prune.mode == PruneMode::Delete
-                && format!("{:?}", mirror.images) == format!("{:?}", self.mirror.images)
-        });
-        if let Some(unlimited) = unlimited {
-            self.mirror = unlimited.clone();
-        }
+        // The first two of all prunes have no limits.
+        let includes = self.mirror.prune.adopted == AdoptedTags::Include;
+        let prune = usize::from(includes) * MIRRORS_OF_ONE_PRUNE;
+        self.mirror = MIRRORS[prune + self.mirror_index % MIRRORS_OF_ONE_PRUNE].clone();
         self.is_quiet = true;
-        for _ in 0..5 {
+        for _ in 0..4 {
             self.round();
             self.wait(Duration::from_secs(25 * 60 * 60));
         }
@@ -131,11 +129,10 @@ impl World {
 
     /// Nothing is deleted while nothing of a repository is selected.
     fn is_stopped_for_good(&self) -> bool {
-        REPOSITORIES.iter().any(|repository| {
-            let repository = repository.parse().unwrap();
-            let mut tags = TAGS.iter().map(|tag| tag.parse::<Tag>().unwrap());
-            self.mirror.names(&repository)
-                && !tags.any(|tag| self.wants(&(repository.clone(), tag)))
+        KNOWN_REPOSITORIES.iter().any(|repository| {
+            let mut tags = KNOWN_TAGS.iter();
+            self.mirror.names(repository)
+                && !tags.any(|tag| self.wants(&(repository.clone(), tag.clone())))
         })
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use futures::FutureExt;
 
-use super::world::{KNOWN_IMAGES, Place, REPOSITORIES, World};
+use super::world::{KNOWN_IMAGES, KNOWN_REPOSITORIES, Place, World};
 use crate::api::Reason;
 use crate::api::image_mirror::PruneMode;
 use crate::oci::{Digest, Repository, Tag};
@@ -35,6 +35,9 @@ impl World {
         self.tell(|| format!("round at {:?}", self.passed()));
         self.plan = None;
         let end = self.try_round();
+        if end.is_ok() {
+            self.take_note_of_wants();
+        }
         self.mend();
         if let Err(End::Died) = end {
             self.restart();
@@ -124,10 +127,10 @@ impl World {
 
     fn selection(&self) -> Selection {
         let mut selection = Selection::default();
-        let repositories = REPOSITORIES.map(|repository| repository.parse::<Repository>().unwrap());
         let policy = "some".parse().unwrap();
         let excluded = NotSelected::Policies(vec![(policy, Exclusion::NotIncluded)]);
-        for repository in repositories.iter().filter(|name| self.mirror.names(name)) {
+        let repositories = KNOWN_REPOSITORIES.iter();
+        for repository in repositories.filter(|name| self.mirror.names(name)) {
             let tags = self.source.keys().filter(|(of, _)| of == repository);
             let (selected, rest): (Vec<&Tag>, Vec<&Tag>) = tags
                 .map(|(_, tag)| tag)
@@ -164,6 +167,7 @@ impl World {
         };
         if let Some(stop) = find_stop(failure.as_ref(), &selection, has_records_of, rebuilt) {
             self.tell(|| format!("stopped: {}", stop.message));
+            self.syncer.unmark_wanted(&leaves, claimed);
             return self.flush();
         }
         let times = self.syncer.pruner.times();

@@ -77,8 +77,21 @@ pub(super) static KNOWN_IMAGES: LazyLock<Vec<Image>> = LazyLock::new(|| {
         .collect()
 });
 
+/// Mirrors of one `prune`: each `retain`, with one repository and with two.
+pub(super) const MIRRORS_OF_ONE_PRUNE: usize = 8;
+
+/// Names that are parsed once.
+pub(super) static KNOWN_TAGS: LazyLock<Vec<Tag>> =
+    LazyLock::new(|| TAGS.iter().map(|tag| tag.parse().unwrap()).collect());
+pub(super) static KNOWN_REPOSITORIES: LazyLock<Vec<Repository>> = LazyLock::new(|| {
+    REPOSITORIES
+        .iter()
+        .map(|name| name.parse().unwrap())
+        .collect()
+});
+
 /// Mirrors that differ in what pruning reads of them.
-pub(super) static MIRRORS: LazyLock<Vec<Mirror>> = LazyLock::new(|| {
+pub(super) static MIRRORS: LazyLock<Vec<Arc<Mirror>>> = LazyLock::new(|| {
     let prunes = [
         "{mode: Delete, grace: 24h, maxPercent: 100}",
         "{mode: Delete, grace: 24h, maxPercent: 100, adopted: Include}",
@@ -98,7 +111,7 @@ pub(super) static MIRRORS: LazyLock<Vec<Mirror>> = LazyLock::new(|| {
     for prune in prunes {
         for retain in retains {
             for repositories in [&REPOSITORIES[..1], &REPOSITORIES[..]] {
-                mirrors.push(parse_mirror(prune, retain, repositories));
+                mirrors.push(Arc::new(parse_mirror(prune, retain, repositories)));
             }
         }
     }
@@ -162,7 +175,9 @@ pub(super) struct World {
     /// What the destination has.
     pub(super) registry: BTreeMap<Place, Digest>,
     pub(super) workloads: BTreeMap<u64, (String, Use)>,
-    pub(super) mirror: Mirror,
+    pub(super) mirror: Arc<Mirror>,
+    /// Which of the known mirrors it is.
+    pub(super) mirror_index: usize,
     /// What policies select, in every repository.
     pub(super) selected: BTreeSet<Tag>,
     /// The time that really passed, and how wrong the clock is.
@@ -170,7 +185,7 @@ pub(super) struct World {
     process_began: Arc<Mutex<Duration>>,
     pub(super) durable: Arc<Durable>,
     pub(super) syncer: Syncer<Nowhere>,
-    /// When each tag was last wanted, by the time that really passed.
+    /// When a round last saw that a tag is wanted, by the time that really passed.
     pub(super) last_wanted: BTreeMap<Place, Duration>,
     /// Steps until the process dies, if it does.
     pub(super) fuse: Option<u64>,
@@ -188,7 +203,7 @@ impl World {
         let clock = Arc::new(Mutex::new((Duration::ZERO, SignedDuration::ZERO)));
         let process_began = Arc::new(Mutex::new(Duration::ZERO));
         let durable = Arc::new(Durable::default());
-        let mirror = any_mirror(&mut random);
+        let mirror_index = any_mirror(&mut random);
         let mut world = Self {
             syncer: start(&durable, &clock, &process_began),
             random,
@@ -196,8 +211,9 @@ impl World {
             source: BTreeMap::new(),
             registry: BTreeMap::new(),
             workloads: BTreeMap::new(),
-            mirror,
-            selected: TAGS.iter().map(|tag| tag.parse().unwrap()).collect(),
+            mirror: MIRRORS[mirror_index].clone(),
+            mirror_index,
+            selected: KNOWN_TAGS.iter().cloned().collect(),
             clock,
             process_began,
             durable,
@@ -210,7 +226,6 @@ impl World {
         for _ in 0..6 {
             world.push_at_source();
         }
-        world.take_note_of_wants();
         world.round();
         world
     }
@@ -237,7 +252,6 @@ impl World {
             12 => self.break_next_round(),
             _ => self.pass_time(),
         }
-        self.take_note_of_wants();
         if !self.random.one_in(4) {
             self.round();
         }
@@ -247,8 +261,8 @@ impl World {
         let repository = if self.random.one_in(3) { 1 } else { 0 };
         let tag = usize::try_from(self.random.below(TAGS.len() as u64)).unwrap();
         (
-            REPOSITORIES[repository].parse().unwrap(),
-            TAGS[tag].parse().unwrap(),
+            KNOWN_REPOSITORIES[repository].clone(),
+            KNOWN_TAGS[tag].clone(),
         )
     }
 
@@ -271,16 +285,17 @@ impl World {
 
     fn edit_policy(&mut self) {
         let bits = self.random.below(1 << TAGS.len());
-        let tags = TAGS.iter().enumerate();
+        let tags = KNOWN_TAGS.iter().enumerate();
         self.selected = tags
             .filter(|(index, _)| bits >> index & 1 == 1)
-            .map(|(_, tag)| tag.parse().unwrap())
+            .map(|(_, tag)| tag.clone())
             .collect();
         self.tell(|| format!("policy: {:?}", self.selected));
     }
 
     fn edit_mirror(&mut self) {
-        self.mirror = any_mirror(&mut self.random);
+        self.mirror_index = any_mirror(&mut self.random);
+        self.mirror = MIRRORS[self.mirror_index].clone();
         self.tell(|| format!("mirror: {:?}", self.mirror.prune));
     }
 
@@ -360,7 +375,6 @@ impl World {
     pub(super) fn wait(&mut self, time: Duration) {
         self.tell(|| format!("time: {time:?}"));
         self.clock.lock().unwrap().0 += time;
-        self.take_note_of_wants();
     }
 
     fn approve(&mut self) {
@@ -371,7 +385,7 @@ impl World {
             self.plan.clone()
         };
         self.tell(|| format!("approved: {approved:?}"));
-        self.mirror.prune.approved = approved;
+        Arc::make_mut(&mut self.mirror).prune.approved = approved;
     }
 
     /// The process dies in the next round, or cannot keep its records.
@@ -401,11 +415,13 @@ impl World {
             && self.source.contains_key(place)
     }
 
-    fn take_note_of_wants(&mut self) {
+    /// A round that ended has seen what is wanted.
+    pub(super) fn take_note_of_wants(&mut self) {
         let now = self.passed();
-        for place in self.source.keys() {
-            if self.wants(place) {
-                self.last_wanted.insert(place.clone(), now);
+        let wanted: Vec<Place> = self.source.keys().cloned().collect();
+        for place in wanted {
+            if self.wants(&place) {
+                self.last_wanted.insert(place, now);
             }
         }
     }
@@ -440,9 +456,8 @@ impl World {
     }
 }
 
-fn any_mirror(random: &mut Random) -> Mirror {
-    let index = usize::try_from(random.below(MIRRORS.len() as u64)).unwrap();
-    MIRRORS[index].clone()
+fn any_mirror(random: &mut Random) -> usize {
+    usize::try_from(random.below(MIRRORS.len() as u64)).unwrap()
 }
 
 /// A process begins with what was kept.

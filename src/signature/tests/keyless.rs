@@ -542,7 +542,7 @@ fn each_thing_that_is_wrong_with_a_layer_has_its_own_reason() {
             "time moved",
             layer(|_, _, layer| {
                 edit(&mut layer.log_entry, |entry| {
-                    entry["Payload"]["integratedTime"] = (NOON + 1).into()
+                    entry["Payload"]["integratedTime"] = (NOON + 1).into();
                 });
             }),
             "promise of the transparency log is wrong: ",
@@ -551,7 +551,7 @@ fn each_thing_that_is_wrong_with_a_layer_has_its_own_reason() {
             "index moved",
             layer(|_, _, layer| {
                 edit(&mut layer.log_entry, |entry| {
-                    entry["Payload"]["logIndex"] = 1.into()
+                    entry["Payload"]["logIndex"] = 1.into();
                 });
             }),
             "promise of the transparency log is wrong: ",
@@ -560,7 +560,7 @@ fn each_thing_that_is_wrong_with_a_layer_has_its_own_reason() {
             "unknown log",
             layer(|_, _, layer| {
                 edit(&mut layer.log_entry, |entry| {
-                    entry["Payload"]["logID"] = "00".repeat(32).into()
+                    entry["Payload"]["logID"] = "00".repeat(32).into();
                 });
             }),
             "entry is from a transparency log that is not in the trusted root: ",
@@ -569,7 +569,7 @@ fn each_thing_that_is_wrong_with_a_layer_has_its_own_reason() {
             "log ID is no hex",
             layer(|_, _, layer| {
                 edit(&mut layer.log_entry, |entry| {
-                    entry["Payload"]["logID"] = "x".into()
+                    entry["Payload"]["logID"] = "x".into();
                 });
             }),
             "entry of the transparency log cannot be read: its log ID is not hex",
@@ -578,7 +578,7 @@ fn each_thing_that_is_wrong_with_a_layer_has_its_own_reason() {
             "time is no time",
             layer(|_, _, layer| {
                 edit(&mut layer.log_entry, |entry| {
-                    entry["Payload"]["integratedTime"] = i64::MAX.into()
+                    entry["Payload"]["integratedTime"] = i64::MAX.into();
                 });
             }),
             "entry of the transparency log cannot be read: its time is out of range",
@@ -587,7 +587,7 @@ fn each_thing_that_is_wrong_with_a_layer_has_its_own_reason() {
             "promise is missing",
             layer(|_, _, layer| {
                 edit(&mut layer.log_entry, |entry| {
-                    remove(entry, "SignedEntryTimestamp")
+                    remove(entry, "SignedEntryTimestamp");
                 });
             }),
             "annotation with the log entry cannot be read: missing field",
@@ -596,7 +596,7 @@ fn each_thing_that_is_wrong_with_a_layer_has_its_own_reason() {
             "body is no entry",
             layer(|_, _, layer| {
                 edit(&mut layer.log_entry, |entry| {
-                    entry["Payload"]["body"] = encode(b"{}").into()
+                    entry["Payload"]["body"] = encode(b"{}").into();
                 });
             }),
             "body of the log entry cannot be read: missing field `kind`",
@@ -605,7 +605,7 @@ fn each_thing_that_is_wrong_with_a_layer_has_its_own_reason() {
             "entry of an unknown kind",
             layer(|_, _, layer| {
                 edit(&mut layer.log_entry, |entry| {
-                    entry["Payload"]["body"] = encode(br#"{"kind":"rpm","apiVersion":"1"}"#).into()
+                    entry["Payload"]["body"] = encode(br#"{"kind":"rpm","apiVersion":"1"}"#).into();
                 });
             }),
             "log entry of the kind rpm 1 is not supported: ",

@@ -83,7 +83,9 @@ fn bound(bundle: &Bundle) -> Result<(), Rejection> {
     let material = &bundle.verification_material;
     let certificates = match &material.content {
         VerificationMaterialContent::X509CertificateChain { certificates } => certificates.len(),
-        _ => 1,
+        VerificationMaterialContent::Certificate(_)
+        | VerificationMaterialContent::PublicKey(_)
+        | _ => 1,
     };
     let proofs = material.tlog_entries.iter();
     let hashes = proofs.filter_map(|entry| Some(entry.inclusion_proof.as_ref()?.hashes.len()));
@@ -113,7 +115,7 @@ fn of_layer(layer: &Layer, signed: &Signed) -> Result<Bundle, Rejection> {
         log_entry,
         timestamp,
     } = layer;
-    let signer = match certificate {
+    let material = match certificate {
         None => VerificationMaterialContent::PublicKey(PublicKeyIdentifier::new("")),
         Some(certificate) => {
             let mut certificates = read_certificates(certificate)?;
@@ -137,7 +139,7 @@ fn of_layer(layer: &Layer, signed: &Signed) -> Result<Bundle, Rejection> {
         Content::Envelope(envelope) => SignatureContent::DsseEnvelope(envelope.clone()),
     };
     let timestamps = TimestampVerificationData::new(timestamps.into_iter().collect());
-    let material = VerificationMaterial::new(signer)
+    let material = VerificationMaterial::new(material)
         .with_tlog_entries(entries.into_iter().collect())
         .with_timestamp_verification_data(timestamps);
     Ok(Bundle::new(version, material, content))

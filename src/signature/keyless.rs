@@ -187,9 +187,10 @@ fn artifact<'a>(image: &Digest, signed: &'a Signed) -> Result<Artifact<'a>, Reje
         return Ok(Artifact::from_blob(payload));
     }
     let claim = signed.claim()?;
-    let digest = match claim.is_about(image) {
-        true => Some(image.clone()),
-        false => claim.images().next(),
+    let digest = if claim.is_about(image) {
+        Some(image.clone())
+    } else {
+        claim.images().next()
     };
     let digest = digest.unwrap_or_else(|| image.clone());
     let algorithm = match digest.algorithm() {
@@ -306,7 +307,10 @@ fn explain_bundle(error: &BundleError) -> Rejection {
         BundleError::MissingSigningTimeEvidence | BundleError::MissingTimestamp => {
             Rejection::NoTimestamp
         }
-        _ => Rejection::Unreadable {
+        BundleError::UnsupportedMediaType(_)
+        | BundleError::UnsupportedVerificationMaterial
+        | BundleError::CertificateChainNotAllowed(_)
+        | _ => Rejection::Unreadable {
             form: "bundle",
             reason,
         },

@@ -1,5 +1,6 @@
 //! What images must prove before they are copied.
 
+mod cosign;
 mod costs;
 mod failures;
 mod lab;

@@ -89,3 +89,55 @@ impl Scanned {
         Some(format!("{name} {problem}"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::image_policy::{Severity, UnfixedVulnerabilities};
+    use crate::plan::gates::COSIGN_VULN;
+
+    fn scan(finished: &str, severity: &str) -> Scan {
+        let predicate = serde_json::json!({
+            "scanner": {"result": {"SchemaVersion": 2, "Results": [
+                {"Target": "a", "Vulnerabilities": [{"VulnerabilityID": "CVE-1", "Severity": severity}]},
+            ]}},
+            "metadata": {"scanFinishedOn": finished},
+        });
+        Scan::read(COSIGN_VULN, &predicate).unwrap()
+    }
+
+    #[test]
+    fn the_latest_scan_counts() {
+        let (old, new) = ("2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z");
+        let cases = [
+            ("none", vec![], true),
+            (
+                "fixed since",
+                vec![scan(new, "LOW"), scan(old, "CRITICAL")],
+                false,
+            ),
+            (
+                "found since",
+                vec![scan(old, "LOW"), scan(new, "CRITICAL")],
+                true,
+            ),
+            (
+                "at one time",
+                vec![scan(new, "LOW"), scan(new, "CRITICAL")],
+                true,
+            ),
+        ];
+        let rule = Vulnerabilities {
+            max_severity: Severity::High,
+            unfixed: UnfixedVulnerabilities::Count,
+        };
+        for (name, scans, is_broken) in cases {
+            let scanned = Scanned {
+                name: "linux/amd64".to_owned(),
+                digest: Digest::sha256(b"a"),
+                scans,
+            };
+            assert_eq!(scanned.judge(&rule).is_some(), is_broken, "{name}");
+        }
+    }
+}

@@ -69,6 +69,7 @@ fn an_identity_attests_in_both_schemes() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn the_identity_must_be_the_one_that_is_trusted() {
     let plain = Claims::new();
     let with = |subject: &str| Claims {
@@ -218,6 +219,7 @@ fn foreign() -> (Site, Certified) {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn each_thing_that_is_wrong_has_its_own_reason() {
     let plain = Claims::new();
     let early = Claims {
@@ -265,7 +267,7 @@ fn each_thing_that_is_wrong_has_its_own_reason() {
         (
             "empty list of entries",
             changed(&plain, |_, bundle| {
-                material(bundle)["tlogEntries"] = json!([])
+                material(bundle)["tlogEntries"] = json!([]);
             }),
             "has no entry of a transparency log: ",
         ),
@@ -277,14 +279,14 @@ fn each_thing_that_is_wrong_has_its_own_reason() {
         (
             "no checkpoint",
             changed(&plain, |_, bundle| {
-                remove(&mut entry(bundle)["inclusionProof"], "checkpoint")
+                remove(&mut entry(bundle)["inclusionProof"], "checkpoint");
             }),
             "checkpoint of the transparency log is wrong: ",
         ),
         (
             "no promise and no timestamp",
             changed(&plain, |_, bundle| {
-                remove(entry(bundle), "inclusionPromise")
+                remove(entry(bundle), "inclusionPromise");
             }),
             "has no time that a trusted log or timestamp authority signed: ",
         ),
@@ -296,14 +298,14 @@ fn each_thing_that_is_wrong_has_its_own_reason() {
         (
             "time of the entry moved",
             changed(&plain, |_, bundle| {
-                entry(bundle)["integratedTime"] = (NOON + 60).to_string().into()
+                entry(bundle)["integratedTime"] = (NOON + 60).to_string().into();
             }),
             "promise of the transparency log is wrong: ",
         ),
         (
             "unknown log",
             changed(&plain, |_, bundle| {
-                entry(bundle)["logId"]["keyId"] = unknown_log().into()
+                entry(bundle)["logId"]["keyId"] = unknown_log().into();
             }),
             "entry is from a transparency log that is not in the trusted root: ",
         ),
@@ -318,7 +320,7 @@ fn each_thing_that_is_wrong_has_its_own_reason() {
         (
             "another root",
             changed(&plain, |_, bundle| {
-                entry(bundle)["inclusionProof"]["rootHash"] = encode(&[7; 32]).into()
+                entry(bundle)["inclusionProof"]["rootHash"] = encode(&[7; 32]).into();
             }),
             "checkpoint of the transparency log is wrong: ",
         ),
@@ -344,14 +346,14 @@ fn each_thing_that_is_wrong_has_its_own_reason() {
         (
             "entry of another kind",
             changed(&plain, |_, bundle| {
-                entry(bundle)["kindVersion"] = json!({"kind": "hashedrekord", "version": "0.0.1"})
+                entry(bundle)["kindVersion"] = json!({"kind": "hashedrekord", "version": "0.0.1"});
             }),
             "bundle (Rekor entry hashedrekord/0.0.1 is incompatible with a DSSE envelope) is not supported: ",
         ),
         (
             "entry of an unknown kind",
             changed(&plain, |_, bundle| {
-                entry(bundle)["kindVersion"]["version"] = "0.0.9".into()
+                entry(bundle)["kindVersion"]["version"] = "0.0.9".into();
             }),
             "bundle cannot be read: unsupported Rekor entry format: dsse/0.0.9",
         ),
@@ -359,7 +361,7 @@ fn each_thing_that_is_wrong_has_its_own_reason() {
             "payload changed",
             changed(&plain, |_, bundle| {
                 bundle["dsseEnvelope"]["payload"] =
-                    encode(approval(&other_image()).to_string().as_bytes()).into()
+                    encode(approval(&other_image()).to_string().as_bytes()).into();
             }),
             "was changed after it was signed: ",
         ),
@@ -391,7 +393,7 @@ fn each_thing_that_is_wrong_has_its_own_reason() {
         (
             "no certificate in it",
             changed(&plain, |_, bundle| {
-                material(bundle)["certificate"]["rawBytes"] = "AAAA".into()
+                material(bundle)["certificate"]["rawBytes"] = "AAAA".into();
             }),
             "certificate cannot be read: ",
         ),
@@ -424,7 +426,7 @@ fn each_thing_that_is_wrong_has_its_own_reason() {
             "timestamp is garbage",
             changed(&plain, |_, bundle| {
                 material(bundle)["timestampVerificationData"] =
-                    json!({"rfc3161Timestamps": [{"signedTimestamp": "AAAA"}]})
+                    json!({"rfc3161Timestamps": [{"signedTimestamp": "AAAA"}]});
             }),
             "timestamp is wrong: ",
         ),
@@ -487,6 +489,7 @@ fn edit(annotation: &mut Option<String>, change: impl FnOnce(&mut Value)) {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn each_thing_that_is_wrong_with_a_layer_has_its_own_reason() {
     let signed = signed_by(SUBJECT);
     let cases: Vec<(&str, String, &str)> = vec![
@@ -539,8 +542,8 @@ fn each_thing_that_is_wrong_with_a_layer_has_its_own_reason() {
             "time moved",
             layer(|_, _, layer| {
                 edit(&mut layer.log_entry, |entry| {
-                    entry["Payload"]["integratedTime"] = (NOON + 1).into()
-                })
+                    entry["Payload"]["integratedTime"] = (NOON + 1).into();
+                });
             }),
             "promise of the transparency log is wrong: ",
         ),
@@ -548,8 +551,8 @@ fn each_thing_that_is_wrong_with_a_layer_has_its_own_reason() {
             "index moved",
             layer(|_, _, layer| {
                 edit(&mut layer.log_entry, |entry| {
-                    entry["Payload"]["logIndex"] = 1.into()
-                })
+                    entry["Payload"]["logIndex"] = 1.into();
+                });
             }),
             "promise of the transparency log is wrong: ",
         ),
@@ -557,8 +560,8 @@ fn each_thing_that_is_wrong_with_a_layer_has_its_own_reason() {
             "unknown log",
             layer(|_, _, layer| {
                 edit(&mut layer.log_entry, |entry| {
-                    entry["Payload"]["logID"] = "00".repeat(32).into()
-                })
+                    entry["Payload"]["logID"] = "00".repeat(32).into();
+                });
             }),
             "entry is from a transparency log that is not in the trusted root: ",
         ),
@@ -566,8 +569,8 @@ fn each_thing_that_is_wrong_with_a_layer_has_its_own_reason() {
             "log ID is no hex",
             layer(|_, _, layer| {
                 edit(&mut layer.log_entry, |entry| {
-                    entry["Payload"]["logID"] = "x".into()
-                })
+                    entry["Payload"]["logID"] = "x".into();
+                });
             }),
             "entry of the transparency log cannot be read: its log ID is not hex",
         ),
@@ -575,8 +578,8 @@ fn each_thing_that_is_wrong_with_a_layer_has_its_own_reason() {
             "time is no time",
             layer(|_, _, layer| {
                 edit(&mut layer.log_entry, |entry| {
-                    entry["Payload"]["integratedTime"] = i64::MAX.into()
-                })
+                    entry["Payload"]["integratedTime"] = i64::MAX.into();
+                });
             }),
             "entry of the transparency log cannot be read: its time is out of range",
         ),
@@ -584,8 +587,8 @@ fn each_thing_that_is_wrong_with_a_layer_has_its_own_reason() {
             "promise is missing",
             layer(|_, _, layer| {
                 edit(&mut layer.log_entry, |entry| {
-                    remove(entry, "SignedEntryTimestamp")
-                })
+                    remove(entry, "SignedEntryTimestamp");
+                });
             }),
             "annotation with the log entry cannot be read: missing field",
         ),
@@ -593,8 +596,8 @@ fn each_thing_that_is_wrong_with_a_layer_has_its_own_reason() {
             "body is no entry",
             layer(|_, _, layer| {
                 edit(&mut layer.log_entry, |entry| {
-                    entry["Payload"]["body"] = encode(b"{}").into()
-                })
+                    entry["Payload"]["body"] = encode(b"{}").into();
+                });
             }),
             "body of the log entry cannot be read: missing field `kind`",
         ),
@@ -602,8 +605,8 @@ fn each_thing_that_is_wrong_with_a_layer_has_its_own_reason() {
             "entry of an unknown kind",
             layer(|_, _, layer| {
                 edit(&mut layer.log_entry, |entry| {
-                    entry["Payload"]["body"] = encode(br#"{"kind":"rpm","apiVersion":"1"}"#).into()
-                })
+                    entry["Payload"]["body"] = encode(br#"{"kind":"rpm","apiVersion":"1"}"#).into();
+                });
             }),
             "log entry of the kind rpm 1 is not supported: ",
         ),
@@ -788,7 +791,7 @@ fn a_root_or_an_identity_that_cannot_work_is_refused() {
             GLOB,
             root(&|root| {
                 root["certificateAuthorities"][0]["certChain"]["certificates"][0]["rawBytes"] =
-                    "AAAA".into()
+                    "AAAA".into();
             }),
             "trusted root cannot be used: invalid trusted certificate",
         ),

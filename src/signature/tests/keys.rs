@@ -166,6 +166,7 @@ fn with(mut value: Value, pointer: &str, new: Value) -> Value {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn each_thing_that_is_wrong_with_a_bundle_has_its_own_reason() {
     let vuln = "https://cosign.sigstore.dev/attestation/vuln/v1";
     let approval = approval(&image());
@@ -185,7 +186,7 @@ fn each_thing_that_is_wrong_with_a_bundle_has_its_own_reason() {
         (
             "older version",
             changed(|bundle| {
-                bundle["mediaType"] = "application/vnd.dev.sigstore.bundle+json;version=0.2".into()
+                bundle["mediaType"] = "application/vnd.dev.sigstore.bundle+json;version=0.2".into();
             }),
             "signed for vendor",
         ),
@@ -211,7 +212,7 @@ fn each_thing_that_is_wrong_with_a_bundle_has_its_own_reason() {
         (
             "log entry is broken",
             changed(|bundle| {
-                bundle["verificationMaterial"]["tlogEntries"] = json!([{"logIndex": "x"}])
+                bundle["verificationMaterial"]["tlogEntries"] = json!([{"logIndex": "x"}]);
             }),
             "signed for vendor",
         ),
@@ -261,7 +262,7 @@ fn each_thing_that_is_wrong_with_a_bundle_has_its_own_reason() {
             "payload changed",
             changed(|bundle| {
                 bundle["dsseEnvelope"]["payload"] =
-                    encode(super::approval(&other).to_string().as_bytes()).into()
+                    encode(super::approval(&other).to_string().as_bytes()).into();
             }),
             "was changed after it was signed: it names this key, which does not fit the content",
         ),
@@ -317,7 +318,7 @@ fn each_thing_that_is_wrong_with_a_bundle_has_its_own_reason() {
         (
             "version of tomorrow",
             changed(|bundle| {
-                bundle["mediaType"] = "application/vnd.dev.sigstore.bundle.v0.4+json".into()
+                bundle["mediaType"] = "application/vnd.dev.sigstore.bundle.v0.4+json".into();
             }),
             "bundle of the type application/vnd.dev.sigstore.bundle.v0.4+json is not supported: ",
         ),
@@ -443,7 +444,7 @@ fn each_thing_that_is_wrong_with_a_layer_has_its_own_reason() {
         (
             "payload changed",
             simple(&good, |layer| {
-                layer.payload = payload(&other).to_string().into()
+                layer.payload = payload(&other).to_string().into();
             }),
             "is not signed with this key: ",
         ),
@@ -487,7 +488,7 @@ fn each_thing_that_is_wrong_with_a_layer_has_its_own_reason() {
         (
             "too large",
             simple(&good, |layer| {
-                layer.chain = Some("x".repeat(crate::oci::limits::EVIDENCE_BYTES))
+                layer.chain = Some("x".repeat(crate::oci::limits::EVIDENCE_BYTES));
             }),
             "layer has ",
         ),

@@ -148,9 +148,10 @@ impl Site {
         params.distinguished_name = DistinguishedName::new();
         params.subject_alt_names = claims.subject.clone().into_iter().collect();
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        params.extended_key_usages = vec![match claims.code_signing {
-            true => ExtendedKeyUsagePurpose::CodeSigning,
-            false => ExtendedKeyUsagePurpose::ServerAuth,
+        params.extended_key_usages = vec![if claims.code_signing {
+            ExtendedKeyUsagePurpose::CodeSigning
+        } else {
+            ExtendedKeyUsagePurpose::ServerAuth
         }];
         if let Some(issuer) = claims.issuer {
             let oid = [1, 3, 6, 1, 4, 1, 57264, 1, 8];
@@ -211,8 +212,8 @@ impl Site {
             |left: &[u8], right: &[u8]| Sha256::digest([[1].as_slice(), left, right].concat());
         let (before, after) = (leaf("before"), leaf("after"));
         let root = node(&node(&before, &leaf(&canonical)), &after);
-        let note = format!("log.example - 1\n3\n{}\n", encode(&root));
-        let signature = self.log.sign(note.as_bytes()).unwrap();
+        let head = format!("log.example - 1\n3\n{}\n", encode(&root));
+        let signature = self.log.sign(head.as_bytes()).unwrap();
         let signature = [&id(&self.log)[..4], &signature].concat();
         let promised = json!({
             "body": encode(canonical.as_bytes()),
@@ -232,7 +233,7 @@ impl Site {
                 "treeSize": "3",
                 "hashes": [encode(&before), encode(&after)],
                 "checkpoint": {
-                    "envelope": format!("{note}\n— log.example {}\n", encode(&signature)),
+                    "envelope": format!("{head}\n— log.example {}\n", encode(&signature)),
                 },
             },
             "canonicalizedBody": encode(canonical.as_bytes()),

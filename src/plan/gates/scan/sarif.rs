@@ -155,9 +155,9 @@ impl Outcome {
 
 /// The severity of a CVSS score; nothing where it is no score.
 fn rate(score: &Value) -> Option<Severity> {
-    let score = match score {
-        Value::String(text) => text.trim().parse().ok()?,
-        score => score.as_f64()?,
+    let score = match score.as_str() {
+        Some(text) => text.trim().parse().ok()?,
+        None => score.as_f64()?,
     };
     match score {
         0.0 => Some(Severity::None),

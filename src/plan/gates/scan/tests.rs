@@ -278,6 +278,7 @@ fn a_scan_says_when_it_was_made() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn a_rule_names_how_many_break_it_and_the_worst() {
     use UnfixedVulnerabilities::{Count, Ignore};
     let scan =

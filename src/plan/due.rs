@@ -165,6 +165,7 @@ mod tests {
             generation: 2,
             requested: None,
             policies: &policies,
+            approved: None,
             has_pending: false,
             approved: None,
             schedule: &schedule,

@@ -350,16 +350,11 @@ const CHANGES: [(&str, &str, &str, &str); 57] = [
 ];
 
 /// More is written in the spec: the name of the case, what is added, and all messages.
-const ADDITIONS: [(&str, &str, &str); 15] = [
+const ADDITIONS: [(&str, &str, &str); 14] = [
     (
-        "pruning that deletes",
-        "prune: {mode: Delete}",
-        "spec.prune.mode: pruning is not supported yet: remove it, or write Retain",
-    ),
-    (
-        "pruning that only plans",
+        "pruning beyond its bounds",
         "prune: {mode: Plan, maxPercent: 101, maxDeletes: -1}",
-        "spec.prune.mode: pruning is not supported yet: remove it, or write Retain | spec.prune.maxDeletes: is -1, expected 0 to 100000 | spec.prune.maxPercent: is 101, expected 0 to 100",
+        "spec.prune.maxDeletes: is -1, expected 0 to 100000 | spec.prune.maxPercent: is 101, expected 0 to 100",
     ),
     (
         "an interval that is too short",

@@ -23,7 +23,9 @@ use self::world::{Random, World};
 /// Histories in one run.
 const HISTORIES: u64 = 10_000;
 /// What happens in one.
-const EVENTS: usize = 14;
+const EVENTS: usize = 10;
+/// Histories that are played at the same time.
+const SHARES: u64 = 4;
 
 fn play(seed: u64, is_told: bool) -> usize {
     let mut world = World::new(Random::new(seed), is_told);
@@ -40,12 +42,22 @@ fn no_history_loses_what_is_wanted_used_or_somebody_elses() {
         play(seed.parse().unwrap(), true);
         return;
     }
-    let deleted: usize = (0..HISTORIES)
-        .map(|seed| {
-            let played = std::panic::catch_unwind(|| play(seed, false));
-            played.unwrap_or_else(|_| panic!("see TRANSSHIP_MODEL_SEED={seed}"))
-        })
-        .sum();
+    let play_share = |share: u64| -> usize {
+        let seeds = (0..HISTORIES).filter(|seed| seed % SHARES == share);
+        seeds
+            .map(|seed| {
+                let played = std::panic::catch_unwind(|| play(seed, false));
+                played.unwrap_or_else(|_| panic!("see TRANSSHIP_MODEL_SEED={seed}"))
+            })
+            .sum()
+    };
+    let deleted: usize = std::thread::scope(|scope| {
+        let shares: Vec<_> = (0..SHARES)
+            .map(|share| scope.spawn(move || play_share(share)))
+            .collect();
+        let played = shares.into_iter().map(|share| share.join().unwrap());
+        played.sum()
+    });
     // It would be easy to be right by deleting nothing.
     assert!(deleted > 2_000, "{deleted} tags were deleted");
 }

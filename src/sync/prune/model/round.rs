@@ -231,7 +231,7 @@ impl World {
             source: (&source.registry, &source.repository, &source.tag),
             digests: &digests,
         };
-        self.look().user_of(&subject).map(str::to_owned)
+        self.in_use.user_of(&subject).map(str::to_owned)
     }
 
     /// Deletes what is due, and says how many were tried.

@@ -176,6 +176,8 @@ pub(super) struct World {
     /// What the destination has.
     pub(super) registry: BTreeMap<Place, Digest>,
     pub(super) workloads: BTreeMap<u64, (String, Use)>,
+    /// The same, for the code that decides.
+    pub(super) in_use: InUse,
     pub(super) mirror: Arc<Mirror>,
     /// Which of the known mirrors it is.
     pub(super) mirror_index: usize,
@@ -212,6 +214,7 @@ impl World {
             source: BTreeMap::new(),
             registry: BTreeMap::new(),
             workloads: BTreeMap::new(),
+            in_use: InUse::default(),
             mirror: MIRRORS[mirror_index].clone(),
             mirror_index,
             selected: KNOWN_TAGS.iter().cloned().collect(),
@@ -323,11 +326,13 @@ impl World {
         self.tell(|| format!("workload: {text}"));
         let number = self.random.below(4);
         self.workloads.insert(number, (text, used));
+        self.in_use = self.look();
     }
 
     fn end_workload(&mut self) {
         let number = self.random.below(4);
         self.workloads.remove(&number);
+        self.in_use = self.look();
     }
 
     /// Somebody else writes to the destination, or deletes there.
@@ -447,8 +452,7 @@ impl World {
         }
     }
 
-    /// What workloads use, for the code that decides.
-    pub(super) fn look(&self) -> InUse {
+    fn look(&self) -> InUse {
         let mut in_use = InUse::default();
         for (number, (text, _)) in &self.workloads {
             in_use.add_image_id(&format!("Pod shop/{number}"), text);

@@ -29,11 +29,11 @@ struct Signers {
 
 impl Signers {
     fn new(lab: &Lab) -> Self {
-        let vendor = Signer::new();
+        let vendor = Signer::generate();
         lab.keep_key("vendor", &vendor.public_pem());
         Self {
             vendor,
-            stranger: Signer::new(),
+            stranger: Signer::generate(),
         }
     }
 }

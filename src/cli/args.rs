@@ -470,7 +470,7 @@ pub struct VerifyArgs {
         alias = "certificate-identity"
     )]
     pub subject: Option<String>,
-    /// Verify identities with the authorities and logs of this trusted_root.json [default: Sigstore's public ones].
+    /// Verify identities with the authorities and logs of this `trusted_root.json` [default: Sigstore's public ones].
     #[arg(
         long,
         env = "TRANSSHIP_TRUSTED_ROOT",

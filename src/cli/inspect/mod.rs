@@ -45,9 +45,10 @@ async fn inspect(args: &InspectArgs, output: &Output) -> Result<Exit, Error> {
     if verify.verify {
         let view = verify::verify(verify, source.client, reference).await?;
         output.print_value(*format, &view, verify::VerifiedView::text)?;
-        return Ok(match view.is_verified() {
-            true => Exit::Success,
-            false => Exit::Failure,
+        return Ok(if view.is_verified() {
+            Exit::Success
+        } else {
+            Exit::Failure
         });
     }
     if *raw {

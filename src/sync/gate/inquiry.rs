@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use futures::{TryStreamExt, stream};
+use futures::{StreamExt, TryStreamExt, stream};
 
 use crate::copy::{self, Engine, Found, Holds, Wanted};
 use crate::oci::Digest;
@@ -51,7 +51,7 @@ struct Look {
 #[derive(Debug)]
 pub(super) enum Unproven {
     /// The source could not be read.
-    Read(copy::Error),
+    Read(Box<copy::Error>),
     /// What was read is not understood.
     Unreadable(String),
 }
@@ -79,9 +79,10 @@ impl Inquiry<'_> {
         authorities: &[Authority],
         needs_scans: bool,
     ) -> Result<Testimony, Unproven> {
-        let wanted = match needs_scans {
-            true => Wanted::SignaturesAndScans,
-            false => Wanted::Signatures,
+        let wanted = if needs_scans {
+            Wanted::SignaturesAndScans
+        } else {
+            Wanted::Signatures
         };
         let signature = self.find_signature(authorities, wanted).await?;
         let scans = match (&signature, wanted) {
@@ -124,7 +125,7 @@ impl Inquiry<'_> {
             (None, Some((_, digest, problem))) if matches!(of_root, Problem::Nothing) => {
                 Ok(Err(match problem {
                     Problem::Nothing => of_root.tell(&root)?,
-                    told => told.tell(digest)?,
+                    Problem::TooMuch | Problem::Rejected { .. } => problem.tell(digest)?,
                 }))
             }
             (None, _) => Ok(Err(of_root.tell(&root)?)),
@@ -236,7 +237,7 @@ impl Inquiry<'_> {
             ..
         } = self.image;
         let images = self.engine.images(origin, digest, &shape.platforms).await;
-        let images = images.map_err(Unproven::Read)?.into_iter();
+        let images = images.map_err(Unproven::read)?.into_iter();
         let images: Arc<[(String, Digest)]> = images
             .map(|(platform, digest)| {
                 let name = platform.map(|platform| platform.to_string());
@@ -255,7 +256,7 @@ impl Inquiry<'_> {
         if !is_current {
             let (engine, origin) = (self.engine, &self.image.origin);
             let found = engine.find_evidence(origin, subject, wanted).await;
-            let found = found.map_err(Unproven::Read)?;
+            let found = found.map_err(Unproven::read)?;
             let known = self.known.looks.remove(subject);
             let mut known = known.map(|look| look.holds).unwrap_or_default();
             let reads: Vec<_> = found
@@ -263,20 +264,21 @@ impl Inquiry<'_> {
                 .iter()
                 .map(|digest| {
                     let known = known.remove(digest);
-                    Ok(async move {
+                    async move {
                         let holds = match known {
                             Some(known) => known,
                             None => engine.read_evidence(origin, digest).await?,
                         };
                         Ok((digest.clone(), holds))
-                    })
+                    }
                 })
                 .collect();
-            let holds = stream::iter(reads).try_buffered(READS).try_collect().await;
+            let reads = stream::iter(reads).buffered(READS);
+            let holds = reads.try_collect().await.map_err(Unproven::read)?;
             let look = Look {
                 round: self.round,
                 wanted,
-                holds: holds.map_err(Unproven::Read)?,
+                holds,
                 found,
             };
             self.known.looks.insert(subject.clone(), look);
@@ -314,6 +316,10 @@ impl Problem {
 // === impl Unproven ===
 
 impl Unproven {
+    fn read(error: copy::Error) -> Self {
+        Self::Read(Box::new(error))
+    }
+
     fn scan(evidence: &Digest, error: &ScanError) -> Self {
         Self::Unreadable(format!("scan {evidence}: {error}"))
     }

@@ -88,7 +88,7 @@ async fn policies_are_followed_without_a_restart() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_must_vouch_is_followed_without_a_restart() {
-    let (vendor, stranger) = (Signer::new(), Signer::new());
+    let (vendor, stranger) = (Signer::generate(), Signer::generate());
     let signed = image(1);
     let referrers = vec![vendor.sign(signed.digest())];
     let source = FaultRegistry::start();

@@ -86,7 +86,7 @@ fn fill_signed(lab: &Lab, signer: &Signer) {
 #[tokio::test]
 async fn evidence_is_read_once_for_each_digest_and_what_lacks_it_costs_one_look() {
     let lab = Lab::new();
-    let signer = Signer::new();
+    let signer = Signer::generate();
     lab.keep_key("vendor", &signer.public_pem());
     fill_signed(&lab, &signer);
     let all = "minAge: 0s, verify: [{name: vendor, type: Key, key: {secretRef: {name: vendor, key: cosign.pub}}}], \

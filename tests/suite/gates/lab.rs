@@ -108,7 +108,9 @@ impl Lab {
             "apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": {"cosign.pub": pem},
         });
         let mut secrets = self.secrets.lock().unwrap();
-        secrets.push_str(&format!("---\n{secret}\n"));
+        secrets.push_str("---\n");
+        secrets.push_str(&secret.to_string());
+        secrets.push('\n');
     }
 
     /// A mirror of these tags that must pass these policies, with more fields of its spec.

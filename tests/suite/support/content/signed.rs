@@ -18,7 +18,7 @@ pub struct Signer(KeyPair);
 
 impl Signer {
     /// Somebody new.
-    pub fn new() -> Self {
+    pub fn generate() -> Self {
         Self(KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap())
     }
 

@@ -167,7 +167,6 @@ mod tests {
             policies: &policies,
             approved: None,
             has_pending: false,
-            approved: None,
             schedule: &schedule,
             next: None,
         };

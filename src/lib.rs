@@ -7,6 +7,7 @@
 //! 4  sync                       one round: observe, select, resolve, gate, plan, apply, report
 //! 3  copy                       the copy engine: graph, scheduler, dedupe, fan-out, progress
 //! 2  registry  layout  plan     endpoints · pure decisions
+//! 2  signature                  who vouches for an image
 //! 1  api                        ImageMirror and ImagePolicy as people write them
 //! 0  oci  policy                reference, digest, platform, manifest · tags and versions
 //! -  runtime                    process services, ignorant of images
@@ -24,4 +25,5 @@ pub mod plan;
 pub mod policy;
 pub mod registry;
 pub mod runtime;
+pub mod signature;
 pub mod sync;

@@ -6,25 +6,45 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each module with the modules that it may use, lowest first.
-const FLOORS: [(&str, &[&str]); 11] = [
+const FLOORS: [(&str, &[&str]); 12] = [
     ("oci", &[]),
     ("policy", &["oci"]),
     ("api", &["oci", "policy"]),
     ("plan", &["oci", "policy", "api"]),
     ("registry", &["oci"]),
     ("layout", &["oci"]),
-    ("copy", &["oci", "api", "plan", "registry", "layout"]),
+    ("signature", &["oci", "policy"]),
+    (
+        "copy",
+        &["oci", "api", "plan", "registry", "layout", "signature"],
+    ),
     ("runtime", &[]),
     (
         "sync",
         &[
-            "oci", "policy", "api", "plan", "registry", "layout", "copy", "runtime",
+            "oci",
+            "policy",
+            "api",
+            "plan",
+            "registry",
+            "layout",
+            "signature",
+            "copy",
+            "runtime",
         ],
     ),
     (
         "controller",
         &[
-            "oci", "policy", "api", "plan", "registry", "copy", "sync", "runtime",
+            "oci",
+            "policy",
+            "api",
+            "plan",
+            "registry",
+            "signature",
+            "copy",
+            "sync",
+            "runtime",
         ],
     ),
     (
@@ -36,6 +56,7 @@ const FLOORS: [(&str, &[&str]); 11] = [
             "plan",
             "registry",
             "layout",
+            "signature",
             "copy",
             "sync",
             "runtime",

@@ -21,7 +21,7 @@ pub const MIRROR_UID_LABEL: &str = "transship.dev/mirror-uid";
 /// Label with the name of the destination in the mirror.
 pub const DESTINATION_LABEL: &str = "transship.dev/destination";
 /// Most tags of one part.
-pub const TAGS: usize = 500;
+pub const TAGS: usize = 300;
 /// Longest name of what protects a candidate, in characters.
 pub const PROTECTED_BY_LENGTH: usize = 253;
 /// Longest shape; a longer one is stood for by its digest.
@@ -77,7 +77,7 @@ pub struct MirroredRepositorySpec {
     /// Registry and repository at the destination, such as registry.example.com/mirror/library/alpine.
     #[schemars(length(min = 3, max = LOCATION_LENGTH))]
     pub repository: String,
-    /// Which part of the record this is, from 0 on: one object holds 500 tags at most.
+    /// Which part of the record this is, from 0 on: one object holds 300 tags at most.
     #[schemars(range(min = 0, max = 9999))]
     pub part: i32,
 }
@@ -140,9 +140,28 @@ pub struct RecordedTag {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 255))]
     pub registry: Option<String>,
+    /// Who vouches for the image, by the first policy that asks for it. Absent where none does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verified_by: Option<VerifiedBy>,
+    /// When the evidence was verified first. Absent where no policy asks for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verified_at: Option<Time>,
     /// What keeps the tag from being right. Absent where nothing does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<TagState>,
+}
+
+/// Who vouches for an image.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct VerifiedBy {
+    /// The policy that asks for it.
+    pub policy: ObjectName,
+    /// The authority, by its name in the policy.
+    #[schemars(length(min = 1, max = LABEL_LENGTH))]
+    pub authority: String,
+    /// The digest of the manifest that carries the signature.
+    pub evidence: Digest,
 }
 
 /// A tag whose digest has not been seen long enough to be copied.

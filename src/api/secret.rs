@@ -23,6 +23,8 @@ pub const CERTIFICATE_KEY: &str = "tls.crt";
 pub const PRIVATE_KEY_KEY: &str = "tls.key";
 /// Key of a proxy's URL.
 pub const PROXY_ADDRESS_KEY: &str = "address";
+/// Key of the certificate authorities and logs that identities are verified with.
+pub const TRUSTED_ROOT_KEY: &str = "trusted_root.json";
 /// Key of the user name for a registry or proxy.
 pub const USERNAME_KEY: &str = "username";
 /// Key of the password for a registry or proxy.

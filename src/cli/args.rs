@@ -413,7 +413,10 @@ pub struct DfArgs {
 Examples:
   transship inspect alpine:3.20
   transship inspect alpine:3.20 --platform linux/arm64
-  transship inspect --raw alpine:3.20 | sha256sum")]
+  transship inspect --raw alpine:3.20 | sha256sum
+  transship inspect app:1.4 --verify --key cosign.pub
+  transship inspect app:1.4 --verify --issuer https://token.actions.githubusercontent.com \
+      --subject 'https://github.com/acme/*'")]
 pub struct InspectArgs {
     /// The image.
     #[arg(value_name = "REF")]
@@ -424,12 +427,57 @@ pub struct InspectArgs {
     /// Show config, layers and history for this platform [default: linux on this processor].
     #[arg(long, env = "TRANSSHIP_PLATFORM", value_name = "OS/ARCH[/VARIANT]")]
     pub platform: Option<Platform>,
+    /// Who must have signed it.
+    #[command(flatten)]
+    pub verify: VerifyArgs,
     /// How results are printed.
     #[command(flatten)]
     pub output: OutputArgs,
     /// How registries are reached.
     #[command(flatten)]
     pub registry: RegistryArgs,
+}
+
+/// Who must have signed an image.
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// Show what signatures and attestations prove; the exit code is 1 where nobody who is trusted signed the image.
+    #[arg(long, env = "TRANSSHIP_VERIFY", value_parser = FalseyValueParser::new(), conflicts_with_all = ["raw", "platform"])]
+    pub verify: bool,
+    /// Trust whoever has the private key to the public key in this file, as cosign writes it; any one of several.
+    #[arg(
+        long,
+        env = "TRANSSHIP_KEY",
+        value_name = "FILE",
+        value_delimiter = ','
+    )]
+    pub key: Vec<PathBuf>,
+    /// Trust identities of this issuer, compared exactly.
+    #[arg(
+        long,
+        env = "TRANSSHIP_ISSUER",
+        value_name = "URL",
+        requires = "subject",
+        alias = "certificate-oidc-issuer"
+    )]
+    pub issuer: Option<String>,
+    /// Trust this identity; * stands for any characters.
+    #[arg(
+        long,
+        env = "TRANSSHIP_SUBJECT",
+        value_name = "GLOB",
+        requires = "issuer",
+        alias = "certificate-identity"
+    )]
+    pub subject: Option<String>,
+    /// Verify identities with the authorities and logs of this trusted_root.json [default: Sigstore's public ones].
+    #[arg(
+        long,
+        env = "TRANSSHIP_TRUSTED_ROOT",
+        value_name = "FILE",
+        requires = "issuer"
+    )]
+    pub trusted_root: Option<PathBuf>,
 }
 
 /// `transship controller`

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt::Display;
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::OnceCell;
 
@@ -18,6 +18,7 @@ use crate::oci::{Registry, Repository};
 use crate::plan::{Destination, Mirror};
 use crate::registry::{Client, Credential, Pool};
 use crate::sync::reach::{MirrorReach, Reach};
+use crate::sync::trust::Authorities;
 use crate::sync::{Connect, ConnectError};
 
 /// How the program names itself to registries.
@@ -191,5 +192,9 @@ impl Connect for MirrorConnector {
             .reach(&destination.registry, Some(repository), reach)
             .await?;
         Ok(Endpoint::Registry(client))
+    }
+
+    fn authorities(&self, mirror: &Mirror) -> Result<Arc<Authorities>, ConnectError> {
+        Ok(self.reach(mirror)?.authorities.clone())
     }
 }

@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use super::args::DocumentArgs;
 use super::secrets::Secrets;
 use crate::api::document::{self, Document, DocumentError, Resource};
-use crate::api::{ImageMirror, ImagePolicy};
+use crate::api::metadata::namespace;
+use crate::api::{ImageMirror, ImagePolicy, ObjectName};
 use crate::plan::{self, Access, InvalidField, Mirror, Policy};
 use crate::sync::reach::MirrorReach;
 
@@ -196,15 +197,29 @@ fn take_secrets(
         let secrets = Secrets::of(documents, &mirror.namespace);
         match MirrorReach::read(&mirror, &secrets) {
             Ok(reach) => runnables.push(Runnable { mirror, reach }),
-            Err(invalid) => errors.extend(
-                invalid
-                    .into_iter()
-                    .map(|field| document.error_at(&field.path, field.source.to_string())),
-            ),
+            Err(invalid) => errors.extend(invalid.into_iter().map(|field| {
+                let policy = field.policy.as_ref();
+                let policy = policy.and_then(|name| find_policy(documents, &mirror, name));
+                let written = policy.unwrap_or(document);
+                written.error_at(&field.path, field.source.to_string())
+            })),
         }
     }
     refuse(errors)?;
     Ok(runnables)
+}
+
+/// The document of a policy of a mirror.
+fn find_policy<'a>(
+    documents: &'a [Document],
+    mirror: &Mirror,
+    name: &ObjectName,
+) -> Option<&'a Document> {
+    let found = written_policies(documents).find(|(_, policy)| {
+        policy.metadata.name.as_deref() == Some(name.as_str())
+            && namespace(&policy.metadata) == mirror.namespace
+    });
+    found.map(|(document, _)| document)
 }
 
 fn written_policies(documents: &[Document]) -> impl Iterator<Item = (&Document, &ImagePolicy)> {

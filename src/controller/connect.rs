@@ -9,6 +9,7 @@ use crate::oci::{Registry, Repository};
 use crate::plan::{Destination, Mirror};
 use crate::registry::{Credential, Pool, Settings};
 use crate::sync::reach::{MirrorReach, Reach};
+use crate::sync::trust::Authorities;
 use crate::sync::{Connect, ConnectError};
 
 /// How the registries of the mirrors whose rounds run are reached.
@@ -151,5 +152,9 @@ impl Connect for Connector {
             .get(&destination.name)
             .ok_or_else(|| unknown(&mirror.name))?;
         self.open(&destination.registry, Some(repository), reach)
+    }
+
+    fn authorities(&self, mirror: &Mirror) -> Result<Arc<Authorities>, ConnectError> {
+        Ok(self.reaches.of(mirror)?.authorities.clone())
     }
 }

@@ -1,4 +1,4 @@
-//! The Secrets that a mirror names, read from the API server when a round needs them.
+//! The Secrets that a mirror and its policies name, read from the API server when a round needs them.
 //!
 //! They are read one by one, by name, for each round: Transship has no right to list or to watch
 //! Secrets, and needs none to see that one was changed.
@@ -12,6 +12,7 @@ use crate::api::{Metadata, ObjectName, Reason, Secret};
 use crate::plan::{Access, Mirror};
 use crate::runtime::kubernetes::explain;
 use crate::sync::reach::{FindSecret, InvalidReach, MirrorReach, ReachError};
+use crate::sync::trust::secret_names;
 
 /// The Secrets of one mirror, each found or not.
 struct Secrets(BTreeMap<ObjectName, Result<Secret, SecretError>>);
@@ -63,7 +64,7 @@ pub(super) struct Unreached {
 pub(super) async fn read_reach(client: &Client, mirror: &Mirror) -> Result<MirrorReach, Unreached> {
     let api: Api<v1::Secret> = Api::namespaced(client.clone(), &mirror.namespace);
     let mut secrets = BTreeMap::new();
-    for name in names(mirror) {
+    for name in names(mirror).chain(secret_names(mirror)) {
         if !secrets.contains_key(name) {
             let secret = read(&api, &mirror.namespace, name).await;
             secrets.insert(name.clone(), secret);
@@ -160,7 +161,10 @@ impl Unreached {
                     ReachError::Find(SecretError::Missing { .. })
                     | ReachError::Secret(_)
                     | ReachError::DockerConfig { .. }
-                    | ReachError::HalfIdentity { .. } => Reason::DependencyNotReady,
+                    | ReachError::HalfIdentity { .. }
+                    | ReachError::Key { .. }
+                    | ReachError::Root { .. }
+                    | ReachError::Identity(_) => Reason::DependencyNotReady,
                 });
         Self {
             reason,

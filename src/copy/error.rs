@@ -104,7 +104,8 @@ impl Error {
     pub fn retry_at(&self) -> Option<jiff::Timestamp> {
         match self {
             Self::Source {
-                error: GraphError::Read(error) | GraphError::Referrers(error),
+                error:
+                    GraphError::Read(error) | GraphError::Referrers(error) | GraphError::Evidence(error),
                 ..
             }
             | Self::Blob {
@@ -175,7 +176,9 @@ fn describe(destination: &str, digest: &Digest, error: &BlobError) -> String {
 
 fn source_reason(error: &GraphError) -> Reason {
     match error {
-        GraphError::Read(error) | GraphError::Referrers(error) => error.reason(),
+        GraphError::Read(error) | GraphError::Referrers(error) | GraphError::Evidence(error) => {
+            error.reason()
+        }
         GraphError::Subset(error) => match **error {
             SubsetError::Empty { .. } => Reason::NotFound,
             SubsetError::NotAnIndex(_) | SubsetError::Json(_) | SubsetError::Rewritten(_) => {

@@ -45,7 +45,7 @@ pub(super) async fn examine(
 
 /// The images among the manifests, with the platforms that indexes give them. What only attests
 /// something of an image is none.
-fn images(graph: &Graph) -> Vec<(Option<Platform>, Arc<Manifest>)> {
+pub(super) fn images(graph: &Graph) -> Vec<(Option<Platform>, Arc<Manifest>)> {
     let mut listed: HashMap<Digest, Option<Platform>> = HashMap::new();
     for manifest in graph.manifests() {
         if let Content::Index(index) = manifest.content() {

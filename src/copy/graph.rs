@@ -44,6 +44,9 @@ pub enum GraphError {
     /// What refers to the image could not be read.
     #[error("{0}; with referrers set to Skip the image is copied without what refers to it")]
     Referrers(endpoint::Error),
+    /// What may prove something of the image could not be read.
+    #[error("{0}")]
+    Evidence(endpoint::Error),
     /// No platform of the list is there.
     #[error("{0}")]
     Subset(Arc<SubsetError>),

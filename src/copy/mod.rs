@@ -4,6 +4,7 @@
 //! Engine::copy
 //!   graph, referrers   what the image is made of, read once and kept by digest
 //!   examine            what it is like, for those who judge it
+//!   evidence           what may prove something of it, for those who verify it
 //!   blobs              which destination needs what; one worker a blob
 //!     deliver          for one destination: mount it, wait for it or send it
 //!     places           what destinations are known to have: nothing is sent twice
@@ -18,6 +19,7 @@ mod closure;
 mod deliver;
 pub mod endpoint;
 mod error;
+mod evidence;
 mod examine;
 mod graph;
 mod image;
@@ -35,6 +37,7 @@ use futures::future::join_all;
 pub use self::closure::closure;
 pub use self::endpoint::{Deletion, Endpoint, Place};
 pub use self::error::Error;
+pub use self::evidence::{Found, Holds, Wanted};
 pub use self::examine::Examined;
 pub use self::graph::GraphError;
 pub use self::pipe::{BlobError, Origin};

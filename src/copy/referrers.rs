@@ -125,33 +125,53 @@ impl Finder {
         origin: &Origin,
         subject: &Digest,
     ) -> Result<Vec<(Link, Digest)>, endpoint::Error> {
-        let Origin {
-            endpoint,
-            repository,
-        } = origin;
-        let mut links = Vec::new();
-        let listed = match endpoint.referrers(repository, subject).await? {
-            Referrers::Listed(list) => list,
-            Referrers::Unsupported => self.fallback(origin, subject).await?,
-        };
-        links.extend(
-            listed
-                .into_iter()
-                .map(|entry| (Link::Subject(subject.clone()), entry.digest)),
-        );
+        let listed = self.listed(origin, subject).await?;
+        let mut links: Vec<_> = listed
+            .into_iter()
+            .map(|entry| (Link::Subject(subject.clone()), entry.digest))
+            .collect();
         for suffix in SUFFIXES {
             let Some(tag) = referrers_tag(subject, suffix) else {
                 continue;
             };
-            if self.may_exist(origin, &tag).await
-                && let Some(found) = endpoint
-                    .resolve(repository, &tag.clone().into(), None)
-                    .await?
-            {
+            if let Some(found) = self.tagged(origin, &tag).await? {
                 links.push((Link::Tag(tag), found));
             }
         }
         Ok(links)
+    }
+
+    /// What names `subject`, by the registry's own list or by the fallback tag.
+    pub(super) async fn listed(
+        &self,
+        origin: &Origin,
+        subject: &Digest,
+    ) -> Result<Vec<Descriptor>, endpoint::Error> {
+        let Origin {
+            endpoint,
+            repository,
+        } = origin;
+        match endpoint.referrers(repository, subject).await? {
+            Referrers::Listed(list) => Ok(list),
+            Referrers::Unsupported => self.fallback(origin, subject).await,
+        }
+    }
+
+    /// What one of cosign's tags names, where it is there.
+    pub(super) async fn tagged(
+        &self,
+        origin: &Origin,
+        tag: &Tag,
+    ) -> Result<Option<Digest>, endpoint::Error> {
+        let Origin {
+            endpoint,
+            repository,
+        } = origin;
+        if !self.may_exist(origin, tag).await {
+            return Ok(None);
+        }
+        let target = TagOrDigest::Tag(tag.clone());
+        endpoint.resolve(repository, &target, None).await
     }
 
     async fn fallback(
@@ -222,7 +242,7 @@ impl Finder {
 }
 
 /// `sha256-<hex>` with a suffix; longer digests are cut as the specification says.
-fn referrers_tag(subject: &Digest, suffix: &str) -> Option<Tag> {
+pub(super) fn referrers_tag(subject: &Digest, suffix: &str) -> Option<Tag> {
     let encoded = subject.encoded().get(..64)?;
     format!("{}-{encoded}{suffix}", subject.algorithm())
         .parse()

@@ -43,7 +43,7 @@ pub(super) fn check(bytes: &[u8]) -> Result<(), serde_json::Error> {
 }
 
 /// The same for a document whose readers know these keys.
-pub(super) fn check_keys(bytes: &[u8], known: &[&str]) -> Result<(), serde_json::Error> {
+pub(crate) fn check_keys(bytes: &[u8], known: &[&str]) -> Result<(), serde_json::Error> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     Strict {
         known,

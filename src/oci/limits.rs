@@ -19,6 +19,8 @@ pub const GRAPH_BYTES: u64 = 64 * 1024 * 1024;
 pub const INDEX_DEPTH: usize = 3;
 /// Largest blob, in bytes: 64 GiB.
 pub const BLOB_BYTES: u64 = 64 * 1024 * 1024 * 1024;
+/// Largest bundle, payload or attestation that is read to verify it, in bytes: 16 MiB. Scans are large.
+pub const EVIDENCE_BYTES: usize = 16 * 1024 * 1024;
 
 /// Largest answer of a token server, in bytes.
 pub const TOKEN_BYTES: usize = 64 * 1024;

@@ -5,7 +5,7 @@
 pub mod config;
 pub mod descriptor;
 pub mod digest;
-mod json;
+pub(crate) mod json;
 pub mod limits;
 pub mod manifest;
 pub mod media_type;

@@ -16,7 +16,6 @@ pub mod report;
 pub mod select;
 pub mod status;
 pub mod template;
-mod unsupported;
 pub mod validate;
 
 pub use conflicts::{Claim, Claimant, Conflict, SourceImage, find_conflicts};

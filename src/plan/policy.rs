@@ -3,7 +3,6 @@
 use super::fields::{Fields, InvalidField};
 use super::gates::Gates;
 use super::prune::Retention;
-use super::unsupported::refuse_gates;
 use crate::api::image_policy::{ImagePolicySpec, NewestSelect, Retain, Select, SemverSelect};
 use crate::api::metadata::object_name;
 use crate::api::{ImagePolicy, ObjectName};
@@ -52,7 +51,6 @@ impl Policy {
                 "says nothing: write select, minAge, verify, require or retain",
             );
         }
-        refuse_gates(&policy.spec, &mut fields);
         let gates = Gates::read(&policy.spec, &mut fields);
         let rules = select.as_ref().map(|select| rules(select, &mut fields));
         let retain = retain.as_ref().map(|retain| retention(retain, &mut fields));

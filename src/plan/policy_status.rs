@@ -79,6 +79,7 @@ fn excluded_by(tally: Tally) -> ExcludedBy {
         semver,
         newest,
         min_age,
+        verify,
         require,
     } = tally;
     ExcludedBy {
@@ -87,7 +88,7 @@ fn excluded_by(tally: Tally) -> ExcludedBy {
         semver: number(semver),
         newest: number(newest),
         min_age: number(min_age),
-        verify: 0,
+        verify: number(verify),
         require: number(require),
     }
 }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::conflicts::SourceImage;
-use super::gates::{Conclusion, Gate, Quarantine, Refusal, Verdict};
+use super::gates::{Conclusion, Gate, Quarantine, Refusal, Verdict, Voucher};
 use super::prune::PruneReport;
 use super::select::{NotSelected, Selected, Wanted};
 use crate::api::{ObjectName, Reason};
@@ -60,6 +60,8 @@ pub struct Tally {
     pub newest: usize,
     /// Selected tags whose digest has not been seen for `minAge`.
     pub min_age: usize,
+    /// Selected tags whose image no authority of `verify` vouches for.
+    pub verify: usize,
     /// Selected tags whose image is not like `require` says.
     pub require: usize,
 }
@@ -243,12 +245,13 @@ impl MirrorReport {
         tags
     }
 
-    /// Takes note of what the policies made of an image, and says what becomes of it.
-    pub fn judge(&mut self, source: &str, conclusion: Conclusion) -> Verdict {
+    /// Takes note of what the policies made of an image, and says what becomes of it and who vouches for it.
+    pub fn judge(&mut self, source: &str, conclusion: Conclusion) -> (Verdict, Option<Voucher>) {
         let Conclusion {
             verdict,
             audited,
             broken,
+            voucher,
         } = conclusion;
         for (policy, gate) in broken {
             self.policies.entry(policy).or_default().keep_out(gate);
@@ -258,7 +261,7 @@ impl MirrorReport {
                 source: source.to_owned(),
                 refusal,
             }));
-        verdict
+        (verdict, voucher)
     }
 
     /// When the first image is let through that waits for its time.
@@ -311,6 +314,7 @@ impl AddAssign for Tally {
             semver,
             newest,
             min_age,
+            verify,
             require,
         } = other;
         self.selected += selected;
@@ -319,6 +323,7 @@ impl AddAssign for Tally {
         self.semver += semver;
         self.newest += newest;
         self.min_age += min_age;
+        self.verify += verify;
         self.require += require;
     }
 }
@@ -339,12 +344,14 @@ impl Tally {
     fn keep_out(&mut self, gate: Gate) {
         let count = match gate {
             Gate::MinAge => &mut self.min_age,
+            Gate::Verify => &mut self.verify,
             Gate::User
             | Gate::MaxSize
             | Gate::MaxAge
             | Gate::Platforms
             | Gate::Labels
-            | Gate::DenyTags => &mut self.require,
+            | Gate::DenyTags
+            | Gate::Vulnerabilities => &mut self.require,
         };
         *count += 1;
     }

@@ -13,13 +13,14 @@ use futures::{StreamExt, stream};
 use jiff::Timestamp;
 use tokio::time::{Instant, timeout_at};
 
-use super::ledger::{KeepError, Record};
+use super::ledger::{KeepError, Record, Verified};
 use super::resolve::Sighting;
 use super::{Connect, Observer, Syncer};
 use crate::copy::{Action, Done, Error, Job, TagPush, Target};
 use crate::oci::Digest;
 use crate::plan::Mirror;
 use crate::plan::decide::Decision;
+use crate::plan::gates::Voucher;
 use crate::plan::report::{Failure, Outcome};
 use crate::policy::Duration;
 use crate::runtime::clock;
@@ -38,6 +39,8 @@ pub(super) type Unkept = (usize, KeepError);
 pub(super) struct Item {
     pub(super) sighting: Sighting,
     pub(super) step: Step,
+    /// Who vouches for the image.
+    pub(super) voucher: Option<Voucher>,
 }
 
 /// What is to be done about a sighting.
@@ -273,7 +276,13 @@ impl Item {
             (Decision::Copy | Decision::Move, _) | (Decision::Unchanged, None) => None,
             // A push whose end nobody saw.
             (Decision::Unchanged, Some(recorded)) if recorded.is_pending() => Some(clock::now()),
-            (Decision::Unchanged | Decision::Freeze | Decision::Refuse, _) => return kept(false),
+            (Decision::Unchanged, Some(_)) => {
+                return Some(Record {
+                    verified: self.verified(),
+                    ..kept(false)?
+                });
+            }
+            (Decision::Freeze | Decision::Refuse, _) => return kept(false),
         };
         Some(Record {
             adopted: decision == Decision::Unchanged && recorded.is_none(),
@@ -300,7 +309,21 @@ impl Item {
             refused: false,
             registry: Some(self.sighting.claim.registry.clone()),
             unwanted: None,
+            verified: self.verified(),
         }
+    }
+
+    /// Who vouches for the image; since when stays, as long as it is the same evidence.
+    fn verified(&self) -> Option<Verified> {
+        let Sighting {
+            image, recorded, ..
+        } = &self.sighting;
+        let new = Verified::new(self.voucher.as_ref()?, clock::now());
+        let known = recorded
+            .as_ref()
+            .filter(|known| known.source_digest == image.digest)
+            .and_then(|known| known.verified.clone());
+        Some(known.filter(|known| known.is_like(&new)).unwrap_or(new))
     }
 }
 
@@ -308,7 +331,7 @@ impl Item {
 fn group(mirrors: &[&Mirror], items: &[Item]) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     let mut known = HashMap::new();
-    for (index, Item { sighting, step }) in items.iter().enumerate() {
+    for (index, Item { sighting, step, .. }) in items.iter().enumerate() {
         match step {
             Step::Decided(Decision::Copy | Decision::Move) => {}
             Step::Decided(Decision::Unchanged | Decision::Freeze | Decision::Refuse)

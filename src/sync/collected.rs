@@ -9,7 +9,7 @@ use super::ledger::{Ledger, Slot};
 use super::observe::Observed;
 use super::resolve::{Image, Missed, Selected, Sighted, Sighting};
 use crate::plan::conflicts::Conflict;
-use crate::plan::gates::{Conclusion, Verdict};
+use crate::plan::gates::{Conclusion, Verdict, Voucher};
 use crate::plan::prune::Selection;
 use crate::plan::report::{Failure, MirrorReport, Outcome, Report};
 use crate::plan::{Mirror, Policy, RepositorySelector, Wanted};
@@ -159,7 +159,7 @@ impl<'a> Collected<'a> {
         &mut self,
         image: &Image,
         judgement: Result<Conclusion, Failure>,
-    ) -> Option<Verdict> {
+    ) -> Option<(Verdict, Option<Voucher>)> {
         match judgement {
             Ok(conclusion) => {
                 let report = self.reports.get_mut(image.mirror)?;

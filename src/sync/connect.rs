@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::trust::Authorities;
 use crate::api::Reason;
 use crate::copy::Endpoint;
 use crate::oci::Repository;
@@ -23,6 +24,9 @@ pub trait Connect: Send + Sync {
         destination: &Destination,
         repository: &Repository,
     ) -> impl Future<Output = Result<Endpoint, ConnectError>> + Send;
+
+    /// Those whom the policies of a mirror trust.
+    fn authorities(&self, mirror: &Mirror) -> Result<Arc<Authorities>, ConnectError>;
 }
 
 impl<C: Connect> Connect for Arc<C> {
@@ -41,6 +45,10 @@ impl<C: Connect> Connect for Arc<C> {
         repository: &Repository,
     ) -> impl Future<Output = Result<Endpoint, ConnectError>> + Send {
         C::destination(self, mirror, destination, repository)
+    }
+
+    fn authorities(&self, mirror: &Mirror) -> Result<Arc<Authorities>, ConnectError> {
+        C::authorities(self, mirror)
     }
 }
 

@@ -49,6 +49,12 @@ impl Failure {
         }
     }
 
+    /// An image whose evidence is not understood has not passed, and nobody has refused it.
+    pub(super) fn verifying(subject: &str, problem: &str) -> Self {
+        let message = format!("not copied, because its policies cannot judge it: {problem}");
+        Self::new(subject, Reason::VerificationFailed, message)
+    }
+
     pub(super) fn naming(subject: &str, error: &TemplateError) -> Self {
         Self::new(subject, Reason::InvalidSpec, error.to_string())
     }

@@ -7,26 +7,38 @@
 //! [`gates`]: crate::plan::gates
 
 mod facts;
+mod inquiry;
+mod testimony;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use futures::{StreamExt, stream};
 use jiff::Timestamp;
 
 pub(super) use self::facts::Facts;
+use self::inquiry::Unproven;
+pub(super) use self::testimony::Testimonies;
+use self::testimony::Trust;
 use super::collected::Collected;
 use super::ledger::{Sight, Slot};
 use super::resolve::{Image, Sighting};
 use super::{Connect, Syncer};
-use crate::plan::gates::{Conclusion, Gates, Judgement, Verdict};
+use crate::plan::gates::{Conclusion, Gates, Judgement, Verdict, Voucher};
 use crate::plan::report::Failure;
+use crate::plan::{Mirror, Policy};
 use crate::runtime::clock;
 
 /// Images that are judged at once. What a registry bears is decided by its own limits.
 const JUDGEMENTS: usize = 64;
 
-/// What becomes of a sighting.
-pub(super) type Judged = (Sighting, Verdict);
+/// What becomes of a sighting, and who vouches for its image.
+pub(super) struct Judged {
+    pub(super) sighting: Sighting,
+    pub(super) verdict: Verdict,
+    pub(super) voucher: Option<Voucher>,
+}
 
 // === impl Syncer ===
 
@@ -34,10 +46,12 @@ impl<C: Connect> Syncer<C> {
     /// Judges every image once, however many destination tags it has. Images without gates cost nothing.
     pub(super) async fn gate(
         &self,
+        mirrors: &[&Mirror],
         sightings: Vec<Sighting>,
         collected: &mut Collected<'_>,
     ) -> Vec<Judged> {
         let now = clock::now();
+        let round = self.rounds.fetch_add(1, Ordering::Relaxed);
         let images: Vec<Vec<Sighting>> = group(sightings);
         let mut waiting = BTreeSet::new();
         for sightings in &images {
@@ -45,7 +59,7 @@ impl<C: Connect> Syncer<C> {
         }
         collected.keep_waiting(&self.ledger, &waiting);
         let judgements = images.into_iter().map(|sightings| async move {
-            let judgement = self.judge(&sightings, now).await;
+            let judgement = self.judge(mirrors, &sightings, now, round).await;
             (sightings, judgement)
         });
         let mut judgements = stream::iter(judgements).buffered(JUDGEMENTS);
@@ -54,11 +68,12 @@ impl<C: Connect> Syncer<C> {
             let Some(Sighting { image, .. }) = sightings.first() else {
                 continue;
             };
-            if let Some(verdict) = collected.judge(image, judgement) {
-                let verdicts = sightings
-                    .into_iter()
-                    .map(|sighting| (sighting, verdict.clone()));
-                judged.extend(verdicts);
+            if let Some((verdict, voucher)) = collected.judge(image, judgement) {
+                judged.extend(sightings.into_iter().map(|sighting| Judged {
+                    sighting,
+                    verdict: verdict.clone(),
+                    voucher: voucher.clone(),
+                }));
             }
         }
         judged
@@ -98,13 +113,24 @@ impl<C: Connect> Syncer<C> {
         sights.min().unwrap_or(now)
     }
 
-    async fn judge(&self, sightings: &[Sighting], now: Timestamp) -> Result<Conclusion, Failure> {
+    async fn judge(
+        &self,
+        mirrors: &[&Mirror],
+        sightings: &[Sighting],
+        now: Timestamp,
+        round: u64,
+    ) -> Result<Conclusion, Failure> {
         let mut judgement = Judgement::default();
         let Some(Sighting { image, .. }) = sightings.first() else {
             return Ok(judgement.conclude());
         };
         let policies = &image.policies;
         judgement.judge_tag(policies, &image.source.tag);
+        if !judgement.is_refused() {
+            let mirror = mirrors.get(image.mirror).copied();
+            self.judge_evidence(mirror, image, &mut judgement, round)
+                .await?;
+        }
         if has(image, Gates::needs_image) && !judgement.is_refused() {
             let images = self.facts.of(&self.engine, image).await;
             let images =
@@ -115,6 +141,47 @@ impl<C: Connect> Syncer<C> {
             judgement.judge_age(policies, self.first_seen(sightings, now), now);
         }
         Ok(judgement.conclude())
+    }
+
+    /// Judges what the authorities of the policies say of an image.
+    async fn judge_evidence(
+        &self,
+        mirror: Option<&Mirror>,
+        image: &Image,
+        judgement: &mut Judgement,
+        round: u64,
+    ) -> Result<(), Failure> {
+        let asks = |policy: &&Arc<Policy>| {
+            let verify = policy.gates.as_ref().map(|gates| &gates.verify);
+            verify.is_some_and(|verify| !verify.is_empty()) && !judgement.is_broken(policy)
+        };
+        let policies: Vec<&Arc<Policy>> = image.policies.iter().filter(asks).collect();
+        let Some(mirror) = mirror.filter(|_| !policies.is_empty()) else {
+            return Ok(());
+        };
+        let subject = image.source.to_string();
+        let authorities = self.connect.authorities(mirror);
+        let authorities = authorities.map_err(|error| Failure::connecting(&subject, error))?;
+        let trusts = policies.iter().filter_map(|policy| {
+            Some(Trust {
+                policy,
+                gates: policy.gates.as_ref()?,
+                authorities: authorities.of(&policy.name),
+            })
+        });
+        let trusts: Vec<Trust<'_>> = trusts.collect();
+        let testimonies = self
+            .testimonies
+            .of(&self.engine, image, &trusts, round)
+            .await;
+        let testimonies = testimonies.map_err(|unproven| match unproven {
+            Unproven::Read(error) => Failure::judging(&subject, &error),
+            Unproven::Unreadable(problem) => Failure::verifying(&subject, &problem),
+        })?;
+        for (trust, testimony) in trusts.iter().zip(testimonies) {
+            judgement.judge_testimony(trust.policy, &testimony);
+        }
+        Ok(())
     }
 }
 

@@ -20,8 +20,9 @@ pub use self::memory::Memory;
 
 use self::file::StateFile;
 use super::shape::Shape;
-use crate::api::Reason;
+use crate::api::{ObjectName, Reason};
 use crate::oci::{Digest, Registry, Repository, Tag};
+use crate::plan::gates::{Vouched, Voucher};
 use crate::plan::prune::Unwanted;
 use crate::policy::Duration;
 
@@ -100,6 +101,9 @@ pub struct Record {
     /// Since when the tag is not wanted; nothing while it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unwanted: Option<Unwanted>,
+    /// Who vouches for the image, where a policy asks for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verified: Option<Verified>,
 }
 
 /// What is remembered of a tag that was pruned: enough to bring it back.
@@ -118,6 +122,20 @@ pub struct Tombstone {
     pub registry: Registry,
     /// When it was deleted.
     pub deleted_at: Timestamp,
+}
+
+/// Who vouches for an image.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Verified {
+    /// The policy that asks for it.
+    pub policy: ObjectName,
+    /// The authority, by its name in the policy.
+    pub authority: String,
+    /// What it signed.
+    pub evidence: Digest,
+    /// When it was verified first.
+    pub at: Timestamp,
 }
 
 /// A digest that a policy keeps waiting.
@@ -139,6 +157,36 @@ pub struct Leaf {
     pub waiting: BTreeMap<Tag, Sight>,
     /// The tags that were pruned and can be restored, and those whose deletion has begun.
     pub deleted: BTreeMap<Tag, Tombstone>,
+}
+
+// === impl Verified ===
+
+impl Verified {
+    /// Takes over what a policy found at a time.
+    pub(super) fn new(voucher: &Voucher, at: Timestamp) -> Self {
+        let Voucher { policy, vouched } = voucher.clone();
+        let Vouched {
+            authority,
+            evidence,
+        } = vouched;
+        Self {
+            policy,
+            authority,
+            evidence,
+            at,
+        }
+    }
+
+    /// Whether it is the same but for its time.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        let Self {
+            policy,
+            authority,
+            evidence,
+            at: _,
+        } = self;
+        *policy == other.policy && *authority == other.authority && *evidence == other.evidence
+    }
 }
 
 // === impl Record ===
@@ -324,6 +372,7 @@ mod tests {
             refused: false,
             registry: Some("registry.example.com".parse().unwrap()),
             unwanted: None,
+            verified: None,
         }
     }
 

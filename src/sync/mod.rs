@@ -25,8 +25,10 @@ pub mod prune;
 pub mod reach;
 mod resolve;
 mod shape;
+pub mod trust;
 pub mod workloads;
 
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use self::connect::{Connect, ConnectError};
@@ -40,7 +42,7 @@ use futures::future::join_all;
 use self::apply::{Item, Step};
 use self::claims::Claims;
 use self::collected::Collected;
-use self::gate::{Facts, Judged};
+use self::gate::{Facts, Judged, Testimonies};
 use self::resolve::Sighting;
 use crate::copy::{Engine, Progress};
 use crate::plan::conflicts::Seniority;
@@ -57,6 +59,10 @@ pub struct Syncer<C> {
     ledger: Arc<Ledger>,
     /// What images are like that had to be judged.
     facts: Facts,
+    /// Who vouches for images whose policies ask for it.
+    testimonies: Testimonies,
+    /// How many rounds have judged.
+    rounds: AtomicU64,
     /// What mirrors hold at their destinations.
     claims: Mutex<Claims>,
     /// What pruning may do.
@@ -98,6 +104,8 @@ impl<C: Connect> Syncer<C> {
             engine: Engine::new(progress),
             ledger,
             facts: Facts::default(),
+            testimonies: Testimonies::default(),
+            rounds: AtomicU64::default(),
             claims: Mutex::default(),
             pruner: Pruner::held(Stop::by_command()),
             closures: Closures::default(),
@@ -122,7 +130,7 @@ impl<C: Connect> Syncer<C> {
         let selected = collected.select(join_all(looks).await);
         let sightings = collected.keep(self.sight(mirrors, selected).await);
         let sightings = collected.settle_conflicts(&mut self.claims(), sightings);
-        let judged = self.gate(sightings, &mut collected).await;
+        let judged = self.gate(mirrors, sightings, &mut collected).await;
         let items = plan(mirrors, judged);
         let outcomes = match mode {
             Mode::Apply => {
@@ -172,14 +180,23 @@ impl Mode {
 
 /// Decides what is to be done about every destination tag.
 fn plan(mirrors: &[&Mirror], judged: Vec<Judged>) -> Vec<Item> {
-    let items = judged.into_iter().filter_map(|(sighting, verdict)| {
+    let items = judged.into_iter().filter_map(|judged| {
+        let Judged {
+            sighting,
+            verdict,
+            voucher,
+        } = judged;
         let mutability = mirrors.get(sighting.image.mirror)?.tag_mutability;
         let step = match verdict {
             Verdict::Admitted => Step::Decided(decide(observation(&sighting), mutability)),
             Verdict::Refused(refusal) => Step::Withheld(Outcome::Refused(refusal)),
             Verdict::Quarantined(quarantine) => Step::Withheld(Outcome::Quarantined(quarantine)),
         };
-        Some(Item { sighting, step })
+        Some(Item {
+            sighting,
+            step,
+            voucher,
+        })
     });
     items.collect()
 }

@@ -3,9 +3,11 @@
 //! Where Secrets are found is decided by the caller: among documents, or in a cluster.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use secrecy::{ExposeSecret, SecretString};
 
+use super::trust::Authorities;
 use crate::api::secret::{
     CA_KEY, CERTIFICATE_KEY, PASSWORD_KEY, PRIVATE_KEY_KEY, PROXY_ADDRESS_KEY, SecretError,
     USERNAME_KEY,
@@ -15,14 +17,17 @@ use crate::oci::{Registry, Repository};
 use crate::plan::{Access, Mirror};
 use crate::registry::docker_config::{ConfigError, DockerConfig};
 use crate::registry::{Credential, Proxy, Tls};
+use crate::signature::AuthorityError;
 
-/// How the registries of one mirror are reached.
+/// How the registries of one mirror are reached, and whom its policies trust.
 #[derive(Debug, Default)]
 pub struct MirrorReach {
     /// The source.
     pub source: Reach,
     /// The destinations, by name.
     pub destinations: HashMap<String, Reach>,
+    /// Those whom the policies trust.
+    pub authorities: Arc<Authorities>,
 }
 
 /// What Secrets say about how a registry is reached.
@@ -67,10 +72,12 @@ pub enum SecretCredentialError {
     },
 }
 
-/// A field of a mirror that names a Secret which cannot be used.
+/// A field of a mirror, or of one of its policies, that names a Secret which cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("{path}: {source}")]
+#[error("{}{path}: {source}", of(.policy.as_ref()))]
 pub struct InvalidReach<E: std::error::Error + 'static> {
+    /// The policy; nothing for the mirror itself.
+    pub policy: Option<ObjectName>,
     /// The field, such as `spec.source.secretRef.name`.
     pub path: String,
     /// What is wrong with the Secret.
@@ -104,6 +111,33 @@ pub enum ReachError<E: std::error::Error + 'static> {
         /// The key that is not.
         absent: &'static str,
     },
+    /// The public key cannot be used.
+    #[error("{key:?} of secret {name:?} {source}")]
+    Key {
+        /// The name.
+        name: String,
+        /// The key in the Secret.
+        key: String,
+        /// What is wrong.
+        source: AuthorityError,
+    },
+    /// The trusted root cannot be used.
+    #[error("secret {name:?}: {source}")]
+    Root {
+        /// The name.
+        name: String,
+        /// What is wrong.
+        source: AuthorityError,
+    },
+    /// The identity cannot be used.
+    #[error("{0}")]
+    Identity(AuthorityError),
+}
+
+fn of(policy: Option<&ObjectName>) -> String {
+    policy.map_or_else(String::new, |policy| {
+        format!("policy {:?}: ", policy.as_str())
+    })
 }
 
 /// Finds Secrets of a mirror's namespace.
@@ -139,13 +173,18 @@ impl MirrorReach {
                 (destination.name.clone(), reach)
             })
             .collect();
-        if !invalid.is_empty() {
-            return Err(invalid);
+        match Authorities::read(mirror, secrets) {
+            Ok(authorities) if invalid.is_empty() => Ok(Self {
+                source,
+                destinations,
+                authorities: Arc::new(authorities),
+            }),
+            Ok(_) => Err(invalid),
+            Err(untrusted) => {
+                invalid.extend(untrusted);
+                Err(invalid)
+            }
         }
-        Ok(Self {
-            source,
-            destinations,
-        })
     }
 }
 
@@ -181,6 +220,7 @@ impl Reach {
                 ];
                 let named = |(field, error): (&str, Option<_>)| {
                     error.map(|source| InvalidReach {
+                        policy: None,
                         path: format!("{path}.{field}"),
                         source,
                     })

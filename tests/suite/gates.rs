@@ -1,7 +1,9 @@
 //! What images must prove before they are copied.
 
+mod cosign;
 mod costs;
 mod failures;
 mod lab;
 mod quarantine;
 mod rules;
+mod verify;

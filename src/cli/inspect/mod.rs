@@ -2,6 +2,7 @@
 
 mod referrers;
 mod render;
+mod verify;
 mod view;
 
 use self::view::ImageView;
@@ -18,16 +19,15 @@ use crate::runtime::shutdown::until_signal;
 /// Runs `transship inspect`.
 pub(super) async fn run(args: &InspectArgs, output: &Output) -> Result<Exit, Error> {
     let inspected = until_signal(inspect(args, output)).await;
-    inspected.map_or(Ok(Exit::Interrupted), |inspected| {
-        inspected.map(|()| Exit::Success)
-    })
+    inspected.unwrap_or(Ok(Exit::Interrupted))
 }
 
-async fn inspect(args: &InspectArgs, output: &Output) -> Result<(), Error> {
+async fn inspect(args: &InspectArgs, output: &Output) -> Result<Exit, Error> {
     let InspectArgs {
         reference,
         raw,
         platform,
+        verify,
         output: OutputArgs { output: format },
         registry,
     } = args;
@@ -42,12 +42,22 @@ async fn inspect(args: &InspectArgs, output: &Output) -> Result<(), Error> {
         client: connector.client(registry, Some(repository)).await?,
         repository: repository.clone(),
     };
+    if verify.verify {
+        let view = verify::verify(verify, source.client, reference).await?;
+        output.print_value(*format, &view, verify::VerifiedView::text)?;
+        return Ok(match view.is_verified() {
+            true => Exit::Success,
+            false => Exit::Failure,
+        });
+    }
     if *raw {
         let root = source.fetch(&reference.target()).await?;
-        return output.print(root.bytes());
+        output.print(root.bytes())?;
+        return Ok(Exit::Success);
     }
     let view = read(&source, reference, platform.as_ref()).await?;
-    output.print_value(*format, &view, render::text)
+    output.print_value(*format, &view, render::text)?;
+    Ok(Exit::Success)
 }
 
 /// Reads the image, and the details of the platform that is asked for.

@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use kube::{Resource, ResourceExt};
 
 use super::Restored;
 use crate::api::mirrored_repository::{
     DESTINATION_LABEL, DeletedTag, MIRROR_UID_LABEL, PROTECTED_BY_LENGTH, PruneCandidate,
-    RecordedTag, TagState, WaitingTag,
+    RecordedTag, TagState, VerifiedBy, WaitingTag,
 };
 use crate::api::text::shorten;
 use crate::api::time::whole_seconds;
@@ -18,7 +19,7 @@ use crate::api::{
 use crate::oci::{Digest, Reference, Registry, Tag};
 use crate::plan::prune::Unwanted;
 use crate::plan::{Claim, Mirror, SourceImage};
-use crate::sync::ledger::{Leaf, Page, Record, Sight, Tombstone};
+use crate::sync::ledger::{Leaf, Page, Record, Sight, Tombstone, Verified};
 
 /// Hexadecimal digits in the name of an object: nobody meets a second one with the same.
 const NAME_DIGITS: usize = 40;
@@ -139,6 +140,7 @@ fn write_tag(registry: &Registry, tag: &Tag, record: &Record) -> RecordedTag {
         refused,
         registry: written_to,
         unwanted: _,
+        verified,
     } = record;
     let elsewhere = written_to.as_ref().filter(|written| *written != registry);
     RecordedTag {
@@ -151,6 +153,8 @@ fn write_tag(registry: &Registry, tag: &Tag, record: &Record) -> RecordedTag {
         copied_at: copied_at.map(whole_seconds),
         adopted: *adopted,
         registry: elsewhere.map(Registry::to_string),
+        verified_by: verified.as_ref().map(write_verified),
+        verified_at: verified.as_ref().map(|verified| whole_seconds(verified.at)),
         state: if *refused {
             Some(TagState::Refused)
         } else {
@@ -238,6 +242,34 @@ fn read_deleted(registry: &Registry, deleted: &DeletedTag) -> (Tag, Tombstone) {
     (tag.clone(), tombstone)
 }
 
+fn write_verified(verified: &Verified) -> VerifiedBy {
+    let Verified {
+        policy,
+        authority,
+        evidence,
+        at: _,
+    } = verified;
+    VerifiedBy {
+        policy: policy.clone(),
+        authority: authority.clone(),
+        evidence: evidence.clone(),
+    }
+}
+
+fn read_verified(by: &VerifiedBy, at: Timestamp) -> Verified {
+    let VerifiedBy {
+        policy,
+        authority,
+        evidence,
+    } = by;
+    Verified {
+        policy: policy.clone(),
+        authority: authority.clone(),
+        evidence: evidence.clone(),
+        at,
+    }
+}
+
 fn write_waiting(tag: &Tag, sight: &Sight) -> WaitingTag {
     let Sight {
         source_digest,
@@ -308,9 +340,12 @@ fn read_tag(registry: &Registry, recorded: &RecordedTag) -> (Tag, Record) {
         copied_at,
         adopted,
         registry: elsewhere,
+        verified_by,
+        verified_at,
         state,
     } = recorded;
     let elsewhere = elsewhere.as_ref().map(|registry| registry.parse().ok());
+    let verified = verified_by.as_ref().zip(verified_at.as_ref());
     let record = Record {
         source: source.clone(),
         source_digest: source_digest.clone(),
@@ -322,6 +357,7 @@ fn read_tag(registry: &Registry, recorded: &RecordedTag) -> (Tag, Record) {
         refused: *state == Some(TagState::Refused),
         registry: elsewhere.unwrap_or_else(|| Some(registry.clone())),
         unwanted: None,
+        verified: verified.map(|(by, at)| read_verified(by, at.0)),
     };
     (tag.clone(), record)
 }

@@ -4,6 +4,8 @@
 //! rules     what a policy asks for, parsed once
 //! facts     what an image is like
 //! require   rules and facts -> the first rule that is broken
+//! scan      a signed scan -> the vulnerabilities that are more severe than allowed
+//! testimony who vouches for an image, and the scans that they signed
 //! verdict   over all policies of a mirror -> admitted, refused or quarantined
 //! ```
 //!
@@ -12,12 +14,16 @@
 mod facts;
 mod require;
 mod rules;
+mod scan;
 mod size;
+mod testimony;
 #[cfg(test)]
 mod tests;
 mod verdict;
 
 pub use facts::ImageFacts;
-pub use rules::{Gates, Require};
+pub use rules::{AuthorityKind, AuthorityRule, Gates, Require};
+pub use scan::{COSIGN_VULN, Finding, Fix, Scan, ScanError};
 pub use size::{Size, SizeError};
+pub use testimony::{Scanned, Testimony, Vouched, Voucher};
 pub use verdict::{Conclusion, Gate, Judgement, Quarantine, Refusal, Verdict};

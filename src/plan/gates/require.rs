@@ -64,6 +64,7 @@ impl Require {
             platforms: _,
             labels,
             deny_tags: _,
+            vulnerabilities: _,
         } = self;
         let name = image.name();
         if let Some(most) = max_size
@@ -161,7 +162,7 @@ fn judge_label(key: &str, glob: &TextGlob, name: &str, config: &ImageConfig) -> 
 }
 
 /// A text of the image, made safe and short.
-fn quote(text: &str) -> String {
+pub(super) fn quote(text: &str) -> String {
     let mut characters = text.chars();
     let start: String = characters.by_ref().take(TOLD).collect();
     let more = if characters.next().is_some() {

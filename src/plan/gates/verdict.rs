@@ -8,6 +8,7 @@ use serde::{Serialize, Serializer};
 use super::facts::ImageFacts;
 use super::require::Breach;
 use super::rules::Gates;
+use super::testimony::{Testimony, Voucher};
 use crate::api::image_policy::PolicyMode;
 use crate::api::{ObjectName, Reason};
 use crate::oci::Tag;
@@ -18,6 +19,8 @@ use crate::plan::Policy;
 pub enum Gate {
     /// `minAge`
     MinAge,
+    /// `verify`
+    Verify,
     /// `require.user`
     User,
     /// `require.maxSize`
@@ -30,6 +33,8 @@ pub enum Gate {
     Labels,
     /// `require.denyTags`
     DenyTags,
+    /// `require.vulnerabilities`
+    Vulnerabilities,
 }
 
 /// Why a policy does not admit an image.
@@ -73,6 +78,8 @@ pub enum Verdict {
 pub struct Judgement {
     /// At most one for each policy: the first rule that is broken counts.
     findings: Vec<Finding>,
+    /// The first policy that an authority vouches for the image by.
+    voucher: Option<Voucher>,
 }
 
 /// The end of a [`Judgement`].
@@ -84,6 +91,8 @@ pub struct Conclusion {
     pub audited: Vec<Refusal>,
     /// Each policy that does not admit the image, and the first gate at which.
     pub broken: Vec<(ObjectName, Gate)>,
+    /// Who vouches for the image, by the first policy that asks for it.
+    pub voucher: Option<Voucher>,
 }
 
 #[derive(Debug)]
@@ -100,12 +109,14 @@ impl Gate {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::MinAge => "minAge",
+            Self::Verify => "verify",
             Self::User => "require.user",
             Self::MaxSize => "require.maxSize",
             Self::MaxAge => "require.maxAge",
             Self::Platforms => "require.platforms",
             Self::Labels => "require.labels",
             Self::DenyTags => "require.denyTags",
+            Self::Vulnerabilities => "require.vulnerabilities",
         }
     }
 
@@ -113,12 +124,14 @@ impl Gate {
     pub const fn reason(self) -> Reason {
         match self {
             Self::MinAge => Reason::Quarantined,
+            Self::Verify => Reason::VerificationFailed,
             Self::User
             | Self::MaxSize
             | Self::MaxAge
             | Self::Platforms
             | Self::Labels
-            | Self::DenyTags => Reason::PolicyViolation,
+            | Self::DenyTags
+            | Self::Vulnerabilities => Reason::PolicyViolation,
         }
     }
 }
@@ -157,6 +170,28 @@ impl Judgement {
             let breach = gates.require.as_ref()?.judge_images(images, now)?;
             Some((breach, None))
         });
+    }
+
+    /// Judges what the authorities of a policy say of the image. `testimony` is about the policy of
+    /// this name only.
+    pub fn judge_testimony(&mut self, policy: &Policy, testimony: &Testimony) {
+        self.judge_by(policy, |gates| {
+            let breach = testimony.judge_signature();
+            let breach = breach.or_else(|| testimony.judge_scans(gates))?;
+            Some((breach, None))
+        });
+        if let (Ok(vouched), None) = (&testimony.signature, &self.voucher) {
+            self.voucher = Some(Voucher {
+                policy: policy.name.clone(),
+                vouched: vouched.clone(),
+            });
+        }
+    }
+
+    /// Whether the policy has refused the image already.
+    pub fn is_broken(&self, policy: &Policy) -> bool {
+        let mut findings = self.findings.iter();
+        findings.any(|finding| finding.refusal.policy == policy.name)
     }
 
     /// Judges how long the digest of a tag has been seen.
@@ -203,6 +238,7 @@ impl Judgement {
         Conclusion {
             verdict,
             broken: broken.collect(),
+            voucher: self.voucher,
             audited: self
                 .findings
                 .into_iter()
@@ -218,27 +254,30 @@ impl Judgement {
         find: impl Fn(&Gates) -> Option<(Breach, Option<Timestamp>)>,
     ) {
         for policy in policies {
-            let Policy { name, gates, .. } = policy.as_ref();
-            let Some(gates) = gates else { continue };
-            if self
-                .findings
-                .iter()
-                .any(|finding| finding.refusal.policy == *name)
-            {
-                continue;
-            }
-            if let Some(((gate, problem), until)) = find(gates) {
-                self.findings.push(Finding {
-                    mode: gates.mode,
-                    refusal: Refusal {
-                        policy: name.clone(),
-                        gate,
-                        reason: gate.reason(),
-                        message: format!("policy {:?}, {gate}: {problem}", name.as_str()),
-                    },
-                    until,
-                });
-            }
+            self.judge_by(policy.as_ref(), &find);
+        }
+    }
+
+    fn judge_by(
+        &mut self,
+        policy: &Policy,
+        find: impl Fn(&Gates) -> Option<(Breach, Option<Timestamp>)>,
+    ) {
+        let Policy { name, gates, .. } = policy;
+        let Some(gates) = gates.as_ref().filter(|_| !self.is_broken(policy)) else {
+            return;
+        };
+        if let Some(((gate, problem), until)) = find(gates) {
+            self.findings.push(Finding {
+                mode: gates.mode,
+                refusal: Refusal {
+                    policy: name.clone(),
+                    gate,
+                    reason: gate.reason(),
+                    message: format!("policy {:?}, {gate}: {problem}", name.as_str()),
+                },
+                until,
+            });
         }
     }
 

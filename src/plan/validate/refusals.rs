@@ -4,7 +4,7 @@ use super::tests::{refusals, spec, with};
 
 /// One part of the documents is changed: the name of the case, the part, what stands there instead, and
 /// all messages.
-const CHANGES: [(&str, &str, &str, &str); 57] = [
+const CHANGES: [(&str, &str, &str, &str); 63] = [
     (
         "a URL for a registry",
         "docker.io",
@@ -228,16 +228,52 @@ const CHANGES: [(&str, &str, &str, &str); 57] = [
         "spec.images[1].policyRefs[0].name: ImagePolicy \"stable\" is invalid: spec: says nothing: write select, minAge, verify, require or retain",
     ),
     (
-        "a gate: verify",
+        "an authority: no key",
         "  select:",
-        "  verify: [{name: a, type: Key, key: {secretRef: {name: a, key: b}}}]\n  select:",
-        "spec.images[1].policyRefs[0].name: ImagePolicy \"stable\" is invalid: spec.verify: is not supported yet: remove it",
+        "  verify: [{name: a, type: Key}]\n  select:",
+        "spec.images[1].policyRefs[0].name: ImagePolicy \"stable\" is invalid: spec.verify[0].key: is needed with type: Key, and only there",
     ),
     (
-        "a gate: vulnerabilities",
+        "an authority: an identity with a key",
+        "  select:",
+        "  verify: [{name: a, type: Keyless, key: {secretRef: {name: a, key: b}}}]\n  select:",
+        "spec.images[1].policyRefs[0].name: ImagePolicy \"stable\" is invalid: spec.verify[0].key: is needed with type: Key, and only there",
+    ),
+    (
+        "an authority: a key with an identity",
+        "  select:",
+        "  verify: [{name: a, type: Key, key: {secretRef: {name: a, key: b}}, keyless: {issuer: i, subject: s}}]\n  select:",
+        "spec.images[1].policyRefs[0].name: ImagePolicy \"stable\" is invalid: spec.verify[0].keyless: is needed with type: Keyless, and only there",
+    ),
+    (
+        "an authority: no issuer",
+        "  select:",
+        "  verify: [{name: a, type: Keyless, keyless: {issuer: '', subject: s}}]\n  select:",
+        "spec.images[1].policyRefs[0].name: ImagePolicy \"stable\" is invalid: spec.verify[0].keyless.issuer: must have 1 to 512 characters, such as https://accounts.google.com",
+    ),
+    (
+        "an authority: no subject",
+        "  select:",
+        "  verify: [{name: a, type: Keyless, keyless: {issuer: i, subject: ''}}]\n  select:",
+        "spec.images[1].policyRefs[0].name: ImagePolicy \"stable\" is invalid: spec.verify[0].keyless.subject: must have 1 to 512 characters, such as https://github.com/acme/*",
+    ),
+    (
+        "an authority: every subject",
+        "  select:",
+        "  verify: [{name: a, type: Keyless, keyless: {issuer: i, subject: '**'}}]\n  select:",
+        "spec.images[1].policyRefs[0].name: ImagePolicy \"stable\" is invalid: spec.verify[0].keyless.subject: stands for everyone whom the issuer knows: write who must have signed, such as https://github.com/acme/*",
+    ),
+    (
+        "authorities: a name twice",
+        "  select:",
+        "  verify: [{name: a, type: Key, key: {secretRef: {name: a, key: b}}}, {name: a, type: Key, key: {secretRef: {name: c, key: d}}}]\n  select:",
+        "spec.images[1].policyRefs[0].name: ImagePolicy \"stable\" is invalid: spec.verify[1].name: \"a\" is already in spec.verify[0].name",
+    ),
+    (
+        "scans that nobody signs",
         "  select:",
         "  require: {vulnerabilities: {maxSeverity: High}}\n  select:",
-        "spec.images[1].policyRefs[0].name: ImagePolicy \"stable\" is invalid: spec.require.vulnerabilities: is not supported yet: remove it",
+        "spec.images[1].policyRefs[0].name: ImagePolicy \"stable\" is invalid: spec.require.vulnerabilities: needs spec.verify, which says whose scans are believed: add the authority that signs them",
     ),
     (
         "a require without rules",

@@ -164,6 +164,7 @@ fn record(tombstone: &Tombstone, copied_at: Option<jiff::Timestamp>) -> Record {
         refused: false,
         registry: Some(registry.clone()),
         unwanted: None,
+        verified: None,
     }
 }
 

@@ -11,7 +11,7 @@ use super::stage::{
 };
 use crate::support::cluster::namespace::find_condition;
 use crate::support::cluster::{ApiProxy, ControlPlane, Controller, Namespace};
-use crate::support::content::{Image, ImageBuilder};
+use crate::support::content::{Image, ImageBuilder, Signer};
 use crate::support::credentials::Login;
 use crate::support::faults::FaultRegistry;
 use crate::support::http::script::{Action, Gate};
@@ -84,6 +84,74 @@ async fn policies_are_followed_without_a_restart() {
     namespace.apply(&policy("chosen", &including(&["3"]))).await;
     // What is not selected any more stays.
     synced("1/1", &["1", "2", "3"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_must_vouch_is_followed_without_a_restart() {
+    let (vendor, stranger) = (Signer::new(), Signer::new());
+    let signed = image(1);
+    let referrers = vec![vendor.sign(signed.digest())];
+    let source = FaultRegistry::start();
+    source.load(
+        "app",
+        "1",
+        &Image {
+            referrers,
+            ..signed
+        },
+    );
+    let destination = FaultRegistry::start();
+    let stage = Stage::open("vouching").await;
+    let namespace = &stage.namespace;
+    let verifying = |secret: &str| {
+        let key = json!({"secretRef": {"name": secret, "key": "cosign.pub"}});
+        let policy = json!({
+            "apiVersion": "transship.dev/v1alpha1", "kind": "ImagePolicy", "metadata": {"name": "signed"},
+            "spec": {"verify": [{"name": "vendor", "type": "Key", "key": key}]},
+        });
+        format!("---\n{policy}\n")
+    };
+    let key = |name: &str, signer: &Signer| {
+        let secret = json!({
+            "apiVersion": "v1", "kind": "Secret", "metadata": {"name": name},
+            "stringData": {"cosign.pub": signer.public_pem()},
+        });
+        format!("---\n{secret}\n")
+    };
+    let mirror = mirror_of(&source, &destination).policy("signed");
+    namespace.apply(&verifying("key")).await;
+    namespace.apply(&mirror.to_string()).await;
+    let missing = ready_for(namespace, "imir", "mirror", "DependencyNotReady").await;
+    insta::assert_snapshot!(message(&missing).replace(namespace.name(), "NAMESPACE"), @r#"policy "signed": spec.verify[0].key.secretRef.name: there is no secret "key" in namespace "NAMESPACE": create it"#);
+    assert!(destination.tags("app").is_empty());
+
+    namespace.apply(&key("key", &stranger)).await;
+    let refused = sync(namespace, "mirror", "1").await;
+    assert_eq!(refused["status"]["tags"]["refused"], 1);
+    assert_eq!(refused["status"]["refusals"][0]["gate"], "verify");
+    assert_eq!(
+        refused["status"]["refusals"][0]["reason"],
+        "VerificationFailed"
+    );
+    assert!(destination.tags("app").is_empty());
+
+    namespace.apply(&key("key", &vendor)).await;
+    let admitted = sync(namespace, "mirror", "2").await;
+    assert_eq!(admitted["status"]["tags"]["synced"], 1);
+    assert_eq!(destination.tags("app"), ["1"]);
+
+    // Another authority: the change of the policy alone starts a round.
+    namespace.apply(&key("other", &stranger)).await;
+    namespace.apply(&verifying("other")).await;
+    let is_refused = |mirror: &Value| mirror["status"]["tags"]["refused"] == 1;
+    namespace
+        .wait_for("imir", "mirror", "refused again", is_refused)
+        .await;
+    let counts = |policy: &Value| policy["status"]["excludedBy"]["verify"] == 1;
+    namespace
+        .wait_for("impol", "signed", "counted", counts)
+        .await;
+    assert_eq!(destination.tags("app"), ["1"], "the destination keeps it");
 }
 
 #[tokio::test(flavor = "multi_thread")]

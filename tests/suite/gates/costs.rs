@@ -1,6 +1,7 @@
 //! What judging asks of a source: each config once, and nothing while nothing changes.
 
 use super::lab::{Lab, Reads, good};
+use crate::support::content::{Image, Signer};
 
 const TAGS: usize = 500;
 
@@ -57,6 +58,95 @@ async fn configs_are_read_once_for_each_digest() {
         (0, 0),
         "the facts are known"
     );
+}
+
+/// 500 signed and scanned tags of 250 digests, and 25 tags that nobody signed.
+fn fill_signed(lab: &Lab, signer: &Signer) {
+    for number in 0..TAGS / 2 + 25 {
+        let image = good(number as u64).label("team", "a").build();
+        let digest = image.digest().to_owned();
+        if number >= TAGS / 2 {
+            lab.source.load("team/app", &format!("u{number}"), &image);
+            continue;
+        }
+        let referrers = match number % 2 {
+            0 => vec![signer.sign(&digest), signer.scan(&digest, &[])],
+            _ => vec![
+                signer.sign_tagged(&digest),
+                signer.scan_tagged(&digest, &[]),
+            ],
+        };
+        let image = Image { referrers, ..image };
+        for tag in [format!("a{number}"), format!("b{number}")] {
+            lab.source.load("team/app", &tag, &image);
+        }
+    }
+}
+
+#[tokio::test]
+async fn evidence_is_read_once_for_each_digest_and_what_lacks_it_costs_one_look() {
+    let lab = Lab::new();
+    let signer = Signer::new();
+    lab.keep_key("vendor", &signer.public_pem());
+    fill_signed(&lab, &signer);
+    let all = "minAge: 0s, verify: [{name: vendor, type: Key, key: {secretRef: {name: vendor, key: cosign.pub}}}], \
+               require: {user: NonRoot, maxSize: 1G, maxAge: 99999h, labels: {team: a}, platforms: [linux/amd64], \
+               denyTags: [latest], vulnerabilities: {maxSeverity: High}}";
+    let mirror = lab.mirror("['a*', 'b*']", &[("all", all)], "referrers: Skip");
+    lab.round(&mirror).await;
+    assert_eq!(lab.destination.tags("team/app").len(), TAGS);
+    let first = lab.reads();
+    let digests = TAGS / 2;
+    // A HEAD for each tag, and one for each of cosign's tags.
+    assert_eq!(first.heads, TAGS + digests);
+    // The image, its signature and its scan.
+    assert_eq!(first.manifests, 3 * digests);
+    // The config twice: once to judge it and once to copy it. A layer, a signature and a scan.
+    assert_eq!(first.blobs, 5 * digests);
+    // The tag list, and one list of referrers for each digest.
+    assert_eq!(first.others, 1 + digests);
+    let unchanged = Reads {
+        heads: TAGS,
+        others: 1,
+        ..Reads::default()
+    };
+    for _ in 0..2 {
+        lab.round(&mirror).await;
+        assert_eq!(lab.reads(), unchanged, "the list and a HEAD for each tag");
+    }
+
+    let unsigned = lab.mirror("['u*']", &[("all", all)], "referrers: Skip");
+    lab.round(&unsigned).await;
+    let first = lab.reads();
+    assert_eq!((first.heads, first.blobs, first.others), (25, 0, 1 + 25));
+    lab.round(&unsigned).await;
+    let again = Reads {
+        heads: 25,
+        others: 1 + 25,
+        ..Reads::default()
+    };
+    assert_eq!(
+        lab.reads(),
+        again,
+        "one look for each, and nothing of the image"
+    );
+    let image = good(TAGS as u64 / 2).label("team", "a").build();
+    let digest = image.digest().to_owned();
+    let referrers = vec![signer.sign(&digest), signer.scan(&digest, &[])];
+    lab.source.load(
+        "team/app",
+        &format!("u{}", TAGS / 2),
+        &Image { referrers, ..image },
+    );
+    lab.round(&unsigned).await;
+    assert_eq!(
+        lab.destination.tags("team/app").len(),
+        TAGS + 1,
+        "the signature came later"
+    );
+    let found = lab.reads();
+    // Two pieces of evidence; then the config is judged, and copied with the layer.
+    assert_eq!((found.manifests, found.blobs), (2, 2 + 3));
 }
 
 #[tokio::test]

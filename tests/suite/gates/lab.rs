@@ -1,15 +1,18 @@
 //! A mirror with policies between two registries, and the rounds of one process.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
-use transship::api::document::{self, Resource};
+use transship::api::document::{self, Document, Resource};
+use transship::api::{ObjectName, Secret};
 use transship::copy::{Endpoint, Progress};
 use transship::oci::Repository;
 use transship::plan::report::{Failure, MirrorReport, Outcome, TagReport};
 use transship::plan::{self, Destination, Mirror};
 use transship::registry::{Pool, Settings};
+use transship::sync::reach::FindSecret;
+use transship::sync::trust::Authorities;
 use transship::sync::{Connect, ConnectError, Ledger, Mode, Observer, Syncer};
 
 use crate::support::content::{Blob, Image, ImageBuilder, media_type};
@@ -20,10 +23,38 @@ pub(super) struct Lab {
     pub(super) source: Arc<FaultRegistry>,
     pub(super) destination: Arc<FaultRegistry>,
     syncer: Syncer<Plain>,
+    /// The documents of Secrets.
+    secrets: Mutex<String>,
+    authorities: Trusted,
 }
 
-/// Registries over plain HTTP without credentials.
-struct Plain(Pool);
+/// Registries over plain HTTP without credentials, and whom the policies of the last mirror trust.
+struct Plain(Pool, Trusted);
+
+type Trusted = Arc<Mutex<Arc<Authorities>>>;
+
+/// The Secrets among documents.
+struct Secrets<'a>(&'a [Document]);
+
+#[derive(Debug, thiserror::Error)]
+#[error("there is no secret {0}")]
+pub(super) struct NoSecret(ObjectName);
+
+impl FindSecret for Secrets<'_> {
+    type Error = NoSecret;
+
+    fn find(&self, name: &ObjectName) -> Result<&Secret, NoSecret> {
+        let mut secrets = self
+            .0
+            .iter()
+            .filter_map(|document| match &document.resource {
+                Resource::Secret(secret) => Some(&**secret),
+                Resource::ImageMirror(_) | Resource::ImagePolicy(_) => None,
+            });
+        let secret = secrets.find(|secret| secret.metadata.name == *name);
+        secret.ok_or_else(|| NoSecret(name.clone()))
+    }
+}
 
 /// Nobody watches.
 struct Unwatched;
@@ -40,19 +71,44 @@ impl Lab {
     }
 
     fn remembering(ledger: Ledger) -> Self {
+        let authorities = Trusted::default();
         Self {
             source: Arc::new(FaultRegistry::start()),
             destination: Arc::new(FaultRegistry::start()),
-            syncer: syncer(ledger),
+            syncer: syncer(ledger, &authorities),
+            secrets: Mutex::default(),
+            authorities,
         }
     }
 
     /// The next process at the same registries.
     pub(super) fn restart(self, path: &Path) -> Self {
+        let syncer = syncer(Ledger::open(path).unwrap(), &self.authorities);
+        Self { syncer, ..self }
+    }
+
+    /// The same with a source that cannot list referrers.
+    pub(super) fn without_referrers_api() -> Self {
+        let source = FaultRegistry::options().without_referrers_api().start();
         Self {
-            syncer: syncer(Ledger::open(path).unwrap()),
-            ..self
+            source: Arc::new(source),
+            ..Self::new()
         }
+    }
+
+    /// Puts a public key into the only Secret.
+    pub(super) fn keep_only_key(&self, name: &str, pem: &str) {
+        self.secrets.lock().unwrap().clear();
+        self.keep_key(name, pem);
+    }
+
+    /// Puts a public key into a Secret.
+    pub(super) fn keep_key(&self, name: &str, pem: &str) {
+        let secret = serde_json::json!({
+            "apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": {"cosign.pub": pem},
+        });
+        let mut secrets = self.secrets.lock().unwrap();
+        secrets.push_str(&format!("---\n{secret}\n"));
     }
 
     /// A mirror of these tags that must pass these policies, with more fields of its spec.
@@ -83,6 +139,7 @@ impl Lab {
         for (name, spec) in policies {
             text.push_str(&policy(name, spec));
         }
+        text.push_str(&self.secrets.lock().unwrap());
         let documents = document::parse(&text, "mirror.yaml").unwrap();
         let mut policies = Vec::new();
         let mut mirrors = Vec::new();
@@ -93,7 +150,10 @@ impl Lab {
                 Resource::Secret(_) => {}
             }
         }
-        plan::validate(mirrors[0], &policies).unwrap()
+        let mirror = plan::validate(mirrors[0], &policies).unwrap();
+        let authorities = Authorities::read(&mirror, &Secrets(&documents)).unwrap();
+        *self.authorities.lock().unwrap() = Arc::new(authorities);
+        mirror
     }
 
     /// One round: what came of it.
@@ -211,9 +271,9 @@ pub(super) fn index(images: &[(&str, &Image, Value)]) -> Image {
     }
 }
 
-fn syncer(ledger: Ledger) -> Syncer<Plain> {
+fn syncer(ledger: Ledger, authorities: &Trusted) -> Syncer<Plain> {
     Syncer::new(
-        Plain(Pool::new("transship-tests")),
+        Plain(Pool::new("transship-tests"), authorities.clone()),
         Arc::new(ledger),
         Progress::none(),
     )
@@ -245,6 +305,10 @@ impl Connect for Plain {
         _: &Repository,
     ) -> Result<Endpoint, ConnectError> {
         Ok(self.endpoint(&destination.registry))
+    }
+
+    fn authorities(&self, _: &Mirror) -> Result<Arc<Authorities>, ConnectError> {
+        Ok(self.1.lock().unwrap().clone())
     }
 }
 

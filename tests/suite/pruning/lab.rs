@@ -20,6 +20,7 @@ use transship::plan::report::{MirrorReport, TagReport};
 use transship::plan::{self, Destination, Mirror};
 use transship::registry::{Pool, Settings};
 use transship::sync::prune::{Pruner, Times};
+use transship::sync::trust::Authorities;
 use transship::sync::workloads::{Workloads, WorkloadsError};
 use transship::sync::{Connect, ConnectError, Ledger, Mode, Observer, Syncer};
 
@@ -315,6 +316,10 @@ impl Connect for Plain {
         _: &Repository,
     ) -> Result<Endpoint, ConnectError> {
         Ok(self.endpoint(&destination.registry))
+    }
+
+    fn authorities(&self, _: &Mirror) -> Result<Arc<Authorities>, ConnectError> {
+        Ok(Arc::default())
     }
 }
 

@@ -122,6 +122,7 @@ impl World {
             refused: false,
             registry: Some("r.example.com".parse().unwrap()),
             unwanted: None,
+            verified: None,
         }
     }
 

@@ -15,6 +15,7 @@ use crate::plan::in_use::InUse;
 use crate::plan::{Destination, Mirror, validate};
 use crate::sync::ledger::{Keep, KeepError, Leaf, Memory, Page, Slot};
 use crate::sync::prune::{Pruner, Times};
+use crate::sync::trust::Authorities;
 use crate::sync::workloads::{Workloads, WorkloadsError};
 use crate::sync::{Connect, ConnectError, Ledger, Syncer};
 
@@ -519,6 +520,10 @@ impl Connect for Nowhere {
         _: &Repository,
     ) -> Result<Endpoint, ConnectError> {
         unreachable!("nobody connects in a model")
+    }
+
+    fn authorities(&self, _: &Mirror) -> Result<Arc<Authorities>, ConnectError> {
+        unreachable!("nobody verifies in a model")
     }
 }
 

@@ -10,7 +10,7 @@ use transship::api::image_mirror::{
 use transship::api::image_policy::{ExcludedBy, PolicyMode};
 use transship::api::mirrored_repository::{
     DeletedTag, PROTECTED_BY_LENGTH, PruneCandidate, RecordedTag, SHAPE_LENGTH, TAGS, TagState,
-    WaitingTag,
+    VerifiedBy, WaitingTag,
 };
 use transship::api::{ImageMirrorStatus, ImagePolicyStatus, MirroredRepositoryStatus, Reason};
 use transship::oci::Digest;
@@ -143,6 +143,12 @@ pub(super) fn record() -> MirroredRepositoryStatus {
         copied_at: Some(time()),
         adopted: true,
         registry: None,
+        verified_by: Some(VerifiedBy {
+            policy: "p".repeat(253).parse().unwrap(),
+            authority: "a".repeat(63),
+            evidence: sha256(),
+        }),
+        verified_at: Some(time()),
         state: Some(TagState::Refused),
     });
     // What is no longer wanted waits for nothing, and candidates are larger.
@@ -169,8 +175,8 @@ pub(super) fn record() -> MirroredRepositoryStatus {
         deleted_at: time(),
     });
     MirroredRepositoryStatus {
-        tag_count: 500,
-        candidate_count: 499,
+        tag_count: 300,
+        candidate_count: 299,
         tags: tags.collect(),
         waiting: vec![waiting],
         candidates: candidates.collect(),

@@ -5,6 +5,7 @@
 mod artifact;
 mod builder;
 mod layer;
+mod signed;
 
 use std::collections::BTreeSet;
 
@@ -14,6 +15,7 @@ use serde_json::{Value, json};
 use super::digest::{fallback_tag, sha256};
 
 pub use builder::{Format, ImageBuilder};
+pub use signed::Signer;
 
 /// The media types that content is made of.
 pub mod media_type {

@@ -203,11 +203,19 @@ fn render(document: &Document, is_detailed: bool) -> String {
         size,
     } = &document.totals;
     let line = format!(
-        "{repositories} repositories, {tags} tags, {images} images, {}\n",
+        "{}, {}, {}, {}\n",
+        count(*repositories, "repository", "repositories"),
+        count(*tags, "tag", "tags"),
+        count(*images, "image", "images"),
         units::bytes(*size)
     );
     let failures = document.failures.iter().map(summary::failure_line);
     summary::paragraphs([table, failures.collect(), line])
+}
+
+fn count(number: usize, one: &str, several: &str) -> String {
+    let word = if number == 1 { one } else { several };
+    format!("{number} {word}")
 }
 
 fn tags_table(document: &Document) -> String {

@@ -163,8 +163,11 @@ async fn the_program_explains_itself() {
     Commands:
       sync         Copy the images that mirrors name
       plan         Say what sync would do, and why each tag is in or out
+      prune        Say which tags at the destinations are no longer wanted, or delete them
+      restore      Bring back tags that were pruned
       copy         Copy one image, or all tags of a repository
       ls           List the repositories of a registry, or the tags of a repository
+      df           Say how much room tags take, and how much of it they share
       inspect      Show an image: manifest, platforms, config, layers, history, referrers
       controller   Keep the mirrors of a Kubernetes cluster in sync
       crds         Print the definitions of the custom resources, for kubectl apply
@@ -192,6 +195,8 @@ async fn the_program_explains_itself() {
       transship copy alpine:3.20 registry.example.com/mirror/alpine
       transship ls registry.example.com/mirror/alpine
       transship inspect alpine:3.20
+      transship prune -f mirror.yaml --state state.json say what the mirrors do not want any more
+      transship df registry.example.com/mirror/alpine   say how much room the tags take
 
     Exit codes: 0 all synced, 1 something failed, 2 wrong use or spec, 130 interrupted.
     ");
@@ -206,7 +211,9 @@ async fn the_program_explains_itself() {
         finished.assert_success();
         assert!(finished.stdout.contains("transship"), "{arguments:?}");
     }
-    for command in ["sync", "plan", "copy", "ls", "inspect"] {
+    for command in [
+        "sync", "plan", "prune", "restore", "copy", "ls", "df", "inspect",
+    ] {
         let help = files.run(&[command, "--help"]).await;
         help.assert_success();
         assert!(help.stdout.contains("Example"), "{command}");

@@ -23,7 +23,9 @@ async fn df(registry: &Registry, arguments: &[&str]) -> Finished {
         .map(|word| word.replace("REGISTRY", &host))
         .collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    let files = Files::new(&[("mirror.yaml", &mirror(registry, registry))]);
+    let there = mirror(registry, registry);
+    let away = there.replace("name: d, registry:", "name: d, repository: copy, registry:");
+    let files = Files::new(&[("mirror.yaml", &there), ("away.yaml", &away)]);
     let program = files.transship(&words);
     program.environment("TRANSSHIP_INSECURE", host).run().await
 }
@@ -50,12 +52,26 @@ async fn tags_and_repositories_alone_and_together() {
         let tags = df(&registry, &["df", "REGISTRY/app"]).await;
         tags.assert_success();
         insta::allow_duplicates! {
-            insta::assert_snapshot!(with_names(&tags.stdout, &[(&registry, "REGISTRY")]), @"");
+            insta::assert_snapshot!(with_names(&tags.stdout, &[(&registry, "REGISTRY")]), @r"
+            REPOSITORY            TAG      DIGEST                SIZE      SHARED    UNIQUE
+            REGISTRY/app   1.0      sha256:0365a3e13d72   46.0 kB   46.0 kB   0 B
+            REGISTRY/app   2.0      sha256:f787f6201a92   46.0 kB   0 B       46.0 kB
+            REGISTRY/app   amd64    sha256:28f4c6da8db3   22.7 kB   22.7 kB   0 B
+            REGISTRY/app   latest   sha256:0365a3e13d72   46.0 kB   46.0 kB   0 B
+
+            1 repository, 4 tags, 3 images, 91.9 kB
+            ");
         }
         let all = df(&registry, &["df", "REGISTRY"]).await;
         all.assert_success();
         insta::allow_duplicates! {
-            insta::assert_snapshot!(with_names(&all.stdout, &[(&registry, "REGISTRY")]), @"");
+            insta::assert_snapshot!(with_names(&all.stdout, &[(&registry, "REGISTRY")]), @r"
+            REPOSITORY              TAGS   IMAGES   SIZE      SHARED    UNIQUE
+            REGISTRY/app     4      3        91.9 kB   46.0 kB   46.0 kB
+            REGISTRY/other   1      1        46.0 kB   46.0 kB   0 B
+
+            2 repositories, 5 tags, 3 images, 91.9 kB
+            ");
         }
     }
 }
@@ -92,7 +108,7 @@ async fn layouts_and_the_destinations_of_mirrors_are_measured_alike() {
     let tree = directory.path().display().to_string();
     let copied = df(
         &registry,
-        &["sync", "-f", "mirror.yaml", "--to-layout", &tree],
+        &["sync", "-f", "away.yaml", "--to-layout", &tree],
     )
     .await;
     copied.assert_success();
@@ -112,11 +128,15 @@ async fn what_cannot_be_looked_at_is_said() {
     let missing = df(&registry, &["df", "REGISTRY/none"]).await;
     assert_eq!(missing.code, Some(1), "{}", missing.stdout);
     let said = with_names(&missing.stdout, &[(&registry, "REGISTRY")]);
-    insta::assert_snapshot!(said, @"");
+    insta::assert_snapshot!(said, @r"
+    failed: NotFound: cannot list the tags of REGISTRY/none: 404 Not Found (NAME_UNKNOWN): there is no such thing at the registry, or the credential may not see it
+
+    0 repositories, 0 tags, 0 images, 0 B
+    ");
     let nowhere = df(&registry, &["df"]).await;
     assert_eq!(nowhere.code, Some(2));
-    insta::assert_snapshot!(nowhere.stderr, @"");
+    insta::assert_snapshot!(nowhere.stderr, @"error: name a registry, a repository or a directory to look at, or the files of mirrors with -f");
     let no_tree = df(&registry, &["df", "./none"]).await;
     assert_eq!(no_tree.code, Some(1));
-    insta::assert_snapshot!(no_tree.stderr, @"");
+    insta::assert_snapshot!(no_tree.stderr, @"error: there is no directory ./none: name the one that holds the image layouts");
 }

@@ -168,9 +168,10 @@ struct Header {
 fn add_value(in_use: &mut InUse, value: &Value, file: &str) -> Result<(), TextError> {
     if let Value::Array(values) = value {
         for value in values {
-            match value {
-                Value::String(image) => add_words(in_use, image, file, 1)?,
-                value => add_value(in_use, value, file)?,
+            if let Value::String(image) = value {
+                add_words(in_use, image, file, 1)?;
+            } else {
+                add_value(in_use, value, file)?;
             }
         }
         return Ok(());

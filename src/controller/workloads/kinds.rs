@@ -3,7 +3,7 @@
 /// A kind of objects that names images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// `apps/v1`; what a rollback of it brings back stands in its ReplicaSets.
+    /// `apps/v1`; what a rollback of it brings back stands in its `ReplicaSet`s.
     Deployment,
     /// `apps/v1`.
     StatefulSet,
@@ -15,7 +15,7 @@ pub enum Kind {
     ReplicationController,
     /// `v1`.
     PodTemplate,
-    /// `apps/v1`: the templates to which a StatefulSet or DaemonSet can be rolled back.
+    /// `apps/v1`: the templates to which a `StatefulSet` or `DaemonSet` can be rolled back.
     ControllerRevision,
     /// `apps/v1`: also those without replicas, to which a Deployment can be rolled back.
     ReplicaSet,

@@ -222,6 +222,7 @@ struct ImageVolume {
     reference: Option<String>,
 }
 
+#[expect(clippy::struct_field_names, reason = "that is what the API calls them")]
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct PodStatus {
@@ -385,11 +386,11 @@ fn add_whatever_is_an_image(in_use: &mut InUse, user: &str, value: &Value) {
     match value {
         Value::Object(fields) => {
             for (key, value) in fields {
-                match value {
-                    Value::String(text) if key == "image" || key == "reference" => {
-                        in_use.add_image(user, text);
-                    }
-                    value => add_whatever_is_an_image(in_use, user, value),
+                let is_image = key == "image" || key == "reference";
+                if let Some(text) = value.as_str().filter(|_| is_image) {
+                    in_use.add_image(user, text);
+                } else {
+                    add_whatever_is_an_image(in_use, user, value);
                 }
             }
         }

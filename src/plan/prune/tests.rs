@@ -216,6 +216,7 @@ fn tell(found: &Found) -> String {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "it is a table")]
 fn what_is_wanted_and_why_the_rest_is_not() {
     let cases: [(&str, &str, &[&str], &str, &str); 17] = [
         ("selected", "", &["1.0=a"], "1.0", ""),
@@ -372,6 +373,7 @@ fn how_a_tag_came_to_be_there_counts() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "it is a table")]
 fn time_counts_that_was_seen() {
     use Clock::{Jumped, New, Steady};
     let year = 365 * 24;
@@ -534,6 +536,7 @@ fn a_look_is_put_on_record_now_and_then() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "it is a table")]
 fn policies_retain() {
     let cases: [(&str, &str, &[&str], &str); 17] = [
         (

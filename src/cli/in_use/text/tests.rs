@@ -80,7 +80,7 @@ fn what_is_not_understood_is_refused() {
         r#"{"apiVersion": "v1", "kind": "List", "items": []}"#,
         "{",
         r#"{"items": [1]}"#,
-        r#"[1]"#,
+        r"[1]",
         "key: [",
         "kind: Pod\n",
         "apiVersion: v1\nkind: Service\nmetadata: {name: web}\n",

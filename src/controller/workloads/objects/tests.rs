@@ -173,7 +173,8 @@ fn what_is_not_understood_is_named() {
         .map(|(kind, object)| {
             let mut in_use = InUse::default();
             let alone = add_object(&mut in_use, *kind, object).unwrap_err();
-            let listed = Reader::of(*kind).add_page(&mut in_use, &page(*kind, &[object.clone()]));
+            let listed =
+                Reader::of(*kind).add_page(&mut in_use, &page(*kind, std::slice::from_ref(object)));
             assert_eq!(listed, Err(PageError::Object(alone.clone())));
             alone.to_string()
         })

@@ -36,7 +36,7 @@ impl Random {
         Self(seed)
     }
 
-    /// Less than `end`, by SplitMix64.
+    /// Less than `end`, by `SplitMix64`.
     pub(super) fn below(&mut self, end: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
@@ -262,7 +262,7 @@ impl World {
     }
 
     pub(super) fn any_place(&mut self) -> Place {
-        let repository = if self.random.one_in(3) { 1 } else { 0 };
+        let repository = usize::from(self.random.one_in(3));
         let tag = usize::try_from(self.random.below(TAGS.len() as u64)).unwrap();
         (
             KNOWN_REPOSITORIES[repository].clone(),

@@ -115,10 +115,10 @@ fn selecting(image: &str) -> Value {
     json!({"selector": {"matchLabels": {"app": "a"}}, "template": template(image), "replicas": 0})
 }
 
-fn object(api_version: &str, kind: &str, name: &str, fields: Value) -> Value {
+fn object(api_version: &str, kind: &str, name: &str, mut fields: Value) -> Value {
     let mut object = json!({"apiVersion": api_version, "kind": kind, "metadata": {"name": name}});
-    for (key, value) in fields.as_object().expect("fields") {
-        object[key] = value.clone();
+    for (key, value) in fields.as_object_mut().expect("fields") {
+        object[key] = value.take();
     }
     object
 }

@@ -222,9 +222,10 @@ pub(super) fn prune(report: &MirrorReport) -> &PruneReport {
 pub(super) fn fates(report: &MirrorReport) -> Vec<String> {
     let tags = prune(report).tags.iter();
     tags.map(|tag| {
-        let fate = match &tag.fate {
-            Fate::Protected { protected_by } => format!("Protected by {protected_by}"),
-            fate => format!("{fate:?}"),
+        let fate = if let Fate::Protected { protected_by } = &tag.fate {
+            format!("Protected by {protected_by}")
+        } else {
+            format!("{:?}", tag.fate)
         };
         format!("{} {fate}", tag.target.tag)
     })
@@ -239,6 +240,7 @@ impl Told {
 }
 
 /// An image that a Deployment uses.
+#[expect(clippy::unnecessary_wraps, reason = "it is one of the answers")]
 pub(super) fn used(image: &str) -> Used {
     Ok(vec![("Deployment shop/web".to_owned(), image.to_owned())])
 }

@@ -66,7 +66,7 @@ const ROWS: [Row; 21] = [
         |lab| {
             lab.source
                 .on("HEAD", "/manifests/4")
-                .responds(Reply::new(403))
+                .responds(Reply::new(403));
         },
         "",
         "AccessDenied: nothing is deleted in a round that fails: SOURCE/team/app:4: ",
@@ -76,7 +76,7 @@ const ROWS: [Row; 21] = [
         |lab| {
             lab.destination
                 .on("HEAD", "/manifests/4")
-                .responds(Reply::new(403))
+                .responds(Reply::new(403));
         },
         "",
         "AccessDenied: nothing is deleted in a round that fails: DESTINATION/team/app:4: ",
@@ -133,7 +133,7 @@ const ROWS: [Row; 21] = [
         |lab| {
             lab.destination
                 .on("DELETE", "/manifests/")
-                .responds(Reply::new(405))
+                .responds(Reply::new(405));
         },
         "",
         "PruneUnsupported: DESTINATION cannot delete a tag by its name",
@@ -161,7 +161,7 @@ const ROWS: [Row; 21] = [
         |lab| {
             lab.destination
                 .on("DELETE", "/manifests/")
-                .does(Action::Swallow)
+                .does(Action::Swallow);
         },
         "",
         "CopyFailed: the registry says that it deleted the tag, and still has it",
@@ -177,7 +177,7 @@ const ROWS: [Row; 21] = [
         |lab| {
             lab.destination
                 .on("GET", "/manifests/")
-                .responds(Reply::new(403))
+                .responds(Reply::new(403));
         },
         "",
         "AccessDenied",

@@ -17,7 +17,7 @@ pub(super) struct Claims {
 }
 
 /// A tag of a registry.
-type Target = (Registry, Repository, Tag);
+pub(super) type Target = (Registry, Repository, Tag);
 
 #[derive(Clone, Debug)]
 struct Holder {
@@ -99,6 +99,13 @@ impl Claims {
                 claim,
             });
         }
+    }
+
+    /// The mirror other than this one that holds a tag.
+    pub(super) fn holder_besides(&self, mirror: &str, target: &Target) -> Option<&str> {
+        let holder = self.holders.get(target)?;
+        let name = holder.mirror.name.as_str();
+        (name != mirror).then_some(name)
     }
 
     /// Lets go of everything that a mirror holds.

@@ -112,14 +112,27 @@ impl<'a, C: Connect> Protection<'a, C> {
         Ok(())
     }
 
+    /// What keeps the candidate: another mirror that wants its tag by now, or a workload.
     fn user_of(&self, candidate: &Candidate, closure: &[Digest]) -> Option<String> {
+        let target = &candidate.target;
+        let held = (
+            target.registry.clone(),
+            target.repository.clone(),
+            target.tag.clone(),
+        );
+        if let Some(holder) = self
+            .syncer
+            .claims()
+            .holder_besides(&self.mirror.name, &held)
+        {
+            return Some(format!("mirror {holder}"));
+        }
         let (_, in_use) = self.seen.as_ref()?;
         let digests: Vec<Digest> = [&candidate.digest, &candidate.source_digest]
             .into_iter()
             .chain(closure)
             .cloned()
             .collect();
-        let target = &candidate.target;
         let subject = Subject {
             destination: (&target.registry, &target.repository, &target.tag),
             source: (

@@ -44,6 +44,23 @@ async fn what_is_due_goes_and_the_rest_stays_complete() {
 }
 
 #[tokio::test]
+async fn what_another_mirror_wants_by_now_stays() {
+    let lab = Lab::copied_from(FaultRegistry::start()).await;
+    lab.round(&lab.narrow("")).await;
+    let mut other = lab.mirror("['1']", "mode: Retain");
+    other.name = "default/other".to_owned();
+    lab.round(&other).await;
+    lab.pass(25);
+    for _ in 0..2 {
+        let report = lab.round(&lab.narrow("")).await;
+        let fates = fates(&report);
+        assert_eq!(fates[0], "1 Protected by mirror default/other");
+        assert!(lab.tags().contains(&"1".to_owned()));
+    }
+    assert_eq!(lab.tags(), ["1", "4", "5"]);
+}
+
+#[tokio::test]
 async fn what_is_used_stays_however_it_is_known() {
     let child = image(2).children[0].digest.clone();
     let cases = [

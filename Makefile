@@ -35,8 +35,8 @@ lint: ## Checks formatting and lints
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- --deny warnings
 
-bench: tools ## Compares with crane, regsync, skopeo and oras, gives the controller 10,000 mirrors and a plan 9,000 tags
-	cargo bench --locked --bench peers --bench controller --bench plan
+bench: tools ## Compares with crane, regsync, skopeo and oras, gives the controller 10,000 mirrors, a plan 9,000 tags and pruning 100,000
+	cargo bench --locked --bench peers --bench controller --bench plan --bench prune
 
 fuzz: ## Builds the fuzz targets
 	cargo build --locked --manifest-path fuzz/Cargo.toml

@@ -152,7 +152,7 @@ async fn wrong_use_and_wrong_documents_end_with_2_before_anything_is_done() {
     error: secret.yaml:5:48: spec.source.secretRef.name: secret "hub" of namespace "team" is not among the documents: add its file with -f, or fetch it with `kubectl get secret hub -n team -o yaml`
     error: cannot read none.yaml: No such file or directory (os error 2)
     error: SRC names one image, --all-tags copies all: leave out its tag or digest
-    error: there is no command "snyc": there are sync, plan, copy, ls, inspect, controller, crds, completions, man
+    error: there is no command "snyc": there are sync, plan, prune, restore, copy, ls, df, inspect, controller, crds, completions, man
     error: cannot read the CA file none.pem: No such file or directory (os error 2)
     "#);
 }

@@ -135,6 +135,8 @@ async fn wrong_use_and_wrong_documents_end_with_2_before_anything_is_done() {
         &["sync", "-f", "typo.yaml"][..],
         &["plan", "-f", "secret.yaml"],
         &["sync", "-f", "none.yaml"],
+        &["prune", "-f", "typo.yaml"],
+        &["restore", "-f", "typo.yaml", "--all"],
         &["copy", "-a", "app:1", "b.test/app"],
         &["man", "snyc"],
         &["ls", "a.test", "--ca-file", "none.pem"],
@@ -151,6 +153,8 @@ async fn wrong_use_and_wrong_documents_end_with_2_before_anything_is_done() {
     error: typo.yaml:6:3: spec: unknown field "imgaes", did you mean "images"?
     error: secret.yaml:5:48: spec.source.secretRef.name: secret "hub" of namespace "team" is not among the documents: add its file with -f, or fetch it with `kubectl get secret hub -n team -o yaml`
     error: cannot read none.yaml: No such file or directory (os error 2)
+    error: transship prune works on what was written before: name the file with --state that `transship sync --state` keeps
+    error: transship restore works on what was written before: name the file with --state that `transship sync --state` keeps
     error: SRC names one image, --all-tags copies all: leave out its tag or digest
     error: there is no command "snyc": there are sync, plan, prune, restore, copy, ls, df, inspect, controller, crds, completions, man
     error: cannot read the CA file none.pem: No such file or directory (os error 2)

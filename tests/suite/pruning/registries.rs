@@ -447,3 +447,46 @@ async fn a_sync_says_in_one_line_that_it_does_not_prune() {
     );
     assert_eq!(lab.tags().await.len(), 2);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_workloads_use_is_kept_and_without_knowing_it_nothing_is_deleted() {
+    const PROTECT: &str = "mode: Delete, grace: 1ms, maxPercent: 100";
+    let lab = Lab::new(Kind::Distribution3).await;
+    for (seed, tag) in ["keep-0", "drop-0", "drop-1", "drop-2"].iter().enumerate() {
+        let image = image(seed as u64);
+        lab.source.client().push(REPOSITORY, tag, &image).await;
+    }
+    lab.with(ALL, PROTECT)
+        .text(&["sync"])
+        .await
+        .assert_success();
+    let narrowed = lab.with(KEPT, PROTECT);
+    let planned = narrowed.text(&["prune"]).await;
+    planned.assert_success();
+    assert!(
+        planned.stderr.contains("--in-use-from"),
+        "{}",
+        planned.stderr
+    );
+    let blind = narrowed.text(&["prune", "--delete"]).await;
+    assert_eq!(blind.code, Some(2), "{}", blind.stdout);
+    assert_eq!(
+        blind.stderr,
+        "error: mirror default/m protects what workloads use: say what that is with --in-use-from KUBECONFIG|FILE, \
+         or set its spec.prune.inUse to Ignore\n"
+    );
+
+    // One by its name, one by the digest of a part of it.
+    let part = &image(2).children[0].digest;
+    let host = lab.destination.host();
+    let used = lab.directory.path().join("used.txt");
+    let lines = format!("{host}/{REPOSITORY}:drop-0\nelsewhere.test/app@{part}\n");
+    fs::write(&used, lines).unwrap();
+    let used = used.to_str().unwrap();
+    let done = narrowed
+        .json(&["prune", "--delete", "--in-use-from", used])
+        .await;
+    assert_eq!(done.totals(), [0, 0, 2, 1, 0], "{}", done.text);
+    let left = ["keep-0", "drop-0", "drop-1"].map(str::to_owned);
+    assert_eq!(lab.tags().await, BTreeSet::from(left));
+}

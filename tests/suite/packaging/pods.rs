@@ -81,6 +81,8 @@ async fn what_mirrors_may_reach_becomes_flags() {
     --lease-namespace=transship-system
     --concurrent-rounds=8
     --rounds-per-namespace=2
+    --in-use
+    --disable-prune
     --log-level=debug
     --log-format=human
     --allow-addresses=169.254.20.10/32,fd00::/8

@@ -64,9 +64,12 @@ const ROWS: [Row; 21] = [
     (
         "one wanted tag cannot be resolved",
         |lab| {
-            lab.source
-                .on("HEAD", "/manifests/4")
-                .responds(Reply::new(403));
+            // GET has the last word where HEAD is refused.
+            for method in ["HEAD", "GET"] {
+                lab.source
+                    .on(method, "/manifests/4")
+                    .responds(Reply::new(403));
+            }
         },
         "",
         "AccessDenied: nothing is deleted in a round that fails: SOURCE/team/app:4: ",
@@ -74,9 +77,11 @@ const ROWS: [Row; 21] = [
     (
         "one wanted tag cannot be looked at",
         |lab| {
-            lab.destination
-                .on("HEAD", "/manifests/4")
-                .responds(Reply::new(403));
+            for method in ["HEAD", "GET"] {
+                lab.destination
+                    .on(method, "/manifests/4")
+                    .responds(Reply::new(403));
+            }
         },
         "",
         "AccessDenied: nothing is deleted in a round that fails: DESTINATION/team/app:4: ",

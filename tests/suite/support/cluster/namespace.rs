@@ -10,7 +10,7 @@ use super::api_client::POLL;
 use super::control_plane::ControlPlane;
 
 /// How long something may take to come true before the test says that it does not.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(240);
 
 /// A namespace. Nobody waits for its deletion when it is dropped.
 pub struct Namespace<'a> {

@@ -100,6 +100,7 @@ pub(super) async fn reconcile(
             run(object, &prepared, context).instrument(span).await
         }
         Due::At(time) => {
+            context.shared.memory.resume(object, time);
             // After a restart nothing was said to the metrics yet.
             context
                 .write_status(object, &status, status.clone())

@@ -110,6 +110,13 @@ impl Memory {
         known.next
     }
 
+    /// Takes note of when the first round of this process begins. A time that is only read off the status
+    /// of an earlier one moves on by itself, and would never come.
+    pub(super) fn resume(&self, mirror: &ImageMirror, next: Timestamp) {
+        let mut memory = self.lock();
+        known(&mut memory, mirror).next.get_or_insert(next);
+    }
+
     /// Makes a mirror's next round due now.
     pub(super) fn hurry(&self, mirror: &ImageMirror) {
         let mut memory = self.lock();

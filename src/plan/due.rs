@@ -93,7 +93,7 @@ impl Situation<'_> {
     }
 
     /// The next time for a process that just began: as if its predecessor had gone on, so that a
-    /// restart is no storm on the registries.
+    /// restart is no storm on the registries. It is the `next` of everything that is decided after that.
     fn resume(&self, now: Timestamp) -> Option<Timestamp> {
         let is_ready = conditions::find(&self.status.conditions, READY)
             .is_some_and(|ready| ready.status == conditions::Holds::True.as_str());

@@ -444,6 +444,39 @@ async fn a_registry_that_hangs_does_not_hold_up_mirrors_of_other_namespaces() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn rounds_come_in_time_also_in_the_next_process() {
+    let (source, destination) = (source(&["1"]), FaultRegistry::start());
+    let namespace = ControlPlane::shared().await.namespace("in-time").await;
+    let mirror = |name: &str| {
+        let repository = format!("{name}/{{repository}}");
+        mirror_of(&source, &destination)
+            .named(name)
+            .with("/destinations/0/repository", repository)
+    };
+    let often = mirror("interval").with("/interval", "30s");
+    let scheduled = mirror("schedule")
+        .with("/interval", Value::Null)
+        .with("/schedule", json!({"cron": "* * * * *"}));
+    namespace.apply(&format!("{often}{scheduled}")).await;
+    let mut controller = controller_of(&namespace).start().await;
+    for (seed, is_next_process) in [(2, false), (3, true)] {
+        for name in ["interval", "schedule"] {
+            ready_for(&namespace, "imir", name, "Succeeded").await;
+        }
+        if is_next_process {
+            controller.stop().await;
+            controller = controller_of(&namespace).start().await;
+        }
+        source.load("app", &seed.to_string(), &image(seed));
+        for name in ["interval", "schedule"] {
+            let synced = format!("{seed}/{seed}");
+            let is_synced = |mirror: &Value| mirror["status"]["synced"] == *synced;
+            namespace.wait_for("imir", name, &synced, is_synced).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_record_that_somebody_deletes_is_written_again() {
     let (source, destination) = (source(&["1", "2"]), FaultRegistry::start());
     let stage = Stage::open("record").await;

@@ -1,0 +1,136 @@
+//! What several commands take.
+
+use std::path::PathBuf;
+
+use clap::builder::FalseyValueParser;
+use clap::{ArgAction, Args, ValueEnum};
+
+use crate::oci::Registry;
+
+/// The flags that every command has.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Common options")]
+pub struct CommonArgs {
+    /// Log more: -v what is done, -vv every decision, -vvv everything.
+    #[arg(short, long, global = true, action = ArgAction::Count, env = "TRANSSHIP_VERBOSE")]
+    pub verbose: u8,
+    /// Print nothing but results, failures and the summary.
+    #[arg(short, long, global = true, env = "TRANSSHIP_QUIET", value_parser = FalseyValueParser::new())]
+    pub quiet: bool,
+    /// Log from this level on: off, error, warn, info, debug or trace [default: warn, info for what keeps running].
+    #[arg(
+        long,
+        global = true,
+        env = "TRANSSHIP_LOG",
+        value_name = "LEVEL",
+        hide_possible_values = true
+    )]
+    pub log_level: Option<LogLevel>,
+    /// How log lines look: human or json [default: human, json for the controller].
+    #[arg(
+        long,
+        global = true,
+        env = "TRANSSHIP_LOG_FORMAT",
+        value_name = "FORMAT",
+        hide_possible_values = true
+    )]
+    pub log_format: Option<LogFormat>,
+}
+
+/// How much is logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogLevel {
+    /// Nothing.
+    Off,
+    /// What failed.
+    Error,
+    /// And what is doubtful.
+    Warn,
+    /// And what is done.
+    Info,
+    /// And why.
+    Debug,
+    /// And everything else.
+    Trace,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// One readable line.
+    Human,
+    /// One JSON object.
+    Json,
+}
+
+/// How results are printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Table,
+    /// JSON, and nothing else on stdout.
+    Json,
+    /// YAML, and nothing else on stdout.
+    Yaml,
+}
+
+/// Where the documents are.
+#[derive(Debug, Args)]
+pub struct DocumentArgs {
+    /// Files or directories with mirrors, policies and Secrets, as YAML or JSON; - is stdin.
+    #[arg(short, long, required = true, num_args = 1.., value_delimiter = ',', env = "TRANSSHIP_FILENAME", value_name = "FILE|DIR")]
+    pub filename: Vec<PathBuf>,
+    /// Only these mirrors, by name or namespace/name.
+    #[arg(long, num_args = 1.., value_delimiter = ',', env = "TRANSSHIP_MIRROR", value_name = "NAME")]
+    pub mirror: Vec<String>,
+    /// Read all images from this tree of OCI layouts in place of the source registries.
+    #[arg(long, env = "TRANSSHIP_FROM_LAYOUT", value_name = "DIR")]
+    pub from_layout: Option<PathBuf>,
+    /// Write all images to this tree of OCI layouts in place of the destination registries.
+    #[arg(long, env = "TRANSSHIP_TO_LAYOUT", value_name = "DIR")]
+    pub to_layout: Option<PathBuf>,
+    /// Remember in this file what was written, from one run to the next.
+    #[arg(long, env = "TRANSSHIP_STATE", value_name = "FILE")]
+    pub state: Option<PathBuf>,
+}
+
+/// How registries are reached.
+#[derive(Debug, Default, Args)]
+pub struct RegistryArgs {
+    /// Speak plain HTTP to these registries.
+    #[arg(
+        long,
+        value_delimiter = ',',
+        env = "TRANSSHIP_INSECURE",
+        value_name = "HOST[:PORT]"
+    )]
+    pub insecure: Vec<Registry>,
+    /// Trust the authorities of this PEM file besides those of the system.
+    #[arg(long, env = "TRANSSHIP_CA_FILE", value_name = "FILE")]
+    pub ca_file: Option<PathBuf>,
+    /// Send credentials to token servers on these hosts, too.
+    #[arg(
+        long,
+        value_delimiter = ',',
+        env = "TRANSSHIP_TRUSTED_REALMS",
+        value_name = "HOST[:PORT]"
+    )]
+    pub trusted_realms: Vec<Registry>,
+}
+
+/// How results are printed.
+#[derive(Debug, Args)]
+pub struct OutputArgs {
+    /// How results are printed: table, json or yaml.
+    #[arg(
+        short,
+        long,
+        value_enum,
+        default_value_t,
+        env = "TRANSSHIP_OUTPUT",
+        value_name = "FORMAT",
+        hide_possible_values = true
+    )]
+    pub output: Format,
+}

@@ -1,0 +1,114 @@
+//! A cluster: `controller`.
+
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::Args;
+use clap::builder::FalseyValueParser;
+
+use crate::oci::Registry;
+use crate::registry::{Cidr, HostGlob, InsecureHost};
+
+/// `transship controller`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  transship controller                                  in a pod, as the Helm chart runs it
+  transship controller --kubeconfig ~/.kube/config --listen-address 127.0.0.1:8080
+
+It works while it holds the lease, and several of them take turns at it. Health is at /healthz and /readyz,
+metrics are at /metrics of the listen address.")]
+pub struct ControllerArgs {
+    /// Read where the cluster is from this file [default: KUBECONFIG, ~/.kube/config, or the pod's own].
+    #[arg(long, env = "TRANSSHIP_KUBECONFIG", value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+    /// Use this context of the file [default: the current one].
+    #[arg(long, env = "TRANSSHIP_CONTEXT", value_name = "NAME")]
+    pub context: Option<String>,
+    /// Look at the objects of these namespaces only [default: all].
+    #[arg(
+        long,
+        value_delimiter = ',',
+        env = "TRANSSHIP_WATCH_NAMESPACES",
+        value_name = "NAMESPACE"
+    )]
+    pub watch_namespaces: Vec<String>,
+    /// Keep the lease in this namespace [default: the pod's own, else transship-system].
+    #[arg(long, env = "TRANSSHIP_LEASE_NAMESPACE", value_name = "NAMESPACE")]
+    pub lease_namespace: Option<String>,
+    /// The lease that several controllers take turns at.
+    #[arg(
+        long,
+        env = "TRANSSHIP_LEASE_NAME",
+        value_name = "NAME",
+        default_value = "transship"
+    )]
+    pub lease_name: String,
+    /// Serve health and metrics here.
+    #[arg(
+        long,
+        env = "TRANSSHIP_LISTEN_ADDRESS",
+        value_name = "ADDRESS:PORT",
+        default_value = "0.0.0.0:8080"
+    )]
+    pub listen_address: SocketAddr,
+    /// Run at most so many rounds at a time.
+    #[arg(
+        long,
+        env = "TRANSSHIP_CONCURRENT_ROUNDS",
+        value_name = "NUMBER",
+        default_value = "32"
+    )]
+    pub concurrent_rounds: NonZeroUsize,
+    /// Run at most so many rounds of one namespace at a time.
+    #[arg(
+        long,
+        env = "TRANSSHIP_ROUNDS_PER_NAMESPACE",
+        value_name = "NUMBER",
+        default_value = "8"
+    )]
+    pub rounds_per_namespace: NonZeroUsize,
+    /// Delete nothing at any destination, whatever spec.prune says; candidates are still listed.
+    #[arg(long, env = "TRANSSHIP_DISABLE_PRUNE", value_parser = FalseyValueParser::new())]
+    pub disable_prune: bool,
+    /// List the workloads of all namespaces before anything is deleted, and keep what they use.
+    #[arg(long, env = "TRANSSHIP_IN_USE", value_parser = FalseyValueParser::new())]
+    pub in_use: bool,
+    /// Connect to these addresses although they are loopback, link-local, metadata or otherwise special.
+    #[arg(
+        long,
+        value_delimiter = ',',
+        env = "TRANSSHIP_ALLOW_ADDRESSES",
+        value_name = "CIDR"
+    )]
+    pub allow_addresses: Vec<Cidr>,
+    /// Speak plain HTTP to these hosts where a mirror says insecure: true.
+    #[arg(
+        long,
+        value_delimiter = ',',
+        env = "TRANSSHIP_INSECURE_HOSTS",
+        value_name = "HOST[:PORT]"
+    )]
+    pub insecure_hosts: Vec<InsecureHost>,
+    /// Use these registries only, where * stands for any characters.
+    #[arg(
+        long,
+        value_delimiter = ',',
+        env = "TRANSSHIP_ALLOWED_HOSTS",
+        value_name = "GLOB",
+        default_value = "*"
+    )]
+    pub allowed_hosts: Vec<HostGlob>,
+    /// Trust the authorities of this PEM file besides those of the system.
+    #[arg(long, env = "TRANSSHIP_CA_FILE", value_name = "FILE")]
+    pub ca_file: Option<PathBuf>,
+    /// Send credentials to token servers on these hosts, too.
+    #[arg(
+        long,
+        value_delimiter = ',',
+        env = "TRANSSHIP_TRUSTED_REALMS",
+        value_name = "HOST[:PORT]"
+    )]
+    pub trusted_realms: Vec<Registry>,
+}

@@ -21,6 +21,7 @@ mod harness;
 mod layout;
 mod matrix;
 mod packaging;
+mod plain;
 mod pruning;
 mod registry;
 pub mod support;

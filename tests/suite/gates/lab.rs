@@ -6,15 +6,15 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Value, json};
 use transship::api::document::{self, Document, Resource};
 use transship::api::{ObjectName, Secret};
-use transship::copy::{Endpoint, Progress};
-use transship::oci::Repository;
+use transship::copy::Progress;
 use transship::plan::report::{Failure, MirrorReport, Outcome, TagReport};
-use transship::plan::{self, Destination, Mirror};
-use transship::registry::{Pool, Settings};
+use transship::plan::{self, Mirror};
+use transship::registry::Pool;
 use transship::sync::reach::FindSecret;
 use transship::sync::trust::Authorities;
-use transship::sync::{Connect, ConnectError, Ledger, Mode, Observer, Syncer};
+use transship::sync::{Ledger, Mode, Syncer};
 
+use crate::plain::{Plain, Trusted, Unwatched};
 use crate::support::content::{Blob, Image, ImageBuilder, media_type};
 use crate::support::faults::FaultRegistry;
 
@@ -25,13 +25,9 @@ pub(super) struct Lab {
     syncer: Syncer<Plain>,
     /// The documents of Secrets.
     secrets: Mutex<String>,
+    /// Whom the policies of the last mirror trust.
     authorities: Trusted,
 }
-
-/// Registries over plain HTTP without credentials, and whom the policies of the last mirror trust.
-struct Plain(Pool, Trusted);
-
-type Trusted = Arc<Mutex<Arc<Authorities>>>;
 
 /// The Secrets among documents.
 struct Secrets<'a>(&'a [Document]);
@@ -55,9 +51,6 @@ impl FindSecret for Secrets<'_> {
         secret.ok_or_else(|| NoSecret(name.clone()))
     }
 }
-
-/// Nobody watches.
-struct Unwatched;
 
 impl Lab {
     /// A process without a memory that outlives it.
@@ -275,47 +268,8 @@ pub(super) fn index(images: &[(&str, &Image, Value)]) -> Image {
 
 fn syncer(ledger: Ledger, authorities: &Trusted) -> Syncer<Plain> {
     Syncer::new(
-        Plain(Pool::new("transship-tests"), authorities.clone()),
+        Plain::new(Pool::new("transship-tests"), authorities.clone()),
         Arc::new(ledger),
         Progress::none(),
     )
-}
-
-impl Plain {
-    fn endpoint(&self, registry: &transship::oci::Registry) -> Endpoint {
-        let settings = Settings {
-            insecure: true,
-            ..Settings::default()
-        };
-        Endpoint::Registry(self.0.client(registry, &settings).unwrap())
-    }
-}
-
-impl Connect for Plain {
-    async fn source(
-        &self,
-        mirror: &Mirror,
-        _: Option<&Repository>,
-    ) -> Result<Endpoint, ConnectError> {
-        Ok(self.endpoint(&mirror.source.registry))
-    }
-
-    async fn destination(
-        &self,
-        _: &Mirror,
-        destination: &Destination,
-        _: &Repository,
-    ) -> Result<Endpoint, ConnectError> {
-        Ok(self.endpoint(&destination.registry))
-    }
-
-    fn authorities(&self, _: &Mirror) -> Result<Arc<Authorities>, ConnectError> {
-        Ok(self.1.lock().unwrap().clone())
-    }
-}
-
-impl Observer for Unwatched {
-    fn planned(&self, _: Vec<TagReport>) {}
-
-    fn finished(&self, _: &TagReport) {}
 }

@@ -12,18 +12,17 @@ use jiff::{SignedDuration, Timestamp};
 use tempfile::TempDir;
 use transship::api::Reason;
 use transship::api::document::{self, Resource};
-use transship::copy::{Endpoint, Progress};
-use transship::oci::{Registry, Repository};
+use transship::copy::Progress;
 use transship::plan::in_use::InUse;
 use transship::plan::prune::{Fate, PruneReport, Stop};
-use transship::plan::report::{MirrorReport, TagReport};
-use transship::plan::{self, Destination, Mirror};
-use transship::registry::{Pool, Settings};
+use transship::plan::report::MirrorReport;
+use transship::plan::{self, Mirror};
+use transship::registry::Pool;
 use transship::sync::prune::{Pruner, Times};
-use transship::sync::trust::Authorities;
 use transship::sync::workloads::{Workloads, WorkloadsError};
-use transship::sync::{Connect, ConnectError, Ledger, Mode, Observer, Syncer};
+use transship::sync::{Ledger, Mode, Syncer};
 
+use crate::plain::{Plain, Trusted, Unwatched};
 use crate::support::content::{Image, ImageBuilder};
 use crate::support::faults::FaultRegistry;
 
@@ -47,12 +46,6 @@ pub(super) struct Told {
     answers: Mutex<Vec<Used>>,
     pub(super) looks: AtomicUsize,
 }
-
-/// Registries over plain HTTP without credentials.
-pub(super) struct Plain(Pool);
-
-/// Nobody watches.
-pub(super) struct Unwatched;
 
 impl Lab {
     /// The tags are copied, and nobody wants `1`, `2` and `3` any more for as long as the grace: the next
@@ -289,44 +282,6 @@ fn syncer(state: &Path, has_lease: &Arc<AtomicBool>, pruner: Pruner) -> Syncer<P
         .write_guard(Arc::new(move || has_lease.load(Ordering::Relaxed)))
         .build();
     let ledger = Arc::new(Ledger::open(state).unwrap());
-    Syncer::new(Plain(pool), ledger, Progress::none()).with_pruner(pruner)
-}
-
-impl Plain {
-    fn endpoint(&self, registry: &Registry) -> Endpoint {
-        let settings = Settings {
-            insecure: true,
-            ..Settings::default()
-        };
-        Endpoint::Registry(self.0.client(registry, &settings).unwrap())
-    }
-}
-
-impl Connect for Plain {
-    async fn source(
-        &self,
-        mirror: &Mirror,
-        _: Option<&Repository>,
-    ) -> Result<Endpoint, ConnectError> {
-        Ok(self.endpoint(&mirror.source.registry))
-    }
-
-    async fn destination(
-        &self,
-        _: &Mirror,
-        destination: &Destination,
-        _: &Repository,
-    ) -> Result<Endpoint, ConnectError> {
-        Ok(self.endpoint(&destination.registry))
-    }
-
-    fn authorities(&self, _: &Mirror) -> Result<Arc<Authorities>, ConnectError> {
-        Ok(Arc::default())
-    }
-}
-
-impl Observer for Unwatched {
-    fn planned(&self, _: Vec<TagReport>) {}
-
-    fn finished(&self, _: &TagReport) {}
+    let registries = Plain::new(pool, Trusted::default());
+    Syncer::new(registries, ledger, Progress::none()).with_pruner(pruner)
 }

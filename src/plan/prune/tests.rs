@@ -10,11 +10,11 @@ use jiff::{SignedDuration, Timestamp};
 use super::candidates::Standing;
 use super::*;
 use crate::api::Reason;
-use crate::api::document::{self, Resource};
 use crate::oci::{Digest, Registry, Repository, Tag};
 use crate::plan::report::Failure;
 use crate::plan::select::NotSelected;
-use crate::plan::{Mirror, SourceImage, validate};
+use crate::plan::validate::documents;
+use crate::plan::{Mirror, SourceImage};
 use crate::policy::select::Exclusion;
 
 const NOW: i64 = 2_000_000_000;
@@ -45,7 +45,7 @@ fn mirror(prune: &str, retain: &str, destination: &str) -> Mirror {
     } else {
         retain
     };
-    let text = format!(
+    documents::mirror(&format!(
         "apiVersion: transship.dev/v1alpha1
 kind: ImageMirror
 metadata: {{name: base, namespace: platform}}
@@ -72,18 +72,7 @@ metadata: {{name: plain, namespace: platform}}
 spec:
   select: {{include: ['.*']}}
 "
-    );
-    let mut mirrors = Vec::new();
-    let mut policies = Vec::new();
-    for document in document::parse(&text, "f.yaml").unwrap() {
-        match document.resource {
-            Resource::ImageMirror(mirror) => mirrors.push(mirror),
-            Resource::ImagePolicy(policy) => policies.push(policy),
-            Resource::Secret(_) => {}
-        }
-    }
-    let policies: Vec<_> = policies.iter().map(AsRef::as_ref).collect();
-    validate(&mirrors[0], &policies).unwrap()
+    ))
 }
 
 /// A tag on record that owns its parts.

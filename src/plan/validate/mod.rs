@@ -1,6 +1,8 @@
 //! From the spec that a person wrote to a [`Mirror`], or to everything that is wrong with it.
 
 mod destinations;
+#[cfg(test)]
+pub(crate) mod documents;
 mod images;
 #[cfg(test)]
 mod refusals;

@@ -1,6 +1,5 @@
+use super::documents::validated;
 use super::*;
-use crate::api::document::{self, Resource};
-use crate::plan::InvalidField;
 
 const DOCUMENTS: &str = r#"
 apiVersion: transship.dev/v1alpha1
@@ -23,21 +22,6 @@ spec:
   select:
     semver: {range: ">=1.20 <2"}
 "#;
-
-/// Validates the one mirror among the documents.
-fn validated(text: &str) -> Result<Mirror, Vec<InvalidField>> {
-    let mut mirrors = Vec::new();
-    let mut policies = Vec::new();
-    for document in document::parse(text, "f.yaml").unwrap() {
-        match document.resource {
-            Resource::ImageMirror(mirror) => mirrors.push(mirror),
-            Resource::ImagePolicy(policy) => policies.push(policy),
-            Resource::Secret(_) => {}
-        }
-    }
-    let policies: Vec<&ImagePolicy> = policies.iter().map(AsRef::as_ref).collect();
-    validate(mirrors.first().expect("a mirror"), &policies)
-}
 
 pub(super) fn refusals(text: &str) -> String {
     match validated(text) {

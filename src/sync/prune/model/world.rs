@@ -8,11 +8,11 @@ use futures::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::api::Reason;
-use crate::api::document::{self, Resource};
 use crate::copy::{Endpoint, Progress};
 use crate::oci::{Digest, Repository, Tag};
 use crate::plan::in_use::InUse;
-use crate::plan::{Destination, Mirror, validate};
+use crate::plan::validate::documents;
+use crate::plan::{Destination, Mirror};
 use crate::sync::ledger::{Keep, KeepError, Leaf, Memory, Page, Slot};
 use crate::sync::prune::{Pruner, Times};
 use crate::sync::trust::Authorities;
@@ -125,7 +125,7 @@ fn parse_mirror(prune: &str, retain: &str, repositories: &[&str]) -> Mirror {
         .map(|repository| format!("{{repository: {repository}}}"))
         .collect();
     let images = images.join(", ");
-    let text = format!(
+    documents::mirror(&format!(
         "apiVersion: transship.dev/v1alpha1
 kind: ImageMirror
 metadata: {{name: base, namespace: platform}}
@@ -143,18 +143,7 @@ spec:
   select: {{include: ['.*']}}
   {retain}
 "
-    );
-    let mut mirrors = Vec::new();
-    let mut policies = Vec::new();
-    for document in document::parse(&text, "model.yaml").unwrap() {
-        match document.resource {
-            Resource::ImageMirror(mirror) => mirrors.push(mirror),
-            Resource::ImagePolicy(policy) => policies.push(policy),
-            Resource::Secret(_) => {}
-        }
-    }
-    let policies: Vec<_> = policies.iter().map(AsRef::as_ref).collect();
-    validate(&mirrors[0], &policies).unwrap()
+    ))
 }
 
 /// Nobody connects: the registry is a map.

@@ -1,0 +1,128 @@
+//! What the spec still asks for.
+
+use super::*;
+
+#[test]
+#[expect(clippy::too_many_lines, reason = "it is a table")]
+fn what_is_wanted_and_why_the_rest_is_not() {
+    let cases: [(&str, &str, &[&str], &str, &str); 17] = [
+        ("selected", "", &["1.0=a"], "1.0", ""),
+        (
+            "selected, and once it was not",
+            "",
+            &["1.0=a, gone 30"],
+            "1.0",
+            "",
+        ),
+        (
+            "no policy selects it",
+            "",
+            &["1.0=a"],
+            "2.0 -1.0",
+            "1.0 NotSelected waits",
+        ),
+        (
+            "not named",
+            "",
+            &["1.0=a"],
+            "2.0 /1.0",
+            "1.0 NotNamed waits",
+        ),
+        (
+            "gone at the source",
+            "",
+            &["1.0=a"],
+            "2.0",
+            "1.0 SourceGone waits",
+        ),
+        (
+            "its repository was taken out of the spec",
+            "",
+            &["1.0=a, of library/other"],
+            "2.0",
+            "1.0 RepositoryRemoved waits",
+        ),
+        (
+            "its repository is not in the catalog: nobody can say",
+            "",
+            &["1.0=a, of team/app, gone 99"],
+            "2.0",
+            "",
+        ),
+        (
+            "not looked at: nobody can say",
+            "",
+            &["1.0=a, of library/db, gone 99"],
+            "2.0",
+            "",
+        ),
+        (
+            "the mirror has another source, and does not want it",
+            "",
+            &["1.0=a, source quay.io"],
+            "2.0",
+            "1.0 RepositoryRemoved waits",
+        ),
+        (
+            "the mirror has another source, and this round wants it from there",
+            "",
+            &["1.0=a, source quay.io, claimed, gone 99"],
+            "2.0",
+            "",
+        ),
+        (
+            "another name by now",
+            "tags: ['v{tag}']",
+            &["1.0=a", "v1.0=a, from 1.0"],
+            "1.0",
+            "1.0 Renamed waits",
+        ),
+        (
+            "another repository by now",
+            "repository: 'mirror/{repository}'",
+            &["1.0=a, gone 30"],
+            "1.0",
+            "1.0 Renamed due",
+        ),
+        (
+            "a version of a tag that is kept by its digest",
+            "tags: ['{tag}-{digest12}']",
+            &["1.0-ca978112ca1b=a, from 1.0, gone 99"],
+            "1.0",
+            "",
+        ),
+        (
+            "a version of a tag that is not wanted any more",
+            "tags: ['{tag}-{digest12}']",
+            &["1.0-ca978112ca1b=a, from 1.0"],
+            "2.0 -1.0",
+            "1.0-ca978112ca1b NotSelected waits",
+        ),
+        (
+            "the name under which a moved tag is kept",
+            "previousTag: '{tag}-previous'",
+            &["1.0-previous=a, from 1.0, gone 99"],
+            "1.0",
+            "",
+        ),
+        (
+            "written to another registry",
+            "",
+            &["1.0=a, at old.example.com, gone 99"],
+            "2.0",
+            "",
+        ),
+        (
+            "nobody knows where it was written",
+            "",
+            &["1.0=a, nowhere, gone 99"],
+            "2.0",
+            "",
+        ),
+    ];
+    for (name, destination, recorded, selected, expected) in cases {
+        let mirror = mirror("", "", destination);
+        let found = found(&mirror, selected, recorded, Clock::Steady);
+        assert_eq!(tell(&found), expected, "{name}");
+    }
+}

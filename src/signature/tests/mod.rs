@@ -4,6 +4,7 @@ mod keyless;
 mod keys;
 mod leaves;
 mod properties;
+mod rejections;
 mod site;
 
 use serde_json::{Value, json};

@@ -8,9 +8,9 @@ use futures::{TryStreamExt, stream};
 use super::examine::{images, read_blob};
 use super::graph::{Graph, GraphError, Manifests, Room};
 use super::pipe::Origin;
-use super::referrers::{Finder, referrers_tag};
+use super::referrers::Finder;
 use super::{Engine, Error, endpoint};
-use crate::oci::{Content, Descriptor, Digest, Platform, limits};
+use crate::oci::{Content, Descriptor, Digest, Platform, Tag, limits};
 use crate::plan::Platforms;
 use crate::plan::gates::Scan;
 use crate::signature::{Evidence, Layer};
@@ -112,7 +112,7 @@ async fn find(
     let listed = listed.into_iter().filter(|entry| wanted.may_be(entry));
     let mut manifests: Vec<Digest> = listed.map(|entry| entry.digest).collect();
     for suffix in wanted.suffixes() {
-        if let Some(tag) = referrers_tag(subject, suffix)
+        if let Some(tag) = Tag::of_referrers(subject, suffix)
             && let Some(digest) = finder.tagged(origin, &tag).await?
         {
             manifests.push(digest);

@@ -22,8 +22,6 @@ use crate::plan::Platforms;
 const DEPTH: usize = 3;
 /// Lists of referrers read at once for one image.
 const READS: usize = 8;
-/// The suffixes of cosign's tags for signatures, attestations and SBOMs.
-const SUFFIXES: [&str; 3] = [".sig", ".att", ".sbom"];
 
 /// Something that comes along with an image.
 #[derive(Clone, Debug)]
@@ -130,8 +128,8 @@ impl Finder {
             .into_iter()
             .map(|entry| (Link::Subject(subject.clone()), entry.digest))
             .collect();
-        for suffix in SUFFIXES {
-            let Some(tag) = referrers_tag(subject, suffix) else {
+        for suffix in Tag::COSIGN_SUFFIXES {
+            let Some(tag) = Tag::of_referrers(subject, suffix) else {
                 continue;
             };
             if let Some(found) = self.tagged(origin, &tag).await? {
@@ -179,7 +177,7 @@ impl Finder {
         origin: &Origin,
         subject: &Digest,
     ) -> Result<Vec<Descriptor>, endpoint::Error> {
-        let Some(tag) = referrers_tag(subject, "") else {
+        let Some(tag) = Tag::of_referrers(subject, "") else {
             return Ok(Vec::new());
         };
         if !self.may_exist(origin, &tag).await {
@@ -241,14 +239,6 @@ impl Finder {
     }
 }
 
-/// `sha256-<hex>` with a suffix; longer digests are cut as the specification says.
-pub(super) fn referrers_tag(subject: &Digest, suffix: &str) -> Option<Tag> {
-    let encoded = subject.encoded().get(..64)?;
-    format!("{}-{encoded}{suffix}", subject.algorithm())
-        .parse()
-        .ok()
-}
-
 // === impl FallbackTags ===
 
 impl FallbackTags {
@@ -260,7 +250,7 @@ impl FallbackTags {
         subject: &Digest,
         referrers: &[Arc<Manifest>],
     ) -> Result<(), FallbackError> {
-        let Some(tag) = referrers_tag(subject, "") else {
+        let Some(tag) = Tag::of_referrers(subject, "") else {
             return Ok(());
         };
         let key = (endpoint.place(), repository.clone(), subject.clone());
@@ -377,17 +367,5 @@ mod tests {
         let third = merge(Some(&second), &[referrer("mine")]).unwrap();
         assert_eq!(names(&second), ["mine", "theirs"]);
         assert_eq!(third.digest(), second.digest());
-    }
-
-    #[test]
-    fn tags_of_referrers_by_the_specification() {
-        let digest = Digest::sha256(b"");
-        let tag = referrers_tag(&digest, ".sig").unwrap();
-        assert_eq!(tag.as_str(), format!("sha256-{}.sig", digest.encoded()));
-        let long = crate::oci::Algorithm::Sha512.digest(b"");
-        assert_eq!(
-            referrers_tag(&long, "").unwrap().as_str().len(),
-            "sha512-".len() + 64
-        );
     }
 }

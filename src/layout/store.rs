@@ -14,8 +14,6 @@ use crate::oci::{Content, Descriptor, Digest, Manifest, MediaType, Tag, TagOrDig
 
 /// Largest `index.json` that is read, in bytes.
 const INDEX_BYTES: usize = 16 * 1024 * 1024;
-/// How many digits of a digest stand in its referrers tag.
-const REFERRERS_TAG_DIGITS: usize = 64;
 
 /// The layout of one repository.
 #[derive(Debug)]
@@ -159,7 +157,7 @@ impl Store {
                 add(&referrer.descriptor);
             }
         }
-        if let Some(tag) = referrers_tag(digest)
+        if let Some(tag) = Tag::of_referrers(digest, "")
             && let Some(listed) = self.find_tag(&index, &tag)?
             && let Some(fallback) = self.read_manifest(&listed.digest, Some(&listed.media_type))?
             && let Content::Index(fallback) = fallback.content()
@@ -298,10 +296,4 @@ impl Stamp {
             modified: (metadata.mtime(), metadata.mtime_nsec()),
         }
     }
-}
-
-/// The tag that lists the referrers of a manifest where nothing else does.
-fn referrers_tag(digest: &Digest) -> Option<Tag> {
-    let encoded = digest.encoded().get(..REFERRERS_TAG_DIGITS)?;
-    format!("{}-{encoded}", digest.algorithm()).parse().ok()
 }

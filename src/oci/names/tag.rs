@@ -7,9 +7,12 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{Kind, NameError, check_length};
+use crate::oci::Digest;
 
 /// Longest tag.
 const TAG_LENGTH: usize = 128;
+/// Digits of a digest that stand in the tag of its referrers; longer ones are cut.
+const SUBJECT_DIGITS: usize = 64;
 
 /// A tag.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -21,6 +24,9 @@ text_traits!(Tag);
 // === impl Tag ===
 
 impl Tag {
+    /// What cosign's tags for signatures, attestations and SBOMs end with, see [`Tag::of_referrers`].
+    pub const COSIGN_SUFFIXES: [&str; 3] = [".sig", ".att", ".sbom"];
+
     /// The tag that a reference without one means.
     pub fn latest() -> Self {
         Self("latest".into())
@@ -31,16 +37,23 @@ impl Tag {
         &self.0
     }
 
+    /// The tag of the referrers of a digest (distribution specification, referrers tag schema), or with
+    /// a suffix such as `.sig` the one that cosign writes. None for a digest that is too short for it.
+    pub fn of_referrers(subject: &Digest, suffix: &str) -> Option<Self> {
+        let digits = subject.encoded().get(..SUBJECT_DIGITS)?;
+        format!("{}-{digits}{suffix}", subject.algorithm())
+            .parse()
+            .ok()
+    }
+
     /// Whether the tag belongs to the referrers of a digest: `sha256-<hex>` of the distribution
     /// specification, or with a suffix such as `.sig` as cosign writes it.
     pub fn is_referrers_tag(&self) -> bool {
-        [("sha256-", 64), ("sha512-", 64)]
-            .into_iter()
-            .any(|(prefix, digits)| {
-                self.0.strip_prefix(prefix).is_some_and(|rest| {
-                    rest.bytes().take_while(u8::is_ascii_hexdigit).count() >= digits
-                })
+        ["sha256-", "sha512-"].into_iter().any(|prefix| {
+            self.0.strip_prefix(prefix).is_some_and(|rest| {
+                rest.bytes().take_while(u8::is_ascii_hexdigit).count() >= SUBJECT_DIGITS
             })
+        })
     }
 }
 
@@ -67,6 +80,7 @@ impl FromStr for Tag {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::oci::Algorithm;
 
     #[test]
     fn tags_by_the_grammar_of_the_specification() {
@@ -86,6 +100,17 @@ mod tests {
         ] {
             assert!(bad.parse::<Tag>().is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn tags_of_referrers_by_the_specification() {
+        let subject = Digest::sha256(b"");
+        let tag = Tag::of_referrers(&subject, ".sig").unwrap();
+        assert_eq!(tag.as_str(), format!("sha256-{}.sig", subject.encoded()));
+        let long = Algorithm::Sha512.digest(b"");
+        let tag = Tag::of_referrers(&long, "").unwrap();
+        assert_eq!(tag.as_str(), format!("sha512-{}", &long.encoded()[..64]));
+        assert!(tag.is_referrers_tag());
     }
 
     #[test]

@@ -53,6 +53,8 @@ struct Totals {
     /// Are kept by a workload or a policy.
     protected: usize,
     deleted: usize,
+    /// Signatures and other referrers that went after tags that were deleted earlier.
+    referrers: usize,
     failed: usize,
     /// Bytes that go with what is due, once the registry has collected its garbage.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -170,6 +172,7 @@ fn add_up(report: &Report) -> Totals {
         .filter_map(|mirror| mirror.prune.as_ref())
     {
         totals.recorded += prune.recorded;
+        totals.referrers += prune.referrers;
         for tag in &prune.tags {
             match tag.fate {
                 Fate::Due => totals.due += 1,

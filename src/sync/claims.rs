@@ -108,6 +108,18 @@ impl Claims {
         (name != mirror).then_some(name)
     }
 
+    /// Whether another mirror than this one holds a tag of a repository.
+    pub(super) fn is_shared(
+        &self,
+        mirror: &str,
+        registry: &Registry,
+        repository: &Repository,
+    ) -> bool {
+        self.holders.iter().any(|((at, of, _), holder)| {
+            of == repository && at == registry && holder.mirror.name != mirror
+        })
+    }
+
     /// Lets go of everything that a mirror holds.
     pub(super) fn forget(&mut self, mirror: &str) {
         for target in self.targets.remove(mirror).unwrap_or_default() {

@@ -7,7 +7,7 @@
 mod file;
 mod memory;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -24,7 +24,6 @@ use crate::api::{ObjectName, Reason};
 use crate::oci::{Digest, Registry, Repository, Tag};
 use crate::plan::gates::{Vouched, Voucher};
 use crate::plan::prune::Unwanted;
-use crate::policy::Duration;
 
 /// The memory of all mirrors of a process, and where it outlives the process.
 pub struct Ledger {
@@ -292,9 +291,14 @@ impl Ledger {
         self.memory.forget_deleted(slot);
     }
 
-    /// Forgets what was deleted longer ago than this.
-    pub fn expire(&self, mirror: &str, grace: Duration, now: Timestamp) {
-        self.memory.expire(mirror, grace, now);
+    /// What deleted tags of a repository named, of all mirrors, but for these tags.
+    pub fn restorable(
+        &self,
+        registry: &Registry,
+        repository: &Repository,
+        besides: &HashSet<Slot>,
+    ) -> BTreeSet<Digest> {
+        self.memory.restorable(registry, repository, besides)
     }
 
     /// Forgets since when tags of a mirror are not wanted.
@@ -302,9 +306,10 @@ impl Ledger {
         self.memory.unmark(mirror);
     }
 
-    /// How many tags of a mirror were deleted and can be restored.
-    pub fn count_deleted(&self, mirror: &str) -> usize {
-        self.memory.count_deleted(mirror)
+    /// The tags of a mirror that were deleted and can be restored, sorted. Those whose deletion has only
+    /// begun are still on record, and not among them.
+    pub fn deleted(&self, mirror: &str) -> Vec<(Slot, Tombstone)> {
+        self.memory.deleted(mirror)
     }
 
     /// Forgets a tag that the mirror does not have any more at its destination.

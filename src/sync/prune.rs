@@ -6,12 +6,14 @@
 //! protect    (I/O)   live workloads, and the manifests of what is due
 //! brake      (pure)  few enough, or approved
 //! delete     (I/O)   in small batches; the tombstone first, then the tag, then a look
+//! leftovers  (I/O)   once a deleted tag can be restored no more: its signatures, where nothing needs them
 //! ```
 //!
 //! Whatever cannot be found out keeps the tag.
 
 mod closures;
 mod delete;
+mod leftovers;
 #[cfg(test)]
 mod model;
 mod protect;
@@ -19,6 +21,7 @@ mod pruner;
 mod records;
 mod restore;
 mod settle;
+mod survey;
 
 use std::collections::HashSet;
 
@@ -100,8 +103,9 @@ impl<C: Connect> Syncer<C> {
     fn retain(&self, mirror: &Mirror, mode: Mode) {
         if mode.writes_records() {
             self.ledger.unmark(&mirror.name);
-            self.ledger
-                .expire(&mirror.name, mirror.prune.grace, self.pruner.now());
+            let times = self.pruner.times();
+            let clock = self.pruner.check(&mirror.name, times, true);
+            self.forget_dead(self.find_dead(mirror, clock));
         }
     }
 
@@ -115,8 +119,6 @@ impl<C: Connect> Syncer<C> {
         let mut failures = Vec::new();
         if mode.writes_records() {
             failures = self.settle(findings).await;
-            self.ledger
-                .expire(&mirror.name, mirror.prune.grace, self.pruner.now());
         }
         let leaves = self.ledger.leaves(&mirror.name);
         let recorded: Vec<Recorded<'_>> = leaves
@@ -152,7 +154,7 @@ impl<C: Connect> Syncer<C> {
             self.prune_found(findings, &leaves, &recorded, &mut pruned, mode)
                 .await;
         }
-        pruned.restorable = self.ledger.count_deleted(&mirror.name);
+        pruned.restorable = self.ledger.deleted(&mirror.name).len();
         pruned
     }
 
@@ -166,53 +168,66 @@ impl<C: Connect> Syncer<C> {
     ) {
         let mirror = findings.mirror;
         let times = self.pruner.times();
-        let clock = self
-            .pruner
-            .check(&mirror.name, times, mode.writes_records());
+        let is_kept = mode.writes_records();
+        let clock = self.pruner.check(&mirror.name, times, is_kept);
+        let found = find_candidates(mirror, findings.selection, recorded, clock, times.now);
         let Found {
             mut candidates,
             is_clock_doubtful,
-        } = find_candidates(mirror, findings.selection, recorded, clock, times.now);
+        } = found;
         let mut protection = Protection::new(self, mirror);
         pruned.stop = protection.protect(&mut candidates).await;
         pruned.failures.append(&mut protection.failures);
         if is_clock_doubtful || (clock == Clock::Jumped && !candidates.is_empty()) {
             pruned.stop.get_or_insert_with(Stop::by_clock);
         }
-        if mode.writes_records() {
-            self.mark(mirror, leaves, &candidates);
+        let passage = self.brake(mirror, &candidates, recorded.len(), pruned);
+        if !is_kept {
+            return;
         }
-        let grace = mirror.prune.grace;
-        pruned.tags = candidates
-            .iter()
-            .map(|candidate| PrunedTag::of(candidate, grace))
-            .collect();
-        let brakes = Brakes::of(&candidates, recorded.len());
-        pruned.plan.clone_from(&brakes.plan);
-        let passage = brakes.judge(&mirror.prune);
-        if pruned.stop.is_none()
-            && mirror.prune.mode == PruneMode::Delete
-            && let Passage::Paused(message) = &passage
-        {
-            pruned.stop = Some(Stop::paused(message));
+        let deletes = mirror.prune.mode == PruneMode::Delete;
+        self.mark(mirror, leaves, &candidates);
+        let mut dead = self.find_dead(mirror, clock);
+        if !deletes {
+            self.forget_dead(std::mem::take(&mut dead));
         }
-        if pruned.stop.is_none() && brakes.due > 0 && mirror.prune.mode == PruneMode::Delete {
-            pruned.stop = self.pruner.stop().cloned();
+        if let Err(error) = self.ledger.flush(&mirror.name).await {
+            let unkept = || Stop::unkept(&error.to_string(), error.reason);
+            pruned.stop.get_or_insert_with(unkept);
         }
-        if mode.writes_records()
-            && let Err(error) = self.ledger.flush(&mirror.name).await
-        {
-            pruned
-                .stop
-                .get_or_insert_with(|| Stop::unkept(&error.to_string(), error.reason));
-        }
-        let may_delete = mirror.prune.mode == PruneMode::Delete && mode.writes_records();
-        if may_delete && pruned.stop.is_none() && brakes.due > 0 {
+        if deletes && pruned.stop.is_none() && pruned.plan.is_some() {
             if passage == Passage::Approved {
-                pruned.approved.clone_from(&brakes.plan);
+                pruned.approved.clone_from(&pruned.plan);
             }
             self.delete(mirror, &candidates, protection, pruned).await;
         }
+        if pruned.stop.is_none() && self.pruner.stop().is_none() && !dead.is_empty() {
+            self.clear_leftovers(mirror, dead, pruned).await;
+        }
+    }
+
+    /// Names what is due, and stops it where it waits for a person.
+    fn brake(
+        &self,
+        mirror: &Mirror,
+        candidates: &[Candidate],
+        recorded: usize,
+        pruned: &mut PruneReport,
+    ) -> Passage {
+        let grace = mirror.prune.grace;
+        let tags = candidates.iter();
+        pruned.tags = tags.map(|tag| PrunedTag::of(tag, grace)).collect();
+        let brakes = Brakes::of(candidates, recorded);
+        let passage = brakes.judge(&mirror.prune);
+        if mirror.prune.mode == PruneMode::Delete && pruned.stop.is_none() {
+            pruned.stop = match &passage {
+                Passage::Paused(message) => Some(Stop::paused(message)),
+                Passage::Free | Passage::Approved if brakes.due > 0 => self.pruner.stop().cloned(),
+                Passage::Free | Passage::Approved => None,
+            };
+        }
+        pruned.plan = brakes.plan;
+        passage
     }
 
     /// Puts on record that these tags are wanted.

@@ -127,6 +127,7 @@ fn line(totals: &Totals) -> String {
         waiting,
         protected,
         deleted,
+        referrers,
         failed,
         freed,
     } = totals;
@@ -139,8 +140,9 @@ fn line(totals: &Totals) -> String {
         None => String::new(),
     };
     format!(
-        "{}{}{due} to delete{freed}, {waiting} waiting, {protected} kept, {recorded} on record",
+        "{}{}{}{due} to delete{freed}, {waiting} waiting, {protected} kept, {recorded} on record",
         optional(*deleted, "deleted"),
+        optional(*referrers, "referrers deleted"),
         optional(*failed, "failed"),
     )
 }

@@ -7,6 +7,8 @@
 //! candidates every unwanted tag, with what protects it, and when it is due
 //! brakes     how many may go without approval, and the digest that names exactly these
 //! stops      why nothing is deleted at all
+//! undo       until when a deleted tag can be restored
+//! leftovers  what refers to images whose last tag went, after that
 //! ```
 //!
 //! Whatever is not on record is none of pruning's business. Precedence: a workload that uses the image,
@@ -14,17 +16,21 @@
 
 mod brakes;
 mod candidates;
+mod leftovers;
 mod report;
 mod retain;
 mod stops;
+mod undo;
 mod unwanted;
 mod wanted;
 
 pub use self::brakes::{Brakes, Passage};
 pub use self::candidates::{Candidate, Found, Place, Recorded, Standing, Target, find_candidates};
+pub use self::leftovers::{Landscape, Leftover, Leftovers, find_leftovers, is_referred_to};
 pub use self::report::{Fate, PruneReport, PrunedTag};
 pub use self::retain::Retention;
 pub use self::stops::{Stop, find_stop};
+pub use self::undo::Undo;
 pub use self::unwanted::{Cause, Clock, Unwanted};
 pub use self::wanted::{Selection, Wanted};
 

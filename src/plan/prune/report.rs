@@ -23,6 +23,9 @@ pub struct PruneReport {
     pub recorded: usize,
     /// Tags that were deleted, now or earlier, and can still be restored.
     pub restorable: usize,
+    /// What referred to deleted images and went after them: signatures, attestations, SBOMs.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub referrers: usize,
     /// Names the tags that are due; None where none is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub plan: Option<Digest>,
@@ -83,6 +86,11 @@ pub enum Fate {
     Disowned,
     /// It could not be deleted.
     Failed,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 // === impl PrunedTag ===

@@ -14,9 +14,9 @@ use serde::{Deserialize, Serialize};
 use crate::policy::Duration;
 
 /// Longest time between the looks of two processes that counts, unless the grace is longer.
-const PLAUSIBLE: SignedDuration = SignedDuration::from_hours(31 * 24);
+pub(super) const PLAUSIBLE: SignedDuration = SignedDuration::from_hours(31 * 24);
 /// How far a clock may be behind the one of the process before.
-const TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
+pub(super) const TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
 /// Longest time after which a look is put on record again.
 const STEP: SignedDuration = SignedDuration::from_hours(7 * 24);
 
@@ -149,7 +149,7 @@ impl Unwanted {
     }
 }
 
-fn length(duration: Duration) -> SignedDuration {
+pub(super) fn length(duration: Duration) -> SignedDuration {
     SignedDuration::try_from(duration.as_std()).unwrap_or(SignedDuration::MAX)
 }
 

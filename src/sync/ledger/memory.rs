@@ -1,15 +1,14 @@
 //! The records themselves, in memory.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Leaf, Page, Record, Sight, Slot, Tombstone};
-use crate::oci::{Digest, Repository, Tag};
+use crate::oci::{Digest, Registry, Repository, Tag};
 use crate::plan::prune::Unwanted;
-use crate::policy::Duration;
 
 /// The version of the format in which records are kept in a file.
 pub(super) const VERSION: u32 = 2;
@@ -106,24 +105,26 @@ impl Memory {
         }
     }
 
-    /// A clock that went back forgets nothing.
-    pub(super) fn expire(&self, mirror: &str, grace: Duration, now: Timestamp) {
-        self.edit_pages(mirror, |records, page| {
-            let Records {
-                mirrors, deleted, ..
-            } = records;
-            let recorded = find(mirrors, page);
-            let is_begun = |tag: &Tag| recorded.is_some_and(|recorded| recorded.contains_key(tag));
-            let Some(deleted) = find_known(deleted, page) else {
-                return false;
-            };
-            let before = deleted.len();
-            deleted.retain(|tag, tombstone| {
-                let age = Duration::since(tombstone.deleted_at, now);
-                is_begun(tag) || age < grace
-            });
-            deleted.len() < before
-        });
+    pub(super) fn restorable(
+        &self,
+        registry: &Registry,
+        repository: &Repository,
+        besides: &HashSet<Slot>,
+    ) -> BTreeSet<Digest> {
+        let state = self.lock();
+        let deleted = &state.records.deleted;
+        let pages = deleted.keys().flat_map(|mirror| pages(mirror, deleted));
+        let mut digests = BTreeSet::new();
+        for page in pages.filter(|page| page.repository == *repository) {
+            for (tag, tombstone) in find(deleted, &page).into_iter().flatten() {
+                let tag = tag.clone();
+                let page = page.clone();
+                if tombstone.registry == *registry && !besides.contains(&Slot { page, tag }) {
+                    digests.insert(tombstone.digest.clone());
+                }
+            }
+        }
+        digests
     }
 
     pub(super) fn unmark(&self, mirror: &str) {
@@ -134,20 +135,22 @@ impl Memory {
         });
     }
 
-    pub(super) fn count_deleted(&self, mirror: &str) -> usize {
+    pub(super) fn deleted(&self, mirror: &str) -> Vec<(Slot, Tombstone)> {
         let state = self.lock();
         let Records {
             mirrors, deleted, ..
         } = &state.records;
-        let pages = pages(mirror, deleted);
-        pages
-            .map(|page| {
-                let recorded = find(mirrors, &page);
-                let tags = find(deleted, &page).into_iter().flat_map(BTreeMap::keys);
-                tags.filter(|tag| !recorded.is_some_and(|recorded| recorded.contains_key(*tag)))
-                    .count()
-            })
-            .sum()
+        let mut found = Vec::new();
+        for page in pages(mirror, deleted) {
+            let recorded = find(mirrors, &page);
+            for (tag, tombstone) in find(deleted, &page).into_iter().flatten() {
+                if !recorded.is_some_and(|recorded| recorded.contains_key(tag)) {
+                    let (page, tag) = (page.clone(), tag.clone());
+                    found.push((Slot { page, tag }, tombstone.clone()));
+                }
+            }
+        }
+        found
     }
 
     /// Edits the pages of a mirror; `edit` says whether it changed one.

@@ -60,13 +60,12 @@ impl<C: Connect> Syncer<C> {
                         self.settle_deleted(mirror, candidate, &fate);
                         set(report, *index, fate);
                     }
-                    Err(failure) => {
-                        self.ledger.forget_deleted(&slot(&mirror.name, candidate));
-                        if let Some(failure) = failure {
-                            failed_in_a_row += 1;
-                            report.failures.push(failure);
-                            set(report, *index, Fate::Failed);
-                        }
+                    Err(None) => self.ledger.forget_deleted(&slot(&mirror.name, candidate)),
+                    Err(Some(failure)) => {
+                        // It may be gone all the same: the next round looks what came of it.
+                        failed_in_a_row += 1;
+                        report.failures.push(failure);
+                        set(report, *index, Fate::Failed);
                     }
                 }
             }
@@ -117,21 +116,21 @@ impl<C: Connect> Syncer<C> {
         protection: &mut Protection<'_, C>,
         report: &mut PruneReport,
     ) -> Result<Fate, Option<Failure>> {
-        match protection.find_user(candidate).await {
+        match protection.find_protector(candidate.into()).await {
             Ok(None) => {}
-            Ok(Some(user)) => {
+            Ok(Some(protected_by)) => {
                 let mut unwanted = candidate.unwanted.clone();
-                unwanted.protected_by = Some(user.clone());
+                unwanted.protected_by = Some(protected_by.clone());
                 self.ledger
                     .mark(&slot(&mirror.name, candidate), Some(unwanted));
-                return Ok(Fate::Protected { protected_by: user });
+                return Ok(Fate::Protected { protected_by });
             }
             Err(stop) => {
                 report.stop = Some(stop);
                 return Err(None);
             }
         }
-        let endpoint = protection.endpoint(candidate).await.map_err(Some)?;
+        let endpoint = protection.endpoint(&candidate.target).await.map_err(Some)?;
         match try_to_delete(&endpoint, candidate).await {
             Outcome::Ended(fate) => Ok(fate),
             Outcome::Failed(failure) => Err(Some(failure)),

@@ -9,10 +9,10 @@ use tokio::time::Instant;
 use crate::api::image_mirror::InUse as Protect;
 use crate::copy::{self, Endpoint};
 use crate::oci::{Digest, Repository};
-use crate::plan::Mirror;
 use crate::plan::in_use::{InUse, Subject};
-use crate::plan::prune::{Candidate, Stop};
+use crate::plan::prune::{Candidate, Stop, Target};
 use crate::plan::report::Failure;
+use crate::plan::{Mirror, SourceImage};
 use crate::sync::workloads::WorkloadsError;
 use crate::sync::{Connect, Syncer};
 
@@ -27,6 +27,17 @@ pub(super) struct Protection<'a, C> {
     seen: Option<(Instant, Option<InUse>)>,
     /// What could not be read, and keeps its tags.
     pub(super) failures: Vec<Failure>,
+}
+
+/// A tag and what it names, or named until it was deleted.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Image<'a> {
+    pub(super) target: &'a Target,
+    pub(super) source: &'a SourceImage,
+    /// The digest that it has at the source.
+    pub(super) source_digest: &'a Digest,
+    /// The digest that the tag names.
+    pub(super) digest: &'a Digest,
 }
 
 impl<'a, C: Connect> Protection<'a, C> {
@@ -53,8 +64,8 @@ impl<'a, C: Connect> Protection<'a, C> {
             if candidate.unwanted.protected_by.is_some() {
                 continue;
             }
-            if let Some(user) = self.user_of(candidate, &[]) {
-                candidate.protect(user);
+            if let Some(protector) = self.protector_of((&*candidate).into(), &[]) {
+                candidate.protect(protector);
             }
             if candidate.is_due() {
                 self.protect_closure(candidate).await;
@@ -65,10 +76,11 @@ impl<'a, C: Connect> Protection<'a, C> {
 
     /// An image that runs may be a part of the candidate, or only its config may be known.
     async fn protect_closure(&mut self, candidate: &mut Candidate) {
-        match self.closure(candidate).await {
+        let image = Image::from(&*candidate);
+        match self.closure(image).await {
             Ok(digests) => {
-                if let Some(user) = self.user_of(candidate, &digests) {
-                    candidate.protect(user);
+                if let Some(protector) = self.protector_of(image, &digests) {
+                    candidate.protect(protector);
                 }
             }
             Err(failure) => {
@@ -78,10 +90,10 @@ impl<'a, C: Connect> Protection<'a, C> {
         }
     }
 
-    /// The same for one that is about to be deleted, by a look that is fresh.
-    pub(super) async fn find_user(
+    /// What keeps an image of which something is about to be deleted, by a look that is fresh.
+    pub(super) async fn find_protector(
         &mut self,
-        candidate: &Candidate,
+        image: Image<'_>,
     ) -> Result<Option<String>, Stop> {
         let is_fresh = self
             .seen
@@ -91,10 +103,10 @@ impl<'a, C: Connect> Protection<'a, C> {
             self.look().await.map_err(unseen)?;
         }
         let digests = self
-            .closure(candidate)
+            .closure(image)
             .await
             .map_err(|failure| Stop::new(failure.reason, failure.message))?;
-        Ok(self.user_of(candidate, &digests))
+        Ok(self.protector_of(image, &digests))
     }
 
     /// Asks for a look before the next tag is deleted.
@@ -112,9 +124,14 @@ impl<'a, C: Connect> Protection<'a, C> {
         Ok(())
     }
 
-    /// What keeps the candidate: another mirror that wants its tag by now, or a workload.
-    fn user_of(&self, candidate: &Candidate, closure: &[Digest]) -> Option<String> {
-        let target = &candidate.target;
+    /// What keeps an image: another mirror that wants its tag by now, or a workload.
+    fn protector_of(&self, image: Image<'_>, closure: &[Digest]) -> Option<String> {
+        let Image {
+            target,
+            source,
+            source_digest,
+            digest,
+        } = image;
         let held = (
             target.registry.clone(),
             target.repository.clone(),
@@ -128,44 +145,34 @@ impl<'a, C: Connect> Protection<'a, C> {
             return Some(format!("mirror {holder}"));
         }
         let (_, in_use) = self.seen.as_ref()?;
-        let digests: Vec<Digest> = [&candidate.digest, &candidate.source_digest]
+        let digests: Vec<Digest> = [digest, source_digest]
             .into_iter()
             .chain(closure)
             .cloned()
             .collect();
         let subject = Subject {
             destination: (&target.registry, &target.repository, &target.tag),
-            source: (
-                &candidate.source.registry,
-                &candidate.source.repository,
-                &candidate.source.tag,
-            ),
+            source: (&source.registry, &source.repository, &source.tag),
             digests: &digests,
         };
         in_use.as_ref()?.user_of(&subject).map(str::to_owned)
     }
 
-    /// The digests below a candidate: of what an index lists, and of configs.
-    async fn closure(&self, candidate: &Candidate) -> Result<Arc<[Digest]>, Failure> {
+    /// The digests below an image: of what an index lists, and of configs.
+    async fn closure(&self, image: Image<'_>) -> Result<Arc<[Digest]>, Failure> {
         if self.mirror.prune.in_use == Protect::Ignore {
             return Ok([].into());
         }
-        let target = &candidate.target;
+        let Image { target, digest, .. } = image;
         let subject = target.to_string();
-        let endpoint = self.endpoint(candidate).await?;
-        let read = read_closure(
-            self.syncer,
-            &endpoint,
-            &target.repository,
-            &candidate.digest,
-        );
+        let endpoint = self.endpoint(target).await?;
+        let read = read_closure(self.syncer, &endpoint, &target.repository, digest);
         read.await
             .map_err(|error| Failure::requesting(&subject, &error))
     }
 
-    /// The endpoint at which a candidate is.
-    pub(super) async fn endpoint(&self, candidate: &Candidate) -> Result<Endpoint, Failure> {
-        let target = &candidate.target;
+    /// The endpoint at which a tag is.
+    pub(super) async fn endpoint(&self, target: &Target) -> Result<Endpoint, Failure> {
         let subject = target.to_string();
         let mut destinations = self.mirror.destinations.iter();
         let destination = destinations
@@ -176,6 +183,26 @@ impl<'a, C: Connect> Protection<'a, C> {
             .destination(self.mirror, destination, &target.repository)
             .await
             .map_err(|error| Failure::connecting(&subject, error))
+    }
+}
+
+impl<'a> From<&'a Candidate> for Image<'a> {
+    fn from(candidate: &'a Candidate) -> Self {
+        let Candidate {
+            target,
+            source,
+            source_digest,
+            digest,
+            unwanted: _,
+            is_over: _,
+            shared_with: _,
+        } = candidate;
+        Self {
+            target,
+            source,
+            source_digest,
+            digest,
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use crate::copy::Endpoint;
 use crate::oci::{Digest, Registry, Repository, Tag, TagOrDigest};
 use crate::plan::Mirror;
 use crate::plan::report::Failure;
-use crate::sync::ledger::{KeepError, Leaf, Page, Record, Slot, Tombstone};
+use crate::sync::ledger::{KeepError, Record, Slot, Tombstone};
 use crate::sync::{Connect, Syncer};
 
 /// A tag that was pruned, and what became of it.
@@ -36,11 +36,7 @@ pub struct RestoreError(#[from] KeepError);
 impl<C: Connect> Syncer<C> {
     /// The tags of a mirror that were pruned and can still be restored.
     pub fn deleted_tags(&self, mirror: &Mirror) -> Vec<(Slot, Tombstone)> {
-        let leaves = self.ledger.leaves(&mirror.name);
-        leaves
-            .into_iter()
-            .flat_map(|(page, leaf)| dead(&page, leaf))
-            .collect()
+        self.ledger.deleted(&mirror.name)
     }
 
     /// Restores those of the pruned tags that `is_wanted` chooses: their manifests are tagged anew, where
@@ -131,7 +127,8 @@ impl<C: Connect> Syncer<C> {
     }
 }
 
-/// Everything that the manifest leads to must still be there: a tag that is visible is complete.
+/// It is the registry that refuses a manifest whose parts it has no more. They are not looked up here: of an index that
+/// is kept with some of its platforms only, others are missing by right.
 async fn tag_again(
     endpoint: &Endpoint,
     repository: &Repository,
@@ -166,21 +163,4 @@ fn record(tombstone: &Tombstone, copied_at: Option<jiff::Timestamp>) -> Record {
         unwanted: None,
         verified: None,
     }
-}
-
-/// The tags of a repository that were deleted; those whose deletion has only begun are still there.
-fn dead(page: &Page, leaf: Leaf) -> Vec<(Slot, Tombstone)> {
-    let Leaf {
-        records,
-        waiting: _,
-        deleted,
-    } = leaf;
-    let dead = deleted
-        .into_iter()
-        .filter(|(tag, _)| !records.contains_key(tag));
-    dead.map(|(tag, tombstone)| {
-        let page = page.clone();
-        (Slot { page, tag }, tombstone)
-    })
-    .collect()
 }

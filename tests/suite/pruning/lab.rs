@@ -65,6 +65,11 @@ impl Lab {
 
     /// The tags are copied.
     pub(super) async fn copied_from(source: FaultRegistry) -> Self {
+        Self::copied_between(source, FaultRegistry::start()).await
+    }
+
+    /// The same to this destination.
+    pub(super) async fn copied_between(source: FaultRegistry, destination: FaultRegistry) -> Self {
         for number in 1..=5 {
             source.load("team/app", &number.to_string(), &image(number));
         }
@@ -78,7 +83,7 @@ impl Lab {
         let pruner = pruner(&times, &workloads);
         let lab = Self {
             source: Arc::new(source),
-            destination: Arc::new(FaultRegistry::start()),
+            destination: Arc::new(destination),
             syncer: syncer(&state(directory.path()), &has_lease, pruner),
             workloads,
             has_lease,

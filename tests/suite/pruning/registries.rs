@@ -371,6 +371,60 @@ async fn what_was_deleted_can_be_restored() {
     }
 }
 
+/// An image with a signature in a tag, and an SBOM of each of its manifests.
+fn signed(seed: u64) -> Image {
+    ImageBuilder::new(seed)
+        .platforms(&["linux/amd64", "linux/arm64"])
+        .layers(&[100])
+        .referrer("application/x-sbom")
+        .child_referrer("application/x-sbom")
+        .signature_tag()
+        .build()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn signatures_go_after_their_images_and_with_no_other() {
+    for kind in [Kind::Distribution3, Kind::Crane] {
+        let lab = Lab::new(kind).await;
+        for (tag, seed) in [("keep-0", 1), ("drop-0", 1), ("drop-1", 2), ("drop-2", 3)] {
+            lab.source
+                .client()
+                .push(REPOSITORY, tag, &signed(seed))
+                .await;
+        }
+        lab.with(ALL, FREE).text(&["sync"]).await.assert_success();
+        let before = lab.tags().await;
+        let digest_tags = before.iter().filter(|tag| tag.starts_with("sha256-"));
+        assert_eq!(digest_tags.count(), 3 * 4, "{kind:?} {before:?}");
+        let narrowed = lab.with(KEPT, FREE);
+        narrowed.json(&["prune"]).await;
+        let done = narrowed.json(&["prune", "--delete"]).await;
+        assert_eq!(done.totals(), [0, 0, 0, 3, 0], "{}", done.text);
+        assert_eq!(lab.tags().await.len(), before.len() - 3, "{kind:?}");
+
+        // One of them is restored, and still signed.
+        let restored = narrowed.text(&["restore", "drop-2"]).await;
+        restored.assert_success();
+        let mut witness = Witness::new(lab.destination.client(), REPOSITORY);
+        witness = witness.expecting(&signed(3));
+        assert_eq!(witness.check("drop-2").await, [], "{kind:?}");
+
+        let kept = lab.with("[kd]*-[02]", FREE);
+        let cleared = kept.text(&["prune", "--delete"]).await;
+        cleared.assert_success();
+        assert_eq!(
+            cleared.stdout,
+            "4 referrers deleted, 0 to delete, 0 waiting, 0 kept, 2 on record\n"
+        );
+        for (tag, seed) in [("keep-0", 1), ("drop-2", 3)] {
+            let mut witness = Witness::new(lab.destination.client(), REPOSITORY);
+            witness = witness.expecting(&signed(seed));
+            assert_eq!(witness.check(tag).await, [], "{kind:?} {tag}");
+        }
+        assert_eq!(lab.tags().await.len(), 2 + 2 * 4, "{kind:?}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_that_is_killed_is_finished_by_the_next() {
     for moment in [

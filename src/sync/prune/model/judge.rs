@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use super::world::{
     KNOWN_IMAGES, KNOWN_REPOSITORIES, KNOWN_TAGS, MIRRORS, MIRRORS_OF_ONE_PRUNE, Place, TAGS, Use,
-    World,
+    World, signature_tag,
 };
 use crate::api::image_mirror::{AdoptedTags, PruneMode};
-use crate::oci::{Digest, Tag};
+use crate::oci::{Digest, Repository, Tag};
 use crate::sync::ledger::{Leaf, Slot};
+
+const DAY: Duration = Duration::from_secs(25 * 60 * 60);
 
 impl World {
     /// A tag is about to be deleted.
@@ -35,6 +37,33 @@ impl World {
         }
         assert!(!self.is_retained_by_name(&place.1), "{slot:?} is retained");
         assert_eq!(self.mirror.prune.mode, PruneMode::Delete);
+    }
+
+    /// A signature is about to be deleted.
+    pub(super) fn judge_clearing(&self, place: &Place, signature: &Digest) {
+        let (repository, tag) = place;
+        let mut images = KNOWN_IMAGES.iter().map(|image| &image.digest);
+        let image = images.find(|image| signature_tag(image) == *tag);
+        let image = image.unwrap_or_else(|| panic!("{place:?} is no signature"));
+        assert_eq!(self.registry.get(place), Some(signature));
+        assert!(!self.is_tagged(repository, image), "{place:?} is needed");
+        assert!(!self.is_image_used(image), "the image of {place:?} is used");
+        let deleted = self.deletions.get(&(repository.clone(), image.clone()));
+        let deleted = deleted.unwrap_or_else(|| panic!("the image of {place:?} was not deleted"));
+        let since = self.passed().saturating_sub(*deleted);
+        let grace = self.mirror.prune.grace.as_std();
+        assert!(since >= grace, "{place:?} was deleted {since:?} ago");
+        assert_eq!(self.mirror.prune.mode, PruneMode::Delete);
+    }
+
+    fn is_tagged(&self, repository: &Repository, image: &Digest) -> bool {
+        let mut tags = self.registry.iter();
+        tags.any(|((of, _), digest)| of == repository && digest == image)
+    }
+
+    fn is_image_used(&self, image: &Digest) -> bool {
+        let mut used = self.workloads.values();
+        used.any(|(_, used)| *used == Use::Image(image.clone()))
     }
 
     /// So many tags were deleted by one round.
@@ -89,12 +118,39 @@ impl World {
         let prune = usize::from(includes) * MIRRORS_OF_ONE_PRUNE;
         self.mirror = MIRRORS[prune + self.mirror_index % MIRRORS_OF_ONE_PRUNE].clone();
         self.is_quiet = true;
+        let began = self.passed();
         for _ in 0..4 {
             self.round();
-            self.wait(Duration::from_secs(25 * 60 * 60));
+            self.wait(DAY);
         }
         self.round();
         self.judge_rest();
+        self.judge_signatures(began);
+    }
+
+    /// What went long enough ago, while nothing failed, has left no signature.
+    fn judge_signatures(&self, began: Duration) {
+        if self.is_stopped_for_good() {
+            return;
+        }
+        let deletions = self.deletions.iter();
+        for ((repository, image), deleted) in
+            deletions.filter(|(image, _)| !self.abandoned.contains(image))
+        {
+            let is_long_ago = self.passed().saturating_sub(*deleted) > 2 * DAY;
+            let is_needed = self.is_tagged(repository, image) || self.is_used_by_any(image);
+            if *deleted > began && is_long_ago && !is_needed {
+                let signature = (repository.clone(), signature_tag(image));
+                let found = self.registry.get(&signature);
+                assert_eq!(found, None, "{signature:?} is left");
+            }
+        }
+    }
+
+    /// Whether a workload uses the image, or any tag: that may be the one that named it.
+    fn is_used_by_any(&self, image: &Digest) -> bool {
+        let mut used = self.workloads.values();
+        used.any(|(_, used)| matches!(used, Use::Tag(_)) || *used == Use::Image(image.clone()))
     }
 
     fn judge_rest(&self) {

@@ -1,23 +1,25 @@
 //! A round in the made-up world: the steps of the real one, in its order, with its decisions.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use futures::FutureExt;
 
-use super::world::{KNOWN_IMAGES, KNOWN_REPOSITORIES, Place, World};
+use super::world::{KNOWN_IMAGES, KNOWN_REPOSITORIES, Place, World, signature_of, signature_tag};
 use crate::api::Reason;
 use crate::api::image_mirror::PruneMode;
 use crate::oci::{Digest, Repository, Tag};
-use crate::plan::in_use::Subject;
+use crate::plan::in_use::{Name, Subject};
 use crate::plan::prune::{
-    Brakes, Candidate, Clock, Fate, Found, Passage, Recorded, Selection, find_candidates, find_stop,
+    Brakes, Candidate, Clock, Fate, Found, Landscape, Leftover, Passage, Recorded, Selection,
+    find_candidates, find_leftovers, find_stop,
 };
 use crate::plan::report::Failure;
 use crate::plan::select::NotSelected;
 use crate::policy::select::Exclusion;
 use crate::sync::Mode;
-use crate::sync::ledger::{Record, Slot};
-use crate::sync::prune::records::recorded;
+use crate::sync::ledger::{Record, Slot, Tombstone};
+use crate::sync::prune::leftovers::Graves;
+use crate::sync::prune::records::{read_source, recorded};
 use crate::sync::prune::settle::unsettled;
 use crate::sync::prune::slot;
 
@@ -95,11 +97,19 @@ impl World {
                 }
                 continue;
             }
+            if let Some(tombstone) = self.kept(place).deleted.get(&place.1) {
+                let image = (place.0.clone(), tombstone.digest.clone());
+                self.abandoned.insert(image);
+            }
             ledger.write(slot.clone(), self.record(place, digest, Standing::Pending));
             self.step()?;
             self.flush()?;
             self.step()?;
             self.tell(|| format!("push {}:{} = {digest}", place.0, place.1));
+            // Signed before it is visible.
+            let signature = (place.0.clone(), signature_tag(digest));
+            self.registry.insert(signature, signature_of(digest));
+            self.step()?;
             self.registry.insert(place.clone(), digest.clone());
             self.step()?;
             ledger.write(slot.clone(), self.record(place, digest, Standing::Written));
@@ -145,9 +155,7 @@ impl World {
     fn prune(&mut self, claimed: &HashSet<&Slot>, rebuilt: usize) -> Result<(), End> {
         let mirror = self.mirror.clone();
         self.settle(claimed);
-        let grace = mirror.prune.grace;
         let ledger = self.syncer.ledger.clone();
-        ledger.expire(&mirror.name, grace, self.syncer.pruner.now());
         let leaves = ledger.leaves(&mirror.name);
         let recorded: Vec<Recorded<'_>> = leaves
             .iter()
@@ -180,6 +188,7 @@ impl World {
         self.protect(&mut candidates);
         let is_stopped = is_clock_doubtful || (clock == Clock::Jumped && !candidates.is_empty());
         self.syncer.mark(&mirror, &leaves, &candidates);
+        let dead = self.syncer.find_dead(&mirror, clock);
         let brakes = Brakes::of(&candidates, recorded.len());
         self.plan.clone_from(&brakes.plan);
         let passage = brakes.judge(&mirror.prune);
@@ -187,11 +196,72 @@ impl World {
         self.step()?;
         self.flush()?;
         let is_paused = matches!(passage, Passage::Paused(_));
-        if mirror.prune.mode == PruneMode::Delete && !is_stopped && !is_paused {
+        if mirror.prune.mode == PruneMode::Plan {
+            self.syncer.forget_dead(dead);
+        } else if !is_stopped && !is_paused {
             let deleted = self.delete(&candidates)?;
             self.judge_brakes(deleted, recorded.len());
+            self.clear_leftovers(dead)?;
         }
         Ok(())
+    }
+
+    /// Deletes the signatures of images whose last tag went.
+    fn clear_leftovers(&mut self, dead: Graves) -> Result<(), End> {
+        for (page, mut tombstones) in dead {
+            let repository = &page.repository;
+            tombstones.retain(|tag, tombstone| !self.uses_dead(repository, tag, tombstone));
+            let Some((_, first)) = tombstones.first_key_value() else {
+                continue;
+            };
+            let slots = tombstones.keys().map(|tag| Slot {
+                page: page.clone(),
+                tag: tag.clone(),
+            });
+            let ledger = &self.syncer.ledger;
+            let tags = self.registry.iter();
+            let tags = tags.filter(|((of, _), _)| of == repository);
+            let indexes = KNOWN_IMAGES.iter();
+            let landscape = Landscape {
+                tags: tags
+                    .map(|((_, tag), digest)| (tag.clone(), digest.clone()))
+                    .collect(),
+                restorable: ledger.restorable(&first.registry, repository, &slots.collect()),
+                below: indexes
+                    .map(|image| (image.digest.clone(), vec![image.closure[0].clone()]))
+                    .collect(),
+                referrers: HashMap::new(),
+            };
+            let gone = tombstones.values().map(|tombstone| &tombstone.digest);
+            for part in find_leftovers(&landscape, gone).parts {
+                let Leftover::Tag(tag, digest) = part else {
+                    panic!("the registry lists no referrers");
+                };
+                self.step()?;
+                let place = (page.repository.clone(), tag);
+                self.tell(|| format!("clear {}:{}", place.0, place.1));
+                self.judge_clearing(&place, &digest);
+                self.registry.remove(&place);
+                self.cleared += 1;
+            }
+            let done = Graves::from([(page, tombstones)]);
+            self.syncer.forget_dead(done);
+        }
+        self.step()?;
+        self.flush()
+    }
+
+    fn uses_dead(&self, repository: &Repository, tag: &Tag, tombstone: &Tombstone) -> bool {
+        let source = read_source(&tombstone.source).unwrap();
+        let name = (&tombstone.registry, repository, tag);
+        let digests = [&tombstone.digest, &tombstone.source_digest];
+        self.find_user(
+            name,
+            (&source.registry, &source.repository, &source.tag),
+            digests,
+            true,
+        )
+        .is_some()
     }
 
     fn settle(&mut self, claimed: &HashSet<&Slot>) {
@@ -216,19 +286,29 @@ impl World {
 
     /// Who uses a candidate, as the real code finds it.
     fn user_of(&self, candidate: &Candidate, is_read: bool) -> Option<String> {
-        let image = KNOWN_IMAGES
-            .iter()
-            .find(|image| image.digest == candidate.digest && is_read);
-        let closure = image.iter().flat_map(|image| &image.closure);
-        let digests: Vec<Digest> = [&candidate.digest, &candidate.source_digest]
-            .into_iter()
-            .chain(closure)
-            .cloned()
-            .collect();
         let (target, source) = (&candidate.target, &candidate.source);
+        self.find_user(
+            (&target.registry, &target.repository, &target.tag),
+            (&source.registry, &source.repository, &source.tag),
+            [&candidate.digest, &candidate.source_digest],
+            is_read,
+        )
+    }
+
+    fn find_user(
+        &self,
+        destination: Name<'_>,
+        source: Name<'_>,
+        digests: [&Digest; 2],
+        is_read: bool,
+    ) -> Option<String> {
+        let mut images = KNOWN_IMAGES.iter();
+        let image = images.find(|image| image.digest == *digests[0] && is_read);
+        let closure = image.iter().flat_map(|image| &image.closure);
+        let digests: Vec<Digest> = digests.into_iter().chain(closure).cloned().collect();
         let subject = Subject {
-            destination: (&target.registry, &target.repository, &target.tag),
-            source: (&source.registry, &source.repository, &source.tag),
+            destination,
+            source,
             digests: &digests,
         };
         self.in_use.user_of(&subject).map(str::to_owned)
@@ -278,6 +358,8 @@ impl World {
                 self.judge_deletion(&place, &slot(&self.mirror.name, candidate));
                 self.registry.remove(&place);
                 self.deleted += 1;
+                let image = (place.0, candidate.digest.clone());
+                self.deletions.insert(image, self.passed());
                 Fate::Deleted
             }
         }

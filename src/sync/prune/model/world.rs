@@ -78,6 +78,16 @@ pub(super) static KNOWN_IMAGES: LazyLock<Vec<Image>> = LazyLock::new(|| {
         .collect()
 });
 
+/// The tag of the signature of an image.
+pub(super) fn signature_tag(image: &Digest) -> Tag {
+    Tag::of_referrers(image, ".sig").unwrap()
+}
+
+/// What it names.
+pub(super) fn signature_of(image: &Digest) -> Digest {
+    Digest::sha256(format!("signature of {image}").as_bytes())
+}
+
 /// Mirrors of one `prune`: each `retain`, with one repository and with two.
 pub(super) const MIRRORS_OF_ONE_PRUNE: usize = 8;
 
@@ -184,6 +194,13 @@ pub(super) struct World {
     /// The plan that the last round came to.
     pub(super) plan: Option<Digest>,
     pub(super) deleted: usize,
+    /// When the last tag of an image was deleted by a round, by the time that really passed.
+    pub(super) deletions: BTreeMap<(Repository, Digest), Duration>,
+    /// Images whose tags were written anew, with another one, before they were restored or given up: nobody
+    /// looks for what refers to them.
+    pub(super) abandoned: BTreeSet<(Repository, Digest)>,
+    /// Signatures that went after their images.
+    pub(super) cleared: usize,
     /// Whether nothing fails any more.
     pub(super) is_quiet: bool,
 }
@@ -214,6 +231,9 @@ impl World {
             fuse: None,
             plan: None,
             deleted: 0,
+            deletions: BTreeMap::new(),
+            abandoned: BTreeSet::new(),
+            cleared: 0,
             is_quiet: false,
         };
         for _ in 0..6 {

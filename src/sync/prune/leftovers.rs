@@ -1,0 +1,260 @@
+//! What is left of deleted tags once they can be restored no more: what refers to their images goes too,
+//! unless a tag still leads to them, or a workload uses them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::protect::{Image, Protection};
+use super::records::read_source;
+use super::survey::Survey;
+use crate::api::Reason;
+use crate::copy::endpoint::Error;
+use crate::copy::{Deletion, Endpoint};
+use crate::oci::{Repository, Tag};
+use crate::plan::prune::{Clock, Leftover, PruneReport, Stop, Target, Undo};
+use crate::plan::report::Failure;
+use crate::plan::{Mirror, SourceImage};
+use crate::sync::ledger::{Page, Slot, Tombstone};
+use crate::sync::{Connect, Syncer};
+
+/// Parts that are deleted by one look at the workloads, at most.
+const BATCH: usize = 20;
+/// Repositories that fail in a row, after which a round clears no more.
+const FAILURES: usize = 3;
+
+/// A tag that was deleted and can be restored no more.
+struct Dead {
+    target: Target,
+    source: SourceImage,
+    tombstone: Tombstone,
+}
+
+/// Deleted tags, by their repositories.
+pub(super) type Graves = BTreeMap<Page, BTreeMap<Tag, Tombstone>>;
+
+/// What became of the leftovers of one repository.
+struct Cleared {
+    /// How many went.
+    referrers: usize,
+    /// The deleted tags whose images are used by now: what refers to those stays for as long as they are.
+    in_use: BTreeSet<Tag>,
+}
+
+/// Why the leftovers of a repository are still there.
+enum Hindrance {
+    /// Something failed at its registry.
+    Failure(Failure),
+    /// Nothing may be deleted anywhere.
+    Stop(Stop),
+}
+
+impl<C: Connect> Syncer<C> {
+    /// The deleted tags whose undo is over. The grace of those that the clock leaves in doubt begins anew.
+    pub(super) fn find_dead(&self, mirror: &Mirror, clock: Clock) -> Graves {
+        let now = self.pruner.now();
+        let mut dead = Graves::new();
+        for (slot, tombstone) in self.ledger.deleted(&mirror.name) {
+            match Undo::judge(tombstone.deleted_at, mirror.prune.grace, clock, now) {
+                Undo::Open => {}
+                Undo::Over => {
+                    let Slot { page, tag } = slot;
+                    dead.entry(page).or_default().insert(tag, tombstone);
+                }
+                Undo::Doubtful => {
+                    let deleted_at = now;
+                    let tombstone = Tombstone {
+                        deleted_at,
+                        ..tombstone
+                    };
+                    self.ledger.bury(&slot, tombstone);
+                }
+            }
+        }
+        dead
+    }
+
+    /// Forgets them; what refers to their images stays.
+    pub(super) fn forget_dead(&self, dead: Graves) {
+        for (page, tombstones) in dead {
+            for tag in tombstones.into_keys() {
+                let page = page.clone();
+                self.ledger.forget_deleted(&Slot { page, tag });
+            }
+        }
+    }
+
+    /// Deletes what is left of these, and forgets them.
+    pub(super) async fn clear_leftovers(
+        &self,
+        mirror: &Mirror,
+        dead: Graves,
+        report: &mut PruneReport,
+    ) {
+        let mut protection = Protection::new(self, mirror);
+        let mut failed_in_a_row = 0;
+        for (page, mut tombstones) in dead {
+            let dead = self.exhume(mirror, &page, &tombstones);
+            match self.clear(&page, &dead, &mut protection).await {
+                Ok(Cleared { referrers, in_use }) => {
+                    failed_in_a_row = 0;
+                    report.referrers += referrers;
+                    tombstones.retain(|tag, _| !in_use.contains(tag));
+                    self.forget_dead(Graves::from([(page, tombstones)]));
+                }
+                Err(Hindrance::Failure(failure)) => {
+                    failed_in_a_row += 1;
+                    report.failures.push(failure);
+                }
+                Err(Hindrance::Stop(stop)) => report.stop = Some(stop),
+            }
+            if report.stop.is_some() || failed_in_a_row >= FAILURES {
+                break;
+            }
+        }
+        if let Err(error) = self.ledger.flush(&mirror.name).await {
+            let unkept = || Stop::unkept(&error.to_string(), error.reason);
+            report.stop.get_or_insert_with(unkept);
+        }
+    }
+
+    /// Those of which anything can be found: their destination is still there, and no other mirror writes to
+    /// the repository, which may be about to tag the same image again.
+    fn exhume(
+        &self,
+        mirror: &Mirror,
+        page: &Page,
+        tombstones: &BTreeMap<Tag, Tombstone>,
+    ) -> Vec<Dead> {
+        let Page {
+            mirror: _,
+            destination,
+            repository,
+        } = page;
+        let mut known = mirror.destinations.iter();
+        let Some(known) = known.find(|known| known.name == *destination) else {
+            return Vec::new();
+        };
+        if self
+            .claims()
+            .is_shared(&mirror.name, &known.registry, repository)
+        {
+            return Vec::new();
+        }
+        let dead = tombstones.iter().filter_map(|(tag, tombstone)| {
+            let target = Target {
+                destination: destination.clone(),
+                registry: tombstone.registry.clone(),
+                repository: repository.clone(),
+                tag: tag.clone(),
+            };
+            let source = read_source(&tombstone.source)?;
+            let tombstone = tombstone.clone();
+            (target.registry == known.registry).then_some(Dead {
+                target,
+                source,
+                tombstone,
+            })
+        });
+        dead.collect()
+    }
+
+    async fn clear(
+        &self,
+        page: &Page,
+        dead: &[Dead],
+        protection: &mut Protection<'_, C>,
+    ) -> Result<Cleared, Hindrance> {
+        let in_use = find_used(dead, protection).await?;
+        let free: Vec<&Dead> = dead
+            .iter()
+            .filter(|dead| !in_use.contains(&dead.target.tag))
+            .collect();
+        let mut cleared = Cleared {
+            referrers: 0,
+            in_use,
+        };
+        let Some(first) = free.first() else {
+            return Ok(cleared);
+        };
+        let Target {
+            registry,
+            repository,
+            ..
+        } = &first.target;
+        let subject = format!("{registry}/{repository}");
+        let failed = |error: &Error| Hindrance::Failure(Failure::requesting(&subject, error));
+        let endpoint = protection.endpoint(&first.target).await;
+        let endpoint = endpoint.map_err(Hindrance::Failure)?;
+        let slots = free.iter().map(|dead| slot(page, &dead.target.tag));
+        let survey = Survey {
+            endpoint: &endpoint,
+            repository,
+            restorable: self
+                .ledger
+                .restorable(registry, repository, &slots.collect()),
+        };
+        let gone = free.iter().map(|dead| dead.tombstone.digest.clone());
+        let parts = match survey.find(&gone.collect()).await {
+            Ok(parts) => parts,
+            // What is not understood may lead to them: they stay.
+            Err(error) if error.reason() == Reason::CopyFailed => {
+                tracing::info!(subject, %error, "what refers to deleted images stays");
+                return Ok(cleared);
+            }
+            Err(error) => return Err(failed(&error)),
+        };
+        for batch in parts.chunks(BATCH) {
+            protection.forget_look();
+            let in_use = find_used(dead, protection).await?;
+            if !in_use.is_subset(&cleared.in_use) {
+                // The next round looks again what may go without them.
+                cleared.in_use = dead.iter().map(|dead| dead.target.tag.clone()).collect();
+                return Ok(cleared);
+            }
+            for part in batch {
+                let deletion = delete(&endpoint, repository, part).await;
+                let deletion = deletion.map_err(|error| failed(&error))?;
+                cleared.referrers += usize::from(deletion == Deletion::Deleted);
+            }
+        }
+        Ok(cleared)
+    }
+}
+
+/// Those of the tags whose images anything keeps.
+async fn find_used<C: Connect>(
+    dead: &[Dead],
+    protection: &mut Protection<'_, C>,
+) -> Result<BTreeSet<Tag>, Hindrance> {
+    let mut used = BTreeSet::new();
+    for dead in dead {
+        let image = Image {
+            target: &dead.target,
+            source: &dead.source,
+            source_digest: &dead.tombstone.source_digest,
+            digest: &dead.tombstone.digest,
+        };
+        let protector = protection.find_protector(image).await;
+        if protector.map_err(Hindrance::Stop)?.is_some() {
+            used.insert(dead.target.tag.clone());
+        }
+    }
+    Ok(used)
+}
+
+async fn delete(
+    endpoint: &Endpoint,
+    repository: &Repository,
+    part: &Leftover,
+) -> Result<Deletion, Error> {
+    match part {
+        Leftover::Tag(tag, digest) => endpoint.delete_tag(repository, tag, digest).await,
+        Leftover::Manifest(digest) => endpoint.delete_manifest(repository, digest).await,
+    }
+}
+
+fn slot(page: &Page, tag: &Tag) -> Slot {
+    Slot {
+        page: page.clone(),
+        tag: tag.clone(),
+    }
+}

@@ -66,7 +66,7 @@ pub(crate) async fn run(mirrors: usize) -> Scenario {
 async fn take_over(fleet: &Fleet, around: &Surroundings) -> Sample {
     let phase = Phase::begin(None, around).await;
     let controller = launch(around).await;
-    wait_for("a first round of every mirror", async || {
+    wait_for(&controller, "a first round of every mirror", async || {
         around.source.requests().heads >= fleet.tags()
     })
     .await;
@@ -104,11 +104,11 @@ async fn pass(fleet: &Fleet, around: &Surroundings, controller: &Controller) -> 
     let before = succeeded(controller).await;
     let asked = around.source.requests().heads;
     let phase = Phase::begin(Some(pid), around).await;
-    wait_for("a round of every mirror", async || {
+    wait_for(controller, "a round of every mirror", async || {
         around.source.requests().heads >= asked + fleet.tags()
     })
     .await;
-    wait_for("the end of every round", async || {
+    wait_for(controller, "the end of every round", async || {
         succeeded(controller).await >= before + fleet.mirrors
     })
     .await;
@@ -136,7 +136,7 @@ async fn finish_when_ready(
     around: &Surroundings,
     controller: &Controller,
 ) -> Sample {
-    wait_for("every mirror to be ready", async || {
+    wait_for(controller, "every mirror to be ready", async || {
         ready(controller).await >= fleet.mirrors
     })
     .await;
@@ -159,9 +159,15 @@ async fn succeeded(controller: &Controller) -> usize {
     controller.metric(SUCCEEDED).await.unwrap_or_default() as usize
 }
 
-async fn wait_for(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+async fn wait_for(controller: &Controller, what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !is_so().await {
+        let is_alive = controller.process().is_alive();
+        assert!(
+            is_alive,
+            "the controller ended while it was waited for {what}:\n{}",
+            controller.output()
+        );
         assert!(Instant::now() < deadline, "waited too long for {what}");
         tokio::time::sleep(POLL).await;
     }

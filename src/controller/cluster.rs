@@ -1,6 +1,7 @@
 //! Every write to the API server, in one place: none leaves when the lease is not held any more.
 
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::api::{Patch, PatchParams};
@@ -10,6 +11,7 @@ use kube::{Api, Client, Resource, ResourceExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::recorder::Recorder;
 use crate::api::MirroredRepository;
@@ -19,12 +21,17 @@ use crate::runtime::lease::Claim;
 /// Who owns the fields that are written.
 const FIELD_MANAGER: &str = "transship";
 
+/// Writes that are on their way at once. When thousands of mirrors begin together, more of them would only
+/// wait at the API server until their time is up, and take the lease's turn with them.
+const WRITES: usize = 32;
+
 /// The API server, for writing.
 #[derive(Clone)]
 pub(super) struct Cluster {
     client: Client,
     claim: Claim,
     recorder: Recorder,
+    turns: Arc<Semaphore>,
 }
 
 /// Why something was not written.
@@ -47,6 +54,7 @@ impl Cluster {
             recorder: Recorder::new(client.clone(), instance),
             client,
             claim,
+            turns: Arc::new(Semaphore::new(WRITES)),
         }
     }
 
@@ -65,7 +73,7 @@ impl Cluster {
             + 'static,
         S: Serialize,
     {
-        self.check()?;
+        let _turn = self.take_turn().await?;
         let name = object.name_any();
         // Of another object with the same name nothing is known.
         let body = json!({
@@ -95,7 +103,7 @@ impl Cluster {
         let api: Api<MirroredRepository> = self.api(namespace.as_deref());
         let name = record.name_any();
         if is_new {
-            self.check()?;
+            let _turn = self.take_turn().await?;
             let object = MirroredRepository {
                 status: None,
                 ..record.clone()
@@ -103,7 +111,7 @@ impl Cluster {
             api.patch(&name, &parameters(), &Patch::Apply(&object))
                 .await?;
         }
-        self.check()?;
+        let _turn = self.take_turn().await?;
         let body = json!({
             "apiVersion": MirroredRepository::api_version(&()),
             "kind": MirroredRepository::kind(&()),
@@ -117,18 +125,21 @@ impl Cluster {
 
     /// Tells people what happened. That they cannot be told is no reason to stop.
     pub(super) async fn publish(&self, about: &ObjectReference, event: &Event) {
-        if self.check().is_err() {
+        let Ok(_turn) = self.take_turn().await else {
             return;
-        }
+        };
         if let Err(error) = self.recorder.publish(event, about).await {
             let error = explain(&error);
             tracing::warn!(reason = event.reason, error, "the event was not published");
         }
     }
 
-    fn check(&self) -> Result<(), WriteError> {
+    /// Waits for a turn to write, and looks at the lease when it has come.
+    async fn take_turn(&self) -> Result<Option<SemaphorePermit<'_>>, WriteError> {
+        // Nobody closes it.
+        let turn = self.turns.acquire().await.ok();
         if self.claim.is_current() {
-            Ok(())
+            Ok(turn)
         } else {
             Err(WriteError::LeaseLost)
         }

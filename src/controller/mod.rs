@@ -190,7 +190,7 @@ async fn lead(
         settings.lease_name.clone(),
     );
     let identity = lease.identity.clone();
-    let Some(held) = Lease::acquire(clients.call.clone(), lease, stop).await else {
+    let Some(held) = Lease::acquire(clients.lease.clone(), lease, stop).await else {
         return Ok(());
     };
     let claim = held.claim();

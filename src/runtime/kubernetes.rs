@@ -1,7 +1,7 @@
 //! The way to a Kubernetes API server.
 //!
 //! The clients of kube wait for an answer without end, and repeat what failed for minutes. That
-//! would outlast every deadline here, so there are two clients, and neither repeats anything: who
+//! would outlast every deadline here, so there are clients of our own, and none repeats anything: who
 //! calls decides that.
 
 mod explain;
@@ -36,6 +36,8 @@ pub struct Clients {
     pub watch: Client,
     /// For everything else: an answer comes within seconds, or is an error.
     pub call: Client,
+    /// The same over connections of its own, on which nothing waits in front of a renewal.
+    pub lease: Client,
     /// The namespace of the pod that this process runs in, if it does.
     pub pod_namespace: Option<String>,
 }
@@ -105,6 +107,7 @@ impl Clients {
         Ok(Self {
             watch: client(bounded(config, WATCH_TIMEOUT))?,
             call: client(bounded(config, CALL_TIMEOUT))?,
+            lease: client(bounded(config, CALL_TIMEOUT))?,
             pod_namespace,
         })
     }

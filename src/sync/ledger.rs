@@ -6,23 +6,22 @@
 
 mod file;
 mod memory;
+mod record;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 
 pub use self::file::FileError;
 pub use self::memory::Memory;
+pub use self::record::{Leaf, Record, Sight, Tombstone, Verified};
 
 use self::file::StateFile;
-use super::shape::Shape;
-use crate::api::{ObjectName, Reason};
+use crate::api::Reason;
 use crate::oci::{Digest, Registry, Repository, Tag};
-use crate::plan::gates::{Vouched, Voucher};
 use crate::plan::prune::Unwanted;
 
 /// The memory of all mirrors of a process, and where it outlives the process.
@@ -71,134 +70,15 @@ pub struct Slot {
     pub tag: Tag,
 }
 
-/// What is remembered of a tag.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Record {
-    /// The image at the source, with its tag.
-    pub source: String,
-    /// The digest that the tag has at the source.
-    pub source_digest: Digest,
-    /// The digest that was written.
-    pub digest: Digest,
-    /// Which parts of the image were written.
-    pub shape: String,
-    /// When this source digest was first seen.
-    pub first_seen: Timestamp,
-    /// When it was written; nothing while the push has begun and not ended.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub copied_at: Option<Timestamp>,
-    /// Whether the tag was already right when it was first looked at: somebody else wrote it.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub adopted: bool,
-    /// Whether a policy does not admit what the source tag names now.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub refused: bool,
-    /// The registry that it was written to; nothing in records of older versions.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub registry: Option<Registry>,
-    /// Since when the tag is not wanted; nothing while it is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub unwanted: Option<Unwanted>,
-    /// Who vouches for the image, where a policy asks for it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub verified: Option<Verified>,
-}
+// === impl Page ===
 
-/// What is remembered of a tag that was pruned: enough to bring it back.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Tombstone {
-    /// The image at the source, with its tag.
-    pub source: String,
-    /// The digest that it had there.
-    pub source_digest: Digest,
-    /// The digest that the tag named.
-    pub digest: Digest,
-    /// Which parts of the image were written.
-    pub shape: String,
-    /// The registry.
-    pub registry: Registry,
-    /// When it was deleted.
-    pub deleted_at: Timestamp,
-}
-
-/// Who vouches for an image.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Verified {
-    /// The policy that asks for it.
-    pub policy: ObjectName,
-    /// The authority, by its name in the policy.
-    pub authority: String,
-    /// What it signed.
-    pub evidence: Digest,
-    /// When it was verified first.
-    pub at: Timestamp,
-}
-
-/// A digest that a policy keeps waiting.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Sight {
-    /// The digest that the tag has at the source.
-    pub source_digest: Digest,
-    /// When the tag was first seen with this digest.
-    pub first_seen: Timestamp,
-}
-
-/// All that is remembered of one repository at a destination.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Leaf {
-    /// The tags that were written or found right.
-    pub records: BTreeMap<Tag, Record>,
-    /// The tags that wait for the end of a quarantine.
-    pub waiting: BTreeMap<Tag, Sight>,
-    /// The tags that were pruned and can be restored, and those whose deletion has begun.
-    pub deleted: BTreeMap<Tag, Tombstone>,
-}
-
-// === impl Verified ===
-
-impl Verified {
-    /// Takes over what a policy found at a time.
-    pub(super) fn new(voucher: &Voucher, at: Timestamp) -> Self {
-        let Voucher { policy, vouched } = voucher.clone();
-        let Vouched {
-            authority,
-            evidence,
-        } = vouched;
-        Self {
-            policy,
-            authority,
-            evidence,
-            at,
+impl Page {
+    /// A tag of this repository.
+    pub fn slot(&self, tag: &Tag) -> Slot {
+        Slot {
+            page: self.clone(),
+            tag: tag.clone(),
         }
-    }
-
-    /// Whether it is the same but for its time.
-    pub(super) fn is_like(&self, other: &Self) -> bool {
-        let Self {
-            policy,
-            authority,
-            evidence,
-            at: _,
-        } = self;
-        *policy == other.policy && *authority == other.authority && *evidence == other.evidence
-    }
-}
-
-// === impl Record ===
-
-impl Record {
-    /// Whether it is about this digest of the source, in this shape.
-    pub(super) fn is_of(&self, source: &Digest, shape: &Shape) -> bool {
-        self.source_digest == *source && self.shape == shape.to_string()
-    }
-
-    /// Whether the push that it announces has not been seen to end.
-    pub fn is_pending(&self) -> bool {
-        self.copied_at.is_none() && !self.adopted
     }
 }
 

@@ -236,10 +236,7 @@ impl<C: Connect> Syncer<C> {
             let marked = leaf.records.iter();
             let marked = marked.filter(|(_, record)| record.unwanted.is_some());
             for (tag, _) in marked {
-                let slot = Slot {
-                    page: page.clone(),
-                    tag: tag.clone(),
-                };
+                let slot = page.slot(tag);
                 if wanted.contains(&slot) {
                     self.ledger.mark(&slot, None);
                 }
@@ -260,10 +257,7 @@ impl<C: Connect> Syncer<C> {
                 .iter()
                 .filter(|(_, record)| record.unwanted.is_some());
             for (tag, _) in marked {
-                let slot = Slot {
-                    page: page.clone(),
-                    tag: tag.clone(),
-                };
+                let slot = page.slot(tag);
                 if !unwanted.contains(&slot) {
                     self.ledger.mark(&slot, None);
                 }

@@ -117,9 +117,7 @@ impl Memory {
         let mut digests = BTreeSet::new();
         for page in pages.filter(|page| page.repository == *repository) {
             for (tag, tombstone) in find(deleted, &page).into_iter().flatten() {
-                let tag = tag.clone();
-                let page = page.clone();
-                if tombstone.registry == *registry && !besides.contains(&Slot { page, tag }) {
+                if tombstone.registry == *registry && !besides.contains(&page.slot(tag)) {
                     digests.insert(tombstone.digest.clone());
                 }
             }
@@ -145,8 +143,7 @@ impl Memory {
             let recorded = find(mirrors, &page);
             for (tag, tombstone) in find(deleted, &page).into_iter().flatten() {
                 if !recorded.is_some_and(|recorded| recorded.contains_key(tag)) {
-                    let (page, tag) = (page.clone(), tag.clone());
-                    found.push((Slot { page, tag }, tombstone.clone()));
+                    found.push((page.slot(tag), tombstone.clone()));
                 }
             }
         }
@@ -212,10 +209,7 @@ impl Memory {
                     repository: repository.clone(),
                 };
                 let before = tags.len();
-                tags.retain(|tag, _| {
-                    let (page, tag) = (page.clone(), tag.clone());
-                    slots.contains(&Slot { page, tag })
-                });
+                tags.retain(|tag, _| slots.contains(&page.slot(tag)));
                 if tags.len() < before {
                     *changed.entry(page).or_default() += 1;
                 }

@@ -75,9 +75,8 @@ impl<C: Connect> Syncer<C> {
     /// Forgets them; what refers to their images stays.
     pub(super) fn forget_dead(&self, dead: Graves) {
         for (page, tombstones) in dead {
-            for tag in tombstones.into_keys() {
-                let page = page.clone();
-                self.ledger.forget_deleted(&Slot { page, tag });
+            for tag in tombstones.keys() {
+                self.ledger.forget_deleted(&page.slot(tag));
             }
         }
     }
@@ -184,7 +183,7 @@ impl<C: Connect> Syncer<C> {
         let failed = |error: &Error| Hindrance::Failure(Failure::requesting(&subject, error));
         let endpoint = protection.endpoint(&first.target).await;
         let endpoint = endpoint.map_err(Hindrance::Failure)?;
-        let slots = free.iter().map(|dead| slot(page, &dead.target.tag));
+        let slots = free.iter().map(|dead| page.slot(&dead.target.tag));
         let survey = Survey {
             endpoint: &endpoint,
             repository,
@@ -249,12 +248,5 @@ async fn delete(
     match part {
         Leftover::Tag(tag, digest) => endpoint.delete_tag(repository, tag, digest).await,
         Leftover::Manifest(digest) => endpoint.delete_manifest(repository, digest).await,
-    }
-}
-
-fn slot(page: &Page, tag: &Tag) -> Slot {
-    Slot {
-        page: page.clone(),
-        tag: tag.clone(),
     }
 }

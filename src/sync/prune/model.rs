@@ -16,10 +16,13 @@
 //! `TRANSSHIP_MODEL_SEED` runs one history again, with everything that happens in it.
 
 mod judge;
+mod known;
+mod random;
 mod round;
 mod world;
 
-use self::world::{Random, World};
+use self::random::Random;
+use self::world::World;
 
 /// Histories in one run.
 const HISTORIES: u64 = 10_000;

@@ -15,10 +15,7 @@ pub(super) fn recorded<'a>(
 ) -> impl Iterator<Item = Recorded<'a>> {
     let records = leaf.records.iter();
     records.map(move |(tag, record)| {
-        let slot = Slot {
-            page: page.clone(),
-            tag: tag.clone(),
-        };
+        let slot = page.slot(tag);
         Recorded {
             target: Place {
                 destination: &page.destination,

@@ -89,10 +89,7 @@ pub(super) fn unsettled<'a>(
 ) -> Vec<(Slot, &'a Record, Option<&'a Tombstone>)> {
     let records = leaf.records.iter().filter_map(|(tag, record)| {
         let tombstone = leaf.deleted.get(tag);
-        let slot = Slot {
-            page: page.clone(),
-            tag: tag.clone(),
-        };
+        let slot = page.slot(tag);
         (record.is_pending() || tombstone.is_some()).then_some((slot, record, tombstone))
     });
     records.collect()

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use super::world::{
-    KNOWN_IMAGES, KNOWN_REPOSITORIES, KNOWN_TAGS, MIRRORS, MIRRORS_OF_ONE_PRUNE, Place, TAGS, Use,
-    World, signature_tag,
+use super::known::{
+    KNOWN_IMAGES, KNOWN_REPOSITORIES, KNOWN_TAGS, MIRRORS, MIRRORS_OF_ONE_PRUNE, Place, TAGS,
+    signature_tag,
 };
+use super::world::{Use, World};
 use crate::api::image_mirror::{AdoptedTags, PruneMode};
 use crate::oci::{Digest, Repository, Tag};
 use crate::sync::ledger::{Leaf, Slot};

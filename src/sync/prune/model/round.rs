@@ -4,7 +4,8 @@ use std::collections::{HashMap, HashSet};
 
 use futures::FutureExt;
 
-use super::world::{KNOWN_IMAGES, KNOWN_REPOSITORIES, Place, World, signature_of, signature_tag};
+use super::known::{KNOWN_IMAGES, KNOWN_REPOSITORIES, Place, signature_of, signature_tag};
+use super::world::World;
 use crate::api::Reason;
 use crate::api::image_mirror::PruneMode;
 use crate::oci::{Digest, Repository, Tag};
@@ -214,10 +215,7 @@ impl World {
             let Some((_, first)) = tombstones.first_key_value() else {
                 continue;
             };
-            let slots = tombstones.keys().map(|tag| Slot {
-                page: page.clone(),
-                tag: tag.clone(),
-            });
+            let slots = tombstones.keys().map(|tag| page.slot(tag));
             let ledger = &self.syncer.ledger;
             let tags = self.registry.iter();
             let tags = tags.filter(|((of, _), _)| of == repository);

@@ -1,17 +1,20 @@
 //! Everything but the code that decides.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Arc, LazyLock, Mutex};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 
+use super::known::{
+    IMAGES, Image, KNOWN_IMAGES, KNOWN_REPOSITORIES, KNOWN_TAGS, MIRRORS, Place, TAGS, any_mirror,
+};
+use super::random::Random;
 use crate::api::Reason;
 use crate::copy::{Endpoint, Progress};
 use crate::oci::{Digest, Repository, Tag};
 use crate::plan::in_use::InUse;
-use crate::plan::validate::documents;
 use crate::plan::{Destination, Mirror};
 use crate::sync::ledger::{Keep, KeepError, Leaf, Memory, Page, Slot};
 use crate::sync::prune::{Pruner, Times};
@@ -21,38 +24,6 @@ use crate::sync::{Connect, ConnectError, Ledger, Syncer};
 
 /// When every history begins.
 const BEGIN: i64 = 2_000_000_000;
-/// Tags in the order of their versions; policies may keep the last one by its name.
-pub(super) const TAGS: [&str; 6] = ["1.0", "1.1", "1.2", "2.0", "2.1", "3.0-keep"];
-/// Repositories of the source; every mirror names the first one.
-pub(super) const REPOSITORIES: [&str; 2] = ["library/app", "library/db"];
-/// Images that there are. Each has a child and a config of its own.
-const IMAGES: u64 = 5;
-
-/// One that is the same for the same seed.
-pub(super) struct Random(u64);
-
-impl Random {
-    pub(super) fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    /// Less than `end`, by `SplitMix64`.
-    pub(super) fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % end
-    }
-
-    pub(super) fn one_in(&mut self, many: u64) -> bool {
-        self.below(many) == 0
-    }
-}
-
-/// A tag of a repository. The source and the destination name them alike.
-pub(super) type Place = (Repository, Tag);
-
 /// What a workload uses, as the judge sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Use {
@@ -60,100 +31,6 @@ pub(super) enum Use {
     Tag(Place),
     /// A digest: of an image, of its child or of its config.
     Image(Digest),
-}
-
-/// An image that there is, and what it leads to.
-pub(super) struct Image {
-    pub(super) digest: Digest,
-    pub(super) closure: [Digest; 2],
-}
-
-pub(super) static KNOWN_IMAGES: LazyLock<Vec<Image>> = LazyLock::new(|| {
-    let of = |part: &str, number: u64| Digest::sha256(format!("{part} {number}").as_bytes());
-    (0..IMAGES)
-        .map(|number| Image {
-            digest: of("index", number),
-            closure: [of("child", number), of("config", number)],
-        })
-        .collect()
-});
-
-/// The tag of the signature of an image.
-pub(super) fn signature_tag(image: &Digest) -> Tag {
-    Tag::of_referrers(image, ".sig").unwrap()
-}
-
-/// What it names.
-pub(super) fn signature_of(image: &Digest) -> Digest {
-    Digest::sha256(format!("signature of {image}").as_bytes())
-}
-
-/// Mirrors of one `prune`: each `retain`, with one repository and with two.
-pub(super) const MIRRORS_OF_ONE_PRUNE: usize = 8;
-
-/// Names that are parsed once.
-pub(super) static KNOWN_TAGS: LazyLock<Vec<Tag>> =
-    LazyLock::new(|| TAGS.iter().map(|tag| tag.parse().unwrap()).collect());
-pub(super) static KNOWN_REPOSITORIES: LazyLock<Vec<Repository>> = LazyLock::new(|| {
-    REPOSITORIES
-        .iter()
-        .map(|name| name.parse().unwrap())
-        .collect()
-});
-
-/// Mirrors that differ in what pruning reads of them.
-pub(super) static MIRRORS: LazyLock<Vec<Arc<Mirror>>> = LazyLock::new(|| {
-    let prunes = [
-        "{mode: Delete, grace: 24h, maxPercent: 100}",
-        "{mode: Delete, grace: 24h, maxPercent: 100, adopted: Include}",
-        "{mode: Delete, grace: 0s, maxPercent: 100}",
-        "{mode: Delete, grace: 24h, maxDeletes: 1, maxPercent: 100}",
-        "{mode: Delete, grace: 6h, maxPercent: 30}",
-        "{mode: Plan, grace: 24h}",
-        "{mode: Retain}",
-    ];
-    let retains = [
-        "",
-        "retain: {keepTags: ['*-keep']}",
-        "retain: {keepNewest: 2}",
-        "retain: {keepYoungerThan: 48h}",
-    ];
-    let mut mirrors = Vec::new();
-    for prune in prunes {
-        for retain in retains {
-            for repositories in [&REPOSITORIES[..1], &REPOSITORIES[..]] {
-                mirrors.push(Arc::new(parse_mirror(prune, retain, repositories)));
-            }
-        }
-    }
-    mirrors
-});
-
-fn parse_mirror(prune: &str, retain: &str, repositories: &[&str]) -> Mirror {
-    let images: Vec<String> = repositories
-        .iter()
-        .map(|repository| format!("{{repository: {repository}}}"))
-        .collect();
-    let images = images.join(", ");
-    documents::mirror(&format!(
-        "apiVersion: transship.dev/v1alpha1
-kind: ImageMirror
-metadata: {{name: base, namespace: platform}}
-spec:
-  source: {{registry: docker.io}}
-  images: [{images}]
-  policyRefs: [{{name: some}}]
-  destinations: [{{name: eu, registry: r.example.com}}]
-  prune: {prune}
----
-apiVersion: transship.dev/v1alpha1
-kind: ImagePolicy
-metadata: {{name: some, namespace: platform}}
-spec:
-  select: {{include: ['.*']}}
-  {retain}
-"
-    ))
 }
 
 /// Nobody connects: the registry is a map.
@@ -468,10 +345,6 @@ impl World {
         }
         in_use
     }
-}
-
-fn any_mirror(random: &mut Random) -> usize {
-    usize::try_from(random.below(MIRRORS.len() as u64)).unwrap()
 }
 
 /// A process begins with what was kept.

@@ -572,3 +572,39 @@ async fn all_mirrors_wait_for_the_list_of_policies_however_late_it_comes() {
         ready_for(&namespace, "imir", name, "Succeeded").await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn however_many_mirrors_begin_together_few_writes_are_on_their_way() {
+    let (source, destination) = (source(&["1"]), FaultRegistry::start());
+    let plane = ControlPlane::shared().await;
+    let namespace = plane.namespace("many").await;
+    let names: Vec<String> = (0..60).map(|number| format!("mirror-{number}")).collect();
+    let mirrors = names.iter().map(|name| {
+        let repository = format!("{name}/{{repository}}");
+        let mirror = mirror_of(&source, &destination).named(name);
+        let mirror = mirror.with("/destinations/0/repository", repository);
+        mirror.to_string()
+    });
+    namespace.apply(&mirrors.collect::<String>()).await;
+    let proxy = ApiProxy::in_front_of(plane);
+    let gate = Gate::closed();
+    proxy
+        .on("PATCH", "/imagemirrors/")
+        .does(Action::Hold(gate.clone()));
+    let _controller = Controller::options(&proxy.kubeconfig_for(plane.admin_token()))
+        .namespace(namespace.name())
+        .start()
+        .await;
+    for _ in 0..32 {
+        within("a request", gate.reached()).await;
+    }
+    // Long enough for the others, if they came.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let requests = proxy.requests();
+    let writes = requests.iter().filter(|request| request.method == "PATCH");
+    assert_eq!(writes.count(), 32);
+    gate.open();
+    for name in &names {
+        ready_for(&namespace, "imir", name, "Succeeded").await;
+    }
+}

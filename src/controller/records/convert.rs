@@ -345,6 +345,10 @@ fn read_tag(registry: &Registry, recorded: &RecordedTag) -> (Tag, Record) {
         state,
     } = recorded;
     let elsewhere = elsewhere.as_ref().map(|registry| registry.parse().ok());
+    // Two words for one thing are held once.
+    let digest = Some(source_digest)
+        .filter(|same| *same == digest)
+        .unwrap_or(digest);
     let verified = verified_by.as_ref().zip(verified_at.as_ref());
     let record = Record {
         source: source.clone(),

@@ -3,6 +3,7 @@
 //! A tag stays in the part that it first came to, so that a new tag changes one object and no others.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::api::mirrored_repository::TAGS;
 use crate::oci::Tag;
@@ -28,8 +29,8 @@ pub(super) struct ChangedPart {
 #[derive(Debug, Default)]
 struct Part {
     tags: BTreeSet<Tag>,
-    /// What stands in the object.
-    written: Leaf,
+    /// A fingerprint of what stands in the object: with thousands of mirrors, all of it would be held twice.
+    written: u64,
     /// The name of the object, where there is one.
     object: Option<String>,
 }
@@ -39,11 +40,12 @@ struct Part {
 impl Parts {
     /// Takes over a part that an earlier process wrote.
     pub(super) fn restore(&mut self, number: i32, object: &str, leaf: &Leaf) {
-        let part = Part {
+        let mut part = Part {
             tags: tags(leaf).cloned().collect(),
-            written: leaf.clone(),
+            written: 0,
             object: Some(object.to_owned()),
         };
+        part.written = part.fingerprint(leaf);
         self.parts.insert(number, part);
     }
 
@@ -75,7 +77,7 @@ impl Parts {
     /// Takes note that a part was written.
     pub(super) fn written(&mut self, number: i32, object: &str, leaf: &Leaf) {
         if let Some(part) = self.parts.get_mut(&number) {
-            part.written = part.content(leaf);
+            part.written = part.fingerprint(leaf);
             part.object = Some(object.to_owned());
         }
     }
@@ -104,28 +106,22 @@ impl Parts {
 
 impl Part {
     fn is_changed(&self, leaf: &Leaf) -> bool {
-        self.object.is_none() || self.content(leaf) != self.written
+        self.object.is_none() || self.fingerprint(leaf) != self.written
     }
 
-    /// What is to stand in the object.
-    fn content(&self, leaf: &Leaf) -> Leaf {
+    /// A fingerprint of what is to stand in the object.
+    fn fingerprint(&self, leaf: &Leaf) -> u64 {
         let Leaf {
             records,
             waiting,
             deleted,
         } = leaf;
-        Leaf {
-            records: restrict(records, &self.tags),
-            waiting: restrict(waiting, &self.tags),
-            deleted: restrict(deleted, &self.tags),
+        let mut hasher = DefaultHasher::new();
+        for tag in &self.tags {
+            (tag, records.get(tag), waiting.get(tag), deleted.get(tag)).hash(&mut hasher);
         }
+        hasher.finish()
     }
-}
-
-fn restrict<T: Clone>(all: &BTreeMap<Tag, T>, tags: &BTreeSet<Tag>) -> BTreeMap<Tag, T> {
-    tags.iter()
-        .filter_map(|tag| Some((tag.clone(), all.get(tag)?.clone())))
-        .collect()
 }
 
 /// The tags on record, those that wait, and those that were deleted; some are several of these.

@@ -50,7 +50,7 @@ const CAUSES: [Cause; 5] = [
 pub struct UnknownCause(String);
 
 /// Since when a tag on record is not wanted.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Unwanted {
     /// Why, as the last complete round found it.

@@ -12,7 +12,7 @@ use crate::plan::prune::Unwanted;
 use crate::sync::shape::Shape;
 
 /// What is remembered of a tag.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Record {
     /// The image at the source, with its tag.
@@ -46,7 +46,7 @@ pub struct Record {
 }
 
 /// What is remembered of a tag that was pruned: enough to bring it back.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Tombstone {
     /// The image at the source, with its tag.
@@ -64,7 +64,7 @@ pub struct Tombstone {
 }
 
 /// Who vouches for an image.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Verified {
     /// The policy that asks for it.
@@ -78,7 +78,7 @@ pub struct Verified {
 }
 
 /// A digest that a policy keeps waiting.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Sight {
     /// The digest that the tag has at the source.

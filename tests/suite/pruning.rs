@@ -2,6 +2,7 @@
 
 mod lab;
 mod leftovers;
+mod listing;
 mod registries;
 mod rounds;
 mod stops;

@@ -8,6 +8,7 @@ mod in_use;
 mod installation;
 mod lifecycle;
 mod objects;
+mod pruning_windows;
 mod release;
 mod rights;
 mod scene;

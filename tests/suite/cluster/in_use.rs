@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::objects::{Mirror, policy};
-use super::stage::{change, controller_of, delete, sync};
+use super::stage::{change, controller_of, delete, protector, sync};
 use crate::support::cluster::api_proxy::refusal;
 use crate::support::cluster::namespace::find_condition;
 use crate::support::cluster::{ApiProxy, ControlPlane, Controller, Namespace};
@@ -241,24 +241,6 @@ const NAMES: [&str; 10] = [
     "pod",
 ];
 
-/// Whether a record is that of a repository.
-fn names(record: &Value, repository: &str) -> bool {
-    let named = record["spec"]["repository"].as_str().unwrap_or_default();
-    named.ends_with(&format!("/{repository}"))
-}
-
-/// Who protects the old tag of a repository, by its record.
-async fn protector(namespace: &Namespace<'_>, repository: &str) -> Option<String> {
-    let records = namespace.list("mrepo").await;
-    let mut candidates = records
-        .iter()
-        .filter(|record| names(record, repository))
-        .filter_map(|record| record["status"]["candidates"].as_array())
-        .flatten();
-    let candidate = candidates.find(|candidate| candidate["tag"] == OLD)?;
-    candidate["protectedBy"].as_str().map(str::to_owned)
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_workload_of_each_kind_protects_what_it_uses_for_as_long_as_it_is_there() {
     let mut repositories: Vec<String> = NAMES.iter().map(|name| format!("kinds/{name}")).collect();
@@ -283,7 +265,7 @@ async fn a_workload_of_each_kind_protects_what_it_uses_for_as_long_as_it_is_ther
     assert_eq!(yard.left().await, used, "{mirror}");
     assert_eq!(pruned(&mirror).0, "Succeeded");
     for (repository, user, _) in &users {
-        let by = protector(namespace, repository).await.unwrap();
+        let by = protector(namespace, repository, OLD).await.unwrap();
         assert!(
             by.starts_with(&format!("{user} {}/", namespace.name())),
             "{repository}: {by}"
@@ -411,7 +393,7 @@ async fn a_pod_protects_what_it_names_or_runs_in_any_way() {
     let mirror = yard.prune("used").await;
     assert_eq!(yard.left().await, yard.repositories, "{mirror}");
     for way in WAYS {
-        let by = protector(namespace, &format!("ways/{way}")).await;
+        let by = protector(namespace, &format!("ways/{way}"), OLD).await;
         let expected = format!("Pod {}/{way}", namespace.name());
         assert_eq!(by, Some(expected));
         delete(namespace, "pod", way).await;

@@ -1,4 +1,4 @@
-//! Mirrors, policies and Secrets as people apply them.
+//! Mirrors, policies, Secrets and Pods as people apply them.
 
 use std::fmt;
 
@@ -91,6 +91,16 @@ pub(super) fn policy(name: &str, select: &Value) -> String {
         "spec": {"select": select},
     });
     format!("---\n{object}\n")
+}
+
+/// A Pod that uses an image; there is no node to run it.
+pub(super) fn pod(name: &str, image: &str) -> Value {
+    json!({
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name},
+        "spec": {"containers": [{"name": "a", "image": image}]},
+    })
 }
 
 /// A Secret with the login for a registry.

@@ -129,6 +129,27 @@ pub(super) fn message(object: &Value) -> &str {
         .unwrap_or_default()
 }
 
+/// Who protects a tag that is not wanted any more, by the record of its repository.
+pub(super) async fn protector(
+    namespace: &Namespace<'_>,
+    repository: &str,
+    tag: &str,
+) -> Option<String> {
+    let records = namespace.list("mrepo").await;
+    let end = format!("/{repository}");
+    let is_its = |record: &&Value| {
+        let named = record["spec"]["repository"].as_str();
+        named.is_some_and(|named| named.ends_with(&end))
+    };
+    let mut candidates = records
+        .iter()
+        .filter(is_its)
+        .filter_map(|record| record["status"]["candidates"].as_array())
+        .flatten();
+    let candidate = candidates.find(|candidate| candidate["tag"] == tag)?;
+    candidate["protectedBy"].as_str().map(str::to_owned)
+}
+
 /// Every version that an object has had since an earlier one.
 pub(super) async fn versions_since(
     namespace: &Namespace<'_>,

@@ -43,6 +43,7 @@ pub mod witness;
 
 use std::sync::LazyLock;
 
+use jiff::Timestamp;
 use tokio::runtime::{Builder, Runtime};
 
 /// The runtime of every server of the harness.
@@ -59,4 +60,10 @@ pub fn runtime() -> &'static Runtime {
             .expect("a runtime")
     });
     &RUNTIME
+}
+
+/// The time, as every server on this machine tells it.
+#[expect(clippy::disallowed_methods, reason = "a server has to know the time")]
+pub fn now() -> Timestamp {
+    Timestamp::now()
 }

@@ -15,6 +15,7 @@ use super::credentials::{Login, Scope};
 use super::http::script::Script;
 use super::http::server::{Handler, Server};
 use super::http::{Reply, Request, form_values};
+use super::now;
 
 /// The name of the guarded service in challenges and tokens.
 const SERVICE: &str = "transship-tests";
@@ -302,7 +303,6 @@ fn raw_signature(der: &[u8]) -> Vec<u8> {
     raw
 }
 
-#[expect(clippy::disallowed_methods, reason = "a server has to know the time")]
 fn unix_time() -> i64 {
-    jiff::Timestamp::now().as_second()
+    now().as_second()
 }

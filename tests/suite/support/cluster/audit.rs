@@ -5,6 +5,7 @@ use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::PathBuf;
 use std::sync::Mutex;
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::programs::HARNESS;
@@ -36,6 +37,8 @@ pub struct Entry {
     pub path: String,
     /// The status answered.
     pub code: u64,
+    /// When it was answered.
+    pub answered: Timestamp,
 }
 
 /// The log as it grows.
@@ -69,6 +72,7 @@ impl Entry {
     fn parse(line: &str) -> Option<Self> {
         let event: Value = serde_json::from_str(line).ok()?;
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let time = |value: &Value| -> Timestamp { text(value).parse().expect("a time") };
         let (verb, object) = (text(&event["verb"]), &event["objectRef"]);
         if verb == "watch" && event["stage"] == "ResponseComplete" {
             return None;
@@ -83,6 +87,7 @@ impl Entry {
             name: text(&object["name"]),
             path: text(&event["requestURI"]),
             code: event["responseStatus"]["code"].as_u64().unwrap_or_default(),
+            answered: time(&event["stageTimestamp"]),
         })
     }
 }

@@ -4,8 +4,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
+use jiff::Timestamp;
 use tokio::sync::{Semaphore, watch};
 
+use super::super::now;
 use super::{Headers, Reply, Request};
 
 /// Something done to a request instead of, or on top of, the ordinary answer.
@@ -97,6 +99,8 @@ pub struct Gate {
 /// What was asked of a server, and what it sent.
 #[derive(Clone, Debug)]
 pub struct Recorded {
+    /// When its head had arrived.
+    pub at: Timestamp,
     /// The method.
     pub method: String,
     /// The path.
@@ -208,6 +212,7 @@ impl Script {
     pub(in super::super) fn record(&self, request: &Request) -> usize {
         let mut record = self.record.lock().unwrap();
         record.push(Recorded {
+            at: now(),
             method: request.method.clone(),
             path: request.path.clone(),
             query: request.query.clone(),

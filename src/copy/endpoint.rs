@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::{Stream, StreamExt};
+use tokio::time::Instant;
 
 use crate::api::Reason;
 use crate::layout::{self, Layout};
@@ -72,6 +73,8 @@ pub enum Deletion {
     Moved,
     /// The endpoint cannot delete such a thing: it is left alone.
     Unsupported,
+    /// The time until which it might be deleted had passed: it is left alone.
+    TooLate,
 }
 
 /// An operation on an endpoint that failed. Cheap to clone: several tasks may wait for one request.
@@ -173,28 +176,36 @@ impl Endpoint {
     }
 
     /// Deletes a tag that stands for the manifest `expected`; the manifest and its blobs stay. One
-    /// that stands for another manifest by now is left alone.
+    /// that stands for another manifest by now is left alone. No request leaves after `until`.
     pub async fn delete_tag(
         &self,
         repository: &Repository,
         tag: &Tag,
         expected: &Digest,
+        until: Option<Instant>,
     ) -> Result<Deletion, Error> {
         Ok(match self {
-            Self::Registry(client) => client.delete_tag(repository, tag, expected).await?.into(),
+            Self::Registry(client) => {
+                let deleted = client.delete_tag(repository, tag, expected, until).await?;
+                deleted.into()
+            }
             Self::Layout(layout) => layout.delete_tag(repository, tag, expected).await?.into(),
         })
     }
 
     /// Deletes a manifest **and every tag that stands for it**. For what has no tag of its own, such
-    /// as referrers: whoever calls this has made sure of it.
+    /// as referrers: whoever calls this has made sure of it. No request leaves after `until`.
     pub async fn delete_manifest(
         &self,
         repository: &Repository,
         digest: &Digest,
+        until: Option<Instant>,
     ) -> Result<Deletion, Error> {
         Ok(match self {
-            Self::Registry(client) => client.delete_manifest(repository, digest).await?.into(),
+            Self::Registry(client) => {
+                let deleted = client.delete_manifest(repository, digest, until).await?;
+                deleted.into()
+            }
             Self::Layout(layout) => layout.delete_manifest(repository, digest).await?.into(),
         })
     }
@@ -360,6 +371,7 @@ impl From<registry::Deletion> for Deletion {
             registry::Deletion::Missing => Self::Missing,
             registry::Deletion::Moved => Self::Moved,
             registry::Deletion::Unsupported => Self::Unsupported,
+            registry::Deletion::TooLate => Self::TooLate,
         }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::Stream;
+use tokio::time::Instant;
 
 use super::blobs::{self, BlobBody};
 use super::cause::Cause;
@@ -140,25 +141,31 @@ impl Client {
     ///
     /// Never by digest, which would take every other tag of the manifest along: where the registry
     /// cannot delete a tag, nothing is deleted.
+    ///
+    /// No try leaves after `until`, however long the registry takes to be looked at.
     pub async fn delete_tag(
         &self,
         repository: &Repository,
         tag: &Tag,
         expected: &Digest,
+        until: Option<Instant>,
     ) -> Result<Deletion, Error> {
-        let deleted = deletes::delete_tag(&self.0.connection, repository, tag, expected).await;
+        let connection = &self.0.connection;
+        let deleted = deletes::delete_tag(connection, repository, tag, expected, until).await;
         let target = TagOrDigest::Tag(tag.clone());
         self.explain(deleted, Action::DeleteTag, Some(repository), Some(&target))
     }
 
     /// Deletes a manifest **and every tag that stands for it**. For what has no tag of its own, such
-    /// as referrers: whoever calls this has made sure of it.
+    /// as referrers: whoever calls this has made sure of it. No try leaves after `until`.
     pub async fn delete_manifest(
         &self,
         repository: &Repository,
         digest: &Digest,
+        until: Option<Instant>,
     ) -> Result<Deletion, Error> {
-        let deleted = deletes::delete_manifest(&self.0.connection, repository, digest).await;
+        let connection = &self.0.connection;
+        let deleted = deletes::delete_manifest(connection, repository, digest, until).await;
         let target = TagOrDigest::Digest(digest.clone());
         self.explain(
             deleted,

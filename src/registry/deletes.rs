@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use reqwest::Method;
+use tokio::time::Instant;
 
 use super::answer::Reply;
 use super::auth::Scope;
@@ -28,6 +29,9 @@ pub enum Deletion {
     Moved,
     /// The registry cannot delete such a thing: it is left alone.
     Unsupported,
+    /// The time until which it might be deleted had passed before the request could leave: it is left
+    /// alone, unless an earlier try was not answered.
+    TooLate,
 }
 
 /// What a registry is able to delete, each by itself.
@@ -52,12 +56,14 @@ enum Verdict {
     Error,
 }
 
-/// Deletes a tag as long as it stands for `expected`, which is looked up right before every try.
+/// Deletes a tag as long as it stands for `expected`, which is looked up right before every try. None leaves
+/// after `until`.
 pub(super) async fn delete_tag(
     connection: &Connection,
     repository: &Repository,
     tag: &Tag,
     expected: &Digest,
+    until: Option<Instant>,
 ) -> Result<Deletion, Cause> {
     let target = TagOrDigest::Tag(tag.clone());
     if !connection.host.may_delete(Deletable::Tag) {
@@ -72,6 +78,7 @@ pub(super) async fn delete_tag(
             None if is_sent.load(Relaxed) => ControlFlow::Break(Deletion::Deleted),
             None => ControlFlow::Break(Deletion::Missing),
             Some(found) if found.digest != *expected => ControlFlow::Break(Deletion::Moved),
+            Some(_) if is_past(until) => ControlFlow::Break(Deletion::TooLate),
             Some(_) => {
                 is_sent.store(true, Relaxed);
                 ControlFlow::Continue(())
@@ -86,19 +93,35 @@ pub(super) async fn delete_tag(
     }
 }
 
-/// Deletes a manifest, and with it every tag that stands for it.
+/// Deletes a manifest, and with it every tag that stands for it. No try leaves after `until`.
 pub(super) async fn delete_manifest(
     connection: &Connection,
     repository: &Repository,
     digest: &Digest,
+    until: Option<Instant>,
 ) -> Result<Deletion, Cause> {
     let target = TagOrDigest::Digest(digest.clone());
     if !connection.host.may_delete(Deletable::Manifest) {
         return Ok(Deletion::Unsupported);
     }
     let request = request(connection, repository, &target);
-    let reply = connection.ask(&request).await?;
-    outcome(connection, repository, &target, Deletable::Manifest, reply).await
+    let check = || async {
+        Ok(if is_past(until) {
+            ControlFlow::Break(Deletion::TooLate)
+        } else {
+            ControlFlow::Continue(())
+        })
+    };
+    match connection.ask_checked(&request, check).await? {
+        ControlFlow::Break(deletion) => Ok(deletion),
+        ControlFlow::Continue(reply) => {
+            outcome(connection, repository, &target, Deletable::Manifest, reply).await
+        }
+    }
+}
+
+fn is_past(until: Option<Instant>) -> bool {
+    until.is_some_and(|until| Instant::now() >= until)
 }
 
 fn request(connection: &Connection, repository: &Repository, target: &TagOrDigest) -> Request {

@@ -121,6 +121,12 @@ impl Failure {
         Self::new(subject, Reason::CopyFailed, message)
     }
 
+    /// Its workloads would have to be looked at again and again.
+    pub(super) fn too_slow(subject: &str) -> Self {
+        let message = "not deleted: the registry takes longer to be asked than a look at the workloads is good for";
+        Self::new(subject, Reason::Unreachable, message.to_owned())
+    }
+
     /// What is to be restored names something else.
     pub(super) fn taken(subject: &str, found: &Digest) -> Self {
         let message = format!("not restored: the tag names {found} by now, and is left alone");

@@ -1,5 +1,7 @@
 //! Deletes what is due, in small batches: what is about to go is on record before it goes.
 
+use tokio::time::Instant;
+
 use super::protect::Protection;
 use super::slot;
 use crate::copy::{Deletion, Endpoint};
@@ -14,6 +16,8 @@ use crate::sync::{Connect, Syncer};
 const BATCH: usize = 20;
 /// Failures in a row after which a round deletes no more.
 const FAILURES: usize = 3;
+/// Looks at the workloads for one tag, where its registry takes longer than a look is good for.
+const LOOKS: usize = 3;
 
 /// What became of one tag, and whether the next one may be tried.
 enum Outcome {
@@ -23,6 +27,8 @@ enum Outcome {
     Failed(Failure),
     /// Its registry cannot delete tags.
     Unsupported,
+    /// The last look at the workloads was too old before the request could leave.
+    TooLate,
 }
 
 impl<C: Connect> Syncer<C> {
@@ -116,6 +122,24 @@ impl<C: Connect> Syncer<C> {
         protection: &mut Protection<'_, C>,
         report: &mut PruneReport,
     ) -> Result<Fate, Option<Failure>> {
+        for _ in 0..LOOKS {
+            let tried = self.try_one(mirror, candidate, protection, report).await?;
+            if let Some(fate) = tried {
+                return Ok(fate);
+            }
+            protection.forget_look();
+        }
+        Err(Some(Failure::too_slow(&candidate.target.to_string())))
+    }
+
+    /// None: the look was too old before the request could leave.
+    async fn try_one(
+        &self,
+        mirror: &Mirror,
+        candidate: &Candidate,
+        protection: &mut Protection<'_, C>,
+        report: &mut PruneReport,
+    ) -> Result<Option<Fate>, Option<Failure>> {
         match protection.find_protector(candidate.into()).await {
             Ok(None) => {}
             Ok(Some(protected_by)) => {
@@ -123,7 +147,7 @@ impl<C: Connect> Syncer<C> {
                 unwanted.protected_by = Some(protected_by.clone());
                 self.ledger
                     .mark(&slot(&mirror.name, candidate), Some(unwanted));
-                return Ok(Fate::Protected { protected_by });
+                return Ok(Some(Fate::Protected { protected_by }));
             }
             Err(stop) => {
                 report.stop = Some(stop);
@@ -131,8 +155,9 @@ impl<C: Connect> Syncer<C> {
             }
         }
         let endpoint = protection.endpoint(&candidate.target).await.map_err(Some)?;
-        match try_to_delete(&endpoint, candidate).await {
-            Outcome::Ended(fate) => Ok(fate),
+        match try_to_delete(&endpoint, candidate, protection.good_until()).await {
+            Outcome::Ended(fate) => Ok(Some(fate)),
+            Outcome::TooLate => Ok(None),
             Outcome::Failed(failure) => Err(Some(failure)),
             Outcome::Unsupported => {
                 report.stop = Some(Stop::unsupported(&candidate.target.registry.to_string()));
@@ -158,17 +183,22 @@ impl<C: Connect> Syncer<C> {
 }
 
 /// The digest of the tag is compared right before, and looked for right after.
-async fn try_to_delete(endpoint: &Endpoint, candidate: &Candidate) -> Outcome {
+async fn try_to_delete(
+    endpoint: &Endpoint,
+    candidate: &Candidate,
+    until: Option<Instant>,
+) -> Outcome {
     let Candidate { target, digest, .. } = candidate;
     let Target {
         repository, tag, ..
     } = target;
     let subject = target.to_string();
     let failed = |error| Outcome::Failed(Failure::requesting(&subject, &error));
-    match endpoint.delete_tag(repository, tag, digest).await {
+    match endpoint.delete_tag(repository, tag, digest, until).await {
         Ok(Deletion::Missing) => return Outcome::Ended(Fate::Gone),
         Ok(Deletion::Moved) => return Outcome::Ended(Fate::Disowned),
         Ok(Deletion::Unsupported) => return Outcome::Unsupported,
+        Ok(Deletion::TooLate) => return Outcome::TooLate,
         Ok(Deletion::Deleted) => {}
         Err(error) => return failed(error),
     }

@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use tokio::time::Instant;
+
 use super::protect::{Image, Protection};
 use super::records::read_source;
 use super::survey::Survey;
@@ -35,7 +37,8 @@ pub(super) type Graves = BTreeMap<Page, BTreeMap<Tag, Tombstone>>;
 struct Cleared {
     /// How many went.
     referrers: usize,
-    /// The deleted tags whose images are used by now: what refers to those stays for as long as they are.
+    /// The deleted tags whose images are used by now, or of which that was not known in time: what refers to
+    /// those waits for another round.
     in_use: BTreeSet<Tag>,
 }
 
@@ -206,13 +209,18 @@ impl<C: Connect> Syncer<C> {
             let in_use = find_used(dead, protection).await?;
             if !in_use.is_subset(&cleared.in_use) {
                 // The next round looks again what may go without them.
-                cleared.in_use = dead.iter().map(|dead| dead.target.tag.clone()).collect();
+                cleared.in_use = all(dead);
                 return Ok(cleared);
             }
+            let until = protection.good_until();
             for part in batch {
-                let deletion = delete(&endpoint, repository, part).await;
+                let deletion = delete(&endpoint, repository, part, until).await;
                 let deletion = deletion.map_err(|error| failed(&error))?;
                 cleared.referrers += usize::from(deletion == Deletion::Deleted);
+                if deletion == Deletion::TooLate {
+                    cleared.in_use = all(dead);
+                    return Ok(cleared);
+                }
             }
         }
         Ok(cleared)
@@ -244,9 +252,14 @@ async fn delete(
     endpoint: &Endpoint,
     repository: &Repository,
     part: &Leftover,
+    until: Option<Instant>,
 ) -> Result<Deletion, Error> {
     match part {
-        Leftover::Tag(tag, digest) => endpoint.delete_tag(repository, tag, digest).await,
-        Leftover::Manifest(digest) => endpoint.delete_manifest(repository, digest).await,
+        Leftover::Tag(tag, digest) => endpoint.delete_tag(repository, tag, digest, until).await,
+        Leftover::Manifest(digest) => endpoint.delete_manifest(repository, digest, until).await,
     }
+}
+
+fn all(dead: &[Dead]) -> BTreeSet<Tag> {
+    dead.iter().map(|dead| dead.target.tag.clone()).collect()
 }

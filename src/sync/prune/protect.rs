@@ -109,6 +109,12 @@ impl<'a, C: Connect> Protection<'a, C> {
         Ok(self.protector_of(image, &digests))
     }
 
+    /// Until when the last look is good for a deletion. A registry may take its time between the two.
+    pub(super) fn good_until(&self) -> Option<Instant> {
+        let (looked, _) = self.seen.as_ref()?;
+        Some(*looked + FRESH)
+    }
+
     /// Asks for a look before the next tag is deleted.
     pub(super) fn forget_look(&mut self) {
         self.seen = None;

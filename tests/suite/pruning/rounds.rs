@@ -1,12 +1,13 @@
 //! What is due goes, tag by tag, and comes back.
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use super::lab::{Lab, fates, image, prune, used};
 use crate::support::content::Image;
 use crate::support::faults::FaultRegistry;
 use crate::support::http::Reply;
-use crate::support::http::script::Action;
+use crate::support::http::script::{Action, Gate};
 use crate::support::witness::Witness;
 
 async fn assert_complete(lab: &Lab, tag: &str, image: &Image) {
@@ -117,6 +118,32 @@ async fn what_comes_into_use_after_the_first_look_stays() {
         3,
         "one to find, two to plan and delete"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_comes_into_use_while_a_registry_takes_its_time_stays() {
+    let lab = Lab::due().await;
+    let gate = Gate::closed();
+    // The answer to the question whether the tag is still the same.
+    let held = lab.destination.on("HEAD", "/manifests/2").nth(1);
+    held.does(Action::HoldReply(gate.clone()));
+    let mirror = lab.narrow("");
+    let come_into_use = async {
+        gate.reached().await;
+        let image = format!("{}/team/app:2", lab.destination.host());
+        lab.workloads.say(vec![used(&image)]);
+        // Longer than a look is good for.
+        tokio::time::sleep(Duration::from_secs(11)).await;
+        gate.open();
+    };
+    let (report, ()) = tokio::join!(lab.round(&mirror), come_into_use);
+    let expected = [
+        "1 Deleted",
+        "2 Protected by Deployment shop/web",
+        "3 Deleted",
+    ];
+    assert_eq!(fates(&report), expected);
+    assert_eq!(lab.tags(), ["2", "4", "5"]);
 }
 
 #[tokio::test]

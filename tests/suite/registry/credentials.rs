@@ -294,7 +294,7 @@ pub(super) async fn everything_apart(client: &Client, image: &Image, stored: &Im
     let _ = client.put_manifest(&repository(), &tag, &manifest).await;
     let _ = client.referrers(&repository(), &digest(&stored.root)).await;
     let root = digest(&stored.root);
-    let _ = client.delete_manifest(&repository(), &root).await;
+    let _ = client.delete_manifest(&repository(), &root, None).await;
 }
 
 #[tokio::test]

@@ -195,7 +195,7 @@ async fn a_deleted_tag_takes_nothing_along() {
             };
             let v1: Tag = "v1".parse().unwrap();
             for expected in expected {
-                let found = client.delete_tag(&repository(), &v1, &root).await;
+                let found = client.delete_tag(&repository(), &v1, &root, None).await;
                 assert_eq!(kind(found), Ok(expected), "{program:?} {security:?}");
             }
             let tags = client.list_tags(&repository()).await.unwrap();
@@ -226,7 +226,7 @@ async fn a_deleted_manifest_takes_its_tags_along_and_not_its_children() {
         let (registry, image) = with_shared_tags(program, Security::Plain).await;
         let client = client(&registry);
         let root = digest(&image.root);
-        let found = client.delete_manifest(&repository(), &root).await;
+        let found = client.delete_manifest(&repository(), &root, None).await;
         assert_eq!(kind(found), Ok(Deletion::Deleted), "{program:?}");
         let target = TagOrDigest::Digest(root.clone());
         let left = client.resolve(&repository(), &target, None).await;
@@ -236,7 +236,7 @@ async fn a_deleted_manifest_takes_its_tags_along_and_not_its_children() {
             let found = client.resolve(&repository(), &child, None).await;
             assert!(kind(found).unwrap().is_some(), "{program:?}");
         }
-        let again = client.delete_manifest(&repository(), &root).await;
+        let again = client.delete_manifest(&repository(), &root, None).await;
         assert_eq!(kind(again), Ok(Deletion::Missing), "{program:?}");
     }
 }

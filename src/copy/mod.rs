@@ -34,7 +34,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 
-pub use self::closure::closure;
+pub use self::closure::{closure, walk};
 pub use self::endpoint::{Deletion, Endpoint, Place};
 pub use self::error::Error;
 pub use self::evidence::{Found, Holds, Wanted};

@@ -5,9 +5,9 @@ use std::collections::{HashMap, HashSet};
 use futures::{StreamExt, TryStreamExt, stream};
 
 use super::usage::{Content, Piece, Weighed};
-use crate::copy::Endpoint;
 use crate::copy::endpoint::Error;
-use crate::oci::{self, Descriptor, Digest, Manifest, Repository, Tag, TagOrDigest, limits};
+use crate::copy::{self, Endpoint};
+use crate::oci::{Digest, Repository, Tag, TagOrDigest};
 
 /// Tags that are looked at together. What a registry bears is decided by its own limits.
 const LOOKS: usize = 32;
@@ -56,23 +56,11 @@ async fn read_content(
     root: &Digest,
 ) -> Result<Content, Error> {
     let mut pieces: HashMap<Digest, u64> = HashMap::new();
-    let mut level = vec![root.clone()];
-    for _ in 0..=limits::INDEX_DEPTH {
-        let mut below = Vec::new();
-        for digest in level {
-            let target = TagOrDigest::Digest(digest.clone());
-            let manifest = match endpoint.fetch_manifest(repository, &target).await {
-                Err(error) if error.is_not_found() => continue,
-                manifest => manifest?,
-            };
-            pieces.insert(digest, manifest.size());
-            for blob in manifest.blobs() {
-                pieces.insert(blob.digest.clone(), blob.size);
-            }
-            let children = children(&manifest).map(|child| child.digest.clone());
-            below.extend(children.filter(|child| !pieces.contains_key(child)));
+    for manifest in copy::walk(endpoint, repository, root, |_| true).await? {
+        pieces.insert(manifest.digest().clone(), manifest.size());
+        for blob in manifest.blobs() {
+            pieces.insert(blob.digest.clone(), blob.size);
         }
-        level = below;
     }
     let mut pieces: Vec<Piece> = pieces
         .into_iter()
@@ -80,12 +68,4 @@ async fn read_content(
         .collect();
     pieces.sort_by(|left, right| left.digest.cmp(&right.digest));
     Ok(pieces.into())
-}
-
-fn children(manifest: &Manifest) -> impl Iterator<Item = &Descriptor> {
-    let children = match manifest.content() {
-        oci::Content::Index(index) => index.manifests.as_slice(),
-        oci::Content::Image(_) => &[],
-    };
-    children.iter()
 }

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use futures::{StreamExt, TryStreamExt, stream};
 
-use crate::copy::Endpoint;
 use crate::copy::endpoint::{Error, Referrers};
-use crate::oci::{Content, Digest, Repository, Tag, TagOrDigest, limits};
+use crate::copy::{self, Endpoint};
+use crate::oci::{Content, Descriptor, Digest, Repository, Tag, TagOrDigest};
 use crate::plan::prune::{Landscape, Leftover, find_leftovers, is_referred_to};
 
 /// Requests that are on their way at once. What a registry bears is decided by its own limits.
@@ -82,32 +82,18 @@ impl Survey<'_> {
         together(reads).await
     }
 
-    /// The manifests below an index; what is not there leads nowhere. An image is not read for what it
-    /// does not list.
+    /// The manifests below an index. An image is not read for what it does not list.
     async fn below(&self, root: Digest) -> Result<(Digest, Vec<Digest>), Error> {
-        let mut found = BTreeSet::new();
-        let mut level = vec![root.clone()];
-        for _ in 0..=limits::INDEX_DEPTH {
-            let mut indexes = Vec::new();
-            for digest in level {
-                let target = TagOrDigest::Digest(digest);
-                let manifest = match self.endpoint.fetch_manifest(self.repository, &target).await {
-                    Ok(manifest) => manifest,
-                    Err(error) if error.is_not_found() => continue,
-                    Err(error) => return Err(error),
-                };
-                let Content::Index(index) = manifest.content() else {
-                    continue;
-                };
-                for child in &index.manifests {
-                    if found.insert(child.digest.clone()) && !child.media_type.is_image() {
-                        indexes.push(child.digest.clone());
-                    }
-                }
-            }
-            level = indexes;
-        }
-        Ok((root, found.into_iter().collect()))
+        let may_list = |child: &Descriptor| !child.media_type.is_image();
+        let manifests = copy::walk(self.endpoint, self.repository, &root, may_list).await?;
+        let below = manifests
+            .iter()
+            .flat_map(|manifest| match manifest.content() {
+                Content::Index(index) => index.manifests.as_slice(),
+                Content::Image(_) => &[],
+            });
+        let below: BTreeSet<Digest> = below.map(|child| child.digest.clone()).collect();
+        Ok((root, below.into_iter().collect()))
     }
 
     async fn ask_for_referrers(

@@ -346,9 +346,11 @@ fn read_tag(registry: &Registry, recorded: &RecordedTag) -> (Tag, Record) {
     } = recorded;
     let elsewhere = elsewhere.as_ref().map(|registry| registry.parse().ok());
     // Two words for one thing are held once.
-    let digest = Some(source_digest)
-        .filter(|same| *same == digest)
-        .unwrap_or(digest);
+    let digest = if digest == source_digest {
+        source_digest
+    } else {
+        digest
+    };
     let verified = verified_by.as_ref().zip(verified_at.as_ref());
     let record = Record {
         source: source.clone(),

@@ -40,13 +40,12 @@ struct Part {
 impl Parts {
     /// Takes over a part that an earlier process wrote.
     pub(super) fn restore(&mut self, number: i32, object: &str, leaf: &Leaf) {
-        let mut part = Part {
+        let part = Part {
             tags: tags(leaf).cloned().collect(),
-            written: 0,
-            object: Some(object.to_owned()),
+            ..Part::default()
         };
-        part.written = part.fingerprint(leaf);
         self.parts.insert(number, part);
+        self.written(number, object, leaf);
     }
 
     /// Gives every tag a part, and says which parts are not written as they should be.

@@ -15,11 +15,11 @@ use super::endpoint::{self, Endpoint, Place, Referrers};
 use super::graph::{Graph, GraphError, Manifests, Room};
 use super::pipe::Origin;
 use crate::oci::manifest::ManifestError;
-use crate::oci::{Content, Descriptor, Digest, Manifest, Repository, Tag, TagOrDigest, media_type};
+use crate::oci::{
+    Content, Descriptor, Digest, Manifest, Repository, Tag, TagOrDigest, limits, media_type,
+};
 use crate::plan::Platforms;
 
-/// How far referrers of referrers are followed: the signature of an SBOM is at the second step.
-const DEPTH: usize = 3;
 /// Lists of referrers read at once for one image.
 const READS: usize = 8;
 
@@ -88,7 +88,7 @@ impl Finder {
         let mut seen: HashSet<Digest> = HashSet::new();
         let mut found = Vec::new();
         let mut subjects = subjects;
-        for _ in 0..DEPTH {
+        for _ in 0..limits::REFERRERS_DEPTH {
             subjects.retain(|subject| seen.insert(subject.clone()));
             let reads: Vec<_> = subjects
                 .iter()

@@ -17,6 +17,8 @@ pub const GRAPH_NODES: usize = 8_192;
 pub const GRAPH_BYTES: u64 = 64 * 1024 * 1024;
 /// Deepest nesting of indexes below a tag.
 pub const INDEX_DEPTH: usize = 3;
+/// How far referrers of referrers are followed: the signature of an SBOM is at the second step.
+pub const REFERRERS_DEPTH: usize = 3;
 /// Largest blob, in bytes: 64 GiB.
 pub const BLOB_BYTES: u64 = 64 * 1024 * 1024 * 1024;
 /// Largest bundle, payload or attestation that is read to verify it, in bytes: 16 MiB. Scans are large.

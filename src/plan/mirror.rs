@@ -152,6 +152,16 @@ pub enum Platforms {
     },
 }
 
+// === impl Mirror ===
+
+impl Mirror {
+    /// The destination with this name.
+    pub fn destination(&self, name: &str) -> Option<&Destination> {
+        let mut destinations = self.destinations.iter();
+        destinations.find(|destination| destination.name == name)
+    }
+}
+
 // === impl ImageEntry ===
 
 impl ImageEntry {

@@ -43,6 +43,11 @@ use crate::plan::prune::{
 use crate::plan::report::{MirrorReport, Report};
 use crate::plan::status::worst;
 
+/// Tags, or what refers to them, that are deleted by one look at the workloads, at most.
+const BATCH: usize = 20;
+/// Failures in a row after which a round deletes no more.
+const FAILURES: usize = 3;
+
 /// What a round knows of a mirror when it comes to pruning.
 pub(super) struct Findings<'a> {
     mirror: &'a Mirror,

@@ -54,8 +54,7 @@ async fn weigh_repository(
     destination: &str,
     repository: &Repository,
 ) -> Option<Vec<Weighed>> {
-    let mut destinations = mirror.destinations.iter();
-    let destination = destinations.find(|known| known.name == destination)?;
+    let destination = mirror.destination(destination)?;
     let endpoint = session
         .connector
         .destination(mirror, destination, repository)

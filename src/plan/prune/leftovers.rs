@@ -3,10 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use crate::oci::{Digest, Tag};
-
-/// How far referrers of referrers are followed, as when they are copied.
-const DEPTH: usize = 3;
+use crate::oci::{Digest, Tag, limits};
 
 /// A repository: what its tags name, what that leads to, and what refers to it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -53,7 +50,7 @@ pub fn find_leftovers<'a>(
         .into_iter()
         .flat_map(|digest| landscape.reach(digest))
         .collect();
-    for _ in 0..DEPTH {
+    for _ in 0..limits::REFERRERS_DEPTH {
         let held = landscape.held(&condemned);
         subjects.retain(|digest| !held.contains(digest) && !lost.contains(*digest));
         lost.extend(subjects.iter().copied().cloned());

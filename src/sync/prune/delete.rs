@@ -3,7 +3,7 @@
 use tokio::time::Instant;
 
 use super::protect::Protection;
-use super::slot;
+use super::{BATCH, FAILURES, slot};
 use crate::copy::{Deletion, Endpoint};
 use crate::oci::TagOrDigest;
 use crate::plan::Mirror;
@@ -12,10 +12,6 @@ use crate::plan::report::Failure;
 use crate::sync::ledger::Tombstone;
 use crate::sync::{Connect, Syncer};
 
-/// Tags that are deleted by one look at the workloads, at most.
-const BATCH: usize = 20;
-/// Failures in a row after which a round deletes no more.
-const FAILURES: usize = 3;
 /// Looks at the workloads for one tag, where its registry takes longer than a look is good for.
 const LOOKS: usize = 3;
 

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use super::protect::{Image, Protection};
 use super::records::read_source;
 use super::survey::Survey;
+use super::{BATCH, FAILURES};
 use crate::api::Reason;
 use crate::copy::endpoint::Error;
 use crate::copy::{Deletion, Endpoint};
@@ -17,11 +18,6 @@ use crate::plan::report::Failure;
 use crate::plan::{Mirror, SourceImage};
 use crate::sync::ledger::{Page, Slot, Tombstone};
 use crate::sync::{Connect, Syncer};
-
-/// Parts that are deleted by one look at the workloads, at most.
-const BATCH: usize = 20;
-/// Repositories that fail in a row, after which a round clears no more.
-const FAILURES: usize = 3;
 
 /// A tag that was deleted and can be restored no more.
 struct Dead {
@@ -131,8 +127,7 @@ impl<C: Connect> Syncer<C> {
             destination,
             repository,
         } = page;
-        let mut known = mirror.destinations.iter();
-        let Some(known) = known.find(|known| known.name == *destination) else {
+        let Some(known) = mirror.destination(destination) else {
             return Vec::new();
         };
         if self

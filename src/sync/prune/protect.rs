@@ -180,9 +180,9 @@ impl<'a, C: Connect> Protection<'a, C> {
     /// The endpoint at which a tag is.
     pub(super) async fn endpoint(&self, target: &Target) -> Result<Endpoint, Failure> {
         let subject = target.to_string();
-        let mut destinations = self.mirror.destinations.iter();
-        let destination = destinations
-            .find(|destination| destination.name == target.destination)
+        let destination = self
+            .mirror
+            .destination(&target.destination)
             .ok_or_else(|| Failure::missing(&subject))?;
         let connect = &self.syncer.connect;
         connect

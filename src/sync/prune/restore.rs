@@ -99,9 +99,9 @@ impl<C: Connect> Syncer<C> {
     ) -> Result<(), Failure> {
         let Slot { page, tag } = slot;
         let subject = format!("{}/{}:{tag}", tombstone.registry, page.repository);
-        let mut destinations = mirror.destinations.iter();
-        let destination = destinations
-            .find(|known| known.name == page.destination && known.registry == tombstone.registry)
+        let destination = mirror
+            .destination(&page.destination)
+            .filter(|known| known.registry == tombstone.registry)
             .ok_or_else(|| Failure::no_destination(&subject))?;
         let endpoint = self
             .connect
@@ -127,8 +127,8 @@ impl<C: Connect> Syncer<C> {
     }
 }
 
-/// It is the registry that refuses a manifest whose parts it has no more. They are not looked up here: of an index that
-/// is kept with some of its platforms only, others are missing by right.
+/// It is the registry that refuses a manifest whose parts it has no more. They are not looked up here: of
+/// an index that is kept with some of its platforms only, others are missing by right.
 async fn tag_again(
     endpoint: &Endpoint,
     repository: &Repository,

@@ -62,8 +62,7 @@ impl<C: Connect> Syncer<C> {
         record: &Record,
     ) -> Result<Option<Option<Digest>>, Failure> {
         let page = &slot.page;
-        let mut destinations = mirror.destinations.iter();
-        let destination = destinations.find(|destination| destination.name == page.destination);
+        let destination = mirror.destination(&page.destination);
         let Some(destination) =
             destination.filter(|known| record.registry.as_ref() == Some(&known.registry))
         else {

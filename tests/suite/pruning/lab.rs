@@ -211,6 +211,17 @@ pub(super) fn image(number: u64) -> Image {
         .build()
 }
 
+/// An index with an SBOM of its own and one of each image, and a signature in a tag.
+pub(super) fn signed(seed: u64) -> Image {
+    ImageBuilder::new(seed)
+        .platforms(&["linux/amd64", "linux/arm64"])
+        .layers(&[300])
+        .referrer("application/x-sbom")
+        .child_referrer("application/x-sbom")
+        .signature_tag()
+        .build()
+}
+
 /// What pruning came to.
 pub(super) fn prune(report: &MirrorReport) -> &PruneReport {
     report.prune.as_ref().expect("a report of pruning")

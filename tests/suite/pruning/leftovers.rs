@@ -2,23 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use super::lab::{Lab, fates, image, prune, used};
-use crate::support::content::{FoundBy, Image, ImageBuilder};
+use super::lab::{Lab, fates, image, prune, signed, used};
+use crate::support::content::{FoundBy, Image};
 use crate::support::faults::FaultRegistry;
 use crate::support::http::Reply;
 use crate::support::http::script::Action;
 use crate::support::witness::Witness;
-
-/// An index with an SBOM of its own and one of each image, and a signature in a tag.
-fn signed(seed: u64) -> Image {
-    ImageBuilder::new(seed)
-        .platforms(&["linux/amd64", "linux/arm64"])
-        .layers(&[300])
-        .referrer("application/x-sbom")
-        .child_referrer("application/x-sbom")
-        .signature_tag()
-        .build()
-}
 
 /// What refers to an image in the repository: tags, and digests of manifests.
 fn referrers(lab: &Lab, image: &Image) -> BTreeSet<String> {

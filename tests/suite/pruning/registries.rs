@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use super::lab::signed;
 use crate::support::content::{Image, ImageBuilder};
 use crate::support::crash::CrashPoint;
 use crate::support::front::Moment;
@@ -369,17 +370,6 @@ async fn what_was_deleted_can_be_restored() {
             synced.text
         );
     }
-}
-
-/// An image with a signature in a tag, and an SBOM of each of its manifests.
-fn signed(seed: u64) -> Image {
-    ImageBuilder::new(seed)
-        .platforms(&["linux/amd64", "linux/arm64"])
-        .layers(&[100])
-        .referrer("application/x-sbom")
-        .child_referrer("application/x-sbom")
-        .signature_tag()
-        .build()
 }
 
 #[tokio::test(flavor = "multi_thread")]

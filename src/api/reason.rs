@@ -25,6 +25,10 @@ pub enum Reason {
     AccessDenied,
     /// A repository, tag or manifest does not exist.
     NotFound,
+    /// The repository of a destination does not exist, and the registry does not make it by itself.
+    RepositoryMissing,
+    /// A registry lets no tag of that name be overwritten.
+    TagImmutable,
     /// A registry asks for fewer requests.
     RateLimited,
     /// A registry has no room for more.
@@ -69,6 +73,8 @@ impl Reason {
             Self::AuthenticationFailed => "AuthenticationFailed",
             Self::AccessDenied => "AccessDenied",
             Self::NotFound => "NotFound",
+            Self::RepositoryMissing => "RepositoryMissing",
+            Self::TagImmutable => "TagImmutable",
             Self::RateLimited => "RateLimited",
             Self::QuotaExceeded => "QuotaExceeded",
             Self::Unreachable => "Unreachable",

@@ -121,6 +121,8 @@ impl Error {
                 "log in with `docker login`, or name the file with DOCKER_CONFIG or REGISTRY_AUTH_FILE",
             ),
             registry::Kind::NotFound
+            | registry::Kind::RepositoryMissing
+            | registry::Kind::TagImmutable
             | registry::Kind::RateLimited
             | registry::Kind::QuotaExceeded
             | registry::Kind::Unreachable

@@ -344,6 +344,8 @@ impl Error {
                 Kind::AuthenticationFailed => Reason::AuthenticationFailed,
                 Kind::AccessDenied | Kind::OutOfBounds => Reason::AccessDenied,
                 Kind::NotFound => Reason::NotFound,
+                Kind::RepositoryMissing => Reason::RepositoryMissing,
+                Kind::TagImmutable => Reason::TagImmutable,
                 Kind::RateLimited => Reason::RateLimited,
                 Kind::QuotaExceeded => Reason::QuotaExceeded,
                 Kind::Unreachable | Kind::Interrupted => Reason::Unreachable,

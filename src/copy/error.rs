@@ -130,7 +130,10 @@ impl Error {
     pub(super) fn is_of_one_tag(&self) -> bool {
         match self {
             Self::Destination { error, .. } => {
-                matches!(error.reason(), Reason::AccessDenied | Reason::CopyFailed)
+                matches!(
+                    error.reason(),
+                    Reason::AccessDenied | Reason::CopyFailed | Reason::TagImmutable
+                )
             }
             Self::ReadBack { .. } => true,
             Self::Source { .. }

@@ -27,6 +27,10 @@ pub enum Kind {
     AccessDenied,
     /// The repository, manifest or blob does not exist.
     NotFound,
+    /// The repository to write to does not exist, and the registry does not make it by itself.
+    RepositoryMissing,
+    /// The registry lets no tag of that name be overwritten or deleted.
+    TagImmutable,
     /// The registry wants to be left alone for a while.
     RateLimited,
     /// There is no room left.

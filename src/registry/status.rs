@@ -96,6 +96,10 @@ impl Unexpected {
             Kind::NotFound => {
                 "there is no such thing at the registry, or the credential may not see it"
             }
+            Kind::RepositoryMissing => {
+                "the repository does not exist, and the registry does not make it by itself: create it"
+            }
+            Kind::TagImmutable => "the registry lets no tag of that name be overwritten",
             Kind::RateLimited => "too many requests for the registry",
             Kind::QuotaExceeded => "the registry has no room left: free some or raise the quota",
             Kind::Unreachable => "the registry is in trouble: its log says more",

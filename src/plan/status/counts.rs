@@ -152,7 +152,12 @@ fn answered(reason: Reason) -> Option<bool> {
     let is_silence = matches!(reason, Reason::Unreachable | Reason::TlsError);
     let is_answer = matches!(
         reason,
-        Reason::NotFound | Reason::RateLimited | Reason::QuotaExceeded | Reason::SparseIndexRefused
+        Reason::NotFound
+            | Reason::RepositoryMissing
+            | Reason::TagImmutable
+            | Reason::RateLimited
+            | Reason::QuotaExceeded
+            | Reason::SparseIndexRefused
     );
     (is_silence || is_answer).then_some(is_answer)
 }

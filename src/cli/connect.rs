@@ -16,7 +16,7 @@ use crate::copy::{Endpoint, endpoint};
 use crate::layout::Layout;
 use crate::oci::{Registry, Repository};
 use crate::plan::{Destination, Mirror};
-use crate::registry::{Client, Credential, Pool};
+use crate::registry::{Client, Credential, Pool, Side};
 use crate::sync::reach::{MirrorReach, Reach};
 use crate::sync::trust::Authorities;
 use crate::sync::{Connect, ConnectError};
@@ -167,7 +167,7 @@ impl Connect for MirrorConnector {
             .connector
             .reach(&mirror.source.registry, repository, reach)
             .await?;
-        Ok(Endpoint::Registry(client))
+        Ok(Endpoint::Registry(client.on(Side::Source)))
     }
 
     async fn destination(
@@ -191,7 +191,7 @@ impl Connect for MirrorConnector {
             .connector
             .reach(&destination.registry, Some(repository), reach)
             .await?;
-        Ok(Endpoint::Registry(client))
+        Ok(Endpoint::Registry(client.on(Side::Destination)))
     }
 
     fn authorities(&self, mirror: &Mirror) -> Result<Arc<Authorities>, ConnectError> {

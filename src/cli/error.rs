@@ -114,15 +114,13 @@ impl Error {
             return None;
         };
         match error.kind() {
-            registry::Kind::Tls => Some(
-                "name the registry's own authority with --ca-file, or the registry with --insecure if it speaks plain HTTP",
-            ),
             registry::Kind::AuthenticationFailed | registry::Kind::AccessDenied => Some(
                 "log in with `docker login`, or name the file with DOCKER_CONFIG or REGISTRY_AUTH_FILE",
             ),
             registry::Kind::NotFound
             | registry::Kind::RepositoryMissing
             | registry::Kind::TagImmutable
+            | registry::Kind::Tls
             | registry::Kind::RateLimited
             | registry::Kind::QuotaExceeded
             | registry::Kind::Unreachable

@@ -7,7 +7,7 @@ use crate::api::Reason;
 use crate::copy::{Endpoint, endpoint};
 use crate::oci::{Registry, Repository};
 use crate::plan::{Destination, Mirror};
-use crate::registry::{Credential, Pool, Settings};
+use crate::registry::{Credential, Pool, Settings, Side};
 use crate::sync::reach::{MirrorReach, Reach};
 use crate::sync::trust::Authorities;
 use crate::sync::{Connect, ConnectError};
@@ -90,6 +90,7 @@ impl Connector {
         registry: &Registry,
         repository: Option<&Repository>,
         reach: &Reach,
+        side: Side,
     ) -> Result<Endpoint, ConnectError> {
         let credential = match &reach.credentials {
             None => Credential::Anonymous,
@@ -103,6 +104,7 @@ impl Connector {
         let client = self
             .pool
             .client(registry, &self.settings(reach, credential));
+        let client = client.map(|client| client.on(side));
         client.map(Endpoint::Registry).map_err(|error| {
             let error = endpoint::Error::from(error);
             ConnectError {
@@ -137,7 +139,7 @@ impl Connect for Connector {
         repository: Option<&Repository>,
     ) -> Result<Endpoint, ConnectError> {
         let reach = self.reaches.of(mirror)?;
-        self.open(&mirror.source.registry, repository, &reach.source)
+        self.open(&mirror.source.registry, repository, &reach.source, Side::Source)
     }
 
     async fn destination(
@@ -151,7 +153,7 @@ impl Connect for Connector {
             .destinations
             .get(&destination.name)
             .ok_or_else(|| unknown(&mirror.name))?;
-        self.open(&destination.registry, Some(repository), reach)
+        self.open(&destination.registry, Some(repository), reach, Side::Destination)
     }
 
     fn authorities(&self, mirror: &Mirror) -> Result<Arc<Authorities>, ConnectError> {

@@ -26,8 +26,8 @@ pub const EVIDENCE_BYTES: usize = 16 * 1024 * 1024;
 
 /// Largest answer of a token server, in bytes.
 pub const TOKEN_BYTES: usize = 64 * 1024;
-/// How much of an error body is read to find its code, in bytes.
-pub const ERROR_BYTES: usize = 16 * 1024;
+/// How much of an error body is read to find its code and words, in bytes.
+pub const ERROR_BYTES: usize = 64 * 1024;
 /// Largest page of a tag list or catalog, in bytes.
 pub const LIST_PAGE_BYTES: usize = 8 * 1024 * 1024;
 /// Most pages of one listing.

@@ -14,7 +14,13 @@ use url::Url;
 use super::cause::Cause;
 use super::class::Class;
 use super::limiter::Permit;
-use super::status::{Code, Unexpected};
+use super::auth::Authorization;
+use super::connection::Connection;
+use super::error_body::{self, Code, ErrorBody};
+use super::exchange::Exchanged;
+use super::said::Said;
+use super::secrets::Secrets;
+use super::status::Unexpected;
 use super::traffic::Counters;
 use super::{http, origin, retry};
 use crate::oci::{Digest, MediaType, limits};
@@ -32,9 +38,20 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct Answer {
     response: Response,
-    class: Class,
+    asked: Asked,
     counters: Arc<Counters>,
     _permit: Permit,
+}
+
+/// What an error needs to know of the request.
+#[derive(Clone, Debug)]
+struct Asked {
+    class: Class,
+    /// Scheme, host and port of the registry.
+    base: Url,
+    /// What we sent to prove who we are.
+    secrets: Arc<Secrets>,
+    sent: Option<Authorization>,
 }
 
 /// An answer whose body has been read.
@@ -45,22 +62,28 @@ pub(super) struct Reply {
     /// What was asked in the end, after redirects.
     pub(super) url: Url,
     pub(super) body: Bytes,
-    class: Class,
+    asked: Asked,
 }
 
 // === impl Answer ===
 
 impl Answer {
     pub(super) fn new(
-        response: Response,
+        exchanged: Exchanged,
         class: Class,
         permit: Permit,
-        counters: Arc<Counters>,
+        connection: &Connection,
     ) -> Self {
+        let Exchanged { response, sent } = exchanged;
         Self {
             response,
-            class,
-            counters,
+            asked: Asked {
+                class,
+                base: connection.base.clone(),
+                secrets: Arc::clone(&connection.secrets),
+                sent,
+            },
+            counters: Arc::clone(&connection.counters),
             _permit: permit,
         }
     }
@@ -76,6 +99,22 @@ impl Answer {
     /// The length that the answer announces.
     pub(super) fn length(&self) -> Option<u64> {
         length(self.response.headers())
+    }
+
+    /// Whether a host that the registry redirects to refuses us, where the registry let us through.
+    pub(super) fn is_refused_by_storage(&self) -> bool {
+        let is_elsewhere = !origin::is_same(self.response.url(), &self.asked.base);
+        is_elsewhere && self.status().is_client_error() && self.status() != StatusCode::NOT_FOUND
+    }
+
+    /// Why the body cannot be used: because it is a web page by its type, else because of `cause`.
+    pub(super) fn unusable(&self, cause: Cause) -> Cause {
+        let content_type = self.header(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        if error_body::is_web_page(content_type.unwrap_or_default(), b"") {
+            let host = origin::of(self.response.url());
+            return Cause::WebPage { host };
+        }
+        cause
     }
 
     /// Refuses content that was encoded on the way: its bytes are not those of the digest.
@@ -180,7 +219,7 @@ impl Reply {
             headers: answer.response.headers().clone(),
             url: answer.response.url().clone(),
             body,
-            class: answer.class,
+            asked: answer.asked.clone(),
         }
     }
 
@@ -206,38 +245,112 @@ impl Reply {
 
     /// The error code in the body.
     pub(super) fn code(&self) -> Option<Code> {
-        Code::parse(&self.body)
+        self.error_body().code
+    }
+
+    fn content_type(&self) -> &str {
+        self.header(CONTENT_TYPE).unwrap_or_default()
+    }
+
+    fn error_body(&self) -> ErrorBody {
+        ErrorBody::parse(self.content_type(), &self.body)
+    }
+
+    /// Whether the body is a web page, which no registry answers with.
+    pub(super) fn is_web_page(&self) -> bool {
+        error_body::is_web_page(self.content_type(), &self.body)
+    }
+
+    /// Why the body cannot be used: because it is a web page, else because of `cause`.
+    pub(super) fn unusable(&self, cause: Cause) -> Cause {
+        if self.is_web_page() {
+            let host = origin::of(&self.url);
+            return Cause::WebPage { host };
+        }
+        cause
     }
 
     /// The answer as an error.
     pub(super) fn into_cause(self) -> Cause {
+        if is_about_encryption(&self) {
+            let host = origin::of(&self.url);
+            return Cause::Encrypted { host, side: None };
+        }
+        let is_web_page = self.is_web_page();
+        if is_web_page && self.status.is_success() {
+            let host = origin::of(&self.url);
+            return Cause::WebPage { host };
+        }
         let asked = retry::retry_after(&self.headers, retry::now());
         let wait = match self.status {
             StatusCode::TOO_MANY_REQUESTS => Some(asked.unwrap_or(retry::REST)),
             StatusCode::SERVICE_UNAVAILABLE => asked,
             _ => None,
         };
+        let ErrorBody { code, text } = self.error_body();
+        let Asked {
+            class,
+            base,
+            secrets,
+            sent,
+        } = &self.asked;
+        let secrets = secrets.with(sent.as_ref());
         Cause::Status(Unexpected {
             status: self.status,
-            code: self.code(),
-            class: self.class,
+            code,
+            said: text.and_then(|text| Said::clean(&text, &secrets)),
+            class: *class,
+            side: None,
+            storage: (!origin::is_same(&self.url, base)).then(|| origin::of(&self.url)),
+            is_web_page,
             retry_at: wait.map(retry::time_after),
         })
     }
 }
 
+/// Whether a server that expects TLS says that it was spoken to without: Go, nginx and Apache.
+fn is_about_encryption(reply: &Reply) -> bool {
+    const WORDS: [&[u8]; 3] = [
+        b"HTTP request to an HTTPS server",
+        b"plain HTTP request was sent to HTTPS port",
+        b"speaking plain HTTP to an SSL-enabled server port",
+    ];
+    let says = |words: &[u8]| {
+        let mut windows = reply.body.windows(words.len());
+        windows.any(|window| window == words)
+    };
+    reply.status == StatusCode::BAD_REQUEST
+        && reply.url.scheme() == "http"
+        && WORDS.into_iter().any(says)
+}
+
 /// Reads what is left of a small answer, so that its connection can be used again.
-pub(super) async fn drain(mut response: Response) {
+pub(super) async fn drain(response: Response) {
+    beginning(response).await;
+}
+
+/// The words of a small answer that is an error, and its connection can be used again.
+pub(super) async fn words(response: Response, secrets: &Secrets) -> Option<Said> {
+    let content_type = response.headers().get(CONTENT_TYPE).cloned();
+    let content_type = content_type.as_ref().and_then(|value| value.to_str().ok());
+    let body = beginning(response).await;
+    let text = ErrorBody::parse(content_type.unwrap_or_default(), &body).text;
+    Said::clean(&text?, secrets)
+}
+
+/// What of a body comes at once.
+async fn beginning(mut response: Response) -> BytesMut {
+    let mut body = BytesMut::new();
     let read = async {
-        let mut length = 0;
-        while length <= limits::ERROR_BYTES
+        while body.len() <= limits::ERROR_BYTES
             && let Ok(Some(frame)) = response.chunk().await
         {
-            length += frame.len();
+            body.extend_from_slice(&frame);
         }
     };
     // A connection that cannot be used again is no loss worth waiting for.
     let _ = timeout(DRAIN_TIMEOUT, read).await;
+    body
 }
 
 fn length(headers: &HeaderMap) -> Option<u64> {

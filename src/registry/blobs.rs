@@ -80,6 +80,10 @@ pub(super) async fn has(
     let request = Request::new(Class::Lookup, Method::HEAD, url, Scope::pull(repository));
     let reply = connection.ask(&request).await?;
     match reply.status {
+        // A login page has no blob.
+        StatusCode::OK if reply.is_web_page() && reply.digest().is_none() => {
+            Err(reply.into_cause())
+        }
         StatusCode::OK => Ok(true),
         StatusCode::NOT_FOUND => Ok(false),
         _ => Err(reply.into_cause()),
@@ -108,7 +112,11 @@ pub(super) async fn fetch(
             request = request.header(RANGE, range::to_end(offset, blob.size));
         }
     }
-    let answer = connection.open(&request).await?;
+    let mut answer = connection.open(&request).await?;
+    if answer.is_refused_by_storage() {
+        // What the registry signed may have expired on the way: it signs anew when asked again.
+        answer = connection.open(&request).await?;
+    }
     let skip = match bytes_to_skip(&answer, blob.size, offset) {
         Ok(Some(skip)) => skip,
         Ok(None) => return Err(answer.into_cause().await),
@@ -137,9 +145,12 @@ impl Reader {
             let Some(mut frame) = self.frame().await? else {
                 return match self.left {
                     0 => Ok(None),
-                    left => Err(self
-                        .answer
-                        .interrupted(&format!("{left} bytes are missing"))),
+                    left => {
+                        let cause = self
+                            .answer
+                            .interrupted(&format!("{left} bytes are missing"));
+                        Err(self.answer.unusable(cause))
+                    }
                 };
             };
             let skipped = self.skip.min(frame.len() as u64);
@@ -151,7 +162,7 @@ impl Reader {
             }
             let length = frame.len() as u64;
             let left = self.left.checked_sub(length);
-            self.left = left.ok_or(Cause::TooLong(self.size))?;
+            self.left = left.ok_or_else(|| self.answer.unusable(Cause::TooLong(self.size)))?;
             return Ok(Some((frame, self)));
         }
     }
@@ -205,10 +216,10 @@ fn bytes_to_skip(answer: &Answer, size: u64, offset: u64) -> Result<Option<u64>,
     };
     answer.check_encoding()?;
     match answer.length() {
-        Some(found) if found != length => Err(Cause::Length {
+        Some(found) if found != length => Err(answer.unusable(Cause::Length {
             found,
             expected: length,
-        }),
+        })),
         _ => Ok(Some(skip)),
     }
 }

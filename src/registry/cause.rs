@@ -5,12 +5,15 @@ use reqwest::StatusCode;
 
 use super::auth;
 use super::boundaries::OutOfBounds;
-use super::error::Kind;
+use super::error::{Kind, Side};
+use super::error_body::Code;
 use super::guard::Lapsed;
+use super::http::ProxyFault;
 use super::origin::UnsafeUrl;
 use super::range::WrongRange;
 use super::retry;
-use super::status::{Code, Unexpected};
+use super::said::Said;
+use super::status::Unexpected;
 use crate::oci::Digest;
 use crate::oci::manifest::ManifestError;
 
@@ -19,9 +22,11 @@ use crate::oci::manifest::ManifestError;
 pub(super) enum Cause {
     #[error("the settings for the registry are wrong: {0}")]
     Settings(String),
-    #[error("{error}")]
+    #[error("{error}{}", words(.said.as_ref()))]
     Auth {
         error: auth::Error,
+        /// The words of the registry with its last challenge.
+        said: Option<Said>,
         /// When the token server may be asked again.
         retry_at: Option<Timestamp>,
     },
@@ -33,8 +38,25 @@ pub(super) enum Cause {
     Unreachable { host: String, detail: String },
     #[error("no trusted connection to {host}: {detail}")]
     Tls { host: String, detail: String },
-    #[error("{host} speaks plain HTTP: if that is how it should be, declare the registry insecure")]
-    Plain { host: String },
+    #[error(
+        "{host} speaks plain HTTP, and is called with HTTPS: if that is how it should be, {}",
+        declare(*.side)
+    )]
+    Plain { host: String, side: Option<Side> },
+    #[error("{host} speaks HTTPS, and is called with plain HTTP: {}", retract(*.side))]
+    Encrypted { host: String, side: Option<Side> },
+    #[error(
+        "{host} does not answer in HTTP: if it speaks HTTPS, {}",
+        retract(*.side)
+    )]
+    NotHttp { host: String, side: Option<Side> },
+    #[error(
+        "{host} answers with a web page where a registry has something else to say: \
+         check host and path, and whether a proxy or login page answers in place of the registry"
+    )]
+    WebPage { host: String },
+    #[error("{0}")]
+    Proxy(ProxyFault),
     #[error("{host} did not answer in time")]
     NoAnswer { host: String },
     #[error("the connection to {host} broke off: {detail}")]
@@ -92,7 +114,11 @@ impl Cause {
             Self::Settings(_) | Self::Unreachable { .. } | Self::NoAnswer { .. } => {
                 Kind::Unreachable
             }
-            Self::Tls { .. } | Self::Plain { .. } => Kind::Tls,
+            Self::Proxy(_) => Kind::Unreachable,
+            Self::Tls { .. }
+            | Self::Plain { .. }
+            | Self::Encrypted { .. }
+            | Self::NotHttp { .. } => Kind::Tls,
             Self::Interrupted { .. } | Self::Body(_) | Self::Lapsed(_) => Kind::Interrupted,
             Self::OutOfBounds(_) => Kind::OutOfBounds,
             Self::UnsafeUrl(UnsafeUrl::Unreadable(_)) => Kind::Protocol,
@@ -107,6 +133,7 @@ impl Cause {
             | Self::Range(_)
             | Self::TooLarge(_)
             | Self::Compressed
+            | Self::WebPage { .. }
             | Self::Protocol(_) => Kind::Protocol,
         }
     }
@@ -116,6 +143,7 @@ impl Cause {
         match self {
             Self::Auth { error, .. } => error.is_transient(),
             Self::Status(unexpected) => unexpected.is_transient(),
+            Self::Proxy(fault) => fault.is_transient(),
             Self::Paused(_)
             | Self::Unreachable { .. }
             | Self::NoAnswer { .. }
@@ -127,6 +155,9 @@ impl Cause {
             Self::Settings(_)
             | Self::Tls { .. }
             | Self::Plain { .. }
+            | Self::Encrypted { .. }
+            | Self::NotHttp { .. }
+            | Self::WebPage { .. }
             | Self::UnsafeUrl(_)
             | Self::OutOfBounds(_)
             | Self::Lapsed(_)
@@ -142,12 +173,33 @@ impl Cause {
 
     /// Whether the very same request is worth another try right away.
     pub(super) fn is_worth_repeating(&self) -> bool {
-        matches!(
-            self,
-            Self::Unreachable { .. } | Self::NoAnswer { .. } | Self::Interrupted { .. }
-        ) || self
-            .answer()
-            .is_some_and(|answer| retry::is_transient(answer.status))
+        match self {
+            Self::Unreachable { .. } | Self::NoAnswer { .. } | Self::Interrupted { .. } => true,
+            Self::Proxy(fault) => fault.is_transient(),
+            _ => self.answer().is_some_and(Unexpected::is_passing_status),
+        }
+    }
+
+    /// The same, said of the registry of one side.
+    pub(super) fn on(mut self, whose: Option<Side>) -> Self {
+        match &mut self {
+            Self::Status(Unexpected { side, .. })
+            | Self::Plain { side, .. }
+            | Self::Encrypted { side, .. }
+            | Self::NotHttp { side, .. } => *side = whose,
+            _ => {}
+        }
+        self
+    }
+
+    /// An authorization that could not be had, and the words of the registry that asked for one.
+    pub(super) fn refused(error: auth::Error, said: Option<Said>) -> Self {
+        let retry_at = error.retry_after().map(retry::time_after);
+        Self::Auth {
+            error,
+            said,
+            retry_at,
+        }
     }
 
     /// When the registry may be asked again.
@@ -176,8 +228,7 @@ impl Cause {
 
 impl From<auth::Error> for Cause {
     fn from(error: auth::Error) -> Self {
-        let retry_at = error.retry_after().map(retry::time_after);
-        Self::Auth { error, retry_at }
+        Self::refused(error, None)
     }
 }
 
@@ -195,6 +246,32 @@ cause_from!(
     Lapsed(Lapsed),
     Manifest(ManifestError),
     OutOfBounds(OutOfBounds),
+    Proxy(ProxyFault),
     Range(WrongRange),
     UnsafeUrl(UnsafeUrl)
 );
+
+fn words(said: Option<&Said>) -> String {
+    said.map(|said| format!("; it says \"{said}\""))
+        .unwrap_or_default()
+}
+
+/// How plain HTTP is asked for.
+fn declare(side: Option<Side>) -> String {
+    let field = field(side);
+    format!("write insecure: true {field}, or name it with --insecure on the command line")
+}
+
+/// How plain HTTP is asked for no more.
+fn retract(side: Option<Side>) -> String {
+    let field = field(side);
+    format!("take out insecure: true {field}, and --insecure on the command line")
+}
+
+fn field(side: Option<Side>) -> &'static str {
+    match side {
+        Some(Side::Source) => "in spec.source",
+        Some(Side::Destination) => "at this destination in spec.destinations",
+        None => "where a mirror names it",
+    }
+}

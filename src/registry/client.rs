@@ -11,7 +11,7 @@ use super::blobs::{self, BlobBody};
 use super::cause::Cause;
 use super::connection::Connection;
 use super::deletes::{self, Deletion};
-use super::error::{Action, Error};
+use super::error::{Action, Error, Side};
 use super::lists;
 use super::manifests::{self, Resolved, Stored};
 use super::outgoing::BodyError;
@@ -25,7 +25,10 @@ use crate::oci::{Descriptor, Digest, Manifest, Registry, Repository, Tag, TagOrD
 ///
 /// Requests that only ask, and writes that can be repeated, are tried up to five times.
 #[derive(Clone)]
-pub struct Client(Arc<Inner>);
+pub struct Client {
+    inner: Arc<Inner>,
+    side: Option<Side>,
+}
 
 struct Inner {
     identity: Identity,
@@ -62,36 +65,48 @@ impl fmt::Debug for Identity {
 
 impl Client {
     pub(super) fn new(identity: Identity, connection: Connection) -> Self {
-        Self(Arc::new(Inner {
-            identity,
-            connection,
-        }))
+        Self {
+            inner: Arc::new(Inner {
+                identity,
+                connection,
+            }),
+            side: None,
+        }
+    }
+
+    /// The same client for one side of a copy: its errors say what to do there.
+    #[must_use]
+    pub fn on(self, side: Side) -> Self {
+        Self {
+            side: Some(side),
+            ..self
+        }
     }
 
     /// The registry.
     pub fn registry(&self) -> &Registry {
-        &self.0.connection.registry
+        &self.inner.connection.registry
     }
 
     /// The key under which knowledge about the registry may be shared.
     pub fn identity(&self) -> &Identity {
-        &self.0.identity
+        &self.inner.identity
     }
 
     /// What went over the wire so far.
     pub fn traffic(&self) -> Traffic {
-        self.0.connection.counters.read()
+        self.inner.connection.counters.read()
     }
 
     /// The repositories that the credential may see, sorted. Many registries do not tell.
     pub async fn list_repositories(&self) -> Result<Vec<Repository>, Error> {
-        let listed = lists::repositories(&self.0.connection).await;
+        let listed = lists::repositories(&self.inner.connection).await;
         self.explain(listed, Action::ListRepositories, None, None)
     }
 
     /// The tags of a repository, sorted: all of them, or an error.
     pub async fn list_tags(&self, repository: &Repository) -> Result<Vec<Tag>, Error> {
-        let listed = lists::tags(&self.0.connection, repository).await;
+        let listed = lists::tags(&self.inner.connection, repository).await;
         self.explain(listed, Action::ListTags, Some(repository), None)
     }
 
@@ -106,7 +121,7 @@ impl Client {
         target: &TagOrDigest,
         known: Option<&Digest>,
     ) -> Result<Option<Resolved>, Error> {
-        let resolved = manifests::resolve(&self.0.connection, repository, target, known).await;
+        let resolved = manifests::resolve(&self.inner.connection, repository, target, known).await;
         self.explain(resolved, Action::Resolve, Some(repository), Some(target))
     }
 
@@ -116,7 +131,7 @@ impl Client {
         repository: &Repository,
         target: &TagOrDigest,
     ) -> Result<Manifest, Error> {
-        let fetched = manifests::fetch(&self.0.connection, repository, target).await;
+        let fetched = manifests::fetch(&self.inner.connection, repository, target).await;
         self.explain(
             fetched,
             Action::FetchManifest,
@@ -132,7 +147,7 @@ impl Client {
         target: &TagOrDigest,
         manifest: &Manifest,
     ) -> Result<Stored, Error> {
-        let stored = manifests::put(&self.0.connection, repository, target, manifest).await;
+        let stored = manifests::put(&self.inner.connection, repository, target, manifest).await;
         self.explain(stored, Action::PutManifest, Some(repository), Some(target))
     }
 
@@ -150,7 +165,7 @@ impl Client {
         expected: &Digest,
         until: Option<Instant>,
     ) -> Result<Deletion, Error> {
-        let connection = &self.0.connection;
+        let connection = &self.inner.connection;
         let deleted = deletes::delete_tag(connection, repository, tag, expected, until).await;
         let target = TagOrDigest::Tag(tag.clone());
         self.explain(deleted, Action::DeleteTag, Some(repository), Some(&target))
@@ -164,7 +179,7 @@ impl Client {
         digest: &Digest,
         until: Option<Instant>,
     ) -> Result<Deletion, Error> {
-        let connection = &self.0.connection;
+        let connection = &self.inner.connection;
         let deleted = deletes::delete_manifest(connection, repository, digest, until).await;
         let target = TagOrDigest::Digest(digest.clone());
         self.explain(
@@ -188,7 +203,7 @@ impl Client {
         offset: u64,
     ) -> Result<BlobBody, Error> {
         let target = TagOrDigest::Digest(blob.digest.clone());
-        let fetched = blobs::fetch(&self.0.connection, repository, blob, offset).await;
+        let fetched = blobs::fetch(&self.inner.connection, repository, blob, offset).await;
         let body = self.explain(fetched, Action::FetchBlob, Some(repository), Some(&target))?;
         let operation = Action::FetchBlob.at(self.registry(), Some(repository), Some(&target));
         Ok(BlobBody::new(body, operation))
@@ -197,7 +212,7 @@ impl Client {
     /// Whether a repository says that it has a blob. After a registry's garbage collection that is
     /// no proof.
     pub async fn has_blob(&self, repository: &Repository, digest: &Digest) -> Result<bool, Error> {
-        let found = blobs::has(&self.0.connection, repository, digest).await;
+        let found = blobs::has(&self.inner.connection, repository, digest).await;
         let target = TagOrDigest::Digest(digest.clone());
         self.explain(found, Action::FindBlob, Some(repository), Some(&target))
     }
@@ -209,7 +224,7 @@ impl Client {
         digest: &Digest,
         mount_from: Option<&Repository>,
     ) -> Result<Upload, Error> {
-        let started = uploads::start(&self.0.connection, repository, digest, mount_from).await;
+        let started = uploads::start(&self.inner.connection, repository, digest, mount_from).await;
         let target = TagOrDigest::Digest(digest.clone());
         self.explain(
             started,
@@ -234,7 +249,7 @@ impl Client {
     where
         S: Stream<Item = Result<Bytes, BodyError>> + Send + 'static,
     {
-        let sent = uploads::send(&self.0.connection, repository, session, digest, size, body).await;
+        let sent = uploads::send(&self.inner.connection, repository, session, digest, size, body).await;
         let target = TagOrDigest::Digest(digest.clone());
         self.explain(sent, Action::Upload, Some(repository), Some(&target))
     }
@@ -245,7 +260,7 @@ impl Client {
         repository: &Repository,
         digest: &Digest,
     ) -> Result<Referrers, Error> {
-        let listed = referrers::list(&self.0.connection, repository, digest).await;
+        let listed = referrers::list(&self.inner.connection, repository, digest).await;
         let target = TagOrDigest::Digest(digest.clone());
         self.explain(
             listed,
@@ -263,7 +278,10 @@ impl Client {
         repository: Option<&Repository>,
         target: Option<&TagOrDigest>,
     ) -> Result<T, Error> {
-        outcome.map_err(|cause| Error::new(&action.at(self.registry(), repository, target), cause))
+        outcome.map_err(|cause| {
+            let operation = action.at(self.registry(), repository, target);
+            Error::new(&operation, cause.on(self.side))
+        })
     }
 }
 

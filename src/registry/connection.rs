@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::Stream;
-use reqwest::{Response, StatusCode};
+use reqwest::StatusCode;
 use tracing::debug;
 use url::Url;
 
 use super::answer::{Answer, Reply};
 use super::auth::Authenticator;
 use super::cause::Cause;
+use super::exchange::Exchanged;
 use super::guard::WriteGuard;
 use super::host::Host;
 use super::http::Http;
@@ -20,6 +21,7 @@ use super::observer::Observer;
 use super::outgoing::{BodyError, Outgoing};
 use super::request::Request;
 use super::retry;
+use super::secrets::Secrets;
 use super::traffic::Counters;
 use crate::oci::Registry;
 
@@ -32,6 +34,8 @@ pub(super) struct Connection {
     pub(super) authenticator: Authenticator,
     pub(super) host: Arc<Host>,
     pub(super) counters: Arc<Counters>,
+    /// What must not be seen again in what the registry says.
+    pub(super) secrets: Arc<Secrets>,
     pub(super) write_guard: WriteGuard,
     pub(super) observer: Arc<dyn Observer>,
 }
@@ -114,10 +118,8 @@ impl Connection {
     ) -> Result<Answer, Cause> {
         let outcome = self.exchange(request, body).await;
         self.learn(request, &permit, &outcome);
-        let response = outcome?;
-        let status = response.status();
-        let counters = Arc::clone(&self.counters);
-        let answer = Answer::new(response, request.class, permit, counters);
+        let answer = Answer::new(outcome?, request.class, permit, self);
+        let status = answer.status();
         if retry::is_transient(status) {
             return Err(answer.into_cause().await);
         }
@@ -135,9 +137,9 @@ impl Connection {
     }
 
     /// Lets the window of the host know how the request went.
-    fn learn(&self, request: &Request, permit: &Permit, outcome: &Result<Response, Cause>) {
+    fn learn(&self, request: &Request, permit: &Permit, outcome: &Result<Exchanged, Cause>) {
         match outcome {
-            Ok(response) if is_congestion(response.status()) => {
+            Ok(Exchanged { response, .. }) if is_congestion(response.status()) => {
                 permit.congested();
                 if let Some(wait) = retry::retry_after(response.headers(), retry::now()) {
                     let longer = self.host.limiter.pause(request.class, wait);

@@ -15,7 +15,7 @@ use super::connection::Connection;
 use super::manifests;
 use super::profile::Deletes;
 use super::request::Request;
-use super::status::Code;
+use super::error_body::Code;
 use crate::oci::{Digest, Repository, Tag, TagOrDigest};
 
 /// What became of something that was to be deleted.

@@ -1,7 +1,8 @@
 //! Why an operation of a registry failed.
 //!
-//! Messages are made of our own words, hosts, names, status and the specification's error code:
-//! never of a query, which may be a signature, nor of a body, which may be anything.
+//! Messages are made of our own words, hosts, names, status, the specification's error code and, behind
+//! all that, the first words of the peer, cleaned: never of a query, which may be a signature, nor of
+//! what we sent to prove who we are.
 
 use std::sync::Arc;
 
@@ -51,6 +52,15 @@ pub enum Kind {
     Protocol,
     /// A body broke off.
     Interrupted,
+}
+
+/// Whose registry it is: what a person does about an error depends on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// Images come from it.
+    Source,
+    /// Images go to it.
+    Destination,
 }
 
 /// What was to be done.

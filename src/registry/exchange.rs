@@ -16,10 +16,18 @@ use super::origin::{self, UnsafeUrl};
 use super::outgoing::{BodyError, Ended, Outgoing};
 use super::redact::SafeUrl;
 use super::request::Request;
+use super::said::Said;
 use crate::oci::limits;
 
 /// The most challenges that one request answers: an expired token, and one change of mind.
 const CHALLENGES: u32 = 3;
+
+/// What came of an exchange.
+pub(super) struct Exchanged {
+    pub(super) response: Response,
+    /// What the request carried in the end.
+    pub(super) sent: Option<Authorization>,
+}
 
 impl Connection {
     /// Sends the request with what the registry wants to see, which it may have to say first.
@@ -27,7 +35,7 @@ impl Connection {
         &self,
         request: &Request,
         mut body: Option<Outgoing>,
-    ) -> Result<Response, Cause> {
+    ) -> Result<Exchanged, Cause> {
         let is_unique = body.is_some();
         let scope = &request.scope;
         let mut sent = self.authenticator.authorization(scope).await?;
@@ -35,15 +43,16 @@ impl Connection {
         loop {
             let response = self.follow(request, body.take(), sent.as_ref()).await?;
             if response.status() != StatusCode::UNAUTHORIZED || challenges == CHALLENGES {
-                return Ok(response);
+                return Ok(Exchanged { response, sent });
             }
             challenges += 1;
-            let challenge = self.challenge(response).await?;
+            let (challenge, said) = self.challenge(response, sent.as_ref()).await?;
             // An error where there is nothing better to say.
             let renewed = self
                 .authenticator
                 .challenged(&challenge, scope, sent.as_ref())
-                .await?;
+                .await
+                .map_err(|error| Cause::refused(error, said))?;
             if is_unique {
                 return Err(Cause::LateChallenge);
             }
@@ -59,18 +68,23 @@ impl Connection {
         Ok(())
     }
 
-    /// The headers that say how to authenticate. Some registries say it only at `/v2/`.
-    async fn challenge(&self, response: Response) -> Result<HeaderMap, Cause> {
+    /// The headers that say how to authenticate, and the words with them. Some registries say it only
+    /// at `/v2/`.
+    async fn challenge(
+        &self,
+        response: Response,
+        sent: Option<&Authorization>,
+    ) -> Result<(HeaderMap, Option<Said>), Cause> {
         let headers = response.headers().clone();
-        answer::drain(response).await;
+        let said = answer::words(response, &self.secrets.with(sent)).await;
         if headers.contains_key(WWW_AUTHENTICATE) {
-            return Ok(headers);
+            return Ok((headers, said));
         }
         let ping = self.http.request(Method::GET, self.url(&[""])).build();
         let response = self.dispatch(Class::Lookup, ping, None).await?;
         let headers = response.headers().clone();
         answer::drain(response).await;
-        Ok(headers)
+        Ok((headers, said))
     }
 
     /// Follows redirects by hand: the credential stays where it belongs.
@@ -147,7 +161,8 @@ impl Connection {
         sent.ok_or_else(|| Cause::NoAnswer { host: host() })?
             .map_err(|error| match error {
                 HttpError::OutOfBounds(refused) => refused.into(),
-                HttpError::Broken(error) => broken(&error, host()),
+                HttpError::Proxy(fault) => fault.into(),
+                HttpError::Broken(error) => broken(&error, url),
             })
     }
 
@@ -183,18 +198,20 @@ fn next_hop(method: &Method, response: &Response, url: &Url) -> Result<Url, Unsa
 }
 
 /// What it means that no answer came from a host.
-fn broken(error: &reqwest::Error, host: String) -> Cause {
+fn broken(error: &reqwest::Error, url: &Url) -> Cause {
     let ended = http::causes(error).find_map(|cause| cause.downcast_ref::<Ended>());
     match ended {
         Some(Ended::Source(BodyError(reason))) => return Cause::Body(reason.clone()),
         Some(Ended::Lapsed(lapsed)) => return (*lapsed).into(),
         None => {}
     }
-    let detail = http::root(error);
+    let (host, side) = (origin::of(url), None);
+    let detail = http::reason(error);
     match () {
-        () if http::is_plain(error) => Cause::Plain { host },
+        () if http::is_plain(error) => Cause::Plain { host, side },
         () if http::is_tls(error) => Cause::Tls { host, detail },
         () if error.is_connect() => Cause::Unreachable { host, detail },
+        () if url.scheme() == "http" && http::is_no_http(error) => Cause::NotHttp { host, side },
         () => Cause::Interrupted { host, detail },
     }
 }

@@ -1,6 +1,8 @@
 //! The one way out, and what its errors mean: nothing goes where it must not.
 
 mod build;
+mod proxy;
+mod reason;
 
 use std::sync::Arc;
 
@@ -11,12 +13,16 @@ use url::Url;
 use super::boundaries::{Boundaries, OutOfBounds};
 use super::cause::Cause;
 use super::settings::Settings;
+use proxy::Proxies;
+pub(super) use proxy::ProxyFault;
+pub(super) use reason::reason;
 
 /// The only way out: what it sends has passed the boundaries, where there are any.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Http {
     client: reqwest::Client,
     boundaries: Option<Arc<Boundaries>>,
+    proxies: Arc<Proxies>,
 }
 
 /// Why there is no answer.
@@ -25,6 +31,9 @@ pub(super) enum HttpError {
     /// The request was not sent.
     #[error(transparent)]
     OutOfBounds(#[from] OutOfBounds),
+    /// The proxy on the way does not let it through.
+    #[error(transparent)]
+    Proxy(#[from] ProxyFault),
     /// The connection, or one of both sides, failed.
     #[error(transparent)]
     Broken(#[from] reqwest::Error),
@@ -39,9 +48,11 @@ impl Http {
         settings: &Settings,
         boundaries: Option<Arc<Boundaries>>,
     ) -> Result<Self, Cause> {
+        let (client, proxies) = build::client(user_agent, settings, boundaries.as_ref())?;
         Ok(Self {
-            client: build::client(user_agent, settings, boundaries.as_ref())?,
+            client,
             boundaries,
+            proxies: Arc::new(proxies),
         })
     }
 
@@ -56,14 +67,25 @@ impl Http {
             boundaries.check_url(request.url())?;
         }
         // Boxed, so that the types of everything that waits for it do not grow with what is in it.
+        let url = request.url().clone();
         let sent: BoxFuture<'_, _> = Box::pin(self.client.execute(request));
-        sent.await.map_err(|error| {
-            let refused = causes(&error).find_map(|cause| cause.downcast_ref::<OutOfBounds>());
-            match refused {
-                Some(refused) => HttpError::OutOfBounds(refused.clone()),
-                None => HttpError::Broken(error),
-            }
-        })
+        match sent.await {
+            Ok(response) => match self.proxies.answer(&url, response.status()) {
+                Some(fault) => Err(fault.into()),
+                None => Ok(response),
+            },
+            Err(error) => Err(self.explain(&url, error)),
+        }
+    }
+
+    /// Who is to blame for an error.
+    fn explain(&self, url: &Url, error: reqwest::Error) -> HttpError {
+        let refused = causes(&error).find_map(|cause| cause.downcast_ref::<OutOfBounds>());
+        match (refused, self.proxies.fault(url, &error)) {
+            (Some(refused), _) => HttpError::OutOfBounds(refused.clone()),
+            (None, Some(fault)) => fault.into(),
+            (None, None) => HttpError::Broken(error),
+        }
     }
 }
 
@@ -104,4 +126,10 @@ pub(super) fn is_plain(error: &(dyn std::error::Error + 'static)) -> bool {
     causes(error)
         .filter_map(|cause| cause.downcast_ref::<rustls::Error>())
         .any(|cause| *cause == wrong_type)
+}
+
+/// Whether the other side answers with something that is not HTTP, such as an alert of TLS.
+pub(super) fn is_no_http(error: &(dyn std::error::Error + 'static)) -> bool {
+    // The error of the parser has no type that is public here.
+    root(error).starts_with("invalid HTTP")
 }

@@ -117,9 +117,9 @@ fn collect<T: FromStr + Ord>(reply: &Reply, names: &mut BTreeSet<T>) -> Result<(
     // Where, not what: the message of the parser quotes the registry.
     let Page { names: page } = serde_json::from_slice(&reply.body).map_err(|error| {
         let (line, column) = (error.line(), error.column());
-        Cause::Protocol(format!(
+        reply.unusable(Cause::Protocol(format!(
             "the list is not of the expected form at line {line}, column {column}"
-        ))
+        )))
     })?;
     let page = page.unwrap_or_default();
     let listed = page.len();

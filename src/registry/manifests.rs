@@ -47,6 +47,8 @@ pub(super) async fn resolve(
     }
     let reply = connection.ask(&request).await?;
     match (reply.status, known) {
+        // A login page knows no digest of a manifest, and GET says what it is.
+        (StatusCode::OK, _) if reply.is_web_page() && reply.digest().is_none() => {}
         (StatusCode::OK, _) => {
             if let Some(resolved) = described(&reply, target)? {
                 return Ok(Some(resolved));
@@ -174,7 +176,8 @@ pub(super) async fn fetch(
 fn verified(reply: Reply, target: &TagOrDigest) -> Result<Manifest, Cause> {
     let announced = reply.digest();
     let media_type = reply.media_type();
-    let manifest = Manifest::parse(reply.body, media_type.as_ref(), target.digest())?;
+    let parsed = Manifest::parse(reply.body.clone(), media_type.as_ref(), target.digest());
+    let manifest = parsed.map_err(|error| reply.unusable(error.into()))?;
     check_announced(announced, &manifest)?;
     Ok(manifest)
 }

@@ -11,7 +11,8 @@
 //! auth                        who we are
 //! boundaries guard observer    what the process may do, and who looks on
 //! limiter host profile        what a host bears, turned out to be like, and is known to be like
-//! origin reach link range retry status cause   rules without I/O
+//! origin reach link range retry cause   rules without I/O
+//! status meaning error_body said secrets   what an answer that is an error means, and what may be shown of it
 //! ```
 
 mod answer;
@@ -25,6 +26,7 @@ mod connection;
 mod deletes;
 pub mod docker_config;
 mod error;
+mod error_body;
 mod exchange;
 mod guard;
 mod host;
@@ -33,6 +35,7 @@ mod limiter;
 pub mod link;
 mod lists;
 mod manifests;
+mod meaning;
 mod observer;
 mod origin;
 mod outgoing;
@@ -44,6 +47,8 @@ pub mod redact;
 mod referrers;
 mod request;
 mod retry;
+mod said;
+mod secrets;
 mod settings;
 mod status;
 mod traffic;
@@ -58,7 +63,7 @@ pub use boundaries::{
 pub use class::Class;
 pub use client::{Client, Identity};
 pub use deletes::Deletion;
-pub use error::{Error, Kind};
+pub use error::{Error, Kind, Side};
 pub use manifests::{Resolved, Stored};
 pub use observer::Observer;
 pub use origin::UnsafeUrl;

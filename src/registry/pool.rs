@@ -18,6 +18,7 @@ use super::guard::WriteGuard;
 use super::host::Host;
 use super::http::Http;
 use super::observer::{Observer, Unobserved};
+use super::secrets::Secrets;
 use super::settings::Settings;
 use super::traffic::Counters;
 use crate::oci::Registry;
@@ -144,6 +145,7 @@ impl Pool {
             authenticator,
             host: self.host(registry.api_host()),
             counters: Arc::new(Counters::new()),
+            secrets: Arc::new(Secrets::of(settings)),
             write_guard: write_guard.clone(),
             observer: Arc::clone(observer),
         })

@@ -13,7 +13,7 @@ use super::connection::Connection;
 use super::error::Kind;
 use super::link;
 use super::request::Request;
-use super::status::Code;
+use super::error_body::Code;
 use crate::oci::{Content, Descriptor, Digest, Manifest, Repository, limits, media_type};
 
 /// The manifests that refer to another one.

@@ -262,7 +262,11 @@ impl Authenticator {
     fn failed(&self, server: String, failure: Failure) -> Error {
         let registry = self.registry.clone();
         match failure {
-            Failure::Refused(status) => self.refused(Refusal::TokenServer { server, status }),
+            Failure::Refused(status, said) => self.refused(Refusal::TokenServer {
+                server,
+                status,
+                said,
+            }),
             Failure::RateLimited(retry_after) => Error::RateLimited {
                 registry,
                 server,

@@ -27,7 +27,7 @@ pub(super) enum Scheme {
 
 impl Authorization {
     /// A user name and password (RFC 7617).
-    pub(super) fn basic(username: &str, password: &SecretString) -> Self {
+    pub(in crate::registry) fn basic(username: &str, password: &SecretString) -> Self {
         let pair = SecretString::from(format!("{username}:{}", password.expose_secret()));
         let encoded = STANDARD.encode(pair.expose_secret());
         // Base64 is made of characters that every header may have.
@@ -62,6 +62,13 @@ impl Authorization {
     /// The value of the header, marked as sensitive.
     pub fn header_value(&self) -> HeaderValue {
         self.value.clone()
+    }
+
+    /// What stands behind the scheme.
+    pub(in crate::registry) fn credentials(&self) -> SecretString {
+        let value = self.value.to_str().unwrap_or_default();
+        let (_, credentials) = value.split_once(' ').unwrap_or_default();
+        credentials.into()
     }
 
     pub(super) fn scheme(&self) -> Scheme {

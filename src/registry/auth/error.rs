@@ -10,6 +10,7 @@ use super::token::TokenFault;
 use crate::oci::Registry;
 use crate::registry::Kind;
 use crate::registry::boundaries::OutOfBounds;
+use crate::registry::said::Said;
 
 /// Why no authorization could be had. The message is one line without secrets.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -115,6 +116,8 @@ pub enum Refusal {
         server: String,
         /// Its answer.
         status: StatusCode,
+        /// Its words.
+        said: Option<Said>,
     },
 }
 
@@ -193,11 +196,21 @@ impl fmt::Display for Refusal {
             Self::FreshToken => formatter.write_str(
                 "refuses a new token: the repository does not exist, or the credential may not do this",
             ),
-            Self::TokenServer { server, status } => write!(
-                formatter,
-                "gives no access: its token server {server} refuses the credential with {}, check it and its rights",
-                status.as_u16()
-            ),
+            Self::TokenServer {
+                server,
+                status,
+                said,
+            } => {
+                let status = status.as_u16();
+                write!(
+                    formatter,
+                    "gives no access: its token server {server} refuses the credential with {status}, check it and its rights"
+                )?;
+                match said {
+                    Some(said) => write!(formatter, "; that says \"{said}\""),
+                    None => Ok(()),
+                }
+            }
         }
     }
 }

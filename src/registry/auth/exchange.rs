@@ -14,8 +14,10 @@ use super::scope::Scope;
 use super::token::{Grant, TokenFault};
 use crate::oci::limits;
 use crate::registry::boundaries::OutOfBounds;
-use crate::registry::http::{self, Http, HttpError};
-use crate::registry::retry;
+use crate::registry::http::{self, Http, HttpError, ProxyFault};
+use crate::registry::said::Said;
+use crate::registry::secrets::Secrets;
+use crate::registry::{answer, retry};
 
 /// How often a request is sent before it counts as failed.
 const TRIES: u32 = 4;
@@ -27,8 +29,8 @@ const CLIENT_ID: &str = "transship";
 /// Why there is no token.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// The credential, or that there is none, is not accepted.
-    Refused(StatusCode),
+    /// The credential, or that there is none, is not accepted; with the words of the server.
+    Refused(StatusCode, Option<Said>),
     /// The operator's bounds keep us from the server.
     OutOfBounds(OutOfBounds),
     /// The server is asked too much.
@@ -58,6 +60,7 @@ pub(super) async fn fetch_token(
     scope: &Scope,
     credential: &Credential,
 ) -> Result<Grant, Failure> {
+    let secrets = Secrets::new(&[credential]);
     let get = async |authorization: Option<Authorization>| {
         let request = || {
             let request = http.request(Method::GET, realm.token_url(scope));
@@ -66,7 +69,7 @@ pub(super) async fn fetch_token(
                 None => request,
             }
         };
-        exchange(http, request).await
+        exchange(http, &secrets, request).await
     };
     match credential {
         Credential::Anonymous | Credential::RegistryToken(_) => get(None).await,
@@ -74,10 +77,10 @@ pub(super) async fn fetch_token(
             get(Some(Authorization::basic(username, password))).await
         }
         Credential::IdentityToken { username, token } => {
-            match exchange(http, || post(http, realm, scope, token)).await {
+            match exchange(http, &secrets, || post(http, realm, scope, token)).await {
                 // GCR, Artifactory and ACR have no POST, or not for this credential.
                 Err(
-                    Failure::Refused(StatusCode::UNAUTHORIZED)
+                    Failure::Refused(StatusCode::UNAUTHORIZED, _)
                     | Failure::BadToken(TokenFault::Status(400 | 404 | 405)),
                 ) => get(Some(Authorization::basic(username, token))).await,
                 granted => granted,
@@ -98,10 +101,14 @@ fn post(http: &Http, realm: &Realm, scope: &Scope, token: &SecretString) -> Requ
     http.request(Method::POST, realm.url().clone()).form(&form)
 }
 
-async fn exchange(http: &Http, request: impl Fn() -> RequestBuilder) -> Result<Grant, Failure> {
+async fn exchange(
+    http: &Http,
+    secrets: &Secrets,
+    request: impl Fn() -> RequestBuilder,
+) -> Result<Grant, Failure> {
     let mut tries = 1;
     loop {
-        let (failure, wait) = match attempt(http, request()).await {
+        let (failure, wait) = match attempt(http, secrets, request()).await {
             Attempt::Final(outcome) => return outcome,
             Attempt::Passing { failure, wait } => (failure, wait),
         };
@@ -114,19 +121,20 @@ async fn exchange(http: &Http, request: impl Fn() -> RequestBuilder) -> Result<G
     }
 }
 
-async fn attempt(http: &Http, request: RequestBuilder) -> Attempt {
+async fn attempt(http: &Http, secrets: &Secrets, request: RequestBuilder) -> Attempt {
     let exchanged = timeout(limits::HEADER_TIMEOUT, async {
         let response = http.execute(request.build()?).await?;
         let (status, headers) = (response.status(), response.headers().clone());
-        let body = match status {
-            StatusCode::OK => read(response).await?,
-            _ => Ok(Vec::new()),
+        let (body, said) = match status {
+            StatusCode::OK => (read(response).await?, None),
+            _ => (Ok(Vec::new()), answer::words(response, secrets).await),
         };
-        Ok((status, headers, body))
+        Ok((status, headers, body, said))
     });
     match exchanged.await {
-        Ok(Ok((status, headers, body))) => judge(status, &headers, body),
+        Ok(Ok((status, headers, body, said))) => judge(status, &headers, body, said),
         Ok(Err(HttpError::Broken(error))) => broken(error),
+        Ok(Err(HttpError::Proxy(fault))) => blocked(&fault),
         Ok(Err(HttpError::OutOfBounds(fault))) => Attempt::Final(Err(Failure::OutOfBounds(fault))),
         Err(_) => Attempt::Passing {
             failure: Failure::Unreachable("it did not answer in time".to_owned()),
@@ -147,7 +155,12 @@ async fn read(mut response: Response) -> reqwest::Result<Result<Vec<u8>, TokenFa
 }
 
 /// What an answer means.
-fn judge(status: StatusCode, headers: &HeaderMap, body: Result<Vec<u8>, TokenFault>) -> Attempt {
+fn judge(
+    status: StatusCode,
+    headers: &HeaderMap,
+    body: Result<Vec<u8>, TokenFault>,
+    said: Option<Said>,
+) -> Attempt {
     let wait = retry::retry_after(headers, retry::now());
     match status {
         StatusCode::OK => Attempt::Final(
@@ -155,7 +168,7 @@ fn judge(status: StatusCode, headers: &HeaderMap, body: Result<Vec<u8>, TokenFau
                 .map_err(Failure::BadToken),
         ),
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-            Attempt::Final(Err(Failure::Refused(status)))
+            Attempt::Final(Err(Failure::Refused(status, said)))
         }
         StatusCode::TOO_MANY_REQUESTS => Attempt::Passing {
             failure: Failure::RateLimited(wait),
@@ -165,7 +178,10 @@ fn judge(status: StatusCode, headers: &HeaderMap, body: Result<Vec<u8>, TokenFau
             Attempt::Final(Err(Failure::BadToken(TokenFault::Redirect)))
         }
         status if retry::is_transient(status) => Attempt::Passing {
-            failure: Failure::Unreachable(format!("it answers {}", status.as_u16())),
+            failure: Failure::Unreachable(match said {
+                Some(said) => format!("it answers {} and says \"{said}\"", status.as_u16()),
+                None => format!("it answers {}", status.as_u16()),
+            }),
             wait,
         },
         status => Attempt::Final(Err(Failure::BadToken(TokenFault::Status(status.as_u16())))),
@@ -175,7 +191,7 @@ fn judge(status: StatusCode, headers: &HeaderMap, body: Result<Vec<u8>, TokenFau
 /// What an error of the connection means. The URL stays out of it, and certificates do not get better.
 fn broken(error: reqwest::Error) -> Attempt {
     let error = error.without_url();
-    let detail = http::root(&error);
+    let detail = http::reason(&error);
     if http::is_tls(&error) {
         return Attempt::Final(Err(Failure::Untrusted(detail)));
     }
@@ -183,4 +199,16 @@ fn broken(error: reqwest::Error) -> Attempt {
         failure: Failure::Unreachable(detail),
         wait: None,
     }
+}
+
+/// What it means that the proxy on the way does not let the request through.
+fn blocked(fault: &ProxyFault) -> Attempt {
+    let failure = Failure::Unreachable(fault.to_string());
+    if fault.is_transient() {
+        return Attempt::Passing {
+            failure,
+            wait: None,
+        };
+    }
+    Attempt::Final(Err(failure))
 }

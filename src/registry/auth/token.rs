@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::authorization::Authorization;
 use crate::oci::limits;
+use crate::registry::error_body::is_web_page;
 
 /// The shortest life of a token: the specification promises it where the server says nothing.
 const SHORTEST_LIFE: Duration = Duration::from_secs(60);
@@ -47,6 +48,11 @@ pub enum TokenFault {
     /// It is not the JSON of the token specification.
     #[error("its answer is not a JSON object with a token")]
     NotJson,
+    /// It is a web page, such as a login page.
+    #[error(
+        "its answer is a web page: check the address of the token server, and whether a proxy or login page answers in its place"
+    )]
+    WebPage,
     /// It has no token, or an empty one.
     #[error("its answer has no token")]
     Missing,
@@ -70,7 +76,13 @@ struct Answer {
 impl Grant {
     /// The grant in the body of an answer that came at `now`.
     pub(super) fn parse(body: &[u8], now: Timestamp) -> Result<Self, TokenFault> {
-        let answer: Answer = serde_json::from_slice(body).map_err(|_| TokenFault::NotJson)?;
+        let answer: Answer = serde_json::from_slice(body).map_err(|_| {
+            if is_web_page("", body) {
+                TokenFault::WebPage
+            } else {
+                TokenFault::NotJson
+            }
+        })?;
         let Answer {
             token,
             access_token,

@@ -6,8 +6,8 @@ use std::time::Duration;
 use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue};
 use reqwest::{Certificate, ClientBuilder, Identity, redirect, retry, tls};
 use secrecy::ExposeSecret;
-use url::Url;
 
+use super::proxy::{Proxies, proxy_url};
 use super::root;
 use crate::oci::limits;
 use crate::registry::boundaries::{Boundaries, Resolver};
@@ -29,7 +29,7 @@ pub(super) fn client(
     user_agent: &str,
     settings: &Settings,
     boundaries: Option<&Arc<Boundaries>>,
-) -> Result<reqwest::Client, Cause> {
+) -> Result<(reqwest::Client, Proxies), Cause> {
     let Settings {
         credential: _,
         tls,
@@ -58,14 +58,15 @@ pub(super) fn client(
         .pool_idle_timeout(IDLE_CONNECTION_TIME);
     // A proxy of the environment would connect where the boundaries do not reach.
     let system_proxy = *system_proxy && boundaries.is_none();
-    let builder = with_proxy(builder, proxy.as_ref(), system_proxy, boundaries)?;
+    let (builder, proxies) = with_proxy(builder, proxy.as_ref(), system_proxy, boundaries)?;
     let builder = match boundaries {
         Some(boundaries) => builder.dns_resolver(Resolver(Arc::clone(boundaries))),
         None => builder,
     };
-    with_certificates(builder, tls)?
+    let client = with_certificates(builder, tls)?
         .build()
-        .map_err(|error| Cause::Settings(root(&error)))
+        .map_err(|error| Cause::Settings(root(&error)))?;
+    Ok((client, proxies))
 }
 
 fn with_proxy(
@@ -73,37 +74,50 @@ fn with_proxy(
     proxy: Option<&Proxy>,
     system_proxy: bool,
     boundaries: Option<&Arc<Boundaries>>,
-) -> Result<ClientBuilder, Cause> {
+) -> Result<(ClientBuilder, Proxies), Cause> {
     let Some(Proxy {
         url,
         username,
         password,
     }) = proxy
     else {
-        return Ok(if system_proxy {
-            builder
-        } else {
-            builder.no_proxy()
-        });
+        return Ok(with_system_proxy(builder, system_proxy));
     };
     let wrong = || Cause::Settings("the address of the proxy is not a URL".to_owned());
     let url = proxy_url(url).ok_or_else(wrong)?;
     if let Some(boundaries) = boundaries {
         boundaries.check_proxy(&url)?;
     }
+    let proxies = Proxies::all(url.clone());
     let mut proxy = reqwest::Proxy::all(url).map_err(|_| wrong())?;
     if let Some(username) = username {
         let password = password.as_ref().map_or("", ExposeSecret::expose_secret);
         proxy = proxy.basic_auth(username, password);
     }
-    Ok(builder.no_proxy().proxy(proxy))
+    Ok((builder.no_proxy().proxy(proxy), proxies))
 }
 
-/// The URL of a proxy, which people often write as host and port.
-fn proxy_url(text: &str) -> Option<Url> {
-    let has_host = |url: &Url| url.has_host();
-    let written = Url::parse(text).ok().filter(has_host);
-    written.or_else(|| Url::parse(&format!("http://{text}")).ok().filter(has_host))
+/// The proxies of the environment are read here and not by the client, which knows no ports in
+/// `NO_PROXY` and does not say which proxy it used. Without any, those of the operating system count.
+fn with_system_proxy(builder: ClientBuilder, system_proxy: bool) -> (ClientBuilder, Proxies) {
+    if !system_proxy {
+        return (builder.no_proxy(), Proxies::default());
+    }
+    let proxies = Proxies::of_environment(variable);
+    if proxies.is_empty() {
+        return (builder, proxies);
+    }
+    let chosen = proxies.clone();
+    let proxy = reqwest::Proxy::custom(move |url| chosen.of(url).cloned());
+    (builder.no_proxy().proxy(proxy), proxies)
+}
+
+/// A variable of the environment that says something.
+fn variable(name: &str) -> Option<String> {
+    std::env::var_os(name)?
+        .into_string()
+        .ok()
+        .filter(|text| !text.trim().is_empty())
 }
 
 fn with_certificates(builder: ClientBuilder, tls: &Tls) -> Result<ClientBuilder, Cause> {
@@ -187,10 +201,7 @@ mod tests {
         ];
         for (name, settings) in cases {
             let built = client("test", &settings, None);
-            assert!(
-                matches!(built, Err(Cause::Settings(_))),
-                "{name}: {built:?}"
-            );
+            assert!(matches!(built, Err(Cause::Settings(_))), "{name}");
         }
     }
 }

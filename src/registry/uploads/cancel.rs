@@ -29,6 +29,10 @@ pub(super) fn is_worthwhile(cause: &Cause) -> bool {
         | Cause::Unreachable { .. }
         | Cause::Tls { .. }
         | Cause::Plain { .. }
+        | Cause::Encrypted { .. }
+        | Cause::NotHttp { .. }
+        | Cause::WebPage { .. }
+        | Cause::Proxy(_)
         | Cause::NoAnswer { .. }
         | Cause::Interrupted { .. }
         | Cause::UnsafeUrl(_)

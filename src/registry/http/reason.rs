@@ -1,0 +1,83 @@
+//! Why a connection does not come about, in words that say what to do.
+
+use std::error::Error;
+use std::io::ErrorKind;
+
+use rustls::{AlertDescription, CertificateError};
+
+use super::{causes, root};
+
+/// The innermost reason of an error of a request, with what to do about it where that is known.
+pub(in crate::registry) fn reason(error: &(dyn Error + 'static)) -> String {
+    let detail = root(error);
+    let known = causes(error).find_map(|cause| {
+        if let Some(error) = cause.downcast_ref::<rustls::Error>() {
+            return of_tls(error);
+        }
+        // The error of the resolver has no type that is public.
+        if cause.to_string() == "dns error" {
+            return Some("its name is not known: check how it is written, and the DNS here");
+        }
+        of_network(cause.downcast_ref::<std::io::Error>()?.kind())
+    });
+    match known {
+        Some(known) => format!("{known} ({detail})"),
+        None => detail,
+    }
+}
+
+fn of_tls(error: &rustls::Error) -> Option<&'static str> {
+    match error {
+        rustls::Error::InvalidCertificate(error) => of_certificate(error),
+        rustls::Error::AlertReceived(
+            AlertDescription::CertificateRequired | AlertDescription::BadCertificate,
+        ) => Some("it wants a client certificate, or another one: name it with certSecretRef"),
+        rustls::Error::AlertReceived(AlertDescription::UnknownCA) => {
+            Some("it does not trust the authority of our client certificate")
+        }
+        rustls::Error::AlertReceived(
+            AlertDescription::HandshakeFailure | AlertDescription::ProtocolVersion,
+        )
+        | rustls::Error::PeerIncompatible(_) => {
+            Some("it knows no version of TLS or no cipher that we do: TLS 1.2 is the oldest")
+        }
+        rustls::Error::AlertReceived(AlertDescription::UnrecognisedName) => {
+            Some("it serves no host of that name: check how it is written")
+        }
+        rustls::Error::NoCertificatesPresented => Some("it shows no certificate"),
+        _ => None,
+    }
+}
+
+fn of_certificate(error: &CertificateError) -> Option<&'static str> {
+    match error {
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => Some(
+            "its certificate has expired: have it renewed there, and check the clock here",
+        ),
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            Some("its certificate is not valid yet: check the clocks here and there")
+        }
+        CertificateError::UnknownIssuer => Some(
+            "its certificate is signed by an authority that is not trusted here: \
+             name that with certSecretRef, or --ca-file on the command line",
+        ),
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            Some("its certificate is for another name: check the host, or have its name added there")
+        }
+        CertificateError::Revoked => Some("its certificate was revoked: have it renewed there"),
+        _ => None,
+    }
+}
+
+fn of_network(kind: ErrorKind) -> Option<&'static str> {
+    match kind {
+        ErrorKind::ConnectionRefused => {
+            Some("nothing listens there, or a firewall refuses it: check host and port")
+        }
+        ErrorKind::TimedOut => Some("it does not answer: check host, port and firewall"),
+        ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => {
+            Some("there is no way to it: check host and network")
+        }
+        _ => None,
+    }
+}

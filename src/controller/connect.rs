@@ -139,7 +139,12 @@ impl Connect for Connector {
         repository: Option<&Repository>,
     ) -> Result<Endpoint, ConnectError> {
         let reach = self.reaches.of(mirror)?;
-        self.open(&mirror.source.registry, repository, &reach.source, Side::Source)
+        self.open(
+            &mirror.source.registry,
+            repository,
+            &reach.source,
+            Side::Source,
+        )
     }
 
     async fn destination(
@@ -153,7 +158,12 @@ impl Connect for Connector {
             .destinations
             .get(&destination.name)
             .ok_or_else(|| unknown(&mirror.name))?;
-        self.open(&destination.registry, Some(repository), reach, Side::Destination)
+        self.open(
+            &destination.registry,
+            Some(repository),
+            reach,
+            Side::Destination,
+        )
     }
 
     fn authorities(&self, mirror: &Mirror) -> Result<Arc<Authorities>, ConnectError> {

@@ -11,13 +11,13 @@ use reqwest::{Response, StatusCode};
 use tokio::time::timeout;
 use url::Url;
 
+use super::auth::Authorization;
 use super::cause::Cause;
 use super::class::Class;
-use super::limiter::Permit;
-use super::auth::Authorization;
 use super::connection::Connection;
 use super::error_body::{self, Code, ErrorBody};
 use super::exchange::Exchanged;
+use super::limiter::Permit;
 use super::said::Said;
 use super::secrets::Secrets;
 use super::status::Unexpected;
@@ -109,7 +109,9 @@ impl Answer {
 
     /// Why the body cannot be used: because it is a web page by its type, else because of `cause`.
     pub(super) fn unusable(&self, cause: Cause) -> Cause {
-        let content_type = self.header(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let content_type = self
+            .header(CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok());
         if error_body::is_web_page(content_type.unwrap_or_default(), b"") {
             let host = origin::of(self.response.url());
             return Cause::WebPage { host };

@@ -249,7 +249,15 @@ impl Client {
     where
         S: Stream<Item = Result<Bytes, BodyError>> + Send + 'static,
     {
-        let sent = uploads::send(&self.inner.connection, repository, session, digest, size, body).await;
+        let sent = uploads::send(
+            &self.inner.connection,
+            repository,
+            session,
+            digest,
+            size,
+            body,
+        )
+        .await;
         let target = TagOrDigest::Digest(digest.clone());
         self.explain(sent, Action::Upload, Some(repository), Some(&target))
     }

@@ -12,10 +12,10 @@ use super::auth::Scope;
 use super::cause::Cause;
 use super::class::Class;
 use super::connection::Connection;
+use super::error_body::Code;
 use super::manifests;
 use super::profile::Deletes;
 use super::request::Request;
-use super::error_body::Code;
 use crate::oci::{Digest, Repository, Tag, TagOrDigest};
 
 /// What became of something that was to be deleted.

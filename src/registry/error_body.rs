@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 /// The longest error code that is shown.
 const CODE_LENGTH: usize = 40;
 /// How deep the first error is looked for.
-const DEPTH: usize = 4;
+const DEPTH: usize = 6;
 /// How many facts of a `detail` are shown.
 const FACTS: usize = 4;
 
@@ -165,7 +165,10 @@ fn own(fields: &Map<String, Value>) -> ErrorBody {
 
 /// Words under a name that nobody foresaw, such as that of a field that is wrong.
 fn of_any_field(fields: &Map<String, Value>, depth: usize) -> ErrorBody {
-    let named = fields.iter().map(|(name, value)| match value {
+    let others = fields
+        .iter()
+        .filter(|(name, _)| !name.eq_ignore_ascii_case("code"));
+    let named = others.map(|(name, value)| match value {
         Value::String(_) | Value::Array(_) | Value::Object(_) => {
             let found = first(value, depth);
             ErrorBody {
@@ -251,40 +254,108 @@ mod tests {
 
     /// Body, code, text.
     const JSON: &[(&str, &str, &str)] = &[
-        (r#"{"errors":[{"code":"DENIED","message":"no"}]}"#, "DENIED", "no"),
-        (r#"{"errors":[{"code":"DENIED","message":"no"},{"code":"X","message":"y"}]}"#, "DENIED", "no"),
-        (r#"{"errors":[{"code":"DENIED","message":"no","detail":"quota"}]}"#, "DENIED", "no: quota"),
-        (r#"{"errors":[{"code":"DENIED","message":"no quota","detail":"quota"}]}"#, "DENIED", "no quota"),
-        (r#"{"errors":[{"code":"DENIED","message":"","detail":"quota"}]}"#, "DENIED", "quota"),
-        (r#"{"errors":[{"code":"DENIED","detail":[1,{"a":null,"b":"c"}]}]}"#, "DENIED", "1, b=c"),
-        (r#"{"errors":[{"code":"BLOB_UNKNOWN","message":"blob unknown.","detail":{"digest":"sha256:ab"}}]}"#, "BLOB_UNKNOWN", "blob unknown: digest=sha256:ab"),
-        (r#"{"errors":[{"code":"denied","message":"no"}]}"#, "DENIED", "no"),
-        (r#"{"errors":[{"code":"name unknown"}]}"#, "NAME_UNKNOWN", ""),
+        (
+            r#"{"errors":[{"code":"DENIED","message":"no"}]}"#,
+            "DENIED",
+            "no",
+        ),
+        (
+            r#"{"errors":[{"code":"DENIED","message":"no"},{"code":"X","message":"y"}]}"#,
+            "DENIED",
+            "no",
+        ),
+        (
+            r#"{"errors":[{"code":"DENIED","message":"no","detail":"quota"}]}"#,
+            "DENIED",
+            "no: quota",
+        ),
+        (
+            r#"{"errors":[{"code":"DENIED","message":"no quota","detail":"quota"}]}"#,
+            "DENIED",
+            "no quota",
+        ),
+        (
+            r#"{"errors":[{"code":"DENIED","message":"","detail":"quota"}]}"#,
+            "DENIED",
+            "quota",
+        ),
+        (
+            r#"{"errors":[{"code":"DENIED","detail":[1,{"a":null,"b":"c"}]}]}"#,
+            "DENIED",
+            "1, b=c",
+        ),
+        (
+            r#"{"errors":[{"code":"BLOB_UNKNOWN","message":"blob unknown.","detail":{"digest":"sha256:ab"}}]}"#,
+            "BLOB_UNKNOWN",
+            "blob unknown: digest=sha256:ab",
+        ),
+        (
+            r#"{"errors":[{"code":"denied","message":"no"}]}"#,
+            "DENIED",
+            "no",
+        ),
+        (
+            r#"{"errors":[{"code":"name unknown"}]}"#,
+            "NAME_UNKNOWN",
+            "",
+        ),
         (r#"{"errors":[{"code":7,"message":"no"}]}"#, "7", "no"),
-        (r#"{"errors":[{"code":["x"],"message":["no"]}]}"#, "", "code: x"),
-        (r#"{"errors":[{"code":"DENIED\u001b[31m","message":"no"}]}"#, "", "no"),
+        (
+            r#"{"errors":[{"code":["x"],"message":["no"]}]}"#,
+            "",
+            "message: no",
+        ),
+        (
+            r#"{"errors":[{"code":"DENIED\u001b[31m","message":"no"}]}"#,
+            "",
+            "no",
+        ),
         (r#"{"errors":[{"code":"é","message":"no"}]}"#, "", "no"),
-        (r#"{"errors":[{"status":404,"message":"Not found"}]}"#, "", "Not found"),
+        (
+            r#"{"errors":[{"status":404,"message":"Not found"}]}"#,
+            "",
+            "Not found",
+        ),
         (r#"{"errors":[null,{},"no"]}"#, "", "no"),
-        (r#"{"errors":{"code":"DENIED","message":"no"}}"#, "DENIED", "no"),
+        (
+            r#"{"errors":{"code":"DENIED","message":"no"}}"#,
+            "DENIED",
+            "no",
+        ),
         (r#"{"errors":{"name":["is taken"]}}"#, "", "name: is taken"),
         (r#"{"errors":"no"}"#, "", "no"),
         (r#"{"errors":null,"message":"no"}"#, "", "no"),
         (r#"{"message":"no"}"#, "", "no"),
         (r#"{"Message":"no"}"#, "", "no"),
         (r#"{"code":"NotFound","message":"no"}"#, "NOTFOUND", "no"),
-        (r#"{"details":"incorrect username or password"}"#, "", "incorrect username or password"),
+        (
+            r#"{"details":"incorrect username or password"}"#,
+            "",
+            "incorrect username or password",
+        ),
         (r#"{"error":"no"}"#, "", "no"),
-        (r#"{"error":{"code":"DENIED","message":"no"}}"#, "DENIED", "no"),
-        (r#"{"error":{"code":403,"message":"no","status":"PERMISSION_DENIED"}}"#, "403", "no"),
-        (r#"{"error":"invalid_token","error_description":"it has expired"}"#, "INVALID_TOKEN", "it has expired"),
+        (
+            r#"{"error":{"code":"DENIED","message":"no"}}"#,
+            "DENIED",
+            "no",
+        ),
+        (
+            r#"{"error":{"code":403,"message":"no","status":"PERMISSION_DENIED"}}"#,
+            "403",
+            "no",
+        ),
+        (
+            r#"{"error":"invalid_token","error_description":"it has expired"}"#,
+            "INVALID_TOKEN",
+            "it has expired",
+        ),
         (r#"{"status":403,"message":"no","path":"/v2/"}"#, "", "no"),
         (r#""no""#, "", "no"),
         (r#"["no","yes"]"#, "", "no"),
         (r#"{"errors":[]}"#, "", ""),
         (r#"{"token":7}"#, "", ""),
         (r#"{"errors":[{"code":"DENIED""#, "", ""),
-        (r#"{"errors":[[[[[["deep"]]]]]]}"#, "", ""),
+        (r#"{"errors":[[[[[[[["deep"]]]]]]]]}"#, "", ""),
     ];
 
     #[test]
@@ -309,7 +380,11 @@ mod tests {
     fn what_is_no_json() {
         let xml = "<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code><Message>Request has expired</Message><X>1</X></Error>";
         let cases = [
-            ("text/plain", "404 page not found\nmore", "404 page not found"),
+            (
+                "text/plain",
+                "404 page not found\nmore",
+                "404 page not found",
+            ),
             ("Text/Plain; charset=utf-8", "\n no\n", "no"),
             ("application/octet-stream", "no", ""),
             ("", "no", ""),
@@ -319,7 +394,11 @@ mod tests {
             ("", "\n<HTML><body>no", ""),
             ("application/xml", xml, "AccessDenied: Request has expired"),
             ("", xml, "AccessDenied: Request has expired"),
-            ("application/xml", "<Error><Message>\n</Message></Error>", ""),
+            (
+                "application/xml",
+                "<Error><Message>\n</Message></Error>",
+                "",
+            ),
             ("application/xml", "<Error><Message>no", ""),
         ];
         for (content_type, body, text) in cases {

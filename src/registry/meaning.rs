@@ -120,10 +120,22 @@ const QUOTA: Words = &[
     "repositories, limit is",
 ];
 /// The words of registries that are asked too much and say it under another status.
-const LIMITED: Words = &["too many requests", "toomanyrequests", "rate limit", "throttl"];
+const LIMITED: Words = &[
+    "too many requests",
+    "toomanyrequests",
+    "rate limit",
+    "throttl",
+];
 
 /// The words of registries that do not like how a tag is written.
-const GRAMMAR: Words = &["match", "character", "too long", "format", "pattern", "regex"];
+const GRAMMAR: Words = &[
+    "match",
+    "character",
+    "too long",
+    "format",
+    "pattern",
+    "regex",
+];
 
 const ANY: Words = &[];
 const ALL: Status = Between(0, 999);
@@ -174,8 +186,8 @@ const ROWS: &[(Status, Codes, Words, On, Meaning)] = &[
     // === what is not taken ===
     (CLIENT, OneOf(&["NAME_INVALID", "TAG_INVALID"]), ANY, Write, Meaning::BadName),
     (CLIENT, OneOf(&["NAME_INVALID", "TAG_INVALID"]), ANY, Read, Meaning::NoSuchName),
-    (CLIENT, OneOf(&["DIGEST_INVALID", "SIZE_INVALID"]), ANY, Upload, Meaning::BadBytes),
     (Is(&[413]), AnyCode, ANY, Write, Meaning::TooLarge),
+    (CLIENT, OneOf(&["DIGEST_INVALID", "SIZE_INVALID"]), ANY, Upload, Meaning::BadBytes),
     (CLIENT, OneOf(&["MANIFEST_INVALID"]), ANY, ManifestWrite, Meaning::BadManifest),
     (Is(&[415, 422]), AnyCode, ANY, ManifestWrite, Meaning::BadManifest),
     // distribution as a pull-through cache, or set to read only.
@@ -296,20 +308,12 @@ impl Meaning {
             Self::Rejected => {
                 return log("the registry does not accept it", ": its log says why");
             }
-            Self::Overloaded => {
-                return log(
-                    "the registry is overloaded or not available",
-                    ": its log says more",
-                );
-            }
+            Self::Overloaded => "the registry is overloaded or not available: its log says more",
             Self::Gateway => {
-                return log(
-                    "what stands in front of the registry gets no answer from it",
-                    ": its log says more",
-                );
+                "what stands in front of the registry gets no answer from it: its log says more"
             }
             Self::Cloudflare => "Cloudflare, in front of the registry, gets no answer from it",
-            Self::Trouble => return log("the registry is in trouble", ": its log says more"),
+            Self::Trouble => "the registry is in trouble: its log says more",
             Self::StorageRefuses => {
                 "the storage does not accept what the registry signed: check the registry's clock and its key there, \
                  and whether a firewall or proxy answers in place of the storage"

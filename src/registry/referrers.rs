@@ -11,9 +11,9 @@ use super::cause::Cause;
 use super::class::Class;
 use super::connection::Connection;
 use super::error::Kind;
+use super::error_body::Code;
 use super::link;
 use super::request::Request;
-use super::error_body::Code;
 use crate::oci::{Content, Descriptor, Digest, Manifest, Repository, limits, media_type};
 
 /// The manifests that refer to another one.

@@ -101,7 +101,10 @@ mod tests {
     #[test]
     fn what_we_sent_never_comes_back() {
         let cases = [
-            ("bad password pass w/ö+rd for robot", "bad password *** for robot"),
+            (
+                "bad password pass w/ö+rd for robot",
+                "bad password *** for robot",
+            ),
             ("bad PASS W/ö+RD", "bad ***"),
             ("bad pass\u{200b} w/\u{202e}ö+rd", "bad ***"),
             ("bad pass\n  w/ö+rd.", "bad ***."),
@@ -148,13 +151,6 @@ mod tests {
             let text = format!("{before}{password}{after}");
             let shown = Said::clean(&text, &secrets).map(|said| said.to_string()).unwrap_or_default();
             prop_assert!(!shown.contains(&password), "{}", shown);
-        }
-
-        #[test]
-        fn what_was_cleaned_stays_as_it_is(text in ".{0,150}") {
-            let once = clean(&text);
-            prop_assume!(!once.ends_with('…'));
-            prop_assert_eq!(clean(&once), once);
         }
     }
 }

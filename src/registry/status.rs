@@ -33,7 +33,9 @@ pub(super) struct Unexpected {
 
 impl Unexpected {
     fn has_code(&self, wanted: &str) -> bool {
-        self.code.as_ref().is_some_and(|code| code.as_str() == wanted)
+        self.code
+            .as_ref()
+            .is_some_and(|code| code.as_str() == wanted)
     }
 
     fn meaning(&self) -> Meaning {
@@ -55,8 +57,7 @@ impl Unexpected {
 
     /// Whether it may pass.
     pub(super) fn is_transient(&self) -> bool {
-        self.is_passing_status()
-            || matches!(self.kind(), Kind::RateLimited | Kind::Interrupted)
+        self.is_passing_status() || matches!(self.kind(), Kind::RateLimited | Kind::Interrupted)
     }
 
     /// Whether the very same request may well be answered otherwise in a moment: by its status, unless
@@ -73,7 +74,10 @@ impl Unexpected {
 impl fmt::Display for Unexpected {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(storage) = &self.storage {
-            write!(formatter, "{storage}, where the registry redirects to, answers ")?;
+            write!(
+                formatter,
+                "{storage}, where the registry redirects to, answers "
+            )?;
         }
         write!(formatter, "{}", self.status.as_u16())?;
         if let Some(reason) = self.status.canonical_reason() {

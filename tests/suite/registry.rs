@@ -14,6 +14,7 @@ mod real;
 mod referrers;
 mod uploads;
 mod wire;
+mod words;
 
 use bytes::Bytes;
 use futures::{TryStreamExt, stream};

@@ -202,7 +202,7 @@ mod tests {
                 Err(TokenFault::NotAToken),
             ),
             ("number", r#"{"token":5}"#, Err(TokenFault::NotJson)),
-            ("page", "<html>", Err(TokenFault::NotJson)),
+            ("page", "<html>", Err(TokenFault::WebPage)),
             ("nothing", "", Err(TokenFault::NotJson)),
             ("list", r#"["token"]"#, Err(TokenFault::NotJson)),
         ];

@@ -155,8 +155,8 @@ impl Direct {
             });
         }
         let (host, port) = match text.rsplit_once(':') {
-            Some((host, port)) => (host, Some(port.parse().ok()?)),
-            None => (text, None),
+            Some((host, port)) if !port.ends_with(']') => (host, Some(port.parse().ok()?)),
+            Some(_) | None => (text, None),
         };
         let bare = host.trim_start_matches('[').trim_end_matches(']');
         let what = match bare.parse::<IpAddr>() {
@@ -252,7 +252,10 @@ mod tests {
             ("fd00::/8", "https://[fd00::1]/", true),
         ];
         for (no_proxy, url, is_direct) in cases {
-            let proxies = proxies(&[("HTTPS_PROXY", "http://p.test:3128"), ("NO_PROXY", no_proxy)]);
+            let proxies = proxies(&[
+                ("HTTPS_PROXY", "http://p.test:3128"),
+                ("NO_PROXY", no_proxy),
+            ]);
             let expected = if is_direct { "" } else { "http://p.test:3128" };
             assert_eq!(of(&proxies, url), expected, "{no_proxy} {url}");
         }
@@ -265,18 +268,33 @@ mod tests {
             (&[], "", ""),
             (&[("https_proxy", "http://p.test:1")], "", "http://p.test:1"),
             (&[("HTTP_PROXY", "p.test:1")], "http://p.test:1", ""),
-            (&[("ALL_PROXY", "https://p.test")], "https://p.test", "https://p.test"),
             (
-                &[("ALL_PROXY", "http://a.test"), ("HTTPS_PROXY", "http://me:canary@b.test")],
+                &[("ALL_PROXY", "https://p.test")],
+                "https://p.test",
+                "https://p.test",
+            ),
+            (
+                &[
+                    ("ALL_PROXY", "http://a.test"),
+                    ("HTTPS_PROXY", "http://me:canary@b.test"),
+                ],
                 "http://a.test",
                 "http://b.test",
             ),
-            (&[("HTTP_PROXY", "http://p.test"), ("REQUEST_METHOD", "GET")], "", ""),
+            (
+                &[("HTTP_PROXY", "http://p.test"), ("REQUEST_METHOD", "GET")],
+                "",
+                "",
+            ),
         ];
         for (variables, plain, encrypted) in cases {
             let proxies = proxies(variables);
             let found = (of(&proxies, http), of(&proxies, https));
-            assert_eq!(found, ((*plain).to_owned(), (*encrypted).to_owned()), "{variables:?}");
+            assert_eq!(
+                found,
+                ((*plain).to_owned(), (*encrypted).to_owned()),
+                "{variables:?}"
+            );
         }
     }
 }

@@ -51,9 +51,9 @@ fn of_tls(error: &rustls::Error) -> Option<&'static str> {
 
 fn of_certificate(error: &CertificateError) -> Option<&'static str> {
     match error {
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => Some(
-            "its certificate has expired: have it renewed there, and check the clock here",
-        ),
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            Some("its certificate has expired: have it renewed there, and check the clock here")
+        }
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
             Some("its certificate is not valid yet: check the clocks here and there")
         }
@@ -62,7 +62,9 @@ fn of_certificate(error: &CertificateError) -> Option<&'static str> {
              name that with certSecretRef, or --ca-file on the command line",
         ),
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            Some("its certificate is for another name: check the host, or have its name added there")
+            Some(
+                "its certificate is for another name: check the host, or have its name added there",
+            )
         }
         CertificateError::Revoked => Some("its certificate was revoked: have it renewed there"),
         _ => None,

@@ -6,8 +6,22 @@ pub(in crate::registry) const HIDDEN: &str = "***";
 
 /// Words before a colon or equals sign that say that a secret follows. Part of a name is enough.
 const NAMES: [&str; 16] = [
-    "passw", "passwd", "pwd", "secret", "token", "signature", "credential", "authorization",
-    "apikey", "api_key", "api-key", "accesskey", "access_key", "access-key", "cookie", "jwt",
+    "passw",
+    "passwd",
+    "pwd",
+    "secret",
+    "token",
+    "signature",
+    "credential",
+    "authorization",
+    "apikey",
+    "api_key",
+    "api-key",
+    "accesskey",
+    "access_key",
+    "access-key",
+    "cookie",
+    "jwt",
 ];
 /// The same where it is the whole name.
 const SHORT_NAMES: [&str; 5] = ["sig", "auth", "key", "pass", "_state"];
@@ -15,14 +29,38 @@ const SHORT_NAMES: [&str; 5] = ["sig", "auth", "key", "pass", "_state"];
 const SCHEMES: [&str; 5] = ["bearer", "basic", "digest", "negotiate", "aws4-hmac-sha256"];
 /// Words that follow the name of a scheme in a sentence.
 const PROSE: [&str; 13] = [
-    "auth", "authentication", "authorization", "challenge", "credential", "credentials", "error",
-    "is", "or", "realm", "scheme", "token", "tokens",
+    "auth",
+    "authentication",
+    "authorization",
+    "challenge",
+    "credential",
+    "credentials",
+    "error",
+    "is",
+    "or",
+    "realm",
+    "scheme",
+    "token",
+    "tokens",
 ];
 /// How the tokens of well-known services begin, and how long they are at least.
 const PREFIXES: [(&str, usize); 16] = [
-    ("eyJ", 16), ("AKIA", 16), ("ASIA", 16), ("ghp_", 12), ("gho_", 12), ("ghs_", 12), ("ghu_", 12),
-    ("ghr_", 12), ("github_pat_", 16), ("glpat-", 12), ("gldt-", 12), ("dckr_pat_", 12),
-    ("dckr_oat_", 12), ("ya29.", 12), ("AIza", 20), ("sq0", 16),
+    ("eyJ", 16),
+    ("AKIA", 16),
+    ("ASIA", 16),
+    ("ghp_", 12),
+    ("gho_", 12),
+    ("ghs_", 12),
+    ("ghu_", 12),
+    ("ghr_", 12),
+    ("github_pat_", 16),
+    ("glpat-", 12),
+    ("gldt-", 12),
+    ("dckr_pat_", 12),
+    ("dckr_oat_", 12),
+    ("ya29.", 12),
+    ("AIza", 20),
+    ("sq0", 16),
 ];
 /// From so many characters on, one that mixes digits with letters of both cases is no word.
 const MIXED: usize = 24;
@@ -39,20 +77,18 @@ pub(super) fn redact(text: &str) -> String {
     let mut follows = Follows::Nothing;
     for word in text.split(' ') {
         let bare = word.trim_matches(|character: char| !character.is_alphanumeric());
+        let lower = bare.to_ascii_lowercase();
+        let is_scheme = SCHEMES.contains(&lower.as_str());
         let is_secret = match follows {
             Follows::Nothing => false,
-            Follows::Named => !bare.is_empty() && !is_prose(bare),
-            Follows::Scheme => !bare.is_empty() && !PROSE.contains(&&*bare.to_ascii_lowercase()),
+            Follows::Named => !bare.is_empty() && !is_scheme && !is_prose(bare),
+            Follows::Scheme => !bare.is_empty() && !PROSE.contains(&lower.as_str()),
         };
-        let lower = bare.to_ascii_lowercase();
-        follows = if SCHEMES.contains(&lower.as_str()) {
-            Follows::Scheme
-        } else if word.ends_with([':', '=']) && is_name(&lower) {
-            Follows::Named
-        } else if is_secret || !bare.is_empty() {
-            Follows::Nothing
-        } else {
-            follows
+        follows = match () {
+            () if is_scheme => Follows::Scheme,
+            () if word.ends_with([':', '=']) && is_name(&lower) => Follows::Named,
+            () if bare.is_empty() => follows,
+            () => Follows::Nothing,
         };
         shown.push(if is_secret {
             word.replace(bare, HIDDEN)
@@ -60,6 +96,7 @@ pub(super) fn redact(text: &str) -> String {
             redact_word(word)
         });
     }
+    shown.retain(|word| !word.is_empty());
     shown.join(" ")
 }
 
@@ -75,14 +112,16 @@ enum Follows {
 
 /// Whether what follows `token:` is a word of a sentence, as in "invalid token: expired".
 fn is_prose(word: &str) -> bool {
-    word.len() < 12
-        && word.bytes().all(|byte| byte.is_ascii_lowercase())
-        && !word.contains("pass")
+    word.len() < 12 && word.bytes().all(|byte| byte.is_ascii_lowercase()) && !word.contains("pass")
 }
 
 fn is_name(lower: &str) -> bool {
-    let last = lower.rsplit(['"', '\'', '&', '?', '{', ',', ';', '-']).next();
-    let is_short = SHORT_NAMES.iter().any(|name| last == Some(name) || lower == *name);
+    let last = lower
+        .rsplit(['"', '\'', '&', '?', '{', ',', ';', '-'])
+        .next();
+    let is_short = SHORT_NAMES
+        .iter()
+        .any(|name| last == Some(name) || lower == *name);
     is_short || NAMES.iter().any(|name| lower.contains(name))
 }
 
@@ -113,7 +152,9 @@ fn without_userinfo(word: &str) -> String {
     };
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (authority, path) = rest.split_at(end);
-    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    let host = authority
+        .rsplit_once('@')
+        .map_or(authority, |(_, host)| host);
     // A text may hold more than one.
     format!("{scheme}://{host}{}", without_userinfo(path))
 }
@@ -147,12 +188,20 @@ fn without_named(word: &str) -> String {
         let bare = name.trim_matches(['"', '\'']).to_ascii_lowercase();
         rest = value;
         if is_name(&bare) && !value.starts_with("//") {
-            let start = value.find(|c| !matches!(c, '"' | '\'' | '=')).unwrap_or(value.len());
+            let start = value
+                .find(|c| !matches!(c, '"' | '\'' | '='))
+                .unwrap_or(value.len());
             let (quotes, value) = value.split_at(start);
-            let end = value.find(['"', '\'', '&', ',', ';', '}', ')']).unwrap_or(value.len());
+            let end = value
+                .find(['"', '\'', '&', ',', ';', '}', ')'])
+                .unwrap_or(value.len());
             shown.push_str(quotes);
             let is_shown = end == 0 || value == HIDDEN;
-            shown.push_str(if is_shown { value.get(..end).unwrap_or_default() } else { HIDDEN });
+            shown.push_str(if is_shown {
+                value.get(..end).unwrap_or_default()
+            } else {
+                HIDDEN
+            });
             rest = value.get(end..).unwrap_or_default();
         }
     }
@@ -166,13 +215,19 @@ fn is_opaque(part: &str) -> bool {
         return true;
     }
     let has = |is: fn(&u8) -> bool| part.bytes().any(|byte| is(&byte));
-    let is_mixed = has(u8::is_ascii_digit) && has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase);
+    let is_mixed =
+        has(u8::is_ascii_digit) && has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase);
     // Versions and host names have dots between short pieces.
-    let longest = part.split(['.', '-', '_']).map(str::len).max().unwrap_or_default();
+    let longest = part
+        .split(['.', '-', '_'])
+        .map(str::len)
+        .max()
+        .unwrap_or_default();
     if part.len() >= MIXED && is_mixed && longest >= MIXED / 2 {
         return true;
     }
-    let is_digest = DIGESTS.contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_digest =
+        DIGESTS.contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_hexdigit());
     longest >= UNBROKEN && has(u8::is_ascii_digit) && !is_digest
 }
 
@@ -187,37 +242,79 @@ mod tests {
         let digest = format!("sha256:{}", "0123456789abcdef".repeat(4));
         let jwt = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ4In0.c2lnbmF0dXJl";
         let cases = [
-            ("requested access to the resource is denied", "requested access to the resource is denied"),
-            ("see https://www.docker.com/increase-rate-limit", "see https://www.docker.com/increase-rate-limit"),
-            ("see https://a.test/x?sig=canary&b=1#canary.", "see https://a.test/x"),
-            ("see <https://a.test/x?sig=canary>, then", "see <https://a.test/x>, then"),
+            (
+                "requested access to the resource is denied",
+                "requested access to the resource is denied",
+            ),
+            (
+                "see https://www.docker.com/increase-rate-limit",
+                "see https://www.docker.com/increase-rate-limit",
+            ),
+            (
+                "see https://a.test/x?sig=canary&b=1#canary.",
+                "see https://a.test/x",
+            ),
+            (
+                "see <https://a.test/x?sig=canary>, then",
+                "see <https://a.test/x>, then",
+            ),
             ("at https://me:canary@a.test:81/x", "at https://a.test:81/x"),
-            ("at https://a.test/,http://me:canary@b.test/x?y", "at https://a.test/,http://b.test/x"),
-            ("PUT /v2/a/blobs/uploads/1?_state=canary failed", "PUT /v2/a/blobs/uploads/1 failed"),
+            (
+                "at https://a.test/,http://me:canary@b.test/x?y",
+                "at https://a.test/,http://b.test/x",
+            ),
+            (
+                "PUT /v2/a/blobs/uploads/1?_state=canary failed",
+                "PUT /v2/a/blobs/uploads/1 failed",
+            ),
             ("is this right?", "is this right?"),
             ("Authorization: Bearer canary", "Authorization: Bearer ***"),
             ("authorization: Basic Y2FuYXJ5", "authorization: Basic ***"),
-            ("Basic authentication is required", "Basic authentication is required"),
+            (
+                "Basic authentication is required",
+                "Basic authentication is required",
+            ),
             ("invalid Bearer token", "invalid Bearer token"),
             ("password=canary&x=1", "password=***&x=1"),
             ("bad password: canary1!", "bad password: ***!"),
             ("bad password: \"canary1\"", "bad password: \"***\""),
-            ("{\"password\":\"canary\",\"user\":\"me\"}", "{\"password\":\"***\",\"user\":\"me\"}"),
+            (
+                "{\"password\":\"canary\",\"user\":\"me\"}",
+                "{\"password\":\"***\",\"user\":\"me\"}",
+            ),
             ("invalid token: expired", "invalid token: expired"),
-            ("X-Amz-Signature=canary&X-Amz-Credential=AKIACANARYCANARY0000", "X-Amz-Signature=***&X-Amz-Credential=***"),
+            (
+                "X-Amz-Signature=canary&X-Amz-Credential=AKIACANARYCANARY0000",
+                "X-Amz-Signature=***&X-Amz-Credential=***",
+            ),
             ("user AKIACANARYCANARY0000 may not", "user *** may not"),
-            ("the token ghp_canarycanary0 has expired", "the token *** has expired"),
+            (
+                "the token ghp_canarycanary0 has expired",
+                "the token *** has expired",
+            ),
             ("x dckr_pat_canarycanary y", "x *** y"),
             ("Kv9xQ2mPz7LtR4nWbY8sJdF3 is no key", "*** is no key"),
             ("00112233445566778899aabbccddeeff00112233 too", "*** too"),
-            ("123456789012.dkr.ecr.eu-west-1.amazonaws.com/a", "123456789012.dkr.ecr.eu-west-1.amazonaws.com/a"),
-            ("request id 7e1c8a3e-4b0f-4d0b-9a53-0b4cf0a1b2c3", "request id 7e1c8a3e-4b0f-4d0b-9a53-0b4cf0a1b2c3"),
-            ("arn:aws:iam::123456789012:user/me is not authorized to perform: ecr:InitiateLayerUpload", "arn:aws:iam::123456789012:user/me is not authorized to perform: ecr:InitiateLayerUpload"),
+            (
+                "123456789012.dkr.ecr.eu-west-1.amazonaws.com/a",
+                "123456789012.dkr.ecr.eu-west-1.amazonaws.com/a",
+            ),
+            (
+                "request id 7e1c8a3e-4b0f-4d0b-9a53-0b4cf0a1b2c3",
+                "request id 7e1c8a3e-4b0f-4d0b-9a53-0b4cf0a1b2c3",
+            ),
+            (
+                "arn:aws:iam::123456789012:user/me is not authorized to perform: ecr:InitiateLayerUpload",
+                "arn:aws:iam::123456789012:user/me is not authorized to perform: ecr:InitiateLayerUpload",
+            ),
         ];
         for (text, expected) in cases {
             assert_eq!(redact(text), expected, "{text}");
         }
-        assert_eq!(redact(&format!("unknown blob {digest}")), format!("unknown blob {digest}"));
+        assert_eq!(
+            redact(&format!("unknown blob {digest}")),
+            format!("unknown blob {digest}")
+        );
         assert_eq!(redact(&format!("token {jwt} x")), "token *** x");
         assert_eq!(redact(&format!("x:{jwt}")), "x:***");
     }

@@ -8,7 +8,7 @@ use transship::copy::{Done, Endpoint, Engine, Error, Job, Origin, Progress, TagP
 use transship::plan::Platforms;
 use transship::registry::{Credential, Pool, Settings};
 
-use super::{AGENT, CANARY, HANGING, without_details, without_digests};
+use super::{AGENT, CANARY, HANGING, without_details, without_digests, without_words};
 use crate::support::canary::Canary;
 use crate::support::content::{Image, ImageBuilder};
 use crate::support::faults::FaultRegistry;
@@ -224,7 +224,7 @@ impl Lab {
         format!(
             "{}: {}",
             error.reason(),
-            without_digests(without_details(&text))
+            without_words(&without_digests(without_details(&text)))
         )
     }
 }

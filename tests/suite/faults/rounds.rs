@@ -7,7 +7,7 @@ use futures::future::join_all;
 use serde_json::Value;
 
 use super::lab::image;
-use super::{CANARY, assert_outcomes, refusal, without_digests};
+use super::{CANARY, assert_outcomes, refusal, without_digests, without_words};
 use crate::support::canary::Canary;
 use crate::support::content::{Image, ImageBuilder};
 use crate::support::faults::FaultRegistry;
@@ -211,7 +211,7 @@ async fn a_source_that_misbehaves_spoils_only_its_own_mirror() {
                     .replace(&bad.host(), "SOURCE")
                     .replace(&elsewhere.host(), "BYSTANDER")
                     .replace(&format!("{until}Z"), "TIME");
-                format!("{reason}: {}", without_digests(&text))
+                format!("{reason}: {}", without_words(&without_digests(&text)))
             })
             .collect();
         (*name, found.join("; "), *expected)

@@ -119,7 +119,7 @@ async fn failures_of_the_token_server() {
     redirect: the token server R of R gave no usable token: it redirects, and a credential follows no redirect; who runs it has to look at it
     not there: the token server R of R gave no usable token: it answers 404; who runs it has to look at it
     refused: R gives no access: its token server R refuses the credential with 403, check it and its rights
-    page: the token server R of R gave no usable token: its answer is not a JSON object with a token; who runs it has to look at it
+    page: the token server R of R gave no usable token: its answer is a web page: check the address of the token server, and whether a proxy or login page answers in its place; who runs it has to look at it
     too large: the token server R of R gave no usable token: its answer is larger than 65536 bytes; who runs it has to look at it
     header in the token: the token server R of R gave no usable token: the token has characters that no token may have, or more than 16384; who runs it has to look at it
     ");

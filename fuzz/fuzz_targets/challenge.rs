@@ -14,9 +14,14 @@ fuzz_target!(|lines: Vec<&[u8]>| {
     for challenge in parse(&headers) {
         match challenge {
             Challenge::Basic => {}
-            Challenge::Bearer { realm, service } => {
+            Challenge::Bearer {
+                realm,
+                service,
+                scope,
+            } => {
                 assert!(!realm.is_empty());
                 assert_ne!(service.as_deref(), Some(""));
+                assert_ne!(scope.as_deref(), Some(""));
             }
         }
     }

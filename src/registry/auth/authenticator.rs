@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use reqwest::header::HeaderMap;
 use secrecy::SecretString;
@@ -15,7 +16,7 @@ use super::credential::Credential;
 use super::error::{Error, Refusal};
 use super::exchange::{self, Failure};
 use super::memory::{Entry, Memory, Remembered};
-use super::realm::Realm;
+use super::realm::{Realm, Trust};
 use super::scope::Scope;
 use super::token::Grant;
 use crate::oci::Registry;
@@ -82,6 +83,16 @@ impl Authenticator {
     ///
     /// Where the token server is known from an earlier challenge, a missing token is asked for.
     pub async fn authorization(&self, scope: &Scope) -> Result<Option<Authorization>, Error> {
+        self.authorization_lasting(scope, Duration::ZERO).await
+    }
+
+    /// The same for a request that takes long: a token that ends before `lasting` is over is renewed,
+    /// where a new one would be good for longer. The one that is there is used if that fails.
+    pub async fn authorization_lasting(
+        &self,
+        scope: &Scope,
+        lasting: Duration,
+    ) -> Result<Option<Authorization>, Error> {
         if let Credential::RegistryToken(token) = &self.credential {
             return self.registry_token(token).map(Some);
         }
@@ -93,8 +104,40 @@ impl Authenticator {
                 entry.remembered.check()?;
                 Ok(self.password())
             }
-            Some(Method::Bearer(realm)) => self.token(&mut entry, realm, scope).await.map(Some),
+            Some(Method::Bearer(realm)) => {
+                let kept = entry.token();
+                if kept.is_some() && entry.lasts(lasting) {
+                    return Ok(kept);
+                }
+                match (self.fresh_token(&mut entry, realm, scope).await, kept) {
+                    (Ok(fresh), _) => Ok(Some(fresh)),
+                    (Err(_), Some(kept)) => Ok(Some(kept)),
+                    // The registry will say what it wants a token for: not every one has a right to delete.
+                    (Err(error), None) if !entry.is_challenged && self.may_be_otherwise(&error) => {
+                        Ok(None)
+                    }
+                    (Err(error), None) => Err(error),
+                }
+            }
         }
+    }
+
+    /// Whether another scope may be granted. A credential that nobody took so far is not tried again for that.
+    fn may_be_otherwise(&self, error: &Error) -> bool {
+        error.concerns_one_scope() && (self.accepted.load(Relaxed) || !error.concerns_every_scope())
+    }
+
+    /// Whether a request that was answered 403 is worth a repetition without `sent`, to be told what the
+    /// registry wants a token for. True once for a scope, and only where that was guessed so far.
+    pub async fn is_guess(&self, scope: &Scope, sent: &Authorization) -> bool {
+        if sent.scheme() != Scheme::Bearer
+            || matches!(self.credential, Credential::RegistryToken(_))
+        {
+            return false;
+        }
+        let slot = self.tokens.slot(scope);
+        let mut entry = slot.lock().await;
+        !std::mem::replace(&mut entry.is_challenged, true)
     }
 
     /// What to send with the one repetition of a request that was answered 401 with `headers`.
@@ -113,13 +156,19 @@ impl Authenticator {
                 None => self.registry_token(token),
             };
         }
-        let method = self.method(headers)?;
+        let (method, demanded) = self.method(headers)?;
         *lock(&self.learned) = Some(method.clone());
         let slot = self.tokens.slot(scope);
         let mut entry = slot.lock().await;
+        entry.is_challenged = true;
         match method {
             Method::Basic => self.answer_with_password(&mut entry, sent),
-            Method::Bearer(realm) => self.answer_with_token(&mut entry, realm, scope, sent).await,
+            Method::Bearer(realm) => {
+                entry.switch(Method::Bearer(realm.clone()));
+                let demanded = demanded.and_then(|text| scope.demanded(&text));
+                self.answer_with_token(&mut entry, realm, scope, demanded, sent)
+                    .await
+            }
         }
     }
 
@@ -127,22 +176,38 @@ impl Authenticator {
         lock(&self.learned).clone()
     }
 
-    /// What the challenge asks for, or without one what the last one did.
-    fn method(&self, headers: &HeaderMap) -> Result<Method, Error> {
-        match challenge::choose(headers) {
-            Some(Challenge::Basic) => Ok(Method::Basic),
-            Some(Challenge::Bearer { realm, service }) => {
-                Realm::accept(&realm, service, &self.base, &self.trusted_realms)
-                    .map(Method::Bearer)
-                    .map_err(|(realm, fault)| Error::RealmRefused {
-                        registry: self.registry.clone(),
-                        realm,
-                        fault,
-                    })
+    /// What the challenge asks for and what a token has to be for, or without one what the last one did.
+    ///
+    /// A token server that must not be asked is passed over where there is another way.
+    fn method(&self, headers: &HeaderMap) -> Result<(Method, Option<String>), Error> {
+        let trust = Trust {
+            hosts: &self.trusted_realms,
+            is_anonymous: matches!(self.credential, Credential::Anonymous),
+        };
+        let mut refused = None;
+        for challenge in challenge::by_preference(headers) {
+            let Challenge::Bearer {
+                realm,
+                service,
+                scope,
+            } = challenge
+            else {
+                return Ok((Method::Basic, None));
+            };
+            match Realm::accept(&realm, service, &self.base, trust) {
+                Ok(realm) => return Ok((Method::Bearer(realm), scope)),
+                Err(fault) => refused = refused.or(Some(fault)),
             }
-            None => self.learned().ok_or_else(|| Error::BadChallenge {
-                registry: self.registry.clone(),
+        }
+        let registry = self.registry.clone();
+        match (refused, self.learned()) {
+            (Some((realm, fault)), _) => Err(Error::RealmRefused {
+                registry,
+                realm,
+                fault,
             }),
+            (None, Some(learned)) => Ok((learned, None)),
+            (None, None) => Err(Error::BadChallenge { registry }),
         }
     }
 
@@ -163,18 +228,30 @@ impl Authenticator {
             .ok_or_else(|| self.refused(Refusal::NoCredential))
     }
 
+    /// `demanded` is what the challenge wants a token for, where it says so.
     async fn answer_with_token(
         &self,
         entry: &mut Entry,
         realm: Realm,
         scope: &Scope,
+        demanded: Option<Scope>,
         sent: Option<&Authorization>,
     ) -> Result<Authorization, Error> {
-        entry.switch(Method::Bearer(realm.clone()));
-        if let Some(sent) = sent.filter(|sent| sent.scheme() == Scheme::Bearer) {
-            if sent.answers_challenge() || entry.is_fresh(sent) {
-                return Err(self.refused(Refusal::FreshToken));
-            }
+        let sent = sent.filter(|sent| sent.scheme() == Scheme::Bearer);
+        if let Some(newer) = sent.and_then(|sent| entry.newer(sent)) {
+            return Ok(newer.as_answer());
+        }
+        let is_new = |sent: &Authorization| sent.answers_challenge() || entry.is_fresh(sent);
+        let was_refused = sent.is_some_and(is_new);
+        let before = entry.wanted(scope);
+        let is_other = was_refused || entry.remembered.is_refusal();
+        let wanted = wanted(scope, &before, demanded, is_other);
+        if !(wanted.covers(&before) && before.covers(&wanted)) {
+            entry.demand(wanted);
+        } else if was_refused {
+            entry.reset();
+            return Err(self.refused(Refusal::FreshToken));
+        } else if let Some(sent) = sent {
             entry.forget(sent);
         }
         let token = self.token(entry, realm, scope).await?;
@@ -188,12 +265,23 @@ impl Authenticator {
         realm: Realm,
         scope: &Scope,
     ) -> Result<Authorization, Error> {
-        if let Some(token) = entry.token() {
-            return Ok(token);
+        match entry.token() {
+            Some(token) => Ok(token),
+            None => self.fresh_token(entry, realm, scope).await,
         }
+    }
+
+    /// A new token, in place of one that is kept.
+    async fn fresh_token(
+        &self,
+        entry: &mut Entry,
+        realm: Realm,
+        scope: &Scope,
+    ) -> Result<Authorization, Error> {
         entry.remembered.check()?;
         entry.switch(Method::Bearer(realm.clone()));
-        match self.fetch_in_turn(&realm, scope).await {
+        let wanted = entry.wanted(scope);
+        match self.fetch_in_turn(&realm, &wanted).await {
             Ok(grant) => {
                 if let Some(refresh_token) = grant.refresh_token {
                     *lock(&self.refresh_token) = Some(refresh_token);
@@ -318,6 +406,20 @@ impl fmt::Debug for Authenticator {
             ..
         } = self;
         write!(formatter, "Authenticator({registry}, {credential:?})")
+    }
+}
+
+/// What to ask for after a challenge, where `current` was asked for so far.
+///
+/// As little is changed as is possible: what covers the demand stays, because some registries demand only
+/// `pull` of who pushes (GHCR). Where that was refused, the demand is all there is to try.
+fn wanted(scope: &Scope, current: &Scope, demanded: Option<Scope>, was_refused: bool) -> Scope {
+    match demanded {
+        None => current.clone(),
+        Some(demanded) if was_refused => demanded,
+        Some(demanded) if current.covers(&demanded) => current.clone(),
+        Some(demanded) if scope.covers(&demanded) => scope.clone(),
+        Some(demanded) => demanded,
     }
 }
 

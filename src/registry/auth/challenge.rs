@@ -1,7 +1,8 @@
 //! What a registry asks for in `WWW-Authenticate` (RFC 9110, section 11.6.1).
+//!
+//! Read by hand: the crate for it refuses a whole line for one value that stands without quotes although
+//! it needs them, and registries write `realm=/` (regclient#265) and `realm=https://a.test/token`.
 
-use http_auth::ChallengeRef;
-use http_auth::parser::ChallengeParser;
 use reqwest::header::{HeaderMap, HeaderValue, WWW_AUTHENTICATE};
 
 /// The longest header line that is read, in bytes.
@@ -20,8 +21,30 @@ pub enum Challenge {
         realm: String,
         /// The name under which it knows the registry.
         service: Option<String>,
+        /// What the token has to be for, unchecked.
+        scope: Option<String>,
     },
 }
+
+/// A challenge as it is written, with the parameters that mean something to us.
+#[derive(Default)]
+struct Written<'a> {
+    scheme: &'a str,
+    realm: Option<String>,
+    service: Option<String>,
+    scope: Option<String>,
+}
+
+/// A piece of a header line.
+enum Item<'a> {
+    /// The name of a scheme begins a challenge.
+    Scheme(&'a str),
+    /// Name and value, which belong to the scheme before.
+    Parameter(&'a str, String),
+}
+
+/// What of a header line has not been read yet: ASCII.
+struct Reader<'a>(&'a str);
 
 /// The known challenges of an answer, from all header lines in their order.
 ///
@@ -36,99 +59,172 @@ pub fn parse(headers: &HeaderMap) -> Vec<Challenge> {
         .collect()
 }
 
-/// The challenge to answer: one with a token server, else user name and password.
-pub(super) fn choose(headers: &HeaderMap) -> Option<Challenge> {
-    parse(headers)
-        .into_iter()
-        .min_by_key(|challenge| match challenge {
-            Challenge::Bearer { .. } => 0,
-            Challenge::Basic => 1,
-        })
+/// The challenges in the order in which they are to be answered: token servers, then user name and password.
+pub(super) fn by_preference(headers: &HeaderMap) -> Vec<Challenge> {
+    let mut challenges = parse(headers);
+    challenges.sort_by_key(|challenge| *challenge == Challenge::Basic);
+    challenges
 }
 
 fn parse_line(line: &HeaderValue) -> Vec<Challenge> {
-    let text = quote_bare_values(&to_ascii(line));
-    ChallengeParser::new(&text)
-        .map_while(Result::ok)
-        .filter_map(|challenge| known(&challenge))
-        .take(CHALLENGES)
-        .collect()
+    let text = to_ascii(line);
+    let mut reader = Reader(&text);
+    let mut written: Vec<Written<'_>> = Vec::new();
+    while let Some(item) = reader.item() {
+        match item {
+            Item::Scheme(scheme) if written.len() < CHALLENGES => written.push(Written {
+                scheme,
+                ..Written::default()
+            }),
+            Item::Scheme(_) => break,
+            Item::Parameter(name, value) => match written.last_mut() {
+                Some(challenge) => challenge.set(name, value),
+                None => break,
+            },
+        }
+    }
+    written.into_iter().filter_map(Written::known).collect()
 }
 
 /// Realms of basic authentication are names for people, in any encoding; they must not hide the rest of the line.
 fn to_ascii(line: &HeaderValue) -> String {
-    line.as_bytes()
-        .iter()
-        .map(|byte| {
-            if byte.is_ascii() {
-                char::from(*byte)
-            } else {
-                '?'
-            }
-        })
-        .collect()
+    let ascii = |byte: &u8| {
+        if byte.is_ascii() {
+            char::from(*byte)
+        } else {
+            '?'
+        }
+    };
+    line.as_bytes().iter().map(ascii).collect()
 }
 
-/// Puts quotes around values that need them: some registries write `realm=https://a.test/token`.
-fn quote_bare_values(text: &str) -> String {
-    let mut written = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find(['=', '"']) {
-        let (before, behind) = rest.split_at(at + 1);
-        written.push_str(before);
-        if before.ends_with('"') {
-            let (quoted, behind) = behind.split_at(quoted_length(behind));
-            written.push_str(quoted);
-            rest = behind;
-        } else {
-            let length = behind.find([',', ' ', '\t', '"']).unwrap_or(behind.len());
-            let (bare, behind) = behind.split_at(length);
-            let quote = if needs_quotes(bare) { "\"" } else { "" };
-            written.extend([quote, bare, quote]);
-            rest = behind;
+// === impl Written ===
+
+impl Written<'_> {
+    /// Takes a parameter that is known. Of several with one name the first counts.
+    fn set(&mut self, name: &str, value: String) {
+        let known = [
+            ("realm", &mut self.realm),
+            ("service", &mut self.service),
+            ("scope", &mut self.scope),
+        ];
+        for (known, place) in known {
+            if name.eq_ignore_ascii_case(known) {
+                place.get_or_insert(value);
+                return;
+            }
         }
     }
-    written + rest
-}
 
-/// The length of a quoted text whose first quote is gone, with its last one.
-fn quoted_length(text: &str) -> usize {
-    let mut is_escaped = false;
-    let last = text.bytes().position(|byte| {
-        let is_last = byte == b'"' && !is_escaped;
-        is_escaped = byte == b'\\' && !is_escaped;
-        is_last
-    });
-    last.map_or(text.len(), |last| last + 1)
-}
-
-/// Whether a value stands without quotes although it is no token (RFC 9110, section 5.6.2).
-fn needs_quotes(value: &str) -> bool {
-    let is_of_token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
-    value.starts_with(|c: char| c.is_ascii_alphanumeric())
-        && !value.contains('\\')
-        && !value.chars().all(is_of_token)
-}
-
-fn known(challenge: &ChallengeRef<'_>) -> Option<Challenge> {
-    if challenge.scheme.eq_ignore_ascii_case("basic") {
-        return Some(Challenge::Basic);
+    fn known(self) -> Option<Challenge> {
+        let non_empty = |value: Option<String>| value.filter(|text| !text.is_empty());
+        if self.scheme.eq_ignore_ascii_case("basic") {
+            return Some(Challenge::Basic);
+        }
+        if !self.scheme.eq_ignore_ascii_case("bearer") {
+            return None;
+        }
+        Some(Challenge::Bearer {
+            realm: non_empty(self.realm)?,
+            service: non_empty(self.service),
+            scope: non_empty(self.scope),
+        })
     }
-    if !challenge.scheme.eq_ignore_ascii_case("bearer") {
-        return None;
-    }
-    Some(Challenge::Bearer {
-        realm: parameter(challenge, "realm")?,
-        service: parameter(challenge, "service"),
-    })
 }
 
-fn parameter(challenge: &ChallengeRef<'_>, name: &str) -> Option<String> {
-    let (_, value) = challenge
-        .params
-        .iter()
-        .find(|(key, _)| key.eq_ignore_ascii_case(name))?;
-    Some(value.to_unescaped()).filter(|text| !text.is_empty())
+// === impl Reader ===
+
+impl<'a> Reader<'a> {
+    /// The next scheme or parameter; nothing at the end, and from what cannot be read on.
+    fn item(&mut self) -> Option<Item<'a>> {
+        self.0 = self.0.trim_start_matches([' ', '\t', ',']);
+        let word = self.word(is_of_token);
+        if word.is_empty() {
+            return None;
+        }
+        if let Some(value) = trim(self.0).strip_prefix('=') {
+            self.0 = trim(value);
+            return Some(Item::Parameter(word, self.value(word)?));
+        }
+        self.skip_token68();
+        Some(Item::Scheme(word))
+    }
+
+    /// What there is of these characters.
+    fn word(&mut self, is_of_word: impl Fn(char) -> bool) -> &'a str {
+        let end = self.0.find(|c| !is_of_word(c)).unwrap_or(self.0.len());
+        let (word, rest) = self.0.split_at(end);
+        self.0 = rest;
+        word
+    }
+
+    /// The value of the parameter `name`, with quotes or without.
+    fn value(&mut self, name: &str) -> Option<String> {
+        if let Some(quoted) = self.0.strip_prefix('"') {
+            self.0 = quoted;
+            return self.quoted();
+        }
+        let mut value = self.bare()?.to_owned();
+        // `scope=repository:a:pull,push`: what follows is neither a scheme nor a parameter.
+        while name.eq_ignore_ascii_case("scope")
+            && let Some(action) = self.action()
+        {
+            value.push(',');
+            value.push_str(action);
+        }
+        Some(value)
+    }
+
+    /// The rest of a text in quotes; nothing where the last quote is missing.
+    fn quoted(&mut self) -> Option<String> {
+        let mut value = String::new();
+        let mut rest = self.0.chars();
+        loop {
+            match rest.next()? {
+                '"' => break,
+                '\\' => value.push(rest.next()?),
+                character => value.push(character),
+            }
+        }
+        self.0 = rest.as_str();
+        Some(value)
+    }
+
+    /// A value without quotes. One with a quote or an escape inside means something else.
+    fn bare(&mut self) -> Option<&'a str> {
+        let value = self.word(|c| !matches!(c, ',' | ' ' | '\t'));
+        (!value.contains(['"', '\\'])).then_some(value)
+    }
+
+    /// One more action of a scope without quotes, behind a comma.
+    fn action(&mut self) -> Option<&'a str> {
+        let mut ahead = Reader(self.0.strip_prefix(',')?);
+        let action = ahead.word(|c| c.is_ascii_lowercase() || matches!(c, '*' | '_'));
+        if action.is_empty() || !(ahead.0.is_empty() || ahead.0.starts_with(',')) {
+            return None;
+        }
+        self.0 = ahead.0;
+        Some(action)
+    }
+
+    /// Leaves out what other schemes have in place of parameters: `Negotiate YQ==`.
+    fn skip_token68(&mut self) {
+        let mut ahead = Reader(trim(self.0));
+        let data = ahead.word(|c| c.is_ascii_alphanumeric() || "-._~+/".contains(c));
+        let behind = trim(ahead.0.trim_start_matches('='));
+        if !data.is_empty() && (behind.is_empty() || behind.starts_with(',')) {
+            self.0 = behind;
+        }
+    }
+}
+
+fn trim(text: &str) -> &str {
+    text.trim_start_matches([' ', '\t'])
+}
+
+/// Whether names of schemes and parameters have such a character (RFC 9110, section 5.6.2).
+fn is_of_token(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c)
 }
 
 #[cfg(test)]
@@ -152,19 +248,32 @@ mod tests {
         Challenge::Bearer {
             realm: realm.to_owned(),
             service: service.map(str::to_owned),
+            scope: None,
+        }
+    }
+
+    fn scoped(realm: &str, service: Option<&str>, scope: &str) -> Challenge {
+        Challenge::Bearer {
+            realm: realm.to_owned(),
+            service: service.map(str::to_owned),
+            scope: Some(scope.to_owned()),
         }
     }
 
     #[test]
     fn challenges_as_registries_write_them() {
         let a = "https://a.test/t";
-        let cases: [Case<'_>; 22] = [
+        let cases: [Case<'_>; 31] = [
             ("nothing", &[], vec![]),
             ("empty", &[b""], vec![]),
             (
                 "docker hub",
                 &[br#"Bearer realm="https://auth.docker.io/token",service="registry.docker.io",scope="repository:library/a:pull""#],
-                vec![bearer("https://auth.docker.io/token", Some("registry.docker.io"))],
+                vec![scoped(
+                    "https://auth.docker.io/token",
+                    Some("registry.docker.io"),
+                    "repository:library/a:pull",
+                )],
             ),
             ("upper case", &[b"BASIC REALM=\"Nexus\""], vec![Challenge::Basic]),
             ("lower case", &[br#"bearer Realm="https://a.test/t""#], vec![bearer(a, None)]),
@@ -187,8 +296,9 @@ mod tests {
             (
                 "a line that cannot be read hides no other",
                 &[b"Bearer realm=\"open", b"Negotiate YQ==, Basic", b"Basic realm=x"],
-                vec![Challenge::Basic],
+                vec![Challenge::Basic, Challenge::Basic],
             ),
+            ("data in place of parameters", &[b"Negotiate a/b+c==, Basic realm=x"], vec![Challenge::Basic]),
             ("other encodings", &["Basic realm=\"R\u{e9}gistre\"".as_bytes()], vec![Challenge::Basic]),
             ("a token without a realm", &[b"Bearer error=\"invalid_token\""], vec![]),
             ("an empty realm", &[b"Bearer realm=\"\""], vec![]),
@@ -205,7 +315,43 @@ mod tests {
             (
                 "nothing with quotes",
                 &[b"Bearer realm=https://a.test/t, service=r.test:5000, scope=repository:a/b:pull,push"],
-                vec![bearer(a, Some("r.test:5000"))],
+                vec![scoped(a, Some("r.test:5000"), "repository:a/b:pull,push")],
+            ),
+            (
+                "a scope without quotes in the middle",
+                &[b"Bearer realm=https://a.test/t,scope=repository:a:pull,push,*,service=y, Basic"],
+                vec![scoped(a, Some("y"), "repository:a:pull,push,*"), Challenge::Basic],
+            ),
+            (
+                "a scope without quotes and another challenge",
+                &[b"Bearer realm=https://a.test/t,scope=repository:a:pull,Basic realm=x"],
+                vec![scoped(a, None, "repository:a:pull"), Challenge::Basic],
+            ),
+            (
+                "two scopes",
+                &[br#"Bearer realm="https://a.test/t",scope="repository:a:pull,push repository:b:pull",error="insufficient_scope""#],
+                vec![scoped(a, None, "repository:a:pull,push repository:b:pull")],
+            ),
+            ("a slash without quotes", &[b"Basic realm=/"], vec![Challenge::Basic]),
+            (
+                "a path without quotes",
+                &[b"Bearer realm=/v2/token,service=r.test:5000"],
+                vec![bearer("/v2/token", Some("r.test:5000"))],
+            ),
+            (
+                "a name of several words without quotes",
+                &[b"Basic realm=Sonatype Nexus Repository Manager, Bearer realm=https://a.test/t"],
+                vec![Challenge::Basic, bearer(a, None)],
+            ),
+            (
+                "spaces in place of commas, and around the sign",
+                &[br#"Bearer realm = "https://a.test/t" service= "y""#],
+                vec![bearer(a, Some("y"))],
+            ),
+            (
+                "commas that separate nothing",
+                &[br#", ,Bearer ,realm="https://a.test/t",,service="y",,"#],
+                vec![bearer(a, Some("y"))],
             ),
             (
                 "a query without quotes",
@@ -219,7 +365,7 @@ mod tests {
             ),
             ("a URL that turns into a quote", &[br#"Bearer realm=https://a.test/t"x""#], vec![]),
             ("a URL with an escape", &[br"Bearer realm=https://a.test/\t"], vec![]),
-            ("a colon first", &[b"Bearer realm=:5000"], vec![]),
+            ("a colon first", &[b"Bearer realm=:5000"], vec![bearer(":5000", None)]),
             ("no scheme", &[b"realm=\"https://a.test/t\""], vec![]),
         ];
         for (name, lines, expected) in cases {
@@ -228,15 +374,15 @@ mod tests {
     }
 
     #[test]
-    fn a_token_server_is_preferred_and_the_first_one_counts() {
-        let choice = |lines: &[&[u8]]| choose(&headers(lines));
+    fn token_servers_come_first_in_the_order_of_the_header() {
+        let order = |lines: &[&[u8]]| by_preference(&headers(lines));
         let mixed: &[&[u8]] = &[
             b"Basic realm=\"x\"",
             b"Bearer realm=\"b\", Bearer realm=\"c\"",
         ];
-        assert_eq!(choice(mixed), Some(bearer("b", None)));
-        assert_eq!(choice(&[b"Basic"]), Some(Challenge::Basic));
-        assert_eq!(choice(&[b"Negotiate"]), None);
+        let expected = [bearer("b", None), bearer("c", None), Challenge::Basic];
+        assert_eq!(order(mixed), expected);
+        assert_eq!(order(&[b"Negotiate"]), []);
     }
 
     #[test]
@@ -262,9 +408,20 @@ mod tests {
             scheme in "[Bb][Ee][Aa][Rr][Ee][Rr]",
             realm in "[ -~]{1,60}",
             service in "[ -~]{1,60}",
+            scope in "[ -~]{1,60}",
         ) {
             let quote = |text: &str| text.replace('\\', "\\\\").replace('"', "\\\"");
-            let line = format!("{scheme} realm=\"{}\" , service=\"{}\"", quote(&realm), quote(&service));
+            let (realm_quoted, service_quoted, scope_quoted) = (quote(&realm), quote(&service), quote(&scope));
+            let line = format!(
+                "Basic, {scheme} scope=\"{scope_quoted}\",realm=\"{realm_quoted}\" , service=\"{service_quoted}\", Basic"
+            );
+            let expected = [Challenge::Basic, scoped(&realm, Some(&service), &scope), Challenge::Basic];
+            prop_assert_eq!(parse(&headers(&[line.as_bytes()])), expected);
+        }
+
+        #[test]
+        fn what_needs_no_quotes_is_read_without_them(realm in "[a-z/][!#-+\\--\\[\\]-~]{0,60}", service in "[a-z0-9:./-]{1,60}") {
+            let line = format!("Bearer realm={realm},service={service}");
             prop_assert_eq!(parse(&headers(&[line.as_bytes()])), [bearer(&realm, Some(&service))]);
         }
     }

@@ -164,6 +164,22 @@ impl Error {
         }
     }
 
+    /// Whether a request for another scope may well have been granted.
+    pub(super) fn concerns_one_scope(&self) -> bool {
+        match self {
+            Self::AuthenticationFailed { refusal, .. } => {
+                matches!(refusal, Refusal::TokenServer { .. } | Refusal::NoCredential)
+            }
+            Self::BadToken { fault, .. } => matches!(fault, TokenFault::Status(400..=499)),
+            Self::RealmRefused { .. }
+            | Self::TokenServerOutOfBounds { .. }
+            | Self::TokenServerUnreachable { .. }
+            | Self::TokenServerUntrusted { .. }
+            | Self::RateLimited { .. }
+            | Self::BadChallenge { .. } => false,
+        }
+    }
+
     /// Whether a request for any other scope would have failed alike.
     pub(super) fn concerns_every_scope(&self) -> bool {
         match self {

@@ -35,6 +35,10 @@ pub(super) struct Entry {
     pub(super) method: Option<Method>,
     /// Why there was none lately.
     pub(super) remembered: Remembered,
+    /// Whether the registry has said what it wants for this scope. Until then all of it is a guess.
+    pub(super) is_challenged: bool,
+    /// What the registry wants a token for, where that is not the scope itself.
+    demanded: Option<Scope>,
     token: Option<Token>,
 }
 
@@ -83,6 +87,15 @@ impl Entry {
             .map(|token| token.authorization.clone())
     }
 
+    /// Whether the token is good for so long from now on, as far as any token of the server is: one that
+    /// was used for less than half of its life is not worth another one.
+    pub(super) fn lasts(&self, lasting: Duration) -> bool {
+        self.token.as_ref().is_some_and(|token| {
+            let left = token.renew_at.saturating_duration_since(Instant::now());
+            left >= lasting || left > token.fetched.elapsed()
+        })
+    }
+
     /// Keeps a token as long as it is `usable`.
     pub(super) fn keep(&mut self, authorization: Authorization, usable: Duration) -> Authorization {
         let now = Instant::now();
@@ -101,6 +114,28 @@ impl Entry {
             self.token = None;
             self.method = Some(method);
         }
+    }
+
+    /// What a token is asked for.
+    pub(super) fn wanted(&self, scope: &Scope) -> Scope {
+        self.demanded.as_ref().unwrap_or(scope).clone()
+    }
+
+    /// Follows a challenge for other rights. A token for those before, and why there was none, count no more.
+    pub(super) fn demand(&mut self, wanted: Scope) {
+        self.token = None;
+        self.demanded = Some(wanted);
+        self.remembered.forget_refusal();
+    }
+
+    /// Goes back to the scope itself.
+    pub(super) fn reset(&mut self) {
+        self.demanded = None;
+    }
+
+    /// The token, where it is another one than what was sent.
+    pub(super) fn newer(&self, sent: &Authorization) -> Option<Authorization> {
+        self.token().filter(|token| !token.is_same(sent))
     }
 
     /// Whether the token was fetched only just now.
@@ -125,6 +160,18 @@ impl Remembered {
         let rest = error.retry_after().unwrap_or_default();
         let until = Instant::now() + rest.clamp(REMEMBERED, LONGEST_REST);
         self.0 = Some((error.clone(), until));
+    }
+
+    /// Whether it is true of one scope only.
+    pub(super) fn is_refusal(&self) -> bool {
+        self.check().is_err_and(|error| error.concerns_one_scope())
+    }
+
+    /// Forgets a failure that was true of one scope only.
+    fn forget_refusal(&mut self) {
+        if self.is_refusal() {
+            self.0 = None;
+        }
     }
 
     /// The failure, as long as it is remembered.

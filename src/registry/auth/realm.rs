@@ -3,7 +3,8 @@
 //! The registry names it, so a hostile or broken registry could have our credential sent anywhere
 //! (CVE-2026-33540) or make us call what only we can reach. A [`Realm`] exists only where the rule
 //! allows it: the registry's own host and port, a host of the same registrable domain, or one that
-//! the operator named.
+//! the operator named. Where there is no credential, any host by its name may be asked for a token:
+//! registries that stand in front of others name the token servers of those.
 
 use psl::Psl as _;
 use url::{Host, Url};
@@ -20,6 +21,15 @@ const SHOWN: usize = 60;
 pub(super) struct Realm {
     url: SafeUrl,
     service: Option<String>,
+}
+
+/// Who may be asked for tokens besides the registry's own host and domain.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Trust<'a> {
+    /// These hosts, as `host` with the default port of the scheme or `host:port`.
+    pub(super) hosts: &'a [String],
+    /// Whether any host may be asked by its name: there is no credential that it could take.
+    pub(super) is_anonymous: bool,
 }
 
 /// Why a token server must not be asked.
@@ -52,12 +62,13 @@ pub enum RealmFault {
 impl Realm {
     /// The token server that the registry at `base` names, or its name and why it must not be asked.
     ///
-    /// `trusted` lists further hosts, as `host` with the default port of the scheme or `host:port`.
+    /// What begins with a slash is meant to be at the registry (regclient#963), and is judged like any other
+    /// URL: two of them lead elsewhere.
     pub(super) fn accept(
         realm: &str,
         service: Option<String>,
         base: &Url,
-        trusted: &[String],
+        trust: Trust<'_>,
     ) -> Result<Self, (String, RealmFault)> {
         let unreadable = || {
             let shown: String = realm
@@ -67,9 +78,14 @@ impl Realm {
                 .collect();
             (format!("{shown:?}"), RealmFault::NotAUrl)
         };
-        let url = Url::parse(realm).map_err(|_| unreadable())?;
+        let url = match Url::parse(realm) {
+            // Only a slash is what people write who have no token server.
+            Err(_) if realm.starts_with('/') && realm.len() > 1 => base.join(realm),
+            parsed => parsed,
+        };
+        let url = url.map_err(|_| unreadable())?;
         let host = url.host().ok_or_else(unreadable)?;
-        match fault(&url, &host, base, trusted) {
+        match fault(&url, &host, base, trust) {
             Some(fault) => Err((authority(&url), fault)),
             None => Ok(Self {
                 url: url.into(),
@@ -108,7 +124,7 @@ impl Realm {
     }
 }
 
-fn fault(url: &Url, host: &Host<&str>, base: &Url, trusted: &[String]) -> Option<RealmFault> {
+fn fault(url: &Url, host: &Host<&str>, base: &Url, trust: Trust<'_>) -> Option<RealmFault> {
     let is_encrypted = url.scheme() == "https" || url.scheme() == "http" && base.scheme() == "http";
     let is_same_host =
         url.host() == base.host() && url.port_or_known_default() == base.port_or_known_default();
@@ -118,8 +134,9 @@ fn fault(url: &Url, host: &Host<&str>, base: &Url, trusted: &[String]) -> Option
             Some(RealmFault::HasUserInfo)
         }
         () if url.fragment().is_some() => Some(RealmFault::HasFragment),
-        () if is_same_host || is_trusted(url, trusted) => None,
+        () if is_same_host || trust.names(url) => None,
         () => match (host, base.host()) {
+            (Host::Domain(name), _) if !is_this_machine(name) && trust.is_anonymous => None,
             (Host::Domain(name), Some(Host::Domain(own))) if !is_this_machine(name) => {
                 let domain = registrable_domain(name);
                 let is_same_domain = domain.is_some() && domain == registrable_domain(own);
@@ -131,21 +148,21 @@ fn fault(url: &Url, host: &Host<&str>, base: &Url, trusted: &[String]) -> Option
     }
 }
 
-fn is_trusted(url: &Url, trusted: &[String]) -> bool {
-    let written = authority(url);
-    let host = url.host_str().unwrap_or_default();
-    let with_port = url
-        .port_or_known_default()
-        .map(|port| format!("{host}:{port}"));
-    trusted
-        .iter()
-        .map(|entry| entry.to_ascii_lowercase())
-        .any(|entry| {
-            entry == written
-                || with_port
-                    .as_ref()
-                    .is_some_and(|with_port| entry == *with_port)
-        })
+// === impl Trust ===
+
+impl Trust<'_> {
+    /// Whether the host of a URL is listed.
+    fn names(self, url: &Url) -> bool {
+        let written = authority(url);
+        let host = url.host_str().unwrap_or_default();
+        let with_port = url
+            .port_or_known_default()
+            .map(|port| format!("{host}:{port}"));
+        self.hosts
+            .iter()
+            .map(|entry| entry.to_ascii_lowercase())
+            .any(|entry| entry == written || Some(&entry) == with_port.as_ref())
+    }
 }
 
 fn is_this_machine(name: &str) -> bool {

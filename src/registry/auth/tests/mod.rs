@@ -23,6 +23,7 @@ use crate::registry::http::Http;
 
 mod failures;
 mod realms;
+mod scopes;
 mod tokens;
 
 /// A token server that answers by a script, its last line again and again, and writes down what it was asked.

@@ -2,12 +2,23 @@
 
 use proptest::prelude::*;
 
-use super::super::realm::{Realm, RealmFault};
+use super::super::realm::{Realm, RealmFault, Trust};
 use super::super::scope::Scope;
+
+/// For who has no credential.
+const ANONYMOUS: Trust<'_> = Trust {
+    hosts: &[],
+    is_anonymous: true,
+};
 
 fn accept(registry: &str, realm: &str, trusted: &[&str]) -> Result<Realm, (String, RealmFault)> {
     let trusted: Vec<String> = trusted.iter().map(|&entry| entry.to_owned()).collect();
-    Realm::accept(realm, None, &registry.parse().unwrap(), &trusted)
+    let base = registry.parse().unwrap();
+    let trust = Trust {
+        hosts: &trusted,
+        is_anonymous: false,
+    };
+    Realm::accept(realm, None, &base, trust)
 }
 
 #[test]
@@ -69,6 +80,13 @@ fn token_servers_of_the_same_owner_are_asked() {
             "http://localhost:5000",
             "http://localhost:5000/token",
         ),
+        ("a path", "https://10.0.0.1:5000", "/v2/token"),
+        ("a path and a query", "https://r.test", "/token?a=b"),
+        (
+            "two slashes, same domain",
+            "https://r.example.com",
+            "//auth.example.com/token",
+        ),
         (
             "plain registry, encrypted server",
             "http://r.example.com",
@@ -110,6 +128,9 @@ fn token_servers_of_another_owner_are_refused() {
             "https://a.example.com/",
         ),
         ("metadata by name", r, "https://metadata.google.internal/"),
+        ("two slashes", r, "//evil.test/token"),
+        ("a slash and a backslash", r, "/\\evil.test/token"),
+        ("slashes around a tab", r, "/\t/evil.test/token"),
     ];
     for (name, registry, realm) in cases {
         assert_eq!(
@@ -149,6 +170,8 @@ fn addresses_in_any_spelling_are_never_crossed_to() {
             "http://localhost:5001/",
         ),
         ("same network", "https://10.0.0.1", "https://10.0.0.2/"),
+        ("two slashes", r, "//169.254.169.254/latest"),
+        ("a backslash", r, "/\\127.0.0.1/"),
     ];
     for (name, registry, realm) in cases {
         assert_eq!(
@@ -182,7 +205,10 @@ fn urls_that_are_no_token_server_are_refused() {
             HasUserInfo,
         ),
         ("fragment", r, "https://r.example.com/token#x", HasFragment),
-        ("a path", r, "/token", NotAUrl),
+        ("a slash", r, "/", NotAUrl),
+        ("a relative path", r, "token", NotAUrl),
+        ("three slashes", r, "///", NotAUrl),
+        ("a path with a fragment", r, "/token#x", HasFragment),
         ("a name", r, "Nexus Repository Manager", NotAUrl),
         ("no host", plain, "http:///", NotAUrl),
         ("no server", plain, "data:,x", NotAUrl),
@@ -235,13 +261,37 @@ fn the_operator_may_name_further_ones() {
     }
 }
 
+/// Who has no credential has none to lose: registries that stand in front of others name their token servers.
+#[test]
+fn for_nobody_any_host_may_be_asked_by_its_name() {
+    use RealmFault::{HasUserInfo, NotEncrypted, OtherAddress};
+    let r = "https://r.example.com";
+    let cases = [
+        (r, "https://ghcr.io/token", None),
+        ("https://10.0.0.1:5000", "https://auth.test/token", None),
+        ("http://r.example.com", "http://auth.test/token", None),
+        (r, "http://auth.test/token", Some(NotEncrypted)),
+        (r, "https://me@auth.test/token", Some(HasUserInfo)),
+        (r, "https://169.254.169.254/", Some(OtherAddress)),
+        (r, "https://10.0.0.1/", Some(OtherAddress)),
+        (r, "https://[::1]/", Some(OtherAddress)),
+        (r, "https://localhost/", Some(OtherAddress)),
+        (r, "https://a.localhost/", Some(OtherAddress)),
+    ];
+    for (registry, realm, expected) in cases {
+        let accepted = Realm::accept(realm, None, &registry.parse().unwrap(), ANONYMOUS);
+        let found = accepted.err().map(|(_, fault)| fault);
+        assert_eq!(found, expected, "{realm}");
+    }
+}
+
 #[test]
 fn the_challenge_cannot_add_parameters() {
     let realm = Realm::accept(
         "https://r.test/token?account=a%20b",
         Some("x&scope=registry:catalog:*".to_owned()),
         &"https://r.test".parse().unwrap(),
-        &[],
+        ANONYMOUS,
     );
     let [a, b] = ["a/b", "c"].map(|name| name.parse().unwrap());
     let url = realm.unwrap().token_url(&Scope::mount(&a, &b));
@@ -262,7 +312,9 @@ fn what_is_shown_has_no_query() {
 
 proptest! {
     #[test]
-    fn a_realm_that_is_accepted_stays_with_its_owner(realm in "https://[a-z.@:/0-9\\[\\]]{0,30}") {
+    fn a_realm_that_is_accepted_stays_with_its_owner(
+        realm in "(https:)?[/\\\\\t]{1,3}[a-z.@:/0-9\\[\\]]{0,30}",
+    ) {
         if let Ok(accepted) = accept("https://r.example.com", &realm, &[]) {
             let host = accepted.url().host_str().unwrap().trim_end_matches('.').to_owned();
             prop_assert!(host == "example.com" || host.ends_with(".example.com"), "{}", host);

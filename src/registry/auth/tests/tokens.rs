@@ -63,6 +63,56 @@ async fn a_token_is_renewed_shortly_before_its_end() {
     assert_eq!(seen, ["Bearer t1", "Bearer t2"]);
 }
 
+/// A token of 60 s is used for 54 s: after so many of them, one that is to last so long is a new one or not.
+#[tokio::test]
+async fn a_long_request_gets_a_token_that_lasts_as_far_as_there_is_one() {
+    let cases = [
+        ("nothing long", 26, 0, "Bearer t1"),
+        ("long enough", 20, 30, "Bearer t1"),
+        ("too short, and half is gone", 28, 30, "Bearer t2"),
+        ("too short, but young", 20, 300, "Bearer t1"),
+        ("too short for any, and half is gone", 28, 300, "Bearer t2"),
+        ("over", 55, 300, "Bearer t2"),
+    ];
+    for (name, gone, lasting, expected) in cases {
+        let server = TokenServer::start([grant("t1"), grant("t2"), status(404)]).await;
+        let registry = server.registry(user());
+        let scope = pull("a");
+        let lasting = Duration::from_secs(lasting);
+        let unknown = registry.authorization_lasting(&scope, lasting).await;
+        assert!(unknown.unwrap().is_none(), "{name}");
+        registry
+            .challenged(&server.challenge(), &scope, None)
+            .await
+            .unwrap();
+        pass(gone).await;
+        for _ in 0..2 {
+            let token = registry.authorization_lasting(&scope, lasting).await;
+            assert_eq!(said(&token.unwrap().unwrap()), expected, "{name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_cannot_be_renewed_early_is_used_to_its_end() {
+    let server = TokenServer::start([grant("t1"), status(404), grant("t2")]).await;
+    let registry = server.registry(user());
+    let (scope, long) = (pull("a"), Duration::from_secs(300));
+    registry
+        .challenged(&server.challenge(), &scope, None)
+        .await
+        .unwrap();
+    pass(40).await;
+    for _ in 0..3 {
+        let token = registry.authorization_lasting(&scope, long).await;
+        assert_eq!(said(&token.unwrap().unwrap()), "Bearer t1");
+    }
+    assert_eq!(server.asked().len(), 2, "a refusal is remembered");
+    pass(6).await;
+    let token = registry.authorization_lasting(&scope, long).await;
+    assert_eq!(said(&token.unwrap().unwrap()), "Bearer t2");
+}
+
 #[tokio::test]
 async fn a_hundred_requests_that_wait_cause_one_exchange() {
     let server = TokenServer::start([grant("t1"), grant("t2")]).await;

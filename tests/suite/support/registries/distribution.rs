@@ -9,7 +9,8 @@ use super::super::tls::Authority;
 use super::super::token::TokenServer;
 use super::super::tools;
 use super::Kind;
-use super::options::{Authentication, Options, path_text};
+use super::object_store::BUCKET;
+use super::options::{Authentication, Backing, Options, path_text};
 
 /// The configuration, in the registry's directory.
 pub(super) const CONFIGURATION: &str = "config.yml";
@@ -43,9 +44,10 @@ impl Options {
         let mut yaml = format!(
             "version: 0.1\n\
              log: {{level: info, formatter: text}}\n\
-             storage:\n  filesystem: {{rootdirectory: {storage}}}\n  delete: {{enabled: true}}\n  cache: {{blobdescriptor: inmemory}}\n\
-             validation:\n  manifests:\n    urls: {{allow: ['.*']}}\n",
-            storage = path_text(&directory.join("storage")),
+             storage:\n  {storage}\n  delete: {{enabled: true}}\n  cache: {{blobdescriptor: inmemory}}\n\
+             {proxy}validation:\n  manifests:\n    urls: {{allow: ['.*']}}\n",
+            storage = self.backing.storage(directory),
+            proxy = self.backing.proxy(),
         );
         if self.sparse_indexes {
             yaml.push_str("    indexes: {platforms: none}\n");
@@ -80,5 +82,39 @@ impl Options {
             (Authentication::Open | Authentication::Token, ..) => {}
         }
         yaml
+    }
+}
+
+impl Backing {
+    /// The lines of `storage` that say where the content is.
+    fn storage(&self, directory: &Path) -> String {
+        let files = |path: &Path| format!("filesystem: {{rootdirectory: {}}}", path_text(path));
+        match self {
+            Self::Files | Self::Upstream(_) => files(&directory.join("storage")),
+            Self::ReadOnly(path) => {
+                format!(
+                    "{}\n  maintenance: {{readonly: {{enabled: true}}}}",
+                    files(path)
+                )
+            }
+            Self::Bucket { store, redirects } => format!(
+                "s3: {{regionendpoint: 'http://{store}', forcepathstyle: true, secure: false, region: us-east-1, \
+                 bucket: {BUCKET}, accesskey: tests, secretkey: tests}}\n  redirect: {{disable: {}}}",
+                !redirects
+            ),
+        }
+    }
+
+    /// The line that names the registry behind a cache.
+    fn proxy(&self) -> String {
+        let Self::Upstream(access) = self else {
+            return String::new();
+        };
+        let login = access.login.as_ref().map(|login| {
+            let (name, password) = (&login.username, &login.password);
+            format!(", username: '{name}', password: '{password}'")
+        });
+        let login = login.unwrap_or_default();
+        format!("proxy: {{remoteurl: '{}'{login}}}\n", access.url)
     }
 }

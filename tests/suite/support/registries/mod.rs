@@ -1,6 +1,7 @@
 //! Real registries, one child process each, on loopback ports of their own.
 
 mod distribution;
+mod object_store;
 mod options;
 
 use std::fs;
@@ -19,6 +20,7 @@ use super::process::Daemon;
 use super::tls::Authority;
 use super::token::TokenServer;
 
+pub use object_store::ObjectStore;
 use options::Authentication;
 pub use options::Options;
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
 use super::super::access_log::LogFile;
+use super::super::client::Access;
 use super::super::credentials::Guard;
 use super::super::front::{Additions, Door, TOKEN_PATH};
 use super::super::process::Daemon;
@@ -14,6 +15,7 @@ use super::super::tls::Authority;
 use super::super::token::TokenServer;
 use super::super::tools;
 use super::distribution::{self, CONFIGURATION};
+use super::object_store::ObjectStore;
 use super::{CA_FILE, Kind, Registry};
 
 /// Which client authentication a registry wants.
@@ -31,6 +33,23 @@ enum Realm {
     OtherPort,
 }
 
+/// What is behind distribution.
+#[derive(Clone, Debug)]
+pub(super) enum Backing {
+    /// Files in its own directory.
+    Files,
+    /// The files of another registry, which it must not change.
+    ReadOnly(PathBuf),
+    /// Another registry: what it does not have, it fetches from there and keeps.
+    Upstream(Access),
+    /// A bucket.
+    Bucket {
+        store: SocketAddr,
+        /// Whether clients are sent there for blobs.
+        redirects: bool,
+    },
+}
+
 /// How to start a registry.
 #[derive(Clone, Debug)]
 #[must_use]
@@ -41,6 +60,7 @@ pub struct Options {
     realm: Realm,
     pub(super) sparse_indexes: bool,
     switches: &'static [&'static str],
+    pub(super) backing: Backing,
 }
 
 impl Options {
@@ -52,6 +72,7 @@ impl Options {
             realm: Realm::SameHost,
             sparse_indexes: false,
             switches: &[],
+            backing: Backing::Files,
         }
     }
 
@@ -95,6 +116,32 @@ impl Options {
     /// What other registries do, switched on by flags of `hack/tools/ocimem`, such as `-page-limit=10`.
     pub fn switches(self, switches: &'static [&'static str]) -> Self {
         Self { switches, ..self }
+    }
+
+    /// The files of another registry, served without the right to change them (`storage.maintenance.readonly`).
+    pub fn read_only(self, files_of: &Registry) -> Self {
+        let backing = Backing::ReadOnly(files_of.storage());
+        Self { backing, ..self }
+    }
+
+    /// A pull-through cache of another registry (`proxy`).
+    pub fn cache_of(self, upstream: &Registry) -> Self {
+        let backing = Backing::Upstream(upstream.access());
+        Self { backing, ..self }
+    }
+
+    /// Content in a bucket, to which clients are redirected for blobs.
+    pub fn on(self, store: &ObjectStore) -> Self {
+        let (store, redirects) = (store.address(), true);
+        let backing = Backing::Bucket { store, redirects };
+        Self { backing, ..self }
+    }
+
+    /// Content in a bucket, of which clients need not know.
+    pub fn behind(self, store: &ObjectStore) -> Self {
+        let (store, redirects) = (store.address(), false);
+        let backing = Backing::Bucket { store, redirects };
+        Self { backing, ..self }
     }
 
     /// Starts the registry and waits until it answers.

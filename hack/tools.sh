@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Gets the real registries, the Kubernetes control plane and the peer tools that tests and benchmarks use.
-# Go programs are built once into a cache outside the checkout, keyed by version; skopeo, the 2.8
+# Go programs and Python modules are built once into a cache outside the checkout, keyed by version; skopeo, the 2.8
 # registry, the compiler of `make static` and the keys of `make demo` come from Debian. Whatever cannot be had fails the run: nothing is skipped.
 set -euo pipefail
 
@@ -36,10 +36,12 @@ link_flags() {
   printf '%s' "-s -w${setting[*]/#/ -X }"
 }
 
-# Builds into a directory, from a module of ours if one is named, else from the package's own.
+# Builds into a directory, from a module of ours if one is named, else from the package's own. A module
+# with a program of its own is built as that, and the package is the one whose version counts.
 compile() {
   local directory=$1 name=$2 version=$3 package=$4 module=${5:-}
   local flags=(-trimpath -buildvcs=false -ldflags="$(link_flags "$name" "$version")")
+  command -v go >/dev/null || fail "building $name $version needs Go (Debian package golang)"
   export GOFLAGS= CGO_ENABLED=0
   if [ -z "$module" ]; then
     GOBIN=$directory go install "${flags[@]}" "$package@$version"
@@ -48,20 +50,46 @@ compile() {
     required=$(cd "$here/tools/$module" && go list -f '{{.Module.Version}}' "$package") || return
     [ "$required" = "$version" ] \
       || fail "hack/tools.versions wants $name $version, hack/tools/$module/go.mod $required: change both"
+    [ -f "$here/tools/$module/main.go" ] && package=.
     (cd "$here/tools/$module" && go build -mod=readonly "${flags[@]}" -o "$directory/$name" "$package")
   fi
 }
 
-build_go_program() {
-  local name=$1 version=$2
-  local directory=$cache/$name-$version
-  [ -x "$directory/$name" ] && return
-  command -v go >/dev/null || fail "building $name $version needs Go (Debian package golang)"
+# Installs a Python module and what it needs into an environment of its own, with a program that runs it.
+install_python_module() {
+  local directory=$1 name=$2 version=$3 module=$4 requirements=$here/tools/$5/requirements.txt
+  grep -qx "$name==${version#v}" "$requirements" \
+    || fail "hack/tools.versions wants $name $version, $requirements another: change both"
+  python3 -m venv "$directory/python" || return
+  "$directory/python/bin/pip" install --quiet --disable-pip-version-check --requirement "$requirements" || return
+  # The scripts of an environment know where it was made; its interpreter finds out where it is.
+  printf '#!/bin/sh\nexec "${0%%/*}/python/bin/python" -m %s "$@"\n' "$module" >"$directory/$name"
+  chmod +x "$directory/$name"
+}
+
+# What a program is made from here, which may change without its version: it is kept beside the program.
+own_source() {
+  local file
+  for file in "$here/tools/$1"/{main.go,requirements.txt}; do
+    if [ -n "$1" ] && [ -f "$file" ]; then echo "$file"; fi
+  done
+}
+
+build_program() {
+  local name=$1 version=$2 package=$3 module=${4:-}
+  local directory=$cache/$name-$version source
+  source=$(own_source "$module")
+  if [ -x "$directory/$name" ]; then
+    if [ -z "$source" ] || cmp -s "$source" "$directory/source"; then return; fi
+  fi
   echo "make tools: building $name $version" >&2
   mkdir -p "$cache"
-  local building
+  local building make=compile
   building=$(mktemp -d "$cache/.$name.XXXXXX")
-  compile "$building" "$@" || { rm -rf "$building"; fail "$name $version does not build"; }
+  case $package in python:*) make=install_python_module ;; esac
+  "$make" "$building" "$name" "$version" "${package#python:}" "$module" \
+    || { rm -rf "$building"; fail "$name $version does not build"; }
+  if [ -n "$source" ]; then cp "$source" "$building/source"; fi
   # A rename, so that an interrupted build never leaves half a program behind.
   rm -rf "$directory"
   mv "$building" "$directory"
@@ -72,11 +100,14 @@ install_debian_packages() {
   while read -r program package; do
     command -v "$program" >/dev/null || missing+=("$package")
   done <<'LIST'
+python3 python3
 skopeo skopeo
 docker-registry docker-registry
 musl-gcc musl-tools
 openssl openssl
 LIST
+  # Debian's Python comes without what makes an environment.
+  python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
   [ ${#missing[@]} -eq 0 ] && return
   command -v apt-get >/dev/null || fail "install ${missing[*]} by hand: this is not a Debian machine"
   local as_root=()
@@ -89,5 +120,5 @@ LIST
 install_debian_packages
 while read -r -a program; do
   case ${program[0]:-} in '' | \#*) continue ;; esac
-  build_go_program "${program[@]}"
+  build_program "${program[@]}"
 done <"$here/tools.versions"

@@ -95,11 +95,11 @@ async fn security_combines() {
     for kind in Kind::ALL {
         let options = Registry::options(kind);
         let modes = [
-            ("TLS and Basic", options.tls().basic()),
-            ("TLS and tokens", options.tls().token()),
+            ("TLS and Basic", options.clone().tls().basic()),
+            ("TLS and tokens", options.clone().tls().token()),
             (
                 "tokens from another port",
-                options.token().realm_on_other_port(),
+                options.clone().token().realm_on_other_port(),
             ),
         ];
         for (name, options) in modes {
@@ -297,7 +297,7 @@ async fn other_tools_log_in_and_are_logged() {
             Registry::options(kind).token(),
             Registry::options(kind).tls().token(),
         ] {
-            let registry = options.start().await;
+            let registry = options.clone().start().await;
             let image = ImageBuilder::new(1).layers(&[300]).build();
             registry.client().push("team/app", "v1", &image).await;
             let home = tempfile::tempdir().unwrap();

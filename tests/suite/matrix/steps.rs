@@ -129,7 +129,7 @@ async fn some_platforms_in_the_original_index(pair: &Pair) {
             assert_eq!(lenient.check("1").await, [], "{pair}");
             assert_eq!(lenient.digest("1").await.unwrap(), image.digest(), "{pair}");
         }
-        Kind::Distribution2 | Kind::Crane => {
+        Kind::Distribution2 | Kind::Crane | Kind::Ocimem => {
             let refused = ["SparseIndexRefused", "SparseIndexRefused"];
             assert_eq!(reasons, refused, "{pair}: {report}");
             assert!(lenient.digest("1").await.is_err(), "{pair}");

@@ -1,5 +1,7 @@
 //! Real registries, one child process each, on loopback ports of their own.
 
+mod distribution;
+mod object_store;
 mod options;
 
 use std::fs;
@@ -18,6 +20,7 @@ use super::process::Daemon;
 use super::tls::Authority;
 use super::token::TokenServer;
 
+pub use object_store::ObjectStore;
 use options::Authentication;
 pub use options::Options;
 
@@ -36,6 +39,8 @@ pub enum Kind {
     Distribution2,
     /// `crane registry serve`: manifests in memory, blobs on disk, no mounts.
     Crane,
+    /// The registry in memory of cuelabs: the referrers API, and switches for what other registries do.
+    Ocimem,
 }
 
 /// How a registry is reached.
@@ -66,8 +71,12 @@ pub struct Registry {
 }
 
 impl Kind {
-    /// Every kind, for tables.
+    /// The kinds that people run, for tables.
     pub const ALL: [Self; 3] = [Self::Distribution3, Self::Distribution2, Self::Crane];
+
+    fn is_distribution(self) -> bool {
+        matches!(self, Self::Distribution3 | Self::Distribution2)
+    }
 }
 
 impl Security {
@@ -170,10 +179,10 @@ impl Registry {
     }
 
     async fn all_requests(&self) -> Vec<Request> {
-        let mut requests = match (self.kind, &self.front) {
-            // What crane logs has no status; what stands in front of it has.
-            (Kind::Crane, Some(front)) => front.requests(),
-            (Kind::Crane | Kind::Distribution3 | Kind::Distribution2, _) => self.logged().await,
+        let mut requests = match &self.front {
+            // What crane and ocimem log has no status; what stands in front of them has.
+            Some(front) if !self.kind.is_distribution() => front.requests(),
+            Some(_) | None => self.logged().await,
         };
         requests.retain(|request| request.user_agent != HARNESS_AGENT);
         requests
@@ -218,7 +227,7 @@ impl Registry {
     /// Deletes the bytes of a blob or manifest behind the registry's back.
     ///
     /// # Panics
-    /// If they are not there: `crane` keeps its manifests in memory.
+    /// If they are not there: `crane` keeps its manifests in memory, and `ocimem` everything.
     pub fn lose_content(&self, digest: &str) {
         let (algorithm, hex) = digest.split_once(':').expect("a digest");
         let distribution = self.storage().join(format!(
@@ -236,10 +245,10 @@ impl Registry {
     /// Deletes what no manifest reaches any more, while the registry runs on, as its manual warns not to.
     ///
     /// # Panics
-    /// If it fails: `crane` has no such command.
+    /// If it fails: only distribution has such a command.
     pub fn collect_garbage(&self) {
-        let program = options::distribution(self.kind).expect("a registry with garbage collection");
-        let configuration = self.directory.path().join(options::CONFIGURATION);
+        let program = distribution::program(self.kind);
+        let configuration = self.directory.path().join(distribution::CONFIGURATION);
         let output = std::process::Command::new(program)
             .arg("garbage-collect")
             .arg(configuration)

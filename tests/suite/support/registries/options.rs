@@ -1,6 +1,5 @@
 //! How a registry is configured and started.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -8,16 +7,16 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
 use super::super::access_log::LogFile;
-use super::super::credentials::{Guard, HTPASSWD};
+use super::super::client::Access;
+use super::super::credentials::Guard;
 use super::super::front::{Additions, Door, TOKEN_PATH};
 use super::super::process::Daemon;
 use super::super::tls::Authority;
 use super::super::token::TokenServer;
 use super::super::tools;
+use super::distribution::{self, CONFIGURATION};
+use super::object_store::ObjectStore;
 use super::{CA_FILE, Kind, Registry};
-
-/// The configuration of distribution, in the registry's directory.
-pub(super) const CONFIGURATION: &str = "config.yml";
 
 /// Which client authentication a registry wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,15 +33,34 @@ enum Realm {
     OtherPort,
 }
 
+/// What is behind distribution.
+#[derive(Clone, Debug)]
+pub(super) enum Backing {
+    /// Files in its own directory.
+    Files,
+    /// The files of another registry, which it must not change.
+    ReadOnly(PathBuf),
+    /// Another registry: what it does not have, it fetches from there and keeps.
+    Upstream(Access),
+    /// A bucket.
+    Bucket {
+        store: SocketAddr,
+        /// Whether clients are sent there for blobs.
+        redirects: bool,
+    },
+}
+
 /// How to start a registry.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 #[must_use]
 pub struct Options {
-    kind: Kind,
+    pub(super) kind: Kind,
     tls: bool,
-    authentication: Authentication,
+    pub(super) authentication: Authentication,
     realm: Realm,
-    sparse_indexes: bool,
+    pub(super) sparse_indexes: bool,
+    switches: &'static [&'static str],
+    pub(super) backing: Backing,
 }
 
 impl Options {
@@ -53,6 +71,8 @@ impl Options {
             authentication: Authentication::Open,
             realm: Realm::SameHost,
             sparse_indexes: false,
+            switches: &[],
+            backing: Backing::Files,
         }
     }
 
@@ -91,6 +111,37 @@ impl Options {
             sparse_indexes: true,
             ..self
         }
+    }
+
+    /// What other registries do, switched on by flags of `hack/tools/ocimem`, such as `-page-limit=10`.
+    pub fn switches(self, switches: &'static [&'static str]) -> Self {
+        Self { switches, ..self }
+    }
+
+    /// The files of another registry, served without the right to change them (`storage.maintenance.readonly`).
+    pub fn read_only(self, files_of: &Registry) -> Self {
+        let backing = Backing::ReadOnly(files_of.storage());
+        Self { backing, ..self }
+    }
+
+    /// A pull-through cache of another registry (`proxy`).
+    pub fn cache_of(self, upstream: &Registry) -> Self {
+        let backing = Backing::Upstream(upstream.access());
+        Self { backing, ..self }
+    }
+
+    /// Content in a bucket, to which clients are redirected for blobs.
+    pub fn on(self, store: &ObjectStore) -> Self {
+        let (store, redirects) = (store.address(), true);
+        let backing = Backing::Bucket { store, redirects };
+        Self { backing, ..self }
+    }
+
+    /// Content in a bucket, of which clients need not know.
+    pub fn behind(self, store: &ObjectStore) -> Self {
+        let (store, redirects) = (store.address(), false);
+        let backing = Backing::Bucket { store, redirects };
+        Self { backing, ..self }
     }
 
     /// Starts the registry and waits until it answers.
@@ -146,14 +197,14 @@ impl Options {
         registry
     }
 
-    /// crane speaks neither TLS nor any authentication and does not log statuses; a token endpoint on
-    /// the registry's own port needs somebody who tells the two apart.
-    fn needs_front(self) -> bool {
-        self.kind == Kind::Crane
+    /// crane and ocimem speak neither TLS nor any authentication and do not log statuses; a token endpoint
+    /// on the registry's own port needs somebody who tells the two apart.
+    pub(super) fn needs_front(&self) -> bool {
+        !self.kind.is_distribution()
             || self.authentication == Authentication::Token && self.realm == Realm::SameHost
     }
 
-    fn realm_url(self, token: &TokenServer, door: Option<&Door>) -> String {
+    fn realm_url(&self, token: &TokenServer, door: Option<&Door>) -> String {
         match (self.realm, door) {
             (Realm::SameHost, Some(door)) => {
                 format!("{}://{}{TOKEN_PATH}", self.scheme(), door.address())
@@ -162,21 +213,21 @@ impl Options {
         }
     }
 
-    fn scheme(self) -> &'static str {
+    fn scheme(&self) -> &'static str {
         if self.tls { "https" } else { "http" }
     }
 
     fn additions(
-        self,
+        &self,
         authority: Option<&Authority>,
         token: Option<&TokenServer>,
         realm: Option<String>,
     ) -> Additions {
         let guard = match (self.kind, self.authentication) {
             (Kind::Distribution3 | Kind::Distribution2, _)
-            | (Kind::Crane, Authentication::Open) => None,
-            (Kind::Crane, Authentication::Basic) => Some(Guard::Basic),
-            (Kind::Crane, Authentication::Token) => {
+            | (Kind::Crane | Kind::Ocimem, Authentication::Open) => None,
+            (Kind::Crane | Kind::Ocimem, Authentication::Basic) => Some(Guard::Basic),
+            (Kind::Crane | Kind::Ocimem, Authentication::Token) => {
                 token.zip(realm).map(|(token, realm)| Guard::Bearer {
                     issuer: Arc::clone(token.issuer()),
                     realm,
@@ -195,99 +246,33 @@ impl Options {
     }
 
     fn spawn(
-        self,
+        &self,
         directory: &Path,
         authority: Option<&Authority>,
         token: Option<&TokenServer>,
         realm: Option<&str>,
     ) -> Daemon {
-        let Some(program) = distribution(self.kind) else {
-            let storage = path_text(&directory.join("storage"));
-            let arguments = [
-                "registry",
-                "serve",
-                "--address",
-                "127.0.0.1:0",
-                "--disk",
-                &storage,
-            ];
-            return Daemon::spawn(&tools::built("crane"), &arguments, directory);
-        };
-        let configuration = directory.join(CONFIGURATION);
-        fs::write(
-            &configuration,
-            self.configuration(directory, authority, token, realm),
-        )
-        .expect("a file");
-        Daemon::spawn(&program, &["serve", &path_text(&configuration)], directory)
-    }
-
-    /// The configuration of distribution, the same for both versions.
-    fn configuration(
-        self,
-        directory: &Path,
-        authority: Option<&Authority>,
-        token: Option<&TokenServer>,
-        realm: Option<&str>,
-    ) -> String {
-        let file = |name: &str, content: &str| {
-            let path = directory.join(name);
-            fs::write(&path, content).expect("a file");
-            path_text(&path)
-        };
-        let mut yaml = format!(
-            "version: 0.1\n\
-             log: {{level: info, formatter: text}}\n\
-             storage:\n  filesystem: {{rootdirectory: {storage}}}\n  delete: {{enabled: true}}\n  cache: {{blobdescriptor: inmemory}}\n\
-             validation:\n  manifests:\n    urls: {{allow: ['.*']}}\n",
-            storage = path_text(&directory.join("storage")),
-        );
-        if self.sparse_indexes {
-            yaml.push_str("    indexes: {platforms: none}\n");
-        }
-        yaml.push_str("http:\n  addr: 127.0.0.1:0\n  secret: transship-tests\n");
-        if let Some(authority) = authority.filter(|_| !self.needs_front()) {
-            let identity = authority.issue();
-            let (certificate, key) = (
-                file("tls.crt", &identity.certificate),
-                file("tls.key", &identity.key),
-            );
-            writeln!(yaml, "  tls: {{certificate: {certificate}, key: {key}}}").unwrap();
-        }
-        match (self.authentication, token, realm) {
-            (Authentication::Basic, ..) => {
-                writeln!(
-                    yaml,
-                    "auth: {{htpasswd: {{realm: tests, path: {}}}}}",
-                    file("htpasswd", HTPASSWD)
-                )
-                .unwrap();
+        let start =
+            |program: PathBuf, arguments: &[&str]| Daemon::spawn(&program, arguments, directory);
+        match self.kind {
+            Kind::Crane => {
+                let storage = path_text(&directory.join("storage"));
+                let serve = ["registry", "serve", "--address", "127.0.0.1:0", "--disk"];
+                start(tools::built("crane"), &[&serve[..], &[&storage]].concat())
             }
-            (Authentication::Token, Some(token), Some(realm)) => {
-                let issuer = token.issuer();
-                let certificate = file("token.crt", issuer.certificate());
-                let (name, service) = (issuer.name(), issuer.service());
-                let settings = format!(
-                    "realm: \"{realm}\", issuer: {name}, service: {service}, rootcertbundle: {certificate}"
-                );
-                writeln!(yaml, "auth: {{token: {{{settings}}}}}").unwrap();
+            Kind::Ocimem => start(tools::built("ocimem"), self.switches),
+            Kind::Distribution3 | Kind::Distribution2 => {
+                let yaml = self.configuration(directory, authority, token, realm);
+                let configuration = directory.join(CONFIGURATION);
+                fs::write(&configuration, yaml).expect("a file");
+                let arguments = ["serve", &path_text(&configuration)];
+                start(distribution::program(self.kind), &arguments)
             }
-            (Authentication::Open | Authentication::Token, ..) => {}
         }
-        yaml
     }
 }
 
-/// The program of a registry that is distribution.
-pub(super) fn distribution(kind: Kind) -> Option<PathBuf> {
-    match kind {
-        Kind::Distribution3 => Some(tools::built("registry")),
-        Kind::Distribution2 => Some(tools::packaged("docker-registry")),
-        Kind::Crane => None,
-    }
-}
-
-/// Reads `listening on 127.0.0.1:38017` of distribution and `serving on port 38017` of crane.
+/// Reads `listening on 127.0.0.1:38017` of distribution and ocimem and `serving on port 38017` of crane.
 fn announced_address(line: &str) -> Option<SocketAddr> {
     let digits = |text: &str| {
         text.chars()
@@ -303,6 +288,6 @@ fn announced_address(line: &str) -> Option<SocketAddr> {
     Some(SocketAddr::from(([127, 0, 0, 1], digits(port)?)))
 }
 
-fn path_text(path: &Path) -> String {
+pub(super) fn path_text(path: &Path) -> String {
     path.to_str().expect("a UTF-8 path").to_owned()
 }

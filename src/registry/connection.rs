@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures::Stream;
+use futures::{FutureExt, Stream};
 use reqwest::StatusCode;
 use tracing::debug;
 use url::Url;
@@ -116,7 +116,8 @@ impl Connection {
         request: &Request,
         body: Option<Outgoing>,
     ) -> Result<Answer, Cause> {
-        let outcome = self.exchange(request, body).await;
+        // On the heap: what waits for a registry is deep enough without what says who we are.
+        let outcome = self.exchange(request, body).boxed().await;
         self.learn(request, &permit, &outcome);
         let answer = Answer::new(outcome?, request.class, permit, self);
         let status = answer.status();

@@ -144,7 +144,7 @@ mod tests {
         error: the argument '--watch' cannot be used with '--dry-run'
         error: unexpected argument '--outptu' found
         error: invalid value 'xml' for '--output <FORMAT>'
-        error: invalid value 'Alpine:3' for '<SRC>': reference "Alpine:3": repository "library/Alpine" contains 'A': repository names are lower case
+        error: invalid value 'Alpine:3' for '<SRC>': reference "Alpine:3": repository "library/Alpine" contains 'A': repository names are lower case, write "library/alpine"
         error: invalid value 'https://docker.io/alpine' for '<SRC>': reference "https://docker.io/alpine": registry "https://docker.io/alpine" starts with "https://": write the host without it
         error: invalid value 'amd64' for '--platform <OS/ARCH[/VARIANT]>': platform "amd64" must be os/architecture or os/architecture/variant, such as linux/arm64
         error: invalid value 'alpine:3' for '<REGISTRY[/REPOSITORY]>': "alpine:3" names one image: leave out the tag or digest, or use `transship inspect`

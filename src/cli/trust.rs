@@ -33,6 +33,12 @@ impl Trust {
         })
     }
 
+    fn is_insecure(&self, registry: &Registry) -> bool {
+        let registry = registry.in_plain_http();
+        let mut insecure = self.insecure.iter();
+        insecure.any(|named| named.in_plain_http() == registry)
+    }
+
     /// The settings for a registry, with what the Secrets of a mirror add.
     pub(super) fn settings(
         &self,
@@ -51,7 +57,7 @@ impl Trust {
             tls: tls.clone().with_authorities(self.ca_pem.as_deref()),
             proxy: proxy.clone(),
             system_proxy: proxy.is_none(),
-            insecure: *insecure || self.insecure.contains(registry),
+            insecure: *insecure || self.is_insecure(registry),
             trusted_realms: self.trusted_realms.clone(),
         }
     }

@@ -316,7 +316,7 @@ mod tests {
 
     #[test]
     fn the_claim_that_comes_first_is_honoured() {
-        let cases: [(&[_], &str); 5] = [
+        let cases: [(&[_], &str); 6] = [
             (
                 &[
                     ("a/m", "docker.io/x/y:1", "r.io/all:1", None),
@@ -349,6 +349,10 @@ mod tests {
             (
                 &[("a/m", "docker.io/x/y:1", "docker.io/x/y:1", None)],
                 "0: docker.io/x/y:1 of mirror a/m would be copied onto itself: change the repository or tag template",
+            ),
+            (
+                &[("a/m", "r.io:443/x/y:1", "r.io/x/y:1", None)],
+                "0: r.io/x/y:1 of mirror a/m would be copied onto itself: change the repository or tag template",
             ),
             (
                 &[("a/m", "docker.io/x/y:1", "index.docker.io/x/y:1", None)],

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::api::document::hint;
-use crate::oci::names::NameError;
+use crate::oci::names::{self, NameError};
 use crate::oci::{Digest, Registry, Repository, Tag};
 
 /// Longest template, in bytes.
@@ -49,6 +49,9 @@ pub enum TemplateError {
     /// The previous image would have the tag that it is to make room for.
     #[error("template {0:?} gives the tag itself: write something like {{tag}}-previous")]
     SameTag(String),
+    /// It is more than a repository.
+    #[error(transparent)]
+    NotAlone(#[from] NameError),
     /// The result is no name.
     #[error("template {template:?} gives {result:?}: {source}")]
     Result {
@@ -125,6 +128,7 @@ impl RepositoryTemplate {
     /// Reads a template, and tries it on an example so that a name that can never be right is found now.
     pub fn parse(text: &str) -> Result<Self, TemplateError> {
         let template = Self(Template::parse(text)?);
+        names::check_alone(text)?;
         let result = template.0.render(|part| {
             match part {
                 RepositoryPart::Repository => "a/b",

@@ -137,6 +137,9 @@ const GRAMMAR: Words = &[
     "regex",
 ];
 
+/// The words of registries that keep an image back because of what is in it.
+const BLOCKED: Words = &["blocking policy", "xray", "vulnerabilit", "quarantine"];
+
 const ANY: Words = &[];
 const ALL: Status = Between(0, 999);
 const CLIENT: Status = Between(400, 499);
@@ -175,6 +178,7 @@ const ROWS: &[(Status, Codes, Words, On, Meaning)] = &[
     (Is(&[403]), AnyCode, &["overwrite"], Write, Meaning::NoOverwrite),
     (CLIENT, OneOf(&["PROJECTPOLICYVIOLATION"]), ANY, Anything, Meaning::BlockedByPolicy),
     (Is(&[412]), AnyCode, ANY, Read, Meaning::BlockedByPolicy),
+    (Is(&[403]), AnyCode, BLOCKED, Read, Meaning::BlockedByPolicy),
     (Is(&[451]), AnyCode, ANY, Anything, Meaning::BlockedByPolicy),
     (Is(&[402]), AnyCode, ANY, Anything, Meaning::Unlicensed),
     (Is(&[401]), AnyCode, ANY, Anything, Meaning::Unauthenticated),

@@ -100,6 +100,8 @@ impl Pool {
 
     /// The client for a registry and settings: the same one for the same settings.
     pub fn client(&self, registry: &Registry, settings: &Settings) -> Result<Client, Error> {
+        let plain = settings.insecure.then(|| registry.in_plain_http());
+        let registry = plain.as_ref().unwrap_or(registry);
         let identity = Identity::new(registry, settings);
         let now = Instant::now();
         let mut clients = lock(&self.0.clients);

@@ -91,7 +91,7 @@ impl fmt::Display for Unexpected {
         let says = self.said.is_some();
         let advice = self.meaning().advice(self.class, self.side, says);
         write!(formatter, ": {advice}")?;
-        if self.is_web_page && self.status.is_client_error() {
+        if self.is_web_page && matches!(self.status.as_u16(), 400..=405) {
             formatter.write_str(
                 ", but the answer is a web page: check that the host is a registry, and whether a proxy, \
                  firewall or login page answers in its place",

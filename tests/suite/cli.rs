@@ -6,6 +6,7 @@ mod looking;
 mod measuring;
 mod stopping;
 mod syncing;
+mod words;
 
 use std::fs;
 use std::path::PathBuf;

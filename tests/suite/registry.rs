@@ -1,6 +1,7 @@
 //! The registry client: against a registry that misbehaves, every fault with its right outcome, and
 //! against real ones.
 
+mod blame;
 mod blobs;
 mod boundaries;
 mod credentials;

@@ -154,10 +154,10 @@ spec:
         files.error(&["-f", "."]),
     ];
     insta::assert_snapshot!(errors.join("\n"), @r#"
-    ./mirror.yaml:10:20: spec.images[0].repository: repository "library/Alpine" contains 'A': repository names are lower case
+    ./mirror.yaml:10:20: spec.images[0].repository: repository "library/Alpine" contains 'A': repository names are lower case, write "library/alpine"
     ./mirror.yaml:12:28: spec.destinations[0].registry: registry "https://eu.example.com" starts with "https://": write the host without it
     ./policy.yaml:6:22: spec.select.include[0]: pattern "(" is not a regular expression: unclosed group
-    ./mirror.yaml:10:20: spec.images[0].repository: repository "library/Alpine" contains 'A': repository names are lower case
+    ./mirror.yaml:10:20: spec.images[0].repository: repository "library/Alpine" contains 'A': repository names are lower case, write "library/alpine"
     ./mirror.yaml:12:28: spec.destinations[0].registry: registry "https://eu.example.com" starts with "https://": write the host without it
     "#);
 }

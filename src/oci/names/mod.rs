@@ -38,7 +38,7 @@ mod repository;
 mod tag;
 
 pub use registry::Registry;
-pub use repository::Repository;
+pub use repository::{Repository, check_alone};
 pub use tag::Tag;
 
 /// Why a name is refused.
@@ -86,12 +86,57 @@ pub enum NameError {
         port: String,
     },
     /// A repository has upper-case letters.
-    #[error("repository {text:?} contains {character:?}: repository names are lower case")]
+    #[error(
+        "repository {text:?} contains {character:?}: repository names are lower case, write {:?}",
+        .text.to_ascii_lowercase()
+    )]
     UpperCase {
         /// The repository.
         text: String,
         /// The first upper-case letter.
         character: char,
+    },
+    /// A repository has a scheme.
+    #[error(
+        "repository {text:?} is a URL: write {repository:?}, the registry belongs in its own field"
+    )]
+    RepositoryIsUrl {
+        /// The repository.
+        text: String,
+        /// What to write.
+        repository: String,
+    },
+    /// A repository has a registry with a port.
+    #[error(
+        "repository {text:?} contains the registry {registry:?}: write {repository:?}, the registry belongs in its own field"
+    )]
+    RepositoryHasRegistry {
+        /// The repository.
+        text: String,
+        /// The registry.
+        registry: String,
+        /// What to write.
+        repository: String,
+    },
+    /// A repository has a digest.
+    #[error(
+        "repository {text:?} contains a digest: write {repository:?}, which has all digests of its tags"
+    )]
+    RepositoryHasDigest {
+        /// The repository.
+        text: String,
+        /// What to write.
+        repository: String,
+    },
+    /// A repository has a tag.
+    #[error("repository {text:?} contains a tag: write {repository:?}, and {tag:?} in tags")]
+    RepositoryHasTag {
+        /// The repository.
+        text: String,
+        /// What to write.
+        repository: String,
+        /// The tag.
+        tag: String,
     },
     /// A path component is not allowed.
     #[error(

@@ -59,6 +59,16 @@ impl Registry {
         split_port(&self.0).1?.parse().ok()
     }
 
+    /// The same registry by its only name where it is spoken to in plain HTTP: without its port where that
+    /// is the one of HTTP. That of HTTPS is never part of a name.
+    #[must_use]
+    pub fn in_plain_http(&self) -> Self {
+        match self.0.strip_suffix(":80") {
+            Some(host) => Self(host.into()),
+            None => self.clone(),
+        }
+    }
+
     /// Whether this is Docker Hub.
     pub fn is_docker_hub(&self) -> bool {
         *self.0 == *DOCKER_HUB_NAMES[0]
@@ -88,6 +98,12 @@ impl FromStr for Registry {
             return Err(NameError::BadHost(text.to_owned()));
         }
         let text = text.to_ascii_lowercase();
+        // One registry has one name, with which it is found in credentials, records and claims.
+        let text = if port == Some("443") {
+            host.to_ascii_lowercase()
+        } else {
+            text
+        };
         if DOCKER_HUB_NAMES.contains(&text.as_str()) {
             return Ok(Self::docker_hub());
         }
@@ -146,12 +162,32 @@ mod tests {
             ("index.docker.io", "docker.io", None),
             ("R.test", "r.test", None),
             ("r.test:5000", "r.test", Some(5000)),
+            ("r.test:443", "r.test", None),
+            ("R.test:443", "r.test", None),
+            ("docker.io:443", "docker.io", None),
+            ("registry-1.docker.io:443", "docker.io", None),
+            ("[fd00::1]:443", "[fd00::1]", None),
+            ("r.test:80", "r.test", Some(80)),
+            ("r.test:4430", "r.test", Some(4430)),
             ("[fd00::1]", "[fd00::1]", None),
             ("[fd00::1]:80", "[fd00::1]", Some(80)),
         ];
         for (text, host, port) in cases {
             let registry: Registry = text.parse().unwrap();
             assert_eq!((registry.host(), registry.port()), (host, port), "{text}");
+        }
+    }
+
+    #[test]
+    fn in_plain_http_port_80_is_no_part_of_the_name() {
+        for (text, expected) in [
+            ("r.test:80", "r.test"),
+            ("[fd00::1]:80", "[fd00::1]"),
+            ("r.test:8080", "r.test:8080"),
+            ("r.test", "r.test"),
+        ] {
+            let registry: Registry = text.parse().unwrap();
+            assert_eq!(registry.in_plain_http().as_str(), expected);
         }
     }
 

@@ -44,6 +44,7 @@ impl FromStr for Repository {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         check_length(Kind::Repository, text, REPOSITORY_LENGTH)?;
+        check_alone(text)?;
         if let Some(character) = text.chars().find(char::is_ascii_uppercase) {
             return Err(NameError::UpperCase {
                 text: text.to_owned(),
@@ -63,6 +64,49 @@ impl FromStr for Repository {
     }
 }
 
+/// Refuses what is more than a repository, or a glob of some, as people copy it from elsewhere: a URL, a
+/// registry with a port, a tag, a digest.
+pub fn check_alone(text: &str) -> Result<(), NameError> {
+    let owned = str::to_owned;
+    if let Some((_, rest)) = text.split_once("://") {
+        let path = rest.split_once('/').map_or(rest, |(_, path)| path);
+        return Err(NameError::RepositoryIsUrl {
+            text: owned(text),
+            repository: owned(bare(path)),
+        });
+    }
+    if let Some((registry, rest)) = text.split_once('/')
+        && registry.contains(':')
+        && !registry.contains('@')
+    {
+        return Err(NameError::RepositoryHasRegistry {
+            text: owned(text),
+            registry: owned(registry),
+            repository: owned(bare(rest)),
+        });
+    }
+    if text.contains('@') {
+        return Err(NameError::RepositoryHasDigest {
+            text: owned(text),
+            repository: owned(bare(text)),
+        });
+    }
+    match text.split_once(':') {
+        Some((repository, tag)) => Err(NameError::RepositoryHasTag {
+            text: owned(text),
+            repository: owned(repository),
+            tag: owned(tag),
+        }),
+        None => Ok(()),
+    }
+}
+
+/// What stands before a tag or digest, without slashes at the ends.
+fn bare(text: &str) -> &str {
+    let end = text.find([':', '@', '?', '#']).unwrap_or(text.len());
+    text.get(..end).unwrap_or(text).trim_matches('/')
+}
+
 /// `[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*` of the distribution specification.
 fn is_component(component: &str) -> bool {
     let is_word = |character: char| character.is_ascii_lowercase() || character.is_ascii_digit();
@@ -79,6 +123,58 @@ fn is_component(component: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_more_than_a_repository_says_what_to_write() {
+        let digest = format!("sha256:{}", "0".repeat(64));
+        let said = |text: &str| text.parse::<Repository>().unwrap_err().to_string();
+        let field = "the registry belongs in its own field";
+        let cases = [
+            (
+                "https://quay.io/a/b",
+                format!("is a URL: write \"a/b\", {field}"),
+            ),
+            (
+                "docker://quay.io/a/b:1",
+                format!("is a URL: write \"a/b\", {field}"),
+            ),
+            (
+                "host:5000/a/b",
+                format!("contains the registry \"host:5000\": write \"a/b\", {field}"),
+            ),
+            (
+                "host:5000/a/b:1@sha256:0",
+                format!("contains the registry \"host:5000\": write \"a/b\", {field}"),
+            ),
+            (
+                "[::1]:5000/a",
+                format!("contains the registry \"[::1]:5000\": write \"a\", {field}"),
+            ),
+            (
+                "a/b:1",
+                "contains a tag: write \"a/b\", and \"1\" in tags".to_owned(),
+            ),
+            (
+                &format!("a/b@{digest}"),
+                "contains a digest: write \"a/b\", which has all digests of its tags".to_owned(),
+            ),
+            (
+                &format!("a@{digest}"),
+                "contains a digest: write \"a\", which has all digests of its tags".to_owned(),
+            ),
+            (
+                "a/b:1@sha256:0",
+                "contains a digest: write \"a/b\", which has all digests of its tags".to_owned(),
+            ),
+            (
+                "Team/App",
+                "contains 'T': repository names are lower case, write \"team/app\"".to_owned(),
+            ),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(said(text), format!("repository {text:?} {expected}"));
+        }
+    }
 
     #[test]
     fn repositories_by_the_grammar_of_the_specification() {

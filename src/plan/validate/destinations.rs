@@ -1,6 +1,6 @@
 //! The entries of `destinations`.
 
-use super::access;
+use super::{accept_registry, access};
 use crate::api::image_mirror as written;
 use crate::plan::fields::Fields;
 use crate::plan::mirror::Destination;
@@ -61,7 +61,7 @@ fn validate_destination(
             ),
         );
     }
-    let registry = fields.accept(format!("{path}.registry"), registry.parse());
+    let registry = accept_registry(path, registry, *insecure, fields);
     let repository = fields.accept(
         format!("{path}.repository"),
         RepositoryTemplate::parse(repository),

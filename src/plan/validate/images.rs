@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::api::document::closest;
 use crate::api::image_mirror as written;
 use crate::api::{ImagePolicy, LocalObjectReference, ObjectName};
-use crate::oci::names::NameError;
+use crate::oci::names::{self, NameError};
 use crate::oci::{Registry, Repository};
 use crate::plan::fields::Fields;
 use crate::plan::mirror::{ImageEntry, RepositorySelector, Source, TagSelector};
@@ -103,15 +103,7 @@ fn validate_repository(
     registry: Option<&Registry>,
     fields: &mut Fields,
 ) -> Option<RepositorySelector> {
-    if let Some((repository, tag)) = text.split_once(':') {
-        fields.refuse(
-            path,
-            format_args!(
-                "{text:?} contains a tag: write the repository {repository:?}, and {tag:?} in tags"
-            ),
-        );
-        return None;
-    }
+    fields.accept(path, names::check_alone(text))?;
     if let Some((first, rest)) = text.split_once('/')
         && registry.is_some_and(|registry| registry.as_str() == first)
     {

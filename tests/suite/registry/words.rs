@@ -110,14 +110,14 @@ const WIRES: &[Wire] = &[
         r#"{"errors":[{"code":"PRECONDITION","message":"the tag v1 configured as immutable, cannot be deleted"}]}"#,
     ),
     (
-        "Quay, immutable tag",
+        "an immutable tag with a code of its own",
         PutTag,
         409,
         JSON,
         r#"{"errors":[{"code":"TAG_IMMUTABLE","detail":{},"message":"tag v1 is immutable"}]}"#,
     ),
     (
-        "GAR, immutable tags",
+        "an immutable tag as an invalid manifest",
         PutTag,
         400,
         JSON,
@@ -131,7 +131,7 @@ const WIRES: &[Wire] = &[
         r#"{"errors":[{"code":"BLOB_UPLOAD_INVALID","message":"blob upload invalid","detail":"Repository does not allow updating assets: docker-hosted"}]}"#,
     ),
     (
-        "Docker Hub, immutable tags",
+        "an immutable tag as a missing right",
         PutTag,
         403,
         JSON,
@@ -238,14 +238,14 @@ const WIRES: &[Wire] = &[
         r#"{"errors":[{"code":"DENIED","message":"access to the requested resource is not authorized","detail":null}]}"#,
     ),
     (
-        "Gitea, push",
+        "401 without words or a challenge",
         Start,
         401,
         JSON,
         r#"{"errors":[{"code":"UNAUTHORIZED","message":""}]}"#,
     ),
     (
-        "Quay, pull",
+        "401 without a challenge",
         Tags,
         401,
         JSON,

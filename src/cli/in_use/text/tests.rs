@@ -116,11 +116,11 @@ fn what_is_not_understood_is_refused() {
     in-use: Deployment old is of no kind whose images are known: leave Deployment out, and add its images on lines of their own
     in-use:2: "pod/web" is an object and no image: let kubectl print -o json
     in-use:1: "deployment.apps/web" is an object and no image: let kubectl print -o json
-    in-use:1: "NAME" is no image (reference "NAME": repository "library/NAME" contains 'N': repository names are lower case): write images on lines of their own, or let kubectl print -o json
-    in-use:1: "Running" is no image (reference "Running": repository "library/Running" contains 'R': repository names are lower case): write images on lines of their own, or let kubectl print -o json
-    in-use:1: "IMAGES" is no image (reference "IMAGES": repository "library/IMAGES" contains 'I': repository names are lower case): write images on lines of their own, or let kubectl print -o json
+    in-use:1: "NAME" is no image (reference "NAME": repository "library/NAME" contains 'N': repository names are lower case, write "library/name"): write images on lines of their own, or let kubectl print -o json
+    in-use:1: "Running" is no image (reference "Running": repository "library/Running" contains 'R': repository names are lower case, write "library/running"): write images on lines of their own, or let kubectl print -o json
+    in-use:1: "IMAGES" is no image (reference "IMAGES": repository "library/IMAGES" contains 'I': repository names are lower case, write "library/images"): write images on lines of their own, or let kubectl print -o json
     in-use:2: "eu.corp/web:" is no image (reference "eu.corp/web:": the tag is empty): write images on lines of their own, or let kubectl print -o json
-    in-use:1: "Foo" is no image (reference "Foo": repository "library/Foo" contains 'F': repository names are lower case): write images on lines of their own, or let kubectl print -o json
+    in-use:1: "Foo" is no image (reference "Foo": repository "library/Foo" contains 'F': repository names are lower case, write "library/foo"): write images on lines of their own, or let kubectl print -o json
     "#);
 }
 

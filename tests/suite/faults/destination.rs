@@ -84,7 +84,8 @@ const BLOBS: &[Row] = &[
                 .responds(refusal(413, "SIZE_INVALID"));
         },
         "CopyFailed: cannot upload the blob DESTINATION/team/app@DIGEST: 413 Payload Too \
-         Large (SIZE_INVALID): the registry does not accept it: its log says why",
+         Large (SIZE_INVALID): it is larger than the registry, or a proxy in front of it, takes: \
+         raise the limit there",
     ),
     (
         "too large for it in one piece",
@@ -105,7 +106,8 @@ const BLOBS: &[Row] = &[
         "not allowed",
         |lab| lab.announcement().responds(refusal(403, "DENIED")),
         "AccessDenied: cannot announce the blob DESTINATION/team/app@DIGEST: 403 Forbidden \
-         (DENIED): the credential may not do this: give it the right, or use another one",
+         (DENIED): the credential may not write this: give it the right to pull and push, or \
+         use another one",
     ),
     (
         "500 to the announcement and then fine",
@@ -133,7 +135,8 @@ const BLOBS: &[Row] = &[
         "confirmed and not kept",
         |lab| lab.upload().does(Action::Swallow),
         "CopyFailed: cannot store the manifest DESTINATION/team/app@DIGEST: 400 Bad Request \
-         (MANIFEST_BLOB_UNKNOWN): the registry does not accept it: its log says why",
+         (MANIFEST_BLOB_UNKNOWN): the registry does not have all that the manifest names, or \
+         does not show it yet",
     ),
     (
         "confirmed with another digest",
@@ -159,7 +162,8 @@ const MANIFESTS: &[Row] = &[
         "a child is confirmed and not kept",
         |lab| lab.child_write().does(Action::Swallow),
         "CopyFailed: cannot store the manifest DESTINATION/team/app@DIGEST: 400 Bad Request \
-         (MANIFEST_BLOB_UNKNOWN): the registry does not accept it: its log says why",
+         (MANIFEST_BLOB_UNKNOWN): the registry does not have all that the manifest names, or \
+         does not show it yet",
     ),
     (
         "the tag is confirmed and not kept, once",
@@ -215,13 +219,15 @@ const MANIFESTS: &[Row] = &[
             lab.child_write().responds(unknown);
         },
         "CopyFailed: cannot store the manifest DESTINATION/team/app@DIGEST: 400 Bad Request \
-         (MANIFEST_BLOB_UNKNOWN): the registry does not accept it: its log says why",
+         (MANIFEST_BLOB_UNKNOWN): the registry does not have all that the manifest names, or \
+         does not show it yet",
     ),
     (
         "not allowed",
         |lab| lab.tag_write().responds(refusal(403, "DENIED")),
         "AccessDenied: cannot store the manifest DESTINATION/team/app:1: 403 Forbidden \
-         (DENIED): the credential may not do this: give it the right, or use another one",
+         (DENIED): the credential may not write this: give it the right to pull and push, or \
+         use another one",
     ),
     (
         "too many requests",
@@ -271,8 +277,8 @@ async fn referrers() {
             }),
             "AccessDenied: listing referrers at DESTINATION/team/app: cannot store the manifest \
              DESTINATION/team/app:sha256-bbf26160673ba9f49d1bc78cbce4ded91bb8160184b475e6e6ca8d382908c01d: \
-             403 Forbidden (DENIED): the credential may not do this: give it the right, or use \
-             another one",
+             403 Forbidden (DENIED): the credential may not write this: give it the right to pull and \
+             push, or use another one",
         ),
         (
             "what stands at the tag of their list is none",
@@ -283,7 +289,8 @@ async fn referrers() {
             }),
             "CopyFailed: listing referrers at DESTINATION/team/app: cannot fetch the manifest \
              DESTINATION/team/app:sha256-bbf26160673ba9f49d1bc78cbce4ded91bb8160184b475e6e6ca8d382908c01d: \
-             the manifest is not acceptable JSON: expected value at line 1 column 1",
+             http://DESTINATION answers with a web page where a registry has something else to say: check host and \
+             path, and whether a proxy or login page answers in place of the registry",
         ),
         (
             "they are not taken",
@@ -293,7 +300,8 @@ async fn referrers() {
                     .responds(refusal(403, "DENIED"));
             }),
             "AccessDenied: cannot store the manifest DESTINATION/team/app@DIGEST: 403 Forbidden \
-             (DENIED): the credential may not do this: give it the right, or use another one",
+             (DENIED): the credential may not write this: give it the right to pull and push, or \
+         use another one",
         ),
     ];
     check_cases(cases).await;

@@ -35,8 +35,9 @@ async fn a_tag_that_cannot_be_moved_stays_where_it_was() {
         (
             "tags cannot be changed",
             |lab| lab.tag_write().responds(refusal(412, "DENIED")),
-            "CopyFailed: cannot store the manifest DESTINATION/team/app:1: 412 Precondition \
-             Failed (DENIED): the registry does not accept it: its log says why",
+            "TagImmutable: cannot store the manifest DESTINATION/team/app:1: 412 Precondition \
+             Failed (DENIED): the registry does not let this tag be overwritten: exempt it from the rule \
+             there, delete it there, or give it another name",
         ),
         (
             "the image is confirmed and not kept",
@@ -103,7 +104,8 @@ async fn a_tag_that_stays_as_it_is_does_not_hold_up_the_others() {
                     .responds(refusal(403, "DENIED"));
             },
             "AccessDenied: cannot store the manifest DESTINATION/team/app:second: 403 Forbidden \
-             (DENIED): the credential may not do this: give it the right, or use another one",
+             (DENIED): the credential may not write this: give it the right to pull and \
+             push, or use another one",
         ),
         (
             "it cannot be moved",
@@ -111,8 +113,9 @@ async fn a_tag_that_stays_as_it_is_does_not_hold_up_the_others() {
                 lab.at_destination("PUT", "/second")
                     .responds(refusal(400, "TAG_INVALID"));
             },
-            "CopyFailed: cannot store the manifest DESTINATION/team/app:second: 400 Bad Request \
-             (TAG_INVALID): the registry does not accept it: its log says why",
+            "TagImmutable: cannot store the manifest DESTINATION/team/app:second: 400 Bad Request \
+             (TAG_INVALID): the registry does not let this tag be overwritten: exempt it from the rule \
+             there, delete it there, or give it another name",
         ),
         (
             "it is confirmed and not moved",

@@ -102,18 +102,30 @@ impl Connection {
             let is_ours = origin::is_same(&url, &self.base);
             if response.status() == StatusCode::UNAUTHORIZED && !is_ours {
                 let origin = origin::of(&url);
-                return Err(UnsafeUrl::AsksForCredential { origin }.into());
+                return Err(self.refuse(UnsafeUrl::AsksForCredential { origin }));
             }
             if !is_redirect(response.status()) || !request.follows_redirects {
                 return Ok(response);
             }
-            url = next_hop(&request.method, &response, &url)?;
+            url = next_hop(&request.method, &response, &url).map_err(|error| self.refuse(error))?;
             if !origin::is_same(&url, &self.base) {
                 authorization = None;
             }
             answer::drain(response).await;
         }
         Err(UnsafeUrl::TooManyRedirects.into())
+    }
+
+    /// Why a redirect is not followed: it may say that the registry speaks HTTPS.
+    fn refuse(&self, error: UnsafeUrl) -> Cause {
+        if let UnsafeUrl::RedirectedWrite { origin } | UnsafeUrl::AsksForCredential { origin } =
+            &error
+            && Url::parse(origin).is_ok_and(|target| origin::is_encrypted(&self.base, &target))
+        {
+            let host = origin::of(&self.base);
+            return Cause::Encrypted { host, side: None };
+        }
+        error.into()
     }
 
     /// Sends one request and waits for the headers of the answer.

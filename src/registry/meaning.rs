@@ -208,6 +208,39 @@ const ROWS: &[(Status, Codes, Words, On, Meaning)] = &[
     (CLIENT, AnyCode, ANY, Write, Meaning::Rejected),
 ];
 
+/// What each meaning is for the one who asked, and what to do.
+#[rustfmt::skip]
+const MEANINGS: &[(Meaning, Kind, &str)] = &[
+    (Meaning::Unauthenticated, Kind::AuthenticationFailed, "the credential is not accepted for this, or the repository does not exist"),
+    (Meaning::Denied, Kind::AccessDenied, "the credential may not do this"),
+    (Meaning::Unlicensed, Kind::AccessDenied, "the account at the registry does not cover this"),
+    (Meaning::NoOverwrite, Kind::AccessDenied, "the credential may not overwrite what is there: give it that right (deleting is part of it at some registries)"),
+    (Meaning::BlockedByPolicy, Kind::AccessDenied, "a rule of the registry withholds this image"),
+    (Meaning::Absent, Kind::NotFound, "there is no such thing at the registry, or the credential may not see it"),
+    (Meaning::NoRepository, Kind::RepositoryMissing, "the repository, or the project above it, does not exist, and the registry does not make it by itself: create it there, or let the registry create it on push (at ECR with a repository creation template)"),
+    (Meaning::ImmutableTag, Kind::TagImmutable, "the registry does not let this tag be overwritten: exempt it from the rule there, delete it there, or give it another name"),
+    (Meaning::ProtectedManifest, Kind::TagImmutable, "the registry protects it from being deleted: exempt it from the rule there"),
+    (Meaning::TooMany, Kind::RateLimited, "too many requests for the registry"),
+    (Meaning::NoRoom, Kind::QuotaExceeded, "the registry has no room left: free some or raise the quota"),
+    (Meaning::TooLarge, Kind::Rejected, "it is larger than the registry, or a proxy in front of it, takes: raise the limit there"),
+    (Meaning::LostUpload, Kind::Interrupted, "the registry has forgotten the upload: if it runs several times, all must share storage and secret"),
+    (Meaning::LacksContent, Kind::Rejected, "the registry does not have all that the manifest names, or does not show it yet"),
+    (Meaning::BadName, Kind::Rejected, "the registry takes no such name: change the template of the repository or tag"),
+    (Meaning::NoSuchName, Kind::Protocol, "the registry has no such names: check the repository"),
+    (Meaning::BadManifest, Kind::Rejected, "the registry does not take such a manifest"),
+    (Meaning::BadBytes, Kind::Rejected, "what arrived there is not what its digest says: something on the way changes it"),
+    (Meaning::ReadOnly, Kind::Rejected, "the registry takes no writes here: it is read-only, or a cache of another one"),
+    (Meaning::Rejected, Kind::Rejected, "the registry does not accept it"),
+    (Meaning::Overloaded, Kind::Unreachable, "the registry is overloaded or not available: its log says more"),
+    (Meaning::Gateway, Kind::Unreachable, "what stands in front of the registry gets no answer from it: its log says more"),
+    (Meaning::Cloudflare, Kind::Unreachable, "Cloudflare, in front of the registry, gets no answer from it"),
+    (Meaning::Trouble, Kind::Unreachable, "the registry is in trouble: its log says more"),
+    (Meaning::StorageRefuses, Kind::Unreachable, "the storage does not accept what the registry signed: check the registry's clock and its key there, and whether a firewall or proxy answers in place of the storage"),
+    (Meaning::StorageLost, Kind::NotFound, "the registry knows it, and its storage has lost it"),
+    (Meaning::StorageTrouble, Kind::Unreachable, "the storage is in trouble"),
+    (Meaning::Senseless, Kind::Protocol, "an answer that makes no sense here"),
+];
+
 // === impl Meaning ===
 
 impl Meaning {
@@ -222,111 +255,28 @@ impl Meaning {
         row.map_or(Self::Senseless, |(.., meaning)| *meaning)
     }
 
+    fn entry(self) -> Option<&'static (Self, Kind, &'static str)> {
+        MEANINGS.iter().find(|(meaning, ..)| *meaning == self)
+    }
+
     /// What it means for the one who asked.
     pub(super) fn kind(self) -> Kind {
-        match self {
-            Self::Unauthenticated => Kind::AuthenticationFailed,
-            Self::Denied | Self::Unlicensed | Self::NoOverwrite | Self::BlockedByPolicy => {
-                Kind::AccessDenied
-            }
-            Self::Absent | Self::StorageLost => Kind::NotFound,
-            Self::NoRepository => Kind::RepositoryMissing,
-            Self::ImmutableTag | Self::ProtectedManifest => Kind::TagImmutable,
-            Self::TooMany => Kind::RateLimited,
-            Self::NoRoom => Kind::QuotaExceeded,
-            Self::LostUpload => Kind::Interrupted,
-            Self::TooLarge
-            | Self::LacksContent
-            | Self::BadName
-            | Self::BadManifest
-            | Self::BadBytes
-            | Self::ReadOnly
-            | Self::Rejected => Kind::Rejected,
-            Self::Overloaded
-            | Self::Gateway
-            | Self::Cloudflare
-            | Self::Trouble
-            | Self::StorageRefuses
-            | Self::StorageTrouble => Kind::Unreachable,
-            Self::NoSuchName | Self::Senseless => Kind::Protocol,
-        }
+        self.entry().map_or(Kind::Protocol, |(_, kind, _)| *kind)
     }
 
     /// What it is and what to do, in words. `says` is whether the peer's own words stand behind it.
     pub(super) fn advice(self, class: Class, side: Option<Side>, says: bool) -> String {
-        let log = |text: &str, log: &str| {
-            let log = if says { "" } else { log };
-            format!("{text}{log}")
+        if self == Self::Denied {
+            return denied(class, side);
+        }
+        let is_unexplained = !says && matches!(self, Self::Rejected | Self::BadManifest);
+        let log = if is_unexplained {
+            ": its log says why"
+        } else {
+            ""
         };
-        let text = match self {
-            Self::Unauthenticated => {
-                "the credential is not accepted for this, or the repository does not exist"
-            }
-            Self::Denied => return denied(class, side),
-            Self::Unlicensed => "the account at the registry does not cover this",
-            Self::NoOverwrite => {
-                "the credential may not overwrite what is there: give it that right (deleting is part of it at some registries)"
-            }
-            Self::BlockedByPolicy => "a rule of the registry withholds this image",
-            Self::Absent => {
-                "there is no such thing at the registry, or the credential may not see it"
-            }
-            Self::NoRepository => {
-                "the repository, or the project above it, does not exist, and the registry does not make it by itself: \
-                 create it there, or let the registry create it on push (at ECR with a repository creation template)"
-            }
-            Self::ImmutableTag => {
-                "the registry does not let this tag be overwritten: exempt it from the rule there, delete it there, \
-                 or give it another name"
-            }
-            Self::ProtectedManifest => {
-                "the registry protects it from being deleted: exempt it from the rule there"
-            }
-            Self::TooMany => "too many requests for the registry",
-            Self::NoRoom => "the registry has no room left: free some or raise the quota",
-            Self::TooLarge => {
-                "it is larger than the registry, or a proxy in front of it, takes: raise the limit there"
-            }
-            Self::LostUpload => {
-                "the registry has forgotten the upload: if it runs several times, all must share storage and secret"
-            }
-            Self::LacksContent => {
-                "the registry does not have all that the manifest names, or does not show it yet"
-            }
-            Self::BadName => {
-                "the registry takes no such name: change the template of the repository or tag"
-            }
-            Self::NoSuchName => "the registry has no such names: check the repository",
-            Self::BadManifest => {
-                return log(
-                    "the registry does not take such a manifest",
-                    ": its log says why",
-                );
-            }
-            Self::BadBytes => {
-                "what arrived there is not what its digest says: something on the way changes it"
-            }
-            Self::ReadOnly => {
-                "the registry takes no writes here: it is read-only, or a cache of another one"
-            }
-            Self::Rejected => {
-                return log("the registry does not accept it", ": its log says why");
-            }
-            Self::Overloaded => "the registry is overloaded or not available: its log says more",
-            Self::Gateway => {
-                "what stands in front of the registry gets no answer from it: its log says more"
-            }
-            Self::Cloudflare => "Cloudflare, in front of the registry, gets no answer from it",
-            Self::Trouble => "the registry is in trouble: its log says more",
-            Self::StorageRefuses => {
-                "the storage does not accept what the registry signed: check the registry's clock and its key there, \
-                 and whether a firewall or proxy answers in place of the storage"
-            }
-            Self::StorageLost => "the registry knows it, and its storage has lost it",
-            Self::StorageTrouble => "the storage is in trouble",
-            Self::Senseless => "an answer that makes no sense here",
-        };
-        text.to_owned()
+        let words = self.entry().map_or("", |(.., words)| words);
+        format!("{words}{log}")
     }
 }
 
@@ -387,6 +337,19 @@ impl On {
             Upload => class == Class::Upload,
             ManifestWrite => class == Class::ManifestWrite,
             Delete => class == Class::ManifestDelete,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_meaning_of_the_table_says_what_it_is() {
+        let meanings = ROWS.iter().map(|(.., meaning)| *meaning);
+        for meaning in meanings.chain([Meaning::Senseless]) {
+            assert!(meaning.entry().is_some(), "{meaning:?}");
         }
     }
 }

@@ -90,6 +90,11 @@ pub(super) fn is_same(one: &Url, other: &Url) -> bool {
         && one.port_or_known_default() == other.port_or_known_default()
 }
 
+/// Whether `other` is the same host in HTTPS, and `one` is not.
+pub(super) fn is_encrypted(one: &Url, other: &Url) -> bool {
+    one.scheme() == "http" && other.scheme() == "https" && one.host() == other.host()
+}
+
 /// The URL in a header that must stay at the registry: upload locations and next pages.
 pub(super) fn own_url(
     header: &'static str,

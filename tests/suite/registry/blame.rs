@@ -167,6 +167,24 @@ async fn https_that_is_called_insecure_is_named() {
 }
 
 #[tokio::test]
+async fn a_redirect_to_https_says_that_the_registry_is_not_insecure() {
+    let secure = Canary::start();
+    let registry = FaultRegistry::start();
+    let https = format!("https://{}/v2/", secure.host());
+    registry
+        .on("POST", "/uploads/")
+        .responds(Reply::new(308).header("location", &https));
+    let client = client(&registry).on(Side::Destination);
+    let digest = transship::oci::Digest::sha256(b"x");
+    let started = client.start_upload(&repository(), &digest, None).await;
+    let error = started.unwrap_err();
+    let expected =
+        "speaks HTTPS, and is called with plain HTTP: take out insecure: true at this destination";
+    assert!(error.to_string().contains(expected), "{error}");
+    assert_eq!((error.kind(), secure.connections()), (Kind::Tls, 0));
+}
+
+#[tokio::test]
 async fn plain_http_that_is_called_secure_is_named() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let host = listener.local_addr().unwrap().to_string();

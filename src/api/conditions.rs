@@ -77,6 +77,18 @@ pub fn set(conditions: &mut Vec<Condition>, statement: &Statement<'_>, now: Time
     }
 }
 
+/// Lets a condition say the same of another generation, and why nothing new is said. The note is added once.
+pub fn restate(conditions: &mut [Condition], r#type: &str, note: &str, generation: i64) {
+    let Some(known) = conditions.iter_mut().find(|known| known.type_ == r#type) else {
+        return;
+    };
+    known.observed_generation = Some(generation);
+    if known.message != note && !known.message.ends_with(&format!("; {note}")) {
+        let room = MESSAGE_LENGTH.saturating_sub(note.len() + 2);
+        known.message = format!("{}; {note}", shorten(&known.message, room));
+    }
+}
+
 /// Takes the condition of a type away.
 pub fn remove(conditions: &mut Vec<Condition>, r#type: &str) {
     conditions.retain(|condition| condition.type_ != r#type);

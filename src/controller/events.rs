@@ -6,6 +6,7 @@ use crate::api::Reason;
 use crate::api::conditions::{self, Holds, PRUNED, READY};
 use crate::api::image_mirror::{ImageMirrorStatus, RefusalStatus};
 use crate::plan::report::Totals;
+use crate::plan::status::SUSPENDED;
 
 /// Longest note, in bytes: more is refused by the API server.
 const NOTE_BYTES: usize = 1000;
@@ -86,6 +87,25 @@ pub(super) fn of_transition(
         EventType::Normal
     };
     Some(event(type_, &now.reason, now.message.clone()))
+}
+
+/// The event for a mirror that was suspended: what `Ready` says stays.
+pub(super) fn of_suspension(
+    previous: &ImageMirrorStatus,
+    status: &ImageMirrorStatus,
+) -> Option<Event> {
+    let message = |status: &ImageMirrorStatus| {
+        let ready = conditions::find(&status.conditions, READY);
+        ready.map(|ready| ready.message.clone())
+    };
+    let is_news = message(previous) != message(status);
+    is_news.then(|| {
+        event(
+            EventType::Normal,
+            Reason::Suspended.as_str(),
+            SUSPENDED.to_owned(),
+        )
+    })
 }
 
 fn of_batch(totals: &Totals) -> Option<Event> {

@@ -271,7 +271,10 @@ async fn stop(
     let requested = annotations::requested_at(object.annotations());
     let now = clock::now();
     let status = status::halt(previous, generation(object), halt, requested, now);
-    let event = events::of_transition(previous, &status);
+    let event = match halt {
+        Halt::Suspended => events::of_suspension(previous, &status),
+        Halt::Stalled { .. } | Halt::Waiting { .. } => events::of_transition(previous, &status),
+    };
     context.write_status(object, previous, status).await?;
     if let Some(event) = event {
         let about = object.object_ref(&());

@@ -1,7 +1,7 @@
 //! Why an image did not arrive at a destination.
 
 use super::endpoint;
-use super::graph::GraphError;
+use super::graph_error::GraphError;
 use super::pipe::{BlobError, Origin};
 use super::referrers::FallbackError;
 use crate::api::Reason;
@@ -190,6 +190,7 @@ fn source_reason(error: &GraphError) -> Reason {
         },
         GraphError::PlatformAbsent(_) | GraphError::OtherPlatform { .. } => Reason::NotFound,
         GraphError::Config(_)
+        | GraphError::SizeConflict { .. }
         | GraphError::TooDeep
         | GraphError::TooMany
         | GraphError::TooLarge => Reason::CopyFailed,

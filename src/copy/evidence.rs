@@ -5,8 +5,11 @@ use std::collections::HashSet;
 
 use futures::{TryStreamExt, stream};
 
-use super::examine::{images, read_blob};
-use super::graph::{Graph, GraphError, Manifests, Room};
+use super::config::read_blob;
+use super::examine::images;
+use super::graph::Graph;
+use super::graph_error::GraphError;
+use super::manifests::{Manifests, Room};
 use super::pipe::Origin;
 use super::referrers::Finder;
 use super::{Engine, Error, endpoint};

@@ -1,26 +1,19 @@
 //! Everything that a manifest reaches, in the order in which it must be pushed.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use futures::{StreamExt, stream};
-use tokio::sync::OnceCell;
 
-use super::endpoint::{self, Place};
-use super::examine::read_config;
+use super::graph_error::GraphError;
+use super::manifests::{Manifests, Room};
 use super::pipe::Origin;
-use crate::api::{AbsentPlatform, IndexMode};
-use crate::oci::subset::{Subset, SubsetError};
-use crate::oci::{
-    Content, Descriptor, Digest, Manifest, Platform, Repository, TagOrDigest, limits,
-};
+use super::reduced::Reduced;
+use crate::oci::{Descriptor, Digest, Manifest, limits};
 use crate::plan::Platforms;
 
 /// Manifests read at once for one image.
 const READS: usize = 8;
-/// Bytes of manifests that are remembered.
-const CACHE_BYTES: u64 = 32 * 1024 * 1024;
 
 /// A manifest and what it reaches.
 #[derive(Clone, Debug)]
@@ -33,155 +26,6 @@ pub(super) struct Graph {
     opaque: Vec<Descriptor>,
     /// Whether the root lists manifests that are left out.
     pub(super) is_sparse: bool,
-}
-
-/// Why the content of an image cannot be told.
-#[derive(Clone, Debug, thiserror::Error)]
-pub enum GraphError {
-    /// The source could not be read.
-    #[error("{0}")]
-    Read(#[from] endpoint::Error),
-    /// What refers to the image could not be read.
-    #[error("{0}; with referrers set to Skip the image is copied without what refers to it")]
-    Referrers(endpoint::Error),
-    /// What may prove something of the image could not be read.
-    #[error("{0}")]
-    Evidence(endpoint::Error),
-    /// No platform of the list is there.
-    #[error("{0}")]
-    Subset(Arc<SubsetError>),
-    /// A platform of the list is not there.
-    #[error("the image has no {}: add it at the source, or set platforms.absent to Skip", join(.0))]
-    PlatformAbsent(Vec<Platform>),
-    /// The image is for another platform.
-    #[error("the image is for {found}, none of {}", join(.wanted))]
-    OtherPlatform {
-        /// The platform by the image's config.
-        found: Platform,
-        /// The platforms of the list.
-        wanted: Vec<Platform>,
-    },
-    /// The config cannot be read: it is damaged, too large, or ambiguous.
-    #[error("the config of {0} is not one that every program reads alike: build the image again")]
-    Config(Digest),
-    /// Too deep.
-    #[error(
-        "the index nests deeper than {} levels: mirror the inner images by tags of their own",
-        limits::INDEX_DEPTH
-    )]
-    TooDeep,
-    /// Too much.
-    #[error(
-        "the image and what refers to it are more than {} manifests: choose platforms, or set referrers to Skip",
-        limits::GRAPH_NODES
-    )]
-    TooMany,
-    /// Too much of it.
-    #[error(
-        "the manifests of the image and of what refers to it have more than {} bytes: \
-         choose platforms, or set referrers to Skip",
-        limits::GRAPH_BYTES
-    )]
-    TooLarge,
-}
-
-/// How much an image may still reach: a source that makes up more and more must not fill the memory.
-pub(super) struct Room {
-    manifests: AtomicU64,
-    bytes: AtomicU64,
-}
-
-/// Manifests that were read, so that no digest is read twice, and never twice at once.
-#[derive(Default)]
-pub(super) struct Manifests(Mutex<Cache>);
-
-#[derive(Default)]
-struct Cache {
-    cells: HashMap<(Place, Repository, Digest), Cell>,
-    bytes: u64,
-}
-
-/// A manifest that is read by whoever asks first; the others wait for it.
-type Cell = Arc<OnceCell<Arc<Manifest>>>;
-
-// === impl GraphError ===
-
-impl GraphError {
-    /// The same error, of something that refers to the image.
-    pub(super) fn of_referrer(self) -> Self {
-        if let Self::Read(error) = self {
-            return Self::Referrers(error);
-        }
-        self
-    }
-}
-
-// === impl Room ===
-
-impl Room {
-    pub(super) fn new() -> Self {
-        Self {
-            manifests: AtomicU64::new(limits::GRAPH_NODES as u64),
-            bytes: AtomicU64::new(limits::GRAPH_BYTES),
-        }
-    }
-
-    /// Makes sure that so many manifests fit in, before they are read.
-    fn admit(&self, manifests: usize) -> Result<(), GraphError> {
-        take(&self.manifests, manifests as u64).ok_or(GraphError::TooMany)
-    }
-
-    /// Accounts for a manifest that was read.
-    fn fill(&self, manifest: &Manifest) -> Result<(), GraphError> {
-        take(&self.bytes, manifest.size()).ok_or(GraphError::TooLarge)
-    }
-}
-
-/// Takes so much of what is left, if it is.
-fn take(left: &AtomicU64, amount: u64) -> Option<()> {
-    let taken = left.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(amount));
-    taken.ok().map(drop)
-}
-
-// === impl Manifests ===
-
-impl Manifests {
-    /// Reads a manifest by digest.
-    pub(super) async fn fetch(
-        &self,
-        origin: &Origin,
-        digest: &Digest,
-    ) -> Result<Arc<Manifest>, endpoint::Error> {
-        let Origin {
-            endpoint,
-            repository,
-        } = origin;
-        let key = (endpoint.place(), repository.clone(), digest.clone());
-        let cell = self.lock().cells.entry(key).or_default().clone();
-        let manifest = cell
-            .get_or_try_init(|| async {
-                let target = TagOrDigest::Digest(digest.clone());
-                let manifest = endpoint.fetch_manifest(repository, &target).await?;
-                self.lock().account(manifest.size());
-                Ok::<_, endpoint::Error>(Arc::new(manifest))
-            })
-            .await?;
-        Ok(manifest.clone())
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Cache> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Cache {
-    fn account(&mut self, bytes: u64) {
-        self.bytes += bytes;
-        if self.bytes > CACHE_BYTES {
-            self.cells.clear();
-            self.bytes = bytes;
-        }
-    }
 }
 
 // === impl Graph ===
@@ -212,23 +56,42 @@ impl Graph {
             let level = read_level(manifests, origin, &entries, &mut opaque, room).await?;
             entries = level
                 .iter()
-                .flat_map(|manifest| self::entries(manifest))
+                .flat_map(|manifest| manifest.entries().iter().cloned())
                 .collect();
             levels.push(level);
         }
         levels.reverse();
         keep_deepest(&mut levels);
-        Ok(Self {
+        let graph = Self {
             root,
             levels,
             opaque,
             is_sparse,
-        })
+        };
+        graph.check_sizes()?;
+        Ok(graph)
     }
 
     /// The manifests below the root and the root, in the order in which they must be pushed.
     pub(super) fn manifests(&self) -> impl Iterator<Item = &Arc<Manifest>> {
         self.levels.iter().flatten().chain([&self.root])
+    }
+
+    /// Whether all manifests agree on the size of each blob: where they do not, one of them is of an image
+    /// that nobody can pull.
+    fn check_sizes(&self) -> Result<(), GraphError> {
+        let mut sizes = HashMap::new();
+        for blob in self.manifests().flat_map(|manifest| manifest.blobs()) {
+            let first = *sizes.entry(&blob.digest).or_insert(blob.size);
+            if first != blob.size {
+                return Err(GraphError::SizeConflict {
+                    digest: blob.digest.clone(),
+                    first,
+                    second: blob.size,
+                });
+            }
+        }
+        Ok(())
     }
 
     /// The blobs, each once, the largest first: a large one that starts last would be waited for.
@@ -254,13 +117,6 @@ pub(super) async fn read_root(
 ) -> Result<Digest, GraphError> {
     let Reduced { root, .. } = Reduced::read(manifests, origin, digest, platforms).await?;
     Ok(root.digest().clone())
-}
-
-fn entries(manifest: &Manifest) -> Vec<Descriptor> {
-    match manifest.content() {
-        Content::Index(index) => index.manifests.clone(),
-        Content::Image(_) => Vec::new(),
-    }
 }
 
 async fn read_level(
@@ -305,114 +161,4 @@ fn keep_deepest(levels: &mut [Vec<Arc<Manifest>>]) {
     for level in levels {
         level.retain(|manifest| seen.insert(manifest.digest().clone()));
     }
-}
-
-/// A root after a choice of platforms.
-struct Reduced {
-    root: Arc<Manifest>,
-    entries: Vec<Descriptor>,
-    is_sparse: bool,
-}
-
-impl Reduced {
-    async fn read(
-        manifests: &Manifests,
-        origin: &Origin,
-        digest: &Digest,
-        platforms: &Platforms,
-    ) -> Result<Self, GraphError> {
-        let root = manifests.fetch(origin, digest).await?;
-        match (platforms, root.content()) {
-            (Platforms::All, _) => Ok(Self {
-                entries: entries(&root),
-                root,
-                is_sparse: false,
-            }),
-            (
-                Platforms::List {
-                    platforms, absent, ..
-                },
-                Content::Image(_),
-            ) => {
-                check_image(origin, &root, platforms, *absent).await?;
-                Ok(Self {
-                    root,
-                    entries: Vec::new(),
-                    is_sparse: false,
-                })
-            }
-            (
-                Platforms::List {
-                    platforms,
-                    absent,
-                    index,
-                },
-                Content::Index(_),
-            ) => Self::choose(&root, platforms, *absent, *index),
-        }
-    }
-
-    fn choose(
-        root: &Arc<Manifest>,
-        wanted: &[Platform],
-        absent: AbsentPlatform,
-        mode: IndexMode,
-    ) -> Result<Self, GraphError> {
-        let refused = |error| GraphError::Subset(Arc::new(error));
-        let subset = Subset::choose(root, wanted).map_err(refused)?;
-        check_absent(absent, subset.absent.clone())?;
-        match mode {
-            IndexMode::Preserve => Ok(Self {
-                root: root.clone(),
-                entries: subset.kept,
-                is_sparse: subset.is_partial,
-            }),
-            IndexMode::Rewrite => {
-                let root = Arc::new(subset.rewrite(root).map_err(refused)?);
-                Ok(Self {
-                    root,
-                    entries: subset.kept,
-                    is_sparse: false,
-                })
-            }
-        }
-    }
-}
-
-/// An image without an index is judged by its config.
-async fn check_image(
-    origin: &Origin,
-    image: &Manifest,
-    wanted: &[Platform],
-    absent: AbsentPlatform,
-) -> Result<(), GraphError> {
-    let config = read_config(origin, image).await?;
-    let found = config.unwrap_or_default().platform;
-    let missing: Vec<Platform> = wanted
-        .iter()
-        .filter(|wanted| !wanted.covers(&found))
-        .cloned()
-        .collect();
-    if missing.len() == wanted.len() {
-        return Err(GraphError::OtherPlatform {
-            found,
-            wanted: missing,
-        });
-    }
-    check_absent(absent, missing)
-}
-
-fn check_absent(absent: AbsentPlatform, missing: Vec<Platform>) -> Result<(), GraphError> {
-    match absent {
-        AbsentPlatform::Fail if !missing.is_empty() => Err(GraphError::PlatformAbsent(missing)),
-        AbsentPlatform::Fail | AbsentPlatform::Skip => Ok(()),
-    }
-}
-
-fn join(platforms: &[Platform]) -> String {
-    platforms
-        .iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(", ")
 }

@@ -16,16 +16,20 @@
 mod blobs;
 mod budget;
 mod closure;
+mod config;
 mod deliver;
 pub mod endpoint;
 mod error;
 mod evidence;
 mod examine;
 mod graph;
+mod graph_error;
 mod image;
+mod manifests;
 mod pipe;
 mod places;
 pub mod progress;
+mod reduced;
 mod referrers;
 mod stored;
 
@@ -39,14 +43,15 @@ pub use self::endpoint::{Deletion, Endpoint, Place};
 pub use self::error::Error;
 pub use self::evidence::{Found, Holds, Wanted};
 pub use self::examine::Examined;
-pub use self::graph::GraphError;
+pub use self::graph_error::GraphError;
 pub use self::pipe::{BlobError, Origin};
 pub use self::progress::Progress;
 pub use self::referrers::FallbackError;
 
 use self::blobs::Blobs;
-use self::graph::{Graph, Manifests, Room};
+use self::graph::Graph;
 use self::image::{Content, Push, Shared};
+use self::manifests::{Manifests, Room};
 use self::referrers::{FallbackTags, Finder};
 use self::stored::Stored;
 use crate::api::{IndexMode, ReferrersMode};

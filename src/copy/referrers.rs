@@ -12,7 +12,9 @@ use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
 use super::endpoint::{self, Endpoint, Place, Referrers};
-use super::graph::{Graph, GraphError, Manifests, Room};
+use super::graph::Graph;
+use super::graph_error::GraphError;
+use super::manifests::{Manifests, Room};
 use super::pipe::Origin;
 use crate::oci::manifest::ManifestError;
 use crate::oci::{

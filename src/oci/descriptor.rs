@@ -51,6 +51,13 @@ impl Descriptor {
         }
     }
 
+    /// The platform, if it says one.
+    pub fn own_platform(&self) -> Option<&Platform> {
+        self.platform
+            .as_ref()
+            .filter(|platform| !platform.is_empty())
+    }
+
     /// The digest of the manifest that this attestation entry of an index speaks about.
     pub fn attests(&self) -> Option<&str> {
         self.annotations

@@ -213,17 +213,27 @@ impl Manifest {
         }
     }
 
-    /// The config and layers, each once. An index has none of its own.
+    /// The config and layers, each once. An index has none of its own. What is named both as a layer and as
+    /// one that registries need not hold is the former.
     pub fn blobs(&self) -> Vec<&Descriptor> {
+        let Content::Image(image) = &self.content else {
+            return Vec::new();
+        };
         let mut seen = std::collections::HashSet::new();
+        let blobs = image.config.iter().chain(&image.layers);
+        let (foreign, own): (Vec<_>, Vec<_>) =
+            blobs.partition(|descriptor| descriptor.media_type.is_foreign_layer());
+        own.into_iter()
+            .chain(foreign)
+            .filter(|descriptor| seen.insert(&descriptor.digest))
+            .collect()
+    }
+
+    /// The manifests that an index lists. An image lists none.
+    pub fn entries(&self) -> &[Descriptor] {
         match &self.content {
-            Content::Image(image) => image
-                .config
-                .iter()
-                .chain(&image.layers)
-                .filter(|descriptor| seen.insert(&descriptor.digest))
-                .collect(),
-            Content::Index(_) => Vec::new(),
+            Content::Image(_) => &[],
+            Content::Index(index) => &index.manifests,
         }
     }
 

@@ -1,17 +1,24 @@
 //! Platforms: `os/architecture[/variant]`, and when two of them mean the same machine.
+//!
+//! Names are understood as containerd does (github.com/containerd/platforms, "Normalization"), because
+//! nodes choose by its rules: without regard to case, with the names that other tools give an architecture.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::manifest::null_as_default;
+
 /// A platform, as an index entry or an image config names it (image specification, index).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(default)]
 pub struct Platform {
     /// The operating system, such as `linux`.
+    #[serde(deserialize_with = "null_as_default")]
     pub os: String,
     /// The processor architecture, such as `arm64`.
+    #[serde(deserialize_with = "null_as_default")]
     pub architecture: String,
     /// The variant of the processor, such as `v8`.
     pub variant: Option<String>,
@@ -30,7 +37,7 @@ pub enum PlatformError {
     Form(String),
     /// A character does not belong there.
     #[error(
-        "platform {text:?} contains {character:?}: only lower-case letters, digits, '_', '.' and '-' are allowed"
+        "platform {text:?} contains {character:?}: only letters, digits, '_', '.' and '-' are allowed"
     )]
     Character {
         /// The whole text.
@@ -50,46 +57,71 @@ impl Platform {
             (Some(mine), Some(theirs)) => mine == theirs,
             (None, _) | (_, None) => true,
         };
-        self.os == other.os
-            && self.normal_architecture() == other.normal_architecture()
-            && self.normal_variant() == other.normal_variant()
-            && same_version
+        same_version && self.machine() == other.machine()
     }
 
-    /// Whether the platform says nothing, as the attestation entries of an index do.
+    /// Whether no program runs what has it: the attestation entries of an index have such a platform.
     pub fn is_unknown(&self) -> bool {
         self.os == "unknown" && self.architecture == "unknown"
     }
 
-    fn normal_architecture(&self) -> &str {
-        match self.architecture.as_str() {
-            "x86_64" | "x86-64" => "amd64",
-            "aarch64" => "arm64",
-            other => other,
-        }
+    /// Whether it says nothing, as in the configs of what is no image.
+    pub fn is_empty(&self) -> bool {
+        self.os.is_empty() && self.architecture.is_empty()
     }
 
-    fn normal_variant(&self) -> &str {
-        let default = match self.normal_architecture() {
-            "arm64" => "v8",
-            "arm" => "v7",
-            "amd64" => "v1",
-            _ => "",
-        };
-        self.variant
-            .as_deref()
-            .filter(|variant| !variant.is_empty())
-            .unwrap_or(default)
+    /// The operating system, architecture and variant that it means, with the default of a variant.
+    fn machine(&self) -> [String; 3] {
+        let variant = self.variant.as_deref().unwrap_or_default();
+        let (architecture, mut variant) = processor(&self.architecture, variant);
+        if variant.is_empty() {
+            let default = match architecture.as_str() {
+                "arm64" => "v8",
+                "arm" => "v7",
+                "amd64" => "v1",
+                _ => "",
+            };
+            default.clone_into(&mut variant);
+        }
+        [system(&self.os), architecture, variant]
     }
+}
+
+/// The usual name of an operating system.
+fn system(os: &str) -> String {
+    let os = os.to_ascii_lowercase();
+    if os == "macos" {
+        return "darwin".to_owned();
+    }
+    os
+}
+
+/// The usual names of an architecture and its variant. Some names of an architecture mean a variant, too.
+fn processor(architecture: &str, variant: &str) -> (String, String) {
+    let (architecture, variant) = (
+        architecture.to_ascii_lowercase(),
+        variant.to_ascii_lowercase(),
+    );
+    let (architecture, variant) = match (architecture.as_str(), variant.as_str()) {
+        ("i386", _) => ("386", ""),
+        ("armhf", _) | ("arm", "7") => ("arm", "v7"),
+        ("armel", _) | ("arm", "6") => ("arm", "v6"),
+        ("arm", "5") => ("arm", "v5"),
+        ("arm", "8") => ("arm", "v8"),
+        ("arm64" | "aarch64", "8") => ("arm64", "v8"),
+        ("aarch64", variant) => ("arm64", variant),
+        ("x86_64" | "x86-64", variant) => ("amd64", variant),
+        usual => usual,
+    };
+    (architecture.to_owned(), variant.to_owned())
 }
 
 impl FromStr for Platform {
     type Err = PlatformError;
 
+    /// Reads a platform that a person wrote, and gives its parts their usual names.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let allowed = |c: char| {
-            c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '.' | '-' | '/')
-        };
+        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-' | '/');
         if let Some(character) = text.chars().find(|&character| !allowed(character)) {
             return Err(PlatformError::Character {
                 text: text.to_owned(),
@@ -105,10 +137,11 @@ impl FromStr for Platform {
         if os.is_empty() || architecture.is_empty() || variant == Some("") {
             return Err(PlatformError::Form(text.to_owned()));
         }
+        let (architecture, variant) = processor(architecture, variant.unwrap_or_default());
         Ok(Self {
-            os: os.to_owned(),
-            architecture: architecture.to_owned(),
-            variant: variant.map(str::to_owned),
+            os: system(os),
+            architecture,
+            variant: (!variant.is_empty()).then_some(variant),
             os_version: None,
         })
     }
@@ -150,6 +183,7 @@ mod tests {
             ("linux/arm/v6", "linux/arm/v6", true),
             ("linux/amd64", "windows/amd64", false),
             ("linux/riscv64", "linux/riscv64", true),
+            ("linux/386", "linux/amd64", false),
         ];
         for (wanted, found, expected) in cases {
             let (wanted, found): (Platform, Platform) =
@@ -159,16 +193,120 @@ mod tests {
     }
 
     #[test]
+    fn names_are_those_of_containerd() {
+        let cases = [
+            ("linux/arm/5", "linux/arm/v5"),
+            ("linux/arm/6", "linux/arm/v6"),
+            ("linux/arm/7", "linux/arm/v7"),
+            ("linux/arm/8", "linux/arm/v8"),
+            ("linux/arm/9", "linux/arm/9"),
+            ("linux/armhf", "linux/arm/v7"),
+            ("linux/armhf/v6", "linux/arm/v7"),
+            ("linux/armel", "linux/arm/v6"),
+            ("linux/arm64/8", "linux/arm64/v8"),
+            ("linux/arm64", "linux/arm64"),
+            ("linux/arm64/v9", "linux/arm64/v9"),
+            ("linux/aarch64", "linux/arm64"),
+            ("linux/AArch64/V8", "linux/arm64/v8"),
+            ("linux/x86_64", "linux/amd64"),
+            ("linux/x86-64/V3", "linux/amd64/v3"),
+            ("linux/i386", "linux/386"),
+            ("linux/i386/v1", "linux/386"),
+            ("Linux/AMD64", "linux/amd64"),
+            ("macos/arm64", "darwin/arm64"),
+            ("MacOS/x86_64", "darwin/amd64"),
+            ("wasip1/wasm", "wasip1/wasm"),
+        ];
+        for (text, expected) in cases {
+            let platform: Platform = text.parse().unwrap();
+            assert_eq!(platform.to_string(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_an_image_says_is_understood_in_the_same_way() {
+        let cases = [
+            (
+                r#"{"os": "linux", "architecture": "x86_64"}"#,
+                "linux/amd64",
+                true,
+            ),
+            (
+                r#"{"os": "Linux", "architecture": "AMD64", "variant": ""}"#,
+                "linux/amd64",
+                true,
+            ),
+            (
+                r#"{"os": "linux", "architecture": "aarch64", "variant": "8"}"#,
+                "linux/arm64",
+                true,
+            ),
+            (
+                r#"{"os": "linux", "architecture": "arm64", "variant": null}"#,
+                "linux/arm64/v8",
+                true,
+            ),
+            (
+                r#"{"os": "linux", "architecture": "arm", "variant": "7"}"#,
+                "linux/arm",
+                true,
+            ),
+            (
+                r#"{"os": "linux", "architecture": "armel"}"#,
+                "linux/arm/v6",
+                true,
+            ),
+            (
+                r#"{"os": "linux", "architecture": "armel"}"#,
+                "linux/arm",
+                false,
+            ),
+            (
+                r#"{"os": "linux", "architecture": "i386"}"#,
+                "linux/386",
+                true,
+            ),
+            (
+                r#"{"os": "macos", "architecture": "arm64"}"#,
+                "darwin/arm64",
+                true,
+            ),
+            (
+                r#"{"os": "linux", "architecture": "amd64", "variant": "v2"}"#,
+                "linux/amd64",
+                false,
+            ),
+            (
+                r#"{"os": null, "architecture": null}"#,
+                "linux/amd64",
+                false,
+            ),
+            (
+                r#"{"os": "windows", "architecture": "amd64", "os.version": "10.0.1"}"#,
+                "windows/amd64",
+                true,
+            ),
+        ];
+        for (text, wanted, expected) in cases {
+            let found: Platform = serde_json::from_str(text).unwrap();
+            let wanted: Platform = wanted.parse().unwrap();
+            assert_eq!(wanted.covers(&found), expected, "{wanted} and {text}");
+        }
+    }
+
+    #[test]
     fn texts_that_are_not_platforms() {
         for text in [
             "",
             "linux",
+            "arm64",
             "linux/",
             "/amd64",
             "linux/arm/v7/x",
             "linux/arm/",
-            "Linux/amd64",
             "linux amd64",
+            "linux/*",
+            "windows(10.0.17763)/amd64",
         ] {
             assert!(text.parse::<Platform>().is_err(), "{text:?}");
         }

@@ -3,6 +3,8 @@
 //! Attestation entries follow the image that they speak about. Where every entry stays, the
 //! original bytes stay too, so that digest and signatures remain valid.
 
+use std::collections::{HashMap, HashSet};
+
 use bytes::Bytes;
 use serde_json::Value;
 
@@ -16,9 +18,12 @@ pub struct Subset {
     pub kept: Vec<Descriptor>,
     /// The wanted platforms that the index does not have.
     pub absent: Vec<Platform>,
-    /// Whether entries were left out.
-    pub is_partial: bool,
+    /// For each entry of the index whether it is kept. Not its digest decides: two platforms may share one.
+    is_kept: Vec<bool>,
 }
+
+/// The platforms of what entries name that do not say theirs, by digest. What is not there has none.
+pub type Inside = HashMap<Digest, Vec<Platform>>;
 
 /// Why an index cannot be reduced.
 #[derive(Debug, thiserror::Error)]
@@ -47,71 +52,73 @@ pub enum SubsetError {
 impl Subset {
     /// Chooses the entries of `index` for the `wanted` platforms.
     ///
-    /// An entry without a platform, and a nested index, is kept: it cannot be judged from outside.
-    pub fn choose(index: &Manifest, wanted: &[Platform]) -> Result<Self, SubsetError> {
+    /// An entry counts for its platform, or else for those that are `inside`. What has none at all, such as
+    /// another artifact, is kept.
+    pub fn choose(
+        index: &Manifest,
+        inside: &Inside,
+        wanted: &[Platform],
+    ) -> Result<Self, SubsetError> {
         let Content::Index(content) = index.content() else {
             return Err(SubsetError::NotAnIndex(index.digest().clone()));
         };
-        let is_wanted = |entry: &Descriptor| match &entry.platform {
-            Some(platform) => wanted.iter().any(|wanted| wanted.covers(platform)),
-            None => true,
-        };
-        let images: Vec<&Descriptor> = content
-            .manifests
-            .iter()
-            .filter(|entry| entry.attests().is_none() && is_wanted(entry))
+        let entries = || content.manifests.iter();
+        let images = || entries().filter(|entry| entry.attests().is_none());
+        let found: Vec<&Platform> = images()
+            .flat_map(|entry| platforms(entry, inside))
+            .filter(|platform| !platform.is_unknown())
             .collect();
-        let found = || {
-            content
-                .manifests
-                .iter()
-                .filter_map(|entry| entry.platform.as_ref())
+        let is_wanted = |entry: &Descriptor| {
+            let platforms = platforms(entry, inside);
+            platforms.is_empty() || platforms.iter().any(|found| covered(wanted, found))
         };
-        if images.is_empty() {
+        let kept: HashSet<&str> = images()
+            .filter(|entry| is_wanted(entry))
+            .map(|entry| entry.digest.as_str())
+            .collect();
+        let has_another = !found.is_empty() && !found.iter().any(|found| covered(wanted, found));
+        if kept.is_empty() || has_another {
             return Err(SubsetError::Empty {
                 index: index.digest().clone(),
                 wanted: wanted.to_vec(),
-                found: found()
-                    .filter(|platform| !platform.is_unknown())
-                    .cloned()
-                    .collect(),
+                found: found.into_iter().cloned().collect(),
             });
         }
-        let kept: Vec<Descriptor> = content
-            .manifests
-            .iter()
-            .filter(|entry| match entry.attests() {
-                Some(subject) => images.iter().any(|image| image.digest.as_str() == subject),
+        let is_kept: Vec<bool> = entries()
+            .map(|entry| match entry.attests() {
+                Some(subject) => kept.contains(subject),
                 None => is_wanted(entry),
             })
-            .cloned()
             .collect();
-        let absent = wanted
-            .iter()
-            .filter(|wanted| !found().any(|platform| wanted.covers(platform)))
-            .cloned()
-            .collect();
+        let is_absent = |wanted: &&Platform| !found.iter().any(|found| wanted.covers(found));
         Ok(Self {
-            is_partial: kept.len() < content.manifests.len(),
-            kept,
-            absent,
+            kept: entries()
+                .zip(&is_kept)
+                .filter_map(|(entry, is_kept)| is_kept.then(|| entry.clone()))
+                .collect(),
+            absent: match found.is_empty() {
+                true => Vec::new(),
+                false => wanted.iter().filter(is_absent).cloned().collect(),
+            },
+            is_kept,
         })
+    }
+
+    /// Whether entries were left out.
+    pub fn is_partial(&self) -> bool {
+        self.is_kept.contains(&false)
     }
 
     /// The index that lists only the kept entries: the original where nothing was left out.
     pub fn rewrite(&self, index: &Manifest) -> Result<Manifest, SubsetError> {
-        if !self.is_partial {
+        if !self.is_partial() {
             return Ok(index.clone());
         }
         let mut document: Value =
             serde_json::from_slice(index.bytes()).map_err(SubsetError::Json)?;
         if let Some(entries) = document.get_mut("manifests").and_then(Value::as_array_mut) {
-            entries.retain(|entry| {
-                let digest = entry.get("digest").and_then(Value::as_str);
-                self.kept
-                    .iter()
-                    .any(|kept| Some(kept.digest.as_str()) == digest)
-            });
+            let mut is_kept = self.is_kept.iter();
+            entries.retain(|_| is_kept.next().is_some_and(|is_kept| *is_kept));
         }
         let bytes = serde_json::to_vec(&document).map_err(SubsetError::Json)?;
         Ok(Manifest::parse(
@@ -120,6 +127,18 @@ impl Subset {
             None,
         )?)
     }
+}
+
+/// What an entry is for, by what it says or else by what is inside.
+fn platforms<'a>(entry: &'a Descriptor, inside: &'a Inside) -> &'a [Platform] {
+    match entry.own_platform() {
+        Some(platform) => std::slice::from_ref(platform),
+        None => inside.get(&entry.digest).map_or(&[], Vec::as_slice),
+    }
+}
+
+fn covered(wanted: &[Platform], found: &Platform) -> bool {
+    wanted.iter().any(|wanted| wanted.covers(found))
 }
 
 fn join(platforms: &[Platform]) -> String {
@@ -182,8 +201,8 @@ mod tests {
             attestation(entries[0]),
             attestation(entries[1]),
         ]);
-        let subset = Subset::choose(&index, &platforms(&["linux/arm64"])).unwrap();
-        assert!(subset.is_partial);
+        let subset = Subset::choose(&index, &Inside::new(), &platforms(&["linux/arm64"])).unwrap();
+        assert!(subset.is_partial());
         let rewritten = subset.rewrite(&index).unwrap();
         let document: Value = serde_json::from_slice(rewritten.bytes()).unwrap();
         assert_eq!(
@@ -196,22 +215,56 @@ mod tests {
     #[test]
     fn original_bytes_stay_where_everything_stays() {
         let index = index(&[child("linux/amd64"), attestation("linux/amd64")]);
-        let subset = Subset::choose(&index, &platforms(&["linux/amd64/v1"])).unwrap();
+        let subset =
+            Subset::choose(&index, &Inside::new(), &platforms(&["linux/amd64/v1"])).unwrap();
         assert_eq!(subset.rewrite(&index).unwrap(), index);
     }
 
     #[test]
     fn absent_platforms_are_named_and_nothing_is_never_a_result() {
         let index = index(&[child("linux/amd64"), attestation("linux/amd64")]);
-        let subset = Subset::choose(&index, &platforms(&["linux/amd64", "linux/s390x"])).unwrap();
+        let subset = Subset::choose(
+            &index,
+            &Inside::new(),
+            &platforms(&["linux/amd64", "linux/s390x"]),
+        )
+        .unwrap();
         assert_eq!(subset.absent, platforms(&["linux/s390x"]));
 
-        let error = Subset::choose(&index, &platforms(&["linux/s390x"]))
+        let error = Subset::choose(&index, &Inside::new(), &platforms(&["linux/s390x"]))
             .unwrap_err()
             .to_string();
         assert!(
             error.ends_with("has none of the platforms linux/s390x; it has linux/amd64"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn two_platforms_may_share_a_digest() {
+        let entry = |platform: &str| {
+            let mut entry = child("linux/amd64");
+            entry["platform"] = child(platform)["platform"].clone();
+            entry
+        };
+        let index = index(&[
+            entry("linux/amd64"),
+            entry("linux/arm64"),
+            attestation("linux/amd64"),
+        ]);
+        for (wanted, kept) in [
+            (&["linux/amd64"][..], &[0, 2][..]),
+            (&["linux/arm64"], &[1, 2]),
+            (&["linux/arm64", "linux/amd64"], &[0, 1, 2]),
+        ] {
+            let subset = Subset::choose(&index, &Inside::new(), &platforms(wanted)).unwrap();
+            let rewritten = subset.rewrite(&index).unwrap();
+            let [found, all] = [&rewritten, &index].map(|index| {
+                let document: Value = serde_json::from_slice(index.bytes()).unwrap();
+                document["manifests"].as_array().unwrap().clone()
+            });
+            let kept: Vec<Value> = kept.iter().map(|&place| all[place].clone()).collect();
+            assert_eq!(found, kept, "{wanted:?}");
+        }
     }
 }

@@ -63,10 +63,12 @@ pub fn policy_status(
     if suspend {
         let message = "spec.suspend is true: mirrors that use the policy wait";
         say(READY, Holds::False, Reason::Suspended, message);
-    } else {
-        let message = "mirrors can use the policy";
-        say(READY, Holds::True, Reason::Succeeded, message);
+        // Nothing is under way that anybody could wait for.
+        say(STALLED, Holds::True, Reason::Suspended, message);
+        return status;
     }
+    let message = "mirrors can use the policy";
+    say(READY, Holds::True, Reason::Succeeded, message);
     conditions::remove(&mut status.conditions, STALLED);
     status
 }
@@ -128,7 +130,7 @@ mod tests {
                     suspend: true,
                     ..good.clone()
                 },
-                "Ready=False Suspended",
+                "Ready=False Suspended, Stalled=True Suspended",
             ),
             (
                 "wrong",

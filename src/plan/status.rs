@@ -20,6 +20,8 @@ use crate::oci::{Algorithm, Digest};
 
 /// Most failures that the status and the log tell.
 pub const TOLD: usize = FAILURES;
+/// What is said of a mirror that is suspended.
+pub const SUSPENDED: &str = "spec.suspend is true: no round runs";
 /// Most bytes of a status.
 const STATUS_BYTES: usize = 32 * 1024;
 
@@ -209,17 +211,46 @@ pub fn halt(
                 status.next_sync_time = next.map(whole_seconds);
             }
         }
-        Halt::Suspended => {
-            let message = "spec.suspend is true: no round runs";
-            say(READY, Holds::Unknown, Reason::Suspended, message);
-            conditions::remove(&mut status.conditions, RECONCILING);
-            conditions::remove(&mut status.conditions, STALLED);
-            status.next_sync_time = None;
-        }
+        Halt::Suspended => suspend(&mut status, generation, now),
     }
     prune::halt_prune(&mut status, halt.reason(), generation, now);
     status.observed_generation = generation;
     status
+}
+
+/// What the last round came to stays. Nothing is under way that anybody could wait for: a mirror that is not
+/// ready is stalled until a person lets it go on.
+fn suspend(status: &mut ImageMirrorStatus, generation: i64, now: Timestamp) {
+    let conditions = &mut status.conditions;
+    let holds = |holds: Holds| {
+        let ready = conditions::find(conditions, READY);
+        ready.is_some_and(|ready| ready.status == holds.as_str())
+    };
+    let (is_ready, has_failed) = (holds(Holds::True), holds(Holds::False));
+    let statement = Statement {
+        r#type: STALLED,
+        holds: Holds::True,
+        reason: Reason::Suspended,
+        message: SUSPENDED,
+        generation,
+    };
+    if is_ready || has_failed {
+        conditions::restate(conditions, READY, SUSPENDED, generation);
+    } else {
+        let unready = Statement {
+            r#type: READY,
+            holds: Holds::False,
+            ..statement
+        };
+        conditions::set(conditions, &unready, now);
+    }
+    if is_ready {
+        conditions::remove(conditions, STALLED);
+    } else {
+        conditions::set(conditions, &statement, now);
+    }
+    conditions::remove(conditions, RECONCILING);
+    status.next_sync_time = None;
 }
 
 /// Whether the status already speaks of a generation, finished or not.

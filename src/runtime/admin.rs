@@ -7,14 +7,15 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use super::metrics::{self, Metrics};
+use super::exposition::Format;
+use super::metrics::Metrics;
 
 /// How long answers may still be under way at the end.
 const GRACE: Duration = Duration::from_secs(2);
@@ -136,9 +137,11 @@ async fn show_readiness(State(readiness): State<Readiness>) -> Response {
     }
 }
 
-async fn show_metrics(State(metrics): State<Arc<Metrics>>) -> Response {
-    match metrics.render() {
-        Ok(text) => ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response(),
+async fn show_metrics(State(metrics): State<Arc<Metrics>>, headers: HeaderMap) -> Response {
+    let accepted = headers.get_all(header::ACCEPT).iter();
+    let format = Format::accepted(accepted.filter_map(|value| value.to_str().ok()));
+    match metrics.render(format) {
+        Ok(text) => ([(header::CONTENT_TYPE, format.content_type())], text).into_response(),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }
@@ -178,8 +181,14 @@ mod tests {
 
         /// The whole answer, from the status line on.
         async fn get(&self, path: &str) -> String {
+            self.get_as(path, "").await
+        }
+
+        /// The same with a header field, such as `Accept: a\r\n`.
+        async fn get_as(&self, path: &str, field: &str) -> String {
             let mut stream = TcpStream::connect(self.address).await.unwrap();
-            let request = format!("GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+            let request =
+                format!("GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{field}\r\n");
             stream.write_all(request.as_bytes()).await.unwrap();
             let mut answer = String::new();
             stream.read_to_string(&mut answer).await.unwrap();
@@ -197,11 +206,15 @@ mod tests {
                 "HTTP/1.1 503",
                 "\r\n\r\nnot ready: waiting for the first list\n",
             ),
-            ("/metrics", "HTTP/1.1 200", "\n# EOF\n"),
             (
                 "/metrics",
                 "HTTP/1.1 200",
-                "content-type: application/openmetrics-text; version=1.0.0",
+                "content-type: text/plain; version=0.0.4",
+            ),
+            (
+                "/metrics",
+                "HTTP/1.1 200",
+                "\n# TYPE transship_build_info gauge\n",
             ),
             ("/", "HTTP/1.1 404", ""),
             ("/debug/pprof", "HTTP/1.1 404", ""),
@@ -210,6 +223,15 @@ mod tests {
             let answer = admin.get(path).await;
             assert!(answer.starts_with(status), "{path}: {answer}");
             assert!(answer.contains(part), "{path}: {answer}");
+        }
+        let accept = "Accept: text/plain;q=0.1\r\nAccept: application/openmetrics-text\r\n";
+        let answer = admin.get_as("/metrics", accept).await;
+        for part in [
+            "content-type: application/openmetrics-text; version=1.0.0",
+            "\n# TYPE transship_build info\n",
+            "\n# EOF\n",
+        ] {
+            assert!(answer.contains(part), "{answer}");
         }
     }
 

@@ -10,8 +10,8 @@ use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
-/// What the rendered text is.
-pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+use super::exposition::{self, Format};
+
 /// What the name of every metric begins with.
 const PREFIX: &str = "transship";
 /// Distinct values of a label that are told apart.
@@ -49,11 +49,14 @@ impl Metrics {
         &mut self.registry
     }
 
-    /// All metrics as text of the type [`CONTENT_TYPE`].
-    pub fn render(&self) -> Result<String, fmt::Error> {
+    /// All metrics in a format.
+    pub fn render(&self, format: Format) -> Result<String, fmt::Error> {
         let mut text = String::new();
         encode(&mut text, &self.registry)?;
-        Ok(text)
+        Ok(match format {
+            Format::OpenMetrics => text,
+            Format::Text => exposition::to_text(&text),
+        })
     }
 }
 
@@ -118,7 +121,10 @@ mod tests {
         let registry = Bounded::new().label("a\"b\nc");
         requests.get_or_create(&Labels { registry }).inc();
         let version = env!("CARGO_PKG_VERSION");
-        let text = metrics.render().unwrap().replace(version, "VERSION");
+        let text = metrics
+            .render(Format::OpenMetrics)
+            .unwrap()
+            .replace(version, "VERSION");
         insta::assert_snapshot!(text, @r#"
         # HELP transship_build What this program is.
         # TYPE transship_build info

@@ -2,6 +2,7 @@
 
 pub mod admin;
 pub mod clock;
+pub mod exposition;
 pub mod kubernetes;
 pub mod lease;
 pub mod metrics;

@@ -8,6 +8,7 @@ mod expiry;
 mod mirror;
 mod pair;
 mod peers;
+mod platforms;
 mod selection;
 mod sharing;
 mod steps;

@@ -14,7 +14,7 @@ pub struct ImagePolicyStatus {
     #[serde(default = "never_observed")]
     #[schemars(range(min = -1))]
     pub observed_generation: i64,
-    /// Ready says whether mirrors can use the policy; Stalled is there only while the spec is wrong.
+    /// Ready says whether mirrors can use the policy; Stalled is there only while they cannot and a person must act.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "conditions")]
     pub conditions: Vec<Condition>,

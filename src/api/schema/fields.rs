@@ -32,7 +32,7 @@ pub(in crate::api) const LABEL: &str = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$";
 /// A glob for tags.
 pub(in crate::api) const TAG_GLOB: &str = r"^[A-Za-z0-9_.*?\[\]!-]+$";
 /// `os/architecture` or `os/architecture/variant`.
-pub(in crate::api) const PLATFORM: &str = "^[a-z0-9_.-]+/[a-z0-9_.-]+(/[a-z0-9_.-]+)?$";
+pub(in crate::api) const PLATFORM: &str = "^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)?$";
 /// A duration (Gateway API, GEP-2257).
 pub(super) const DURATION: &str = "^([0-9]{1,5}(h|m|s|ms)){1,4}$";
 /// One word with a capital, as reasons are.

@@ -184,16 +184,6 @@ fn what_stops_a_mirror() {
                 second(0),
             ),
         ),
-        (
-            "its owner",
-            halt(
-                &ImageMirrorStatus::default(),
-                GENERATION,
-                &Halt::Suspended,
-                None,
-                second(0),
-            ),
-        ),
     ];
     let text: Vec<String> = cases
         .iter()
@@ -212,8 +202,66 @@ fn what_stops_a_mirror() {
     a policy that is not there:
     Ready=False DependencyNotReady: policy stable does not exist
     Reconciling=True ProgressingWithRetry: policy stable does not exist
-    its owner:
-    Ready=Unknown Suspended: spec.suspend is true: no round runs
+    ");
+}
+
+#[test]
+fn what_is_suspended_keeps_what_the_last_round_came_to_and_nobody_waits_for_it() {
+    let synced = report(vec![tag("1", "eu", copied("1"))]);
+    let failing = report(vec![tag("1", "eu", failed("1", Reason::Unreachable))]);
+    let waiting = Halt::Waiting {
+        reason: Reason::DependencyNotReady,
+        message: "policy stable does not exist".to_owned(),
+        next: None,
+    };
+    let none = ImageMirrorStatus::default();
+    let cases = [
+        ("synced", finish(&none, &round(&synced, 0), None)),
+        ("failing", finish(&none, &round(&failing, 0), None)),
+        (
+            "waiting",
+            halt(&none, GENERATION, &waiting, None, second(0)),
+        ),
+        ("at its first round", begin(&none, GENERATION, second(0))),
+        ("never seen", none.clone()),
+    ];
+    let text: Vec<String> = cases
+        .iter()
+        .map(|(name, before)| {
+            let suspend = |status: &ImageMirrorStatus| {
+                halt(status, GENERATION + 1, &Halt::Suspended, None, second(60))
+            };
+            let status = suspend(before);
+            assert_eq!(status.observed_generation, GENERATION + 1, "{name}");
+            for condition in &status.conditions {
+                let observed = condition.observed_generation;
+                assert_eq!(observed, Some(GENERATION + 1), "{name}: {condition:?}");
+            }
+            assert_eq!(suspend(&status), status, "{name}");
+            let resumed = begin(&status, GENERATION + 2, second(120));
+            assert_eq!(
+                conditions_of(&resumed),
+                conditions_of(&begin(&none, GENERATION + 2, second(120))),
+                "{name}"
+            );
+            format!("{name}:\n{}", conditions_of(&status))
+        })
+        .collect();
+    insta::assert_snapshot!(text.join("\n"), @r"
+    synced:
+    Ready=True Succeeded: 1 of 1 tags are synced; spec.suspend is true: no round runs
+    failing:
+    Ready=False Unreachable: 0 of 1 tags are synced; eu.example.com/app:1: it is Unreachable; spec.suspend is true: no round runs
+    Stalled=True Suspended: spec.suspend is true: no round runs
+    waiting:
+    Ready=False DependencyNotReady: policy stable does not exist; spec.suspend is true: no round runs
+    Stalled=True Suspended: spec.suspend is true: no round runs
+    at its first round:
+    Ready=False Suspended: spec.suspend is true: no round runs
+    Stalled=True Suspended: spec.suspend is true: no round runs
+    never seen:
+    Ready=False Suspended: spec.suspend is true: no round runs
+    Stalled=True Suspended: spec.suspend is true: no round runs
     ");
 }
 

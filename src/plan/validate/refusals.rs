@@ -474,9 +474,9 @@ const ADDITIONS: [(&str, &str, &str); 14] = [
         "spec.platforms.list[0]: platform \"amd64\" must be os/architecture or os/architecture/variant, such as linux/arm64",
     ),
     (
-        "a platform in upper case",
-        "platforms: {mode: List, list: [Linux/amd64]}",
-        "spec.platforms.list[0]: platform \"Linux/amd64\" contains 'L': only lower-case letters, digits, '_', '.' and '-' are allowed",
+        "a platform with a space",
+        "platforms: {mode: List, list: [linux/amd 64]}",
+        "spec.platforms.list[0]: platform \"linux/amd 64\" contains ' ': only letters, digits, '_', '.' and '-' are allowed",
     ),
     (
         "a platform twice",

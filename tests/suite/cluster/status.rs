@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 
 use super::objects::{Mirror, policy};
 use super::stage::{
-    Stage, change, controller_of, handled, ready_for, request, sync, until, versions_since, within,
+    Stage, change, controller_of, handled, message, ready_for, request, sync, until,
+    versions_since, within,
 };
 use crate::support::cluster::namespace::find_condition;
 use crate::support::cluster::{ControlPlane, Namespace};
@@ -92,6 +93,14 @@ impl Diary {
         self.note(step, object)
     }
 
+    /// Notes what is to be seen when it was suspended: `Ready` stays what it was.
+    async fn note_suspended(&mut self, step: &str) -> Value {
+        let is_it =
+            |object: &Value| message(object).ends_with("spec.suspend is true: no round runs");
+        let object = self.namespace.wait_for("imir", "mirror", step, is_it).await;
+        self.note(step, object)
+    }
+
     fn note(&mut self, step: &str, object: Value) -> Value {
         self.lines.push(format!("{step}: {}", summary(&object)));
         object
@@ -145,7 +154,7 @@ async fn conditions_tell_what_kstatus_needs_at_every_step() {
         .await;
     diary.note_when("Succeeded", "mended").await;
     diary.edit(json!({"suspend": true})).await;
-    diary.note_when("Suspended", "suspended").await;
+    diary.note_suspended("suspended").await;
     diary.edit(json!({"suspend": false})).await;
     diary.note_when("Succeeded", "resumed").await;
     insta::assert_snapshot!(diary.lines.join("\n"), @"
@@ -158,7 +167,7 @@ async fn conditions_tell_what_kstatus_needs_at_every_step() {
     synced: Current: generation 2, observed 2, Ready=True Succeeded
     invalid: Failed: generation 3, observed 3, Ready=False InvalidSpec, Stalled=True InvalidSpec
     mended: Current: generation 4, observed 4, Ready=True Succeeded
-    suspended: InProgress: generation 5, observed 5, Ready=Unknown Suspended
+    suspended: Current: generation 5, observed 5, Ready=True Succeeded
     resumed: Current: generation 6, observed 6, Ready=True Succeeded
     ");
 

@@ -280,7 +280,7 @@ pub(super) const MIRRORS: [Case; 56] = [
         "an architecture alone",
         "spec:",
         "spec:\n  platforms: {mode: List, list: [amd64]}",
-        "spec.platforms.list[0]: Invalid value: \"amd64\": spec.platforms.list[0] in body should match '^[a-z0-9_.-]+/[a-z0-9_.-]+(/[a-z0-9_.-]+)?$'",
+        "spec.platforms.list[0]: Invalid value: \"amd64\": spec.platforms.list[0] in body should match '^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)?$'",
     ),
     (
         "a platform twice",

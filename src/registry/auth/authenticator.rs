@@ -281,7 +281,8 @@ impl Authenticator {
         entry.remembered.check()?;
         entry.switch(Method::Bearer(realm.clone()));
         let wanted = entry.wanted(scope);
-        match self.fetch_in_turn(&realm, &wanted).await {
+        // Boxed, because it is rare and its state is large.
+        match Box::pin(self.fetch_in_turn(&realm, &wanted)).await {
             Ok(grant) => {
                 if let Some(refresh_token) = grant.refresh_token {
                     *lock(&self.refresh_token) = Some(refresh_token);

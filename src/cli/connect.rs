@@ -69,19 +69,16 @@ impl Connector {
         repository: Option<&Repository>,
         reach: &Reach,
     ) -> Result<Client, ConnectError> {
-        let (credential, keyring) = match &reach.credentials {
-            Some(secret) => {
-                let found = secret.find(registry, repository).map_err(unusable)?;
-                (found, secret.others(registry))
-            }
-            None => {
-                let credentials = self.credentials().await.map_err(unusable)?;
-                let found = credentials.find(registry, repository).await;
-                (
-                    found.map_err(unusable)?,
-                    Some(credentials as Arc<dyn Keyring>),
-                )
-            }
+        let (credential, keyring) = if let Some(secret) = &reach.credentials {
+            let found = secret.find(registry, repository).map_err(unusable)?;
+            (found, secret.others(registry))
+        } else {
+            let credentials = self.credentials().await.map_err(unusable)?;
+            let found = credentials.find(registry, repository).await;
+            (
+                found.map_err(unusable)?,
+                Some(credentials as Arc<dyn Keyring>),
+            )
         };
         let settings = self.trust.settings(registry, reach, credential, keyring);
         self.pool.client(registry, &settings).map_err(|error| {

@@ -59,7 +59,7 @@ fn registry_of(
     script
         .when(move |request| {
             let asked = request.parameters("scope");
-            let knows = |scope: &String| {
+            let is_granted = |scope: &String| {
                 let (_, actions) = scope.rsplit_once(':').unwrap();
                 actions.split(',').all(|action| {
                     known
@@ -67,7 +67,7 @@ fn registry_of(
                         .any(|known| known.split(',').any(|one| one == action))
                 })
             };
-            request.path == "/token" && !asked.iter().all(knows)
+            request.path == "/token" && !asked.iter().all(is_granted)
         })
         .responds(Reply::error(refusal, "INVALID_REQUEST", "no such action"));
     for (reads, actions) in [(true, "pull"), (false, write)] {

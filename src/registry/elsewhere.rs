@@ -21,7 +21,6 @@ use crate::oci::{Digest, Registry, Repository};
 const REGISTRIES: usize = 64;
 
 /// The registries to which one registry redirects, and who we are there.
-#[derive(Debug)]
 pub(super) struct Elsewhere {
     registry: Registry,
     credential: Credential,
@@ -33,7 +32,6 @@ pub(super) struct Elsewhere {
 }
 
 /// One request at such a registry.
-#[derive(Debug)]
 pub(super) struct Visit {
     authenticator: Arc<Authenticator>,
     scope: Scope,

@@ -46,7 +46,10 @@ impl Connection {
             match exchanged.response.status() {
                 StatusCode::UNAUTHORIZED if challenges < CHALLENGES => {}
                 StatusCode::FORBIDDEN
-                    if !is_unique && self.is_guess(&exchanged.response, scope, sent.as_ref()).await =>
+                    if !is_unique
+                        && self
+                            .is_guess(&exchanged.response, scope, sent.as_ref())
+                            .await =>
                 {
                     answer::drain(exchanged.response).await;
                     sent = None;
@@ -95,10 +98,7 @@ impl Connection {
 
     /// The headers that say how to authenticate, and the words with them. Some registries say it only
     /// at `/v2/`.
-    async fn challenge(
-        &self,
-        exchanged: Exchanged,
-    ) -> Result<(HeaderMap, Option<Said>), Cause> {
+    async fn challenge(&self, exchanged: Exchanged) -> Result<(HeaderMap, Option<Said>), Cause> {
         let Exchanged { response, sent } = exchanged;
         let headers = response.headers().clone();
         let said = answer::words(response, &self.secrets.with(sent.as_ref())).await;

@@ -194,17 +194,27 @@ async fn a_credential_that_the_other_registry_repeats_is_not_shown() {
     let behind = FaultRegistry::options().basic().tls(&authority).start();
     let Login { password, .. } = Login::valid();
     let login = Login::valid().basic();
-    for said in [password.as_str(), login.as_str(), login.trim_start_matches("Basic ")] {
+    for said in [
+        password.as_str(),
+        login.as_str(),
+        login.trim_start_matches("Basic "),
+    ] {
         behind
             .script()
             .when(|request: &Request| request.headers.value("authorization").is_some())
-            .responds(Reply::error(400, "NAME_INVALID", &format!("you are {said}!")));
+            .responds(Reply::error(
+                400,
+                "NAME_INVALID",
+                &format!("you are {said}!"),
+            ));
         let front = front(FaultRegistry::options().tls(&authority), 307, &behind.url());
         let settings = Settings {
             keyring: Some(keys(&behind)),
             ..trusting(&authority)
         };
-        let found = client_with(&front, &settings).fetch_manifest(&repository(), &tag()).await;
+        let found = client_with(&front, &settings)
+            .fetch_manifest(&repository(), &tag())
+            .await;
         let error = found.unwrap_err();
         let shown = format!("{error} {error:?}");
         assert!(shown.contains("you are"), "{shown}");

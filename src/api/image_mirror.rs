@@ -2,6 +2,7 @@
 
 mod endpoint;
 mod prune;
+mod referrers;
 mod status;
 
 use std::borrow::Cow;
@@ -14,6 +15,7 @@ use serde_json::json;
 
 pub use self::endpoint::{Destination, Source};
 pub use self::prune::{AdoptedTags, InUse, Prune, PruneMode};
+pub use self::referrers::{Referrers, ReferrersMode};
 pub use self::status::{
     Action, DestinationStatus, FAILURES, FailureStatus, HISTORY, ImageMirrorStatus, MESSAGE_LENGTH,
     PruneStatus, RECENT, REFUSALS, Reachable, RecentCopy, RefusalStatus, RoundResult, RoundSummary,
@@ -114,9 +116,9 @@ pub struct ImageMirrorSpec {
     /// Which platforms of a multi-platform image to copy. All of them unless said otherwise.
     #[serde(default)]
     pub platforms: Platforms,
-    /// Whether signatures, SBOMs and attestations are copied with their images.
+    /// Which signatures, SBOMs and attestations are copied with their images, and how soon those that come later.
     #[serde(default)]
-    pub referrers: ReferrersMode,
+    pub referrers: Referrers,
     /// What to do when a tag moves to another digest at the source.
     #[serde(default)]
     pub tag_mutability: TagMutability,
@@ -229,16 +231,6 @@ pub enum IndexMode {
     Rewrite,
     /// Writes the original index although some of its images are missing, so that its digest and signatures stay valid.
     Preserve,
-}
-
-/// Whether signatures, SBOMs and attestations are copied.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum ReferrersMode {
-    /// Copies them, as referrers and as fallback tags.
-    #[default]
-    Copy,
-    /// Leaves them out.
-    Skip,
 }
 
 /// What to do when a tag moves to another digest at the source.

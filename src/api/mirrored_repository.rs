@@ -24,6 +24,8 @@ pub const DESTINATION_LABEL: &str = "transship.dev/destination";
 pub const TAGS: usize = 300;
 /// Longest name of what protects a candidate, in characters.
 pub const PROTECTED_BY_LENGTH: usize = 253;
+/// Longest text that says what was found of referrers.
+const REFERRERS_LENGTH: usize = 64;
 /// Longest shape; a longer one is stood for by its digest.
 pub const SHAPE_LENGTH: usize = 256;
 
@@ -146,6 +148,13 @@ pub struct RecordedTag {
     /// When the evidence was verified first. Absent where no policy asks for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verified_at: Option<Time>,
+    /// When Transship last looked at the source for what refers to the image. Absent where it never did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub referrers_checked_at: Option<Time>,
+    /// What was found then, as fingerprints: another text where signatures and the like came, went or moved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = REFERRERS_LENGTH), regex(pattern = "^(image|index)(\\+list)?:[0-9a-f]{16}:[0-9a-f]{16}$"))]
+    pub referrers_found: Option<String>,
     /// What keeps the tag from being right. Absent where nothing does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<TagState>,

@@ -92,6 +92,7 @@ fn table(report: &Report) -> String {
         let (digest, action, bytes) = match outcome {
             Outcome::Copied { digest, bytes } => (digest, "copied", *bytes),
             Outcome::Retagged { digest } => (digest, "retagged", 0),
+            Outcome::Completed { digest, bytes } => (digest, "completed", *bytes),
             Outcome::Unchanged | Outcome::Frozen => (source_digest, "unchanged", 0),
             Outcome::Planned { .. } => (source_digest, "planned", 0),
             Outcome::Refused(_) => (source_digest, "refused", 0),

@@ -54,10 +54,6 @@ pub(super) fn table(report: &Report) -> String {
                 why,
             ]);
         }
-        // What belongs to referrers comes along with its image, and its tags are long.
-        let excluded = excluded
-            .iter()
-            .filter(|excluded| !excluded.source.tag.is_referrers_tag());
         for Excluded { source, reason } in excluded {
             table.row([
                 name.clone(),
@@ -124,13 +120,13 @@ pub(super) fn line(report: &Report) -> String {
         pruned: _,
         copied: _,
         retagged: _,
+        completed: _,
         bytes: _,
     } = report.totals();
     let excluded = report
         .mirrors
         .iter()
         .flat_map(|mirror| &mirror.excluded)
-        .filter(|excluded| !excluded.source.tag.is_referrers_tag())
         .count();
     let optional = |count: usize, word: &str| match count {
         0 => String::new(),
@@ -163,11 +159,20 @@ fn join(policies: &[ObjectName]) -> String {
 fn explain(tag: &TagReport) -> (&'static str, String) {
     let short = |digest: &Digest| format!("{}:{}", digest.algorithm().as_str(), digest.short());
     match &tag.outcome {
-        Outcome::Planned { moves: false } => (
+        Outcome::Planned {
+            completes: true, ..
+        } => (
+            "complete",
+            format!(
+                "the destination lacks what refers to {} by now",
+                short(&tag.source_digest)
+            ),
+        ),
+        Outcome::Planned { moves: false, .. } => (
             "copy",
             format!("the destination lacks {}", short(&tag.source_digest)),
         ),
-        Outcome::Planned { moves: true } => (
+        Outcome::Planned { moves: true, .. } => (
             "move",
             format!("the source moved to {}", short(&tag.source_digest)),
         ),
@@ -177,6 +182,7 @@ fn explain(tag: &TagReport) -> (&'static str, String) {
             "the source moved, tagMutability is Freeze".to_owned(),
         ),
         Outcome::Copied { .. } | Outcome::Retagged { .. } => ("none", "was copied".to_owned()),
+        Outcome::Completed { .. } => ("none", "was completed".to_owned()),
         Outcome::Refused(refusal) => ("refuse", explain_refusal(refusal)),
         Outcome::Quarantined(quarantine) => ("wait", explain_refusal(&quarantine.refusal)),
         // The message stands below the table.
@@ -213,13 +219,18 @@ mod tests {
     use crate::plan::{NotSelected, SourceImage};
     use crate::policy::select::Exclusion;
 
+    fn planned(moves: bool, completes: bool) -> Outcome {
+        Outcome::Planned { moves, completes }
+    }
+
     #[test]
     fn every_tag_with_what_is_to_be_done_and_why() {
         let mut report = report(vec![
-            image("1.1", Outcome::Planned { moves: false }),
+            image("1.1", planned(false, false)),
+            image("1.2", planned(false, true)),
             TagReport {
                 selected_by: Vec::new(),
-                ..image("latest", Outcome::Planned { moves: true })
+                ..image("latest", planned(true, false))
             },
             image("1.0", Outcome::Unchanged),
             image("old", Outcome::Frozen),
@@ -241,19 +252,21 @@ mod tests {
             left_out(&signature, NotSelected::Referrers),
         ];
         insta::assert_snapshot!(render(&report), @r#"
-        MIRROR          ACTION      SOURCE                           DESTINATION                        SELECTED BY   WHY
-        platform/base   copy        docker.io/library/app:1.1        eu.example.com/mirror/app:1.1      releases      the destination lacks sha256:b05e244762b1
-        platform/base   move        docker.io/library/app:latest     eu.example.com/mirror/app:latest   tags          the source moved to sha256:5e1e2bcac305
-        platform/base   none        docker.io/library/app:1.0        eu.example.com/mirror/app:1.0      releases      up to date
-        platform/base   none        docker.io/library/app:old        eu.example.com/mirror/app:old      releases      the source moved, tagMutability is Freeze
-        platform/base   refuse      docker.io/library/app:0.9        eu.example.com/mirror/app:0.9      releases      strict: require.user: PolicyViolation
-        platform/base   wait        docker.io/library/app:0.8        eu.example.com/mirror/app:0.8      releases      strict: minAge: Quarantined
-        platform/base   leave out   docker.io/library/app:2.0-rc.1   -                                  -             releases: is a prerelease
+        MIRROR          ACTION      SOURCE                                                                                              DESTINATION                        SELECTED BY   WHY
+        platform/base   copy        docker.io/library/app:1.1                                                                           eu.example.com/mirror/app:1.1      releases      the destination lacks sha256:b05e244762b1
+        platform/base   complete    docker.io/library/app:1.2                                                                           eu.example.com/mirror/app:1.2      releases      the destination lacks what refers to sha256:77ac319bfe19 by now
+        platform/base   move        docker.io/library/app:latest                                                                        eu.example.com/mirror/app:latest   tags          the source moved to sha256:5e1e2bcac305
+        platform/base   none        docker.io/library/app:1.0                                                                           eu.example.com/mirror/app:1.0      releases      up to date
+        platform/base   none        docker.io/library/app:old                                                                           eu.example.com/mirror/app:old      releases      the source moved, tagMutability is Freeze
+        platform/base   refuse      docker.io/library/app:0.9                                                                           eu.example.com/mirror/app:0.9      releases      strict: require.user: PolicyViolation
+        platform/base   wait        docker.io/library/app:0.8                                                                           eu.example.com/mirror/app:0.8      releases      strict: minAge: Quarantined
+        platform/base   leave out   docker.io/library/app:2.0-rc.1                                                                      -                                  -             releases: is a prerelease
+        platform/base   leave out   docker.io/library/app:sha256-0000000000000000000000000000000000000000000000000000000000000000.sig   -                                  -             is copied with its image
 
         quarantined: docker.io/library/app:0.8: Quarantined: policy "strict", minAge: first seen today
         refused: docker.io/library/app:0.9: PolicyViolation: policy "strict", require.user: linux/arm64 runs as root
 
-        2 to copy, 1 unchanged, 1 frozen, 1 refused, 1 quarantined, 1 left out, 0 failed
+        3 to copy, 1 unchanged, 1 frozen, 1 refused, 1 quarantined, 2 left out, 0 failed
         "#);
     }
 

@@ -232,6 +232,9 @@ fn line(tag: &TagReport) -> String {
             format!("copied {source} -> {target} ({})", units::bytes(*bytes))
         }
         Outcome::Retagged { .. } => format!("retagged {source} -> {target}"),
+        Outcome::Completed { bytes, .. } => {
+            format!("completed {source} -> {target} ({})", units::bytes(*bytes))
+        }
         Outcome::Unchanged => format!("unchanged {source} -> {target}"),
         Outcome::Frozen => format!("frozen {source} -> {target}"),
         Outcome::Refused(refusal) => format!("refused {source}: {}", refusal.message),
@@ -253,6 +256,7 @@ fn log(tag: &TagReport) {
         }
         Outcome::Copied { .. }
         | Outcome::Retagged { .. }
+        | Outcome::Completed { .. }
         | Outcome::Unchanged
         | Outcome::Frozen
         | Outcome::Refused(_)

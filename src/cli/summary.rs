@@ -27,6 +27,7 @@ pub(super) fn table(report: &Report) -> String {
             let Totals {
                 copied,
                 retagged,
+                completed,
                 planned,
                 unchanged,
                 frozen,
@@ -36,7 +37,7 @@ pub(super) fn table(report: &Report) -> String {
                 failed,
                 bytes,
             } = totals;
-            let done = copied + retagged;
+            let done = copied + retagged + completed;
             let (kept, withheld) = (unchanged + frozen, refused + quarantined);
             table.row([
                 mirror.mirror.clone(),
@@ -95,6 +96,7 @@ pub(super) fn refusals(report: &Report) -> String {
                 | Outcome::Planned { .. }
                 | Outcome::Copied { .. }
                 | Outcome::Retagged { .. }
+                | Outcome::Completed { .. }
                 | Outcome::Frozen
                 | Outcome::Failed(_) => return None,
             };
@@ -127,6 +129,7 @@ pub(super) fn failures_of(mirror: &MirrorReport) -> impl Iterator<Item = &Failur
         | Outcome::Planned { .. }
         | Outcome::Copied { .. }
         | Outcome::Retagged { .. }
+        | Outcome::Completed { .. }
         | Outcome::Frozen
         | Outcome::Refused(_)
         | Outcome::Quarantined(_) => None,
@@ -139,6 +142,7 @@ pub(super) fn line(totals: &Totals, elapsed: Duration) -> String {
     let Totals {
         copied,
         retagged,
+        completed,
         planned: _,
         unchanged,
         frozen,
@@ -153,8 +157,9 @@ pub(super) fn line(totals: &Totals, elapsed: Duration) -> String {
         count => format!(", {count} {word}"),
     };
     format!(
-        "{copied} copied{}, {unchanged} unchanged{}{}{}{}, {failed} failed, {} sent in {}",
+        "{copied} copied{}{}, {unchanged} unchanged{}{}{}{}, {failed} failed, {} sent in {}",
         optional(*retagged, "retagged"),
+        optional(*completed, "completed"),
         optional(*frozen, "frozen"),
         optional(*refused, "refused"),
         optional(*quarantined, "quarantined"),

@@ -112,6 +112,7 @@ fn of_batch(totals: &Totals) -> Option<Event> {
     let Totals {
         copied,
         retagged,
+        completed,
         failed,
         bytes: _,
         planned: _,
@@ -121,13 +122,14 @@ fn of_batch(totals: &Totals) -> Option<Event> {
         quarantined: _,
         pruned: _,
     } = *totals;
-    if copied + retagged == 0 {
+    if copied + retagged + completed == 0 {
         return None;
     }
     let mut parts = Vec::new();
     for (count, word) in [
         (copied, "copied"),
         (retagged, "retagged"),
+        (completed, "completed"),
         (failed, "failed"),
     ] {
         if count > 0 {

@@ -97,7 +97,12 @@ pub(super) async fn reconcile(
     match situation.decide(clock::now()) {
         Due::Now(cause) => {
             let span = tracing::info_span!("round", mirror = name_of(object), ?cause);
-            run(object, &prepared, context).instrument(span).await
+            let mode = if situation.is_requested() {
+                Mode::Refresh
+            } else {
+                Mode::Apply
+            };
+            run(object, &prepared, mode, context).instrument(span).await
         }
         Due::At(time) => {
             context.shared.memory.resume(object, time);
@@ -127,6 +132,7 @@ async fn catch_up(object: &ImageMirror, context: &Context) -> Result<(), WriteEr
 async fn run(
     object: &ImageMirror,
     prepared: &Prepared,
+    mode: Mode,
     context: &Context,
 ) -> Result<Action, WriteError> {
     let requested = annotations::requested_at(object.annotations());
@@ -145,7 +151,7 @@ async fn run(
     };
     let began = clock::now();
     // On the heap, so that thousands that wait for a turn are small.
-    let ended = Box::pin(run_round(object, prepared, &round, context)).await;
+    let ended = Box::pin(run_round(object, prepared, mode, &round, context)).await;
     let span = Span {
         began,
         ended: clock::now(),
@@ -190,6 +196,7 @@ async fn run(
 async fn run_round(
     object: &ImageMirror,
     prepared: &Prepared,
+    mode: Mode,
     guard: &RunningRound,
     context: &Context,
 ) -> Ended {
@@ -209,10 +216,7 @@ async fn run_round(
         let _held = context.shared.reaches.hold(&mirror.name, reach);
         context.shared.records.identify(object, mirror);
         let mirrors = [mirror];
-        let round = context
-            .shared
-            .syncer
-            .round(&mirrors, Mode::Apply, &progress);
+        let round = context.shared.syncer.round(&mirrors, mode, &progress);
         let mut report = match select(pin!(round), pin!(progress.tell(object, context))).await {
             Either::Left((report, _)) => report,
             Either::Right((never, _)) => match never {},
@@ -338,6 +342,7 @@ fn log(totals: &Totals, round: &Round<'_>) {
     let Totals {
         copied,
         retagged,
+        completed,
         planned: _,
         unchanged,
         frozen,
@@ -351,6 +356,7 @@ fn log(totals: &Totals, round: &Round<'_>) {
     tracing::info!(
         copied,
         retagged,
+        completed,
         unchanged,
         frozen,
         refused,

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::api::Reason;
 use crate::layout::{self, Layout};
-use crate::oci::{Descriptor, Digest, Manifest, Repository, Tag, TagOrDigest};
+use crate::oci::{Descriptor, Digest, Manifest, MediaType, Repository, Tag, TagOrDigest};
 use crate::registry::{self, BodyError, Client, Kind, Upload};
 
 /// A place that holds images: a registry with the credentials to use there, or a directory.
@@ -51,6 +51,15 @@ pub enum Session {
     Registry(Client, registry::Session),
     /// In a directory: nothing is there before the first byte.
     Layout(Layout),
+}
+
+/// What a tag or digest stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The digest of the manifest.
+    pub digest: Digest,
+    /// Its media type, where the endpoint said it.
+    pub media_type: Option<MediaType>,
 }
 
 /// What an endpoint says of referrers.
@@ -130,15 +139,32 @@ impl Endpoint {
         target: &TagOrDigest,
         known: Option<&Digest>,
     ) -> Result<Option<Digest>, Error> {
+        let found = self.look_up(repository, target, known).await?;
+        Ok(found.map(|found| found.digest))
+    }
+
+    /// Asks what a tag or digest stands for, without reading it. `None`: it does not exist.
+    pub async fn look_up(
+        &self,
+        repository: &Repository,
+        target: &TagOrDigest,
+        known: Option<&Digest>,
+    ) -> Result<Option<Found>, Error> {
         Ok(match self {
-            Self::Registry(client) => client
-                .resolve(repository, target, known)
-                .await?
-                .map(|found| found.digest),
-            Self::Layout(layout) => layout
-                .resolve(repository, target)
-                .await?
-                .map(|found| found.digest),
+            Self::Registry(client) => {
+                let found = client.resolve(repository, target, known).await?;
+                found.map(|found| Found {
+                    digest: found.digest,
+                    media_type: found.media_type,
+                })
+            }
+            Self::Layout(layout) => {
+                let found = layout.resolve(repository, target).await?;
+                found.map(|found| Found {
+                    digest: found.digest,
+                    media_type: Some(found.media_type),
+                })
+            }
         })
     }
 

@@ -1,9 +1,9 @@
 //! Why an image did not arrive at a destination.
 
 use super::endpoint;
+use super::fallback::FallbackError;
 use super::graph_error::GraphError;
 use super::pipe::{BlobError, Origin};
-use super::referrers::FallbackError;
 use crate::api::Reason;
 use crate::oci::subset::SubsetError;
 use crate::oci::{Digest, TagOrDigest};

@@ -11,7 +11,6 @@ use super::graph::Graph;
 use super::graph_error::GraphError;
 use super::manifests::{Manifests, Room};
 use super::pipe::Origin;
-use super::referrers::Finder;
 use super::{Engine, Error, endpoint};
 use crate::oci::{Content, Descriptor, Digest, Platform, Tag, limits};
 use crate::plan::Platforms;
@@ -76,7 +75,7 @@ impl Engine {
         subject: &Digest,
         wanted: Wanted,
     ) -> Result<Found, Error> {
-        let found = find(&self.finder, origin, subject, wanted).await;
+        let found = find(self, origin, subject, wanted).await;
         found.map_err(|error| Error::source(origin, subject, GraphError::Evidence(error)))
     }
 
@@ -106,13 +105,19 @@ impl Engine {
 // === finding ===
 
 async fn find(
-    finder: &Finder,
+    engine: &Engine,
     origin: &Origin,
     subject: &Digest,
     wanted: Wanted,
 ) -> Result<Found, endpoint::Error> {
-    let listed = finder.listed(origin, subject).await?;
-    let listed = listed.into_iter().filter(|entry| wanted.may_be(entry));
+    let Engine {
+        finder, manifests, ..
+    } = engine;
+    let listed = finder.listed(manifests, origin, subject).await?;
+    let listed = listed
+        .entries
+        .into_iter()
+        .filter(|entry| wanted.may_be(entry));
     let mut manifests: Vec<Digest> = listed.map(|entry| entry.digest).collect();
     for suffix in wanted.suffixes() {
         if let Some(tag) = Tag::of_referrers(subject, suffix)

@@ -72,6 +72,16 @@ impl Graph {
         Ok(graph)
     }
 
+    /// A manifest whose content is where it should be.
+    pub(super) fn alone(root: Manifest) -> Self {
+        Self {
+            root: Arc::new(root),
+            levels: Vec::new(),
+            opaque: Vec::new(),
+            is_sparse: false,
+        }
+    }
+
     /// The manifests below the root and the root, in the order in which they must be pushed.
     pub(super) fn manifests(&self) -> impl Iterator<Item = &Arc<Manifest>> {
         self.levels.iter().flatten().chain([&self.root])

@@ -12,9 +12,12 @@ use super::blobs::{Blobs, Request};
 use super::deliver::Delivery;
 use super::endpoint::{self, Endpoint, Place, Start};
 use super::error::Error;
+use super::fallback::{Additions, FallbackTags};
 use super::graph::Graph;
+use super::manifests::Manifests;
 use super::pipe::Origin;
-use super::referrers::{Attached, FallbackTags, Link};
+use super::referrers::{Attached, Company, Link};
+use super::seen::Seen;
 use super::stored::{Slot, Stored};
 use super::{Action, Done, TagPush, Target, Unmoved};
 use crate::oci::{Descriptor, Digest, Manifest, Repository, Tag, TagOrDigest};
@@ -26,7 +29,12 @@ const PUSHES: usize = 8;
 pub(super) struct Content {
     pub(super) origin: Origin,
     pub(super) image: Graph,
-    pub(super) attached: Vec<Attached>,
+    /// What refers to it.
+    pub(super) company: Company,
+    /// What was seen of that at the source.
+    pub(super) seen: Option<Seen>,
+    /// Whether the image itself is where it should be.
+    pub(super) is_late: bool,
 }
 
 /// The knowledge of the process that pushing draws on.
@@ -39,6 +47,7 @@ pub(super) struct Shared {
 /// One destination that is being written.
 pub(super) struct Push<'a> {
     pub(super) shared: &'a Shared,
+    pub(super) manifests: &'a Manifests,
     pub(super) content: &'a Content,
     pub(super) target: &'a Target,
 }
@@ -56,11 +65,10 @@ impl Content {
             .map(|target| (target.endpoint.clone(), target.repository.clone()))
             .collect();
         let mut lists: Vec<Requests> = targets.iter().map(|_| Vec::new()).collect();
-        let graphs = self
-            .attached
-            .iter()
+        let attached = self.company.attached.iter();
+        let graphs = attached
             .map(|attached| &attached.graph)
-            .chain([&self.image]);
+            .chain((!self.is_late).then_some(&self.image));
         for blob in graphs.flat_map(Graph::blobs) {
             let requests = shared.blobs.request(&self.origin, blob, &places);
             for (list, request) in lists.iter_mut().zip(requests) {
@@ -83,21 +91,18 @@ impl Push<'_> {
     pub(super) async fn run(&self, requests: Requests) -> Result<Done, Error> {
         let root = &self.content.image.root;
         let moving = self.moving_tags();
+        let done = |action, bytes, unmoved| Done {
+            digest: root.digest().clone(),
+            action,
+            bytes,
+            unmoved,
+            seen: self.content.seen,
+        };
         if moving.is_empty() && !self.target.tags.is_empty() {
-            return Ok(Done {
-                digest: root.digest().clone(),
-                action: Action::Unchanged,
-                bytes: 0,
-                unmoved: Unmoved::new(),
-            });
+            return Ok(done(Action::Unchanged, 0, Unmoved::new()));
         }
         if self.is_retag() {
-            return Ok(Done {
-                digest: root.digest().clone(),
-                action: Action::Retagged,
-                bytes: 0,
-                unmoved: self.move_tags(&moving).await?,
-            });
+            return Ok(done(Action::Retagged, 0, self.move_tags(&moving).await?));
         }
         let sent = self.receive(requests).await?;
         let (sent, unmoved) = match self.push_all(&moving).await {
@@ -107,11 +112,36 @@ impl Push<'_> {
             }
             result => (sent, result?),
         };
+        Ok(done(Action::Copied, sent, unmoved))
+    }
+
+    /// Brings what refers to the image to a destination that has the image.
+    pub(super) async fn run_late(&self) -> Result<Done, Error> {
+        let Content {
+            image,
+            company,
+            seen,
+            ..
+        } = self.content;
+        let mut bytes = self.receive(self.request()).await?;
+        match self.attach(&company.attached).await {
+            Err(error) if error.calls_for_fresh_push() => {
+                self.forget();
+                bytes += self.receive(self.request()).await?;
+                self.attach(&company.attached).await?;
+            }
+            result => result?,
+        }
         Ok(Done {
-            digest: root.digest().clone(),
-            action: Action::Copied,
-            bytes: sent,
-            unmoved,
+            digest: image.root.digest().clone(),
+            action: if company.attached.is_empty() {
+                Action::Unchanged
+            } else {
+                Action::Completed
+            },
+            bytes,
+            unmoved: Unmoved::new(),
+            seen: *seen,
         })
     }
 
@@ -149,28 +179,33 @@ impl Push<'_> {
     /// The destination refused a manifest although every blob was confirmed: what was believed of
     /// it is wrong, so everything is sent again, once.
     async fn push_again(&self, moving: &[&TagPush]) -> Result<(u64, Unmoved), Error> {
-        self.shared
-            .blobs
-            .forget(&self.target.endpoint, &self.target.repository);
-        self.shared
-            .manifests
-            .forget(&self.place(), &self.target.repository);
-        let requests = self
-            .content
-            .request(self.shared, &[self.target])
-            .pop()
-            .unwrap_or_default();
-        let sent = self.receive(requests).await?;
+        self.forget();
+        let sent = self.receive(self.request()).await?;
         Ok((sent, self.push_all(moving).await?))
     }
 
+    /// Asks for all blobs at this destination.
+    fn request(&self) -> Requests {
+        let requests = self.content.request(self.shared, &[self.target]).pop();
+        requests.unwrap_or_default()
+    }
+
+    /// Forgets what this destination is believed to have.
+    fn forget(&self) {
+        let Target {
+            endpoint,
+            repository,
+            ..
+        } = self.target;
+        self.shared.manifests.forget(&self.place(), repository);
+        self.shared.blobs.forget(endpoint, repository);
+    }
+
     async fn push_all(&self, moving: &[&TagPush]) -> Result<Unmoved, Error> {
-        let Content {
-            image, attached, ..
-        } = self.content;
+        let Content { image, company, .. } = self.content;
         self.push_levels(image).await?;
         if let [only @ TagPush { current: None, .. }] = moving
-            && attached.is_empty()
+            && company.attached.is_empty()
             && !self.is_doubted()
         {
             // Nobody sees this tag yet, so there is no working tag to protect: one PUT and one read.
@@ -178,7 +213,7 @@ impl Push<'_> {
             return Ok(Unmoved::new());
         }
         self.push_root(image).await?;
-        self.attach(attached).await?;
+        self.attach(&company.attached).await?;
         self.move_tags(moving).await
     }
 
@@ -252,14 +287,26 @@ impl Push<'_> {
         let Target {
             endpoint,
             repository,
-            ..
+            tags,
         } = self.target;
-        let listed = self
-            .shared
-            .fallback_tags
-            .add(endpoint, repository, &subject, &referrers)
-            .await;
-        listed.map_err(|error| Error::Referrers {
+        let name = Tag::of_referrers(&subject, "");
+        if tags.iter().any(|push| Some(&push.tag) == name.as_ref()) {
+            // That tag is the only one of the image.
+            return Ok(());
+        }
+        let there = Origin {
+            endpoint: endpoint.clone(),
+            repository: repository.clone(),
+        };
+        let list = self.content.company.lists.get(&subject);
+        let additions = Additions {
+            subject: &subject,
+            referrers: &referrers,
+            list: list.map(Arc::as_ref),
+        };
+        let fallback_tags = &self.shared.fallback_tags;
+        let listed = fallback_tags.add(self.manifests, &there, additions);
+        listed.await.map_err(|error| Error::Referrers {
             destination: self.target.name(),
             error,
         })
@@ -365,13 +412,7 @@ impl Push<'_> {
         if self.is_served(target, manifest).await? {
             return Ok(());
         }
-        let Target {
-            endpoint,
-            repository,
-            ..
-        } = self.target;
-        self.shared.manifests.forget(&self.place(), repository);
-        self.shared.blobs.forget(endpoint, repository);
+        self.forget();
         Err(Error::ReadBack {
             destination: self.target.name(),
             target: target.clone(),

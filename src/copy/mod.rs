@@ -2,7 +2,9 @@
 //!
 //! ```text
 //! Engine::copy
-//!   graph, referrers   what the image is made of, read once and kept by digest
+//!   graph, referrers   what the image is made of and what refers to it, read once and kept by digest
+//!   fallback           the lists of referrers at registries that keep none
+//!   late, seen         what came to refer to it since
 //!   examine            what it is like, for those who judge it
 //!   evidence           what may prove something of it, for those who verify it
 //!   blobs              which destination needs what; one worker a blob
@@ -22,15 +24,18 @@ pub mod endpoint;
 mod error;
 mod evidence;
 mod examine;
+mod fallback;
 mod graph;
 mod graph_error;
 mod image;
+mod late;
 mod manifests;
 mod pipe;
 mod places;
 pub mod progress;
 mod reduced;
 mod referrers;
+mod seen;
 mod stored;
 
 use std::collections::BTreeMap;
@@ -43,20 +48,23 @@ pub use self::endpoint::{Deletion, Endpoint, Place};
 pub use self::error::Error;
 pub use self::evidence::{Found, Holds, Wanted};
 pub use self::examine::Examined;
+pub use self::fallback::FallbackError;
 pub use self::graph_error::GraphError;
+pub use self::late::{Lack, Late, Siblings, Visit};
 pub use self::pipe::{BlobError, Origin};
 pub use self::progress::Progress;
-pub use self::referrers::FallbackError;
+pub use self::seen::{Seen, SeenError};
 
 use self::blobs::Blobs;
+use self::fallback::FallbackTags;
 use self::graph::Graph;
 use self::image::{Content, Push, Shared};
 use self::manifests::{Manifests, Room};
-use self::referrers::{FallbackTags, Finder};
+use self::referrers::{Company, Finder, Wish};
 use self::stored::Stored;
-use crate::api::{IndexMode, ReferrersMode};
-use crate::oci::{Digest, Repository, Tag};
-use crate::plan::Platforms;
+use crate::api::IndexMode;
+use crate::oci::{Content as Described, Digest, Repository, Tag};
+use crate::plan::{Platforms, ReferrerTypes};
 
 /// How long one slow destination may hold up the others with a blob, before it is left to itself.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -77,8 +85,10 @@ pub struct Job {
     pub digest: Digest,
     /// Which of its platforms.
     pub platforms: Platforms,
-    /// Whether what refers to it comes along.
-    pub referrers: ReferrersMode,
+    /// Which of what refers to it comes along.
+    pub referrers: ReferrerTypes,
+    /// What comes along whatever its type: it is why a policy admits the image.
+    pub evidence: Vec<Digest>,
     /// Where it goes.
     pub targets: Vec<Target>,
 }
@@ -116,6 +126,8 @@ pub struct Done {
     pub bytes: u64,
     /// The tags, of several, that do not name it, and why.
     pub unmoved: Unmoved,
+    /// What refers to it at the source; None where nobody looked.
+    pub seen: Option<Seen>,
 }
 
 /// Tags that could not be moved, and why.
@@ -130,6 +142,8 @@ pub enum Action {
     Retagged,
     /// Blobs and manifests, as far as they were missing.
     Copied,
+    /// What refers to the image, as far as it was missing: the image itself was there.
+    Completed,
 }
 
 // === impl Target ===
@@ -197,6 +211,7 @@ impl Engine {
             .iter()
             .map(|target| Push {
                 shared: &self.shared,
+                manifests: &self.manifests,
                 content: &content,
                 target,
             })
@@ -254,29 +269,36 @@ impl Engine {
             origin,
             digest,
             platforms,
-            referrers,
-            targets: _,
+            ..
         } = job;
         let room = Room::new();
         let image = Graph::read(&self.manifests, origin, digest, platforms, &room).await?;
-        let attached = match referrers {
-            ReferrersMode::Skip => Vec::new(),
-            ReferrersMode::Copy => {
+        let (company, seen) = match job.referrers {
+            ReferrerTypes::None => (Company::default(), None),
+            ReferrerTypes::All | ReferrerTypes::Only(_) => {
                 let is_rewritten = image.root.digest() != digest;
                 let subjects = image
                     .manifests()
                     .filter(|manifest| !(is_rewritten && manifest.digest() == image.root.digest()))
                     .map(|manifest| manifest.digest().clone())
                     .collect();
-                self.finder
-                    .find(&self.manifests, origin, subjects, &room)
-                    .await?
+                let company = self
+                    .finder
+                    .find(&self.manifests, origin, subjects, Wish::of(job), &room)
+                    .await?;
+                let is_index = matches!(image.root.content(), Described::Index(_));
+                let listed = self.finder.known_list(origin);
+                let trace = &company.trace;
+                let seen = trace.sum_up(digest, is_index, listed.as_deref());
+                (company, Some(seen))
             }
         };
         Ok(Content {
             origin: origin.clone(),
             image,
-            attached,
+            company,
+            seen,
+            is_late: false,
         })
     }
 }

@@ -1,26 +1,23 @@
 //! What refers to an image: signatures, SBOMs, attestations, in both schemes.
 //!
 //! Registries with the referrers API list them; for the others there is a fallback tag
-//! `sha256-<hex>` (distribution specification, referrers), and cosign's older tags with a suffix.
+//! `sha256-<hex>` (distribution specification, referrers), and tags with a suffix such as cosign's.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
-use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
-use super::endpoint::{self, Endpoint, Place, Referrers};
+use super::endpoint::{self, Place, Referrers};
+use super::fallback;
 use super::graph::Graph;
 use super::graph_error::GraphError;
 use super::manifests::{Manifests, Room};
 use super::pipe::Origin;
-use crate::oci::manifest::ManifestError;
-use crate::oci::{
-    Content, Descriptor, Digest, Manifest, Repository, Tag, TagOrDigest, limits, media_type,
-};
-use crate::plan::Platforms;
+use super::seen::Trace;
+use crate::oci::{Content, Descriptor, Digest, Manifest, Repository, Tag, TagOrDigest, limits};
+use crate::plan::{Platforms, ReferrerTypes};
 
 /// Lists of referrers read at once for one image.
 const READS: usize = 8;
@@ -33,12 +30,57 @@ pub(super) struct Attached {
 }
 
 /// How it is found.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum Link {
     /// It names its subject.
     Subject(Digest),
     /// A tag names the digest of the image.
     Tag(Tag),
+}
+
+/// Something that refers to a manifest, as the source has it, before it is read.
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    pub(super) by: Link,
+    pub(super) digest: Digest,
+    /// Its type, where the source says it.
+    pub(super) artifact_type: Option<String>,
+}
+
+/// What refers to one manifest.
+#[derive(Clone, Debug)]
+pub(super) struct Links {
+    pub(super) subject: Digest,
+    pub(super) entries: Vec<Entry>,
+    /// The list under the fallback tag, at a source that keeps none itself.
+    pub(super) list: Option<Arc<Manifest>>,
+    /// Whether the source keeps lists itself. Otherwise its tags tell everything.
+    pub(super) is_kept: bool,
+}
+
+/// What a source lists for one manifest.
+pub(super) struct Listing {
+    pub(super) entries: Vec<Descriptor>,
+    pub(super) fallback: Option<Arc<Manifest>>,
+    pub(super) is_kept: bool,
+}
+
+/// Which of what refers to an image comes along.
+#[derive(Clone, Copy)]
+pub(super) struct Wish<'a> {
+    pub(super) types: &'a ReferrerTypes,
+    /// What comes along whatever its type.
+    pub(super) evidence: &'a [Digest],
+}
+
+/// Everything that comes along with an image.
+#[derive(Debug, Default)]
+pub(super) struct Company {
+    pub(super) attached: Vec<Attached>,
+    /// The fallback lists of the source of which everything comes along, by their subjects.
+    pub(super) lists: HashMap<Digest, Arc<Manifest>>,
+    /// What was seen on the way.
+    pub(super) trace: Trace,
 }
 
 /// Finds referrers, and remembers what each source turned out to offer.
@@ -47,34 +89,12 @@ pub(super) struct Finder {
     lists: Mutex<HashMap<(Place, Repository), List>>,
 }
 
-/// The referrers tags of a repository, read by whoever asks first; nothing where it lists no tags.
-type List = Arc<OnceCell<Option<HashSet<Tag>>>>;
+/// The attached tags of a repository, read by whoever asks first; nothing where it lists no tags.
+type List = Arc<OnceCell<Option<Arc<AttachedTags>>>>;
 
-/// Serialises the updates of fallback tags: the distribution specification has no conditional PUT
-/// that any registry supports.
-#[derive(Default)]
-pub(super) struct FallbackTags {
-    turns: Mutex<HashMap<(Place, Repository, Digest), Turn>>,
-}
-
-/// Held while one fallback tag is read and written.
-type Turn = Arc<tokio::sync::Mutex<()>>;
-
-/// Why a fallback tag could not be brought up to date.
-#[derive(Clone, Debug, thiserror::Error)]
-pub enum FallbackError {
-    /// The registry failed.
-    #[error("{0}")]
-    Registry(#[from] endpoint::Error),
-    /// What stands there, or what would, is no index.
-    #[error("the referrers tag {tag} does not name a list of referrers: {reason}")]
-    NotAnIndex {
-        /// The tag.
-        tag: Tag,
-        /// Why.
-        reason: Arc<str>,
-    },
-}
+/// The tags of a repository that are named after digests, by what they have before their suffix.
+#[derive(Debug, Default)]
+pub(super) struct AttachedTags(BTreeMap<String, BTreeSet<Tag>>);
 
 // === impl Finder ===
 
@@ -85,57 +105,105 @@ impl Finder {
         manifests: &Manifests,
         origin: &Origin,
         subjects: Vec<Digest>,
+        wish: Wish<'_>,
         room: &Room,
-    ) -> Result<Vec<Attached>, GraphError> {
+    ) -> Result<Company, GraphError> {
         let mut seen: HashSet<Digest> = HashSet::new();
-        let mut found = Vec::new();
+        let mut company = Company::default();
         let mut subjects = subjects;
         for _ in 0..limits::REFERRERS_DEPTH {
             subjects.retain(|subject| seen.insert(subject.clone()));
-            let reads: Vec<_> = subjects
+            let links = self.links_of_all(manifests, origin, &subjects).await?;
+            company.trace.add(&links);
+            let reads: Vec<_> = links
                 .iter()
-                .map(|subject| self.links(origin, subject))
+                .map(|links| read(manifests, origin, links, wish, room))
                 .collect();
-            let links: Vec<Vec<(Link, Digest)>> = stream::iter(reads)
-                .buffered(READS)
-                .try_collect()
-                .await
-                .map_err(GraphError::Referrers)?;
-            let attached: Vec<Attached> = stream::iter(links.into_iter().flatten())
-                .map(|(by, digest)| async move {
-                    let all = &Platforms::All;
-                    let graph = Graph::read(manifests, origin, &digest, all, room).await;
-                    let graph = graph.map_err(GraphError::of_referrer)?;
-                    Ok::<_, GraphError>(Attached { graph, by })
-                })
-                .buffered(READS)
-                .try_collect()
-                .await?;
-            subjects = attached
-                .iter()
-                .map(|attached| attached.graph.root.digest().clone())
-                .collect();
-            found.extend(attached);
+            let read: Vec<Vec<Attached>> =
+                stream::iter(reads).buffered(READS).try_collect().await?;
+            for (links, attached) in links.iter().zip(&read) {
+                company.keep_list(links, attached);
+            }
+            let attached = read.into_iter().flatten();
+            let before = company.attached.len();
+            company.attached.extend(attached);
+            let new = company.attached.iter().skip(before);
+            subjects = new.map(|one| one.graph.root.digest().clone()).collect();
+        }
+        Ok(company)
+    }
+
+    /// The same without reading any of it: what was found first, and what refers to that again.
+    pub(super) async fn glance(
+        &self,
+        manifests: &Manifests,
+        origin: &Origin,
+        first: Vec<Links>,
+    ) -> Result<Vec<Links>, GraphError> {
+        let mut seen: HashSet<Digest> = HashSet::new();
+        let mut found = Vec::new();
+        let mut level = first;
+        for depth in 0..limits::REFERRERS_DEPTH {
+            seen.extend(level.iter().map(|links| links.subject.clone()));
+            let entries = level.iter().flat_map(|links| &links.entries);
+            let mut next: Vec<Digest> = entries.map(|entry| entry.digest.clone()).collect();
+            found.append(&mut level);
+            next.retain(|digest| seen.insert(digest.clone()));
+            if next.is_empty() || depth + 1 == limits::REFERRERS_DEPTH {
+                break;
+            }
+            if seen.len() > limits::GRAPH_NODES {
+                return Err(GraphError::TooMany);
+            }
+            level = self.links_of_all(manifests, origin, &next).await?;
         }
         Ok(found)
     }
 
+    /// What refers to each of these.
+    pub(super) async fn links_of_all(
+        &self,
+        manifests: &Manifests,
+        origin: &Origin,
+        subjects: &[Digest],
+    ) -> Result<Vec<Links>, GraphError> {
+        let reads: Vec<_> = subjects
+            .iter()
+            .map(|subject| self.links(manifests, origin, subject))
+            .collect();
+        let links = stream::iter(reads).buffered(READS).try_collect();
+        links.await.map_err(GraphError::Referrers)
+    }
+
     async fn links(
         &self,
+        manifests: &Manifests,
         origin: &Origin,
         subject: &Digest,
-    ) -> Result<Vec<(Link, Digest)>, endpoint::Error> {
-        let listed = self.listed(origin, subject).await?;
-        let mut links: Vec<_> = listed
-            .into_iter()
-            .map(|entry| (Link::Subject(subject.clone()), entry.digest))
-            .collect();
-        for suffix in Tag::COSIGN_SUFFIXES {
-            let Some(tag) = Tag::of_referrers(subject, suffix) else {
-                continue;
-            };
-            if let Some(found) = self.tagged(origin, &tag).await? {
-                links.push((Link::Tag(tag), found));
+    ) -> Result<Links, endpoint::Error> {
+        let Listing {
+            entries,
+            fallback,
+            is_kept,
+        } = self.listed(manifests, origin, subject).await?;
+        let entries = entries.into_iter().map(|entry| Entry {
+            by: Link::Subject(subject.clone()),
+            digest: entry.digest,
+            artifact_type: entry.artifact_type,
+        });
+        let mut links = Links {
+            subject: subject.clone(),
+            entries: entries.collect(),
+            list: fallback,
+            is_kept,
+        };
+        for tag in self.attached_tags(origin, subject).await {
+            if let Some(digest) = resolve(origin, &tag).await? {
+                links.entries.push(Entry {
+                    by: Link::Tag(tag),
+                    digest,
+                    artifact_type: None,
+                });
             }
         }
         Ok(links)
@@ -144,17 +212,36 @@ impl Finder {
     /// What names `subject`, by the registry's own list or by the fallback tag.
     pub(super) async fn listed(
         &self,
+        manifests: &Manifests,
         origin: &Origin,
         subject: &Digest,
-    ) -> Result<Vec<Descriptor>, endpoint::Error> {
+    ) -> Result<Listing, endpoint::Error> {
         let Origin {
             endpoint,
             repository,
         } = origin;
-        match endpoint.referrers(repository, subject).await? {
-            Referrers::Listed(list) => Ok(list),
-            Referrers::Unsupported => self.fallback(origin, subject).await,
-        }
+        let fallback = match endpoint.referrers(repository, subject).await? {
+            Referrers::Listed(entries) => {
+                return Ok(Listing {
+                    entries,
+                    fallback: None,
+                    is_kept: true,
+                });
+            }
+            Referrers::Unsupported if self.may_have_list(origin, subject).await => {
+                fallback::read(manifests, origin, subject).await?
+            }
+            Referrers::Unsupported => None,
+        };
+        let content = fallback.as_deref().map(Manifest::content);
+        Ok(Listing {
+            entries: match content {
+                Some(Content::Index(index)) => index.manifests.clone(),
+                Some(Content::Image(_)) | None => Vec::new(),
+            },
+            fallback,
+            is_kept: false,
+        })
     }
 
     /// What one of cosign's tags names, where it is there.
@@ -163,67 +250,58 @@ impl Finder {
         origin: &Origin,
         tag: &Tag,
     ) -> Result<Option<Digest>, endpoint::Error> {
-        let Origin {
-            endpoint,
-            repository,
-        } = origin;
-        if !self.may_exist(origin, tag).await {
-            return Ok(None);
+        match self.read_list(origin).await {
+            Some(tags) if !tags.contains(tag) => Ok(None),
+            Some(_) | None => resolve(origin, tag).await,
         }
-        let target = TagOrDigest::Tag(tag.clone());
-        endpoint.resolve(repository, &target, None).await
     }
 
-    async fn fallback(
-        &self,
-        origin: &Origin,
-        subject: &Digest,
-    ) -> Result<Vec<Descriptor>, endpoint::Error> {
+    /// The tags with a suffix that may be named after `subject`: those that the repository lists, or
+    /// cosign's where it lists none.
+    async fn attached_tags(&self, origin: &Origin, subject: &Digest) -> Vec<Tag> {
+        if let Some(tags) = self.read_list(origin).await {
+            let tags = tags.of(subject);
+            return tags.filter(|tag| !tag.is_bare()).cloned().collect();
+        }
+        let suffixes = Tag::COSIGN_SUFFIXES.into_iter();
+        suffixes
+            .filter_map(|suffix| Tag::of_referrers(subject, suffix))
+            .collect()
+    }
+
+    async fn may_have_list(&self, origin: &Origin, subject: &Digest) -> bool {
         let Some(tag) = Tag::of_referrers(subject, "") else {
-            return Ok(Vec::new());
+            return false;
         };
-        if !self.may_exist(origin, &tag).await {
-            return Ok(Vec::new());
-        }
-        match origin
-            .endpoint
-            .fetch_manifest(&origin.repository, &TagOrDigest::Tag(tag))
-            .await
-        {
-            Ok(manifest) => Ok(match manifest.content() {
-                Content::Index(index) => index.manifests.clone(),
-                Content::Image(_) => Vec::new(),
-            }),
-            Err(error) if error.is_not_found() => Ok(Vec::new()),
-            Err(error) => Err(error),
-        }
+        let tags = self.read_list(origin).await;
+        tags.is_none_or(|tags| tags.contains(&tag))
     }
 
-    /// Whether the repository lists the tag. Where it does not list its tags, it must be asked.
-    async fn may_exist(&self, origin: &Origin, tag: &Tag) -> bool {
+    /// The attached tags that the repository lists; None where it does not list its tags.
+    async fn read_list(&self, origin: &Origin) -> Option<Arc<AttachedTags>> {
         let Origin {
             endpoint,
             repository,
         } = origin;
         let cell = self.list(origin);
-        let list = cell
-            .get_or_init(|| async {
-                let tags = endpoint.list_tags(repository).await.ok()?;
-                Some(tags.into_iter().filter(Tag::is_referrers_tag).collect())
-            })
-            .await;
-        list.as_ref().is_none_or(|tags| tags.contains(tag))
+        let list = cell.get_or_init(|| async {
+            let tags = endpoint.list_tags(repository).await.ok()?;
+            Some(Arc::new(AttachedTags::among(&tags)))
+        });
+        list.await.clone()
+    }
+
+    /// The attached tags that the repository lists, where they are known already.
+    pub(super) fn known_list(&self, origin: &Origin) -> Option<Arc<AttachedTags>> {
+        self.list(origin).get().cloned().flatten()
     }
 
     /// Takes over a tag list that was read for another reason.
     pub(super) fn learn_tags(&self, origin: &Origin, tags: &[Tag]) {
-        let tags = tags
-            .iter()
-            .filter(|tag| tag.is_referrers_tag())
-            .cloned()
-            .collect();
         // An error says that the list is known already.
-        let _ = self.list(origin).set(Some(tags));
+        let _ = self
+            .list(origin)
+            .set(Some(Arc::new(AttachedTags::among(tags))));
     }
 
     fn list(&self, origin: &Origin) -> List {
@@ -241,133 +319,149 @@ impl Finder {
     }
 }
 
-// === impl FallbackTags ===
-
-impl FallbackTags {
-    /// Adds referrers to the fallback tag of their subject, keeping what others put there.
-    pub(super) async fn add(
-        &self,
-        endpoint: &Endpoint,
-        repository: &Repository,
-        subject: &Digest,
-        referrers: &[Arc<Manifest>],
-    ) -> Result<(), FallbackError> {
-        let Some(tag) = Tag::of_referrers(subject, "") else {
-            return Ok(());
-        };
-        let key = (endpoint.place(), repository.clone(), subject.clone());
-        let lock = self
-            .turns
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .entry(key)
-            .or_default()
-            .clone();
-        let _turn = lock.lock().await;
-
-        let target = TagOrDigest::Tag(tag.clone());
-        let current = match endpoint.fetch_manifest(repository, &target).await {
-            Ok(manifest) => Some(manifest),
-            Err(error) if error.is_not_found() => None,
-            Err(error) => return Err(error.into()),
-        };
-        let not_an_index = |reason: String| FallbackError::NotAnIndex {
-            tag,
-            reason: reason.into(),
-        };
-        let merged =
-            merge(current.as_ref(), referrers).map_err(|error| not_an_index(error.to_string()))?;
-        if current.is_none_or(|current| current.digest() != merged.digest()) {
-            endpoint.put_manifest(repository, &target, &merged).await?;
-        }
-        Ok(())
-    }
+async fn resolve(origin: &Origin, tag: &Tag) -> Result<Option<Digest>, endpoint::Error> {
+    let Origin {
+        endpoint,
+        repository,
+    } = origin;
+    let target = TagOrDigest::Tag(tag.clone());
+    endpoint.resolve(repository, &target, None).await
 }
 
-/// The index with an entry for each of the referrers.
-fn merge(current: Option<&Manifest>, referrers: &[Arc<Manifest>]) -> Result<Manifest, MergeError> {
-    let mut document = match current {
-        Some(manifest) => serde_json::from_slice(manifest.bytes())?,
-        None => json!({"schemaVersion": 2, "mediaType": media_type::OCI_INDEX, "manifests": []}),
-    };
-    let entries = document
-        .get_mut("manifests")
-        .and_then(Value::as_array_mut)
-        .ok_or(MergeError::NoEntries)?;
-    for referrer in referrers {
-        let digest = referrer.digest().as_str();
-        let is_it = |entry: &Value| entry.get("digest").and_then(Value::as_str) == Some(digest);
-        if !entries.iter().any(is_it) {
-            entries.push(entry(referrer));
-        }
-    }
-    let media_type = current.map_or_else(
-        || media_type::OCI_INDEX.into(),
-        |manifest| manifest.media_type().clone(),
-    );
-    let bytes = Bytes::from(serde_json::to_vec(&document)?);
-    Ok(Manifest::parse(bytes, Some(&media_type), None)?)
-}
-
-#[derive(Debug, thiserror::Error)]
-enum MergeError {
-    #[error("{0}")]
-    Json(#[from] serde_json::Error),
-    #[error("it has no entries")]
-    NoEntries,
-    #[error("{0}")]
-    Manifest(#[from] ManifestError),
-}
-
-/// The descriptor under which the referrers API would list a manifest.
-fn entry(referrer: &Manifest) -> Value {
-    let mut entry = json!({
-        "mediaType": referrer.media_type().as_str(),
-        "digest": referrer.digest().as_str(),
-        "size": referrer.size(),
+/// Reads what refers to one manifest, as far as it is wanted. A member of a fallback list that does not
+/// name the subject is something else.
+async fn read(
+    manifests: &Manifests,
+    origin: &Origin,
+    links: &Links,
+    wish: Wish<'_>,
+    room: &Room,
+) -> Result<Vec<Attached>, GraphError> {
+    let wanted = links.entries.iter().filter(|entry| wish.may_admit(entry));
+    let reads: Vec<_> = wanted
+        .map(|Entry { by, digest, .. }| async move {
+            let all = &Platforms::All;
+            let graph = Graph::read(manifests, origin, digest, all, room).await;
+            let graph = graph.map_err(GraphError::of_referrer)?;
+            let by = by.clone();
+            Ok::<_, GraphError>(Attached { graph, by })
+        })
+        .collect();
+    let mut read: Vec<Attached> = stream::iter(reads).buffered(READS).try_collect().await?;
+    read.retain(|Attached { graph, by }| {
+        let is_member = links.list.is_some() && matches!(by, Link::Subject(_));
+        let is_foreign = is_member && !fallback::refers_to(&graph.root, &links.subject);
+        !is_foreign && wish.admits(&graph.root)
     });
-    if let Some(artifact_type) = referrer.artifact_type() {
-        entry["artifactType"] = json!(artifact_type);
-    }
-    if !referrer.annotations().is_empty() {
-        entry["annotations"] = json!(referrer.annotations());
-    }
-    entry
+    Ok(read)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+// === impl Wish ===
 
-    fn referrer(name: &str) -> Arc<Manifest> {
-        let document = json!({
-            "schemaVersion": 2,
-            "mediaType": media_type::OCI_MANIFEST,
-            "artifactType": "application/x-signature",
-            "config": {"mediaType": "application/vnd.oci.empty.v1+json", "digest": Digest::sha256(b"{}").as_str(), "size": 2},
-            "layers": [],
-            "annotations": {"name": name},
-        });
-        Arc::new(Manifest::parse(Bytes::from(document.to_string()), None, None).unwrap())
-    }
-
-    fn names(index: &Manifest) -> Vec<String> {
-        let Content::Index(index) = index.content() else {
-            panic!("an index")
+impl Wish<'_> {
+    /// Whether a manifest comes along. What is found by a tag may have the type of one of its layers only.
+    fn admits(&self, manifest: &Manifest) -> bool {
+        let layers = match manifest.content() {
+            Content::Image(image) => image.layers.as_slice(),
+            Content::Index(_) => &[],
         };
-        index
-            .manifests
-            .iter()
-            .map(|entry| entry.annotations["name"].clone())
-            .collect()
+        let of_layers = layers.iter().map(|layer| layer.media_type.as_str());
+        let mut types = manifest.artifact_type().into_iter().chain(of_layers);
+        self.is_evidence(manifest.digest()) || types.any(|name| self.types.include(name))
     }
 
-    #[test]
-    fn a_referrer_is_added_beside_those_of_others_and_only_once() {
-        let first = merge(None, &[referrer("mine")]).unwrap();
-        let second = merge(Some(&first), &[referrer("theirs"), referrer("mine")]).unwrap();
-        let third = merge(Some(&second), &[referrer("mine")]).unwrap();
-        assert_eq!(names(&second), ["mine", "theirs"]);
-        assert_eq!(third.digest(), second.digest());
+    /// Whether it may, by what the source says of it.
+    fn may_admit(&self, entry: &Entry) -> bool {
+        let artifact_type = entry.artifact_type.as_deref();
+        self.is_evidence(&entry.digest)
+            || artifact_type.is_none_or(|name| name.is_empty() || self.types.include(name))
+    }
+
+    /// What comes along of what refers to one manifest. It is read where the source does not say enough.
+    pub(super) async fn choose<'e>(
+        &self,
+        manifests: &Manifests,
+        origin: &Origin,
+        links: &'e Links,
+    ) -> Result<Vec<&'e Entry>, endpoint::Error> {
+        let mut chosen = Vec::new();
+        for entry in links.entries.iter().filter(|entry| self.may_admit(entry)) {
+            let is_member = links.list.is_some() && matches!(entry.by, Link::Subject(_));
+            let is_told = match self.types {
+                ReferrerTypes::None | ReferrerTypes::All => true,
+                ReferrerTypes::Only(_) => entry.artifact_type.is_some(),
+            };
+            if is_told && !is_member {
+                chosen.push(entry);
+                continue;
+            }
+            let manifest = manifests.fetch(origin, &entry.digest).await?;
+            let refers = !is_member || fallback::refers_to(&manifest, &links.subject);
+            if refers && self.admits(&manifest) {
+                chosen.push(entry);
+            }
+        }
+        Ok(chosen)
+    }
+
+    fn is_evidence(&self, digest: &Digest) -> bool {
+        self.evidence.contains(digest)
+    }
+}
+
+// === impl Company ===
+
+impl Company {
+    /// Takes note of a fallback list, if all that it lists comes along.
+    fn keep_list(&mut self, links: &Links, attached: &[Attached]) {
+        let Some(list) = &links.list else {
+            return;
+        };
+        let is_member = |entry: &&Entry| matches!(entry.by, Link::Subject(_));
+        let mut members = links.entries.iter().filter(is_member);
+        let comes = |entry: &Entry| {
+            let mut attached = attached.iter();
+            attached.any(|one| one.by == entry.by && *one.graph.root.digest() == entry.digest)
+        };
+        if members.all(comes) {
+            self.lists.insert(links.subject.clone(), list.clone());
+        }
+    }
+}
+
+// === impl AttachedTags ===
+
+impl AttachedTags {
+    fn among(tags: &[Tag]) -> Self {
+        let mut found: BTreeMap<String, BTreeSet<Tag>> = BTreeMap::new();
+        for tag in tags {
+            if let Some(attachment) = tag.attachment() {
+                let subject = attachment.subject.to_owned();
+                found.entry(subject).or_default().insert(tag.clone());
+            }
+        }
+        Self(found)
+    }
+
+    /// Those that are named after a digest, with or without a suffix, sorted.
+    pub(super) fn of(&self, subject: &Digest) -> impl Iterator<Item = &Tag> {
+        let name = Tag::of_referrers(subject, "");
+        let tags = name.and_then(|name| self.0.get(name.as_str()));
+        tags.into_iter().flatten()
+    }
+
+    /// Whether some are named after other digests than these.
+    pub(super) fn has_others(&self, known: &HashSet<Digest>) -> bool {
+        let known = known
+            .iter()
+            .filter_map(|digest| Tag::of_referrers(digest, ""));
+        let known: HashSet<String> = known.map(String::from).collect();
+        self.0.keys().any(|subject| !known.contains(subject))
+    }
+
+    fn contains(&self, tag: &Tag) -> bool {
+        let subject = tag.attachment().map(|attachment| attachment.subject);
+        let tags = subject.and_then(|subject| self.0.get(subject));
+        tags.is_some_and(|tags| tags.contains(tag))
     }
 }

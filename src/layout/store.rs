@@ -162,9 +162,37 @@ impl Store {
             && let Some(fallback) = self.read_manifest(&listed.digest, Some(&listed.media_type))?
             && let Content::Index(fallback) = fallback.content()
         {
-            fallback.manifests.iter().for_each(add);
+            let members = self.members_of(digest, &fallback.manifests)?;
+            members.into_iter().for_each(add);
         }
         Ok(found)
+    }
+
+    /// The members of an index that refer to a manifest. None where no member says so: then the index is that
+    /// of an image. Of what is not there nobody can say that it does not.
+    fn members_of<'a>(
+        &self,
+        subject: &Digest,
+        members: &'a [Descriptor],
+    ) -> Result<Vec<&'a Descriptor>, Error> {
+        let mut found = Vec::new();
+        let mut is_list = false;
+        for member in members {
+            let may_refer = match self.read_referrer(member)? {
+                Some(referrer) => {
+                    let refers = referrer.subject == *subject;
+                    is_list |= refers;
+                    refers
+                }
+                None => self
+                    .read_manifest(&member.digest, Some(&member.media_type))?
+                    .is_none(),
+            };
+            if may_refer {
+                found.push(member);
+            }
+        }
+        Ok(if is_list { found } else { Vec::new() })
     }
 
     /// The index of the layout, from memory where the file is still the same.

@@ -19,6 +19,6 @@ pub use descriptor::Descriptor;
 pub use digest::{Algorithm, Digest, Hasher};
 pub use manifest::{Content, ImageIndex, ImageManifest, Manifest};
 pub use media_type::MediaType;
-pub use names::{Registry, Repository, Tag};
+pub use names::{Attachment, Registry, Repository, Tag};
 pub use platform::Platform;
 pub use reference::{Reference, TagOrDigest};

@@ -63,7 +63,7 @@ impl Situation<'_> {
         let Self {
             status,
             generation,
-            requested,
+            requested: _,
             policies,
             approved,
             has_pending,
@@ -73,7 +73,7 @@ impl Situation<'_> {
         if status.observed_generation != generation {
             return Due::Now(Cause::NewGeneration);
         }
-        if requested.is_some() && requested != status.last_handled_reconcile_at.as_deref() {
+        if self.is_requested() {
             return Due::Now(Cause::Requested);
         }
         if status.policy_revision.as_ref() != Some(policies) {
@@ -90,6 +90,12 @@ impl Situation<'_> {
             Some(_) => Due::Now(Cause::Scheduled),
             None => Due::Never,
         }
+    }
+
+    /// Whether a person asks for a round, whatever else it is due for.
+    pub fn is_requested(&self) -> bool {
+        let handled = self.status.last_handled_reconcile_at.as_deref();
+        self.requested.is_some() && self.requested != handled
     }
 
     /// The next time for a process that just began: as if its predecessor had gone on, so that a

@@ -10,7 +10,7 @@ use super::Policy;
 use super::template::{PreviousTagTemplate, RepositoryTemplate, TagTemplate};
 use crate::api::ObjectName;
 use crate::api::image_mirror::{
-    AbsentPlatform, AdoptedTags, InUse, IndexMode, PruneMode, ReferrersMode, TagMutability,
+    AbsentPlatform, AdoptedTags, InUse, IndexMode, PruneMode, TagMutability,
 };
 use crate::oci::{Digest, Platform, Registry, Repository, Tag};
 use crate::policy::select::NewestBy;
@@ -35,8 +35,8 @@ pub struct Mirror {
     pub destinations: Vec<Destination>,
     /// Which platforms of an image are copied.
     pub platforms: Platforms,
-    /// Whether signatures and attestations are copied.
-    pub referrers: ReferrersMode,
+    /// Which signatures, SBOMs and attestations are copied.
+    pub referrers: Referrers,
     /// What to do when a source tag moves.
     pub tag_mutability: TagMutability,
     /// When rounds start.
@@ -150,6 +150,39 @@ pub enum Platforms {
         /// How the index is written.
         index: IndexMode,
     },
+}
+
+/// What refers to images.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Referrers {
+    /// Which of it is copied.
+    pub types: ReferrerTypes,
+    /// Longest time between two looks at what has come since an image was copied.
+    pub recheck: Duration,
+}
+
+/// Which of what refers to an image is copied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReferrerTypes {
+    /// None of it.
+    None,
+    /// All of it.
+    All,
+    /// What has one of these types, sorted.
+    Only(Arc<[String]>),
+}
+
+// === impl ReferrerTypes ===
+
+impl ReferrerTypes {
+    /// Whether something of this type is copied.
+    pub fn include(&self, artifact_type: &str) -> bool {
+        match self {
+            Self::None => false,
+            Self::All => true,
+            Self::Only(types) => types.iter().any(|known| known == artifact_type),
+        }
+    }
 }
 
 // === impl Mirror ===

@@ -12,6 +12,7 @@ pub mod mirror;
 pub mod policy;
 pub mod policy_status;
 pub mod prune;
+pub mod recheck;
 pub mod report;
 pub mod select;
 pub mod status;
@@ -21,8 +22,8 @@ pub mod validate;
 pub use conflicts::{Claim, Claimant, Conflict, SourceImage, find_conflicts};
 pub use fields::InvalidField;
 pub use mirror::{
-    Access, Destination, ImageEntry, Mirror, Platforms, Pruning, RepositorySelector, Source,
-    TagSelector,
+    Access, Destination, ImageEntry, Mirror, Platforms, Pruning, ReferrerTypes, Referrers,
+    RepositorySelector, Source, TagSelector,
 };
 pub use policy::Policy;
 pub use select::{NotSelected, Selected, Wanted};

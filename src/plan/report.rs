@@ -135,6 +135,9 @@ pub enum Outcome {
     Planned {
         /// Whether a tag that names something else would move.
         moves: bool,
+        /// Whether the image is there, and only what has come to refer to it since is missing.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        completes: bool,
     },
     /// It was copied.
     Copied {
@@ -147,6 +150,13 @@ pub enum Outcome {
     Retagged {
         /// The digest at the destination.
         digest: Digest,
+    },
+    /// The destination had it; what has come to refer to it since was copied.
+    Completed {
+        /// The digest at the destination.
+        digest: Digest,
+        /// Bytes of blobs that were sent.
+        bytes: u64,
     },
     /// The source tag moved and the mirror freezes tags.
     Frozen,
@@ -166,6 +176,8 @@ pub struct Totals {
     pub copied: usize,
     /// Tags that were written without a copy.
     pub retagged: usize,
+    /// Tags that were right and whose image was given what had come to refer to it.
+    pub completed: usize,
     /// Tags that would be copied.
     pub planned: usize,
     /// Tags that were right.
@@ -272,6 +284,7 @@ impl MirrorReport {
             | Outcome::Planned { .. }
             | Outcome::Copied { .. }
             | Outcome::Retagged { .. }
+            | Outcome::Completed { .. }
             | Outcome::Frozen
             | Outcome::Refused(_)
             | Outcome::Failed(_) => None,
@@ -362,7 +375,7 @@ impl Tally {
 impl Outcome {
     /// The bytes are counted elsewhere.
     pub fn forget_bytes(&mut self) {
-        if let Self::Copied { bytes, .. } = self {
+        if let Self::Copied { bytes, .. } | Self::Completed { bytes, .. } = self {
             *bytes = 0;
         }
     }
@@ -395,6 +408,10 @@ impl Totals {
                 self.bytes += bytes;
             }
             Outcome::Retagged { .. } => self.retagged += 1,
+            Outcome::Completed { bytes, .. } => {
+                self.completed += 1;
+                self.bytes += bytes;
+            }
             Outcome::Frozen => self.frozen += 1,
             Outcome::Refused(_) => self.refused += 1,
             Outcome::Quarantined(_) => self.quarantined += 1,

@@ -56,10 +56,12 @@ pub struct SelectError {
 impl ImageEntry {
     /// Selects among the listed tags of a repository. Literal tags need not be listed and always pass.
     ///
-    /// `first_seen` says when tags were first seen; tags that it lacks are seen now.
+    /// `lists` are the tags that name lists of referrers. `first_seen` says when tags were first seen; tags
+    /// that it lacks are seen now.
     pub fn select(
         &self,
         listing: &[Tag],
+        lists: &BTreeSet<Tag>,
         first_seen: &HashMap<Tag, Timestamp>,
     ) -> Result<Selected, SelectError> {
         let literals = self.tags.iter().filter_map(literal);
@@ -72,7 +74,7 @@ impl ImageEntry {
             .filter(|tag| !tags.contains_key(*tag))
             .collect();
         for tag in listed {
-            if tag.is_referrers_tag() {
+            if tag.is_attached() || lists.contains(tag) {
                 excluded.push((tag.clone(), NotSelected::Referrers));
             } else if !self.names(tag) {
                 excluded.push((tag.clone(), NotSelected::NotNamed));
@@ -102,6 +104,24 @@ impl ImageEntry {
                 .collect(),
             excluded,
             taken,
+        })
+    }
+
+    /// The listed tags of which only what they name can tell whether they are candidates: those that are
+    /// named after a digest, and that would be selected if they were images.
+    pub fn doubtful<'a>(&'a self, listing: &'a [Tag]) -> impl Iterator<Item = &'a Tag> {
+        let bare = listing.iter().filter(|tag| tag.is_bare());
+        bare.filter(|tag| {
+            !self
+                .tags
+                .iter()
+                .filter_map(literal)
+                .any(|known| known == *tag)
+        })
+        .filter(|tag| {
+            let alone = std::slice::from_ref(*tag);
+            let selected = self.select(alone, &BTreeSet::new(), &HashMap::new());
+            selected.is_ok_and(|selected| selected.tags.iter().any(|one| one.tag == **tag))
         })
     }
 

@@ -46,10 +46,16 @@ fn ranging(name: &str, range: &str) -> Policy {
     policy(name, Some(rules))
 }
 
+/// The tag of a list of referrers.
+fn list() -> Tag {
+    Tag::of_referrers(&crate::oci::Digest::sha256(b"list"), "").unwrap()
+}
+
 /// The wanted tags with the policies that select them, then each other tag with its reason.
 fn outcome(entry: &ImageEntry, listing: &[&str]) -> Vec<String> {
     let listing: Vec<Tag> = listing.iter().map(|tag| tag.parse().unwrap()).collect();
-    let selected = entry.select(&listing, &HashMap::new()).unwrap();
+    let lists = BTreeSet::from([list()]);
+    let selected = entry.select(&listing, &lists, &HashMap::new()).unwrap();
     let wanted = selected.tags.iter().map(|Wanted { tag, policies }| {
         let policies: Vec<&str> = policies.iter().map(ObjectName::as_str).collect();
         match policies.as_slice() {
@@ -120,15 +126,29 @@ fn one_policy_that_selects_suffices() {
 
 #[test]
 fn referrers_are_never_candidates_unless_they_are_written() {
-    let signature = format!("sha256-{}.sig", "0".repeat(64));
+    let (list, hex) = (list(), "0".repeat(64));
+    for suffix in [
+        ".sig",
+        ".att",
+        ".sbom",
+        ".src",
+        ".git",
+        ".vex",
+        ".dockerfile",
+    ] {
+        let attached = format!("sha256-{hex}{suffix}");
+        let listing = [attached.as_str(), list.as_str(), "1.0"];
+        let mut excluded = [attached.as_str(), list.as_str()]
+            .map(|tag| format!("{tag}: is copied with its image"));
+        excluded.sort();
+        let [first, second] = excluded;
+        assert_eq!(
+            outcome(&entry(&["*"], Vec::new()), &listing),
+            ["1.0".to_owned(), first, second]
+        );
+    }
+    let signature = format!("sha256-{hex}.sig");
     let listing = [signature.as_str(), "1.0"];
-    assert_eq!(
-        outcome(&entry(&["*"], Vec::new()), &listing),
-        [
-            "1.0".to_owned(),
-            format!("{signature}: is copied with its image"),
-        ]
-    );
     assert_eq!(
         outcome(&entry(&[signature.as_str()], Vec::new()), &listing),
         [
@@ -139,11 +159,34 @@ fn referrers_are_never_candidates_unless_they_are_written() {
 }
 
 #[test]
+fn an_image_that_has_no_other_tag_than_its_digest_is_a_candidate() {
+    let image = format!("sha256-{}", "0".repeat(64));
+    let (list, signature) = (list(), format!("{image}.sig"));
+    let listing = [image.as_str(), list.as_str(), signature.as_str(), "1.0"];
+    let doubtful = |entry: &ImageEntry| {
+        let listing = listing.map(|tag| tag.parse().unwrap());
+        let tags: Vec<String> = entry.doubtful(&listing).map(Tag::to_string).collect();
+        tags
+    };
+    let all = entry(&["*"], Vec::new());
+    assert_eq!(doubtful(&all), [image.as_str(), list.as_str()]);
+    assert_eq!(outcome(&all, &listing)[0], format!("1.0 {image}"));
+    for entry in [
+        entry(&["1.*"], Vec::new()),
+        entry(&[], vec![ranging("new", ">=1")]),
+    ] {
+        assert_eq!(doubtful(&entry), [""; 0], "nobody asks what they name");
+    }
+    let literal = entry(&[image.as_str()], Vec::new());
+    assert_eq!(doubtful(&literal), [""; 0], "a person wrote it");
+}
+
+#[test]
 fn more_than_a_policy_allows_is_an_error() {
     let mut policy = including("few", ".*");
     policy.rules.as_mut().unwrap().limit = Some(1);
     let listing = ["a".parse().unwrap(), "b".parse().unwrap()];
-    let error = entry(&[], vec![policy]).select(&listing, &HashMap::new());
+    let error = entry(&[], vec![policy]).select(&listing, &BTreeSet::new(), &HashMap::new());
     assert_eq!(
         error.unwrap_err().to_string(),
         "policy \"few\": 2 tags are selected, more than the limit of 1: narrow the selection or raise the limit"

@@ -322,6 +322,7 @@ pub fn failures(report: &MirrorReport) -> impl Iterator<Item = (Option<&str>, &F
         | Outcome::Planned { .. }
         | Outcome::Copied { .. }
         | Outcome::Retagged { .. }
+        | Outcome::Completed { .. }
         | Outcome::Frozen
         | Outcome::Refused(_)
         | Outcome::Quarantined(_) => None,

@@ -6,6 +6,7 @@
 use std::collections::{HashMap, HashSet};
 use std::convert::Infallible;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration as StdDuration;
 
 use futures::future::{Either, join_all, select};
@@ -13,10 +14,11 @@ use futures::{StreamExt, stream};
 use jiff::Timestamp;
 use tokio::time::{Instant, timeout_at};
 
-use super::ledger::{KeepError, Record, Verified};
+use super::late::Completion;
+use super::ledger::{KeepError, Looked, Record, Verified};
 use super::resolve::Sighting;
 use super::{Connect, Observer, Syncer};
-use crate::copy::{Action, Done, Error, Job, TagPush, Target};
+use crate::copy::{Action, Done, Error, Job, Late, Seen, TagPush, Target, Visit};
 use crate::oci::Digest;
 use crate::plan::Mirror;
 use crate::plan::decide::Decision;
@@ -41,6 +43,8 @@ pub(super) struct Item {
     pub(super) step: Step,
     /// Who vouches for the image.
     pub(super) voucher: Option<Voucher>,
+    /// The look at what refers to the image that was just had.
+    pub(super) looked: Option<Looked>,
 }
 
 /// What is to be done about a sighting.
@@ -50,17 +54,23 @@ pub(super) enum Step {
     Decided(Decision),
     /// Nothing: a policy does not admit the image, with this outcome.
     Withheld(Outcome),
+    /// The image is there, and something that refers to it is missing.
+    Completed(Completion),
+    /// The image is there, and it could not be seen what refers to it.
+    Unseen(Failure),
 }
 
 /// The items that one job serves.
-struct Group {
+pub(super) struct Group {
     /// The place of the mirror among the mirrors of the round.
-    mirror: usize,
+    pub(super) mirror: usize,
     /// How long a round of the mirror may take.
     timeout: Duration,
-    job: Job,
+    pub(super) job: Job,
+    /// What is missing, where the image is there.
+    completion: Option<(Arc<Visit>, Arc<Late>)>,
     /// Which item is served by which target of the job.
-    members: Vec<(usize, usize)>,
+    pub(super) members: Vec<(usize, usize)>,
 }
 
 // === impl Syncer ===
@@ -78,7 +88,9 @@ impl<C: Connect> Syncer<C> {
         let mut outcomes: Vec<Outcome> = items.iter().map(Item::foreseen).collect();
         self.write_ahead(items);
         let unkept = self.flush_all(mirrors).await;
-        let mut groups = in_turns(group(mirrors, items));
+        let mut groups = group(mirrors, items, Item::is_copied);
+        groups.extend(completions(mirrors, items));
+        let mut groups = in_turns(groups);
         groups.retain(|group| {
             let error = unkept.iter().find(|(mirror, _)| *mirror == group.mirror);
             if let Some((_, error)) = error {
@@ -129,7 +141,8 @@ impl<C: Connect> Syncer<C> {
                     place.forget_bytes();
                 }
                 observer.finished(&item.sighting.report(place.clone()));
-                self.record(item, place);
+                let done = result.and_then(|result| result.as_ref().ok());
+                self.record(item, place, done.and_then(|done| done.seen));
             }
         }
         outcomes
@@ -141,7 +154,12 @@ impl<C: Connect> Syncer<C> {
         group: &Group,
         deadline: Option<Instant>,
     ) -> Option<Vec<Result<Done, Error>>> {
-        let copy = self.engine.copy(&group.job);
+        let copy = async {
+            match &group.completion {
+                None => self.engine.copy(&group.job).await,
+                Some((visit, late)) => self.engine.complete(visit, late).await,
+            }
+        };
         match deadline {
             Some(deadline) => timeout_at(deadline, copy).await.ok(),
             None => Some(copy.await),
@@ -159,20 +177,29 @@ impl<C: Connect> Syncer<C> {
         }
     }
 
-    fn record(&self, item: &Item, outcome: &Outcome) {
+    fn record(&self, item: &Item, outcome: &Outcome, seen: Option<Seen>) {
+        let slot = &item.sighting.slot;
+        let is_right = matches!(outcome, Outcome::Unchanged | Outcome::Completed { .. });
+        if is_right && matches!(item.step, Step::Completed(_)) {
+            self.ledger.write(slot.clone(), item.record_right(true));
+            return;
+        }
         let digest = match outcome {
             Outcome::Copied { digest, .. } | Outcome::Retagged { digest } => digest.clone(),
-            Outcome::Unchanged => item.sighting.expected.clone(),
+            Outcome::Unchanged | Outcome::Completed { .. } => item.sighting.expected.clone(),
             Outcome::Planned { .. }
             | Outcome::Frozen
             | Outcome::Refused(_)
             | Outcome::Quarantined(_)
             | Outcome::Failed(_) => return,
         };
-        self.ledger.write(
-            item.sighting.slot.clone(),
-            item.record(digest, Some(clock::now())),
-        );
+        let now = clock::now();
+        let referrers = seen.map(|seen| Looked { at: now, seen });
+        let record = Record {
+            referrers,
+            ..item.record(digest, Some(now))
+        };
+        self.ledger.write(slot.clone(), record);
     }
 
     /// Brings the records of the mirrors to where they are kept, and says for which mirrors it failed.
@@ -199,16 +226,23 @@ impl<C: Connect> Syncer<C> {
 // === impl Item ===
 
 impl Item {
+    /// Whether the image is copied.
+    fn is_copied(&self) -> bool {
+        matches!(self.step, Step::Decided(Decision::Copy | Decision::Move))
+    }
+
     /// What is known before anything is copied.
     pub(super) fn foreseen(&self) -> Outcome {
         let decision = match &self.step {
             Step::Decided(decision) => *decision,
             Step::Withheld(outcome) => return outcome.clone(),
+            Step::Completed(_) => return planned(false, true),
+            Step::Unseen(failure) => return Outcome::Failed(failure.clone()),
         };
         match decision {
             Decision::Unchanged => Outcome::Unchanged,
-            Decision::Copy => Outcome::Planned { moves: false },
-            Decision::Move => Outcome::Planned { moves: true },
+            Decision::Copy => planned(false, false),
+            Decision::Move => planned(true, false),
             Decision::Freeze => Outcome::Frozen,
             Decision::Refuse => Outcome::Failed(Failure::moved(
                 &self.sighting.claim.to_string(),
@@ -236,8 +270,13 @@ impl Item {
                 action,
                 bytes,
                 unmoved: _,
+                seen: _,
             })) => match action {
                 Action::Unchanged => Outcome::Unchanged,
+                Action::Completed => Outcome::Completed {
+                    digest: digest.clone(),
+                    bytes: *bytes,
+                },
                 Action::Retagged => Outcome::Retagged {
                     digest: digest.clone(),
                 },
@@ -269,25 +308,53 @@ impl Item {
             })
         };
         let decision = match self.step {
+            Step::Decided(Decision::Unchanged) => return Some(self.record_right(true)),
+            Step::Completed(_) | Step::Unseen(_) => return Some(self.record_right(false)),
             Step::Decided(decision) => decision,
             Step::Withheld(_) => return kept(true),
         };
-        let copied_at = match (decision, recorded) {
-            (Decision::Copy | Decision::Move, _) | (Decision::Unchanged, None) => None,
-            // A push whose end nobody saw.
-            (Decision::Unchanged, Some(recorded)) if recorded.is_pending() => Some(clock::now()),
-            (Decision::Unchanged, Some(_)) => {
-                return Some(Record {
-                    verified: self.verified(),
-                    ..kept(false)?
-                });
-            }
-            (Decision::Freeze | Decision::Refuse, _) => return kept(false),
+        match decision {
+            Decision::Copy | Decision::Move => Some(self.record(expected.clone(), None)),
+            Decision::Unchanged | Decision::Freeze | Decision::Refuse => kept(false),
+        }
+    }
+
+    /// What stands on record of a tag that is right, and whether all that refers to its image is there.
+    fn record_right(&self, is_complete: bool) -> Record {
+        let Sighting {
+            image,
+            expected,
+            recorded,
+            ..
+        } = &self.sighting;
+        let before = recorded.as_ref();
+        let looked = self.looked.filter(|_| is_complete);
+        let referrers = looked.or_else(|| before.and_then(|record| record.referrers));
+        let verified = if is_complete {
+            self.verified()
+        } else {
+            before.and_then(|record| record.verified.clone())
         };
-        Some(Record {
-            adopted: decision == Decision::Unchanged && recorded.is_none(),
-            ..self.record(expected.clone(), copied_at)
-        })
+        let new = |copied_at| self.record(expected.clone(), copied_at);
+        let record = match before {
+            None => Record {
+                adopted: true,
+                ..new(None)
+            },
+            // A push whose end nobody saw.
+            Some(recorded) if recorded.is_pending() => new(Some(clock::now())),
+            Some(recorded) => Record {
+                source: image.source.to_string(),
+                refused: false,
+                unwanted: None,
+                ..recorded.clone()
+            },
+        };
+        Record {
+            verified,
+            referrers,
+            ..record
+        }
     }
 
     fn record(&self, digest: Digest, copied_at: Option<Timestamp>) -> Record {
@@ -310,6 +377,7 @@ impl Item {
             registry: Some(self.sighting.claim.registry.clone()),
             unwanted: None,
             verified: self.verified(),
+            referrers: None,
         }
     }
 
@@ -327,18 +395,22 @@ impl Item {
     }
 }
 
-/// One job for each image of a mirror, one target for each repository, all of its tags together.
-fn group(mirrors: &[&Mirror], items: &[Item]) -> Vec<Group> {
+fn planned(moves: bool, completes: bool) -> Outcome {
+    Outcome::Planned { moves, completes }
+}
+
+/// One job for each image of a mirror of which items are wanted, one target for each repository, all of its
+/// tags together.
+pub(super) fn group(
+    mirrors: &[&Mirror],
+    items: &[Item],
+    is_wanted: impl Fn(&Item) -> bool,
+) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     let mut known = HashMap::new();
-    for (index, Item { sighting, step, .. }) in items.iter().enumerate() {
-        match step {
-            Step::Decided(Decision::Copy | Decision::Move) => {}
-            Step::Decided(Decision::Unchanged | Decision::Freeze | Decision::Refuse)
-            | Step::Withheld(_) => continue,
-        }
-        let image = &sighting.image;
-        let Some(mirror) = mirrors.get(image.mirror) else {
+    for (index, item) in items.iter().enumerate() {
+        let image = &item.sighting.image;
+        let Some(mirror) = mirrors.get(image.mirror).filter(|_| is_wanted(item)) else {
             continue;
         };
         let key = (
@@ -351,13 +423,47 @@ fn group(mirrors: &[&Mirror], items: &[Item]) -> Vec<Group> {
                 mirror: image.mirror,
                 timeout: mirror.timeout,
                 job: image.job(),
+                completion: None,
                 members: Vec::new(),
             });
             groups.len() - 1
         });
         if let Some(group) = groups.get_mut(place) {
-            let target = group.add(sighting);
+            let target = group.add(item);
             group.members.push((index, target));
+        }
+    }
+    groups
+}
+
+/// The groups that were looked at and of which something is missing.
+fn completions(mirrors: &[&Mirror], items: &[Item]) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
+    for (index, Item { sighting, step, .. }) in items.iter().enumerate() {
+        let Step::Completed(Completion {
+            visit,
+            late,
+            target,
+        }) = step
+        else {
+            continue;
+        };
+        let Some(mirror) = mirrors.get(sighting.image.mirror) else {
+            continue;
+        };
+        let known = groups.iter_mut().rev().find(|group| {
+            let completion = group.completion.as_ref();
+            completion.is_some_and(|(known, _)| Arc::ptr_eq(known, visit))
+        });
+        match known {
+            Some(group) => group.members.push((index, *target)),
+            None => groups.push(Group {
+                mirror: sighting.image.mirror,
+                timeout: mirror.timeout,
+                job: visit.job.clone(),
+                completion: Some((visit.clone(), late.clone())),
+                members: vec![(index, *target)],
+            }),
         }
     }
     groups
@@ -374,14 +480,20 @@ impl Group {
         }
     }
 
-    fn add(&mut self, sighting: &Sighting) -> usize {
+    fn add(&mut self, item: &Item) -> usize {
         let Sighting {
             endpoint,
             claim,
             current,
             expected,
             ..
-        } = sighting;
+        } = &item.sighting;
+        let used = item.voucher.iter().flat_map(|voucher| &voucher.used);
+        for digest in used {
+            if !self.job.evidence.contains(digest) {
+                self.job.evidence.push(digest.clone());
+            }
+        }
         let tag = TagPush {
             tag: claim.tag.clone(),
             // The right digest in another shape is pushed as if it were not there.

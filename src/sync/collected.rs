@@ -58,10 +58,14 @@ impl<'a> Collected<'a> {
             entry,
             origin,
             listing,
+            lists,
             first_seen,
         } = observed;
         let subject = format!("{}/{}", origin.endpoint.name(), origin.repository);
-        let selection = match entry.select(&listing, &first_seen) {
+        for failure in lists.failures {
+            self.fail_tag(mirror, failure);
+        }
+        let selection = match entry.select(&listing, &lists.tags, &first_seen) {
             Ok(selection) => selection,
             Err(error) => {
                 self.fail(mirror, Failure::selecting(&subject, &error));

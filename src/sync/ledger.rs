@@ -17,7 +17,7 @@ use jiff::Timestamp;
 
 pub use self::file::FileError;
 pub use self::memory::Memory;
-pub use self::record::{Leaf, Record, Sight, Tombstone, Verified};
+pub use self::record::{Leaf, Looked, Record, Sight, Tombstone, Verified};
 
 use self::file::StateFile;
 use crate::api::Reason;
@@ -118,6 +118,11 @@ impl Ledger {
     /// The source digests that a mirror's tags had, by their images.
     pub fn sources(&self, mirror: &str) -> HashMap<String, Digest> {
         self.memory.sources(mirror)
+    }
+
+    /// The tags of a source repository that name lists of what refers to images of a mirror.
+    pub fn listed_subjects(&self, mirror: &str, repository: &str) -> HashSet<Tag> {
+        self.memory.listed_subjects(mirror, repository)
     }
 
     /// When the tags of a source repository were first seen; new ones are seen now.
@@ -258,6 +263,7 @@ mod tests {
             registry: Some("registry.example.com".parse().unwrap()),
             unwanted: None,
             verified: None,
+            referrers: None,
         }
     }
 

@@ -8,6 +8,7 @@
 //! settle   (pure)  two images never share a destination tag
 //! gate     (I/O + pure)  what policies ask of those digests -> admitted, refused, quarantined
 //! plan     (pure)  digests -> copy, move, freeze, nothing
+//! look     (I/O)   what came to refer to images that stay as they are
 //! apply    (I/O)   the plan -> outcomes; one item's failure never stops another
 //! prune    (I/O + pure)  what is no longer wanted -> kept, listed, deleted
 //! report   (pure)
@@ -19,7 +20,9 @@ mod collected;
 mod connect;
 mod failure;
 mod gate;
+mod late;
 pub mod ledger;
+mod lists;
 mod observe;
 pub mod prune;
 pub mod reach;
@@ -43,6 +46,7 @@ use self::apply::{Item, Step};
 use self::claims::Claims;
 use self::collected::Collected;
 use self::gate::{Facts, Judged, Testimonies};
+use self::lists::Named;
 use self::resolve::Sighting;
 use crate::copy::{Engine, Progress};
 use crate::plan::conflicts::Seniority;
@@ -61,6 +65,8 @@ pub struct Syncer<C> {
     facts: Facts,
     /// Who vouches for images whose policies ask for it.
     testimonies: Testimonies,
+    /// What tags turned out to name that are named after digests.
+    named: Named,
     /// How many rounds have judged.
     rounds: AtomicU64,
     /// What mirrors hold at their destinations.
@@ -76,6 +82,8 @@ pub struct Syncer<C> {
 pub enum Mode {
     /// Do what is to be done.
     Apply,
+    /// The same, and look at once what has come to refer to images since they were copied.
+    Refresh,
     /// Only say it.
     Plan,
     /// Copy nothing, and prune.
@@ -105,6 +113,7 @@ impl<C: Connect> Syncer<C> {
             ledger,
             facts: Facts::default(),
             testimonies: Testimonies::default(),
+            named: Named::default(),
             rounds: AtomicU64::default(),
             claims: Mutex::default(),
             pruner: Pruner::held(Stop::by_command()),
@@ -131,9 +140,12 @@ impl<C: Connect> Syncer<C> {
         let sightings = collected.keep(self.sight(mirrors, selected).await);
         let sightings = collected.settle_conflicts(&mut self.claims(), sightings);
         let judged = self.gate(mirrors, sightings, &mut collected).await;
-        let items = plan(mirrors, judged);
+        let mut items = plan(mirrors, judged);
+        if mode != Mode::Prune {
+            self.look_again(mirrors, &mut items, mode).await;
+        }
         let outcomes = match mode {
-            Mode::Apply => {
+            Mode::Apply | Mode::Refresh => {
                 let (outcomes, unkept) = self.apply(mirrors, &items, observer).await;
                 collected.miss_records(unkept);
                 outcomes
@@ -172,7 +184,7 @@ impl Mode {
     /// Whether what a round finds out goes on record.
     fn writes_records(self) -> bool {
         match self {
-            Self::Apply | Self::Prune => true,
+            Self::Apply | Self::Refresh | Self::Prune => true,
             Self::Plan => false,
         }
     }
@@ -196,6 +208,7 @@ fn plan(mirrors: &[&Mirror], judged: Vec<Judged>) -> Vec<Item> {
             sighting,
             step,
             voucher,
+            looked: None,
         })
     });
     items.collect()

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use futures::future::join_all;
 use jiff::Timestamp;
 
+use super::lists::Lists;
 use super::{Connect, Syncer};
 use crate::copy::Origin;
 use crate::oci::{Repository, Tag};
@@ -13,12 +14,13 @@ use crate::plan::{ImageEntry, Mirror, RepositorySelector};
 use crate::runtime::clock;
 
 /// A repository of a source, with the tags that it lists.
-#[derive(Clone, Debug)]
 pub(super) struct Observed<'a> {
     pub(super) entry: &'a ImageEntry,
     pub(super) origin: Origin,
     /// Empty where the entry names all its tags itself.
     pub(super) listing: Vec<Tag>,
+    /// Those of them that name lists of referrers.
+    pub(super) lists: Lists,
     /// When the listed tags were first seen, where a policy asks for it.
     pub(super) first_seen: HashMap<Tag, Timestamp>,
 }
@@ -103,12 +105,14 @@ impl<C: Connect> Syncer<C> {
                 entry,
                 origin,
                 listing: Vec::new(),
+                lists: Lists::default(),
                 first_seen: HashMap::new(),
             });
         }
         let listing = origin.endpoint.list_tags(&origin.repository).await;
         let listing = listing.map_err(|error| Failure::requesting(&subject, &error))?;
         self.engine.learn_tags(&origin, &listing);
+        let lists = self.find_lists(mirror, entry, &origin, &listing).await;
         let first_seen = if entry.needs_first_seen() {
             self.ledger.first_seen(&subject, &listing, clock::now())
         } else {
@@ -118,6 +122,7 @@ impl<C: Connect> Syncer<C> {
             entry,
             origin,
             listing,
+            lists,
             first_seen,
         })
     }

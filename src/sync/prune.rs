@@ -291,10 +291,11 @@ fn slot(mirror: &str, candidate: &Candidate) -> Slot {
 impl Item {
     /// Whether the tag was right and not on record.
     fn is_adopted(&self) -> bool {
-        let is_unchanged = matches!(
-            self.step,
-            Step::Decided(crate::plan::decide::Decision::Unchanged)
-        );
-        is_unchanged && self.sighting.recorded.is_none()
+        let is_right = match &self.step {
+            Step::Decided(decision) => *decision == crate::plan::decide::Decision::Unchanged,
+            Step::Completed(_) | Step::Unseen(_) => true,
+            Step::Withheld(_) => false,
+        };
+        is_right && self.sighting.recorded.is_none()
     }
 }

@@ -9,8 +9,9 @@ use super::ledger::{Page, Record, Slot};
 use super::shape::Shape;
 use super::{Connect, Syncer};
 use crate::api::ObjectName;
+use crate::copy::endpoint::Found;
 use crate::copy::{Endpoint, Job, Origin};
-use crate::oci::{Digest, Tag, TagOrDigest};
+use crate::oci::{Digest, MediaType, Tag, TagOrDigest};
 use crate::plan::report::{Failure, Outcome, TagReport};
 use crate::plan::{Claim, Mirror, Policy, SourceImage};
 
@@ -42,6 +43,8 @@ pub(super) struct Image {
     pub(super) source: SourceImage,
     pub(super) origin: Origin,
     pub(super) digest: Digest,
+    /// Whether it is an index, where the source has said so.
+    pub(super) is_index: Option<bool>,
     pub(super) shape: Shape,
     /// The policies that select it.
     pub(super) selected_by: Vec<ObjectName>,
@@ -279,9 +282,9 @@ async fn resolve(
     };
     let name = source.to_string();
     let target = TagOrDigest::Tag(source.tag.clone());
-    let digest = origin
+    let Found { digest, media_type } = origin
         .endpoint
-        .resolve(&origin.repository, &target, known.get(&name))
+        .look_up(&origin.repository, &target, known.get(&name))
         .await
         .map_err(|error| Failure::requesting(&name, &error))?
         .ok_or_else(|| Failure::missing(&name))?;
@@ -290,10 +293,17 @@ async fn resolve(
         source,
         origin,
         digest,
+        is_index: media_type.as_ref().and_then(is_index),
         shape: Shape::of(mirror),
         selected_by,
         policies,
     })
+}
+
+/// Whether a media type is that of an index; None where it says neither.
+fn is_index(media_type: &MediaType) -> Option<bool> {
+    let is_index = media_type.is_index();
+    (is_index || media_type.is_image()).then_some(is_index)
 }
 
 // === impl Image ===
@@ -310,6 +320,7 @@ impl Image {
             digest: self.digest.clone(),
             platforms,
             referrers,
+            evidence: Vec::new(),
             targets: Vec::new(),
         }
     }

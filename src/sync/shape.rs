@@ -2,15 +2,15 @@
 
 use std::fmt;
 
-use crate::api::{AbsentPlatform, IndexMode, ReferrersMode};
+use crate::api::{AbsentPlatform, IndexMode};
 use crate::oci::Digest;
-use crate::plan::{Mirror, Platforms};
+use crate::plan::{Mirror, Platforms, ReferrerTypes};
 
 /// The parts of an image that are copied.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Shape {
     pub(super) platforms: Platforms,
-    pub(super) referrers: ReferrersMode,
+    pub(super) referrers: ReferrerTypes,
 }
 
 impl Shape {
@@ -18,7 +18,7 @@ impl Shape {
     pub(super) fn of(mirror: &Mirror) -> Self {
         Self {
             platforms: mirror.platforms.clone(),
-            referrers: mirror.referrers,
+            referrers: mirror.referrers.types.clone(),
         }
     }
 }
@@ -59,11 +59,12 @@ impl Shape {
                 format!("{} {absent}, index {index}", names.join(" "))
             }
         };
-        let referrers = match self.referrers {
-            ReferrersMode::Copy => ", with referrers",
-            ReferrersMode::Skip => "",
+        let referrers = match &self.referrers {
+            ReferrerTypes::None => String::new(),
+            ReferrerTypes::All => ", with referrers".to_owned(),
+            ReferrerTypes::Only(types) => format!(", with referrers of {}", types.join(" ")),
         };
-        platforms + referrers
+        platforms + &referrers
     }
 }
 
@@ -81,11 +82,19 @@ mod tests {
                 absent: AbsentPlatform::Fail,
                 index: IndexMode::Rewrite,
             },
-            referrers: ReferrersMode::Copy,
+            referrers: ReferrerTypes::All,
         };
         assert_eq!(
             shape(1).to_string(),
             "linux/arm/v0 required, index rewritten, with referrers"
+        );
+        let only = Shape {
+            referrers: ReferrerTypes::Only(["a/b".to_owned(), "c/d".to_owned()].into()),
+            ..shape(1)
+        };
+        assert_eq!(
+            only.to_string(),
+            "linux/arm/v0 required, index rewritten, with referrers of a/b c/d"
         );
         assert!(shape(32).to_string().starts_with("sha256:"));
         assert_ne!(shape(32).to_string(), shape(31).to_string());

@@ -6,6 +6,7 @@ mod crash;
 mod harness;
 mod in_use;
 mod installation;
+mod late;
 mod lifecycle;
 mod objects;
 mod pruning_windows;

@@ -1,11 +1,11 @@
 //! The copy engine between real registries: what arrives, in how many requests, in which order.
 
-use transship::api::{AbsentPlatform, IndexMode, ReferrersMode};
+use transship::api::{AbsentPlatform, IndexMode};
 use transship::copy::{
     Action, Done, Endpoint, Engine, Error, Job, Origin, Progress, TagPush, Target,
 };
 use transship::oci::Digest;
-use transship::plan::Platforms;
+use transship::plan::{Platforms, ReferrerTypes};
 use transship::registry::{Credential, Pool, Settings, Tls};
 
 use crate::support::access_log::{Resource, count};
@@ -64,7 +64,8 @@ impl Copying {
             origin,
             digest: image.digest().parse().unwrap(),
             platforms: Platforms::All,
-            referrers: ReferrersMode::Copy,
+            referrers: ReferrerTypes::All,
+            evidence: Vec::new(),
             targets: Vec::new(),
         };
         Self {

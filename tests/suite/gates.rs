@@ -4,6 +4,7 @@ mod cosign;
 mod costs;
 mod failures;
 mod lab;
+mod late;
 mod quarantine;
 mod rules;
 mod verify;

@@ -23,6 +23,7 @@ mod matrix;
 mod packaging;
 mod plain;
 mod pruning;
+mod referrers;
 mod registry;
 pub mod support;
 mod syncing;

@@ -430,12 +430,12 @@ async fn other_platforms_or_referrers_are_noticed_although_the_digest_is_the_sam
     };
     run(&[
         "platforms: {mode: List, list: [linux/amd64], index: Preserve}",
-        "referrers: Skip",
+        "referrers: {mode: Skip}",
     ])
     .await;
     let mut whole = Witness::new(destination.client(), "app");
     assert_ne!(whole.check("1").await, [], "the other platform is missing");
-    run(&["referrers: Skip"]).await;
+    run(&["referrers: {mode: Skip}"]).await;
     assert_eq!(whole.check("1").await, []);
     run(&[]).await;
     let mut with_referrers = Witness::new(destination.client(), "app").expecting(&image);

@@ -81,7 +81,7 @@ fn what_is_not_written_has_its_default() {
             "insecure": false,
         }],
         "platforms": {"mode": "All", "absent": "Fail", "index": "Rewrite"},
-        "referrers": "Copy",
+        "referrers": {"mode": "Copy", "recheck": "24h"},
         "tagMutability": "Follow",
         "prune": {
             "mode": "Retain",
@@ -124,7 +124,7 @@ spec:
       previousTag: "{tag}-previous"
       secretRef: {name: eu-push}
   platforms: {mode: List, list: [linux/amd64, linux/arm64/v8], absent: Skip, index: Preserve}
-  referrers: Skip
+  referrers: {mode: Skip, artifactTypes: [], recheck: 12h}
   tagMutability: Freeze
   prune: {mode: Plan, grace: 24h, maxDeletes: 50, maxPercent: 20, inUse: Ignore, adopted: Include}
   schedule: {cron: "0 3 * * *", timeZone: Europe/Berlin}

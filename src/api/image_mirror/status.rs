@@ -237,6 +237,8 @@ pub enum Action {
     Copied,
     /// Only the tag was written; its content was there.
     Retagged,
+    /// The image was there; signatures and the like that had come since were copied.
+    Completed,
 }
 
 /// A round that has ended.

@@ -27,6 +27,12 @@ pub(in crate::api) const REASON_LENGTH: usize = 64;
 /// Longest `os/architecture/variant`.
 pub(in crate::api) const PLATFORM_LENGTH: usize = 64;
 
+/// Longest media type.
+pub(in crate::api) const MEDIA_TYPE_LENGTH: usize = 255;
+/// A media type without parameters (RFC 6838).
+pub(in crate::api) const MEDIA_TYPE: &str =
+    "^[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]*/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]*$";
+
 /// A DNS label (RFC 1123).
 pub(in crate::api) const LABEL: &str = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$";
 /// A glob for tags.

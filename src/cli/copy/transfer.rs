@@ -1,17 +1,22 @@
 //! Copies the images of one repository to another one.
 
-use futures::{StreamExt, stream};
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use futures::{StreamExt, TryStreamExt, stream};
 
 use super::super::address::image_name;
 use super::super::args::CopyArgs;
 use super::super::connect::Connector;
 use super::super::error::Error;
 use super::super::trust::Trust;
-use crate::api::{AbsentPlatform, IndexMode, Reason, ReferrersMode};
-use crate::copy::{self, Action, Done, Endpoint, Engine, Job, Origin, TagPush, Target, endpoint};
+use crate::api::{AbsentPlatform, IndexMode, Reason};
+use crate::copy::{
+    self, Action, Done, Endpoint, Engine, Job, Origin, TagPush, Target, Visit, endpoint,
+};
 use crate::oci::{Digest, Platform, Reference, Tag, TagOrDigest};
-use crate::plan::Platforms;
 use crate::plan::report::{Failure, MirrorReport, Outcome, TagReport};
+use crate::plan::{Platforms, ReferrerTypes};
 use crate::sync::Observer;
 
 /// Tags that are copied at once. What a registry bears is decided by its own limits.
@@ -25,7 +30,7 @@ pub(super) struct Transfer {
     /// The source and the destination as people write them, without tag or digest.
     names: (String, String),
     platforms: Platforms,
-    referrers: ReferrersMode,
+    referrers: ReferrerTypes,
 }
 
 /// One image of the source, and its tag at the destination; none where it is known by its digest only.
@@ -62,9 +67,9 @@ impl Transfer {
             names: (name(source), name(destination)),
             platforms: platforms(&args.platform),
             referrers: if args.no_referrers {
-                ReferrersMode::Skip
+                ReferrerTypes::None
             } else {
-                ReferrersMode::Copy
+                ReferrerTypes::All
             },
         })
     }
@@ -76,9 +81,19 @@ impl Transfer {
             repository,
         } = &self.origin;
         let tags = endpoint.list_tags(repository).await?;
+        self.engine.learn_tags(&self.origin, &tags);
+        let bare = tags.iter().filter(|tag| tag.is_bare());
+        let looks = stream::iter(bare)
+            .map(async |tag| {
+                let is_image = self.engine.names_image(&self.origin, tag).await?;
+                Ok::<_, endpoint::Error>((!is_image).then(|| tag.clone()))
+            })
+            .buffer_unordered(TAGS);
+        let lists: Vec<Option<Tag>> = looks.try_collect().await?;
+        let lists: HashSet<Tag> = lists.into_iter().flatten().collect();
         let items = tags
             .into_iter()
-            .filter(|tag| !tag.is_referrers_tag())
+            .filter(|tag| !tag.is_attached() && !lists.contains(tag))
             .map(|tag| Item {
                 from: TagOrDigest::Tag(tag.clone()),
                 to: Some(tag),
@@ -167,9 +182,7 @@ impl Transfer {
         } = &self.target;
         let current = endpoint.resolve(repository, &name, None).await;
         let current = current.map_err(|error| failed(target, &error))?;
-        if current.as_ref() == Some(&expected) {
-            return Ok(Outcome::Unchanged);
-        }
+        let is_there = current.as_ref() == Some(&expected);
         let tags = tag.map(|tag| TagPush {
             tag: tag.clone(),
             current,
@@ -179,16 +192,44 @@ impl Transfer {
             origin: self.origin.clone(),
             digest: digest.clone(),
             platforms: self.platforms.clone(),
-            referrers: self.referrers,
+            referrers: self.referrers.clone(),
+            evidence: Vec::new(),
             targets: vec![Target {
                 tags: tags.into_iter().collect(),
                 ..self.target.clone()
             }],
         };
+        if is_there {
+            return self.complete(job, expected).await.map_err(copying);
+        }
         let results = self.engine.copy(&job).await.into_iter().next();
         results.map_or(Ok(Outcome::Unchanged), |done| {
             done.map(outcome).map_err(copying)
         })
+    }
+
+    /// Copies what refers to an image that is there, as far as it is missing.
+    async fn complete(&self, job: Job, expected: Digest) -> Result<Outcome, copy::Error> {
+        let is_same = self.origin.endpoint.place() == self.target.endpoint.place()
+            && self.origin.repository == self.target.repository;
+        if is_same || self.referrers == ReferrerTypes::None {
+            return Ok(Outcome::Unchanged);
+        }
+        let visit = Visit {
+            job,
+            expected,
+            is_index: None,
+            siblings: Arc::default(),
+            known: None,
+        };
+        let late = self.engine.visit(&visit).await?;
+        match late.lacks.first() {
+            Some(Ok(lack)) if lack.is_empty() => return Ok(Outcome::Unchanged),
+            Some(Ok(_)) | None => {}
+            Some(Err(error)) => return Err(error.clone()),
+        }
+        let done = self.engine.complete(&visit, &late).await.into_iter().next();
+        done.map_or(Ok(Outcome::Unchanged), |done| done.map(outcome))
     }
 }
 
@@ -199,12 +240,14 @@ fn outcome(
         bytes,
         // There is one tag at most, and what became of it is what became of the copy.
         unmoved: _,
+        seen: _,
     }: Done,
 ) -> Outcome {
     match action {
         Action::Unchanged => Outcome::Unchanged,
         Action::Retagged => Outcome::Retagged { digest },
         Action::Copied => Outcome::Copied { digest, bytes },
+        Action::Completed => Outcome::Completed { digest, bytes },
     }
 }
 

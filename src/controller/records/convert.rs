@@ -19,7 +19,7 @@ use crate::api::{
 use crate::oci::{Digest, Reference, Registry, Tag};
 use crate::plan::prune::Unwanted;
 use crate::plan::{Claim, Mirror, SourceImage};
-use crate::sync::ledger::{Leaf, Page, Record, Sight, Tombstone, Verified};
+use crate::sync::ledger::{Leaf, Looked, Page, Record, Sight, Tombstone, Verified};
 
 /// Hexadecimal digits in the name of an object: nobody meets a second one with the same.
 const NAME_DIGITS: usize = 40;
@@ -141,6 +141,7 @@ fn write_tag(registry: &Registry, tag: &Tag, record: &Record) -> RecordedTag {
         registry: written_to,
         unwanted: _,
         verified,
+        referrers,
     } = record;
     let elsewhere = written_to.as_ref().filter(|written| *written != registry);
     RecordedTag {
@@ -155,6 +156,8 @@ fn write_tag(registry: &Registry, tag: &Tag, record: &Record) -> RecordedTag {
         registry: elsewhere.map(Registry::to_string),
         verified_by: verified.as_ref().map(write_verified),
         verified_at: verified.as_ref().map(|verified| whole_seconds(verified.at)),
+        referrers_checked_at: referrers.map(|looked| whole_seconds(looked.at)),
+        referrers_found: referrers.map(|looked| looked.seen.to_string()),
         state: if *refused {
             Some(TagState::Refused)
         } else {
@@ -270,6 +273,12 @@ fn read_verified(by: &VerifiedBy, at: Timestamp) -> Verified {
     }
 }
 
+/// None where what was found is not understood: it is looked again.
+fn read_looked(at: Timestamp, found: &str) -> Option<Looked> {
+    let seen = found.parse().ok()?;
+    Some(Looked { at, seen })
+}
+
 fn write_waiting(tag: &Tag, sight: &Sight) -> WaitingTag {
     let Sight {
         source_digest,
@@ -342,6 +351,8 @@ fn read_tag(registry: &Registry, recorded: &RecordedTag) -> (Tag, Record) {
         registry: elsewhere,
         verified_by,
         verified_at,
+        referrers_checked_at,
+        referrers_found,
         state,
     } = recorded;
     let elsewhere = elsewhere.as_ref().map(|registry| registry.parse().ok());
@@ -352,6 +363,7 @@ fn read_tag(registry: &Registry, recorded: &RecordedTag) -> (Tag, Record) {
         digest
     };
     let verified = verified_by.as_ref().zip(verified_at.as_ref());
+    let referrers = referrers_checked_at.as_ref().zip(referrers_found.as_ref());
     let record = Record {
         source: source.clone(),
         source_digest: source_digest.clone(),
@@ -364,6 +376,7 @@ fn read_tag(registry: &Registry, recorded: &RecordedTag) -> (Tag, Record) {
         registry: elsewhere.unwrap_or_else(|| Some(registry.clone())),
         unwanted: None,
         verified: verified.map(|(by, at)| read_verified(by, at.0)),
+        referrers: referrers.and_then(|(at, found)| read_looked(at.0, found)),
     };
     (tag.clone(), record)
 }

@@ -39,7 +39,7 @@ mod tag;
 
 pub use registry::Registry;
 pub use repository::{Repository, check_alone};
-pub use tag::Tag;
+pub use tag::{Attachment, Tag};
 
 /// Why a name is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

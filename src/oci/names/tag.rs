@@ -24,7 +24,8 @@ text_traits!(Tag);
 // === impl Tag ===
 
 impl Tag {
-    /// What cosign's tags for signatures, attestations and SBOMs end with, see [`Tag::of_referrers`].
+    /// What cosign's tags for signatures, attestations and SBOMs end with, see [`Tag::of_referrers`]. Others
+    /// add their own: Konflux has `.src`, `.git`, `.dockerfile`.
     pub const COSIGN_SUFFIXES: [&str; 3] = [".sig", ".att", ".sbom"];
 
     /// The tag that a reference without one means.
@@ -46,14 +47,55 @@ impl Tag {
             .ok()
     }
 
-    /// Whether the tag belongs to the referrers of a digest: `sha256-<hex>` of the distribution
-    /// specification, or with a suffix such as `.sig` as cosign writes it.
-    pub fn is_referrers_tag(&self) -> bool {
-        ["sha256-", "sha512-"].into_iter().any(|prefix| {
-            self.0.strip_prefix(prefix).is_some_and(|rest| {
-                rest.bytes().take_while(u8::is_ascii_hexdigit).count() >= SUBJECT_DIGITS
-            })
-        })
+    /// What the tag is attached to, if it is named after a digest.
+    pub fn attachment(&self) -> Option<Attachment<'_>> {
+        let digits = self
+            .0
+            .strip_prefix("sha256-")
+            .or_else(|| self.0.strip_prefix("sha512-"))?;
+        let (digits, suffix) = digits.split_at_checked(SUBJECT_DIGITS)?;
+        let is_digit = |byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        let is_apart = !suffix.starts_with(|next: char| next.is_ascii_alphanumeric());
+        if !digits.bytes().all(is_digit) || !is_apart {
+            return None;
+        }
+        let subject = self.0.get(..self.0.len() - suffix.len())?;
+        Some(Attachment { subject, suffix })
+    }
+
+    /// Whether the tag is named after a digest, with a suffix: it goes with the image of that digest.
+    pub fn is_attached(&self) -> bool {
+        self.attachment().is_some_and(|tag| !tag.is_bare())
+    }
+
+    /// Whether the tag is named after a digest and has no suffix: it names a list of what refers to that
+    /// digest, or an image that has no other tag. Only what it names can tell.
+    pub fn is_bare(&self) -> bool {
+        self.attachment().is_some_and(|tag| tag.is_bare())
+    }
+}
+
+/// What a tag says that is named after a digest: `sha256-<hex>` (distribution specification, referrers
+/// tag schema), or the same with a suffix, such as `.sig`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Attachment<'a> {
+    /// The tag without its suffix. Longer digests are cut in it.
+    pub subject: &'a str,
+    /// What follows; nothing in the tag of the specification.
+    pub suffix: &'a str,
+}
+
+// === impl Attachment ===
+
+impl Attachment<'_> {
+    /// Whether the tag is named after this digest.
+    pub fn is_of(&self, digest: &Digest) -> bool {
+        Tag::of_referrers(digest, "").is_some_and(|tag| tag.as_str() == self.subject)
+    }
+
+    /// Whether it has no suffix.
+    pub fn is_bare(&self) -> bool {
+        self.suffix.is_empty()
     }
 }
 
@@ -110,23 +152,42 @@ mod tests {
         let long = Algorithm::Sha512.digest(b"");
         let tag = Tag::of_referrers(&long, "").unwrap();
         assert_eq!(tag.as_str(), format!("sha512-{}", &long.encoded()[..64]));
-        assert!(tag.is_referrers_tag());
+        assert!(tag.attachment().unwrap().is_of(&long));
     }
 
     #[test]
-    fn tags_of_referrers_are_recognised() {
-        let hex = "0".repeat(64);
-        for (tag, expected) in [
-            (format!("sha256-{hex}"), true),
-            (format!("sha256-{hex}.sig"), true),
-            (format!("sha256-{}", &hex[1..]), false),
-            ("1.0".to_owned(), false),
-        ] {
+    fn tags_that_are_named_after_a_digest() {
+        let hex = Digest::sha256(b"a").encoded().to_owned();
+        let subject = format!("sha256-{hex}");
+        let cases = [
+            (subject.clone(), Some("")),
+            (format!("sha512-{hex}"), Some("")),
+            (format!("{subject}.sig"), Some(".sig")),
+            (format!("{subject}.src"), Some(".src")),
+            (format!("{subject}.dockerfile"), Some(".dockerfile")),
+            (format!("{subject}-source"), Some("-source")),
+            (format!("{subject}_x.y"), Some("_x.y")),
+            (format!("{subject}0"), None),
+            (format!("{subject}z"), None),
+            (format!("sha256-{}", &hex[1..]), None),
+            (format!("sha256-{}", hex.to_uppercase()), None),
+            (format!("v-{subject}"), None),
+            ("1.0".to_owned(), None),
+        ];
+        for (text, suffix) in cases {
+            let tag: Tag = text.parse().unwrap();
+            let attachment = tag.attachment();
+            assert_eq!(attachment.map(|found| found.suffix), suffix, "{tag}");
+            assert_eq!(tag.is_bare(), suffix == Some(""), "{tag}");
             assert_eq!(
-                tag.parse::<Tag>().unwrap().is_referrers_tag(),
-                expected,
+                tag.is_attached(),
+                suffix.is_some_and(|suffix| !suffix.is_empty()),
                 "{tag}"
             );
         }
+        let tag = Tag::of_referrers(&Digest::sha256(b"a"), ".sig").unwrap();
+        let attachment = tag.attachment().unwrap();
+        assert!(attachment.is_of(&Digest::sha256(b"a")));
+        assert!(!attachment.is_of(&Digest::sha256(b"b")));
     }
 }

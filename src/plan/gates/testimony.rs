@@ -16,6 +16,8 @@ pub struct Testimony {
     /// The scans that they signed, for each of the images that would be copied; nothing where the
     /// policy asks for none.
     pub scans: Vec<Scanned>,
+    /// The manifests that hold what this rests on.
+    pub used: Vec<Digest>,
 }
 
 /// Someone vouches for an image.
@@ -45,6 +47,8 @@ pub struct Voucher {
     pub policy: ObjectName,
     /// Who vouches.
     pub vouched: Vouched,
+    /// The manifests that hold what all policies admit the image by.
+    pub used: Vec<Digest>,
 }
 
 // === impl Testimony ===

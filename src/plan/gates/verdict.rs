@@ -180,12 +180,15 @@ impl Judgement {
             let breach = breach.or_else(|| testimony.judge_scans(gates))?;
             Some((breach, None))
         });
-        if let (Ok(vouched), None) = (&testimony.signature, &self.voucher) {
-            self.voucher = Some(Voucher {
-                policy: policy.name.clone(),
-                vouched: vouched.clone(),
-            });
-        }
+        let Ok(vouched) = &testimony.signature else {
+            return;
+        };
+        let voucher = self.voucher.get_or_insert_with(|| Voucher {
+            policy: policy.name.clone(),
+            vouched: vouched.clone(),
+            used: Vec::new(),
+        });
+        voucher.used.extend(testimony.used.iter().cloned());
     }
 
     /// Whether the policy has refused the image already.

@@ -105,7 +105,10 @@ impl fmt::Display for Counts {
 impl DestinationCounts {
     fn count(&mut self, outcome: &Outcome) -> End {
         match outcome {
-            Outcome::Unchanged | Outcome::Copied { .. } | Outcome::Retagged { .. } => {
+            Outcome::Unchanged
+            | Outcome::Copied { .. }
+            | Outcome::Retagged { .. }
+            | Outcome::Completed { .. } => {
                 self.synced += 1;
                 End::Synced
             }

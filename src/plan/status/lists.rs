@@ -81,7 +81,7 @@ pub(super) fn write_round(status: &mut ImageMirrorStatus, round: &Round<'_>) {
     } else {
         RoundResult::Succeeded
     };
-    let written = totals.copied + totals.retagged;
+    let written = totals.copied + totals.retagged + totals.completed;
     let is_news = written > 0 || status.history.first().map(|last| last.result) != Some(result);
     if !is_news {
         return;
@@ -94,6 +94,7 @@ pub(super) fn write_round(status: &mut ImageMirrorStatus, round: &Round<'_>) {
             let (digest, action) = match &tag.outcome {
                 Outcome::Copied { digest, .. } => (digest, Action::Copied),
                 Outcome::Retagged { digest } => (digest, Action::Retagged),
+                Outcome::Completed { digest, .. } => (digest, Action::Completed),
                 Outcome::Unchanged
                 | Outcome::Planned { .. }
                 | Outcome::Frozen

@@ -42,6 +42,7 @@ fn refusals(report: &MirrorReport) -> impl Iterator<Item = (Place<'_>, &Refusal)
             | Outcome::Planned { .. }
             | Outcome::Copied { .. }
             | Outcome::Retagged { .. }
+            | Outcome::Completed { .. }
             | Outcome::Frozen
             | Outcome::Failed(_) => return None,
         };

@@ -75,6 +75,13 @@ fn conditions_of(status: &ImageMirrorStatus) -> String {
     lines.join("\n")
 }
 
+fn planned(moves: bool) -> Outcome {
+    Outcome::Planned {
+        moves,
+        completes: false,
+    }
+}
+
 #[test]
 fn the_life_of_a_mirror_as_its_conditions_tell_it() {
     let fresh = ImageMirrorStatus::default();
@@ -90,7 +97,7 @@ fn the_life_of_a_mirror_as_its_conditions_tell_it() {
 
     let copying = report(vec![
         tag("1", "eu", copied("1")),
-        tag("2", "eu", Outcome::Planned { moves: false }),
+        tag("2", "eu", planned(false)),
     ]);
     let advanced = advance(&begun, GENERATION, &copying, second(0));
     assert_eq!(advanced.observed_generation, -1);
@@ -272,7 +279,7 @@ fn a_tag_counts_once_and_its_worst_destination_counts() {
         tag("1", "us", copied("1")),
         tag("2", "eu", Outcome::Unchanged),
         tag("2", "us", failed("2", Reason::Unreachable)),
-        tag("3", "eu", Outcome::Planned { moves: true }),
+        tag("3", "eu", planned(true)),
         tag("3", "us", failed("3", Reason::TlsError)),
     ]);
     report.failures = vec![Failure {

@@ -14,10 +14,10 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use self::destinations::validate_destinations;
 use self::images::{resolve_policies, validate_images};
 use super::fields::{Fields, InvalidField};
-use super::mirror::{Access, Mirror, Platforms, Pruning, Source};
+use super::mirror::{Access, Mirror, Platforms, Pruning, ReferrerTypes, Referrers, Source};
 use crate::api::annotations::APPROVE_PRUNE;
 use crate::api::image_mirror::{
-    self as written, CronSchedule, ImageMirrorSpec, PlatformsMode, Prune,
+    self as written, CronSchedule, ImageMirrorSpec, PlatformsMode, Prune, ReferrersMode,
 };
 use crate::api::metadata::{namespace, object_name};
 use crate::api::{ImageMirror, ImagePolicy, LocalObjectReference};
@@ -27,6 +27,11 @@ use crate::policy::{Duration, Schedule};
 
 /// Most platforms in a list.
 const PLATFORMS: usize = 32;
+/// Most types of referrers in a list, and the longest one.
+const ARTIFACT_TYPES: usize = 32;
+const ARTIFACT_TYPE_LENGTH: usize = 255;
+/// Shortest time between two looks at what refers to an image.
+const SHORTEST_RECHECK: Duration = Duration::from_secs(60);
 /// Interval where neither interval nor schedule is written.
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(60 * 60);
 /// Shortest timeout.
@@ -72,6 +77,7 @@ pub fn validate(
     let images = validate_images(images, source.as_ref(), &shared, &own, &mut fields);
     let destinations = validate_destinations(destinations, &mut fields);
     let platforms = validate_platforms(platforms, &mut fields);
+    let referrers = validate_referrers(referrers, &mut fields);
     let prune = validate_prune(prune, metadata, &mut fields);
     let schedule = validate_schedule(*interval, schedule.as_ref(), &mut fields);
     if *timeout < SHORTEST_TIMEOUT {
@@ -91,7 +97,7 @@ pub fn validate(
             images,
             destinations,
             platforms,
-            referrers: *referrers,
+            referrers,
             tag_mutability: *tag_mutability,
             schedule,
             prune,
@@ -175,6 +181,61 @@ fn validate_platforms(platforms: &written::Platforms, fields: &mut Fields) -> Pl
             }
         }
     }
+}
+
+fn validate_referrers(referrers: &written::Referrers, fields: &mut Fields) -> Referrers {
+    let written::Referrers {
+        mode,
+        artifact_types,
+        recheck,
+    } = referrers;
+    let path = "spec.referrers.artifactTypes";
+    fields.check_count(path, artifact_types.len(), 0, ARTIFACT_TYPES);
+    fields.refuse_repeats(
+        artifact_types
+            .iter()
+            .enumerate()
+            .map(|(index, name)| (format!("{path}[{index}]"), name.as_str())),
+    );
+    let mut types = fields.accept_all(path, artifact_types, artifact_type);
+    types.sort_unstable();
+    if *mode == ReferrersMode::Skip && !artifact_types.is_empty() {
+        fields.refuse(path, "is only used with mode: Copy");
+    }
+    if *recheck < SHORTEST_RECHECK {
+        fields.refuse(
+            "spec.referrers.recheck",
+            format_args!("is {recheck}, the shortest is {SHORTEST_RECHECK}"),
+        );
+    }
+    Referrers {
+        types: match mode {
+            ReferrersMode::Skip => ReferrerTypes::None,
+            ReferrersMode::Copy if types.is_empty() => ReferrerTypes::All,
+            ReferrersMode::Copy => ReferrerTypes::Only(types.into()),
+        },
+        recheck: *recheck,
+    }
+}
+
+/// The type of a referrer: a media type without parameters (RFC 6838).
+fn artifact_type(text: &str) -> Result<String, String> {
+    let is_name = |name: &str| {
+        name.starts_with(|first: char| first.is_ascii_alphanumeric())
+            && name
+                .chars()
+                .all(|next| next.is_ascii_alphanumeric() || "!#$&^_.+-".contains(next))
+    };
+    let is_whole = text.len() <= ARTIFACT_TYPE_LENGTH
+        && text
+            .split_once('/')
+            .is_some_and(|(kind, name)| is_name(kind) && is_name(name));
+    if is_whole {
+        return Ok(text.to_owned());
+    }
+    Err(format!(
+        "{text:?} is not an artifact type: write one such as application/spdx+json"
+    ))
 }
 
 /// What does not name a plan approves none.

@@ -422,7 +422,27 @@ const CHANGES: [(&str, &str, &str, &str); 69] = [
 ];
 
 /// More is written in the spec: the name of the case, what is added, and all messages.
-const ADDITIONS: [(&str, &str, &str); 14] = [
+const ADDITIONS: [(&str, &str, &str); 18] = [
+    (
+        "types of referrers that are not copied",
+        "referrers: {mode: Skip, artifactTypes: [application/spdx+json]}",
+        "spec.referrers.artifactTypes: is only used with mode: Copy",
+    ),
+    (
+        "types of referrers that are none",
+        "referrers: {artifactTypes: [spdx, 'application/a;b=c', /a, a/b]}",
+        "spec.referrers.artifactTypes[0]: \"spdx\" is not an artifact type: write one such as application/spdx+json | spec.referrers.artifactTypes[1]: \"application/a;b=c\" is not an artifact type: write one such as application/spdx+json | spec.referrers.artifactTypes[2]: \"/a\" is not an artifact type: write one such as application/spdx+json",
+    ),
+    (
+        "a type of referrers twice",
+        "referrers: {artifactTypes: [a/b, a/b]}",
+        "spec.referrers.artifactTypes[1]: \"a/b\" is already in spec.referrers.artifactTypes[0]",
+    ),
+    (
+        "looks at referrers all the time",
+        "referrers: {recheck: 59s}",
+        "spec.referrers.recheck: is 59s, the shortest is 1m",
+    ),
     (
         "pruning beyond its bounds",
         "prune: {mode: Plan, maxPercent: 101, maxDeletes: -1}",

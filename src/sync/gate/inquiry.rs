@@ -26,6 +26,8 @@ pub(super) struct Inquiry<'a> {
     /// What was looked for in this round is not looked for again.
     pub(super) round: u64,
     pub(super) known: &'a mut Known,
+    /// The manifests of the evidence that counted.
+    pub(super) used: Vec<Digest>,
 }
 
 /// What is known of an image.
@@ -79,6 +81,7 @@ impl Inquiry<'_> {
         authorities: &[Authority],
         needs_scans: bool,
     ) -> Result<Testimony, Unproven> {
+        self.used.clear();
         let wanted = if needs_scans {
             Wanted::SignaturesAndScans
         } else {
@@ -89,7 +92,12 @@ impl Inquiry<'_> {
             (Ok(_), Wanted::SignaturesAndScans) => self.find_scans(authorities, wanted).await?,
             _ => Vec::new(),
         };
-        Ok(Testimony { signature, scans })
+        let used = std::mem::take(&mut self.used);
+        Ok(Testimony {
+            signature,
+            scans,
+            used,
+        })
     }
 
     /// Who vouches for the image as a whole, or else for every image that would be copied.
@@ -100,7 +108,10 @@ impl Inquiry<'_> {
     ) -> Result<Result<Vouched, String>, Unproven> {
         let root = self.image.digest.clone();
         let of_root = match self.vouch(&root, authorities, wanted).await? {
-            Ok(vouched) => return Ok(Ok(vouched)),
+            Ok(vouched) => {
+                self.used.push(vouched.evidence.clone());
+                return Ok(Ok(vouched));
+            }
             Err(problem) => problem,
         };
         let images = self.images().await?;
@@ -108,7 +119,10 @@ impl Inquiry<'_> {
         let mut unvouched = Vec::new();
         for (name, digest) in images.iter().filter(|(_, digest)| *digest != root) {
             match self.vouch(digest, authorities, wanted).await? {
-                Ok(by) => vouched.push(by),
+                Ok(by) => {
+                    self.used.push(by.evidence.clone());
+                    vouched.push(by);
+                }
                 Err(problem) => unvouched.push((name, digest, problem)),
             }
         }
@@ -204,7 +218,7 @@ impl Inquiry<'_> {
         wanted: Wanted,
     ) -> Result<Vec<Scan>, Unproven> {
         let look = self.look(subject, wanted).await?;
-        let mut scans = Vec::new();
+        let (mut scans, mut used) = (Vec::new(), Vec::new());
         for evidence in look.evidence() {
             let proofs = authorities.iter();
             let mut proofs = proofs.filter_map(|one| one.verify(subject, evidence).ok());
@@ -216,12 +230,14 @@ impl Inquiry<'_> {
                 && Scan::is_scan(predicate_type)
             {
                 let scan = Scan::read(predicate_type, predicate);
+                used.push(proof.evidence.clone());
                 scans.push(scan.map_err(|error| Unproven::scan(&proof.evidence, &error))?);
             }
         }
         if scans.is_empty() && look.is_cut() {
             return Err(Unproven::too_much(subject));
         }
+        self.used.extend(used);
         Ok(scans)
     }
 

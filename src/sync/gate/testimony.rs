@@ -66,6 +66,7 @@ impl Testimonies {
             image,
             round,
             known: &mut known,
+            used: Vec::new(),
         };
         let testimonies = ask_all(&mut inquiry, trusts).await;
         self.lock().account(before, known.weigh());

@@ -228,6 +228,24 @@ impl Memory {
             .collect()
     }
 
+    pub(super) fn listed_subjects(&self, mirror: &str, repository: &str) -> HashSet<Tag> {
+        let state = self.lock();
+        let destinations = state.records.mirrors.get(mirror).into_iter();
+        let records = destinations
+            .flat_map(BTreeMap::values)
+            .flat_map(BTreeMap::values)
+            .flat_map(BTreeMap::values);
+        let is_of = |record: &&Record| {
+            let tag = record.source.strip_prefix(repository);
+            tag.is_some_and(|tag| tag.starts_with(':'))
+        };
+        records
+            .filter(|record| record.referrers.is_some_and(|looked| looked.seen.has_list))
+            .filter(is_of)
+            .filter_map(|record| Tag::of_referrers(&record.source_digest, ""))
+            .collect()
+    }
+
     pub(super) fn first_seen(
         &self,
         source: &str,

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::api::ObjectName;
+use crate::copy::Seen;
 use crate::oci::{Digest, Registry, Tag};
 use crate::plan::gates::{Vouched, Voucher};
 use crate::plan::prune::Unwanted;
@@ -43,6 +44,19 @@ pub struct Record {
     /// Who vouches for the image, where a policy asks for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verified: Option<Verified>,
+    /// The last look at what refers to the image at the source; nothing where nobody looked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub referrers: Option<Looked>,
+}
+
+/// A look at what refers to an image. What was found is at the destination.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Looked {
+    /// When.
+    pub at: Timestamp,
+    /// What was found.
+    pub seen: Seen,
 }
 
 /// What is remembered of a tag that was pruned: enough to bring it back.
@@ -103,7 +117,11 @@ pub struct Leaf {
 impl Verified {
     /// Takes over what a policy found at a time.
     pub(in crate::sync) fn new(voucher: &Voucher, at: Timestamp) -> Self {
-        let Voucher { policy, vouched } = voucher.clone();
+        let Voucher {
+            policy,
+            vouched,
+            used: _,
+        } = voucher.clone();
         let Vouched {
             authority,
             evidence,

@@ -162,5 +162,6 @@ fn record(tombstone: &Tombstone, copied_at: Option<jiff::Timestamp>) -> Record {
         registry: Some(registry.clone()),
         unwanted: None,
         verified: None,
+        referrers: None,
     }
 }

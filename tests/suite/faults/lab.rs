@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use tokio::time::timeout;
-use transship::api::ReferrersMode;
 use transship::copy::{Done, Endpoint, Engine, Error, Job, Origin, Progress, TagPush, Target};
-use transship::plan::Platforms;
+use transship::plan::{Platforms, ReferrerTypes};
 use transship::registry::{Credential, Pool, Settings};
 
 use super::{AGENT, CANARY, HANGING, without_details, without_digests, without_words};
@@ -285,7 +284,8 @@ pub(super) fn job(origin: Endpoint, image: &Image, target: Target) -> Job {
         },
         digest: image.digest().parse().unwrap(),
         platforms: Platforms::All,
-        referrers: ReferrersMode::Copy,
+        referrers: ReferrerTypes::All,
+        evidence: Vec::new(),
         targets: vec![target],
     }
 }

@@ -13,7 +13,7 @@ use crate::support::tools;
 
 /// How cosign keeps what it makes.
 #[derive(Clone, Copy, Debug)]
-enum Scheme {
+pub(super) enum Scheme {
     /// Bundles that refer to the image.
     Bundle,
     /// Layers of a tag.
@@ -21,10 +21,10 @@ enum Scheme {
 }
 
 /// A directory with two key pairs.
-struct Keys(TempDir);
+pub(super) struct Keys(TempDir);
 
 impl Keys {
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         let keys = Self(TempDir::new().unwrap());
         for name in ["vendor", "stranger"] {
             let prefix = format!("--output-key-prefix={name}");
@@ -35,7 +35,7 @@ impl Keys {
         keys
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(super) fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
@@ -47,7 +47,7 @@ impl Keys {
         program.run().await
     }
 
-    async fn sign(&self, key: &str, scheme: Scheme, name: &str) {
+    pub(super) async fn sign(&self, key: &str, scheme: Scheme, name: &str) {
         let key = format!("--key={key}.key");
         let mut arguments = vec![
             "sign",
@@ -65,7 +65,7 @@ impl Keys {
         self.cosign(&arguments).await.assert_success();
     }
 
-    async fn attest(&self, scheme: Scheme, scan: &Path, name: &str) {
+    pub(super) async fn attest(&self, scheme: Scheme, scan: &Path, name: &str) {
         let predicate = format!("--predicate={}", scan.display());
         let mut arguments = vec![
             "attest",
@@ -84,14 +84,20 @@ impl Keys {
         self.cosign(&arguments).await.assert_success();
     }
 
-    async fn verify(&self, key: &str, scheme: Scheme, name: &str) -> Finished {
+    pub(super) async fn verify(&self, key: &str, scheme: Scheme, name: &str) -> Finished {
+        self.check(&["verify"], key, scheme, name).await
+    }
+
+    /// Whether a scan is attested.
+    pub(super) async fn verify_scan(&self, scheme: Scheme, name: &str) -> Finished {
+        let command = ["verify-attestation", "--type=vuln"];
+        self.check(&command, "vendor", scheme, name).await
+    }
+
+    async fn check(&self, command: &[&str], key: &str, scheme: Scheme, name: &str) -> Finished {
         let key = format!("--key={key}.pub");
-        let mut arguments = vec![
-            "verify",
-            &key,
-            "--insecure-ignore-tlog",
-            "--allow-http-registry",
-        ];
+        let mut arguments = command.to_vec();
+        arguments.extend([&key, "--insecure-ignore-tlog", "--allow-http-registry"]);
         arguments.extend(match scheme {
             Scheme::Bundle => None,
             Scheme::Tag => Some("--new-bundle-format=false"),
@@ -102,7 +108,7 @@ impl Keys {
 }
 
 /// What Trivy writes with `--format cosign-vuln`.
-fn scan(severity: &str) -> serde_json::Value {
+pub(super) fn scan(severity: &str) -> serde_json::Value {
     json!({
         "invocation": {"parameters": null, "uri": "", "event_id": "", "builder.id": ""},
         "scanner": {

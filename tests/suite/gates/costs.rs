@@ -30,7 +30,7 @@ async fn configs_are_read_once_for_each_digest() {
             "minAge: 0s, require: {labels: {team: a}, maxAge: 99999h}",
         ),
     ];
-    let mirror = lab.mirror("['*']", &policies, "referrers: Skip");
+    let mirror = lab.mirror("['*']", &policies, "referrers: {mode: Skip}");
     lab.round(&mirror).await;
     let first = lab.reads();
     // The other blobs are layers and, of those that are admitted, the configs that are copied.
@@ -49,7 +49,7 @@ async fn configs_are_read_once_for_each_digest() {
         assert_eq!(again, expected, "the list and a HEAD for each tag");
     }
     let stricter = [("one", "require: {user: NonRoot, maxSize: 1k}")];
-    let stricter = lab.mirror("['*']", &stricter, "referrers: Skip");
+    let stricter = lab.mirror("['*']", &stricter, "referrers: {mode: Skip}");
     let report = lab.round(&stricter).await;
     assert_eq!(report.policies.values().next().unwrap().require, TAGS);
     let reads = lab.reads();
@@ -92,7 +92,7 @@ async fn evidence_is_read_once_for_each_digest_and_what_lacks_it_costs_one_look(
     let all = "minAge: 0s, verify: [{name: vendor, type: Key, key: {secretRef: {name: vendor, key: cosign.pub}}}], \
                require: {user: NonRoot, maxSize: 1G, maxAge: 99999h, labels: {team: a}, platforms: [linux/amd64], \
                denyTags: [latest], vulnerabilities: {maxSeverity: High}}";
-    let mirror = lab.mirror("['a*', 'b*']", &[("all", all)], "referrers: Skip");
+    let mirror = lab.mirror("['a*', 'b*']", &[("all", all)], "referrers: {mode: Skip}");
     lab.round(&mirror).await;
     assert_eq!(lab.destination.tags("team/app").len(), TAGS);
     let first = lab.reads();
@@ -115,7 +115,7 @@ async fn evidence_is_read_once_for_each_digest_and_what_lacks_it_costs_one_look(
         assert_eq!(lab.reads(), unchanged, "the list and a HEAD for each tag");
     }
 
-    let unsigned = lab.mirror("['u*']", &[("all", all)], "referrers: Skip");
+    let unsigned = lab.mirror("['u*']", &[("all", all)], "referrers: {mode: Skip}");
     lab.round(&unsigned).await;
     let first = lab.reads();
     assert_eq!((first.heads, first.blobs, first.others), (25, 0, 1 + 25));
@@ -156,8 +156,8 @@ async fn images_without_gates_cost_nothing() {
     lab.source.load("team/app", "latest", &good(2).build());
     let policies = [("names", "require: {denyTags: [latest]}")];
     for (mirror, tags) in [
-        (lab.mirror("['*']", &policies, "referrers: Skip"), 1),
-        (lab.mirror("['*']", &[], "referrers: Skip"), 2),
+        (lab.mirror("['*']", &policies, "referrers: {mode: Skip}"), 1),
+        (lab.mirror("['*']", &[], "referrers: {mode: Skip}"), 2),
     ] {
         lab.round(&mirror).await;
         assert_eq!(lab.destination.tags("team/app").len(), tags);

@@ -209,6 +209,7 @@ pub(super) fn outcomes(report: &MirrorReport) -> Vec<String> {
             Outcome::Copied { .. } => "Copied".to_owned(),
             Outcome::Unchanged => "Unchanged".to_owned(),
             Outcome::Retagged { .. } => "Retagged".to_owned(),
+            Outcome::Completed { .. } => "Completed".to_owned(),
             Outcome::Planned { .. } => "Planned".to_owned(),
             Outcome::Frozen => "Frozen".to_owned(),
             Outcome::Refused(refusal) => format!("Refused {} {}", refusal.policy, refusal.gate),

@@ -305,7 +305,7 @@ async fn what_cannot_be_found_out_is_a_failure_and_not_a_pass() {
         lab.source
             .load("team/app", "1", &beside(image, vec![signature.clone()]));
         lab.source.on(method, path.clone()).responds(reply);
-        let mirror = lab.mirror("['1']", &SIGNED, "referrers: Skip");
+        let mirror = lab.mirror("['1']", &SIGNED, "referrers: {mode: Skip}");
         let report = lab.round(&mirror).await;
         let [failure] = report.failures.as_slice() else {
             panic!("{path}: {report:?}")

@@ -134,6 +134,7 @@ impl World {
             registry: Some("r.example.com".parse().unwrap()),
             unwanted: None,
             verified: None,
+            referrers: None,
         }
     }
 

@@ -18,7 +18,7 @@ pub(super) const MIRRORS: [Case; 56] = [
     (
         "every field",
         "spec:",
-        "spec:\n  policyRefs: [{name: signed}]\n  platforms: {mode: List, list: [linux/amd64, linux/arm64/v8], absent: Skip, index: Preserve}\n  referrers: Skip\n  tagMutability: Freeze\n  prune: {mode: Plan, grace: 24h, maxDeletes: 50, maxPercent: 20, inUse: Ignore, adopted: Include}\n  schedule: {cron: \"0 3 * * *\", timeZone: Europe/Berlin}\n  timeout: 1h30m\n  suspend: true",
+        "spec:\n  policyRefs: [{name: signed}]\n  platforms: {mode: List, list: [linux/amd64, linux/arm64/v8], absent: Skip, index: Preserve}\n  referrers: {mode: Copy, artifactTypes: [application/spdx+json, application/vnd.x.y.v1+json], recheck: 1m}\n  tagMutability: Freeze\n  prune: {mode: Plan, grace: 24h, maxDeletes: 50, maxPercent: 20, inUse: Ignore, adopted: Include}\n  schedule: {cron: \"0 3 * * *\", timeZone: Europe/Berlin}\n  timeout: 1h30m\n  suspend: true",
         "",
     ),
     ("a registry by its address", "docker.io", "'[::1]:5000'", ""),
@@ -129,8 +129,8 @@ pub(super) const MIRRORS: [Case; 56] = [
     (
         "an unknown way with referrers",
         "spec:",
-        "spec:\n  referrers: copy",
-        "spec.referrers: Unsupported value: \"copy\": supported values: \"Copy\", \"Skip\"",
+        "spec:\n  referrers: {mode: copy}",
+        "spec.referrers.mode: Unsupported value: \"copy\": supported values: \"Copy\", \"Skip\"",
     ),
     (
         "an unknown way with moved tags",

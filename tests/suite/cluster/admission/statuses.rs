@@ -149,6 +149,8 @@ pub(super) fn record() -> MirroredRepositoryStatus {
             evidence: sha256(),
         }),
         verified_at: Some(time()),
+        referrers_checked_at: Some(time()),
+        referrers_found: Some(format!("index+list:{0}:{0}", "f".repeat(16))),
         state: Some(TagState::Refused),
     });
     // What is no longer wanted waits for nothing, and candidates are larger.

@@ -1,0 +1,341 @@
+//! Fallback tags: the lists of referrers at registries that keep none themselves (distribution
+//! specification, referrers tag schema).
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+
+use super::endpoint::{self, Endpoint, Place};
+use super::manifests::Manifests;
+use super::pipe::Origin;
+use crate::oci::manifest::ManifestError;
+use crate::oci::{Content, Descriptor, Digest, Manifest, Repository, Tag, TagOrDigest, media_type};
+
+/// Most members of an index that are read to find out whether it is a list of referrers.
+const WITNESSES: usize = 16;
+
+/// Serialises the updates of fallback tags: the distribution specification has no conditional PUT
+/// that any registry supports.
+#[derive(Default)]
+pub(super) struct FallbackTags {
+    turns: Mutex<HashMap<(Place, Repository, Digest), Turn>>,
+}
+
+/// Held while one fallback tag is read and written.
+type Turn = Arc<tokio::sync::Mutex<()>>;
+
+/// Why a fallback tag could not be brought up to date.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum FallbackError {
+    /// The registry failed.
+    #[error("{0}")]
+    Registry(#[from] endpoint::Error),
+    /// What stands there, or what would, is no index.
+    #[error("the referrers tag {tag} does not name a list of referrers: {reason}")]
+    NotAnIndex {
+        /// The tag.
+        tag: Tag,
+        /// Why.
+        reason: Arc<str>,
+    },
+}
+
+/// What is to be listed as referring to one manifest.
+pub(super) struct Additions<'a> {
+    pub(super) subject: &'a Digest,
+    pub(super) referrers: &'a [Arc<Manifest>],
+    /// The list at the source, where everything in it is at the destination.
+    pub(super) list: Option<&'a Manifest>,
+}
+
+/// The list under the tag of a manifest, where the tag names one.
+pub(super) async fn read(
+    manifests: &Manifests,
+    origin: &Origin,
+    subject: &Digest,
+) -> Result<Option<Arc<Manifest>>, endpoint::Error> {
+    let Some(tag) = Tag::of_referrers(subject, "") else {
+        return Ok(None);
+    };
+    let Origin {
+        endpoint,
+        repository,
+    } = origin;
+    let manifest = match endpoint
+        .fetch_manifest(repository, &tag.clone().into())
+        .await
+    {
+        Ok(manifest) => manifest,
+        Err(error) if error.is_not_found() => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let lists = lists(manifests, origin, &manifest, &tag).await?;
+    Ok(lists.then(|| Arc::new(manifest)))
+}
+
+/// Whether a manifest is a list of what refers to the digest that a tag is named after. Its members decide:
+/// some registries resolve `sha256-<hex>` as the digest itself (GitLab, oras-project/oras-go#1396), and some
+/// images have no other tag.
+pub(super) async fn lists(
+    manifests: &Manifests,
+    origin: &Origin,
+    manifest: &Manifest,
+    tag: &Tag,
+) -> Result<bool, endpoint::Error> {
+    let (Content::Index(index), Some(attachment)) = (manifest.content(), tag.attachment()) else {
+        return Ok(false);
+    };
+    if attachment.is_of(manifest.digest()) {
+        return Ok(false);
+    }
+    let refers = |member: &Manifest| {
+        let subject = member.subject();
+        subject.is_some_and(|subject| attachment.is_of(&subject.digest))
+    };
+    for member in index.manifests.iter().take(WITNESSES) {
+        match manifests.fetch(origin, &member.digest).await {
+            Ok(member) if refers(&member) => return Ok(true),
+            Ok(_) => {}
+            Err(error) if error.is_not_found() => {}
+            Err(error) => return Err(error),
+        }
+    }
+    // Some tools leave a list behind when they delete its last member.
+    Ok(index.manifests.is_empty())
+}
+
+/// Whether a manifest says that it refers to `subject`.
+pub(super) fn refers_to(manifest: &Manifest, subject: &Digest) -> bool {
+    let named = manifest.subject().map(|named| &named.digest);
+    named == Some(subject)
+}
+
+// === impl FallbackTags ===
+
+impl FallbackTags {
+    /// Adds referrers to the fallback tag of their subject, keeping what others put there.
+    pub(super) async fn add(
+        &self,
+        manifests: &Manifests,
+        origin: &Origin,
+        additions: Additions<'_>,
+    ) -> Result<(), FallbackError> {
+        let Origin {
+            endpoint,
+            repository,
+        } = origin;
+        let Some(tag) = Tag::of_referrers(additions.subject, "") else {
+            return Ok(());
+        };
+        let lock = self.turn(endpoint, repository, additions.subject);
+        let _turn = lock.lock().await;
+        let target = TagOrDigest::Tag(tag.clone());
+        let current = match endpoint.fetch_manifest(repository, &target).await {
+            Ok(manifest) if manifest.digest() == additions.subject => {
+                if is_tag(endpoint, repository, &tag).await? {
+                    // Whoever pulls the image by this tag must go on getting it.
+                    tracing::warn!(%tag, "names the image itself: what refers to it is not listed there");
+                    return Ok(());
+                }
+                None
+            }
+            Ok(manifest) => Some(manifest),
+            Err(error) if error.is_not_found() => None,
+            Err(error) => return Err(error.into()),
+        };
+        let not_an_index = |reason: String| FallbackError::NotAnIndex {
+            tag: tag.clone(),
+            reason: reason.into(),
+        };
+        if let Some(current) = &current
+            && !additions.knows_one_of(current)
+            && !lists(manifests, origin, current, &tag).await?
+        {
+            let reason = "what it names does not refer to the image".to_owned();
+            return Err(not_an_index(reason));
+        }
+        let wanted = additions.combine(current.as_ref());
+        let wanted = wanted.map_err(|error| not_an_index(error.to_string()))?;
+        if current.is_none_or(|current| current.digest() != wanted.digest()) {
+            endpoint.put_manifest(repository, &target, &wanted).await?;
+        }
+        Ok(())
+    }
+
+    fn turn(&self, endpoint: &Endpoint, repository: &Repository, subject: &Digest) -> Turn {
+        let key = (endpoint.place(), repository.clone(), subject.clone());
+        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        turns.entry(key).or_default().clone()
+    }
+}
+
+/// Whether the repository lists the tag. One that lists none is believed to have what it resolves.
+async fn is_tag(
+    endpoint: &Endpoint,
+    repository: &Repository,
+    tag: &Tag,
+) -> Result<bool, endpoint::Error> {
+    match endpoint.list_tags(repository).await {
+        Ok(tags) => Ok(tags.contains(tag)),
+        Err(error) if error.is_transient() => Err(error),
+        Err(_) => Ok(true),
+    }
+}
+
+// === impl Additions ===
+
+impl Additions<'_> {
+    /// Whether an index lists something of which it is known that it refers to the subject.
+    fn knows_one_of(&self, index: &Manifest) -> bool {
+        let ours = self.referrers.iter().map(|referrer| referrer.digest());
+        let theirs = self.list.into_iter().flat_map(members);
+        let known: HashSet<&Digest> = ours.chain(theirs.map(|entry| &entry.digest)).collect();
+        members(index).any(|entry| known.contains(&entry.digest))
+    }
+
+    /// The list as it is to be: byte for byte that of the source, unless somebody else has added to it.
+    fn combine(&self, current: Option<&Manifest>) -> Result<Manifest, MergeError> {
+        if let Some(list) = self.list {
+            let known: HashSet<&Digest> = members(list).map(|entry| &entry.digest).collect();
+            let mut current = current.into_iter().flat_map(members);
+            if current.all(|entry| known.contains(&entry.digest)) {
+                return Ok(list.clone());
+            }
+        }
+        merge(current, self.referrers)
+    }
+}
+
+fn members(manifest: &Manifest) -> impl Iterator<Item = &Descriptor> {
+    let members = match manifest.content() {
+        Content::Index(index) => index.manifests.as_slice(),
+        Content::Image(_) => &[],
+    };
+    members.iter()
+}
+
+/// The index with an entry for each of the referrers.
+fn merge(current: Option<&Manifest>, referrers: &[Arc<Manifest>]) -> Result<Manifest, MergeError> {
+    let mut document = match current {
+        Some(manifest) => serde_json::from_slice(manifest.bytes())?,
+        None => json!({"schemaVersion": 2, "mediaType": media_type::OCI_INDEX, "manifests": []}),
+    };
+    let entries = document
+        .get_mut("manifests")
+        .and_then(Value::as_array_mut)
+        .ok_or(MergeError::NoEntries)?;
+    for referrer in referrers {
+        let digest = referrer.digest().as_str();
+        let is_it = |entry: &Value| entry.get("digest").and_then(Value::as_str) == Some(digest);
+        if !entries.iter().any(is_it) {
+            entries.push(entry(referrer));
+        }
+    }
+    let media_type = current.map_or_else(
+        || media_type::OCI_INDEX.into(),
+        |manifest| manifest.media_type().clone(),
+    );
+    let bytes = Bytes::from(serde_json::to_vec(&document)?);
+    Ok(Manifest::parse(bytes, Some(&media_type), None)?)
+}
+
+#[derive(Debug, thiserror::Error)]
+enum MergeError {
+    #[error("{0}")]
+    Json(#[from] serde_json::Error),
+    #[error("it has no entries")]
+    NoEntries,
+    #[error("{0}")]
+    Manifest(#[from] ManifestError),
+}
+
+/// The descriptor under which the referrers API would list a manifest.
+fn entry(referrer: &Manifest) -> Value {
+    let mut entry = json!({
+        "mediaType": referrer.media_type().as_str(),
+        "digest": referrer.digest().as_str(),
+        "size": referrer.size(),
+    });
+    if let Some(artifact_type) = referrer.artifact_type() {
+        entry["artifactType"] = json!(artifact_type);
+    }
+    if !referrer.annotations().is_empty() {
+        entry["annotations"] = json!(referrer.annotations());
+    }
+    entry
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn referrer(name: &str) -> Arc<Manifest> {
+        let document = json!({
+            "schemaVersion": 2,
+            "mediaType": media_type::OCI_MANIFEST,
+            "artifactType": "application/x-signature",
+            "config": {"mediaType": "application/vnd.oci.empty.v1+json", "digest": Digest::sha256(b"{}").as_str(), "size": 2},
+            "layers": [],
+            "annotations": {"name": name},
+        });
+        Arc::new(Manifest::parse(Bytes::from(document.to_string()), None, None).unwrap())
+    }
+
+    fn names(index: &Manifest) -> Vec<String> {
+        members(index)
+            .map(|entry| entry.annotations["name"].clone())
+            .collect()
+    }
+
+    /// A list of these, as another program writes it.
+    fn list(names: &[&str]) -> Manifest {
+        let entries: Vec<Value> = names.iter().map(|name| entry(&referrer(name))).collect();
+        let document = json!({"manifests": entries, "mediaType": media_type::OCI_INDEX, "schemaVersion": 2, "annotations": {"by": "another"}});
+        let bytes = serde_json::to_vec_pretty(&document).unwrap();
+        Manifest::parse(bytes.into(), None, None).unwrap()
+    }
+
+    #[test]
+    fn a_referrer_is_added_beside_those_of_others_and_only_once() {
+        let first = merge(None, &[referrer("mine")]).unwrap();
+        let second = merge(Some(&first), &[referrer("theirs"), referrer("mine")]).unwrap();
+        let third = merge(Some(&second), &[referrer("mine")]).unwrap();
+        assert_eq!(names(&second), ["mine", "theirs"]);
+        assert_eq!(third.digest(), second.digest());
+    }
+
+    #[test]
+    fn the_list_stays_as_it_is_at_the_source_where_nothing_is_merged() {
+        let source = list(&["a", "b"]);
+        let cases: [(&str, Option<&[&str]>, bool); 5] = [
+            ("a fresh destination", None, true),
+            ("an empty list", Some(&[]), true),
+            ("what the source had before", Some(&["a"]), true),
+            ("something of somebody else", Some(&["a", "mine"]), false),
+            ("only somebody else's", Some(&["mine"]), false),
+        ];
+        let referrers = [referrer("a"), referrer("b")];
+        for (case, current, is_source) in cases {
+            let current = current.map(list);
+            let additions = Additions {
+                subject: &Digest::sha256(b"image"),
+                referrers: &referrers,
+                list: Some(&source),
+            };
+            let combined = additions.combine(current.as_ref()).unwrap();
+            assert_eq!(combined.digest() == source.digest(), is_source, "{case}");
+            let names = names(&combined);
+            for name in ["a", "b"] {
+                assert!(names.contains(&name.to_owned()), "{case}: {names:?}");
+            }
+            let additions = Additions {
+                list: None,
+                ..additions
+            };
+            let merged = additions.combine(current.as_ref()).unwrap();
+            assert_ne!(merged.digest(), source.digest(), "{case}");
+        }
+    }
+}

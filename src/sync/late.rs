@@ -1,0 +1,198 @@
+//! What came to refer to images after they were copied: signatures, scans and the like are often made later.
+//!
+//! A tag list that is read anyway tells of new tags for nothing. Otherwise the source is asked again after
+//! the time that the mirror says, and at once where nothing is on record, where a person asks for a round,
+//! and where a policy admits the image by other evidence than before.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use futures::{StreamExt, stream};
+use jiff::Timestamp;
+
+use super::apply::{Item, Step, group};
+use super::ledger::Looked;
+use super::{Connect, Mode, Syncer};
+use crate::copy::{Error, Late, Place, Seen, Siblings, Visit};
+use crate::oci::{Digest, Repository};
+use crate::plan::decide::Decision;
+use crate::plan::recheck::LastLook;
+use crate::plan::report::Failure;
+use crate::plan::{Mirror, ReferrerTypes};
+use crate::runtime::clock;
+
+/// Images that are looked at at once. What a registry bears is decided by its own limits.
+const VISITS: usize = 64;
+
+/// What a destination lacks of what refers to an image that it has.
+#[derive(Clone, Debug)]
+pub(super) struct Completion {
+    pub(super) visit: Arc<Visit>,
+    pub(super) late: Arc<Late>,
+    /// The place of the destination among the targets of the visit.
+    pub(super) target: usize,
+}
+
+/// Why it is looked again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Cause {
+    /// It is time, or there are new tags: what was seen before is at the destinations.
+    Recheck,
+    /// What the destinations have is not known, or is not believed.
+    Doubt,
+}
+
+// === impl Syncer ===
+
+impl<C: Connect> Syncer<C> {
+    /// Looks what came to refer to images that are where they should be.
+    pub(super) async fn look_again(&self, mirrors: &[&Mirror], items: &mut [Item], mode: Mode) {
+        let now = clock::now();
+        let siblings = siblings(items);
+        let mut visits = Vec::new();
+        for group in group(mirrors, items, Item::may_be_completed) {
+            let members = group.members.iter();
+            let members: Vec<&Item> = members.filter_map(|(item, _)| items.get(*item)).collect();
+            let (Some(mirror), Some(first)) = (mirrors.get(group.mirror), members.first()) else {
+                continue;
+            };
+            let causes = members
+                .iter()
+                .map(|item| self.cause(item, mirror, mode, now));
+            let Some(cause) = causes.max().flatten() else {
+                continue;
+            };
+            let origin = &group.job.origin;
+            let siblings = siblings.get(&(origin.endpoint.place(), origin.repository.clone()));
+            let seen = seen_alike(&members);
+            let visit = Visit {
+                expected: first.sighting.expected.clone(),
+                is_index: first
+                    .sighting
+                    .image
+                    .is_index
+                    .or_else(|| seen.map(|seen| seen.is_index)),
+                siblings: siblings.cloned().unwrap_or_default(),
+                known: seen.filter(|_| cause == Cause::Recheck),
+                job: group.job,
+            };
+            visits.push((Arc::new(visit), group.members));
+        }
+        let looks: Vec<_> = visits
+            .into_iter()
+            .map(|(visit, members)| async move {
+                let late = self.engine.visit(&visit).await.map(Arc::new);
+                (visit, late, members)
+            })
+            .collect();
+        let mut looks = stream::iter(looks).buffer_unordered(VISITS);
+        while let Some((visit, late, members)) = looks.next().await {
+            for (item, target) in members {
+                if let Some(item) = items.get_mut(item) {
+                    item.take_note(&visit, late.as_ref(), target, now);
+                }
+            }
+        }
+    }
+
+    fn cause(&self, item: &Item, mirror: &Mirror, mode: Mode, now: Timestamp) -> Option<Cause> {
+        let Item {
+            sighting, voucher, ..
+        } = item;
+        let image = &sighting.image;
+        let recorded = sighting.recorded.as_ref();
+        let verified = recorded.and_then(|record| record.verified.as_ref());
+        let is_proven = voucher.as_ref().is_none_or(|voucher| {
+            verified.is_some_and(|verified| verified.evidence == voucher.vouched.evidence)
+        });
+        let Some((record, looked)) = recorded.and_then(|record| Some((record, record.referrers?)))
+        else {
+            return Some(Cause::Doubt);
+        };
+        if mode == Mode::Refresh || !is_proven {
+            return Some(Cause::Doubt);
+        }
+        let last = LastLook {
+            image: &image.digest,
+            at: looked.at,
+            is_first: record.copied_at.is_none_or(|copied| looked.at <= copied),
+        };
+        let is_due = last.is_over(mirror.referrers.recheck, now)
+            || self
+                .engine
+                .shows_others(&image.origin, &image.digest, &looked.seen);
+        is_due.then_some(Cause::Recheck)
+    }
+}
+
+/// The images of each source repository.
+fn siblings(items: &[Item]) -> HashMap<(Place, Repository), Arc<Siblings>> {
+    let mut digests: HashMap<(Place, Repository), HashSet<Digest>> = HashMap::new();
+    for Item { sighting, .. } in items {
+        let origin = &sighting.image.origin;
+        let key = (origin.endpoint.place(), origin.repository.clone());
+        let known = digests.entry(key).or_default();
+        known.insert(sighting.image.digest.clone());
+    }
+    let siblings = digests.into_iter();
+    siblings
+        .map(|(key, digests)| (key, Arc::new(Siblings::new(digests))))
+        .collect()
+}
+
+/// What was seen the last time, where it is the same for all of these.
+fn seen_alike(items: &[&Item]) -> Option<Seen> {
+    let mut seen = items.iter().map(|item| {
+        let recorded = item.sighting.recorded.as_ref()?;
+        Some(recorded.referrers?.seen)
+    });
+    let first = seen.next().flatten()?;
+    seen.all(|other| other == Some(first)).then_some(first)
+}
+
+// === impl Item ===
+
+impl Item {
+    /// Whether the image is where it should be, and something may have come that refers to it. In the
+    /// repository that it comes from nothing is missing.
+    fn may_be_completed(&self) -> bool {
+        let Self { sighting, step, .. } = self;
+        let image = &sighting.image;
+        let is_elsewhere = image.origin.repository != sighting.claim.repository
+            || image.origin.endpoint.place() != sighting.endpoint.place();
+        let is_there = matches!(step, Step::Decided(Decision::Unchanged));
+        is_there && is_elsewhere && image.shape.referrers != ReferrerTypes::None
+    }
+
+    /// Takes note of what a look found.
+    fn take_note(
+        &mut self,
+        visit: &Arc<Visit>,
+        late: Result<&Arc<Late>, &Error>,
+        target: usize,
+        now: Timestamp,
+    ) {
+        let found = late.and_then(|late| match late.lacks.get(target) {
+            Some(Ok(lack)) => Ok((late, !lack.is_empty())),
+            Some(Err(error)) => Err(error),
+            None => Ok((late, false)),
+        });
+        match found {
+            Ok((late, lacks)) => {
+                let seen = late.seen;
+                self.looked = Some(Looked { at: now, seen });
+                if lacks {
+                    self.step = Step::Completed(Completion {
+                        visit: visit.clone(),
+                        late: late.clone(),
+                        target,
+                    });
+                }
+            }
+            Err(error) => {
+                let subject = self.sighting.claim.to_string();
+                self.step = Step::Unseen(Failure::copying(&subject, error));
+            }
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Tags that are named after a digest and nothing else: most name a list of what refers to that digest, and
+//! some the only tag of an image. What they name is asked once.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use futures::{StreamExt, stream};
+
+use super::{Connect, Syncer};
+use crate::copy::{Origin, Place};
+use crate::oci::{Repository, Tag};
+use crate::plan::report::Failure;
+use crate::plan::{ImageEntry, Mirror};
+
+/// Tags that are asked about at once. What a registry bears is decided by its own limits.
+const LOOKS: usize = 32;
+/// How many tags are remembered before all are forgotten.
+const ENTRIES: usize = 100_000;
+
+/// What tags turned out to name.
+#[derive(Default)]
+pub(super) struct Named(Mutex<HashMap<(Place, Repository, Tag), bool>>);
+
+/// The tags of a listing that name lists of referrers, and what could not be found out.
+#[derive(Default)]
+pub(super) struct Lists {
+    pub(super) tags: BTreeSet<Tag>,
+    pub(super) failures: Vec<Failure>,
+}
+
+// === impl Syncer ===
+
+impl<C: Connect> Syncer<C> {
+    /// Tells the lists of referrers from the images among the tags of a listing that an entry would take.
+    pub(super) async fn find_lists(
+        &self,
+        mirror: &Mirror,
+        entry: &ImageEntry,
+        origin: &Origin,
+        listing: &[Tag],
+    ) -> Lists {
+        let doubtful: Vec<&Tag> = entry.doubtful(listing).collect();
+        let mut lists = Lists::default();
+        if doubtful.is_empty() {
+            return lists;
+        }
+        let subject = format!("{}/{}", mirror.source.registry, origin.repository);
+        let name = |tag: &Tag| format!("{subject}:{tag}");
+        let images: HashSet<String> = self.ledger.sources(&mirror.name).into_keys().collect();
+        let listed = self.ledger.listed_subjects(&mirror.name, &subject);
+        let mut unknown = Vec::new();
+        for tag in doubtful {
+            let is_known_list = listed.contains(tag);
+            match self.named.is_image(origin, tag) {
+                Some(true) => {}
+                Some(false) => {
+                    lists.tags.insert(tag.clone());
+                }
+                None if images.contains(&name(tag)) => {}
+                None if is_known_list => {
+                    lists.tags.insert(tag.clone());
+                }
+                None => unknown.push(tag),
+            }
+        }
+        let looks: Vec<_> = unknown
+            .into_iter()
+            .map(|tag| async move { (tag, self.engine.names_image(origin, tag).await) })
+            .collect();
+        let mut looks = stream::iter(looks).buffer_unordered(LOOKS);
+        while let Some((tag, is_image)) = looks.next().await {
+            match is_image {
+                Ok(is_image) => self.named.learn(origin, tag, is_image),
+                Err(ref error) => {
+                    let failure = Failure::requesting(&name(tag), error);
+                    lists.failures.push(failure);
+                }
+            }
+            if !is_image.unwrap_or_default() {
+                lists.tags.insert(tag.clone());
+            }
+        }
+        lists
+    }
+}
+
+// === impl Named ===
+
+impl Named {
+    fn is_image(&self, origin: &Origin, tag: &Tag) -> Option<bool> {
+        self.lock().get(&key(origin, tag)).copied()
+    }
+
+    fn learn(&self, origin: &Origin, tag: &Tag, is_image: bool) {
+        let mut known = self.lock();
+        if known.len() >= ENTRIES {
+            known.clear();
+        }
+        known.insert(key(origin, tag), is_image);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<(Place, Repository, Tag), bool>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn key(origin: &Origin, tag: &Tag) -> (Place, Repository, Tag) {
+    let Origin {
+        endpoint,
+        repository,
+    } = origin;
+    (endpoint.place(), repository.clone(), tag.clone())
+}

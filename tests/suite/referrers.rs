@@ -1,0 +1,6 @@
+//! What refers to images: which tags and lists say so, and what comes after its image was copied.
+
+mod attached;
+mod costs;
+mod lab;
+mod late;

@@ -1,6 +1,6 @@
 //! The formats in which Prometheus and others read metrics, and which of them a client wants.
 //!
-//! The text format 0.0.4 is what everybody reads; OpenMetrics 1.0 is served to who asks for it. Our encoder
+//! The text format 0.0.4 is what everybody reads; `OpenMetrics` 1.0 is served to who asks for it. Our encoder
 //! writes the latter. As far as metrics of ours differ in the two (prometheus.io/docs/instrumenting,
 //! "Exposition formats"): the text format names a counter or info as its samples are named, it knows no info
 //! and no units, it does not escape quotes in help, and nothing marks its end.
@@ -12,12 +12,12 @@ use std::fmt::Write as _;
 pub enum Format {
     /// The text format of Prometheus, 0.0.4.
     Text,
-    /// OpenMetrics 1.0.
+    /// `OpenMetrics` 1.0.
     OpenMetrics,
 }
 
 impl Format {
-    /// What a client wants by its `Accept` fields: OpenMetrics where it names that and likes it no less than
+    /// What a client wants by its `Accept` fields: `OpenMetrics` where it names that and likes it no less than
     /// plain text.
     pub fn accepted<'a>(accept: impl IntoIterator<Item = &'a str>) -> Self {
         let (mut open_metrics, mut text) = (0.0_f32, 0.0_f32);
@@ -57,7 +57,7 @@ impl Format {
     }
 }
 
-/// The text format of what is written as OpenMetrics.
+/// The text format of what is written as `OpenMetrics`.
 pub(super) fn to_text(open_metrics: &str) -> String {
     let mut text = String::with_capacity(open_metrics.len());
     let mut help = None;

@@ -32,7 +32,8 @@ async fn assert_takes_nothing(source: &Registry, destination: &Registry) {
     report.expect(1, [0, 0, 0, 0, 1], "into it");
     let failure = report.failure();
     assert_eq!(failure.reason, "CopyFailed", "{report}");
-    for part in [destination.host().as_str(), "405"] {
+    let advice = "the registry takes no writes here: it is read-only, or a cache of another one";
+    for part in [destination.host().as_str(), "405", advice] {
         assert!(failure.message.contains(part), "{part}: {failure:?}");
     }
     let mut writes = destination.requests().await;

@@ -46,7 +46,7 @@ impl Connection {
     }
 
     /// Lets the limits of the host know how the request went.
-    pub(super) fn learn(&self, admission: &mut Admission, outcome: &Result<Exchanged, Cause>) {
+    pub(super) fn learn(&self, admission: &Admission, outcome: &Result<Exchanged, Cause>) {
         let Admission { permit, way } = admission;
         match outcome {
             Ok(Exchanged { response, .. }) => {
@@ -54,7 +54,7 @@ impl Connection {
                 match retry::is_refusal(response.status()) {
                     true if origin::is_same(response.url(), &self.base) => {
                         let asked = retry::retry_after(response.headers(), retry::now());
-                        self.rest(permit.refused(asked));
+                        self.rest(self.host.limiter.refused(permit, asked));
                     }
                     // What the registry leads to is asked too much.
                     true => permit.congested(),
@@ -65,6 +65,9 @@ impl Connection {
                 if *host == origin::of(&self.base) =>
             {
                 permit.congested();
+                way.failed(None);
+            }
+            Err(Cause::Proxy(fault)) if fault.is_transient() => {
                 way.failed(None);
             }
             Err(Cause::NoAnswer { .. }) => permit.congested(),
@@ -78,7 +81,7 @@ impl Connection {
                     },
                 ..
             }) if *server == origin::authority(&self.base) => {
-                self.rest(permit.refused(*retry_after));
+                self.rest(self.host.limiter.refused(permit, *retry_after));
             }
             Err(_) => {}
         }

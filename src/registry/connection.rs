@@ -117,13 +117,13 @@ impl Connection {
 
     async fn attempt_with(
         &self,
-        mut admission: Admission,
+        admission: Admission,
         request: &Request,
         body: Option<Outgoing>,
     ) -> Result<Answer, Cause> {
         // On the heap: what waits for a registry is deep enough without what says who we are.
         let outcome = self.exchange(request, body).boxed().await;
-        self.learn(&mut admission, &outcome);
+        self.learn(&admission, &outcome);
         let permit = admission.into_permit();
         let answer = Answer::new(outcome?, request.class, permit, self);
         let status = answer.status();

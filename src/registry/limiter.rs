@@ -10,7 +10,6 @@ mod window;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{sleep_until, timeout};
 
 use super::class::{Class, PerClass};
@@ -49,8 +48,6 @@ pub(super) struct Limiter {
 pub(super) struct Permit {
     /// Given up with the permit.
     place: Place,
-    /// Held until the host answers, as long as nobody knows it.
-    opening: Option<OwnedSemaphorePermit>,
     passage: Passage,
 }
 
@@ -89,8 +86,8 @@ impl Limiter {
     /// Waits for a place, and for a turn where the host refused something lately.
     pub(super) async fn admit(&self, class: Class) -> Result<Permit, Paused> {
         let place = Window::enter(self.windows.of(class)).await;
-        let opening = self.opening.enter().await;
-        self.pass(class, place, opening).await
+        self.opening.enter().await;
+        self.pass(class, place).await
     }
 
     /// The same, but goes ahead without a place when none gets free soon.
@@ -100,30 +97,32 @@ impl Limiter {
         let window = self.windows.of(class);
         let place = timeout(SOON, Window::enter(window)).await;
         let place = place.unwrap_or_else(|_| Window::enter_anyway(window));
-        self.pass(class, place, None).await
+        self.pass(class, place).await
     }
 
-    async fn pass(
-        &self,
-        class: Class,
-        place: Place,
-        opening: Option<OwnedSemaphorePermit>,
-    ) -> Result<Permit, Paused> {
+    async fn pass(&self, class: Class, place: Place) -> Result<Permit, Paused> {
         if let Some(slot) = self.windows.of(class).take_slot() {
             sleep_until(slot).await;
         }
         Ok(Permit {
             place,
-            opening,
             passage: self.turnstiles.of(class).pass().await?,
         })
     }
 
     /// Takes note that the host answered in good order.
-    pub(super) fn answered(&self, permit: &mut Permit) {
+    pub(super) fn answered(&self, permit: &Permit) {
         permit.place.succeeded();
         permit.passage.answered();
-        self.opening.answered(permit.opening.take());
+        self.opening.answered();
+    }
+
+    /// Takes note that the host is asked too much, and may have asked to be left alone. Says how much
+    /// longer it is left alone now than before.
+    pub(super) fn refused(&self, permit: &Permit, asked: Option<Duration>) -> Duration {
+        permit.congested();
+        self.opening.end();
+        permit.passage.failed(asked)
     }
 
     /// Takes note of a request that leaves, besides the one with the permit, as one that says who we are.
@@ -139,13 +138,6 @@ impl Permit {
     pub(super) fn congested(&self) {
         self.place.congested(self.passage.sent_at());
     }
-
-    /// The host is asked too much, and may have asked to be left alone. Says how much longer it is left
-    /// alone now than before.
-    pub(super) fn refused(&self, asked: Option<Duration>) -> Duration {
-        self.congested();
-        self.passage.failed(asked)
-    }
 }
 
 #[cfg(test)]
@@ -153,7 +145,7 @@ mod tests {
     use futures::FutureExt;
     use tokio::time::{Instant, advance};
 
-    use super::opening::{AT_FIRST, KNOWN};
+    use super::opening::AT_FIRST;
     use super::*;
 
     const CLASS: Class = Class::Lookup;
@@ -161,9 +153,9 @@ mod tests {
     /// The limits of a host that has answered enough to be known.
     async fn known(host: &str) -> Limiter {
         let limiter = Limiter::new(Profile::of(host));
-        for _ in 0..KNOWN {
-            let mut permit = limiter.admit(Class::ManifestDelete).await.unwrap();
-            limiter.answered(&mut permit);
+        for _ in 0..AT_FIRST {
+            let permit = limiter.admit(Class::ManifestDelete).await.unwrap();
+            limiter.answered(&permit);
         }
         limiter
     }
@@ -182,24 +174,39 @@ mod tests {
         permits
     }
 
-    async fn answer(limiter: &Limiter) {
-        let mut permit = limiter.admit(CLASS).await.unwrap();
-        limiter.answered(&mut permit);
-    }
-
     #[tokio::test(start_paused = true)]
-    async fn of_a_new_host_little_is_asked_until_it_has_answered() {
+    async fn of_a_new_host_little_is_asked_until_all_of_it_is_answered() {
         let limiter = Limiter::new(Profile::of("example.com"));
         let mut first = permits(&limiter);
         assert_eq!(first.len(), AT_FIRST);
-        let mut answered = first.pop().unwrap();
-        limiter.answered(&mut answered);
-        assert_eq!(places(&limiter), 3, "two more for each answer");
-        drop((first, answered));
-        for _ in 0..KNOWN {
-            answer(&limiter).await;
+        let last = first.pop().unwrap();
+        for permit in first {
+            limiter.answered(&permit);
         }
-        assert_eq!(places(&limiter), SMALL.start + KNOWN + 1);
+        assert_eq!(places(&limiter), 0);
+        limiter.answered(&last);
+        drop(last);
+        assert_eq!(places(&limiter), SMALL.start + AT_FIRST);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_new_host_that_takes_its_time_is_waited_for_a_second_at_most() {
+        let limiter = Limiter::new(Profile::of("example.com"));
+        let first = permits(&limiter);
+        let start = Instant::now();
+        limiter.admit(CLASS).await.unwrap();
+        assert_eq!(start.elapsed(), Duration::from_secs(1));
+        assert_eq!(places(&limiter), SMALL.start - first.len());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_new_host_that_refuses_is_known() {
+        let limiter = Limiter::new(Profile::of("example.com"));
+        let first = permits(&limiter);
+        limiter.refused(&first[0], None);
+        let ahead = limiter.admit(CLASS).await.unwrap();
+        limiter.answered(&ahead);
+        assert!(limiter.admit(CLASS).await.is_ok());
     }
 
     #[tokio::test(start_paused = true)]
@@ -225,7 +232,7 @@ mod tests {
         for (host, refused, other, is_held) in cases {
             let limiter = known(host).await;
             let permit = limiter.admit(refused).await.unwrap();
-            permit.refused(Some(Duration::from_secs(600)));
+            limiter.refused(&permit, Some(Duration::from_secs(600)));
             drop(permit);
             assert_eq!(
                 limiter.admit(refused).await.unwrap_err().wait.as_secs(),
@@ -241,12 +248,13 @@ mod tests {
         let limiter = known("example.com").await;
         let start = Instant::now();
         let permit = limiter.admit(CLASS).await.unwrap();
-        let longer = [5, 2, 6].map(|seconds| permit.refused(Some(Duration::from_secs(seconds))));
+        let longer =
+            [5, 2, 6].map(|seconds| limiter.refused(&permit, Some(Duration::from_secs(seconds))));
         assert_eq!(longer.map(|longer| longer.as_secs()), [5, 0, 1]);
-        let mut ahead = limiter.admit(CLASS).await.unwrap();
+        let ahead = limiter.admit(CLASS).await.unwrap();
         assert_eq!(start.elapsed().as_secs(), 6);
         assert!(limiter.admit(CLASS).now_or_never().is_none());
-        limiter.answered(&mut ahead);
+        limiter.answered(&ahead);
         limiter.admit(CLASS).await.unwrap();
         assert_eq!(start.elapsed().as_secs(), 6);
     }
@@ -255,7 +263,7 @@ mod tests {
     async fn who_went_ahead_and_was_called_off_leaves_it_to_the_next() {
         let limiter = known("example.com").await;
         let refused = limiter.admit(CLASS).await.unwrap();
-        refused.refused(None);
+        limiter.refused(&refused, None);
         let ahead = limiter.admit(CLASS).await.unwrap();
         assert!(limiter.admit(CLASS).now_or_never().is_none());
         drop(ahead);
@@ -274,7 +282,7 @@ mod tests {
                     let mut refused = 0;
                     loop {
                         match limiter.admit(CLASS).await {
-                            Ok(permit) => permit.refused(None),
+                            Ok(permit) => limiter.refused(&permit, None),
                             Err(Paused { wait }) => return (refused, wait),
                         };
                         refused += 1;

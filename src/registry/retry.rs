@@ -84,12 +84,11 @@ impl Tries {
 
 /// Whether the same request may well be answered otherwise in a moment.
 ///
-/// 520 to 530 are what Cloudflare says of the server behind it (google/go-containerregistry#1707), except
-/// 526, a certificate that does not get better.
+/// 520 to 530 are what Cloudflare says of the server behind it (google/go-containerregistry#1707).
 pub(super) fn is_transient(status: StatusCode) -> bool {
     matches!(
         status.as_u16(),
-        408 | 425 | 429 | 500 | 502 | 503 | 504 | 520..=525 | 527 | 529 | 530
+        408 | 425 | 429 | 500 | 502 | 503 | 504 | 520..=527 | 529 | 530
     )
 }
 
@@ -286,7 +285,7 @@ mod tests {
         let passing =
             (100..=599).filter(|status| StatusCode::from_u16(*status).is_ok_and(is_transient));
         let expected = [
-            408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 525, 527, 529, 530,
+            408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 525, 526, 527, 529, 530,
         ];
         assert_eq!(passing.collect::<Vec<u16>>(), expected);
     }

@@ -33,7 +33,6 @@ enum Limited {
 /// What came of a `sync` with a limit.
 #[derive(Debug)]
 struct Outcome {
-    case: String,
     said: String,
     answered: usize,
     refused: usize,
@@ -95,7 +94,6 @@ spec:
     }
     let last = finished.stdout.lines().last().unwrap_or_default();
     Outcome {
-        case,
         said: last.split(", ").take(3).collect::<Vec<_>>().join(", "),
         answered: requests.len() - refused,
         refused,

@@ -1,21 +1,21 @@
 //! A host that nobody knows yet.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
-/// Requests at a time to a host that has not answered yet.
+/// So many requests leave at first: as many as nearly every limit lets through at once, or refuses
+/// without harm. When all of them are answered, the host is known.
 pub(super) const AT_FIRST: usize = 12;
-/// Further ones with each answer.
-const WITH_EACH: usize = 2;
-/// After so many answers the host is known.
-pub(super) const KNOWN: usize = 16;
+/// How long the others wait for that: one answer may take long.
+const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Lets few requests to a host at first, and thrice as many with each round trip (slow start, as TCP does).
+/// Lets few requests to a host until it has answered them.
 #[derive(Debug)]
 pub(super) struct Opening {
-    places: Arc<Semaphore>,
+    first: Semaphore,
     answers: AtomicUsize,
     is_over: AtomicBool,
 }
@@ -25,31 +25,35 @@ pub(super) struct Opening {
 impl Opening {
     pub(super) fn new() -> Self {
         Self {
-            places: Arc::new(Semaphore::new(AT_FIRST)),
+            first: Semaphore::new(AT_FIRST),
             answers: AtomicUsize::new(0),
             is_over: AtomicBool::new(false),
         }
     }
 
-    /// Waits until the host may be asked one thing more; nothing to keep where it is known.
-    pub(super) async fn enter(&self) -> Option<OwnedSemaphorePermit> {
+    /// Waits until the host is known, unless the request is one of the first.
+    pub(super) async fn enter(&self) {
         if self.is_over.load(Relaxed) {
-            return None;
-        }
-        // An error says that it is over.
-        Arc::clone(&self.places).acquire_owned().await.ok()
-    }
-
-    /// Takes note of an answer to a request that had entered.
-    pub(super) fn answered(&self, entered: Option<OwnedSemaphorePermit>) {
-        if entered.is_none() || self.is_over.load(Relaxed) {
             return;
         }
-        if self.answers.fetch_add(1, Relaxed) + 1 >= KNOWN {
-            self.is_over.store(true, Relaxed);
-            self.places.close();
-        } else {
-            self.places.add_permits(WITH_EACH);
+        match timeout(PATIENCE, self.first.acquire()).await {
+            Ok(Ok(first)) => first.forget(),
+            // It is over.
+            Ok(Err(_)) => {}
+            Err(_) => self.end(),
         }
+    }
+
+    /// Takes note of an answer.
+    pub(super) fn answered(&self) {
+        if !self.is_over.load(Relaxed) && self.answers.fetch_add(1, Relaxed) + 1 >= AT_FIRST {
+            self.end();
+        }
+    }
+
+    /// The host is known, or has said what it bears.
+    pub(super) fn end(&self) {
+        self.is_over.store(true, Relaxed);
+        self.first.close();
     }
 }

@@ -119,9 +119,10 @@ async fn a_registry_that_refuses_everything_is_asked_ever_less_and_the_work_is_g
     let (registry, _) = loaded();
     registry.on("*", "/v2/").responds(Reply::new(429));
     let client = client(&registry);
+    let (repository, tag) = (repository(), tag());
     let both = tokio::join!(
-        client.fetch_manifest(&repository(), &tag()),
-        client.list_tags(&repository())
+        client.fetch_manifest(&repository, &tag),
+        client.list_tags(&repository)
     );
     let errors = [both.0.unwrap_err(), both.1.unwrap_err()];
     for error in errors {
@@ -170,7 +171,7 @@ async fn a_time_as_a_number_is_that_time() {
 }
 
 #[tokio::test]
-async fn twelve_requests_go_out_at_first_and_more_with_every_answer() {
+async fn twelve_requests_go_out_at_first_and_more_when_they_are_answered() {
     let (registry, _) = loaded();
     let gate = Gate::closed();
     registry
@@ -195,7 +196,7 @@ async fn twelve_requests_go_out_at_first_and_more_with_every_answer() {
 
 #[tokio::test]
 async fn what_stands_in_front_of_a_broken_registry_is_believed_that_it_passes() {
-    for status in [502, 504, 520, 521, 522, 523, 524, 525, 527, 529, 530] {
+    for status in [502, 504, 520, 521, 522, 523, 524, 525, 526, 527, 529, 530] {
         let (registry, _) = loaded();
         registry
             .on("*", "/v2/")

@@ -123,7 +123,7 @@ http {{
   scgi_temp_path {directory}/scgi;
   uwsgi_temp_path {directory}/uwsgi;
   client_max_body_size 0;
-  limit_req_zone $server_name zone=all:1m rate={rate}r/s;
+  limit_req_zone $server_addr zone=all:1m rate={rate}r/s;
   limit_req_status {status};
   server {{
     listen {address};

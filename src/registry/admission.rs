@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-
 use super::auth;
 use super::cause::Cause;
 use super::connection::Connection;

@@ -14,7 +14,6 @@ use super::answer::{Answer, Reply};
 use super::auth::Authenticator;
 use super::cause::Cause;
 use super::elsewhere::Elsewhere;
-use super::exchange::Exchanged;
 use super::guard::WriteGuard;
 use super::host::Host;
 use super::http::Http;

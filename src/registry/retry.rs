@@ -112,6 +112,11 @@ pub(super) fn delay(tries: u32) -> Duration {
     longest_delay(tries).mul_f64(fastrand::f64())
 }
 
+/// How long somebody is left alone who refused so many `tries` and does not say how long: seconds, then more.
+pub(super) fn rest(tries: u32) -> Duration {
+    longest_delay(tries.saturating_add(2)) + delay(tries)
+}
+
 /// How long `Retry-After` asks to wait, at most six hours: seconds or a date (RFC 9110, section 10.2.3),
 /// or the time as a number, which registries send as well.
 pub(super) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
@@ -242,6 +247,10 @@ mod tests {
     fn delays_double_up_to_half_a_minute() {
         let longest = [1, 2, 3, 8, 100].map(|tries| longest_delay(tries).as_millis());
         assert_eq!(longest, [250, 500, 1_000, 30_000, 30_000]);
+        let rests = [(1, 1_000), (2, 2_000), (3, 4_000), (100, 30_000)];
+        for (tries, least) in rests {
+            assert!(rest(tries).as_millis() >= least, "{tries}");
+        }
     }
 
     #[test]

@@ -171,7 +171,7 @@ async fn a_time_as_a_number_is_that_time() {
 }
 
 #[tokio::test]
-async fn twelve_requests_go_out_at_first_and_more_when_they_are_answered() {
+async fn twenty_four_requests_go_out_at_first_and_more_when_they_are_answered() {
     let (registry, _) = loaded();
     let gate = Gate::closed();
     registry
@@ -184,10 +184,10 @@ async fn twelve_requests_go_out_at_first_and_more_when_they_are_answered() {
             tokio::spawn(async move { client.resolve(&repository(), &tag(), None).await })
         })
         .collect();
-    for _ in 0..12 {
+    for _ in 0..24 {
         gate.reached().await;
     }
-    assert_eq!(registry.requests().len(), 12);
+    assert_eq!(registry.requests().len(), 24);
     gate.open();
     for asked in asked {
         assert!(asked.await.unwrap().is_ok());

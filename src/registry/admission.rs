@@ -20,6 +20,18 @@ pub(super) struct Admission {
 }
 
 impl Admission {
+    /// Something is asked before the request, which must not wait for what comes of the request.
+    pub(super) fn stand_aside(&mut self) {
+        self.permit.passage().stand_aside();
+        self.way.stand_aside();
+    }
+
+    /// The request leaves only now.
+    pub(super) fn leave(&mut self) {
+        self.permit.passage().leave();
+        self.way.leave();
+    }
+
     /// The place in the window of the host, to be kept until the answer has been read.
     pub(super) fn into_permit(self) -> Permit {
         self.permit

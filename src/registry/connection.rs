@@ -85,10 +85,12 @@ impl Connection {
         F: Future<Output = Result<ControlFlow<T>, Cause>>,
     {
         repeat(|| async {
-            let admission = self.admit(request).await?;
+            let mut admission = self.admit(request).await?;
+            admission.stand_aside();
             if let ControlFlow::Break(unwanted) = check().await? {
                 return Ok(ControlFlow::Break(unwanted));
             }
+            admission.leave();
             let answer = self.attempt_with(admission, request, None).await?;
             Reply::read(answer, request.limit)
                 .await

@@ -134,6 +134,11 @@ impl Limiter {
 // === impl Permit ===
 
 impl Permit {
+    /// How the request passed.
+    pub(super) fn passage(&mut self) -> &mut Passage {
+        &mut self.passage
+    }
+
     /// What is behind the host, or the way to it, is asked too much.
     pub(super) fn congested(&self) {
         self.place.congested(self.passage.sent_at());
@@ -274,6 +279,21 @@ mod tests {
         assert!(limiter.admit(CLASS).now_or_never().is_none());
         drop(ahead);
         assert!(limiter.admit(CLASS).now_or_never().is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_has_to_ask_something_first_does_not_wait_for_itself() {
+        let limiter = known("example.com").await;
+        let refused = limiter.admit(CLASS).await.unwrap();
+        limiter.refused(&refused, None);
+        let mut delete = limiter.admit(Class::ManifestDelete).await.unwrap();
+        delete.passage().stand_aside();
+        let look = limiter.admit(CLASS).now_or_never().unwrap().unwrap();
+        limiter.answered(&look);
+        advance(Duration::from_secs(1)).await;
+        delete.passage().leave();
+        limiter.refused(&delete, Some(Duration::from_secs(90)));
+        assert_eq!(limiter.admit(CLASS).await.unwrap_err().wait.as_secs(), 90);
     }
 
     #[tokio::test(start_paused = true)]

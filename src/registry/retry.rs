@@ -16,7 +16,7 @@ const TRIES: u32 = 5;
 /// How long one request is tried that the host refuses while it answers others.
 const REFUSED: Duration = Duration::from_secs(5 * 60);
 /// How long one request is tried that nobody answers.
-const UNANSWERED: Duration = Duration::from_secs(60);
+const UNANSWERED: Duration = Duration::from_secs(10);
 /// The longest that is waited between two tries because a host asked for it.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -263,8 +263,8 @@ mod tests {
             (Broken, second * 30, 5),
             (Refused, second, 301),
             (Refused, second * 30, 11),
-            (Unanswered, second * 5, 13),
-            (Unanswered, second * 30, 3),
+            (Unanswered, second * 5, 3),
+            (Unanswered, second * 30, 2),
         ];
         for (trouble, every, expected) in cases {
             let (mut tries, mut now, mut sent) = (Tries::new(), Instant::now(), 1);

@@ -181,6 +181,25 @@ impl Passage {
         self.sent.at
     }
 
+    /// Lets another one go ahead in its place: this one waits for what comes of that.
+    pub(super) fn stand_aside(&mut self) {
+        if !self.sent.is_probe {
+            return;
+        }
+        let mut state = self.turnstile.state();
+        state.rest.abandoned(Instant::now(), self.sent);
+        self.turnstile.publish(&state);
+        drop(state);
+        self.sent.is_probe = false;
+    }
+
+    /// The request leaves only now.
+    pub(super) fn leave(&mut self) {
+        if !self.sent.is_probe {
+            self.sent.at = Instant::now();
+        }
+    }
+
     /// There was an answer that is none of the failures that count here.
     pub(super) fn answered(&self) {
         let now = Instant::now();
@@ -203,10 +222,6 @@ impl Passage {
 
 impl Drop for Passage {
     fn drop(&mut self) {
-        if self.sent.is_probe {
-            let mut state = self.turnstile.state();
-            state.rest.abandoned(Instant::now(), self.sent);
-            self.turnstile.publish(&state);
-        }
+        self.stand_aside();
     }
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Gets the real registries, the Kubernetes control plane and the peer tools that tests and benchmarks use.
 # Go programs and Python modules are built once into a cache outside the checkout, keyed by version; skopeo, the 2.8
-# registry, the compiler of `make static` and the keys of `make demo` come from Debian. Whatever cannot be had fails the run: nothing is skipped.
+# registry, nginx, the compiler of `make static` and the keys of `make demo` come from Debian. Whatever cannot be had fails the run: nothing is skipped.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -98,13 +98,14 @@ build_program() {
 install_debian_packages() {
   local missing=() program package
   while read -r program package; do
-    command -v "$program" >/dev/null || missing+=("$package")
+    PATH=$PATH:/usr/sbin command -v "$program" >/dev/null || missing+=("$package")
   done <<'LIST'
 python3 python3
 skopeo skopeo
 docker-registry docker-registry
 musl-gcc musl-tools
 openssl openssl
+nginx nginx-light
 LIST
   # Debian's Python comes without what makes an environment.
   python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)

@@ -5,13 +5,23 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::support::access_log::Request;
+use crate::support::nginx::{Limit, Nginx};
 use crate::support::proxy::DelayProxy;
 use crate::support::registries::{Kind, Registry, Security};
 
 /// What [`Mode::Delay`] adds to every byte in each direction.
 const DELAY: Duration = Duration::from_millis(10);
 
-/// How far away the registries are.
+/// What [`Mode::Limited`] lets through, as nginx does by itself: twenty requests a second and five more,
+/// which are held back.
+const LIMIT: Limit = Limit {
+    rate: 20,
+    burst: 5,
+    delays: true,
+    status: 429,
+};
+
+/// How far away the registries are, and what is in between.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Mode {
@@ -19,23 +29,33 @@ pub(crate) enum Mode {
     Loopback,
     /// 20 ms round trip.
     Delay,
+    /// On this machine, the destinations behind a limit that says nothing of itself.
+    Limited,
 }
 
 /// A registry at some distance. The harness itself always goes the short way.
 pub(crate) struct Place {
     registry: Registry,
-    proxy: Option<DelayProxy>,
+    between: Between,
+}
+
+/// What is between a tool and a registry.
+enum Between {
+    Nothing,
+    Delay(DelayProxy),
+    Limit(Nginx),
 }
 
 impl Mode {
-    /// Both of them.
-    pub(crate) const ALL: [Self; 2] = [Self::Loopback, Self::Delay];
+    /// All of them.
+    pub(crate) const ALL: [Self; 3] = [Self::Loopback, Self::Delay, Self::Limited];
 
     /// Its name in arguments and reports.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Loopback => "loopback",
             Self::Delay => "delay",
+            Self::Limited => "limited",
         }
     }
 }
@@ -44,27 +64,32 @@ impl Place {
     /// Starts an empty registry: distribution 3, plain HTTP, content on disk.
     pub(crate) async fn start(mode: Mode) -> Self {
         let registry = Registry::start(Kind::Distribution3, Security::Plain).await;
-        let mut place = Self {
-            registry,
-            proxy: None,
+        let between = match mode {
+            Mode::Limited => Between::Limit(Nginx::limiting(registry.address(), LIMIT).await),
+            Mode::Loopback | Mode::Delay => Between::Nothing,
         };
-        place.move_to(mode);
+        let mut place = Self { registry, between };
+        if mode != Mode::Limited {
+            place.move_to(mode);
+        }
         place
     }
 
-    /// Puts the registry, with all its content, at another distance.
+    /// Puts the registry, with all its content, at another distance. Only what is new is limited.
     pub(crate) fn move_to(&mut self, mode: Mode) {
-        self.proxy = match mode {
-            Mode::Loopback => None,
-            Mode::Delay => Some(DelayProxy::start(self.registry.address(), DELAY)),
+        self.between = match mode {
+            Mode::Loopback | Mode::Limited => Between::Nothing,
+            Mode::Delay => Between::Delay(DelayProxy::start(self.registry.address(), DELAY)),
         };
     }
 
     /// `127.0.0.1:PORT`, as tools are told it.
     pub(crate) fn host(&self) -> String {
-        self.proxy
-            .as_ref()
-            .map_or_else(|| self.registry.host(), DelayProxy::host)
+        match &self.between {
+            Between::Nothing => self.registry.host(),
+            Between::Delay(proxy) => proxy.host(),
+            Between::Limit(nginx) => nginx.host(),
+        }
     }
 
     /// The registry itself.

@@ -67,7 +67,14 @@ async fn run_tools(
     source: &Place,
     mode: Mode,
 ) -> Vec<Series> {
-    let mut all: Vec<Series> = selection.tools.iter().copied().map(Series::new).collect();
+    let tools = selection.tools.iter().copied();
+    let mut all: Vec<Series> = tools
+        .filter(|tool| workload.suits(*tool))
+        .map(Series::new)
+        .collect();
+    if all.is_empty() {
+        return all;
+    }
     for run in 0..selection.runs {
         let first = run % all.len();
         let (before, after) = all.split_at_mut(first);

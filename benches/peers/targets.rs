@@ -20,6 +20,9 @@ const UNCHANGED_LOOPBACK: f64 = 1.0;
 /// Wall time of an unchanged run against the best peer, 20 ms away.
 const UNCHANGED_DELAY: f64 = 0.3;
 
+/// Cold wall time against regsync, where a registry limits requests and does not say so.
+const COLD_LIMITED: f64 = 1.5;
+
 /// Peak memory on every content, in MiB.
 const PEAK_RSS_MEBIBYTES: f64 = 96.0;
 
@@ -36,23 +39,21 @@ pub(crate) fn judge(scenarios: &[Scenario]) -> Vec<Verdict> {
 }
 
 fn cold(scenario: &Scenario) -> Option<Verdict> {
-    let limit = match (scenario.workload, scenario.mode) {
-        (Workload::Families | Workload::MultiArch, Mode::Loopback) => COLD_LOOPBACK,
-        (Workload::Families | Workload::MultiArch, Mode::Delay) => COLD_DELAY,
-        (Workload::Large | Workload::FanOut | Workload::SmallTags, _) => return None,
+    let best = || best_peer(scenario, Pass::Cold);
+    let (peer, limit) = match (scenario.workload, scenario.mode) {
+        (_, Mode::Limited) => (Tool::Regsync, COLD_LIMITED),
+        (Workload::Families | Workload::MultiArch, Mode::Loopback) => (best()?, COLD_LOOPBACK),
+        (Workload::Families | Workload::MultiArch, Mode::Delay) => (best()?, COLD_DELAY),
+        (_, Mode::Loopback | Mode::Delay) => return None,
     };
-    against(
-        scenario,
-        Pass::Cold,
-        best_peer(scenario, Pass::Cold)?,
-        limit,
-    )
+    against(scenario, Pass::Cold, peer, limit)
 }
 
 fn unchanged(scenario: &Scenario) -> Option<Verdict> {
     let (peer, limit) = match scenario.mode {
         Mode::Loopback => (Tool::Regsync, UNCHANGED_LOOPBACK),
         Mode::Delay => (best_peer(scenario, Pass::Unchanged)?, UNCHANGED_DELAY),
+        Mode::Limited => return None,
     };
     against(scenario, Pass::Unchanged, peer, limit)
 }

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::place::Mode;
 use crate::support::corpus::{Corpus, Families, MultiArch};
+use crate::tool::Tool;
 
 /// Two families of three repositories with seven tags each: per family 10 common layers, per repository
 /// one more, per image a small one. 42 tags, 110 blobs, 73 MB; as repositories see it, 150 blobs.
@@ -32,6 +33,9 @@ const SMALL_TAGS: usize = 300;
 /// A layer of a small image, in bytes.
 const SMALL_LAYER: usize = 8_000;
 
+/// Tags of the repository that goes to a registry with a limit.
+const LIMITED_TAGS: usize = 30;
+
 /// How many registries a fan-out goes to.
 const FAN_OUT: usize = 3;
 
@@ -49,6 +53,8 @@ pub(crate) enum Workload {
     FanOut,
     /// Many tags of small images.
     SmallTags,
+    /// Some tags of small images, to a registry that limits requests and does not say so.
+    Limited,
 }
 
 /// How much of the full size is used.
@@ -58,12 +64,13 @@ pub(crate) struct Scale(pub(crate) f64);
 
 impl Workload {
     /// All of them, in the order they are run.
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::Families,
         Self::MultiArch,
         Self::SmallTags,
         Self::Large,
         Self::FanOut,
+        Self::Limited,
     ];
 
     /// Its name in arguments and reports.
@@ -74,6 +81,7 @@ impl Workload {
             Self::Large => "large",
             Self::FanOut => "fan-out",
             Self::SmallTags => "small-tags",
+            Self::Limited => "thirty-tags",
         }
     }
 
@@ -81,16 +89,22 @@ impl Workload {
     pub(crate) fn destinations(self) -> usize {
         match self {
             Self::FanOut => FAN_OUT,
-            Self::Families | Self::MultiArch | Self::Large | Self::SmallTags => 1,
+            Self::Families | Self::MultiArch | Self::Large | Self::SmallTags | Self::Limited => 1,
         }
     }
 
     /// Where the registries are. A proxy in this process would narrow a large layer, not only delay it.
     pub(crate) fn modes(self) -> &'static [Mode] {
         match self {
-            Self::Families | Self::MultiArch | Self::SmallTags => &Mode::ALL,
+            Self::Families | Self::MultiArch | Self::SmallTags => &[Mode::Loopback, Mode::Delay],
+            Self::Limited => &[Mode::Limited],
             Self::Large | Self::FanOut => &[Mode::Loopback],
         }
+    }
+
+    /// Whether a tool is measured with it. Most of them do not survive a limit.
+    pub(crate) fn suits(self, tool: Tool) -> bool {
+        self != Self::Limited || matches!(tool, Tool::Transship | Tool::Regsync)
     }
 
     /// Makes the content: the same every time.
@@ -110,6 +124,7 @@ impl Workload {
             .build(2),
             Self::Large | Self::FanOut => Corpus::large(3, scale.of(LARGE_LAYER)),
             Self::SmallTags => Corpus::small_tags(4, scale.of(SMALL_TAGS), scale.of(SMALL_LAYER)),
+            Self::Limited => Corpus::small_tags(5, scale.of(LIMITED_TAGS), scale.of(SMALL_LAYER)),
         }
     }
 }

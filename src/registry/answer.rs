@@ -283,12 +283,9 @@ impl Reply {
             let host = origin::of(&self.url);
             return Cause::WebPage { host };
         }
-        let asked = retry::retry_after(&self.headers, retry::now());
-        let wait = match self.status {
-            StatusCode::TOO_MANY_REQUESTS => Some(asked.unwrap_or(retry::REST)),
-            StatusCode::SERVICE_UNAVAILABLE => asked,
-            _ => None,
-        };
+        let wait = retry::is_refusal(self.status)
+            .then(|| retry::retry_after(&self.headers, retry::now()))
+            .flatten();
         let ErrorBody { code, text } = self.error_body();
         let Asked {
             class,

@@ -11,7 +11,7 @@ use super::guard::Lapsed;
 use super::http::ProxyFault;
 use super::origin::UnsafeUrl;
 use super::range::WrongRange;
-use super::retry;
+use super::retry::{self, Trouble};
 use super::said::Said;
 use super::status::Unexpected;
 use crate::oci::Digest;
@@ -34,6 +34,12 @@ pub(super) enum Cause {
     Status(Box<Unexpected>),
     #[error("the registry asked to be left alone until {0:.0}")]
     Paused(Timestamp),
+    /// It was found out by others that there is no answer.
+    #[error("{host} did not answer lately, and is left alone for a while")]
+    Silent { host: String, until: Timestamp },
+    /// What went wrong last, with something that is not worth another try before a time.
+    #[error("{cause}")]
+    PutOff { cause: Box<Cause>, until: Timestamp },
     #[error("{host} cannot be reached: {detail}")]
     Unreachable { host: String, detail: String },
     #[error("no trusted connection to {host}: {detail}")]
@@ -111,10 +117,12 @@ impl Cause {
             Self::Auth { error, .. } => error.kind(),
             Self::Status(unexpected) => unexpected.kind(),
             Self::Paused(_) => Kind::RateLimited,
-            Self::Settings(_) | Self::Unreachable { .. } | Self::NoAnswer { .. } => {
-                Kind::Unreachable
-            }
-            Self::Proxy(_) => Kind::Unreachable,
+            Self::PutOff { cause, .. } => cause.kind(),
+            Self::Settings(_)
+            | Self::Unreachable { .. }
+            | Self::NoAnswer { .. }
+            | Self::Silent { .. }
+            | Self::Proxy(_) => Kind::Unreachable,
             Self::Tls { .. }
             | Self::Plain { .. }
             | Self::Encrypted { .. }
@@ -144,7 +152,9 @@ impl Cause {
             Self::Auth { error, .. } => error.is_transient(),
             Self::Status(unexpected) => unexpected.is_transient(),
             Self::Proxy(fault) => fault.is_transient(),
+            Self::PutOff { cause, .. } => cause.is_transient(),
             Self::Paused(_)
+            | Self::Silent { .. }
             | Self::Unreachable { .. }
             | Self::NoAnswer { .. }
             | Self::Interrupted { .. }
@@ -173,17 +183,33 @@ impl Cause {
 
     /// Whether the very same request is worth another try right away.
     pub(super) fn is_worth_repeating(&self) -> bool {
-        let is_broken = matches!(
-            self,
-            Self::Unreachable { .. } | Self::NoAnswer { .. } | Self::Interrupted { .. }
-        );
-        let is_blocked = matches!(self, Self::Proxy(fault) if fault.is_transient());
-        let answer = self.answer();
-        is_broken || is_blocked || answer.is_some_and(Unexpected::is_passing_status)
+        self.trouble().is_some()
+    }
+
+    /// What kind of trouble it is, where the very same request is worth another try.
+    pub(super) fn trouble(&self) -> Option<Trouble> {
+        match self {
+            Self::Unreachable { .. } | Self::NoAnswer { .. } => Some(Trouble::Unanswered),
+            Self::Proxy(fault) => fault.is_transient().then_some(Trouble::Unanswered),
+            Self::Interrupted { .. } => Some(Trouble::Broken),
+            Self::Auth {
+                error: auth::Error::RateLimited { .. },
+                ..
+            } => Some(Trouble::Refused),
+            Self::Status(answer) if !answer.is_passing_status() => None,
+            Self::Status(answer) if !retry::is_refusal(answer.status) => Some(Trouble::Broken),
+            // The limits of what the registry leads to are not known here.
+            Self::Status(answer) if answer.storage.is_some() => Some(Trouble::Unanswered),
+            Self::Status(_) => Some(Trouble::Refused),
+            _ => None,
+        }
     }
 
     /// The same, said of the registry of one side.
     pub(super) fn on(mut self, whose: Option<Side>) -> Self {
+        if let Self::PutOff { cause, until } = self {
+            return cause.on(whose).put_off(until);
+        }
         if let Self::Status(answer) = &mut self {
             answer.side = whose;
         }
@@ -208,13 +234,27 @@ impl Cause {
 
     /// When the registry may be asked again.
     pub(super) fn retry_at(&self) -> Option<Timestamp> {
-        if let Self::Paused(until) = self {
-            return Some(*until);
+        match self {
+            Self::Paused(until) | Self::Silent { until, .. } | Self::PutOff { until, .. } => {
+                Some(*until)
+            }
+            Self::Auth { retry_at, .. } => *retry_at,
+            _ => self.answer()?.retry_at,
         }
-        if let Self::Auth { retry_at, .. } = self {
-            return *retry_at;
+    }
+
+    /// The same, with something that is not worth another try before a time.
+    pub(super) fn put_off(self, until: Timestamp) -> Self {
+        match self {
+            Self::Status(answer) => Self::Status(Box::new(Unexpected {
+                retry_at: Some(until),
+                ..*answer
+            })),
+            cause => Self::PutOff {
+                cause: Box::new(cause),
+                until,
+            },
         }
-        self.answer()?.retry_at
     }
 
     /// The error code that the registry gave.
@@ -223,10 +263,11 @@ impl Cause {
     }
 
     fn answer(&self) -> Option<&Unexpected> {
-        if let Self::Status(answer) = self {
-            return Some(answer.as_ref());
+        match self {
+            Self::Status(answer) => Some(answer.as_ref()),
+            Self::PutOff { cause, .. } => cause.answer(),
+            _ => None,
         }
-        None
     }
 }
 

@@ -23,7 +23,8 @@ use crate::oci::{Descriptor, Digest, Manifest, Registry, Repository, Tag, TagOrD
 
 /// A registry, spoken to with one set of settings. Cheap to clone.
 ///
-/// Requests that only ask, and writes that can be repeated, are tried up to five times.
+/// Requests that only ask, and writes that can be repeated, are tried again where that may help: up to
+/// five times, and longer where the host refuses some requests and answers others.
 #[derive(Clone)]
 pub struct Client {
     inner: Arc<Inner>,

@@ -5,25 +5,25 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::{FutureExt, Stream};
-use reqwest::StatusCode;
+use tokio::time::Instant;
 use tracing::debug;
 use url::Url;
 
+use super::admission::Admission;
 use super::answer::{Answer, Reply};
 use super::auth::Authenticator;
 use super::cause::Cause;
 use super::elsewhere::Elsewhere;
-use super::exchange::Exchanged;
 use super::guard::WriteGuard;
 use super::host::Host;
 use super::http::Http;
-use super::limiter::{Paused, Permit};
 use super::observer::Observer;
 use super::outgoing::{BodyError, Outgoing};
 use super::request::Request;
-use super::retry;
+use super::retry::{self, Tries};
 use super::secrets::Secrets;
 use super::traffic::Counters;
+use super::turnstile::Turnstile;
 use crate::oci::Registry;
 
 /// A registry, the way to it and who we are there.
@@ -35,6 +35,8 @@ pub(super) struct Connection {
     pub(super) authenticator: Authenticator,
     pub(super) elsewhere: Elsewhere,
     pub(super) host: Arc<Host>,
+    /// Whether the host can be reached, by the way that we take.
+    pub(super) way: Arc<Turnstile>,
     pub(super) counters: Arc<Counters>,
     /// What must not be seen again in what the registry says.
     pub(super) secrets: Arc<Secrets>,
@@ -83,11 +85,13 @@ impl Connection {
         F: Future<Output = Result<ControlFlow<T>, Cause>>,
     {
         repeat(|| async {
-            let permit = self.admit(request).await?;
+            let mut admission = self.admit(request).await?;
+            admission.stand_aside();
             if let ControlFlow::Break(unwanted) = check().await? {
                 return Ok(ControlFlow::Break(unwanted));
             }
-            let answer = self.attempt_with(permit, request, None).await?;
+            admission.leave();
+            let answer = self.attempt_with(admission, request, None).await?;
             Reply::read(answer, request.limit)
                 .await
                 .map(ControlFlow::Continue)
@@ -108,19 +112,20 @@ impl Connection {
 
     /// One try. Statuses that may pass are errors, all others are answers.
     async fn attempt(&self, request: &Request, body: Option<Outgoing>) -> Result<Answer, Cause> {
-        let permit = self.admit(request).await?;
-        self.attempt_with(permit, request, body).await
+        let admission = self.admit(request).await?;
+        self.attempt_with(admission, request, body).await
     }
 
     async fn attempt_with(
         &self,
-        permit: Permit,
+        admission: Admission,
         request: &Request,
         body: Option<Outgoing>,
     ) -> Result<Answer, Cause> {
         // On the heap: what waits for a registry is deep enough without what says who we are.
         let outcome = self.exchange(request, body).boxed().await;
-        self.learn(request, &permit, &outcome);
+        self.learn(&admission, &outcome);
+        let permit = admission.into_permit();
         let answer = Answer::new(outcome?, request.class, permit, self);
         let status = answer.status();
         if retry::is_transient(status) {
@@ -128,58 +133,34 @@ impl Connection {
         }
         Ok(answer)
     }
-
-    async fn admit(&self, request: &Request) -> Result<Permit, Cause> {
-        let limiter = &self.host.limiter;
-        let admitted = if request.is_urgent {
-            limiter.admit_soon(request.class).await
-        } else {
-            limiter.admit(request.class).await
-        };
-        admitted.map_err(|Paused { wait }| Cause::Paused(retry::time_after(wait)))
-    }
-
-    /// Lets the window of the host know how the request went.
-    fn learn(&self, request: &Request, permit: &Permit, outcome: &Result<Exchanged, Cause>) {
-        match outcome {
-            Ok(Exchanged { response, .. }) if is_congestion(response.status()) => {
-                permit.congested();
-                if let Some(wait) = retry::retry_after(response.headers(), retry::now()) {
-                    let longer = self.host.limiter.pause(request.class, wait);
-                    if !longer.is_zero() {
-                        self.observer.throttled(&self.registry, longer);
-                    }
-                }
-            }
-            Ok(_) => permit.succeeded(),
-            Err(Cause::NoAnswer { .. }) => permit.congested(),
-            Err(_) => {}
-        }
-    }
 }
 
-/// Tries a request until it succeeds, fails for good, or has been tried often enough.
+/// Tries a request until it succeeds, fails for good, has been tried often or long enough, or is not to
+/// be tried for a while.
 async fn repeat<T, F>(attempt: impl Fn() -> F) -> Result<T, Cause>
 where
     F: Future<Output = Result<T, Cause>>,
 {
-    let mut tries = 1;
+    let mut tries = Tries::new();
+    let mut earlier: Option<Cause> = None;
     loop {
-        match attempt().await {
-            Err(cause) if cause.is_worth_repeating() && tries < retry::TRIES => {
-                debug!(%cause, tries, "trying again");
-                tokio::time::sleep(retry::delay(tries)).await;
-                tries += 1;
+        let cause = match (attempt().await, earlier.take()) {
+            (Ok(outcome), _) => return Ok(outcome),
+            // What went wrong before says more than that it is not tried again now.
+            (Err(Cause::Paused(until) | Cause::Silent { until, .. }), Some(earlier)) => {
+                return Err(earlier.put_off(until));
             }
-            outcome => return outcome,
-        }
+            (Err(cause), _) => cause,
+        };
+        let asked = cause.retry_at().map(retry::wait_until);
+        let delay = cause
+            .trouble()
+            .and_then(|trouble| tries.failed(Instant::now(), trouble, asked));
+        let Some(delay) = delay else {
+            return Err(cause);
+        };
+        debug!(%cause, ?delay, "trying again");
+        tokio::time::sleep(delay).await;
+        earlier = Some(cause);
     }
-}
-
-/// Whether the answer says that the host is asked too much.
-fn is_congestion(status: StatusCode) -> bool {
-    matches!(
-        status,
-        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
-    )
 }

@@ -52,6 +52,7 @@ impl Connection {
                             .await =>
                 {
                     answer::drain(exchanged.response).await;
+                    self.host.limiter.spend(request.class);
                     sent = None;
                     continue;
                 }
@@ -68,6 +69,7 @@ impl Connection {
             if is_unique {
                 return Err(Cause::LateChallenge);
             }
+            self.host.limiter.spend(request.class);
             sent = Some(renewed);
         }
     }
@@ -105,6 +107,7 @@ impl Connection {
         if headers.contains_key(WWW_AUTHENTICATE) {
             return Ok((headers, said));
         }
+        self.host.limiter.spend(Class::Lookup);
         let ping = self.http.request(Method::GET, self.url(&[""])).build();
         let response = self.dispatch(Class::Lookup, ping, None).await?;
         let headers = response.headers().clone();
@@ -140,6 +143,9 @@ impl Connection {
             let next = next_hop(&request.method, &response, &url, is_unique);
             let next = next.map_err(|error| self.refuse(error))?;
             answer::drain(response).await;
+            if is_ours(&next) {
+                self.host.limiter.spend(request.class);
+            }
             if is_ours(&next) && is_ours(&url) {
                 url = next;
                 continue;

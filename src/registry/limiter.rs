@@ -1,17 +1,22 @@
-//! How much of a host we ask for at once: one window for each class of requests.
+//! How much of a host we ask for at once, and how fast.
 //!
-//! A window grows by one for each windowful of successes and is halved when the host is asked too
-//! much (additive increase, multiplicative decrease). Places are given in the order of asking. When
-//! the host asks to be left alone for long, the work is given back instead of waiting.
+//! Each class of requests has a [window](Window). Places are given in the order of asking. Of a host that
+//! nobody knows yet, little is asked at first: all that is on its way when it refuses something is in
+//! vain. Whatever has a place passes the turnstile that all classes share.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+mod opening;
+mod window;
+
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, timeout};
+use tokio::time::{sleep_until, timeout};
 
 use super::class::{Class, PerClass};
 use super::profile::Profile;
+use super::turnstile::{Passage, Paused, Turnstile};
+use opening::Opening;
+use window::{Place, Size, Window};
 
 /// The places of a window at the start, and the most that it grows to.
 ///
@@ -26,78 +31,32 @@ const BODIES: Size = Size {
     start: 16,
     most: 32,
 };
-/// How long one congestion lasts: failures so close to each other halve the window once.
-const CONGESTION: Duration = Duration::from_millis(100);
-/// The longest wait for a host that asked to be left alone.
-const PATIENCE: Duration = Duration::from_secs(60);
 /// The longest wait for a place of a request that others depend on.
 const SOON: Duration = Duration::from_secs(2);
 
-/// The host wants to be left alone for longer than we wait.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Paused {
-    /// How long from now.
-    pub(super) wait: Duration,
-}
-
-/// The windows of one host.
+/// The limits of one host.
 #[derive(Debug)]
-pub(super) struct Limiter(PerClass<Arc<Window>>);
+pub(super) struct Limiter {
+    windows: PerClass<Arc<Window>>,
+    /// One for all classes that the host counts together.
+    turnstiles: PerClass<Arc<Turnstile>>,
+    opening: Opening,
+}
 
 /// Leave to send one request, and to read the answer.
 #[derive(Debug)]
 pub(super) struct Permit {
-    window: Arc<Window>,
-    /// None where there was none and the request could not wait.
-    place: Option<OwnedSemaphorePermit>,
-}
-
-#[derive(Debug)]
-struct Window {
-    places: Arc<Semaphore>,
-    most: usize,
-    /// The time between two requests, where the host allows so many per second.
-    spacing: Option<Duration>,
-    state: Mutex<State>,
-}
-
-#[derive(Debug)]
-struct State {
-    /// The places there should be.
-    size: usize,
-    /// Places that are to vanish as soon as they are given back.
-    surplus: usize,
-    /// Successes since the window last grew.
-    successes: usize,
-    halved: Option<Instant>,
-    paused_until: Option<Instant>,
-    next_slot: Option<Instant>,
-}
-
-/// How many places a window has.
-#[derive(Clone, Copy, Debug)]
-struct Size {
-    start: usize,
-    most: usize,
-}
-
-// === impl Size ===
-
-impl Size {
-    fn fixed(places: usize) -> Self {
-        Self {
-            start: places,
-            most: places,
-        }
-    }
+    /// Given up with the permit.
+    place: Place,
+    passage: Passage,
 }
 
 // === impl Limiter ===
 
 impl Limiter {
-    /// Windows for a host of this profile.
+    /// The limits of a host of this profile.
     pub(super) fn new(profile: &Profile) -> Self {
-        Self(PerClass::new(|class| {
+        let windows = PerClass::new(|class| {
             let size = match class {
                 Class::Upload | Class::BlobRead => BODIES,
                 Class::Lookup
@@ -108,248 +67,268 @@ impl Limiter {
             };
             let size = profile.window(class).map_or(size, Size::fixed);
             Arc::new(Window::new(size, profile.rate(class)))
-        }))
+        });
+        let shared = Arc::new(Turnstile::paced());
+        let turnstiles = PerClass::new(|class| {
+            if profile.counts_alone(class) {
+                Arc::new(Turnstile::paced())
+            } else {
+                Arc::clone(&shared)
+            }
+        });
+        Self {
+            windows,
+            turnstiles,
+            opening: Opening::new(),
+        }
     }
 
-    /// Waits for a place and for the end of any pause that is not too long.
+    /// Waits for a place, and for a turn where the host refused something lately.
     pub(super) async fn admit(&self, class: Class) -> Result<Permit, Paused> {
-        let window = self.0.of(class);
-        // The semaphore is never closed.
-        let place = Arc::clone(&window.places).acquire_owned().await.ok();
-        let permit = Permit {
-            window: Arc::clone(window),
-            place,
-        };
-        window.wait().await?;
-        Ok(permit)
+        let place = Window::enter(self.windows.of(class)).await;
+        self.opening.enter().await;
+        self.pass(class, place).await
     }
 
     /// The same, but goes ahead without a place when none gets free soon.
     ///
     /// For requests without which others could not give their places back.
     pub(super) async fn admit_soon(&self, class: Class) -> Result<Permit, Paused> {
-        if let Ok(admitted) = timeout(SOON, self.admit(class)).await {
-            return admitted;
+        let window = self.windows.of(class);
+        let place = timeout(SOON, Window::enter(window)).await;
+        let place = place.unwrap_or_else(|_| Window::enter_anyway(window));
+        self.pass(class, place).await
+    }
+
+    async fn pass(&self, class: Class, place: Place) -> Result<Permit, Paused> {
+        if let Some(slot) = self.windows.of(class).take_slot() {
+            sleep_until(slot).await;
         }
-        let window = self.0.of(class);
-        window.wait().await?;
         Ok(Permit {
-            window: Arc::clone(window),
-            place: None,
+            place,
+            passage: self.turnstiles.of(class).pass().await?,
         })
     }
 
-    /// Holds all requests of a class back for a while. Says how much longer that is than they would
-    /// have been held back anyway.
-    pub(super) fn pause(&self, class: Class, wait: Duration) -> Duration {
-        let mut state = self.0.of(class).state();
-        let now = Instant::now();
-        let before = state.paused_until.unwrap_or(now).max(now);
-        let until = before.max(now + wait);
-        state.paused_until = Some(until);
-        until - before
-    }
-}
-
-// === impl Window ===
-
-impl Window {
-    fn new(Size { start, most }: Size, per_second: Option<u32>) -> Self {
-        Self {
-            places: Arc::new(Semaphore::new(start)),
-            most,
-            spacing: per_second.map(|rate| Duration::from_secs(1) / rate.max(1)),
-            state: Mutex::new(State {
-                size: start,
-                surplus: 0,
-                successes: 0,
-                halved: None,
-                paused_until: None,
-                next_slot: None,
-            }),
-        }
+    /// Takes note that the host answered in good order.
+    pub(super) fn answered(&self, permit: &Permit) {
+        permit.place.succeeded();
+        permit.passage.answered();
+        self.opening.answered();
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Takes note that the host is asked too much, and may have asked to be left alone. Says how much
+    /// longer it is left alone now than before.
+    pub(super) fn refused(&self, permit: &Permit, asked: Option<Duration>) -> Duration {
+        permit.congested();
+        self.opening.end();
+        permit.passage.failed(asked)
     }
 
-    async fn wait(&self) -> Result<(), Paused> {
-        loop {
-            let now = Instant::now();
-            let paused = self.state().paused_until.filter(|until| *until > now);
-            let Some(until) = paused else { break };
-            let wait = until - now;
-            if wait > PATIENCE {
-                return Err(Paused { wait });
-            }
-            tokio::time::sleep_until(until).await;
-        }
-        if let Some(slot) = self.take_slot() {
-            tokio::time::sleep_until(slot).await;
-        }
-        Ok(())
-    }
-
-    /// The next moment at which the rate allows a request; it is ours then.
-    fn take_slot(&self) -> Option<Instant> {
-        let spacing = self.spacing?;
-        let now = Instant::now();
-        let mut state = self.state();
-        let slot = state.next_slot.map_or(now, |slot| slot.max(now));
-        state.next_slot = Some(slot + spacing);
-        Some(slot)
-    }
-
-    fn grow(&self) {
-        let mut state = self.state();
-        state.successes += 1;
-        if state.successes < state.size || state.size >= self.most {
-            return;
-        }
-        state.successes = 0;
-        state.size += 1;
-        if state.surplus > 0 {
-            state.surplus -= 1;
-        } else {
-            self.places.add_permits(1);
-        }
-    }
-
-    fn halve(&self) {
-        let now = Instant::now();
-        let mut state = self.state();
-        if state.halved.is_some_and(|last| now - last < CONGESTION) {
-            return;
-        }
-        let size = (state.size / 2).max(1);
-        let vanished = self.places.forget_permits(state.size - size);
-        state.surplus += state.size - size - vanished;
-        state.size = size;
-        state.successes = 0;
-        state.halved = Some(now);
+    /// Takes note of a request that leaves, besides the one with the permit, as one that says who we are.
+    pub(super) fn spend(&self, class: Class) {
+        self.turnstiles.of(class).spend();
     }
 }
 
 // === impl Permit ===
 
 impl Permit {
-    /// The host answered in good order.
-    pub(super) fn succeeded(&self) {
-        self.window.grow();
+    /// How the request passed.
+    pub(super) fn passage(&mut self) -> &mut Passage {
+        &mut self.passage
     }
 
-    /// The host is asked too much.
+    /// What is behind the host, or the way to it, is asked too much.
     pub(super) fn congested(&self) {
-        self.window.halve();
-    }
-}
-
-impl Drop for Permit {
-    fn drop(&mut self) {
-        let Some(place) = self.place.take() else {
-            return;
-        };
-        let mut state = self.window.state();
-        if state.surplus > 0 {
-            state.surplus -= 1;
-            place.forget();
-        }
+        self.place.congested(self.passage.sent_at());
     }
 }
 
 #[cfg(test)]
 mod tests {
     use futures::FutureExt;
+    use tokio::time::{Instant, advance};
 
+    use super::opening::AT_FIRST;
     use super::*;
 
     const CLASS: Class = Class::Lookup;
 
-    fn limiter() -> Limiter {
-        Limiter::new(Profile::of("example.com"))
+    /// The limits of a host that has answered enough to be known.
+    async fn known(host: &str) -> Limiter {
+        let limiter = Limiter::new(Profile::of(host));
+        for _ in 0..AT_FIRST {
+            let permit = limiter.admit(Class::ManifestDelete).await.unwrap();
+            limiter.answered(&permit);
+        }
+        limiter
     }
 
     /// How many requests are let through at once.
     fn places(limiter: &Limiter) -> usize {
+        permits(limiter).len()
+    }
+
+    fn permits(limiter: &Limiter) -> Vec<Permit> {
         let mut permits = Vec::new();
-        // Without the turns that the runtime takes by itself: only the window decides.
+        // Without the turns that the runtime takes by itself: only the limits decide.
         while let Some(permit) = tokio::task::unconstrained(limiter.admit(CLASS)).now_or_never() {
             permits.push(permit.unwrap());
         }
-        permits.len()
+        permits
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_window_grows_by_one_for_each_windowful_up_to_its_most() {
-        let limiter = limiter();
-        assert_eq!(places(&limiter), SMALL.start);
-        for _ in 0..SMALL.start {
-            limiter.admit(CLASS).await.unwrap().succeeded();
-        }
-        assert_eq!(places(&limiter), SMALL.start + 1);
-        for _ in 0..10_000 {
-            limiter.admit(CLASS).await.unwrap().succeeded();
-        }
-        assert_eq!(places(&limiter), SMALL.most);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_window_is_halved_once_for_each_congestion_and_never_closes() {
-        let limiter = limiter();
-        let permits = [
-            limiter.admit(CLASS).await.unwrap(),
-            limiter.admit(CLASS).await.unwrap(),
-        ];
-        for permit in &permits {
-            permit.congested();
-        }
-        drop(permits);
-        assert_eq!(places(&limiter), SMALL.start / 2);
-        for expected in [8, 4, 2, 1, 1] {
-            tokio::time::advance(CONGESTION).await;
-            limiter.admit(CLASS).await.unwrap().congested();
-            assert_eq!(places(&limiter), expected);
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn places_in_use_vanish_when_they_are_given_back() {
-        let limiter = limiter();
-        let mut permits = Vec::new();
-        for _ in 0..SMALL.start {
-            permits.push(limiter.admit(CLASS).await.unwrap());
-        }
-        permits[0].congested();
-        permits.truncate(SMALL.start / 2);
-        assert_eq!(places(&limiter), 0);
-        permits.truncate(SMALL.start / 2 - 1);
-        assert_eq!(places(&limiter), 1);
-        drop(permits);
-        assert_eq!(places(&limiter), SMALL.start / 2);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_short_pause_is_waited_for_and_a_long_one_is_not() {
-        let limiter = limiter();
+    async fn of_a_new_host_little_is_asked_until_it_has_answered() {
+        let limiter = Limiter::new(Profile::of("example.com"));
+        let mut sent = permits(&limiter);
+        assert_eq!(sent.len(), 12, "at once");
         let start = Instant::now();
-        let pauses = [5, 2, 6].map(|seconds| limiter.pause(CLASS, Duration::from_secs(seconds)));
-        assert_eq!(pauses.map(|longer| longer.as_secs()), [5, 0, 1]);
+        // The one that found no place counts.
+        for _ in sent.len() + 1..24 {
+            sent.push(limiter.admit(CLASS).await.unwrap());
+        }
+        assert!(!start.elapsed().is_zero(), "one by one");
+        assert_eq!(places(&limiter), 0);
+        for permit in &sent[..12] {
+            limiter.answered(permit);
+        }
+        assert_eq!(places(&limiter), SMALL.start + 12 - sent.len());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_new_host_that_takes_its_time_is_waited_for_a_second_at_most() {
+        let limiter = Limiter::new(Profile::of("example.com"));
+        let mut sent = permits(&limiter);
+        for _ in sent.len() + 1..24 {
+            sent.push(limiter.admit(CLASS).await.unwrap());
+        }
+        let start = Instant::now();
+        limiter.admit(CLASS).await.unwrap();
+        assert_eq!(start.elapsed(), Duration::from_secs(1));
+        assert_eq!(places(&limiter), SMALL.start - sent.len());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_new_host_that_refuses_is_known() {
+        let limiter = Limiter::new(Profile::of("example.com"));
+        let first = permits(&limiter);
+        limiter.refused(&first[0], None);
+        let ahead = limiter.admit(CLASS).await.unwrap();
+        limiter.answered(&ahead);
+        assert!(limiter.admit(CLASS).await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_refusal_holds_all_classes_of_a_host_and_those_that_it_counts_alone_by_themselves()
+    {
+        let cases = [
+            ("example.com", Class::ManifestRead, Class::Lookup, true),
+            ("example.com", Class::Lookup, Class::Upload, true),
+            (
+                "registry-1.docker.io",
+                Class::ManifestRead,
+                Class::Lookup,
+                false,
+            ),
+            (
+                "registry-1.docker.io",
+                Class::Lookup,
+                Class::ManifestRead,
+                false,
+            ),
+            ("registry-1.docker.io", Class::Lookup, Class::BlobRead, true),
+        ];
+        for (host, refused, other, is_held) in cases {
+            let limiter = known(host).await;
+            let permit = limiter.admit(refused).await.unwrap();
+            limiter.refused(&permit, Some(Duration::from_secs(600)));
+            drop(permit);
+            assert_eq!(
+                limiter.admit(refused).await.unwrap_err().wait.as_secs(),
+                600
+            );
+            let found = limiter.admit(other).await.is_err();
+            assert_eq!(found, is_held, "{host}: {refused:?} and {other:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_short_rest_is_waited_for_and_then_one_goes_ahead() {
+        let limiter = known("example.com").await;
+        let start = Instant::now();
+        let permit = limiter.admit(CLASS).await.unwrap();
+        let longer =
+            [5, 2, 6].map(|seconds| limiter.refused(&permit, Some(Duration::from_secs(seconds))));
+        assert_eq!(longer.map(|longer| longer.as_secs()), [5, 0, 1]);
+        let ahead = limiter.admit(CLASS).await.unwrap();
+        assert_eq!(start.elapsed().as_secs(), 6);
+        assert!(limiter.admit(CLASS).now_or_never().is_none());
+        limiter.answered(&ahead);
         limiter.admit(CLASS).await.unwrap();
         assert_eq!(start.elapsed().as_secs(), 6);
-
-        limiter.pause(CLASS, Duration::from_secs(600));
-        assert_eq!(limiter.admit(CLASS).await.unwrap_err().wait.as_secs(), 600);
-        assert_eq!(
-            places(&Limiter::new(Profile::of("other.test"))),
-            SMALL.start
-        );
-        limiter.admit(Class::ManifestWrite).await.unwrap();
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_rate_spaces_requests_evenly() {
-        let limiter = Limiter::new(Profile::of("1.dkr.ecr.eu-west-1.amazonaws.com"));
+    async fn who_went_ahead_and_was_called_off_leaves_it_to_the_next() {
+        let limiter = known("example.com").await;
+        let refused = limiter.admit(CLASS).await.unwrap();
+        limiter.refused(&refused, None);
+        let ahead = limiter.admit(CLASS).await.unwrap();
+        assert!(limiter.admit(CLASS).now_or_never().is_none());
+        drop(ahead);
+        assert!(limiter.admit(CLASS).now_or_never().is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_has_to_ask_something_first_does_not_wait_for_itself() {
+        let limiter = known("example.com").await;
+        let refused = limiter.admit(CLASS).await.unwrap();
+        limiter.refused(&refused, None);
+        let mut delete = limiter.admit(Class::ManifestDelete).await.unwrap();
+        delete.passage().stand_aside();
+        let look = limiter.admit(CLASS).now_or_never().unwrap().unwrap();
+        limiter.answered(&look);
+        advance(Duration::from_secs(1)).await;
+        delete.passage().leave();
+        limiter.refused(&delete, Some(Duration::from_secs(90)));
+        assert_eq!(limiter.admit(CLASS).await.unwrap_err().wait.as_secs(), 90);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_host_that_refuses_everything_gets_one_request_at_a_time_and_the_work_is_given_back()
+    {
+        let limiter = Arc::new(known("example.com").await);
+        let start = Instant::now();
+        let tasks: Vec<_> = (0..100)
+            .map(|_| {
+                let limiter = Arc::clone(&limiter);
+                tokio::spawn(async move {
+                    let mut refused = 0;
+                    loop {
+                        match limiter.admit(CLASS).await {
+                            Ok(permit) => limiter.refused(&permit, None),
+                            Err(Paused { wait }) => return (refused, wait),
+                        };
+                        refused += 1;
+                    }
+                })
+            })
+            .collect();
+        let mut refused = 0;
+        for task in tasks {
+            let (times, wait) = task.await.unwrap();
+            refused += times;
+            assert!(wait > Duration::from_secs(25), "{wait:?}");
+        }
+        assert!(refused <= SMALL.most + 5, "{refused}");
+        assert!(start.elapsed() < Duration::from_secs(60));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_rates_of_a_profile_space_requests_evenly() {
+        let limiter = known("1.dkr.ecr.eu-west-1.amazonaws.com").await;
         let start = Instant::now();
         for _ in 0..9 {
             limiter.admit(Class::ManifestWrite).await.unwrap();
@@ -359,11 +338,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_request_that_others_depend_on_does_not_wait_long_for_a_place() {
-        let limiter = limiter();
-        let mut permits = Vec::new();
-        for _ in 0..SMALL.start {
-            permits.push(limiter.admit(CLASS).await.unwrap());
-        }
+        let limiter = known("example.com").await;
+        let mut permits = permits(&limiter);
         assert!(limiter.admit(CLASS).now_or_never().is_none());
         let start = Instant::now();
         limiter.admit_soon(CLASS).await.unwrap();
@@ -372,5 +348,20 @@ mod tests {
         limiter.admit_soon(CLASS).await.unwrap();
         assert_eq!(start.elapsed(), SOON);
         assert_eq!(places(&limiter), 1, "it gave its place back");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_window_is_halved_once_for_what_left_together() {
+        let limiter = known("example.com").await;
+        let permits = [
+            limiter.admit(CLASS).await.unwrap(),
+            limiter.admit(CLASS).await.unwrap(),
+        ];
+        advance(Duration::from_secs(1)).await;
+        for permit in &permits {
+            permit.congested();
+        }
+        drop(permits);
+        assert_eq!(places(&limiter), SMALL.start / 2);
     }
 }

@@ -6,15 +6,16 @@
 //! ```text
 //! client error                what can be done here, and what was being done when it failed
 //! manifests deletes blobs uploads lists referrers      the endpoints of the specification
-//! connection exchange         the one path of every request: limits, repetition, credential, redirects
+//! connection admission exchange   the one path of every request: limits, repetition, credential, redirects
 //! request answer outgoing     what goes out and comes in: bounded, watched
 //! auth elsewhere              who we are, at the registry and where it redirects to
 //! boundaries guard observer    what the process may do, and who looks on
-//! limiter host profile        what a host bears, turned out to be like, and is known to be like
-//! origin reach link range retry cause   rules without I/O
+//! limiter turnstile host profile   what a host bears, turned out to be like, and is known to be like
+//! origin reach link range rest pace retry cause   rules without I/O
 //! status meaning error_body said secrets   what an answer that is an error means, and what may be shown of it
 //! ```
 
+mod admission;
 mod answer;
 pub mod auth;
 mod blobs;
@@ -40,6 +41,7 @@ mod meaning;
 mod observer;
 mod origin;
 mod outgoing;
+mod pace;
 mod pool;
 mod profile;
 pub mod range;
@@ -47,12 +49,14 @@ mod reach;
 pub mod redact;
 mod referrers;
 mod request;
+mod rest;
 mod retry;
 mod said;
 mod secrets;
 mod settings;
 mod status;
 mod traffic;
+mod turnstile;
 mod uploads;
 
 pub use auth::Credential;

@@ -19,9 +19,11 @@ use super::guard::WriteGuard;
 use super::host::Host;
 use super::http::Http;
 use super::observer::{Observer, Unobserved};
+use super::origin;
 use super::secrets::Secrets;
 use super::settings::Settings;
 use super::traffic::Counters;
+use super::turnstile::Turnstile;
 use crate::oci::Registry;
 
 /// A client that nobody asked for in so long is forgotten, with its connections and tokens.
@@ -46,6 +48,16 @@ struct Inner {
     made_of: PoolBuilder,
     clients: Mutex<HashMap<Identity, (Client, Instant)>>,
     hosts: Mutex<HashMap<String, Arc<Host>>>,
+    ways: Mutex<HashMap<Way, Arc<Turnstile>>>,
+}
+
+/// How a host is reached: one that a proxy keeps from us may well answer others.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Way {
+    /// Scheme, host and port.
+    origin: String,
+    proxy: Option<String>,
+    system_proxy: bool,
 }
 
 // === impl PoolBuilder ===
@@ -76,6 +88,7 @@ impl PoolBuilder {
             made_of: self,
             clients: Mutex::default(),
             hosts: Mutex::default(),
+            ways: Mutex::default(),
         }))
     }
 }
@@ -133,6 +146,11 @@ impl Pool {
         if let Some(boundaries) = boundaries {
             boundaries.check_registry(registry, &base)?;
         }
+        let way = Way {
+            origin: origin::of(&base),
+            proxy: settings.proxy.as_ref().map(|proxy| proxy.url.clone()),
+            system_proxy: settings.system_proxy,
+        };
         let http = Http::new(user_agent, settings, boundaries.clone())?;
         let authenticator = Authenticator::new(
             registry.clone(),
@@ -149,6 +167,7 @@ impl Pool {
             authenticator,
             elsewhere,
             host: self.host(registry.api_host()),
+            way: self.way(way),
             counters: Arc::new(Counters::new()),
             secrets: Arc::new(Secrets::of(settings)),
             write_guard: write_guard.clone(),
@@ -162,6 +181,16 @@ impl Pool {
             .entry(name.to_owned())
             .or_insert_with(|| Arc::new(Host::new(name)));
         Arc::clone(host)
+    }
+
+    /// What is known of a way lasts as long as a client takes it.
+    fn way(&self, way: Way) -> Arc<Turnstile> {
+        let mut ways = lock(&self.0.ways);
+        ways.retain(|_, known| Arc::strong_count(known) > 1);
+        let known = ways
+            .entry(way)
+            .or_insert_with(|| Arc::new(Turnstile::unpaced()));
+        Arc::clone(known)
     }
 }
 

@@ -43,6 +43,8 @@ pub(super) struct Profile {
     pub(super) delete_actions: &'static str,
     /// Requests per second, where fewer are wanted than the window lets through.
     pub(super) rates: &'static [(Class, u32)],
+    /// Classes that it counts each by itself: where it refuses one of them, the others may go on.
+    counted_alone: &'static [Class],
     /// Requests at a time, where fewer are wanted than the window would grow to.
     pub(super) windows: &'static [(Class, usize)],
 }
@@ -69,6 +71,7 @@ const DEFAULT: Profile = Profile {
     deletes: Deletes::Unknown,
     delete_actions: "delete",
     rates: &[],
+    counted_alone: &[],
     windows: &[],
 };
 
@@ -78,6 +81,8 @@ static PROFILES: [Profile; 9] = [
         hosts: Hosts::Named(&["registry-1.docker.io"]),
         trusts_head: true,
         deletes: Deletes::Nothing,
+        // Its limit of pulls counts manifests that are read, and nothing else.
+        counted_alone: &[Class::ManifestRead],
         windows: &[(Class::ManifestRead, 3)],
         ..DEFAULT
     },
@@ -154,6 +159,11 @@ impl Profile {
     /// Requests per second of a class, where there is such a limit.
     pub(super) fn rate(&self, class: Class) -> Option<u32> {
         entry(self.rates, class)
+    }
+
+    /// Whether it counts a class by itself.
+    pub(super) fn counts_alone(&self, class: Class) -> bool {
+        self.counted_alone.contains(&class)
     }
 
     /// Requests at a time of a class, where there is such a limit.

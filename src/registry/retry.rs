@@ -1,16 +1,24 @@
 //! When a request is worth repeating, and after how long. Pure, but for the one look at the clock.
+//!
+//! `backon` repeats one future by one schedule. Here what may still be tried depends on what went wrong each
+//! time, and the wait for a host that refuses is shared with all other requests to it.
 
 use std::time::Duration;
 
-use jiff::Timestamp;
-use jiff::fmt::rfc2822::DateTimeParser;
+use jiff::fmt::{rfc2822::DateTimeParser, strtime};
+use jiff::{SignedDuration, Timestamp};
 use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
+use tokio::time::Instant;
 
-/// How often one request is sent before it counts as failed.
-pub(super) const TRIES: u32 = 5;
-/// How long a registry is left alone that says 429 and not how long.
-pub(super) const REST: Duration = Duration::from_secs(60);
+/// How often one request is sent that is answered by trouble, or only half.
+const TRIES: u32 = 5;
+/// How long one request is tried that the host refuses while it answers others.
+const REFUSED: Duration = Duration::from_secs(5 * 60);
+/// How long one request is tried that nobody answers.
+const UNANSWERED: Duration = Duration::from_secs(10);
+/// The longest that is waited between two tries because a host asked for it.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The longest delay before the second try; it doubles for each further one.
 const FIRST_DELAY: Duration = Duration::from_millis(250);
@@ -18,10 +26,78 @@ const FIRST_DELAY: Duration = Duration::from_millis(250);
 const LONGEST_DELAY: Duration = Duration::from_secs(30);
 /// The longest that a registry may ask us to stay away.
 const LONGEST_REST: Duration = Duration::from_secs(6 * 60 * 60);
+/// From here on a number is no length of time but a time: seconds since 1970 from July 2017 on, as Docker
+/// Hub says it (docker/hub-feedback#2459, November 2025), and the same in milliseconds.
+const UNIX_SECONDS: u64 = 1_500_000_000;
+const UNIX_MILLISECONDS: u64 = UNIX_SECONDS * 1_000;
+/// The obsolete forms of a date that a recipient has to know (RFC 9110, section 5.6.7).
+const OLD_DATES: [&str; 2] = ["%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"];
+
+/// What kind of trouble a try ended in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Trouble {
+    /// The host is asked too much.
+    Refused,
+    /// There was no answer.
+    Unanswered,
+    /// There was half of one, or one that something is broken.
+    Broken,
+}
+
+/// The tries of one request.
+#[derive(Debug)]
+pub(super) struct Tries {
+    /// When the first one failed.
+    began: Option<Instant>,
+    failed: u32,
+}
+
+// === impl Tries ===
+
+impl Tries {
+    pub(super) fn new() -> Self {
+        Self {
+            began: None,
+            failed: 0,
+        }
+    }
+
+    /// Takes note of a failure: how long to wait before the next try, or that there is to be none.
+    /// `asked` is how long the host wants to be left alone.
+    pub(super) fn failed(
+        &mut self,
+        now: Instant,
+        trouble: Trouble,
+        asked: Option<Duration>,
+    ) -> Option<Duration> {
+        let began = *self.began.get_or_insert(now);
+        self.failed = self.failed.saturating_add(1);
+        let may_repeat = match trouble {
+            Trouble::Refused => now.duration_since(began) < REFUSED,
+            Trouble::Unanswered => now.duration_since(began) < UNANSWERED,
+            Trouble::Broken => self.failed < TRIES,
+        };
+        let asked = asked.unwrap_or_default();
+        (may_repeat && asked <= PATIENCE).then(|| delay(self.failed).max(asked))
+    }
+}
 
 /// Whether the same request may well be answered otherwise in a moment.
+///
+/// 520 to 530 are what Cloudflare says of the server behind it (google/go-containerregistry#1707).
 pub(super) fn is_transient(status: StatusCode) -> bool {
-    matches!(status.as_u16(), 408 | 425 | 429 | 500 | 502 | 503 | 504)
+    matches!(
+        status.as_u16(),
+        408 | 425 | 429 | 500 | 502 | 503 | 504 | 520..=527 | 529 | 530
+    )
+}
+
+/// Whether a status says that the host is asked too much.
+pub(super) fn is_refusal(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
+    )
 }
 
 /// The longest delay after so many `tries`.
@@ -36,16 +112,61 @@ pub(super) fn delay(tries: u32) -> Duration {
     longest_delay(tries).mul_f64(fastrand::f64())
 }
 
-/// How long `Retry-After` asks to wait: seconds or a date (RFC 9110, section 10.2.3), at most six hours.
+/// How long somebody is left alone who refused so many `tries` and does not say how long: seconds, then more.
+pub(super) fn rest(tries: u32) -> Duration {
+    longest_delay(tries.saturating_add(2)) + delay(tries)
+}
+
+/// How long `Retry-After` asks to wait, at most six hours: seconds or a date (RFC 9110, section 10.2.3),
+/// or the time as a number, which registries send as well.
 pub(super) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    let wait = if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
-        Duration::from_secs(text.parse().unwrap_or(u64::MAX))
-    } else {
-        let date = DateTimeParser::new().parse_timestamp(text).ok()?;
-        Duration::try_from(date.duration_since(now)).unwrap_or_default()
+    let wait = match number(text) {
+        Some(seconds @ ..UNIX_SECONDS) => Duration::from_secs(seconds),
+        Some(time @ ..UNIX_MILLISECONDS) => until(time.saturating_mul(1_000), now),
+        Some(time) => until(time, now),
+        None => ahead(date(text)?, now),
     };
     Some(wait.min(LONGEST_REST))
+}
+
+/// A whole number, or the next larger one of a fraction; the largest where there is none so large.
+fn number(text: &str) -> Option<u64> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_number(whole) || !is_number(fraction) {
+        return None;
+    }
+    let rest = u64::from(fraction.bytes().any(|digit| digit != b'0'));
+    Some(whole.parse().unwrap_or(u64::MAX).saturating_add(rest))
+}
+
+fn date(text: &str) -> Option<Timestamp> {
+    if let Ok(time) = DateTimeParser::new().parse_timestamp(text) {
+        return Some(time);
+    }
+    let old = |format| strtime::parse(format, text).ok()?.to_datetime().ok();
+    let time = OLD_DATES.iter().find_map(old)?;
+    jiff::tz::TimeZone::UTC.to_timestamp(time).ok()
+}
+
+/// How far ahead a time in milliseconds since 1970 lies.
+fn until(milliseconds: u64, now: Timestamp) -> Duration {
+    let milliseconds = i64::try_from(milliseconds).unwrap_or(i64::MAX);
+    ahead(
+        Timestamp::from_millisecond(milliseconds).unwrap_or(Timestamp::MAX),
+        now,
+    )
+}
+
+fn ahead(time: Timestamp, now: Timestamp) -> Duration {
+    let ahead: SignedDuration = time.duration_since(now);
+    Duration::try_from(ahead).unwrap_or_default()
+}
+
+/// How far ahead a time lies, from now.
+pub(super) fn wait_until(time: Timestamp) -> Duration {
+    ahead(time, now())
 }
 
 /// The moment that lies `wait` ahead.
@@ -69,8 +190,10 @@ mod tests {
 
     use super::*;
 
+    const NOW: &str = "2026-11-20T10:00:00Z";
+
     fn wait_for(text: &str) -> Option<u64> {
-        let now = "2026-11-20T10:00:00Z".parse().unwrap();
+        let now = NOW.parse().unwrap();
         let mut headers = HeaderMap::new();
         headers.insert(RETRY_AFTER, HeaderValue::from_bytes(text.as_bytes()).ok()?);
         retry_after(&headers, now).map(|wait| wait.as_secs())
@@ -80,6 +203,9 @@ mod tests {
     fn retry_after_in_every_form() {
         let cases = [
             ("seconds", "120", Some(120)),
+            ("with blanks", " 120\t", Some(120)),
+            ("a fraction", "0.5", Some(1)),
+            ("no fraction", "30.0", Some(30)),
             ("none at all", "0", Some(0)),
             ("more than six hours", "1000000000", Some(21_600)),
             (
@@ -87,7 +213,20 @@ mod tests {
                 "99999999999999999999999",
                 Some(21_600),
             ),
+            ("a Unix time", "1795169400", Some(600)),
+            ("with a fraction", "1795169400.25", Some(601)),
+            ("in milliseconds", "1795169400000", Some(600)),
+            ("gone by", "1795168000", Some(0)),
+            ("gone by, in milliseconds", "1795168000123", Some(0)),
+            ("far ahead", "1895169400", Some(21_600)),
             ("a date", "Fri, 20 Nov 2026 10:01:30 GMT", Some(90)),
+            (
+                "a date of RFC 850",
+                "Friday, 20-Nov-26 10:01:30 GMT",
+                Some(90),
+            ),
+            ("a date of asctime", "Fri Nov 20 10:01:30 2026", Some(90)),
+            ("another one", "Tue Nov  3 10:01:30 2026", Some(0)),
             ("a date gone by", "Fri, 20 Nov 2026 09:00:00 GMT", Some(0)),
             (
                 "a date far ahead",
@@ -96,10 +235,11 @@ mod tests {
             ),
             ("negative", "-1", None),
             ("garbage", "soon", None),
+            ("half a number", "1.", None),
             ("empty", "", None),
         ];
         for (name, text, expected) in cases {
-            assert_eq!(wait_for(text), expected, "{name}");
+            assert_eq!(wait_for(text), expected, "{name}: {text}");
         }
     }
 
@@ -107,12 +247,85 @@ mod tests {
     fn delays_double_up_to_half_a_minute() {
         let longest = [1, 2, 3, 8, 100].map(|tries| longest_delay(tries).as_millis());
         assert_eq!(longest, [250, 500, 1_000, 30_000, 30_000]);
+        let rests = [(1, 1_000), (2, 2_000), (3, 4_000), (100, 30_000)];
+        for (tries, least) in rests {
+            assert!(rest(tries).as_millis() >= least, "{tries}");
+        }
+    }
+
+    #[test]
+    fn what_is_tried_again_and_how_long() {
+        use Trouble::{Broken, Refused, Unanswered};
+        let second = Duration::from_secs(1);
+        // Trouble, every so often, and how many tries that makes.
+        let cases = [
+            (Broken, Duration::ZERO, 5),
+            (Broken, second * 30, 5),
+            (Refused, second, 301),
+            (Refused, second * 30, 11),
+            (Unanswered, second * 5, 3),
+            (Unanswered, second * 30, 2),
+        ];
+        for (trouble, every, expected) in cases {
+            let (mut tries, mut now, mut sent) = (Tries::new(), Instant::now(), 1);
+            while tries.failed(now, trouble, None).is_some() {
+                now += every;
+                sent += 1;
+            }
+            assert_eq!(sent, expected, "{trouble:?}, {every:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_host_asks_for_is_waited_for_if_it_is_not_long() {
+        let ask = |seconds| {
+            Tries::new().failed(
+                Instant::now(),
+                Trouble::Refused,
+                Some(Duration::from_secs(seconds)),
+            )
+        };
+        assert_eq!(ask(60), Some(Duration::from_secs(60)));
+        assert_eq!(ask(61), None);
+    }
+
+    #[test]
+    fn statuses_that_may_pass() {
+        let passing =
+            (100..=599).filter(|status| StatusCode::from_u16(*status).is_ok_and(is_transient));
+        let expected = [
+            408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 525, 526, 527, 529, 530,
+        ];
+        assert_eq!(passing.collect::<Vec<u16>>(), expected);
     }
 
     proptest! {
         #[test]
         fn any_header_gives_at_most_six_hours(text in "[ -~]{0,40}") {
             prop_assert!(wait_for(&text).is_none_or(|wait| wait <= 21_600));
+        }
+
+        #[test]
+        fn any_number_is_understood(number in any::<u64>()) {
+            prop_assert!(wait_for(&number.to_string()).is_some_and(|wait| wait <= 21_600));
+        }
+
+        #[test]
+        fn the_same_time_is_the_same_wait_in_every_form(seconds in 0i64..21_600) {
+            let now: Timestamp = NOW.parse().unwrap();
+            let time = now + SignedDuration::from_secs(seconds);
+            let expected = u64::try_from(seconds).ok();
+            let forms = [
+                seconds.to_string(),
+                time.as_second().to_string(),
+                time.as_millisecond().to_string(),
+                time.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string(),
+                time.strftime(OLD_DATES[0]).to_string(),
+                time.strftime(OLD_DATES[1]).to_string(),
+            ];
+            for form in forms {
+                prop_assert_eq!(wait_for(&form), expected, "{}", form);
+            }
         }
 
         #[test]

@@ -22,6 +22,7 @@ mod layout;
 mod matrix;
 mod packaging;
 mod plain;
+mod politeness;
 mod pruning;
 mod referrers;
 mod registry;

@@ -26,6 +26,8 @@ pub(super) fn is_worthwhile(cause: &Cause) -> bool {
         Cause::Settings(_)
         | Cause::Auth { .. }
         | Cause::Paused(_)
+        | Cause::Silent { .. }
+        | Cause::PutOff { .. }
         | Cause::Unreachable { .. }
         | Cause::Tls { .. }
         | Cause::Plain { .. }

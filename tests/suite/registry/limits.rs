@@ -2,9 +2,10 @@
 
 use jiff::fmt::rfc2822::DateTimePrinter;
 use jiff::{SignedDuration, Timestamp};
-use transship::registry::{Class, Kind};
+use transship::registry::{Class, Kind, Pool, Proxy, Settings};
 
-use super::{client, exchanges, kind, loaded, repository, tag};
+use super::{client, exchanges, insecure, kind, loaded, repository, tag};
+use crate::support::faults::FaultRegistry;
 use crate::support::http::Reply;
 use crate::support::http::script::{Action, Gate};
 
@@ -106,26 +107,71 @@ async fn for_a_long_rest_the_work_is_given_back_and_nothing_is_asked_meanwhile()
             assert!(difference < SignedDuration::from_mins(1), "{name}: {until}");
         }
         assert_eq!(client.traffic().requests(Class::ManifestRead), 1, "{name}");
-        // Only what was asked too much rests.
-        assert!(client.list_tags(&repository()).await.is_ok(), "{name}");
+        // All of it rests, whatever was asked too much.
+        let error = client.list_tags(&repository()).await.unwrap_err();
+        assert_eq!(error.kind(), Kind::RateLimited, "{name}");
+        assert_eq!(registry.requests().len(), 1, "{name}");
     }
 }
 
 #[tokio::test]
-async fn a_registry_that_never_says_how_long_is_given_a_minute() {
+async fn a_registry_that_refuses_everything_is_asked_ever_less_and_the_work_is_given_back() {
     let (registry, _) = loaded();
-    registry.on("GET", "/manifests/").responds(Reply::new(429));
-    let error = client(&registry)
-        .fetch_manifest(&repository(), &tag())
-        .await
-        .unwrap_err();
-    assert_eq!(error.kind(), Kind::RateLimited);
-    let wait = error.retry_at().unwrap().duration_since(now());
-    assert!(wait > SignedDuration::from_secs(30), "{wait}");
+    registry.on("*", "/v2/").responds(Reply::new(429));
+    let client = client(&registry);
+    let (repository, tag) = (repository(), tag());
+    let both = tokio::join!(
+        client.fetch_manifest(&repository, &tag),
+        client.list_tags(&repository)
+    );
+    let errors = [both.0.unwrap_err(), both.1.unwrap_err()];
+    for error in errors {
+        assert_eq!(
+            (error.kind(), error.is_transient()),
+            (Kind::RateLimited, true)
+        );
+        let wait = error.retry_at().unwrap().duration_since(now());
+        assert!(wait > SignedDuration::from_secs(25), "{wait}");
+    }
+    // Two at once, then one after 1, 2, 4, 8 and 16 s.
+    assert!(registry.requests().len() <= 7, "{:?}", exchanges(&registry));
 }
 
 #[tokio::test]
-async fn thirty_two_requests_go_out_at_once_and_the_others_wait() {
+async fn refusals_without_a_word_are_waited_out() {
+    for status in [429, 503] {
+        let (registry, _) = loaded();
+        let refusals = registry.on("*", "/v2/").first(3);
+        refusals.responds(Reply::new(status).body("<html>slow down"));
+        let found = client(&registry).resolve(&repository(), &tag(), None).await;
+        assert!(kind(found).unwrap().is_some(), "{status}");
+        assert_eq!(registry.requests().len(), 4, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn a_time_as_a_number_is_that_time() {
+    let ahead = SignedDuration::from_mins(2);
+    let time = now() + ahead;
+    let forms = [
+        time.as_second().to_string(),
+        time.as_millisecond().to_string(),
+    ];
+    for form in forms {
+        let (registry, _) = loaded();
+        registry.on("GET", "/manifests/").responds(busy(&form));
+        let error = client(&registry)
+            .fetch_manifest(&repository(), &tag())
+            .await
+            .unwrap_err();
+        let until = error.retry_at().unwrap();
+        let difference = until.duration_since(time).abs();
+        assert!(difference < SignedDuration::from_mins(1), "{form}: {until}");
+    }
+}
+
+#[tokio::test]
+async fn twenty_four_requests_go_out_at_first_and_more_when_they_are_answered() {
     let (registry, _) = loaded();
     let gate = Gate::closed();
     registry
@@ -138,12 +184,67 @@ async fn thirty_two_requests_go_out_at_once_and_the_others_wait() {
             tokio::spawn(async move { client.resolve(&repository(), &tag(), None).await })
         })
         .collect();
-    for _ in 0..32 {
+    for _ in 0..24 {
         gate.reached().await;
     }
-    assert_eq!(registry.requests().len(), 32);
+    assert_eq!(registry.requests().len(), 24);
     gate.open();
     for asked in asked {
         assert!(asked.await.unwrap().is_ok());
     }
+}
+
+#[tokio::test]
+async fn what_stands_in_front_of_a_broken_registry_is_believed_that_it_passes() {
+    for status in [502, 504, 520, 521, 522, 523, 524, 525, 526, 527, 529, 530] {
+        let (registry, _) = loaded();
+        registry
+            .on("*", "/v2/")
+            .nth(1)
+            .responds(Reply::new(status).body("<html>error code: 1033"));
+        let found = client(&registry).resolve(&repository(), &tag(), None).await;
+        assert!(kind(found).unwrap().is_some(), "{status}");
+        assert_eq!(registry.requests().len(), 2, "{status}");
+    }
+}
+
+/// A host that does not even refuse a connection.
+#[tokio::test]
+async fn a_host_that_cannot_be_reached_is_tried_by_one_for_all() {
+    let registry = FaultRegistry::start();
+    registry.on("*", "/v2/").does(Action::Close);
+    let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let host = address.local_addr().unwrap().to_string();
+    drop(address);
+    let pool = Pool::new("transship/test");
+    let client = pool.client(&host.parse().unwrap(), &insecure()).unwrap();
+    let asked: Vec<_> = (0..40)
+        .map(|_| {
+            let client = client.clone();
+            tokio::spawn(async move { client.resolve(&repository(), &tag(), None).await })
+        })
+        .collect();
+    for asked in asked {
+        let error = asked.await.unwrap().unwrap_err();
+        assert_eq!(
+            (error.kind(), error.is_transient()),
+            (Kind::Unreachable, true)
+        );
+        assert!(error.retry_at().unwrap() > now(), "{error}");
+    }
+    // Forty requests, and not many more than as many tries.
+    let tries = client.traffic().requests(Class::Lookup);
+    assert!(tries <= 20, "{tries}");
+    // The same registry by another way is nobody's fault.
+    let other = Settings {
+        proxy: Some(Proxy {
+            url: format!("http://{}", registry.host()),
+            username: None,
+            password: None,
+        }),
+        ..insecure()
+    };
+    let other = pool.client(&host.parse().unwrap(), &other).unwrap();
+    drop(other.resolve(&repository(), &tag(), None).await);
+    assert!(other.traffic().requests(Class::Lookup) > 0);
 }

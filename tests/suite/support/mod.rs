@@ -12,6 +12,7 @@
 //! | `faults` | a registry in memory that can be told to misbehave |
 //! | `http` | the HTTP/1.1 server under `faults`, `token` and `canary`, with its script of rules |
 //! | `token`, `credentials`, `tls` | a token server, who may do what, a private authority |
+//! | `nginx` | a real nginx in front of a server, with a limit of requests |
 //! | `front`, `proxy` | a reverse proxy that sees requests; a TCP proxy that delays them |
 //! | `program`, `crash` | runs the real program; kills it at a chosen request |
 //! | `cluster` | a real Kubernetes control plane, and the program as its controller |
@@ -30,6 +31,7 @@ pub mod digest;
 pub mod faults;
 pub mod front;
 pub mod http;
+pub mod nginx;
 pub mod poller;
 pub mod process;
 pub mod program;

@@ -22,10 +22,11 @@ pub fn built(name: &str) -> PathBuf {
 /// The path of a program that comes as a Debian package.
 ///
 /// # Panics
-/// If no directory of `PATH` has it.
+/// If neither a directory of `PATH` nor that of servers has it.
 pub fn packaged(name: &str) -> PathBuf {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)
+        .chain([PathBuf::from("/usr/sbin")])
         .map(|directory| directory.join(name))
         .find(|program| program.is_file())
         .unwrap_or_else(|| panic!("{name} is not installed: run `make tools`"))

@@ -84,7 +84,14 @@ fn refusal(status: u16, code: &str) -> Reply {
 
 /// A message without the registry's own words, which the rows leave out.
 fn without_words(text: &str) -> String {
-    text.replace("; it says \"told so: https://r.test/\"", "")
+    const SAYS: &str = "; it says \"";
+    match text.split_once(SAYS) {
+        Some((before, words)) => {
+            let behind = words.split_once('"').map_or("", |(_, behind)| behind);
+            format!("{before}{}", without_words(behind))
+        }
+        None => text.to_owned(),
+    }
 }
 
 /// Why a connection broke off is a matter of chance.

@@ -258,8 +258,9 @@ const MANIFESTS: &[Row] = &[
     (
         "a web page",
         |lab| lab.root_read().responds(page()),
-        "DigestMismatch: reading SOURCE/team/app@DIGEST: cannot fetch the manifest \
-         SOURCE/team/app@DIGEST: the manifest has the digest DIGEST, expected DIGEST",
+        "CopyFailed: reading SOURCE/team/app@DIGEST: cannot fetch the manifest \
+         SOURCE/team/app@DIGEST: http://SOURCE answers with a web page where a registry has something \
+         else to say: check host and path, and whether a proxy or login page answers in place of the registry",
     ),
     (
         "500 and then fine",

@@ -83,16 +83,16 @@ impl Connection {
             }
             Err(Cause::NoAnswer { .. }) => permit.congested(),
             // A token server that is the registry itself counts its requests together with the others.
-            Err(Cause::Auth {
-                error:
-                    auth::Error::RateLimited {
-                        server,
-                        retry_after,
-                        ..
-                    },
-                ..
-            }) if *server == origin::authority(&self.base) => {
-                self.rest(self.host.limiter.refused(permit, *retry_after));
+            Err(Cause::Auth { error, .. }) => {
+                if let auth::Error::RateLimited {
+                    server,
+                    retry_after,
+                    ..
+                } = error.as_ref()
+                    && *server == origin::authority(&self.base)
+                {
+                    self.rest(self.host.limiter.refused(permit, *retry_after));
+                }
             }
             Err(_) => {}
         }

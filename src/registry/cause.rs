@@ -192,10 +192,9 @@ impl Cause {
             Self::Unreachable { .. } | Self::NoAnswer { .. } => Some(Trouble::Unanswered),
             Self::Proxy(fault) => fault.is_transient().then_some(Trouble::Unanswered),
             Self::Interrupted { .. } => Some(Trouble::Broken),
-            Self::Auth {
-                error: auth::Error::RateLimited { .. },
-                ..
-            } => Some(Trouble::Refused),
+            Self::Auth { error, .. } => {
+                (error.kind() == Kind::RateLimited).then_some(Trouble::Refused)
+            }
             Self::Status(answer) if !answer.is_passing_status() => None,
             Self::Status(answer) if !retry::is_refusal(answer.status) => Some(Trouble::Broken),
             // The limits of what the registry leads to are not known here.

@@ -82,21 +82,19 @@ impl Connection {
                 way.failed(None);
             }
             Err(Cause::NoAnswer { .. }) => permit.congested(),
-            Err(Cause::Auth { error, .. }) => self.learn_of_tokens(permit, error),
+            // A token server that is the registry itself counts its requests together with the others.
+            Err(Cause::Auth { error, .. }) => {
+                if let auth::Error::RateLimited {
+                    server,
+                    retry_after,
+                    ..
+                } = error.as_ref()
+                    && *server == origin::authority(&self.base)
+                {
+                    self.rest(self.host.limiter.refused(permit, *retry_after));
+                }
+            }
             Err(_) => {}
-        }
-    }
-
-    /// A token server that is the registry itself counts its requests together with the others.
-    fn learn_of_tokens(&self, permit: &Permit, error: &auth::Error) {
-        if let auth::Error::RateLimited {
-            server,
-            retry_after,
-            ..
-        } = error
-            && *server == origin::authority(&self.base)
-        {
-            self.rest(self.host.limiter.refused(permit, *retry_after));
         }
     }
 

@@ -193,7 +193,7 @@ impl Cause {
             Self::Proxy(fault) => fault.is_transient().then_some(Trouble::Unanswered),
             Self::Interrupted { .. } => Some(Trouble::Broken),
             Self::Auth { error, .. } => {
-                matches!(**error, auth::Error::RateLimited { .. }).then_some(Trouble::Refused)
+                (error.kind() == Kind::RateLimited).then_some(Trouble::Refused)
             }
             Self::Status(answer) if !answer.is_passing_status() => None,
             Self::Status(answer) if !retry::is_refusal(answer.status) => Some(Trouble::Broken),

@@ -12,14 +12,14 @@ use super::endpoint::{self, Endpoint};
 use super::fallback;
 use super::graph::Graph;
 use super::graph_error::GraphError;
-use super::manifests::Room;
 use super::image::{Content, Push};
+use super::manifests::Room;
 use super::pipe::Origin;
 use super::referrers::{AttachedTags, Company, Entry, Link, Links, Wish};
 use super::seen::{self, Seen, Trace};
 use super::{Done, Engine, Error, Job, Target, closure};
 use crate::api::IndexMode;
-use crate::oci::subset::Subset;
+use crate::oci::subset::{Inside, Subset};
 use crate::oci::{
     Content as Described, Descriptor, Digest, Manifest, Repository, Tag, TagOrDigest,
 };
@@ -379,7 +379,9 @@ fn kept(manifest: &Manifest, root: &Digest, platforms: &Platforms) -> Vec<Digest
             index: IndexMode::Preserve,
             ..
         } if manifest.digest() == root => {
-            Subset::choose(manifest, platforms).map_or_else(|_| all(), |subset| subset.kept)
+            // An entry that does not say its platform may have been left out: then nothing refers to it here.
+            let subset = Subset::choose(manifest, &Inside::default(), platforms);
+            subset.map_or_else(|_| all(), |subset| subset.kept)
         }
         Platforms::All | Platforms::List { .. } => all(),
     };

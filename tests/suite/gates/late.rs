@@ -143,7 +143,9 @@ impl Upstream {
         let report: Value = serde_json::from_str(&finished.stdout)
             .unwrap_or_else(|_| panic!("{}\n{}", finished.stdout, finished.stderr));
         let tags = report.pointer("/mirrors/0/tags").unwrap_or(&report["tags"]);
-        tags[0]["action"].as_str().unwrap_or("none").to_owned()
+        let action = tags[0]["action"].as_str().unwrap_or("none");
+        assert_ne!(action, "Failed", "{}", finished.stdout);
+        action.to_owned()
     }
 
     fn sync(&self, repository: &str) -> Program {

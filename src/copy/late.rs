@@ -13,9 +13,10 @@ use super::fallback;
 use super::graph::Graph;
 use super::graph_error::GraphError;
 use super::image::{Content, Push};
+use super::links::{AttachedTags, Entry, Link, Links};
 use super::manifests::Room;
 use super::pipe::Origin;
-use super::referrers::{AttachedTags, Company, Entry, Link, Links, Wish};
+use super::referrers::{Company, Wish};
 use super::seen::{self, Seen, Trace};
 use super::{Done, Engine, Error, Job, Target, closure};
 use crate::api::IndexMode;
@@ -379,9 +380,9 @@ fn kept(manifest: &Manifest, root: &Digest, platforms: &Platforms) -> Vec<Digest
             index: IndexMode::Preserve,
             ..
         } if manifest.digest() == root => {
-            // What does not say its platform may have been kept.
-            let kept = Subset::choose(manifest, &Inside::new(), platforms);
-            kept.map_or_else(|_| all(), |subset| subset.kept)
+            // An entry that does not say its platform may have been left out: then nothing refers to it here.
+            let subset = Subset::choose(manifest, &Inside::default(), platforms);
+            subset.map_or_else(|_| all(), |subset| subset.kept)
         }
         Platforms::All | Platforms::List { .. } => all(),
     };

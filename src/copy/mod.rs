@@ -3,7 +3,7 @@
 //! ```text
 //! Engine::copy
 //!   graph, referrers   what the image is made of and what refers to it, read once and kept by digest
-//!   fallback           the lists of referrers at registries that keep none
+//!   links, fallback    what the source says, and the lists of referrers at registries that keep none
 //!   late, seen         what came to refer to it since
 //!   examine            what it is like, for those who judge it
 //!   evidence           what may prove something of it, for those who verify it
@@ -29,6 +29,7 @@ mod graph;
 mod graph_error;
 mod image;
 mod late;
+mod links;
 mod manifests;
 mod pipe;
 mod places;

@@ -3,7 +3,7 @@
 //! Registries with the referrers API list them; for the others there is a fallback tag
 //! `sha256-<hex>` (distribution specification, referrers), and tags with a suffix such as cosign's.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::{StreamExt, TryStreamExt, stream};
@@ -13,6 +13,7 @@ use super::endpoint::{self, Place, Referrers};
 use super::fallback;
 use super::graph::Graph;
 use super::graph_error::GraphError;
+use super::links::{AttachedTags, Entry, Link, Links};
 use super::manifests::{Manifests, Room};
 use super::pipe::Origin;
 use super::seen::Trace;
@@ -27,35 +28,6 @@ const READS: usize = 8;
 pub(super) struct Attached {
     pub(super) graph: Graph,
     pub(super) by: Link,
-}
-
-/// How it is found.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) enum Link {
-    /// It names its subject.
-    Subject(Digest),
-    /// A tag names the digest of the image.
-    Tag(Tag),
-}
-
-/// Something that refers to a manifest, as the source has it, before it is read.
-#[derive(Clone, Debug)]
-pub(super) struct Entry {
-    pub(super) by: Link,
-    pub(super) digest: Digest,
-    /// Its type, where the source says it.
-    pub(super) artifact_type: Option<String>,
-}
-
-/// What refers to one manifest.
-#[derive(Clone, Debug)]
-pub(super) struct Links {
-    pub(super) subject: Digest,
-    pub(super) entries: Vec<Entry>,
-    /// The list under the fallback tag, at a source that keeps none itself.
-    pub(super) list: Option<Arc<Manifest>>,
-    /// Whether the source keeps lists itself. Otherwise its tags tell everything.
-    pub(super) is_kept: bool,
 }
 
 /// What a source lists for one manifest.
@@ -91,10 +63,6 @@ pub(super) struct Finder {
 
 /// The attached tags of a repository, read by whoever asks first; nothing where it lists no tags.
 type List = Arc<OnceCell<Option<Arc<AttachedTags>>>>;
-
-/// The tags of a repository that are named after digests, by what they have before their suffix.
-#[derive(Debug, Default)]
-pub(super) struct AttachedTags(BTreeMap<String, BTreeSet<Tag>>);
 
 // === impl Finder ===
 
@@ -426,42 +394,5 @@ impl Company {
         if members.all(comes) {
             self.lists.insert(links.subject.clone(), list.clone());
         }
-    }
-}
-
-// === impl AttachedTags ===
-
-impl AttachedTags {
-    fn among(tags: &[Tag]) -> Self {
-        let mut found: BTreeMap<String, BTreeSet<Tag>> = BTreeMap::new();
-        for tag in tags {
-            if let Some(attachment) = tag.attachment() {
-                let subject = attachment.subject.to_owned();
-                found.entry(subject).or_default().insert(tag.clone());
-            }
-        }
-        Self(found)
-    }
-
-    /// Those that are named after a digest, with or without a suffix, sorted.
-    pub(super) fn of(&self, subject: &Digest) -> impl Iterator<Item = &Tag> {
-        let name = Tag::of_referrers(subject, "");
-        let tags = name.and_then(|name| self.0.get(name.as_str()));
-        tags.into_iter().flatten()
-    }
-
-    /// Whether some are named after other digests than these.
-    pub(super) fn has_others(&self, known: &HashSet<Digest>) -> bool {
-        let known = known
-            .iter()
-            .filter_map(|digest| Tag::of_referrers(digest, ""));
-        let known: HashSet<String> = known.map(String::from).collect();
-        self.0.keys().any(|subject| !known.contains(subject))
-    }
-
-    fn contains(&self, tag: &Tag) -> bool {
-        let subject = tag.attachment().map(|attachment| attachment.subject);
-        let tags = subject.and_then(|subject| self.0.get(subject));
-        tags.is_some_and(|tags| tags.contains(tag))
     }
 }

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::referrers::{AttachedTags, Link, Links};
+use super::links::{AttachedTags, Link, Links};
 use crate::oci::{Algorithm, Digest, Tag};
 
 /// Hexadecimal digits of a fingerprint.
@@ -187,7 +187,7 @@ impl From<Seen> for String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::copy::referrers::Entry;
+    use crate::copy::links::Entry;
 
     fn digest(name: &str) -> Digest {
         Digest::sha256(name.as_bytes())

@@ -14,7 +14,6 @@ use futures::{StreamExt, stream};
 use jiff::Timestamp;
 use tokio::time::{Instant, timeout_at};
 
-use super::late::Completion;
 use super::ledger::{KeepError, Looked, Record, Verified};
 use super::resolve::Sighting;
 use super::{Connect, Observer, Syncer};
@@ -58,6 +57,15 @@ pub(super) enum Step {
     Completed(Completion),
     /// The image is there, and it could not be seen what refers to it.
     Unseen(Failure),
+}
+
+/// What a destination lacks of what refers to an image that it has.
+#[derive(Clone, Debug)]
+pub(super) struct Completion {
+    pub(super) visit: Arc<Visit>,
+    pub(super) late: Arc<Late>,
+    /// The place of the destination among the targets of the visit.
+    pub(super) target: usize,
 }
 
 /// The items that one job serves.

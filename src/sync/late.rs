@@ -10,7 +10,7 @@ use std::sync::Arc;
 use futures::{StreamExt, stream};
 use jiff::Timestamp;
 
-use super::apply::{Item, Step, group};
+use super::apply::{Completion, Item, Step, group};
 use super::ledger::Looked;
 use super::{Connect, Mode, Syncer};
 use crate::copy::{Error, Late, Place, Seen, Siblings, Visit};
@@ -23,15 +23,6 @@ use crate::runtime::clock;
 
 /// Images that are looked at at once. What a registry bears is decided by its own limits.
 const VISITS: usize = 64;
-
-/// What a destination lacks of what refers to an image that it has.
-#[derive(Clone, Debug)]
-pub(super) struct Completion {
-    pub(super) visit: Arc<Visit>,
-    pub(super) late: Arc<Late>,
-    /// The place of the destination among the targets of the visit.
-    pub(super) target: usize,
-}
 
 /// Why it is looked again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

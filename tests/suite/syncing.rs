@@ -156,7 +156,18 @@ async fn a_second_run_pulls_nothing_and_writes_nothing() {
             source.client().push("app", tag, &image(seed)).await;
         }
         let mirror = Mirror::from(&source).image("app", &["*"]).to(&destination);
-        let first = mirror.sync().await;
+        let directory = TempDir::new().unwrap();
+        let state = directory.path().join("state.json");
+        let sync = async |remembers: bool| {
+            let command = mirror.command();
+            let command = if remembers {
+                command.argument("--state").argument(&state)
+            } else {
+                command
+            };
+            Report::read(&command.run().await)
+        };
+        let first = sync(true).await;
         assert_eq!(
             (first.code, first.counts()),
             (Some(0), [3, 0, 0, 0, 0]),
@@ -165,24 +176,34 @@ async fn a_second_run_pulls_nothing_and_writes_nothing() {
         );
         assert_same(&source, &destination, "app", &["1.0", "1.1", "2.0"]).await;
 
-        source.forget_requests().await;
-        destination.forget_requests().await;
-        let second = mirror.sync().await;
-        assert_eq!(
-            (second.code, second.counts()),
-            (Some(0), [0, 0, 3, 0, 0]),
-            "{kind:?}: {}",
-            second.text
-        );
-        let (read, written) = (source.requests().await, destination.requests().await);
-        assert_eq!(count(&read, "HEAD", Resource::Manifest), 3, "{kind:?}");
-        assert_eq!(count(&read, "GET", Resource::Manifest), 0, "{kind:?}");
-        assert_eq!(count(&written, "HEAD", Resource::Manifest), 3, "{kind:?}");
-        assert_eq!(
-            (written.len(), writes(&written)),
-            (3, 0),
-            "{kind:?}: {written:#?}"
-        );
+        // Without a memory what refers to the images is looked for at once. Where the source lists that
+        // itself, the destination is asked which images are in each index.
+        let looks = if kind == Kind::Ocimem { 3 } else { 0 };
+        for (remembers, looks) in [(true, 0), (false, looks)] {
+            source.forget_requests().await;
+            destination.forget_requests().await;
+            let second = sync(remembers).await;
+            assert_eq!(
+                (second.code, second.counts()),
+                (Some(0), [0, 0, 3, 0, 0]),
+                "{kind:?}: {}",
+                second.text
+            );
+            let (read, written) = (source.requests().await, destination.requests().await);
+            assert_eq!(count(&read, "HEAD", Resource::Manifest), 3, "{kind:?}");
+            assert_eq!(count(&read, "GET", Resource::Manifest), 0, "{kind:?}");
+            assert_eq!(count(&written, "HEAD", Resource::Manifest), 3, "{kind:?}");
+            assert_eq!(
+                count(&written, "GET", Resource::Manifest),
+                looks,
+                "{kind:?}"
+            );
+            assert_eq!(
+                (written.len(), writes(&written)),
+                (3 + looks, 0),
+                "{kind:?}: {written:#?}"
+            );
+        }
     }
 }
 

@@ -143,7 +143,9 @@ impl Upstream {
         let report: Value = serde_json::from_str(&finished.stdout)
             .unwrap_or_else(|_| panic!("{}\n{}", finished.stdout, finished.stderr));
         let tags = report.pointer("/mirrors/0/tags").unwrap_or(&report["tags"]);
-        tags[0]["action"].as_str().unwrap_or("none").to_owned()
+        let action = tags[0]["action"].as_str().unwrap_or("none");
+        assert_ne!(action, "Failed", "{}", finished.stdout);
+        action.to_owned()
     }
 
     fn sync(&self, repository: &str) -> Program {
@@ -186,7 +188,7 @@ fn age(state: &Path) {
 #[tokio::test(flavor = "multi_thread")]
 async fn cosign_believes_a_mirror_that_was_signed_later() {
     let keys = Keys::new().await;
-    for kind in [Kind::Distribution3, Kind::Crane] {
+    for kind in [Kind::Distribution3, Kind::Crane, Kind::Ocimem] {
         for scheme in [Scheme::Bundle, Scheme::Tag] {
             let upstream = Upstream::start(kind).await;
             for repository in REPOSITORIES {

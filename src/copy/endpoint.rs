@@ -109,17 +109,40 @@ impl Endpoint {
 
     /// Lists the repositories.
     pub async fn list_repositories(&self) -> Result<Vec<Repository>, Error> {
+        self.list_repositories_matching(|_| true).await
+    }
+
+    /// Lists the repositories that `keep` wants.
+    pub async fn list_repositories_matching(
+        &self,
+        keep: impl Fn(&Repository) -> bool + Sync,
+    ) -> Result<Vec<Repository>, Error> {
         Ok(match self {
-            Self::Registry(client) => client.list_repositories().await?,
-            Self::Layout(layout) => layout.list_repositories().await?,
+            Self::Registry(client) => client.list_repositories_matching(keep).await?,
+            Self::Layout(layout) => {
+                let all = layout.list_repositories().await?;
+                all.into_iter().filter(keep).collect()
+            }
         })
     }
 
     /// Lists the tags of a repository, all of them or an error.
     pub async fn list_tags(&self, repository: &Repository) -> Result<Vec<Tag>, Error> {
+        self.list_tags_matching(repository, |_| true).await
+    }
+
+    /// Lists the tags of a repository that `keep` wants, all of those or an error.
+    pub async fn list_tags_matching(
+        &self,
+        repository: &Repository,
+        keep: impl Fn(&Tag) -> bool + Sync,
+    ) -> Result<Vec<Tag>, Error> {
         Ok(match self {
-            Self::Registry(client) => client.list_tags(repository).await?,
-            Self::Layout(layout) => layout.list_tags(repository).await?,
+            Self::Registry(client) => client.list_tags_matching(repository, keep).await?,
+            Self::Layout(layout) => {
+                let all = layout.list_tags(repository).await?;
+                all.into_iter().filter(keep).collect()
+            }
         })
     }
 
@@ -310,6 +333,14 @@ impl Error {
         match self {
             Self::Registry(error) => error.kind() == Kind::NotFound,
             Self::Layout(error) => error.kind() == layout::Kind::NotFound,
+        }
+    }
+
+    /// Whether the registry answered that the credential may not do this.
+    pub fn is_access_denied(&self) -> bool {
+        match self {
+            Self::Registry(error) => error.kind() == Kind::AccessDenied,
+            Self::Layout(_) => false,
         }
     }
 

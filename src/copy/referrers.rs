@@ -208,8 +208,8 @@ impl Finder {
         let cell = self.list(origin);
         let list = cell
             .get_or_init(|| async {
-                let tags = endpoint.list_tags(repository).await.ok()?;
-                Some(tags.into_iter().filter(Tag::is_referrers_tag).collect())
+                let tags = endpoint.list_tags_matching(repository, Tag::is_referrers_tag);
+                Some(tags.await.ok()?.into_iter().collect())
             })
             .await;
         list.as_ref().is_none_or(|tags| tags.contains(tag))
@@ -268,7 +268,8 @@ impl FallbackTags {
         let target = TagOrDigest::Tag(tag.clone());
         let current = match endpoint.fetch_manifest(repository, &target).await {
             Ok(manifest) => Some(manifest),
-            Err(error) if error.is_not_found() => None,
+            // Artifactory says 403 of a tag that is absent (go-containerregistry#1691); the image was read back.
+            Err(error) if error.is_not_found() || error.is_access_denied() => None,
             Err(error) => return Err(error.into()),
         };
         let not_an_index = |reason: String| FallbackError::NotAnIndex {

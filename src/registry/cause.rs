@@ -61,6 +61,8 @@ pub(super) enum Cause {
     NoAnswer { host: String },
     #[error("the connection to {host} broke off: {detail}")]
     Interrupted { host: String, detail: String },
+    #[error("the answer of {host} comes too slowly")]
+    TooSlow { host: String },
     #[error("{0}")]
     UnsafeUrl(UnsafeUrl),
     #[error("{0}")]
@@ -119,7 +121,9 @@ impl Cause {
             | Self::Plain { .. }
             | Self::Encrypted { .. }
             | Self::NotHttp { .. } => Kind::Tls,
-            Self::Interrupted { .. } | Self::Body(_) | Self::Lapsed(_) => Kind::Interrupted,
+            Self::Interrupted { .. } | Self::TooSlow { .. } | Self::Body(_) | Self::Lapsed(_) => {
+                Kind::Interrupted
+            }
             Self::OutOfBounds(_) => Kind::OutOfBounds,
             Self::UnsafeUrl(UnsafeUrl::Unreadable(_)) => Kind::Protocol,
             Self::UnsafeUrl(_) => Kind::Refused,
@@ -148,6 +152,7 @@ impl Cause {
             | Self::Unreachable { .. }
             | Self::NoAnswer { .. }
             | Self::Interrupted { .. }
+            | Self::TooSlow { .. }
             | Self::Range(_)
             | Self::UploadMode(_)
             | Self::LateChallenge
@@ -174,7 +179,10 @@ impl Cause {
     /// Whether the very same request is worth another try right away.
     pub(super) fn is_worth_repeating(&self) -> bool {
         match self {
-            Self::Unreachable { .. } | Self::NoAnswer { .. } | Self::Interrupted { .. } => true,
+            Self::Unreachable { .. }
+            | Self::NoAnswer { .. }
+            | Self::Interrupted { .. }
+            | Self::TooSlow { .. } => true,
             Self::Proxy(fault) => fault.is_transient(),
             _ => self.answer().is_some_and(Unexpected::is_passing_status),
         }
@@ -199,6 +207,15 @@ impl Cause {
             error,
             said,
             retry_at,
+        }
+    }
+
+    /// How often a request that fails so is sent. What comes slowly takes half a minute each time: a new
+    /// connection is worth one more try, and no third.
+    pub(super) fn tries(&self) -> u32 {
+        match self {
+            Self::TooSlow { .. } => 2,
+            _ => retry::TRIES,
         }
     }
 

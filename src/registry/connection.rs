@@ -121,7 +121,7 @@ impl Connection {
         self.learn(request, &permit, &outcome);
         let answer = Answer::new(outcome?, request.class, permit, self);
         let status = answer.status();
-        if retry::is_transient(status) {
+        if retry::is_transient(status) && request.handed_back != Some(status) {
             return Err(answer.into_cause().await);
         }
         Ok(answer)
@@ -164,7 +164,7 @@ where
     let mut tries = 1;
     loop {
         match attempt().await {
-            Err(cause) if cause.is_worth_repeating() && tries < retry::TRIES => {
+            Err(cause) if cause.is_worth_repeating() && tries < cause.tries() => {
                 debug!(%cause, tries, "trying again");
                 tokio::time::sleep(retry::delay(tries)).await;
                 tries += 1;

@@ -6,12 +6,13 @@
 //! ```text
 //! client error                what can be done here, and what was being done when it failed
 //! manifests deletes blobs uploads lists referrers      the endpoints of the specification
+//! pages                       lists that come page by page, bounded
 //! connection exchange         the one path of every request: limits, repetition, credential, redirects
 //! request answer outgoing     what goes out and comes in: bounded, watched
 //! auth                        who we are
 //! boundaries guard observer    what the process may do, and who looks on
 //! limiter host profile        what a host bears, turned out to be like, and is known to be like
-//! origin reach link range retry cause   rules without I/O
+//! origin reach link onward range retry cause   rules without I/O
 //! status meaning error_body said secrets   what an answer that is an error means, and what may be shown of it
 //! ```
 
@@ -37,8 +38,10 @@ mod lists;
 mod manifests;
 mod meaning;
 mod observer;
+mod onward;
 mod origin;
 mod outgoing;
+mod pages;
 mod pool;
 mod profile;
 pub mod range;

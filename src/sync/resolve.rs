@@ -8,8 +8,8 @@ use futures::{StreamExt, stream};
 use super::ledger::{Page, Record, Slot};
 use super::shape::Shape;
 use super::{Connect, Syncer};
-use crate::api::ObjectName;
-use crate::copy::{Endpoint, Job, Origin};
+use crate::api::{ObjectName, TagMutability};
+use crate::copy::{Endpoint, Job, Lookup, Origin, endpoint};
 use crate::oci::{Digest, Tag, TagOrDigest};
 use crate::plan::report::{Failure, Outcome, TagReport};
 use crate::plan::{Claim, Mirror, Policy, SourceImage};
@@ -192,13 +192,7 @@ impl<C: Connect> Syncer<C> {
             let registry = record.registry.as_ref();
             registry.is_none_or(|registry| *registry == claim.registry)
         });
-        let known = recorded.as_ref().map(|record| &record.digest);
-        let current = endpoint
-            .resolve(
-                &claim.repository,
-                &TagOrDigest::Tag(claim.tag.clone()),
-                known,
-            )
+        let current = current(mirror, &endpoint, claim, recorded.as_ref())
             .await
             .map_err(|error| Failure::requesting(&subject, &error))?;
         Ok(Look {
@@ -258,6 +252,33 @@ impl<C: Connect> Syncer<C> {
             .await
             .map_err(|error| Failure::copying(&image.source.to_string(), &error))
     }
+}
+
+/// What a destination tag names. Where the registry does not say, it is taken for absent and the push
+/// shows whether the credential will do; unless it was written before or must not be written over: then
+/// the list of tags has to be without it.
+async fn current(
+    mirror: &Mirror,
+    endpoint: &Endpoint,
+    claim: &Claim,
+    recorded: Option<&Record>,
+) -> Result<Option<Digest>, endpoint::Error> {
+    let Claim {
+        repository, tag, ..
+    } = claim;
+    let known = recorded.map(|record| &record.digest);
+    let target = TagOrDigest::Tag(tag.clone());
+    let error = match endpoint.look_up(repository, &target, known).await? {
+        Lookup::Missing => return Ok(None),
+        Lookup::Found(digest) => return Ok(Some(digest)),
+        Lookup::Untold(error) => error,
+    };
+    let was_written = recorded.is_some_and(|record| !record.is_pending());
+    let may_write = !was_written && mirror.tag_mutability == TagMutability::Follow;
+    if may_write || endpoint.is_unlisted(repository, tag).await {
+        return Ok(None);
+    }
+    Err(error)
 }
 
 async fn resolve(

@@ -8,7 +8,9 @@ use super::super::connect::Connector;
 use super::super::error::Error;
 use super::super::trust::Trust;
 use crate::api::{AbsentPlatform, IndexMode, Reason, ReferrersMode};
-use crate::copy::{self, Action, Done, Endpoint, Engine, Job, Origin, TagPush, Target, endpoint};
+use crate::copy::{
+    self, Action, Done, Endpoint, Engine, Job, Lookup, Origin, TagPush, Target, endpoint,
+};
 use crate::oci::{Digest, Platform, Reference, Tag, TagOrDigest};
 use crate::plan::Platforms;
 use crate::plan::report::{Failure, MirrorReport, Outcome, TagReport};
@@ -165,8 +167,11 @@ impl Transfer {
             repository,
             ..
         } = &self.target;
-        let current = endpoint.resolve(repository, &name, None).await;
-        let current = current.map_err(|error| failed(target, &error))?;
+        let found = endpoint.look_up(repository, &name, None).await;
+        let current = match found.map_err(|error| failed(target, &error))? {
+            Lookup::Found(digest) => Some(digest),
+            Lookup::Missing | Lookup::Untold(_) => None,
+        };
         if current.as_ref() == Some(&expected) {
             return Ok(Outcome::Unchanged);
         }

@@ -160,15 +160,13 @@ impl Answer {
         let mut body = BytesMut::new();
         while body.len() <= limit {
             let due = start + longest_wait(body.len());
-            match timeout_at(due, self.frame()).await {
-                Ok(frame) => match frame? {
-                    Some(frame) => body.extend_from_slice(&frame),
-                    None => break,
-                },
-                Err(_) => {
-                    let host = origin::of(self.response.url());
-                    return Err(Cause::TooSlow { host });
-                }
+            let Ok(frame) = timeout_at(due, self.frame()).await else {
+                let host = origin::of(self.response.url());
+                return Err(Cause::TooSlow { host });
+            };
+            match frame? {
+                Some(frame) => body.extend_from_slice(&frame),
+                None => break,
             }
         }
         if body.len() > limit {

@@ -213,10 +213,10 @@ impl Cause {
     /// How often a request that fails so is sent. What comes slowly takes half a minute each time: a new
     /// connection is worth one more try, and no third.
     pub(super) fn tries(&self) -> u32 {
-        match self {
-            Self::TooSlow { .. } => 2,
-            _ => retry::TRIES,
+        if matches!(self, Self::TooSlow { .. }) {
+            return 2;
         }
+        retry::TRIES
     }
 
     /// When the registry may be asked again.

@@ -210,7 +210,8 @@ impl Host {
 
     /// Whether a HEAD for a manifest is worth a try: it may be answered, and say what a tag names.
     pub(super) fn may_answer_head(&self, is_of_tag: bool) -> bool {
-        !self.fails_head.is_believed() && !(is_of_tag && self.omits_digest.is_believed())
+        let is_of_no_use = is_of_tag && self.omits_digest.is_believed();
+        !is_of_no_use && !self.fails_head.is_believed()
     }
 
     /// It answered a HEAD with an error, and a GET for the same with the manifest. Where it is known to

@@ -68,6 +68,8 @@ pub(super) struct Onward {
     size: Option<u32>,
     /// The size that was asked for first.
     first_size: Option<u32>,
+    /// One more than that, until it has been tried.
+    raised: Option<u32>,
     /// The name behind which the list goes on.
     last: Option<String>,
     /// Whether the page before the one that is awaited had as many names as were asked for.
@@ -80,7 +82,6 @@ pub(super) struct Onward {
     listed: usize,
     /// Whether the names of every page so far are sorted.
     is_sorted: bool,
-    has_tried_last: bool,
 }
 
 impl Onward {
@@ -90,13 +91,13 @@ impl Onward {
             means: Means::Given,
             size,
             first_size: size,
+            raised: size.map(|size| size.saturating_add(1)),
             last: None,
             was_full: false,
             largest: 0,
             is_linked: false,
             listed: 0,
             is_sorted: true,
-            has_tried_last: false,
         }
     }
 
@@ -139,14 +140,13 @@ impl Onward {
             }
             Means::Last if is_stale => Next::End,
             Means::Size if is_full => self.by_size(),
-            Means::Size => Next::End,
             Means::Given | Means::Last if may_be_cut && listed > 0 => {
                 self.last = last.filter(|name| name.len() <= LONGEST_NAME);
                 self.by_last()
             }
             // What stands behind a name is not sure to be the rest.
             Means::Last if !self.is_sorted => self.by_size(),
-            Means::Given | Means::Last => Next::End,
+            Means::Given | Means::Last | Means::Size => Next::End,
         }
     }
 
@@ -170,11 +170,12 @@ impl Onward {
         };
         // One more than at first: whoever ignores `last` answers with a name more than before, unless there
         // is none.
-        if self.was_full && !self.has_tried_last {
-            self.size = self.first_size.map(|size| size.saturating_add(1));
+        if self.was_full
+            && let Some(raised) = self.raised.take()
+        {
+            self.size = Some(raised);
         }
         self.means = Means::Last;
-        self.has_tried_last = true;
         Next::Ask(Ask {
             size: self.size,
             last: Some(last),
@@ -224,6 +225,10 @@ mod tests {
         names
     }
 
+    #[expect(
+        clippy::unnecessary_wraps,
+        reason = "one of the servers: others refuse"
+    )]
     fn honest(names: &[String], size: Option<u32>, last: Option<&str>) -> Option<Vec<String>> {
         Some(cut(behind(names, last), size.unwrap_or(u32::MAX)))
     }
@@ -261,6 +266,10 @@ mod tests {
     }
 
     /// distribution 2: everything in any order, whatever it is asked for.
+    #[expect(
+        clippy::unnecessary_wraps,
+        reason = "one of the servers: others refuse"
+    )]
     fn in_disorder(names: &[String], _: Option<u32>, _: Option<&str>) -> Option<Vec<String>> {
         Some(names.iter().rev().cloned().collect())
     }

@@ -49,11 +49,11 @@ enum Meaning {
     Failure,
 }
 
-/// A list, as far as it matters; nothing where it has no `manifests`, and null where they are null.
+/// A list, as far as it matters: none where it has no `manifests`, empty where they are null.
 #[derive(Deserialize)]
 struct List {
     #[serde(default, deserialize_with = "present")]
-    manifests: Option<Option<Vec<Option<Entry>>>>,
+    manifests: Option<Vec<Option<Entry>>>,
 }
 
 /// An entry. Artifactory leaves out types and sizes (regclient#885).
@@ -201,10 +201,8 @@ fn meaning(status: u16, code: Option<&str>, lists: bool) -> Meaning {
         200 => Meaning::Answered,
         _ if code == Some("TOOMANYREQUESTS") => Meaning::Failure,
         401 | 403 if lists => Meaning::Failure,
-        407 | 408 | 425 | 429 => Meaning::Failure,
         300..=399 | 400 | 404 | 405 | 501 if !lists && !is_about_the_name => Meaning::Unable,
-        501 => Meaning::UnableHere,
-        500..=599 => Meaning::Failure,
+        407 | 408 | 425 | 429 | 500 | 502..=599 => Meaning::Failure,
         _ => Meaning::UnableHere,
     }
 }
@@ -227,7 +225,7 @@ fn parse(body: &[u8], says_index: bool) -> Result<Option<Vec<Descriptor>>, Cause
     let Some(manifests) = list.manifests else {
         return Ok(None);
     };
-    let manifests = manifests.unwrap_or_default().into_iter().flatten();
+    let manifests = manifests.into_iter().flatten();
     manifests
         .map(descriptor)
         .collect::<Result<_, _>>()
@@ -253,13 +251,13 @@ fn no_list() -> Cause {
     Cause::Protocol("the list of referrers is not an index, or breaks off".to_owned())
 }
 
-/// What is there, be it null.
+/// What is there; empty where it is null.
 fn present<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,
-    T: Deserialize<'de>,
+    T: Default + Deserialize<'de>,
 {
-    T::deserialize(deserializer).map(Some)
+    Ok(Some(Option::deserialize(deserializer)?.unwrap_or_default()))
 }
 
 /// What can be read; nothing in place of anything else.

@@ -55,7 +55,7 @@ pub enum Session {
 
 /// What a tag or digest stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Found {
+pub struct Described {
     /// The digest of the manifest.
     pub digest: Digest,
     /// Its media type, where the endpoint said it.
@@ -118,17 +118,40 @@ impl Endpoint {
 
     /// Lists the repositories.
     pub async fn list_repositories(&self) -> Result<Vec<Repository>, Error> {
+        self.list_repositories_matching(|_| true).await
+    }
+
+    /// Lists the repositories that `keep` wants.
+    pub async fn list_repositories_matching(
+        &self,
+        keep: impl Fn(&Repository) -> bool + Sync,
+    ) -> Result<Vec<Repository>, Error> {
         Ok(match self {
-            Self::Registry(client) => client.list_repositories().await?,
-            Self::Layout(layout) => layout.list_repositories().await?,
+            Self::Registry(client) => client.list_repositories_matching(keep).await?,
+            Self::Layout(layout) => {
+                let all = layout.list_repositories().await?;
+                all.into_iter().filter(keep).collect()
+            }
         })
     }
 
     /// Lists the tags of a repository, all of them or an error.
     pub async fn list_tags(&self, repository: &Repository) -> Result<Vec<Tag>, Error> {
+        self.list_tags_matching(repository, |_| true).await
+    }
+
+    /// Lists the tags of a repository that `keep` wants, all of those or an error.
+    pub async fn list_tags_matching(
+        &self,
+        repository: &Repository,
+        keep: impl Fn(&Tag) -> bool + Sync,
+    ) -> Result<Vec<Tag>, Error> {
         Ok(match self {
-            Self::Registry(client) => client.list_tags(repository).await?,
-            Self::Layout(layout) => layout.list_tags(repository).await?,
+            Self::Registry(client) => client.list_tags_matching(repository, keep).await?,
+            Self::Layout(layout) => {
+                let all = layout.list_tags(repository).await?;
+                all.into_iter().filter(keep).collect()
+            }
         })
     }
 
@@ -139,28 +162,28 @@ impl Endpoint {
         target: &TagOrDigest,
         known: Option<&Digest>,
     ) -> Result<Option<Digest>, Error> {
-        let found = self.look_up(repository, target, known).await?;
+        let found = self.describe(repository, target, known).await?;
         Ok(found.map(|found| found.digest))
     }
 
-    /// Asks what a tag or digest stands for, without reading it. `None`: it does not exist.
-    pub async fn look_up(
+    /// The same, with the media type of what it stands for.
+    pub async fn describe(
         &self,
         repository: &Repository,
         target: &TagOrDigest,
         known: Option<&Digest>,
-    ) -> Result<Option<Found>, Error> {
+    ) -> Result<Option<Described>, Error> {
         Ok(match self {
             Self::Registry(client) => {
                 let found = client.resolve(repository, target, known).await?;
-                found.map(|found| Found {
+                found.map(|found| Described {
                     digest: found.digest,
                     media_type: found.media_type,
                 })
             }
             Self::Layout(layout) => {
                 let found = layout.resolve(repository, target).await?;
-                found.map(|found| Found {
+                found.map(|found| Described {
                     digest: found.digest,
                     media_type: Some(found.media_type),
                 })
@@ -336,6 +359,14 @@ impl Error {
         match self {
             Self::Registry(error) => error.kind() == Kind::NotFound,
             Self::Layout(error) => error.kind() == layout::Kind::NotFound,
+        }
+    }
+
+    /// Whether the registry answered that the credential may not do this.
+    pub fn is_access_denied(&self) -> bool {
+        match self {
+            Self::Registry(error) => error.kind() == Kind::AccessDenied,
+            Self::Layout(_) => false,
         }
     }
 

@@ -142,7 +142,8 @@ impl FallbackTags {
                 None
             }
             Ok(manifest) => Some(manifest),
-            Err(error) if error.is_not_found() => None,
+            // Artifactory says 403 of a tag that is absent (go-containerregistry#1691); the image was read back.
+            Err(error) if error.is_not_found() || error.is_access_denied() => None,
             Err(error) => return Err(error.into()),
         };
         let not_an_index = |reason: String| FallbackError::NotAnIndex {

@@ -116,7 +116,7 @@ impl Engine {
             repository,
         } = origin;
         let target = TagOrDigest::Tag(tag.clone());
-        let Some(found) = endpoint.look_up(repository, &target, None).await? else {
+        let Some(found) = endpoint.describe(repository, &target, None).await? else {
             return Ok(false);
         };
         let attachment = tag.attachment();

@@ -253,8 +253,9 @@ impl Finder {
         } = origin;
         let cell = self.list(origin);
         let list = cell.get_or_init(|| async {
-            let tags = endpoint.list_tags(repository).await.ok()?;
-            Some(Arc::new(AttachedTags::among(&tags)))
+            let is_attached = |tag: &Tag| tag.attachment().is_some();
+            let tags = endpoint.list_tags_matching(repository, is_attached).await;
+            Some(Arc::new(AttachedTags::among(&tags.ok()?)))
         });
         list.await.clone()
     }

@@ -32,6 +32,12 @@ pub const ERROR_BYTES: usize = 64 * 1024;
 pub const LIST_PAGE_BYTES: usize = 8 * 1024 * 1024;
 /// Most pages of one listing.
 pub const LIST_PAGES: usize = 10_000;
+/// Most bytes of all pages of one listing together: 64 MiB.
+pub const LIST_BYTES: usize = 64 * 1024 * 1024;
+/// Most pages of one listing with nothing new on them.
+pub const BARREN_PAGES: usize = 8;
+/// Longest time that the pages of one listing may take, from the first one on.
+pub const LIST_TIME: Duration = Duration::from_secs(10 * 60);
 /// Most tags of one repository and most repositories of one catalog.
 pub const LIST_ENTRIES: usize = 250_000;
 /// Most redirects that one request follows.

@@ -305,12 +305,14 @@ fn check_digest(bytes: &[u8], expected: Option<&Digest>) -> Result<Digest, Manif
 // === impl Document ===
 
 impl Document {
-    /// The kind by header, else by `mediaType`, else by shape.
+    /// The kind by header, else by `mediaType`, else by shape. A header that names no type of a manifest says
+    /// nothing: storage behind registries serves them as anything, such as `binary/octet-stream`.
     fn kind(&self, content_type: Option<&MediaType>) -> Result<Kind, ManifestError> {
-        let header = content_type.filter(|header| !header.is_unspecific());
+        let header = content_type.filter(|header| header.is_manifest());
         if self.schema_version == Some(1) || header.is_some_and(MediaType::is_schema1) {
             return Err(ManifestError::Schema1);
         }
+        let has_shape = self.config.is_some() || self.layers.is_some();
         let media_type = match (header, &self.media_type) {
             (Some(header), Some(body)) if header != body => {
                 return Err(ManifestError::MediaTypeConflict {
@@ -320,7 +322,10 @@ impl Document {
             }
             (Some(known), _) | (None, Some(known)) => known.clone(),
             (None, None) if self.manifests.is_some() => media_type::OCI_INDEX.into(),
-            (None, None) => media_type::OCI_MANIFEST.into(),
+            (None, None) => match content_type.filter(|header| !header.is_unspecific()) {
+                Some(header) if !has_shape => header.clone(),
+                Some(_) | None => media_type::OCI_MANIFEST.into(),
+            },
         };
         if media_type.is_index() {
             Ok(Kind::Index(media_type))

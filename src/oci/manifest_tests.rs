@@ -111,6 +111,18 @@ fn what_must_pass_passes() {
             without(index(), "mediaType"),
             "",
         ),
+        ("as storage serves it", image(), "binary/octet-stream"),
+        (
+            "as storage serves it, by shape",
+            without(image(), "mediaType"),
+            "binary/octet-stream",
+        ),
+        (
+            "as a web page, by shape",
+            without(index(), "mediaType"),
+            "text/html; charset=utf-8",
+        ),
+        ("as a form", index(), "application/x-www-form-urlencoded"),
         (
             "the withdrawn artifact manifest",
             artifact,

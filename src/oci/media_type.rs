@@ -58,6 +58,11 @@ impl MediaType {
             .starts_with("application/vnd.docker.distribution.manifest.v1+")
     }
 
+    /// Whether it names a manifest or index of any kind.
+    pub fn is_manifest(&self) -> bool {
+        self.is_index() || self.is_image() || self.is_schema1()
+    }
+
     /// Whether it says nothing about the content, so that the body must.
     pub fn is_unspecific(&self) -> bool {
         matches!(

@@ -8,7 +8,7 @@ use reqwest::header::{
     AsHeaderName, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue,
 };
 use reqwest::{Response, StatusCode};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 use url::Url;
 
 use super::auth::Authorization;
@@ -27,7 +27,8 @@ use crate::oci::{Digest, MediaType, limits};
 
 /// The header with the digest of a manifest or blob.
 const DIGEST: &str = "docker-content-digest";
-/// The slowest that a body may come, in bytes per second.
+/// The slowest that a body may come, in bytes per second. A body that is read as a whole may begin as
+/// late as the longest silence, and is judged by what has come so far, not by what may come.
 pub(super) const SLOWEST: u64 = 16 * 1024;
 /// How long the body of an error is waited for: only its code is wanted.
 const ERROR_TIMEOUT: Duration = Duration::from_secs(5);
@@ -155,11 +156,18 @@ impl Answer {
         if self.length().is_some_and(|length| length > limit as u64) {
             return Err(Cause::TooLarge(limit));
         }
-        let longest = limits::IDLE_TIMEOUT + Duration::from_secs(limit as u64 / SLOWEST);
+        let start = Instant::now();
         let mut body = BytesMut::new();
-        match timeout(longest, self.append(&mut body, limit)).await {
-            Ok(read) => read?,
-            Err(_) => return Err(self.interrupted("the answer comes too slowly")),
+        while body.len() <= limit {
+            let due = start + longest_wait(body.len());
+            let Ok(frame) = timeout_at(due, self.frame()).await else {
+                let host = origin::of(self.response.url());
+                return Err(Cause::TooSlow { host });
+            };
+            match frame? {
+                Some(frame) => body.extend_from_slice(&frame),
+                None => break,
+            }
         }
         if body.len() > limit {
             return Err(Cause::TooLarge(limit));
@@ -170,19 +178,16 @@ impl Answer {
     /// What of the body comes soon, and at most a little more than `limit` bytes.
     async fn read_beginning(&mut self, limit: usize) -> Bytes {
         let mut body = BytesMut::new();
+        let read = async {
+            while body.len() <= limit
+                && let Ok(Some(frame)) = self.frame().await
+            {
+                body.extend_from_slice(&frame);
+            }
+        };
         // An error about an error is of no interest.
-        let _ = timeout(ERROR_TIMEOUT, self.append(&mut body, limit)).await;
+        let _ = timeout(ERROR_TIMEOUT, read).await;
         body.freeze()
-    }
-
-    /// Appends the body up to its end, or until there are more than `limit` bytes.
-    async fn append(&mut self, body: &mut BytesMut, limit: usize) -> Result<(), Cause> {
-        while body.len() <= limit
-            && let Some(frame) = self.frame().await?
-        {
-            body.extend_from_slice(&frame);
-        }
-        Ok(())
     }
 
     /// The answer as an error.
@@ -237,7 +242,8 @@ impl Reply {
 
     /// The media type of the content.
     pub(super) fn media_type(&self) -> Option<MediaType> {
-        self.header(CONTENT_TYPE).map(MediaType::from)
+        let text = self.header(CONTENT_TYPE)?.to_ascii_lowercase();
+        Some(MediaType::from(text))
     }
 
     /// The length that the answer announces; of a HEAD, that of the content.
@@ -352,6 +358,72 @@ async fn beginning(mut response: Response) -> BytesMut {
     body
 }
 
+/// How long after its beginning a body of which so many bytes have come may make us wait for more.
+fn longest_wait(received: usize) -> Duration {
+    let received = received as u64;
+    limits::IDLE_TIMEOUT + Duration::from_millis(received.saturating_mul(1_000) / SLOWEST)
+}
+
 fn length(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::{StreamExt, stream};
+
+    use super::super::limiter::Limiter;
+    use super::super::profile::Profile;
+    use super::*;
+
+    /// How long one byte takes.
+    type Pace = fn(usize) -> Duration;
+
+    /// An answer whose body comes in so many pieces of so many bytes, each after a while.
+    async fn answer(pieces: usize, size: usize, wait: Pace) -> Answer {
+        let frames = stream::iter(0..pieces).then(move |piece| async move {
+            tokio::time::sleep(wait(piece)).await;
+            Ok::<_, std::io::Error>(Bytes::from(vec![b' '; size]))
+        });
+        let body = reqwest::Body::wrap_stream(frames);
+        let response = Response::from(axum::http::Response::new(body));
+        let limiter = Limiter::new(Profile::of("registry.test"));
+        let permit = limiter.admit(Class::Lookup).await.unwrap();
+        Answer {
+            response,
+            asked: Asked {
+                class: Class::Lookup,
+                base: "https://registry.test".parse().unwrap(),
+                secrets: Arc::default(),
+                sent: None,
+            },
+            counters: Arc::new(Counters::new()),
+            _permit: permit,
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_comes_fast_enough_or_is_given_up_soon() {
+        const LIMIT: usize = 8 << 20;
+        let second: Pace = |_| Duration::from_secs(1);
+        let late: Pace = |piece| Duration::from_secs(if piece == 0 { 29 } else { 0 });
+        let pause: Pace = |piece| Duration::from_secs(if piece == 40 { 29 } else { 0 });
+        let standstill: Pace = |piece| Duration::from_secs(if piece == 1 { 3_600 } else { 0 });
+        // Pieces, bytes of each: when it is given up, in seconds.
+        let cases = [
+            ("as slow as may be", 300, 17_000, second, None),
+            ("a beginning that is late", 10, 1_000, late, None),
+            ("a pause behind much", 80, 64 << 10, pause, None),
+            ("ten bytes a second", 4_000, 10, second, Some(30)),
+            ("half as fast as may be", 4_000, 8 << 10, second, Some(59)),
+            ("a standstill", 2, 1_000, standstill, Some(30)),
+        ];
+        for (name, pieces, size, pace, expected) in cases {
+            let mut answer = answer(pieces, size, pace).await;
+            let start = Instant::now();
+            let read = answer.read(LIMIT).await;
+            let given_up = read.is_err().then(|| start.elapsed().as_secs());
+            assert_eq!(given_up, expected, "{name}: {:?}", read.err());
+        }
+    }
 }

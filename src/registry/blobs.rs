@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt, TryStreamExt, stream};
-use reqwest::header::{CONTENT_RANGE, RANGE};
+use reqwest::header::{CONTENT_RANGE, HeaderValue, RANGE};
 use reqwest::{Method, StatusCode};
 use tokio::time::Instant;
 
@@ -77,7 +77,8 @@ pub(super) async fn has(
     digest: &Digest,
 ) -> Result<bool, Cause> {
     let url = connection.url(&[repository.as_str(), "blobs", digest.as_str()]);
-    let request = Request::new(Class::Lookup, Method::HEAD, url, Scope::pull(repository));
+    let request = Request::new(Class::Lookup, Method::HEAD, url, Scope::pull(repository))
+        .hand_back(StatusCode::INTERNAL_SERVER_ERROR);
     let reply = connection.ask(&request).await?;
     match reply.status {
         // A login page has no blob.
@@ -86,7 +87,29 @@ pub(super) async fn has(
         }
         StatusCode::OK => Ok(true),
         StatusCode::NOT_FOUND => Ok(false),
-        _ => Err(reply.into_cause()),
+        _ => has_by_get(connection, repository, digest).await,
+    }
+}
+
+/// Whether a repository gives the first byte of a blob: GET has the last word where a HEAD is answered
+/// with an error, as storage does that signed its URL for a GET.
+async fn has_by_get(
+    connection: &Connection,
+    repository: &Repository,
+    digest: &Digest,
+) -> Result<bool, Cause> {
+    let url = connection.url(&[repository.as_str(), "blobs", digest.as_str()]);
+    let request = Request::new(Class::BlobRead, Method::GET, url, Scope::pull(repository))
+        .header(RANGE, HeaderValue::from_static("bytes=0-0"));
+    // Its body is not read: it may be all of the blob.
+    let answer = connection.open(&request).await?;
+    match answer.status() {
+        // An empty blob has no first byte.
+        StatusCode::OK | StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE => {
+            Ok(true)
+        }
+        StatusCode::NOT_FOUND => Ok(false),
+        _ => Err(answer.into_cause().await),
     }
 }
 

@@ -67,6 +67,8 @@ pub(super) enum Cause {
     NoAnswer { host: String },
     #[error("the connection to {host} broke off: {detail}")]
     Interrupted { host: String, detail: String },
+    #[error("the answer of {host} comes too slowly")]
+    TooSlow { host: String },
     #[error("{0}")]
     UnsafeUrl(UnsafeUrl),
     #[error("{0}")]
@@ -127,7 +129,9 @@ impl Cause {
             | Self::Plain { .. }
             | Self::Encrypted { .. }
             | Self::NotHttp { .. } => Kind::Tls,
-            Self::Interrupted { .. } | Self::Body(_) | Self::Lapsed(_) => Kind::Interrupted,
+            Self::Interrupted { .. } | Self::TooSlow { .. } | Self::Body(_) | Self::Lapsed(_) => {
+                Kind::Interrupted
+            }
             Self::OutOfBounds(_) => Kind::OutOfBounds,
             Self::UnsafeUrl(UnsafeUrl::Unreadable(_)) => Kind::Protocol,
             Self::UnsafeUrl(_) => Kind::Refused,
@@ -158,6 +162,7 @@ impl Cause {
             | Self::Unreachable { .. }
             | Self::NoAnswer { .. }
             | Self::Interrupted { .. }
+            | Self::TooSlow { .. }
             | Self::Range(_)
             | Self::UploadMode(_)
             | Self::LateChallenge
@@ -192,6 +197,7 @@ impl Cause {
             Self::Unreachable { .. } | Self::NoAnswer { .. } => Some(Trouble::Unanswered),
             Self::Proxy(fault) => fault.is_transient().then_some(Trouble::Unanswered),
             Self::Interrupted { .. } => Some(Trouble::Broken),
+            Self::TooSlow { .. } => Some(Trouble::Slow),
             Self::Auth { error, .. } => {
                 (error.kind() == Kind::RateLimited).then_some(Trouble::Refused)
             }

@@ -101,13 +101,30 @@ impl Client {
 
     /// The repositories that the credential may see, sorted. Many registries do not tell.
     pub async fn list_repositories(&self) -> Result<Vec<Repository>, Error> {
-        let listed = lists::repositories(&self.inner.connection).await;
+        self.list_repositories_matching(|_| true).await
+    }
+
+    /// Those of them that `keep` wants; the others are dropped while they are read.
+    pub async fn list_repositories_matching(
+        &self,
+        keep: impl Fn(&Repository) -> bool + Sync,
+    ) -> Result<Vec<Repository>, Error> {
+        let listed = lists::repositories(&self.inner.connection, keep).await;
         self.explain(listed, Action::ListRepositories, None, None)
     }
 
     /// The tags of a repository, sorted: all of them, or an error.
     pub async fn list_tags(&self, repository: &Repository) -> Result<Vec<Tag>, Error> {
-        let listed = lists::tags(&self.inner.connection, repository).await;
+        self.list_tags_matching(repository, |_| true).await
+    }
+
+    /// Those of them that `keep` wants; the others are dropped while they are read.
+    pub async fn list_tags_matching(
+        &self,
+        repository: &Repository,
+        keep: impl Fn(&Tag) -> bool + Sync,
+    ) -> Result<Vec<Tag>, Error> {
+        let listed = lists::tags(&self.inner.connection, repository, keep).await;
         self.explain(listed, Action::ListTags, Some(repository), None)
     }
 

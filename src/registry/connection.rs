@@ -128,7 +128,7 @@ impl Connection {
         let permit = admission.into_permit();
         let answer = Answer::new(outcome?, request.class, permit, self);
         let status = answer.status();
-        if retry::is_transient(status) {
+        if retry::is_transient(status) && request.handed_back != Some(status) {
             return Err(answer.into_cause().await);
         }
         Ok(answer)

@@ -26,10 +26,13 @@ pub(super) struct Host {
     needs_patch: AtomicBool,
     ignores_range: AtomicBool,
     refuses_pages: AtomicBool,
+    lists_referrers: AtomicBool,
     lacks_referrers: Inability,
     deletes_no_tags: Inability,
     deletes_no_manifests: Inability,
     head: AtomicU8,
+    fails_head: Inability,
+    omits_digest: Inability,
 }
 
 /// Something that a host turned out to be unable to do, and when.
@@ -76,10 +79,13 @@ impl Host {
             needs_patch: AtomicBool::new(profile.upload_mode == UploadMode::PatchPut),
             ignores_range: AtomicBool::new(false),
             refuses_pages: AtomicBool::new(false),
+            lists_referrers: AtomicBool::new(false),
             lacks_referrers: Inability::default(),
             deletes_no_tags: Inability::default(),
             deletes_no_manifests: Inability::default(),
             head: AtomicU8::new(head as u8),
+            fails_head: Inability::default(),
+            omits_digest: Inability::default(),
         }
     }
 
@@ -151,6 +157,16 @@ impl Host {
         self.profile.referrers && !self.lacks_referrers.is_believed()
     }
 
+    /// Whether it has listed referrers before.
+    pub(super) fn lists_referrers(&self) -> bool {
+        self.lists_referrers.load(Relaxed)
+    }
+
+    /// It lists referrers.
+    pub(super) fn learn_lists_referrers(&self) {
+        self.lists_referrers.store(true, Relaxed);
+    }
+
     /// It has no list of referrers.
     pub(super) fn learn_lacks_referrers(&self) {
         self.lacks_referrers.learn();
@@ -189,6 +205,27 @@ impl Host {
             value if value == Head::Trusted as u8 => Head::Trusted,
             value if value == Head::Untrusted as u8 => Head::Untrusted,
             _ => Head::Unknown,
+        }
+    }
+
+    /// Whether a HEAD for a manifest is worth a try: it may be answered, and say what a tag names.
+    pub(super) fn may_answer_head(&self, is_of_tag: bool) -> bool {
+        let is_of_no_use = is_of_tag && self.omits_digest.is_believed();
+        !is_of_no_use && !self.fails_head.is_believed()
+    }
+
+    /// It answered a HEAD with an error, and a GET for the same with the manifest. Where it is known to
+    /// answer HEAD, that was an accident.
+    pub(super) fn learn_fails_head(&self) {
+        if !self.profile.trusts_head {
+            self.fails_head.learn();
+        }
+    }
+
+    /// It answered a HEAD for a tag without the digest.
+    pub(super) fn learn_omits_digest(&self) {
+        if !self.profile.trusts_head {
+            self.omits_digest.learn();
         }
     }
 

@@ -10,28 +10,40 @@ use super::origin::{self, UnsafeUrl};
 /// Only the query is taken from the link: Artifactory and Nexus write paths there that do not exist,
 /// and a registry has no business to send us to another repository.
 pub fn next_page(headers: &HeaderMap, current: &Url) -> Result<Option<Url>, UnsafeUrl> {
-    let target = headers
-        .get_all(LINK)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .find_map(next_target);
-    let Some(target) = target else {
-        return Ok(None);
+    let linked = match find(headers, is_next) {
+        Some(target) => own_url(target, current)?,
+        // Some write no relation at all and mean the next page; peers never look at it.
+        None => match find(headers, has_no_relation).map(|target| own_url(target, current)) {
+            Some(Ok(linked)) if linked.query().is_some() => linked,
+            Some(_) | None => return Ok(None),
+        },
     };
-    let value = HeaderValue::from_str(target).ok();
-    let linked = origin::own_url("Link", value.as_ref(), current)?;
     let mut next = current.clone();
     next.set_query(linked.query());
     Ok(Some(next))
 }
 
-/// The target of the first link in a header whose relation is `next`.
-fn next_target(mut header: &str) -> Option<&str> {
+fn own_url(target: &str, current: &Url) -> Result<Url, UnsafeUrl> {
+    let value = HeaderValue::from_str(target).ok();
+    origin::own_url("Link", value.as_ref(), current)
+}
+
+/// The target of the first link whose parameters are as wanted.
+fn find(headers: &HeaderMap, is_wanted: fn(&str) -> bool) -> Option<&str> {
+    headers
+        .get_all(LINK)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .find_map(|header| target(header, is_wanted))
+}
+
+/// The target of the first link in a header whose parameters are as wanted.
+fn target(mut header: &str, is_wanted: fn(&str) -> bool) -> Option<&str> {
     loop {
         let start = header.find('<')?;
         let (target, rest) = header.get(start + 1..)?.split_once('>')?;
         let (parameters, rest) = rest.split_at(end_of_link(rest));
-        if is_next(parameters) {
+        if is_wanted(parameters) {
             return Some(target.trim());
         }
         header = rest;
@@ -55,17 +67,27 @@ fn end_of_link(text: &str) -> usize {
 }
 
 fn is_next(parameters: &str) -> bool {
-    parameters
+    relations(parameters).any(|value| {
+        value
+            .trim()
+            .trim_matches('"')
+            .split_ascii_whitespace()
+            .any(|relation| relation.eq_ignore_ascii_case("next"))
+    })
+}
+
+fn has_no_relation(parameters: &str) -> bool {
+    relations(parameters).next().is_none()
+}
+
+/// The values of the parameter `rel`.
+fn relations(parameters: &str) -> impl Iterator<Item = &str> {
+    let parameters = parameters
         .split(';')
-        .filter_map(|parameter| parameter.split_once('='))
+        .filter_map(|text| text.split_once('='));
+    parameters
         .filter(|(name, _)| name.trim().eq_ignore_ascii_case("rel"))
-        .any(|(_, value)| {
-            value
-                .trim()
-                .trim_matches('"')
-                .split_ascii_whitespace()
-                .any(|relation| relation.eq_ignore_ascii_case("next"))
-        })
+        .map(|(_, value)| value)
 }
 
 #[cfg(test)]
@@ -115,6 +137,15 @@ mod tests {
                 "several links",
                 r#"<?first>; rel="first"; title="a, <b>", <?n=10&last=x>; rel="next""#,
             ),
+            ("without a relation", "<?n=10&last=x>"),
+            (
+                "without a relation, with a title",
+                r#"<?n=10&last=x>; title="rest""#,
+            ),
+            (
+                "without a relation before the next",
+                r#"<?a>, <?n=10&last=x>; rel="next""#,
+            ),
             (
                 "more parameters",
                 r#"<?n=10&last=x>; title="\"x"; rel="next""#,
@@ -131,7 +162,8 @@ mod tests {
             "",
             "garbage",
             r#"<?a>; rel="prev""#,
-            "<?a>",
+            "<https://docs.test/?a>",
+            "</v2/>",
             "<?a",
             r#"<?a>; rel="nextish""#,
         ] {

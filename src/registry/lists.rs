@@ -1,7 +1,7 @@
-//! Lists of names, page by page: tags and repositories. All or nothing: a list with a page missing
-//! would make tags vanish.
+//! Lists of names: tags and repositories. All or nothing: a list with a page missing would make
+//! tags vanish.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::str::FromStr;
 
 use reqwest::Method;
@@ -15,6 +15,8 @@ use super::cause::Cause;
 use super::class::Class;
 use super::connection::Connection;
 use super::link;
+use super::onward::{Ask, Next, Onward, Page};
+use super::pages::Pages;
 use super::request::Request;
 use crate::oci::{Repository, Tag, limits};
 
@@ -24,10 +26,19 @@ const RESTARTS: u32 = 2;
 const CATALOG_PAGE: u32 = 1_000;
 
 /// A page, as far as it matters. Nexus sends null for no tags, Artifactory digests among them.
-#[derive(Deserialize)]
-struct Page {
+#[derive(Default, Deserialize)]
+struct Names {
     #[serde(default, alias = "tags", alias = "repositories")]
     names: Option<Vec<Option<String>>>,
+}
+
+/// A list that is being read.
+struct List<'a, K> {
+    /// Where it begins.
+    url: &'a Url,
+    scope: &'a Scope,
+    /// Which of its names are wanted.
+    keep: &'a K,
 }
 
 /// What came of walking the pages.
@@ -39,108 +50,171 @@ enum Walk<T> {
     PageGone(Reply),
 }
 
+/// The tags of a repository that are wanted, sorted.
 pub(super) async fn tags(
     connection: &Connection,
     repository: &Repository,
+    keep: impl Fn(&Tag) -> bool,
 ) -> Result<Vec<Tag>, Cause> {
-    let url = connection.url(&[repository.as_str(), "tags", "list"]);
-    let scope = Scope::pull(repository);
-    list(connection, &url, &scope, || connection.host.tag_page()).await
+    let list = List {
+        url: &connection.url(&[repository.as_str(), "tags", "list"]),
+        scope: &Scope::pull(repository),
+        keep: &keep,
+    };
+    list.read(connection, || connection.host.tag_page()).await
 }
 
-pub(super) async fn repositories(connection: &Connection) -> Result<Vec<Repository>, Cause> {
-    let url = connection.url(&["_catalog"]);
-    list(connection, &url, &Scope::catalog(), || {
-        let page = connection.host.tag_page()?;
-        Some(page.min(CATALOG_PAGE))
-    })
-    .await
-}
-
-async fn list<T: FromStr + Ord>(
+/// The repositories that are wanted, sorted.
+pub(super) async fn repositories(
     connection: &Connection,
-    url: &Url,
-    scope: &Scope,
-    page_size: impl Fn() -> Option<u32>,
-) -> Result<Vec<T>, Cause> {
-    let mut restarts = 0;
-    loop {
-        let mut first = url.clone();
-        if let Some(size) = page_size() {
-            first.query_pairs_mut().append_pair("n", &size.to_string());
-        }
-        match walk(connection, first, scope).await? {
-            Walk::Complete(names) => return Ok(names.into_iter().collect()),
-            Walk::PageRefused(reply) | Walk::PageGone(reply) if restarts == RESTARTS => {
-                return Err(reply.into_cause());
+    keep: impl Fn(&Repository) -> bool,
+) -> Result<Vec<Repository>, Cause> {
+    let list = List {
+        url: &connection.url(&["_catalog"]),
+        scope: &Scope::catalog(),
+        keep: &keep,
+    };
+    let page_size = || Some(connection.host.tag_page()?.min(CATALOG_PAGE));
+    list.read(connection, page_size).await
+}
+
+// === impl List ===
+
+impl<K> List<'_, K> {
+    async fn read<T>(
+        &self,
+        connection: &Connection,
+        page_size: impl Fn() -> Option<u32>,
+    ) -> Result<Vec<T>, Cause>
+    where
+        T: FromStr + Ord,
+        K: Fn(&T) -> bool,
+    {
+        let mut pages = Pages::new(connection, limits::LIST_ENTRIES);
+        let mut restarts = 0;
+        loop {
+            match self.walk(&mut pages, page_size()).await? {
+                Walk::Complete(names) => return Ok(names.into_iter().collect()),
+                Walk::PageRefused(reply) | Walk::PageGone(reply) if restarts == RESTARTS => {
+                    return Err(reply.into_cause());
+                }
+                Walk::PageRefused(_) => connection.host.learn_refuses_pages(),
+                Walk::PageGone(_) => {}
             }
-            Walk::PageRefused(_) => connection.host.learn_refuses_pages(),
-            Walk::PageGone(_) => {}
+            restarts += 1;
+            pages.restart();
         }
-        restarts += 1;
+    }
+
+    async fn walk<T>(&self, pages: &mut Pages<'_>, size: Option<u32>) -> Result<Walk<T>, Cause>
+    where
+        T: FromStr + Ord,
+        K: Fn(&T) -> bool,
+    {
+        let mut names = BTreeSet::new();
+        let mut onward = Onward::new(size);
+        let first = self.page(&Ask { size, last: None });
+        let mut next = Some(first.clone());
+        while let Some(url) = next {
+            let is_first = url == first;
+            let request = Request::new(Class::Lookup, Method::GET, url, self.scope.clone())
+                .limit(limits::LIST_PAGE_BYTES);
+            let reply = pages.read(&request).await?;
+            let what_next = match reply.status.as_u16() {
+                200 => {
+                    let page = self.collect(&reply, pages, &mut names)?;
+                    next = link::next_page(&reply.headers, &request.url)?;
+                    if next.is_some() {
+                        onward.linked();
+                        continue;
+                    }
+                    onward.came(page)
+                }
+                400 | 413 if is_first && size.is_some() => return Ok(Walk::PageRefused(reply)),
+                status if onward.is_guess() && is_refusal(status) => onward.refused(),
+                404 if !is_first => return Ok(Walk::PageGone(reply)),
+                _ => return Err(reply.into_cause()),
+            };
+            next = match what_next {
+                Next::End => None,
+                Next::Ask(ask) => Some(self.page(&ask)),
+                Next::Cut => return Err(cut()),
+            };
+        }
+        Ok(Walk::Complete(names))
+    }
+
+    /// The URL of a page.
+    fn page(&self, ask: &Ask) -> Url {
+        let mut url = self.url.clone();
+        if let Some(size) = ask.size {
+            url.query_pairs_mut().append_pair("n", &size.to_string());
+        }
+        if let Some(last) = &ask.last {
+            url.query_pairs_mut().append_pair("last", last);
+        }
+        url
+    }
+
+    /// Adds the wanted names of a page. What is not a name is left out: nobody can ask for it.
+    fn collect<T>(
+        &self,
+        reply: &Reply,
+        pages: &mut Pages<'_>,
+        names: &mut BTreeSet<T>,
+    ) -> Result<Page, Cause>
+    where
+        T: FromStr + Ord,
+        K: Fn(&T) -> bool,
+    {
+        let listed = parse(reply)?;
+        let (mut fresh, mut dropped) = (0, listed.len());
+        for name in listed.iter().flatten() {
+            if pages.note(name)? {
+                fresh += 1;
+            }
+            let Ok(name) = name.parse() else { continue };
+            dropped -= 1;
+            if (self.keep)(&name) {
+                names.insert(name);
+            }
+        }
+        if dropped > 0 {
+            debug!(
+                host = super::origin::of(&reply.url),
+                listed = listed.len(),
+                dropped,
+                "a list contains what is not a name"
+            );
+        }
+        pages.turn(fresh)?;
+        Ok(Page {
+            listed: listed.len(),
+            fresh,
+            is_sorted: listed.iter().flatten().is_sorted(),
+            last: listed.into_iter().flatten().next_back(),
+        })
     }
 }
 
-async fn walk<T: FromStr + Ord>(
-    connection: &Connection,
-    first: Url,
-    scope: &Scope,
-) -> Result<Walk<T>, Cause> {
-    let mut names = BTreeSet::new();
-    let mut seen = HashSet::new();
-    let mut next = Some(first);
-    while let Some(url) = next {
-        let is_first = seen.is_empty();
-        let is_sized = url.query().is_some();
-        if !seen.insert(url.clone()) || seen.len() > limits::LIST_PAGES {
-            return Err(Cause::Protocol(
-                "the pages of the list have no end".to_owned(),
-            ));
-        }
-        let request = Request::new(Class::Lookup, Method::GET, url.clone(), scope.clone())
-            .limit(limits::LIST_PAGE_BYTES);
-        let reply = connection.ask(&request).await?;
-        match reply.status.as_u16() {
-            200 => {}
-            400 | 413 if is_first && is_sized => return Ok(Walk::PageRefused(reply)),
-            404 if !is_first => return Ok(Walk::PageGone(reply)),
-            _ => return Err(reply.into_cause()),
-        }
-        collect(&reply, &mut names)?;
-        next = link::next_page(&reply.headers, &url)?;
-    }
-    Ok(Walk::Complete(names))
-}
-
-/// Adds the names of a page. What is not a name is left out: nobody can ask for it.
-fn collect<T: FromStr + Ord>(reply: &Reply, names: &mut BTreeSet<T>) -> Result<(), Cause> {
+fn parse(reply: &Reply) -> Result<Vec<Option<String>>, Cause> {
     // Where, not what: the message of the parser quotes the registry.
-    let Page { names: page } = serde_json::from_slice(&reply.body).map_err(|error| {
+    let page: Option<Names> = serde_json::from_slice(&reply.body).map_err(|error| {
         let (line, column) = (error.line(), error.column());
         reply.unusable(Cause::Protocol(format!(
             "the list is not of the expected form at line {line}, column {column}"
         )))
     })?;
-    let page = page.unwrap_or_default();
-    let listed = page.len();
-    let mut dropped = listed;
-    for name in page.into_iter().flatten() {
-        if let Ok(name) = name.parse() {
-            names.insert(name);
-            dropped -= 1;
-        }
-    }
-    if dropped > 0 {
-        debug!(
-            host = super::origin::of(&reply.url),
-            listed, dropped, "a list contains what is not a name"
-        );
-    }
-    if names.len() > limits::LIST_ENTRIES {
-        return Err(Cause::Protocol(format!(
-            "the list has more than {} entries",
-            limits::LIST_ENTRIES
-        )));
-    }
-    Ok(())
+    Ok(page.unwrap_or_default().names.unwrap_or_default())
+}
+
+/// Whether an answer to a page that no registry promised says that there is no such page.
+fn is_refusal(status: u16) -> bool {
+    matches!(status, 400..=499 | 501) && !matches!(status, 401 | 403)
+}
+
+fn cut() -> Cause {
+    Cause::Protocol(
+        "the registry cuts the list, names no next page and refuses to be asked for one".to_owned(),
+    )
 }

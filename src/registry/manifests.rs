@@ -41,11 +41,17 @@ pub(super) async fn resolve(
     target: &TagOrDigest,
     known: Option<&Digest>,
 ) -> Result<Option<Resolved>, Cause> {
-    let mut request = read(connection, Class::Lookup, Method::HEAD, repository, target);
-    if let Some(tag) = known.and_then(entity_tag) {
-        request = request.header(IF_NONE_MATCH, tag);
+    let lookup = Lookup {
+        connection,
+        repository,
+        target,
+        known,
+    };
+    let is_of_tag = target.digest().is_none();
+    if !connection.host.may_answer_head(is_of_tag) {
+        return lookup.get(None).await;
     }
-    let reply = connection.ask(&request).await?;
+    let reply = connection.ask(&lookup.head()).await?;
     match (reply.status, known) {
         // A login page knows no digest of a manifest, and GET says what it is.
         (StatusCode::OK, _) if reply.is_web_page() && reply.digest().is_none() => {}
@@ -54,25 +60,91 @@ pub(super) async fn resolve(
                 return Ok(Some(resolved));
             }
         }
-        (StatusCode::NOT_MODIFIED, Some(known)) => {
-            return Ok(Some(Resolved {
-                digest: known.clone(),
-                media_type: None,
-                size: None,
-            }));
-        }
+        (StatusCode::NOT_MODIFIED, Some(known)) => return Ok(Some(unchanged(known))),
+        (StatusCode::NOT_MODIFIED, None) => return Err(reply.into_cause()),
         (StatusCode::NOT_FOUND, _) if is_truly_missing(connection, &reply) => return Ok(None),
-        // Registries that know no HEAD here, or answer it wrongly: GET has the last word.
-        (
-            StatusCode::NOT_FOUND
-            | StatusCode::FORBIDDEN
-            | StatusCode::METHOD_NOT_ALLOWED
-            | StatusCode::NOT_IMPLEMENTED,
-            _,
-        ) => {}
-        _ => return Err(reply.into_cause()),
+        _ => {}
     }
-    resolve_by_get(connection, repository, target, reply.status).await
+    // Registries that know no HEAD here, or answer it wrongly: GET has the last word. An error is the
+    // same, and has words with it that an answer to a HEAD cannot have.
+    lookup.get(Some(reply.status)).await
+}
+
+/// What is looked up.
+struct Lookup<'a> {
+    connection: &'a Connection,
+    repository: &'a Repository,
+    target: &'a TagOrDigest,
+    /// What it is known to stand for.
+    known: Option<&'a Digest>,
+}
+
+// === impl Lookup ===
+
+impl Lookup<'_> {
+    /// 500 is handed back at once: some answer it to every HEAD (sonatype/nexus-public#1059).
+    fn head(&self) -> Request {
+        self.request(Class::Lookup, Method::HEAD)
+            .hand_back(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    fn request(&self, class: Class, method: Method) -> Request {
+        let request = read(self.connection, class, method, self.repository, self.target);
+        match self.known.and_then(entity_tag) {
+            Some(tag) => request.header(IF_NONE_MATCH, tag),
+            None => request,
+        }
+    }
+
+    /// Looks it up by reading it. `head` is what a HEAD was answered.
+    async fn get(&self, head: Option<StatusCode>) -> Result<Option<Resolved>, Cause> {
+        let request = self
+            .request(Class::ManifestRead, Method::GET)
+            .limit(limits::MANIFEST_BYTES);
+        let reply = self.connection.ask(&request).await?;
+        match (reply.status, self.known) {
+            (StatusCode::OK, _) => {
+                let manifest = verified(&reply, self.target)?;
+                self.learn(head);
+                Ok(Some(Resolved {
+                    digest: manifest.digest().clone(),
+                    media_type: Some(manifest.media_type().clone()),
+                    size: Some(manifest.size()),
+                }))
+            }
+            (StatusCode::NOT_MODIFIED, Some(known)) => {
+                self.learn(head);
+                Ok(Some(unchanged(known)))
+            }
+            (StatusCode::NOT_FOUND, _) => {
+                let host = &self.connection.host;
+                if head == Some(StatusCode::NOT_FOUND) && host.head() == Head::Unknown {
+                    host.learn_head(Head::Trusted);
+                }
+                Ok(None)
+            }
+            _ => Err(reply.into_cause()),
+        }
+    }
+
+    /// The manifest is there, whatever a HEAD was answered.
+    fn learn(&self, head: Option<StatusCode>) {
+        let host = &self.connection.host;
+        match head {
+            None => {}
+            Some(StatusCode::NOT_FOUND) => host.learn_head(Head::Untrusted),
+            Some(StatusCode::OK) => host.learn_omits_digest(),
+            Some(_) => host.learn_fails_head(),
+        }
+    }
+}
+
+fn unchanged(known: &Digest) -> Resolved {
+    Resolved {
+        digest: known.clone(),
+        media_type: None,
+        size: None,
+    }
 }
 
 /// What the headers of a HEAD say, where they say enough.
@@ -111,44 +183,6 @@ fn is_truly_missing(connection: &Connection, reply: &Reply) -> bool {
                 .is_some_and(|server| server.starts_with("Nexus"));
             !is_nexus && reply.headers.contains_key(API_VERSION)
         }
-    }
-}
-
-async fn resolve_by_get(
-    connection: &Connection,
-    repository: &Repository,
-    target: &TagOrDigest,
-    head: StatusCode,
-) -> Result<Option<Resolved>, Cause> {
-    let request = read(
-        connection,
-        Class::ManifestRead,
-        Method::GET,
-        repository,
-        target,
-    )
-    .limit(limits::MANIFEST_BYTES);
-    let reply = connection.ask(&request).await?;
-    let head_is_wrong = head == StatusCode::NOT_FOUND;
-    match reply.status {
-        StatusCode::OK => {
-            if head_is_wrong {
-                connection.host.learn_head(Head::Untrusted);
-            }
-            let manifest = verified(&reply, target)?;
-            Ok(Some(Resolved {
-                digest: manifest.digest().clone(),
-                media_type: Some(manifest.media_type().clone()),
-                size: Some(manifest.size()),
-            }))
-        }
-        StatusCode::NOT_FOUND => {
-            if head_is_wrong && connection.host.head() == Head::Unknown {
-                connection.host.learn_head(Head::Trusted);
-            }
-            Ok(None)
-        }
-        _ => Err(reply.into_cause()),
     }
 }
 

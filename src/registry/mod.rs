@@ -6,12 +6,13 @@
 //! ```text
 //! client error                what can be done here, and what was being done when it failed
 //! manifests deletes blobs uploads lists referrers      the endpoints of the specification
+//! pages                       lists that come page by page, bounded
 //! connection admission exchange   the one path of every request: limits, repetition, credential, redirects
 //! request answer outgoing     what goes out and comes in: bounded, watched
 //! auth elsewhere              who we are, at the registry and where it redirects to
 //! boundaries guard observer    what the process may do, and who looks on
 //! limiter turnstile host profile   what a host bears, turned out to be like, and is known to be like
-//! origin reach link range rest pace retry cause   rules without I/O
+//! origin reach link onward range rest pace retry cause   rules without I/O
 //! status meaning error_body said secrets   what an answer that is an error means, and what may be shown of it
 //! ```
 
@@ -39,9 +40,11 @@ mod lists;
 mod manifests;
 mod meaning;
 mod observer;
+mod onward;
 mod origin;
 mod outgoing;
 mod pace;
+mod pages;
 mod pool;
 mod profile;
 pub mod range;

@@ -1,8 +1,8 @@
 //! A request as the endpoints describe it, before a credential and redirects come in.
 
 use bytes::Bytes;
-use reqwest::Method;
 use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Method, StatusCode};
 use url::Url;
 
 use super::auth::{Authorization, Scope};
@@ -22,6 +22,8 @@ pub(super) struct Request {
     pub(super) follows_redirects: bool,
     /// Whether others wait for its answer while they keep their places.
     pub(super) is_urgent: bool,
+    /// A status that may pass and is an answer all the same: whoever asks has another way.
+    pub(super) handed_back: Option<StatusCode>,
     headers: HeaderMap,
     body: Option<Bytes>,
 }
@@ -36,6 +38,7 @@ impl Request {
             limit: None,
             follows_redirects: true,
             is_urgent: false,
+            handed_back: None,
             headers: HeaderMap::new(),
             body: None,
         }
@@ -57,9 +60,9 @@ impl Request {
         self
     }
 
-    /// Hands redirects back instead of following them.
-    pub(super) fn without_redirects(mut self) -> Self {
-        self.follows_redirects = false;
+    /// Takes a status that may pass for an answer, and is not repeated for it.
+    pub(super) fn hand_back(mut self, status: StatusCode) -> Self {
+        self.handed_back = Some(status);
         self
     }
 

@@ -42,6 +42,8 @@ pub(super) enum Trouble {
     Unanswered,
     /// There was half of one, or one that something is broken.
     Broken,
+    /// It came so slowly that it was given up. Each try takes half a minute.
+    Slow,
 }
 
 /// The tries of one request.
@@ -76,6 +78,8 @@ impl Tries {
             Trouble::Refused => now.duration_since(began) < REFUSED,
             Trouble::Unanswered => now.duration_since(began) < UNANSWERED,
             Trouble::Broken => self.failed < TRIES,
+            // A new connection is worth one more try, and no third.
+            Trouble::Slow => self.failed < 2,
         };
         let asked = asked.unwrap_or_default();
         (may_repeat && asked <= PATIENCE).then(|| delay(self.failed).max(asked))

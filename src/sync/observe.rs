@@ -49,13 +49,13 @@ impl<C: Connect> Syncer<C> {
     ) -> Vec<Result<Observed<'a>, Failure>> {
         let repositories = match &entry.repository {
             RepositorySelector::Literal(repository) => vec![repository.clone()],
-            RepositorySelector::Glob(glob) => match self.list_repositories(mirror).await {
-                Ok(all) => all
-                    .into_iter()
-                    .filter(|repository| glob.matches(repository))
-                    .collect(),
-                Err(failure) => return vec![Err(failure)],
-            },
+            RepositorySelector::Glob(glob) => {
+                let is_wanted = |repository: &Repository| glob.matches(repository);
+                match self.list_repositories(mirror, is_wanted).await {
+                    Ok(repositories) => repositories,
+                    Err(failure) => return vec![Err(failure)],
+                }
+            }
         };
         if repositories.is_empty() {
             let registry = &mirror.source.registry;
@@ -71,7 +71,11 @@ impl<C: Connect> Syncer<C> {
         .await
     }
 
-    async fn list_repositories(&self, mirror: &Mirror) -> Result<Vec<Repository>, Failure> {
+    async fn list_repositories(
+        &self,
+        mirror: &Mirror,
+        is_wanted: impl Fn(&Repository) -> bool + Sync,
+    ) -> Result<Vec<Repository>, Failure> {
         let subject = mirror.source.registry.to_string();
         let endpoint = self
             .connect
@@ -79,7 +83,7 @@ impl<C: Connect> Syncer<C> {
             .await
             .map_err(|error| Failure::connecting(&subject, error))?;
         endpoint
-            .list_repositories()
+            .list_repositories_matching(is_wanted)
             .await
             .map_err(|error| Failure::requesting(&subject, &error))
     }

@@ -8,9 +8,9 @@ use futures::{StreamExt, stream};
 use super::ledger::{Page, Record, Slot};
 use super::shape::Shape;
 use super::{Connect, Syncer};
-use crate::api::ObjectName;
-use crate::copy::endpoint::Found;
-use crate::copy::{Endpoint, Job, Origin};
+use crate::api::{ObjectName, TagMutability};
+use crate::copy::endpoint::Described;
+use crate::copy::{Endpoint, Job, Lookup, Origin, endpoint};
 use crate::oci::{Digest, MediaType, Tag, TagOrDigest};
 use crate::plan::report::{Failure, Outcome, TagReport};
 use crate::plan::{Claim, Mirror, Policy, SourceImage};
@@ -195,13 +195,7 @@ impl<C: Connect> Syncer<C> {
             let registry = record.registry.as_ref();
             registry.is_none_or(|registry| *registry == claim.registry)
         });
-        let known = recorded.as_ref().map(|record| &record.digest);
-        let current = endpoint
-            .resolve(
-                &claim.repository,
-                &TagOrDigest::Tag(claim.tag.clone()),
-                known,
-            )
+        let current = current(mirror, &endpoint, claim, recorded.as_ref())
             .await
             .map_err(|error| Failure::requesting(&subject, &error))?;
         Ok(Look {
@@ -263,6 +257,33 @@ impl<C: Connect> Syncer<C> {
     }
 }
 
+/// What a destination tag names. Where the registry does not say, it is taken for absent and the push
+/// shows whether the credential will do; unless it was written before or must not be written over: then
+/// the list of tags has to be without it.
+async fn current(
+    mirror: &Mirror,
+    endpoint: &Endpoint,
+    claim: &Claim,
+    recorded: Option<&Record>,
+) -> Result<Option<Digest>, endpoint::Error> {
+    let Claim {
+        repository, tag, ..
+    } = claim;
+    let known = recorded.map(|record| &record.digest);
+    let target = TagOrDigest::Tag(tag.clone());
+    let error = match endpoint.look_up(repository, &target, known).await? {
+        Lookup::Missing => return Ok(None),
+        Lookup::Found(digest) => return Ok(Some(digest)),
+        Lookup::Untold(error) => error,
+    };
+    let was_written = recorded.is_some_and(|record| !record.is_pending());
+    let may_write = !was_written && mirror.tag_mutability == TagMutability::Follow;
+    if may_write || endpoint.is_unlisted(repository, tag).await {
+        return Ok(None);
+    }
+    Err(error)
+}
+
 async fn resolve(
     mirror: &Mirror,
     known: &HashMap<String, Digest>,
@@ -282,9 +303,9 @@ async fn resolve(
     };
     let name = source.to_string();
     let target = TagOrDigest::Tag(source.tag.clone());
-    let Found { digest, media_type } = origin
+    let Described { digest, media_type } = origin
         .endpoint
-        .look_up(&origin.repository, &target, known.get(&name))
+        .describe(&origin.repository, &target, known.get(&name))
         .await
         .map_err(|error| Failure::requesting(&name, &error))?
         .ok_or_else(|| Failure::missing(&name))?;

@@ -12,7 +12,7 @@ use super::super::error::Error;
 use super::super::trust::Trust;
 use crate::api::{AbsentPlatform, IndexMode, Reason};
 use crate::copy::{
-    self, Action, Done, Endpoint, Engine, Job, Origin, TagPush, Target, Visit, endpoint,
+    self, Action, Done, Endpoint, Engine, Job, Lookup, Origin, TagPush, Target, Visit, endpoint,
 };
 use crate::oci::{Digest, Platform, Reference, Tag, TagOrDigest};
 use crate::plan::report::{Failure, MirrorReport, Outcome, TagReport};
@@ -180,8 +180,11 @@ impl Transfer {
             repository,
             ..
         } = &self.target;
-        let current = endpoint.resolve(repository, &name, None).await;
-        let current = current.map_err(|error| failed(target, &error))?;
+        let found = endpoint.look_up(repository, &name, None).await;
+        let current = match found.map_err(|error| failed(target, &error))? {
+            Lookup::Found(digest) => Some(digest),
+            Lookup::Missing | Lookup::Untold(_) => None,
+        };
         let is_there = current.as_ref() == Some(&expected);
         let tags = tag.map(|tag| TagPush {
             tag: tag.clone(),

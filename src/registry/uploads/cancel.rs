@@ -37,6 +37,7 @@ pub(super) fn is_worthwhile(cause: &Cause) -> bool {
         | Cause::Proxy(_)
         | Cause::NoAnswer { .. }
         | Cause::Interrupted { .. }
+        | Cause::TooSlow { .. }
         | Cause::UnsafeUrl(_)
         | Cause::OutOfBounds(_)
         | Cause::Lapsed(_)

@@ -264,3 +264,92 @@ async fn whenever_the_tag_moves_what_was_resolved_is_copied() {
         assert_eq!(witness.digest("1").await.unwrap(), new.digest(), "{turn}");
     }
 }
+
+/// A destination that answers 403 for what is absent.
+fn hiding() -> FaultRegistry {
+    FaultRegistry::options()
+        .without_referrers_api()
+        .hiding_the_absent()
+        .start()
+}
+
+/// The actions of a round by the program that remembers what it did, with the first failure.
+async fn round(state: &std::path::Path, yaml: String) -> String {
+    let program = Program::transship(&["sync", "-o", "json", "-f", "-", "--state"]);
+    let finished = program.argument(state).input(yaml).run().await;
+    let report: Value = serde_json::from_str(&finished.stdout).unwrap();
+    let failures = failures(&report["mirrors"][0]);
+    let tag = &report["mirrors"][0]["tags"][0];
+    match failures.first() {
+        Some(failure) => format!("{}: {}", failure["reason"], failure["message"]),
+        None => tag["action"].to_string(),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_destination_that_hides_what_is_absent_is_written_to() {
+    let (source, destination) = (FaultRegistry::start(), hiding());
+    let image = ImageBuilder::new(3)
+        .platforms(&["linux/amd64", "linux/arm64"])
+        .layers(&[500])
+        .referrer("application/x-sbom")
+        .signature_tag()
+        .build();
+    source.load("team/app", "1", &image);
+    let directory = tempfile::TempDir::new().unwrap();
+    let state = directory.path().join("state.json");
+    let yaml = mirror("m", &source, "['1']", &destination);
+    assert_eq!(round(&state, yaml.clone()).await, "\"Copied\"");
+    let mut witness = Witness::new(destination.client(), "m").expecting(&image);
+    assert_eq!(witness.check("1").await, []);
+    assert_eq!(round(&state, yaml.clone()).await, "\"Unchanged\"");
+    destination.lose_tag("m", "1");
+    assert_ne!(round(&state, yaml).await, "\"Unchanged\"");
+    assert_eq!(witness.check("1").await, [], "restored");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_the_push_is_refused_too_it_was_the_credential() {
+    let (source, destination) = (FaultRegistry::start(), hiding());
+    source.load("team/app", "1", &image());
+    destination
+        .on("POST", "/uploads/")
+        .responds(refusal(403, "DENIED"));
+    let directory = tempfile::TempDir::new().unwrap();
+    let state = directory.path().join("state.json");
+    let found = round(&state, mirror("m", &source, "['1']", &destination)).await;
+    assert!(
+        found.starts_with("\"AccessDenied\"") && found.contains("cannot announce the blob"),
+        "{found}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hidden_tag_is_not_written_over_where_it_must_stay() {
+    for mutability in ["Fail", "Freeze"] {
+        let (source, destination) = (FaultRegistry::start(), hiding());
+        let theirs = ImageBuilder::new(8).layers(&[700]).build();
+        source.load("team/app", "1", &image());
+        destination.load("m", "1", &theirs);
+        let shut = Action::Respond(refusal(403, "DENIED"));
+        destination.on("*", "/manifests/1").does(shut);
+        let directory = tempfile::TempDir::new().unwrap();
+        let state = directory.path().join("state.json");
+        let yaml = mirror("m", &source, "['1']", &destination)
+            + &format!("  tagMutability: {mutability}\n");
+        let found = round(&state, yaml).await;
+        assert!(found.starts_with("\"AccessDenied\""), "{found}");
+        let kept = destination.manifest("m", "1").unwrap();
+        assert_eq!(kept.digest, theirs.digest(), "{mutability}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_that_hides_a_tag_denies_access_to_it() {
+    let (source, destination) = (hiding(), FaultRegistry::start());
+    source.load("team/app", "1", &image());
+    let directory = tempfile::TempDir::new().unwrap();
+    let state = directory.path().join("state.json");
+    let found = round(&state, mirror("m", &source, "['2']", &destination)).await;
+    assert!(found.starts_with("\"AccessDenied\""), "{found}");
+}

@@ -43,8 +43,12 @@ struct Report {
 
 impl Lab {
     async fn new(kind: Kind) -> Self {
+        Self::between(Kind::Distribution3, kind).await
+    }
+
+    async fn between(source: Kind, kind: Kind) -> Self {
         let (source, destination) = tokio::join!(
-            Registry::start(Kind::Distribution3, Security::Plain),
+            Registry::start(source, Security::Plain),
             Registry::start(kind, Security::Plain)
         );
         let host = destination.host();
@@ -532,4 +536,35 @@ async fn what_workloads_use_is_kept_and_without_knowing_it_nothing_is_deleted() 
     assert_eq!(done.totals(), [0, 0, 2, 1, 0], "{}", done.text);
     let left = ["keep-0", "drop-0", "drop-1"].map(str::to_owned);
     assert_eq!(lab.tags().await, BTreeSet::from(left));
+}
+
+/// crane's registry names no next page: a list that ended with the first one would take 1,000 tags for
+/// all, and the tags that new ones push off it for gone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_of_several_pages_without_links_is_copied_whole_and_loses_nothing() {
+    let lab = Lab::between(Kind::Crane, Kind::Distribution3).await;
+    let image = image(1);
+    let client = lab.source.client();
+    client.push(REPOSITORY, "m-0", &image).await;
+    let mut tags = names(&[("m", 0..1_500)]);
+    for tag in &tags {
+        client.push_manifest(REPOSITORY, tag, &image.root).await;
+    }
+    let synced = lab.with(ALL, FREE).text(&["sync"]).await;
+    synced.assert_success();
+    assert_eq!(lab.tags().await, tags);
+
+    // They sort before the others.
+    let more = names(&[("a", 0..50)]);
+    for tag in &more {
+        client.push_manifest(REPOSITORY, tag, &image.root).await;
+    }
+    tags.extend(more);
+    let synced = lab.with(ALL, FREE).text(&["sync"]).await;
+    synced.assert_success();
+    for arguments in [&["prune"][..], &["prune", "--delete"]] {
+        let pruned = lab.with(ALL, FREE).json(arguments).await;
+        assert_eq!(pruned.totals(), [0; 5], "{}", pruned.text);
+    }
+    assert_eq!(lab.tags().await, tags);
 }

@@ -5,7 +5,7 @@ use futures::StreamExt;
 use transship::oci::{Descriptor, Digest};
 use transship::registry::{Class, Kind};
 
-use super::{client, content, descriptor, exchanges, kind, loaded, read, repository};
+use super::{client, content, descriptor, digest, exchanges, kind, loaded, read, repository};
 use crate::support::http::Reply;
 use crate::support::http::script::Action;
 
@@ -191,4 +191,29 @@ async fn an_answer_that_breaks_before_its_head_is_asked_for_again() {
     let got = read(&client, &descriptor(layer), 0).await.unwrap();
     assert!(got == layer.bytes);
     assert_eq!(client.traffic().requests(Class::BlobRead), 3);
+}
+
+#[tokio::test]
+async fn whether_a_blob_is_there_is_asked_otherwise_where_head_fails() {
+    for status in [400, 403, 405, 500] {
+        let (registry, image) = loaded();
+        registry.on("HEAD", "/blobs/").responds(Reply::new(status));
+        let client = client(&registry);
+        let blob = digest(&image.blobs[0]);
+        let found = client.has_blob(&repository(), &blob).await;
+        assert_eq!(kind(found), Ok(true), "{status}");
+        let found = client.has_blob(&repository(), &Digest::sha256(b"x")).await;
+        assert_eq!(kind(found), Ok(false), "{status}");
+        let read: usize = registry
+            .requests()
+            .iter()
+            .map(|request| request.body_sent)
+            .sum();
+        assert!(read < 1_000, "{status}: {read} bytes for nothing");
+        registry
+            .on("GET", "/blobs/")
+            .responds(Reply::error(403, "DENIED", "no"));
+        let error = client.has_blob(&repository(), &blob).await.unwrap_err();
+        assert_eq!(error.code(), Some("DENIED"), "{status}");
+    }
 }

@@ -274,3 +274,95 @@ async fn a_stored_manifest_must_have_the_digest_that_was_sent() {
         assert_eq!(stored, expected, "{name}");
     }
 }
+
+/// Answers to HEAD that are wrong of a manifest that is there, and whether that is learned.
+#[tokio::test]
+async fn a_head_that_fails_is_not_sent_again() {
+    let cases = [
+        ("400", Action::Respond(Reply::new(400)), true),
+        ("405", Action::Respond(Reply::new(405)), true),
+        ("410", Action::Respond(Reply::new(410)), true),
+        ("500", Action::Respond(Reply::new(500)), true),
+        ("501", Action::Respond(Reply::new(501)), true),
+        ("403 of storage", Action::Respond(Reply::new(403)), true),
+        ("no digest", Action::RemoveHeader(DIGEST), true),
+        ("404", Action::Respond(Reply::new(404)), false),
+    ];
+    for (name, fault, is_learned) in cases {
+        let (registry, image) = loaded();
+        registry.on("HEAD", "/manifests/").does(fault);
+        let client = client(&registry);
+        for _ in 0..3 {
+            let found = client.resolve(&repository(), &tag(), None).await;
+            assert_eq!(kind(found), Ok(Some(resolved(&image))), "{name}");
+        }
+        let methods: Vec<_> = exchanges(&registry)
+            .into_iter()
+            .map(|(method, _)| method)
+            .collect();
+        let expected: &[&str] = if is_learned {
+            &["HEAD", "GET", "GET", "GET"]
+        } else {
+            &["HEAD", "GET", "HEAD", "GET", "HEAD", "GET"]
+        };
+        assert_eq!(methods, expected, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn where_head_is_not_asked_an_unchanged_manifest_is_not_read_again() {
+    let (registry, image) = loaded();
+    registry.on("HEAD", "/manifests/").responds(Reply::new(500));
+    let client = client(&registry);
+    let known = digest(&image.root);
+    for _ in 0..2 {
+        let found = client.resolve(&repository(), &tag(), Some(&known)).await;
+        assert_eq!(kind(found).unwrap().unwrap().digest, known);
+    }
+    let expected = [("HEAD", 500), ("GET", 304), ("GET", 304)];
+    let expected = expected.map(|(method, status)| (method.to_owned(), status));
+    assert_eq!(exchanges(&registry), expected);
+}
+
+#[tokio::test]
+async fn an_error_has_the_words_that_come_with_a_get() {
+    for status in [400, 403, 405, 418] {
+        let (registry, _) = loaded();
+        let refusal = Reply::error(status, "DENIED", "no");
+        registry
+            .on("HEAD", "/manifests/")
+            .responds(Reply::new(status));
+        registry.on("GET", "/manifests/").responds(refusal);
+        let error = client(&registry)
+            .resolve(&repository(), &tag(), None)
+            .await
+            .unwrap_err();
+        assert_eq!(error.code(), Some("DENIED"), "{status}");
+        assert_eq!(exchanges(&registry).len(), 2, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn the_body_says_what_a_manifest_is_where_the_header_does_not() {
+    let types = [
+        "application/octet-stream",
+        "binary/octet-stream",
+        "text/plain; charset=utf-8",
+        "application/json",
+        "text/html",
+        "application/x-www-form-urlencoded",
+        "",
+        "Application/Vnd.OCI.Image.Manifest.v1+JSON; charset=utf-8",
+    ];
+    let faults = types.map(|name| Action::SetHeader("content-type", name.to_owned()));
+    for fault in faults
+        .into_iter()
+        .chain([Action::RemoveHeader("content-type")])
+    {
+        let (registry, image) = loaded();
+        registry.on("*", "/manifests/").does(fault);
+        let client = client(&registry);
+        let found = client.fetch_manifest(&repository(), &tag()).await;
+        assert_eq!(kind(found), Ok(parsed(&image)));
+    }
+}

@@ -240,3 +240,29 @@ async fn a_deleted_manifest_takes_its_tags_along_and_not_its_children() {
         assert_eq!(kind(again), Ok(Deletion::Missing), "{program:?}");
     }
 }
+
+#[tokio::test]
+async fn a_list_of_several_pages_is_whole_with_and_without_links() {
+    for program in registries::Kind::ALL {
+        let registry = Registry::start(program, Security::Plain).await;
+        let image = image();
+        let client = registry.client();
+        client.push("team/app", "t", &image).await;
+        let mut expected = vec!["t".to_owned()];
+        for number in 0..1_499 {
+            let tag = format!("t{number:04}");
+            client.push_manifest("team/app", &tag, &image.root).await;
+            expected.push(tag);
+            // A page that is full and the last one, too.
+            if number == 998 {
+                assert_eq!(listed(&registry).await, expected, "{program:?}");
+            }
+        }
+        assert_eq!(listed(&registry).await, expected, "{program:?}");
+    }
+}
+
+async fn listed(registry: &Registry) -> Vec<String> {
+    let tags = client(registry).list_tags(&repository()).await.unwrap();
+    tags.iter().map(ToString::to_string).collect()
+}

@@ -29,29 +29,68 @@ async fn listed(registry: &FaultRegistry, image: &Image) -> Result<Option<Vec<Di
 #[tokio::test]
 async fn a_registry_lists_them_or_is_known_not_to() {
     let elsewhere = Canary::start();
-    let moved = Reply::new(303).header("location", &elsewhere.url());
+    let moved = |status| Reply::new(status).header("location", &elsewhere.url());
     let image = signed();
     let signature = digest(&image.referrers[0].manifest);
+    let page = |body: &str| Some(Reply::new(200).body(body.to_owned()));
+    let typed = |body: &str, name: &str| {
+        let reply = Reply::new(200).body(body.to_owned());
+        Some(reply.header("content-type", name))
+    };
+    let status = |status| Some(Reply::new(status));
+    let bare = format!(r#"{{"manifests":[{{"digest":"{signature}"}}]}}"#);
+    let listed_too = || Ok(Some(vec![signature.clone()]));
     let cases = [
-        ("listed", None, Ok(Some(vec![signature]))),
+        ("listed", None, listed_too()),
+        ("no more than digests", page(&bare), listed_too()),
+        (
+            "as a Docker list",
+            typed(
+                &bare,
+                "application/vnd.docker.distribution.manifest.list.v2+json",
+            ),
+            listed_too(),
+        ),
+        (
+            "null",
+            page(r#"{"schemaVersion":2,"manifests":null}"#),
+            Ok(Some(Vec::new())),
+        ),
         (
             "no such endpoint",
             Some(Reply::new(404).body("404 page not found")),
             Ok(None),
         ),
-        ("a redirect to the web site", Some(moved), Ok(None)),
-        ("not allowed", Some(Reply::new(405)), Ok(None)),
-        ("forbidden", Some(Reply::new(403)), Ok(None)),
+        ("a redirect to the web site", Some(moved(303)), Ok(None)),
+        ("a redirect for now", Some(moved(302)), Ok(None)),
+        ("bad request", status(400), Ok(None)),
+        ("not allowed", status(405), Ok(None)),
+        ("not acceptable", status(406), Ok(None)),
+        ("gone", status(410), Ok(None)),
+        ("not understood", status(422), Ok(None)),
+        ("not implemented", status(501), Ok(None)),
+        ("forbidden", status(403), Ok(None)),
+        ("a web page", page("<html>"), Ok(None)),
         (
-            "a web page",
-            Some(Reply::new(200).body("<html>")),
+            "a web page with its type",
+            typed("<html>", "text/html"),
+            Ok(None),
+        ),
+        ("an empty object", page("{}"), Ok(None)),
+        ("nothing", page(""), Ok(None)),
+        (
+            "an index that is none",
+            typed("<html>", "application/vnd.oci.image.index.v1+json"),
             Err(Kind::Protocol),
         ),
+        ("torn", page(&bare[..30]), Err(Kind::Protocol)),
         (
             "too many requests",
             Some(Reply::new(429).header("retry-after", "900")),
             Err(Kind::RateLimited),
         ),
+        ("in trouble", status(500), Err(Kind::Unreachable)),
+        ("full", status(507), Err(Kind::QuotaExceeded)),
     ];
     for (name, answer, expected) in cases {
         let registry = FaultRegistry::start();
@@ -70,6 +109,10 @@ async fn what_is_about_the_host_is_remembered_and_what_is_about_the_name_is_not(
         (Reply::new(404), 1),
         (Reply::error(404, "NAME_UNKNOWN", "no"), 2),
         (Reply::new(403), 2),
+        (Reply::new(501), 1),
+        (Reply::new(405), 1),
+        (Reply::new(406), 2),
+        (Reply::new(200).body("{}"), 2),
     ];
     for (answer, requests) in cases {
         let registry = FaultRegistry::start();
@@ -125,4 +168,48 @@ async fn a_registry_says_whether_it_lists_what_it_stored() {
             .await;
         assert_eq!(stored.unwrap().subject_indexed, expected, "{name}");
     }
+}
+
+#[tokio::test]
+async fn who_has_listed_them_before_may_not_hide_them() {
+    let image = signed();
+    for (status, expected) in [(401, Kind::AuthenticationFailed), (403, Kind::AccessDenied)] {
+        let registry = FaultRegistry::start();
+        registry.load("team/app", "v1", &image);
+        let shut = Reply::new(status).header("www-authenticate", "Basic realm=\"x\"");
+        registry
+            .on("GET", "/referrers/")
+            .nth(2)
+            .responds(shut.clone());
+        registry
+            .on("GET", "/referrers/")
+            .nth(3)
+            .responds(Reply::new(404));
+        let client = client(&registry);
+        let ask = async || {
+            let found = client.referrers(&repository(), &digest(&image.root)).await;
+            kind(found).map(|found| found != Referrers::Unsupported)
+        };
+        assert_eq!(ask().await, Ok(true));
+        assert_eq!(ask().await, Err(expected), "{status}");
+        assert_eq!(ask().await, Ok(false), "one that is gone");
+        assert_eq!(ask().await, Ok(true), "the others are not");
+    }
+}
+
+#[tokio::test]
+async fn a_list_behind_a_redirect_is_read() {
+    let image = signed();
+    let signature = digest(&image.referrers[0].manifest);
+    let registry = FaultRegistry::start();
+    registry.load("team/app", "v1", &image);
+    let front = FaultRegistry::start();
+    let location = format!(
+        "{}/v2/team/app/referrers/{}",
+        registry.url(),
+        image.root.digest
+    );
+    let moved = Reply::new(307).header("location", &location);
+    front.on("GET", "/referrers/").responds(moved);
+    assert_eq!(listed(&front, &image).await, Ok(Some(vec![signature])));
 }

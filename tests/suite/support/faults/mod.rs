@@ -69,6 +69,12 @@ impl Options {
         self
     }
 
+    /// 403 for a manifest that is absent, as Artifactory answers.
+    pub fn hiding_the_absent(mut self) -> Self {
+        self.abilities.hides_the_absent = true;
+        self
+    }
+
     /// At most so many tags on a page.
     pub fn page_size(mut self, size: usize) -> Self {
         self.abilities.page_size = size;

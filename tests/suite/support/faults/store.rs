@@ -15,6 +15,7 @@ pub(super) struct Abilities {
     pub(super) mounts: bool,
     pub(super) sparse: bool,
     pub(super) page_size: usize,
+    pub(super) hides_the_absent: bool,
 }
 
 /// The content of a registry.
@@ -40,6 +41,7 @@ impl Default for Abilities {
             mounts: true,
             sparse: false,
             page_size: 1000,
+            hides_the_absent: false,
         }
     }
 }

@@ -136,6 +136,9 @@ impl Store {
 
     fn read_manifest(&self, repository: &str, reference: &str, request: &Request) -> Reply {
         let Some(manifest) = self.manifest(repository, reference) else {
+            if self.abilities.hides_the_absent {
+                return Reply::error(403, "DENIED", "forbidden");
+            }
             return Reply::error(404, "MANIFEST_UNKNOWN", "manifest unknown");
         };
         let etag = format!("\"{}\"", manifest.digest);

@@ -94,6 +94,15 @@ impl Graph {
         Ok(())
     }
 
+    /// The lowest layer: what an image most likely has in common with an earlier one.
+    pub(super) fn base_layer(&self) -> Option<&Descriptor> {
+        let lowest = self.manifests().find_map(|manifest| match manifest.content() {
+            Content::Image(image) => image.layers.first(),
+            Content::Index(_) => None,
+        });
+        lowest.filter(|layer| !layer.media_type.is_foreign_layer())
+    }
+
     /// The blobs, each once, the largest first: a large one that starts last would be waited for.
     pub(super) fn blobs(&self) -> Vec<&Descriptor> {
         let mut seen = HashSet::new();

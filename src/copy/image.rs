@@ -2,7 +2,7 @@
 //!
 //! Blobs, manifests from the deepest to the root, read back, referrers, and only then the tags.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use futures::future::join_all;
@@ -13,8 +13,11 @@ use super::deliver::Delivery;
 use super::endpoint::{self, Endpoint, Place, Start};
 use super::error::Error;
 use super::graph::Graph;
+use super::lag::Lag;
 use super::pipe::Origin;
+use super::presence::WORTH_A_LOOK;
 use super::referrers::{Attached, FallbackTags, Link};
+use super::repair::{Parts, Repair};
 use super::stored::{Slot, Stored};
 use super::{Action, Done, TagPush, Target, Unmoved};
 use crate::oci::{Descriptor, Digest, Manifest, Repository, Tag, TagOrDigest};
@@ -41,6 +44,7 @@ pub(super) struct Push<'a> {
     pub(super) shared: &'a Shared,
     pub(super) content: &'a Content,
     pub(super) target: &'a Target,
+    pub(super) lag: Lag,
 }
 
 /// The blobs that one destination waits for.
@@ -49,25 +53,51 @@ pub(super) type Requests = Vec<(Descriptor, Request)>;
 // === impl Content ===
 
 impl Content {
-    /// Asks for all blobs in all destinations at once, so that each is read once; one list a destination.
-    pub(super) fn request(&self, shared: &Shared, targets: &[&Target]) -> Vec<Requests> {
+    /// Asks for blobs in all destinations at once, so that each is read once; one list a destination.
+    pub(super) fn request(
+        &self,
+        shared: &Shared,
+        targets: &[&Target],
+        parts: &Parts,
+    ) -> Vec<Requests> {
         let places: Vec<(Endpoint, Repository)> = targets
             .iter()
             .map(|target| (target.endpoint.clone(), target.repository.clone()))
             .collect();
+        let blobs: Vec<&Descriptor> = self
+            .graphs()
+            .flat_map(Graph::blobs)
+            .filter(|blob| parts.contain(&blob.digest))
+            .collect();
+        let bytes: u64 = blobs.iter().map(|blob| blob.size).sum();
+        if let Some(base) = self.image.base_layer().filter(|_| bytes >= WORTH_A_LOOK) {
+            for (endpoint, repository) in &places {
+                shared.blobs.look(endpoint, repository, base);
+            }
+        }
         let mut lists: Vec<Requests> = targets.iter().map(|_| Vec::new()).collect();
-        let graphs = self
-            .attached
-            .iter()
-            .map(|attached| &attached.graph)
-            .chain([&self.image]);
-        for blob in graphs.flat_map(Graph::blobs) {
+        for blob in blobs {
             let requests = shared.blobs.request(&self.origin, blob, &places);
             for (list, request) in lists.iter_mut().zip(requests) {
                 list.extend(request.map(|request| (blob.clone(), request)));
             }
         }
         lists
+    }
+
+    /// The digests of all blobs and manifests.
+    pub(super) fn digests(&self) -> HashSet<&Digest> {
+        let blobs = self.graphs().flat_map(Graph::blobs).map(|blob| &blob.digest);
+        let manifests = self.graphs().flat_map(Graph::manifests);
+        blobs
+            .chain(manifests.map(|manifest| manifest.digest()))
+            .collect()
+    }
+
+    /// The image, and all that refers to it.
+    fn graphs(&self) -> impl Iterator<Item = &Graph> {
+        let attached = self.attached.iter().map(|attached| &attached.graph);
+        attached.chain([&self.image])
     }
 }
 
@@ -99,13 +129,20 @@ impl Push<'_> {
                 unmoved: self.move_tags(&moving).await?,
             });
         }
-        let sent = self.receive(requests).await?;
-        let (sent, unmoved) = match self.push_all(&moving).await {
-            Err(error) if error.calls_for_fresh_push() => {
-                let (sent_again, unmoved) = self.push_again(&moving).await?;
-                (sent + sent_again, unmoved)
-            }
-            result => (sent, result?),
+        let mut sent = self.receive(requests).await?;
+        let mut repair = Repair::default();
+        let unmoved = loop {
+            let error = match self.push_all(&moving).await {
+                Ok(unmoved) => break unmoved,
+                Err(error) => error,
+            };
+            let parts = error
+                .missing()
+                .and_then(|missing| repair.next(self.content, missing));
+            let Some(parts) = parts else {
+                return Err(error);
+            };
+            sent += self.give_again(&parts).await?;
         };
         Ok(Done {
             digest: root.digest().clone(),
@@ -146,22 +183,23 @@ impl Push<'_> {
         deliveries.await.into_iter().sum()
     }
 
-    /// The destination refused a manifest although every blob was confirmed: what was believed of
-    /// it is wrong, so everything is sent again, once.
-    async fn push_again(&self, moving: &[&TagPush]) -> Result<(u64, Unmoved), Error> {
-        self.shared
-            .blobs
-            .forget(&self.target.endpoint, &self.target.repository);
-        self.shared
-            .manifests
-            .forget(&self.place(), &self.target.repository);
-        let requests = self
-            .content
-            .request(self.shared, &[self.target])
-            .pop()
-            .unwrap_or_default();
-        let sent = self.receive(requests).await?;
-        Ok((sent, self.push_all(moving).await?))
+    /// The destination misses something although all of it was confirmed: what was believed of that is
+    /// wrong. Whether it is there is asked afresh, and what is not is sent; the number of bytes of it.
+    async fn give_again(&self, parts: &Parts) -> Result<u64, Error> {
+        let Target {
+            endpoint,
+            repository,
+            ..
+        } = self.target;
+        let Shared {
+            blobs, manifests, ..
+        } = self.shared;
+        blobs.forget(endpoint, repository, |digest| parts.contain(digest));
+        manifests.forget(&self.place(), repository, |digest| parts.contain(digest));
+        let requests = self.content.request(self.shared, &[self.target], parts);
+        let sent = self.receive(requests.into_iter().flatten().collect()).await?;
+        self.lag.begin_again(sent > 0);
+        Ok(sent)
     }
 
     async fn push_all(&self, moving: &[&TagPush]) -> Result<Unmoved, Error> {
@@ -329,26 +367,33 @@ impl Push<'_> {
         Ok(indexed)
     }
 
+    /// Stores a manifest, with patience for a registry that does not know yet what it names.
     async fn put(&self, target: &TagOrDigest, manifest: &Manifest) -> Result<bool, Error> {
         let Target {
             endpoint,
             repository,
             ..
         } = self.target;
-        endpoint
-            .put_manifest(repository, target, manifest)
-            .await
-            .map_err(|error| {
-                let is_sparse_root = self.content.image.is_sparse
-                    && manifest.digest() == self.content.image.root.digest();
-                if is_sparse_root && error.is_rejected() {
-                    return Error::SparseIndex {
-                        destination: self.target.name(),
-                        error,
-                    };
-                }
-                self.failed(target, error)
-            })
+        let Content { image, .. } = self.content;
+        let is_sparse_root = image.is_sparse && manifest.digest() == image.root.digest();
+        let mut looks = 0;
+        loop {
+            let refused = endpoint.put_manifest(repository, target, manifest).await;
+            let error = match refused {
+                Ok(indexed) => return Ok(indexed),
+                Err(error) => error,
+            };
+            if is_sparse_root && error.is_rejected() {
+                return Err(Error::SparseIndex {
+                    destination: self.target.name(),
+                    error,
+                });
+            }
+            if error.missing().is_none() || !self.lag.pause(looks).await {
+                return Err(self.failed(target, error));
+            }
+            looks += 1;
+        }
     }
 
     /// Lets a tag name a manifest. An answer of success is not proof: the tag must be there.
@@ -361,34 +406,41 @@ impl Push<'_> {
         self.read_back(&target, manifest).await
     }
 
+    /// Looks whether the destination serves what it confirmed, with patience for one that needs some
+    /// seconds until it does.
     async fn read_back(&self, target: &TagOrDigest, manifest: &Manifest) -> Result<(), Error> {
-        if self.is_served(target, manifest).await? {
-            return Ok(());
+        let mut looks = 0;
+        loop {
+            let found = self.find(target).await?;
+            if found.as_ref() == Some(manifest.digest()) {
+                return Ok(());
+            }
+            if !self.lag.pause(looks).await {
+                return Err(Error::ReadBack {
+                    destination: self.target.name(),
+                    target: target.clone(),
+                    found,
+                });
+            }
+            looks += 1;
         }
-        let Target {
-            endpoint,
-            repository,
-            ..
-        } = self.target;
-        self.shared.manifests.forget(&self.place(), repository);
-        self.shared.blobs.forget(endpoint, repository);
-        Err(Error::ReadBack {
-            destination: self.target.name(),
-            target: target.clone(),
-        })
     }
 
     async fn is_served(&self, target: &TagOrDigest, manifest: &Manifest) -> Result<bool, Error> {
+        Ok(self.find(target).await?.as_ref() == Some(manifest.digest()))
+    }
+
+    /// What a tag or digest stands for at the destination.
+    async fn find(&self, target: &TagOrDigest) -> Result<Option<Digest>, Error> {
         let Target {
             endpoint,
             repository,
             ..
         } = self.target;
-        let found = endpoint
+        endpoint
             .resolve(repository, target, None)
             .await
-            .map_err(|error| self.failed(target, error))?;
-        Ok(found.as_ref() == Some(manifest.digest()))
+            .map_err(|error| self.failed(target, error))
     }
 
     /// Uploads a manifest like a blob, which distribution writes even where its cache believes that

@@ -14,8 +14,8 @@ use super::range::WrongRange;
 use super::retry;
 use super::said::Said;
 use super::status::Unexpected;
-use crate::oci::Digest;
 use crate::oci::manifest::ManifestError;
+use crate::oci::{Digest, limits};
 
 /// What went wrong.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +32,13 @@ pub(super) enum Cause {
     },
     #[error("{0}")]
     Status(Unexpected),
+    /// A manifest was refused because the registry does not have what it names.
+    #[error("{answer}")]
+    Incomplete {
+        answer: Unexpected,
+        /// What it does not have, as far as it said so.
+        missing: Vec<Digest>,
+    },
     #[error("the registry asked to be left alone until {0:.0}")]
     Paused(Timestamp),
     #[error("{host} cannot be reached: {detail}")]
@@ -59,6 +66,11 @@ pub(super) enum Cause {
     Proxy(ProxyFault),
     #[error("{host} did not answer in time")]
     NoAnswer { host: String },
+    #[error(
+        "{host} took all of it and did not say within {} minutes whether it is stored",
+        limits::COMMIT_TIMEOUT.as_secs() / 60
+    )]
+    Unconfirmed { host: String },
     #[error("the connection to {host} broke off: {detail}")]
     Interrupted { host: String, detail: String },
     #[error("{0}")]
@@ -109,12 +121,13 @@ impl Cause {
     pub(super) fn kind(&self) -> Kind {
         match self {
             Self::Auth { error, .. } => error.kind(),
-            Self::Status(unexpected) => unexpected.kind(),
+            Self::Status(answer) | Self::Incomplete { answer, .. } => answer.kind(),
             Self::Paused(_) => Kind::RateLimited,
-            Self::Settings(_) | Self::Unreachable { .. } | Self::NoAnswer { .. } => {
-                Kind::Unreachable
-            }
-            Self::Proxy(_) => Kind::Unreachable,
+            Self::Settings(_)
+            | Self::Unreachable { .. }
+            | Self::NoAnswer { .. }
+            | Self::Unconfirmed { .. }
+            | Self::Proxy(_) => Kind::Unreachable,
             Self::Tls { .. }
             | Self::Plain { .. }
             | Self::Encrypted { .. }
@@ -142,7 +155,7 @@ impl Cause {
     pub(super) fn is_transient(&self) -> bool {
         match self {
             Self::Auth { error, .. } => error.is_transient(),
-            Self::Status(unexpected) => unexpected.is_transient(),
+            Self::Status(answer) => answer.is_transient(),
             Self::Proxy(fault) => fault.is_transient(),
             Self::Paused(_)
             | Self::Unreachable { .. }
@@ -153,6 +166,9 @@ impl Cause {
             | Self::LateChallenge
             | Self::Body(_) => true,
             Self::Settings(_)
+            | Self::Incomplete { .. }
+            // Whoever waited so long does not wait so long again at once.
+            | Self::Unconfirmed { .. }
             | Self::Tls { .. }
             | Self::Plain { .. }
             | Self::Encrypted { .. }
@@ -184,6 +200,10 @@ impl Cause {
     pub(super) fn on(mut self, whose: Option<Side>) -> Self {
         match &mut self {
             Self::Status(Unexpected { side, .. })
+            | Self::Incomplete {
+                answer: Unexpected { side, .. },
+                ..
+            }
             | Self::Plain { side, .. }
             | Self::Encrypted { side, .. }
             | Self::NotHttp { side, .. } => *side = whose,
@@ -218,11 +238,32 @@ impl Cause {
         self.answer()?.code.as_ref().map(Code::as_str)
     }
 
-    fn answer(&self) -> Option<&Unexpected> {
-        if let Self::Status(answer) = self {
-            return Some(answer);
+    /// The status that the registry answered with.
+    pub(super) fn status(&self) -> Option<StatusCode> {
+        Some(self.answer()?.status)
+    }
+
+    /// Whether the registry may have done what it was asked for.
+    pub(super) fn leaves_open(&self) -> bool {
+        matches!(self, Self::Unconfirmed { .. })
+            || self.is_worth_repeating()
+            || self.answer().is_some_and(Unexpected::is_lost_upload)
+    }
+
+    /// What the registry does not have of what a manifest names, where it refused it for that; nothing
+    /// of it is named where the registry does not name it.
+    pub(super) fn missing(&self) -> Option<&[Digest]> {
+        match self {
+            Self::Incomplete { missing, .. } => Some(missing),
+            _ => None,
         }
-        None
+    }
+
+    fn answer(&self) -> Option<&Unexpected> {
+        match self {
+            Self::Status(answer) | Self::Incomplete { answer, .. } => Some(answer),
+            _ => None,
+        }
     }
 }
 

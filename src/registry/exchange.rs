@@ -141,7 +141,7 @@ impl Connection {
             self.write_guard.check()?;
         }
         self.counters.count_request(class);
-        let sent = self.transmit(request, body, &url).await;
+        let sent = self.transmit(class, request, body, &url).await;
         self.report(class, &sent);
         let response = sent?;
         let status = response.status();
@@ -151,26 +151,37 @@ impl Connection {
 
     async fn transmit(
         &self,
+        class: Class,
         mut request: reqwest::Request,
         body: Option<Outgoing>,
         url: &Url,
     ) -> Result<Response, Cause> {
+        let host = || origin::of(url);
         let sent = match body {
+            // What closes an upload: everything was sent before.
+            None if class == Class::Upload => {
+                timeout(limits::COMMIT_TIMEOUT, self.http.execute(request))
+                    .await
+                    .map_err(|_| Cause::Unconfirmed { host: host() })
+            }
             None => timeout(limits::HEADER_TIMEOUT, self.http.execute(request))
                 .await
-                .ok(),
+                .map_err(|_| Cause::NoAnswer { host: host() }),
             Some(body) => {
                 let (body, progress) = body.into_parts();
                 *request.body_mut() = Some(body);
                 tokio::select! {
                     biased;
-                    sent = self.http.execute(request) => Some(sent),
-                    () = progress.stalled() => None,
+                    sent = self.http.execute(request) => Ok(sent),
+                    () = progress.clone().stalled() => Err(if progress.is_sent() {
+                        Cause::Unconfirmed { host: host() }
+                    } else {
+                        Cause::NoAnswer { host: host() }
+                    }),
                 }
             }
         };
-        let host = || origin::of(url);
-        sent.ok_or_else(|| Cause::NoAnswer { host: host() })?
+        sent?
             .map_err(|error| match error {
                 HttpError::OutOfBounds(refused) => refused.into(),
                 HttpError::Proxy(fault) => fault.into(),

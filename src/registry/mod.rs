@@ -10,9 +10,9 @@
 //! request answer outgoing     what goes out and comes in: bounded, watched
 //! auth                        who we are
 //! boundaries guard observer    what the process may do, and who looks on
-//! limiter host profile        what a host bears, turned out to be like, and is known to be like
+//! limiter host habits profile what a host bears, turned out to be like, and is known to be like
 //! origin reach link range retry cause   rules without I/O
-//! status meaning error_body said secrets   what an answer that is an error means, and what may be shown of it
+//! status meaning error_body said missing secrets   what an answer that is an error means, and what may be shown of it
 //! ```
 
 mod answer;
@@ -29,6 +29,7 @@ mod error;
 mod error_body;
 mod exchange;
 mod guard;
+mod habits;
 mod host;
 mod http;
 mod limiter;
@@ -36,6 +37,7 @@ pub mod link;
 mod lists;
 mod manifests;
 mod meaning;
+mod missing;
 mod observer;
 mod origin;
 mod outgoing;

@@ -155,7 +155,8 @@ impl Blobs {
     /// a lot: what is sent now waits for it. `blob` is what an earlier image in the repository has most likely.
     pub(super) fn look(&self, endpoint: &Endpoint, repository: &Repository, blob: &Descriptor) {
         let (places, place) = (&self.inner.deliverer.places, endpoint.place());
-        if !matches!(endpoint, Endpoint::Registry(_)) || places.has(&place, &blob.digest, repository)
+        if !matches!(endpoint, Endpoint::Registry(_))
+            || places.has(&place, &blob.digest, repository)
         {
             return;
         }

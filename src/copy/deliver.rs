@@ -135,7 +135,10 @@ impl Deliverer {
             }
             return endpoint.start_upload(repository, digest, None).await;
         }
-        match endpoint.start_upload(repository, digest, Some(from)).await? {
+        match endpoint
+            .start_upload(repository, digest, Some(from))
+            .await?
+        {
             Start::Present if !is_own && self.places.trusts_mounts(place, repository) => {
                 Ok(Start::Present)
             }

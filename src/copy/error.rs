@@ -57,7 +57,7 @@ pub enum Error {
         destination: String,
         /// The tag or digest.
         target: TagOrDigest,
-        /// What it serves in its place.
+        /// What it serves in its place, which it did not before.
         found: Option<Digest>,
     },
     /// The fallback tag for referrers could not be written.

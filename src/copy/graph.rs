@@ -96,10 +96,12 @@ impl Graph {
 
     /// The lowest layer: what an image most likely has in common with an earlier one.
     pub(super) fn base_layer(&self) -> Option<&Descriptor> {
-        let lowest = self.manifests().find_map(|manifest| match manifest.content() {
-            Content::Image(image) => image.layers.first(),
-            Content::Index(_) => None,
-        });
+        let lowest = self
+            .manifests()
+            .find_map(|manifest| match manifest.content() {
+                Content::Image(image) => image.layers.first(),
+                Content::Index(_) => None,
+            });
         lowest.filter(|layer| !layer.media_type.is_foreign_layer())
     }
 

@@ -87,7 +87,10 @@ impl Content {
 
     /// The digests of all blobs and manifests.
     pub(super) fn digests(&self) -> HashSet<&Digest> {
-        let blobs = self.graphs().flat_map(Graph::blobs).map(|blob| &blob.digest);
+        let blobs = self
+            .graphs()
+            .flat_map(Graph::blobs)
+            .map(|blob| &blob.digest);
         let manifests = self.graphs().flat_map(Graph::manifests);
         blobs
             .chain(manifests.map(|manifest| manifest.digest()))
@@ -197,7 +200,9 @@ impl Push<'_> {
         blobs.forget(endpoint, repository, |digest| parts.contain(digest));
         manifests.forget(&self.place(), repository, |digest| parts.contain(digest));
         let requests = self.content.request(self.shared, &[self.target], parts);
-        let sent = self.receive(requests.into_iter().flatten().collect()).await?;
+        let sent = self
+            .receive(requests.into_iter().flatten().collect())
+            .await?;
         self.lag.begin_again(sent > 0);
         Ok(sent)
     }
@@ -212,7 +217,7 @@ impl Push<'_> {
             && !self.is_doubted()
         {
             // Nobody sees this tag yet, so there is no working tag to protect: one PUT and one read.
-            self.put_tag(&only.tag, &image.root).await?;
+            self.put_tag(&only.tag, &image.root, None).await?;
             return Ok(Unmoved::new());
         }
         self.push_root(image).await?;
@@ -241,7 +246,8 @@ impl Push<'_> {
             return Ok(());
         }
         self.put_by_digest(root).await?;
-        self.read_back(&root.digest().clone().into(), root).await
+        let target = root.digest().clone().into();
+        self.read_back(&target, root, None).await
     }
 
     /// Signatures and the like, before any tag names the image.
@@ -272,7 +278,7 @@ impl Push<'_> {
         self.push_levels(graph).await?;
         match by {
             Link::Tag(tag) => {
-                self.put_tag(tag, &graph.root).await?;
+                self.put_tag(tag, &graph.root, None).await?;
                 Ok(None)
             }
             Link::Subject(subject) => {
@@ -333,7 +339,8 @@ impl Push<'_> {
             self.keep_previous(&TagOrDigest::Digest(current.clone()), previous)
                 .await?;
         }
-        self.put_tag(tag, &self.content.image.root).await
+        let root = &self.content.image.root;
+        self.put_tag(tag, root, current.as_ref()).await
     }
 
     async fn keep_previous(&self, current: &TagOrDigest, previous: &Tag) -> Result<(), Error> {
@@ -346,7 +353,7 @@ impl Push<'_> {
             .fetch_manifest(repository, current)
             .await
             .map_err(|error| self.failed(current, error))?;
-        self.put_tag(previous, &manifest).await
+        self.put_tag(previous, &manifest, None).await
     }
 
     /// Stores a manifest, unless this process did. Says whether the destination lists it among the
@@ -396,19 +403,30 @@ impl Push<'_> {
         }
     }
 
-    /// Lets a tag name a manifest. An answer of success is not proof: the tag must be there.
-    async fn put_tag(&self, tag: &Tag, manifest: &Manifest) -> Result<(), Error> {
+    /// Lets a tag name a manifest, in place of what it named `before`. An answer of success is not proof:
+    /// the tag must be there.
+    async fn put_tag(
+        &self,
+        tag: &Tag,
+        manifest: &Manifest,
+        before: Option<&Digest>,
+    ) -> Result<(), Error> {
         let target = TagOrDigest::Tag(tag.clone());
         let slot = self.slot(manifest);
         let mut stored = slot.lock().await;
         *stored = Some(self.put(&target, manifest).await?);
         drop(stored);
-        self.read_back(&target, manifest).await
+        self.read_back(&target, manifest, before).await
     }
 
     /// Looks whether the destination serves what it confirmed, with patience for one that needs some
     /// seconds until it does.
-    async fn read_back(&self, target: &TagOrDigest, manifest: &Manifest) -> Result<(), Error> {
+    async fn read_back(
+        &self,
+        target: &TagOrDigest,
+        manifest: &Manifest,
+        before: Option<&Digest>,
+    ) -> Result<(), Error> {
         let mut looks = 0;
         loop {
             let found = self.find(target).await?;
@@ -419,7 +437,8 @@ impl Push<'_> {
                 return Err(Error::ReadBack {
                     destination: self.target.name(),
                     target: target.clone(),
-                    found,
+                    // What was there before says no more than nothing.
+                    found: found.filter(|found| Some(found) != before),
                 });
             }
             looks += 1;

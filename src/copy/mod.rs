@@ -215,7 +215,9 @@ impl Engine {
             .filter(|push| push.sends())
             .map(|push| push.target)
             .collect();
-        let mut requests = content.request(&self.shared, &sending, &Parts::All).into_iter();
+        let mut requests = content
+            .request(&self.shared, &sending, &Parts::All)
+            .into_iter();
         join_all(pushes.iter().map(|push| {
             let requests = if push.sends() { requests.next() } else { None };
             push.run(requests.unwrap_or_default())

@@ -40,9 +40,8 @@ impl Stored {
         repository: &Repository,
         is_it: impl Fn(&Digest) -> bool,
     ) {
-        self.lock().retain(|(at, name, digest), _| {
-            !(at == place && name == repository && is_it(digest))
-        });
+        self.lock()
+            .retain(|(at, name, digest), _| !(at == place && name == repository && is_it(digest)));
     }
 
     /// Others may delete what was stored.

@@ -76,7 +76,9 @@ pub(super) async fn has(
     repository: &Repository,
     digest: &Digest,
 ) -> Result<bool, Cause> {
-    let reply = connection.ask(&look(connection, repository, digest)).await?;
+    let reply = connection
+        .ask(&look(connection, repository, digest))
+        .await?;
     match reply.status {
         // A login page has no blob.
         StatusCode::OK if reply.is_web_page() && reply.digest().is_none() => {

@@ -181,12 +181,11 @@ impl Connection {
                 }
             }
         };
-        sent?
-            .map_err(|error| match error {
-                HttpError::OutOfBounds(refused) => refused.into(),
-                HttpError::Proxy(fault) => fault.into(),
-                HttpError::Broken(error) => broken(&error, url),
-            })
+        sent?.map_err(|error| match error {
+            HttpError::OutOfBounds(refused) => refused.into(),
+            HttpError::Proxy(fault) => fault.into(),
+            HttpError::Broken(error) => broken(&error, url),
+        })
     }
 
     /// Tells who looks on what came of a request.

@@ -139,9 +139,15 @@ mod tests {
         let put_fails: fn(&Habits) = |habits| habits.learn_failed_at(UploadMode::Put);
         let patch_fails: fn(&Habits) = |habits| habits.learn_failed_at(UploadMode::PatchPut);
         let (put, patch) = (UploadMode::Put, UploadMode::PatchPut);
-        assert_eq!(modes(&[put_fails, patch_fails, put_fails]), [patch, put, patch]);
+        assert_eq!(
+            modes(&[put_fails, patch_fails, put_fails]),
+            [patch, put, patch]
+        );
         assert_eq!(modes(&[Habits::learn_takes_put, put_fails]), [put, put]);
         assert_eq!(modes(&[put_fails, Habits::learn_takes_put]), [patch, put]);
-        assert_eq!(modes(&[Habits::learn_needs_patch, patch_fails]), [patch, patch]);
+        assert_eq!(
+            modes(&[Habits::learn_needs_patch, patch_fails]),
+            [patch, patch]
+        );
     }
 }

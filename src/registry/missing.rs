@@ -21,20 +21,29 @@ mod tests {
         let (one, two) = (Digest::sha256(b"1"), Digest::sha256(b"2"));
         let cases = [
             (
-                format!(r#"{{"errors":[{{"code":"MANIFEST_BLOB_UNKNOWN","message":"blob unknown to registry","detail":"{one}"}}]}}"#),
+                format!(
+                    r#"{{"errors":[{{"code":"MANIFEST_BLOB_UNKNOWN","message":"blob unknown to registry","detail":"{one}"}}]}}"#
+                ),
                 vec![one.clone()],
             ),
             (
-                format!(r#"{{"errors":[{{"code":"BLOB_UNKNOWN","detail":{{"digest":"{one}"}}}},{{"code":"BLOB_UNKNOWN","detail":[{{"Digest":"{two}"}}]}}]}}"#),
+                format!(
+                    r#"{{"errors":[{{"code":"BLOB_UNKNOWN","detail":{{"digest":"{one}"}}}},{{"code":"BLOB_UNKNOWN","detail":[{{"Digest":"{two}"}}]}}]}}"#
+                ),
                 vec![one.clone(), two.clone()],
             ),
             (
-                format!(r#"{{"errors":[{{"code":"MANIFEST_UNKNOWN","message":"team/app@{two} is unknown"}}]}}"#),
+                format!(
+                    r#"{{"errors":[{{"code":"MANIFEST_UNKNOWN","message":"team/app@{two} is unknown"}}]}}"#
+                ),
                 vec![two.clone()],
             ),
             (format!("no blob {one}, nor {two}."), vec![one, two]),
             (r#"{"errors":[{"code":"BLOB_UNKNOWN"}]}"#.to_owned(), vec![]),
-            ("sha256:abc sha256: md5:d41d8cd98f00b204e9800998ecf8427e".to_owned(), vec![]),
+            (
+                "sha256:abc sha256: md5:d41d8cd98f00b204e9800998ecf8427e".to_owned(),
+                vec![],
+            ),
             (String::new(), vec![]),
         ];
         for (body, expected) in cases {

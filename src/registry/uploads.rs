@@ -121,7 +121,7 @@ async fn mount(
             habits.learn_no_mounts();
             Ok(None)
         }
-        400..=499 => {
+        400..=499 | 501 => {
             habits.learn_mount_refused(kind);
             Ok(None)
         }
@@ -134,16 +134,13 @@ async fn mount(
 fn is_refusal(cause: &Cause) -> bool {
     match cause {
         Cause::Auth { error, .. } => !error.is_transient(),
-        _ => cause.status().is_some_and(is_broken),
+        _ => is_broken(cause),
     }
 }
 
 /// Whether the registry is broken at this request, more likely than in trouble as a whole.
-fn is_broken(status: StatusCode) -> bool {
-    matches!(
-        status,
-        StatusCode::INTERNAL_SERVER_ERROR | StatusCode::NOT_IMPLEMENTED
-    )
+fn is_broken(cause: &Cause) -> bool {
+    cause.status() == Some(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
 fn uploads(connection: &Connection, repository: &Repository) -> Url {
@@ -191,7 +188,7 @@ where
     {
         return Ok(());
     }
-    if cause.status().is_some_and(is_broken) {
+    if is_broken(&cause) {
         connection.host.habits.learn_failed_at(mode);
     }
     if cancel::is_worthwhile(&cause) {
@@ -215,7 +212,7 @@ async fn put_whole(
 ) -> Result<(), Cause> {
     let request = closing(repository, session, digest).header(CONTENT_TYPE, OCTET_STREAM);
     let reply = connection.send(&request, body).await?;
-    let is_another_way_wanted = matches!(reply.status.as_u16(), 405 | 411 | 413)
+    let is_another_way_wanted = matches!(reply.status.as_u16(), 405 | 411 | 413 | 501)
         || reply
             .code()
             .is_some_and(|code| code.as_str() == "UNSUPPORTED");

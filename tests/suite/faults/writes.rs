@@ -1,14 +1,19 @@
 //! What registries do to a write that peers manage: nothing is sent twice, and nothing is given up that
 //! a look would find.
 
-use futures::future::join_all;
-use transship::copy::Target;
+use std::time::Duration;
 
-use super::lab::{Lab, assert_complete, process, target};
+use futures::future::join_all;
+use tokio::time::sleep;
+use transship::copy::Target;
+use transship::registry::{Credential, Pool};
+
+use super::lab::{Lab, assert_complete, endpoint, process, target};
 use super::{Row, check, refusal};
-use crate::support::content::{Blob, ImageBuilder};
+use crate::support::content::{Blob, Image, ImageBuilder};
+use crate::support::credentials::Login;
 use crate::support::faults::FaultRegistry;
-use crate::support::http::script::{Action, Recorded};
+use crate::support::http::script::{Action, Gate, Recorded};
 use crate::support::http::{Reply, Request};
 
 /// An answer to the write of a manifest, and the reason that is told.
@@ -280,17 +285,14 @@ async fn what_is_there_is_not_sent_again_where_mounts_are_not_granted() {
     .await;
 }
 
-fn target_of(lab: &Lab, pool: &transship::registry::Pool, tag: &str) -> Target {
+fn target_of(lab: &Lab, pool: &Pool, tag: &str) -> Target {
     let mut target = target(pool, &lab.destination.host(), "team/app");
     target.tags[0].tag = tag.parse().unwrap();
     target
 }
 
 /// Two images that have most layers in common.
-fn two_releases() -> (
-    crate::support::content::Image,
-    crate::support::content::Image,
-) {
+fn two_releases() -> (Image, Image) {
     let shared: Vec<Blob> = (0..6).map(|seed| Blob::layer(seed, 300_000)).collect();
     let release = |seed| {
         let builder = shared
@@ -299,4 +301,43 @@ fn two_releases() -> (
         builder.layers(&[900]).build()
     };
     (release(200), release(201))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_ends_with_the_upload_sends_the_blob_once_more() {
+    let registry = FaultRegistry::options().token().start();
+    let lab = Lab::between(FaultRegistry::start(), registry, Lab::new().image.clone());
+    let layer = lab.layer().replace("/blobs/", "").replace(':', "%3A");
+    lab.at_destination("PUT", &layer).responds(Reply::new(401));
+    let gates: Vec<Gate> = (1..=3)
+        .map(|nth| {
+            let gate = Gate::closed();
+            let held = Action::Hold(gate.clone());
+            lab.at_destination("PUT", &layer).nth(nth).does(held);
+            gate
+        })
+        .collect();
+    // Each upload takes longer than a token is new.
+    tokio::spawn(async move {
+        for gate in gates {
+            gate.reached().await;
+            sleep(Duration::from_millis(1_100)).await;
+            gate.open();
+        }
+    });
+    let (engine, pool) = process();
+    let mut job = lab.job(&pool);
+    let login = Login::valid();
+    let credential = Credential::Basic {
+        username: login.username,
+        password: login.password.into(),
+    };
+    job.targets[0].endpoint = endpoint(&pool, &lab.destination.host(), credential);
+    let error = engine.copy(&job).await.remove(0).unwrap_err();
+    assert_eq!(error.reason().as_str(), "AuthenticationFailed", "{error}");
+    let requests = lab.destination.requests();
+    let sent = requests
+        .iter()
+        .filter(|request| request.method == "PUT" && request.query.contains(&layer));
+    assert_eq!(sent.count(), 2);
 }

@@ -1,15 +1,19 @@
 //! Uploads to a registry that forgets, misdirects or does not say what it did.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use futures::stream;
 use transship::oci::{Digest, Repository};
-use transship::registry::{BodyError, Kind, Upload};
+use transship::registry::{BodyError, Client, Kind, Session, Upload};
 
-use super::{client, digest, exchanges, frames, kind, repository, upload};
+use super::{
+    client, client_with, digest, exchanges, frames, insecure, kind, logged_in, repository, upload,
+};
 use crate::support::canary::Canary;
 use crate::support::content::{Blob, ImageBuilder};
 use crate::support::faults::FaultRegistry;
-use crate::support::http::script::Action;
+use crate::support::http::script::{Action, Gate};
 use crate::support::http::{Reply, Request};
 
 /// What comes of an upload: nothing to say, or an error and whether it may pass.
@@ -299,6 +303,18 @@ async fn a_registry_that_takes_no_single_put_is_sent_a_patch_the_next_time() {
     assert_eq!(methods, ["POST", "PUT", "DELETE", "POST", "PATCH", "PUT"]);
 }
 
+/// An upload that waits for the bytes.
+async fn session(client: &Client, blob: &Blob) -> Session {
+    match client
+        .start_upload(&repository(), &digest(blob), None)
+        .await
+    {
+        Ok(Upload::Session(session)) => session,
+        Ok(Upload::Mounted) => panic!("nothing to mount"),
+        Err(error) => panic!("{error}"),
+    }
+}
+
 fn is_whole_put(request: &Request) -> bool {
     request.method == "PUT" && request.headers.value("content-length") != Some("0")
 }
@@ -406,6 +422,65 @@ async fn a_put_that_closes_an_upload_is_repeated_without_the_blob() {
         assert_eq!(sent.count(), 1, "{name}");
         assert!(registry.has_blob("team/app", &blob.digest), "{name}");
     }
+}
+
+#[tokio::test]
+async fn a_put_that_closes_an_upload_brings_a_new_token_without_the_blob() {
+    let (registry, blob) = (FaultRegistry::options().token().start(), blob());
+    registry
+        .on("PUT", "/uploads/")
+        .nth(1)
+        .responds(Reply::new(413));
+    let client = client_with(&registry, &logged_in(insecure()));
+    upload(&client, &repository(), &blob).await.unwrap_err();
+    registry
+        .on("PUT", "/uploads/")
+        .nth(1)
+        .responds(Reply::new(401));
+    let session = session(&client, &blob).await;
+    // A token that is refused at once did not expire.
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    let size = blob.bytes.len() as u64;
+    let body = stream::iter(frames(&blob));
+    client
+        .upload(&repository(), session, &digest(&blob), size, body)
+        .await
+        .unwrap();
+    let sent: usize = registry
+        .requests()
+        .iter()
+        .filter(|request| request.method == "PATCH")
+        .map(|request| request.body_length)
+        .sum();
+    assert_eq!(sent, blob.bytes.len());
+}
+
+#[tokio::test]
+async fn a_registry_that_is_silent_after_the_whole_blob_is_given_up_after_a_quarter_of_an_hour() {
+    let (registry, blob) = (FaultRegistry::start(), blob());
+    registry
+        .on("PUT", "/uploads/")
+        .does(Action::Hold(Gate::closed()));
+    registry
+        .on("HEAD", "/blobs/")
+        .does(Action::Hold(Gate::closed()));
+    let client = client(&registry);
+    let session = session(&client, &blob).await;
+    tokio::time::pause();
+    let start = tokio::time::Instant::now();
+    let size = blob.bytes.len() as u64;
+    let body = stream::iter(frames(&blob));
+    let error = client
+        .upload(&repository(), session, &digest(&blob), size, body)
+        .await
+        .unwrap_err();
+    let waited = start.elapsed().as_secs();
+    assert!((900..=930).contains(&waited), "{waited} s");
+    assert_eq!(
+        (error.kind(), error.is_transient()),
+        (Kind::Unreachable, false)
+    );
+    assert!(error.to_string().contains("within 15 minutes"), "{error}");
 }
 
 #[tokio::test]

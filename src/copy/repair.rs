@@ -49,10 +49,10 @@ impl Repair {
             .filter(|digest| known.contains(digest))
             .cloned()
             .collect();
-        self.choose(named)
+        self.choose(&named)
     }
 
-    fn choose(&mut self, named: HashSet<Digest>) -> Option<Parts> {
+    fn choose(&mut self, named: &HashSet<Digest>) -> Option<Parts> {
         if named.is_empty() {
             let was_all = std::mem::replace(&mut self.is_all, true);
             return (!was_all).then_some(Parts::All);
@@ -87,9 +87,9 @@ mod tests {
             (these(&[4]), Some(Parts::These(these(&[4])))),
         ];
         for (named, expected) in cases {
-            assert_eq!(repair.choose(named.clone()), expected, "{named:?}");
+            assert_eq!(repair.choose(&named), expected, "{named:?}");
         }
-        let rounds = (5..=u8::MAX).take_while(|name| repair.choose(these(&[*name])).is_some());
+        let rounds = (5..=u8::MAX).take_while(|name| repair.choose(&these(&[*name])).is_some());
         assert_eq!(rounds.count(), ROUNDS - 3);
     }
 }

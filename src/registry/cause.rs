@@ -253,17 +253,17 @@ impl Cause {
     /// What the registry does not have of what a manifest names, where it refused it for that; nothing
     /// of it is named where the registry does not name it.
     pub(super) fn missing(&self) -> Option<&[Digest]> {
-        match self {
-            Self::Incomplete { missing, .. } => Some(missing),
-            _ => None,
+        if let Self::Incomplete { missing, .. } = self {
+            return Some(missing);
         }
+        None
     }
 
     fn answer(&self) -> Option<&Unexpected> {
-        match self {
-            Self::Status(answer) | Self::Incomplete { answer, .. } => Some(answer),
-            _ => None,
+        if let Self::Status(answer) | Self::Incomplete { answer, .. } = self {
+            return Some(answer);
         }
+        None
     }
 }
 

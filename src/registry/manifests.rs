@@ -222,10 +222,15 @@ fn is_stored(status: StatusCode) -> bool {
 /// Why a manifest was not taken.
 fn refusal(reply: Reply) -> Cause {
     let missing = missing::digests_in(&reply.body);
-    match reply.into_cause() {
-        Cause::Status(answer) if answer.lacks_content() => Cause::Incomplete { answer, missing },
-        cause => cause,
+    let cause = reply.into_cause();
+    if let Cause::Status(answer) = cause {
+        return if answer.lacks_content() {
+            Cause::Incomplete { answer, missing }
+        } else {
+            Cause::Status(answer)
+        };
     }
+    cause
 }
 
 /// Whether a manifest that was not taken may be there already, or by now.

@@ -132,10 +132,8 @@ async fn mount(
 /// Whether a mount that failed so says nothing of a plain upload. Some registries break at a mount,
 /// most of all at one from the very repository, instead of refusing it.
 fn is_refusal(cause: &Cause) -> bool {
-    match cause {
-        Cause::Auth { error, .. } => !error.is_transient(),
-        _ => is_broken(cause),
-    }
+    let is_denied = matches!(cause, Cause::Auth { error, .. } if !error.is_transient());
+    is_denied || is_broken(cause)
 }
 
 /// Whether the registry is broken at this request, more likely than in trouble as a whole.

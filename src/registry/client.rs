@@ -224,7 +224,7 @@ impl Client {
         repository: &Repository,
         blob: &Descriptor,
     ) -> Result<bool, Error> {
-        let proven = blobs::proves(&self.0.connection, repository, blob).await;
+        let proven = blobs::proves(&self.inner.connection, repository, blob).await;
         let target = TagOrDigest::Digest(blob.digest.clone());
         self.explain(proven, Action::FindBlob, Some(repository), Some(&target))
     }
@@ -248,7 +248,7 @@ impl Client {
 
     /// Gives up an upload of which nothing was sent.
     pub async fn give_up_upload(&self, repository: &Repository, session: Session) {
-        uploads::give_up(&self.0.connection, repository, &session).await;
+        uploads::give_up(&self.inner.connection, repository, &session).await;
     }
 
     /// Sends the bytes of a blob: exactly `size` of them.

@@ -1,5 +1,7 @@
 //! One exchange with a registry: say who we are when asked, go where we are sent if that is safe.
 
+use std::time::Duration;
+
 use reqwest::header::{HeaderMap, LOCATION, WWW_AUTHENTICATE};
 use reqwest::{Method, Response, StatusCode};
 use tokio::time::timeout;
@@ -38,7 +40,10 @@ impl Connection {
     ) -> Result<Exchanged, Cause> {
         let is_unique = body.is_some();
         let scope = &request.scope;
-        let mut sent = self.authenticator.authorization(scope).await?;
+        // A token that ends under way is told at the end by some registries (Katello#11485).
+        let lasting = body.as_ref().map_or(Duration::ZERO, Outgoing::lasting);
+        let authorization = self.authenticator.authorization_lasting(scope, lasting);
+        let mut sent = authorization.await?;
         let mut challenges = 0;
         loop {
             let response = self.follow(request, body.take(), sent.as_ref()).await?;

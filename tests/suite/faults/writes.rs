@@ -24,12 +24,12 @@ const REFUSED: &[Refused] = &[
     (
         "ECR: an immutable tag",
         || refusal(400, "TAG_INVALID"),
-        "CopyFailed",
+        "TagImmutable",
     ),
     (
         "Harbor: an immutable tag",
         || refusal(412, "PRECONDITION"),
-        "CopyFailed",
+        "TagImmutable",
     ),
     ("a conflict", || refusal(409, "CONFLICT"), "CopyFailed"),
     (
@@ -97,7 +97,7 @@ const MANAGED: &[Row] = &[
         "a child that is not there may not be stored",
         |lab| lab.child_write().responds(refusal(409, "CONFLICT")),
         "CopyFailed: cannot store the manifest DESTINATION/team/app@DIGEST: 409 Conflict \
-         (CONFLICT): the registry does not accept it: its log says why",
+         (CONFLICT): the registry does not accept it",
     ),
     (
         "a tag that names the image already may not be stored again",

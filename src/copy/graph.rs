@@ -9,7 +9,7 @@ use super::graph_error::GraphError;
 use super::manifests::{Manifests, Room};
 use super::pipe::Origin;
 use super::reduced::Reduced;
-use crate::oci::{Descriptor, Digest, Manifest, limits};
+use crate::oci::{Content, Descriptor, Digest, Manifest, limits};
 use crate::plan::Platforms;
 
 /// Manifests read at once for one image.

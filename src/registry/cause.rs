@@ -35,7 +35,7 @@ pub(super) enum Cause {
     /// A manifest was refused because the registry does not have what it names.
     #[error("{answer}")]
     Incomplete {
-        answer: Unexpected,
+        answer: Box<Unexpected>,
         /// What it does not have, as far as it said so.
         missing: Vec<Digest>,
     },
@@ -121,7 +121,8 @@ impl Cause {
     pub(super) fn kind(&self) -> Kind {
         match self {
             Self::Auth { error, .. } => error.kind(),
-            Self::Status(answer) | Self::Incomplete { answer, .. } => answer.kind(),
+            Self::Status(answer) => answer.kind(),
+            Self::Incomplete { answer, .. } => answer.kind(),
             Self::Paused(_) => Kind::RateLimited,
             Self::Settings(_)
             | Self::Unreachable { .. }
@@ -200,13 +201,10 @@ impl Cause {
     pub(super) fn on(mut self, whose: Option<Side>) -> Self {
         match &mut self {
             Self::Status(Unexpected { side, .. })
-            | Self::Incomplete {
-                answer: Unexpected { side, .. },
-                ..
-            }
             | Self::Plain { side, .. }
             | Self::Encrypted { side, .. }
             | Self::NotHttp { side, .. } => *side = whose,
+            Self::Incomplete { answer, .. } => answer.side = whose,
             _ => {}
         }
         self
@@ -260,7 +258,10 @@ impl Cause {
     }
 
     fn answer(&self) -> Option<&Unexpected> {
-        if let Self::Status(answer) | Self::Incomplete { answer, .. } = self {
+        if let Self::Incomplete { answer, .. } = self {
+            return Some(answer);
+        }
+        if let Self::Status(answer) = self {
             return Some(answer);
         }
         None

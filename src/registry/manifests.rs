@@ -225,6 +225,7 @@ fn refusal(reply: Reply) -> Cause {
     let cause = reply.into_cause();
     if let Cause::Status(answer) = cause {
         return if answer.lacks_content() {
+            let answer = Box::new(answer);
             Cause::Incomplete { answer, missing }
         } else {
             Cause::Status(answer)

@@ -151,12 +151,35 @@ impl Blobs {
         requests
     }
 
-    /// Forgets what was believed of a repository: a manifest was refused for a missing blob.
-    pub(super) fn forget(&self, endpoint: &Endpoint, repository: &Repository) {
-        self.inner
-            .deliverer
-            .places
-            .forget(&endpoint.place(), repository);
+    /// Finds out whether mounts tell what a repository has, where that is unknown and may save sending
+    /// a lot: what is sent now waits for it. `blob` is what an earlier image in the repository has most likely.
+    pub(super) fn look(&self, endpoint: &Endpoint, repository: &Repository, blob: &Descriptor) {
+        let (places, place) = (&self.inner.deliverer.places, endpoint.place());
+        if !matches!(endpoint, Endpoint::Registry(_))
+            || places.has(&place, &blob.digest, repository)
+        {
+            return;
+        }
+        let Some(look) = places.begin_look(&place, repository) else {
+            return;
+        };
+        let (endpoint, repository) = (endpoint.clone(), repository.clone());
+        let (inner, blob) = (self.inner.clone(), blob.clone());
+        self.inner.spawn(async move {
+            let deliverer = &inner.deliverer;
+            deliverer.look(&endpoint, &repository, &blob, look).await;
+        });
+    }
+
+    /// Forgets some of what was believed of a repository: a manifest was refused for a missing blob.
+    pub(super) fn forget(
+        &self,
+        endpoint: &Endpoint,
+        repository: &Repository,
+        is_it: impl Fn(&Digest) -> bool,
+    ) {
+        let places = &self.inner.deliverer.places;
+        places.forget(&endpoint.place(), repository, is_it);
     }
 
     /// Whether a repository confirmed what it does not serve.

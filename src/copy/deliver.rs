@@ -6,14 +6,15 @@
 
 use std::time::Duration;
 
-use futures::TryStreamExt;
 use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::endpoint::{self, Endpoint, Place, Session, Start};
 use super::pipe::BlobError;
-use super::places::{Claim, Places, Writing};
+use super::places::{Claim, OwnMounts, Places, Writing};
+use super::presence::proves;
 use super::progress::{Event, Progress};
+use crate::api::Reason;
 use crate::oci::{Descriptor, Repository};
 
 /// How often one destination is tried with a fresh upload.
@@ -127,29 +128,45 @@ impl Deliverer {
             repository,
             ..
         } = need;
-        let is_own = from == repository;
+        let (digest, is_own) = (&blob.digest, from == repository);
+        if is_own && self.must_ask(need) {
+            if self.is_there(need, blob).await {
+                return Ok(Start::Present);
+            }
+            return endpoint.start_upload(repository, digest, None).await;
+        }
         match endpoint
-            .start_upload(repository, &blob.digest, Some(from))
+            .start_upload(repository, digest, Some(from))
             .await?
         {
             Start::Present if !is_own && self.places.trusts_mounts(place, repository) => {
                 Ok(Start::Present)
             }
             Start::Present if proves(endpoint, repository, blob).await => {
-                if !is_own {
+                if is_own {
+                    self.places.learn_own_mounts(place, OwnMounts::Granted);
+                } else {
                     self.places.can_mount(place);
                 }
                 Ok(Start::Present)
             }
             Start::Present => {
                 self.places.doubt(place, repository);
-                endpoint.start_upload(repository, &blob.digest, None).await
+                endpoint.start_upload(repository, digest, None).await
             }
             Start::Session(session) => {
                 if !is_own {
                     self.places.cannot_mount(place);
                 }
-                Ok(Start::Session(session))
+                if !self.may_be_there(need, blob, is_own).await || !self.is_there(need, blob).await
+                {
+                    return Ok(Start::Session(session));
+                }
+                if is_own {
+                    self.places.learn_own_mounts(place, OwnMounts::NotGranted);
+                }
+                session.give_up(repository).await;
+                Ok(Start::Present)
             }
         }
     }
@@ -218,6 +235,10 @@ impl Deliverer {
 /// Whether a destination is worth being asked again after so many failures and this one.
 fn may_repeat(error: &BlobError, failures: u32) -> bool {
     match error {
+        // The blob was on its way to the end, maybe: a fresh token is brought once.
+        BlobError::Destination(refused) if refused.reason() == Reason::AuthenticationFailed => {
+            refused.is_transient() && failures == 0
+        }
         BlobError::Destination(refused) => {
             (refused.is_transient() || refused.is_not_found()) && failures + 1 < ATTEMPTS
         }
@@ -225,16 +246,4 @@ fn may_repeat(error: &BlobError, failures: u32) -> bool {
         BlobError::DigestMismatch { .. } | BlobError::TooLong { .. } => failures == 0,
         BlobError::Source(_) | BlobError::Cancelled => false,
     }
-}
-
-/// Whether a repository serves the last byte of a blob: an answer without a body is not enough.
-async fn proves(endpoint: &Endpoint, repository: &Repository, blob: &Descriptor) -> bool {
-    let Some(last) = blob.size.checked_sub(1) else {
-        return true;
-    };
-    let Ok(body) = endpoint.fetch_blob(repository, blob, last).await else {
-        return false;
-    };
-    let read = body.try_fold(0, |sum, frame| async move { Ok(sum + frame.len()) });
-    matches!(read.await, Ok(1))
 }

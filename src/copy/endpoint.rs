@@ -278,6 +278,27 @@ impl Endpoint {
         })
     }
 
+    /// Whether a repository says that it has a blob.
+    pub async fn has_blob(&self, repository: &Repository, digest: &Digest) -> Result<bool, Error> {
+        Ok(match self {
+            Self::Registry(client) => client.has_blob(repository, digest).await?,
+            Self::Layout(layout) => layout.has_blob(repository, digest).await?,
+        })
+    }
+
+    /// Whether a repository serves a blob, as far as that can be told without reading more than some
+    /// kilobytes of it: an answer without a body is not enough.
+    pub async fn proves_blob(
+        &self,
+        repository: &Repository,
+        blob: &Descriptor,
+    ) -> Result<bool, Error> {
+        Ok(match self {
+            Self::Registry(client) => client.proves_blob(repository, blob).await?,
+            Self::Layout(layout) => layout.has_blob(repository, &blob.digest).await?,
+        })
+    }
+
     /// Asks the endpoint to take a blob, or to mount it from another of its repositories.
     pub async fn start_upload(
         &self,
@@ -328,6 +349,14 @@ impl Endpoint {
 // === impl Session ===
 
 impl Session {
+    /// Gives up an upload of which nothing was sent.
+    pub async fn give_up(self, repository: &Repository) {
+        match self {
+            Self::Registry(client, session) => client.give_up_upload(repository, session).await,
+            Self::Layout(_) => {}
+        }
+    }
+
     /// Sends the bytes of the blob. There is no second try inside: the bytes come only once.
     pub async fn send<S>(
         self,
@@ -375,6 +404,15 @@ impl Error {
         match self {
             Self::Registry(error) => error.kind() == Kind::Rejected,
             Self::Layout(_) => false,
+        }
+    }
+
+    /// What the endpoint does not have of what a manifest names, where it refused the manifest for that.
+    /// Empty where it does not name it.
+    pub fn missing(&self) -> Option<&[Digest]> {
+        match self {
+            Self::Registry(error) => error.missing(),
+            Self::Layout(_) => None,
         }
     }
 

@@ -51,14 +51,14 @@ pub enum Error {
         error: endpoint::Error,
     },
     /// The destination confirmed a manifest and does not serve it.
-    #[error(
-        "{destination} confirmed {target} but does not serve it: its storage or its cache has lost it"
-    )]
+    #[error("{}", describe_read_back(.destination, .target, .found.as_ref()))]
     ReadBack {
         /// The repository.
         destination: String,
         /// The tag or digest.
         target: TagOrDigest,
+        /// What it serves in its place, which it did not before.
+        found: Option<Digest>,
     },
     /// The fallback tag for referrers could not be written.
     #[error("listing referrers at {destination}: {error}")]
@@ -143,23 +143,24 @@ impl Error {
         }
     }
 
-    /// Whether what this process believed of the destination may be wrong, so that sending
-    /// everything afresh is worth a try.
-    pub(super) fn calls_for_fresh_push(&self) -> bool {
+    /// What the destination misses, where that is what is wrong: it may help to give it that again. Empty
+    /// where it does not name it. What is refused for any other reason is refused again.
+    pub(super) fn missing(&self) -> Option<&[Digest]> {
         match self {
             Self::Destination { error, .. }
             | Self::Referrers {
                 error: FallbackError::Registry(error),
                 ..
-            } => error.is_rejected(),
-            Self::ReadBack { .. } => true,
-            Self::Source { .. }
+            } => error.missing(),
+            Self::ReadBack { found: None, .. } => Some(&[]),
+            Self::ReadBack { found: Some(_), .. }
+            | Self::Source { .. }
             | Self::Blob { .. }
             | Self::SparseIndex { .. }
             | Self::Referrers {
                 error: FallbackError::NotAnIndex { .. },
                 ..
-            } => false,
+            } => None,
         }
     }
 }
@@ -174,6 +175,18 @@ fn describe(destination: &str, digest: &Digest, error: &BlobError) -> String {
         BlobError::Slow | BlobError::Cancelled => {
             format!("copying blob {digest} to {destination}: {error}")
         }
+    }
+}
+
+fn describe_read_back(destination: &str, target: &TagOrDigest, found: Option<&Digest>) -> String {
+    match found {
+        None => format!(
+            "{destination} confirmed {target} but does not serve it: its storage or its cache has lost it"
+        ),
+        Some(found) => format!(
+            "{destination} confirmed {target} but serves {found} under it: somebody else writes this tag, \
+             the registry takes upper and lower case of tags for the same, or it keeps tags as they are"
+        ),
     }
 }
 

@@ -9,7 +9,7 @@ use super::graph_error::GraphError;
 use super::manifests::{Manifests, Room};
 use super::pipe::Origin;
 use super::reduced::Reduced;
-use crate::oci::{Descriptor, Digest, Manifest, limits};
+use crate::oci::{Content, Descriptor, Digest, Manifest, limits};
 use crate::plan::Platforms;
 
 /// Manifests read at once for one image.
@@ -102,6 +102,17 @@ impl Graph {
             }
         }
         Ok(())
+    }
+
+    /// The lowest layer: what an image most likely has in common with an earlier one.
+    pub(super) fn base_layer(&self) -> Option<&Descriptor> {
+        let lowest = self
+            .manifests()
+            .find_map(|manifest| match manifest.content() {
+                Content::Image(image) => image.layers.first(),
+                Content::Index(_) => None,
+            });
+        lowest.filter(|layer| !layer.media_type.is_foreign_layer())
     }
 
     /// The blobs, each once, the largest first: a large one that starts last would be waited for.

@@ -2,7 +2,7 @@
 //!
 //! Blobs, manifests from the deepest to the root, read back, referrers, and only then the tags.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use futures::future::join_all;
@@ -14,10 +14,13 @@ use super::endpoint::{self, Endpoint, Place, Start};
 use super::error::Error;
 use super::fallback::{Additions, FallbackTags};
 use super::graph::Graph;
+use super::lag::Lag;
 use super::links::Link;
 use super::manifests::Manifests;
 use super::pipe::Origin;
+use super::presence::WORTH_A_LOOK;
 use super::referrers::{Attached, Company};
+use super::repair::{Parts, Repair};
 use super::seen::Seen;
 use super::stored::{Slot, Stored};
 use super::{Action, Done, TagPush, Target, Unmoved};
@@ -51,6 +54,7 @@ pub(super) struct Push<'a> {
     pub(super) manifests: &'a Manifests,
     pub(super) content: &'a Content,
     pub(super) target: &'a Target,
+    pub(super) lag: Lag,
 }
 
 /// The blobs that one destination waits for.
@@ -59,24 +63,59 @@ pub(super) type Requests = Vec<(Descriptor, Request)>;
 // === impl Content ===
 
 impl Content {
-    /// Asks for all blobs in all destinations at once, so that each is read once; one list a destination.
-    pub(super) fn request(&self, shared: &Shared, targets: &[&Target]) -> Vec<Requests> {
+    /// Asks for blobs in all destinations at once, so that each is read once; one list a destination.
+    pub(super) fn request(
+        &self,
+        shared: &Shared,
+        targets: &[&Target],
+        parts: &Parts,
+    ) -> Vec<Requests> {
         let places: Vec<(Endpoint, Repository)> = targets
             .iter()
             .map(|target| (target.endpoint.clone(), target.repository.clone()))
             .collect();
+        let blobs: Vec<&Descriptor> = self
+            .graphs()
+            .flat_map(Graph::blobs)
+            .filter(|blob| parts.contain(&blob.digest))
+            .collect();
+        let bytes: u64 = blobs.iter().map(|blob| blob.size).sum();
+        if let Some(base) = self
+            .image
+            .base_layer()
+            .filter(|_| bytes >= WORTH_A_LOOK && !self.is_late)
+        {
+            for (endpoint, repository) in &places {
+                shared.blobs.look(endpoint, repository, base);
+            }
+        }
         let mut lists: Vec<Requests> = targets.iter().map(|_| Vec::new()).collect();
-        let attached = self.company.attached.iter();
-        let graphs = attached
-            .map(|attached| &attached.graph)
-            .chain((!self.is_late).then_some(&self.image));
-        for blob in graphs.flat_map(Graph::blobs) {
+        for blob in blobs {
             let requests = shared.blobs.request(&self.origin, blob, &places);
             for (list, request) in lists.iter_mut().zip(requests) {
                 list.extend(request.map(|request| (blob.clone(), request)));
             }
         }
         lists
+    }
+
+    /// The digests of all blobs and manifests.
+    pub(super) fn digests(&self) -> HashSet<&Digest> {
+        let blobs = self
+            .graphs()
+            .flat_map(Graph::blobs)
+            .map(|blob| &blob.digest);
+        let manifests = self.graphs().flat_map(Graph::manifests);
+        blobs
+            .chain(manifests.map(|manifest| manifest.digest()))
+            .collect()
+    }
+
+    /// What is sent: all that comes to refer to the image, and the image, where it is not there already.
+    fn graphs(&self) -> impl Iterator<Item = &Graph> {
+        let attached = self.company.attached.iter();
+        let attached = attached.map(|attached| &attached.graph);
+        attached.chain((!self.is_late).then_some(&self.image))
     }
 }
 
@@ -105,14 +144,7 @@ impl Push<'_> {
         if self.is_retag() {
             return Ok(done(Action::Retagged, 0, self.move_tags(&moving).await?));
         }
-        let sent = self.receive(requests).await?;
-        let (sent, unmoved) = match self.push_all(&moving).await {
-            Err(error) if error.calls_for_fresh_push() => {
-                let (sent_again, unmoved) = self.push_again(&moving).await?;
-                (sent + sent_again, unmoved)
-            }
-            result => (sent, result?),
-        };
+        let (sent, unmoved) = self.give(requests, &moving).await?;
         Ok(done(Action::Copied, sent, unmoved))
     }
 
@@ -124,15 +156,11 @@ impl Push<'_> {
             seen,
             ..
         } = self.content;
-        let mut bytes = self.receive(self.request()).await?;
-        match self.attach(&company.attached).await {
-            Err(error) if error.calls_for_fresh_push() => {
-                self.forget();
-                bytes += self.receive(self.request()).await?;
-                self.attach(&company.attached).await?;
-            }
-            result => result?,
-        }
+        let requests = self
+            .content
+            .request(self.shared, &[self.target], &Parts::All);
+        let requests = requests.into_iter().flatten().collect();
+        let (bytes, unmoved) = self.give(requests, &[]).await?;
         Ok(Done {
             digest: image.root.digest().clone(),
             action: if company.attached.is_empty() {
@@ -141,9 +169,37 @@ impl Push<'_> {
                 Action::Completed
             },
             bytes,
-            unmoved: Unmoved::new(),
+            unmoved,
             seen: *seen,
         })
+    }
+
+    /// Waits for the blobs, pushes what names them, and gives again what the destination turns out to miss: the
+    /// number of bytes that were sent, and the tags that did not move.
+    async fn give(&self, requests: Requests, moving: &[&TagPush]) -> Result<(u64, Unmoved), Error> {
+        let mut sent = self.receive(requests).await?;
+        let mut repair = Repair::default();
+        loop {
+            let error = match self.push(moving).await {
+                Ok(unmoved) => return Ok((sent, unmoved)),
+                Err(error) => error,
+            };
+            let parts = error
+                .missing()
+                .and_then(|missing| repair.next(self.content, missing));
+            let Some(parts) = parts else {
+                return Err(error);
+            };
+            sent += self.give_again(&parts).await?;
+        }
+    }
+
+    async fn push(&self, moving: &[&TagPush]) -> Result<Unmoved, Error> {
+        if self.content.is_late {
+            self.attach(&self.content.company.attached).await?;
+            return Ok(Unmoved::new());
+        }
+        self.push_all(moving).await
     }
 
     fn moving_tags(&self) -> Vec<&TagPush> {
@@ -177,29 +233,25 @@ impl Push<'_> {
         deliveries.await.into_iter().sum()
     }
 
-    /// The destination refused a manifest although every blob was confirmed: what was believed of
-    /// it is wrong, so everything is sent again, once.
-    async fn push_again(&self, moving: &[&TagPush]) -> Result<(u64, Unmoved), Error> {
-        self.forget();
-        let sent = self.receive(self.request()).await?;
-        Ok((sent, self.push_all(moving).await?))
-    }
-
-    /// Asks for all blobs at this destination.
-    fn request(&self) -> Requests {
-        let requests = self.content.request(self.shared, &[self.target]).pop();
-        requests.unwrap_or_default()
-    }
-
-    /// Forgets what this destination is believed to have.
-    fn forget(&self) {
+    /// The destination misses something although all of it was confirmed: what was believed of that is
+    /// wrong. Whether it is there is asked afresh, and what is not is sent; the number of bytes of it.
+    async fn give_again(&self, parts: &Parts) -> Result<u64, Error> {
         let Target {
             endpoint,
             repository,
             ..
         } = self.target;
-        self.shared.manifests.forget(&self.place(), repository);
-        self.shared.blobs.forget(endpoint, repository);
+        let Shared {
+            blobs, manifests, ..
+        } = self.shared;
+        blobs.forget(endpoint, repository, |digest| parts.contain(digest));
+        manifests.forget(&self.place(), repository, |digest| parts.contain(digest));
+        let requests = self.content.request(self.shared, &[self.target], parts);
+        let sent = self
+            .receive(requests.into_iter().flatten().collect())
+            .await?;
+        self.lag.begin_again(sent > 0);
+        Ok(sent)
     }
 
     async fn push_all(&self, moving: &[&TagPush]) -> Result<Unmoved, Error> {
@@ -210,7 +262,7 @@ impl Push<'_> {
             && !self.is_doubted()
         {
             // Nobody sees this tag yet, so there is no working tag to protect: one PUT and one read.
-            self.put_tag(&only.tag, &image.root).await?;
+            self.put_tag(&only.tag, &image.root, None).await?;
             return Ok(Unmoved::new());
         }
         self.push_root(image).await?;
@@ -239,7 +291,8 @@ impl Push<'_> {
             return Ok(());
         }
         self.put_by_digest(root).await?;
-        self.read_back(&root.digest().clone().into(), root).await
+        let target = root.digest().clone().into();
+        self.read_back(&target, root, None).await
     }
 
     /// Signatures and the like, before any tag names the image.
@@ -270,7 +323,7 @@ impl Push<'_> {
         self.push_levels(graph).await?;
         match by {
             Link::Tag(tag) => {
-                self.put_tag(tag, &graph.root).await?;
+                self.put_tag(tag, &graph.root, None).await?;
                 Ok(None)
             }
             Link::Subject(subject) => {
@@ -343,7 +396,8 @@ impl Push<'_> {
             self.keep_previous(&TagOrDigest::Digest(current.clone()), previous)
                 .await?;
         }
-        self.put_tag(tag, &self.content.image.root).await
+        let root = &self.content.image.root;
+        self.put_tag(tag, root, current.as_ref()).await
     }
 
     async fn keep_previous(&self, current: &TagOrDigest, previous: &Tag) -> Result<(), Error> {
@@ -356,7 +410,7 @@ impl Push<'_> {
             .fetch_manifest(repository, current)
             .await
             .map_err(|error| self.failed(current, error))?;
-        self.put_tag(previous, &manifest).await
+        self.put_tag(previous, &manifest, None).await
     }
 
     /// Stores a manifest, unless this process did. Says whether the destination lists it among the
@@ -377,60 +431,92 @@ impl Push<'_> {
         Ok(indexed)
     }
 
+    /// Stores a manifest, with patience for a registry that does not know yet what it names.
     async fn put(&self, target: &TagOrDigest, manifest: &Manifest) -> Result<bool, Error> {
         let Target {
             endpoint,
             repository,
             ..
         } = self.target;
-        endpoint
-            .put_manifest(repository, target, manifest)
-            .await
-            .map_err(|error| {
-                let is_sparse_root = self.content.image.is_sparse
-                    && manifest.digest() == self.content.image.root.digest();
-                if is_sparse_root && error.is_rejected() {
-                    return Error::SparseIndex {
-                        destination: self.target.name(),
-                        error,
-                    };
-                }
-                self.failed(target, error)
-            })
+        let Content { image, .. } = self.content;
+        let is_sparse_root = image.is_sparse && manifest.digest() == image.root.digest();
+        let mut looks = 0;
+        loop {
+            let refused = endpoint.put_manifest(repository, target, manifest).await;
+            let error = match refused {
+                Ok(indexed) => return Ok(indexed),
+                Err(error) => error,
+            };
+            if is_sparse_root && error.is_rejected() {
+                return Err(Error::SparseIndex {
+                    destination: self.target.name(),
+                    error,
+                });
+            }
+            if error.missing().is_none() || !self.lag.pause(looks).await {
+                return Err(self.failed(target, error));
+            }
+            looks += 1;
+        }
     }
 
-    /// Lets a tag name a manifest. An answer of success is not proof: the tag must be there.
-    async fn put_tag(&self, tag: &Tag, manifest: &Manifest) -> Result<(), Error> {
+    /// Lets a tag name a manifest, in place of what it named `before`. An answer of success is not proof:
+    /// the tag must be there.
+    async fn put_tag(
+        &self,
+        tag: &Tag,
+        manifest: &Manifest,
+        before: Option<&Digest>,
+    ) -> Result<(), Error> {
         let target = TagOrDigest::Tag(tag.clone());
         let slot = self.slot(manifest);
         let mut stored = slot.lock().await;
         *stored = Some(self.put(&target, manifest).await?);
         drop(stored);
-        self.read_back(&target, manifest).await
+        self.read_back(&target, manifest, before).await
     }
 
-    async fn read_back(&self, target: &TagOrDigest, manifest: &Manifest) -> Result<(), Error> {
-        if self.is_served(target, manifest).await? {
-            return Ok(());
+    /// Looks whether the destination serves what it confirmed, with patience for one that needs some
+    /// seconds until it does.
+    async fn read_back(
+        &self,
+        target: &TagOrDigest,
+        manifest: &Manifest,
+        before: Option<&Digest>,
+    ) -> Result<(), Error> {
+        let mut looks = 0;
+        loop {
+            let found = self.find(target).await?;
+            if found.as_ref() == Some(manifest.digest()) {
+                return Ok(());
+            }
+            if !self.lag.pause(looks).await {
+                return Err(Error::ReadBack {
+                    destination: self.target.name(),
+                    target: target.clone(),
+                    // What was there before says no more than nothing.
+                    found: found.filter(|found| Some(found) != before),
+                });
+            }
+            looks += 1;
         }
-        self.forget();
-        Err(Error::ReadBack {
-            destination: self.target.name(),
-            target: target.clone(),
-        })
     }
 
     async fn is_served(&self, target: &TagOrDigest, manifest: &Manifest) -> Result<bool, Error> {
+        Ok(self.find(target).await?.as_ref() == Some(manifest.digest()))
+    }
+
+    /// What a tag or digest stands for at the destination.
+    async fn find(&self, target: &TagOrDigest) -> Result<Option<Digest>, Error> {
         let Target {
             endpoint,
             repository,
             ..
         } = self.target;
-        let found = endpoint
+        endpoint
             .resolve(repository, target, None)
             .await
-            .map_err(|error| self.failed(target, error))?;
-        Ok(found.as_ref() == Some(manifest.digest()))
+            .map_err(|error| self.failed(target, error))
     }
 
     /// Uploads a manifest like a blob, which distribution writes even where its cache believes that

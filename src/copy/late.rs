@@ -13,6 +13,7 @@ use super::fallback;
 use super::graph::Graph;
 use super::graph_error::GraphError;
 use super::image::{Content, Push};
+use super::lag::Lag;
 use super::links::{AttachedTags, Entry, Link, Links};
 use super::manifests::Room;
 use super::pipe::Origin;
@@ -224,6 +225,7 @@ impl Engine {
             manifests: &self.manifests,
             content: &content,
             target,
+            lag: Lag::default(),
         };
         push.run_late().await
     }

@@ -9,9 +9,12 @@
 //!   evidence           what may prove something of it, for those who verify it
 //!   blobs              which destination needs what; one worker a blob
 //!     deliver          for one destination: mount it, wait for it or send it
+//!     presence         whether it is there, where a mount does not tell
 //!     places           what destinations are known to have: nothing is sent twice
 //!     pipe             one read, many uploads, hashed on the way
 //!   image              manifests and tags, in the order that keeps visible tags complete
+//!     repair           what is given again to a destination that misses something
+//!     lag              patience with one that does not know yet what it was given
 //!     stored           which manifests destinations were given: none is written twice
 //! ```
 
@@ -28,15 +31,18 @@ mod fallback;
 mod graph;
 mod graph_error;
 mod image;
+mod lag;
 mod late;
 mod links;
 mod lookup;
 mod manifests;
 mod pipe;
 mod places;
+mod presence;
 pub mod progress;
 mod reduced;
 mod referrers;
+mod repair;
 mod seen;
 mod stored;
 
@@ -62,8 +68,10 @@ use self::blobs::Blobs;
 use self::fallback::FallbackTags;
 use self::graph::Graph;
 use self::image::{Content, Push, Shared};
+use self::lag::Lag;
 use self::manifests::{Manifests, Room};
 use self::referrers::{Company, Finder, Wish};
+use self::repair::Parts;
 use self::stored::Stored;
 use crate::api::IndexMode;
 use crate::oci::{Content as Described, Digest, Repository, Tag};
@@ -217,6 +225,7 @@ impl Engine {
                 manifests: &self.manifests,
                 content: &content,
                 target,
+                lag: Lag::default(),
             })
             .collect();
         let sending: Vec<&Target> = pushes
@@ -224,7 +233,9 @@ impl Engine {
             .filter(|push| push.sends())
             .map(|push| push.target)
             .collect();
-        let mut requests = content.request(&self.shared, &sending).into_iter();
+        let mut requests = content
+            .request(&self.shared, &sending, &Parts::All)
+            .into_iter();
         join_all(pushes.iter().map(|push| {
             let requests = if push.sends() { requests.next() } else { None };
             push.run(requests.unwrap_or_default())

@@ -21,12 +21,31 @@ pub(super) struct Places(Arc<Mutex<Known>>);
 #[derive(Debug, Default)]
 struct Known {
     blobs: HashMap<(Place, Digest), Blob>,
-    /// Places that answered a mount of a blob that they had with an upload.
+    /// Places that answered a mount from another repository, which had the blob, with an upload.
     without_mount: HashSet<Place>,
     /// Places of which a mounted blob could be read.
     with_mount: HashSet<Place>,
+    /// What places answer to a mount of a blob from the very repository that has it.
+    own_mounts: HashMap<Place, OwnMounts>,
+    /// Repositories that were looked into to find that out: the receivers of those that are not done wait.
+    looks: HashMap<(Place, Repository), watch::Receiver<()>>,
     /// Repositories that confirmed what they do not serve.
     doubted: HashSet<(Place, Repository)>,
+}
+
+/// What a place answers to a mount of a blob from the very repository that has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum OwnMounts {
+    /// That it is there: the announcement of an upload says at the same time whether it is needed.
+    Granted,
+    /// The same as for one that it does not have: whether it is there must be asked before.
+    NotGranted,
+}
+
+/// A look into a repository that others wait for. It ends when dropped.
+#[derive(Debug)]
+pub(super) struct Look {
+    _done: watch::Sender<()>,
 }
 
 #[derive(Debug)]
@@ -109,9 +128,52 @@ impl Places {
         self.lock().without_mount.insert(place.clone());
     }
 
-    /// What was mounted from another repository of the place is there.
+    /// What was mounted from another repository of the place is there. Then mounts from the very
+    /// repository are taken to work, too, unless it is known better.
     pub(super) fn can_mount(&self, place: &Place) {
-        self.lock().with_mount.insert(place.clone());
+        let mut known = self.lock();
+        known.with_mount.insert(place.clone());
+        known
+            .own_mounts
+            .entry(place.clone())
+            .or_insert(OwnMounts::Granted);
+    }
+
+    /// What the place answers to a mount of a blob from the very repository that has it, once that is
+    /// known.
+    pub(super) fn own_mounts(&self, place: &Place) -> Option<OwnMounts> {
+        self.lock().own_mounts.get(place).copied()
+    }
+
+    /// What the place answered to such a mount.
+    pub(super) fn learn_own_mounts(&self, place: &Place, found: OwnMounts) {
+        self.lock().own_mounts.insert(place.clone(), found);
+    }
+
+    /// The right to look into a repository to find that out; nothing where it is known, or somebody
+    /// did or does so.
+    pub(super) fn begin_look(&self, place: &Place, repository: &Repository) -> Option<Look> {
+        let mut known = self.lock();
+        let key = (place.clone(), repository.clone());
+        if known.own_mounts.contains_key(place) || known.looks.contains_key(&key) {
+            return None;
+        }
+        if known.looks.len() >= ENTRIES {
+            known.looks.clear();
+        }
+        let (done, waiting) = watch::channel(());
+        known.looks.insert(key, waiting);
+        Some(Look { _done: done })
+    }
+
+    /// Waits until nobody looks into the repository any more.
+    pub(super) async fn looked(&self, place: &Place, repository: &Repository) {
+        let key = (place.clone(), repository.clone());
+        let look = self.lock().looks.get(&key).cloned();
+        if let Some(mut look) = look {
+            // An error says that the look is over, which is what is waited for.
+            let _ = look.changed().await;
+        }
     }
 
     /// Whether a mount into the repository that was confirmed needs no proof.
@@ -133,11 +195,16 @@ impl Places {
         self.lock().is_doubted(place, repository)
     }
 
-    /// A repository turned out not to have what we believed.
-    pub(super) fn forget(&self, place: &Place, repository: &Repository) {
+    /// A repository turned out not to have some of what we believed.
+    pub(super) fn forget(
+        &self,
+        place: &Place,
+        repository: &Repository,
+        is_it: impl Fn(&Digest) -> bool,
+    ) {
         self.doubt(place, repository);
-        self.lock().blobs.retain(|(at, _), blob| match blob {
-            Blob::Present(repositories) if at == place => {
+        self.lock().blobs.retain(|(at, digest), blob| match blob {
+            Blob::Present(repositories) if at == place && is_it(digest) => {
                 repositories.retain(|known| known != repository);
                 !repositories.is_empty()
             }
@@ -243,11 +310,37 @@ mod tests {
     fn what_was_forgotten_is_written_again() {
         let (places, digest) = (Places::default(), Digest::sha256(b"x"));
         places.add(&place(), &digest, &repository("a"));
-        places.forget(&place(), &repository("a"));
+        places.forget(&place(), &repository("a"), |other| *other != digest);
+        assert!(matches!(
+            places.claim(&place(), &digest, &repository("a")),
+            Claim::Present
+        ));
+        places.forget(&place(), &repository("a"), |other| *other == digest);
         assert!(matches!(
             places.claim(&place(), &digest, &repository("a")),
             Claim::Write(_)
         ));
+    }
+
+    #[tokio::test]
+    async fn one_looks_into_a_repository_and_the_others_wait() {
+        let (places, place, here) = (Places::default(), place(), repository("a"));
+        places.looked(&place, &here).await;
+        let look = places.begin_look(&place, &here);
+        assert!(look.is_some() && places.begin_look(&place, &here).is_none());
+        {
+            let mut waiting = std::pin::pin!(places.looked(&place, &here));
+            assert!(futures::FutureExt::now_or_never(waiting.as_mut()).is_none());
+            drop(look);
+            waiting.await;
+        }
+        places.looked(&place, &here).await;
+
+        assert!(places.begin_look(&place, &here).is_none(), "once for each");
+        places.learn_own_mounts(&place, OwnMounts::NotGranted);
+        assert!(places.begin_look(&place, &repository("b")).is_none());
+        places.can_mount(&place);
+        assert_eq!(places.own_mounts(&place), Some(OwnMounts::NotGranted));
     }
 
     #[test]

@@ -33,10 +33,15 @@ impl Stored {
         slots.entry(key).or_default().clone()
     }
 
-    /// A repository turned out not to have what we believed.
-    pub(super) fn forget(&self, place: &Place, repository: &Repository) {
+    /// A repository turned out not to have some of what we believed.
+    pub(super) fn forget(
+        &self,
+        place: &Place,
+        repository: &Repository,
+        is_it: impl Fn(&Digest) -> bool,
+    ) {
         self.lock()
-            .retain(|(at, name, _), _| !(at == place && name == repository));
+            .retain(|(at, name, digest), _| !(at == place && name == repository && is_it(digest)));
     }
 
     /// Others may delete what was stored.

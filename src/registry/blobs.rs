@@ -76,9 +76,7 @@ pub(super) async fn has(
     repository: &Repository,
     digest: &Digest,
 ) -> Result<bool, Cause> {
-    let url = connection.url(&[repository.as_str(), "blobs", digest.as_str()]);
-    let request = Request::new(Class::Lookup, Method::HEAD, url, Scope::pull(repository))
-        .hand_back(StatusCode::INTERNAL_SERVER_ERROR);
+    let request = look(connection, repository, digest).hand_back(StatusCode::INTERNAL_SERVER_ERROR);
     let reply = connection.ask(&request).await?;
     match reply.status {
         // A login page has no blob.
@@ -113,6 +111,78 @@ async fn has_by_get(
     }
 }
 
+/// Whether a repository says, when it is asked once, that it has a blob.
+pub(super) async fn has_at_once(
+    connection: &Connection,
+    repository: &Repository,
+    digest: &Digest,
+) -> bool {
+    let request = look(connection, repository, digest);
+    let reply = connection.ask_once(&request).await;
+    reply.is_ok_and(|reply| reply.status == StatusCode::OK)
+}
+
+/// Whether a repository serves a blob, as far as that can be told from a few bytes: its last one, else
+/// its first ones, else its length.
+///
+/// What else comes is not read: a registry that does not know how to give a part (oras-project/oras-go#369)
+/// must not send all of it for nothing.
+pub(super) async fn proves(
+    connection: &Connection,
+    repository: &Repository,
+    blob: &Descriptor,
+) -> Result<bool, Cause> {
+    let Some(last) = blob.size.checked_sub(1) else {
+        return Ok(true);
+    };
+    let habits = &connection.host.habits;
+    if !habits.may_give_last_bytes() {
+        return has_all(connection, repository, blob).await;
+    }
+    let url = connection.url(&[repository.as_str(), "blobs", blob.digest.as_str()]);
+    let request = Request::new(Class::BlobRead, Method::GET, url, Scope::pull(repository))
+        .urgent()
+        .header(RANGE, range::to_end(last, blob.size));
+    // Dropped with what it still has to say, and its connection with it.
+    let mut answer = connection.open(&request).await?;
+    match answer.status() {
+        StatusCode::OK => habits.learn_gives_whole_blobs(),
+        StatusCode::PARTIAL_CONTENT
+            if range::check(answer.header(CONTENT_RANGE), last, blob.size).is_ok() => {}
+        StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE => {
+            habits.learn_gives_whole_blobs();
+            return has_all(connection, repository, blob).await;
+        }
+        StatusCode::NOT_FOUND => return Ok(false),
+        _ => return Err(answer.into_cause().await),
+    }
+    let expected = match answer.status() {
+        StatusCode::OK => blob.size,
+        _ => 1,
+    };
+    if answer.length().is_some_and(|found| found != expected) {
+        return Ok(false);
+    }
+    Ok(answer.frame().await?.is_some_and(|frame| !frame.is_empty()))
+}
+
+/// Whether a repository says that it has a blob of this length.
+async fn has_all(
+    connection: &Connection,
+    repository: &Repository,
+    blob: &Descriptor,
+) -> Result<bool, Cause> {
+    let request = look(connection, repository, &blob.digest);
+    let reply = connection.ask(&request).await?;
+    let is_whole = reply.length().is_none_or(|length| length == blob.size);
+    Ok(reply.status == StatusCode::OK && is_whole)
+}
+
+fn look(connection: &Connection, repository: &Repository, digest: &Digest) -> Request {
+    let url = connection.url(&[repository.as_str(), "blobs", digest.as_str()]);
+    Request::new(Class::Lookup, Method::HEAD, url, Scope::pull(repository))
+}
+
 pub(super) async fn fetch(
     connection: &Connection,
     repository: &Repository,
@@ -131,7 +201,7 @@ pub(super) async fn fetch(
     if offset > 0 {
         // Uploads may be waiting for the rest of this blob.
         request = request.urgent();
-        if connection.host.understands_range() {
+        if connection.host.habits.understands_range() {
             request = request.header(RANGE, range::to_end(offset, blob.size));
         }
     }
@@ -145,7 +215,7 @@ pub(super) async fn fetch(
         Ok(None) => return Err(answer.into_cause().await),
         Err(cause) => {
             if matches!(cause, Cause::Range(_)) {
-                connection.host.learn_ignores_range();
+                connection.host.habits.learn_ignores_range();
             }
             return Err(cause);
         }

@@ -14,8 +14,8 @@ use super::range::WrongRange;
 use super::retry::{self, Trouble};
 use super::said::Said;
 use super::status::Unexpected;
-use crate::oci::Digest;
 use crate::oci::manifest::ManifestError;
+use crate::oci::{Digest, limits};
 
 /// What went wrong.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +32,13 @@ pub(super) enum Cause {
     },
     #[error("{0}")]
     Status(Box<Unexpected>),
+    /// A manifest was refused because the registry does not have what it names.
+    #[error("{answer}")]
+    Incomplete {
+        answer: Box<Unexpected>,
+        /// What it does not have, as far as it said so.
+        missing: Vec<Digest>,
+    },
     #[error("the registry asked to be left alone until {0:.0}")]
     Paused(Timestamp),
     /// It was found out by others that there is no answer.
@@ -65,6 +72,11 @@ pub(super) enum Cause {
     Proxy(ProxyFault),
     #[error("{host} did not answer in time")]
     NoAnswer { host: String },
+    #[error(
+        "{host} took all of it and did not say within {} minutes whether it is stored",
+        limits::COMMIT_TIMEOUT.as_secs() / 60
+    )]
+    Unconfirmed { host: String },
     #[error("the connection to {host} broke off: {detail}")]
     Interrupted { host: String, detail: String },
     #[error("the answer of {host} comes too slowly")]
@@ -117,13 +129,15 @@ impl Cause {
     pub(super) fn kind(&self) -> Kind {
         match self {
             Self::Auth { error, .. } => error.kind(),
-            Self::Status(unexpected) => unexpected.kind(),
+            Self::Status(answer) => answer.kind(),
+            Self::Incomplete { answer, .. } => answer.kind(),
             Self::Paused(_) => Kind::RateLimited,
             Self::PutOff { cause, .. } => cause.kind(),
             Self::Settings(_)
             | Self::Unreachable { .. }
             | Self::NoAnswer { .. }
             | Self::Silent { .. }
+            | Self::Unconfirmed { .. }
             | Self::Proxy(_) => Kind::Unreachable,
             Self::Tls { .. }
             | Self::Plain { .. }
@@ -154,7 +168,7 @@ impl Cause {
     pub(super) fn is_transient(&self) -> bool {
         match self {
             Self::Auth { error, .. } => error.is_transient(),
-            Self::Status(unexpected) => unexpected.is_transient(),
+            Self::Status(answer) => answer.is_transient(),
             Self::Proxy(fault) => fault.is_transient(),
             Self::PutOff { cause, .. } => cause.is_transient(),
             Self::Paused(_)
@@ -168,6 +182,9 @@ impl Cause {
             | Self::LateChallenge
             | Self::Body(_) => true,
             Self::Settings(_)
+            | Self::Incomplete { .. }
+            // Whoever waited so long does not wait so long again at once.
+            | Self::Unconfirmed { .. }
             | Self::Tls { .. }
             | Self::Plain { .. }
             | Self::Encrypted { .. }
@@ -215,14 +232,12 @@ impl Cause {
         if let Self::PutOff { cause, until } = self {
             return cause.on(whose).put_off(until);
         }
-        if let Self::Status(answer) = &mut self {
-            answer.side = whose;
-        }
-        if let Self::Plain { side, .. }
-        | Self::Encrypted { side, .. }
-        | Self::NotHttp { side, .. } = &mut self
-        {
-            *side = whose;
+        match &mut self {
+            Self::Status(answer) | Self::Incomplete { answer, .. } => answer.side = whose,
+            Self::Plain { side, .. }
+            | Self::Encrypted { side, .. }
+            | Self::NotHttp { side, .. } => *side = whose,
+            _ => {}
         }
         self
     }
@@ -267,9 +282,33 @@ impl Cause {
         self.answer()?.code.as_ref().map(Code::as_str)
     }
 
+    /// The status that the registry answered with.
+    pub(super) fn status(&self) -> Option<StatusCode> {
+        Some(self.answer()?.status)
+    }
+
+    /// Whether the registry may have done what it was asked for.
+    pub(super) fn leaves_open(&self) -> bool {
+        if let Self::PutOff { cause, .. } = self {
+            return cause.leaves_open();
+        }
+        matches!(self, Self::Unconfirmed { .. })
+            || self.is_worth_repeating()
+            || self.answer().is_some_and(Unexpected::is_lost_upload)
+    }
+
+    /// What the registry does not have of what a manifest names, where it refused it for that; nothing
+    /// of it is named where the registry does not name it.
+    pub(super) fn missing(&self) -> Option<&[Digest]> {
+        if let Self::Incomplete { missing, .. } = self {
+            return Some(missing);
+        }
+        None
+    }
+
     fn answer(&self) -> Option<&Unexpected> {
         match self {
-            Self::Status(answer) => Some(answer.as_ref()),
+            Self::Status(answer) | Self::Incomplete { answer, .. } => Some(answer.as_ref()),
             Self::PutOff { cause, .. } => cause.answer(),
             _ => None,
         }

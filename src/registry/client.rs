@@ -235,6 +235,18 @@ impl Client {
         self.explain(found, Action::FindBlob, Some(repository), Some(&target))
     }
 
+    /// Whether a repository serves a blob, as far as that can be told without reading more than some
+    /// kilobytes of it.
+    pub async fn proves_blob(
+        &self,
+        repository: &Repository,
+        blob: &Descriptor,
+    ) -> Result<bool, Error> {
+        let proven = blobs::proves(&self.inner.connection, repository, blob).await;
+        let target = TagOrDigest::Digest(blob.digest.clone());
+        self.explain(proven, Action::FindBlob, Some(repository), Some(&target))
+    }
+
     /// Announces a blob: mounts it from another repository of the registry, or opens an upload.
     pub async fn start_upload(
         &self,
@@ -250,6 +262,11 @@ impl Client {
             Some(repository),
             Some(&target),
         )
+    }
+
+    /// Gives up an upload of which nothing was sent.
+    pub async fn give_up_upload(&self, repository: &Repository, session: Session) {
+        uploads::give_up(&self.inner.connection, repository, &session).await;
     }
 
     /// Sends the bytes of a blob: exactly `size` of them.

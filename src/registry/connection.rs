@@ -67,11 +67,13 @@ impl Connection {
 
     /// Asks, repeatedly where that may help, and reads the whole answer.
     pub(super) async fn ask(&self, request: &Request) -> Result<Reply, Cause> {
-        repeat(move || async move {
-            let answer = self.attempt(request, None).await?;
-            Reply::read(answer, request.limit).await
-        })
-        .await
+        repeat(move || self.ask_once(request)).await
+    }
+
+    /// Asks once: where no answer leads to another way, or is as good as any.
+    pub(super) async fn ask_once(&self, request: &Request) -> Result<Reply, Cause> {
+        let answer = self.attempt(request, None).await?;
+        Reply::read(answer, request.limit).await
     }
 
     /// Asks like [`ask`](Self::ask). Before each try, when there is a place for it, `check` says

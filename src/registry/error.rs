@@ -9,7 +9,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::cause::Cause;
-use crate::oci::{Registry, Repository, TagOrDigest};
+use crate::oci::{Digest, Registry, Repository, TagOrDigest};
 
 /// Why an operation failed: what was to be done, and what went wrong with it, in one line.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -103,6 +103,12 @@ impl Error {
     /// [`retry_at`](Self::retry_at) says so, else at once.
     pub fn is_transient(&self) -> bool {
         self.cause.is_transient()
+    }
+
+    /// What the registry does not have of what a manifest names, where it refused the manifest for that.
+    /// Empty where it does not name it.
+    pub fn missing(&self) -> Option<&[Digest]> {
+        self.cause.missing()
     }
 
     /// The error code that the registry gave, such as `MANIFEST_BLOB_UNKNOWN`.

@@ -1,5 +1,7 @@
 //! One exchange with a registry: say who we are when asked, go where we are sent if that is safe.
 
+use std::time::Duration;
+
 use reqwest::header::{HeaderMap, LOCATION, WWW_AUTHENTICATE};
 use reqwest::{Method, Response, StatusCode};
 use tokio::time::timeout;
@@ -39,7 +41,10 @@ impl Connection {
     ) -> Result<Exchanged, Cause> {
         let is_unique = body.is_some();
         let scope = &request.scope;
-        let mut sent = self.authenticator.authorization(scope).await?;
+        // A token that ends under way is told at the end by some registries (Katello#11485).
+        let lasting = body.as_ref().map_or(Duration::ZERO, Outgoing::lasting);
+        let authorization = self.authenticator.authorization_lasting(scope, lasting);
+        let mut sent = authorization.await?;
         let mut challenges = 0;
         loop {
             let exchanged = self.follow(request, body.take(), sent.as_ref()).await?;
@@ -208,7 +213,7 @@ impl Connection {
             self.write_guard.check()?;
         }
         self.counters.count_request(class);
-        let sent = self.transmit(request, body, &url).await;
+        let sent = self.transmit(class, request, body, &url).await;
         self.report(class, &sent);
         let response = sent?;
         let status = response.status();
@@ -218,31 +223,41 @@ impl Connection {
 
     async fn transmit(
         &self,
+        class: Class,
         mut request: reqwest::Request,
         body: Option<Outgoing>,
         url: &Url,
     ) -> Result<Response, Cause> {
+        let host = || origin::of(url);
         let sent = match body {
+            // What closes an upload: everything was sent before.
+            None if class == Class::Upload => {
+                timeout(limits::COMMIT_TIMEOUT, self.http.execute(request))
+                    .await
+                    .map_err(|_| Cause::Unconfirmed { host: host() })
+            }
             None => timeout(limits::HEADER_TIMEOUT, self.http.execute(request))
                 .await
-                .ok(),
+                .map_err(|_| Cause::NoAnswer { host: host() }),
             Some(body) => {
                 let (body, progress) = body.into_parts();
                 *request.body_mut() = Some(body);
                 tokio::select! {
                     biased;
-                    sent = self.http.execute(request) => Some(sent),
-                    () = progress.stalled() => None,
+                    sent = self.http.execute(request) => Ok(sent),
+                    () = progress.clone().stalled() => Err(if progress.is_sent() {
+                        Cause::Unconfirmed { host: host() }
+                    } else {
+                        Cause::NoAnswer { host: host() }
+                    }),
                 }
             }
         };
-        let host = || origin::of(url);
-        sent.ok_or_else(|| Cause::NoAnswer { host: host() })?
-            .map_err(|error| match error {
-                HttpError::OutOfBounds(refused) => refused.into(),
-                HttpError::Proxy(fault) => fault.into(),
-                HttpError::Broken(error) => broken(&error, url),
-            })
+        sent?.map_err(|error| match error {
+            HttpError::OutOfBounds(refused) => refused.into(),
+            HttpError::Proxy(fault) => fault.into(),
+            HttpError::Broken(error) => broken(&error, url),
+        })
     }
 
     /// Tells who looks on what came of a request.

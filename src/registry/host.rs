@@ -1,17 +1,16 @@
 //! What is shared by everything that speaks to one host: limits, and what the host turned out to be like.
 
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::deletes::Deletable;
+use super::habits::Habits;
 use super::limiter::Limiter;
-use super::profile::{Deletes, Profile, UploadMode};
+use super::profile::{Deletes, Profile};
 
-/// So many mounts in a row that were refused mean that none will be granted.
-const REFUSED_MOUNTS: u32 = 4;
 /// How long a registry is believed to lack something: they are upgraded and set up anew now and then.
 const INABILITY_MEMORY: Duration = Duration::from_secs(60 * 60);
 
@@ -20,11 +19,9 @@ const INABILITY_MEMORY: Duration = Duration::from_secs(60 * 60);
 pub(super) struct Host {
     /// How much may be asked of it at once.
     pub(super) limiter: Limiter,
+    /// How it takes blobs.
+    pub(super) habits: Habits,
     profile: &'static Profile,
-    refused_mounts: AtomicU32,
-    refused_own_mounts: AtomicU32,
-    needs_patch: AtomicBool,
-    ignores_range: AtomicBool,
     refuses_pages: AtomicBool,
     lists_referrers: AtomicBool,
     lacks_referrers: Inability,
@@ -38,15 +35,6 @@ pub(super) struct Host {
 /// Something that a host turned out to be unable to do, and when.
 #[derive(Debug, Default)]
 struct Inability(Mutex<Option<Instant>>);
-
-/// Where a blob is to be mounted from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum MountFrom {
-    /// The very repository that it is mounted into, to find out whether it is there.
-    Itself,
-    /// Another repository.
-    Another,
-}
 
 /// What 404 to a HEAD means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,11 +61,8 @@ impl Host {
         };
         Self {
             limiter: Limiter::new(profile),
+            habits: Habits::new(profile),
             profile,
-            refused_mounts: AtomicU32::new(0),
-            refused_own_mounts: AtomicU32::new(0),
-            needs_patch: AtomicBool::new(profile.upload_mode == UploadMode::PatchPut),
-            ignores_range: AtomicBool::new(false),
             refuses_pages: AtomicBool::new(false),
             lists_referrers: AtomicBool::new(false),
             lacks_referrers: Inability::default(),
@@ -97,59 +82,6 @@ impl Host {
     /// It does not want to be told how many tags to list.
     pub(super) fn learn_refuses_pages(&self) {
         self.refuses_pages.store(true, Relaxed);
-    }
-
-    /// Whether a mount is worth a try.
-    pub(super) fn can_mount(&self, from: MountFrom) -> bool {
-        self.refused_mounts_of(from).load(Relaxed) < REFUSED_MOUNTS
-    }
-
-    /// It understood a mount, granted or not.
-    pub(super) fn learn_mount_understood(&self, from: MountFrom) {
-        self.refused_mounts_of(from).store(0, Relaxed);
-    }
-
-    /// It refused a mount.
-    pub(super) fn learn_mount_refused(&self, from: MountFrom) {
-        self.refused_mounts_of(from).fetch_add(1, Relaxed);
-    }
-
-    /// It knows no mounts at all.
-    pub(super) fn learn_no_mounts(&self) {
-        for from in [MountFrom::Itself, MountFrom::Another] {
-            self.refused_mounts_of(from).store(REFUSED_MOUNTS, Relaxed);
-        }
-    }
-
-    fn refused_mounts_of(&self, from: MountFrom) -> &AtomicU32 {
-        match from {
-            MountFrom::Itself => &self.refused_own_mounts,
-            MountFrom::Another => &self.refused_mounts,
-        }
-    }
-
-    /// How it takes blobs.
-    pub(super) fn upload_mode(&self) -> UploadMode {
-        if self.needs_patch.load(Relaxed) {
-            UploadMode::PatchPut
-        } else {
-            UploadMode::Put
-        }
-    }
-
-    /// It does not take a blob in one PUT.
-    pub(super) fn learn_needs_patch(&self) {
-        self.needs_patch.store(true, Relaxed);
-    }
-
-    /// Whether it gives a part of a blob when asked for it.
-    pub(super) fn understands_range(&self) -> bool {
-        !self.ignores_range.load(Relaxed)
-    }
-
-    /// It answered a request for a part with another part.
-    pub(super) fn learn_ignores_range(&self) {
-        self.ignores_range.store(true, Relaxed);
     }
 
     /// Whether it may list referrers.

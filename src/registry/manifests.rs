@@ -9,6 +9,7 @@ use super::cause::Cause;
 use super::class::Class;
 use super::connection::Connection;
 use super::host::Head;
+use super::missing;
 use super::request::Request;
 use crate::oci::{Digest, Manifest, MediaType, Repository, TagOrDigest, limits, media_type};
 
@@ -230,17 +231,64 @@ pub(super) async fn put(
     let request = Request::new(Class::ManifestWrite, Method::PUT, url, scope)
         .header(CONTENT_TYPE, media_type)
         .body(manifest.bytes().clone());
-    let reply = connection.ask(&request).await?;
-    if !matches!(
-        reply.status,
-        StatusCode::CREATED | StatusCode::OK | StatusCode::ACCEPTED
-    ) {
-        return Err(reply.into_cause());
+    let refused = match connection.ask(&request).await {
+        Ok(reply) if is_stored(reply.status) => {
+            check_announced(reply.digest(), manifest)?;
+            return Ok(Stored {
+                subject_indexed: reply.headers.contains_key(OCI_SUBJECT),
+            });
+        }
+        Ok(reply) => refusal(reply),
+        Err(cause) => cause,
+    };
+    if may_be_there(&refused) && names(connection, repository, target, manifest).await {
+        return Ok(Stored {
+            subject_indexed: false,
+        });
     }
-    check_announced(reply.digest(), manifest)?;
-    Ok(Stored {
-        subject_indexed: reply.headers.contains_key(OCI_SUBJECT),
-    })
+    Err(refused)
+}
+
+fn is_stored(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 200..=202 | 204)
+}
+
+/// Why a manifest was not taken.
+fn refusal(reply: Reply) -> Cause {
+    let missing = missing::digests_in(&reply.body);
+    let cause = reply.into_cause();
+    if let Cause::Status(answer) = cause {
+        return if answer.lacks_content() {
+            Cause::Incomplete { answer, missing }
+        } else {
+            Cause::Status(answer)
+        };
+    }
+    cause
+}
+
+/// Whether a manifest that was not taken may be there already, or by now.
+///
+/// Registries refuse to store again what they have: Oracle's answers 409 to a digest
+/// (docker/cli#5874), those with immutable tags answer 400, 403, 409 or 412 to a tag that names this very
+/// manifest. And a write that was not answered well may have been done.
+fn may_be_there(refused: &Cause) -> bool {
+    match refused.status().map(|status| status.as_u16()) {
+        Some(401 | 404 | 413 | 429) => false,
+        Some(_) => refused.missing().is_none(),
+        None => refused.is_worth_repeating(),
+    }
+}
+
+/// Whether the tag or digest stands for this manifest.
+async fn names(
+    connection: &Connection,
+    repository: &Repository,
+    target: &TagOrDigest,
+    manifest: &Manifest,
+) -> bool {
+    let found = resolve(connection, repository, target, None).await;
+    matches!(found, Ok(Some(found)) if found.digest == *manifest.digest())
 }
 
 /// Refuses a digest in a header that is not one of the bytes.

@@ -11,9 +11,9 @@
 //! request answer outgoing     what goes out and comes in: bounded, watched
 //! auth elsewhere              who we are, at the registry and where it redirects to
 //! boundaries guard observer    what the process may do, and who looks on
-//! limiter turnstile host profile   what a host bears, turned out to be like, and is known to be like
+//! limiter turnstile host habits profile   what a host bears, turned out to be like, and is known to be like
 //! origin reach link onward range rest pace retry cause   rules without I/O
-//! status meaning error_body said secrets   what an answer that is an error means, and what may be shown of it
+//! status meaning error_body said missing secrets   what an answer that is an error means, and what may be shown of it
 //! ```
 
 mod admission;
@@ -32,6 +32,7 @@ mod error;
 mod error_body;
 mod exchange;
 mod guard;
+mod habits;
 mod host;
 mod http;
 mod limiter;
@@ -39,6 +40,7 @@ pub mod link;
 mod lists;
 mod manifests;
 mod meaning;
+mod missing;
 mod observer;
 mod onward;
 mod origin;

@@ -18,6 +18,9 @@ use crate::oci::limits;
 /// The longest time that a registry may take for the next bytes.
 const STANDSTILL: Duration = Duration::from_secs(60);
 
+/// How fast a body goes out over a slow connection, in bytes per second.
+const SLOW: u64 = 1024 * 1024;
+
 /// Why the body of an upload ends early. It aborts the request, so that no registry takes the part
 /// for the whole.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -98,6 +101,11 @@ impl Outgoing {
     /// The number of bytes.
     pub(super) fn size(&self) -> u64 {
         self.frames.left
+    }
+
+    /// How long it may well take.
+    pub(super) fn lasting(&self) -> Duration {
+        Duration::from_secs(self.size() / SLOW)
     }
 
     /// Where the upload stands.

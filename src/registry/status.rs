@@ -69,6 +69,16 @@ impl Unexpected {
         );
         retry::is_transient(self.status) && !is_final
     }
+
+    /// Whether the registry has forgotten the upload, which is no fault of the blob.
+    pub(super) fn is_lost_upload(&self) -> bool {
+        self.meaning() == Meaning::LostUpload
+    }
+
+    /// Whether the registry misses what a manifest names: it takes none before its content.
+    pub(super) fn lacks_content(&self) -> bool {
+        self.meaning() == Meaning::LacksContent
+    }
 }
 
 impl fmt::Display for Unexpected {

@@ -13,7 +13,7 @@ use super::auth::Scope;
 use super::cause::Cause;
 use super::class::Class;
 use super::connection::Connection;
-use super::host::MountFrom;
+use super::habits::MountFrom;
 use super::outgoing::{BodyError, Outgoing};
 use super::profile::UploadMode;
 use super::request::Request;
@@ -61,7 +61,8 @@ pub(super) async fn start(
         url.query_pairs_mut()
             .append_pair("digest-algorithm", digest.algorithm().as_str());
     }
-    let reply = post(connection, url, Scope::pull_push(repository)).await?;
+    let request = announcement(url, Scope::pull_push(repository));
+    let reply = connection.ask(&request).await?;
     match reply.status {
         StatusCode::ACCEPTED => session(&reply).map(Upload::Session),
         _ => Err(reply.into_cause()),
@@ -77,60 +78,75 @@ async fn mount(
     digest: &Digest,
     from: &Repository,
 ) -> Result<Option<Upload>, Cause> {
-    let host = &connection.host;
+    let habits = &connection.host.habits;
     let kind = if from == repository {
         MountFrom::Itself
     } else {
         MountFrom::Another
     };
-    if !host.can_mount(kind) {
+    if !habits.can_mount(kind) {
         return Ok(None);
     }
     let mut url = uploads(connection, repository);
     url.query_pairs_mut()
         .append_pair("mount", digest.as_str())
         .append_pair("from", from.as_str());
-    let reply = match post(connection, url, Scope::mount(repository, from)).await {
+    let request = announcement(url, Scope::mount(repository, from));
+    let mut answered = connection.ask_once(&request).await;
+    if let Err(cause) = &answered
+        && cause.is_worth_repeating()
+        && !is_refusal(cause)
+    {
+        answered = connection.ask(&request).await;
+    }
+    let reply = match answered {
         Ok(reply) => reply,
         // No right to read the other repository is no reason not to write this one.
-        Err(cause) if is_denial(&cause) => {
-            host.learn_mount_refused(kind);
+        Err(cause) if is_refusal(&cause) => {
+            habits.learn_mount_refused(kind);
             return Ok(None);
         }
         Err(cause) => return Err(cause),
     };
     match reply.status.as_u16() {
         201 => {
-            host.learn_mount_understood(kind);
+            habits.learn_mount_understood(kind);
             Ok(Some(Upload::Mounted))
         }
         202 => {
-            host.learn_mount_understood(kind);
+            habits.learn_mount_understood(kind);
             session(&reply).map(|session| Some(Upload::Session(session)))
         }
-        400 | 403 | 404 => {
-            host.learn_mount_refused(kind);
+        405 => {
+            habits.learn_no_mounts();
             Ok(None)
         }
-        405 => {
-            host.learn_no_mounts();
+        400..=499 | 501 => {
+            habits.learn_mount_refused(kind);
             Ok(None)
         }
         _ => Err(reply.into_cause()),
     }
 }
 
-fn is_denial(cause: &Cause) -> bool {
-    matches!(cause, Cause::Auth { error, .. } if !error.is_transient())
+/// Whether a mount that failed so says nothing of a plain upload. Some registries break at a mount,
+/// most of all at one from the very repository, instead of refusing it.
+fn is_refusal(cause: &Cause) -> bool {
+    let is_denied = matches!(cause, Cause::Auth { error, .. } if !error.is_transient());
+    is_denied || is_broken(cause)
+}
+
+/// Whether the registry is broken at this request, more likely than in trouble as a whole.
+fn is_broken(cause: &Cause) -> bool {
+    cause.status() == Some(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
 fn uploads(connection: &Connection, repository: &Repository) -> Url {
     connection.url(&[repository.as_str(), "blobs", "uploads", ""])
 }
 
-async fn post(connection: &Connection, url: Url, scope: Scope) -> Result<Reply, Cause> {
-    let request = Request::new(Class::UploadStart, Method::POST, url, scope);
-    connection.ask(&request).await
+fn announcement(url: Url, scope: Scope) -> Request {
+    Request::new(Class::UploadStart, Method::POST, url, scope)
 }
 
 /// The upload that an answer opens or continues. The newest location counts: it may carry state.
@@ -155,29 +171,33 @@ where
     let session = &mut session;
     let body = connection.outgoing(size, body);
     let progress = body.progress();
-    let outcome = match connection.host.upload_mode() {
+    let mode = connection.host.habits.upload_mode();
+    let outcome = match mode {
         UploadMode::Put => put_whole(connection, repository, session, digest, body).await,
         UploadMode::PatchPut => patch_and_put(connection, repository, session, digest, body).await,
     };
-    match outcome {
-        // The registry may have stored the blob although its answer says or is nothing.
-        Err(cause)
-            if progress.is_sent()
-                && cause.is_worth_repeating()
-                && blobs::has(connection, repository, digest)
-                    .await
-                    .unwrap_or(false) =>
-        {
-            Ok(())
-        }
-        Err(cause) => {
-            if cancel::is_worthwhile(&cause) {
-                cancel::cancel(connection, repository, session).await;
-            }
-            Err(cause)
-        }
-        Ok(()) => Ok(()),
+    let Err(cause) = outcome else {
+        return check_kept(connection, repository, digest).await;
+    };
+    // The registry may have stored the blob although its answer says or is nothing.
+    if progress.is_sent()
+        && cause.leaves_open()
+        && blobs::has_at_once(connection, repository, digest).await
+    {
+        return Ok(());
     }
+    if is_broken(&cause) {
+        connection.host.habits.learn_failed_at(mode);
+    }
+    if cancel::is_worthwhile(&cause) {
+        cancel::cancel(connection, repository, session).await;
+    }
+    Err(cause)
+}
+
+/// Gives up an upload of which nothing was sent: the blob turned out to be there.
+pub(super) async fn give_up(connection: &Connection, repository: &Repository, session: &Session) {
+    cancel::cancel(connection, repository, session).await;
 }
 
 /// One PUT with everything.
@@ -190,16 +210,22 @@ async fn put_whole(
 ) -> Result<(), Cause> {
     let request = closing(repository, session, digest).header(CONTENT_TYPE, OCTET_STREAM);
     let reply = connection.send(&request, body).await?;
-    match reply.status.as_u16() {
-        405 | 411 | 413 => {
-            connection.host.learn_needs_patch();
-            Err(Cause::UploadMode(reply.status))
-        }
-        _ => check_stored(reply, digest),
+    let is_another_way_wanted = matches!(reply.status.as_u16(), 405 | 411 | 413 | 501)
+        || reply
+            .code()
+            .is_some_and(|code| code.as_str() == "UNSUPPORTED");
+    if is_another_way_wanted {
+        connection.host.habits.learn_needs_patch();
+        return Err(Cause::UploadMode(reply.status));
     }
+    check_stored(reply, digest)?;
+    connection.host.habits.learn_takes_put();
+    Ok(())
 }
 
 /// One PATCH with everything, and an empty PUT that closes the upload.
+///
+/// The latter is repeated as often as it takes: nothing has to be sent again for it.
 async fn patch_and_put(
     connection: &Connection,
     repository: &Repository,
@@ -212,13 +238,15 @@ async fn patch_and_put(
     let request = Request::new(Class::Upload, Method::PATCH, location, scope)
         .header(CONTENT_TYPE, OCTET_STREAM);
     let reply = connection.send(&request, body).await?;
-    if reply.status != StatusCode::ACCEPTED {
+    if !is_taken(reply.status) {
         return Err(reply.into_cause());
     }
-    *session = self::session(&reply)?;
+    // The specification asks for 202 and a location; with another answer the upload may stay where it was.
+    if reply.headers.contains_key(LOCATION) {
+        *session = self::session(&reply)?;
+    }
     let request = closing(repository, session, digest);
-    let empty = connection.outgoing(0, futures::stream::empty());
-    check_stored(connection.send(&request, empty).await?, digest)
+    check_stored(connection.ask(&request).await?, digest)
 }
 
 /// The PUT that names the digest and so closes the upload. Everything else of the location stays
@@ -235,10 +263,15 @@ fn closing(repository: &Repository, session: &Session, digest: &Digest) -> Reque
     )
 }
 
+/// Whether the registry took what was sent. Registries answer with any of these to a PATCH and to the
+/// closing PUT, whichever the specification asks for.
+fn is_taken(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 200 | 201 | 202 | 204)
+}
+
 fn check_stored(reply: Reply, digest: &Digest) -> Result<(), Cause> {
-    match reply.status {
-        StatusCode::CREATED | StatusCode::OK | StatusCode::NO_CONTENT => {}
-        _ => return Err(reply.into_cause()),
+    if !is_taken(reply.status) {
+        return Err(reply.into_cause());
     }
     // distribution names the sha256 digest of a blob that came with a sha512 one.
     match reply.digest() {
@@ -250,4 +283,21 @@ fn check_stored(reply: Reply, digest: &Digest) -> Result<(), Cause> {
         }
         _ => Ok(()),
     }
+}
+
+/// Looks for what was stored under another algorithm than everybody's: some registries take such a
+/// blob, file it under its sha256 digest and know the other one no more.
+async fn check_kept(
+    connection: &Connection,
+    repository: &Repository,
+    digest: &Digest,
+) -> Result<(), Cause> {
+    let algorithm = digest.algorithm();
+    if algorithm == Algorithm::Sha256 || blobs::has(connection, repository, digest).await? {
+        return Ok(());
+    }
+    Err(Cause::Protocol(format!(
+        "the registry took the blob and does not have it under its digest: it knows no {}",
+        algorithm.as_str()
+    )))
 }

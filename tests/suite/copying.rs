@@ -322,6 +322,48 @@ async fn a_later_process_sends_only_what_is_missing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_second_tag_costs_what_is_new_in_it_at_every_registry() {
+    let shared: Vec<Blob> = (0..9).map(|seed| Blob::layer(seed, 2_000_000)).collect();
+    let release = |seed| {
+        let builder = shared
+            .iter()
+            .fold(ImageBuilder::new(seed), ImageBuilder::shared_layer);
+        builder.layers(&[900]).build()
+    };
+    let (old, new) = (release(70), release(71));
+    for kind in Kind::ALL {
+        let source = Registry::start(kind, Security::Plain).await;
+        let destination = Registry::start(kind, Security::Plain).await;
+        source.client().push("app", "1", &old).await;
+        source.client().push("app", "2", &new).await;
+        // Each in a process of its own, so to speak: nothing is known of what is there.
+        let blobs = |image: &Image| {
+            image
+                .blobs
+                .iter()
+                .map(|blob| blob.bytes.len())
+                .sum::<usize>()
+        };
+        let is_new = |blob: &&Blob| old.blobs.iter().all(|known| known.digest != blob.digest);
+        let missing = new.blobs.iter().filter(is_new);
+        let missing: usize = missing.map(|blob| blob.bytes.len()).sum();
+        for (tag, image, sent) in [("1", &old, blobs(&old)), ("2", &new, missing)] {
+            let sent = sent as u64;
+            let copying = Copying::new(&source, "app", image).to(&destination, "app", &[tag]);
+            let done = copying.expect().await;
+            assert_eq!(done[0].bytes, sent, "{kind:?}: {tag}");
+            let Endpoint::Registry(client) = &copying.job.targets[0].endpoint else {
+                panic!("a registry")
+            };
+            let written = client.traffic().bytes_written;
+            let manifest = image.root.bytes.len() as u64;
+            assert_eq!(written, sent + manifest, "{kind:?}: {tag}");
+        }
+        assert_complete(&destination, "app", &new, &["2"]).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_retag_in_the_same_repository_moves_no_bytes() {
     let image = multi_arch(7).build();
     for kind in Kind::ALL {

@@ -17,6 +17,7 @@ mod mounts;
 mod rounds;
 mod source;
 mod tags;
+mod writes;
 
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use futures::FutureExt;
 use reqwest::header::HeaderMap;
 use secrecy::SecretString;
 use tokio::sync;
@@ -269,7 +270,7 @@ impl Authenticator {
         entry.switch(Method::Bearer(realm.clone()));
         let wanted = entry.wanted(scope);
         // Boxed, because it is rare and its state is large.
-        match Box::pin(self.fetch_in_turn(&realm, &wanted)).await {
+        match self.fetch_in_turn(&realm, &wanted).boxed().await {
             Ok(grant) => {
                 if let Some(refresh_token) = grant.refresh_token {
                     *lock(&self.refresh_token) = Some(refresh_token);

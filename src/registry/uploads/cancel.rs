@@ -24,6 +24,8 @@ pub(super) fn is_worthwhile(cause: &Cause) -> bool {
         Cause::Body(_) | Cause::UploadMode(_) | Cause::LateChallenge => true,
         Cause::Status(answer) => !answer.is_transient(),
         Cause::Settings(_)
+        | Cause::Incomplete { .. }
+        | Cause::Unconfirmed { .. }
         | Cause::Auth { .. }
         | Cause::Paused(_)
         | Cause::Silent { .. }

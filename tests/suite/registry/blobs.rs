@@ -6,6 +6,8 @@ use transship::oci::{Descriptor, Digest};
 use transship::registry::{Class, Kind};
 
 use super::{client, content, descriptor, digest, exchanges, kind, loaded, read, repository};
+use crate::support::content::Blob;
+use crate::support::faults::FaultRegistry;
 use crate::support::http::Reply;
 use crate::support::http::script::Action;
 
@@ -215,5 +217,91 @@ async fn whether_a_blob_is_there_is_asked_otherwise_where_head_fails() {
             .responds(Reply::error(403, "DENIED", "no"));
         let error = client.has_blob(&repository(), &blob).await.unwrap_err();
         assert_eq!(error.code(), Some("DENIED"), "{status}");
+    }
+}
+
+/// A registry, what it does to a proof, whether the blob is proven, and what it was asked for two proofs.
+type Proof = (
+    &'static str,
+    fn(&FaultRegistry, &str),
+    bool,
+    &'static [(&'static str, u16)],
+);
+
+#[tokio::test]
+async fn a_proof_costs_some_kilobytes_at_most() {
+    let cases: [Proof; 7] = [
+        (
+            "the last byte",
+            |_, _| {},
+            true,
+            &[("GET", 206), ("GET", 206)],
+        ),
+        (
+            "all of it",
+            |registry, _| registry.on("GET", "/blobs/").does(Action::IgnoreRange),
+            true,
+            &[("GET", 200), ("HEAD", 200)],
+        ),
+        (
+            "no part",
+            |registry, _| registry.on("GET", "/blobs/").responds(Reply::new(416)),
+            true,
+            &[("GET", 416), ("HEAD", 200), ("HEAD", 200)],
+        ),
+        (
+            "another part",
+            |registry, _| {
+                registry
+                    .on("GET", "/blobs/")
+                    .does(Action::SetHeader("content-range", "bytes 0-0/1".to_owned()));
+            },
+            true,
+            &[("GET", 206), ("HEAD", 200), ("HEAD", 200)],
+        ),
+        (
+            "a page of the proxy",
+            |registry, _| {
+                registry
+                    .on("GET", "/blobs/")
+                    .responds(Reply::new(200).body("<html>"));
+            },
+            false,
+            &[("GET", 200), ("HEAD", 200)],
+        ),
+        (
+            "nothing, whatever it says",
+            |registry, _| {
+                registry
+                    .on("GET", "/blobs/")
+                    .responds(Reply::error(404, "BLOB_UNKNOWN", "gone"));
+            },
+            false,
+            &[("GET", 404), ("GET", 404)],
+        ),
+        (
+            "it is not there",
+            |registry, digest| registry.lose_blob("team/app", digest),
+            false,
+            &[("GET", 404), ("GET", 404)],
+        ),
+    ];
+    for (name, fault, is_proven, expected) in cases {
+        let registry = FaultRegistry::start();
+        let layer = Blob::layer(8, 8 << 20);
+        registry.load_blob("team/app", &layer);
+        fault(&registry, &layer.digest);
+        let (client, blob) = (client(&registry), descriptor(&layer));
+        let proven = client.proves_blob(&repository(), &blob).await;
+        assert_eq!(kind(proven), Ok(is_proven), "{name}");
+        let _ = client.proves_blob(&repository(), &blob).await;
+        let asked = exchanges(&registry);
+        let asked: Vec<(&str, u16)> = asked
+            .iter()
+            .map(|(method, status)| (method.as_str(), *status))
+            .collect();
+        assert_eq!(asked, expected, "{name}");
+        let read = client.traffic().bytes_read;
+        assert!(read < 64 * 1024, "{name}: {read} bytes");
     }
 }

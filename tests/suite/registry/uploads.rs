@@ -1,16 +1,20 @@
 //! Uploads to a registry that forgets, misdirects or does not say what it did.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use futures::stream;
-use transship::oci::Repository;
-use transship::registry::{BodyError, Kind, Upload};
+use transship::oci::{Digest, Repository};
+use transship::registry::{BodyError, Client, Kind, Session, Upload};
 
-use super::{client, digest, exchanges, frames, kind, repository, upload};
+use super::{
+    client, client_with, digest, exchanges, frames, insecure, kind, logged_in, repository, upload,
+};
 use crate::support::canary::Canary;
-use crate::support::content::Blob;
+use crate::support::content::{Blob, ImageBuilder};
 use crate::support::faults::FaultRegistry;
-use crate::support::http::Reply;
-use crate::support::http::script::Action;
+use crate::support::http::script::{Action, Gate};
+use crate::support::http::{Reply, Request};
 
 /// What comes of an upload: nothing to say, or an error and whether it may pass.
 type Outcome = Result<(), (Kind, bool)>;
@@ -167,7 +171,7 @@ async fn the_location_of_an_upload_must_stay_at_the_registry() {
 async fn a_mount_falls_back_to_an_upload() {
     let from: Repository = "other/app".parse().unwrap();
     let refused = |status| Action::Respond(Reply::error(status, "DENIED", "no"));
-    let cases: [(&str, Option<Action>, &[u16]); 7] = [
+    let cases: [(&str, Option<Action>, &[u16]); 11] = [
         ("mounted", None, &[201]),
         (
             "an upload instead",
@@ -181,6 +185,10 @@ async fn a_mount_falls_back_to_an_upload() {
         ("403", Some(refused(403)), &[403, 202]),
         ("404", Some(refused(404)), &[404, 202]),
         ("405", Some(refused(405)), &[405, 202]),
+        ("409", Some(refused(409)), &[409, 202]),
+        ("422", Some(refused(422)), &[422, 202]),
+        ("500", Some(refused(500)), &[500, 202]),
+        ("501", Some(refused(501)), &[501, 202]),
     ];
     for (name, fault, expected) in cases {
         let registry = FaultRegistry::start();
@@ -204,6 +212,22 @@ async fn a_mount_falls_back_to_an_upload() {
         let statuses: Vec<u16> = posts.filter_map(|request| request.status).collect();
         assert_eq!(statuses, expected, "{name}");
     }
+}
+
+#[tokio::test]
+async fn a_mount_that_meets_trouble_of_the_host_is_asked_for_again() {
+    let registry = FaultRegistry::start();
+    let blob = blob();
+    registry.load_blob("other/app", &blob);
+    registry
+        .on("POST", "mount=")
+        .first(2)
+        .responds(Reply::new(503));
+    let from: Repository = "other/app".parse().unwrap();
+    let started = client(&registry)
+        .start_upload(&repository(), &digest(&blob), Some(&from))
+        .await;
+    assert!(matches!(started.unwrap(), Upload::Mounted));
 }
 
 #[tokio::test]
@@ -277,6 +301,209 @@ async fn a_registry_that_takes_no_single_put_is_sent_a_patch_the_next_time() {
         .map(|(method, _)| method)
         .collect();
     assert_eq!(methods, ["POST", "PUT", "DELETE", "POST", "PATCH", "PUT"]);
+}
+
+/// An upload that waits for the bytes.
+async fn session(client: &Client, blob: &Blob) -> Session {
+    match client
+        .start_upload(&repository(), &digest(blob), None)
+        .await
+    {
+        Ok(Upload::Session(session)) => session,
+        Ok(Upload::Mounted) => panic!("nothing to mount"),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+fn is_whole_put(request: &Request) -> bool {
+    request.method == "PUT" && request.headers.value("content-length") != Some("0")
+}
+
+#[tokio::test]
+async fn a_registry_that_breaks_at_a_put_with_a_body_is_sent_a_patch_from_then_on() {
+    for refusal in [
+        Reply::new(500),
+        Reply::new(501),
+        Reply::error(400, "UNSUPPORTED", "no"),
+    ] {
+        let (registry, blob) = (FaultRegistry::start(), blob());
+        registry.script().when(is_whole_put).responds(refusal);
+        let client = client(&registry);
+        let error = upload(&client, &repository(), &blob).await.unwrap_err();
+        assert!(error.is_transient(), "{error}");
+        for seed in [5, 6] {
+            let blob = Blob::layer(seed, 1_000);
+            upload(&client, &repository(), &blob).await.unwrap();
+        }
+        let sent = exchanges(&registry)
+            .into_iter()
+            .filter(|(method, _)| method == "PATCH");
+        assert_eq!(sent.count(), 2);
+    }
+}
+
+#[tokio::test]
+async fn one_failure_does_not_change_how_a_registry_is_sent_blobs_that_took_one_before() {
+    let registry = FaultRegistry::start();
+    let client = client(&registry);
+    upload(&client, &repository(), &Blob::layer(5, 10))
+        .await
+        .unwrap();
+    registry
+        .on("PUT", "/uploads/")
+        .nth(1)
+        .responds(Reply::new(500));
+    for seed in [6, 6, 7] {
+        let _ = upload(&client, &repository(), &Blob::layer(seed, 10)).await;
+    }
+    let methods = exchanges(&registry).into_iter().map(|(method, _)| method);
+    assert!(methods.into_iter().all(|method| method != "PATCH"));
+    assert!(registry.has_blob("team/app", &Blob::layer(7, 10).digest));
+}
+
+#[tokio::test]
+async fn any_answer_of_success_is_taken_for_one() {
+    let moved = "/v2/team/app/blobs/uploads/session-2";
+    let answers: [(&'static str, Reply); 7] = [
+        ("PATCH", Reply::new(200)),
+        ("PATCH", Reply::new(201)),
+        ("PATCH", Reply::new(202)),
+        ("PATCH", Reply::new(204)),
+        ("PATCH", Reply::new(204).header("location", moved)),
+        ("PUT", Reply::new(202)),
+        ("PUT", Reply::new(204)),
+    ];
+    for (method, answer) in answers {
+        let (registry, blob) = (FaultRegistry::start(), blob());
+        registry
+            .script()
+            .when(is_whole_put)
+            .responds(Reply::new(413));
+        let client = client(&registry);
+        let _ = upload(&client, &repository(), &Blob::layer(1, 1)).await;
+        registry.script().clear_rules();
+        let status = answer.status;
+        registry
+            .on(method, "/uploads/")
+            .does(Action::CommitThen(answer));
+        upload(&client, &repository(), &blob)
+            .await
+            .unwrap_or_else(|error| panic!("{method} {status}: {error}"));
+        assert!(
+            registry.has_blob("team/app", &blob.digest),
+            "{method} {status}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_put_that_closes_an_upload_is_repeated_without_the_blob() {
+    let cases: [(&str, Action); 3] = [
+        ("in trouble", Action::Respond(Reply::new(503))),
+        ("not answered", Action::Close),
+        ("closed, and not answered", Action::CommitThenClose),
+    ];
+    for (name, fault) in cases {
+        let (registry, blob) = (FaultRegistry::start(), blob());
+        registry
+            .script()
+            .when(is_whole_put)
+            .responds(Reply::new(413));
+        let client = client(&registry);
+        let _ = upload(&client, &repository(), &Blob::layer(1, 1)).await;
+        registry.script().clear_rules();
+        registry.on("PUT", "/uploads/").nth(1).does(fault);
+        upload(&client, &repository(), &blob)
+            .await
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
+        let sent = exchanges(&registry)
+            .into_iter()
+            .filter(|(method, _)| method == "PATCH");
+        assert_eq!(sent.count(), 1, "{name}");
+        assert!(registry.has_blob("team/app", &blob.digest), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_put_that_closes_an_upload_brings_a_new_token_without_the_blob() {
+    let (registry, blob) = (FaultRegistry::options().token().start(), blob());
+    registry
+        .on("PUT", "/uploads/")
+        .nth(1)
+        .responds(Reply::new(413));
+    let client = client_with(&registry, &logged_in(insecure()));
+    upload(&client, &repository(), &blob).await.unwrap_err();
+    registry
+        .on("PUT", "/uploads/")
+        .nth(1)
+        .responds(Reply::new(401));
+    let session = session(&client, &blob).await;
+    // A token that is refused at once did not expire.
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    let size = blob.bytes.len() as u64;
+    let body = stream::iter(frames(&blob));
+    client
+        .upload(&repository(), session, &digest(&blob), size, body)
+        .await
+        .unwrap();
+    let sent: usize = registry
+        .requests()
+        .iter()
+        .filter(|request| request.method == "PATCH")
+        .map(|request| request.body_length)
+        .sum();
+    assert_eq!(sent, blob.bytes.len());
+}
+
+#[tokio::test]
+async fn a_registry_that_is_silent_after_the_whole_blob_is_given_up_after_a_quarter_of_an_hour() {
+    let (registry, blob) = (FaultRegistry::start(), blob());
+    registry
+        .on("PUT", "/uploads/")
+        .does(Action::Hold(Gate::closed()));
+    registry
+        .on("HEAD", "/blobs/")
+        .does(Action::Hold(Gate::closed()));
+    let client = client(&registry);
+    let session = session(&client, &blob).await;
+    tokio::time::pause();
+    let start = tokio::time::Instant::now();
+    let size = blob.bytes.len() as u64;
+    let body = stream::iter(frames(&blob));
+    let error = client
+        .upload(&repository(), session, &digest(&blob), size, body)
+        .await
+        .unwrap_err();
+    let waited = start.elapsed().as_secs();
+    assert!((900..=930).contains(&waited), "{waited} s");
+    assert_eq!(
+        (error.kind(), error.is_transient()),
+        (Kind::Unreachable, false)
+    );
+    assert!(error.to_string().contains("within 15 minutes"), "{error}");
+}
+
+#[tokio::test]
+async fn a_blob_that_is_filed_under_another_digest_only_is_an_error() {
+    let image = ImageBuilder::new(3).sha512_layer(5_000).build();
+    let is_sha512 = |blob: &&Blob| blob.digest.starts_with("sha512:");
+    let blob = image.blobs.iter().find(is_sha512).unwrap();
+    for is_kept in [true, false] {
+        let registry = FaultRegistry::start();
+        let renamed = Action::SetHeader("docker-content-digest", Digest::sha256(b"x").to_string());
+        registry.on("PUT", "/uploads/").does(renamed);
+        if !is_kept {
+            registry.on("PUT", "/uploads/").does(Action::Swallow);
+        }
+        let uploaded = upload(&client(&registry), &repository(), blob).await;
+        match uploaded {
+            Ok(()) => assert!(is_kept),
+            Err(error) => {
+                assert!(!is_kept && !error.is_transient(), "{error}");
+                assert!(error.to_string().contains("it knows no sha512"), "{error}");
+            }
+        }
+    }
 }
 
 #[tokio::test]

@@ -46,7 +46,7 @@ pub(super) enum Cause {
     Silent { host: String, until: Timestamp },
     /// What went wrong last, with something that is not worth another try before a time.
     #[error("{cause}")]
-    PutOff { cause: Box<Cause>, until: Timestamp },
+    PutOff { cause: Box<Self>, until: Timestamp },
     #[error("{host} cannot be reached: {detail}")]
     Unreachable { host: String, detail: String },
     #[error("no trusted connection to {host}: {detail}")]
@@ -210,21 +210,29 @@ impl Cause {
 
     /// What kind of trouble it is, where the very same request is worth another try.
     pub(super) fn trouble(&self) -> Option<Trouble> {
-        match self {
-            Self::Unreachable { .. } | Self::NoAnswer { .. } => Some(Trouble::Unanswered),
-            Self::Proxy(fault) => fault.is_transient().then_some(Trouble::Unanswered),
-            Self::Interrupted { .. } => Some(Trouble::Broken),
-            Self::TooSlow { .. } => Some(Trouble::Slow),
-            Self::Auth { error, .. } => {
-                (error.kind() == Kind::RateLimited).then_some(Trouble::Refused)
-            }
-            Self::Status(answer) if !answer.is_passing_status() => None,
-            Self::Status(answer) if !retry::is_refusal(answer.status) => Some(Trouble::Broken),
-            // The limits of what the registry leads to are not known here.
-            Self::Status(answer) if answer.storage.is_some() => Some(Trouble::Unanswered),
-            Self::Status(_) => Some(Trouble::Refused),
-            _ => None,
+        if matches!(self, Self::TooSlow { .. }) {
+            return Some(Trouble::Slow);
         }
+        if matches!(self, Self::Interrupted { .. }) {
+            return Some(Trouble::Broken);
+        }
+        let is_silence = matches!(self, Self::Unreachable { .. } | Self::NoAnswer { .. });
+        if is_silence || matches!(self, Self::Proxy(fault) if fault.is_transient()) {
+            return Some(Trouble::Unanswered);
+        }
+        if let Self::Auth { error, .. } = self {
+            return (error.kind() == Kind::RateLimited).then_some(Trouble::Refused);
+        }
+        let Self::Status(answer) = self else {
+            return None;
+        };
+        let trouble = match retry::is_refusal(answer.status) {
+            false => Trouble::Broken,
+            // The limits of what the registry leads to are not known here.
+            true if answer.storage.is_some() => Trouble::Unanswered,
+            true => Trouble::Refused,
+        };
+        answer.is_passing_status().then_some(trouble)
     }
 
     /// The same, said of the registry of one side.
@@ -254,27 +262,24 @@ impl Cause {
 
     /// When the registry may be asked again.
     pub(super) fn retry_at(&self) -> Option<Timestamp> {
-        match self {
-            Self::Paused(until) | Self::Silent { until, .. } | Self::PutOff { until, .. } => {
-                Some(*until)
-            }
-            Self::Auth { retry_at, .. } => *retry_at,
-            _ => self.answer()?.retry_at,
+        if let Self::Paused(until) | Self::Silent { until, .. } | Self::PutOff { until, .. } = self
+        {
+            return Some(*until);
         }
+        if let Self::Auth { retry_at, .. } = self {
+            return *retry_at;
+        }
+        self.answer()?.retry_at
     }
 
     /// The same, with something that is not worth another try before a time.
-    pub(super) fn put_off(self, until: Timestamp) -> Self {
-        match self {
-            Self::Status(answer) => Self::Status(Box::new(Unexpected {
-                retry_at: Some(until),
-                ..*answer
-            })),
-            cause => Self::PutOff {
-                cause: Box::new(cause),
-                until,
-            },
+    pub(super) fn put_off(mut self, until: Timestamp) -> Self {
+        if let Self::Status(answer) = &mut self {
+            answer.retry_at = Some(until);
+            return self;
         }
+        let cause = Box::new(self);
+        Self::PutOff { cause, until }
     }
 
     /// The error code that the registry gave.
@@ -307,11 +312,16 @@ impl Cause {
     }
 
     fn answer(&self) -> Option<&Unexpected> {
-        match self {
-            Self::Status(answer) | Self::Incomplete { answer, .. } => Some(answer.as_ref()),
-            Self::PutOff { cause, .. } => cause.answer(),
-            _ => None,
+        if let Self::PutOff { cause, .. } = self {
+            return cause.answer();
         }
+        if let Self::Incomplete { answer, .. } = self {
+            return Some(answer);
+        }
+        if let Self::Status(answer) = self {
+            return Some(answer.as_ref());
+        }
+        None
     }
 }
 

@@ -112,9 +112,12 @@ async fn exchange(
             Attempt::Final(outcome) => return outcome,
             Attempt::Passing { failure, wait } => (failure, wait),
         };
-        let wait = wait.unwrap_or_else(|| match failure {
-            Failure::RateLimited(_) => retry::rest(tries),
-            _ => retry::delay(tries),
+        let wait = wait.unwrap_or_else(|| {
+            if matches!(failure, Failure::RateLimited(_)) {
+                retry::rest(tries)
+            } else {
+                retry::delay(tries)
+            }
         });
         if tries == TRIES || wait > LONGEST_WAIT {
             return Err(failure);

@@ -16,7 +16,7 @@ use crate::copy::{Endpoint, endpoint};
 use crate::layout::Layout;
 use crate::oci::{Registry, Repository};
 use crate::plan::{Destination, Mirror};
-use crate::registry::{Client, Credential, Pool, Side};
+use crate::registry::{Client, Keyring, Pool, Side};
 use crate::sync::reach::{MirrorReach, Reach};
 use crate::sync::trust::Authorities;
 use crate::sync::{Connect, ConnectError};
@@ -29,7 +29,7 @@ pub(super) struct Connector {
     pool: Pool,
     trust: Trust,
     /// Read when the first registry is met that no Secret is named for.
-    credentials: OnceCell<Credentials>,
+    credentials: OnceCell<Arc<Credentials>>,
 }
 
 /// Opens the endpoints of mirrors: registries, or the directories that stand in for them.
@@ -69,15 +69,18 @@ impl Connector {
         repository: Option<&Repository>,
         reach: &Reach,
     ) -> Result<Client, ConnectError> {
-        let credential = match &reach.credentials {
-            Some(secret) => secret.find(registry, repository).map_err(unusable),
-            None => self
-                .find_credential(registry, repository)
-                .await
-                .map_err(unusable),
+        let (credential, keyring) = if let Some(secret) = &reach.credentials {
+            let found = secret.find(registry, repository).map_err(unusable)?;
+            (found, secret.others(registry))
+        } else {
+            let credentials = self.credentials().await.map_err(unusable)?;
+            let found = credentials.find(registry, repository).await;
+            (
+                found.map_err(unusable)?,
+                Some(credentials as Arc<dyn Keyring>),
+            )
         };
-        let credential = credential?;
-        let settings = self.trust.settings(registry, reach, credential);
+        let settings = self.trust.settings(registry, reach, credential, keyring);
         self.pool.client(registry, &settings).map_err(|error| {
             let error = endpoint::Error::from(error);
             ConnectError {
@@ -87,14 +90,13 @@ impl Connector {
         })
     }
 
-    async fn find_credential(
-        &self,
-        registry: &Registry,
-        repository: Option<&Repository>,
-    ) -> Result<Credential, CredentialError> {
-        let load = || async { Credentials::load(&Locations::from_environment()).await };
-        let credentials = self.credentials.get_or_try_init(load).await?;
-        credentials.find(registry, repository).await
+    /// The credentials of the person who runs the program.
+    async fn credentials(&self) -> Result<Arc<Credentials>, CredentialError> {
+        let load = || async {
+            let credentials = Credentials::load(&Locations::from_environment()).await;
+            credentials.map(Arc::new)
+        };
+        self.credentials.get_or_try_init(load).await.cloned()
     }
 }
 

@@ -1,11 +1,12 @@
 //! What the person who runs the program says about registries, besides what documents say.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use super::args::RegistryArgs;
 use super::error::Error;
 use crate::oci::Registry;
-use crate::registry::{Credential, Settings};
+use crate::registry::{Credential, Keyring, Settings};
 use crate::sync::reach::Reach;
 
 /// What holds for all registries of this run.
@@ -45,6 +46,7 @@ impl Trust {
         registry: &Registry,
         reach: &Reach,
         credential: Credential,
+        keyring: Option<Arc<dyn Keyring>>,
     ) -> Settings {
         let Reach {
             credentials: _,
@@ -59,6 +61,7 @@ impl Trust {
             system_proxy: proxy.is_none(),
             insecure: *insecure || self.is_insecure(registry),
             trusted_realms: self.trusted_realms.clone(),
+            keyring,
         }
     }
 }
@@ -92,7 +95,7 @@ mod tests {
             ..Reach::default()
         };
         let settings =
-            |host: &str, reach| trust.settings(&registry(host), reach, Credential::Anonymous);
+            |host: &str, reach| trust.settings(&registry(host), reach, Credential::Anonymous, None);
         assert_eq!(
             settings("a.test", &reach).tls.ca_pem.unwrap(),
             b"theirs\nmine"

@@ -103,7 +103,7 @@ impl Connector {
         };
         let client = self
             .pool
-            .client(registry, &self.settings(reach, credential));
+            .client(registry, &self.settings(registry, reach, credential));
         let client = client.map(|client| client.on(side));
         client.map(Endpoint::Registry).map_err(|error| {
             let error = endpoint::Error::from(error);
@@ -114,9 +114,9 @@ impl Connector {
         })
     }
 
-    fn settings(&self, reach: &Reach, credential: Credential) -> Settings {
+    fn settings(&self, registry: &Registry, reach: &Reach, credential: Credential) -> Settings {
         let Reach {
-            credentials: _,
+            credentials,
             tls,
             proxy,
             insecure,
@@ -128,6 +128,9 @@ impl Connector {
             system_proxy: false,
             insecure: *insecure,
             trusted_realms: self.trusted_realms.clone(),
+            keyring: credentials
+                .as_ref()
+                .and_then(|credentials| credentials.others(registry)),
         }
     }
 }

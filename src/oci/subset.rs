@@ -91,15 +91,15 @@ impl Subset {
             })
             .collect();
         let is_absent = |wanted: &&Platform| !found.iter().any(|found| wanted.covers(found));
+        let absent = wanted.iter().filter(is_absent);
         Ok(Self {
             kept: entries()
                 .zip(&is_kept)
-                .filter_map(|(entry, is_kept)| is_kept.then(|| entry.clone()))
+                .filter(|(_, is_kept)| **is_kept)
+                .map(|(entry, _)| entry.clone())
                 .collect(),
-            absent: match found.is_empty() {
-                true => Vec::new(),
-                false => wanted.iter().filter(is_absent).cloned().collect(),
-            },
+            // Where nothing has a platform, there is no image that could lack one.
+            absent: absent.filter(|_| !found.is_empty()).cloned().collect(),
             is_kept,
         })
     }

@@ -297,7 +297,7 @@ impl Reply {
             sent,
         } = &self.asked;
         let secrets = secrets.with(sent.as_ref());
-        Cause::Status(Unexpected {
+        Cause::Status(Box::new(Unexpected {
             status: self.status,
             code,
             said: text.and_then(|text| Said::clean(&text, &secrets)),
@@ -306,7 +306,7 @@ impl Reply {
             storage: (!origin::is_same(&self.url, base)).then(|| origin::of(&self.url)),
             is_web_page,
             retry_at: wait.map(retry::time_after),
-        })
+        }))
     }
 }
 

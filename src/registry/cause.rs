@@ -24,14 +24,14 @@ pub(super) enum Cause {
     Settings(String),
     #[error("{error}{}", words(.said.as_ref()))]
     Auth {
-        error: auth::Error,
+        error: Box<auth::Error>,
         /// The words of the registry with its last challenge.
         said: Option<Said>,
         /// When the token server may be asked again.
         retry_at: Option<Timestamp>,
     },
     #[error("{0}")]
-    Status(Unexpected),
+    Status(Box<Unexpected>),
     #[error("the registry asked to be left alone until {0:.0}")]
     Paused(Timestamp),
     #[error("{host} cannot be reached: {detail}")]
@@ -173,21 +173,25 @@ impl Cause {
 
     /// Whether the very same request is worth another try right away.
     pub(super) fn is_worth_repeating(&self) -> bool {
-        match self {
-            Self::Unreachable { .. } | Self::NoAnswer { .. } | Self::Interrupted { .. } => true,
-            Self::Proxy(fault) => fault.is_transient(),
-            _ => self.answer().is_some_and(Unexpected::is_passing_status),
-        }
+        let is_broken = matches!(
+            self,
+            Self::Unreachable { .. } | Self::NoAnswer { .. } | Self::Interrupted { .. }
+        );
+        let is_blocked = matches!(self, Self::Proxy(fault) if fault.is_transient());
+        let answer = self.answer();
+        is_broken || is_blocked || answer.is_some_and(Unexpected::is_passing_status)
     }
 
     /// The same, said of the registry of one side.
     pub(super) fn on(mut self, whose: Option<Side>) -> Self {
-        match &mut self {
-            Self::Status(Unexpected { side, .. })
-            | Self::Plain { side, .. }
-            | Self::Encrypted { side, .. }
-            | Self::NotHttp { side, .. } => *side = whose,
-            _ => {}
+        if let Self::Status(answer) = &mut self {
+            answer.side = whose;
+        }
+        if let Self::Plain { side, .. }
+        | Self::Encrypted { side, .. }
+        | Self::NotHttp { side, .. } = &mut self
+        {
+            *side = whose;
         }
         self
     }
@@ -196,7 +200,7 @@ impl Cause {
     pub(super) fn refused(error: auth::Error, said: Option<Said>) -> Self {
         let retry_at = error.retry_after().map(retry::time_after);
         Self::Auth {
-            error,
+            error: Box::new(error),
             said,
             retry_at,
         }
@@ -220,7 +224,7 @@ impl Cause {
 
     fn answer(&self) -> Option<&Unexpected> {
         if let Self::Status(answer) = self {
-            return Some(answer);
+            return Some(answer.as_ref());
         }
         None
     }

@@ -12,6 +12,7 @@ use url::Url;
 use super::answer::{Answer, Reply};
 use super::auth::Authenticator;
 use super::cause::Cause;
+use super::elsewhere::Elsewhere;
 use super::exchange::Exchanged;
 use super::guard::WriteGuard;
 use super::host::Host;
@@ -32,6 +33,7 @@ pub(super) struct Connection {
     pub(super) base: Url,
     pub(super) http: Http,
     pub(super) authenticator: Authenticator,
+    pub(super) elsewhere: Elsewhere,
     pub(super) host: Arc<Host>,
     pub(super) counters: Arc<Counters>,
     /// What must not be seen again in what the registry says.

@@ -5,18 +5,18 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
-
 use super::auth::Credential;
-use crate::oci::{Registry, Repository};
+use crate::oci::{Digest, Registry, Repository};
 
 mod entry;
+mod file;
 mod key;
 #[cfg(test)]
 mod tests;
 
 pub use entry::CredentialFault;
 use entry::Entry;
+use file::File;
 use key::Key;
 
 /// Largest file, in bytes.
@@ -25,11 +25,13 @@ pub const BYTES: usize = 1024 * 1024;
 const HOSTS: usize = 500;
 
 /// The credentials of a Docker config, and the names of the programs that know more.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct DockerConfig {
     credentials: Vec<(Key, Entry)>,
+    /// No name means that there is no helper, not even the one for all registries.
     helpers: Vec<(Key, String)>,
     store: Option<String>,
+    digest: Digest,
 }
 
 /// Why a Docker config cannot be used.
@@ -59,15 +61,6 @@ pub enum ConfigError {
     },
 }
 
-/// The file as it is written.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct File {
-    auths: Option<BTreeMap<String, Entry>>,
-    cred_helpers: Option<BTreeMap<String, String>>,
-    creds_store: Option<String>,
-}
-
 // === impl DockerConfig ===
 
 impl DockerConfig {
@@ -76,7 +69,7 @@ impl DockerConfig {
         if json.len() > BYTES {
             return Err(ConfigError::TooLarge);
         }
-        let file: File = serde_json::from_slice(json).map_err(|error| ConfigError::NotAConfig {
+        let file: File = File::parse(json).map_err(|error| ConfigError::NotAConfig {
             line: error.line(),
             column: error.column(),
         })?;
@@ -86,9 +79,10 @@ impl DockerConfig {
             creds_store,
         } = file;
         Ok(Self {
-            credentials: by_key(auths.unwrap_or_default())?,
-            helpers: by_key(cred_helpers.unwrap_or_default())?,
-            store: creds_store.filter(|name| !name.is_empty()),
+            credentials: by_key(auths)?,
+            helpers: by_key(cred_helpers)?,
+            store: Some(creds_store).filter(|name| !name.is_empty()),
+            digest: Digest::sha256(json),
         })
     }
 
@@ -114,19 +108,35 @@ impl DockerConfig {
             .transpose()
     }
 
+    /// Whether there are credentials for others than a registry.
+    pub fn has_others(&self, registry: &Registry) -> bool {
+        let mut entries = self.credentials.iter();
+        entries.any(|(key, entry)| !key.is_of(registry) && !entry.is_empty())
+    }
+
     /// The name of the credential helper for this registry alone (`credHelpers`). It comes before
     /// the credentials in the file.
     pub fn helper(&self, registry: &Registry) -> Option<&str> {
+        self.helper_entry(registry).filter(|name| !name.is_empty())
+    }
+
+    /// The name of the credential helper for all registries (`credsStore`), but for one of which `credHelpers`
+    /// says that it has none. It comes after the credentials in the file.
+    pub fn store(&self, registry: &Registry) -> Option<&str> {
+        let has_none = self.helper_entry(registry) == Some("");
+        self.store.as_deref().filter(|_| !has_none)
+    }
+
+    fn helper_entry(&self, registry: &Registry) -> Option<&str> {
         self.helpers
             .iter()
             .find(|(key, _)| key.is_registry(registry))
             .map(|(_, name)| name.as_str())
     }
 
-    /// The name of the credential helper for all registries (`credsStore`). It comes after the
-    /// credentials in the file.
-    pub fn store(&self) -> Option<&str> {
-        self.store.as_deref()
+    /// A digest of the whole file. It is not to be shown: passwords could be guessed from it.
+    pub fn fingerprint(&self) -> Digest {
+        self.digest.clone()
     }
 }
 

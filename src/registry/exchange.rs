@@ -7,10 +7,11 @@ use tracing::debug;
 use url::Url;
 
 use super::answer;
-use super::auth::Authorization;
+use super::auth::{Authorization, Scope};
 use super::cause::Cause;
 use super::class::Class;
 use super::connection::Connection;
+use super::elsewhere::Visit;
 use super::http::{self, HttpError};
 use super::origin::{self, UnsafeUrl};
 use super::outgoing::{BodyError, Ended, Outgoing};
@@ -41,12 +42,23 @@ impl Connection {
         let mut sent = self.authenticator.authorization(scope).await?;
         let mut challenges = 0;
         loop {
-            let response = self.follow(request, body.take(), sent.as_ref()).await?;
-            if response.status() != StatusCode::UNAUTHORIZED || challenges == CHALLENGES {
-                return Ok(Exchanged { response, sent });
+            let exchanged = self.follow(request, body.take(), sent.as_ref()).await?;
+            match exchanged.response.status() {
+                StatusCode::UNAUTHORIZED if challenges < CHALLENGES => {}
+                StatusCode::FORBIDDEN
+                    if !is_unique
+                        && self
+                            .is_guess(&exchanged.response, scope, sent.as_ref())
+                            .await =>
+                {
+                    answer::drain(exchanged.response).await;
+                    sent = None;
+                    continue;
+                }
+                _ => return Ok(exchanged),
             }
             challenges += 1;
-            let (challenge, said) = self.challenge(response, sent.as_ref()).await?;
+            let (challenge, said) = self.challenge(exchanged).await?;
             // An error where there is nothing better to say.
             let renewed = self
                 .authenticator
@@ -63,20 +75,33 @@ impl Connection {
     /// Sends a request of which nobody needs the answer: once, with what is known of who we are.
     pub(super) async fn tell(&self, request: &Request) -> Result<(), Cause> {
         let sent = self.authenticator.authorization(&request.scope).await?;
-        let response = self.follow(request, None, sent.as_ref()).await?;
-        answer::drain(response).await;
+        let exchanged = self.follow(request, None, sent.as_ref()).await?;
+        answer::drain(exchanged.response).await;
         Ok(())
+    }
+
+    /// Whether the registry itself refuses a token for a scope of which it never said what it wants
+    /// (cgr.dev answers 403 to a token for something else).
+    async fn is_guess(
+        &self,
+        response: &Response,
+        scope: &Scope,
+        sent: Option<&Authorization>,
+    ) -> bool {
+        match sent {
+            Some(sent) if origin::is_same(response.url(), &self.base) => {
+                self.authenticator.is_guess(scope, sent).await
+            }
+            Some(_) | None => false,
+        }
     }
 
     /// The headers that say how to authenticate, and the words with them. Some registries say it only
     /// at `/v2/`.
-    async fn challenge(
-        &self,
-        response: Response,
-        sent: Option<&Authorization>,
-    ) -> Result<(HeaderMap, Option<Said>), Cause> {
+    async fn challenge(&self, exchanged: Exchanged) -> Result<(HeaderMap, Option<Said>), Cause> {
+        let Exchanged { response, sent } = exchanged;
         let headers = response.headers().clone();
-        let said = answer::words(response, &self.secrets.with(sent)).await;
+        let said = answer::words(response, &self.secrets.with(sent.as_ref())).await;
         if headers.contains_key(WWW_AUTHENTICATE) {
             return Ok((headers, said));
         }
@@ -92,28 +117,64 @@ impl Connection {
         &self,
         request: &Request,
         mut body: Option<Outgoing>,
-        mut authorization: Option<&Authorization>,
-    ) -> Result<Response, Cause> {
+        authorization: Option<&Authorization>,
+    ) -> Result<Exchanged, Cause> {
+        let is_unique = body.is_some();
         let mut url = request.url.clone();
+        let is_ours = |url: &Url| origin::is_same(url, &self.base);
+        let mut sent = authorization.filter(|_| is_ours(&url)).cloned();
+        let mut visit = None;
         for _ in 0..=limits::REDIRECTS {
-            let built = request.build(&self.http, url.clone(), body.as_ref(), authorization);
+            let built = request.build(&self.http, url.clone(), body.as_ref(), sent.as_ref());
             self.counters.count_written(request.body_length());
             let response = self.dispatch(request.class, built, body.take()).await?;
-            let is_ours = origin::is_same(&url, &self.base);
-            if response.status() == StatusCode::UNAUTHORIZED && !is_ours {
-                let origin = origin::of(&url);
-                return Err(self.refuse(UnsafeUrl::AsksForCredential { origin }));
+            if response.status() == StatusCode::UNAUTHORIZED && !is_ours(&url) {
+                let answer = self.answer_elsewhere(visit.as_ref(), response, sent);
+                sent = Some(answer.await?);
+                continue;
             }
             if !is_redirect(response.status()) || !request.follows_redirects {
-                return Ok(response);
+                let sent = sent.or_else(|| authorization.cloned());
+                return Ok(Exchanged { response, sent });
             }
-            url = next_hop(&request.method, &response, &url).map_err(|error| self.refuse(error))?;
-            if !origin::is_same(&url, &self.base) {
-                authorization = None;
-            }
+            let next = next_hop(&request.method, &response, &url, is_unique);
+            let next = next.map_err(|error| self.refuse(error))?;
             answer::drain(response).await;
+            if is_ours(&next) && is_ours(&url) {
+                url = next;
+                continue;
+            }
+            // What led away does not lead back: from here on nobody hears who we are at the registry.
+            visit = if is_ours(&next) {
+                None
+            } else {
+                self.elsewhere.visit(&request.url, &next).await?
+            };
+            sent = match &visit {
+                Some(visit) => visit.authorization().await?,
+                None => None,
+            };
+            url = next;
         }
         Err(UnsafeUrl::TooManyRedirects.into())
+    }
+
+    /// What to say to a server behind a redirect that answered 401.
+    async fn answer_elsewhere(
+        &self,
+        visit: Option<&Visit>,
+        response: Response,
+        sent: Option<Authorization>,
+    ) -> Result<Authorization, Cause> {
+        let (url, headers) = (response.url().clone(), response.headers().clone());
+        answer::drain(response).await;
+        match visit {
+            Some(visit) => visit.challenged(&headers, sent.as_ref()).await,
+            None => {
+                let origin = origin::of(&url);
+                Err(self.refuse(UnsafeUrl::AsksForCredential { origin }))
+            }
+        }
     }
 
     /// Why a redirect is not followed: it may say that the registry speaks HTTPS.
@@ -199,14 +260,24 @@ fn is_redirect(status: StatusCode) -> bool {
     matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
 }
 
-fn next_hop(method: &Method, response: &Response, url: &Url) -> Result<Url, UnsafeUrl> {
+/// Where a redirect leads. One that writes is repeated only as it is, at the registry itself, where its body still exists.
+fn next_hop(
+    method: &Method,
+    response: &Response,
+    url: &Url,
+    is_unique: bool,
+) -> Result<Url, UnsafeUrl> {
     let next = origin::redirect_target(response.headers().get(LOCATION), url)?;
-    if matches!(*method, Method::GET | Method::HEAD) {
-        return Ok(next);
+    let status = response.status().as_u16();
+    let origin = origin::of(&next);
+    match *method {
+        Method::GET | Method::HEAD => Ok(next),
+        _ if !origin::is_same(&next, url) => Err(UnsafeUrl::RedirectedWrite { origin }),
+        Method::POST | Method::PUT | Method::PATCH if !is_unique && matches!(status, 307 | 308) => {
+            Ok(next)
+        }
+        _ => Err(UnsafeUrl::MovedWrite { status }),
     }
-    Err(UnsafeUrl::RedirectedWrite {
-        origin: origin::of(&next),
-    })
 }
 
 /// What it means that no answer came from a host.

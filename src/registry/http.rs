@@ -13,6 +13,7 @@ use url::Url;
 use super::boundaries::{Boundaries, OutOfBounds};
 use super::cause::Cause;
 use super::settings::Settings;
+use crate::oci::Registry;
 use proxy::Proxies;
 pub(super) use proxy::ProxyFault;
 pub(super) use reason::reason;
@@ -59,6 +60,18 @@ impl Http {
     /// Begins a request, which is sent with [`execute`](Self::execute).
     pub(super) fn request(&self, method: Method, url: Url) -> RequestBuilder {
         self.client.request(method, url)
+    }
+
+    /// Whether a registry may be used to which another one redirects.
+    pub(super) fn check_registry(
+        &self,
+        registry: &Registry,
+        base: &Url,
+    ) -> Result<(), OutOfBounds> {
+        match &self.boundaries {
+            Some(boundaries) => boundaries.check_registry(registry, base),
+            None => Ok(()),
+        }
     }
 
     /// Sends a request, if it may go where it goes, and waits for the head of the answer.

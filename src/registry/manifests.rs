@@ -135,7 +135,7 @@ async fn resolve_by_get(
             if head_is_wrong {
                 connection.host.learn_head(Head::Untrusted);
             }
-            let manifest = verified(reply, target)?;
+            let manifest = verified(&reply, target)?;
             Ok(Some(Resolved {
                 digest: manifest.digest().clone(),
                 media_type: Some(manifest.media_type().clone()),
@@ -167,13 +167,13 @@ pub(super) async fn fetch(
     .limit(limits::MANIFEST_BYTES);
     let reply = connection.ask(&request).await?;
     match reply.status {
-        StatusCode::OK => verified(reply, target),
+        StatusCode::OK => verified(&reply, target),
         _ => Err(reply.into_cause()),
     }
 }
 
 /// The manifest in an answer. The bytes decide; the digest in the header must not contradict them.
-fn verified(reply: Reply, target: &TagOrDigest) -> Result<Manifest, Cause> {
+fn verified(reply: &Reply, target: &TagOrDigest) -> Result<Manifest, Cause> {
     let announced = reply.digest();
     let media_type = reply.media_type();
     let parsed = Manifest::parse(reply.body.clone(), media_type.as_ref(), target.digest());

@@ -8,7 +8,7 @@
 //! manifests deletes blobs uploads lists referrers      the endpoints of the specification
 //! connection exchange         the one path of every request: limits, repetition, credential, redirects
 //! request answer outgoing     what goes out and comes in: bounded, watched
-//! auth                        who we are
+//! auth elsewhere              who we are, at the registry and where it redirects to
 //! boundaries guard observer    what the process may do, and who looks on
 //! limiter host profile        what a host bears, turned out to be like, and is known to be like
 //! origin reach link range retry cause   rules without I/O
@@ -25,6 +25,7 @@ mod client;
 mod connection;
 mod deletes;
 pub mod docker_config;
+mod elsewhere;
 mod error;
 mod error_body;
 mod exchange;
@@ -70,6 +71,6 @@ pub use origin::UnsafeUrl;
 pub use outgoing::BodyError;
 pub use pool::{Pool, PoolBuilder};
 pub use referrers::Referrers;
-pub use settings::{Proxy, Settings, Tls};
+pub use settings::{Keyring, Proxy, Settings, Tls};
 pub use traffic::Traffic;
 pub use uploads::{Session, Upload};

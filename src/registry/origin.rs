@@ -51,6 +51,15 @@ pub enum UnsafeUrl {
         /// Where it points.
         origin: String,
     },
+    /// A redirect inside the registry of a request that cannot be repeated there.
+    #[error(
+        "the registry redirects a request that writes to another of its own URLs with {status}, \
+         where it cannot be sent again: what stands in front of the registry must pass such requests on"
+    )]
+    MovedWrite {
+        /// The status.
+        status: u16,
+    },
     /// Too many hops.
     #[error(
         "the registry redirects more than {} times",

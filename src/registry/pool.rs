@@ -13,6 +13,7 @@ use super::boundaries::Boundaries;
 use super::cause::Cause;
 use super::client::{Client, Identity};
 use super::connection::Connection;
+use super::elsewhere::Elsewhere;
 use super::error::{Action, Error};
 use super::guard::WriteGuard;
 use super::host::Host;
@@ -140,11 +141,13 @@ impl Pool {
             settings.trusted_realms.clone(),
             http.clone(),
         );
+        let elsewhere = Elsewhere::new(registry, settings, &http);
         Ok(Connection {
             registry: registry.clone(),
             base,
             http,
             authenticator,
+            elsewhere,
             host: self.host(registry.api_host()),
             counters: Arc::new(Counters::new()),
             secrets: Arc::new(Secrets::of(settings)),

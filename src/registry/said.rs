@@ -16,7 +16,7 @@ const LENGTH: usize = 200;
 /// The words of a registry, its storage or a token server, cleaned. Quotes are single ones, so that
 /// it can stand between double ones.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Said(String);
+pub struct Said(Box<str>);
 
 impl Said {
     /// Cleans a text that may be anything; nothing where nothing is left of it.
@@ -35,7 +35,7 @@ impl Said {
             cut.pop();
             cut.push('…');
         }
-        Some(Self(cut))
+        Some(Self(cut.into()))
     }
 
     /// The text.

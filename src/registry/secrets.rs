@@ -56,6 +56,10 @@ impl Secrets {
         let mut secrets = self.clone();
         if let Some(sent) = sent {
             secrets.add(sent.credentials().expose_secret());
+            // That of a registry behind a redirect is none of the settings.
+            if let Some(password) = sent.password() {
+                secrets.add(password.expose_secret());
+            }
         }
         secrets
     }

@@ -1,9 +1,13 @@
 //! How a registry is reached: credential, certificates, proxy.
 
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::auth::Credential;
-use crate::oci::{Digest, digest::Algorithm};
+use crate::oci::{Digest, Registry, Repository, digest::Algorithm};
 
 /// How a registry is reached.
 #[derive(Clone, Debug, Default)]
@@ -20,6 +24,21 @@ pub struct Settings {
     pub insecure: bool,
     /// Hosts that may be asked for tokens although neither the registry's host nor its domain.
     pub trusted_realms: Vec<String>,
+    /// Credentials for the registries to which this one redirects; without it they are asked as nobody.
+    pub keyring: Option<Arc<dyn Keyring>>,
+}
+
+/// Credentials for registries besides the one that is spoken to.
+pub trait Keyring: Debug + Send + Sync {
+    /// The credential for a repository of a registry; [`Credential::Anonymous`] where there is none.
+    fn find<'a>(
+        &'a self,
+        registry: &'a Registry,
+        repository: &'a Repository,
+    ) -> BoxFuture<'a, Credential>;
+
+    /// A digest that is equal where, and only where, the credentials are equal. It is not to be shown.
+    fn fingerprint(&self) -> Digest;
 }
 
 /// Certificates, as PEM.
@@ -67,6 +86,7 @@ impl Settings {
             system_proxy,
             insecure,
             trusted_realms,
+            keyring,
         } = self;
         let mut fields = Fields(Algorithm::Sha256.hasher());
         fields.add(credential.fingerprint().as_str().as_bytes());
@@ -95,6 +115,13 @@ impl Settings {
                     .map(|text| text.expose_secret().as_bytes()),
             );
         }
+        fields.add_option(
+            keyring
+                .as_ref()
+                .map(|keyring| keyring.fingerprint())
+                .as_ref()
+                .map(|digest| digest.as_str().as_bytes()),
+        );
         for realm in trusted_realms {
             fields.add(realm.as_bytes());
         }

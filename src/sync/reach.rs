@@ -5,7 +5,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use futures::future::{self, BoxFuture};
 use secrecy::{ExposeSecret, SecretString};
+use tracing::warn;
 
 use super::trust::Authorities;
 use crate::api::secret::{
@@ -13,10 +15,10 @@ use crate::api::secret::{
     USERNAME_KEY,
 };
 use crate::api::{ObjectName, Secret};
-use crate::oci::{Registry, Repository};
+use crate::oci::{Digest, Registry, Repository};
 use crate::plan::{Access, Mirror};
 use crate::registry::docker_config::{ConfigError, DockerConfig};
-use crate::registry::{Credential, Proxy, Tls};
+use crate::registry::{Credential, Keyring, Proxy, Tls};
 use crate::signature::AuthorityError;
 
 /// How the registries of one mirror are reached, and whom its policies trust.
@@ -44,11 +46,11 @@ pub struct Reach {
 }
 
 /// The credentials in a Secret.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct SecretCredentials {
     /// The name of the Secret.
     secret: String,
-    config: DockerConfig,
+    config: Arc<DockerConfig>,
 }
 
 /// Why a Secret has no credential for a registry.
@@ -266,6 +268,36 @@ impl SecretCredentials {
     }
 }
 
+impl SecretCredentials {
+    /// What the Secret has for registries to which `registry` may redirect.
+    pub fn others(&self, registry: &Registry) -> Option<Arc<dyn Keyring>> {
+        self.config
+            .has_others(registry)
+            .then(|| Arc::new(self.clone()) as Arc<dyn Keyring>)
+    }
+}
+
+impl Keyring for SecretCredentials {
+    fn find<'a>(
+        &'a self,
+        registry: &'a Registry,
+        repository: &'a Repository,
+    ) -> BoxFuture<'a, Credential> {
+        let Self { secret, config } = self;
+        let found = config
+            .credential(registry, Some(repository))
+            .unwrap_or_else(|error| {
+                warn!("secret {secret:?} {error}");
+                None
+            });
+        Box::pin(future::ready(found.unwrap_or_default()))
+    }
+
+    fn fingerprint(&self) -> Digest {
+        self.config.fingerprint()
+    }
+}
+
 // === reading ===
 
 fn read_credentials<E: std::error::Error>(
@@ -276,7 +308,7 @@ fn read_credentials<E: std::error::Error>(
     match DockerConfig::parse(text.expose_secret().as_bytes()) {
         Ok(config) => Ok(SecretCredentials {
             secret: name,
-            config,
+            config: Arc::new(config),
         }),
         Err(source) => Err(ReachError::DockerConfig { name, source }),
     }

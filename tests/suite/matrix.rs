@@ -9,6 +9,7 @@ mod mirror;
 mod pair;
 mod peers;
 mod platforms;
+mod referrers_api;
 mod selection;
 mod sharing;
 mod steps;

@@ -1,11 +1,13 @@
 //! The registry client: against a registry that misbehaves, every fault with its right outcome, and
 //! against real ones.
 
+mod access;
 mod blame;
 mod blobs;
 mod boundaries;
 mod credentials;
 mod deletes;
+mod elsewhere;
 mod hops;
 mod limits;
 mod lists;

@@ -43,7 +43,7 @@ pub enum HelperError {
     #[error("is not the name of a program: expected letters, digits, '.', '_' and '-'")]
     BadName,
     /// There is no such program.
-    #[error("is not installed: install it, or remove it from the file")]
+    #[error("is not installed")]
     NotInstalled,
     /// It cannot be run.
     #[error("cannot be run: {0}")]
@@ -62,11 +62,12 @@ pub enum HelperError {
     NotACredential,
 }
 
-/// The answer of a helper.
+/// The answer of a helper, which Docker reads whatever the case of its names is.
 #[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
 struct Answer {
+    #[serde(alias = "username", default, rename = "Username")]
     username: String,
+    #[serde(alias = "secret", rename = "Secret")]
     secret: SecretString,
 }
 

@@ -1,6 +1,7 @@
 //! Files in a directory of their own, and a helper that is a real program.
 
 use std::fs;
+use std::path::PathBuf;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -38,7 +39,8 @@ impl Home {
             .chain(std::env::split_paths(&inherited));
         Locations {
             home: Some(self.path("home")),
-            runtime_directory: Some(self.path("run")),
+            podman_runtime: Some(self.path("run/containers")),
+            podman_config: Some(self.path("home/.config/containers")),
             search_path: Some(std::env::join_paths(directories).unwrap()),
             ..Locations::default()
         }
@@ -96,7 +98,23 @@ async fn files_in_the_order_in_which_they_count() {
         )
         .file("other/config.json", &logins(&[("a.test", "other:4")]))
         .file("file.json", &logins(&[("a.test", "file:5")]));
+    let home = home.file(
+        "home/.config/containers/auth.json",
+        &logins(&[("b.test", "kept:6"), ("d.test", "kept:7")]),
+    );
     let usual = home.locations();
+    let with_variable = Locations {
+        auth_config: Some(logins(&[("a.test", "ci:8")]).into()),
+        ..usual.clone()
+    };
+    let with_empty_variable = Locations {
+        auth_config: Some(" ".into()),
+        ..usual.clone()
+    };
+    let with_both = Locations {
+        registry_auth_file: Some(home.path("file.json")),
+        ..with_variable.clone()
+    };
     let with_directory = Locations {
         docker_config: Some(home.path("other")),
         ..usual.clone()
@@ -112,7 +130,27 @@ async fn files_in_the_order_in_which_they_count() {
     let cases = [
         ("docker first", &usual, "a.test", "docker:1"),
         ("then podman", &usual, "b.test", "podman:3"),
+        ("then what podman keeps", &usual, "d.test", "kept:7"),
         ("neither", &usual, "c.test", "anonymous"),
+        (
+            "the environment before all files",
+            &with_variable,
+            "a.test",
+            "ci:8",
+        ),
+        (
+            "files after the environment",
+            &with_variable,
+            "b.test",
+            "podman:3",
+        ),
+        (
+            "nothing in the environment",
+            &with_empty_variable,
+            "a.test",
+            "docker:1",
+        ),
+        ("the file and nothing else", &with_both, "a.test", "file:5"),
         ("another directory", &with_directory, "a.test", "other:4"),
         ("only the file", &with_file, "b.test", "anonymous"),
         ("the file", &with_file, "a.test", "file:5"),
@@ -208,7 +246,6 @@ async fn helpers_that_fail_are_named() {
         ("silent.test", "lab"),
         ("garbage.test", "lab"),
         ("endless.test", "lab"),
-        ("a.test", "none"),
         ("a.test", "../lab"),
     ] {
         let config = json!({ "credsStore": helper }).to_string();
@@ -223,9 +260,77 @@ async fn helpers_that_fail_are_named() {
     docker-credential-lab, which /home/.docker/config.json names for silent.test, failed: exit status: 3
     docker-credential-lab, which /home/.docker/config.json names for garbage.test, gave an answer that is not JSON with `Username` and `Secret`
     docker-credential-lab, which /home/.docker/config.json names for endless.test, gave an answer of more than 65536 bytes
-    docker-credential-none, which /home/.docker/config.json names for a.test, is not installed: install it, or remove it from the file
     docker-credential-../lab, which /home/.docker/config.json names for a.test, is not the name of a program: expected letters, digits, '.', '_' and '-'
     ");
+}
+
+/// What is public needs no credential, and another place may have one.
+#[tokio::test]
+async fn a_helper_that_is_not_installed_has_nothing() {
+    let a = STANDARD.encode("file:1");
+    let config = json!({
+        "auths": {"a.test": {"auth": a}},
+        "credHelpers": {"a.test": "none", "c.test": "none", "d.test": ""},
+        "credsStore": "none",
+    });
+    let home = Home::new()
+        .file("home/.docker/config.json", &config.to_string())
+        .file(
+            "run/containers/auth.json",
+            &logins(&[("b.test", "podman:2")]),
+        );
+    let cases = [
+        ("for one registry, and an entry", "a.test", "file:1"),
+        ("for all registries, and another file", "b.test", "podman:2"),
+        ("for one registry", "c.test", "anonymous"),
+        ("none at all", "d.test", "anonymous"),
+        ("for all registries", "e.test", "anonymous"),
+    ];
+    for (name, registry, expected) in cases {
+        let found = home.find(&home.locations(), registry).await;
+        assert_eq!(found, expected, "{name}");
+    }
+}
+
+/// `credHelpers` without a name means the file, and not the helper for all registries.
+#[tokio::test]
+async fn a_helper_without_a_name_is_not_replaced_by_the_one_for_all() {
+    let config = json!({"credHelpers": {"identity.test": ""}, "credsStore": "lab"});
+    let home = Home::new().file("home/.docker/config.json", &config.to_string());
+    let found = home.find(&home.locations(), "identity.test").await;
+    assert_eq!(found, "anonymous");
+    assert_eq!(home.find(&home.locations(), "docker.io").await, "hub:pw");
+}
+
+#[tokio::test]
+async fn a_broken_config_in_the_environment_is_named_and_not_quoted() {
+    let home = Home::new();
+    let locations = Locations {
+        auth_config: Some(r#"{"auths": {"canary.test": {"auth": canary}}}"#.into()),
+        ..home.locations()
+    };
+    assert!(!format!("{locations:?}").contains("canary"));
+    let message = home.find(&locations, "a.test").await;
+    insta::assert_snapshot!(message, @"DOCKER_AUTH_CONFIG is not the JSON of a Docker config: see line 1, column 36");
+}
+
+#[tokio::test]
+async fn who_is_redirected_is_given_what_is_kept_for_the_other_registry() {
+    let config = json!({
+        "auths": {"a.test": {"auth": STANDARD.encode("file:1")}, "b.test": {"auth": "canary!"}},
+    });
+    let home = Home::new().file("home/.docker/config.json", &config.to_string());
+    let credentials = Credentials::load(&home.locations()).await.unwrap();
+    let keyring: &dyn Keyring = &credentials;
+    let repository = "team/a".parse().unwrap();
+    for (registry, expected) in [
+        ("a.test", "file:1"),
+        ("b.test", "anonymous"),
+        ("c.test", "anonymous"),
+    ] {
+        let found = keyring.find(&registry.parse().unwrap(), &repository).await;
+        assert_eq!(show(&found), expected, "{registry}");
+    }
 }
 
 #[tokio::test]

@@ -108,13 +108,12 @@ pub enum NameError {
     },
     /// A repository has a registry with a port.
     #[error(
-        "repository {text:?} contains the registry {registry:?}: write {repository:?}, the registry belongs in its own field"
+        "repository {text:?} contains the registry {:?}: write {repository:?}, the registry belongs in its own field",
+        before(.text, '/')
     )]
     RepositoryHasRegistry {
         /// The repository.
         text: String,
-        /// The registry.
-        registry: String,
         /// What to write.
         repository: String,
     },
@@ -129,12 +128,10 @@ pub enum NameError {
         repository: String,
     },
     /// A repository has a tag.
-    #[error("repository {text:?} contains a tag: write {repository:?}, and {tag:?} in tags")]
+    #[error("repository {text:?} contains a tag: write {:?}, and {tag:?} in tags", before(.text, ':'))]
     RepositoryHasTag {
         /// The repository.
         text: String,
-        /// What to write.
-        repository: String,
         /// The tag.
         tag: String,
     },
@@ -177,6 +174,11 @@ pub enum Kind {
     Repository,
     /// A tag.
     Tag,
+}
+
+/// What stands before a sign.
+fn before(text: &str, sign: char) -> &str {
+    text.split(sign).next().unwrap_or_default()
 }
 
 // === shared ===

@@ -81,7 +81,6 @@ pub fn check_alone(text: &str) -> Result<(), NameError> {
     {
         return Err(NameError::RepositoryHasRegistry {
             text: owned(text),
-            registry: owned(registry),
             repository: owned(bare(rest)),
         });
     }
@@ -92,9 +91,8 @@ pub fn check_alone(text: &str) -> Result<(), NameError> {
         });
     }
     match text.split_once(':') {
-        Some((repository, tag)) => Err(NameError::RepositoryHasTag {
+        Some((_, tag)) => Err(NameError::RepositoryHasTag {
             text: owned(text),
-            repository: owned(repository),
             tag: owned(tag),
         }),
         None => Ok(()),

@@ -11,11 +11,11 @@ use tokio::sync;
 use url::Url;
 
 use super::authorization::{Authorization, Scheme};
-use super::challenge::{self, Challenge};
 use super::credential::Credential;
 use super::error::{Error, Refusal};
 use super::exchange::{self, Failure};
 use super::memory::{Entry, Memory, Remembered};
+use super::method::{self, Choice, Method};
 use super::realm::{Realm, Trust};
 use super::scope::Scope;
 use super::token::Grant;
@@ -41,13 +41,6 @@ pub struct Authenticator {
     accepted: AtomicBool,
     /// What came of the last try before that.
     first_tries: sync::Mutex<Remembered>,
-}
-
-/// How a registry wants to be told who is asking.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Method {
-    Basic,
-    Bearer(Realm),
 }
 
 // === impl Authenticator ===
@@ -156,7 +149,10 @@ impl Authenticator {
                 None => self.registry_token(token),
             };
         }
-        let (method, demanded) = self.method(headers)?;
+        let Choice {
+            method,
+            scope: demanded,
+        } = self.choice(headers)?;
         *lock(&self.learned) = Some(method.clone());
         let slot = self.tokens.slot(scope);
         let mut entry = slot.lock().await;
@@ -177,38 +173,29 @@ impl Authenticator {
     }
 
     /// What the challenge asks for and what a token has to be for, or without one what the last one did.
-    ///
-    /// A token server that must not be asked is passed over where there is another way.
-    fn method(&self, headers: &HeaderMap) -> Result<(Method, Option<String>), Error> {
+    fn choice(&self, headers: &HeaderMap) -> Result<Choice, Error> {
         let trust = Trust {
             hosts: &self.trusted_realms,
             is_anonymous: matches!(self.credential, Credential::Anonymous),
         };
-        let mut refused = None;
-        for challenge in challenge::by_preference(headers) {
-            let Challenge::Bearer {
-                realm,
-                service,
-                scope,
-            } = challenge
-            else {
-                return Ok((Method::Basic, None));
-            };
-            match Realm::accept(&realm, service, &self.base, trust) {
-                Ok(realm) => return Ok((Method::Bearer(realm), scope)),
-                Err(fault) => refused = refused.or(Some(fault)),
-            }
-        }
-        let registry = self.registry.clone();
-        match (refused, self.learned()) {
-            (Some((realm, fault)), _) => Err(Error::RealmRefused {
-                registry,
-                realm,
-                fault,
-            }),
-            (None, Some(learned)) => Ok((learned, None)),
-            (None, None) => Err(Error::BadChallenge { registry }),
-        }
+        let registry = || self.registry.clone();
+        let chosen = method::choose(headers, &self.base, trust);
+        let chosen = chosen.map_err(|(realm, fault)| Error::RealmRefused {
+            registry: registry(),
+            realm,
+            fault,
+        })?;
+        chosen
+            .or_else(|| {
+                let method = self.learned()?;
+                Some(Choice {
+                    method,
+                    scope: None,
+                })
+            })
+            .ok_or_else(|| Error::BadChallenge {
+                registry: registry(),
+            })
     }
 
     fn answer_with_password(
@@ -245,7 +232,7 @@ impl Authenticator {
         let was_refused = sent.is_some_and(is_new);
         let before = entry.wanted(scope);
         let is_other = was_refused || entry.remembered.is_refusal();
-        let wanted = wanted(scope, &before, demanded, is_other);
+        let wanted = scope.wanted(&before, demanded, is_other);
         if !(wanted.covers(&before) && before.covers(&wanted)) {
             entry.demand(wanted);
         } else if was_refused {
@@ -281,7 +268,8 @@ impl Authenticator {
         entry.remembered.check()?;
         entry.switch(Method::Bearer(realm.clone()));
         let wanted = entry.wanted(scope);
-        match self.fetch_in_turn(&realm, &wanted).await {
+        // Boxed, because it is rare and its state is large.
+        match Box::pin(self.fetch_in_turn(&realm, &wanted)).await {
             Ok(grant) => {
                 if let Some(refresh_token) = grant.refresh_token {
                     *lock(&self.refresh_token) = Some(refresh_token);
@@ -406,20 +394,6 @@ impl fmt::Debug for Authenticator {
             ..
         } = self;
         write!(formatter, "Authenticator({registry}, {credential:?})")
-    }
-}
-
-/// What to ask for after a challenge, where `current` was asked for so far.
-///
-/// As little is changed as is possible: what covers the demand stays, because some registries demand only
-/// `pull` of who pushes (GHCR). Where that was refused, the demand is all there is to try.
-fn wanted(scope: &Scope, current: &Scope, demanded: Option<Scope>, was_refused: bool) -> Scope {
-    match demanded {
-        None => current.clone(),
-        Some(demanded) if was_refused => demanded,
-        Some(demanded) if current.covers(&demanded) => current.clone(),
-        Some(demanded) if scope.covers(&demanded) => scope.clone(),
-        Some(demanded) => demanded,
     }
 }
 

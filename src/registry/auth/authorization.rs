@@ -71,6 +71,17 @@ impl Authorization {
         credentials.into()
     }
 
+    /// The password in it, where there is one.
+    pub(in crate::registry) fn password(&self) -> Option<SecretString> {
+        if self.scheme != Scheme::Basic {
+            return None;
+        }
+        let decoded = STANDARD.decode(self.credentials().expose_secret()).ok()?;
+        let pair = SecretString::from(String::from_utf8(decoded).ok()?);
+        let (_, password) = pair.expose_secret().split_once(':')?;
+        Some(password.into())
+    }
+
     pub(super) fn scheme(&self) -> Scheme {
         self.scheme
     }
@@ -99,7 +110,10 @@ mod tests {
     fn headers_are_as_the_standards_want_them() {
         let basic = Authorization::basic("Aladdin", &"open sesame".into());
         assert_eq!(basic.header_value(), "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
+        let password = basic.password().unwrap();
+        assert_eq!(password.expose_secret(), "open sesame");
         let bearer = Authorization::bearer(&"a.b-c".into()).unwrap();
+        assert!(bearer.password().is_none());
         assert_eq!(bearer.header_value(), "Bearer a.b-c");
         assert!(Authorization::bearer(&"a\r\nX: y".into()).is_none());
     }

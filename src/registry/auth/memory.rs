@@ -7,9 +7,9 @@ use std::time::Duration;
 use tokio::sync;
 use tokio::time::Instant;
 
-use super::authenticator::Method;
 use super::authorization::Authorization;
 use super::error::Error;
+use super::method::Method;
 use super::scope::Scope;
 
 /// How long a failure is remembered. Whoever waited for the same answer gets it without asking again.

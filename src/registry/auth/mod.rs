@@ -12,6 +12,7 @@ mod credential;
 mod error;
 mod exchange;
 mod memory;
+mod method;
 mod realm;
 mod scope;
 #[cfg(test)]

@@ -90,6 +90,20 @@ impl Scope {
         })
     }
 
+    /// What to ask for after a challenge, where `current` was asked for so far.
+    ///
+    /// As little is changed as is possible: what covers the demand stays, because some registries demand only
+    /// `pull` of who pushes (GHCR). Where that was refused, the demand is all there is to try.
+    pub(super) fn wanted(&self, current: &Self, demanded: Option<Self>, was_refused: bool) -> Self {
+        match demanded {
+            None => current.clone(),
+            Some(demanded) if was_refused => demanded,
+            Some(demanded) if current.covers(&demanded) => current.clone(),
+            Some(demanded) if self.covers(&demanded) => self.clone(),
+            Some(demanded) => demanded,
+        }
+    }
+
     fn of_text(&self) -> impl Iterator<Item = Part<'_>> {
         self.parts().filter_map(Part::parse)
     }
@@ -284,7 +298,7 @@ mod tests {
         assert_eq!(pull.demanded(&many).unwrap().parts().count(), PARTS);
         let long = format!("repository:{}/team/a:pull", "x".repeat(CHALLENGE_BYTES));
         assert_eq!(pull.demanded(&long), None);
-        let actions = vec!["x"; ACTIONS + 1].join(",");
+        let actions = ["x"; ACTIONS + 1].join(",");
         assert_eq!(pull.demanded(&format!("repository:team/a:{actions}")), None);
     }
 

@@ -6,24 +6,28 @@ use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
+use serde::de::MapAccess;
+use serde::{Deserialize, Deserializer};
 
+use super::file::{Fields, Value, read_fields};
 use crate::registry::auth::{Credential, is_token};
 
-/// Base64 as people write it, with or without the padding.
+/// Base64 as people and Go's decoder take it: with or without the padding, whatever the last bits are.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+    GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true),
 );
 
 /// An entry as it is written.
-#[derive(Deserialize)]
+#[derive(Default)]
 pub(super) struct Entry {
-    auth: Option<SecretString>,
-    username: Option<String>,
-    password: Option<SecretString>,
-    identitytoken: Option<SecretString>,
-    registrytoken: Option<SecretString>,
+    auth: SecretString,
+    username: String,
+    password: SecretString,
+    identitytoken: SecretString,
+    registrytoken: SecretString,
 }
 
 /// What is wrong with a credential.
@@ -55,25 +59,22 @@ impl Entry {
         let secrets = [auth, password, identitytoken, registrytoken];
         secrets
             .into_iter()
-            .all(|secret| non_empty(secret.as_ref()).is_none())
-            && username.as_ref().is_none_or(String::is_empty)
+            .all(|secret| non_empty(secret).is_none())
+            && username.is_empty()
     }
 
     /// A token comes before a password, and `auth` before the fields that say the same.
     pub(super) fn credential(&self) -> Result<Credential, CredentialFault> {
-        if let Some(token) = non_empty(self.registrytoken.as_ref()) {
+        if let Some(token) = non_empty(&self.registrytoken) {
             return is_token(token.expose_secret())
                 .then(|| Credential::RegistryToken(token.clone()))
                 .ok_or(CredentialFault::NotAToken);
         }
-        let (username, password) = match non_empty(self.auth.as_ref()) {
+        let (username, password) = match non_empty(&self.auth) {
             Some(auth) => decode(auth)?,
-            None => (
-                self.username.clone().unwrap_or_default(),
-                self.password.clone().unwrap_or_default(),
-            ),
+            None => (self.username.clone(), self.password.clone()),
         };
-        if let Some(token) = non_empty(self.identitytoken.as_ref()) {
+        if let Some(token) = non_empty(&self.identitytoken) {
             return Ok(Credential::IdentityToken {
                 username,
                 token: token.clone(),
@@ -83,14 +84,40 @@ impl Entry {
     }
 }
 
-fn non_empty(secret: Option<&SecretString>) -> Option<&SecretString> {
-    secret.filter(|secret| !secret.expose_secret().is_empty())
+impl Fields for Entry {
+    fn take<'de, A: MapAccess<'de>>(
+        &mut self,
+        name: &str,
+        value: Value<'_, A>,
+    ) -> Result<(), A::Error> {
+        match name {
+            "auth" => value.set(&mut self.auth),
+            "username" => value.set(&mut self.username),
+            "password" => value.set(&mut self.password),
+            "identitytoken" => value.set(&mut self.identitytoken),
+            "registrytoken" => value.set(&mut self.registrytoken),
+            _ => value.skip(),
+        }
+    }
 }
 
-/// User name and password. The latter may contain colons, and old files end in zero bytes.
+impl<'de> Deserialize<'de> for Entry {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        read_fields(deserializer)
+    }
+}
+
+fn non_empty(secret: &SecretString) -> Option<&SecretString> {
+    (!secret.expose_secret().is_empty()).then_some(secret)
+}
+
+/// User name and password. The latter may contain colons, and old files end in zero bytes. Tools that encode
+/// break lines, which decoders leave out.
 fn decode(auth: &SecretString) -> Result<(String, SecretString), CredentialFault> {
+    let auth: String = auth.expose_secret().split_ascii_whitespace().collect();
+    let auth = SecretString::from(auth);
     let bytes = BASE64
-        .decode(auth.expose_secret().trim())
+        .decode(auth.expose_secret())
         .map_err(|_| CredentialFault::NotBase64)?;
     let pair = String::from_utf8(bytes)
         .map(SecretString::from)
@@ -99,7 +126,7 @@ fn decode(auth: &SecretString) -> Result<(String, SecretString), CredentialFault
         .expose_secret()
         .split_once(':')
         .ok_or(CredentialFault::NoColon)?;
-    Ok((username.to_owned(), password.trim_end_matches('\0').into()))
+    Ok((username.to_owned(), password.trim_matches('\0').into()))
 }
 
 impl fmt::Debug for Entry {

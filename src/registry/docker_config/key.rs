@@ -57,6 +57,11 @@ impl Key {
         self.path.is_empty() && self.host.matches(registry)
     }
 
+    /// Whether an entry with this key is for a registry, or for a part of it.
+    pub(super) fn is_of(&self, registry: &Registry) -> bool {
+        self.host.matches(registry)
+    }
+
     /// Whose credential counts of those that match.
     pub(super) fn rank(&self) -> (usize, bool, usize) {
         let is_exact = matches!(self.host, Host::Registry(_));

@@ -55,9 +55,24 @@ fn entries_in_every_form() {
         ("docker login", login("me:pw"), "me:pw"),
         ("colons in the password", login("me:p:w:"), "me:p:w:"),
         ("zero bytes", login("me:pw\0\0"), "me:pw"),
+        ("zero bytes around", login("me:\0pw\0"), "me:pw"),
         ("no password", login("me:"), "me:"),
         ("no padding", json!({"auth": "bWU6cHc"}), "me:pw"),
         ("white space", json!({"auth": " bWU6cHc=\n"}), "me:pw"),
+        ("line breaks", json!({"auth": "bWU6\r\ncH\nc=\n"}), "me:pw"),
+        ("bits behind the end", json!({"auth": "bWU6cHd="}), "me:pw"),
+        ("names in capitals", json!({"Auth": "bWU6cHc="}), "me:pw"),
+        (
+            "names in capitals, a token",
+            json!({"IdentityToken": "it", "UserName": "me"}),
+            "identity me:it",
+        ),
+        ("null", Value::Null, "none"),
+        (
+            "fields of other types that nobody reads",
+            json!({"auth": "bWU6cHc=", "email": 7}),
+            "me:pw",
+        ),
         (
             "separate fields",
             json!({"username": "me", "password": "pw"}),
@@ -242,13 +257,168 @@ fn helpers_are_named_by_host() {
     for (registry, expected) in cases {
         assert_eq!(config.helper(&registry.parse().unwrap()), expected);
     }
-    assert_eq!(config.store(), Some("desktop"));
+    let ghcr = "ghcr.io".parse().unwrap();
+    assert_eq!(config.store(&ghcr), Some("desktop"));
     assert_eq!(
         DockerConfig::parse(br#"{"credsStore": ""}"#)
             .unwrap()
-            .store(),
+            .store(&ghcr),
         None
     );
+}
+
+/// What Go's `encoding/json` makes of a file, which Docker, Podman and Kubernetes read with it.
+#[test]
+fn files_are_read_as_go_reads_them() {
+    let [a, b, c] = ["me:a", "me:b", "me:c"].map(|pair| login(pair)["auth"].to_string());
+    let read = |text: &str| {
+        let text = text
+            .replace("\"A\"", &a)
+            .replace("\"B\"", &b)
+            .replace("\"C\"", &c);
+        match DockerConfig::parse(text.as_bytes()) {
+            Ok(config) => ["a.test", "b.test"]
+                .map(|host| find(&config, host, "x"))
+                .join(" "),
+            Err(error) => error.to_string(),
+        }
+    };
+    let cases = [
+        ("one", r#"{"auths":{"a.test":{"auth":"A"}}}"#, "me:a none"),
+        (
+            "doubled auths are one map",
+            r#"{"auths":{"a.test":{"auth":"A"}},"auths":{"b.test":{"auth":"B"}}}"#,
+            "me:a me:b",
+        ),
+        (
+            "in doubled auths the last counts",
+            r#"{"auths":{"a.test":{"auth":"A"},"b.test":{"auth":"B"}},"auths":{"a.test":{"auth":"C"}}}"#,
+            "me:c me:b",
+        ),
+        (
+            "of a doubled host the last counts, as a whole",
+            r#"{"auths":{"a.test":{"auth":"A","identitytoken":"x"},"a.test":{"auth":"B"}}}"#,
+            "me:b none",
+        ),
+        (
+            "a doubled host that is null",
+            r#"{"auths":{"a.test":{"auth":"A"},"a.test":null}}"#,
+            "none none",
+        ),
+        (
+            "null forgets what stood before",
+            r#"{"auths":{"a.test":{"auth":"A"}},"auths":null,"auths":{"b.test":{"auth":"B"}}}"#,
+            "none me:b",
+        ),
+        (
+            "of a doubled field the last counts that is not null",
+            r#"{"auths":{"a.test":{"auth":"A","auth":"B","auth":null}}}"#,
+            "me:b none",
+        ),
+        (
+            "any case",
+            r#"{"AUTHS":{"a.test":{"AUTH":"A"}},"Auths":{"b.test":{"Auth":"B"}}}"#,
+            "me:a me:b",
+        ),
+        (
+            "hosts in any case are one registry",
+            r#"{"auths":{"a.tEst":{"auth":"A"}}}"#,
+            "me:a none",
+        ),
+        (
+            "what follows",
+            "{\"auths\":{\"a.test\":{\"auth\":\"A\"}}}\n}garbage",
+            "me:a none",
+        ),
+        (
+            "a mark of the encoding",
+            "\u{feff}{\"auths\":{\"a.test\":{\"auth\":\"A\"}}}",
+            "me:a none",
+        ),
+        ("nothing in it", "{}", "none none"),
+        ("null", "null", "none none"),
+        (
+            "auths are null",
+            r#"{"auths":null,"credHelpers":null,"credsStore":null}"#,
+            "none none",
+        ),
+        (
+            "what nobody reads",
+            r#"{"auths":{"a.test":{"auth":"A"}},"psFormat":[{}],"detachKeys":1,"plugins":{"x":null}}"#,
+            "me:a none",
+        ),
+        (
+            "a list",
+            "[]",
+            "is not the JSON of a Docker config: see line 1, column 0",
+        ),
+        (
+            "cut off",
+            r#"{"auths":{"a.test":{"auth":"A"#,
+            "is not the JSON of a Docker config: see line 1, column 29",
+        ),
+    ];
+    for (name, text, expected) in cases {
+        assert_eq!(read(text), expected, "{name}");
+    }
+}
+
+#[test]
+fn the_port_of_a_scheme_may_be_written() {
+    check_keys(&[
+        ("in the key", "r.test:443", "r.test", "a", true),
+        ("in the registry", "r.test", "r.test:443", "a", true),
+        ("as a URL", "https://r.test:443/v1/", "r.test", "a", true),
+        ("plain", "r.test:80", "r.test", "a", true),
+        ("another", "r.test:4430", "r.test", "a", false),
+    ]);
+}
+
+/// Docker takes a helper without a name for the file itself, `credsStore` or not.
+#[test]
+fn a_helper_without_a_name_is_none() {
+    let config = DockerConfig::parse(
+        br#"{
+            "credHelpers": {"a.test": "", "b.test": null, "c.test": "old", "c.test": "", "d.test": "pass"},
+            "CredHelpers": {"e.test": "gcloud", "d.test": "ecr-login"},
+            "credsStore": "desktop",
+            "credsStore": null
+        }"#,
+    )
+    .unwrap();
+    let cases = [
+        ("a.test", None, None),
+        ("b.test", None, None),
+        ("c.test", None, None),
+        ("d.test", Some("ecr-login"), Some("desktop")),
+        ("e.test", Some("gcloud"), Some("desktop")),
+        ("f.test", None, Some("desktop")),
+    ];
+    for (registry, helper, store) in cases {
+        let registry = registry.parse().unwrap();
+        let found = (config.helper(&registry), config.store(&registry));
+        assert_eq!(found, (helper, store), "{registry}");
+    }
+}
+
+#[test]
+fn credentials_for_others_are_known() {
+    let r: Registry = "r.test".parse().unwrap();
+    let cases = [
+        (
+            json!({"r.test": login("a:b"), "r.test/team": login("a:b")}),
+            false,
+        ),
+        (json!({"r.test": login("a:b"), "x.test": {}}), false),
+        (
+            json!({"r.test": login("a:b"), "x.test": login("a:b")}),
+            true,
+        ),
+        (json!({"*.test": login("a:b")}), false),
+    ];
+    for (auths, expected) in cases {
+        assert_eq!(config(&auths).has_others(&r), expected, "{auths}");
+    }
 }
 
 #[test]

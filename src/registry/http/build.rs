@@ -37,6 +37,7 @@ pub(super) fn client(
         system_proxy,
         insecure,
         trusted_realms: _,
+        keyring: _,
     } = settings;
     let mut headers = HeaderMap::new();
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));

@@ -261,10 +261,12 @@ mod tests {
         }
     }
 
+    type Variables = &'static [(&'static str, &'static str)];
+
     #[test]
     fn proxies_by_the_scheme_of_what_is_reached() {
         let (http, https) = ("http://r.test/", "https://r.test/");
-        let cases: &[(&[(&str, &str)], &str, &str)] = &[
+        let cases: &[(Variables, &str, &str)] = &[
             (&[], "", ""),
             (&[("https_proxy", "http://p.test:1")], "", "http://p.test:1"),
             (&[("HTTP_PROXY", "p.test:1")], "http://p.test:1", ""),

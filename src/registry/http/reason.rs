@@ -26,63 +26,102 @@ pub(in crate::registry) fn reason(error: &(dyn Error + 'static)) -> String {
     }
 }
 
+/// What each thing means that fits; the first counts.
+type Sentences<const N: usize> = [(bool, &'static str); N];
+
+fn first<const N: usize>(sentences: Sentences<N>) -> Option<&'static str> {
+    let mut fitting = sentences.into_iter().filter(|(fits, _)| *fits);
+    fitting.next().map(|(_, sentence)| sentence)
+}
+
 fn of_tls(error: &rustls::Error) -> Option<&'static str> {
-    match error {
-        rustls::Error::InvalidCertificate(error) => of_certificate(error),
-        rustls::Error::AlertReceived(
-            AlertDescription::CertificateRequired | AlertDescription::BadCertificate,
-        ) => Some("it wants a client certificate, or another one: name it with certSecretRef"),
-        rustls::Error::AlertReceived(AlertDescription::UnknownCA) => {
-            Some("it does not trust the authority of our client certificate")
-        }
-        rustls::Error::AlertReceived(
-            AlertDescription::HandshakeFailure | AlertDescription::ProtocolVersion,
-        )
-        | rustls::Error::PeerIncompatible(_) => {
-            Some("it knows no version of TLS or no cipher that we do: TLS 1.2 is the oldest")
-        }
-        rustls::Error::AlertReceived(AlertDescription::UnrecognisedName) => {
-            Some("it serves no host of that name: check how it is written")
-        }
-        rustls::Error::NoCertificatesPresented => Some("it shows no certificate"),
-        _ => None,
+    use AlertDescription as Alert;
+    use rustls::Error::{AlertReceived, NoCertificatesPresented, PeerIncompatible};
+
+    if let rustls::Error::InvalidCertificate(error) = error {
+        return of_certificate(error);
     }
+    first([
+        (
+            matches!(
+                error,
+                AlertReceived(Alert::CertificateRequired | Alert::BadCertificate)
+            ),
+            "it wants a client certificate, or another one: name it with certSecretRef",
+        ),
+        (
+            matches!(error, AlertReceived(Alert::UnknownCA)),
+            "it does not trust the authority of our client certificate",
+        ),
+        (
+            matches!(
+                error,
+                AlertReceived(Alert::HandshakeFailure | Alert::ProtocolVersion)
+                    | PeerIncompatible(_)
+            ),
+            "it knows no version of TLS or no cipher that we do: TLS 1.2 is the oldest",
+        ),
+        (
+            matches!(error, AlertReceived(Alert::UnrecognisedName)),
+            "it serves no host of that name: check how it is written",
+        ),
+        (
+            matches!(error, NoCertificatesPresented),
+            "it shows no certificate",
+        ),
+    ])
 }
 
 fn of_certificate(error: &CertificateError) -> Option<&'static str> {
-    match error {
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-            Some("its certificate has expired: have it renewed there, and check the clock here")
-        }
-        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-            Some("its certificate is not valid yet: check the clocks here and there")
-        }
-        // A bad signature is that of another authority with the name of a trusted one.
-        CertificateError::UnknownIssuer | CertificateError::BadSignature => Some(
+    use CertificateError as Fault;
+
+    first([
+        (
+            matches!(error, Fault::Expired | Fault::ExpiredContext { .. }),
+            "its certificate has expired: have it renewed there, and check the clock here",
+        ),
+        (
+            matches!(error, Fault::NotValidYet | Fault::NotValidYetContext { .. }),
+            "its certificate is not valid yet: check the clocks here and there",
+        ),
+        (
+            // A bad signature is that of another authority with the name of a trusted one.
+            matches!(error, Fault::UnknownIssuer | Fault::BadSignature),
             "its certificate is signed by an authority that is not trusted here: \
              name that with certSecretRef, or --ca-file on the command line",
         ),
-        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            Some(
-                "its certificate is for another name: check the host, or have its name added there",
-            )
-        }
-        CertificateError::Revoked => Some("its certificate was revoked: have it renewed there"),
-        _ => None,
-    }
+        (
+            matches!(
+                error,
+                Fault::NotValidForName | Fault::NotValidForNameContext { .. }
+            ),
+            "its certificate is for another name: check the host, or have its name added there",
+        ),
+        (
+            matches!(error, Fault::Revoked),
+            "its certificate was revoked: have it renewed there",
+        ),
+    ])
 }
 
 fn of_network(kind: ErrorKind) -> Option<&'static str> {
-    match kind {
-        ErrorKind::ConnectionRefused => {
-            Some("nothing listens there, or a firewall refuses it: check host and port")
-        }
-        ErrorKind::TimedOut => Some("it does not answer: check host, port and firewall"),
-        ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => {
-            Some("there is no way to it: check host and network")
-        }
-        _ => None,
-    }
+    first([
+        (
+            kind == ErrorKind::ConnectionRefused,
+            "nothing listens there, or a firewall refuses it: check host and port",
+        ),
+        (
+            kind == ErrorKind::TimedOut,
+            "it does not answer: check host, port and firewall",
+        ),
+        (
+            matches!(
+                kind,
+                ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable
+            ),
+            "there is no way to it: check host and network",
+        ),
+    ])
 }
 
 #[cfg(test)]

@@ -236,6 +236,6 @@ fn messages_say_what_was_done_what_came_what_it_means_and_what_was_said() {
         Class::ManifestRead,
     );
     answer.retry_at = Some("2026-11-20T10:00:00.5Z".parse().unwrap());
-    let error = Error::new(&operation, Cause::Status(answer));
+    let error = Error::new(&operation, Cause::Status(Box::new(answer)));
     insta::assert_snapshot!(error, @r#"cannot fetch the manifest docker.io/library/alpine:3: 429 Too Many Requests (TOOMANYREQUESTS): too many requests for the registry, it may be asked again at 2026-11-20T10:00:00Z; it says "You have reached your pull rate limit.""#);
 }

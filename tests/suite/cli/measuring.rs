@@ -128,11 +128,11 @@ async fn what_cannot_be_looked_at_is_said() {
     let missing = df(&registry, &["df", "REGISTRY/none"]).await;
     assert_eq!(missing.code, Some(1), "{}", missing.stdout);
     let said = with_names(&missing.stdout, &[(&registry, "REGISTRY")]);
-    insta::assert_snapshot!(said, @r"
-    failed: NotFound: cannot list the tags of REGISTRY/none: 404 Not Found (NAME_UNKNOWN): there is no such thing at the registry, or the credential may not see it
+    insta::assert_snapshot!(said, @r#"
+    failed: NotFound: cannot list the tags of REGISTRY/none: 404 Not Found (NAME_UNKNOWN): there is no such thing at the registry, or the credential may not see it; it says "Unknown name"
 
     0 repositories, 0 tags, 0 images, 0 B
-    ");
+    "#);
     let nowhere = df(&registry, &["df"]).await;
     assert_eq!(nowhere.code, Some(2));
     insta::assert_snapshot!(nowhere.stderr, @"error: name a registry, a repository or a directory to look at, or the files of mirrors with -f");

@@ -192,6 +192,14 @@ pub(super) fn lures(
         let challenge = format!("{scheme} realm=\"{url}/token\",service=\"x\"");
         Action::Respond(Reply::new(401).header("www-authenticate", &challenge))
     };
+    let registry = |status| {
+        let location = format!("{url}/v2/team/app/manifests/v0");
+        Action::Respond(Reply::new(status).header("location", &location))
+    };
+    let relative = Action::Respond(Reply::new(401).header(
+        "www-authenticate",
+        &format!("Bearer realm=\"//{}/token\",service=\"x\"", canary.host()),
+    ));
     let link = Action::SetHeader(
         "link",
         format!("<{url}/v2/team/app/tags/list?last=a>; rel=\"next\""),
@@ -226,6 +234,14 @@ pub(super) fn lures(
         ("next repositories", link.clone(), "GET", "/_catalog"),
         ("next referrers", link, "GET", "/referrers/"),
         ("redirect of referrers", there(303), "GET", "/referrers/"),
+        ("realm without a scheme", relative, "*", "/v2/"),
+        ("another registry", registry(307), "HEAD", "/manifests/v0"),
+        (
+            "another registry for GET",
+            registry(302),
+            "GET",
+            "/manifests/v0",
+        ),
     ]
 }
 
@@ -239,9 +255,14 @@ async fn no_lure_gets_a_credential_a_token_or_content() {
             "Bearer realm=\"http://127.0.0.1/token\",service=\"x\"",
         ),
         Reply::new(200).body(r#"{"token":"reflected","tags":[]}"#),
+        // The token server of the registry itself, to which its credential belongs.
+        Reply::new(401).header(
+            "www-authenticate",
+            "Bearer realm=\"/token\",service=\"x\",scope=\"repository:team/app:pull,push\"",
+        ),
     ];
     for answer in answers {
-        for place in 0..14 {
+        for place in 0..17 {
             for options in [
                 FaultRegistry::options().basic(),
                 FaultRegistry::options().token(),

@@ -366,5 +366,5 @@ async fn messages_say_what_was_to_be_deleted() {
     insta::assert_snapshot!(shown(error.unwrap_err()), @"cannot delete the tag REGISTRY/team/app:v1: 412 Precondition Failed: the registry does not accept it: its log says why");
     let error = client.delete_manifest(&repository(), &root, None).await;
     let error = shown(error.unwrap_err()).replace(image.digest(), "DIGEST");
-    insta::assert_snapshot!(error, @"cannot delete the manifest REGISTRY/team/app@DIGEST: 403 Forbidden (DENIED): the credential may not do this: give it the right, or use another one");
+    insta::assert_snapshot!(error, @r#"cannot delete the manifest REGISTRY/team/app@DIGEST: 403 Forbidden (DENIED): the credential may not delete this: give it the right to delete, or use another one; it says "no""#);
 }

@@ -64,7 +64,7 @@ async fn trouble_that_stays_is_an_error_after_five_tries() {
     );
     assert_eq!(exchanges(&registry).len(), 5);
     let shown = error.to_string().replace(&registry.host(), "REGISTRY");
-    insta::assert_snapshot!(shown, @"cannot fetch the manifest REGISTRY/team/app:v1: 500 Internal Server Error (UNKNOWN): the registry is in trouble: its log says more");
+    insta::assert_snapshot!(shown, @r#"cannot fetch the manifest REGISTRY/team/app:v1: 500 Internal Server Error (UNKNOWN): the registry is in trouble: its log says more; it says "no""#);
 }
 
 #[tokio::test]

@@ -258,7 +258,7 @@ async fn a_stored_manifest_must_have_the_digest_that_was_sent() {
         (
             "the tag is immutable",
             Action::Respond(Reply::new(412)),
-            Err((Kind::Rejected, None)),
+            Err((Kind::TagImmutable, None)),
         ),
     ];
     for (name, fault, expected) in cases {

@@ -146,7 +146,7 @@ async fn a_registry_in_plain_http_is_recognised() {
         .unwrap_err();
     assert_eq!((error.kind(), error.is_transient()), (Kind::Tls, false));
     let shown = error.to_string().replace(&registry.host(), "REGISTRY");
-    insta::assert_snapshot!(shown, @"cannot look up REGISTRY/team/app:v1: https://REGISTRY speaks plain HTTP: if that is how it should be, declare the registry insecure");
+    insta::assert_snapshot!(shown, @"cannot look up REGISTRY/team/app:v1: https://REGISTRY speaks plain HTTP, and is called with HTTPS: if that is how it should be, write insecure: true where a mirror names it, or name it with --insecure on the command line");
 }
 
 #[tokio::test]

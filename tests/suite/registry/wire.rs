@@ -167,5 +167,5 @@ async fn nobody_at_home() {
         (Kind::Unreachable, true)
     );
     let shown = error.to_string().replace(&address, "REGISTRY");
-    insta::assert_snapshot!(shown, @"cannot look up REGISTRY/team/app:v1: http://REGISTRY cannot be reached: Connection refused (os error 111)");
+    insta::assert_snapshot!(shown, @"cannot look up REGISTRY/team/app:v1: http://REGISTRY cannot be reached: nothing listens there, or a firewall refuses it: check host and port (Connection refused (os error 111))");
 }

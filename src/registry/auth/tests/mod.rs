@@ -21,6 +21,7 @@ use crate::oci::{Registry, Repository};
 use crate::registry::Settings;
 use crate::registry::http::Http;
 
+mod challenges;
 mod failures;
 mod realms;
 mod scopes;

@@ -1,0 +1,125 @@
+//! The file as it is written, read as the programs read it that write it: those in Go, with `encoding/json`.
+//!
+//! There names of fields have any case, `null` is nothing (or an empty entry of a map), what stands twice counts
+//! as it stands last, and two maps of one name are one map. What follows the object is not read (docker/cli).
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+
+use super::entry::Entry;
+
+/// What a Docker config says about credentials.
+#[derive(Default)]
+pub(super) struct File {
+    pub(super) auths: BTreeMap<String, Entry>,
+    pub(super) cred_helpers: BTreeMap<String, String>,
+    pub(super) creds_store: String,
+}
+
+/// An object whose fields are taken one by one.
+pub(super) trait Fields: Default {
+    /// Takes a field that is known. The name has no capitals.
+    fn take<'de, A: MapAccess<'de>>(
+        &mut self,
+        name: &str,
+        value: Value<'_, A>,
+    ) -> Result<(), A::Error>;
+}
+
+/// The value of a field that has not been read yet.
+pub(super) struct Value<'a, A>(&'a mut A);
+
+struct FieldsVisitor<T>(PhantomData<T>);
+
+// === impl File ===
+
+impl File {
+    /// The first object of a text, without the mark that some editors put in front of it.
+    pub(super) fn parse(json: &[u8]) -> Result<Self, serde_json::Error> {
+        let json = json.strip_prefix(b"\xef\xbb\xbf").unwrap_or(json);
+        let mut reader = serde_json::Deserializer::from_slice(json);
+        Option::deserialize(&mut reader).map(Option::unwrap_or_default)
+    }
+}
+
+impl Fields for File {
+    fn take<'de, A: MapAccess<'de>>(
+        &mut self,
+        name: &str,
+        value: Value<'_, A>,
+    ) -> Result<(), A::Error> {
+        match name {
+            "auths" => value.merge(&mut self.auths),
+            "credhelpers" => value.merge(&mut self.cred_helpers),
+            "credsstore" => value.set(&mut self.creds_store),
+            _ => value.skip(),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for File {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        read_fields(deserializer)
+    }
+}
+
+// === impl Value ===
+
+impl<'de, A: MapAccess<'de>> Value<'_, A> {
+    /// Reads the value into its place, where it is not null.
+    pub(super) fn set<T: Deserialize<'de>>(self, place: &mut T) -> Result<(), A::Error> {
+        if let Some(value) = self.0.next_value()? {
+            *place = value;
+        }
+        Ok(())
+    }
+
+    /// Adds the entries of a map to those that are there; null removes them.
+    fn merge<T>(self, place: &mut BTreeMap<String, T>) -> Result<(), A::Error>
+    where
+        T: DeserializeOwned + Default,
+    {
+        match self.0.next_value::<Option<BTreeMap<String, Option<T>>>>()? {
+            None => place.clear(),
+            Some(entries) => place.extend(
+                entries
+                    .into_iter()
+                    .map(|(key, entry)| (key, entry.unwrap_or_default())),
+            ),
+        }
+        Ok(())
+    }
+
+    pub(super) fn skip(self) -> Result<(), A::Error> {
+        self.0.next_value().map(|IgnoredAny| ())
+    }
+}
+
+// === reading ===
+
+/// Reads an object field by field.
+pub(super) fn read_fields<'de, T: Fields, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    deserializer.deserialize_map(FieldsVisitor(PhantomData))
+}
+
+impl<'de, T: Fields> Visitor<'de> for FieldsVisitor<T> {
+    type Value = T;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<T, A::Error> {
+        let mut fields = T::default();
+        while let Some(name) = map.next_key::<String>()? {
+            fields.take(&name.to_ascii_lowercase(), Value(&mut map))?;
+        }
+        Ok(fields)
+    }
+}

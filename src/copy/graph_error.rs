@@ -28,7 +28,7 @@ pub enum GraphError {
     #[error("the image is for {found}, none of {}", join(.wanted))]
     OtherPlatform {
         /// The platform by the image's config.
-        found: Platform,
+        found: Box<Platform>,
         /// The platforms of the list.
         wanted: Vec<Platform>,
     },

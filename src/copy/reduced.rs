@@ -192,7 +192,7 @@ fn check_image(
         .collect();
     if missing.len() == wanted.len() {
         return Err(GraphError::OtherPlatform {
-            found,
+            found: Box::new(found),
             wanted: missing,
         });
     }

@@ -129,8 +129,7 @@ impl Cause {
     pub(super) fn kind(&self) -> Kind {
         match self {
             Self::Auth { error, .. } => error.kind(),
-            Self::Status(answer) => answer.kind(),
-            Self::Incomplete { answer, .. } => answer.kind(),
+            Self::Status(answer) | Self::Incomplete { answer, .. } => answer.kind(),
             Self::Paused(_) => Kind::RateLimited,
             Self::PutOff { cause, .. } => cause.kind(),
             Self::Settings(_)
@@ -240,12 +239,14 @@ impl Cause {
         if let Self::PutOff { cause, until } = self {
             return cause.on(whose).put_off(until);
         }
-        match &mut self {
-            Self::Status(answer) | Self::Incomplete { answer, .. } => answer.side = whose,
-            Self::Plain { side, .. }
-            | Self::Encrypted { side, .. }
-            | Self::NotHttp { side, .. } => *side = whose,
-            _ => {}
+        if let Self::Status(answer) | Self::Incomplete { answer, .. } = &mut self {
+            answer.side = whose;
+        }
+        if let Self::Plain { side, .. }
+        | Self::Encrypted { side, .. }
+        | Self::NotHttp { side, .. } = &mut self
+        {
+            *side = whose;
         }
         self
     }

@@ -179,13 +179,11 @@ impl Connection {
     ) -> Result<Authorization, Cause> {
         let (url, headers) = (response.url().clone(), response.headers().clone());
         answer::drain(response).await;
-        match visit {
-            Some(visit) => visit.challenged(&headers, sent.as_ref()).await,
-            None => {
-                let origin = origin::of(&url);
-                Err(self.refuse(UnsafeUrl::AsksForCredential { origin }))
-            }
+        if let Some(visit) = visit {
+            return visit.challenged(&headers, sent.as_ref()).await;
         }
+        let origin = origin::of(&url);
+        Err(self.refuse(UnsafeUrl::AsksForCredential { origin }))
     }
 
     /// Why a redirect is not followed: it may say that the registry speaks HTTPS.

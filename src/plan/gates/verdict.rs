@@ -180,12 +180,12 @@ impl Judgement {
             let breach = breach.or_else(|| testimony.judge_scans(gates))?;
             Some((breach, None))
         });
-        let Ok(vouched) = &testimony.signature else {
+        let Ok(signature) = &testimony.signature else {
             return;
         };
         let voucher = self.voucher.get_or_insert_with(|| Voucher {
             policy: policy.name.clone(),
-            vouched: vouched.clone(),
+            vouched: signature.clone(),
             used: Vec::new(),
         });
         voucher.used.extend(testimony.used.iter().cloned());

@@ -149,7 +149,7 @@ const MANAGED: &[Row] = &[
         "manifests are stored without a body and with 204",
         |lab| {
             lab.manifest_write()
-                .does(Action::CommitThen(Reply::new(204)))
+                .does(Action::CommitThen(Reply::new(204)));
         },
         "Copied",
     ),
@@ -157,7 +157,7 @@ const MANAGED: &[Row] = &[
         "mounts break it",
         |lab| {
             lab.at_destination("POST", "mount=")
-                .responds(refusal(500, "UNKNOWN"))
+                .responds(refusal(500, "UNKNOWN"));
         },
         "Copied",
     ),

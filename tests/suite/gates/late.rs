@@ -53,11 +53,11 @@ async fn what_admits_an_image_that_is_there_arrives_whatever_its_type() {
                 signer.sign(image.digest())
             };
             let stranger = Signer::generate().sign(image.digest());
-            let signed = Image {
+            let with_signature = Image {
                 referrers: vec![stranger.clone(), signature.clone()],
                 ..image
             };
-            lab.source.load("team/app", "1", &signed);
+            lab.source.load("team/app", "1", &with_signature);
             let expected = if arrives {
                 "1: Completed"
             } else {

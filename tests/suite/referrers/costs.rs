@@ -106,7 +106,7 @@ async fn a_look_costs_one_request_for_each_digest_or_none() {
         };
         let lab = lab.taking(&tags);
         fill(&lab);
-        let syncer = lab.syncer(Ledger::in_memory());
+        let syncer = Lab::syncer(Ledger::in_memory());
         lab.round_of(&syncer, Mode::Apply).await;
         lab.requests();
         lab.round_of(&syncer, Mode::Refresh).await;

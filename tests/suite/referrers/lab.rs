@@ -114,12 +114,12 @@ impl Lab {
     }
 
     async fn run(&self, ledger: Ledger, mode: Mode) -> Vec<String> {
-        let syncer = self.syncer(ledger);
+        let syncer = Self::syncer(ledger);
         self.round_of(&syncer, mode).await
     }
 
     /// A process.
-    pub(super) fn syncer(&self, ledger: Ledger) -> Syncer<Plain> {
+    pub(super) fn syncer(ledger: Ledger) -> Syncer<Plain> {
         Syncer::new(
             Plain::new(Pool::new("transship-tests"), Trusted::default()),
             Arc::new(ledger),
@@ -285,7 +285,11 @@ fn outcomes(report: &MirrorReport) -> Vec<String> {
                 completes: true, ..
             } => "to complete".to_owned(),
             Outcome::Failed(failure) => format!("{}: {}", failure.reason, failure.message),
-            other => format!("{other:?}"),
+            other @ (Outcome::Planned { .. }
+            | Outcome::Retagged { .. }
+            | Outcome::Frozen
+            | Outcome::Refused(_)
+            | Outcome::Quarantined(_)) => format!("{other:?}"),
         };
         format!("{}: {outcome}", name(&tag.source))
     });

@@ -267,6 +267,15 @@ async fn repositories_are_asked_on_too() {
     assert_eq!(some.unwrap().len(), 10, "what is not wanted is dropped");
 }
 
+/// A case, how many tags there are, what is refused and how, and how many tags come of how many requests.
+type Refused = (
+    &'static str,
+    usize,
+    &'static str,
+    Reply,
+    Result<(usize, usize), Kind>,
+);
+
 #[tokio::test]
 async fn a_registry_that_is_not_to_be_asked_on_is_asked_otherwise() {
     let list = |tags: usize| {
@@ -274,13 +283,7 @@ async fn a_registry_that_is_not_to_be_asked_on_is_asked_otherwise() {
         Reply::json(200, &serde_json::json!({ "tags": names }))
     };
     let refusal = |status| Reply::error(status, "UNSUPPORTED", "no");
-    let cases: [(
-        &str,
-        usize,
-        &'static str,
-        Reply,
-        Result<(usize, usize), Kind>,
-    ); 8] = [
+    let cases: [Refused; 8] = [
         (
             "404 behind the last",
             1_000,

@@ -516,7 +516,7 @@ const WIRES: &[Wire] = &[
         HTML,
         "<p>Reason: You're speaking plain HTTP to an SSL-enabled server port.<br />",
     ),
-    ("JSON of something else", Tags, 200, JSON, r#"[1,2]"#),
+    ("JSON of something else", Tags, 200, JSON, r"[1,2]"),
     // === what must not be repeated ===
     (
         "an echo",

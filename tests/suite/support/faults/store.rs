@@ -9,6 +9,10 @@ use bytes::{Bytes, BytesMut};
 use super::super::content::{Blob, FoundBy, Image};
 
 /// What a registry can do.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is there or not, whatever the others are"
+)]
 #[derive(Clone, Copy)]
 pub(super) struct Abilities {
     pub(super) referrers: bool,

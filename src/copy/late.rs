@@ -144,7 +144,7 @@ impl Engine {
         let listed = self.finder.known_list(&job.origin);
         let seen = trace.sum_up(&job.digest, is_index, listed.as_deref());
         let lacks = if known.is_some_and(|known| known.is_like(&seen)) {
-            job.targets.iter().map(|_| Ok(Lack::default())).collect()
+            vec![Ok(Lack::default()); job.targets.len()]
         } else {
             let wanted = self.choose(job, &links).await.map_err(failed)?;
             join_all(job.targets.iter().map(|target| self.lack(target, &wanted))).await

@@ -232,7 +232,7 @@ impl Transfer {
             Some(Err(error)) => return Err(error.clone()),
         }
         let done = self.engine.complete(&visit, &late).await.into_iter().next();
-        done.map_or(Ok(Outcome::Unchanged), |done| done.map(outcome))
+        Ok(done.transpose()?.map_or(Outcome::Unchanged, outcome))
     }
 }
 

@@ -183,12 +183,12 @@ impl Judgement {
         let Ok(signature) = &testimony.signature else {
             return;
         };
-        let voucher = self.voucher.get_or_insert_with(|| Voucher {
+        let known = self.voucher.get_or_insert_with(|| Voucher {
             policy: policy.name.clone(),
             vouched: signature.clone(),
             used: Vec::new(),
         });
-        voucher.used.extend(testimony.used.iter().cloned());
+        known.used.extend(testimony.used.iter().cloned());
     }
 
     /// Whether the policy has refused the image already.

@@ -22,7 +22,8 @@ async fn it_is_brought_at_once_when_a_person_asks_for_a_round() {
         },
     });
     scene.namespace().apply(&mirror.to_string()).await;
-    let _controller = scene.almighty_replica().start().await;
+    let replica = scene.almighty_replica();
+    let _controller = replica.start().await;
     scene.wait_until_ready().await;
     let record = async || {
         let records = scene.namespace().list("mrepo").await;

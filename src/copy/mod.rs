@@ -15,6 +15,7 @@
 //!   image              manifests and tags, in the order that keeps visible tags complete
 //!     repair           what is given again to a destination that misses something
 //!     lag              patience with one that does not know yet what it was given
+//!     put              one manifest or tag, stored and read back
 //!     stored           which manifests destinations were given: none is written twice
 //! ```
 
@@ -40,6 +41,7 @@ mod pipe;
 mod places;
 mod presence;
 pub mod progress;
+mod put;
 mod reduced;
 mod referrers;
 mod repair;

@@ -3,8 +3,9 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::apply::{Item, Unkept};
+use super::apply::Unkept;
 use super::claims::Claims;
+use super::item::Item;
 use super::ledger::{Ledger, Slot};
 use super::observe::Observed;
 use super::resolve::{Image, Missed, Selected, Sighted, Sighting};

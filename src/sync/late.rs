@@ -10,7 +10,8 @@ use std::sync::Arc;
 use futures::{StreamExt, stream};
 use jiff::Timestamp;
 
-use super::apply::{Completion, Item, Step, group};
+use super::groups::group;
+use super::item::{Completion, Item, Step};
 use super::ledger::Looked;
 use super::{Connect, Mode, Syncer};
 use crate::copy::{Error, Late, Place, Seen, Siblings, Visit};

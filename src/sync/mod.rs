@@ -20,6 +20,8 @@ mod collected;
 mod connect;
 mod failure;
 mod gate;
+mod groups;
+mod item;
 mod late;
 pub mod ledger;
 mod lists;
@@ -42,10 +44,10 @@ pub use crate::plan::report::Report;
 
 use futures::future::join_all;
 
-use self::apply::{Item, Step};
 use self::claims::Claims;
 use self::collected::Collected;
 use self::gate::{Facts, Judged, Testimonies};
+use self::item::{Item, Step};
 use self::lists::Named;
 use self::resolve::Sighting;
 use crate::copy::{Engine, Progress};

@@ -31,7 +31,7 @@ pub use self::restore::{Restoration, RestoreError};
 pub(super) use self::closures::Closures;
 use self::protect::Protection;
 use self::records::{recorded, unmarked};
-use super::apply::{Item, Step};
+use super::item::{Item, Step};
 use super::ledger::{Leaf, Page, Slot};
 use super::{Connect, Mode, Syncer};
 use crate::api::image_mirror::PruneMode;

@@ -1,0 +1,159 @@
+//! The items of a round by the jobs that serve them: one for each image, whatever the number of its
+//! destinations and tags.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::item::{Completion, Item, Step};
+use super::ledger::KeepError;
+use super::resolve::Sighting;
+use crate::copy::{Job, Late, TagPush, Target, Visit};
+use crate::plan::Mirror;
+use crate::plan::report::{Failure, Outcome};
+use crate::policy::Duration;
+
+/// The items that one job serves.
+pub(super) struct Group {
+    /// The place of the mirror among the mirrors of the round.
+    pub(super) mirror: usize,
+    /// How long a round of the mirror may take.
+    pub(super) timeout: Duration,
+    pub(super) job: Job,
+    /// What is missing, where the image is there.
+    pub(super) completion: Option<(Arc<Visit>, Arc<Late>)>,
+    /// Which item is served by which target of the job.
+    pub(super) members: Vec<(usize, usize)>,
+}
+
+/// One job for each image of a mirror of which items are wanted, one target for each repository, all of its
+/// tags together.
+pub(super) fn group(
+    mirrors: &[&Mirror],
+    items: &[Item],
+    is_wanted: impl Fn(&Item) -> bool,
+) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
+    let mut known = HashMap::new();
+    for (index, item) in items.iter().enumerate() {
+        let image = &item.sighting.image;
+        let Some(mirror) = mirrors.get(image.mirror).filter(|_| is_wanted(item)) else {
+            continue;
+        };
+        let key = (
+            image.mirror,
+            image.origin.repository.clone(),
+            image.digest.clone(),
+        );
+        let place = *known.entry(key).or_insert_with(|| {
+            groups.push(Group {
+                mirror: image.mirror,
+                timeout: mirror.timeout,
+                job: image.job(),
+                completion: None,
+                members: Vec::new(),
+            });
+            groups.len() - 1
+        });
+        if let Some(group) = groups.get_mut(place) {
+            let target = group.add(item);
+            group.members.push((index, target));
+        }
+    }
+    groups
+}
+
+/// The groups that were looked at and of which something is missing.
+pub(super) fn completions(mirrors: &[&Mirror], items: &[Item]) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
+    for (index, Item { sighting, step, .. }) in items.iter().enumerate() {
+        let Step::Completed(Completion {
+            visit,
+            late,
+            target,
+        }) = step
+        else {
+            continue;
+        };
+        let Some(mirror) = mirrors.get(sighting.image.mirror) else {
+            continue;
+        };
+        let known = groups.iter_mut().rev().find(|group| {
+            let completion = group.completion.as_ref();
+            completion.is_some_and(|(known, _)| Arc::ptr_eq(known, visit))
+        });
+        match known {
+            Some(group) => group.members.push((index, *target)),
+            None => groups.push(Group {
+                mirror: sighting.image.mirror,
+                timeout: mirror.timeout,
+                job: visit.job.clone(),
+                completion: Some((visit.clone(), late.clone())),
+                members: vec![(index, *target)],
+            }),
+        }
+    }
+    groups
+}
+
+impl Group {
+    /// Nothing is pushed that is not on record.
+    pub(super) fn refuse(&self, items: &[Item], error: &KeepError, outcomes: &mut [Outcome]) {
+        for (member, _) in &self.members {
+            if let (Some(item), Some(place)) = (items.get(*member), outcomes.get_mut(*member)) {
+                let subject = item.sighting.claim.to_string();
+                *place = Outcome::Failed(Failure::unrecorded(&subject, error));
+            }
+        }
+    }
+
+    fn add(&mut self, item: &Item) -> usize {
+        let Sighting {
+            endpoint,
+            claim,
+            current,
+            expected,
+            ..
+        } = &item.sighting;
+        let used = item.voucher.iter().flat_map(|voucher| &voucher.used);
+        for digest in used {
+            if !self.job.evidence.contains(digest) {
+                self.job.evidence.push(digest.clone());
+            }
+        }
+        let tag = TagPush {
+            tag: claim.tag.clone(),
+            // The right digest in another shape is pushed as if it were not there.
+            current: current.clone().filter(|current| current != expected),
+            previous: claim.previous.clone(),
+        };
+        let place = endpoint.place();
+        let known = self.job.targets.iter_mut().enumerate().find(|(_, target)| {
+            target.repository == claim.repository && target.endpoint.place() == place
+        });
+        if let Some((index, target)) = known {
+            target.tags.push(tag);
+            return index;
+        }
+        self.job.targets.push(Target {
+            endpoint: endpoint.clone(),
+            repository: claim.repository.clone(),
+            tags: vec![tag],
+        });
+        self.job.targets.len() - 1
+    }
+}
+
+/// One group of each mirror after the other, so that a large mirror does not hold up a small one.
+pub(super) fn in_turns(groups: Vec<Group>) -> Vec<Group> {
+    let mut turns: HashMap<usize, usize> = HashMap::new();
+    let mut ordered: Vec<(usize, Group)> = groups
+        .into_iter()
+        .map(|group| {
+            let turn = turns.entry(group.mirror).or_default();
+            *turn += 1;
+            (*turn, group)
+        })
+        .collect();
+    ordered.sort_by_key(|(turn, _)| *turn);
+    ordered.into_iter().map(|(_, group)| group).collect()
+}

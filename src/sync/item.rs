@@ -1,0 +1,228 @@
+//! A destination tag and what is to be done about it, with what is put on record of that.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::ledger::{Looked, Record, Verified};
+use super::resolve::Sighting;
+use crate::copy::{Action, Done, Error, Late, Visit};
+use crate::oci::Digest;
+use crate::plan::decide::Decision;
+use crate::plan::gates::Voucher;
+use crate::plan::report::{Failure, Outcome};
+use crate::policy::Duration;
+use crate::runtime::clock;
+
+/// A sighting and what is to be done about it.
+#[derive(Clone, Debug)]
+pub(super) struct Item {
+    pub(super) sighting: Sighting,
+    pub(super) step: Step,
+    /// Who vouches for the image.
+    pub(super) voucher: Option<Voucher>,
+    /// The look at what refers to the image that was just had.
+    pub(super) looked: Option<Looked>,
+}
+
+/// What is to be done about a sighting.
+#[derive(Clone, Debug)]
+pub(super) enum Step {
+    /// What the digests say.
+    Decided(Decision),
+    /// Nothing: a policy does not admit the image, with this outcome.
+    Withheld(Outcome),
+    /// The image is there, and something that refers to it is missing.
+    Completed(Completion),
+    /// The image is there, and it could not be seen what refers to it.
+    Unseen(Failure),
+}
+
+/// What a destination lacks of what refers to an image that it has.
+#[derive(Clone, Debug)]
+pub(super) struct Completion {
+    pub(super) visit: Arc<Visit>,
+    pub(super) late: Arc<Late>,
+    /// The place of the destination among the targets of the visit.
+    pub(super) target: usize,
+}
+
+// === impl Item ===
+
+impl Item {
+    /// Whether the image is copied.
+    pub(super) fn is_copied(&self) -> bool {
+        matches!(self.step, Step::Decided(Decision::Copy | Decision::Move))
+    }
+
+    /// What is known before anything is copied.
+    pub(super) fn foreseen(&self) -> Outcome {
+        let decision = match &self.step {
+            Step::Decided(decision) => *decision,
+            Step::Withheld(outcome) => return outcome.clone(),
+            Step::Completed(_) => return planned(false, true),
+            Step::Unseen(failure) => return Outcome::Failed(failure.clone()),
+        };
+        match decision {
+            Decision::Unchanged => Outcome::Unchanged,
+            Decision::Copy => planned(false, false),
+            Decision::Move => planned(true, false),
+            Decision::Freeze => Outcome::Frozen,
+            Decision::Refuse => Outcome::Failed(Failure::moved(
+                &self.sighting.claim.to_string(),
+                format!(
+                    "{} moved to {} at the source, and tagMutability is Fail: the destination keeps {}",
+                    self.sighting.image.source,
+                    self.sighting.image.digest,
+                    self.sighting
+                        .current
+                        .as_ref()
+                        .map_or("nothing", Digest::as_str),
+                ),
+            )),
+        }
+    }
+
+    /// What a copy came to; nothing came of it where its time was over.
+    pub(super) fn outcome(
+        &self,
+        result: Option<&Result<Done, Error>>,
+        timeout: Duration,
+    ) -> Outcome {
+        let claim = &self.sighting.claim;
+        let subject = claim.to_string();
+        let done = result.map(|result| result.as_ref().and_then(|done| done.about(&claim.tag)));
+        match done {
+            Some(Ok(Done {
+                digest,
+                action,
+                bytes,
+                unmoved: _,
+                seen: _,
+            })) => match action {
+                Action::Unchanged => Outcome::Unchanged,
+                Action::Completed => Outcome::Completed {
+                    digest: digest.clone(),
+                    bytes: *bytes,
+                },
+                Action::Retagged => Outcome::Retagged {
+                    digest: digest.clone(),
+                },
+                Action::Copied => Outcome::Copied {
+                    digest: digest.clone(),
+                    bytes: *bytes,
+                },
+            },
+            Some(Err(error)) => Outcome::Failed(Failure::copying(&subject, error)),
+            None => Outcome::Failed(Failure::timed_out(&subject, timeout)),
+        }
+    }
+
+    /// What stands on record before anything is pushed; nothing where nothing was ever written.
+    pub(super) fn record_ahead(&self) -> Option<Record> {
+        let Sighting {
+            image,
+            expected,
+            recorded,
+            ..
+        } = &self.sighting;
+        let kept = |refused| {
+            let recorded = recorded.clone()?;
+            Some(Record {
+                source: image.source.to_string(),
+                refused,
+                unwanted: None,
+                ..recorded
+            })
+        };
+        let decision = match self.step {
+            Step::Decided(Decision::Unchanged) => return Some(self.record_right(true)),
+            Step::Completed(_) | Step::Unseen(_) => return Some(self.record_right(false)),
+            Step::Decided(decision) => decision,
+            Step::Withheld(_) => return kept(true),
+        };
+        match decision {
+            Decision::Copy | Decision::Move => Some(self.record(expected.clone(), None)),
+            Decision::Unchanged | Decision::Freeze | Decision::Refuse => kept(false),
+        }
+    }
+
+    /// What stands on record of a tag that is right, and whether all that refers to its image is there.
+    pub(super) fn record_right(&self, is_complete: bool) -> Record {
+        let Sighting {
+            image,
+            expected,
+            recorded,
+            ..
+        } = &self.sighting;
+        let before = recorded.as_ref();
+        let looked = self.looked.filter(|_| is_complete);
+        let referrers = looked.or_else(|| before.and_then(|record| record.referrers));
+        let verified = if is_complete {
+            self.verified()
+        } else {
+            before.and_then(|record| record.verified.clone())
+        };
+        let new = |copied_at| self.record(expected.clone(), copied_at);
+        let record = match before {
+            None => Record {
+                adopted: true,
+                ..new(None)
+            },
+            // A push whose end nobody saw.
+            Some(recorded) if recorded.is_pending() => new(Some(clock::now())),
+            Some(recorded) => Record {
+                source: image.source.to_string(),
+                refused: false,
+                unwanted: None,
+                ..recorded.clone()
+            },
+        };
+        Record {
+            verified,
+            referrers,
+            ..record
+        }
+    }
+
+    pub(super) fn record(&self, digest: Digest, copied_at: Option<Timestamp>) -> Record {
+        let Sighting {
+            image, recorded, ..
+        } = &self.sighting;
+        let known = recorded
+            .as_ref()
+            .filter(|known| known.source_digest == image.digest);
+        let now = clock::now();
+        Record {
+            source: image.source.to_string(),
+            source_digest: image.digest.clone(),
+            digest,
+            first_seen: known.map_or(copied_at.unwrap_or(now), |known| known.first_seen),
+            shape: image.shape.to_string(),
+            copied_at,
+            adopted: false,
+            refused: false,
+            registry: Some(self.sighting.claim.registry.clone()),
+            unwanted: None,
+            verified: self.verified(),
+            referrers: None,
+        }
+    }
+
+    /// Who vouches for the image; since when stays, as long as it is the same evidence.
+    fn verified(&self) -> Option<Verified> {
+        let Sighting {
+            image, recorded, ..
+        } = &self.sighting;
+        let new = Verified::new(self.voucher.as_ref()?, clock::now());
+        let known = recorded
+            .as_ref()
+            .filter(|known| known.source_digest == image.digest)
+            .and_then(|known| known.verified.clone());
+        Some(known.filter(|known| known.is_like(&new)).unwrap_or(new))
+    }
+}
+
+pub(super) fn planned(moves: bool, completes: bool) -> Outcome {
+    Outcome::Planned { moves, completes }
+}

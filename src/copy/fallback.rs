@@ -122,47 +122,18 @@ impl FallbackTags {
         origin: &Origin,
         additions: Additions<'_>,
     ) -> Result<(), FallbackError> {
-        let Origin {
-            endpoint,
-            repository,
-        } = origin;
         let Some(tag) = Tag::of_referrers(additions.subject, "") else {
             return Ok(());
         };
-        let lock = self.turn(endpoint, repository, additions.subject);
+        let lock = self.turn(&origin.endpoint, &origin.repository, additions.subject);
         let _turn = lock.lock().await;
-        let target = TagOrDigest::Tag(tag.clone());
-        let current = match endpoint.fetch_manifest(repository, &target).await {
-            Ok(manifest) if manifest.digest() == additions.subject => {
-                if is_tag(endpoint, repository, &tag).await? {
-                    // Whoever pulls the image by this tag must go on getting it.
-                    tracing::warn!(%tag, "names the image itself: what refers to it is not listed there");
-                    return Ok(());
-                }
-                None
+        match write(manifests, origin, &additions, &tag).await {
+            // distribution 2 says so of a list while it rewrites what it keeps of an entry: once more.
+            Err(FallbackError::Registry(error)) if error.is_rejected() => {
+                write(manifests, origin, &additions, &tag).await
             }
-            Ok(manifest) => Some(manifest),
-            // Artifactory says 403 of a tag that is absent (go-containerregistry#1691); the image was read back.
-            Err(error) if error.is_not_found() || error.is_access_denied() => None,
-            Err(error) => return Err(error.into()),
-        };
-        let not_an_index = |reason: String| FallbackError::NotAnIndex {
-            tag: tag.clone(),
-            reason: reason.into(),
-        };
-        if let Some(current) = &current
-            && !additions.knows_one_of(current)
-            && !lists(manifests, origin, current, &tag).await?
-        {
-            let reason = "what it names does not refer to the image".to_owned();
-            return Err(not_an_index(reason));
+            written => written,
         }
-        let wanted = additions.combine(current.as_ref());
-        let wanted = wanted.map_err(|error| not_an_index(error.to_string()))?;
-        if current.is_none_or(|current| current.digest() != wanted.digest()) {
-            endpoint.put_manifest(repository, &target, &wanted).await?;
-        }
-        Ok(())
     }
 
     fn turn(&self, endpoint: &Endpoint, repository: &Repository, subject: &Digest) -> Turn {
@@ -170,6 +141,51 @@ impl FallbackTags {
         let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
         turns.entry(key).or_default().clone()
     }
+}
+
+/// Reads a fallback tag, and writes it where something is to be added.
+async fn write(
+    manifests: &Manifests,
+    origin: &Origin,
+    additions: &Additions<'_>,
+    tag: &Tag,
+) -> Result<(), FallbackError> {
+    let Origin {
+        endpoint,
+        repository,
+    } = origin;
+    let target = TagOrDigest::Tag(tag.clone());
+    let current = match endpoint.fetch_manifest(repository, &target).await {
+        Ok(manifest) if manifest.digest() == additions.subject => {
+            if is_tag(endpoint, repository, tag).await? {
+                // Whoever pulls the image by this tag must go on getting it.
+                tracing::warn!(%tag, "names the image itself: what refers to it is not listed there");
+                return Ok(());
+            }
+            None
+        }
+        Ok(manifest) => Some(manifest),
+        // Artifactory says 403 of a tag that is absent (go-containerregistry#1691); the image was read back.
+        Err(error) if error.is_not_found() || error.is_access_denied() => None,
+        Err(error) => return Err(error.into()),
+    };
+    let not_an_index = |reason: String| FallbackError::NotAnIndex {
+        tag: tag.clone(),
+        reason: reason.into(),
+    };
+    if let Some(current) = &current
+        && !additions.knows_one_of(current)
+        && !lists(manifests, origin, current, tag).await?
+    {
+        let reason = "what it names does not refer to the image".to_owned();
+        return Err(not_an_index(reason));
+    }
+    let wanted = additions.combine(current.as_ref());
+    let wanted = wanted.map_err(|error| not_an_index(error.to_string()))?;
+    if current.is_none_or(|current| current.digest() != wanted.digest()) {
+        endpoint.put_manifest(repository, &target, &wanted).await?;
+    }
+    Ok(())
 }
 
 /// Whether the repository lists the tag. One that lists none is believed to have what it resolves.

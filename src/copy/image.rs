@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use futures::future::join_all;
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 
 use super::blobs::{Blobs, Request};
 use super::deliver::Delivery;
@@ -180,7 +180,8 @@ impl Push<'_> {
         let mut sent = self.receive(requests).await?;
         let mut repair = Repair::default();
         loop {
-            let error = match self.push(moving).await {
+            // On the heap: what waits for a registry lies deep enough.
+            let error = match self.push(moving).boxed().await {
                 Ok(unmoved) => return Ok((sent, unmoved)),
                 Err(error) => error,
             };

@@ -31,11 +31,7 @@ impl Push<'_> {
     }
 
     /// Stores a manifest, with patience for a registry that does not know yet what it names.
-    async fn put(
-        &self,
-        target: &TagOrDigest,
-        manifest: &Manifest,
-    ) -> Result<bool, Error> {
+    async fn put(&self, target: &TagOrDigest, manifest: &Manifest) -> Result<bool, Error> {
         let Target {
             endpoint,
             repository,
@@ -105,11 +101,7 @@ impl Push<'_> {
         }
     }
 
-    async fn is_served(
-        &self,
-        target: &TagOrDigest,
-        manifest: &Manifest,
-    ) -> Result<bool, Error> {
+    async fn is_served(&self, target: &TagOrDigest, manifest: &Manifest) -> Result<bool, Error> {
         Ok(self.find(target).await?.as_ref() == Some(manifest.digest()))
     }
 

@@ -123,7 +123,7 @@ fn fingerprint<'a>(lines: impl Iterator<Item = &'a str>) -> u64 {
 
 impl Seen {
     /// Whether the same refers to the image.
-    pub(super) fn is_like(&self, other: &Self) -> bool {
+    pub fn is_like(&self, other: &Self) -> bool {
         self.links == other.links && self.tags == other.tags
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use reqwest::header::{
-    AsHeaderName, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue,
+    AsHeaderName, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, SERVER,
 };
 use reqwest::{Response, StatusCode};
 use tokio::time::{Instant, timeout, timeout_at};
@@ -25,6 +25,8 @@ use super::traffic::Counters;
 use super::{http, origin, retry};
 use crate::oci::{Digest, MediaType, limits};
 
+/// The header by which distribution and its kin are known.
+const API_VERSION: &str = "docker-distribution-api-version";
 /// The header with the digest of a manifest or blob.
 const DIGEST: &str = "docker-content-digest";
 /// The slowest that a body may come, in bytes per second. A body that is read as a whole may begin as
@@ -228,6 +230,13 @@ impl Reply {
             body,
             asked: answer.asked.clone(),
         }
+    }
+
+    /// Whether distribution or its kin answer. Nexus says so of itself, too, and is not like them.
+    pub(super) fn is_of_distribution(&self) -> bool {
+        let server = self.header(SERVER);
+        let is_nexus = server.is_some_and(|server| server.starts_with("Nexus"));
+        !is_nexus && self.headers.contains_key(API_VERSION)
     }
 
     /// The text of a header.

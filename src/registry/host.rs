@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use super::deletes::Deletable;
 use super::habits::Habits;
 use super::limiter::Limiter;
+use super::list_ends::ListEnds;
 use super::profile::{Deletes, Profile};
 
 /// How long a registry is believed to lack something: they are upgraded and set up anew now and then.
@@ -23,6 +24,8 @@ pub(super) struct Host {
     pub(super) habits: Habits,
     profile: &'static Profile,
     refuses_pages: AtomicBool,
+    /// Which of its lists are known to be whole.
+    pub(super) list_ends: ListEnds,
     lists_referrers: AtomicBool,
     lacks_referrers: Inability,
     deletes_no_tags: Inability,
@@ -64,6 +67,7 @@ impl Host {
             habits: Habits::new(profile),
             profile,
             refuses_pages: AtomicBool::new(false),
+            list_ends: ListEnds::default(),
             lists_referrers: AtomicBool::new(false),
             lacks_referrers: Inability::default(),
             deletes_no_tags: Inability::default(),

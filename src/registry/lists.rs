@@ -114,6 +114,9 @@ impl<K> List<'_, K> {
         let mut names = BTreeSet::new();
         let mut onward = Onward::new(size);
         let first = self.page(&Ask { size, last: None });
+        let ends = &pages.host().list_ends;
+        // The first page, as long as nothing came behind it.
+        let mut only = None;
         let mut next = Some(first.clone());
         while let Some(url) = next {
             let is_first = url == first;
@@ -122,12 +125,26 @@ impl<K> List<'_, K> {
             let reply = pages.read(&request).await?;
             let what_next = match reply.status.as_u16() {
                 200 => {
-                    let page = self.collect(&reply, pages, &mut names)?;
+                    let listed = parse(&reply)?;
+                    let hash = ends.page(&listed);
+                    let page = self.collect(&reply, listed, pages, &mut names)?;
                     next = link::next_page(&reply.headers, &request.url)?;
                     if next.is_some() {
                         onward.linked();
                         continue;
                     }
+                    if reply.is_of_distribution() {
+                        onward.names_next();
+                    }
+                    let is_full = size.is_some_and(|size| page.listed == size as usize);
+                    if is_first && !is_full && ends.is_whole(&first, hash) {
+                        break;
+                    }
+                    only = if is_first {
+                        (!is_full).then_some(hash)
+                    } else {
+                        only.filter(|_| page.fresh == 0)
+                    };
                     onward.came(page)
                 }
                 400 | 413 if is_first && size.is_some() => return Ok(Walk::PageRefused(reply)),
@@ -136,7 +153,12 @@ impl<K> List<'_, K> {
                 _ => return Err(reply.into_cause()),
             };
             next = match what_next {
-                Next::End => None,
+                Next::End => {
+                    if let Some(page) = only.filter(|_| !is_first) {
+                        ends.learn(&first, page);
+                    }
+                    None
+                }
                 Next::Ask(ask) => Some(self.page(&ask)),
                 Next::Cut => return Err(cut()),
             };
@@ -160,6 +182,7 @@ impl<K> List<'_, K> {
     fn collect<T>(
         &self,
         reply: &Reply,
+        listed: Vec<Option<String>>,
         pages: &mut Pages<'_>,
         names: &mut BTreeSet<T>,
     ) -> Result<Page, Cause>
@@ -167,7 +190,6 @@ impl<K> List<'_, K> {
         T: FromStr + Ord,
         K: Fn(&T) -> bool,
     {
-        let listed = parse(reply)?;
         let (mut fresh, mut dropped) = (0, listed.len());
         for name in listed.iter().flatten() {
             if pages.note(name)? {

@@ -1,6 +1,6 @@
 //! Manifests: look up, fetch, store (distribution specification, pulling and pushing manifests).
 
-use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderValue, IF_NONE_MATCH, SERVER};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderValue, IF_NONE_MATCH};
 use reqwest::{Method, StatusCode};
 
 use super::answer::Reply;
@@ -13,8 +13,6 @@ use super::missing;
 use super::request::Request;
 use crate::oci::{Digest, Manifest, MediaType, Repository, TagOrDigest, limits, media_type};
 
-/// The header by which distribution and its kin are known.
-const API_VERSION: &str = "docker-distribution-api-version";
 /// The header that confirms that a referrer is listed at its subject.
 const OCI_SUBJECT: &str = "oci-subject";
 
@@ -62,8 +60,11 @@ pub(super) async fn resolve(
             }
         }
         (StatusCode::NOT_MODIFIED, Some(known)) => return Ok(Some(unchanged(known))),
-        (StatusCode::NOT_MODIFIED, None) => return Err(reply.into_cause()),
         (StatusCode::NOT_FOUND, _) if is_truly_missing(connection, &reply) => return Ok(None),
+        // Nobody asked whether it was modified; and what was said of who we are is not enough for a GET either.
+        (StatusCode::NOT_MODIFIED, None) | (StatusCode::UNAUTHORIZED, _) => {
+            return Err(reply.into_cause());
+        }
         _ => {}
     }
     // Registries that know no HEAD here, or answer it wrongly: GET has the last word. An error is the
@@ -178,12 +179,7 @@ fn is_truly_missing(connection: &Connection, reply: &Reply) -> bool {
     match connection.host.head() {
         Head::Trusted => true,
         Head::Untrusted => false,
-        Head::Unknown => {
-            let is_nexus = reply
-                .header(SERVER)
-                .is_some_and(|server| server.starts_with("Nexus"));
-            !is_nexus && reply.headers.contains_key(API_VERSION)
-        }
+        Head::Unknown => reply.is_of_distribution(),
     }
 }
 

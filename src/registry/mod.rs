@@ -37,6 +37,7 @@ mod host;
 mod http;
 mod limiter;
 pub mod link;
+mod list_ends;
 mod lists;
 mod manifests;
 mod meaning;

@@ -6,6 +6,7 @@
 //!
 //! - `last` with the last name of the page, where the page has as many names as were asked for, as many
 //!   as the largest page of the list, or a number at which registries cut of their own accord;
+//!   Neither of the latter where the registry is known to name next pages, as distribution and its kin do;
 //! - a larger `n`, where `last` is refused, or ignored so that known names come again, or cannot be
 //!   relied on because a page is not sorted.
 //!
@@ -59,6 +60,16 @@ enum Means {
     Size,
 }
 
+/// Whether a registry names the next page where there is one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum NamesNext {
+    Unknown,
+    /// It is known to do so behind pages that are shorter than was asked for.
+    OfShortPages,
+    /// It did so in this list.
+    Always,
+}
+
 /// The way through a list.
 #[derive(Debug)]
 pub(super) struct Onward {
@@ -76,8 +87,8 @@ pub(super) struct Onward {
     was_full: bool,
     /// The most names of a page without a next one.
     largest: usize,
-    /// Whether the registry named a next page in this list.
-    is_linked: bool,
+    /// Whether the registry names the next page where there is one.
+    names_next: NamesNext,
     /// Names on the page that came last.
     listed: usize,
     /// Whether the names of every page so far are sorted.
@@ -95,7 +106,7 @@ impl Onward {
             last: None,
             was_full: false,
             largest: 0,
-            is_linked: false,
+            names_next: NamesNext::Unknown,
             listed: 0,
             is_sorted: true,
         }
@@ -104,7 +115,12 @@ impl Onward {
     /// The registry names the next page.
     pub(super) fn linked(&mut self) {
         self.means = Means::Given;
-        self.is_linked = true;
+        self.names_next = NamesNext::Always;
+    }
+
+    /// The registry is one that names the next page where a page is shorter than was asked for.
+    pub(super) fn names_next(&mut self) {
+        self.names_next = self.names_next.max(NamesNext::OfShortPages);
     }
 
     /// Whether the page that is awaited was asked for without a word of the registry.
@@ -121,12 +137,13 @@ impl Onward {
             last,
         } = page;
         let is_full = self.size.is_some_and(|size| listed == size as usize);
-        let may_be_cut = is_full
-            || match self.largest {
-                _ if self.is_linked => false,
-                0 => is_round(listed),
-                largest => listed >= largest,
-            };
+        let may_be_cut = match self.largest {
+            _ if self.names_next == NamesNext::Always => false,
+            _ if is_full => true,
+            _ if self.names_next == NamesNext::OfShortPages => false,
+            0 => is_round(listed),
+            largest => listed >= largest,
+        };
         let is_stale = fresh < listed;
         let is_the_same = listed == self.listed;
         self.largest = self.largest.max(listed);

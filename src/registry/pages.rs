@@ -11,6 +11,7 @@ use url::Url;
 use super::answer::Reply;
 use super::cause::Cause;
 use super::connection::Connection;
+use super::host::Host;
 use super::request::Request;
 use crate::oci::limits;
 
@@ -48,6 +49,11 @@ impl<'a> Pages<'a> {
             connection,
             bounds: Bounds::new(entries),
         }
+    }
+
+    /// What is known of the host that is asked.
+    pub(super) fn host(&self) -> &'a Host {
+        &self.connection.host
     }
 
     /// Asks for a page, which must be another one than those before.

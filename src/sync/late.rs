@@ -68,20 +68,20 @@ impl<C: Connect> Syncer<C> {
                 known: seen.filter(|_| cause == Cause::Recheck),
                 job: group.job,
             };
-            visits.push((Arc::new(visit), group.members));
+            visits.push((Arc::new(visit), group.members, cause));
         }
         let looks: Vec<_> = visits
             .into_iter()
-            .map(|(visit, members)| async move {
+            .map(|(visit, members, cause)| async move {
                 let late = self.engine.visit(&visit).await.map(Arc::new);
-                (visit, late, members)
+                (visit, late, members, cause)
             })
             .collect();
         let mut looks = stream::iter(looks).buffer_unordered(VISITS);
-        while let Some((visit, late, members)) = looks.next().await {
+        while let Some((visit, late, members, cause)) = looks.next().await {
             for (item, target) in members {
                 if let Some(item) = items.get_mut(item) {
-                    item.take_note(&visit, late.as_ref(), target, now);
+                    item.take_note(&visit, late.as_ref(), target, (cause, now));
                 }
             }
         }
@@ -162,7 +162,7 @@ impl Item {
         visit: &Arc<Visit>,
         late: Result<&Arc<Late>, &Error>,
         target: usize,
-        now: Timestamp,
+        (cause, now): (Cause, Timestamp),
     ) {
         let found = late.and_then(|late| match late.lacks.get(target) {
             Some(Ok(lack)) => Ok((late, !lack.is_empty())),
@@ -172,7 +172,13 @@ impl Item {
         match found {
             Ok((late, lacks)) => {
                 let seen = late.seen;
-                self.looked = Some(Looked { at: now, seen });
+                let before = self.sighting.recorded.as_ref();
+                let before = before.and_then(|record| record.referrers);
+                let is_known = before.is_some_and(|before| before.seen.is_like(&seen));
+                // A look that was not due and found nothing new is not worth a write.
+                if cause == Cause::Recheck || lacks || !is_known {
+                    self.looked = Some(Looked { at: now, seen });
+                }
                 if lacks {
                     self.step = Step::Completed(Completion {
                         visit: visit.clone(),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures::FutureExt;
 use reqwest::Method;
 use tokio::time::timeout;
 use tracing::debug;
@@ -59,7 +60,7 @@ pub(super) fn is_worthwhile(cause: &Cause) -> bool {
 pub(super) async fn cancel(connection: &Connection, repository: &Repository, session: &Session) {
     let (location, scope) = (session.location.clone(), Scope::pull_push(repository));
     let request = Request::new(Class::UploadStart, Method::DELETE, location, scope);
-    match timeout(CANCEL_TIMEOUT, connection.tell(&request)).await {
+    match timeout(CANCEL_TIMEOUT, connection.tell(&request).boxed()).await {
         Ok(Ok(())) => {}
         Ok(Err(cause)) => debug!(%cause, "the upload stays open"),
         Err(_) => debug!("the upload stays open: no answer in time"),

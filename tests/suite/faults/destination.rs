@@ -230,16 +230,6 @@ const MANIFESTS: &[Row] = &[
          use another one",
     ),
     (
-        "too many requests",
-        |lab| {
-            let busy = refusal(429, "TOOMANYREQUESTS").header("retry-after", "0");
-            lab.child_write().responds(busy);
-        },
-        "RateLimited: cannot store the manifest DESTINATION/team/app@DIGEST: 429 Too Many \
-         Requests (TOOMANYREQUESTS): too many requests for the registry, it may be asked \
-         again at TIME",
-    ),
-    (
         "confirmed with another digest",
         |lab| lab.child_write().does(other_digest()),
         "DigestMismatch: cannot store the manifest DESTINATION/team/app@DIGEST: the \
@@ -251,6 +241,17 @@ const MANIFESTS: &[Row] = &[
 #[tokio::test(flavor = "multi_thread")]
 async fn manifests() {
     check(MANIFESTS).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn too_many_requests() {
+    let lab = Lab::new().with_the_other_elsewhere().for_good();
+    let busy = refusal(429, "TOOMANYREQUESTS").header("retry-after", "0");
+    lab.child_write().responds(busy);
+    let expected = "RateLimited: cannot store the manifest DESTINATION/team/app@DIGEST: 429 Too Many \
+         Requests (TOOMANYREQUESTS): too many requests for the registry, it may be asked \
+         again at TIME";
+    check_cases([("for ever", lab, expected)]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -23,6 +23,8 @@ pub(super) struct Lab {
     pub(super) image: Image,
     /// `team/other:1`, which nothing happens to, and where it is.
     pub(super) other: (Image, Arc<FaultRegistry>),
+    /// Where the other image goes.
+    pub(super) others_destination: Arc<FaultRegistry>,
     /// Nobody has any business with it.
     pub(super) bystander: Canary,
     /// Who asks the source.
@@ -49,10 +51,12 @@ impl Lab {
         );
         source.load("team/app", "1", &image);
         source.load("team/other", "1", &other);
+        let destination = Arc::new(destination);
         Self {
             other: (other, source.clone()),
+            others_destination: destination.clone(),
             source,
-            destination: Arc::new(destination),
+            destination,
             image,
             bystander: Canary::start(),
             credential: Credential::Anonymous,
@@ -60,11 +64,12 @@ impl Lab {
         }
     }
 
-    /// The same with the other image at a registry of its own: the fault is about a whole host.
+    /// The same with the other image between registries of its own: the fault is about a whole host.
     pub(super) fn with_the_other_elsewhere(mut self) -> Self {
         let elsewhere = FaultRegistry::start();
         elsewhere.load("team/other", "1", &self.other.0);
         self.other.1 = Arc::new(elsewhere);
+        self.others_destination = Arc::new(FaultRegistry::start());
         self
     }
 
@@ -163,13 +168,13 @@ impl Lab {
         let unaffected = job(
             origin,
             other,
-            target(pool, &self.destination.host(), "team/other"),
+            target(pool, &self.others_destination.host(), "team/other"),
         );
         let affected = self.job(pool);
         let (mut outcome, mut unaffected) =
             tokio::join!(engine.copy(&affected), engine.copy(&unaffected));
         unaffected.remove(0).expect("the other image");
-        assert_complete(&self.destination, "team/other", other).await;
+        assert_complete(&self.others_destination, "team/other", other).await;
         outcome.remove(0)
     }
 

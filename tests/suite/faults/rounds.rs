@@ -143,8 +143,8 @@ const ROWS: &[Row] = &[
             let busy = refusal(429, "TOOMANYREQUESTS").header("retry-after", "3600");
             source.on("GET", "/tags/list").responds(busy);
         },
-        "RateLimited: cannot list the tags of SOURCE/team/app: the registry asked to be \
-         left alone until TIME",
+        "RateLimited: cannot list the tags of SOURCE/team/app: 429 Too Many Requests (TOOMANYREQUESTS): \
+         too many requests for the registry, it may be asked again at TIME",
         &[],
     ),
     (
@@ -154,9 +154,11 @@ const ROWS: &[Row] = &[
             source.on("GET", "/manifests/sha256").responds(busy);
         },
         "RateLimited: reading SOURCE/team/app@DIGEST: cannot fetch the manifest \
-         SOURCE/team/app@DIGEST: the registry asked to be left alone until TIME; \
+         SOURCE/team/app@DIGEST: 429 Too Many Requests (TOOMANYREQUESTS): too many requests for the \
+         registry, it may be asked again at TIME; \
          RateLimited: reading SOURCE/team/app@DIGEST: cannot fetch the manifest \
-         SOURCE/team/app@DIGEST: the registry asked to be left alone until TIME",
+         SOURCE/team/app@DIGEST: 429 Too Many Requests (TOOMANYREQUESTS): too many requests for the \
+         registry, it may be asked again at TIME",
         &[],
     ),
     (

@@ -297,14 +297,16 @@ async fn too_many_requests() {
         (
             "come back in an hour",
             ever(busy("3600")),
-            "RateLimited: cannot fetch the blob SOURCE/team/app@DIGEST: the registry asked to \
-             be left alone until TIME",
+            "RateLimited: cannot fetch the blob SOURCE/team/app@DIGEST: 429 Too Many Requests \
+             (TOOMANYREQUESTS): too many requests for the registry, it may be asked again at \
+             TIME",
         ),
         (
             "come back at a time in an hour",
             ever(busy(&in_seconds(3_600))),
-            "RateLimited: cannot fetch the blob SOURCE/team/app@DIGEST: the registry asked to \
-             be left alone until TIME",
+            "RateLimited: cannot fetch the blob SOURCE/team/app@DIGEST: 429 Too Many Requests \
+             (TOOMANYREQUESTS): too many requests for the registry, it may be asked again at \
+             TIME",
         ),
         (
             "come back when you like",

@@ -574,8 +574,8 @@ async fn fail(registry: &FaultRegistry, ask: Ask, reply: Reply) -> Error {
         Start | Upload | PutTag | PutDigest | DeleteTag => Side::Destination,
     });
     let rule = |method, part: &str| registry.on(method, part).responds(reply.clone());
-    // Not for the manifests that are put: what is there already is stored.
-    if matches!(ask, DeleteTag | Upload) {
+    // Only what is deleted: what is there already counts as stored.
+    if matches!(ask, DeleteTag) {
         registry.load("team/app", "v1", &image);
     }
     match ask {

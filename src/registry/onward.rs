@@ -10,6 +10,8 @@
 //! - a larger `n`, where `last` is refused, or ignored so that known names come again, or cannot be
 //!   relied on because a page is not sorted.
 //!
+//! Some begin a page with `last` itself, which is known then, and go on behind it.
+//!
 //! A page with nothing new on it is the end, unless it is as full as was asked for: some registries
 //! begin again behind the last name. A list that goes on, but not for us, is an error and never cut.
 
@@ -145,6 +147,8 @@ impl Onward {
             largest => listed >= largest,
         };
         let is_stale = fresh < listed;
+        // `last` is the first name of the page, and all behind it are new.
+        let is_inclusive = fresh > 1 && listed == fresh + 1 && self.is_sorted && is_sorted;
         let is_the_same = listed == self.listed;
         self.largest = self.largest.max(listed);
         self.listed = listed;
@@ -152,10 +156,12 @@ impl Onward {
         self.is_sorted &= is_sorted;
         match self.means {
             // `last` is ignored, or means something else in a list that is not sorted.
-            Means::Last if is_stale && (is_full || !self.is_sorted && !is_the_same) => {
+            Means::Last
+                if is_stale && !is_inclusive && (is_full || !self.is_sorted && !is_the_same) =>
+            {
                 self.by_size()
             }
-            Means::Last if is_stale => Next::End,
+            Means::Last if is_stale && !is_inclusive => Next::End,
             Means::Size if is_full => self.by_size(),
             Means::Given | Means::Last if may_be_cut && listed > 0 => {
                 self.last = last.filter(|name| name.len() <= LONGEST_NAME);
@@ -303,6 +309,21 @@ mod tests {
     fn no_list_is_cut_without_a_word() {
         let capped: Server =
             |names, size, last| honest(names, size.map(|size| size.min(100)), last);
+        let inclusive: Server = |names, size, last| {
+            let rest = names
+                .iter()
+                .filter(|name| last.is_none_or(|last| name.as_str() >= last));
+            Some(cut(rest.cloned().collect(), size.unwrap_or(u32::MAX)))
+        };
+        let inclusive_capped: Server = |names, size, last| {
+            let rest = names
+                .iter()
+                .filter(|name| last.is_none_or(|last| name.as_str() >= last));
+            Some(cut(
+                rest.cloned().collect(),
+                size.unwrap_or(u32::MAX).min(100),
+            ))
+        };
         let refuses_large: Server = |names, size, last| match size {
             Some(size) if size > 1_000 => None,
             _ => honest(names, size, last),
@@ -336,7 +357,7 @@ mod tests {
             (Some(1_000), None) => honest(names, size, None),
             _ => None,
         };
-        let cases: [(&str, Server, usize, Option<usize>); 33] = [
+        let cases: [(&str, Server, usize, Option<usize>); 38] = [
             ("none", honest, 0, Some(1)),
             ("one", honest, 1, Some(1)),
             ("fewer than a page", honest, 999, Some(1)),
@@ -350,6 +371,21 @@ mod tests {
             ("pages of its own", capped, 1_534, Some(16)),
             ("pages of its own, fewer", capped, 99, Some(1)),
             ("pages of its own, full", capped, 300, Some(4)),
+            ("from the last name on: a page", inclusive, 1_000, Some(2)),
+            ("from the last name on: more", inclusive, 1_500, Some(2)),
+            ("from the last name on: many", inclusive, 5_003, Some(6)),
+            (
+                "from the last name on, pages of its own",
+                inclusive_capped,
+                1_534,
+                Some(16),
+            ),
+            (
+                "from the last name on, pages of its own, full",
+                inclusive_capped,
+                298,
+                Some(4),
+            ),
             ("no larger pages", refuses_large, 1_000, Some(3)),
             ("no larger pages, more", refuses_large, 3_400, Some(5)),
             ("ignores last: fewer", ignores_last, 999, Some(1)),

@@ -10,6 +10,8 @@
 //! - a larger `n`, where `last` is refused, or ignored so that known names come again, or cannot be
 //!   relied on because a page is not sorted.
 //!
+//! Some begin a page with `last` itself, which is known then, and go on behind it.
+//!
 //! A page with nothing new on it is the end, unless it is as full as was asked for: some registries
 //! begin again behind the last name. A list that goes on, but not for us, is an error and never cut.
 
@@ -145,6 +147,8 @@ impl Onward {
             largest => listed >= largest,
         };
         let is_stale = fresh < listed;
+        // `last` is the first name of the page, and all behind it are new.
+        let is_inclusive = fresh > 1 && listed == fresh + 1 && self.is_sorted && is_sorted;
         let is_the_same = listed == self.listed;
         self.largest = self.largest.max(listed);
         self.listed = listed;
@@ -152,10 +156,12 @@ impl Onward {
         self.is_sorted &= is_sorted;
         match self.means {
             // `last` is ignored, or means something else in a list that is not sorted.
-            Means::Last if is_stale && (is_full || !self.is_sorted && !is_the_same) => {
+            Means::Last
+                if is_stale && !is_inclusive && (is_full || !self.is_sorted && !is_the_same) =>
+            {
                 self.by_size()
             }
-            Means::Last if is_stale => Next::End,
+            Means::Last if is_stale && !is_inclusive => Next::End,
             Means::Size if is_full => self.by_size(),
             Means::Given | Means::Last if may_be_cut && listed > 0 => {
                 self.last = last.filter(|name| name.len() <= LONGEST_NAME);
@@ -250,6 +256,17 @@ mod tests {
         Some(cut(behind(names, last), size.unwrap_or(u32::MAX)))
     }
 
+    /// Takes `last` for the first name of a page.
+    #[expect(
+        clippy::unnecessary_wraps,
+        reason = "one of the servers: others refuse"
+    )]
+    fn from(names: &[String], size: Option<u32>, last: Option<&str>) -> Option<Vec<String>> {
+        let is_wanted = |name: &&String| last.is_none_or(|last| name.as_str() >= last);
+        let rest = names.iter().filter(is_wanted).cloned().collect();
+        Some(cut(rest, size.unwrap_or(u32::MAX)))
+    }
+
     /// Reads a list as if no page named the next one: how many names were found in how many requests;
     /// nothing where it is known to be cut.
     fn walk(server: Server, names: &[String]) -> Option<(usize, usize)> {
@@ -296,6 +313,21 @@ mod tests {
         match behind(names, last) {
             none if none.is_empty() => honest(names, size, None),
             rest => Some(cut(rest, size.unwrap_or(u32::MAX))),
+        }
+    }
+
+    #[test]
+    fn pages_that_begin_with_the_last_name_go_on() {
+        let capped: Server = |names, size, last| from(names, size.map(|size| size.min(100)), last);
+        let cases: [(Server, usize, usize); 5] = [
+            (from, 1_000, 2),
+            (from, 1_500, 2),
+            (from, 5_003, 6),
+            (capped, 1_534, 16),
+            (capped, 298, 4),
+        ];
+        for (server, count, requests) in cases {
+            assert_eq!(walk(server, &names(count)), Some((count, requests)));
         }
     }
 

@@ -14,7 +14,7 @@ use serde_json::error::Category;
 use url::Url;
 
 use super::answer::Reply;
-use super::auth::Scope;
+use super::auth::{self, Scope};
 use super::cause::Cause;
 use super::class::Class;
 use super::connection::Connection;
@@ -102,9 +102,7 @@ pub(super) async fn list(
         }
         Ok(reply) => reply,
         // Some registries refuse the endpoint to everyone.
-        Err(cause)
-            if cause.kind() == Kind::AuthenticationFailed && !connection.host.lists_referrers() =>
-        {
+        Err(cause) if is_shut(&cause) && !connection.host.lists_referrers() => {
             return Ok(Referrers::Unsupported);
         }
         Err(cause) => return Err(cause),
@@ -187,6 +185,15 @@ fn leads_to_a_list(reply: &Reply, digest: &Digest) -> bool {
             .is_ok_and(|url| url.path().ends_with(&format!("/referrers/{digest}")))
 }
 
+/// Whether the endpoint is refused to us, or to everyone: without a challenge that can be answered.
+fn is_shut(cause: &Cause) -> bool {
+    let has_no_challenge = matches!(
+        cause,
+        Cause::Auth { error, .. } if matches!(**error, auth::Error::BadChallenge { .. })
+    );
+    has_no_challenge || cause.kind() == Kind::AuthenticationFailed
+}
+
 /// What the status of the first answer means, with its error code.
 ///
 /// `lists` says that the host has listed referrers before. Where it has not, 401 and 403 are taken for
@@ -217,12 +224,12 @@ fn parse(body: &[u8], says_index: bool) -> Result<Option<Vec<Descriptor>>, Cause
     if body.trim_ascii().is_empty() {
         return Ok(None);
     }
-    let list: List = match serde_json::from_slice(body) {
+    let list: Option<List> = match serde_json::from_slice(body) {
         Ok(list) => list,
         Err(error) if says_index || error.classify() == Category::Eof => return Err(no_list()),
         Err(_) => return Ok(None),
     };
-    let Some(manifests) = list.manifests else {
+    let Some(manifests) = list.and_then(|list| list.manifests) else {
         return Ok(None);
     };
     let manifests = manifests.into_iter().flatten();
@@ -357,6 +364,7 @@ mod tests {
             ("an image", r#"{"config":{},"layers":[]}"#.to_owned(), none),
             ("nothing", String::new(), none),
             ("blanks", " \r\n".to_owned(), none),
+            ("null", "null".to_owned(), none),
             (
                 "a web page",
                 "<!doctype html><title>Log in</title>".to_owned(),

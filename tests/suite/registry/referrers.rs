@@ -70,6 +70,7 @@ async fn a_registry_lists_them_or_is_known_not_to() {
         ("not understood", status(422), Ok(None)),
         ("not implemented", status(501), Ok(None)),
         ("forbidden", status(403), Ok(None)),
+        ("who asks is not said how to tell", status(401), Ok(None)),
         ("a web page", page("<html>"), Ok(None)),
         (
             "a web page with its type",

@@ -147,6 +147,27 @@ fn words_decide_where_a_status_has_several_meanings() {
             Kind::AccessDenied,
         ),
         (
+            403,
+            "DENIED",
+            "immutability: the tag may not be updated",
+            ManifestWrite,
+            Kind::TagImmutable,
+        ),
+        (
+            422,
+            "UNPROCESSABLE",
+            "Tag already exists",
+            ManifestWrite,
+            Kind::TagImmutable,
+        ),
+        (
+            409,
+            "TAG_ALREADY_EXISTS",
+            "",
+            ManifestWrite,
+            Kind::TagImmutable,
+        ),
+        (
             412,
             "PRECONDITION",
             "configured as immutable",

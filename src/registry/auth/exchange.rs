@@ -235,7 +235,7 @@ mod tests {
     fn a_server_that_does_not_answer_is_asked_twice_and_one_in_trouble_four_times() {
         for (each, expected) in [(Duration::ZERO, TRIES), (limits::HEADER_TIMEOUT, 2)] {
             let is_last = |tries: &u32| !may_repeat(*tries, Duration::ZERO, each * *tries);
-            assert_eq!((1..).find(is_last), Some(expected), "{each:?}");
+            assert_eq!((1..=TRIES).find(is_last), Some(expected), "{each:?}");
         }
         assert!(!may_repeat(1, LONGEST_WAIT * 2, Duration::ZERO));
     }

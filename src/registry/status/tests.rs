@@ -135,7 +135,7 @@ fn words_decide_where_a_status_has_several_meanings() {
         (
             403,
             "DENIED",
-            "this tag is immutable",
+            "immutability: the tag may not be updated",
             ManifestWrite,
             Kind::TagImmutable,
         ),
@@ -145,13 +145,6 @@ fn words_decide_where_a_status_has_several_meanings() {
             "this tag is immutable",
             Lookup,
             Kind::AccessDenied,
-        ),
-        (
-            403,
-            "DENIED",
-            "immutability: the tag may not be updated",
-            ManifestWrite,
-            Kind::TagImmutable,
         ),
         (
             422,

@@ -309,6 +309,8 @@ impl Reply {
             sent,
         } = &self.asked;
         let secrets = secrets.with(sent.as_ref());
+        // A code is any word that the peer likes: also what we sent.
+        let code = code.filter(|code| !code.reveals(&secrets));
         Cause::Status(Box::new(Unexpected {
             status: self.status,
             code,

@@ -3,6 +3,8 @@
 
 use serde_json::{Map, Value};
 
+use super::secrets::Secrets;
+
 /// The longest error code that is shown.
 const CODE_LENGTH: usize = 40;
 /// How deep the first error is looked for.
@@ -37,6 +39,12 @@ impl Code {
     pub(super) fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Whether one of these is in it, however the signs between its words were written.
+    pub(super) fn reveals(&self, secrets: &Secrets) -> bool {
+        let written = ["_", "-", " "].map(|sign| self.0.replace('_', sign));
+        written.iter().any(|text| secrets.redact(text) != *text)
+    }
 }
 
 // === impl ErrorBody ===
@@ -69,7 +77,8 @@ impl ErrorBody {
     }
 }
 
-/// Whether an answer is a web page, by its type or, where it has none of the right ones, its beginning.
+/// Whether an answer is a web page, by its type or its beginning: proxies that log people in give the page
+/// the type that was asked for.
 pub(super) fn is_web_page(content_type: &str, body: &[u8]) -> bool {
     let content_type = content_type.to_ascii_lowercase();
     let begins = |tag: &[u8]| {
@@ -77,8 +86,7 @@ pub(super) fn is_web_page(content_type: &str, body: &[u8]) -> bool {
         text.get(..tag.len())
             .is_some_and(|start| start.eq_ignore_ascii_case(tag))
     };
-    content_type.contains("html")
-        || (!content_type.contains("json") && (begins(b"<!doctype html") || begins(b"<html")))
+    content_type.contains("html") || begins(b"<!doctype html") || begins(b"<html")
 }
 
 fn is_plain(content_type: &str) -> bool {

@@ -90,12 +90,14 @@ type Words = &'static [&'static str];
 
 /// The words of registries that protect a tag.
 const IMMUTABLE: Words = &[
-    "immutable",
+    "immutab",
     // Nexus, a hosted repository without redeploy.
     "does not allow updating",
     "cannot be updated",
     "cannot be overwritten",
     "tagalreadyexists",
+    "tag_already_exists",
+    "tag already exists",
     // GitLab's protected tags, Azure's locked ones.
     "protected tag",
     "protected_tag",

@@ -170,7 +170,7 @@ impl Error {
             Self::AuthenticationFailed { refusal, .. } => {
                 matches!(refusal, Refusal::TokenServer { .. } | Refusal::NoCredential)
             }
-            Self::BadToken { fault, .. } => matches!(fault, TokenFault::Status(400..=499)),
+            Self::BadToken { fault, .. } => matches!(fault, TokenFault::Status(400..=499, _)),
             Self::RealmRefused { .. }
             | Self::TokenServerOutOfBounds { .. }
             | Self::TokenServerUnreachable { .. }

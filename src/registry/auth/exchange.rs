@@ -5,7 +5,7 @@ use std::time::Duration;
 use reqwest::header::{AUTHORIZATION, HeaderMap};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::authorization::Authorization;
 use super::credential::Credential;
@@ -23,6 +23,8 @@ use crate::registry::{answer, retry};
 const TRIES: u32 = 4;
 /// The longest that a token server may make us wait within one exchange.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
+/// From here on a request that failed is not sent again: a server that does not answer is asked twice.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// Who we are to servers that keep a record of it.
 const CLIENT_ID: &str = "transship";
 
@@ -81,7 +83,7 @@ pub(super) async fn fetch_token(
                 // GCR, Artifactory and ACR have no POST, or not for this credential.
                 Err(
                     Failure::Refused(StatusCode::UNAUTHORIZED, _)
-                    | Failure::BadToken(TokenFault::Status(400 | 404 | 405)),
+                    | Failure::BadToken(TokenFault::Status(400 | 404 | 405, _)),
                 ) => get(Some(Authorization::basic(username, token))).await,
                 granted => granted,
             }
@@ -106,7 +108,7 @@ async fn exchange(
     secrets: &Secrets,
     request: impl Fn() -> RequestBuilder,
 ) -> Result<Grant, Failure> {
-    let mut tries = 1;
+    let (mut tries, began) = (1, Instant::now());
     loop {
         let (failure, wait) = match attempt(http, secrets, request()).await {
             Attempt::Final(outcome) => return outcome,
@@ -119,12 +121,18 @@ async fn exchange(
                 retry::delay(tries)
             }
         });
-        if tries == TRIES || wait > LONGEST_WAIT {
+        if !may_repeat(tries, wait, began.elapsed()) {
             return Err(failure);
         }
         sleep(wait).await;
         tries += 1;
     }
+}
+
+/// Whether a request that failed is sent again: after so many tries, with so long a wait before the next
+/// one, so long after the first one.
+fn may_repeat(tries: u32, wait: Duration, since: Duration) -> bool {
+    tries < TRIES && wait <= LONGEST_WAIT && since < PATIENCE
 }
 
 async fn attempt(http: &Http, secrets: &Secrets, request: RequestBuilder) -> Attempt {
@@ -184,13 +192,13 @@ fn judge(
             Attempt::Final(Err(Failure::BadToken(TokenFault::Redirect)))
         }
         status if retry::is_transient(status) => Attempt::Passing {
-            failure: Failure::Unreachable(match said {
-                Some(said) => format!("it answers {} and says \"{said}\"", status.as_u16()),
-                None => format!("it answers {}", status.as_u16()),
-            }),
+            failure: Failure::Unreachable(TokenFault::Status(status.as_u16(), said).to_string()),
             wait,
         },
-        status => Attempt::Final(Err(Failure::BadToken(TokenFault::Status(status.as_u16())))),
+        status => Attempt::Final(Err(Failure::BadToken(TokenFault::Status(
+            status.as_u16(),
+            said,
+        )))),
     }
 }
 
@@ -217,4 +225,18 @@ fn blocked(fault: &ProxyFault) -> Attempt {
         };
     }
     Attempt::Final(Err(failure))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_does_not_answer_is_asked_twice_and_one_in_trouble_four_times() {
+        for (each, expected) in [(Duration::ZERO, TRIES), (limits::HEADER_TIMEOUT, 2)] {
+            let is_last = |tries: &u32| !may_repeat(*tries, Duration::ZERO, each * *tries);
+            assert_eq!((1..=TRIES).find(is_last), Some(expected), "{each:?}");
+        }
+        assert!(!may_repeat(1, LONGEST_WAIT * 2, Duration::ZERO));
+    }
 }

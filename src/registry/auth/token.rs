@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::authorization::Authorization;
 use crate::oci::limits;
 use crate::registry::error_body::is_web_page;
+use crate::registry::said::Said;
 
 /// The shortest life of a token: the specification promises it where the server says nothing.
 const SHORTEST_LIFE: Duration = Duration::from_secs(60);
@@ -34,11 +35,11 @@ pub(super) struct Grant {
 }
 
 /// Why an answer gives no token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenFault {
-    /// It has another status than 200.
-    #[error("it answers {0}")]
-    Status(u16),
+    /// It has another status than 200; with the words of the server.
+    #[error("it answers {}{}", .0, words(.1.as_ref()))]
+    Status(u16, Option<Said>),
     /// It is a redirect, which could lead the credential anywhere.
     #[error("it redirects, and a credential follows no redirect")]
     Redirect,
@@ -59,6 +60,11 @@ pub enum TokenFault {
     /// The token has characters that tokens do not have, or too many.
     #[error("the token has characters that no token may have, or more than {TOKEN_LENGTH}")]
     NotAToken,
+}
+
+fn words(said: Option<&Said>) -> String {
+    said.map(|said| format!(" and says \"{said}\""))
+        .unwrap_or_default()
 }
 
 #[derive(Deserialize)]

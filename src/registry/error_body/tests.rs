@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::registry::Credential;
 
 fn parse(content_type: &str, body: &str) -> (Option<String>, Option<String>) {
     let ErrorBody { code, text } = ErrorBody::parse(content_type, body.as_bytes());
@@ -149,6 +150,7 @@ fn what_is_no_json() {
         ("text/html", "{\"message\":\"no\"}", ""),
         ("text/plain", "<!DOCTYPE html><p>no", ""),
         ("", "\n<HTML><body>no", ""),
+        ("application/json", "<!doctype HTML><p>no", ""),
         ("application/xml", xml, "AccessDenied: Request has expired"),
         ("", xml, "AccessDenied: Request has expired"),
         (
@@ -169,6 +171,23 @@ fn codes_have_the_form_of_the_specification() {
     let long = "A".repeat(CODE_LENGTH + 1);
     for text in ["", " ", "a\nb", "a:b", "ä", &long] {
         assert_eq!(Code::read(text), None, "{text:?}");
+    }
+}
+
+#[test]
+fn a_code_may_be_what_we_sent() {
+    let secrets = Secrets::new(&[&Credential::Basic {
+        username: "robot".to_owned(),
+        password: "pass-word9".into(),
+    }]);
+    let cases = [
+        ("DENIED", false),
+        ("pass-word9", true),
+        ("not pass-word9", true),
+    ];
+    for (text, expected) in cases {
+        let code = Code::read(text).unwrap();
+        assert_eq!(code.reveals(&secrets), expected, "{text}");
     }
 }
 

@@ -98,10 +98,26 @@ fn of_certificate(error: &CertificateError) -> Option<&'static str> {
             "its certificate is for another name: check the host, or have its name added there",
         ),
         (
+            is_authority(error),
+            "its certificate is that of an authority, which is none of a server: have one signed by it \
+             there, without CA:TRUE, and name the authority with certSecretRef, or --ca-file on the command line",
+        ),
+        (
             matches!(error, Fault::Revoked),
             "its certificate was revoked: have it renewed there",
         ),
     ])
+}
+
+/// Whether a certificate is shown that signs others, such as `openssl req -x509` makes them.
+fn is_authority(error: &CertificateError) -> bool {
+    let CertificateError::Other(other) = error else {
+        return false;
+    };
+    matches!(
+        other.0.downcast_ref(),
+        Some(webpki::Error::CaUsedAsEndEntity)
+    )
 }
 
 fn of_network(kind: ErrorKind) -> Option<&'static str> {
@@ -127,6 +143,9 @@ fn of_network(kind: ErrorKind) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use std::io;
+    use std::sync::Arc;
+
+    use rustls::OtherError;
 
     use super::*;
 
@@ -134,7 +153,12 @@ mod tests {
     fn every_cause_has_its_own_sentence() {
         let certificate = rustls::Error::InvalidCertificate;
         let alert = rustls::Error::AlertReceived;
-        let cases: [(Box<dyn Error>, &str); 8] = [
+        let authority = OtherError(Arc::new(webpki::Error::CaUsedAsEndEntity));
+        let cases: [(Box<dyn Error>, &str); 9] = [
+            (
+                Box::new(certificate(CertificateError::Other(authority))),
+                "is that of an authority",
+            ),
             (
                 Box::new(certificate(CertificateError::Expired)),
                 "has expired",

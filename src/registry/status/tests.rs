@@ -135,7 +135,7 @@ fn words_decide_where_a_status_has_several_meanings() {
         (
             403,
             "DENIED",
-            "this tag is immutable",
+            "immutability: the tag may not be updated",
             ManifestWrite,
             Kind::TagImmutable,
         ),
@@ -145,6 +145,20 @@ fn words_decide_where_a_status_has_several_meanings() {
             "this tag is immutable",
             Lookup,
             Kind::AccessDenied,
+        ),
+        (
+            422,
+            "UNPROCESSABLE",
+            "Tag already exists",
+            ManifestWrite,
+            Kind::TagImmutable,
+        ),
+        (
+            409,
+            "TAG_ALREADY_EXISTS",
+            "",
+            ManifestWrite,
+            Kind::TagImmutable,
         ),
         (
             412,

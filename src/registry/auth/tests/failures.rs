@@ -71,6 +71,11 @@ async fn failures_of_the_token_server() {
     let mut redirect = status(302);
     let target = HeaderValue::from_static("http://169.254.169.254/");
     redirect.1.insert(LOCATION, target);
+    let invalid = (
+        StatusCode::BAD_REQUEST,
+        HeaderMap::new(),
+        r#"{"error":"invalid_scope","error_description":"no such scope"}"#.to_owned(),
+    );
     let cases = [
         ("busy", retry_after(429, "0"), 4, Kind::RateLimited),
         (
@@ -82,6 +87,7 @@ async fn failures_of_the_token_server() {
         ("broken", retry_after(503, "0"), 4, Kind::Unreachable),
         ("redirect", redirect, 1, Kind::Protocol),
         ("not there", status(404), 1, Kind::Protocol),
+        ("invalid", invalid, 1, Kind::Protocol),
         ("refused", status(403), 1, Kind::AuthenticationFailed),
         ("page", page("<html>".to_owned()), 1, Kind::Protocol),
         (
@@ -112,17 +118,18 @@ async fn failures_of_the_token_server() {
         );
         messages.push(format!("{name}: {}", server.message(&error)));
     }
-    insta::assert_snapshot!(messages.join("\n"), @r"
+    insta::assert_snapshot!(messages.join("\n"), @r#"
     busy: the token server R of R is asked too much: try again later
     busy for long: the token server R of R is asked too much: try again later
     broken: the token server R of R cannot be used: it answers 503; try again later
     redirect: the token server R of R gave no usable token: it redirects, and a credential follows no redirect; who runs it has to look at it
     not there: the token server R of R gave no usable token: it answers 404; who runs it has to look at it
+    invalid: the token server R of R gave no usable token: it answers 400 and says "no such scope"; who runs it has to look at it
     refused: R gives no access: its token server R refuses the credential with 403, check it and its rights
     page: the token server R of R gave no usable token: its answer is a web page: check the address of the token server, and whether a proxy or login page answers in its place; who runs it has to look at it
     too large: the token server R of R gave no usable token: its answer is larger than 65536 bytes; who runs it has to look at it
     header in the token: the token server R of R gave no usable token: the token has characters that no token may have, or more than 16384; who runs it has to look at it
-    ");
+    "#);
 }
 
 #[tokio::test]

@@ -445,18 +445,22 @@ mod tests {
     }
 
     #[test]
-    fn a_registry_that_links_its_pages_is_believed_where_one_is_not_full() {
+    fn a_registry_that_names_next_pages_is_believed_where_it_names_none() {
         let page = |listed| Page {
             listed,
             fresh: listed,
             is_sorted: true,
             last: Some("x".to_owned()),
         };
-        let mut onward = Onward::new(Some(1_000));
-        onward.linked();
-        assert!(!onward.is_guess());
-        assert_eq!(onward.came(page(100)), Next::End);
-        assert_ne!(onward.came(page(1_000)), Next::End);
-        assert!(onward.is_guess());
+        let mut linked = Onward::new(Some(1_000));
+        linked.linked();
+        assert!(!linked.is_guess());
+        assert_eq!(linked.came(page(1_000)), Next::End);
+
+        let mut known = Onward::new(Some(1_000));
+        known.names_next();
+        assert_eq!(known.came(page(100)), Next::End);
+        assert_ne!(known.came(page(1_000)), Next::End);
+        assert!(known.is_guess());
     }
 }

@@ -238,6 +238,13 @@ pub struct DeletedTag {
     pub shape: String,
     /// When it was deleted.
     pub deleted_at: Time,
+    /// Whether a person approved its deletion.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub approved: bool,
+    /// Whether the time to restore it is over. It is listed until it does not count any more among the tags
+    /// that were deleted in the last 24 hours.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cleared: bool,
 }
 
 impl JsonSchema for MirroredRepository {

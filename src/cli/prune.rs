@@ -214,8 +214,7 @@ fn is_broken(mirror: &MirrorReport) -> bool {
 /// Whether the tags of a mirror that are due wait for approval.
 fn waits_for_approval(mirror: &Mirror, prune: &PruneReport) -> bool {
     let brakes = Brakes {
-        due: prune.count(|fate| *fate == Fate::Due),
-        recorded: prune.recorded,
+        shares: prune.shares.clone(),
         plan: prune.plan.clone(),
     };
     matches!(brakes.judge(&mirror.prune), Passage::Paused(_))

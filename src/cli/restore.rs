@@ -183,6 +183,8 @@ fn restorable(mirror: &Mirror, slot: &Slot, tombstone: Tombstone) -> Restorable 
         shape: _,
         registry: _,
         deleted_at,
+        approved: _,
+        cleared: _,
     } = tombstone;
     let grace = SignedDuration::try_from(mirror.prune.grace.as_std());
     let until = grace

@@ -113,19 +113,21 @@ impl Session {
         })
     }
 
-    /// Leaves out the mirrors of which `why_not` says why they are left out.
+    /// Leaves out the mirrors of which `why_not` says why they are left out. What they may want is not pruned.
     pub(super) fn skip(
         &mut self,
         output: &Output,
         why_not: impl Fn(&Mirror) -> Option<&'static str>,
     ) {
-        self.mirrors.retain(|mirror| match why_not(mirror) {
+        let is_skipped = |mirror: &mut Mirror| match why_not(mirror) {
             Some(reason) => {
                 output.note(&format!("skipped: mirror {} {reason}", mirror.name));
-                false
+                true
             }
-            None => true,
-        });
+            None => false,
+        };
+        let skipped = self.mirrors.extract_if(.., is_skipped);
+        self.syncer.stand_by(skipped);
     }
 
     /// The same, and `pruner` says what pruning may do.

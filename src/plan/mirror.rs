@@ -195,6 +195,18 @@ impl Mirror {
     }
 }
 
+// === impl RepositorySelector ===
+
+impl RepositorySelector {
+    /// Whether a repository is meant.
+    pub fn covers(&self, repository: &Repository) -> bool {
+        match self {
+            Self::Literal(literal) => literal == repository,
+            Self::Glob(glob) => glob.matches(repository),
+        }
+    }
+}
+
 // === impl ImageEntry ===
 
 impl ImageEntry {

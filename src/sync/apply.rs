@@ -142,9 +142,12 @@ impl<C: Connect> Syncer<C> {
             self.ledger.write(slot.clone(), item.record_right(true));
             return;
         }
-        let digest = match outcome {
-            Outcome::Copied { digest, .. } | Outcome::Retagged { digest } => digest.clone(),
-            Outcome::Unchanged | Outcome::Completed { .. } => item.sighting.expected.clone(),
+        let (digest, is_own) = match outcome {
+            Outcome::Copied { digest, .. } | Outcome::Retagged { digest } => (digest.clone(), true),
+            // It became right by another's hand.
+            Outcome::Unchanged | Outcome::Completed { .. } => {
+                (item.sighting.expected.clone(), false)
+            }
             Outcome::Planned { .. }
             | Outcome::Frozen
             | Outcome::Refused(_)
@@ -155,7 +158,8 @@ impl<C: Connect> Syncer<C> {
         let referrers = seen.map(|seen| Looked { at: now, seen });
         let record = Record {
             referrers,
-            ..item.record(digest, Some(now))
+            adopted: !is_own,
+            ..item.record(digest, is_own.then_some(now))
         };
         self.ledger.write(slot.clone(), record);
     }

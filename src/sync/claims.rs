@@ -1,19 +1,28 @@
-//! Who holds which destination tag, over all mirrors of the process and from round to round.
+//! Who wants which destination tag, over all mirrors of the process and from round to round.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::resolve::Sighting;
-use crate::oci::{Registry, Repository, Tag};
+use crate::oci::{Digest, Registry, Repository, Tag};
 use crate::plan::conflicts::{Claimant, Conflict, Seniority, find_conflicts};
+use crate::plan::prune::{self as pruning, Holding, may_want};
 use crate::plan::{Claim, Mirror, SourceImage};
 
-/// The destination tags that mirrors hold.
+/// The destination tags that mirrors want.
+///
+/// What a mirror wanted stays until a complete round of its own says otherwise: a source that cannot be
+/// asked takes nothing back.
 #[derive(Debug, Default)]
 pub(super) struct Claims {
+    /// Those who may write a tag.
     holders: HashMap<Target, Holder>,
     /// The targets of each mirror, by its name.
-    targets: HashMap<String, Vec<Target>>,
+    targets: HashMap<String, HashSet<Target>>,
+    /// What mirrors in conflict want, by their names. They write nothing, and want it all the same.
+    withheld: HashMap<String, HashSet<Target>>,
+    /// The mirrors of which it is not known what they want: they may want whatever their specs could mean.
+    unheard: HashMap<String, Mirror>,
 }
 
 /// A tag of a registry.
@@ -28,39 +37,41 @@ struct Holder {
 
 impl Claims {
     /// Finds the sightings whose tags are held by others, in this round or since an earlier one. The
-    /// older mirror holds a tag, whoever came first.
+    /// older mirror holds a tag, whoever came first. `is_complete` says whether everything that a mirror of
+    /// the round wants is among the sightings.
     ///
     /// Everything that is not in conflict is held by its mirror from now on.
     pub(super) fn settle(
         &mut self,
         mirrors: &[&Mirror],
+        is_complete: impl Fn(usize) -> bool,
         sightings: &[Sighting],
     ) -> Vec<(usize, Conflict)> {
-        for mirror in mirrors {
-            self.forget(&mirror.name);
+        for (index, mirror) in mirrors.iter().enumerate() {
+            if is_complete(index) {
+                self.forget(&mirror.name);
+            } else {
+                self.wait_for((*mirror).clone());
+            }
         }
         let seniorities: Vec<Arc<Seniority>> = mirrors
             .iter()
             .map(|mirror| Arc::new(mirror.seniority()))
             .collect();
-        let mut wanted: Vec<(Option<usize>, Holder)> = self
-            .rivals(sightings)
-            .into_iter()
-            .map(|holder| (None, holder))
+        let new: Vec<Option<Holder>> = sightings
+            .iter()
+            .map(|sighting| {
+                Some(Holder {
+                    mirror: seniorities.get(sighting.image.mirror)?.clone(),
+                    source: sighting.image.source.clone(),
+                    claim: sighting.claim.clone(),
+                })
+            })
             .collect();
-        wanted.extend(
-            sightings
-                .iter()
-                .enumerate()
-                .filter_map(|(index, sighting)| {
-                    let holder = Holder {
-                        mirror: seniorities.get(sighting.image.mirror)?.clone(),
-                        source: sighting.image.source.clone(),
-                        claim: sighting.claim.clone(),
-                    };
-                    Some((Some(index), holder))
-                }),
-        );
+        let rivals = new.iter().flatten().flat_map(|holder| self.rivals(holder));
+        let mut wanted: Vec<(Option<usize>, Holder)> = rivals.map(|rival| (None, rival)).collect();
+        let new = new.into_iter().enumerate();
+        wanted.extend(new.filter_map(|(index, holder)| Some((Some(index), holder?))));
         // In files there are no ages: the one that came first stays first.
         wanted.sort_by(|(_, left), (_, right)| left.mirror.age().cmp(&right.mirror.age()));
         let claimants: Vec<Claimant<'_>> = wanted
@@ -80,9 +91,12 @@ impl Claims {
             .filter_map(|(index, _)| Some(sightings.get(*index)?.image.mirror))
             .collect();
         for (index, holder) in wanted {
-            let sighting = index.and_then(|index| sightings.get(index));
-            if sighting.is_some_and(|sighting| !stalled.contains(&sighting.image.mirror)) {
-                self.hold(&holder);
+            match index.and_then(|index| sightings.get(index)) {
+                Some(sighting) if stalled.contains(&sighting.image.mirror) => {
+                    self.withhold(&holder);
+                }
+                Some(_) => self.hold(&holder),
+                None => {}
             }
         }
         conflicts
@@ -101,27 +115,50 @@ impl Claims {
         }
     }
 
-    /// The mirror other than this one that holds a tag.
-    pub(super) fn holder_besides(&self, mirror: &str, target: &Target) -> Option<&str> {
-        let holder = self.holders.get(target)?;
-        let name = holder.mirror.name.as_str();
-        (name != mirror).then_some(name)
-    }
-
-    /// Whether another mirror than this one holds a tag of a repository.
-    pub(super) fn is_shared(
-        &self,
-        mirror: &str,
-        registry: &Registry,
-        repository: &Repository,
-    ) -> bool {
-        self.holders.iter().any(|((at, of, _), holder)| {
-            of == repository && at == registry && holder.mirror.name != mirror
+    /// The tags of a repository, at any registry, that other mirrors than this one want.
+    pub(super) fn besides<'a>(
+        &'a self,
+        mirror: &'a str,
+        repository: &'a Repository,
+    ) -> impl Iterator<Item = Holding> + 'a {
+        let wanted = self.targets.iter().chain(&self.withheld);
+        let wanted = wanted.filter(move |(name, _)| *name != mirror);
+        wanted.flat_map(move |(name, targets)| {
+            let targets = targets.iter();
+            let targets = targets.filter(move |(_, of, _)| of == repository);
+            targets.map(move |(registry, _, tag)| Holding {
+                mirror: name.clone(),
+                registry: Some(registry.clone()),
+                tag: tag.clone(),
+                digest: None,
+            })
         })
     }
 
-    /// Lets go of everything that a mirror holds.
+    /// Takes note of a mirror that has not said what it wants.
+    pub(super) fn wait_for(&mut self, mirror: Mirror) {
+        self.unheard.insert(mirror.name.clone(), mirror);
+    }
+
+    /// A mirror other than this one that has not said what it wants, and may want a tag that was written for
+    /// an image.
+    pub(super) fn find_unheard(
+        &self,
+        mirror: &str,
+        target: &pruning::Target,
+        source: &SourceImage,
+        source_digest: &Digest,
+    ) -> Option<&str> {
+        let others = self.unheard.iter().filter(|(name, _)| *name != mirror);
+        let mut may_want =
+            others.filter(|(_, other)| may_want(other, target, source, source_digest));
+        may_want.next().map(|(name, _)| name.as_str())
+    }
+
+    /// Lets go of everything that a mirror wants.
     pub(super) fn forget(&mut self, mirror: &str) {
+        self.unheard.remove(mirror);
+        self.withheld.remove(mirror);
         for target in self.targets.remove(mirror).unwrap_or_default() {
             let is_theirs = |holder: &Holder| holder.mirror.name == mirror;
             if self.holders.get(&target).is_some_and(is_theirs) {
@@ -130,22 +167,25 @@ impl Claims {
         }
     }
 
-    /// Those who hold what the sightings want.
-    fn rivals(&self, sightings: &[Sighting]) -> Vec<Holder> {
-        let targets = sightings
-            .iter()
-            .flat_map(|sighting| targets(&sighting.claim));
-        targets
-            .filter_map(|target| self.holders.get(&target).cloned())
-            .collect()
+    /// The other mirrors that hold what one wants.
+    fn rivals(&self, wanting: &Holder) -> Vec<Holder> {
+        let holders = targets(&wanting.claim);
+        let holders = holders.filter_map(|target| self.holders.get(&target));
+        let others = holders.filter(|holder| holder.mirror.name != wanting.mirror.name);
+        others.cloned().collect()
     }
 
     fn hold(&mut self, holder: &Holder) {
         let held = self.targets.entry(holder.mirror.name.clone()).or_default();
         for target in targets(&holder.claim) {
-            held.push(target.clone());
+            held.insert(target.clone());
             self.holders.insert(target, holder.clone());
         }
+    }
+
+    fn withhold(&mut self, holder: &Holder) {
+        let withheld = self.withheld.entry(holder.mirror.name.clone());
+        withheld.or_default().extend(targets(&holder.claim));
     }
 }
 

@@ -149,7 +149,11 @@ impl<'a> Collected<'a> {
         mut sightings: Vec<Sighting>,
     ) -> Vec<Sighting> {
         let mut stalled = BTreeSet::new();
-        for (index, Conflict { claim: _, kind }) in claims.settle(self.mirrors, &sightings) {
+        // A failure may hide what the mirror wants.
+        let is_complete: Vec<bool> = self.reports.iter().map(is_complete).collect();
+        let is_complete = |index| is_complete.get(index).copied().unwrap_or(false);
+        let conflicts = claims.settle(self.mirrors, is_complete, &sightings);
+        for (index, Conflict { claim: _, kind }) in conflicts {
             if let Some(Sighting { image, claim, .. }) = sightings.get(index) {
                 stalled.insert(image.mirror);
                 self.fail(image.mirror, Failure::conflict(&claim.to_string(), &kind));
@@ -181,7 +185,7 @@ impl<'a> Collected<'a> {
     /// something failed may be wanted all the same.
     pub(super) fn keep_waiting(&self, ledger: &Ledger, waiting: &BTreeSet<Slot>) {
         for report in &self.reports {
-            if report.failures.is_empty() && report.tags.is_empty() {
+            if is_complete(report) {
                 ledger.wait_only_for(&report.mirror, waiting);
             }
         }
@@ -228,6 +232,11 @@ impl<'a> Collected<'a> {
             report.failures.push(failure);
         }
     }
+}
+
+/// Whether nothing that was wanted of the mirror has failed so far.
+fn is_complete(report: &MirrorReport) -> bool {
+    report.failures.is_empty() && report.tags.is_empty()
 }
 
 /// Each tag once, with the policies of all entries that want it.

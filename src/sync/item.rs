@@ -169,8 +169,11 @@ impl Item {
                 adopted: true,
                 ..new(None)
             },
-            // A push whose end nobody saw.
-            Some(recorded) if recorded.is_pending() => new(Some(clock::now())),
+            // A push whose end nobody saw: who wrote the tag is not known.
+            Some(recorded) if recorded.is_pending() => Record {
+                adopted: true,
+                ..new(None)
+            },
             Some(recorded) => Record {
                 source: image.source.to_string(),
                 refused: false,

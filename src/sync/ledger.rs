@@ -8,7 +8,7 @@ mod file;
 mod memory;
 mod record;
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ pub use self::record::{Leaf, Looked, Record, Sight, Tombstone, Verified};
 use self::file::StateFile;
 use crate::api::Reason;
 use crate::oci::{Digest, Registry, Repository, Tag};
-use crate::plan::prune::Unwanted;
+use crate::plan::prune::{Holding, Unwanted};
 
 /// The memory of all mirrors of a process, and where it outlives the process.
 pub struct Ledger {
@@ -186,6 +186,12 @@ impl Ledger {
         self.memory.restorable(registry, repository, besides)
     }
 
+    /// The tags of a repository, at any registry, that other mirrors than this one have on record and have
+    /// not found unwanted themselves.
+    pub fn holdings_besides(&self, mirror: &str, repository: &Repository) -> Vec<Holding> {
+        self.memory.holdings_besides(mirror, repository)
+    }
+
     /// Forgets since when tags of a mirror are not wanted.
     pub fn unmark(&self, mirror: &str) {
         self.memory.unmark(mirror);
@@ -195,6 +201,22 @@ impl Ledger {
     /// begun are still on record, and not among them.
     pub fn deleted(&self, mirror: &str) -> Vec<(Slot, Tombstone)> {
         self.memory.deleted(mirror)
+    }
+
+    /// How many tags of a mirror were deleted without approval since a time, by their destinations.
+    pub fn deleted_since(&self, mirror: &str, since: Timestamp) -> BTreeMap<String, usize> {
+        self.memory.deleted_since(mirror, since)
+    }
+
+    /// The deleted tags of a mirror that only count among what was deleted lately.
+    pub fn cleared(&self, mirror: &str) -> Vec<Slot> {
+        self.memory.cleared(mirror)
+    }
+
+    /// Lets go of a deleted tag that cannot be restored any more: it is forgotten unless it was deleted
+    /// after `counted`.
+    pub fn clear_deleted(&self, slot: &Slot, counted: Timestamp) {
+        self.memory.clear_deleted(slot, counted);
     }
 
     /// Forgets a tag that the mirror does not have any more at its destination.

@@ -165,6 +165,14 @@ impl<C: Connect> Syncer<C> {
         self.claims().restore(mirror, claims);
     }
 
+    /// Takes note of mirrors that take no part in rounds: what they may want is not pruned.
+    pub fn stand_by(&self, mirrors: impl IntoIterator<Item = Mirror>) {
+        let mut claims = self.claims();
+        for mirror in mirrors {
+            claims.wait_for(mirror);
+        }
+    }
+
     /// Brings what is on record of a mirror to where it is kept, as after a round that was cancelled.
     pub async fn flush(&self, mirror: &str) -> Result<(), KeepError> {
         self.ledger.flush(mirror).await

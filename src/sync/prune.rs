@@ -11,6 +11,7 @@
 //!
 //! Whatever cannot be found out keeps the tag.
 
+mod cause;
 mod closures;
 mod delete;
 mod leftovers;
@@ -33,15 +34,17 @@ use self::protect::Protection;
 use self::records::{recorded, unmarked};
 use super::item::{Item, Step};
 use super::ledger::{Leaf, Page, Slot};
+use super::resolve::Sighting;
 use super::{Connect, Mode, Syncer};
 use crate::api::image_mirror::PruneMode;
-use crate::plan::Mirror;
+use crate::oci::Digest;
 use crate::plan::prune::{
     Brakes, Candidate, Clock, Found, Passage, PruneReport, PrunedTag, Recorded, Selection, Stop,
-    find_candidates, find_stop,
+    counted_since, find_candidates, find_stop,
 };
 use crate::plan::report::{MirrorReport, Report};
 use crate::plan::status::worst;
+use crate::plan::{Claim, Mirror};
 
 /// Tags, or what refers to them, that are deleted by one look at the workloads, at most.
 const BATCH: usize = 20;
@@ -54,6 +57,8 @@ pub(super) struct Findings<'a> {
     selection: &'a Selection,
     /// The tags that this round wants.
     claimed: HashSet<&'a Slot>,
+    /// The same as tags of registries, with the digests that they should name.
+    wanted: Vec<(&'a Claim, &'a Digest)>,
     /// Tags that were right and not on record.
     rebuilt: usize,
 }
@@ -72,12 +77,20 @@ impl<'a> Findings<'a> {
                 mirror,
                 selection,
                 claimed: HashSet::new(),
+                wanted: Vec::new(),
                 rebuilt: 0,
             })
             .collect();
         for item in items {
             if let Some(findings) = findings.get_mut(item.sighting.image.mirror) {
-                findings.claimed.insert(&item.sighting.slot);
+                let Sighting {
+                    slot,
+                    claim,
+                    expected,
+                    ..
+                } = &item.sighting;
+                findings.claimed.insert(slot);
+                findings.wanted.push((claim, expected));
                 findings.rebuilt += usize::from(item.is_adopted());
             }
         }
@@ -180,13 +193,17 @@ impl<C: Connect> Syncer<C> {
             mut candidates,
             is_clock_doubtful,
         } = found;
-        let mut protection = Protection::new(self, mirror);
+        let mut protection = Protection::new(self, mirror, &findings.wanted);
         pruned.stop = protection.protect(&mut candidates).await;
         pruned.failures.append(&mut protection.failures);
         if is_clock_doubtful || (clock == Clock::Jumped && !candidates.is_empty()) {
             pruned.stop.get_or_insert_with(Stop::by_clock);
         }
-        let passage = self.brake(mirror, &candidates, recorded.len(), pruned);
+        let recent = self
+            .ledger
+            .deleted_since(&mirror.name, counted_since(times.now));
+        let brakes = Brakes::of(mirror, &candidates, recorded, &recent);
+        let passage = self.brake(mirror, &candidates, brakes, pruned);
         if !is_kept {
             return;
         }
@@ -207,7 +224,7 @@ impl<C: Connect> Syncer<C> {
             self.delete(mirror, &candidates, protection, pruned).await;
         }
         if pruned.stop.is_none() && self.pruner.stop().is_none() && !dead.is_empty() {
-            self.clear_leftovers(mirror, dead, pruned).await;
+            self.clear_leftovers(findings, dead, pruned).await;
         }
     }
 
@@ -216,22 +233,24 @@ impl<C: Connect> Syncer<C> {
         &self,
         mirror: &Mirror,
         candidates: &[Candidate],
-        recorded: usize,
+        brakes: Brakes,
         pruned: &mut PruneReport,
     ) -> Passage {
         let grace = mirror.prune.grace;
         let tags = candidates.iter();
         pruned.tags = tags.map(|tag| PrunedTag::of(tag, grace)).collect();
-        let brakes = Brakes::of(candidates, recorded);
         let passage = brakes.judge(&mirror.prune);
         if mirror.prune.mode == PruneMode::Delete && pruned.stop.is_none() {
             pruned.stop = match &passage {
                 Passage::Paused(message) => Some(Stop::paused(message)),
-                Passage::Free | Passage::Approved if brakes.due > 0 => self.pruner.stop().cloned(),
+                Passage::Free | Passage::Approved if brakes.plan.is_some() => {
+                    self.pruner.stop().cloned()
+                }
                 Passage::Free | Passage::Approved => None,
             };
         }
         pruned.plan = brakes.plan;
+        pruned.shares = brakes.shares;
         passage
     }
 

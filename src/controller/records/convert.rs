@@ -214,6 +214,8 @@ fn write_deleted(registry: &Registry, tag: &Tag, tombstone: &Tombstone) -> Optio
         shape,
         registry: written_to,
         deleted_at,
+        approved,
+        cleared,
     } = tombstone;
     (written_to == registry).then(|| DeletedTag {
         tag: tag.clone(),
@@ -222,6 +224,8 @@ fn write_deleted(registry: &Registry, tag: &Tag, tombstone: &Tombstone) -> Optio
         digest: digest.clone(),
         shape: shape.clone(),
         deleted_at: whole_seconds(*deleted_at),
+        approved: *approved,
+        cleared: *cleared,
     })
 }
 
@@ -233,6 +237,8 @@ fn read_deleted(registry: &Registry, deleted: &DeletedTag) -> (Tag, Tombstone) {
         digest,
         shape,
         deleted_at,
+        approved,
+        cleared,
     } = deleted;
     let tombstone = Tombstone {
         source: source.clone(),
@@ -241,6 +247,8 @@ fn read_deleted(registry: &Registry, deleted: &DeletedTag) -> (Tag, Tombstone) {
         shape: shape.clone(),
         registry: registry.clone(),
         deleted_at: deleted_at.0,
+        approved: *approved,
+        cleared: *cleared,
     };
     (tag.clone(), tombstone)
 }

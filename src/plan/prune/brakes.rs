@@ -1,18 +1,42 @@
 //! How many tags may go without a person's approval.
+//!
+//! What counts is a share of what could be deleted at one destination, and what went without approval in
+//! the last 24 hours counts with what is due: many small plans are no way around a limit.
 
-use super::candidates::{Candidate, Target};
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+
+use super::candidates::{Candidate, Recorded, Target, is_deletable};
+use super::unwanted::Unwanted;
 use crate::oci::{Algorithm, Digest};
-use crate::plan::mirror::Pruning;
+use crate::plan::mirror::{Mirror, Pruning};
 
-/// The tags of one mirror that are due, and how many are on record.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// How long a tag that was deleted counts.
+const WINDOW: SignedDuration = SignedDuration::from_hours(24);
+
+/// The tags of one mirror that are due, and of how many.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Brakes {
+    /// By the names of the destinations.
+    pub shares: BTreeMap<String, Share>,
+    /// Names exactly the tags that are due, with their digests and since when each is not wanted; None
+    /// where none is.
+    pub plan: Option<Digest>,
+}
+
+/// What goes at one destination, and of how much.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Share {
     /// Tags that are due.
     pub due: usize,
-    /// Tags on record.
-    pub recorded: usize,
-    /// Names exactly the tags that are due, with their digests; None where none is.
-    pub plan: Option<Digest>,
+    /// Tags that were deleted without approval in the last 24 hours.
+    pub recent: usize,
+    /// Tags on record that could be deleted if they were not wanted, with those that are due.
+    pub deletable: usize,
 }
 
 /// Whether the tags that are due may go.
@@ -26,36 +50,68 @@ pub enum Passage {
     Paused(String),
 }
 
+/// Since when a tag that was deleted counts at this time.
+pub fn counted_since(now: Timestamp) -> Timestamp {
+    now.checked_sub(WINDOW).unwrap_or(Timestamp::MIN)
+}
+
 impl Brakes {
-    /// The brakes for these candidates.
-    pub fn of(candidates: &[Candidate], recorded: usize) -> Self {
-        let mut due: Vec<(&Target, &Digest)> = candidates
-            .iter()
-            .filter(|candidate| candidate.is_due())
-            .map(|candidate| (&candidate.target, &candidate.digest))
+    /// The brakes for the candidates of a mirror, of what it has on record. `recent` are the tags that were
+    /// deleted without approval since [`counted_since`], by their destinations.
+    pub fn of(
+        mirror: &Mirror,
+        candidates: &[Candidate],
+        recorded: &[Recorded<'_>],
+        recent: &BTreeMap<String, usize>,
+    ) -> Self {
+        let mut shares: BTreeMap<String, Share> = BTreeMap::new();
+        let mut share = |destination: &str, count: fn(&mut Share)| {
+            if let Some(share) = shares.get_mut(destination) {
+                count(share);
+            } else {
+                count(shares.entry(destination.to_owned()).or_default());
+            }
+        };
+        for tag in recorded.iter().filter(|tag| is_deletable(mirror, tag)) {
+            share(tag.target.destination, |share| share.deletable += 1);
+        }
+        let due = candidates.iter().filter(|candidate| candidate.is_due());
+        let mut due: Vec<Line<'_>> = due
+            .map(|candidate| {
+                let Candidate {
+                    target,
+                    digest,
+                    unwanted,
+                    ..
+                } = candidate;
+                share(&target.destination, |share| share.due += 1);
+                (target, digest, unwanted)
+            })
             .collect();
-        due.sort_unstable();
+        for (destination, count) in recent {
+            shares.entry(destination.clone()).or_default().recent = *count;
+        }
+        due.sort_unstable_by_key(|(target, digest, _)| (*target, *digest));
         Self {
-            due: due.len(),
-            recorded,
+            shares,
             plan: (!due.is_empty()).then(|| digest(&due)),
         }
     }
 
+    /// How many tags are due.
+    pub fn due(&self) -> usize {
+        self.shares.values().map(|share| share.due).sum()
+    }
+
     /// Whether the tags that are due may go.
     pub fn judge(&self, pruning: &Pruning) -> Passage {
-        let Self {
-            due,
-            recorded,
-            plan,
-        } = self;
-        let Some(plan) = plan else {
+        let Some(plan) = &self.plan else {
             return Passage::Free;
         };
         if pruning.approved.as_ref() == Some(plan) {
             return Passage::Approved;
         }
-        let Some(limit) = exceeded(pruning, *due, *recorded) else {
+        let Some(excess) = self.exceeded(pruning) else {
             return Passage::Free;
         };
         let other = match &pruning.approved {
@@ -63,32 +119,70 @@ impl Brakes {
             None => "",
         };
         Passage::Paused(format!(
-            "{due} of {recorded} tags are due, more than {limit} allows without approval{other}: nothing is deleted until \
-             the annotation transship.dev/approve-prune is {plan}"
+            "{excess} allows without approval{other}: nothing is deleted until the annotation \
+             transship.dev/approve-prune is {plan}"
         ))
     }
+
+    /// What goes, and the limit that it exceeds.
+    fn exceeded(&self, pruning: &Pruning) -> Option<String> {
+        let mut all = Share::default();
+        for share in self.shares.values() {
+            all.due += share.due;
+            all.recent += share.recent;
+            all.deletable += share.deletable;
+        }
+        if all.goes() > pruning.max_deletes {
+            return Some(all.exceeds("", "maxDeletes", pruning.max_deletes));
+        }
+        let mut shares = self.shares.iter().filter(|(_, share)| share.due > 0);
+        let (destination, share) = shares.find(|(_, share)| {
+            share.goes().saturating_mul(100) > share.whole().saturating_mul(pruning.max_percent)
+        })?;
+        let at = if self.shares.len() > 1 {
+            format!(" at {destination}")
+        } else {
+            String::new()
+        };
+        Some(share.exceeds(&at, "maxPercent", pruning.max_percent))
+    }
 }
 
-/// The limit that the tags exceed.
-fn exceeded(pruning: &Pruning, due: usize, recorded: usize) -> Option<String> {
-    if due > pruning.max_deletes {
-        return Some(format!("spec.prune.maxDeletes, {},", pruning.max_deletes));
+impl Share {
+    fn goes(self) -> usize {
+        self.due.saturating_add(self.recent)
     }
-    let is_share_too_large = due.saturating_mul(100) > recorded.saturating_mul(pruning.max_percent);
-    is_share_too_large.then(|| format!("spec.prune.maxPercent, {},", pruning.max_percent))
+
+    fn whole(self) -> usize {
+        self.deletable.saturating_add(self.recent)
+    }
+
+    fn exceeds(self, at: &str, limit: &str, most: usize) -> String {
+        let Self { due, recent, .. } = self;
+        let of = self.whole();
+        let mut text = format!("{due} of {of} tags{at} that could be deleted are due");
+        if recent > 0 {
+            // Writing to a String cannot fail.
+            let _ = write!(text, " and {recent} went in the last 24 hours");
+        }
+        format!("{text}, more than spec.prune.{limit}, {most},")
+    }
 }
+
+type Line<'a> = (&'a Target, &'a Digest, &'a Unwanted);
 
 /// No name contains a space or a line break.
-fn digest(due: &[(&Target, &Digest)]) -> Digest {
+fn digest(due: &[Line<'_>]) -> Digest {
     let mut hasher = Algorithm::Sha256.hasher();
-    for (target, digest) in due {
+    for (target, digest, unwanted) in due {
         let Target {
             destination,
             registry,
             repository,
             tag,
         } = target;
-        let line = format!("{destination} {registry}/{repository}:{tag} {digest}\n");
+        let since = unwanted.since.as_second();
+        let line = format!("{destination} {registry}/{repository}:{tag} {digest} {since}\n");
         hasher.update(line.as_bytes());
     }
     hasher.finish()

@@ -151,15 +151,7 @@ fn age(
     clock: Clock,
     now: Timestamp,
 ) -> Option<Aged> {
-    if tag.is_claimed || tag.standing == Standing::Pending {
-        return None;
-    }
-    // What was written to another registry, or to a destination that is gone, cannot be looked at.
-    let destination = mirror
-        .destinations
-        .iter()
-        .find(|destination| destination.name == tag.target.destination)?;
-    if tag.target.registry != Some(&destination.registry) {
+    if tag.is_claimed || !is_present(mirror, tag) {
         return None;
     }
     match selection.judge(mirror, tag) {
@@ -169,6 +161,19 @@ fn age(
             Some(Unwanted::look(tag.unwanted, cause, grace, clock, now))
         }
     }
+}
+
+/// Whether a tag is where a destination of the mirror is. What was written to another registry, or to a
+/// destination that is gone, cannot be looked at; a push that nobody saw end may have come to nothing.
+fn is_present(mirror: &Mirror, tag: &Recorded<'_>) -> bool {
+    let destination = mirror.destination(tag.target.destination);
+    tag.standing != Standing::Pending
+        && destination.is_some_and(|known| tag.target.registry == Some(&known.registry))
+}
+
+/// Whether a tag could be deleted if it was not wanted.
+pub(super) fn is_deletable(mirror: &Mirror, tag: &Recorded<'_>) -> bool {
+    is_present(mirror, tag) && keep_adopted(mirror, tag).is_none()
 }
 
 fn candidate(

@@ -3,6 +3,7 @@
 //! ```text
 //! wanted     does the spec still ask for a tag on record, and if not, why not
 //! unwanted   since when: time in which nobody looked does not count
+//! holders    who else wants it, under whatever name of its registry
 //! retain     what the policies keep
 //! candidates every unwanted tag, with what protects it, and when it is due
 //! brakes     how many may go without approval, and the digest that names exactly these
@@ -16,6 +17,7 @@
 
 mod brakes;
 mod candidates;
+mod holders;
 mod leftovers;
 mod report;
 mod retain;
@@ -24,8 +26,9 @@ mod undo;
 mod unwanted;
 mod wanted;
 
-pub use self::brakes::{Brakes, Passage};
+pub use self::brakes::{Brakes, Passage, Share, counted_since};
 pub use self::candidates::{Candidate, Found, Place, Recorded, Standing, Target, find_candidates};
+pub use self::holders::{Holding, find_holder, may_want};
 pub use self::leftovers::{Landscape, Leftover, Leftovers, find_leftovers, is_referred_to};
 pub use self::report::{Fate, PruneReport, PrunedTag};
 pub use self::retain::Retention;

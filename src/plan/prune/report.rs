@@ -1,8 +1,11 @@
 //! What pruning came to, as values.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::brakes::Share;
 use super::candidates::{Candidate, Target};
 use super::stops::Stop;
 use super::unwanted::{Cause, Unwanted};
@@ -21,6 +24,9 @@ pub struct PruneReport {
     pub tags: Vec<PrunedTag>,
     /// Tags on record before anything was deleted.
     pub recorded: usize,
+    /// How much is due at each destination, of how much that could be deleted.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub shares: BTreeMap<String, Share>,
     /// Tags that were deleted, now or earlier, and can still be restored.
     pub restorable: usize,
     /// What referred to deleted images and went after them: signatures, attestations, SBOMs.

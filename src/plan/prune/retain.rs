@@ -129,12 +129,8 @@ fn rules_for<'a>(
         .iter()
         .filter_map(|recorded| Some(&recorded.source.as_ref()?.repository))
         .collect();
-    let names_one = |selector: &RepositorySelector| {
-        sources.iter().any(|source| match selector {
-            RepositorySelector::Literal(literal) => literal == *source,
-            RepositorySelector::Glob(glob) => glob.matches(source),
-        })
-    };
+    let names_one =
+        |selector: &RepositorySelector| sources.iter().any(|source| selector.covers(source));
     let is_named = sources.iter().all(|source| mirror.names(source));
     let entries = mirror
         .images

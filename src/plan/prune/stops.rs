@@ -3,6 +3,7 @@
 use super::wanted::Selection;
 use crate::api::Reason;
 use crate::oci::Repository;
+use crate::plan::conflicts::SourceImage;
 use crate::plan::report::Failure;
 
 /// Why nothing is deleted.
@@ -55,6 +56,23 @@ impl Stop {
              deleted there; use a registry that deletes tags, or set spec.prune.mode to Plan"
         );
         Self::new(Reason::PruneUnsupported, message)
+    }
+
+    /// A source has a tag that its list does not name.
+    pub fn by_list(source: &SourceImage) -> Self {
+        let message = format!(
+            "{source} is there, and the list of tags that the source sent does not name it: the list is not whole, and \
+             nothing is deleted"
+        );
+        Self::new(Reason::PrunePaused, message)
+    }
+
+    /// It cannot be found out whether a source still has a tag.
+    pub fn unconfirmed(source: &SourceImage, reason: Reason, error: &str) -> Self {
+        let message = format!(
+            "nothing is deleted, because it cannot be found out whether {source} is gone: {error}"
+        );
+        Self::new(reason, message)
     }
 
     /// The clock does not say what time has passed.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::candidates::Recorded;
 use super::unwanted::Cause;
 use crate::oci::{Repository, Tag};
-use crate::plan::mirror::{Mirror, RepositorySelector};
+use crate::plan::mirror::Mirror;
 use crate::plan::select::NotSelected;
 
 /// What a round found of the sources of a mirror.
@@ -127,9 +127,7 @@ fn gives_name(mirror: &Mirror, recorded: &Recorded<'_>) -> bool {
 impl Mirror {
     /// Whether an entry names a source repository.
     pub fn names(&self, repository: &Repository) -> bool {
-        self.images.iter().any(|entry| match &entry.repository {
-            RepositorySelector::Literal(literal) => literal == repository,
-            RepositorySelector::Glob(glob) => glob.matches(repository),
-        })
+        let mut entries = self.images.iter();
+        entries.any(|entry| entry.repository.covers(repository))
     }
 }

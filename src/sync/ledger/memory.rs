@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Leaf, Page, Record, Sight, Slot, Tombstone};
 use crate::oci::{Digest, Registry, Repository, Tag};
-use crate::plan::prune::Unwanted;
+use crate::plan::prune::{Holding, Unwanted};
 
 /// The version of the format in which records are kept in a file.
 pub(super) const VERSION: u32 = 2;
@@ -117,12 +117,32 @@ impl Memory {
         let mut digests = BTreeSet::new();
         for page in pages.filter(|page| page.repository == *repository) {
             for (tag, tombstone) in find(deleted, &page).into_iter().flatten() {
-                if tombstone.registry == *registry && !besides.contains(&page.slot(tag)) {
+                if tombstone.registry == *registry
+                    && !tombstone.cleared
+                    && !besides.contains(&page.slot(tag))
+                {
                     digests.insert(tombstone.digest.clone());
                 }
             }
         }
         digests
+    }
+
+    pub(super) fn holdings_besides(&self, mirror: &str, repository: &Repository) -> Vec<Holding> {
+        let state = self.lock();
+        let mirrors = state.records.mirrors.iter();
+        let others = mirrors.filter(|(name, _)| *name != mirror);
+        let pages = others.flat_map(|(name, destinations)| {
+            let pages = destinations.values();
+            pages.filter_map(move |pages| Some((name, pages.get(repository)?)))
+        });
+        let records = pages.flat_map(|(name, records)| {
+            let wanted = records
+                .iter()
+                .filter(|(_, record)| record.unwanted.is_none());
+            wanted.map(move |(tag, record)| record.holding(name, tag))
+        });
+        records.collect()
     }
 
     pub(super) fn unmark(&self, mirror: &str) {
@@ -133,21 +153,69 @@ impl Memory {
         });
     }
 
+    pub(super) fn clear_deleted(&self, slot: &Slot, counted: Timestamp) {
+        let Slot { page, tag } = slot;
+        let mut state = self.lock();
+        let Some(known) = find_known(&mut state.records.deleted, page) else {
+            return;
+        };
+        let is_changed = match known.get_mut(tag) {
+            Some(tombstone) if tombstone.deleted_at > counted => {
+                !std::mem::replace(&mut tombstone.cleared, true)
+            }
+            Some(_) => known.remove(tag).is_some(),
+            None => false,
+        };
+        if is_changed {
+            state.change(page.clone());
+        }
+    }
+
+    pub(super) fn deleted_since(&self, mirror: &str, since: Timestamp) -> BTreeMap<String, usize> {
+        let mut counts = BTreeMap::new();
+        self.for_each_deleted(mirror, |slot, tombstone| {
+            if !tombstone.approved && tombstone.deleted_at > since {
+                *counts.entry(slot.page.destination).or_default() += 1;
+            }
+        });
+        counts
+    }
+
     pub(super) fn deleted(&self, mirror: &str) -> Vec<(Slot, Tombstone)> {
+        let mut found = Vec::new();
+        self.for_each_deleted(mirror, |slot, tombstone| {
+            if !tombstone.cleared {
+                found.push((slot, tombstone.clone()));
+            }
+        });
+        found
+    }
+
+    pub(super) fn cleared(&self, mirror: &str) -> Vec<Slot> {
+        let mut found = Vec::new();
+        self.for_each_deleted(mirror, |slot, tombstone| {
+            if tombstone.cleared {
+                found.push(slot);
+            }
+        });
+        found
+    }
+
+    /// The tags that were deleted. Those whose deletion has only begun are still on record, and not among
+    /// them.
+    fn for_each_deleted(&self, mirror: &str, mut see: impl FnMut(Slot, &Tombstone)) {
         let state = self.lock();
         let Records {
             mirrors, deleted, ..
         } = &state.records;
-        let mut found = Vec::new();
         for page in pages(mirror, deleted) {
             let recorded = find(mirrors, &page);
             for (tag, tombstone) in find(deleted, &page).into_iter().flatten() {
                 if !recorded.is_some_and(|recorded| recorded.contains_key(tag)) {
-                    found.push((page.slot(tag), tombstone.clone()));
+                    see(page.slot(tag), tombstone);
                 }
             }
         }
-        found
     }
 
     /// Edits the pages of a mirror; `edit` says whether it changed one.

@@ -9,7 +9,7 @@ use crate::api::ObjectName;
 use crate::copy::Seen;
 use crate::oci::{Digest, Registry, Tag};
 use crate::plan::gates::{Vouched, Voucher};
-use crate::plan::prune::Unwanted;
+use crate::plan::prune::{Holding, Unwanted};
 use crate::sync::shape::Shape;
 
 /// What is remembered of a tag.
@@ -75,6 +75,13 @@ pub struct Tombstone {
     pub registry: Registry,
     /// When it was deleted.
     pub deleted_at: Timestamp,
+    /// Whether a person approved its deletion.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub approved: bool,
+    /// Whether the time to restore it is over, and what referred to it has been seen to. It only counts
+    /// among what was deleted lately.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cleared: bool,
 }
 
 /// Who vouches for an image.
@@ -152,6 +159,16 @@ impl Record {
     /// Whether it is about this digest of the source, in this shape.
     pub(in crate::sync) fn is_of(&self, source: &Digest, shape: &Shape) -> bool {
         self.source_digest == *source && self.shape == shape.to_string()
+    }
+
+    /// The tag as something that the mirror wants.
+    pub(in crate::sync) fn holding(&self, mirror: &str, tag: &Tag) -> Holding {
+        Holding {
+            mirror: mirror.to_owned(),
+            registry: self.registry.clone(),
+            tag: tag.clone(),
+            digest: Some(self.digest.clone()),
+        }
     }
 
     /// Whether the push that it announces has not been seen to end.

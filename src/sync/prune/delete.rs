@@ -44,7 +44,8 @@ impl<C: Connect> Syncer<C> {
         let mut failed_in_a_row = 0;
         for batch in due.chunks(BATCH) {
             protection.forget_look();
-            if let Err(stop) = self.write_tombstones(mirror, batch).await {
+            let is_approved = report.approved.is_some();
+            if let Err(stop) = self.write_tombstones(mirror, batch, is_approved).await {
                 report.stop = Some(stop);
                 return;
             }
@@ -85,6 +86,7 @@ impl<C: Connect> Syncer<C> {
         &self,
         mirror: &Mirror,
         batch: &[(usize, &Candidate)],
+        is_approved: bool,
     ) -> Result<(), Stop> {
         for (_, candidate) in batch {
             let slot = slot(&mirror.name, candidate);
@@ -98,6 +100,8 @@ impl<C: Connect> Syncer<C> {
                 shape: record.shape,
                 registry: candidate.target.registry.clone(),
                 deleted_at: self.pruner.now(),
+                approved: is_approved,
+                cleared: false,
             };
             self.ledger.bury(&slot, tombstone);
         }
@@ -149,6 +153,10 @@ impl<C: Connect> Syncer<C> {
                 report.stop = Some(stop);
                 return Err(None);
             }
+        }
+        if let Err(stop) = self.confirm_cause(mirror, candidate).await {
+            report.stop = Some(stop);
+            return Err(None);
         }
         let endpoint = protection.endpoint(&candidate.target).await.map_err(Some)?;
         match try_to_delete(&endpoint, candidate, protection.good_until()).await {

@@ -8,12 +8,12 @@ use tokio::time::Instant;
 use super::protect::{Image, Protection};
 use super::records::read_source;
 use super::survey::Survey;
-use super::{BATCH, FAILURES};
+use super::{BATCH, FAILURES, Findings};
 use crate::api::Reason;
 use crate::copy::endpoint::Error;
 use crate::copy::{Deletion, Endpoint};
-use crate::oci::{Repository, Tag};
-use crate::plan::prune::{Clock, Leftover, PruneReport, Stop, Target, Undo};
+use crate::oci::{Registry, Repository, Tag};
+use crate::plan::prune::{Clock, Leftover, PruneReport, Stop, Target, Undo, counted_since};
 use crate::plan::report::Failure;
 use crate::plan::{Mirror, SourceImage};
 use crate::sync::ledger::{Page, Slot, Tombstone};
@@ -50,6 +50,10 @@ impl<C: Connect> Syncer<C> {
     /// The deleted tags whose undo is over. The grace of those that the clock leaves in doubt begins anew.
     pub(super) fn find_dead(&self, mirror: &Mirror, clock: Clock) -> Graves {
         let now = self.pruner.now();
+        let counted = counted_since(now);
+        for slot in self.ledger.cleared(&mirror.name) {
+            self.ledger.clear_deleted(&slot, counted);
+        }
         let mut dead = Graves::new();
         for (slot, tombstone) in self.ledger.deleted(&mirror.name) {
             match Undo::judge(tombstone.deleted_at, mirror.prune.grace, clock, now) {
@@ -71,11 +75,13 @@ impl<C: Connect> Syncer<C> {
         dead
     }
 
-    /// Forgets them; what refers to their images stays.
+    /// Forgets them, as soon as they do not count among what was deleted lately; what refers to their images
+    /// stays.
     pub(super) fn forget_dead(&self, dead: Graves) {
+        let counted = counted_since(self.pruner.now());
         for (page, tombstones) in dead {
             for tag in tombstones.keys() {
-                self.ledger.forget_deleted(&page.slot(tag));
+                self.ledger.clear_deleted(&page.slot(tag), counted);
             }
         }
     }
@@ -83,11 +89,12 @@ impl<C: Connect> Syncer<C> {
     /// Deletes what is left of these, and forgets them.
     pub(super) async fn clear_leftovers(
         &self,
-        mirror: &Mirror,
+        findings: &Findings<'_>,
         dead: Graves,
         report: &mut PruneReport,
     ) {
-        let mut protection = Protection::new(self, mirror);
+        let mirror = findings.mirror;
+        let mut protection = Protection::new(self, mirror, &findings.wanted);
         let mut failed_in_a_row = 0;
         for (page, mut tombstones) in dead {
             let dead = self.exhume(mirror, &page, &tombstones);
@@ -130,10 +137,13 @@ impl<C: Connect> Syncer<C> {
         let Some(known) = mirror.destination(destination) else {
             return Vec::new();
         };
-        if self
-            .claims()
-            .is_shared(&mirror.name, &known.registry, repository)
-        {
+        let recorded = self.ledger.holdings_besides(&mirror.name, repository);
+        let claims = self.claims();
+        let mut others = recorded
+            .into_iter()
+            .chain(claims.besides(&mirror.name, repository));
+        let is_here = |at: Option<Registry>| at.is_none_or(|at| at.may_be(&known.registry));
+        if others.any(|other| is_here(other.registry)) {
             return Vec::new();
         }
         let dead = tombstones.iter().filter_map(|(tag, tombstone)| {

@@ -1,6 +1,7 @@
 //! What workloads use is not deleted: neither a tag that they name, nor a digest that they run, nor an
 //! index of which they run a part.
 
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,9 +11,9 @@ use crate::api::image_mirror::InUse as Protect;
 use crate::copy::{self, Endpoint};
 use crate::oci::{Digest, Repository};
 use crate::plan::in_use::{InUse, Subject};
-use crate::plan::prune::{Candidate, Stop, Target};
+use crate::plan::prune::{Candidate, Holding, Stop, Target, find_holder};
 use crate::plan::report::Failure;
-use crate::plan::{Mirror, SourceImage};
+use crate::plan::{Claim, Mirror, SourceImage};
 use crate::sync::workloads::WorkloadsError;
 use crate::sync::{Connect, Syncer};
 
@@ -23,11 +24,20 @@ const FRESH: Duration = Duration::from_secs(10);
 pub(super) struct Protection<'a, C> {
     syncer: &'a Syncer<C>,
     mirror: &'a Mirror,
+    /// What this round wants.
+    wanted: &'a [(&'a Claim, &'a Digest)],
+    /// The tags that anybody wants, by their repositories, when that was last looked at.
+    holdings: HashMap<Repository, Arc<[Holding]>>,
+    /// What workloads run by digest, by the repositories of destination and source.
+    roots: HashMap<(Repository, Repository), Arc<[Root]>>,
     /// What workloads used when that was last looked at.
     seen: Option<(Instant, Option<InUse>)>,
     /// What could not be read, and keeps its tags.
     pub(super) failures: Vec<Failure>,
 }
+
+/// An image that a workload names by its digest, and what it leads to.
+type Root = (Digest, Arc<[Digest]>);
 
 /// A tag and what it names, or named until it was deleted.
 #[derive(Clone, Copy, Debug)]
@@ -41,10 +51,17 @@ pub(super) struct Image<'a> {
 }
 
 impl<'a, C: Connect> Protection<'a, C> {
-    pub(super) fn new(syncer: &'a Syncer<C>, mirror: &'a Mirror) -> Self {
+    pub(super) fn new(
+        syncer: &'a Syncer<C>,
+        mirror: &'a Mirror,
+        wanted: &'a [(&'a Claim, &'a Digest)],
+    ) -> Self {
         Self {
             syncer,
             mirror,
+            wanted,
+            holdings: HashMap::new(),
+            roots: HashMap::new(),
             seen: None,
             failures: Vec::new(),
         }
@@ -122,6 +139,8 @@ impl<'a, C: Connect> Protection<'a, C> {
 
     async fn look(&mut self) -> Result<(), WorkloadsError> {
         let began = Instant::now();
+        self.holdings.clear();
+        self.roots.clear();
         let in_use = match self.mirror.prune.in_use {
             Protect::Ignore => None,
             Protect::Protect => self.syncer.pruner.look().await?,
@@ -130,26 +149,25 @@ impl<'a, C: Connect> Protection<'a, C> {
         Ok(())
     }
 
-    /// What keeps an image: another mirror that wants its tag by now, or a workload.
-    fn protector_of(&self, image: Image<'_>, closure: &[Digest]) -> Option<String> {
+    /// What keeps an image: a mirror that wants its tag, or a workload.
+    fn protector_of(&mut self, image: Image<'_>, closure: &[Digest]) -> Option<String> {
         let Image {
             target,
             source,
             source_digest,
             digest,
         } = image;
-        let held = (
-            target.registry.clone(),
-            target.repository.clone(),
-            target.tag.clone(),
-        );
-        if let Some(holder) = self
-            .syncer
-            .claims()
-            .holder_besides(&self.mirror.name, &held)
-        {
-            return Some(format!("mirror {holder}"));
+        if let Some(holder) = find_holder(target, digest, &self.holdings(&target.repository)) {
+            return Some(holder);
         }
+        let claims = self.syncer.claims();
+        let unheard = claims.find_unheard(&self.mirror.name, target, source, source_digest);
+        if let Some(mirror) = unheard {
+            return Some(format!(
+                "mirror {mirror} may want it, and could not be asked"
+            ));
+        }
+        drop(claims);
         let (_, in_use) = self.seen.as_ref()?;
         let digests: Vec<Digest> = [digest, source_digest]
             .into_iter()
@@ -164,17 +182,86 @@ impl<'a, C: Connect> Protection<'a, C> {
         in_use.as_ref()?.user_of(&subject).map(str::to_owned)
     }
 
-    /// The digests below an image: of what an index lists, and of configs.
-    async fn closure(&self, image: Image<'_>) -> Result<Arc<[Digest]>, Failure> {
+    /// The tags of a repository that anybody wants, at any registry.
+    fn holdings(&mut self, repository: &Repository) -> Arc<[Holding]> {
+        if let Some(known) = self.holdings.get(repository) {
+            return known.clone();
+        }
+        let Self {
+            syncer,
+            mirror: Mirror { name, .. },
+            wanted,
+            ..
+        } = self;
+        let own = wanted
+            .iter()
+            .filter(|(claim, _)| claim.repository == *repository);
+        let own = own.flat_map(|(claim, digest)| {
+            let tags = std::iter::once(&claim.tag).chain(&claim.previous);
+            tags.map(|tag| Holding {
+                mirror: name.clone(),
+                registry: Some(claim.registry.clone()),
+                tag: tag.clone(),
+                digest: (*tag == claim.tag).then(|| (*digest).clone()),
+            })
+        });
+        let recorded = syncer.ledger.holdings_besides(name, repository);
+        let claims = syncer.claims();
+        let holdings = own.chain(recorded).chain(claims.besides(name, repository));
+        let holdings: Arc<[Holding]> = holdings.collect();
+        self.holdings.insert(repository.clone(), holdings.clone());
+        holdings
+    }
+
+    /// The digests by which an image may be used: what an index lists and configs below it, and images in
+    /// use that lead to it.
+    async fn closure(&mut self, image: Image<'_>) -> Result<Vec<Digest>, Failure> {
         if self.mirror.prune.in_use == Protect::Ignore {
-            return Ok([].into());
+            return Ok(Vec::new());
         }
         let Image { target, digest, .. } = image;
         let subject = target.to_string();
         let endpoint = self.endpoint(target).await?;
+        let failed = |error| Failure::requesting(&subject, &error);
         let read = read_closure(self.syncer, &endpoint, &target.repository, digest);
-        read.await
-            .map_err(|error| Failure::requesting(&subject, &error))
+        let mut digests = read.await.map_err(failed)?.to_vec();
+        let above = self.roots(&endpoint, image).await.map_err(failed)?;
+        let above = above.iter().filter(|(_, below)| below.contains(digest));
+        digests.extend(above.map(|(root, _)| root.clone()));
+        Ok(digests)
+    }
+
+    /// The digests that workloads name in the repository of an image, with what each leads to. Those that are
+    /// not there lead to nothing.
+    async fn roots(
+        &mut self,
+        endpoint: &Endpoint,
+        image: Image<'_>,
+    ) -> Result<Arc<[Root]>, copy::endpoint::Error> {
+        let Image { target, source, .. } = image;
+        let key = (target.repository.clone(), source.repository.clone());
+        if let Some(known) = self.roots.get(&key) {
+            return Ok(known.clone());
+        }
+        let named: BTreeSet<Digest> = match &self.seen {
+            Some((_, Some(in_use))) => {
+                let here = in_use.digests_in(&target.registry, &target.repository);
+                let there = in_use.digests_in(&source.registry, &source.repository);
+                here.chain(there).cloned().collect()
+            }
+            Some((_, None)) | None => BTreeSet::new(),
+        };
+        let mut roots = Vec::new();
+        for digest in named {
+            match read_closure(self.syncer, endpoint, &target.repository, &digest).await {
+                Ok(below) => roots.push((digest, below)),
+                Err(error) if error.is_not_found() => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let roots: Arc<[Root]> = roots.into();
+        self.roots.insert(key, roots.clone());
+        Ok(roots)
     }
 
     /// The endpoint at which a tag is.

@@ -149,6 +149,8 @@ fn record(tombstone: &Tombstone, copied_at: Option<jiff::Timestamp>) -> Record {
         shape,
         registry,
         deleted_at,
+        approved: _,
+        cleared: _,
     } = tombstone;
     Record {
         source: source.clone(),

@@ -41,9 +41,9 @@ impl<C: Connect> Syncer<C> {
         if !is_ours {
             self.ledger.disown(slot);
         } else if record.is_pending() {
-            let copied_at = Some(self.pruner.now());
+            // Nobody saw its push end: who wrote the tag is not known.
             let record = Record {
-                copied_at,
+                adopted: true,
                 ..record.clone()
             };
             self.ledger.write(slot.clone(), record);

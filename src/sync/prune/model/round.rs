@@ -12,7 +12,7 @@ use crate::oci::{Digest, Repository, Tag};
 use crate::plan::in_use::{Name, Subject};
 use crate::plan::prune::{
     Brakes, Candidate, Clock, Fate, Found, Landscape, Leftover, Passage, Recorded, Selection,
-    find_candidates, find_leftovers, find_stop,
+    counted_since, find_candidates, find_leftovers, find_stop,
 };
 use crate::plan::report::Failure;
 use crate::plan::select::NotSelected;
@@ -94,7 +94,7 @@ impl World {
                 if !is_known {
                     ledger.write(slot.clone(), self.record(place, digest, Standing::Adopted));
                 } else if ledger.read(slot).is_some_and(|record| record.is_pending()) {
-                    ledger.write(slot.clone(), self.record(place, digest, Standing::Written));
+                    ledger.write(slot.clone(), self.record(place, digest, Standing::Adopted));
                 }
                 continue;
             }
@@ -191,7 +191,9 @@ impl World {
         let is_stopped = is_clock_doubtful || (clock == Clock::Jumped && !candidates.is_empty());
         self.syncer.mark(&mirror, &leaves, &candidates);
         let dead = self.syncer.find_dead(&mirror, clock);
-        let brakes = Brakes::of(&candidates, recorded.len());
+        let since = counted_since(times.now);
+        let recent = self.syncer.ledger.deleted_since(&mirror.name, since);
+        let brakes = Brakes::of(&mirror, &candidates, &recorded, &recent);
         self.plan.clone_from(&brakes.plan);
         let passage = brakes.judge(&mirror.prune);
         self.tell(|| format!("{clock:?} {is_stopped} {passage:?} {candidates:#?}"));
@@ -201,7 +203,7 @@ impl World {
         if mirror.prune.mode == PruneMode::Plan {
             self.syncer.forget_dead(dead);
         } else if !is_stopped && !is_paused {
-            let deleted = self.delete(&candidates)?;
+            let deleted = self.delete(&candidates, passage == Passage::Approved)?;
             self.judge_brakes(deleted, recorded.len());
             self.clear_leftovers(dead)?;
         }
@@ -314,7 +316,7 @@ impl World {
     }
 
     /// Deletes what is due, and says how many were tried.
-    fn delete(&mut self, candidates: &[Candidate]) -> Result<usize, End> {
+    fn delete(&mut self, candidates: &[Candidate], is_approved: bool) -> Result<usize, End> {
         let mirror = self.mirror.clone();
         let due: Vec<(usize, &Candidate)> = candidates
             .iter()
@@ -322,7 +324,10 @@ impl World {
             .filter(|(_, candidate)| candidate.is_due())
             .collect();
         self.step()?;
-        let written = self.syncer.write_tombstones(&mirror, &due).now_or_never();
+        let written = self
+            .syncer
+            .write_tombstones(&mirror, &due, is_approved)
+            .now_or_never();
         if written.unwrap().is_err() {
             return Err(End::Unkept);
         }

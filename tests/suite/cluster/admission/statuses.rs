@@ -169,6 +169,8 @@ pub(super) fn record() -> MirroredRepositoryStatus {
     });
     // What is being deleted is still on record, a batch at a time.
     let deleted = (1..=BATCH).map(|number| DeletedTag {
+        approved: true,
+        cleared: true,
         tag: tag(number),
         source: "s".repeat(644),
         source_digest: sha256(),

@@ -1,0 +1,174 @@
+//! Who else wants a tag that a mirror does not want any more.
+//!
+//! A registry may have several names, and may take two tags for one: whatever cannot be told apart from
+//! the candidate protects it.
+
+use super::candidates::Target;
+use crate::oci::{Digest, Registry, Repository, Tag};
+use crate::plan::conflicts::SourceImage;
+use crate::plan::mirror::{ImageEntry, Mirror, RepositorySelector, TagSelector};
+
+/// A tag that a mirror wants, or has on record as wanted, in the repository of a candidate.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Holding {
+    /// The mirror, `namespace/name`.
+    pub mirror: String,
+    /// The registry; None where that is not on record.
+    pub registry: Option<Registry>,
+    /// The tag.
+    pub tag: Tag,
+    /// The digest that it names, where that is on record.
+    pub digest: Option<Digest>,
+}
+
+/// What keeps a candidate that names `digest`, of the tags that are wanted in its repository.
+pub fn find_holder(target: &Target, digest: &Digest, holdings: &[Holding]) -> Option<String> {
+    let found = holdings
+        .iter()
+        .filter_map(|holding| Some((holding.likeness(target, digest)?, holding)));
+    // The plainest reason is told.
+    let (likeness, holding) = found.min_by_key(|(likeness, _)| *likeness)?;
+    let mirror = &holding.mirror;
+    Some(match likeness {
+        Likeness::Same => format!("mirror {mirror}"),
+        Likeness::Folded => format!(
+            "mirror {mirror}, which wants {}: some registries take both for one tag",
+            holding.tag
+        ),
+        Likeness::Alias => {
+            let registry = holding.registry.as_ref();
+            let registry = registry.map_or("another registry", Registry::as_str);
+            format!(
+                "mirror {mirror}, which wants the same tag and digest at {registry}: it may be another name of {}",
+                target.registry
+            )
+        }
+    })
+}
+
+/// How a tag that is wanted may be the candidate.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Likeness {
+    /// It is the same.
+    Same,
+    /// It differs in upper and lower case only.
+    Folded,
+    /// It is at a registry of another name, and names the same digest.
+    Alias,
+}
+
+impl Holding {
+    fn likeness(&self, target: &Target, digest: &Digest) -> Option<Likeness> {
+        let Self {
+            mirror: _,
+            registry,
+            tag,
+            digest: named,
+        } = self;
+        let is_here = registry
+            .as_ref()
+            .is_none_or(|at| at.may_be(&target.registry));
+        let folds = tag.as_str().eq_ignore_ascii_case(target.tag.as_str());
+        match (is_here, *tag == target.tag) {
+            (true, true) => Some(Likeness::Same),
+            (true, false) if folds => Some(Likeness::Folded),
+            (false, true) if named.as_ref() == Some(digest) => Some(Likeness::Alias),
+            (true | false, _) => None,
+        }
+    }
+}
+
+/// Whether a mirror may want a tag, as far as its spec alone tells: it names the tag, or the repository of
+/// the image that the tag was written for, and gives it this name.
+pub fn may_want(
+    mirror: &Mirror,
+    target: &Target,
+    source: &SourceImage,
+    source_digest: &Digest,
+) -> bool {
+    let gives = |repository: &Repository, tag: &Tag, digest: Option<&Digest>| {
+        let claims = mirror.claims(repository, tag, digest).into_iter();
+        claims.filter_map(Result::ok).any(|claim| {
+            claim.registry.may_be(&target.registry)
+                && claim.repository == target.repository
+                && (claim.tag == target.tag || claim.previous.as_ref() == Some(&target.tag))
+        })
+    };
+    let is_of_source = mirror.source.registry.may_be(&source.registry);
+    mirror.images.iter().any(|entry| {
+        let mut named = named_tags(entry);
+        let is_covered = is_of_source && entry.repository.covers(&source.repository);
+        named.any(|(repository, tag)| gives(repository, tag, None))
+            || is_covered && gives(&source.repository, &source.tag, Some(source_digest))
+    })
+}
+
+/// The images that an entry names in full.
+fn named_tags(entry: &ImageEntry) -> impl Iterator<Item = (&Repository, &Tag)> {
+    let repository = match &entry.repository {
+        RepositorySelector::Literal(repository) => Some(repository),
+        RepositorySelector::Glob(_) => None,
+    };
+    let tags = entry.tags.iter().filter_map(|tag| match tag {
+        TagSelector::Literal(tag) => Some(tag),
+        TagSelector::Glob(_) => None,
+    });
+    tags.filter_map(move |tag| Some((repository?, tag)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `b=r.example.com:1.2@digest`: a mirror, where it wants a tag, and the digest where that is known.
+    fn holding(text: &str) -> Holding {
+        let (mirror, rest) = text.split_once('=').unwrap();
+        let (name, digest) = rest.split_once('@').unwrap_or((rest, ""));
+        let (registry, tag) = name.rsplit_once('/').unwrap();
+        Holding {
+            mirror: mirror.to_owned(),
+            registry: registry.parse().ok(),
+            tag: tag.parse().unwrap(),
+            digest: (!digest.is_empty()).then(|| Digest::sha256(digest.as_bytes())),
+        }
+    }
+
+    #[test]
+    fn whoever_may_want_the_candidate_keeps_it() {
+        let target = Target {
+            destination: "eu".to_owned(),
+            registry: "eu.example".parse().unwrap(),
+            repository: "library/app".parse().unwrap(),
+            tag: "1.2-alpine".parse().unwrap(),
+        };
+        let cases = [
+            ("", None),
+            ("b=eu.example/1.2-alpine", Some("mirror b")),
+            ("b=eu.example:443/1.2-alpine", Some("mirror b")),
+            ("b=/1.2-alpine", Some("mirror b")),
+            ("b=eu.example/1.3-alpine@x", None),
+            (
+                "b=eu.example/1.2-Alpine",
+                Some("mirror b, which wants 1.2-Alpine: some registries take both for one tag"),
+            ),
+            (
+                "b=us.example/1.2-alpine@x",
+                Some(
+                    "mirror b, which wants the same tag and digest at us.example: it may be another name of eu.example",
+                ),
+            ),
+            ("b=us.example/1.2-Alpine@x", None),
+            ("b=us.example/1.2-alpine@y", None),
+            ("b=us.example/1.2-alpine", None),
+            (
+                "b=us.example/1.2-alpine@x c=eu.example/1.2-alpine@z",
+                Some("mirror c"),
+            ),
+        ];
+        for (holdings, expected) in cases {
+            let holdings: Vec<Holding> = holdings.split_whitespace().map(holding).collect();
+            let found = find_holder(&target, &Digest::sha256(b"x"), &holdings);
+            assert_eq!(found.as_deref(), expected, "{holdings:?}");
+        }
+    }
+}

@@ -33,6 +33,7 @@ macro_rules! text_traits {
     )*};
 }
 
+mod host;
 mod registry;
 mod repository;
 mod tag;

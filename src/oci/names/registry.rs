@@ -1,16 +1,20 @@
 //! Registries: a host and an optional port.
 
 use std::fmt;
-use std::net::Ipv6Addr;
 use std::str::FromStr;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Kind, NameError, check_length, refuse_scheme};
+use super::{Kind, NameError, check_length, host, refuse_scheme};
 
 /// Longest host name and port of a registry.
 const REGISTRY_LENGTH: usize = 259;
+
+/// The port of HTTP.
+const HTTP: u16 = 80;
+/// The port of HTTPS.
+const HTTPS: u16 = 443;
 
 /// The names under which Docker Hub is known; all of them are one registry.
 const DOCKER_HUB_NAMES: [&str; 4] = [
@@ -20,7 +24,11 @@ const DOCKER_HUB_NAMES: [&str; 4] = [
     "registry.hub.docker.com",
 ];
 
-/// A registry: host and optional port, lower case. All names of Docker Hub are `docker.io`.
+/// A registry: host and optional port, by the one name that it has in credentials, records and claims.
+///
+/// The name is lower case, without the port of HTTPS, with addresses in their shortest form; all names of
+/// Docker Hub are `docker.io`. A host that ends in a dot is refused, as the grammar of references does
+/// (distribution, reference.go). Two names may still lead to one registry: see [`Registry::may_be`].
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Registry(Arc<str>);
@@ -69,6 +77,33 @@ impl Registry {
         }
     }
 
+    /// Whether nothing in the names says that this is another registry than `other`.
+    ///
+    /// For keeping what may be somebody's, and never for what a credential is sent to: `localhost` and every
+    /// other way to write this machine are one, addresses of IPv4 and their forms in IPv6 are one, and so are
+    /// the ports 80, 443 and none, which often are two doors to one registry. That hosts with different names
+    /// are one machine cannot be known from them.
+    pub fn may_be(&self, other: &Self) -> bool {
+        self == other || self.stand_in() == other.stand_in()
+    }
+
+    /// One name for all the registries that [`Registry::may_be`] takes for this one: a key to find them by,
+    /// and not to be connected to or shown.
+    #[must_use]
+    pub fn stand_in(&self) -> Self {
+        let host = host::stand_in(self.host());
+        match self.port() {
+            Some(port) if port != HTTP => Self(format!("{host}:{port}").into()),
+            Some(_) | None if DOCKER_HUB_NAMES.contains(&host.as_str()) => Self::docker_hub(),
+            Some(_) | None => Self(host.into()),
+        }
+    }
+
+    /// Whether a text names a registry with the port of HTTPS, which a [`Registry`] does not show any more.
+    pub fn is_https_port_named(text: &str) -> bool {
+        split_port(text).1.and_then(read_port) == Some(HTTPS)
+    }
+
     /// Whether this is Docker Hub.
     pub fn is_docker_hub(&self) -> bool {
         *self.0 == *DOCKER_HUB_NAMES[0]
@@ -85,30 +120,30 @@ impl FromStr for Registry {
             return Err(NameError::RegistryHasPath(text.to_owned()));
         }
         let (host, port) = split_port(text);
-        if let Some(port) = port
-            && !(port.bytes().all(|byte| byte.is_ascii_digit())
-                && port.parse::<u16>().is_ok_and(|port| port > 0))
-        {
-            return Err(NameError::BadPort {
-                text: text.to_owned(),
-                port: port.to_owned(),
-            });
-        }
-        if !is_host(host) {
-            return Err(NameError::BadHost(text.to_owned()));
-        }
-        let text = text.to_ascii_lowercase();
-        // One registry has one name, with which it is found in credentials, records and claims.
-        let text = if port == Some("443") {
-            host.to_ascii_lowercase()
-        } else {
-            text
+        let port = port
+            .map(|port| {
+                read_port(port).ok_or_else(|| NameError::BadPort {
+                    text: text.to_owned(),
+                    port: port.to_owned(),
+                })
+            })
+            .transpose()?;
+        let host = host::canonical(host).ok_or_else(|| NameError::BadHost(text.to_owned()))?;
+        let name = match port {
+            Some(port) if port != HTTPS => format!("{host}:{port}"),
+            Some(_) | None => host,
         };
-        if DOCKER_HUB_NAMES.contains(&text.as_str()) {
+        if DOCKER_HUB_NAMES.contains(&name.as_str()) {
             return Ok(Self::docker_hub());
         }
-        Ok(Self(text.into()))
+        Ok(Self(name.into()))
     }
+}
+
+/// Leading zeros change nothing.
+fn read_port(text: &str) -> Option<u16> {
+    let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|port| is_number && *port > 0)
 }
 
 fn split_port(text: &str) -> (&str, Option<&str>) {
@@ -120,25 +155,6 @@ fn split_port(text: &str) -> (&str, Option<&str>) {
         }
         None => (text, None),
     }
-}
-
-fn is_host(host: &str) -> bool {
-    if let Some(address) = host
-        .strip_prefix('[')
-        .and_then(|rest| rest.strip_suffix(']'))
-    {
-        return address.parse::<Ipv6Addr>().is_ok();
-    }
-    !host.is_empty()
-        && host.split('.').all(|label| {
-            !label.is_empty()
-                && label.len() <= 63
-                && label
-                    .bytes()
-                    .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-                && !label.starts_with('-')
-                && !label.ends_with('-')
-        })
 }
 
 #[cfg(test)]
@@ -169,12 +185,114 @@ mod tests {
             ("[fd00::1]:443", "[fd00::1]", None),
             ("r.test:80", "r.test", Some(80)),
             ("r.test:4430", "r.test", Some(4430)),
+            ("r.test:0443", "r.test", None),
+            ("r.test:05000", "r.test", Some(5000)),
             ("[fd00::1]", "[fd00::1]", None),
+            ("[FD00:0:0::0001]:5000", "[fd00::1]", Some(5000)),
+            ("[0:0:0:0:0:0:0:1]:5000", "[::1]", Some(5000)),
+            ("[::ffff:7f00:1]", "[::ffff:127.0.0.1]", None),
+            ("127.1:5000", "127.0.0.1", Some(5000)),
+            ("0x7f.0.0.1", "127.0.0.1", None),
+            ("2130706433", "127.0.0.1", None),
+            ("1.2.3.256", "1.2.3.256", None),
+            ("INDEX.docker.io:443", "docker.io", None),
+            ("docker.io:5000", "docker.io", Some(5000)),
             ("[fd00::1]:80", "[fd00::1]", Some(80)),
         ];
         for (text, host, port) in cases {
             let registry: Registry = text.parse().unwrap();
             assert_eq!((registry.host(), registry.port()), (host, port), "{text}");
+        }
+    }
+
+    /// Each line: names that cannot be told apart, and are told from those of all other lines.
+    const LINES: [&[&str]; 10] = [
+        &[
+            "eu.example",
+            "EU.example:443",
+            "eu.example:80",
+            "eu.example:080",
+        ],
+        &["eu.example:5000", "eu.EXAMPLE:05000"],
+        &["us.example"],
+        &[
+            "localhost",
+            "a.localhost:80",
+            "127.0.0.1",
+            "127.9.9.9:443",
+            "0.0.0.0",
+            "[::1]",
+            "[::]",
+        ],
+        &[
+            "localhost:5000",
+            "localhost.localdomain:5000",
+            "ip6-localhost:5000",
+            "127.0.0.1:5000",
+            "127.1:5000",
+            "2130706433:5000",
+            "[::1]:5000",
+            "[0:0:0:0:0:0:0:1]:5000",
+            "[::ffff:127.0.0.1]:5000",
+            "[::ffff:7f00:1]:5000",
+        ],
+        &["localhost:5001", "[::1]:5001"],
+        &[
+            "10.0.0.1",
+            "[::ffff:10.0.0.1]:443",
+            "[::ffff:a00:1]:80",
+            "167772161",
+        ],
+        &["[fd00::1]", "[fd00:0:0:0:0:0:0:1]:443"],
+        &[
+            "docker.io",
+            "index.docker.io",
+            "registry-1.docker.io:443",
+            "index.docker.io:80",
+            "registry.hub.docker.com",
+        ],
+        &["docker.io:5000"],
+    ];
+
+    #[test]
+    fn registries_that_cannot_be_told_apart() {
+        let parse = |name: &str| name.parse::<Registry>().unwrap();
+        for (index, line) in LINES.iter().enumerate() {
+            for (other, others) in LINES.iter().enumerate() {
+                for (left, right) in line
+                    .iter()
+                    .flat_map(|left| others.iter().map(move |right| (left, right)))
+                {
+                    let may_be = parse(left).may_be(&parse(right));
+                    assert_eq!(may_be, index == other, "{left} {right}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_may_be_the_same_is_no_reason_for_the_same_name() {
+        for (text, name) in [
+            ("127.0.0.1:5000", "127.0.0.1:5000"),
+            ("[::1]:5000", "[::1]:5000"),
+            ("localhost:80", "localhost:80"),
+            ("[::ffff:10.0.0.1]", "[::ffff:10.0.0.1]"),
+        ] {
+            assert_eq!(text.parse::<Registry>().unwrap().as_str(), name);
+        }
+    }
+
+    #[test]
+    fn the_port_of_https_is_named_or_not() {
+        for (text, expected) in [
+            ("r.test:443", true),
+            ("r.test:0443", true),
+            ("[::1]:443", true),
+            ("r.test", false),
+            ("r.test:4430", false),
+            ("[::443]", false),
+        ] {
+            assert_eq!(Registry::is_https_port_named(text), expected, "{text}");
         }
     }
 
@@ -211,6 +329,11 @@ mod tests {
             "-a",
             "a-",
             "a_b",
+            "a.",
+            "a.:5000",
+            "a::5000",
+            "[::1]]",
+            "[fe80::1%25eth0]",
             "::1",
             "[::1",
             "a:",

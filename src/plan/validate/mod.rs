@@ -132,7 +132,7 @@ fn accept_registry(
     if !insecure {
         return Some(registry);
     }
-    if text.ends_with(":443") {
+    if Registry::is_https_port_named(text) {
         fields.refuse(
             format!("{path}.insecure"),
             format_args!(

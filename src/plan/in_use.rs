@@ -14,9 +14,12 @@
 //!
 //! When in doubt it is in use.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+mod place;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
+use self::place::{Place, last_word};
 use crate::oci::{Digest, Reference, Registry, Repository, Tag};
 
 /// A tag at a registry.
@@ -28,6 +31,8 @@ pub struct InUse {
     /// Each user once, however many images it has.
     users: HashSet<Arc<str>>,
     digests: HashMap<Digest, Arc<str>>,
+    /// By the last word of the repository, the digests that are said to be there.
+    digests_at: HashMap<Box<str>, BTreeSet<(Digest, Place)>>,
     names: HashMap<Last, BTreeMap<Place, Arc<str>>>,
     /// The parts of what is no reference, in lower case.
     parts: HashMap<Box<str>, Arc<str>>,
@@ -48,14 +53,6 @@ pub struct Subject<'a> {
 /// the tag.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Last(Box<str>, Tag);
-
-/// Where a workload says that a tag is.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Place {
-    /// None for a short name, which each node completes as it likes.
-    registry: Option<Registry>,
-    repository: Box<str>,
-}
 
 // === impl InUse ===
 
@@ -92,12 +89,16 @@ impl InUse {
         let Self {
             users,
             digests,
+            digests_at,
             names,
             parts,
         } = other;
         self.users.extend(users);
         for (digest, user) in digests {
             keep_first(&mut self.digests, digest, user);
+        }
+        for (word, named) in digests_at {
+            self.digests_at.entry(word).or_default().extend(named);
         }
         for (last, places) in names {
             let known = self.names.entry(last).or_default();
@@ -133,6 +134,24 @@ impl InUse {
             .map(AsRef::as_ref)
     }
 
+    /// The digests that workloads name or run in a repository, at a destination or a source, by any name that
+    /// a node may have for it, in order. What a digest leads to is used, too: an index that no tag names any
+    /// more is read by its digest. A digest that stands alone is in no repository, and not among them.
+    pub fn digests_in<'a>(
+        &'a self,
+        registry: &Registry,
+        repository: &Repository,
+    ) -> impl Iterator<Item = &'a Digest> + use<'a> {
+        let named = self.digests_at.get(last_word(repository.as_str()));
+        let here: BTreeSet<&Digest> = named
+            .into_iter()
+            .flatten()
+            .filter(|(_, place)| place.may_be(registry, repository))
+            .map(|(digest, _)| digest)
+            .collect();
+        here.into_iter()
+    }
+
     /// How many workloads use any image.
     pub fn count_users(&self) -> usize {
         self.users.len()
@@ -157,20 +176,31 @@ impl InUse {
             digest,
         } = reference;
         let tag = tag.or_else(|| is_bare.then(Tag::latest));
+        let word = last_word(repository.as_str());
+        let place = Place::new(registry, &repository, is_short);
+        if let Some(digest) = digest {
+            let named = self.digests_at.entry(word.into()).or_default();
+            named.insert((digest.clone(), place.clone()));
+            keep_first(&mut self.digests, digest, user.clone());
+        }
         if let Some(tag) = tag {
-            let last = Last(last_word(repository.as_str()).into(), tag);
-            let place = Place::new(registry, &repository, is_short);
+            let last = Last(word.into(), tag);
             let places = self.names.entry(last).or_default();
             let first = places.entry(place).or_insert_with(|| user.clone());
-            replace_by_smaller(first, user.clone());
-        }
-        if let Some(digest) = digest {
-            keep_first(&mut self.digests, digest, user);
+            replace_by_smaller(first, user);
         }
     }
 
     fn add_unknown(&mut self, text: &str, user: &Arc<str>) {
         let text = text.to_lowercase();
+        if let Some((name, digest)) = text.rsplit_once('@')
+            && let Ok(digest) = digest.parse()
+        {
+            let (word, _) = last_word(name).split_once(':').unwrap_or((name, ""));
+            let word = last_word(word);
+            let named = self.digests_at.entry(word.into()).or_default();
+            named.insert((digest, Place::of_word(word)));
+        }
         let parts = text.split(['/', ':', '@']).map(str::trim);
         for part in parts.filter(|part| !part.is_empty()) {
             keep_first(&mut self.parts, Box::from(part), user.clone());
@@ -217,42 +247,9 @@ fn is_short(text: &str) -> bool {
     first != "localhost" && !first.contains(['.', ':']) && !has_upper_case
 }
 
-fn last_word(repository: &str) -> &str {
-    repository.rsplit('/').next().unwrap_or(repository)
-}
-
 fn hex_digits(digest: &Digest) -> &str {
     let (_, digits) = digest.as_str().split_once(':').unwrap_or_default();
     digits
-}
-
-// === impl Place ===
-
-impl Place {
-    /// A short name of one word stands for whatever repository ends with it.
-    fn new(registry: Registry, repository: &Repository, is_short: bool) -> Self {
-        let path = repository.as_str();
-        let as_written = path.strip_prefix("library/").unwrap_or(path);
-        Self {
-            repository: if is_short { as_written } else { path }.into(),
-            registry: (!is_short).then_some(registry),
-        }
-    }
-
-    /// Whether a node may mean this repository by it. The last words are the same.
-    fn may_be(&self, registry: &Registry, repository: &Repository) -> bool {
-        let (named, path) = (&*self.repository, repository.as_str());
-        if self.registry.as_ref() == Some(registry) {
-            return named == path;
-        }
-        ends_with_path(named, path) || ends_with_path(path, named)
-    }
-}
-
-/// Whether a path ends with the whole of another.
-fn ends_with_path(path: &str, end: &str) -> bool {
-    let before = path.strip_suffix(end);
-    before.is_some_and(|before| before.is_empty() || before.ends_with('/'))
 }
 
 #[cfg(test)]

@@ -235,6 +235,73 @@ fn the_first_user_by_name_is_named_however_they_come() {
     }
 }
 
+/// Each name with whether [`InUse::digests_in`] finds its digest at the destination, and at the source.
+#[test]
+fn a_digest_is_in_every_repository_that_its_name_may_mean() {
+    let cases = [
+        ("eu.corp/mirror/library/alpine", true, true),
+        ("EU.corp:443/mirror/library/alpine:1", true, true),
+        ("eu.corp/library/alpine", false, true),
+        ("eu.corp/mirror/library/nginx", false, false),
+        ("docker.io/library/alpine", true, true),
+        ("index.docker.io/alpine", true, true),
+        ("docker.io/acme/alpine", false, false),
+        ("alpine", true, true),
+        ("alpine:3.20", true, true),
+        ("library/alpine", true, true),
+        ("mirror/library/alpine", true, true),
+        ("acme/alpine", false, false),
+        ("cache.corp/hub/library/alpine", true, true),
+        ("cache.corp:5000/acme/alpine", false, false),
+        ("docker-pullable://cache.corp/library/alpine", true, true),
+        ("$(REGISTRY)/library/alpine:$TAG", true, true),
+        ("{{host}}/Alpine", true, true),
+        ("$(REGISTRY)/library/nginx", false, false),
+    ];
+    for (name, at_destination, at_source) in cases {
+        let mut in_use = InUse::default();
+        in_use.add_image_id("Pod shop/web", &format!("{name}@sha256:{OTHER}"));
+        in_use.add_image_id("Pod shop/alone", &format!("sha256:{CONFIG}"));
+        let mut merged = InUse::default();
+        merged.merge(in_use.clone());
+        let Tagged {
+            destination,
+            source,
+            ..
+        } = Tagged::alpine();
+        for in_use in [in_use, merged] {
+            for ((registry, repository, _), is_there) in
+                [(&destination, at_destination), (&source, at_source)]
+            {
+                let found: Vec<&Digest> = in_use.digests_in(registry, repository).collect();
+                let other = format!("sha256:{OTHER}").parse().unwrap();
+                let expected: &[&Digest] = if is_there { &[&other] } else { &[] };
+                assert_eq!(found, expected, "{name} in {registry}/{repository}");
+            }
+        }
+    }
+}
+
+#[test]
+fn digests_in_a_repository_come_once_and_in_order() {
+    let mut in_use = InUse::default();
+    for hex in [OTHER, OWN, CHILD, OWN] {
+        for host in ["eu.corp/mirror/", "cache.corp/", ""] {
+            in_use.add_image(
+                "Pod shop/web",
+                &format!("{host}library/alpine@sha256:{hex}"),
+            );
+        }
+    }
+    let (registry, repository, _) = Tagged::alpine().destination;
+    let found: Vec<String> = in_use
+        .digests_in(&registry, &repository)
+        .map(ToString::to_string)
+        .collect();
+    let expected = [OWN, CHILD, OTHER].map(|hex| format!("sha256:{hex}"));
+    assert_eq!(found, expected);
+}
+
 proptest! {
     #[test]
     fn a_digest_is_found_behind_any_name(

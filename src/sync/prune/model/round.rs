@@ -88,12 +88,11 @@ impl World {
         for (slot, place, digest) in wanted {
             let ledger = self.syncer.ledger.clone();
             let known = ledger.read(slot);
-            let is_known = known.is_some_and(|record| record.digest == *digest);
+            let is_known =
+                known.is_some_and(|record| record.digest == *digest && !record.is_pending());
             if self.registry.get(place) == Some(digest) {
                 rebuilt += usize::from(ledger.read(slot).is_none());
                 if !is_known {
-                    ledger.write(slot.clone(), self.record(place, digest, Standing::Adopted));
-                } else if ledger.read(slot).is_some_and(|record| record.is_pending()) {
                     ledger.write(slot.clone(), self.record(place, digest, Standing::Adopted));
                 }
                 continue;

@@ -88,7 +88,10 @@ fn explain_pruned(tag: &PrunedTag) -> (&'static str, String) {
     match &tag.fate {
         Fate::Waiting => ("prune later", format!("{reason}, due {}", tag.due)),
         Fate::Due => ("prune", reason.to_string()),
-        Fate::Protected { protected_by } => ("keep", format!("{reason}, but {protected_by}")),
+        Fate::Protected {
+            rule: _,
+            protected_by,
+        } => ("keep", format!("{reason}, but {protected_by}")),
         Fate::Deleted => ("none", "was deleted".to_owned()),
         Fate::Gone => ("none", "was gone".to_owned()),
         Fate::Disowned => ("none", "somebody else wrote it".to_owned()),

@@ -82,7 +82,10 @@ fn table(report: &Report) -> String {
 fn explain(fate: &Fate) -> (&'static str, &str) {
     match fate {
         Fate::Waiting => ("wait", ""),
-        Fate::Protected { protected_by } => ("keep", protected_by),
+        Fate::Protected {
+            rule: _,
+            protected_by,
+        } => ("keep", protected_by),
         Fate::Due => ("delete", ""),
         Fate::Deleted => ("deleted", ""),
         Fate::Gone => ("was gone", ""),

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::retain::Keeper;
+use super::rule::{Doubt, Rule};
 use super::unwanted::{Aged, Clock, Unwanted};
 use super::wanted::{Selection, Wanted};
 use crate::api::image_mirror::AdoptedTags;
@@ -89,6 +90,8 @@ pub struct Candidate {
     pub digest: Digest,
     /// Since when it is not wanted, and what protects it.
     pub unwanted: Unwanted,
+    /// The part of the rule that protects it, if one does.
+    pub held_by: Option<Rule>,
     /// Whether the grace has passed. What something protects is never deleted, due or not.
     pub is_over: bool,
     /// Some of the other tags on record in its repository that name the same digest.
@@ -189,9 +192,12 @@ fn candidate(
         is_over,
         is_doubtful: _,
     } = aged;
-    unwanted.protected_by = keeper
+    let doubt = keeper
         .reason_to_keep(tag, now)
+        .map(|reason| Doubt::new(Rule::Unwanted, reason))
         .or_else(|| keep_adopted(mirror, tag));
+    let held_by = doubt.as_ref().map(|doubt| doubt.rule);
+    unwanted.protected_by = doubt.map(|doubt| doubt.message);
     let Place {
         destination,
         registry,
@@ -209,15 +215,17 @@ fn candidate(
         source_digest: tag.source_digest.clone(),
         digest: tag.digest.clone(),
         unwanted,
+        held_by,
         is_over,
         shared_with: sharers.besides(tag),
     })
 }
 
-fn keep_adopted(mirror: &Mirror, tag: &Recorded<'_>) -> Option<String> {
+fn keep_adopted(mirror: &Mirror, tag: &Recorded<'_>) -> Option<Doubt> {
     match (tag.standing, mirror.prune.adopted) {
         (Standing::Adopted, AdoptedTags::Keep) => {
-            Some("it was there before: spec.prune.adopted is Keep".to_owned())
+            let message = "it was there before: spec.prune.adopted is Keep";
+            Some(Doubt::new(Rule::Ours, message))
         }
         (Standing::Adopted, AdoptedTags::Include) | (Standing::Written | Standing::Pending, _) => {
             None
@@ -253,8 +261,12 @@ impl Candidate {
     }
 
     /// Protects it, unless something does already.
-    pub fn protect(&mut self, by: impl Into<String>) {
-        self.unwanted.protected_by.get_or_insert_with(|| by.into());
+    pub fn protect(&mut self, doubt: Doubt) {
+        let Doubt { rule, message } = doubt;
+        if self.unwanted.protected_by.is_none() {
+            self.unwanted.protected_by = Some(message);
+            self.held_by = Some(rule);
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! What becomes of tags that are no longer wanted. Unknown always means keep.
 //!
 //! ```text
+//! rule       the parts of the rule
 //! wanted     does the spec still ask for a tag on record, and if not, why not
 //! unwanted   since when: time in which nobody looked does not count
 //! holders    who else wants it, under whatever name of its registry
@@ -21,6 +22,7 @@ mod holders;
 mod leftovers;
 mod report;
 mod retain;
+mod rule;
 mod stops;
 mod undo;
 mod unwanted;
@@ -32,6 +34,7 @@ pub use self::holders::{Holding, find_holder, may_want};
 pub use self::leftovers::{Landscape, Leftover, Leftovers, find_leftovers, is_referred_to};
 pub use self::report::{Fate, PruneReport, PrunedTag};
 pub use self::retain::Retention;
+pub use self::rule::{Doubt, Rule};
 pub use self::stops::{Stop, find_stop};
 pub use self::undo::Undo;
 pub use self::unwanted::{Cause, Clock, Unwanted};

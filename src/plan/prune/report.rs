@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::brakes::Share;
 use super::candidates::{Candidate, Target};
+use super::rule::Rule;
 use super::stops::Stop;
 use super::unwanted::{Cause, Unwanted};
 use crate::api::image_mirror::PruneMode;
@@ -79,6 +80,9 @@ pub enum Fate {
     Waiting,
     /// Something keeps it.
     Protected {
+        /// The part of the rule that is not fulfilled; nothing where an earlier round found it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        rule: Option<Rule>,
         /// A workload that uses it, or a policy that retains it.
         protected_by: String,
     },
@@ -110,6 +114,7 @@ impl PrunedTag {
             source_digest: _,
             digest,
             unwanted,
+            held_by,
             is_over,
             shared_with,
         } = candidate;
@@ -121,6 +126,7 @@ impl PrunedTag {
         } = unwanted;
         let fate = match (protected_by, is_over) {
             (Some(by), _) => Fate::Protected {
+                rule: *held_by,
                 protected_by: by.clone(),
             },
             (None, true) => Fate::Due,

@@ -7,7 +7,7 @@ use super::{BATCH, FAILURES, slot};
 use crate::copy::{Deletion, Endpoint};
 use crate::oci::TagOrDigest;
 use crate::plan::Mirror;
-use crate::plan::prune::{Candidate, Fate, PruneReport, Stop, Target};
+use crate::plan::prune::{Candidate, Doubt, Fate, PruneReport, Rule, Stop, Target};
 use crate::plan::report::Failure;
 use crate::sync::ledger::Tombstone;
 use crate::sync::{Connect, Syncer};
@@ -142,12 +142,19 @@ impl<C: Connect> Syncer<C> {
     ) -> Result<Option<Fate>, Option<Failure>> {
         match protection.find_protector(candidate.into()).await {
             Ok(None) => {}
-            Ok(Some(protected_by)) => {
+            Ok(Some(doubt)) => {
+                let Doubt {
+                    rule,
+                    message: protected_by,
+                } = doubt;
                 let mut unwanted = candidate.unwanted.clone();
                 unwanted.protected_by = Some(protected_by.clone());
                 self.ledger
                     .mark(&slot(&mirror.name, candidate), Some(unwanted));
-                return Ok(Some(Fate::Protected { protected_by }));
+                return Ok(Some(Fate::Protected {
+                    rule: Some(rule),
+                    protected_by,
+                }));
             }
             Err(stop) => {
                 report.stop = Some(stop);
@@ -155,8 +162,12 @@ impl<C: Connect> Syncer<C> {
             }
         }
         if let Err(stop) = self.confirm_cause(mirror, candidate).await {
+            let protected_by = stop.message.clone();
             report.stop = Some(stop);
-            return Err(None);
+            return Ok(Some(Fate::Protected {
+                rule: Some(Rule::Absent),
+                protected_by,
+            }));
         }
         let endpoint = protection.endpoint(&candidate.target).await.map_err(Some)?;
         match try_to_delete(&endpoint, candidate, protection.good_until()).await {

@@ -11,7 +11,7 @@ use crate::api::image_mirror::InUse as Protect;
 use crate::copy::{self, Endpoint};
 use crate::oci::{Digest, Repository};
 use crate::plan::in_use::{InUse, Subject};
-use crate::plan::prune::{Candidate, Holding, Stop, Target, find_holder};
+use crate::plan::prune::{Candidate, Doubt, Holding, Rule, Stop, Target, find_holder};
 use crate::plan::report::Failure;
 use crate::plan::{Claim, Mirror, SourceImage};
 use crate::sync::workloads::WorkloadsError;
@@ -101,17 +101,15 @@ impl<'a, C: Connect> Protection<'a, C> {
                 }
             }
             Err(failure) => {
-                candidate.protect(format!("it cannot be read: {}", failure.message));
+                let message = format!("it cannot be read: {}", failure.message);
+                candidate.protect(Doubt::new(Rule::Unused, message));
                 self.failures.push(failure);
             }
         }
     }
 
     /// What keeps an image of which something is about to be deleted, by a look that is fresh.
-    pub(super) async fn find_protector(
-        &mut self,
-        image: Image<'_>,
-    ) -> Result<Option<String>, Stop> {
+    pub(super) async fn find_protector(&mut self, image: Image<'_>) -> Result<Option<Doubt>, Stop> {
         let is_fresh = self
             .seen
             .as_ref()
@@ -150,7 +148,7 @@ impl<'a, C: Connect> Protection<'a, C> {
     }
 
     /// What keeps an image: a mirror that wants its tag, or a workload.
-    fn protector_of(&mut self, image: Image<'_>, closure: &[Digest]) -> Option<String> {
+    fn protector_of(&mut self, image: Image<'_>, closure: &[Digest]) -> Option<Doubt> {
         let Image {
             target,
             source,
@@ -158,14 +156,13 @@ impl<'a, C: Connect> Protection<'a, C> {
             digest,
         } = image;
         if let Some(holder) = find_holder(target, digest, &self.holdings(&target.repository)) {
-            return Some(holder);
+            return Some(Doubt::new(Rule::Unwanted, holder));
         }
         let claims = self.syncer.claims();
         let unheard = claims.find_unheard(&self.mirror.name, target, source, source_digest);
         if let Some(mirror) = unheard {
-            return Some(format!(
-                "mirror {mirror} may want it, and could not be asked"
-            ));
+            let message = format!("mirror {mirror} may want it, and could not be asked");
+            return Some(Doubt::new(Rule::Unwanted, message));
         }
         drop(claims);
         let (_, in_use) = self.seen.as_ref()?;
@@ -179,7 +176,8 @@ impl<'a, C: Connect> Protection<'a, C> {
             source: (&source.registry, &source.repository, &source.tag),
             digests: &digests,
         };
-        in_use.as_ref()?.user_of(&subject).map(str::to_owned)
+        let user = in_use.as_ref()?.user_of(&subject)?;
+        Some(Doubt::new(Rule::Unused, user))
     }
 
     /// The tags of a repository that anybody wants, at any registry.
@@ -287,6 +285,7 @@ impl<'a> From<&'a Candidate> for Image<'a> {
             source_digest,
             digest,
             unwanted: _,
+            held_by: _,
             is_over: _,
             shared_with: _,
         } = candidate;

@@ -71,6 +71,7 @@ pub(super) fn unmarked(recorded: &[Recorded<'_>], mirror: &Mirror) -> Vec<Pruned
                 source_digest: tag.source_digest.clone(),
                 digest: tag.digest.clone(),
                 unwanted: tag.unwanted?.clone(),
+                held_by: None,
                 is_over: false,
                 shared_with: Vec::new(),
             };

@@ -231,7 +231,7 @@ pub(super) fn prune(report: &MirrorReport) -> &PruneReport {
 pub(super) fn fates(report: &MirrorReport) -> Vec<String> {
     let tags = prune(report).tags.iter();
     tags.map(|tag| {
-        let fate = if let Fate::Protected { protected_by } = &tag.fate {
+        let fate = if let Fate::Protected { protected_by, .. } = &tag.fate {
             format!("Protected by {protected_by}")
         } else {
             format!("{:?}", tag.fate)

@@ -11,8 +11,8 @@ use crate::api::image_mirror::PruneMode;
 use crate::oci::{Digest, Repository, Tag};
 use crate::plan::in_use::{Name, Subject};
 use crate::plan::prune::{
-    Brakes, Candidate, Clock, Fate, Found, Landscape, Leftover, Passage, Recorded, Selection,
-    counted_since, find_candidates, find_leftovers, find_stop,
+    Brakes, Candidate, Clock, Doubt, Fate, Found, Landscape, Leftover, Passage, Recorded, Rule,
+    Selection, counted_since, find_candidates, find_leftovers, find_stop,
 };
 use crate::plan::report::Failure;
 use crate::plan::select::NotSelected;
@@ -279,7 +279,7 @@ impl World {
     fn protect(&self, candidates: &mut [Candidate]) {
         for candidate in candidates {
             if let Some(user) = self.user_of(candidate, candidate.is_due()) {
-                candidate.protect(user);
+                candidate.protect(Doubt::new(Rule::Unused, user));
             }
         }
     }
@@ -338,7 +338,10 @@ impl World {
         for (_, candidate) in &due {
             self.step()?;
             let fate = match self.user_of(candidate, true) {
-                Some(user) => Fate::Protected { protected_by: user },
+                Some(user) => Fate::Protected {
+                    rule: Some(Rule::Unused),
+                    protected_by: user,
+                },
                 None => self.delete_one(candidate),
             };
             deleted += usize::from(fate == Fate::Deleted);

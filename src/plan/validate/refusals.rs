@@ -78,6 +78,24 @@ const CHANGES: [(&str, &str, &str, &str); 69] = [
         "spec.images[0].repository: \"docker.io/library/alpine\" repeats the registry: write \"library/alpine\"",
     ),
     (
+        "a repository with another name of its registry",
+        "library/alpine",
+        "index.docker.io/library/alpine",
+        "spec.images[0].repository: \"index.docker.io/library/alpine\" repeats the registry: write \"library/alpine\"",
+    ),
+    (
+        "a repository with another registry",
+        "library/alpine",
+        "localhost/a/b",
+        "spec.images[0].repository: \"localhost/a/b\" begins with the registry \"localhost\", and the images are those of docker.io: write \"a/b\", and \"localhost\" as the registry of the source",
+    ),
+    (
+        "a glob with another registry",
+        "library/alpine",
+        "quay.io/a/*",
+        "spec.images[0].repository: \"quay.io/a/*\" begins with the registry \"quay.io\", and the images are those of docker.io: write \"a/*\", and \"quay.io\" as the registry of the source",
+    ),
+    (
         "a repository with a digest",
         "library/alpine",
         "library/alpine@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",

@@ -4,7 +4,7 @@ use super::tests::{refusals, spec, with};
 
 /// One part of the documents is changed: the name of the case, the part, what stands there instead, and
 /// all messages.
-const CHANGES: [(&str, &str, &str, &str); 69] = [
+const CHANGES: [(&str, &str, &str, &str); 72] = [
     (
         "a URL for a registry",
         "docker.io",

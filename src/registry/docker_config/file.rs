@@ -85,10 +85,12 @@ impl<'de> Deserialize<'de> for File {
 
 impl From<serde_json::Value> for Text {
     fn from(value: serde_json::Value) -> Self {
+        use serde_json::Value::{Array, Bool, Null, Number, Object, String};
+
         match value {
-            serde_json::Value::String(text) => Self::Some(text),
-            serde_json::Value::Null => Self::None,
-            _ => Self::Other,
+            String(text) => Self::Some(text),
+            Null => Self::None,
+            Bool(_) | Number(_) | Array(_) | Object(_) => Self::Other,
         }
     }
 }

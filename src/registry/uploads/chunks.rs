@@ -61,7 +61,7 @@ enum Sent {
     /// The registry has so many bytes of the blob.
     Upto(u64),
     /// It is too large.
-    TooLarge(Reply),
+    TooLarge(Box<Reply>),
 }
 
 // === impl Bounds ===
@@ -132,7 +132,7 @@ where
             let chunk = Bytes::copy_from_slice(self.held.get(..length).unwrap_or_default());
             match self.patch(chunk).await? {
                 Sent::Upto(taken) => self.advance(taken, length as u64)?,
-                Sent::TooLarge(reply) => self.shrink(reply, length as u64)?,
+                Sent::TooLarge(reply) => self.shrink(*reply, length as u64)?,
             }
         }
         Ok(())
@@ -171,7 +171,7 @@ where
             Err(cause) => return Err(cause),
         };
         match reply.status {
-            StatusCode::PAYLOAD_TOO_LARGE => Ok(Sent::TooLarge(reply)),
+            StatusCode::PAYLOAD_TOO_LARGE => Ok(Sent::TooLarge(Box::new(reply))),
             StatusCode::RANGE_NOT_SATISFIABLE => {
                 let cause = reply.into_cause();
                 self.look(end, cause).await.map(Sent::Upto)

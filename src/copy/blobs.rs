@@ -102,12 +102,14 @@ impl Blobs {
 
     /// Asks for a blob in several repositories at once; one request each, in their order.
     ///
-    /// `None` stands for a repository that is known to have it.
+    /// `None` stands for a repository that is known to have it. With `is_afresh` it is sent to all others, whether
+    /// it is there or not.
     pub(super) fn request(
         &self,
         origin: &Origin,
         blob: &Descriptor,
         targets: &[(Endpoint, Repository)],
+        is_afresh: bool,
     ) -> Vec<Option<Request>> {
         let Deliverer {
             places, progress, ..
@@ -135,6 +137,7 @@ impl Blobs {
                     reply: sender,
                     abandoned,
                     failures: 0,
+                    is_afresh,
                 }));
                 Some(Request {
                     reply,

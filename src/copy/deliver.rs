@@ -43,6 +43,8 @@ pub(super) struct Need {
     pub(super) abandoned: CancellationToken,
     /// Uploads that failed so far.
     pub(super) failures: u32,
+    /// Whether the bytes are to be sent, whatever the registry shows.
+    pub(super) is_afresh: bool,
 }
 
 /// Delivers blobs; what one delivery learns serves the next.
@@ -88,6 +90,9 @@ impl Deliverer {
 
     /// Asks one destination to take the blob, in the way that costs least.
     pub(super) async fn begin(&self, need: Need, blob: &Descriptor) -> Step {
+        if need.is_afresh {
+            return self.begin_afresh(need, blob).await;
+        }
         let Need {
             place, repository, ..
         } = &need;
@@ -106,6 +111,22 @@ impl Deliverer {
                 need,
                 session,
                 writing,
+            }),
+            Err(error) => Step::Settled(need, Err(BlobError::Destination(error))),
+        }
+    }
+
+    /// Opens an upload for bytes that are sent in any case.
+    async fn begin_afresh(&self, need: Need, blob: &Descriptor) -> Step {
+        let started = need
+            .endpoint
+            .start_upload(&need.repository, &blob.digest, None);
+        match started.await {
+            Ok(Start::Present) => Step::Settled(need, Ok(Delivery::Mounted)),
+            Ok(Start::Session(session)) => Step::Upload(Upload {
+                need,
+                session,
+                writing: None,
             }),
             Err(error) => Step::Settled(need, Err(BlobError::Destination(error))),
         }

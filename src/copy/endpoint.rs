@@ -166,7 +166,22 @@ impl Endpoint {
         Ok(found.map(|found| found.digest))
     }
 
-    /// The same, with the media type of what it stands for.
+    /// The same of what the endpoint has confirmed.
+    pub async fn resolve_stored(
+        &self,
+        repository: &Repository,
+        target: &TagOrDigest,
+    ) -> Result<Option<Digest>, Error> {
+        match self {
+            Self::Registry(client) => {
+                let found = client.resolve_stored(repository, target).await?;
+                Ok(found.map(|found| found.digest))
+            }
+            Self::Layout(_) => self.resolve(repository, target, None).await,
+        }
+    }
+
+    /// As [`resolve`](Self::resolve), with the media type of what it stands for.
     pub async fn describe(
         &self,
         repository: &Repository,

@@ -91,7 +91,8 @@ impl Content {
         }
         let mut lists: Vec<Requests> = targets.iter().map(|_| Vec::new()).collect();
         for blob in blobs {
-            let requests = shared.blobs.request(&self.origin, blob, &places);
+            let is_afresh = parts.is_afresh();
+            let requests = shared.blobs.request(&self.origin, blob, &places, is_afresh);
             for (list, request) in lists.iter_mut().zip(requests) {
                 list.extend(request.map(|request| (blob.clone(), request)));
             }
@@ -235,7 +236,8 @@ impl Push<'_> {
     }
 
     /// The destination misses something although all of it was confirmed: what was believed of that is
-    /// wrong. Whether it is there is asked afresh, and what is not is sent; the number of bytes of it.
+    /// wrong. Whether it is there is asked afresh, unless that was done already, and what is not is sent; the
+    /// number of bytes of it.
     async fn give_again(&self, parts: &Parts) -> Result<u64, Error> {
         let Target {
             endpoint,

@@ -105,7 +105,7 @@ impl Push<'_> {
         Ok(self.find(target).await?.as_ref() == Some(manifest.digest()))
     }
 
-    /// What a tag or digest stands for at the destination.
+    /// What a tag or digest stands for at the destination that has confirmed it.
     async fn find(&self, target: &TagOrDigest) -> Result<Option<Digest>, Error> {
         let Target {
             endpoint,
@@ -113,7 +113,7 @@ impl Push<'_> {
             ..
         } = self.target;
         endpoint
-            .resolve(repository, target, None)
+            .resolve_stored(repository, target)
             .await
             .map_err(|error| self.failed(target, error))
     }

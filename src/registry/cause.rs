@@ -109,7 +109,8 @@ pub(super) enum Cause {
     #[error("the registry does not take a blob in this way ({0}); the next try uses another one")]
     UploadMode(StatusCode),
     #[error(
-        "the registry asks for authorization when the blob is on its way already; the next try brings it"
+        "the registry asks for authorization when the blob is on its way already, although it was sent: \
+         its tokens may end before such an upload does, let them live longer there"
     )]
     LateChallenge,
     #[error("the source of the blob failed: {0}")]

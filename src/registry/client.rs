@@ -143,6 +143,17 @@ impl Client {
         self.explain(resolved, Action::Resolve, Some(repository), Some(target))
     }
 
+    /// What a tag or digest stands for under which the registry has confirmed a manifest: as
+    /// [`resolve`](Self::resolve), but a HEAD that says that there is none is checked with a GET.
+    pub async fn resolve_stored(
+        &self,
+        repository: &Repository,
+        target: &TagOrDigest,
+    ) -> Result<Option<Resolved>, Error> {
+        let resolved = manifests::resolve_stored(&self.inner.connection, repository, target).await;
+        self.explain(resolved, Action::Resolve, Some(repository), Some(target))
+    }
+
     /// A manifest or index, verified.
     pub async fn fetch_manifest(
         &self,

@@ -20,7 +20,7 @@ use super::http::Http;
 use super::observer::Observer;
 use super::outgoing::{BodyError, Outgoing};
 use super::request::Request;
-use super::retry::{self, Tries};
+use super::retry::{self, FirstSent, Tries};
 use super::secrets::Secrets;
 use super::traffic::Counters;
 use super::turnstile::Turnstile;
@@ -67,12 +67,16 @@ impl Connection {
 
     /// Asks, repeatedly where that may help, and reads the whole answer.
     pub(super) async fn ask(&self, request: &Request) -> Result<Reply, Cause> {
-        repeat(move || self.ask_once(request)).await
+        repeat(|first| async move {
+            let answer = self.attempt(request, None, &first).await?;
+            Reply::read(answer, request.limit).await
+        })
+        .await
     }
 
     /// Asks once: where no answer leads to another way, or is as good as any.
     pub(super) async fn ask_once(&self, request: &Request) -> Result<Reply, Cause> {
-        let answer = self.attempt(request, None).await?;
+        let answer = self.attempt(request, None, &FirstSent::default()).await?;
         Reply::read(answer, request.limit).await
     }
 
@@ -86,13 +90,15 @@ impl Connection {
     where
         F: Future<Output = Result<ControlFlow<T>, Cause>>,
     {
-        repeat(|| async {
+        let check = &check;
+        repeat(|first| async move {
             let mut admission = self.admit(request).await?;
             admission.stand_aside();
             if let ControlFlow::Break(unwanted) = check().await? {
                 return Ok(ControlFlow::Break(unwanted));
             }
             admission.leave();
+            first.sent(Instant::now());
             let answer = self.attempt_with(admission, request, None).await?;
             Reply::read(answer, request.limit)
                 .await
@@ -103,18 +109,25 @@ impl Connection {
 
     /// Asks, repeatedly where that may help, and leaves the body of the answer to be read.
     pub(super) async fn open(&self, request: &Request) -> Result<Answer, Cause> {
-        repeat(move || self.attempt(request, None)).await
+        repeat(|first| async move { self.attempt(request, None, &first).await }).await
     }
 
     /// Sends a body that exists only once, and reads the answer.
     pub(super) async fn send(&self, request: &Request, body: Outgoing) -> Result<Reply, Cause> {
-        let answer = self.attempt(request, Some(body)).await?;
+        let first = FirstSent::default();
+        let answer = self.attempt(request, Some(body), &first).await?;
         Reply::read(answer, request.limit).await
     }
 
     /// One try. Statuses that may pass are errors, all others are answers.
-    async fn attempt(&self, request: &Request, body: Option<Outgoing>) -> Result<Answer, Cause> {
+    async fn attempt(
+        &self,
+        request: &Request,
+        body: Option<Outgoing>,
+        first: &FirstSent,
+    ) -> Result<Answer, Cause> {
         let admission = self.admit(request).await?;
+        first.sent(Instant::now());
         self.attempt_with(admission, request, body).await
     }
 
@@ -139,14 +152,15 @@ impl Connection {
 
 /// Tries a request until it succeeds, fails for good, has been tried often or long enough, or is not to
 /// be tried for a while.
-async fn repeat<T, F>(attempt: impl Fn() -> F) -> Result<T, Cause>
+async fn repeat<T, F>(attempt: impl Fn(Arc<FirstSent>) -> F) -> Result<T, Cause>
 where
     F: Future<Output = Result<T, Cause>>,
 {
-    let mut tries = Tries::new();
+    let first = Arc::new(FirstSent::default());
+    let mut tries = Tries::new(&first);
     let mut earlier: Option<Cause> = None;
     loop {
-        let cause = match (attempt().await, earlier.take()) {
+        let cause = match (attempt(Arc::clone(&first)).await, earlier.take()) {
             (Ok(outcome), _) => return Ok(outcome),
             // What went wrong before says more than that it is not tried again now.
             (Err(Cause::Paused(until) | Cause::Silent { until, .. }), Some(earlier)) => {

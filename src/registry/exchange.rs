@@ -64,7 +64,7 @@ impl Connection {
                 _ => return Ok(exchanged),
             }
             challenges += 1;
-            let (challenge, said) = self.challenge(exchanged).await?;
+            let (challenge, said) = self.challenge(request, exchanged).await?;
             // An error where there is nothing better to say.
             let renewed = self
                 .authenticator
@@ -104,20 +104,34 @@ impl Connection {
     }
 
     /// The headers that say how to authenticate, and the words with them. Some registries say it only
-    /// at `/v2/`.
-    async fn challenge(&self, exchanged: Exchanged) -> Result<(HeaderMap, Option<Said>), Cause> {
+    /// at `/v2/`, some only to a GET.
+    async fn challenge(
+        &self,
+        request: &Request,
+        exchanged: Exchanged,
+    ) -> Result<(HeaderMap, Option<Said>), Cause> {
         let Exchanged { response, sent } = exchanged;
         let headers = response.headers().clone();
         let said = answer::words(response, &self.secrets.with(sent.as_ref())).await;
         if headers.contains_key(WWW_AUTHENTICATE) {
             return Ok((headers, said));
         }
+        let headers = self.ask_for_challenge(self.url(&[""])).await?;
+        if request.method != Method::HEAD || headers.contains_key(WWW_AUTHENTICATE) {
+            return Ok((headers, said));
+        }
+        let headers = self.ask_for_challenge(request.url.clone()).await?;
+        Ok((headers, said))
+    }
+
+    /// What a GET by nobody is answered with: only its headers are wanted.
+    async fn ask_for_challenge(&self, url: Url) -> Result<HeaderMap, Cause> {
         self.host.limiter.spend(Class::Lookup);
-        let ping = self.http.request(Method::GET, self.url(&[""])).build();
-        let response = self.dispatch(Class::Lookup, ping, None).await?;
+        let request = self.http.request(Method::GET, url).build();
+        let response = self.dispatch(Class::Lookup, request, None).await?;
         let headers = response.headers().clone();
         answer::drain(response).await;
-        Ok((headers, said))
+        Ok(headers)
     }
 
     /// Follows redirects by hand: the credential stays where it belongs.

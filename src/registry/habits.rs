@@ -1,6 +1,6 @@
 //! How a host takes blobs, as far as it turned out: mounts, one PUT or a PATCH, parts of blobs.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use super::profile::{Profile, UploadMode};
 
@@ -18,6 +18,8 @@ pub(super) struct Habits {
     fails_at_put: AtomicBool,
     /// It has taken a blob in one PUT.
     takes_put: AtomicBool,
+    /// The most bytes that it takes at once; none where that is not known to be too little for any blob.
+    chunk: AtomicU64,
     ignores_range: AtomicBool,
     gives_whole_blobs: AtomicBool,
 }
@@ -42,6 +44,7 @@ impl Habits {
             needs_patch: AtomicBool::new(profile.upload_mode == UploadMode::PatchPut),
             fails_at_put: AtomicBool::new(false),
             takes_put: AtomicBool::new(false),
+            chunk: AtomicU64::new(u64::MAX),
             ignores_range: AtomicBool::new(false),
             gives_whole_blobs: AtomicBool::new(false),
         }
@@ -99,6 +102,16 @@ impl Habits {
     /// It failed at a blob that came so. Where it never took one in one PUT, the other way is tried next.
     pub(super) fn learn_failed_at(&self, mode: UploadMode) {
         self.fails_at_put.store(mode == UploadMode::Put, Relaxed);
+    }
+
+    /// How much of a blob is sent at once, where that is not all of it.
+    pub(super) fn chunk(&self) -> Option<u64> {
+        Some(self.chunk.load(Relaxed)).filter(|chunk| *chunk < u64::MAX)
+    }
+
+    /// It takes no more at once than so many bytes.
+    pub(super) fn learn_chunk(&self, chunk: u64) {
+        self.chunk.fetch_min(chunk, Relaxed);
     }
 
     /// Whether it gives a part of a blob when asked for it.

@@ -165,9 +165,12 @@ impl Host {
         }
     }
 
-    /// What 404 to a HEAD turned out to mean.
+    /// What 404 to a HEAD turned out to mean. Where it is known to mean what it says, the manifest only came
+    /// between the two requests.
     pub(super) fn learn_head(&self, head: Head) {
-        self.head.store(head as u8, Relaxed);
+        if !self.profile.trusts_head {
+            self.head.store(head as u8, Relaxed);
+        }
     }
 }
 

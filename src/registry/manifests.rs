@@ -45,31 +45,26 @@ pub(super) async fn resolve(
         repository,
         target,
         known,
+        is_stored: false,
     };
-    let is_of_tag = target.digest().is_none();
-    if !connection.host.may_answer_head(is_of_tag) {
-        return lookup.get(None).await;
-    }
-    let reply = connection.ask(&lookup.head()).await?;
-    match (reply.status, known) {
-        // A login page knows no digest of a manifest, and GET says what it is.
-        (StatusCode::OK, _) if reply.is_web_page() && reply.digest().is_none() => {}
-        (StatusCode::OK, _) => {
-            if let Some(resolved) = described(&reply, target)? {
-                return Ok(Some(resolved));
-            }
-        }
-        (StatusCode::NOT_MODIFIED, Some(known)) => return Ok(Some(unchanged(known))),
-        (StatusCode::NOT_FOUND, _) if is_truly_missing(connection, &reply) => return Ok(None),
-        // Nobody asked whether it was modified; and what was said of who we are is not enough for a GET either.
-        (StatusCode::NOT_MODIFIED, None) | (StatusCode::UNAUTHORIZED, _) => {
-            return Err(reply.into_cause());
-        }
-        _ => {}
-    }
-    // Registries that know no HEAD here, or answer it wrongly: GET has the last word. An error is the
-    // same, and has words with it that an answer to a HEAD cannot have.
-    lookup.get(Some(reply.status)).await
+    lookup.head_or_get().await
+}
+
+/// The same of what the registry has said that it stored: 404 to a HEAD is no proof that it is not there, even
+/// where it was one for what never was.
+pub(super) async fn resolve_stored(
+    connection: &Connection,
+    repository: &Repository,
+    target: &TagOrDigest,
+) -> Result<Option<Resolved>, Cause> {
+    let lookup = Lookup {
+        connection,
+        repository,
+        target,
+        known: None,
+        is_stored: true,
+    };
+    lookup.head_or_get().await
 }
 
 /// What is looked up.
@@ -79,11 +74,48 @@ struct Lookup<'a> {
     target: &'a TagOrDigest,
     /// What it is known to stand for.
     known: Option<&'a Digest>,
+    /// Whether the registry has said that it is there.
+    is_stored: bool,
 }
 
 // === impl Lookup ===
 
 impl Lookup<'_> {
+    /// Asks with HEAD where that may be answered well, else with GET.
+    async fn head_or_get(&self) -> Result<Option<Resolved>, Cause> {
+        let Self {
+            connection, target, ..
+        } = *self;
+        let is_of_tag = target.digest().is_none();
+        if !connection.host.may_answer_head(is_of_tag) {
+            return self.get(None).await;
+        }
+        let reply = connection.ask(&self.head()).await?;
+        match (reply.status, self.known) {
+            // A login page knows no digest of a manifest, and GET says what it is.
+            (StatusCode::OK, _) if reply.is_web_page() && reply.digest().is_none() => {}
+            (StatusCode::OK, _) => {
+                if let Some(resolved) = described(&reply, target)? {
+                    return Ok(Some(resolved));
+                }
+            }
+            (StatusCode::NOT_MODIFIED, Some(known)) => return Ok(Some(unchanged(known))),
+            (StatusCode::NOT_FOUND, _)
+                if !self.is_stored && is_truly_missing(connection, &reply) =>
+            {
+                return Ok(None);
+            }
+            // Nobody asked whether it was modified; and what was said of who we are is not enough for a GET either.
+            (StatusCode::NOT_MODIFIED, None) | (StatusCode::UNAUTHORIZED, _) => {
+                return Err(reply.into_cause());
+            }
+            _ => {}
+        }
+        // Registries that know no HEAD here, or answer it wrongly: GET has the last word. An error is the
+        // same, and has words with it that an answer to a HEAD cannot have.
+        self.get(Some(reply.status)).await
+    }
+
     /// 500 is handed back at once: some answer it to every HEAD (sonatype/nexus-public#1059).
     fn head(&self) -> Request {
         self.request(Class::Lookup, Method::HEAD)
@@ -205,6 +237,13 @@ pub(super) async fn fetch(
 
 /// The manifest in an answer. The bytes decide; the digest in the header must not contradict them.
 fn verified(reply: &Reply, target: &TagOrDigest) -> Result<Manifest, Cause> {
+    if reply.body.is_empty() {
+        return Err(Cause::Protocol(
+            "the answer is empty where a manifest should be: the registry has lost it, or something on the way \
+             drops it; if it is so for others, too, push the image again"
+                .to_owned(),
+        ));
+    }
     let announced = reply.digest();
     let media_type = reply.media_type();
     let parsed = Manifest::parse(reply.body.clone(), media_type.as_ref(), target.digest());
@@ -283,7 +322,7 @@ async fn names(
     target: &TagOrDigest,
     manifest: &Manifest,
 ) -> bool {
-    let found = resolve(connection, repository, target, None).await;
+    let found = resolve_stored(connection, repository, target).await;
     matches!(found, Ok(Some(found)) if found.digest == *manifest.digest())
 }
 

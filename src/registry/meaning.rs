@@ -85,7 +85,7 @@ enum On {
     Storage,
 }
 
-/// Words of which one is enough; none: whatever is said.
+/// Phrases of which one is enough; none: whatever is said. See [`says`].
 type Words = &'static [&'static str];
 
 /// The words of registries that protect a tag.
@@ -103,6 +103,13 @@ const IMMUTABLE: Words = &[
     "protected_tag",
     "tag is locked",
     "write-enabled",
+];
+/// The same said of a tag, in words that stand beside each other: a registry may be read-only as a whole, too.
+const OF_TAG: Words = &[
+    "tag ? is ? protected",
+    "tag ? is ? readonly",
+    "tag ? is ? locked",
+    "tag ? is ? write-protected",
 ];
 /// The words of registries that have no room.
 const QUOTA: Words = &[
@@ -163,12 +170,14 @@ const ROWS: &[(Status, Codes, Words, On, Meaning)] = &[
     (Between(400, 599), AnyCode, QUOTA, Write, Meaning::NoRoom),
     // === tags that stay as they are ===
     (CLIENT, AnyCode, IMMUTABLE, ManifestWrite, Meaning::ImmutableTag),
+    (CLIENT, AnyCode, OF_TAG, ManifestWrite, Meaning::ImmutableTag),
     // Harbor answers so for its rules of immutability alone.
     (Is(&[412]), AnyCode, ANY, ManifestWrite, Meaning::ImmutableTag),
     (CLIENT, OneOf(&["TAG_INVALID"]), GRAMMAR, ManifestWrite, Meaning::BadName),
     // ECR says so of immutable tags; ours are tags by the grammar.
     (Is(&[400, 409]), OneOf(&["TAG_INVALID"]), ANY, ManifestWrite, Meaning::ImmutableTag),
     (CLIENT, AnyCode, IMMUTABLE, Delete, Meaning::ProtectedManifest),
+    (CLIENT, AnyCode, OF_TAG, Delete, Meaning::ProtectedManifest),
     // === repositories that do not exist ===
     (Is(&[400, 404]), NameUnknown, ANY, Start, Meaning::NoRepository),
     (Is(&[400, 404]), NameUnknown, ANY, Upload, Meaning::NoRepository),
@@ -251,7 +260,7 @@ impl Meaning {
         let row = ROWS.iter().find(|(status, codes, words, on, _)| {
             status.fits(wire.status)
                 && codes.fits(wire.code)
-                && (words.is_empty() || words.iter().any(|word| wire.words.contains(word)))
+                && (words.is_empty() || words.iter().any(|phrase| says(wire.words, phrase)))
                 && on.fits(wire)
         });
         row.map_or(Self::Senseless, |(.., meaning)| *meaning)
@@ -279,6 +288,36 @@ impl Meaning {
         };
         let words = self.entry().map_or("", |(.., words)| words);
         format!("{words}{log}")
+    }
+}
+
+/// Whether a phrase stands in a text. One with `?`, which is any word or none, is made of whole words, whatever
+/// signs stand around them.
+fn says(text: &str, phrase: &str) -> bool {
+    if !phrase.contains('?') {
+        return text.contains(phrase);
+    }
+    let text = ["read only", "read-only", "read_only"]
+        .into_iter()
+        .fold(text.to_owned(), |text, words| {
+            text.replace(words, "readonly")
+        });
+    let words: Vec<&str> = text
+        .split_whitespace()
+        .map(|word| word.trim_matches(|sign: char| !sign.is_alphanumeric()))
+        .filter(|word| !word.is_empty())
+        .collect();
+    let phrase: Vec<&str> = phrase.split(' ').collect();
+    (0..words.len()).any(|start| begins(words.get(start..).unwrap_or_default(), &phrase))
+}
+
+fn begins(words: &[&str], phrase: &[&str]) -> bool {
+    match (phrase.split_first(), words.split_first()) {
+        (None, _) => true,
+        (Some((&"?", rest)), None) => begins(words, rest),
+        (Some((&"?", rest)), Some((_, others))) => begins(words, rest) || begins(others, rest),
+        (Some((wanted, rest)), Some((word, others))) => wanted == word && begins(others, rest),
+        (Some(_), None) => false,
     }
 }
 
@@ -346,6 +385,29 @@ impl On {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_said_of_a_tag_is_not_said_of_the_registry() {
+        let cases = [
+            ("denied tag v1 is protected", true),
+            ("the tag 'v1.2-rc_1' is protected", true),
+            ("the tag 'v1.2' is protected.", true),
+            ("tag is read only", true),
+            ("tag \"v1\" is read-only", true),
+            ("tag v1 is currently read_only", true),
+            ("tag: v1 is locked", true),
+            ("unsupported tag is readonly", true),
+            ("the registry is read only", false),
+            ("cannot write the tag: the registry is read only", false),
+            ("tags are protected", false),
+            ("tag is", false),
+            ("", false),
+        ];
+        for (text, expected) in cases {
+            let found = OF_TAG.iter().any(|phrase| says(text, phrase));
+            assert_eq!(found, expected, "{text}");
+        }
+    }
 
     #[test]
     fn every_meaning_of_the_table_says_what_it_is() {

@@ -3,6 +3,7 @@
 //! `backon` repeats one future by one schedule. Here what may still be tried depends on what went wrong each
 //! time, and the wait for a host that refuses is shared with all other requests to it.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use jiff::fmt::{rfc2822::DateTimeParser, strtime};
@@ -13,9 +14,10 @@ use tokio::time::Instant;
 
 /// How often one request is sent that is answered by trouble, or only half.
 const TRIES: u32 = 5;
-/// How long one request is tried that the host refuses while it answers others.
+/// How long after it was first sent one request is tried that the host refuses while it answers others.
 const REFUSED: Duration = Duration::from_secs(5 * 60);
-/// How long one request is tried that nobody answers.
+/// How long after it was first sent one request is tried that nobody answers: one that was waited for as long
+/// as any is not sent again.
 const UNANSWERED: Duration = Duration::from_secs(10);
 /// The longest that is waited between two tries because a host asked for it.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -46,22 +48,31 @@ pub(super) enum Trouble {
     Slow,
 }
 
+/// When a request was sent for the first time. What it waited for its turn before does not count as a try.
+#[derive(Debug, Default)]
+pub(super) struct FirstSent(OnceLock<Instant>);
+
 /// The tries of one request.
 #[derive(Debug)]
-pub(super) struct Tries {
-    /// When the first one failed.
-    began: Option<Instant>,
+pub(super) struct Tries<'a> {
+    first: &'a FirstSent,
     failed: u32,
+}
+
+// === impl FirstSent ===
+
+impl FirstSent {
+    /// It is sent, at this time.
+    pub(super) fn sent(&self, now: Instant) {
+        self.0.get_or_init(|| now);
+    }
 }
 
 // === impl Tries ===
 
-impl Tries {
-    pub(super) fn new() -> Self {
-        Self {
-            began: None,
-            failed: 0,
-        }
+impl<'a> Tries<'a> {
+    pub(super) fn new(first: &'a FirstSent) -> Self {
+        Self { first, failed: 0 }
     }
 
     /// Takes note of a failure: how long to wait before the next try, or that there is to be none.
@@ -72,7 +83,7 @@ impl Tries {
         trouble: Trouble,
         asked: Option<Duration>,
     ) -> Option<Duration> {
-        let began = *self.began.get_or_insert(now);
+        let began = *self.first.0.get_or_init(|| now);
         self.failed = self.failed.saturating_add(1);
         let may_repeat = match trouble {
             Trouble::Refused => now.duration_since(began) < REFUSED,
@@ -265,14 +276,19 @@ mod tests {
         let cases = [
             (Broken, Duration::ZERO, 5),
             (Broken, second * 30, 5),
-            (Refused, second, 301),
-            (Refused, second * 30, 11),
-            (Unanswered, second * 5, 3),
-            (Unanswered, second * 30, 2),
+            (Refused, second, 300),
+            (Refused, second * 30, 10),
+            (Unanswered, Duration::from_millis(2_500), 4),
+            (Unanswered, second * 5, 2),
+            (Unanswered, second * 30, 1),
         ];
         for (trouble, every, expected) in cases {
-            let (mut tries, mut now, mut sent) = (Tries::new(), Instant::now(), 1);
+            let (first, mut now, mut sent) = (FirstSent::default(), Instant::now(), 1);
+            let mut tries = Tries::new(&first);
+            first.sent(now);
+            now += every;
             while tries.failed(now, trouble, None).is_some() {
+                first.sent(now);
                 now += every;
                 sent += 1;
             }
@@ -283,7 +299,7 @@ mod tests {
     #[test]
     fn what_a_host_asks_for_is_waited_for_if_it_is_not_long() {
         let ask = |seconds| {
-            Tries::new().failed(
+            Tries::new(&FirstSent::default()).failed(
                 Instant::now(),
                 Trouble::Refused,
                 Some(Duration::from_secs(seconds)),

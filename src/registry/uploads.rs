@@ -1,9 +1,11 @@
 //! Uploads: mount or announce a blob, then send it (distribution specification, pushing blobs).
 
 mod cancel;
+pub(super) mod chunks;
 
 use bytes::Bytes;
-use futures::Stream;
+use chunks::{Bounds, Chunked};
+use futures::{Stream, StreamExt};
 use reqwest::header::{CONTENT_TYPE, HeaderValue, LOCATION};
 use reqwest::{Method, StatusCode};
 use url::Url;
@@ -14,13 +16,16 @@ use super::cause::Cause;
 use super::class::Class;
 use super::connection::Connection;
 use super::habits::MountFrom;
+use super::origin::UnsafeUrl;
 use super::outgoing::{BodyError, Outgoing};
 use super::profile::UploadMode;
 use super::request::Request;
-use super::{blobs, origin};
+use super::{blobs, origin, retry};
 use crate::oci::{Algorithm, Digest, Repository};
 
 const OCTET_STREAM: HeaderValue = HeaderValue::from_static("application/octet-stream");
+/// How often a mount is asked for that the registry has trouble with.
+const MOUNT_TRIES: u32 = 3;
 
 /// What a registry answered to the announcement of a blob.
 #[derive(Debug)]
@@ -34,6 +39,7 @@ pub enum Upload {
 /// An upload that waits for its bytes. It is good for one try.
 pub struct Session {
     location: Url,
+    chunks: Bounds,
 }
 
 impl std::fmt::Debug for Session {
@@ -92,17 +98,10 @@ async fn mount(
         .append_pair("mount", digest.as_str())
         .append_pair("from", from.as_str());
     let request = announcement(url, Scope::mount(repository, from));
-    let mut answered = connection.ask_once(&request).await;
-    if let Err(cause) = &answered
-        && cause.is_worth_repeating()
-        && !is_refusal(cause)
-    {
-        answered = connection.ask(&request).await;
-    }
-    let reply = match answered {
+    let reply = match ask_for_mount(connection, &request).await {
         Ok(reply) => reply,
         // No right to read the other repository is no reason not to write this one.
-        Err(cause) if is_refusal(&cause) => {
+        Err(cause) if says_nothing_of_uploads(&cause) => {
             habits.learn_mount_refused(kind);
             return Ok(None);
         }
@@ -115,23 +114,46 @@ async fn mount(
         }
         202 => {
             habits.learn_mount_understood(kind);
-            session(&reply).map(|session| Some(Upload::Session(session)))
+            // One without a place to send the blob to is none.
+            Ok(session(&reply).ok().map(Upload::Session))
         }
         405 => {
             habits.learn_no_mounts();
             Ok(None)
         }
-        400..=499 | 501 => {
+        // What else is an answer is no mount: 200, for one, names no blob that was created.
+        _ => {
             habits.learn_mount_refused(kind);
             Ok(None)
         }
-        _ => Err(reply.into_cause()),
     }
 }
 
-/// Whether a mount that failed so says nothing of a plain upload. Some registries break at a mount,
-/// most of all at one from the very repository, instead of refusing it.
-fn is_refusal(cause: &Cause) -> bool {
+/// Asks for a mount, some times where that may help: there is another way.
+async fn ask_for_mount(connection: &Connection, request: &Request) -> Result<Reply, Cause> {
+    for tries in 1..MOUNT_TRIES {
+        match connection.ask_once(request).await {
+            Err(cause)
+                if cause.status().is_some()
+                    && cause.is_worth_repeating()
+                    && !says_nothing_of_uploads_at_once(&cause) =>
+            {
+                tokio::time::sleep(retry::delay(tries)).await;
+            }
+            answered => return answered,
+        }
+    }
+    connection.ask_once(request).await
+}
+
+/// Whether a mount that failed so says nothing of a plain upload. Some registries break at a mount, and
+/// answer 500, 502 or 503 to each, instead of refusing it.
+fn says_nothing_of_uploads(cause: &Cause) -> bool {
+    says_nothing_of_uploads_at_once(cause) || cause.is_worth_repeating()
+}
+
+/// The same of the first answer.
+fn says_nothing_of_uploads_at_once(cause: &Cause) -> bool {
     let is_denied = matches!(cause, Cause::Auth { error, .. } if !error.is_transient());
     is_denied || is_broken(cause)
 }
@@ -151,8 +173,14 @@ fn announcement(url: Url, scope: Scope) -> Request {
 
 /// The upload that an answer opens or continues. The newest location counts: it may carry state.
 fn session(reply: &Reply) -> Result<Session, Cause> {
-    let location = origin::own_url("Location", reply.headers.get(LOCATION), &reply.url)?;
-    Ok(Session { location })
+    Ok(Session {
+        location: location(reply)?,
+        chunks: Bounds::of(&reply.headers),
+    })
+}
+
+fn location(reply: &Reply) -> Result<Url, UnsafeUrl> {
+    origin::own_url("Location", reply.headers.get(LOCATION), &reply.url)
 }
 
 // === sending ===
@@ -169,24 +197,40 @@ where
     S: Stream<Item = Result<Bytes, BodyError>> + Send + 'static,
 {
     let session = &mut session;
-    let body = connection.outgoing(size, body);
-    let progress = body.progress();
-    let mode = connection.host.habits.upload_mode();
-    let outcome = match mode {
-        UploadMode::Put => put_whole(connection, repository, session, digest, body).await,
-        UploadMode::PatchPut => patch_and_put(connection, repository, session, digest, body).await,
+    let (mode, chunk) = {
+        let habits = &connection.host.habits;
+        (
+            habits.upload_mode(),
+            session.chunks.chunk(size, habits.chunk()),
+        )
+    };
+    let (outcome, is_sent) = if let Some(chunk) = chunk {
+        let body = body.boxed();
+        let mut chunked = Chunked::new(connection, repository, session, (size, chunk), body);
+        let outcome = match chunked.send().await {
+            Ok(()) => close(connection, repository, session, digest).await,
+            Err(cause) => Err(cause),
+        };
+        (outcome, true)
+    } else {
+        let body = connection.outgoing(size, body);
+        let progress = body.progress();
+        let outcome = match mode {
+            UploadMode::Put => put_whole(connection, repository, session, digest, body).await,
+            UploadMode::PatchPut => {
+                patch_and_put(connection, repository, session, digest, body).await
+            }
+        };
+        (outcome, progress.is_sent())
     };
     let Err(cause) = outcome else {
         return check_kept(connection, repository, digest).await;
     };
     // The registry may have stored the blob although its answer says or is nothing.
-    if progress.is_sent()
-        && cause.leaves_open()
-        && blobs::has_at_once(connection, repository, digest).await
-    {
+    if is_sent && cause.leaves_open() && blobs::has_at_once(connection, repository, digest).await {
         return Ok(());
     }
-    if is_broken(&cause) {
+    if is_broken(&cause) && chunk.is_none() {
         connection.host.habits.learn_failed_at(mode);
     }
     if cancel::is_worthwhile(&cause) {
@@ -209,8 +253,8 @@ async fn put_whole(
     body: Outgoing,
 ) -> Result<(), Cause> {
     let request = closing(repository, session, digest).header(CONTENT_TYPE, OCTET_STREAM);
-    let reply = connection.send(&request, body).await?;
-    let is_another_way_wanted = matches!(reply.status.as_u16(), 405 | 411 | 413 | 501)
+    let reply = send_once(connection, &request, body).await?;
+    let is_another_way_wanted = matches!(reply.status.as_u16(), 405 | 411 | 501)
         || reply
             .code()
             .is_some_and(|code| code.as_str() == "UNSUPPORTED");
@@ -234,17 +278,60 @@ async fn patch_and_put(
     body: Outgoing,
 ) -> Result<(), Cause> {
     let scope = Scope::pull_push(repository);
-    let location = session.location.clone();
-    let request = Request::new(Class::Upload, Method::PATCH, location, scope)
-        .header(CONTENT_TYPE, OCTET_STREAM);
-    let reply = connection.send(&request, body).await?;
+    let request = Request::new(
+        Class::Upload,
+        Method::PATCH,
+        session.location.clone(),
+        scope,
+    )
+    .header(CONTENT_TYPE, OCTET_STREAM);
+    let size = body.size();
+    let reply = send_once(connection, &request, body).await?;
     if !is_taken(reply.status) {
         return Err(reply.into_cause());
     }
+    if chunks::taken(&reply).is_some_and(|taken| taken < size) {
+        connection.host.habits.learn_chunk(chunks::CHUNK);
+        return Err(Cause::UploadMode(reply.status));
+    }
     // The specification asks for 202 and a location; with another answer the upload may stay where it was.
     if reply.headers.contains_key(LOCATION) {
-        *session = self::session(&reply)?;
+        session.location = location(&reply)?;
     }
+    close(connection, repository, session, digest).await
+}
+
+/// Sends a body that exists once. Where the registry takes less at once, or moves the request to another of its
+/// URLs, the next try sends what can be sent again: chunks.
+async fn send_once(
+    connection: &Connection,
+    request: &Request,
+    body: Outgoing,
+) -> Result<Reply, Cause> {
+    let mut chunk = chunks::CHUNK;
+    let status = match connection.send(request, body).await {
+        Ok(reply) if reply.status == StatusCode::PAYLOAD_TOO_LARGE => {
+            chunk = Bounds::of(&reply.headers).most().unwrap_or(chunk);
+            reply.status
+        }
+        Err(Cause::UnsafeUrl(UnsafeUrl::MovedWrite { status: 307 })) => {
+            StatusCode::TEMPORARY_REDIRECT
+        }
+        Err(Cause::UnsafeUrl(UnsafeUrl::MovedWrite { status: 308 })) => {
+            StatusCode::PERMANENT_REDIRECT
+        }
+        sent => return sent,
+    };
+    connection.host.habits.learn_chunk(chunk);
+    Err(Cause::UploadMode(status))
+}
+
+async fn close(
+    connection: &Connection,
+    repository: &Repository,
+    session: &Session,
+    digest: &Digest,
+) -> Result<(), Cause> {
     let request = closing(repository, session, digest);
     check_stored(connection.ask(&request).await?, digest)
 }

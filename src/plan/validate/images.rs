@@ -105,13 +105,22 @@ fn validate_repository(
 ) -> Option<RepositorySelector> {
     fields.accept(path, names::check_alone(text))?;
     if let Some((first, rest)) = text.split_once('/')
-        && registry.is_some_and(|registry| registry.as_str() == first)
+        && let Some(registry) = registry
     {
-        fields.refuse(
-            path,
-            format_args!("{text:?} repeats the registry: write {rest:?}"),
-        );
-        return None;
+        if first.parse().as_ref() == Ok(registry) || registry.host() == first {
+            let advice = format_args!("{text:?} repeats the registry: write {rest:?}");
+            fields.refuse(path, advice);
+            return None;
+        }
+        // No namespace there is called so; elsewhere, such as at a pull-through cache, they may be.
+        if registry.is_docker_hub() && (first.contains('.') || first == "localhost") {
+            let advice = format_args!(
+                "{text:?} begins with the registry {first:?}, and the images are those of {registry}: write \
+                 {rest:?}, and {first:?} as the registry of the source"
+            );
+            fields.refuse(path, advice);
+            return None;
+        }
     }
     if !RepositoryGlob::is_literal(text) {
         let glob = fields.accept(path, RepositoryGlob::parse(text))?;

@@ -4,7 +4,7 @@ use super::tests::{refusals, spec, with};
 
 /// One part of the documents is changed: the name of the case, the part, what stands there instead, and
 /// all messages.
-const CHANGES: [(&str, &str, &str, &str); 69] = [
+const CHANGES: [(&str, &str, &str, &str); 72] = [
     (
         "a URL for a registry",
         "docker.io",
@@ -76,6 +76,24 @@ const CHANGES: [(&str, &str, &str, &str); 69] = [
         "library/alpine",
         "docker.io/library/alpine",
         "spec.images[0].repository: \"docker.io/library/alpine\" repeats the registry: write \"library/alpine\"",
+    ),
+    (
+        "a repository with another name of its registry",
+        "library/alpine",
+        "index.docker.io/library/alpine",
+        "spec.images[0].repository: \"index.docker.io/library/alpine\" repeats the registry: write \"library/alpine\"",
+    ),
+    (
+        "a repository with another registry",
+        "library/alpine",
+        "localhost/a/b",
+        "spec.images[0].repository: \"localhost/a/b\" begins with the registry \"localhost\", and the images are those of docker.io: write \"a/b\", and \"localhost\" as the registry of the source",
+    ),
+    (
+        "a glob with another registry",
+        "library/alpine",
+        "quay.io/a/*",
+        "spec.images[0].repository: \"quay.io/a/*\" begins with the registry \"quay.io\", and the images are those of docker.io: write \"a/*\", and \"quay.io\" as the registry of the source",
     ),
     (
         "a repository with a digest",

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use reqwest::header::{AUTHORIZATION, HeaderMap};
+use reqwest::header::{AUTHORIZATION, HeaderMap, LOCATION};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::{Instant, sleep, timeout};
+use url::Url;
 
 use super::authorization::Authorization;
 use super::credential::Credential;
@@ -17,7 +18,7 @@ use crate::registry::boundaries::OutOfBounds;
 use crate::registry::http::{self, Http, HttpError, ProxyFault};
 use crate::registry::said::Said;
 use crate::registry::secrets::Secrets;
-use crate::registry::{answer, retry};
+use crate::registry::{answer, origin, retry};
 
 /// How often a request is sent before it counts as failed.
 const TRIES: u32 = 4;
@@ -83,7 +84,9 @@ pub(super) async fn fetch_token(
                 // GCR, Artifactory and ACR have no POST, or not for this credential.
                 Err(
                     Failure::Refused(StatusCode::UNAUTHORIZED, _)
-                    | Failure::BadToken(TokenFault::Status(400 | 404 | 405, _)),
+                    | Failure::BadToken(
+                        TokenFault::Status(400 | 404 | 405, _) | TokenFault::Redirect,
+                    ),
                 ) => get(Some(Authorization::basic(username, token))).await,
                 granted => granted,
             }
@@ -137,7 +140,7 @@ fn may_repeat(tries: u32, wait: Duration, since: Duration) -> bool {
 
 async fn attempt(http: &Http, secrets: &Secrets, request: RequestBuilder) -> Attempt {
     let exchanged = timeout(limits::HEADER_TIMEOUT, async {
-        let response = http.execute(request.build()?).await?;
+        let response = follow(http, request.build()?).await?;
         let (status, headers) = (response.status(), response.headers().clone());
         let (body, said) = match status {
             StatusCode::OK => (read(response).await?, None),
@@ -155,6 +158,35 @@ async fn attempt(http: &Http, secrets: &Secrets, request: RequestBuilder) -> Att
             wait: None,
         },
     }
+}
+
+/// Sends a request, and again where the server moves it on its own scheme, host and port, which is as good as
+/// itself (a slash at the end, another path). Any other redirect is the answer: it could lead the credential
+/// anywhere.
+async fn follow(http: &Http, request: reqwest::Request) -> Result<Response, HttpError> {
+    let mut request = request;
+    for _ in 0..limits::REDIRECTS {
+        let again = request.try_clone();
+        let response = http.execute(request).await?;
+        let (Some(mut again), Some(next)) = (again, moved(&response)) else {
+            return Ok(response);
+        };
+        // A form is sent again as it is, and only where the server asks for that.
+        if again.method() != Method::GET && !matches!(response.status().as_u16(), 307 | 308) {
+            return Ok(response);
+        }
+        answer::drain(response).await;
+        *again.url_mut() = next;
+        request = again;
+    }
+    http.execute(request).await
+}
+
+/// Where an answer moves the request to, if that is on the same scheme, host and port.
+fn moved(response: &Response) -> Option<Url> {
+    let location = response.headers().get(LOCATION);
+    let next = origin::own_url("Location", location, response.url()).ok();
+    next.filter(|_| matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308))
 }
 
 async fn read(mut response: Response) -> reqwest::Result<Result<Vec<u8>, TokenFault>> {

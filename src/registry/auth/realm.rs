@@ -44,9 +44,6 @@ pub enum RealmFault {
     /// It has a user name or password.
     #[error("with a user name or password in the URL")]
     HasUserInfo,
-    /// It has a fragment.
-    #[error("with a fragment in the URL")]
-    HasFragment,
     /// It is another host, by its address or the name of this machine.
     #[error(
         "an address that may lead anywhere: if it is the right one, allow its host and port with --trusted-realms"
@@ -83,7 +80,9 @@ impl Realm {
             Err(_) if realm.starts_with('/') && realm.len() > 1 => base.join(realm),
             parsed => parsed,
         };
-        let url = url.map_err(|_| unreadable())?;
+        let mut url = url.map_err(|_| unreadable())?;
+        // No client sends one to a server.
+        url.set_fragment(None);
         let host = url.host().ok_or_else(unreadable)?;
         match fault(&url, &host, base, trust) {
             Some(fault) => Err((authority(&url), fault)),
@@ -133,7 +132,6 @@ fn fault(url: &Url, host: &Host<&str>, base: &Url, trust: Trust<'_>) -> Option<R
         () if !url.username().is_empty() || url.password().is_some() => {
             Some(RealmFault::HasUserInfo)
         }
-        () if url.fragment().is_some() => Some(RealmFault::HasFragment),
         () if is_same_host || trust.names(url) => None,
         () => match (host, base.host()) {
             (Host::Domain(name), _) if !is_this_machine(name) && trust.is_anonymous => None,

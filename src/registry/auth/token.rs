@@ -40,8 +40,8 @@ pub enum TokenFault {
     /// It has another status than 200; with the words of the server.
     #[error("it answers {}{}", .0, words(.1.as_ref()))]
     Status(u16, Option<Said>),
-    /// It is a redirect, which could lead the credential anywhere.
-    #[error("it redirects, and a credential follows no redirect")]
+    /// It is a redirect to another host, which could lead the credential anywhere, or one too many.
+    #[error("it redirects, and a credential follows no redirect to another scheme, host or port")]
     Redirect,
     /// It is too large.
     #[error("its answer is larger than {} bytes", limits::TOKEN_BYTES)]

@@ -28,11 +28,16 @@ pub(super) struct Entry {
     password: SecretString,
     identitytoken: SecretString,
     registrytoken: SecretString,
+    /// What cannot be read: it counts where the entry is used.
+    fault: Option<CredentialFault>,
 }
 
 /// What is wrong with a credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CredentialFault {
+    /// It is no object, or a field is no text.
+    #[error("is not as it should be: {0} is of another type")]
+    OtherType(&'static str),
     /// The field `auth` cannot be decoded.
     #[error("is not base64 of a text (field `auth`)")]
     NotBase64,
@@ -55,16 +60,21 @@ impl Entry {
             password,
             identitytoken,
             registrytoken,
+            fault,
         } = self;
         let secrets = [auth, password, identitytoken, registrytoken];
         secrets
             .into_iter()
             .all(|secret| non_empty(secret).is_none())
             && username.is_empty()
+            && fault.is_none()
     }
 
     /// A token comes before a password, and `auth` before the fields that say the same.
     pub(super) fn credential(&self) -> Result<Credential, CredentialFault> {
+        if let Some(fault) = self.fault {
+            return Err(fault);
+        }
         if let Some(token) = non_empty(&self.registrytoken) {
             return is_token(token.expose_secret())
                 .then(|| Credential::RegistryToken(token.clone()))
@@ -90,14 +100,31 @@ impl Fields for Entry {
         name: &str,
         value: Value<'_, A>,
     ) -> Result<(), A::Error> {
-        match name {
-            "auth" => value.set(&mut self.auth),
-            "username" => value.set(&mut self.username),
-            "password" => value.set(&mut self.password),
-            "identitytoken" => value.set(&mut self.identitytoken),
-            "registrytoken" => value.set(&mut self.registrytoken),
-            _ => value.skip(),
+        let (field, is_text) = match name {
+            "auth" => ("field `auth`", value.set_text(&mut self.auth)),
+            "username" => ("field `username`", value.set_text(&mut self.username)),
+            "password" => ("field `password`", value.set_text(&mut self.password)),
+            "identitytoken" => (
+                "field `identitytoken`",
+                value.set_text(&mut self.identitytoken),
+            ),
+            "registrytoken" => (
+                "field `registrytoken`",
+                value.set_text(&mut self.registrytoken),
+            ),
+            _ => return value.skip(),
+        };
+        if !is_text? {
+            self.fault.get_or_insert(CredentialFault::OtherType(field));
         }
+        Ok(())
+    }
+
+    fn of_another_type() -> Result<Self, &'static str> {
+        Ok(Self {
+            fault: Some(CredentialFault::OtherType("the entry")),
+            ..Self::default()
+        })
     }
 }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, Visitor};
+use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::entry::Entry;
@@ -22,6 +22,11 @@ pub(super) struct File {
 
 /// An object whose fields are taken one by one.
 pub(super) trait Fields: Default {
+    /// What stands for a value that is no object, or why it must be one.
+    fn of_another_type() -> Result<Self, &'static str> {
+        Err("an object is expected")
+    }
+
     /// Takes a field that is known. The name has no capitals.
     fn take<'de, A: MapAccess<'de>>(
         &mut self,
@@ -32,6 +37,15 @@ pub(super) trait Fields: Default {
 
 /// The value of a field that has not been read yet.
 pub(super) struct Value<'a, A>(&'a mut A);
+
+/// A text, null, or anything else, of which nothing is kept.
+#[derive(Deserialize)]
+#[serde(from = "serde_json::Value")]
+enum Text {
+    Some(String),
+    None,
+    Other,
+}
 
 struct FieldsVisitor<T>(PhantomData<T>);
 
@@ -67,6 +81,20 @@ impl<'de> Deserialize<'de> for File {
     }
 }
 
+// === impl Text ===
+
+impl From<serde_json::Value> for Text {
+    fn from(value: serde_json::Value) -> Self {
+        use serde_json::Value::{Array, Bool, Null, Number, Object, String};
+
+        match value {
+            String(text) => Self::Some(text),
+            Null => Self::None,
+            Bool(_) | Number(_) | Array(_) | Object(_) => Self::Other,
+        }
+    }
+}
+
 // === impl Value ===
 
 impl<'de, A: MapAccess<'de>> Value<'_, A> {
@@ -94,6 +122,16 @@ impl<'de, A: MapAccess<'de>> Value<'_, A> {
         Ok(())
     }
 
+    /// Reads the value into its place as a text. One of another type is no failure of the file: false.
+    pub(super) fn set_text(self, place: &mut impl From<String>) -> Result<bool, A::Error> {
+        match self.0.next_value()? {
+            Text::Some(text) => *place = text.into(),
+            Text::None => {}
+            Text::Other => return Ok(false),
+        }
+        Ok(true)
+    }
+
     pub(super) fn skip(self) -> Result<(), A::Error> {
         self.0.next_value().map(|IgnoredAny| ())
     }
@@ -105,7 +143,7 @@ impl<'de, A: MapAccess<'de>> Value<'_, A> {
 pub(super) fn read_fields<'de, T: Fields, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<T, D::Error> {
-    deserializer.deserialize_map(FieldsVisitor(PhantomData))
+    deserializer.deserialize_any(FieldsVisitor(PhantomData))
 }
 
 impl<'de, T: Fields> Visitor<'de> for FieldsVisitor<T> {
@@ -113,6 +151,32 @@ impl<'de, T: Fields> Visitor<'de> for FieldsVisitor<T> {
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("an object")
+    }
+
+    // What is no object is judged by what it is read for.
+    fn visit_bool<E: serde::de::Error>(self, _: bool) -> Result<T, E> {
+        T::of_another_type().map_err(E::custom)
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, _: u64) -> Result<T, E> {
+        T::of_another_type().map_err(E::custom)
+    }
+
+    fn visit_i64<E: serde::de::Error>(self, _: i64) -> Result<T, E> {
+        T::of_another_type().map_err(E::custom)
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, _: f64) -> Result<T, E> {
+        T::of_another_type().map_err(E::custom)
+    }
+
+    fn visit_str<E: serde::de::Error>(self, _: &str) -> Result<T, E> {
+        T::of_another_type().map_err(E::custom)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut values: A) -> Result<T, A::Error> {
+        while values.next_element::<IgnoredAny>()?.is_some() {}
+        T::of_another_type().map_err(serde::de::Error::custom)
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<T, A::Error> {

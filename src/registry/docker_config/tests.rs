@@ -350,7 +350,7 @@ fn files_are_read_as_go_reads_them() {
         (
             "a list",
             "[]",
-            "is not the JSON of a Docker config: see line 1, column 0",
+            "is not the JSON of a Docker config: see line 1, column 2",
         ),
         (
             "cut off",
@@ -438,8 +438,8 @@ fn broken_files_are_refused_without_being_quoted() {
             "is not the JSON of a Docker config: see line 2, column 18",
         ),
         (
-            r#"{"auths": {"r": "canary"}}"#,
-            "is not the JSON of a Docker config: see line 1, column 24",
+            r#"{"auths": ["canary"]}"#,
+            "is not the JSON of a Docker config: see line 1, column 10",
         ),
         (many.as_str(), "names 501 hosts, at most 500 are read"),
         (large.as_str(), "has more than 1048576 bytes"),
@@ -448,6 +448,49 @@ fn broken_files_are_refused_without_being_quoted() {
         let error = DockerConfig::parse(text.as_bytes()).unwrap_err();
         assert_eq!(error.to_string(), expected);
     }
+}
+
+#[test]
+fn a_value_of_another_type_counts_where_it_is_used() {
+    let entries = [
+        (json!({"auth": 7}), "field `auth`"),
+        (
+            json!({"auth": ["canary"], "username": "me"}),
+            "field `auth`",
+        ),
+        (
+            json!({"username": true, "password": "pw"}),
+            "field `username`",
+        ),
+        (
+            json!({"username": "me", "password": 1.5}),
+            "field `password`",
+        ),
+        (
+            json!({"identitytoken": {"canary": 1}}),
+            "field `identitytoken`",
+        ),
+        (json!({"registrytoken": false, "auth": 7}), "field `"),
+        (json!("canary"), "the entry"),
+        (json!(["canary"]), "the entry"),
+        (json!(7), "the entry"),
+        (json!(-7), "the entry"),
+        (json!(false), "the entry"),
+    ];
+    for (entry, expected) in entries {
+        let config = config(&json!({ "r.test": entry, "other.test": login("me:pw") }));
+        assert_eq!(find(&config, "other.test", "a"), "me:pw", "{entry}");
+        let found = find(&config, "r.test", "a");
+        let beginning =
+            format!("has a credential for \"r.test\" that is not as it should be: {expected}");
+        assert!(found.starts_with(&beginning), "{entry}: {found}");
+        assert!(!found.contains("canary"), "{found}");
+    }
+    let right = json!({"auth": null, "username": "me", "password": "pw"});
+    assert_eq!(
+        find(&config(&json!({ "r.test": right })), "r.test", "a"),
+        "me:pw"
+    );
 }
 
 #[test]

@@ -1,11 +1,14 @@
 //! What registries do to a write that peers manage: nothing is sent twice, and nothing is given up that
 //! a look would find.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use futures::future::join_all;
 use tokio::time::sleep;
 use transship::copy::Target;
+use transship::oci::Tag;
 use transship::registry::{Credential, Pool};
 
 use super::lab::{Lab, assert_complete, endpoint, process, target};
@@ -70,6 +73,11 @@ async fn a_manifest_that_is_refused_sends_no_blob_again() {
         assert_eq!(tries.count(), 2, "{name}: one in each run");
     }))
     .await;
+}
+
+/// The digest of a blob as it stands in a query.
+fn encoded(blob: &Blob) -> String {
+    blob.digest.replace(':', "%3A")
 }
 
 /// How many bodies of blobs were sent.
@@ -218,7 +226,6 @@ async fn a_tag_that_serves_something_else_is_a_failure_that_sends_nothing_again(
 #[tokio::test(flavor = "multi_thread")]
 async fn only_what_a_registry_misses_is_sent_again() {
     let lab = Lab::new();
-    let encoded = |blob: &Blob| blob.digest.replace(':', "%3A");
     let lost = encoded(&lab.image.blobs[1]);
     lab.at_destination("PUT", &lost)
         .nth(1)
@@ -340,4 +347,75 @@ async fn a_token_that_ends_with_the_upload_sends_the_blob_once_more() {
         .iter()
         .filter(|request| request.method == "PUT" && request.query.contains(&layer));
     assert_eq!(sent.count(), 2);
+}
+
+/// Registries that answer 404 to every HEAD for a manifest, whatever they have.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_head_denies_is_asked_for_with_a_get_once_it_was_stored() {
+    let distribution = "docker-distribution-api-version";
+    for reply in [
+        Reply::new(404),
+        Reply::new(404).header(distribution, "registry/2.0"),
+    ] {
+        let lab = Lab::new();
+        lab.destination
+            .on("HEAD", "/manifests/")
+            .responds(reply.clone());
+        let (engine, pool) = process();
+        engine.copy(&lab.job(&pool)).await.remove(0).unwrap();
+        // From then on a GET has the last word there.
+        lab.destination.script().clear_requests();
+        let repository = lab.job(&pool).targets[0].repository.clone();
+        let there = endpoint(&pool, &lab.destination.host(), Credential::Anonymous);
+        let tag = "1".parse::<Tag>().unwrap().into();
+        let found = there.resolve(&repository, &tag, None).await.unwrap();
+        let found = found.map(|digest| digest.to_string());
+        assert_eq!(found.as_deref(), Some(lab.image.digest()));
+        let looks = lab.destination.requests();
+        assert!(looks.len() <= 2, "{}", looks.len());
+    }
+}
+
+/// A registry that shows a blob, grants its mount and gives its bytes, and takes no manifest that names it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_blob_that_is_shown_and_not_accepted_is_sent_once() {
+    for accepts_in_the_end in [true, false] {
+        let lab = Lab::new();
+        let layer = lab.image.blobs[1].clone();
+        lab.destination.load_blob("team/app", &layer);
+        let digest = encoded(&layer);
+        let is_sent = Arc::new(AtomicBool::new(false));
+        let (sent, accepted) = (is_sent.clone(), is_sent);
+        let script = lab.destination.script();
+        let unknown = Reply::error(
+            400,
+            "MANIFEST_BLOB_UNKNOWN",
+            &format!("blob {} unknown to registry", layer.digest),
+        );
+        let whole = digest.clone();
+        script
+            .when(move |request| {
+                if request.method == "PUT" && request.query.contains(&whole) {
+                    sent.store(accepts_in_the_end, Relaxed);
+                }
+                request.method == "PUT"
+                    && request.path.contains("/manifests/")
+                    && !accepted.load(Relaxed)
+            })
+            .responds(unknown);
+        let (engine, pool) = process();
+        let done = engine.copy(&lab.job(&pool)).await.remove(0);
+        assert_eq!(done.is_ok(), accepts_in_the_end, "{:?}", done.err());
+        let requests = lab.destination.requests();
+        for blob in &lab.image.blobs {
+            let digest = encoded(blob);
+            let bodies = requests
+                .iter()
+                .filter(|request| request.method == "PUT" && request.query.contains(&digest));
+            assert_eq!(bodies.count(), 1, "{}", blob.digest);
+        }
+        if accepts_in_the_end {
+            assert_complete(&lab.destination, "team/app", &lab.image).await;
+        }
+    }
 }

@@ -473,3 +473,44 @@ async fn a_token_server_of_another_domain_is_asked_by_nobody_only() {
         assert_eq!(request.headers.value("authorization"), None);
     }
 }
+
+/// Some registries answer a HEAD with 401 and nothing else, and say only to a GET, of `/v2/` or of the
+/// manifest itself, what they want.
+#[tokio::test]
+async fn a_challenge_that_a_head_lacks_is_asked_for_with_a_get() {
+    let bare = || Reply::new(401);
+    for (name, ping) in [
+        ("at the version", None),
+        ("not at the version", Some(Reply::new(200))),
+        ("no version", Some(Reply::new(404))),
+        ("nothing at the version either", Some(bare())),
+    ] {
+        for options in [
+            FaultRegistry::options().basic(),
+            FaultRegistry::options().token(),
+        ] {
+            let registry = options.start();
+            let image = image();
+            registry.load("team/app", "v1", &image);
+            let script = registry.script();
+            script
+                .when(|request| {
+                    request.method == "HEAD" && request.headers.value("authorization").is_none()
+                })
+                .responds(bare());
+            if let Some(reply) = ping.clone() {
+                script
+                    .when(|request| request.path == "/v2/")
+                    .responds(reply);
+            }
+            let client = client_with(&registry, &logged_in(insecure()));
+            let found = client.resolve(&repository(), &tag(), None).await;
+            let found = found.unwrap_or_else(|error| panic!("{name}: {error}"));
+            assert_eq!(found.unwrap().digest, digest(&image.root), "{name}");
+            // What was learned is used from then on.
+            let asked = registry.requests().len();
+            client.resolve(&repository(), &tag(), None).await.unwrap();
+            assert_eq!(registry.requests().len(), asked + 1, "{name}");
+        }
+    }
+}

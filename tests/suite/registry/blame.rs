@@ -260,6 +260,18 @@ async fn nothing_that_we_sent_is_repeated() {
             .rev()
             .find_map(|request| request.headers.value("authorization"));
         let (_, token) = sent.unwrap().split_once(' ').unwrap();
+        // A code is any word that the peer likes.
+        let whole = token.len() <= 40 && token.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        for code in [password.as_str(), if whole { token } else { &username }] {
+            registry.script().clear_rules();
+            let reply = Reply::error(403, code, "no");
+            registry.on("GET", "/manifests/").responds(reply);
+            let error = client.fetch_manifest(&repository(), &tag()).await;
+            let text = error.unwrap_err().to_string();
+            let upper = code.to_ascii_uppercase().replace('-', "_");
+            assert!(code == username || !text.contains(&upper), "{text}");
+            assert!(text.contains("403 Forbidden"), "{text}");
+        }
         for status in [403, 500, 401] {
             registry.script().clear_rules();
             registry

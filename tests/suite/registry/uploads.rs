@@ -171,8 +171,25 @@ async fn the_location_of_an_upload_must_stay_at_the_registry() {
 async fn a_mount_falls_back_to_an_upload() {
     let from: Repository = "other/app".parse().unwrap();
     let refused = |status| Action::Respond(Reply::error(status, "DENIED", "no"));
-    let cases: [(&str, Option<Action>, &[u16]); 11] = [
+    let no_place = |status| Action::Respond(Reply::new(status));
+    let cases: [(&str, Option<Action>, &[u16]); 21] = [
         ("mounted", None, &[201]),
+        ("200", Some(no_place(200)), &[200, 202]),
+        ("202 without a location", Some(no_place(202)), &[202, 202]),
+        (
+            "202 at another host",
+            Some(Action::Respond(
+                Reply::new(202).header("location", "http://192.0.2.1/v2/x"),
+            )),
+            &[202, 202],
+        ),
+        ("204", Some(no_place(204)), &[204, 202]),
+        ("304", Some(no_place(304)), &[304, 202]),
+        ("429", Some(no_place(429)), &[429, 429, 429, 202]),
+        ("502", Some(no_place(502)), &[502, 502, 502, 202]),
+        ("503", Some(no_place(503)), &[503, 503, 503, 202]),
+        ("504", Some(no_place(504)), &[504, 504, 504, 202]),
+        ("not answered", Some(Action::Close), &[0, 202]),
         (
             "an upload instead",
             Some(Action::Respond(
@@ -209,7 +226,7 @@ async fn a_mount_falls_back_to_an_upload() {
             .requests()
             .into_iter()
             .filter(|request| request.method == "POST");
-        let statuses: Vec<u16> = posts.filter_map(|request| request.status).collect();
+        let statuses: Vec<u16> = posts.map(|request| request.status.unwrap_or(0)).collect();
         assert_eq!(statuses, expected, "{name}");
     }
 }
@@ -632,4 +649,257 @@ async fn an_answer_before_the_end_of_the_body_is_heard() {
         .does(Action::RespondEarly(early));
     let uploaded = upload(&client(&registry), &repository(), &Blob::layer(6, 8 << 20)).await;
     assert_eq!(kind(uploaded), Err(Kind::AccessDenied));
+}
+
+/// What a registry takes of a request that writes, by its length.
+fn refuses_more_than(registry: &FaultRegistry, most: u64, reply: &Reply) {
+    registry
+        .script()
+        .when(move |request| {
+            let length = request.headers.value("content-length");
+            matches!(request.method.as_str(), "PUT" | "PATCH")
+                && length.is_some_and(|length| length.parse::<u64>().unwrap() > most)
+        })
+        .responds(reply.clone());
+}
+
+/// The ranges and lengths of the chunks that were taken.
+fn chunks(registry: &FaultRegistry) -> Vec<(String, usize)> {
+    let taken = registry
+        .requests()
+        .into_iter()
+        .filter(|request| request.method == "PATCH" && request.status == Some(202));
+    taken
+        .map(|request| {
+            let range = request.headers.value("content-range").unwrap_or_default();
+            (range.to_owned(), request.body_length)
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn a_registry_that_says_how_large_chunks_may_be_gets_such_chunks() {
+    let bounds: [(&str, &[(&'static str, &str)], &[(&str, usize)]); 5] = [
+        (
+            "at most",
+            &[("oci-chunk-max-length", "90000")],
+            &[
+                ("0-89999", 90_000),
+                ("90000-179999", 90_000),
+                ("180000-201765", 21_766),
+            ],
+        ),
+        (
+            "at least and at most",
+            &[
+                ("OCI-Chunk-Min-Length", "150000"),
+                ("OCI-Chunk-Max-Length", "190000"),
+            ],
+            &[("0-189999", 190_000), ("190000-201765", 11_766)],
+        ),
+        ("enough", &[("oci-chunk-max-length", "201766")], &[]),
+        ("at least", &[("oci-chunk-min-length", "100")], &[]),
+        ("nonsense", &[("oci-chunk-max-length", "many")], &[]),
+    ];
+    for (name, headers, expected) in bounds {
+        let (registry, blob) = (FaultRegistry::start(), blob());
+        for (header, value) in headers {
+            let value = Action::SetHeader(header, (*value).to_owned());
+            registry.on("POST", "/uploads/").does(value);
+        }
+        upload(&client(&registry), &repository(), &blob)
+            .await
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert!(registry.has_blob("team/app", &blob.digest), "{name}");
+        let found = chunks(&registry);
+        let found: Vec<_> = found
+            .iter()
+            .map(|(range, length)| (range.as_str(), *length))
+            .collect();
+        assert_eq!(found, expected, "{name}");
+        let puts = exchanges(&registry).into_iter();
+        assert_eq!(puts.filter(|(method, _)| method == "PUT").count(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_is_too_large_is_sent_in_chunks_that_are_not() {
+    let plain = Reply::new(413);
+    let said = Reply::new(413).header("oci-chunk-max-length", "60000");
+    // What is taken at once, what is said, and how many chunks are taken.
+    for (most, reply, expected) in [
+        (60_000, &plain, 5),
+        (60_000, &said, 4),
+        (2_000, &plain, 129),
+    ] {
+        let (registry, blob) = (FaultRegistry::start(), blob());
+        refuses_more_than(&registry, most, reply);
+        let client = client(&registry);
+        let error = upload(&client, &repository(), &blob).await.unwrap_err();
+        assert!(error.is_transient(), "{error}");
+        upload(&client, &repository(), &blob).await.unwrap();
+        assert!(registry.has_blob("team/app", &blob.digest));
+        let taken = chunks(&registry);
+        assert_eq!(taken.len(), expected, "{most}");
+        let bytes: usize = taken.iter().map(|(_, length)| length).sum();
+        assert_eq!(bytes, blob.bytes.len(), "what was taken is sent once");
+        // The size that was taken is the first one from then on.
+        registry.script().clear_requests();
+        upload(&client, &repository(), &Blob::layer(6, 150_000))
+            .await
+            .unwrap();
+        let refused = exchanges(&registry).into_iter();
+        assert_eq!(refused.filter(|(_, status)| *status == 413).count(), 0);
+    }
+}
+
+#[tokio::test]
+async fn a_registry_that_takes_no_body_at_all_is_left() {
+    let registry = FaultRegistry::start();
+    refuses_more_than(&registry, 0, &Reply::new(413));
+    let client = client(&registry);
+    upload(&client, &repository(), &blob()).await.unwrap_err();
+    let error = upload(&client, &repository(), &blob()).await.unwrap_err();
+    assert_eq!(
+        (error.kind(), error.is_transient()),
+        (Kind::Rejected, false)
+    );
+    assert!(
+        error.to_string().contains("larger than the registry"),
+        "{error}"
+    );
+    assert!(registry.requests().len() < 20);
+}
+
+/// A registry that is sent chunks, of which some are taken in part or not answered.
+#[tokio::test]
+async fn what_a_registry_took_of_a_chunk_is_not_sent_again() {
+    let part = |range: &str| {
+        Action::Respond(
+            Reply::new(202)
+                .header("location", "/v2/team/app/blobs/uploads/session-1")
+                .header("range", range),
+        )
+    };
+    // What happens to the second chunk, and the ranges that are sent.
+    let cases: [(&str, Action, &[&str]); 5] = [
+        (
+            "taken",
+            Action::SetHeader("x-odd", String::new()),
+            &["0-79999", "80000-159999", "160000-201765"],
+        ),
+        (
+            "nothing of it was taken",
+            part("0-79999"),
+            &["0-79999", "80000-159999", "80000-159999", "160000-201765"],
+        ),
+        (
+            "not answered, and taken",
+            Action::CommitThenClose,
+            &["0-79999", "80000-159999", "160000-201765"],
+        ),
+        (
+            "not answered, and not taken",
+            Action::Close,
+            &["0-79999", "80000-159999", "80000-159999", "160000-201765"],
+        ),
+        (
+            "in trouble, and taken",
+            Action::CommitThen(Reply::new(502)),
+            &["0-79999", "80000-159999", "160000-201765"],
+        ),
+    ];
+    for (name, fault, expected) in cases {
+        let (registry, blob) = (FaultRegistry::start(), blob());
+        let most = Action::SetHeader("oci-chunk-max-length", "80000".to_owned());
+        registry.on("POST", "/uploads/").does(most);
+        registry.on("PATCH", "/uploads/").nth(2).does(fault);
+        upload(&client(&registry), &repository(), &blob)
+            .await
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert!(registry.has_blob("team/app", &blob.digest), "{name}");
+        let ranges: Vec<String> = registry
+            .requests()
+            .iter()
+            .filter_map(|request| request.headers.value("content-range").map(str::to_owned))
+            .collect();
+        assert_eq!(ranges, expected, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_registry_that_never_takes_anything_is_left() {
+    let registry = FaultRegistry::start();
+    let most = Action::SetHeader("oci-chunk-max-length", "80000".to_owned());
+    registry.on("POST", "/uploads/").does(most);
+    registry
+        .on("PATCH", "/uploads/")
+        .nth(1)
+        .does(Action::SetHeader("x-odd", String::new()));
+    registry
+        .script()
+        .when(|request| {
+            let range = request.headers.value("content-range");
+            range.is_some_and(|range| range.starts_with("80000-"))
+        })
+        .responds(Reply::new(202).header("range", "0-79999"));
+    let error = upload(&client(&registry), &repository(), &blob())
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), Kind::Protocol);
+    assert!(registry.requests().len() < 25);
+}
+
+/// What is sent in one PATCH exists once: where less of it is taken, the next try goes on from there.
+#[tokio::test]
+async fn a_patch_of_which_less_is_taken_is_followed_by_chunks() {
+    let (registry, blob) = (FaultRegistry::start(), blob());
+    registry
+        .on("PUT", "/uploads/")
+        .nth(1)
+        .responds(Reply::new(405));
+    let client = client(&registry);
+    let _ = upload(&client, &repository(), &Blob::layer(1, 1)).await;
+    let less = Action::SetHeader("range", "0-99999".to_owned());
+    registry.on("PATCH", "/uploads/").nth(1).does(less);
+    let error = upload(&client, &repository(), &blob).await.unwrap_err();
+    assert!(error.is_transient(), "{error}");
+    upload(&client, &repository(), &blob).await.unwrap();
+    assert!(registry.has_blob("team/app", &blob.digest));
+}
+
+/// A body that exists once is not sent again on a redirect; the next try sends one that can be.
+#[tokio::test]
+async fn an_upload_that_is_moved_on_its_host_is_sent_there() {
+    let elsewhere = Canary::start();
+    for (status, to, expected) in [
+        (307, "?moved=1".to_owned(), Ok(())),
+        (308, "?moved=1".to_owned(), Ok(())),
+        (302, "?moved=1".to_owned(), Err((Kind::Refused, false))),
+        (307, elsewhere.url(), Err((Kind::Refused, false))),
+    ] {
+        let (registry, blob) = (FaultRegistry::start(), blob());
+        let moved = Reply::new(status).header("location", &to);
+        registry
+            .script()
+            .when(|request| {
+                matches!(request.method.as_str(), "PUT" | "PATCH")
+                    && request.headers.value("content-length") != Some("0")
+                    && !request.query.contains("moved=1")
+            })
+            .responds(moved);
+        let client = client_with(&registry, &logged_in(insecure()));
+        let first = upload(&client, &repository(), &blob).await.unwrap_err();
+        assert_eq!(
+            first.is_transient(),
+            expected.is_ok(),
+            "{status} {to}: {first}"
+        );
+        let uploaded = upload(&client, &repository(), &blob).await;
+        let uploaded = uploaded.map_err(|error| (error.kind(), error.is_transient()));
+        assert_eq!(uploaded, expected, "{status} {to}");
+        let is_there = registry.has_blob("team/app", &blob.digest);
+        assert_eq!(is_there, expected.is_ok(), "{status} {to}");
+    }
+    assert_eq!(elsewhere.connections(), 0);
 }

@@ -28,6 +28,7 @@ enum Ask {
 use Ask::{Blob, DeleteTag, Head, Manifest, PutDigest, PutTag, Start, Tags, Upload};
 
 const JSON: &str = "application/json";
+const OCI: &str = "application/vnd.oci.image.manifest.v1+json";
 const PLAIN: &str = "text/plain; charset=utf-8";
 const HTML: &str = "text/html; charset=utf-8";
 const XML: &str = "application/xml";
@@ -116,6 +117,50 @@ const WIRES: &[Wire] = &[
         JSON,
         r#"{"errors":[{"code":"TAG_IMMUTABLE","detail":{},"message":"tag v1 is immutable"}]}"#,
     ),
+    (
+        "a tag that exists",
+        PutTag,
+        409,
+        JSON,
+        r#"{"errors":[{"code":"TAG_ALREADY_EXISTS","message":"v1 is there"}]}"#,
+    ),
+    (
+        "a tag that exists, a code in two words",
+        PutTag,
+        403,
+        JSON,
+        r#"{"errors":[{"code":"tag already-exists","message":"no"}]}"#,
+    ),
+    (
+        "a protected tag",
+        PutTag,
+        403,
+        JSON,
+        r#"{"errors":[{"code":"DENIED","message":"tag 'v1' is protected"}]}"#,
+    ),
+    (
+        "a protected tag, deleted",
+        DeleteTag,
+        403,
+        JSON,
+        r#"{"errors":[{"code":"DENIED","message":"Tag v1 is protected"}]}"#,
+    ),
+    (
+        "a tag that is read only",
+        PutTag,
+        405,
+        JSON,
+        r#"{"errors":[{"code":"UNSUPPORTED","message":"tag is read only"}]}"#,
+    ),
+    (
+        "a registry that is read only",
+        PutTag,
+        405,
+        JSON,
+        r#"{"errors":[{"code":"UNSUPPORTED","message":"cannot write the tag: the registry is read only"}]}"#,
+    ),
+    ("an empty manifest", Manifest, 200, OCI, ""),
+    ("an empty manifest, lookup", Head, 200, OCI, ""),
     (
         "an immutable tag as an invalid manifest",
         PutTag,

@@ -122,7 +122,7 @@ async fn failures_of_the_token_server() {
     busy: the token server R of R is asked too much: try again later
     busy for long: the token server R of R is asked too much: try again later
     broken: the token server R of R cannot be used: it answers 503; try again later
-    redirect: the token server R of R gave no usable token: it redirects, and a credential follows no redirect; who runs it has to look at it
+    redirect: the token server R of R gave no usable token: it redirects, and a credential follows no redirect to another scheme, host or port; who runs it has to look at it
     not there: the token server R of R gave no usable token: it answers 404; who runs it has to look at it
     invalid: the token server R of R gave no usable token: it answers 400 and says "no such scope"; who runs it has to look at it
     refused: R gives no access: its token server R refuses the credential with 403, check it and its rights
@@ -261,4 +261,65 @@ async fn an_imposter_is_tried_once_and_told_nothing() {
     let (was_trusted, listener) = serving.await.unwrap();
     assert!(!was_trusted);
     assert!(listener.accept().now_or_never().is_none());
+}
+
+fn moved(code: u16, location: &str) -> Answer {
+    let (status, mut headers, body) = status(code);
+    headers.insert(LOCATION, HeaderValue::from_str(location).unwrap());
+    (status, headers, body)
+}
+
+/// What a token server that moves us is asked: nothing where it would be somebody else.
+#[tokio::test]
+async fn a_token_server_may_move_us_on_its_own_host_only() {
+    let elsewhere = TokenServer::start([grant("stolen")]).await;
+    let other = format!("http://{}/token", elsewhere.address);
+    let (password, form) = ("GET", "POST");
+    // Credential, status, location (H: the host): the methods that are asked with, and whether a token comes.
+    let cases: [(Credential, u16, &str, &[&str], bool); 14] = [
+        (user(), 301, "/token/?x=y", &[password; 2], true),
+        (user(), 302, "token/", &[password; 2], true),
+        (user(), 303, "http://H/other", &[password; 2], true),
+        (user(), 307, "http://H/token/", &[password; 2], true),
+        (user(), 308, "?x=y", &[password; 2], true),
+        (user(), 307, &other, &[password], false),
+        (user(), 302, "https://H/token", &[password], false),
+        (user(), 302, "http://me:pw@H/token", &[password], false),
+        (user(), 302, "", &[password], false),
+        (user(), 304, "/token/", &[password], false),
+        (identity(), 307, "/token/", &[form, form], true),
+        (identity(), 308, "http://H/token/", &[form, form], true),
+        // A form is sent again only where it is asked for; GET is the other way to say it.
+        (identity(), 302, "/token/", &[form, password], true),
+        (identity(), 307, &other, &[form, password], true),
+    ];
+    for (credential, code, location, methods, is_granted) in cases {
+        let server = TokenServer::start([status(500)]).await;
+        let location = location.replace('H', &server.address);
+        *server.script.answers.lock().unwrap() =
+            VecDeque::from([moved(code, &location), grant("t")]);
+        let registry = server.registry(credential);
+        let granted = registry
+            .challenged(&server.challenge(), &pull("a"), None)
+            .await;
+        let name = format!("{code} {location}");
+        assert_eq!(granted.is_ok(), is_granted, "{name}");
+        let asked = server.asked();
+        let with: Vec<&str> = asked.iter().map(|asked| asked.method.as_str()).collect();
+        assert_eq!(with, methods, "{name}");
+        let is_proven = |asked: &Asked| asked.authorization.is_some() || !asked.body.is_empty();
+        assert!(asked.iter().all(is_proven), "{name}");
+    }
+    assert_eq!(elsewhere.asked(), []);
+}
+
+#[tokio::test]
+async fn a_token_server_that_moves_us_in_a_circle_is_left() {
+    let server = TokenServer::start([moved(302, "/token")]).await;
+    let error = server
+        .registry(user())
+        .challenged(&server.challenge(), &pull("a"), None)
+        .await
+        .unwrap_err();
+    assert_eq!((server.asked().len(), error.kind()), (6, Kind::Protocol));
 }

@@ -1,0 +1,321 @@
+//! A blob in chunks (distribution specification, pushing a blob in chunks), for registries that do not take it in
+//! one request: they say how much they take, answer 413, take only a part, or move the request elsewhere.
+//!
+//! A chunk is held until the registry has all of it, so it can be sent again, smaller or in part.
+
+use bytes::{Bytes, BytesMut};
+use futures::{Stream, StreamExt};
+use reqwest::header::{CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RANGE};
+use reqwest::{Method, StatusCode};
+
+use super::{OCTET_STREAM, Session, is_taken};
+use crate::oci::Repository;
+use crate::registry::answer::Reply;
+use crate::registry::auth::Scope;
+use crate::registry::cause::Cause;
+use crate::registry::class::Class;
+use crate::registry::connection::Connection;
+use crate::registry::outgoing::BodyError;
+use crate::registry::request::Request;
+
+/// How much is sent at once where the registry says nothing, in bytes.
+pub(in crate::registry) const CHUNK: u64 = 4 * 1024 * 1024;
+/// The largest chunk that is held because a registry takes no smaller ones.
+const LARGEST: u64 = 64 * 1024 * 1024;
+/// The smallest chunk that is tried where larger ones are refused.
+const SMALLEST: u64 = 1024;
+/// The most chunks of one blob.
+const MOST_CHUNKS: u64 = 10_000;
+/// How often a registry may take less of a blob than it was sent, or fail at a chunk.
+const SETBACKS: u32 = 16;
+
+/// What a registry says of the chunks that it takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Bounds {
+    /// `OCI-Chunk-Min-Length`; the last one may be smaller.
+    least: Option<u64>,
+    /// `OCI-Chunk-Max-Length` (regclient, Cloudflare's serverless registry).
+    most: Option<u64>,
+}
+
+/// A blob on its way.
+pub(super) struct Chunked<'a, S> {
+    connection: &'a Connection,
+    repository: &'a Repository,
+    session: &'a mut Session,
+    source: S,
+    /// What was read of the source and is not known to be at the registry.
+    held: BytesMut,
+    /// Bytes that the source has still to give.
+    left: u64,
+    /// Bytes that the registry has.
+    taken: u64,
+    /// How much is sent at once.
+    chunk: u64,
+    size: u64,
+    setbacks: u32,
+}
+
+/// What became of a chunk.
+enum Sent {
+    /// The registry has so many bytes of the blob.
+    Upto(u64),
+    /// It is too large.
+    TooLarge(Box<Reply>),
+}
+
+// === impl Bounds ===
+
+impl Bounds {
+    pub(super) fn of(headers: &HeaderMap) -> Self {
+        let number = |name: &str| {
+            let text = headers.get(name)?.to_str().ok()?.trim();
+            text.parse().ok().filter(|number| *number > 0)
+        };
+        Self {
+            least: number("oci-chunk-min-length"),
+            most: number("oci-chunk-max-length"),
+        }
+    }
+
+    pub(super) fn most(self) -> Option<u64> {
+        self.most
+    }
+
+    /// How much of a blob of `size` bytes is sent at once; nothing where all of it is. `learned` is what the
+    /// registry turned out to take.
+    pub(super) fn chunk(self, size: u64, learned: Option<u64>) -> Option<u64> {
+        let Self { least, most } = self;
+        let exceeds = most.is_some_and(|most| size > most);
+        if size == 0 || !exceeds && learned.is_none() {
+            return None;
+        }
+        let wanted = learned.unwrap_or(CHUNK).min(CHUNK);
+        let wanted = wanted.max(least.unwrap_or(0)).max(size / MOST_CHUNKS);
+        let chunk = wanted.min(most.unwrap_or(u64::MAX)).max(1);
+        (chunk <= LARGEST).then_some(chunk)
+    }
+}
+
+// === impl Chunked ===
+
+impl<'a, S> Chunked<'a, S>
+where
+    S: Stream<Item = Result<Bytes, BodyError>> + Send + Unpin,
+{
+    pub(super) fn new(
+        connection: &'a Connection,
+        repository: &'a Repository,
+        session: &'a mut Session,
+        (size, chunk): (u64, u64),
+        source: S,
+    ) -> Self {
+        Self {
+            connection,
+            repository,
+            session,
+            source,
+            held: BytesMut::new(),
+            left: size,
+            taken: 0,
+            chunk,
+            size,
+            setbacks: 0,
+        }
+    }
+
+    /// Sends everything. The upload is to be closed afterwards.
+    pub(super) async fn send(&mut self) -> Result<(), Cause> {
+        while self.taken < self.size {
+            self.fill().await?;
+            let length = self.held.len().min(to_usize(self.chunk));
+            let chunk = Bytes::copy_from_slice(self.held.get(..length).unwrap_or_default());
+            match self.patch(chunk).await? {
+                Sent::Upto(taken) => self.advance(taken, length as u64)?,
+                Sent::TooLarge(reply) => self.shrink(*reply, length as u64)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads until there is a chunk, or the end of the blob.
+    async fn fill(&mut self) -> Result<(), Cause> {
+        while (self.held.len() as u64) < self.chunk && self.left > 0 {
+            let Some(frame) = self.source.next().await else {
+                return Err(Cause::Body(format!("it ended {} bytes early", self.left)));
+            };
+            let frame = frame.map_err(|BodyError(reason)| Cause::Body(reason))?;
+            let left = self.left.checked_sub(frame.len() as u64);
+            self.left = left.ok_or_else(|| {
+                Cause::Body("it has more bytes than its descriptor says".to_owned())
+            })?;
+            self.held.extend_from_slice(&frame);
+        }
+        Ok(())
+    }
+
+    /// Sends what stands behind the bytes that the registry has.
+    async fn patch(&mut self, chunk: Bytes) -> Result<Sent, Cause> {
+        let end = self.taken + chunk.len() as u64;
+        let request = self.request(Method::PATCH);
+        let request = request
+            .header(CONTENT_TYPE, OCTET_STREAM)
+            .header(CONTENT_RANGE, content_range(self.taken, end))
+            .body(chunk);
+        let reply = match self.connection.ask_once(&request).await {
+            Ok(reply) => reply,
+            Err(cause) if cause.is_worth_repeating() && self.setbacks < SETBACKS => {
+                self.setbacks += 1;
+                return self.look(end, cause).await.map(Sent::Upto);
+            }
+            Err(cause) => return Err(cause),
+        };
+        match reply.status {
+            StatusCode::PAYLOAD_TOO_LARGE => Ok(Sent::TooLarge(Box::new(reply))),
+            StatusCode::RANGE_NOT_SATISFIABLE => {
+                let cause = reply.into_cause();
+                self.look(end, cause).await.map(Sent::Upto)
+            }
+            status if is_taken(status) => {
+                self.move_to(&reply)?;
+                let said = taken(&reply).filter(|taken| (self.taken..end).contains(taken));
+                Ok(Sent::Upto(said.unwrap_or(end)))
+            }
+            _ => Err(reply.into_cause()),
+        }
+    }
+
+    /// Asks how much the registry has, where the answer to a chunk did not tell; `cause` is why.
+    async fn look(&mut self, end: u64, cause: Cause) -> Result<u64, Cause> {
+        let reply = self.connection.ask(&self.request(Method::GET)).await;
+        let Ok(reply) = reply else {
+            return Err(cause);
+        };
+        if !is_taken(reply.status) {
+            return Err(cause);
+        }
+        self.move_to(&reply)?;
+        match taken(&reply) {
+            Some(taken) if (self.taken..=end).contains(&taken) => Ok(taken),
+            // Nothing and one byte look alike.
+            Some(1) | None if self.taken == 0 => Ok(0),
+            Some(_) | None => Err(cause),
+        }
+    }
+
+    fn request(&self, method: Method) -> Request {
+        let (location, scope) = (
+            self.session.location.clone(),
+            Scope::pull_push(self.repository),
+        );
+        Request::new(Class::Upload, method, location, scope)
+    }
+
+    /// The upload goes on where the answer says, or where the request was moved to.
+    fn move_to(&mut self, reply: &Reply) -> Result<(), Cause> {
+        self.session.location = if reply.headers.contains_key(LOCATION) {
+            super::location(reply)?
+        } else {
+            reply.url.clone()
+        };
+        Ok(())
+    }
+
+    fn advance(&mut self, taken: u64, sent: u64) -> Result<(), Cause> {
+        let fresh = taken.saturating_sub(self.taken);
+        if fresh < sent {
+            self.setbacks += 1;
+            if self.setbacks > SETBACKS {
+                return Err(Cause::Protocol(
+                    "the registry takes less of the blob than it is sent, again and again"
+                        .to_owned(),
+                ));
+            }
+        }
+        let _ = self.held.split_to(to_usize(fresh).min(self.held.len()));
+        self.taken = taken;
+        Ok(())
+    }
+
+    /// Sends less at once from now on, if that can help.
+    fn shrink(&mut self, reply: Reply, sent: u64) -> Result<(), Cause> {
+        let said = Bounds::of(&reply.headers).most;
+        let said = said.filter(|most| *most < sent);
+        let smaller = said.unwrap_or(sent / 2);
+        let is_hopeless = said.is_none() && smaller < SMALLEST;
+        if is_hopeless || smaller < self.size / MOST_CHUNKS {
+            return Err(reply.into_cause());
+        }
+        self.chunk = smaller;
+        self.connection.host.habits.learn_chunk(smaller);
+        Ok(())
+    }
+}
+
+/// The bytes from `start` to before `end`, as uploads name them: without a unit.
+fn content_range(start: u64, end: u64) -> HeaderValue {
+    HeaderValue::try_from(format!("{start}-{}", end.saturating_sub(1)))
+        .unwrap_or_else(|_| HeaderValue::from_static("0-0"))
+}
+
+/// How many bytes of the blob the registry has, by its `Range`; nothing where it does not say.
+///
+/// An answer that names the first byte alone says nothing: distribution and others write it for none.
+pub(super) fn taken(reply: &Reply) -> Option<u64> {
+    let text = reply.header(RANGE)?.trim();
+    let text = text.strip_prefix("bytes").unwrap_or(text);
+    let (first, last) = text.trim_start_matches([' ', '=']).split_once('-')?;
+    let last: u64 = last.parse().ok()?;
+    (first == "0" && last > 0).then(|| last.saturating_add(1))
+}
+
+fn to_usize(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_much_is_sent_at_once() {
+        let mib = 1024 * 1024;
+        // Least, most, what was learned, size, chunk.
+        let cases = [
+            (None, None, None, 100 * mib, None),
+            (Some(5 * mib), None, None, 100 * mib, None),
+            (None, Some(100 * mib), None, 100 * mib, None),
+            (None, Some(100 * mib), None, 101 * mib, Some(CHUNK)),
+            (None, Some(mib), None, 2 * mib, Some(mib)),
+            (None, Some(10), None, 25, Some(10)),
+            (None, Some(10), None, 10, None),
+            (Some(5 * mib), Some(10 * mib), None, 11 * mib, Some(5 * mib)),
+            (None, None, Some(CHUNK), 10, Some(CHUNK)),
+            (None, None, Some(mib), 100 * mib, Some(mib)),
+            (None, Some(10), Some(mib), 100, Some(10)),
+            (Some(5 * mib), None, Some(mib), 100 * mib, Some(5 * mib)),
+            (Some(65 * mib), None, Some(mib), 100 * mib, None),
+            (None, None, Some(mib), 0, None),
+            (None, None, Some(1), 1_000_000, Some(100)),
+        ];
+        for (least, most, learned, size, expected) in cases {
+            let chunk = Bounds { least, most }.chunk(size, learned);
+            assert_eq!(chunk, expected, "{least:?} {most:?} {learned:?} {size}");
+        }
+    }
+
+    #[test]
+    fn bounds_as_they_are_written() {
+        let of = |least: &'static str, most: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert("oci-chunk-min-length", HeaderValue::from_static(least));
+            headers.insert("OCI-Chunk-Max-Length", HeaderValue::from_static(most));
+            let Bounds { least, most } = Bounds::of(&headers);
+            (least, most)
+        };
+        assert_eq!(of("5", " 10 "), (Some(5), Some(10)));
+        assert_eq!(of("0", "-1"), (None, None));
+        assert_eq!(of("", "99999999999999999999999"), (None, None));
+        assert_eq!(Bounds::of(&HeaderMap::new()), Bounds::default());
+    }
+}

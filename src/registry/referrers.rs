@@ -80,7 +80,28 @@ struct Walk<'a> {
     follows_redirects: bool,
 }
 
+/// Lists what refers to a manifest. Of a host that has not answered yet, one asks; the others wait until it
+/// is told whether the host can list referrers at all.
 pub(super) async fn list(
+    connection: &Connection,
+    repository: &Repository,
+    digest: &Digest,
+) -> Result<Referrers, Cause> {
+    if !connection.host.may_list_referrers() {
+        return Ok(Referrers::Unsupported);
+    }
+    let first = connection.host.first_referrers_answer();
+    let mut own = None;
+    first
+        .get_or_init(|| async { own = Some(ask(connection, repository, digest).await) })
+        .await;
+    match own {
+        Some(answer) => answer,
+        None => ask(connection, repository, digest).await,
+    }
+}
+
+async fn ask(
     connection: &Connection,
     repository: &Repository,
     digest: &Digest,

@@ -225,7 +225,8 @@ impl Transfer {
             siblings: Arc::default(),
             known: None,
         };
-        let late = self.engine.visit(&visit).await?;
+        let outline = self.engine.outline(&visit).await?;
+        let late = self.engine.visit(&visit, outline).await?;
         match late.lacks.first() {
             Some(Ok(lack)) if lack.is_empty() => return Ok(Outcome::Unchanged),
             Some(Ok(_)) | None => {}

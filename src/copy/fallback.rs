@@ -109,43 +109,77 @@ pub(super) async fn read_named(
     Ok(lists.then_some(manifest))
 }
 
-/// Whether a manifest is a list of what refers to the digest that a tag is named after. Its members decide:
-/// some registries resolve `sha256-<hex>` as the digest itself (GitLab, oras-project/oras-go#1396), and some
-/// images have no other tag.
+/// What a manifest is that stands under a tag named after a digest, as far as one place tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Nature {
+    /// A list of what refers to that digest.
+    List,
+    /// Something else.
+    Other,
+    /// Some of what it names is not there, and nothing that is there refers to the digest.
+    Untold {
+        /// Whether nothing of it is there.
+        is_void: bool,
+    },
+}
+
+/// Whether a manifest is a list of what refers to the digest that a tag is named after.
 pub(super) async fn lists(
     manifests: &Manifests,
     origin: &Origin,
     manifest: &Manifest,
     tag: &Tag,
 ) -> Result<bool, endpoint::Error> {
+    match nature(manifests, origin, manifest, tag).await? {
+        Nature::List => Ok(true),
+        Nature::Other | Nature::Untold { is_void: false } => Ok(false),
+        // Some tools leave a list behind when they delete what it lists. Whatever it was, nobody can pull it.
+        Nature::Untold { is_void: true } => {
+            let repository = origin.name();
+            tracing::warn!(repository, %tag, "nothing that this tag lists is there any more: it is left out");
+            Ok(true)
+        }
+    }
+}
+
+/// What a manifest is that stands under a tag named after a digest. Its members decide: some registries
+/// resolve `sha256-<hex>` as the digest itself (GitLab, oras-project/oras-go#1396), and some images have no
+/// other tag.
+pub(super) async fn nature(
+    manifests: &Manifests,
+    origin: &Origin,
+    manifest: &Manifest,
+    tag: &Tag,
+) -> Result<Nature, endpoint::Error> {
     let (Content::Index(index), Some(attachment)) = (manifest.content(), tag.attachment()) else {
-        return Ok(false);
+        return Ok(Nature::Other);
     };
     if attachment.is_of(manifest.digest()) {
-        return Ok(false);
+        return Ok(Nature::Other);
     }
     let refers = |member: &Manifest| {
         let subject = member.subject();
         subject.is_some_and(|subject| attachment.is_of(&subject.digest))
     };
-    let mut strangers = 0;
+    let (mut strangers, mut gone) = (0, 0);
     for member in index.manifests.iter().take(LOOKS) {
         match manifests.fetch(origin, &member.digest).await {
-            Ok(member) if refers(&member) => return Ok(true),
+            Ok(member) if refers(&member) => return Ok(Nature::List),
             Ok(_) => strangers += 1,
-            Err(error) if error.is_not_found() => {}
+            Err(error) if error.is_not_found() => gone += 1,
             Err(error) => return Err(error),
         }
         if strangers == WITNESSES {
             break;
         }
     }
-    // Some tools leave a list behind when they delete what it lists. Whatever it was, nobody can pull it.
-    if strangers == 0 && !index.manifests.is_empty() {
-        let repository = origin.name();
-        tracing::warn!(repository, %tag, "nothing that this tag lists is there any more: it is left out");
-    }
-    Ok(strangers == 0)
+    Ok(match (strangers, gone) {
+        (0, 0) => Nature::List,
+        (_, 0) => Nature::Other,
+        (strangers, _) => Nature::Untold {
+            is_void: strangers == 0,
+        },
+    })
 }
 
 /// Whether a manifest says that it refers to `subject`.

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use futures::future::join_all;
 
 use super::endpoint;
-use super::fallback;
+use super::fallback::{self, Nature};
 use super::graph::Graph;
 use super::graph_error::GraphError;
 use super::image::{Content, Push};
@@ -118,8 +118,13 @@ impl Engine {
     }
 
     /// Whether a tag that is named after a digest names an image, rather than a list of what refers to
-    /// that digest.
-    pub async fn names_image(&self, origin: &Origin, tag: &Tag) -> Result<bool, endpoint::Error> {
+    /// that digest. What it names is read at `mirror`, where that has it: a read there is no pull.
+    pub async fn names_image(
+        &self,
+        origin: &Origin,
+        mirror: Option<&Origin>,
+        tag: &Tag,
+    ) -> Result<bool, endpoint::Error> {
         let Origin {
             endpoint,
             repository,
@@ -133,9 +138,36 @@ impl Engine {
         if is_image || attachment.is_some_and(|tag| tag.is_of(&found.digest)) {
             return Ok(true);
         }
+        if let Some(mirror) = mirror {
+            match self.nature_at(mirror, tag, &found.digest).await {
+                Ok(Nature::List) => return Ok(false),
+                Ok(Nature::Other) => return Ok(true),
+                // The source has the last word.
+                Ok(Nature::Untold { .. }) | Err(_) => {}
+            }
+        }
         let manifest = self.manifests.fetch(origin, &found.digest).await?;
         let lists = fallback::lists(&self.manifests, origin, &manifest, tag).await?;
         Ok(!lists)
+    }
+
+    async fn nature_at(
+        &self,
+        place: &Origin,
+        tag: &Tag,
+        digest: &Digest,
+    ) -> Result<Nature, endpoint::Error> {
+        let manifest = self.manifests.fetch(place, digest).await?;
+        fallback::nature(&self.manifests, place, &manifest, tag).await
+    }
+
+    /// Finds out whether a source can list referrers at all, where nobody knows.
+    pub async fn probe_referrers(&self, origin: &Origin) {
+        let Origin {
+            endpoint,
+            repository,
+        } = origin;
+        endpoint.probe_referrers(repository).await;
     }
 
     /// Has the first look at an image.

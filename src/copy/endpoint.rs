@@ -345,6 +345,14 @@ impl Endpoint {
         }
     }
 
+    /// Finds out whether it can list referrers at all, where nobody knows. Whoever asks waits for that.
+    pub async fn probe_referrers(&self, repository: &Repository) {
+        match self {
+            Self::Registry(client) => client.probe_referrers(repository).await,
+            Self::Layout(_) => {}
+        }
+    }
+
     /// Lists what refers to a manifest: signatures, SBOMs, attestations.
     pub async fn referrers(
         &self,

@@ -9,6 +9,7 @@ use super::config::read_blob;
 use super::examine::images;
 use super::graph::Graph;
 use super::graph_error::GraphError;
+use super::links::Detail;
 use super::manifests::{Manifests, Room};
 use super::pipe::Origin;
 use super::{Engine, Error, endpoint};
@@ -79,8 +80,12 @@ impl Engine {
         found.map_err(|error| Error::source(origin, subject, GraphError::Evidence(error)))
     }
 
-    /// Reads what one manifest holds.
-    pub async fn read_evidence(&self, origin: &Origin, digest: &Digest) -> Result<Holds, Error> {
+    /// Reads what one manifest holds; nothing where it was listed and is gone.
+    pub async fn read_evidence(
+        &self,
+        origin: &Origin,
+        digest: &Digest,
+    ) -> Result<Option<Holds>, Error> {
         let holds = read(&self.manifests, origin, digest).await;
         holds.map_err(|error| Error::source(origin, digest, GraphError::Evidence(error)))
     }
@@ -113,7 +118,9 @@ async fn find(
     let Engine {
         finder, manifests, ..
     } = engine;
-    let listed = finder.listed(manifests, origin, subject).await?;
+    let listed = finder
+        .listed(manifests, origin, subject, Detail::Members)
+        .await?;
     let listed = listed
         .entries
         .into_iter()
@@ -172,10 +179,14 @@ async fn read(
     manifests: &Manifests,
     origin: &Origin,
     digest: &Digest,
-) -> Result<Holds, endpoint::Error> {
-    let manifest = manifests.fetch(origin, digest).await?;
+) -> Result<Option<Holds>, endpoint::Error> {
+    let manifest = match manifests.fetch(origin, digest).await {
+        Ok(manifest) => manifest,
+        Err(error) if error.is_not_found() => return Ok(None),
+        Err(error) => return Err(error),
+    };
     let Content::Image(image) = manifest.content() else {
-        return Ok(Holds::default());
+        return Ok(Some(Holds::default()));
     };
     let layers = image.layers.iter().filter(|layer| is_evidence(layer));
     let layers: Vec<&Descriptor> = layers.collect();
@@ -189,10 +200,10 @@ async fn read(
         .try_buffered(READS)
         .try_collect()
         .await?;
-    Ok(Holds {
+    Ok(Some(Holds {
         is_cut: surplus > 0 || read.iter().any(Option::is_none),
         evidence: read.into_iter().flatten().collect(),
-    })
+    }))
 }
 
 fn is_evidence(layer: &Descriptor) -> bool {

@@ -5,16 +5,22 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
+use futures::{StreamExt, TryStreamExt, stream};
 use serde_json::{Value, json};
 
 use super::endpoint::{self, Endpoint, Place};
+use super::links::members;
 use super::manifests::Manifests;
 use super::pipe::Origin;
 use crate::oci::manifest::ManifestError;
-use crate::oci::{Content, Descriptor, Digest, Manifest, Repository, Tag, TagOrDigest, media_type};
+use crate::oci::{Content, Digest, Manifest, Repository, Tag, TagOrDigest, media_type};
 
 /// Most members of an index that are read to find out whether it is a list of referrers.
 const WITNESSES: usize = 16;
+/// The same with those that turn out to be gone.
+const LOOKS: usize = 64;
+/// Members of a list at a destination that are looked for at once.
+const HEADS: usize = 8;
 
 /// Serialises the updates of fallback tags: the distribution specification has no conditional PUT
 /// that any registry supports.
@@ -25,6 +31,15 @@ pub(super) struct FallbackTags {
 
 /// Held while one fallback tag is read and written.
 type Turn = Arc<tokio::sync::Mutex<()>>;
+
+/// What stays in a list that is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Keep {
+    /// Everything that others put there.
+    All,
+    /// What of that is still there.
+    Present,
+}
 
 /// Why a fallback tag could not be brought up to date.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -67,43 +82,104 @@ pub(super) async fn read(
         .fetch_manifest(repository, &tag.clone().into())
         .await
     {
+        Ok(manifest) => Arc::new(manifest),
+        Err(error) if error.is_not_found() => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let lists = lists(manifests, origin, &manifest, &tag).await?;
+    Ok(lists.then_some(manifest))
+}
+
+/// The same where it is known what the tag names.
+pub(super) async fn read_named(
+    manifests: &Manifests,
+    origin: &Origin,
+    subject: &Digest,
+    digest: &Digest,
+) -> Result<Option<Arc<Manifest>>, endpoint::Error> {
+    let Some(tag) = Tag::of_referrers(subject, "") else {
+        return Ok(None);
+    };
+    let manifest = match manifests.fetch(origin, digest).await {
         Ok(manifest) => manifest,
         Err(error) if error.is_not_found() => return Ok(None),
         Err(error) => return Err(error),
     };
     let lists = lists(manifests, origin, &manifest, &tag).await?;
-    Ok(lists.then(|| Arc::new(manifest)))
+    Ok(lists.then_some(manifest))
 }
 
-/// Whether a manifest is a list of what refers to the digest that a tag is named after. Its members decide:
-/// some registries resolve `sha256-<hex>` as the digest itself (GitLab, oras-project/oras-go#1396), and some
-/// images have no other tag.
+/// What a manifest is that stands under a tag named after a digest, as far as one place tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Nature {
+    /// A list of what refers to that digest.
+    List,
+    /// Something else.
+    Other,
+    /// Some of what it names is not there, and nothing that is there refers to the digest.
+    Untold {
+        /// Whether nothing of it is there.
+        is_void: bool,
+    },
+}
+
+/// Whether a manifest is a list of what refers to the digest that a tag is named after.
 pub(super) async fn lists(
     manifests: &Manifests,
     origin: &Origin,
     manifest: &Manifest,
     tag: &Tag,
 ) -> Result<bool, endpoint::Error> {
+    match nature(manifests, origin, manifest, tag).await? {
+        Nature::List => Ok(true),
+        Nature::Other | Nature::Untold { is_void: false } => Ok(false),
+        // Some tools leave a list behind when they delete what it lists. Whatever it was, nobody can pull it.
+        Nature::Untold { is_void: true } => {
+            let repository = origin.name();
+            tracing::warn!(repository, %tag, "nothing that this tag lists is there any more: it is left out");
+            Ok(true)
+        }
+    }
+}
+
+/// What a manifest is that stands under a tag named after a digest. Its members decide: some registries
+/// resolve `sha256-<hex>` as the digest itself (GitLab, oras-project/oras-go#1396), and some images have no
+/// other tag.
+pub(super) async fn nature(
+    manifests: &Manifests,
+    origin: &Origin,
+    manifest: &Manifest,
+    tag: &Tag,
+) -> Result<Nature, endpoint::Error> {
     let (Content::Index(index), Some(attachment)) = (manifest.content(), tag.attachment()) else {
-        return Ok(false);
+        return Ok(Nature::Other);
     };
     if attachment.is_of(manifest.digest()) {
-        return Ok(false);
+        return Ok(Nature::Other);
     }
     let refers = |member: &Manifest| {
         let subject = member.subject();
         subject.is_some_and(|subject| attachment.is_of(&subject.digest))
     };
-    for member in index.manifests.iter().take(WITNESSES) {
+    let (mut strangers, mut gone) = (0, 0);
+    for member in index.manifests.iter().take(LOOKS) {
         match manifests.fetch(origin, &member.digest).await {
-            Ok(member) if refers(&member) => return Ok(true),
-            Ok(_) => {}
-            Err(error) if error.is_not_found() => {}
+            Ok(member) if refers(&member) => return Ok(Nature::List),
+            Ok(_) => strangers += 1,
+            Err(error) if error.is_not_found() => gone += 1,
             Err(error) => return Err(error),
         }
+        if strangers == WITNESSES {
+            break;
+        }
     }
-    // Some tools leave a list behind when they delete its last member.
-    Ok(index.manifests.is_empty())
+    Ok(match (strangers, gone) {
+        (0, 0) => Nature::List,
+        (_, 0) => Nature::Other,
+        (strangers, _) => Nature::Untold {
+            is_void: strangers == 0,
+        },
+    })
 }
 
 /// Whether a manifest says that it refers to `subject`.
@@ -127,10 +203,14 @@ impl FallbackTags {
         };
         let lock = self.turn(&origin.endpoint, &origin.repository, additions.subject);
         let _turn = lock.lock().await;
-        match write(manifests, origin, &additions, &tag).await {
+        match write(manifests, origin, &additions, &tag, Keep::All).await {
+            // distribution refuses a list with a member that was deleted.
+            Err(FallbackError::Registry(error)) if error.missing().is_some() => {
+                write(manifests, origin, &additions, &tag, Keep::Present).await
+            }
             // distribution 2 says so of a list while it rewrites what it keeps of an entry: once more.
             Err(FallbackError::Registry(error)) if error.is_rejected() => {
-                write(manifests, origin, &additions, &tag).await
+                write(manifests, origin, &additions, &tag, Keep::All).await
             }
             written => written,
         }
@@ -149,6 +229,7 @@ async fn write(
     origin: &Origin,
     additions: &Additions<'_>,
     tag: &Tag,
+    keep: Keep,
 ) -> Result<(), FallbackError> {
     let Origin {
         endpoint,
@@ -180,7 +261,11 @@ async fn write(
         let reason = "what it names does not refer to the image".to_owned();
         return Err(not_an_index(reason));
     }
-    let wanted = additions.combine(current.as_ref());
+    let gone = match (&current, keep) {
+        (Some(current), Keep::Present) => additions.find_gone(origin, current).await?,
+        (Some(_), Keep::All) | (None, _) => HashSet::new(),
+    };
+    let wanted = additions.combine(current.as_ref(), &gone);
     let wanted = wanted.map_err(|error| not_an_index(error.to_string()))?;
     if current.is_none_or(|current| current.digest() != wanted.digest()) {
         endpoint.put_manifest(repository, &target, &wanted).await?;
@@ -207,34 +292,62 @@ impl Additions<'_> {
     /// Whether an index lists something of which it is known that it refers to the subject.
     fn knows_one_of(&self, index: &Manifest) -> bool {
         let ours = self.referrers.iter().map(|referrer| referrer.digest());
-        let theirs = self.list.into_iter().flat_map(members);
-        let known: HashSet<&Digest> = ours.chain(theirs.map(|entry| &entry.digest)).collect();
-        members(index).any(|entry| known.contains(&entry.digest))
+        let theirs = self.list.map(members).unwrap_or_default();
+        let theirs = theirs.iter().map(|entry| &entry.digest);
+        let known: HashSet<&Digest> = ours.chain(theirs).collect();
+        members(index)
+            .iter()
+            .any(|entry| known.contains(&entry.digest))
     }
 
-    /// The list as it is to be: byte for byte that of the source, unless somebody else has added to it.
-    fn combine(&self, current: Option<&Manifest>) -> Result<Manifest, MergeError> {
+    /// What an index lists that is not there any more, besides what is being added.
+    async fn find_gone(
+        &self,
+        origin: &Origin,
+        index: &Manifest,
+    ) -> Result<HashSet<Digest>, endpoint::Error> {
+        let Origin {
+            endpoint,
+            repository,
+        } = origin;
+        let ours: HashSet<&Digest> = self.referrers.iter().map(|one| one.digest()).collect();
+        let others = members(index).iter().map(|member| &member.digest);
+        let others: Vec<&Digest> = others.filter(|digest| !ours.contains(digest)).collect();
+        let looks = others.into_iter().map(|digest| async move {
+            let target = TagOrDigest::Digest(digest.clone());
+            let found = endpoint.resolve(repository, &target, None).await?;
+            Ok::<_, endpoint::Error>(found.is_none().then(|| digest.clone()))
+        });
+        let looks: Vec<_> = looks.collect();
+        let looked: Vec<Option<Digest>> = stream::iter(looks).buffered(HEADS).try_collect().await?;
+        Ok(looked.into_iter().flatten().collect())
+    }
+
+    /// The list as it is to be, without what is gone: byte for byte that of the source, unless somebody else
+    /// has added to it.
+    fn combine(
+        &self,
+        current: Option<&Manifest>,
+        gone: &HashSet<Digest>,
+    ) -> Result<Manifest, MergeError> {
         if let Some(list) = self.list {
-            let known: HashSet<&Digest> = members(list).map(|entry| &entry.digest).collect();
-            let mut current = current.into_iter().flat_map(members);
-            if current.all(|entry| known.contains(&entry.digest)) {
+            let known: HashSet<&Digest> = members(list).iter().map(|entry| &entry.digest).collect();
+            let current = current.map(members).unwrap_or_default();
+            let mut current = current.iter().map(|entry| &entry.digest);
+            if current.all(|digest| known.contains(digest) || gone.contains(digest)) {
                 return Ok(list.clone());
             }
         }
-        merge(current, self.referrers)
+        merge(current, gone, self.referrers)
     }
 }
 
-fn members(manifest: &Manifest) -> impl Iterator<Item = &Descriptor> {
-    let members = match manifest.content() {
-        Content::Index(index) => index.manifests.as_slice(),
-        Content::Image(_) => &[],
-    };
-    members.iter()
-}
-
-/// The index with an entry for each of the referrers.
-fn merge(current: Option<&Manifest>, referrers: &[Arc<Manifest>]) -> Result<Manifest, MergeError> {
+/// The index without what is gone, and with an entry for each of the referrers.
+fn merge(
+    current: Option<&Manifest>,
+    gone: &HashSet<Digest>,
+    referrers: &[Arc<Manifest>],
+) -> Result<Manifest, MergeError> {
     let mut document = match current {
         Some(manifest) => serde_json::from_slice(manifest.bytes())?,
         None => json!({"schemaVersion": 2, "mediaType": media_type::OCI_INDEX, "manifests": []}),
@@ -243,9 +356,10 @@ fn merge(current: Option<&Manifest>, referrers: &[Arc<Manifest>]) -> Result<Mani
         .get_mut("manifests")
         .and_then(Value::as_array_mut)
         .ok_or(MergeError::NoEntries)?;
+    let digest = |entry: &Value| entry.get("digest")?.as_str()?.parse().ok();
+    entries.retain(|entry| digest(entry).is_none_or(|digest: Digest| !gone.contains(&digest)));
     for referrer in referrers {
-        let digest = referrer.digest().as_str();
-        let is_it = |entry: &Value| entry.get("digest").and_then(Value::as_str) == Some(digest);
+        let is_it = |entry: &Value| digest(entry).as_ref() == Some(referrer.digest());
         if !entries.iter().any(is_it) {
             entries.push(entry(referrer));
         }
@@ -302,6 +416,7 @@ mod tests {
 
     fn names(index: &Manifest) -> Vec<String> {
         members(index)
+            .iter()
             .map(|entry| entry.annotations["name"].clone())
             .collect()
     }
@@ -316,11 +431,29 @@ mod tests {
 
     #[test]
     fn a_referrer_is_added_beside_those_of_others_and_only_once() {
-        let first = merge(None, &[referrer("mine")]).unwrap();
-        let second = merge(Some(&first), &[referrer("theirs"), referrer("mine")]).unwrap();
-        let third = merge(Some(&second), &[referrer("mine")]).unwrap();
+        let none = HashSet::new();
+        let first = merge(None, &none, &[referrer("mine")]).unwrap();
+        let second = merge(Some(&first), &none, &[referrer("theirs"), referrer("mine")]).unwrap();
+        let third = merge(Some(&second), &none, &[referrer("mine")]).unwrap();
         assert_eq!(names(&second), ["mine", "theirs"]);
         assert_eq!(third.digest(), second.digest());
+    }
+
+    #[test]
+    fn what_is_gone_leaves_a_list_and_everything_else_stays() {
+        let referrers = [referrer("ours")];
+        let current = list(&["lost", "kept"]);
+        let gone = HashSet::from([referrer("lost").digest().clone()]);
+        let merged = merge(Some(&current), &gone, &referrers).unwrap();
+        assert_eq!(names(&merged), ["kept", "ours"]);
+        let source = list(&["ours", "kept"]);
+        let additions = Additions {
+            subject: &Digest::sha256(b"image"),
+            referrers: &referrers,
+            list: Some(&source),
+        };
+        let combined = additions.combine(Some(&current), &gone).unwrap();
+        assert_eq!(combined.digest(), source.digest());
     }
 
     #[test]
@@ -341,7 +474,9 @@ mod tests {
                 referrers: &referrers,
                 list: Some(&source),
             };
-            let combined = additions.combine(current.as_ref()).unwrap();
+            let combined = additions
+                .combine(current.as_ref(), &HashSet::new())
+                .unwrap();
             assert_eq!(combined.digest() == source.digest(), is_source, "{case}");
             let names = names(&combined);
             for name in ["a", "b"] {
@@ -351,7 +486,9 @@ mod tests {
                 list: None,
                 ..additions
             };
-            let merged = additions.combine(current.as_ref()).unwrap();
+            let merged = additions
+                .combine(current.as_ref(), &HashSet::new())
+                .unwrap();
             assert_ne!(merged.digest(), source.digest(), "{case}");
         }
     }

@@ -1,20 +1,21 @@
 //! What came to refer to an image after it was copied.
 //!
 //! A look costs the source one request for each manifest that something may refer to, and nothing where its
-//! tag list tells everything. Nothing is read but what a destination turns out to lack.
+//! tag list tells everything. Nothing is read from it but what a destination turns out to lack.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, OnceLock};
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use futures::future::join_all;
 
-use super::endpoint::{self, Endpoint};
-use super::fallback;
+use super::endpoint;
+use super::fallback::{self, Nature};
 use super::graph::Graph;
 use super::graph_error::GraphError;
 use super::image::{Content, Push};
+use super::lack::{Lack, Standing};
 use super::lag::Lag;
-use super::links::{AttachedTags, Entry, Link, Links};
+use super::links::{AttachedTags, Detail, Links};
 use super::manifests::Room;
 use super::pipe::Origin;
 use super::referrers::{Company, Wish};
@@ -22,9 +23,7 @@ use super::seen::{self, Seen, Trace};
 use super::{Done, Engine, Error, Job, Target, closure};
 use crate::api::IndexMode;
 use crate::oci::subset::{Inside, Subset};
-use crate::oci::{
-    Content as Described, Descriptor, Digest, Manifest, Repository, Tag, TagOrDigest,
-};
+use crate::oci::{Content as Described, Descriptor, Digest, Manifest, Tag, TagOrDigest};
 use crate::plan::Platforms;
 
 /// An image that its targets have as they should, to be looked at again.
@@ -46,8 +45,22 @@ pub struct Visit {
 #[derive(Debug, Default)]
 pub struct Siblings {
     digests: HashSet<Digest>,
-    /// Whether tags are named after other digests.
+    /// What they turned out to be made of.
+    parts: Mutex<HashSet<Digest>>,
+    /// Whether tags are named after other digests than theirs.
     has_strangers: OnceLock<bool>,
+    /// Whether tags are named after other digests than theirs and those of their parts.
+    leads_further: OnceLock<bool>,
+}
+
+/// The first look at an image, which says of what its referrers are to be looked for.
+#[derive(Debug)]
+pub struct Outline {
+    of_root: Vec<Links>,
+    /// What the image is made of, as far as something may refer to it.
+    parts: Vec<Digest>,
+    /// Whether the image is an index, or may be.
+    is_index: bool,
 }
 
 /// What a look found.
@@ -60,19 +73,6 @@ pub struct Late {
     subjects: Vec<Digest>,
 }
 
-/// What a target lacks of what refers to an image.
-#[derive(Clone, Debug, Default)]
-pub struct Lack(HashSet<(Link, Digest)>);
-
-/// What the source has.
-struct Look {
-    links: Vec<Links>,
-    /// The image and what it is made of, as far as something may refer to it.
-    subjects: Vec<Digest>,
-    /// Whether the image is an index, or may be.
-    is_index: bool,
-}
-
 // === impl Siblings ===
 
 impl Siblings {
@@ -80,7 +80,7 @@ impl Siblings {
     pub fn new(digests: HashSet<Digest>) -> Self {
         Self {
             digests,
-            has_strangers: OnceLock::new(),
+            ..Self::default()
         }
     }
 
@@ -89,14 +89,22 @@ impl Siblings {
             .has_strangers
             .get_or_init(|| listed.has_others(&self.digests))
     }
-}
 
-// === impl Lack ===
+    fn learn<'d>(&self, digests: impl IntoIterator<Item = &'d Digest>) {
+        let mut parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
+        parts.extend(digests.into_iter().cloned());
+    }
 
-impl Lack {
-    /// Whether nothing is missing.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    /// Whether a source that keeps no lists may have something that refers to a referrer: told once the
+    /// parts of all images are known.
+    fn leads_further(&self, listed: Option<&AttachedTags>) -> bool {
+        let Some(listed) = listed else {
+            return true;
+        };
+        *self.leads_further.get_or_init(|| {
+            let parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
+            listed.has_others(&parts.union(&self.digests).cloned().collect())
+        })
     }
 }
 
@@ -110,8 +118,13 @@ impl Engine {
     }
 
     /// Whether a tag that is named after a digest names an image, rather than a list of what refers to
-    /// that digest.
-    pub async fn names_image(&self, origin: &Origin, tag: &Tag) -> Result<bool, endpoint::Error> {
+    /// that digest. What it names is read at `mirror`, where that has it: a read there is no pull.
+    pub async fn names_image(
+        &self,
+        origin: &Origin,
+        mirror: Option<&Origin>,
+        tag: &Tag,
+    ) -> Result<bool, endpoint::Error> {
         let Origin {
             endpoint,
             repository,
@@ -125,50 +138,135 @@ impl Engine {
         if is_image || attachment.is_some_and(|tag| tag.is_of(&found.digest)) {
             return Ok(true);
         }
+        if let Some(mirror) = mirror {
+            match self.nature_at(mirror, tag, &found.digest).await {
+                Ok(Nature::List) => return Ok(false),
+                Ok(Nature::Other) => return Ok(true),
+                // The source has the last word.
+                Ok(Nature::Untold { .. }) | Err(_) => {}
+            }
+        }
         let manifest = self.manifests.fetch(origin, &found.digest).await?;
         let lists = fallback::lists(&self.manifests, origin, &manifest, tag).await?;
         Ok(!lists)
     }
 
-    /// Looks what refers to an image by now, and what of it its targets lack.
-    pub async fn visit(&self, visit: &Visit) -> Result<Late, Error> {
-        let Visit { job, known, .. } = visit;
-        let failed = |error| Error::source(&job.origin, &job.digest, error);
-        let Look {
-            links,
-            subjects,
+    async fn nature_at(
+        &self,
+        place: &Origin,
+        tag: &Tag,
+        digest: &Digest,
+    ) -> Result<Nature, endpoint::Error> {
+        let manifest = self.manifests.fetch(place, digest).await?;
+        fallback::nature(&self.manifests, place, &manifest, tag).await
+    }
+
+    /// Finds out whether a source can list referrers at all, where nobody knows.
+    pub async fn probe_referrers(&self, origin: &Origin) {
+        let Origin {
+            endpoint,
+            repository,
+        } = origin;
+        endpoint.probe_referrers(repository).await;
+    }
+
+    /// Has the first look at an image.
+    pub async fn outline(&self, visit: &Visit) -> Result<Outline, Error> {
+        let Job { origin, digest, .. } = &visit.job;
+        let outline = self.find_outline(visit).await;
+        outline.map_err(|error| Error::source(origin, digest, error))
+    }
+
+    /// Looks what refers to an image by now, and what of it its targets lack. It is cheapest after the first
+    /// looks at all images of the repository.
+    pub async fn visit(&self, visit: &Visit, outline: Outline) -> Result<Late, Error> {
+        let Job { origin, digest, .. } = &visit.job;
+        let late = self.find_late(visit, outline).await;
+        late.map_err(|error| Error::source(origin, digest, error))
+    }
+
+    async fn find_late(&self, visit: &Visit, outline: Outline) -> Result<Late, GraphError> {
+        let Visit {
+            job,
+            expected,
+            known,
+            ..
+        } = visit;
+        let Job { origin, digest, .. } = job;
+        let Outline {
+            of_root,
+            parts,
             is_index,
-        } = self.look(visit).await.map_err(failed)?;
-        let mut trace = Trace::default();
-        trace.add(&links);
-        let listed = self.finder.known_list(&job.origin);
-        let seen = trace.sum_up(&job.digest, is_index, listed.as_deref());
-        let lacks = if known.is_some_and(|known| known.is_like(&seen)) {
-            vec![Ok(Lack::default()); job.targets.len()]
-        } else {
-            let wanted = self.choose(job, &links).await.map_err(failed)?;
-            join_all(job.targets.iter().map(|target| self.lack(target, &wanted))).await
+        } = outline;
+        let mut subjects = parts.clone();
+        if expected == digest {
+            subjects.insert(0, digest.clone());
+        }
+        let listed = self.finder.known_list(origin);
+        let (links, standings) = tokio::join!(self.look(visit, of_root, &parts), async {
+            match (known, &listed) {
+                // Nothing new is expected.
+                (Some(_), _) | (None, None) => vec![Standing::default(); job.targets.len()],
+                (None, Some(listed)) => Standing::of_all(&job.targets, &subjects, listed).await,
+            }
+        });
+        let mut links = links?;
+        let seen = |links: &[Links]| {
+            let mut trace = Trace::default();
+            trace.add(links);
+            let listed = self.finder.known_list(origin);
+            trace.sum_up(digest, is_index, listed.as_deref())
         };
+        let mut found = seen(&links);
+        if let Some(known) = known.filter(|known| known.is_like(&found)) {
+            return Ok(Late {
+                seen: Seen {
+                    has_list: known.has_list,
+                    ..found
+                },
+                lacks: vec![Ok(Lack::default()); job.targets.len()],
+                subjects,
+            });
+        }
+        self.read_lists(job, &mut links, &standings).await?;
+        found.has_list = seen(&links).has_list;
+        let lacks = self.lacks(job, &links, &standings).await?;
         Ok(Late {
-            seen,
+            seen: found,
             lacks,
             subjects,
         })
     }
 
-    /// What comes along of what was found.
-    async fn choose<'l>(
+    /// Reads the lists under fallback tags that are not the same at all targets.
+    async fn read_lists(
         &self,
         job: &Job,
-        links: &'l [Links],
-    ) -> Result<Vec<&'l Entry>, GraphError> {
-        let wish = Wish::of(job);
-        let mut chosen = Vec::new();
+        links: &mut [Links],
+        standings: &[Standing],
+    ) -> Result<(), GraphError> {
         for links in links {
-            let entries = wish.choose(&self.manifests, &job.origin, links);
-            chosen.extend(entries.await.map_err(GraphError::Referrers)?);
+            let subject = links.subject.clone();
+            let Some(list) = links.unread().cloned() else {
+                continue;
+            };
+            let Some(tag) = Tag::of_referrers(&subject, "") else {
+                continue;
+            };
+            let targets = job.targets.iter().zip(standings);
+            let same = targets.map(|(target, standing)| standing.names(target, &tag, &list));
+            // A target that does not say is told of when it is compared.
+            if join_all(same)
+                .await
+                .into_iter()
+                .all(|same| same.is_ok_and(|same| same))
+            {
+                continue;
+            }
+            let list = fallback::read_named(&self.manifests, &job.origin, &subject, &list).await;
+            links.take_list(list.map_err(GraphError::Referrers)?);
         }
-        Ok(chosen)
+        Ok(())
     }
 
     /// Brings the targets what they lack. Tags that name the image stay as they are.
@@ -230,45 +328,77 @@ impl Engine {
         push.run_late().await
     }
 
-    /// What refers to the image, to what it is made of, and to that again; and whether it is an index.
-    async fn look(&self, visit: &Visit) -> Result<Look, GraphError> {
+    async fn find_outline(&self, visit: &Visit) -> Result<Outline, GraphError> {
         let Visit {
             job,
-            expected,
             is_index,
             siblings,
             known,
+            ..
         } = visit;
         let Job { origin, digest, .. } = job;
-        let of_root = self
-            .finder
-            .links_of_all(&self.manifests, origin, std::slice::from_ref(digest))
-            .await?;
-        let listed = self.finder.known_list(origin);
-        // A source that keeps no lists has nothing but tags, and it lists those.
-        let is_told = listed.is_some_and(|listed| !siblings.has_strangers(&listed))
-            && of_root.iter().all(|links| !links.is_kept);
-        let may_be_index = is_index.or_else(|| known.map(|seen| seen.is_index));
-        let (parts, is_index) = match may_be_index.unwrap_or(true) {
-            false => (Vec::new(), false),
-            true if is_told => (Vec::new(), true),
-            true => self.parts(visit).await?,
+        let of_root = async {
+            let root = std::slice::from_ref(digest);
+            self.finder
+                .links_of_all(&self.manifests, origin, root, Detail::Digests)
+                .await
         };
+        let is_told = |listed: Option<Arc<AttachedTags>>| {
+            listed.map(|listed| !siblings.has_strangers(&listed))
+        };
+        let may_be_index = is_index.or_else(|| known.map(|seen| seen.is_index));
+        let (of_root, parts, is_index) = if may_be_index == Some(false) {
+            (of_root.await?, Vec::new(), false)
+        } else if is_told(self.finder.known_list(origin)) == Some(false) {
+            let (of_root, (parts, is_index)) = tokio::try_join!(of_root, self.parts(visit))?;
+            (of_root, parts, is_index)
+        } else {
+            let of_root = of_root.await?;
+            // A source that keeps no lists has nothing but tags, and it lists those.
+            let is_told = is_told(self.finder.known_list(origin)) == Some(true)
+                && of_root.iter().all(|links| !links.is_kept);
+            let (parts, is_index) = if is_told {
+                (Vec::new(), true)
+            } else {
+                self.parts(visit).await?
+            };
+            (of_root, parts, is_index)
+        };
+        siblings.learn(parts.iter().chain([digest]));
+        Ok(Outline {
+            of_root,
+            parts,
+            is_index,
+        })
+    }
+
+    /// What refers to the image, to what it is made of, and to that again.
+    async fn look(
+        &self,
+        visit: &Visit,
+        of_root: Vec<Links>,
+        parts: &[Digest],
+    ) -> Result<Vec<Links>, GraphError> {
+        let Visit {
+            job,
+            expected,
+            siblings,
+            ..
+        } = visit;
+        let Job { origin, digest, .. } = job;
         let mut first = self
             .finder
-            .links_of_all(&self.manifests, origin, &parts)
+            .links_of_all(&self.manifests, origin, parts, Detail::Digests)
             .await?;
         if expected == digest {
             first.splice(0..0, of_root);
         }
-        let subjects = first.iter().map(|links| links.subject.clone());
-        let subjects = subjects.collect();
-        let links = self.finder.glance(&self.manifests, origin, first).await?;
-        Ok(Look {
-            links,
-            subjects,
-            is_index,
-        })
+        let listed = self.finder.known_list(origin);
+        let mirror = job.targets.first().map(Target::origin);
+        let mirror = mirror.filter(|_| siblings.leads_further(listed.as_deref()));
+        self.finder
+            .glance(&self.manifests, origin, mirror.as_ref(), first)
+            .await
     }
 
     /// The manifests that the image lists, without what was left out of it, and whether it is an index. The
@@ -291,68 +421,6 @@ impl Engine {
             parts.extend(kept(manifest, expected, &job.platforms));
         }
         Ok((parts, is_index))
-    }
-
-    /// What a target lacks of these.
-    async fn lack(&self, target: &Target, wanted: &[&Entry]) -> Result<Lack, Error> {
-        let lack = self.find_lack(&target.endpoint, &target.repository, wanted);
-        lack.await.map_err(|(name, error)| Error::Destination {
-            destination: target.name(),
-            target: name,
-            error,
-        })
-    }
-
-    async fn find_lack(
-        &self,
-        endpoint: &Endpoint,
-        repository: &Repository,
-        wanted: &[&Entry],
-    ) -> Result<Lack, (TagOrDigest, endpoint::Error)> {
-        let there = Origin {
-            endpoint: endpoint.clone(),
-            repository: repository.clone(),
-        };
-        let mut lists: HashMap<Digest, HashSet<Digest>> = HashMap::new();
-        let mut lack = Lack::default();
-        for Entry { by, digest, .. } in wanted {
-            let has = match by {
-                Link::Tag(tag) => {
-                    let name = TagOrDigest::Tag(tag.clone());
-                    let found = endpoint.resolve(repository, &name, None).await;
-                    found.map_err(|error| (name, error))?.as_ref() == Some(digest)
-                }
-                Link::Subject(subject) => {
-                    if !lists.contains_key(subject) {
-                        let listed = self.finder.listed(&self.manifests, &there, subject).await;
-                        let listed = listed.map_err(|error| (subject.clone().into(), error))?;
-                        let digests = listed.entries.into_iter().map(|entry| entry.digest);
-                        lists.insert(subject.clone(), digests.collect());
-                    }
-                    lists.get(subject).is_some_and(|list| list.contains(digest))
-                }
-            };
-            if !has {
-                lack.0.insert((by.clone(), digest.clone()));
-            }
-        }
-        Ok(lack)
-    }
-}
-
-// === impl Lack ===
-
-impl Lack {
-    fn of(&self, company: &Company) -> Company {
-        let attached = company.attached.iter().filter(|attached| {
-            let digest = attached.graph.root.digest().clone();
-            self.0.contains(&(attached.by.clone(), digest))
-        });
-        Company {
-            attached: attached.cloned().collect(),
-            lists: company.lists.clone(),
-            trace: Trace::default(),
-        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
-use crate::oci::{Digest, Manifest, Tag};
+use crate::oci::{Content, Descriptor, Digest, Manifest, Tag};
 
 /// How it is found.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -28,15 +28,88 @@ pub(super) struct Entry {
 pub(super) struct Links {
     pub(super) subject: Digest,
     pub(super) entries: Vec<Entry>,
-    /// The list under the fallback tag, at a source that keeps none itself.
-    pub(super) list: Option<Arc<Manifest>>,
+    /// The list under the fallback tag, at a source that has none itself.
+    pub(super) list: Option<TagList>,
     /// Whether the source keeps lists itself. Otherwise its tags tell everything.
     pub(super) is_kept: bool,
+}
+
+/// What the fallback tag of a manifest names, where that is not the manifest itself.
+#[derive(Clone, Debug)]
+pub(super) enum TagList {
+    /// A list of what refers to the manifest.
+    Read(Arc<Manifest>),
+    /// Something that nobody has read: most likely such a list.
+    Named(Digest),
+}
+
+/// How much is found out about what a fallback tag names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Detail {
+    /// Its digest: no read, so that it counts as no pull.
+    Digests,
+    /// What it lists.
+    Members,
 }
 
 /// The tags of a repository that are named after digests, by what they have before their suffix.
 #[derive(Debug, Default)]
 pub(super) struct AttachedTags(BTreeMap<String, BTreeSet<Tag>>);
+
+// === impl TagList ===
+
+impl TagList {
+    pub(super) fn digest(&self) -> &Digest {
+        match self {
+            Self::Read(list) => list.digest(),
+            Self::Named(digest) => digest,
+        }
+    }
+}
+
+// === impl Links ===
+
+impl Links {
+    /// Whether an entry is a member of the list under the fallback tag: it has yet to prove that it refers
+    /// to the subject.
+    pub(super) fn is_member(&self, entry: &Entry) -> bool {
+        self.list.is_some() && matches!(entry.by, Link::Subject(_))
+    }
+
+    /// The digest that the fallback tag names, where nobody has read what it is.
+    pub(super) fn unread(&self) -> Option<&Digest> {
+        match &self.list {
+            Some(TagList::Named(digest)) => Some(digest),
+            Some(TagList::Read(_)) | None => None,
+        }
+    }
+
+    /// Takes note of what a list names.
+    pub(super) fn add(&mut self, entries: &[Descriptor]) {
+        let subject = &self.subject;
+        self.entries.extend(entries.iter().map(|entry| Entry {
+            by: Link::Subject(subject.clone()),
+            digest: entry.digest.clone(),
+            artifact_type: entry.artifact_type.clone(),
+        }));
+    }
+
+    /// Takes over what the fallback tag turned out to name; nothing where that is no list.
+    pub(super) fn take_list(&mut self, list: Option<Arc<Manifest>>) {
+        if let Some(list) = &list {
+            self.add(members(list));
+        }
+        self.list = list.map(TagList::Read);
+    }
+}
+
+/// What an index lists.
+pub(super) fn members(manifest: &Manifest) -> &[Descriptor] {
+    match manifest.content() {
+        Content::Index(index) => &index.manifests,
+        Content::Image(_) => &[],
+    }
+}
 
 // === impl AttachedTags ===
 

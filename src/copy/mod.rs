@@ -4,7 +4,7 @@
 //! Engine::copy
 //!   graph, referrers   what the image is made of and what refers to it, read once and kept by digest
 //!   links, fallback    what the source says, and the lists of referrers at registries that keep none
-//!   late, seen         what came to refer to it since
+//!   late, lack, seen   what came to refer to it since, and which destination lacks what of it
 //!   examine            what it is like, for those who judge it
 //!   evidence           what may prove something of it, for those who verify it
 //!   blobs              which destination needs what; one worker a blob
@@ -32,6 +32,7 @@ mod fallback;
 mod graph;
 mod graph_error;
 mod image;
+mod lack;
 mod lag;
 mod late;
 mod links;
@@ -60,7 +61,8 @@ pub use self::evidence::{Found, Holds, Wanted};
 pub use self::examine::Examined;
 pub use self::fallback::FallbackError;
 pub use self::graph_error::GraphError;
-pub use self::late::{Lack, Late, Siblings, Visit};
+pub use self::lack::Lack;
+pub use self::late::{Late, Outline, Siblings, Visit};
 pub use self::lookup::Lookup;
 pub use self::pipe::{BlobError, Origin};
 pub use self::progress::Progress;
@@ -165,6 +167,14 @@ impl Target {
     /// The repository, as people write it.
     pub fn name(&self) -> String {
         format!("{}/{}", self.endpoint.name(), self.repository)
+    }
+
+    /// The repository as a place to read from.
+    fn origin(&self) -> Origin {
+        Origin {
+            endpoint: self.endpoint.clone(),
+            repository: self.repository.clone(),
+        }
     }
 }
 

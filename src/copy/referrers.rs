@@ -13,7 +13,7 @@ use super::endpoint::{self, Place, Referrers};
 use super::fallback;
 use super::graph::Graph;
 use super::graph_error::GraphError;
-use super::links::{AttachedTags, Entry, Link, Links};
+use super::links::{AttachedTags, Detail, Entry, Link, Links, TagList, members};
 use super::manifests::{Manifests, Room};
 use super::pipe::Origin;
 use super::seen::Trace;
@@ -30,10 +30,11 @@ pub(super) struct Attached {
     pub(super) by: Link,
 }
 
-/// What a source lists for one manifest.
+/// What a place lists for one manifest.
 pub(super) struct Listing {
     pub(super) entries: Vec<Descriptor>,
-    pub(super) fallback: Option<Arc<Manifest>>,
+    /// What the fallback tag names, where nothing else lists anything.
+    pub(super) list: Option<TagList>,
     pub(super) is_kept: bool,
 }
 
@@ -81,7 +82,9 @@ impl Finder {
         let mut subjects = subjects;
         for _ in 0..limits::REFERRERS_DEPTH {
             subjects.retain(|subject| seen.insert(subject.clone()));
-            let links = self.links_of_all(manifests, origin, &subjects).await?;
+            let links = self
+                .links_of_all(manifests, origin, &subjects, Detail::Members)
+                .await?;
             company.trace.add(&links);
             let reads: Vec<_> = links
                 .iter()
@@ -98,14 +101,39 @@ impl Finder {
             let new = company.attached.iter().skip(before);
             subjects = new.map(|one| one.graph.root.digest().clone()).collect();
         }
+        subjects.retain(|subject| seen.insert(subject.clone()));
+        self.tell_of_the_rest(manifests, origin, &subjects).await?;
         Ok(company)
     }
 
-    /// The same without reading any of it: what was found first, and what refers to that again.
+    /// Says how much is left out of what refers to the last step that is followed.
+    async fn tell_of_the_rest(
+        &self,
+        manifests: &Manifests,
+        origin: &Origin,
+        last: &[Digest],
+    ) -> Result<(), GraphError> {
+        let beyond = self.links_of_all(manifests, origin, last, Detail::Members);
+        let left_out: usize = beyond.await?.iter().map(|links| links.entries.len()).sum();
+        if left_out > 0 {
+            let repository = origin.name();
+            tracing::warn!(
+                repository,
+                left_out,
+                "referrers of referrers are copied up to {} steps: what refers to the last ones is left out",
+                limits::REFERRERS_DEPTH
+            );
+        }
+        Ok(())
+    }
+
+    /// The same without reading any of it from the source: what was found first, and what refers to that
+    /// again. Where lists may lead further, `mirror` is asked for them, which has most of them.
     pub(super) async fn glance(
         &self,
         manifests: &Manifests,
         origin: &Origin,
+        mirror: Option<&Origin>,
         first: Vec<Links>,
     ) -> Result<Vec<Links>, GraphError> {
         let mut seen: HashSet<Digest> = HashSet::new();
@@ -115,6 +143,20 @@ impl Finder {
             seen.extend(level.iter().map(|links| links.subject.clone()));
             let entries = level.iter().flat_map(|links| &links.entries);
             let mut next: Vec<Digest> = entries.map(|entry| entry.digest.clone()).collect();
+            // What a registry keeps itself no tag tells.
+            let unread = level
+                .iter()
+                .filter(|links| mirror.is_some() || links.is_kept)
+                .filter_map(Links::unread);
+            let reads: Vec<_> = unread
+                .map(|list| listed_by(manifests, origin, mirror, list))
+                .collect();
+            let read: Vec<Vec<Digest>> = stream::iter(reads)
+                .buffered(READS)
+                .try_collect()
+                .await
+                .map_err(GraphError::Referrers)?;
+            next.extend(read.into_iter().flatten());
             found.append(&mut level);
             next.retain(|digest| seen.insert(digest.clone()));
             if next.is_empty() || depth + 1 == limits::REFERRERS_DEPTH {
@@ -123,7 +165,9 @@ impl Finder {
             if seen.len() > limits::GRAPH_NODES {
                 return Err(GraphError::TooMany);
             }
-            level = self.links_of_all(manifests, origin, &next).await?;
+            level = self
+                .links_of_all(manifests, origin, &next, Detail::Digests)
+                .await?;
         }
         Ok(found)
     }
@@ -134,10 +178,11 @@ impl Finder {
         manifests: &Manifests,
         origin: &Origin,
         subjects: &[Digest],
+        detail: Detail,
     ) -> Result<Vec<Links>, GraphError> {
         let reads: Vec<_> = subjects
             .iter()
-            .map(|subject| self.links(manifests, origin, subject))
+            .map(|subject| self.links(manifests, origin, subject, detail))
             .collect();
         let links = stream::iter(reads).buffered(READS).try_collect();
         links.await.map_err(GraphError::Referrers)
@@ -148,68 +193,80 @@ impl Finder {
         manifests: &Manifests,
         origin: &Origin,
         subject: &Digest,
+        detail: Detail,
     ) -> Result<Links, endpoint::Error> {
+        let listed = self.listed(manifests, origin, subject, detail);
+        let tagged = self.tagged_entries(origin, subject);
+        let (listing, tagged) = tokio::try_join!(listed, tagged)?;
         let Listing {
             entries,
-            fallback,
+            list,
             is_kept,
-        } = self.listed(manifests, origin, subject).await?;
-        let entries = entries.into_iter().map(|entry| Entry {
-            by: Link::Subject(subject.clone()),
-            digest: entry.digest,
-            artifact_type: entry.artifact_type,
-        });
+        } = listing;
         let mut links = Links {
             subject: subject.clone(),
-            entries: entries.collect(),
-            list: fallback,
+            entries: Vec::new(),
+            list,
             is_kept,
         };
-        for tag in self.attached_tags(origin, subject).await {
-            if let Some(digest) = resolve(origin, &tag).await? {
-                links.entries.push(Entry {
-                    by: Link::Tag(tag),
-                    digest,
-                    artifact_type: None,
-                });
-            }
-        }
+        links.add(&entries);
+        links.entries.extend(tagged);
         Ok(links)
     }
 
-    /// What names `subject`, by the registry's own list or by the fallback tag.
+    /// What names `subject`, by the registry's own list or by the fallback tag. A registry that got lists of
+    /// its own later knows nothing of what tags listed before (distribution specification, enabling the
+    /// referrers API): where its list is empty, the tag still counts.
     pub(super) async fn listed(
         &self,
         manifests: &Manifests,
         origin: &Origin,
         subject: &Digest,
+        detail: Detail,
     ) -> Result<Listing, endpoint::Error> {
         let Origin {
             endpoint,
             repository,
         } = origin;
-        let fallback = match endpoint.referrers(repository, subject).await? {
-            Referrers::Listed(entries) => {
-                return Ok(Listing {
-                    entries,
-                    fallback: None,
-                    is_kept: true,
-                });
-            }
-            Referrers::Unsupported if self.may_have_list(origin, subject).await => {
-                fallback::read(manifests, origin, subject).await?
-            }
-            Referrers::Unsupported => None,
+        let (entries, is_kept) = match endpoint.referrers(repository, subject).await? {
+            Referrers::Listed(entries) => (entries, true),
+            Referrers::Unsupported => (Vec::new(), false),
         };
-        let content = fallback.as_deref().map(Manifest::content);
+        let list = if entries.is_empty() && self.may_have_list(origin, subject).await {
+            tag_list(manifests, origin, subject, is_kept, detail).await?
+        } else {
+            None
+        };
+        let entries = match &list {
+            Some(TagList::Read(list)) => members(list).to_vec(),
+            Some(TagList::Named(_)) | None => entries,
+        };
         Ok(Listing {
-            entries: match content {
-                Some(Content::Index(index)) => index.manifests.clone(),
-                Some(Content::Image(_)) | None => Vec::new(),
-            },
-            fallback,
-            is_kept: false,
+            entries,
+            list,
+            is_kept,
         })
+    }
+
+    /// What tags with a suffix name that are named after `subject`.
+    async fn tagged_entries(
+        &self,
+        origin: &Origin,
+        subject: &Digest,
+    ) -> Result<Vec<Entry>, endpoint::Error> {
+        let tags = self.attached_tags(origin, subject).await;
+        let looks = tags.into_iter().map(|tag| async move {
+            let found = resolve(origin, &tag).await?;
+            let entry = |digest| Entry {
+                by: Link::Tag(tag),
+                digest,
+                artifact_type: None,
+            };
+            Ok::<_, endpoint::Error>(found.map(entry))
+        });
+        let looks: Vec<_> = looks.collect();
+        let found: Vec<Option<Entry>> = stream::iter(looks).buffered(READS).try_collect().await?;
+        Ok(found.into_iter().flatten().collect())
     }
 
     /// What one of cosign's tags names, where it is there.
@@ -297,6 +354,71 @@ async fn resolve(origin: &Origin, tag: &Tag) -> Result<Option<Digest>, endpoint:
     endpoint.resolve(repository, &target, None).await
 }
 
+/// The list under the fallback tag of a manifest. A registry that keeps lists is not expected to have one.
+async fn tag_list(
+    manifests: &Manifests,
+    origin: &Origin,
+    subject: &Digest,
+    is_kept: bool,
+    detail: Detail,
+) -> Result<Option<TagList>, endpoint::Error> {
+    if !is_kept && detail == Detail::Members {
+        let list = fallback::read(manifests, origin, subject).await?;
+        return Ok(list.map(TagList::Read));
+    }
+    let Some(named) = named(origin, subject, is_kept).await? else {
+        return Ok(None);
+    };
+    match detail {
+        Detail::Digests => Ok(Some(TagList::Named(named))),
+        Detail::Members => {
+            let list = fallback::read_named(manifests, origin, subject, &named).await?;
+            Ok(list.map(TagList::Read))
+        }
+    }
+}
+
+/// What the fallback tag of a manifest names, where that is not the manifest itself (GitLab,
+/// oras-project/oras-go#1396). A registry with lists of its own that will not say has none.
+async fn named(
+    origin: &Origin,
+    subject: &Digest,
+    is_kept: bool,
+) -> Result<Option<Digest>, endpoint::Error> {
+    let Some(tag) = Tag::of_referrers(subject, "") else {
+        return Ok(None);
+    };
+    match resolve(origin, &tag).await {
+        Ok(found) => Ok(found.filter(|found| found != subject)),
+        Err(error) if is_kept && error.is_access_denied() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// What a list names, as the mirror has it, or else the source.
+async fn listed_by(
+    manifests: &Manifests,
+    origin: &Origin,
+    mirror: Option<&Origin>,
+    list: &Digest,
+) -> Result<Vec<Digest>, endpoint::Error> {
+    if let Some(mirror) = mirror
+        && let Ok(list) = manifests.fetch(mirror, list).await
+    {
+        return Ok(digests(&list));
+    }
+    match manifests.fetch(origin, list).await {
+        Ok(list) => Ok(digests(&list)),
+        Err(error) if error.is_not_found() => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
+}
+
+fn digests(list: &Manifest) -> Vec<Digest> {
+    let members = members(list).iter();
+    members.map(|member| member.digest.clone()).collect()
+}
+
 /// Reads what refers to one manifest, as far as it is wanted. A member of a fallback list that does not
 /// name the subject is something else.
 async fn read(
@@ -308,21 +430,41 @@ async fn read(
 ) -> Result<Vec<Attached>, GraphError> {
     let wanted = links.entries.iter().filter(|entry| wish.may_admit(entry));
     let reads: Vec<_> = wanted
-        .map(|Entry { by, digest, .. }| async move {
-            let all = &Platforms::All;
-            let graph = Graph::read(manifests, origin, digest, all, room).await;
-            let graph = graph.map_err(GraphError::of_referrer)?;
-            let by = by.clone();
-            Ok::<_, GraphError>(Attached { graph, by })
+        .map(|entry| async move {
+            let graph = read_one(manifests, origin, &entry.digest, room).await?;
+            let attached = graph.map(|graph| Attached {
+                graph,
+                by: entry.by.clone(),
+            });
+            Ok::<_, GraphError>(attached.filter(|attached| {
+                let root = &attached.graph.root;
+                let is_foreign =
+                    links.is_member(entry) && !fallback::refers_to(root, &links.subject);
+                !is_foreign && wish.admits(root)
+            }))
         })
         .collect();
-    let mut read: Vec<Attached> = stream::iter(reads).buffered(READS).try_collect().await?;
-    read.retain(|Attached { graph, by }| {
-        let is_member = links.list.is_some() && matches!(by, Link::Subject(_));
-        let is_foreign = is_member && !fallback::refers_to(&graph.root, &links.subject);
-        !is_foreign && wish.admits(&graph.root)
-    });
-    Ok(read)
+    let read: Vec<Option<Attached>> = stream::iter(reads).buffered(READS).try_collect().await?;
+    Ok(read.into_iter().flatten().collect())
+}
+
+/// Reads one thing that refers to a manifest; nothing where the source lists it and has it no more, or not
+/// all of it, as in the middle of a garbage collection.
+async fn read_one(
+    manifests: &Manifests,
+    origin: &Origin,
+    digest: &Digest,
+    room: &Room,
+) -> Result<Option<Graph>, GraphError> {
+    match Graph::read(manifests, origin, digest, &Platforms::All, room).await {
+        Ok(graph) => Ok(Some(graph)),
+        Err(GraphError::Read(error)) if error.is_not_found() => {
+            let repository = origin.name();
+            tracing::warn!(repository, %digest, "is listed as referring to an image and is gone: it is left out");
+            Ok(None)
+        }
+        Err(error) => Err(error.of_referrer()),
+    }
 }
 
 // === impl Wish ===
@@ -355,7 +497,7 @@ impl Wish<'_> {
     ) -> Result<Vec<&'e Entry>, endpoint::Error> {
         let mut chosen = Vec::new();
         for entry in links.entries.iter().filter(|entry| self.may_admit(entry)) {
-            let is_member = links.list.is_some() && matches!(entry.by, Link::Subject(_));
+            let is_member = links.is_member(entry);
             let is_told = match self.types {
                 ReferrerTypes::None | ReferrerTypes::All => true,
                 ReferrerTypes::Only(_) => entry.artifact_type.is_some(),
@@ -364,7 +506,11 @@ impl Wish<'_> {
                 chosen.push(entry);
                 continue;
             }
-            let manifest = manifests.fetch(origin, &entry.digest).await?;
+            let manifest = match manifests.fetch(origin, &entry.digest).await {
+                Ok(manifest) => manifest,
+                Err(error) if error.is_not_found() => continue,
+                Err(error) => return Err(error),
+            };
             let refers = !is_member || fallback::refers_to(&manifest, &links.subject);
             if refers && self.admits(&manifest) {
                 chosen.push(entry);
@@ -383,11 +529,10 @@ impl Wish<'_> {
 impl Company {
     /// Takes note of a fallback list, if all that it lists comes along.
     fn keep_list(&mut self, links: &Links, attached: &[Attached]) {
-        let Some(list) = &links.list else {
+        let Some(TagList::Read(list)) = &links.list else {
             return;
         };
-        let is_member = |entry: &&Entry| matches!(entry.by, Link::Subject(_));
-        let mut members = links.entries.iter().filter(is_member);
+        let mut members = links.entries.iter().filter(|entry| links.is_member(entry));
         let comes = |entry: &Entry| {
             let mut attached = attached.iter();
             attached.any(|one| one.by == entry.by && *one.graph.root.digest() == entry.digest)

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::links::{AttachedTags, Link, Links};
+use super::links::{AttachedTags, Link, Links, TagList};
 use crate::oci::{Algorithm, Digest, Tag};
 
 /// Hexadecimal digits of a fingerprint.
@@ -40,6 +40,7 @@ pub(super) struct Trace {
     /// One line for each.
     lines: BTreeSet<String>,
     tags: BTreeSet<Tag>,
+    /// The fallback tags that are known to name lists.
     lists: BTreeSet<Tag>,
 }
 
@@ -48,19 +49,24 @@ pub(super) struct Trace {
 impl Trace {
     /// Takes note of what refers to some manifests.
     pub(super) fn add(&mut self, links: &[Links]) {
-        for Links {
-            subject,
-            entries,
-            list,
-            is_kept: _,
-        } in links
-        {
+        for links in links {
+            let Links {
+                subject,
+                entries,
+                list,
+                is_kept: _,
+            } = links;
             if let Some(list) = list {
                 self.lines
                     .insert(format!("list {subject} {}", list.digest()));
-                self.lists.extend(Tag::of_referrers(subject, ""));
+                let bare = Tag::of_referrers(subject, "");
+                if matches!(list, TagList::Read(_)) {
+                    self.lists.extend(bare.clone());
+                }
+                self.tags.extend(bare);
             }
-            for entry in entries {
+            // The digest of a list stands for its members.
+            for entry in entries.iter().filter(|entry| !links.is_member(entry)) {
                 let digest = &entry.digest;
                 let line = match &entry.by {
                     Link::Subject(subject) => format!("subject {subject} {digest}"),
@@ -85,9 +91,8 @@ impl Trace {
         let tags = match listed {
             Some(listed) => tags_of(listed, root),
             None => fingerprint(
-                self.lists
+                self.tags
                     .iter()
-                    .chain(&self.tags)
                     .filter(|tag| tag.attachment().is_some_and(|tag| tag.is_of(root)))
                     .map(Tag::as_str),
             ),

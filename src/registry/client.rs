@@ -308,6 +308,12 @@ impl Client {
         self.explain(sent, Action::Upload, Some(repository), Some(&target))
     }
 
+    /// Finds out whether the registry can list referrers at all, where nobody knows: whoever asks meanwhile
+    /// waits for that.
+    pub async fn probe_referrers(&self, repository: &Repository) {
+        referrers::probe(&self.inner.connection, repository).await;
+    }
+
     /// The manifests that refer to `digest`, as far as the registry lists them.
     pub async fn referrers(
         &self,

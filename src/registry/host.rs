@@ -1,9 +1,10 @@
 //! What is shared by everything that speaks to one host: limits, and what the host turned out to be like.
 
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering::Relaxed};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
 use super::deletes::Deletable;
@@ -28,12 +29,16 @@ pub(super) struct Host {
     pub(super) list_ends: ListEnds,
     lists_referrers: AtomicBool,
     lacks_referrers: Inability,
+    first_referrers: Mutex<FirstAnswer>,
     deletes_no_tags: Inability,
     deletes_no_manifests: Inability,
     head: AtomicU8,
     fails_head: Inability,
     omits_digest: Inability,
 }
+
+/// Set when something was asked for the first time: until then one asks, and all others wait.
+pub(super) type FirstAnswer = Arc<OnceCell<()>>;
 
 /// Something that a host turned out to be unable to do, and when.
 #[derive(Debug, Default)]
@@ -70,6 +75,7 @@ impl Host {
             list_ends: ListEnds::default(),
             lists_referrers: AtomicBool::new(false),
             lacks_referrers: Inability::default(),
+            first_referrers: Mutex::default(),
             deletes_no_tags: Inability::default(),
             deletes_no_manifests: Inability::default(),
             head: AtomicU8::new(head as u8),
@@ -103,9 +109,20 @@ impl Host {
         self.lists_referrers.store(true, Relaxed);
     }
 
-    /// It has no list of referrers.
+    /// It has no list of referrers. When that is believed no more, one asks again.
     pub(super) fn learn_lacks_referrers(&self) {
         self.lacks_referrers.learn();
+        *self.first_referrers() = FirstAnswer::default();
+    }
+
+    /// The first answer to whoever asked for referrers, whatever it was.
+    pub(super) fn first_referrers_answer(&self) -> FirstAnswer {
+        self.first_referrers().clone()
+    }
+
+    fn first_referrers(&self) -> MutexGuard<'_, FirstAnswer> {
+        let first = self.first_referrers.lock();
+        first.unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What it is known to delete.

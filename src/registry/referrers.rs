@@ -80,7 +80,44 @@ struct Walk<'a> {
     follows_redirects: bool,
 }
 
+/// Lists what refers to a manifest. Of a host that has not answered yet, one asks; the others wait until it
+/// is told whether the host can list referrers at all.
 pub(super) async fn list(
+    connection: &Connection,
+    repository: &Repository,
+    digest: &Digest,
+) -> Result<Referrers, Cause> {
+    if !connection.host.may_list_referrers() {
+        return Ok(Referrers::Unsupported);
+    }
+    let first = connection.host.first_referrers_answer();
+    let mut own = None;
+    first
+        .get_or_init(|| async { own = Some(ask(connection, repository, digest).await) })
+        .await;
+    match own {
+        Some(answer) => answer,
+        None => ask(connection, repository, digest).await,
+    }
+}
+
+/// Asks for what refers to a digest that nothing has: a registry with the API answers with an empty list.
+/// An answer that tells nothing is nobody's: the next one asks again.
+pub(super) async fn probe(connection: &Connection, repository: &Repository) {
+    let host = &connection.host;
+    let first = host.first_referrers_answer();
+    let is_known = || host.lists_referrers() || !host.may_list_referrers();
+    let probe = first.get_or_try_init(|| async {
+        if !is_known() {
+            // Whatever is wrong is told to whoever needs the list.
+            let _ = ask(connection, repository, &Digest::sha256(b"")).await;
+        }
+        if is_known() { Ok(()) } else { Err(()) }
+    });
+    let _ = probe.await;
+}
+
+async fn ask(
     connection: &Connection,
     repository: &Repository,
     digest: &Digest,

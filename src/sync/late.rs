@@ -70,10 +70,25 @@ impl<C: Connect> Syncer<C> {
             };
             visits.push((Arc::new(visit), group.members, cause));
         }
-        let looks: Vec<_> = visits
+        // What all images are made of is known before any look goes on: it tells how far tags lead.
+        let outlines: Vec<_> = visits
             .into_iter()
             .map(|(visit, members, cause)| async move {
-                let late = self.engine.visit(&visit).await.map(Arc::new);
+                let outline = self.engine.outline(&visit).await;
+                (visit, outline, members, cause)
+            })
+            .collect();
+        let outlines: Vec<_> = stream::iter(outlines)
+            .buffer_unordered(VISITS)
+            .collect()
+            .await;
+        let looks: Vec<_> = outlines
+            .into_iter()
+            .map(|(visit, outline, members, cause)| async move {
+                let late = match outline {
+                    Ok(outline) => self.engine.visit(&visit, outline).await.map(Arc::new),
+                    Err(error) => Err(error),
+                };
                 (visit, late, members, cause)
             })
             .collect();

@@ -13,7 +13,7 @@ use crate::plan::report::Failure;
 use crate::plan::{ImageEntry, Mirror};
 
 /// Tags that are asked about at once. What a registry bears is decided by its own limits.
-const LOOKS: usize = 32;
+const LOOKS: usize = 64;
 /// How many tags are remembered before all are forgotten.
 const ENTRIES: usize = 100_000;
 
@@ -65,7 +65,11 @@ impl<C: Connect> Syncer<C> {
         }
         let looks: Vec<_> = unknown
             .into_iter()
-            .map(|tag| async move { (tag, self.engine.names_image(origin, tag).await) })
+            .map(|tag| async move {
+                let there = self.first_destination(mirror, origin, tag).await;
+                let named = self.engine.names_image(origin, there.as_ref(), tag);
+                (tag, named.await)
+            })
             .collect();
         let mut looks = stream::iter(looks).buffer_unordered(LOOKS);
         while let Some((tag, is_image)) = looks.next().await {
@@ -81,6 +85,24 @@ impl<C: Connect> Syncer<C> {
             }
         }
         lists
+    }
+
+    /// Where a tag of the source has its first copy. What is wrong with that is told when it is copied.
+    async fn first_destination(
+        &self,
+        mirror: &Mirror,
+        origin: &Origin,
+        tag: &Tag,
+    ) -> Option<Origin> {
+        let claims = mirror.claims(&origin.repository, tag, None).into_iter();
+        let claim = claims.filter_map(Result::ok).next()?;
+        let destination = mirror.destinations.get(claim.destination)?;
+        let connect = &self.connect;
+        let endpoint = connect.destination(mirror, destination, &claim.repository);
+        Some(Origin {
+            endpoint: endpoint.await.ok()?,
+            repository: claim.repository,
+        })
     }
 }
 

@@ -139,7 +139,7 @@ impl<C: Connect> Syncer<C> {
 
         let looks = mirrors.iter().map(|mirror| self.observe(mirror));
         let selected = collected.select(join_all(looks).await);
-        let sightings = collected.keep(self.sight(mirrors, selected).await);
+        let sightings = collected.keep(self.sight(mirrors, selected, mode).await);
         let sightings = collected.settle_conflicts(&mut self.claims(), sightings);
         let judged = self.gate(mirrors, sightings, &mut collected).await;
         let mut items = plan(mirrors, judged);

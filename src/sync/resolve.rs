@@ -1,19 +1,19 @@
 //! Tags become digests, once; the destination tags are looked at meanwhile.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use futures::{StreamExt, stream};
 
 use super::ledger::{Page, Record, Slot};
 use super::shape::Shape;
-use super::{Connect, Syncer};
+use super::{Connect, Mode, Syncer};
 use crate::api::{ObjectName, TagMutability};
 use crate::copy::endpoint::Described;
 use crate::copy::{Endpoint, Job, Lookup, Origin, endpoint};
 use crate::oci::{Digest, MediaType, Tag, TagOrDigest};
 use crate::plan::report::{Failure, Outcome, TagReport};
-use crate::plan::{Claim, Mirror, Policy, SourceImage};
+use crate::plan::{Claim, Mirror, Policy, ReferrerTypes, SourceImage};
 
 /// Tags that are looked at together. What a registry bears is decided by its own limits.
 const LOOKS: usize = 128;
@@ -94,12 +94,25 @@ struct Look {
 
 impl<C: Connect> Syncer<C> {
     /// Resolves the selected tags and looks at their destinations.
-    pub(super) async fn sight(&self, mirrors: &[&Mirror], selected: Vec<Selected>) -> Vec<Sighted> {
+    pub(super) async fn sight(
+        &self,
+        mirrors: &[&Mirror],
+        selected: Vec<Selected>,
+        mode: Mode,
+    ) -> Vec<Sighted> {
         let known: Vec<HashMap<String, Digest>> = mirrors
             .iter()
             .map(|mirror| self.ledger.sources(&mirror.name))
             .collect();
-        stream::iter(selected)
+        let strange: Vec<Origin> = if mode == Mode::Prune {
+            Vec::new()
+        } else {
+            first_met(mirrors, &known, &selected)
+        };
+        let probes = strange
+            .iter()
+            .map(|origin| self.engine.probe_referrers(origin));
+        let sighted = stream::iter(selected)
             .map(|selected| {
                 let index = selected.mirror;
                 let mirror = mirrors.get(index).copied().zip(known.get(index));
@@ -110,8 +123,10 @@ impl<C: Connect> Syncer<C> {
             })
             .buffered(LOOKS)
             .filter_map(async |sighted| sighted)
-            .collect()
-            .await
+            .collect();
+        // Whether the sources list referrers is asked next of whatever has no record.
+        let (sighted, _) = tokio::join!(sighted, futures::future::join_all(probes));
+        sighted
     }
 
     /// The source and the destinations are asked at the same time, as far as the names of the
@@ -255,6 +270,22 @@ impl<C: Connect> Syncer<C> {
             .await
             .map_err(|error| Failure::copying(&image.source.to_string(), &error))
     }
+}
+
+/// One repository of each source of whose images nothing is on record, and whose referrers are wanted.
+fn first_met(
+    mirrors: &[&Mirror],
+    known: &[HashMap<String, Digest>],
+    selected: &[Selected],
+) -> Vec<Origin> {
+    let mut places = HashSet::new();
+    let met = selected.iter().filter(|selected| {
+        let mirror = mirrors.get(selected.mirror);
+        let is_wanted = mirror.is_some_and(|mirror| mirror.referrers.types != ReferrerTypes::None);
+        let is_strange = known.get(selected.mirror).is_some_and(HashMap::is_empty);
+        is_wanted && is_strange && places.insert(selected.origin.endpoint.place())
+    });
+    met.map(|selected| selected.origin.clone()).collect()
 }
 
 /// What a destination tag names. Where the registry does not say, it is taken for absent and the push

@@ -2,5 +2,6 @@
 
 mod attached;
 mod costs;
+mod gone;
 mod lab;
 mod late;

@@ -82,10 +82,15 @@ impl Transfer {
         } = &self.origin;
         let tags = endpoint.list_tags(repository).await?;
         self.engine.learn_tags(&self.origin, &tags);
+        let there = Origin {
+            endpoint: self.target.endpoint.clone(),
+            repository: self.target.repository.clone(),
+        };
         let bare = tags.iter().filter(|tag| tag.is_bare());
         let looks = stream::iter(bare)
             .map(async |tag| {
-                let is_image = self.engine.names_image(&self.origin, tag).await?;
+                let named = self.engine.names_image(&self.origin, Some(&there), tag);
+                let is_image = named.await?;
                 Ok::<_, endpoint::Error>((!is_image).then(|| tag.clone()))
             })
             .buffer_unordered(TAGS);
@@ -225,7 +230,8 @@ impl Transfer {
             siblings: Arc::default(),
             known: None,
         };
-        let late = self.engine.visit(&visit).await?;
+        let outline = self.engine.outline(&visit).await?;
+        let late = self.engine.visit(&visit, outline).await?;
         match late.lacks.first() {
             Some(Ok(lack)) if lack.is_empty() => return Ok(Outcome::Unchanged),
             Some(Ok(_)) | None => {}

@@ -282,15 +282,16 @@ impl Inquiry<'_> {
                     let known = known.remove(digest);
                     async move {
                         let holds = match known {
-                            Some(known) => known,
+                            Some(known) => Some(known),
                             None => engine.read_evidence(origin, digest).await?,
                         };
-                        Ok((digest.clone(), holds))
+                        Ok(holds.map(|holds| (digest.clone(), holds)))
                     }
                 })
                 .collect();
             let reads = stream::iter(reads).buffered(READS);
-            let holds = reads.try_collect().await.map_err(Unproven::read)?;
+            let holds: Vec<Option<_>> = reads.try_collect().await.map_err(Unproven::read)?;
+            let holds = holds.into_iter().flatten().collect();
             let look = Look {
                 round: self.round,
                 wanted,

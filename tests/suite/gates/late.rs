@@ -188,7 +188,7 @@ fn age(state: &Path) {
 #[tokio::test(flavor = "multi_thread")]
 async fn cosign_believes_a_mirror_that_was_signed_later() {
     let keys = Keys::new().await;
-    for kind in [Kind::Distribution3, Kind::Crane] {
+    for kind in [Kind::Distribution3, Kind::Crane, Kind::Ocimem] {
         for scheme in [Scheme::Bundle, Scheme::Tag] {
             let upstream = Upstream::start(kind).await;
             for repository in REPOSITORIES {

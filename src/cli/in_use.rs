@@ -70,8 +70,8 @@ pub enum InUseError {
 struct Sources(Vec<Source>);
 
 enum Source {
-    Cluster(ClusterWorkloads),
-    File(InUse),
+    Cluster(Box<ClusterWorkloads>),
+    File(Box<InUse>),
 }
 
 /// What the arguments name; None where they name nothing. Files are read now, clusters at each look.
@@ -119,7 +119,8 @@ impl Source {
     async fn connect(kubeconfig: Option<&Path>, extra: &[Extra]) -> Result<Self, InUseError> {
         let clients = Clients::configure(kubeconfig, None).await?;
         let workloads = ClusterWorkloads::new(clients.call);
-        Ok(Self::Cluster(workloads.with_extra(extra.to_vec())))
+        let workloads = workloads.with_extra(extra.to_vec());
+        Ok(Self::Cluster(Box::new(workloads)))
     }
 }
 
@@ -153,8 +154,8 @@ impl Sources {
         let mut in_use = InUse::default();
         for source in &self.0 {
             in_use.merge(match source {
-                Source::Cluster(cluster) => Workloads::look(cluster).await?,
-                Source::File(in_use) => in_use.clone(),
+                Source::Cluster(cluster) => Workloads::look(cluster.as_ref()).await?,
+                Source::File(in_use) => InUse::clone(in_use),
             });
         }
         Ok(in_use)

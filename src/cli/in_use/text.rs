@@ -16,7 +16,7 @@ pub(super) enum Contents {
     /// Where a cluster is.
     Kubeconfig,
     /// What is in use.
-    Images(InUse),
+    Images(Box<InUse>),
 }
 
 /// Why a file is not understood.
@@ -118,7 +118,7 @@ impl Contents {
         if in_use.count_users() == 0 {
             return Err(TextError::Empty);
         }
-        Ok(Self::Images(in_use))
+        Ok(Self::Images(Box::new(in_use)))
     }
 }
 

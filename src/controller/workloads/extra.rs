@@ -1,4 +1,4 @@
-//! Kinds that an operator adds to those that are listed: ConfigMaps, nodes, and custom resources.
+//! Kinds that an operator adds to those that are listed: `ConfigMaps`, nodes, and custom resources.
 
 use std::fmt;
 use std::str::FromStr;

@@ -16,6 +16,8 @@ use crate::sync::workloads::WorkloadsError;
 const PAGE_SIZE: u32 = 500;
 /// The same for what may be of any size, up to the 3 MiB that an API server takes.
 const EXTRA_PAGE_SIZE: u32 = 50;
+/// What of the Helm chart gives the right to list what an operator adds.
+const EXTRA_SETTING: &str = "name it in inUse.extra";
 /// How often a list is begun whose pages expired.
 const ATTEMPTS: u32 = 3;
 
@@ -92,7 +94,7 @@ async fn read_versions(client: &Client, extra: &Extra) -> Result<Vec<String>, Wo
     let answer = match client.request_text(request).await {
         Ok(answer) => answer,
         Err(error) => {
-            return Err(match explain_failure(&name, &error) {
+            return Err(match explain_failure(&name, EXTRA_SETTING, &error) {
                 ListError::Failed(error) => error,
                 ListError::NotServed | ListError::Expired => not_served(extra),
             });
@@ -167,7 +169,7 @@ async fn read_page(client: &Client, listed: Listed<'_>, next: &str) -> Result<St
         .body(Vec::new())
         .map_err(|error| unread(&name, Reason::DependencyNotReady, &error.to_string()))?;
     let page = client.request_text(request).await;
-    page.map_err(|error| explain_failure(&name, &error))
+    page.map_err(|error| explain_failure(&name, listed.setting(), &error))
 }
 
 fn explain_page(listed: Listed<'_>, error: &PageError) -> WorkloadsError {
@@ -184,7 +186,8 @@ fn explain_page(listed: Listed<'_>, error: &PageError) -> WorkloadsError {
     }
 }
 
-fn explain_failure(name: &str, error: &kube::Error) -> ListError {
+/// `setting` is what of the Helm chart gives the right to list it.
+fn explain_failure(name: &str, setting: &str, error: &kube::Error) -> ListError {
     let message = explain(error);
     let kube::Error::Api(status) = error else {
         return unread(name, Reason::Unreachable, &message).into();
@@ -195,7 +198,7 @@ fn explain_failure(name: &str, error: &kube::Error) -> ListError {
         Ok(StatusCode::FORBIDDEN) => ListError::Failed(WorkloadsError {
             reason: Reason::AccessDenied,
             message: format!(
-                "Transship may not list the {name} of all namespaces: set inUse.enabled of the Helm chart, or bind a \
+                "Transship may not list the {name} of all namespaces: {setting} of the Helm chart, or bind a \
                  ClusterRole that allows it to Transship's service account ({message})"
             ),
         }),
@@ -230,6 +233,14 @@ impl Listed<'_> {
         match self {
             Self::Kind(kind) => kind.plural(),
             Self::Extra(extra, _) => extra.to_string(),
+        }
+    }
+
+    /// What of the Helm chart gives the right to list it.
+    fn setting(self) -> &'static str {
+        match self {
+            Self::Kind(_) => "set inUse.enabled",
+            Self::Extra(..) => EXTRA_SETTING,
         }
     }
 

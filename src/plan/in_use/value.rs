@@ -89,7 +89,7 @@ impl InUse {
                 }
                 Value::String(tag) => format!(":{tag}"),
                 Value::Number(tag) => format!(":{tag}"),
-                _ => return None,
+                Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => return None,
             })
         });
         let Some(first) = tags.next() else {

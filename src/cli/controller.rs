@@ -21,6 +21,7 @@ pub(super) async fn run(args: &ControllerArgs) -> Result<Exit, Error> {
         rounds_per_namespace,
         disable_prune,
         in_use,
+        in_use_extra,
         allow_addresses,
         insecure_hosts,
         allowed_hosts,
@@ -38,6 +39,7 @@ pub(super) async fn run(args: &ControllerArgs) -> Result<Exit, Error> {
         rounds_per_namespace: rounds_per_namespace.get(),
         prunes: !disable_prune,
         looks_at_workloads: *in_use,
+        in_use_extra: in_use_extra.clone(),
         boundaries: Boundaries {
             addresses: Addresses {
                 allow: allow_addresses.clone(),

@@ -13,7 +13,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 
 use self::text::{Contents, TextError};
-use crate::controller::workloads::ClusterWorkloads;
+use crate::controller::workloads::{ClusterWorkloads, Extra};
 use crate::plan::in_use::InUse;
 use crate::runtime::kubernetes::{self, Clients};
 use crate::sync::workloads::{Workloads, WorkloadsError};
@@ -24,6 +24,11 @@ const FILE_SIZE: u64 = 1024 * 1024 * 1024;
 const STDIN: &str = "-";
 /// The word that means the kubeconfig that kubectl uses.
 const USUAL_KUBECONFIG: &str = "kubeconfig";
+
+/// Everything that names an image or may bring one back, as kubectl lists it. Custom resources that make pods
+/// come on top.
+pub(super) const LISTED: &str =
+    "deploy,rs,sts,ds,controllerrevisions,cronjobs,jobs,rc,podtemplates,pods,configmaps,nodes";
 
 /// Why it cannot be known what workloads use.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +55,12 @@ pub enum InUseError {
         /// Why.
         source: Box<TextError>,
     },
+    /// There is more in it than can be kept in mind.
+    #[error("{file} names more than {} images: leave kinds out", InUse::MOST)]
+    TooMuch {
+        /// The file.
+        file: String,
+    },
     /// The cluster cannot be reached.
     #[error(transparent)]
     Kubernetes(#[from] kubernetes::Error),
@@ -59,17 +70,18 @@ pub enum InUseError {
 struct Sources(Vec<Source>);
 
 enum Source {
-    Cluster(ClusterWorkloads),
-    File(InUse),
+    Cluster(Box<ClusterWorkloads>),
+    File(Box<InUse>),
 }
 
 /// What the arguments name; None where they name nothing. Files are read now, clusters at each look.
 pub(super) async fn read_workloads(
     arguments: &[PathBuf],
+    extra: &[Extra],
 ) -> Result<Option<Arc<dyn Workloads>>, InUseError> {
     let mut sources = Vec::new();
     for argument in arguments {
-        sources.push(Source::read(argument).await?);
+        sources.push(Source::read(argument, extra).await?);
     }
     if sources.is_empty() {
         return Ok(None);
@@ -80,9 +92,9 @@ pub(super) async fn read_workloads(
 // === impl Source ===
 
 impl Source {
-    async fn read(argument: &Path) -> Result<Self, InUseError> {
+    async fn read(argument: &Path, extra: &[Extra]) -> Result<Self, InUseError> {
         if argument == Path::new(USUAL_KUBECONFIG) && !argument.exists() {
-            return Self::connect(None).await;
+            return Self::connect(None, extra).await;
         }
         let file = name(argument);
         let failed = |source| InUseError::Read {
@@ -92,7 +104,10 @@ impl Source {
         let text = read_text(argument).map_err(failed)?;
         let text = text.ok_or_else(|| InUseError::TooLarge { file: file.clone() })?;
         match Contents::read(&text, &file) {
-            Ok(Contents::Kubeconfig) => Self::connect(Some(argument)).await,
+            Ok(Contents::Kubeconfig) => Self::connect(Some(argument), extra).await,
+            Ok(Contents::Images(in_use)) if in_use.is_too_much() => {
+                Err(InUseError::TooMuch { file })
+            }
             Ok(Contents::Images(in_use)) => Ok(Self::File(in_use)),
             Err(source) => Err(InUseError::Text {
                 file,
@@ -101,9 +116,11 @@ impl Source {
         }
     }
 
-    async fn connect(kubeconfig: Option<&Path>) -> Result<Self, InUseError> {
+    async fn connect(kubeconfig: Option<&Path>, extra: &[Extra]) -> Result<Self, InUseError> {
         let clients = Clients::configure(kubeconfig, None).await?;
-        Ok(Self::Cluster(ClusterWorkloads::new(clients.call)))
+        let workloads = ClusterWorkloads::new(clients.call);
+        let workloads = workloads.with_extra(extra.to_vec());
+        Ok(Self::Cluster(Box::new(workloads)))
     }
 }
 
@@ -137,8 +154,8 @@ impl Sources {
         let mut in_use = InUse::default();
         for source in &self.0 {
             in_use.merge(match source {
-                Source::Cluster(cluster) => Workloads::look(cluster).await?,
-                Source::File(in_use) => in_use.clone(),
+                Source::Cluster(cluster) => Workloads::look(cluster.as_ref()).await?,
+                Source::File(in_use) => InUse::clone(in_use),
             });
         }
         Ok(in_use)

@@ -66,13 +66,14 @@ pub(super) async fn run(args: &PruneArgs, output: &Output) -> Result<Exit, Error
     let PruneArgs {
         documents,
         in_use_from,
+        in_use_extra,
         delete,
         approve,
         output: OutputArgs { output: format },
         registry,
     } = args;
     require_state(documents, "transship prune")?;
-    let workloads = in_use::read_workloads(in_use_from).await?;
+    let workloads = in_use::read_workloads(in_use_from, in_use_extra).await?;
     let mut session = Session::open(documents, registry, output, Progress::new(output))?;
     session.skip(output, |mirror| {
         (mirror.prune.mode == PruneMode::Retain)

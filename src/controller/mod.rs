@@ -54,7 +54,7 @@ use self::metrics::ControllerMetrics;
 use self::records::Records;
 use self::rounds::Rounds;
 use self::turns::Turns;
-use self::workloads::{ClusterWorkloads, UnseenWorkloads};
+use self::workloads::{ClusterWorkloads, Extra, UnseenWorkloads};
 use crate::api::{ImageMirror, ImagePolicy};
 use crate::copy;
 use crate::plan::prune::Stop;
@@ -99,6 +99,8 @@ pub struct Settings {
     pub prunes: bool,
     /// Whether workloads are looked at, in all namespaces, so that what they use can be protected.
     pub looks_at_workloads: bool,
+    /// What is listed besides workloads, because it names images.
+    pub in_use_extra: Vec<Extra>,
     /// Where requests may go.
     pub boundaries: Boundaries,
     /// Hosts that may be asked for tokens although neither the registry's host nor its domain.
@@ -266,7 +268,8 @@ async fn work(
 /// What pruning may do, and how it sees what workloads use.
 fn pruner(settings: &Settings, clients: &Clients) -> Pruner {
     let workloads: Arc<dyn Workloads> = if settings.looks_at_workloads {
-        Arc::new(ClusterWorkloads::new(clients.call.clone()))
+        let workloads = ClusterWorkloads::new(clients.call.clone());
+        Arc::new(workloads.with_extra(settings.in_use_extra.clone()))
     } else {
         Arc::new(UnseenWorkloads)
     };

@@ -1,12 +1,14 @@
 //! What workloads use, as the API server tells it at this moment.
 //!
-//! Every kind that holds an image, or may bring one back, is listed: in all namespaces, and anew for each
+//! Every kind that holds an image, or may bring one back, is listed, and those that the operator adds: in all namespaces, and anew for each
 //! look, never from a cache. What cannot be listed as a whole is an error, because an image that nobody was
 //! seen to use may be deleted.
 
+mod extra;
 mod kinds;
 mod list;
 mod objects;
+mod page;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
@@ -16,8 +18,9 @@ use futures::future::BoxFuture;
 use kube::Client;
 use tokio::sync::Mutex;
 
+pub use self::extra::{Extra, ExtraError};
 pub use self::kinds::Kind;
-pub use self::objects::{ObjectError, add_object};
+pub use self::objects::{ObjectError, add_object, add_other};
 
 use crate::api::Reason;
 use crate::plan::in_use::InUse;
@@ -26,6 +29,8 @@ use crate::sync::workloads::{Workloads, WorkloadsError};
 /// The workloads of a cluster.
 pub struct ClusterWorkloads {
     client: Client,
+    /// What is listed besides [`Kind::ALL`].
+    extra: Vec<Extra>,
     /// Looks that wait for the one that runs, or run.
     looking: AtomicUsize,
     last: Mutex<Option<Look>>,
@@ -48,9 +53,16 @@ impl ClusterWorkloads {
     pub fn new(client: Client) -> Self {
         Self {
             client,
+            extra: Vec::new(),
             looking: AtomicUsize::new(0),
             last: Mutex::new(None),
         }
+    }
+
+    /// The same, and what an operator adds.
+    #[must_use]
+    pub fn with_extra(self, extra: Vec<Extra>) -> Self {
+        Self { extra, ..self }
     }
 
     /// One look at a time, and one for all who waited: it began after they asked.
@@ -65,7 +77,7 @@ impl ClusterWorkloads {
         }
         *last = None;
         let began = Instant::now();
-        let seen = list::list_all(&self.client).await;
+        let seen = list::list_all(&self.client, &self.extra).await;
         let look = Look {
             began,
             seen: seen.clone(),

@@ -12,14 +12,17 @@
 //! 3. **Text.** A workload names something that is no image reference, and one of the parts between `/`, `:`
 //!    and `@` is the last word of the repository, or a digest that the tag leads to.
 //!
-//! When in doubt it is in use.
+//! Any string of a workload that reads as an image is one, see [`references_in`]. When in doubt it is in use.
 
 mod place;
+mod text;
+mod value;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use self::place::{Place, last_word};
+pub use self::text::references_in;
 use crate::oci::{Digest, Reference, Registry, Repository, Tag};
 
 /// A tag at a registry.
@@ -33,7 +36,7 @@ pub struct InUse {
     digests: HashMap<Digest, Arc<str>>,
     /// By the last word of the repository, the digests that are said to be there.
     digests_at: HashMap<Box<str>, BTreeSet<(Digest, Place)>>,
-    names: HashMap<Last, BTreeMap<Place, Arc<str>>>,
+    names: BTreeMap<Named, Arc<str>>,
     /// The parts of what is no reference, in lower case.
     parts: HashMap<Box<str>, Arc<str>>,
 }
@@ -49,14 +52,21 @@ pub struct Subject<'a> {
     pub digests: &'a [Digest],
 }
 
-/// What two names of one image have in common, wherever they are: the last word of the repository, and
-/// the tag.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Last(Box<str>, Tag);
+/// A name of an image. What all names of one image have in common, wherever they are, comes first: the last
+/// word of the repository, and the tag.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Named {
+    word: Box<str>,
+    tag: Tag,
+    place: Place,
+}
 
 // === impl InUse ===
 
 impl InUse {
+    /// Most names and digests that are kept, each of some 200 bytes.
+    pub const MOST: usize = 400_000;
+
     /// Takes note of an image that a workload names, such as `alpine:3.20` or `eu.corp/app@sha256:…`.
     pub fn add_image(&mut self, user: &str, image: &str) {
         let image = image.trim();
@@ -100,12 +110,8 @@ impl InUse {
         for (word, named) in digests_at {
             self.digests_at.entry(word).or_default().extend(named);
         }
-        for (last, places) in names {
-            let known = self.names.entry(last).or_default();
-            for (place, user) in places {
-                let first = known.entry(place).or_insert_with(|| user.clone());
-                replace_by_smaller(first, user);
-            }
+        for (name, user) in names {
+            keep_first_name(&mut self.names, name, user);
         }
         for (part, user) in parts {
             keep_first(&mut self.parts, part, user);
@@ -152,6 +158,12 @@ impl InUse {
         here.into_iter()
     }
 
+    /// Whether workloads name so much that it cannot be kept in mind: what is left out would not be protected.
+    pub fn is_too_much(&self) -> bool {
+        let named: usize = self.digests_at.values().map(BTreeSet::len).sum();
+        self.digests.len() + self.names.len() + self.parts.len() + named > Self::MOST
+    }
+
     /// How many workloads use any image.
     pub fn count_users(&self) -> usize {
         self.users.len()
@@ -159,10 +171,15 @@ impl InUse {
 
     fn user_of_name(&self, name: Name<'_>) -> Option<&Arc<str>> {
         let (registry, repository, tag) = name;
-        let last = Last(last_word(repository.as_str()).into(), tag.clone());
-        let places = self.names.get(&last)?.iter();
-        places
-            .filter(|(place, _)| place.may_be(registry, repository))
+        let first = Named {
+            word: last_word(repository.as_str()).into(),
+            tag: tag.clone(),
+            place: Place::first(),
+        };
+        let names = self.names.range(&first..);
+        names
+            .take_while(|(name, _)| (&name.word, &name.tag) == (&first.word, &first.tag))
+            .filter(|(name, _)| name.place.may_be(registry, repository))
             .map(|(_, user)| user)
             .min()
     }
@@ -184,10 +201,8 @@ impl InUse {
             keep_first(&mut self.digests, digest, user.clone());
         }
         if let Some(tag) = tag {
-            let last = Last(word.into(), tag);
-            let places = self.names.entry(last).or_default();
-            let first = places.entry(place).or_insert_with(|| user.clone());
-            replace_by_smaller(first, user);
+            let word = word.into();
+            keep_first_name(&mut self.names, Named { word, tag, place }, user);
         }
     }
 
@@ -219,6 +234,11 @@ impl InUse {
 
 fn keep_first<K: std::hash::Hash + Eq>(users: &mut HashMap<K, Arc<str>>, key: K, user: Arc<str>) {
     let first = users.entry(key).or_insert_with(|| user.clone());
+    replace_by_smaller(first, user);
+}
+
+fn keep_first_name(users: &mut BTreeMap<Named, Arc<str>>, name: Named, user: Arc<str>) {
+    let first = users.entry(name).or_insert_with(|| user.clone());
     replace_by_smaller(first, user);
 }
 

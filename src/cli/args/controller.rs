@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::Args;
 use clap::builder::FalseyValueParser;
 
+use crate::controller::workloads::Extra;
 use crate::oci::Registry;
 use crate::registry::{Cidr, HostGlob, InsecureHost};
 
@@ -75,6 +76,14 @@ pub struct ControllerArgs {
     /// List the workloads of all namespaces before anything is deleted, and keep what they use.
     #[arg(long, env = "TRANSSHIP_IN_USE", value_parser = FalseyValueParser::new())]
     pub in_use: bool,
+    /// List these kinds, too: any of their strings may name an image, such as in configmaps, nodes or scaledjobs.keda.sh.
+    #[arg(
+        long,
+        value_delimiter = ',',
+        env = "TRANSSHIP_IN_USE_EXTRA",
+        value_name = "RESOURCE[.GROUP]"
+    )]
+    pub in_use_extra: Vec<Extra>,
     /// Connect to these addresses although they are loopback, link-local, metadata or otherwise special.
     #[arg(
         long,

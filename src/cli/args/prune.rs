@@ -6,21 +6,14 @@ use clap::Args;
 use clap::builder::FalseyValueParser;
 
 use super::common::{DocumentArgs, OutputArgs, RegistryArgs};
+use crate::cli::in_use::LISTED;
 use crate::cli::restore::Wanted;
+use crate::controller::workloads::Extra;
 use crate::oci::Digest;
 
 /// `transship prune`
 #[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  transship prune -f mirror.yaml --state state.json --in-use-from ~/.kube/config
-  transship prune -f mirror.yaml --state state.json --in-use-from ~/.kube/config --delete
-  kubectl get pods -A -o json | transship prune -f mirror.yaml --state state.json --in-use-from - --delete
-
-Only tags that are in the state file are ever deleted: those that `transship sync --state` wrote.
-Without --delete nothing changes but the state file, which remembers since when a tag is not wanted.
-
-Exit codes: 0 nothing is due, or all that was due is deleted; 2 something is due, or wrong use; 1 something failed.")]
+#[command(after_help = after_help())]
 pub struct PruneArgs {
     /// Where the documents are.
     #[command(flatten)]
@@ -33,6 +26,14 @@ pub struct PruneArgs {
         value_name = "KUBECONFIG|FILE"
     )]
     pub in_use_from: Vec<PathBuf>,
+    /// List these kinds of the cluster, too: any of their strings may name an image, such as in configmaps, nodes or scaledjobs.keda.sh.
+    #[arg(
+        long,
+        value_delimiter = ',',
+        env = "TRANSSHIP_IN_USE_EXTRA",
+        value_name = "RESOURCE[.GROUP]"
+    )]
+    pub in_use_extra: Vec<Extra>,
     /// Delete what is due, inside spec.prune.maxDeletes and maxPercent.
     #[arg(long, env = "TRANSSHIP_DELETE", value_parser = FalseyValueParser::new())]
     pub delete: bool,
@@ -50,6 +51,22 @@ pub struct PruneArgs {
     /// How registries are reached.
     #[command(flatten)]
     pub registry: RegistryArgs,
+}
+
+fn after_help() -> String {
+    format!(
+        "\
+Examples:
+  transship prune -f mirror.yaml --state state.json --in-use-from ~/.kube/config
+  transship prune -f mirror.yaml --state state.json --in-use-from ~/.kube/config --delete
+  kubectl get {LISTED} -A -o json |
+    transship prune -f mirror.yaml --state state.json --in-use-from - --delete
+
+Only tags that are in the state file are ever deleted: those that `transship sync --state` wrote.
+Without --delete nothing changes but the state file, which remembers since when a tag is not wanted.
+
+Exit codes: 0 nothing is due, or all that was due is deleted; 2 something is due, or wrong use; 1 something failed."
+    )
 }
 
 /// `transship restore`

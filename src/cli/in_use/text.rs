@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::controller::workloads::{Kind, ObjectError, add_object};
+use crate::controller::workloads::{Kind, ObjectError, add_object, add_other};
 use crate::oci::{Digest, Reference};
 use crate::plan::in_use::InUse;
 
@@ -16,7 +16,7 @@ pub(super) enum Contents {
     /// Where a cluster is.
     Kubeconfig,
     /// What is in use.
-    Images(InUse),
+    Images(Box<InUse>),
 }
 
 /// Why a file is not understood.
@@ -38,15 +38,27 @@ pub enum TextError {
     /// It is no list of objects.
     #[error("this is no object of Kubernetes and no list of them: it has no apiVersion and kind")]
     NoObject,
-    /// A kind that names no images, or not in a way that is known.
-    #[error(
-        "{kind} {name} is of no kind whose images are known: leave {kind} out, and add its images on lines of their own"
-    )]
-    UnknownKind {
+    /// What is no object, or one whose strings must not or cannot be read.
+    #[error("a {kind} says nothing of images: {why}")]
+    WrongKind {
         /// Its kind.
         kind: String,
-        /// Its name.
-        name: String,
+        /// What to do.
+        why: &'static str,
+    },
+    /// A list whose objects are not there.
+    #[error("the {kind} has no items: the command that wrote it failed")]
+    NoItems {
+        /// Its kind.
+        kind: String,
+    },
+    /// Objects that are not in it may use anything.
+    #[error(
+        "the {kind} is one page of a list, and its metadata says that there are more: list without a limit, as kubectl does"
+    )]
+    Page {
+        /// Its kind.
+        kind: String,
     },
     /// An object of a known kind.
     #[error(transparent)]
@@ -54,6 +66,17 @@ pub enum TextError {
     /// A line of kubectl that names an object and not its images.
     #[error("{word:?} is an object and no image: let kubectl print -o json")]
     ObjectName {
+        /// Where.
+        line: u64,
+        /// What is written there.
+        word: String,
+    },
+    /// A word of a line that may be the name of anything.
+    #[error(
+        "{word:?} has neither a tag nor a digest, as what stands in a table: write {word}:latest if it is an image, or \
+         let kubectl print -o json"
+    )]
+    Bare {
         /// Where.
         line: u64,
         /// What is written there.
@@ -95,7 +118,7 @@ impl Contents {
         if in_use.count_users() == 0 {
             return Err(TextError::Empty);
         }
-        Ok(Self::Images(in_use))
+        Ok(Self::Images(Box::new(in_use)))
     }
 }
 
@@ -178,7 +201,7 @@ fn add_value(in_use: &mut InUse, value: &Value, file: &str) -> Result<(), TextEr
     }
     let Header { api_version, kind } =
         Header::deserialize(value).map_err(|_| TextError::NoObject)?;
-    let Some(items) = value.get("items").and_then(Value::as_array) else {
+    let Some(items) = items_of(value, &kind)? else {
         return add(in_use, &api_version, &kind, value);
     };
     for item in items {
@@ -192,15 +215,48 @@ fn add_value(in_use: &mut InUse, value: &Value, file: &str) -> Result<(), TextEr
     Ok(())
 }
 
-fn add(in_use: &mut InUse, api_version: &str, kind: &str, object: &Value) -> Result<(), TextError> {
-    let Some(known) = Kind::find(api_version, kind) else {
-        let name = object["metadata"]["name"].as_str().unwrap_or("?");
-        return Err(TextError::UnknownKind {
-            kind: if kind.is_empty() { "an object" } else { kind }.to_owned(),
-            name: name.to_owned(),
-        });
+/// The objects of a list, all of them. None for an object.
+fn items_of<'a>(value: &'a Value, kind: &str) -> Result<Option<&'a Vec<Value>>, TextError> {
+    refuse_wrong_kinds(kind)?;
+    let metadata = &value["metadata"];
+    let has_name = metadata["name"].is_string();
+    if value.get("items").is_none() && (has_name || !kind.ends_with("List")) {
+        return Ok(None);
+    }
+    let kind = || kind.to_owned();
+    let is_page = metadata["continue"]
+        .as_str()
+        .is_some_and(|token| !token.is_empty())
+        || metadata["remainingItemCount"].as_i64().unwrap_or_default() != 0;
+    if is_page {
+        return Err(TextError::Page { kind: kind() });
+    }
+    let items = value["items"].as_array();
+    items
+        .ok_or_else(|| TextError::NoItems { kind: kind() })
+        .map(Some)
+}
+
+fn refuse_wrong_kinds(kind: &str) -> Result<(), TextError> {
+    let why = match kind.trim_end_matches("List") {
+        "Secret" => "what stands in it is encoded, leave it out",
+        "Table" | "PartialObjectMetadata" => "it leaves images out, let kubectl print -o json",
+        "Status" => "it is what the API server answers where something failed",
+        _ => return Ok(()),
     };
-    Ok(add_object(in_use, known, object)?)
+    Err(TextError::WrongKind {
+        kind: kind.to_owned(),
+        why,
+    })
+}
+
+fn add(in_use: &mut InUse, api_version: &str, kind: &str, object: &Value) -> Result<(), TextError> {
+    refuse_wrong_kinds(kind)?;
+    match Kind::find(api_version, kind) {
+        Some(known) => add_object(in_use, known, object)?,
+        None => add_other(in_use, kind, object)?,
+    }
+    Ok(())
 }
 
 // === lines ===
@@ -235,6 +291,10 @@ fn refuse_other_words(word: &str, line: u64) -> Result<(), TextError> {
         return Ok(());
     }
     match image.parse::<Reference>() {
+        Ok(reference) if reference.is_bare() => Err(TextError::Bare {
+            line,
+            word: word.to_owned(),
+        }),
         Ok(_) => Ok(()),
         Err(error) => Err(TextError::NoImage {
             line,
@@ -268,10 +328,14 @@ impl TextError {
         match self {
             Self::Syntax { line, .. }
             | Self::ObjectName { line, .. }
+            | Self::Bare { line, .. }
             | Self::NoImage { line, .. } => format!(":{line}"),
-            Self::Empty | Self::NoObject | Self::UnknownKind { .. } | Self::Object(_) => {
-                String::new()
-            }
+            Self::Empty
+            | Self::NoObject
+            | Self::WrongKind { .. }
+            | Self::NoItems { .. }
+            | Self::Page { .. }
+            | Self::Object(_) => String::new(),
         }
     }
 }

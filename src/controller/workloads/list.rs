@@ -2,10 +2,11 @@
 
 use axum::http::{Request, StatusCode};
 use kube::Client;
+use serde::Deserialize;
 use url::form_urlencoded;
 
-use super::Kind;
-use super::objects::{PageError, Reader};
+use super::objects::{PageError, add_other_page, add_page};
+use super::{Extra, Kind};
 use crate::api::Reason;
 use crate::plan::in_use::InUse;
 use crate::runtime::kubernetes::explain;
@@ -13,38 +14,133 @@ use crate::sync::workloads::WorkloadsError;
 
 /// Objects of a page.
 const PAGE_SIZE: u32 = 500;
+/// The same for what may be of any size, up to the 3 MiB that an API server takes.
+const EXTRA_PAGE_SIZE: u32 = 50;
+/// What of the Helm chart gives the right to list what an operator adds.
+const EXTRA_SETTING: &str = "name it in inUse.extra";
 /// How often a list is begun whose pages expired.
 const ATTEMPTS: u32 = 3;
+
+/// What is listed.
+#[derive(Clone, Copy)]
+enum Listed<'a> {
+    Kind(Kind),
+    /// In this version.
+    Extra(&'a Extra, &'a str),
+}
 
 /// Why a list is not complete.
 #[derive(Debug)]
 enum ListError {
     /// Its next page is about a state that the API server does not have any more.
     Expired,
+    /// There is no such kind, or not in this version.
+    NotServed,
     /// The rest would not be better.
     Failed(WorkloadsError),
 }
 
+/// Which versions of a group the API server has.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Group {
+    preferred_version: Version,
+    versions: Vec<Version>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Version {
+    version: String,
+}
+
 /// Lists everything that workloads use in all namespaces.
-pub(super) async fn list_all(client: &Client) -> Result<InUse, WorkloadsError> {
+pub(super) async fn list_all(client: &Client, extra: &[Extra]) -> Result<InUse, WorkloadsError> {
     let mut in_use = InUse::default();
-    for kind in Kind::ALL {
-        in_use.merge(list_kind(client, kind).await?);
+    // What makes others comes first, as in [`Kind::ALL`].
+    for extra in extra {
+        in_use.merge(list_extra(client, extra).await?);
     }
+    for kind in Kind::ALL {
+        let listed = list(client, Listed::Kind(kind)).await?;
+        in_use.merge(listed.ok_or_else(|| {
+            let message = format!("the API server does not serve {}", kind.api_version());
+            unread(&kind.plural(), Reason::DependencyNotReady, &message)
+        })?);
+    }
+    refuse_too_much(&in_use)?;
     Ok(in_use)
 }
 
-async fn list_kind(client: &Client, kind: Kind) -> Result<InUse, WorkloadsError> {
+/// In the version that the API server prefers, or else in any that has it.
+async fn list_extra(client: &Client, extra: &Extra) -> Result<InUse, WorkloadsError> {
+    for version in read_versions(client, extra).await? {
+        if let Some(listed) = list(client, Listed::Extra(extra, &version)).await? {
+            return Ok(listed);
+        }
+    }
+    Err(not_served(extra))
+}
+
+async fn read_versions(client: &Client, extra: &Extra) -> Result<Vec<String>, WorkloadsError> {
+    let Some(path) = extra.versions_path() else {
+        return Ok(vec!["v1".to_owned()]);
+    };
+    let name = extra.to_string();
+    let wrong = |error: &dyn std::fmt::Display| {
+        unread(&name, Reason::DependencyNotReady, &error.to_string())
+    };
+    let request = Request::get(path).body(Vec::new());
+    let request = request.map_err(|error| wrong(&error))?;
+    let answer = match client.request_text(request).await {
+        Ok(answer) => answer,
+        Err(error) => {
+            return Err(match explain_failure(&name, EXTRA_SETTING, &error) {
+                ListError::Failed(error) => error,
+                ListError::NotServed | ListError::Expired => not_served(extra),
+            });
+        }
+    };
+    let Group {
+        preferred_version,
+        versions,
+    } = serde_json::from_str(&answer).map_err(|error| wrong(&error))?;
+    let others = versions.into_iter().map(|version| version.version);
+    let mut all = vec![preferred_version.version];
+    all.extend(
+        others
+            .filter(|other| !all.contains(other))
+            .collect::<Vec<_>>(),
+    );
+    Ok(all)
+}
+
+fn not_served(extra: &Extra) -> WorkloadsError {
+    let group = match extra.group() {
+        "" => "the core group",
+        group => group,
+    };
+    WorkloadsError {
+        reason: Reason::DependencyNotReady,
+        message: format!(
+            "the API server does not serve {extra}: install what serves {group}, or take it out of inUse.extra of \
+             the Helm chart (--in-use-extra)"
+        ),
+    }
+}
+
+/// None for what the API server does not serve.
+async fn list(client: &Client, listed: Listed<'_>) -> Result<Option<InUse>, WorkloadsError> {
     for _ in 0..ATTEMPTS {
-        match list_once(client, kind).await {
-            Ok(in_use) => return Ok(in_use),
+        match list_once(client, listed).await {
+            Ok(in_use) => return Ok(Some(in_use)),
             Err(ListError::Expired) => {}
+            Err(ListError::NotServed) => return Ok(None),
             Err(ListError::Failed(error)) => return Err(error),
         }
     }
     let message = format!(
         "the list of {} expired {ATTEMPTS} times before its end: the API server is too slow",
-        kind.plural()
+        listed.name()
     );
     Err(WorkloadsError {
         reason: Reason::Unreachable,
@@ -53,72 +149,126 @@ async fn list_kind(client: &Client, kind: Kind) -> Result<InUse, WorkloadsError>
 }
 
 /// All pages are of one state: that of the moment of the first request, because it names no version.
-async fn list_once(client: &Client, kind: Kind) -> Result<InUse, ListError> {
+async fn list_once(client: &Client, listed: Listed<'_>) -> Result<InUse, ListError> {
     let mut in_use = InUse::default();
-    let reader = Reader::of(kind);
     let mut next = String::new();
     loop {
-        let page = read_page(client, kind, &next).await?;
-        let added = reader.add_page(&mut in_use, &page);
-        match added.map_err(|error| explain_page(kind, &error))? {
+        let page = read_page(client, listed, &next).await?;
+        let added = listed.add_page(&mut in_use, &page);
+        refuse_too_much(&in_use)?;
+        match added.map_err(|error| explain_page(listed, &error))? {
             Some(token) => next = token,
             None => return Ok(in_use),
         }
     }
 }
 
-async fn read_page(client: &Client, kind: Kind, next: &str) -> Result<String, ListError> {
-    let request = Request::get(target(kind, next))
+async fn read_page(client: &Client, listed: Listed<'_>, next: &str) -> Result<String, ListError> {
+    let name = listed.name();
+    let request = Request::get(listed.target(next))
         .body(Vec::new())
-        .map_err(|error| unread(kind, Reason::DependencyNotReady, &error.to_string()))?;
+        .map_err(|error| unread(&name, Reason::DependencyNotReady, &error.to_string()))?;
     let page = client.request_text(request).await;
-    page.map_err(|error| explain_failure(kind, &error))
+    page.map_err(|error| explain_failure(&name, listed.setting(), &error))
 }
 
-fn explain_page(kind: Kind, error: &PageError) -> ListError {
+fn explain_page(listed: Listed<'_>, error: &PageError) -> WorkloadsError {
     match error {
-        PageError::Object(error) => ListError::Failed(WorkloadsError {
+        PageError::Object(error) => WorkloadsError {
             reason: Reason::DependencyNotReady,
             message: format!("{error}; correct or delete it, or use a newer Transship"),
-        }),
-        PageError::NoPage { .. } => unread(kind, Reason::DependencyNotReady, &error.to_string()),
+        },
+        PageError::NoPage { .. } => unread(
+            &listed.name(),
+            Reason::DependencyNotReady,
+            &error.to_string(),
+        ),
     }
 }
 
-fn target(kind: Kind, next: &str) -> String {
-    let mut query = form_urlencoded::Serializer::new(String::new());
-    query.append_pair("limit", &PAGE_SIZE.to_string());
-    if !next.is_empty() {
-        query.append_pair("continue", next);
-    }
-    format!("{}?{}", kind.path(), query.finish())
-}
-
-fn explain_failure(kind: Kind, error: &kube::Error) -> ListError {
+/// `setting` is what of the Helm chart gives the right to list it.
+fn explain_failure(name: &str, setting: &str, error: &kube::Error) -> ListError {
     let message = explain(error);
     let kube::Error::Api(status) = error else {
-        return unread(kind, Reason::Unreachable, &message);
+        return unread(name, Reason::Unreachable, &message).into();
     };
     match StatusCode::from_u16(status.code) {
         Ok(StatusCode::GONE) => ListError::Expired,
+        Ok(StatusCode::NOT_FOUND) => ListError::NotServed,
         Ok(StatusCode::FORBIDDEN) => ListError::Failed(WorkloadsError {
             reason: Reason::AccessDenied,
             message: format!(
-                "Transship may not list the {} of all namespaces: set inUse.enabled of the Helm chart, or bind a \
-                 ClusterRole that allows it to Transship's service account ({message})",
-                kind.plural()
+                "Transship may not list the {name} of all namespaces: {setting} of the Helm chart, or bind a \
+                 ClusterRole that allows it to Transship's service account ({message})"
             ),
         }),
-        Ok(StatusCode::UNAUTHORIZED) => unread(kind, Reason::AuthenticationFailed, &message),
-        Ok(StatusCode::NOT_FOUND) => {
-            let message = format!("the API server does not serve {}", kind.api_version());
-            unread(kind, Reason::DependencyNotReady, &message)
-        }
-        Ok(_) | Err(_) => unread(kind, Reason::Unreachable, &message),
+        Ok(StatusCode::UNAUTHORIZED) => unread(name, Reason::AuthenticationFailed, &message).into(),
+        Ok(_) | Err(_) => unread(name, Reason::Unreachable, &message).into(),
     }
 }
 
-fn unread(kind: Kind, reason: Reason, message: &str) -> ListError {
-    let message = format!("the {} cannot be listed: {message}", kind.plural());
-    ListError::Failed(WorkloadsError { reason, message })
+fn refuse_too_much(in_use: &InUse) -> Result<(), WorkloadsError> {
+    if !in_use.is_too_much() {
+        return Ok(());
+    }
+    Err(WorkloadsError {
+        reason: Reason::DependencyNotReady,
+        message: format!(
+            "workloads name more than {} images: list fewer kinds (inUse.extra of the Helm chart, --in-use-extra)",
+            InUse::MOST
+        ),
+    })
+}
+
+fn unread(name: &str, reason: Reason, message: &str) -> WorkloadsError {
+    let message = format!("the {name} cannot be listed: {message}");
+    WorkloadsError { reason, message }
+}
+
+// === impl Listed ===
+
+impl Listed<'_> {
+    /// The name of many, with its group where that is no group of Kubernetes' own.
+    fn name(self) -> String {
+        match self {
+            Self::Kind(kind) => kind.plural(),
+            Self::Extra(extra, _) => extra.to_string(),
+        }
+    }
+
+    /// What of the Helm chart gives the right to list it.
+    fn setting(self) -> &'static str {
+        match self {
+            Self::Kind(_) => "set inUse.enabled",
+            Self::Extra(..) => EXTRA_SETTING,
+        }
+    }
+
+    fn target(self, next: &str) -> String {
+        let (path, size) = match self {
+            Self::Kind(kind) => (kind.path(), PAGE_SIZE),
+            Self::Extra(extra, version) => (extra.path(version), EXTRA_PAGE_SIZE),
+        };
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.append_pair("limit", &size.to_string());
+        if !next.is_empty() {
+            query.append_pair("continue", next);
+        }
+        format!("{path}?{}", query.finish())
+    }
+
+    fn add_page(self, in_use: &mut InUse, page: &str) -> Result<Option<String>, PageError> {
+        match self {
+            Self::Kind(kind) => add_page(in_use, kind, page),
+            Self::Extra(extra, _) => add_other_page(in_use, &extra.to_string(), page),
+        }
+    }
+}
+
+// === impl ListError ===
+
+impl From<WorkloadsError> for ListError {
+    fn from(error: WorkloadsError) -> Self {
+        Self::Failed(error)
+    }
 }

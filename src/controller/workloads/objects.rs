@@ -1,28 +1,21 @@
-//! The images in an object, by any field through which a node may fetch one. Only these fields are read.
+//! The images in an object: by any field through which a node may fetch one, and in any other string.
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::Kind;
+use super::page::{Page, ReadError};
 use crate::plan::in_use::InUse;
 
 /// An object that is not understood. It may use anything.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{kind} {name} is not understood: {message}")]
 pub struct ObjectError {
-    kind: &'static str,
+    kind: String,
     /// `namespace/name`.
     name: String,
     message: String,
-}
-
-/// What takes note of the images of objects of one kind.
-#[derive(Clone, Copy)]
-pub(super) struct Reader {
-    kind: Kind,
-    object: fn(&mut InUse, Kind, &Value) -> Result<(), ObjectError>,
-    page: fn(&mut InUse, Kind, &str) -> Result<Option<String>, PageError>,
 }
 
 /// Why a page of a list is not understood.
@@ -35,121 +28,96 @@ pub(super) enum PageError {
     #[error("the answer is no page of a {kind}List{place}")]
     NoPage {
         /// What was asked for.
-        kind: &'static str,
+        kind: String,
         /// Where that is seen, if it is at one place.
         place: String,
     },
 }
 
-/// A page without one of these is none.
-#[derive(Debug, Deserialize)]
-struct Page<T> {
-    kind: String,
-    metadata: PageMetadata,
-    items: Vec<T>,
-}
-
-#[derive(Debug, Deserialize)]
-struct PageMetadata {
-    #[serde(rename = "continue")]
-    next: Option<String>,
-}
-
 /// Takes note of the images of an object of this kind.
 pub fn add_object(in_use: &mut InUse, kind: Kind, object: &Value) -> Result<(), ObjectError> {
-    Reader::of(kind).add_object(in_use, object)
-}
-
-// === impl Reader ===
-
-impl Reader {
-    pub(super) fn of(kind: Kind) -> Self {
-        match kind {
-            Kind::Pod => Self::new::<Pod>(kind),
-            Kind::Deployment
-            | Kind::StatefulSet
-            | Kind::DaemonSet
-            | Kind::ReplicationController
-            | Kind::ReplicaSet
-            | Kind::Job => Self::new::<Templated>(kind),
-            Kind::CronJob => Self::new::<CronJob>(kind),
-            Kind::PodTemplate => Self::new::<PodTemplate>(kind),
-            Kind::ControllerRevision => Self::new::<Revision>(kind),
-        }
-    }
-
-    fn new<T: Workload>(kind: Kind) -> Self {
-        Self {
-            kind,
-            object: add_one::<T>,
-            page: add_page::<T>,
-        }
-    }
-
-    fn add_object(self, in_use: &mut InUse, object: &Value) -> Result<(), ObjectError> {
-        (self.object)(in_use, self.kind, object)
-    }
-
-    /// Takes note of the images of a page of a list, and gives the token of the next page, if there is one.
-    pub(super) fn add_page(
-        self,
-        in_use: &mut InUse,
-        page: &str,
-    ) -> Result<Option<String>, PageError> {
-        (self.page)(in_use, self.kind, page)
+    match kind {
+        Kind::Pod => add::<Pod>(in_use, kind, object),
+        Kind::Deployment
+        | Kind::StatefulSet
+        | Kind::DaemonSet
+        | Kind::ReplicationController
+        | Kind::ReplicaSet
+        | Kind::Job => add::<Templated>(in_use, kind, object),
+        Kind::CronJob => add::<CronJob>(in_use, kind, object),
+        Kind::PodTemplate => add::<PodTemplate>(in_use, kind, object),
+        Kind::ControllerRevision => add::<Revision>(in_use, kind, object),
     }
 }
 
-fn add_one<T: Workload>(in_use: &mut InUse, kind: Kind, object: &Value) -> Result<(), ObjectError> {
-    let workload = T::deserialize(object).map_err(|error| ObjectError {
-        kind: kind.name(),
-        name: name_of(object),
-        message: error.to_string(),
-    })?;
-    add(in_use, kind, &workload)
+/// Takes note of whatever reads as an image in an object of any other kind. Its user is its kind and name.
+pub fn add_other(in_use: &mut InUse, kind: &str, object: &Value) -> Result<(), ObjectError> {
+    let word = |key: &str| object.pointer(key).and_then(Value::as_str);
+    let Some(name) = word("/metadata/name") else {
+        return Err(ObjectError {
+            kind: kind.to_owned(),
+            name: name_of(object),
+            message: "it has no metadata.name".to_owned(),
+        });
+    };
+    let user = match word("/metadata/namespace") {
+        Some(namespace) => format!("{kind} {namespace}/{name}"),
+        None => format!("{kind} {name}"),
+    };
+    in_use.add_value(&user, object);
+    Ok(())
 }
 
-fn add_page<T: Workload>(
+/// Takes note of the images of a page of a list, and gives the token of the next page, if there is one.
+pub(super) fn add_page(
     in_use: &mut InUse,
     kind: Kind,
     page: &str,
 ) -> Result<Option<String>, PageError> {
-    let Page {
-        kind: list,
-        metadata,
-        items,
-    } = serde_json::from_str::<Page<T>>(page).map_err(|error| blame(kind, page, &error))?;
-    if list != format!("{}List", kind.name()) {
-        let place = format!(", but a {list}");
-        return Err(PageError::no_page(kind, place));
+    let mut take = |object: &Value| add_object(in_use, kind, object);
+    let page = Page::read(page, &mut take).map_err(|error| PageError::of(kind.name(), error))?;
+    if page.kind != format!("{}List", kind.name()) {
+        let place = format!(", but a {}", page.kind);
+        return Err(PageError::no_page(kind.name(), place));
     }
-    for item in &items {
-        add(in_use, kind, item)?;
-    }
-    Ok(metadata.next.filter(|token| !token.is_empty()))
+    Ok(page.next)
 }
 
-fn add<T: Workload>(in_use: &mut InUse, kind: Kind, workload: &T) -> Result<(), ObjectError> {
-    let metadata = workload.metadata();
-    workload
-        .add_to(in_use, &metadata.user(kind))
-        .map_err(|message| ObjectError {
-            kind: kind.name(),
-            name: format!("{}/{}", metadata.namespace, metadata.name),
-            message,
-        })
+/// The same for a list of any other kind, which is called `resource` where it is wrong.
+pub(super) fn add_other_page(
+    in_use: &mut InUse,
+    resource: &str,
+    text: &str,
+) -> Result<Option<String>, PageError> {
+    let kind = kind_of_list(text).ok_or_else(|| PageError::no_page(resource, String::new()))?;
+    let mut take = |object: &Value| add_other(in_use, &kind, object);
+    let page = Page::read(text, &mut take).map_err(|error| PageError::of(&kind, error))?;
+    Ok(page.next)
 }
 
-/// The object for which a page cannot be read, so that a person finds it.
-fn blame(kind: Kind, page: &str, error: &serde_json::Error) -> PageError {
-    let place = format!(" (line {}, column {})", error.line(), error.column());
-    let Ok(page) = serde_json::from_str::<Page<Value>>(page) else {
-        return PageError::no_page(kind, place);
+/// What the objects of a list are. Not those of a table, nor what is left of objects without their fields.
+fn kind_of_list(text: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Header {
+        kind: String,
+    }
+    let Header { kind } = serde_json::from_str(text).ok()?;
+    let kind = kind.strip_suffix("List")?;
+    (!kind.is_empty() && kind != "PartialObjectMetadata").then(|| kind.to_owned())
+}
+
+/// What it says of its images, and whatever else reads as one.
+fn add<T: Workload>(in_use: &mut InUse, kind: Kind, object: &Value) -> Result<(), ObjectError> {
+    let wrong = |message| ObjectError {
+        kind: kind.name().to_owned(),
+        name: name_of(object),
+        message,
     };
-    let mut ignored = InUse::default();
-    let mut items = page.items.iter();
-    let wrong = items.find_map(|item| add_object(&mut ignored, kind, item).err());
-    wrong.map_or_else(|| PageError::no_page(kind, place), PageError::Object)
+    let workload = T::deserialize(object).map_err(|error| wrong(error.to_string()))?;
+    let user = workload.metadata().user(kind);
+    workload.add_to(in_use, &user).map_err(wrong)?;
+    in_use.add_value(&user, object);
+    Ok(())
 }
 
 fn name_of(object: &Value) -> String {
@@ -160,8 +128,17 @@ fn name_of(object: &Value) -> String {
 // === impl PageError ===
 
 impl PageError {
-    fn no_page(kind: Kind, place: String) -> Self {
-        let kind = kind.name();
+    fn of(kind: &str, error: ReadError) -> Self {
+        match error {
+            ReadError::Object(error) => Self::Object(error),
+            ReadError::NoPage { line, column } => {
+                Self::no_page(kind, format!(" (line {line}, column {column})"))
+            }
+        }
+    }
+
+    fn no_page(kind: &str, place: String) -> Self {
+        let kind = kind.to_owned();
         Self::NoPage { kind, place }
     }
 }
@@ -356,8 +333,7 @@ impl Workload for PodTemplate {
     }
 }
 
-/// What stands in a revision is its owner's business: a template for those of Kubernetes itself, and
-/// whatever looks like an image for others.
+/// What stands in a revision is its owner's business: a template for those of Kubernetes itself.
 impl Workload for Revision {
     fn metadata(&self) -> &Metadata {
         &self.metadata
@@ -371,7 +347,6 @@ impl Workload for Revision {
             (Err(error), true) => return Err(format!("data: {error}")),
             (Err(_), false) => {}
         }
-        add_whatever_is_an_image(in_use, user, data);
         Ok(())
     }
 }
@@ -379,28 +354,6 @@ impl Workload for Revision {
 #[derive(Debug, Deserialize)]
 struct TemplatedData {
     spec: TemplatedSpec,
-}
-
-/// The nesting is bounded by that of JSON.
-fn add_whatever_is_an_image(in_use: &mut InUse, user: &str, value: &Value) {
-    match value {
-        Value::Object(fields) => {
-            for (key, value) in fields {
-                let is_image = key == "image" || key == "reference";
-                if let Some(text) = value.as_str().filter(|_| is_image) {
-                    in_use.add_image(user, text);
-                } else {
-                    add_whatever_is_an_image(in_use, user, value);
-                }
-            }
-        }
-        Value::Array(items) => {
-            for item in items {
-                add_whatever_is_an_image(in_use, user, item);
-            }
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-    }
 }
 
 impl Metadata {

@@ -23,6 +23,11 @@ impl Place {
         }
     }
 
+    /// What comes before all others.
+    pub(super) fn first() -> Self {
+        Self::of_word("")
+    }
+
     /// Wherever a repository ends with this word.
     pub(super) fn of_word(word: &str) -> Self {
         Self {

@@ -125,6 +125,21 @@ async fn workloads_are_listed_everywhere_where_the_operator_allows_it_and_nowher
     list apps/controllerrevisions,daemonsets,deployments,replicasets,statefulsets
     list batch/cronjobs,jobs
     ");
+    let extra = "{inUse: {enabled: true, extra: [{group: '', resource: configmaps}, {group: keda.sh, resource: scaledjobs}]}}";
+    let rendered = render(extra).await;
+    insta::assert_snapshot!(rules(role(&rendered, "ClusterRole", "transship-in-use")), @"
+    list /pods,podtemplates,replicationcontrollers
+    list apps/controllerrevisions,daemonsets,deployments,replicasets,statefulsets
+    list batch/cronjobs,jobs
+    list /configmaps
+    list keda.sh/scaledjobs
+    ");
+    let arguments = &rendered.pod()["spec"]["containers"][0]["args"];
+    let told: Vec<&str> = items(arguments)
+        .filter_map(Value::as_str)
+        .filter_map(|argument| argument.strip_prefix("--in-use-extra="))
+        .collect();
+    assert_eq!(told, ["configmaps", "scaledjobs.keda.sh"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

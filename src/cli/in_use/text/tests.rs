@@ -53,6 +53,30 @@ fn what_kubectl_prints_and_what_people_write() {
                 .to_owned(),
             Some("Deployment shop/web"),
         ),
+        (
+            r#"{"apiVersion": "v1", "kind": "List", "metadata": {"resourceVersion": "", "continue": ""}, "items": [
+              {"apiVersion": "keda.sh/v1alpha1", "kind": "ScaledJob", "metadata": {"name": "web", "namespace": "shop"},
+               "spec": {"jobTargetRef": {"args": ["--image=eu.corp/web:1"]}}}]}"#
+                .to_owned(),
+            Some("ScaledJob shop/web"),
+        ),
+        (
+            "apiVersion: v1\nkind: List\nitems: []\n---\napiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  \
+             kind: ConfigMap\n  metadata: {name: web, namespace: shop}\n  data: {x: 'image: eu.corp/web:1'}\n"
+                .to_owned(),
+            Some("ConfigMap shop/web"),
+        ),
+        (
+            r#"{"apiVersion": "v1", "kind": "Node", "metadata": {"name": "n"},
+              "status": {"images": [{"names": ["eu.corp/web:1"]}]}}"#
+                .to_owned(),
+            Some("Node n"),
+        ),
+        (
+            r#"{"apiVersion": "corp/v1", "kind": "AllowList", "metadata": {"name": "a"}, "spec": ["eu.corp/web:1"]}"#
+                .to_owned(),
+            Some("AllowList a"),
+        ),
         (r#"["eu.corp/db:1", "eu.corp/web:1"]"#.to_owned(), Some("in-use line 1")),
         ("eu.corp/web:1".to_owned(), Some("in-use line 1")),
         (
@@ -93,6 +117,21 @@ fn what_is_not_understood_is_refused() {
         "IMAGES\neu.corp/web:1\n",
         "eu.corp/web:1\neu.corp/web:\n",
         r#"["Foo Bar"]"#,
+        "web    3/3   3   3   10d\n",
+        "eu.corp/web:1\nquay.io/web\n",
+        "scaledjob.keda.sh/web\n",
+        r#"{"apiVersion": "v1", "kind": "List", "items": null}"#,
+        r#"{"apiVersion": "v1", "kind": "List"}"#,
+        r#"{"apiVersion": "v1", "kind": "PodList", "metadata": {"continue": "x"}, "items": []}"#,
+        r#"{"apiVersion": "v1", "kind": "PodList", "metadata": {"remainingItemCount": 7}, "items": []}"#,
+        r#"{"apiVersion": "v1", "kind": "List", "items": [{"apiVersion": "v1", "kind": "Pod", "metadata"#,
+        r#"{"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "web"}, "data": {"x": "eA=="}}"#,
+        r#"{"apiVersion": "v1", "kind": "SecretList", "items": []}"#,
+        r#"{"apiVersion": "meta.k8s.io/v1", "kind": "Table", "rows": []}"#,
+        r#"{"apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadataList", "items": []}"#,
+        r#"{"apiVersion": "v1", "kind": "Status", "message": "forbidden"}"#,
+        "apiVersion: v1\nkind: ConfigMap\ndata: {x: 'eu.corp/web:1'}\n",
+        "apiVersion: v1\nkind: List\nitems: []\n---\napiVersion: v1\nkind: List\nmetadata: {continue: x}\nitems: []\n",
     ];
     let messages: Vec<String> = cases
         .iter()
@@ -111,16 +150,31 @@ fn what_is_not_understood_is_refused() {
     in-use: this is no object of Kubernetes and no list of them: it has no apiVersion and kind
     in-use:1: this is no YAML: unclosed bracket '[' at line 1, column 6
     in-use: this is no object of Kubernetes and no list of them: it has no apiVersion and kind
-    in-use: Service web is of no kind whose images are known: leave Service out, and add its images on lines of their own
+    in-use: it names no image: if that is right, set spec.prune.inUse to Ignore; if not, look at the command that wrote it
     in-use: Pod shop/web is not understood: missing field `spec`
-    in-use: Deployment old is of no kind whose images are known: leave Deployment out, and add its images on lines of their own
+    in-use: it names no image: if that is right, set spec.prune.inUse to Ignore; if not, look at the command that wrote it
     in-use:2: "pod/web" is an object and no image: let kubectl print -o json
     in-use:1: "deployment.apps/web" is an object and no image: let kubectl print -o json
     in-use:1: "NAME" is no image (reference "NAME": repository "library/NAME" contains 'N': repository names are lower case, write "library/name"): write images on lines of their own, or let kubectl print -o json
-    in-use:1: "Running" is no image (reference "Running": repository "library/Running" contains 'R': repository names are lower case, write "library/running"): write images on lines of their own, or let kubectl print -o json
+    in-use:1: "web" has neither a tag nor a digest, as what stands in a table: write web:latest if it is an image, or let kubectl print -o json
     in-use:1: "IMAGES" is no image (reference "IMAGES": repository "library/IMAGES" contains 'I': repository names are lower case, write "library/images"): write images on lines of their own, or let kubectl print -o json
     in-use:2: "eu.corp/web:" is no image (reference "eu.corp/web:": the tag is empty): write images on lines of their own, or let kubectl print -o json
     in-use:1: "Foo" is no image (reference "Foo": repository "library/Foo" contains 'F': repository names are lower case, write "library/foo"): write images on lines of their own, or let kubectl print -o json
+    in-use:1: "web" has neither a tag nor a digest, as what stands in a table: write web:latest if it is an image, or let kubectl print -o json
+    in-use:2: "quay.io/web" has neither a tag nor a digest, as what stands in a table: write quay.io/web:latest if it is an image, or let kubectl print -o json
+    in-use:1: "scaledjob.keda.sh/web" has neither a tag nor a digest, as what stands in a table: write scaledjob.keda.sh/web:latest if it is an image, or let kubectl print -o json
+    in-use: the List has no items: the command that wrote it failed
+    in-use: the List has no items: the command that wrote it failed
+    in-use: the PodList is one page of a list, and its metadata says that there are more: list without a limit, as kubectl does
+    in-use: the PodList is one page of a list, and its metadata says that there are more: list without a limit, as kubectl does
+    in-use:1: this is no JSON: EOF while parsing a string at line 1 column 92
+    in-use: a Secret says nothing of images: what stands in it is encoded, leave it out
+    in-use: a SecretList says nothing of images: what stands in it is encoded, leave it out
+    in-use: a Table says nothing of images: it leaves images out, let kubectl print -o json
+    in-use: a PartialObjectMetadataList says nothing of images: it leaves images out, let kubectl print -o json
+    in-use: a Status says nothing of images: it is what the API server answers where something failed
+    in-use: ConfigMap ?/? is not understood: it has no metadata.name
+    in-use: the List is one page of a list, and its metadata says that there are more: list without a limit, as kubectl does
     "#);
 }
 

@@ -77,7 +77,7 @@ fn every_kind_uses_the_images_of_all_its_containers_and_volumes() {
         let mut alone = InUse::default();
         add_object(&mut alone, kind, &object).unwrap();
         let mut listed = InUse::default();
-        let next = Reader::of(kind).add_page(&mut listed, &page(kind, &[object]));
+        let next = add_page(&mut listed, kind, &page(kind, &[object]));
         assert_eq!(next, Ok(None));
         for in_use in [alone, listed] {
             for word in ["container", "init", "ephemeral", "volume"] {
@@ -173,8 +173,11 @@ fn what_is_not_understood_is_named() {
         .map(|(kind, object)| {
             let mut in_use = InUse::default();
             let alone = add_object(&mut in_use, *kind, object).unwrap_err();
-            let listed =
-                Reader::of(*kind).add_page(&mut in_use, &page(*kind, std::slice::from_ref(object)));
+            let listed = add_page(
+                &mut in_use,
+                *kind,
+                &page(*kind, std::slice::from_ref(object)),
+            );
             assert_eq!(listed, Err(PageError::Object(alone.clone())));
             alone.to_string()
         })
@@ -204,7 +207,7 @@ fn what_is_no_page_is_no_empty_page() {
         r#"{"kind": "PodList", "metadata": {}, "items": [{}"#,
     ];
     for text in cases {
-        let page = Reader::of(Kind::Pod).add_page(&mut InUse::default(), text);
+        let page = add_page(&mut InUse::default(), Kind::Pod, text);
         assert!(
             matches!(page, Err(PageError::NoPage { .. })),
             "{text}: {page:?}"
@@ -220,7 +223,63 @@ fn a_page_names_the_next_one() {
         (json!({}), None),
     ] {
         let page = json!({"kind": "PodList", "metadata": metadata, "items": []}).to_string();
-        let next = Reader::of(Kind::Pod).add_page(&mut InUse::default(), &page);
+        let next = add_page(&mut InUse::default(), Kind::Pod, &page);
         assert_eq!(next, Ok(expected));
+    }
+}
+
+#[test]
+fn any_string_of_any_kind_counts() {
+    for (kind, mut object) in objects() {
+        object["metadata"]["annotations"] = json!({"x": "run eu.corp/annotated:1"});
+        let mut in_use = InUse::default();
+        add_object(&mut in_use, kind, &object).unwrap();
+        let expected = format!("{} shop/web", kind.name());
+        assert_eq!(user_of(&in_use, "eu.corp/annotated:1"), Some(expected));
+    }
+}
+
+#[test]
+fn a_list_of_another_kind_is_read_by_its_strings() {
+    let image = json!({"executor": {"image": "eu.corp/executor:1"}});
+    let scaled = json!({"metadata": metadata(), "spec": image});
+    let node = json!({"metadata": {"name": "n"}, "status": {"images": [{"names": ["eu.corp/executor:1"]}]}});
+    for (kind, object, user) in [
+        ("ScaledJob", scaled, "ScaledJob shop/web"),
+        ("Node", node, "Node n"),
+    ] {
+        let list = json!({
+            "kind": format!("{kind}List"), "metadata": {"continue": "next"}, "items": [object],
+        });
+        let mut in_use = InUse::default();
+        let next = add_other_page(&mut in_use, "things", &list.to_string());
+        assert_eq!(next, Ok(Some("next".to_owned())));
+        assert_eq!(
+            user_of(&in_use, "eu.corp/executor:1").as_deref(),
+            Some(user)
+        );
+    }
+    let table = |kind: &str| json!({"kind": kind, "metadata": {}, "items": []}).to_string();
+    let nameless =
+        json!({"kind": "XList", "metadata": {}, "items": [{"image": "x:1"}]}).to_string();
+    let (a, b, c) = (
+        table("Table"),
+        table("PartialObjectMetadataList"),
+        table("List"),
+    );
+    for text in [
+        "",
+        "[]",
+        r#"{"kind": "XList"}"#,
+        r#"{"kind": "XList", "metadata": {}, "items": null}"#,
+        &a,
+        &b,
+        &c,
+        &nameless,
+    ] {
+        assert!(
+            add_other_page(&mut InUse::default(), "things", text).is_err(),
+            "{text}"
+        );
     }
 }

@@ -28,6 +28,15 @@ pub(super) struct Runnable {
     pub(super) reach: MirrorReach,
 }
 
+/// What documents say.
+#[derive(Debug)]
+pub(super) struct Documents {
+    /// The mirrors to run, in the order of the files.
+    pub(super) runnables: Vec<Runnable>,
+    /// Those that `--mirror` leaves out.
+    pub(super) left_out: Vec<Mirror>,
+}
+
 /// Documents that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum DocumentsError {
@@ -61,8 +70,8 @@ pub enum DocumentsError {
 /// A mirror and the document that it was written in.
 type Placed<'a> = (&'a Document, Mirror);
 
-/// Reads and checks everything that the arguments name; the mirrors come in the order of the files.
-pub(super) fn read(args: &DocumentArgs) -> Result<Vec<Runnable>, DocumentsError> {
+/// Reads and checks everything that the arguments name.
+pub(super) fn read(args: &DocumentArgs) -> Result<Documents, DocumentsError> {
     let documents = read_files(&args.filename)?;
     document::refuse_duplicate_objects(&documents).map_err(wrong)?;
     let mirrors = validate(&documents)?;
@@ -70,8 +79,11 @@ pub(super) fn read(args: &DocumentArgs) -> Result<Vec<Runnable>, DocumentsError>
         let names: Vec<String> = args.filename.iter().map(|path| name(path)).collect();
         return Err(DocumentsError::NoMirror(names.join(", ")));
     }
-    let mirrors = choose(mirrors, &args.mirror)?;
-    take_secrets(mirrors, &documents, args)
+    let (chosen, left_out) = choose(mirrors, &args.mirror)?;
+    Ok(Documents {
+        runnables: take_secrets(chosen, &documents, args)?,
+        left_out: left_out.into_iter().map(|(_, mirror)| mirror).collect(),
+    })
 }
 
 // === files ===
@@ -152,10 +164,11 @@ fn validate(documents: &[Document]) -> Result<Vec<Placed<'_>>, DocumentsError> {
     Ok(mirrors)
 }
 
+/// The mirrors that are asked for, and the others.
 fn choose<'a>(
     mirrors: Vec<Placed<'a>>,
     names: &[String],
-) -> Result<Vec<Placed<'a>>, DocumentsError> {
+) -> Result<(Vec<Placed<'a>>, Vec<Placed<'a>>), DocumentsError> {
     let is_named = |mirror: &Mirror, name: &String| {
         mirror.name == *name || mirror.name.rsplit('/').next() == Some(name.as_str())
     };
@@ -171,10 +184,9 @@ fn choose<'a>(
             });
         }
     }
-    Ok(mirrors
-        .into_iter()
-        .filter(|(_, mirror)| names.is_empty() || names.iter().any(|name| is_named(mirror, name)))
-        .collect())
+    Ok(mirrors.into_iter().partition(|(_, mirror)| {
+        names.is_empty() || names.iter().any(|name| is_named(mirror, name))
+    }))
 }
 
 /// Brings together mirrors and their Secrets. Registries that a directory stands in for need none.

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::args::{DocumentArgs, Format, OutputArgs, PlanArgs, RegistryArgs, SyncArgs};
 use super::connect::{Connector, MirrorConnector};
+use super::documents::Documents;
 use super::error::Error;
 use super::exit::Exit;
 use super::output::Output;
@@ -95,7 +96,10 @@ impl Session {
         registry: &RegistryArgs,
         progress: Arc<Progress>,
     ) -> Result<Self, Error> {
-        let runnables = documents::read(documents)?;
+        let Documents {
+            runnables,
+            left_out,
+        } = documents::read(documents)?;
         let connector = Connector::new(Trust::read(registry)?);
         let (connector, mirrors) = MirrorConnector::new(connector, runnables, documents);
         refuse_forgetting(&mirrors, documents.state.is_some())?;
@@ -105,9 +109,12 @@ impl Session {
         };
         let events = copy::Progress::none().with(progress.clone());
         let connector = Arc::new(connector);
+        let syncer = Syncer::new(Arc::clone(&connector), Arc::new(ledger), events);
+        // They are not part of this run, and what they may want is not pruned.
+        syncer.stand_by(left_out);
         Ok(Self {
             mirrors,
-            syncer: Syncer::new(Arc::clone(&connector), Arc::new(ledger), events),
+            syncer,
             connector,
             progress,
         })

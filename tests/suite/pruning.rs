@@ -1,7 +1,11 @@
 //! Pruning: what is no longer wanted goes, and nothing else.
 
+mod brakes;
+mod files;
+mod holders;
 mod lab;
 mod leftovers;
+mod lies;
 mod listing;
 mod registries;
 mod rounds;

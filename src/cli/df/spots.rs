@@ -74,7 +74,7 @@ pub(super) async fn of_mirrors(
         to_layout: None,
         state: None,
     };
-    let runnables = documents::read(&documents)?;
+    let runnables = documents::read(&documents)?.runnables;
     let (connector, mirrors) = MirrorConnector::new(connector, runnables, &documents);
     let mut seen: HashSet<(copy::Place, Repository)> = HashSet::new();
     let mut spots = Vec::new();

@@ -59,7 +59,8 @@ impl Files {
         let Command::Plan(args) = Arguments::try_parse_from(words).unwrap().command else {
             panic!("{arguments:?}")
         };
-        read(&args.documents).map_err(|error| error.to_string().replace(root, "."))
+        let read = read(&args.documents).map(|documents| documents.runnables);
+        read.map_err(|error| error.to_string().replace(root, "."))
     }
 
     fn error(&self, arguments: &[&str]) -> String {

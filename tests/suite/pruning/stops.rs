@@ -125,13 +125,13 @@ const ROWS: [Row; 21] = [
         "more than may go",
         |_| {},
         "maxDeletes: 2",
-        "PrunePaused: 3 of 5 tags are due, more than spec.prune.maxDeletes, 2, allows without approval: ",
+        "PrunePaused: 3 of 5 tags that could be deleted are due, more than spec.prune.maxDeletes, 2, allows without approval: ",
     ),
     (
         "a larger share than may go",
         |_| {},
         "maxPercent: 50",
-        "PrunePaused: 3 of 5 tags are due, more than spec.prune.maxPercent, 50, allows without approval: ",
+        "PrunePaused: 3 of 5 tags that could be deleted are due, more than spec.prune.maxPercent, 50, allows without approval: ",
     ),
     (
         "the registry deletes no tags",

@@ -14,7 +14,7 @@ use super::in_use;
 use super::output::Output;
 use super::progress::Progress;
 use super::summary;
-use super::sync::Session;
+use super::sync::{Remembering, Session};
 use crate::api::Reason;
 use crate::api::image_mirror::{InUse, PruneMode};
 use crate::plan::Mirror;
@@ -69,18 +69,21 @@ pub(super) async fn run(args: &PruneArgs, output: &Output) -> Result<Exit, Error
         in_use_extra,
         delete,
         approve,
+        moved,
         output: OutputArgs { output: format },
         registry,
     } = args;
     require_state(documents, "transship prune")?;
     let workloads = in_use::read_workloads(in_use_from, in_use_extra).await?;
-    let mut session = Session::open(documents, registry, output, Progress::new(output))?;
+    let remembering = Remembering::Known { is_moved: *moved };
+    let progress = Progress::new(output);
+    let mut session = Session::open(documents, registry, output, progress, remembering)?;
     session.skip(output, |mirror| {
         (mirror.prune.mode == PruneMode::Retain)
             .then_some("keeps everything: its spec.prune.mode is Retain")
     });
-    for mirror in &mut session.mirrors {
-        mirror.prune.approved.clone_from(approve);
+    if let Some(plan) = approve {
+        session.approve(plan, output);
     }
     if workloads.is_none() {
         refuse_blindness(&session.mirrors, *delete, output)?;

@@ -12,7 +12,7 @@ use super::output::Output;
 use super::progress::Progress;
 use super::prune::require_state;
 use super::summary;
-use super::sync::Session;
+use super::sync::{Remembering, Session};
 use super::table::Table;
 use crate::oci::names::NameError;
 use crate::oci::{Digest, Tag};
@@ -60,7 +60,8 @@ pub(super) async fn run(args: &RestoreArgs, output: &Output) -> Result<Exit, Err
     } = args;
     require_state(documents, "transship restore")?;
     // A person in trouble suspends a mirror first.
-    let session = Session::open_all(documents, registry, Progress::new(output))?;
+    let remembering = Remembering::Known { is_moved: false };
+    let session = Session::open_all(documents, registry, Progress::new(output), remembering)?;
     if !all && tags.is_empty() {
         list(&session, *format, output)?;
         return Ok(Exit::Success);

@@ -15,9 +15,11 @@ use super::progress::Progress;
 use super::trust::Trust;
 use super::{documents, plan, summary, watch};
 use crate::copy;
+use crate::oci::Digest;
 use crate::plan::Mirror;
 use crate::plan::report::{MirrorReport, Totals};
 use crate::runtime::shutdown::until_signal;
+use crate::sync::ledger::{FileError, SetAside};
 use crate::sync::prune::Pruner;
 use crate::sync::{Ledger, Mode, Report, Syncer};
 
@@ -30,6 +32,21 @@ pub(super) struct Session {
     /// Who runs the rounds.
     pub(super) syncer: Syncer<Arc<MirrorConnector>>,
     pub(super) progress: Arc<Progress>,
+    ledger: Arc<Ledger>,
+}
+
+/// What a command does with the state file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Remembering {
+    /// It reads it.
+    Nothing,
+    /// It goes on from what is there, if anything is, and keeps what it does.
+    All,
+    /// It works on what is there, and keeps what it does.
+    Known {
+        /// Whether what is on record of destinations that were elsewhere belongs to them.
+        is_moved: bool,
+    },
 }
 
 /// What machines read of a round.
@@ -50,10 +67,17 @@ pub(super) async fn run(args: &SyncArgs, output: &Output) -> Result<Exit, Error>
         registry,
     } = args;
     if *watch {
-        let session = Session::open(documents, registry, output, Progress::logged(output))?;
+        let progress = Progress::logged(output);
+        let session = Session::open(documents, registry, output, progress, Remembering::All)?;
         return watch::run(&session, *format, output).await;
     }
-    let session = Session::open(documents, registry, output, Progress::new(output))?;
+    let remembering = if *dry_run {
+        Remembering::Nothing
+    } else {
+        Remembering::All
+    };
+    let progress = Progress::new(output);
+    let session = Session::open(documents, registry, output, progress, remembering)?;
     if *dry_run {
         let exit = session.plan(*format, output).await?;
         return Ok(if exit == Exit::Todo {
@@ -72,7 +96,8 @@ pub(super) async fn run_plan(args: &PlanArgs, output: &Output) -> Result<Exit, E
         output: OutputArgs { output: format },
         registry,
     } = args;
-    let session = Session::open(documents, registry, output, Progress::new(output))?;
+    let progress = Progress::new(output);
+    let session = Session::open(documents, registry, output, progress, Remembering::Nothing)?;
     session.plan(*format, output).await
 }
 
@@ -84,8 +109,9 @@ impl Session {
         registry: &RegistryArgs,
         output: &Output,
         progress: Arc<Progress>,
+        remembering: Remembering,
     ) -> Result<Self, Error> {
-        let mut session = Self::open_all(documents, registry, progress)?;
+        let mut session = Self::open_all(documents, registry, progress, remembering)?;
         session.skip(output, |mirror| mirror.suspend.then_some("is suspended"));
         Ok(session)
     }
@@ -95,6 +121,7 @@ impl Session {
         documents: &DocumentArgs,
         registry: &RegistryArgs,
         progress: Arc<Progress>,
+        remembering: Remembering,
     ) -> Result<Self, Error> {
         let Documents {
             runnables,
@@ -103,18 +130,19 @@ impl Session {
         let connector = Connector::new(Trust::read(registry)?);
         let (connector, mirrors) = MirrorConnector::new(connector, runnables, documents);
         refuse_forgetting(&mirrors, documents.state.is_some())?;
-        let ledger = match &documents.state {
-            Some(path) => Ledger::open(path)?,
-            None => Ledger::in_memory(),
-        };
+        let ledger = Arc::new(remembering.open(documents)?);
+        for mirror in &mirrors {
+            remembering.bind(&ledger, mirror);
+        }
         let events = copy::Progress::none().with(progress.clone());
         let connector = Arc::new(connector);
-        let syncer = Syncer::new(Arc::clone(&connector), Arc::new(ledger), events);
+        let syncer = Syncer::new(Arc::clone(&connector), Arc::clone(&ledger), events);
         // They are not part of this run, and what they may want is not pruned.
         syncer.stand_by(left_out);
         Ok(Self {
             mirrors,
             syncer,
+            ledger,
             connector,
             progress,
         })
@@ -135,6 +163,19 @@ impl Session {
         };
         let skipped = self.mirrors.extract_if(.., is_skipped);
         self.syncer.stand_by(skipped);
+    }
+
+    /// Lets the mirrors delete what a person approved, once.
+    pub(super) fn approve(&mut self, plan: &Digest, output: &Output) {
+        for mirror in &mut self.mirrors {
+            match self.ledger.spent(&mirror.name, plan) {
+                None => mirror.prune.approved = Some(plan.clone()),
+                Some(time) => output.note(&format!(
+                    "note: the approval of {plan} was used for mirror {} at {time:.0}: it is for once",
+                    mirror.name
+                )),
+            }
+        }
     }
 
     /// The same, and `pruner` says what pruning may do.
@@ -181,6 +222,42 @@ impl Session {
         let report = until_signal(self.syncer.round(&mirrors, mode, &*self.progress)).await;
         self.progress.finish();
         report
+    }
+}
+
+// === impl Remembering ===
+
+impl Remembering {
+    fn open(self, documents: &DocumentArgs) -> Result<Ledger, FileError> {
+        let Some(path) = &documents.state else {
+            return Ok(Ledger::in_memory());
+        };
+        let wait = documents.lock_timeout.unwrap_or_default().as_std();
+        match self {
+            Self::Nothing => Ledger::look_into(path),
+            Self::All => Ledger::open_within(path, wait),
+            Self::Known { .. } if path.exists() => Ledger::open_within(path, wait),
+            Self::Known { .. } => Err(FileError::Missing(path.clone())),
+        }
+    }
+
+    /// Another mirror's state may have been named by mistake: what it remembers of other places is not
+    /// this mirror's until a person says so.
+    fn bind(self, ledger: &Ledger, mirror: &Mirror) {
+        let is_moved = self == Self::Known { is_moved: true };
+        for set_aside in ledger.bind(mirror, is_moved) {
+            let SetAside {
+                mirror,
+                destination,
+                from,
+                to,
+            } = set_aside;
+            let from = from.as_deref().unwrap_or("names that it does not give");
+            tracing::warn!(
+                "mirror {mirror} writes destination {destination} to {to}, and the state file knows it at {from}: what \
+                 is on record there is kept. If the mirror moved, `transship prune --moved` prunes it"
+            );
+        }
     }
 }
 

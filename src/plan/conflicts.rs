@@ -21,6 +21,20 @@ pub struct SourceImage {
     pub tag: Tag,
 }
 
+impl SourceImage {
+    /// Reads what its display writes. The registry always stands in front: a single word there is no
+    /// repository.
+    pub fn read(text: &str) -> Option<Self> {
+        let (registry, rest) = text.split_once('/')?;
+        let (repository, tag) = rest.rsplit_once(':')?;
+        Some(Self {
+            registry: registry.parse().ok()?,
+            repository: repository.parse().ok()?,
+            tag: tag.parse().ok()?,
+        })
+    }
+}
+
 /// A tag of a destination that an image is to have.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Claim {

@@ -5,23 +5,30 @@
 //! source, and nothing is ever pushed that is not on record.
 
 mod file;
+mod file_error;
+mod lock;
 mod memory;
+mod origin;
 mod record;
+mod regular;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 
-pub use self::file::FileError;
+pub use self::file_error::FileError;
 pub use self::memory::Memory;
+pub use self::origin::SetAside;
 pub use self::record::{Leaf, Looked, Record, Sight, Tombstone, Verified};
 
-use self::file::StateFile;
+use self::file::{StateFile, load};
 use crate::api::Reason;
 use crate::oci::{Digest, Registry, Repository, Tag};
+use crate::plan::Mirror;
 use crate::plan::prune::{Holding, Unwanted};
 
 /// The memory of all mirrors of a process, and where it outlives the process.
@@ -93,13 +100,42 @@ impl Ledger {
         }
     }
 
-    /// A memory in a file, which need not exist yet.
+    /// A memory in a file, which need not exist yet, and which nobody else has until this one is dropped.
     pub fn open(path: &Path) -> Result<Self, FileError> {
-        let (file, memory) = StateFile::open(path)?;
+        Self::open_within(path, Duration::ZERO)
+    }
+
+    /// The same, and where another run has the file, this waits for so long.
+    pub fn open_within(path: &Path, wait: Duration) -> Result<Self, FileError> {
+        let (file, memory) = StateFile::open(path, wait)?;
         Ok(Self {
             memory,
             keep: Some(Arc::new(file)),
         })
+    }
+
+    /// What a file remembers at this moment, for a round that writes nothing.
+    pub fn look_into(path: &Path) -> Result<Self, FileError> {
+        Ok(Self {
+            memory: load(path)?.map(Memory::of).unwrap_or_default(),
+            keep: None,
+        })
+    }
+
+    /// Binds what is on record of a mirror to where its destinations are, and says what is set aside because
+    /// it is about other places. With `is_moved` that is the mirror's own, too.
+    pub fn bind(&self, mirror: &Mirror, is_moved: bool) -> Vec<SetAside> {
+        self.memory.bind(mirror, is_moved)
+    }
+
+    /// When a plan of a mirror was carried out that a person had approved.
+    pub fn spent(&self, mirror: &str, plan: &Digest) -> Option<Timestamp> {
+        self.memory.spent(mirror, plan)
+    }
+
+    /// Remembers that the approval of a plan is used up, from the next flush on.
+    pub fn spend(&self, mirror: &str, plan: &Digest, now: Timestamp) {
+        self.memory.spend(mirror, plan, now);
     }
 
     /// A memory that is kept by others.
@@ -303,6 +339,7 @@ mod tests {
         let ledger = Ledger::open(&path).unwrap();
         ledger.write(slot("1"), record());
         ledger.flush(MIRROR).await.unwrap();
+        drop(ledger);
 
         let ledger = Ledger::open(&path).unwrap();
         assert_eq!(
@@ -373,6 +410,7 @@ mod tests {
         ledger.wait(&slot("1"), sight(b"source", 60));
         ledger.wait(&slot("1"), sight(b"source", 70));
         ledger.flush(MIRROR).await.unwrap();
+        drop(ledger);
 
         let ledger = Ledger::open(&path).unwrap();
         assert_eq!(seen(&ledger, b"source"), Some(60));

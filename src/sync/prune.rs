@@ -213,6 +213,12 @@ impl<C: Connect> Syncer<C> {
         if !deletes {
             self.forget_dead(std::mem::take(&mut dead));
         }
+        if deletes && passage == Passage::Approved && pruned.stop.is_none() {
+            // Before the first deletion: it is for once, however this round ends.
+            if let Some(plan) = &pruned.plan {
+                self.ledger.spend(&mirror.name, plan, times.now);
+            }
+        }
         if let Err(error) = self.ledger.flush(&mirror.name).await {
             let unkept = || Stop::unkept(&error.to_string(), error.reason);
             pruned.stop.get_or_insert_with(unkept);

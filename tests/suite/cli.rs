@@ -4,6 +4,7 @@ mod access;
 mod copying;
 mod looking;
 mod measuring;
+mod remembering;
 mod stopping;
 mod syncing;
 mod words;

@@ -6,6 +6,7 @@ use clap::builder::FalseyValueParser;
 use clap::{ArgAction, Args, ValueEnum};
 
 use crate::oci::Registry;
+use crate::policy::Duration;
 
 /// The flags that every command has.
 #[derive(Debug, Args)]
@@ -93,6 +94,14 @@ pub struct DocumentArgs {
     /// Remember in this file what was written, from one run to the next.
     #[arg(long, env = "TRANSSHIP_STATE", value_name = "FILE")]
     pub state: Option<PathBuf>,
+    /// Where another run has the state file, wait for so long, such as 10m, before giving up [default: 0s].
+    #[arg(
+        long,
+        env = "TRANSSHIP_LOCK_TIMEOUT",
+        value_name = "DURATION",
+        requires = "state"
+    )]
+    pub lock_timeout: Option<Duration>,
 }
 
 /// How registries are reached.

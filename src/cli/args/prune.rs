@@ -45,6 +45,9 @@ pub struct PruneArgs {
         requires = "delete"
     )]
     pub approve: Option<Digest>,
+    /// Prune what is on record of destinations that were elsewhere, too: the mirrors moved.
+    #[arg(long, env = "TRANSSHIP_MOVED", value_parser = FalseyValueParser::new())]
+    pub moved: bool,
     /// How results are printed.
     #[command(flatten)]
     pub output: OutputArgs,

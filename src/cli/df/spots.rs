@@ -73,6 +73,7 @@ pub(super) async fn of_mirrors(
         from_layout: None,
         to_layout: None,
         state: None,
+        lock_timeout: None,
     };
     let runnables = documents::read(&documents)?.runnables;
     let (connector, mirrors) = MirrorConnector::new(connector, runnables, &documents);

@@ -1,117 +1,125 @@
 //! Records in a file, for the command line.
 
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use futures::future::{BoxFuture, FutureExt, ready};
+use serde::Deserialize;
 
+use super::file_error::FileError;
+use super::lock::{LastWritten, Lock};
 use super::memory::{OLDEST_VERSION, Records, VERSION};
+use super::regular::{read, refuse_special, replace};
 use super::{Keep, KeepError, Memory, Page};
+use crate::api::Reason;
 
-/// The file given to `--state`.
+/// Largest state file that is read, in bytes: about half a million tags.
+const BYTES: u64 = 512 << 20;
+
+/// The file given to `--state`, which nobody else writes meanwhile.
 #[derive(Debug)]
-pub(super) struct StateFile(PathBuf);
+pub(super) struct StateFile {
+    path: PathBuf,
+    lock: Lock,
+    /// How often the state was written.
+    serial: Mutex<u64>,
+}
 
-/// A state file that cannot be read or written.
-#[derive(Debug, thiserror::Error)]
-pub enum FileError {
-    /// The file cannot be read.
-    #[error("cannot read the state file {}: {source}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// The file is something else.
-    #[error("{} is not a state file of this version: {source}; give another file to --state, or remove it to start anew", path.display())]
-    Parse {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: serde_json::Error,
-    },
-    /// The file is of a newer version.
-    #[error("the state file {} has version {found}, this program writes {VERSION}: use a newer transship", path.display())]
-    Version {
-        /// The file.
-        path: PathBuf,
-        /// Its version.
-        found: u32,
-    },
-    /// The file cannot be written.
-    #[error("cannot write the state file {}: {source}", path.display())]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
+/// What is read first: the rest is that of the version.
+#[derive(Deserialize)]
+struct Version {
+    version: u64,
 }
 
 // === impl StateFile ===
 
 impl StateFile {
-    /// The file, and what it remembers; nothing where it does not exist yet.
-    pub(super) fn open(path: &Path) -> Result<(Self, Memory), FileError> {
-        let path = path.to_owned();
-        let records = match std::fs::read(&path) {
-            Ok(bytes) => parse(&path, &bytes)?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Records::default(),
-            Err(source) => return Err(FileError::Read { path, source }),
+    /// The file, and what it remembers; nothing where it does not exist yet. It is written at once: what
+    /// cannot be remembered is not begun. Waits for another run to end for as long as `wait` says.
+    pub(super) fn open(path: &Path, wait: Duration) -> Result<(Self, Memory), FileError> {
+        refuse_special(path)?;
+        let (lock, last_written) = Lock::take(path, wait)?;
+        let mut records = load(path)?.unwrap_or_default();
+        let origin = &mut records.origin;
+        if let Some(LastWritten { id, serial }) = last_written
+            && id == origin.id
+            && serial > origin.serial
+        {
+            tracing::warn!(
+                "the state file {} is an older copy of itself: nothing that is on record there counts as written by \
+                 this mirror any more, so it is kept",
+                path.display()
+            );
+            origin.serial = serial;
+            records.adopt_all();
+        }
+        if records.origin.id.is_empty() {
+            records.origin.id = format!("{:032x}", fastrand::u128(..));
+        }
+        let file = Self {
+            path: path.to_owned(),
+            lock,
+            serial: Mutex::new(records.origin.serial),
         };
-        Ok((Self(path), Memory::of(records)))
+        file.write(&mut records)?;
+        Ok((file, Memory::of(records)))
     }
 
-    fn write(&self, memory: &Memory) -> Result<(), FileError> {
-        let path = &self.0;
-        let failed = |source| FileError::Write {
-            path: path.clone(),
+    fn write(&self, records: &mut Records) -> Result<(), FileError> {
+        let failed = |path: &Path, source| FileError::Write {
+            path: path.to_owned(),
             source,
         };
+        let mut serial = self.serial.lock().unwrap_or_else(PoisonError::into_inner);
+        records.origin.serial = serial.saturating_add(1);
         let bytes =
-            serde_json::to_vec_pretty(&memory.records()).map_err(|error| failed(error.into()))?;
-        replace(path, &bytes).map_err(failed)
+            serde_json::to_vec_pretty(records).map_err(|error| failed(&self.path, error.into()))?;
+        replace(&self.path, &bytes).map_err(|source| failed(&self.path, source))?;
+        *serial = records.origin.serial;
+        let last_written = LastWritten {
+            id: records.origin.id.clone(),
+            serial: *serial,
+        };
+        let noted = self.lock.note(Some(last_written));
+        noted.map_err(|source| failed(self.lock.path(), source))
     }
 }
 
 impl Keep for StateFile {
-    /// A file that cannot be written costs the memory, not the copies.
     fn keep<'a>(
         &'a self,
         memory: &'a Memory,
         _pages: &'a [Page],
     ) -> BoxFuture<'a, Result<(), KeepError>> {
-        if let Err(error) = self.write(memory) {
-            tracing::warn!(%error, "the state was not saved");
-        }
-        ready(Ok(())).boxed()
+        let kept = self.write(&mut memory.records());
+        let kept = kept.map_err(|error| KeepError {
+            reason: Reason::CopyFailed,
+            message: error.to_string(),
+        });
+        ready(kept).boxed()
     }
+}
+
+/// What a file remembers; nothing where it does not exist. It may be replaced meanwhile.
+pub(super) fn load(path: &Path) -> Result<Option<Records>, FileError> {
+    let bytes = read(path, BYTES)?;
+    bytes.map(|bytes| parse(path, &bytes)).transpose()
 }
 
 fn parse(path: &Path, bytes: &[u8]) -> Result<Records, FileError> {
-    let mut records: Records =
-        serde_json::from_slice(bytes).map_err(|source| FileError::Parse {
-            path: path.to_owned(),
-            source,
-        })?;
-    if !(OLDEST_VERSION..=VERSION).contains(&records.version) {
+    let failed = |source| FileError::Parse {
+        path: path.to_owned(),
+        source,
+    };
+    let Version { version } = serde_json::from_slice(bytes).map_err(failed)?;
+    if !(u64::from(OLDEST_VERSION)..=u64::from(VERSION)).contains(&version) {
         return Err(FileError::Version {
             path: path.to_owned(),
-            found: records.version,
+            found: version,
         });
     }
+    let mut records: Records = serde_json::from_slice(bytes).map_err(failed)?;
     records.version = VERSION;
     Ok(records)
-}
-
-/// Writes the whole file or nothing of it.
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".new");
-    let temporary = path.with_file_name(name);
-    let mut file = std::fs::File::create(&temporary)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    std::fs::rename(&temporary, path)
 }

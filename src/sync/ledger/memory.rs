@@ -6,13 +6,15 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::origin::{Origin, SetAside};
 use super::{Leaf, Page, Record, Sight, Slot, Tombstone};
 use crate::oci::{Digest, Registry, Repository, Tag};
 use crate::plan::prune::{Holding, Unwanted};
+use crate::plan::{Destination, Mirror, SourceImage};
 
 /// The version of the format in which records are kept in a file.
-pub(super) const VERSION: u32 = 2;
-/// The oldest version that is read. It knew nothing of pruning.
+pub(super) const VERSION: u32 = 3;
+/// The oldest version that is read. It knew nothing of pruning; the next one did not say whose it is.
 pub(super) const OLDEST_VERSION: u32 = 1;
 
 /// Everything that is remembered.
@@ -34,6 +36,9 @@ struct State {
 pub(super) struct Records {
     /// The version of the format.
     pub(super) version: u32,
+    /// Whose they are.
+    #[serde(default)]
+    pub(super) origin: Origin,
     mirrors: BTreeMap<String, Destinations<Record>>,
     /// What waits for the end of a quarantine.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -409,6 +414,29 @@ impl Memory {
         }
     }
 
+    /// Binds what is on record of a mirror to its destinations, as [`Records::bind`] does.
+    pub(super) fn bind(&self, mirror: &Mirror, is_moved: bool) -> Vec<SetAside> {
+        let mut state = self.lock();
+        let before = state.records.origin.destinations.get(&mirror.name).cloned();
+        let set_aside = state.records.bind(mirror, is_moved);
+        let is_known = state.records.origin.destinations.get(&mirror.name) == before.as_ref();
+        // There is no page for it, and the next flush keeps it.
+        state.has_new_sights |= is_moved || !is_known;
+        set_aside
+    }
+
+    pub(super) fn spent(&self, mirror: &str, plan: &Digest) -> Option<Timestamp> {
+        self.lock().records.origin.spent(mirror, plan)
+    }
+
+    /// Remembers that an approval is used up.
+    pub(super) fn spend(&self, mirror: &str, plan: &Digest, now: Timestamp) {
+        let mut state = self.lock();
+        state.records.origin.spend(mirror, plan, now);
+        // There is no page for it, and the flush is due.
+        state.has_new_sights = true;
+    }
+
     pub(super) fn records(&self) -> Records {
         self.lock().records.clone()
     }
@@ -432,6 +460,7 @@ impl Default for Records {
     fn default() -> Self {
         Self {
             version: VERSION,
+            origin: Origin::default(),
             mirrors: BTreeMap::new(),
             waiting: BTreeMap::new(),
             deleted: BTreeMap::new(),
@@ -444,6 +473,7 @@ impl Records {
     fn leaf(&self, page: &Page) -> Leaf {
         let Self {
             version: _,
+            origin: _,
             mirrors,
             waiting,
             deleted,
@@ -462,6 +492,63 @@ impl Records {
         recorded.chain(pages(mirror, &self.deleted)).collect()
     }
 
+    /// Whether all that is on record of a destination has the names that the mirror gives there.
+    pub(super) fn fits(&self, mirror: &Mirror, destination: &Destination) -> bool {
+        let repositories = self.mirrors.get(&mirror.name);
+        let repositories = repositories.and_then(|all| all.get(&destination.name));
+        let mut repositories = repositories.into_iter().flatten();
+        repositories.all(|(repository, records)| {
+            records.values().all(|record| {
+                let is_there = record
+                    .registry
+                    .as_ref()
+                    .is_none_or(|registry| *registry == destination.registry);
+                let source = SourceImage::read(&record.source);
+                let name = source.and_then(|source| {
+                    let template = &destination.repository;
+                    template.expand(&source.registry, &source.repository).ok()
+                });
+                is_there && name.as_ref() == Some(repository)
+            })
+        })
+    }
+
+    /// The mirrors of which something is on record whose names begin like this.
+    pub(super) fn names_below(&self, prefix: &str) -> BTreeSet<String> {
+        let recorded = self.mirrors.keys().chain(self.waiting.keys());
+        let names = recorded.chain(self.deleted.keys());
+        names
+            .filter(|name| name.starts_with(prefix))
+            .cloned()
+            .collect()
+    }
+
+    /// Moves what is on record of a destination to another mirror, where that has nothing by the same name,
+    /// and says whether there was something.
+    pub(super) fn rename(&mut self, destination: &str, from: &str, to: &str) -> bool {
+        let Self {
+            version: _,
+            origin: _,
+            mirrors,
+            waiting,
+            deleted,
+            first_seen: _,
+        } = self;
+        let mut has_moved = rename(mirrors, destination, from, to);
+        has_moved |= rename(waiting, destination, from, to);
+        has_moved |= rename(deleted, destination, from, to);
+        has_moved
+    }
+
+    /// Nothing that is on record counts as written by us any more. It goes on protecting what it names.
+    pub(super) fn adopt_all(&mut self) {
+        let destinations = self.mirrors.values_mut().flat_map(BTreeMap::values_mut);
+        let records = destinations
+            .flat_map(BTreeMap::values_mut)
+            .flat_map(BTreeMap::values_mut);
+        records.for_each(|record| record.adopted = true);
+    }
+
     fn first_sight(&self, slot: &Slot, source_digest: &Digest) -> Option<Timestamp> {
         let Slot { page, tag } = slot;
         let recorded = find(&self.mirrors, page).and_then(|tags| tags.get(tag));
@@ -473,6 +560,30 @@ impl Records {
         let mut sights = sights.into_iter().flatten();
         sights.find_map(|(digest, time)| (digest == source_digest).then_some(time))
     }
+}
+
+fn rename<T>(
+    mirrors: &mut BTreeMap<String, Destinations<T>>,
+    destination: &str,
+    from: &str,
+    to: &str,
+) -> bool {
+    let moved = mirrors
+        .get_mut(from)
+        .and_then(|all| all.remove(destination));
+    mirrors.retain(|_, destinations| !destinations.is_empty());
+    let Some(moved) = moved else {
+        return false;
+    };
+    let there = mirrors.entry(to.to_owned()).or_default();
+    let there = there.entry(destination.to_owned()).or_default();
+    for (repository, tags) in moved {
+        let known = there.entry(repository).or_default();
+        for (tag, value) in tags {
+            known.entry(tag).or_insert(value);
+        }
+    }
+    true
 }
 
 fn pages<'a, T>(

@@ -6,7 +6,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use tokio::time::Instant;
 
 use super::protect::{Image, Protection};
-use super::records::read_source;
 use super::survey::Survey;
 use super::{BATCH, FAILURES, Findings};
 use crate::api::Reason;
@@ -153,7 +152,7 @@ impl<C: Connect> Syncer<C> {
                 repository: repository.clone(),
                 tag: tag.clone(),
             };
-            let source = read_source(&tombstone.source)?;
+            let source = SourceImage::read(&tombstone.source)?;
             let tombstone = tombstone.clone();
             (target.registry == known.registry).then_some(Dead {
                 target,

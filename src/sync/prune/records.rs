@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 
-use crate::oci::Tag;
 use crate::plan::prune::{Candidate, Place, PrunedTag, Recorded, Standing, Target};
 use crate::plan::{Mirror, SourceImage};
 use crate::sync::ledger::{Leaf, Page, Record, Slot};
@@ -23,7 +22,7 @@ pub(super) fn recorded<'a>(
                 repository: &page.repository,
                 tag,
             },
-            source: read_source(&record.source),
+            source: SourceImage::read(&record.source),
             source_digest: &record.source_digest,
             digest: &record.digest,
             first_seen: record.first_seen,
@@ -31,17 +30,6 @@ pub(super) fn recorded<'a>(
             is_claimed: claimed.contains(&slot),
             unwanted: record.unwanted.as_ref(),
         }
-    })
-}
-
-/// The registry always stands in front: a single word there is no repository.
-pub(super) fn read_source(text: &str) -> Option<SourceImage> {
-    let (registry, rest) = text.split_once('/')?;
-    let (repository, tag) = rest.rsplit_once(':')?;
-    Some(SourceImage {
-        registry: registry.parse().ok()?,
-        repository: repository.parse().ok()?,
-        tag: tag.parse::<Tag>().ok()?,
     })
 }
 

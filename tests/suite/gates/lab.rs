@@ -76,8 +76,21 @@ impl Lab {
 
     /// The next process at the same registries.
     pub(super) fn restart(self, path: &Path) -> Self {
-        let syncer = syncer(Ledger::open(path).unwrap(), &self.authorities);
-        Self { syncer, ..self }
+        let Self {
+            source,
+            destination,
+            syncer: ended,
+            secrets,
+            authorities,
+        } = self;
+        drop(ended);
+        Self {
+            syncer: syncer(Ledger::open(path).unwrap(), &authorities),
+            source,
+            destination,
+            secrets,
+            authorities,
+        }
     }
 
     /// The same with a source that cannot list referrers.

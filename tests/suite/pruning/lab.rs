@@ -109,9 +109,29 @@ impl Lab {
 
     fn restart_with(self, state: &Path) -> Self {
         let pruner = pruner(&self.times, &self.workloads);
+        self.run_with(state, pruner)
+    }
+
+    /// The first process ends before the next one begins.
+    fn run_with(self, state: &Path, pruner: Pruner) -> Self {
+        let Self {
+            source,
+            destination,
+            workloads,
+            has_lease,
+            syncer: ended,
+            directory,
+            times,
+        } = self;
+        drop(ended);
         Self {
-            syncer: syncer(state, &self.has_lease, pruner),
-            ..self
+            syncer: syncer(state, &has_lease, pruner),
+            source,
+            destination,
+            workloads,
+            has_lease,
+            directory,
+            times,
         }
     }
 
@@ -121,10 +141,8 @@ impl Lab {
         let pruner = Pruner::held(Stop::by_operator())
             .with_workloads(self.workloads.clone())
             .with_times(move || *times.lock().unwrap());
-        Self {
-            syncer: syncer(&state(self.directory.path()), &self.has_lease, pruner),
-            ..self
-        }
+        let state = state(self.directory.path());
+        self.run_with(&state, pruner)
     }
 
     /// Time passes.

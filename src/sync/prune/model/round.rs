@@ -9,6 +9,7 @@ use super::world::World;
 use crate::api::Reason;
 use crate::api::image_mirror::PruneMode;
 use crate::oci::{Digest, Repository, Tag};
+use crate::plan::SourceImage;
 use crate::plan::in_use::{Name, Subject};
 use crate::plan::prune::{
     Brakes, Candidate, Clock, Doubt, Fate, Found, Landscape, Leftover, Passage, Recorded, Rule,
@@ -20,7 +21,7 @@ use crate::policy::select::Exclusion;
 use crate::sync::Mode;
 use crate::sync::ledger::{Record, Slot, Tombstone};
 use crate::sync::prune::leftovers::Graves;
-use crate::sync::prune::records::{read_source, recorded};
+use crate::sync::prune::records::recorded;
 use crate::sync::prune::settle::unsettled;
 use crate::sync::prune::slot;
 
@@ -252,7 +253,7 @@ impl World {
     }
 
     fn uses_dead(&self, repository: &Repository, tag: &Tag, tombstone: &Tombstone) -> bool {
-        let source = read_source(&tombstone.source).unwrap();
+        let source = SourceImage::read(&tombstone.source).unwrap();
         let name = (&tombstone.registry, repository, tag);
         let digests = [&tombstone.digest, &tombstone.source_digest];
         self.find_user(

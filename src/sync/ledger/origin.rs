@@ -1,0 +1,109 @@
+//! Whose records a state file has: what it is itself, and which destinations it is about.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::memory::Records;
+use crate::oci::Digest;
+use crate::plan::Mirror;
+
+/// Most approvals that are remembered for a mirror, the latest ones.
+const APPROVALS: usize = 100;
+
+/// Whose a state is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub(super) struct Origin {
+    /// Made at random when the state began; empty in one that is only in memory.
+    pub(super) id: String,
+    /// How often the state was written.
+    pub(super) serial: u64,
+    /// Where each destination of each mirror is: the registry, and the template of its repositories.
+    pub(super) destinations: BTreeMap<String, BTreeMap<String, String>>,
+    /// When the plans were carried out that a person approved, by mirror.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) approved: BTreeMap<String, BTreeMap<Digest, Timestamp>>,
+}
+
+/// A destination whose records are those of another place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SetAside {
+    /// The mirror.
+    pub mirror: String,
+    /// The name of the destination.
+    pub destination: String,
+    /// Where it was, as far as the state says.
+    pub from: Option<String>,
+    /// Where it is.
+    pub to: String,
+}
+
+/// The name under which the records of a mirror stand that it wrote while its destination was elsewhere.
+/// No mirror has it, so nobody prunes them, and they go on protecting what they name.
+fn aside(mirror: &str, place: &str) -> String {
+    format!("{mirror} at {place}")
+}
+
+// === impl Origin ===
+
+impl Origin {
+    /// When the plan of a mirror was carried out that a person had approved.
+    pub(super) fn spent(&self, mirror: &str, plan: &Digest) -> Option<Timestamp> {
+        self.approved.get(mirror)?.get(plan).copied()
+    }
+
+    /// Remembers that an approval is used up.
+    pub(super) fn spend(&mut self, mirror: &str, plan: &Digest, now: Timestamp) {
+        let approved = self.approved.entry(mirror.to_owned()).or_default();
+        approved.insert(plan.clone(), now);
+        while approved.len() > APPROVALS {
+            let oldest = approved.iter().min_by_key(|(_, time)| **time);
+            let Some(oldest) = oldest.map(|(plan, _)| plan.clone()) else {
+                return;
+            };
+            approved.remove(&oldest);
+        }
+    }
+}
+
+// === impl Records ===
+
+impl Records {
+    /// Binds what is on record of a mirror to its destinations as they are. What belongs to other places is
+    /// set aside, and what was set aside of these places is taken back; with `is_moved` all of it is theirs.
+    pub(super) fn bind(&mut self, mirror: &Mirror, is_moved: bool) -> Vec<SetAside> {
+        let mut set_aside = Vec::new();
+        for destination in &mirror.destinations {
+            let name = &destination.name;
+            let place = format!("{}/{}", destination.registry, destination.repository);
+            let known = self.origin.destinations.entry(mirror.name.clone());
+            let known = known.or_default().insert(name.clone(), place.clone());
+            let moves = match &known {
+                Some(known) => *known != place,
+                None => !self.fits(mirror, destination),
+            };
+            if moves {
+                let before = known.as_deref().unwrap_or("an unknown place");
+                let to = aside(&mirror.name, before);
+                if self.rename(name, &mirror.name, &to) && !is_moved {
+                    set_aside.push(SetAside {
+                        mirror: mirror.name.clone(),
+                        destination: name.clone(),
+                        from: known.clone(),
+                        to: place.clone(),
+                    });
+                }
+            }
+            let own = aside(&mirror.name, &place);
+            self.rename(name, &own, &mirror.name);
+            if is_moved {
+                for other in self.names_below(&aside(&mirror.name, "")) {
+                    self.rename(name, &other, &mirror.name);
+                }
+            }
+        }
+        set_aside
+    }
+}

@@ -1,0 +1,224 @@
+//! The state file: one run at a time, whole or not at all, and bound to whose it is.
+
+use std::fs::{self, File};
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::net::UnixListener;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::{Files, mirror};
+use crate::support::content::ImageBuilder;
+use crate::support::registries::{Kind, Registry, Security};
+
+const SYNC: [&str; 5] = ["sync", "-f", "mirror.yaml", "--state", "state.json"];
+
+/// Two registries, of which the first has `app:1`, and a mirror between them.
+async fn lab() -> (Registry, Registry, Files) {
+    let source = Registry::start(Kind::Distribution3, Security::Plain).await;
+    let destination = Registry::start(Kind::Distribution3, Security::Plain).await;
+    let image = ImageBuilder::new(1).layers(&[1_000]).build();
+    source.client().push("app", "1", &image).await;
+    let files = Files::new(&[("mirror.yaml", &mirror(&source, &destination))]);
+    (source, destination, files)
+}
+
+fn state(path: &Path) -> Value {
+    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_a_state_file_stops_a_run_before_the_first_push() {
+    let (_source, destination, files) = lab().await;
+    fs::write(files.path("else.txt"), "precious").unwrap();
+    fs::write(files.path("newer.json"), r#"{"version": 9, "more": 1}"#).unwrap();
+    fs::write(files.path("target.json"), "{}").unwrap();
+    symlink("target.json", files.path("link.json")).unwrap();
+    fs::create_dir(files.path("folder.json")).unwrap();
+    let _socket = UnixListener::bind(files.path("socket")).unwrap();
+    let large = File::create(files.path("large.json")).unwrap();
+    large.set_len((512 << 20) + 1).unwrap();
+    for (path, expected) in [
+        ("else.txt", "else.txt is not a state file of this version"),
+        ("newer.json", "has version 9, this program writes 3"),
+        ("link.json", "is a symbolic link"),
+        ("folder.json", "is a directory"),
+        ("socket", "is a socket"),
+        ("/dev/full", "is a device"),
+        (
+            "large.json",
+            "has 536870913 bytes, at most 536870912 are read",
+        ),
+        (
+            "none/state.json",
+            "cannot write the state file none/state.json.lock: No such file",
+        ),
+    ] {
+        let finished = files
+            .run(&["sync", "-f", "mirror.yaml", "--state", path])
+            .await;
+        assert_eq!(finished.code, Some(2), "{path}: {}", finished.stderr);
+        assert!(finished.stderr.contains(expected), "{}", finished.stderr);
+    }
+    assert_eq!(destination.requests().await, []);
+    assert_eq!(
+        fs::read_to_string(files.path("else.txt")).unwrap(),
+        "precious"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_run_is_told_who_has_the_state_or_waits() {
+    let (_source, destination, files) = lab().await;
+    let lock = File::create(files.path("state.json.lock")).unwrap();
+    let holder =
+        json!({"holder": {"pid": 4711, "host": "builder", "since": "2026-01-02T03:04:05Z"}});
+    fs::write(files.path("state.json.lock"), holder.to_string()).unwrap();
+    lock.lock().unwrap();
+    let refused = files.run(&SYNC).await;
+    assert_eq!(refused.code, Some(2));
+    assert_eq!(
+        refused.stderr,
+        "error: the state file state.json is in use by process 4711 on builder since 2026-01-02T03:04:05Z: wait for it \
+         with --lock-timeout, or give each run a file of its own\n"
+    );
+    assert_eq!(destination.requests().await, []);
+    let looking = files
+        .run(&["plan", "-f", "mirror.yaml", "--state", "state.json"])
+        .await;
+    assert_eq!(looking.code, Some(2), "something to do: {}", looking.stderr);
+    assert!(!files.path("state.json").exists());
+
+    let waiting = files
+        .transship(&[&SYNC[..], &["--lock-timeout", "5m"]].concat())
+        .start();
+    lock.unlock().unwrap();
+    waiting.finish().await.assert_success();
+    assert_eq!(state(&files.path("state.json"))["version"], 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_state_file_keeps_its_permissions_and_counts_how_often_it_was_written() {
+    let (_source, _destination, files) = lab().await;
+    let path = files.path("state.json");
+    let mode = || fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+    files.run(&SYNC).await.assert_success();
+    assert_eq!(mode(), 0o600);
+    let first = state(&path);
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+    files.run(&SYNC).await.assert_success();
+    assert_eq!(mode(), 0o640);
+    let second = state(&path);
+    assert_eq!(first["origin"]["id"], second["origin"]["id"]);
+    assert!(first["origin"]["serial"].as_u64() < second["origin"]["serial"].as_u64());
+    assert!(!files.path("state.json.new").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn runs_of_different_mirrors_keep_each_others_records() {
+    let (source, destination, files) = lab().await;
+    let other = mirror(&source, &destination).replace("name: m", "name: other");
+    fs::write(files.path("other.yaml"), other).unwrap();
+    files.run(&SYNC).await.assert_success();
+    let other = ["sync", "-f", "other.yaml", "--state", "state.json"];
+    files.run(&other).await.assert_success();
+    let found = state(&files.path("state.json"));
+    let mirrors: Vec<&String> = found["mirrors"].as_object().unwrap().keys().collect();
+    assert_eq!(mirrors, ["default/m", "default/other"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_older_copy_of_a_state_file_makes_what_is_on_record_adopted() {
+    let (_source, _destination, files) = lab().await;
+    let path = files.path("state.json");
+    let adopted = || {
+        let text = fs::read_to_string(&path).unwrap();
+        text.matches("\"adopted\": true").count()
+    };
+    files.run(&SYNC).await.assert_success();
+    assert_eq!(adopted(), 0);
+    let older = fs::read(&path).unwrap();
+    files.run(&SYNC).await.assert_success();
+    assert_eq!(adopted(), 0);
+    fs::write(&path, older).unwrap();
+    let finished = files.run(&SYNC).await;
+    finished.assert_success();
+    assert!(
+        finished.stderr.contains("is an older copy of itself"),
+        "{}",
+        finished.stderr
+    );
+    assert_eq!(adopted(), 1);
+}
+
+/// Prunes all that is due at once: nothing has to be unwanted for long.
+const PRUNED: &str = "  prune: {mode: Delete, grace: 0s, maxPercent: 100, inUse: Ignore}\n";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_state_of_another_place_deletes_nothing_and_is_itself_again_there() {
+    let (source, destination, files) = lab().await;
+    let path = files.path("state.json");
+    let production = mirror(&source, &destination) + PRUNED;
+    let staging = production.replace(
+        "{name: d, ",
+        "{name: d, repository: 'staging/{repository}', ",
+    );
+    fs::write(files.path("staging.yaml"), &staging).unwrap();
+    fs::write(files.path("mirror.yaml"), &production).unwrap();
+    let names = || -> Vec<String> {
+        let found = state(&path);
+        found["mirrors"]
+            .as_object()
+            .unwrap()
+            .keys()
+            .cloned()
+            .collect()
+    };
+    let run = async |command: &str, file: &str, more: &[&str]| {
+        let arguments = [&[command, "-f", file, "--state", "state.json"][..], more].concat();
+        let finished = files.run(&arguments).await;
+        finished.assert_success();
+        finished
+    };
+    run("sync", "staging.yaml", &[]).await;
+    let first = state(&path)["mirrors"]["default/m"].clone();
+
+    let said = run("sync", "mirror.yaml", &[]).await.stderr;
+    assert!(said.contains("writes destination d to"), "{said}");
+    for _ in 0..3 {
+        run("prune", "mirror.yaml", &["--delete"]).await;
+    }
+    let aside = format!("default/m at {}/staging/{{repository}}", destination.host());
+    assert_eq!(names(), ["default/m", aside.as_str()]);
+    let client = destination.client();
+    assert_eq!(client.tags("staging/app").await.unwrap(), ["1"]);
+
+    run("sync", "staging.yaml", &[]).await;
+    assert_eq!(state(&path)["mirrors"]["default/m"], first);
+
+    for _ in 0..3 {
+        run("prune", "mirror.yaml", &["--delete", "--moved"]).await;
+    }
+    assert_eq!(names(), ["default/m"]);
+    assert_eq!(client.tags("app").await.unwrap(), ["1"]);
+    assert_eq!(
+        client.tags("staging/app").await.unwrap_or_default(),
+        [""; 0]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn prune_needs_a_state_file_that_is_there() {
+    let (_source, _destination, files) = lab().await;
+    for command in ["prune", "restore"] {
+        let finished = files
+            .run(&[command, "-f", "mirror.yaml", "--state", "none.json"])
+            .await;
+        assert_eq!(finished.code, Some(2));
+        assert_eq!(
+            finished.stderr,
+            "error: there is no state file none.json: name the one that `transship sync --state` keeps\n"
+        );
+        assert!(!files.path("none.json").exists() && !files.path("none.json.lock").exists());
+    }
+}

@@ -141,10 +141,10 @@ impl Session {
         syncer.stand_by(left_out);
         Ok(Self {
             mirrors,
-            syncer,
-            ledger,
             connector,
+            syncer,
             progress,
+            ledger,
         })
     }
 

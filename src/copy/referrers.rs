@@ -437,10 +437,10 @@ async fn read(
                 by: entry.by.clone(),
             });
             Ok::<_, GraphError>(attached.filter(|attached| {
-                let root = &attached.graph.root;
+                let manifest = &attached.graph.root;
                 let is_foreign =
-                    links.is_member(entry) && !fallback::refers_to(root, &links.subject);
-                !is_foreign && wish.admits(root)
+                    links.is_member(entry) && !fallback::refers_to(manifest, &links.subject);
+                !is_foreign && wish.admits(manifest)
             }))
         })
         .collect();

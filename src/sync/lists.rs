@@ -94,8 +94,8 @@ impl<C: Connect> Syncer<C> {
         origin: &Origin,
         tag: &Tag,
     ) -> Option<Origin> {
-        let claims = mirror.claims(&origin.repository, tag, None).into_iter();
-        let claim = claims.filter_map(Result::ok).next()?;
+        let mut claims = mirror.claims(&origin.repository, tag, None).into_iter();
+        let claim = claims.find_map(Result::ok)?;
         let destination = mirror.destinations.get(claim.destination)?;
         let connect = &self.connect;
         let endpoint = connect.destination(mirror, destination, &claim.repository);

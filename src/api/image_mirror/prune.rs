@@ -13,10 +13,10 @@ pub struct Prune {
     pub mode: PruneMode,
     /// How long a tag must have been unselected before it becomes a candidate.
     pub grace: Duration,
-    /// Most tags that one round may delete without approval.
+    /// Most tags that may be deleted without approval, those of the last 24 hours included.
     #[schemars(range(min = 0, max = 100_000))]
     pub max_deletes: i32,
-    /// Most tags that one round may delete without approval, in percent of all recorded tags.
+    /// The same for each destination, in percent of the recorded tags that could be deleted there.
     #[schemars(range(min = 0, max = 100))]
     pub max_percent: i32,
     /// Whether images that workloads use are protected.

@@ -170,23 +170,20 @@ fn parse_alternative(text: &str, alternative: &str) -> Result<Vec<Comparator>, R
     let mut comparators = Vec::new();
     let mut words = words.as_slice();
     while let Some((word, rest)) = words.split_first() {
-        words = match rest {
-            ["-", to, rest @ ..] => {
-                let bounds = [
-                    (Operator::GreaterOrEqual, word),
-                    (Operator::LessOrEqual, to),
-                ];
-                for (operator, bound) in bounds {
-                    let bound = parse_bound(text, bound)?;
-                    comparators.push(Comparator::new(operator, bound));
-                }
-                rest
+        words = if let ["-", to, rest @ ..] = rest {
+            let bounds = [
+                (Operator::GreaterOrEqual, word),
+                (Operator::LessOrEqual, to),
+            ];
+            for (operator, bound) in bounds {
+                let bound = parse_bound(text, bound)?;
+                comparators.push(Comparator::new(operator, bound));
             }
-            _ => {
-                let (comparator, rest) = parse_comparator(text, word, rest)?;
-                comparators.push(comparator);
-                rest
-            }
+            rest
+        } else {
+            let (comparator, rest) = parse_comparator(text, word, rest)?;
+            comparators.push(comparator);
+            rest
         };
     }
     Ok(comparators)

@@ -132,9 +132,10 @@ fn prereleases_are_let_in_as_by_masterminds() {
         let range = Range::parse(range).unwrap();
         let takes = |tag: &str| {
             let version = Version::parse_text(tag).unwrap();
-            match version.is_prerelease() {
-                true => range.lets_in(&version),
-                false => range.contains(&version),
+            if version.is_prerelease() {
+                range.lets_in(&version)
+            } else {
+                range.contains(&version)
             }
         };
         for tag in inside.split_whitespace() {

@@ -241,20 +241,22 @@ impl Newest {
         }
         for (group, mut tags) in groups {
             tags.sort_by(|left, right| self.compare(right, left));
-            if releases_first && self.by == NewestBy::Version {
+            let releases_first = releases_first && self.by == NewestBy::Version;
+            if releases_first {
                 tags.sort_by_key(|tag| tag.is_named_prerelease());
             }
             let most = self.count.min(tags.len());
             let (kept, left_out) = tags.split_at_mut(most);
             let oldest = kept.last().and_then(|tag| tag.version.as_ref());
             for tag in left_out {
-                tag.exclusion = Some(match tag.version.as_ref() > oldest {
-                    // A newer one that only gave way to releases.
-                    true if tag.is_named_prerelease() => Exclusion::Prerelease,
-                    _ => Exclusion::NotNewest {
+                let gave_way = releases_first && tag.version.as_ref() > oldest;
+                tag.exclusion = Some(if gave_way {
+                    Exclusion::Prerelease
+                } else {
+                    Exclusion::NotNewest {
                         newest: self,
                         variant: group.variant.clone(),
-                    },
+                    }
                 });
             }
         }

@@ -41,14 +41,16 @@ impl Prerelease {
             }
             for word in run.split(['.', '-', '_']).filter(|word| !word.is_empty()) {
                 // Only the first word can be another spelling: what follows may be a commit.
-                let word = match parts.is_empty() {
-                    true => words::canonical(word),
-                    false => word.to_ascii_lowercase(),
+                let word = if parts.is_empty() {
+                    words::canonical(word)
+                } else {
+                    word.to_ascii_lowercase()
                 };
                 let is_behind_word = parts.iter().any(|part| matches!(part, Part::Word(_)));
-                parts.push(match words::is_unfinished(&word) && is_behind_word {
-                    true => Part::Unfinished(word),
-                    false => Part::Word(word),
+                parts.push(if words::is_unfinished(&word) && is_behind_word {
+                    Part::Unfinished(word)
+                } else {
+                    Part::Word(word)
                 });
             }
         }

@@ -210,9 +210,11 @@ impl RepositorySelector {
 // === impl ImageEntry ===
 
 impl ImageEntry {
-    /// Whether the tags of a repository must be listed. Literal tags alone need no listing.
+    /// Whether the tags of a repository must be listed. Literal tags alone need no listing, unless a policy
+    /// selects more.
     pub fn needs_listing(&self) -> bool {
         self.tags.is_empty()
+            || self.selects()
             || self.tags.iter().any(|tag| match tag {
                 TagSelector::Literal(_) => false,
                 TagSelector::Glob(_) => true,
@@ -221,6 +223,11 @@ impl ImageEntry {
 }
 
 impl ImageEntry {
+    /// Whether a policy selects tags.
+    pub(super) fn selects(&self) -> bool {
+        self.policies.iter().any(|policy| policy.rules.is_some())
+    }
+
     /// Whether a policy asks when tags were first seen.
     pub fn needs_first_seen(&self) -> bool {
         let rules = self

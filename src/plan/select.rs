@@ -10,6 +10,7 @@ use super::mirror::{ImageEntry, TagSelector};
 use super::policy::Policy;
 use crate::api::ObjectName;
 use crate::oci::Tag;
+use crate::policy::TagGlob;
 use crate::policy::select::{Candidate, Exclusion, LimitExceeded, Rules};
 
 /// What an entry wants of a repository.
@@ -125,13 +126,14 @@ impl ImageEntry {
         })
     }
 
-    /// Whether the entry's tags mean a listed tag.
+    /// Whether a listed tag that is not written literally is a candidate. Globs narrow; literals alone do
+    /// not narrow what policies select.
     fn names(&self, tag: &Tag) -> bool {
-        self.tags.is_empty()
-            || self.tags.iter().any(|selector| match selector {
-                TagSelector::Literal(literal) => literal == tag,
-                TagSelector::Glob(glob) => glob.matches(tag),
-            })
+        let mut globs = self.tags.iter().filter_map(glob).peekable();
+        match globs.peek() {
+            Some(_) => globs.any(|glob| glob.matches(tag)),
+            None => self.tags.is_empty() || self.selects(),
+        }
     }
 
     /// A candidate passes if any policy that selects takes it, or if there is no such policy.
@@ -187,6 +189,13 @@ fn literal(selector: &TagSelector) -> Option<&Tag> {
     match selector {
         TagSelector::Literal(tag) => Some(tag),
         TagSelector::Glob(_) => None,
+    }
+}
+
+fn glob(selector: &TagSelector) -> Option<&TagGlob> {
+    match selector {
+        TagSelector::Literal(_) => None,
+        TagSelector::Glob(glob) => Some(glob),
     }
 }
 

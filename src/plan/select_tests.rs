@@ -86,6 +86,30 @@ fn literal_tags_pass_although_no_policy_selects_them() {
 }
 
 #[test]
+fn literal_tags_add_to_what_policies_select() {
+    let entry = entry(&["latest", "edge"], vec![ranging("stable", ">=3.20")]);
+    assert!(entry.needs_listing());
+    assert_eq!(
+        outcome(&entry, &["3.19", "3.20", "latest", "testing"]),
+        [
+            "3.20(stable) edge latest",
+            "3.19: stable: outside of >=3.20",
+            "testing: stable: is not a version",
+        ]
+    );
+}
+
+#[test]
+fn literal_tags_stand_alone_where_policies_only_check() {
+    let entry = entry(&["latest"], vec![policy("signed", None)]);
+    assert!(!entry.needs_listing());
+    assert_eq!(
+        outcome(&entry, &["3.20", "latest"]),
+        ["latest", "3.20: not among the entry's tags"]
+    );
+}
+
+#[test]
 fn literal_tags_need_not_be_listed() {
     assert_eq!(outcome(&entry(&["3.20"], Vec::new()), &[]), ["3.20"]);
 }

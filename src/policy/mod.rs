@@ -4,6 +4,7 @@
 
 pub mod duration;
 pub mod glob;
+mod natural;
 mod number;
 pub mod pattern;
 pub mod range;

@@ -4,25 +4,28 @@
 //! Versions of tags have any number of parts of any length, so the ranges have too. A version of one or
 //! two numbers stands for all that begin with it, prereleases too: 1.20.0-rc.1 is `>=1.20` but not
 //! `>=1.20.0`, and 2.0.0-rc.1 is not `<2`.
+//!
+//! What stands behind the numbers is read as in tags. A comparator with a variant is about that variant only.
 
-use std::cmp::Ordering;
+mod interval;
+mod operand;
+
 use std::fmt;
 use std::sync::Arc;
 
-use super::number::{self, Number};
-use super::version::{Prerelease, Version};
+use self::interval::Interval;
+use self::operand::Operand;
+use super::version::Version;
 
 /// Longest range, in bytes.
 pub const RANGE_LENGTH: usize = 256;
-/// A version with this many numbers names one release; one with fewer stands for all that begin with it.
-const FULL_LENGTH: usize = 3;
 
 /// A range of versions. Cheap to clone: every tag that lies outside names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Range {
     text: Arc<str>,
     /// Any of them, and all inside one.
-    alternatives: Arc<[Vec<Interval>]>,
+    alternatives: Arc<[Vec<Comparator>]>,
 }
 
 /// Why a text is not a range.
@@ -38,7 +41,7 @@ pub enum RangeError {
         found: usize,
     },
     /// An operator does not exist.
-    #[error("range {text:?} has the operator {operator:?}: use =, >, >=, <, <=, ~ or ^")]
+    #[error("range {text:?} has the operator {operator:?}: use =, !=, >, >=, <, <=, ~ or ^")]
     UnknownOperator {
         /// The range.
         text: String,
@@ -68,40 +71,28 @@ pub enum RangeError {
     BadHyphen(String),
 }
 
-/// Where an interval begins or ends.
+/// An operator with its version.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Bound {
-    numbers: Vec<Number>,
-    prerelease: Option<Prerelease>,
-    inclusive: bool,
-    /// Whether prereleases lie on the same side as their release.
-    numbers_only: bool,
-}
-
-/// Versions between two bounds; open where there is none.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Interval {
-    lower: Option<Bound>,
-    upper: Option<Bound>,
+struct Comparator {
+    interval: Interval,
+    /// Whether what lies outside is meant, and not what lies inside.
+    negated: bool,
+    /// The variant that was written with the version; None: any.
+    variant: Option<String>,
+    /// Whether a prerelease was written.
+    names_prerelease: bool,
 }
 
 #[derive(Clone, Copy)]
 enum Operator {
     Equal,
+    NotEqual,
     Greater,
     GreaterOrEqual,
     Less,
     LessOrEqual,
     Tilde,
     Caret,
-}
-
-/// A version in a range: `1`, `1.20`, `1.20.3-rc.1`, `1.x` or `*`.
-struct Operand {
-    numbers: Vec<Number>,
-    prerelease: Option<Prerelease>,
-    /// Whether it names one version and not all that begin with it.
-    full: bool,
 }
 
 // === impl Range ===
@@ -122,11 +113,26 @@ impl Range {
         })
     }
 
-    /// Whether a version lies in the range, whatever its variant.
+    /// Whether a version lies in the range.
     pub fn contains(&self, version: &Version) -> bool {
         self.alternatives
             .iter()
-            .any(|intervals| intervals.iter().all(|interval| interval.contains(version)))
+            .any(|comparators| contain(comparators, version))
+    }
+
+    /// Whether it lies in it beside a comparator that names a prerelease, such as `>=1.20-0`: that asks for
+    /// prereleases. One of a group suffices, and `||` divides groups (Masterminds/semver v3.4.0).
+    pub fn lets_in(&self, prerelease: &Version) -> bool {
+        self.alternatives
+            .iter()
+            .any(|comparators| names_prerelease(comparators) && contain(comparators, prerelease))
+    }
+
+    /// Whether any comparator names a prerelease.
+    pub fn names_prerelease(&self) -> bool {
+        self.alternatives
+            .iter()
+            .any(|comparators| names_prerelease(comparators))
     }
 
     /// The range as it was written.
@@ -141,7 +147,19 @@ impl fmt::Display for Range {
     }
 }
 
-fn parse_alternative(text: &str, alternative: &str) -> Result<Vec<Interval>, RangeError> {
+fn contain(comparators: &[Comparator], version: &Version) -> bool {
+    comparators
+        .iter()
+        .all(|comparator| comparator.contains(version))
+}
+
+fn names_prerelease(comparators: &[Comparator]) -> bool {
+    comparators
+        .iter()
+        .any(|comparator| comparator.names_prerelease)
+}
+
+fn parse_alternative(text: &str, alternative: &str) -> Result<Vec<Comparator>, RangeError> {
     let words: Vec<&str> = alternative
         .split([' ', '\t', ','])
         .filter(|word| !word.is_empty())
@@ -149,36 +167,59 @@ fn parse_alternative(text: &str, alternative: &str) -> Result<Vec<Interval>, Ran
     if words.is_empty() {
         return Err(RangeError::Empty(text.to_owned()));
     }
-    if words.contains(&"-") {
-        return match words.as_slice() {
-            [from, "-", to] => {
-                let (from, to) = (Operand::parse(text, from)?, Operand::parse(text, to)?);
-                let lower = Operator::GreaterOrEqual.interval(&from).lower;
-                let upper = Operator::LessOrEqual.interval(&to).upper;
-                Ok(vec![Interval { lower, upper }])
+    let mut comparators = Vec::new();
+    let mut words = words.as_slice();
+    while let Some((word, rest)) = words.split_first() {
+        words = if let ["-", to, rest @ ..] = rest {
+            let bounds = [
+                (Operator::GreaterOrEqual, word),
+                (Operator::LessOrEqual, to),
+            ];
+            for (operator, bound) in bounds {
+                let bound = parse_bound(text, bound)?;
+                comparators.push(Comparator::new(operator, bound));
             }
-            _ => Err(RangeError::BadHyphen(text.to_owned())),
+            rest
+        } else {
+            let (comparator, rest) = parse_comparator(text, word, rest)?;
+            comparators.push(comparator);
+            rest
         };
     }
-    let mut intervals = Vec::new();
-    let mut words = words.into_iter();
-    while let Some(word) = words.next() {
-        let end = word
-            .find(|character: char| !"<>=!~^".contains(character))
-            .unwrap_or(word.len());
-        let (sign, attached) = word.split_at_checked(end).unwrap_or((word, ""));
-        let operator = Operator::parse(text, sign)?;
-        // `>= 1.20` with a space is common.
-        let operand = match (attached, sign) {
-            ("", _) => words.next().ok_or_else(|| RangeError::DanglingOperator {
+    Ok(comparators)
+}
+
+/// One end of a range with a hyphen: a version without an operator.
+fn parse_bound(text: &str, word: &str) -> Result<Operand, RangeError> {
+    if word == "-" {
+        return Err(RangeError::BadHyphen(text.to_owned()));
+    }
+    Operand::parse(text, word)
+}
+
+/// A comparator, whose version may be the next word: `>= 1.20` with a space is common.
+fn parse_comparator<'a>(
+    text: &str,
+    word: &str,
+    rest: &'a [&'a str],
+) -> Result<(Comparator, &'a [&'a str]), RangeError> {
+    let end = word
+        .find(|character: char| !"<>=!~^".contains(character))
+        .unwrap_or(word.len());
+    let (sign, attached) = word.split_at_checked(end).unwrap_or((word, ""));
+    let operator = Operator::parse(text, sign)?;
+    let (operand, rest) = match (attached, rest) {
+        ("", [next, rest @ ..]) => (*next, rest),
+        ("", []) => {
+            return Err(RangeError::DanglingOperator {
                 text: text.to_owned(),
                 operator: sign.to_owned(),
-            })?,
-            (attached, _) => attached,
-        };
-        intervals.push(operator.interval(&Operand::parse(text, operand)?));
-    }
-    Ok(intervals)
+            });
+        }
+        (attached, rest) => (attached, rest),
+    };
+    let operand = parse_bound(text, operand)?;
+    Ok((Comparator::new(operator, operand), rest))
 }
 
 // === impl Operator ===
@@ -187,10 +228,11 @@ impl Operator {
     fn parse(text: &str, sign: &str) -> Result<Self, RangeError> {
         match sign {
             "" | "=" | "==" => Ok(Self::Equal),
+            "!=" => Ok(Self::NotEqual),
             ">" => Ok(Self::Greater),
-            ">=" => Ok(Self::GreaterOrEqual),
+            ">=" | "=>" => Ok(Self::GreaterOrEqual),
             "<" => Ok(Self::Less),
-            "<=" => Ok(Self::LessOrEqual),
+            "<=" | "=<" => Ok(Self::LessOrEqual),
             "~" | "~>" => Ok(Self::Tilde),
             "^" => Ok(Self::Caret),
             _ => Err(RangeError::UnknownOperator {
@@ -199,150 +241,26 @@ impl Operator {
             }),
         }
     }
-
-    fn interval(self, operand: &Operand) -> Interval {
-        if operand.numbers.is_empty() {
-            return Interval::default();
-        }
-        let last = operand.numbers.len() - 1;
-        let first_not_zero = operand
-            .numbers
-            .iter()
-            .position(|number| !number.is_zero())
-            .unwrap_or(last);
-        let full = operand.full;
-        match self {
-            Self::Equal if full => Interval {
-                lower: Some(operand.bound(true)),
-                upper: Some(operand.bound(true)),
-            },
-            Self::Equal => operand.until_next(last),
-            Self::Tilde => operand.until_next(last.min(1)),
-            Self::Caret => operand.until_next(first_not_zero),
-            Self::Greater if full => Interval::from(operand.bound(false)),
-            Self::Greater => Interval::from(operand.next(last, true)),
-            Self::GreaterOrEqual => Interval::from(operand.bound(true)),
-            Self::Less => Interval::to(operand.end()),
-            Self::LessOrEqual if full => Interval::to(operand.bound(true)),
-            Self::LessOrEqual => Interval::to(operand.next(last, false)),
-        }
-    }
 }
 
-// === impl Operand ===
+// === impl Comparator ===
 
-impl Operand {
-    fn parse(text: &str, word: &str) -> Result<Self, RangeError> {
-        let refused = || RangeError::NotAVersion {
-            text: text.to_owned(),
-            word: word.to_owned(),
-        };
-        let bare = word.strip_prefix(['v', 'V']).unwrap_or(word);
-        let (release, prerelease) = match bare.split_once('-') {
-            Some((release, prerelease)) => (release, Some(prerelease)),
-            None => (bare, None),
-        };
-        let mut numbers = Vec::new();
-        let mut wildcard = false;
-        for part in release.split('.') {
-            match Number::parse(part) {
-                Some(number) if !wildcard => numbers.push(number),
-                None if matches!(part, "x" | "X" | "*") => wildcard = true,
-                Some(_) | None => return Err(refused()),
-            }
-        }
-        let is_allowed =
-            |character: char| character.is_ascii_alphanumeric() || ".-".contains(character);
-        if let Some(prerelease) = prerelease
-            && (wildcard || prerelease.is_empty() || !prerelease.chars().all(is_allowed))
-        {
-            return Err(refused());
-        }
-        Ok(Self {
-            full: !wildcard && (numbers.len() >= FULL_LENGTH || prerelease.is_some()),
-            numbers,
-            prerelease: prerelease.map(Prerelease::parse),
-        })
-    }
-
-    fn bound(&self, inclusive: bool) -> Bound {
-        Bound {
-            numbers: self.numbers.clone(),
-            prerelease: self.prerelease.clone(),
-            inclusive,
-            numbers_only: !self.full,
-        }
-    }
-
-    /// The end of a range that does not reach this version.
-    fn end(&self) -> Bound {
-        Bound {
-            numbers_only: self.prerelease.is_none(),
-            ..self.bound(false)
-        }
-    }
-
-    /// The next version that differs in the number at `place`.
-    fn next(&self, place: usize, inclusive: bool) -> Bound {
-        let kept = self.numbers.iter().take(place).cloned();
-        let raised = self.numbers.get(place).map(Number::next);
-        Bound {
-            numbers: kept.chain(raised).collect(),
-            prerelease: None,
-            inclusive,
-            numbers_only: true,
-        }
-    }
-
-    fn until_next(&self, place: usize) -> Interval {
-        Interval {
-            lower: Some(self.bound(true)),
-            upper: Some(self.next(place, false)),
-        }
-    }
-}
-
-// === impl Interval ===
-
-impl Interval {
-    fn from(lower: Bound) -> Self {
+impl Comparator {
+    fn new(operator: Operator, operand: Operand) -> Self {
         Self {
-            lower: Some(lower),
-            upper: None,
-        }
-    }
-
-    fn to(upper: Bound) -> Self {
-        Self {
-            lower: None,
-            upper: Some(upper),
+            interval: operand.interval(operator),
+            negated: matches!(operator, Operator::NotEqual),
+            names_prerelease: operand.names_prerelease(),
+            variant: operand.variant,
         }
     }
 
     fn contains(&self, version: &Version) -> bool {
-        let above = |bound: &Bound| match bound.compare(version) {
-            Ordering::Less => false,
-            Ordering::Equal => bound.inclusive,
-            Ordering::Greater => true,
+        let is_variant = match &self.variant {
+            Some(variant) => version.variant() == Some(variant),
+            None => true,
         };
-        let below = |bound: &Bound| match bound.compare(version) {
-            Ordering::Less => true,
-            Ordering::Equal => bound.inclusive,
-            Ordering::Greater => false,
-        };
-        self.lower.as_ref().is_none_or(above) && self.upper.as_ref().is_none_or(below)
-    }
-}
-
-// === impl Bound ===
-
-impl Bound {
-    /// Where a version lies, seen from the bound.
-    fn compare(&self, version: &Version) -> Ordering {
-        if self.numbers_only {
-            return number::compare(version.numbers(), &self.numbers);
-        }
-        version.precedence(&self.numbers, self.prerelease.as_ref())
+        (is_variant && self.interval.contains(version)) != self.negated
     }
 }
 

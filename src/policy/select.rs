@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::number::Number;
-use super::{Pattern, Range, Version};
+use super::{Pattern, Range, Version, natural};
 use crate::oci::Tag;
 
 /// The rules of one policy. Every rule that is there must hold.
@@ -63,7 +63,7 @@ pub enum NewestBy {
     /// The version in the tag. Tags without one are left out.
     #[default]
     Version,
-    /// The tag's text, the last in the order of characters being the newest.
+    /// The tag's text, the last in natural order being the newest: `r1070` comes after `r99`.
     Name,
     /// The time at which Transship first saw the tag.
     FirstSeen,
@@ -146,6 +146,13 @@ struct Judged<'a> {
     exclusion: Option<Exclusion>,
 }
 
+impl Judged<'_> {
+    fn is_named_prerelease(&self) -> bool {
+        let version = self.version.as_ref();
+        version.is_some_and(Version::is_named_prerelease)
+    }
+}
+
 // === impl Rules ===
 
 impl Rules {
@@ -164,7 +171,7 @@ impl Rules {
             })
             .collect();
         if let Some(newest) = self.newest {
-            newest.exclude_older(&mut judged);
+            newest.exclude_older(&mut judged, self.versions.is_none());
         }
         let mut selection = Selection {
             selected: Vec::new(),
@@ -202,20 +209,25 @@ impl Rules {
         let Some(version) = version else {
             return Some(Exclusion::NotAVersion);
         };
-        match prereleases {
-            Prereleases::Exclude if version.is_prerelease() => Some(Exclusion::Prerelease),
-            Prereleases::Exclude | Prereleases::Include => (!range.contains(version)).then(|| {
-                let range = range.clone();
-                Exclusion::OutOfRange { range }
-            }),
+        let is_refused = *prereleases == Prereleases::Exclude
+            && version.is_prerelease()
+            && !range.lets_in(version);
+        if is_refused && !range.names_prerelease() {
+            return Some(Exclusion::Prerelease);
         }
+        if !range.contains(version) {
+            let range = range.clone();
+            return Some(Exclusion::OutOfRange { range });
+        }
+        is_refused.then_some(Exclusion::Prerelease)
     }
 }
 
 // === impl Newest ===
 
 impl Newest {
-    fn exclude_older(self, judged: &mut [Judged<'_>]) {
+    /// Without a rule about prereleases, `releases_first` takes them only where there are too few releases.
+    fn exclude_older(self, judged: &mut [Judged<'_>], releases_first: bool) {
         if self.by == NewestBy::Version || self.per != NewestPer::All {
             for tag in judged.iter_mut().filter(|tag| tag.exclusion.is_none()) {
                 if tag.version.is_none() {
@@ -229,10 +241,22 @@ impl Newest {
         }
         for (group, mut tags) in groups {
             tags.sort_by(|left, right| self.compare(right, left));
-            for tag in tags.into_iter().skip(self.count) {
-                tag.exclusion = Some(Exclusion::NotNewest {
-                    newest: self,
-                    variant: group.variant.clone(),
+            let releases_first = releases_first && self.by == NewestBy::Version;
+            if releases_first {
+                tags.sort_by_key(|tag| tag.is_named_prerelease());
+            }
+            let most = self.count.min(tags.len());
+            let (kept, left_out) = tags.split_at_mut(most);
+            let oldest = kept.last().and_then(|tag| tag.version.as_ref());
+            for tag in left_out {
+                let gave_way = releases_first && tag.version.as_ref() > oldest;
+                tag.exclusion = Some(if gave_way {
+                    Exclusion::Prerelease
+                } else {
+                    Exclusion::NotNewest {
+                        newest: self,
+                        variant: group.variant.clone(),
+                    }
                 });
             }
         }
@@ -255,7 +279,8 @@ impl Newest {
     }
 
     fn compare(self, left: &Judged<'_>, right: &Judged<'_>) -> Ordering {
-        let by_name = || left.candidate.tag.cmp(&right.candidate.tag);
+        let by_name =
+            || natural::compare(left.candidate.tag.as_str(), right.candidate.tag.as_str());
         match self.by {
             NewestBy::Version => left.version.cmp(&right.version),
             NewestBy::Name => by_name(),

@@ -1,35 +1,42 @@
 //! Versions as tags write them.
 //!
 //! ```text
-//! v 1.27.3 -rc1 -alpine3.20
-//! │ │      │    └ variant: what else the tag says; versions are compared within one variant
-//! │ │      └ prerelease: alpha, beta, rc, pre, dev, snapshot, …, or a number or a commit behind a dash
-//! │ └ two or more numbers of any length, divided by dots (or by _ or .post behind the first two)
+//! v 1.27.3 -rc1 _7 -alpine3.20
+//! │ │      │    │  └ variant: what else the tag says; versions are compared within one variant
+//! │ │      │    └ metadata, which SemVer writes behind +: builds
+//! │ │      └ prerelease: alpha, beta, rc, pre, dev, snapshot, …, or a number or a commit behind a dash;
+//! │ │        or a qualifier of a release: Final, GA, RELEASE, SP1
+//! │ └ two or more numbers of any length, divided by dots (or by .post behind the first two)
 //! └ optional v or V
 //! ```
 //!
-//! A single number is no version: `17`, `20240101` and a digits-only commit look the same. Numbers that
-//! count builds, such as 2 in `k3s2`, order what is equal otherwise.
+//! A single number is no version: `17`, `20240101` and a digits-only commit look the same. With a build,
+//! as in `25_36`, it is one. Numbers that count builds, such as 2 in `k3s2`, order what is equal otherwise.
 
+mod builds;
 mod prerelease;
+mod release;
 mod suffix;
+mod words;
 
 use std::cmp::Ordering;
 use std::fmt;
 
-pub(super) use self::prerelease::Prerelease;
-use self::suffix::{Suffix, begins_with_digit};
-use super::number::{self, Number};
+pub(super) use self::release::Release;
+pub(super) use self::suffix::Suffix;
+use self::words::begins_with_digit;
+use super::number::Number;
 use crate::oci::Tag;
 
 /// Stands between the numbers of a release and of its correction, as in Python's 0.6.4.post1.
 const POST: &str = "post";
+/// Most digits of a single number with a build that is a version: a date with a commit is none.
+const SINGLE_LENGTH: usize = 4;
 
 /// A tag that is a version.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Version {
-    numbers: Vec<Number>,
-    prerelease: Option<Prerelease>,
+    release: Release,
     variant: Option<String>,
     builds: Vec<Number>,
     text: String,
@@ -45,15 +52,23 @@ impl Version {
 
     pub(super) fn parse_text(text: &str) -> Option<Self> {
         let bare = text.strip_prefix(['v', 'V']).unwrap_or(text);
-        let (numbers, suffix) = split_numbers(bare)?;
+        let (numbers, behind) = split_numbers(bare)?;
+        let is_single = numbers.len() == 1;
+        if is_single && !is_build_of_single(bare.len() - behind.len(), behind) {
+            return None;
+        }
         let Suffix {
             prerelease,
+            correction,
             variant,
             builds,
-        } = Suffix::parse(suffix)?;
+        } = Suffix::parse(behind)?;
         Some(Self {
-            numbers,
-            prerelease,
+            release: Release {
+                numbers,
+                prerelease,
+                correction,
+            },
             variant,
             builds,
             text: text.to_owned(),
@@ -68,35 +83,46 @@ impl Version {
 
     /// Whether this is not a release yet.
     pub fn is_prerelease(&self) -> bool {
-        self.prerelease.is_some()
+        self.release.prerelease.is_some()
+    }
+
+    /// Whether a word such as rc says that this is not a release yet.
+    pub(super) fn is_named_prerelease(&self) -> bool {
+        let prerelease = self.release.prerelease.as_ref();
+        prerelease.is_some_and(prerelease::Prerelease::is_named)
     }
 
     /// The first number.
     pub(super) fn major(&self) -> Option<&Number> {
-        self.numbers.first()
+        self.release.numbers.first()
     }
 
     /// The second number.
     pub(super) fn minor(&self) -> Option<&Number> {
-        self.numbers.get(1)
+        self.release.numbers.get(1)
     }
 
-    /// Which of two versions is the newer one, whatever their variants and spelling.
-    pub(super) fn precedence(
-        &self,
-        numbers: &[Number],
-        prerelease: Option<&Prerelease>,
-    ) -> Ordering {
-        number::compare(&self.numbers, numbers)
-            .then_with(|| compare_prereleases(self.prerelease.as_ref(), prerelease))
+    /// What makes it newer than others, whatever their variants and spelling.
+    pub(super) fn release(&self) -> &Release {
+        &self.release
     }
 
-    pub(super) fn numbers(&self) -> &[Number] {
-        &self.numbers
+    /// The numbers of builds.
+    pub(super) fn builds(&self) -> &[Number] {
+        &self.builds
     }
 }
 
-/// The numbers at the beginning, and the rest: at least two.
+/// Whether what stands behind a single number makes it a version: a build, as in Java's `25_36-jdk`.
+fn is_build_of_single(digits: usize, behind: &str) -> bool {
+    let Some(build) = behind.strip_prefix('_') else {
+        return false;
+    };
+    let build = build.split(['-', '.']).next().unwrap_or(build);
+    digits <= SINGLE_LENGTH && Number::parse(build).is_some()
+}
+
+/// The numbers at the beginning, at least one, and the rest.
 fn split_numbers(text: &str) -> Option<(Vec<Number>, &str)> {
     let mut numbers = Vec::new();
     let mut rest = text;
@@ -106,34 +132,33 @@ fn split_numbers(text: &str) -> Option<(Vec<Number>, &str)> {
             .unwrap_or(rest.len());
         let (digits, behind) = rest.split_at_checked(end)?;
         numbers.push(Number::parse(digits)?);
-        let is_version = numbers.len() > 1;
-        rest = match next_number(behind, is_version) {
+        rest = match next_number(behind, numbers.len() > 1) {
             Some(next) => next,
-            None => return is_version.then_some((numbers, behind)),
+            None => return Some((numbers, behind)),
         };
     }
 }
 
-/// The next number and what follows it, if there is one behind the separator.
+/// The next number and what follows it, if there is one behind the dot.
 fn next_number(text: &str, is_version: bool) -> Option<&str> {
-    let next = match text.split_at_checked(1)? {
-        (".", next) if is_version => next.strip_prefix(POST).unwrap_or(next),
-        (".", next) => next,
-        // Builds such as Java's 21.0.4_7.
-        ("_", next) if is_version => next,
-        _ => return None,
+    let next = text.strip_prefix('.')?;
+    let next = match next.strip_prefix(POST) {
+        Some(next) if is_version => next,
+        Some(_) | None => next,
     };
     begins_with_digit(next).then_some(next)
 }
 
 impl Ord for Version {
-    /// Numbers, then prereleases before their release, then variant, builds and spelling, so that no two
-    /// different tags are equal.
+    /// Numbers, then prereleases before their release and corrections behind it, then variant, builds and
+    /// spelling, so that no two different tags are equal.
     fn cmp(&self, other: &Self) -> Ordering {
-        self.precedence(&other.numbers, other.prerelease.as_ref())
+        let length = |version: &Self| version.release.numbers.len();
+        self.release
+            .precedence(&other.release)
             .then_with(|| self.variant.cmp(&other.variant))
             .then_with(|| self.builds.cmp(&other.builds))
-            .then_with(|| self.numbers.len().cmp(&other.numbers.len()))
+            .then_with(|| length(self).cmp(&length(other)))
             .then_with(|| self.text.cmp(&other.text))
     }
 }
@@ -147,16 +172,6 @@ impl PartialOrd for Version {
 impl fmt::Display for Version {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.pad(&self.text)
-    }
-}
-
-/// A release is newer than its prereleases.
-fn compare_prereleases(left: Option<&Prerelease>, right: Option<&Prerelease>) -> Ordering {
-    match (left, right) {
-        (None, None) => Ordering::Equal,
-        (None, Some(_)) => Ordering::Greater,
-        (Some(_), None) => Ordering::Less,
-        (Some(left), Some(right)) => left.cmp(right),
     }
 }
 

@@ -8,19 +8,30 @@ fn describe(tag: &str) -> String {
     let Some(version) = Version::parse(&tag.parse().unwrap()) else {
         return "no version".to_owned();
     };
-    let numbers: Vec<String> = version.numbers.iter().map(Number::to_string).collect();
+    let numbers: Vec<String> = version
+        .release
+        .numbers
+        .iter()
+        .map(Number::to_string)
+        .collect();
     let mut text = numbers.join(".");
-    if let Some(prerelease) = &version.prerelease {
+    if let Some(prerelease) = &version.release.prerelease {
         let parts: Vec<String> = prerelease
             .parts
             .iter()
-            .map(|part| match part {
-                Part::Number(number) => number.to_string(),
-                Part::Word(word) => word.clone(),
+            .filter_map(|part| match part {
+                Part::End => None,
+                Part::Number(number) => Some(number.to_string()),
+                Part::Word(word) => Some(word.clone()),
+                Part::Unfinished(word) => Some(format!("before {word}")),
             })
             .collect();
         text += " pre ";
         text += &parts.join(" ");
+    }
+    if let Some(correction) = &version.release.correction {
+        text += " correction ";
+        text += &correction.to_string();
     }
     if let Some(variant) = &version.variant {
         text += " variant ";
@@ -54,6 +65,57 @@ fn tags_and_the_versions_they_are() {
         ("3.13.0rc2-slim", "3.13.0 pre rc 2 variant slim"),
         ("3.13-rc-alpine", "3.13 pre rc variant alpine"),
         ("2.0.0.RC1", "2.0.0 pre rc 1"),
+        ("2.0.0.CR1", "2.0.0 pre rc 1"),
+        ("27.0.0.Alpha5", "27.0.0 pre alpha 5"),
+        ("4.8.3.Final", "4.8.3"),
+        ("2.3.12.RELEASE", "2.3.12"),
+        ("3.6.0.GA-jre", "3.6.0 variant jre"),
+        ("26.1.3.Final-jdk17", "26.1.3 variant jdk17"),
+        ("7.4.0.Final-redhat-00001", "7.4.0 variant redhat build 1"),
+        ("7.4.0.Final-2", "7.4.0 build 2"),
+        ("3.6.0.SP1", "3.6.0 correction 1"),
+        ("1.0-sp", "1.0 correction 0"),
+        ("2.4.7-p3", "2.4.7 correction 3"),
+        (
+            "11.3.0-security-01-ubuntu",
+            "11.3.0 correction 1 variant ubuntu",
+        ),
+        ("1.0-rc1-SNAPSHOT", "1.0 pre rc 1 before snapshot"),
+        (
+            "v1.28.10-rancher1-1",
+            "1.28.10 variant rancher build 1 build 1",
+        ),
+        (
+            "v1.27.6-eks-1-27-14",
+            "1.27.6 variant eks build 1 build 27 build 14",
+        ),
+        ("v1.30.1-eks-49c6de4", "1.30.1 variant eks"),
+        (
+            "v1.26.5_vmware.2-tkg.1",
+            "1.26.5 variant vmware-tkg build 2 build 1",
+        ),
+        ("1.2.4-acme.12", "1.2.4 variant acme build 12"),
+        ("17.6.1-ce.0", "17.6.1 variant ce build 0"),
+        (
+            "9.5-minimal-1733767867",
+            "9.5 variant minimal build 1733767867",
+        ),
+        (
+            "3.9.9-eclipse-temurin-21",
+            "3.9.9 variant eclipse-temurin-21",
+        ),
+        (
+            "4.8.1-windowsservercore-ltsc2022",
+            "4.8.1 variant windowsservercore-ltsc2022",
+        ),
+        ("1.0-deadbeef-slim", "1.0 pre deadbeef variant slim"),
+        ("2.3.12.BUILD-SNAPSHOT", "2.3.12 pre snapshot"),
+        ("17.6.0-rc42.ee.0", "17.6.0 pre rc 42 variant ee build 0"),
+        (
+            "3.30.0-0.dev-456-g1a2b3c4",
+            "3.30.0 pre 0 dev 456 g 1 a 2 b 3 c 4",
+        ),
+        ("1.0-slim-deadbeef", "1.0 variant slim-deadbeef"),
         ("1.0.0-SNAPSHOT", "1.0.0 pre snapshot"),
         ("1.0.0-beta-2-slim", "1.0.0 pre beta 2 variant slim"),
         (
@@ -66,7 +128,17 @@ fn tags_and_the_versions_they_are() {
             "0.0.0-20240101120000-abcdef123456",
             "0.0.0 pre 20240101120000 abcdef 123456",
         ),
-        ("21.0.4_7-jre", "21.0.4.7 variant jre"),
+        ("21.0.4_7-jre", "21.0.4 variant jre build 7"),
+        ("25_36-jdk", "25 variant jdk build 36"),
+        ("17.0.8.1_1-jre", "17.0.8.1 variant jre build 1"),
+        ("1.2.5_sha.abc", "1.2.5"),
+        ("0.1.0_git.20240101.abcdef1", "0.1.0 build 20240101"),
+        ("1.2.3-rc1_build.7", "1.2.3 pre rc 1 variant build build 7"),
+        (
+            "103.1.0_up0.7.0",
+            "103.1.0 variant up build 0 build 7 build 0",
+        ),
+        ("3.20.0_rc1", "3.20.0 pre rc 1"),
         ("1.2.3_build5", "1.2.3 variant build build 5"),
         ("v1.30.2-k3s1", "1.30.2 variant k3s build 1"),
         (
@@ -80,10 +152,10 @@ fn tags_and_the_versions_they_are() {
         ("0.6.4.post1", "0.6.4.1"),
         ("1.0-precise", "1.0 variant precise"),
         ("1.0-developer", "1.0 variant developer"),
-        ("3.13.0b4", "3.13.0 pre b 4"),
-        ("3.13.0a2-slim", "3.13.0 pre a 2 variant slim"),
+        ("3.13.0b4", "3.13.0 pre beta 4"),
+        ("3.13.0a2-slim", "3.13.0 pre alpha 2 variant slim"),
         ("3.13.0-b4", "3.13.0 variant b4"),
-        ("8.0-M02", "8.0 pre m 2"),
+        ("8.0-M02", "8.0 pre milestone 2"),
         ("8.0-m", "8.0 variant m"),
         ("11.8.1-ubi9-rc", "11.8.1 pre rc variant ubi9"),
         ("3.13.7-debian13-dev", "3.13.7 variant debian13-dev"),
@@ -95,6 +167,10 @@ fn tags_and_the_versions_they_are() {
         ("17", "no version"),
         ("v3", "no version"),
         ("17-alpine", "no version"),
+        ("20241215_1234567", "no version"),
+        ("17_beta", "no version"),
+        ("1.2.Finale", "no version"),
+        ("1.2.amd64", "no version"),
         ("20240101", "no version"),
         ("2024-01-15", "no version"),
         ("latest", "no version"),
@@ -107,7 +183,6 @@ fn tags_and_the_versions_they_are() {
         ("1.2.3a", "no version"),
         ("1.post2", "no version"),
         ("1.2.postgres", "no version"),
-        ("4.8.3.Final", "no version"),
         ("8u392-b08", "no version"),
         ("1234567", "no version"),
         ("deadbeef", "no version"),
@@ -127,10 +202,14 @@ fn versions_from_old_to_new() {
         "1.0-alpha1",
         "1.0-beta.2",
         "1.0-beta.10",
+        "1.0-M1",
+        "1.0-rc1.dev3",
+        "1.0-rc1-SNAPSHOT",
         "1.0-rc1",
         "1.0-rc.1.1",
-        "1.0-rc2",
+        "1.0-CR2",
         "1.0-rc10",
+        "1.0-SNAPSHOT",
         "1.0",
         "v1.0",
         "1.0.0",
@@ -138,6 +217,8 @@ fn versions_from_old_to_new() {
         "1.0-k3s1",
         "1.0-k3s2",
         "1.0-k3s10",
+        "1.0.0.SP1",
+        "1.0-sp2",
         "1.0.0.1",
         "1.2",
         "1.10",

@@ -1,62 +1,34 @@
-//! What stands behind the numbers of a version: a prerelease, a variant, both, or something that makes
-//! the tag no version.
+//! What stands behind the numbers of a version: a prerelease, a correction, metadata, a variant, several of
+//! them, or something that makes the tag no version.
 
 use super::super::number::Number;
+use super::builds::Divided;
 use super::prerelease::Prerelease;
+use super::words::{
+    begins_commit_word, begins_last_word, begins_letter, begins_prerelease, begins_with_digit,
+    is_commit, is_correction, is_release, is_service_pack, split,
+};
 
-/// Words that begin a prerelease. A word counts when no other letter follows it, so `precise` is a variant.
-const PRERELEASE_WORDS: [&str; 24] = [
-    "alpha",
-    "beta",
-    "rc",
-    "cr",
-    "pre",
-    "preview",
-    "prerelease",
-    "dev",
-    "devel",
-    "development",
-    "snapshot",
-    "milestone",
-    "nightly",
-    "canary",
-    "edge",
-    "next",
-    "head",
-    "pr",
-    "sha",
-    "git",
-    "ea",
-    "ec",
-    "experimental",
-    "unstable",
-];
-/// Begins a prerelease where a number follows: the milestones of Java projects.
-const MILESTONE: &str = "m";
-/// Begin a prerelease directly between two numbers, as in Python's 3.14.0a2.
-const LETTERS: [&str; 2] = ["a", "b"];
-/// Words of a prerelease that may also stand behind the variant. Not dev: there it means "with tools".
-const LAST_WORDS: [&str; 3] = ["alpha", "beta", "rc"];
-/// Words of a variant behind which a number counts the builds of one version.
-const BUILD_WORDS: [&str; 12] = [
-    "r", "p", "rev", "build", "post", "patch", "hotfix", "k3s", "rke2r", "eksbuild", "gke", "ls",
-];
-/// Shortest abbreviated commit that is one.
-const COMMIT_LENGTH: usize = 7;
+/// Stands before SNAPSHOT.
+const BUILD: &str = "build-";
+/// Behind the prerelease of a package, as in GitLab's 17.6.0-rc42.ee.0.
+const EDITIONS: [&str; 2] = [".ce.", ".ee."];
 
 /// What stands behind the numbers.
 #[derive(Debug, Default)]
-pub(super) struct Suffix {
-    pub(super) prerelease: Option<Prerelease>,
+pub(in super::super) struct Suffix {
+    pub(in super::super) prerelease: Option<Prerelease>,
+    /// The number of a correction, such as 1 in `SP1`.
+    pub(in super::super) correction: Option<Number>,
     /// What else the tag says, without the numbers of builds.
-    pub(super) variant: Option<String>,
-    /// The numbers of builds, such as 2 in `k3s2`.
-    pub(super) builds: Vec<Number>,
+    pub(in super::super) variant: Option<String>,
+    /// The numbers of builds, such as 2 in `k3s2` and 7 in `_7`.
+    pub(in super::super) builds: Vec<Number>,
 }
 
 impl Suffix {
     /// Reads it, or nothing if it does not belong to a version.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    pub(in super::super) fn parse(text: &str) -> Option<Self> {
         if text.is_empty() {
             return Some(Self::default());
         }
@@ -67,103 +39,116 @@ impl Suffix {
         if rest.is_empty() {
             return None;
         }
-        if begins_prerelease(separator, rest) {
-            let (prerelease, variant) = rest.split_at_checked(prerelease_end(rest))?;
-            return Some(Self::new(Some(prerelease), variant.get(1..)));
+        let rest = without_build(rest);
+        if is_prerelease(separator, rest) {
+            let (prerelease, behind) = rest.split_at_checked(prerelease_end(rest))?;
+            return Some(Self {
+                prerelease: Some(Prerelease::parse(prerelease)),
+                ..Self::behind(behind, false)
+            });
+        }
+        if !separator.is_empty()
+            && let Some((correction, behind)) = split_qualifier(rest)
+        {
+            return Some(Self {
+                correction,
+                ..Self::behind(behind, true)
+            });
         }
         if separator != "-" && separator != "_" {
             return None;
         }
         Some(match rest.rsplit_once('-') {
-            Some((variant, last)) if begins_with_word(last, &LAST_WORDS) => {
-                Self::new(Some(last), Some(variant))
-            }
-            Some(_) | None => Self::new(None, Some(rest)),
+            Some((variant, last)) if begins_last_word(last) => Self {
+                prerelease: Some(Prerelease::parse(last)),
+                ..Self::behind(text.get(..=variant.len()).unwrap_or_default(), false)
+            },
+            Some(_) | None => Self::behind(text, false),
         })
     }
 
-    fn new(prerelease: Option<&str>, variant: Option<&str>) -> Self {
-        let mut builds = Vec::new();
-        let segments = variant.unwrap_or_default().split('-');
-        let variant: Vec<&str> = segments
-            .map(|segment| match split_build(segment) {
-                Some((word, build)) => {
-                    builds.push(build);
-                    word
-                }
-                None => segment,
-            })
-            .collect();
+    /// Reads metadata behind `_` and a variant behind `-`. `counting`: whether numbers at the beginning of
+    /// the variant count builds.
+    fn behind(text: &str, counting: bool) -> Self {
+        let mut divided = Divided::default();
+        let variant = match text.strip_prefix('_') {
+            Some(rest) => {
+                let (metadata, variant) = rest.split_once('-').unwrap_or((rest, ""));
+                divided.add_metadata(metadata);
+                variant
+            }
+            None => text.strip_prefix(['-', '.']).unwrap_or(text),
+        };
+        divided.add_variant(variant, counting);
         Self {
-            prerelease: prerelease.map(Prerelease::parse),
-            variant: Some(variant.join("-")).filter(|variant| !variant.is_empty()),
-            builds,
+            prerelease: None,
+            correction: None,
+            variant: divided.variant(),
+            builds: divided.builds,
         }
     }
-}
-
-/// The word and the number of a build, such as `k3s1` or `eksbuild.2`.
-fn split_build(segment: &str) -> Option<(&str, Number)> {
-    let word = segment.trim_end_matches(|character: char| character.is_ascii_digit());
-    let number = Number::parse(segment.get(word.len()..)?)?;
-    let word = word.strip_suffix('.').unwrap_or(word);
-    BUILD_WORDS.contains(&word).then_some((word, number))
 }
 
 /// Whether what stands behind the numbers and the separator is a prerelease.
-fn begins_prerelease(separator: &str, rest: &str) -> bool {
-    let first = rest.split('-').next().unwrap_or(rest);
+fn is_prerelease(separator: &str, rest: &str) -> bool {
+    let first = rest.split(['-', '_']).next().unwrap_or(rest);
     match separator {
-        "" => begins_with_prerelease_word(rest) || begins_with_numbered_word(rest, &LETTERS),
-        "-" => begins_with_prerelease_word(rest) || begins_with_digit(rest) || is_commit(first),
-        _ => begins_with_prerelease_word(rest),
+        "" => begins_prerelease(rest) || begins_letter(rest),
+        "-" => begins_prerelease(rest) || begins_with_digit(rest) || is_commit(first),
+        // As in Alpine's 3.20.0_rc1; a commit is metadata there.
+        "_" => begins_prerelease(rest) && !begins_commit_word(rest),
+        _ => begins_prerelease(rest),
     }
 }
 
-/// Where the prerelease ends: it goes on over dashes as long as numbers, its words or commits follow.
+/// Spring writes BUILD-SNAPSHOT for SNAPSHOT.
+fn without_build(rest: &str) -> &str {
+    match rest.split_at_checked(BUILD.len()) {
+        Some((word, behind)) if word.eq_ignore_ascii_case(BUILD) && begins_prerelease(behind) => {
+            behind
+        }
+        Some(_) | None => rest,
+    }
+}
+
+/// Where the prerelease ends: at metadata or an edition, and it goes on over dashes as long as numbers, its words or
+/// commits follow.
 fn prerelease_end(rest: &str) -> usize {
     let mut end = 0;
     for (index, segment) in rest.split('-').enumerate() {
-        let goes_on = begins_with_digit(segment)
-            || begins_with_prerelease_word(segment)
-            || is_commit(segment);
+        let goes_on =
+            begins_with_digit(segment) || begins_prerelease(segment) || is_commit(segment);
         if index > 0 && !goes_on {
             break;
         }
-        end += segment.len() + usize::from(index > 0);
+        let start = end + usize::from(index > 0);
+        let edition = EDITIONS.iter().find_map(|edition| segment.find(edition));
+        if let Some(length) = segment.find('_').or(edition) {
+            return start + length;
+        }
+        end = start + segment.len();
     }
     end
 }
 
-pub(super) fn begins_with_digit(text: &str) -> bool {
-    text.starts_with(|character: char| character.is_ascii_digit())
-}
-
-fn begins_with_prerelease_word(text: &str) -> bool {
-    begins_with_word(text, &PRERELEASE_WORDS) || begins_with_numbered_word(text, &[MILESTONE])
-}
-
-/// Whether a text begins with one of these words, in any case, and a digit behind it.
-fn begins_with_numbered_word(text: &str, words: &[&str]) -> bool {
-    begins_with_word(text, words) && begins_with_digit(split_word(text).1)
-}
-
-/// Whether a text begins with one of these words, in any case, and no other letter behind it.
-fn begins_with_word(text: &str, words: &[&str]) -> bool {
-    let (word, _) = split_word(text);
-    words.iter().any(|known| word.eq_ignore_ascii_case(known))
-}
-
-/// The letters at the beginning, and the rest.
-fn split_word(text: &str) -> (&str, &str) {
-    let end = text
-        .find(|character: char| !character.is_ascii_alphabetic())
-        .unwrap_or(text.len());
-    text.split_at_checked(end).unwrap_or((text, ""))
-}
-
-/// `g2414721` as `git describe` writes it, or the digits alone.
-fn is_commit(segment: &str) -> bool {
-    let digits = segment.strip_prefix('g').unwrap_or(segment);
-    digits.len() >= COMMIT_LENGTH && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
+/// What a qualifier of a release says, and what stands behind it: nothing for `Final`, the number for `SP1`.
+fn split_qualifier(rest: &str) -> Option<(Option<Number>, &str)> {
+    let (word, behind) = split(rest);
+    let is_over = |text: &str| text.is_empty() || text.starts_with(['-', '_']);
+    if is_release(word) && is_over(behind) {
+        return Some((None, behind));
+    }
+    if !is_correction(word) {
+        return None;
+    }
+    let digits = behind.strip_prefix(['.', '-']).unwrap_or(behind);
+    let end = digits
+        .find(|character: char| !character.is_ascii_digit())
+        .unwrap_or(digits.len());
+    let (digits, behind_digits) = digits.split_at_checked(end)?;
+    match Number::parse(digits) {
+        Some(number) if is_over(behind_digits) => Some((Some(number), behind_digits)),
+        _ if is_service_pack(word) && is_over(behind) => Some((Some(Number::ZERO), behind)),
+        Some(_) | None => None,
+    }
 }

@@ -40,6 +40,13 @@ pub(super) struct Ran {
     pub(super) document: Value,
 }
 
+/// Loads these tags to a source; every tag is an image of its own, the same at each source.
+pub(super) fn load(source: &FaultRegistry, tags: &[&str]) {
+    for (tag, number) in tags.iter().zip(1..) {
+        source.load(REPOSITORY, tag, &image(number));
+    }
+}
+
 impl Files {
     /// Every tag is an image of its own.
     pub(super) fn with_tags(tags: &[&str]) -> Self {
@@ -48,15 +55,8 @@ impl Files {
             destination: FaultRegistry::start(),
             directory: TempDir::new().unwrap(),
         };
-        files.load(&files.source, tags);
+        load(&files.source, tags);
         files
-    }
-
-    /// Loads these tags to another source, with the same images.
-    pub(super) fn load(&self, source: &FaultRegistry, tags: &[&str]) {
-        for (tag, number) in tags.iter().zip(1..) {
-            source.load(REPOSITORY, tag, &image(number));
-        }
     }
 
     /// A mirror that wants these tags of the source at the destination, and prunes.

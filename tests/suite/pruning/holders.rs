@@ -41,7 +41,7 @@ async fn what_a_mirror_wants_whose_source_fails_stays() {
         let name = format!("{status:?}, known: {is_known}");
         let (files, a) = copied().await;
         let other = FaultRegistry::start();
-        files.load(&other, &TAGS);
+        load(&other, &TAGS);
         let b = files
             .mirror("b", "['1.2']")
             .from(&other.host())
@@ -64,9 +64,16 @@ async fn what_a_mirror_wants_whose_source_fails_stays() {
     join_all(cases).await;
 }
 
+/// Why a mirror takes no part, the mirror, and the arguments of the run.
+type Row = (
+    &'static str,
+    fn(&Files) -> Written,
+    &'static [&'static str],
+);
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_mirror_wants_that_takes_no_part_stays() {
-    let rows: [(&str, fn(&Files) -> Written, &[&str]); 4] = [
+    let rows: [Row; 4] = [
         (
             "it retains",
             |files| files.mirror("b", "['1.2']").prune("mode: Retain"),
@@ -93,7 +100,7 @@ async fn what_a_mirror_wants_that_takes_no_part_stays() {
         let name = format!("{name}, known: {is_known}");
         let (files, a) = copied().await;
         let other = FaultRegistry::start();
-        files.load(&other, &TAGS);
+        load(&other, &TAGS);
         if is_known {
             let before = files.mirror("b", "['1.2']").from(&other.host());
             files.run_well(&[&a, &before], &["sync"]).await;

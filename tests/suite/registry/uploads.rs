@@ -677,9 +677,16 @@ fn chunks(registry: &FaultRegistry) -> Vec<(String, usize)> {
         .collect()
 }
 
+/// What is said, by which headers, and the chunks that are sent.
+type Bounds<'a> = (
+    &'a str,
+    &'a [(&'static str, &'a str)],
+    &'a [(&'a str, usize)],
+);
+
 #[tokio::test]
 async fn a_registry_that_says_how_large_chunks_may_be_gets_such_chunks() {
-    let bounds: [(&str, &[(&'static str, &str)], &[(&str, usize)]); 5] = [
+    let bounds: [Bounds<'_>; 5] = [
         (
             "at most",
             &[("oci-chunk-max-length", "90000")],

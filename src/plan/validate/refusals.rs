@@ -248,8 +248,8 @@ const CHANGES: [(&str, &str, &str, &str); 72] = [
     (
         "a range with an unknown operator",
         ">=1.20 <2",
-        "!=1.20",
-        "spec.images[1].policyRefs[0].name: ImagePolicy \"stable\" is invalid: spec.select.semver.range: range \"!=1.20\" has the operator \"!=\": use =, >, >=, <, <=, ~ or ^",
+        "<>1.20",
+        "spec.images[1].policyRefs[0].name: ImagePolicy \"stable\" is invalid: spec.select.semver.range: range \"<>1.20\" has the operator \"<>\": use =, !=, >, >=, <, <=, ~ or ^",
     ),
     (
         "an empty range",

@@ -222,3 +222,83 @@ async fn prune_needs_a_state_file_that_is_there() {
         assert!(!files.path("none.json").exists() && !files.path("none.json.lock").exists());
     }
 }
+
+/// Why another mirror takes no part, and how it is left out.
+const BYSTANDERS: [(&str, &str, &[&str]); 3] = [
+    ("it keeps everything", "", &[]),
+    (
+        "it is suspended",
+        "  suspend: true\n  prune: {mode: Delete}\n",
+        &[],
+    ),
+    ("the arguments leave it out", PRUNED, &["--mirror", "m"]),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_mirror_wants_that_takes_no_part_is_not_pruned() {
+    for (why, more, arguments) in BYSTANDERS {
+        let (source, destination, files) = lab().await;
+        let image = ImageBuilder::new(2).layers(&[1_000]).build();
+        source.client().push("app", "2", &image).await;
+        let all = mirror(&source, &destination) + PRUNED;
+        fs::write(files.path("mirror.yaml"), &all).unwrap();
+        files.run(&SYNC).await.assert_success();
+        let one = all.replace("'*'", "'2'");
+        let other = mirror(&source, &destination)
+            .replace("name: m", "name: other")
+            .replace("'*'", "'1'");
+        let both = format!("{one}---\n{other}{more}");
+        fs::write(files.path("mirror.yaml"), both).unwrap();
+        let prune = [
+            "prune",
+            "-f",
+            "mirror.yaml",
+            "--state",
+            "state.json",
+            "--delete",
+        ];
+        let prune = [&prune[..], arguments].concat();
+        let tags = async || destination.client().tags("app").await.unwrap();
+        for _ in 0..3 {
+            files.run(&prune).await;
+            assert_eq!(tags().await, ["1", "2"], "{why}");
+        }
+        fs::write(files.path("mirror.yaml"), &one).unwrap();
+        for _ in 0..3 {
+            files.run(&prune).await;
+        }
+        assert_eq!(tags().await, ["2"], "{why}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_approval_is_for_once() {
+    let (source, destination, files) = lab().await;
+    let image = ImageBuilder::new(2).layers(&[1_000]).build();
+    source.client().push("app", "2", &image).await;
+    let all = mirror(&source, &destination) + &PRUNED.replace("maxPercent: 100", "maxPercent: 1");
+    fs::write(files.path("mirror.yaml"), &all).unwrap();
+    files.run(&SYNC).await.assert_success();
+    fs::write(files.path("mirror.yaml"), all.replace("'*'", "'2'")).unwrap();
+    let prune = [
+        "prune",
+        "-f",
+        "mirror.yaml",
+        "--state",
+        "state.json",
+        "-o",
+        "json",
+        "--delete",
+    ];
+    files.run(&prune).await;
+    let report: Value = serde_json::from_str(&files.run(&prune).await.stdout).unwrap();
+    let plan = report["mirrors"][0]["prune"]["plan"].as_str().unwrap();
+    let approved = [&prune[..], &["--approve", plan]].concat();
+    files.run(&approved).await.assert_success();
+    assert_eq!(destination.client().tags("app").await.unwrap(), ["2"]);
+    let found = state(&files.path("state.json"));
+    assert!(found["origin"]["approved"]["default/m"][plan].is_string());
+    let again = files.run(&approved).await;
+    let expected = format!("note: the approval of {plan} was used for mirror default/m at ");
+    assert!(again.stderr.contains(&expected), "{}", again.stderr);
+}

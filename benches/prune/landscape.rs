@@ -5,13 +5,16 @@
     reason = "what the measurements stand on stops at the first surprise, as in a test"
 )]
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use transship::api::document::{self, Resource};
 use transship::oci::{Digest, Registry, Repository, Tag};
 use transship::plan::in_use::{InUse, Subject};
 use transship::plan::prune::{
-    Brakes, Cause, Clock, Place, Recorded, Selection, Standing, Unwanted, find_candidates,
+    Brakes, Cause, Clock, Doubt, Place, Recorded, Rule, Selection, Standing, Unwanted,
+    find_candidates,
 };
 use transship::plan::{self, Mirror, NotSelected, SourceImage};
 use transship::policy::select::Exclusion;
@@ -116,16 +119,16 @@ impl Landscape {
                 digests: std::slice::from_ref(&candidate.digest),
             };
             if let Some(user) = self.in_use.user_of(&subject) {
-                candidate.protect(user);
+                candidate.protect(Doubt::new(Rule::Unused, user));
             }
         }
-        let brakes = Brakes::of(&candidates, recorded.len());
+        let brakes = Brakes::of(&self.mirror, &candidates, &recorded, &BTreeMap::new());
         let used = |image: &&Image| self.in_use.user_of(&self.subject(image)).is_some();
         let unwanted = || self.images.iter().filter(|image| image.unwanted.is_some());
         Decision {
             candidates: candidates.len(),
-            protected: candidates.len() - brakes.due,
-            due: brakes.due,
+            protected: candidates.len() - brakes.due(),
+            due: brakes.due(),
             expected: (unwanted().count(), unwanted().filter(used).count()),
         }
     }

@@ -1,6 +1,6 @@
 //! Who wants which destination tag, over all mirrors of the process and from round to round.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::resolve::Sighting;
@@ -18,21 +18,26 @@ pub(super) struct Claims {
     /// Those who may write a tag.
     holders: HashMap<Target, Holder>,
     /// The targets of each mirror, by its name.
-    targets: HashMap<String, HashSet<Target>>,
+    targets: HashMap<String, Targets>,
     /// What mirrors in conflict want, by their names. They write nothing, and want it all the same.
-    withheld: HashMap<String, HashSet<Target>>,
+    withheld: HashMap<String, Targets>,
     /// The mirrors of which it is not known what they want: they may want whatever their specs could mean.
     unheard: HashMap<String, Mirror>,
 }
 
 /// A tag of a registry.
-pub(super) type Target = (Registry, Repository, Tag);
+type Target = (Registry, Repository, Tag);
+
+/// Tags of registries, with the digests that they should name, where those are known.
+type Targets = HashMap<Target, Option<Digest>>;
 
 #[derive(Clone, Debug)]
 struct Holder {
     mirror: Arc<Seniority>,
     source: SourceImage,
     claim: Claim,
+    /// The digest that the tag should name, where that is known.
+    digest: Option<Digest>,
 }
 
 impl Claims {
@@ -65,6 +70,7 @@ impl Claims {
                     mirror: seniorities.get(sighting.image.mirror)?.clone(),
                     source: sighting.image.source.clone(),
                     claim: sighting.claim.clone(),
+                    digest: Some(sighting.expected.clone()),
                 })
             })
             .collect();
@@ -111,6 +117,7 @@ impl Claims {
                 mirror,
                 source,
                 claim,
+                digest: None,
             });
         }
     }
@@ -125,12 +132,12 @@ impl Claims {
         let wanted = wanted.filter(move |(name, _)| *name != mirror);
         wanted.flat_map(move |(name, targets)| {
             let targets = targets.iter();
-            let targets = targets.filter(move |(_, of, _)| of == repository);
-            targets.map(move |(registry, _, tag)| Holding {
+            let targets = targets.filter(move |((_, of, _), _)| of == repository);
+            targets.map(move |((registry, _, tag), digest)| Holding {
                 mirror: name.clone(),
                 registry: Some(registry.clone()),
                 tag: tag.clone(),
-                digest: None,
+                digest: digest.clone(),
             })
         })
     }
@@ -159,7 +166,8 @@ impl Claims {
     pub(super) fn forget(&mut self, mirror: &str) {
         self.unheard.remove(mirror);
         self.withheld.remove(mirror);
-        for target in self.targets.remove(mirror).unwrap_or_default() {
+        let held = self.targets.remove(mirror).unwrap_or_default();
+        for target in held.into_keys() {
             let is_theirs = |holder: &Holder| holder.mirror.name == mirror;
             if self.holders.get(&target).is_some_and(is_theirs) {
                 self.holders.remove(&target);
@@ -178,14 +186,17 @@ impl Claims {
     fn hold(&mut self, holder: &Holder) {
         let held = self.targets.entry(holder.mirror.name.clone()).or_default();
         for target in targets(&holder.claim) {
-            held.insert(target.clone());
+            held.insert(target.clone(), holder.digest.clone());
             self.holders.insert(target, holder.clone());
         }
     }
 
     fn withhold(&mut self, holder: &Holder) {
         let withheld = self.withheld.entry(holder.mirror.name.clone());
-        withheld.or_default().extend(targets(&holder.claim));
+        let targets = targets(&holder.claim);
+        withheld
+            .or_default()
+            .extend(targets.map(|target| (target, holder.digest.clone())));
     }
 }
 

@@ -79,7 +79,8 @@ impl Holding {
 }
 
 /// Whether a mirror may want a tag, as far as its spec alone tells: it names the tag, or the repository of
-/// the image that the tag was written for, and gives it this name.
+/// the image that the tag was written for, and gives it this name. Nobody has looked at its digest, and the
+/// registry may have another name: the host does not matter.
 pub fn may_want(
     mirror: &Mirror,
     target: &Target,
@@ -89,8 +90,7 @@ pub fn may_want(
     let gives = |repository: &Repository, tag: &Tag, digest: Option<&Digest>| {
         let claims = mirror.claims(repository, tag, digest).into_iter();
         claims.filter_map(Result::ok).any(|claim| {
-            claim.registry.may_be(&target.registry)
-                && claim.repository == target.repository
+            claim.repository == target.repository
                 && (claim.tag == target.tag || claim.previous.as_ref() == Some(&target.tag))
         })
     };

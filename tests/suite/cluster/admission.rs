@@ -429,8 +429,8 @@ async fn fields_are_explained() {
 
         Possible values:
          - Version: The version in the tag. Tags without one are left out.
-         - Name: The tag's text, the last in the order of characters being the
-        newest.
+         - Name: The tag's text, the last in natural order being the newest: `r1070`
+        comes after `r99`.
          - FirstSeen: The time at which Transship first saw the tag.
 
       count	<integer> -required-

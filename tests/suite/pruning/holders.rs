@@ -3,7 +3,7 @@
 
 use futures::future::join_all;
 
-use super::files::{Files, PRUNE, REPOSITORY, Ran, Written, place};
+use super::files::{Files, PRUNE, REPOSITORY, Ran, Written, load, place};
 use crate::support::faults::FaultRegistry;
 use crate::support::http::Reply;
 
@@ -65,11 +65,7 @@ async fn what_a_mirror_wants_whose_source_fails_stays() {
 }
 
 /// Why a mirror takes no part, the mirror, and the arguments of the run.
-type Row = (
-    &'static str,
-    fn(&Files) -> Written,
-    &'static [&'static str],
-);
+type Row = (&'static str, fn(&Files) -> Written, &'static [&'static str]);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_mirror_wants_that_takes_no_part_stays() {

@@ -82,6 +82,8 @@ async fn what_mirrors_may_reach_becomes_flags() {
     --concurrent-rounds=8
     --rounds-per-namespace=2
     --in-use
+    --in-use-extra=configmaps
+    --in-use-extra=scaledjobs.keda.sh
     --disable-prune
     --log-level=debug
     --log-format=human

@@ -251,7 +251,7 @@ fn a_digest_is_in_every_repository_that_its_name_may_mean() {
         ("library/alpine", true, true),
         ("mirror/library/alpine", true, true),
         ("acme/alpine", false, false),
-        ("cache.corp/hub/library/alpine", true, true),
+        ("cache.corp/hub/library/alpine", false, true),
         ("cache.corp:5000/acme/alpine", false, false),
         ("docker-pullable://cache.corp/library/alpine", true, true),
         ("$(REGISTRY)/library/alpine:$TAG", true, true),

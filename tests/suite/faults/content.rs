@@ -117,11 +117,7 @@ async fn referrers_without_end() {
              SOURCE/team/app@DIGEST: the list has more than 1024 entries; with referrers set to \
              Skip the image is copied without what refers to it",
         ),
-        (
-            "none of them is there",
-            referred_by(&many[..3]),
-            "Copied",
-        ),
+        ("none of them is there", referred_by(&many[..3]), "Copied"),
         (
             "the image refers to itself",
             referred_by(&[itself]),

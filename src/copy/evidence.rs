@@ -80,12 +80,8 @@ impl Engine {
         found.map_err(|error| Error::source(origin, subject, GraphError::Evidence(error)))
     }
 
-    /// Reads what one manifest holds; nothing where it was listed and is gone.
-    pub async fn read_evidence(
-        &self,
-        origin: &Origin,
-        digest: &Digest,
-    ) -> Result<Option<Holds>, Error> {
+    /// Reads what one manifest holds.
+    pub async fn read_evidence(&self, origin: &Origin, digest: &Digest) -> Result<Holds, Error> {
         let holds = read(&self.manifests, origin, digest).await;
         holds.map_err(|error| Error::source(origin, digest, GraphError::Evidence(error)))
     }
@@ -179,14 +175,10 @@ async fn read(
     manifests: &Manifests,
     origin: &Origin,
     digest: &Digest,
-) -> Result<Option<Holds>, endpoint::Error> {
-    let manifest = match manifests.fetch(origin, digest).await {
-        Ok(manifest) => manifest,
-        Err(error) if error.is_not_found() => return Ok(None),
-        Err(error) => return Err(error),
-    };
+) -> Result<Holds, endpoint::Error> {
+    let manifest = manifests.fetch(origin, digest).await?;
     let Content::Image(image) = manifest.content() else {
-        return Ok(Some(Holds::default()));
+        return Ok(Holds::default());
     };
     let layers = image.layers.iter().filter(|layer| is_evidence(layer));
     let layers: Vec<&Descriptor> = layers.collect();
@@ -200,10 +192,10 @@ async fn read(
         .try_buffered(READS)
         .try_collect()
         .await?;
-    Ok(Some(Holds {
+    Ok(Holds {
         is_cut: surplus > 0 || read.iter().any(Option::is_none),
         evidence: read.into_iter().flatten().collect(),
-    }))
+    })
 }
 
 fn is_evidence(layer: &Descriptor) -> bool {

@@ -282,16 +282,15 @@ impl Inquiry<'_> {
                     let known = known.remove(digest);
                     async move {
                         let holds = match known {
-                            Some(known) => Some(known),
+                            Some(known) => known,
                             None => engine.read_evidence(origin, digest).await?,
                         };
-                        Ok(holds.map(|holds| (digest.clone(), holds)))
+                        Ok((digest.clone(), holds))
                     }
                 })
                 .collect();
             let reads = stream::iter(reads).buffered(READS);
-            let holds: Vec<Option<_>> = reads.try_collect().await.map_err(Unproven::read)?;
-            let holds = holds.into_iter().flatten().collect();
+            let holds = reads.try_collect().await.map_err(Unproven::read)?;
             let look = Look {
                 round: self.round,
                 wanted,

@@ -117,14 +117,7 @@ async fn referrers_without_end() {
              SOURCE/team/app@DIGEST: the list has more than 1024 entries; with referrers set to \
              Skip the image is copied without what refers to it",
         ),
-        (
-            "none of them is there",
-            referred_by(&many[..3]),
-            "NotFound: reading SOURCE/team/app@DIGEST: cannot fetch the manifest \
-             SOURCE/team/app@DIGEST: 404 Not Found (MANIFEST_UNKNOWN): there is no such thing \
-             at the registry, or the credential may not see it; with referrers set to Skip the \
-             image is copied without what refers to it",
-        ),
+        ("none of them is there", referred_by(&many[..3]), "Copied"),
         (
             "the image refers to itself",
             referred_by(&[itself]),

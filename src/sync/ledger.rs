@@ -10,6 +10,7 @@ mod lock;
 mod memory;
 mod origin;
 mod record;
+mod records;
 mod regular;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::file_error::FileError;
 use super::lock::{LastWritten, Lock};
-use super::memory::{OLDEST_VERSION, Records, VERSION};
+use super::records::{OLDEST_VERSION, Records, VERSION};
 use super::regular::{read, refuse_special, replace};
 use super::{Keep, KeepError, Memory, Page};
 use crate::api::Reason;

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use super::memory::VERSION;
+use super::records::VERSION;
 
 /// A state file that cannot be used.
 #[derive(Debug, thiserror::Error)]

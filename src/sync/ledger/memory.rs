@@ -1,21 +1,16 @@
-//! The records themselves, in memory.
+//! The records in memory, and what of them is not kept yet.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 
-use super::origin::{Origin, SetAside};
+use super::origin::SetAside;
+use super::records::{Records, find, find_known, find_mut, pages};
 use super::{Leaf, Page, Record, Sight, Slot, Tombstone};
 use crate::oci::{Digest, Registry, Repository, Tag};
+use crate::plan::Mirror;
 use crate::plan::prune::{Holding, Unwanted};
-use crate::plan::{Destination, Mirror, SourceImage};
-
-/// The version of the format in which records are kept in a file.
-pub(super) const VERSION: u32 = 3;
-/// The oldest version that is read. It knew nothing of pruning; the next one did not say whose it is.
-pub(super) const OLDEST_VERSION: u32 = 1;
 
 /// Everything that is remembered.
 #[derive(Debug, Default)]
@@ -29,29 +24,6 @@ struct State {
     /// The pages that are not kept as they are now, and how often they changed.
     changed: BTreeMap<Page, u64>,
 }
-
-/// The records by mirror, destination, repository and tag.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct Records {
-    /// The version of the format.
-    pub(super) version: u32,
-    /// Whose they are.
-    #[serde(default)]
-    pub(super) origin: Origin,
-    mirrors: BTreeMap<String, Destinations<Record>>,
-    /// What waits for the end of a quarantine.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    waiting: BTreeMap<String, Destinations<Sight>>,
-    /// What was pruned and can be restored.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    deleted: BTreeMap<String, Destinations<Tombstone>>,
-    /// When tags were first seen at the sources, for policies that ask for it.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    first_seen: BTreeMap<String, BTreeMap<Tag, Timestamp>>,
-}
-
-type Destinations<T> = BTreeMap<String, BTreeMap<Repository, BTreeMap<Tag, T>>>;
 
 // === impl Memory ===
 
@@ -452,194 +424,4 @@ impl State {
     fn change(&mut self, page: Page) {
         *self.changed.entry(page).or_default() += 1;
     }
-}
-
-// === impl Records ===
-
-impl Default for Records {
-    fn default() -> Self {
-        Self {
-            version: VERSION,
-            origin: Origin::default(),
-            mirrors: BTreeMap::new(),
-            waiting: BTreeMap::new(),
-            deleted: BTreeMap::new(),
-            first_seen: BTreeMap::new(),
-        }
-    }
-}
-
-impl Records {
-    fn leaf(&self, page: &Page) -> Leaf {
-        let Self {
-            version: _,
-            origin: _,
-            mirrors,
-            waiting,
-            deleted,
-            first_seen: _,
-        } = self;
-        Leaf {
-            records: find(mirrors, page).cloned().unwrap_or_default(),
-            waiting: find(waiting, page).cloned().unwrap_or_default(),
-            deleted: find(deleted, page).cloned().unwrap_or_default(),
-        }
-    }
-
-    /// The repositories of a mirror of which something is on record, or was.
-    fn pages(&self, mirror: &str) -> BTreeSet<Page> {
-        let recorded = pages(mirror, &self.mirrors);
-        recorded.chain(pages(mirror, &self.deleted)).collect()
-    }
-
-    /// Whether all that is on record of a destination has the names that the mirror gives there.
-    pub(super) fn fits(&self, mirror: &Mirror, destination: &Destination) -> bool {
-        let repositories = self.mirrors.get(&mirror.name);
-        let repositories = repositories.and_then(|all| all.get(&destination.name));
-        let mut repositories = repositories.into_iter().flatten();
-        repositories.all(|(repository, records)| {
-            records.values().all(|record| {
-                let is_there = record
-                    .registry
-                    .as_ref()
-                    .is_none_or(|registry| *registry == destination.registry);
-                let source = SourceImage::read(&record.source);
-                let name = source.and_then(|source| {
-                    let template = &destination.repository;
-                    template.expand(&source.registry, &source.repository).ok()
-                });
-                is_there && name.as_ref() == Some(repository)
-            })
-        })
-    }
-
-    /// The mirrors of which something is on record whose names begin like this.
-    pub(super) fn names_below(&self, prefix: &str) -> BTreeSet<String> {
-        let recorded = self.mirrors.keys().chain(self.waiting.keys());
-        let names = recorded.chain(self.deleted.keys());
-        names
-            .filter(|name| name.starts_with(prefix))
-            .cloned()
-            .collect()
-    }
-
-    /// Moves what is on record of a destination to another mirror, where that has nothing by the same name,
-    /// and says whether there was something.
-    pub(super) fn rename(&mut self, destination: &str, from: &str, to: &str) -> bool {
-        let Self {
-            version: _,
-            origin: _,
-            mirrors,
-            waiting,
-            deleted,
-            first_seen: _,
-        } = self;
-        let mut has_moved = rename(mirrors, destination, from, to);
-        has_moved |= rename(waiting, destination, from, to);
-        has_moved |= rename(deleted, destination, from, to);
-        has_moved
-    }
-
-    /// Nothing that is on record counts as written by us any more. It goes on protecting what it names.
-    pub(super) fn adopt_all(&mut self) {
-        let destinations = self.mirrors.values_mut().flat_map(BTreeMap::values_mut);
-        let records = destinations
-            .flat_map(BTreeMap::values_mut)
-            .flat_map(BTreeMap::values_mut);
-        records.for_each(|record| record.adopted = true);
-    }
-
-    fn first_sight(&self, slot: &Slot, source_digest: &Digest) -> Option<Timestamp> {
-        let Slot { page, tag } = slot;
-        let recorded = find(&self.mirrors, page).and_then(|tags| tags.get(tag));
-        let waiting = find(&self.waiting, page).and_then(|tags| tags.get(tag));
-        let sights = [
-            recorded.map(|record| (&record.source_digest, record.first_seen)),
-            waiting.map(|sight| (&sight.source_digest, sight.first_seen)),
-        ];
-        let mut sights = sights.into_iter().flatten();
-        sights.find_map(|(digest, time)| (digest == source_digest).then_some(time))
-    }
-}
-
-fn rename<T>(
-    mirrors: &mut BTreeMap<String, Destinations<T>>,
-    destination: &str,
-    from: &str,
-    to: &str,
-) -> bool {
-    let moved = mirrors
-        .get_mut(from)
-        .and_then(|all| all.remove(destination));
-    mirrors.retain(|_, destinations| !destinations.is_empty());
-    let Some(moved) = moved else {
-        return false;
-    };
-    let there = mirrors.entry(to.to_owned()).or_default();
-    let there = there.entry(destination.to_owned()).or_default();
-    for (repository, tags) in moved {
-        let known = there.entry(repository).or_default();
-        for (tag, value) in tags {
-            known.entry(tag).or_insert(value);
-        }
-    }
-    true
-}
-
-fn pages<'a, T>(
-    mirror: &'a str,
-    mirrors: &'a BTreeMap<String, Destinations<T>>,
-) -> impl Iterator<Item = Page> {
-    let destinations = mirrors.get(mirror).into_iter().flatten();
-    destinations.flat_map(move |(destination, repositories)| {
-        repositories.keys().map(move |repository| Page {
-            mirror: mirror.to_owned(),
-            destination: destination.clone(),
-            repository: repository.clone(),
-        })
-    })
-}
-
-fn find<'a, T>(
-    mirrors: &'a BTreeMap<String, Destinations<T>>,
-    page: &Page,
-) -> Option<&'a BTreeMap<Tag, T>> {
-    let Page {
-        mirror,
-        destination,
-        repository,
-    } = page;
-    mirrors.get(mirror)?.get(destination)?.get(repository)
-}
-
-fn find_known<'a, T>(
-    mirrors: &'a mut BTreeMap<String, Destinations<T>>,
-    page: &Page,
-) -> Option<&'a mut BTreeMap<Tag, T>> {
-    let Page {
-        mirror,
-        destination,
-        repository,
-    } = page;
-    mirrors
-        .get_mut(mirror)?
-        .get_mut(destination)?
-        .get_mut(repository)
-}
-
-fn find_mut<'a, T>(
-    mirrors: &'a mut BTreeMap<String, Destinations<T>>,
-    page: &Page,
-) -> &'a mut BTreeMap<Tag, T> {
-    let Page {
-        mirror,
-        destination,
-        repository,
-    } = page;
-    let destinations = mirrors.entry(mirror.clone()).or_default();
-    destinations
-        .entry(destination.clone())
-        .or_default()
-        .entry(repository.clone())
-        .or_default()
 }

@@ -5,9 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::memory::Records;
 use crate::oci::Digest;
-use crate::plan::Mirror;
 
 /// Most approvals that are remembered for a mirror, the latest ones.
 const APPROVALS: usize = 100;
@@ -42,7 +40,7 @@ pub struct SetAside {
 
 /// The name under which the records of a mirror stand that it wrote while its destination was elsewhere.
 /// No mirror has it, so nobody prunes them, and they go on protecting what they name.
-fn aside(mirror: &str, place: &str) -> String {
+pub(super) fn aside(mirror: &str, place: &str) -> String {
     format!("{mirror} at {place}")
 }
 
@@ -65,45 +63,5 @@ impl Origin {
             };
             approved.remove(&oldest);
         }
-    }
-}
-
-// === impl Records ===
-
-impl Records {
-    /// Binds what is on record of a mirror to its destinations as they are. What belongs to other places is
-    /// set aside, and what was set aside of these places is taken back; with `is_moved` all of it is theirs.
-    pub(super) fn bind(&mut self, mirror: &Mirror, is_moved: bool) -> Vec<SetAside> {
-        let mut set_aside = Vec::new();
-        for destination in &mirror.destinations {
-            let name = &destination.name;
-            let place = format!("{}/{}", destination.registry, destination.repository);
-            let known = self.origin.destinations.entry(mirror.name.clone());
-            let known = known.or_default().insert(name.clone(), place.clone());
-            let moves = match &known {
-                Some(known) => *known != place,
-                None => !self.fits(mirror, destination),
-            };
-            if moves {
-                let before = known.as_deref().unwrap_or("an unknown place");
-                let to = aside(&mirror.name, before);
-                if self.rename(name, &mirror.name, &to) && !is_moved {
-                    set_aside.push(SetAside {
-                        mirror: mirror.name.clone(),
-                        destination: name.clone(),
-                        from: known.clone(),
-                        to: place.clone(),
-                    });
-                }
-            }
-            let own = aside(&mirror.name, &place);
-            self.rename(name, &own, &mirror.name);
-            if is_moved {
-                for other in self.names_below(&aside(&mirror.name, "")) {
-                    self.rename(name, &other, &mirror.name);
-                }
-            }
-        }
-        set_aside
     }
 }

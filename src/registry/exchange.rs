@@ -155,7 +155,7 @@ impl Connection {
                 sent = Some(answer.await?);
                 continue;
             }
-            if !is_redirect(response.status()) || !request.follows_redirects {
+            if !origin::is_redirect(response.status()) || !request.follows_redirects {
                 let sent = sent.or_else(|| authorization.cloned());
                 return Ok(Exchanged { response, sent });
             }
@@ -287,10 +287,6 @@ impl Connection {
             observer.pulled(registry);
         }
     }
-}
-
-fn is_redirect(status: StatusCode) -> bool {
-    matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
 }
 
 /// Where a redirect leads. One that writes is repeated only as it is, at the registry itself, where its body still exists.

@@ -1,9 +1,15 @@
 //! Where requests may go: the rules for URLs that a peer wrote.
 
+use reqwest::StatusCode;
 use reqwest::header::HeaderValue;
 use url::Url;
 
 use super::reach::Reach;
+
+/// Whether a status moves a request to another URL.
+pub(super) fn is_redirect(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
+}
 
 /// Why a URL in an answer is not followed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -186,7 +186,7 @@ async fn follow(http: &Http, request: reqwest::Request) -> Result<Response, Http
 fn moved(response: &Response) -> Option<Url> {
     let location = response.headers().get(LOCATION);
     let next = origin::own_url("Location", location, response.url()).ok();
-    next.filter(|_| matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308))
+    next.filter(|_| origin::is_redirect(response.status()))
 }
 
 async fn read(mut response: Response) -> reqwest::Result<Result<Vec<u8>, TokenFault>> {

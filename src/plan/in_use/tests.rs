@@ -8,6 +8,22 @@ const CHILD: &str = "33333333333333333333333333333333333333333333333333333333333
 const CONFIG: &str = "4444444444444444444444444444444444444444444444444444444444444444";
 const OTHER: &str = "9999999999999999999999999999999999999999999999999999999999999999";
 
+impl InUse {
+    /// What uses an image that is mirrored under its own name.
+    pub(crate) fn user_of_image(&self, image: &str) -> Option<String> {
+        let reference: Reference = image.parse().unwrap();
+        let tag = reference.tag.unwrap_or("none".parse().unwrap());
+        let name = (&reference.registry, &reference.repository, &tag);
+        let digests: Vec<Digest> = reference.digest.into_iter().collect();
+        let subject = Subject {
+            destination: name,
+            source: name,
+            digests: &digests,
+        };
+        self.user_of(&subject).map(str::to_owned)
+    }
+}
+
 /// `eu.corp/mirror/library/alpine:3.20-eu`, a mirror of `docker.io/library/alpine:3.20`.
 struct Tagged {
     destination: (Registry, Repository, Tag),

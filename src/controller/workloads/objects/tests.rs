@@ -1,22 +1,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::oci::{Digest, Reference};
-use crate::plan::in_use::Subject;
-
-/// Whether something uses this image, and what.
-fn user_of(in_use: &InUse, image: &str) -> Option<String> {
-    let reference: Reference = image.parse().unwrap();
-    let tag = reference.tag.unwrap_or("none".parse().unwrap());
-    let name = (&reference.registry, &reference.repository, &tag);
-    let digests: Vec<Digest> = reference.digest.into_iter().collect();
-    let subject = Subject {
-        destination: name,
-        source: name,
-        digests: &digests,
-    };
-    in_use.user_of(&subject).map(str::to_owned)
-}
+use crate::oci::Digest;
 
 fn metadata() -> Value {
     json!({"name": "web", "namespace": "shop"})
@@ -81,7 +66,7 @@ fn every_kind_uses_the_images_of_all_its_containers_and_volumes() {
         assert_eq!(next, Ok(None));
         for in_use in [alone, listed] {
             for word in ["container", "init", "ephemeral", "volume"] {
-                let user = user_of(&in_use, &format!("eu.corp/{word}:1"));
+                let user = in_use.user_of_image(&format!("eu.corp/{word}:1"));
                 let expected = format!("{} shop/web", kind.name());
                 assert_eq!(user, Some(expected), "{word}");
             }
@@ -114,7 +99,7 @@ fn a_pod_uses_what_its_node_says_that_it_runs() {
             format!("else/where@{}", digest(word)),
             format!("else/where@{}", digest(&format!("{word}-volume"))),
         ] {
-            let user = user_of(&in_use, &image);
+            let user = in_use.user_of_image(&image);
             assert_eq!(user.as_deref(), Some("Pod shop/web"), "{image}");
         }
     }
@@ -126,8 +111,8 @@ fn a_revision_of_somebody_elses_uses_whatever_looks_like_an_image() {
     let revision = json!({"metadata": metadata(), "data": data});
     let mut in_use = InUse::default();
     add_object(&mut in_use, Kind::ControllerRevision, &revision).unwrap();
-    assert!(user_of(&in_use, "eu.corp/deep:1").is_some());
-    assert!(user_of(&in_use, "eu.corp/er:1").is_some());
+    assert!(in_use.user_of_image("eu.corp/deep:1").is_some());
+    assert!(in_use.user_of_image("eu.corp/er:1").is_some());
 
     let empty = json!({"metadata": metadata()});
     add_object(&mut in_use, Kind::ControllerRevision, &empty).unwrap();
@@ -235,7 +220,7 @@ fn any_string_of_any_kind_counts() {
         let mut in_use = InUse::default();
         add_object(&mut in_use, kind, &object).unwrap();
         let expected = format!("{} shop/web", kind.name());
-        assert_eq!(user_of(&in_use, "eu.corp/annotated:1"), Some(expected));
+        assert_eq!(in_use.user_of_image("eu.corp/annotated:1"), Some(expected));
     }
 }
 
@@ -255,7 +240,7 @@ fn a_list_of_another_kind_is_read_by_its_strings() {
         let next = add_other_page(&mut in_use, "things", &list.to_string());
         assert_eq!(next, Ok(Some("next".to_owned())));
         assert_eq!(
-            user_of(&in_use, "eu.corp/executor:1").as_deref(),
+            in_use.user_of_image("eu.corp/executor:1").as_deref(),
             Some(user)
         );
     }

@@ -1,22 +1,12 @@
 use serde_json::json;
 
 use super::*;
-use crate::oci::{Digest, Reference};
-use crate::plan::in_use::Subject;
+use crate::oci::Digest;
 
 fn is_used(object: &Value, image: &str) -> bool {
     let mut in_use = InUse::default();
     in_use.add_value("Thing shop/web", object);
-    let reference: Reference = image.parse().unwrap();
-    let tag = reference.tag.unwrap_or("none".parse().unwrap());
-    let name = (&reference.registry, &reference.repository, &tag);
-    let digests: Vec<Digest> = reference.digest.into_iter().collect();
-    let subject = Subject {
-        destination: name,
-        source: name,
-        digests: &digests,
-    };
-    in_use.user_of(&subject).is_some()
+    in_use.user_of_image(image).is_some()
 }
 
 #[test]

@@ -123,12 +123,13 @@ impl Landscape {
             }
         }
         let brakes = Brakes::of(&self.mirror, &candidates, &recorded, &BTreeMap::new());
+        let due = brakes.shares.values().map(|share| share.due).sum();
         let used = |image: &&Image| self.in_use.user_of(&self.subject(image)).is_some();
         let unwanted = || self.images.iter().filter(|image| image.unwanted.is_some());
         Decision {
             candidates: candidates.len(),
-            protected: candidates.len() - brakes.due(),
-            due: brakes.due(),
+            protected: candidates.len() - due,
+            due,
             expected: (unwanted().count(), unwanted().filter(used).count()),
         }
     }

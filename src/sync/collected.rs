@@ -150,8 +150,7 @@ impl<'a> Collected<'a> {
     ) -> Vec<Sighting> {
         let mut stalled = BTreeSet::new();
         // A failure may hide what the mirror wants.
-        let is_complete: Vec<bool> = self.reports.iter().map(is_complete).collect();
-        let is_complete = |index| is_complete.get(index).copied().unwrap_or(false);
+        let is_complete = |index| self.reports.get(index).is_some_and(is_complete);
         let conflicts = claims.settle(self.mirrors, is_complete, &sightings);
         for (index, Conflict { claim: _, kind }) in conflicts {
             if let Some(Sighting { image, claim, .. }) = sightings.get(index) {

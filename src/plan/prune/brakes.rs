@@ -98,11 +98,6 @@ impl Brakes {
         }
     }
 
-    /// How many tags are due.
-    pub fn due(&self) -> usize {
-        self.shares.values().map(|share| share.due).sum()
-    }
-
     /// Whether the tags that are due may go.
     pub fn judge(&self, pruning: &Pruning) -> Passage {
         let Some(plan) = &self.plan else {

@@ -14,8 +14,6 @@ pub enum Rule {
     Absent,
     /// No workload uses it.
     Unused,
-    /// It can be brought back.
-    Undoable,
 }
 
 /// What keeps a tag.

@@ -191,8 +191,7 @@ pub fn find_conflicts(claimants: &[Claimant<'_>]) -> Vec<Conflict> {
     let mut conflicts = Vec::new();
     for (index, claimant) in claimants.iter().enumerate() {
         let Claimant { source, claim, .. } = claimant;
-        let previous = claim.previous.iter();
-        for tag in std::iter::once(&claim.tag).chain(previous) {
+        for tag in claim.tags() {
             let target = (&claim.registry, &claim.repository, tag);
             let kind = if target == (&source.registry, &source.repository, &source.tag) {
                 Some(claimant.onto_source())
@@ -232,6 +231,18 @@ impl Claimant<'_> {
 }
 
 // === impl SourceImage, Claim ===
+
+impl Claim {
+    /// The tags that it is about: the one that the image is to have, and the one that keeps what that named.
+    pub fn tags(&self) -> impl Iterator<Item = &Tag> {
+        std::iter::once(&self.tag).chain(&self.previous)
+    }
+
+    /// Whether it is about a tag of a repository.
+    pub fn is_about(&self, repository: &Repository, tag: &Tag) -> bool {
+        self.repository == *repository && self.tags().any(|known| known == tag)
+    }
+}
 
 impl fmt::Display for SourceImage {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -157,9 +157,9 @@ impl Claims {
         source_digest: &Digest,
     ) -> Option<&str> {
         let others = self.unheard.iter().filter(|(name, _)| *name != mirror);
-        let mut may_want =
-            others.filter(|(_, other)| may_want(other, target, source, source_digest));
-        may_want.next().map(|(name, _)| name.as_str())
+        let may_want = others.filter(|(_, other)| may_want(other, target, source, source_digest));
+        // Always the same one.
+        may_want.map(|(name, _)| name.as_str()).min()
     }
 
     /// Lets go of everything that a mirror wants.
@@ -202,8 +202,7 @@ impl Claims {
 
 /// The tags that a claim is about.
 fn targets(claim: &Claim) -> impl Iterator<Item = Target> {
-    let tags = std::iter::once(&claim.tag).chain(&claim.previous);
-    tags.map(|tag| {
+    claim.tags().map(|tag| {
         (
             claim.registry.clone(),
             claim.repository.clone(),

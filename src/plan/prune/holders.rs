@@ -3,6 +3,8 @@
 //! A registry may have several names, and may take two tags for one: whatever cannot be told apart from
 //! the candidate protects it.
 
+use std::collections::HashMap;
+
 use super::candidates::Target;
 use crate::oci::{Digest, Registry, Repository, Tag};
 use crate::plan::conflicts::SourceImage;
@@ -21,13 +23,35 @@ pub struct Holding {
     pub digest: Option<Digest>,
 }
 
+/// The tags that are wanted in one repository, at any registry.
+#[derive(Clone, Debug, Default)]
+pub struct Holdings(HashMap<String, Vec<Holding>>);
+
+impl FromIterator<Holding> for Holdings {
+    fn from_iter<I: IntoIterator<Item = Holding>>(holdings: I) -> Self {
+        let mut by_tag: HashMap<String, Vec<Holding>> = HashMap::new();
+        for holding in holdings {
+            by_tag.entry(fold(&holding.tag)).or_default().push(holding);
+        }
+        Self(by_tag)
+    }
+}
+
+/// What registries that do not tell upper and lower case apart take a tag for.
+fn fold(tag: &Tag) -> String {
+    tag.as_str().to_ascii_lowercase()
+}
+
 /// What keeps a candidate that names `digest`, of the tags that are wanted in its repository.
-pub fn find_holder(target: &Target, digest: &Digest, holdings: &[Holding]) -> Option<String> {
-    let found = holdings
-        .iter()
+pub fn find_holder(target: &Target, digest: &Digest, holdings: &Holdings) -> Option<String> {
+    let alike = holdings.0.get(&fold(&target.tag));
+    let found = alike
+        .into_iter()
+        .flatten()
         .filter_map(|holding| Some((holding.likeness(target, digest)?, holding)));
-    // The plainest reason is told.
-    let (likeness, holding) = found.min_by_key(|(likeness, _)| *likeness)?;
+    // The plainest reason is told, and always the same one.
+    let (likeness, holding) =
+        found.min_by_key(|(likeness, holding)| (*likeness, &holding.mirror))?;
     let mirror = &holding.mirror;
     Some(match likeness {
         Likeness::Same => format!("mirror {mirror}"),
@@ -68,7 +92,7 @@ impl Holding {
         let is_here = registry
             .as_ref()
             .is_none_or(|at| at.may_be(&target.registry));
-        let folds = tag.as_str().eq_ignore_ascii_case(target.tag.as_str());
+        let folds = fold(tag) == fold(&target.tag);
         match (is_here, *tag == target.tag) {
             (true, true) => Some(Likeness::Same),
             (true, false) if folds => Some(Likeness::Folded),
@@ -89,10 +113,9 @@ pub fn may_want(
 ) -> bool {
     let gives = |repository: &Repository, tag: &Tag, digest: Option<&Digest>| {
         let claims = mirror.claims(repository, tag, digest).into_iter();
-        claims.filter_map(Result::ok).any(|claim| {
-            claim.repository == target.repository
-                && (claim.tag == target.tag || claim.previous.as_ref() == Some(&target.tag))
-        })
+        claims
+            .filter_map(Result::ok)
+            .any(|claim| claim.is_about(&target.repository, &target.tag))
     };
     let is_of_source = mirror.source.registry.may_be(&source.registry);
     mirror.images.iter().any(|entry| {
@@ -166,7 +189,7 @@ mod tests {
             ),
         ];
         for (holdings, expected) in cases {
-            let holdings: Vec<Holding> = holdings.split_whitespace().map(holding).collect();
+            let holdings: Holdings = holdings.split_whitespace().map(holding).collect();
             let found = find_holder(&target, &Digest::sha256(b"x"), &holdings);
             assert_eq!(found.as_deref(), expected, "{holdings:?}");
         }

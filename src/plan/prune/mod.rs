@@ -30,7 +30,7 @@ mod wanted;
 
 pub use self::brakes::{Brakes, Passage, Share, counted_since};
 pub use self::candidates::{Candidate, Found, Place, Recorded, Standing, Target, find_candidates};
-pub use self::holders::{Holding, find_holder, may_want};
+pub use self::holders::{Holding, Holdings, find_holder, may_want};
 pub use self::leftovers::{Landscape, Leftover, Leftovers, find_leftovers, is_referred_to};
 pub use self::report::{Fate, PruneReport, PrunedTag};
 pub use self::retain::Retention;

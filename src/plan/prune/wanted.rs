@@ -117,8 +117,7 @@ fn gives_name(mirror: &Mirror, recorded: &Recorded<'_>) -> bool {
             let destination = mirror.destinations.get(claim.destination);
             let target = &recorded.target;
             destination.is_some_and(|destination| destination.name == target.destination)
-                && claim.repository == *target.repository
-                && (claim.tag == *target.tag || claim.previous.as_ref() == Some(target.tag))
+                && claim.is_about(target.repository, target.tag)
         })
 }
 

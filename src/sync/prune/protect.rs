@@ -11,7 +11,7 @@ use crate::api::image_mirror::InUse as Protect;
 use crate::copy::{self, Endpoint};
 use crate::oci::{Digest, Repository};
 use crate::plan::in_use::{InUse, Subject};
-use crate::plan::prune::{Candidate, Doubt, Holding, Rule, Stop, Target, find_holder};
+use crate::plan::prune::{Candidate, Doubt, Holding, Holdings, Rule, Stop, Target, find_holder};
 use crate::plan::report::Failure;
 use crate::plan::{Claim, Mirror, SourceImage};
 use crate::sync::workloads::WorkloadsError;
@@ -27,7 +27,7 @@ pub(super) struct Protection<'a, C> {
     /// What this round wants.
     wanted: &'a [(&'a Claim, &'a Digest)],
     /// The tags that anybody wants, by their repositories, when that was last looked at.
-    holdings: HashMap<Repository, Arc<[Holding]>>,
+    holdings: HashMap<Repository, Arc<Holdings>>,
     /// What workloads run by digest, by the repositories of destination and source.
     roots: HashMap<(Repository, Repository), Arc<[Root]>>,
     /// What workloads used when that was last looked at.
@@ -181,7 +181,7 @@ impl<'a, C: Connect> Protection<'a, C> {
     }
 
     /// The tags of a repository that anybody wants, at any registry.
-    fn holdings(&mut self, repository: &Repository) -> Arc<[Holding]> {
+    fn holdings(&mut self, repository: &Repository) -> Arc<Holdings> {
         if let Some(known) = self.holdings.get(repository) {
             return known.clone();
         }
@@ -195,8 +195,7 @@ impl<'a, C: Connect> Protection<'a, C> {
             .iter()
             .filter(|(claim, _)| claim.repository == *repository);
         let own = own.flat_map(|(claim, digest)| {
-            let tags = std::iter::once(&claim.tag).chain(&claim.previous);
-            tags.map(|tag| Holding {
+            claim.tags().map(|tag| Holding {
                 mirror: name.clone(),
                 registry: Some(claim.registry.clone()),
                 tag: tag.clone(),
@@ -206,7 +205,7 @@ impl<'a, C: Connect> Protection<'a, C> {
         let recorded = syncer.ledger.holdings_besides(name, repository);
         let claims = syncer.claims();
         let holdings = own.chain(recorded).chain(claims.besides(name, repository));
-        let holdings: Arc<[Holding]> = holdings.collect();
+        let holdings: Arc<Holdings> = Arc::new(holdings.collect());
         self.holdings.insert(repository.clone(), holdings.clone());
         holdings
     }

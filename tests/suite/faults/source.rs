@@ -22,12 +22,6 @@ fn in_seconds(seconds: i64) -> String {
         .unwrap()
 }
 
-/// A lab with a rule for the layer.
-fn layer(lab: Lab, action: Action) -> Lab {
-    lab.layer_read().does(action);
-    lab
-}
-
 /// The largest part of a page that must not be repeated.
 fn page() -> Reply {
     Reply::new(200).body(format!("<html>{CANARY}"))
@@ -287,9 +281,11 @@ async fn too_many_requests() {
         lab.layer_read().nth(1).responds(reply);
         lab
     };
+    // Nothing else is under way when the root is read, which could be the first to give up.
     let ever = |reply: Reply| {
         let lab = Lab::new().with_the_other_elsewhere().for_good();
-        layer(lab, Action::Respond(reply))
+        lab.root_read().responds(reply);
+        lab
     };
     let cases: [Case; 5] = [
         ("come back in a second", once(busy("1")), "Copied"),
@@ -297,21 +293,21 @@ async fn too_many_requests() {
         (
             "come back in an hour",
             ever(busy("3600")),
-            "RateLimited: cannot fetch the blob SOURCE/team/app@DIGEST: 429 Too Many Requests \
+            "RateLimited: reading SOURCE/team/app@DIGEST: cannot fetch the manifest SOURCE/team/app@DIGEST: 429 Too Many Requests \
              (TOOMANYREQUESTS): too many requests for the registry, it may be asked again at \
              TIME",
         ),
         (
             "come back at a time in an hour",
             ever(busy(&in_seconds(3_600))),
-            "RateLimited: cannot fetch the blob SOURCE/team/app@DIGEST: 429 Too Many Requests \
+            "RateLimited: reading SOURCE/team/app@DIGEST: cannot fetch the manifest SOURCE/team/app@DIGEST: 429 Too Many Requests \
              (TOOMANYREQUESTS): too many requests for the registry, it may be asked again at \
              TIME",
         ),
         (
             "come back when you like",
             ever(refusal(429, "TOOMANYREQUESTS")),
-            "RateLimited: cannot fetch the blob SOURCE/team/app@DIGEST: 429 Too Many Requests \
+            "RateLimited: reading SOURCE/team/app@DIGEST: cannot fetch the manifest SOURCE/team/app@DIGEST: 429 Too Many Requests \
              (TOOMANYREQUESTS): too many requests for the registry, it may be asked again at \
              TIME",
         ),

@@ -27,6 +27,7 @@ mod image;
 mod in_use;
 mod inspect;
 mod ls;
+mod named_tag;
 mod output;
 mod plan;
 mod progress;

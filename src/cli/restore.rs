@@ -1,32 +1,23 @@
 //! `transship restore`: brings back tags that were pruned, or says which can be.
 
-use std::str::FromStr;
-
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::args::{Format, OutputArgs, RestoreArgs};
 use super::error::Error;
 use super::exit::Exit;
+use super::named_tag::NamedTag;
 use super::output::Output;
 use super::progress::Progress;
 use super::prune::require_state;
 use super::summary;
 use super::sync::{Remembering, Session};
 use super::table::Table;
-use crate::oci::names::NameError;
-use crate::oci::{Digest, Tag};
+use crate::oci::Digest;
 use crate::plan::Mirror;
 use crate::runtime::shutdown::until_signal;
 use crate::sync::ledger::{Slot, Tombstone};
 use crate::sync::prune::Restoration;
-
-/// A pruned tag as a person names it: `1.0`, `mirror/app:1.0` or `registry.example.com/mirror/app:1.0`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wanted {
-    repository: Option<String>,
-    tag: Tag,
-}
 
 /// A tag that can be restored.
 #[derive(Debug, Serialize)]
@@ -73,7 +64,7 @@ pub(super) async fn run(args: &RestoreArgs, output: &Output) -> Result<Exit, Err
     }
 }
 
-async fn restore(session: &Session, wanted: &[Wanted]) -> Result<Vec<Restored>, Error> {
+async fn restore(session: &Session, wanted: &[NamedTag]) -> Result<Vec<Restored>, Error> {
     let mut restored = Vec::new();
     for mirror in &session.mirrors {
         let is_wanted = |slot: &Slot, tombstone: &Tombstone| {
@@ -88,13 +79,13 @@ async fn restore(session: &Session, wanted: &[Wanted]) -> Result<Vec<Restored>, 
 }
 
 /// A name that means nothing is a slip: nothing is restored before it is put right.
-fn refuse_unknown(session: &Session, wanted: &[Wanted]) -> Result<(), Error> {
+fn refuse_unknown(session: &Session, wanted: &[NamedTag]) -> Result<(), Error> {
     let deleted: Vec<(Slot, Tombstone)> = session
         .mirrors
         .iter()
         .flat_map(|mirror| session.syncer.deleted_tags(mirror))
         .collect();
-    let means_nothing = |wanted: &&Wanted| {
+    let means_nothing = |wanted: &&NamedTag| {
         let mut deleted = deleted.iter();
         !deleted.any(|(slot, tombstone)| wanted.means(slot, tombstone))
     };
@@ -234,41 +225,4 @@ fn shown(table: &Table) -> String {
 fn image(slot: &Slot, tombstone: &Tombstone) -> String {
     let Slot { page, tag } = slot;
     format!("{}/{}:{tag}", tombstone.registry, page.repository)
-}
-
-// === impl Wanted ===
-
-impl Wanted {
-    fn means(&self, slot: &Slot, tombstone: &Tombstone) -> bool {
-        let repository = &slot.page.repository;
-        let is_there = self.repository.as_ref().is_none_or(|wanted| {
-            wanted == repository.as_str()
-                || *wanted == format!("{}/{repository}", tombstone.registry)
-        });
-        is_there && self.tag == slot.tag
-    }
-}
-
-impl FromStr for Wanted {
-    type Err = NameError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (repository, tag) = match text.rsplit_once(':') {
-            Some((repository, tag)) => (Some(repository.to_owned()), tag),
-            None => (None, text),
-        };
-        Ok(Self {
-            repository,
-            tag: tag.parse()?,
-        })
-    }
-}
-
-impl std::fmt::Display for Wanted {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match &self.repository {
-            Some(repository) => write!(formatter, "{repository}:{}", self.tag),
-            None => write!(formatter, "{}", self.tag),
-        }
-    }
 }

@@ -2,7 +2,7 @@
 
 use crate::api::document::{Document, Resource};
 use crate::api::{ObjectName, Secret};
-use crate::sync::reach::FindSecret;
+use crate::sync::secrets::FindSecret;
 
 /// The Secrets of one namespace among the documents.
 #[derive(Debug)]

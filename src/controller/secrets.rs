@@ -11,7 +11,8 @@ use kube::{Api, Client};
 use crate::api::{Metadata, ObjectName, Reason, Secret};
 use crate::plan::{Access, Mirror};
 use crate::runtime::kubernetes::explain;
-use crate::sync::reach::{FindSecret, InvalidReach, MirrorReach, ReachError};
+use crate::sync::reach::MirrorReach;
+use crate::sync::secrets::{FindSecret, InvalidReach, ReachError};
 use crate::sync::trust::secret_names;
 
 /// The Secrets of one mirror, each found or not.

@@ -7,6 +7,7 @@
 mod extra;
 mod kinds;
 mod list;
+mod object_error;
 mod objects;
 mod page;
 
@@ -20,7 +21,8 @@ use tokio::sync::Mutex;
 
 pub use self::extra::{Extra, ExtraError};
 pub use self::kinds::Kind;
-pub use self::objects::{ObjectError, add_object, add_other};
+pub use self::object_error::ObjectError;
+pub use self::objects::{add_object, add_other};
 
 use crate::api::Reason;
 use crate::plan::in_use::InUse;

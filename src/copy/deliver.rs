@@ -12,7 +12,6 @@ use tokio_util::sync::CancellationToken;
 use super::endpoint::{self, Endpoint, Place, Session, Start};
 use super::pipe::BlobError;
 use super::places::{Claim, OwnMounts, Places, Writing};
-use super::presence::proves;
 use super::progress::{Event, Progress};
 use crate::api::Reason;
 use crate::oci::{Descriptor, Repository};
@@ -163,7 +162,7 @@ impl Deliverer {
             Start::Present if !is_own && self.places.trusts_mounts(place, repository) => {
                 Ok(Start::Present)
             }
-            Start::Present if proves(endpoint, repository, blob).await => {
+            Start::Present if endpoint.serves(repository, blob).await => {
                 if is_own {
                     self.places.learn_own_mounts(place, OwnMounts::Granted);
                 } else {
@@ -225,7 +224,7 @@ impl Deliverer {
     async fn is_delivered(&self, need: &Need, blob: &Descriptor, error: &BlobError) -> bool {
         match error {
             BlobError::Destination(error) if error.is_transient() => {
-                proves(&need.endpoint, &need.repository, blob).await
+                need.endpoint.serves(&need.repository, blob).await
             }
             BlobError::Destination(_)
             | BlobError::Source(_)

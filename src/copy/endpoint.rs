@@ -314,6 +314,11 @@ impl Endpoint {
         })
     }
 
+    /// The same, where what cannot be told is no proof.
+    pub(super) async fn serves(&self, repository: &Repository, blob: &Descriptor) -> bool {
+        matches!(self.proves_blob(repository, blob).await, Ok(true))
+    }
+
     /// Asks the endpoint to take a blob, or to mount it from another of its repositories.
     pub async fn start_upload(
         &self,

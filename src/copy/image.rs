@@ -188,7 +188,7 @@ impl Push<'_> {
             };
             let parts = error
                 .missing()
-                .and_then(|missing| repair.next(self.content, missing));
+                .and_then(|missing| repair.next(&self.content.digests(), missing));
             let Some(parts) = parts else {
                 return Err(error);
             };

@@ -25,6 +25,7 @@ mod closure;
 mod config;
 mod deliver;
 pub mod endpoint;
+mod engine;
 mod error;
 mod evidence;
 mod examine;
@@ -32,6 +33,7 @@ mod fallback;
 mod graph;
 mod graph_error;
 mod image;
+mod job;
 mod lack;
 mod lag;
 mod late;
@@ -49,18 +51,17 @@ mod repair;
 mod seen;
 mod stored;
 
-use std::collections::BTreeMap;
-use std::time::Duration;
-
 use futures::future::join_all;
 
 pub use self::closure::{closure, walk};
 pub use self::endpoint::{Deletion, Endpoint, Place};
+pub use self::engine::Engine;
 pub use self::error::Error;
 pub use self::evidence::{Found, Holds, Wanted};
 pub use self::examine::Examined;
 pub use self::fallback::FallbackError;
 pub use self::graph_error::GraphError;
+pub use self::job::{Action, Done, Job, TagPush, Target, Unmoved};
 pub use self::lack::Lack;
 pub use self::late::{Late, Outline, Siblings, Visit};
 pub use self::lookup::Lookup;
@@ -68,157 +69,17 @@ pub use self::pipe::{BlobError, Origin};
 pub use self::progress::Progress;
 pub use self::seen::{Seen, SeenError};
 
-use self::blobs::Blobs;
-use self::fallback::FallbackTags;
 use self::graph::Graph;
-use self::image::{Content, Push, Shared};
+use self::image::{Content, Push};
 use self::lag::Lag;
-use self::manifests::{Manifests, Room};
-use self::referrers::{Company, Finder, Wish};
+use self::manifests::Room;
+use self::referrers::{Company, Wish};
 use self::repair::Parts;
-use self::stored::Stored;
 use crate::api::IndexMode;
-use crate::oci::{Content as Described, Digest, Repository, Tag};
+use crate::oci::{Content as Described, Digest};
 use crate::plan::{Platforms, ReferrerTypes};
 
-/// How long one slow destination may hold up the others with a blob, before it is left to itself.
-const PATIENCE: Duration = Duration::from_secs(10);
-
-/// Copies images. One for each process, so that everything is shared that may be.
-pub struct Engine {
-    shared: Shared,
-    manifests: Manifests,
-    finder: Finder,
-}
-
-/// One image and where it goes. The tag was resolved before: everything speaks of its digest.
-#[derive(Clone, Debug)]
-pub struct Job {
-    /// Where it is read.
-    pub origin: Origin,
-    /// Which manifest.
-    pub digest: Digest,
-    /// Which of its platforms.
-    pub platforms: Platforms,
-    /// Which of what refers to it comes along.
-    pub referrers: ReferrerTypes,
-    /// What comes along whatever its type: it is why a policy admits the image.
-    pub evidence: Vec<Digest>,
-    /// Where it goes.
-    pub targets: Vec<Target>,
-}
-
-/// A repository that is to have the image.
-#[derive(Clone, Debug)]
-pub struct Target {
-    /// The registry or directory.
-    pub endpoint: Endpoint,
-    /// The repository there.
-    pub repository: Repository,
-    /// The tags that are to name it; with none it is stored under its digest only.
-    pub tags: Vec<TagPush>,
-}
-
-/// A tag that is to name an image.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TagPush {
-    /// The tag.
-    pub tag: Tag,
-    /// What it names now.
-    pub current: Option<Digest>,
-    /// A tag that is to keep naming what it names now.
-    pub previous: Option<Tag>,
-}
-
-/// What was done at one destination.
-#[derive(Clone, Debug)]
-pub struct Done {
-    /// The digest that the tags name now. It differs from the source's where an index was rewritten.
-    pub digest: Digest,
-    /// What it took.
-    pub action: Action,
-    /// Bytes of blobs that were sent.
-    pub bytes: u64,
-    /// The tags, of several, that do not name it, and why.
-    pub unmoved: Unmoved,
-    /// What refers to it at the source; None where nobody looked.
-    pub seen: Option<Seen>,
-}
-
-/// Tags that could not be moved, and why.
-pub type Unmoved = BTreeMap<Tag, Error>;
-
-/// What it took to bring an image to a destination.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// Nothing: it was there.
-    Unchanged,
-    /// Only tags: the content was in the same repository.
-    Retagged,
-    /// Blobs and manifests, as far as they were missing.
-    Copied,
-    /// What refers to the image, as far as it was missing: the image itself was there.
-    Completed,
-}
-
-// === impl Target ===
-
-impl Target {
-    /// The repository, as people write it.
-    pub fn name(&self) -> String {
-        format!("{}/{}", self.endpoint.name(), self.repository)
-    }
-
-    /// The repository as a place to read from.
-    fn origin(&self) -> Origin {
-        Origin {
-            endpoint: self.endpoint.clone(),
-            repository: self.repository.clone(),
-        }
-    }
-}
-
-// === impl Done ===
-
-impl Done {
-    /// What was done about one of the tags.
-    pub fn about(&self, tag: &Tag) -> Result<&Self, &Error> {
-        self.unmoved.get(tag).map_or(Ok(self), Err)
-    }
-}
-
-// === impl Engine ===
-
 impl Engine {
-    /// An engine that reports what it does to `progress`.
-    pub fn new(progress: Progress) -> Self {
-        Self::with_patience(progress, PATIENCE)
-    }
-
-    /// The same, in which one slow destination holds up the others for at most so long, blob by blob.
-    pub fn with_patience(progress: Progress, patience: Duration) -> Self {
-        Self {
-            shared: Shared {
-                blobs: Blobs::new(progress, patience),
-                manifests: Stored::default(),
-                fallback_tags: FallbackTags::default(),
-            },
-            manifests: Manifests::default(),
-            finder: Finder::default(),
-        }
-    }
-
-    /// Forgets what may have changed at sources and destinations since the last round.
-    pub fn begin_round(&self) {
-        self.finder.forget();
-        self.shared.manifests.forget_all();
-    }
-
-    /// Takes over the tag list of a source repository, so that it is not read again for referrers.
-    pub fn learn_tags(&self, origin: &Origin, tags: &[Tag]) {
-        self.finder.learn_tags(origin, tags);
-    }
-
     /// Copies one image to its targets; one result each, in their order. Dropping the future stops
     /// the copy: nothing half-done is visible.
     pub async fn copy(&self, job: &Job) -> Vec<Result<Done, Error>> {

@@ -72,21 +72,12 @@ impl Deliverer {
         if !matches!(says_so, Ok(true)) {
             return false;
         }
-        let is_served = proves(endpoint, repository, blob).await;
+        let is_served = endpoint.serves(repository, blob).await;
         if !is_served {
             self.places.doubt(place, repository);
         }
         is_served
     }
-}
-
-/// Whether a repository serves a blob: what cannot be told is no proof.
-pub(super) async fn proves(
-    endpoint: &Endpoint,
-    repository: &Repository,
-    blob: &Descriptor,
-) -> bool {
-    matches!(endpoint.proves_blob(repository, blob).await, Ok(true))
 }
 
 /// What is answered to a mount of a blob from the very repository; nothing where it is not there.

@@ -5,7 +5,6 @@
 
 use std::collections::HashSet;
 
-use super::image::Content;
 use crate::oci::Digest;
 
 /// How often something that was named is given again: a registry may name one thing at a time.
@@ -50,10 +49,9 @@ impl Parts {
 // === impl Repair ===
 
 impl Repair {
-    /// What is to be given again to a destination that names this as missing; nothing where that cannot
+    /// What is to be given again to a destination that names this as missing, of what is `known` of the image; nothing where that cannot
     /// help.
-    pub(super) fn next(&mut self, content: &Content, missing: &[Digest]) -> Option<Parts> {
-        let known = content.digests();
+    pub(super) fn next(&mut self, known: &HashSet<&Digest>, missing: &[Digest]) -> Option<Parts> {
         let named: HashSet<Digest> = missing
             .iter()
             .filter(|digest| known.contains(digest))

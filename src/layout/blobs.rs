@@ -10,10 +10,11 @@ use bytes::Bytes;
 use futures::stream::{self, BoxStream};
 use futures::{Stream, StreamExt};
 
-use super::error::Action;
+use super::blocking::blocking;
+use super::error::{Action, Error};
 use super::files::{self, TemporaryFile};
 use super::store::Store;
-use super::{Error, tree};
+
 use crate::oci::{Descriptor, Digest, Hasher};
 
 /// How much of a blob is read at once, in bytes.
@@ -51,8 +52,8 @@ pub(super) async fn fetch_blob(
     blob: Descriptor,
     offset: u64,
 ) -> Result<BlobBody, Error> {
-    let reader = tree::blocking(move || BlobReader::open(store, blob, offset)).await?;
-    let frames = stream::try_unfold(reader, |reader| tree::blocking(|| reader.next_frame()));
+    let reader = blocking(move || BlobReader::open(store, blob, offset)).await?;
+    let frames = stream::try_unfold(reader, |reader| blocking(|| reader.next_frame()));
     Ok(frames.boxed())
 }
 
@@ -67,7 +68,7 @@ where
     B: Stream<Item = Result<Bytes, E>> + Send,
     E: Into<Box<dyn std::error::Error + Send + Sync>> + Send,
 {
-    let started = tree::blocking(move || BlobWriter::start(store, digest, size)).await?;
+    let started = blocking(move || BlobWriter::start(store, digest, size)).await?;
     let Some(mut writer) = started else {
         return Ok(());
     };
@@ -75,9 +76,9 @@ where
     let mut body = pin!(body.ready_chunks(READY_FRAMES));
     while let Some(frames) = body.next().await {
         let frames = frames.into_iter().collect::<Result<Vec<_>, _>>()?;
-        writer = tree::blocking(move || writer.write(&frames)).await?;
+        writer = blocking(move || writer.write(&frames)).await?;
     }
-    tree::blocking(|| writer.finish()).await
+    blocking(|| writer.finish()).await
 }
 
 // === impl Store ===

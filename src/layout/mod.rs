@@ -10,6 +10,7 @@
 //! layout is what skopeo, crane and oras read and write, so the tree is no format of our own.
 
 mod blobs;
+mod blocking;
 mod error;
 mod files;
 mod index;
@@ -23,7 +24,8 @@ mod walk;
 pub use blobs::BlobBody;
 pub use error::{Action, Error, Kind};
 pub use remove::Deletion;
-pub use tree::{Layout, Resolved};
+pub use store::Resolved;
+pub use tree::Layout;
 
 #[cfg(test)]
 mod tests;

@@ -8,19 +8,12 @@ use std::sync::{Arc, PoisonError};
 
 use tokio::sync::oneshot;
 
+use super::blocking::blocking;
 use super::index::Index;
 use super::marker::{self, INDEX};
-use super::store::Store;
-use super::{Error, files, tree};
+use super::store::{Put, Store};
+use super::{Error, files};
 use crate::oci::{Content, Descriptor, Digest, Manifest, TagOrDigest, limits};
-
-/// A manifest that waits to be stored.
-#[derive(Debug)]
-pub(super) struct Put {
-    target: TagOrDigest,
-    manifest: Manifest,
-    done: oneshot::Sender<Result<(), Error>>,
-}
 
 /// Stores a manifest, perhaps along with those of others. Where the caller stops waiting before
 /// it began, it is not stored.
@@ -39,7 +32,7 @@ pub(super) async fn put_manifest(
     if let Ok(result) = result.try_recv() {
         return result;
     }
-    tree::blocking(move || {
+    blocking(move || {
         // Held to the end of the job, which goes on where the caller does not wait for it.
         let _turn = turn;
         store.store_queued();

@@ -6,10 +6,11 @@
 
 use std::sync::Arc;
 
+use super::blocking::blocking;
 use super::index::Index;
 use super::marker::{self, INDEX};
 use super::store::Store;
-use super::{Error, files, tree};
+use super::{Error, files};
 use crate::oci::{Descriptor, Digest, Tag};
 
 /// What became of something that was to be deleted.
@@ -62,7 +63,7 @@ async fn change(
     delete: impl FnOnce(&Store, &mut Index) -> Result<Deletion, Error> + Send + 'static,
 ) -> Result<Deletion, Error> {
     let turn = Arc::clone(&store.turn).lock_owned().await;
-    tree::blocking(move || {
+    blocking(move || {
         let _turn = turn;
         match store.read_index() {
             Err(Error::NoLayout { .. }) => return Ok(Deletion::Missing),

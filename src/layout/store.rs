@@ -6,10 +6,11 @@ use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::oneshot;
+
 use super::index::Index;
 use super::marker::{self, BLOBS, INDEX};
-use super::publish::Put;
-use super::{Error, Resolved, files};
+use super::{Error, files};
 use crate::oci::{Content, Descriptor, Digest, Manifest, MediaType, Tag, TagOrDigest, limits};
 
 /// Largest `index.json` that is read, in bytes.
@@ -49,6 +50,25 @@ struct Stamp {
 struct Referrer {
     subject: Digest,
     descriptor: Descriptor,
+}
+
+/// What a tag or digest stands for in a layout.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resolved {
+    /// The digest of the manifest.
+    pub digest: Digest,
+    /// Its media type.
+    pub media_type: MediaType,
+    /// Its length in bytes.
+    pub size: u64,
+}
+
+/// A manifest that waits to be stored.
+#[derive(Debug)]
+pub(super) struct Put {
+    pub(super) target: TagOrDigest,
+    pub(super) manifest: Manifest,
+    pub(super) done: oneshot::Sender<Result<(), Error>>,
 }
 
 // === impl Store ===

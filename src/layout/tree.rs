@@ -1,7 +1,6 @@
 //! The tree: which layout belongs to a repository, and its operations off the async threads.
 
 use std::collections::HashMap;
-use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -9,10 +8,11 @@ use bytes::Bytes;
 use futures::Stream;
 
 use super::blobs::{self, BlobBody};
+use super::blocking::blocking;
 use super::marker::{INDEX, MARKER};
-use super::store::Store;
+use super::store::{Resolved, Store};
 use super::{Deletion, Error, publish, remove, walk};
-use crate::oci::{Descriptor, Digest, Manifest, MediaType, Repository, Tag, TagOrDigest};
+use crate::oci::{Descriptor, Digest, Manifest, Repository, Tag, TagOrDigest};
 
 /// What a layout has in its directory, so that no repository below can be named like it.
 const RESERVED_PARTS: [&str; 4] = [INDEX, MARKER, "blobs/sha256", "blobs/sha512"];
@@ -28,17 +28,6 @@ pub struct Layout(Arc<Tree>);
 struct Tree {
     directory: PathBuf,
     stores: Mutex<HashMap<Repository, Arc<Store>>>,
-}
-
-/// What a tag or digest stands for in a layout.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Resolved {
-    /// The digest of the manifest.
-    pub digest: Digest,
-    /// Its media type.
-    pub media_type: MediaType,
-    /// Its length in bytes.
-    pub size: u64,
 }
 
 impl Layout {
@@ -200,17 +189,4 @@ fn reserved_part(repository: &Repository) -> Option<&'static str> {
     RESERVED_PARTS
         .into_iter()
         .find(|part| path.contains(&format!("/{part}/")))
-}
-
-/// Runs file operations where they may wait for the disk.
-pub(super) async fn blocking<T: Send + 'static>(
-    job: impl FnOnce() -> Result<T, Error> + Send + 'static,
-) -> Result<T, Error> {
-    match tokio::task::spawn_blocking(job).await {
-        Ok(result) => result,
-        Err(failure) => match failure.try_into_panic() {
-            Ok(panic) => resume_unwind(panic),
-            Err(_) => Err(Error::Stopped),
-        },
-    }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::manifest::null_as_default;
+use super::json::null_as_default;
 use super::{MediaType, Platform, json};
 
 /// The keys that Transship reads a meaning from. Go's decoder takes every spelling of them.

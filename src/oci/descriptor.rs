@@ -30,7 +30,7 @@ pub struct Descriptor {
     #[serde(default)]
     pub artifact_type: Option<String>,
     /// Arbitrary facts.
-    #[serde(default, deserialize_with = "super::manifest::null_as_default")]
+    #[serde(default, deserialize_with = "super::json::null_as_default")]
     pub annotations: BTreeMap<String, String>,
     /// The content itself, base64-encoded.
     #[serde(default)]

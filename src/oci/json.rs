@@ -7,6 +7,7 @@
 use std::collections::HashSet;
 use std::fmt;
 
+use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 
 use super::limits;
@@ -168,6 +169,15 @@ fn fold(key: &str) -> String {
             other => other.to_ascii_lowercase(),
         })
         .collect()
+}
+
+/// `null` where a map is expected: some builders write it for "none".
+pub(super) fn null_as_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Default + Deserialize<'de>,
+{
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 #[cfg(test)]

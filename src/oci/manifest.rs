@@ -5,9 +5,10 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
 use super::digest::Algorithm;
+use super::json::null_as_default;
 use super::{Descriptor, Digest, MediaType, json, limits, media_type};
 
 /// A manifest or index whose digest, form and kind have been checked.
@@ -399,15 +400,6 @@ fn at_most(field: &'static str, list: Vec<Descriptor>) -> Result<Vec<Descriptor>
         found if found > limits::DESCRIPTORS => Err(ManifestError::TooMany { field, found }),
         _ => Ok(list),
     }
-}
-
-/// `null` where a map is expected: some builders write it for "none".
-pub(super) fn null_as_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
-where
-    D: Deserializer<'de>,
-    T: Default + Deserialize<'de>,
-{
-    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ pub mod attempts;
 pub mod conflicts;
 pub mod decide;
 pub mod due;
+mod failure;
 pub mod fields;
 pub mod gates;
 pub mod in_use;

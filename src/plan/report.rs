@@ -7,10 +7,11 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::conflicts::SourceImage;
+pub use super::failure::Failure;
 use super::gates::{Conclusion, Gate, Quarantine, Refusal, Verdict, Voucher};
 use super::prune::PruneReport;
 use super::select::{NotSelected, Selected, Wanted};
-use crate::api::{ObjectName, Reason};
+use crate::api::ObjectName;
 use crate::oci::{Digest, Registry, Repository};
 use crate::policy::select::Exclusion;
 
@@ -75,24 +76,6 @@ pub struct Audited {
     /// Why.
     #[serde(flatten)]
     pub refusal: Refusal,
-}
-
-/// Something that failed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Failure {
-    /// What it is about: a repository, an image, the mirror.
-    pub subject: String,
-    /// The category.
-    pub reason: Reason,
-    /// What is wrong, and what to do.
-    pub message: String,
-    /// When to try again at the earliest, where a registry said so.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub next_attempt_time: Option<Timestamp>,
-    /// Whether it is about one selected tag, rather than about a repository or all of the mirror.
-    #[serde(skip)]
-    pub is_of_tag: bool,
 }
 
 /// A tag that selection left out.

@@ -9,16 +9,16 @@
 
 mod interval;
 mod operand;
+mod operator;
 
 use std::fmt;
 use std::sync::Arc;
 
 use self::interval::Interval;
 use self::operand::Operand;
+use self::operator::Operator;
+pub use self::operator::{RANGE_LENGTH, RangeError};
 use super::version::Version;
-
-/// Longest range, in bytes.
-pub const RANGE_LENGTH: usize = 256;
 
 /// A range of versions. Cheap to clone: every tag that lies outside names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,49 +26,6 @@ pub struct Range {
     text: Arc<str>,
     /// Any of them, and all inside one.
     alternatives: Arc<[Vec<Comparator>]>,
-}
-
-/// Why a text is not a range.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum RangeError {
-    /// The range, or one side of `||`, is empty.
-    #[error("range {0:?} has an empty part: write * for any version")]
-    Empty(String),
-    /// The range is too long.
-    #[error("the range has {found} characters, at most {most} are allowed", most = RANGE_LENGTH)]
-    TooLong {
-        /// Its length in bytes.
-        found: usize,
-    },
-    /// An operator does not exist.
-    #[error("range {text:?} has the operator {operator:?}: use =, !=, >, >=, <, <=, ~ or ^")]
-    UnknownOperator {
-        /// The range.
-        text: String,
-        /// The operator.
-        operator: String,
-    },
-    /// An operator has no version behind it.
-    #[error("range {text:?} has nothing behind {operator:?}")]
-    DanglingOperator {
-        /// The range.
-        text: String,
-        /// The operator.
-        operator: String,
-    },
-    /// A word is not a version.
-    #[error("range {text:?} has {word:?} where a version such as 1.20, 1.20.3 or 1.x must stand")]
-    NotAVersion {
-        /// The range.
-        text: String,
-        /// The word.
-        word: String,
-    },
-    /// A hyphen does not stand between two versions.
-    #[error(
-        "range {0:?} has a hyphen that does not stand alone between two versions, as in 1.2 - 1.5"
-    )]
-    BadHyphen(String),
 }
 
 /// An operator with its version.
@@ -81,18 +38,6 @@ struct Comparator {
     variant: Option<String>,
     /// Whether a prerelease was written.
     names_prerelease: bool,
-}
-
-#[derive(Clone, Copy)]
-enum Operator {
-    Equal,
-    NotEqual,
-    Greater,
-    GreaterOrEqual,
-    Less,
-    LessOrEqual,
-    Tilde,
-    Caret,
 }
 
 // === impl Range ===
@@ -220,27 +165,6 @@ fn parse_comparator<'a>(
     };
     let operand = parse_bound(text, operand)?;
     Ok((Comparator::new(operator, operand), rest))
-}
-
-// === impl Operator ===
-
-impl Operator {
-    fn parse(text: &str, sign: &str) -> Result<Self, RangeError> {
-        match sign {
-            "" | "=" | "==" => Ok(Self::Equal),
-            "!=" => Ok(Self::NotEqual),
-            ">" => Ok(Self::Greater),
-            ">=" | "=>" => Ok(Self::GreaterOrEqual),
-            "<" => Ok(Self::Less),
-            "<=" | "=<" => Ok(Self::LessOrEqual),
-            "~" | "~>" => Ok(Self::Tilde),
-            "^" => Ok(Self::Caret),
-            _ => Err(RangeError::UnknownOperator {
-                text: text.to_owned(),
-                operator: sign.to_owned(),
-            }),
-        }
-    }
 }
 
 // === impl Comparator ===

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use super::answer::Exchanged;
 use super::auth;
 use super::cause::Cause;
 use super::connection::Connection;
-use super::exchange::Exchanged;
 use super::limiter::Permit;
 use super::request::Request;
 use super::turnstile::{Passage, Paused};

@@ -16,7 +16,6 @@ use super::cause::Cause;
 use super::class::Class;
 use super::connection::Connection;
 use super::error_body::{self, Code, ErrorBody};
-use super::exchange::Exchanged;
 use super::limiter::Permit;
 use super::said::Said;
 use super::secrets::Secrets;
@@ -36,6 +35,13 @@ pub(super) const SLOWEST: u64 = 16 * 1024;
 const ERROR_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long the rest of an answer is waited for that nobody wants.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// What came of an exchange.
+pub(super) struct Exchanged {
+    pub(super) response: Response,
+    /// What the request carried in the end.
+    pub(super) sent: Option<Authorization>,
+}
 
 /// An answer whose body has not been read. It keeps its place in the window of the host.
 #[derive(Debug)]

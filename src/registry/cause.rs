@@ -5,10 +5,10 @@ use reqwest::StatusCode;
 
 use super::auth;
 use super::boundaries::OutOfBounds;
-use super::error::{Kind, Side};
 use super::error_body::Code;
 use super::guard::Lapsed;
 use super::http::ProxyFault;
+use super::kind::{Kind, Side};
 use super::origin::UnsafeUrl;
 use super::range::WrongRange;
 use super::retry::{self, Trouble};

@@ -12,36 +12,12 @@ use super::auth::Scope;
 use super::cause::Cause;
 use super::class::Class;
 use super::connection::Connection;
+use super::deletion::{Deletable, Deletion};
 use super::error_body::Code;
 use super::manifests;
 use super::profile::Deletes;
 use super::request::Request;
 use crate::oci::{Digest, Repository, Tag, TagOrDigest};
-
-/// What became of something that was to be deleted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Deletion {
-    /// It is gone, by this request.
-    Deleted,
-    /// It was gone before.
-    Missing,
-    /// The tag stands for another manifest by now: it is left alone.
-    Moved,
-    /// The registry cannot delete such a thing: it is left alone.
-    Unsupported,
-    /// The time until which it might be deleted had passed before the request could leave: it is left
-    /// alone, unless an earlier try was not answered.
-    TooLate,
-}
-
-/// What a registry is able to delete, each by itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Deletable {
-    /// A tag; the manifest stays.
-    Tag,
-    /// A manifest with all of its tags.
-    Manifest,
-}
 
 /// What the status of an answer to a delete means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,6 +9,7 @@ use super::auth::Credential;
 use crate::oci::{Digest, Registry, Repository};
 
 mod entry;
+mod fields;
 mod file;
 mod key;
 #[cfg(test)]

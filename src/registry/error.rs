@@ -9,6 +9,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::cause::Cause;
+use super::kind::Kind;
 use crate::oci::{Digest, Registry, Repository, TagOrDigest};
 
 /// Why an operation failed: what was to be done, and what went wrong with it, in one line.
@@ -17,50 +18,6 @@ use crate::oci::{Digest, Registry, Repository, TagOrDigest};
 pub struct Error {
     operation: Arc<str>,
     cause: Arc<Cause>,
-}
-
-/// What an error means for the one who asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Kind {
-    /// The registry or its token server does not accept the credential.
-    AuthenticationFailed,
-    /// The credential is accepted but may not do this.
-    AccessDenied,
-    /// The repository, manifest or blob does not exist.
-    NotFound,
-    /// The repository to write to does not exist, and the registry does not make it by itself.
-    RepositoryMissing,
-    /// The registry lets no tag of that name be overwritten or deleted.
-    TagImmutable,
-    /// The registry wants to be left alone for a while.
-    RateLimited,
-    /// There is no room left.
-    QuotaExceeded,
-    /// The registry does not answer, or only that it is broken.
-    Unreachable,
-    /// No trusted connection comes about.
-    Tls,
-    /// The content is not what its digest or size says.
-    DigestMismatch,
-    /// The registry wanted something of us that is not safe: a realm, redirect or upload location elsewhere.
-    Refused,
-    /// The operator's bounds keep us from going there.
-    OutOfBounds,
-    /// The registry does not accept what was written, or how.
-    Rejected,
-    /// The answer makes no sense.
-    Protocol,
-    /// A body broke off.
-    Interrupted,
-}
-
-/// Whose registry it is: what a person does about an error depends on it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Side {
-    /// Images come from it.
-    Source,
-    /// Images go to it.
-    Destination,
 }
 
 /// What was to be done.

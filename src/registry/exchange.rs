@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use tracing::debug;
 use url::Url;
 
-use super::answer;
+use super::answer::{self, Exchanged};
 use super::auth::{Authorization, Scope};
 use super::cause::Cause;
 use super::class::Class;
@@ -24,13 +24,6 @@ use crate::oci::limits;
 
 /// The most challenges that one request answers: an expired token, and one change of mind.
 const CHALLENGES: u32 = 3;
-
-/// What came of an exchange.
-pub(super) struct Exchanged {
-    pub(super) response: Response,
-    /// What the request carried in the end.
-    pub(super) sent: Option<Authorization>,
-}
 
 impl Connection {
     /// Sends the request with what the registry wants to see, which it may have to say first.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
-use super::deletes::Deletable;
+use super::deletion::Deletable;
 use super::habits::Habits;
 use super::limiter::Limiter;
 use super::list_ends::ListEnds;

@@ -1,6 +1,7 @@
 //! The one way out, and what its errors mean: nothing goes where it must not.
 
 mod build;
+mod causes;
 mod proxy;
 mod reason;
 
@@ -14,6 +15,7 @@ use super::boundaries::{Boundaries, OutOfBounds};
 use super::cause::Cause;
 use super::settings::Settings;
 use crate::oci::Registry;
+pub(super) use causes::{causes, root};
 use proxy::Proxies;
 pub(super) use proxy::ProxyFault;
 pub(super) use reason::reason;
@@ -100,32 +102,6 @@ impl Http {
             (None, None) => HttpError::Broken(error),
         }
     }
-}
-
-// === what errors mean ===
-
-/// The innermost reason of an error of a request: the ones around it only repeat the URL.
-pub(super) fn root(error: &(dyn std::error::Error + 'static)) -> String {
-    causes(error)
-        .last()
-        .map(ToString::to_string)
-        .unwrap_or_default()
-}
-
-/// An error and what is behind it, outermost first.
-pub(super) fn causes<'a>(
-    error: &'a (dyn std::error::Error + 'static),
-) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
-    std::iter::successors(Some(error), |error| {
-        // An error of input and output names as its source that of the error inside it, not that error.
-        match error
-            .downcast_ref::<std::io::Error>()
-            .and_then(std::io::Error::get_ref)
-        {
-            Some(inside) => Some(inside),
-            None => error.source(),
-        }
-    })
 }
 
 /// Whether the encryption failed, rather than the network below it.

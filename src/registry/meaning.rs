@@ -5,7 +5,7 @@
 //! things that a person mends in different ways.
 
 use super::class::Class;
-use super::error::{Kind, Side};
+use super::kind::{Kind, Side};
 use Codes::{Any as AnyCode, NameUnknown, NoPart, OneOf};
 use On::{Anything, Delete, ManifestWrite, Read, Start, Storage, Upload, Write};
 use Status::{Between, Is};

@@ -5,19 +5,20 @@
 //!
 //! ```text
 //! client error                what can be done here, and what was being done when it failed
-//! manifests deletes blobs uploads lists referrers      the endpoints of the specification
+//! manifests deletes deletion blobs uploads lists referrers   the endpoints of the specification
 //! pages                       lists that come page by page, bounded
-//! connection admission exchange   the one path of every request: limits, repetition, credential, redirects
+//! connection ask admission exchange   the one path of every request: limits, repetition, credential, redirects
 //! request answer outgoing     what goes out and comes in: bounded, watched
 //! auth elsewhere              who we are, at the registry and where it redirects to
 //! boundaries guard observer    what the process may do, and who looks on
 //! limiter turnstile host habits profile   what a host bears, turned out to be like, and is known to be like
 //! origin reach link onward range rest pace retry cause   rules without I/O
-//! status meaning error_body said missing secrets   what an answer that is an error means, and what may be shown of it
+//! kind status meaning error_body said missing secrets   what an answer that is an error means, and what may be shown of it
 //! ```
 
 mod admission;
 mod answer;
+mod ask;
 pub mod auth;
 mod blobs;
 mod boundaries;
@@ -26,6 +27,7 @@ mod class;
 mod client;
 mod connection;
 mod deletes;
+mod deletion;
 pub mod docker_config;
 mod elsewhere;
 mod error;
@@ -35,6 +37,7 @@ mod guard;
 mod habits;
 mod host;
 mod http;
+mod kind;
 mod limiter;
 pub mod link;
 mod list_ends;
@@ -73,8 +76,9 @@ pub use boundaries::{
 };
 pub use class::Class;
 pub use client::{Client, Identity};
-pub use deletes::Deletion;
-pub use error::{Error, Kind, Side};
+pub use deletion::Deletion;
+pub use error::Error;
+pub use kind::{Kind, Side};
 pub use manifests::{Resolved, Stored};
 pub use observer::Observer;
 pub use origin::UnsafeUrl;

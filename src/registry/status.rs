@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use reqwest::StatusCode;
 
 use super::class::Class;
-use super::error::{Kind, Side};
 use super::error_body::Code;
+use super::kind::{Kind, Side};
 use super::meaning::{Meaning, Wire};
 use super::retry;
 use super::said::Said;

@@ -1,15 +1,20 @@
 //! Uploads: mount or announce a blob, then send it (distribution specification, pushing blobs).
 
+mod bounds;
 mod cancel;
 pub(super) mod chunks;
+mod session;
 
 use bytes::Bytes;
-use chunks::{Bounds, Chunked};
 use futures::{Stream, StreamExt};
-use reqwest::header::{CONTENT_TYPE, HeaderValue, LOCATION};
+use reqwest::header::{CONTENT_TYPE, LOCATION};
 use reqwest::{Method, StatusCode};
 use url::Url;
 
+use self::bounds::{Bounds, CHUNK};
+use self::chunks::Chunked;
+pub use self::session::Session;
+use self::session::{OCTET_STREAM, is_taken, location, session};
 use super::answer::Reply;
 use super::auth::Scope;
 use super::cause::Cause;
@@ -20,10 +25,9 @@ use super::origin::UnsafeUrl;
 use super::outgoing::{BodyError, Outgoing};
 use super::profile::UploadMode;
 use super::request::Request;
-use super::{blobs, origin, retry};
+use super::{blobs, retry};
 use crate::oci::{Algorithm, Digest, Repository};
 
-const OCTET_STREAM: HeaderValue = HeaderValue::from_static("application/octet-stream");
 /// How often a mount is asked for that the registry has trouble with.
 const MOUNT_TRIES: u32 = 3;
 
@@ -34,19 +38,6 @@ pub enum Upload {
     Mounted,
     /// The registry waits for the bytes.
     Session(Session),
-}
-
-/// An upload that waits for its bytes. It is good for one try.
-pub struct Session {
-    location: Url,
-    chunks: Bounds,
-}
-
-impl std::fmt::Debug for Session {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // The query is a capability.
-        write!(formatter, "Session({})", self.location.path())
-    }
 }
 
 // === announcing ===
@@ -171,18 +162,6 @@ fn announcement(url: Url, scope: Scope) -> Request {
     Request::new(Class::UploadStart, Method::POST, url, scope)
 }
 
-/// The upload that an answer opens or continues. The newest location counts: it may carry state.
-fn session(reply: &Reply) -> Result<Session, Cause> {
-    Ok(Session {
-        location: location(reply)?,
-        chunks: Bounds::of(&reply.headers),
-    })
-}
-
-fn location(reply: &Reply) -> Result<Url, UnsafeUrl> {
-    origin::own_url("Location", reply.headers.get(LOCATION), &reply.url)
-}
-
 // === sending ===
 
 pub(super) async fn send<S>(
@@ -291,7 +270,7 @@ async fn patch_and_put(
         return Err(reply.into_cause());
     }
     if chunks::taken(&reply).is_some_and(|taken| taken < size) {
-        connection.host.habits.learn_chunk(chunks::CHUNK);
+        connection.host.habits.learn_chunk(CHUNK);
         return Err(Cause::UploadMode(reply.status));
     }
     // The specification asks for 202 and a location; with another answer the upload may stay where it was.
@@ -308,7 +287,7 @@ async fn send_once(
     request: &Request,
     body: Outgoing,
 ) -> Result<Reply, Cause> {
-    let mut chunk = chunks::CHUNK;
+    let mut chunk = CHUNK;
     let status = match connection.send(request, body).await {
         Ok(reply) if reply.status == StatusCode::PAYLOAD_TOO_LARGE => {
             chunk = Bounds::of(&reply.headers).most().unwrap_or(chunk);
@@ -348,12 +327,6 @@ fn closing(repository: &Repository, session: &Session, digest: &Digest) -> Reque
         url,
         Scope::pull_push(repository),
     )
-}
-
-/// Whether the registry took what was sent. Registries answer with any of these to a PATCH and to the
-/// closing PUT, whichever the specification asks for.
-fn is_taken(status: StatusCode) -> bool {
-    matches!(status.as_u16(), 200 | 201 | 202 | 204)
 }
 
 fn check_stored(reply: Reply, digest: &Digest) -> Result<(), Cause> {

@@ -29,6 +29,7 @@ mod observe;
 pub mod prune;
 pub mod reach;
 mod resolve;
+pub mod secrets;
 mod shape;
 pub mod trust;
 pub mod workloads;

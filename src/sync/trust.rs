@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use secrecy::ExposeSecret;
 
-use super::reach::{FindSecret, InvalidReach, ReachError};
+use super::secrets::{FindSecret, InvalidReach, ReachError};
 use crate::api::ObjectName;
 use crate::api::secret::TRUSTED_ROOT_KEY;
 use crate::plan::gates::{AuthorityKind, AuthorityRule};

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::de;
 
-use super::node::{Position, SyntaxError};
+use super::position::Position;
 
 /// How alike two words must be for one to be suggested: the share of letters that need no change.
 const LIKENESS: f64 = 0.6;
@@ -143,8 +143,8 @@ impl DocumentError {
         }
     }
 
-    pub(super) fn from_syntax(file: &str, error: SyntaxError) -> Self {
-        Self::new(file, error.position, "", Problem::Syntax(error.message))
+    pub(super) fn from_syntax(file: &str, position: Position, message: String) -> Self {
+        Self::new(file, position, "", Problem::Syntax(message))
     }
 }
 
@@ -165,12 +165,6 @@ impl fmt::Display for DocumentError {
 }
 
 impl std::error::Error for DocumentError {}
-
-impl fmt::Display for Position {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}:{}", self.line, self.column)
-    }
-}
 
 /// What to write instead: the most similar word, or all of them.
 pub(crate) fn hint(written: &str, expected: &[&str]) -> String {

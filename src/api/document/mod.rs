@@ -4,6 +4,7 @@
 mod deserializer;
 mod error;
 mod node;
+mod position;
 mod reader;
 #[cfg(test)]
 mod refusals;
@@ -15,8 +16,8 @@ use std::collections::HashMap;
 use self::deserializer::Path;
 pub use self::error::{DocumentError, Problem};
 pub(crate) use self::error::{closest, hint};
-pub use self::node::Position;
 use self::node::{Node, Value};
+pub use self::position::Position;
 use super::metadata::namespace;
 use super::{ImageMirror, ImagePolicy, Secret};
 
@@ -63,7 +64,8 @@ pub fn parse(text: &str, file: &str) -> Result<Vec<Document>, DocumentError> {
         };
         return Err(DocumentError::new(file, start, "", problem));
     }
-    let nodes = node::parse(text).map_err(|error| DocumentError::from_syntax(file, error))?;
+    let nodes = node::parse(text)
+        .map_err(|error| DocumentError::from_syntax(file, error.position, error.message))?;
     let mut documents = Vec::new();
     for node in &nodes {
         reader::refuse_duplicate_fields(node, &Path::Document, file)?;

@@ -9,6 +9,7 @@ use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::{DuplicateKeyPolicy, Error, Location, Spanned};
 
 use super::error::Problem;
+use super::position::Position;
 
 /// Deepest nesting of lists and mappings; the resources need about ten.
 const DEPTH: usize = 48;
@@ -18,15 +19,6 @@ const DOCUMENTS: usize = 1_024;
 const VALUES: usize = 100_000;
 /// Most values that aliases may add to them.
 const ALIASED_VALUES: usize = 10_000;
-
-/// A place in a file, both counted from 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Position {
-    /// The line.
-    pub line: u64,
-    /// The column, in characters.
-    pub column: u64,
-}
 
 /// A value and its place.
 pub(super) struct Node {
@@ -181,17 +173,6 @@ fn written(location: Location, source: &str) -> String {
             source.get(start..start.checked_add(usize::try_from(length).ok()?)?)
         });
     text.unwrap_or_default().trim().to_owned()
-}
-
-// === impl Position ===
-
-impl From<Location> for Position {
-    fn from(location: Location) -> Self {
-        Self {
-            line: location.line(),
-            column: location.column(),
-        }
-    }
 }
 
 // === impl SyntaxError ===

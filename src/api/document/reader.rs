@@ -7,7 +7,8 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::deserializer::{NodeDeserializer, Path};
 use super::error::{DocumentError, Problem};
-use super::node::{Node, Position, Value};
+use super::node::{Node, Value};
+use super::position::Position;
 use super::{Document, Resource};
 use crate::api::secret::WrittenSecret;
 use crate::api::{API_VERSION, ImageMirror, ImagePolicy, Metadata};

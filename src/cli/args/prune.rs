@@ -7,7 +7,7 @@ use clap::builder::FalseyValueParser;
 
 use super::common::{DocumentArgs, OutputArgs, RegistryArgs};
 use crate::cli::in_use::LISTED;
-use crate::cli::restore::Wanted;
+use crate::cli::named_tag::NamedTag;
 use crate::controller::workloads::Extra;
 use crate::oci::Digest;
 
@@ -85,7 +85,7 @@ still has its manifest. What the mirror still does not want is pruned again afte
 pub struct RestoreArgs {
     /// The tags to restore; without any they are only listed.
     #[arg(value_name = "[REPOSITORY:]TAG")]
-    pub tags: Vec<Wanted>,
+    pub tags: Vec<NamedTag>,
     /// Restore every tag that can be restored.
     #[arg(short, long, env = "TRANSSHIP_ALL", value_parser = FalseyValueParser::new(), conflicts_with = "tags")]
     pub all: bool,

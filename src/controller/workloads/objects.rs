@@ -5,18 +5,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::Kind;
+use super::object_error::ObjectError;
 use super::page::{Page, ReadError};
 use crate::plan::in_use::InUse;
-
-/// An object that is not understood. It may use anything.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{kind} {name} is not understood: {message}")]
-pub struct ObjectError {
-    kind: String,
-    /// `namespace/name`.
-    name: String,
-    message: String,
-}
 
 /// Why a page of a list is not understood.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

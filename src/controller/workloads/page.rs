@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
-use super::objects::ObjectError;
+use super::object_error::ObjectError;
 
 /// What a page is besides its objects.
 #[derive(Debug)]

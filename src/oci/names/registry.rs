@@ -1,12 +1,12 @@
 //! Registries: a host and an optional port.
 
-use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Kind, NameError, check_length, host, refuse_scheme};
+use super::error::{Kind, NameError, check_length, refuse_scheme};
+use super::host;
 
 /// Longest host name and port of a registry.
 const REGISTRY_LENGTH: usize = 259;

@@ -1,12 +1,11 @@
 //! Repositories: the path below a registry.
 
-use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Kind, NameError, check_length};
+use super::error::{Kind, NameError, check_length};
 
 /// Longest repository name.
 const REPOSITORY_LENGTH: usize = 255;

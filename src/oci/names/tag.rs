@@ -1,12 +1,11 @@
 //! Tags.
 
-use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Kind, NameError, check_length};
+use super::error::{Kind, NameError, check_length};
 use crate::oci::Digest;
 
 /// Longest tag.

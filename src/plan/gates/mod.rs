@@ -1,6 +1,7 @@
 //! The gates of a policy: what an image must prove before it is copied.
 //!
 //! ```text
+//! gate      what can be asked for
 //! rules     what a policy asks for, parsed once
 //! facts     what an image is like
 //! require   rules and facts -> the first rule that is broken
@@ -12,6 +13,7 @@
 //! Judging is pure. What cannot be found out is no fact: whoever looks for facts says that it failed.
 
 mod facts;
+mod gate;
 mod require;
 mod rules;
 mod scan;
@@ -22,8 +24,9 @@ mod tests;
 mod verdict;
 
 pub use facts::ImageFacts;
+pub use gate::Gate;
 pub use rules::{AuthorityKind, AuthorityRule, Gates, Require};
 pub use scan::{COSIGN_VULN, Finding, Fix, Scan, ScanError};
 pub use size::{Size, SizeError};
 pub use testimony::{Scanned, Testimony, Vouched, Voucher};
-pub use verdict::{Conclusion, Gate, Judgement, Quarantine, Refusal, Verdict};
+pub use verdict::{Conclusion, Judgement, Quarantine, Refusal, Verdict};

@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 
 use super::facts::ImageFacts;
+use super::gate::Gate;
 use super::rules::Require;
-use super::verdict::Gate;
 use crate::api::image_policy::RequiredUser;
 use crate::oci::{ImageConfig, Tag};
 use crate::policy::{Duration, TextGlob};

@@ -1,9 +1,9 @@
 //! What the evidence of an image comes to, as the authorities of one policy see it.
 
+use super::gate::Gate;
 use super::require::Breach;
 use super::rules::Gates;
 use super::scan::Scan;
-use super::verdict::Gate;
 use crate::api::ObjectName;
 use crate::api::image_policy::Vulnerabilities;
 use crate::oci::Digest;

@@ -9,7 +9,8 @@ use std::fmt::Write;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use super::candidates::{Candidate, Recorded, Target, is_deletable};
+use super::candidates::{Candidate, is_deletable};
+use super::recorded::{Recorded, Target};
 use super::unwanted::Unwanted;
 use crate::oci::{Algorithm, Digest};
 use crate::plan::mirror::{Mirror, Pruning};

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use super::candidates::Target;
+use super::recorded::Target;
 use crate::oci::{Digest, Registry, Repository, Tag};
 use crate::plan::conflicts::SourceImage;
 use crate::plan::mirror::{ImageEntry, Mirror, RepositorySelector, TagSelector};

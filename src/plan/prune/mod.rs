@@ -2,6 +2,8 @@
 //!
 //! ```text
 //! rule       the parts of the rule
+//! recorded   a tag on record, as pruning sees it
+//! retention  what a policy keeps
 //! wanted     does the spec still ask for a tag on record, and if not, why not
 //! unwanted   since when: time in which nobody looked does not count
 //! holders    who else wants it, under whatever name of its registry
@@ -20,8 +22,10 @@ mod brakes;
 mod candidates;
 mod holders;
 mod leftovers;
+mod recorded;
 mod report;
 mod retain;
+mod retention;
 mod rule;
 mod stops;
 mod undo;
@@ -29,11 +33,12 @@ mod unwanted;
 mod wanted;
 
 pub use self::brakes::{Brakes, Passage, Share, counted_since};
-pub use self::candidates::{Candidate, Found, Place, Recorded, Standing, Target, find_candidates};
+pub use self::candidates::{Candidate, Found, find_candidates};
 pub use self::holders::{Holding, Holdings, find_holder, may_want};
 pub use self::leftovers::{Landscape, Leftover, Leftovers, find_leftovers, is_referred_to};
+pub use self::recorded::{Place, Recorded, Standing, Target};
 pub use self::report::{Fate, PruneReport, PrunedTag};
-pub use self::retain::Retention;
+pub use self::retention::Retention;
 pub use self::rule::{Doubt, Rule};
 pub use self::stops::{Stop, find_stop};
 pub use self::undo::Undo;

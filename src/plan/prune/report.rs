@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::brakes::Share;
-use super::candidates::{Candidate, Target};
+use super::candidates::Candidate;
+use super::recorded::Target;
 use super::rule::Rule;
 use super::stops::Stop;
 use super::unwanted::{Cause, Unwanted};

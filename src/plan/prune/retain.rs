@@ -5,22 +5,12 @@ use std::collections::{HashMap, HashSet};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::candidates::Recorded;
+use super::recorded::Recorded;
+use super::retention::Retention;
 use crate::oci::Tag;
 use crate::plan::mirror::{Mirror, RepositorySelector};
 use crate::plan::policy::Policy;
-use crate::policy::{Duration, TagGlob, Version};
-
-/// What a policy keeps.
-#[derive(Clone, Debug, Default)]
-pub struct Retention {
-    /// This many of the newest tags of each repository.
-    pub newest: Option<usize>,
-    /// Tags that were first seen less than this ago.
-    pub younger_than: Option<Duration>,
-    /// Tags that match one of these.
-    pub tags: Vec<TagGlob>,
-}
+use crate::policy::Version;
 
 /// The rules for one source repository, and the newest tags that they keep.
 pub(super) struct Keeper<'a> {

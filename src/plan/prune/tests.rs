@@ -14,7 +14,7 @@ mod wanted;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::candidates::Standing;
+use super::recorded::Standing;
 use super::*;
 use crate::oci::{Digest, Registry, Repository, Tag};
 use crate::plan::select::NotSelected;

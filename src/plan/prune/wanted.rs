@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::candidates::Recorded;
+use super::recorded::Recorded;
 use super::unwanted::Cause;
 use crate::oci::{Repository, Tag};
 use crate::plan::mirror::Mirror;

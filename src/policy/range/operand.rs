@@ -1,7 +1,7 @@
 //! A version in a range: `1`, `1.20`, `1.20.3-rc.1`, `1.x`, `3.3.x-0`, `*` or `2.1.0-alpine`.
 
 use super::interval::{Bound, Interval};
-use super::{Operator, RangeError};
+use super::operator::{Operator, RangeError};
 use crate::policy::number::Number;
 use crate::policy::version::{Release, Suffix};
 

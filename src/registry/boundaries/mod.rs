@@ -7,13 +7,12 @@
 mod addresses;
 mod cidr;
 mod hosts;
-mod resolver;
+pub(super) mod resolver;
 mod special;
 
 pub use addresses::{Addresses, Denied};
 pub use cidr::{Cidr, CidrError};
 pub use hosts::{HostGlob, HostGlobError, InsecureHost};
-pub(super) use resolver::Resolver;
 pub(super) use special::Special;
 use url::{Host, Url};
 

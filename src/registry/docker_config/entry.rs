@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::de::MapAccess;
 use serde::{Deserialize, Deserializer};
 
-use super::file::{Fields, Value, read_fields};
+use super::fields::{Fields, Value, read_fields};
 use crate::registry::auth::{Credential, is_token};
 
 /// Base64 as people and Go's decoder take it: with or without the padding, whatever the last bits are.

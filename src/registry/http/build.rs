@@ -7,10 +7,11 @@ use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue};
 use reqwest::{Certificate, ClientBuilder, Identity, redirect, retry, tls};
 use secrecy::ExposeSecret;
 
+use super::causes::root;
 use super::proxy::{Proxies, proxy_url};
-use super::root;
 use crate::oci::limits;
-use crate::registry::boundaries::{Boundaries, Resolver};
+use crate::registry::boundaries::Boundaries;
+use crate::registry::boundaries::resolver::Resolver;
 use crate::registry::cause::Cause;
 use crate::registry::settings::{Proxy, Settings, Tls};
 

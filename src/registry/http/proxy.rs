@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use reqwest::StatusCode;
 use url::{Host, Url};
 
-use super::{causes, reason};
+use super::causes::causes;
+use super::reason::reason;
 use crate::registry::boundaries::Cidr;
 use crate::registry::origin;
 

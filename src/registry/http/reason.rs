@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 
 use rustls::{AlertDescription, CertificateError};
 
-use super::{causes, root};
+use super::causes::{causes, root};
 
 /// The innermost reason of an error of a request, with what to do about it where that is known.
 pub(in crate::registry) fn reason(error: &(dyn Error + 'static)) -> String {

@@ -5,10 +5,11 @@
 
 use bytes::{Bytes, BytesMut};
 use futures::{Stream, StreamExt};
-use reqwest::header::{CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RANGE};
+use reqwest::header::{CONTENT_RANGE, CONTENT_TYPE, HeaderValue, LOCATION, RANGE};
 use reqwest::{Method, StatusCode};
 
-use super::{OCTET_STREAM, Session, is_taken};
+use super::bounds::{Bounds, MOST_CHUNKS};
+use super::session::{OCTET_STREAM, Session, is_taken, location};
 use crate::oci::Repository;
 use crate::registry::answer::Reply;
 use crate::registry::auth::Scope;
@@ -18,25 +19,10 @@ use crate::registry::connection::Connection;
 use crate::registry::outgoing::BodyError;
 use crate::registry::request::Request;
 
-/// How much is sent at once where the registry says nothing, in bytes.
-pub(in crate::registry) const CHUNK: u64 = 4 * 1024 * 1024;
-/// The largest chunk that is held because a registry takes no smaller ones.
-const LARGEST: u64 = 64 * 1024 * 1024;
 /// The smallest chunk that is tried where larger ones are refused.
 const SMALLEST: u64 = 1024;
-/// The most chunks of one blob.
-const MOST_CHUNKS: u64 = 10_000;
 /// How often a registry may take less of a blob than it was sent, or fail at a chunk.
 const SETBACKS: u32 = 16;
-
-/// What a registry says of the chunks that it takes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Bounds {
-    /// `OCI-Chunk-Min-Length`; the last one may be smaller.
-    least: Option<u64>,
-    /// `OCI-Chunk-Max-Length` (regclient, Cloudflare's serverless registry).
-    most: Option<u64>,
-}
 
 /// A blob on its way.
 pub(super) struct Chunked<'a, S> {
@@ -62,39 +48,6 @@ enum Sent {
     Upto(u64),
     /// It is too large.
     TooLarge(Box<Reply>),
-}
-
-// === impl Bounds ===
-
-impl Bounds {
-    pub(super) fn of(headers: &HeaderMap) -> Self {
-        let number = |name: &str| {
-            let text = headers.get(name)?.to_str().ok()?.trim();
-            text.parse().ok().filter(|number| *number > 0)
-        };
-        Self {
-            least: number("oci-chunk-min-length"),
-            most: number("oci-chunk-max-length"),
-        }
-    }
-
-    pub(super) fn most(self) -> Option<u64> {
-        self.most
-    }
-
-    /// How much of a blob of `size` bytes is sent at once; nothing where all of it is. `learned` is what the
-    /// registry turned out to take.
-    pub(super) fn chunk(self, size: u64, learned: Option<u64>) -> Option<u64> {
-        let Self { least, most } = self;
-        let exceeds = most.is_some_and(|most| size > most);
-        if size == 0 || !exceeds && learned.is_none() {
-            return None;
-        }
-        let wanted = learned.unwrap_or(CHUNK).min(CHUNK);
-        let wanted = wanted.max(least.unwrap_or(0)).max(size / MOST_CHUNKS);
-        let chunk = wanted.min(most.unwrap_or(u64::MAX)).max(1);
-        (chunk <= LARGEST).then_some(chunk)
-    }
 }
 
 // === impl Chunked ===
@@ -214,7 +167,7 @@ where
     /// The upload goes on where the answer says, or where the request was moved to.
     fn move_to(&mut self, reply: &Reply) -> Result<(), Cause> {
         self.session.location = if reply.headers.contains_key(LOCATION) {
-            super::location(reply)?
+            location(reply)?
         } else {
             reply.url.clone()
         };
@@ -239,7 +192,7 @@ where
 
     /// Sends less at once from now on, if that can help.
     fn shrink(&mut self, reply: Reply, sent: u64) -> Result<(), Cause> {
-        let said = Bounds::of(&reply.headers).most;
+        let said = Bounds::of(&reply.headers).most();
         let said = said.filter(|most| *most < sent);
         let smaller = said.unwrap_or(sent / 2);
         let is_hopeless = said.is_none() && smaller < SMALLEST;
@@ -271,51 +224,4 @@ pub(super) fn taken(reply: &Reply) -> Option<u64> {
 
 fn to_usize(number: u64) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn how_much_is_sent_at_once() {
-        let mib = 1024 * 1024;
-        // Least, most, what was learned, size, chunk.
-        let cases = [
-            (None, None, None, 100 * mib, None),
-            (Some(5 * mib), None, None, 100 * mib, None),
-            (None, Some(100 * mib), None, 100 * mib, None),
-            (None, Some(100 * mib), None, 101 * mib, Some(CHUNK)),
-            (None, Some(mib), None, 2 * mib, Some(mib)),
-            (None, Some(10), None, 25, Some(10)),
-            (None, Some(10), None, 10, None),
-            (Some(5 * mib), Some(10 * mib), None, 11 * mib, Some(5 * mib)),
-            (None, None, Some(CHUNK), 10, Some(CHUNK)),
-            (None, None, Some(mib), 100 * mib, Some(mib)),
-            (None, Some(10), Some(mib), 100, Some(10)),
-            (Some(5 * mib), None, Some(mib), 100 * mib, Some(5 * mib)),
-            (Some(65 * mib), None, Some(mib), 100 * mib, None),
-            (None, None, Some(mib), 0, None),
-            (None, None, Some(1), 1_000_000, Some(100)),
-        ];
-        for (least, most, learned, size, expected) in cases {
-            let chunk = Bounds { least, most }.chunk(size, learned);
-            assert_eq!(chunk, expected, "{least:?} {most:?} {learned:?} {size}");
-        }
-    }
-
-    #[test]
-    fn bounds_as_they_are_written() {
-        let of = |least: &'static str, most: &'static str| {
-            let mut headers = HeaderMap::new();
-            headers.insert("oci-chunk-min-length", HeaderValue::from_static(least));
-            headers.insert("OCI-Chunk-Max-Length", HeaderValue::from_static(most));
-            let Bounds { least, most } = Bounds::of(&headers);
-            (least, most)
-        };
-        assert_eq!(of("5", " 10 "), (Some(5), Some(10)));
-        assert_eq!(of("0", "-1"), (None, None));
-        assert_eq!(of("", "99999999999999999999999"), (None, None));
-        assert_eq!(Bounds::of(&HeaderMap::new()), Bounds::default());
-    }
 }

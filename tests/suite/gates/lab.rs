@@ -10,7 +10,7 @@ use transship::copy::Progress;
 use transship::plan::report::{Failure, MirrorReport, Outcome, TagReport};
 use transship::plan::{self, Mirror};
 use transship::registry::Pool;
-use transship::sync::reach::FindSecret;
+use transship::sync::secrets::FindSecret;
 use transship::sync::trust::Authorities;
 use transship::sync::{Ledger, Mode, Syncer};
 

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use kube::core::DeserializeGuard;
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Client, ResourceExt};
 use prometheus_client::metrics::gauge::Gauge;
@@ -11,11 +10,13 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::cluster::{Cluster, WriteError};
 use super::connect::{Connector, Reaches};
-use super::image_mirror::{Prepared, Span};
+use super::image_mirror::Prepared;
 use super::memory::{Memory, name_of};
 use super::metrics::ControllerMetrics;
+use super::objects::{Guarded, MIRROR, generation};
 use super::records::Records;
 use super::rounds::Rounds;
+use super::span::Span;
 use super::turns::{Turn, Turns};
 use super::usage::Usage;
 use super::users::{self, PolicyRef, Users};
@@ -27,12 +28,6 @@ use crate::plan::report::MirrorReport;
 use crate::plan::status;
 use crate::runtime::clock;
 use crate::sync::Syncer;
-
-/// An object as a watch delivers it: one that cannot be understood does not stop the others.
-pub(super) type Guarded<K> = DeserializeGuard<K>;
-
-/// The kind of mirrors, in metrics.
-pub(super) const MIRROR: &str = "ImageMirror";
 
 /// What the reconcilers of all namespaces share.
 pub(super) struct Shared {
@@ -191,29 +186,5 @@ impl Context {
             .forget(MIRROR, &namespace, &mirror.name_any());
         let policies = self.shared.users.forget(mirror);
         self.look_at_policies(policies);
-    }
-}
-
-/// The names of the policies that a mirror uses, for all of its images or for some.
-pub(super) fn policy_names(mirror: &ImageMirror) -> impl Iterator<Item = &str> {
-    let images = mirror.spec.images.iter();
-    let references = mirror
-        .spec
-        .policy_refs
-        .iter()
-        .chain(images.flat_map(|image| &image.policy_refs));
-    references.map(|reference| reference.name.as_str())
-}
-
-/// The generation of the spec; the API server always gives one.
-pub(super) fn generation(object: &ImageMirror) -> i64 {
-    object.metadata.generation.unwrap_or_default()
-}
-
-/// The earlier of two times, where there are any.
-pub(super) fn earlier(left: Option<Timestamp>, right: Option<Timestamp>) -> Option<Timestamp> {
-    match (left, right) {
-        (Some(left), Some(right)) => Some(left.min(right)),
-        (left, right) => left.or(right),
     }
 }

@@ -24,12 +24,14 @@ use tracing::Instrument;
 pub(super) use self::prepare::Prepared;
 use self::prepare::prepare;
 use super::cluster::WriteError;
-use super::context::{Context, MIRROR, earlier, generation};
+use super::context::Context;
 use super::events;
 use super::memory::{Remembered, name_of};
+use super::objects::{MIRROR, generation};
 use super::progress::Progress;
 use super::rounds::RunningRound;
 use super::secrets::read_reach;
+use super::span::{Span, duration, earlier};
 use crate::api::image_mirror::ImageMirrorStatus;
 use crate::api::{ImageMirror, Reason, annotations};
 use crate::plan::attempts::Outlook;
@@ -45,13 +47,6 @@ const LOOK_AGAIN: Duration = Duration::from_secs(5 * 60);
 const AFTER_CANCELLATION: Duration = Duration::from_secs(1);
 /// Longest time between two looks at a mirror: the clock may jump.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60 * 60);
-
-/// When a round began and ended.
-#[derive(Clone, Copy)]
-pub(super) struct Span {
-    pub(super) began: Timestamp,
-    pub(super) ended: Timestamp,
-}
 
 /// How a round ended.
 enum Ended {
@@ -386,17 +381,6 @@ fn count(object: &ImageMirror, round: &Round<'_>, context: &Context) {
         }
         Some(failure) => metrics.count_round("failed", failure.reason.as_str(), took),
     }
-}
-
-impl Span {
-    fn duration(self) -> Duration {
-        duration(self.began, self.ended)
-    }
-}
-
-/// The clock may have been set back meanwhile.
-fn duration(began: Timestamp, ended: Timestamp) -> Duration {
-    Duration::try_from(ended.duration_since(began)).unwrap_or_default()
 }
 
 fn wait_until(time: Option<Timestamp>) -> Action {

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
 
-use super::context::{Context, Guarded};
+use super::context::Context;
 use super::image_policy::POLICY;
+use super::objects::Guarded;
 use super::watch::Look;
 use crate::api::conditions::READY;
 use crate::api::{ImageMirror, ImagePolicy, Reason};

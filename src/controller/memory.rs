@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 use kube::ResourceExt;
 
-use super::image_mirror::Span;
+use super::span::Span;
 use crate::api::ImageMirror;
 use crate::api::image_mirror::ImageMirrorStatus;
 use crate::plan::attempts::{Attempts, Outlook};

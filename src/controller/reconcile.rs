@@ -15,8 +15,9 @@ use tokio::sync::mpsc::unbounded_channel;
 use tokio_util::sync::CancellationToken;
 
 use super::cluster::WriteError;
-use super::context::{Context, Guarded, Shared};
+use super::context::{Context, Shared};
 use super::looks::{MirrorLook, PolicyLook};
+use super::objects::Guarded;
 use super::watch::{Kept, receive, watch};
 use super::{api, image_mirror, image_policy};
 use crate::api::{ImageMirror, ImagePolicy, MirroredRepository};

@@ -3,6 +3,7 @@
 
 mod convert;
 mod parts;
+mod restored;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,11 +17,12 @@ use kube::{Api, ResourceExt};
 
 use self::convert::Identity;
 use self::parts::Parts;
+use self::restored::Restored;
 use super::cluster::{Cluster, WriteError};
-use super::context::Guarded;
+use super::objects::Guarded;
 use crate::api::{ImageMirror, MirroredRepository, Reason};
 use crate::oci::Repository;
-use crate::plan::{Claim, Mirror, SourceImage};
+use crate::plan::Mirror;
 use crate::sync::Ledger;
 use crate::sync::ledger::{Keep, KeepError, Memory, Page};
 
@@ -34,15 +36,6 @@ const WRITES: usize = 8;
 pub(super) struct Records {
     cluster: Cluster,
     state: Arc<Mutex<State>>,
-}
-
-/// What a mirror had on record when this process began.
-#[derive(Debug, Default)]
-pub(super) struct Restored {
-    /// The images and the tags that they have at destinations.
-    pub(super) claims: Vec<(SourceImage, Claim)>,
-    /// Whether pushes are on record whose end nobody saw.
-    pub(super) has_pending: bool,
 }
 
 #[derive(Default)]

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
 
-use super::context::{Guarded, policy_names};
+use super::objects::{Guarded, policy_names};
 use crate::api::{ImageMirror, ImagePolicy};
 
 /// The name of a policy in its namespace.

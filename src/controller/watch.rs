@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch::{Receiver, Sender, channel};
 
-use super::context::Guarded;
+use super::objects::Guarded;
 
 /// The annotation in which kubectl keeps a copy of what was applied; nobody here needs it.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";

@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout_at};
 use super::groups::{Group, completions, group, in_turns};
 use super::item::{Item, Step};
 use super::ledger::{KeepError, Looked, Record};
-use super::resolve::Sighting;
+use super::sighting::Sighting;
 use super::{Connect, Observer, Syncer};
 use crate::copy::{Done, Error, Seen};
 use crate::plan::Mirror;

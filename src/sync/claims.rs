@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::resolve::Sighting;
+use super::sighting::Sighting;
 use crate::oci::{Digest, Registry, Repository, Tag};
 use crate::plan::conflicts::{Claimant, Conflict, Seniority, find_conflicts};
 use crate::plan::prune::{self as pruning, Holding, may_want};

@@ -8,7 +8,7 @@ use super::claims::Claims;
 use super::item::Item;
 use super::ledger::{Ledger, Slot};
 use super::observe::Observed;
-use super::resolve::{Image, Missed, Selected, Sighted, Sighting};
+use super::sighting::{Image, Missed, Selected, Sighted, Sighting};
 use crate::plan::conflicts::Conflict;
 use crate::plan::gates::{Conclusion, Verdict, Voucher};
 use crate::plan::prune::Selection;

@@ -23,7 +23,7 @@ pub(super) use self::testimony::Testimonies;
 use self::testimony::Trust;
 use super::collected::Collected;
 use super::ledger::{Sight, Slot};
-use super::resolve::{Image, Sighting};
+use super::sighting::{Image, Sighting};
 use super::{Connect, Syncer};
 use crate::plan::gates::{Conclusion, Gates, Judgement, Verdict, Voucher};
 use crate::plan::report::Failure;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::item::{Completion, Item, Step};
 use super::ledger::KeepError;
-use super::resolve::Sighting;
+use super::sighting::Sighting;
 use crate::copy::{Job, Late, TagPush, Target, Visit};
 use crate::plan::Mirror;
 use crate::plan::report::{Failure, Outcome};

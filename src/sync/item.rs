@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::ledger::{Looked, Record, Verified};
-use super::resolve::Sighting;
+use super::sighting::Sighting;
 use crate::copy::{Action, Done, Error, Late, Visit};
 use crate::oci::Digest;
 use crate::plan::decide::Decision;

@@ -6,28 +6,30 @@
 
 mod file;
 mod file_error;
+mod keep;
 mod lock;
 mod memory;
 mod origin;
 mod record;
 mod records;
 mod regular;
+mod slot;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::BoxFuture;
 use jiff::Timestamp;
 
 pub use self::file_error::FileError;
+pub use self::keep::{Keep, KeepError};
 pub use self::memory::Memory;
 pub use self::origin::SetAside;
 pub use self::record::{Leaf, Looked, Record, Sight, Tombstone, Verified};
+pub use self::slot::{Page, Slot};
 
 use self::file::{StateFile, load};
-use crate::api::Reason;
 use crate::oci::{Digest, Registry, Repository, Tag};
 use crate::plan::Mirror;
 use crate::plan::prune::{Holding, Unwanted};
@@ -36,58 +38,6 @@ use crate::plan::prune::{Holding, Unwanted};
 pub struct Ledger {
     memory: Memory,
     keep: Option<Arc<dyn Keep>>,
-}
-
-/// Where records outlive the process.
-pub trait Keep: Send + Sync {
-    /// Brings these pages to where they outlive the process. They stay to be kept where this fails.
-    fn keep<'a>(
-        &'a self,
-        memory: &'a Memory,
-        pages: &'a [Page],
-    ) -> BoxFuture<'a, Result<(), KeepError>>;
-}
-
-/// Records cannot be brought to where they outlive the process.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("{message}")]
-pub struct KeepError {
-    /// The category.
-    pub reason: Reason,
-    /// What is wrong, and what to do.
-    pub message: String,
-}
-
-/// Where the records of one repository at one destination of a mirror stand.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Page {
-    /// The mirror, `namespace/name`.
-    pub mirror: String,
-    /// The name of the destination in the mirror.
-    pub destination: String,
-    /// The repository at the destination.
-    pub repository: Repository,
-}
-
-/// Which tag of which destination.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Slot {
-    /// The repository.
-    pub page: Page,
-    /// The tag.
-    pub tag: Tag,
-}
-
-// === impl Page ===
-
-impl Page {
-    /// A tag of this repository.
-    pub fn slot(&self, tag: &Tag) -> Slot {
-        Slot {
-            page: self.clone(),
-            tag: tag.clone(),
-        }
-    }
 }
 
 // === impl Ledger ===
@@ -294,7 +244,10 @@ impl Ledger {
 
 #[cfg(test)]
 mod tests {
+    use futures::future::BoxFuture;
+
     use super::*;
+    use crate::api::Reason;
 
     const MIRROR: &str = "default/m";
 

@@ -1,25 +1,18 @@
 //! Tags that are named after a digest and nothing else: most name a list of what refers to that digest, and
 //! some the only tag of an image. What they name is asked once.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::collections::{BTreeSet, HashSet};
 
 use futures::{StreamExt, stream};
 
 use super::{Connect, Syncer};
-use crate::copy::{Origin, Place};
-use crate::oci::{Repository, Tag};
+use crate::copy::Origin;
+use crate::oci::Tag;
 use crate::plan::report::Failure;
 use crate::plan::{ImageEntry, Mirror};
 
 /// Tags that are asked about at once. What a registry bears is decided by its own limits.
 const LOOKS: usize = 64;
-/// How many tags are remembered before all are forgotten.
-const ENTRIES: usize = 100_000;
-
-/// What tags turned out to name.
-#[derive(Default)]
-pub(super) struct Named(Mutex<HashMap<(Place, Repository, Tag), bool>>);
 
 /// The tags of a listing that name lists of referrers, and what could not be found out.
 #[derive(Default)]
@@ -104,32 +97,4 @@ impl<C: Connect> Syncer<C> {
             repository: claim.repository,
         })
     }
-}
-
-// === impl Named ===
-
-impl Named {
-    fn is_image(&self, origin: &Origin, tag: &Tag) -> Option<bool> {
-        self.lock().get(&key(origin, tag)).copied()
-    }
-
-    fn learn(&self, origin: &Origin, tag: &Tag, is_image: bool) {
-        let mut known = self.lock();
-        if known.len() >= ENTRIES {
-            known.clear();
-        }
-        known.insert(key(origin, tag), is_image);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<(Place, Repository, Tag), bool>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn key(origin: &Origin, tag: &Tag) -> (Place, Repository, Tag) {
-    let Origin {
-        endpoint,
-        repository,
-    } = origin;
-    (endpoint.place(), repository.clone(), tag.clone())
 }

@@ -34,7 +34,7 @@ use self::protect::Protection;
 use self::records::{recorded, unmarked};
 use super::item::{Item, Step};
 use super::ledger::{Leaf, Page, Slot};
-use super::resolve::Sighting;
+use super::sighting::Sighting;
 use super::{Connect, Mode, Syncer};
 use crate::api::image_mirror::PruneMode;
 use crate::oci::Digest;

@@ -7,80 +7,17 @@ use futures::{StreamExt, stream};
 
 use super::ledger::{Page, Record, Slot};
 use super::shape::Shape;
+use super::sighting::{Image, Missed, Selected, Sighted, Sighting};
 use super::{Connect, Mode, Syncer};
-use crate::api::{ObjectName, TagMutability};
+use crate::api::TagMutability;
 use crate::copy::endpoint::Described;
-use crate::copy::{Endpoint, Job, Lookup, Origin, endpoint};
-use crate::oci::{Digest, MediaType, Tag, TagOrDigest};
-use crate::plan::report::{Failure, Outcome, TagReport};
-use crate::plan::{Claim, Mirror, Policy, ReferrerTypes, SourceImage};
+use crate::copy::{Endpoint, Lookup, Origin, endpoint};
+use crate::oci::{Digest, MediaType, TagOrDigest};
+use crate::plan::report::Failure;
+use crate::plan::{Claim, Mirror, ReferrerTypes, SourceImage};
 
 /// Tags that are looked at together. What a registry bears is decided by its own limits.
 const LOOKS: usize = 128;
-
-/// A tag of a source that was selected.
-#[expect(
-    clippy::struct_field_names,
-    reason = "that is what the reports call it"
-)]
-#[derive(Clone, Debug)]
-pub(super) struct Selected {
-    /// The place of its mirror among the mirrors of the round.
-    pub(super) mirror: usize,
-    pub(super) origin: Origin,
-    pub(super) tag: Tag,
-    /// The policies that select it, of all entries that want it.
-    pub(super) selected_by: Vec<ObjectName>,
-    /// The policies with gates of all entries that want it.
-    pub(super) policies: Arc<[Arc<Policy>]>,
-}
-
-/// A selected tag and the digest that it names; from here on the digest is what is spoken of.
-#[derive(Clone, Debug)]
-pub(super) struct Image {
-    /// The place of its mirror among the mirrors of the round.
-    pub(super) mirror: usize,
-    pub(super) source: SourceImage,
-    pub(super) origin: Origin,
-    pub(super) digest: Digest,
-    /// Whether it is an index, where the source has said so.
-    pub(super) is_index: Option<bool>,
-    pub(super) shape: Shape,
-    /// The policies that select it.
-    pub(super) selected_by: Vec<ObjectName>,
-    /// The policies whose gates it must pass.
-    pub(super) policies: Arc<[Arc<Policy>]>,
-}
-
-/// A destination tag of an image, as it was found.
-#[derive(Clone, Debug)]
-pub(super) struct Sighting {
-    pub(super) image: Arc<Image>,
-    pub(super) claim: Claim,
-    pub(super) slot: Slot,
-    pub(super) endpoint: Endpoint,
-    /// What the tag names now.
-    pub(super) current: Option<Digest>,
-    /// What it should name.
-    pub(super) expected: Digest,
-    pub(super) recorded: Option<Record>,
-}
-
-/// A destination tag that could not be looked at.
-#[derive(Clone, Debug)]
-pub(super) struct Missed {
-    pub(super) image: Arc<Image>,
-    pub(super) claim: Claim,
-    pub(super) failure: Failure,
-}
-
-/// Everything that is known of one selected tag.
-pub(super) struct Sighted {
-    /// The place of its mirror among the mirrors of the round.
-    pub(super) mirror: usize,
-    pub(super) sightings: Vec<Result<Sighting, Missed>>,
-    pub(super) failures: Vec<Failure>,
-}
 
 /// What a destination tag is like, whatever the source has.
 struct Look {
@@ -356,51 +293,4 @@ async fn resolve(
 fn is_index(media_type: &MediaType) -> Option<bool> {
     let is_index = media_type.is_index();
     (is_index || media_type.is_image()).then_some(is_index)
-}
-
-// === impl Image ===
-
-impl Image {
-    /// A job that copies it, with no target yet.
-    pub(super) fn job(&self) -> Job {
-        let Shape {
-            platforms,
-            referrers,
-        } = self.shape.clone();
-        Job {
-            origin: self.origin.clone(),
-            digest: self.digest.clone(),
-            platforms,
-            referrers,
-            evidence: Vec::new(),
-            targets: Vec::new(),
-        }
-    }
-
-    /// The line of the report for one of its destination tags.
-    pub(super) fn report(&self, destination: &str, claim: &Claim, outcome: Outcome) -> TagReport {
-        TagReport {
-            source: self.source.to_string(),
-            destination: destination.to_owned(),
-            target: claim.to_string(),
-            source_digest: self.digest.clone(),
-            selected_by: self.selected_by.clone(),
-            outcome,
-        }
-    }
-}
-
-// === impl Sighting ===
-
-impl Sighting {
-    /// Whether it is a tag of this image.
-    pub(super) fn is_of(&self, image: &Arc<Image>) -> bool {
-        Arc::ptr_eq(&self.image, image)
-    }
-
-    /// The line of the report.
-    pub(super) fn report(&self, outcome: Outcome) -> TagReport {
-        self.image
-            .report(&self.slot.page.destination, &self.claim, outcome)
-    }
 }

@@ -4,7 +4,7 @@ use kube::ResourceExt;
 use kube::runtime::reflector::{ObjectRef, Store};
 
 use crate::api::{ImageMirror, ImagePolicy, Reason};
-use crate::controller::context::{Guarded, policy_names};
+use crate::controller::objects::{Guarded, policy_names};
 use crate::oci::{Algorithm, Digest};
 use crate::plan::status::Halt;
 use crate::plan::{self, InvalidField, Mirror};

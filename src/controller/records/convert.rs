@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use kube::{Resource, ResourceExt};
 
-use super::Restored;
+use super::restored::Restored;
 use crate::api::mirrored_repository::{
     DESTINATION_LABEL, DeletedTag, MIRROR_UID_LABEL, PROTECTED_BY_LENGTH, PruneCandidate,
     RecordedTag, TagState, VerifiedBy, WaitingTag,

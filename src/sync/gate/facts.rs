@@ -8,7 +8,7 @@ use tokio::sync::OnceCell;
 use crate::copy::{Engine, Error, Examined, Place};
 use crate::oci::{Descriptor, Digest, Manifest, Repository};
 use crate::plan::gates::ImageFacts;
-use crate::sync::resolve::Image;
+use crate::sync::sighting::Image;
 
 /// Bytes of facts that are remembered, about: those of many thousand images.
 const CACHE_BYTES: usize = 32 * 1024 * 1024;

@@ -12,7 +12,7 @@ use crate::oci::{Algorithm, Digest, Repository};
 use crate::plan::Policy;
 use crate::plan::gates::{Gates, Testimony};
 use crate::signature::Authority;
-use crate::sync::resolve::Image;
+use crate::sync::sighting::Image;
 
 /// Bytes of evidence and testimonies that are remembered, about.
 const CACHE_BYTES: usize = 64 * 1024 * 1024;

@@ -1,7 +1,11 @@
-//! The floors of the library: a module uses lower ones only.
+//! The floors of the library: a module uses lower ones only, and no two files of a floor use each other.
 
 #![expect(clippy::expect_used, reason = "a test stops at the first surprise")]
 
+#[path = "floors/circles.rs"]
+mod circles;
+
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -159,4 +163,40 @@ fn pure_modules_have_no_effects() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The files of the library, by the parts of their paths.
+fn files() -> BTreeMap<circles::Module, String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = BTreeMap::new();
+    for (path, text) in FLOORS.iter().flat_map(|(module, _)| sources(module)) {
+        let path = path.strip_prefix(&root).expect("a file below src");
+        let mut parts: circles::Module = path
+            .with_extension("")
+            .iter()
+            .map(|part| part.to_string_lossy().into_owned())
+            .collect();
+        let last = parts.last().cloned().unwrap_or_default();
+        // Their declarations name them by another path.
+        if last.ends_with("_tests") {
+            continue;
+        }
+        if last == "mod" {
+            parts.pop();
+        }
+        files.insert(parts, text);
+    }
+    files
+}
+
+#[test]
+fn files_of_a_floor_do_not_use_each_other() {
+    let files = files();
+    assert!(files.len() > 300, "only {} files were found", files.len());
+    let circles = circles::find(&files);
+    assert!(
+        circles.is_empty(),
+        "{}\nmove what ties them to a file below both",
+        circles.join("\n")
+    );
 }

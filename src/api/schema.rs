@@ -5,6 +5,7 @@
 
 mod fields;
 mod form;
+mod rules;
 #[cfg(test)]
 mod tests;
 
@@ -21,6 +22,8 @@ pub(super) use self::fields::{
     labels, registry,
 };
 use self::form::Plain;
+use self::rules::add_rule;
+pub(super) use self::rules::{rule, rule_for};
 
 /// The schema of a resource with a spec, and with a status that a fresh object begins with.
 pub(super) fn resource<Spec: JsonSchema, Status: JsonSchema>(
@@ -45,20 +48,6 @@ pub(super) fn resource<Spec: JsonSchema, Status: JsonSchema>(
     schema
 }
 
-/// A rule for the API server (CEL), and what it says where the rule does not hold.
-pub(super) fn rule(rule: &'static str, message: &'static str) -> impl FnMut(&mut Schema) {
-    move |schema| add_rule(schema, &Rule::new(rule).message(message))
-}
-
-/// A rule that blames one of the fields below, such as `.schedule`.
-pub(super) fn rule_for(
-    field: &'static str,
-    rule: &'static str,
-    message: &'static str,
-) -> impl FnMut(&mut Schema) {
-    move |schema| add_rule(schema, &Rule::new(rule).message(message).field_path(field))
-}
-
 /// A duration is not shorter than this. What is no duration has been refused for that.
 pub(super) fn at_least(shortest: &'static str) -> impl FnMut(&mut Schema) {
     move |schema| {
@@ -66,16 +55,6 @@ pub(super) fn at_least(shortest: &'static str) -> impl FnMut(&mut Schema) {
             format!("!self.matches('{DURATION}') || duration(self) >= duration('{shortest}')");
         let message = format!("the shortest is {shortest}");
         add_rule(schema, &Rule::new(rule).message(message.as_str()));
-    }
-}
-
-fn add_rule(schema: &mut Schema, rule: &Rule) {
-    let rules = schema
-        .ensure_object()
-        .entry("x-kubernetes-validations")
-        .or_insert_with(|| json!([]));
-    if let Value::Array(rules) = rules {
-        rules.push(json!(rule));
     }
 }
 

@@ -12,7 +12,7 @@ use super::error::Error;
 use super::exit::Exit;
 use super::output::Output;
 use super::progress::Progress;
-use super::sync::exit;
+use super::report::exit;
 use super::table::Table;
 use super::{summary, units};
 use crate::copy;

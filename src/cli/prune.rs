@@ -2,23 +2,25 @@
 
 mod freed;
 mod render;
+mod totals;
 
 use std::sync::Arc;
 
 use serde::Serialize;
 
+use self::totals::{Totals, add_up};
 use super::args::{DocumentArgs, Format, OutputArgs, PruneArgs};
 use super::error::Error;
 use super::exit::Exit;
 use super::in_use;
 use super::output::Output;
 use super::progress::Progress;
+use super::session::{Remembering, Session};
 use super::summary;
-use super::sync::{Remembering, Session};
 use crate::api::Reason;
 use crate::api::image_mirror::{InUse, PruneMode};
 use crate::plan::Mirror;
-use crate::plan::prune::{Brakes, Fate, Passage, PruneReport, Stop};
+use crate::plan::prune::{PruneReport, Stop};
 use crate::plan::report::{Failure, MirrorReport};
 use crate::runtime::shutdown::until_signal;
 use crate::sync::prune::Pruner;
@@ -39,26 +41,6 @@ struct MirrorDocument<'a> {
     #[serde(skip_serializing_if = "<[Failure]>::is_empty")]
     failures: &'a [Failure],
     prune: Option<&'a PruneReport>,
-}
-
-/// What it came to for all of them, in tags.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-struct Totals {
-    /// On record before anything was deleted.
-    recorded: usize,
-    /// May be deleted and were not.
-    due: usize,
-    /// Wait for the end of their grace.
-    waiting: usize,
-    /// Are kept by a workload or a policy.
-    protected: usize,
-    deleted: usize,
-    /// Signatures and other referrers that went after tags that were deleted earlier.
-    referrers: usize,
-    failed: usize,
-    /// Bytes that go with what is due, once the registry has collected its garbage.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    freed: Option<u64>,
 }
 
 /// Runs `transship prune`.
@@ -168,30 +150,6 @@ fn print(
     })
 }
 
-fn add_up(report: &Report) -> Totals {
-    let mut totals = Totals::default();
-    for prune in report
-        .mirrors
-        .iter()
-        .filter_map(|mirror| mirror.prune.as_ref())
-    {
-        totals.recorded += prune.recorded;
-        totals.referrers += prune.referrers;
-        for tag in &prune.tags {
-            match tag.fate {
-                Fate::Due => totals.due += 1,
-                Fate::Waiting => totals.waiting += 1,
-                Fate::Protected { .. } => totals.protected += 1,
-                Fate::Deleted | Fate::Gone => totals.deleted += 1,
-                Fate::Failed => totals.failed += 1,
-                // It is somebody else's.
-                Fate::Disowned => {}
-            }
-        }
-    }
-    totals
-}
-
 fn exit(report: &Report, delete: bool) -> Exit {
     let Totals { due, failed, .. } = add_up(report);
     if failed > 0 || report.mirrors.iter().any(is_broken) {
@@ -213,13 +171,4 @@ fn is_broken(mirror: &MirrorReport) -> bool {
         .is_some_and(|stop| stop.reason != Reason::PrunePaused);
     let has_failed = prune.is_some_and(|prune| !prune.failures.is_empty());
     is_stopped || has_failed || summary::failures_of(mirror).next().is_some()
-}
-
-/// Whether the tags of a mirror that are due wait for approval.
-fn waits_for_approval(mirror: &Mirror, prune: &PruneReport) -> bool {
-    let brakes = Brakes {
-        shares: prune.shares.clone(),
-        plan: prune.plan.clone(),
-    };
-    matches!(brakes.judge(&mirror.prune), Passage::Paused(_))
 }

@@ -43,8 +43,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::join_all;
+use kube::Client;
 use kube::api::ListParams;
-use kube::{Api, Client};
 use tokio_util::sync::CancellationToken;
 
 pub use self::error::Error;
@@ -53,6 +53,7 @@ use self::cluster::Cluster;
 use self::connect::{Connector, Reaches};
 use self::context::Shared;
 use self::metrics::ControllerMetrics;
+use self::objects::api;
 use self::records::Records;
 use self::rounds::Rounds;
 use self::turns::Turns;
@@ -303,15 +304,4 @@ fn scopes(namespaces: &[String]) -> Vec<Option<&str>> {
         return vec![None];
     }
     namespaces.iter().map(|name| Some(name.as_str())).collect()
-}
-
-/// The objects of a namespace, or of all.
-fn api<K>(client: &Client, namespace: Option<&str>) -> Api<K>
-where
-    K: kube::Resource<DynamicType = (), Scope = kube::core::NamespaceResourceScope>,
-{
-    match namespace {
-        Some(namespace) => Api::namespaced(client.clone(), namespace),
-        None => Api::all(client.clone()),
-    }
 }

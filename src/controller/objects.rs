@@ -1,6 +1,7 @@
 //! What the objects of a watch have in common.
 
 use kube::core::DeserializeGuard;
+use kube::{Api, Client};
 
 use crate::api::ImageMirror;
 
@@ -24,4 +25,15 @@ pub(super) fn policy_names(mirror: &ImageMirror) -> impl Iterator<Item = &str> {
 /// The generation of the spec; the API server always gives one.
 pub(super) fn generation(object: &ImageMirror) -> i64 {
     object.metadata.generation.unwrap_or_default()
+}
+
+/// The objects of a namespace, or of all.
+pub(super) fn api<K>(client: &Client, namespace: Option<&str>) -> Api<K>
+where
+    K: kube::Resource<DynamicType = (), Scope = kube::core::NamespaceResourceScope>,
+{
+    match namespace {
+        Some(namespace) => Api::namespaced(client.clone(), namespace),
+        None => Api::all(client.clone()),
+    }
 }

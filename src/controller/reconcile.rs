@@ -17,9 +17,9 @@ use tokio_util::sync::CancellationToken;
 use super::cluster::WriteError;
 use super::context::{Context, Shared};
 use super::looks::{MirrorLook, PolicyLook};
-use super::objects::Guarded;
+use super::objects::{Guarded, api};
 use super::watch::{Kept, receive, watch};
-use super::{api, image_mirror, image_policy};
+use super::{image_mirror, image_policy};
 use crate::api::{ImageMirror, ImagePolicy, MirroredRepository};
 use crate::sync::Ledger;
 

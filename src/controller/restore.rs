@@ -7,6 +7,7 @@ use kube::core::PartialObjectMeta;
 use kube::{Api, Client, ResourceExt};
 
 use super::context::Shared;
+use super::objects::api;
 use super::records::{PAGE_SIZE, Records};
 use crate::api::ImageMirror;
 use crate::plan::conflicts::Seniority;
@@ -22,9 +23,9 @@ pub(super) async fn restore(
     shared: &Shared,
     ledger: &Ledger,
 ) -> Result<(), kube::Error> {
-    let mirrors = list_mirrors(&super::api(client, namespace)).await?;
+    let mirrors = list_mirrors(&api(client, namespace)).await?;
     let mut objects = 0_u64;
-    Records::list(&super::api(client, namespace), |object| {
+    Records::list(&api(client, namespace), |object| {
         let owner = object.owner_references().first();
         let owner = owner.map(|owner| owner.uid.clone());
         let name = format!(

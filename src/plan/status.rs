@@ -7,10 +7,12 @@ mod counts;
 mod lists;
 mod prune;
 mod refusals;
+mod round;
 
 use jiff::Timestamp;
 
 use self::counts::{Counts, count};
+pub use self::round::{Round, failures};
 use super::report::{Failure, MirrorReport, Outcome, TagReport};
 use crate::api::Reason;
 use crate::api::conditions::{self, Holds, READY, RECONCILING, STALLED, Statement};
@@ -24,23 +26,6 @@ pub const TOLD: usize = FAILURES;
 pub const SUSPENDED: &str = "spec.suspend is true: no round runs";
 /// Most bytes of a status.
 const STATUS_BYTES: usize = 32 * 1024;
-
-/// A round and when it was.
-#[derive(Clone, Copy, Debug)]
-pub struct Round<'a> {
-    /// The generation of the spec that it worked on.
-    pub generation: i64,
-    /// What came of it.
-    pub report: &'a MirrorReport,
-    /// When it began.
-    pub began: Timestamp,
-    /// When it ended.
-    pub ended: Timestamp,
-    /// When the next one begins.
-    pub next: Option<Timestamp>,
-    /// A digest of the generations of the policies that it used.
-    pub policies: &'a Digest,
-}
 
 /// Why no round runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -311,23 +296,6 @@ pub fn worst(report: &MirrorReport) -> Option<&Failure> {
     failures(report)
         .map(|(_, failure)| failure)
         .min_by_key(|failure| (!needs_person(failure.reason), &failure.subject))
-}
-
-/// Everything that failed, with the name of the destination where it was one.
-pub fn failures(report: &MirrorReport) -> impl Iterator<Item = (Option<&str>, &Failure)> {
-    let whole = report.failures.iter().map(|failure| (None, failure));
-    let tags = report.tags.iter().filter_map(|tag| match &tag.outcome {
-        Outcome::Failed(failure) => Some((Some(tag.destination.as_str()), failure)),
-        Outcome::Unchanged
-        | Outcome::Planned { .. }
-        | Outcome::Copied { .. }
-        | Outcome::Retagged { .. }
-        | Outcome::Completed { .. }
-        | Outcome::Frozen
-        | Outcome::Refused(_)
-        | Outcome::Quarantined(_) => None,
-    });
-    whole.chain(tags)
 }
 
 /// A digest over the tags that are wanted and what they are to name.

@@ -8,11 +8,12 @@ use tokio::time::timeout;
 use tracing::debug;
 use url::Url;
 
-use super::answer::{self, Exchanged};
+use super::answer::Exchanged;
 use super::auth::{Authorization, Scope};
 use super::cause::Cause;
 use super::class::Class;
 use super::connection::Connection;
+use super::drain::{drain, words};
 use super::elsewhere::Visit;
 use super::http::{self, HttpError};
 use super::origin::{self, UnsafeUrl};
@@ -49,7 +50,7 @@ impl Connection {
                             .is_guess(&exchanged.response, scope, sent.as_ref())
                             .await =>
                 {
-                    answer::drain(exchanged.response).await;
+                    drain(exchanged.response).await;
                     self.host.limiter.spend(request.class);
                     sent = None;
                     continue;
@@ -76,7 +77,7 @@ impl Connection {
     pub(super) async fn tell(&self, request: &Request) -> Result<(), Cause> {
         let sent = self.authenticator.authorization(&request.scope).await?;
         let exchanged = self.follow(request, None, sent.as_ref()).await?;
-        answer::drain(exchanged.response).await;
+        drain(exchanged.response).await;
         Ok(())
     }
 
@@ -105,7 +106,7 @@ impl Connection {
     ) -> Result<(HeaderMap, Option<Said>), Cause> {
         let Exchanged { response, sent } = exchanged;
         let headers = response.headers().clone();
-        let said = answer::words(response, &self.secrets.with(sent.as_ref())).await;
+        let said = words(response, &self.secrets.with(sent.as_ref())).await;
         if headers.contains_key(WWW_AUTHENTICATE) {
             return Ok((headers, said));
         }
@@ -123,7 +124,7 @@ impl Connection {
         let request = self.http.request(Method::GET, url).build();
         let response = self.dispatch(Class::Lookup, request, None).await?;
         let headers = response.headers().clone();
-        answer::drain(response).await;
+        drain(response).await;
         Ok(headers)
     }
 
@@ -154,7 +155,7 @@ impl Connection {
             }
             let next = next_hop(&request.method, &response, &url, is_unique);
             let next = next.map_err(|error| self.refuse(error))?;
-            answer::drain(response).await;
+            drain(response).await;
             if is_ours(&next) {
                 self.host.limiter.spend(request.class);
             }
@@ -185,7 +186,7 @@ impl Connection {
         sent: Option<Authorization>,
     ) -> Result<Authorization, Cause> {
         let (url, headers) = (response.url().clone(), response.headers().clone());
-        answer::drain(response).await;
+        drain(response).await;
         if let Some(visit) = visit {
             return visit.challenged(&headers, sent.as_ref()).await;
         }

@@ -8,7 +8,7 @@
 //! manifests deletes deletion blobs uploads lists referrers   the endpoints of the specification
 //! pages                       lists that come page by page, bounded
 //! connection ask admission exchange   the one path of every request: limits, repetition, credential, redirects
-//! request answer outgoing     what goes out and comes in: bounded, watched
+//! request answer drain outgoing   what goes out and comes in: bounded, watched
 //! auth elsewhere              who we are, at the registry and where it redirects to
 //! boundaries guard observer    what the process may do, and who looks on
 //! limiter turnstile host habits profile   what a host bears, turned out to be like, and is known to be like
@@ -29,6 +29,7 @@ mod connection;
 mod deletes;
 mod deletion;
 pub mod docker_config;
+mod drain;
 mod elsewhere;
 mod error;
 mod error_body;

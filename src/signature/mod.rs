@@ -22,6 +22,7 @@
 //!   signature in the transparency log. Nothing that is there may be broken.
 
 mod authority;
+mod authority_error;
 mod bundle;
 mod claim;
 mod evidence;
@@ -33,7 +34,8 @@ mod signed;
 #[cfg(test)]
 mod tests;
 
-pub use authority::{Authority, AuthorityError};
+pub use authority::Authority;
+pub use authority_error::AuthorityError;
 pub use evidence::{Evidence, Layer};
 pub use proof::{Identity, Proof, Statement};
 pub use rejection::Rejection;

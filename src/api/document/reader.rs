@@ -9,7 +9,7 @@ use super::deserializer::{NodeDeserializer, Path};
 use super::error::{DocumentError, Problem};
 use super::node::{Node, Value};
 use super::position::Position;
-use super::{Document, Resource};
+use super::resource::{Document, Resource};
 use crate::api::secret::WrittenSecret;
 use crate::api::{API_VERSION, ImageMirror, ImagePolicy, Metadata};
 

@@ -2,6 +2,7 @@ use proptest::prelude::*;
 use secrecy::ExposeSecret as _;
 
 use super::*;
+use crate::api::ImageMirror;
 
 pub(super) const MIRROR: &str = r#"apiVersion: transship.dev/v1alpha1
 kind: ImageMirror

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use schemars::generate::SchemaGenerator;
 use schemars::{JsonSchema, Schema, json_schema};
 
-use super::rule;
+use super::rules::rule;
 use crate::api::metadata::ObjectName;
 use crate::oci::{Digest, Tag};
 use crate::policy::Duration;

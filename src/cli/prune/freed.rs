@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use crate::cli::df::{Weighed, freed, weigh};
-use crate::cli::sync::Session;
+use crate::cli::session::Session;
 use crate::oci::{Repository, Tag};
 use crate::plan::Mirror;
 use crate::plan::prune::{Fate, PruneReport};

@@ -1,6 +1,6 @@
 //! What pruning came to, for people.
 
-use super::{Totals, waits_for_approval};
+use super::totals::{Totals, waits_for_approval};
 use crate::cli::summary;
 use crate::cli::table::Table;
 use crate::cli::{plan, units};

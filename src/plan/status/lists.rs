@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::counts::Counts;
-use super::{Round, failures};
+use super::round::{Round, failures};
 use crate::api::image_mirror::{
     Action, DestinationStatus, FAILURES, FailureStatus, HISTORY, ImageMirrorStatus, MESSAGE_LENGTH,
     RECENT, RecentCopy, RoundResult, RoundSummary, TagCounts,

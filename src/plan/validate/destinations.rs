@@ -1,6 +1,6 @@
 //! The entries of `destinations`.
 
-use super::{accept_registry, access};
+use super::access::{accept_registry, access};
 use crate::api::image_mirror as written;
 use crate::plan::fields::Fields;
 use crate::plan::mirror::Destination;

@@ -1,5 +1,6 @@
 //! From the spec that a person wrote to a [`Mirror`], or to everything that is wrong with it.
 
+mod access;
 mod destinations;
 #[cfg(test)]
 pub(crate) mod documents;
@@ -11,17 +12,17 @@ mod tests;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
+use self::access::{accept_registry, access};
 use self::destinations::validate_destinations;
 use self::images::{resolve_policies, validate_images};
 use super::fields::{Fields, InvalidField};
-use super::mirror::{Access, Mirror, Platforms, Pruning, ReferrerTypes, Referrers, Source};
+use super::mirror::{Mirror, Platforms, Pruning, ReferrerTypes, Referrers, Source};
 use crate::api::annotations::APPROVE_PRUNE;
 use crate::api::image_mirror::{
     self as written, CronSchedule, ImageMirrorSpec, PlatformsMode, Prune, ReferrersMode,
 };
 use crate::api::metadata::{namespace, object_name};
-use crate::api::{ImageMirror, ImagePolicy, LocalObjectReference};
-use crate::oci::Registry;
+use crate::api::{ImageMirror, ImagePolicy};
 use crate::policy::schedule::{CronTimes, Interval};
 use crate::policy::{Duration, Schedule};
 
@@ -119,40 +120,6 @@ fn validate_source(source: &written::Source, fields: &mut Fields) -> Option<Sour
     let access = access([secret_ref, cert_secret_ref, proxy_secret_ref], *insecure);
     let registry = accept_registry("spec.source", registry, *insecure, fields)?;
     Some(Source { registry, access })
-}
-
-/// The registry of a source or destination, by the one name that it has.
-fn accept_registry(
-    path: &str,
-    text: &str,
-    insecure: bool,
-    fields: &mut Fields,
-) -> Option<Registry> {
-    let registry: Registry = fields.accept(format!("{path}.registry"), text.parse())?;
-    if !insecure {
-        return Some(registry);
-    }
-    if Registry::is_https_port_named(text) {
-        fields.refuse(
-            format!("{path}.insecure"),
-            format_args!(
-                "{text:?} names the port of HTTPS, and insecure means plain HTTP: leave out one of the two"
-            ),
-        );
-        return None;
-    }
-    Some(registry.in_plain_http())
-}
-
-fn access(secrets: [&Option<LocalObjectReference>; 3], insecure: bool) -> Access {
-    let [secret, cert_secret, proxy_secret] =
-        secrets.map(|reference| reference.as_ref().map(|reference| reference.name.clone()));
-    Access {
-        secret,
-        cert_secret,
-        proxy_secret,
-        insecure,
-    }
 }
 
 fn validate_platforms(platforms: &written::Platforms, fields: &mut Fields) -> Platforms {

@@ -15,10 +15,11 @@ use super::scope::Scope;
 use super::token::{Grant, TokenFault};
 use crate::oci::limits;
 use crate::registry::boundaries::OutOfBounds;
+use crate::registry::drain::{drain, words};
 use crate::registry::http::{self, Http, HttpError, ProxyFault};
 use crate::registry::said::Said;
 use crate::registry::secrets::Secrets;
-use crate::registry::{answer, origin, retry};
+use crate::registry::{origin, retry};
 
 /// How often a request is sent before it counts as failed.
 const TRIES: u32 = 4;
@@ -144,7 +145,7 @@ async fn attempt(http: &Http, secrets: &Secrets, request: RequestBuilder) -> Att
         let (status, headers) = (response.status(), response.headers().clone());
         let (body, said) = match status {
             StatusCode::OK => (read(response).await?, None),
-            _ => (Ok(Vec::new()), answer::words(response, secrets).await),
+            _ => (Ok(Vec::new()), words(response, secrets).await),
         };
         Ok((status, headers, body, said))
     });
@@ -175,7 +176,7 @@ async fn follow(http: &Http, request: reqwest::Request) -> Result<Response, Http
         if again.method() != Method::GET && !matches!(response.status().as_u16(), 307 | 308) {
             return Ok(response);
         }
-        answer::drain(response).await;
+        drain(response).await;
         *again.url_mut() = next;
         request = again;
     }

@@ -8,7 +8,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Finding, Fix, Scan, ScanError, severity, time, unreadable};
+use super::finding::{Finding, Fix, Scan, ScanError, severity, time, unreadable};
 use crate::api::image_policy::Severity;
 
 const FORMAT: &str = "SARIF";

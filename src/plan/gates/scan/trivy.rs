@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Finding, Fix, Scan, ScanError, severity, time, unreadable};
+use super::finding::{Finding, Fix, Scan, ScanError, severity, time, unreadable};
 
 const FORMAT: &str = "Trivy JSON";
 

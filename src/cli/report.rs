@@ -1,0 +1,60 @@
+//! What a round did, for people and machines, and how the program ends after it.
+
+use serde::Serialize;
+
+use super::args::Format;
+use super::error::Error;
+use super::exit::Exit;
+use super::output::Output;
+use super::{plan, summary};
+use crate::plan::report::{MirrorReport, Totals};
+use crate::sync::Report;
+
+/// What machines read of a round.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct RoundDocument<'a> {
+    mirrors: &'a [MirrorReport],
+    totals: Totals,
+}
+
+impl<'a> From<&'a Report> for RoundDocument<'a> {
+    fn from(report: &'a Report) -> Self {
+        Self {
+            mirrors: &report.mirrors,
+            totals: report.totals(),
+        }
+    }
+}
+
+/// Prints what was done: all of it for machines; table, failures and the last line for people.
+pub(super) fn print_report(
+    report: &Report,
+    line: &str,
+    format: Format,
+    output: &Output,
+) -> Result<(), Error> {
+    output.print_value(format, &RoundDocument::from(report), |_| {
+        let table = if output.is_quiet() {
+            String::new()
+        } else {
+            summary::table(report)
+        };
+        summary::paragraphs([
+            table,
+            summary::refusals(report),
+            summary::failures(report),
+            plan::stops(report),
+            format!("{line}\n"),
+        ])
+    })
+}
+
+/// How the program ends after a round.
+pub(super) fn exit(report: &Report) -> Exit {
+    if report.totals().failed > 0 {
+        Exit::Failure
+    } else {
+        Exit::Success
+    }
+}

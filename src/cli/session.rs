@@ -1,0 +1,188 @@
+//! What rounds over the mirrors of documents need.
+
+use std::sync::Arc;
+
+use super::args::{DocumentArgs, RegistryArgs};
+use super::connect::{Connector, MirrorConnector};
+use super::documents::{self, Documents};
+use super::error::Error;
+use super::output::Output;
+use super::progress::Progress;
+use super::trust::Trust;
+use crate::copy;
+use crate::oci::Digest;
+use crate::plan::Mirror;
+use crate::runtime::shutdown::until_signal;
+use crate::sync::ledger::{FileError, SetAside};
+use crate::sync::prune::Pruner;
+use crate::sync::{Ledger, Mode, Report, Syncer};
+
+/// Everything that rounds need.
+pub(super) struct Session {
+    /// The mirrors that are not suspended.
+    pub(super) mirrors: Vec<Mirror>,
+    /// The way to their registries.
+    pub(super) connector: Arc<MirrorConnector>,
+    /// Who runs the rounds.
+    pub(super) syncer: Syncer<Arc<MirrorConnector>>,
+    pub(super) progress: Arc<Progress>,
+    ledger: Arc<Ledger>,
+}
+
+/// What a command does with the state file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Remembering {
+    /// It reads it.
+    Nothing,
+    /// It goes on from what is there, if anything is, and keeps what it does.
+    All,
+    /// It works on what is there, and keeps what it does.
+    Known {
+        /// Whether what is on record of destinations that were elsewhere belongs to them.
+        is_moved: bool,
+    },
+}
+
+// === impl Session ===
+
+impl Session {
+    pub(super) fn open(
+        documents: &DocumentArgs,
+        registry: &RegistryArgs,
+        output: &Output,
+        progress: Arc<Progress>,
+        remembering: Remembering,
+    ) -> Result<Self, Error> {
+        let mut session = Self::open_all(documents, registry, progress, remembering)?;
+        session.skip(output, |mirror| mirror.suspend.then_some("is suspended"));
+        Ok(session)
+    }
+
+    /// The same with the mirrors that are suspended.
+    pub(super) fn open_all(
+        documents: &DocumentArgs,
+        registry: &RegistryArgs,
+        progress: Arc<Progress>,
+        remembering: Remembering,
+    ) -> Result<Self, Error> {
+        let Documents {
+            runnables,
+            left_out,
+        } = documents::read(documents)?;
+        let connector = Connector::new(Trust::read(registry)?);
+        let (connector, mirrors) = MirrorConnector::new(connector, runnables, documents);
+        refuse_forgetting(&mirrors, documents.state.is_some())?;
+        let ledger = Arc::new(remembering.open(documents)?);
+        for mirror in &mirrors {
+            remembering.bind(&ledger, mirror);
+        }
+        let events = copy::Progress::none().with(progress.clone());
+        let connector = Arc::new(connector);
+        let syncer = Syncer::new(Arc::clone(&connector), Arc::clone(&ledger), events);
+        // They are not part of this run, and what they may want is not pruned.
+        syncer.stand_by(left_out);
+        Ok(Self {
+            mirrors,
+            connector,
+            syncer,
+            progress,
+            ledger,
+        })
+    }
+
+    /// Leaves out the mirrors of which `why_not` says why they are left out. What they may want is not pruned.
+    pub(super) fn skip(
+        &mut self,
+        output: &Output,
+        why_not: impl Fn(&Mirror) -> Option<&'static str>,
+    ) {
+        let is_skipped = |mirror: &mut Mirror| match why_not(mirror) {
+            Some(reason) => {
+                output.note(&format!("skipped: mirror {} {reason}", mirror.name));
+                true
+            }
+            None => false,
+        };
+        let skipped = self.mirrors.extract_if(.., is_skipped);
+        self.syncer.stand_by(skipped);
+    }
+
+    /// Lets the mirrors delete what a person approved, once.
+    pub(super) fn approve(&mut self, plan: &Digest, output: &Output) {
+        for mirror in &mut self.mirrors {
+            match self.ledger.spent(&mirror.name, plan) {
+                None => mirror.prune.approved = Some(plan.clone()),
+                Some(time) => output.note(&format!(
+                    "note: the approval of {plan} was used for mirror {} at {time:.0}: it is for once",
+                    mirror.name
+                )),
+            }
+        }
+    }
+
+    /// The same, and `pruner` says what pruning may do.
+    pub(super) fn with_pruner(self, pruner: Pruner) -> Self {
+        Self {
+            syncer: self.syncer.with_pruner(pruner),
+            ..self
+        }
+    }
+
+    /// One round over all mirrors; nothing where a signal ended it.
+    pub(super) async fn round(&self, mode: Mode) -> Option<Report> {
+        let mirrors: Vec<&Mirror> = self.mirrors.iter().collect();
+        let report = until_signal(self.syncer.round(&mirrors, mode, &*self.progress)).await;
+        self.progress.finish();
+        report
+    }
+}
+
+// === impl Remembering ===
+
+impl Remembering {
+    fn open(self, documents: &DocumentArgs) -> Result<Ledger, FileError> {
+        let Some(path) = &documents.state else {
+            return Ok(Ledger::in_memory());
+        };
+        let wait = documents.lock_timeout.unwrap_or_default().as_std();
+        match self {
+            Self::Nothing => Ledger::look_into(path),
+            Self::All => Ledger::open_within(path, wait),
+            Self::Known { .. } if path.exists() => Ledger::open_within(path, wait),
+            Self::Known { .. } => Err(FileError::Missing(path.clone())),
+        }
+    }
+
+    /// Another mirror's state may have been named by mistake: what it remembers of other places is not
+    /// this mirror's until a person says so.
+    fn bind(self, ledger: &Ledger, mirror: &Mirror) {
+        let is_moved = self == Self::Known { is_moved: true };
+        for set_aside in ledger.bind(mirror, is_moved) {
+            let SetAside {
+                mirror,
+                destination,
+                from,
+                to,
+            } = set_aside;
+            let from = from.as_deref().unwrap_or("names that it does not give");
+            tracing::warn!(
+                "mirror {mirror} writes destination {destination} to {to}, and the state file knows it at {from}: what \
+                 is on record there is kept. If the mirror moved, `transship prune --moved` prunes it"
+            );
+        }
+    }
+}
+
+/// Without a memory, whatever a policy quarantines would be new in every run.
+fn refuse_forgetting(mirrors: &[Mirror], remembers: bool) -> Result<(), Error> {
+    let quarantining = mirrors.iter().find_map(|mirror| {
+        let policies = mirror.images.iter().flat_map(|entry| &entry.policies);
+        let mut gated = policies.filter_map(|policy| Some((policy, policy.gates.as_ref()?)));
+        let (policy, _) = gated.find(|(_, gates)| gates.min_age.is_some())?;
+        Some((policy.name.to_string(), mirror.name.clone()))
+    });
+    match quarantining {
+        Some((policy, mirror)) if !remembers => Err(Error::NoMemory { policy, mirror }),
+        Some(_) | None => Ok(()),
+    }
+}

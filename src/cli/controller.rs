@@ -23,8 +23,10 @@ pub(super) async fn run(args: &ControllerArgs) -> Result<Exit, Error> {
         in_use,
         in_use_extra,
         allow_addresses,
+        deny_addresses,
         insecure_hosts,
         allowed_hosts,
+        allowed_proxies,
         ca_file,
         trusted_realms,
     } = args;
@@ -43,9 +45,11 @@ pub(super) async fn run(args: &ControllerArgs) -> Result<Exit, Error> {
         boundaries: Boundaries {
             addresses: Addresses {
                 allow: allow_addresses.clone(),
+                deny: deny_addresses.clone(),
             },
             insecure_hosts: insecure_hosts.clone(),
             allowed_hosts: allowed_hosts.clone(),
+            allowed_proxies: allowed_proxies.clone(),
         },
         trusted_realms: trusted_realms.iter().map(ToString::to_string).collect(),
         ca_pem: ca_file

@@ -56,7 +56,8 @@ impl Trust {
         } = reach;
         Settings {
             credential,
-            tls: tls.clone().with_authorities(self.ca_pem.as_deref()),
+            tls: tls.clone(),
+            ca_pem: self.ca_pem.clone(),
             proxy: proxy.clone(),
             system_proxy: proxy.is_none(),
             insecure: *insecure || self.is_insecure(registry),
@@ -96,12 +97,11 @@ mod tests {
         };
         let settings =
             |host: &str, reach| trust.settings(&registry(host), reach, Credential::Anonymous, None);
-        assert_eq!(
-            settings("a.test", &reach).tls.ca_pem.unwrap(),
-            b"theirs\nmine"
-        );
+        let both = settings("a.test", &reach);
+        assert_eq!(both.tls.ca_pem.unwrap(), b"theirs");
+        assert_eq!(both.ca_pem.unwrap(), b"mine");
         let plain = Reach::default();
-        assert_eq!(settings("a.test", &plain).tls.ca_pem.unwrap(), b"mine");
+        assert_eq!(settings("a.test", &plain).ca_pem.unwrap(), b"mine");
         assert!(settings("localhost:5000", &plain).insecure);
         assert!(!settings("a.test", &plain).insecure);
     }

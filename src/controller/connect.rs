@@ -123,7 +123,8 @@ impl Connector {
         } = reach;
         Settings {
             credential,
-            tls: tls.clone().with_authorities(self.ca_pem.as_deref()),
+            tls: tls.clone(),
+            ca_pem: self.ca_pem.clone(),
             proxy: proxy.clone(),
             system_proxy: false,
             insecure: *insecure,

@@ -102,7 +102,12 @@ impl Elsewhere {
             known.clear();
         }
         let authenticator = known.entry(key).or_insert_with(|| {
-            let (realms, http) = (self.trusted_realms.clone(), self.http.clone());
+            let http = if registry == self.registry {
+                self.http.at(base.clone())
+            } else {
+                self.http.elsewhere(base.clone())
+            };
+            let realms = self.trusted_realms.clone();
             let authenticator = Authenticator::new(registry, base, credential, realms, http);
             Arc::new(authenticator)
         });

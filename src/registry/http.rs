@@ -14,16 +14,22 @@ use url::Url;
 use super::boundaries::{Boundaries, OutOfBounds};
 use super::cause::Cause;
 use super::settings::Settings;
+use super::{origin, owner};
 use crate::oci::Registry;
+use build::Clients;
 pub(super) use causes::{causes, root};
 use proxy::Proxies;
 pub(super) use proxy::ProxyFault;
 pub(super) use reason::reason;
 
 /// The only way out: what it sends has passed the boundaries, where there are any.
+///
+/// Our certificate is shown to one host only, and the authorities that are trusted for it vouch for no stranger.
 #[derive(Clone)]
 pub(super) struct Http {
-    client: reqwest::Client,
+    clients: Clients,
+    /// The host that the settings are for.
+    base: Url,
     boundaries: Option<Arc<Boundaries>>,
     proxies: Arc<Proxies>,
 }
@@ -45,23 +51,54 @@ pub(super) enum HttpError {
 // === impl Http ===
 
 impl Http {
-    /// A client with these settings, within these boundaries.
+    /// A client for the registry at `base` with these settings, within these boundaries.
     pub(super) fn new(
         user_agent: &str,
+        base: Url,
         settings: &Settings,
         boundaries: Option<Arc<Boundaries>>,
     ) -> Result<Self, Cause> {
-        let (client, proxies) = build::client(user_agent, settings, boundaries.as_ref())?;
+        let (clients, proxies) = build::clients(user_agent, settings, boundaries.as_ref())?;
         Ok(Self {
-            client,
+            clients,
+            base,
             boundaries,
             proxies: Arc::new(proxies),
         })
     }
 
+    /// The same for another host that is as good as the registry.
+    pub(super) fn at(&self, base: Url) -> Self {
+        let same = self.clone();
+        Self { base, ..same }
+    }
+
+    /// The same for another registry, for which the certificates are not meant.
+    pub(super) fn elsewhere(&self, base: Url) -> Self {
+        let others = &self.clients.others;
+        let clients = Clients {
+            registry: others.clone(),
+            owner: others.clone(),
+            others: others.clone(),
+        };
+        let same = self.at(base);
+        Self { clients, ..same }
+    }
+
+    /// The client for a URL.
+    fn client(&self, url: &Url) -> &reqwest::Client {
+        if origin::is_same(url, &self.base) || origin::is_encrypted(&self.base, url) {
+            &self.clients.registry
+        } else if owner::is_same(url, &self.base) {
+            &self.clients.owner
+        } else {
+            &self.clients.others
+        }
+    }
+
     /// Begins a request, which is sent with [`execute`](Self::execute).
     pub(super) fn request(&self, method: Method, url: Url) -> RequestBuilder {
-        self.client.request(method, url)
+        self.client(&url).request(method, url)
     }
 
     /// Whether a registry may be used to which another one redirects.
@@ -80,10 +117,13 @@ impl Http {
     pub(super) async fn execute(&self, request: Request) -> Result<Response, HttpError> {
         if let Some(boundaries) = &self.boundaries {
             boundaries.check_url(request.url())?;
+            if let Some(proxy) = self.proxies.of(request.url()) {
+                boundaries.check_way(request.url(), proxy)?;
+            }
         }
         // Boxed, so that the types of everything that waits for it do not grow with what is in it.
         let url = request.url().clone();
-        let sent: BoxFuture<'_, _> = Box::pin(self.client.execute(request));
+        let sent: BoxFuture<'_, _> = Box::pin(self.client(&url).execute(request));
         match sent.await {
             Ok(response) => match self.proxies.answer(&url, response.status()) {
                 Some(fault) => Err(fault.into()),

@@ -12,7 +12,7 @@
 //! auth elsewhere              who we are, at the registry and where it redirects to
 //! boundaries guard observer    what the process may do, and who looks on
 //! limiter turnstile host habits profile   what a host bears, turned out to be like, and is known to be like
-//! origin reach link onward range rest pace retry cause   rules without I/O
+//! origin owner reach link onward range rest pace retry cause   rules without I/O
 //! kind status meaning error_body said missing secrets   what an answer that is an error means, and what may be shown of it
 //! ```
 
@@ -50,6 +50,7 @@ mod observer;
 mod onward;
 mod origin;
 mod outgoing;
+mod owner;
 mod pace;
 mod pages;
 mod pool;

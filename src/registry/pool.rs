@@ -151,7 +151,7 @@ impl Pool {
             proxy: settings.proxy.as_ref().map(|proxy| proxy.url.clone()),
             system_proxy: settings.system_proxy,
         };
-        let http = Http::new(user_agent, settings, boundaries.clone())?;
+        let http = Http::new(user_agent, base.clone(), settings, boundaries.clone())?;
         let authenticator = Authenticator::new(
             registry.clone(),
             base.clone(),

@@ -14,8 +14,11 @@ use crate::oci::{Digest, Registry, Repository, digest::Algorithm};
 pub struct Settings {
     /// Who is asking.
     pub credential: Credential,
-    /// Certificates.
+    /// Certificates. They are for this registry and its token server, and for no other host that it leads to; its
+    /// authorities count for hosts of the same owner, too.
     pub tls: Tls,
+    /// Authorities that are trusted everywhere, besides those of the system, as PEM.
+    pub ca_pem: Option<Vec<u8>>,
     /// The proxy that every connection goes through.
     pub proxy: Option<Proxy>,
     /// Whether the proxies of the environment (`HTTPS_PROXY`, `NO_PROXY`) are used where `proxy` names none.
@@ -61,18 +64,6 @@ pub struct Proxy {
     pub password: Option<SecretString>,
 }
 
-impl Tls {
-    /// The same, with more authorities.
-    #[must_use]
-    pub fn with_authorities(self, more: Option<&[u8]>) -> Self {
-        let ca_pem = match (self.ca_pem, more) {
-            (Some(own), Some(more)) => Some([own.as_slice(), more].join(&b'\n')),
-            (own, more) => own.or_else(|| more.map(<[u8]>::to_vec)),
-        };
-        Self { ca_pem, ..self }
-    }
-}
-
 impl Settings {
     /// A digest over all of the settings: equal where, and only where, two settings are equal.
     pub(super) fn fingerprint(&self) -> Digest {
@@ -82,6 +73,7 @@ impl Settings {
                 ca_pem,
                 identity_pem,
             },
+            ca_pem: everywhere,
             proxy,
             system_proxy,
             insecure,
@@ -91,6 +83,7 @@ impl Settings {
         let mut fields = Fields(Algorithm::Sha256.hasher());
         fields.add(credential.fingerprint().as_str().as_bytes());
         fields.add_option(ca_pem.as_deref());
+        fields.add_option(everywhere.as_deref());
         fields.add_option(
             identity_pem
                 .as_ref()

@@ -92,7 +92,15 @@ pub struct ControllerArgs {
         value_name = "CIDR"
     )]
     pub allow_addresses: Vec<Cidr>,
-    /// Speak plain HTTP to these hosts where a mirror says insecure: true.
+    /// Do not connect to these addresses, such as 10.0.0.0/8; where --allow-addresses has a smaller block, that counts.
+    #[arg(
+        long,
+        value_delimiter = ',',
+        env = "TRANSSHIP_DENY_ADDRESSES",
+        value_name = "CIDR"
+    )]
+    pub deny_addresses: Vec<Cidr>,
+    /// Speak plain HTTP to these hosts, registries and the proxies to them, where a mirror says insecure: true.
     #[arg(
         long,
         value_delimiter = ',',
@@ -109,6 +117,15 @@ pub struct ControllerArgs {
         default_value = "*"
     )]
     pub allowed_hosts: Vec<HostGlob>,
+    /// Use these proxies only, where * stands for any characters.
+    #[arg(
+        long,
+        value_delimiter = ',',
+        env = "TRANSSHIP_ALLOWED_PROXIES",
+        value_name = "GLOB",
+        default_value = "*"
+    )]
+    pub allowed_proxies: Vec<HostGlob>,
     /// Trust the authorities of this PEM file besides those of the system.
     #[arg(long, env = "TRANSSHIP_CA_FILE", value_name = "FILE")]
     pub ca_file: Option<PathBuf>,

@@ -65,6 +65,11 @@ pub(super) async fn fetch_token(
     credential: &Credential,
 ) -> Result<Grant, Failure> {
     let secrets = Secrets::new(&[credential]);
+    let http = &if realm.is_trusted() {
+        http.at(realm.url().clone())
+    } else {
+        http.clone()
+    };
     let get = async |authorization: Option<Authorization>| {
         let request = || {
             let request = http.request(Method::GET, realm.token_url(scope));

@@ -2,15 +2,14 @@
 //!
 //! The registry names it, so a hostile or broken registry could have our credential sent anywhere
 //! (CVE-2026-33540) or make us call what only we can reach. A [`Realm`] exists only where the rule
-//! allows it: the registry's own host and port, a host of the same registrable domain, or one that
-//! the operator named. Where there is no credential, any host by its name may be asked for a token:
+//! allows it: the registry's own host and port, a host of the same owner, or one that the operator named. Where there is no credential, any host by its name may be asked for a token:
 //! registries that stand in front of others name the token servers of those.
 
-use psl::Psl as _;
-use url::{Host, Url};
+use url::{Host, Url, form_urlencoded};
 
 use super::scope::Scope;
 use crate::registry::origin::authority;
+use crate::registry::owner;
 use crate::registry::redact::SafeUrl;
 
 /// The longest text of a peer that goes into a message, in characters.
@@ -21,6 +20,7 @@ const SHOWN: usize = 60;
 pub(super) struct Realm {
     url: SafeUrl,
     service: Option<String>,
+    is_trusted: bool,
 }
 
 /// Who may be asked for tokens besides the registry's own host and domain.
@@ -83,14 +83,21 @@ impl Realm {
         let mut url = url.map_err(|_| unreadable())?;
         // No client sends one to a server.
         url.set_fragment(None);
+        let service = own_service(&mut url, service);
         let host = url.host().ok_or_else(unreadable)?;
         match fault(&url, &host, base, trust) {
             Some(fault) => Err((authority(&url), fault)),
             None => Ok(Self {
+                is_trusted: is_ours(&url, base) || trust.names(&url),
                 url: url.into(),
                 service,
             }),
         }
+    }
+
+    /// Whether it would be asked with a credential, too: what shows who we are may be shown to it.
+    pub(super) fn is_trusted(&self) -> bool {
+        self.is_trusted
     }
 
     /// Host and port, for messages.
@@ -108,7 +115,7 @@ impl Realm {
         self.service.as_deref()
     }
 
-    /// The URL that gives a token for `scope` on GET. What the realm has as a query stays in front.
+    /// The URL that gives a token for `scope` on GET. What else the realm has as a query stays in front.
     pub(super) fn token_url(&self, scope: &Scope) -> Url {
         let mut url = self.url.as_url().clone();
         let mut query = url.query_pairs_mut();
@@ -125,25 +132,46 @@ impl Realm {
 
 fn fault(url: &Url, host: &Host<&str>, base: &Url, trust: Trust<'_>) -> Option<RealmFault> {
     let is_encrypted = url.scheme() == "https" || url.scheme() == "http" && base.scheme() == "http";
-    let is_same_host =
-        url.host() == base.host() && url.port_or_known_default() == base.port_or_known_default();
     match () {
         () if !is_encrypted => Some(RealmFault::NotEncrypted),
         () if !url.username().is_empty() || url.password().is_some() => {
             Some(RealmFault::HasUserInfo)
         }
-        () if is_same_host || trust.names(url) => None,
-        () => match (host, base.host()) {
-            (Host::Domain(name), _) if !is_this_machine(name) && trust.is_anonymous => None,
-            (Host::Domain(name), Some(Host::Domain(own))) if !is_this_machine(name) => {
-                let domain = registrable_domain(name);
-                let is_same_domain = domain.is_some() && domain == registrable_domain(own);
-                (!is_same_domain).then_some(RealmFault::OtherDomain)
+        () if is_ours(url, base) || trust.names(url) => None,
+        () => match host {
+            Host::Domain(name) if !owner::is_this_machine(name) => {
+                (!trust.is_anonymous).then_some(RealmFault::OtherDomain)
             }
-            (Host::Domain(name), _) if !is_this_machine(name) => Some(RealmFault::OtherDomain),
-            (Host::Domain(_) | Host::Ipv4(_) | Host::Ipv6(_), _) => Some(RealmFault::OtherAddress),
+            Host::Domain(_) | Host::Ipv4(_) | Host::Ipv6(_) => Some(RealmFault::OtherAddress),
         },
     }
+}
+
+/// Whether it is the registry's own host and port, or one of the same owner.
+fn is_ours(url: &Url, base: &Url) -> bool {
+    let is_same_host =
+        url.host() == base.host() && url.port_or_known_default() == base.port_or_known_default();
+    is_same_host || owner::is_same(url, base)
+}
+
+/// Takes from the query of a realm what the client is to say by itself: which registry a token is for, and what it
+/// allows. The name of the registry is the realm's where the challenge has none.
+fn own_service(url: &mut Url, service: Option<String>) -> Option<String> {
+    let Some(query) = url.query() else {
+        return service;
+    };
+    let mut named = None;
+    let mut kept = Vec::new();
+    for part in query.split('&') {
+        match form_urlencoded::parse(part.as_bytes()).next() {
+            Some((key, value)) if key == "service" => named = Some(value.into_owned()),
+            Some((key, _)) if key == "scope" => {}
+            Some(_) | None => kept.push(part),
+        }
+    }
+    let kept = kept.join("&");
+    url.set_query(Some(kept.as_str()).filter(|kept| !kept.is_empty()));
+    service.or(named)
 }
 
 // === impl Trust ===
@@ -161,31 +189,4 @@ impl Trust<'_> {
             .map(|entry| entry.to_ascii_lowercase())
             .any(|entry| entry == written || Some(&entry) == with_port.as_ref())
     }
-}
-
-fn is_this_machine(name: &str) -> bool {
-    let name = name.trim_end_matches('.');
-    name == "localhost" || name.ends_with(".localhost")
-}
-
-/// The part of a host name that one owner has, by the public suffix list.
-///
-/// Services of a Kubernetes cluster belong to their namespace: `cluster.local` has many owners.
-fn registrable_domain(name: &str) -> Option<&str> {
-    let name = name.strip_suffix('.').unwrap_or(name);
-    let domain = psl::List.domain(name.as_bytes())?;
-    if domain.suffix().is_known() {
-        return std::str::from_utf8(domain.as_bytes()).ok();
-    }
-    namespace_domain(name).or_else(|| std::str::from_utf8(domain.as_bytes()).ok())
-}
-
-/// `namespace.svc` and what follows, of the name of a service.
-fn namespace_domain(name: &str) -> Option<&str> {
-    let (end, _) = name.match_indices(".svc").find(|(start, label)| {
-        name.get(start + label.len()..)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-    })?;
-    let start = name.get(..end)?.rfind('.').map_or(0, |dot| dot + 1);
-    name.get(start..)
 }

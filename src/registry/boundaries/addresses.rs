@@ -4,24 +4,38 @@
 use std::net::IpAddr;
 
 use super::cidr::Cidr;
-use super::special::Special;
+use super::special::{Special, embedded};
 
-/// The addresses that may be connected to: all but the special ones, and those of private networks
-/// are not special.
+/// The addresses that may be connected to: all but the special ones and those that the operator closed. Those of
+/// private networks are not special.
 ///
 /// An address is judged after it was parsed or resolved. No spelling and no name hides it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Addresses {
-    /// Special addresses that may be connected to all the same.
+    /// Special or closed addresses that may be connected to all the same.
     pub allow: Vec<Cidr>,
+    /// Addresses that may not be connected to, also where one of IPv6 contains them. Where a block of `allow`
+    /// has an address too, the smaller block of both counts, and this one if they are equal.
+    pub deny: Vec<Cidr>,
 }
 
-/// An address that is not connected to, and what it is.
+/// An address that is not connected to, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{address} ({special})")]
+#[error("{address} ({ground})")]
 pub struct Denied {
     address: IpAddr,
-    special: Special,
+    ground: Ground,
+}
+
+/// Why an address is not connected to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+enum Ground {
+    /// What it is.
+    #[error("{0}")]
+    Special(Special),
+    /// The operator closed it.
+    #[error("in {0}, which is closed with --deny-addresses")]
+    Closed(Cidr),
 }
 
 // === impl Addresses ===
@@ -31,13 +45,26 @@ impl Addresses {
     pub fn judge(&self, address: IpAddr) -> Result<(), Denied> {
         // A mapped address leads where the one inside of it leads.
         let address = address.to_canonical();
-        match Special::of(address) {
-            Some(special) if !self.allow.iter().any(|block| block.contains(address)) => {
-                Err(Denied { address, special })
-            }
-            Some(_) | None => Ok(()),
+        let allowed = smallest(&self.allow, address);
+        let is_opened = |block: Cidr| allowed.is_some_and(|allowed| allowed.is_within(block));
+        let closed = smallest(&self.deny, address).filter(|block| !is_opened(*block));
+        // What opens the address around it does not open the one inside of it.
+        let closed = closed.or_else(|| {
+            embedded(address).find_map(|inside| smallest(&self.deny, inside.to_canonical()))
+        });
+        let special = Special::of(address).filter(|_| allowed.is_none());
+        let ground = closed.map(Ground::Closed).or(special.map(Ground::Special));
+        match ground {
+            Some(ground) => Err(Denied { address, ground }),
+            None => Ok(()),
         }
     }
+}
+
+/// The smallest of the blocks that have an address.
+fn smallest(blocks: &[Cidr], address: IpAddr) -> Option<Cidr> {
+    let found = blocks.iter().filter(|block| block.contains(address));
+    found.max_by_key(|block| block.prefix()).copied()
 }
 
 #[cfg(test)]
@@ -49,6 +76,12 @@ mod tests {
 
     use super::*;
 
+    fn addresses(allow: &[&str], deny: &[&str]) -> Addresses {
+        let [allow, deny] =
+            [allow, deny].map(|blocks| blocks.iter().map(|block| block.parse().unwrap()).collect());
+        Addresses { allow, deny }
+    }
+
     /// What an address is, as the host of a URL.
     fn judged(host: &str, allow: &[&str]) -> Result<(), Special> {
         let url: Url = format!("https://{host}/").parse().unwrap();
@@ -57,9 +90,11 @@ mod tests {
             Some(Host::Ipv6(address)) => address.into(),
             Some(Host::Domain(_)) | None => panic!("{host} is no address"),
         };
-        let allow = allow.iter().map(|block| block.parse().unwrap()).collect();
-        let judged = Addresses { allow }.judge(address);
-        judged.map_err(|denied| denied.special)
+        let judged = addresses(allow, &[]).judge(address);
+        judged.map_err(|denied| match denied.ground {
+            Ground::Special(special) => special,
+            Ground::Closed(block) => panic!("{host} is closed by {block}"),
+        })
     }
 
     #[test]
@@ -81,6 +116,7 @@ mod tests {
             "[2606:4700::1111]",
             "[fd00::1]",
             "[fd00:ec1::254]",
+            "[fd00:42::43]",
             "[fc00::1]",
             "[fe00::1]",
             "[::ffff:10.0.0.1]",
@@ -148,8 +184,21 @@ mod tests {
             ("[fd00:ec2::254]", Metadata),
             ("[fd00:ec2::23]", Metadata),
             ("[fd20:ce::254]", Metadata),
+            ("[fd00:42::42]", Metadata),
+            ("[fd00:42:0:0:0:0:0:42]", Metadata),
+            ("[fd00:c1::a9fe:a9fe]", Metadata),
+            ("[fd00:c1::169.254.169.254]", Metadata),
+            ("[fd00:a9fe:a9fe::1]", Metadata),
+            ("192.80.8.124", Metadata),
+            ("0xc050087c", Metadata),
+            ("[64:ff9b::192.80.8.124]", Metadata),
+            ("169.254.42.42", Metadata),
+            ("169.254.0.23", Metadata),
+            ("169.254.170.2", Metadata),
+            ("169.254.170.23", Metadata),
+            ("[::ffff:169.254.170.2]", Metadata),
+            ("[fe80::a9fe:a9fe]", LinkLocal),
             ("169.254.0.1", LinkLocal),
-            ("169.254.170.2", LinkLocal),
             ("169.254.255.255", LinkLocal),
             ("[fe80::1]", LinkLocal),
             ("[febf:ffff::1]", LinkLocal),
@@ -203,11 +252,45 @@ mod tests {
         }
     }
 
+    #[test]
+    fn what_the_operator_closes_is_not_connected_to() {
+        let private: &[&str] = &["10.0.0.0/8", "fd00::/8"];
+        let cases: [(&str, &[&str], &[&str], bool); 17] = [
+            ("10.0.0.1", &[], private, false),
+            ("11.0.0.1", &[], private, true),
+            ("[::ffff:10.0.0.1]", &[], private, false),
+            ("[64:ff9b::10.0.0.1]", &[], private, false),
+            ("[2002:a00:1::1]", &[], private, false),
+            ("[2001:0:a00:1::]", &[], private, false),
+            ("[fd12::1]", &[], private, false),
+            ("[2606:4700::1111]", &[], private, true),
+            ("10.1.2.3", &["10.1.2.0/24"], private, true),
+            ("10.1.3.3", &["10.1.2.0/24"], private, false),
+            ("[64:ff9b::10.1.2.3]", &["64:ff9b::/96"], private, false),
+            ("10.1.2.3", &["10.0.0.0/8"], private, false),
+            ("10.1.2.3", &["0.0.0.0/0"], private, false),
+            ("127.0.0.5", &["127.0.0.0/8"], &["127.0.0.5"], false),
+            ("127.0.0.6", &["127.0.0.0/8"], &["127.0.0.5"], true),
+            ("93.184.216.34", &[], &["0.0.0.0/0"], false),
+            ("93.184.216.34", &["93.184.216.34"], &["0.0.0.0/0"], true),
+        ];
+        for (host, allow, deny, expected) in cases {
+            let url: Url = format!("https://{host}/").parse().unwrap();
+            let address: IpAddr = match url.host().unwrap() {
+                Host::Ipv4(address) => address.into(),
+                Host::Ipv6(address) => address.into(),
+                Host::Domain(name) => panic!("{name} is no address"),
+            };
+            let judged = addresses(allow, deny).judge(address);
+            assert_eq!(judged.is_ok(), expected, "{host}: {judged:?}");
+        }
+    }
+
     proptest! {
         #[test]
         fn an_address_is_judged_inside_of_another_one_as_well(bits: u32) {
             let addresses = Addresses::default();
-            let judge = |address: IpAddr| addresses.judge(address).map_err(|denied| denied.special);
+            let judge = |address: IpAddr| addresses.judge(address).map_err(|denied| denied.ground);
             let itself = judge(Ipv4Addr::from_bits(bits).into());
             let wide = u128::from(bits);
             let embeddings = [

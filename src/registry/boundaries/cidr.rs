@@ -58,6 +58,16 @@ impl Cidr {
         }
     }
 
+    /// How many bits all addresses of the block have in common.
+    pub(super) fn prefix(&self) -> u32 {
+        self.prefix
+    }
+
+    /// Whether it is a smaller block than another one with which it has an address in common.
+    pub(super) fn is_within(&self, other: Self) -> bool {
+        self.prefix > other.prefix
+    }
+
     /// Whether the address is in the block.
     pub fn contains(&self, address: IpAddr) -> bool {
         masked(address, self.prefix) == self.network

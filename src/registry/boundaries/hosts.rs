@@ -78,9 +78,9 @@ impl HostGlob {
         }
     }
 
-    /// Whether it is a pattern for this registry, spoken to on this port.
-    pub(super) fn matches(&self, registry: &Registry, port: Option<u16>) -> bool {
-        (self.port.is_none() || self.port == port) && is_match(&self.host, registry.host())
+    /// Whether it is a pattern for this host, spoken to on this port.
+    pub(super) fn matches(&self, host: &str, port: Option<u16>) -> bool {
+        (self.port.is_none() || self.port == port) && is_match(&self.host, host)
     }
 }
 
@@ -238,7 +238,11 @@ mod tests {
             let glob: HostGlob = text.parse().unwrap();
             let registry: Registry = registry.parse().unwrap();
             let port = registry.port().or(Some(443));
-            assert_eq!(glob.matches(&registry, port), expected, "{text} {registry}");
+            assert_eq!(
+                glob.matches(registry.host(), port),
+                expected,
+                "{text} {registry}"
+            );
         }
     }
 

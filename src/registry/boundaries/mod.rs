@@ -28,6 +28,8 @@ pub struct Boundaries {
     pub insecure_hosts: Vec<InsecureHost>,
     /// The registries that may be used.
     pub allowed_hosts: Vec<HostGlob>,
+    /// The proxies that may be used.
+    pub allowed_proxies: Vec<HostGlob>,
 }
 
 /// Why a request is not sent. The message names the flag that would open the way.
@@ -55,6 +57,17 @@ pub enum OutOfBounds {
          if it is meant, the operator has to open it with --allow-addresses"
     )]
     Proxy(Denied),
+    /// A proxy is not among those that may be used.
+    #[error(
+        "the proxy {0} is out of bounds: if it is meant, the operator has to allow it with --allowed-proxies {0}"
+    )]
+    OtherProxy(String),
+    /// What is said in plain HTTP would be said to a proxy as well.
+    #[error(
+        "plain HTTP through the proxy {0} is out of bounds: if it is meant, the operator has to allow it with \
+         --insecure-hosts {0}"
+    )]
+    PlainProxy(String),
     /// Plain HTTP would be spoken to a host.
     #[error(
         "plain HTTP to {0} is out of bounds: if it is meant, the operator has to allow it with --insecure-hosts {0}"
@@ -78,7 +91,7 @@ impl Boundaries {
     ) -> Result<(), OutOfBounds> {
         let port = base.port_or_known_default();
         let mut globs = self.allowed_hosts.iter();
-        if !globs.any(|glob| glob.matches(registry, port)) {
+        if !globs.any(|glob| glob.matches(registry.host(), port)) {
             return Err(OutOfBounds::Registry(registry.clone()));
         }
         self.check_url(base)
@@ -87,7 +100,7 @@ impl Boundaries {
     /// Whether a request may go to a URL, as far as the URL tells: what a name leads to turns out
     /// when it is resolved.
     pub(super) fn check_url(&self, url: &Url) -> Result<(), OutOfBounds> {
-        if url.scheme() == "http" && !self.insecure_hosts.iter().any(|host| host.matches(url)) {
+        if url.scheme() == "http" && !self.may_be_plain(url) {
             return Err(OutOfBounds::PlainHttp(origin::authority(url)));
         }
         self.judge_literal(url).map_err(OutOfBounds::Address)
@@ -95,7 +108,28 @@ impl Boundaries {
 
     /// Whether a proxy may be used, which then connects in our place: to whatever it takes a name for.
     pub(super) fn check_proxy(&self, proxy: &Url) -> Result<(), OutOfBounds> {
+        let (host, port) = (
+            proxy.host_str().unwrap_or_default(),
+            proxy.port_or_known_default(),
+        );
+        let mut globs = self.allowed_proxies.iter();
+        if !globs.any(|glob| glob.matches(host, port)) {
+            return Err(OutOfBounds::OtherProxy(origin::authority(proxy)));
+        }
         self.judge_literal(proxy).map_err(OutOfBounds::Proxy)
+    }
+
+    /// Whether a request may go through a proxy that may be used. What is encrypted is so on its way through it.
+    pub(super) fn check_way(&self, url: &Url, proxy: &Url) -> Result<(), OutOfBounds> {
+        if url.scheme() == "http" && !self.may_be_plain(proxy) {
+            return Err(OutOfBounds::PlainProxy(origin::authority(proxy)));
+        }
+        Ok(())
+    }
+
+    /// Whether a host may see what is not encrypted.
+    fn may_be_plain(&self, host: &Url) -> bool {
+        self.insecure_hosts.iter().any(|known| known.matches(host))
     }
 
     /// Judges an address in a URL: those are connected to without the resolver.
@@ -114,6 +148,7 @@ impl Default for Boundaries {
             addresses: Addresses::default(),
             insecure_hosts: Vec::new(),
             allowed_hosts: vec![HostGlob::any()],
+            allowed_proxies: vec![HostGlob::any()],
         }
     }
 }
@@ -127,12 +162,14 @@ mod tests {
         let boundaries = Boundaries {
             addresses: Addresses {
                 allow: vec!["127.0.0.1".parse().unwrap()],
+                deny: Vec::new(),
             },
             insecure_hosts: vec![
                 "plain.test:5000".parse().unwrap(),
                 "127.0.0.2".parse().unwrap(),
             ],
             allowed_hosts: vec!["*.test".parse().unwrap(), "127.*".parse().unwrap()],
+            ..Boundaries::default()
         };
         let cases = [
             ("r.test", "https://r.test"),

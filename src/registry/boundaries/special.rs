@@ -29,12 +29,21 @@ pub(in crate::registry) enum Special {
 }
 
 /// First match wins: the metadata services have addresses of larger blocks.
-const SPECIAL: [(Cidr, Special); 18] = [
+const SPECIAL: [(Cidr, Special); 26] = [
+    // AWS, GCP, Azure, OpenStack and most others.
     (Cidr::v4([169, 254, 169, 254], 32), Special::Metadata),
+    // The credentials of tasks and pods (AWS).
+    (Cidr::v4([169, 254, 170, 2], 32), Special::Metadata),
+    (Cidr::v4([169, 254, 170, 23], 32), Special::Metadata),
+    // Tencent, Scaleway.
+    (Cidr::v4([169, 254, 0, 23], 32), Special::Metadata),
+    (Cidr::v4([169, 254, 42, 42], 32), Special::Metadata),
     (Cidr::v4([169, 254, 0, 0], 16), Special::LinkLocal),
+    // Alibaba, Azure, Oracle, Equinix.
     (Cidr::v4([100, 100, 100, 200], 32), Special::Metadata),
     (Cidr::v4([168, 63, 129, 16], 32), Special::Metadata),
     (Cidr::v4([192, 0, 0, 192], 32), Special::Metadata),
+    (Cidr::v4([192, 80, 8, 124], 32), Special::Metadata),
     (Cidr::v4([0, 0, 0, 0], 8), Special::Unspecified),
     (Cidr::v4([127, 0, 0, 0], 8), Special::Loopback),
     (Cidr::v4([224, 0, 0, 0], 4), Special::Multicast),
@@ -42,11 +51,21 @@ const SPECIAL: [(Cidr, Special); 18] = [
     (Cidr::v4([240, 0, 0, 0], 4), Special::Reserved),
     (Cidr::v6(0, 128), Special::Unspecified),
     (Cidr::v6(1, 128), Special::Loopback),
+    // AWS, GCP, Scaleway, Oracle, Akamai.
     (Cidr::v6(0xfd00_0ec2 << 96, 32), Special::Metadata),
     (
         Cidr::v6(0xfd20_00ce_0000_0000_0000_0000_0000_0254, 128),
         Special::Metadata,
     ),
+    (
+        Cidr::v6(0xfd00_0042_0000_0000_0000_0000_0000_0042, 128),
+        Special::Metadata,
+    ),
+    (
+        Cidr::v6(0xfd00_00c1_0000_0000_0000_0000_a9fe_a9fe, 128),
+        Special::Metadata,
+    ),
+    (Cidr::v6(0xfd00_a9fe_a9fe << 80, 48), Special::Metadata),
     (Cidr::v6(0xfe80 << 112, 10), Special::LinkLocal),
     (Cidr::v6(0xfec0 << 112, 10), Special::SiteLocal),
     (Cidr::v6(0xff00 << 112, 8), Special::Multicast),
@@ -98,16 +117,20 @@ impl Special {
             .iter()
             .find(|(block, _)| block.contains(address))
             .map(|(_, special)| *special);
-        match address {
-            IpAddr::V4(_) => itself,
-            IpAddr::V6(address) => itself.or_else(|| {
-                EMBEDDINGS
-                    .iter()
-                    .filter_map(|embedding| embedding.extract(address))
-                    .find_map(|embedded| Self::of(embedded.into()))
-            }),
-        }
+        itself.or_else(|| embedded(address).find_map(Self::of))
     }
+}
+
+/// The addresses of IPv4 that an address of IPv6 contains.
+pub(super) fn embedded(address: IpAddr) -> impl Iterator<Item = IpAddr> {
+    let address = match address {
+        IpAddr::V4(_) => None,
+        IpAddr::V6(address) => Some(address),
+    };
+    address.into_iter().flat_map(|address| {
+        let inside = EMBEDDINGS.iter();
+        inside.filter_map(move |embedding| Some(embedding.extract(address)?.into()))
+    })
 }
 
 impl fmt::Display for Special {

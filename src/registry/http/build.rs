@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue};
 use reqwest::{Certificate, ClientBuilder, Identity, redirect, retry, tls};
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::causes::root;
 use super::proxy::{Proxies, proxy_url};
@@ -23,17 +23,63 @@ const IDLE_CONNECTION_TIME: Duration = Duration::from_secs(50);
 const CA_BYTES: usize = 512 * 1024;
 const CA_CERTIFICATES: usize = 300;
 
-/// A client with these settings, whose names resolve within these boundaries.
-///
-/// HTTP/1.1 only: bodies are fastest on a connection of their own.
-pub(super) fn client(
+/// The clients of one registry: which one is used depends on whom it speaks to.
+#[derive(Clone)]
+pub(super) struct Clients {
+    /// For the registry itself, and what is as good as it.
+    pub(super) registry: reqwest::Client,
+    /// For other hosts of its owner: without our certificate.
+    pub(super) owner: reqwest::Client,
+    /// For everybody else: without the authorities of the registry, too.
+    pub(super) others: reqwest::Client,
+}
+
+/// Clients with these settings, whose names resolve within these boundaries.
+pub(super) fn clients(
     user_agent: &str,
     settings: &Settings,
     boundaries: Option<&Arc<Boundaries>>,
-) -> Result<(reqwest::Client, Proxies), Cause> {
+) -> Result<(Clients, Proxies), Cause> {
+    let Tls {
+        ca_pem,
+        identity_pem,
+    } = &settings.tls;
+    let everywhere = settings.ca_pem.as_deref();
+    let authorities = [everywhere, ca_pem.as_deref()];
+    let make = |authorities: [Option<&[u8]>; 2], identity: Option<&SecretString>| {
+        let (builder, proxies) = builder(user_agent, settings, boundaries)?;
+        let client = with_certificates(builder, authorities, identity)?
+            .build()
+            .map_err(|error| Cause::Settings(root(&error)))?;
+        Ok::<_, Cause>((client, proxies))
+    };
+    let (others, proxies) = make([everywhere, None], None)?;
+    let owner = match ca_pem {
+        Some(_) => make(authorities, None)?.0,
+        None => others.clone(),
+    };
+    let registry = match identity_pem {
+        Some(identity) => make(authorities, Some(identity))?.0,
+        None => owner.clone(),
+    };
+    let clients = Clients {
+        registry,
+        owner,
+        others,
+    };
+    Ok((clients, proxies))
+}
+
+/// What all clients have in common. HTTP/1.1 only: bodies are fastest on a connection of their own.
+fn builder(
+    user_agent: &str,
+    settings: &Settings,
+    boundaries: Option<&Arc<Boundaries>>,
+) -> Result<(ClientBuilder, Proxies), Cause> {
     let Settings {
         credential: _,
-        tls,
+        tls: _,
+        ca_pem: _,
         proxy,
         system_proxy,
         insecure,
@@ -65,10 +111,7 @@ pub(super) fn client(
         Some(boundaries) => builder.dns_resolver(Resolver(Arc::clone(boundaries))),
         None => builder,
     };
-    let client = with_certificates(builder, tls)?
-        .build()
-        .map_err(|error| Cause::Settings(root(&error)))?;
-    Ok((client, proxies))
+    Ok((builder, proxies))
 }
 
 fn with_proxy(
@@ -122,16 +165,16 @@ fn variable(name: &str) -> Option<String> {
         .filter(|text| !text.trim().is_empty())
 }
 
-fn with_certificates(builder: ClientBuilder, tls: &Tls) -> Result<ClientBuilder, Cause> {
-    let Tls {
-        ca_pem,
-        identity_pem,
-    } = tls;
+fn with_certificates(
+    builder: ClientBuilder,
+    authorities: [Option<&[u8]>; 2],
+    identity: Option<&SecretString>,
+) -> Result<ClientBuilder, Cause> {
     let mut builder = builder.tls_version_min(tls::Version::TLS_1_2);
-    if let Some(pem) = ca_pem {
+    for pem in authorities.into_iter().flatten() {
         builder = builder.tls_certs_merge(read_authorities(pem)?);
     }
-    if let Some(pem) = identity_pem {
+    if let Some(pem) = identity {
         let identity = Identity::from_pem(pem.expose_secret().as_bytes()).map_err(|_| {
             Cause::Settings(
                 "the client certificate and key are not PEM with one of each".to_owned(),
@@ -202,7 +245,7 @@ mod tests {
             ),
         ];
         for (name, settings) in cases {
-            let built = client("test", &settings, None);
+            let built = clients("test", &settings, None);
             assert!(matches!(built, Err(Cause::Settings(_))), "{name}");
         }
     }

@@ -24,6 +24,7 @@ fn bounds(addresses: &[&str], insecure_hosts: &[&str]) -> Boundaries {
                 .iter()
                 .map(|block| block.parse().unwrap())
                 .collect(),
+            deny: Vec::new(),
         },
         insecure_hosts: insecure_hosts
             .iter()
@@ -165,6 +166,15 @@ async fn registries_and_proxies_out_of_bounds_get_no_client() {
     };
     let proxy = through(canary.url().replace("127.0.0.1", "[::ffff:169.254.1.1]"));
     let bare_proxy = through("169.254.1.1:3128".to_owned());
+    let closed = |block: &str| {
+        let mut closed = everything();
+        closed.addresses.deny.push(block.parse().unwrap());
+        closed
+    };
+    let others = Boundaries {
+        allowed_proxies: vec!["proxy.example.com:3128".parse().unwrap()],
+        ..everything()
+    };
     let elsewhere = Boundaries {
         allowed_hosts: vec!["*.example.com".parse().unwrap()],
         ..everything()
@@ -207,6 +217,38 @@ async fn registries_and_proxies_out_of_bounds_get_no_client() {
             everything(),
             Some("the proxy at 169.254.1.1 (a link-local address) is out of bounds"),
         ),
+        (
+            "an address that is closed",
+            insecure(),
+            closed("127.0.0.1"),
+            Some(
+                "127.0.0.1 (in 127.0.0.1/32, which is closed with --deny-addresses) is out of bounds",
+            ),
+        ),
+        (
+            "a proxy in a network that is closed",
+            through("http://10.1.2.3:3128".to_owned()),
+            closed("10.0.0.0/8"),
+            Some("the proxy at 10.1.2.3 (in 10.0.0.0/8, which is closed with --deny-addresses)"),
+        ),
+        (
+            "another proxy",
+            through(canary.url()),
+            others.clone(),
+            Some("--allowed-proxies 127.0.0.1:"),
+        ),
+        (
+            "another port of the proxy",
+            through("http://proxy.example.com:3129".to_owned()),
+            others.clone(),
+            Some("the proxy proxy.example.com:3129 is out of bounds"),
+        ),
+        (
+            "the proxy",
+            through("http://proxy.example.com:3128".to_owned()),
+            others,
+            None,
+        ),
     ];
     for (name, settings, boundaries, expected) in cases {
         match (bounded(&host, &settings, boundaries), expected) {
@@ -233,9 +275,51 @@ async fn a_proxy_is_judged_by_the_address_it_has() {
         }),
         ..insecure()
     };
-    let boundaries = bounds(&[], &["r.test"]);
+    let boundaries = bounds(&[], &["r.test", "localhost"]);
     let client = bounded("r.test", &settings, boundaries).unwrap();
     let found = client.resolve(&repository(), &tag(), None).await;
     assert_eq!(kind(found), Err(Kind::OutOfBounds));
     assert_eq!((registry.connections(), proxy.connections()), (0, 0));
+}
+
+#[tokio::test]
+async fn a_redirect_leads_to_no_address_that_is_closed() {
+    let canary = Canary::answering_at(ELSEWHERE, Reply::new(404), None);
+    let (registry, _) = loaded();
+    let there = Reply::new(307).header("location", &canary.url());
+    registry.on("GET", "/manifests/").responds(there);
+    let mut boundaries = bounds(&["127.0.0.0/8"], &["127.0.0.1", "127.0.0.2"]);
+    boundaries
+        .addresses
+        .deny
+        .push("127.0.0.2/31".parse().unwrap());
+    let client = bounded(&registry.host(), &insecure(), boundaries).unwrap();
+    let fetched = client.fetch_manifest(&repository(), &tag()).await;
+    assert_eq!(kind(fetched), Err(Kind::OutOfBounds));
+    assert_eq!((registry.requests().len(), canary.connections()), (1, 0));
+}
+
+/// What is not encrypted is as readable on the way to a proxy as it is to the proxy.
+#[tokio::test]
+async fn plain_http_goes_through_a_proxy_only_where_that_may_see_it() {
+    let cases: [(&[&str], bool); 2] = [(&["127.0.0.1", "r.test"], true), (&["r.test"], false)];
+    for (insecure_hosts, expected) in cases {
+        let proxy = Canary::start();
+        let settings = Settings {
+            proxy: Some(Proxy {
+                url: proxy.url(),
+                username: None,
+                password: None,
+            }),
+            ..insecure()
+        };
+        let boundaries = bounds(&["127.0.0.1"], insecure_hosts);
+        let client = bounded("r.test", &settings, boundaries).unwrap();
+        let found = kind(client.resolve(&repository(), &tag(), None).await);
+        match expected {
+            true => assert_eq!(found, Ok(None)),
+            false => assert_eq!(found, Err(Kind::OutOfBounds)),
+        }
+        assert_eq!(proxy.connections() > 0, expected);
+    }
 }

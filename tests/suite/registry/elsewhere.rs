@@ -393,9 +393,11 @@ async fn bounds_hold_behind_a_redirect() {
         let boundaries = Boundaries {
             addresses: Addresses {
                 allow: vec!["127.0.0.1".parse().unwrap()],
+                deny: Vec::new(),
             },
             insecure_hosts: vec!["127.0.0.1".parse().unwrap()],
             allowed_hosts: vec![allowed.parse().unwrap()],
+            ..Boundaries::default()
         };
         let pool = Pool::builder("transship/test")
             .boundaries(boundaries)

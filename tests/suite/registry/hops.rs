@@ -137,3 +137,35 @@ async fn a_write_is_not_redirected() {
     assert_eq!(kind(started.map(|_| ())), Err(Kind::Refused));
     assert_eq!(elsewhere.connections(), 0);
 }
+
+/// What a registry leads to is a stranger: it is not shown our certificate, and the authorities of the registry do
+/// not vouch for it. Those of the process do.
+#[tokio::test]
+async fn certificates_stay_with_their_registry() {
+    let image = image();
+    let layer = &image.blobs[1];
+    let (ours, everybodys) = (Authority::generate(), Authority::generate());
+    let cases = [
+        ("known to all", everybodys.server(), true),
+        ("known to the registry", ours.server(), false),
+        ("asks who we are", everybodys.mutual_server(), false),
+    ];
+    for (name, tls, expected) in cases {
+        let reply = Reply::new(200).body(layer.bytes.clone());
+        let storage = Canary::answering_over(reply, Some(tls));
+        let options = FaultRegistry::options().tls_with(ours.mutual_server(), &ours);
+        let registry = options.start();
+        registry.load("team/app", "v1", &image);
+        let there = to(&format!("{}/bucket", storage.url()));
+        registry.on("GET", "/blobs/").responds(there);
+        let mut settings = trusting(&ours);
+        // Good at the registry, and at a storage that would take it.
+        let identity =
+            [ours.issue(), everybodys.issue()][usize::from(name == "asks who we are")].pem();
+        settings.ca_pem = Some(everybodys.pem().as_bytes().to_vec());
+        settings.tls.identity_pem = Some(identity.into());
+        let got = read(&client_with(&registry, &settings), &descriptor(layer), 0).await;
+        assert_eq!(content(got).is_ok(), expected, "{name}");
+        assert_eq!(storage.requests().len(), usize::from(expected), "{name}");
+    }
+}

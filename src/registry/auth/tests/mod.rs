@@ -98,8 +98,8 @@ fn authenticator(base: &str, credential: Credential, realms: &[&str]) -> Authent
         insecure: true,
         ..Settings::default()
     };
-    let http = Http::new("test", &settings, None).unwrap();
     let base: Url = base.parse().unwrap();
+    let http = Http::new("test", base.clone(), &settings, None).unwrap();
     let registry: Registry = base.authority().parse().unwrap();
     let realms = realms.iter().map(|&realm| realm.to_owned()).collect();
     Authenticator::new(registry, base, credential, realms, http)

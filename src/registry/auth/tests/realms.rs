@@ -110,6 +110,21 @@ fn token_servers_of_another_owner_are_refused() {
         ("domain as prefix", r, "https://example.com.evil.test/"),
         ("domain as ending", r, "https://evilexample.com/"),
         ("shared host", "https://a.github.io", "https://b.github.io/"),
+        (
+            "registries of a cloud",
+            "https://victim.azurecr.io",
+            "https://evil.azurecr.io/oauth2/token",
+        ),
+        (
+            "registries of a vendor",
+            "https://victim.jfrog.io",
+            "https://evil.jfrog.io/token",
+        ),
+        (
+            "accounts of a cloud",
+            "https://1.dkr.ecr.us-east-1.amazonaws.com",
+            "https://2.dkr.ecr.us-east-1.amazonaws.com/",
+        ),
         ("two-part suffix", "https://a.co.uk", "https://b.co.uk/"),
         ("the suffix itself", "https://a.co.uk", "https://co.uk/"),
         (
@@ -315,6 +330,62 @@ fn the_challenge_cannot_add_parameters() {
         "https://r.test/token?account=a%20b&service=x%26scope%3Dregistry%3Acatalog%3A*\
          &scope=repository%3Aa%2Fb%3Apull%2Cpush&scope=repository%3Ac%3Apull"
     );
+}
+
+#[test]
+fn what_the_realm_asks_for_by_itself_is_not_asked_for() {
+    let base = "https://r.test".parse().unwrap();
+    let scope = Scope::pull(&"a".parse().unwrap());
+    let asked = "scope=repository%3Aa%3Apull";
+    let cases = [
+        ("?scope=registry:catalog:*", Some("s"), "service=s&"),
+        ("?service=other", Some("s"), "service=s&"),
+        ("?service=other", None, "service=other&"),
+        ("?service=a&service=b", Some("s"), "service=s&"),
+        ("?%73cope=x&s%65rvice=y", Some("s"), "service=s&"),
+        (
+            "?a=b&scope=x&account=me%20too&scope=y",
+            Some("s"),
+            "a=b&account=me%20too&service=s&",
+        ),
+        ("?flag&&scope", None, "flag&&"),
+        ("", Some("s"), "service=s&"),
+        ("?", None, ""),
+    ];
+    for (query, service, expected) in cases {
+        let realm = format!("https://r.test/token{query}");
+        let realm = Realm::accept(&realm, service.map(str::to_owned), &base, ANONYMOUS).unwrap();
+        let url = realm.token_url(&scope);
+        assert_eq!(
+            url.query(),
+            Some(format!("{expected}{asked}").as_str()),
+            "{query}"
+        );
+        let shown = realm.url().query().unwrap_or_default();
+        assert!(
+            !shown.contains("scope") && !shown.contains("service"),
+            "{shown}"
+        );
+    }
+}
+
+#[test]
+fn only_who_would_get_a_credential_is_shown_a_certificate() {
+    let cases = [
+        ("https://r.example.com/token", true),
+        ("https://auth.example.com/token", true),
+        ("https://auth.test/token", true),
+        ("https://ghcr.io/token", false),
+    ];
+    let base = "https://r.example.com".parse().unwrap();
+    let trust = Trust {
+        hosts: &["auth.test".to_owned()],
+        is_anonymous: true,
+    };
+    for (realm, expected) in cases {
+        let accepted = Realm::accept(realm, None, &base, trust).unwrap();
+        assert_eq!(accepted.is_trusted(), expected, "{realm}");
+    }
 }
 
 #[test]

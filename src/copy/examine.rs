@@ -42,8 +42,8 @@ pub(super) async fn examine(
     stream::iter(reads).try_buffered(READS).try_collect().await
 }
 
-/// The images among the manifests, with the platforms that indexes give them. What only attests
-/// something of an image is none.
+/// The images among the manifests, with the platforms that indexes give them. What only attests something of an
+/// image is none, unless a node would run it.
 pub(super) fn images(graph: &Graph) -> Vec<(Option<Platform>, Arc<Manifest>)> {
     let mut listed: HashMap<Digest, Option<Platform>> = HashMap::new();
     for manifest in graph.manifests() {
@@ -54,7 +54,8 @@ pub(super) fn images(graph: &Graph) -> Vec<(Option<Platform>, Arc<Manifest>)> {
     }
     let is_image = |manifest: &&Arc<Manifest>| match manifest.content() {
         Content::Image(_) => {
-            manifest.digest() == graph.root.digest() || listed.contains_key(manifest.digest())
+            let is_listed = listed.contains_key(manifest.digest());
+            manifest.digest() == graph.root.digest() || is_listed || manifest.can_run()
         }
         Content::Index(_) => false,
     };

@@ -22,6 +22,9 @@ pub struct Job {
     pub referrers: ReferrerTypes,
     /// What comes along whatever its type: it is why a policy admits the image.
     pub evidence: Vec<Digest>,
+    /// Whether only what was judged may run at the targets: what refers to the image comes along where no node
+    /// would run it.
+    pub is_gated: bool,
     /// Where it goes.
     pub targets: Vec<Target>,
 }

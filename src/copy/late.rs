@@ -430,6 +430,7 @@ impl<'a> Wish<'a> {
         Self {
             types: &job.referrers,
             evidence: &job.evidence,
+            is_gated: job.is_gated,
         }
     }
 }

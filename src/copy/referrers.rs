@@ -44,6 +44,8 @@ pub(super) struct Wish<'a> {
     pub(super) types: &'a ReferrerTypes,
     /// What comes along whatever its type.
     pub(super) evidence: &'a [Digest],
+    /// Whether nothing comes along that a node would run.
+    pub(super) is_gated: bool,
 }
 
 /// Everything that comes along with an image.
@@ -440,7 +442,7 @@ async fn read(
                 let manifest = &attached.graph.root;
                 let is_foreign =
                     links.is_member(entry) && !fallback::refers_to(manifest, &links.subject);
-                !is_foreign && wish.admits(manifest)
+                !is_foreign && wish.admits(manifest) && !wish.bars(origin, &attached.graph)
             }))
         })
         .collect();
@@ -479,6 +481,20 @@ impl Wish<'_> {
         let of_layers = layers.iter().map(|layer| layer.media_type.as_str());
         let mut types = manifest.artifact_type().into_iter().chain(of_layers);
         self.is_evidence(manifest.digest()) || types.any(|name| self.types.include(name))
+    }
+
+    /// Whether something is left out because it is an image that nobody has judged, attached to one that was.
+    fn bars(&self, origin: &Origin, graph: &Graph) -> bool {
+        let is_barred = self.is_gated && graph.manifests().any(|manifest| manifest.can_run());
+        if is_barred {
+            let (repository, digest) = (origin.name(), graph.root.digest());
+            tracing::warn!(
+                repository,
+                %digest,
+                "refers to an image that policies judge, and is an image that none of them has judged: it is left out"
+            );
+        }
+        is_barred
     }
 
     /// Whether it may, by what the source says of it.

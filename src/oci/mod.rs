@@ -12,6 +12,7 @@ pub mod media_type;
 pub mod names;
 pub mod platform;
 pub mod reference;
+mod runnable;
 pub mod subset;
 
 pub use config::ImageConfig;

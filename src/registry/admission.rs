@@ -2,19 +2,23 @@
 
 use std::time::Duration;
 
+use tokio::time::timeout;
+
 use super::answer::Exchanged;
 use super::auth;
 use super::cause::Cause;
 use super::connection::Connection;
-use super::limiter::Permit;
+use super::limiter::{Permit, SOON};
 use super::request::Request;
 use super::turnstile::{Passage, Paused};
+use super::way::Share;
 use super::{origin, retry};
 
 /// Leave to send one request.
 #[derive(Debug)]
 pub(super) struct Admission {
     permit: Permit,
+    share: Share,
     /// What comes of it on the way to the host.
     way: Passage,
 }
@@ -32,9 +36,9 @@ impl Admission {
         self.way.leave();
     }
 
-    /// The place in the window of the host, to be kept until the answer has been read.
-    pub(super) fn into_permit(self) -> Permit {
-        self.permit
+    /// The places among our requests and everybody's, to be kept until the answer has been read.
+    pub(super) fn into_places(self) -> (Permit, Share) {
+        (self.permit, self.share)
     }
 }
 
@@ -48,17 +52,27 @@ impl Connection {
             limiter.admit(request.class).await
         };
         let permit = permit.map_err(|Paused { wait }| Cause::Paused(retry::time_after(wait)))?;
-        let way = self.way.pass().await;
+        let share = self.way.enter(request.class);
+        let share = if request.is_urgent {
+            timeout(SOON, share).await.unwrap_or_else(|_| Share::none())
+        } else {
+            share.await
+        };
+        let way = self.way.turnstile.pass().await;
         let way = way.map_err(|Paused { wait }| Cause::Silent {
             host: origin::of(&self.base),
             until: retry::time_after(wait),
         })?;
-        Ok(Admission { permit, way })
+        Ok(Admission { permit, share, way })
     }
 
     /// Lets the limits of the host know how the request went.
     pub(super) fn learn(&self, admission: &Admission, outcome: &Result<Exchanged, Cause>) {
-        let Admission { permit, way } = admission;
+        let Admission {
+            permit,
+            share: _,
+            way,
+        } = admission;
         match outcome {
             Ok(Exchanged { response, .. }) => {
                 way.answered();

@@ -21,6 +21,7 @@ use super::said::Said;
 use super::secrets::Secrets;
 use super::status::Unexpected;
 use super::traffic::Counters;
+use super::way::Share;
 use super::{http, origin, retry};
 use crate::oci::{Digest, MediaType, limits};
 
@@ -47,7 +48,7 @@ pub(super) struct Answer {
     response: Response,
     asked: Asked,
     counters: Arc<Counters>,
-    _permit: Permit,
+    _places: (Permit, Share),
 }
 
 /// What an error needs to know of the request.
@@ -78,7 +79,7 @@ impl Answer {
     pub(super) fn new(
         exchanged: Exchanged,
         class: Class,
-        permit: Permit,
+        places: (Permit, Share),
         connection: &Connection,
     ) -> Self {
         let Exchanged { response, sent } = exchanged;
@@ -91,7 +92,7 @@ impl Answer {
                 sent,
             },
             counters: Arc::clone(&connection.counters),
-            _permit: permit,
+            _places: places,
         }
     }
 
@@ -384,7 +385,7 @@ mod tests {
                 sent: None,
             },
             counters: Arc::new(Counters::new()),
-            _permit: permit,
+            _places: (permit, Share::none()),
         }
     }
 

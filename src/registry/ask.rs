@@ -91,8 +91,8 @@ impl Connection {
         // On the heap: what waits for a registry is deep enough without what says who we are.
         let outcome = self.exchange(request, body).boxed().await;
         self.learn(&admission, &outcome);
-        let permit = admission.into_permit();
-        let answer = Answer::new(outcome?, request.class, permit, self);
+        let places = admission.into_places();
+        let answer = Answer::new(outcome?, request.class, places, self);
         let status = answer.status();
         if retry::is_transient(status) && request.handed_back != Some(status) {
             return Err(answer.into_cause().await);

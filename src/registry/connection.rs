@@ -15,7 +15,7 @@ use super::observer::Observer;
 use super::outgoing::{BodyError, Outgoing};
 use super::secrets::Secrets;
 use super::traffic::Counters;
-use super::turnstile::Turnstile;
+use super::way::Way;
 use crate::oci::Registry;
 
 /// A registry, the way to it and who we are there.
@@ -27,8 +27,8 @@ pub(super) struct Connection {
     pub(super) authenticator: Authenticator,
     pub(super) elsewhere: Elsewhere,
     pub(super) host: Arc<Host>,
-    /// Whether the host can be reached, by the way that we take.
-    pub(super) way: Arc<Turnstile>,
+    /// The way that we take to the host.
+    pub(super) way: Arc<Way>,
     pub(super) counters: Arc<Counters>,
     /// What must not be seen again in what the registry says.
     pub(super) secrets: Arc<Secrets>,

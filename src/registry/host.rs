@@ -1,20 +1,18 @@
-//! What is shared by everything that speaks to one host: limits, and what the host turned out to be like.
+//! What is shared by everything that speaks to one host as one and the same: limits, and what the host turned out to
+//! be like. Others may be told something else there, so nothing of it is theirs.
 
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use tokio::sync::OnceCell;
-use tokio::time::Instant;
 
 use super::deletion::Deletable;
 use super::habits::Habits;
+use super::lacks::{Inability, InabilityOf};
 use super::limiter::Limiter;
 use super::list_ends::ListEnds;
 use super::profile::{Deletes, Profile};
-
-/// How long a registry is believed to lack something: they are upgraded and set up anew now and then.
-const INABILITY_MEMORY: Duration = Duration::from_secs(60 * 60);
+use crate::oci::Repository;
 
 /// One host. Facts are learned one at a time and none depends on another.
 #[derive(Debug)]
@@ -28,7 +26,7 @@ pub(super) struct Host {
     /// Which of its lists are known to be whole.
     pub(super) list_ends: ListEnds,
     lists_referrers: AtomicBool,
-    lacks_referrers: Inability,
+    lacks_referrers: InabilityOf,
     first_referrers: Mutex<FirstAnswer>,
     deletes_no_tags: Inability,
     deletes_no_manifests: Inability,
@@ -39,10 +37,6 @@ pub(super) struct Host {
 
 /// Set when something was asked for the first time: until then one asks, and all others wait.
 pub(super) type FirstAnswer = Arc<OnceCell<()>>;
-
-/// Something that a host turned out to be unable to do, and when.
-#[derive(Debug, Default)]
-struct Inability(Mutex<Option<Instant>>);
 
 /// What 404 to a HEAD means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,9 +53,8 @@ pub(super) enum Head {
 // === impl Host ===
 
 impl Host {
-    /// The host that answers at `host`, as its profile describes it.
-    pub(super) fn new(host: &str) -> Self {
-        let profile = Profile::of(host);
+    /// A host as its profile describes it.
+    pub(super) fn new(profile: &'static Profile) -> Self {
         let head = if profile.trusts_head {
             Head::Trusted
         } else {
@@ -74,7 +67,7 @@ impl Host {
             refuses_pages: AtomicBool::new(false),
             list_ends: ListEnds::default(),
             lists_referrers: AtomicBool::new(false),
-            lacks_referrers: Inability::default(),
+            lacks_referrers: InabilityOf::default(),
             first_referrers: Mutex::default(),
             deletes_no_tags: Inability::default(),
             deletes_no_manifests: Inability::default(),
@@ -94,9 +87,9 @@ impl Host {
         self.refuses_pages.store(true, Relaxed);
     }
 
-    /// Whether it may list referrers.
-    pub(super) fn may_list_referrers(&self) -> bool {
-        self.profile.referrers && !self.lacks_referrers.is_believed()
+    /// Whether it may list the referrers of a repository.
+    pub(super) fn may_list_referrers(&self, repository: &Repository) -> bool {
+        self.profile.referrers && !self.lacks_referrers.is_believed(repository)
     }
 
     /// Whether it has listed referrers before.
@@ -109,9 +102,9 @@ impl Host {
         self.lists_referrers.store(true, Relaxed);
     }
 
-    /// It has no list of referrers. When that is believed no more, one asks again.
-    pub(super) fn learn_lacks_referrers(&self) {
-        self.lacks_referrers.learn();
+    /// It has no list of referrers, says a repository. When that is believed no more, one asks again.
+    pub(super) fn learn_lacks_referrers(&self, repository: &Repository) {
+        self.lacks_referrers.learn(repository);
         *self.first_referrers() = FirstAnswer::default();
     }
 
@@ -188,22 +181,5 @@ impl Host {
         if !self.profile.trusts_head {
             self.head.store(head as u8, Relaxed);
         }
-    }
-}
-
-// === impl Inability ===
-
-impl Inability {
-    fn is_believed(&self) -> bool {
-        self.since()
-            .is_some_and(|since| since.elapsed() <= INABILITY_MEMORY)
-    }
-
-    fn learn(&self) {
-        *self.since() = Some(Instant::now());
-    }
-
-    fn since(&self) -> MutexGuard<'_, Option<Instant>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

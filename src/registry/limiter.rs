@@ -31,10 +31,10 @@ const BODIES: Size = Size {
     start: 16,
     most: 32,
 };
-/// The longest wait for a place of a request that others depend on.
-const SOON: Duration = Duration::from_secs(2);
+/// The longest wait for a place of a request that others depend on: one among ours, and one among everybody's.
+pub(super) const SOON: Duration = Duration::from_secs(2);
 
-/// The limits of one host.
+/// The limits of one host, as it shows them to one who asks.
 #[derive(Debug)]
 pub(super) struct Limiter {
     windows: PerClass<Arc<Window>>,
@@ -57,16 +57,8 @@ impl Limiter {
     /// The limits of a host of this profile.
     pub(super) fn new(profile: &Profile) -> Self {
         let windows = PerClass::new(|class| {
-            let size = match class {
-                Class::Upload | Class::BlobRead => BODIES,
-                Class::Lookup
-                | Class::ManifestRead
-                | Class::ManifestWrite
-                | Class::ManifestDelete
-                | Class::UploadStart => SMALL,
-            };
-            let size = profile.window(class).map_or(size, Size::fixed);
-            Arc::new(Window::new(size, profile.rate(class)))
+            let window = Window::new(size(profile, class), profile.rate(class));
+            Arc::new(window)
         });
         let shared = Arc::new(Turnstile::paced());
         let turnstiles = PerClass::new(|class| {
@@ -129,6 +121,23 @@ impl Limiter {
     pub(super) fn spend(&self, class: Class) {
         self.turnstiles.of(class).spend();
     }
+}
+
+/// The most requests of a class that are asked of such a host at once.
+pub(super) fn most(profile: &Profile, class: Class) -> usize {
+    size(profile, class).most
+}
+
+fn size(profile: &Profile, class: Class) -> Size {
+    let usual = match class {
+        Class::Upload | Class::BlobRead => BODIES,
+        Class::Lookup
+        | Class::ManifestRead
+        | Class::ManifestWrite
+        | Class::ManifestDelete
+        | Class::UploadStart => SMALL,
+    };
+    profile.window(class).map_or(usual, Size::fixed)
 }
 
 // === impl Permit ===

@@ -1,7 +1,8 @@
 //! The client of the distribution specification: one [`Client`] for each registry and settings.
 //!
-//! A [`Pool`] makes the clients and shares between them what belongs to a host: how many requests
-//! it bears at once, when it wants to be left alone, what it turned out not to support.
+//! A [`Pool`] makes the clients. Those that reach a host alike share how many requests are on their way to it at once,
+//! and whether it answers. When it wants to be left alone, and what it turned out not to support, is known to the one
+//! client to whom it said so.
 //!
 //! ```text
 //! client error                what can be done here, and what was being done when it failed
@@ -11,7 +12,8 @@
 //! request answer drain outgoing   what goes out and comes in: bounded, watched
 //! auth elsewhere              who we are, at the registry and where it redirects to
 //! boundaries guard observer    what the process may do, and who looks on
-//! limiter turnstile host habits profile   what a host bears, turned out to be like, and is known to be like
+//! limiter turnstile way               what a host bears, from us and from all who reach it alike
+//! host habits lacks list_ends profile what it turned out to be like, and is known to be like
 //! origin owner reach link onward range rest pace retry cause   rules without I/O
 //! kind status meaning error_body said missing secrets   what an answer that is an error means, and what may be shown of it
 //! ```
@@ -39,6 +41,7 @@ mod habits;
 mod host;
 mod http;
 mod kind;
+mod lacks;
 mod limiter;
 pub mod link;
 mod list_ends;
@@ -69,6 +72,7 @@ mod status;
 mod traffic;
 mod turnstile;
 mod uploads;
+mod way;
 
 pub use auth::Credential;
 pub use blobs::BlobBody;

@@ -20,17 +20,20 @@ use super::host::Host;
 use super::http::Http;
 use super::observer::{Observer, Unobserved};
 use super::origin;
+use super::profile::Profile;
 use super::secrets::Secrets;
 use super::settings::Settings;
 use super::traffic::Counters;
-use super::turnstile::Turnstile;
+use super::way::{Route, Way};
 use crate::oci::Registry;
 
 /// A client that nobody asked for in so long is forgotten, with its connections and tokens.
 const UNUSED: Duration = Duration::from_secs(60 * 60);
+/// The most clients that are kept.
+const CLIENTS: usize = 4_096;
 
-/// Makes clients, one for each registry and settings, and lets all that speak to one host share
-/// its limits. Made once in a process; cheap to clone.
+/// Makes clients, one for each registry and settings. All that reach a host alike share what it is asked for at once,
+/// and whether it answers. Made once in a process; cheap to clone.
 #[derive(Clone)]
 pub struct Pool(Arc<Inner>);
 
@@ -47,17 +50,7 @@ struct Inner {
     /// The same for all clients.
     made_of: PoolBuilder,
     clients: Mutex<HashMap<Identity, (Client, Instant)>>,
-    hosts: Mutex<HashMap<String, Arc<Host>>>,
-    ways: Mutex<HashMap<Way, Arc<Turnstile>>>,
-}
-
-/// How a host is reached: one that a proxy keeps from us may well answer others.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Way {
-    /// Scheme, host and port.
-    origin: String,
-    proxy: Option<String>,
-    system_proxy: bool,
+    ways: Mutex<HashMap<Route, Arc<Way>>>,
 }
 
 // === impl PoolBuilder ===
@@ -87,7 +80,6 @@ impl PoolBuilder {
         Pool(Arc::new(Inner {
             made_of: self,
             clients: Mutex::default(),
-            hosts: Mutex::default(),
             ways: Mutex::default(),
         }))
     }
@@ -128,6 +120,7 @@ impl Pool {
             .map_err(|cause| Error::new(&Action::Connect.at(registry, None, None), cause))?;
         let client = Client::new(identity.clone(), connection);
         clients.retain(|_, (_, used)| now - *used < UNUSED);
+        forget_oldest(&mut clients);
         clients.insert(identity, (client.clone(), now));
         Ok(client)
     }
@@ -146,11 +139,8 @@ impl Pool {
         if let Some(boundaries) = boundaries {
             boundaries.check_registry(registry, &base)?;
         }
-        let way = Way {
-            origin: origin::of(&base),
-            proxy: settings.proxy.as_ref().map(|proxy| proxy.url.clone()),
-            system_proxy: settings.system_proxy,
-        };
+        let profile = Profile::of(registry.api_host());
+        let route = Route::new(origin::of(&base), settings);
         let http = Http::new(user_agent, base.clone(), settings, boundaries.clone())?;
         let authenticator = Authenticator::new(
             registry.clone(),
@@ -166,8 +156,8 @@ impl Pool {
             http,
             authenticator,
             elsewhere,
-            host: self.host(registry.api_host()),
-            way: self.way(way),
+            host: Arc::new(Host::new(profile)),
+            way: self.way(route, profile),
             counters: Arc::new(Counters::new()),
             secrets: Arc::new(Secrets::of(settings)),
             write_guard: write_guard.clone(),
@@ -175,22 +165,25 @@ impl Pool {
         })
     }
 
-    fn host(&self, name: &str) -> Arc<Host> {
-        let mut hosts = lock(&self.0.hosts);
-        let host = hosts
-            .entry(name.to_owned())
-            .or_insert_with(|| Arc::new(Host::new(name)));
-        Arc::clone(host)
-    }
-
     /// What is known of a way lasts as long as a client takes it.
-    fn way(&self, way: Way) -> Arc<Turnstile> {
+    fn way(&self, route: Route, profile: &Profile) -> Arc<Way> {
         let mut ways = lock(&self.0.ways);
         ways.retain(|_, known| Arc::strong_count(known) > 1);
         let known = ways
-            .entry(way)
-            .or_insert_with(|| Arc::new(Turnstile::unpaced()));
+            .entry(route)
+            .or_insert_with(|| Arc::new(Way::new(profile)));
         Arc::clone(known)
+    }
+}
+
+/// Makes room for one more client where there are as many as are kept. Who uses the one that is forgotten keeps it.
+fn forget_oldest(clients: &mut HashMap<Identity, (Client, Instant)>) {
+    if clients.len() < CLIENTS {
+        return;
+    }
+    let oldest = clients.iter().min_by_key(|(_, (_, used))| *used);
+    if let Some(oldest) = oldest.map(|(identity, _)| identity.clone()) {
+        clients.remove(&oldest);
     }
 }
 

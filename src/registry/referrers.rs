@@ -87,7 +87,7 @@ pub(super) async fn list(
     repository: &Repository,
     digest: &Digest,
 ) -> Result<Referrers, Cause> {
-    if !connection.host.may_list_referrers() {
+    if !connection.host.may_list_referrers(repository) {
         return Ok(Referrers::Unsupported);
     }
     let first = connection.host.first_referrers_answer();
@@ -106,7 +106,7 @@ pub(super) async fn list(
 pub(super) async fn probe(connection: &Connection, repository: &Repository) {
     let host = &connection.host;
     let first = host.first_referrers_answer();
-    let is_known = || host.lists_referrers() || !host.may_list_referrers();
+    let is_known = || host.lists_referrers() || !host.may_list_referrers(repository);
     let probe = first.get_or_try_init(|| async {
         if !is_known() {
             // Whatever is wrong is told to whoever needs the list.
@@ -122,7 +122,7 @@ async fn ask(
     repository: &Repository,
     digest: &Digest,
 ) -> Result<Referrers, Cause> {
-    if !connection.host.may_list_referrers() {
+    if !connection.host.may_list_referrers(repository) {
         return Ok(Referrers::Unsupported);
     }
     let mut list = Walk {
@@ -153,7 +153,7 @@ async fn ask(
     ) {
         Meaning::Answered => {}
         Meaning::Unable => {
-            connection.host.learn_lacks_referrers();
+            connection.host.learn_lacks_referrers(repository);
             return Ok(Referrers::Unsupported);
         }
         Meaning::UnableHere => return Ok(Referrers::Unsupported),

@@ -65,6 +65,16 @@ pub struct Proxy {
 }
 
 impl Settings {
+    /// A digest over all that decides who answers: the proxy, and whom we believe to be the host.
+    pub(super) fn route_fingerprint(&self) -> Digest {
+        let mut fields = Fields(Algorithm::Sha256.hasher());
+        fields.add_option(self.tls.ca_pem.as_deref());
+        fields.add_option(self.ca_pem.as_deref());
+        fields.add(&[u8::from(self.system_proxy)]);
+        fields.add_proxy(self.proxy.as_ref());
+        fields.0.finish()
+    }
+
     /// A digest over all of the settings: equal where, and only where, two settings are equal.
     pub(super) fn fingerprint(&self) -> Digest {
         let Self {
@@ -89,25 +99,8 @@ impl Settings {
                 .as_ref()
                 .map(|pem| pem.expose_secret().as_bytes()),
         );
-        fields.add(&[
-            u8::from(*system_proxy),
-            u8::from(*insecure),
-            u8::from(proxy.is_some()),
-        ]);
-        if let Some(Proxy {
-            url,
-            username,
-            password,
-        }) = proxy
-        {
-            fields.add(url.as_bytes());
-            fields.add_option(username.as_deref().map(str::as_bytes));
-            fields.add_option(
-                password
-                    .as_ref()
-                    .map(|text| text.expose_secret().as_bytes()),
-            );
-        }
+        fields.add(&[u8::from(*system_proxy), u8::from(*insecure)]);
+        fields.add_proxy(proxy.as_ref());
         fields.add_option(
             keyring
                 .as_ref()
@@ -129,6 +122,22 @@ impl Fields {
     fn add(&mut self, field: &[u8]) {
         self.0.update(&(field.len() as u64).to_be_bytes());
         self.0.update(field);
+    }
+
+    fn add_proxy(&mut self, proxy: Option<&Proxy>) {
+        self.add(&[u8::from(proxy.is_some())]);
+        let Some(Proxy {
+            url,
+            username,
+            password,
+        }) = proxy
+        else {
+            return;
+        };
+        self.add(url.as_bytes());
+        self.add_option(username.as_deref().map(str::as_bytes));
+        let password = password.as_ref().map(ExposeSecret::expose_secret);
+        self.add_option(password.map(str::as_bytes));
     }
 
     fn add_option(&mut self, field: Option<&[u8]>) {

@@ -55,6 +55,7 @@ pub(super) fn group(
             groups.len() - 1
         });
         if let Some(group) = groups.get_mut(place) {
+            group.job.is_gated |= image.is_gated();
             let target = group.add(item);
             group.members.push((index, target));
         }

@@ -89,8 +89,14 @@ impl Image {
             platforms,
             referrers,
             evidence: Vec::new(),
+            is_gated: self.is_gated(),
             targets: Vec::new(),
         }
+    }
+
+    /// Whether a policy says what it must prove.
+    pub(super) fn is_gated(&self) -> bool {
+        self.policies.iter().any(|policy| policy.gates.is_some())
     }
 
     /// The line of the report for one of its destination tags.

@@ -66,6 +66,7 @@ impl Copying {
             platforms: Platforms::All,
             referrers: ReferrerTypes::All,
             evidence: Vec::new(),
+            is_gated: false,
             targets: Vec::new(),
         };
         Self {

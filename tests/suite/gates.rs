@@ -7,4 +7,5 @@ mod lab;
 mod late;
 mod quarantine;
 mod rules;
+mod runnable;
 mod verify;

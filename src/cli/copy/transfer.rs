@@ -202,6 +202,7 @@ impl Transfer {
             platforms: self.platforms.clone(),
             referrers: self.referrers.clone(),
             evidence: Vec::new(),
+            is_gated: false,
             targets: vec![Target {
                 tags: tags.into_iter().collect(),
                 ..self.target.clone()

@@ -291,6 +291,7 @@ pub(super) fn job(origin: Endpoint, image: &Image, target: Target) -> Job {
         platforms: Platforms::All,
         referrers: ReferrerTypes::All,
         evidence: Vec::new(),
+        is_gated: false,
         targets: vec![target],
     }
 }

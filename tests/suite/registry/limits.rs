@@ -2,12 +2,14 @@
 
 use jiff::fmt::rfc2822::DateTimePrinter;
 use jiff::{SignedDuration, Timestamp};
-use transship::registry::{Class, Kind, Pool, Proxy, Settings};
+use transship::oci::Digest;
+use transship::registry::{Class, Credential, Kind, Pool, Proxy, Referrers, Settings};
 
-use super::{client, exchanges, insecure, kind, loaded, repository, tag};
+use super::{client, exchanges, insecure, kind, loaded, repository, tag, trusting};
 use crate::support::faults::FaultRegistry;
 use crate::support::http::Reply;
 use crate::support::http::script::{Action, Gate};
+use crate::support::tls::Authority;
 
 #[expect(clippy::disallowed_methods, reason = "a server has to know the time")]
 fn now() -> Timestamp {
@@ -247,4 +249,73 @@ async fn a_host_that_cannot_be_reached_is_tried_by_one_for_all() {
     let other = pool.client(&host.parse().unwrap(), &other).unwrap();
     drop(other.resolve(&repository(), &tag(), None).await);
     assert!(other.traffic().requests(Class::Lookup) > 0);
+}
+
+/// What a registry says to one who asks is not said to another: one with a credential of his own, or one who comes
+/// another way.
+#[tokio::test]
+async fn what_one_is_refused_and_told_is_nobody_elses() {
+    let (registry, image) = loaded();
+    let authority = Authority::generate();
+    let proxied = Settings {
+        proxy: Some(Proxy {
+            url: format!("http://{}", registry.host()),
+            username: None,
+            password: None,
+        }),
+        ..insecure()
+    };
+    let vouched = Settings {
+        tls: trusting(&authority).tls,
+        ..insecure()
+    };
+    let named = Settings {
+        credential: Credential::Basic {
+            username: "paying".to_owned(),
+            password: "customer".into(),
+        },
+        ..insecure()
+    };
+    let digest = Digest::sha256(image.digest().as_bytes());
+    for (name, theirs) in [
+        ("a proxy", proxied),
+        ("an authority", vouched),
+        ("a credential", named),
+    ] {
+        let pool = Pool::new("transship/test");
+        let client = |settings| {
+            let client = pool.client(&registry.host().parse().unwrap(), settings);
+            client.unwrap()
+        };
+        let (theirs, ours) = (client(&theirs), client(&insecure()));
+        registry.on("GET", "/referrers/").responds(Reply::new(405));
+        registry.on("HEAD", "/manifests/").responds(busy("21600"));
+        let unsupported = theirs.referrers(&repository(), &digest).await;
+        assert_eq!(kind(unsupported), Ok(Referrers::Unsupported), "{name}");
+        let refused = theirs.resolve(&repository(), &tag(), None).await;
+        assert_eq!(kind(refused), Err(Kind::RateLimited), "{name}");
+        registry.script().clear_rules();
+        let listed = ours.referrers(&repository(), &digest).await;
+        assert_eq!(kind(listed), Ok(Referrers::Listed(Vec::new())), "{name}");
+        let found = ours.resolve(&repository(), &tag(), None).await;
+        assert!(kind(found).unwrap().is_some(), "{name}");
+        let refused = theirs.resolve(&repository(), &tag(), None).await;
+        assert_eq!(kind(refused), Err(Kind::RateLimited), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn one_repository_says_nothing_of_the_others() {
+    let (registry, _) = loaded();
+    registry
+        .on("GET", "/team/app/referrers/")
+        .responds(Reply::new(404));
+    let client = client(&registry);
+    let list = async |name: &str| {
+        let repository = name.parse().unwrap();
+        let listed = client.referrers(&repository, &Digest::sha256(b"x")).await;
+        kind(listed).unwrap()
+    };
+    assert_eq!(list("team/app").await, Referrers::Unsupported);
+    assert_eq!(list("team/other").await, Referrers::Listed(Vec::new()));
 }

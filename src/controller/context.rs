@@ -23,9 +23,11 @@ use super::users::{self, PolicyRef, Users};
 use super::watch::Listed;
 use crate::api::image_mirror::ImageMirrorStatus;
 use crate::api::{ImageMirror, ImagePolicy};
+use crate::plan::Mirror;
 use crate::plan::attempts::Outlook;
 use crate::plan::report::MirrorReport;
 use crate::plan::status;
+use crate::policy::Duration;
 use crate::runtime::clock;
 use crate::sync::Syncer;
 
@@ -40,6 +42,8 @@ pub(super) struct Shared {
     pub(super) records: Records,
     pub(super) rounds: Rounds,
     pub(super) turns: Turns,
+    /// Longest time of a round, whatever its mirror says.
+    pub(super) longest_round: Option<Duration>,
     pub(super) memory: Memory,
     pub(super) usage: Usage,
     pub(super) users: Users,
@@ -131,11 +135,15 @@ impl Context {
         })
     }
 
-    /// Waits until a mirror of this namespace may run a round.
-    pub(super) async fn take_turn(&self, namespace: &str) -> RunningTurn {
+    /// Waits until a mirror may run a round.
+    pub(super) async fn take_turn(&self, mirror: &Mirror) -> RunningTurn {
         let metrics = &self.shared.metrics;
         let waiting = Counted::new(&metrics.waiting);
-        let turn = self.shared.turns.take(namespace).await;
+        let turn = self
+            .shared
+            .turns
+            .take(&mirror.namespace, &mirror.registries())
+            .await;
         drop(waiting);
         RunningTurn {
             _turn: turn,

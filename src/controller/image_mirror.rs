@@ -69,7 +69,7 @@ pub(super) async fn reconcile(
     catch_up(object, context).await?;
     let requested = annotations::requested_at(object.annotations());
     let remembered = context.shared.memory.read(object);
-    let prepared = match prepare(object, &context.policies) {
+    let prepared = match prepare(object, &context.policies, context.shared.longest_round) {
         Ok(prepared) => prepared,
         Err(halt) => return stop(object, &remembered.status, &halt, context).await,
     };
@@ -140,7 +140,7 @@ async fn run(
         // The change came before anybody listened for it, and brings another look.
         return Ok(Action::await_change());
     }
-    let turn = context.take_turn(&prepared.mirror.namespace);
+    let turn = context.take_turn(&prepared.mirror);
     let Some(_turn) = round.unless_cancelled(turn).await else {
         return Ok(Action::requeue(AFTER_CANCELLATION));
     };

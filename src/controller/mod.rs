@@ -5,7 +5,7 @@
 //! image_mirror              is a round due, what does it need, run it, say what came of it
 //! image_policy              is it valid, who uses it, what does it do
 //! records secrets connect   the edges of a round: what it remembers, and who it is at registries
-//! rounds turns progress     rounds that run: their end, their order, how far they are
+//! rounds turns onlooker progress   rounds that run: their end, their order, who answers them, how far they are
 //! cluster                   every write, fenced by the lease
 //! workloads                 what must not be deleted
 //! memory usage users        what this process knows besides what the API server has
@@ -23,6 +23,7 @@ mod looks;
 mod memory;
 mod metrics;
 mod objects;
+mod onlooker;
 mod progress;
 mod reconcile;
 mod recorder;
@@ -54,6 +55,7 @@ use self::connect::{Connector, Reaches};
 use self::context::Shared;
 use self::metrics::ControllerMetrics;
 use self::objects::api;
+use self::onlooker::Onlooker;
 use self::records::Records;
 use self::rounds::Rounds;
 use self::turns::Turns;
@@ -61,6 +63,7 @@ use self::workloads::{ClusterWorkloads, Extra, UnseenWorkloads};
 use crate::api::{ImageMirror, ImagePolicy};
 use crate::copy;
 use crate::plan::prune::Stop;
+use crate::policy;
 use crate::registry::{Boundaries, Pool};
 use crate::runtime::admin::{Admin, Readiness};
 use crate::runtime::kubernetes::{self, Clients};
@@ -98,6 +101,8 @@ pub struct Settings {
     pub concurrent_rounds: usize,
     /// Most rounds of one namespace at a time.
     pub rounds_per_namespace: usize,
+    /// Longest time of a round, whatever its mirror says; no bound where absent.
+    pub longest_round: Option<policy::Duration>,
     /// Whether anything is deleted, where mirrors say so.
     pub prunes: bool,
     /// Whether workloads are looked at, in all namespaces, so that what they use can be protected.
@@ -221,10 +226,15 @@ async fn work(
     let cluster = Cluster::new(clients.call.clone(), claim.clone(), identity.to_string());
     let records = Records::new(cluster.clone());
     let ledger = Arc::new(Ledger::kept_by(Arc::new(records.clone())));
+    let turns = Turns::new(settings.concurrent_rounds, settings.rounds_per_namespace);
+    let onlooker = Onlooker {
+        metrics: metrics.clone(),
+        turns: turns.clone(),
+    };
     let pool = Pool::builder(USER_AGENT)
         .boundaries(settings.boundaries.clone())
         .write_guard(claim.guard())
-        .observer(metrics.clone())
+        .observer(Arc::new(onlooker))
         .build();
     let reaches = Reaches::default();
     let connector = Connector::new(
@@ -242,7 +252,8 @@ async fn work(
         reaches,
         records,
         rounds: Rounds::new(end.clone()),
-        turns: Turns::new(settings.concurrent_rounds, settings.rounds_per_namespace),
+        turns,
+        longest_round: settings.longest_round,
         memory: memory::Memory::default(),
         usage: usage::Usage::default(),
         users: users::Users::default(),

@@ -1,12 +1,27 @@
 //! Who may run a round now.
 //!
-//! Rounds wait in one queue for each namespace, and the queues take turns: a namespace with thousands of
-//! mirrors, or with mirrors of a registry that hangs, does not hold up the others.
+//! Rounds wait in one queue for each namespace, and the queues take turns. Some turns are kept for namespaces of
+//! which no round runs: a namespace with thousands of mirrors, or several with mirrors of a slow registry, do not hold
+//! up the others. Of a registry that has not answered lately few rounds run until it does, and whoever waits behind
+//! them for another one goes ahead: one that hangs costs those few turns, however many mirrors name it.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use crate::oci::Registry;
+
+/// So many rounds run of a registry that has not answered lately: they find out whether it does.
+const PROBES: usize = 2;
+/// How long an answer says that a registry answers.
+const LATELY: Duration = Duration::from_secs(60);
+/// One in so many turns is for namespaces of which no round runs.
+const KEPT: usize = 4;
+/// From so many registries on, those that say nothing any more are forgotten.
+const REGISTRIES: usize = 1_024;
 
 /// Hands out turns.
 #[derive(Clone, Debug)]
@@ -17,6 +32,7 @@ pub(super) struct Turns(Arc<Shared>);
 pub(super) struct Turn {
     shared: Arc<Shared>,
     namespace: String,
+    registries: Vec<Registry>,
 }
 
 #[derive(Debug)]
@@ -32,6 +48,7 @@ struct Shared {
 struct State {
     running: usize,
     namespaces: HashMap<String, Namespace>,
+    registries: HashMap<Registry, Answers>,
     /// The namespaces in which somebody waits; the one in front is next.
     rotation: VecDeque<String>,
 }
@@ -39,7 +56,20 @@ struct State {
 #[derive(Debug, Default)]
 struct Namespace {
     running: usize,
-    waiting: VecDeque<oneshot::Sender<Turn>>,
+    waiting: VecDeque<Waiting>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    registries: Vec<Registry>,
+    sender: oneshot::Sender<Turn>,
+}
+
+/// What is known of a registry.
+#[derive(Debug, Default)]
+struct Answers {
+    running: usize,
+    last: Option<Instant>,
 }
 
 // === impl Turns ===
@@ -54,16 +84,28 @@ impl Turns {
         }))
     }
 
-    /// Waits for a turn. Who drops the future gives up its place.
-    pub(super) async fn take(&self, namespace: &str) -> Turn {
+    /// Waits for a turn of a round that asks these registries, each named once. Who drops the future gives up its
+    /// place.
+    pub(super) async fn take(&self, namespace: &str, registries: &[Registry]) -> Turn {
         loop {
             let (sender, turn) = oneshot::channel();
-            self.0.lock().enqueue(namespace, sender);
+            let waiting = Waiting {
+                registries: registries.to_vec(),
+                sender,
+            };
+            self.0.lock().enqueue(namespace, waiting);
             self.0.grant();
             // A sender is dropped only together with everything else.
             if let Ok(turn) = turn.await {
                 return turn;
             }
+        }
+    }
+
+    /// Takes note that a registry answered a request, whatever it said.
+    pub(super) fn answered(&self, registry: &Registry) {
+        if self.0.lock().answered(registry) {
+            self.0.grant();
         }
     }
 }
@@ -78,17 +120,19 @@ impl Shared {
     /// Gives away every turn that is free.
     fn grant(self: &Arc<Self>) {
         loop {
-            let Some((namespace, sender)) = self.lock().next(self.most, self.most_of_namespace)
+            let Some((namespace, waiting)) = self.lock().next(self.most, self.most_of_namespace)
             else {
                 return;
             };
             let turn = Turn {
                 shared: Arc::clone(self),
                 namespace,
+                registries: waiting.registries,
             };
-            if let Err(turn) = sender.send(turn) {
-                // Dropping it here would come back to this function.
-                self.lock().leave(&turn.namespace);
+            if let Err(mut turn) = waiting.sender.send(turn) {
+                // Dropping it as it is would come back to this function.
+                let registries = std::mem::take(&mut turn.registries);
+                self.lock().leave(&turn.namespace, &registries);
                 std::mem::forget(turn);
             }
         }
@@ -98,40 +142,73 @@ impl Shared {
 // === impl State ===
 
 impl State {
-    fn enqueue(&mut self, namespace: &str, sender: oneshot::Sender<Turn>) {
+    fn enqueue(&mut self, namespace: &str, waiting: Waiting) {
         let known = self.namespaces.entry(namespace.to_owned()).or_default();
         if known.waiting.is_empty() {
             self.rotation.push_back(namespace.to_owned());
         }
-        known.waiting.push_back(sender);
+        known.waiting.push_back(waiting);
     }
 
     /// The next in line, who counts as running from now on.
-    fn next(
-        &mut self,
-        most: usize,
-        most_of_namespace: usize,
-    ) -> Option<(String, oneshot::Sender<Turn>)> {
+    fn next(&mut self, most: usize, most_of_namespace: usize) -> Option<(String, Waiting)> {
         if self.running >= most {
             return None;
         }
-        let place = self.rotation.iter().position(|name| {
-            self.namespaces
-                .get(name)
-                .is_some_and(|namespace| namespace.running < most_of_namespace)
+        let has_room = self.running < most - most / KEPT;
+        let mut turns = self.rotation.iter().enumerate();
+        let (place, waiting) = turns.find_map(|(place, name)| {
+            let namespace = self.namespaces.get(name)?;
+            let is_among = namespace.running < most_of_namespace;
+            let may_run = is_among && (has_room || namespace.running == 0);
+            let mut waiting = namespace.waiting.iter();
+            let first = waiting.position(|one| one.sender.is_closed() || self.may_ask(one));
+            Some((place, first.filter(|_| may_run)?))
         })?;
         let name = self.rotation.remove(place)?;
         let namespace = self.namespaces.get_mut(&name)?;
-        let sender = namespace.waiting.pop_front()?;
+        let waiting = namespace.waiting.remove(waiting)?;
         if !namespace.waiting.is_empty() {
             self.rotation.push_back(name.clone());
         }
         namespace.running += 1;
         self.running += 1;
-        Some((name, sender))
+        for registry in &waiting.registries {
+            self.registries.entry(registry.clone()).or_default().running += 1;
+        }
+        Some((name, waiting))
     }
 
-    fn leave(&mut self, name: &str) {
+    /// Whether one more round may ask its registries.
+    fn may_ask(&self, waiting: &Waiting) -> bool {
+        let mut registries = waiting.registries.iter();
+        registries.all(|registry| {
+            let known = self.registries.get(registry);
+            known.is_none_or(|known| known.running < PROBES || known.answer_lately())
+        })
+    }
+
+    /// Whether that is news.
+    fn answered(&mut self, registry: &Registry) -> bool {
+        if self.registries.len() >= REGISTRIES {
+            self.registries
+                .retain(|_, known| known.running > 0 || known.answer_lately());
+        }
+        let known = self.registries.entry(registry.clone()).or_default();
+        let is_news = !known.answer_lately();
+        known.last = Some(Instant::now());
+        is_news
+    }
+
+    fn leave(&mut self, name: &str, registries: &[Registry]) {
+        for registry in registries {
+            if let Some(known) = self.registries.get_mut(registry) {
+                known.running = known.running.saturating_sub(1);
+                if known.running == 0 && !known.answer_lately() {
+                    self.registries.remove(registry);
+                }
+            }
+        }
         self.running = self.running.saturating_sub(1);
         if let Some(namespace) = self.namespaces.get_mut(name) {
             namespace.running = namespace.running.saturating_sub(1);
@@ -142,11 +219,19 @@ impl State {
     }
 }
 
+// === impl Answers ===
+
+impl Answers {
+    fn answer_lately(&self) -> bool {
+        self.last.is_some_and(|last| last.elapsed() <= LATELY)
+    }
+}
+
 // === impl Turn ===
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        self.shared.lock().leave(&self.namespace);
+        self.shared.lock().leave(&self.namespace, &self.registries);
         self.shared.grant();
     }
 }
@@ -159,8 +244,21 @@ mod tests {
     use super::*;
 
     fn asked(turns: &Turns, namespace: &'static str) -> BoxFuture<'static, Turn> {
+        asked_of(turns, namespace, &[])
+    }
+
+    fn asked_of(
+        turns: &Turns,
+        namespace: &'static str,
+        registries: &[&str],
+    ) -> BoxFuture<'static, Turn> {
         let turns = turns.clone();
-        async move { turns.take(namespace).await }.boxed()
+        let registries: Vec<Registry> = registries.iter().map(|name| registry(name)).collect();
+        async move { turns.take(namespace, &registries).await }.boxed()
+    }
+
+    fn registry(name: &str) -> Registry {
+        name.parse().unwrap()
     }
 
     /// The turn that a future has, without waiting for it.
@@ -208,5 +306,71 @@ mod tests {
         drop(first);
         assert!(ready(&mut last).is_some());
         assert!(turns.0.lock().namespaces.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_registry_that_hangs_costs_two_turns_until_it_answers() {
+        let turns = Turns::new(32, 8);
+        let mut hanging: Vec<_> = (0..40)
+            .map(|_| asked_of(&turns, "a", &["hangs.test", "good.test"]))
+            .collect();
+        let mut running: Vec<Turn> = hanging.iter_mut().filter_map(ready).collect();
+        assert_eq!(running.len(), 2);
+        let mut good = asked_of(&turns, "a", &["other.test", "third.test"]);
+        running.extend(ready(&mut good));
+        assert_eq!(running.len(), 3, "another registry, in the same namespace");
+
+        turns.answered(&registry("good.test"));
+        assert!(hanging.iter_mut().skip(2).find_map(ready).is_none());
+        turns.answered(&registry("hangs.test"));
+        running.extend(hanging.iter_mut().skip(2).filter_map(ready));
+        assert_eq!(running.len(), 8, "it answers");
+
+        running.clear();
+        tokio::time::advance(LATELY + Duration::from_secs(1)).await;
+        let running: Vec<Turn> = hanging.iter_mut().skip(7).filter_map(ready).collect();
+        assert_eq!(running.len(), 5, "those that were let go before");
+    }
+
+    #[test]
+    fn a_turn_is_kept_for_who_has_none() {
+        let turns = Turns::new(32, 8);
+        let names = ["a", "b", "c", "d"];
+        let mut slow: Vec<_> = names
+            .iter()
+            .flat_map(|name| (0..8).map(|_| asked(&turns, name)))
+            .collect();
+        let running: Vec<Turn> = slow.iter_mut().filter_map(ready).collect();
+        assert_eq!(running.len(), 25);
+        let mut others: Vec<_> = ["e", "f", "g", "h", "i", "j", "k"]
+            .iter()
+            .map(|name| asked(&turns, name))
+            .collect();
+        let first: Vec<Turn> = others.iter_mut().filter_map(ready).collect();
+        assert_eq!(first.len(), 7);
+        assert!(ready(&mut asked(&turns, "l")).is_none(), "all is taken");
+    }
+
+    #[test]
+    fn what_is_known_of_registries_is_bounded() {
+        let turns = Turns::new(2, 2);
+        let held = ready(&mut asked_of(&turns, "a", &["held.test"])).unwrap();
+        for number in 0..3 * REGISTRIES {
+            drop(ready(&mut asked_of(
+                &turns,
+                "a",
+                &[&format!("r{number}.test")],
+            )));
+        }
+        let count = || turns.0.lock().registries.len();
+        assert!(count() <= REGISTRIES, "{}", count());
+        assert!(
+            turns
+                .0
+                .lock()
+                .registries
+                .contains_key(&registry("held.test"))
+        );
+        drop(held);
     }
 }

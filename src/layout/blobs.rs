@@ -113,6 +113,7 @@ impl Store {
     pub(super) fn make_blob_directory(&self, digest: &Digest) -> Result<(), Error> {
         match self.blob_path(digest).parent() {
             Some(directory) => {
+                files::refuse_link(directory)?;
                 fs::create_dir_all(directory).map_err(Error::io(Action::Create, directory))
             }
             None => Ok(()),

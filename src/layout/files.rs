@@ -141,6 +141,16 @@ pub(super) fn open(path: &Path) -> Result<Option<(File, Metadata)>, Error> {
     }
 }
 
+/// Refuses a symbolic link: what is written below it would land elsewhere.
+pub(super) fn refuse_link(path: &Path) -> Result<(), Error> {
+    let is_link = fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink());
+    if is_link {
+        let cause = io::Error::other("it is a symbolic link, which is not followed");
+        return Err(Error::io(Action::Write, path)(cause));
+    }
+    Ok(())
+}
+
 /// Whether a file is not there, be it that a directory on the way is missing or a file.
 pub(super) fn is_absent(cause: &io::Error) -> bool {
     matches!(

@@ -67,8 +67,10 @@ pub(super) fn check(directory: &Path) -> Result<(), Error> {
 /// file. It is filled last, so that nobody sees a layout without an index.
 pub(super) fn lock(directory: &Path) -> Result<Lock, Error> {
     let blobs = directory.join(BLOBS);
+    files::refuse_link(&blobs)?;
     fs::create_dir_all(&blobs).map_err(Error::io(Action::Create, &blobs))?;
     let path = directory.join(MARKER);
+    files::refuse_link(&path)?;
     let mut marker = OpenOptions::new()
         .read(true)
         .append(true)

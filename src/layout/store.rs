@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
@@ -11,7 +11,9 @@ use tokio::sync::oneshot;
 use super::index::Index;
 use super::marker::{self, BLOBS, INDEX};
 use super::{Error, files};
-use crate::oci::{Content, Descriptor, Digest, Manifest, MediaType, Tag, TagOrDigest, limits};
+use crate::oci::{
+    Content, Descriptor, Digest, Manifest, MediaType, Repository, Tag, TagOrDigest, limits,
+};
 
 /// Largest `index.json` that is read, in bytes.
 const INDEX_BYTES: usize = 16 * 1024 * 1024;
@@ -20,6 +22,8 @@ const INDEX_BYTES: usize = 16 * 1024 * 1024;
 #[derive(Debug)]
 pub(super) struct Store {
     pub(super) directory: PathBuf,
+    /// The directories between the tree and this one, from the outermost on.
+    above: Vec<PathBuf>,
     memory: Mutex<Memory>,
     /// Manifests that wait for the one who has the turn.
     pub(super) queue: Mutex<Vec<Put>>,
@@ -74,9 +78,17 @@ pub(super) struct Put {
 // === impl Store ===
 
 impl Store {
-    pub(super) fn new(directory: PathBuf) -> Self {
+    pub(super) fn new(tree: &Path, repository: &Repository) -> Self {
+        let directory = tree.join(repository.as_str());
+        let above = directory.ancestors().skip(1);
+        let mut above: Vec<PathBuf> = above
+            .take_while(|above| *above != tree)
+            .map(Path::to_owned)
+            .collect();
+        above.reverse();
         Self {
             directory,
+            above,
             memory: Mutex::default(),
             queue: Mutex::default(),
             turn: Arc::default(),
@@ -322,6 +334,10 @@ impl Store {
     pub(super) fn prepare(&self) -> Result<(), Error> {
         if self.memory().is_prepared {
             return Ok(());
+        }
+        // Whoever made the tree may have put links there: what is written stays in it.
+        for directory in self.above.iter().chain([&self.directory]) {
+            files::refuse_link(directory)?;
         }
         let _lock = marker::lock(&self.directory)?;
         files::remove_leftovers(&self.directory)?;

@@ -178,7 +178,7 @@ impl Layout {
         let mut stores = self.0.stores.lock().unwrap_or_else(PoisonError::into_inner);
         let store = stores
             .entry(repository.clone())
-            .or_insert_with(|| Arc::new(Store::new(self.0.directory.join(repository.as_str()))));
+            .or_insert_with(|| Arc::new(Store::new(&self.0.directory, repository)));
         Ok(Arc::clone(store))
     }
 }

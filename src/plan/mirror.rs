@@ -188,6 +188,23 @@ impl ReferrerTypes {
 // === impl Mirror ===
 
 impl Mirror {
+    /// The registries that a round asks, each once, as they are called where they are asked.
+    pub fn registries(&self) -> Vec<Registry> {
+        let source = (&self.source.registry, &self.source.access);
+        let destinations = self.destinations.iter();
+        let destinations = destinations.map(|one| (&one.registry, &one.access));
+        let mut registries: Vec<Registry> = std::iter::once(source)
+            .chain(destinations)
+            .map(|(registry, access)| match access.insecure {
+                true => registry.in_plain_http(),
+                false => registry.clone(),
+            })
+            .collect();
+        registries.sort();
+        registries.dedup();
+        registries
+    }
+
     /// The destination with this name.
     pub fn destination(&self, name: &str) -> Option<&Destination> {
         let mut destinations = self.destinations.iter();

@@ -1,5 +1,7 @@
 //! What a cluster asks of a process: whether it lives, whether it is ready, and its metrics.
 
+mod connections;
+
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,6 +16,7 @@ use tokio::net::TcpListener;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
+use self::connections::Bounded;
 use super::exposition::Format;
 use super::metrics::Metrics;
 
@@ -112,7 +115,7 @@ impl Admin {
 
     /// Answers until `stop`.
     pub async fn serve(self, stop: CancellationToken) {
-        let serve = axum::serve(self.listener, self.pages)
+        let serve = axum::serve(Bounded::new(self.listener), self.pages)
             .with_graceful_shutdown(stop.clone().cancelled_owned());
         let end = async {
             stop.cancelled().await;
@@ -247,6 +250,22 @@ mod tests {
                 .await
                 .contains("waiting for the API server")
         );
+    }
+
+    #[tokio::test]
+    async fn half_requests_keep_nobody_from_an_answer() {
+        let admin = Running::start().await;
+        let mut halves = Vec::new();
+        for _ in 0..200 {
+            let mut half = TcpStream::connect(admin.address).await.unwrap();
+            half.write_all(b"GET /healthz HT").await.unwrap();
+            halves.push(half);
+        }
+        assert!(admin.get("/healthz").await.starts_with("HTTP/1.1 200"));
+        let mut ended = String::new();
+        // The server hangs up, with a reset or without.
+        let _ = halves[0].read_to_string(&mut ended).await;
+        assert!(!ended.contains("200"), "{ended}");
     }
 
     #[tokio::test]

@@ -61,6 +61,14 @@ fn trusting(authority: &Authority) -> Settings {
     }
 }
 
+/// The same for all hosts, and not for the registry alone.
+fn trusting_everywhere(authority: &Authority) -> Settings {
+    Settings {
+        ca_pem: Some(authority.pem().as_bytes().to_vec()),
+        ..Settings::default()
+    }
+}
+
 fn logged_in(settings: Settings) -> Settings {
     let Login { username, password } = Login::valid();
     Settings {

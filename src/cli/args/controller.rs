@@ -9,6 +9,7 @@ use clap::builder::FalseyValueParser;
 
 use crate::controller::workloads::Extra;
 use crate::oci::Registry;
+use crate::policy::Duration;
 use crate::registry::{Cidr, HostGlob, InsecureHost};
 
 /// `transship controller`
@@ -70,6 +71,9 @@ pub struct ControllerArgs {
         default_value = "8"
     )]
     pub rounds_per_namespace: NonZeroUsize,
+    /// Let no round take longer, such as 2h, whatever spec.timeout of its mirror says [default: no bound].
+    #[arg(long, env = "TRANSSHIP_MAX_MIRROR_TIMEOUT", value_name = "DURATION")]
+    pub max_mirror_timeout: Option<Duration>,
     /// Delete nothing at any destination, whatever spec.prune says; candidates are still listed.
     #[arg(long, env = "TRANSSHIP_DISABLE_PRUNE", value_parser = FalseyValueParser::new())]
     pub disable_prune: bool,

@@ -8,6 +8,7 @@ use crate::controller::objects::{Guarded, policy_names};
 use crate::oci::{Algorithm, Digest};
 use crate::plan::status::Halt;
 use crate::plan::{self, InvalidField, Mirror};
+use crate::policy::Duration;
 
 /// A mirror that can be run.
 pub(in crate::controller) struct Prepared {
@@ -21,6 +22,7 @@ pub(in crate::controller) struct Prepared {
 pub(super) fn prepare(
     object: &ImageMirror,
     store: &Store<Guarded<ImagePolicy>>,
+    longest_round: Option<Duration>,
 ) -> Result<Prepared, Halt> {
     if object.spec.suspend {
         return Err(Halt::Suspended);
@@ -35,11 +37,17 @@ pub(super) fn prepare(
         .collect();
     match plan::validate(object, &policies) {
         Ok(mirror) => Ok(Prepared {
-            mirror,
+            mirror: bounded(mirror, longest_round),
             policies: revision(&policies),
         }),
         Err(invalid) => Err(explain(&invalid)),
     }
+}
+
+/// The mirror with the operator's bound on the time of a round.
+fn bounded(mirror: Mirror, longest_round: Option<Duration>) -> Mirror {
+    let timeout = longest_round.map_or(mirror.timeout, |longest| longest.min(mirror.timeout));
+    Mirror { timeout, ..mirror }
 }
 
 /// A spec that is wrong needs a person; a policy that is not there may come.

@@ -35,6 +35,42 @@ async fn repositories_may_lie_below_each_other() {
 }
 
 #[tokio::test]
+async fn nothing_is_written_through_a_link() {
+    let image = image("a");
+    for link in [
+        "a",
+        "a/b",
+        "a/b/blobs",
+        "a/b/blobs/sha256",
+        "a/b/oci-layout",
+    ] {
+        let fixture = Fixture::new();
+        let tree = fixture.layout.path();
+        let elsewhere = tree.with_file_name("elsewhere");
+        fs::create_dir_all(&elsewhere).unwrap();
+        let link = tree.join(link);
+        fs::create_dir_all(link.parent().unwrap()).unwrap();
+        let is_file = link.ends_with("oci-layout");
+        let target = if is_file {
+            elsewhere.join("file")
+        } else {
+            elsewhere.clone()
+        };
+        std::os::unix::fs::symlink(target, &link).unwrap();
+        let (repository, tag) = (repository("a/b"), super::target("1"));
+        let put = fixture.layout.put_manifest(&repository, &tag, &image);
+        let error = put.await.unwrap_err().to_string();
+        assert!(error.contains("symbolic link"), "{error}");
+        assert_eq!(
+            fs::read_dir(&elsewhere).unwrap().count(),
+            0,
+            "{}",
+            link.display()
+        );
+    }
+}
+
+#[tokio::test]
 async fn every_refusal_says_what_to_do() {
     let fixture = Fixture::new();
     let image = image("a");

@@ -10,7 +10,7 @@ use transship::registry::{
 
 use super::{
     client_with, content, descriptor, digest, image, insecure, kind, logged_in, read, repository,
-    tag, trusting,
+    tag, trusting_everywhere,
 };
 use crate::support::canary::Canary;
 use crate::support::content::Image;
@@ -153,7 +153,7 @@ async fn both_registries_have_credentials_of_their_own() {
         let keys = keys(&behind);
         let settings = Settings {
             keyring: Some(keys),
-            ..foreign(trusting(&authority))
+            ..foreign(trusting_everywhere(&authority))
         };
         let client = client_with(&front, &settings);
         assert_eq!(read_everything(&client, &image()).await, Ok(()), "{name}");
@@ -173,7 +173,7 @@ async fn without_a_credential_for_it_what_is_private_stays_private() {
     let authority = Authority::generate();
     let behind = loaded(FaultRegistry::options().basic().tls(&authority));
     let front = front(FaultRegistry::options().tls(&authority), 307, &behind.url());
-    let settings = logged_in(trusting(&authority));
+    let settings = logged_in(trusting_everywhere(&authority));
     let found = client_with(&front, &settings)
         .resolve(&repository(), &tag(), None)
         .await;
@@ -210,7 +210,7 @@ async fn a_credential_that_the_other_registry_repeats_is_not_shown() {
         let front = front(FaultRegistry::options().tls(&authority), 307, &behind.url());
         let settings = Settings {
             keyring: Some(keys(&behind)),
-            ..trusting(&authority)
+            ..trusting_everywhere(&authority)
         };
         let found = client_with(&front, &settings)
             .fetch_manifest(&repository(), &tag())
@@ -245,7 +245,7 @@ async fn a_credential_for_another_registry_is_used_for_the_same_path_only() {
             .responds(Reply::new(307).header("location", &location));
         let settings = Settings {
             keyring: Some(Arc::clone(&keys) as Arc<dyn Keyring>),
-            ..trusting(&authority)
+            ..trusting_everywhere(&authority)
         };
         let found = client_with(&front, &settings)
             .fetch_manifest(&repository(), &tag())

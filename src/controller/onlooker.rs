@@ -1,0 +1,32 @@
+//! Looks on at requests: for metrics, and to know which registries answer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::metrics::ControllerMetrics;
+use super::turns::Turns;
+use crate::oci::Registry;
+use crate::registry::{Class, Observer};
+
+/// Tells both of them.
+pub(super) struct Onlooker {
+    pub(super) metrics: Arc<ControllerMetrics>,
+    pub(super) turns: Turns,
+}
+
+impl Observer for Onlooker {
+    fn requested(&self, registry: &Registry, class: Class, status: Option<u16>) {
+        if status.is_some() {
+            self.turns.answered(registry);
+        }
+        self.metrics.requested(registry, class, status);
+    }
+
+    fn throttled(&self, registry: &Registry, wait: Duration) {
+        self.metrics.throttled(registry, wait);
+    }
+
+    fn pulled(&self, registry: &Registry) {
+        self.metrics.pulled(registry);
+    }
+}

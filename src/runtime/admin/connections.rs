@@ -1,0 +1,195 @@
+//! The connections of the admin port: few at a time, and none that is silent for long. Whoever reaches the port could
+//! otherwise take all file descriptors of the process.
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use axum::serve::Listener;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{Instant, Sleep, sleep};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+
+/// The most connections. The oldest gives way to one more: a probe of the kubelet is always new.
+const MOST: usize = 64;
+/// The longest time without a byte. Prometheus comes back on the same connection within a minute.
+const SILENCE: Duration = Duration::from_secs(75);
+/// The longest life: a request that comes byte by byte ends, too.
+const LIFE: Duration = Duration::from_secs(10 * 60);
+
+/// Accepts connections within these bounds.
+pub(super) struct Bounded {
+    listener: TcpListener,
+    /// What cuts off the open connections, the oldest first.
+    open: VecDeque<CancellationToken>,
+}
+
+/// A connection that ends when it is silent, old, or in the way.
+pub(super) struct Connection {
+    stream: TcpStream,
+    cut: Pin<Box<WaitForCancellationFutureOwned>>,
+    silence: Pin<Box<Sleep>>,
+    end: Pin<Box<Sleep>>,
+    /// Tells that it has ended.
+    token: CancellationToken,
+}
+
+// === impl Bounded ===
+
+impl Bounded {
+    pub(super) fn new(listener: TcpListener) -> Self {
+        Self {
+            listener,
+            open: VecDeque::new(),
+        }
+    }
+}
+
+impl Listener for Bounded {
+    type Io = Connection;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Connection, SocketAddr) {
+        let (stream, address) = Listener::accept(&mut self.listener).await;
+        self.open.retain(|token| !token.is_cancelled());
+        if self.open.len() >= MOST
+            && let Some(oldest) = self.open.pop_front()
+        {
+            oldest.cancel();
+        }
+        let token = CancellationToken::new();
+        self.open.push_back(token.clone());
+        (Connection::new(stream, token), address)
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+}
+
+// === impl Connection ===
+
+impl Connection {
+    fn new(stream: TcpStream, token: CancellationToken) -> Self {
+        Self {
+            stream,
+            cut: Box::pin(token.clone().cancelled_owned()),
+            silence: Box::pin(sleep(SILENCE)),
+            end: Box::pin(sleep(LIFE)),
+            token,
+        }
+    }
+
+    /// An error where it is over.
+    fn check(&mut self, context: &mut Context<'_>) -> io::Result<()> {
+        let is_over = self.cut.as_mut().poll(context).is_ready()
+            || self.silence.as_mut().poll(context).is_ready()
+            || self.end.as_mut().poll(context).is_ready();
+        if is_over {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        Ok(())
+    }
+
+    /// Takes note of bytes that came or went.
+    fn stirred(&mut self) {
+        self.silence.as_mut().reset(Instant::now() + SILENCE);
+    }
+}
+
+impl AsyncRead for Connection {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.check(context)?;
+        ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
+        self.stirred();
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.check(context)?;
+        let written = ready!(Pin::new(&mut self.stream).poll_write(context, bytes))?;
+        self.stirred();
+        Poll::Ready(Ok(written))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.token.cancel();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    async fn pair(bounded: &mut Bounded) -> (TcpStream, Connection) {
+        let address = bounded.local_addr().unwrap();
+        let (client, accepted) = tokio::join!(TcpStream::connect(address), bounded.accept());
+        (client.unwrap(), accepted.0)
+    }
+
+    async fn bounded() -> Bounded {
+        Bounded::new(TcpListener::bind("127.0.0.1:0").await.unwrap())
+    }
+
+    #[tokio::test]
+    async fn the_oldest_gives_way_and_one_that_has_ended_takes_no_place() {
+        let mut bounded = bounded().await;
+        let (_first_client, mut first) = pair(&mut bounded).await;
+        let mut others = Vec::new();
+        for _ in 1..MOST {
+            others.push(pair(&mut bounded).await);
+        }
+        drop(others.pop());
+        others.push(pair(&mut bounded).await);
+        assert!(!first.token.is_cancelled(), "there was room");
+        let (mut client, mut last) = pair(&mut bounded).await;
+        let error = first.read_u8().await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        client.write_all(b"x").await.unwrap();
+        assert_eq!(last.read_u8().await.unwrap(), b'x');
+        assert_eq!(bounded.open.len(), MOST);
+    }
+
+    #[tokio::test]
+    async fn silence_and_age_end_a_connection() {
+        let mut bounded = bounded().await;
+        let (mut client, mut accepted) = pair(&mut bounded).await;
+        tokio::time::pause();
+        let began = Instant::now();
+        client.write_all(b"G").await.unwrap();
+        accepted.read_u8().await.unwrap();
+        let error = accepted.read_u8().await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert_eq!(began.elapsed().as_secs(), SILENCE.as_secs());
+        accepted.silence.as_mut().reset(Instant::now() + LIFE * 2);
+        let error = accepted.read_u8().await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert_eq!(began.elapsed().as_secs(), LIFE.as_secs());
+    }
+}

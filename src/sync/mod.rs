@@ -15,9 +15,11 @@
 //! ```
 
 mod apply;
+mod build_times;
 mod claims;
 mod collected;
 mod connect;
+mod created;
 mod failure;
 mod gate;
 mod groups;

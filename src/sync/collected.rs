@@ -1,10 +1,11 @@
 //! What the steps of a round hand on, and what they put into the report on the way.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::apply::Unkept;
 use super::claims::Claims;
+use super::excludes::Excludes;
 use super::item::Item;
 use super::ledger::{Ledger, Slot};
 use super::observe::Observed;
@@ -14,9 +15,7 @@ use crate::plan::explain::{explain, find_little};
 use crate::plan::gates::{Conclusion, Verdict, Voucher};
 use crate::plan::prune::Selection;
 use crate::plan::report::{Excluded, Failure, MirrorReport, Outcome, Report};
-use crate::plan::{
-    self, ImageEntry, Mirror, NotSelected, Policy, RepositorySelector, Selector, Wanted,
-};
+use crate::plan::{self, ImageEntry, Mirror, NotSelected, Policy, RepositorySelector, Wanted};
 
 /// The report of a round in the making.
 pub(super) struct Collected<'a> {
@@ -26,8 +25,7 @@ pub(super) struct Collected<'a> {
     selections: Vec<Selection>,
     /// What is wanted and does not exist, with the place of its mirror.
     absent: Vec<(usize, Absent)>,
-    /// The patterns of `exclude` by mirror and by whose they are, and whether none has matched anything.
-    excludes: BTreeMap<(usize, String, String), bool>,
+    excludes: Excludes,
 }
 
 impl<'a> Collected<'a> {
@@ -41,7 +39,7 @@ impl<'a> Collected<'a> {
             reports,
             selections: vec![Selection::default(); mirrors.len()],
             absent: Vec::new(),
-            excludes: BTreeMap::new(),
+            excludes: Excludes::default(),
         }
     }
 
@@ -138,32 +136,24 @@ impl<'a> Collected<'a> {
         entry: &ImageEntry,
         selection: &plan::Selected,
     ) {
-        for (selector, pattern, is_idle) in &selection.excludes {
-            let of = match selector {
-                Selector::Policy(name) => format!("policy {name}"),
-                Selector::Entry => format!("select of {}", entry.repository),
-            };
-            let key = (mirror, of, pattern.to_string());
-            *self.excludes.entry(key).or_insert(true) &= *is_idle;
-        }
-        let Some(report) = self.reports.get_mut(mirror) else {
-            return;
-        };
-        for little in find_little(entry, selection) {
-            report.note(format!("{subject}: {little}"));
+        self.excludes.watch(mirror, entry, selection);
+        if let Some(report) = self.reports.get_mut(mirror) {
+            for little in find_little(entry, selection) {
+                report.note(format!("{subject}: {little}"));
+            }
         }
     }
 
     /// Says which patterns match nothing, where all tags have been seen.
     fn note_idle(&mut self) {
-        for ((mirror, of, pattern), is_idle) in std::mem::take(&mut self.excludes) {
-            let report = self.reports.get_mut(mirror).filter(|_| is_idle);
+        for (mirror, note) in std::mem::take(&mut self.excludes).idle() {
+            let report = self.reports.get_mut(mirror);
             let is_seen = |report: &&mut MirrorReport| {
                 let mut failures = report.failures.iter();
                 failures.all(|failure| failure.is_of_tag)
             };
             if let Some(report) = report.filter(is_seen) {
-                report.note(format!("exclude {pattern} of {of} matches no tag"));
+                report.note(note);
             }
         }
     }

@@ -20,6 +20,7 @@ mod claims;
 mod collected;
 mod connect;
 mod created;
+mod excludes;
 mod failure;
 mod gate;
 mod groups;

@@ -231,7 +231,7 @@ mod tests {
                 true,
             ),
             (pinned.as_str(), "a/b", "1.0", true),
-            (pinned.as_str(), "a/b", &versioned, true),
+            (pinned.as_str(), "a/b", versioned.as_str(), true),
             (
                 "{repository: c/d, tags: ['1.0'], as: a/b}",
                 "a/b",

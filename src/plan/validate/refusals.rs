@@ -212,8 +212,8 @@ const CHANGES: [(&str, &str, &str, &str); 82] = [
     (
         "rules of an entry that are none",
         "policyRefs: [{name: stable}]",
-        "select: {extract: {pattern: '(?P<ts>.*)', value: $tz}, semver: {range: x}, newest: {count: 0}}",
-        "spec.images[1].select.extract.value: value \"$tz\" names the group \"tz\", and the pattern has 1, ts | spec.images[1].select.semver.range: range \"x\" has \"x\" where a version such as 1.20, 1.20.3 or 1.x must stand | spec.images[1].select.newest.count: is 0, expected 1 to 10000",
+        "select: {extract: {pattern: '(?P<ts>.*)', value: $tz}, semver: {range: latest}, newest: {count: 0}}",
+        "spec.images[1].select.extract.value: value \"$tz\" names the group \"tz\", and the pattern has 1, ts | spec.images[1].select.semver.range: range \"latest\" has \"latest\" where a version such as 1.20, 1.20.3 or 1.x must stand | spec.images[1].select.newest.count: is 0, expected 1 to 10000",
     ),
     (
         "a part of tags that cannot be extracted",

@@ -17,6 +17,8 @@ const RUNS: usize = 5;
 pub(crate) enum Question {
     /// Few: nearly every line says why a tag is left out.
     Newest,
+    /// The same by a part of each tag, as a number, whatever its variant.
+    Extracted,
     /// All: every tag is looked at, at both ends.
     All,
 }
@@ -40,11 +42,12 @@ pub(crate) struct Answer {
 
 impl Question {
     /// All of them.
-    pub(crate) const ALL: [Self; 2] = [Self::Newest, Self::All];
+    pub(crate) const ALL: [Self; 3] = [Self::Newest, Self::Extracted, Self::All];
 
     fn name(self) -> &'static str {
         match self {
             Self::Newest => "the newest of each minor",
+            Self::Extracted => "the newest by extracted number",
             Self::All => "all",
         }
     }
@@ -52,6 +55,10 @@ impl Question {
     fn entry(self) -> &'static str {
         match self {
             Self::Newest => "{repository: app, policyRefs: [{name: newest}]}",
+            Self::Extracted => {
+                "{repository: app, select: {exclude: ['.*-slim'], extract: {pattern: '(\\d+)\\.(\\d+)\\.(\\d+)(-.*)?', value: '$1.$2$3'}, \
+                 newest: {count: 2, by: Number, per: Major, variants: Together}}}"
+            }
             Self::All => "{repository: app, tags: ['*']}",
         }
     }

@@ -16,7 +16,7 @@ use transship::plan::prune::{
     Brakes, Cause, Clock, Doubt, Place, Recorded, Rule, Selection, Standing, Unwanted,
     find_candidates,
 };
-use transship::plan::{self, Mirror, NotSelected, SourceImage};
+use transship::plan::{self, Mirror, Naming, NotSelected, SourceImage};
 use transship::policy::select::Exclusion;
 
 /// How many repositories the tags are in.
@@ -146,6 +146,7 @@ impl Landscape {
             };
             selection.add(
                 &image.source.repository,
+                &Naming::default(),
                 true,
                 selected.iter().copied(),
                 excluded.iter().map(|tag| (*tag, &reason)),

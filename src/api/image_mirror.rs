@@ -1,6 +1,7 @@
 //! `ImageMirror`: what to copy, from where, to where.
 
 mod endpoint;
+mod image;
 mod prune;
 mod referrers;
 mod status;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 pub use self::endpoint::{Destination, Source};
+pub use self::image::{AbsentTag, Image, Replacement};
 pub use self::prune::{AdoptedTags, InUse, Prune, PruneMode};
 pub use self::referrers::{Referrers, ReferrersMode};
 pub use self::status::{
@@ -22,10 +24,7 @@ pub use self::status::{
     TagCounts,
 };
 use super::metadata::LocalObjectReference;
-use super::schema::{
-    PLATFORM, PLATFORM_LENGTH, REPOSITORY_LENGTH, TAG_GLOB, TAG_LENGTH, at_least, keyed_by,
-    resource, rule, rule_for, set,
-};
+use super::schema::{PLATFORM, PLATFORM_LENGTH, at_least, keyed_by, resource, rule_for, set};
 use crate::policy::Duration;
 use crate::policy::schedule::CRON_LENGTH;
 
@@ -96,8 +95,8 @@ use crate::policy::schedule::CRON_LENGTH;
     ),
     transform = rule_for(
         ".images",
-        "has(self.policyRefs) && size(self.policyRefs) > 0 || self.images.all(image, has(image.tags) && size(image.tags) > 0 || has(image.policyRefs) && size(image.policyRefs) > 0)",
-        "each one needs tags or a policy that selects among them: write tags: [\"*\"] to copy every tag"
+        "has(self.policyRefs) && size(self.policyRefs) > 0 || self.images.all(image, has(image.tags) && size(image.tags) > 0 || has(image.policyRefs) && size(image.policyRefs) > 0 || has(image.select))",
+        "each one needs tags, select or a policy that selects among them: write tags: [\"*\"] to copy every tag"
     )
 )]
 pub struct ImageMirrorSpec {
@@ -139,33 +138,6 @@ pub struct ImageMirrorSpec {
     /// Stops all rounds while true. Nothing at the destinations is changed.
     #[serde(default)]
     pub suspend: bool,
-}
-
-/// One repository, or several by a glob, and which of its tags to copy.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Image {
-    /// Repository, or a glob: * inside one component, ** across components. A glob needs the registry's catalog. On Docker Hub alpine means library/alpine.
-    #[schemars(
-        length(min = 1, max = REPOSITORY_LENGTH),
-        transform = rule(
-            "self.matches('^[a-z0-9*/._-]+$')",
-            "write the repository alone and in lower case, such as library/nginx: its registry belongs in source.registry, its tag in tags"
-        )
-    )]
-    pub repository: String,
-    /// Tags and tag globs, up to 256. All tags where empty, if a policy selects among them.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(
-        length(max = 256),
-        inner(length(min = 1, max = TAG_LENGTH), regex(pattern = TAG_GLOB)),
-        transform = set
-    )]
-    pub tags: Vec<String>,
-    /// Policies for this image, in addition to those of the mirror, up to 8.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 8), transform = keyed_by("name"))]
-    pub policy_refs: Vec<LocalObjectReference>,
 }
 
 /// Which platforms of a multi-platform image to copy.

@@ -18,9 +18,10 @@ use super::schema::{
     resource, rule, rule_for, set,
 };
 use crate::policy::Duration;
+use crate::policy::extract::VALUE_LENGTH;
 use crate::policy::pattern::PATTERN_LENGTH;
 use crate::policy::range::RANGE_LENGTH;
-pub use crate::policy::select::{NewestBy, NewestPer, Prereleases};
+pub use crate::policy::select::{NewestBy, NewestPer, NewestVariants, Prereleases};
 
 /// Which tags to copy, what they must prove, how long they stay.
 #[derive(
@@ -117,7 +118,7 @@ pub struct ImagePolicySpec {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(transform = rule(
-    "has(self.include) && size(self.include) > 0 || has(self.exclude) && size(self.exclude) > 0 || has(self.semver) || has(self.newest) || has(self.limit)",
+    "has(self.include) && size(self.include) > 0 || has(self.exclude) && size(self.exclude) > 0 || has(self.extract) || has(self.semver) || has(self.newest) || has(self.limit)",
     "has no rule: write include: [\".*\"] to select every tag"
 ))]
 pub struct Select {
@@ -137,6 +138,9 @@ pub struct Select {
         transform = atomic
     )]
     pub exclude: Vec<String>,
+    /// The part of a tag that the rules below read as version, number or name, in place of the whole tag.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub extract: Option<ExtractSelect>,
     /// The versions that are wanted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub semver: Option<SemverSelect>,
@@ -147,6 +151,24 @@ pub struct Select {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 100_000))]
     pub limit: Option<i32>,
+}
+
+/// The part of a tag that is read as version, number or name. Tags that the pattern does not match are left out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ExtractSelect {
+    /// Regular expression (RE2) with groups that must match the whole tag, such as ^main-[0-9a-f]+-(?P<ts>[0-9]+)$.
+    #[schemars(length(min = 1, max = PATTERN_LENGTH))]
+    pub pattern: String,
+    /// What is read: a text in which $1 or $ts stands for a group of the pattern.
+    #[schemars(
+        length(min = 1, max = VALUE_LENGTH),
+        transform = rule(
+            "self.contains('$')",
+            "names no group of the pattern: write $1, or $name for (?P<name>…)"
+        )
+    )]
+    pub value: String,
 }
 
 /// The versions that are wanted.
@@ -161,7 +183,7 @@ pub struct SemverSelect {
     pub prereleases: Prereleases,
 }
 
-/// How many of the newest tags to keep, counted for each variant such as alpine.
+/// How many of the newest tags to keep.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct NewestSelect {
@@ -174,6 +196,9 @@ pub struct NewestSelect {
     /// Whether to count over all versions, or in each major or minor version.
     #[serde(default)]
     pub per: NewestPer,
+    /// Whether each variant such as alpine is counted for itself.
+    #[serde(default)]
+    pub variants: NewestVariants,
 }
 
 /// Someone whose signature makes an image acceptable.

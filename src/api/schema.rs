@@ -18,8 +18,8 @@ use serde_json::{Value, json};
 use self::fields::DURATION;
 pub(super) use self::fields::{
     IMAGE_LENGTH, LABEL, LABEL_LENGTH, LOCATION_LENGTH, MEDIA_TYPE, MEDIA_TYPE_LENGTH, PLATFORM,
-    PLATFORM_LENGTH, REASON, REASON_LENGTH, REPOSITORY_LENGTH, TAG_GLOB, TAG_LENGTH, conditions,
-    labels, registry,
+    PLATFORM_LENGTH, REASON, REASON_LENGTH, REPOSITORY_LENGTH, REPOSITORY_PART, TAG_GLOB,
+    TAG_LENGTH, TAG_SELECTOR, TAG_SELECTOR_LENGTH, conditions, labels, registry,
 };
 use self::form::Plain;
 use self::rules::add_rule;

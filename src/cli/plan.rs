@@ -1,9 +1,9 @@
 //! What a round would do: `transship plan` and `transship sync --dry-run`.
 
 use super::summary;
-use super::table::Table;
-use crate::api::ObjectName;
+use super::table::{Table, one_line};
 use crate::oci::Digest;
+use crate::plan::Selector;
 use crate::plan::gates::Refusal;
 use crate::plan::prune::{Fate, PrunedTag};
 use crate::plan::report::{Excluded, MirrorReport, Outcome, TagReport, Totals};
@@ -33,6 +33,7 @@ pub(super) fn table(report: &Report) -> String {
             tags,
             audited: _,
             policies: _,
+            notes: _,
             prune,
         } = mirror;
         for tag in tags {
@@ -111,6 +112,16 @@ pub(super) fn stops(report: &Report) -> String {
     stopped.collect()
 }
 
+/// What there is to know of rules that select little or nothing.
+fn notes(report: &Report) -> String {
+    let mirrors = report.mirrors.iter();
+    let notes = mirrors.flat_map(|mirror| {
+        let notes = mirror.notes.iter();
+        notes.map(|note| format!("note: {}: {}\n", mirror.mirror, one_line(note)))
+    });
+    notes.collect()
+}
+
 /// The one line at the end.
 pub(super) fn line(report: &Report) -> String {
     let Totals {
@@ -151,11 +162,11 @@ fn prunable(mirror: &MirrorReport) -> usize {
     prune.map_or(0, |prune| prune.count(|fate| *fate == Fate::Due))
 }
 
-fn join(policies: &[ObjectName]) -> String {
-    if policies.is_empty() {
+fn join(selectors: &[Selector]) -> String {
+    if selectors.is_empty() {
         return TAGS.to_owned();
     }
-    let names: Vec<&str> = policies.iter().map(ObjectName::as_str).collect();
+    let names: Vec<String> = selectors.iter().map(Selector::to_string).collect();
     names.join(",")
 }
 
@@ -210,6 +221,7 @@ pub(super) fn render(report: &Report) -> String {
         table(report),
         summary::refusals(report),
         summary::failures(report),
+        notes(report),
         stops(report),
         line(report) + "\n",
     ])

@@ -4,13 +4,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use futures::{TryStreamExt, stream};
+use jiff::Timestamp;
 
 use super::config::read_config;
 use super::graph::Graph;
 use super::graph_error::GraphError;
 use super::manifests::{Manifests, Room};
 use super::pipe::Origin;
-use crate::oci::{Content, Descriptor, Digest, ImageConfig, Manifest, Platform};
+use crate::oci::{Content, Descriptor, Digest, ImageConfig, Manifest, Platform, limits};
 use crate::plan::Platforms;
 
 /// Images of one tag that are examined at once.
@@ -40,6 +41,36 @@ pub(super) async fn examine(
         .map(|(platform, manifest)| Ok(examine_one(origin, platform, manifest)))
         .collect();
     stream::iter(reads).try_buffered(READS).try_collect().await
+}
+
+/// When an image was built, by the config of one of its images: that for linux/amd64, or else the first one.
+/// Nothing where that does not say.
+pub(super) async fn created(
+    manifests: &Manifests,
+    origin: &Origin,
+    digest: &Digest,
+) -> Result<Option<Timestamp>, GraphError> {
+    let mut manifest = manifests.fetch(origin, digest).await?;
+    for _ in 0..limits::INDEX_DEPTH {
+        let Content::Index(index) = manifest.content() else {
+            break;
+        };
+        let Some(next) = most_usual(&index.manifests) else {
+            return Ok(None);
+        };
+        manifest = manifests.fetch(origin, &next.digest).await?;
+    }
+    let config = read_config(origin, &manifest).await?;
+    Ok(config.and_then(|config| config.created))
+}
+
+fn most_usual(entries: &[Descriptor]) -> Option<&Descriptor> {
+    let is_usual = |platform: &Platform| {
+        platform.os == "linux" && platform.architecture == "amd64" && platform.variant.is_none()
+    };
+    let images = || entries.iter().filter(|entry| !only_attests(entry));
+    let usual = images().find(|entry| entry.platform.as_ref().is_some_and(is_usual));
+    usual.or_else(|| images().next())
 }
 
 /// The images among the manifests, with the platforms that indexes give them. What only attests something of an

@@ -52,6 +52,7 @@ mod seen;
 mod stored;
 
 use futures::future::join_all;
+use jiff::Timestamp;
 
 pub use self::closure::{closure, walk};
 pub use self::endpoint::{Deletion, Endpoint, Place};
@@ -149,6 +150,17 @@ impl Engine {
     ) -> Result<Vec<Examined>, Error> {
         let examined = examine::examine(&self.manifests, origin, digest, platforms).await;
         examined.map_err(|error| Error::source(origin, digest, error))
+    }
+
+    /// When an image was built, where it says so. That takes its manifests down to one image, and the config of
+    /// that.
+    pub async fn created(
+        &self,
+        origin: &Origin,
+        digest: &Digest,
+    ) -> Result<Option<Timestamp>, Error> {
+        let created = examine::created(&self.manifests, origin, digest).await;
+        created.map_err(|error| Error::source(origin, digest, error))
     }
 
     async fn read(&self, job: &Job) -> Result<Content, GraphError> {

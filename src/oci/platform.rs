@@ -1,4 +1,4 @@
-//! Platforms: `os/architecture[/variant]`, and when two of them mean the same machine.
+//! Platforms: `os[(version)]/architecture[/variant]`, and when two of them mean the same machine.
 //!
 //! Names are understood as containerd does (github.com/containerd/platforms, "Normalization"), because
 //! nodes choose by its rules: without regard to case, with the names that other tools give an architecture.
@@ -51,10 +51,11 @@ impl Platform {
     /// Whether an image for `other` is what a person means who writes this platform.
     ///
     /// Variants are compared with their defaults: `arm64` is `arm64/v8`, `arm` is `arm/v7` and
-    /// `amd64` is `amd64/v1`. A version of the operating system counts only where both name it.
+    /// `amd64` is `amd64/v1`. A version of the operating system counts only where both name it, as far as the
+    /// one that is written goes: 10.0.17763 is every build of it.
     pub fn covers(&self, other: &Self) -> bool {
         let same_version = match (&self.os_version, &other.os_version) {
-            (Some(mine), Some(theirs)) => mine == theirs,
+            (Some(mine), Some(theirs)) => is_build_of(theirs, mine),
             (None, _) | (_, None) => true,
         };
         same_version && self.machine() == other.machine()
@@ -85,6 +86,22 @@ impl Platform {
         }
         [system(&self.os), architecture, variant]
     }
+}
+
+/// Whether a version is another one, or goes on behind its last number.
+fn is_build_of(build: &str, version: &str) -> bool {
+    let rest = build.strip_prefix(version);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
+/// An operating system and its version, which stands in brackets behind it.
+fn split_version(os: &str) -> Option<(&str, Option<&str>)> {
+    let Some((os, rest)) = os.split_once('(') else {
+        return (!os.contains(')')).then_some((os, None));
+    };
+    let version = rest.strip_suffix(')')?;
+    let is_plain = !version.is_empty() && !version.contains(['(', ')']);
+    is_plain.then_some((os, Some(version)))
 }
 
 /// The usual name of an operating system.
@@ -121,7 +138,7 @@ impl FromStr for Platform {
 
     /// Reads a platform that a person wrote, and gives its parts their usual names.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-' | '/');
+        let allowed = |c: char| c.is_ascii_alphanumeric() || "_.-/()".contains(c);
         if let Some(character) = text.chars().find(|&character| !allowed(character)) {
             return Err(PlatformError::Character {
                 text: text.to_owned(),
@@ -134,15 +151,23 @@ impl FromStr for Platform {
         else {
             return Err(PlatformError::Form(text.to_owned()));
         };
-        if os.is_empty() || architecture.is_empty() || variant == Some("") {
-            return Err(PlatformError::Form(text.to_owned()));
+        let form = || PlatformError::Form(text.to_owned());
+        let (os, os_version) = split_version(os).ok_or_else(form)?;
+        let has_brackets = |part: &str| part.contains(['(', ')']);
+        if os.is_empty()
+            || architecture.is_empty()
+            || variant == Some("")
+            || has_brackets(architecture)
+            || variant.is_some_and(has_brackets)
+        {
+            return Err(form());
         }
         let (architecture, variant) = processor(architecture, variant.unwrap_or_default());
         Ok(Self {
             os: system(os),
             architecture,
             variant: (!variant.is_empty()).then_some(variant),
-            os_version: None,
+            os_version: os_version.map(str::to_owned),
         })
     }
 }
@@ -155,14 +180,15 @@ impl fmt::Display for Platform {
             variant,
             os_version,
         } = self;
-        write!(formatter, "{os}/{architecture}")?;
-        if let Some(variant) = variant.as_deref().filter(|variant| !variant.is_empty()) {
-            write!(formatter, "/{variant}")?;
-        }
+        formatter.write_str(os)?;
         if let Some(version) = os_version.as_deref().filter(|version| !version.is_empty()) {
-            write!(formatter, " ({version})")?;
+            write!(formatter, "({version})")?;
         }
-        Ok(())
+        write!(formatter, "/{architecture}")?;
+        match variant.as_deref().filter(|variant| !variant.is_empty()) {
+            Some(variant) => write!(formatter, "/{variant}"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -184,6 +210,33 @@ mod tests {
             ("linux/amd64", "windows/amd64", false),
             ("linux/riscv64", "linux/riscv64", true),
             ("linux/386", "linux/amd64", false),
+            (
+                "windows(10.0.17763)/amd64",
+                "windows(10.0.17763.4974)/amd64",
+                true,
+            ),
+            (
+                "windows(10.0.17763)/amd64",
+                "windows(10.0.17763)/amd64",
+                true,
+            ),
+            (
+                "windows(10.0.17763)/amd64",
+                "windows(10.0.20348.2113)/amd64",
+                false,
+            ),
+            (
+                "windows(10.0.1776)/amd64",
+                "windows(10.0.17763)/amd64",
+                false,
+            ),
+            (
+                "windows(10.0.17763.1)/amd64",
+                "windows(10.0.17763)/amd64",
+                false,
+            ),
+            ("windows(10.0.17763)/amd64", "windows/amd64", true),
+            ("windows/amd64", "windows(10.0.17763.4974)/amd64", true),
         ];
         for (wanted, found, expected) in cases {
             let (wanted, found): (Platform, Platform) =
@@ -216,6 +269,8 @@ mod tests {
             ("macos/arm64", "darwin/arm64"),
             ("MacOS/x86_64", "darwin/amd64"),
             ("wasip1/wasm", "wasip1/wasm"),
+            ("Windows(10.0.17763)/x86_64", "windows(10.0.17763)/amd64"),
+            ("linux(5.10)/arm/7", "linux(5.10)/arm/v7"),
         ];
         for (text, expected) in cases {
             let platform: Platform = text.parse().unwrap();
@@ -306,7 +361,13 @@ mod tests {
             "linux/arm/",
             "linux amd64",
             "linux/*",
-            "windows(10.0.17763)/amd64",
+            "windows()/amd64",
+            "windows(10.0/amd64",
+            "windows10.0)/amd64",
+            "windows((10.0))/amd64",
+            "(10.0)/amd64",
+            "windows/amd64(10.0)",
+            "windows/amd64/v1(10.0)",
         ] {
             assert!(text.parse::<Platform>().is_err(), "{text:?}");
         }

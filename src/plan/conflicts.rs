@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
 use super::mirror::Mirror;
+use super::naming::Naming;
 use super::template::TemplateError;
 use crate::oci::{Digest, Registry, Repository, Tag};
 
@@ -141,9 +142,11 @@ impl Mirror {
         }
     }
 
-    /// All destination tags of an image; while its digest is not known, those that do not need it.
+    /// All destination tags of an image that has this name; while its digest is not known, those that do not
+    /// need it.
     pub fn claims(
         &self,
+        naming: &Naming,
         repository: &Repository,
         tag: &Tag,
         digest: Option<&Digest>,
@@ -154,9 +157,7 @@ impl Mirror {
                 destination: index,
                 source,
             };
-            let target = destination
-                .repository
-                .expand(&self.source.registry, repository);
+            let target = destination.repository_of(naming, &self.source.registry, repository);
             match target {
                 Err(source) => claims.push(Err(refused(source))),
                 Ok(target) => claims.extend(destination.tags.iter().filter_map(|template| {

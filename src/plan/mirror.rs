@@ -1,20 +1,19 @@
 //! A mirror as the rest of the program sees it: parsed once, bounded, and impossible to get wrong.
 //! [`super::validate`] makes it from the spec that a person wrote.
 
-use std::fmt;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::Policy;
-use super::template::{PreviousTagTemplate, RepositoryTemplate, TagTemplate};
+pub use super::entry::{AbsentTag, ImageEntry, RepositorySelector, TagSelector};
+use super::naming::Naming;
+use super::template::{PreviousTagTemplate, RepositoryTemplate, TagTemplate, TemplateError};
 use crate::api::ObjectName;
 use crate::api::image_mirror::{
     AbsentPlatform, AdoptedTags, InUse, IndexMode, PruneMode, TagMutability,
 };
-use crate::oci::{Digest, Platform, Registry, Repository, Tag};
-use crate::policy::select::NewestBy;
-use crate::policy::{Duration, RepositoryGlob, Schedule, TagGlob};
+use crate::oci::{Digest, Platform, Registry, Repository};
+use crate::policy::{Duration, Schedule};
 
 /// A mirror whose spec was found valid.
 #[derive(Clone, Debug)]
@@ -69,35 +68,6 @@ pub struct Access {
     pub proxy_secret: Option<ObjectName>,
     /// Whether plain HTTP is used.
     pub insecure: bool,
-}
-
-/// One repository, or several, and which of their tags are wanted.
-#[derive(Clone, Debug)]
-pub struct ImageEntry {
-    /// Which repositories.
-    pub repository: RepositorySelector,
-    /// Which tags; all that a policy selects where empty.
-    pub tags: Vec<TagSelector>,
-    /// The policies of the mirror and of the entry, each once.
-    pub policies: Vec<Arc<Policy>>,
-}
-
-/// Which repositories an entry means.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RepositorySelector {
-    /// This one.
-    Literal(Repository),
-    /// Those of the registry's catalog that match.
-    Glob(RepositoryGlob),
-}
-
-/// Which tags an entry means.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum TagSelector {
-    /// This one; it needs no tag listing.
-    Literal(Tag),
-    /// Those of the listing that match.
-    Glob(TagGlob),
 }
 
 /// Where images go, and under which names.
@@ -210,67 +180,32 @@ impl Mirror {
         let mut destinations = self.destinations.iter();
         destinations.find(|destination| destination.name == name)
     }
-}
 
-// === impl RepositorySelector ===
-
-impl RepositorySelector {
-    /// Whether a repository is meant.
-    pub fn covers(&self, repository: &Repository) -> bool {
-        match self {
-            Self::Literal(literal) => literal == repository,
-            Self::Glob(glob) => glob.matches(repository),
+    /// The names that the entries give to images of a repository; its own where no entry names it any more.
+    pub fn namings(&self, repository: &Repository) -> Vec<Naming> {
+        let entries = self.images.iter();
+        let mut namings: Vec<Naming> = Vec::new();
+        for entry in entries.filter(|entry| entry.repository.covers(repository)) {
+            if !namings.contains(&entry.naming) {
+                namings.push(entry.naming.clone());
+            }
         }
-    }
-}
-
-// === impl ImageEntry ===
-
-impl ImageEntry {
-    /// Whether the tags of a repository must be listed. Literal tags alone need no listing, unless a policy
-    /// selects more.
-    pub fn needs_listing(&self) -> bool {
-        self.tags.is_empty()
-            || self.selects()
-            || self.tags.iter().any(|tag| match tag {
-                TagSelector::Literal(_) => false,
-                TagSelector::Glob(_) => true,
-            })
-    }
-}
-
-impl ImageEntry {
-    /// Whether a policy selects tags.
-    pub(super) fn selects(&self) -> bool {
-        self.policies.iter().any(|policy| policy.rules.is_some())
-    }
-
-    /// Whether a policy asks when tags were first seen.
-    pub fn needs_first_seen(&self) -> bool {
-        let rules = self
-            .policies
-            .iter()
-            .filter_map(|policy| policy.rules.as_ref());
-        rules
-            .filter_map(|rules| rules.newest.as_ref())
-            .any(|newest| newest.by == NewestBy::FirstSeen)
-    }
-}
-
-impl fmt::Display for RepositorySelector {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Literal(repository) => repository.fmt(formatter),
-            Self::Glob(glob) => glob.fmt(formatter),
+        if namings.is_empty() {
+            namings.push(Naming::default());
         }
+        namings
     }
 }
 
-impl fmt::Display for TagSelector {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Literal(tag) => tag.fmt(formatter),
-            Self::Glob(glob) => glob.fmt(formatter),
-        }
+impl Destination {
+    /// The repository of an image that has this name.
+    pub fn repository_of(
+        &self,
+        naming: &Naming,
+        registry: &Registry,
+        repository: &Repository,
+    ) -> Result<Repository, TemplateError> {
+        let name = naming.name(registry, repository)?;
+        self.repository.expand(registry, &name)
     }
 }

@@ -5,17 +5,22 @@ pub mod attempts;
 pub mod conflicts;
 pub mod decide;
 pub mod due;
+mod entry;
+pub mod explain;
 mod failure;
 pub mod fields;
 pub mod gates;
 pub mod in_use;
 pub mod mirror;
+pub mod naming;
 pub mod policy;
 pub mod policy_status;
 pub mod prune;
 pub mod recheck;
 pub mod report;
+mod rules;
 pub mod select;
+pub mod selector;
 pub mod status;
 pub mod template;
 pub mod validate;
@@ -23,10 +28,12 @@ pub mod validate;
 pub use conflicts::{Claim, Claimant, Conflict, SourceImage, find_conflicts};
 pub use fields::InvalidField;
 pub use mirror::{
-    Access, Destination, ImageEntry, Mirror, Platforms, Pruning, ReferrerTypes, Referrers,
-    RepositorySelector, Source, TagSelector,
+    AbsentTag, Access, Destination, ImageEntry, Mirror, Platforms, Pruning, ReferrerTypes,
+    Referrers, RepositorySelector, Source, TagSelector,
 };
+pub use naming::Naming;
 pub use policy::Policy;
 pub use select::{NotSelected, Selected, Wanted};
+pub use selector::Selector;
 pub use template::{PreviousTagTemplate, RepositoryTemplate, TagTemplate};
 pub use validate::validate;

@@ -3,18 +3,15 @@
 use super::fields::{Fields, InvalidField};
 use super::gates::Gates;
 use super::prune::Retention;
-use crate::api::image_policy::{ImagePolicySpec, NewestSelect, Retain, Select, SemverSelect};
+use super::rules;
+use crate::api::image_policy::{ImagePolicySpec, Retain};
 use crate::api::metadata::object_name;
 use crate::api::{ImagePolicy, ObjectName};
-use crate::policy::select::{Newest, Rules, Versions};
-use crate::policy::{Pattern, Range, TagGlob};
+use crate::policy::TagGlob;
+use crate::policy::select::Rules;
 
-/// Most patterns in `include` and in `exclude`.
-const PATTERNS: usize = 16;
 /// Most tags that one rule keeps.
 const NEWEST: i32 = 10_000;
-/// Highest limit.
-const LIMIT: i32 = 100_000;
 /// Most globs in `retain.keepTags`.
 const KEPT_TAGS: usize = 32;
 
@@ -52,7 +49,8 @@ impl Policy {
             );
         }
         let gates = Gates::read(&policy.spec, &mut fields);
-        let rules = select.as_ref().map(|select| rules(select, &mut fields));
+        let rules = select.as_ref();
+        let rules = rules.map(|select| rules::read("spec.select", select, &mut fields));
         let retain = retain.as_ref().map(|retain| retention(retain, &mut fields));
         match name {
             Some(name) if fields.is_valid() => Ok(Self {
@@ -82,48 +80,6 @@ fn says_nothing(spec: &ImagePolicySpec) -> bool {
         && verify.is_empty()
         && require.is_none()
         && retain.is_none()
-}
-
-fn rules(select: &Select, fields: &mut Fields) -> Rules {
-    let Select {
-        include,
-        exclude,
-        semver,
-        newest,
-        limit,
-    } = select;
-    if *select == Select::default() {
-        fields.refuse(
-            "spec.select",
-            "has no rule: write include: [\".*\"] to select every tag",
-        );
-    }
-    fields.check_count("spec.select.include", include.len(), 0, PATTERNS);
-    fields.check_count("spec.select.exclude", exclude.len(), 0, PATTERNS);
-    Rules {
-        include: fields.accept_all("spec.select.include", include, Pattern::parse),
-        exclude: fields.accept_all("spec.select.exclude", exclude, Pattern::parse),
-        versions: semver.as_ref().and_then(|semver| versions(semver, fields)),
-        newest: newest.as_ref().and_then(|rule| newest_rule(rule, fields)),
-        limit: limit.and_then(|limit| fields.accept_number("spec.select.limit", limit, 1, LIMIT)),
-    }
-}
-
-fn versions(semver: &SemverSelect, fields: &mut Fields) -> Option<Versions> {
-    let SemverSelect { range, prereleases } = semver;
-    Some(Versions {
-        range: fields.accept("spec.select.semver.range", Range::parse(range))?,
-        prereleases: *prereleases,
-    })
-}
-
-fn newest_rule(newest: &NewestSelect, fields: &mut Fields) -> Option<Newest> {
-    let NewestSelect { count, by, per } = newest;
-    Some(Newest {
-        count: fields.accept_number("spec.select.newest.count", *count, 1, NEWEST)?,
-        by: *by,
-        per: *per,
-    })
 }
 
 fn retention(retain: &Retain, fields: &mut Fields) -> Retention {

@@ -11,9 +11,13 @@ pub use super::failure::Failure;
 use super::gates::{Conclusion, Gate, Quarantine, Refusal, Verdict, Voucher};
 use super::prune::PruneReport;
 use super::select::{NotSelected, Selected, Wanted};
+use super::selector::Selector;
 use crate::api::ObjectName;
 use crate::oci::{Digest, Registry, Repository};
-use crate::policy::select::Exclusion;
+use crate::policy::select::{Exclusion, Rule};
+
+/// Most notes of one mirror.
+const NOTES: usize = 100;
 
 /// What a round did for all of its mirrors.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -40,6 +44,9 @@ pub struct MirrorReport {
     pub audited: Vec<Audited>,
     /// What each policy that selects took in, and what each one left out of the mirror.
     pub policies: BTreeMap<ObjectName, Tally>,
+    /// What a person may want to know of rules that select little or nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// What pruning came to; None where the mirror retains everything.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prune: Option<PruneReport>,
@@ -51,7 +58,7 @@ pub struct MirrorReport {
 pub struct Tally {
     /// Tags that it selects.
     pub selected: usize,
-    /// Tags that no policy selects, and this one not because of `include`.
+    /// Tags that no policy selects, and this one not because of `include` or `extract`.
     pub include: usize,
     /// The same because of `exclude`.
     pub exclude: usize,
@@ -100,9 +107,9 @@ pub struct TagReport {
     pub target: String,
     /// The digest at the source.
     pub source_digest: Digest,
-    /// The policies that select it; none where the mirror's `tags` suffice.
+    /// The policies that select it, and `select` where the entry itself does; none where its `tags` suffice.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub selected_by: Vec<ObjectName>,
+    pub selected_by: Vec<Selector>,
     /// What was done, or would be.
     #[serde(flatten)]
     pub outcome: Outcome,
@@ -204,6 +211,7 @@ impl MirrorReport {
             tags: Vec::new(),
             audited: Vec::new(),
             policies: BTreeMap::new(),
+            notes: Vec::new(),
             prune: None,
         }
     }
@@ -219,15 +227,20 @@ impl MirrorReport {
             tags,
             excluded,
             taken,
+            excludes: _,
         } = selected;
-        for (policy, count) in taken {
-            self.policies.entry(policy).or_default().selected += count;
+        for (selector, count) in taken {
+            if let Selector::Policy(policy) = selector {
+                self.policies.entry(policy).or_default().selected += count;
+            }
         }
         for (tag, reason) in excluded {
             if let NotSelected::Policies(exclusions) = &reason {
-                for (policy, exclusion) in exclusions {
-                    let tally = self.policies.entry(policy.clone()).or_default();
-                    tally.exclude(exclusion);
+                for (selector, exclusion) in exclusions {
+                    if let Selector::Policy(policy) = selector {
+                        let tally = self.policies.entry(policy.clone()).or_default();
+                        tally.exclude(exclusion);
+                    }
                 }
             }
             let source = SourceImage {
@@ -238,6 +251,13 @@ impl MirrorReport {
             self.excluded.push(Excluded { source, reason });
         }
         tags
+    }
+
+    /// Takes note of what a person may want to know, as far as there is room.
+    pub fn note(&mut self, note: String) {
+        if self.notes.len() < NOTES {
+            self.notes.push(note);
+        }
     }
 
     /// Takes note of what the policies made of an image, and says what becomes of it and who vouches for it.
@@ -326,13 +346,11 @@ impl AddAssign for Tally {
 
 impl Tally {
     fn exclude(&mut self, exclusion: &Exclusion) {
-        let count = match exclusion {
-            Exclusion::NotIncluded => &mut self.include,
-            Exclusion::ExcludedBy { .. } => &mut self.exclude,
-            Exclusion::NotAVersion | Exclusion::OutOfRange { .. } | Exclusion::Prerelease => {
-                &mut self.semver
-            }
-            Exclusion::NotNewest { .. } => &mut self.newest,
+        let count = match exclusion.rule() {
+            Rule::Include | Rule::Extract => &mut self.include,
+            Rule::Exclude => &mut self.exclude,
+            Rule::Semver => &mut self.semver,
+            Rule::Newest => &mut self.newest,
         };
         *count += 1;
     }

@@ -2,19 +2,27 @@ use std::sync::Arc;
 
 use super::*;
 use crate::plan::mirror::RepositorySelector;
-use crate::policy::select::{Prereleases, Versions};
+use crate::plan::naming::Naming;
+use crate::plan::policy::Policy;
+use crate::policy::select::{Newest, NewestBy, NewestPer, NewestVariants, Prereleases, Versions};
 use crate::policy::{Pattern, Range, TagGlob};
 
 /// An entry with these tags and globs.
 fn entry(tags: &[&str], policies: Vec<Policy>) -> ImageEntry {
-    let selector = |text: &&str| match text.parse() {
-        Ok(tag) => TagSelector::Literal(tag),
-        Err(_) => TagSelector::Glob(TagGlob::parse(text).unwrap()),
+    let selector = |text: &&str| match (text.split_once('@'), text.parse()) {
+        (Some((tag, digest)), _) => {
+            TagSelector::Pinned(tag.parse().unwrap(), digest.parse().unwrap())
+        }
+        (None, Ok(tag)) => TagSelector::Literal(tag),
+        (None, Err(_)) => TagSelector::Glob(TagGlob::parse(text).unwrap()),
     };
     ImageEntry {
         repository: RepositorySelector::Literal("a/b".parse().unwrap()),
         tags: tags.iter().map(selector).collect(),
+        absent: AbsentTag::Fail,
+        rules: None,
         policies: policies.into_iter().map(Arc::new).collect(),
+        naming: Naming::default(),
     }
 }
 
@@ -55,13 +63,22 @@ fn list() -> Tag {
 fn outcome(entry: &ImageEntry, listing: &[&str]) -> Vec<String> {
     let listing: Vec<Tag> = listing.iter().map(|tag| tag.parse().unwrap()).collect();
     let lists = BTreeSet::from([list()]);
-    let selected = entry.select(&listing, &lists, &HashMap::new()).unwrap();
-    let wanted = selected.tags.iter().map(|Wanted { tag, policies }| {
-        let policies: Vec<&str> = policies.iter().map(ObjectName::as_str).collect();
-        match policies.as_slice() {
-            [] => tag.to_string(),
-            policies => format!("{tag}({})", policies.join(",")),
-        }
+    let selected = entry.select(&listing, &lists, &Times::default()).unwrap();
+    let wanted = selected.tags.iter().map(|wanted| {
+        let Wanted {
+            tag,
+            selected_by,
+            pin,
+            is_optional,
+        } = wanted;
+        let pin = pin.as_ref().map(|digest| format!("@{}", digest.short()));
+        let optional = if *is_optional { "?" } else { "" };
+        let selectors: Vec<String> = selected_by.iter().map(ToString::to_string).collect();
+        let selectors = match selectors.as_slice() {
+            [] => String::new(),
+            selectors => format!("({})", selectors.join(",")),
+        };
+        format!("{tag}{}{optional}{selectors}", pin.unwrap_or_default())
     });
     let wanted: Vec<String> = wanted.collect();
     let others = selected
@@ -206,11 +223,106 @@ fn an_image_that_has_no_other_tag_than_its_digest_is_a_candidate() {
 }
 
 #[test]
+fn the_rules_of_an_entry_select_beside_those_of_its_policies() {
+    let own = |policies| ImageEntry {
+        rules: ranging("own", ">=2").rules,
+        ..entry(&["edge"], policies)
+    };
+    assert!(own(Vec::new()).needs_listing());
+    assert_eq!(
+        outcome(&own(Vec::new()), &["1.0", "2.0", "edge"]),
+        ["2.0(select) edge", "1.0: select: outside of >=2"]
+    );
+    let lts = including("lts", ".*-lts");
+    assert_eq!(
+        outcome(&own(vec![lts]), &["1.0", "1.0-lts", "2.0-lts"]),
+        [
+            "1.0-lts(lts) 2.0-lts(select,lts) edge",
+            "1.0: select: outside of >=2; lts: matches no include pattern",
+        ]
+    );
+    let mut few = own(Vec::new());
+    few.rules.as_mut().unwrap().limit = Some(0);
+    let listing = ["2.0".parse().unwrap()];
+    let error = few.select(&listing, &BTreeSet::new(), &Times::default());
+    assert_eq!(
+        error.unwrap_err().to_string(),
+        "select: 1 tags are selected, more than the limit of 0: narrow the selection or raise the limit"
+    );
+}
+
+#[test]
+fn pinned_tags_are_literals_that_say_their_digest() {
+    let digest = crate::oci::Digest::sha256(b"");
+    let pinned = format!("1.27@{digest}");
+    let entry = entry(&[pinned.as_str(), "2.*"], Vec::new());
+    assert_eq!(
+        outcome(&entry, &["1.27", "1.28", "2.0"]),
+        ["1.27@e3b0c44298fc 2.0", "1.28: not among the entry's tags"]
+    );
+}
+
+#[test]
+fn literal_tags_are_optional_where_the_entry_says_so() {
+    let entry = ImageEntry {
+        absent: AbsentTag::Skip,
+        ..entry(&["edge", "3.*"], Vec::new())
+    };
+    assert_eq!(outcome(&entry, &["3.20"]), ["3.20 edge?"]);
+}
+
+#[test]
+fn times_of_builds_are_asked_of_what_the_other_rules_leave() {
+    let rules = Rules {
+        newest: Some(Newest {
+            count: 1,
+            by: NewestBy::Created,
+            per: NewestPer::All,
+            variants: NewestVariants::Separate,
+        }),
+        ..including("own", "[0-9a-f]+").rules.unwrap()
+    };
+    let listing = ["a1", "b2", "latest", "c3"].map(|tag| tag.parse().unwrap());
+    let dated = ImageEntry {
+        rules: Some(rules),
+        ..entry(&["c3"], vec![including("others", "l.*")])
+    };
+    let undated: Vec<String> = dated
+        .undated(&listing, &BTreeSet::new())
+        .iter()
+        .map(Tag::to_string)
+        .collect();
+    assert_eq!(undated, ["a1", "b2"]);
+    assert!(
+        entry(&[], vec![including("others", ".*")])
+            .undated(&listing, &BTreeSet::new())
+            .is_empty()
+    );
+    let created = |tag: &str, second| {
+        (
+            tag.parse().unwrap(),
+            Timestamp::from_second(second).unwrap(),
+        )
+    };
+    let times = Times {
+        created: HashMap::from([created("a1", 9), created("b2", 5)]),
+        ..Times::default()
+    };
+    let selected = dated.select(&listing, &BTreeSet::new(), &times).unwrap();
+    let tags: Vec<&str> = selected
+        .tags
+        .iter()
+        .map(|wanted| wanted.tag.as_str())
+        .collect();
+    assert_eq!(tags, ["a1", "c3", "latest"]);
+}
+
+#[test]
 fn more_than_a_policy_allows_is_an_error() {
     let mut policy = including("few", ".*");
     policy.rules.as_mut().unwrap().limit = Some(1);
     let listing = ["a".parse().unwrap(), "b".parse().unwrap()];
-    let error = entry(&[], vec![policy]).select(&listing, &BTreeSet::new(), &HashMap::new());
+    let error = entry(&[], vec![policy]).select(&listing, &BTreeSet::new(), &Times::default());
     assert_eq!(
         error.unwrap_err().to_string(),
         "policy \"few\": 2 tags are selected, more than the limit of 1: narrow the selection or raise the limit"

@@ -148,15 +148,27 @@ impl RepositoryTemplate {
         registry: &Registry,
         repository: &Repository,
     ) -> Result<Repository, TemplateError> {
-        let result = self.0.render(|part| match part {
-            RepositoryPart::Repository => repository.as_str().to_owned(),
-            RepositoryPart::Registry => registry
-                .as_str()
-                .replace([':', '[', ']'], "-")
-                .trim_matches('-')
-                .to_owned(),
-            RepositoryPart::Namespace => repository.namespace().to_owned(),
-            RepositoryPart::Name => repository.name().to_owned(),
+        self.expand_altered(registry, repository, |value| value)
+    }
+
+    /// The same with values that are altered before they are put into the template.
+    pub(super) fn expand_altered(
+        &self,
+        registry: &Registry,
+        repository: &Repository,
+        alter: impl Fn(String) -> String,
+    ) -> Result<Repository, TemplateError> {
+        let result = self.0.render(|part| {
+            alter(match part {
+                RepositoryPart::Repository => repository.as_str().to_owned(),
+                RepositoryPart::Registry => registry
+                    .as_str()
+                    .replace([':', '[', ']'], "-")
+                    .trim_matches('-')
+                    .to_owned(),
+                RepositoryPart::Namespace => repository.namespace().to_owned(),
+                RepositoryPart::Name => repository.name().to_owned(),
+            })
         });
         self.0.check(&result, result.parse())
     }

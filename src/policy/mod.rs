@@ -3,8 +3,9 @@
 //! reason. Pure: no I/O, no clock, no logging.
 
 pub mod duration;
+pub mod extract;
 pub mod glob;
-mod natural;
+pub mod natural;
 mod number;
 pub mod pattern;
 pub mod range;
@@ -14,6 +15,7 @@ pub mod text_glob;
 pub mod version;
 
 pub use duration::Duration;
+pub use extract::Extract;
 pub use glob::{RepositoryGlob, TagGlob};
 pub use pattern::Pattern;
 pub use range::Range;

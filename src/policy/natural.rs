@@ -12,7 +12,7 @@ enum Run<'a> {
 }
 
 /// Compares two names; where only zeros or nothing tells them apart, by their characters.
-pub(super) fn compare(left: &str, right: &str) -> Ordering {
+pub fn compare(left: &str, right: &str) -> Ordering {
     runs(left).cmp(runs(right)).then_with(|| left.cmp(right))
 }
 

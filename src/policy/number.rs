@@ -74,6 +74,26 @@ pub(super) fn compare(left: &[Number], right: &[Number]) -> Ordering {
         .unwrap_or(Ordering::Equal)
 }
 
+/// A number with or without a fraction, such as `1700000000` and `17.25`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Decimal {
+    whole: Number,
+    /// Decimal digits without trailing zeros.
+    fraction: String,
+}
+
+impl Decimal {
+    /// Reads decimal digits, of any number, with at most one dot between them.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+        Number::parse(fraction)?;
+        Some(Self {
+            whole: Number::parse(whole)?,
+            fraction: fraction.trim_end_matches('0').to_owned(),
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -88,6 +108,31 @@ mod tests {
             prop_assert_eq!(number(wide_left).cmp(&number(wide_right)), left.cmp(&right));
             prop_assert_eq!(number(wide_left).next(), number(wide_left + 1));
             prop_assert_eq!(number(wide_left).to_string(), left.to_string());
+        }
+    }
+
+    #[test]
+    fn decimals_from_first_to_last() {
+        let list = [
+            "0",
+            "0.05",
+            "0.5",
+            "7",
+            "9.9",
+            "9.95",
+            "41",
+            "100",
+            "20240101120000.1",
+        ];
+        for pair in list.windows(2) {
+            let [left, right] = [pair[0], pair[1]].map(|text| Decimal::parse(text).unwrap());
+            assert!(left < right, "{pair:?}");
+        }
+        assert_eq!(Decimal::parse("07.50"), Decimal::parse("7.5"));
+        for text in [
+            "", ".", "1.", ".5", "1.2.3", "-1", "+1", "1e5", "v1", "1a", "٣",
+        ] {
+            assert_eq!(Decimal::parse(text), None, "{text}");
         }
     }
 

@@ -79,6 +79,22 @@ impl Pattern {
     pub fn as_str(&self) -> &str {
         &self.text
     }
+
+    /// The numbers and the names of its groups; the first one is the whole.
+    pub(super) fn groups(&self) -> Vec<String> {
+        let numbers = (0..self.regex.captures_len()).map(|number| number.to_string());
+        let names = self.regex.capture_names().flatten().map(str::to_owned);
+        numbers.chain(names).collect()
+    }
+
+    /// A text in which names of groups stand for what they match; None where the pattern does not match the
+    /// whole tag.
+    pub(super) fn expand(&self, tag: &Tag, text: &str) -> Option<String> {
+        let captures = self.regex.captures(tag.as_str())?;
+        let mut expanded = String::new();
+        captures.expand(text, &mut expanded);
+        Some(expanded)
+    }
 }
 
 impl PatternError {

@@ -80,6 +80,14 @@ impl Range {
             .any(|comparators| names_prerelease(comparators))
     }
 
+    /// Whether a version lies above all that the range takes.
+    pub fn lies_below(&self, version: &Version) -> bool {
+        self.alternatives.iter().all(|comparators| {
+            let mut comparators = comparators.iter().filter(|one| !one.negated);
+            comparators.any(|comparator| comparator.interval.lies_below(version))
+        })
+    }
+
     /// The range as it was written.
     pub fn as_str(&self) -> &str {
         &self.text

@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! Title, said once
-//! rules  semver >=1; prereleases; newest 2 by name per minor; exclude .*-rc.*
-//! tags   1.0 1.1@5                 1.1 was first seen in second 5
+//! rules  semver >=1; prereleases; newest 2 by name per minor together; exclude .*-rc.*; extract jdk-(.*) as $1
+//! tags   1.0 1.1@5                 1.1 was first seen, or built, in second 5
 //! taken  the tags that are selected
 //! out    a reason: the tags that it keeps out; a line for each reason
 //! ```
@@ -18,18 +18,19 @@ use proptest::prelude::*;
 use super::*;
 
 /// The cases.
-const CASES: [&str; 8] = [
+const CASES: [&str; 9] = [
     include_str!("select_cases/base_images.txt"),
     include_str!("select_cases/languages.txt"),
     include_str!("select_cases/databases.txt"),
     include_str!("select_cases/kubernetes.txt"),
     include_str!("select_cases/applications.txt"),
     include_str!("select_cases/builds.txt"),
+    include_str!("select_cases/extract.txt"),
     include_str!("select_cases/rules.txt"),
     include_str!("select_cases/vendors.txt"),
 ];
 /// How many there are: a case that is not read is not tested.
-const COUNT: usize = 403;
+const COUNT: usize = 433;
 
 /// Reads rules such as `semver >=1; prereleases; newest 2 by name per minor; exclude .*-rc.*`.
 fn rules(text: &str) -> Rules {
@@ -48,6 +49,10 @@ fn rules(text: &str) -> Rules {
             "prereleases" => {
                 rules.versions.as_mut().unwrap().prereleases = Prereleases::Include;
             }
+            "extract" => {
+                let (pattern, value) = rest.split_once(" as ").unwrap();
+                rules.extract = Some(Extract::parse(pattern, value).unwrap());
+            }
             "newest" => rules.newest = Some(newest(rest)),
             "limit" => rules.limit = Some(rest.parse().unwrap()),
             _ => panic!("{rule} is no rule"),
@@ -62,6 +67,10 @@ fn newest(text: &str) -> Newest {
         NewestBy::Name
     } else if text.contains("by first seen") {
         NewestBy::FirstSeen
+    } else if text.contains("by number") {
+        NewestBy::Number
+    } else if text.contains("by created") {
+        NewestBy::Created
     } else {
         NewestBy::Version
     };
@@ -72,20 +81,30 @@ fn newest(text: &str) -> Newest {
     } else {
         NewestPer::All
     };
-    Newest { count, by, per }
+    let variants = if text.contains("together") {
+        NewestVariants::Together
+    } else {
+        NewestVariants::Separate
+    };
+    Newest {
+        count,
+        by,
+        per,
+        variants,
+    }
 }
 
-/// Reads tags, divided by spaces; `a@5` was first seen in second 5.
+/// Reads tags, divided by spaces; `a@5` was first seen, and built, in second 5.
 fn candidates(text: &str) -> Vec<Candidate> {
     text.split(' ')
         .map(|word| {
-            let (tag, seen) = word.split_once('@').unwrap_or((word, ""));
+            let (tag, time) = word.split_once('@').unwrap_or((word, ""));
+            let time = time.parse().ok();
+            let time = time.map(|second| Timestamp::from_second(second).unwrap());
             Candidate {
                 tag: tag.parse().unwrap(),
-                first_seen: seen
-                    .parse()
-                    .ok()
-                    .map(|second| Timestamp::from_second(second).unwrap()),
+                first_seen: time,
+                created: time,
             }
         })
         .collect()
@@ -154,10 +173,11 @@ fn any_rules() -> impl Strategy<Value = String> {
         "(include \\.\\*; )?",
         "(exclude \\.\\*-rc\\.\\*; )?",
         "(semver (>=1|[0-2]\\.x|~1\\.2)(; prereleases)?; )?",
-        "newest [1-9]( by (name|first seen))?( per (major|minor))?",
+        "(extract v\\?\\(\\.\\*\\) as \\$1; )?",
+        "newest [1-9]( by (name|first seen|number|created))?( per (major|minor))?( together)?",
     )
-        .prop_map(|(include, exclude, semver, newest)| {
-            format!("{include}{exclude}{semver}{newest}")
+        .prop_map(|(include, exclude, semver, extract, newest)| {
+            format!("{include}{exclude}{semver}{extract}{newest}")
         })
 }
 
@@ -166,7 +186,7 @@ proptest! {
     fn selecting_again_changes_nothing(
         rules_text in any_rules(),
         tags in proptest::collection::btree_map(
-            "v?[0-2]\\.[0-3](\\.[0-3])?(-(rc[12]|alpine|slim))?|latest|edge",
+            "v?[0-2]\\.[0-3](\\.[0-3])?(-(rc[12]|alpine|slim))?|[0-9]{1,3}|latest|edge",
             "(@[0-9])?",
             1..30,
         ),

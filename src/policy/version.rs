@@ -11,7 +11,7 @@
 //! ```
 //!
 //! A single number is no version: `17`, `20240101` and a digits-only commit look the same. With a build,
-//! as in `25_36`, it is one. Numbers that count builds, such as 2 in `k3s2`, order what is equal otherwise.
+//! as in `25_36`, it is one, and where a rule says so. Numbers that count builds, such as 2 in `k3s2`, order what is equal otherwise.
 
 mod builds;
 mod prerelease;
@@ -51,9 +51,18 @@ impl Version {
     }
 
     pub(super) fn parse_text(text: &str) -> Option<Self> {
+        Self::read(text, false)
+    }
+
+    /// The same where a person said that a number alone is a version, such as `17` and `17-alpine`.
+    pub(super) fn parse_number(text: &str) -> Option<Self> {
+        Self::read(text, true)
+    }
+
+    fn read(text: &str, takes_single: bool) -> Option<Self> {
         let bare = text.strip_prefix(['v', 'V']).unwrap_or(text);
         let (numbers, behind) = split_numbers(bare)?;
-        let is_single = numbers.len() == 1;
+        let is_single = numbers.len() == 1 && !takes_single;
         if is_single && !is_build_of_single(bare.len() - behind.len(), behind) {
             return None;
         }

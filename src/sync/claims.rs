@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::sighting::Sighting;
+use super::sighting::{Absent, Sighting};
 use crate::oci::{Digest, Registry, Repository, Tag};
 use crate::plan::conflicts::{Claimant, Conflict, Seniority, find_conflicts};
 use crate::plan::prune::{self as pruning, Holding, may_want};
@@ -19,7 +19,8 @@ pub(super) struct Claims {
     holders: HashMap<Target, Holder>,
     /// The targets of each mirror, by its name.
     targets: HashMap<String, Targets>,
-    /// What mirrors in conflict want, by their names. They write nothing, and want it all the same.
+    /// What mirrors in conflict want, by their names, and what has no source yet. They write nothing, and
+    /// want it all the same.
     withheld: HashMap<String, Targets>,
     /// The mirrors of which it is not known what they want: they may want whatever their specs could mean.
     unheard: HashMap<String, Mirror>,
@@ -106,6 +107,20 @@ impl Claims {
             }
         }
         conflicts
+    }
+
+    /// Takes note of what a mirror wants as soon as its source has it.
+    pub(super) fn withhold_absent(&mut self, mirror: &Mirror, absent: &Absent) {
+        let mirror = Arc::new(mirror.seniority());
+        let Absent { source, claims } = absent;
+        for claim in claims {
+            self.withhold(&Holder {
+                mirror: mirror.clone(),
+                source: source.clone(),
+                claim: claim.clone(),
+                digest: None,
+            });
+        }
     }
 
     /// Takes over what a mirror held before this process began.

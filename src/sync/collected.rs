@@ -5,15 +5,17 @@ use std::sync::Arc;
 
 use super::apply::Unkept;
 use super::claims::Claims;
+use super::excludes::Excludes;
 use super::item::Item;
 use super::ledger::{Ledger, Slot};
 use super::observe::Observed;
-use super::sighting::{Image, Missed, Selected, Sighted, Sighting};
+use super::sighting::{Absent, Image, Missed, Selected, Sighted, Sighting};
 use crate::plan::conflicts::Conflict;
+use crate::plan::explain::{explain, find_little};
 use crate::plan::gates::{Conclusion, Verdict, Voucher};
 use crate::plan::prune::Selection;
-use crate::plan::report::{Failure, MirrorReport, Outcome, Report};
-use crate::plan::{Mirror, Policy, RepositorySelector, Wanted};
+use crate::plan::report::{Excluded, Failure, MirrorReport, Outcome, Report};
+use crate::plan::{self, ImageEntry, Mirror, NotSelected, Policy, RepositorySelector, Wanted};
 
 /// The report of a round in the making.
 pub(super) struct Collected<'a> {
@@ -21,6 +23,9 @@ pub(super) struct Collected<'a> {
     reports: Vec<MirrorReport>,
     /// What is selected of each mirror, before anything is resolved.
     selections: Vec<Selection>,
+    /// What is wanted and does not exist, with the place of its mirror.
+    absent: Vec<(usize, Absent)>,
+    excludes: Excludes,
 }
 
 impl<'a> Collected<'a> {
@@ -33,6 +38,8 @@ impl<'a> Collected<'a> {
             mirrors,
             reports,
             selections: vec![Selection::default(); mirrors.len()],
+            absent: Vec::new(),
+            excludes: Excludes::default(),
         }
     }
 
@@ -51,6 +58,7 @@ impl<'a> Collected<'a> {
                 }
             }
         }
+        self.note_idle();
         merge(selected)
     }
 
@@ -60,13 +68,13 @@ impl<'a> Collected<'a> {
             origin,
             listing,
             lists,
-            first_seen,
+            times,
         } = observed;
         let subject = format!("{}/{}", origin.endpoint.name(), origin.repository);
         for failure in lists.failures {
             self.fail_tag(mirror, failure);
         }
-        let selection = match entry.select(&listing, &lists.tags, &first_seen) {
+        let selection = match entry.select(&listing, &lists.tags, &times) {
             Ok(selection) => selection,
             Err(error) => {
                 self.fail(mirror, Failure::selecting(&subject, &error));
@@ -76,6 +84,7 @@ impl<'a> Collected<'a> {
         if let Some(known) = self.selections.get_mut(mirror) {
             known.add(
                 &origin.repository,
+                &entry.naming,
                 entry.needs_listing(),
                 selection.tags.iter().map(|wanted| &wanted.tag),
                 selection.excluded.iter().map(|(tag, reason)| (tag, reason)),
@@ -83,8 +92,11 @@ impl<'a> Collected<'a> {
         }
         let is_named = matches!(entry.repository, RepositorySelector::Literal(_));
         if is_named && selection.tags.is_empty() {
-            self.fail(mirror, Failure::nothing_selected(&subject, listing.len()));
+            let why = explain(&selection.excluded);
+            let failure = Failure::nothing_selected(&subject, listing.len(), &why);
+            self.fail(mirror, failure);
         }
+        self.note(mirror, &subject, entry, &selection);
         let (Some(report), Some(of)) = (self.reports.get_mut(mirror), self.mirrors.get(mirror))
         else {
             return Vec::new();
@@ -95,14 +107,55 @@ impl<'a> Collected<'a> {
             .filter(|policy| policy.gates.is_some())
             .cloned()
             .collect();
-        let selected = |Wanted { tag, policies }| Selected {
-            mirror,
-            origin: origin.clone(),
-            tag,
-            selected_by: policies,
-            policies: gated.clone(),
+        let selected = |wanted| {
+            let Wanted {
+                tag,
+                selected_by,
+                pin,
+                is_optional,
+            } = wanted;
+            Selected {
+                mirror,
+                origin: origin.clone(),
+                tag,
+                pin,
+                is_optional,
+                namings: vec![entry.naming.clone()],
+                selected_by,
+                policies: gated.clone(),
+            }
         };
         tags.into_iter().map(selected).collect()
+    }
+
+    /// What is to be known of rules that select less than they ask for, and of patterns that match nothing.
+    fn note(
+        &mut self,
+        mirror: usize,
+        subject: &str,
+        entry: &ImageEntry,
+        selection: &plan::Selected,
+    ) {
+        self.excludes.watch(mirror, entry, selection);
+        if let Some(report) = self.reports.get_mut(mirror) {
+            for little in find_little(entry, selection) {
+                report.note(format!("{subject}: {little}"));
+            }
+        }
+    }
+
+    /// Says which patterns match nothing, where all tags have been seen.
+    fn note_idle(&mut self) {
+        for (mirror, note) in std::mem::take(&mut self.excludes).idle() {
+            let report = self.reports.get_mut(mirror);
+            let is_seen = |report: &&mut MirrorReport| {
+                let mut failures = report.failures.iter();
+                failures.all(|failure| failure.is_of_tag)
+            };
+            if let Some(report) = report.filter(is_seen) {
+                report.note(note);
+            }
+        }
     }
 
     /// The destination tags that could be looked at; the others are failures of their tags.
@@ -112,8 +165,12 @@ impl<'a> Collected<'a> {
             mirror,
             sightings,
             failures,
+            absent,
         } in sighted
         {
+            if let Some(absent) = absent {
+                self.leave_absent(mirror, absent);
+            }
             for failure in failures {
                 self.fail_tag(mirror, failure);
             }
@@ -125,6 +182,17 @@ impl<'a> Collected<'a> {
             }
         }
         kept
+    }
+
+    /// A tag that need not exist is wanted all the same.
+    fn leave_absent(&mut self, mirror: usize, absent: Absent) {
+        if let Some(report) = self.reports.get_mut(mirror) {
+            report.excluded.push(Excluded {
+                source: absent.source.clone(),
+                reason: NotSelected::Absent,
+            });
+        }
+        self.absent.push((mirror, absent));
     }
 
     fn miss(&mut self, missed: Missed) {
@@ -152,6 +220,11 @@ impl<'a> Collected<'a> {
         // A failure may hide what the mirror wants.
         let is_complete = |index| self.reports.get(index).is_some_and(is_complete);
         let conflicts = claims.settle(self.mirrors, is_complete, &sightings);
+        for (index, absent) in std::mem::take(&mut self.absent) {
+            if let Some(mirror) = self.mirrors.get(index) {
+                claims.withhold_absent(mirror, &absent);
+            }
+        }
         for (index, Conflict { claim: _, kind }) in conflicts {
             if let Some(Sighting { image, claim, .. }) = sightings.get(index) {
                 stalled.insert(image.mirror);
@@ -254,18 +327,29 @@ fn merge(selected: Vec<Selected>) -> Vec<Selected> {
 }
 
 impl Selected {
-    /// Takes over the policies of another entry that wants the same tag.
+    /// Takes over what another entry says that wants the same tag.
     fn add(&mut self, other: Self) {
         let Self {
             mirror: _,
             origin: _,
             tag: _,
+            pin,
+            is_optional,
+            namings,
             selected_by,
             policies,
         } = other;
-        for policy in selected_by {
-            if !self.selected_by.contains(&policy) {
-                self.selected_by.push(policy);
+        // Only an entry that names the repository in full pins tags, and there is one such entry.
+        self.pin = self.pin.take().or(pin);
+        self.is_optional &= is_optional;
+        for naming in namings {
+            if !self.namings.contains(&naming) {
+                self.namings.push(naming);
+            }
+        }
+        for selector in selected_by {
+            if !self.selected_by.contains(&selector) {
+                self.selected_by.push(selector);
             }
         }
         let is_new = |policy: &&Arc<Policy>| {

@@ -71,6 +71,33 @@ impl Failure {
         )
     }
 
+    /// A digest that a tag is pinned to is not there, and the tag may name another one by now.
+    pub(super) fn not_as_pinned(subject: &str, pin: &Digest, named: Option<&Digest>) -> Self {
+        match named {
+            Some(named) => Self::new(
+                subject,
+                Reason::TagMoved,
+                format!("{pin}, to which the tag is pinned, does not exist: the tag names {named}"),
+            ),
+            None => Self::new(
+                subject,
+                Reason::NotFound,
+                format!(
+                    "{pin}, to which the tag is pinned, does not exist, and neither does the tag"
+                ),
+            ),
+        }
+    }
+
+    /// The time of a build costs a request for each tag, and three for each new digest.
+    pub(super) fn too_many_to_date(subject: &str, found: usize, most: usize) -> Self {
+        let message = format!(
+            "newest.by: Created would have to ask {found} tags for the time of their build, and asks at most {most}: \
+             narrow them with include, exclude or semver"
+        );
+        Self::new(subject, Reason::InvalidSpec, message)
+    }
+
     pub(super) fn nothing_matches(
         subject: &str,
         registry: &impl ToString,
@@ -85,11 +112,11 @@ impl Failure {
     }
 
     /// A repository that was named, and gives nothing.
-    pub(super) fn nothing_selected(subject: &str, listed: usize) -> Self {
+    pub(super) fn nothing_selected(subject: &str, listed: usize, why: &str) -> Self {
         let message = match listed {
             0 => format!("{subject} has no tags"),
             listed => format!(
-                "no tag of {subject} is selected, of {listed} that are there: widen the tags of its entry, or its policies"
+                "no tag of {subject} is selected, of {listed} that are there: {why}; widen the tags of its entry, or its policies"
             ),
         };
         Self::new(subject, Reason::NotFound, message)

@@ -59,7 +59,7 @@ impl<C: Connect> Syncer<C> {
         let looks: Vec<_> = unknown
             .into_iter()
             .map(|tag| async move {
-                let there = self.first_destination(mirror, origin, tag).await;
+                let there = self.first_destination(mirror, entry, origin, tag).await;
                 let named = self.engine.names_image(origin, there.as_ref(), tag);
                 (tag, named.await)
             })
@@ -84,11 +84,12 @@ impl<C: Connect> Syncer<C> {
     async fn first_destination(
         &self,
         mirror: &Mirror,
+        entry: &ImageEntry,
         origin: &Origin,
         tag: &Tag,
     ) -> Option<Origin> {
-        let mut claims = mirror.claims(&origin.repository, tag, None).into_iter();
-        let claim = claims.find_map(Result::ok)?;
+        let claims = mirror.claims(&entry.naming, &origin.repository, tag, None);
+        let claim = claims.into_iter().find_map(Result::ok)?;
         let destination = mirror.destinations.get(claim.destination)?;
         let connect = &self.connect;
         let endpoint = connect.destination(mirror, destination, &claim.repository);

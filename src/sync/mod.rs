@@ -15,9 +15,12 @@
 //! ```
 
 mod apply;
+mod build_times;
 mod claims;
 mod collected;
 mod connect;
+mod created;
+mod excludes;
 mod failure;
 mod gate;
 mod groups;

@@ -1,15 +1,13 @@
 //! What the sources have: which repositories an entry means, and their tags where they are needed.
 
-use std::collections::HashMap;
-
 use futures::future::join_all;
-use jiff::Timestamp;
 
 use super::lists::Lists;
 use super::{Connect, Syncer};
 use crate::copy::Origin;
 use crate::oci::{Repository, Tag};
 use crate::plan::report::Failure;
+use crate::plan::select::Times;
 use crate::plan::{ImageEntry, Mirror, RepositorySelector};
 use crate::runtime::clock;
 
@@ -21,8 +19,8 @@ pub(super) struct Observed<'a> {
     pub(super) listing: Vec<Tag>,
     /// Those of them that name lists of referrers.
     pub(super) lists: Lists,
-    /// When the listed tags were first seen, where a policy asks for it.
-    pub(super) first_seen: HashMap<Tag, Timestamp>,
+    /// When the listed tags came to be, where rules ask for it.
+    pub(super) times: Times,
 }
 
 // === impl Syncer ===
@@ -110,24 +108,25 @@ impl<C: Connect> Syncer<C> {
                 origin,
                 listing: Vec::new(),
                 lists: Lists::default(),
-                first_seen: HashMap::new(),
+                times: Times::default(),
             });
         }
         let listing = origin.endpoint.list_tags(&origin.repository).await;
         let listing = listing.map_err(|error| Failure::requesting(&subject, &error))?;
         self.engine.learn_tags(&origin, &listing);
         let lists = self.find_lists(mirror, entry, &origin, &listing).await;
-        let first_seen = if entry.needs_first_seen() {
-            self.ledger.first_seen(&subject, &listing, clock::now())
-        } else {
-            HashMap::new()
-        };
+        let mut times = Times::default();
+        if entry.needs_first_seen() {
+            times.first_seen = self.ledger.first_seen(&subject, &listing, clock::now());
+        }
+        let undated = entry.undated(&listing, &lists.tags);
+        times.created = self.find_created(&subject, &origin, undated).await?;
         Ok(Observed {
             entry,
             origin,
             listing,
             lists,
-            first_seen,
+            times,
         })
     }
 }

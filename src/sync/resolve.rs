@@ -7,17 +7,24 @@ use futures::{StreamExt, stream};
 
 use super::ledger::{Page, Record, Slot};
 use super::shape::Shape;
-use super::sighting::{Image, Missed, Selected, Sighted, Sighting};
+use super::sighting::{Absent, Image, Missed, Selected, Sighted, Sighting};
 use super::{Connect, Mode, Syncer};
 use crate::api::TagMutability;
 use crate::copy::endpoint::Described;
 use crate::copy::{Endpoint, Lookup, Origin, endpoint};
-use crate::oci::{Digest, MediaType, TagOrDigest};
+use crate::oci::{Digest, MediaType, Repository, Tag, TagOrDigest};
 use crate::plan::report::Failure;
 use crate::plan::{Claim, Mirror, ReferrerTypes, SourceImage};
 
 /// Tags that are looked at together. What a registry bears is decided by its own limits.
 const LOOKS: usize = 128;
+
+/// What a selected tag names.
+enum Resolved {
+    Image(Image),
+    /// Nothing, and that is no failure.
+    Absent(SourceImage),
+}
 
 /// What a destination tag is like, whatever the source has.
 struct Look {
@@ -75,11 +82,14 @@ impl<C: Connect> Syncer<C> {
         selected: Selected,
     ) -> Sighted {
         let index = selected.mirror;
-        let early = mirror
-            .claims(&selected.origin.repository, &selected.tag, None)
-            .into_iter()
-            .filter_map(Result::ok);
-        let early: Vec<Claim> = early.collect();
+        let namings = selected.namings.clone();
+        let claims = |repository: &Repository, tag: &Tag, digest: Option<&Digest>| {
+            let claims = namings.iter();
+            let claims = claims.flat_map(|naming| mirror.claims(naming, repository, tag, digest));
+            claims.collect::<Vec<_>>()
+        };
+        let early = claims(&selected.origin.repository, &selected.tag, None);
+        let early: Vec<Claim> = early.into_iter().filter_map(Result::ok).collect();
         let (image, looks) = tokio::join!(
             resolve(mirror, known, selected),
             futures::future::join_all(early.iter().map(|claim| self.look(mirror, claim))),
@@ -88,9 +98,15 @@ impl<C: Connect> Syncer<C> {
             mirror: index,
             sightings: Vec::new(),
             failures: Vec::new(),
+            absent: None,
         };
         let image = match image {
-            Ok(image) => Arc::new(image),
+            Ok(Resolved::Image(image)) => Arc::new(image),
+            Ok(Resolved::Absent(source)) => {
+                let claims = early;
+                sighted.absent = Some(Absent { source, claims });
+                return sighted;
+            }
             Err(failure) => {
                 sighted.failures.push(failure);
                 return sighted;
@@ -101,7 +117,7 @@ impl<C: Connect> Syncer<C> {
         let SourceImage {
             repository, tag, ..
         } = &image.source;
-        for claim in mirror.claims(repository, tag, Some(&image.digest)) {
+        for claim in claims(repository, tag, Some(&image.digest)) {
             match claim {
                 Ok(claim) => {
                     let look = match looks.remove(&claim) {
@@ -256,11 +272,14 @@ async fn resolve(
     mirror: &Mirror,
     known: &HashMap<String, Digest>,
     selected: Selected,
-) -> Result<Image, Failure> {
+) -> Result<Resolved, Failure> {
     let Selected {
         mirror: index,
         origin,
         tag,
+        pin,
+        is_optional,
+        namings: _,
         selected_by,
         policies,
     } = selected;
@@ -270,14 +289,27 @@ async fn resolve(
         tag,
     };
     let name = source.to_string();
-    let target = TagOrDigest::Tag(source.tag.clone());
-    let Described { digest, media_type } = origin
-        .endpoint
-        .describe(&origin.repository, &target, known.get(&name))
-        .await
-        .map_err(|error| Failure::requesting(&name, &error))?
-        .ok_or_else(|| Failure::missing(&name))?;
-    Ok(Image {
+    let tag = TagOrDigest::Tag(source.tag.clone());
+    let describe = async |target: &TagOrDigest| {
+        // It is about the tag.
+        let known = known.get(&name).filter(|_| *target == tag);
+        let described = origin.endpoint.describe(&origin.repository, target, known);
+        let described = described.await;
+        described.map_err(|error| Failure::requesting(&name, &error))
+    };
+    let target = pin.clone().map_or(tag.clone(), TagOrDigest::Digest);
+    let Some(Described { digest, media_type }) = describe(&target).await? else {
+        return match pin {
+            Some(pin) => {
+                let named = describe(&tag).await?;
+                let named = named.map(|described| described.digest);
+                Err(Failure::not_as_pinned(&name, &pin, named.as_ref()))
+            }
+            None if is_optional => Ok(Resolved::Absent(source)),
+            None => Err(Failure::missing(&name)),
+        };
+    };
+    Ok(Resolved::Image(Image {
         mirror: index,
         source,
         origin,
@@ -286,7 +318,7 @@ async fn resolve(
         shape: Shape::of(mirror),
         selected_by,
         policies,
-    })
+    }))
 }
 
 /// Whether a media type is that of an index; None where it says neither.

@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use super::ledger::{Record, Slot};
 use super::shape::Shape;
-use crate::api::ObjectName;
 use crate::copy::{Endpoint, Job, Origin};
 use crate::oci::{Digest, Tag};
 use crate::plan::report::{Failure, Outcome, TagReport};
-use crate::plan::{Claim, Policy, SourceImage};
+use crate::plan::{Claim, Naming, Policy, Selector, SourceImage};
 
 /// A tag of a source that was selected.
 #[expect(
@@ -21,8 +20,14 @@ pub(super) struct Selected {
     pub(super) mirror: usize,
     pub(super) origin: Origin,
     pub(super) tag: Tag,
-    /// The policies that select it, of all entries that want it.
-    pub(super) selected_by: Vec<ObjectName>,
+    /// The digest that an entry pins it to.
+    pub(super) pin: Option<Digest>,
+    /// Whether all entries that want it do without it where it does not exist.
+    pub(super) is_optional: bool,
+    /// Its names for the destinations, one for each entry that wants it, each once.
+    pub(super) namings: Vec<Naming>,
+    /// Whose rules select it, of all entries that want it.
+    pub(super) selected_by: Vec<Selector>,
     /// The policies with gates of all entries that want it.
     pub(super) policies: Arc<[Arc<Policy>]>,
 }
@@ -38,8 +43,8 @@ pub(super) struct Image {
     /// Whether it is an index, where the source has said so.
     pub(super) is_index: Option<bool>,
     pub(super) shape: Shape,
-    /// The policies that select it.
-    pub(super) selected_by: Vec<ObjectName>,
+    /// Whose rules select it.
+    pub(super) selected_by: Vec<Selector>,
     /// The policies whose gates it must pass.
     pub(super) policies: Arc<[Arc<Policy>]>,
 }
@@ -72,6 +77,15 @@ pub(super) struct Sighted {
     pub(super) mirror: usize,
     pub(super) sightings: Vec<Result<Sighting, Missed>>,
     pub(super) failures: Vec<Failure>,
+    /// A tag that need not exist and does not.
+    pub(super) absent: Option<Absent>,
+}
+
+/// A tag that need not exist and does not, and the destination tags that it is to have one day.
+#[derive(Clone, Debug)]
+pub(super) struct Absent {
+    pub(super) source: SourceImage,
+    pub(super) claims: Vec<Claim>,
 }
 
 // === impl Image ===

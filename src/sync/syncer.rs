@@ -3,6 +3,7 @@
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::build_times::BuildTimes;
 use super::claims::Claims;
 use super::connect::Connect;
 use super::gate::{Facts, Testimonies};
@@ -21,6 +22,8 @@ pub struct Syncer<C> {
     pub(super) ledger: Arc<Ledger>,
     /// What images are like that had to be judged.
     pub(super) facts: Facts,
+    /// When images were built, where rules ask for it.
+    pub(super) created: BuildTimes,
     /// Who vouches for images whose policies ask for it.
     pub(super) testimonies: Testimonies,
     /// What tags turned out to name that are named after digests.
@@ -45,6 +48,7 @@ impl<C: Connect> Syncer<C> {
             engine: Engine::new(progress),
             ledger,
             facts: Facts::default(),
+            created: BuildTimes::default(),
             testimonies: Testimonies::default(),
             named: Named::default(),
             rounds: AtomicU64::default(),

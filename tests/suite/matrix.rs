@@ -4,6 +4,7 @@
 mod backings;
 mod commands;
 mod credentials;
+mod entries;
 mod expiry;
 mod mirror;
 mod pair;

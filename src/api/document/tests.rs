@@ -73,7 +73,7 @@ fn what_is_not_written_has_its_default() {
     let spec = serde_json::to_value(mirror(MIRROR).spec).unwrap();
     let expected = serde_json::json!({
         "source": {"registry": "docker.io", "insecure": false},
-        "images": [{"repository": "library/alpine", "tags": ["3.20", "3.21*"]}],
+        "images": [{"repository": "library/alpine", "tags": ["3.20", "3.21*"], "absent": "Fail"}],
         "destinations": [{
             "name": "eu",
             "registry": "registry.eu.example.com",

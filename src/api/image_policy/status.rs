@@ -35,7 +35,7 @@ pub struct ImagePolicyStatus {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ExcludedBy {
-    /// Tags that no pattern of include matches.
+    /// Tags that no pattern of include matches, or not that of extract.
     #[schemars(range(min = 0))]
     pub include: i32,
     /// Tags that a pattern of exclude matches.

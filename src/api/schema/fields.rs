@@ -37,8 +37,15 @@ pub(in crate::api) const MEDIA_TYPE: &str =
 pub(in crate::api) const LABEL: &str = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$";
 /// A glob for tags.
 pub(in crate::api) const TAG_GLOB: &str = r"^[A-Za-z0-9_.*?\[\]!-]+$";
-/// `os/architecture` or `os/architecture/variant`.
-pub(in crate::api) const PLATFORM: &str = "^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)?$";
+/// A glob for tags, or a tag with the digest that it is pinned to.
+pub(in crate::api) const TAG_SELECTOR: &str = r"^([A-Za-z0-9_.*?\[\]!-]+|[A-Za-z0-9_][A-Za-z0-9._-]*@(sha256:[a-f0-9]{64}|sha512:[a-f0-9]{128}))$";
+/// Longest of these.
+pub(in crate::api) const TAG_SELECTOR_LENGTH: usize = TAG_LENGTH + 1 + 135;
+/// A part of a repository.
+pub(in crate::api) const REPOSITORY_PART: &str = "^[a-z0-9/._-]*$";
+/// `os/architecture` or `os/architecture/variant`, with or without a version behind the system.
+pub(in crate::api) const PLATFORM: &str =
+    r"^[A-Za-z0-9_.-]+(\([A-Za-z0-9_.-]+\))?/[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)?$";
 /// A duration (Gateway API, GEP-2257).
 pub(super) const DURATION: &str = "^([0-9]{1,5}(h|m|s|ms)){1,4}$";
 /// One word with a capital, as reasons are.

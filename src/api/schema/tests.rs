@@ -30,7 +30,7 @@ spec: {mirror: base, destination: eu, repository: r.example.com/alpine, part: 0}
 /// A part of a text that is replaced, what replaces it, and what the rules say then.
 type Change = (&'static str, &'static str, &'static str);
 
-const MIRRORS: [Change; 22] = [
+const MIRRORS: [Change; 27] = [
     ("docker.io", "'[::1]:5000'", ""),
     ("docker.io", "LOCALHOST:5000", ""),
     (
@@ -57,14 +57,31 @@ const MIRRORS: [Change; 22] = [
     (
         ", tags: [a]",
         "",
-        "spec.images: each one needs tags or a policy that selects among them: write tags: [\"*\"] to copy every tag",
+        "spec.images: each one needs tags, select or a policy that selects among them: write tags: [\"*\"] to copy every tag",
     ),
     (
         "tags: [a]",
         "tags: [], policyRefs: []",
-        "spec.images: each one needs tags or a policy that selects among them: write tags: [\"*\"] to copy every tag",
+        "spec.images: each one needs tags, select or a policy that selects among them: write tags: [\"*\"] to copy every tag",
     ),
     ("tags: [a]", "policyRefs: [{name: stable}]", ""),
+    ("tags: [a]", "select: {newest: {count: 1}}", ""),
+    (
+        "tags: [a]",
+        "select: {}",
+        "spec.images[0].select: has no rule: write include: [\".*\"] to select every tag",
+    ),
+    (
+        "tags: [a]",
+        "select: {extract: {pattern: '(.*)', value: '1'}}",
+        "spec.images[0].select.extract.value: names no group of the pattern: write $1, or $name for (?P<name>…)",
+    ),
+    ("tags: [a]", "tags: [a], absent: Skip", ""),
+    (
+        "tags: [a]",
+        "tags: [a], as: 'apps/{name}', replace: [{from: /, to: '-'}, {from: x}]",
+        "",
+    ),
     (", tags: [a]}", "}\n  policyRefs: [{name: stable}]", ""),
     ("spec:", "spec:\n  interval: 30s", ""),
     ("spec:", "spec:\n  interval: 0h1m", ""),
@@ -107,10 +124,11 @@ const MIRRORS: [Change; 22] = [
     ),
 ];
 
-const POLICIES: [Change; 14] = [
+const POLICIES: [Change; 15] = [
     ("limit: 9", "include: [a]", ""),
     ("limit: 9", "exclude: [a]", ""),
     ("limit: 9", "newest: {count: 1}", ""),
+    ("limit: 9", "extract: {pattern: 'v(.*)', value: $1}", ""),
     ("limit: 9", "semver: {range: '>=1'}", ""),
     (
         "limit: 9",
@@ -218,7 +236,7 @@ fn defaults_are_the_same_in_schema_and_type() {
     let nested = "spec:\n  platforms: {mode: List, list: [linux/amd64]}\n  prune: {mode: Plan}\n  schedule: {cron: 0 3 * * *}";
     check::<ImageMirror>(&MIRROR.replace("spec:", nested));
     check::<ImagePolicy>(POLICY);
-    let nested = "select: {newest: {count: 1}}\n  require: {vulnerabilities: {maxSeverity: Low}}";
+    let nested = "select: {extract: {pattern: '(.*)', value: $1}, newest: {count: 1}}\n  require: {vulnerabilities: {maxSeverity: Low}}";
     check::<ImagePolicy>(&POLICY.replace("select: {limit: 9}", nested));
 }
 

@@ -11,7 +11,7 @@ use crate::cli::error::Error;
 use crate::copy::{self, Endpoint};
 use crate::layout::Layout;
 use crate::oci::Repository;
-use crate::plan::{Mirror, RepositorySelector};
+use crate::plan::{Mirror, Naming, RepositorySelector};
 use crate::sync::Connect as _;
 
 /// A repository of an endpoint.
@@ -80,12 +80,11 @@ pub(super) async fn of_mirrors(
     let mut seen: HashSet<(copy::Place, Repository)> = HashSet::new();
     let mut spots = Vec::new();
     for mirror in &mirrors {
-        for source in sources(&connector, mirror).await? {
+        for (source, naming) in sources(&connector, mirror).await? {
             for destination in &mirror.destinations {
-                let expanded = destination
-                    .repository
-                    .expand(&mirror.source.registry, &source);
-                let repository = expanded.map_err(|error| Error::Image(error.to_string()))?;
+                let registry = &mirror.source.registry;
+                let named = destination.repository_of(&naming, registry, &source);
+                let repository = named.map_err(|error| Error::Image(error.to_string()))?;
                 let endpoint = connector
                     .destination(mirror, destination, &repository)
                     .await?;
@@ -102,8 +101,12 @@ pub(super) async fn of_mirrors(
     Ok(spots)
 }
 
-/// The source repositories of a mirror; of an entry with a glob those that the source lists.
-async fn sources(connector: &MirrorConnector, mirror: &Mirror) -> Result<Vec<Repository>, Error> {
+/// The source repositories of a mirror with the names that its entries give them; of an entry with a glob
+/// those that the source lists.
+async fn sources(
+    connector: &MirrorConnector,
+    mirror: &Mirror,
+) -> Result<Vec<(Repository, Naming)>, Error> {
     let mut listed = None;
     let mut sources = Vec::new();
     for entry in &mirror.images {
@@ -121,5 +124,9 @@ async fn sources(connector: &MirrorConnector, mirror: &Mirror) -> Result<Vec<Rep
     }
     sources.sort();
     sources.dedup();
-    Ok(sources)
+    let named = sources.into_iter().flat_map(|repository| {
+        let namings = mirror.namings(&repository).into_iter();
+        namings.map(move |naming| (repository.clone(), naming))
+    });
+    Ok(named.collect())
 }

@@ -17,6 +17,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::recorded::Standing;
 use super::*;
 use crate::oci::{Digest, Registry, Repository, Tag};
+use crate::plan::naming::Naming;
 use crate::plan::select::NotSelected;
 use crate::plan::validate::documents;
 use crate::plan::{Mirror, SourceImage};
@@ -181,7 +182,7 @@ fn selection(text: &str) -> Selection {
         }
     }
     let pairs = excluded.iter().map(|(tag, reason)| (tag, reason));
-    selection.add(&app, true, selected.iter(), pairs);
+    selection.add(&app, &Naming::default(), true, selected.iter(), pairs);
     selection
 }
 

@@ -1,11 +1,13 @@
 //! Whether the spec still asks for a tag on record.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use super::recorded::Recorded;
 use super::unwanted::Cause;
 use crate::oci::{Repository, Tag};
+use crate::plan::conflicts::SourceImage;
 use crate::plan::mirror::Mirror;
+use crate::plan::naming::Naming;
 use crate::plan::select::NotSelected;
 
 /// What a round found of the sources of a mirror.
@@ -17,7 +19,8 @@ pub struct Selection {
 
 #[derive(Clone, Debug, Default)]
 struct Tags {
-    selected: BTreeSet<Tag>,
+    /// The tags that are wanted, with the names that the entries give that want them.
+    selected: BTreeMap<Tag, Vec<Naming>>,
     excluded: HashMap<Tag, Cause>,
     /// Whether the tags of the repository were listed.
     is_listed: bool,
@@ -37,20 +40,28 @@ pub enum Wanted {
 // === impl Selection ===
 
 impl Selection {
-    /// Takes note of what an entry wants of a repository, and why it does not want the rest.
+    /// Takes note of what an entry wants of a repository under its name, and why it does not want the rest.
     pub fn add<'a>(
         &mut self,
         repository: &Repository,
+        naming: &Naming,
         is_listed: bool,
         selected: impl Iterator<Item = &'a Tag>,
         excluded: impl Iterator<Item = (&'a Tag, &'a NotSelected)>,
     ) {
         let tags = self.repositories.entry(repository.clone()).or_default();
         tags.is_listed |= is_listed;
-        tags.selected.extend(selected.cloned());
+        for tag in selected {
+            let namings = tags.selected.entry(tag.clone()).or_default();
+            if !namings.contains(naming) {
+                namings.push(naming.clone());
+            }
+        }
         for (tag, reason) in excluded {
             let cause = match reason {
-                NotSelected::NotNamed | NotSelected::Referrers => Cause::NotNamed,
+                NotSelected::NotNamed | NotSelected::Referrers | NotSelected::Absent => {
+                    Cause::NotNamed
+                }
                 NotSelected::Policies(_) => Cause::NotSelected,
             };
             // A policy says more than the names of another entry.
@@ -82,8 +93,8 @@ impl Selection {
                 Wanted::No(Cause::RepositoryRemoved)
             };
         };
-        if tags.selected.contains(&source.tag) {
-            return if gives_name(mirror, recorded) {
+        if let Some(namings) = tags.selected.get(&source.tag) {
+            return if gives_name(mirror, namings, recorded) {
                 Wanted::Yes
             } else {
                 Wanted::No(Cause::Renamed)
@@ -99,20 +110,22 @@ impl Selection {
     }
 }
 
-/// Whether the templates give the image this name, with the digest that it had when it was written: a
+/// Whether the entries that want the image, and the templates, give it this name, with the digest that it had when it was written: a
 /// version that `{digest12}` keeps stays wanted for as long as its tag is.
-fn gives_name(mirror: &Mirror, recorded: &Recorded<'_>) -> bool {
-    let Some(source) = &recorded.source else {
+fn gives_name(mirror: &Mirror, namings: &[Naming], recorded: &Recorded<'_>) -> bool {
+    let Some(SourceImage {
+        registry: _,
+        repository,
+        tag,
+    }) = &recorded.source
+    else {
         return false;
     };
-    let claims = mirror.claims(
-        &source.repository,
-        &source.tag,
-        Some(recorded.source_digest),
-    );
+    let digest = Some(recorded.source_digest);
+    let claims = namings.iter();
     claims
-        .iter()
-        .filter_map(|claim| claim.as_ref().ok())
+        .flat_map(|naming| mirror.claims(naming, repository, tag, digest))
+        .filter_map(Result::ok)
         .any(|claim| {
             let destination = mirror.destinations.get(claim.destination);
             let target = &recorded.target;

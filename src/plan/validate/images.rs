@@ -2,20 +2,21 @@
 
 use std::sync::Arc;
 
+use super::naming::validate_naming;
+use super::tags::{refuse_idle, validate_tags};
 use crate::api::document::closest;
 use crate::api::image_mirror as written;
 use crate::api::{ImagePolicy, LocalObjectReference, ObjectName};
 use crate::oci::names::{self, NameError};
 use crate::oci::{Registry, Repository};
 use crate::plan::fields::Fields;
-use crate::plan::mirror::{ImageEntry, RepositorySelector, Source, TagSelector};
+use crate::plan::mirror::{ImageEntry, RepositorySelector, Source};
 use crate::plan::policy::Policy;
-use crate::policy::{RepositoryGlob, TagGlob};
+use crate::plan::rules;
+use crate::policy::RepositoryGlob;
 
 /// Most entries in `images`.
 const IMAGES: usize = 256;
-/// Most tags of one entry.
-const TAGS: usize = 256;
 /// Most policies of a mirror, and of one entry.
 const POLICIES: usize = 8;
 
@@ -61,20 +62,21 @@ fn validate_image(
     let written::Image {
         repository,
         tags,
+        absent,
+        select,
         policy_refs,
+        r#as,
+        replace,
     } = image;
     let registry = source.map(|source| &source.registry);
     let repository =
         validate_repository(&format!("{path}.repository"), repository, registry, fields);
-
-    let tags_path = format!("{path}.tags");
-    fields.check_count(&tags_path, tags.len(), 0, TAGS);
-    fields.refuse_repeats(
-        tags.iter()
-            .enumerate()
-            .map(|(index, tag)| (format!("{tags_path}[{index}]"), tag.as_str())),
-    );
-    let selectors = validate_tags(&tags_path, tags, fields);
+    let selectors = validate_tags(path, tags, fields);
+    refuse_idle(path, *absent, &selectors, repository.as_ref(), fields);
+    let rules = select.as_ref();
+    let rules = rules.map(|select| rules::read(&format!("{path}.select"), select, fields));
+    let place = registry.zip(repository.as_ref());
+    let naming = validate_naming(path, r#as.as_deref(), replace, place, fields);
 
     let mut policies = shared.to_vec();
     let refs_path = format!("{path}.policyRefs");
@@ -83,17 +85,20 @@ fn validate_image(
             policies.push(policy);
         }
     }
-    let selects = policies.iter().any(|policy| policy.rules.is_some());
+    let selects = rules.is_some() || policies.iter().any(|policy| policy.rules.is_some());
     if tags.is_empty() && !selects && fields.is_valid() {
         fields.refuse(
             path,
-            "has neither tags nor a policy with select: write tags: [\"*\"] to copy every tag",
+            "has neither tags nor select nor a policy with select: write tags: [\"*\"] to copy every tag",
         );
     }
     Some(ImageEntry {
         repository: repository?,
         tags: selectors,
+        absent: *absent,
+        rules,
         policies,
+        naming,
     })
 }
 
@@ -141,21 +146,6 @@ fn in_library(
         return format!("library/{repository}").parse();
     }
     Ok(repository)
-}
-
-fn validate_tags(path: &str, tags: &[String], fields: &mut Fields) -> Vec<TagSelector> {
-    let mut selectors = Vec::new();
-    for (index, text) in tags.iter().enumerate() {
-        let path = format!("{path}[{index}]");
-        selectors.extend(if TagGlob::is_literal(text) {
-            fields.accept(path, text.parse()).map(TagSelector::Literal)
-        } else {
-            fields
-                .accept(path, TagGlob::parse(text))
-                .map(TagSelector::Glob)
-        });
-    }
-    selectors
 }
 
 // === policies ===

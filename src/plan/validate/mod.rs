@@ -5,8 +5,10 @@ mod destinations;
 #[cfg(test)]
 pub(crate) mod documents;
 mod images;
+mod naming;
 #[cfg(test)]
 mod refusals;
+mod tags;
 #[cfg(test)]
 mod tests;
 

@@ -4,7 +4,7 @@ use super::tests::{refusals, spec, with};
 
 /// One part of the documents is changed: the name of the case, the part, what stands there instead, and
 /// all messages.
-const CHANGES: [(&str, &str, &str, &str); 72] = [
+const CHANGES: [(&str, &str, &str, &str); 82] = [
     (
         "a URL for a registry",
         "docker.io",
@@ -159,7 +159,67 @@ const CHANGES: [(&str, &str, &str, &str); 72] = [
         "an entry that selects nothing",
         "policyRefs: [{name: stable}]",
         "tags: []",
-        "spec.images[1]: has neither tags nor a policy with select: write tags: [\"*\"] to copy every tag",
+        "spec.images[1]: has neither tags nor select nor a policy with select: write tags: [\"*\"] to copy every tag",
+    ),
+    (
+        "a pinned glob",
+        "\"3.20\"",
+        "\"3.2*@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"",
+        "spec.images[0].tags[0]: \"3.2*@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\" pins a glob: only a tag that is written in full has a digest",
+    ),
+    (
+        "a tag twice, once pinned",
+        "\"3.21*\"",
+        "\"3.20@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"",
+        "spec.images[0].tags[1]: \"3.20\" is already in spec.images[0].tags[0]",
+    ),
+    (
+        "a pinned tag of several repositories",
+        "library/alpine\n      tags: [\"3.20\"",
+        "library/*\n      tags: [\"3.20@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"",
+        "spec.images[0].tags[0]: is pinned to a digest, and library/* may be several repositories: write the repository in full",
+    ),
+    (
+        "optional tags where there are only globs",
+        "tags: [\"3.20\", \"3.21*\"]",
+        "tags: [\"3.21*\"]\n      absent: Skip",
+        "spec.images[0].absent: Skip is only for tags that are written in full: globs and rules take what there is in any case",
+    ),
+    (
+        "a name that is none",
+        "tags: [\"3.20\", \"3.21*\"]",
+        "tags: [\"3.20\"]\n      as: \"{name}/\"",
+        "spec.images[0].as: template \"{name}/\" gives \"a/\": repository \"a/\" has the component \"\": a component is lower-case letters and digits, separated by '.', '_', '__' or dashes",
+    ),
+    (
+        "a name with an unknown placeholder",
+        "tags: [\"3.20\", \"3.21*\"]",
+        "tags: [\"3.20\"]\n      as: \"{tag}\"",
+        "spec.images[0].as: template \"{tag}\" has the unknown placeholder {tag}: expected repository, registry, namespace or name",
+    ),
+    (
+        "a name that nothing is left of",
+        "tags: [\"3.20\", \"3.21*\"]",
+        "tags: [\"3.20\"]\n      replace: [{from: library/alpine}]",
+        "spec.images[0].replace: template \"{repository}\" gives \"\": the repository is empty",
+    ),
+    (
+        "replacements of nothing, and of no part of a repository",
+        "tags: [\"3.20\", \"3.21*\"]",
+        "tags: [\"3.20\"]\n      replace: [{from: \"\", to: A}]",
+        "spec.images[0].replace[0].from: is empty: write what is replaced | spec.images[0].replace[0].to: \"A\" is no part of a repository: write at most 255 lower-case letters, digits, '/', '.', '_' and '-'",
+    ),
+    (
+        "rules of an entry that are none",
+        "policyRefs: [{name: stable}]",
+        "select: {extract: {pattern: '(?P<ts>.*)', value: $tz}, semver: {range: latest}, newest: {count: 0}}",
+        "spec.images[1].select.extract.value: value \"$tz\" names the group \"tz\", and the pattern has 1, ts | spec.images[1].select.semver.range: range \"latest\" has \"latest\" where a version such as 1.20, 1.20.3 or 1.x must stand | spec.images[1].select.newest.count: is 0, expected 1 to 10000",
+    ),
+    (
+        "a part of tags that cannot be extracted",
+        "semver: {range: \">=1.20 <2\"}",
+        "extract: {pattern: '(', value: $1}",
+        "spec.images[1].policyRefs[0].name: ImagePolicy \"stable\" is invalid: spec.select.extract.pattern: pattern \"(\" is not a regular expression: unclosed group",
     ),
     (
         "a tag with a colon",

@@ -46,12 +46,17 @@ impl Interval {
             Ordering::Equal => bound.inclusive,
             Ordering::Greater => true,
         };
-        let below = |bound: &Bound| match bound.compare(version) {
-            Ordering::Less => true,
-            Ordering::Equal => bound.inclusive,
-            Ordering::Greater => false,
+        self.lower.as_ref().is_none_or(above) && !self.lies_below(version)
+    }
+
+    /// Whether the interval ends before a version.
+    pub(super) fn lies_below(&self, version: &Version) -> bool {
+        let beyond = |bound: &Bound| match bound.compare(version) {
+            Ordering::Less => false,
+            Ordering::Equal => !bound.inclusive,
+            Ordering::Greater => true,
         };
-        self.lower.as_ref().is_none_or(above) && self.upper.as_ref().is_none_or(below)
+        self.upper.as_ref().is_some_and(beyond)
     }
 }
 

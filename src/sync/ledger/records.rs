@@ -124,11 +124,14 @@ impl Records {
                     .as_ref()
                     .is_none_or(|registry| *registry == destination.registry);
                 let source = SourceImage::read(&record.source);
-                let name = source.and_then(|source| {
-                    let template = &destination.repository;
-                    template.expand(&source.registry, &source.repository).ok()
+                let gives_name = source.is_some_and(|source| {
+                    let namings = mirror.namings(&source.repository).into_iter();
+                    let mut names = namings.map(|naming| {
+                        destination.repository_of(&naming, &source.registry, &source.repository)
+                    });
+                    names.any(|name| name.as_ref() == Ok(repository))
                 });
-                is_there && name.as_ref() == Some(repository)
+                is_there && gives_name
             })
         })
     }

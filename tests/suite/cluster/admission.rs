@@ -119,8 +119,8 @@ async fn nothing_is_longer_than_its_bound() {
         ),
         (
             "[a]",
-            format!("[{}]", "a".repeat(129)),
-            "spec.images[0].tags[0]: Too long: may not be more than 128 bytes",
+            format!("[{}]", "a".repeat(265)),
+            "spec.images[0].tags[0]: Too long: may not be more than 264 bytes",
         ),
         (
             "[a]",
@@ -400,16 +400,37 @@ async fn fields_are_explained() {
         One repository, or several by a glob, and which of its tags to copy.
 
     FIELDS:
+      absent	<string>
+      enum: Fail, Skip
+        What to do about tags that are written in full and do not exist.
+
+        Possible values:
+         - Fail: It counts as failed.
+         - Skip: It is left out until it exists.
+
+      as	<string>
+        Name that takes the place of the source repository in the templates of
+        destinations, such as apps/{name}; with {repository}, {registry},
+        {namespace}, {name}. {repository} where absent.
+
       policyRefs	<[]Object>
         Policies for this image, in addition to those of the mirror, up to 8.
+
+      replace	<[]Object>
+        Replacements in the values of the placeholders of `as`, one after the other,
+        up to 4: from / to - makes a-b of a/b.
 
       repository	<string> -required-
         Repository, or a glob: * inside one component, ** across components. A glob
         needs the registry's catalog. On Docker Hub alpine means library/alpine.
 
+      select	<Object>
+        Which of the listed tags to copy, as in a policy, for this entry alone. What
+        it selects is added to what policies select.
+
       tags	<[]string>
-        Tags and tag globs, up to 256. All tags where empty, if a policy selects
-        among them.
+        Tags and tag globs, up to 256. All tags where empty, if select or a policy
+        selects among them. With 1.27@sha256:… that digest is copied, and no other.
     ");
     insta::assert_snapshot!(explain("impol.spec.select.newest").await, @r"
     GROUP:      transship.dev
@@ -424,13 +445,18 @@ async fn fields_are_explained() {
 
     FIELDS:
       by	<string>
-      enum: Version, Name, FirstSeen
+      enum: Version, Number, Name, Created, ....
         What makes a tag newer.
 
         Possible values:
          - Version: The version in the tag. Tags without one are left out.
+         - Number: The number that the tag is, such as 41 or 1700000000. Tags that
+        are none are left out.
          - Name: The tag's text, the last in natural order being the newest: `r1070`
         comes after `r99`.
+         - Created: The time at which the image was built, by its config. That is
+        read once for each digest, and each tag is asked for its digest in each
+        round. Tags without a time are left out.
          - FirstSeen: The time at which Transship first saw the tag.
 
       count	<integer> -required-
@@ -444,6 +470,16 @@ async fn fields_are_explained() {
          - All: All versions.
          - Major: Those of one major version.
          - Minor: Those of one minor version.
+
+      variants	<string>
+      enum: Separate, Together
+        Whether each variant such as alpine is counted for itself.
+
+        Possible values:
+         - Separate: Each variant, such as alpine or bookworm-slim, is counted for
+        itself.
+         - Together: What stands behind a version is read as one build of it among
+        others.
     ");
     insta::assert_snapshot!(explain("imir.status.lastSyncTime").await, @r"
     GROUP:      transship.dev

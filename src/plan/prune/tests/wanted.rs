@@ -1,6 +1,7 @@
 //! What the spec still asks for.
 
 use super::*;
+use crate::plan::template::RepositoryTemplate;
 
 #[test]
 #[expect(clippy::too_many_lines, reason = "it is a table")]
@@ -124,5 +125,32 @@ fn what_is_wanted_and_why_the_rest_is_not() {
         let mirror = mirror("", "", destination);
         let found = found(&mirror, selected, recorded, Clock::Steady);
         assert_eq!(tell(&found), expected, "{name}");
+    }
+}
+
+/// A tag is wanted under the names of the entries that want it, and of no others.
+#[test]
+fn what_is_wanted_has_the_names_of_its_entries() {
+    let naming =
+        |template: &str| Naming::new(RepositoryTemplate::parse(template).unwrap(), Vec::new());
+    let mirror = mirror("", "", "");
+    let cases: [(&[Naming], &str); 4] = [
+        (&[Naming::default()], ""),
+        (&[naming("apps/{name}")], "1.0 Renamed waits"),
+        (&[naming("apps/{name}"), Naming::default()], ""),
+        (&[naming("{repository}")], ""),
+    ];
+    let app: Repository = "library/app".parse().unwrap();
+    let tag: Tag = "1.0".parse().unwrap();
+    for (namings, expected) in cases {
+        let mut selection = Selection::default();
+        for naming in namings {
+            let none = std::iter::empty::<(&Tag, &NotSelected)>();
+            selection.add(&app, naming, true, std::iter::once(&tag), none);
+        }
+        let written = written("1.0=a");
+        let recorded = [written.recorded()];
+        let found = find_candidates(&mirror, &selection, &recorded, Clock::Steady, now());
+        assert_eq!(tell(&found), expected, "{namings:?}");
     }
 }

@@ -11,6 +11,7 @@ use crate::api::image_mirror::PruneMode;
 use crate::oci::{Digest, Repository, Tag};
 use crate::plan::SourceImage;
 use crate::plan::in_use::{Name, Subject};
+use crate::plan::naming::Naming;
 use crate::plan::prune::{
     Brakes, Candidate, Clock, Doubt, Fate, Found, Landscape, Leftover, Passage, Recorded, Rule,
     Selection, counted_since, find_candidates, find_leftovers, find_stop,
@@ -149,7 +150,13 @@ impl World {
                 .map(|(_, tag)| tag)
                 .partition(|tag| self.selected.contains(*tag));
             let rest = rest.into_iter().map(|tag| (tag, &excluded));
-            selection.add(repository, true, selected.into_iter(), rest);
+            selection.add(
+                repository,
+                &Naming::default(),
+                true,
+                selected.into_iter(),
+                rest,
+            );
         }
         selection
     }

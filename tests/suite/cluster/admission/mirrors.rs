@@ -178,19 +178,19 @@ pub(super) const MIRRORS: [Case; 56] = [
         "neither tags nor a policy",
         ", tags: [a]",
         "",
-        "spec.images: Invalid value: each one needs tags or a policy that selects among them: write tags: [\"*\"] to copy every tag",
+        "spec.images: Invalid value: each one needs tags, select or a policy that selects among them: write tags: [\"*\"] to copy every tag",
     ),
     (
         "an empty list of tags",
         "[a]",
         "[]",
-        "spec.images: Invalid value: each one needs tags or a policy that selects among them: write tags: [\"*\"] to copy every tag",
+        "spec.images: Invalid value: each one needs tags, select or a policy that selects among them: write tags: [\"*\"] to copy every tag",
     ),
     (
         "a tag with a colon",
         "[a]",
         "['a:b']",
-        "spec.images[0].tags[0]: Invalid value: \"a:b\": spec.images[0].tags[0] in body should match '^[A-Za-z0-9_.*?\\[\\]!-]+$'",
+        "spec.images[0].tags[0]: Invalid value: \"a:b\": spec.images[0].tags[0] in body should match '^([A-Za-z0-9_.*?\\[\\]!-]+|[A-Za-z0-9_][A-Za-z0-9._-]*@(sha256:[a-f0-9]{64}|sha512:[a-f0-9]{128}))$'",
     ),
     (
         "an empty tag",
@@ -280,7 +280,7 @@ pub(super) const MIRRORS: [Case; 56] = [
         "an architecture alone",
         "spec:",
         "spec:\n  platforms: {mode: List, list: [amd64]}",
-        "spec.platforms.list[0]: Invalid value: \"amd64\": spec.platforms.list[0] in body should match '^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)?$'",
+        "spec.platforms.list[0]: Invalid value: \"amd64\": spec.platforms.list[0] in body should match '^[A-Za-z0-9_.-]+(\\([A-Za-z0-9_.-]+\\))?/[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)?$'",
     ),
     (
         "a platform twice",

@@ -1,0 +1,140 @@
+//! The name that an image has for the destinations, in place of its name at the source.
+
+use std::sync::Arc;
+
+use super::template::{RepositoryTemplate, TemplateError};
+use crate::oci::{Registry, Repository};
+
+/// What takes the place of a source repository in the templates of destinations. Cheap to clone.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Naming(Option<Arc<Rename>>);
+
+#[derive(Debug, PartialEq, Eq)]
+struct Rename {
+    template: RepositoryTemplate,
+    replacements: Vec<Replacement>,
+}
+
+/// A text that takes the place of another, wherever that is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Replacement {
+    /// What is replaced; not empty.
+    pub from: String,
+    /// By what.
+    pub to: String,
+}
+
+/// Where a value is longer than any repository, nothing more is replaced: it is refused in any case.
+const VALUE_LENGTH: usize = 255;
+
+// === impl Naming ===
+
+impl Naming {
+    /// Another name, from a template into which values go when everything was replaced in them.
+    pub fn new(template: RepositoryTemplate, replacements: Vec<Replacement>) -> Self {
+        Self(Some(Arc::new(Rename {
+            template,
+            replacements,
+        })))
+    }
+
+    /// The name of an image of a repository.
+    pub fn name(
+        &self,
+        registry: &Registry,
+        repository: &Repository,
+    ) -> Result<Repository, TemplateError> {
+        let Some(rename) = &self.0 else {
+            return Ok(repository.clone());
+        };
+        let Rename {
+            template,
+            replacements,
+        } = rename.as_ref();
+        template.expand_altered(registry, repository, |value| {
+            replacements.iter().fold(value, replace)
+        })
+    }
+}
+
+fn replace(value: String, replacement: &Replacement) -> String {
+    if value.len() > VALUE_LENGTH {
+        return value;
+    }
+    value.replace(&replacement.from, &replacement.to)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn naming(template: &str, replacements: &[(&str, &str)]) -> Naming {
+        let replacements = replacements.iter().map(|(from, to)| Replacement {
+            from: (*from).to_owned(),
+            to: (*to).to_owned(),
+        });
+        Naming::new(
+            RepositoryTemplate::parse(template).unwrap(),
+            replacements.collect(),
+        )
+    }
+
+    #[test]
+    fn names_for_destinations() {
+        let cases: [(&str, &[(&str, &str)], &str, &str); 9] = [
+            ("apps/{name}", &[], "team/web/app", "apps/app"),
+            (
+                "{repository}",
+                &[("/", "-")],
+                "team/web/app",
+                "team-web-app",
+            ),
+            (
+                "apps/{repository}",
+                &[("/", "-")],
+                "team/app",
+                "apps/team-app",
+            ),
+            ("{repository}", &[("team/", "")], "team/app", "app"),
+            (
+                "{repository}",
+                &[("team/", ""), ("/", "_")],
+                "team/web/app",
+                "web_app",
+            ),
+            ("{namespace}-{name}", &[("/", "-")], "a/b/c", "a-b-c"),
+            ("{registry}/{name}", &[(".", "-")], "a/b", "quay-io/b"),
+            ("fixed/name", &[("fixed", "x")], "a/b", "fixed/name"),
+            ("{repository}", &[("x", "y")], "a/b", "a/b"),
+        ];
+        for (template, replacements, repository, expected) in cases {
+            let naming = naming(template, replacements);
+            let found = naming.name(&"quay.io".parse().unwrap(), &repository.parse().unwrap());
+            assert_eq!(
+                found.unwrap().as_str(),
+                expected,
+                "{template} {replacements:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_none_is_an_error_and_never_grows_without_bounds() {
+        let registry = "quay.io".parse().unwrap();
+        let error = naming("{repository}", &[("team", "")])
+            .name(&registry, &"team/app".parse().unwrap())
+            .unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .starts_with(r#"template "{repository}" gives "/app": "#),
+            "{error}"
+        );
+        let long = "a".repeat(255);
+        let growing = [("a", long.as_str()); 4];
+        let error = naming("{repository}", &growing)
+            .name(&registry, &"a".repeat(200).parse().unwrap())
+            .unwrap_err();
+        assert!(error.to_string().len() < 200_000);
+    }
+}

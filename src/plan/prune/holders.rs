@@ -6,9 +6,7 @@
 use std::collections::HashMap;
 
 use super::recorded::Target;
-use crate::oci::{Digest, Registry, Repository, Tag};
-use crate::plan::conflicts::SourceImage;
-use crate::plan::mirror::{ImageEntry, Mirror, RepositorySelector, TagSelector};
+use crate::oci::{Digest, Registry, Tag};
 
 /// A tag that a mirror wants, or has on record as wanted, in the repository of a candidate.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -38,7 +36,7 @@ impl FromIterator<Holding> for Holdings {
 }
 
 /// What registries that do not tell upper and lower case apart take a tag for.
-fn fold(tag: &Tag) -> String {
+pub(super) fn fold(tag: &Tag) -> String {
     tag.as_str().to_ascii_lowercase()
 }
 
@@ -100,43 +98,6 @@ impl Holding {
             (true | false, _) => None,
         }
     }
-}
-
-/// Whether a mirror may want a tag, as far as its spec alone tells: it names the tag, or the repository of
-/// the image that the tag was written for, and gives it this name. Nobody has looked at its digest, and the
-/// registry may have another name: the host does not matter.
-pub fn may_want(
-    mirror: &Mirror,
-    target: &Target,
-    source: &SourceImage,
-    source_digest: &Digest,
-) -> bool {
-    let gives = |repository: &Repository, tag: &Tag, digest: Option<&Digest>| {
-        let claims = mirror.claims(repository, tag, digest).into_iter();
-        claims
-            .filter_map(Result::ok)
-            .any(|claim| claim.is_about(&target.repository, &target.tag))
-    };
-    let is_of_source = mirror.source.registry.may_be(&source.registry);
-    mirror.images.iter().any(|entry| {
-        let mut named = named_tags(entry);
-        let is_covered = is_of_source && entry.repository.covers(&source.repository);
-        named.any(|(repository, tag)| gives(repository, tag, None))
-            || is_covered && gives(&source.repository, &source.tag, Some(source_digest))
-    })
-}
-
-/// The images that an entry names in full.
-fn named_tags(entry: &ImageEntry) -> impl Iterator<Item = (&Repository, &Tag)> {
-    let repository = match &entry.repository {
-        RepositorySelector::Literal(repository) => Some(repository),
-        RepositorySelector::Glob(_) => None,
-    };
-    let tags = entry.tags.iter().filter_map(|tag| match tag {
-        TagSelector::Literal(tag) => Some(tag),
-        TagSelector::Glob(_) => None,
-    });
-    tags.filter_map(move |tag| Some((repository?, tag)))
 }
 
 #[cfg(test)]

@@ -67,7 +67,7 @@ mod tests {
         let (app, web): (Repository, Repository) =
             ("team/app".parse().unwrap(), "web".parse().unwrap());
         let repositories = [&app, &web].map(|repository| (repository.clone(), BTreeMap::new()));
-        let both: Destinations<()> = BTreeMap::from([("d".to_owned(), repositories.into())]);
+        let both: Destinations<u8> = BTreeMap::from([("d".to_owned(), repositories.into())]);
         let mirrors = BTreeMap::from([("a".to_owned(), both.clone())]);
         let mut whereabouts = Whereabouts::of(&mirrors);
         whereabouts.note("b", &app);

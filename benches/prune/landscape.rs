@@ -5,16 +5,18 @@
     reason = "what the measurements stand on stops at the first surprise, as in a test"
 )]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
+use serde_json::{Value, json};
 use transship::api::document::{self, Resource};
+use transship::controller::workloads::{Kind, add_object, add_other};
 use transship::oci::{Digest, Registry, Repository, Tag};
 use transship::plan::in_use::{InUse, Subject};
 use transship::plan::prune::{
-    Brakes, Cause, Clock, Doubt, Place, Recorded, Rule, Selection, Standing, Unwanted,
-    find_candidates,
+    Brakes, Cause, Clock, Doubt, Holding, Holdings, Place, Recorded, Rule, Selection, Standing,
+    Unwanted, find_candidates, find_holder, keep_siblings, may_want,
 };
 use transship::plan::{self, Mirror, Naming, NotSelected, SourceImage};
 use transship::policy::select::Exclusion;
@@ -23,6 +25,10 @@ use transship::policy::select::Exclusion;
 const REPOSITORIES: usize = 500;
 /// Containers of a Pod, each with another image.
 const CONTAINERS: usize = 2;
+/// Bytes of an object that name no image.
+const BALLAST: usize = 4096;
+/// Other mirrors that have not said what they want. Each names some tags.
+const UNHEARD: usize = 10;
 /// One tag of so many is still wanted.
 const WANTED: usize = 2;
 
@@ -36,6 +42,17 @@ spec:
   images: [{repository: 'team/**', tags: ['*']}]
   destinations: [{name: d, registry: destination.example.com}]
   prune: {mode: Delete, maxPercent: 100, maxDeletes: 100000}
+";
+
+/// A mirror that has not said what it wants, and may want some tags of the same repositories.
+const OTHER: &str = "
+apiVersion: transship.dev/v1alpha1
+kind: ImageMirror
+metadata: {name: other}
+spec:
+  source: {registry: other.example.com}
+  images: [{repository: 'team/**', tags: ['latest', 'v1.*', '2.*']}]
+  destinations: [{name: d, registry: destination.example.com}]
 ";
 
 /// Everything that is decided about.
@@ -72,35 +89,97 @@ impl Decision {
 }
 
 impl Landscape {
-    pub(crate) fn new(tags: usize, pods: usize) -> Self {
+    pub(crate) fn new(tags: usize) -> Self {
         let now = Timestamp::UNIX_EPOCH + SignedDuration::from_hours(24 * 365);
         let images: Vec<Image> = (0..tags).map(|number| image(number, now)).collect();
-        let mut in_use = InUse::default();
-        for pod in 0..pods {
-            let user = format!("Pod shop/web-{pod}");
-            for container in 0..CONTAINERS {
-                // The same images in many Pods, by name and by what the node says of them.
-                let number = (pod * 7 + container * 13) % images.len().max(1);
-                let Some(Image { source, digest, .. }) = images.get(number) else {
-                    continue;
-                };
-                let (repository, tag) = (&source.repository, &source.tag);
-                let name = format!("destination.example.com/{repository}");
-                in_use.add_image(&user, &format!("{name}:{tag}"));
-                in_use.add_image_id(&user, &format!("{name}@{digest}"));
-            }
-        }
         let registry = |text: &str| text.parse().expect("a registry");
         Self {
-            mirror: mirror(),
+            mirror: mirror(MIRROR),
             registries: (
                 registry("source.example.com"),
                 registry("destination.example.com"),
             ),
             images,
-            in_use,
+            in_use: InUse::default(),
             now,
         }
+    }
+
+    /// Reads what workloads use off the objects as the API server gives them, one after another.
+    pub(crate) fn look(&mut self, pods: usize, resources: usize) {
+        let mut in_use = InUse::default();
+        for pod in 0..pods {
+            let text = self.pod(pod).to_string();
+            let object = serde_json::from_str(&text).expect("JSON");
+            add_object(&mut in_use, Kind::Pod, &object).expect("a Pod");
+        }
+        for resource in 0..resources {
+            let text = self.resource(resource).to_string();
+            let object = serde_json::from_str(&text).expect("JSON");
+            add_other(&mut in_use, "ScaledJob", &object).expect("an object");
+        }
+        self.in_use = in_use;
+    }
+
+    /// The same images in many Pods, by name and by what the node says of them.
+    fn pod(&self, number: usize) -> Value {
+        let images = (0..CONTAINERS).filter_map(|container| {
+            let index = (number * 7 + container * 13) % self.images.len().max(1);
+            self.images.get(index)
+        });
+        let named = |image: &Image| {
+            let Image { source, digest, .. } = image;
+            let name = format!("destination.example.com/{}", source.repository);
+            (format!("{name}:{}", source.tag), format!("{name}@{digest}"))
+        };
+        let (names, ids): (Vec<_>, Vec<_>) = images.map(named).unzip();
+        let containers = names
+            .iter()
+            .map(|image| json!({"name": "a", "image": image}));
+        let statuses = ids
+            .iter()
+            .map(|id| json!({"name": "a", "image": "", "imageID": id}));
+        json!({
+            "metadata": {
+                "name": format!("web-{number}"), "namespace": "shop",
+                "annotations": {"ballast": "a word / ".repeat(BALLAST / 9)},
+            },
+            "spec": {"containers": containers.collect::<Vec<_>>()},
+            "status": {"containerStatuses": statuses.collect::<Vec<_>>()},
+        })
+    }
+
+    /// A custom resource with an image in an argument.
+    fn resource(&self, number: usize) -> Value {
+        let index = number * 11 % self.images.len().max(1);
+        let image = self.images.get(index).map(|image| {
+            let SourceImage {
+                repository, tag, ..
+            } = &image.source;
+            format!("--image=destination.example.com/{repository}:{tag}")
+        });
+        json!({
+            "metadata": {"name": format!("job-{number}"), "namespace": "shop"},
+            "spec": {"args": [image], "script": "a word / ".repeat(BALLAST / 9)},
+        })
+    }
+
+    /// What another mirror wants of a repository: other tags.
+    fn holdings(&self) -> HashMap<&Repository, Holdings> {
+        let mut holdings: HashMap<&Repository, Vec<Holding>> = HashMap::new();
+        for Image { source, digest, .. } in &self.images {
+            let there = holdings.entry(&source.repository).or_default();
+            there.push(Holding {
+                mirror: "shop/other".to_owned(),
+                registry: Some(self.registries.1.clone()),
+                tag: format!("other-{}", source.tag).parse().expect("a tag"),
+                digest: Some(digest.clone()),
+            });
+        }
+        let holdings = holdings.into_iter();
+        holdings
+            .map(|(repository, all)| (repository, all.into_iter().collect()))
+            .collect()
     }
 
     /// The decision as a round makes it, from the records to the digest of the plan.
@@ -110,8 +189,18 @@ impl Landscape {
             self.images.iter().map(|image| self.record(image)).collect();
         let found = find_candidates(&self.mirror, &selection, &recorded, Clock::Steady, self.now);
         let mut candidates = found.candidates;
+        let holdings = self.holdings();
+        let unheard: Vec<Mirror> = (0..UNHEARD).map(|_| mirror(OTHER)).collect();
         for candidate in &mut candidates {
             let target = &candidate.target;
+            let there = holdings.get(&target.repository).expect("a repository");
+            let holder = find_holder(target, &candidate.digest, there);
+            let other = unheard.iter().find(|mirror| may_want(mirror, target));
+            let holder = holder.or_else(|| Some(other?.name.clone()));
+            if let Some(holder) = holder {
+                candidate.protect(Doubt::new(Rule::Unwanted, holder));
+                continue;
+            }
             let source = &candidate.source;
             let subject = Subject {
                 destination: (&target.registry, &target.repository, &target.tag),
@@ -122,6 +211,7 @@ impl Landscape {
                 candidate.protect(Doubt::new(Rule::Unused, user));
             }
         }
+        keep_siblings(&mut candidates, &recorded);
         let brakes = Brakes::of(&self.mirror, &candidates, &recorded, &BTreeMap::new());
         let due = brakes.shares.values().map(|share| share.due).sum();
         let used = |image: &&Image| self.in_use.user_of(&self.subject(image)).is_some();
@@ -212,8 +302,8 @@ fn image(number: usize, now: Timestamp) -> Image {
     }
 }
 
-fn mirror() -> Mirror {
-    let documents = document::parse(MIRROR, "mirror.yaml").expect("documents");
+fn mirror(text: &str) -> Mirror {
+    let documents = document::parse(text, "mirror.yaml").expect("documents");
     let mirrors = documents
         .iter()
         .find_map(|document| match &document.resource {

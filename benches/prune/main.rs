@@ -1,7 +1,7 @@
-//! The decision what to prune, for very many tags and Pods: everything but the requests.
+//! The decision what to prune, for very many tags, Pods and custom resources: everything but the requests.
 //!
 //! ```text
-//! cargo bench --bench prune                     100,000 tags of 500 repositories, 20,000 Pods
+//! cargo bench --bench prune                     100,000 tags of 500 repositories, 20,000 Pods, 2,000 others
 //! BENCH_TAGS=1000000 cargo bench --bench prune  so many tags
 //! ```
 //!
@@ -32,6 +32,8 @@ use shared::verdict::Verdict;
 const TAGS: usize = 100_000;
 /// How many Pods there are.
 const PODS: usize = 20_000;
+/// How many custom resources there are.
+const RESOURCES: usize = 2_000;
 
 /// Processor time of a decision, in seconds.
 const CPU_SECONDS: f64 = 10.0;
@@ -39,13 +41,14 @@ const CPU_SECONDS: f64 = 10.0;
 const PEAK_MEBIBYTES: f64 = 256.0;
 
 /// Width of the first column.
-const TITLE: usize = 28;
+const TITLE: usize = 40;
 
 /// What was measured.
 #[derive(Serialize)]
 struct Figures {
     tags: usize,
     pods: usize,
+    resources: usize,
     decision: Decision,
     cpu_seconds: f64,
     peak_mebibytes: f64,
@@ -80,13 +83,15 @@ fn main() -> ExitCode {
 }
 
 fn measure(tags: usize) -> Option<Figures> {
-    let landscape = Landscape::new(tags, PODS);
+    let mut landscape = Landscape::new(tags);
     let process = std::process::id();
     let before = cpu_seconds(process)?;
+    landscape.look(PODS, RESOURCES);
     let decision = landscape.decide();
     Some(Figures {
         tags,
         pods: PODS,
+        resources: RESOURCES,
         decision,
         cpu_seconds: cpu_seconds(process)? - before,
         peak_mebibytes: mebibytes(peak_rss_bytes(process)?),
@@ -97,6 +102,7 @@ fn show(figures: &Figures) {
     let Figures {
         tags,
         pods,
+        resources,
         decision,
         cpu_seconds,
         peak_mebibytes,
@@ -112,7 +118,11 @@ fn show(figures: &Figures) {
     println!("{}", row("", TITLE, &titles));
     println!(
         "{}",
-        row(&format!("{tags} tags, {pods} Pods"), TITLE, &cells)
+        row(
+            &format!("{tags} tags, {pods} Pods, {resources} others"),
+            TITLE,
+            &cells
+        )
     );
     println!("\n=== targets ===");
     for (what, figure, limit) in [

@@ -5,7 +5,7 @@
 
 mod text;
 
-use std::io::{self, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -55,15 +55,16 @@ pub enum InUseError {
         /// Why.
         source: Box<TextError>,
     },
-    /// There is more in it than can be kept in mind.
-    #[error("{file} names more than {} images: leave kinds out", InUse::MOST)]
-    TooMuch {
-        /// The file.
-        file: String,
-    },
     /// The cluster cannot be reached.
     #[error(transparent)]
     Kubernetes(#[from] kubernetes::Error),
+}
+
+/// A file of which no more is read than [`FILE_SIZE`].
+struct Bounded {
+    input: BufReader<Box<dyn Read>>,
+    /// Bytes that may still be read.
+    left: u64,
 }
 
 /// What several sources tell.
@@ -97,18 +98,16 @@ impl Source {
             return Self::connect(None, extra).await;
         }
         let file = name(argument);
-        let failed = |source| InUseError::Read {
-            file: file.clone(),
-            source,
-        };
-        let text = read_text(argument).map_err(failed)?;
-        let text = text.ok_or_else(|| InUseError::TooLarge { file: file.clone() })?;
-        match Contents::read(&text, &file) {
+        match open(argument)
+            .map_err(TextError::Read)
+            .and_then(|input| Contents::read(input, &file))
+        {
             Ok(Contents::Kubeconfig) => Self::connect(Some(argument), extra).await,
-            Ok(Contents::Images(in_use)) if in_use.is_too_much() => {
-                Err(InUseError::TooMuch { file })
-            }
             Ok(Contents::Images(in_use)) => Ok(Self::File(in_use)),
+            Err(TextError::Read(error)) if error.kind() == io::ErrorKind::FileTooLarge => {
+                Err(InUseError::TooLarge { file })
+            }
+            Err(TextError::Read(source)) => Err(InUseError::Read { file, source }),
             Err(source) => Err(InUseError::Text {
                 file,
                 source: Box::new(source),
@@ -124,20 +123,45 @@ impl Source {
     }
 }
 
-fn read_text(file: &Path) -> io::Result<Option<String>> {
-    let mut text = String::new();
-    let read = if file == Path::new(STDIN) {
-        io::stdin()
-            .lock()
-            .take(FILE_SIZE + 1)
-            .read_to_string(&mut text)
+/// A file, or standard input.
+fn open(file: &Path) -> io::Result<Bounded> {
+    let input: Box<dyn Read> = if file == Path::new(STDIN) {
+        Box::new(io::stdin())
     } else {
-        std::fs::File::open(file)?
-            .take(FILE_SIZE + 1)
-            .read_to_string(&mut text)
+        Box::new(std::fs::File::open(file)?)
     };
-    let is_whole = u64::try_from(read?).is_ok_and(|size| size <= FILE_SIZE);
-    Ok(is_whole.then_some(text))
+    Ok(Bounded {
+        input: BufReader::new(input),
+        left: FILE_SIZE,
+    })
+}
+
+impl Read for Bounded {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let available = self.fill_buf()?;
+        let size = available.len().min(buffer.len());
+        for (place, byte) in buffer.iter_mut().zip(available) {
+            *place = *byte;
+        }
+        self.consume(size);
+        Ok(size)
+    }
+}
+
+impl BufRead for Bounded {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        let available = self.input.fill_buf()?;
+        if self.left == 0 && !available.is_empty() {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        let most = usize::try_from(self.left).unwrap_or(usize::MAX);
+        Ok(available.get(..most).unwrap_or(available))
+    }
+
+    fn consume(&mut self, amount: usize) {
+        self.left = self.left.saturating_sub(amount as u64);
+        self.input.consume(amount);
+    }
 }
 
 fn name(file: &Path) -> String {

@@ -19,7 +19,7 @@ use crate::runtime::kubernetes::explain;
 use crate::runtime::lease::Claim;
 
 /// Who owns the fields that are written.
-const FIELD_MANAGER: &str = "transship";
+pub(super) const FIELD_MANAGER: &str = "transship";
 
 /// Writes that are on their way at once. When thousands of mirrors begin together, more of them would only
 /// wait at the API server until their time is up, and take the lease's turn with them.

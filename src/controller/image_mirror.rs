@@ -132,6 +132,10 @@ async fn run(
 ) -> Result<Action, WriteError> {
     let requested = annotations::requested_at(object.annotations());
     let previous = context.shared.memory.read(object).status;
+    if previous.observed_generation != generation(object) {
+        // A round for the spec before may have ended meanwhile, and said what that one wanted.
+        context.stand_by(object);
+    }
     let beginning = status::begin(&previous, generation(object), clock::now());
     context.write_status(object, &previous, beginning).await?;
 

@@ -22,6 +22,10 @@ impl Look<ImageMirror> for MirrorLook {
     fn observe(&self, mirror: &ImageMirror, before: Option<&ImageMirror>) {
         let Self(context) = self;
         context.shared.rounds.observe(mirror);
+        let version = |mirror: &ImageMirror| (mirror.uid(), mirror.metadata.generation);
+        if before.is_none_or(|before| version(before) != version(mirror)) {
+            context.stand_by(mirror);
+        }
         let policies = context.shared.users.observe(mirror, before);
         context.look_at_policies(policies);
     }
@@ -51,6 +55,7 @@ fn is_in_conflict(mirror: &ImageMirror) -> bool {
 impl PolicyLook {
     fn look_at_users(&self, policy: &ImagePolicy) {
         let Self(context) = self;
+        context.stand_by_users(policy);
         let namespace = policy.namespace().unwrap_or_default();
         for name in context.shared.users.of(policy) {
             context.look_at_mirror(ObjectRef::new(&name).within(&namespace));

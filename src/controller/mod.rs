@@ -12,6 +12,7 @@
 //! events recorder metrics   what people and Prometheus are told
 //! ```
 
+mod bystanders;
 mod cluster;
 mod connect;
 mod context;

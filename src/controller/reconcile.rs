@@ -1,5 +1,6 @@
 //! Wires watches to reconcilers.
 
+use std::collections::HashSet;
 use std::fmt::Debug;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -8,6 +9,7 @@ use std::time::Duration;
 use futures::{FutureExt, StreamExt};
 use kube::core::PartialObjectMeta;
 use kube::runtime::controller::{Action, Config};
+use kube::runtime::reflector::ObjectRef;
 use kube::runtime::watcher::Event;
 use kube::runtime::{Controller, WatchStreamExt, watcher};
 use kube::{Client, Resource, ResourceExt};
@@ -140,17 +142,43 @@ where
     Action::requeue(RETRY.mul_f64(1.0 + fastrand::f64()))
 }
 
-/// Takes note of records that somebody deletes: they are written again by the next round.
+/// Takes note of records that somebody deletes: they are written again by the next round. What is no record
+/// of ours protects nothing any more when it is gone.
 async fn watch_records(client: &Client, namespace: Option<&str>, shared: &Shared, ledger: &Ledger) {
     let objects = api::<PartialObjectMeta<MirroredRepository>>(client, namespace);
     let mut events = watcher(objects, watcher::Config::default())
         .default_backoff()
         .boxed();
+    let mut listed = HashSet::new();
+    let name_of = |object: &PartialObjectMeta<MirroredRepository>| {
+        let name = ObjectRef::new(&object.name_any());
+        name.within(&object.namespace().unwrap_or_default())
+    };
+    let forget = |is_gone: &dyn Fn(&ObjectRef<MirroredRepository>) -> bool| {
+        for holder in shared.records.take_strange(is_gone) {
+            ledger.forget(&holder);
+        }
+    };
     while let Some(event) = events.next().await {
-        if let Ok(Event::Delete(object)) = event
-            && let Some(page) = shared.records.lose(&object.name_any())
-        {
-            ledger.lose(page);
+        match event {
+            Ok(Event::InitApply(object)) => {
+                listed.insert(name_of(&object));
+            }
+            Ok(Event::InitDone) => {
+                let is_here = |object: &ObjectRef<_>| {
+                    namespace.is_none() || object.namespace.as_deref() == namespace
+                };
+                forget(&|object| is_here(object) && !listed.contains(object));
+                listed = HashSet::new();
+            }
+            Ok(Event::Delete(object)) => {
+                let gone = name_of(&object);
+                forget(&|object| *object == gone);
+                if let Some(page) = shared.records.lose(&object.name_any()) {
+                    ledger.lose(page);
+                }
+            }
+            Ok(Event::Init | Event::Apply(_)) | Err(_) => {}
         }
     }
 }

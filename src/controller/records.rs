@@ -4,6 +4,7 @@
 mod convert;
 mod parts;
 mod restored;
+mod writer;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,18 +14,20 @@ use futures::{StreamExt, TryStreamExt, stream};
 use kube::api::ListParams;
 use kube::core::DeserializeGuard;
 use kube::core::error_boundary::InvalidObject;
+use kube::runtime::reflector::ObjectRef;
 use kube::{Api, ResourceExt};
 
 use self::convert::Identity;
 use self::parts::Parts;
 use self::restored::Restored;
+use self::writer::Writer;
 use super::cluster::{Cluster, WriteError};
 use super::objects::Guarded;
 use crate::api::{ImageMirror, MirroredRepository, Reason};
 use crate::oci::Repository;
 use crate::plan::Mirror;
 use crate::sync::Ledger;
-use crate::sync::ledger::{Keep, KeepError, Memory, Page};
+use crate::sync::ledger::{Keep, KeepError, Leaf, Memory, Page};
 
 /// Objects that are read at a time.
 pub(super) const PAGE_SIZE: u32 = 500;
@@ -46,6 +49,8 @@ struct State {
     parts: HashMap<Page, Parts>,
     /// The repositories, by the names of their objects.
     objects: HashMap<String, Page>,
+    /// Objects that are no records of ours, and under which name the ledger has what stands in each.
+    strange: HashMap<ObjectRef<MirroredRepository>, String>,
 }
 
 // === impl Records ===
@@ -82,10 +87,31 @@ impl Records {
         }
     }
 
-    /// Takes over an object of an earlier process. None where it is about no repository.
-    pub(super) fn restore(&self, object: &MirroredRepository, ledger: &Ledger) -> Option<Restored> {
+    /// Takes over an object of an earlier process, where the mirror that it names has this UID. None where it
+    /// is about no repository, or no record of that mirror: then it only protects what stands in it.
+    pub(super) fn restore(
+        &self,
+        object: &MirroredRepository,
+        uid: Option<&str>,
+        ledger: &Ledger,
+    ) -> Option<Restored> {
         let name = object.name_any();
-        let (page, leaf) = convert::read(object)?;
+        let (page, mut leaf) = convert::read(object)?;
+        match Writer::of(object, uid) {
+            Writer::Ourselves => {}
+            Writer::Edited => {
+                tracing::warn!(
+                    namespace = object.namespace(),
+                    name,
+                    "somebody else wrote into this record: its tags count as adopted"
+                );
+                adopt(&mut leaf);
+            }
+            Writer::Stranger => {
+                self.keep_strange(object, page, leaf, ledger);
+                return None;
+            }
+        }
         let mut state = self.lock();
         let parts = state.parts.entry(page.clone()).or_default();
         parts.restore(object.spec.part, &name, &leaf);
@@ -94,6 +120,41 @@ impl Records {
         let restored = convert::restored(object, &page, &leaf.records);
         ledger.restore(&page, leaf);
         Some(restored)
+    }
+
+    /// What stands in an object that is no record of ours may be somebody's, who wants it.
+    fn keep_strange(&self, object: &MirroredRepository, page: Page, leaf: Leaf, ledger: &Ledger) {
+        let (name, mirror) = (object.name_any(), &page.mirror);
+        tracing::warn!(
+            namespace = object.namespace(),
+            name,
+            mirror,
+            "this is no record of that mirror: nothing in it is deleted"
+        );
+        let holder = format!("{mirror} by the MirroredRepository {name}, which is not its own");
+        let page = Page {
+            mirror: holder.clone(),
+            ..page
+        };
+        let mut leaf = Leaf {
+            records: leaf.records,
+            ..Leaf::default()
+        };
+        adopt(&mut leaf);
+        ledger.restore(&page, leaf);
+        let object = ObjectRef::from_obj(object);
+        self.lock().strange.insert(object, holder);
+    }
+
+    /// The names under which the ledger has what stood in objects that are no records of ours, and of which
+    /// `is_gone` says that they are gone.
+    pub(super) fn take_strange(
+        &self,
+        is_gone: impl Fn(&ObjectRef<MirroredRepository>) -> bool,
+    ) -> Vec<String> {
+        let mut state = self.lock();
+        let gone = state.strange.extract_if(|object, _| is_gone(object));
+        gone.map(|(_, holder)| holder).collect()
     }
 
     /// Takes note of who a mirror is, before its records are written.
@@ -180,6 +241,15 @@ impl Keep for Records {
             .try_collect()
             .boxed()
     }
+}
+
+/// Nothing of it counts as written by us, nor as unwanted or deleted: that is what somebody else says.
+fn adopt(leaf: &mut Leaf) {
+    for record in leaf.records.values_mut() {
+        record.adopted = true;
+        record.unwanted = None;
+    }
+    leaf.deleted.clear();
 }
 
 fn warn_of(invalid: &InvalidObject) {

@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 
 use kube::api::ListParams;
-use kube::core::PartialObjectMeta;
 use kube::{Api, Client, ResourceExt};
 
+use super::bystanders;
 use super::context::Shared;
-use super::objects::api;
+use super::objects::{Guarded, api};
 use super::records::{PAGE_SIZE, Records};
 use crate::api::ImageMirror;
 use crate::plan::conflicts::Seniority;
@@ -23,21 +23,18 @@ pub(super) async fn restore(
     shared: &Shared,
     ledger: &Ledger,
 ) -> Result<(), kube::Error> {
-    let mirrors = list_mirrors(&api(client, namespace)).await?;
+    let mirrors = list_mirrors(&api(client, namespace), shared).await?;
     let mut objects = 0_u64;
     Records::list(&api(client, namespace), |object| {
-        let owner = object.owner_references().first();
-        let owner = owner.map(|owner| owner.uid.clone());
         let name = format!(
             "{}/{}",
             object.namespace().unwrap_or_default(),
             object.spec.mirror
         );
-        // Records of a mirror that is gone are about to go, too.
-        let Some((uid, seniority)) = mirrors.get(&name).filter(|(uid, _)| *uid == owner) else {
-            return;
-        };
-        let Some(restored) = shared.records.restore(&object, ledger) else {
+        let known = mirrors.get(&name);
+        let uid = known.and_then(|(uid, _)| uid.as_deref());
+        let restored = shared.records.restore(&object, uid, ledger);
+        let (Some((uid, seniority)), Some(restored)) = (known, restored) else {
             return;
         };
         objects += 1;
@@ -53,13 +50,24 @@ pub(super) async fn restore(
     Ok(())
 }
 
-async fn list_mirrors(api: &Api<ImageMirror>) -> Result<Mirrors, kube::Error> {
+/// Until they have said what they want, they want whatever they may.
+async fn list_mirrors(
+    api: &Api<Guarded<ImageMirror>>,
+    shared: &Shared,
+) -> Result<Mirrors, kube::Error> {
     let mut parameters = ListParams::default().limit(PAGE_SIZE);
     let mut mirrors = Mirrors::new();
     loop {
-        let page = api.list_metadata(&parameters).await?;
+        let page = api.list(&parameters).await?;
         let next = page.metadata.continue_.clone();
         mirrors.extend(page.items.iter().map(identify));
+        let understood = page
+            .items
+            .iter()
+            .filter_map(|object| object.0.as_ref().ok());
+        shared
+            .syncer
+            .stand_by(understood.filter_map(bystanders::read));
         match next {
             Some(token) if !token.is_empty() => parameters.continue_token = Some(token),
             Some(_) | None => return Ok(mirrors),
@@ -67,7 +75,7 @@ async fn list_mirrors(api: &Api<ImageMirror>) -> Result<Mirrors, kube::Error> {
     }
 }
 
-fn identify(mirror: &PartialObjectMeta<ImageMirror>) -> (String, (Option<String>, Seniority)) {
+fn identify(mirror: &Guarded<ImageMirror>) -> (String, (Option<String>, Seniority)) {
     let name = format!(
         "{}/{}",
         mirror.namespace().unwrap_or_default(),

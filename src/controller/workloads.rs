@@ -73,24 +73,22 @@ impl ClusterWorkloads {
         let _counted = Counted::new(&self.looking);
         let mut last = self.last.lock().await;
         if let Some(look) = last.take_if(|look| look.began >= asked) {
-            let seen = look.seen.clone();
-            self.keep_for_others(&mut last, look);
-            return seen;
+            return self.give(&mut last, look);
         }
         *last = None;
         let began = Instant::now();
         let seen = list::list_all(&self.client, &self.extra).await;
-        let look = Look {
-            began,
-            seen: seen.clone(),
-        };
-        self.keep_for_others(&mut last, look);
-        seen
+        self.give(&mut last, Look { began, seen })
     }
 
-    fn keep_for_others(&self, last: &mut Option<Look>, look: Look) {
-        let do_others_wait = self.looking.load(Ordering::Relaxed) > 1;
-        *last = do_others_wait.then_some(look);
+    /// What was seen, which is held twice only where others wait for it.
+    fn give(&self, last: &mut Option<Look>, look: Look) -> Result<InUse, WorkloadsError> {
+        if self.looking.load(Ordering::Relaxed) == 1 {
+            return look.seen;
+        }
+        let seen = look.seen.clone();
+        *last = Some(look);
+        seen
     }
 }
 

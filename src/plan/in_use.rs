@@ -5,8 +5,8 @@
 //!
 //! 1. **Digest.** A workload names or runs any of the digests that the tag leads to: its own, that of its
 //!    source, one that its index lists, or the config of one of them. Host and repository do not matter.
-//! 2. **Name.** A workload names the same tag (`latest` where it names neither tag nor digest) of the same
-//!    repository, at the destination or at the source. At the same host the repository must be the same. At
+//! 2. **Name.** A workload names the same tag (`latest` where it names neither tag nor digest; upper and
+//!    lower case do not matter, as at some registries) of the same repository, at the destination or at the source. At the same host the repository must be the same. At
 //!    any other host, and for a short name such as `alpine` or `team/app`, it is enough that one repository
 //!    ends with the whole of the other: `images.corp/library/alpine` may well be `eu.corp/mirror/library/alpine`.
 //! 3. **Text.** A workload names something that is no image reference, and one of the parts between `/`, `:`
@@ -14,6 +14,7 @@
 //!
 //! Any string of a workload that reads as an image is one, see [`references_in`]. When in doubt it is in use.
 
+mod beside;
 mod place;
 mod text;
 mod value;
@@ -57,7 +58,8 @@ pub struct Subject<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Named {
     word: Box<str>,
-    tag: Tag,
+    /// In lower case, as registries know it that do not tell upper and lower case apart.
+    tag: Box<str>,
     place: Place,
 }
 
@@ -173,7 +175,7 @@ impl InUse {
         let (registry, repository, tag) = name;
         let first = Named {
             word: last_word(repository.as_str()).into(),
-            tag: tag.clone(),
+            tag: fold(tag),
             place: Place::first(),
         };
         let names = self.names.range(&first..);
@@ -201,7 +203,7 @@ impl InUse {
             keep_first(&mut self.digests, digest, user.clone());
         }
         if let Some(tag) = tag {
-            let word = word.into();
+            let (word, tag) = (word.into(), fold(&tag));
             keep_first_name(&mut self.names, Named { word, tag, place }, user);
         }
     }
@@ -265,6 +267,10 @@ fn is_short(text: &str) -> bool {
     let (first, _) = text.split_once('/').unwrap_or_default();
     let has_upper_case = first.bytes().any(|byte| byte.is_ascii_uppercase());
     first != "localhost" && !first.contains(['.', ':']) && !has_upper_case
+}
+
+fn fold(tag: &Tag) -> Box<str> {
+    tag.as_str().to_ascii_lowercase().into()
 }
 
 fn hex_digits(digest: &Digest) -> &str {

@@ -38,6 +38,11 @@ impl Naming {
         })))
     }
 
+    /// Whether the name may be another one than at the source.
+    pub fn renames(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// The name of an image of a repository.
     pub fn name(
         &self,

@@ -1,5 +1,7 @@
 //! Names at a destination, made from names at the source.
 
+mod origin;
+
 use std::fmt;
 
 use crate::api::document::hint;
@@ -161,17 +163,19 @@ impl RepositoryTemplate {
         let result = self.0.render(|part| {
             alter(match part {
                 RepositoryPart::Repository => repository.as_str().to_owned(),
-                RepositoryPart::Registry => registry
-                    .as_str()
-                    .replace([':', '[', ']'], "-")
-                    .trim_matches('-')
-                    .to_owned(),
+                RepositoryPart::Registry => registry_text(registry),
                 RepositoryPart::Namespace => repository.namespace().to_owned(),
                 RepositoryPart::Name => repository.name().to_owned(),
             })
         });
         self.0.check(&result, result.parse())
     }
+}
+
+/// A registry as it stands in a repository.
+fn registry_text(registry: &Registry) -> String {
+    let text = registry.as_str().replace([':', '[', ']'], "-");
+    text.trim_matches('-').to_owned()
 }
 
 // === impl TagTemplate ===

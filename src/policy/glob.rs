@@ -1,6 +1,7 @@
 //! Globs for repositories and tags. A glob is no regular expression: a dot is a dot.
 
 use std::fmt;
+use std::sync::OnceLock;
 
 use regex::{Regex, RegexBuilder};
 
@@ -24,6 +25,8 @@ pub struct RepositoryGlob {
 pub struct TagGlob {
     text: String,
     regex: Regex,
+    /// The same for what does not tell upper and lower case apart; None where that would be too large.
+    folded: OnceLock<Option<Regex>>,
 }
 
 /// Why a text is not a glob.
@@ -134,7 +137,12 @@ impl RepositoryGlob {
 
     /// Whether the glob stands for this repository.
     pub fn matches(&self, repository: &Repository) -> bool {
-        self.regex.is_match(repository.as_str())
+        self.is_match(repository.as_str())
+    }
+
+    /// The same for a text that may be a repository.
+    pub fn is_match(&self, repository: &str) -> bool {
+        self.regex.is_match(repository)
     }
 
     /// The glob as it was written.
@@ -171,6 +179,7 @@ impl TagGlob {
         Ok(Self {
             text: text.to_owned(),
             regex: compile(text, &expression)?,
+            folded: OnceLock::new(),
         })
     }
 
@@ -182,6 +191,16 @@ impl TagGlob {
     /// Whether the glob stands for this tag.
     pub fn matches(&self, tag: &Tag) -> bool {
         self.regex.is_match(tag.as_str())
+    }
+
+    /// Whether the glob may stand for a tag at a registry that does not tell upper and lower case apart.
+    pub fn may_match(&self, tag: &str) -> bool {
+        let folded = self.folded.get_or_init(|| {
+            let mut builder = RegexBuilder::new(self.regex.as_str());
+            let builder = builder.size_limit(SIZE_LIMIT).case_insensitive(true);
+            builder.build().ok()
+        });
+        folded.as_ref().is_none_or(|folded| folded.is_match(tag))
     }
 
     /// The glob as it was written.

@@ -22,6 +22,8 @@ pub(super) struct Claims {
     /// What mirrors in conflict want, by their names, and what has no source yet. They write nothing, and
     /// want it all the same.
     withheld: HashMap<String, Targets>,
+    /// The mirrors that want something of a repository, or did: who looks for them asks no other.
+    interested: HashMap<Repository, BTreeSet<String>>,
     /// The mirrors of which it is not known what they want: they may want whatever their specs could mean.
     unheard: HashMap<String, Mirror>,
 }
@@ -29,8 +31,9 @@ pub(super) struct Claims {
 /// A tag of a registry.
 type Target = (Registry, Repository, Tag);
 
-/// Tags of registries, with the digests that they should name, where those are known.
-type Targets = HashMap<Target, Option<Digest>>;
+/// Tags of registries by their repositories, with the digests that they should name, where those are known.
+#[derive(Debug, Default)]
+struct Targets(HashMap<Repository, HashMap<(Registry, Tag), Option<Digest>>>);
 
 #[derive(Clone, Debug)]
 struct Holder {
@@ -143,17 +146,20 @@ impl Claims {
         mirror: &'a str,
         repository: &'a Repository,
     ) -> impl Iterator<Item = Holding> + 'a {
-        let wanted = self.targets.iter().chain(&self.withheld);
-        let wanted = wanted.filter(move |(name, _)| *name != mirror);
-        wanted.flat_map(move |(name, targets)| {
-            let targets = targets.iter();
-            let targets = targets.filter(move |((_, of, _), _)| of == repository);
-            targets.map(move |((registry, _, tag), digest)| Holding {
-                mirror: name.clone(),
-                registry: Some(registry.clone()),
-                tag: tag.clone(),
-                digest: digest.clone(),
-            })
+        let interested = self.interested.get(repository).into_iter().flatten();
+        let others = interested.filter(move |name| *name != mirror);
+        others.flat_map(move |name| {
+            let wanted = [self.targets.get(name), self.withheld.get(name)];
+            let wanted = wanted.into_iter().flatten();
+            let targets = wanted.filter_map(|targets| targets.0.get(repository));
+            targets
+                .flatten()
+                .map(move |((registry, tag), digest)| Holding {
+                    mirror: name.clone(),
+                    registry: Some(registry.clone()),
+                    tag: tag.clone(),
+                    digest: digest.clone(),
+                })
         })
     }
 
@@ -162,17 +168,10 @@ impl Claims {
         self.unheard.insert(mirror.name.clone(), mirror);
     }
 
-    /// A mirror other than this one that has not said what it wants, and may want a tag that was written for
-    /// an image.
-    pub(super) fn find_unheard(
-        &self,
-        mirror: &str,
-        target: &pruning::Target,
-        source: &SourceImage,
-        source_digest: &Digest,
-    ) -> Option<&str> {
+    /// A mirror other than this one that has not said what it wants, and may want a tag.
+    pub(super) fn find_unheard(&self, mirror: &str, target: &pruning::Target) -> Option<&str> {
         let others = self.unheard.iter().filter(|(name, _)| *name != mirror);
-        let may_want = others.filter(|(_, other)| may_want(other, target, source, source_digest));
+        let may_want = others.filter(|(_, other)| may_want(other, target));
         // Always the same one.
         may_want.map(|(name, _)| name.as_str()).min()
     }
@@ -180,9 +179,17 @@ impl Claims {
     /// Lets go of everything that a mirror wants.
     pub(super) fn forget(&mut self, mirror: &str) {
         self.unheard.remove(mirror);
-        self.withheld.remove(mirror);
+        let withheld = self.withheld.remove(mirror).unwrap_or_default();
         let held = self.targets.remove(mirror).unwrap_or_default();
-        for target in held.into_keys() {
+        for repository in held.0.keys().chain(withheld.0.keys()) {
+            if let Some(interested) = self.interested.get_mut(repository) {
+                interested.remove(mirror);
+                if interested.is_empty() {
+                    self.interested.remove(repository);
+                }
+            }
+        }
+        for target in held.into_targets() {
             let is_theirs = |holder: &Holder| holder.mirror.name == mirror;
             if self.holders.get(&target).is_some_and(is_theirs) {
                 self.holders.remove(&target);
@@ -199,6 +206,7 @@ impl Claims {
     }
 
     fn hold(&mut self, holder: &Holder) {
+        self.note_interest(holder);
         let held = self.targets.entry(holder.mirror.name.clone()).or_default();
         for target in targets(&holder.claim) {
             held.insert(target.clone(), holder.digest.clone());
@@ -207,11 +215,41 @@ impl Claims {
     }
 
     fn withhold(&mut self, holder: &Holder) {
+        self.note_interest(holder);
         let withheld = self.withheld.entry(holder.mirror.name.clone());
-        let targets = targets(&holder.claim);
-        withheld
-            .or_default()
-            .extend(targets.map(|target| (target, holder.digest.clone())));
+        let withheld = withheld.or_default();
+        for target in targets(&holder.claim) {
+            withheld.insert(target, holder.digest.clone());
+        }
+    }
+
+    fn note_interest(&mut self, holder: &Holder) {
+        let (repository, mirror) = (&holder.claim.repository, &holder.mirror.name);
+        if let Some(interested) = self.interested.get_mut(repository) {
+            if !interested.contains(mirror) {
+                interested.insert(mirror.clone());
+            }
+        } else {
+            let interested = BTreeSet::from([mirror.clone()]);
+            self.interested.insert(repository.clone(), interested);
+        }
+    }
+}
+
+// === impl Targets ===
+
+impl Targets {
+    fn insert(&mut self, target: Target, digest: Option<Digest>) {
+        let (registry, repository, tag) = target;
+        let tags = self.0.entry(repository).or_default();
+        tags.insert((registry, tag), digest);
+    }
+
+    fn into_targets(self) -> impl Iterator<Item = Target> {
+        self.0.into_iter().flat_map(|(repository, tags)| {
+            let tags = tags.into_keys();
+            tags.map(move |(registry, tag)| (registry, repository.clone(), tag))
+        })
     }
 }
 

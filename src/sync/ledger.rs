@@ -14,6 +14,7 @@ mod record;
 mod records;
 mod regular;
 mod slot;
+mod whereabouts;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::Path;

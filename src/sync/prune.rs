@@ -40,7 +40,7 @@ use crate::api::image_mirror::PruneMode;
 use crate::oci::Digest;
 use crate::plan::prune::{
     Brakes, Candidate, Clock, Found, Passage, PruneReport, PrunedTag, Recorded, Selection, Stop,
-    counted_since, find_candidates, find_stop,
+    counted_since, find_candidates, find_stop, keep_siblings,
 };
 use crate::plan::report::{MirrorReport, Report};
 use crate::plan::status::worst;
@@ -195,6 +195,7 @@ impl<C: Connect> Syncer<C> {
         } = found;
         let mut protection = Protection::new(self, mirror, &findings.wanted);
         pruned.stop = protection.protect(&mut candidates).await;
+        keep_siblings(&mut candidates, recorded);
         pruned.failures.append(&mut protection.failures);
         if is_clock_doubtful || (clock == Clock::Jumped && !candidates.is_empty()) {
             pruned.stop.get_or_insert_with(Stop::by_clock);

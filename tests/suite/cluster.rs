@@ -9,6 +9,8 @@ mod installation;
 mod late;
 mod lifecycle;
 mod objects;
+mod pruning_others;
+mod pruning_records;
 mod pruning_windows;
 mod release;
 mod rights;

@@ -2,7 +2,9 @@
 
 mod brakes;
 mod files;
+mod folding;
 mod holders;
+mod kills;
 mod lab;
 mod leftovers;
 mod lies;

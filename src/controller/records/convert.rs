@@ -62,6 +62,19 @@ impl Identity {
     }
 }
 
+/// The one name that the object for a part of a repository has.
+pub(super) fn object_name(
+    uid: &str,
+    destination: &str,
+    repository: &str,
+    part: i32,
+) -> Option<String> {
+    let key = format!("{uid}\n{destination}\n{repository}\n{part}");
+    let digest = Digest::sha256(key.as_bytes());
+    let digits = digest.encoded().get(..NAME_DIGITS)?;
+    Some(format!("mr-{digits}"))
+}
+
 /// The object for a part of a repository. None where the mirror has no such destination any more.
 pub(super) fn write(
     identity: &Identity,
@@ -77,9 +90,7 @@ pub(super) fn write(
     } = page;
     let registry = identity.registries.get(destination)?;
     let repository = format!("{registry}/{repository}");
-    let key = format!("{}\n{destination}\n{repository}\n{part}", identity.uid);
-    let digest = Digest::sha256(key.as_bytes());
-    let digits = digest.encoded().get(..NAME_DIGITS)?;
+    let name = object_name(&identity.uid, destination, &repository, part)?;
     let labels = [
         (MIRROR_UID_LABEL, identity.uid.as_str()),
         (DESTINATION_LABEL, destination.as_str()),
@@ -101,7 +112,7 @@ pub(super) fn write(
         .collect();
     Some(MirroredRepository {
         metadata: ObjectMeta {
-            name: Some(format!("mr-{digits}")),
+            name: Some(name),
             namespace: Some(identity.namespace.clone()),
             labels: Some(
                 labels

@@ -1,6 +1,7 @@
 //! Lists the objects of every kind: page by page, complete or not at all.
 
 use axum::http::{Request, StatusCode};
+use futures::AsyncReadExt;
 use kube::Client;
 use serde::Deserialize;
 use url::form_urlencoded;
@@ -16,6 +17,10 @@ use crate::sync::workloads::WorkloadsError;
 const PAGE_SIZE: u32 = 500;
 /// The same for what may be of any size, up to the 3 MiB that an API server takes.
 const EXTRA_PAGE_SIZE: u32 = 50;
+/// Largest page that is read, in bytes. A larger one is asked for again with fewer objects.
+const PAGE_BYTES: u64 = 32 * 1024 * 1024;
+/// How many times fewer.
+const FEWER: u32 = 8;
 /// What of the Helm chart gives the right to list what an operator adds.
 const EXTRA_SETTING: &str = "name it in inUse.extra";
 /// How often a list is begun whose pages expired.
@@ -36,6 +41,8 @@ enum ListError {
     Expired,
     /// There is no such kind, or not in this version.
     NotServed,
+    /// The page is too large.
+    TooLarge,
     /// The rest would not be better.
     Failed(WorkloadsError),
 }
@@ -96,7 +103,9 @@ async fn read_versions(client: &Client, extra: &Extra) -> Result<Vec<String>, Wo
         Err(error) => {
             return Err(match explain_failure(&name, EXTRA_SETTING, &error) {
                 ListError::Failed(error) => error,
-                ListError::NotServed | ListError::Expired => not_served(extra),
+                ListError::NotServed | ListError::Expired | ListError::TooLarge => {
+                    not_served(extra)
+                }
             });
         }
     };
@@ -135,6 +144,11 @@ async fn list(client: &Client, listed: Listed<'_>) -> Result<Option<InUse>, Work
             Ok(in_use) => return Ok(Some(in_use)),
             Err(ListError::Expired) => {}
             Err(ListError::NotServed) => return Ok(None),
+            Err(ListError::TooLarge) => {
+                let message = format!("one object has more than {PAGE_BYTES} bytes");
+                let reason = Reason::DependencyNotReady;
+                return Err(unread(&listed.name(), reason, &message));
+            }
             Err(ListError::Failed(error)) => return Err(error),
         }
     }
@@ -152,8 +166,15 @@ async fn list(client: &Client, listed: Listed<'_>) -> Result<Option<InUse>, Work
 async fn list_once(client: &Client, listed: Listed<'_>) -> Result<InUse, ListError> {
     let mut in_use = InUse::default();
     let mut next = String::new();
+    let mut size = listed.page_size();
     loop {
-        let page = read_page(client, listed, &next).await?;
+        let page = match read_page(client, listed, size, &next).await {
+            Err(ListError::TooLarge) if size > 1 => {
+                size = (size / FEWER).max(1);
+                continue;
+            }
+            page => page?,
+        };
         let added = listed.add_page(&mut in_use, &page);
         refuse_too_much(&in_use)?;
         match added.map_err(|error| explain_page(listed, &error))? {
@@ -163,13 +184,27 @@ async fn list_once(client: &Client, listed: Listed<'_>) -> Result<InUse, ListErr
     }
 }
 
-async fn read_page(client: &Client, listed: Listed<'_>, next: &str) -> Result<String, ListError> {
+async fn read_page(
+    client: &Client,
+    listed: Listed<'_>,
+    size: u32,
+    next: &str,
+) -> Result<String, ListError> {
     let name = listed.name();
-    let request = Request::get(listed.target(next))
+    let request = Request::get(listed.target(size, next))
         .body(Vec::new())
         .map_err(|error| unread(&name, Reason::DependencyNotReady, &error.to_string()))?;
-    let page = client.request_text(request).await;
-    page.map_err(|error| explain_failure(&name, listed.setting(), &error))
+    let answer = client.request_stream(request).await;
+    let answer = answer.map_err(|error| explain_failure(&name, listed.setting(), &error))?;
+    let mut page = Vec::new();
+    let read = answer.take(PAGE_BYTES + 1).read_to_end(&mut page).await;
+    let broken =
+        |error: &dyn std::fmt::Display| unread(&name, Reason::Unreachable, &error.to_string());
+    let read = read.map_err(|error| broken(&error))?;
+    if u64::try_from(read).is_ok_and(|read| read > PAGE_BYTES) {
+        return Err(ListError::TooLarge);
+    }
+    Ok(String::from_utf8(page).map_err(|error| broken(&error))?)
 }
 
 fn explain_page(listed: Listed<'_>, error: &PageError) -> WorkloadsError {
@@ -244,10 +279,18 @@ impl Listed<'_> {
         }
     }
 
-    fn target(self, next: &str) -> String {
-        let (path, size) = match self {
-            Self::Kind(kind) => (kind.path(), PAGE_SIZE),
-            Self::Extra(extra, version) => (extra.path(version), EXTRA_PAGE_SIZE),
+    /// How many objects of a page are asked for at first.
+    fn page_size(self) -> u32 {
+        match self {
+            Self::Kind(_) => PAGE_SIZE,
+            Self::Extra(..) => EXTRA_PAGE_SIZE,
+        }
+    }
+
+    fn target(self, size: u32, next: &str) -> String {
+        let path = match self {
+            Self::Kind(kind) => kind.path(),
+            Self::Extra(extra, version) => extra.path(version),
         };
         let mut query = form_urlencoded::Serializer::new(String::new());
         query.append_pair("limit", &size.to_string());

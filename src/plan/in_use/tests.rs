@@ -81,7 +81,7 @@ fn what_a_workload_names_and_whether_it_is_the_tag() {
         ("EU.corp/mirror/library/alpine:3.20-eu", true),
         ("  eu.corp/mirror/library/alpine:3.20-eu\n", true),
         ("eu.corp/mirror/library/alpine:3.20", true),
-        ("eu.corp/mirror/library/alpine:3.20-EU", false),
+        ("eu.corp/mirror/library/alpine:3.20-EU", true),
         ("eu.corp/mirror/library/alpine:latest", false),
         ("eu.corp/mirror/library/alpine", false),
         ("eu.corp/mirror/library/alpine-slim:3.20-eu", false),

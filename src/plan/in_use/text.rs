@@ -19,6 +19,11 @@ pub fn references_in(text: &str, about_images: bool) -> impl Iterator<Item = &st
     words(text).flat_map(move |word| word.references(about_images))
 }
 
+/// The words of a text, without what stands around them.
+pub(super) fn words_in(text: &str) -> impl Iterator<Item = &str> {
+    words(text).map(|word| word.text)
+}
+
 /// A run of characters that references have.
 #[derive(Clone, Copy, Debug)]
 struct Word<'a> {

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::InUse;
+use super::beside::parts_in;
 use super::text::references_in;
 
 /// Longest text of an image field that is no reference and counts by its parts, in bytes.
@@ -34,6 +35,9 @@ impl InUse {
     pub fn add_text(&mut self, user: &str, text: &str, about_images: bool) {
         for reference in references_in(text, about_images) {
             self.add_image(user, reference);
+        }
+        for image in parts_in(text) {
+            self.add_image(user, &image);
         }
     }
 

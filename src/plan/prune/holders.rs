@@ -6,9 +6,7 @@
 use std::collections::HashMap;
 
 use super::recorded::Target;
-use crate::oci::{Digest, Registry, Repository, Tag};
-use crate::plan::conflicts::SourceImage;
-use crate::plan::mirror::{ImageEntry, Mirror, RepositorySelector};
+use crate::oci::{Digest, Registry, Tag};
 
 /// A tag that a mirror wants, or has on record as wanted, in the repository of a candidate.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -38,7 +36,7 @@ impl FromIterator<Holding> for Holdings {
 }
 
 /// What registries that do not tell upper and lower case apart take a tag for.
-fn fold(tag: &Tag) -> String {
+pub(super) fn fold(tag: &Tag) -> String {
     tag.as_str().to_ascii_lowercase()
 }
 
@@ -102,43 +100,9 @@ impl Holding {
     }
 }
 
-/// Whether a mirror may want a tag, as far as its spec alone tells: it names the tag, or the repository of
-/// the image that the tag was written for, and gives it this name. Nobody has looked at its digest, and the
-/// registry may have another name: the host does not matter.
-pub fn may_want(
-    mirror: &Mirror,
-    target: &Target,
-    source: &SourceImage,
-    source_digest: &Digest,
-) -> bool {
-    let is_of_source = mirror.source.registry.may_be(&source.registry);
-    mirror.images.iter().any(|entry| {
-        let gives = |repository: &Repository, tag: &Tag, digest: Option<&Digest>| {
-            let claims = mirror.claims(&entry.naming, repository, tag, digest);
-            let mut claims = claims.into_iter().filter_map(Result::ok);
-            claims.any(|claim| claim.is_about(&target.repository, &target.tag))
-        };
-        let mut named = named_tags(entry);
-        let is_covered = is_of_source && entry.repository.covers(&source.repository);
-        named.any(|(repository, tag, digest)| gives(repository, tag, digest))
-            || is_covered && gives(&source.repository, &source.tag, Some(source_digest))
-    })
-}
-
-/// The images that an entry names in full, with the digests that it pins.
-fn named_tags(entry: &ImageEntry) -> impl Iterator<Item = (&Repository, &Tag, Option<&Digest>)> {
-    let repository = match &entry.repository {
-        RepositorySelector::Literal(repository) => Some(repository),
-        RepositorySelector::Glob(_) => None,
-    };
-    let tags = entry.tags.iter();
-    tags.filter_map(move |tag| Some((repository?, tag.literal()?, tag.pin())))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::validate::documents;
 
     /// `b=r.example.com:1.2@digest`: a mirror, where it wants a tag, and the digest where that is known.
     fn holding(text: &str) -> Holding {
@@ -189,89 +153,6 @@ mod tests {
             let holdings: Holdings = holdings.split_whitespace().map(holding).collect();
             let found = find_holder(&target, &Digest::sha256(b"x"), &holdings);
             assert_eq!(found.as_deref(), expected, "{holdings:?}");
-        }
-    }
-
-    /// Whoever names an image may want it under the name that the entry gives it, and under no other.
-    #[test]
-    fn a_mirror_may_want_what_its_entries_name() {
-        let digest = Digest::sha256(b"x");
-        let versioned = format!("1.0-{}", digest.short());
-        let pinned = format!("{{repository: a/b, tags: [\"1.0@{digest}\"]}}");
-        let cases = [
-            ("{repository: a/b, tags: ['1.0']}", "a/b", "1.0", true),
-            (
-                "{repository: a/b, tags: ['1.0'], as: 'x/{name}'}",
-                "x/b",
-                "1.0",
-                true,
-            ),
-            (
-                "{repository: a/b, tags: ['1.0'], as: 'x/{name}'}",
-                "a/b",
-                "1.0",
-                false,
-            ),
-            (
-                "{repository: 'a/*', tags: ['9.*'], replace: [{from: /, to: '-'}]}",
-                "a-b",
-                "1.0",
-                true,
-            ),
-            (
-                "{repository: 'a/*', tags: ['9.*'], replace: [{from: /, to: '-'}]}",
-                "a/b",
-                "1.0",
-                false,
-            ),
-            (
-                "{repository: a/b, select: {newest: {count: 1}}, as: x}",
-                "x",
-                "1.0",
-                true,
-            ),
-            (pinned.as_str(), "a/b", "1.0", true),
-            (pinned.as_str(), "a/b", versioned.as_str(), true),
-            (
-                "{repository: c/d, tags: ['1.0'], as: a/b}",
-                "a/b",
-                "1.0",
-                true,
-            ),
-            (
-                "{repository: c/d, tags: ['2.0'], as: a/b}",
-                "a/b",
-                "1.0",
-                false,
-            ),
-            (
-                "{repository: c/d, tags: ['1.0'], absent: Skip}",
-                "c/d",
-                "1.0",
-                true,
-            ),
-        ];
-        for (entry, repository, tag, expected) in cases {
-            let mirror = documents::mirror(&format!(
-                "
-apiVersion: transship.dev/v1alpha1
-kind: ImageMirror
-metadata: {{name: base}}
-spec:
-  source: {{registry: docker.io}}
-  images: [{entry}]
-  destinations: [{{name: eu, registry: eu.example, tags: ['{{tag}}', '{{tag}}-{{digest12}}']}}]
-"
-            ));
-            let target = Target {
-                destination: "eu".to_owned(),
-                registry: "eu.example".parse().unwrap(),
-                repository: repository.parse().unwrap(),
-                tag: tag.parse().unwrap(),
-            };
-            let source = SourceImage::read("docker.io/a/b:1.0").unwrap();
-            let found = may_want(&mirror, &target, &source, &digest);
-            assert_eq!(found, expected, "{entry}: {repository}:{tag}");
         }
     }
 }

@@ -7,6 +7,8 @@
 //! wanted     does the spec still ask for a tag on record, and if not, why not
 //! unwanted   since when: time in which nobody looked does not count
 //! holders    who else wants it, under whatever name of its registry
+//! unheard    who may want it, and has not said so
+//! siblings   which other tags on record it may be
 //! retain     what the policies keep
 //! candidates every unwanted tag, with what protects it, and when it is due
 //! brakes     how many may go without approval, and the digest that names exactly these
@@ -27,21 +29,25 @@ mod report;
 mod retain;
 mod retention;
 mod rule;
+mod siblings;
 mod stops;
 mod undo;
+mod unheard;
 mod unwanted;
 mod wanted;
 
 pub use self::brakes::{Brakes, Passage, Share, counted_since};
 pub use self::candidates::{Candidate, Found, find_candidates};
-pub use self::holders::{Holding, Holdings, find_holder, may_want};
+pub use self::holders::{Holding, Holdings, find_holder};
 pub use self::leftovers::{Landscape, Leftover, Leftovers, find_leftovers, is_referred_to};
 pub use self::recorded::{Place, Recorded, Standing, Target};
 pub use self::report::{Fate, PruneReport, PrunedTag};
 pub use self::retention::Retention;
 pub use self::rule::{Doubt, Rule};
+pub use self::siblings::keep_siblings;
 pub use self::stops::{Stop, find_stop};
 pub use self::undo::Undo;
+pub use self::unheard::may_want;
 pub use self::unwanted::{Cause, Clock, Unwanted};
 pub use self::wanted::{Selection, Wanted};
 

@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::recorded::Recorded;
 use super::retention::Retention;
+use super::unwanted::BY_POLICY;
 use crate::oci::Tag;
 use crate::plan::mirror::{Mirror, RepositorySelector};
 use crate::plan::policy::Policy;
@@ -47,7 +48,7 @@ impl<'a> Keeper<'a> {
             let mut globs = retention.tags.iter();
             let glob = globs.find(|glob| names.iter().any(|name| glob.matches(name)))?;
             Some(format!(
-                "policy {}: keepTags {}",
+                "{BY_POLICY}{}: keepTags {}",
                 policy.name.as_str(),
                 glob.as_str()
             ))
@@ -60,8 +61,12 @@ impl<'a> Keeper<'a> {
         self.rules.iter().find_map(|(policy, retention)| {
             let limit = retention.younger_than?;
             let length = SignedDuration::try_from(limit.as_std()).unwrap_or(SignedDuration::MAX);
-            (age < length)
-                .then(|| format!("policy {}: keepYoungerThan {limit}", policy.name.as_str()))
+            (age < length).then(|| {
+                format!(
+                    "{BY_POLICY}{}: keepYoungerThan {limit}",
+                    policy.name.as_str()
+                )
+            })
         })
     }
 
@@ -92,7 +97,7 @@ impl<'a> Keeper<'a> {
             };
             groups.entry(group).or_default().push((version, tag));
         }
-        let reason = format!("policy {}: keepNewest {count}", policy.name.as_str());
+        let reason = format!("{BY_POLICY}{}: keepNewest {count}", policy.name.as_str());
         for mut tags in groups.into_values() {
             tags.sort_by_cached_key(|(version, tag)| {
                 Reverse((version.clone(), tag.first_seen, tag.target.tag))

@@ -13,6 +13,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::policy::Duration;
 
+/// What everything begins with that says that a policy keeps a tag.
+pub(super) const BY_POLICY: &str = "policy ";
 /// Longest time between the looks of two processes that counts, unless the grace is longer.
 pub(super) const PLAUSIBLE: SignedDuration = SignedDuration::from_hours(31 * 24);
 /// How far a clock may be behind the one of the process before.
@@ -102,6 +104,12 @@ impl Unwanted {
         self.since
             .checked_add(length(grace))
             .unwrap_or(Timestamp::MAX)
+    }
+
+    /// Whether a policy of the mirror keeps it all the same.
+    pub fn is_retained(&self) -> bool {
+        let by = self.protected_by.as_deref();
+        by.is_some_and(|by| by.starts_with(BY_POLICY))
     }
 
     /// Looks at a tag again, or for the first time.

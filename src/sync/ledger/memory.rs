@@ -5,8 +5,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 
-use super::origin::SetAside;
+use super::origin::{SetAside, aside};
 use super::records::{Records, find, find_known, find_mut, pages};
+use super::whereabouts::Whereabouts;
 use super::{Leaf, Page, Record, Sight, Slot, Tombstone};
 use crate::oci::{Digest, Registry, Repository, Tag};
 use crate::plan::Mirror;
@@ -19,6 +20,8 @@ pub struct Memory(Mutex<State>);
 #[derive(Debug, Default)]
 struct State {
     records: Records,
+    /// Where to find what is on record of a repository.
+    whereabouts: Whereabouts,
     /// Whether tags were first seen since the last flush.
     has_new_sights: bool,
     /// The pages that are not kept as they are now, and how often they changed.
@@ -30,6 +33,7 @@ struct State {
 impl Memory {
     pub(super) fn of(records: Records) -> Self {
         Self(Mutex::new(State {
+            whereabouts: Whereabouts::of(&records.mirrors),
             records,
             ..State::default()
         }))
@@ -107,16 +111,15 @@ impl Memory {
 
     pub(super) fn holdings_besides(&self, mirror: &str, repository: &Repository) -> Vec<Holding> {
         let state = self.lock();
-        let mirrors = state.records.mirrors.iter();
-        let others = mirrors.filter(|(name, _)| *name != mirror);
-        let pages = others.flat_map(|(name, destinations)| {
-            let pages = destinations.values();
+        let mirrors = state.whereabouts.find(repository);
+        let others = mirrors.filter(|name| *name != mirror);
+        let pages = others.flat_map(|name| {
+            let destinations = state.records.mirrors.get(name).into_iter();
+            let pages = destinations.flat_map(BTreeMap::values);
             pages.filter_map(move |pages| Some((name, pages.get(repository)?)))
         });
         let records = pages.flat_map(|(name, records)| {
-            let wanted = records
-                .iter()
-                .filter(|(_, record)| record.unwanted.is_none());
+            let wanted = records.iter().filter(|(_, record)| record.is_kept());
             wanted.map(move |(tag, record)| record.holding(name, tag))
         });
         records.collect()
@@ -327,6 +330,7 @@ impl Memory {
             deleted.remove(&tag);
         }
         find_mut(&mut state.records.mirrors, &page).insert(tag, record);
+        state.whereabouts.note(&page.mirror, &page.repository);
         state.change(page);
     }
 
@@ -337,6 +341,7 @@ impl Memory {
             deleted,
         } = leaf;
         let mut state = self.lock();
+        state.whereabouts.note(&page.mirror, &page.repository);
         find_mut(&mut state.records.mirrors, page).extend(records);
         if !deleted.is_empty() {
             find_mut(&mut state.records.deleted, page).extend(deleted);
@@ -355,7 +360,9 @@ impl Memory {
 
     pub(super) fn forget(&self, mirror: &str) {
         let mut state = self.lock();
-        state.records.mirrors.remove(mirror);
+        if let Some(forgotten) = state.records.mirrors.remove(mirror) {
+            state.whereabouts.forget(mirror, &forgotten);
+        }
         state.records.waiting.remove(mirror);
         state.records.deleted.remove(mirror);
         state.changed.retain(|page, _| page.mirror != mirror);
@@ -391,6 +398,7 @@ impl Memory {
         let mut state = self.lock();
         let before = state.records.origin.destinations.get(&mirror.name).cloned();
         let set_aside = state.records.bind(mirror, is_moved);
+        state.note_names_of(&mirror.name);
         let is_known = state.records.origin.destinations.get(&mirror.name) == before.as_ref();
         // There is no page for it, and the next flush keeps it.
         state.has_new_sights |= is_moved || !is_known;
@@ -421,6 +429,15 @@ impl Memory {
 // === impl State ===
 
 impl State {
+    /// What is on record of a mirror may stand under other names by now.
+    fn note_names_of(&mut self, mirror: &str) {
+        let (others, mirrors) = (aside(mirror, ""), &self.records.mirrors);
+        let others = mirrors.iter().filter(|(name, _)| name.starts_with(&others));
+        for (name, destinations) in mirrors.get_key_value(mirror).into_iter().chain(others) {
+            self.whereabouts.note_all(name, destinations);
+        }
+    }
+
     fn change(&mut self, page: Page) {
         *self.changed.entry(page).or_default() += 1;
     }

@@ -171,6 +171,11 @@ impl Record {
         }
     }
 
+    /// Whether the mirror wants the tag, or keeps it by a policy although it does not.
+    pub(in crate::sync) fn is_kept(&self) -> bool {
+        self.unwanted.as_ref().is_none_or(Unwanted::is_retained)
+    }
+
     /// Whether the push that it announces has not been seen to end.
     pub fn is_pending(&self) -> bool {
         self.copied_at.is_none() && !self.adopted

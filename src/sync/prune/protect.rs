@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use crate::api::image_mirror::InUse as Protect;
 use crate::copy::{self, Endpoint};
-use crate::oci::{Digest, Repository};
+use crate::oci::{Digest, Repository, TagOrDigest};
 use crate::plan::in_use::{InUse, Subject};
 use crate::plan::prune::{Candidate, Doubt, Holding, Holdings, Rule, Stop, Target, find_holder};
 use crate::plan::report::Failure;
@@ -24,8 +24,8 @@ const FRESH: Duration = Duration::from_secs(10);
 pub(super) struct Protection<'a, C> {
     syncer: &'a Syncer<C>,
     mirror: &'a Mirror,
-    /// What this round wants.
-    wanted: &'a [(&'a Claim, &'a Digest)],
+    /// What this round wants, by repository.
+    wanted: HashMap<&'a Repository, Vec<(&'a Claim, &'a Digest)>>,
     /// The tags that anybody wants, by their repositories, when that was last looked at.
     holdings: HashMap<Repository, Arc<Holdings>>,
     /// What workloads run by digest, by the repositories of destination and source.
@@ -56,10 +56,15 @@ impl<'a, C: Connect> Protection<'a, C> {
         mirror: &'a Mirror,
         wanted: &'a [(&'a Claim, &'a Digest)],
     ) -> Self {
+        let mut by_repository: HashMap<&Repository, Vec<_>> = HashMap::new();
+        for (claim, digest) in wanted {
+            let there = by_repository.entry(&claim.repository).or_default();
+            there.push((*claim, *digest));
+        }
         Self {
             syncer,
             mirror,
-            wanted,
+            wanted: by_repository,
             holdings: HashMap::new(),
             roots: HashMap::new(),
             seen: None,
@@ -87,6 +92,9 @@ impl<'a, C: Connect> Protection<'a, C> {
             if candidate.is_due() {
                 self.protect_closure(candidate).await;
             }
+            if candidate.is_due() {
+                self.protect_attached(candidate).await;
+            }
         }
         None
     }
@@ -108,6 +116,47 @@ impl<'a, C: Connect> Protection<'a, C> {
         }
     }
 
+    /// A signature stays with its image, also where it was written as a tag like any other.
+    async fn protect_attached(&mut self, candidate: &mut Candidate) {
+        match self.find_subject((&*candidate).into()).await {
+            Ok(None) => {}
+            Ok(Some(doubt)) => candidate.protect(doubt),
+            Err(failure) => {
+                let message = format!("its image cannot be looked up: {}", failure.message);
+                candidate.protect(Doubt::new(Rule::Unwanted, message));
+                self.failures.push(failure);
+            }
+        }
+    }
+
+    /// The image that a tag goes with that is named after its digest, where that is there.
+    async fn find_subject(&self, image: Image<'_>) -> Result<Option<Doubt>, Failure> {
+        let Image { target, digest, .. } = image;
+        let Some(attachment) = target.tag.attachment() else {
+            return Ok(None);
+        };
+        let kept = |what: &str| {
+            Some(Doubt::new(
+                Rule::Unwanted,
+                format!("{what}, with which it goes"),
+            ))
+        };
+        let Ok(subject) = attachment.subject.replacen('-', ":", 1).parse::<Digest>() else {
+            // Only a part of the digest stands in the name.
+            return Ok(kept(
+                "an image of which it is not known whether it is there",
+            ));
+        };
+        if subject == *digest {
+            return Ok(None);
+        }
+        let endpoint = self.endpoint(target).await?;
+        let reference = TagOrDigest::Digest(subject.clone());
+        let found = endpoint.resolve(&target.repository, &reference, None).await;
+        let found = found.map_err(|error| Failure::requesting(&target.to_string(), &error))?;
+        Ok(found.and_then(|_| kept(subject.as_str())))
+    }
+
     /// What keeps an image of which something is about to be deleted, by a look that is fresh.
     pub(super) async fn find_protector(&mut self, image: Image<'_>) -> Result<Option<Doubt>, Stop> {
         let is_fresh = self
@@ -121,7 +170,11 @@ impl<'a, C: Connect> Protection<'a, C> {
             .closure(image)
             .await
             .map_err(|failure| Stop::new(failure.reason, failure.message))?;
-        Ok(self.protector_of(image, &digests))
+        if let Some(doubt) = self.protector_of(image, &digests) {
+            return Ok(Some(doubt));
+        }
+        let subject = self.find_subject(image).await;
+        subject.map_err(|failure| Stop::new(failure.reason, failure.message))
     }
 
     /// Until when the last look is good for a deletion. A registry may take its time between the two.
@@ -159,7 +212,7 @@ impl<'a, C: Connect> Protection<'a, C> {
             return Some(Doubt::new(Rule::Unwanted, holder));
         }
         let claims = self.syncer.claims();
-        let unheard = claims.find_unheard(&self.mirror.name, target, source, source_digest);
+        let unheard = claims.find_unheard(&self.mirror.name, target);
         if let Some(mirror) = unheard {
             let message = format!("mirror {mirror} may want it, and could not be asked");
             return Some(Doubt::new(Rule::Unwanted, message));
@@ -191,9 +244,7 @@ impl<'a, C: Connect> Protection<'a, C> {
             wanted,
             ..
         } = self;
-        let own = wanted
-            .iter()
-            .filter(|(claim, _)| claim.repository == *repository);
+        let own = wanted.get(repository).into_iter().flatten();
         let own = own.flat_map(|(claim, digest)| {
             claim.tags().map(|tag| Holding {
                 mirror: name.clone(),

@@ -31,6 +31,8 @@ pub(super) struct Written {
     destinations: String,
     prune: &'static str,
     more: &'static str,
+    /// More documents.
+    beside: &'static str,
 }
 
 /// What a run came to.
@@ -50,9 +52,14 @@ pub(super) fn load(source: &FaultRegistry, tags: &[&str]) {
 impl Files {
     /// Every tag is an image of its own.
     pub(super) fn with_tags(tags: &[&str]) -> Self {
+        Self::at(FaultRegistry::start(), tags)
+    }
+
+    /// The same with this destination.
+    pub(super) fn at(destination: FaultRegistry, tags: &[&str]) -> Self {
         let files = Self {
             source: FaultRegistry::start(),
-            destination: FaultRegistry::start(),
+            destination,
             directory: TempDir::new().unwrap(),
         };
         load(&files.source, tags);
@@ -68,6 +75,7 @@ impl Files {
             destinations: place("d", &self.destination.host(), ""),
             prune: PRUNE,
             more: "",
+            beside: "",
         }
     }
 
@@ -133,6 +141,12 @@ impl Written {
         self
     }
 
+    /// More documents beside it.
+    pub(super) fn beside(mut self, documents: &'static str) -> Self {
+        self.beside = documents;
+        self
+    }
+
     fn yaml(&self) -> String {
         let Self {
             name,
@@ -141,6 +155,7 @@ impl Written {
             destinations,
             prune,
             more,
+            beside,
         } = self;
         format!(
             "apiVersion: transship.dev/v1alpha1
@@ -152,7 +167,7 @@ spec:
   destinations: [{destinations}]
   prune: {{{prune}}}
   {more}
-"
+{beside}"
         )
     }
 }

@@ -157,6 +157,62 @@ async fn a_tag_that_a_registry_may_take_for_a_wanted_one_stays() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_another_mirror_retains_by_a_policy_stays() {
+    const RETAINING: &str = "---
+apiVersion: transship.dev/v1alpha1
+kind: ImagePolicy
+metadata: {name: retaining}
+spec: {retain: {keepTags: ['1.2']}}
+";
+    let files = Files::with_tags(&TAGS);
+    let other = FaultRegistry::start();
+    load(&other, &["1.1", "1.2", "3"]);
+    let all = files.mirror("a", "['*']");
+    let b = |tags| {
+        let b = files.mirror("b", tags).from(&other.host()).prune(LISTING);
+        let b = b.line("policyRefs: [{name: retaining}]");
+        b.beside(RETAINING)
+    };
+    files.run_well(&[&all], &["sync"]).await;
+    let both = b("['1.1', '1.2']");
+    files
+        .run_well(&[&all, &both], &["sync", "--mirror", "b"])
+        .await;
+    // The one wrote both tags, the other found them right, and neither wants them any more.
+    let (a, b) = (files.mirror("a", "['2']"), b("['3']"));
+    let ran = files.prune(&[&a, &b], &[]).await;
+    assert_kept(&files, &ran, "retained");
+}
+
+/// A signature that was once written as a tag like any other goes with an image that is wanted.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_named_after_an_image_stays_with_it() {
+    let files = Files::with_tags(&["1", "2"]);
+    let digest = files.source.manifest(REPOSITORY, "1").unwrap().digest;
+    let named = [".sig", ""].map(|end| format!("{}{end}", digest.replace(':', "-")));
+    for (tag, number) in named.iter().zip(20..) {
+        files
+            .source
+            .load(REPOSITORY, tag, &super::lab::image(number));
+    }
+    let of_nothing = format!("sha256-{}.sig", "0".repeat(64));
+    files
+        .source
+        .load(REPOSITORY, &of_nothing, &super::lab::image(30));
+    let tags = format!("['1', '2', '{}', '{}', '{of_nothing}']", named[0], named[1]);
+    let all = files
+        .mirror("a", tags.leak())
+        .line("referrers: {mode: Skip}");
+    files.run_well(&[&all], &["sync"]).await;
+    assert_eq!(files.tags().len(), 5);
+    let ran = files.prune(&[&files.mirror("a", "['1']")], &[]).await;
+    let mut left = vec!["1".to_owned()];
+    left.extend(named.iter().rev().cloned());
+    assert_eq!(files.tags(), left, "{}", ran.said);
+    assert!(ran.said.contains("with which it goes"), "{}", ran.said);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_an_old_index_leads_to_stays_while_it_runs() {
     let files = Files::with_tags(&["1", "2"]);
     let index = super::lab::signed(7);

@@ -281,6 +281,31 @@ async fn a_page_that_fails_in_the_middle_leaves_nothing_of_the_list() {
     assert_eq!(api_server.firsts(), firsts);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_is_too_large_is_asked_for_with_fewer_objects() {
+    const LARGE: usize = 256 * 1024;
+    let api_server = ApiServer::start(Pods {
+        ballast: LARGE,
+        ..Pods::different(150)
+    });
+    assert_whole(&api_server.look().await.unwrap(), 150);
+    let pages = api_server.pages();
+    let limits: Vec<String> = pages
+        .iter()
+        .flat_map(|page| form_values(page.query.as_bytes(), "limit"))
+        .collect();
+    assert_eq!(limits, ["500", "62", "62", "62"]);
+    assert_eq!(api_server.firsts(), [0, 0, 62, 124]);
+
+    let api_server = ApiServer::start(Pods {
+        ballast: 33 * 1024 * 1024,
+        ..Pods::different(1)
+    });
+    let error = api_server.look().await.unwrap_err();
+    let expected = "the pods cannot be listed: one object has more than 33554432 bytes";
+    assert_eq!(error.to_string(), expected);
+}
+
 /// The most memory that a process has had so far, in bytes.
 fn peak_memory(process: u32) -> usize {
     let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();

@@ -1,10 +1,12 @@
+use std::io;
+
 use super::*;
-use crate::oci::Digest;
+use crate::oci::{Digest, Reference};
 use crate::plan::in_use::Subject;
 
 /// Who uses `eu.corp/web:1`, by a text.
 fn user(text: &str) -> Result<Option<String>, TextError> {
-    let Contents::Images(in_use) = Contents::read(text, "in-use")? else {
+    let Contents::Images(in_use) = Contents::read(text.as_bytes(), "in-use")? else {
         panic!("a kubeconfig: {text}");
     };
     let reference: Reference = "eu.corp/web:1".parse().unwrap();
@@ -185,7 +187,80 @@ fn a_kubeconfig_is_told_by_its_kind() {
         "# mine\ncurrent-context: home\nkind: Config\nclusters: []\napiVersion: v1\n",
         r#"{"apiVersion": "v1", "kind": "Config", "clusters": []}"#,
     ] {
-        let contents = Contents::read(text, "config").unwrap();
+        let contents = Contents::read(text.as_bytes(), "config").unwrap();
         assert!(matches!(contents, Contents::Kubeconfig), "{text}");
     }
+}
+
+/// Gives as much of a text as it is asked for, and counts it.
+struct Endless<'a> {
+    begin: &'a str,
+    again: &'a str,
+    given: usize,
+}
+
+impl Read for Endless<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let (begin, again) = (self.begin.as_bytes(), self.again.as_bytes());
+        let text = match begin.get(self.given..) {
+            Some(rest) if !rest.is_empty() => rest,
+            _ => &again[(self.given - begin.len()) % again.len()..],
+        };
+        let size = text.len().min(buffer.len());
+        buffer[..size].copy_from_slice(&text[..size]);
+        self.given += size;
+        Ok(size)
+    }
+}
+
+#[test]
+fn what_has_no_end_is_given_up_early() {
+    let pod = POD.replace(r#""apiVersion": "v1", "kind": "Pod","#, "") + ",";
+    for (begin, again, most, message) in [
+        (
+            r#"{"items": ["#,
+            pod.as_str(),
+            1,
+            "the kind of the list stands behind its items",
+        ),
+        ("a: 1\n", "- b\n", 34, "YAML of more than 33554432 bytes"),
+        (
+            "eu.corp/web:1\n",
+            "eu.corp/web:1 ",
+            2,
+            "the line has more than 1048576 bytes",
+        ),
+    ] {
+        let mut endless = Endless {
+            begin,
+            again,
+            given: 0,
+        };
+        let read = Contents::read(io::BufReader::new(&mut endless), "in-use");
+        let error = read.unwrap_err().to_string();
+        assert!(error.starts_with(message), "{error}");
+        assert!(
+            endless.given <= most * 1024 * 1024,
+            "{begin}: {}",
+            endless.given
+        );
+    }
+}
+
+#[test]
+fn names_without_end_are_given_up() {
+    let images = |number: usize| format!("eu.corp/web:{number}");
+    let lines: Vec<String> = (0..=InUse::MOST).map(images).collect();
+    let read = |text: String| Contents::read(text.as_bytes(), "in-use").unwrap_err();
+    let text = lines.join("\n");
+    assert!(matches!(read(text), TextError::TooMuch));
+    let text = format!(
+        "[{}]",
+        lines
+            .iter()
+            .map(|line| format!("{line:?}"))
+            .collect::<Vec<_>>()
+            .join(",")
+    );
+    assert!(matches!(read(text), TextError::TooMuch));
 }

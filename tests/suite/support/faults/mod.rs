@@ -75,6 +75,12 @@ impl Options {
         self
     }
 
+    /// Tags are known by their lower case only, as where they are files on some disks.
+    pub fn folding_case(mut self) -> Self {
+        self.abilities.folds_case = true;
+        self
+    }
+
     /// At most so many tags on a page.
     pub fn page_size(mut self, size: usize) -> Self {
         self.abilities.page_size = size;

@@ -20,6 +20,7 @@ pub(super) struct Abilities {
     pub(super) sparse: bool,
     pub(super) page_size: usize,
     pub(super) hides_the_absent: bool,
+    pub(super) folds_case: bool,
 }
 
 /// The content of a registry.
@@ -46,6 +47,7 @@ impl Default for Abilities {
             sparse: false,
             page_size: 1000,
             hides_the_absent: false,
+            folds_case: false,
         }
     }
 }
@@ -90,22 +92,29 @@ impl Store {
     }
 
     pub(super) fn load_manifest(&mut self, repository: &str, reference: &str, manifest: &Blob) {
+        let reference = self.tag_for(reference);
         let repository = self.repository(repository);
         repository
             .manifests
             .insert(manifest.digest.clone(), manifest.clone());
         if !reference.contains(':') {
-            repository
-                .tags
-                .insert(reference.to_owned(), manifest.digest.clone());
+            repository.tags.insert(reference, manifest.digest.clone());
         }
+    }
+
+    /// What the registry takes a tag for.
+    fn tag_for(&self, reference: &str) -> String {
+        if self.abilities.folds_case {
+            return reference.to_ascii_lowercase();
+        }
+        reference.to_owned()
     }
 
     pub(super) fn manifest(&self, repository: &str, reference: &str) -> Option<Blob> {
         let repository = self.repositories.get(repository)?;
         let digest = repository
             .tags
-            .get(reference)
+            .get(&self.tag_for(reference))
             .map_or(reference, String::as_str);
         repository.manifests.get(digest).cloned()
     }
@@ -126,7 +135,8 @@ impl Store {
     }
 
     pub(super) fn lose_tag(&mut self, repository: &str, tag: &str) {
-        self.repository(repository).tags.remove(tag);
+        let tag = self.tag_for(tag);
+        self.repository(repository).tags.remove(&tag);
     }
 
     pub(super) fn open_uploads(&self) -> usize {

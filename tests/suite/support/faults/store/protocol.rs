@@ -223,12 +223,13 @@ impl Store {
     }
 
     fn delete_manifest(&mut self, repository: &str, reference: &str) -> Reply {
+        let tag = self.tag_for(reference);
         let repository = self.repository(repository);
         let found = if reference.contains(':') {
             repository.tags.retain(|_, digest| digest != reference);
             repository.manifests.remove(reference).is_some()
         } else {
-            repository.tags.remove(reference).is_some()
+            repository.tags.remove(&tag).is_some()
         };
         if found {
             Reply::new(202)

@@ -1,0 +1,48 @@
+//! Mirrors that have not said yet what they want: new ones, those that wait for a policy, suspended ones,
+//! and all of them when the process begins. What they may want is not pruned.
+
+use kube::ResourceExt;
+use kube::runtime::reflector::ObjectRef;
+
+use super::context::Context;
+use crate::api::{ImageMirror, ImagePolicy};
+use crate::plan::{self, Mirror};
+
+/// Stands for every tag.
+const EVERY_TAG: &str = "*";
+
+/// What a mirror may want as far as its spec alone tells. What policies select may be any tag. None where
+/// the spec is not valid: such a mirror wants what it wanted before.
+pub(super) fn read(object: &ImageMirror) -> Option<Mirror> {
+    let mut object = ImageMirror {
+        metadata: object.metadata.clone(),
+        spec: object.spec.clone(),
+        status: None,
+    };
+    object.spec.policy_refs.clear();
+    for image in &mut object.spec.images {
+        image.policy_refs.clear();
+        if image.tags.is_empty() {
+            image.tags.push(EVERY_TAG.to_owned());
+        }
+    }
+    plan::validate(&object, &[]).ok()
+}
+
+impl Context {
+    /// What this mirror may want is kept until it has said what it wants.
+    pub(super) fn stand_by(&self, mirror: &ImageMirror) {
+        self.shared.syncer.stand_by(read(mirror));
+    }
+
+    /// The same for all mirrors that use a policy.
+    pub(super) fn stand_by_users(&self, policy: &ImagePolicy) {
+        let namespace = policy.namespace().unwrap_or_default();
+        for name in self.shared.users.of(policy) {
+            let user = self.mirrors.get(&ObjectRef::new(&name).within(&namespace));
+            if let Some(user) = user.as_ref().and_then(|user| user.0.as_ref().ok()) {
+                self.stand_by(user);
+            }
+        }
+    }
+}

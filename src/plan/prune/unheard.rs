@@ -1,0 +1,168 @@
+//! What a mirror may want that has not said what it wants: its source fails, it takes no part, or it was
+//! not asked yet. Only its spec tells.
+
+use super::recorded::Target;
+use crate::oci::Repository;
+use crate::plan::entry::{ImageEntry, RepositorySelector, TagSelector};
+use crate::plan::mirror::{Destination, Mirror};
+
+/// Whether a mirror may want a tag, as far as its spec alone tells: an entry may name a tag that the templates
+/// of a destination give this name, and a repository that they put there. What policies select is any tag.
+///
+/// Nobody has looked at its digest, and the registry may have another name: the host does not matter, nor
+/// does upper and lower case.
+pub fn may_want(mirror: &Mirror, target: &Target) -> bool {
+    mirror.destinations.iter().any(|destination| {
+        mirror.images.iter().any(|entry| {
+            gives_repository(mirror, destination, entry, &target.repository)
+                && gives_tag(destination, entry, target.tag.as_str())
+        })
+    })
+}
+
+fn gives_repository(
+    mirror: &Mirror,
+    destination: &Destination,
+    entry: &ImageEntry,
+    target: &Repository,
+) -> bool {
+    let template = &destination.repository;
+    let registry = &mirror.source.registry;
+    match &entry.repository {
+        RepositorySelector::Literal(repository) => {
+            let name = entry.naming.name(registry, repository);
+            let given = name.and_then(|name| template.expand(registry, &name));
+            given.is_ok_and(|given| given == *target)
+        }
+        RepositorySelector::Glob(glob) => template.may_give(registry, target, |text| {
+            // What was replaced in a name cannot be put back: it may be any.
+            entry.naming.renames() || glob.is_match(text)
+        }),
+    }
+}
+
+fn gives_tag(destination: &Destination, entry: &ImageEntry, target: &str) -> bool {
+    let has_globs = entry.tags.iter().any(|tag| tag.glob().is_some());
+    let selects_any = entry.tags.is_empty() || entry.selects() && !has_globs;
+    let gives = |name: &str| {
+        destination.tags.iter().any(|template| {
+            if selects_any {
+                return template.may_give_any(name, |_| true);
+            }
+            entry.tags.iter().any(|tag| match tag {
+                TagSelector::Literal(tag) | TagSelector::Pinned(tag, _) => {
+                    template.may_give(tag, name)
+                }
+                TagSelector::Glob(glob) => template.may_give_any(name, |tag| glob.may_match(tag)),
+            })
+        })
+    };
+    let previous = destination.previous_tag.as_ref();
+    gives(target) || previous.is_some_and(|previous| previous.may_give(target, gives))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::document::{self, Resource};
+    use crate::plan;
+
+    fn mirror(images: &str, destination: &str) -> Mirror {
+        let text = format!(
+            "apiVersion: transship.dev/v1alpha1
+kind: ImageMirror
+metadata: {{name: b}}
+spec:
+  source: {{registry: quay.io}}
+  images: [{{{images}}}]
+  destinations: [{{name: d, registry: us.example{destination}}}]
+"
+        );
+        let documents = document::parse(&text, "mirror.yaml").unwrap();
+        let Resource::ImageMirror(mirror) = &documents[0].resource else {
+            panic!("a mirror");
+        };
+        plan::validate(mirror, &[]).unwrap()
+    }
+
+    #[test]
+    fn only_what_the_spec_cannot_mean_is_not_kept() {
+        let target = Target {
+            destination: "eu".to_owned(),
+            registry: "eu.example".parse().unwrap(),
+            repository: "team/app".parse().unwrap(),
+            tag: "1.2-alpine".parse().unwrap(),
+        };
+        let digest = crate::oci::Digest::sha256(b"x");
+        let pinned = format!("repository: team/app, tags: ['1.2-alpine@{digest}']");
+        let moved = ", tags: ['v{tag}']";
+        for (images, destination, expected) in [
+            ("repository: team/app, tags: ['*']", "", true),
+            ("repository: team/app, tags: ['1.*']", "", true),
+            ("repository: team/app, tags: ['2.*']", "", false),
+            ("repository: team/app, tags: [1.2-alpine]", "", true),
+            ("repository: team/app, tags: [1.2-ALPINE]", "", true),
+            ("repository: team/app, tags: ['*-ALPINE']", "", true),
+            // Literals add to what rules select, which may be any tag.
+            (
+                "repository: team/app, tags: ['1.3'], select: {newest: {count: 1}}",
+                "",
+                true,
+            ),
+            (
+                "repository: team/app, tags: ['2.*'], select: {newest: {count: 1}}",
+                "",
+                false,
+            ),
+            (pinned.as_str(), "", true),
+            (
+                "repository: team/app, tags: [1.2-alpine], absent: Skip",
+                "",
+                true,
+            ),
+            // The name that an entry gives counts, and no other.
+            ("repository: other, tags: ['*'], as: team/app", "", true),
+            ("repository: team/app, tags: ['*'], as: other", "", false),
+            (
+                "repository: 'a/*', tags: ['*'], replace: [{from: a, to: team}]",
+                "",
+                true,
+            ),
+            // Entries with literals only mean nothing else.
+            ("repository: team/app, tags: ['1.3', latest]", "", false),
+            ("repository: team/other, tags: ['*']", "", false),
+            ("repository: 'team/**', tags: ['*']", "", true),
+            ("repository: 'other/**', tags: ['*']", "", false),
+            // Whatever the source is: a template may put it there.
+            (
+                "repository: app, tags: ['*']",
+                ", repository: 'team/{name}'",
+                true,
+            ),
+            (
+                "repository: app, tags: ['*']",
+                ", repository: 'mirror/{repository}'",
+                false,
+            ),
+            ("repository: team/app, tags: ['*']", moved, false),
+            (
+                "repository: team/app, tags: ['*.2']",
+                ", tags: ['{tag}-alpine']",
+                true,
+            ),
+            (
+                "repository: team/app, tags: ['1.2']",
+                ", previousTag: '{tag}-alpine'",
+                true,
+            ),
+            (
+                "repository: team/app, tags: ['1.3']",
+                ", previousTag: '{tag}-alpine'",
+                false,
+            ),
+        ] {
+            let found = may_want(&mirror(images, destination), &target);
+            assert_eq!(found, expected, "{images} {destination}");
+        }
+    }
+}

@@ -12,6 +12,8 @@ pub struct Landscape {
     pub tags: BTreeMap<Tag, Digest>,
     /// What deleted tags named that can still be restored.
     pub restorable: BTreeSet<Digest>,
+    /// What was copied with the images that are gone. What somebody else pushed beside them stays.
+    pub own: BTreeSet<Digest>,
     /// All manifests below an index. What is not here leads nowhere.
     pub below: HashMap<Digest, Vec<Digest>>,
     /// The referrers that the registry itself lists for a manifest.
@@ -113,7 +115,16 @@ impl Landscape {
         let listed = self.referrers.get(subject).into_iter().flatten();
         let tagged = names(subject).filter_map(|name| self.tags.get_key_value(&name));
         let tagged = tagged.map(|(tag, digest)| (digest, Some(tag)));
-        tagged.chain(listed.map(|digest| (digest, None)))
+        let found = tagged.chain(listed.map(|digest| (digest, None)));
+        found.filter(|(digest, tag)| match tag {
+            // A list is ours with all that it lists.
+            Some(tag) if tag.is_bare() => {
+                let listed = self.below.get(digest).into_iter().flatten();
+                let mut listed = listed.peekable();
+                listed.peek().is_some() && listed.all(|digest| self.own.contains(digest))
+            }
+            Some(_) | None => self.own.contains(digest),
+        })
     }
 }
 
@@ -157,7 +168,13 @@ mod tests {
 
     /// What is called `again` was deleted and can be restored.
     fn landscape(tags: &str, below: &str, referrers: &str) -> Landscape {
+        let names = [tags, below, referrers].into_iter().flat_map(pairs);
+        let names = names.flat_map(|(name, list)| [vec![name], list].concat());
         Landscape {
+            own: names
+                .filter(|name| !name.starts_with("their"))
+                .map(digest)
+                .collect(),
             tags: pairs(tags)
                 .map(|(name, digests)| (tag(name), digest(digests[0])))
                 .collect(),
@@ -256,6 +273,21 @@ mod tests {
                 "n",
             ),
             ("both ways at once", "app.=f", "f=r", "app=r", "app. r"),
+            (
+                "what somebody else pushed beside it stays",
+                "app.sig=theirs app.att=t",
+                "",
+                "app=their-sbom,r",
+                "app.att r",
+            ),
+            (
+                "a list to which somebody else added, and all that it lists",
+                "app.=f",
+                "f=r,theirs",
+                "app=r,theirs",
+                "",
+            ),
+            ("a list of which nothing is known", "app.=f", "", "", ""),
         ];
         for (case, tags, below, referrers, expected) in cases {
             let landscape = landscape(tags, below, referrers);
@@ -283,6 +315,7 @@ mod tests {
         let landscape = Landscape {
             tags: BTreeMap::from([(tag("app.sig"), digest("s"))]),
             referrers: lists("app=r"),
+            own: BTreeSet::from([digest("s"), digest("r")]),
             ..Landscape::default()
         };
         assert_eq!(find_leftovers(&landscape, []), Leftovers::default());

@@ -16,29 +16,29 @@ use crate::support::program::{Finished, Program};
 use crate::support::registries::{Kind, Registry, Security};
 use crate::support::witness::Witness;
 
-const REPOSITORY: &str = "app";
+pub(super) const REPOSITORY: &str = "app";
 
 /// A mirror of one repository, with the files that the program works on.
-struct Lab {
-    source: Registry,
-    destination: Registry,
+pub(super) struct Lab {
+    pub(super) source: Registry,
+    pub(super) destination: Registry,
     /// What the mirror calls the destination.
     host: String,
     directory: TempDir,
 }
 
 /// The mirror as one run sees it.
-struct Run<'a> {
+pub(super) struct Run<'a> {
     lab: &'a Lab,
     prune: &'static str,
     tags: &'static str,
 }
 
 /// What a run printed as JSON.
-struct Report {
+pub(super) struct Report {
     code: Option<i32>,
     document: Value,
-    text: String,
+    pub(super) text: String,
 }
 
 impl Lab {
@@ -65,7 +65,7 @@ impl Lab {
     }
 
     /// The mirror with these tags and this `prune`.
-    fn with(&self, tags: &'static str, prune: &'static str) -> Run<'_> {
+    pub(super) fn with(&self, tags: &'static str, prune: &'static str) -> Run<'_> {
         Run {
             lab: self,
             prune,
@@ -78,7 +78,7 @@ impl Lab {
         tags.into_iter().collect()
     }
 
-    async fn digest(&self, tag: &str) -> Option<String> {
+    pub(super) async fn digest(&self, tag: &str) -> Option<String> {
         let client = self.destination.client();
         client.resolve_digest(REPOSITORY, tag).await.unwrap()
     }
@@ -107,11 +107,11 @@ spec:
             .argument(lab.state())
     }
 
-    async fn text(&self, arguments: &[&str]) -> Finished {
+    pub(super) async fn text(&self, arguments: &[&str]) -> Finished {
         self.command(arguments).run().await
     }
 
-    async fn json(&self, arguments: &[&str]) -> Report {
+    pub(super) async fn json(&self, arguments: &[&str]) -> Report {
         Report::read(&self.text(&[arguments, &["-o", "json"]].concat()).await)
     }
 }
@@ -128,7 +128,7 @@ impl Report {
     }
 
     /// due, waiting, protected, deleted, failed
-    fn totals(&self) -> [u64; 5] {
+    pub(super) fn totals(&self) -> [u64; 5] {
         ["due", "waiting", "protected", "deleted", "failed"].map(|key| {
             self.document["totals"][key]
                 .as_u64()
@@ -147,7 +147,7 @@ impl Report {
     }
 }
 
-fn image(seed: u64) -> Image {
+pub(super) fn image(seed: u64) -> Image {
     ImageBuilder::new(seed)
         .platforms(&["linux/amd64", "linux/arm64"])
         .layers(&[1_000])
@@ -199,14 +199,14 @@ async fn assert_complete(lab: &Lab, kept: &BTreeMap<String, Image>, kind: Kind) 
     }
 }
 
-const ALL: &str = "*";
-const KEPT: &str = "keep-*";
+pub(super) const ALL: &str = "*";
+pub(super) const KEPT: &str = "keep-*";
 const GRACE: &str = "mode: Delete, grace: 24h, inUse: Ignore";
 const SHORT: &str = "mode: Delete, grace: 1ms, inUse: Ignore";
-const FREE: &str = "mode: Delete, grace: 1ms, inUse: Ignore, maxPercent: 100";
+pub(super) const FREE: &str = "mode: Delete, grace: 1ms, inUse: Ignore, maxPercent: 100";
 
 /// Forty tags mirrored, twenty of them no longer wanted and past their grace.
-async fn narrowed(kind: Kind) -> (Lab, BTreeMap<String, Image>) {
+pub(super) async fn narrowed(kind: Kind) -> (Lab, BTreeMap<String, Image>) {
     let lab = Lab::new(kind).await;
     let kept = push_forty(&lab.source).await;
     let synced = lab.with(ALL, GRACE).text(&["sync"]).await;

@@ -20,6 +20,7 @@ pub(super) struct Abilities {
     pub(super) sparse: bool,
     pub(super) page_size: usize,
     pub(super) hides_the_absent: bool,
+    pub(super) takes_manifests_along: bool,
 }
 
 /// The content of a registry.
@@ -46,6 +47,7 @@ impl Default for Abilities {
             sparse: false,
             page_size: 1000,
             hides_the_absent: false,
+            takes_manifests_along: false,
         }
     }
 }
@@ -127,6 +129,10 @@ impl Store {
 
     pub(super) fn lose_tag(&mut self, repository: &str, tag: &str) {
         self.repository(repository).tags.remove(tag);
+    }
+
+    pub(super) fn lose_manifest(&mut self, repository: &str, digest: &str) {
+        self.repository(repository).manifests.remove(digest);
     }
 
     pub(super) fn open_uploads(&self) -> usize {

@@ -243,6 +243,8 @@ async fn look_up(
     for (digest, tag) in found.into_iter().flatten() {
         tags.entry(digest).or_default().push(tag);
     }
+    // They come as they are answered.
+    tags.values_mut().for_each(|tags| tags.sort_unstable());
     Ok(tags)
 }
 

@@ -1,7 +1,6 @@
 //! Registries that take more than the tag that is to be deleted: what they took comes back at once.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::json;
@@ -32,6 +31,21 @@ fn without(
 ) -> BTreeMap<String, Option<String>> {
     digests.remove(tag);
     digests
+}
+
+/// Once something was deleted, so many requests with this in their path are refused.
+fn deny_after_a_delete(lab: &Lab, part: &str, count: usize) {
+    let part = part.to_owned();
+    let was_deleted = AtomicBool::new(false);
+    lab.destination
+        .script()
+        .when(move |request| {
+            let is_after = was_deleted.load(Ordering::Relaxed);
+            was_deleted.store(is_after || request.method == "DELETE", Ordering::Relaxed);
+            is_after && request.target().contains(&part)
+        })
+        .first(count)
+        .responds(Reply::error(403, "DENIED", "no"));
 }
 
 #[tokio::test]
@@ -117,16 +131,7 @@ async fn what_went_while_a_process_died_is_healed_by_the_next_one_even_if_it_del
     lab.destination
         .load_manifest(REPOSITORY, "mine", &image(1).root);
     let expected = without("1", digests(&lab));
-    // Nothing is answered any more once the tag is gone.
-    let is_gone = Arc::new(AtomicBool::new(false));
-    lab.destination
-        .script()
-        .when(move |request| {
-            let was_gone = is_gone.load(Ordering::Relaxed);
-            is_gone.store(was_gone || request.method == "DELETE", Ordering::Relaxed);
-            was_gone
-        })
-        .responds(Reply::error(403, "DENIED", "no"));
+    deny_after_a_delete(&lab, "", usize::MAX);
     lab.round(&lab.narrow("")).await;
     assert!(!lab.tags().contains(&"mine".to_owned()));
     lab.destination.script().clear_rules();
@@ -143,10 +148,7 @@ async fn what_went_while_a_process_died_is_healed_by_the_next_one_even_if_it_del
 #[tokio::test]
 async fn nothing_more_is_deleted_before_it_is_known_what_went() {
     let mut lab = due().await;
-    let digest = image(1).digest().to_owned();
-    lab.destination
-        .on("HEAD", format!("/manifests/{digest}"))
-        .responds(Reply::error(403, "DENIED", "no"));
+    deny_after_a_delete(&lab, image(1).digest(), usize::MAX);
     let told = "nothing more is deleted before it is known what the last deletion took along";
     for round in 0..3 {
         if round == 2 {
@@ -198,10 +200,7 @@ async fn two_tags_of_one_image_that_go_one_after_the_other_prove_nothing() {
     lab.round(&lab.narrow("")).await;
     lab.pass(25);
     // The look at what the first one took along fails.
-    lab.destination
-        .on("HEAD", format!("/manifests/{}", image(1).digest()))
-        .first(1)
-        .responds(Reply::error(403, "DENIED", "no"));
+    deny_after_a_delete(&lab, image(1).digest(), 2);
     let report = lab.round(&lab.narrow("")).await;
     assert_eq!(fates(&report), ["1 Deleted", "2 Due", "3 Due"]);
     for expected in [&["2 Deleted", "3 Deleted"][..], &[]] {
@@ -231,7 +230,7 @@ async fn one_that_deleted_nothing_has_shown_nothing() {
 
 #[tokio::test]
 async fn a_registry_that_leaves_manifests_alone_is_asked_about_its_tags_once() {
-    let lab = Lab::due().await;
+    let lab = Lab::copied_from(FaultRegistry::start()).await;
     lab.destination
         .load_manifest(REPOSITORY, "mine", &image(1).root);
     let count = || {
@@ -241,17 +240,19 @@ async fn a_registry_that_leaves_manifests_alone_is_asked_about_its_tags_once() {
             .filter(|request| request.method == "GET" && request.path.ends_with("/tags/list"));
         lists.count()
     };
+    lab.round(&lab.narrow("")).await;
+    lab.pass(10);
+    let mirror = lab.mirror("['5']", "");
+    lab.round(&mirror).await;
+    lab.pass(15);
     let lists = count();
-    let report = lab.round(&lab.narrow("maxDeletes: 1000")).await;
-    assert_eq!(fates(&report), ["1 Deleted", "2 Deleted", "3 Deleted"]);
+    let report = lab.round(&mirror).await;
+    let expected = ["1 Deleted", "2 Deleted", "3 Deleted", "4 Waiting"];
+    assert_eq!(fates(&report), expected);
     assert_eq!(count(), lists + 1);
-    // Another one goes while the first can still be restored.
-    lab.round(&lab.mirror("['5']", "grace: 1h")).await;
-    lab.pass(2);
-    let lists = count();
-    let report = lab
-        .round(&lab.mirror("['5']", "grace: 1h, maxDeletes: 1000"))
-        .await;
+    // The first can still be restored.
+    lab.pass(10);
+    let report = lab.round(&mirror).await;
     assert_eq!(fates(&report), ["4 Deleted"]);
-    assert_eq!(count(), lists, "it is known");
+    assert_eq!(count(), lists + 1, "it is known");
 }

@@ -193,6 +193,9 @@ mod tests {
     use crate::sync::ledger::Sight;
     use crate::sync::ledger::keepsake_samples::{kept, sized};
 
+    /// The number of a part, and how many tags and manifests it has.
+    type Written = (i32, usize, usize);
+
     /// So many tags, and these manifests.
     fn leaf(tags: usize, manifests: &[&Manifest]) -> Leaf {
         let sight = Sight {
@@ -216,7 +219,7 @@ mod tests {
     }
 
     /// What is written of it, each part with its tags and manifests.
-    fn write(parts: &mut Parts, leaf: &Leaf) -> Vec<(i32, usize, usize)> {
+    fn write(parts: &mut Parts, leaf: &Leaf) -> Vec<Written> {
         let changed = parts.arrange(leaf);
         changed
             .iter()
@@ -236,7 +239,7 @@ mod tests {
         let large = OBJECT_BYTES / 2 - 1_000;
         let many = manifests(&[large, large, large]);
         let few = manifests(&vec![0; OBJECT_MANIFESTS + 1]);
-        let cases: [(Leaf, &[(i32, usize, usize)]); 4] = [
+        let cases: [(Leaf, &[Written]); 4] = [
             (leaf(2, &[]), &[(0, 2, 0)]),
             (leaf(2, &all(&many)), &[(0, 2, 0), (1, 0, 2), (2, 0, 1)]),
             (leaf(0, &all(&few)), &[(0, 0, OBJECT_MANIFESTS), (1, 0, 1)]),

@@ -124,7 +124,9 @@ impl<C: Connect> Syncer<C> {
         tagged.await.map_err(|error: UndoError| match error {
             error if error.is_lost() => Failure::lost(&subject, digest, source),
             UndoError::Endpoint(error) => Failure::requesting(&subject, &error),
-            error => Failure::damaged(&subject, &error.to_string(), source),
+            error @ (UndoError::BlobGone(_) | UndoError::Damaged(..) | UndoError::Unseen(_)) => {
+                Failure::damaged(&subject, &error.to_string(), source)
+            }
         })
     }
 }

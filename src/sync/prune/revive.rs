@@ -71,13 +71,11 @@ pub(super) async fn bring_back(
     for (name, manifest) in &missing {
         endpoint.put_manifest(repository, name, manifest).await?;
     }
-    match known.remove(&tombstone.digest) {
-        Some(manifest) => Ok(manifest),
-        None => {
-            let name = TagOrDigest::Digest(tombstone.digest.clone());
-            Ok(endpoint.fetch_manifest(repository, &name).await?)
-        }
+    if let Some(manifest) = known.remove(&tombstone.digest) {
+        return Ok(manifest);
     }
+    let name = TagOrDigest::Digest(tombstone.digest.clone());
+    Ok(endpoint.fetch_manifest(repository, &name).await?)
 }
 
 async fn look_for_blobs(

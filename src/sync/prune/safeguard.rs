@@ -111,72 +111,49 @@ impl<C: Connect> Syncer<C> {
         listed: &mut Listed,
         room: usize,
     ) -> Result<Safeguard, Refusal> {
+        let endpoint = protection.endpoint(&candidate.target).await;
+        let endpoint = endpoint.map_err(Refusal::Failed)?;
+        let record = self.ledger.read(&slot(&mirror.name, candidate));
+        let referrers = record.map(|record| record.own_referrers);
+        let referrers = referrers.unwrap_or_default();
+        Ok(Safeguard {
+            shared_with: self.find_sharers(candidate, &endpoint, listed).await?,
+            keepsakes: find_keepsakes(candidate, &endpoint, &referrers, room).await?,
+            referrers,
+        })
+    }
+
+    /// The other tags of its digest, where it is not known that the registry leaves them alone.
+    async fn find_sharers(
+        &self,
+        candidate: &Candidate,
+        endpoint: &Endpoint,
+        listed: &mut Listed,
+    ) -> Result<Vec<Tag>, Refusal> {
         let Candidate { target, digest, .. } = candidate;
         let Target {
             registry,
             repository,
-            tag,
             ..
         } = target;
-        let subject = target.to_string();
-        let failed = |error: &Error| Refusal::Failed(Failure::requesting(&subject, error));
-        let endpoint = protection.endpoint(target).await.map_err(Refusal::Failed)?;
-        let record = self.ledger.read(&slot(&mirror.name, candidate));
-        let referrers = record
-            .map(|record| record.own_referrers)
-            .unwrap_or_default();
-        let shared_with = match self.spares(&endpoint, registry, repository) {
+        let found = match self.spares(endpoint, registry, repository) {
             Some(true) => Vec::new(),
             Some(false) => {
                 let stop = Stop::takes_along(&registry.to_string(), &[]);
                 return Err(Refusal::Stopped(stop));
             }
             None => {
-                let found = sharers(&endpoint, target, digest, listed).await;
-                found.map_err(|error| failed(&error))?
+                let found = sharers(endpoint, target, digest, listed).await;
+                found.map_err(|error| Refusal::failed(target, &error))?
             }
         };
-        if shared_with.len() > SHARERS {
+        if found.len() > SHARERS {
             return Err(Refusal::Waits(format!(
                 "more than {SHARERS} other tags name its digest, and it is not known yet whether {registry} leaves \
                  them alone: it waits until another tag of {repository} has shown that"
             )));
         }
-        let gathered = gather(&endpoint, repository, digest, &referrers, room).await;
-        let keepsakes = match gathered.map_err(|error| failed(&error))? {
-            Gathered::All(keepsakes) => keepsakes,
-            Gathered::TooLarge => {
-                return Err(Refusal::Waits(format!(
-                    "what restores it is too large to be kept: more than {OBJECT_MANIFESTS} manifests, or one of more \
-                     than {} KiB",
-                    OBJECT_BYTES / 1024
-                )));
-            }
-            Gathered::NoRoom => {
-                return Err(Refusal::Waits(
-                    "its manifests do not fit beside those that restore other deleted tags: it waits until some of \
-                     these can be restored no more"
-                        .to_owned(),
-                ));
-            }
-            Gathered::Missing => {
-                let named = TagOrDigest::Tag(tag.clone());
-                let found = endpoint.resolve(repository, &named, None).await;
-                if found.map_err(|error| failed(&error))?.as_ref() == Some(digest) {
-                    return Err(Refusal::Waits(
-                        "the registry does not have its manifest, which could not be brought back"
-                            .to_owned(),
-                    ));
-                }
-                // It is gone already, or names something else.
-                Keepsakes::new()
-            }
-        };
-        Ok(Safeguard {
-            keepsakes,
-            referrers,
-            shared_with,
-        })
+        Ok(found)
     }
 
     /// Whether a registry leaves manifests alone when it deletes tags; None where that is not known.
@@ -192,6 +169,52 @@ impl<C: Connect> Syncer<C> {
             Endpoint::Registry(_) => self.ledger.spares(registry, repository),
         }
     }
+}
+
+// === impl Refusal ===
+
+impl Refusal {
+    fn failed(target: &Target, error: &Error) -> Self {
+        Self::Failed(Failure::requesting(&target.to_string(), error))
+    }
+}
+
+/// The manifests that bring a tag back.
+async fn find_keepsakes(
+    candidate: &Candidate,
+    endpoint: &Endpoint,
+    referrers: &[Digest],
+    room: usize,
+) -> Result<Keepsakes, Refusal> {
+    let Candidate { target, digest, .. } = candidate;
+    let Target {
+        repository, tag, ..
+    } = target;
+    let failed = |error| Refusal::failed(target, &error);
+    let gathered = gather(endpoint, repository, digest, referrers, room).await;
+    let message = match gathered.map_err(failed)? {
+        Gathered::All(keepsakes) => return Ok(keepsakes),
+        Gathered::TooLarge => format!(
+            "what restores it is too large to be kept: more than {OBJECT_MANIFESTS} manifests, or one of more than \
+             {} KiB",
+            OBJECT_BYTES / 1024
+        ),
+        Gathered::NoRoom => {
+            "its manifests do not fit beside those that restore other deleted tags: it waits until \
+                             some of these can be restored no more"
+                .to_owned()
+        }
+        Gathered::Missing => {
+            let named = TagOrDigest::Tag(tag.clone());
+            let found = endpoint.resolve(repository, &named, None).await;
+            if found.map_err(failed)?.as_ref() != Some(digest) {
+                // It is gone already, or names something else.
+                return Ok(Keepsakes::new());
+            }
+            "the registry does not have its manifest, which could not be brought back".to_owned()
+        }
+    };
+    Err(Refusal::Waits(message))
 }
 
 /// The other tags that name the digest of one. The tags of a repository are looked up once for a batch.
@@ -244,7 +267,9 @@ async fn look_up(
         tags.entry(digest).or_default().push(tag);
     }
     // They come as they are answered.
-    tags.values_mut().for_each(|tags| tags.sort_unstable());
+    for tags in tags.values_mut() {
+        tags.sort_unstable();
+    }
     Ok(tags)
 }
 
@@ -252,14 +277,14 @@ async fn look_up(
 async fn gather(
     endpoint: &Endpoint,
     repository: &Repository,
-    root: &Digest,
+    image: &Digest,
     referrers: &[Digest],
     room: usize,
 ) -> Result<Gathered, Error> {
     let mut keepsakes = Keepsakes::new();
     let mut size = 0;
     let mut seen: BTreeSet<Digest> = BTreeSet::new();
-    let mut level: Vec<Digest> = std::iter::once(root).chain(referrers).cloned().collect();
+    let mut level: Vec<Digest> = std::iter::once(image).chain(referrers).cloned().collect();
     for _ in 0..=limits::INDEX_DEPTH {
         let mut below = Vec::new();
         for digest in level {
@@ -269,7 +294,7 @@ async fn gather(
             let target = TagOrDigest::Digest(digest.clone());
             let manifest = match endpoint.fetch_manifest(repository, &target).await {
                 Ok(manifest) => manifest,
-                Err(error) if error.is_not_found() && digest == *root => {
+                Err(error) if error.is_not_found() && digest == *image => {
                     return Ok(Gathered::Missing);
                 }
                 Err(error) if error.is_not_found() => continue,

@@ -29,6 +29,21 @@ const REFERRERS_LENGTH: usize = 64;
 /// Longest shape; a longer one is stood for by its digest.
 pub const SHAPE_LENGTH: usize = 256;
 
+/// Most bytes of one manifest that is kept, and of all that are kept in one object, which has no tags then.
+/// Written as text they are a third more: with the names of [`OBJECT_MANIFESTS`] it is less than 1 MB, and etcd
+/// takes 1.5 MiB of an object.
+pub const OBJECT_BYTES: usize = 512 * 1024;
+/// Most manifests that are kept in one object.
+pub const OBJECT_MANIFESTS: usize = 500;
+/// Longest text of the bytes of one.
+const OBJECT_TEXT: usize = OBJECT_BYTES.div_ceil(3) * 4;
+/// Longest media type of one.
+pub const MEDIA_TYPE_LENGTH: usize = 256;
+/// Most manifests that are on record as copied with one image.
+pub const OWN_REFERRERS: usize = 16;
+/// Most other tags of a digest that are on record while one of them is deleted.
+pub const SHARERS: usize = 32;
+
 /// Whose record it is. It never changes.
 #[derive(CustomResource, Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[expect(
@@ -112,6 +127,11 @@ pub struct MirroredRepositoryStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = TAGS), transform = atomic)]
     pub deleted: Vec<DeletedTag>,
+    /// Manifests that restore tags that were pruned, sorted: a registry's garbage collection may take them. They
+    /// stand in a part without tags, until the last tag that needs them can be restored no more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = OBJECT_MANIFESTS), transform = atomic)]
+    pub manifests: Vec<KeptManifest>,
 }
 
 /// What is on record of a tag.
@@ -158,6 +178,11 @@ pub struct RecordedTag {
     /// What keeps the tag from being right. Absent where nothing does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<TagState>,
+    /// Signatures, attestations and SBOMs that Transship copied with the image, by their digests, 16 at most:
+    /// only these go after it when it is pruned.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = OWN_REFERRERS), transform = atomic)]
+    pub own_referrers: Vec<Digest>,
 }
 
 /// Who vouches for an image.
@@ -245,6 +270,43 @@ pub struct DeletedTag {
     /// that were deleted in the last 24 hours.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub cleared: bool,
+    /// Signatures, attestations and SBOMs that Transship copied with the image, by their digests.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = OWN_REFERRERS), transform = atomic)]
+    pub referrers: Vec<Digest>,
+    /// Other tags of the digest, which are looked at after the deletion: some registries take them along. Absent
+    /// once that is done.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = SHARERS), transform = atomic)]
+    pub shared_with: Vec<Tag>,
+    /// What went when the tag was deleted, as it was seen afterwards. Absent where nobody looked yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub took: Option<Took>,
+}
+
+/// What a registry took when it deleted a tag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum Took {
+    /// Only the tag.
+    Tag,
+    /// The manifest with the last tag of it, as zot does. It was pushed again.
+    Manifest,
+    /// The manifest, and other tags of it. They were pushed again.
+    OtherTags,
+}
+
+/// A manifest that restores tags.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct KeptManifest {
+    /// Its digest.
+    pub digest: Digest,
+    /// Its media type.
+    #[schemars(length(max = MEDIA_TYPE_LENGTH))]
+    pub media_type: String,
+    /// Its bytes, in base64.
+    #[schemars(length(max = OBJECT_TEXT))]
+    pub data: String,
 }
 
 impl JsonSchema for MirroredRepository {

@@ -177,6 +177,9 @@ fn restorable(mirror: &Mirror, slot: &Slot, tombstone: Tombstone) -> Restorable 
         deleted_at,
         approved: _,
         cleared: _,
+        referrers: _,
+        shared_with: _,
+        took: _,
     } = tombstone;
     let grace = SignedDuration::try_from(mirror.prune.grace.as_std());
     let until = grace

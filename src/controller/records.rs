@@ -193,7 +193,7 @@ impl Records {
             parts.arrange(&leaf)
         };
         for part in changed {
-            let written = convert::write(&identity, page, part.number, &part.tags, &leaf);
+            let written = convert::write(&identity, page, &part, &leaf);
             // What was written to a destination that was taken out of the spec stays as it is on record.
             let Some(object) = written else { continue };
             self.write_part(&object, part.is_new).await?;

@@ -138,6 +138,10 @@ impl Push<'_> {
             bytes,
             unmoved,
             seen: self.content.seen,
+            attached: match action {
+                Action::Copied | Action::Completed => self.content.company.digests(),
+                Action::Unchanged | Action::Retagged => Vec::new(),
+            },
         };
         if moving.is_empty() && !self.target.tags.is_empty() {
             return Ok(done(Action::Unchanged, 0, Unmoved::new()));
@@ -172,6 +176,7 @@ impl Push<'_> {
             bytes,
             unmoved,
             seen: *seen,
+            attached: company.digests(),
         })
     }
 

@@ -64,6 +64,8 @@ pub struct Done {
     pub unmoved: Unmoved,
     /// What refers to it at the source; None where nobody looked.
     pub seen: Option<Seen>,
+    /// The manifests that refer to it and were brought along.
+    pub attached: Vec<Digest>,
 }
 
 /// Tags that could not be moved, and why.

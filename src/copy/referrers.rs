@@ -543,6 +543,12 @@ impl Wish<'_> {
 // === impl Company ===
 
 impl Company {
+    /// The manifests that come along.
+    pub(super) fn digests(&self) -> Vec<Digest> {
+        let roots = self.attached.iter().map(|attached| &attached.graph.root);
+        roots.map(|root| root.digest().clone()).collect()
+    }
+
     /// Takes note of a fallback list, if all that it lists comes along.
     fn keep_list(&mut self, links: &Links, attached: &[Attached]) {
         let Some(TagList::Read(list)) = &links.list else {

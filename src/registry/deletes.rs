@@ -125,9 +125,11 @@ async fn outcome(
         Verdict::Error => Err(reply.into_cause()),
         Verdict::NotFound => {
             let found = manifests::resolve(connection, repository, target, None).await?;
-            Ok(match found {
-                None => Deletion::Missing,
-                Some(_) => Deletion::Unsupported,
+            Ok(match (found, what) {
+                // It stood there right before the request, which some registries carry out twice.
+                (None, Deletable::Tag) => Deletion::Deleted,
+                (None, Deletable::Manifest) => Deletion::Missing,
+                (Some(_), _) => Deletion::Unsupported,
             })
         }
     }

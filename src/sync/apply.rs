@@ -17,7 +17,7 @@ use super::item::{Item, Step};
 use super::ledger::{KeepError, Looked, Record};
 use super::sighting::Sighting;
 use super::{Connect, Observer, Syncer};
-use crate::copy::{Done, Error, Seen};
+use crate::copy::{Done, Error};
 use crate::plan::Mirror;
 use crate::plan::report::Outcome;
 use crate::runtime::clock;
@@ -100,7 +100,7 @@ impl<C: Connect> Syncer<C> {
                 }
                 observer.finished(&item.sighting.report(place.clone()));
                 let done = result.and_then(|result| result.as_ref().ok());
-                self.record(item, place, done.and_then(|done| done.seen));
+                self.record(item, place, done);
             }
         }
         outcomes
@@ -135,11 +135,14 @@ impl<C: Connect> Syncer<C> {
         }
     }
 
-    fn record(&self, item: &Item, outcome: &Outcome, seen: Option<Seen>) {
+    fn record(&self, item: &Item, outcome: &Outcome, done: Option<&Done>) {
         let slot = &item.sighting.slot;
+        let attached = done.map_or(&[][..], |done| &done.attached);
         let is_right = matches!(outcome, Outcome::Unchanged | Outcome::Completed { .. });
         if is_right && matches!(item.step, Step::Completed(_)) {
-            self.ledger.write(slot.clone(), item.record_right(true));
+            let mut record = item.record_right(true);
+            record.add_referrers(attached);
+            self.ledger.write(slot.clone(), record);
             return;
         }
         let (digest, is_own) = match outcome {
@@ -155,12 +158,14 @@ impl<C: Connect> Syncer<C> {
             | Outcome::Failed(_) => return,
         };
         let now = clock::now();
+        let seen = done.and_then(|done| done.seen);
         let referrers = seen.map(|seen| Looked { at: now, seen });
-        let record = Record {
+        let mut record = Record {
             referrers,
             adopted: !is_own,
             ..item.record(digest, is_own.then_some(now))
         };
+        record.add_referrers(attached);
         self.ledger.write(slot.clone(), record);
     }
 

@@ -161,11 +161,39 @@ impl Failure {
     }
 
     /// What is to be restored is gone for good.
-    pub(super) fn lost(subject: &str, digest: &Digest) -> Self {
+    pub(super) fn lost(subject: &str, digest: &Digest, source: &str) -> Self {
         let message = format!(
-            "not restored: the registry has {digest} no more, or not all of it; select the tag again to copy it anew"
+            "not restored: the registry does not have all of {digest} any more: select the tag again to copy it anew \
+             from {source}"
         );
         Self::new(subject, Reason::NotFound, message)
+    }
+
+    /// What restores a tag is not what it should be.
+    pub(super) fn damaged(subject: &str, problem: &str, source: &str) -> Self {
+        let message =
+            format!("not restored: {problem}; select the tag again to copy it anew from {source}");
+        Self::new(subject, Reason::CopyFailed, message)
+    }
+
+    /// A registry took more than a tag, and it could not be pushed again.
+    pub(super) fn unhealed(
+        subject: &str,
+        digest: &Digest,
+        tags: &[String],
+        error: &impl ToString,
+    ) -> Self {
+        let also = if tags.is_empty() {
+            String::new()
+        } else {
+            format!(" and the tags {}", tags.join(", "))
+        };
+        let message = format!(
+            "the registry deleted {digest}{also} along with the tag, and they could not be pushed again: {}; the next \
+             round tries again",
+            error.to_string()
+        );
+        Self::new(subject, Reason::PruneUnsupported, message)
     }
 
     /// What is to be restored has no destination any more.

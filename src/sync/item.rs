@@ -99,6 +99,7 @@ impl Item {
                 bytes,
                 unmoved: _,
                 seen: _,
+                attached: _,
             })) => match action {
                 Action::Unchanged => Outcome::Unchanged,
                 Action::Completed => Outcome::Completed {
@@ -195,6 +196,9 @@ impl Item {
         let known = recorded
             .as_ref()
             .filter(|known| known.source_digest == image.digest);
+        let registry = &self.sighting.claim.registry;
+        let is_here = |known: &&Record| known.registry.as_ref() == Some(registry);
+        let here = known.filter(is_here);
         let now = clock::now();
         Record {
             source: image.source.to_string(),
@@ -205,10 +209,11 @@ impl Item {
             copied_at,
             adopted: false,
             refused: false,
-            registry: Some(self.sighting.claim.registry.clone()),
+            registry: Some(registry.clone()),
             unwanted: None,
             verified: self.verified(),
             referrers: None,
+            own_referrers: here.map_or_else(Vec::new, |here| here.own_referrers.clone()),
         }
     }
 

@@ -7,6 +7,9 @@
 mod file;
 mod file_error;
 mod keep;
+mod keepsake;
+#[cfg(test)]
+pub(crate) mod keepsake_samples;
 mod lock;
 mod memory;
 mod origin;
@@ -14,6 +17,8 @@ mod record;
 mod records;
 mod regular;
 mod slot;
+#[cfg(test)]
+mod undo_tests;
 mod whereabouts;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -25,10 +30,13 @@ use jiff::Timestamp;
 
 pub use self::file_error::FileError;
 pub use self::keep::{Keep, KeepError};
+pub use self::keepsake::{Form, Keepsake, Keepsakes};
 pub use self::memory::Memory;
 pub use self::origin::SetAside;
 pub use self::record::{Leaf, Looked, Record, Sight, Tombstone, Verified};
 pub use self::slot::{Page, Slot};
+
+pub(in crate::sync) use self::keepsake::needed;
 
 use self::file::{StateFile, load};
 use crate::oci::{Digest, Registry, Repository, Tag};
@@ -159,6 +167,32 @@ impl Ledger {
         self.memory.bury(slot, tombstone);
     }
 
+    /// Keeps manifests until no deleted tag of the repository needs them.
+    pub fn keep(&self, page: &Page, keepsakes: Keepsakes) {
+        self.memory.keep(page, keepsakes);
+    }
+
+    /// How many bytes of manifests may still be kept for a mirror.
+    pub fn room(&self, mirror: &str) -> usize {
+        self.memory.room(mirror)
+    }
+
+    /// The manifests of a repository that are kept.
+    pub fn keepsakes(&self, page: &Page) -> Keepsakes {
+        self.memory.page(page).keepsakes
+    }
+
+    /// What is remembered of a tag that was deleted, or is about to be.
+    pub fn tombstone(&self, slot: &Slot) -> Option<Tombstone> {
+        self.memory.tombstone(slot)
+    }
+
+    /// Whether a registry leaves the manifest of a deleted tag alone in this repository, as far as that is on
+    /// record. One that does not anywhere does not here.
+    pub fn spares(&self, registry: &Registry, repository: &Repository) -> Option<bool> {
+        self.memory.spares(registry, repository)
+    }
+
     /// Forgets what a deleted tag was.
     pub fn forget_deleted(&self, slot: &Slot) {
         self.memory.forget_deleted(slot);
@@ -277,6 +311,7 @@ mod tests {
             unwanted: None,
             verified: None,
             referrers: None,
+            own_referrers: Vec::new(),
         }
     }
 

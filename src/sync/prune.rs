@@ -5,12 +5,15 @@
 //! find       (pure)  records and selection -> candidates, or why nothing is deleted
 //! protect    (I/O)   live workloads, and the manifests of what is due
 //! brake      (pure)  few enough, or approved
+//! safeguard  (I/O)   what brings it back is read, and put on record with its tombstone
 //! delete     (I/O)   in small batches; the tombstone first, then the tag, then a look
+//! along      (I/O)   where the registry took more than the tag: it is pushed again
 //! leftovers  (I/O)   once a deleted tag can be restored no more: its signatures, where nothing needs them
 //! ```
 //!
 //! Whatever cannot be found out keeps the tag.
 
+mod along;
 mod cause;
 mod closures;
 mod delete;
@@ -21,6 +24,8 @@ mod protect;
 mod pruner;
 mod records;
 mod restore;
+mod revive;
+mod safeguard;
 mod settle;
 mod survey;
 
@@ -39,8 +44,8 @@ use super::{Connect, Mode, Syncer};
 use crate::api::image_mirror::PruneMode;
 use crate::oci::Digest;
 use crate::plan::prune::{
-    Brakes, Candidate, Clock, Found, Passage, PruneReport, PrunedTag, Recorded, Selection, Stop,
-    counted_since, find_candidates, find_stop, keep_siblings,
+    Brakes, Candidate, Clock, Fate, Found, Passage, PruneReport, PrunedTag, Recorded, Selection,
+    Stop, counted_since, find_candidates, find_stop, keep_siblings,
 };
 use crate::plan::report::{MirrorReport, Report};
 use crate::plan::status::worst;
@@ -50,6 +55,8 @@ use crate::plan::{Claim, Mirror};
 const BATCH: usize = 20;
 /// Failures in a row after which a round deletes no more.
 const FAILURES: usize = 3;
+/// Requests that are on their way at once. What a registry bears is decided by its own limits.
+const LOOKS: usize = 32;
 
 /// What a round knows of a mirror when it comes to pruning.
 pub(super) struct Findings<'a> {
@@ -149,6 +156,10 @@ impl<C: Connect> Syncer<C> {
             failures,
             ..PruneReport::default()
         };
+        if mode.writes_records() {
+            // Also where nothing is deleted: it only pushes.
+            self.heal_unseen(mirror, &mut pruned).await;
+        }
         let stop = find_stop(
             worst(report),
             findings.selection,
@@ -158,6 +169,7 @@ impl<C: Connect> Syncer<C> {
             },
             findings.rebuilt,
         );
+        let stop = stop.or_else(|| pruned.stop.take());
         if stop.is_some() {
             // What is on record stays as it is, but for what this round wants: its grace begins anew,
             // however many rounds fail before one finds it unwanted again.
@@ -297,6 +309,12 @@ impl<C: Connect> Syncer<C> {
         for (slot, candidate) in slots.iter().zip(candidates) {
             self.ledger.mark(slot, Some(candidate.unwanted.clone()));
         }
+    }
+}
+
+fn set(report: &mut PruneReport, index: usize, fate: Fate) {
+    if let Some(tag) = report.tags.get_mut(index) {
+        tag.fate = fate;
     }
 }
 

@@ -1,5 +1,6 @@
 //! Pruning: what is no longer wanted goes, and nothing else.
 
+mod along;
 mod brakes;
 mod files;
 mod folding;
@@ -12,3 +13,4 @@ mod listing;
 mod registries;
 mod rounds;
 mod stops;
+mod undo;

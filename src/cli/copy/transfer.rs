@@ -251,6 +251,7 @@ fn outcome(
         // There is one tag at most, and what became of it is what became of the copy.
         unmoved: _,
         seen: _,
+        attached: _,
     }: Done,
 ) -> Outcome {
     match action {

@@ -1,15 +1,16 @@
 //! Records as the objects that people read, and back.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use kube::{Resource, ResourceExt};
 
+use super::parts::ChangedPart;
 use super::restored::Restored;
 use crate::api::mirrored_repository::{
-    DESTINATION_LABEL, DeletedTag, MIRROR_UID_LABEL, PROTECTED_BY_LENGTH, PruneCandidate,
-    RecordedTag, TagState, VerifiedBy, WaitingTag,
+    DESTINATION_LABEL, DeletedTag, KeptManifest, MIRROR_UID_LABEL, PROTECTED_BY_LENGTH,
+    PruneCandidate, RecordedTag, TagState, VerifiedBy, WaitingTag,
 };
 use crate::api::text::shorten;
 use crate::api::time::whole_seconds;
@@ -19,7 +20,7 @@ use crate::api::{
 use crate::oci::{Digest, Reference, Registry, Tag};
 use crate::plan::prune::Unwanted;
 use crate::plan::{Claim, Mirror, SourceImage};
-use crate::sync::ledger::{Leaf, Looked, Page, Record, Sight, Tombstone, Verified};
+use crate::sync::ledger::{Form, Keepsake, Leaf, Looked, Page, Record, Sight, Tombstone, Verified};
 
 /// Hexadecimal digits in the name of an object: nobody meets a second one with the same.
 const NAME_DIGITS: usize = 40;
@@ -79,8 +80,7 @@ pub(super) fn object_name(
 pub(super) fn write(
     identity: &Identity,
     page: &Page,
-    part: i32,
-    tags: &BTreeSet<Tag>,
+    part: &ChangedPart,
     leaf: &Leaf,
 ) -> Option<MirroredRepository> {
     let Page {
@@ -88,9 +88,15 @@ pub(super) fn write(
         destination,
         repository,
     } = page;
+    let ChangedPart {
+        number: part,
+        tags,
+        manifests,
+        is_new: _,
+    } = part;
     let registry = identity.registries.get(destination)?;
     let repository = format!("{registry}/{repository}");
-    let name = object_name(&identity.uid, destination, &repository, part)?;
+    let name = object_name(&identity.uid, destination, &repository, *part)?;
     let labels = [
         (MIRROR_UID_LABEL, identity.uid.as_str()),
         (DESTINATION_LABEL, destination.as_str()),
@@ -106,6 +112,9 @@ pub(super) fn write(
     let deleted = tags
         .iter()
         .filter_map(|tag| write_deleted(registry, tag, leaf.deleted.get(tag)?));
+    let manifests = manifests
+        .iter()
+        .filter_map(|digest| Some(write_keepsake(digest, leaf.keepsakes.get(digest)?)));
     let waiting: Vec<WaitingTag> = tags
         .iter()
         .filter_map(|tag| Some(write_waiting(tag, leaf.waiting.get(tag)?)))
@@ -126,7 +135,7 @@ pub(super) fn write(
             mirror: identity.name.clone(),
             destination: destination.clone(),
             repository,
-            part,
+            part: *part,
         },
         status: Some(MirroredRepositoryStatus {
             tag_count: i32::try_from(recorded.len()).unwrap_or(i32::MAX),
@@ -135,6 +144,7 @@ pub(super) fn write(
             waiting,
             candidates,
             deleted: deleted.collect(),
+            manifests: manifests.collect(),
         }),
     })
 }
@@ -153,6 +163,7 @@ fn write_tag(registry: &Registry, tag: &Tag, record: &Record) -> RecordedTag {
         unwanted: _,
         verified,
         referrers,
+        own_referrers,
     } = record;
     let elsewhere = written_to.as_ref().filter(|written| *written != registry);
     RecordedTag {
@@ -174,6 +185,7 @@ fn write_tag(registry: &Registry, tag: &Tag, record: &Record) -> RecordedTag {
         } else {
             record.is_pending().then_some(TagState::Pending)
         },
+        own_referrers: own_referrers.clone(),
     }
 }
 
@@ -227,6 +239,9 @@ fn write_deleted(registry: &Registry, tag: &Tag, tombstone: &Tombstone) -> Optio
         deleted_at,
         approved,
         cleared,
+        referrers,
+        shared_with,
+        took,
     } = tombstone;
     (written_to == registry).then(|| DeletedTag {
         tag: tag.clone(),
@@ -237,6 +252,9 @@ fn write_deleted(registry: &Registry, tag: &Tag, tombstone: &Tombstone) -> Optio
         deleted_at: whole_seconds(*deleted_at),
         approved: *approved,
         cleared: *cleared,
+        referrers: referrers.clone(),
+        shared_with: shared_with.clone(),
+        took: *took,
     })
 }
 
@@ -250,6 +268,9 @@ fn read_deleted(registry: &Registry, deleted: &DeletedTag) -> (Tag, Tombstone) {
         deleted_at,
         approved,
         cleared,
+        referrers,
+        shared_with,
+        took,
     } = deleted;
     let tombstone = Tombstone {
         source: source.clone(),
@@ -260,8 +281,33 @@ fn read_deleted(registry: &Registry, deleted: &DeletedTag) -> (Tag, Tombstone) {
         deleted_at: deleted_at.0,
         approved: *approved,
         cleared: *cleared,
+        referrers: referrers.clone(),
+        shared_with: shared_with.clone(),
+        took: *took,
     };
     (tag.clone(), tombstone)
+}
+
+fn write_keepsake(digest: &Digest, keepsake: &Keepsake) -> KeptManifest {
+    let Form { media_type, data } = keepsake.clone().into();
+    KeptManifest {
+        digest: digest.clone(),
+        media_type,
+        data,
+    }
+}
+
+fn read_keepsake(kept: &KeptManifest) -> (Digest, Keepsake) {
+    let KeptManifest {
+        digest,
+        media_type,
+        data,
+    } = kept;
+    let form = Form {
+        media_type: media_type.clone(),
+        data: data.clone(),
+    };
+    (digest.clone(), form.into())
 }
 
 fn write_verified(verified: &Verified) -> VerifiedBy {
@@ -328,12 +374,14 @@ pub(super) fn read(object: &MirroredRepository) -> Option<(Page, Leaf)> {
     let tags = status().flat_map(|status| &status.tags);
     let waiting = status().flat_map(|status| &status.waiting);
     let deleted = status().flat_map(|status| &status.deleted);
+    let manifests = status().flat_map(|status| &status.manifests);
     let mut leaf = Leaf {
         records: tags.map(|tag| read_tag(&registry, tag)).collect(),
         waiting: waiting.map(read_waiting).collect(),
         deleted: deleted
             .map(|deleted| read_deleted(&registry, deleted))
             .collect(),
+        keepsakes: manifests.map(read_keepsake).collect(),
     };
     let candidates = status().flat_map(|status| &status.candidates);
     for (tag, unwanted) in candidates.filter_map(read_candidate) {
@@ -373,6 +421,7 @@ fn read_tag(registry: &Registry, recorded: &RecordedTag) -> (Tag, Record) {
         referrers_checked_at,
         referrers_found,
         state,
+        own_referrers,
     } = recorded;
     let elsewhere = elsewhere.as_ref().map(|registry| registry.parse().ok());
     // Two words for one thing are held once.
@@ -396,6 +445,7 @@ fn read_tag(registry: &Registry, recorded: &RecordedTag) -> (Tag, Record) {
         unwanted: None,
         verified: verified.map(|(by, at)| read_verified(by, at.0)),
         referrers: referrers.and_then(|(at, found)| read_looked(at.0, found)),
+        own_referrers: own_referrers.clone(),
     };
     (tag.clone(), record)
 }

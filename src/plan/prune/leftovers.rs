@@ -12,6 +12,8 @@ pub struct Landscape {
     pub tags: BTreeMap<Tag, Digest>,
     /// What deleted tags named that can still be restored.
     pub restorable: BTreeSet<Digest>,
+    /// What was copied with the images that are gone. What somebody else pushed beside them stays.
+    pub own: BTreeSet<Digest>,
     /// All manifests below an index. What is not here leads nowhere.
     pub below: HashMap<Digest, Vec<Digest>>,
     /// The referrers that the registry itself lists for a manifest.
@@ -113,7 +115,16 @@ impl Landscape {
         let listed = self.referrers.get(subject).into_iter().flatten();
         let tagged = names(subject).filter_map(|name| self.tags.get_key_value(&name));
         let tagged = tagged.map(|(tag, digest)| (digest, Some(tag)));
-        tagged.chain(listed.map(|digest| (digest, None)))
+        let found = tagged.chain(listed.map(|digest| (digest, None)));
+        found.filter(|(digest, tag)| match tag {
+            // A list is ours with all that it lists.
+            Some(tag) if tag.is_bare() => {
+                let listed = self.below.get(digest).into_iter().flatten();
+                let mut listed = listed.peekable();
+                listed.peek().is_some() && listed.all(|digest| self.own.contains(digest))
+            }
+            Some(_) | None => self.own.contains(digest),
+        })
     }
 }
 
@@ -157,7 +168,13 @@ mod tests {
 
     /// What is called `again` was deleted and can be restored.
     fn landscape(tags: &str, below: &str, referrers: &str) -> Landscape {
+        let names = [tags, below, referrers].into_iter().flat_map(pairs);
+        let names = names.flat_map(|(name, list)| [vec![name], list].concat());
         Landscape {
+            own: names
+                .filter(|name| !name.starts_with("their"))
+                .map(digest)
+                .collect(),
             tags: pairs(tags)
                 .map(|(name, digests)| (tag(name), digest(digests[0])))
                 .collect(),
@@ -177,9 +194,25 @@ mod tests {
         }
     }
 
+    /// A name; tags; what is below what; what the registry lists as referrers. `app` is gone. What goes.
+    type Case<'a> = (&'a str, &'a str, &'a str, &'a str, &'a str);
+
+    fn check(cases: &[Case<'_>]) {
+        for (case, tags, below, referrers, expected) in cases {
+            let landscape = landscape(tags, below, referrers);
+            let mut found = find_leftovers(&landscape, [&digest("app")]).parts;
+            let mut expected: Vec<Leftover> = expected
+                .split_whitespace()
+                .map(|name| landscape.part(name))
+                .collect();
+            found.sort_unstable();
+            expected.sort_unstable();
+            assert_eq!(found, expected, "{case}");
+        }
+    }
+
     #[test]
     fn what_goes_after_an_image_whose_last_tag_went() {
-        // Tags; what is below what; what the registry lists as referrers. `app` is gone. What goes.
         let cases = [
             ("its signature", "app.sig=s", "", "", "app.sig"),
             (
@@ -257,17 +290,28 @@ mod tests {
             ),
             ("both ways at once", "app.=f", "f=r", "app=r", "app. r"),
         ];
-        for (case, tags, below, referrers, expected) in cases {
-            let landscape = landscape(tags, below, referrers);
-            let mut found = find_leftovers(&landscape, [&digest("app")]).parts;
-            let mut expected: Vec<Leftover> = expected
-                .split_whitespace()
-                .map(|name| landscape.part(name))
-                .collect();
-            found.sort_unstable();
-            expected.sort_unstable();
-            assert_eq!(found, expected, "{case}");
-        }
+        check(&cases);
+    }
+
+    #[test]
+    fn what_somebody_else_pushed_stays() {
+        check(&[
+            (
+                "what somebody else pushed beside it stays",
+                "app.sig=theirs app.att=t",
+                "",
+                "app=their-sbom,r",
+                "app.att r",
+            ),
+            (
+                "a list to which somebody else added, and all that it lists",
+                "app.=f",
+                "f=r,theirs",
+                "app=r,theirs",
+                "",
+            ),
+            ("a list of which nothing is known", "app.=f", "", "", ""),
+        ]);
     }
 
     #[test]
@@ -283,6 +327,7 @@ mod tests {
         let landscape = Landscape {
             tags: BTreeMap::from([(tag("app.sig"), digest("s"))]),
             referrers: lists("app=r"),
+            own: BTreeSet::from([digest("s"), digest("r")]),
             ..Landscape::default()
         };
         assert_eq!(find_leftovers(&landscape, []), Leftovers::default());

@@ -14,6 +14,8 @@ pub enum Rule {
     Absent,
     /// No workload uses it.
     Unused,
+    /// What brings it back is at hand.
+    Undoable,
 }
 
 /// What keeps a tag.

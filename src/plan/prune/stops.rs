@@ -75,6 +75,35 @@ impl Stop {
         Self::new(reason, message)
     }
 
+    /// A registry takes the manifest of a tag along.
+    /// `tags` are what it took, as far as that was just now.
+    pub fn takes_along(registry: &str, tags: &[String]) -> Self {
+        let taken = match tags {
+            [] => String::new(),
+            tags => format!(", this time {}", tags.join(", ")),
+        };
+        let message = format!(
+            "{registry} takes the manifest along when it deletes a tag, and with it every other tag of the \
+             digest{taken}: what it took is pushed again, and nothing more is deleted there; use a registry that \
+             deletes tags alone, or set spec.prune.mode to Plan"
+        );
+        Self::new(Reason::PruneUnsupported, message)
+    }
+
+    /// It is not known what went along with a tag that was deleted, or it could not be pushed again.
+    pub fn unhealed(failure: &Failure) -> Self {
+        let Failure {
+            subject,
+            reason,
+            message,
+            ..
+        } = failure;
+        let message = format!(
+            "nothing more is deleted before it is known what the last deletion took along: {subject}: {message}"
+        );
+        Self::new(*reason, message)
+    }
+
     /// The clock does not say what time has passed.
     pub fn by_clock() -> Self {
         let message = "the clock jumped: the time since the last round does not count, and this one deletes nothing";

@@ -5,10 +5,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 
+use super::keepsake::{self, Keepsakes, Kept};
 use super::origin::{SetAside, aside};
 use super::records::{Records, find, find_known, find_mut, pages};
 use super::whereabouts::Whereabouts;
 use super::{Leaf, Page, Record, Sight, Slot, Tombstone};
+use crate::api::mirrored_repository::Took;
 use crate::oci::{Digest, Registry, Repository, Tag};
 use crate::plan::Mirror;
 use crate::plan::prune::{Holding, Unwanted};
@@ -82,8 +84,59 @@ impl Memory {
         let mut state = self.lock();
         let known = find_known(&mut state.records.deleted, page);
         if known.and_then(|known| known.remove(tag)).is_some() {
+            state.records.sweep(page);
             state.change(page.clone());
         }
+    }
+
+    /// Keeps these until no deleted tag needs them.
+    pub(super) fn keep(&self, page: &Page, keepsakes: Keepsakes) {
+        if keepsakes.is_empty() {
+            return;
+        }
+        let mut state = self.lock();
+        state.records.keepsakes_mut(page).extend(keepsakes);
+        state.change(page.clone());
+    }
+
+    pub(super) fn room(&self, mirror: &str) -> usize {
+        let state = self.lock();
+        let mut kept = Kept::default();
+        for (name, destinations) in &state.records.keepsakes {
+            let pages = destinations.values().flat_map(BTreeMap::values);
+            let bytes: usize = pages.map(keepsake::size).sum();
+            kept.all += bytes;
+            if name == mirror {
+                kept.here = bytes;
+            }
+        }
+        kept.room()
+    }
+
+    pub(super) fn tombstone(&self, slot: &Slot) -> Option<Tombstone> {
+        let state = self.lock();
+        let known = find(&state.records.deleted, &slot.page)?;
+        known.get(&slot.tag).cloned()
+    }
+
+    pub(super) fn spares(&self, registry: &Registry, repository: &Repository) -> Option<bool> {
+        let state = self.lock();
+        let deleted = &state.records.deleted;
+        let pages = deleted.keys().flat_map(|mirror| pages(mirror, deleted));
+        let mut spares = None;
+        for page in pages {
+            for tombstone in find(deleted, &page).into_iter().flat_map(BTreeMap::values) {
+                if tombstone.registry != *registry {
+                    continue;
+                }
+                match tombstone.took {
+                    Some(Took::OtherTags) => return Some(false),
+                    Some(Took::Tag) if page.repository == *repository => spares = Some(true),
+                    Some(Took::Tag | Took::Manifest) | None => {}
+                }
+            }
+        }
+        spares
     }
 
     pub(super) fn restorable(
@@ -147,6 +200,7 @@ impl Memory {
             None => false,
         };
         if is_changed {
+            state.records.sweep(page);
             state.change(page.clone());
         }
     }
@@ -313,7 +367,8 @@ impl Memory {
         sights
     }
 
-    /// When a digest was first seen stays on record, whether it was waited for or written again.
+    /// When a digest was first seen stays on record, whether it was waited for or written again. What a deleted
+    /// tag was stays known until it is seen to be there again.
     pub(super) fn write(&self, slot: Slot, mut record: Record) {
         let mut state = self.lock();
         let first_seen = state.records.first_sight(&slot, &record.source_digest);
@@ -325,9 +380,11 @@ impl Memory {
         if sight.is_some_and(|sight| sight.source_digest == record.source_digest) {
             find_mut(waiting, &page).remove(&tag);
         }
-        if let Some(deleted) = find_known(&mut state.records.deleted, &page) {
-            // It is there again, or about to be.
-            deleted.remove(&tag);
+        if !record.is_pending() {
+            let deleted = find_known(&mut state.records.deleted, &page);
+            if deleted.and_then(|deleted| deleted.remove(&tag)).is_some() {
+                state.records.sweep(&page);
+            }
         }
         find_mut(&mut state.records.mirrors, &page).insert(tag, record);
         state.whereabouts.note(&page.mirror, &page.repository);
@@ -339,12 +396,16 @@ impl Memory {
             records,
             waiting,
             deleted,
+            keepsakes,
         } = leaf;
         let mut state = self.lock();
         state.whereabouts.note(&page.mirror, &page.repository);
         find_mut(&mut state.records.mirrors, page).extend(records);
         if !deleted.is_empty() {
             find_mut(&mut state.records.deleted, page).extend(deleted);
+        }
+        if !keepsakes.is_empty() {
+            state.records.keepsakes_mut(page).extend(keepsakes);
         }
         if !waiting.is_empty() {
             find_mut(&mut state.records.waiting, page).extend(waiting);
@@ -365,6 +426,7 @@ impl Memory {
         }
         state.records.waiting.remove(mirror);
         state.records.deleted.remove(mirror);
+        state.records.keepsakes.remove(mirror);
         state.changed.retain(|page, _| page.mirror != mirror);
     }
 

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::keepsake::Keepsakes;
 use crate::api::ObjectName;
+use crate::api::mirrored_repository::{OWN_REFERRERS, Took};
 use crate::copy::Seen;
 use crate::oci::{Digest, Registry, Tag};
 use crate::plan::gates::{Vouched, Voucher};
@@ -47,6 +49,10 @@ pub struct Record {
     /// The last look at what refers to the image at the source; nothing where nobody looked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub referrers: Option<Looked>,
+    /// What refers to the image at the destination and was copied there with it: at most
+    /// [`OWN_REFERRERS`] manifests.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub own_referrers: Vec<Digest>,
 }
 
 /// A look at what refers to an image. What was found is at the destination.
@@ -82,6 +88,16 @@ pub struct Tombstone {
     /// among what was deleted lately.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub cleared: bool,
+    /// What refers to the image and was copied with it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub referrers: Vec<Digest>,
+    /// The other tags of the digest, where it is not known whether the registry takes them along: at most
+    /// [`SHARERS`](crate::api::mirrored_repository::SHARERS).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shared_with: Vec<Tag>,
+    /// What went with the tag; nothing where nobody looked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub took: Option<Took>,
 }
 
 /// Who vouches for an image.
@@ -117,6 +133,8 @@ pub struct Leaf {
     pub waiting: BTreeMap<Tag, Sight>,
     /// The tags that were pruned and can be restored, and those whose deletion has begun.
     pub deleted: BTreeMap<Tag, Tombstone>,
+    /// The manifests that those need to be restored.
+    pub keepsakes: Keepsakes,
 }
 
 // === impl Verified ===
@@ -156,6 +174,15 @@ impl Verified {
 // === impl Record ===
 
 impl Record {
+    /// Remembers what was copied with the image. What is too much is taken for somebody else's.
+    pub(in crate::sync) fn add_referrers(&mut self, copied: &[Digest]) {
+        for digest in copied {
+            if self.own_referrers.len() < OWN_REFERRERS && !self.own_referrers.contains(digest) {
+                self.own_referrers.push(digest.clone());
+            }
+        }
+    }
+
     /// Whether it is about this digest of the source, in this shape.
     pub(in crate::sync) fn is_of(&self, source: &Digest, shape: &Shape) -> bool {
         self.source_digest == *source && self.shape == shape.to_string()

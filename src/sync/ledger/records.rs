@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::keepsake::{self, Keepsake, Keepsakes};
 use super::origin::{Origin, SetAside, aside};
 use super::{Leaf, Page, Record, Sight, Slot, Tombstone};
 use crate::oci::{Digest, Repository, Tag};
@@ -31,12 +32,15 @@ pub(super) struct Records {
     /// What was pruned and can be restored.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) deleted: BTreeMap<String, Destinations<Tombstone>>,
+    /// The manifests that restore it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) keepsakes: BTreeMap<String, Destinations<Keepsake, Digest>>,
     /// When tags were first seen at the sources, for policies that ask for it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) first_seen: BTreeMap<String, BTreeMap<Tag, Timestamp>>,
 }
 
-pub(super) type Destinations<T> = BTreeMap<String, BTreeMap<Repository, BTreeMap<Tag, T>>>;
+pub(super) type Destinations<T, K = Tag> = BTreeMap<String, BTreeMap<Repository, BTreeMap<K, T>>>;
 
 // === impl Records ===
 
@@ -48,6 +52,7 @@ impl Default for Records {
             mirrors: BTreeMap::new(),
             waiting: BTreeMap::new(),
             deleted: BTreeMap::new(),
+            keepsakes: BTreeMap::new(),
             first_seen: BTreeMap::new(),
         }
     }
@@ -97,13 +102,28 @@ impl Records {
             mirrors,
             waiting,
             deleted,
+            keepsakes,
             first_seen: _,
         } = self;
         Leaf {
             records: find(mirrors, page).cloned().unwrap_or_default(),
             waiting: find(waiting, page).cloned().unwrap_or_default(),
             deleted: find(deleted, page).cloned().unwrap_or_default(),
+            keepsakes: find(keepsakes, page).cloned().unwrap_or_default(),
         }
+    }
+
+    pub(super) fn keepsakes_mut(&mut self, page: &Page) -> &mut Keepsakes {
+        find_mut(&mut self.keepsakes, page)
+    }
+
+    /// Drops the manifests of a repository that no deleted tag needs any more.
+    pub(super) fn sweep(&mut self, page: &Page) {
+        let Some(keepsakes) = find_known(&mut self.keepsakes, page) else {
+            return;
+        };
+        let deleted = find(&self.deleted, page).into_iter();
+        keepsake::sweep(keepsakes, deleted.flat_map(BTreeMap::values));
     }
 
     /// The repositories of a mirror of which something is on record, or was.
@@ -155,21 +175,31 @@ impl Records {
             mirrors,
             waiting,
             deleted,
+            keepsakes,
             first_seen: _,
         } = self;
         let mut has_moved = rename(mirrors, destination, from, to);
         has_moved |= rename(waiting, destination, from, to);
         has_moved |= rename(deleted, destination, from, to);
+        has_moved |= rename(keepsakes, destination, from, to);
         has_moved
     }
 
     /// Nothing that is on record counts as written by us any more. It goes on protecting what it names.
     pub(super) fn adopt_all(&mut self) {
+        let destinations = self.deleted.values_mut().flat_map(BTreeMap::values_mut);
+        let tombstones = destinations
+            .flat_map(BTreeMap::values_mut)
+            .flat_map(BTreeMap::values_mut);
+        tombstones.for_each(|tombstone| tombstone.referrers.clear());
         let destinations = self.mirrors.values_mut().flat_map(BTreeMap::values_mut);
         let records = destinations
             .flat_map(BTreeMap::values_mut)
             .flat_map(BTreeMap::values_mut);
-        records.for_each(|record| record.adopted = true);
+        records.for_each(|record| {
+            record.adopted = true;
+            record.own_referrers.clear();
+        });
     }
 
     pub(super) fn first_sight(&self, slot: &Slot, source_digest: &Digest) -> Option<Timestamp> {
@@ -185,8 +215,8 @@ impl Records {
     }
 }
 
-fn rename<T>(
-    mirrors: &mut BTreeMap<String, Destinations<T>>,
+fn rename<K: Ord, T>(
+    mirrors: &mut BTreeMap<String, Destinations<T, K>>,
     destination: &str,
     from: &str,
     to: &str,
@@ -223,10 +253,10 @@ pub(super) fn pages<'a, T>(
     })
 }
 
-pub(super) fn find<'a, T>(
-    mirrors: &'a BTreeMap<String, Destinations<T>>,
+pub(super) fn find<'a, K, T>(
+    mirrors: &'a BTreeMap<String, Destinations<T, K>>,
     page: &Page,
-) -> Option<&'a BTreeMap<Tag, T>> {
+) -> Option<&'a BTreeMap<K, T>> {
     let Page {
         mirror,
         destination,
@@ -235,10 +265,10 @@ pub(super) fn find<'a, T>(
     mirrors.get(mirror)?.get(destination)?.get(repository)
 }
 
-pub(super) fn find_known<'a, T>(
-    mirrors: &'a mut BTreeMap<String, Destinations<T>>,
+pub(super) fn find_known<'a, K, T>(
+    mirrors: &'a mut BTreeMap<String, Destinations<T, K>>,
     page: &Page,
-) -> Option<&'a mut BTreeMap<Tag, T>> {
+) -> Option<&'a mut BTreeMap<K, T>> {
     let Page {
         mirror,
         destination,
@@ -250,10 +280,10 @@ pub(super) fn find_known<'a, T>(
         .get_mut(repository)
 }
 
-pub(super) fn find_mut<'a, T>(
-    mirrors: &'a mut BTreeMap<String, Destinations<T>>,
+pub(super) fn find_mut<'a, K, T>(
+    mirrors: &'a mut BTreeMap<String, Destinations<T, K>>,
     page: &Page,
-) -> &'a mut BTreeMap<Tag, T> {
+) -> &'a mut BTreeMap<K, T> {
     let Page {
         mirror,
         destination,

@@ -3,7 +3,8 @@
 use tokio::time::Instant;
 
 use super::protect::Protection;
-use super::{BATCH, FAILURES, slot};
+use super::safeguard::{Safeguard, Safeguards};
+use super::{BATCH, FAILURES, set, slot};
 use crate::copy::{Deletion, Endpoint};
 use crate::oci::TagOrDigest;
 use crate::plan::Mirror;
@@ -27,6 +28,19 @@ enum Outcome {
     TooLate,
 }
 
+// === impl Outcome ===
+
+impl Outcome {
+    /// Whether a request to delete may have left, and may have taken effect.
+    fn may_have_deleted(&self) -> bool {
+        match self {
+            Self::Ended(fate) => matches!(fate, Fate::Deleted),
+            Self::Failed(_) => true,
+            Self::Unsupported | Self::TooLate => false,
+        }
+    }
+}
+
 impl<C: Connect> Syncer<C> {
     /// Deletes the candidates that are due. What stops it stands in the report, with what is done.
     pub(super) async fn delete(
@@ -45,11 +59,21 @@ impl<C: Connect> Syncer<C> {
         for batch in due.chunks(BATCH) {
             protection.forget_look();
             let is_approved = report.approved.is_some();
-            if let Err(stop) = self.write_tombstones(mirror, batch, is_approved).await {
+            let safeguards = self.safeguard(mirror, batch, &protection, report).await;
+            let Some(safeguards) = safeguards else {
+                self.keep(mirror, report).await;
+                return;
+            };
+            let ready = batch
+                .iter()
+                .filter(|(index, _)| safeguards.contains_key(index));
+            let ready: Vec<(usize, &Candidate)> = ready.copied().collect();
+            let written = self.write_tombstones(mirror, &ready, is_approved, safeguards);
+            if let Err(stop) = written.await {
                 report.stop = Some(stop);
                 return;
             }
-            for (index, candidate) in batch {
+            for (index, candidate) in &ready {
                 let is_stopped = report.stop.is_some() || failed_in_a_row >= FAILURES;
                 let fate = if is_stopped {
                     Err(None)
@@ -72,12 +96,17 @@ impl<C: Connect> Syncer<C> {
                     }
                 }
             }
-            if let Err(error) = self.ledger.flush(&mirror.name).await {
-                report.stop = Some(Stop::unkept(&error.to_string(), error.reason));
-            }
+            self.keep(mirror, report).await;
             if report.stop.is_some() || failed_in_a_row >= FAILURES {
                 return;
             }
+        }
+    }
+
+    /// Keeps what came of it.
+    async fn keep(&self, mirror: &Mirror, report: &mut PruneReport) {
+        if let Err(error) = self.ledger.flush(&mirror.name).await {
+            report.stop = Some(Stop::unkept(&error.to_string(), error.reason));
         }
     }
 
@@ -87,9 +116,15 @@ impl<C: Connect> Syncer<C> {
         mirror: &Mirror,
         batch: &[(usize, &Candidate)],
         is_approved: bool,
+        mut safeguards: Safeguards,
     ) -> Result<(), Stop> {
-        for (_, candidate) in batch {
+        for (index, candidate) in batch {
             let slot = slot(&mirror.name, candidate);
+            let Safeguard {
+                keepsakes,
+                referrers,
+                shared_with,
+            } = safeguards.remove(index).unwrap_or_default();
             let Some(record) = self.ledger.read(&slot) else {
                 continue;
             };
@@ -102,8 +137,12 @@ impl<C: Connect> Syncer<C> {
                 deleted_at: self.pruner.now(),
                 approved: is_approved,
                 cleared: false,
+                referrers,
+                shared_with,
+                took: None,
             };
             self.ledger.bury(&slot, tombstone);
+            self.ledger.keep(&slot.page, keepsakes);
         }
         let kept = self.ledger.flush(&mirror.name).await;
         kept.map_err(|error| {
@@ -122,10 +161,13 @@ impl<C: Connect> Syncer<C> {
         protection: &mut Protection<'_, C>,
         report: &mut PruneReport,
     ) -> Result<Fate, Option<Failure>> {
-        for _ in 0..LOOKS {
+        for look in 0..LOOKS {
             let tried = self.try_one(mirror, candidate, protection, report).await?;
-            if let Some(fate) = tried {
-                return Ok(fate);
+            match tried {
+                // An earlier try may have done it: it can be undone.
+                Some(Fate::Gone) if look > 0 => return Ok(Fate::Deleted),
+                Some(fate) => return Ok(fate),
+                None => {}
             }
             protection.forget_look();
         }
@@ -142,20 +184,7 @@ impl<C: Connect> Syncer<C> {
     ) -> Result<Option<Fate>, Option<Failure>> {
         match protection.find_protector(candidate.into()).await {
             Ok(None) => {}
-            Ok(Some(doubt)) => {
-                let Doubt {
-                    rule,
-                    message: protected_by,
-                } = doubt;
-                let mut unwanted = candidate.unwanted.clone();
-                unwanted.protected_by = Some(protected_by.clone());
-                self.ledger
-                    .mark(&slot(&mirror.name, candidate), Some(unwanted));
-                return Ok(Some(Fate::Protected {
-                    rule: Some(rule),
-                    protected_by,
-                }));
-            }
+            Ok(Some(doubt)) => return Ok(Some(self.hold(mirror, candidate, doubt))),
             Err(stop) => {
                 report.stop = Some(stop);
                 return Err(None);
@@ -170,7 +199,11 @@ impl<C: Connect> Syncer<C> {
             }));
         }
         let endpoint = protection.endpoint(&candidate.target).await.map_err(Some)?;
-        match try_to_delete(&endpoint, candidate, protection.good_until()).await {
+        let outcome = try_to_delete(&endpoint, candidate, protection.good_until()).await;
+        if outcome.may_have_deleted() {
+            self.look_beside(mirror, candidate, &endpoint, report).await;
+        }
+        match outcome {
             Outcome::Ended(fate) => Ok(Some(fate)),
             Outcome::TooLate => Ok(None),
             Outcome::Failed(failure) => Err(Some(failure)),
@@ -178,6 +211,22 @@ impl<C: Connect> Syncer<C> {
                 report.stop = Some(Stop::unsupported(&candidate.target.registry.to_string()));
                 Err(None)
             }
+        }
+    }
+
+    /// Puts on record what keeps a tag.
+    pub(super) fn hold(&self, mirror: &Mirror, candidate: &Candidate, doubt: Doubt) -> Fate {
+        let Doubt {
+            rule,
+            message: protected_by,
+        } = doubt;
+        let mut unwanted = candidate.unwanted.clone();
+        unwanted.protected_by = Some(protected_by.clone());
+        self.ledger
+            .mark(&slot(&mirror.name, candidate), Some(unwanted));
+        Fate::Protected {
+            rule: Some(rule),
+            protected_by,
         }
     }
 
@@ -209,26 +258,25 @@ async fn try_to_delete(
     } = target;
     let subject = target.to_string();
     let failed = |error| Outcome::Failed(Failure::requesting(&subject, &error));
-    match endpoint.delete_tag(repository, tag, digest, until).await {
+    let answer = match endpoint.delete_tag(repository, tag, digest, until).await {
         Ok(Deletion::Missing) => return Outcome::Ended(Fate::Gone),
         Ok(Deletion::Moved) => return Outcome::Ended(Fate::Disowned),
-        Ok(Deletion::Unsupported) => return Outcome::Unsupported,
         Ok(Deletion::TooLate) => return Outcome::TooLate,
-        Ok(Deletion::Deleted) => {}
-        Err(error) => return failed(error),
-    }
+        Ok(Deletion::Deleted) => Ok(true),
+        Ok(Deletion::Unsupported) => Ok(false),
+        Err(error) => Err(error),
+    };
     let target = TagOrDigest::Tag(tag.clone());
-    match endpoint.resolve(repository, &target, None).await {
-        Ok(None) => Outcome::Ended(Fate::Deleted),
-        Ok(Some(found)) if found == *digest => Outcome::Failed(Failure::undeleted(&subject)),
+    let found = endpoint.resolve(repository, &target, None).await;
+    match (answer, found) {
+        // What it answered is no proof of what it did, nor is that it failed.
+        (_, Ok(None)) => Outcome::Ended(Fate::Deleted),
+        (Err(error), _) | (Ok(_), Err(error)) => failed(error),
+        (Ok(false), Ok(Some(_))) => Outcome::Unsupported,
+        (Ok(true), Ok(Some(found))) if found == *digest => {
+            Outcome::Failed(Failure::undeleted(&subject))
+        }
         // Somebody pushed it anew meanwhile.
-        Ok(Some(_)) => Outcome::Ended(Fate::Disowned),
-        Err(error) => failed(error),
-    }
-}
-
-fn set(report: &mut PruneReport, index: usize, fate: Fate) {
-    if let Some(tag) = report.tags.get_mut(index) {
-        tag.fate = fate;
+        (Ok(true), Ok(Some(_))) => Outcome::Ended(Fate::Disowned),
     }
 }

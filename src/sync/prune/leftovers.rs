@@ -190,6 +190,10 @@ impl<C: Connect> Syncer<C> {
         let failed = |error: &Error| Hindrance::Failure(Failure::requesting(&subject, error));
         let endpoint = protection.endpoint(&first.target).await;
         let endpoint = endpoint.map_err(Hindrance::Failure)?;
+        if self.spares(&endpoint, registry, repository) == Some(false) {
+            // By the tags of referrers it would take more, too.
+            return Ok(cleared);
+        }
         let slots = free.iter().map(|dead| page.slot(&dead.target.tag));
         let survey = Survey {
             endpoint: &endpoint,
@@ -197,6 +201,10 @@ impl<C: Connect> Syncer<C> {
             restorable: self
                 .ledger
                 .restorable(registry, repository, &slots.collect()),
+            own: free
+                .iter()
+                .flat_map(|dead| dead.tombstone.referrers.iter().cloned())
+                .collect(),
         };
         let gone = free.iter().map(|dead| dead.tombstone.digest.clone());
         let parts = match survey.find(&gone.collect()).await {

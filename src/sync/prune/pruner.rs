@@ -1,6 +1,6 @@
 //! What pruning may do in this process, and by which clock.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
 use crate::api::Reason;
+use crate::oci::Registry;
 use crate::plan::in_use::InUse;
 use crate::plan::prune::{Clock, Stop};
 use crate::runtime::clock;
@@ -24,6 +25,8 @@ pub struct Pruner {
     times: Box<dyn Fn() -> Times + Send + Sync>,
     /// When the candidates of each mirror were last looked at.
     looks: Mutex<HashMap<String, Times>>,
+    /// The registries that take manifests along when they delete tags: at most one for each destination.
+    takers: Mutex<HashSet<Registry>>,
 }
 
 /// Two clocks at one moment.
@@ -49,6 +52,7 @@ impl Pruner {
                 running: began.elapsed(),
             }),
             looks: Mutex::default(),
+            takers: Mutex::default(),
         }
     }
 
@@ -124,6 +128,18 @@ impl Pruner {
         } else {
             Clock::Steady
         }
+    }
+
+    /// Remembers that a registry takes the manifest along when it deletes a tag.
+    pub(super) fn learn_takes_along(&self, registry: &Registry) {
+        let mut takers = self.takers.lock().unwrap_or_else(PoisonError::into_inner);
+        takers.insert(registry.clone());
+    }
+
+    /// Whether a registry was seen to take a manifest along.
+    pub(super) fn takes_along(&self, registry: &Registry) -> bool {
+        let takers = self.takers.lock().unwrap_or_else(PoisonError::into_inner);
+        takers.contains(registry)
     }
 
     /// Forgets a mirror that is no more.

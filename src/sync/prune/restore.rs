@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::copy::Endpoint;
+use super::revive::{UndoError, bring_back};
 use crate::oci::{Digest, Registry, Repository, Tag, TagOrDigest};
 use crate::plan::Mirror;
 use crate::plan::report::Failure;
@@ -54,13 +54,12 @@ impl<C: Connect> Syncer<C> {
             .filter(|(slot, tombstone)| is_wanted(slot, tombstone))
             .collect();
         for (slot, tombstone) in &chosen {
-            // On record before it is there, as every push is.
+            // On record before it is there, as every push is; what brings it back stays until it is.
             self.ledger.write(slot.clone(), record(tombstone, None));
         }
         if let Err(error) = self.ledger.flush(&mirror.name).await {
-            for (slot, tombstone) in chosen {
+            for (slot, _) in chosen {
                 self.ledger.disown(&slot);
-                self.ledger.bury(&slot, tombstone);
             }
             return Err(error.into());
         }
@@ -69,7 +68,6 @@ impl<C: Connect> Syncer<C> {
             let failure = self.restore_one(mirror, &slot, &tombstone).await.err();
             if failure.is_some() {
                 self.ledger.disown(&slot);
-                self.ledger.bury(&slot, tombstone.clone());
             } else {
                 let copied_at = Some(self.pruner.now());
                 let record = Record {
@@ -115,30 +113,22 @@ impl<C: Connect> Syncer<C> {
             Some(found) => return Err(Failure::taken(&subject, &found)),
             None => {}
         }
-        tag_again(&endpoint, &page.repository, &named, &tombstone.digest)
-            .await
-            .map_err(|error| {
-                if error.is_not_found() {
-                    Failure::lost(&subject, &tombstone.digest)
-                } else {
-                    Failure::requesting(&subject, &error)
-                }
-            })
+        let Tombstone { source, digest, .. } = tombstone;
+        let keepsakes = self.ledger.keepsakes(page);
+        let tagged = async {
+            let manifest = bring_back(&endpoint, &page.repository, tombstone, &keepsakes).await?;
+            let put = endpoint.put_manifest(&page.repository, &named, &manifest);
+            put.await?;
+            Ok(())
+        };
+        tagged.await.map_err(|error: UndoError| match error {
+            error if error.is_lost() => Failure::lost(&subject, digest, source),
+            UndoError::Endpoint(error) => Failure::requesting(&subject, &error),
+            error @ (UndoError::BlobGone(_) | UndoError::Damaged(..) | UndoError::Unseen(_)) => {
+                Failure::damaged(&subject, &error.to_string(), source)
+            }
+        })
     }
-}
-
-/// It is the registry that refuses a manifest whose parts it has no more. They are not looked up here: of
-/// an index that is kept with some of its platforms only, others are missing by right.
-async fn tag_again(
-    endpoint: &Endpoint,
-    repository: &Repository,
-    named: &TagOrDigest,
-    digest: &Digest,
-) -> Result<(), crate::copy::endpoint::Error> {
-    let manifest = TagOrDigest::Digest(digest.clone());
-    let manifest = endpoint.fetch_manifest(repository, &manifest).await?;
-    endpoint.put_manifest(repository, named, &manifest).await?;
-    Ok(())
 }
 
 fn record(tombstone: &Tombstone, copied_at: Option<jiff::Timestamp>) -> Record {
@@ -151,6 +141,9 @@ fn record(tombstone: &Tombstone, copied_at: Option<jiff::Timestamp>) -> Record {
         deleted_at,
         approved: _,
         cleared: _,
+        referrers: own_referrers,
+        shared_with: _,
+        took: _,
     } = tombstone;
     Record {
         source: source.clone(),
@@ -165,5 +158,6 @@ fn record(tombstone: &Tombstone, copied_at: Option<jiff::Timestamp>) -> Record {
         unwanted: None,
         verified: None,
         referrers: None,
+        own_referrers: own_referrers.clone(),
     }
 }

@@ -4,13 +4,11 @@ use std::collections::BTreeSet;
 
 use futures::{StreamExt, TryStreamExt, stream};
 
+use super::LOOKS;
 use crate::copy::endpoint::{Error, Referrers};
 use crate::copy::{self, Endpoint};
 use crate::oci::{Content, Descriptor, Digest, Repository, Tag, TagOrDigest};
 use crate::plan::prune::{Landscape, Leftover, find_leftovers, is_referred_to};
-
-/// Requests that are on their way at once. What a registry bears is decided by its own limits.
-const LOOKS: usize = 32;
 
 /// The repository that is looked over.
 pub(super) struct Survey<'a> {
@@ -18,6 +16,8 @@ pub(super) struct Survey<'a> {
     pub(super) repository: &'a Repository,
     /// What deleted tags named that can still be restored.
     pub(super) restorable: BTreeSet<Digest>,
+    /// What was copied with the images that are gone.
+    pub(super) own: BTreeSet<Digest>,
 }
 
 impl Survey<'_> {
@@ -25,6 +25,7 @@ impl Survey<'_> {
     pub(super) async fn find(&self, gone: &BTreeSet<Digest>) -> Result<Vec<Leftover>, Error> {
         let mut landscape = Landscape {
             restorable: self.restorable.clone(),
+            own: self.own.clone(),
             ..Landscape::default()
         };
         landscape.below.extend(self.below_all(gone.clone()).await?);

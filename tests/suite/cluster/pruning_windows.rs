@@ -117,11 +117,12 @@ impl Verge {
     }
 
     /// Starts the round that deletes, and holds the answer to the question what this tag names, which is
-    /// asked right before the tag is deleted.
+    /// asked right before the tag is deleted. It is the second one: of a repository from which nothing was
+    /// deleted yet, it is asked first what shares the digest.
     async fn delete_until(&self, tag: &str) -> Gate {
         let gate = Gate::closed();
         let looked_up = self.destination.on("HEAD", format!("/manifests/{tag}"));
-        looked_up.nth(1).does(Action::HoldReply(gate.clone()));
+        looked_up.nth(2).does(Action::HoldReply(gate.clone()));
         let deleting = json!({
             "metadata": {"annotations": {"transship.dev/reconcile-at": DELETION}},
             "spec": {"prune": {"mode": "Delete"}},

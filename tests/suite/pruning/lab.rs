@@ -200,6 +200,12 @@ impl Lab {
         report.mirrors.remove(0)
     }
 
+    /// The size of what is on record, in bytes.
+    pub(super) fn size_of_state(&self) -> u64 {
+        let state = state(self.directory.path());
+        state.metadata().unwrap().len()
+    }
+
     /// The tags at the destination.
     pub(super) fn tags(&self) -> Vec<String> {
         self.destination.tags("team/app")

@@ -128,7 +128,7 @@ impl Report {
     }
 
     /// due, waiting, protected, deleted, failed
-    fn totals(&self) -> [u64; 5] {
+    pub(super) fn totals(&self) -> [u64; 5] {
         ["due", "waiting", "protected", "deleted", "failed"].map(|key| {
             self.document["totals"][key]
                 .as_u64()
@@ -206,7 +206,7 @@ const SHORT: &str = "mode: Delete, grace: 1ms, inUse: Ignore";
 pub(super) const FREE: &str = "mode: Delete, grace: 1ms, inUse: Ignore, maxPercent: 100";
 
 /// Forty tags mirrored, twenty of them no longer wanted and past their grace.
-async fn narrowed(kind: Kind) -> (Lab, BTreeMap<String, Image>) {
+pub(super) async fn narrowed(kind: Kind) -> (Lab, BTreeMap<String, Image>) {
     let lab = Lab::new(kind).await;
     let kept = push_forty(&lab.source).await;
     let synced = lab.with(ALL, GRACE).text(&["sync"]).await;

@@ -124,8 +124,9 @@ async fn what_comes_into_use_after_the_first_look_stays() {
 async fn what_comes_into_use_while_a_registry_takes_its_time_stays() {
     let lab = Lab::due().await;
     let gate = Gate::closed();
-    // The answer to the question whether the tag is still the same.
-    let held = lab.destination.on("HEAD", "/manifests/2").nth(1);
+    // The answer to the question whether the tag is still the same; before that it was asked what shares its
+    // digest.
+    let held = lab.destination.on("HEAD", "/manifests/2").nth(2);
     held.does(Action::HoldReply(gate.clone()));
     let mirror = lab.narrow("");
     let come_into_use = async {

@@ -23,6 +23,7 @@ use crate::sync::Mode;
 use crate::sync::ledger::{Record, Slot, Tombstone};
 use crate::sync::prune::leftovers::Graves;
 use crate::sync::prune::records::recorded;
+use crate::sync::prune::safeguard::Safeguards;
 use crate::sync::prune::settle::unsettled;
 use crate::sync::prune::slot;
 
@@ -136,6 +137,7 @@ impl World {
             unwanted: None,
             verified: None,
             referrers: None,
+            own_referrers: Vec::new(),
         }
     }
 
@@ -235,6 +237,10 @@ impl World {
                     .map(|((_, tag), digest)| (tag.clone(), digest.clone()))
                     .collect(),
                 restorable: ledger.restorable(&first.registry, repository, &slots.collect()),
+                own: KNOWN_IMAGES
+                    .iter()
+                    .map(|image| signature_of(&image.digest))
+                    .collect(),
                 below: indexes
                     .map(|image| (image.digest.clone(), vec![image.closure[0].clone()]))
                     .collect(),
@@ -333,7 +339,7 @@ impl World {
         self.step()?;
         let written = self
             .syncer
-            .write_tombstones(&mirror, &due, is_approved)
+            .write_tombstones(&mirror, &due, is_approved, Safeguards::new())
             .now_or_never();
         if written.unwrap().is_err() {
             return Err(End::Unkept);

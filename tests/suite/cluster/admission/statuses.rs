@@ -9,7 +9,8 @@ use transship::api::image_mirror::{
 };
 use transship::api::image_policy::{ExcludedBy, PolicyMode};
 use transship::api::mirrored_repository::{
-    DeletedTag, PROTECTED_BY_LENGTH, PruneCandidate, RecordedTag, SHAPE_LENGTH, TAGS, TagState,
+    DeletedTag, KeptManifest, MEDIA_TYPE_LENGTH, OBJECT_BYTES, OBJECT_MANIFESTS, OWN_REFERRERS,
+    PROTECTED_BY_LENGTH, PruneCandidate, RecordedTag, SHAPE_LENGTH, SHARERS, TAGS, TagState,
     VerifiedBy, WaitingTag,
 };
 use transship::api::{ImageMirrorStatus, ImagePolicyStatus, MirroredRepositoryStatus, Reason};
@@ -152,6 +153,7 @@ pub(super) fn record() -> MirroredRepositoryStatus {
         referrers_checked_at: Some(time()),
         referrers_found: Some(format!("index+list:{0}:{0}", "f".repeat(16))),
         state: Some(TagState::Refused),
+        own_referrers: vec![sha256(); OWN_REFERRERS],
     });
     // What is no longer wanted waits for nothing, and candidates are larger.
     let waiting = WaitingTag {
@@ -177,6 +179,9 @@ pub(super) fn record() -> MirroredRepositoryStatus {
         digest: sha256(),
         shape: "s".repeat(SHAPE_LENGTH),
         deleted_at: time(),
+        referrers: vec![sha256(); OWN_REFERRERS],
+        shared_with: vec![tag(0); SHARERS],
+        took: None,
     });
     MirroredRepositoryStatus {
         tag_count: 300,
@@ -185,5 +190,33 @@ pub(super) fn record() -> MirroredRepositoryStatus {
         waiting: vec![waiting],
         candidates: candidates.collect(),
         deleted: deleted.collect(),
+        manifests: Vec::new(),
+    }
+}
+
+/// The largest record of what restores deleted tags.
+pub(super) fn manifests() -> MirroredRepositoryStatus {
+    let text = |bytes: usize| "A".repeat(bytes.div_ceil(3) * 4);
+    let kept = |data| KeptManifest {
+        digest: sha256(),
+        media_type: "m".repeat(MEDIA_TYPE_LENGTH),
+        data,
+    };
+    let each = OBJECT_BYTES / OBJECT_MANIFESTS;
+    MirroredRepositoryStatus {
+        manifests: vec![kept(text(each)); OBJECT_MANIFESTS],
+        ..MirroredRepositoryStatus::default()
+    }
+}
+
+/// The same with one manifest.
+pub(super) fn large_manifest() -> MirroredRepositoryStatus {
+    MirroredRepositoryStatus {
+        manifests: vec![KeptManifest {
+            digest: sha256(),
+            media_type: "m".to_owned(),
+            data: "A".repeat(OBJECT_BYTES.div_ceil(3) * 4),
+        }],
+        ..MirroredRepositoryStatus::default()
     }
 }

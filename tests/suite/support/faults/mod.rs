@@ -81,6 +81,12 @@ impl Options {
         self
     }
 
+    /// The manifest goes along with a tag that is deleted, and every other tag of it.
+    pub fn taking_manifests_along(mut self) -> Self {
+        self.abilities.takes_manifests_along = true;
+        self
+    }
+
     /// At most so many tags on a page.
     pub fn page_size(mut self, size: usize) -> Self {
         self.abilities.page_size = size;
@@ -234,6 +240,12 @@ impl FaultRegistry {
             .lock()
             .unwrap()
             .load_manifest(repository, reference, manifest);
+    }
+
+    /// Loses a manifest, as by a garbage collection. Tags that name it dangle.
+    pub fn lose_manifest(&self, repository: &str, digest: &str) {
+        let mut store = self.state.store.lock().unwrap();
+        store.lose_manifest(repository, digest);
     }
 
     /// The manifest under a tag or digest.

@@ -21,6 +21,7 @@ pub(super) struct Abilities {
     pub(super) page_size: usize,
     pub(super) hides_the_absent: bool,
     pub(super) folds_case: bool,
+    pub(super) takes_manifests_along: bool,
 }
 
 /// The content of a registry.
@@ -48,6 +49,7 @@ impl Default for Abilities {
             page_size: 1000,
             hides_the_absent: false,
             folds_case: false,
+            takes_manifests_along: false,
         }
     }
 }
@@ -137,6 +139,10 @@ impl Store {
     pub(super) fn lose_tag(&mut self, repository: &str, tag: &str) {
         let tag = self.tag_for(tag);
         self.repository(repository).tags.remove(&tag);
+    }
+
+    pub(super) fn lose_manifest(&mut self, repository: &str, digest: &str) {
+        self.repository(repository).manifests.remove(digest);
     }
 
     pub(super) fn open_uploads(&self) -> usize {

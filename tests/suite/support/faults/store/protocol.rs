@@ -224,7 +224,11 @@ impl Store {
 
     fn delete_manifest(&mut self, repository: &str, reference: &str) -> Reply {
         let tag = self.tag_for(reference);
+        let takes_along = self.abilities.takes_manifests_along;
         let repository = self.repository(repository);
+        let digest = repository.tags.get(&tag).filter(|_| takes_along);
+        let digest = digest.cloned();
+        let reference = digest.as_deref().unwrap_or(reference);
         let found = if reference.contains(':') {
             repository.tags.retain(|_, digest| digest != reference);
             repository.manifests.remove(reference).is_some()

@@ -1,0 +1,170 @@
+//! What stays known of a deleted tag, and for how long.
+
+use jiff::Timestamp;
+
+use super::keepsake_samples::{image, index, kept, tombstone};
+use super::records::Records;
+use super::{Keepsakes, Ledger, Page, Record, Slot, Tombstone};
+use crate::api::mirrored_repository::{OWN_REFERRERS, Took};
+use crate::oci::{Digest, Manifest};
+
+const MIRROR: &str = "default/m";
+
+fn page(repository: &str) -> Page {
+    Page {
+        mirror: MIRROR.to_owned(),
+        destination: "eu".to_owned(),
+        repository: repository.parse().unwrap(),
+    }
+}
+
+fn slot(tag: &str) -> Slot {
+    page("a/b").slot(&tag.parse().unwrap())
+}
+
+fn record(image: &Manifest, copied_at: Option<Timestamp>) -> Record {
+    Record {
+        source: "docker.io/library/a:1".to_owned(),
+        source_digest: Digest::sha256(b"source"),
+        digest: image.digest().clone(),
+        shape: "all platforms".to_owned(),
+        first_seen: Timestamp::UNIX_EPOCH,
+        copied_at,
+        adopted: false,
+        refused: false,
+        registry: Some("registry.example.com".parse().unwrap()),
+        unwanted: None,
+        verified: None,
+        referrers: None,
+        own_referrers: Vec::new(),
+    }
+}
+
+/// A deleted tag, and the manifests that bring it back.
+fn deleted() -> (Ledger, Manifest, Keepsakes) {
+    let ledger = Ledger::in_memory();
+    let part = image("part");
+    let root = index(&[&part]);
+    let keepsakes = kept(&[&part, &root]);
+    ledger.bury(&slot("1"), tombstone(&root, &[]));
+    ledger.keep(&slot("1").page, keepsakes.clone());
+    (ledger, root, keepsakes)
+}
+
+#[test]
+fn what_brings_a_tag_back_stays_until_it_is_there_again() {
+    let (ledger, root, keepsakes) = deleted();
+    let page = slot("1").page;
+    ledger.write(slot("1"), record(&root, None));
+    assert!(ledger.tombstone(&slot("1")).is_some(), "nobody saw it");
+    assert_eq!(ledger.keepsakes(&page), keepsakes);
+    ledger.write(slot("1"), record(&root, Some(Timestamp::UNIX_EPOCH)));
+    assert_eq!(ledger.tombstone(&slot("1")), None);
+    assert_eq!(ledger.keepsakes(&page), Keepsakes::new());
+}
+
+#[test]
+fn what_brings_a_tag_back_goes_with_what_it_was() {
+    let (ledger, _, _) = deleted();
+    ledger.forget_deleted(&slot("1"));
+    assert_eq!(ledger.keepsakes(&slot("1").page), Keepsakes::new());
+}
+
+#[tokio::test]
+async fn what_brings_a_tag_back_is_there_for_the_next_process() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("state.json");
+    let (known, root, keepsakes) = deleted();
+    let ledger = Ledger::open(&path).unwrap();
+    let tombstone = known.tombstone(&slot("1")).unwrap();
+    ledger.bury(&slot("1"), tombstone.clone());
+    ledger.keep(&slot("1").page, keepsakes.clone());
+    ledger.flush(MIRROR).await.unwrap();
+    drop(ledger);
+    let ledger = Ledger::open(&path).unwrap();
+    assert_eq!(ledger.tombstone(&slot("1")), Some(tombstone));
+    assert_eq!(ledger.keepsakes(&slot("1").page), keepsakes);
+    assert!(
+        ledger
+            .keepsakes(&slot("1").page)
+            .contains_key(root.digest())
+    );
+}
+
+#[test]
+fn room_is_what_is_left_of_it() {
+    let (ledger, _, keepsakes) = deleted();
+    let empty = Ledger::in_memory().room(MIRROR);
+    let size: usize = keepsakes.values().map(super::Keepsake::size).sum();
+    assert_eq!(ledger.room(MIRROR), empty - size);
+    assert_eq!(ledger.room("default/another"), empty, "all have more");
+}
+
+#[test]
+fn whether_a_registry_spares_manifests_is_known_where_it_was_seen() {
+    use Took::{Manifest, OtherTags, Tag};
+    // The deleted tags by registry, repository and what went with them; and what is known of a/b at `one`.
+    type Seen<'a> = (&'a str, &'a str, Option<Took>);
+    let cases: [(&[Seen<'_>], Option<bool>); 8] = [
+        (&[], None),
+        (&[("one", "a/b", None)], None),
+        (&[("one", "a/b", Some(Manifest))], None),
+        (&[("one", "a/b", Some(Tag))], Some(true)),
+        (&[("one", "a/c", Some(Tag))], None),
+        (&[("two", "a/b", Some(Tag))], None),
+        (&[("two", "a/b", Some(OtherTags))], None),
+        (
+            &[
+                ("one", "a/b", Some(Tag)),
+                ("one", "a/c", Some(OtherTags)),
+                ("one", "a/d", Some(Tag)),
+            ],
+            Some(false),
+        ),
+    ];
+    for (seen, expected) in cases {
+        let ledger = Ledger::in_memory();
+        for (registry, repository, took) in seen {
+            let slot = page(repository).slot(&"1".parse().unwrap());
+            let tombstone = Tombstone {
+                registry: format!("{registry}.example.com").parse().unwrap(),
+                took: *took,
+                ..tombstone(&image("it"), &[])
+            };
+            ledger.bury(&slot, tombstone);
+        }
+        let registry = "one.example.com".parse().unwrap();
+        let found = ledger.spares(&registry, &"a/b".parse().unwrap());
+        assert_eq!(found, expected, "{seen:?}");
+    }
+}
+
+#[test]
+fn in_an_older_copy_nothing_is_ours() {
+    let sbom = image("sbom");
+    let page = slot("1").page;
+    let mut own = record(&image("it"), Some(Timestamp::UNIX_EPOCH));
+    own.add_referrers(&[sbom.digest().clone()]);
+    let mut records = Records::default();
+    let tombstone = tombstone(&image("it"), &[&sbom]);
+    super::records::find_mut(&mut records.mirrors, &page).insert(slot("1").tag, own);
+    super::records::find_mut(&mut records.deleted, &page).insert(slot("2").tag, tombstone);
+    records.adopt_all();
+    let leaf = records.leaf(&page);
+    let record = &leaf.records[&slot("1").tag];
+    assert!(record.adopted && record.own_referrers.is_empty());
+    assert!(leaf.deleted[&slot("2").tag].referrers.is_empty());
+}
+
+#[test]
+fn what_refers_to_an_image_is_on_record_once_and_not_without_end() {
+    let mut record = record(&image("it"), None);
+    let digests: Vec<Digest> = (0..100_u8)
+        .map(|number| Digest::sha256(&[number]))
+        .collect();
+    record.add_referrers(&digests[..2]);
+    record.add_referrers(&digests[..2]);
+    assert_eq!(record.own_referrers, digests[..2]);
+    record.add_referrers(&digests);
+    assert_eq!(record.own_referrers, digests[..OWN_REFERRERS]);
+}

@@ -131,11 +131,6 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// Whether this is a mapping.
-    pub(super) fn is_mapping(&self) -> bool {
-        matches!(self.node.value, Value::Mapping(_))
-    }
-
     fn wrong(&self, expected: &str) -> Fault {
         Fault {
             place: self.place(),

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::fields::Place;
 use super::rule::{Draft, Naming, Newest, Options, Order, Referrers, Rule, Selection, Tags, Times};
 use super::yaml::{self, Yaml};
 use super::{Conversion, Gap, patterns};
@@ -41,7 +40,6 @@ struct Mirror {
 
 #[derive(Clone, Debug)]
 struct Entry {
-    place: Place,
     repository: String,
     tags: Tags,
     gaps: Vec<Gap>,
@@ -71,7 +69,7 @@ impl Sheet {
     /// Puts a rule into the mirror that it has everything in common with.
     fn place(&mut self, rule: Rule, template: String) {
         let Rule {
-            place,
+            place: _,
             group,
             source,
             repository,
@@ -84,7 +82,6 @@ impl Sheet {
         let destination = (destination, template);
         let renamed = tags.renamed.clone();
         let entry = Entry {
-            place,
             repository,
             tags,
             gaps,

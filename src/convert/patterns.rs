@@ -26,23 +26,6 @@ pub(super) fn between_anchors(expression: &str) -> Vec<String> {
         .collect()
 }
 
-/// Whether an expression stands for one text only.
-pub(super) fn literal(pattern: &str) -> Option<String> {
-    let mut text = String::new();
-    let mut characters = pattern.chars();
-    while let Some(character) = characters.next() {
-        match character {
-            '\\' => match characters.next()? {
-                escaped @ ('.' | '-' | '_' | '+') => text.push(escaped),
-                _ => return None,
-            },
-            '0'..='9' | 'a'..='z' | 'A'..='Z' | '-' | '_' => text.push(character),
-            _ => return None,
-        }
-    }
-    (!text.is_empty()).then_some(text)
-}
-
 /// A glob of `path.Match` or doublestar, of any characters, as a pattern. `{a,b}` stands for either.
 pub(super) fn glob(glob: &str) -> String {
     let mut pattern = String::new();

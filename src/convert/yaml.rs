@@ -18,8 +18,6 @@ pub(super) enum Yaml {
     Text(String),
     /// A number or boolean.
     Bare(String),
-    /// Text of several lines.
-    Lines(Vec<String>),
     List(Vec<Self>),
     Map(Vec<(&'static str, Self)>),
     /// A value with comments above it.
@@ -61,7 +59,7 @@ impl Yaml {
         match self {
             Self::Text(text) => Some(scalar(text)),
             Self::Bare(text) => Some(text.clone()),
-            Self::Lines(_) | Self::Noted(..) => None,
+            Self::Noted(..) => None,
             Self::List(items) => {
                 let items: Option<Vec<String>> = items.iter().map(Self::flow).collect();
                 Some(format!("[{}]", items?.join(", ")))
@@ -102,12 +100,6 @@ fn field(value: &Yaml, indent: usize, name: usize, out: &mut String) {
         return;
     }
     match value {
-        Yaml::Lines(lines) => {
-            out.push_str(" |\n");
-            for line in lines {
-                let _ = writeln!(out, "{:width$}{line}", "", width = indent + 2);
-            }
-        }
         Yaml::List(items) => {
             out.push('\n');
             for item in items {
@@ -145,7 +137,7 @@ fn list_item(item: &Yaml, indent: usize, out: &mut String) {
         Yaml::List(items) => items
             .iter()
             .for_each(|item| list_item(item, indent + 2, &mut text)),
-        Yaml::Text(_) | Yaml::Bare(_) | Yaml::Lines(_) | Yaml::Noted(..) => {}
+        Yaml::Text(_) | Yaml::Bare(_) | Yaml::Noted(..) => {}
     }
     let rest = text.get(indent + 2..).unwrap_or_default();
     let _ = write!(out, "{:indent$}- {rest}", "");

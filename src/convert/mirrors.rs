@@ -23,6 +23,8 @@ pub(super) struct Sheet {
     head: Vec<Gap>,
     mirrors: Vec<Mirror>,
     policies: Vec<(String, Selection)>,
+    /// Selections that are a policy, since several entries have them and none has room for them.
+    shared: Vec<Selection>,
     logins: BTreeSet<Registry>,
     insecure: BTreeSet<Registry>,
 }
@@ -41,8 +43,19 @@ struct Mirror {
 #[derive(Clone, Debug)]
 struct Entry {
     repository: String,
+    /// The name that takes its place, where the template does not give the right one.
+    r#as: Option<String>,
     tags: Tags,
     gaps: Vec<Gap>,
+}
+
+/// What an entry takes.
+struct Parts {
+    /// Tags and globs.
+    tags: Vec<String>,
+    /// Whether tags may be missing.
+    may_lack: bool,
+    selections: Vec<Selection>,
 }
 
 // === impl Sheet ===
@@ -56,20 +69,21 @@ impl Sheet {
             gaps,
         } = draft;
         self.head.extend(gaps);
+        self.head.sort_by_key(|gap| gap.position);
         self.logins.extend(logins);
         self.insecure.extend(insecure);
-        let templates = choose_templates(&rules);
-        for (rule, template) in rules.into_iter().zip(templates) {
-            self.place(rule, template);
+        let names = choose_names(&rules);
+        for (rule, named) in rules.into_iter().zip(names) {
+            self.place(rule, named);
         }
         self.join_destinations();
         self.split_large();
+        self.share_selections();
     }
 
     /// Puts a rule into the mirror that it has everything in common with.
-    fn place(&mut self, rule: Rule, template: String) {
+    fn place(&mut self, rule: Rule, named: Named) {
         let Rule {
-            place: _,
             group,
             source,
             repository,
@@ -79,10 +93,11 @@ impl Sheet {
             options,
             gaps,
         } = rule;
-        let destination = (destination, template);
+        let destination = (destination, named.template);
         let renamed = tags.renamed.clone();
         let entry = Entry {
             repository,
+            r#as: named.r#as,
             tags,
             gaps,
         };
@@ -91,6 +106,10 @@ impl Sheet {
                 && mirror.options == options
                 && mirror.renamed == renamed
                 && mirror.destinations == [destination.clone()]
+                && mirror
+                    .entries
+                    .iter()
+                    .all(|known| known.repository != entry.repository || known.r#as == entry.r#as)
         });
         let Some(mirror) = mirror else {
             self.mirrors.push(Mirror {
@@ -157,6 +176,20 @@ impl Sheet {
         self.mirrors = small;
     }
 
+    fn share_selections(&mut self) {
+        let mut seen = Vec::new();
+        let entries = self.mirrors.iter().flat_map(|mirror| &mirror.entries);
+        for entry in entries.filter(|entry| !entry.has_room()) {
+            for selection in entry.parts().selections {
+                if !seen.contains(&selection) {
+                    seen.push(selection);
+                } else if !self.shared.contains(&selection) {
+                    self.shared.push(selection);
+                }
+            }
+        }
+    }
+
     /// Writes everything.
     pub(super) fn into_conversion(mut self) -> Conversion {
         let mut names = Names::default();
@@ -195,16 +228,20 @@ impl Sheet {
                 .clone()
                 .unwrap_or_else(|| label(mirror.source.as_str())),
         );
+        let common = mirror
+            .common()
+            .filter(|common| common.iter().all(|one| self.shared.contains(one)));
         let entries = mirror
             .entries
             .iter()
-            .map(|entry| self.entry(entry, &name))
+            .map(|entry| self.entry(entry, &name, common.is_some()))
             .collect();
         let mut spec = vec![
             ("source", Yaml::Map(self.endpoint(&mirror.source))),
             ("images", Yaml::List(entries)),
-            ("destinations", Yaml::List(self.destinations(mirror))),
         ];
+        spec.extend(self.selections(common.as_deref().unwrap_or_default(), &name));
+        spec.push(("destinations", Yaml::List(self.destinations(mirror))));
         spec.extend(options(&mirror.options));
         yaml::document(&[
             ("apiVersion", Yaml::text("transship.dev/v1alpha1")),
@@ -246,44 +283,24 @@ impl Sheet {
         mirror.destinations.iter().map(destination).collect()
     }
 
-    fn entry(&mut self, entry: &Entry, mirror: &str) -> Yaml {
-        let Tags {
-            literals,
+    fn entry(&mut self, entry: &Entry, mirror: &str, are_common: bool) -> Yaml {
+        let Parts {
+            tags,
+            may_lack,
             selections,
-            renamed: _,
-        } = &entry.tags;
+        } = entry.parts();
         let mut fields = vec![("repository", Yaml::text(&entry.repository))];
-        let globs: Option<Vec<String>> = selections
-            .iter()
-            .map(globs)
-            .collect::<Option<Vec<_>>>()
-            .map(|globs| globs.concat());
-        match globs {
-            Some(globs) => {
-                let is_all = globs.iter().any(|glob| glob == "*");
-                let tags = if is_all {
-                    vec!["*".to_owned()]
-                } else {
-                    [literals.clone(), globs].concat()
-                };
-                fields.push(("tags", Yaml::texts(tags)));
-            }
-            None => {
-                if !literals.is_empty() {
-                    fields.push(("tags", Yaml::texts(literals)));
-                }
-                if let Some((first, rest)) = selections.split_first() {
-                    fields.push(("select", select(first)));
-                    let policies: Vec<Yaml> = rest
-                        .iter()
-                        .map(|selection| self.policy(selection, mirror))
-                        .map(|name| Yaml::Map(vec![("name", Yaml::text(name))]))
-                        .collect();
-                    if !policies.is_empty() {
-                        fields.push(("policyRefs", Yaml::List(policies)));
-                    }
-                }
-            }
+        if !tags.is_empty() {
+            fields.push(("tags", Yaml::texts(tags)));
+        }
+        if may_lack {
+            fields.push(("absent", Yaml::text("Skip")));
+        }
+        if !are_common {
+            fields.extend(self.selections(&selections, mirror));
+        }
+        if let Some(name) = &entry.r#as {
+            fields.push(("as", Yaml::text(name)));
         }
         let map = Yaml::Map(fields);
         if entry.gaps.is_empty() {
@@ -291,6 +308,27 @@ impl Sheet {
         }
         let notes = entry.gaps.iter().map(|gap| format!("not converted: {gap}"));
         Yaml::Noted(notes.collect(), Box::new(map))
+    }
+
+    /// The first selection that no other entry has in its place, the others as policies.
+    fn selections(&mut self, selections: &[Selection], mirror: &str) -> Vec<(&'static str, Yaml)> {
+        let own = selections
+            .iter()
+            .position(|selection| !self.shared.contains(selection));
+        let mut fields = Vec::new();
+        let mut policies = Vec::new();
+        for (index, selection) in selections.iter().enumerate() {
+            if Some(index) == own {
+                fields.push(("select", select(selection)));
+                continue;
+            }
+            let name = Yaml::text(self.policy(selection, mirror));
+            policies.push(Yaml::Map(vec![("name", name)]));
+        }
+        if !policies.is_empty() {
+            fields.push(("policyRefs", Yaml::List(policies)));
+        }
+        fields
     }
 
     /// The name of the policy that selects so.
@@ -308,11 +346,86 @@ impl Sheet {
 // === impl Mirror ===
 
 impl Mirror {
+    /// The selections that all entries have in common, and that are not said by tags.
+    fn common(&self) -> Option<Vec<Selection>> {
+        let (first, rest) = self.entries.split_first()?;
+        let selections = first.parts().selections;
+        let is_common = |entry: &Entry| entry.parts().selections == selections;
+        let are_common = !rest.is_empty() && !selections.is_empty() && rest.iter().all(is_common);
+        are_common.then_some(selections)
+    }
+
+    /// Whether both copy the same images.
     fn says_the_same(&self, other: &Self) -> bool {
         self.entries.len() == other.entries.len()
             && self.entries.iter().zip(&other.entries).all(|(one, other)| {
-                one.repository == other.repository && one.tags == other.tags && one.gaps.is_empty()
+                one.repository == other.repository
+                    && one.tags == other.tags
+                    && other.gaps.is_empty()
             })
+    }
+}
+
+// === impl Entry ===
+
+impl Entry {
+    /// What is taken, in the fields of an entry: tags and globs where they say the same.
+    fn parts(&self) -> Parts {
+        let literals = |selection: &Selection| {
+            let patterns = selection.alone()?;
+            let literals: Option<Vec<String>> = patterns
+                .iter()
+                .map(|pattern| patterns::literal(pattern))
+                .collect();
+            literals.filter(|literals| !literals.is_empty())
+        };
+        let mut tags = self.tags.literals.clone();
+        let may_lack = tags.is_empty();
+        let mut selections = Vec::new();
+        for selection in &self.tags.selections {
+            match literals(selection) {
+                Some(literals) if may_lack => tags.extend(literals),
+                _ => selections.push(selection.clone()),
+            }
+        }
+        let may_lack = may_lack && !tags.is_empty();
+        let globs: Option<Vec<Vec<String>>> = selections.iter().map(globs).collect();
+        let Some(globs) = globs else {
+            return Parts {
+                tags,
+                may_lack,
+                selections,
+            };
+        };
+        tags.extend(globs.concat());
+        let takes_all = tags.iter().any(|tag| tag == "*");
+        Parts {
+            tags: if takes_all {
+                vec!["*".to_owned()]
+            } else {
+                tags
+            },
+            may_lack: may_lack && !takes_all,
+            selections: Vec::new(),
+        }
+    }
+
+    /// Whether its selection stands on its line.
+    fn has_room(&self) -> bool {
+        let Parts {
+            tags, selections, ..
+        } = self.parts();
+        let only = match selections.as_slice() {
+            [] => return true,
+            [only] => only,
+            _ => return false,
+        };
+        let fields = vec![
+            ("repository", Yaml::text(&self.repository)),
+            ("tags", Yaml::texts(tags)),
+            ("select", select(only)),
+        ];
+        Yaml::Map(fields).fits()
     }
 }
 
@@ -354,8 +467,14 @@ fn label(text: &str) -> String {
 
 // === templates ===
 
-/// The template of each rule's destination: of those that give its name the one that most others share.
-fn choose_templates(rules: &[Rule]) -> Vec<String> {
+/// What gives a destination its name.
+struct Named {
+    template: String,
+    r#as: Option<String>,
+}
+
+/// What gives each rule's destination its name: the template that most others share, or a name for that template.
+fn choose_names(rules: &[Rule]) -> Vec<Named> {
     let candidates: Vec<Vec<String>> = rules.iter().map(templates).collect();
     let mut counts: BTreeMap<(&Registry, &Registry, &str), usize> = BTreeMap::new();
     for (rule, candidates) in rules.iter().zip(&candidates) {
@@ -367,13 +486,49 @@ fn choose_templates(rules: &[Rule]) -> Vec<String> {
     }
     let choose = |(rule, candidates): (&Rule, &Vec<String>)| {
         let ends = (&rule.source, &rule.destination);
+        let count = |candidate: &str| counts.get(&(ends.0, ends.1, candidate)).copied();
         let best = candidates
             .iter()
             .rev()
-            .max_by_key(|candidate| counts.get(&(ends.0, ends.1, candidate.as_str())));
-        best.cloned().unwrap_or_default()
+            .max_by_key(|candidate| count(candidate));
+        let best = best.cloned().unwrap_or_default();
+        // Where it stands alone, a name within what the others share saves a mirror.
+        let shared = counts
+            .iter()
+            .filter(|((source, destination, template), count)| {
+                (*source, *destination) == ends && template.contains('{') && **count > 1
+            })
+            .max_by_key(|(_, count)| **count)
+            .map(|((_, _, template), _)| *template);
+        if count(&best) == Some(1)
+            && let Some(shared) = shared
+            && let Some(name) = name_for(rule, shared)
+        {
+            return Named {
+                template: shared.to_owned(),
+                r#as: Some(name),
+            };
+        }
+        Named {
+            template: best,
+            r#as: None,
+        }
     };
     rules.iter().zip(&candidates).map(choose).collect()
+}
+
+/// The name that a template makes a rule's destination of.
+fn name_for(rule: &Rule, template: &str) -> Option<String> {
+    let Naming::Repository(destination) = &rule.naming else {
+        return None;
+    };
+    let (before, is_whole) = match template.strip_suffix("{repository}") {
+        Some(before) => (before, true),
+        None => (template.strip_suffix("{name}")?, false),
+    };
+    let name = destination.as_str().strip_prefix(before)?;
+    let fits = !name.is_empty() && !before.contains('{') && (is_whole || !name.contains('/'));
+    fits.then(|| name.to_owned())
 }
 
 /// All templates that give a rule's destination its name, the most general one first.
@@ -426,16 +581,8 @@ fn globs(selection: &Selection) -> Option<Vec<String>> {
     if selection.takes_all() {
         return Some(vec!["*".to_owned()]);
     }
-    let is_alone = Selection {
-        include: Vec::new(),
-        ..selection.clone()
-    }
-    .takes_all();
-    if !is_alone {
-        return None;
-    }
-    selection
-        .include
+    let patterns = selection.alone()?;
+    patterns
         .iter()
         .map(|pattern| patterns::as_glob(pattern))
         .collect()

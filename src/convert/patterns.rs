@@ -26,6 +26,35 @@ pub(super) fn between_anchors(expression: &str) -> Vec<String> {
         .collect()
 }
 
+/// The one tag that a pattern stands for.
+pub(super) fn literal(pattern: &str) -> Option<String> {
+    let mut text = String::new();
+    let mut characters = pattern.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            '\\' => text.push(characters.next().filter(|next| "._-".contains(*next))?),
+            '0'..='9' | 'a'..='z' | 'A'..='Z' | '-' | '_' => text.push(character),
+            _ => return None,
+        }
+    }
+    (!text.is_empty()).then_some(text)
+}
+
+/// An expression with groups that is looked for anywhere, as one that matches the whole tag with the same groups.
+pub(super) fn extracting(expression: &str) -> String {
+    match alternatives(expression).as_slice() {
+        [only] => {
+            let pattern = anchored(only, false, true);
+            match only.starts_with(['^']) || only.starts_with(".*") {
+                true => pattern,
+                // The first place where it matches is meant.
+                false => format!(".*?{pattern}"),
+            }
+        }
+        _ => format!(".*?(?:{expression}).*"),
+    }
+}
+
 /// A glob of `path.Match` or doublestar, of any characters, as a pattern. `{a,b}` stands for either.
 pub(super) fn glob(glob: &str) -> String {
     let mut pattern = String::new();

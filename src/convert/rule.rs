@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use super::Gap;
-use super::fields::Place;
 use crate::oci::{Registry, Repository};
 
 /// What a file says.
@@ -21,8 +20,6 @@ pub(super) struct Draft {
 /// One repository, or all that a glob stands for, and what of it is copied to one place.
 #[derive(Clone, Debug)]
 pub(super) struct Rule {
-    /// Where the rule stands in the file.
-    pub(super) place: Place,
     /// The name of the group of rules, where the file has one.
     pub(super) group: Option<String>,
     pub(super) source: Registry,
@@ -179,6 +176,15 @@ impl Tags {
 // === impl Selection ===
 
 impl Selection {
+    /// The patterns, where nothing else narrows.
+    pub(super) fn alone(&self) -> Option<&[String]> {
+        let rest = Self {
+            include: Vec::new(),
+            ..self.clone()
+        };
+        rest.takes_all().then_some(self.include.as_slice())
+    }
+
     /// Whether every tag is taken.
     pub(super) fn takes_all(&self) -> bool {
         *self == Self::default()

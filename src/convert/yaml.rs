@@ -73,6 +73,11 @@ impl Yaml {
         }
     }
 
+    /// Whether it stands on one line as an item of a list in a spec.
+    pub(super) fn fits(&self) -> bool {
+        self.fitting(6).is_some()
+    }
+
     /// The value on one line, where it fits there behind what stands before it.
     fn fitting(&self, before: usize) -> Option<String> {
         let flow = self.flow()?;
@@ -168,7 +173,11 @@ fn scalar(text: &str) -> String {
 
 fn is_plain(text: &str) -> bool {
     let inner = |character: char| character.is_ascii_alphanumeric() || "._/-".contains(character);
-    let is_word = text.starts_with(|first: char| first.is_ascii_alphabetic())
+    // No number of any form has one of these.
+    let is_named = text.contains(|letter: char| "ghjklmpqrstuvwyz".contains(letter));
+    let starts = text.starts_with(|first: char| first.is_ascii_alphabetic())
+        || text.starts_with(|first: char| first.is_ascii_digit()) && is_named;
+    let is_word = starts
         && text
             .chars()
             .all(|character| inner(character) || character == ':')

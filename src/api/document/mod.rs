@@ -45,7 +45,8 @@ pub(crate) fn parse_tree(text: &str, file: &str) -> Result<Vec<Node>, DocumentEr
         };
         return Err(DocumentError::new(file, start, "", problem));
     }
-    node::parse(text).map_err(|error| DocumentError::from_syntax(file, error.position, error.message))
+    node::parse(text)
+        .map_err(|error| DocumentError::from_syntax(file, error.position, error.message))
 }
 
 /// Refuses objects that are defined more than once among the documents of one run.

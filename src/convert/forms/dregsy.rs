@@ -1,6 +1,6 @@
 //! dregsy (<https://github.com/xelalexv/dregsy>).
 
-use super::{checked, interval, registry};
+use super::{checked, registry};
 use crate::convert::fields::{Fault, Fields, Item, Place};
 use crate::convert::rule::{
     Draft, Naming, Newest, Options, Order, Rule, Selection, Semver, Tags, Times,
@@ -24,7 +24,10 @@ pub(super) fn read(document: &Item<'_>, draft: &mut Draft) -> Result<(), Fault> 
 fn read_task(mut fields: Fields<'_>, draft: &mut Draft) -> Result<(), Fault> {
     let place = fields.place().clone();
     let name = fields.text("name")?;
-    let every = fields.text("interval")?;
+    let times = match fields.text("interval")? {
+        Some(seconds) => super::every(&seconds),
+        None => Times::Unsaid,
+    };
     let (source, target) = (fields.fields("source")?, fields.fields("target")?);
     let (Some(source), Some(target)) = (source, target) else {
         return Err(place.fault("a task needs source and target"));
@@ -45,10 +48,7 @@ fn read_task(mut fields: Fields<'_>, draft: &mut Draft) -> Result<(), Fault> {
         draft.add(rule.map(|rule| Rule {
             group: name.clone(),
             options: Options {
-                times: match &every {
-                    Some(seconds) => Times::Every(interval(seconds)),
-                    None => Times::Unsaid,
-                },
+                times: times.clone(),
                 ..rule.options
             },
             ..rule
@@ -61,6 +61,7 @@ fn read_end(mut fields: Fields<'_>, draft: &mut Draft) -> Result<Result<Registry
     let place = fields.place().clone();
     let name = fields.required("registry")?;
     let login = fields.text("auth")?;
+    let verifies = fields.place_of("skip-tls-verify");
     let is_unverified = fields.flag("skip-tls-verify")? == Some(true);
     fields.pass_over(&["lister", "auth-refresh"]);
     let found = registry(&name, &place, draft);
@@ -69,7 +70,7 @@ fn read_end(mut fields: Fields<'_>, draft: &mut Draft) -> Result<Result<Registry
             draft.logins.insert(registry.clone());
         }
         if is_unverified {
-            draft.insecure.insert(registry.clone());
+            super::unverified(registry, &verifies, draft);
         }
     }
     fields.finish(&mut draft.gaps);
@@ -93,7 +94,6 @@ fn read_mapping(
     Ok(tags.and_then(|tags| {
         let (repository, naming) = names(&from, &to, source, target, &place)?;
         Ok(Rule {
-            place,
             group: None,
             source: source.clone(),
             repository,

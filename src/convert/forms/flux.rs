@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{NEEDS_TO, checked, image, interval, masterminds, rule_to};
+use super::{NEEDS_TO, checked, image, masterminds, rule_to};
 use crate::convert::fields::{Fault, Fields, Item, Place};
 use crate::convert::rule::{Draft, Extract, Newest, Options, Order, Rule, Selection, Tags, Times};
 use crate::convert::{Gap, Prefix, Surroundings, patterns};
@@ -94,7 +94,7 @@ fn read_repository(mut fields: Fields<'_>, draft: &mut Draft) -> Result<Reposito
     };
     let found = image(&spec.required("image")?, &spec.place_of("image"));
     let times = match spec.text("interval")? {
-        Some(every) => Times::Every(interval(&every)),
+        Some(interval) => super::every(&interval),
         None => Times::Unsaid,
     };
     let exclude = spec.texts("exclusionList")?;
@@ -206,7 +206,10 @@ fn filtered(selection: &mut Selection, filter: Option<(String, Option<String>)>)
     match filter {
         Some((pattern, Some(value))) => {
             selection.include.clear();
-            selection.extract = Some(Extract { pattern, value });
+            selection.extract = Some(Extract {
+                pattern: patterns::extracting(&pattern),
+                value,
+            });
         }
         Some((pattern, None)) => selection.include = patterns::anywhere(&pattern),
         None => {}
@@ -219,14 +222,7 @@ fn join(repository: &Repository, policy: Policy, to: &Prefix) -> Result<Rule, Ga
     selection.exclude.extend(repository.exclude.clone());
     let name = source.repository.as_str().to_owned();
     let tags = Tags::selected(selection);
-    let mut rule = rule_to(
-        &policy.place,
-        source.registry,
-        name,
-        to,
-        "{repository}",
-        tags,
-    );
+    let mut rule = rule_to(source.registry, name, to, "{repository}", tags);
     rule.options = repository.options.clone();
     rule.gaps = [repository.gaps.clone(), policy.gaps].concat();
     Ok(rule)

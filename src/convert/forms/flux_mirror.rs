@@ -47,7 +47,12 @@ fn read_selector(mut fields: Fields<'_>, gaps: &mut Vec<Gap>) -> Result<Selectio
     if let Some(mut regex) = fields.fields("regex")? {
         let pattern = regex.text("pattern")?.unwrap_or_default();
         match regex.text("extract")? {
-            Some(value) => selection.extract = Some(Extract { pattern, value }),
+            Some(value) => {
+                selection.extract = Some(Extract {
+                    pattern: patterns::extracting(&pattern),
+                    value,
+                })
+            }
             None => selection.include = patterns::anywhere(&pattern),
         }
         regex.finish(gaps);
@@ -121,7 +126,6 @@ fn from_to(
 ) -> Result<Rule, Gap> {
     let tags = Tags::selected(checked(selection, place)?);
     Ok(rule(
-        place,
         image(source, place)?,
         image(destination, place)?,
         tags,

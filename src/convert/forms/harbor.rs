@@ -79,7 +79,6 @@ fn read_policy(
     for repository in filters.repositories {
         let template = template(&repository, namespace.as_deref(), replaced, &place);
         draft.add(template.map(|template| Rule {
-            place: place.clone(),
             group: name.clone(),
             source: source.registry.clone(),
             repository,

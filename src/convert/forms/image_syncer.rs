@@ -80,20 +80,13 @@ fn to_the_usual(source: &str, surroundings: &Surroundings, place: &Place) -> Res
         .ok_or_else(|| place.gap(NEEDS_TO))?;
     let (source, tags) = split(source, None, place)?;
     let repository = source.repository.as_str().to_owned();
-    Ok(rule_to(
-        place,
-        source.registry,
-        repository,
-        to,
-        "{name}",
-        tags,
-    ))
+    Ok(rule_to(source.registry, repository, to, "{name}", tags))
 }
 
 fn to_one(source: &str, target: &str, place: &Place) -> Result<Rule, Gap> {
     let target = image(target, place)?;
     let (source, tags) = split(source, Some(&target), place)?;
-    Ok(rule(place, source, target, tags))
+    Ok(rule(source, target, tags))
 }
 
 /// The repository, and which tags of it: none means all, `/…/` is an expression, a comma divides tags.

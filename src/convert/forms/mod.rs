@@ -12,9 +12,10 @@ mod skopeo;
 mod zot;
 
 use super::fields::{Fault, Item, Place};
-use super::rule::{Draft, Naming, Options, Rule, Selection, Semver, Tags};
+use super::rule::{Draft, Naming, Options, Rule, Selection, Semver, Tags, Times};
 use super::{Form, Gap, Prefix, Surroundings};
 use crate::oci::{Reference, Registry};
+use crate::policy::Duration;
 use crate::policy::pattern::Pattern;
 use crate::policy::range::Range;
 
@@ -93,9 +94,8 @@ fn registry(text: &str, place: &Place, draft: &mut Draft) -> Result<Registry, Ga
 }
 
 /// From one image to another.
-fn rule(place: &Place, source: Reference, destination: Reference, tags: Tags) -> Rule {
+fn rule(source: Reference, destination: Reference, tags: Tags) -> Rule {
     Rule {
-        place: place.clone(),
         group: None,
         source: source.registry,
         repository: source.repository.as_str().to_owned(),
@@ -108,16 +108,8 @@ fn rule(place: &Place, source: Reference, destination: Reference, tags: Tags) ->
 }
 
 /// From a repository, or a glob of some, to what a template says below a prefix.
-fn rule_to(
-    place: &Place,
-    source: Registry,
-    repository: String,
-    to: &Prefix,
-    template: &str,
-    tags: Tags,
-) -> Rule {
+fn rule_to(source: Registry, repository: String, to: &Prefix, template: &str, tags: Tags) -> Rule {
     Rule {
-        place: place.clone(),
         group: None,
         source,
         repository,
@@ -185,14 +177,31 @@ fn masterminds(range: &str) -> Selection {
     }
 }
 
-/// An interval as ours are written: of days, which other tools know, as hours.
-fn interval(text: &str) -> String {
-    match text.strip_suffix('d').map(str::parse::<u32>) {
-        Some(Ok(days)) => format!("{}h", u64::from(days) * 24),
-        _ if text.bytes().all(|byte| byte.is_ascii_digit()) => format!("{text}s"),
-        _ => text
-            .trim_end_matches("0s")
-            .trim_end_matches("0m")
-            .to_owned(),
+/// An interval as ours are written: other tools know days, and bare seconds. At least half a minute, as ours are.
+fn every(text: &str) -> Times {
+    let hours = text
+        .strip_suffix('d')
+        .and_then(|days| days.parse::<u32>().ok());
+    let text = match hours {
+        Some(days) => format!("{}h", u64::from(days) * 24),
+        None if text.bytes().all(|byte| byte.is_ascii_digit()) => format!("{text}s"),
+        None => text.to_owned(),
+    };
+    match text.parse::<Duration>() {
+        Ok(interval) => Times::Every(interval.max(Duration::from_secs(30)).to_string()),
+        Err(_) => Times::Unsaid,
     }
+}
+
+/// That certificates are not looked at: usual where there are none, and else nothing that ours does.
+fn unverified(registry: &Registry, place: &Place, draft: &mut Draft) {
+    let host = registry.host();
+    let is_near = host == "localhost" || host.starts_with("127.") || !host.contains('.');
+    if is_near || matches!(registry.port(), Some(80 | 5000)) {
+        draft.insecure.insert(registry.clone());
+        return;
+    }
+    draft.gaps.push(place.gap(
+        "certificates are always verified: name the authority with certSecretRef, or write insecure: true for plain HTTP",
+    ));
 }

@@ -44,7 +44,6 @@ pub(super) fn read(
             let tags = one_tag(&source, &source, &place)?;
             let repository = source.repository.as_str().to_owned();
             Ok(rule_to(
-                &place,
                 source.registry,
                 repository,
                 to,

@@ -215,7 +215,7 @@ fn rules(
         .map(|target| {
             let target = registry(&target)?;
             let to = super::image(&format!("{target}/{to}"), place)?;
-            let mut rule = super::rule(place, from.clone(), to, tags.clone());
+            let mut rule = super::rule(from.clone(), to, tags.clone());
             rule.options = found.options.clone();
             Ok(rule)
         })

@@ -1,6 +1,6 @@
 //! regsync of regclient (<https://regclient.org/usage/regsync/>).
 
-use super::{checked, image, interval, one_tag, registry, rule};
+use super::{checked, every, image, one_tag, registry, rule};
 use crate::convert::fields::{Fault, Fields, Item, Place};
 use crate::convert::rule::{
     Draft, Naming, Options, Referrers, Rule, Selection, Semver, Tags, Times,
@@ -87,9 +87,9 @@ fn take_options(
 ) -> Result<Options, Fault> {
     let mut options = defaults.clone();
     fields.pass_over(&PACE);
-    let (every, cron) = (fields.text("interval")?, fields.text("schedule")?);
-    if let Some(every) = every {
-        options.times = Times::Every(interval(&every));
+    let (interval, cron) = (fields.text("interval")?, fields.text("schedule")?);
+    if let Some(interval) = interval {
+        options.times = every(&interval);
     }
     if let Some(cron) = cron {
         options.times = Times::Cron(cron);
@@ -202,7 +202,7 @@ fn read_tags(fields: Option<Fields<'_>>, gaps: &mut Vec<Gap>) -> Result<Selectio
 fn step_of_image(source: &str, target: &str, place: &Place) -> Result<Rule, Gap> {
     let (source, target) = (image(source, place)?, image(target, place)?);
     let tags = one_tag(&source, &target, place)?;
-    Ok(rule(place, source, target, tags))
+    Ok(rule(source, target, tags))
 }
 
 fn step_of_repository(
@@ -215,7 +215,7 @@ fn step_of_repository(
     for selection in &mut tags.selections {
         *selection = checked(std::mem::take(selection), place)?;
     }
-    Ok(rule(place, source, target, tags))
+    Ok(rule(source, target, tags))
 }
 
 /// All repositories of a registry, or those whose names match.
@@ -267,7 +267,6 @@ fn step_of_registry(
         return Ok(Err(place.gap(message)));
     };
     let rule = |repository: String| Rule {
-        place: place.clone(),
         group: None,
         source: source.clone(),
         repository,

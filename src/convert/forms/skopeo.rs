@@ -40,19 +40,21 @@ fn read_registry(
     if fields.take("credentials").is_some() {
         draft.logins.insert(source.clone());
     }
+    let verifies = fields.place_of("tls-verify");
     if fields.flag("tls-verify")? == Some(false) {
-        draft.insecure.insert(source.clone());
+        super::unverified(source, &verifies, draft);
     }
     if let Some(images) = fields.fields("images")? {
         for (repository, tags) in images.into_pairs() {
             let place = tags.place();
             let found = tags.texts()?;
-            let tags = if found.is_empty() {
-                Ok(Tags::all())
-            } else {
-                listed(found, &place)
+            let tags = match found.is_empty() {
+                true => Tags::all(),
+                false => listed(found, &place, &mut draft.gaps),
             };
-            draft.add(tags.and_then(|tags| one(source, repository, to, template, tags, &place)));
+            if !tags.literals.is_empty() || !tags.selections.is_empty() {
+                draft.add(one(source, repository, to, template, tags, &place));
+            }
         }
     }
     if let Some(images) = fields.fields("images-by-tag-regex")? {
@@ -79,13 +81,16 @@ fn read_registry(
     Ok(())
 }
 
-fn listed(tags: Vec<String>, place: &Place) -> Result<Tags, Gap> {
-    match tags.iter().find(|tag| tag.starts_with("sha256:")) {
-        Some(digest) => Err(place.gap(format!(
-            "{digest} has no tag, and so no name at the destination: write tags, or TAG@{digest}"
-        ))),
-        None => Ok(Tags::literal(tags)),
-    }
+/// The tags of a list. A digest has no name at the destination.
+fn listed(tags: Vec<String>, place: &Place, gaps: &mut Vec<Gap>) -> Tags {
+    let (digests, tags): (Vec<String>, Vec<String>) =
+        tags.into_iter().partition(|tag| tag.contains(':'));
+    gaps.extend(digests.iter().map(|digest| {
+        place.gap(format!(
+            "{digest} has no tag, and so no name at the destination: write TAG@{digest}"
+        ))
+    }));
+    Tags::literal(tags)
 }
 
 fn one(
@@ -99,12 +104,5 @@ fn one(
     let name = format!("{source}/{repository}");
     let found = super::image(&name, place)?;
     let repository = found.repository.as_str().to_owned();
-    Ok(rule_to(
-        place,
-        found.registry,
-        repository,
-        to,
-        template,
-        tags,
-    ))
+    Ok(rule_to(found.registry, repository, to, template, tags))
 }

@@ -1,6 +1,6 @@
 //! The `sync` extension of zot (<https://zotregistry.dev>).
 
-use super::{NEEDS_TO, checked, interval, registry, rule_to};
+use super::{NEEDS_TO, checked, registry, rule_to};
 use crate::convert::fields::{Fault, Fields, Item};
 use crate::convert::rule::{Draft, Options, Selection, Semver, Tags, Times};
 use crate::convert::{Gap, Prefix, Surroundings, patterns};
@@ -53,9 +53,10 @@ fn read_registry(
     let place = fields.place().clone();
     let urls = fields.texts("urls")?;
     let times = match fields.text("pollInterval")? {
-        Some(every) => Times::Every(interval(&every)),
+        Some(interval) => super::every(&interval),
         None => Times::Unsaid,
     };
+    let verifies = fields.place_of("tlsVerify");
     let is_unverified = fields.flag("tlsVerify")? == Some(false);
     if fields.flag("onDemand")? == Some(true) {
         let message = "nothing is copied when it is asked for: images are copied before";
@@ -84,8 +85,8 @@ fn read_registry(
     if has_logins {
         draft.logins.insert(source.clone());
     }
-    if is_unverified && url.starts_with("http://") {
-        draft.insecure.insert(source.clone());
+    if is_unverified && !draft.insecure.contains(&source) {
+        super::unverified(&source, &verifies, draft);
     }
     if content.is_empty() {
         draft.gaps.push(place.gap("no content says what to copy"));
@@ -119,7 +120,6 @@ fn read_content(
         let template = template(prefix, destination.as_deref(), strips)
             .ok_or_else(|| place.gap("stripPrefix of this prefix has no counterpart"))?;
         let mut rule = rule_to(
-            &place,
             source.clone(),
             prefix.to_owned(),
             to,

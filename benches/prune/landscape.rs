@@ -213,7 +213,9 @@ fn image(number: usize, now: Timestamp) -> Image {
 }
 
 fn mirror() -> Mirror {
-    let documents = document::parse(MIRROR, "mirror.yaml").expect("documents");
+    let documents = document::parse(MIRROR, "mirror.yaml")
+        .expect("documents")
+        .documents;
     let mirrors = documents
         .iter()
         .find_map(|document| match &document.resource {

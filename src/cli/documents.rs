@@ -6,6 +6,8 @@
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use tracing::info;
+
 use super::args::DocumentArgs;
 use super::secrets::Secrets;
 use crate::api::document::{self, Document, DocumentError, Resource};
@@ -93,7 +95,17 @@ fn read_files(paths: &[PathBuf]) -> Result<Vec<Document>, DocumentsError> {
     for path in paths {
         for file in list_files(path)? {
             let (text, name) = read_file(&file)?;
-            documents.extend(document::parse(&text, &name).map_err(wrong)?);
+            let contents = document::parse(&text, &name).map_err(wrong)?;
+            for other in &contents.others {
+                info!(
+                    file = name,
+                    line = other.origin.position.line,
+                    "passed over: {} {} is not for Transship",
+                    other.api_version,
+                    other.kind
+                );
+            }
+            documents.extend(contents.documents);
         }
     }
     Ok(documents)

@@ -2,6 +2,8 @@
 //!
 //! `convert/FORM/NAME` is read, and `convert/snapshots/FORM-NAME.snap` shows what comes of it.
 
+mod originals;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -109,6 +111,53 @@ fn no_password_comes_along() {
             let text = format!("{yaml}{gaps:?}");
             let leaked = secrets.iter().find(|secret| text.contains(**secret));
             assert_eq!(leaked, None, "{}\n{text}", path.display());
+        }
+    }
+}
+
+#[test]
+fn a_file_that_lacks_a_line_is_told_so_or_converted() {
+    for (name, form) in FORMS {
+        for path in files(name) {
+            let text = fs::read_to_string(&path).unwrap();
+            let lines: Vec<&str> = text.lines().collect();
+            for left_out in 0..lines.len() {
+                let rest = [&lines[..left_out], &lines[left_out + 1..]]
+                    .concat()
+                    .join("\n");
+                let Ok(Conversion { yaml, .. }) = convert(form, &rest, "file", &surroundings())
+                else {
+                    continue;
+                };
+                let documents = document::parse(&yaml, "converted");
+                let line = left_out + 1;
+                assert!(
+                    documents.is_ok(),
+                    "{} without line {line}: {documents:?}\n{yaml}",
+                    path.display()
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn converted_files_are_hardly_longer_than_the_originals() {
+    for (name, form) in FORMS {
+        for path in files(name) {
+            let Conversion { yaml, .. } = converted(form, &path);
+            let count = |text: &str| {
+                let is_content = |line: &&str| {
+                    let line = line.trim();
+                    !line.is_empty() && !line.starts_with('#')
+                };
+                text.lines().filter(is_content).count()
+            };
+            let (theirs, ours) = (count(&fs::read_to_string(&path).unwrap()), count(&yaml));
+            println!(
+                "{name} {}: {theirs} lines, {ours} converted",
+                path.display()
+            );
         }
     }
 }

@@ -19,20 +19,20 @@ pub use self::error::{DocumentError, Problem};
 pub(crate) use self::error::{closest, hint};
 pub(crate) use self::node::{Entry, Node, Value};
 pub use self::position::Position;
-pub use self::resource::{Document, Origin, Resource};
+pub use self::resource::{Contents, Document, Origin, Other, Resource};
 
 /// Largest file that is read, in bytes.
 const FILE_SIZE: usize = 1024 * 1024;
 
-/// Reads all resources of a file. `file` is only its name for errors.
-pub fn parse(text: &str, file: &str) -> Result<Vec<Document>, DocumentError> {
+/// Reads a file. `file` is only its name for errors.
+pub fn parse(text: &str, file: &str) -> Result<Contents, DocumentError> {
     let nodes = parse_tree(text, file)?;
-    let mut documents = Vec::new();
+    let mut contents = Contents::default();
     for node in &nodes {
         reader::refuse_duplicate_fields(node, &Path::Document, file)?;
-        reader::read(node, Path::Document, file, &mut documents)?;
+        reader::read(node, Path::Document, file, &mut contents)?;
     }
-    Ok(documents)
+    Ok(contents)
 }
 
 /// Reads the documents of any file as trees, within the same bounds.

@@ -294,7 +294,8 @@ async fn skopeo_and_its_converted_files_take_the_same() {
             "--dest-tls-verify=false",
             "sync.yaml",
         ];
-        let arguments = [&arguments[..], &[&format!("{target}/mirror")]].concat();
+        let to = format!("{target}/mirror");
+        let arguments = [&arguments[..], &[&to]].concat();
         let sync = bench.run(&tools::packaged("skopeo"), &arguments).await;
         let theirs: Taken = sync
             .stderr
@@ -304,7 +305,6 @@ async fn skopeo_and_its_converted_files_take_the_same() {
             .filter_map(|line| line.split("from=\"docker://").nth(1)?.split('"').next())
             .map(|image| bench.image(image))
             .collect();
-        let to = format!("{target}/mirror");
         let ours = bench.ours(&["skopeo", "sync.yaml", "--to", &to]).await;
         if ours != theirs || theirs.is_empty() {
             wrong.push(format!(

@@ -303,7 +303,9 @@ fn image(number: usize, now: Timestamp) -> Image {
 }
 
 fn mirror(text: &str) -> Mirror {
-    let documents = document::parse(text, "mirror.yaml").expect("documents");
+    let documents = document::parse(text, "mirror.yaml")
+        .expect("documents")
+        .documents;
     let mirrors = documents
         .iter()
         .find_map(|document| match &document.resource {

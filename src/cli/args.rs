@@ -4,6 +4,7 @@
 
 mod common;
 mod controller;
+mod convert;
 mod copy;
 mod generate;
 mod look;
@@ -16,6 +17,7 @@ pub use self::common::{
     CommonArgs, DocumentArgs, Format, LogFormat, LogLevel, OutputArgs, RegistryArgs,
 };
 pub use self::controller::ControllerArgs;
+pub use self::convert::{ConvertArgs, FormName};
 pub use self::copy::CopyArgs;
 pub use self::generate::{CompletionsArgs, CrdsArgs, ManArgs};
 pub use self::look::{DfArgs, InspectArgs, LsArgs, VerifyArgs};
@@ -71,6 +73,8 @@ pub enum Command {
     Inspect(InspectArgs),
     /// Keep the mirrors of a Kubernetes cluster in sync.
     Controller(ControllerArgs),
+    /// Write the file of another mirror tool as mirrors and policies.
+    Convert(ConvertArgs),
     /// Print the definitions of the custom resources, for kubectl apply.
     Crds(CrdsArgs),
     /// Print the completions of a shell.

@@ -5,7 +5,7 @@
 //! documents      the files of -f, checked as a whole -> mirrors
 //! secrets trust  how registries are reached, by documents and by the person
 //! connect        clients and layouts
-//! sync watch plan prune restore copy ls df inspect crds generate the commands
+//! sync watch plan prune restore copy ls df inspect convert crds generate the commands
 //! output progress table units summary           what is shown
 //! error exit     how it ends
 //! ```
@@ -15,6 +15,7 @@ pub mod args;
 mod config;
 mod connect;
 mod controller;
+mod convert;
 mod copy;
 mod crds;
 pub mod credentials;
@@ -95,6 +96,7 @@ async fn dispatch(command: &Command, output: &Output) -> Result<Exit, Error> {
         Command::Df(args) => df::run(args, output).await,
         Command::Inspect(args) => inspect::run(args, output).await,
         Command::Controller(args) => controller::run(args).await,
+        Command::Convert(args) => convert::run(args, output),
         Command::Crds(args) => crds::run(args, output),
         Command::Completions(args) => generate::completions(args, output),
         Command::Man(args) => generate::man(args, output),

@@ -12,7 +12,7 @@ use regex::Regex;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use transship::api::document::{self, Resource};
+use transship::api::document::{self, Contents, Resource};
 use transship::plan::{self, Policy};
 
 use self::mirrors::{MIRROR, MIRRORS};
@@ -68,7 +68,7 @@ fn said(refusal: &Value) -> String {
 
 /// Whether the same text in a file would be refused.
 fn is_refused_in_a_file(yaml: &str) -> bool {
-    let Ok(documents) = document::parse(yaml, "file.yaml") else {
+    let Ok(Contents { documents, .. }) = document::parse(yaml, "file.yaml") else {
         return true;
     };
     documents.iter().any(|document| match &document.resource {

@@ -121,11 +121,15 @@ impl<C: Connect> Syncer<C> {
             put.await?;
             Ok(())
         };
-        tagged.await.map_err(|error: UndoError| match error {
-            error if error.is_lost() => Failure::lost(&subject, digest, source),
-            UndoError::Endpoint(error) => Failure::requesting(&subject, &error),
-            error @ (UndoError::BlobGone(_) | UndoError::Damaged(..) | UndoError::Unseen(_)) => {
-                Failure::damaged(&subject, &error.to_string(), source)
+        tagged.await.map_err(|error: UndoError| {
+            if error.is_lost() {
+                return Failure::lost(&subject, digest, source);
+            }
+            match error {
+                UndoError::Endpoint(error) => Failure::requesting(&subject, &error),
+                UndoError::BlobGone(_) | UndoError::Damaged(..) | UndoError::Unseen(_) => {
+                    Failure::damaged(&subject, &error.to_string(), source)
+                }
             }
         })
     }

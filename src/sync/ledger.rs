@@ -172,6 +172,11 @@ impl Ledger {
         self.memory.keep(page, keepsakes);
     }
 
+    /// Drops the manifests of a mirror that no deleted tag needs.
+    pub fn sweep(&self, mirror: &str) {
+        self.memory.sweep(mirror);
+    }
+
     /// How many bytes of manifests may still be kept for a mirror.
     pub fn room(&self, mirror: &str) -> usize {
         self.memory.room(mirror)

@@ -10,6 +10,7 @@ mod keep;
 mod keepsake;
 #[cfg(test)]
 pub(crate) mod keepsake_samples;
+mod leaf;
 mod lock;
 mod memory;
 mod origin;
@@ -31,9 +32,10 @@ use jiff::Timestamp;
 pub use self::file_error::FileError;
 pub use self::keep::{Keep, KeepError};
 pub use self::keepsake::{Form, Keepsake, Keepsakes};
+pub use self::leaf::Leaf;
 pub use self::memory::Memory;
 pub use self::origin::SetAside;
-pub use self::record::{Leaf, Looked, Record, Sight, Tombstone, Verified};
+pub use self::record::{Looked, Record, Sight, Tombstone, Verified};
 pub use self::slot::{Page, Slot};
 
 pub(in crate::sync) use self::keepsake::needed;

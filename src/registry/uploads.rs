@@ -60,8 +60,10 @@ pub(super) async fn start(
     }
     let request = announcement(url, Scope::pull_push(repository));
     let reply = connection.ask(&request).await?;
-    match reply.status {
-        StatusCode::ACCEPTED => session(&reply).map(Upload::Session),
+    match reply.status.as_u16() {
+        202 => session(&reply).map(Upload::Session),
+        // containerd takes these for 202, too; a login page has no location.
+        200 | 204 if reply.headers.contains_key(LOCATION) => session(&reply).map(Upload::Session),
         _ => Err(reply.into_cause()),
     }
 }

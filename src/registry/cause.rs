@@ -220,6 +220,11 @@ impl Cause {
         matches!(**error, auth::Error::BadChallenge { .. })
     }
 
+    /// Whether nothing was asked, because of what others met.
+    pub(super) fn is_consequence(&self) -> bool {
+        matches!(self, Self::Paused(_) | Self::Silent { .. })
+    }
+
     /// Whether the very same request is worth another try right away.
     pub(super) fn is_worth_repeating(&self) -> bool {
         self.trouble().is_some()
@@ -380,7 +385,9 @@ fn words(said: Option<&Said>) -> String {
 /// What a registry says with this status to a blob that comes in one request.
 fn whole_blob(status: StatusCode) -> String {
     let what = match status.as_u16() {
-        413 => "the registry, or a proxy in front of it, takes no request that is as large as the blob",
+        413 => {
+            "the registry, or a proxy in front of it, takes no request that is as large as the blob"
+        }
         200..=299 => "the registry took only a part of the blob",
         300..=399 => "the registry moves an upload that is under way, and a blob is read once",
         _ => "the registry takes no blob in one request of this kind",
@@ -395,11 +402,26 @@ mod tests {
     #[test]
     fn what_a_status_says_of_a_blob_in_one_request() {
         let cases = [
-            (413, "the registry, or a proxy in front of it, takes no request that is as large as the blob (413 Payload Too Large)"),
-            (202, "the registry took only a part of the blob (202 Accepted)"),
-            (308, "the registry moves an upload that is under way, and a blob is read once (308 Permanent Redirect)"),
-            (405, "the registry takes no blob in one request of this kind (405 Method Not Allowed)"),
-            (400, "the registry takes no blob in one request of this kind (400 Bad Request)"),
+            (
+                413,
+                "the registry, or a proxy in front of it, takes no request that is as large as the blob (413 Payload Too Large)",
+            ),
+            (
+                202,
+                "the registry took only a part of the blob (202 Accepted)",
+            ),
+            (
+                308,
+                "the registry moves an upload that is under way, and a blob is read once (308 Permanent Redirect)",
+            ),
+            (
+                405,
+                "the registry takes no blob in one request of this kind (405 Method Not Allowed)",
+            ),
+            (
+                400,
+                "the registry takes no blob in one request of this kind (400 Bad Request)",
+            ),
         ];
         for (status, expected) in cases {
             let cause = Cause::UploadMode(StatusCode::from_u16(status).unwrap());

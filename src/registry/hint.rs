@@ -53,7 +53,11 @@ impl fmt::Display for Hint {
                 write!(formatter, "; if it speaks HTTPS, {}", retract(self.side))
             }
             Some(Spoken::PlainHttp) => {
-                write!(formatter, "; if it speaks plain HTTP, {}", declare(self.side))
+                write!(
+                    formatter,
+                    "; if it speaks plain HTTP, {}",
+                    declare(self.side)
+                )
             }
         }
     }
@@ -86,9 +90,21 @@ mod tests {
     #[test]
     fn the_other_way_to_speak_and_where_it_is_written() {
         let cases = [
-            ("http", None, "; if it speaks HTTPS, take out insecure: true where a mirror names it, and --insecure on the command line"),
-            ("https", Some(Side::Source), "; if it speaks plain HTTP, write insecure: true in spec.source, or name it with --insecure on the command line"),
-            ("http", Some(Side::Destination), "; if it speaks HTTPS, take out insecure: true at this destination in spec.destinations, and --insecure on the command line"),
+            (
+                "http",
+                None,
+                "; if it speaks HTTPS, take out insecure: true where a mirror names it, and --insecure on the command line",
+            ),
+            (
+                "https",
+                Some(Side::Source),
+                "; if it speaks plain HTTP, write insecure: true in spec.source, or name it with --insecure on the command line",
+            ),
+            (
+                "http",
+                Some(Side::Destination),
+                "; if it speaks HTTPS, take out insecure: true at this destination in spec.destinations, and --insecure on the command line",
+            ),
         ];
         for (scheme, side, expected) in cases {
             assert_eq!(Hint::other_than(scheme).on(side).to_string(), expected);

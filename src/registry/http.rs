@@ -164,7 +164,10 @@ pub(super) fn is_closed(error: &(dyn std::error::Error + 'static)) -> bool {
         .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
         .any(|cause| {
             let kind = cause.kind();
-            matches!(kind, BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof)
+            matches!(
+                kind,
+                BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof
+            )
         })
 }
 

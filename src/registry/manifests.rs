@@ -8,7 +8,7 @@ use super::auth::Scope;
 use super::cause::Cause;
 use super::class::Class;
 use super::connection::Connection;
-use super::error::Side;
+use super::kind::Side;
 use super::host::Head;
 use super::missing;
 use super::request::Request;

@@ -159,10 +159,10 @@ impl Proxies {
 /// Whether an answer that is an error is none of a registry, nor of its storage.
 fn is_of_a_proxy(headers: &HeaderMap) -> bool {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-    let content_type = text(CONTENT_TYPE)
-        .unwrap_or_default()
-        .to_ascii_lowercase();
-    let is_data = ["json", "xml"].iter().any(|kind| content_type.contains(kind));
+    let content_type = text(CONTENT_TYPE).unwrap_or_default().to_ascii_lowercase();
+    let is_data = ["json", "xml"]
+        .iter()
+        .any(|kind| content_type.contains(kind));
     !is_data && !headers.contains_key("docker-distribution-api-version")
 }
 

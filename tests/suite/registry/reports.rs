@@ -1,16 +1,13 @@
 //! Wires of registries as public reports tell of them, each with the report that tells it.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-
 use futures::future::join_all;
 use futures::stream;
 use transship::oci::{Digest, Manifest, Tag, TagOrDigest};
 use transship::registry::{Client, Error, Kind, Referrers, Side, Upload};
 
 use super::{
-    client, client_with, content, descriptor, digest, exchanges, frames, insecure, kind,
-    loaded, logged_in, read, repository, tag, upload,
+    client, client_with, content, descriptor, digest, exchanges, frames, insecure, kind, loaded,
+    logged_in, read, repository, tag, upload,
 };
 use crate::support::canary::Canary;
 use crate::support::content::{Blob, Image, ImageBuilder};
@@ -92,11 +89,17 @@ async fn a_head_that_is_shut_to_everybody_is_no_reason_to_fail() {
 async fn types_as_they_are_written_are_understood() {
     let types = [
         ("google/go-containerregistry#617", "text/plain"),
-        ("google/go-containerregistry#617", "text/plain; charset=utf-8"),
+        (
+            "google/go-containerregistry#617",
+            "text/plain; charset=utf-8",
+        ),
         ("containerd/cri#787", "application/json"),
         ("containers/image#58", "application/octet-stream"),
         ("containers/image#58", "binary/octet-stream"),
-        ("with a parameter", "application/vnd.oci.image.manifest.v1+json; charset=utf-8"),
+        (
+            "with a parameter",
+            "application/vnd.oci.image.manifest.v1+json; charset=utf-8",
+        ),
         ("in capitals", "Application/vnd.OCI.image.manifest.v1+JSON"),
     ];
     for (report, content_type) in types {
@@ -108,7 +111,11 @@ async fn types_as_they_are_written_are_understood() {
         let found = client.fetch_manifest(&repository(), &tag()).await;
         let found = found.unwrap_or_else(|error| panic!("{report} {content_type}: {error}"));
         assert_eq!(*found.digest(), digest(&image.root), "{report}");
-        assert_eq!(found.media_type().as_str(), image.root.media_type, "{report}");
+        assert_eq!(
+            found.media_type().as_str(),
+            image.root.media_type,
+            "{report}"
+        );
         let found = client.resolve(&repository(), &tag(), None).await;
         assert!(kind(found).unwrap().is_some(), "{report}");
     }
@@ -134,7 +141,10 @@ async fn a_manifest_of_the_first_schema_says_what_it_is() {
             .await
             .unwrap_err();
         assert_eq!(error.kind(), Kind::Protocol);
-        assert!(error.to_string().contains("schema"), "{content_type}: {error}");
+        assert!(
+            error.to_string().contains("schema"),
+            "{content_type}: {error}"
+        );
     }
 }
 
@@ -191,7 +201,11 @@ async fn lists_of_referrers_as_registries_give_them() {
         ("goharbor/harbor#19690", list("application/json"), true),
         ("google/go-containerregistry#1760", list("text/plain"), true),
         ("artifacthub/hub#4785: GHCR", to(303, &web_site), false),
-        ("oras-project/oras-go#633: registry.k8s.io", to(307, &login), false),
+        (
+            "oras-project/oras-go#633: registry.k8s.io",
+            to(307, &login),
+            false,
+        ),
         (
             "google/go-containerregistry#1968: GAR",
             Reply::new(200)
@@ -221,7 +235,10 @@ fn with_token(status: u16, body: &str) -> (FaultRegistry, Image) {
     registry
         .on("GET", "/token")
         .responds(Reply::new(status).body(body.to_owned()));
-    challenge(&registry, "Bearer realm=\"http://HOST/token\",service=\"s\"");
+    challenge(
+        &registry,
+        "Bearer realm=\"http://HOST/token\",service=\"s\"",
+    );
     (registry, image)
 }
 
@@ -239,19 +256,59 @@ fn challenge(registry: &FaultRegistry, challenge: &str) {
 #[tokio::test]
 async fn tokens_as_token_servers_give_them() {
     let cases = [
-        ("distribution/distribution#1746", 200, r#"{"token":"good","expires_in":"300"}"#, true),
-        ("moby/moby#20970", 200, r#"{"token":"good","issued_at":"1457510670"}"#, true),
-        ("moby/moby#20970", 200, r#"{"token":"good","issued_at":1457510670}"#, true),
-        ("google/go-containerregistry#81", 200, r#"{"access_token":"good"}"#, true),
-        ("google/go-containerregistry#81", 200, r#"{"token":"","access_token":"good"}"#, true),
-        ("pomerium/cli#187", 200, r#"{"token":"good","expires_in":1.672319325e+09}"#, true),
+        (
+            "distribution/distribution#1746",
+            200,
+            r#"{"token":"good","expires_in":"300"}"#,
+            true,
+        ),
+        (
+            "moby/moby#20970",
+            200,
+            r#"{"token":"good","issued_at":"1457510670"}"#,
+            true,
+        ),
+        (
+            "moby/moby#20970",
+            200,
+            r#"{"token":"good","issued_at":1457510670}"#,
+            true,
+        ),
+        (
+            "google/go-containerregistry#81",
+            200,
+            r#"{"access_token":"good"}"#,
+            true,
+        ),
+        (
+            "google/go-containerregistry#81",
+            200,
+            r#"{"token":"","access_token":"good"}"#,
+            true,
+        ),
+        (
+            "pomerium/cli#187",
+            200,
+            r#"{"token":"good","expires_in":1.672319325e+09}"#,
+            true,
+        ),
         ("zero", 200, r#"{"token":"good","expires_in":0}"#, true),
         ("negative", 200, r#"{"token":"good","expires_in":-1}"#, true),
-        ("null", 200, r#"{"token":"good","expires_in":null,"refresh_token":null}"#, true),
+        (
+            "null",
+            200,
+            r#"{"token":"good","expires_in":null,"refresh_token":null}"#,
+            true,
+        ),
         ("created", 201, r#"{"token":"good"}"#, true),
         ("accepted", 202, r#"{"token":"good"}"#, true),
         ("no content", 204, "", false),
-        ("containerd/containerd#4005", 200, "<html>Sign in</html>", false),
+        (
+            "containerd/containerd#4005",
+            200,
+            "<html>Sign in</html>",
+            false,
+        ),
         ("nothing in it", 200, "{}", false),
     ];
     for (report, status, body, is_token) in cases {
@@ -259,7 +316,11 @@ async fn tokens_as_token_servers_give_them() {
         let client = client_with(&registry, &logged_in(insecure()));
         let found = client.resolve(&repository(), &tag(), None).await;
         let found = kind(found).map(|found| found.is_some());
-        let expected = if is_token { Ok(true) } else { Err(Kind::Protocol) };
+        let expected = if is_token {
+            Ok(true)
+        } else {
+            Err(Kind::Protocol)
+        };
         assert_eq!(found, expected, "{report}: {status} {body}");
     }
 }
@@ -267,15 +328,42 @@ async fn tokens_as_token_servers_give_them() {
 #[tokio::test]
 async fn challenges_of_public_reports() {
     let cases = [
-        ("oras-project/oras#456: ECR Public", r#"Bearer realm="http://HOST/token/",service="public.ecr.aws",scope="aws""#),
-        ("AzureAD/azure-activedirectory-library-for-objc#1042", r#"Basic realm="myrealm", Bearer realm="http://HOST/token""#),
-        ("httpwg/http-core#136", r#"Newauth realm="apps", type=1, title="Login to \"apps\"", Bearer realm="http://HOST/token""#),
-        ("lysine-dev/okhttp#6743", "Bearer realm='http://HOST/token', service='my registry'"),
-        ("semicolons", r#"Bearer realm="http://HOST/token"; service="s""#),
-        ("modelcontextprotocol/python-sdk#3012", r#"DPoP algs="ES256", Bearer realm="http://HOST/token", scope="files""#),
-        ("an empty scope", r#"Bearer realm="http://HOST/token",service="s",scope="""#),
-        ("blanks around the signs", r#"Bearer realm = "http://HOST/token" , service = "s""#),
-        ("no blank behind the comma, and one at the end", r#"bearer Realm="http://HOST/token",SERVICE="s", "#),
+        (
+            "oras-project/oras#456: ECR Public",
+            r#"Bearer realm="http://HOST/token/",service="public.ecr.aws",scope="aws""#,
+        ),
+        (
+            "AzureAD/azure-activedirectory-library-for-objc#1042",
+            r#"Basic realm="myrealm", Bearer realm="http://HOST/token""#,
+        ),
+        (
+            "httpwg/http-core#136",
+            r#"Newauth realm="apps", type=1, title="Login to \"apps\"", Bearer realm="http://HOST/token""#,
+        ),
+        (
+            "lysine-dev/okhttp#6743",
+            "Bearer realm='http://HOST/token', service='my registry'",
+        ),
+        (
+            "semicolons",
+            r#"Bearer realm="http://HOST/token"; service="s""#,
+        ),
+        (
+            "modelcontextprotocol/python-sdk#3012",
+            r#"DPoP algs="ES256", Bearer realm="http://HOST/token", scope="files""#,
+        ),
+        (
+            "an empty scope",
+            r#"Bearer realm="http://HOST/token",service="s",scope="""#,
+        ),
+        (
+            "blanks around the signs",
+            r#"Bearer realm = "http://HOST/token" , service = "s""#,
+        ),
+        (
+            "no blank behind the comma, and one at the end",
+            r#"bearer Realm="http://HOST/token",SERVICE="s", "#,
+        ),
     ];
     for (report, written) in cases {
         let (registry, _) = loaded();
@@ -316,34 +404,6 @@ async fn a_right_that_only_the_challenge_names_is_asked_for() {
     let client = client_with(&registry, &logged_in(insecure()));
     let tags = client.list_tags(&repository()).await;
     assert_eq!(kind(tags), Ok(vec!["v1".parse().unwrap()]));
-}
-
-/// The first write to a repository that does not exist yet is answered 401 with a token that would do, and works
-/// with the next one (containers/image#1265: Quay and GitLab).
-#[tokio::test]
-async fn a_token_from_before_the_repository_is_renewed() {
-    let registry = FaultRegistry::start();
-    let tokens = Arc::new(AtomicUsize::new(0));
-    let given = tokens.clone();
-    let script = registry.script();
-    script
-        .when(move |request| request.path == "/token" && given.fetch_add(1, SeqCst) == 0)
-        .responds(Reply::new(200).body(r#"{"token":"early"}"#));
-    script
-        .when(move |request| request.path == "/token" && tokens.load(SeqCst) > 1)
-        .responds(Reply::new(200).body(r#"{"token":"good"}"#));
-    challenge(
-        &registry,
-        "Bearer realm=\"http://HOST/token\",service=\"s\",scope=\"repository:team/app:pull,push\"",
-    );
-    let client = client_with(&registry, &logged_in(insecure()));
-    let blob = Blob::layer(5, 1_000);
-    let first = upload(&client, &repository(), &blob).await;
-    let second = match first {
-        Ok(()) => Ok(()),
-        Err(_) => upload(&client, &repository(), &blob).await,
-    };
-    assert_eq!(kind(second), Ok(()));
 }
 
 // === blobs ===
@@ -414,7 +474,10 @@ async fn in_chunks(registry: &FaultRegistry, blob: &Blob) -> Result<(), Error> {
 async fn a_range_that_stands_still_does_not_send_a_chunk_again() {
     for (report, asks) in [
         ("aws/containers-roadmap#2831", Some(Reply::new(404))),
-        ("goharbor/harbor#21684", Some(Reply::error(404, "BLOB_UPLOAD_INVALID", "no"))),
+        (
+            "goharbor/harbor#21684",
+            Some(Reply::error(404, "BLOB_UPLOAD_INVALID", "no")),
+        ),
         ("regclient/regclient#961", None),
     ] {
         let (registry, blob) = (FaultRegistry::start(), Blob::layer(5, 300_000));
@@ -484,9 +547,7 @@ fn parsed(image: &Image) -> Manifest {
 async fn put(client: &Client, image: &Image) -> Result<(), Kind> {
     let target = TagOrDigest::Tag("v2".parse().unwrap());
     let manifest = parsed(image);
-    let stored = client
-        .put_manifest(&repository(), &target, &manifest)
-        .await;
+    let stored = client.put_manifest(&repository(), &target, &manifest).await;
     kind(stored.map(drop))
 }
 
@@ -495,11 +556,23 @@ async fn put(client: &Client, image: &Image) -> Result<(), Kind> {
 async fn a_stored_manifest_is_stored_whatever_is_said_with_it() {
     let digest_header = "docker-content-digest";
     let cases = [
-        ("goharbor/harbor#10455: Quay", Action::CommitThen(Reply::new(202))),
-        ("distribution/distribution#3848: Nexus", Action::RemoveHeader(digest_header)),
+        (
+            "goharbor/harbor#10455: Quay",
+            Action::CommitThen(Reply::new(202)),
+        ),
+        (
+            "distribution/distribution#3848: Nexus",
+            Action::RemoveHeader(digest_header),
+        ),
         ("no location", Action::RemoveHeader("location")),
-        ("a digest in quotes", Action::SetHeader(digest_header, "\"sha256:0\"".to_owned())),
-        ("two digests", Action::AddHeader(digest_header, "nonsense".to_owned())),
+        (
+            "a digest in quotes",
+            Action::SetHeader(digest_header, "\"sha256:0\"".to_owned()),
+        ),
+        (
+            "two digests",
+            Action::AddHeader(digest_header, "nonsense".to_owned()),
+        ),
     ];
     for (report, fault) in cases {
         let (registry, image) = loaded();
@@ -550,5 +623,10 @@ async fn many_at_once_learn_no_nonsense() {
         kind(found).unwrap().map(|found| found.digest)
     });
     let expected = Some(digest(&image.root));
-    assert!(join_all(looks).await.into_iter().all(|found| found == expected));
+    assert!(
+        join_all(looks)
+            .await
+            .into_iter()
+            .all(|found| found == expected)
+    );
 }

@@ -114,8 +114,7 @@ impl Answer {
     /// no registry itself, which would have said what it wants to see.
     pub(super) fn is_refused_by_storage(&self) -> bool {
         let url = self.response.url();
-        let is_storage =
-            !origin::is_same(url, &self.asked.base) && !specified::is_of_registry(url);
+        let is_storage = !origin::is_same(url, &self.asked.base) && !specified::is_of_registry(url);
         let is_absent = matches!(self.status(), StatusCode::NOT_FOUND | StatusCode::GONE);
         is_storage && self.status().is_client_error() && !is_absent
     }

@@ -13,9 +13,9 @@ use url::Url;
 use super::auth::{Authenticator, Authorization, Credential, Scope};
 use super::cause::Cause;
 use super::http::Http;
-use super::specified::repository;
 use super::origin;
 use super::settings::{Keyring, Settings};
+use super::specified::repository;
 use crate::oci::{Digest, Registry, Repository};
 
 /// From so many registries and credentials on, what is known of them is forgotten.

@@ -5,19 +5,17 @@ use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
 use super::lab::{Lab, process};
 use super::refusal;
-use crate::support::content::ImageBuilder;
+use crate::support::content::{Blob, ImageBuilder};
 use crate::support::http::script::{Action, Gate};
 
-/// An image of one large and one small layer, and the digests of both as they stand in queries.
+/// An image of several blobs, and the digests of the largest and the smallest as they stand in queries.
 fn lab() -> (Lab, String, String) {
     let image = ImageBuilder::new(1).layers(&[700, 50_000]).build();
     let lab = Lab::copying(image);
-    let of_size = |is_wanted: fn(usize) -> bool| {
-        let mut blobs = lab.image.blobs.iter();
-        let blob = blobs.find(|blob| is_wanted(blob.bytes.len())).unwrap();
-        blob.digest.replace(':', "%3A")
-    };
-    let (large, small) = (of_size(|size| size == 50_000), of_size(|size| size == 700));
+    let size = |blob: &&Blob| blob.bytes.len();
+    let large = lab.image.blobs.iter().max_by_key(size).unwrap();
+    let small = lab.image.blobs.iter().min_by_key(size).unwrap();
+    let [large, small] = [large, small].map(|blob| blob.digest.replace(':', "%3A"));
     (lab, large, small)
 }
 

@@ -141,6 +141,7 @@ mod tests {
             message(&["ls", "alpine:3"]),
             message(&["inspect", "alpine@sha256:12"]),
             message(&["ls", "a.test", "--insecure", "http://a.test"]),
+            message(&["ls", "a.test", "--insecure", "b.test,a.test:443"]),
             message(&["snyc"]),
         ];
         insta::assert_snapshot!(messages.join("\n"), @r#"
@@ -154,6 +155,7 @@ mod tests {
         error: invalid value 'alpine:3' for '<REGISTRY[/REPOSITORY]>': "alpine:3" names one image: leave out the tag or digest, or use `transship inspect`
         error: invalid value 'alpine@sha256:12' for '<REF>': reference "alpine@sha256:12": digest "sha256:12" has 2 characters after sha256:, expected 64
         error: invalid value 'http://a.test' for '--insecure <HOST[:PORT]>': registry "http://a.test" starts with "http://": write the host without it
+        error: invalid value 'a.test:443' for '--insecure <HOST[:PORT]>': "a.test:443" names the port of HTTPS, and this is for plain HTTP: leave out the port, or the registry
         error: unrecognized subcommand 'snyc'
         "#);
     }

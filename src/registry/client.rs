@@ -141,7 +141,8 @@ impl Client {
         target: &TagOrDigest,
         known: Option<&Digest>,
     ) -> Result<Option<Resolved>, Error> {
-        let resolved = manifests::resolve(&self.inner.connection, repository, target, known).await;
+        let (connection, side) = (&self.inner.connection, self.side);
+        let resolved = manifests::resolve_on(side, connection, repository, target, known).await;
         self.explain(resolved, Action::Resolve, Some(repository), Some(target))
     }
 

@@ -62,6 +62,11 @@ impl Error {
         self.cause.is_transient()
     }
 
+    /// Whether nothing was asked, because of what others met: they know what is wrong.
+    pub fn is_consequence(&self) -> bool {
+        self.cause.is_consequence()
+    }
+
     /// What the registry does not have of what a manifest names, where it refused the manifest for that.
     /// Empty where it does not name it.
     pub fn missing(&self) -> Option<&[Digest]> {

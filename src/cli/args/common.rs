@@ -112,7 +112,8 @@ pub struct RegistryArgs {
         long,
         value_delimiter = ',',
         env = "TRANSSHIP_INSECURE",
-        value_name = "HOST[:PORT]"
+        value_name = "HOST[:PORT]",
+        value_parser = insecure_registry
     )]
     pub insecure: Vec<Registry>,
     /// Trust the authorities of this PEM file besides those of the system.
@@ -142,4 +143,15 @@ pub struct OutputArgs {
         hide_possible_values = true
     )]
     pub output: Format,
+}
+
+/// Reads a registry that is spoken to in plain HTTP: the port of HTTPS is no part of a name, so it would be
+/// another port that is spoken to.
+fn insecure_registry(text: &str) -> Result<Registry, String> {
+    if Registry::is_https_port_named(text) {
+        return Err(format!(
+            "{text:?} names the port of HTTPS, and this is for plain HTTP: leave out the port, or the registry"
+        ));
+    }
+    text.parse::<Registry>().map_err(|error| error.to_string())
 }

@@ -26,6 +26,7 @@ impl Trust {
             insecure,
             ca_file,
             trusted_realms,
+            timeout: _,
         } = args;
         Ok(Self {
             insecure: insecure.clone(),

@@ -196,9 +196,9 @@ async fn secrets_of_the_documents_are_used() {
     let wrong = sync(&documents(&source, &destination, &Login::wrong())).await;
     assert_eq!(wrong.code, Some(1), "{}", wrong.stdout);
     assert!(
-        wrong.stdout.contains("AuthenticationFailed"),
+        wrong.stderr.contains("AuthenticationFailed"),
         "{}",
-        wrong.stdout
+        wrong.stderr
     );
 
     let others = documents(&source, &destination, &Login::valid());
@@ -206,5 +206,5 @@ async fn secrets_of_the_documents_are_used() {
     let missing = sync(&others).await;
     let message = format!("secret \"pull\" has no credentials for {}", source.host());
     assert_eq!(missing.code, Some(1), "{}", missing.stdout);
-    assert!(missing.stdout.contains(&message), "{}", missing.stdout);
+    assert!(missing.stderr.contains(&message), "{}", missing.stderr);
 }

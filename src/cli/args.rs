@@ -35,7 +35,6 @@ pub use self::sync::{PlanArgs, SyncArgs};
 #[command(
     name = "transship",
     version,
-    disable_help_subcommand = true,
     after_help = "\
 Examples:
   transship sync -f mirror.yaml                     copy what the mirrors of a file say, once
@@ -49,8 +48,8 @@ Examples:
   transship prune -f mirror.yaml --state state.json say what the mirrors do not want any more
   transship df registry.example.com/mirror/alpine   say how much room the tags take
 
-Exit codes: 0 done, 1 something failed, 2 wrong use or spec, 130 interrupted. Of plan, prune and diff:
-0 as it should be, 1 something is wrong, 2 something is to be done, or is not the same."
+Exit codes: 0 done, 1 something failed, 2 wrong use or spec, 130 interrupted.
+Of plan, prune and diff: 0 as it should be, 1 something is wrong, 2 something is to be done, or is not the same."
 )]
 pub struct Arguments {
     /// The flags that every command has.

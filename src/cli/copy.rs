@@ -102,8 +102,16 @@ async fn copy(
         report.failures.extend(copied.failures);
         report.tags.extend(copied.tags);
     }
-    let has_failed = summary::failures_of(&report).next().is_some();
-    if let Some(staging) = staging.filter(|_| !has_failed && !args.dry_run) {
+    let Some(staging) = staging.filter(|_| !args.dry_run) else {
+        return Ok(report);
+    };
+    if summary::failures_of(&report).next().is_some() {
+        report.failures.push(staging.unwritten());
+        // What was gathered is gone with the rest.
+        report
+            .tags
+            .retain(|tag| matches!(tag.outcome, Outcome::Failed(_)));
+    } else {
         staging.pack().await?;
     }
     Ok(report)

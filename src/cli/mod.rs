@@ -55,6 +55,7 @@ mod trust;
 mod units;
 mod verify;
 mod watch;
+mod words;
 
 use std::ffi::OsString;
 
@@ -76,7 +77,8 @@ const TELL_DRIFT: [&str; 3] = ["diff", "plan", "prune"];
 pub async fn run() -> Exit {
     let exit = match Arguments::try_parse() {
         Ok(Arguments { common, command }) => run_command(&common, &command).await,
-        Err(error) => {
+        Err(mut error) => {
+            words::point(&mut error);
             let exit = if error.use_stderr() {
                 Exit::Usage
             } else {

@@ -19,18 +19,19 @@ const TAGS: &str = "tags";
 /// The table of a plan: every tag that is in with what is to be done, every tag that is out with the reason; in brief
 /// only what would change.
 fn table(report: &Report, is_brief: bool, look: Look) -> String {
-    let mut table = Table::new(["ACTION", "SOURCE", "DESTINATION", "SELECTED BY", "WHY"]);
-    if look.is_wide || report.mirrors.len() > 1 {
-        table = Table::new([
+    let with_mirror = look.is_wide || report.mirrors.len() > 1;
+    let mut table = if with_mirror {
+        Table::with_headings(&[
             "MIRROR",
             "ACTION",
             "SOURCE",
             "DESTINATION",
             "SELECTED BY",
             "WHY",
-        ]);
-    }
-    let with_mirror = look.is_wide || report.mirrors.len() > 1;
+        ])
+    } else {
+        Table::new(["ACTION", "SOURCE", "DESTINATION", "SELECTED BY", "WHY"])
+    };
     for mirror in &report.mirrors {
         for row in rows(mirror) {
             if is_brief && !row.is_change {
@@ -43,7 +44,7 @@ fn table(report: &Report, is_brief: bool, look: Look) -> String {
     if table.is_empty() {
         return String::new();
     }
-    table.fit(look.width)
+    table.fit_without("SELECTED BY", look.width)
 }
 
 /// A line of a plan.

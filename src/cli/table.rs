@@ -62,6 +62,27 @@ impl Table {
         self.to_string()
     }
 
+    /// The same without the column that can be missed most easily, where the table does not fit with it.
+    pub(super) fn fit_without(mut self, heading: &str, width: Option<usize>) -> String {
+        let has_room = width.is_none_or(|width| self.width() <= width);
+        let place = self
+            .rows
+            .first()
+            .and_then(|headings| headings.iter().position(|text| text == heading));
+        if let (false, Some(place)) = (has_room, place) {
+            for row in &mut self.rows {
+                row.drain(place..=place);
+            }
+        }
+        self.fit(width)
+    }
+
+    /// The longest line.
+    fn width(&self) -> usize {
+        let widths = self.widths();
+        widths.iter().sum::<usize>() + GAP * widths.len().saturating_sub(1)
+    }
+
     fn shrink(&mut self, width: usize) {
         let mut widths = self.widths();
         let narrowest: Vec<usize> = self.rows.first().map_or_else(Vec::new, |headings| {
@@ -188,6 +209,10 @@ mod tests {
         {
             assert!(text.lines().all(|line| length(line) <= width), "{text}");
         }
+        let without = |width| table().fit_without("TAGS", width);
+        assert!(!without(Some(100)).contains("TAGS"));
+        assert_eq!(without(Some(200)), table().fit(None));
+        assert_eq!(without(None), table().fit(None));
     }
 
     #[test]

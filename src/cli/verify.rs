@@ -296,7 +296,7 @@ fn line(verified: &Verified) -> String {
         size,
     } = verified;
     let word = match (digest, complete, deep) {
-        (None, ..) => "cannot be looked at",
+        (None, ..) => return format!("{reference} cannot be looked at\n"),
         (_, false, _) => "is not complete",
         (_, true, true) => "is complete, every byte was read",
         (_, true, false) => "is complete",

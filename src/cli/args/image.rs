@@ -69,8 +69,8 @@ Examples:
   transship verify registry.example.com/mirror/alpine:3.20
   transship verify --deep ./mirror/library/alpine:3.20
 
-Everything counts that the image leads to: the images of all platforms, their configs and layers, and
-what refers to them, such as signatures. Who signed it is for `transship inspect --verify`.
+Everything counts that the image leads to: the images of all platforms, their configs and layers,
+and what refers to them, such as signatures. Who signed it is for `transship inspect --verify`.
 
 Exit codes: 0 complete, 1 something is missing or damaged, 2 wrong use.")]
 pub struct VerifyImageArgs {

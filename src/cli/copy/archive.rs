@@ -10,10 +10,12 @@ use super::super::error::Error;
 use super::super::image::{self, Named};
 use super::super::location::{ArchiveKind, Location};
 use super::super::open::open;
-use super::way::Way;
+use super::way::{Single, Way};
+use crate::api::Reason;
 use crate::copy::{Endpoint, endpoint};
 use crate::layout::{Format, Layout, Packed};
 use crate::oci::{Reference, Repository, Tag};
+use crate::plan::report::Failure;
 
 /// Where images wait until they are packed. Gone with this value.
 pub(super) struct Staging {
@@ -77,10 +79,10 @@ impl Staging {
             endpoint: Endpoint::Layout(self.layout.clone()),
             repository: self.repository(0)?,
             name: self.archive.display().to_string(),
-            platform: match (self.kind, args.platform.first()) {
+            single: match (self.kind, args.platform.first()) {
                 (ArchiveKind::Oci, _) => None,
-                (ArchiveKind::Docker, Some(platform)) => Some(platform.clone()),
-                (ArchiveKind::Docker, None) => Some(image::own_platform()),
+                (ArchiveKind::Docker, Some(platform)) => Some(Single::Asked(platform.clone())),
+                (ArchiveKind::Docker, None) => Some(Single::Own(image::own_platform())),
             },
         })
     }
@@ -104,6 +106,17 @@ impl Staging {
     fn repository(&self, number: usize) -> Result<Repository, Error> {
         let parsed: Result<Repository, _> = format!("image-{number}").parse();
         parsed.map_err(|error| Error::Image(error.to_string()))
+    }
+
+    /// That there is no archive because an image of it failed.
+    pub(super) fn unwritten(&self) -> Failure {
+        Failure {
+            subject: self.archive.display().to_string(),
+            reason: Reason::CopyFailed,
+            message: "the archive was not written, for not every image could be copied".to_owned(),
+            next_attempt_time: None,
+            is_of_tag: false,
+        }
     }
 
     /// Writes the archive.

@@ -11,12 +11,12 @@ use super::super::error::Error;
 use super::super::location::Location;
 use super::archive::Staging;
 use super::plan::{self, Job as Wanted};
-use super::way::Way;
+use super::way::{Single, Way};
 use crate::api::{AbsentPlatform, IndexMode};
 use crate::copy::{
     self, Action, Done, Engine, Job, Lookup, Origin, TagPush, Target, Visit, endpoint,
 };
-use crate::oci::{Digest, Platform, Repository, Tag, TagOrDigest};
+use crate::oci::{Content, Digest, Platform, Repository, Tag, TagOrDigest};
 use crate::plan::report::{Failure, MirrorReport, Outcome, TagReport};
 use crate::plan::{Platforms, ReferrerTypes};
 use crate::sync::Observer;
@@ -56,13 +56,13 @@ impl<'a> Transfer<'a> {
                 endpoint: source.endpoint.clone(),
                 repository: source.repository.clone(),
             },
-            platforms: if way.platform.is_some() {
+            platforms: if way.single.is_some() {
                 Platforms::All
             } else {
                 platforms(&args.platform)
             },
             // docker knows of none.
-            referrers: if args.no_referrers || way.platform.is_some() {
+            referrers: if args.no_referrers || way.single.is_some() {
                 ReferrerTypes::None
             } else {
                 ReferrerTypes::All
@@ -182,16 +182,19 @@ impl<'a> Transfer<'a> {
 
     async fn resolve(&self, from: &TagOrDigest, source: &str) -> Result<Digest, Failure> {
         let named = &self.way.source.source;
-        let resolved = match &self.way.platform {
-            None => named.resolve(from).await,
-            Some(platform) => {
-                let root = named.fetch(from).await;
-                match root {
-                    Ok(root) => named.select_digest(&root, platform).await,
-                    Err(error) => Err(error),
+        let resolved = async {
+            let Some(single) = &self.way.single else {
+                return named.resolve(from).await;
+            };
+            let root = named.fetch(from).await?;
+            match (single, root.content()) {
+                (Single::Own(_), Content::Image(_)) => Ok(root.digest().clone()),
+                (Single::Own(platform) | Single::Asked(platform), _) => {
+                    named.select_digest(&root, platform).await
                 }
             }
         };
+        let resolved: Result<Digest, Error> = resolved.await;
         resolved.map_err(|error| error.as_failure(source))
     }
 

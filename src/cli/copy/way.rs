@@ -16,7 +16,15 @@ pub(super) struct Way {
     /// The destination as people write it, without tag or digest.
     pub(super) name: String,
     /// Of an image of several platforms, the only one that is copied, as an image of its own.
-    pub(super) platform: Option<Platform>,
+    pub(super) single: Option<Single>,
+}
+
+/// Which platform that is.
+pub(super) enum Single {
+    /// The one that is asked for, which an image of one platform has to be for, too.
+    Asked(Platform),
+    /// That of this machine. An image of one platform is taken whatever it is for.
+    Own(Platform),
 }
 
 // === impl Way ===
@@ -35,7 +43,7 @@ impl Way {
             endpoint: there.source.endpoint,
             repository: there.source.repository,
             name: there.source.name,
-            platform: None,
+            single: None,
         })
     }
 }

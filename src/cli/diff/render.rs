@@ -85,7 +85,12 @@ fn details(platform: &PlatformDifference, look: Look) -> String {
             lines.extend(value.map(|value| format!("  {sign} {field}: {value}")));
         }
     }
-    lines.push(format!("  {common_layers} layers in common"));
+    let noun = if *common_layers == 1 {
+        "layer"
+    } else {
+        "layers"
+    };
+    lines.push(format!("  {common_layers} {noun} in common"));
     for (sign, layers) in [('-', removed), ('+', added)] {
         for LayerView { digest, size } in layers {
             lines.push(format!(

@@ -159,7 +159,10 @@ fn of_context(error: &rustls::Error) -> Option<String> {
 
 /// A name of a certificate without the type that stands around it, as in `DnsName("other.test")`. A stranger wrote it.
 fn bare(name: &str) -> String {
-    let name = name.split('"').nth(1).unwrap_or(name);
+    let inner = name
+        .split_once('(')
+        .map_or(name, |(_, inner)| inner.trim_end_matches(')'));
+    let name = inner.trim_matches('"');
     let readable = name.chars().filter(|character| !character.is_control());
     readable.take(NAME).collect()
 }

@@ -23,8 +23,8 @@ const INDEX_BYTES: usize = 16 * 1024 * 1024;
 #[derive(Debug)]
 pub(super) struct Store {
     pub(super) directory: PathBuf,
-    /// The directories between the tree and this one, from the outermost on.
-    above: Vec<PathBuf>,
+    /// The directories below the tree that lead to this one, from the outermost on; none of a layout of its own.
+    inside: Vec<PathBuf>,
     /// What is read in place of the directory.
     archive: Option<Arc<Archive>>,
     memory: Mutex<Memory>,
@@ -84,14 +84,14 @@ impl Store {
     /// The layout of a repository below a tree.
     pub(super) fn in_tree(tree: &Path, repository: &Repository) -> Self {
         let directory = tree.join(repository.as_str());
-        let above = directory.ancestors().skip(1);
-        let mut above: Vec<PathBuf> = above
-            .take_while(|above| *above != tree)
+        let inside = directory.ancestors();
+        let mut inside: Vec<PathBuf> = inside
+            .take_while(|inside| *inside != tree)
             .map(Path::to_owned)
             .collect();
-        above.reverse();
+        inside.reverse();
         Self {
-            above,
+            inside,
             ..Self::new(directory)
         }
     }
@@ -100,7 +100,7 @@ impl Store {
     pub(super) fn new(directory: PathBuf) -> Self {
         Self {
             directory,
-            above: Vec::new(),
+            inside: Vec::new(),
             archive: None,
             memory: Mutex::default(),
             queue: Mutex::default(),
@@ -403,7 +403,7 @@ impl Store {
             return Ok(());
         }
         // Whoever made the tree may have put links there: what is written stays in it.
-        for directory in self.above.iter().chain([&self.directory]) {
+        for directory in &self.inside {
             files::refuse_link(directory)?;
         }
         let _lock = marker::lock(&self.directory)?;

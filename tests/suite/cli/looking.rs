@@ -163,7 +163,7 @@ async fn the_program_explains_itself() {
       prune        Say which tags at the destinations are no longer wanted, or delete them
       restore      Bring back tags that were pruned
       copy         Copy images between registries, directories and archives
-      delete       Delete tags [aliases: rm]
+      delete       Delete tags [alias: rm]
       ls           List the repositories of a registry, or the tags of a repository
       digest       Print the digest of an image
       inspect      Show an image: manifest, platforms, config, layers, history, referrers
@@ -177,6 +177,7 @@ async fn the_program_explains_itself() {
       crds         Print the definitions of the custom resources, for kubectl apply
       completions  Print the completions of a shell
       man          Print a manual page
+      help         Print this message or the help of the given subcommand(s)
 
     Options:
       -h, --help     Print help
@@ -204,8 +205,9 @@ async fn the_program_explains_itself() {
       transship prune -f mirror.yaml --state state.json say what the mirrors do not want any more
       transship df registry.example.com/mirror/alpine   say how much room the tags take
 
-    Exit codes: 0 done, 1 something failed, 2 wrong use or spec, 130 interrupted. Of plan, prune and diff:
-    0 as it should be, 1 something is wrong, 2 something is to be done, or is not the same.
+    Exit codes: 0 done, 1 something failed, 2 wrong use or spec, 130 interrupted.
+    Of plan, prune and diff: 0 as it should be, 1 something is wrong,
+    2 something is to be done, or is not the same.
     ");
     for arguments in [
         &["completions", "bash"][..],
@@ -225,5 +227,7 @@ async fn the_program_explains_itself() {
         let help = files.run(&[command, "--help"]).await;
         help.assert_success();
         assert!(help.stdout.contains("Example"), "{command}");
+        let same = files.run(&["help", command]).await;
+        assert_eq!(same.stdout, help.stdout, "{command}");
     }
 }

@@ -112,7 +112,9 @@ async fn without_the_right_credential_the_program_says_what_to_do() {
             "{name}"
         );
         assert!(
-            finished.stderr.contains("hint: log in with `transship login` or `docker login`"),
+            finished
+                .stderr
+                .contains("hint: log in with `transship login` or `docker login`"),
             "{name}: {}",
             finished.stderr
         );

@@ -324,3 +324,38 @@ async fn a_copy_that_is_only_tried_or_spares_writes_nothing() {
         reduced.stderr
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_docker_archive_takes_an_image_of_any_one_platform_and_nothing_without_the_rest() {
+    let lab = Lab::new().await;
+    let lone = ImageBuilder::new(3)
+        .platform("linux/s390x")
+        .layers(&[1_000])
+        .build();
+    lab.registry.client().push("lone", "1", &lone).await;
+    let broken = [
+        "copy",
+        "REGISTRY/lone:1",
+        "REGISTRY/lone:9",
+        "docker-archive:lone.tar",
+    ];
+    let finished = lab.run(&broken).await;
+    assert_eq!(finished.code, Some(1), "{}", finished.stdout);
+    let told = "lone.tar: CopyFailed: the archive was not written";
+    assert!(finished.stderr.contains(told), "{}", finished.stderr);
+    assert!(finished.stdout.contains("0 copied"), "{}", finished.stdout);
+    assert_eq!(fs::read_dir(lab.files.path("")).unwrap().count(), 0);
+
+    lab.stdout(&["copy", "REGISTRY/lone:1", "docker-archive:lone.tar"])
+        .await;
+    let digest = lab.stdout(&["digest", "docker-archive:lone.tar"]).await;
+    assert_eq!(digest.trim(), lone.digest());
+    let asked = [
+        "copy",
+        "--platform",
+        "linux/amd64",
+        "REGISTRY/lone:1",
+        "docker-archive:x.tar",
+    ];
+    assert_eq!(lab.run(&asked).await.code, Some(1));
+}

@@ -60,7 +60,7 @@ pub(super) async fn run(args: &CopyArgs, output: &Output) -> Result<Exit, Error>
     let report = Report {
         mirrors: vec![copied?],
     };
-    let line = if args.dry_run {
+    let line = if args.sparing.dry_run {
         super::plan::line(&report)
     } else {
         summary::line(&report.totals(), began.elapsed())
@@ -102,7 +102,7 @@ async fn copy(
         report.failures.extend(copied.failures);
         report.tags.extend(copied.tags);
     }
-    let Some(staging) = staging.filter(|_| !args.dry_run) else {
+    let Some(staging) = staging.filter(|_| !args.sparing.dry_run) else {
         return Ok(report);
     };
     if summary::failures_of(&report).next().is_some() {

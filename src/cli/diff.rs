@@ -45,7 +45,7 @@ pub(super) async fn run(args: &DiffArgs, output: &Output) -> Result<Exit, Error>
         )?;
         Ok::<_, Error>(compare(&left, &right))
     });
-    let Some(difference) = looked.await else {
+    let Some(difference) = Box::pin(looked).await else {
         return Ok(Exit::Interrupted);
     };
     let difference = difference?;

@@ -75,10 +75,10 @@ impl Source {
     ) -> Result<Entry, Error> {
         let Content::Index(index) = root.content() else {
             let entries = self.entries(root).await?;
-            let names = || entries.iter().map(Entry::kind).collect();
+            let names = || entries.iter().map(Entry::kind).collect::<Vec<_>>();
             let platforms: Vec<_> = entries.iter().map(|entry| entry.platform.clone()).collect();
             let place =
-                choose(&platforms, wanted).map_err(|wanted| self.lacks(root, wanted, names()))?;
+                choose(&platforms, wanted).map_err(|wanted| self.lacks(root, wanted, &names()))?;
             let entry = place.and_then(|place| entries.get(place)).cloned();
             return entry.ok_or_else(|| Error::Image(format!("{} has no image", self.name)));
         };
@@ -93,10 +93,10 @@ impl Source {
             .collect();
         let names = || {
             let named = platforms.iter().flatten();
-            named.map(ToString::to_string).collect()
+            named.map(ToString::to_string).collect::<Vec<_>>()
         };
         let place =
-            choose(&platforms, wanted).map_err(|wanted| self.lacks(root, wanted, names()))?;
+            choose(&platforms, wanted).map_err(|wanted| self.lacks(root, wanted, &names()))?;
         let child = place.and_then(|place| children.get(place));
         let child = child.ok_or_else(|| Error::Image(format!("{} has no image", self.name)))?;
         Ok(Entry {
@@ -132,12 +132,7 @@ impl Source {
     }
 
     /// That an image is for other platforms than the one that is wanted.
-    pub(super) fn lacks(
-        &self,
-        root: &Manifest,
-        wanted: &Platform,
-        platforms: Vec<String>,
-    ) -> Error {
+    pub(super) fn lacks(&self, root: &Manifest, wanted: &Platform, platforms: &[String]) -> Error {
         let name = image_name(&self.name, &root.digest().clone().into());
         Error::Image(format!(
             "{name} is for {}, not for {wanted}",

@@ -76,7 +76,7 @@ const TELL_DRIFT: [&str; 3] = ["diff", "plan", "prune"];
 /// Runs the program with the arguments of the process, and says how it ends.
 pub async fn run() -> Exit {
     let exit = match Arguments::try_parse() {
-        Ok(Arguments { common, command }) => run_command(&common, &command).await,
+        Ok(Arguments { common, command }) => Box::pin(run_command(&common, &command)).await,
         Err(mut error) => {
             words::point(&mut error);
             let exit = if error.use_stderr() {
@@ -118,9 +118,9 @@ async fn run_command(common: &CommonArgs, command: &Command) -> Exit {
     telemetry::init(log.level.into(), format, output.clone());
     let limit = command.registry().and_then(|registry| registry.timeout);
     let done = match limit.map(Duration::as_std) {
-        None => dispatch(command, &output).await,
+        None => Box::pin(dispatch(command, &output)).await,
         Some(limit) => {
-            let in_time = tokio::time::timeout(limit, dispatch(command, &output));
+            let in_time = tokio::time::timeout(limit, Box::pin(dispatch(command, &output)));
             in_time.await.unwrap_or(Err(Error::TimedOut(limit)))
         }
     };

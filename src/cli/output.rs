@@ -81,8 +81,9 @@ impl Output {
         if format == Format::Wide {
             return Look::everything();
         }
-        let said = std::env::var("COLUMNS").ok();
-        let said = said.and_then(|text| text.parse().ok());
+        // Shells and people say so for every program: no flag of ours.
+        let said = std::env::var_os("COLUMNS");
+        let said = said.and_then(|text| text.to_str()?.parse().ok());
         let terminal = || terminal_size::terminal_size_of(io::stdout());
         Look {
             is_wide: false,

@@ -24,8 +24,8 @@ const BYTES: usize = 16 * 1024 * 1024;
 enum Node {
     Text(String),
     Show(Vec<String>),
-    Each(Vec<String>, Vec<Node>, Vec<Node>),
-    When(Vec<String>, Vec<Node>, Vec<Node>),
+    Each(Vec<String>, Vec<Self>, Vec<Self>),
+    When(Vec<String>, Vec<Self>, Vec<Self>),
 }
 
 /// A template that was read.
@@ -44,8 +44,8 @@ impl Template {
         let mut pieces = pieces.into_iter();
         let (nodes, end) = block(&mut pieces, 0)?;
         match end {
-            End::Text => Ok(Self(nodes)),
-            End::Else | End::End => Err(TemplateError::Blocks),
+            Stop::Text => Ok(Self(nodes)),
+            Stop::Else | Stop::End => Err(TemplateError::Blocks),
         }
     }
 
@@ -59,7 +59,7 @@ impl Template {
 
 /// What ended a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
+enum Stop {
     Text,
     Else,
     End,
@@ -68,7 +68,7 @@ enum End {
 fn block(
     pieces: &mut impl Iterator<Item = Piece>,
     depth: usize,
-) -> Result<(Vec<Node>, End), TemplateError> {
+) -> Result<(Vec<Node>, Stop), TemplateError> {
     if depth > DEPTH {
         return Err(TemplateError::TooLarge);
     }
@@ -83,16 +83,16 @@ fn block(
         };
         let first = words.first().map(String::as_str).unwrap_or_default();
         match first {
-            "end" => return Ok((nodes, End::End)),
-            "else" => return Ok((nodes, End::Else)),
+            "end" => return Ok((nodes, Stop::End)),
+            "else" => return Ok((nodes, Stop::Else)),
             "range" | "if" => {
                 let operand = words.get(1..).unwrap_or_default().to_vec();
                 let (body, end) = block(pieces, depth + 1)?;
                 let (otherwise, end) = match end {
-                    End::Else => block(pieces, depth + 1)?,
-                    end => (Vec::new(), end),
+                    Stop::Else => block(pieces, depth + 1)?,
+                    end @ (Stop::Text | Stop::End) => (Vec::new(), end),
                 };
-                if end != End::End {
+                if end != Stop::End {
                     return Err(TemplateError::Blocks);
                 }
                 nodes.push(if first == "range" {
@@ -104,7 +104,7 @@ fn block(
             _ => nodes.push(Node::Show(words)),
         }
     }
-    Ok((nodes, End::Text))
+    Ok((nodes, Stop::Text))
 }
 
 fn render(nodes: &[Node], value: &Value, text: &mut String) -> Result<(), TemplateError> {
@@ -209,16 +209,13 @@ fn operand(word: &str, value: &Value) -> Result<Value, TemplateError> {
     let mut found = value.clone();
     for field in path.split('.').filter(|field| !field.is_empty()) {
         found = match found {
-            Value::Object(mut map) => match map.remove(field) {
-                Some(inner) => inner,
-                None => {
-                    let known: Vec<String> = map.keys().take(20).cloned().collect();
-                    return Err(TemplateError::Field {
-                        field: field.to_owned(),
-                        known: known.join(", "),
-                    });
-                }
-            },
+            Value::Object(mut map) => {
+                let inner = map.remove(field);
+                inner.ok_or_else(|| TemplateError::Field {
+                    field: field.to_owned(),
+                    known: map.keys().take(20).cloned().collect::<Vec<_>>().join(", "),
+                })?
+            }
             Value::Null => Value::Null,
             Value::Array(_) | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
                 return Err(TemplateError::Field {

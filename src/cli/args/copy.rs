@@ -39,12 +39,9 @@ pub struct CopyArgs {
     /// Leave signatures, SBOMs and attestations behind.
     #[arg(long, env = "TRANSSHIP_COPY_NO_REFERRERS", value_parser = FalseyValueParser::new())]
     pub no_referrers: bool,
-    /// Leave a tag alone that names another image at the destination.
-    #[arg(short, long, env = "TRANSSHIP_COPY_NO_CLOBBER", value_parser = FalseyValueParser::new())]
-    pub no_clobber: bool,
-    /// Write nothing; say what would be copied.
-    #[arg(long, env = "TRANSSHIP_COPY_DRY_RUN", value_parser = FalseyValueParser::new())]
-    pub dry_run: bool,
+    /// What is not written.
+    #[command(flatten)]
+    pub sparing: SparingArgs,
     /// How results are printed.
     #[command(flatten)]
     pub output: OutputArgs,
@@ -69,4 +66,15 @@ impl CopyArgs {
             .map(Location::to_string)
             .unwrap_or_default()
     }
+}
+
+/// What a copy does not write.
+#[derive(Debug, Args)]
+pub struct SparingArgs {
+    /// Leave a tag alone that names another image at the destination.
+    #[arg(short, long, env = "TRANSSHIP_COPY_NO_CLOBBER", value_parser = FalseyValueParser::new())]
+    pub no_clobber: bool,
+    /// Write nothing; say what would be copied.
+    #[arg(long, env = "TRANSSHIP_COPY_DRY_RUN", value_parser = FalseyValueParser::new())]
+    pub dry_run: bool,
 }

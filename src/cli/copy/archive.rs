@@ -39,7 +39,7 @@ impl Staging {
         let Location::Archive { kind, path, name } = destination else {
             return Ok(None);
         };
-        if args.no_clobber && path.exists() {
+        if args.sparing.no_clobber && path.exists() {
             return Err(Error::Image(format!(
                 "{} exists, and --no-clobber leaves it alone",
                 path.display()
@@ -77,7 +77,7 @@ impl Staging {
         Ok(Way {
             source: named,
             endpoint: Endpoint::Layout(self.layout.clone()),
-            repository: self.repository(0)?,
+            repository: Self::repository(0)?,
             name: self.archive.display().to_string(),
             single: match (self.kind, args.platform.first()) {
                 (ArchiveKind::Oci, _) => None,
@@ -95,7 +95,7 @@ impl Staging {
         tag: Option<&Tag>,
     ) -> Result<Repository, Error> {
         let mut packed = self.packed.lock().unwrap_or_else(PoisonError::into_inner);
-        let repository = self.repository(packed.len())?;
+        let repository = Self::repository(packed.len())?;
         packed.push(Packed {
             directory: self.directory.join(repository.as_str()),
             name: name(self.kind, self.name.as_deref(), source, named, tag),
@@ -103,7 +103,7 @@ impl Staging {
         Ok(repository)
     }
 
-    fn repository(&self, number: usize) -> Result<Repository, Error> {
+    fn repository(number: usize) -> Result<Repository, Error> {
         let parsed: Result<Repository, _> = format!("image-{number}").parse();
         parsed.map_err(|error| Error::Image(error.to_string()))
     }

@@ -67,8 +67,8 @@ impl<'a> Transfer<'a> {
             } else {
                 ReferrerTypes::All
             },
-            is_dry: args.dry_run,
-            spares: args.no_clobber,
+            is_dry: args.sparing.dry_run,
+            spares: args.sparing.no_clobber,
             way,
         }
     }

@@ -41,7 +41,7 @@ pub(super) fn text(difference: &Difference, look: Look) -> String {
         } else {
             "platforms are"
         };
-        text.push_str(&format!("{same} other {word} the same\n"));
+        text.push_str(&[&same.to_string(), " other ", word, " the same\n"].concat());
     }
     for platform in platforms {
         text.push_str(&details(platform, look));

@@ -101,8 +101,8 @@ async fn read(image: &Named, wanted: Option<&Platform>) -> Result<ImageView, Err
     let entries = source.entries(&root).await?;
     let platforms: Vec<_> = entries.iter().map(|entry| entry.platform.clone()).collect();
     let chosen = image::choose(&platforms, wanted).map_err(|wanted| {
-        let kinds = entries.iter().map(image::Entry::kind).collect();
-        source.lacks(&root, wanted, kinds)
+        let kinds: Vec<_> = entries.iter().map(image::Entry::kind).collect();
+        source.lacks(&root, wanted, &kinds)
     })?;
     let details = match chosen.and_then(|place| entries.get(place)) {
         Some(entry) => view::read_details(source, entry).await?,

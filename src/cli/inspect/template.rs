@@ -24,9 +24,9 @@ pub(super) fn value(
     };
     let config: Value = serde_json::from_slice(config).map_err(bad)?;
     let of_config = |key: &str| config.get(key).cloned().unwrap_or(Value::Null);
-    let text = |key: &str| match of_config(key) {
-        Value::Null => Value::String(String::new()),
-        value => value,
+    let text = |key: &str| {
+        let found = config.get(key).filter(|value| !value.is_null());
+        found.cloned().unwrap_or(Value::String(String::new()))
     };
     let tags = match target {
         TagOrDigest::Tag(_) => vec![image_name(&source.name, target)],

@@ -17,7 +17,7 @@ pub(super) fn choose(
     tags.retain(|tag| globs.is_empty() || globs.iter().any(|glob| glob.matches(tag)));
     match order {
         Order::Version => {
-            tags.sort_by(|left, right| natural::compare(left.as_str(), right.as_str()))
+            tags.sort_by(|left, right| natural::compare(left.as_str(), right.as_str()));
         }
         Order::Name => tags.sort(),
         Order::Registry => {}

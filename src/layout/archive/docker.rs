@@ -81,9 +81,9 @@ pub(super) fn read(files: &Files<'_>) -> Result<Archive, Error> {
         let names = item.layers.unwrap_or_default();
         let ids = parsed.rootfs.diff_ids;
         if names.len() != ids.len() || names.len() > limits::DESCRIPTORS {
-            let (layers, named) = (names.len(), ids.len());
+            let (layers, of_config) = (names.len(), ids.len());
             return Err(bad(format!(
-                "{:?} has {layers} layers, and its config names {named}",
+                "{:?} has {layers} layers, and its config names {of_config}",
                 item.config
             )));
         }

@@ -364,7 +364,9 @@ mod tests {
 
     fn archive(parts: &[&[u8]]) -> tempfile::NamedTempFile {
         let mut file = tempfile::NamedTempFile::new().unwrap();
-        parts.iter().for_each(|part| file.write_all(part).unwrap());
+        for part in parts {
+            file.write_all(part).unwrap();
+        }
         file
     }
 

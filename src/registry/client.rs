@@ -17,6 +17,7 @@ use super::kind::Side;
 use super::lists;
 use super::manifests::{self, Resolved, Stored};
 use super::outgoing::BodyError;
+use super::ping;
 use super::referrers::{self, Referrers};
 use super::settings::Settings;
 use super::traffic::Traffic;
@@ -113,6 +114,12 @@ impl Client {
     ) -> Result<Vec<Repository>, Error> {
         let listed = lists::repositories(&self.inner.connection, keep).await;
         self.explain(listed, Action::ListRepositories, None, None)
+    }
+
+    /// Asks for nothing but whether the registry takes the credential.
+    pub async fn ping(&self) -> Result<(), Error> {
+        let taken = ping::ping(&self.inner.connection).await;
+        self.explain(taken, Action::LogIn, None, None)
     }
 
     /// The tags of a repository, sorted: all of them, or an error.

@@ -24,6 +24,7 @@ pub struct Error {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Action {
     Connect,
+    LogIn,
     ListRepositories,
     ListTags,
     Resolve,
@@ -89,6 +90,7 @@ impl Action {
     ) -> String {
         let words = match self {
             Self::Connect => "speak to",
+            Self::LogIn => "log in to",
             Self::ListRepositories => "list the repositories of",
             Self::ListTags => "list the tags of",
             Self::Resolve => "look up",

@@ -57,6 +57,7 @@ mod outgoing;
 mod owner;
 mod pace;
 mod pages;
+mod ping;
 mod pool;
 mod profile;
 pub mod range;

@@ -70,6 +70,8 @@ pub enum Format {
     /// For people.
     #[default]
     Table,
+    /// The same with everything there is to say, however wide it gets.
+    Wide,
     /// JSON, and nothing else on stdout.
     Json,
     /// YAML, and nothing else on stdout.
@@ -127,12 +129,15 @@ pub struct RegistryArgs {
         value_name = "HOST[:PORT]"
     )]
     pub trusted_realms: Vec<Registry>,
+    /// Give up after so long, such as 10m [default: never].
+    #[arg(long, env = "TRANSSHIP_TIMEOUT", value_name = "DURATION")]
+    pub timeout: Option<Duration>,
 }
 
 /// How results are printed.
 #[derive(Debug, Args)]
 pub struct OutputArgs {
-    /// How results are printed: table, json or yaml.
+    /// How results are printed: table, wide, json or yaml.
     #[arg(
         short,
         long,

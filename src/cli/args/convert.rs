@@ -23,13 +23,13 @@ pub struct ConvertArgs {
     /// The file; - is standard input.
     pub file: PathBuf,
     /// Where to copy from, where the file does not say so: harbor.
-    #[arg(long, value_name = "REGISTRY[/PREFIX]", env = "TRANSSHIP_FROM")]
+    #[arg(long, value_name = "REGISTRY[/PREFIX]", env = "TRANSSHIP_CONVERT_FROM")]
     pub from: Option<Prefix>,
     /// Where to copy to, where the file does not say so: skopeo, image-syncer, oc-mirror, flux, harbor, zot.
-    #[arg(long, value_name = "REGISTRY[/PREFIX]", env = "TRANSSHIP_TO")]
+    #[arg(long, value_name = "REGISTRY[/PREFIX]", env = "TRANSSHIP_CONVERT_TO")]
     pub to: Option<Prefix>,
     /// Put the name of the source registry in front of repositories, as skopeo sync --scoped does.
-    #[arg(long, env = "TRANSSHIP_SCOPED")]
+    #[arg(long, env = "TRANSSHIP_CONVERT_SCOPED")]
     pub scoped: bool,
 }
 

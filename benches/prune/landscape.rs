@@ -127,12 +127,12 @@ impl Landscape {
             let index = (number * 7 + container * 13) % self.images.len().max(1);
             self.images.get(index)
         });
-        let named = |image: &Image| {
+        let spelled = |image: &Image| {
             let Image { source, digest, .. } = image;
             let name = format!("destination.example.com/{}", source.repository);
             (format!("{name}:{}", source.tag), format!("{name}@{digest}"))
         };
-        let (names, ids): (Vec<_>, Vec<_>) = images.map(named).unzip();
+        let (names, ids): (Vec<_>, Vec<_>) = images.map(spelled).unzip();
         let containers = names
             .iter()
             .map(|image| json!({"name": "a", "image": image}));

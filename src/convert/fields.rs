@@ -1,6 +1,6 @@
 //! The fields of a file of another tool, each asked for by its name: what nobody asked for is a gap.
 
-use super::Gap;
+use super::conversion::Gap;
 use crate::api::document::{DocumentError, Entry, Node, Position, Problem, Value};
 
 /// Where a value stands.

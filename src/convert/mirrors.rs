@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::conversion::{Conversion, Gap};
+use super::patterns;
 use super::rule::{Draft, Naming, Newest, Options, Order, Referrers, Rule, Selection, Tags, Times};
 use super::yaml::{self, Yaml};
-use super::{Conversion, Gap, patterns};
 use crate::oci::Registry;
 
 /// Most entries of a mirror.

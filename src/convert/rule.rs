@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::Gap;
+use super::conversion::Gap;
 use crate::oci::{Registry, Repository};
 
 /// What a file says.

@@ -1,11 +1,12 @@
 //! dregsy (<https://github.com/xelalexv/dregsy>).
 
-use super::{checked, registry};
+use super::common::{self, checked, registry};
+use crate::convert::conversion::Gap;
 use crate::convert::fields::{Fault, Fields, Item, Place};
+use crate::convert::patterns;
 use crate::convert::rule::{
     Draft, Naming, Newest, Options, Order, Rule, Selection, Semver, Tags, Times,
 };
-use crate::convert::{Gap, patterns};
 use crate::oci::{Reference, Registry};
 
 /// Versions as blang's library reads them: all three numbers, prereleases count.
@@ -25,7 +26,7 @@ fn read_task(mut fields: Fields<'_>, draft: &mut Draft) -> Result<(), Fault> {
     let place = fields.place().clone();
     let name = fields.text("name")?;
     let times = match fields.text("interval")? {
-        Some(seconds) => super::every(&seconds),
+        Some(seconds) => common::every(&seconds),
         None => Times::Unsaid,
     };
     let (source, target) = (fields.fields("source")?, fields.fields("target")?);
@@ -70,7 +71,7 @@ fn read_end(mut fields: Fields<'_>, draft: &mut Draft) -> Result<Result<Registry
             draft.logins.insert(registry.clone());
         }
         if is_unverified {
-            super::unverified(registry, &verifies, draft);
+            common::unverified(registry, &verifies, draft);
         }
     }
     fields.finish(&mut draft.gaps);
@@ -119,7 +120,7 @@ fn names(
 ) -> Result<(String, Naming), Gap> {
     let Some(expression) = from.strip_prefix("regex:") else {
         let at = |registry: &Registry, path: &str| -> Result<Reference, Gap> {
-            super::image(
+            common::image(
                 &format!("{registry}/{}", path.trim_start_matches('/')),
                 place,
             )

@@ -3,10 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use super::{NEEDS_TO, checked, image, masterminds, rule_to};
+use super::common::{self, NEEDS_TO, checked, image, masterminds, rule_to};
+use crate::convert::conversion::Gap;
 use crate::convert::fields::{Fault, Fields, Item, Place};
+use crate::convert::form::{Prefix, Surroundings};
+use crate::convert::patterns;
 use crate::convert::rule::{Draft, Extract, Newest, Options, Order, Rule, Selection, Tags, Times};
-use crate::convert::{Gap, Prefix, Surroundings, patterns};
 use crate::oci::Reference;
 
 /// What stands around the objects and says nothing of images.
@@ -94,7 +96,7 @@ fn read_repository(mut fields: Fields<'_>, draft: &mut Draft) -> Result<Reposito
     };
     let found = image(&spec.required("image")?, &spec.place_of("image"));
     let times = match spec.text("interval")? {
-        Some(interval) => super::every(&interval),
+        Some(interval) => common::every(&interval),
         None => Times::Unsaid,
     };
     let exclude = spec.texts("exclusionList")?;

@@ -1,9 +1,10 @@
 //! `Config` of flux-mirror (<https://github.com/fluxcd/flux-mirror>).
 
-use super::{checked, image, rule};
+use super::common::{checked, image, rule};
+use crate::convert::conversion::Gap;
 use crate::convert::fields::{Fault, Fields, Item, Place};
+use crate::convert::patterns;
 use crate::convert::rule::{Draft, Extract, Newest, Options, Order, Rule, Selection, Semver, Tags};
-use crate::convert::{Gap, patterns};
 
 pub(super) fn read(document: &Item<'_>, draft: &mut Draft) -> Result<(), Fault> {
     let mut fields = document.fields()?;

@@ -1,9 +1,11 @@
 //! Replication policies of Harbor, as `/api/v2.0/replication/policies` writes them.
 
-use super::{checked, registry};
+use super::common::{checked, registry};
+use crate::convert::conversion::Gap;
 use crate::convert::fields::{Fault, Fields, Item, Place};
+use crate::convert::form::{Prefix, Surroundings};
+use crate::convert::patterns;
 use crate::convert::rule::{Draft, Naming, Options, Rule, Selection, Tags, Times};
-use crate::convert::{Gap, Prefix, Surroundings, patterns};
 use crate::oci::Registry;
 
 /// What says how Harbor goes about it, and not what it copies.

@@ -1,9 +1,11 @@
 //! image-syncer of Alibaba (<https://github.com/AliyunContainerService/image-syncer>).
 
-use super::{NEEDS_TO, checked, image, one_tag, rule, rule_to};
+use super::common::{NEEDS_TO, checked, image, one_tag, rule, rule_to};
+use crate::convert::conversion::Gap;
 use crate::convert::fields::{Fault, Fields, Item, Place};
+use crate::convert::form::Surroundings;
+use crate::convert::patterns;
 use crate::convert::rule::{Draft, Rule, Selection, Tags};
-use crate::convert::{Gap, Surroundings, patterns};
 use crate::oci::{Reference, Registry};
 
 pub(super) fn read(

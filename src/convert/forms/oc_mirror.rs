@@ -1,8 +1,8 @@
 //! `ImageSetConfiguration` of oc-mirror: its `additionalImages`.
 
-use super::{NEEDS_TO, image, one_tag, rule_to};
-use crate::convert::Surroundings;
+use super::common::{NEEDS_TO, image, one_tag, rule_to};
 use crate::convert::fields::{Fault, Item};
+use crate::convert::form::Surroundings;
 use crate::convert::rule::Draft;
 
 pub(super) fn read(

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::{checked, registry};
+use super::common::{self, checked, registry};
+use crate::convert::conversion::Gap;
 use crate::convert::fields::{Fault, Fields, Item, Place};
+use crate::convert::patterns;
 use crate::convert::rule::{
     Draft, Newest, Options, Order, Referrers, Rule, Selection, Semver, Tags,
 };
-use crate::convert::{Gap, patterns};
 use crate::oci::Registry;
 
 /// What ocync leaves out unless `include` names it.
@@ -209,12 +210,12 @@ fn rules(
     for selection in &mut tags.selections {
         *selection = checked(std::mem::take(selection), place)?;
     }
-    let from = super::image(&format!("{source}/{from}"), place)?;
+    let from = common::image(&format!("{source}/{from}"), place)?;
     targets
         .map(|target| {
             let target = registry(&target)?;
-            let to = super::image(&format!("{target}/{to}"), place)?;
-            let mut rule = super::rule(from.clone(), to, tags.clone());
+            let to = common::image(&format!("{target}/{to}"), place)?;
+            let mut rule = common::rule(from.clone(), to, tags.clone());
             rule.options = found.options.clone();
             Ok(rule)
         })

@@ -1,11 +1,12 @@
 //! regsync of regclient (<https://regclient.org/usage/regsync/>).
 
-use super::{checked, every, image, one_tag, registry, rule};
+use super::common::{checked, every, image, one_tag, registry, rule};
+use crate::convert::conversion::Gap;
 use crate::convert::fields::{Fault, Fields, Item, Place};
+use crate::convert::patterns;
 use crate::convert::rule::{
     Draft, Naming, Options, Referrers, Rule, Selection, Semver, Tags, Times,
 };
-use crate::convert::{Gap, patterns};
 
 /// What says how the tool goes about it, and not what it copies.
 const PACE: [&str; 12] = [

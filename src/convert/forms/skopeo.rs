@@ -1,9 +1,11 @@
 //! `skopeo sync --src yaml` (skopeo-sync(1)).
 
-use super::{NEEDS_TO, checked, masterminds, registry, rule_to};
+use super::common::{self, NEEDS_TO, checked, masterminds, registry, rule_to};
+use crate::convert::conversion::Gap;
 use crate::convert::fields::{Fault, Fields, Item, Place};
+use crate::convert::form::{Prefix, Surroundings};
+use crate::convert::patterns;
 use crate::convert::rule::{Draft, Rule, Selection, Tags};
-use crate::convert::{Gap, Prefix, Surroundings, patterns};
 use crate::oci::Registry;
 
 pub(super) fn read(
@@ -42,7 +44,7 @@ fn read_registry(
     }
     let verifies = fields.place_of("tls-verify");
     if fields.flag("tls-verify")? == Some(false) {
-        super::unverified(source, &verifies, draft);
+        common::unverified(source, &verifies, draft);
     }
     if let Some(images) = fields.fields("images")? {
         for (repository, tags) in images.into_pairs() {
@@ -103,7 +105,7 @@ fn one(
     place: &Place,
 ) -> Result<Rule, Gap> {
     let name = format!("{source}/{repository}");
-    let found = super::image(&name, place)?;
+    let found = common::image(&name, place)?;
     let repository = found.repository.as_str().to_owned();
     Ok(rule_to(found.registry, repository, to, template, tags))
 }

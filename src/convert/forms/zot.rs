@@ -1,9 +1,11 @@
 //! The `sync` extension of zot (<https://zotregistry.dev>).
 
-use super::{NEEDS_TO, checked, registry, rule_to};
+use super::common::{self, NEEDS_TO, checked, registry, rule_to};
+use crate::convert::conversion::Gap;
 use crate::convert::fields::{Fault, Fields, Item};
+use crate::convert::form::{Prefix, Surroundings};
+use crate::convert::patterns;
 use crate::convert::rule::{Draft, Options, Selection, Semver, Tags, Times};
-use crate::convert::{Gap, Prefix, Surroundings, patterns};
 use crate::oci::Registry;
 
 /// What says how zot goes about it, and not what it copies.
@@ -53,7 +55,7 @@ fn read_registry(
     let place = fields.place().clone();
     let urls = fields.texts("urls")?;
     let times = match fields.text("pollInterval")? {
-        Some(interval) => super::every(&interval),
+        Some(interval) => common::every(&interval),
         None => Times::Unsaid,
     };
     let verifies = fields.place_of("tlsVerify");
@@ -86,7 +88,7 @@ fn read_registry(
         draft.logins.insert(source.clone());
     }
     if is_unverified && !draft.insecure.contains(&source) {
-        super::unverified(&source, &verifies, draft);
+        common::unverified(&source, &verifies, draft);
     }
     if content.is_empty() {
         draft.gaps.push(place.gap("no content says what to copy"));

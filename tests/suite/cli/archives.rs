@@ -164,7 +164,9 @@ async fn an_oci_archive_and_a_layout_keep_everything() {
         let verified = lab.stdout(&["verify", "--deep", &named]).await;
         // The index, two images and the referrer.
         assert!(verified.contains("4 manifests"), "{verified}");
+        // Beside the image stands what refers to it: skopeo has to be told which one is meant.
         let theirs = place
+            .replace("a.tar", "a.tar:1")
             .replace("./lay", "oci:lay:1")
             .replace("oci:other", "oci:other:1");
         let raw = lab.skopeo(&["inspect", "--raw", &theirs]).await;

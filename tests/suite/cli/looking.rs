@@ -174,6 +174,7 @@ async fn the_program_explains_itself() {
       login        Keep a credential for a registry
       logout       Forget the credential for a registry
       controller   Keep the mirrors of a Kubernetes cluster in sync
+      convert      Write the file of another mirror tool as mirrors and policies
       crds         Print the definitions of the custom resources, for kubectl apply
       completions  Print the completions of a shell
       man          Print a manual page

@@ -347,7 +347,7 @@ async fn certificates_that_are_not_trusted_say_why() {
         ),
         (
             options().tls_with(ours.issue_for(&["example.com"]).server(), &ours),
-            "its certificate is for another name: check the host",
+            "its certificate is for example.com: check the host, or have its name added there",
         ),
         (
             options().tls_with(ours.mutual_server(), &ours),

@@ -8,6 +8,7 @@ use super::table::{Table, one_line};
 use super::units;
 use crate::plan::gates::Refusal;
 use crate::plan::report::{Failure, MirrorReport, Outcome, Totals};
+use crate::plan::status;
 use crate::sync::Report;
 
 /// A count that most rounds do not have, under its heading.
@@ -122,18 +123,7 @@ fn refusal_line(word: &str, image: &str, refusal: &Refusal) -> String {
 
 /// Failures of a mirror as a whole, then those of its tags.
 pub(super) fn failures_of(mirror: &MirrorReport) -> impl Iterator<Item = &Failure> {
-    let of_tags = mirror.tags.iter().filter_map(|tag| match &tag.outcome {
-        Outcome::Failed(failure) => Some(failure),
-        Outcome::Unchanged
-        | Outcome::Planned { .. }
-        | Outcome::Copied { .. }
-        | Outcome::Retagged { .. }
-        | Outcome::Completed { .. }
-        | Outcome::Frozen
-        | Outcome::Refused(_)
-        | Outcome::Quarantined(_) => None,
-    });
-    mirror.failures.iter().chain(of_tags)
+    status::failures(mirror).map(|(_, failure)| failure)
 }
 
 /// The one line at the end: `12 copied, 30 unchanged, 1 failed, 123.4 MB sent in 3.2s`.

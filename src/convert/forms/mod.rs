@@ -23,31 +23,18 @@ pub(super) fn read(
     surroundings: &Surroundings,
     draft: &mut Draft,
 ) -> Result<(), Fault> {
+    let mut each = documents.iter();
     match form {
-        Form::Flux => return flux::read(documents, surroundings, draft),
-        Form::Regsync
-        | Form::Skopeo
-        | Form::Dregsy
-        | Form::ImageSyncer
-        | Form::Ocync
-        | Form::OcMirror
-        | Form::FluxMirror
-        | Form::Harbor
-        | Form::Zot => {}
+        Form::Regsync => each.try_for_each(|one| regsync::read(one, draft)),
+        Form::Skopeo => each.try_for_each(|one| skopeo::read(one, surroundings, draft)),
+        Form::Dregsy => each.try_for_each(|one| dregsy::read(one, draft)),
+        Form::ImageSyncer => each.try_for_each(|one| image_syncer::read(one, surroundings, draft)),
+        Form::Ocync => each.try_for_each(|one| ocync::read(one, draft)),
+        Form::OcMirror => each.try_for_each(|one| oc_mirror::read(one, surroundings, draft)),
+        // What belongs together stands in several documents.
+        Form::Flux => flux::read(documents, surroundings, draft),
+        Form::FluxMirror => each.try_for_each(|one| flux_mirror::read(one, draft)),
+        Form::Harbor => each.try_for_each(|one| harbor::read(one, surroundings, draft)),
+        Form::Zot => each.try_for_each(|one| zot::read(one, surroundings, draft)),
     }
-    for document in documents {
-        match form {
-            Form::Regsync => regsync::read(document, draft),
-            Form::Skopeo => skopeo::read(document, surroundings, draft),
-            Form::Dregsy => dregsy::read(document, draft),
-            Form::ImageSyncer => image_syncer::read(document, surroundings, draft),
-            Form::Ocync => ocync::read(document, draft),
-            Form::OcMirror => oc_mirror::read(document, surroundings, draft),
-            Form::Flux => Ok(()),
-            Form::FluxMirror => flux_mirror::read(document, draft),
-            Form::Harbor => harbor::read(document, surroundings, draft),
-            Form::Zot => zot::read(document, surroundings, draft),
-        }?;
-    }
-    Ok(())
 }

@@ -140,24 +140,3 @@ fn a_file_that_lacks_a_line_is_told_so_or_converted() {
         }
     }
 }
-
-#[test]
-fn converted_files_are_hardly_longer_than_the_originals() {
-    for (name, form) in FORMS {
-        for path in files(name) {
-            let Conversion { yaml, .. } = converted(form, &path);
-            let count = |text: &str| {
-                let is_content = |line: &&str| {
-                    let line = line.trim();
-                    !line.is_empty() && !line.starts_with('#')
-                };
-                text.lines().filter(is_content).count()
-            };
-            let (theirs, ours) = (count(&fs::read_to_string(&path).unwrap()), count(&yaml));
-            println!(
-                "{name} {}: {theirs} lines, {ours} converted",
-                path.display()
-            );
-        }
-    }
-}

@@ -118,6 +118,15 @@ impl Lock {
     }
 }
 
+impl Drop for Lock {
+    /// Closing the file is not enough: a child process that has not begun its program yet has it open, too.
+    fn drop(&mut self) {
+        let file = self.file.get_mut().unwrap_or_else(PoisonError::into_inner);
+        // Where that fails, closing it may do.
+        let _ = file.unlock();
+    }
+}
+
 /// What the file says, as far as it can be understood: its holder may just be writing it.
 fn read(mut file: &File) -> Content {
     let mut bytes = Vec::new();
@@ -153,5 +162,22 @@ impl std::fmt::Display for Holder {
         let Self { pid, host, since } = self;
         let host: String = host.escape_debug().take(255).collect();
         write!(formatter, "process {pid} on {host} since {since:.0}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_still_has_the_file_open_does_not_keep_the_lock() {
+        let directory = tempfile::tempdir().unwrap();
+        let state = directory.path().join("state.json");
+        let (lock, _) = Lock::take(&state, Duration::ZERO).unwrap();
+        let inherited = lock.file.lock().unwrap().try_clone().unwrap();
+        Lock::take(&state, Duration::ZERO).expect_err("it is held");
+        drop(lock);
+        Lock::take(&state, Duration::ZERO).unwrap();
+        drop(inherited);
     }
 }

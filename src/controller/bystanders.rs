@@ -42,6 +42,7 @@ impl Context {
             let user = self.mirrors.get(&ObjectRef::new(&name).within(&namespace));
             if let Some(user) = user.as_ref().and_then(|user| user.0.as_ref().ok()) {
                 self.stand_by(user);
+                self.forget_if_gone(user);
             }
         }
     }

@@ -11,7 +11,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::cluster::{Cluster, WriteError};
 use super::connect::{Connector, Reaches};
 use super::image_mirror::Prepared;
-use super::memory::{Memory, name_of};
+use super::memory::Memory;
 use super::metrics::ControllerMetrics;
 use super::objects::{Guarded, MIRROR, generation};
 use super::records::Records;
@@ -174,25 +174,5 @@ impl Context {
             // The receiver ends with the process only.
             let _ = self.used_policies.send(policy);
         }
-    }
-
-    /// Drops everything about a mirror that is no more.
-    pub(super) fn forget(&self, mirror: &ImageMirror) {
-        let name = name_of(mirror);
-        tracing::info!(
-            mirror = name,
-            "the mirror is gone: its destinations stay as they are"
-        );
-        self.shared.rounds.remove(&ObjectRef::from_obj(mirror));
-        self.shared.syncer.forget(&name);
-        self.shared.records.forget(&name);
-        self.shared.memory.forget(&name);
-        self.shared.usage.forget(&name);
-        let namespace = mirror.namespace().unwrap_or_default();
-        self.shared
-            .metrics
-            .forget(MIRROR, &namespace, &mirror.name_any());
-        let policies = self.shared.users.forget(mirror);
-        self.look_at_policies(policies);
     }
 }

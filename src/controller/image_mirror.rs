@@ -97,7 +97,9 @@ pub(super) async fn reconcile(
             } else {
                 Mode::Apply
             };
-            run(object, &prepared, mode, context).instrument(span).await
+            let action = run(object, &prepared, mode, context).instrument(span).await;
+            context.forget_if_gone(object);
+            action
         }
         Due::At(time) => {
             context.shared.memory.resume(object, time);

@@ -18,6 +18,7 @@ mod connect;
 mod context;
 mod error;
 mod events;
+mod gone;
 mod image_mirror;
 mod image_policy;
 mod looks;

@@ -28,7 +28,7 @@ pub(super) trait Look<K>: Send + Sync + 'static {
     /// It is there, like this; and it was like that, where it was known and understood.
     fn observe(&self, object: &K, before: Option<&K>);
 
-    /// It is gone; it was like this.
+    /// It is gone, from the store, too; it was like this.
     fn remove(&self, object: &K);
 }
 
@@ -95,7 +95,7 @@ where
 {
     let Kept {
         store,
-        writer,
+        mut writer,
         listed,
     } = kept;
     let mut teller = Teller {
@@ -106,9 +106,13 @@ where
     watcher(api, watcher::Config::default())
         .default_backoff()
         .modify(strip)
-        .inspect(move |event| teller.tell(event))
-        .reflect(writer)
         .inspect(move |event| {
+            // Who is told that an object is gone does not find it in the store any more.
+            let gone = teller.tell(event);
+            if let Ok(event) = event {
+                writer.apply_watcher_event(event);
+            }
+            gone.iter().for_each(|object| teller.remove(object));
             if let Ok(Event::InitDone) = event {
                 listed.send_replace(true);
             }
@@ -143,19 +147,20 @@ impl<K> Teller<K>
 where
     K: Resource<DynamicType = ()> + Clone + 'static,
 {
-    /// The store still has what there was before the event.
-    fn tell(&mut self, event: &Result<Event<Guarded<K>>, watcher::Error>) {
+    /// Tells of what is there, and says what is gone. The store still has what there was before the event.
+    fn tell(&mut self, event: &Result<Event<Guarded<K>>, watcher::Error>) -> Vec<Arc<Guarded<K>>> {
         match event {
             Ok(Event::Init) => self.relisted.clear(),
             Ok(Event::InitApply(object)) => {
                 self.relisted.insert(ObjectRef::from_obj(object));
                 self.observe(object);
             }
-            Ok(Event::InitDone) => self.remove_missing(),
+            Ok(Event::InitDone) => return self.missing(),
             Ok(Event::Apply(object)) => self.observe(object),
-            Ok(Event::Delete(object)) => self.remove(object),
+            Ok(Event::Delete(object)) => return vec![Arc::new(object.clone())],
             Err(error) => tracing::warn!(%error, "a watch failed, trying again"),
         }
+        Vec::new()
     }
 
     fn observe(&self, object: &Guarded<K>) {
@@ -172,14 +177,13 @@ where
         }
     }
 
-    /// Nobody tells of what went away while there was no watch.
-    fn remove_missing(&mut self) {
+    /// What went away while there was no watch: nobody tells of it.
+    fn missing(&mut self) -> Vec<Arc<Guarded<K>>> {
         let relisted = std::mem::take(&mut self.relisted);
-        for object in self.store.state() {
-            if !relisted.contains(&ObjectRef::from_obj(&*object)) {
-                self.remove(&object);
-            }
-        }
+        let known = self.store.state().into_iter();
+        known
+            .filter(|object| !relisted.contains(&ObjectRef::from_obj(&**object)))
+            .collect()
     }
 }
 

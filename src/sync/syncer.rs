@@ -82,9 +82,15 @@ impl<C: Connect> Syncer<C> {
         self.ledger.flush(mirror).await
     }
 
-    /// Drops everything about a mirror that is no more. Nothing changes at its destinations.
-    pub fn forget(&self, mirror: &str) {
-        self.claims().forget(mirror);
+    /// Drops everything about a mirror that is no more. Nothing changes at its destinations. What another
+    /// mirror of the same name may want, which has come since, is kept from now on.
+    pub fn forget(&self, mirror: &str, successor: Option<Mirror>) {
+        let mut claims = self.claims();
+        claims.forget(mirror);
+        if let Some(successor) = successor {
+            claims.wait_for(successor);
+        }
+        drop(claims);
         self.ledger.forget(mirror);
         self.pruner.forget(mirror);
     }

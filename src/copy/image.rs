@@ -60,13 +60,31 @@ pub(super) struct Push<'a> {
 /// The blobs that one destination waits for.
 pub(super) type Requests = Vec<(Descriptor, Request)>;
 
-// === impl Content ===
+// === impl Shared ===
 
-impl Content {
-    /// Asks for blobs in all destinations at once, so that each is read once; one list a destination.
-    pub(super) fn request(
+impl Shared {
+    /// Asks for what an image is made of in all destinations at once, so that each blob is read once; one list
+    /// a destination.
+    pub(super) fn request_image(
         &self,
-        shared: &Shared,
+        origin: &Origin,
+        image: &Graph,
+        targets: &[&Target],
+    ) -> Vec<Requests> {
+        let bytes: u64 = image.blobs().iter().map(|blob| blob.size).sum();
+        if let Some(base) = image.base_layer().filter(|_| bytes >= WORTH_A_LOOK) {
+            for target in targets {
+                self.blobs.look(&target.endpoint, &target.repository, base);
+            }
+        }
+        self.request(origin, [image], targets, &Parts::All)
+    }
+
+    /// The same of parts of anything.
+    pub(super) fn request<'a>(
+        &self,
+        origin: &Origin,
+        graphs: impl IntoIterator<Item = &'a Graph>,
         targets: &[&Target],
         parts: &Parts,
     ) -> Vec<Requests> {
@@ -74,32 +92,22 @@ impl Content {
             .iter()
             .map(|target| (target.endpoint.clone(), target.repository.clone()))
             .collect();
-        let blobs: Vec<&Descriptor> = self
-            .graphs()
-            .flat_map(Graph::blobs)
-            .filter(|blob| parts.contain(&blob.digest))
-            .collect();
-        let bytes: u64 = blobs.iter().map(|blob| blob.size).sum();
-        if let Some(base) = self
-            .image
-            .base_layer()
-            .filter(|_| bytes >= WORTH_A_LOOK && !self.is_late)
-        {
-            for (endpoint, repository) in &places {
-                shared.blobs.look(endpoint, repository, base);
-            }
-        }
         let mut lists: Vec<Requests> = targets.iter().map(|_| Vec::new()).collect();
-        for blob in blobs {
+        let blobs = graphs.into_iter().flat_map(Graph::blobs);
+        for blob in blobs.filter(|blob| parts.contain(&blob.digest)) {
             let is_afresh = parts.is_afresh();
-            let requests = shared.blobs.request(&self.origin, blob, &places, is_afresh);
+            let requests = self.blobs.request(origin, blob, &places, is_afresh);
             for (list, request) in lists.iter_mut().zip(requests) {
                 list.extend(request.map(|request| (blob.clone(), request)));
             }
         }
         lists
     }
+}
 
+// === impl Content ===
+
+impl Content {
     /// The digests of all blobs and manifests.
     pub(super) fn digests(&self) -> HashSet<&Digest> {
         let blobs = self
@@ -123,15 +131,10 @@ impl Content {
 // === impl Push ===
 
 impl Push<'_> {
-    /// Whether blobs and manifests may be missing at the destination.
-    pub(super) fn sends(&self) -> bool {
-        !self.is_retag() && (self.target.tags.is_empty() || !self.moving_tags().is_empty())
-    }
-
     /// Brings the image to the destination.
     pub(super) async fn run(&self, requests: Requests) -> Result<Done, Error> {
         let root = &self.content.image.root;
-        let moving = self.moving_tags();
+        let moving = self.target.moving(root.digest());
         let done = |action, bytes, unmoved| Done {
             digest: root.digest().clone(),
             action,
@@ -146,7 +149,7 @@ impl Push<'_> {
         if moving.is_empty() && !self.target.tags.is_empty() {
             return Ok(done(Action::Unchanged, 0, Unmoved::new()));
         }
-        if self.is_retag() {
+        if self.target.is_at(&self.content.origin) {
             return Ok(done(Action::Retagged, 0, self.move_tags(&moving).await?));
         }
         let (sent, unmoved) = self.give(requests, &moving).await?;
@@ -161,10 +164,7 @@ impl Push<'_> {
             seen,
             ..
         } = self.content;
-        let requests = self
-            .content
-            .request(self.shared, &[self.target], &Parts::All);
-        let requests = requests.into_iter().flatten().collect();
+        let requests = self.request(&Parts::All);
         let (bytes, unmoved) = self.give(requests, &[]).await?;
         Ok(Done {
             digest: image.root.digest().clone(),
@@ -209,19 +209,12 @@ impl Push<'_> {
         self.push_all(moving).await
     }
 
-    fn moving_tags(&self) -> Vec<&TagPush> {
-        let digest = self.content.image.root.digest();
-        self.target
-            .tags
-            .iter()
-            .filter(|tag| tag.current.as_ref() != Some(digest))
-            .collect()
-    }
-
-    /// Another tag in the very repository that the image comes from: nothing but the tag is missing.
-    fn is_retag(&self) -> bool {
+    /// Asks for parts of the content.
+    fn request(&self, parts: &Parts) -> Requests {
         let Content { origin, .. } = self.content;
-        origin.endpoint.place() == self.place() && origin.repository == self.target.repository
+        let graphs = self.content.graphs();
+        let requests = self.shared.request(origin, graphs, &[self.target], parts);
+        requests.into_iter().flatten().collect()
     }
 
     /// Waits for the blobs; the number of bytes that were sent.
@@ -255,10 +248,7 @@ impl Push<'_> {
         } = self.shared;
         blobs.forget(endpoint, repository, |digest| parts.contain(digest));
         manifests.forget(&self.place(), repository, |digest| parts.contain(digest));
-        let requests = self.content.request(self.shared, &[self.target], parts);
-        let sent = self
-            .receive(requests.into_iter().flatten().collect())
-            .await?;
+        let sent = self.receive(self.request(parts)).await?;
         self.lag.begin_again(sent > 0);
         Ok(sent)
     }

@@ -92,6 +92,23 @@ impl Target {
         format!("{}/{}", self.endpoint.name(), self.repository)
     }
 
+    /// The tags that do not name this digest yet.
+    pub(super) fn moving(&self, digest: &Digest) -> Vec<&TagPush> {
+        let tags = self.tags.iter();
+        tags.filter(|tag| tag.current.as_ref() != Some(digest))
+            .collect()
+    }
+
+    /// Whether it is the very repository that an image comes from: nothing but tags is missing.
+    pub(super) fn is_at(&self, origin: &Origin) -> bool {
+        origin.endpoint.place() == self.endpoint.place() && origin.repository == self.repository
+    }
+
+    /// Whether blobs and manifests of an image may be missing.
+    pub(super) fn may_lack(&self, origin: &Origin, digest: &Digest) -> bool {
+        !self.is_at(origin) && (self.tags.is_empty() || !self.moving(digest).is_empty())
+    }
+
     /// The repository as a place to read from.
     pub(super) fn origin(&self) -> Origin {
         Origin {

@@ -73,7 +73,7 @@ pub use self::progress::Progress;
 pub use self::seen::{Seen, SeenError};
 
 use self::graph::Graph;
-use self::image::{Content, Push};
+use self::image::{Content, Push, Requests};
 use self::lag::Lag;
 use self::manifests::Room;
 use self::referrers::{Company, Wish};
@@ -86,8 +86,8 @@ impl Engine {
     /// Copies one image to its targets; one result each, in their order. Dropping the future stops
     /// the copy: nothing half-done is visible.
     pub async fn copy(&self, job: &Job) -> Vec<Result<Done, Error>> {
-        let content = match self.read(job).await {
-            Ok(content) => content,
+        let (content, requests) = match self.read(job).await {
+            Ok(read) => read,
             Err(error) => {
                 let error = Error::source(&job.origin, &job.digest, error);
                 return vec![Err(error); job.targets.len()];
@@ -104,19 +104,8 @@ impl Engine {
                 lag: Lag::default(),
             })
             .collect();
-        let sending: Vec<&Target> = pushes
-            .iter()
-            .filter(|push| push.sends())
-            .map(|push| push.target)
-            .collect();
-        let mut requests = content
-            .request(&self.shared, &sending, &Parts::All)
-            .into_iter();
-        join_all(pushes.iter().map(|push| {
-            let requests = if push.sends() { requests.next() } else { None };
-            push.run(requests.unwrap_or_default())
-        }))
-        .await
+        let pushes = pushes.iter().zip(requests);
+        join_all(pushes.map(|(push, requests)| push.run(requests))).await
     }
 
     /// The digest that a destination is to have: another one where an index is reduced.
@@ -165,7 +154,9 @@ impl Engine {
         created.map_err(|error| Error::source(origin, digest, error))
     }
 
-    async fn read(&self, job: &Job) -> Result<Content, GraphError> {
+    /// Reads an image and what refers to it, and asks for their blobs where they may be missing; one list a
+    /// target. The blobs of the image are on their way while one looks what refers to it.
+    async fn read(&self, job: &Job) -> Result<(Content, Vec<Requests>), GraphError> {
         let Job {
             origin,
             digest,
@@ -174,32 +165,52 @@ impl Engine {
         } = job;
         let room = Room::new();
         let image = Graph::read(&self.manifests, origin, digest, platforms, &room).await?;
-        let (company, seen) = match job.referrers {
-            ReferrerTypes::None => (Company::default(), None),
-            ReferrerTypes::All | ReferrerTypes::Only(_) => {
-                let is_rewritten = image.root.digest() != digest;
-                let subjects = image
-                    .manifests()
-                    .filter(|manifest| !(is_rewritten && manifest.digest() == image.root.digest()))
-                    .map(|manifest| manifest.digest().clone())
-                    .collect();
-                let company = self
-                    .finder
-                    .find(&self.manifests, origin, subjects, Wish::of(job), &room)
-                    .await?;
-                let is_index = matches!(image.root.content(), Described::Index(_));
-                let listed = self.finder.known_list(origin);
-                let trace = &company.trace;
-                let seen = trace.sum_up(digest, is_index, listed.as_deref());
-                (company, Some(seen))
-            }
-        };
-        Ok(Content {
+        let lacks = |target: &&Target| target.may_lack(origin, image.root.digest());
+        let lacking: Vec<&Target> = job.targets.iter().filter(lacks).collect();
+        let early = self.shared.request_image(origin, &image, &lacking);
+        let (company, seen) = self.read_company(job, &image, &room).await?;
+        let graphs = company.attached.iter().map(|attached| &attached.graph);
+        let late = self.shared.request(origin, graphs, &lacking, &Parts::All);
+        let mut lists = early.into_iter().zip(late);
+        let requests = job.targets.iter().map(|target| {
+            let lists = if lacks(&target) { lists.next() } else { None };
+            let (early, late) = lists.unwrap_or_default();
+            [early, late].into_iter().flatten().collect()
+        });
+        let requests = requests.collect();
+        let content = Content {
             origin: origin.clone(),
             image,
             company,
             seen,
             is_late: false,
-        })
+        };
+        Ok((content, requests))
+    }
+
+    async fn read_company(
+        &self,
+        job: &Job,
+        image: &Graph,
+        room: &Room,
+    ) -> Result<(Company, Option<Seen>), GraphError> {
+        let Job { origin, digest, .. } = job;
+        if job.referrers == ReferrerTypes::None {
+            return Ok((Company::default(), None));
+        }
+        let is_rewritten = image.root.digest() != digest;
+        let subjects = image
+            .manifests()
+            .filter(|manifest| !(is_rewritten && manifest.digest() == image.root.digest()))
+            .map(|manifest| manifest.digest().clone())
+            .collect();
+        let company = self
+            .finder
+            .find(&self.manifests, origin, subjects, Wish::of(job), room)
+            .await?;
+        let is_index = matches!(image.root.content(), Described::Index(_));
+        let listed = self.finder.known_list(origin);
+        let seen = company.trace.sum_up(digest, is_index, listed.as_deref());
+        Ok((company, Some(seen)))
     }
 }

@@ -150,9 +150,10 @@ mod tests {
     }
 
     /// Flags that mean the same wherever they are.
-    const SHARED: [&str; 18] = [
+    const SHARED: [&str; 20] = [
         "ca-file",
         "changes-only",
+        "concurrency",
         "filename",
         "from-layout",
         "in-use-extra",
@@ -164,6 +165,7 @@ mod tests {
         "mirror",
         "output",
         "quiet",
+        "rate",
         "state",
         "timeout",
         "to-layout",

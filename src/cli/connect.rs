@@ -7,17 +7,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::OnceCell;
 
-use super::args::DocumentArgs;
+use super::args::{DocumentArgs, RegistryArgs};
 use super::credentials::{CredentialError, Credentials, Locations};
 use super::documents::Runnable;
 use super::error::Error;
+use super::loopback::Loopback;
 use super::trust::Trust;
 use crate::api::Reason;
 use crate::copy::{Endpoint, endpoint};
 use crate::layout::Layout;
 use crate::oci::{Registry, Repository};
 use crate::plan::{Destination, Mirror};
-use crate::registry::{Client, Credential, Keyring, Pool, Side};
+use crate::registry::{Client, Credential, Keyring, Pool, RequestLimits, Settings, Side};
 use crate::sync::reach::{MirrorReach, Reach};
 use crate::sync::trust::Authorities;
 use crate::sync::{Connect, ConnectError};
@@ -31,6 +32,7 @@ pub(super) struct Connector {
     trust: Trust,
     /// Read when the first registry is met that no Secret is named for.
     credentials: OnceCell<Arc<Credentials>>,
+    loopback: Loopback,
 }
 
 /// Opens the endpoints of mirrors: registries, or the directories that stand in for them.
@@ -46,13 +48,21 @@ pub(super) struct MirrorConnector {
 // === impl Connector ===
 
 impl Connector {
-    /// A connector with the credentials of the person who runs the program.
-    pub(super) fn new(trust: Trust) -> Self {
-        Self {
-            pool: Pool::new(USER_AGENT),
-            trust,
+    /// A connector with the credentials of the person who runs the program, and what they say of registries.
+    pub(super) fn open(args: &RegistryArgs) -> Result<Self, Error> {
+        let RegistryArgs {
+            concurrency, rate, ..
+        } = args;
+        let limits = RequestLimits {
+            concurrency: *concurrency,
+            rate: *rate,
+        };
+        Ok(Self {
+            pool: Pool::builder(USER_AGENT).limits(limits).build(),
+            trust: Trust::read(args)?,
             credentials: OnceCell::new(),
-        }
+            loopback: Loopback::default(),
+        })
     }
 
     /// A client for a registry; which credential it has may depend on the repository.
@@ -70,9 +80,8 @@ impl Connector {
         registry: &Registry,
         credential: Credential,
     ) -> Result<(), Error> {
-        let settings = self
-            .trust
-            .settings(registry, &Reach::default(), credential, None);
+        let reach = Reach::default();
+        let settings = self.settings(registry, &reach, credential, None).await;
         let client = self.pool.client(registry, &settings)?;
         Ok(client.ping().await?)
     }
@@ -94,7 +103,7 @@ impl Connector {
                 Some(credentials as Arc<dyn Keyring>),
             )
         };
-        let settings = self.trust.settings(registry, reach, credential, keyring);
+        let settings = self.settings(registry, reach, credential, keyring).await;
         self.pool.client(registry, &settings).map_err(|error| {
             let error = endpoint::Error::from(error);
             ConnectError {
@@ -102,6 +111,18 @@ impl Connector {
                 message: error.to_string(),
             }
         })
+    }
+
+    async fn settings(
+        &self,
+        registry: &Registry,
+        reach: &Reach,
+        credential: Credential,
+        keyring: Option<Arc<dyn Keyring>>,
+    ) -> Settings {
+        let mut settings = self.trust.settings(registry, reach, credential, keyring);
+        settings.insecure = settings.insecure || self.loopback.speaks_plain_http(registry).await;
+        settings
     }
 
     /// The credentials of the person who runs the program.

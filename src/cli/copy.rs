@@ -22,7 +22,6 @@ use super::output::{Document, Output};
 use super::progress::Progress;
 use super::report::{exit, tell_failures};
 use super::table::Table;
-use super::trust::Trust;
 use super::{summary, units};
 use crate::copy;
 use crate::plan::report::{Failure, MirrorReport, Outcome, TagReport, Totals};
@@ -85,7 +84,7 @@ async fn copy(
     args: &CopyArgs,
     progress: &std::sync::Arc<Progress>,
 ) -> Result<MirrorReport, Error> {
-    let connector = Connector::new(Trust::read(&args.registry)?);
+    let connector = Connector::open(&args.registry)?;
     let events = copy::Progress::none().with(progress.clone());
     let engine = copy::Engine::new(events);
     let staging = Staging::for_archive(job.destination, args)?;

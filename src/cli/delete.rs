@@ -18,7 +18,6 @@ use super::look::Look;
 use super::open::open;
 use super::output::{Document, Output};
 use super::table::Table;
-use super::trust::Trust;
 use crate::api::Reason;
 use crate::copy::{self, Deletion};
 use crate::oci::{Digest, Tag, TagOrDigest};
@@ -94,7 +93,7 @@ pub(super) async fn run(args: &DeleteArgs, output: &Output) -> Result<Exit, Erro
                 .to_owned(),
         ));
     }
-    let connector = Connector::new(Trust::read(registry)?);
+    let connector = Connector::open(registry)?;
     let Some(looked) = until_signal(look(&connector, references, in_use_from)).await else {
         return Ok(Exit::Interrupted);
     };

@@ -19,7 +19,6 @@ use super::look::Look;
 use super::output::{self, Output};
 use super::summary;
 use super::table::Table;
-use super::trust::Trust;
 use super::units;
 use crate::oci::{Digest, Tag};
 use crate::plan::report::Failure;
@@ -84,7 +83,7 @@ pub(super) async fn run(args: &DfArgs, output: &Output) -> Result<Exit, Error> {
         output: OutputArgs { output: format },
         registry,
     } = args;
-    let connector = Connector::new(Trust::read(registry)?);
+    let connector = Connector::open(registry)?;
     let looked = until_signal(async {
         let spots = match place {
             Some(place) => spots::of_place(&connector, place).await?,

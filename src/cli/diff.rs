@@ -15,7 +15,6 @@ use super::image::{self, Entry, Named, Source};
 use super::location::Location;
 use super::open::open;
 use super::output::{Document, Output};
-use super::trust::Trust;
 use crate::oci::{Content, Digest, Manifest, Platform};
 use crate::runtime::shutdown::until_signal;
 
@@ -35,7 +34,7 @@ pub(super) async fn run(args: &DiffArgs, output: &Output) -> Result<Exit, Error>
         output: OutputArgs { output: format },
         registry,
     } = args;
-    let connector = Connector::new(Trust::read(registry)?);
+    let connector = Connector::open(registry)?;
     let looked = until_signal(async {
         let (left, right) = tokio::try_join!(fetch(&connector, left), fetch(&connector, right))?;
         let known = (left.1.digest() == right.1.digest()).then(|| left.1.digest().clone());

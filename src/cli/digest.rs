@@ -10,7 +10,6 @@ use super::exit::Exit;
 use super::image::Named;
 use super::open::open;
 use super::output::{Document, Output};
-use super::trust::Trust;
 use crate::oci::Digest;
 use crate::runtime::shutdown::until_signal;
 
@@ -40,7 +39,7 @@ pub(super) async fn run(args: &DigestArgs, output: &Output) -> Result<Exit, Erro
         output: OutputArgs { output: format },
         registry,
     } = args;
-    let connector = Connector::new(Trust::read(registry)?);
+    let connector = Connector::open(registry)?;
     let looked = until_signal(async {
         let Named { source, target } = open(&connector, reference).await?;
         let name = image_name(&source.name, &target);

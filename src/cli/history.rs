@@ -13,7 +13,6 @@ use super::look::Look;
 use super::open::open;
 use super::output::{Document, Output};
 use super::table::Table;
-use super::trust::Trust;
 use super::units;
 use crate::oci::{Content, Descriptor, Digest};
 use crate::runtime::shutdown::until_signal;
@@ -65,7 +64,7 @@ pub(super) async fn run(args: &HistoryArgs, output: &Output) -> Result<Exit, Err
         output: OutputArgs { output: format },
         registry,
     } = args;
-    let connector = Connector::new(Trust::read(registry)?);
+    let connector = Connector::open(registry)?;
     let looked = until_signal(async {
         let Named { source, target } = open(&connector, reference).await?;
         let root = source.fetch(&target).await?;

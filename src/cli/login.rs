@@ -13,7 +13,6 @@ use super::credentials::Locations;
 use super::error::Error;
 use super::exit::Exit;
 use super::output::Output;
-use super::trust::Trust;
 use crate::registry::Credential;
 use crate::runtime::shutdown::until_signal;
 
@@ -44,7 +43,7 @@ pub(super) async fn login(args: &LoginArgs, output: &Output) -> Result<Exit, Err
     let password = read_password()?;
     let store = Store::find(&Locations::from_environment())?;
     let credential = Credential::from_password(username.clone(), password.clone());
-    let connector = Connector::new(Trust::read(registry)?);
+    let connector = Connector::open(registry)?;
     let checked = until_signal(async {
         connector.check(host, credential).await?;
         store.keep(host, username, &password).await

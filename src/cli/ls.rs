@@ -18,7 +18,6 @@ use super::exit::Exit;
 use super::image::{self, Entry, Source};
 use super::open;
 use super::output::{Document, Output};
-use super::trust::Trust;
 use crate::copy::Endpoint;
 use crate::layout::Layout;
 use crate::oci::{Digest, Repository, Tag};
@@ -69,7 +68,7 @@ impl Document for TagList {
 
 /// Runs `transship ls`.
 pub(super) async fn run(args: &LsArgs, output: &Output) -> Result<Exit, Error> {
-    let connector = Connector::new(Trust::read(&args.registry)?);
+    let connector = Connector::open(&args.registry)?;
     let listed = until_signal(list(&connector, args, output)).await;
     match listed {
         Some(listed) => listed.map(|()| Exit::Success),

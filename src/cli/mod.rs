@@ -37,6 +37,7 @@ mod inspect;
 mod location;
 mod login;
 mod look;
+mod loopback;
 mod ls;
 mod named_tag;
 mod open;

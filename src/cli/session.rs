@@ -9,7 +9,6 @@ use super::documents::{self, Documents};
 use super::error::Error;
 use super::output::Output;
 use super::progress::Progress;
-use super::trust::Trust;
 use crate::copy;
 use crate::oci::Digest;
 use crate::plan::Mirror;
@@ -70,7 +69,7 @@ impl Session {
             runnables,
             left_out,
         } = documents::read(documents)?;
-        let connector = Connector::new(Trust::read(registry)?);
+        let connector = Connector::open(registry)?;
         let (connector, mirrors) = MirrorConnector::new(connector, runnables, documents);
         require_layouts(documents.from_layout.as_deref())?;
         refuse_forgetting(&mirrors, documents.state.is_some())?;

@@ -26,6 +26,8 @@ impl Trust {
             insecure,
             ca_file,
             trusted_realms,
+            concurrency: _,
+            rate: _,
             timeout: _,
         } = args;
         Ok(Self {

@@ -14,7 +14,6 @@ use super::image::{Named, Source};
 use super::location::Location;
 use super::open::open;
 use super::output::{Document, Output};
-use super::trust::Trust;
 use super::units;
 use crate::api::Reason;
 use crate::copy::endpoint::{self, Referrers};
@@ -76,7 +75,7 @@ pub(super) async fn run(args: &VerifyImageArgs, output: &Output) -> Result<Exit,
         output: OutputArgs { output: format },
         registry,
     } = args;
-    let connector = Connector::new(Trust::read(registry)?);
+    let connector = Connector::open(registry)?;
     let looked = until_signal(async {
         let mut report = VerifyReport {
             images: Vec::new(),

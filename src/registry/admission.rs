@@ -58,6 +58,7 @@ impl Connection {
         } else {
             share.await
         };
+        self.way.wait_for_slot().await;
         let way = self.way.turnstile.pass().await;
         let way = way.map_err(|Paused { wait }| Cause::Silent {
             host: origin::of(&self.base),

@@ -22,6 +22,7 @@ use super::http::Http;
 use super::observer::{Observer, Unobserved};
 use super::origin;
 use super::profile::Profile;
+use super::request_limits::RequestLimits;
 use super::secrets::Secrets;
 use super::settings::Settings;
 use super::traffic::Counters;
@@ -45,6 +46,7 @@ pub struct PoolBuilder {
     boundaries: Option<Arc<Boundaries>>,
     write_guard: WriteGuard,
     observer: Arc<dyn Observer>,
+    limits: RequestLimits,
 }
 
 struct Inner {
@@ -76,6 +78,12 @@ impl PoolBuilder {
         self
     }
 
+    /// Asks each host for less than we would by ourselves.
+    pub fn limits(mut self, limits: RequestLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+
     /// The pool.
     pub fn build(self) -> Pool {
         Pool(Arc::new(Inner {
@@ -102,6 +110,7 @@ impl Pool {
             boundaries: None,
             write_guard: WriteGuard::default(),
             observer: Arc::new(Unobserved),
+            limits: RequestLimits::default(),
         }
     }
 
@@ -136,6 +145,7 @@ impl Pool {
             boundaries,
             write_guard,
             observer,
+            limits,
         } = &self.0.made_of;
         if let Some(boundaries) = boundaries {
             boundaries.check_registry(registry, &base)?;
@@ -158,7 +168,7 @@ impl Pool {
             authenticator,
             elsewhere,
             host: Arc::new(Host::new(profile)),
-            way: self.way(route, profile),
+            way: self.way(route, profile, limits),
             has_answered: AtomicBool::new(false),
             counters: Arc::new(Counters::new()),
             secrets: Arc::new(Secrets::of(settings)),
@@ -168,12 +178,12 @@ impl Pool {
     }
 
     /// What is known of a way lasts as long as a client takes it.
-    fn way(&self, route: Route, profile: &Profile) -> Arc<Way> {
+    fn way(&self, route: Route, profile: &Profile, limits: &RequestLimits) -> Arc<Way> {
         let mut ways = lock(&self.0.ways);
         ways.retain(|_, known| Arc::strong_count(known) > 1);
         let known = ways
             .entry(route)
-            .or_insert_with(|| Arc::new(Way::new(profile)));
+            .or_insert_with(|| Arc::new(Way::new(profile, limits)));
         Arc::clone(known)
     }
 }

@@ -4,10 +4,12 @@
 use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::sleep_until;
 
 use super::class::{Class, PerClass};
 use super::limiter;
 use super::profile::Profile;
+use super::request_limits::{RequestLimits, Slots};
 use super::settings::Settings;
 use super::turnstile::Turnstile;
 use crate::oci::Digest;
@@ -29,6 +31,8 @@ pub(super) struct Way {
     pub(super) turnstile: Arc<Turnstile>,
     /// So many requests of each class at once.
     shares: PerClass<Arc<Semaphore>>,
+    /// When requests may leave, where a person says how many.
+    slots: Option<Slots>,
 }
 
 /// One of the requests that are on their way at once.
@@ -53,11 +57,21 @@ impl Route {
 
 impl Way {
     /// A way to a host of this profile.
-    pub(super) fn new(profile: &Profile) -> Self {
-        let places = |class| Arc::new(Semaphore::new(limiter::most(profile, class)));
+    pub(super) fn new(profile: &Profile, limits: &RequestLimits) -> Self {
+        let RequestLimits { concurrency, rate } = limits;
+        let allowed = concurrency.map_or(usize::MAX, |most| most.get() as usize);
+        let most = |class| limiter::most(profile, class).min(allowed);
         Self {
             turnstile: Arc::new(Turnstile::unpaced()),
-            shares: PerClass::new(places),
+            shares: PerClass::new(|class| Arc::new(Semaphore::new(most(class)))),
+            slots: rate.map(|rate| Slots::every(rate.spacing())),
+        }
+    }
+
+    /// Waits until a person's limits let the next request leave.
+    pub(super) async fn wait_for_slot(&self) {
+        if let Some(slots) = &self.slots {
+            sleep_until(slots.take()).await;
         }
     }
 
@@ -77,5 +91,51 @@ impl Share {
     /// Goes ahead of all others.
     pub(super) fn none() -> Self {
         Self { _permit: None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt;
+    use tokio::time::Instant;
+
+    use super::*;
+
+    fn way(limits: &RequestLimits) -> Way {
+        Way::new(Profile::of("registry.test"), limits)
+    }
+
+    /// How many may ask for something of a class at once.
+    fn places(way: &Way, class: Class) -> usize {
+        let mut shares = Vec::new();
+        while let Some(share) = tokio::task::unconstrained(way.enter(class)).now_or_never() {
+            shares.push(share);
+        }
+        shares.len()
+    }
+
+    #[test]
+    fn a_person_may_allow_less_at_once_and_never_more() {
+        for (allowed, lookups, bodies) in [(None, 64, 32), (Some(3), 3, 3), (Some(1_000), 64, 32)] {
+            let way = way(&RequestLimits {
+                concurrency: allowed.and_then(std::num::NonZeroU32::new),
+                rate: None,
+            });
+            assert_eq!(places(&way, Class::Lookup), lookups, "{allowed:?}");
+            assert_eq!(places(&way, Class::BlobRead), bodies, "{allowed:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn requests_of_all_classes_leave_in_the_rate_that_a_person_allows() {
+        let way = way(&RequestLimits {
+            concurrency: None,
+            rate: Some("120/m".parse().unwrap()),
+        });
+        let start = Instant::now();
+        for _ in 0..5 {
+            way.wait_for_slot().await;
+        }
+        assert_eq!(start.elapsed().as_secs(), 2);
     }
 }

@@ -1,5 +1,6 @@
 //! What several commands take.
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use clap::builder::FalseyValueParser;
@@ -7,6 +8,7 @@ use clap::{ArgAction, Args, ValueEnum};
 
 use crate::oci::Registry;
 use crate::policy::Duration;
+use crate::registry::Rate;
 
 /// The flags that every command has.
 #[derive(Debug, Args)]
@@ -129,6 +131,12 @@ pub struct RegistryArgs {
         value_name = "HOST[:PORT]"
     )]
     pub trusted_realms: Vec<Registry>,
+    /// Ask a registry for at most so many things of a kind at once, such as layers [default: by what it bears, up to 64].
+    #[arg(long, env = "TRANSSHIP_CONCURRENCY", value_name = "N")]
+    pub concurrency: Option<NonZeroU32>,
+    /// Send a registry at most so many requests a second, or with /m a minute, or with /h an hour [default: what it bears].
+    #[arg(long, env = "TRANSSHIP_RATE", value_name = "N[/s|/m|/h]")]
+    pub rate: Option<Rate>,
     /// Give up after so long, such as 10m [default: never].
     #[arg(long, env = "TRANSSHIP_TIMEOUT", value_name = "DURATION")]
     pub timeout: Option<Duration>,

@@ -15,7 +15,6 @@ use super::image::{self, Named};
 use super::open::open;
 use super::output::{Document, Output};
 use super::template::Template;
-use super::trust::Trust;
 use crate::oci::{Content, Platform};
 use crate::runtime::shutdown::until_signal;
 
@@ -55,7 +54,7 @@ async fn inspect(
         registry,
     } = args;
     let platform = platform.as_ref();
-    let connector = Connector::new(Trust::read(registry)?);
+    let connector = Connector::open(registry)?;
     let image = open(&connector, reference).await?;
     if verify.verify {
         let view = verify::verify(verify, &image).await?;

@@ -51,6 +51,11 @@ pub(super) fn stand_in(host: &str) -> String {
     }
 }
 
+/// Whether a canonical host leads to the machine itself, as far as names tell.
+pub(super) fn is_loopback(host: &str) -> bool {
+    stand_in(host) == OWN_NAMES[0]
+}
+
 /// The address that a host is, that of IPv4 where it is one in the clothes of IPv6.
 fn address(host: &str) -> Option<IpAddr> {
     if let Ok(address) = host.parse::<Ipv4Addr>() {

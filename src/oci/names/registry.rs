@@ -104,6 +104,11 @@ impl Registry {
         split_port(text).1.and_then(read_port) == Some(HTTPS)
     }
 
+    /// Whether it is on the machine itself, as far as its name tells.
+    pub fn is_loopback(&self) -> bool {
+        host::is_loopback(self.host())
+    }
+
     /// Whether this is Docker Hub.
     pub fn is_docker_hub(&self) -> bool {
         *self.0 == *DOCKER_HUB_NAMES[0]

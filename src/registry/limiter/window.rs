@@ -6,6 +6,8 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
+use crate::registry::request_limits::Slots;
+
 /// How many places a window has.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Size {
@@ -20,8 +22,8 @@ pub(super) struct Size {
 pub(super) struct Window {
     places: Arc<Semaphore>,
     most: usize,
-    /// The time between two requests, where the host is known to allow so many per second.
-    spacing: Option<Duration>,
+    /// When requests may leave, where the host is known to allow so many per second.
+    slots: Option<Slots>,
     state: Mutex<State>,
 }
 
@@ -42,7 +44,6 @@ struct State {
     /// Successes since the window last grew.
     successes: usize,
     halved: Option<Instant>,
-    next_slot: Option<Instant>,
 }
 
 // === impl Size ===
@@ -64,13 +65,12 @@ impl Window {
         Self {
             places: Arc::new(Semaphore::new(start)),
             most,
-            spacing: per_second.map(|rate| Duration::from_secs(1) / rate.max(1)),
+            slots: per_second.map(|rate| Slots::every(Duration::from_secs(1) / rate.max(1))),
             state: Mutex::new(State {
                 size: start,
                 surplus: 0,
                 successes: 0,
                 halved: None,
-                next_slot: None,
             }),
         }
     }
@@ -94,12 +94,7 @@ impl Window {
 
     /// The next moment at which the known rate allows a request; it is ours then.
     pub(super) fn take_slot(&self) -> Option<Instant> {
-        let spacing = self.spacing?;
-        let now = Instant::now();
-        let mut state = self.state();
-        let slot = state.next_slot.map_or(now, |slot| slot.max(now));
-        state.next_slot = Some(slot + spacing);
-        Some(slot)
+        self.slots.as_ref().map(Slots::take)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use super::Files;
 use crate::support::content::ImageBuilder;
 use crate::support::credentials::{Login, docker_config};
+use crate::support::faults::FaultRegistry;
 use crate::support::program::{Finished, Program};
 use crate::support::registries::{Kind, Registry, Security};
 use crate::support::witness::Witness;
@@ -127,20 +128,30 @@ async fn without_the_right_credential_the_program_says_what_to_do() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn plain_http_and_private_authorities_must_be_named() {
-    for (security, expected) in [
-        (
-            Security::Plain,
-            "name it with --insecure on the command line",
-        ),
-        (Security::Tls, "or --ca-file on the command line"),
-    ] {
-        let registry = guarded(security).await;
-        let files = Files::new(&[]);
-        let finished = files.run(&["ls", &registry.host()]).await;
-        assert_eq!(finished.code, Some(1), "{security:?}");
-        let said = finished.stderr;
-        assert!(said.contains(expected), "{security:?}: {said}");
+async fn a_private_authority_must_be_named() {
+    let registry = guarded(Security::Tls).await;
+    let finished = Files::new(&[]).run(&["ls", &registry.host()]).await;
+    assert_eq!(finished.code, Some(1));
+    let said = finished.stderr;
+    assert!(said.contains("or --ca-file on the command line"), "{said}");
+}
+
+/// Nobody listens between the program and a registry on the same machine.
+#[tokio::test(flavor = "multi_thread")]
+async fn plain_http_on_the_machine_itself_needs_no_word() {
+    let registry = FaultRegistry::start();
+    registry.load("team/app", "v1", &ImageBuilder::new(1).build());
+    let named = registry.host();
+    for host in [named.clone(), named.replace("127.0.0.1", "localhost")] {
+        let finished = Files::new(&[])
+            .run(&["ls", &format!("{host}/team/app"), "-q"])
+            .await;
+        assert_eq!(
+            (finished.code, finished.stdout.trim()),
+            (Some(0), "v1"),
+            "{}",
+            finished.stderr
+        );
     }
 }
 

@@ -70,9 +70,9 @@ async fn an_archive_has_the_program_its_pages_and_its_completions() {
     let tar = Program::at(Path::new("/bin/tar"), &arguments).directory(&unpacked);
     tar.run().await.assert_success();
     let found = files(&unpacked, "");
-    let pages: BTreeSet<String> = commands().await;
-    let expected = FILES.map(str::to_owned).into_iter().chain(pages);
-    assert_eq!(found, expected.collect());
+    let files = FILES.map(str::to_owned).into_iter();
+    let expected: BTreeSet<String> = files.chain(commands().await).collect();
+    assert_eq!(found, expected);
 
     let mode = |name: &str| {
         let metadata = fs::metadata(unpacked.join(name)).unwrap();

@@ -7,7 +7,7 @@ use regex::Regex;
 use super::circles::Module;
 
 /// Names that several types have, and why.
-const SEVERAL: [(&str, &str); 30] = [
+const SEVERAL: [(&str, &str); 34] = [
     ("Error", "each module has its own, and is named with it"),
     (
         "Kind",
@@ -26,6 +26,7 @@ const SEVERAL: [(&str, &str); 30] = [
         "Referrers",
         "as it is written, as it is checked, and what an endpoint lists",
     ),
+    ("Replacement", "as it is written, and as it is checked"),
     ("Require", "as it is written, and as it is checked"),
     ("Source", "as it is written, and as it is checked"),
     (
@@ -47,6 +48,10 @@ const SEVERAL: [(&str, &str); 30] = [
     ("Candidate", "among versions, and for deletion"),
     ("Cause", "of a round, and of a deletion"),
     ("Claim", "of a lease, and of a tag"),
+    (
+        "Form",
+        "of a tool's file, and of what is kept of a manifest as it is written",
+    ),
     ("Found", "what was looked for: candidates, and evidence"),
     ("Holds", "of conditions, and of evidence"),
     ("Origin", "of a document, and of an image"),
@@ -55,9 +60,14 @@ const SEVERAL: [(&str, &str); 30] = [
         "of a tag, of an endpoint, of arguments and of credentials",
     ),
     ("Refusal", "of a policy, and of a token server"),
+    ("Rule", "of a selection, and of a deletion"),
     ("Selection", "among versions, and of a mirror"),
     ("Statement", "of a condition, and of in-toto"),
     ("Target", "of a deletion, and of a copy"),
+    (
+        "Times",
+        "when tags came to be, and what two clocks say at one moment",
+    ),
     (
         "Wanted",
         "of a selection, of a record, and of a search for evidence",

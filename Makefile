@@ -44,10 +44,10 @@ lint: ## Checks formatting and lints
 	cargo clippy --locked --all-targets -- --deny warnings
 
 licenses: tools ## Checks licenses, sources and bans of dependencies
-	$(cargo_deny) --locked check bans licenses sources
+	$(cargo_deny) --locked check --hide-inclusion-graph bans licenses sources
 
 documentation: ## Checks the documentation of the code: links, and what rustdoc warns of
-	RUSTDOCFLAGS=--deny=warnings cargo doc --locked --lib --no-deps --document-private-items
+	RUSTDOCFLAGS=--deny=warnings cargo doc --locked --lib --no-deps
 
 bench: tools ## Compares with crane, regsync, skopeo and oras, gives the controller 10,000 mirrors, a plan 9,000 tags and pruning 100,000
 	cargo bench --locked --bench peers --bench controller --bench plan --bench prune

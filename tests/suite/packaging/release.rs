@@ -8,8 +8,10 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use transship::oci::Digest;
 
-use super::helm::{project, read};
-use crate::support::program::Program;
+use super::helm::{NAMESPACE, project, read, render};
+use crate::support::program::{Finished, Program};
+use crate::support::registries::{Kind, Registry, Security};
+use crate::support::tools;
 
 /// Where the release would be.
 const REPOSITORY: &str = "https://example.com/acme/transship";
@@ -23,6 +25,12 @@ const FILES: [&str; 8] = [
     "completions/transship.fish",
     "man/transship.1",
     "transship",
+];
+
+/// The types of a chart as an artifact (<https://helm.sh/docs/topics/registries/>).
+const CHART: [&str; 2] = [
+    "application/vnd.cncf.helm.config.v1+json",
+    "application/vnd.cncf.helm.chart.content.v1.tar+gzip",
 ];
 
 async fn run(script: &str, arguments: &[&str]) {
@@ -174,6 +182,41 @@ async fn package_managers_get_the_digests_of_the_archives() {
         let line = format!("{}  {name}\n", Digest::sha256(text.as_bytes()).encoded());
         assert!(sums.contains(&line), "{name} is among the digests");
     }
+}
+
+async fn helm(arguments: &[&str]) -> Finished {
+    let finished = Program::at(&tools::built("helm"), arguments).run().await;
+    finished.assert_success();
+    finished
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_chart_is_an_artifact_that_installs_what_the_directory_does() {
+    let registry = Registry::start(Kind::Distribution3, Security::Plain).await;
+    let directory = tempfile::tempdir().unwrap();
+    let packed = directory.path();
+    let (chart, packed) = (project("charts/transship"), packed.to_str().unwrap());
+    let arguments = ["package", chart.to_str().unwrap(), "--destination", packed];
+    helm(&arguments).await;
+    let version = env!("CARGO_PKG_VERSION");
+    let file = format!("{packed}/transship-{version}.tgz");
+    let charts = format!("oci://{}/charts", registry.host());
+    helm(&["push", &file, &charts, "--plain-http"]).await;
+
+    let path = format!("/v2/charts/transship/manifests/{version}");
+    let manifest = registry.client().get(&path).await.unwrap().json().unwrap();
+    assert_eq!(
+        [
+            &manifest["config"]["mediaType"],
+            &manifest["layers"][0]["mediaType"]
+        ],
+        CHART
+    );
+    let pushed = format!("{charts}/transship");
+    let mut arguments = vec!["template", "transship", &pushed, "--version", version];
+    arguments.extend(["--plain-http", "--namespace", NAMESPACE]);
+    let rendered = helm(&arguments).await;
+    assert_eq!(rendered.stdout, render("").await.yaml);
 }
 
 /// The crates of the lock file that are linked into the program, and the program itself.

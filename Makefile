@@ -2,13 +2,18 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help quickstart demo crds deploy static tools test lint bench fuzz
+.PHONY: help quickstart demo crds deploy static tools check test lint licenses documentation bench fuzz archive sbom package release-manifests release-dry-run
 
 # Build products live outside the checkout where CI says so; see .ci/run.
 target := $(or $(CARGO_TARGET_DIR),target)
+# Programs that `make tools` put into its cache, by the version that it has of them.
+tool_cache := $(or $(TRANSSHIP_TOOLS),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/transship-tools)
+version_of = $(shell sed -n 's/^$(1)  *\([^ ]*\).*/\1/p' hack/tools.versions)
+helm = $(tool_cache)/helm-$(call version_of,helm)/helm
+cargo_deny = $(tool_cache)/cargo-deny-$(call version_of,cargo-deny)/cargo-deny
 
 help: ## Lists these targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
 
 quickstart: ## Copies the sample under examples/ between two directories: no network, no registry
 	cargo build --quiet
@@ -28,18 +33,27 @@ demo: tools ## Shows the controller: a Kubernetes API, two registries and a mirr
 tools: ## Gets the registries, the control plane and the peer tools for tests and benchmarks into a cache, once
 	hack/tools.sh
 
-test: tools ## Runs all tests against real registries and a real Kubernetes API
-	cargo test --locked --lib --tests
+check: lint ## What is quick: formatting, lints, unit tests, the floors
+	cargo test --locked --lib --test floors
+
+test: tools ## Runs all tests against real registries and a real Kubernetes API, and names the slowest
+	cargo test --locked --lib --tests --config "target.'cfg(unix)'.runner = '$(CURDIR)/hack/slowest-tests.sh'"
 
 lint: ## Checks formatting and lints
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- --deny warnings
 
+licenses: tools ## Checks licenses, sources and bans of dependencies
+	$(cargo_deny) --locked check --hide-inclusion-graph bans licenses sources
+
+documentation: ## Checks the documentation of the code: links, and what rustdoc warns of
+	RUSTDOCFLAGS=--deny=warnings cargo doc --locked --lib --no-deps
+
 bench: tools ## Compares with crane, regsync, skopeo and oras, gives the controller 10,000 mirrors, a plan 9,000 tags and pruning 100,000
 	cargo bench --locked --bench peers --bench controller --bench plan --bench prune
 
-fuzz: ## Builds the fuzz targets
-	cargo build --locked --manifest-path fuzz/Cargo.toml
+fuzz: ## Builds the fuzz targets, and runs each for ten seconds
+	hack/fuzz.sh 10
 
 deploy: tools ## Takes the definitions of crds/ into the chart, and renders the chart into deploy/
 	cp crds/*.yaml charts/transship/files/crds/
@@ -47,3 +61,31 @@ deploy: tools ## Takes the definitions of crds/ into the chart, and renders the 
 
 static: ## Builds the one static file that the container image holds, and runs it on nothing else
 	program=$$(hack/static.sh) && hack/try-static.sh "$$program"
+
+# === releases ===
+
+dist := $(target)/dist
+# Where the release will be: below this, in releases/download.
+repository ?= https://example.com/transship
+system := $(if $(filter Darwin,$(shell uname -s)),darwin,linux)
+architecture := $(if $(filter x86_64,$(shell uname -m)),amd64,arm64)
+
+archive: ## Packs the program of this system for download, with manual pages and completions
+	program=$$(hack/release/build.sh) && hack/release/archive.py "$$program" $(system) $(architecture) $(dist)
+
+sbom: ## Lists what the program is made of, as CycloneDX
+	mkdir -p $(dist)
+	hack/release/sbom.py $$(uname -m)-unknown-linux-musl >$(dist)/transship.cdx.json
+
+package: tools ## Packs the chart
+	mkdir -p $(dist)
+	$(helm) package charts/transship --destination $(dist)
+
+release-manifests: ## Writes what Homebrew and krew read about the archives, and the digests of all files
+	hack/release/manifests.py $(dist) $(repository)
+
+release-dry-run: ## Makes all of a release that needs no network, for this system
+	rm -rf $(dist)
+	$(MAKE) archive sbom package
+	$(MAKE) release-manifests
+	ls -l $(dist)

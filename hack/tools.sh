@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Gets the real registries, the Kubernetes control plane and the peer tools that tests and benchmarks use.
-# Go programs and Python modules are built once into a cache outside the checkout, keyed by version; skopeo, the 2.8
+# Go programs, crates and Python modules are built once into a cache outside the checkout, keyed by version; skopeo, the 2.8
 # registry, nginx, the compiler of `make static` and the keys of `make demo` come from Debian. Whatever cannot be had fails the run: nothing is skipped.
 set -euo pipefail
 
@@ -67,6 +67,14 @@ install_python_module() {
   chmod +x "$directory/$name"
 }
 
+# Builds a program that is a crate, with the versions of its own lock file.
+install_crate() {
+  local directory=$1 name=$2 version=$3 crate=$4
+  cargo install --quiet --locked --root "$directory" --target-dir "$directory/target" "$crate@${version#v}" || return
+  mv "$directory/bin/$name" "$directory/$name"
+  rm -rf "$directory"/{bin,target,.crates.toml,.crates2.json}
+}
+
 # What a program is made from here, which may change without its version: it is kept beside the program.
 own_source() {
   local file
@@ -86,8 +94,11 @@ build_program() {
   mkdir -p "$cache"
   local building make=compile
   building=$(mktemp -d "$cache/.$name.XXXXXX")
-  case $package in python:*) make=install_python_module ;; esac
-  "$make" "$building" "$name" "$version" "${package#python:}" "$module" \
+  case $package in
+    python:*) make=install_python_module ;;
+    crate:*) make=install_crate ;;
+  esac
+  "$make" "$building" "$name" "$version" "${package#*:}" "$module" \
     || { rm -rf "$building"; fail "$name $version does not build"; }
   if [ -n "$source" ]; then cp "$source" "$building/source"; fi
   # A rename, so that an interrupted build never leaves half a program behind.

@@ -2,8 +2,12 @@
 
 #![expect(clippy::expect_used, reason = "a test stops at the first surprise")]
 
+#[path = "floors/architecture.rs"]
+mod architecture;
 #[path = "floors/circles.rs"]
 mod circles;
+#[path = "floors/names.rs"]
+mod names;
 
 use std::collections::BTreeMap;
 use std::fs;

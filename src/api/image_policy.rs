@@ -157,7 +157,7 @@ pub struct Select {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ExtractSelect {
-    /// Regular expression (RE2) with groups that must match the whole tag, such as ^main-[0-9a-f]+-(?P<ts>[0-9]+)$.
+    /// Regular expression (RE2) with groups that must match the whole tag, such as `^main-[0-9a-f]+-(?P<ts>[0-9]+)$`.
     #[schemars(length(min = 1, max = PATTERN_LENGTH))]
     pub pattern: String,
     /// What is read: a text in which $1 or $ts stands for a group of the pattern.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::digest::DigestError;
-use super::names::{self, Kind, NameError};
+use super::names::{self, NameError, NameKind};
 use super::{Digest, Registry, Repository, Tag};
 
 /// An image somewhere: a repository of a registry, and which of its manifests.
@@ -76,7 +76,7 @@ impl FromStr for Reference {
             text: text.to_owned(),
             source,
         };
-        names::refuse_scheme(Kind::Registry, text).map_err(in_name)?;
+        names::refuse_scheme(NameKind::Registry, text).map_err(in_name)?;
 
         let (rest, digest) = match text.split_once('@') {
             Some((rest, digest)) => (rest, Some(digest)),

@@ -1,5 +1,5 @@
 //! A mirror as the rest of the program sees it: parsed once, bounded, and impossible to get wrong.
-//! [`super::validate`] makes it from the spec that a person wrote.
+//! [`super::validate()`] makes it from the spec that a person wrote.
 
 use std::sync::Arc;
 

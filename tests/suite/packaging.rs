@@ -1,4 +1,4 @@
-//! What is installed: the chart, what is rendered from it, and the container image.
+//! What is installed: the chart, what is rendered from it, the container image, and what is downloaded.
 
 mod chart;
 mod copies;
@@ -8,5 +8,6 @@ mod installed;
 mod linters;
 mod monitoring;
 mod pods;
+mod release;
 mod rights;
 mod values;

@@ -7,12 +7,12 @@ use std::fmt;
 pub enum NameError {
     /// The name is empty.
     #[error("the {0} is empty")]
-    Empty(Kind),
+    Empty(NameKind),
     /// The name is too long.
     #[error("{kind} {text:?} has {found} characters, at most {most} are allowed")]
     TooLong {
         /// What is named.
-        kind: Kind,
+        kind: NameKind,
         /// The name.
         text: String,
         /// Its length in bytes.
@@ -24,7 +24,7 @@ pub enum NameError {
     #[error("{kind} {text:?} starts with {scheme:?}: write the host without it")]
     HasScheme {
         /// What is named.
-        kind: Kind,
+        kind: NameKind,
         /// The name.
         text: String,
         /// What to leave out.
@@ -128,7 +128,7 @@ pub enum NameError {
 
 /// What a name is the name of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum NameKind {
     /// A registry.
     Registry,
     /// A repository.
@@ -142,7 +142,7 @@ fn before(text: &str, sign: char) -> &str {
     text.split(sign).next().unwrap_or_default()
 }
 
-pub(in crate::oci) fn refuse_scheme(kind: Kind, text: &str) -> Result<(), NameError> {
+pub(in crate::oci) fn refuse_scheme(kind: NameKind, text: &str) -> Result<(), NameError> {
     match text.find("://") {
         Some(end) => Err(NameError::HasScheme {
             kind,
@@ -153,7 +153,7 @@ pub(in crate::oci) fn refuse_scheme(kind: Kind, text: &str) -> Result<(), NameEr
     }
 }
 
-pub(super) fn check_length(kind: Kind, text: &str, most: usize) -> Result<(), NameError> {
+pub(super) fn check_length(kind: NameKind, text: &str, most: usize) -> Result<(), NameError> {
     match text.len() {
         0 => Err(NameError::Empty(kind)),
         found if found > most => Err(NameError::TooLong {
@@ -166,7 +166,7 @@ pub(super) fn check_length(kind: Kind, text: &str, most: usize) -> Result<(), Na
     }
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for NameKind {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
             Self::Registry => "registry",

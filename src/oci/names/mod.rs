@@ -38,7 +38,7 @@ mod repository;
 mod tag;
 
 pub(in crate::oci) use error::refuse_scheme;
-pub use error::{Kind, NameError};
+pub use error::{NameError, NameKind};
 pub use registry::Registry;
 pub use repository::{Repository, check_alone};
 pub use tag::{Attachment, Tag};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::error::{Kind, NameError, check_length, refuse_scheme};
+use super::error::{NameError, NameKind, check_length, refuse_scheme};
 use super::host;
 
 /// Longest host name and port of a registry.
@@ -119,8 +119,8 @@ impl FromStr for Registry {
     type Err = NameError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        refuse_scheme(Kind::Registry, text)?;
-        check_length(Kind::Registry, text, REGISTRY_LENGTH)?;
+        refuse_scheme(NameKind::Registry, text)?;
+        check_length(NameKind::Registry, text, REGISTRY_LENGTH)?;
         if text.contains('/') {
             return Err(NameError::RegistryHasPath(text.to_owned()));
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::error::{Kind, NameError, check_length};
+use super::error::{NameError, NameKind, check_length};
 
 /// Longest repository name.
 const REPOSITORY_LENGTH: usize = 255;
@@ -42,7 +42,7 @@ impl FromStr for Repository {
     type Err = NameError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        check_length(Kind::Repository, text, REPOSITORY_LENGTH)?;
+        check_length(NameKind::Repository, text, REPOSITORY_LENGTH)?;
         check_alone(text)?;
         if let Some(character) = text.chars().find(char::is_ascii_uppercase) {
             return Err(NameError::UpperCase {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::error::{Kind, NameError, check_length};
+use super::error::{NameError, NameKind, check_length};
 use crate::oci::Digest;
 
 /// Longest tag.
@@ -113,7 +113,7 @@ impl FromStr for Tag {
                 position: place + 1,
             });
         }
-        check_length(Kind::Tag, text, TAG_LENGTH)?;
+        check_length(NameKind::Tag, text, TAG_LENGTH)?;
         Ok(Self(text.into()))
     }
 }

@@ -1,7 +1,7 @@
 //! Who we are at a registry: basic authentication and the token protocol of the Docker registry.
 //!
 //! A registry answers 401 and names in `WWW-Authenticate` the server that gives out tokens. That
-//! name comes from the peer, so it is judged by [`realm`] before a credential goes there, and what
+//! name comes from the peer, so it is judged by `realm` before a credential goes there, and what
 //! the server answers is bounded and checked before it goes into a header. An [`Authenticator`]
 //! keeps the tokens of one registry and one credential; nothing is shared between credentials.
 

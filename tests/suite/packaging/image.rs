@@ -86,7 +86,11 @@ fn it_is_built_with_the_pinned_toolchain_by_the_same_script() {
     let file = read("Containerfile");
     let pinned = Regex::new(r#"channel = "([^"]+)""#).unwrap();
     let pinned = &pinned.captures(&read("rust-toolchain.toml")).unwrap()[1].to_owned();
-    assert!(file.contains(&format!("/rust:{pinned}-")), "{pinned}");
+    let base = format!(
+        r"(?m)^FROM \S+/rust:{}-[a-z-]+@sha256:[0-9a-f]{{64}} AS build$",
+        regex::escape(pinned)
+    );
+    assert!(Regex::new(&base).unwrap().is_match(&file), "{base}");
     assert!(file.contains("hack/static.sh") && read("Makefile").contains("hack/static.sh"));
 }
 

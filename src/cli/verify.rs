@@ -1,66 +1,37 @@
-//! `transship verify`: whether an image is complete, and with `--deep` whether every byte of it is what its digest says.
+//! `transship verify`: whether images are complete, and with `--deep` whether every byte of them is what its digest says.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod image;
+mod mirrors;
 
-use futures::{StreamExt, stream};
 use serde::Serialize;
 
-use super::address::image_name;
-use super::args::{OutputArgs, VerifyImageArgs};
+use self::image::{Fault, Named, Verified, verify};
+use self::mirrors::verify_mirrors;
+use super::args::{DocumentArgs, OutputArgs, VerifyImageArgs};
 use super::connect::Connector;
 use super::error::Error;
 use super::exit::Exit;
-use super::image::{Named, Source};
+use super::image as images;
 use super::location::Location;
 use super::open::open;
 use super::output::{Document, Output};
+use super::progress::Progress;
+use super::session::{Remembering, Session};
 use super::units;
-use crate::api::Reason;
-use crate::copy::endpoint::{self, Referrers};
-use crate::oci::{Descriptor, Digest, Manifest, TagOrDigest, limits};
 use crate::plan::report::Failure;
 use crate::runtime::shutdown::until_signal;
 
-/// Blobs that are looked at together. What a registry bears is decided by its own limits.
-const LOOKS: usize = 8;
-
 /// What machines read.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 struct VerifyReport {
     images: Vec<Verified>,
+    /// Tags at the destinations of mirrors that none of these mirrors wants.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    extra: Vec<String>,
     failures: Vec<Failure>,
-}
-
-/// What an image is made of, and whether all of it is there.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Verified {
-    reference: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    digest: Option<Digest>,
-    /// Whether nothing is missing or damaged.
-    complete: bool,
-    /// Whether every byte was read.
-    deep: bool,
-    manifests: usize,
-    blobs: usize,
-    /// Bytes of the blobs.
-    size: u64,
-}
-
-/// Everything that an image leads to.
-#[derive(Default)]
-struct Reachable {
-    manifests: BTreeSet<Digest>,
-    blobs: BTreeMap<Digest, Descriptor>,
-    faults: Vec<Fault>,
-}
-
-/// Something that is missing or damaged.
-struct Fault {
-    subject: String,
-    reason: Reason,
-    message: String,
+    /// How many tags there should be at the destinations of mirrors.
+    #[serde(skip)]
+    wanted: usize,
 }
 
 impl Document for VerifyReport {
@@ -69,32 +40,24 @@ impl Document for VerifyReport {
 
 /// Runs `transship verify`.
 pub(super) async fn run(args: &VerifyImageArgs, output: &Output) -> Result<Exit, Error> {
-    let VerifyImageArgs {
-        references,
-        deep,
-        output: OutputArgs { output: format },
-        registry,
-    } = args;
-    let connector = Connector::open(registry)?;
-    let looked = until_signal(async {
-        let mut report = VerifyReport {
-            images: Vec::new(),
-            failures: Vec::new(),
-        };
-        for location in references {
-            let (verified, faults) = verify(&connector, location, *deep).await;
-            report.images.push(verified);
-            report
-                .failures
-                .extend(faults.into_iter().map(Fault::into_failure));
-        }
-        report
-    });
-    let Some(report) = looked.await else {
+    let of_mirrors = args.references.is_empty();
+    let report = if of_mirrors {
+        let session = open_session(args, output)?;
+        let verified = until_signal(verify_mirrors(&session, args.deep)).await;
+        verified.transpose()?.flatten()
+    } else {
+        until_signal(verify_images(args)).await.transpose()?
+    };
+    let Some(report) = report else {
         return Ok(Exit::Interrupted);
     };
-    output.print_value(*format, &report, |report, _| {
-        report.images.iter().map(line).collect()
+    let OutputArgs { output: format } = args.output;
+    output.print_value(format, &report, |report, _| {
+        if of_mirrors {
+            summary(report)
+        } else {
+            report.images.iter().map(line).collect()
+        }
     })?;
     report
         .failures
@@ -107,181 +70,55 @@ pub(super) async fn run(args: &VerifyImageArgs, output: &Output) -> Result<Exit,
     })
 }
 
-/// Looks at everything that an image leads to.
-async fn verify(connector: &Connector, location: &Location, deep: bool) -> (Verified, Vec<Fault>) {
-    let mut verified = Verified {
-        reference: location.to_string(),
-        digest: None,
-        complete: false,
-        deep,
-        manifests: 0,
-        blobs: 0,
-        size: 0,
+fn open_session(args: &VerifyImageArgs, output: &Output) -> Result<Session, Error> {
+    let documents = DocumentArgs {
+        filename: args.filename.clone(),
+        mirror: args.mirror.clone(),
+        from_layout: None,
+        to_layout: None,
+        state: args.state.clone(),
+        lock_timeout: None,
     };
-    let found = async {
-        let Named { source, target } = open(connector, location).await?;
-        let digest = source.resolve(&target).await?;
-        Ok::<_, Error>((source, digest))
-    };
-    let (source, digest) = match found.await {
-        Ok(found) => found,
-        Err(error) => {
-            let failure = error.as_failure(&location.to_string());
-            return (verified, vec![Fault::from(failure)]);
-        }
-    };
-    let reachable = walk(&source, &digest).await;
-    let mut faults = reachable.faults;
-    let blobs = reachable
-        .blobs
-        .values()
-        .filter(|blob| !blob.media_type.is_foreign_layer());
-    let checks = stream::iter(blobs).map(|blob| check(&source, blob, deep));
-    faults.extend(
-        checks
-            .buffer_unordered(LOOKS)
-            .filter_map(async |fault| fault)
-            .collect::<Vec<_>>()
-            .await,
-    );
-    faults.sort_by(|left, right| left.subject.cmp(&right.subject));
-    verified.digest = Some(digest);
-    verified.complete = faults.is_empty();
-    verified.manifests = reachable.manifests.len();
-    verified.blobs = reachable.blobs.len();
-    verified.size = reachable.blobs.values().map(|blob| blob.size).sum();
-    (verified, faults)
+    let progress = Progress::new(output);
+    Session::open(
+        &documents,
+        &args.registry,
+        output,
+        progress,
+        Remembering::Nothing,
+    )
 }
 
-/// Reads the manifests below a digest, and of what refers to each of them. Each is checked against its digest.
-async fn walk(source: &Source, root: &Digest) -> Reachable {
-    let mut found = Reachable::default();
-    let mut pending = vec![root.clone()];
-    found.manifests.insert(root.clone());
-    while let Some(digest) = pending.pop() {
-        let name = image_name(&source.name, &digest.clone().into());
-        let target = TagOrDigest::Digest(digest.clone());
-        let manifest = match source
-            .endpoint
-            .fetch_manifest(&source.repository, &target)
-            .await
-        {
-            Ok(manifest) => manifest,
+async fn verify_images(args: &VerifyImageArgs) -> Result<VerifyReport, Error> {
+    let connector = Connector::open(&args.registry)?;
+    let mut report = VerifyReport::default();
+    for location in &args.references {
+        match find(&connector, location).await {
+            Ok((source, image)) => {
+                let (verified, faults) = verify(&source, vec![image], args.deep).await;
+                report.images.extend(verified);
+                report
+                    .failures
+                    .extend(faults.into_iter().map(Fault::into_failure));
+            }
             Err(error) => {
-                found.faults.push(Fault::of(&name, &error));
-                continue;
-            }
-        };
-        let mut below: Vec<Digest> = children(&manifest);
-        match source.endpoint.referrers(&source.repository, &digest).await {
-            Ok(Referrers::Listed(list)) => below.extend(list.into_iter().map(|entry| entry.digest)),
-            Ok(Referrers::Unsupported) => {}
-            Err(error) => found.faults.push(Fault::of(&name, &error)),
-        }
-        for blob in manifest.blobs() {
-            found.blobs.insert(blob.digest.clone(), blob.clone());
-        }
-        for child in below {
-            if found.manifests.len() >= limits::GRAPH_NODES {
-                found.faults.push(Fault {
-                    subject: name.clone(),
-                    reason: Reason::CopyFailed,
-                    message: format!("more than {} manifests belong to it", limits::GRAPH_NODES),
-                });
-                return found;
-            }
-            if found.manifests.insert(child.clone()) {
-                pending.push(child);
+                let reference = location.to_string();
+                report.failures.push(error.as_failure(&reference));
+                report.images.push(Verified::unknown(reference, args.deep));
             }
         }
     }
-    found
+    Ok(report)
 }
 
-fn children(manifest: &Manifest) -> Vec<Digest> {
-    let entries = manifest.entries().iter();
-    entries.map(|entry| entry.digest.clone()).collect()
-}
-
-/// What is wrong with a blob: that it is not there, or deep that its bytes are others.
-async fn check(source: &Source, blob: &Descriptor, deep: bool) -> Option<Fault> {
-    let name = image_name(&source.name, &blob.digest.clone().into());
-    if !deep {
-        return match source.endpoint.proves_blob(&source.repository, blob).await {
-            Ok(true) => None,
-            Ok(false) => Some(Fault {
-                subject: name,
-                reason: Reason::NotFound,
-                message: "the blob is missing".to_owned(),
-            }),
-            Err(error) => Some(Fault::of(&name, &error)),
-        };
-    }
-    match hash(source, blob).await {
-        Ok(digest) if digest == blob.digest => None,
-        Ok(digest) => Some(Fault {
-            subject: name,
-            reason: Reason::DigestMismatch,
-            message: format!("the bytes of the blob are others: they have the digest {digest}"),
-        }),
-        Err(error) => Some(Fault::of(&name, &error)),
-    }
-}
-
-/// The digest of what is there, as long as it is no longer than it should be.
-async fn hash(source: &Source, blob: &Descriptor) -> Result<Digest, endpoint::Error> {
-    let mut hasher = blob.digest.algorithm().hasher();
-    let mut body = source
-        .endpoint
-        .fetch_blob(&source.repository, blob, 0)
-        .await?;
-    let mut read = 0;
-    while let Some(frame) = body.next().await {
-        let frame = frame?;
-        hasher.update(&frame);
-        read += frame.len() as u64;
-        if read > blob.size {
-            break;
-        }
-    }
-    Ok(hasher.finish())
-}
-
-// === impl Fault ===
-
-impl Fault {
-    fn of(subject: &str, error: &endpoint::Error) -> Self {
-        Self {
-            subject: subject.to_owned(),
-            reason: error.reason(),
-            message: error.to_string(),
-        }
-    }
-
-    fn into_failure(self) -> Failure {
-        let Self {
-            subject,
-            reason,
-            message,
-        } = self;
-        Failure {
-            subject,
-            reason,
-            message,
-            next_attempt_time: None,
-            is_of_tag: false,
-        }
-    }
-}
-
-impl From<Failure> for Fault {
-    fn from(failure: Failure) -> Self {
-        Self {
-            subject: failure.subject,
-            reason: failure.reason,
-            message: failure.message,
-        }
-    }
+async fn find(
+    connector: &Connector,
+    location: &Location,
+) -> Result<(images::Source, Named), Error> {
+    let images::Named { source, target } = open(connector, location).await?;
+    let digest = source.resolve(&target).await?;
+    let reference = location.to_string();
+    Ok((source, Named { reference, digest }))
 }
 
 fn line(verified: &Verified) -> String {
@@ -304,4 +141,26 @@ fn line(verified: &Verified) -> String {
         "{reference} {word}: {manifests} manifests, {blobs} blobs, {}\n",
         units::bytes(*size)
     )
+}
+
+/// Of many images those that are not as they should be, and how many are.
+fn summary(report: &VerifyReport) -> String {
+    let VerifyReport {
+        images,
+        extra,
+        failures: _,
+        wanted,
+    } = report;
+    let incomplete = images.iter().filter(|image| !image.complete);
+    let mut lines: Vec<String> = incomplete.map(line).collect();
+    let extra_lines = extra.iter();
+    lines.extend(extra_lines.map(|tag| format!("{tag} is wanted by none of these mirrors\n")));
+    let complete = images.iter().filter(|image| image.complete).count();
+    let size: u64 = images.iter().map(|image| image.size).sum();
+    lines.push(format!(
+        "{complete} of {wanted} tags that are wanted are there and complete ({}), {} others are there\n",
+        units::bytes(size),
+        extra.len()
+    ));
+    lines.concat()
 }

@@ -9,6 +9,7 @@ mod measuring;
 mod remembering;
 mod stopping;
 mod syncing;
+mod verifying;
 mod words;
 
 use std::fs;

@@ -1,5 +1,7 @@
 //! One image, or two: `digest`, `history`, `verify`, `diff`.
 
+use std::path::PathBuf;
+
 use clap::Args;
 use clap::builder::FalseyValueParser;
 
@@ -68,6 +70,10 @@ pub struct HistoryArgs {
 Examples:
   transship verify registry.example.com/mirror/alpine:3.20
   transship verify --deep ./mirror/library/alpine:3.20
+  transship verify -f mirrors/ --state state.json
+
+With -f the destinations of mirrors are looked at: whether every tag that a mirror wants is there, as it is at
+the source, and complete; what else is there is listed, and is no failure.
 
 Everything counts that the image leads to: the images of all platforms, their configs and layers,
 and what refers to them, such as signatures. Who signed it is for `transship inspect --verify`.
@@ -75,8 +81,22 @@ and what refers to them, such as signatures. Who signed it is for `transship ins
 Exit codes: 0 complete, 1 something is missing or damaged, 2 wrong use.")]
 pub struct VerifyImageArgs {
     /// The images.
-    #[arg(required = true, value_name = "REF")]
+    #[arg(required_unless_present = "filename", value_name = "REF")]
     pub references: Vec<Location>,
+    /// Without images, look at the destinations of the mirrors in these files or directories.
+    #[arg(short, long, num_args = 1.., value_delimiter = ',', env = "TRANSSHIP_FILENAME", value_name = "FILE|DIR")]
+    pub filename: Vec<PathBuf>,
+    /// Only these mirrors, by name or namespace/name.
+    #[arg(long, num_args = 1.., value_delimiter = ',', env = "TRANSSHIP_MIRROR", value_name = "NAME", requires = "filename")]
+    pub mirror: Vec<String>,
+    /// What runs remember, for policies that count from when an image was first seen; it is only read.
+    #[arg(
+        long,
+        env = "TRANSSHIP_STATE",
+        value_name = "FILE",
+        requires = "filename"
+    )]
+    pub state: Option<PathBuf>,
     /// Read every byte, and compare it with its digest.
     #[arg(long, env = "TRANSSHIP_VERIFY_DEEP", value_parser = FalseyValueParser::new())]
     pub deep: bool,

@@ -1,0 +1,187 @@
+//! Whether the destinations of mirrors have what the mirrors want, all of it and nothing else.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::VerifyReport;
+use super::image::{Fault, Named, verify};
+use crate::api::Reason;
+use crate::cli::address::image_name;
+use crate::cli::error::Error;
+use crate::cli::image::Source;
+use crate::cli::session::Session;
+use crate::cli::summary;
+use crate::oci::{Repository, Tag};
+use crate::plan::report::{MirrorReport, Outcome, TagReport};
+use crate::plan::{Destination, Mirror};
+use crate::sync::{Connect as _, Mode};
+
+/// What is wanted in a repository of a destination.
+struct Place<'a> {
+    mirror: &'a Mirror,
+    destination: &'a Destination,
+    repository: Repository,
+    /// The tags that should be there, and that are there by what was seen.
+    present: BTreeSet<Tag>,
+    /// Whatever a mirror may have written.
+    wanted: BTreeSet<Tag>,
+}
+
+/// Looks at the destinations of the mirrors. Nothing where a signal ended it.
+pub(super) async fn verify_mirrors(
+    session: &Session,
+    deep: bool,
+) -> Result<Option<VerifyReport>, Error> {
+    let Some(planned) = session.round(Mode::Plan).await else {
+        return Ok(None);
+    };
+    let mut report = VerifyReport::default();
+    let mut places = BTreeMap::new();
+    for (mirror, told) in session.mirrors.iter().zip(&planned.mirrors) {
+        report.failures.extend(summary::failures_of(told).cloned());
+        let faults: Vec<Fault> = told.tags.iter().filter_map(missing).collect();
+        report.wanted += faults.len();
+        report
+            .failures
+            .extend(faults.into_iter().map(Fault::into_failure));
+        gather(mirror, told, &mut places);
+    }
+    for place in places.into_values() {
+        place.look(session, deep, &mut report).await?;
+    }
+    Ok(Some(report))
+}
+
+/// What is not at the destination as it should be.
+fn missing(tag: &TagReport) -> Option<Fault> {
+    let Outcome::Planned {
+        moves: _,
+        completes,
+        destination_digest,
+        moved: _,
+    } = &tag.outcome
+    else {
+        return None;
+    };
+    let source = &tag.source_digest;
+    let (reason, message) = match destination_digest {
+        _ if *completes => (
+            Reason::NotFound,
+            "what refers to the image at the source by now is missing".to_owned(),
+        ),
+        Some(there) => (
+            Reason::DigestMismatch,
+            format!("names {there}, and {source} at the source"),
+        ),
+        None => (Reason::NotFound, "the tag is missing".to_owned()),
+    };
+    Some(Fault {
+        subject: tag.target.clone(),
+        reason,
+        message,
+    })
+}
+
+/// Adds what a mirror wants where.
+fn gather<'a>(mirror: &'a Mirror, told: &MirrorReport, places: &mut BTreeMap<String, Place<'a>>) {
+    for tag in &told.tags {
+        let named = |destination: &&Destination| destination.name == tag.destination;
+        let Some(destination) = mirror.destinations.iter().find(named) else {
+            continue;
+        };
+        let Some((repository, wanted)) = split(destination, &tag.target) else {
+            continue;
+        };
+        let name = format!("{}/{repository}", destination.registry);
+        let place = places.entry(name).or_insert_with(|| Place {
+            mirror,
+            destination,
+            repository,
+            present: BTreeSet::new(),
+            wanted: BTreeSet::new(),
+        });
+        let previous = destination.previous_tag.as_ref();
+        let previous = previous.and_then(|template| template.expand(&wanted).ok());
+        place.wanted.extend(previous);
+        let is_there = match &tag.outcome {
+            Outcome::Unchanged
+            | Outcome::Frozen
+            | Outcome::Copied { .. }
+            | Outcome::Retagged { .. }
+            | Outcome::Completed { .. } => true,
+            Outcome::Planned { .. }
+            | Outcome::Refused(_)
+            | Outcome::Quarantined(_)
+            | Outcome::Failed(_) => false,
+        };
+        if is_there {
+            place.present.insert(wanted.clone());
+        }
+        place.wanted.insert(wanted);
+    }
+}
+
+/// The repository and tag of what a report names at a destination.
+fn split(destination: &Destination, target: &str) -> Option<(Repository, Tag)> {
+    let path = target.strip_prefix(&format!("{}/", destination.registry))?;
+    let (repository, tag) = path.rsplit_once(':')?;
+    Some((repository.parse().ok()?, tag.parse().ok()?))
+}
+
+// === impl Place ===
+
+impl Place<'_> {
+    async fn look(
+        self,
+        session: &Session,
+        deep: bool,
+        report: &mut VerifyReport,
+    ) -> Result<(), Error> {
+        let Self {
+            mirror,
+            destination,
+            repository,
+            present,
+            wanted,
+        } = self;
+        report.wanted += present.len();
+        let endpoint = session
+            .connector
+            .destination(mirror, destination, &repository)
+            .await?;
+        let name = format!("{}/{repository}", endpoint.name());
+        let source = Source {
+            endpoint,
+            repository,
+            name,
+        };
+        let mut images = Vec::new();
+        for tag in present {
+            let target = tag.into();
+            let reference = image_name(&source.name, &target);
+            match source.resolve(&target).await {
+                Ok(digest) => images.push(Named { reference, digest }),
+                Err(error) => report.failures.push(error.as_failure(&reference)),
+            }
+        }
+        let (verified, faults) = verify(&source, images, deep).await;
+        report.images.extend(verified);
+        report
+            .failures
+            .extend(faults.into_iter().map(Fault::into_failure));
+        match source.endpoint.list_tags(&source.repository).await {
+            Ok(tags) => {
+                let extra = tags.into_iter().filter(|tag| !wanted.contains(tag));
+                let extra = extra.filter(|tag| tag.attachment().is_none());
+                let named = extra.map(|tag| image_name(&source.name, &tag.into()));
+                report.extra.extend(named);
+            }
+            // Where there is nothing, there is nothing else.
+            Err(error) if error.is_not_found() => {}
+            Err(error) => {
+                let fault = Fault::of(&source.name, &error);
+                report.failures.push(fault.into_failure());
+            }
+        }
+        Ok(())
+    }
+}

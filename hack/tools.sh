@@ -117,6 +117,8 @@ docker-registry docker-registry
 musl-gcc musl-tools
 openssl openssl
 nginx nginx-light
+zsh zsh
+fish fish
 LIST
   # Debian's Python comes without what makes an environment.
   python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)

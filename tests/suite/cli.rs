@@ -2,6 +2,7 @@
 
 mod access;
 mod archives;
+mod completing;
 mod copying;
 mod images;
 mod looking;

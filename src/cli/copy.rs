@@ -7,6 +7,7 @@ mod way;
 
 use std::time::Instant;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use self::archive::Staging;
@@ -32,9 +33,9 @@ use crate::sync::Report;
 pub(super) const KIND: &str = "CopyReport";
 
 /// What machines read of a copy.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-struct CopyDocument<'a> {
+pub(super) struct CopyDocument<'a> {
     /// Images that were not found.
     failures: &'a [Failure],
     tags: &'a [TagReport],

@@ -4,6 +4,7 @@ use std::io::{self, BufRead as _, IsTerminal as _};
 use std::path::PathBuf;
 
 use futures::{StreamExt, TryStreamExt, stream};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::address::image_name;
@@ -34,15 +35,15 @@ const SIBLINGS: usize = 2_000;
 pub(super) const KIND: &str = "DeleteReport";
 
 /// What machines read.
-#[derive(Debug, Serialize)]
-struct DeleteReport {
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct DeleteReport {
     tags: Vec<Doomed>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     failures: Vec<Failure>,
 }
 
 /// A tag that is to go.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct Doomed {
     #[serde(skip)]
@@ -60,7 +61,7 @@ struct Doomed {
 }
 
 /// What is done about a tag.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 enum Action {
     /// It would be deleted.
     Planned,

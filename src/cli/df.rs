@@ -7,6 +7,7 @@ mod usage;
 use std::collections::{HashMap, HashSet};
 
 use futures::{StreamExt, stream};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use self::spots::Spot;
@@ -31,8 +32,8 @@ pub(super) use self::usage::{Weighed, freed};
 const REPOSITORIES: usize = 4;
 
 /// What machines read.
-#[derive(Debug, Serialize)]
-struct Document {
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Document {
     repositories: Vec<RepositoryUsage>,
     totals: Totals,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -40,7 +41,7 @@ struct Document {
 }
 
 /// What the tags of one repository take.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct RepositoryUsage {
     repository: String,
     /// Different images.
@@ -51,7 +52,7 @@ struct RepositoryUsage {
 }
 
 /// What one tag takes.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct TagUsage {
     tag: Tag,
     digest: Digest,
@@ -60,7 +61,7 @@ struct TagUsage {
 }
 
 /// What all of them take.
-#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 struct Totals {
     repositories: usize,
     tags: usize,

@@ -5,7 +5,8 @@ mod render;
 
 use std::collections::BTreeMap;
 
-use self::compare::{Difference, Side, compare};
+pub(super) use self::compare::Difference;
+use self::compare::{Side, compare};
 use super::address::image_name;
 use super::args::{DiffArgs, OutputArgs};
 use super::connect::Connector;

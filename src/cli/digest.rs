@@ -1,5 +1,6 @@
 //! `transship digest`: what a tag stands for, by one request that no registry counts as a pull.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::address::image_name;
@@ -17,8 +18,8 @@ use crate::runtime::shutdown::until_signal;
 pub(super) const KIND: &str = "Digest";
 
 /// What machines read.
-#[derive(Debug, Serialize)]
-struct DigestView {
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct DigestView {
     /// The image as it was named.
     reference: String,
     /// The platform, where one was named.

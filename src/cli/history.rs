@@ -1,5 +1,6 @@
 //! `transship history`: the steps that made an image, and what each of them weighs.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::address::image_name;
@@ -24,8 +25,8 @@ const STEP: usize = 60;
 pub(super) const KIND: &str = "History";
 
 /// What machines read.
-#[derive(Debug, Serialize)]
-struct HistoryView {
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct HistoryView {
     /// The image as it was named.
     reference: String,
     platform: String,
@@ -34,7 +35,7 @@ struct HistoryView {
 }
 
 /// One step of a build.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct StepView {
     #[serde(skip_serializing_if = "Option::is_none")]

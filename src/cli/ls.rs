@@ -7,6 +7,7 @@ mod row;
 use std::collections::HashMap;
 
 use futures::{StreamExt, TryStreamExt, stream};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use self::row::TagRow;
@@ -30,26 +31,26 @@ pub(super) const KIND: &str = "TagList";
 const LOOKS: usize = 32;
 
 /// The repositories of a place.
-#[derive(Debug, Serialize)]
-struct RepositoryList {
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct RepositoryList {
     repositories: Vec<Repository>,
 }
 
 /// The names of tags.
-#[derive(Debug, Serialize)]
-struct NameList {
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct NameList {
     repository: String,
     tags: Vec<NameRow>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct NameRow {
     tag: Tag,
 }
 
 /// The tags of a repository.
-#[derive(Debug, Serialize)]
-struct TagList {
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct TagList {
     repository: String,
     tags: Vec<TagRow>,
 }

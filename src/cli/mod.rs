@@ -42,6 +42,7 @@ mod ls;
 mod named_tag;
 mod open;
 mod output;
+mod output_schema;
 mod plan;
 mod progress;
 mod prune;
@@ -66,6 +67,7 @@ use tracing::level_filters::LevelFilter;
 
 pub use self::error::Error;
 pub use self::exit::Exit;
+pub use self::output_schema::output_schema;
 
 use self::args::{Arguments, Command, CommonArgs, Format, LogFormat, LogLevel};
 use self::output::Output;

@@ -29,7 +29,7 @@ pub(super) struct LogLine<'a> {
 }
 
 /// The version of what machines read. Fields are added within a version, and never change their meaning.
-const API_VERSION: &str = "cli.transship.dev/v1";
+pub(super) const API_VERSION: &str = "cli.transship.dev/v1";
 
 /// What machines read, and its kind.
 pub(super) trait Document: Serialize {

@@ -6,6 +6,7 @@ mod totals;
 
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use self::totals::{Totals, add_up};
@@ -29,14 +30,14 @@ use crate::sync::workloads::Workloads;
 use crate::sync::{Mode, Report};
 
 /// What machines read.
-#[derive(Debug, Serialize)]
-struct Document<'a> {
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Document<'a> {
     mirrors: Vec<MirrorDocument<'a>>,
     totals: Totals,
 }
 
 /// What pruning came to for one mirror.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct MirrorDocument<'a> {
     mirror: &'a str,
     #[serde(skip_serializing_if = "<[Failure]>::is_empty")]

@@ -1,5 +1,6 @@
 //! What a round did, for people and machines, and how the program ends after it.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::args::Format;
@@ -11,7 +12,7 @@ use crate::plan::report::{MirrorReport, Totals};
 use crate::sync::Report;
 
 /// What machines read of a round.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct RoundDocument<'a> {
     mirrors: &'a [MirrorReport],

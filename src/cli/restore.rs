@@ -1,6 +1,7 @@
 //! `transship restore`: brings back tags that were pruned, or says which can be.
 
 use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::args::{Format, OutputArgs, RestoreArgs};
@@ -20,7 +21,7 @@ use crate::sync::ledger::{Slot, Tombstone};
 use crate::sync::prune::Restoration;
 
 /// A tag that can be restored.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct Restorable {
     mirror: String,
@@ -34,7 +35,7 @@ struct Restorable {
 }
 
 /// What became of the tags of one mirror.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Restored {
     mirror: String,
     tags: Vec<Restoration>,
@@ -65,14 +66,14 @@ pub(super) async fn run(args: &RestoreArgs, output: &Output) -> Result<Exit, Err
 }
 
 /// What machines read of what was restored.
-#[derive(Serialize)]
-struct RestoreReport<'a> {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct RestoreReport<'a> {
     mirrors: &'a [Restored],
 }
 
 /// What machines read of what can be restored.
-#[derive(Serialize)]
-struct RestorableList {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct RestorableList {
     tags: Vec<Restorable>,
 }
 

@@ -3,6 +3,7 @@
 mod image;
 mod mirrors;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use self::image::{Fault, Named, Verified, verify};
@@ -22,8 +23,8 @@ use crate::plan::report::Failure;
 use crate::runtime::shutdown::until_signal;
 
 /// What machines read.
-#[derive(Debug, Default, Serialize)]
-struct VerifyReport {
+#[derive(Debug, Default, Serialize, JsonSchema)]
+pub(super) struct VerifyReport {
     images: Vec<Verified>,
     /// Tags at the destinations of mirrors that none of these mirrors wants.
     #[serde(skip_serializing_if = "Vec::is_empty")]

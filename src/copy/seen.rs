@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::links::{AttachedTags, Link, Links, TagList};
@@ -16,7 +17,7 @@ const DIGITS: usize = 16;
 ///
 /// As text it is `image:TAGS:LINKS` or `index:TAGS:LINKS`, with `+list` behind the first word where the tag
 /// `sha256-<hex>` of the image names a list of its referrers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Seen {
     /// Whether the image is an index, or may be one: what it lists has referrers of its own.

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// OCI image manifest.
@@ -32,7 +33,7 @@ const FOREIGN_LAYERS: [&str; 4] = [
 ];
 
 /// A media type without its parameters.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, JsonSchema, Deserialize)]
 #[serde(from = "String", into = "String")]
 pub struct MediaType(Arc<str>);
 

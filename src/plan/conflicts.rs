@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
 use super::mirror::Mirror;
@@ -12,7 +13,8 @@ use super::template::TemplateError;
 use crate::oci::{Digest, Registry, Repository, Tag};
 
 /// A tag of a source.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, JsonSchema)]
+#[schemars(with = "String")]
 pub struct SourceImage {
     /// The registry.
     pub registry: Registry,

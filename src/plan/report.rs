@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::AddAssign;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::conflicts::SourceImage;
@@ -20,7 +21,7 @@ use crate::policy::select::{Exclusion, Rule};
 const NOTES: usize = 100;
 
 /// What a round did for all of its mirrors.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
     /// One entry a mirror, in the order of the mirrors.
@@ -28,7 +29,7 @@ pub struct Report {
 }
 
 /// What a round did for one mirror.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct MirrorReport {
     /// The mirror, `namespace/name`.
@@ -53,7 +54,7 @@ pub struct MirrorReport {
 }
 
 /// What a policy made of the candidates of a mirror.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Tally {
     /// Tags that it selects.
@@ -75,7 +76,7 @@ pub struct Tally {
 }
 
 /// An image that a policy would not admit, and only reports.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Audited {
     /// The image at the source.
@@ -86,7 +87,7 @@ pub struct Audited {
 }
 
 /// A tag that selection left out.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Excluded {
     /// The image at the source.
@@ -96,7 +97,7 @@ pub struct Excluded {
 }
 
 /// One tag at one destination.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TagReport {
     /// The image at the source.
@@ -116,7 +117,7 @@ pub struct TagReport {
 }
 
 /// What was done about a tag.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "action", rename_all_fields = "camelCase")]
 pub enum Outcome {
     /// The destination had it.
@@ -165,7 +166,7 @@ pub enum Outcome {
 }
 
 /// Which side of a copy names something else than it did when the copy was made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub enum Moved {
     /// The tag at the source.
     Source,
@@ -174,7 +175,7 @@ pub enum Moved {
 }
 
 /// How many tags came to which end.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Totals {
     /// Tags at destinations that were copied.

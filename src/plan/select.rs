@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
 use super::mirror::{AbsentTag, ImageEntry, TagSelector};
@@ -48,7 +49,8 @@ pub struct Wanted {
 }
 
 /// Why a listed tag is not wanted.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema)]
+#[schemars(with = "String")]
 pub enum NotSelected {
     /// The entry's `tags` do not name it.
     NotNamed,

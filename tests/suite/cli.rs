@@ -6,6 +6,7 @@ mod completing;
 mod copying;
 mod images;
 mod looking;
+mod machines;
 mod measuring;
 mod remembering;
 mod stopping;

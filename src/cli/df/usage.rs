@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::oci::{Digest, Tag};
@@ -27,7 +28,7 @@ pub(in super::super) struct Weighed {
 }
 
 /// What something takes, in bytes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub(in super::super) struct Usage {
     /// Everything that it leads to, each manifest and blob once.
     pub(in super::super) size: u64,

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -31,8 +32,8 @@ pub(super) struct Image {
 }
 
 /// What tells two images apart.
-#[derive(Debug, Serialize)]
-pub(super) struct Difference {
+#[derive(Debug, Serialize, JsonSchema)]
+pub(in crate::cli) struct Difference {
     pub(super) left: SideView,
     pub(super) right: SideView,
     /// Platforms that are not the same on both sides.
@@ -41,7 +42,7 @@ pub(super) struct Difference {
     pub(super) same: usize,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct SideView {
     pub(super) reference: String,
     pub(super) digest: Digest,
@@ -50,7 +51,7 @@ pub(super) struct SideView {
 }
 
 /// A platform that is not the same on both sides.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct PlatformDifference {
     pub(super) platform: String,
@@ -68,7 +69,7 @@ pub(super) struct PlatformDifference {
 }
 
 /// A field of the config that is not the same.
-#[derive(Debug, PartialEq, Eq, Serialize)]
+#[derive(Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub(super) struct FieldDifference {
     pub(super) field: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -77,7 +78,7 @@ pub(super) struct FieldDifference {
     pub(super) right: Option<String>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub(super) struct LayerView {
     pub(super) digest: Digest,
     pub(super) size: u64,

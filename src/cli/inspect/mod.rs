@@ -6,7 +6,8 @@ mod template;
 mod verify;
 mod view;
 
-use self::view::ImageView;
+pub(super) use self::verify::VerifiedView;
+pub(super) use self::view::ImageView;
 use super::args::{InspectArgs, OutputArgs};
 use super::connect::Connector;
 use super::error::Error;
@@ -25,7 +26,7 @@ impl Document for ImageView {
     const KIND: &'static str = KIND;
 }
 
-impl Document for verify::VerifiedView {
+impl Document for VerifiedView {
     const KIND: &'static str = "Signatures";
 }
 

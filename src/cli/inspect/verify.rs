@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::super::args::VerifyArgs;
@@ -15,9 +16,9 @@ use crate::policy::TextGlob;
 use crate::signature::{Authority, AuthorityError, Evidence, Proof, Rejection, Statement};
 
 /// What stands beside an image.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct VerifiedView {
+pub(in crate::cli) struct VerifiedView {
     /// Registry and repository.
     name: String,
     /// The tag or digest that was asked for.
@@ -29,7 +30,7 @@ pub(super) struct VerifiedView {
 }
 
 /// One piece of evidence.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct EvidenceView {
     /// What it is about: the index, the image, or a platform.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::super::config::{ImageConfig, RunConfig, Step};
@@ -11,9 +12,9 @@ use super::super::image::{self, Entry, Source};
 use crate::oci::{Content, Descriptor, Digest, MediaType};
 
 /// An image or artifact.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct ImageView {
+pub(in crate::cli) struct ImageView {
     /// Registry and repository.
     pub(super) name: String,
     /// The tag or digest that was asked for.
@@ -33,7 +34,7 @@ pub(super) struct ImageView {
 }
 
 /// One of the images behind a tag.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct PlatformView {
     /// The platform, or the type of an artifact.
@@ -45,7 +46,7 @@ pub(super) struct PlatformView {
 }
 
 /// The details of one image.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Details {
     pub(super) platform: String,
@@ -57,7 +58,7 @@ pub(super) struct Details {
 }
 
 /// How an image is run.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ConfigView {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -74,7 +75,7 @@ pub(super) struct ConfigView {
 }
 
 /// A layer.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct LayerView {
     pub(super) digest: Digest,
@@ -83,7 +84,7 @@ pub(super) struct LayerView {
 }
 
 /// Something that refers to the image.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ReferrerView {
     /// What it is.

@@ -1,11 +1,12 @@
 //! A tag, as it is listed.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::oci::{Digest, Tag};
 
 /// One tag.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub(super) struct TagRow {
     pub(super) tag: Tag,
     pub(super) digest: Digest,

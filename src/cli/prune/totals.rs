@@ -1,5 +1,6 @@
 //! What pruning came to.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::plan::Mirror;
@@ -7,7 +8,7 @@ use crate::plan::prune::{Brakes, Fate, Passage, PruneReport};
 use crate::sync::Report;
 
 /// What it came to for all of them, in tags.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub(super) struct Totals {
     /// On record before anything was deleted.
     pub(super) recorded: usize,

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt, stream};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::api::Reason;
@@ -16,7 +17,7 @@ use crate::plan::report::Failure;
 const LOOKS: usize = 8;
 
 /// What an image is made of, and whether all of it is there.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Verified {
     pub(super) reference: String,

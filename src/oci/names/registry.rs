@@ -3,6 +3,7 @@
 use std::str::FromStr;
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::error::{NameError, NameKind, check_length, refuse_scheme};
@@ -29,7 +30,7 @@ const DOCKER_HUB_NAMES: [&str; 4] = [
 /// The name is lower case, without the port of HTTPS, with addresses in their shortest form; all names of
 /// Docker Hub are `docker.io`. A host that ends in a dot is refused, as the grammar of references does
 /// (distribution, reference.go). Two names may still lead to one registry: see [`Registry::may_be`].
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, JsonSchema, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Registry(Arc<str>);
 

@@ -3,6 +3,7 @@
 use std::str::FromStr;
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::error::{NameError, NameKind, check_length};
@@ -11,7 +12,7 @@ use super::error::{NameError, NameKind, check_length};
 const REPOSITORY_LENGTH: usize = 255;
 
 /// A repository: the path below a registry.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, JsonSchema, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Repository(Arc<str>);
 

@@ -1,6 +1,7 @@
 //! What all policies together make of an image.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::facts::ImageFacts;
@@ -14,7 +15,7 @@ use crate::oci::Tag;
 use crate::plan::Policy;
 
 /// Why a policy does not admit an image.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Refusal {
     /// The policy.
@@ -28,7 +29,7 @@ pub struct Refusal {
 }
 
 /// An image that is let through later.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Quarantine {
     /// When.

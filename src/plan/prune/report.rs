@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::brakes::Share;
@@ -17,7 +18,7 @@ use crate::plan::report::Failure;
 use crate::policy::Duration;
 
 /// What pruning came to for one mirror.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PruneReport {
     /// Whether tags are listed or deleted.
@@ -49,7 +50,7 @@ pub struct PruneReport {
 }
 
 /// A tag on record that is no longer wanted.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PrunedTag {
     /// Which one.
@@ -74,7 +75,7 @@ pub struct PrunedTag {
 }
 
 /// What became of a tag that is no longer wanted.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "fate", rename_all_fields = "camelCase")]
 pub enum Fate {
     /// The grace has not passed.

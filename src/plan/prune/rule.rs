@@ -1,10 +1,11 @@
 //! What must be known before a tag is deleted.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// One part of the rule. A tag goes only when every part was found true right before; whatever is not known
 /// keeps it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 pub enum Rule {
     /// The mirror saw its own push of this digest to this tag succeed.
     Ours,

@@ -7,7 +7,7 @@ use crate::plan::conflicts::SourceImage;
 use crate::plan::report::Failure;
 
 /// Why nothing is deleted.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Stop {
     /// The category.

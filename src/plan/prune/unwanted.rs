@@ -9,6 +9,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::policy::Duration;
@@ -23,7 +24,9 @@ pub(super) const TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
 const STEP: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// Why a tag on record is no longer wanted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema, Deserialize,
+)]
 pub enum Cause {
     /// No entry of the mirror names its source repository.
     RepositoryRemoved,
@@ -52,7 +55,7 @@ const CAUSES: [Cause; 5] = [
 pub struct UnknownCause(String);
 
 /// Since when a tag on record is not wanted.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Unwanted {
     /// Why, as the last complete round found it.

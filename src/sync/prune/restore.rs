@@ -1,5 +1,6 @@
 //! Brings back tags that were pruned, as long as the grace after their deletion has not passed.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::revive::{UndoError, bring_back};
@@ -10,7 +11,7 @@ use crate::sync::ledger::{KeepError, Record, Slot, Tombstone};
 use crate::sync::{Connect, Syncer};
 
 /// A tag that was pruned, and what became of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Restoration {
     /// The name of the destination in the mirror.

@@ -15,13 +15,13 @@ complete_line() {
 }
 complete_line transship ver
 complete_line transship sync --chang
-complete_line transship convert regs
+complete_line transship sync --output j
 "#;
 const FISH: &str = "
 source completions
 complete -C 'transship ver'
 complete -C 'transship sync --chang'
-complete -C 'transship convert regs'
+complete -C 'transship sync --output j'
 ";
 /// zsh completes at a terminal only.
 const ZSH: &str = r#"
@@ -30,7 +30,7 @@ zpty shell zsh -f -i
 zpty -w shell 'PROMPT= ; fpath=($PWD $fpath); autoload -U compinit; compinit -u -D; print IS''READY'
 zpty -r -m shell out '*ISREADY*'
 for line expected in 'transship ver' '*verify*' 'transship sync --chang' '*--changes-only*' \
-  'transship convert regs' '*regsync*'; do
+  'transship sync --output j' '*json*'; do
   zpty -w -n shell "$line"$'\t'
   zpty -r -m shell out "$expected"
   print -r -- "$out"
@@ -65,7 +65,7 @@ async fn every_shell_completes_commands_flags_and_values() {
         std::fs::write(files.path(file), &written.stdout).unwrap();
         let finished = run(shell, script, &files).await;
         finished.assert_success();
-        for expected in ["verify", "--changes-only", "regsync"] {
+        for expected in ["verify", "--changes-only", "json"] {
             assert!(
                 finished.stdout.contains(expected),
                 "{shell}: {expected} in {:?}\n{}",

@@ -157,6 +157,17 @@ async fn run(
         began,
         ended: clock::now(),
     };
+    conclude(object, prepared, requested, (ended, span), context).await
+}
+
+/// What follows from how a round ended.
+async fn conclude(
+    object: &ImageMirror,
+    prepared: &Prepared,
+    requested: Option<String>,
+    (ended, span): (Ended, Span),
+    context: &Context,
+) -> Result<Action, WriteError> {
     match ended {
         Ended::Cancelled => {
             tracing::info!("cancelled: what was finished stays");

@@ -269,7 +269,12 @@ async fn work(
     let running = scopes
         .into_iter()
         .map(|namespace| reconcile::run(shared.clone(), &clients.watch, namespace, &ledger, end));
-    let mut running = std::pin::pin!(join_all(running));
+    until_ended(join_all(running), end).await;
+}
+
+/// Waits until everything has ended; of what was told to end, for a while only.
+async fn until_ended(running: impl Future, end: &CancellationToken) {
+    let mut running = std::pin::pin!(running);
     tokio::select! {
         _ = &mut running => {}
         () = end.cancelled() => {

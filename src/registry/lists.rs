@@ -120,8 +120,7 @@ impl<K> List<'_, K> {
         let mut next = Some(first.clone());
         while let Some(url) = next {
             let is_first = url == first;
-            let request = Request::new(Class::Lookup, Method::GET, url, self.scope.clone())
-                .limit(limits::LIST_PAGE_BYTES);
+            let request = self.request(url);
             let reply = pages.read(&request).await?;
             let what_next = match reply.status.as_u16() {
                 200 => {
@@ -166,6 +165,11 @@ impl<K> List<'_, K> {
             };
         }
         Ok(Walk::Complete(names))
+    }
+
+    fn request(&self, url: Url) -> Request {
+        Request::new(Class::Lookup, Method::GET, url, self.scope.clone())
+            .limit(limits::LIST_PAGE_BYTES)
     }
 
     /// The URL of a page.

@@ -40,36 +40,7 @@ impl<C: Connect> Syncer<C> {
     /// Looks what came to refer to images that are where they should be.
     pub(super) async fn look_again(&self, mirrors: &[&Mirror], items: &mut [Item], mode: Mode) {
         let now = clock::now();
-        let siblings = siblings(items);
-        let mut visits = Vec::new();
-        for group in group(mirrors, items, Item::may_be_completed) {
-            let members = group.members.iter();
-            let members: Vec<&Item> = members.filter_map(|(item, _)| items.get(*item)).collect();
-            let (Some(mirror), Some(first)) = (mirrors.get(group.mirror), members.first()) else {
-                continue;
-            };
-            let causes = members
-                .iter()
-                .map(|item| self.cause(item, mirror, mode, now));
-            let Some(cause) = causes.max().flatten() else {
-                continue;
-            };
-            let origin = &group.job.origin;
-            let siblings = siblings.get(&(origin.endpoint.place(), origin.repository.clone()));
-            let seen = seen_alike(&members);
-            let visit = Visit {
-                expected: first.sighting.expected.clone(),
-                is_index: first
-                    .sighting
-                    .image
-                    .is_index
-                    .or_else(|| seen.map(|seen| seen.is_index)),
-                siblings: siblings.cloned().unwrap_or_default(),
-                known: seen.filter(|_| cause == Cause::Recheck),
-                job: group.job,
-            };
-            visits.push((Arc::new(visit), group.members, cause));
-        }
+        let visits = self.visits(mirrors, items, mode, now);
         // What all images are made of is known before any look goes on: it tells how far tags lead.
         let outlines: Vec<_> = visits
             .into_iter()
@@ -100,6 +71,47 @@ impl<C: Connect> Syncer<C> {
                 }
             }
         }
+    }
+
+    /// The looks that are due, each with the items that it is for and what makes it due.
+    fn visits(
+        &self,
+        mirrors: &[&Mirror],
+        items: &[Item],
+        mode: Mode,
+        now: Timestamp,
+    ) -> Vec<(Arc<Visit>, Vec<(usize, usize)>, Cause)> {
+        let siblings = siblings(items);
+        let mut visits = Vec::new();
+        for group in group(mirrors, items, Item::may_be_completed) {
+            let members = group.members.iter();
+            let members: Vec<&Item> = members.filter_map(|(item, _)| items.get(*item)).collect();
+            let (Some(mirror), Some(first)) = (mirrors.get(group.mirror), members.first()) else {
+                continue;
+            };
+            let causes = members
+                .iter()
+                .map(|item| self.cause(item, mirror, mode, now));
+            let Some(cause) = causes.max().flatten() else {
+                continue;
+            };
+            let origin = &group.job.origin;
+            let siblings = siblings.get(&(origin.endpoint.place(), origin.repository.clone()));
+            let seen = seen_alike(&members);
+            let visit = Visit {
+                expected: first.sighting.expected.clone(),
+                is_index: first
+                    .sighting
+                    .image
+                    .is_index
+                    .or_else(|| seen.map(|seen| seen.is_index)),
+                siblings: siblings.cloned().unwrap_or_default(),
+                known: seen.filter(|_| cause == Cause::Recheck),
+                job: group.job,
+            };
+            visits.push((Arc::new(visit), group.members, cause));
+        }
+        visits
     }
 
     fn cause(&self, item: &Item, mirror: &Mirror, mode: Mode, now: Timestamp) -> Option<Cause> {

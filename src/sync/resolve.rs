@@ -96,9 +96,7 @@ impl<C: Connect> Syncer<C> {
         );
         let mut sighted = Sighted {
             mirror: index,
-            sightings: Vec::new(),
-            failures: Vec::new(),
-            absent: None,
+            ..Sighted::default()
         };
         let image = match image {
             Ok(Resolved::Image(image)) => Arc::new(image),
@@ -124,9 +122,8 @@ impl<C: Connect> Syncer<C> {
                         Some(look) => look,
                         None => self.look(mirror, &claim).await,
                     };
-                    sighted
-                        .sightings
-                        .push(self.compare(&image, claim, look).await);
+                    let sighting = self.compare(&image, claim, look).await;
+                    sighted.sightings.push(sighting);
                 }
                 Err(error) => {
                     let subject = image.source.to_string();

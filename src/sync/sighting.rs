@@ -72,6 +72,7 @@ pub(super) struct Missed {
 }
 
 /// Everything that is known of one selected tag.
+#[derive(Default)]
 pub(super) struct Sighted {
     /// The place of its mirror among the mirrors of the round.
     pub(super) mirror: usize,

@@ -45,15 +45,20 @@ pub(crate) fn find(files: &BTreeMap<Module, String>) -> Vec<String> {
         .keys()
         .map(|module| (module.clone(), tree.uses(module)))
         .collect();
+    let ahead: BTreeMap<&Module, BTreeSet<Module>> = uses
+        .keys()
+        .map(|module| (module, reached(&uses, module)))
+        .collect();
+    let leads_to =
+        |from: &Module, to: &Module| ahead.get(from).is_some_and(|ahead| ahead.contains(to));
     let mut circles = Vec::new();
     let mut seen = BTreeSet::new();
-    for module in uses.keys().filter(|module| !module.is_empty()) {
-        let ahead = reached(&uses, module);
+    for (module, ahead) in ahead.iter().filter(|(module, _)| !module.is_empty()) {
         let circle: Vec<&Module> = ahead
             .iter()
-            .filter(|other| reached(&uses, other).contains(module))
+            .filter(|other| leads_to(other, module))
             .collect();
-        if ahead.contains(module)
+        if ahead.contains(*module)
             && seen.insert(circle.clone().into_iter().cloned().collect::<Vec<_>>())
         {
             circles.push(describe(&uses, &circle));

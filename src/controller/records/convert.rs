@@ -97,10 +97,6 @@ pub(super) fn write(
     let registry = identity.registries.get(destination)?;
     let repository = format!("{registry}/{repository}");
     let name = object_name(&identity.uid, destination, &repository, *part)?;
-    let labels = [
-        (MIRROR_UID_LABEL, identity.uid.as_str()),
-        (DESTINATION_LABEL, destination.as_str()),
-    ];
     let recorded: Vec<RecordedTag> = tags
         .iter()
         .filter_map(|tag| Some(write_tag(registry, tag, leaf.records.get(tag)?)))
@@ -120,17 +116,7 @@ pub(super) fn write(
         .filter_map(|tag| Some(write_waiting(tag, leaf.waiting.get(tag)?)))
         .collect();
     Some(MirroredRepository {
-        metadata: ObjectMeta {
-            name: Some(name),
-            namespace: Some(identity.namespace.clone()),
-            labels: Some(
-                labels
-                    .map(|(key, value)| (key.to_owned(), value.to_owned()))
-                    .into(),
-            ),
-            owner_references: Some(vec![identity.owner()]),
-            ..ObjectMeta::default()
-        },
+        metadata: write_metadata(identity, name, destination),
         spec: MirroredRepositorySpec {
             mirror: identity.name.clone(),
             destination: destination.clone(),
@@ -147,6 +133,21 @@ pub(super) fn write(
             manifests: manifests.collect(),
         }),
     })
+}
+
+fn write_metadata(identity: &Identity, name: String, destination: &str) -> ObjectMeta {
+    let labels = [
+        (MIRROR_UID_LABEL, identity.uid.as_str()),
+        (DESTINATION_LABEL, destination),
+    ];
+    let labels = labels.map(|(key, value)| (key.to_owned(), value.to_owned()));
+    ObjectMeta {
+        name: Some(name),
+        namespace: Some(identity.namespace.clone()),
+        labels: Some(labels.into()),
+        owner_references: Some(vec![identity.owner()]),
+        ..ObjectMeta::default()
+    }
 }
 
 fn write_tag(registry: &Registry, tag: &Tag, record: &Record) -> RecordedTag {

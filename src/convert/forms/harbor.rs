@@ -54,9 +54,8 @@ fn read_policy(
     for deletion in ["replicate_deletion", "deletion"] {
         let place = fields.place_of(deletion);
         if fields.flag(deletion)? == Some(true) {
-            draft
-                .gaps
-                .push(place.gap("add spec.prune after you have read docs/pruning.md"));
+            let gap = place.gap("add spec.prune after you have read docs/pruning.md");
+            draft.gaps.push(gap);
         }
     }
     let filters = read_filters(fields.items("filters"), &mut draft.gaps)?;

@@ -67,12 +67,7 @@ pub fn validate(
         timeout,
         suspend,
     } = spec;
-    let own: Vec<&ImagePolicy> = policies
-        .iter()
-        .filter(|policy| namespace(&policy.metadata) == namespace(metadata))
-        .copied()
-        .collect();
-
+    let own = of_namespace(policies, namespace(metadata));
     let mut fields = Fields::default();
     let name = fields.accept("metadata.name", object_name(metadata));
     let source = validate_source(source, &mut fields);
@@ -83,12 +78,7 @@ pub fn validate(
     let referrers = validate_referrers(referrers, &mut fields);
     let prune = validate_prune(prune, metadata, &mut fields);
     let schedule = validate_schedule(*interval, schedule.as_ref(), &mut fields);
-    if *timeout < SHORTEST_TIMEOUT {
-        fields.refuse(
-            "spec.timeout",
-            format_args!("is {timeout}, the shortest is {SHORTEST_TIMEOUT}"),
-        );
-    }
+    check_timeout(*timeout, &mut fields);
 
     match (name, source, schedule) {
         (Some(name), Some(source), Some(schedule)) if fields.is_valid() => Ok(Mirror {
@@ -108,6 +98,23 @@ pub fn validate(
             suspend: *suspend,
         }),
         (Some(_) | None, _, _) => Err(fields.into_invalid()),
+    }
+}
+
+/// The policies of a namespace.
+fn of_namespace<'a>(policies: &[&'a ImagePolicy], name: &str) -> Vec<&'a ImagePolicy> {
+    let own = policies
+        .iter()
+        .filter(|policy| namespace(&policy.metadata) == name);
+    own.copied().collect()
+}
+
+fn check_timeout(timeout: Duration, fields: &mut Fields) {
+    if timeout < SHORTEST_TIMEOUT {
+        fields.refuse(
+            "spec.timeout",
+            format_args!("is {timeout}, the shortest is {SHORTEST_TIMEOUT}"),
+        );
     }
 }
 

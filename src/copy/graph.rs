@@ -74,9 +74,9 @@ impl Graph {
     }
 
     /// A manifest whose content is where it should be.
-    pub(super) fn alone(root: Manifest) -> Self {
+    pub(super) fn alone(root: Arc<Manifest>) -> Self {
         Self {
-            root: Arc::new(root),
+            root,
             levels: Vec::new(),
             opaque: Vec::new(),
             is_sparse: false,

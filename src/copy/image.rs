@@ -108,6 +108,17 @@ impl Shared {
 // === impl Content ===
 
 impl Content {
+    /// What gets other tags in its own repository.
+    pub(super) fn retagged(origin: Origin, root: Arc<Manifest>) -> Self {
+        Self {
+            origin,
+            image: Graph::alone(root),
+            company: Company::default(),
+            seen: None,
+            is_late: false,
+        }
+    }
+
     /// The digests of all blobs and manifests.
     pub(super) fn digests(&self) -> HashSet<&Digest> {
         let blobs = self

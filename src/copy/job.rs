@@ -84,6 +84,16 @@ pub enum Action {
     Completed,
 }
 
+// === impl Job ===
+
+impl Job {
+    /// Whether it is about tags only: all targets are the repository that has the image, as whole as it is there.
+    pub(super) fn is_retag(&self) -> bool {
+        let is_at = |target: &Target| target.is_at(&self.origin);
+        self.platforms == Platforms::All && self.targets.iter().all(is_at)
+    }
+}
+
 // === impl Target ===
 
 impl Target {

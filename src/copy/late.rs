@@ -313,7 +313,7 @@ impl Engine {
         })?;
         let content = Content {
             origin: visit.job.origin.clone(),
-            image: Graph::alone(root),
+            image: Graph::alone(Arc::new(root)),
             company,
             seen: Some(seen),
             is_late: true,

@@ -2,12 +2,12 @@
 
 mod image;
 mod mirrors;
-
-use schemars::JsonSchema;
-use serde::Serialize;
+mod report;
 
 use self::image::{Fault, Named, Verified, verify};
 use self::mirrors::verify_mirrors;
+pub(super) use self::report::VerifyReport;
+use self::report::{line, summary};
 use super::args::{DocumentArgs, OutputArgs, VerifyImageArgs};
 use super::connect::Connector;
 use super::error::Error;
@@ -15,29 +15,10 @@ use super::exit::Exit;
 use super::image as images;
 use super::location::Location;
 use super::open::open;
-use super::output::{Document, Output};
+use super::output::Output;
 use super::progress::Progress;
 use super::session::{Remembering, Session};
-use super::units;
-use crate::plan::report::Failure;
 use crate::runtime::shutdown::until_signal;
-
-/// What machines read.
-#[derive(Debug, Default, Serialize, JsonSchema)]
-pub(super) struct VerifyReport {
-    images: Vec<Verified>,
-    /// Tags at the destinations of mirrors that none of these mirrors wants.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    extra: Vec<String>,
-    failures: Vec<Failure>,
-    /// How many tags there should be at the destinations of mirrors.
-    #[serde(skip)]
-    wanted: usize,
-}
-
-impl Document for VerifyReport {
-    const KIND: &'static str = "VerifyReport";
-}
 
 /// Runs `transship verify`.
 pub(super) async fn run(args: &VerifyImageArgs, output: &Output) -> Result<Exit, Error> {
@@ -120,48 +101,4 @@ async fn find(
     let digest = source.resolve(&target).await?;
     let reference = location.to_string();
     Ok((source, Named { reference, digest }))
-}
-
-fn line(verified: &Verified) -> String {
-    let Verified {
-        reference,
-        digest,
-        complete,
-        deep,
-        manifests,
-        blobs,
-        size,
-    } = verified;
-    let word = match (digest, complete, deep) {
-        (None, ..) => return format!("{reference} cannot be looked at\n"),
-        (_, false, _) => "is not complete",
-        (_, true, true) => "is complete, every byte was read",
-        (_, true, false) => "is complete",
-    };
-    format!(
-        "{reference} {word}: {manifests} manifests, {blobs} blobs, {}\n",
-        units::bytes(*size)
-    )
-}
-
-/// Of many images those that are not as they should be, and how many are.
-fn summary(report: &VerifyReport) -> String {
-    let VerifyReport {
-        images,
-        extra,
-        failures: _,
-        wanted,
-    } = report;
-    let incomplete = images.iter().filter(|image| !image.complete);
-    let mut lines: Vec<String> = incomplete.map(line).collect();
-    let extra_lines = extra.iter();
-    lines.extend(extra_lines.map(|tag| format!("{tag} is wanted by none of these mirrors\n")));
-    let complete = images.iter().filter(|image| image.complete).count();
-    let size: u64 = images.iter().map(|image| image.size).sum();
-    lines.push(format!(
-        "{complete} of {wanted} tags that are wanted are there and complete ({}), {} others are there\n",
-        units::bytes(size),
-        extra.len()
-    ));
-    lines.concat()
 }

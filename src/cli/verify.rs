@@ -2,12 +2,11 @@
 
 mod image;
 mod mirrors;
-
-use schemars::JsonSchema;
-use serde::Serialize;
+mod report;
 
 use self::image::{Fault, Named, Verified, verify};
 use self::mirrors::verify_mirrors;
+pub(super) use self::report::VerifyReport;
 use super::args::{DocumentArgs, OutputArgs, VerifyImageArgs};
 use super::connect::Connector;
 use super::error::Error;
@@ -15,29 +14,11 @@ use super::exit::Exit;
 use super::image as images;
 use super::location::Location;
 use super::open::open;
-use super::output::{Document, Output};
+use super::output::Output;
 use super::progress::Progress;
 use super::session::{Remembering, Session};
 use super::units;
-use crate::plan::report::Failure;
 use crate::runtime::shutdown::until_signal;
-
-/// What machines read.
-#[derive(Debug, Default, Serialize, JsonSchema)]
-pub(super) struct VerifyReport {
-    images: Vec<Verified>,
-    /// Tags at the destinations of mirrors that none of these mirrors wants.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    extra: Vec<String>,
-    failures: Vec<Failure>,
-    /// How many tags there should be at the destinations of mirrors.
-    #[serde(skip)]
-    wanted: usize,
-}
-
-impl Document for VerifyReport {
-    const KIND: &'static str = "VerifyReport";
-}
 
 /// Runs `transship verify`.
 pub(super) async fn run(args: &VerifyImageArgs, output: &Output) -> Result<Exit, Error> {

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::VerifyReport;
 use super::image::{Fault, Named, verify};
+use super::report::VerifyReport;
 use crate::api::Reason;
 use crate::cli::address::image_name;
 use crate::cli::error::Error;

@@ -234,8 +234,9 @@ impl<C: Connect> Syncer<C> {
     pub(super) fn settle_deleted(&self, mirror: &Mirror, candidate: &Candidate, fate: &Fate) {
         let slot = slot(&mirror.name, candidate);
         match fate {
-            Fate::Deleted => self.ledger.disown(&slot),
-            Fate::Gone | Fate::Disowned => {
+            // Who deleted what is gone is not known: it may have been a request of ours that was not answered.
+            Fate::Deleted | Fate::Gone => self.ledger.disown(&slot),
+            Fate::Disowned => {
                 self.ledger.disown(&slot);
                 self.ledger.forget_deleted(&slot);
             }

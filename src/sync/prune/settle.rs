@@ -48,8 +48,9 @@ impl<C: Connect> Syncer<C> {
             };
             self.ledger.write(slot.clone(), record);
         }
-        // Gone: the deletion that had begun is done. Else it is not.
-        if tombstone.is_some() && found.is_some() {
+        // Gone: the deletion that had begun is done. Still there: that may be an answer from before it, and what
+        // undoes it stays.
+        if tombstone.is_some() && found.is_some() && !is_ours {
             self.ledger.forget_deleted(slot);
         }
     }

@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help quickstart demo crds deploy static tools test lint bench fuzz
+.PHONY: help quickstart demo crds deploy static tools test model lint bench fuzz
 
 # Build products live outside the checkout where CI says so; see .ci/run.
 target := $(or $(CARGO_TARGET_DIR),target)
@@ -30,6 +30,14 @@ tools: ## Gets the registries, the control plane and the peer tools for tests an
 
 test: tools ## Runs all tests against real registries and a real Kubernetes API
 	cargo test --locked --lib --tests
+
+# How many histories, and the seed of the first one.
+HISTORIES ?= 10000000
+FROM ?= 0
+
+model: ## Plays 10,000,000 random histories of pruning against a judge that shares nothing with the code that decides
+	TRANSSHIP_MODEL_HISTORIES=$(HISTORIES) TRANSSHIP_MODEL_FROM=$(FROM) cargo test --release --locked --lib -- \
+	  --nocapture --exact sync::prune::model::no_history_loses_what_is_wanted_used_or_somebody_elses
 
 lint: ## Checks formatting and lints
 	cargo fmt --check

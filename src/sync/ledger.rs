@@ -225,6 +225,11 @@ impl Ledger {
         self.memory.deleted(mirror)
     }
 
+    /// The tags of a mirror whose deletion has begun, and nobody saw whether they went.
+    pub fn begun(&self, mirror: &str) -> Vec<(Slot, Tombstone)> {
+        self.memory.begun(mirror)
+    }
+
     /// How many tags of a mirror were deleted without approval since a time, by their destinations.
     pub fn deleted_since(&self, mirror: &str, since: Timestamp) -> BTreeMap<String, usize> {
         self.memory.deleted_since(mirror, since)

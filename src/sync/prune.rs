@@ -14,6 +14,7 @@
 //! Whatever cannot be found out keeps the tag.
 
 mod along;
+mod bury;
 mod cause;
 mod closures;
 mod delete;

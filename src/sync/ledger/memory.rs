@@ -235,9 +235,27 @@ impl Memory {
         found
     }
 
+    pub(super) fn begun(&self, mirror: &str) -> Vec<(Slot, Tombstone)> {
+        let mut found = Vec::new();
+        self.for_each_tombstone(mirror, |slot, tombstone, is_on_record| {
+            if is_on_record {
+                found.push((slot, tombstone.clone()));
+            }
+        });
+        found
+    }
+
     /// The tags that were deleted. Those whose deletion has only begun are still on record, and not among
     /// them.
     fn for_each_deleted(&self, mirror: &str, mut see: impl FnMut(Slot, &Tombstone)) {
+        self.for_each_tombstone(mirror, |slot, tombstone, is_on_record| {
+            if !is_on_record {
+                see(slot, tombstone);
+            }
+        });
+    }
+
+    fn for_each_tombstone(&self, mirror: &str, mut see: impl FnMut(Slot, &Tombstone, bool)) {
         let state = self.lock();
         let Records {
             mirrors, deleted, ..
@@ -245,9 +263,8 @@ impl Memory {
         for page in pages(mirror, deleted) {
             let recorded = find(mirrors, &page);
             for (tag, tombstone) in find(deleted, &page).into_iter().flatten() {
-                if !recorded.is_some_and(|recorded| recorded.contains_key(tag)) {
-                    see(page.slot(tag), tombstone);
-                }
+                let is_on_record = recorded.is_some_and(|recorded| recorded.contains_key(tag));
+                see(page.slot(tag), tombstone, is_on_record);
             }
         }
     }

@@ -3,9 +3,9 @@
 use std::sync::{Arc, LazyLock};
 
 use super::random::Random;
-use crate::oci::{Digest, Repository, Tag};
-use crate::plan::Mirror;
+use crate::oci::{Digest, Registry, Repository, Tag};
 use crate::plan::validate::documents;
+use crate::plan::{Destination, Mirror};
 
 /// Tags in the order of their versions; policies may keep the last one by its name.
 pub(super) const TAGS: [&str; 6] = ["1.0", "1.1", "1.2", "2.0", "2.1", "3.0-keep"];
@@ -16,6 +16,47 @@ pub(super) const IMAGES: u64 = 5;
 
 /// A tag of a repository. The source and the destination name them alike.
 pub(super) type Place = (Repository, Tag);
+
+/// A tag of a registry, however that is reached.
+pub(super) type At = (usize, Place);
+
+/// What the registries are called, and which one it is. That `alias.example.com` is another name of the first
+/// one can only be known from outside.
+pub(super) const REGISTRIES: [(&str, usize); 4] = [
+    ("r.example.com", 0),
+    ("r.example.com:80", 0),
+    ("alias.example.com", 0),
+    ("s.example.com", 1),
+];
+const TAG_TEMPLATES: [&str; 3] = ["{tag}", "{tag}-alt", "{tag}-ALT"];
+
+/// The second registry takes upper and lower case for the same.
+pub(super) fn at(registry: &Registry, repository: &Repository, tag: &Tag) -> At {
+    let known = REGISTRIES
+        .iter()
+        .find(|(name, _)| *name == registry.as_str());
+    let number = known.unwrap_or_else(|| panic!("{registry}")).1;
+    let is_folded = number == 1 && tag.as_str().ends_with("-ALT");
+    let tag = if is_folded {
+        tag.as_str().to_lowercase().parse().unwrap()
+    } else {
+        tag.clone()
+    };
+    (number, (repository.clone(), tag))
+}
+
+/// The destinations that a mirror can have: every registry with every way to name tags.
+pub(super) static DESTINATIONS: LazyLock<Vec<Destination>> = LazyLock::new(|| {
+    let mut destinations = Vec::new();
+    for template in TAG_TEMPLATES {
+        for (registry, _) in REGISTRIES {
+            let text = format!("{{name: eu, registry: '{registry}', tags: ['{template}']}}");
+            let mirror = parse_mirror("{}", "", &REPOSITORIES[..1], &text);
+            destinations.extend(mirror.destinations);
+        }
+    }
+    destinations
+});
 
 /// An image that there is, and what it leads to.
 pub(super) struct Image {
@@ -66,6 +107,7 @@ pub(super) static MIRRORS: LazyLock<Vec<Arc<Mirror>>> = LazyLock::new(|| {
         "{mode: Delete, grace: 6h, maxPercent: 30}",
         "{mode: Plan, grace: 24h}",
         "{mode: Retain}",
+        "{mode: Delete, grace: 24h, maxPercent: 100, inUse: Ignore}",
     ];
     let retains = [
         "",
@@ -77,7 +119,7 @@ pub(super) static MIRRORS: LazyLock<Vec<Arc<Mirror>>> = LazyLock::new(|| {
     for prune in prunes {
         for retain in retains {
             for repositories in [&REPOSITORIES[..1], &REPOSITORIES[..]] {
-                mirrors.push(Arc::new(parse_mirror(prune, retain, repositories)));
+                mirrors.push(Arc::new(parse_mirror(prune, retain, repositories, PLAIN)));
             }
         }
     }
@@ -89,7 +131,9 @@ pub(super) fn any_mirror(random: &mut Random) -> usize {
     usize::try_from(random.below(MIRRORS.len() as u64)).unwrap()
 }
 
-fn parse_mirror(prune: &str, retain: &str, repositories: &[&str]) -> Mirror {
+const PLAIN: &str = "{name: eu, registry: r.example.com}";
+
+fn parse_mirror(prune: &str, retain: &str, repositories: &[&str], destination: &str) -> Mirror {
     let images: Vec<String> = repositories
         .iter()
         .map(|repository| format!("{{repository: {repository}}}"))
@@ -103,7 +147,7 @@ spec:
   source: {{registry: docker.io}}
   images: [{images}]
   policyRefs: [{{name: some}}]
-  destinations: [{{name: eu, registry: r.example.com}}]
+  destinations: [{destination}]
   prune: {prune}
 ---
 apiVersion: transship.dev/v1alpha1

@@ -225,6 +225,11 @@ impl Ledger {
         self.memory.deleted(mirror)
     }
 
+    /// Puts on record that it is not known who wrote a tag.
+    pub fn adopt(&self, slot: &Slot) {
+        self.memory.adopt(slot);
+    }
+
     /// The tags of a mirror whose deletion has begun, and nobody saw whether they went.
     pub fn begun(&self, mirror: &str) -> Vec<(Slot, Tombstone)> {
         self.memory.begun(mirror)

@@ -72,6 +72,16 @@ impl Memory {
         }
     }
 
+    pub(super) fn adopt(&self, slot: &Slot) {
+        let Slot { page, tag } = slot;
+        let mut state = self.lock();
+        let known = find_known(&mut state.records.mirrors, page);
+        if let Some(record) = known.and_then(|known| known.get_mut(tag)) {
+            record.adopted = true;
+            state.change(page.clone());
+        }
+    }
+
     pub(super) fn bury(&self, slot: &Slot, tombstone: Tombstone) {
         let Slot { page, tag } = slot;
         let mut state = self.lock();

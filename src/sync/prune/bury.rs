@@ -74,9 +74,10 @@ impl<C: Connect> Syncer<C> {
     ) {
         let slot = slot(&mirror.name, candidate);
         match fate {
-            // Who deleted what is gone is not known: it may have been a request of ours that was not answered.
-            Fate::Deleted | Fate::Gone => self.ledger.disown(&slot),
-            Fate::Disowned => {
+            Fate::Deleted => self.ledger.disown(&slot),
+            // It may have been the request of an earlier round, whose end nobody saw.
+            Fate::Gone if earlier.is_some() => self.ledger.disown(&slot),
+            Fate::Gone | Fate::Disowned => {
                 self.ledger.disown(&slot);
                 self.ledger.forget_deleted(&slot);
             }

@@ -48,11 +48,8 @@ impl<C: Connect> Syncer<C> {
         mut protection: Protection<'_, C>,
         report: &mut PruneReport,
     ) {
-        let due: Vec<(usize, &Candidate)> = candidates
-            .iter()
-            .enumerate()
-            .filter(|(_, candidate)| candidate.is_due())
-            .collect();
+        let due = candidates.iter().enumerate();
+        let due: Vec<_> = due.filter(|(_, candidate)| candidate.is_due()).collect();
         let mut failed_in_a_row = 0;
         for batch in due.chunks(BATCH) {
             protection.forget_look();
@@ -62,10 +59,9 @@ impl<C: Connect> Syncer<C> {
                 self.keep(mirror, report).await;
                 return;
             };
-            let ready = batch
-                .iter()
-                .filter(|(index, _)| safeguards.contains_key(index));
-            let ready: Vec<(usize, &Candidate)> = ready.copied().collect();
+            let ready = batch.iter().copied();
+            let ready = ready.filter(|(index, _)| safeguards.contains_key(index));
+            let ready: Vec<(usize, &Candidate)> = ready.collect();
             let written = self.write_tombstones(mirror, &ready, is_approved, safeguards);
             let mut earlier = match written.await {
                 Ok(earlier) => earlier,

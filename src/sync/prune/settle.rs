@@ -42,11 +42,7 @@ impl<C: Connect> Syncer<C> {
             self.ledger.disown(slot);
         } else if record.is_pending() {
             // Nobody saw its push end: who wrote the tag is not known.
-            let record = Record {
-                adopted: true,
-                ..record.clone()
-            };
-            self.ledger.write(slot.clone(), record);
+            self.ledger.adopt(slot);
         }
         // Gone: the deletion that had begun is done. Still there: that may be an answer from before it, and what
         // undoes it stays.

@@ -63,7 +63,9 @@ impl World {
             };
             self.step()?;
             if let Some(fate) = fate {
-                syncer.settle_deleted(&mirror, candidate, &fate, earlier.remove(index));
+                let earlier = earlier.remove(index);
+                let earlier = earlier.filter(|_| !self.is(Mutant::EarlierForgotten));
+                syncer.settle_deleted(&mirror, candidate, &fate, earlier);
             }
         }
         self.judge_brakes(&deletable, before);

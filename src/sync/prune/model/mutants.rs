@@ -37,6 +37,8 @@ pub(super) enum Mutant {
     LateTombstone,
     /// What was deleted and not seen to be gone is taken for there.
     UnseenIsUndone,
+    /// A round that does not touch a tag forgets that an earlier one tried to delete it.
+    EarlierForgotten,
     /// The tag is deleted whatever it names by then.
     DigestNotCompared,
     /// The grace does not begin anew when a tag is wanted for a while.
@@ -56,7 +58,7 @@ pub(super) enum Mutant {
 }
 
 /// Each with the seed of a history that finds it.
-pub(super) const MUTANTS: [(Mutant, u64); 25] = [
+pub(super) const MUTANTS: [(Mutant, u64); 26] = [
     (Mutant::FailureForgetsClaims, 194),
     (Mutant::OthersClaimsIgnored, 58),
     (Mutant::OthersRecordsIgnored, 3602),
@@ -74,6 +76,7 @@ pub(super) const MUTANTS: [(Mutant, u64); 25] = [
     (Mutant::BrakesOverAll, 411),
     (Mutant::LateTombstone, 0),
     (Mutant::UnseenIsUndone, 694),
+    (Mutant::EarlierForgotten, 2454),
     (Mutant::DigestNotCompared, 51),
     (Mutant::GraceNotRestarted, 264),
     (Mutant::ClockBelieved, 36),

@@ -114,8 +114,22 @@ fn what_went_unseen_can_be_restored_whatever_the_next_looks_say() {
 }
 
 #[test]
-fn what_a_round_did_not_touch_was_not_deleted() {
-    for fate in [Fate::Waiting, Fate::Failed] {
+fn what_restores_a_tag_outlives_a_push_that_nobody_saw_end() {
+    let (process, slot, _) = begun(&Clocks::default());
+    let ledger = &process.syncer.ledger;
+    let pending = Record {
+        copied_at: None,
+        ..unwanted().1
+    };
+    ledger.write(slot.clone(), pending);
+    settle(&process, true);
+    assert!(ledger.read(&slot).is_some_and(|record| record.adopted));
+    assert!(ledger.tombstone(&slot).is_some());
+}
+
+#[test]
+fn what_no_round_touched_cannot_be_restored() {
+    for fate in [Fate::Waiting, Fate::Failed, Fate::Gone] {
         let (process, slot, candidate) = begun(&Clocks::default());
         let syncer = &process.syncer;
         syncer.settle_deleted(&MIRRORS[0], &candidate, &fate, None);

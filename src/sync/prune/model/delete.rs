@@ -38,8 +38,9 @@ impl World {
             let written = syncer.write_tombstones(&mirror, &due, is_approved, safeguards);
             earlier = written.now_or_never().unwrap().map_err(|_| End::Unkept)?;
         }
-        // The last look comes after the plan: what happened meanwhile is seen.
-        if !self.is_quiet && self.random.one_in(4) {
+        // The last look comes after the plan: what happened meanwhile is seen. What happens in the round of another
+        // mirror in the middle of this one comes after the look, and is not.
+        if !self.is_quiet && !self.is_within && self.random.one_in(4) {
             self.start_workload();
         }
         if !self.is_quiet && self.random.one_in(8) {
@@ -59,7 +60,10 @@ impl World {
                     is_stopped = true;
                     Some(Fate::Waiting)
                 }
-                None => self.delete_one(candidate, is_approved),
+                None => {
+                    let is_begun = earlier.contains_key(index);
+                    self.delete_one(candidate, is_approved, is_begun)
+                }
             };
             self.step()?;
             if let Some(fate) = fate {
@@ -96,15 +100,22 @@ impl World {
     }
 
     /// Nothing where it was not seen what became of it.
-    fn delete_one(&mut self, candidate: &Candidate, is_approved: bool) -> Option<Fate> {
+    fn delete_one(
+        &mut self,
+        candidate: &Candidate,
+        is_approved: bool,
+        is_begun: bool,
+    ) -> Option<Fate> {
         let target = &candidate.target;
         let place = at(&target.registry, &target.repository, &target.tag);
         match self.registry.get(&place) {
             None => {
                 // It may have been a deletion of ours that was not seen.
-                let now = self.passed();
-                let image = (place.0, place.1.0, candidate.digest.clone());
-                self.notes.deletions.insert(image, now);
+                if is_begun {
+                    let now = self.passed();
+                    let image = (place.0, place.1.0, candidate.digest.clone());
+                    self.notes.deletions.insert(image, now);
+                }
                 Some(Fate::Gone)
             }
             Some(found) if *found != candidate.digest && !self.is(Mutant::DigestNotCompared) => {

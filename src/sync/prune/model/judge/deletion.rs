@@ -54,7 +54,10 @@ impl World {
             let Some((source, digest)) = member.known.get(place) else {
                 continue;
             };
-            let claims = member.mirror.claims(&Naming::default(), &source.0, &source.1, Some(digest));
+            let claims =
+                member
+                    .mirror
+                    .claims(&Naming::default(), &source.0, &source.1, Some(digest));
             let mut claims = claims.into_iter().filter_map(Result::ok);
             // A spec that was changed says for itself what it wants no more.
             let is_meant = claims.any(|it| at(&it.registry, &it.repository, &it.tag) == *place)
@@ -86,7 +89,9 @@ impl World {
             Cause::NotSelected => !self.member().selected.contains(tag),
             Cause::Renamed => {
                 let digest = Some(&candidate.source_digest);
-                let claims = self.mirror().claims(&Naming::default(), repository, tag, digest);
+                let claims = self
+                    .mirror()
+                    .claims(&Naming::default(), repository, tag, digest);
                 let mut claims = claims.into_iter().filter_map(Result::ok);
                 !claims.any(|claim| {
                     let destination = &self.mirror().destinations[claim.destination];

@@ -8,16 +8,18 @@
 //! 3  copy                       the copy engine: graph, scheduler, dedupe, fan-out, progress
 //! 2  registry  layout  plan     endpoints · pure decisions
 //! 2  signature                  who vouches for an image
+//! 2  convert                    the files of other tools
 //! 1  api                        ImageMirror and ImagePolicy as people write them
 //! 0  oci  policy                reference, digest, platform, manifest · tags and versions
 //! -  runtime                    process services, ignorant of images
 //! ```
 //!
-//! `oci`, `policy`, `api` and `plan` are pure: no async, no clock, no logging, no environment.
+//! `oci`, `policy`, `api`, `convert` and `plan` are pure: no async, no clock, no logging, no environment.
 
 pub mod api;
 pub mod cli;
 pub mod controller;
+pub mod convert;
 pub mod copy;
 pub mod layout;
 pub mod oci;

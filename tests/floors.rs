@@ -10,11 +10,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each module with the modules that it may use, lowest first.
-const FLOORS: [(&str, &[&str]); 12] = [
+const FLOORS: [(&str, &[&str]); 13] = [
     ("oci", &[]),
     ("policy", &["oci"]),
     ("api", &["oci", "policy"]),
     ("plan", &["oci", "policy", "api"]),
+    ("convert", &["oci", "policy", "api"]),
     ("registry", &["oci"]),
     ("layout", &["oci"]),
     ("signature", &["oci", "policy"]),
@@ -57,6 +58,7 @@ const FLOORS: [(&str, &[&str]); 12] = [
             "oci",
             "policy",
             "api",
+            "convert",
             "plan",
             "registry",
             "layout",
@@ -70,7 +72,7 @@ const FLOORS: [(&str, &[&str]); 12] = [
 ];
 
 /// Modules that decide and never act.
-const PURE: [&str; 4] = ["oci", "policy", "api", "plan"];
+const PURE: [&str; 5] = ["oci", "policy", "api", "convert", "plan"];
 /// What a pure module has no business with.
 const EFFECTS: [&str; 6] = [
     "async fn",

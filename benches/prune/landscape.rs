@@ -127,12 +127,12 @@ impl Landscape {
             let index = (number * 7 + container * 13) % self.images.len().max(1);
             self.images.get(index)
         });
-        let named = |image: &Image| {
+        let spelled = |image: &Image| {
             let Image { source, digest, .. } = image;
             let name = format!("destination.example.com/{}", source.repository);
             (format!("{name}:{}", source.tag), format!("{name}@{digest}"))
         };
-        let (names, ids): (Vec<_>, Vec<_>) = images.map(named).unzip();
+        let (names, ids): (Vec<_>, Vec<_>) = images.map(spelled).unzip();
         let containers = names
             .iter()
             .map(|image| json!({"name": "a", "image": image}));
@@ -303,7 +303,9 @@ fn image(number: usize, now: Timestamp) -> Image {
 }
 
 fn mirror(text: &str) -> Mirror {
-    let documents = document::parse(text, "mirror.yaml").expect("documents");
+    let documents = document::parse(text, "mirror.yaml")
+        .expect("documents")
+        .documents;
     let mirrors = documents
         .iter()
         .find_map(|document| match &document.resource {

@@ -1,11 +1,11 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use transship::api::document::{parse, refuse_duplicate_objects};
+use transship::api::document::{Contents, parse, refuse_duplicate_objects};
 
 fuzz_target!(|text: &str| {
     match parse(text, "fuzz.yaml") {
-        Ok(documents) => {
+        Ok(Contents { documents, .. }) => {
             if let Err(error) = refuse_duplicate_objects(&documents) {
                 assert!(error.to_string().starts_with("fuzz.yaml:"), "{error}");
             }

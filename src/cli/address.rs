@@ -1,6 +1,7 @@
 //! Registries, repositories and images as people write them.
 
-use std::path::PathBuf;
+use std::fmt;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use crate::oci::names::NameError;
@@ -21,8 +22,10 @@ pub enum Address {
 pub enum Place {
     /// A registry, or one of its repositories.
     Address(Address),
-    /// A directory tree of OCI layouts.
+    /// A directory tree of OCI layouts, or one of them.
     Directory(PathBuf),
+    /// An archive.
+    Archive(PathBuf),
 }
 
 /// Why a text is not an address.
@@ -34,6 +37,9 @@ pub enum AddressError {
     /// It is not the name of a repository.
     #[error(transparent)]
     Repository(#[from] ReferenceError),
+    /// It is the name of something else than it would be taken for.
+    #[error(transparent)]
+    Misread(#[from] Misread),
     /// It names one image.
     #[error("{0:?} names one image: leave out the tag or digest, or use `transship inspect`")]
     Image(String),
@@ -50,6 +56,7 @@ impl FromStr for Address {
             None if is_host(text) => return Ok(Self::Registry(text.parse()?)),
             Some(_) | None => {}
         }
+        refuse_misreading(text)?;
         let reference: Reference = text.parse()?;
         if !reference.is_bare() {
             return Err(AddressError::Image(text.to_owned()));
@@ -63,8 +70,14 @@ impl FromStr for Place {
 
     /// A path begins with a dot or a slash, as no registry and no repository does.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if text.starts_with(['.', '/']) {
-            return Ok(Self::Directory(PathBuf::from(text)));
+        for word in ["oci-archive:", "docker-archive:"] {
+            if let Some(path) = text.strip_prefix(word) {
+                return Ok(Self::Archive(PathBuf::from(path)));
+            }
+        }
+        let path = text.strip_prefix("oci:");
+        if let Some(path) = path.or_else(|| text.starts_with(['.', '/']).then_some(text)) {
+            return Ok(Self::Directory(PathBuf::from(path)));
         }
         text.parse().map(Self::Address)
     }
@@ -74,6 +87,54 @@ impl FromStr for Place {
 fn is_host(name: &str) -> bool {
     let host = name.split(':').next().unwrap_or_default();
     host == "localhost" || host.contains('.') || host.starts_with('[')
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(Address::Registry(registry)) => registry.fmt(formatter),
+            Self::Address(Address::Repository(registry, repository)) => {
+                write!(formatter, "{registry}/{repository}")
+            }
+            Self::Directory(path) | Self::Archive(path) => path.display().fmt(formatter),
+        }
+    }
+}
+
+/// Why a name would be read as a repository of Docker Hub, and is none.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Misread {
+    /// It is that of a registry.
+    #[error("{0:?} looks like a registry: write {0}/REPOSITORY")]
+    Registry(String),
+    /// It is that of an archive.
+    #[error("{0:?} looks like a file: write docker-archive:{0} or oci-archive:{0}")]
+    File(String),
+    /// It is that of something on this disk.
+    #[error(
+        "there is a file or directory {0} here: write ./{0}, or docker.io/library/{0} for the repository"
+    )]
+    Path(String),
+}
+
+/// Refuses a name without a registry that is meant for something else than a repository of Docker Hub.
+pub(super) fn refuse_misreading(text: &str) -> Result<(), Misread> {
+    if text.contains('/') {
+        return Ok(());
+    }
+    let is_archive = [".tar", ".tar.gz", ".tgz", ".tar.zst"]
+        .iter()
+        .any(|ending| text.ends_with(ending));
+    if is_archive {
+        return Err(Misread::File(text.to_owned()));
+    }
+    if is_host(text) {
+        return Err(Misread::Registry(text.to_owned()));
+    }
+    if Path::new(text).exists() {
+        return Err(Misread::Path(text.to_owned()));
+    }
+    Ok(())
 }
 
 /// An image as people write it, from `registry/repository`.
@@ -115,6 +176,7 @@ mod tests {
     #[test]
     fn paths_begin_as_no_address_does() {
         for (text, expected) in [
+            ("busybox", false),
             (".", true),
             ("./mirror", true),
             ("../mirror", true),

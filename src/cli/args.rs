@@ -1,12 +1,18 @@
 //! What can be typed. What it means is decided by each command.
 //!
-//! Every flag has an environment name, `TRANSSHIP_` and the flag's own; a test holds them to it.
+//! Every flag has an environment name: `TRANSSHIP_` and the flag's own where it means the same for all commands, else
+//! with the command's name between them, so that what is meant for one command is not taken by another. A test holds
+//! them to it.
 
 mod common;
 mod controller;
+mod convert;
 mod copy;
 mod generate;
+mod image;
+mod login;
 mod look;
+mod ls;
 mod prune;
 mod sync;
 
@@ -16,9 +22,13 @@ pub use self::common::{
     CommonArgs, DocumentArgs, Format, LogFormat, LogLevel, OutputArgs, RegistryArgs,
 };
 pub use self::controller::ControllerArgs;
+pub use self::convert::{ConvertArgs, FormName};
 pub use self::copy::CopyArgs;
 pub use self::generate::{CompletionsArgs, CrdsArgs, ManArgs};
-pub use self::look::{DfArgs, InspectArgs, LsArgs, VerifyArgs};
+pub use self::image::{DiffArgs, DigestArgs, HistoryArgs, VerifyImageArgs};
+pub use self::login::{LoginArgs, LogoutArgs};
+pub use self::look::{DfArgs, InspectArgs, VerifyArgs};
+pub use self::ls::{DeleteArgs, LsArgs, Order};
 pub use self::prune::{PruneArgs, RestoreArgs};
 pub use self::sync::{PlanArgs, SyncArgs};
 
@@ -27,7 +37,6 @@ pub use self::sync::{PlanArgs, SyncArgs};
 #[command(
     name = "transship",
     version,
-    disable_help_subcommand = true,
     after_help = "\
 Examples:
   transship sync -f mirror.yaml                     copy what the mirrors of a file say, once
@@ -36,10 +45,14 @@ Examples:
   transship copy alpine:3.20 registry.example.com/mirror/alpine
   transship ls registry.example.com/mirror/alpine
   transship inspect alpine:3.20
+  transship diff alpine:3.19 alpine:3.20
+  transship copy alpine:3.20 docker-archive:alpine.tar
   transship prune -f mirror.yaml --state state.json say what the mirrors do not want any more
   transship df registry.example.com/mirror/alpine   say how much room the tags take
 
-Exit codes: 0 all synced, 1 something failed, 2 wrong use or spec, 130 interrupted."
+Exit codes: 0 done, 1 something failed, 2 wrong use or spec, 130 interrupted.
+Of plan, prune and diff: 0 as it should be, 1 something is wrong,
+2 something is to be done, or is not the same."
 )]
 pub struct Arguments {
     /// The flags that every command has.
@@ -61,22 +74,68 @@ pub enum Command {
     Prune(PruneArgs),
     /// Bring back tags that were pruned.
     Restore(RestoreArgs),
-    /// Copy one image, or all tags of a repository.
+    /// Copy images between registries, directories and archives.
     Copy(CopyArgs),
+    /// Delete tags.
+    Delete(DeleteArgs),
     /// List the repositories of a registry, or the tags of a repository.
     Ls(LsArgs),
-    /// Say how much room tags take, and how much of it they share.
-    Df(DfArgs),
+    /// Print the digest of an image.
+    Digest(DigestArgs),
     /// Show an image: manifest, platforms, config, layers, history, referrers.
     Inspect(InspectArgs),
+    /// Show the steps that made an image, and their sizes.
+    History(HistoryArgs),
+    /// Show what tells two images apart.
+    Diff(DiffArgs),
+    /// Check that images are complete and undamaged.
+    Verify(VerifyImageArgs),
+    /// Say how much room tags take, and how much of it they share.
+    Df(DfArgs),
+    /// Keep a credential for a registry.
+    Login(LoginArgs),
+    /// Forget the credential for a registry.
+    Logout(LogoutArgs),
     /// Keep the mirrors of a Kubernetes cluster in sync.
     Controller(ControllerArgs),
+    /// Write the file of another mirror tool as mirrors and policies.
+    Convert(ConvertArgs),
     /// Print the definitions of the custom resources, for kubectl apply.
     Crds(CrdsArgs),
     /// Print the completions of a shell.
     Completions(CompletionsArgs),
     /// Print a manual page.
     Man(ManArgs),
+}
+
+// === impl Command ===
+
+impl Command {
+    /// How it reaches registries, where it does.
+    pub(super) fn registry(&self) -> Option<&RegistryArgs> {
+        Some(match self {
+            Self::Sync(args) => &args.registry,
+            Self::Plan(args) => &args.registry,
+            Self::Prune(args) => &args.registry,
+            Self::Restore(args) => &args.registry,
+            Self::Copy(args) => &args.registry,
+            Self::Delete(args) => &args.registry,
+            Self::Ls(args) => &args.registry,
+            Self::Digest(args) => &args.registry,
+            Self::Inspect(args) => &args.registry,
+            Self::History(args) => &args.registry,
+            Self::Diff(args) => &args.registry,
+            Self::Verify(args) => &args.registry,
+            Self::Df(args) => &args.registry,
+            Self::Login(args) => &args.registry,
+            Self::Controller(_)
+            | Self::Convert(_)
+            | Self::Crds(_)
+            | Self::Logout(_)
+            | Self::Completions(_)
+            | Self::Man(_) => return None,
+        })
+    }
 }
 
 #[cfg(test)]
@@ -90,6 +149,28 @@ mod tests {
         Arguments::command().debug_assert();
     }
 
+    /// Flags that mean the same wherever they are.
+    const SHARED: [&str; 18] = [
+        "ca-file",
+        "changes-only",
+        "filename",
+        "from-layout",
+        "in-use-extra",
+        "in-use-from",
+        "insecure",
+        "lock-timeout",
+        "log-format",
+        "log-level",
+        "mirror",
+        "output",
+        "quiet",
+        "state",
+        "timeout",
+        "to-layout",
+        "trusted-realms",
+        "verbose",
+    ];
+
     #[test]
     fn every_flag_has_an_environment_name() {
         let mut program = Arguments::command();
@@ -102,9 +183,12 @@ mod tests {
                 if matches!(flag, "help" | "version") {
                     continue;
                 }
+                let upper = |text: &str| text.replace('-', "_").to_uppercase();
+                let is_shared = SHARED.contains(&flag) || command.get_name() == "controller";
                 let expected = match flag {
                     "log-level" => "TRANSSHIP_LOG".to_owned(),
-                    flag => format!("TRANSSHIP_{}", flag.replace('-', "_").to_uppercase()),
+                    flag if is_shared => format!("TRANSSHIP_{}", upper(flag)),
+                    flag => format!("TRANSSHIP_{}_{}", upper(command.get_name()), upper(flag)),
                 };
                 let found = argument
                     .get_env()
@@ -135,22 +219,15 @@ mod tests {
             message(&["copy", "https://docker.io/alpine", "b.test/a"]),
             message(&["copy", "alpine", "b.test/a", "--platform", "amd64"]),
             message(&["ls", "alpine:3"]),
+            message(&["copy", "alpine", "127.0.0.1:27002"]),
+            message(&["copy", "alpine", "x.tar"]),
+            message(&["df", "src"]),
+            message(&["diff", "alpine"]),
             message(&["inspect", "alpine@sha256:12"]),
             message(&["ls", "a.test", "--insecure", "http://a.test"]),
+            message(&["ls", "a.test", "--insecure", "b.test,a.test:443"]),
             message(&["snyc"]),
         ];
-        insta::assert_snapshot!(messages.join("\n"), @r#"
-        error: the following required arguments were not provided:
-        error: the argument '--watch' cannot be used with '--dry-run'
-        error: unexpected argument '--outptu' found
-        error: invalid value 'xml' for '--output <FORMAT>'
-        error: invalid value 'Alpine:3' for '<SRC>': reference "Alpine:3": repository "library/Alpine" contains 'A': repository names are lower case, write "library/alpine"
-        error: invalid value 'https://docker.io/alpine' for '<SRC>': reference "https://docker.io/alpine": registry "https://docker.io/alpine" starts with "https://": write the host without it
-        error: invalid value 'amd64' for '--platform <OS/ARCH[/VARIANT]>': platform "amd64" must be os/architecture or os/architecture/variant, such as linux/arm64
-        error: invalid value 'alpine:3' for '<REGISTRY[/REPOSITORY]>': "alpine:3" names one image: leave out the tag or digest, or use `transship inspect`
-        error: invalid value 'alpine@sha256:12' for '<REF>': reference "alpine@sha256:12": digest "sha256:12" has 2 characters after sha256:, expected 64
-        error: invalid value 'http://a.test' for '--insecure <HOST[:PORT]>': registry "http://a.test" starts with "http://": write the host without it
-        error: unrecognized subcommand 'snyc'
-        "#);
+        insta::assert_snapshot!(messages.join("\n"));
     }
 }

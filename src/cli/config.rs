@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer};
 
 use crate::oci::Platform;
 
@@ -47,14 +47,17 @@ pub(super) struct RunConfig {
 }
 
 /// One step of a build.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all(serialize = "camelCase"), default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
 pub(super) struct Step {
     /// When it was made.
     pub(super) created: Option<String>,
     /// What made it.
     #[serde(deserialize_with = "null_as_default")]
     pub(super) created_by: String,
+    /// What its builder says of it.
+    #[serde(deserialize_with = "null_as_default")]
+    pub(super) comment: String,
     /// Whether it made no layer.
     #[serde(deserialize_with = "null_as_default")]
     pub(super) empty_layer: bool,

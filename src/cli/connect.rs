@@ -10,13 +10,14 @@ use tokio::sync::OnceCell;
 use super::args::DocumentArgs;
 use super::credentials::{CredentialError, Credentials, Locations};
 use super::documents::Runnable;
+use super::error::Error;
 use super::trust::Trust;
 use crate::api::Reason;
 use crate::copy::{Endpoint, endpoint};
 use crate::layout::Layout;
 use crate::oci::{Registry, Repository};
 use crate::plan::{Destination, Mirror};
-use crate::registry::{Client, Keyring, Pool, Side};
+use crate::registry::{Client, Credential, Keyring, Pool, Side};
 use crate::sync::reach::{MirrorReach, Reach};
 use crate::sync::trust::Authorities;
 use crate::sync::{Connect, ConnectError};
@@ -61,6 +62,19 @@ impl Connector {
         repository: Option<&Repository>,
     ) -> Result<Client, ConnectError> {
         self.reach(registry, repository, &Reach::default()).await
+    }
+
+    /// Asks a registry whether it takes a credential.
+    pub(super) async fn check(
+        &self,
+        registry: &Registry,
+        credential: Credential,
+    ) -> Result<(), Error> {
+        let settings = self
+            .trust
+            .settings(registry, &Reach::default(), credential, None);
+        let client = self.pool.client(registry, &settings)?;
+        Ok(client.ping().await?)
     }
 
     async fn reach(

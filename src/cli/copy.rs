@@ -1,25 +1,36 @@
-//! `transship copy`: one image, or all tags of a repository, without a document.
+//! `transship copy`: images between registries, directories and archives, without a document.
 
+mod archive;
+mod plan;
 mod transfer;
+mod way;
 
 use std::time::Instant;
 
 use serde::Serialize;
 
-use self::transfer::{Item, Transfer};
+use self::archive::Staging;
+use self::plan::{Job, check};
+use self::transfer::Transfer;
+use self::way::Way;
 use super::args::{CopyArgs, OutputArgs};
+use super::connect::Connector;
 use super::error::Error;
 use super::exit::Exit;
-use super::output::Output;
+use super::look::Look;
+use super::output::{Document, Output};
 use super::progress::Progress;
-use super::report::exit;
+use super::report::{exit, tell_failures};
 use super::table::Table;
+use super::trust::Trust;
 use super::{summary, units};
 use crate::copy;
-use crate::oci::TagOrDigest;
-use crate::plan::report::{Failure, Outcome, TagReport, Totals};
+use crate::plan::report::{Failure, MirrorReport, Outcome, TagReport, Totals};
 use crate::runtime::shutdown::until_signal;
 use crate::sync::Report;
+
+/// The kind of what machines read.
+pub(super) const KIND: &str = "CopyReport";
 
 /// What machines read of a copy.
 #[derive(Serialize)]
@@ -31,22 +42,16 @@ struct CopyDocument<'a> {
     totals: Totals,
 }
 
+impl Document for CopyDocument<'_> {
+    const KIND: &'static str = KIND;
+}
+
 /// Runs `transship copy`.
 pub(super) async fn run(args: &CopyArgs, output: &Output) -> Result<Exit, Error> {
-    let chosen = choose(args)?;
+    let job = check(args)?;
     let began = Instant::now();
     let progress = Progress::new(output);
-    let events = copy::Progress::none().with(progress.clone());
-    let transfer = Transfer::open(args, events).await?;
-    let done = until_signal(async {
-        let items = match chosen {
-            Some(item) => vec![item],
-            None => transfer.list().await?,
-        };
-        progress.expect(items.len());
-        Ok::<_, Error>(transfer.run(items, &*progress).await)
-    })
-    .await;
+    let done = until_signal(copy(&job, args, &progress)).await;
     progress.finish();
     let Some(copied) = done else {
         output.note("interrupted: what is done stays, the same command does the rest");
@@ -55,17 +60,76 @@ pub(super) async fn run(args: &CopyArgs, output: &Output) -> Result<Exit, Error>
     let report = Report {
         mirrors: vec![copied?],
     };
-    let line = summary::line(&report.totals(), began.elapsed());
+    let line = if args.sparing.dry_run {
+        super::plan::line(&report)
+    } else {
+        summary::line(&report.totals(), began.elapsed())
+    };
     let OutputArgs { output: format } = args.output;
-    output.print_value(format, &document(&report), |_| {
+    output.print_value(format, &document(&report), |_, look| {
         let table = if output.is_quiet() {
             String::new()
         } else {
-            table(&report)
+            table(&report, look)
         };
-        summary::paragraphs([table, summary::failures(&report), line + "\n"])
+        summary::paragraphs([table, line + "\n"])
     })?;
+    tell_failures(&report, output);
+    tell_untagged(&report, output);
     Ok(exit(&report))
+}
+
+/// Copies everything, one source after the other; what is archived is archived as a whole or not at all.
+async fn copy(
+    job: &Job<'_>,
+    args: &CopyArgs,
+    progress: &std::sync::Arc<Progress>,
+) -> Result<MirrorReport, Error> {
+    let connector = Connector::new(Trust::read(&args.registry)?);
+    let events = copy::Progress::none().with(progress.clone());
+    let engine = copy::Engine::new(events);
+    let staging = Staging::for_archive(job.destination, args)?;
+    let mut report = MirrorReport::new("");
+    for source in job.sources {
+        let way = match &staging {
+            Some(staging) => staging.way(&connector, source, args).await?,
+            None => Way::open(&connector, source, job.destination).await?,
+        };
+        let transfer = Transfer::new(&engine, way, args);
+        let items = transfer.items(job, source, staging.as_ref()).await?;
+        progress.expect(items.len());
+        let copied = transfer.run(items, &**progress).await;
+        report.failures.extend(copied.failures);
+        report.tags.extend(copied.tags);
+    }
+    let Some(staging) = staging.filter(|_| !args.sparing.dry_run) else {
+        return Ok(report);
+    };
+    if summary::failures_of(&report).next().is_some() {
+        report.failures.push(staging.unwritten());
+        // What was gathered is gone with the rest.
+        report
+            .tags
+            .retain(|tag| matches!(tag.outcome, Outcome::Failed(_)));
+    } else {
+        staging.pack().await?;
+    }
+    Ok(report)
+}
+
+/// What is known by its digest only is easily lost: some registries delete it with their garbage.
+fn tell_untagged(report: &Report, output: &Output) {
+    let tags = report.mirrors.iter().flat_map(|copied| &copied.tags);
+    let untagged = tags.filter(|tag| {
+        let is_there = !matches!(tag.outcome, Outcome::Failed(_) | Outcome::Planned { .. });
+        is_there && tag.target.contains('@')
+    });
+    for tag in untagged {
+        output.note(&format!(
+            "note: no tag names {}: give DST a tag to name it",
+            tag.target
+        ));
+    }
 }
 
 fn document(report: &Report) -> CopyDocument<'_> {
@@ -78,7 +142,7 @@ fn document(report: &Report) -> CopyDocument<'_> {
 }
 
 /// The table of a copy: one row for each tag.
-fn table(report: &Report) -> String {
+fn table(report: &Report, look: Look) -> String {
     let mut table = Table::new(["SOURCE", "DESTINATION", "DIGEST", "ACTION", "SENT"]);
     for tag in report.mirrors.iter().flat_map(|copied| &copied.tags) {
         let TagReport {
@@ -93,7 +157,8 @@ fn table(report: &Report) -> String {
             Outcome::Copied { digest, bytes } => (digest, "copied", *bytes),
             Outcome::Retagged { digest } => (digest, "retagged", 0),
             Outcome::Completed { digest, bytes } => (digest, "completed", *bytes),
-            Outcome::Unchanged | Outcome::Frozen => (source_digest, "unchanged", 0),
+            Outcome::Unchanged => (source_digest, "unchanged", 0),
+            Outcome::Frozen => (source_digest, "frozen", 0),
             Outcome::Planned { .. } => (source_digest, "planned", 0),
             Outcome::Refused(_) => (source_digest, "refused", 0),
             Outcome::Quarantined(_) => (source_digest, "quarantined", 0),
@@ -102,7 +167,7 @@ fn table(report: &Report) -> String {
         table.row([
             source.clone(),
             target.clone(),
-            digest.to_string(),
+            look.digest(digest),
             action.to_owned(),
             units::bytes(bytes),
         ]);
@@ -110,130 +175,13 @@ fn table(report: &Report) -> String {
     if table.is_empty() {
         return String::new();
     }
-    table.to_string()
-}
-
-/// The image that the arguments name, or nothing where they name all tags.
-fn choose(args: &CopyArgs) -> Result<Option<Item>, Error> {
-    let (source, destination) = (&args.source, &args.destination);
-    if args.all_tags {
-        return match (source.is_bare(), destination.is_bare()) {
-            (true, true) => Ok(None),
-            (false, _) => Err(Error::Usage(
-                "SRC names one image, --all-tags copies all: leave out its tag or digest"
-                    .to_owned(),
-            )),
-            (true, false) => Err(Error::Usage(
-                "DST names one image, --all-tags copies all: leave out its tag or digest"
-                    .to_owned(),
-            )),
-        };
-    }
-    if destination.digest.is_some() {
-        return Err(Error::Usage(
-            "DST has a digest, which the content alone decides: write a tag or none".to_owned(),
-        ));
-    }
-    let own = match source.target() {
-        TagOrDigest::Tag(tag) => Some(tag),
-        TagOrDigest::Digest(_) => source.tag.clone(),
-    };
-    Ok(Some(Item {
-        from: source.target(),
-        to: destination.tag.clone().or(own),
-    }))
+    table.fit(look.width)
 }
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
-
-    use super::super::args::{Arguments, Command};
     use super::*;
     use crate::oci::Digest;
-    use crate::plan::report::MirrorReport;
-
-    fn chosen(arguments: &[&str]) -> String {
-        let words = ["transship", "copy"].iter().chain(arguments);
-        let Command::Copy(args) = Arguments::try_parse_from(words).unwrap().command else {
-            panic!("{arguments:?}")
-        };
-        match choose(&args) {
-            Ok(None) => "all tags".to_owned(),
-            Ok(Some(Item { from, to })) => {
-                format!(
-                    "{from} to {}",
-                    to.map_or("no tag".to_owned(), |tag| tag.to_string())
-                )
-            }
-            Err(error) => error.to_string(),
-        }
-    }
-
-    #[test]
-    fn the_arguments_name_one_image_or_all_tags() {
-        let digest = Digest::sha256(b"a");
-        let pinned = format!("app@{digest}");
-        let named = format!("app:1@{digest}");
-        let cases: [(&str, &[&str], String); 11] = [
-            (
-                "neither has a tag",
-                &["app", "b.test/app"],
-                "latest to latest".to_owned(),
-            ),
-            (
-                "the source's tag",
-                &["app:1", "b.test/app"],
-                "1 to 1".to_owned(),
-            ),
-            (
-                "another tag",
-                &["app:1", "b.test/app:2"],
-                "1 to 2".to_owned(),
-            ),
-            (
-                "a digest",
-                &[&pinned, "b.test/app"],
-                format!("{digest} to no tag"),
-            ),
-            (
-                "a digest and a tag",
-                &[&pinned, "b.test/app:2"],
-                format!("{digest} to 2"),
-            ),
-            (
-                "a digest with a tag",
-                &[&named, "b.test/app"],
-                format!("{digest} to 1"),
-            ),
-            ("all", &["-a", "app", "b.test/app"], "all tags".to_owned()),
-            (
-                "all of one",
-                &["-a", "app:1", "b.test/app"],
-                "SRC names one image, --all-tags copies all: leave out its tag or digest"
-                    .to_owned(),
-            ),
-            (
-                "all to one",
-                &["-a", "app", "b.test/app:1"],
-                "DST names one image, --all-tags copies all: leave out its tag or digest"
-                    .to_owned(),
-            ),
-            (
-                "to a digest",
-                &["app", &pinned],
-                "DST has a digest, which the content alone decides: write a tag or none".to_owned(),
-            ),
-            (
-                "latest to a tag",
-                &["app", "b.test/app:2"],
-                "latest to 2".to_owned(),
-            ),
-        ];
-        for (name, arguments, expected) in cases {
-            assert_eq!(chosen(arguments), expected, "{name}");
-        }
-    }
 
     #[test]
     fn tags_in_a_table() {
@@ -251,10 +199,16 @@ mod tests {
         };
         let mut report = MirrorReport::new("");
         report.tags = vec![tag("1", copied), tag("2", Outcome::Unchanged)];
-        insta::assert_snapshot!(table(&Report { mirrors: vec![report] }), @r"
-        SOURCE                    DESTINATION    DIGEST                                                                    ACTION      SENT
-        docker.io/library/app:1   b.test/app:1   sha256:04d96d8a91ea74aa0ec9adb2f390d4f025b3a4517bae57226f0903962de682b0   copied      3.4 MB
-        docker.io/library/app:2   b.test/app:2   sha256:41cf6794ba4200b839c53531555f0f3998df4cbb01a4d5cb0b94e3ca5e23947d   unchanged   0 B
-        ");
+        let report = Report {
+            mirrors: vec![report],
+        };
+        for (width, name) in [(80, "at_80"), (100, "at_100"), (200, "at_200")] {
+            let look = Look {
+                is_wide: false,
+                width: Some(width),
+            };
+            insta::assert_snapshot!(name, table(&report, look));
+        }
+        insta::assert_snapshot!("wide", table(&report, Look::everything()));
     }
 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::future::BoxFuture;
-use secrecy::{ExposeSecret, SecretSlice};
+use secrecy::{ExposeSecret, SecretSlice, SecretString};
 use tokio::fs::File;
 use tokio::io::AsyncReadExt as _;
 use tokio::sync::Mutex;
@@ -201,6 +201,29 @@ impl Keyring for Credentials {
     fn fingerprint(&self) -> Digest {
         Digest::sha256(b"the credentials of the person who runs the program")
     }
+}
+
+/// Gives a helper a credential to keep.
+pub(super) async fn helper_store(
+    name: &str,
+    server: &str,
+    username: &str,
+    password: &SecretString,
+) -> Result<(), HelperError> {
+    let helper = Helper {
+        name,
+        search_path: None,
+    };
+    helper.store(server, username, password).await
+}
+
+/// Lets a helper forget a credential, and says whether it had one.
+pub(super) async fn helper_erase(name: &str, server: &str) -> Result<bool, HelperError> {
+    let helper = Helper {
+        name,
+        search_path: None,
+    };
+    helper.erase(server).await
 }
 
 /// A file, as far as a config may be long and one byte more.

@@ -15,7 +15,8 @@ use super::args::{DfArgs, OutputArgs};
 use super::connect::Connector;
 use super::error::Error;
 use super::exit::Exit;
-use super::output::Output;
+use super::look::Look;
+use super::output::{self, Output};
 use super::summary;
 use super::table::Table;
 use super::trust::Trust;
@@ -69,6 +70,10 @@ struct Totals {
     size: u64,
 }
 
+impl output::Document for Document {
+    const KIND: &'static str = "Usage";
+}
+
 /// Runs `transship df`.
 pub(super) async fn run(args: &DfArgs, output: &Output) -> Result<Exit, Error> {
     let DfArgs {
@@ -93,9 +98,13 @@ pub(super) async fn run(args: &DfArgs, output: &Output) -> Result<Exit, Error> {
     };
     let document = document?;
     let is_detailed = *tags || document.repositories.len() == 1;
-    output.print_value(*format, &document, |document| {
-        render(document, is_detailed && !output.is_quiet())
+    output.print_value(*format, &document, |document, look| {
+        render(document, is_detailed && !output.is_quiet(), look)
     })?;
+    document
+        .failures
+        .iter()
+        .for_each(|failure| output.fail(failure));
     Ok(if document.failures.is_empty() {
         Exit::Success
     } else {
@@ -190,11 +199,16 @@ fn count_images<'a>(tags: impl IntoIterator<Item = &'a Weighed>) -> usize {
     digests.len()
 }
 
-fn render(document: &Document, is_detailed: bool) -> String {
+fn render(document: &Document, is_detailed: bool, look: Look) -> String {
     let table = if is_detailed {
         tags_table(document)
     } else {
         repositories_table(document)
+    };
+    let table = if table.is_empty() {
+        String::new()
+    } else {
+        table.fit(look.width)
     };
     let Totals {
         repositories,
@@ -209,8 +223,7 @@ fn render(document: &Document, is_detailed: bool) -> String {
         count(*images, "image", "images"),
         units::bytes(*size)
     );
-    let failures = document.failures.iter().map(summary::failure_line);
-    summary::paragraphs([table, failures.collect(), line])
+    summary::paragraphs([table, line])
 }
 
 fn count(number: usize, one: &str, several: &str) -> String {
@@ -218,7 +231,7 @@ fn count(number: usize, one: &str, several: &str) -> String {
     format!("{number} {word}")
 }
 
-fn tags_table(document: &Document) -> String {
+fn tags_table(document: &Document) -> Table {
     let mut table = Table::new(["REPOSITORY", "TAG", "DIGEST", "SIZE", "SHARED", "UNIQUE"]);
     for repository in &document.repositories {
         for TagUsage { tag, digest, usage } in &repository.tags {
@@ -233,10 +246,10 @@ fn tags_table(document: &Document) -> String {
             ]);
         }
     }
-    shown(&table)
+    table
 }
 
-fn repositories_table(document: &Document) -> String {
+fn repositories_table(document: &Document) -> Table {
     let mut table = Table::new(["REPOSITORY", "TAGS", "IMAGES", "SIZE", "SHARED", "UNIQUE"]);
     for RepositoryUsage {
         repository,
@@ -255,7 +268,7 @@ fn repositories_table(document: &Document) -> String {
             unique,
         ]);
     }
-    shown(&table)
+    table
 }
 
 fn cells(usage: Usage) -> [String; 3] {
@@ -265,11 +278,4 @@ fn cells(usage: Usage) -> [String; 3] {
         unique,
     } = usage;
     [size, shared, unique].map(units::bytes)
-}
-
-fn shown(table: &Table) -> String {
-    if table.is_empty() {
-        return String::new();
-    }
-    table.to_string()
 }

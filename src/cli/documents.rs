@@ -6,6 +6,8 @@
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use tracing::info;
+
 use super::args::DocumentArgs;
 use super::secrets::Secrets;
 use crate::api::document::{self, Document, DocumentError, Resource};
@@ -92,11 +94,18 @@ fn read_files(paths: &[PathBuf]) -> Result<Vec<Document>, DocumentsError> {
     let mut documents = Vec::new();
     for path in paths {
         for file in list_files(path)? {
-            let text = read_text(&file).map_err(|source| DocumentsError::Read {
-                path: file.clone(),
-                source,
-            })?;
-            documents.extend(document::parse(&text, &name(&file)).map_err(wrong)?);
+            let (text, name) = read_file(&file)?;
+            let contents = document::parse(&text, &name).map_err(wrong)?;
+            for other in &contents.others {
+                info!(
+                    file = name,
+                    line = other.origin.position.line,
+                    "passed over: {} {} is not for Transship",
+                    other.api_version,
+                    other.kind
+                );
+            }
+            documents.extend(contents.documents);
         }
     }
     Ok(documents)
@@ -124,6 +133,15 @@ fn list_files(path: &Path) -> Result<Vec<PathBuf>, DocumentsError> {
 fn is_document(file: &Path) -> bool {
     file.extension()
         .is_some_and(|ending| ENDINGS.iter().any(|known| ending == *known))
+}
+
+/// The text of a file, and its name for errors.
+pub(super) fn read_file(file: &Path) -> Result<(String, String), DocumentsError> {
+    let text = read_text(file).map_err(|source| DocumentsError::Read {
+        path: file.to_owned(),
+        source,
+    })?;
+    Ok((text, name(file)))
 }
 
 fn read_text(file: &Path) -> io::Result<String> {

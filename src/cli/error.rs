@@ -2,12 +2,16 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::documents::DocumentsError;
 use super::exit::Exit;
 use super::in_use::InUseError;
+use super::units;
+use crate::api::Reason;
 use crate::controller;
 use crate::copy::endpoint;
+use crate::plan::report::Failure;
 use crate::registry;
 use crate::sync::ConnectError;
 use crate::sync::ledger::FileError;
@@ -63,6 +67,9 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
+    /// The time that it may take is over.
+    #[error("not done within {}: what is done stays (--timeout)", units::duration(*.0))]
+    TimedOut(Duration),
     /// The arguments contradict each other.
     #[error("{0}")]
     Usage(String),
@@ -101,10 +108,39 @@ impl Error {
             Self::Connect(_)
             | Self::Endpoint(_)
             | Self::NotFound(_)
+            | Self::TimedOut(_)
             | Self::Restore(_)
             | Self::Image(_)
             | Self::Controller(_)
             | Self::Output(_) => Exit::Failure,
+        }
+    }
+
+    /// The same as a failure of what was asked for.
+    pub(super) fn as_failure(&self, subject: &str) -> Failure {
+        let (reason, next_attempt_time) = match self {
+            Self::Endpoint(error) => (error.reason(), error.retry_at()),
+            Self::Connect(error) => (error.reason, None),
+            Self::NotFound(_) => (Reason::NotFound, None),
+            Self::TimedOut(_) => (Reason::Unreachable, None),
+            Self::Documents(_)
+            | Self::Ledger(_)
+            | Self::NoMemory { .. }
+            | Self::NoState { .. }
+            | Self::Blind { .. }
+            | Self::InUse(_)
+            | Self::CaFile { .. }
+            | Self::Usage(_) => (Reason::InvalidSpec, None),
+            Self::Restore(_) | Self::Image(_) | Self::Controller(_) | Self::Output(_) => {
+                (Reason::CopyFailed, None)
+            }
+        };
+        Failure {
+            subject: subject.to_owned(),
+            reason,
+            message: self.to_string(),
+            next_attempt_time,
+            is_of_tag: false,
         }
     }
 
@@ -115,7 +151,7 @@ impl Error {
         };
         match error.kind() {
             registry::Kind::AuthenticationFailed | registry::Kind::AccessDenied => Some(
-                "log in with `docker login`, or name the file with DOCKER_CONFIG or REGISTRY_AUTH_FILE",
+                "log in with `transship login` or `docker login`, or name the file with DOCKER_CONFIG or REGISTRY_AUTH_FILE",
             ),
             registry::Kind::NotFound
             | registry::Kind::RepositoryMissing

@@ -11,8 +11,8 @@ pub enum Exit {
     Failure,
     /// The program was used wrongly, or a document is wrong. Nothing was done.
     Usage,
-    /// `plan` found something to do.
-    Todo,
+    /// What is there is not as it should be, and a command that only looks says so.
+    Drift,
     /// A signal came before everything was done.
     Interrupted,
 }
@@ -23,8 +23,18 @@ impl Exit {
         match self {
             Self::Success => 0,
             Self::Failure => 1,
-            Self::Usage | Self::Todo => 2,
+            Self::Usage | Self::Drift => 2,
             Self::Interrupted => 130,
+        }
+    }
+
+    /// The same of a command that tells drift by 2: there everything that is wrong is 1, as `terraform plan
+    /// -detailed-exitcode` has it.
+    #[must_use]
+    pub fn beside_drift(self) -> Self {
+        match self {
+            Self::Usage => Self::Failure,
+            Self::Success | Self::Failure | Self::Drift | Self::Interrupted => self,
         }
     }
 }

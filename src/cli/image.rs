@@ -7,23 +7,34 @@ use futures::{StreamExt, TryStreamExt, stream};
 use super::address::image_name;
 use super::config::ImageConfig;
 use super::error::Error;
+use crate::copy::Endpoint;
 use crate::oci::{
     Content, Descriptor, Digest, ImageManifest, Manifest, Platform, Repository, TagOrDigest,
 };
-use crate::registry::Client;
 
 /// Largest config that is read, in bytes.
 const CONFIG_BYTES: u64 = 4 * 1024 * 1024;
 /// Manifests of one index that are read at once.
 const READS: usize = 8;
 
-/// A repository of a registry.
+/// A repository of a registry, or a layout or archive.
 #[derive(Clone, Debug)]
 pub(super) struct Source {
-    /// The registry.
-    pub(super) client: Client,
-    /// The repository.
+    /// The registry, or the directory or file.
+    pub(super) endpoint: Endpoint,
+    /// The repository there.
     pub(super) repository: Repository,
+    /// The repository as people write it.
+    pub(super) name: String,
+}
+
+/// An image of a source, as it was named.
+#[derive(Clone, Debug)]
+pub(super) struct Named {
+    /// Where it is.
+    pub(super) source: Source,
+    /// Which one.
+    pub(super) target: TagOrDigest,
 }
 
 /// One image of those that a tag stands for.
@@ -38,21 +49,95 @@ pub(super) struct Entry {
 // === impl Source ===
 
 impl Source {
-    /// The repository as people write it.
-    pub(super) fn name(&self) -> String {
-        format!("{}/{}", self.client.registry(), self.repository)
-    }
-
     /// Which digest a tag or digest stands for.
     pub(super) async fn resolve(&self, target: &TagOrDigest) -> Result<Digest, Error> {
-        let resolved = self.client.resolve(&self.repository, target, None).await?;
-        let missing = || Error::NotFound(image_name(&self.name(), target));
-        Ok(resolved.ok_or_else(missing)?.digest)
+        let resolved = self
+            .endpoint
+            .resolve(&self.repository, target, None)
+            .await?;
+        resolved.ok_or_else(|| Error::NotFound(image_name(&self.name, target)))
     }
 
     /// Reads a manifest or index.
     pub(super) async fn fetch(&self, target: &TagOrDigest) -> Result<Manifest, Error> {
-        Ok(self.client.fetch_manifest(&self.repository, target).await?)
+        Ok(self
+            .endpoint
+            .fetch_manifest(&self.repository, target)
+            .await?)
+    }
+
+    /// Reads the image that a manifest or index stands for on a platform: one that is named, else linux on this
+    /// processor, else the first. No other is read.
+    pub(super) async fn select(
+        &self,
+        root: &Manifest,
+        wanted: Option<&Platform>,
+    ) -> Result<Entry, Error> {
+        let Content::Index(index) = root.content() else {
+            let entries = self.entries(root).await?;
+            let names = || entries.iter().map(Entry::kind).collect::<Vec<_>>();
+            let platforms: Vec<_> = entries.iter().map(|entry| entry.platform.clone()).collect();
+            let place =
+                choose(&platforms, wanted).map_err(|wanted| self.lacks(root, wanted, &names()))?;
+            let entry = place.and_then(|place| entries.get(place)).cloned();
+            return entry.ok_or_else(|| Error::Image(format!("{} has no image", self.name)));
+        };
+        let children: Vec<_> = index
+            .manifests
+            .iter()
+            .filter(|child| is_image(child))
+            .collect();
+        let platforms: Vec<_> = children
+            .iter()
+            .map(|child| child.platform.clone())
+            .collect();
+        let names = || {
+            let named = platforms.iter().flatten();
+            named.map(ToString::to_string).collect::<Vec<_>>()
+        };
+        let place =
+            choose(&platforms, wanted).map_err(|wanted| self.lacks(root, wanted, &names()))?;
+        let child = place.and_then(|place| children.get(place));
+        let child = child.ok_or_else(|| Error::Image(format!("{} has no image", self.name)))?;
+        Ok(Entry {
+            platform: child.platform.clone(),
+            manifest: self.fetch(&child.digest.clone().into()).await?,
+        })
+    }
+
+    /// The digest of the image for a platform. The manifest of an index tells it without another request.
+    pub(super) async fn select_digest(
+        &self,
+        root: &Manifest,
+        wanted: &Platform,
+    ) -> Result<Digest, Error> {
+        if let Content::Index(index) = root.content() {
+            let mut children = index.manifests.iter().filter(|child| is_image(child));
+            let covers = |child: &&Descriptor| {
+                child
+                    .platform
+                    .as_ref()
+                    .is_some_and(|found| wanted.covers(found))
+            };
+            if let Some(child) = children.find(covers) {
+                return Ok(child.digest.clone());
+            }
+        }
+        Ok(self
+            .select(root, Some(wanted))
+            .await?
+            .manifest
+            .digest()
+            .clone())
+    }
+
+    /// That an image is for other platforms than the one that is wanted.
+    pub(super) fn lacks(&self, root: &Manifest, wanted: &Platform, platforms: &[String]) -> Error {
+        let name = image_name(&self.name, &root.digest().clone().into());
+        Error::Image(format!(
+            "{name} is for {}, not for {wanted}",
+            platforms.join(", ")
+        ))
     }
 
     /// Reads the images that a manifest or index stands for, without attestations.
@@ -94,6 +179,17 @@ impl Source {
         })
     }
 
+    /// Reads the bytes of the config of an image.
+    pub(super) async fn config_bytes(&self, manifest: &Manifest) -> Result<Vec<u8>, Error> {
+        let config = match manifest.content() {
+            Content::Image(image) => image.config.as_ref(),
+            Content::Index(_) => None,
+        };
+        let digest = manifest.digest();
+        let none = || Error::Image(format!("{digest} has no config: it is no image"));
+        self.read(config.ok_or_else(none)?).await
+    }
+
     async fn platform(&self, image: &ImageManifest) -> Result<Option<Platform>, Error> {
         let config = self.config(image).await?;
         Ok(config.map(|config| config.platform))
@@ -107,7 +203,7 @@ impl Source {
             )));
         }
         let mut bytes = Vec::new();
-        let mut body = self.client.fetch_blob(&self.repository, blob, 0).await?;
+        let mut body = self.endpoint.fetch_blob(&self.repository, blob, 0).await?;
         while let Some(frame) = body.next().await {
             bytes.extend_from_slice(&frame?);
             if bytes.len() as u64 > *size {
@@ -120,6 +216,37 @@ impl Source {
             )));
         }
         Ok(bytes)
+    }
+}
+
+/// The place of the platform that is wanted: without a wish that of linux on this processor, else the first.
+pub(super) fn choose<'a>(
+    platforms: &[Option<Platform>],
+    wanted: Option<&'a Platform>,
+) -> Result<Option<usize>, &'a Platform> {
+    let find = |wanted: &Platform| {
+        let covers = |platform: &Option<Platform>| {
+            platform.as_ref().is_some_and(|found| wanted.covers(found))
+        };
+        platforms.iter().position(covers)
+    };
+    match wanted {
+        None => Ok(find(&own_platform()).or((!platforms.is_empty()).then_some(0))),
+        Some(wanted) => find(wanted).map(Some).ok_or(wanted),
+    }
+}
+
+/// Linux on the processor of this machine.
+pub(super) fn own_platform() -> Platform {
+    Platform {
+        os: "linux".to_owned(),
+        architecture: match std::env::consts::ARCH {
+            "x86_64" => "amd64",
+            "aarch64" => "arm64",
+            other => other,
+        }
+        .to_owned(),
+        ..Platform::default()
     }
 }
 

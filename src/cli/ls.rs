@@ -1,89 +1,157 @@
-//! `transship ls`: the repositories of a registry, or the tags of a repository.
+//! `transship ls`: the repositories of a registry, or the tags of a repository, layout or archive.
+
+mod order;
+mod render;
+mod row;
 
 use std::collections::HashMap;
 
 use futures::{StreamExt, TryStreamExt, stream};
 use serde::Serialize;
 
-use super::address::Address;
-use super::args::{Format, LsArgs, OutputArgs};
+use self::row::TagRow;
+use super::address::{Address, Place};
+use super::args::{LsArgs, OutputArgs};
 use super::connect::Connector;
 use super::error::Error;
 use super::exit::Exit;
 use super::image::{self, Entry, Source};
-use super::output::Output;
-use super::table::Table;
+use super::open;
+use super::output::{Document, Output};
 use super::trust::Trust;
-use super::units;
-use crate::oci::{Digest, Registry, Repository, Tag};
+use crate::copy::Endpoint;
+use crate::layout::Layout;
+use crate::oci::{Digest, Repository, Tag};
 use crate::runtime::shutdown::until_signal;
+
+/// The kind of what machines read.
+pub(super) const KIND: &str = "TagList";
 
 /// Tags that are looked at together. What a registry bears is decided by its own limits.
 const LOOKS: usize = 32;
 
-/// One tag.
-#[derive(Clone, Debug, Serialize)]
-struct TagRow {
+/// The repositories of a place.
+#[derive(Debug, Serialize)]
+struct RepositoryList {
+    repositories: Vec<Repository>,
+}
+
+/// The names of tags.
+#[derive(Debug, Serialize)]
+struct NameList {
+    repository: String,
+    tags: Vec<NameRow>,
+}
+
+#[derive(Debug, Serialize)]
+struct NameRow {
     tag: Tag,
-    digest: Digest,
-    /// Platforms, or the types of artifacts.
-    platforms: Vec<String>,
-    /// Bytes of configs and layers of all platforms, each blob counted once.
-    size: u64,
+}
+
+/// The tags of a repository.
+#[derive(Debug, Serialize)]
+struct TagList {
+    repository: String,
+    tags: Vec<TagRow>,
+}
+
+impl Document for RepositoryList {
+    const KIND: &'static str = "RepositoryList";
+}
+
+impl Document for NameList {
+    const KIND: &'static str = KIND;
+}
+
+impl Document for TagList {
+    const KIND: &'static str = KIND;
 }
 
 /// Runs `transship ls`.
 pub(super) async fn run(args: &LsArgs, output: &Output) -> Result<Exit, Error> {
-    let LsArgs {
-        address,
-        output: OutputArgs { output: format },
-        registry,
-    } = args;
-    let connector = Connector::new(Trust::read(registry)?);
-    let listing = async {
-        match address {
-            Address::Registry(registry) => {
-                list_repositories(&connector, registry, *format, output).await
-            }
-            Address::Repository(registry, repository) => {
-                list_tags(&connector, registry, repository, *format, output).await
-            }
-        }
-    };
-    match until_signal(listing).await {
+    let connector = Connector::new(Trust::read(&args.registry)?);
+    let listed = until_signal(list(&connector, args, output)).await;
+    match listed {
         Some(listed) => listed.map(|()| Exit::Success),
         None => Ok(Exit::Interrupted),
     }
 }
 
-async fn list_repositories(
-    connector: &Connector,
-    registry: &Registry,
-    format: Format,
-    output: &Output,
-) -> Result<(), Error> {
-    let client = connector.client(registry, None).await?;
-    let repositories = client.list_repositories().await?;
-    output.print_value(format, &repositories, |all| lines(all))
+async fn list(connector: &Connector, args: &LsArgs, output: &Output) -> Result<(), Error> {
+    let source = match &args.place {
+        Place::Address(Address::Registry(registry)) => {
+            let client = connector.client(registry, None).await?;
+            return list_repositories(&Endpoint::Registry(client), args, output).await;
+        }
+        Place::Address(Address::Repository(registry, repository)) => {
+            let client = connector.client(registry, Some(repository)).await?;
+            Source {
+                endpoint: Endpoint::Registry(client),
+                repository: repository.clone(),
+                name: format!("{registry}/{repository}"),
+            }
+        }
+        Place::Directory(path) if !Layout::is_layout(path) => {
+            let endpoint = Endpoint::Layout(Layout::open(path.clone()));
+            return list_repositories(&endpoint, args, output).await;
+        }
+        Place::Directory(path) => Source {
+            endpoint: Endpoint::Layout(Layout::single(path.clone())),
+            repository: open::local()?,
+            name: path.display().to_string(),
+        },
+        Place::Archive(archive) => open::open_all(archive).await?,
+    };
+    list_tags(&source, args, output).await
 }
 
-async fn list_tags(
-    connector: &Connector,
-    registry: &Registry,
-    repository: &Repository,
-    format: Format,
+async fn list_repositories(
+    endpoint: &Endpoint,
+    args: &LsArgs,
     output: &Output,
 ) -> Result<(), Error> {
-    let source = Source {
-        client: connector.client(registry, Some(repository)).await?,
-        repository: repository.clone(),
-    };
-    let tags = source.client.list_tags(repository).await?;
-    if output.is_quiet() {
-        return output.print_value(format, &tags, |all| lines(all));
+    let repositories = endpoint.list_repositories().await?;
+    let document = RepositoryList { repositories };
+    let OutputArgs { output: format } = args.output;
+    output.print_value(format, &document, |all, _| lines(&all.repositories))
+}
+
+async fn list_tags(source: &Source, args: &LsArgs, output: &Output) -> Result<(), Error> {
+    let LsArgs {
+        place: _,
+        r#match,
+        last,
+        order,
+        by_digest,
+        all,
+        output: OutputArgs { output: format },
+        registry: _,
+    } = args;
+    let listed = source.endpoint.list_tags(&source.repository).await?;
+    let tags = order::choose(listed, r#match, *all, *order, *last);
+    if tags.is_empty() && !r#match.is_empty() {
+        output.note(&format!("note: no tag of {} matches", source.name));
     }
-    let rows = describe(&source, tags).await?;
-    output.print_value(format, &rows, |rows| table(rows))
+    let repository = source.name.clone();
+    if output.is_quiet() {
+        let tags = tags.into_iter().map(|tag| NameRow { tag }).collect();
+        let document = NameList { repository, tags };
+        return output.print_value(*format, &document, |all, _| {
+            lines(&all.tags.iter().map(|row| &row.tag).collect::<Vec<_>>())
+        });
+    }
+    let rows = describe(source, tags).await?;
+    let document = TagList {
+        repository,
+        tags: rows,
+    };
+    output.print_value(*format, &document, |all, look| {
+        if *by_digest {
+            render::by_digest(&all.tags, look)
+        } else {
+            render::by_tag(&all.tags, look)
+        }
+    })
 }
 
 /// Looks at tags: one lookup for each, and one read for each digest that they share.
@@ -119,53 +187,6 @@ async fn describe(source: &Source, tags: Vec<Tag>) -> Result<Vec<TagRow>, Error>
     Ok(resolved.into_iter().map(row).collect())
 }
 
-fn table(rows: &[TagRow]) -> String {
-    let mut table = Table::new(["TAG", "DIGEST", "PLATFORMS", "SIZE"]);
-    for TagRow {
-        tag,
-        digest,
-        platforms,
-        size,
-    } in rows
-    {
-        table.row([
-            tag.to_string(),
-            digest.to_string(),
-            platforms.join(","),
-            units::bytes(*size),
-        ]);
-    }
-    table.to_string()
-}
-
 fn lines<T: ToString>(items: &[T]) -> String {
     items.iter().map(|item| item.to_string() + "\n").collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn tags_with_what_they_stand_for() {
-        let rows = [
-            TagRow {
-                tag: "3.20".parse().unwrap(),
-                digest: Digest::sha256(b"a"),
-                platforms: vec!["linux/amd64".to_owned(), "linux/arm64/v8".to_owned()],
-                size: 7_100_000,
-            },
-            TagRow {
-                tag: "chart".parse().unwrap(),
-                digest: Digest::sha256(b"b"),
-                platforms: vec!["application/vnd.cncf.helm.config.v1+json".to_owned()],
-                size: 812,
-            },
-        ];
-        insta::assert_snapshot!(table(&rows), @r"
-        TAG     DIGEST                                                                    PLATFORMS                                  SIZE
-        3.20    sha256:ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb   linux/amd64,linux/arm64/v8                 7.1 MB
-        chart   sha256:3e23e8160039594a33894f6564e1b1348bbd7a0088d42c4acb73eeaed59c009d   application/vnd.cncf.helm.config.v1+json   812 B
-        ");
-    }
 }

@@ -5,7 +5,10 @@
 //! documents      the files of -f, checked as a whole -> mirrors
 //! secrets trust  how registries are reached, by documents and by the person
 //! connect        clients and layouts
-//! sync watch plan prune restore copy ls df inspect crds generate the commands
+//! sync watch plan prune restore copy delete ls digest inspect history diff verify df login convert
+//! crds generate  the commands
+//! address location open image                  registries, repositories and images as people write them
+//! template       inspect --format
 //! output progress table units summary           what is shown
 //! error exit     how it ends
 //! ```
@@ -15,19 +18,28 @@ pub mod args;
 mod config;
 mod connect;
 mod controller;
+mod convert;
 mod copy;
 mod crds;
 pub mod credentials;
+mod delete;
 mod df;
+mod diff;
+mod digest;
 mod documents;
 mod error;
 mod exit;
 mod generate;
+mod history;
 mod image;
 mod in_use;
 mod inspect;
+mod location;
+mod login;
+mod look;
 mod ls;
 mod named_tag;
+mod open;
 mod output;
 mod plan;
 mod progress;
@@ -39,25 +51,35 @@ mod session;
 mod summary;
 mod sync;
 mod table;
+mod template;
 mod trust;
 mod units;
+mod verify;
 mod watch;
+mod words;
 
-use clap::Parser;
+use std::ffi::OsString;
+
+use clap::{CommandFactory, Parser};
 use tracing::level_filters::LevelFilter;
 
 pub use self::error::Error;
 pub use self::exit::Exit;
 
-use self::args::{Arguments, Command, CommonArgs, LogFormat, LogLevel};
+use self::args::{Arguments, Command, CommonArgs, Format, LogFormat, LogLevel};
 use self::output::Output;
+use crate::policy::Duration;
 use crate::runtime::telemetry;
+
+/// The commands that only look, and tell by the exit code 2 that something is not as it should be.
+const TELL_DRIFT: [&str; 3] = ["diff", "plan", "prune"];
 
 /// Runs the program with the arguments of the process, and says how it ends.
 pub async fn run() -> Exit {
-    let Arguments { common, command } = match Arguments::try_parse() {
-        Ok(arguments) => arguments,
-        Err(error) => {
+    let exit = match Arguments::try_parse() {
+        Ok(Arguments { common, command }) => Box::pin(run_command(&common, &command)).await,
+        Err(mut error) => {
+            words::point(&mut error);
             let exit = if error.use_stderr() {
                 Exit::Usage
             } else {
@@ -65,23 +87,92 @@ pub async fn run() -> Exit {
             };
             // Where even this cannot be printed, the exit code has to do.
             let _ = error.print();
-            return exit;
+            exit
         }
     };
-    let output = Output::new(common.quiet);
-    start_log(&common, &command, &output);
-    match dispatch(&command, &output).await {
+    if tells_drift(std::env::args_os()) {
+        exit.beside_drift()
+    } else {
+        exit
+    }
+}
+
+/// Whether the arguments, right or wrong, are those of a command that tells drift.
+fn tells_drift(arguments: impl IntoIterator<Item = OsString>) -> bool {
+    let parser = Arguments::command().ignore_errors(true);
+    let matches = parser.try_get_matches_from(arguments);
+    matches.is_ok_and(|matches| {
+        let command = matches.subcommand_name();
+        command.is_some_and(|command| TELL_DRIFT.contains(&command))
+    })
+}
+
+async fn run_command(common: &CommonArgs, command: &Command) -> Exit {
+    let log = Log::of(common, command);
+    let output = Output::new(common.quiet, log.has_events);
+    let format = match log.format {
+        LogFormat::Human => telemetry::Format::Human {
+            colours: Output::is_terminal(),
+        },
+        LogFormat::Json => telemetry::Format::Json,
+    };
+    telemetry::init(log.level.into(), format, output.clone());
+    let limit = command.registry().and_then(|registry| registry.timeout);
+    let done = match limit.map(Duration::as_std) {
+        None => Box::pin(dispatch(command, &output)).await,
+        Some(limit) => {
+            let in_time = tokio::time::timeout(limit, Box::pin(dispatch(command, &output)));
+            in_time.await.unwrap_or(Err(Error::TimedOut(limit)))
+        }
+    };
+    match done {
         Ok(exit) => exit,
         Err(error) => {
-            for line in error.to_string().lines() {
-                output.note(&format!("error: {}", table::one_line(line)));
-            }
-            if let Some(hint) = error.hint() {
-                output.note(&format!("hint: {hint}"));
+            output.give_up(&error);
+            if error.exit() == Exit::Failure
+                && let Some((format @ (Format::Json | Format::Yaml), kind, subject)) =
+                    result(command)
+            {
+                // Where even this cannot be printed, the exit code has to do.
+                let _ = output.print_failure(format, kind, &error.as_failure(&subject));
             }
             error.exit()
         }
     }
+}
+
+/// The document that a command about images prints, in which format, and what it is about.
+fn result(command: &Command) -> Option<(Format, &'static str, String)> {
+    Some(match command {
+        Command::Copy(args) => (args.output.output, copy::KIND, args.source()),
+        Command::Delete(args) => (args.output.output, delete::KIND, args.subject()),
+        Command::Ls(args) => (args.output.output, ls::KIND, args.place.to_string()),
+        Command::Digest(args) => (args.output.output, digest::KIND, args.reference.to_string()),
+        Command::Inspect(args) => (
+            args.output.output,
+            inspect::KIND,
+            args.reference.to_string(),
+        ),
+        Command::History(args) => (
+            args.output.output,
+            history::KIND,
+            args.reference.to_string(),
+        ),
+        Command::Diff(args) => (args.output.output, diff::KIND, args.left.to_string()),
+        Command::Verify(_)
+        | Command::Df(_)
+        | Command::Sync(_)
+        | Command::Plan(_)
+        | Command::Prune(_)
+        | Command::Restore(_)
+        | Command::Controller(_)
+        | Command::Convert(_)
+        | Command::Crds(_)
+        | Command::Login(_)
+        | Command::Logout(_)
+        | Command::Completions(_)
+        | Command::Man(_) => return None,
+    })
 }
 
 async fn dispatch(command: &Command, output: &Output) -> Result<Exit, Error> {
@@ -91,40 +182,59 @@ async fn dispatch(command: &Command, output: &Output) -> Result<Exit, Error> {
         Command::Prune(args) => prune::run(args, output).await,
         Command::Restore(args) => restore::run(args, output).await,
         Command::Copy(args) => copy::run(args, output).await,
+        Command::Delete(args) => delete::run(args, output).await,
         Command::Ls(args) => ls::run(args, output).await,
-        Command::Df(args) => df::run(args, output).await,
+        Command::Digest(args) => digest::run(args, output).await,
         Command::Inspect(args) => inspect::run(args, output).await,
+        Command::History(args) => history::run(args, output).await,
+        Command::Diff(args) => diff::run(args, output).await,
+        Command::Verify(args) => verify::run(args, output).await,
+        Command::Df(args) => df::run(args, output).await,
+        Command::Login(args) => login::login(args, output).await,
+        Command::Logout(args) => login::logout(args, output).await,
         Command::Controller(args) => controller::run(args).await,
+        Command::Convert(args) => convert::run(args, output),
         Command::Crds(args) => crds::run(args, output),
         Command::Completions(args) => generate::completions(args, output),
         Command::Man(args) => generate::man(args, output),
     }
 }
 
-fn start_log(common: &CommonArgs, command: &Command, output: &Output) {
-    let is_controller = matches!(command, Command::Controller(_));
-    let is_watching = matches!(command, Command::Sync(args) if args.watch);
-    let keeps_running = is_controller || is_watching;
-    let level = match (common.log_level, common.verbose) {
-        (Some(level), _) => level,
-        (None, 0) if keeps_running && !common.quiet => LogLevel::Info,
-        (None, 0) => LogLevel::Warn,
-        (None, 1) => LogLevel::Info,
-        (None, 2) => LogLevel::Debug,
-        (None, _) => LogLevel::Trace,
-    };
-    let usual = if is_controller {
-        LogFormat::Json
-    } else {
-        LogFormat::Human
-    };
-    let format = match common.log_format.unwrap_or(usual) {
-        LogFormat::Human => telemetry::Format::Human {
-            colours: Output::is_terminal(),
-        },
-        LogFormat::Json => telemetry::Format::Json,
-    };
-    telemetry::init(level.into(), format, output.clone());
+/// What is logged, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Log {
+    level: LogLevel,
+    format: LogFormat,
+    /// Whether log lines tell what happens, in place of lines for people.
+    has_events: bool,
+}
+
+// === impl Log ===
+
+impl Log {
+    fn of(common: &CommonArgs, command: &Command) -> Self {
+        let is_controller = matches!(command, Command::Controller(_));
+        let is_watching = matches!(command, Command::Sync(args) if args.watch);
+        let is_asked = common.log_format == Some(LogFormat::Json);
+        let has_events = is_controller || is_watching || is_asked || common.verbose > 0;
+        let usual = if is_controller {
+            LogFormat::Json
+        } else {
+            LogFormat::Human
+        };
+        Self {
+            level: match (common.log_level, common.verbose) {
+                (Some(level), _) => level,
+                (None, 0) if has_events && !common.quiet => LogLevel::Info,
+                (None, 0) => LogLevel::Warn,
+                (None, 1) => LogLevel::Info,
+                (None, 2) => LogLevel::Debug,
+                (None, _) => LogLevel::Trace,
+            },
+            format: common.log_format.unwrap_or(usual),
+            has_events,
+        }
+    }
 }
 
 impl From<LogLevel> for LevelFilter {

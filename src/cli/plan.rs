@@ -1,12 +1,13 @@
 //! What a round would do: `transship plan` and `transship sync --dry-run`.
 
+use super::look::Look;
 use super::summary;
 use super::table::{Table, one_line};
 use crate::oci::Digest;
 use crate::plan::Selector;
 use crate::plan::gates::Refusal;
 use crate::plan::prune::{Fate, PrunedTag};
-use crate::plan::report::{Excluded, MirrorReport, Outcome, TagReport, Totals};
+use crate::plan::report::{Excluded, MirrorReport, Moved, Outcome, TagReport, Totals};
 use crate::sync::Report;
 
 /// Stands where there is no destination, and no policy.
@@ -15,72 +16,87 @@ const NOTHING: &str = "-";
 /// Stands in place of the policies where the mirror's own `tags` name a tag.
 const TAGS: &str = "tags";
 
-/// The table of a plan: every tag that is in with what is to be done, every tag that is out with the reason.
-pub(super) fn table(report: &Report) -> String {
-    let mut table = Table::new([
-        "MIRROR",
-        "ACTION",
-        "SOURCE",
-        "DESTINATION",
-        "SELECTED BY",
-        "WHY",
-    ]);
+/// The table of a plan: every tag that is in with what is to be done, every tag that is out with the reason; in brief
+/// only what would change.
+fn table(report: &Report, is_brief: bool, look: Look) -> String {
+    let with_mirror = look.is_wide || report.mirrors.len() > 1;
+    let mut table = if with_mirror {
+        Table::with_headings(&[
+            "MIRROR",
+            "ACTION",
+            "SOURCE",
+            "DESTINATION",
+            "SELECTED BY",
+            "WHY",
+        ])
+    } else {
+        Table::new(["ACTION", "SOURCE", "DESTINATION", "SELECTED BY", "WHY"])
+    };
     for mirror in &report.mirrors {
-        let MirrorReport {
-            mirror: name,
-            failures: _,
-            excluded,
-            tags,
-            audited: _,
-            policies: _,
-            notes: _,
-            prune,
-        } = mirror;
-        for tag in tags {
-            let TagReport {
-                source,
-                destination: _,
-                target,
-                source_digest: _,
-                selected_by,
-                outcome: _,
-            } = tag;
-            let (action, why) = explain(tag);
-            table.row([
-                name.clone(),
-                action.to_owned(),
-                source.clone(),
-                target.clone(),
-                join(selected_by),
-                why,
-            ]);
-        }
-        for Excluded { source, reason } in excluded {
-            table.row([
-                name.clone(),
-                "leave out".to_owned(),
-                source.to_string(),
-                NOTHING.to_owned(),
-                NOTHING.to_owned(),
-                reason.to_string(),
-            ]);
-        }
-        for tag in prune.iter().flat_map(|prune| &prune.tags) {
-            let (action, why) = explain_pruned(tag);
-            table.row([
-                name.clone(),
-                action.to_owned(),
-                tag.source.clone(),
-                tag.target.to_string(),
-                NOTHING.to_owned(),
-                why,
-            ]);
+        for row in rows(mirror) {
+            if is_brief && !row.is_change {
+                continue;
+            }
+            let name = with_mirror.then(|| mirror.mirror.clone());
+            table.push(name.into_iter().chain(row.cells));
         }
     }
     if table.is_empty() {
         return String::new();
     }
-    table.to_string()
+    table.fit_without("SELECTED BY", look.width)
+}
+
+/// A line of a plan.
+struct Row {
+    /// Action, source, destination, policies, reason.
+    cells: [String; 5],
+    /// Whether something is to be done about it.
+    is_change: bool,
+}
+
+fn rows(mirror: &MirrorReport) -> impl Iterator<Item = Row> {
+    let copies = mirror.tags.iter().map(|tag| {
+        let (action, why) = explain(tag);
+        Row {
+            cells: [
+                action.to_owned(),
+                tag.source.clone(),
+                tag.target.clone(),
+                join(&tag.selected_by),
+                why,
+            ],
+            is_change: matches!(tag.outcome, Outcome::Planned { .. } | Outcome::Failed(_)),
+        }
+    });
+    let excluded = mirror
+        .excluded
+        .iter()
+        .map(|Excluded { source, reason }| Row {
+            cells: [
+                "leave out".to_owned(),
+                source.to_string(),
+                NOTHING.to_owned(),
+                NOTHING.to_owned(),
+                reason.to_string(),
+            ],
+            is_change: false,
+        });
+    let pruned = mirror.prune.iter().flat_map(|prune| &prune.tags);
+    let pruned = pruned.map(|tag| {
+        let (action, why) = explain_pruned(tag);
+        Row {
+            cells: [
+                action.to_owned(),
+                tag.source.clone(),
+                tag.target.to_string(),
+                NOTHING.to_owned(),
+                why,
+            ],
+            is_change: matches!(tag.fate, Fate::Due | Fate::Failed),
+        }
+    });
+    copies.chain(excluded).chain(pruned)
 }
 
 /// What is to become of a tag at a destination that is not wanted any more, and why.
@@ -172,24 +188,35 @@ fn join(selectors: &[Selector]) -> String {
 
 fn explain(tag: &TagReport) -> (&'static str, String) {
     let short = |digest: &Digest| format!("{}:{}", digest.algorithm().as_str(), digest.short());
+    let source = short(&tag.source_digest);
     match &tag.outcome {
         Outcome::Planned {
             completes: true, ..
         } => (
             "complete",
-            format!(
-                "the destination lacks what refers to {} by now",
-                short(&tag.source_digest)
-            ),
+            format!("the destination lacks what refers to {source} by now"),
         ),
-        Outcome::Planned { moves: false, .. } => (
-            "copy",
-            format!("the destination lacks {}", short(&tag.source_digest)),
-        ),
-        Outcome::Planned { moves: true, .. } => (
-            "move",
-            format!("the source moved to {}", short(&tag.source_digest)),
-        ),
+        Outcome::Planned {
+            destination_digest: None,
+            ..
+        } => ("copy", format!("the destination lacks {source}")),
+        Outcome::Planned {
+            destination_digest: Some(there),
+            moved,
+            ..
+        } => {
+            let there = short(there);
+            let why = match moved {
+                Some(Moved::Source) => {
+                    format!("the source moved to {source}, the destination has {there}")
+                }
+                Some(Moved::Destination) => {
+                    format!("the destination was moved to {there}, the source has {source}")
+                }
+                None => format!("the source has {source}, the destination {there}"),
+            };
+            ("move", why)
+        }
         Outcome::Unchanged => ("none", "up to date".to_owned()),
         Outcome::Frozen => (
             "none",
@@ -215,12 +242,11 @@ fn explain_refusal(refusal: &Refusal) -> String {
     format!("{policy}: {gate}: {reason}")
 }
 
-/// Everything for people: table, refusals, failures, last line.
-pub(super) fn render(report: &Report) -> String {
+/// Everything for people: table, refusals, last line.
+pub(super) fn render(report: &Report, is_brief: bool, look: Look) -> String {
     summary::paragraphs([
-        table(report),
+        table(report, is_brief, look),
         summary::refusals(report),
-        summary::failures(report),
         notes(report),
         stops(report),
         line(report) + "\n",
@@ -234,19 +260,36 @@ mod tests {
     use crate::plan::{NotSelected, SourceImage};
     use crate::policy::select::Exclusion;
 
-    fn planned(moves: bool, completes: bool) -> Outcome {
-        Outcome::Planned { moves, completes }
+    fn planned(there: &str, moved: Option<Moved>) -> Outcome {
+        let there = (!there.is_empty()).then(|| Digest::sha256(there.as_bytes()));
+        Outcome::Planned {
+            moves: there.is_some(),
+            completes: false,
+            destination_digest: there,
+            moved,
+        }
+    }
+
+    fn completed() -> Outcome {
+        Outcome::Planned {
+            moves: false,
+            completes: true,
+            destination_digest: None,
+            moved: None,
+        }
     }
 
     #[test]
     fn every_tag_with_what_is_to_be_done_and_why() {
         let mut report = report(vec![
-            image("1.1", planned(false, false)),
-            image("1.2", planned(false, true)),
+            image("1.1", planned("", None)),
+            image("1.2", completed()),
             TagReport {
                 selected_by: Vec::new(),
-                ..image("latest", planned(true, false))
+                ..image("latest", planned("a", Some(Moved::Source)))
             },
+            image("1.3", planned("a", Some(Moved::Destination))),
+            image("1.4", planned("a", None)),
             image("1.0", Outcome::Unchanged),
             image("old", Outcome::Frozen),
             image("0.9", refused("linux/arm64")),
@@ -266,27 +309,19 @@ mod tests {
             left_out("2.0-rc.1", NotSelected::Policies(vec![prerelease])),
             left_out(&signature, NotSelected::Referrers),
         ];
-        insta::assert_snapshot!(render(&report), @r#"
-        MIRROR          ACTION      SOURCE                                                                                              DESTINATION                        SELECTED BY   WHY
-        platform/base   copy        docker.io/library/app:1.1                                                                           eu.example.com/mirror/app:1.1      releases      the destination lacks sha256:b05e244762b1
-        platform/base   complete    docker.io/library/app:1.2                                                                           eu.example.com/mirror/app:1.2      releases      the destination lacks what refers to sha256:77ac319bfe19 by now
-        platform/base   move        docker.io/library/app:latest                                                                        eu.example.com/mirror/app:latest   tags          the source moved to sha256:5e1e2bcac305
-        platform/base   none        docker.io/library/app:1.0                                                                           eu.example.com/mirror/app:1.0      releases      up to date
-        platform/base   none        docker.io/library/app:old                                                                           eu.example.com/mirror/app:old      releases      the source moved, tagMutability is Freeze
-        platform/base   refuse      docker.io/library/app:0.9                                                                           eu.example.com/mirror/app:0.9      releases      strict: require.user: PolicyViolation
-        platform/base   wait        docker.io/library/app:0.8                                                                           eu.example.com/mirror/app:0.8      releases      strict: minAge: Quarantined
-        platform/base   leave out   docker.io/library/app:2.0-rc.1                                                                      -                                  -             releases: is a prerelease
-        platform/base   leave out   docker.io/library/app:sha256-0000000000000000000000000000000000000000000000000000000000000000.sig   -                                  -             is copied with its image
-
-        quarantined: docker.io/library/app:0.8: Quarantined: policy "strict", minAge: first seen today
-        refused: docker.io/library/app:0.9: PolicyViolation: policy "strict", require.user: linux/arm64 runs as root
-
-        3 to copy, 1 unchanged, 1 frozen, 1 refused, 1 quarantined, 2 left out, 0 failed
-        "#);
+        let narrow = |width| {
+            let look = Look {
+                is_wide: false,
+                width: Some(width),
+            };
+            render(&report, true, look)
+        };
+        insta::assert_snapshot!([80, 100, 200].map(narrow).join("\n"));
+        insta::assert_snapshot!(render(&report, false, Look::default()));
     }
 
     #[test]
     fn nothing_at_all() {
-        insta::assert_snapshot!(render(&Report::default()), @"0 to copy, 0 unchanged, 0 left out, 0 failed");
+        insta::assert_snapshot!(render(&Report::default(), false, Look::default()), @"0 to copy, 0 unchanged, 0 left out, 0 failed");
     }
 }

@@ -50,24 +50,17 @@ enum Style {
 // === impl Progress ===
 
 impl Progress {
-    /// For a command that ends.
+    /// Progress in the way that suits whoever reads stderr.
     pub(super) fn new(output: &Output) -> Arc<Self> {
-        let style = if output.is_quiet() {
+        let style = if output.is_logging() {
+            Style::Log
+        } else if output.is_quiet() {
             Style::Nothing
         } else if Output::is_terminal() {
             Style::Bar(OnceLock::new())
         } else {
             Style::Lines
         };
-        Self::with_style(output, style)
-    }
-
-    /// For a command that keeps running.
-    pub(super) fn logged(output: &Output) -> Arc<Self> {
-        Self::with_style(output, Style::Log)
-    }
-
-    fn with_style(output: &Output, style: Style) -> Arc<Self> {
         Arc::new(Self {
             output: output.clone(),
             style,
@@ -151,17 +144,17 @@ impl sync::Observer for Progress {
         self.expect(tags.iter().filter(is_planned).count());
     }
 
-    fn finished(&self, tag: &TagReport) {
+    fn finished(&self, mirror: &str, tag: &TagReport) {
         self.finished.fetch_add(1, Relaxed);
         match &self.style {
-            Style::Bar(_) => {
+            Style::Log => log(mirror, tag),
+            // Each failure is told once, with all others when everything is done.
+            Style::Bar(_) | Style::Lines if !matches!(tag.outcome, Outcome::Failed(_)) => {
                 self.output.note(&line(tag));
-                self.refresh();
             }
-            Style::Lines => self.output.note(&line(tag)),
-            Style::Log => log(tag),
-            Style::Nothing => {}
+            Style::Bar(_) | Style::Lines | Style::Nothing => {}
         }
+        self.refresh();
     }
 }
 
@@ -249,20 +242,27 @@ fn line(tag: &TagReport) -> String {
     one_line(&text)
 }
 
-fn log(tag: &TagReport) {
-    match &tag.outcome {
-        Outcome::Failed(failure) => {
-            tracing::warn!(source = tag.source, target = tag.target, reason = %failure.reason, error = failure.message, "failed");
-        }
-        Outcome::Copied { .. }
-        | Outcome::Retagged { .. }
-        | Outcome::Completed { .. }
-        | Outcome::Unchanged
-        | Outcome::Frozen
-        | Outcome::Refused(_)
-        | Outcome::Quarantined(_)
-        | Outcome::Planned { .. } => tracing::info!("{}", line(tag)),
-    }
+/// An event for each tag. Failures are told by whoever reports the round.
+fn log(mirror: &str, tag: &TagReport) {
+    let TagReport {
+        source,
+        target,
+        source_digest,
+        ..
+    } = tag;
+    let (digest, bytes, message) = match &tag.outcome {
+        Outcome::Copied { digest, bytes } => (digest, *bytes, "copied"),
+        Outcome::Completed { digest, bytes } => (digest, *bytes, "completed"),
+        Outcome::Retagged { digest } => (digest, 0, "retagged"),
+        Outcome::Unchanged => (source_digest, 0, "unchanged"),
+        Outcome::Frozen => (source_digest, 0, "frozen"),
+        Outcome::Refused(_) => (source_digest, 0, "refused"),
+        Outcome::Quarantined(_) => (source_digest, 0, "quarantined"),
+        Outcome::Planned { .. } => (source_digest, 0, "planned"),
+        Outcome::Failed(_) => return,
+    };
+    // A field named target would stand twice in JSON: the place in the code has that name.
+    tracing::info!(mirror, source, destination = target, %digest, bytes, "{message}");
 }
 
 #[cfg(test)]

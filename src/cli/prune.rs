@@ -13,8 +13,9 @@ use super::args::{DocumentArgs, Format, OutputArgs, PruneArgs};
 use super::error::Error;
 use super::exit::Exit;
 use super::in_use;
-use super::output::Output;
+use super::output::{self, Output};
 use super::progress::Progress;
+use super::report::tell_failures;
 use super::session::{Remembering, Session};
 use super::summary;
 use crate::api::Reason;
@@ -41,6 +42,10 @@ struct MirrorDocument<'a> {
     #[serde(skip_serializing_if = "<[Failure]>::is_empty")]
     failures: &'a [Failure],
     prune: Option<&'a PruneReport>,
+}
+
+impl output::Document for Document<'_> {
+    const KIND: &'static str = "PruneReport";
 }
 
 /// Runs `transship prune`.
@@ -145,9 +150,17 @@ fn print(
             ..add_up(report)
         },
     };
-    output.print_value(format, &document, |document| {
-        render::render(mirrors, report, &document.totals, output.is_quiet())
-    })
+    output.print_value(format, &document, |document, look| {
+        render::render(mirrors, report, &document.totals, output.is_quiet(), look)
+    })?;
+    tell_failures(report, output);
+    let prunes = report
+        .mirrors
+        .iter()
+        .filter_map(|mirror| mirror.prune.as_ref());
+    let failures = prunes.flat_map(|prune| &prune.failures);
+    failures.for_each(|failure| output.fail(failure));
+    Ok(())
 }
 
 fn exit(report: &Report, delete: bool) -> Exit {
@@ -157,7 +170,7 @@ fn exit(report: &Report, delete: bool) -> Exit {
     }
     match (due, delete) {
         (0, _) => Exit::Success,
-        (_, false) => Exit::Todo,
+        (_, false) => Exit::Drift,
         // It waits for approval, or for the mode of the mirror to change.
         (_, true) => Exit::Failure,
     }

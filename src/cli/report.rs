@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::args::Format;
 use super::error::Error;
 use super::exit::Exit;
-use super::output::Output;
+use super::output::{Document, Output};
 use super::{plan, summary};
 use crate::plan::report::{MirrorReport, Totals};
 use crate::sync::Report;
@@ -18,6 +18,10 @@ pub(super) struct RoundDocument<'a> {
     totals: Totals,
 }
 
+impl Document for RoundDocument<'_> {
+    const KIND: &'static str = "SyncReport";
+}
+
 impl<'a> From<&'a Report> for RoundDocument<'a> {
     fn from(report: &'a Report) -> Self {
         Self {
@@ -27,23 +31,28 @@ impl<'a> From<&'a Report> for RoundDocument<'a> {
     }
 }
 
-/// Prints what was done: all of it for machines; table, failures and the last line for people.
+/// Tells everything that failed on stderr, whatever is printed.
+pub(super) fn tell_failures(report: &Report, output: &Output) {
+    let failures = report.mirrors.iter().flat_map(summary::failures_of);
+    failures.for_each(|failure| output.fail(failure));
+}
+
+/// Prints what was done: all of it for machines; table, refusals and the last line for people.
 pub(super) fn print_report(
     report: &Report,
     line: &str,
     format: Format,
     output: &Output,
 ) -> Result<(), Error> {
-    output.print_value(format, &RoundDocument::from(report), |_| {
+    output.print_value(format, &RoundDocument::from(report), |_, look| {
         let table = if output.is_quiet() {
             String::new()
         } else {
-            summary::table(report)
+            summary::table(report, look)
         };
         summary::paragraphs([
             table,
             summary::refusals(report),
-            summary::failures(report),
             plan::stops(report),
             format!("{line}\n"),
         ])

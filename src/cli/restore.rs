@@ -7,7 +7,7 @@ use super::args::{Format, OutputArgs, RestoreArgs};
 use super::error::Error;
 use super::exit::Exit;
 use super::named_tag::NamedTag;
-use super::output::Output;
+use super::output::{Document, Output};
 use super::progress::Progress;
 use super::prune::require_state;
 use super::session::{Remembering, Session};
@@ -64,6 +64,26 @@ pub(super) async fn run(args: &RestoreArgs, output: &Output) -> Result<Exit, Err
     }
 }
 
+/// What machines read of what was restored.
+#[derive(Serialize)]
+struct RestoreReport<'a> {
+    mirrors: &'a [Restored],
+}
+
+/// What machines read of what can be restored.
+#[derive(Serialize)]
+struct RestorableList {
+    tags: Vec<Restorable>,
+}
+
+impl Document for RestoreReport<'_> {
+    const KIND: &'static str = "RestoreReport";
+}
+
+impl Document for RestorableList {
+    const KIND: &'static str = "RestorableList";
+}
+
 async fn restore(session: &Session, wanted: &[NamedTag]) -> Result<Vec<Restored>, Error> {
     let mut restored = Vec::new();
     for mirror in &session.mirrors {
@@ -101,17 +121,14 @@ fn print(restored: &[Restored], format: Format, output: &Output) -> Result<Exit,
     let all = restored.iter().flat_map(|restored| &restored.tags);
     let failed = all.clone().filter(|tag| tag.failure.is_some()).count();
     let done = all.count() - failed;
-    output.print_value(format, &restored, |restored| {
-        let failures = restored
-            .iter()
-            .flat_map(|restored| &restored.tags)
-            .filter_map(|tag| tag.failure.as_ref());
-        summary::paragraphs([
-            table(restored),
-            failures.map(summary::failure_line).collect(),
-            format!("{done} restored, {failed} failed\n"),
-        ])
+    let document = RestoreReport { mirrors: restored };
+    output.print_value(format, &document, |document, _| {
+        let line = format!("{done} restored, {failed} failed\n");
+        summary::paragraphs([table(document.mirrors), line])
     })?;
+    let tags = restored.iter().flat_map(|restored| &restored.tags);
+    let failures = tags.filter_map(|tag| tag.failure.as_ref());
+    failures.for_each(|failure| output.fail(failure));
     if done > 0 {
         output.note("note: what the mirror does not select is pruned again after another grace");
     }
@@ -161,7 +178,9 @@ fn list(session: &Session, format: Format, output: &Output) -> Result<(), Error>
             deleted.map(|(slot, tombstone)| restorable(mirror, &slot, tombstone))
         })
         .collect();
-    output.print_value(format, &restorable, |all| {
+    let document = RestorableList { tags: restorable };
+    output.print_value(format, &document, |document, _| {
+        let all = &document.tags;
         summary::paragraphs([list_table(all), format!("{} can be restored\n", all.len())])
     })
 }

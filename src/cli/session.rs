@@ -1,5 +1,6 @@
 //! What rounds over the mirrors of documents need.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use super::args::{DocumentArgs, RegistryArgs};
@@ -71,6 +72,7 @@ impl Session {
         } = documents::read(documents)?;
         let connector = Connector::new(Trust::read(registry)?);
         let (connector, mirrors) = MirrorConnector::new(connector, runnables, documents);
+        require_layouts(documents.from_layout.as_deref())?;
         refuse_forgetting(&mirrors, documents.state.is_some())?;
         let ledger = Arc::new(remembering.open(documents)?);
         for mirror in &mirrors {
@@ -171,6 +173,21 @@ impl Remembering {
             );
         }
     }
+}
+
+/// What images are read from must be there: else each of them would be missing.
+fn require_layouts(directory: Option<&Path>) -> Result<(), Error> {
+    let Some(directory) = directory else {
+        return Ok(());
+    };
+    let what = match directory.metadata() {
+        Ok(metadata) if metadata.is_dir() => return Ok(()),
+        Ok(_) => "is a file, and has to be a directory of image layouts: unpack an archive first"
+            .to_owned(),
+        Err(error) => format!("cannot be read: {error}"),
+    };
+    let directory = directory.display();
+    Err(Error::Usage(format!("--from-layout {directory} {what}")))
 }
 
 /// Without a memory, whatever a policy quarantines would be new in every run.

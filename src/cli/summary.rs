@@ -3,65 +3,65 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use super::look::Look;
 use super::table::{Table, one_line};
 use super::units;
 use crate::plan::gates::Refusal;
 use crate::plan::report::{Failure, MirrorReport, Outcome, Totals};
+use crate::plan::status;
 use crate::sync::Report;
 
-/// The table of a round: one row for each repository at each destination.
-pub(super) fn table(report: &Report) -> String {
-    let mut table = Table::new([
+/// A count that most rounds do not have, under its heading.
+type Column = (&'static str, fn(&Totals) -> usize);
+
+/// What stands in a column of its own only where there is any.
+const RARE: [Column; 5] = [
+    ("RETAGGED", |totals| totals.retagged),
+    ("COMPLETED", |totals| totals.completed),
+    ("FROZEN", |totals| totals.frozen),
+    ("REFUSED", |totals| totals.refused),
+    ("QUARANTINED", |totals| totals.quarantined),
+];
+
+/// The table of a round: one row for each repository at each destination. Its columns add up to what the last line
+/// says; those that are always there come first, the others where they have something to say.
+pub(super) fn table(report: &Report, look: Look) -> String {
+    let totals = report.totals();
+    let rare = RARE.map(|(heading, count)| (heading, count, count(&totals) > 0));
+    let rare: Vec<_> = rare
+        .into_iter()
+        .filter(|(_, _, is_shown)| *is_shown)
+        .collect();
+    let mut headings = vec![
         "MIRROR",
         "SOURCE",
         "DESTINATION",
         "TAGS",
         "COPIED",
         "UNCHANGED",
-        "REFUSED",
-        "FAILED",
-        "SIZE",
-    ]);
+    ];
+    headings.extend(rare.iter().map(|(heading, _, _)| *heading));
+    headings.extend(["FAILED", "SENT"]);
+    let mut table = Table::with_headings(&headings);
     for mirror in &report.mirrors {
         for ((source, destination), totals) in mirror.by_repository() {
-            let Totals {
-                copied,
-                retagged,
-                completed,
-                planned,
-                unchanged,
-                frozen,
-                refused,
-                quarantined,
-                pruned: _,
-                failed,
-                bytes,
-            } = totals;
-            let done = copied + retagged + completed;
-            let (kept, withheld) = (unchanged + frozen, refused + quarantined);
-            table.row([
+            let mut cells = vec![
                 mirror.mirror.clone(),
                 source.to_owned(),
                 destination.to_owned(),
-                (done + planned + kept + withheld + failed).to_string(),
-                done.to_string(),
-                kept.to_string(),
-                withheld.to_string(),
-                failed.to_string(),
-                units::bytes(bytes),
-            ]);
+                totals.tags().to_string(),
+                totals.copied.to_string(),
+                totals.unchanged.to_string(),
+            ];
+            cells.extend(rare.iter().map(|(_, count, _)| count(&totals).to_string()));
+            cells.extend([totals.failed.to_string(), units::bytes(totals.bytes)]);
+            table.push(cells);
         }
     }
     if table.is_empty() {
         return String::new();
     }
-    table.to_string()
-}
-
-/// Everything that failed, with its reason and message; empty where nothing did.
-pub(super) fn failures(report: &Report) -> String {
-    let failures = report.mirrors.iter().flat_map(failures_of);
-    failures.map(failure_line).collect()
+    table.fit(look.width)
 }
 
 /// What failed, on one line.
@@ -123,18 +123,7 @@ fn refusal_line(word: &str, image: &str, refusal: &Refusal) -> String {
 
 /// Failures of a mirror as a whole, then those of its tags.
 pub(super) fn failures_of(mirror: &MirrorReport) -> impl Iterator<Item = &Failure> {
-    let of_tags = mirror.tags.iter().filter_map(|tag| match &tag.outcome {
-        Outcome::Failed(failure) => Some(failure),
-        Outcome::Unchanged
-        | Outcome::Planned { .. }
-        | Outcome::Copied { .. }
-        | Outcome::Retagged { .. }
-        | Outcome::Completed { .. }
-        | Outcome::Frozen
-        | Outcome::Refused(_)
-        | Outcome::Quarantined(_) => None,
-    });
-    mirror.failures.iter().chain(of_tags)
+    status::failures(mirror).map(|(_, failure)| failure)
 }
 
 /// The one line at the end: `12 copied, 30 unchanged, 1 failed, 123.4 MB sent in 3.2s`.
@@ -258,9 +247,9 @@ pub(super) mod tests {
             image("0.7", refused("0.7")),
             image("0.6", quarantined()),
         ]);
-        insta::assert_snapshot!(table(&report), @r"
-        MIRROR          SOURCE                  DESTINATION                 TAGS   COPIED   UNCHANGED   REFUSED   FAILED   SIZE
-        platform/base   docker.io/library/app   eu.example.com/mirror/app   7      3        1           2         1        3.4 MB
+        insta::assert_snapshot!(table(&report, Look::default()), @r"
+        MIRROR          SOURCE                  DESTINATION                 TAGS   COPIED   UNCHANGED   RETAGGED   REFUSED   QUARANTINED   FAILED   SENT
+        platform/base   docker.io/library/app   eu.example.com/mirror/app   7      2        1           1          1         1             1        3.4 MB
         ");
     }
 
@@ -281,7 +270,13 @@ pub(super) mod tests {
             is_of_tag: false,
             ..failure("docker.io", "too many requests")
         }];
-        insta::assert_snapshot!(failures(&report), @r"
+        let lines: String = report
+            .mirrors
+            .iter()
+            .flat_map(failures_of)
+            .map(failure_line)
+            .collect();
+        insta::assert_snapshot!(lines, @r"
         failed: docker.io: RateLimited: too many requests
         failed: eu.example.com/mirror/app:1.1: RateLimited: too many \u{1b}[2J requests (next attempt not before 2026-11-20T10:00:00Z)
         ");

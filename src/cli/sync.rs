@@ -7,7 +7,7 @@ use super::error::Error;
 use super::exit::Exit;
 use super::output::Output;
 use super::progress::Progress;
-use super::report::{RoundDocument, exit, print_report};
+use super::report::{RoundDocument, exit, print_report, tell_failures};
 use super::session::{Remembering, Session};
 use super::{plan, summary, watch};
 use crate::sync::Mode;
@@ -18,11 +18,12 @@ pub(super) async fn run(args: &SyncArgs, output: &Output) -> Result<Exit, Error>
         documents,
         watch,
         dry_run,
+        changes_only,
         output: OutputArgs { output: format },
         registry,
     } = args;
     if *watch {
-        let progress = Progress::logged(output);
+        let progress = Progress::new(output);
         let session = Session::open(documents, registry, output, progress, Remembering::All)?;
         return watch::run(&session, *format, output).await;
     }
@@ -34,8 +35,8 @@ pub(super) async fn run(args: &SyncArgs, output: &Output) -> Result<Exit, Error>
     let progress = Progress::new(output);
     let session = Session::open(documents, registry, output, progress, remembering)?;
     if *dry_run {
-        let exit = session.plan(*format, output).await?;
-        return Ok(if exit == Exit::Todo {
+        let exit = session.plan(*changes_only, *format, output).await?;
+        return Ok(if exit == Exit::Drift {
             Exit::Success
         } else {
             exit
@@ -48,12 +49,13 @@ pub(super) async fn run(args: &SyncArgs, output: &Output) -> Result<Exit, Error>
 pub(super) async fn run_plan(args: &PlanArgs, output: &Output) -> Result<Exit, Error> {
     let PlanArgs {
         documents,
+        changes_only,
         output: OutputArgs { output: format },
         registry,
     } = args;
     let progress = Progress::new(output);
     let session = Session::open(documents, registry, output, progress, Remembering::Nothing)?;
-    session.plan(*format, output).await
+    session.plan(*changes_only, *format, output).await
 }
 
 // === impl Session ===
@@ -70,20 +72,22 @@ impl Session {
         };
         let line = summary::line(&report.totals(), began.elapsed());
         print_report(&report, &line, format, output)?;
+        tell_failures(&report, output);
         Ok(exit(&report))
     }
 
-    async fn plan(&self, format: Format, output: &Output) -> Result<Exit, Error> {
+    async fn plan(&self, is_brief: bool, format: Format, output: &Output) -> Result<Exit, Error> {
         let Some(report) = self.round(Mode::Plan).await else {
             return Ok(Exit::Interrupted);
         };
-        output.print_value(format, &RoundDocument::from(&report), |_| {
-            plan::render(&report)
+        output.print_value(format, &RoundDocument::from(&report), |_, look| {
+            plan::render(&report, is_brief, look)
         })?;
+        tell_failures(&report, output);
         let todo = report.totals().planned > 0;
         let exit = exit(&report);
         Ok(if todo && exit == Exit::Success {
-            Exit::Todo
+            Exit::Drift
         } else {
             exit
         })

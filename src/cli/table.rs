@@ -9,40 +9,141 @@ use tabwriter::TabWriter;
 const GAP: usize = 3;
 /// What stands in a cell with nothing to say.
 const NOTHING: &str = "<none>";
+/// A column is not made narrower than so many characters, nor than its heading.
+const NARROWEST: usize = 12;
+/// What stands for the part of a text that was left out.
+const ELLIPSIS: char = '…';
 
 /// Rows of cells under headings.
 #[derive(Clone, Debug)]
 pub(super) struct Table {
-    lines: Vec<String>,
+    /// The headings first.
+    rows: Vec<Vec<String>>,
 }
 
 impl Table {
     /// A table with these headings and no rows.
     pub(super) fn new<const COLUMNS: usize>(headings: [&str; COLUMNS]) -> Self {
+        Self::with_headings(&headings)
+    }
+
+    /// The same where it depends on the rows which columns there are.
+    pub(super) fn with_headings(headings: &[&str]) -> Self {
         Self {
-            lines: vec![headings.join("\t")],
+            rows: vec![headings.iter().map(ToString::to_string).collect()],
         }
     }
 
     /// Adds a row.
     pub(super) fn row<const COLUMNS: usize>(&mut self, cells: [String; COLUMNS]) {
-        let cells = cells.map(|cell| match cell.as_str() {
+        self.push(cells);
+    }
+
+    /// Adds a row that has as many cells as there are headings.
+    pub(super) fn push(&mut self, cells: impl IntoIterator<Item = String>) {
+        let cells = cells.into_iter().map(|cell| match cell.as_str() {
             "" => NOTHING.to_owned(),
             text => one_line(text),
         });
-        self.lines.push(cells.join("\t"));
+        self.rows.push(cells.collect());
     }
 
     /// Whether it has no rows.
     pub(super) fn is_empty(&self) -> bool {
-        self.lines.len() <= 1
+        self.rows.len() <= 1
+    }
+
+    /// The table in lines of at most `width` characters, as far as its columns can be made narrower: long cells lose
+    /// their middle, those of the last column their end. Without a width nothing is lost.
+    pub(super) fn fit(mut self, width: Option<usize>) -> String {
+        if let Some(width) = width {
+            self.shrink(width);
+        }
+        self.to_string()
+    }
+
+    /// The same without the column that can be missed most easily, where the table does not fit with it.
+    pub(super) fn fit_without(mut self, heading: &str, width: Option<usize>) -> String {
+        let has_room = width.is_none_or(|width| self.width() <= width);
+        let place = self
+            .rows
+            .first()
+            .and_then(|headings| headings.iter().position(|text| text == heading));
+        if let (false, Some(place)) = (has_room, place) {
+            for row in &mut self.rows {
+                row.drain(place..=place);
+            }
+        }
+        self.fit(width)
+    }
+
+    /// The longest line.
+    fn width(&self) -> usize {
+        let widths = self.widths();
+        widths.iter().sum::<usize>() + GAP * widths.len().saturating_sub(1)
+    }
+
+    fn shrink(&mut self, width: usize) {
+        let mut widths = self.widths();
+        let narrowest: Vec<usize> = self.rows.first().map_or_else(Vec::new, |headings| {
+            headings
+                .iter()
+                .map(|text| length(text).max(NARROWEST))
+                .collect()
+        });
+        let gaps = GAP * widths.len().saturating_sub(1);
+        while widths.iter().sum::<usize>() + gaps > width {
+            let shrinkable = widths.iter_mut().zip(&narrowest);
+            let widest = shrinkable
+                .filter(|(now, least)| **now > **least)
+                .max_by_key(|(now, _)| **now);
+            let Some((widest, _)) = widest else { break };
+            *widest -= 1;
+        }
+        let last = widths.len().saturating_sub(1);
+        for row in &mut self.rows {
+            for (column, (cell, most)) in row.iter_mut().zip(&widths).enumerate() {
+                if length(cell) > *most {
+                    *cell = shorten(cell, *most, column == last);
+                }
+            }
+        }
+    }
+
+    /// The longest cell of each column.
+    fn widths(&self) -> Vec<usize> {
+        let columns = self.rows.first().map_or(0, Vec::len);
+        let width = |column: usize| {
+            let cells = self.rows.iter().filter_map(|row| row.get(column));
+            cells
+                .map(|cell: &String| length(cell))
+                .max()
+                .unwrap_or_default()
+        };
+        (0..columns).map(width).collect()
     }
 }
 
 impl fmt::Display for Table {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&align(&self.lines.join("\n")))
+        let lines: Vec<String> = self.rows.iter().map(|row| row.join("\t")).collect();
+        formatter.write_str(&align(&lines.join("\n")))
     }
+}
+
+fn length(text: &str) -> usize {
+    text.chars().count()
+}
+
+/// A text in so many characters: without its end, or without its middle.
+fn shorten(text: &str, most: usize, at_end: bool) -> String {
+    let kept = most.saturating_sub(1);
+    let tail = if at_end { 0 } else { kept / 2 };
+    let head = text.chars().take(kept - tail);
+    let skipped = length(text).saturating_sub(tail);
+    head.chain([ELLIPSIS])
+        .chain(text.chars().skip(skipped))
+        .collect()
 }
 
 /// Aligns the cells of tab-separated lines. The text ends with a line break.
@@ -88,6 +189,30 @@ mod tests {
         a                12       1.0 MB
         library/alpine   <none>   3 B
         ");
+    }
+
+    #[test]
+    fn a_table_fits_where_it_can() {
+        let table = || {
+            let mut table = Table::new(["SOURCE", "TAGS", "WHY"]);
+            let source = "registry.example.com/a/rather/long/repository:1.27.3-alpine";
+            let why = "the destination lacks what refers to sha256:77ac319bfe19 by now";
+            table.row([source.to_owned(), "3".to_owned(), why.to_owned()]);
+            table.row(["a".to_owned(), "12".to_owned(), "up to date".to_owned()]);
+            table
+        };
+        let widths = [Some(20), Some(80), Some(100), Some(200), None];
+        let tables = widths.map(|width| table().fit(width));
+        insta::assert_snapshot!(tables.join("\n"));
+        for (width, text) in
+            [(80, 1), (100, 2), (200, 3)].map(|(width, place)| (width, &tables[place]))
+        {
+            assert!(text.lines().all(|line| length(line) <= width), "{text}");
+        }
+        let without = |width| table().fit_without("TAGS", width);
+        assert!(!without(Some(100)).contains("TAGS"));
+        assert_eq!(without(Some(200)), table().fit(None));
+        assert_eq!(without(None), table().fit(None));
     }
 
     #[test]

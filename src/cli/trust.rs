@@ -26,6 +26,7 @@ impl Trust {
             insecure,
             ca_file,
             trusted_realms,
+            timeout: _,
         } = args;
         Ok(Self {
             insecure: insecure.clone(),
@@ -34,10 +35,14 @@ impl Trust {
         })
     }
 
+    /// Whether a registry is named, by itself or with all ports of its host.
     fn is_insecure(&self, registry: &Registry) -> bool {
-        let registry = registry.in_plain_http();
-        let mut insecure = self.insecure.iter();
-        insecure.any(|named| named.in_plain_http() == registry)
+        let plain = registry.in_plain_http();
+        let covers = |named: &Registry| {
+            let is_host = named.port().is_none() && named.host() == registry.host();
+            is_host || named.in_plain_http() == plain
+        };
+        self.insecure.iter().any(covers)
     }
 
     /// The settings for a registry, with what the Secrets of a mirror add.
@@ -84,7 +89,7 @@ mod tests {
     fn documents_and_arguments_add_up() {
         let registry = |text: &str| text.parse::<Registry>().unwrap();
         let trust = Trust {
-            insecure: vec![registry("localhost:5000")],
+            insecure: vec![registry("localhost:5000"), registry("b.test")],
             ca_pem: Some(b"mine".to_vec()),
             trusted_realms: vec!["auth.example.com".to_owned()],
         };
@@ -103,6 +108,10 @@ mod tests {
         let plain = Reach::default();
         assert_eq!(settings("a.test", &plain).ca_pem.unwrap(), b"mine");
         assert!(settings("localhost:5000", &plain).insecure);
+        assert!(!settings("localhost:5001", &plain).insecure);
         assert!(!settings("a.test", &plain).insecure);
+        assert!(settings("b.test:5000", &plain).insecure);
+        assert!(settings("b.test", &plain).insecure);
+        assert!(!settings("x.b.test", &plain).insecure);
     }
 }

@@ -9,7 +9,7 @@ use super::args::Format;
 use super::error::Error;
 use super::exit::Exit;
 use super::output::Output;
-use super::report::{exit, print_report};
+use super::report::{exit, print_report, tell_failures};
 use super::session::Session;
 use super::summary;
 use crate::plan::Mirror;
@@ -69,13 +69,10 @@ async fn round(session: &Session, mirror: &Mirror) -> (Report, String) {
 
 /// People read the log; machines get every report on stdout besides.
 fn tell(mirror: &Mirror, report: &Report, line: &str, format: Format, output: &Output) {
-    for failure in report.mirrors.iter().flat_map(|mirror| &mirror.failures) {
-        let (subject, error) = (&failure.subject, &failure.message);
-        tracing::warn!(mirror = mirror.name, subject, reason = %failure.reason, error, "failed");
-    }
+    tell_failures(report, output);
     tracing::info!(mirror = mirror.name, "{line}");
     let printed = match format {
-        Format::Table => Ok(()),
+        Format::Table | Format::Wide => Ok(()),
         Format::Json => print_report(report, line, format, output),
         // Of several documents each begins with a line of its own.
         Format::Yaml => output

@@ -72,7 +72,7 @@ impl sync::Observer for Progress {
         }
     }
 
-    fn finished(&self, tag: &TagReport) {
+    fn finished(&self, _: &str, tag: &TagReport) {
         let mut state = self.lock();
         let place = state.places.get(&key(tag)).copied();
         if let Some(known) = place.and_then(|place| state.report.tags.get_mut(place)) {

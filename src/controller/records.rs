@@ -248,6 +248,7 @@ fn adopt(leaf: &mut Leaf) {
     for record in leaf.records.values_mut() {
         record.adopted = true;
         record.unwanted = None;
+        record.own_referrers.clear();
     }
     leaf.deleted.clear();
 }

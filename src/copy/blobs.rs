@@ -137,6 +137,7 @@ impl Blobs {
                     reply: sender,
                     abandoned,
                     failures: 0,
+                    failed: None,
                     is_afresh,
                 }));
                 Some(Request {

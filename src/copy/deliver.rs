@@ -13,6 +13,7 @@ use super::endpoint::{self, Endpoint, Place, Session, Start};
 use super::pipe::BlobError;
 use super::places::{Claim, OwnMounts, Places, Writing};
 use super::progress::{Event, Progress};
+use super::telling;
 use crate::api::Reason;
 use crate::oci::{Descriptor, Repository};
 
@@ -42,6 +43,8 @@ pub(super) struct Need {
     pub(super) abandoned: CancellationToken,
     /// Uploads that failed so far.
     pub(super) failures: u32,
+    /// Why, in the words that say most.
+    pub(super) failed: Option<BlobError>,
     /// Whether the bytes are to be sent, whatever the registry shows.
     pub(super) is_afresh: bool,
 }
@@ -211,6 +214,7 @@ impl Deliverer {
             Err(error) if may_repeat(error, need.failures) => {
                 return Some(Need {
                     failures: need.failures + 1,
+                    failed: Some(telling::better(error.clone(), need.failed)),
                     ..need
                 });
             }
@@ -247,6 +251,7 @@ impl Deliverer {
         if matches!(result, Ok(Delivery::Known | Delivery::Mounted)) {
             self.progress.report(&Event::Skipped { bytes: blob.size });
         }
+        let result = result.map_err(|error| telling::better(error, need.failed));
         // Nobody listens any more if the copy was cancelled.
         let _ = need.reply.send(result);
     }

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use futures::{Stream, StreamExt};
 use tokio::time::Instant;
 
+use super::telling::{Rank, Telling};
 use crate::api::Reason;
 use crate::layout::{self, Layout};
 use crate::oci::{Descriptor, Digest, Manifest, MediaType, Repository, Tag, TagOrDigest};
@@ -485,6 +486,16 @@ impl Error {
                 | layout::Kind::Corrupt
                 | layout::Kind::Refused => Reason::CopyFailed,
             },
+        }
+    }
+}
+
+impl Telling for Error {
+    fn rank(&self) -> Rank {
+        match self {
+            Self::Registry(error) if error.is_consequence() => Rank::Consequence,
+            Self::Registry(error) if error.is_transient() => Rank::Passing,
+            Self::Registry(_) | Self::Layout(_) => Rank::Lasting,
         }
     }
 }

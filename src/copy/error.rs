@@ -4,6 +4,7 @@ use super::endpoint;
 use super::fallback::FallbackError;
 use super::graph_error::GraphError;
 use super::pipe::{BlobError, Origin};
+use super::telling::{Rank, Telling};
 use crate::api::Reason;
 use crate::oci::subset::SubsetError;
 use crate::oci::{Digest, TagOrDigest};
@@ -161,6 +162,26 @@ impl Error {
                 error: FallbackError::NotAnIndex { .. },
                 ..
             } => None,
+        }
+    }
+}
+
+impl Telling for Error {
+    fn rank(&self) -> Rank {
+        match self {
+            Self::Source { error, .. } => error.rank(),
+            Self::Blob { error, .. } => error.rank(),
+            Self::Destination { error, .. }
+            | Self::SparseIndex { error, .. }
+            | Self::Referrers {
+                error: FallbackError::Registry(error),
+                ..
+            } => error.rank(),
+            Self::ReadBack { .. }
+            | Self::Referrers {
+                error: FallbackError::NotAnIndex { .. },
+                ..
+            } => Rank::Lasting,
         }
     }
 }

@@ -5,13 +5,14 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{StreamExt, stream};
 use serde_json::{Value, json};
 
 use super::endpoint::{self, Endpoint, Place};
 use super::links::members;
 use super::manifests::Manifests;
 use super::pipe::Origin;
+use super::telling;
 use crate::oci::manifest::ManifestError;
 use crate::oci::{Content, Digest, Manifest, Repository, Tag, TagOrDigest, media_type};
 
@@ -319,7 +320,7 @@ impl Additions<'_> {
             Ok::<_, endpoint::Error>(found.is_none().then(|| digest.clone()))
         });
         let looks: Vec<_> = looks.collect();
-        let looked: Vec<Option<Digest>> = stream::iter(looks).buffered(HEADS).try_collect().await?;
+        let looked = telling::all(stream::iter(looks).buffered(HEADS)).await?;
         Ok(looked.into_iter().flatten().collect())
     }
 

@@ -9,6 +9,7 @@ use super::graph_error::GraphError;
 use super::manifests::{Manifests, Room};
 use super::pipe::Origin;
 use super::reduced::Reduced;
+use super::telling;
 use crate::oci::{Content, Descriptor, Digest, Manifest, limits};
 use crate::plan::Platforms;
 
@@ -156,20 +157,21 @@ async fn read_level(
         .into_iter()
         .map(|entry| async move { (entry, manifests.fetch(origin, &entry.digest).await) })
         .collect();
-    let mut reads = stream::iter(reads).buffered(READS);
-    let mut level = Vec::new();
-    while let Some((entry, read)) = reads.next().await {
-        match read {
-            Ok(manifest) => {
-                room.fill(&manifest)?;
-                level.push(manifest);
-            }
-            // An entry of another type may be a blob: the index is only a list.
-            Err(error) if error.is_not_found() && !is_manifest(entry) => opaque.push(entry.clone()),
-            Err(error) => return Err(error.into()),
+    let reads = stream::iter(reads).buffered(READS);
+    let level = reads.map(|(entry, read)| match read {
+        Ok(manifest) => {
+            room.fill(&manifest)?;
+            Ok(Some(manifest))
         }
-    }
-    Ok(level)
+        // An entry of another type may be a blob: the index is only a list.
+        Err(error) if error.is_not_found() && !is_manifest(entry) => {
+            opaque.push(entry.clone());
+            Ok(None)
+        }
+        Err(error) => Err(GraphError::Read(error)),
+    });
+    let level = telling::all(level).await?;
+    Ok(level.into_iter().flatten().collect())
 }
 
 fn is_manifest(entry: &Descriptor) -> bool {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::endpoint;
+use super::telling::{Rank, Telling};
 use crate::oci::subset::SubsetError;
 use crate::oci::{Digest, Platform, limits};
 
@@ -75,6 +76,22 @@ impl GraphError {
             return Self::Referrers(error);
         }
         self
+    }
+}
+
+impl Telling for GraphError {
+    fn rank(&self) -> Rank {
+        match self {
+            Self::Read(error) | Self::Referrers(error) | Self::Evidence(error) => error.rank(),
+            Self::Subset(_)
+            | Self::PlatformAbsent(_)
+            | Self::OtherPlatform { .. }
+            | Self::Config(_)
+            | Self::SizeConflict { .. }
+            | Self::TooDeep
+            | Self::TooMany
+            | Self::TooLarge => Rank::Lasting,
+        }
     }
 }
 

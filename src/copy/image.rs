@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use futures::future::join_all;
-use futures::{FutureExt, StreamExt, TryStreamExt, stream};
+use futures::{FutureExt, StreamExt, stream};
 
 use super::blobs::{Blobs, Request};
 use super::deliver::Delivery;
@@ -23,7 +23,7 @@ use super::referrers::{Attached, Company};
 use super::repair::{Parts, Repair};
 use super::seen::Seen;
 use super::stored::Stored;
-use super::{Action, Done, TagPush, Target, Unmoved};
+use super::{Action, Done, TagPush, Target, Unmoved, telling};
 use crate::oci::{Descriptor, Digest, Manifest, Repository, Tag, TagOrDigest};
 
 /// Manifests pushed at once to one repository.
@@ -237,7 +237,8 @@ impl Push<'_> {
                 }),
             }
         }));
-        deliveries.await.into_iter().sum()
+        let sent = telling::of(deliveries.await)?;
+        Ok(sent.into_iter().sum())
     }
 
     /// The destination misses something although all of it was confirmed: what was believed of that is
@@ -284,10 +285,7 @@ impl Push<'_> {
                 .iter()
                 .map(|manifest| self.put_by_digest(manifest))
                 .collect();
-            stream::iter(pushes)
-                .buffer_unordered(PUSHES)
-                .try_collect::<Vec<bool>>()
-                .await?;
+            telling::all(stream::iter(pushes).buffer_unordered(PUSHES)).await?;
         }
         Ok(())
     }
@@ -310,16 +308,15 @@ impl Push<'_> {
             .map(|attached| self.attach_one(attached))
             .collect();
         let unlisted: Vec<Option<(Digest, Arc<Manifest>)>> =
-            stream::iter(pushes).buffered(PUSHES).try_collect().await?;
+            telling::all(stream::iter(pushes).buffered(PUSHES)).await?;
         let mut by_subject: BTreeMap<Digest, Vec<Arc<Manifest>>> = BTreeMap::new();
         for (subject, referrer) in unlisted.into_iter().flatten() {
             by_subject.entry(subject).or_default().push(referrer);
         }
-        stream::iter(by_subject)
+        let lists = stream::iter(by_subject)
             .map(|(subject, referrers)| self.list_referrers(subject, referrers))
-            .buffered(PUSHES)
-            .try_collect()
-            .await
+            .buffered(PUSHES);
+        telling::all(lists).await.map(drop)
     }
 
     /// Stores one referrer. It comes back, with its subject, where the registry does not list it.

@@ -3,14 +3,16 @@
 use std::collections::{HashMap, HashSet};
 
 use futures::future::join_all;
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{StreamExt, stream};
 
 use super::endpoint;
 use super::graph_error::GraphError;
 use super::links::{AttachedTags, Detail, Entry, Link, Links};
+use super::lookup::Lookup;
 use super::pipe::Origin;
 use super::referrers::{Company, Wish};
 use super::seen::Trace;
+use super::telling;
 use super::{Engine, Error, Job, Target};
 use crate::oci::{Digest, Tag, TagOrDigest};
 
@@ -86,12 +88,19 @@ impl Standing {
     }
 }
 
+/// What a tag of the target names. One that it hides is taken to be absent, as that of an image is: where the push
+/// is refused as well, it was the credential.
 async fn resolve(target: &Target, tag: &Tag) -> Result<Option<Digest>, endpoint::Error> {
     let name = TagOrDigest::Tag(tag.clone());
-    target
-        .endpoint
-        .resolve(&target.repository, &name, None)
-        .await
+    let Target {
+        endpoint,
+        repository,
+        ..
+    } = target;
+    Ok(match endpoint.look_up(repository, &name, None).await? {
+        Lookup::Found(digest) => Some(digest),
+        Lookup::Missing | Lookup::Untold(_) => None,
+    })
 }
 
 // === impl Engine ===
@@ -149,7 +158,7 @@ impl Engine {
             Ok::<_, endpoint::Error>(found.is_none().then(|| digest.clone()))
         });
         let looks: Vec<_> = looks.collect();
-        let gone: Vec<Option<Digest>> = stream::iter(looks).buffered(LOOKS).try_collect().await?;
+        let gone = telling::all(stream::iter(looks).buffered(LOOKS)).await?;
         Ok(gone.into_iter().flatten().collect())
     }
 

@@ -17,6 +17,7 @@
 //!     lag              patience with one that does not know yet what it was given
 //!     put              one manifest or tag, stored and read back
 //!     stored           which manifests destinations were given: none is written twice
+//!   telling            which of several failures says most
 //! ```
 
 mod blobs;
@@ -50,6 +51,7 @@ mod referrers;
 mod repair;
 mod seen;
 mod stored;
+mod telling;
 
 use futures::future::join_all;
 use jiff::Timestamp;

@@ -14,6 +14,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::budget::{self, Budget, Permit};
 use super::endpoint::{self, Body, Endpoint, Session};
 use super::progress::{Event, Progress};
+use super::telling::{Rank, Telling};
 use crate::oci::{Descriptor, Digest, Hasher, Repository};
 
 /// How long a destination may take nothing at all, where nobody else waits for it.
@@ -71,6 +72,17 @@ pub enum BlobError {
     /// Nobody wants the result any more.
     #[error("cancelled")]
     Cancelled,
+}
+
+impl Telling for BlobError {
+    fn rank(&self) -> Rank {
+        match self {
+            Self::Source(error) | Self::Destination(error) => error.rank(),
+            Self::DigestMismatch { .. } | Self::TooLong { .. } => Rank::Lasting,
+            Self::Slow => Rank::Passing,
+            Self::Cancelled => Rank::Cancelled,
+        }
+    }
 }
 
 /// The half of one destination that the reader fills. Dropped before the blob is complete, it breaks

@@ -8,12 +8,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use futures::{FutureExt, StreamExt, TryStreamExt, stream};
+use futures::{FutureExt, StreamExt, stream};
 
 use super::config::read_config;
 use super::graph_error::GraphError;
 use super::manifests::{Manifests, Room};
 use super::pipe::Origin;
+use super::telling;
 use crate::api::{AbsentPlatform, IndexMode};
 use crate::oci::subset::{Inside, Subset};
 use crate::oci::{Content, Descriptor, Digest, ImageIndex, Manifest, Platform, limits};
@@ -121,10 +122,11 @@ impl Reader<'_> {
             .into_keys()
             .map(|digest| {
                 let platforms = self.platforms_of(digest, 1);
-                platforms.map(move |platforms| Ok((digest.clone(), platforms?)))
+                platforms.map(move |platforms| Ok::<_, GraphError>((digest.clone(), platforms?)))
             })
             .collect();
-        stream::iter(reads).buffered(READS).try_collect().await
+        let read = telling::all(stream::iter(reads).buffered(READS)).await?;
+        Ok(read.into_iter().collect())
     }
 
     /// The platforms of a manifest so many levels below the root.

@@ -6,7 +6,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{StreamExt, stream};
 use tokio::sync::OnceCell;
 
 use super::endpoint::{self, Place, Referrers};
@@ -17,6 +17,7 @@ use super::links::{AttachedTags, Detail, Entry, Link, Links, TagList, members};
 use super::manifests::{Manifests, Room};
 use super::pipe::Origin;
 use super::seen::Trace;
+use super::telling;
 use crate::oci::{Content, Descriptor, Digest, Manifest, Repository, Tag, TagOrDigest, limits};
 use crate::plan::{Platforms, ReferrerTypes};
 
@@ -93,7 +94,7 @@ impl Finder {
                 .map(|links| read(manifests, origin, links, wish, room))
                 .collect();
             let read: Vec<Vec<Attached>> =
-                stream::iter(reads).buffered(READS).try_collect().await?;
+                telling::all(stream::iter(reads).buffered(READS)).await?;
             for (links, attached) in links.iter().zip(&read) {
                 company.keep_list(links, attached);
             }
@@ -153,9 +154,7 @@ impl Finder {
             let reads: Vec<_> = unread
                 .map(|list| listed_by(manifests, origin, mirror, list))
                 .collect();
-            let read: Vec<Vec<Digest>> = stream::iter(reads)
-                .buffered(READS)
-                .try_collect()
+            let read: Vec<Vec<Digest>> = telling::all(stream::iter(reads).buffered(READS))
                 .await
                 .map_err(GraphError::Referrers)?;
             next.extend(read.into_iter().flatten());
@@ -186,7 +185,7 @@ impl Finder {
             .iter()
             .map(|subject| self.links(manifests, origin, subject, detail))
             .collect();
-        let links = stream::iter(reads).buffered(READS).try_collect();
+        let links = telling::all(stream::iter(reads).buffered(READS));
         links.await.map_err(GraphError::Referrers)
     }
 
@@ -234,10 +233,14 @@ impl Finder {
             Referrers::Listed(entries) => (entries, true),
             Referrers::Unsupported => (Vec::new(), false),
         };
-        let list = if entries.is_empty() && self.may_have_list(origin, subject).await {
-            tag_list(manifests, origin, subject, is_kept, detail).await?
-        } else {
-            None
+        let list = match Tag::of_referrers(subject, "") {
+            Some(tag) if entries.is_empty() => match self.known(origin, &tag).await {
+                Some(known) => {
+                    tag_list(manifests, origin, subject, (is_kept, known), detail).await?
+                }
+                None => None,
+            },
+            Some(_) | None => None,
         };
         let entries = match &list {
             Some(TagList::Read(list)) => members(list).to_vec(),
@@ -256,9 +259,9 @@ impl Finder {
         origin: &Origin,
         subject: &Digest,
     ) -> Result<Vec<Entry>, endpoint::Error> {
-        let tags = self.attached_tags(origin, subject).await;
+        let (tags, known) = self.attached_tags(origin, subject).await;
         let looks = tags.into_iter().map(|tag| async move {
-            let found = resolve(origin, &tag).await?;
+            let found = resolve(origin, &tag, known).await?;
             let entry = |digest| Entry {
                 by: Link::Tag(tag),
                 digest,
@@ -267,7 +270,7 @@ impl Finder {
             Ok::<_, endpoint::Error>(found.map(entry))
         });
         let looks: Vec<_> = looks.collect();
-        let found: Vec<Option<Entry>> = stream::iter(looks).buffered(READS).try_collect().await?;
+        let found = telling::all(stream::iter(looks).buffered(READS)).await?;
         Ok(found.into_iter().flatten().collect())
     }
 
@@ -277,31 +280,30 @@ impl Finder {
         origin: &Origin,
         tag: &Tag,
     ) -> Result<Option<Digest>, endpoint::Error> {
-        match self.read_list(origin).await {
-            Some(tags) if !tags.contains(tag) => Ok(None),
-            Some(_) | None => resolve(origin, tag).await,
+        match self.known(origin, tag).await {
+            Some(known) => resolve(origin, tag, known).await,
+            None => Ok(None),
         }
     }
 
     /// The tags with a suffix that may be named after `subject`: those that the repository lists, or
     /// cosign's where it lists none.
-    async fn attached_tags(&self, origin: &Origin, subject: &Digest) -> Vec<Tag> {
+    async fn attached_tags(&self, origin: &Origin, subject: &Digest) -> (Vec<Tag>, Known) {
         if let Some(tags) = self.read_list(origin).await {
-            let tags = tags.of(subject);
-            return tags.filter(|tag| !tag.is_bare()).cloned().collect();
+            let tags = tags.of(subject).filter(|tag| !tag.is_bare());
+            return (tags.cloned().collect(), Known::Listed);
         }
         let suffixes = Tag::COSIGN_SUFFIXES.into_iter();
-        suffixes
-            .filter_map(|suffix| Tag::of_referrers(subject, suffix))
-            .collect()
+        let tags = suffixes.filter_map(|suffix| Tag::of_referrers(subject, suffix));
+        (tags.collect(), Known::Nowhere)
     }
 
-    async fn may_have_list(&self, origin: &Origin, subject: &Digest) -> bool {
-        let Some(tag) = Tag::of_referrers(subject, "") else {
-            return false;
-        };
-        let tags = self.read_list(origin).await;
-        tags.is_none_or(|tags| tags.contains(&tag))
+    /// Where a tag is known from; nothing where the repository lists its tags and not this one.
+    async fn known(&self, origin: &Origin, tag: &Tag) -> Option<Known> {
+        match self.read_list(origin).await {
+            Some(tags) => tags.contains(tag).then_some(Known::Listed),
+            None => Some(Known::Nowhere),
+        }
     }
 
     /// The attached tags that the repository lists; None where it does not list its tags.
@@ -347,13 +349,40 @@ impl Finder {
     }
 }
 
-async fn resolve(origin: &Origin, tag: &Tag) -> Result<Option<Digest>, endpoint::Error> {
+/// Where a tag is known from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Known {
+    /// The repository lists it.
+    Listed,
+    /// It would have such a name.
+    Nowhere,
+}
+
+// === impl Known ===
+
+impl Known {
+    /// Whether an error may say of a tag beside an image that it is absent: Artifactory says 403 (sigstore/cosign#2973,
+    /// go-containerregistry#1691). Of one that nobody has listed it is believed, for the image itself can be read.
+    fn may_be_absent(self, error: &endpoint::Error) -> bool {
+        self == Self::Nowhere && error.is_access_denied()
+    }
+}
+
+/// What a tag beside an image names.
+async fn resolve(
+    origin: &Origin,
+    tag: &Tag,
+    known: Known,
+) -> Result<Option<Digest>, endpoint::Error> {
     let Origin {
         endpoint,
         repository,
     } = origin;
     let target = TagOrDigest::Tag(tag.clone());
-    endpoint.resolve(repository, &target, None).await
+    match endpoint.resolve(repository, &target, None).await {
+        Err(error) if known.may_be_absent(&error) => Ok(None),
+        found => found,
+    }
 }
 
 /// The list under the fallback tag of a manifest. A registry that keeps lists is not expected to have one.
@@ -361,14 +390,16 @@ async fn tag_list(
     manifests: &Manifests,
     origin: &Origin,
     subject: &Digest,
-    is_kept: bool,
+    (is_kept, known): (bool, Known),
     detail: Detail,
 ) -> Result<Option<TagList>, endpoint::Error> {
     if !is_kept && detail == Detail::Members {
-        let list = fallback::read(manifests, origin, subject).await?;
-        return Ok(list.map(TagList::Read));
+        return match fallback::read(manifests, origin, subject).await {
+            Err(error) if known.may_be_absent(&error) => Ok(None),
+            list => Ok(list?.map(TagList::Read)),
+        };
     }
-    let Some(named) = named(origin, subject, is_kept).await? else {
+    let Some(named) = named(origin, subject, is_kept, known).await? else {
         return Ok(None);
     };
     match detail {
@@ -386,11 +417,12 @@ async fn named(
     origin: &Origin,
     subject: &Digest,
     is_kept: bool,
+    known: Known,
 ) -> Result<Option<Digest>, endpoint::Error> {
     let Some(tag) = Tag::of_referrers(subject, "") else {
         return Ok(None);
     };
-    match resolve(origin, &tag).await {
+    match resolve(origin, &tag, known).await {
         Ok(found) => Ok(found.filter(|found| found != subject)),
         Err(error) if is_kept && error.is_access_denied() => Ok(None),
         Err(error) => Err(error),
@@ -446,7 +478,7 @@ async fn read(
             }))
         })
         .collect();
-    let read: Vec<Option<Attached>> = stream::iter(reads).buffered(READS).try_collect().await?;
+    let read = telling::all(stream::iter(reads).buffered(READS)).await?;
     Ok(read.into_iter().flatten().collect())
 }
 

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use futures::stream::{self, BoxStream};
 use futures::{Stream, StreamExt};
 
+use super::archive::Opened;
 use super::blocking::blocking;
 use super::error::{Action, Error};
 use super::files::{self, TemporaryFile};
@@ -86,11 +87,14 @@ where
 impl Store {
     /// Whether there is a file for the blob. Only complete ones get there.
     pub(super) fn has_blob(&self, digest: &Digest) -> Result<bool, Error> {
-        Ok(files::open(&self.blob_path(digest))?.is_some())
+        Ok(self.open_blob(digest)?.is_some())
     }
 
     /// Shares the file of a blob, and says whether that was possible.
     pub(super) fn link_blob_from(&self, other: &Self, digest: &Digest) -> Result<bool, Error> {
+        if other.require_writable().is_err() {
+            return Ok(false);
+        }
         let (original, link) = (other.blob_path(digest), self.blob_path(digest));
         // The link must be to the file itself, not to a link to it.
         if !fs::symlink_metadata(&original).is_ok_and(|metadata| metadata.is_file()) {
@@ -137,15 +141,20 @@ fn cannot_link(cause: &io::Error) -> bool {
 
 impl BlobReader {
     fn open(store: Arc<Store>, blob: Descriptor, offset: u64) -> Result<Self, Error> {
-        let path = store.blob_path(&blob.digest);
-        let Some((mut file, metadata)) = files::open(&path)? else {
+        let Some(opened) = store.open_blob(&blob.digest)? else {
             return Err(Error::NoBlob {
                 path: store.directory.clone(),
                 digest: blob.digest,
             });
         };
-        store.check_size(&blob, metadata.len())?;
-        file.seek(SeekFrom::Start(offset))
+        let Opened {
+            mut file,
+            path,
+            start,
+            length,
+        } = opened;
+        store.check_size(&blob, length)?;
+        file.seek(SeekFrom::Start(start + offset))
             .map_err(Error::io(Action::Read, &path))?;
         Ok(Self {
             file,

@@ -37,6 +37,28 @@ pub enum Error {
         /// The directory.
         path: PathBuf,
     },
+    /// There is no archive.
+    #[error("there is no archive {}", .path.display())]
+    NoArchive {
+        /// The file.
+        path: PathBuf,
+    },
+    /// An archive is cut off, or is none.
+    #[error("the archive {} is damaged at offset {offset}: {what}", .path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// Where, in bytes from its beginning.
+        offset: u64,
+        /// What is wrong there.
+        what: String,
+    },
+    /// An archive is written as a whole, and not changed.
+    #[error("the archive {} cannot be changed: write another one", .path.display())]
+    ReadOnly {
+        /// The file.
+        path: PathBuf,
+    },
     /// There is no layout for the repository.
     #[error("there is no image layout {}: it would need the files oci-layout and index.json", .path.display())]
     NoLayout {
@@ -195,6 +217,7 @@ impl Error {
             Self::Io { cause, .. } if is_full(cause) => Kind::Full,
             Self::Io { .. } => Kind::Io,
             Self::NoTree { .. }
+            | Self::NoArchive { .. }
             | Self::NoLayout { .. }
             | Self::NoManifest { .. }
             | Self::NoBlob { .. } => Kind::NotFound,
@@ -212,8 +235,11 @@ impl Error {
                 | ManifestError::SizeConflict { .. } => Kind::Corrupt,
             },
             Self::WrongSize { .. } | Self::WrongDigest { .. } => Kind::DigestMismatch,
-            Self::BadFile { .. } | Self::AmbiguousTag { .. } => Kind::Corrupt,
+            Self::BadFile { .. } | Self::AmbiguousTag { .. } | Self::Damaged { .. } => {
+                Kind::Corrupt
+            }
             Self::NotATree { .. }
+            | Self::ReadOnly { .. }
             | Self::UnknownVersion { .. }
             | Self::ReservedName { .. }
             | Self::TooMany { .. } => Kind::Refused,

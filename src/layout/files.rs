@@ -162,6 +162,10 @@ pub(super) fn is_absent(cause: &io::Error) -> bool {
 /// Makes a new name in a directory survive a loss of power.
 pub(super) fn sync_parent(path: &Path) -> Result<(), Error> {
     match path.parent() {
+        // A file without a directory in its name is in the one of the process.
+        Some(directory) if directory.as_os_str().is_empty() => {
+            sync_parent(&Path::new(".").join(path))
+        }
         Some(directory) => File::open(directory)
             .and_then(|opened| opened.sync_all())
             .map_err(Error::io(Action::Write, directory)),

@@ -4,10 +4,14 @@
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use super::listed::Listed;
 use crate::oci::{Descriptor, Digest, Manifest, Tag, media_type};
 
 /// The annotation of an entry that names its tag.
 const REF_NAME: &str = "org.opencontainers.image.ref.name";
+
+/// The annotation of an entry that names the image in full, as containerd and Docker write it.
+const IMAGE_NAME: &str = "io.containerd.image.name";
 
 /// A parsed `index.json`.
 #[derive(Clone, Debug, PartialEq)]
@@ -165,6 +169,47 @@ impl Index {
             entry.set_tag(None);
             stays(&entry.descriptor)
         });
+    }
+
+    /// Lists what another index lists; its image under a full name.
+    pub(super) fn merge(&mut self, other: &Self, name: Option<&str>) {
+        for entry in &other.entries {
+            let mut entry = entry.clone();
+            if let (Some(name), Some(tag)) = (name, entry.tag.clone()) {
+                let annotations = &mut entry.descriptor.annotations;
+                annotations.insert(IMAGE_NAME.to_owned(), name.to_owned());
+                entry.set_tag(Some(&tag));
+            }
+            self.entries.push(entry);
+        }
+    }
+
+    /// Lists a manifest under full names, or without one.
+    pub(super) fn name(&mut self, manifest: &Manifest, names: &[String]) {
+        if names.is_empty() {
+            self.append(manifest);
+        }
+        for name in names {
+            let mut entry = Entry::of(manifest);
+            let annotations = &mut entry.descriptor.annotations;
+            annotations.insert(IMAGE_NAME.to_owned(), name.clone());
+            let tag = parse_ref_name(name);
+            entry.set_tag(tag.as_ref());
+            self.entries.push(entry);
+        }
+    }
+
+    /// What is listed, as whoever wrote it called it.
+    pub(super) fn listed(&self) -> impl Iterator<Item = Listed> {
+        self.entries.iter().map(|entry| {
+            let annotations = &entry.descriptor.annotations;
+            let name = annotations.get(IMAGE_NAME).or(annotations.get(REF_NAME));
+            Listed {
+                name: name.cloned(),
+                tag: entry.tag.clone(),
+                digest: entry.descriptor.digest.clone(),
+            }
+        })
     }
 
     /// Takes out every entry of a manifest.

@@ -18,7 +18,7 @@ pub(super) const INDEX: &str = "index.json";
 pub(super) const BLOBS: &str = "blobs";
 
 /// What stands in the marker of a new layout.
-const CONTENT: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
+pub(super) const CONTENT: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
 /// Largest marker that is read, in bytes.
 const MARKER_BYTES: usize = 4096;
 

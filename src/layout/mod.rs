@@ -9,20 +9,25 @@
 //! This is how images cross a gap without a registry, and how they are tried without one. Each
 //! layout is what skopeo, crane and oras read and write, so the tree is no format of our own.
 
+mod archive;
 mod blobs;
 mod blocking;
 mod error;
 mod files;
 mod index;
+mod listed;
 mod marker;
+mod pack;
 mod publish;
 mod remove;
 mod store;
 mod tree;
 mod walk;
 
+pub use archive::{Format, Packed};
 pub use blobs::BlobBody;
 pub use error::{Action, Error, Kind};
+pub use listed::Listed;
 pub use remove::Deletion;
 pub use store::Resolved;
 pub use tree::Layout;

@@ -63,6 +63,7 @@ impl Store {
     /// One result for each manifest, or the error that all of them met.
     fn store_all(&self, wanted: &[Put]) -> Result<Vec<Result<(), Error>>, Error> {
         self.prepare()?;
+        self.require_writable()?;
         let _lock = marker::lock(&self.directory)?;
         let before = self.read_index()?;
         let mut index = Index::clone(&before);

@@ -70,6 +70,7 @@ async fn change(
             listed => drop(listed?),
         }
         store.prepare()?;
+        store.require_writable()?;
         let _lock = marker::lock(&store.directory)?;
         let before = store.read_index()?;
         let mut index = Index::clone(&before);

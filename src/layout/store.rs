@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
+use super::archive::{Archive, Opened};
 use super::index::Index;
 use super::marker::{self, BLOBS, INDEX};
 use super::{Error, files};
@@ -22,8 +23,10 @@ const INDEX_BYTES: usize = 16 * 1024 * 1024;
 #[derive(Debug)]
 pub(super) struct Store {
     pub(super) directory: PathBuf,
-    /// The directories between the tree and this one, from the outermost on.
-    above: Vec<PathBuf>,
+    /// The directories below the tree that lead to this one, from the outermost on; none of a layout of its own.
+    inside: Vec<PathBuf>,
+    /// What is read in place of the directory.
+    archive: Option<Arc<Archive>>,
     memory: Mutex<Memory>,
     /// Manifests that wait for the one who has the turn.
     pub(super) queue: Mutex<Vec<Put>>,
@@ -78,20 +81,63 @@ pub(super) struct Put {
 // === impl Store ===
 
 impl Store {
-    pub(super) fn new(tree: &Path, repository: &Repository) -> Self {
+    /// The layout of a repository below a tree.
+    pub(super) fn in_tree(tree: &Path, repository: &Repository) -> Self {
         let directory = tree.join(repository.as_str());
-        let above = directory.ancestors().skip(1);
-        let mut above: Vec<PathBuf> = above
-            .take_while(|above| *above != tree)
+        let inside = directory.ancestors();
+        let mut inside: Vec<PathBuf> = inside
+            .take_while(|inside| *inside != tree)
             .map(Path::to_owned)
             .collect();
-        above.reverse();
+        inside.reverse();
+        Self {
+            inside,
+            ..Self::new(directory)
+        }
+    }
+
+    /// A layout of its own.
+    pub(super) fn new(directory: PathBuf) -> Self {
         Self {
             directory,
-            above,
+            inside: Vec::new(),
+            archive: None,
             memory: Mutex::default(),
             queue: Mutex::default(),
             turn: Arc::default(),
+        }
+    }
+
+    /// The images of an archive. They can only be read.
+    pub(super) fn of_archive(path: PathBuf, archive: Arc<Archive>) -> Self {
+        Self {
+            archive: Some(archive),
+            ..Self::new(path)
+        }
+    }
+
+    /// A blob, or nothing where there is none.
+    pub(super) fn open_blob(&self, digest: &Digest) -> Result<Option<Opened>, Error> {
+        if let Some(archive) = &self.archive {
+            return archive.open_blob(digest);
+        }
+        let path = self.blob_path(digest);
+        let opened = files::open(&path)?;
+        Ok(opened.map(|(file, metadata)| Opened {
+            file,
+            path,
+            start: 0,
+            length: metadata.len(),
+        }))
+    }
+
+    /// Refuses to change what can only be read.
+    pub(super) fn require_writable(&self) -> Result<(), Error> {
+        match self.archive {
+            Some(_) => Err(Error::ReadOnly {
+                path: self.directory.clone(),
+            }),
+            None => Ok(()),
         }
     }
 
@@ -137,10 +183,20 @@ impl Store {
         let Some(descriptor) = self.find_tag(&index, tag)? else {
             return Ok(None);
         };
-        let Some((_, metadata)) = files::open(&self.blob_path(&descriptor.digest))? else {
+        let made = self
+            .archive
+            .as_ref()
+            .and_then(|archive| archive.made(&descriptor.digest));
+        let length = match made {
+            Some(bytes) => Some(bytes.len() as u64),
+            None => self
+                .open_blob(&descriptor.digest)?
+                .map(|opened| opened.length),
+        };
+        let Some(length) = length else {
             return Ok(None);
         };
-        self.check_size(descriptor, metadata.len())?;
+        self.check_size(descriptor, length)?;
         Ok(Some(Resolved {
             digest: descriptor.digest.clone(),
             media_type: descriptor.media_type.clone(),
@@ -229,6 +285,9 @@ impl Store {
 
     /// The index of the layout, from memory where the file is still the same.
     pub(super) fn read_index(&self) -> Result<Arc<Index>, Error> {
+        if let Some(archive) = &self.archive {
+            return Ok(Arc::clone(&archive.index));
+        }
         let path = self.directory.join(INDEX);
         let Some((file, metadata)) = files::open(&path)? else {
             return Err(Error::NoLayout {
@@ -255,9 +314,16 @@ impl Store {
         digest: &Digest,
         media_type: Option<&MediaType>,
     ) -> Result<Option<Manifest>, Error> {
-        let path = self.blob_path(digest);
-        let Some(bytes) = files::read_bounded(&path, limits::MANIFEST_BYTES)? else {
-            return Ok(None);
+        let made = self
+            .archive
+            .as_ref()
+            .and_then(|archive| archive.made(digest));
+        let bytes = match made {
+            Some(bytes) => bytes.to_vec(),
+            None => match self.open_blob(digest)? {
+                Some(opened) => opened.read(limits::MANIFEST_BYTES)?,
+                None => return Ok(None),
+            },
         };
         Manifest::parse(bytes.into(), media_type, Some(digest))
             .map(Some)
@@ -332,11 +398,12 @@ impl Store {
 
     /// Readies the directory for writing, once in this process.
     pub(super) fn prepare(&self) -> Result<(), Error> {
+        self.require_writable()?;
         if self.memory().is_prepared {
             return Ok(());
         }
         // Whoever made the tree may have put links there: what is written stays in it.
-        for directory in self.above.iter().chain([&self.directory]) {
+        for directory in &self.inside {
             files::refuse_link(directory)?;
         }
         let _lock = marker::lock(&self.directory)?;

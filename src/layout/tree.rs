@@ -7,11 +7,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use futures::Stream;
 
+use super::archive::{Archive, Format, Packed};
 use super::blobs::{self, BlobBody};
 use super::blocking::blocking;
-use super::marker::{INDEX, MARKER};
+use super::listed::Listed;
+use super::marker::{self, INDEX, MARKER};
 use super::store::{Resolved, Store};
-use super::{Deletion, Error, publish, remove, walk};
+use super::{Deletion, Error, pack, publish, remove, walk};
 use crate::oci::{Descriptor, Digest, Manifest, Repository, Tag, TagOrDigest};
 
 /// What a layout has in its directory, so that no repository below can be named like it.
@@ -27,16 +29,61 @@ pub struct Layout(Arc<Tree>);
 #[derive(Debug)]
 struct Tree {
     directory: PathBuf,
+    shape: Shape,
     stores: Mutex<HashMap<Repository, Arc<Store>>>,
+}
+
+/// What is in the directory.
+#[derive(Clone, Debug)]
+enum Shape {
+    /// A layout for each repository.
+    Tree,
+    /// One layout, whatever the repository is called.
+    Single,
+    /// One archive, whatever the repository is called.
+    Archive(Arc<Archive>),
 }
 
 impl Layout {
     /// The tree below `directory`. Nothing is read or made yet.
     pub fn open(directory: PathBuf) -> Self {
+        Self::with_shape(directory, Shape::Tree)
+    }
+
+    /// The layout that `directory` itself is. Nothing is read or made yet.
+    pub fn single(directory: PathBuf) -> Self {
+        Self::with_shape(directory, Shape::Single)
+    }
+
+    /// The images of an archive, which are read where they are.
+    pub async fn open_archive(file: PathBuf) -> Result<Self, Error> {
+        let path = file.clone();
+        let archive = blocking(move || Archive::open(&path)).await?;
+        Ok(Self::with_shape(file, Shape::Archive(Arc::new(archive))))
+    }
+
+    /// Packs layouts with one image each into an archive, and empties them. Returns its length in bytes.
+    pub async fn pack(file: PathBuf, format: Format, images: Vec<Packed>) -> Result<u64, Error> {
+        blocking(move || pack::pack(&file, format, &images)).await
+    }
+
+    fn with_shape(directory: PathBuf, shape: Shape) -> Self {
         Self(Arc::new(Tree {
             directory,
+            shape,
             stores: Mutex::default(),
         }))
+    }
+
+    /// The images that a layout or archive lists, by the names that whoever wrote it gave them.
+    pub async fn list_images(&self, repository: &Repository) -> Result<Vec<Listed>, Error> {
+        let store = self.store(repository)?;
+        blocking(move || Ok(store.read_index()?.listed().collect())).await
+    }
+
+    /// Whether a directory is a layout itself, rather than a tree of them.
+    pub fn is_layout(directory: &Path) -> bool {
+        marker::is_layout(directory)
     }
 
     /// The directory.
@@ -169,7 +216,7 @@ impl Layout {
     }
 
     fn store(&self, repository: &Repository) -> Result<Arc<Store>, Error> {
-        if let Some(part) = reserved_part(repository) {
+        if let (Shape::Tree, Some(part)) = (&self.0.shape, reserved_part(repository)) {
             return Err(Error::ReservedName {
                 repository: repository.clone(),
                 part,
@@ -178,8 +225,21 @@ impl Layout {
         let mut stores = self.0.stores.lock().unwrap_or_else(PoisonError::into_inner);
         let store = stores
             .entry(repository.clone())
-            .or_insert_with(|| Arc::new(Store::new(&self.0.directory, repository)));
+            .or_insert_with(|| Arc::new(self.0.new_store(repository)));
         Ok(Arc::clone(store))
+    }
+}
+
+// === impl Tree ===
+
+impl Tree {
+    fn new_store(&self, repository: &Repository) -> Store {
+        let directory = self.directory.clone();
+        match &self.shape {
+            Shape::Tree => Store::in_tree(&directory, repository),
+            Shape::Single => Store::new(directory),
+            Shape::Archive(archive) => Store::of_archive(directory, Arc::clone(archive)),
+        }
     }
 }
 

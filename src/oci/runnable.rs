@@ -13,7 +13,7 @@ impl Manifest {
     /// Whether a node may run it: it has a layer that is unpacked, or it is configured as an image and has a layer
     /// that may be an archive.
     ///
-    /// cosign's signatures and BuildKit's attestations are configured as images, and their layers are documents.
+    /// cosign's signatures and `BuildKit`'s attestations are configured as images, and their layers are documents.
     /// An index runs nothing by itself.
     pub fn can_run(&self) -> bool {
         match self.content() {

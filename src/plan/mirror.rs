@@ -165,9 +165,12 @@ impl Mirror {
         let destinations = destinations.map(|one| (&one.registry, &one.access));
         let mut registries: Vec<Registry> = std::iter::once(source)
             .chain(destinations)
-            .map(|(registry, access)| match access.insecure {
-                true => registry.in_plain_http(),
-                false => registry.clone(),
+            .map(|(registry, access)| {
+                if access.insecure {
+                    registry.in_plain_http()
+                } else {
+                    registry.clone()
+                }
             })
             .collect();
         registries.sort();

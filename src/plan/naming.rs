@@ -84,9 +84,17 @@ mod tests {
         )
     }
 
+    /// Template, replacements, repository, and the name that comes of them.
+    type Case = (
+        &'static str,
+        &'static [(&'static str, &'static str)],
+        &'static str,
+        &'static str,
+    );
+
     #[test]
     fn names_for_destinations() {
-        let cases: [(&str, &[(&str, &str)], &str, &str); 9] = [
+        let cases: [Case; 9] = [
             ("apps/{name}", &[], "team/web/app", "apps/app"),
             (
                 "{repository}",

@@ -128,6 +128,12 @@ pub enum Outcome {
         /// Whether the image is there, and only what has come to refer to it since is missing.
         #[serde(skip_serializing_if = "std::ops::Not::not")]
         completes: bool,
+        /// What the tag names at the destination, where that is not what it should.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        destination_digest: Option<Digest>,
+        /// Which side moved since the tag was written; None where that is not on record.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        moved: Option<Moved>,
     },
     /// It was copied.
     Copied {
@@ -158,6 +164,15 @@ pub enum Outcome {
     Failed(Failure),
 }
 
+/// Which side of a copy names something else than it did when the copy was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum Moved {
+    /// The tag at the source.
+    Source,
+    /// The tag at the destination: somebody else wrote it.
+    Destination,
+}
+
 /// How many tags came to which end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -184,6 +199,29 @@ pub struct Totals {
     pub failed: usize,
     /// Bytes of blobs that were sent.
     pub bytes: u64,
+}
+
+// === impl Totals ===
+
+impl Totals {
+    /// Tags at destinations that are wanted there, whatever became of them.
+    pub fn tags(&self) -> usize {
+        let Self {
+            copied,
+            retagged,
+            completed,
+            planned,
+            unchanged,
+            frozen,
+            refused,
+            quarantined,
+            pruned: _,
+            failed,
+            bytes: _,
+        } = self;
+        let done = copied + retagged + completed + planned;
+        done + unchanged + frozen + refused + quarantined + failed
+    }
 }
 
 // === impl Report ===

@@ -134,13 +134,12 @@ fn names(value: &str) -> Result<Vec<&str>, ExtractError> {
             rest = behind;
             continue;
         }
-        let (name, behind) = match behind.strip_prefix('{') {
-            Some(braced) => braced.split_once('}').ok_or_else(dangling)?,
-            None => {
-                let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
-                let end = behind.find(|c| !is_name(c)).unwrap_or(behind.len());
-                behind.split_at_checked(end).unwrap_or_default()
-            }
+        let (name, behind) = if let Some(braced) = behind.strip_prefix('{') {
+            braced.split_once('}').ok_or_else(dangling)?
+        } else {
+            let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+            let end = behind.find(|c| !is_name(c)).unwrap_or(behind.len());
+            behind.split_at_checked(end).unwrap_or_default()
         };
         if name.is_empty() {
             return Err(dangling());

@@ -16,13 +16,14 @@ use super::cause::Cause;
 use super::class::Class;
 use super::connection::Connection;
 use super::error_body::{self, Code, ErrorBody};
+use super::hint::Hint;
 use super::limiter::Permit;
 use super::said::Said;
 use super::secrets::Secrets;
 use super::status::Unexpected;
 use super::traffic::Counters;
 use super::way::Share;
-use super::{http, origin, retry};
+use super::{http, origin, retry, specified};
 use crate::oci::{Digest, MediaType, limits};
 
 /// The header by which distribution and its kin are known.
@@ -109,10 +110,13 @@ impl Answer {
         length(self.response.headers())
     }
 
-    /// Whether a host that the registry redirects to refuses us, where the registry let us through.
+    /// Whether a host that the registry redirects to refuses us, where the registry let us through: one that is
+    /// no registry itself, which would have said what it wants to see.
     pub(super) fn is_refused_by_storage(&self) -> bool {
-        let is_elsewhere = !origin::is_same(self.response.url(), &self.asked.base);
-        is_elsewhere && self.status().is_client_error() && self.status() != StatusCode::NOT_FOUND
+        let url = self.response.url();
+        let is_storage = !origin::is_same(url, &self.asked.base) && !specified::is_of_registry(url);
+        let is_absent = matches!(self.status(), StatusCode::NOT_FOUND | StatusCode::GONE);
+        is_storage && self.status().is_client_error() && !is_absent
     }
 
     /// Why the body cannot be used: because it is a web page by its type, else because of `cause`.
@@ -154,6 +158,7 @@ impl Answer {
         Cause::Interrupted {
             host: origin::of(self.response.url()),
             detail: detail.to_owned(),
+            hint: Hint::NONE,
         }
     }
 

@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use futures::FutureExt;
+use reqwest::Method;
 use tokio::time::Instant;
 use tracing::debug;
 
@@ -70,8 +71,24 @@ impl Connection {
         Reply::read(answer, request.limit).await
     }
 
-    /// One try. Statuses that may pass are errors, all others are answers.
+    /// One try, and another one where the storage behind a redirect refuses what the registry signed: that may
+    /// have expired on the way, and the registry signs anew when it is asked again.
     async fn attempt(
+        &self,
+        request: &Request,
+        body: Option<Outgoing>,
+        first: &FirstSent,
+    ) -> Result<Answer, Cause> {
+        let answer = self.attempt_once(request, body, first).await?;
+        if request.method != Method::GET || !answer.is_refused_by_storage() {
+            return Ok(answer);
+        }
+        drop(answer);
+        self.attempt_once(request, None, first).await
+    }
+
+    /// One try. Statuses that may pass are errors, all others are answers.
+    async fn attempt_once(
         &self,
         request: &Request,
         body: Option<Outgoing>,

@@ -77,7 +77,13 @@ pub(super) async fn has(
     digest: &Digest,
 ) -> Result<bool, Cause> {
     let request = look(connection, repository, digest).hand_back(StatusCode::INTERNAL_SERVER_ERROR);
-    let reply = connection.ask(&request).await?;
+    let reply = match connection.ask(&request).await {
+        Ok(reply) => reply,
+        Err(cause) if cause.is_without_challenge() => {
+            return has_by_get(connection, repository, digest).await;
+        }
+        Err(cause) => return Err(cause),
+    };
     match reply.status {
         // A login page has no blob.
         StatusCode::OK if reply.is_web_page() && reply.digest().is_none() => {
@@ -205,16 +211,12 @@ pub(super) async fn fetch(
             request = request.header(RANGE, range::to_end(offset, blob.size));
         }
     }
-    let mut answer = connection.open(&request).await?;
-    if answer.is_refused_by_storage() {
-        // What the registry signed may have expired on the way: it signs anew when asked again.
-        answer = connection.open(&request).await?;
-    }
+    let answer = connection.open(&request).await?;
     let skip = match bytes_to_skip(&answer, blob.size, offset) {
         Ok(Some(skip)) => skip,
         Ok(None) => return Err(answer.into_cause().await),
         Err(cause) => {
-            if matches!(cause, Cause::Range(_)) {
+            if offset > 0 && matches!(cause, Cause::Range(_)) {
                 connection.host.habits.learn_ignores_range();
             }
             return Err(cause);
@@ -298,7 +300,8 @@ impl Speed {
 fn bytes_to_skip(answer: &Answer, size: u64, offset: u64) -> Result<Option<u64>, Cause> {
     let (skip, length) = match answer.status() {
         StatusCode::OK => (offset, size),
-        StatusCode::PARTIAL_CONTENT if offset > 0 => {
+        // Caches that keep parts answer so to whoever wants all of it, too.
+        StatusCode::PARTIAL_CONTENT => {
             range::check(answer.header(CONTENT_RANGE), offset, size)?;
             (0, size - offset)
         }

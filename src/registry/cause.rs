@@ -7,6 +7,7 @@ use super::auth;
 use super::boundaries::OutOfBounds;
 use super::error_body::Code;
 use super::guard::Lapsed;
+use super::hint::{Hint, declare, retract};
 use super::http::ProxyFault;
 use super::kind::{Kind, Side};
 use super::origin::UnsafeUrl;
@@ -47,8 +48,12 @@ pub(super) enum Cause {
     /// What went wrong last, with something that is not worth another try before a time.
     #[error("{cause}")]
     PutOff { cause: Box<Self>, until: Timestamp },
-    #[error("{host} cannot be reached: {detail}")]
-    Unreachable { host: String, detail: String },
+    #[error("{host} cannot be reached: {detail}{hint}")]
+    Unreachable {
+        host: String,
+        detail: String,
+        hint: Hint,
+    },
     #[error("no trusted connection to {host}: {detail}")]
     Tls { host: String, detail: String },
     #[error(
@@ -77,8 +82,12 @@ pub(super) enum Cause {
         limits::COMMIT_TIMEOUT.as_secs() / 60
     )]
     Unconfirmed { host: String },
-    #[error("the connection to {host} broke off: {detail}")]
-    Interrupted { host: String, detail: String },
+    #[error("the connection to {host} broke off: {detail}{hint}")]
+    Interrupted {
+        host: String,
+        detail: String,
+        hint: Hint,
+    },
     #[error("the answer of {host} comes too slowly")]
     TooSlow { host: String },
     #[error("{0}")]
@@ -106,7 +115,7 @@ pub(super) enum Cause {
     TooLong(u64),
     #[error("{0}")]
     Range(WrongRange),
-    #[error("the registry does not take a blob in this way ({0}); the next try uses another one")]
+    #[error("{}: the next try sends it in another way", whole_blob(*.0))]
     UploadMode(StatusCode),
     #[error(
         "the registry asks for authorization when the blob is on its way already, although it was sent: \
@@ -203,6 +212,19 @@ impl Cause {
         }
     }
 
+    /// Whether the registry wants to know who asks and does not say how to tell.
+    pub(super) fn is_without_challenge(&self) -> bool {
+        let Self::Auth { error, .. } = self else {
+            return false;
+        };
+        matches!(**error, auth::Error::BadChallenge { .. })
+    }
+
+    /// Whether nothing was asked, because of what others met.
+    pub(super) fn is_consequence(&self) -> bool {
+        matches!(self, Self::Paused(_) | Self::Silent { .. })
+    }
+
     /// Whether the very same request is worth another try right away.
     pub(super) fn is_worth_repeating(&self) -> bool {
         self.trouble().is_some()
@@ -248,6 +270,9 @@ impl Cause {
         | Self::NotHttp { side, .. } = &mut self
         {
             *side = whose;
+        }
+        if let Self::Unreachable { hint, .. } | Self::Interrupted { hint, .. } = &mut self {
+            *hint = hint.on(whose);
         }
         self
     }
@@ -357,22 +382,51 @@ fn words(said: Option<&Said>) -> String {
         .unwrap_or_default()
 }
 
-/// How plain HTTP is asked for.
-fn declare(side: Option<Side>) -> String {
-    let field = field(side);
-    format!("write insecure: true {field}, or name it with --insecure on the command line")
+/// What a registry says with this status to a blob that comes in one request.
+fn whole_blob(status: StatusCode) -> String {
+    let what = match status.as_u16() {
+        413 => {
+            "the registry, or a proxy in front of it, takes no request that is as large as the blob"
+        }
+        200..=299 => "the registry took only a part of the blob",
+        300..=399 => "the registry moves an upload that is under way, and a blob is read once",
+        _ => "the registry takes no blob in one request of this kind",
+    };
+    format!("{what} ({status})")
 }
 
-/// How plain HTTP is asked for no more.
-fn retract(side: Option<Side>) -> String {
-    let field = field(side);
-    format!("take out insecure: true {field}, and --insecure on the command line")
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn field(side: Option<Side>) -> &'static str {
-    match side {
-        Some(Side::Source) => "in spec.source",
-        Some(Side::Destination) => "at this destination in spec.destinations",
-        None => "where a mirror names it",
+    #[test]
+    fn what_a_status_says_of_a_blob_in_one_request() {
+        let cases = [
+            (
+                413,
+                "the registry, or a proxy in front of it, takes no request that is as large as the blob (413 Payload Too Large)",
+            ),
+            (
+                202,
+                "the registry took only a part of the blob (202 Accepted)",
+            ),
+            (
+                308,
+                "the registry moves an upload that is under way, and a blob is read once (308 Permanent Redirect)",
+            ),
+            (
+                405,
+                "the registry takes no blob in one request of this kind (405 Method Not Allowed)",
+            ),
+            (
+                400,
+                "the registry takes no blob in one request of this kind (400 Bad Request)",
+            ),
+        ];
+        for (status, expected) in cases {
+            let cause = Cause::UploadMode(StatusCode::from_u16(status).unwrap());
+            let expected = format!("{expected}: the next try sends it in another way");
+            assert_eq!(cause.to_string(), expected);
+        }
     }
 }

@@ -17,6 +17,7 @@ use super::kind::Side;
 use super::lists;
 use super::manifests::{self, Resolved, Stored};
 use super::outgoing::BodyError;
+use super::ping;
 use super::referrers::{self, Referrers};
 use super::settings::Settings;
 use super::traffic::Traffic;
@@ -115,6 +116,12 @@ impl Client {
         self.explain(listed, Action::ListRepositories, None, None)
     }
 
+    /// Asks for nothing but whether the registry takes the credential.
+    pub async fn ping(&self) -> Result<(), Error> {
+        let taken = ping::ping(&self.inner.connection).await;
+        self.explain(taken, Action::LogIn, None, None)
+    }
+
     /// The tags of a repository, sorted: all of them, or an error.
     pub async fn list_tags(&self, repository: &Repository) -> Result<Vec<Tag>, Error> {
         self.list_tags_matching(repository, |_| true).await
@@ -141,7 +148,8 @@ impl Client {
         target: &TagOrDigest,
         known: Option<&Digest>,
     ) -> Result<Option<Resolved>, Error> {
-        let resolved = manifests::resolve(&self.inner.connection, repository, target, known).await;
+        let (connection, side) = (&self.inner.connection, self.side);
+        let resolved = manifests::resolve_on(side, connection, repository, target, known).await;
         self.explain(resolved, Action::Resolve, Some(repository), Some(target))
     }
 

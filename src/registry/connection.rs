@@ -1,6 +1,7 @@
 //! A registry, the way to it and who we are there.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use bytes::Bytes;
 use futures::Stream;
@@ -29,6 +30,8 @@ pub(super) struct Connection {
     pub(super) host: Arc<Host>,
     /// The way that we take to the host.
     pub(super) way: Arc<Way>,
+    /// Whether the registry has answered anything: until then nobody knows how it speaks.
+    pub(super) has_answered: AtomicBool,
     pub(super) counters: Arc<Counters>,
     /// What must not be seen again in what the registry says.
     pub(super) secrets: Arc<Secrets>,

@@ -15,6 +15,7 @@ use super::cause::Cause;
 use super::http::Http;
 use super::origin;
 use super::settings::{Keyring, Settings};
+use super::specified::repository;
 use crate::oci::{Digest, Registry, Repository};
 
 /// From so many registries and credentials on, what is known of them is forgotten.
@@ -131,42 +132,5 @@ impl Visit {
     ) -> Result<Authorization, Cause> {
         let answer = self.authenticator.challenged(headers, &self.scope, sent);
         Ok(answer.await?)
-    }
-}
-
-/// The repository in a URL of the distribution specification that reads one.
-fn repository(url: &Url) -> Option<Repository> {
-    let path = url.path().strip_prefix("/v2/")?;
-    let endpoints = ["/manifests/", "/blobs/", "/tags/", "/referrers/"];
-    let (name, _) = endpoints.iter().find_map(|part| path.rsplit_once(part))?;
-    name.parse().ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn urls_of_registries() {
-        let cases = [
-            ("https://ghcr.io/v2/team/app/manifests/v1", Some("team/app")),
-            ("https://ghcr.io/v2/app/blobs/sha256:00?x=y", Some("app")),
-            ("https://ghcr.io/v2/team/app/tags/list", Some("team/app")),
-            ("https://ghcr.io/v2/a/referrers/sha256:00", Some("a")),
-            ("https://ghcr.io/v2/manifests/blobs/x", Some("manifests")),
-            ("https://ghcr.io/v2/", None),
-            ("https://ghcr.io/v2/_catalog", None),
-            ("https://ghcr.io/v1/app/manifests/v1", None),
-            ("https://ghcr.io/v2/App/manifests/v1", None),
-            ("https://ghcr.io/v2/%61/manifests/v1", None),
-            ("https://ghcr.io/v2//manifests/v1", None),
-            ("https://storage.test/bucket/blobs/x", None),
-            ("https://login.test/?to=/v2/app/manifests/v1", None),
-        ];
-        for (url, expected) in cases {
-            let found = repository(&url.parse().unwrap());
-            let found = found.as_ref().map(Repository::as_str);
-            assert_eq!(found, expected, "{url}");
-        }
     }
 }

@@ -24,6 +24,7 @@ pub struct Error {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Action {
     Connect,
+    LogIn,
     ListRepositories,
     ListTags,
     Resolve,
@@ -62,6 +63,11 @@ impl Error {
         self.cause.is_transient()
     }
 
+    /// Whether nothing was asked, because of what others met: they know what is wrong.
+    pub fn is_consequence(&self) -> bool {
+        self.cause.is_consequence()
+    }
+
     /// What the registry does not have of what a manifest names, where it refused the manifest for that.
     /// Empty where it does not name it.
     pub fn missing(&self) -> Option<&[Digest]> {
@@ -84,6 +90,7 @@ impl Action {
     ) -> String {
         let words = match self {
             Self::Connect => "speak to",
+            Self::LogIn => "log in to",
             Self::ListRepositories => "list the repositories of",
             Self::ListTags => "list the tags of",
             Self::Resolve => "look up",

@@ -1,5 +1,6 @@
 //! One exchange with a registry: say who we are when asked, go where we are sent if that is safe.
 
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use reqwest::header::{HeaderMap, LOCATION, WWW_AUTHENTICATE};
@@ -15,6 +16,7 @@ use super::class::Class;
 use super::connection::Connection;
 use super::drain::{drain, words};
 use super::elsewhere::Visit;
+use super::hint::Hint;
 use super::http::{self, HttpError};
 use super::origin::{self, UnsafeUrl};
 use super::outgoing::{BodyError, Ended, Outgoing};
@@ -222,6 +224,9 @@ impl Connection {
         let sent = self.transmit(class, request, body, &url).await;
         self.report(class, &sent);
         let response = sent?;
+        if !self.has_answered.load(Relaxed) && origin::is_same(response.url(), &self.base) {
+            self.has_answered.store(true, Relaxed);
+        }
         let status = response.status();
         debug!(%method, url = %SafeUrl::from(url), status = status.as_u16(), "request");
         Ok(response)
@@ -262,8 +267,18 @@ impl Connection {
         sent?.map_err(|error| match error {
             HttpError::OutOfBounds(refused) => refused.into(),
             HttpError::Proxy(fault) => fault.into(),
-            HttpError::Broken(error) => broken(&error, url),
+            HttpError::Broken(error) => broken(&error, url, self.hint(url)),
         })
+    }
+
+    /// What suggests itself where the host of a URL closes a connection: nothing once the registry has answered.
+    fn hint(&self, url: &Url) -> Hint {
+        let is_mute = !self.has_answered.load(Relaxed) && origin::is_same(url, &self.base);
+        if is_mute {
+            Hint::other_than(url.scheme())
+        } else {
+            Hint::NONE
+        }
     }
 
     /// Tells who looks on what came of a request.
@@ -304,7 +319,9 @@ fn next_hop(
 }
 
 /// What it means that no answer came from a host.
-fn broken(error: &reqwest::Error, url: &Url) -> Cause {
+///
+/// `hint` is what suggests itself where they close the connection before anything is said.
+fn broken(error: &reqwest::Error, url: &Url, hint: Hint) -> Cause {
     let ended = http::causes(error).find_map(|cause| cause.downcast_ref::<Ended>());
     match ended {
         Some(Ended::Source(BodyError(reason))) => return Cause::Body(reason.clone()),
@@ -316,8 +333,12 @@ fn broken(error: &reqwest::Error, url: &Url) -> Cause {
     match () {
         () if http::is_plain(error) => Cause::Plain { host, side },
         () if http::is_tls(error) => Cause::Tls { host, detail },
-        () if error.is_connect() => Cause::Unreachable { host, detail },
+        () if error.is_connect() => {
+            let is_closed = url.scheme() == "https" && http::is_closed(error);
+            let hint = if is_closed { hint } else { Hint::NONE };
+            Cause::Unreachable { host, detail, hint }
+        }
         () if url.scheme() == "http" && http::is_no_http(error) => Cause::NotHttp { host, side },
-        () => Cause::Interrupted { host, detail },
+        () => Cause::Interrupted { host, detail, hint },
     }
 }

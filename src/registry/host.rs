@@ -31,6 +31,7 @@ pub(super) struct Host {
     deletes_no_tags: Inability,
     deletes_no_manifests: Inability,
     head: AtomicU8,
+    answers_head: AtomicBool,
     fails_head: Inability,
     omits_digest: Inability,
 }
@@ -72,6 +73,7 @@ impl Host {
             deletes_no_tags: Inability::default(),
             deletes_no_manifests: Inability::default(),
             head: AtomicU8::new(head as u8),
+            answers_head: AtomicBool::new(profile.trusts_head),
             fails_head: Inability::default(),
             omits_digest: Inability::default(),
         }
@@ -152,6 +154,16 @@ impl Host {
             value if value == Head::Untrusted as u8 => Head::Untrusted,
             _ => Head::Unknown,
         }
+    }
+
+    /// Whether it has answered a HEAD for a manifest with what is there.
+    pub(super) fn answers_head(&self) -> bool {
+        self.answers_head.load(Relaxed)
+    }
+
+    /// It answered a HEAD for a manifest with what is there.
+    pub(super) fn learn_answers_head(&self) {
+        self.answers_head.store(true, Relaxed);
     }
 
     /// Whether a HEAD for a manifest is worth a try: it may be answered, and say what a tag names.

@@ -125,7 +125,7 @@ impl Http {
         let url = request.url().clone();
         let sent: BoxFuture<'_, _> = Box::pin(self.client(&url).execute(request));
         match sent.await {
-            Ok(response) => match self.proxies.answer(&url, response.status()) {
+            Ok(response) => match self.proxies.answer(&url, &response) {
                 Some(fault) => Err(fault.into()),
                 None => Ok(response),
             },
@@ -155,6 +155,20 @@ pub(super) fn is_plain(error: &(dyn std::error::Error + 'static)) -> bool {
     causes(error)
         .filter_map(|cause| cause.downcast_ref::<rustls::Error>())
         .any(|cause| *cause == wrong_type)
+}
+
+/// Whether the other side closed a connection that had come about.
+pub(super) fn is_closed(error: &(dyn std::error::Error + 'static)) -> bool {
+    use std::io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    causes(error)
+        .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
+        .any(|cause| {
+            let kind = cause.kind();
+            matches!(
+                kind,
+                BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof
+            )
+        })
 }
 
 /// Whether the other side answers with something that is not HTTP, such as an alert of TLS.

@@ -147,7 +147,9 @@ impl<K> List<'_, K> {
                     };
                     onward.came(page)
                 }
-                400 | 413 if is_first && size.is_some() => return Ok(Walk::PageRefused(reply)),
+                status if is_first && size.is_some() && may_be_of_size(status) => {
+                    return Ok(Walk::PageRefused(reply));
+                }
                 status if onward.is_guess() && is_refusal(status) => onward.refused(),
                 404 if !is_first => return Ok(Walk::PageGone(reply)),
                 _ => return Err(reply.into_cause()),
@@ -228,6 +230,12 @@ fn parse(reply: &Reply) -> Result<Vec<Option<String>>, Cause> {
         )))
     })?;
     Ok(page.unwrap_or_default().names.unwrap_or_default())
+}
+
+/// Whether an answer to the first page may be about the number of names that was asked for, whatever registries
+/// think is wrong with it.
+fn may_be_of_size(status: u16) -> bool {
+    matches!(status, 400 | 405 | 406 | 413 | 414 | 416 | 422 | 501)
 }
 
 /// Whether an answer to a page that no registry promised says that there is no such page.

@@ -9,6 +9,7 @@ use super::cause::Cause;
 use super::class::Class;
 use super::connection::Connection;
 use super::host::Head;
+use super::kind::Side;
 use super::missing;
 use super::request::Request;
 use crate::oci::{Digest, Manifest, MediaType, Repository, TagOrDigest, limits, media_type};
@@ -40,8 +41,20 @@ pub(super) async fn resolve(
     target: &TagOrDigest,
     known: Option<&Digest>,
 ) -> Result<Option<Resolved>, Cause> {
+    resolve_on(None, connection, repository, target, known).await
+}
+
+/// The same at the registry of one side.
+pub(super) async fn resolve_on(
+    side: Option<Side>,
+    connection: &Connection,
+    repository: &Repository,
+    target: &TagOrDigest,
+    known: Option<&Digest>,
+) -> Result<Option<Resolved>, Cause> {
     let lookup = Lookup {
         connection,
+        side,
         repository,
         target,
         known,
@@ -59,6 +72,7 @@ pub(super) async fn resolve_stored(
 ) -> Result<Option<Resolved>, Cause> {
     let lookup = Lookup {
         connection,
+        side: Some(Side::Destination),
         repository,
         target,
         known: None,
@@ -70,6 +84,7 @@ pub(super) async fn resolve_stored(
 /// What is looked up.
 struct Lookup<'a> {
     connection: &'a Connection,
+    side: Option<Side>,
     repository: &'a Repository,
     target: &'a TagOrDigest,
     /// What it is known to stand for.
@@ -90,21 +105,28 @@ impl Lookup<'_> {
         if !connection.host.may_answer_head(is_of_tag) {
             return self.get(None).await;
         }
-        let reply = connection.ask(&self.head()).await?;
+        let reply = match connection.ask(&self.head()).await {
+            Ok(reply) => reply,
+            // Some say so to every HEAD, and do not say what they want: GET works, for anybody.
+            Err(cause) if cause.is_without_challenge() => {
+                return self.get(Some(StatusCode::UNAUTHORIZED)).await;
+            }
+            Err(cause) => return Err(cause),
+        };
         match (reply.status, self.known) {
             // A login page knows no digest of a manifest, and GET says what it is.
             (StatusCode::OK, _) if reply.is_web_page() && reply.digest().is_none() => {}
             (StatusCode::OK, _) => {
                 if let Some(resolved) = described(&reply, target)? {
+                    connection.host.learn_answers_head();
                     return Ok(Some(resolved));
                 }
             }
-            (StatusCode::NOT_MODIFIED, Some(known)) => return Ok(Some(unchanged(known))),
-            (StatusCode::NOT_FOUND, _)
-                if !self.is_stored && is_truly_missing(connection, &reply) =>
-            {
-                return Ok(None);
+            (StatusCode::NOT_MODIFIED, Some(known)) => {
+                connection.host.learn_answers_head();
+                return Ok(Some(unchanged(known)));
             }
+            (StatusCode::NOT_FOUND, _) if self.is_truly_missing(&reply) => return Ok(None),
             // Nobody asked whether it was modified; and what was said of who we are is not enough for a GET either.
             (StatusCode::NOT_MODIFIED, None) | (StatusCode::UNAUTHORIZED, _) => {
                 return Err(reply.into_cause());
@@ -120,6 +142,22 @@ impl Lookup<'_> {
     fn head(&self) -> Request {
         self.request(Class::Lookup, Method::HEAD)
             .hand_back(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    /// Whether 404 to a HEAD means what it says. Nexus and some Artifactory answer so for manifests that are there,
+    /// and a proxy in front of them may hide who they are (crazy-max/diun#1614, February 2026): a source is not
+    /// believed before it has answered a HEAD. At a destination nothing is lost, and most of it is absent.
+    fn is_truly_missing(&self, reply: &Reply) -> bool {
+        let host = &self.connection.host;
+        let is_unproven = self.side == Some(Side::Source) && !host.answers_head();
+        if self.is_stored || is_unproven {
+            return false;
+        }
+        match host.head() {
+            Head::Trusted => true,
+            Head::Untrusted => false,
+            Head::Unknown => reply.is_of_distribution(),
+        }
     }
 
     fn request(&self, class: Class, method: Method) -> Request {
@@ -203,16 +241,6 @@ fn described(reply: &Reply, target: &TagOrDigest) -> Result<Option<Resolved>, Ca
         media_type: reply.media_type(),
         size: reply.length(),
     }))
-}
-
-/// Whether 404 to a HEAD means what it says. Nexus and some Artifactory answer so for manifests
-/// that are there.
-fn is_truly_missing(connection: &Connection, reply: &Reply) -> bool {
-    match connection.host.head() {
-        Head::Trusted => true,
-        Head::Untrusted => false,
-        Head::Unknown => reply.is_of_distribution(),
-    }
 }
 
 pub(super) async fn fetch(

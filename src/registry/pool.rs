@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -158,6 +159,7 @@ impl Pool {
             elsewhere,
             host: Arc::new(Host::new(profile)),
             way: self.way(route, profile),
+            has_answered: AtomicBool::new(false),
             counters: Arc::new(Counters::new()),
             secrets: Arc::new(Secrets::of(settings)),
             write_guard: write_guard.clone(),

@@ -14,7 +14,7 @@ use serde_json::error::Category;
 use url::Url;
 
 use super::answer::Reply;
-use super::auth::{self, Scope};
+use super::auth::Scope;
 use super::cause::Cause;
 use super::class::Class;
 use super::connection::Connection;
@@ -224,11 +224,7 @@ fn leads_to_a_list(reply: &Reply, digest: &Digest) -> bool {
 
 /// Whether the endpoint is refused to us, or to everyone: without a challenge that can be answered.
 fn is_shut(cause: &Cause) -> bool {
-    let has_no_challenge = matches!(
-        cause,
-        Cause::Auth { error, .. } if matches!(**error, auth::Error::BadChallenge { .. })
-    );
-    has_no_challenge || cause.kind() == Kind::AuthenticationFailed
+    cause.is_without_challenge() || cause.kind() == Kind::AuthenticationFailed
 }
 
 /// What the status of the first answer means, with its error code.

@@ -60,8 +60,10 @@ pub(super) async fn start(
     }
     let request = announcement(url, Scope::pull_push(repository));
     let reply = connection.ask(&request).await?;
-    match reply.status {
-        StatusCode::ACCEPTED => session(&reply).map(Upload::Session),
+    match reply.status.as_u16() {
+        202 => session(&reply).map(Upload::Session),
+        // containerd takes these for 202, too; a login page has no location.
+        200 | 204 if reply.headers.contains_key(LOCATION) => session(&reply).map(Upload::Session),
         _ => Err(reply.into_cause()),
     }
 }
@@ -122,19 +124,28 @@ async fn mount(
 
 /// Asks for a mount, some times where that may help: there is another way.
 async fn ask_for_mount(connection: &Connection, request: &Request) -> Result<Reply, Cause> {
-    for tries in 1..MOUNT_TRIES {
-        match connection.ask_once(request).await {
-            Err(cause)
-                if cause.status().is_some()
-                    && cause.is_worth_repeating()
-                    && !says_nothing_of_uploads_at_once(&cause) =>
-            {
-                tokio::time::sleep(retry::delay(tries)).await;
+    let mut tries = 1;
+    let mut earlier: Option<Cause> = None;
+    loop {
+        let cause = match (connection.ask_once(request).await, earlier.take()) {
+            (Ok(reply), _) => return Ok(reply),
+            // What was refused before says more than that nothing is asked now, and neither is a plain upload.
+            (Err(Cause::Paused(until) | Cause::Silent { until, .. }), Some(earlier)) => {
+                let cause = Box::new(earlier);
+                return Err(Cause::PutOff { cause, until });
             }
-            answered => return answered,
+            (Err(cause), _) => cause,
+        };
+        let may_repeat = cause.status().is_some()
+            && cause.is_worth_repeating()
+            && !says_nothing_of_uploads_at_once(&cause);
+        if !may_repeat || tries == MOUNT_TRIES {
+            return Err(cause);
         }
+        tokio::time::sleep(retry::delay(tries)).await;
+        tries += 1;
+        earlier = Some(cause);
     }
-    connection.ask_once(request).await
 }
 
 /// Whether a mount that failed so says nothing of a plain upload. Some registries break at a mount, and

@@ -98,7 +98,8 @@ impl<C: Connect> Syncer<C> {
                     // Several tags of one repository share the bytes of one copy.
                     place.forget_bytes();
                 }
-                observer.finished(&item.sighting.report(place.clone()));
+                let mirror = &item.sighting.slot.page.mirror;
+                observer.finished(mirror, &item.sighting.report(place.clone()));
                 let done = result.and_then(|result| result.as_ref().ok());
                 self.record(item, place, done);
             }

@@ -11,6 +11,14 @@ use crate::oci::{Digest, Repository};
 /// How many times are remembered before all are forgotten.
 const ENTRIES: usize = 100_000;
 
+/// What is known of one image.
+pub(super) enum Known {
+    /// Its config was not read yet.
+    Unread,
+    /// Its config was read; it may not say when.
+    Read(Option<Timestamp>),
+}
+
 /// When images were built. A digest never means anything else, so the times stay right.
 #[derive(Default)]
 pub(super) struct BuildTimes(Mutex<HashMap<Key, Option<Timestamp>>>);
@@ -21,8 +29,12 @@ type Key = (Place, Repository, Digest);
 // === impl BuildTimes ===
 
 impl BuildTimes {
-    pub(super) fn read(&self, key: &Key) -> Option<Option<Timestamp>> {
-        self.lock().get(key).copied()
+    /// Whether it is known when the image was built, and when that was, where its config says so.
+    pub(super) fn read(&self, key: &Key) -> Known {
+        match self.lock().get(key).copied() {
+            Some(created) => Known::Read(created),
+            None => Known::Unread,
+        }
     }
 
     pub(super) fn write(&self, key: Key, created: Option<Timestamp>) {

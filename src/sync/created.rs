@@ -6,6 +6,7 @@ use std::collections::{BTreeSet, HashMap};
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 
+use super::build_times::Known;
 use super::{Connect, Syncer};
 use crate::copy::Origin;
 use crate::oci::{Tag, TagOrDigest};
@@ -62,7 +63,7 @@ impl<C: Connect> Syncer<C> {
             return Ok(None);
         };
         let key = (endpoint.place(), repository.clone(), digest);
-        if let Some(known) = self.created.read(&key) {
+        if let Known::Read(known) = self.created.read(&key) {
             return Ok(known);
         }
         let (_, _, digest) = &key;

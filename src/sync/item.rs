@@ -10,7 +10,7 @@ use crate::copy::{Action, Done, Error, Late, Visit};
 use crate::oci::Digest;
 use crate::plan::decide::Decision;
 use crate::plan::gates::Voucher;
-use crate::plan::report::{Failure, Outcome};
+use crate::plan::report::{Failure, Moved, Outcome};
 use crate::policy::Duration;
 use crate::runtime::clock;
 
@@ -60,13 +60,19 @@ impl Item {
         let decision = match &self.step {
             Step::Decided(decision) => *decision,
             Step::Withheld(outcome) => return outcome.clone(),
-            Step::Completed(_) => return planned(false, true),
+            Step::Completed(_) => {
+                return Outcome::Planned {
+                    moves: false,
+                    completes: true,
+                    destination_digest: None,
+                    moved: None,
+                };
+            }
             Step::Unseen(failure) => return Outcome::Failed(failure.clone()),
         };
         match decision {
             Decision::Unchanged => Outcome::Unchanged,
-            Decision::Copy => planned(false, false),
-            Decision::Move => planned(true, false),
+            Decision::Copy | Decision::Move => self.planned(),
             Decision::Freeze => Outcome::Frozen,
             Decision::Refuse => Outcome::Failed(Failure::moved(
                 &self.sighting.claim.to_string(),
@@ -80,6 +86,31 @@ impl Item {
                         .map_or("nothing", Digest::as_str),
                 ),
             )),
+        }
+    }
+
+    /// The copy that is to be made, and what it goes over.
+    fn planned(&self) -> Outcome {
+        let Sighting {
+            image,
+            expected,
+            current,
+            recorded,
+            ..
+        } = &self.sighting;
+        let other = current.as_ref().filter(|current| *current != expected);
+        let recorded = recorded.as_ref().filter(|record| !record.is_pending());
+        Outcome::Planned {
+            moves: other.is_some(),
+            completes: false,
+            destination_digest: other.cloned(),
+            moved: other.and(recorded).map(|record| {
+                if record.source_digest == image.digest {
+                    Moved::Destination
+                } else {
+                    Moved::Source
+                }
+            }),
         }
     }
 
@@ -229,8 +260,4 @@ impl Item {
             .and_then(|known| known.verified.clone());
         Some(known.filter(|known| known.is_like(&new)).unwrap_or(new))
     }
-}
-
-pub(super) fn planned(moves: bool, completes: bool) -> Outcome {
-    Outcome::Planned { moves, completes }
 }

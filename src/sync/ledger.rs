@@ -10,6 +10,7 @@ mod keep;
 mod keepsake;
 #[cfg(test)]
 pub(crate) mod keepsake_samples;
+mod leaf;
 mod lock;
 mod memory;
 mod origin;
@@ -31,9 +32,10 @@ use jiff::Timestamp;
 pub use self::file_error::FileError;
 pub use self::keep::{Keep, KeepError};
 pub use self::keepsake::{Form, Keepsake, Keepsakes};
+pub use self::leaf::Leaf;
 pub use self::memory::Memory;
 pub use self::origin::SetAside;
-pub use self::record::{Leaf, Looked, Record, Sight, Tombstone, Verified};
+pub use self::record::{Looked, Record, Sight, Tombstone, Verified};
 pub use self::slot::{Page, Slot};
 
 pub(in crate::sync) use self::keepsake::needed;
@@ -170,6 +172,11 @@ impl Ledger {
     /// Keeps manifests until no deleted tag of the repository needs them.
     pub fn keep(&self, page: &Page, keepsakes: Keepsakes) {
         self.memory.keep(page, keepsakes);
+    }
+
+    /// Drops the manifests of a mirror that no deleted tag needs.
+    pub fn sweep(&self, mirror: &str) {
+        self.memory.sweep(mirror);
     }
 
     /// How many bytes of manifests may still be kept for a mirror.

@@ -10,6 +10,6 @@ pub trait Observer: Send + Sync {
     /// [`Outcome::Planned`]: crate::plan::report::Outcome::Planned
     fn planned(&self, tags: Vec<TagReport>);
 
-    /// One of them is done, or failed.
-    fn finished(&self, tag: &TagReport);
+    /// One of them is done, or failed, for the mirror `namespace/name`.
+    fn finished(&self, mirror: &str, tag: &TagReport);
 }

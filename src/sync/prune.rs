@@ -56,8 +56,6 @@ use crate::plan::{Claim, Mirror};
 const BATCH: usize = 20;
 /// Failures in a row after which a round deletes no more.
 const FAILURES: usize = 3;
-/// Requests that are on their way at once. What a registry bears is decided by its own limits.
-const LOOKS: usize = 32;
 
 /// What a round knows of a mirror when it comes to pruning.
 pub(super) struct Findings<'a> {

@@ -111,10 +111,8 @@ fn test_files(files: &BTreeMap<Module, String>) -> Vec<Module> {
 fn code(text: &str) -> String {
     let end = TESTS.find(text).map_or(text.len(), |found| found.start());
     let lines = text[..end].lines();
-    lines
-        .filter(|line| !line.trim_start().starts_with("//"))
-        .map(|line| format!("{line}\n"))
-        .collect()
+    let lines = lines.filter(|line| !line.trim_start().starts_with("//"));
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// The single paths of a `use`, with the names that they bring.
@@ -264,9 +262,12 @@ impl<'a> Tree<'a> {
     }
 }
 
+/// Paths of files and their text.
+type Sources<'a> = &'a [(&'a str, &'a str)];
+
 #[test]
 fn circles_are_found() {
-    let cases: [(&str, &[(&str, &str)], usize); 10] = [
+    let cases: [(&str, Sources<'_>, usize); 10] = [
         (
             "none",
             &[("a/x", "use super::y::Y;"), ("a/y", "struct Y;")],

@@ -1,7 +1,9 @@
 //! The program as a person meets it: what it prints, how it ends, whose credentials it uses.
 
 mod access;
+mod archives;
 mod copying;
+mod images;
 mod looking;
 mod measuring;
 mod remembering;

@@ -17,6 +17,7 @@ mod mounts;
 mod rounds;
 mod source;
 mod tags;
+mod together;
 mod writes;
 
 use std::panic::AssertUnwindSafe;

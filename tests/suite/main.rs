@@ -12,6 +12,7 @@
 
 mod cli;
 mod cluster;
+mod convert;
 mod copying;
 mod crds;
 mod docs;

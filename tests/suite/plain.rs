@@ -62,5 +62,5 @@ impl Connect for Plain {
 impl Observer for Unwatched {
     fn planned(&self, _: Vec<TagReport>) {}
 
-    fn finished(&self, _: &TagReport) {}
+    fn finished(&self, _: &str, _: &TagReport) {}
 }

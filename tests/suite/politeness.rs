@@ -20,6 +20,14 @@ const LIMIT: Limit = Limit {
     status: 429,
 };
 const TAGS: usize = 30;
+/// A hundred a second, for many more tags.
+const HUNDRED: Limit = Limit {
+    rate: 100,
+    burst: 20,
+    delays: false,
+    status: 429,
+};
+const MANY_TAGS: usize = 500;
 
 /// Which registry is behind the limit.
 #[derive(Clone, Copy, Debug)]
@@ -38,9 +46,9 @@ struct Outcome {
     refused: usize,
 }
 
-/// Copies [`TAGS`] small images with one of the registries behind a limit.
-async fn sync(limited: Limited, limit: Limit) -> Outcome {
-    let corpus = Corpus::small_tags(1, TAGS, 2_000);
+/// Copies so many small images with one of the registries behind a limit.
+async fn sync(limited: Limited, limit: Limit, tags: usize) -> Outcome {
+    let corpus = Corpus::small_tags(1, tags, 2_000);
     let source = Registry::start(Kind::Distribution3, Security::Plain).await;
     source.client().push_corpus(&corpus).await;
     let destination = match limited {
@@ -118,7 +126,7 @@ async fn a_limit_without_a_word_is_met_and_everything_arrives() {
         (Limited::Source, unavailable),
         (Limited::Both, LIMIT),
     ];
-    let outcomes = join_all(cases.map(|(limited, limit)| sync(limited, limit))).await;
+    let outcomes = join_all(cases.map(|(limited, limit)| sync(limited, limit, TAGS))).await;
     for outcome in outcomes {
         assert_eq!(
             outcome.said, "30 copied, 0 unchanged, 0 failed",
@@ -126,5 +134,18 @@ async fn a_limit_without_a_word_is_met_and_everything_arrives() {
         );
         assert!(outcome.refused <= 20, "{outcome:?}");
         assert!(outcome.answered > 100, "the limit was met: {outcome:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_requests_few_are_refused() {
+    for limited in [Limited::Destination, Limited::Source] {
+        let outcome = sync(limited, HUNDRED, MANY_TAGS).await;
+        assert_eq!(
+            outcome.said, "500 copied, 0 unchanged, 0 failed",
+            "{outcome:?}"
+        );
+        // One in 50 on a quiet machine; here other tests take the time between two requests.
+        assert!(outcome.refused * 20 <= outcome.answered, "{outcome:?}");
     }
 }

@@ -5,3 +5,4 @@ mod costs;
 mod gone;
 mod lab;
 mod late;
+mod watched;

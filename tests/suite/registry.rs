@@ -15,6 +15,7 @@ mod manifests;
 mod observed;
 mod real;
 mod referrers;
+mod reports;
 mod uploads;
 mod wire;
 mod words;

@@ -100,7 +100,7 @@ impl Report {
         Self {
             code: finished.code,
             totals: report["totals"].clone(),
-            text: finished.stdout.clone(),
+            text: finished.stdout.clone() + &finished.stderr,
         }
     }
 

@@ -129,7 +129,7 @@ pub(super) struct ValueError {
 // === impl DocumentError ===
 
 impl DocumentError {
-    pub(super) fn new(
+    pub(crate) fn new(
         file: &str,
         position: Position,
         path: impl Into<String>,

@@ -17,30 +17,36 @@ use std::collections::HashMap;
 use self::deserializer::Path;
 pub use self::error::{DocumentError, Problem};
 pub(crate) use self::error::{closest, hint};
+pub(crate) use self::node::{Entry, Node, Value};
 pub use self::position::Position;
-pub use self::resource::{Document, Origin, Resource};
+pub use self::resource::{Contents, Document, Origin, Other, Resource};
 
 /// Largest file that is read, in bytes.
 const FILE_SIZE: usize = 1024 * 1024;
 
-/// Reads all resources of a file. `file` is only its name for errors.
-pub fn parse(text: &str, file: &str) -> Result<Vec<Document>, DocumentError> {
-    let start = Position { line: 1, column: 1 };
+/// Reads a file. `file` is only its name for errors.
+pub fn parse(text: &str, file: &str) -> Result<Contents, DocumentError> {
+    let nodes = parse_tree(text, file)?;
+    let mut contents = Contents::default();
+    for node in &nodes {
+        reader::refuse_duplicate_fields(node, &Path::Document, file)?;
+        reader::read(node, Path::Document, file, &mut contents)?;
+    }
+    Ok(contents)
+}
+
+/// Reads the documents of any file as trees, within the same bounds.
+pub(crate) fn parse_tree(text: &str, file: &str) -> Result<Vec<Node>, DocumentError> {
     if text.len() > FILE_SIZE {
+        let start = Position { line: 1, column: 1 };
         let problem = Problem::TooLarge {
             found: text.len(),
             most: FILE_SIZE,
         };
         return Err(DocumentError::new(file, start, "", problem));
     }
-    let nodes = node::parse(text)
-        .map_err(|error| DocumentError::from_syntax(file, error.position, error.message))?;
-    let mut documents = Vec::new();
-    for node in &nodes {
-        reader::refuse_duplicate_fields(node, &Path::Document, file)?;
-        reader::read(node, Path::Document, file, &mut documents)?;
-    }
-    Ok(documents)
+    node::parse(text)
+        .map_err(|error| DocumentError::from_syntax(file, error.position, error.message))
 }
 
 /// Refuses objects that are defined more than once among the documents of one run.

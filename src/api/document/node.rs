@@ -21,13 +21,13 @@ const VALUES: usize = 100_000;
 const ALIASED_VALUES: usize = 10_000;
 
 /// A value and its place.
-pub(super) struct Node {
-    pub(super) position: Position,
-    pub(super) value: Value,
+pub(crate) struct Node {
+    pub(crate) position: Position,
+    pub(crate) value: Value,
 }
 
 /// A YAML value.
-pub(super) enum Value {
+pub(crate) enum Value {
     Null,
     /// A boolean, and as it was written: `on` is one as well.
     Boolean(bool, String),
@@ -39,15 +39,15 @@ pub(super) enum Value {
 }
 
 /// One `key: value` of a mapping.
-pub(super) struct Entry {
-    pub(super) key: String,
-    pub(super) position: Position,
-    pub(super) value: Node,
+pub(crate) struct Entry {
+    pub(crate) key: String,
+    pub(crate) position: Position,
+    pub(crate) value: Node,
 }
 
 /// Why a text is not YAML.
 pub(super) struct SyntaxError {
-    pub(super) position: Position,
+    pub(crate) position: Position,
     pub(super) message: String,
 }
 
@@ -134,7 +134,7 @@ impl Node {
     }
 
     /// That something else is expected here. The value is not named: it may be a secret.
-    pub(super) fn wrong_type(&self, expected: &str) -> Problem {
+    pub(crate) fn wrong_type(&self, expected: &str) -> Problem {
         let found = match &self.value {
             Value::Null => "nothing",
             Value::Boolean(..) => "a boolean",

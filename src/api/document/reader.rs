@@ -6,13 +6,15 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::deserializer::{NodeDeserializer, Path};
-use super::error::{DocumentError, Problem};
+use super::error::{DocumentError, KINDS, Problem, closest};
 use super::node::{Node, Value};
 use super::position::Position;
-use super::resource::{Document, Resource};
+use super::resource::{Contents, Document, Origin, Other, Resource};
 use crate::api::secret::WrittenSecret;
 use crate::api::{API_VERSION, ImageMirror, ImagePolicy, Metadata};
 
+/// The group of ours.
+const GROUP: &str = "transship.dev";
 /// Version of Kubernetes' own Secret and List.
 const CORE_VERSION: &str = "v1";
 
@@ -68,18 +70,38 @@ impl Kind {
     }
 }
 
-/// Reads one object, or all objects of a list, into `documents`.
+/// Whether an object belongs to another program, which stands in the same file: its group is not ours, and not
+/// ours with a slip. A kind that only we have is never anybody else's.
+fn is_of_others(kind: &str, version: &str) -> bool {
+    match version.rsplit_once('/') {
+        Some((group, _)) => closest(group, &[GROUP]).is_none() && kind != "ImageMirror",
+        None => version == CORE_VERSION && closest(kind, KINDS).is_none(),
+    }
+}
+
+/// Reads one object, or all objects of a list, into `contents`.
 pub(super) fn read(
     node: &Node,
     path: Path<'_>,
     file: &str,
-    documents: &mut Vec<Document>,
+    contents: &mut Contents,
 ) -> Result<(), DocumentError> {
     let (kind_text, kind_position) = required_text(node, path, "kind", file)?;
     let (version, version_position) = required_text(node, path, "apiVersion", file)?;
     let fail = |position, field: &str, problem| {
         DocumentError::new(file, position, Path::Field(&path, field).render(), problem)
     };
+    if is_of_others(kind_text, version) {
+        contents.others.push(Other {
+            origin: Origin {
+                file: file.to_owned(),
+                position: node.position,
+            },
+            api_version: version.to_owned(),
+            kind: kind_text.to_owned(),
+        });
+        return Ok(());
+    }
     let kind = Kind::parse(kind_text).map_err(|problem| fail(kind_position, "kind", problem))?;
     kind.check_version(kind_text, version)
         .map_err(|problem| fail(version_position, "apiVersion", problem))?;
@@ -104,9 +126,9 @@ pub(super) fn read(
             let secret: WrittenSecret = deserialize(node, path, file, true)?;
             Resource::Secret(Box::new(secret.into()))
         }
-        Kind::List => return read_list(node, path, file, documents),
+        Kind::List => return read_list(node, path, file, contents),
     };
-    documents.push(Document::new(file, node, resource));
+    contents.documents.push(Document::new(file, node, resource));
     Ok(())
 }
 
@@ -115,7 +137,7 @@ fn read_list(
     node: &Node,
     path: Path<'_>,
     file: &str,
-    documents: &mut Vec<Document>,
+    contents: &mut Contents,
 ) -> Result<(), DocumentError> {
     let items_path = Path::Field(&path, "items");
     let (position, path, problem) = match node.field("items") {
@@ -124,7 +146,7 @@ fn read_list(
             ..
         }) => {
             return items.iter().enumerate().try_for_each(|(index, item)| {
-                read(item, Path::Item(&items_path, index), file, documents)
+                read(item, Path::Item(&items_path, index), file, contents)
             });
         }
         Some(items) => (items.position, items_path, items.wrong_type("a list")),

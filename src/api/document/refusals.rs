@@ -337,7 +337,7 @@ const CHANGES: [(&str, &str, &str, &str, &str); 47] = [
 ];
 
 /// Whole files: the name of the case, the text, and the message.
-const FILES: [(&str, &str, &str); 11] = [
+const FILES: [(&str, &str, &str); 13] = [
     (
         "no spec",
         "apiVersion: transship.dev/v1alpha1\nkind: ImageMirror\nmetadata: {name: a}\n",
@@ -349,14 +349,24 @@ const FILES: [(&str, &str, &str); 11] = [
         "f.yaml:1:1: missing field \"metadata\"",
     ),
     (
-        "another kind",
-        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a}\n",
+        "a kind that the group does not have",
+        "apiVersion: transship.dev/v1alpha1\nkind: Deployment\nmetadata: {name: a}\n",
         "f.yaml:2:7: kind: \"Deployment\" is not read by Transship: expected ImageMirror, ImagePolicy, Secret or List",
     ),
     (
-        "another kind in a list",
-        "apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: ConfigMap}\n",
-        "f.yaml:4:26: items[0].kind: \"ConfigMap\" is not read by Transship: expected ImageMirror, ImagePolicy, Secret or List",
+        "a kind of ours in a list, with a slip",
+        "apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: Secrets}\n",
+        "f.yaml:4:26: items[0].kind: \"Secrets\" is not read by Transship, did you mean \"Secret\"?",
+    ),
+    (
+        "a group with a slip",
+        "apiVersion: transhsip.dev/v1alpha1\nkind: ImagePolicy\n",
+        "f.yaml:1:13: apiVersion: \"transhsip.dev/v1alpha1\" is not the version of ImagePolicy: expected \"transship.dev/v1alpha1\"",
+    ),
+    (
+        "a mirror of another group",
+        "apiVersion: mirrors.example.com/v1\nkind: ImageMirror\n",
+        "f.yaml:1:13: apiVersion: \"mirrors.example.com/v1\" is not the version of ImageMirror: expected \"transship.dev/v1alpha1\"",
     ),
     (
         "no kind",

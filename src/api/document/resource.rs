@@ -9,6 +9,26 @@ use super::position::Position;
 use crate::api::metadata::namespace;
 use crate::api::{ImageMirror, ImagePolicy, Secret};
 
+/// What a file holds.
+#[derive(Debug, Default)]
+pub struct Contents {
+    /// The resources, in the order of the file.
+    pub documents: Vec<Document>,
+    /// What stands beside them and is not for Transship.
+    pub others: Vec<Other>,
+}
+
+/// An object of another program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Other {
+    /// Where it is defined.
+    pub origin: Origin,
+    /// Its group and version.
+    pub api_version: String,
+    /// Its kind.
+    pub kind: String,
+}
+
 /// One resource of a file.
 #[derive(Debug)]
 pub struct Document {

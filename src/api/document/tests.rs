@@ -42,6 +42,7 @@ stringData:
 
 fn resources(text: &str) -> Vec<Resource> {
     parse(text, "f.yaml")
+        .map(|contents| contents.documents)
         .unwrap()
         .into_iter()
         .map(|document| document.resource)
@@ -57,7 +58,7 @@ fn mirror(text: &str) -> ImageMirror {
 
 pub(super) fn refusal(text: &str) -> String {
     match parse(text, "f.yaml") {
-        Ok(documents) => format!("{} documents", documents.len()),
+        Ok(contents) => format!("{} documents", contents.documents.len()),
         Err(error) => error.to_string(),
     }
 }
@@ -66,6 +67,33 @@ pub(super) fn refusal(text: &str) -> String {
 pub(super) fn with(text: &str, part: &str, replacement: &str) -> String {
     assert!(text.contains(part), "{part} is not in the text");
     text.replacen(part, replacement, 1)
+}
+
+#[test]
+fn objects_of_other_programs_are_passed_over() {
+    let others = "\
+apiVersion: apps/v1
+kind: Deployment
+---
+apiVersion: image.toolkit.fluxcd.io/v1
+kind: ImagePolicy
+---
+apiVersion: v1
+kind: List
+items: [{apiVersion: v1, kind: ConfigMap}]
+---
+";
+    let contents = parse(&format!("{others}{MIRROR}"), "f.yaml").unwrap();
+    assert_eq!(contents.documents.len(), 1);
+    let others: Vec<(u64, &str)> = contents
+        .others
+        .iter()
+        .map(|other| (other.origin.position.line, other.kind.as_str()))
+        .collect();
+    assert_eq!(
+        others,
+        [(1, "Deployment"), (4, "ImagePolicy"), (9, "ConfigMap")]
+    );
 }
 
 #[test]
@@ -255,7 +283,9 @@ fn secrets_are_decoded_and_never_printed() {
 
 #[test]
 fn fields_are_found_again_for_later_checks() {
-    let documents = parse(&format!("---\n{MIRROR}"), "f.yaml").unwrap();
+    let documents = parse(&format!("---\n{MIRROR}"), "f.yaml")
+        .unwrap()
+        .documents;
     let [document] = documents.as_slice() else {
         panic!("expected one document");
     };
@@ -278,10 +308,18 @@ fn fields_are_found_again_for_later_checks() {
 
 #[test]
 fn an_object_is_defined_once() {
-    let mut documents = parse(MIRROR, "a.yaml").unwrap();
-    documents.extend(parse(&with(MIRROR, "base-images", "other"), "b.yaml").unwrap());
+    let mut documents = parse(MIRROR, "a.yaml").unwrap().documents;
+    documents.extend(
+        parse(&with(MIRROR, "base-images", "other"), "b.yaml")
+            .unwrap()
+            .documents,
+    );
     assert!(refuse_duplicate_objects(&documents).is_ok());
-    documents.extend(parse(&format!("---\n{MIRROR}"), "c.yaml").unwrap());
+    documents.extend(
+        parse(&format!("---\n{MIRROR}"), "c.yaml")
+            .unwrap()
+            .documents,
+    );
     assert_eq!(
         refuse_duplicate_objects(&documents)
             .unwrap_err()

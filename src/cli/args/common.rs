@@ -70,6 +70,8 @@ pub enum Format {
     /// For people.
     #[default]
     Table,
+    /// The same with everything there is to say, however wide it gets.
+    Wide,
     /// JSON, and nothing else on stdout.
     Json,
     /// YAML, and nothing else on stdout.
@@ -112,7 +114,8 @@ pub struct RegistryArgs {
         long,
         value_delimiter = ',',
         env = "TRANSSHIP_INSECURE",
-        value_name = "HOST[:PORT]"
+        value_name = "HOST[:PORT]",
+        value_parser = insecure_registry
     )]
     pub insecure: Vec<Registry>,
     /// Trust the authorities of this PEM file besides those of the system.
@@ -126,12 +129,15 @@ pub struct RegistryArgs {
         value_name = "HOST[:PORT]"
     )]
     pub trusted_realms: Vec<Registry>,
+    /// Give up after so long, such as 10m [default: never].
+    #[arg(long, env = "TRANSSHIP_TIMEOUT", value_name = "DURATION")]
+    pub timeout: Option<Duration>,
 }
 
 /// How results are printed.
 #[derive(Debug, Args)]
 pub struct OutputArgs {
-    /// How results are printed: table, json or yaml.
+    /// How results are printed: table, wide, json or yaml.
     #[arg(
         short,
         long,
@@ -142,4 +148,15 @@ pub struct OutputArgs {
         hide_possible_values = true
     )]
     pub output: Format,
+}
+
+/// Reads a registry that is spoken to in plain HTTP: the port of HTTPS is no part of a name, so it would be
+/// another port that is spoken to.
+fn insecure_registry(text: &str) -> Result<Registry, String> {
+    if Registry::is_https_port_named(text) {
+        return Err(format!(
+            "{text:?} names the port of HTTPS, and this is for plain HTTP: leave out the port, or the registry"
+        ));
+    }
+    text.parse::<Registry>().map_err(|error| error.to_string())
 }

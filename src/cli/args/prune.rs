@@ -35,18 +35,18 @@ pub struct PruneArgs {
     )]
     pub in_use_extra: Vec<Extra>,
     /// Delete what is due, inside spec.prune.maxDeletes and maxPercent.
-    #[arg(long, env = "TRANSSHIP_DELETE", value_parser = FalseyValueParser::new())]
+    #[arg(long, env = "TRANSSHIP_PRUNE_DELETE", value_parser = FalseyValueParser::new())]
     pub delete: bool,
     /// Delete beyond these limits, if what is due is exactly this plan.
     #[arg(
         long,
-        env = "TRANSSHIP_APPROVE",
+        env = "TRANSSHIP_PRUNE_APPROVE",
         value_name = "DIGEST",
         requires = "delete"
     )]
     pub approve: Option<Digest>,
     /// Prune what is on record of destinations that were elsewhere, too: the mirrors moved.
-    #[arg(long, env = "TRANSSHIP_MOVED", value_parser = FalseyValueParser::new())]
+    #[arg(long, env = "TRANSSHIP_PRUNE_MOVED", value_parser = FalseyValueParser::new())]
     pub moved: bool,
     /// How results are printed.
     #[command(flatten)]
@@ -87,7 +87,7 @@ pub struct RestoreArgs {
     #[arg(value_name = "[REPOSITORY:]TAG")]
     pub tags: Vec<NamedTag>,
     /// Restore every tag that can be restored.
-    #[arg(short, long, env = "TRANSSHIP_ALL", value_parser = FalseyValueParser::new(), conflicts_with = "tags")]
+    #[arg(short, long, env = "TRANSSHIP_RESTORE_ALL", value_parser = FalseyValueParser::new(), conflicts_with = "tags")]
     pub all: bool,
     /// Where the documents are.
     #[command(flatten)]

@@ -20,11 +20,14 @@ pub struct SyncArgs {
     #[command(flatten)]
     pub documents: DocumentArgs,
     /// Keep running: every mirror at its own interval or schedule.
-    #[arg(long, env = "TRANSSHIP_WATCH", value_parser = FalseyValueParser::new(), conflicts_with = "dry_run")]
+    #[arg(long, env = "TRANSSHIP_SYNC_WATCH", value_parser = FalseyValueParser::new(), conflicts_with_all = ["dry_run", "timeout"])]
     pub watch: bool,
     /// Write nothing; say what would be done.
-    #[arg(long, env = "TRANSSHIP_DRY_RUN", value_parser = FalseyValueParser::new())]
+    #[arg(long, env = "TRANSSHIP_SYNC_DRY_RUN", value_parser = FalseyValueParser::new())]
     pub dry_run: bool,
+    /// With --dry-run: show only what would change.
+    #[arg(long, env = "TRANSSHIP_CHANGES_ONLY", value_parser = FalseyValueParser::new(), requires = "dry_run")]
+    pub changes_only: bool,
     /// How results are printed.
     #[command(flatten)]
     pub output: OutputArgs,
@@ -37,13 +40,16 @@ pub struct SyncArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:
-  transship plan -f mirror.yaml
+  transship plan -f mirror.yaml --changes-only
 
-Exit codes: 0 nothing to do, 2 something to do, 1 something failed.")]
+Exit codes: 0 in sync, 1 something is wrong, 2 there is something to do.")]
 pub struct PlanArgs {
     /// Where the documents are.
     #[command(flatten)]
     pub documents: DocumentArgs,
+    /// Show only what would change, not what is right or left out.
+    #[arg(long, env = "TRANSSHIP_CHANGES_ONLY", value_parser = FalseyValueParser::new())]
+    pub changes_only: bool,
     /// How results are printed.
     #[command(flatten)]
     pub output: OutputArgs,

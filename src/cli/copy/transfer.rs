@@ -7,14 +7,16 @@ use futures::{StreamExt, TryStreamExt, stream};
 
 use super::super::address::image_name;
 use super::super::args::CopyArgs;
-use super::super::connect::Connector;
 use super::super::error::Error;
-use super::super::trust::Trust;
-use crate::api::{AbsentPlatform, IndexMode, Reason};
+use super::super::location::Location;
+use super::archive::Staging;
+use super::plan::{self, Job as Wanted};
+use super::way::{Single, Way};
+use crate::api::{AbsentPlatform, IndexMode};
 use crate::copy::{
-    self, Action, Done, Endpoint, Engine, Job, Lookup, Origin, TagPush, Target, Visit, endpoint,
+    self, Action, Done, Engine, Job, Lookup, Origin, TagPush, Target, Visit, endpoint,
 };
-use crate::oci::{Digest, Platform, Reference, Tag, TagOrDigest};
+use crate::oci::{Content, Digest, Platform, Repository, Tag, TagOrDigest};
 use crate::plan::report::{Failure, MirrorReport, Outcome, TagReport};
 use crate::plan::{Platforms, ReferrerTypes};
 use crate::sync::Observer;
@@ -22,15 +24,16 @@ use crate::sync::Observer;
 /// Tags that are copied at once. What a registry bears is decided by its own limits.
 const TAGS: usize = 32;
 
-/// Where images are copied from and to, and how.
-pub(super) struct Transfer {
-    engine: Engine,
+/// How images are copied on one way.
+pub(super) struct Transfer<'a> {
+    engine: &'a Engine,
+    way: Way,
     origin: Origin,
-    target: Target,
-    /// The source and the destination as people write them, without tag or digest.
-    names: (String, String),
     platforms: Platforms,
     referrers: ReferrerTypes,
+    is_dry: bool,
+    /// Whether tags that name something else are left alone.
+    spares: bool,
 }
 
 /// One image of the source, and its tag at the destination; none where it is known by its digest only.
@@ -38,44 +41,72 @@ pub(super) struct Transfer {
 pub(super) struct Item {
     pub(super) from: TagOrDigest,
     pub(super) to: Option<Tag>,
+    /// The repository at the destination.
+    pub(super) repository: Repository,
 }
 
 // === impl Transfer ===
 
-impl Transfer {
-    /// Opens both ends.
-    pub(super) async fn open(args: &CopyArgs, events: copy::Progress) -> Result<Self, Error> {
-        let connector = Connector::new(Trust::read(&args.registry)?);
-        let (source, destination) = (&args.source, &args.destination);
-        let open = async |reference: &Reference| {
-            let client = connector.client(&reference.registry, Some(&reference.repository));
-            Ok::<_, Error>(Endpoint::Registry(client.await?))
-        };
-        let name =
-            |reference: &Reference| format!("{}/{}", reference.registry, reference.repository);
-        Ok(Self {
-            engine: Engine::new(events),
+impl<'a> Transfer<'a> {
+    pub(super) fn new(engine: &'a Engine, way: Way, args: &CopyArgs) -> Self {
+        let source = &way.source.source;
+        Self {
+            engine,
             origin: Origin {
-                endpoint: open(source).await?,
+                endpoint: source.endpoint.clone(),
                 repository: source.repository.clone(),
             },
-            target: Target {
-                endpoint: open(destination).await?,
-                repository: destination.repository.clone(),
-                tags: Vec::new(),
+            platforms: if way.single.is_some() {
+                Platforms::All
+            } else {
+                platforms(&args.platform)
             },
-            names: (name(source), name(destination)),
-            platforms: platforms(&args.platform),
-            referrers: if args.no_referrers {
+            // docker knows of none.
+            referrers: if args.no_referrers || way.single.is_some() {
                 ReferrerTypes::None
             } else {
                 ReferrerTypes::All
             },
-        })
+            is_dry: args.sparing.dry_run,
+            spares: args.sparing.no_clobber,
+            way,
+        }
+    }
+
+    /// What is to be copied: the image that is named, or all of them.
+    pub(super) async fn items(
+        &self,
+        wanted: &Wanted<'_>,
+        source: &Location,
+        staging: Option<&Staging>,
+    ) -> Result<Vec<Item>, Error> {
+        let named = &self.way.source;
+        let found = if wanted.all_tags {
+            self.list()
+                .await?
+                .into_iter()
+                .map(TagOrDigest::Tag)
+                .collect()
+        } else {
+            vec![named.target.clone()]
+        };
+        let items = found.into_iter().map(|from| {
+            let to = plan::tag(&from, source, wanted.destination);
+            let repository = match staging {
+                Some(staging) => staging.add(source, named, to.as_ref())?,
+                None => self.way.repository.clone(),
+            };
+            Ok(Item {
+                from,
+                to,
+                repository,
+            })
+        });
+        items.collect()
     }
 
     /// Every tag of the source but those that belong to referrers, which come with their images.
-    pub(super) async fn list(&self) -> Result<Vec<Item>, Error> {
+    async fn list(&self) -> Result<Vec<Tag>, Error> {
         let Origin {
             endpoint,
             repository,
@@ -83,8 +114,8 @@ impl Transfer {
         let tags = endpoint.list_tags(repository).await?;
         self.engine.learn_tags(&self.origin, &tags);
         let there = Origin {
-            endpoint: self.target.endpoint.clone(),
-            repository: self.target.repository.clone(),
+            endpoint: self.way.endpoint.clone(),
+            repository: self.way.repository.clone(),
         };
         let bare = tags.iter().filter(|tag| tag.is_bare());
         let looks = stream::iter(bare)
@@ -96,14 +127,9 @@ impl Transfer {
             .buffer_unordered(TAGS);
         let lists: Vec<Option<Tag>> = looks.try_collect().await?;
         let lists: HashSet<Tag> = lists.into_iter().flatten().collect();
-        let items = tags
-            .into_iter()
-            .filter(|tag| !tag.is_attached() && !lists.contains(tag))
-            .map(|tag| Item {
-                from: TagOrDigest::Tag(tag.clone()),
-                to: Some(tag),
-            });
-        Ok(items.collect())
+        let mut tags = tags;
+        tags.retain(|tag| !tag.is_attached() && !lists.contains(tag));
+        Ok(tags)
     }
 
     /// Copies the items; one failure does not stop the others. The report has them in their order.
@@ -113,7 +139,7 @@ impl Transfer {
             .map(|item| async move {
                 let copied = self.copy(&item).await;
                 if let Ok(tag) = &copied {
-                    observer.finished(tag);
+                    observer.finished("", tag);
                 }
                 copied
             })
@@ -127,16 +153,26 @@ impl Transfer {
         report
     }
 
-    async fn copy(&self, Item { from, to }: &Item) -> Result<TagReport, Failure> {
-        let (source, destination) = &self.names;
-        let source = image_name(source, from);
-        let digest = self.resolve(from, &source).await?;
-        let name = to.clone().map_or(digest.clone().into(), TagOrDigest::from);
-        let target = image_name(destination, &name);
-        let outcome = self.bring(&digest, to.as_ref(), &target).await;
+    async fn copy(&self, item: &Item) -> Result<TagReport, Failure> {
+        let source = image_name(&self.way.source.source.name, &item.from);
+        let digest = self.resolve(&item.from, &source).await?;
+        let expected = self
+            .engine
+            .expected_digest(&self.origin, &digest, &self.platforms)
+            .await;
+        let name = match (&item.to, &expected) {
+            (Some(tag), _) => TagOrDigest::Tag(tag.clone()),
+            (None, Ok(expected)) => TagOrDigest::Digest(expected.clone()),
+            (None, Err(_)) => TagOrDigest::Digest(digest.clone()),
+        };
+        let target = image_name(&self.way.name, &name);
+        let outcome = match expected {
+            Ok(expected) => self.bring(&digest, expected, item, &target).await,
+            Err(error) => Err(copying(&target, &error)),
+        };
         Ok(TagReport {
             source,
-            destination: self.target.endpoint.name(),
+            destination: self.way.endpoint.name(),
             target,
             source_digest: digest,
             selected_by: Vec::new(),
@@ -145,55 +181,52 @@ impl Transfer {
     }
 
     async fn resolve(&self, from: &TagOrDigest, source: &str) -> Result<Digest, Failure> {
-        let Origin {
-            endpoint,
-            repository,
-        } = &self.origin;
-        let resolved = endpoint.resolve(repository, from, None).await;
-        resolved
-            .map_err(|error| failed(source, &error))?
-            .ok_or_else(|| Failure {
-                subject: source.to_owned(),
-                reason: Reason::NotFound,
-                message: format!("{source} does not exist"),
-                next_attempt_time: None,
-                is_of_tag: false,
-            })
+        let named = &self.way.source.source;
+        let resolved = async {
+            let Some(single) = &self.way.single else {
+                return named.resolve(from).await;
+            };
+            let root = named.fetch(from).await?;
+            match (single, root.content()) {
+                (Single::Own(_), Content::Image(_)) => Ok(root.digest().clone()),
+                (Single::Own(platform) | Single::Asked(platform), _) => {
+                    named.select_digest(&root, platform).await
+                }
+            }
+        };
+        let resolved: Result<Digest, Error> = resolved.await;
+        resolved.map_err(|error| error.as_failure(source))
     }
 
     /// Copies what the destination lacks.
     async fn bring(
         &self,
         digest: &Digest,
-        tag: Option<&Tag>,
+        expected: Digest,
+        item: &Item,
         target: &str,
     ) -> Result<Outcome, Failure> {
-        let copying = |error: copy::Error| Failure {
-            subject: target.to_owned(),
-            reason: error.reason(),
-            message: error.to_string(),
-            next_attempt_time: error.retry_at(),
-            is_of_tag: false,
-        };
-        let expected = self
-            .engine
-            .expected_digest(&self.origin, digest, &self.platforms);
-        let expected = expected.await.map_err(copying)?;
-        let name = tag.map_or(expected.clone().into(), |tag| tag.clone().into());
-        let Target {
-            endpoint,
-            repository,
-            ..
-        } = &self.target;
+        let Item { to, repository, .. } = item;
+        let endpoint = &self.way.endpoint;
+        let name = to
+            .as_ref()
+            .map_or(expected.clone().into(), |tag| tag.clone().into());
         let found = endpoint.look_up(repository, &name, None).await;
         let current = match found.map_err(|error| failed(target, &error))? {
             Lookup::Found(digest) => Some(digest),
             Lookup::Missing | Lookup::Untold(_) => None,
         };
         let is_there = current.as_ref() == Some(&expected);
-        let tags = tag.map(|tag| TagPush {
+        let other = current.clone().filter(|_| !is_there);
+        if self.spares && other.is_some() {
+            return Ok(Outcome::Frozen);
+        }
+        if self.is_dry {
+            return Ok(planned(is_there, other));
+        }
+        let tags = to.iter().map(|tag| TagPush {
             tag: tag.clone(),
-            current,
+            current: current.clone(),
             previous: None,
         });
         let job = Job {
@@ -204,23 +237,27 @@ impl Transfer {
             evidence: Vec::new(),
             is_gated: false,
             targets: vec![Target {
-                tags: tags.into_iter().collect(),
-                ..self.target.clone()
+                endpoint: endpoint.clone(),
+                repository: repository.clone(),
+                tags: tags.collect(),
             }],
         };
         if is_there {
-            return self.complete(job, expected).await.map_err(copying);
+            return self
+                .complete(job, expected)
+                .await
+                .map_err(|error| copying(target, &error));
         }
         let results = self.engine.copy(&job).await.into_iter().next();
         results.map_or(Ok(Outcome::Unchanged), |done| {
-            done.map(outcome).map_err(copying)
+            done.map(outcome).map_err(|error| copying(target, &error))
         })
     }
 
     /// Copies what refers to an image that is there, as far as it is missing.
     async fn complete(&self, job: Job, expected: Digest) -> Result<Outcome, copy::Error> {
-        let is_same = self.origin.endpoint.place() == self.target.endpoint.place()
-            && self.origin.repository == self.target.repository;
+        let is_same = self.origin.endpoint.place() == self.way.endpoint.place()
+            && self.origin.repository == self.way.repository;
         if is_same || self.referrers == ReferrerTypes::None {
             return Ok(Outcome::Unchanged);
         }
@@ -259,6 +296,29 @@ fn outcome(
         Action::Retagged => Outcome::Retagged { digest },
         Action::Copied => Outcome::Copied { digest, bytes },
         Action::Completed => Outcome::Completed { digest, bytes },
+    }
+}
+
+/// What a copy would do.
+fn planned(is_there: bool, other: Option<Digest>) -> Outcome {
+    if is_there {
+        return Outcome::Unchanged;
+    }
+    Outcome::Planned {
+        moves: other.is_some(),
+        completes: false,
+        destination_digest: other,
+        moved: None,
+    }
+}
+
+fn copying(subject: &str, error: &copy::Error) -> Failure {
+    Failure {
+        subject: subject.to_owned(),
+        reason: error.reason(),
+        message: error.to_string(),
+        next_attempt_time: error.retry_at(),
+        is_of_tag: false,
     }
 }
 

@@ -1,4 +1,5 @@
-//! Credential helpers: `docker-credential-NAME get`, the server on standard input, JSON or a message back.
+//! Credential helpers: `docker-credential-NAME get` or `erase` with the server on standard input, `store` with JSON; JSON
+//! or a message comes back.
 
 use std::ffi::OsStr;
 use std::io;
@@ -81,7 +82,7 @@ impl Helper<'_> {
         } else {
             registry.as_str()
         };
-        let (status, output) = timeout(LONGEST, self.run(server))
+        let (status, output) = timeout(LONGEST, self.run("get", server))
             .await
             .map_err(|_| HelperError::TooSlow)??;
         if output.len() > BYTES {
@@ -93,10 +94,49 @@ impl Helper<'_> {
         }
     }
 
+    /// Gives the helper a credential to keep for a server.
+    pub(super) async fn store(
+        &self,
+        server: &str,
+        username: &str,
+        password: &SecretString,
+    ) -> Result<(), HelperError> {
+        let secret = password.expose_secret();
+        let input =
+            serde_json::json!({"ServerURL": server, "Username": username, "Secret": secret});
+        let input = SecretString::from(input.to_string());
+        let run = self.run("store", input.expose_secret());
+        let (status, output) = timeout(LONGEST, run)
+            .await
+            .map_err(|_| HelperError::TooSlow)??;
+        match status {
+            Some(status) if status.success() => Ok(()),
+            Some(status) => refused(&output, status).map(drop),
+            None => Err(HelperError::TooLarge),
+        }
+    }
+
+    /// Lets the helper forget the credential for a server, and says whether it had one.
+    pub(super) async fn erase(&self, server: &str) -> Result<bool, HelperError> {
+        let run = self.run("erase", server);
+        let (status, output) = timeout(LONGEST, run)
+            .await
+            .map_err(|_| HelperError::TooSlow)??;
+        match status {
+            Some(status) if status.success() => Ok(true),
+            Some(status) => refused(&output, status).map(|_| false),
+            None => Err(HelperError::TooLarge),
+        }
+    }
+
     /// Runs the helper. It is killed when nobody waits for it any more, or when it says too much;
     /// then there is no status.
-    async fn run(&self, server: &str) -> Result<(Option<ExitStatus>, Vec<u8>), HelperError> {
-        let mut child = self.command()?.spawn().map_err(|error| {
+    async fn run(
+        &self,
+        action: &str,
+        input_text: &str,
+    ) -> Result<(Option<ExitStatus>, Vec<u8>), HelperError> {
+        let mut child = self.command(action)?.spawn().map_err(|error| {
             if error.kind() == io::ErrorKind::NotFound {
                 return HelperError::NotInstalled;
             }
@@ -104,7 +144,7 @@ impl Helper<'_> {
         })?;
         if let Some(mut input) = child.stdin.take() {
             // A helper that does not read still has something to say.
-            let _ = input.write_all(server.as_bytes()).await;
+            let _ = input.write_all(input_text.as_bytes()).await;
         }
         let mut output = Vec::new();
         if let Some(answer) = child.stdout.take() {
@@ -121,13 +161,13 @@ impl Helper<'_> {
         Ok((Some(status), output))
     }
 
-    fn command(&self) -> Result<Command, HelperError> {
+    fn command(&self, action: &str) -> Result<Command, HelperError> {
         if !is_name(self.name) {
             return Err(HelperError::BadName);
         }
         let mut command = Command::new(format!("docker-credential-{}", self.name));
         command
-            .arg("get")
+            .arg(action)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

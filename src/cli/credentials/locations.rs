@@ -82,6 +82,14 @@ impl Locations {
         variable.into_iter().chain(files).collect()
     }
 
+    /// The file that credentials are written to: the one that is named, else Docker's.
+    pub(in super::super) fn written(&self) -> Option<PathBuf> {
+        self.places().into_iter().find_map(|place| match place {
+            Place::File(path) => Some(path),
+            Place::Variable => None,
+        })
+    }
+
     /// The config in the environment.
     pub(super) fn auth_config(&self) -> SecretSlice<u8> {
         let text = self.auth_config.as_ref().map(ExposeSecret::expose_secret);

@@ -8,6 +8,7 @@ use crate::cli::args::DocumentArgs;
 use crate::cli::connect::{Connector, MirrorConnector};
 use crate::cli::documents;
 use crate::cli::error::Error;
+use crate::cli::open;
 use crate::copy::{self, Endpoint};
 use crate::layout::Layout;
 use crate::oci::Repository;
@@ -38,6 +39,14 @@ pub(super) async fn of_place(connector: &Connector, place: &Place) -> Result<Vec
         may_be_missing: false,
     };
     match place {
+        Place::Directory(path) if Layout::is_layout(path) => {
+            let endpoint = Endpoint::Layout(Layout::single(path.clone()));
+            Ok(vec![spot(&endpoint, open::local()?)])
+        }
+        Place::Archive(path) => {
+            let source = open::open_all(path).await?;
+            Ok(vec![spot(&source.endpoint, source.repository)])
+        }
         Place::Directory(directory) => {
             let endpoint = Endpoint::Layout(Layout::open(directory.clone()));
             let repositories = endpoint.list_repositories().await?.into_iter();

@@ -1,7 +1,8 @@
-//! `transship inspect`: everything that a registry has to say about an image.
+//! `transship inspect`: everything that an image has to say about itself.
 
 mod referrers;
 mod render;
+mod template;
 mod verify;
 mod view;
 
@@ -10,75 +11,107 @@ use super::args::{InspectArgs, OutputArgs};
 use super::connect::Connector;
 use super::error::Error;
 use super::exit::Exit;
-use super::image::{self, Entry, Source};
-use super::output::Output;
+use super::image::{self, Named};
+use super::open::open;
+use super::output::{Document, Output};
+use super::template::Template;
 use super::trust::Trust;
-use crate::oci::{Content, Platform, Reference};
+use crate::oci::{Content, Platform};
 use crate::runtime::shutdown::until_signal;
+
+/// The kind of what machines read.
+pub(super) const KIND: &str = "Image";
+
+impl Document for ImageView {
+    const KIND: &'static str = KIND;
+}
+
+impl Document for verify::VerifiedView {
+    const KIND: &'static str = "Signatures";
+}
 
 /// Runs `transship inspect`.
 pub(super) async fn run(args: &InspectArgs, output: &Output) -> Result<Exit, Error> {
-    let inspected = until_signal(inspect(args, output)).await;
+    // What is wrong with it is said before anything is asked for.
+    let template = args.format.as_deref().map(Template::parse).transpose();
+    let template = template.map_err(|error| Error::Usage(format!("--format: {error}")))?;
+    let inspected = until_signal(inspect(args, template.as_ref(), output)).await;
     inspected.unwrap_or(Ok(Exit::Interrupted))
 }
 
-async fn inspect(args: &InspectArgs, output: &Output) -> Result<Exit, Error> {
+async fn inspect(
+    args: &InspectArgs,
+    template: Option<&Template>,
+    output: &Output,
+) -> Result<Exit, Error> {
     let InspectArgs {
         reference,
         raw,
+        config,
+        format: _,
         platform,
         verify,
         output: OutputArgs { output: format },
         registry,
     } = args;
+    let platform = platform.as_ref();
     let connector = Connector::new(Trust::read(registry)?);
-    let Reference {
-        registry,
-        repository,
-        tag: _,
-        digest: _,
-    } = reference;
-    let source = Source {
-        client: connector.client(registry, Some(repository)).await?,
-        repository: repository.clone(),
-    };
+    let image = open(&connector, reference).await?;
     if verify.verify {
-        let view = verify::verify(verify, source.client, reference).await?;
-        output.print_value(*format, &view, verify::VerifiedView::text)?;
+        let view = verify::verify(verify, &image).await?;
+        output.print_value(*format, &view, |view, _| view.text())?;
         return Ok(if view.is_verified() {
             Exit::Success
         } else {
             Exit::Failure
         });
     }
-    if *raw {
-        let root = source.fetch(&reference.target()).await?;
+    let Named { source, target } = &image;
+    if !raw && !config && template.is_none() {
+        let view = read(&image, platform).await?;
+        output.print_value(*format, &view, render::text)?;
+        return Ok(Exit::Success);
+    }
+    let root = source.fetch(target).await?;
+    if *raw && platform.is_none() {
         output.print(root.bytes())?;
         return Ok(Exit::Success);
     }
-    let view = read(&source, reference, platform.as_ref()).await?;
-    output.print_value(*format, &view, render::text)?;
+    let entry = source.select(&root, platform).await?;
+    if *raw {
+        output.print(entry.manifest.bytes())?;
+        return Ok(Exit::Success);
+    }
+    let bytes = source.config_bytes(&entry.manifest).await?;
+    let Some(template) = template else {
+        output.print(bytes)?;
+        return Ok(Exit::Success);
+    };
+    let value = template::value(&image, &root, &entry.manifest, &bytes)?;
+    let text = template.render(&value);
+    let text = text.map_err(|error| Error::Usage(format!("--format: {error}")))?;
+    output.print(text + "\n")?;
     Ok(Exit::Success)
 }
 
 /// Reads the image, and the details of the platform that is asked for.
-async fn read(
-    source: &Source,
-    reference: &Reference,
-    wanted: Option<&Platform>,
-) -> Result<ImageView, Error> {
-    let root = source.fetch(&reference.target()).await?;
+async fn read(image: &Named, wanted: Option<&Platform>) -> Result<ImageView, Error> {
+    let Named { source, target } = image;
+    let root = source.fetch(target).await?;
     let entries = source.entries(&root).await?;
-    let chosen = choose(&entries, wanted)
-        .map_err(|platforms| Error::Image(format!("{reference} is for {platforms}")))?;
-    let details = match chosen {
+    let platforms: Vec<_> = entries.iter().map(|entry| entry.platform.clone()).collect();
+    let chosen = image::choose(&platforms, wanted).map_err(|wanted| {
+        let kinds: Vec<_> = entries.iter().map(image::Entry::kind).collect();
+        source.lacks(&root, wanted, &kinds)
+    })?;
+    let details = match chosen.and_then(|place| entries.get(place)) {
         Some(entry) => view::read_details(source, entry).await?,
         None => None,
     };
     let referrers = referrers::read(source, root.digest()).await?;
     Ok(ImageView {
-        name: source.name(),
-        reference: reference.target().to_string(),
+        name: source.name.clone(),
+        reference: target.to_string(),
         digest: root.digest().clone(),
         media_type: root.media_type().clone(),
         artifact_type: match root.content() {
@@ -91,39 +124,4 @@ async fn read(
         image: details,
         referrers,
     })
-}
-
-/// The entry that is asked for; without a wish that for linux on this processor, else the first.
-fn choose<'a>(
-    entries: &'a [Entry],
-    wanted: Option<&Platform>,
-) -> Result<Option<&'a Entry>, String> {
-    let find = |wanted: &Platform| {
-        entries.iter().find(|entry| {
-            entry
-                .platform
-                .as_ref()
-                .is_some_and(|platform| wanted.covers(platform))
-        })
-    };
-    match wanted {
-        None => Ok(find(&own_platform()).or(entries.first())),
-        Some(wanted) => find(wanted).map(Some).ok_or_else(|| {
-            let platforms: Vec<String> = entries.iter().map(Entry::kind).collect();
-            format!("{}, not for {wanted}", platforms.join(", "))
-        }),
-    }
-}
-
-fn own_platform() -> Platform {
-    Platform {
-        os: "linux".to_owned(),
-        architecture: match std::env::consts::ARCH {
-            "x86_64" => "amd64",
-            "aarch64" => "arm64",
-            other => other,
-        }
-        .to_owned(),
-        ..Platform::default()
-    }
 }

@@ -5,8 +5,8 @@ use futures::future::try_join_all;
 use super::super::error::Error;
 use super::super::image::Source;
 use super::view::ReferrerView;
+use crate::copy::endpoint::Referrers;
 use crate::oci::{Content, Descriptor, Digest, Tag, TagOrDigest};
-use crate::registry::Referrers;
 
 /// Endings of the tags under which cosign keeps what it made, and what that is.
 const COSIGN_TAGS: [(&str, &str); 3] = [
@@ -24,7 +24,11 @@ pub(super) async fn read(source: &Source, digest: &Digest) -> Result<Vec<Referre
 }
 
 async fn read_listed(source: &Source, digest: &Digest) -> Result<Vec<ReferrerView>, Error> {
-    let list = match source.client.referrers(&source.repository, digest).await? {
+    let list = match source
+        .endpoint
+        .referrers(&source.repository, digest)
+        .await?
+    {
         Referrers::Listed(list) => return Ok(list.iter().map(|entry| view(entry, None)).collect()),
         Referrers::Unsupported => read_fallback(source, digest).await?,
     };
@@ -76,11 +80,8 @@ async fn find(
         return Ok(None);
     };
     let target = TagOrDigest::Tag(tag.clone());
-    let found = source
-        .client
-        .resolve(&source.repository, &target, None)
-        .await?;
-    Ok(found.map(|found| (tag, found.digest)))
+    let found = source.endpoint.resolve(&source.repository, &target, None);
+    Ok(found.await?.map(|found| (tag, found)))
 }
 
 fn view(entry: &Descriptor, tag: Option<&Tag>) -> ReferrerView {

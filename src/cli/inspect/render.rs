@@ -2,13 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use super::super::config::Step;
+use super::super::history;
+use super::super::look::Look;
 use super::super::table::{Table, align, one_line};
 use super::super::units;
 use super::view::{ConfigView, Details, ImageView, LayerView, PlatformView, ReferrerView};
 
+/// How far the content of a section is indented.
+const INDENT: usize = 2;
+
 /// Everything, with an empty line between two sections.
-pub(super) fn text(view: &ImageView) -> String {
+pub(super) fn text(view: &ImageView, look: Look) -> String {
     let ImageView {
         name,
         reference,
@@ -30,17 +34,20 @@ pub(super) fn text(view: &ImageView) -> String {
         ("Size", units::bytes(*size)),
         ("Annotations", pairs(annotations)),
     ]);
-    let mut sections = vec![head, section("Platforms", &platforms_table(platforms))];
+    let mut sections = vec![
+        head,
+        section("Platforms", &platforms_table(platforms, look)),
+    ];
     if let Some(details) = image {
-        sections.extend(details_sections(details));
+        sections.extend(details_sections(details, look));
     }
     if !referrers.is_empty() {
-        sections.push(section("Referrers", &referrers_table(referrers)));
+        sections.push(section("Referrers", &referrers_table(referrers, look)));
     }
     sections.join("\n")
 }
 
-fn details_sections(details: &Details) -> Vec<String> {
+fn details_sections(details: &Details, look: Look) -> Vec<String> {
     let Details {
         platform,
         digest,
@@ -52,10 +59,10 @@ fn details_sections(details: &Details) -> Vec<String> {
     lines.extend(config.iter().flat_map(config_fields));
     let mut sections = vec![
         section(&format!("Image for {platform}"), &fields(lines)),
-        section("Layers", &layers_table(layers)),
+        section("Layers", &layers_table(layers, look)),
     ];
     if !history.is_empty() {
-        sections.push(section("History", &history_table(history)));
+        sections.push(section("History", &history::table(history, inner(look))));
     }
     sections
 }
@@ -98,7 +105,7 @@ fn config_fields(config: &ConfigView) -> [(&'static str, String); 9] {
     ]
 }
 
-fn platforms_table(platforms: &[PlatformView]) -> String {
+fn platforms_table(platforms: &[PlatformView], look: Look) -> String {
     let mut table = Table::new(["PLATFORM", "DIGEST", "LAYERS", "SIZE"]);
     for PlatformView {
         platform,
@@ -109,15 +116,15 @@ fn platforms_table(platforms: &[PlatformView]) -> String {
     {
         table.row([
             platform.clone(),
-            digest.to_string(),
+            look.digest(digest),
             layers.to_string(),
             units::bytes(*size),
         ]);
     }
-    table.to_string()
+    table.fit(inner(look).width)
 }
 
-fn layers_table(layers: &[LayerView]) -> String {
+fn layers_table(layers: &[LayerView], look: Look) -> String {
     let mut table = Table::new(["DIGEST", "SIZE", "MEDIA TYPE"]);
     for LayerView {
         digest,
@@ -126,33 +133,15 @@ fn layers_table(layers: &[LayerView]) -> String {
     } in layers
     {
         table.row([
-            digest.to_string(),
+            look.digest(digest),
             units::bytes(*size),
             media_type.to_string(),
         ]);
     }
-    table.to_string()
+    table.fit(inner(look).width)
 }
 
-fn history_table(history: &[Step]) -> String {
-    let mut table = Table::new(["CREATED", "LAYER", "STEP"]);
-    for Step {
-        created,
-        created_by,
-        empty_layer,
-    } in history
-    {
-        let layer = if *empty_layer { "no" } else { "yes" };
-        table.row([
-            created.clone().unwrap_or_default(),
-            layer.to_owned(),
-            created_by.clone(),
-        ]);
-    }
-    table.to_string()
-}
-
-fn referrers_table(referrers: &[ReferrerView]) -> String {
+fn referrers_table(referrers: &[ReferrerView], look: Look) -> String {
     let mut table = Table::new(["TYPE", "DIGEST", "TAG"]);
     for ReferrerView {
         artifact_type,
@@ -162,14 +151,20 @@ fn referrers_table(referrers: &[ReferrerView]) -> String {
     {
         table.row([
             artifact_type.clone(),
-            digest.to_string(),
+            look.digest(digest),
             tag.clone().unwrap_or_default(),
         ]);
     }
-    table.to_string()
+    table.fit(inner(look).width)
 }
 
 // === shared ===
+
+/// How a table looks that stands in a section.
+fn inner(look: Look) -> Look {
+    let width = look.width.map(|width| width.saturating_sub(INDENT));
+    Look { width, ..look }
+}
 
 /// `Name:  value` lines; fields without a value are left out, further lines of a value are put below it.
 fn fields<'a>(fields: impl IntoIterator<Item = (&'a str, String)>) -> String {
@@ -246,10 +241,13 @@ mod tests {
                     size: 3_600_000,
                     media_type: "application/vnd.oci.image.layer.v1.tar+gzip".into(),
                 }],
-                history: vec![Step {
+                history: vec![history::StepView {
                     created: None,
                     created_by: "ADD file:… in /".to_owned(),
+                    comment: String::new(),
                     empty_layer: false,
+                    size: Some(3_600_000),
+                    digest: None,
                 }],
             }),
             referrers: vec![ReferrerView {
@@ -262,41 +260,19 @@ mod tests {
 
     #[test]
     fn an_image_in_sections() {
-        insta::assert_snapshot!(text(&view()), @r#"
-        Name:         docker.io/library/app
-        Reference:    3.20
-        Digest:       sha256:ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb
-        Media type:   application/vnd.oci.image.index.v1+json
-        Size:         7.1 MB
+        insta::assert_snapshot!(text(&view(), Look::default()));
+    }
 
-        Platforms:
-          PLATFORM         DIGEST                                                                    LAYERS   SIZE
-          linux/amd64      sha256:ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb   1        3.6 MB
-          linux/arm64/v8   sha256:ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb   1        3.5 MB
-
-        Image for linux/amd64:
-          Digest:              sha256:ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb
-          Created:             2026-09-06T12:00:00Z
-          User:                root (none is set)
-          Command:             ["/bin/sh","-c"]
-          Working directory:   /
-          Environment:         PATH, TOKEN
-          Ports:               80/tcp
-          Labels:              maintainer=me
-                               z=a\u{1b}[2Jb c
-
-        Layers:
-          DIGEST                                                                    SIZE     MEDIA TYPE
-          sha256:ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb   3.6 MB   application/vnd.oci.image.layer.v1.tar+gzip
-
-        History:
-          CREATED   LAYER   STEP
-          <none>    yes     ADD file:… in /
-
-        Referrers:
-          TYPE                    DIGEST                                                                    TAG
-          application/spdx+json   sha256:ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb   <none>
-        "#);
+    #[test]
+    fn an_image_fits() {
+        let looks = [80, 100, 200].map(|width| Look {
+            is_wide: false,
+            width: Some(width),
+        });
+        for (look, name) in looks.into_iter().zip(["at_80", "at_100", "at_200"]) {
+            insta::assert_snapshot!(name, text(&view(), look));
+        }
+        insta::assert_snapshot!("wide", text(&view(), Look::everything()));
     }
 
     #[test]
@@ -312,7 +288,7 @@ mod tests {
             referrers: Vec::new(),
             ..view()
         };
-        insta::assert_snapshot!(text(&artifact), @r"
+        insta::assert_snapshot!(text(&artifact, Look::default()), @r"
         Name:            docker.io/library/app
         Reference:       3.20
         Digest:          sha256:ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb

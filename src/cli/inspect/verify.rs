@@ -6,12 +6,12 @@ use serde::Serialize;
 
 use super::super::args::VerifyArgs;
 use super::super::error::Error;
+use super::super::image::Named;
 use super::super::table::{Table, align, one_line};
-use crate::copy::{Endpoint, Engine, Origin, Progress, Wanted};
-use crate::oci::{Digest, Platform, Reference};
+use crate::copy::{Engine, Origin, Progress, Wanted};
+use crate::oci::{Digest, Platform};
 use crate::plan::Platforms;
 use crate::policy::TextGlob;
-use crate::registry::Client;
 use crate::signature::{Authority, AuthorityError, Evidence, Proof, Rejection, Statement};
 
 /// What stands beside an image.
@@ -45,22 +45,15 @@ struct EvidenceView {
 }
 
 /// Verifies an image by the arguments.
-pub(super) async fn verify(
-    args: &VerifyArgs,
-    client: Client,
-    reference: &Reference,
-) -> Result<VerifiedView, Error> {
+pub(super) async fn verify(args: &VerifyArgs, image: &Named) -> Result<VerifiedView, Error> {
     let authorities = authorities(args)?;
+    let Named { source, target } = image;
     let origin = Origin {
-        endpoint: Endpoint::Registry(client),
-        repository: reference.repository.clone(),
+        endpoint: source.endpoint.clone(),
+        repository: source.repository.clone(),
     };
-    let target = reference.target();
-    let name = format!("{}/{}", reference.registry, reference.repository);
-    let found = origin.endpoint.resolve(&origin.repository, &target, None);
-    let digest = found
-        .await?
-        .ok_or_else(|| Error::NotFound(reference.to_string()))?;
+    let name = source.name.clone();
+    let digest = source.resolve(target).await?;
     let engine = Engine::new(Progress::none());
     let images = engine.images(&origin, &digest, &Platforms::All).await;
     let images = images.map_err(|error| Error::Image(error.to_string()))?;

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::super::config::{ImageConfig, RunConfig, Step};
 use super::super::error::Error;
+use super::super::history::{self, StepView};
 use super::super::image::{self, Entry, Source};
 use crate::oci::{Content, Descriptor, Digest, MediaType};
 
@@ -52,7 +53,7 @@ pub(super) struct Details {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) config: Option<ConfigView>,
     pub(super) layers: Vec<LayerView>,
-    pub(super) history: Vec<Step>,
+    pub(super) history: Vec<StepView>,
 }
 
 /// How an image is run.
@@ -111,7 +112,7 @@ pub(super) async fn read_details(source: &Source, entry: &Entry) -> Result<Optio
         digest: entry.manifest.digest().clone(),
         config,
         layers: manifest.layers.iter().map(LayerView::of).collect(),
-        history,
+        history: history::steps(history, &manifest.layers),
     }))
 }
 

@@ -1,37 +1,37 @@
 //! What pruning came to, for people.
 
 use super::totals::{Totals, waits_for_approval};
+use crate::cli::look::Look;
 use crate::cli::summary;
 use crate::cli::table::Table;
 use crate::cli::{plan, units};
 use crate::oci::Tag;
 use crate::plan::Mirror;
 use crate::plan::prune::{Fate, PrunedTag};
-use crate::plan::report::Failure;
 use crate::sync::Report;
 
-/// Everything: table, failures, why nothing is deleted, how to approve it, and one line.
+/// Everything: table, why nothing is deleted, how to approve it, and one line.
 pub(super) fn render(
     mirrors: &[Mirror],
     report: &Report,
     totals: &Totals,
     is_quiet: bool,
+    look: Look,
 ) -> String {
     let table = if is_quiet {
         String::new()
     } else {
-        table(report)
+        table(report, look)
     };
     summary::paragraphs([
         table,
-        summary::failures(report) + &failures(report),
         plan::stops(report) + &approvals(mirrors, report),
         line(totals) + "\n",
     ])
 }
 
 /// Every tag that is not wanted any more.
-fn table(report: &Report) -> String {
+fn table(report: &Report, look: Look) -> String {
     let mut table = Table::new([
         "MIRROR",
         "ACTION",
@@ -76,7 +76,7 @@ fn table(report: &Report) -> String {
     if table.is_empty() {
         return String::new();
     }
-    table.to_string()
+    table.fit(look.width)
 }
 
 fn explain(fate: &Fate) -> (&'static str, &str) {
@@ -92,17 +92,6 @@ fn explain(fate: &Fate) -> (&'static str, &str) {
         Fate::Disowned => ("leave", "somebody else, who wrote it"),
         Fate::Failed => ("failed", ""),
     }
-}
-
-fn failures(report: &Report) -> String {
-    let prunes = report
-        .mirrors
-        .iter()
-        .filter_map(|mirror| mirror.prune.as_ref());
-    let failures = prunes.flat_map(|prune| &prune.failures);
-    failures
-        .map(|failure: &Failure| summary::failure_line(failure))
-        .collect()
 }
 
 /// How a person lets more go than the mirror allows by itself.

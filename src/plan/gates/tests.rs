@@ -18,8 +18,10 @@ fn policy(name: &str, spec: &str) -> Arc<Policy> {
     let text = format!(
         "apiVersion: transship.dev/v1alpha1\nkind: ImagePolicy\nmetadata: {{name: {name}}}\nspec: {{{spec}}}\n"
     );
-    let documents = document::parse(&text, "policy.yaml").unwrap();
-    let Some(Resource::ImagePolicy(policy)) = documents.first().map(|first| &first.resource) else {
+    let contents = document::parse(&text, "policy.yaml").unwrap();
+    let Some(Resource::ImagePolicy(policy)) =
+        contents.documents.first().map(|first| &first.resource)
+    else {
         panic!("a policy")
     };
     Arc::new(Policy::validate(policy).unwrap())

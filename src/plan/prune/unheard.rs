@@ -78,7 +78,7 @@ spec:
   destinations: [{{name: d, registry: us.example{destination}}}]
 "
         );
-        let documents = document::parse(&text, "mirror.yaml").unwrap();
+        let documents = document::parse(&text, "mirror.yaml").unwrap().documents;
         let Resource::ImageMirror(mirror) = &documents[0].resource else {
             panic!("a mirror");
         };

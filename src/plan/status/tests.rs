@@ -79,6 +79,8 @@ fn planned(moves: bool) -> Outcome {
     Outcome::Planned {
         moves,
         completes: false,
+        destination_digest: None,
+        moved: None,
     }
 }
 

@@ -14,7 +14,7 @@ pub(crate) fn mirror(text: &str) -> Mirror {
 pub(super) fn validated(text: &str) -> Result<Mirror, Vec<InvalidField>> {
     let mut mirrors = Vec::new();
     let mut policies = Vec::new();
-    for document in document::parse(text, "f.yaml").unwrap() {
+    for document in document::parse(text, "f.yaml").unwrap().documents {
         match document.resource {
             Resource::ImageMirror(mirror) => mirrors.push(mirror),
             Resource::ImagePolicy(policy) => policies.push(policy),

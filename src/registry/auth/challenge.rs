@@ -137,7 +137,8 @@ impl Written<'_> {
 impl<'a> Reader<'a> {
     /// The next scheme or parameter; nothing at the end, and from what cannot be read on.
     fn item(&mut self) -> Option<Item<'a>> {
-        self.0 = self.0.trim_start_matches([' ', '\t', ',']);
+        // Some write semicolons between parameters, as in other headers.
+        self.0 = self.0.trim_start_matches([' ', '\t', ',', ';']);
         let word = self.word(is_of_token);
         if word.is_empty() {
             return None;
@@ -164,6 +165,10 @@ impl<'a> Reader<'a> {
             self.0 = quoted;
             return self.quoted();
         }
+        if let Some((value, rest)) = self.in_single_quotes() {
+            self.0 = rest;
+            return Some(value.to_owned());
+        }
         let mut value = self.bare()?.to_owned();
         // `scope=repository:a:pull,push`: what follows is neither a scheme nor a parameter.
         while name.eq_ignore_ascii_case("scope")
@@ -173,6 +178,11 @@ impl<'a> Reader<'a> {
             value.push_str(action);
         }
         Some(value)
+    }
+
+    /// A text in the quotes that are none here, and what stands behind it: some write them (lysine-dev/okhttp#6743).
+    fn in_single_quotes(&self) -> Option<(&'a str, &'a str)> {
+        self.0.strip_prefix('\'')?.split_once('\'')
     }
 
     /// The rest of a text in quotes; nothing where the last quote is missing.

@@ -51,6 +51,11 @@ impl Scope {
         ])
     }
 
+    /// To prove who we are, and nothing else.
+    pub fn nothing() -> Self {
+        Self(Vec::new())
+    }
+
     /// To list the repositories.
     pub fn catalog() -> Self {
         Self(vec!["registry:catalog:*".to_owned()])

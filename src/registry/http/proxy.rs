@@ -2,7 +2,8 @@
 
 use std::net::IpAddr;
 
-use reqwest::StatusCode;
+use reqwest::header::{CONTENT_TYPE, HeaderMap};
+use reqwest::{Response, StatusCode};
 use url::{Host, Url};
 
 use super::causes::causes;
@@ -51,6 +52,15 @@ enum Problem {
          (NO_PROXY on the command line, no proxySecretRef in a mirror)"
     )]
     Refuses(String),
+    #[error(
+        "answers {1} in place of {0}: allow it at the proxy, or have it reached without one \
+         (NO_PROXY on the command line, no proxySecretRef in a mirror)"
+    )]
+    Forbids(String, StatusCode),
+    #[error(
+        "answers {1} in place of {0}: it does not reach it, check host and port, and whether the proxy knows the name"
+    )]
+    ReachesNot(String, StatusCode),
     #[error(
         "wants a user name and password, or does not accept the ones it got (407): correct those of the proxy"
     )]
@@ -129,11 +139,31 @@ impl Proxies {
     }
 
     /// What the proxy for `url` answers in place of the server.
-    pub(super) fn answer(&self, url: &Url, status: StatusCode) -> Option<ProxyFault> {
-        let is_asking = status == StatusCode::PROXY_AUTHENTICATION_REQUIRED;
-        let proxy = self.of(url).filter(|_| is_asking)?;
-        Some(ProxyFault::new(proxy, Problem::Unauthenticated))
+    ///
+    /// In plain HTTP its own answers look like those of the server. Registries say what is wrong as JSON, and object
+    /// stores as XML: a page, a text or nothing is the proxy's.
+    pub(super) fn answer(&self, url: &Url, response: &Response) -> Option<ProxyFault> {
+        let proxy = self.of(url)?;
+        let status = response.status();
+        let is_own = || url.scheme() == "http" && is_of_a_proxy(response.headers());
+        let problem = match status.as_u16() {
+            407 => Problem::Unauthenticated,
+            403 | 405 if is_own() => Problem::Forbids(origin::of(url), status),
+            502..=504 if is_own() => Problem::ReachesNot(origin::of(url), status),
+            _ => return None,
+        };
+        Some(ProxyFault::new(proxy, problem))
     }
+}
+
+/// Whether an answer that is an error is none of a registry, nor of its storage.
+fn is_of_a_proxy(headers: &HeaderMap) -> bool {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let content_type = text(CONTENT_TYPE).unwrap_or_default().to_ascii_lowercase();
+    let is_data = ["json", "xml"]
+        .iter()
+        .any(|kind| content_type.contains(kind));
+    !is_data && !headers.contains_key("docker-distribution-api-version")
 }
 
 /// The URL of a proxy, which people often write as host and port.
@@ -200,7 +230,10 @@ impl ProxyFault {
 
     /// Whether it may well be otherwise a little later, without anybody doing something.
     pub(in crate::registry) fn is_transient(&self) -> bool {
-        matches!(self.problem, Problem::Unreachable(_))
+        matches!(
+            self.problem,
+            Problem::Unreachable(_) | Problem::ReachesNot(..)
+        )
     }
 }
 

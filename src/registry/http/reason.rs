@@ -3,13 +3,22 @@
 use std::error::Error;
 use std::io::ErrorKind;
 
+use rustls::pki_types::UnixTime;
 use rustls::{AlertDescription, CertificateError};
 
 use super::causes::{causes, root};
 
+/// The most names of a certificate that are told.
+const NAMES: usize = 3;
+/// The longest of them, in characters.
+const NAME: usize = 100;
+
 /// The innermost reason of an error of a request, with what to do about it where that is known.
 pub(in crate::registry) fn reason(error: &(dyn Error + 'static)) -> String {
     let detail = root(error);
+    if let Some(told) = causes(error).find_map(|cause| of_context(cause.downcast_ref()?)) {
+        return told;
+    }
     let known = causes(error).find_map(|cause| {
         if let Some(error) = cause.downcast_ref::<rustls::Error>() {
             return of_tls(error);
@@ -109,6 +118,55 @@ fn of_certificate(error: &CertificateError) -> Option<&'static str> {
     ])
 }
 
+/// What a certificate says of itself that does not fit: its own words are seconds since 1970 and types of Rust.
+fn of_context(error: &rustls::Error) -> Option<String> {
+    let rustls::Error::InvalidCertificate(error) = error else {
+        return None;
+    };
+    let day = |time: &UnixTime| {
+        let seconds = i64::try_from(time.as_secs()).ok()?;
+        let time = jiff::Timestamp::from_second(seconds).ok()?;
+        Some(time.strftime("%Y-%m-%d").to_string())
+    };
+    // Each further kind of fault has a sentence that says all there is to say.
+    if let CertificateError::ExpiredContext { not_after, .. } = error {
+        return Some(format!(
+            "its certificate expired on {}: have it renewed there, and check the clock here",
+            day(not_after)?
+        ));
+    }
+    if let CertificateError::NotValidYetContext { not_before, .. } = error {
+        return Some(format!(
+            "its certificate is not valid before {}: check the clocks here and there",
+            day(not_before)?
+        ));
+    }
+    if let CertificateError::NotValidForNameContext { presented, .. } = error {
+        let names: Vec<String> = presented
+            .iter()
+            .take(NAMES)
+            .map(|name| bare(name))
+            .collect();
+        if !names.is_empty() {
+            return Some(format!(
+                "its certificate is for {}: check the host, or have its name added there",
+                names.join(", ")
+            ));
+        }
+    }
+    None
+}
+
+/// A name of a certificate without the type that stands around it, as in `DnsName("other.test")`. A stranger wrote it.
+fn bare(name: &str) -> String {
+    let inner = name
+        .split_once('(')
+        .map_or(name, |(_, inner)| inner.trim_end_matches(')'));
+    let name = inner.trim_matches('"');
+    let readable = name.chars().filter(|character| !character.is_control());
+    readable.take(NAME).collect()
+}
+
 /// Whether a certificate is shown that signs others, such as `openssl req -x509` makes them.
 fn is_authority(error: &CertificateError) -> bool {
     let CertificateError::Other(other) = error else {
@@ -196,6 +254,28 @@ mod tests {
             let text = reason(error.as_ref());
             assert!(text.contains(expected), "{text}");
         }
+        let time = |seconds| UnixTime::since_unix_epoch(std::time::Duration::from_secs(seconds));
+        let expired = CertificateError::ExpiredContext {
+            time: time(1_800_000_000),
+            not_after: time(1_609_459_200),
+        };
+        let early = CertificateError::NotValidYetContext {
+            time: time(1_600_000_000),
+            not_before: time(1_609_459_200),
+        };
+        let name = |presented: &[&str]| CertificateError::NotValidForNameContext {
+            expected: "a.test".try_into().unwrap(),
+            presented: presented.iter().map(ToString::to_string).collect(),
+        };
+        let told = [
+            expired,
+            early,
+            name(&[r#"DnsName("other.test")"#, "IpAddress(10.0.0.1)"]),
+            name(&["a\u{1b}[2Jb", "c", "d", "e"]),
+            name(&[]),
+        ];
+        let told = told.map(|fault| reason(&certificate(fault)));
+        insta::assert_snapshot!(told.join("\n"));
         assert_eq!(reason(&io::Error::other("x")), "x");
     }
 }

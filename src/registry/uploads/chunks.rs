@@ -40,6 +40,8 @@ pub(super) struct Chunked<'a, S> {
     chunk: u64,
     size: u64,
     setbacks: u32,
+    /// Whether the range of an answer that has not moved turned out to be true.
+    has_true_range: bool,
 }
 
 /// What became of a chunk.
@@ -74,6 +76,7 @@ where
             chunk,
             size,
             setbacks: 0,
+            has_true_range: false,
         }
     }
 
@@ -131,10 +134,34 @@ where
             }
             status if is_taken(status) => {
                 self.move_to(&reply)?;
-                let said = taken(&reply).filter(|taken| (self.taken..end).contains(taken));
-                Ok(Sent::Upto(said.unwrap_or(end)))
+                self.taken_of(taken(&reply), end).await.map(Sent::Upto)
             }
             _ => Err(reply.into_cause()),
+        }
+    }
+
+    /// How much the registry has of what it has accepted up to `end`, where its answer says `said`.
+    ///
+    /// ECR goes on naming the end of the first chunk (aws/containers-roadmap#2831, June 2026), zot named the length
+    /// of the last one (regclient#961, July 2025), and both have all of it. So a range that has not moved is asked
+    /// for once more. Where that cannot be answered, as at ECR, the status counts.
+    async fn taken_of(&mut self, said: Option<u64>, end: u64) -> Result<u64, Cause> {
+        match said {
+            Some(said) if said == self.taken && !self.has_true_range => {
+                let reply = self.connection.ask(&self.request(Method::GET)).await;
+                let Ok(reply) = reply.map_err(drop) else {
+                    return Ok(end);
+                };
+                if !is_taken(reply.status) {
+                    return Ok(end);
+                }
+                self.move_to(&reply)?;
+                let found = taken(&reply).filter(|taken| (self.taken..=end).contains(taken));
+                self.has_true_range = found == Some(self.taken);
+                Ok(found.unwrap_or(end))
+            }
+            Some(said) if (self.taken..end).contains(&said) => Ok(said),
+            Some(_) | None => Ok(end),
         }
     }
 

@@ -109,6 +109,17 @@ impl Memory {
         state.change(page.clone());
     }
 
+    /// Drops the manifests of a mirror that no deleted tag needs: what that was may have been lost alone.
+    pub(super) fn sweep(&self, mirror: &str) {
+        let mut state = self.lock();
+        let kept: Vec<Page> = pages(mirror, &state.records.keepsakes).collect();
+        for page in kept {
+            if state.records.sweep(&page) {
+                state.change(page);
+            }
+        }
+    }
+
     pub(super) fn room(&self, mirror: &str) -> usize {
         let state = self.lock();
         let mut kept = Kept::default();

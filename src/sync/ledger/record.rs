@@ -1,11 +1,8 @@
 //! What is remembered of one tag.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::keepsake::Keepsakes;
 use crate::api::ObjectName;
 use crate::api::mirrored_repository::{OWN_REFERRERS, Took};
 use crate::copy::Seen;
@@ -122,19 +119,6 @@ pub struct Sight {
     pub source_digest: Digest,
     /// When the tag was first seen with this digest.
     pub first_seen: Timestamp,
-}
-
-/// All that is remembered of one repository at a destination.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Leaf {
-    /// The tags that were written or found right.
-    pub records: BTreeMap<Tag, Record>,
-    /// The tags that wait for the end of a quarantine.
-    pub waiting: BTreeMap<Tag, Sight>,
-    /// The tags that were pruned and can be restored, and those whose deletion has begun.
-    pub deleted: BTreeMap<Tag, Tombstone>,
-    /// The manifests that those need to be restored.
-    pub keepsakes: Keepsakes,
 }
 
 // === impl Verified ===

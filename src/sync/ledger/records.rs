@@ -117,13 +117,15 @@ impl Records {
         find_mut(&mut self.keepsakes, page)
     }
 
-    /// Drops the manifests of a repository that no deleted tag needs any more.
-    pub(super) fn sweep(&mut self, page: &Page) {
+    /// Drops the manifests of a repository that no deleted tag needs any more, and says whether there were any.
+    pub(super) fn sweep(&mut self, page: &Page) -> bool {
         let Some(keepsakes) = find_known(&mut self.keepsakes, page) else {
-            return;
+            return false;
         };
+        let before = keepsakes.len();
         let deleted = find(&self.deleted, page).into_iter();
         keepsake::sweep(keepsakes, deleted.flat_map(BTreeMap::values));
+        keepsakes.len() < before
     }
 
     /// The repositories of a mirror of which something is on record, or was.
@@ -239,9 +241,9 @@ fn rename<K: Ord, T>(
     true
 }
 
-pub(super) fn pages<'a, T>(
+pub(super) fn pages<'a, K, T>(
     mirror: &'a str,
-    mirrors: &'a BTreeMap<String, Destinations<T>>,
+    mirrors: &'a BTreeMap<String, Destinations<T, K>>,
 ) -> impl Iterator<Item = Page> {
     let destinations = mirrors.get(mirror).into_iter().flatten();
     destinations.flat_map(move |(destination, repositories)| {

@@ -70,6 +70,17 @@ fn what_brings_a_tag_back_goes_with_what_it_was() {
     assert_eq!(ledger.keepsakes(&slot("1").page), Keepsakes::new());
 }
 
+#[test]
+fn manifests_of_deleted_tags_that_are_lost_go_too() {
+    let (ledger, _, keepsakes) = deleted();
+    ledger.keep(&page("a/c"), keepsakes.clone());
+    ledger.sweep("default/another");
+    assert_eq!(ledger.keepsakes(&page("a/c")), keepsakes);
+    ledger.sweep(MIRROR);
+    assert_eq!(ledger.keepsakes(&page("a/c")), Keepsakes::new());
+    assert_eq!(ledger.keepsakes(&page("a/b")), keepsakes);
+}
+
 #[tokio::test]
 async fn what_brings_a_tag_back_is_there_for_the_next_process() {
     let directory = tempfile::tempdir().unwrap();

@@ -51,6 +51,7 @@ impl<C: Connect> Syncer<C> {
     pub(super) fn find_dead(&self, mirror: &Mirror, clock: Clock) -> Graves {
         let now = self.pruner.now();
         let counted = counted_since(now);
+        self.ledger.sweep(&mirror.name);
         for slot in self.ledger.cleared(&mirror.name) {
             self.ledger.clear_deleted(&slot, counted);
         }

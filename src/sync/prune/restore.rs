@@ -122,9 +122,10 @@ impl<C: Connect> Syncer<C> {
             Ok(())
         };
         tagged.await.map_err(|error: UndoError| match error {
-            error if error.is_lost() => Failure::lost(&subject, digest, source),
+            UndoError::BlobGone(_) => Failure::lost(&subject, digest, source),
+            UndoError::Endpoint(_) if error.is_lost() => Failure::lost(&subject, digest, source),
             UndoError::Endpoint(error) => Failure::requesting(&subject, &error),
-            error @ (UndoError::BlobGone(_) | UndoError::Damaged(..) | UndoError::Unseen(_)) => {
+            error @ (UndoError::Damaged(..) | UndoError::Unseen(_)) => {
                 Failure::damaged(&subject, &error.to_string(), source)
             }
         })

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt, TryStreamExt, stream};
 
-use super::LOOKS;
+use super::survey::LOOKS;
 use crate::copy::Endpoint;
 use crate::copy::endpoint::Error;
 use crate::oci::manifest::ManifestError;

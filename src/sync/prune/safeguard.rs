@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use futures::{StreamExt, TryStreamExt, stream};
 
 use super::protect::Protection;
-use super::{FAILURES, LOOKS, set, slot};
+use super::survey::LOOKS;
+use super::{FAILURES, set, slot};
 use crate::api::mirrored_repository::{MEDIA_TYPE_LENGTH, OBJECT_BYTES, OBJECT_MANIFESTS, SHARERS};
 use crate::copy::Endpoint;
 use crate::copy::endpoint::Error;

@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 
 use futures::{StreamExt, TryStreamExt, stream};
 
-use super::LOOKS;
 use crate::copy::endpoint::{Error, Referrers};
 use crate::copy::{self, Endpoint};
 use crate::oci::{Content, Descriptor, Digest, Repository, Tag, TagOrDigest};
 use crate::plan::prune::{Landscape, Leftover, find_leftovers, is_referred_to};
+
+/// Requests that are on their way at once. What a registry bears is decided by its own limits.
+pub(super) const LOOKS: usize = 32;
 
 /// The repository that is looked over.
 pub(super) struct Survey<'a> {

@@ -112,7 +112,9 @@ async fn without_the_right_credential_the_program_says_what_to_do() {
             "{name}"
         );
         assert!(
-            finished.stderr.contains("hint: log in with `docker login`"),
+            finished
+                .stderr
+                .contains("hint: log in with `transship login` or `docker login`"),
             "{name}: {}",
             finished.stderr
         );
@@ -196,9 +198,9 @@ async fn secrets_of_the_documents_are_used() {
     let wrong = sync(&documents(&source, &destination, &Login::wrong())).await;
     assert_eq!(wrong.code, Some(1), "{}", wrong.stdout);
     assert!(
-        wrong.stdout.contains("AuthenticationFailed"),
+        wrong.stderr.contains("AuthenticationFailed"),
         "{}",
-        wrong.stdout
+        wrong.stderr
     );
 
     let others = documents(&source, &destination, &Login::valid());
@@ -206,5 +208,5 @@ async fn secrets_of_the_documents_are_used() {
     let missing = sync(&others).await;
     let message = format!("secret \"pull\" has no credentials for {}", source.host());
     assert_eq!(missing.code, Some(1), "{}", missing.stdout);
-    assert!(missing.stdout.contains(&message), "{}", missing.stdout);
+    assert!(missing.stderr.contains(&message), "{}", missing.stderr);
 }

@@ -172,9 +172,8 @@ async fn what_does_not_exist_is_named() {
         ));
     }
     insta::assert_snapshot!(said.join("\n"), @r#"
-    failed: NotFound: source/app:1 does not exist
-
     0 copied, 0 unchanged, 1 failed, 0 B
+    failed: NotFound: source/app:1 does not exist
 
 
     error: cannot list the tags of source/app: 404 Not Found (NAME_UNKNOWN): there is no such thing at the registry, or the credential may not see it; it says "repository name not known to registry: name=app"

@@ -127,11 +127,11 @@ async fn what_cannot_be_looked_at_is_said() {
     let registry = filled(Kind::Crane).await;
     let missing = df(&registry, &["df", "REGISTRY/none"]).await;
     assert_eq!(missing.code, Some(1), "{}", missing.stdout);
-    let said = with_names(&missing.stdout, &[(&registry, "REGISTRY")]);
+    let said = missing.stdout + &missing.stderr;
+    let said = with_names(&said, &[(&registry, "REGISTRY")]);
     insta::assert_snapshot!(said, @r#"
-    failed: NotFound: cannot list the tags of REGISTRY/none: 404 Not Found (NAME_UNKNOWN): there is no such thing at the registry, or the credential may not see it; it says "Unknown name"
-
     0 repositories, 0 tags, 0 images, 0 B
+    failed: NotFound: cannot list the tags of REGISTRY/none: 404 Not Found (NAME_UNKNOWN): there is no such thing at the registry, or the credential may not see it; it says "Unknown name"
     "#);
     let nowhere = df(&registry, &["df"]).await;
     assert_eq!(nowhere.code, Some(2));

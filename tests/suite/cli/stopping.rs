@@ -59,6 +59,32 @@ spec:
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_command_gives_up_when_its_time_is_over() {
+    let deaf = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let host = deaf.local_addr().unwrap().to_string();
+    let reference = format!("{host}/app:1");
+    let arguments = [
+        "digest",
+        "--timeout",
+        "1s",
+        "--insecure",
+        &host,
+        "-o",
+        "json",
+        &reference,
+    ];
+    let finished = Program::transship(&arguments).run().await;
+    assert_eq!(finished.code, Some(1), "{}", finished.stdout);
+    assert!(
+        finished.stderr.contains("not done within 1.0s"),
+        "{}",
+        finished.stderr
+    );
+    let document: Value = serde_json::from_str(&finished.stdout).unwrap();
+    assert_eq!(document["failures"][0]["subject"], reference.as_str());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_watch_copies_what_comes_and_ends_with_0() {
     let source = Registry::start(Kind::Distribution3, Security::Plain).await;
     let destination = Registry::start(Kind::Distribution3, Security::Plain).await;

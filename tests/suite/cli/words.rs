@@ -74,10 +74,10 @@ async fn the_words_of_a_registry_reach_text_and_json() {
         let lab = Lab::new();
         let reply = Reply::error(status, code, words);
         lab.destination.on(method, part).responds(reply);
-        let text = lab.files.run(&["sync", "-vvv", "-f", "mirror.yaml"]).await;
+        let text = lab.files.run(&["sync", "-f", "mirror.yaml"]).await;
         let said = format!("; it says \"{words}\"");
         let line = text
-            .stdout
+            .stderr
             .lines()
             .find(|line| line.starts_with("failed: "));
         let line = lab.plain(line.unwrap_or_default());
@@ -134,7 +134,7 @@ async fn no_proxy_knows_ports() {
             .await;
         assert!(!finished.stdout.contains("canary"), "{}", finished.stdout);
         assert!(!finished.stderr.contains("canary"), "{}", finished.stderr);
-        (finished.code, lab.plain(&finished.stdout))
+        (finished.code, lab.plain(&finished.stderr))
     };
     let (code, text) = run(format!("{source},127.0.0.1:2")).await;
     assert_eq!(code, Some(1));

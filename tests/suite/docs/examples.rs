@@ -33,7 +33,9 @@ fn every_example_is_valid() {
     let examples = examples();
     assert!(examples.len() >= 10, "{}", examples.len());
     for (name, text) in examples {
-        let documents = document::parse(&text, &name).unwrap_or_else(|error| panic!("{error}"));
+        let documents = document::parse(&text, &name)
+            .unwrap_or_else(|error| panic!("{error}"))
+            .documents;
         document::refuse_duplicate_objects(&documents).unwrap_or_else(|error| panic!("{error}"));
         let policies: Vec<&ImagePolicy> = documents
             .iter()

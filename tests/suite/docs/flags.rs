@@ -29,7 +29,8 @@ async fn helps() -> Vec<(&'static str, String)> {
     let commands = matches(r"(?m)^  ([a-z]+)  +[A-Z]", &program);
     assert!(commands.contains("sync"), "{program}");
     let mut helps = vec![(page_of("transship"), program)];
-    for command in &commands {
+    // `help` itself has no flags.
+    for command in commands.iter().filter(|command| *command != "help") {
         let help = help(&[command, "--help"]).await;
         let (own, _) = help.split_once(COMMON).expect(command);
         helps.push((page_of(command), own.to_owned()));

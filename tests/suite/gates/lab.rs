@@ -148,7 +148,7 @@ impl Lab {
             text.push_str(&policy(name, spec));
         }
         text.push_str(&self.secrets.lock().unwrap());
-        let documents = document::parse(&text, "mirror.yaml").unwrap();
+        let documents = document::parse(&text, "mirror.yaml").unwrap().documents;
         let mut policies = Vec::new();
         let mut mirrors = Vec::new();
         for document in &documents {

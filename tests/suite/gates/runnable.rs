@@ -43,42 +43,36 @@ fn intruders(image: &Image) -> Vec<(&'static str, Referrer)> {
         })
     };
     let tag = |suffix| FoundBy::Tag(format!("{}.{suffix}", image.digest().replace(':', "-")));
-    let (a, b, c, d, e) = (
-        good(11).build(),
-        good(12).build(),
-        good(13).build(),
-        good(14).build(),
-        good(15).build(),
-    );
-    let disguised = changed(&c, |manifest| {
+    let [sbom, plain, odd, untold, signature] = [11, 12, 13, 14, 15].map(|seed| good(seed).build());
+    let disguised = changed(&odd, |manifest| {
         manifest["subject"] = subject.clone();
         manifest["artifactType"] = json!("application/spdx+json");
         manifest["config"]["mediaType"] = json!(media_type::EMPTY);
     });
-    let untyped = changed(&d, |manifest| {
+    let untyped = changed(&untold, |manifest| {
         manifest["subject"] = subject.clone();
         manifest["layers"][0]["mediaType"] = json!("application/octet-stream");
     });
     vec![
         (
             "under an SBOM's tag",
-            about(&image.root, a.root.clone(), &a, tag("sbom")),
+            about(&image.root, sbom.root.clone(), &sbom, tag("sbom")),
         ),
         (
             "under a signature's tag",
-            about(&image.root, e.root.clone(), &e, tag("sig")),
+            about(&image.root, signature.root.clone(), &signature, tag("sig")),
         ),
         (
             "by its subject",
-            about(&image.root, names(&b), &b, FoundBy::Subject),
+            about(&image.root, names(&plain), &plain, FoundBy::Subject),
         ),
         (
             "as an artifact",
-            about(&image.root, disguised, &c, FoundBy::Subject),
+            about(&image.root, disguised, &odd, FoundBy::Subject),
         ),
         (
             "with a layer of no type",
-            about(&image.root, untyped, &d, FoundBy::Subject),
+            about(&image.root, untyped, &untold, FoundBy::Subject),
         ),
     ]
 }
@@ -163,13 +157,15 @@ fn around(signed: &Image, inner: &Image) -> Image {
     outer
 }
 
+/// What is hidden and how, whether the index is signed, and what becomes of it.
+type Hidden<'a> = (&'a str, &'a dyn Fn() -> Image, bool, &'a str);
+
 #[tokio::test]
 async fn what_an_index_hides_is_judged() {
     let (signed, hidden) = (good(21).build(), good(22).user("root").build());
     let attested = || with_attestation(&signed, &hidden);
     let nested = || around(&signed, &with_attestation(&signed, &hidden));
-    type Case<'a> = (&'a str, &'a dyn Fn() -> Image, bool, &'a str);
-    let cases: [Case<'_>; 4] = [
+    let cases: [Hidden<'_>; 4] = [
         ("an attestation", &attested, false, "Refused signed verify"),
         ("a nested index", &nested, false, "Refused signed verify"),
         (
@@ -210,7 +206,7 @@ async fn what_an_index_hides_is_judged() {
     }
 }
 
-/// What BuildKit attaches is configured as an image, and its layers are statements.
+/// What `BuildKit` attaches is configured as an image, and its layers are statements.
 #[tokio::test]
 async fn an_attestation_is_no_image() {
     let lab = Lab::new();

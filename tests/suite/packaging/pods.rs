@@ -81,6 +81,7 @@ async fn what_mirrors_may_reach_becomes_flags() {
     --lease-namespace=transship-system
     --concurrent-rounds=8
     --rounds-per-namespace=2
+    --max-mirror-timeout=2h
     --in-use
     --in-use-extra=configmaps
     --in-use-extra=scaledjobs.keda.sh
@@ -89,6 +90,8 @@ async fn what_mirrors_may_reach_becomes_flags() {
     --log-format=human
     --allow-addresses=169.254.20.10/32,fd00::/8
     --allowed-hosts=*.example.com,docker.io
+    --allowed-proxies=proxy.example.com:3128
+    --deny-addresses=10.0.0.0/8
     --insecure-hosts=registry.lan:5000
     --trusted-realms=tokens.example.net
     --watch-namespaces=platform,web

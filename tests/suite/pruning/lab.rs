@@ -187,7 +187,7 @@ impl Lab {
              destinations: [{{name: d, registry: '{destination}', insecure: true}}]\n  \
              prune: {{{mode}{percent}{prune}}}\n"
         );
-        let documents = document::parse(&text, "mirror.yaml").unwrap();
+        let documents = document::parse(&text, "mirror.yaml").unwrap().documents;
         let Resource::ImageMirror(mirror) = &documents[0].resource else {
             panic!("a mirror");
         };

@@ -272,7 +272,9 @@ fn held(report: &MirrorReport) -> Vec<(&str, Option<Rule>)> {
     let tags = prune(report).tags.iter();
     tags.filter_map(|tag| match &tag.fate {
         Fate::Protected { rule, .. } => Some((tag.target.tag.as_str(), *rule)),
-        _ => None,
+        Fate::Waiting | Fate::Due | Fate::Deleted | Fate::Gone | Fate::Disowned | Fate::Failed => {
+            None
+        }
     })
     .collect()
 }

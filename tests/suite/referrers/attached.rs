@@ -309,3 +309,35 @@ async fn a_list_arrives_byte_for_byte_where_nothing_is_merged() {
         assert_eq!(lab.has(&referrers[0]).await, fields.is_empty());
     }
 }
+
+/// Artifactory answers 403 for a tag that is absent (sigstore/cosign#2973), and tags need not be listed for everyone.
+#[tokio::test]
+async fn registries_that_hide_their_tags_and_what_is_absent_are_copied_between() {
+    let hiding = || {
+        let options = FaultRegistry::options().without_referrers_api();
+        let registry = options.hiding_the_absent().start();
+        registry
+            .on("GET", "/tags/list")
+            .responds(Reply::error(403, "DENIED", "no"));
+        registry
+    };
+    let lab = Lab::between(hiding(), hiding()).taking("['1']");
+    let image = image(1);
+    lab.source.load("team/app", "1", &image);
+    assert_eq!(lab.round().await, ["1: Copied"]);
+    let signature = Signer::generate().sign_tagged(image.digest());
+    lab.attach(&signature);
+    assert_eq!(lab.asked().await, ["1: Completed"]);
+    assert!(lab.has(&signature).await);
+
+    // What the list shows is there, and is not to be left out.
+    let source = FaultRegistry::options().without_referrers_api().start();
+    let lab = Lab::between(source, FaultRegistry::start()).taking("['1']");
+    lab.source.load("team/app", "1", &image);
+    lab.attach(&signature);
+    lab.source
+        .on("*", "/manifests/sha256-")
+        .responds(Reply::error(403, "DENIED", "no"));
+    let outcome = lab.round().await;
+    assert!(outcome[0].starts_with("1: AccessDenied"), "{outcome:?}");
+}

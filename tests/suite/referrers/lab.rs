@@ -80,7 +80,7 @@ impl Lab {
             self.destination.host(),
             self.fields,
         );
-        let documents = document::parse(&text, "mirror.yaml").unwrap();
+        let documents = document::parse(&text, "mirror.yaml").unwrap().documents;
         let Resource::ImageMirror(mirror) = &documents[0].resource else {
             panic!("a mirror")
         };

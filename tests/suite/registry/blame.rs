@@ -14,6 +14,7 @@ use crate::support::canary::Canary;
 use crate::support::credentials::Login;
 use crate::support::faults::FaultRegistry;
 use crate::support::http::Reply;
+use crate::support::http::script::Action;
 use crate::support::tls::Authority;
 
 /// An address at which nobody listens.
@@ -83,6 +84,87 @@ async fn a_proxy_that_is_down_is_named() {
             (Kind::Unreachable, true)
         );
     }
+}
+
+/// In plain HTTP a proxy's own answers look like those of the registry, but for what they are made of.
+#[tokio::test]
+async fn what_a_proxy_answers_itself_is_told_from_what_the_registry_answers() {
+    let page = "<html><title>ERROR: The requested URL could not be retrieved</title></html>";
+    let forbids = |status| {
+        format!(
+            "answers {status} in place of http://R: allow it at the proxy, or have it reached without one (NO_PROXY \
+             on the command line, no proxySecretRef in a mirror)"
+        )
+    };
+    let reaches_not = |status| {
+        format!(
+            "answers {status} in place of http://R: it does not reach it, check host and port, and whether the proxy \
+             knows the name"
+        )
+    };
+    let cases: [(u16, &str, &str, Option<String>); 9] = [
+        (403, "text/html", page, Some(forbids("403 Forbidden"))),
+        (403, "", "", Some(forbids("403 Forbidden"))),
+        (
+            405,
+            "text/plain",
+            "no",
+            Some(forbids("405 Method Not Allowed")),
+        ),
+        (502, "text/html", page, Some(reaches_not("502 Bad Gateway"))),
+        (
+            503,
+            "text/html",
+            page,
+            Some(reaches_not("503 Service Unavailable")),
+        ),
+        (
+            504,
+            "text/plain",
+            "late",
+            Some(reaches_not("504 Gateway Timeout")),
+        ),
+        (
+            403,
+            "application/json",
+            r#"{"errors":[{"code":"DENIED"}]}"#,
+            None,
+        ),
+        (502, "application/json; charset=utf-8", "{}", None),
+        (
+            403,
+            "application/xml",
+            "<Error><Code>AccessDenied</Code></Error>",
+            None,
+        ),
+    ];
+    let cases = cases.map(|(status, content_type, body, expected)| async move {
+        let mut reply = Reply::new(status).body(body);
+        if !content_type.is_empty() {
+            reply = reply.header("content-type", content_type);
+        }
+        let (registry, proxy) = (FaultRegistry::start(), Canary::answering(reply));
+        let client = client_with(&registry, &through(&proxy.host(), true));
+        let error = client.list_tags(&repository()).await.unwrap_err();
+        let text = error.to_string().replace(&registry.host(), "R");
+        match expected {
+            Some(expected) => {
+                let expected = format!(
+                    "cannot list the tags of R/team/app: the proxy {} {expected}",
+                    proxy.url()
+                );
+                assert_eq!(
+                    (text, error.kind()),
+                    (expected, Kind::Unreachable),
+                    "{status}"
+                );
+                assert_eq!(error.is_transient(), status > 500, "{status}");
+            }
+            None => assert!(!text.contains("the proxy http"), "{status}: {text}"),
+        }
+        assert_eq!(registry.connections(), 0);
+    });
+    futures::future::join_all(cases).await;
 }
 
 /// What becomes of a blob whose storage answers so, and how often the registry is asked for it.
@@ -210,6 +292,50 @@ async fn plain_http_that_is_called_secure_is_named() {
     );
 }
 
+/// An address where every connection is closed as soon as something was said.
+fn closing() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let host = listener.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            // What is left unread makes it a reset.
+            let _ = stream.read(&mut [0; 1]);
+        }
+    });
+    host
+}
+
+#[tokio::test]
+async fn a_server_that_closes_what_it_does_not_understand_may_speak_otherwise() {
+    let other = |insecure: bool| {
+        if insecure {
+            "; if it speaks HTTPS, take out insecure: true in spec.source, and --insecure on the command line"
+        } else {
+            "; if it speaks plain HTTP, write insecure: true in spec.source, or name it with --insecure on the \
+             command line"
+        }
+    };
+    for insecure in [true, false] {
+        let settings = Settings {
+            insecure,
+            ..Settings::default()
+        };
+        let pool = transship::registry::Pool::new("transship/test");
+        let client = pool.client(&closing().parse().unwrap(), &settings);
+        let client = client.unwrap().on(Side::Source);
+        let error = client.list_tags(&repository()).await.unwrap_err();
+        assert!(error.to_string().ends_with(other(insecure)), "{error}");
+        assert!(error.is_transient(), "{error}");
+    }
+    // Who has answered speaks as it is spoken to.
+    let (registry, _) = loaded();
+    let client = client(&registry).on(Side::Source);
+    client.list_tags(&repository()).await.unwrap();
+    registry.on("GET", "/tags/list").does(Action::Close);
+    let error = client.list_tags(&repository()).await.unwrap_err();
+    assert!(!error.to_string().contains("if it speaks"), "{error}");
+}
+
 #[tokio::test]
 async fn certificates_that_are_not_trusted_say_why() {
     let (ours, theirs) = (Authority::generate(), Authority::generate());
@@ -221,7 +347,7 @@ async fn certificates_that_are_not_trusted_say_why() {
         ),
         (
             options().tls_with(ours.issue_for(&["example.com"]).server(), &ours),
-            "its certificate is for another name: check the host",
+            "its certificate is for example.com: check the host, or have its name added there",
         ),
         (
             options().tls_with(ours.mutual_server(), &ours),

@@ -151,30 +151,51 @@ async fn a_token_server_out_of_bounds_is_named() {
     assert_eq!(canary.connections(), 0);
 }
 
-#[tokio::test]
-async fn registries_and_proxies_out_of_bounds_get_no_client() {
-    let (registry, canary) = (FaultRegistry::start(), Canary::start());
-    let host = registry.host();
-    let everything = || bounds(&["127.0.0.0/8"], &["127.0.0.1"]);
-    let through = |url: String| Settings {
+/// What a client would be asked to do, within which boundaries, and what refuses it.
+type Bound = (&'static str, Settings, Boundaries, Option<&'static str>);
+
+/// Everything on this machine.
+fn everything() -> Boundaries {
+    bounds(&["127.0.0.0/8"], &["127.0.0.1"])
+}
+
+/// Everything but a block.
+fn closed(block: &str) -> Boundaries {
+    let mut closed = everything();
+    closed.addresses.deny.push(block.parse().unwrap());
+    closed
+}
+
+/// Plain HTTP through a proxy.
+fn through(url: String) -> Settings {
+    Settings {
         proxy: Some(Proxy {
             url,
             username: None,
             password: None,
         }),
         ..insecure()
-    };
-    let proxy = through(canary.url().replace("127.0.0.1", "[::ffff:169.254.1.1]"));
-    let bare_proxy = through("169.254.1.1:3128".to_owned());
-    let closed = |block: &str| {
-        let mut closed = everything();
-        closed.addresses.deny.push(block.parse().unwrap());
-        closed
-    };
-    let others = Boundaries {
-        allowed_proxies: vec!["proxy.example.com:3128".parse().unwrap()],
-        ..everything()
-    };
+    }
+}
+
+fn assert_bounds(host: &str, cases: impl IntoIterator<Item = Bound>) {
+    for (name, settings, boundaries, expected) in cases {
+        match (bounded(host, &settings, boundaries), expected) {
+            (Ok(_), None) => {}
+            (Err(error), Some(expected)) => {
+                let text = error.to_string().replace(host, "HOST");
+                assert!(text.contains(expected), "{name}: {text}");
+                assert_eq!(kind::<()>(Err(error)), Err(Kind::OutOfBounds), "{name}");
+            }
+            (found, _) => panic!("{name}: {found:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn registries_out_of_bounds_get_no_client() {
+    let registry = FaultRegistry::start();
+    let host = registry.host();
     let elsewhere = Boundaries {
         allowed_hosts: vec!["*.example.com".parse().unwrap()],
         ..everything()
@@ -206,6 +227,30 @@ async fn registries_and_proxies_out_of_bounds_get_no_client() {
             Some("--allowed-hosts HOST"),
         ),
         (
+            "an address that is closed",
+            insecure(),
+            closed("127.0.0.1"),
+            Some(
+                "127.0.0.1 (in 127.0.0.1/32, which is closed with --deny-addresses) is out of bounds",
+            ),
+        ),
+    ];
+    assert_bounds(&host, cases);
+    assert_eq!(registry.connections(), 0);
+}
+
+#[tokio::test]
+async fn proxies_out_of_bounds_get_no_client() {
+    let (registry, canary) = (FaultRegistry::start(), Canary::start());
+    let host = registry.host();
+    let proxy = through(canary.url().replace("127.0.0.1", "[::ffff:169.254.1.1]"));
+    let bare_proxy = through("169.254.1.1:3128".to_owned());
+    let others = Boundaries {
+        allowed_proxies: vec!["proxy.example.com:3128".parse().unwrap()],
+        ..everything()
+    };
+    let cases = [
+        (
             "its proxy",
             proxy,
             everything(),
@@ -216,14 +261,6 @@ async fn registries_and_proxies_out_of_bounds_get_no_client() {
             bare_proxy,
             everything(),
             Some("the proxy at 169.254.1.1 (a link-local address) is out of bounds"),
-        ),
-        (
-            "an address that is closed",
-            insecure(),
-            closed("127.0.0.1"),
-            Some(
-                "127.0.0.1 (in 127.0.0.1/32, which is closed with --deny-addresses) is out of bounds",
-            ),
         ),
         (
             "a proxy in a network that is closed",
@@ -250,17 +287,7 @@ async fn registries_and_proxies_out_of_bounds_get_no_client() {
             None,
         ),
     ];
-    for (name, settings, boundaries, expected) in cases {
-        match (bounded(&host, &settings, boundaries), expected) {
-            (Ok(_), None) => {}
-            (Err(error), Some(expected)) => {
-                let text = error.to_string().replace(&host, "HOST");
-                assert!(text.contains(expected), "{name}: {text}");
-                assert_eq!(kind::<()>(Err(error)), Err(Kind::OutOfBounds), "{name}");
-            }
-            (found, _) => panic!("{name}: {found:?}"),
-        }
-    }
+    assert_bounds(&host, cases);
     assert_eq!((registry.connections(), canary.connections()), (0, 0));
 }
 
@@ -316,10 +343,12 @@ async fn plain_http_goes_through_a_proxy_only_where_that_may_see_it() {
         let boundaries = bounds(&["127.0.0.1"], insecure_hosts);
         let client = bounded("r.test", &settings, boundaries).unwrap();
         let found = kind(client.resolve(&repository(), &tag(), None).await);
-        match expected {
-            true => assert_eq!(found, Ok(None)),
-            false => assert_eq!(found, Err(Kind::OutOfBounds)),
-        }
+        let outcome = if expected {
+            Ok(None)
+        } else {
+            Err(Kind::OutOfBounds)
+        };
+        assert_eq!(found, outcome);
         assert_eq!(proxy.connections() > 0, expected);
     }
 }

@@ -288,7 +288,9 @@ async fn what_one_is_refused_and_told_is_nobody_elses() {
             client.unwrap()
         };
         let (theirs, ours) = (client(&theirs), client(&insecure()));
-        registry.on("GET", "/referrers/").responds(Reply::new(405));
+        // What a proxy answers by itself has no such header.
+        let refused = Reply::new(405).header("docker-distribution-api-version", "registry/2.0");
+        registry.on("GET", "/referrers/").responds(refused);
         registry.on("HEAD", "/manifests/").responds(busy("21600"));
         let unsupported = theirs.referrers(&repository(), &digest).await;
         assert_eq!(kind(unsupported), Ok(Referrers::Unsupported), "{name}");

@@ -51,7 +51,7 @@ pub(super) const POLICIES: [Case; 22] = [
         "newest by something else",
         "select: {limit: 9}",
         "select: {newest: {count: 1, by: Date}}",
-        "spec.select.newest.by: Unsupported value: \"Date\": supported values: \"Version\", \"Name\", \"FirstSeen\"",
+        "spec.select.newest.by: Unsupported value: \"Date\": supported values: \"Version\", \"Number\", \"Name\", \"Created\", \"FirstSeen\"",
     ),
     (
         "a limit of nothing",

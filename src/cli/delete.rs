@@ -1,0 +1,323 @@
+//! `transship delete`: takes tags away, each by its name, and says what else stands for the same image.
+
+use std::io::{self, BufRead as _, IsTerminal as _};
+use std::path::PathBuf;
+
+use futures::{StreamExt, TryStreamExt, stream};
+use serde::Serialize;
+
+use super::address::image_name;
+use super::args::{DeleteArgs, OutputArgs};
+use super::connect::Connector;
+use super::error::Error;
+use super::exit::Exit;
+use super::image::{Named, Source};
+use super::in_use;
+use super::location::Location;
+use super::look::Look;
+use super::open::open;
+use super::output::{Document, Output};
+use super::table::Table;
+use super::trust::Trust;
+use crate::api::Reason;
+use crate::copy::{self, Deletion};
+use crate::oci::{Digest, Tag, TagOrDigest};
+use crate::plan::in_use::{InUse, Subject};
+use crate::plan::report::Failure;
+use crate::runtime::shutdown::until_signal;
+
+/// Other tags that are looked at together.
+const LOOKS: usize = 32;
+/// The most other tags that are looked at for each tag that goes.
+const SIBLINGS: usize = 2_000;
+
+/// The kind of what machines read.
+pub(super) const KIND: &str = "DeleteReport";
+
+/// What machines read.
+#[derive(Debug, Serialize)]
+struct DeleteReport {
+    tags: Vec<Doomed>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    failures: Vec<Failure>,
+}
+
+/// A tag that is to go.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Doomed {
+    #[serde(skip)]
+    source: Option<Source>,
+    /// The tag as it was named.
+    target: String,
+    tag: Tag,
+    digest: Digest,
+    /// Other tags that stand for the same image. They stay.
+    same_image: Vec<Tag>,
+    /// What uses it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    used_by: Option<String>,
+    action: Action,
+}
+
+/// What is done about a tag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+enum Action {
+    /// It would be deleted.
+    Planned,
+    /// Something uses it: it stays.
+    Kept,
+    /// It is gone, by this command or by somebody else meanwhile.
+    Deleted,
+    /// It is there.
+    Failed,
+}
+
+impl Document for DeleteReport {
+    const KIND: &'static str = KIND;
+}
+
+/// Runs `transship delete`.
+pub(super) async fn run(args: &DeleteArgs, output: &Output) -> Result<Exit, Error> {
+    let DeleteArgs {
+        references,
+        yes,
+        dry_run,
+        in_use_from,
+        output: OutputArgs { output: format },
+        registry,
+    } = args;
+    references.iter().try_for_each(require_tag)?;
+    if !yes && !dry_run && !io::stdin().is_terminal() {
+        return Err(Error::Usage(
+            "nobody can be asked here: --yes deletes without asking, --dry-run deletes nothing"
+                .to_owned(),
+        ));
+    }
+    let connector = Connector::new(Trust::read(registry)?);
+    let Some(looked) = until_signal(look(&connector, references, in_use_from)).await else {
+        return Ok(Exit::Interrupted);
+    };
+    let mut report = DeleteReport {
+        tags: looked?,
+        failures: Vec::new(),
+    };
+    let doomed = report
+        .tags
+        .iter()
+        .filter(|tag| tag.action == Action::Planned)
+        .count();
+    if doomed > 0 && !dry_run {
+        if !yes {
+            output.note(table(&report.tags, Look::default()).trim_end());
+            if !ask(doomed, output) {
+                output.note("nothing was deleted");
+                return Ok(Exit::Failure);
+            }
+        }
+        if until_signal(delete(&mut report)).await.is_none() {
+            output.note("interrupted: what is deleted is gone, the rest is there");
+            return Ok(Exit::Interrupted);
+        }
+    }
+    output.print_value(*format, &report, |report, look| table(&report.tags, look))?;
+    report
+        .failures
+        .iter()
+        .for_each(|failure| output.fail(failure));
+    let is_kept = report.tags.iter().any(|tag| tag.action == Action::Kept);
+    Ok(if report.failures.is_empty() && !is_kept {
+        Exit::Success
+    } else {
+        Exit::Failure
+    })
+}
+
+/// A digest takes every tag of it along, and a name without a tag says nothing of what is to go.
+fn require_tag(location: &Location) -> Result<(), Error> {
+    let what = match location {
+        Location::Archive { .. } => {
+            "is in an archive, which is not changed: write another one".to_owned()
+        }
+        _ if location.digest().is_some() => {
+            "names a digest, which would take every tag of it along: name the tags".to_owned()
+        }
+        _ if location.tag().is_none() => format!("names no tag: write {location}:TAG"),
+        Location::Registry(_) | Location::Layout { .. } => return Ok(()),
+    };
+    Err(Error::Usage(format!("{location} {what}")))
+}
+
+/// Looks at everything before anything is deleted.
+async fn look(
+    connector: &Connector,
+    references: &[Location],
+    in_use_from: &[PathBuf],
+) -> Result<Vec<Doomed>, Error> {
+    let workloads = in_use::read_workloads(in_use_from, &[]).await?;
+    let used = match workloads {
+        Some(workloads) => Some(
+            workloads
+                .look()
+                .await
+                .map_err(|error| Error::Image(error.to_string()))?,
+        ),
+        None => None,
+    };
+    let mut doomed: Vec<Doomed> = Vec::new();
+    for location in references {
+        let Named { source, target } = open(connector, location).await?;
+        let Some(tag) = location.tag() else { continue };
+        let digest = source.resolve(&target).await?;
+        let used_by = match &used {
+            Some(used) => find_use(used, &source, location, &digest).await?,
+            None => None,
+        };
+        doomed.push(Doomed {
+            target: image_name(&source.name, &target),
+            same_image: siblings(&source, &tag, &digest).await?,
+            action: if used_by.is_some() {
+                Action::Kept
+            } else {
+                Action::Planned
+            },
+            used_by,
+            tag,
+            digest,
+            source: Some(source),
+        });
+    }
+    let going: Vec<String> = doomed.iter().map(|tag| tag.target.clone()).collect();
+    for tag in &mut doomed {
+        let name = tag
+            .source
+            .as_ref()
+            .map(|source| source.name.clone())
+            .unwrap_or_default();
+        // What goes in the same run is none of those that stay.
+        tag.same_image
+            .retain(|other| !going.contains(&image_name(&name, &other.clone().into())));
+    }
+    Ok(doomed)
+}
+
+/// What uses the image, by its tag or by any digest below it.
+async fn find_use(
+    used: &InUse,
+    source: &Source,
+    location: &Location,
+    digest: &Digest,
+) -> Result<Option<String>, Error> {
+    let Location::Registry(reference) = location else {
+        return Ok(None);
+    };
+    let mut digests = vec![digest.clone()];
+    digests.extend(copy::closure(&source.endpoint, &source.repository, digest).await?);
+    let Some(tag) = &reference.tag else {
+        return Ok(None);
+    };
+    let name = (&reference.registry, &source.repository, tag);
+    let subject = Subject {
+        destination: name,
+        source: name,
+        digests: &digests,
+    };
+    Ok(used.user_of(&subject).map(str::to_owned))
+}
+
+/// Other tags of the repository that stand for the same image.
+async fn siblings(source: &Source, tag: &Tag, digest: &Digest) -> Result<Vec<Tag>, Error> {
+    let mut tags = source.endpoint.list_tags(&source.repository).await?;
+    tags.retain(|other| other != tag && other.attachment().is_none());
+    tags.truncate(SIBLINGS);
+    let found: Vec<Option<Tag>> = stream::iter(tags)
+        .map(|other| async move {
+            let target = TagOrDigest::Tag(other.clone());
+            let named = source
+                .endpoint
+                .resolve(&source.repository, &target, None)
+                .await?;
+            Ok::<_, Error>((named.as_ref() == Some(digest)).then_some(other))
+        })
+        .buffered(LOOKS)
+        .try_collect()
+        .await?;
+    Ok(found.into_iter().flatten().collect())
+}
+
+fn ask(count: usize, output: &Output) -> bool {
+    let what = if count == 1 { "this tag" } else { "these tags" };
+    output.note(&format!("Delete {what}? [y/N]"));
+    let mut answer = String::new();
+    let read = io::stdin().lock().read_line(&mut answer);
+    read.is_ok() && matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")
+}
+
+async fn delete(report: &mut DeleteReport) {
+    for doomed in &mut report.tags {
+        let Some(source) = doomed
+            .source
+            .as_ref()
+            .filter(|_| doomed.action == Action::Planned)
+        else {
+            continue;
+        };
+        let deleted =
+            source
+                .endpoint
+                .delete_tag(&source.repository, &doomed.tag, &doomed.digest, None);
+        let (reason, message) = match deleted.await {
+            Ok(Deletion::Deleted | Deletion::Missing) => {
+                doomed.action = Action::Deleted;
+                continue;
+            }
+            Ok(Deletion::Moved) => (
+                Reason::TagMoved,
+                "stands for another image by now, and was left alone".to_owned(),
+            ),
+            Ok(Deletion::Unsupported | Deletion::TooLate) => {
+                (Reason::PruneUnsupported, unsupported(&doomed.same_image))
+            }
+            Err(error) => (error.reason(), error.to_string()),
+        };
+        doomed.action = Action::Failed;
+        report.failures.push(Failure {
+            subject: doomed.target.clone(),
+            reason,
+            message,
+            next_attempt_time: None,
+            is_of_tag: false,
+        });
+    }
+}
+
+fn unsupported(same_image: &[Tag]) -> String {
+    let along = match same_image {
+        [] => "all that refers to it".to_owned(),
+        tags => tags.iter().map(Tag::as_str).collect::<Vec<_>>().join(", "),
+    };
+    format!(
+        "the registry cannot delete a tag by its name, and nothing was deleted: its digest would take {along} along"
+    )
+}
+
+fn table(tags: &[Doomed], look: Look) -> String {
+    let mut table = Table::new(["ACTION", "TAG", "DIGEST", "SAME IMAGE", "USED BY"]);
+    for doomed in tags {
+        let action = match doomed.action {
+            Action::Planned => "delete",
+            Action::Kept => "keep",
+            Action::Deleted => "deleted",
+            Action::Failed => "failed",
+        };
+        let same: Vec<&str> = doomed.same_image.iter().map(Tag::as_str).collect();
+        table.row([
+            action.to_owned(),
+            doomed.target.clone(),
+            look.digest(&doomed.digest),
+            same.join(","),
+            doomed.used_by.clone().unwrap_or_default(),
+        ]);
+    }
+    table.fit(look.width)
+}

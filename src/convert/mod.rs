@@ -1,0 +1,47 @@
+//! From the configuration of another mirror tool to documents of ours.
+//!
+//! ```text
+//! form      the tools, and what their files do not say
+//! conversion  documents, and what has no counterpart
+//! fields    the file of the other tool, field by field: what nothing asked for is told
+//! patterns  its patterns as ours
+//! forms     a module for each tool -> rules
+//! rule      one thing that is copied, in words of no tool
+//! mirrors   rules -> mirrors and policies: what has source, destination and options in common is one mirror
+//! yaml      documents in the shortest form, with comments
+//! ```
+//!
+//! Nothing is left out in silence: what has no counterpart is a [`Gap`], and stands as a comment where it belongs.
+//! Credentials never come along: a Secret with placeholders takes their place.
+
+mod conversion;
+mod fields;
+mod form;
+mod forms;
+mod mirrors;
+mod patterns;
+mod rule;
+mod yaml;
+
+pub use self::conversion::{Conversion, Gap};
+use self::fields::Item;
+pub use self::form::{Form, Prefix, Surroundings};
+use self::mirrors::Sheet;
+use self::rule::Draft;
+use crate::api::document::{self, DocumentError};
+
+/// Reads a configuration. `file` is only its name for errors.
+pub fn convert(
+    form: Form,
+    text: &str,
+    file: &str,
+    surroundings: &Surroundings,
+) -> Result<Conversion, DocumentError> {
+    let documents = document::parse_tree(text, file)?;
+    let mut draft = Draft::default();
+    let roots: Vec<Item<'_>> = documents.iter().map(Item::root).collect();
+    forms::read(form, &roots, surroundings, &mut draft).map_err(|fault| fault.in_file(file))?;
+    let mut sheet = Sheet::default();
+    sheet.add(draft);
+    Ok(sheet.into_conversion())
+}

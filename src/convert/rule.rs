@@ -1,0 +1,192 @@
+//! One thing that is copied, in words of no tool.
+
+use std::collections::BTreeSet;
+
+use super::conversion::Gap;
+use crate::oci::{Registry, Repository};
+
+/// What a file says.
+#[derive(Debug, Default)]
+pub(super) struct Draft {
+    pub(super) rules: Vec<Rule>,
+    /// Registries with credentials in the file.
+    pub(super) logins: BTreeSet<Registry>,
+    /// Registries that are spoken to in plain HTTP.
+    pub(super) insecure: BTreeSet<Registry>,
+    /// What is not about one rule.
+    pub(super) gaps: Vec<Gap>,
+}
+
+/// One repository, or all that a glob stands for, and what of it is copied to one place.
+#[derive(Clone, Debug)]
+pub(super) struct Rule {
+    /// The name of the group of rules, where the file has one.
+    pub(super) group: Option<String>,
+    pub(super) source: Registry,
+    /// A repository, or a glob of some.
+    pub(super) repository: String,
+    pub(super) destination: Registry,
+    pub(super) naming: Naming,
+    pub(super) tags: Tags,
+    pub(super) options: Options,
+    pub(super) gaps: Vec<Gap>,
+}
+
+/// The repository at the destination.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Naming {
+    /// One repository.
+    Repository(Repository),
+    /// A template of ours.
+    Template(String),
+}
+
+/// What is copied of a repository.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub(super) struct Tags {
+    /// Tags that must exist.
+    pub(super) literals: Vec<String>,
+    /// What is taken of the tags that are listed: by any of them.
+    pub(super) selections: Vec<Selection>,
+    /// Another tag at the destination, for the one literal.
+    pub(super) renamed: Option<String>,
+}
+
+/// A selection, in the words of a policy.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub(super) struct Selection {
+    pub(super) include: Vec<String>,
+    pub(super) exclude: Vec<String>,
+    pub(super) extract: Option<Extract>,
+    pub(super) semver: Option<Semver>,
+    pub(super) newest: Option<Newest>,
+}
+
+/// The part of a tag that is read in its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Extract {
+    pub(super) pattern: String,
+    pub(super) value: String,
+}
+
+/// A range of versions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Semver {
+    pub(super) range: String,
+    pub(super) prereleases: bool,
+}
+
+/// How many of what is left are taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Newest {
+    pub(super) count: i64,
+    pub(super) by: Order,
+}
+
+/// What makes a tag newer than another one. Variants compete with each other in all these tools.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Order {
+    Version,
+    Number,
+    Name,
+}
+
+/// What holds for a mirror as a whole.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub(super) struct Options {
+    pub(super) platforms: Vec<String>,
+    pub(super) referrers: Referrers,
+    /// Whether a tag that is there is left alone for good.
+    pub(super) frozen: bool,
+    pub(super) previous_tag: Option<String>,
+    pub(super) times: Times,
+    pub(super) suspended: bool,
+}
+
+/// What comes along with images.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub(super) enum Referrers {
+    #[default]
+    All,
+    None,
+    Types(Vec<String>),
+}
+
+/// When rounds run.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub(super) enum Times {
+    /// As the tool is called.
+    #[default]
+    Unsaid,
+    Every(String),
+    Cron(String),
+}
+
+// === impl Draft ===
+
+impl Draft {
+    /// Takes note of a rule, or of why there is none.
+    pub(super) fn add(&mut self, rule: Result<Rule, Gap>) {
+        match rule {
+            Ok(rule) => self.rules.push(rule),
+            Err(gap) => self.gaps.push(gap),
+        }
+    }
+}
+
+// === impl Tags ===
+
+impl Tags {
+    /// Every tag.
+    pub(super) fn all() -> Self {
+        Self::selected(Selection::default())
+    }
+
+    /// What one selection takes.
+    pub(super) fn selected(selection: Selection) -> Self {
+        Self {
+            selections: vec![selection],
+            ..Self::default()
+        }
+    }
+
+    /// These tags.
+    pub(super) fn literal(tags: impl IntoIterator<Item = String>) -> Self {
+        Self {
+            literals: tags.into_iter().collect(),
+            ..Self::default()
+        }
+    }
+
+    /// What either of two takes.
+    pub(super) fn or(&mut self, other: Self) {
+        for literal in other.literals {
+            if !self.literals.contains(&literal) {
+                self.literals.push(literal);
+            }
+        }
+        for selection in other.selections {
+            if !self.selections.contains(&selection) {
+                self.selections.push(selection);
+            }
+        }
+    }
+}
+
+// === impl Selection ===
+
+impl Selection {
+    /// The patterns, where nothing else narrows.
+    pub(super) fn alone(&self) -> Option<&[String]> {
+        let rest = Self {
+            include: Vec::new(),
+            ..self.clone()
+        };
+        rest.takes_all().then_some(self.include.as_slice())
+    }
+
+    /// Whether every tag is taken.
+    pub(super) fn takes_all(&self) -> bool {
+        *self == Self::default()
+    }
+}

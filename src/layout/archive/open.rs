@@ -1,0 +1,51 @@
+//! Tells which kind an archive is of.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::docker;
+use super::file::{Archive, Files, INDEX_BYTES, blob_digest};
+use crate::layout::error::Error;
+use crate::layout::files;
+use crate::layout::index::Index;
+use crate::layout::marker::{INDEX, MARKER};
+
+// === impl Archive ===
+
+impl Archive {
+    /// Reads what an archive has.
+    pub(in crate::layout) fn open(path: &Path) -> Result<Self, Error> {
+        let Some((file, _)) = files::open(path)? else {
+            return Err(Error::NoArchive {
+                path: path.to_owned(),
+            });
+        };
+        let files = Files::scan(&file, path)?;
+        if files.find(INDEX).is_some() && files.find(MARKER).is_some() {
+            return Self::of_layout(&files);
+        }
+        if files.find(docker::MANIFEST).is_some() {
+            return docker::read(&files);
+        }
+        let what =
+            "it has neither the index.json of an image layout nor the manifest.json of docker save";
+        Err(Error::bad_file(path.to_owned(), what))
+    }
+
+    fn of_layout(files: &Files<'_>) -> Result<Self, Error> {
+        let text = files.read(INDEX, INDEX_BYTES)?;
+        let index = Index::parse(&text).map_err(|cause| {
+            let reason = format!("its index.json makes no sense: {cause}");
+            Error::bad_file(files.path.to_owned(), reason)
+        })?;
+        let names = files.spans.keys().chain(files.links.keys());
+        let blobs = names.filter_map(|name| Some((blob_digest(name)?, files.find(name)?)));
+        Ok(Self {
+            path: files.path.to_owned(),
+            index: Arc::new(index),
+            blobs: blobs.collect(),
+            made: HashMap::new(),
+        })
+    }
+}

@@ -1,0 +1,20 @@
+//! What is remembered of one repository.
+
+use std::collections::BTreeMap;
+
+use super::keepsake::Keepsakes;
+use super::record::{Record, Sight, Tombstone};
+use crate::oci::Tag;
+
+/// All that is remembered of one repository at a destination.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Leaf {
+    /// The tags that were written or found right.
+    pub records: BTreeMap<Tag, Record>,
+    /// The tags that wait for the end of a quarantine.
+    pub waiting: BTreeMap<Tag, Sight>,
+    /// The tags that were pruned and can be restored, and those whose deletion has begun.
+    pub deleted: BTreeMap<Tag, Tombstone>,
+    /// The manifests that those need to be restored.
+    pub keepsakes: Keepsakes,
+}

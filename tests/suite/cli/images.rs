@@ -1,0 +1,366 @@
+//! The commands about images: `digest`, `inspect` in its forms, `history`, `diff`, `delete`, `verify`, `login`.
+
+use std::fs;
+
+use serde_json::Value;
+
+use super::{Files, with_names};
+use crate::support::access_log::{Resource, count};
+use crate::support::content::{Image, ImageBuilder};
+use crate::support::credentials::Login;
+use crate::support::digest::sha256;
+use crate::support::faults::FaultRegistry;
+use crate::support::program::Finished;
+use crate::support::registries::{Kind, Registry, Security};
+
+fn image(seed: u64) -> Image {
+    ImageBuilder::new(seed)
+        .platforms(&["linux/amd64", "linux/arm64"])
+        .layers(&[1_000, 20_000])
+        .user("1000")
+        .label("maintainer", "me")
+        .build()
+}
+
+/// A registry, and a directory to run in.
+struct Lab {
+    registry: Registry,
+    files: Files,
+}
+
+impl Lab {
+    async fn new(images: &[(&str, u64)]) -> Self {
+        let registry = Registry::start(Kind::Distribution3, Security::Plain).await;
+        for (tag, seed) in images {
+            registry.client().push("app", tag, &image(*seed)).await;
+        }
+        registry.forget_requests().await;
+        Self {
+            registry,
+            files: Files::new(&[]),
+        }
+    }
+
+    /// Runs the program; `REGISTRY` stands for the registry.
+    async fn run(&self, arguments: &[&str]) -> Finished {
+        let host = self.registry.host();
+        let words: Vec<String> = arguments
+            .iter()
+            .map(|word| word.replace("REGISTRY", &host))
+            .collect();
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let program = self.files.transship(&words);
+        let finished = program
+            .environment("TRANSSHIP_INSECURE", host.clone())
+            .run()
+            .await;
+        let names = [(&self.registry, "REGISTRY")];
+        Finished {
+            code: finished.code,
+            stdout: with_names(&finished.stdout, &names),
+            stderr: with_names(&finished.stderr, &names),
+        }
+    }
+
+    async fn stdout(&self, arguments: &[&str]) -> String {
+        let finished = self.run(arguments).await;
+        finished.assert_success();
+        finished.stdout
+    }
+
+    async fn json(&self, arguments: &[&str]) -> Value {
+        let finished = self.run(&[arguments, &["-o", "json"]].concat()).await;
+        serde_json::from_str(&finished.stdout)
+            .unwrap_or_else(|error| panic!("{error}: {}", finished.stderr))
+    }
+
+    async fn tags(&self) -> Vec<String> {
+        self.registry.client().tags("app").await.unwrap()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_digest_costs_one_head() {
+    let lab = Lab::new(&[("1", 1)]).await;
+    let digest = lab.stdout(&["digest", "REGISTRY/app:1"]).await;
+    assert_eq!(digest.trim(), image(1).digest());
+    let requests = lab.registry.requests().await;
+    assert_eq!(count(&requests, "HEAD", Resource::Manifest), 1);
+    assert_eq!(count(&requests, "GET", Resource::Manifest), 0);
+
+    let of_platform = lab
+        .stdout(&["digest", "REGISTRY/app:1", "--platform", "linux/arm64"])
+        .await;
+    let raw = lab
+        .stdout(&[
+            "inspect",
+            "--raw",
+            "--platform",
+            "linux/arm64",
+            "REGISTRY/app:1",
+        ])
+        .await;
+    assert_eq!(of_platform.trim(), sha256(raw.as_bytes()));
+    let document = lab.json(&["digest", "REGISTRY/app:1"]).await;
+    assert_eq!(document["apiVersion"], "cli.transship.dev/v1");
+    assert_eq!(document["kind"], "Digest");
+    assert_eq!(document["digest"], image(1).digest());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_config_as_it_is_and_what_a_template_makes_of_it() {
+    let lab = Lab::new(&[("1", 1)]).await;
+    let config = lab
+        .stdout(&[
+            "inspect",
+            "--config",
+            "REGISTRY/app:1",
+            "--platform",
+            "linux/amd64",
+        ])
+        .await;
+    let manifest = lab
+        .stdout(&[
+            "inspect",
+            "--raw",
+            "REGISTRY/app:1",
+            "--platform",
+            "linux/amd64",
+        ])
+        .await;
+    let manifest: Value = serde_json::from_str(&manifest).unwrap();
+    assert_eq!(manifest["config"]["digest"], sha256(config.as_bytes()));
+    for (template, expected) in [
+        ("{{.Config.User}}", "1000\n"),
+        (
+            r#"{{index .Config.Labels "maintainer"}} on {{.Os}}/{{.Architecture}}"#,
+            "me on linux/arm64\n",
+        ),
+        ("{{len .RootFS.Layers}}", "2\n"),
+    ] {
+        let arguments = [
+            "inspect",
+            "-f",
+            template,
+            "--platform",
+            "linux/arm64",
+            "REGISTRY/app:1",
+        ];
+        assert_eq!(lab.stdout(&arguments).await, expected, "{template}");
+    }
+    let wrong = lab
+        .run(&["inspect", "-f", "{{.Nothing}}", "REGISTRY/app:1"])
+        .await;
+    assert_eq!(wrong.code, Some(2));
+    assert!(
+        wrong.stderr.contains("there is no field \"Nothing\""),
+        "{}",
+        wrong.stderr
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_fails_is_said_on_both_streams() {
+    let lab = Lab::new(&[]).await;
+    for (command, kind) in [
+        (&["ls", "REGISTRY/none"][..], "TagList"),
+        (&["inspect", "REGISTRY/none:1"], "Image"),
+        (&["digest", "REGISTRY/none:1"], "Digest"),
+        (&["history", "REGISTRY/none:1"], "History"),
+        (
+            &["diff", "REGISTRY/none:1", "REGISTRY/none:2"],
+            "Difference",
+        ),
+        (
+            &["copy", "-a", "REGISTRY/none", "REGISTRY/other"],
+            "CopyReport",
+        ),
+        (&["delete", "--yes", "REGISTRY/none:1"], "DeleteReport"),
+        (&["verify", "REGISTRY/none:1"], "VerifyReport"),
+    ] {
+        let finished = lab.run(&[command, &["-o", "json"]].concat()).await;
+        assert_eq!(finished.code, Some(1), "{command:?}: {}", finished.stderr);
+        let document: Value = serde_json::from_str(&finished.stdout).unwrap();
+        assert_eq!(document["kind"], kind);
+        assert_eq!(
+            document["failures"][0]["reason"], "NotFound",
+            "{document:#}"
+        );
+        assert!(
+            finished.stderr.contains("REGISTRY/none"),
+            "{command:?}: {}",
+            finished.stderr
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_images_are_compared() {
+    let lab = Lab::new(&[("1", 1), ("same", 1), ("2", 2)]).await;
+    let same = lab
+        .run(&["diff", "REGISTRY/app:1", "REGISTRY/app:same"])
+        .await;
+    assert_eq!(same.code, Some(0), "{}", same.stdout);
+    let other = lab.run(&["diff", "REGISTRY/app:1", "REGISTRY/app:2"]).await;
+    assert_eq!(other.code, Some(2), "{}", other.stdout);
+    assert!(other.stdout.contains("linux/arm64:\n"), "{}", other.stdout);
+    let wrong = lab.run(&["diff", "REGISTRY/app:1"]).await;
+    assert_eq!(wrong.code, Some(1), "{}", wrong.stderr);
+    let document = lab
+        .json(&["diff", "REGISTRY/app:1", "REGISTRY/app:2"])
+        .await;
+    assert_eq!(
+        document["platforms"].as_array().map(Vec::len),
+        Some(2),
+        "{document:#}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tags_are_deleted_by_name_and_others_of_their_image_stay() {
+    let lab = Lab::new(&[("1", 1), ("latest", 1), ("2", 2)]).await;
+    let alone = lab.run(&["delete", "REGISTRY/app:1"]).await;
+    assert_eq!(alone.code, Some(2), "nobody can be asked: {}", alone.stdout);
+    let pinned = format!("REGISTRY/app@{}", image(1).digest());
+    let by_digest = lab.run(&["delete", "--yes", &pinned]).await;
+    assert_eq!(by_digest.code, Some(2), "{}", by_digest.stderr);
+    let dry = lab.json(&["delete", "--dry-run", "REGISTRY/app:1"]).await;
+    assert_eq!(
+        dry["tags"][0]["sameImage"],
+        serde_json::json!(["latest"]),
+        "{dry:#}"
+    );
+    assert_eq!(lab.tags().await.len(), 3);
+
+    fs::write(
+        lab.files.path("used.txt"),
+        format!("{}/app:2\n", lab.registry.host()),
+    )
+    .unwrap();
+    let used = lab
+        .run(&[
+            "delete",
+            "--yes",
+            "--in-use-from",
+            "used.txt",
+            "REGISTRY/app:2",
+        ])
+        .await;
+    assert_eq!(used.code, Some(1), "{}{}", used.stdout, used.stderr);
+    assert_eq!(lab.tags().await.len(), 3);
+
+    let deleted = lab.run(&["delete", "--yes", "REGISTRY/app:1"]).await;
+    assert_eq!(
+        deleted.code,
+        Some(0),
+        "{}{}",
+        deleted.stdout,
+        deleted.stderr
+    );
+    assert_eq!(lab.tags().await, ["2", "latest"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registry_without_deletes_loses_nothing() {
+    let registry = FaultRegistry::start();
+    registry.load("app", "1", &image(1));
+    registry
+        .on("DELETE", "/manifests/")
+        .responds(crate::support::http::Reply::error(405, "UNSUPPORTED", "no"));
+    let files = Files::new(&[]);
+    let name = format!("{}/app:1", registry.host());
+    let program = files.transship(&["delete", "--yes", &name]);
+    let finished = program
+        .environment("TRANSSHIP_INSECURE", registry.host())
+        .run()
+        .await;
+    assert_eq!(finished.code, Some(1), "{}", finished.stdout);
+    assert!(
+        finished.stderr.contains("PruneUnsupported"),
+        "{}",
+        finished.stderr
+    );
+    assert_eq!(registry.tags("app"), ["1"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_missing_or_damaged_is_found() {
+    let lab = Lab::new(&[("1", 1)]).await;
+    lab.stdout(&["verify", "REGISTRY/app:1"]).await;
+    lab.stdout(&["verify", "--deep", "REGISTRY/app:1"]).await;
+    lab.stdout(&["copy", "REGISTRY/app:1", "./lay"]).await;
+    lab.stdout(&["verify", "--deep", "./lay:1"]).await;
+
+    let raw = lab
+        .stdout(&["inspect", "--raw", "--platform", "linux/arm64", "./lay:1"])
+        .await;
+    let manifest: Value = serde_json::from_str(&raw).unwrap();
+    let layer = manifest["layers"][1]["digest"].as_str().unwrap();
+    let path = lab
+        .files
+        .path("lay/blobs/sha256")
+        .join(layer.trim_start_matches("sha256:"));
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[100] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    lab.stdout(&["verify", "./lay:1"]).await;
+    let damaged = lab.run(&["verify", "--deep", "./lay:1"]).await;
+    assert_eq!(damaged.code, Some(1), "{}", damaged.stdout);
+    assert!(
+        damaged.stderr.contains("DigestMismatch") && damaged.stderr.contains(layer),
+        "{}",
+        damaged.stderr
+    );
+
+    fs::remove_file(&path).unwrap();
+    let missing = lab.run(&["verify", "./lay:1"]).await;
+    assert_eq!(missing.code, Some(1), "{}", missing.stdout);
+    assert!(
+        missing.stderr.contains("NotFound") && missing.stderr.contains(layer),
+        "{}",
+        missing.stderr
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_is_checked_and_kept_where_docker_keeps_it() {
+    let registry = Registry::start(Kind::Distribution3, Security::Basic).await;
+    let login = Login::valid();
+    let files = Files::new(&[("config.json", r#"{"psFormat": "x"}"#)]);
+    let host = registry.host();
+    let run = async |arguments: &[&str], input: &str| {
+        let program = files.transship(arguments).input(input);
+        let program = program.environment("DOCKER_CONFIG", files.path(""));
+        program
+            .environment("TRANSSHIP_INSECURE", host.clone())
+            .run()
+            .await
+    };
+    let arguments = [
+        "login",
+        &host,
+        "--username",
+        &login.username,
+        "--password-stdin",
+    ];
+    let wrong = run(&arguments, "wrong").await;
+    assert_eq!(wrong.code, Some(1), "{}", wrong.stderr);
+    assert!(
+        !fs::read_to_string(files.path("config.json"))
+            .unwrap()
+            .contains("auths")
+    );
+    let right = run(&arguments, &format!("{}\n", login.password)).await;
+    right.assert_success();
+    assert!(!right.stderr.contains(&login.password), "{}", right.stderr);
+    let config: Value =
+        serde_json::from_slice(&fs::read(files.path("config.json")).unwrap()).unwrap();
+    assert_eq!(config["psFormat"], "x");
+    assert!(config["auths"][&host]["auth"].is_string());
+    registry.client().push("app", "1", &image(1)).await;
+    let reference = format!("{host}/app:1");
+    run(&["digest", &reference], "").await.assert_success();
+    run(&["logout", &host], "").await.assert_success();
+    let gone = run(&["digest", &reference], "").await;
+    assert_eq!(gone.code, Some(1), "{}", gone.stdout);
+}

@@ -1,0 +1,142 @@
+//! `transship convert`: files of other tools, made after those that people have, and the documents that say the same.
+//!
+//! `convert/FORM/NAME` is read, and `convert/snapshots/FORM-NAME.snap` shows what comes of it.
+
+mod originals;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use transship::api::document;
+use transship::convert::{Conversion, Form, Surroundings, convert};
+
+/// A tool, and the name of its folder.
+const FORMS: [(&str, Form); 10] = [
+    ("regsync", Form::Regsync),
+    ("skopeo", Form::Skopeo),
+    ("dregsy", Form::Dregsy),
+    ("image-syncer", Form::ImageSyncer),
+    ("ocync", Form::Ocync),
+    ("oc-mirror", Form::OcMirror),
+    ("flux", Form::Flux),
+    ("flux-mirror", Form::FluxMirror),
+    ("harbor", Form::Harbor),
+    ("zot", Form::Zot),
+];
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/suite/convert")
+}
+
+/// The files of a form.
+fn files(form: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder().join(form)).unwrap();
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    assert!(!files.is_empty(), "{form} has no file");
+    files
+}
+
+fn surroundings() -> Surroundings {
+    Surroundings {
+        from: Some("harbor.example.com".parse().unwrap()),
+        to: Some("registry.example.com/mirror".parse().unwrap()),
+        scoped: false,
+    }
+}
+
+fn converted(form: Form, path: &Path) -> Conversion {
+    let text = fs::read_to_string(path).unwrap();
+    let name = path.file_name().unwrap().to_string_lossy();
+    convert(form, &text, &name, &surroundings())
+        .unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+#[test]
+fn files_of_each_tool_as_documents_of_ours() {
+    for (name, form) in FORMS {
+        for path in files(name) {
+            let Conversion { yaml, gaps } = converted(form, &path);
+            let gaps: Vec<String> = gaps
+                .iter()
+                .map(|gap| format!("not converted: {gap}\n"))
+                .collect();
+            let stem = path.file_stem().unwrap().to_string_lossy();
+            let settings = {
+                let mut settings = insta::Settings::clone_current();
+                settings.set_snapshot_path(folder().join("snapshots"));
+                settings.set_prepend_module_to_snapshot(false);
+                settings.set_omit_expression(true);
+                settings
+            };
+            settings.bind(|| {
+                insta::assert_snapshot!(
+                    format!("{name}-{stem}"),
+                    format!("{yaml}\n{}", gaps.concat())
+                );
+            });
+        }
+    }
+}
+
+#[test]
+fn what_is_written_can_be_read_back() {
+    for (name, form) in FORMS {
+        for path in files(name) {
+            let Conversion { yaml, .. } = converted(form, &path);
+            let documents = document::parse(&yaml, "converted");
+            assert!(
+                documents.is_ok(),
+                "{}: {documents:?}\n{yaml}",
+                path.display()
+            );
+        }
+    }
+}
+
+#[test]
+fn no_password_comes_along() {
+    let secrets = [
+        "this is a secret",
+        "john",
+        "eyJ1c2",
+        "xxx",
+        "$PASSWORD",
+        "HUB_TOKEN",
+        "/run/secrets",
+    ];
+    for (name, form) in FORMS {
+        for path in files(name) {
+            let Conversion { yaml, gaps } = converted(form, &path);
+            let text = format!("{yaml}{gaps:?}");
+            let leaked = secrets.iter().find(|secret| text.contains(**secret));
+            assert_eq!(leaked, None, "{}\n{text}", path.display());
+        }
+    }
+}
+
+#[test]
+fn a_file_that_lacks_a_line_is_told_so_or_converted() {
+    for (name, form) in FORMS {
+        for path in files(name) {
+            let text = fs::read_to_string(&path).unwrap();
+            let lines: Vec<&str> = text.lines().collect();
+            for left_out in 0..lines.len() {
+                let rest = [&lines[..left_out], &lines[left_out + 1..]]
+                    .concat()
+                    .join("\n");
+                let Ok(Conversion { yaml, .. }) = convert(form, &rest, "file", &surroundings())
+                else {
+                    continue;
+                };
+                let documents = document::parse(&yaml, "converted");
+                let line = left_out + 1;
+                assert!(
+                    documents.is_ok(),
+                    "{} without line {line}: {documents:?}\n{yaml}",
+                    path.display()
+                );
+            }
+        }
+    }
+}

@@ -242,6 +242,12 @@ impl Ledger {
         self.memory.begun(mirror)
     }
 
+    /// Whether a tag was deleted together with another one of its registry and repository, or after it, by any
+    /// mirror.
+    pub fn is_deleted_like(&self, slot: &Slot, other: &Tombstone) -> bool {
+        self.memory.is_deleted_like(slot, other)
+    }
+
     /// How many tags of a mirror were deleted without approval since a time, by their destinations.
     pub fn deleted_since(&self, mirror: &str, since: Timestamp) -> BTreeMap<String, usize> {
         self.memory.deleted_since(mirror, since)

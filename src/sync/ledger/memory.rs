@@ -256,6 +256,23 @@ impl Memory {
         found
     }
 
+    pub(super) fn is_deleted_like(&self, slot: &Slot, other: &Tombstone) -> bool {
+        let Slot { page, tag } = slot;
+        let state = self.lock();
+        let Records {
+            mirrors, deleted, ..
+        } = &state.records;
+        let pages = deleted.keys().flat_map(|mirror| pages(mirror, deleted));
+        let mut pages = pages.filter(|known| known.repository == page.repository);
+        pages.any(|page| {
+            let tombstone = find(deleted, &page).and_then(|tags| tags.get(tag));
+            let is_it = tombstone.is_some_and(|known| {
+                known.registry.may_be(&other.registry) && known.deleted_at >= other.deleted_at
+            });
+            is_it && !find(mirrors, &page).is_some_and(|tags| tags.contains_key(tag))
+        })
+    }
+
     pub(super) fn begun(&self, mirror: &str) -> Vec<(Slot, Tombstone)> {
         let mut found = Vec::new();
         self.for_each_tombstone(mirror, |slot, tombstone, is_on_record| {

@@ -25,6 +25,8 @@ impl<C: Connect> Syncer<C> {
         mut safeguards: Safeguards,
     ) -> Result<Earlier, Stop> {
         let mut earlier = Earlier::new();
+        // One time for all: those that are deleted together are known by it.
+        let deleted_at = self.pruner.now();
         for (index, candidate) in batch {
             let slot = slot(&mirror.name, candidate);
             let Safeguard {
@@ -45,7 +47,7 @@ impl<C: Connect> Syncer<C> {
                 digest: record.digest,
                 shape: record.shape,
                 registry: candidate.target.registry.clone(),
-                deleted_at: self.pruner.now(),
+                deleted_at,
                 approved: is_approved,
                 cleared: false,
                 referrers,

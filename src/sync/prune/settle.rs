@@ -52,7 +52,7 @@ impl<C: Connect> Syncer<C> {
     }
 
     /// What a tag names now; None where it cannot be looked at.
-    async fn find(
+    pub(super) async fn find(
         &self,
         mirror: &Mirror,
         slot: &Slot,

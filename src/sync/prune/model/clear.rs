@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::known::{KNOWN_IMAGES, KNOWN_TAGS, at, signature_of};
+use super::known::{KNOWN_IMAGES, KNOWN_TAGS, at};
 use super::mutants::Mutant;
 use super::protection::look;
 use super::round::End;
@@ -49,7 +49,7 @@ impl World {
                 let place = (number, (page.repository.clone(), tag));
                 self.tell(|| format!("clear {place:?}"));
                 self.judge_clearing(&place, &digest);
-                self.registry.remove(&place);
+                self.take(&place);
                 self.notes.cleared += 1;
             }
             syncer.forget_dead(Graves::from([(page, tombstones)]));
@@ -73,7 +73,7 @@ impl World {
             },
             own: KNOWN_IMAGES
                 .iter()
-                .map(|image| signature_of(&image.digest))
+                .map(|image| image.signature.1.clone())
                 .collect(),
             below: indexes
                 .map(|image| (image.digest.clone(), vec![image.closure[0].clone()]))

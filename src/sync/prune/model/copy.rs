@@ -1,9 +1,8 @@
 //! What is wanted is brought to the destinations: on record first, then signed, then visible.
 
-use super::known::{At, signature_of, signature_tag};
+use super::known::Image;
 use super::round::{End, Wanted, image};
 use super::world::World;
-use crate::oci::Digest;
 use crate::sync::ledger::{Leaf, Record};
 
 /// How a tag came to be at its destination.
@@ -49,7 +48,7 @@ impl World {
             // Somebody may be faster.
             if !self.is_quiet && self.random.one_in(16) {
                 self.tell(|| format!("somebody pushes {slot:?} first"));
-                self.write(at, digest);
+                self.put(at, digest);
                 self.step()?;
             }
             if self.random.one_in(24) {
@@ -58,10 +57,10 @@ impl World {
             self.look_at_lease()?;
             self.tell(|| format!("push {at:?} = {digest}"));
             // Signed before it is visible.
-            let signature = (at.0, (at.1.0.clone(), signature_tag(digest)));
-            self.registry.insert(signature, signature_of(digest));
+            let (tag, signature) = &Image::of(digest).signature;
+            self.put(&(at.0, (at.1.0.clone(), tag.clone())), signature);
             self.step()?;
-            self.write(at, digest);
+            self.put(at, digest);
             self.step()?;
             let me = self.me;
             self.notes.seen.insert((me, at.clone(), digest.clone()));
@@ -71,11 +70,6 @@ impl World {
         }
         self.flush()?;
         Ok(rebuilt)
-    }
-
-    fn write(&mut self, at: &At, digest: &Digest) {
-        self.notes.is_written(at);
-        self.registry.insert(at.clone(), digest.clone());
     }
 
     fn record(&self, wanted: &Wanted, standing: Standing) -> Record {
@@ -93,7 +87,10 @@ impl World {
             unwanted: None,
             verified: None,
             referrers: None,
-            own_referrers: Vec::new(),
+            own_referrers: match standing {
+                Standing::Written => vec![Image::of(&wanted.digest).signature.1.clone()],
+                Standing::Pending | Standing::Adopted => Vec::new(),
+            },
         }
     }
 }

@@ -11,7 +11,6 @@ use crate::oci::Digest;
 use crate::plan::prune::{Candidate, Cause, Doubt, Fate};
 use crate::plan::{Claim, SourceImage};
 use crate::sync::prune::bury::Earlier;
-use crate::sync::prune::safeguard::Safeguards;
 use crate::sync::prune::slot;
 
 impl World {
@@ -33,8 +32,15 @@ impl World {
         self.step()?;
         let syncer = self.process.syncer.clone();
         let mut earlier = Earlier::new();
+        let Some(safeguards) = self.safeguard(&due) else {
+            self.flush()?;
+            return Ok(true);
+        };
+        let due: Vec<(usize, &Candidate)> = due
+            .into_iter()
+            .filter(|(index, _)| safeguards.contains_key(index))
+            .collect();
         if !self.is(Mutant::LateTombstone) {
-            let safeguards = Safeguards::new();
             let written = syncer.write_tombstones(&mirror, &due, is_approved, safeguards);
             earlier = written.now_or_never().unwrap().map_err(|_| End::Unkept)?;
         }
@@ -62,7 +68,12 @@ impl World {
                 }
                 None => {
                     let is_begun = earlier.contains_key(index);
-                    self.delete_one(candidate, is_approved, is_begun)
+                    let (fate, is_tried) = self.delete_one(candidate, is_approved, is_begun);
+                    if is_tried {
+                        self.step()?;
+                        is_stopped |= self.look_beside(&slot(&mirror.name, candidate))?;
+                    }
+                    fate
                 }
             };
             self.step()?;
@@ -99,13 +110,13 @@ impl World {
             || !self.source.contains_key(&(repository.clone(), tag.clone()))
     }
 
-    /// Nothing where it was not seen what became of it.
+    /// What became of it, if that was seen, and whether a request to delete it left.
     fn delete_one(
         &mut self,
         candidate: &Candidate,
         is_approved: bool,
         is_begun: bool,
-    ) -> Option<Fate> {
+    ) -> (Option<Fate>, bool) {
         let target = &candidate.target;
         let place = at(&target.registry, &target.repository, &target.tag);
         match self.registry.get(&place) {
@@ -116,24 +127,27 @@ impl World {
                     let image = (place.0, place.1.0, candidate.digest.clone());
                     self.notes.deletions.insert(image, now);
                 }
-                Some(Fate::Gone)
+                (Some(Fate::Gone), false)
             }
             Some(found) if *found != candidate.digest && !self.is(Mutant::DigestNotCompared) => {
-                Some(Fate::Disowned)
+                (Some(Fate::Disowned), false)
             }
             Some(_) => {
                 self.tell(|| format!("delete {place:?}"));
                 let slot = slot(&self.mirror().name, candidate);
                 self.judge_deletion(&place, &slot, candidate);
-                self.registry.remove(&place);
+                let taken = self.take(&place);
                 self.take_note_of_deletion(&place, slot, candidate, is_approved);
+                self.take_note_of_taken(taken);
                 // The look after the deletion may be answered from the past, or not at all.
                 let is_unseen = !self.is_quiet && self.random.one_in(16);
-                match is_unseen {
-                    true if self.is(Mutant::UnseenIsUndone) => Some(Fate::Failed),
-                    true => None,
-                    false => Some(Fate::Deleted),
+                if is_unseen {
+                    let fate = self.is(Mutant::UnseenIsUndone).then_some(Fate::Failed);
+                    return (fate, true);
                 }
+                let push = (self.me, place, candidate.digest.clone());
+                self.notes.seen.remove(&push);
+                (Some(Fate::Deleted), true)
             }
         }
     }

@@ -7,6 +7,7 @@ use super::known::{
     IMAGES, Image, KNOWN_IMAGES, KNOWN_REPOSITORIES, KNOWN_TAGS, Place, REGISTRIES, TAGS, at,
 };
 use super::member::Member;
+use super::round::End;
 use super::world::{Use, World};
 use crate::oci::Registry;
 use crate::plan::in_use::InUse;
@@ -15,7 +16,7 @@ impl World {
     /// One thing happens, and often a round after it.
     pub(super) fn happen(&mut self) {
         self.me = self.random.index(self.members.len());
-        match self.random.below(22) {
+        match self.random.below(25) {
             0 | 1 => self.push_at_source(),
             2 => self.remove_at_source(),
             3 | 4 => self.edit_policy(),
@@ -32,6 +33,8 @@ impl World {
             15 => self.mistake_records(),
             16 => self.lag(),
             17 => self.forge_record(),
+            18 => self.collect_garbage(),
+            19 => self.restore_one_tag(),
             _ => self.pass_time(),
         }
         if !self.random.one_in(4) {
@@ -87,6 +90,7 @@ impl World {
         let member = self.member_mut();
         member.mirror = fresh.mirror;
         member.index = fresh.index;
+        self.forget_taken();
         let member = self.member();
         self.tell(|| {
             let destinations = member.mirror.destinations.iter();
@@ -161,11 +165,20 @@ impl World {
             let image = image.map(|image| &image.digest);
             format!("somebody: {place:?} = {image:?}")
         });
+        if let Some(image) = image {
+            self.put(&place, &image.digest);
+            return;
+        }
         self.notes.is_written(&place);
-        match image {
-            Some(image) => self.registry.insert(place, image.digest.clone()),
-            None => self.registry.remove(&place),
-        };
+        for (other, _) in self.take(&place) {
+            self.notes.is_written(&other);
+        }
+    }
+
+    fn restore_one_tag(&mut self) {
+        if let Err(End::Died) = self.restore_tag() {
+            self.restart();
+        }
     }
 
     pub(super) fn pass_time(&mut self) {

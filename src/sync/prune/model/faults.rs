@@ -118,6 +118,7 @@ impl World {
         self.tell(|| "records are lost or rolled back".to_owned());
         self.notes.is_time_lost = true;
         self.notes.are_records_lost = true;
+        self.notes.taken.clear();
         self.restart();
     }
 
@@ -150,6 +151,7 @@ impl World {
         self.tell(|| format!("a record is forged: {kind}"));
         self.notes.is_time_lost = true;
         self.notes.are_records_lost = true;
+        self.notes.taken.clear();
         self.restart();
     }
 }

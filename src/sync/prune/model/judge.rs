@@ -10,7 +10,8 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::panic::resume_unwind;
 use std::time::Duration;
 
-use super::known::At;
+use super::known::{At, at};
+use super::store::Taken;
 use super::world::{Use, World};
 use crate::api::image_mirror::InUse;
 use crate::oci::{Digest, Repository, Tag};
@@ -38,6 +39,8 @@ pub(super) struct Notes {
     pub(super) abandoned: BTreeSet<Place>,
     /// What was deleted and not written since.
     losses: BTreeMap<At, Loss>,
+    /// What went along with a deleted tag, and was not written since.
+    pub(super) taken: BTreeMap<At, Taken>,
     /// How many tags were deleted.
     pub(super) deleted: usize,
     /// How many signatures went after their images.
@@ -68,6 +71,7 @@ impl Notes {
     /// Somebody writes a tag, or a mirror is about to: what it was need not be restored any more.
     pub(super) fn is_written(&mut self, at: &At) {
         self.losses.remove(at);
+        self.taken.remove(at);
     }
 }
 
@@ -97,7 +101,32 @@ impl World {
         self.notes.losses.insert(place.clone(), loss);
     }
 
-    fn is_tagged(&self, registry: usize, repository: &Repository, image: &Digest) -> bool {
+    pub(super) fn take_note_of_taken(&mut self, mut taken: Vec<(At, Digest)>) {
+        let mirror = self.me;
+        // What was about to go as well is on record, and can be restored.
+        taken.retain(|(at, digest)| !self.is_about_to_go(at, digest));
+        for (at, digest) in taken.into_iter().filter(|_| !self.notes.are_records_lost) {
+            self.notes.taken.insert(at, Taken { mirror, digest });
+        }
+    }
+
+    fn is_about_to_go(&self, place: &At, digest: &Digest) -> bool {
+        let leaves = self.durable.leaves.lock().unwrap();
+        leaves.iter().any(|(page, leaf)| {
+            let mut begun = leaf.deleted.iter();
+            begun.any(|(tag, known)| {
+                known.digest == *digest && at(&known.registry, &page.repository, tag) == *place
+            })
+        })
+    }
+
+    /// The spec of a mirror was changed: what it should heal may be out of its reach.
+    pub(super) fn forget_taken(&mut self) {
+        let me = self.me;
+        self.notes.taken.retain(|_, taken| taken.mirror != me);
+    }
+
+    pub(super) fn is_tagged(&self, registry: usize, repository: &Repository, image: &Digest) -> bool {
         let mut tags = self.registry.iter();
         tags.any(|((at, (of, _)), digest)| *at == registry && of == repository && digest == image)
     }

@@ -6,6 +6,7 @@ use super::random::Random;
 use crate::oci::{Digest, Registry, Repository, Tag};
 use crate::plan::validate::documents;
 use crate::plan::{Destination, Mirror};
+use crate::sync::ledger::{Keepsakes, keepsake_samples as samples};
 
 /// Tags in the order of their versions; policies may keep the last one by its name.
 pub(super) const TAGS: [&str; 6] = ["1.0", "1.1", "1.2", "2.0", "2.1", "3.0-keep"];
@@ -62,26 +63,41 @@ pub(super) static DESTINATIONS: LazyLock<Vec<Destination>> = LazyLock::new(|| {
 pub(super) struct Image {
     pub(super) digest: Digest,
     pub(super) closure: [Digest; 2],
+    /// The tag of its signature, and what it names.
+    pub(super) signature: (Tag, Digest),
+    /// Its manifest, the one below it, and that of its signature.
+    pub(super) manifests: Keepsakes,
 }
 
 pub(super) static KNOWN_IMAGES: LazyLock<Vec<Image>> = LazyLock::new(|| {
-    let of = |part: &str, number: u64| Digest::sha256(format!("{part} {number}").as_bytes());
-    (0..IMAGES)
-        .map(|number| Image {
-            digest: of("index", number),
-            closure: [of("child", number), of("config", number)],
-        })
-        .collect()
+    let of = |number: u64| {
+        let name = format!("child {number}");
+        let (config, child) = (Digest::sha256(name.as_bytes()), samples::image(&name));
+        let index = samples::index(&[&child]);
+        let signature = samples::image(&format!("signature {number}"));
+        let tag = Tag::of_referrers(index.digest(), ".sig").unwrap();
+        Image {
+            digest: index.digest().clone(),
+            closure: [child.digest().clone(), config],
+            signature: (tag, signature.digest().clone()),
+            manifests: samples::kept(&[&child, &index, &signature]),
+        }
+    };
+    (0..IMAGES).map(of).collect()
 });
 
-/// The tag of the signature of an image.
-pub(super) fn signature_tag(image: &Digest) -> Tag {
-    Tag::of_referrers(image, ".sig").unwrap()
-}
+impl Image {
+    /// The one that has this digest, or of which it is the signature.
+    pub(super) fn of(digest: &Digest) -> &'static Self {
+        let mut images = KNOWN_IMAGES.iter();
+        let found = images.find(|image| image.digest == *digest || image.signature.1 == *digest);
+        found.unwrap_or_else(|| panic!("{digest}"))
+    }
 
-/// What it names.
-pub(super) fn signature_of(image: &Digest) -> Digest {
-    Digest::sha256(format!("signature of {image}").as_bytes())
+    /// The manifest and the one below it, without which the image cannot be pulled.
+    pub(super) fn parts(&self) -> [&Digest; 2] {
+        [&self.digest, &self.closure[0]]
+    }
 }
 
 /// Mirrors of one `prune`: each `retain`, with one repository and with two.

@@ -33,6 +33,22 @@ pub(super) enum Mutant {
     NoWindow,
     /// Tags that could not be deleted count among those that could.
     BrakesOverAll,
+    /// What may be a tag that stays is not kept.
+    SiblingsIgnored,
+    /// The manifests of what is about to go are not kept.
+    NothingKept,
+    /// The other tags of what is about to go are not looked up.
+    SharersIgnored,
+    /// What went along with a tag is not looked up.
+    TakenIgnored,
+    /// The same after an interrupted round.
+    UnseenNotHealed,
+    /// The same, but only once what is wanted is copied.
+    HealedAfterCopy,
+    /// What is not missing after an interrupted round proves that the registry took nothing along.
+    UnseenIsProof,
+    /// What a person restores is ours, also if it is there already.
+    RestoredIsOurs,
     /// What is about to go is put on record when it is gone.
     LateTombstone,
     /// What was deleted and not seen to be gone is taken for there.
@@ -58,7 +74,7 @@ pub(super) enum Mutant {
 }
 
 /// Each with the seed of a history that finds it.
-pub(super) const MUTANTS: [(Mutant, u64); 26] = [
+pub(super) const MUTANTS: [(Mutant, u64); 34] = [
     (Mutant::FailureForgetsClaims, 194),
     (Mutant::OthersClaimsIgnored, 58),
     (Mutant::OthersRecordsIgnored, 3602),
@@ -74,6 +90,14 @@ pub(super) const MUTANTS: [(Mutant, u64); 26] = [
     (Mutant::FailureIgnored, 138),
     (Mutant::NoWindow, 9584),
     (Mutant::BrakesOverAll, 411),
+    (Mutant::SiblingsIgnored, 0),
+    (Mutant::NothingKept, 0),
+    (Mutant::SharersIgnored, 0),
+    (Mutant::TakenIgnored, 0),
+    (Mutant::UnseenNotHealed, 0),
+    (Mutant::HealedAfterCopy, 0),
+    (Mutant::UnseenIsProof, 0),
+    (Mutant::RestoredIsOurs, 0),
     (Mutant::LateTombstone, 0),
     (Mutant::UnseenIsUndone, 694),
     (Mutant::EarlierForgotten, 2454),

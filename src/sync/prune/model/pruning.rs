@@ -30,6 +30,7 @@ impl World {
         let mirror = self.members[self.me].mirror.clone();
         let claimed: HashSet<&Slot> = wanted.iter().map(|wanted| &wanted.slot).collect();
         self.settle(&claimed);
+        let is_hurt = self.heal_unseen()?;
         let ledger = self.syncer().ledger.clone();
         let leaves = ledger.leaves(&mirror.name);
         let mut recorded: Vec<Recorded<'_>> = leaves
@@ -38,8 +39,9 @@ impl World {
             .collect();
         self.misread(&mirror, &mut recorded);
         let selection = self.selection();
-        if let Some(stop) = self.find_stop(&recorded, &selection, rebuilt, fails) {
-            self.tell(|| format!("stopped: {}", stop.message));
+        let stop = self.find_stop(&recorded, &selection, rebuilt, fails);
+        if is_hurt || stop.is_some() {
+            self.tell(|| format!("stopped: {:?}", stop.map(|stop| stop.message)));
             self.syncer().unmark_wanted(&leaves, &claimed);
             return self.flush();
         }
@@ -59,7 +61,9 @@ impl World {
             .map(|wanted| (&wanted.claim, &wanted.digest))
             .collect();
         self.protect(&mut candidates, &own);
-        keep_siblings(&mut candidates, &recorded);
+        if !self.is(Mutant::SiblingsIgnored) {
+            keep_siblings(&mut candidates, &recorded);
+        }
         let has_jumped = believed == Clock::Jumped && !candidates.is_empty();
         let is_stopped = is_clock_doubtful || has_jumped;
         self.syncer().mark(&mirror, &leaves, &candidates);

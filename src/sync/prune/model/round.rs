@@ -103,6 +103,7 @@ impl World {
         if is_stalled {
             wanted.clear();
         }
+        self.heal_interrupted()?;
         let rebuilt = self.copy(&wanted)?;
         match mirror.prune.mode {
             PruneMode::Retain => {

@@ -1,6 +1,6 @@
 //! Everything but the code that decides.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -12,7 +12,8 @@ use super::member::Member;
 use super::mutants::Mutant;
 use super::process::{Clocks, Durable, Nowhere, Process};
 use super::random::Random;
-use crate::oci::Digest;
+use super::store::Takes;
+use crate::oci::{Digest, Repository};
 use crate::plan::Mirror;
 use crate::plan::prune::Unwanted;
 use crate::sync::Syncer;
@@ -41,6 +42,10 @@ pub(super) struct World {
     pub(super) old_list: Option<BTreeSet<Place>>,
     /// What the destinations have.
     pub(super) registry: BTreeMap<At, Digest>,
+    /// The manifests that they store.
+    pub(super) manifests: HashSet<(usize, Repository, Digest)>,
+    /// What goes at each of them when a tag is deleted.
+    pub(super) takes: [Takes; 2],
     /// What destinations had when they began to lag, where they do.
     pub(super) past: Option<BTreeMap<At, Digest>>,
     pub(super) workloads: BTreeMap<u64, (String, Use)>,
@@ -80,6 +85,7 @@ impl World {
         let members: Vec<Member> = (0..count)
             .map(|number| Member::any(&mut random, number, count == 1))
             .collect();
+        let takes = [Takes::any(&mut random), Takes::any(&mut random)];
         let mut world = Self {
             process: Process::start(&durable, &clocks, &nowhere),
             leader: None,
@@ -91,6 +97,8 @@ impl World {
             cut: BTreeSet::new(),
             old_list: None,
             registry: BTreeMap::new(),
+            manifests: HashSet::new(),
+            takes,
             past: None,
             workloads: BTreeMap::new(),
             members,

@@ -3,15 +3,17 @@
 use super::must;
 use crate::api::image_mirror::PruneMode;
 use crate::oci::Digest;
-use crate::sync::prune::model::known::{At, KNOWN_IMAGES, signature_tag};
+use crate::sync::prune::model::known::{At, KNOWN_IMAGES};
 use crate::sync::prune::model::world::{Use, World};
 
 impl World {
     pub(in crate::sync::prune::model) fn judge_clearing(&self, place: &At, signature: &Digest) {
         let (registry, (repository, tag)) = place;
-        let mut images = KNOWN_IMAGES.iter().map(|image| &image.digest);
-        let image = images.find(|image| signature_tag(image) == *tag);
-        let image = image.unwrap_or_else(|| panic!("{place:?} is no signature"));
+        let mut images = KNOWN_IMAGES.iter();
+        let image = images.find(|image| image.signature.0 == *tag);
+        let image = &image
+            .unwrap_or_else(|| panic!("{place:?} is no signature"))
+            .digest;
         let is_it = self.registry.get(place) == Some(signature);
         must(is_it, || format!("{place:?} is another one"));
         let is_tagged = self.is_tagged(*registry, repository, image);

@@ -31,6 +31,11 @@ impl World {
         });
         let is_buried = self.is_restorable(slot, found);
         must(is_buried, || format!("{slot:?} cannot be restored"));
+        let are_kept = self.are_parts_on_record(slot, found);
+        must(are_kept, || {
+            format!("what brings {slot:?} back is not on record")
+        });
+        self.judge_others(place, slot, found);
     }
 
     /// The mirror saw its own push of this digest to this tag succeed.
@@ -72,6 +77,25 @@ impl World {
             must(unwanted >= grace, || {
                 format!("{slot:?} was wanted {unwanted:?} ago")
             });
+        }
+    }
+
+    /// What others have on record as wanted, or as kept by the name, and what this mirror has elsewhere.
+    fn judge_others(&self, place: &At, slot: &Slot, found: &Digest) {
+        for (page, leaf) in &*self.durable.leaves.lock().unwrap() {
+            let mut members = self.members.iter();
+            let is_known = members.any(|member| member.mirror.name == page.mirror);
+            let records = leaf.records.iter().filter(|(tag, record)| {
+                let registry = record.registry.as_ref().filter(|_| record.digest == *found);
+                let is_it = |registry| at(registry, &page.repository, tag) == *place;
+                (page, *tag) != (&slot.page, &slot.tag) && registry.is_some_and(is_it)
+            });
+            for (tag, record) in records.filter(|_| is_known) {
+                let is_unwanted = record.unwanted.is_some();
+                must(is_unwanted, || {
+                    format!("{slot:?} is on record of {page:?} as {tag}")
+                });
+            }
         }
     }
 

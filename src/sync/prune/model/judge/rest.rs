@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use super::must;
 use crate::api::image_mirror::AdoptedTags;
+use crate::api::mirrored_repository::Took;
 use crate::oci::Digest;
 use crate::plan::SourceImage;
 use crate::sync::ledger::{Page, Record, Slot};
 use crate::sync::prune::model::known::{
-    At, KNOWN_REPOSITORIES, KNOWN_TAGS, MIRRORS, MIRRORS_OF_ONE_PRUNE, TAGS, signature_tag,
+    At, Image, KNOWN_REPOSITORIES, KNOWN_TAGS, MIRRORS, MIRRORS_OF_ONE_PRUNE, TAGS,
 };
+use crate::sync::prune::model::store::Takes;
 use crate::sync::prune::model::world::{Use, World};
 
 const DAY: Duration = Duration::from_secs(25 * 60 * 60);
@@ -46,6 +48,7 @@ impl World {
             self.me = me;
             self.judge_rest();
         }
+        self.judge_taken();
         if self.members.len() == 1 {
             self.judge_signatures(began);
         }
@@ -92,6 +95,27 @@ impl World {
             || (record.adopted && self.mirror().prune.adopted == AdoptedTags::Keep)
             || self.is_retained_by_name(&slot.tag)
             || self.is_retained_by_age(slot)
+            || self.has_sibling(slot)
+            || self.takes_others_along()
+    }
+
+    /// Whether nothing more is deleted at the first registry, because it was seen to take other tags along.
+    fn takes_others_along(&self) -> bool {
+        let leaves = self.durable.leaves.lock().unwrap();
+        let mut tombstones = leaves.values().flat_map(|leaf| leaf.deleted.values());
+        self.takes[0] == Takes::OtherTags
+            || tombstones.any(|known| known.took == Some(Took::OtherTags))
+    }
+
+    /// Whether the same tag stands on record of a destination that is not there any more: nothing deletes that one.
+    fn has_sibling(&self, slot: &Slot) -> bool {
+        let leaves = self.durable.leaves.lock().unwrap();
+        leaves.iter().any(|(page, leaf)| {
+            let is_other = page.mirror == slot.page.mirror
+                && page.destination != slot.page.destination
+                && page.repository == slot.page.repository;
+            is_other && leaf.records.contains_key(&slot.tag)
+        })
     }
 
     /// A node may fetch a tag of any host through another one.
@@ -133,7 +157,7 @@ impl World {
 
     /// What went long enough ago, while nothing failed, has left no signature.
     fn judge_signatures(&self, began: Duration) {
-        if self.is_stopped_for_good() {
+        if self.is_stopped_for_good() || self.takes_others_along() {
             return;
         }
         let deletions = self.notes.deletions.iter();
@@ -144,7 +168,8 @@ impl World {
             let is_needed =
                 self.is_tagged(*registry, repository, image) || self.is_used_by_any(image);
             if *deleted > began && is_long_ago && !is_needed {
-                let signature = (*registry, (repository.clone(), signature_tag(image)));
+                let tag = Image::of(image).signature.0.clone();
+                let signature = (*registry, (repository.clone(), tag));
                 let is_gone = !self.registry.contains_key(&signature);
                 must(is_gone, || format!("{signature:?} is left"));
             }

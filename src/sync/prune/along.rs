@@ -2,6 +2,8 @@
 //! or with every other tag of it, as zot did before 2.0 and some proxies do. What they took is pushed again at
 //! once.
 
+use std::collections::HashSet;
+
 use super::revive::{UndoError, bring_back};
 use super::slot;
 use crate::api::mirrored_repository::Took;
@@ -11,6 +13,7 @@ use crate::oci::{Registry, TagOrDigest};
 use crate::plan::Mirror;
 use crate::plan::prune::{Candidate, PruneReport, Stop};
 use crate::plan::report::Failure;
+use crate::sync::item::Item;
 use crate::sync::ledger::{Record, Slot, Tombstone};
 use crate::sync::{Connect, Syncer};
 
@@ -41,24 +44,36 @@ impl<C: Connect> Syncer<C> {
         }
     }
 
-    /// The same before anything is copied: a tag that comes back drops what is known of its deletion. What fails
-    /// is told where it is tried again.
-    pub(in crate::sync) async fn heal_interrupted(&self, mirrors: &[&Mirror]) {
+    /// Heals what an interrupted deletion took along of tags that are copied now.
+    pub(in crate::sync) async fn heal_before_copies(&self, mirrors: &[&Mirror], items: &[Item]) {
+        let wanted: HashSet<&Slot> = items.iter().map(|item| &item.sighting.slot).collect();
         for mirror in mirrors {
-            for (slot, record) in self.begun(mirror) {
-                let found = self.find(mirror, &slot, &record).await;
-                if matches!(found, Ok(Some(None))) {
-                    self.ledger.disown(&slot);
-                }
-            }
-            self.heal_unseen(mirror, &mut PruneReport::default()).await;
+            self.heal_interrupted(mirror, |slot| wanted.contains(slot))
+                .await;
         }
     }
 
+    /// The same where no pruning follows, or comes too late: what is copied anew drops what is known of its
+    /// deletion. Only these are looked at; what fails is tried again by the next round.
+    pub(super) async fn heal_interrupted(&self, mirror: &Mirror, is_meant: impl Fn(&Slot) -> bool) {
+        for (slot, record) in self.begun(mirror, &is_meant) {
+            let found = self.find(mirror, &slot, &record).await;
+            if matches!(found, Ok(Some(None))) {
+                self.ledger.disown(&slot);
+            }
+        }
+        let mut report = PruneReport::default();
+        self.heal_those(mirror, &mut report, is_meant).await;
+    }
+
     /// The tags on record whose deletion has begun, and nobody saw what it took.
-    pub(super) fn begun(&self, mirror: &Mirror) -> Vec<(Slot, Record)> {
+    pub(super) fn begun(
+        &self,
+        mirror: &Mirror,
+        is_meant: impl Fn(&Slot) -> bool,
+    ) -> Vec<(Slot, Record)> {
         let begun = self.ledger.begun(&mirror.name).into_iter();
-        let unseen = begun.filter(|(_, tombstone)| tombstone.took.is_none());
+        let unseen = begun.filter(|(slot, known)| known.took.is_none() && is_meant(slot));
         let recorded = unseen.filter_map(|(slot, _)| {
             let record = self.ledger.read(&slot)?;
             Some((slot, record))
@@ -68,8 +83,17 @@ impl<C: Connect> Syncer<C> {
 
     /// The same for deletions of an interrupted round.
     pub(super) async fn heal_unseen(&self, mirror: &Mirror, report: &mut PruneReport) {
+        self.heal_those(mirror, report, |_| true).await;
+    }
+
+    async fn heal_those(
+        &self,
+        mirror: &Mirror,
+        report: &mut PruneReport,
+        is_meant: impl Fn(&Slot) -> bool,
+    ) {
         for (slot, tombstone) in self.ledger.deleted(&mirror.name) {
-            if tombstone.took.is_some() {
+            if tombstone.took.is_some() || !is_meant(&slot) {
                 continue;
             }
             let destination = mirror.destination(&slot.page.destination);
@@ -102,7 +126,10 @@ impl<C: Connect> Syncer<C> {
     /// nothing of the registry.
     pub(super) fn settle_unseen(&self, slot: &Slot, took: Option<Took>) {
         let is_proof = took != Some(Took::Tag);
-        self.conclude(slot, took.map(|took| if is_proof { took } else { Took::Manifest }));
+        self.conclude(
+            slot,
+            took.map(|took| if is_proof { took } else { Took::Manifest }),
+        );
     }
 
     /// What went along with a tag, which is there again; nothing where the tag itself is still there.

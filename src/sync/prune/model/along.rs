@@ -94,14 +94,11 @@ impl World {
         }
     }
 
-    /// The same before anything is copied.
-    pub(super) fn heal_interrupted(&mut self) -> Result<(), End> {
-        if self.is(Mutant::HealedAfterCopy) {
-            return Ok(());
-        }
+    /// The same before anything is copied, and where nothing is pruned.
+    pub(super) fn heal_interrupted(&mut self, is_meant: impl Fn(&Slot) -> bool) -> Result<(), End> {
         let mirror = self.members[self.me].mirror.clone();
         let syncer = self.process.syncer.clone();
-        for (slot, record) in syncer.begun(&mirror) {
+        for (slot, record) in syncer.begun(&mirror, &is_meant) {
             let here = mirror.destination(&slot.page.destination);
             let Some(registry) = here.map(|here| &here.registry) else {
                 continue;
@@ -111,15 +108,21 @@ impl World {
                 syncer.ledger.disown(&slot);
             }
         }
-        self.heal_unseen()?;
+        self.heal_those(is_meant)?;
         Ok(())
     }
 
     /// The same for deletions of an interrupted round.
     pub(super) fn heal_unseen(&mut self) -> Result<bool, End> {
+        self.heal_those(|_| true)
+    }
+
+    fn heal_those(&mut self, is_meant: impl Fn(&Slot) -> bool) -> Result<bool, End> {
         let mirror = self.members[self.me].mirror.clone();
         let unseen = self.syncer().ledger.deleted(&mirror.name).into_iter();
-        for (slot, tombstone) in unseen.filter(|(_, tombstone)| tombstone.took.is_none()) {
+        for (slot, tombstone) in
+            unseen.filter(|(slot, known)| known.took.is_none() && is_meant(slot))
+        {
             let here = mirror.destination(&slot.page.destination);
             let is_here = here.is_some_and(|here| here.registry == tombstone.registry);
             let is_healed = is_here && !self.is(Mutant::UnseenNotHealed);
@@ -169,6 +172,11 @@ impl World {
             if let TagOrDigest::Tag(tag) = name {
                 let other = at(registry, repository, &tag);
                 if !self.registry.contains_key(&other) {
+                    // What was deleted under another name of the registry comes back, too: as a push of ours.
+                    if self.is_about_to_go(&other, &tombstone.digest) {
+                        let push = (self.me, other.clone(), tombstone.digest.clone());
+                        self.notes.seen.insert(push);
+                    }
                     self.put_tag(&other, &tombstone.digest);
                 }
             }

@@ -169,6 +169,12 @@ impl World {
             self.put(&place, &image.digest);
             return;
         }
+        let digest = self.registry.get(&place).cloned();
+        if let Some(digest) = digest.filter(|digest| self.is_about_to_go(&place, digest)) {
+            // Nobody can tell it from a deletion that had begun.
+            let (now, image) = (self.passed(), (place.0, place.1.0.clone(), digest));
+            self.notes.deletions.insert(image, now);
+        }
         self.notes.is_written(&place);
         for (other, _) in self.take(&place) {
             self.notes.is_written(&other);

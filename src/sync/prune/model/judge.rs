@@ -110,7 +110,8 @@ impl World {
         }
     }
 
-    fn is_about_to_go(&self, place: &At, digest: &Digest) -> bool {
+    /// Whether a deletion is on record, or has begun.
+    pub(super) fn is_about_to_go(&self, place: &At, digest: &Digest) -> bool {
         let leaves = self.durable.leaves.lock().unwrap();
         leaves.iter().any(|(page, leaf)| {
             let mut begun = leaf.deleted.iter();
@@ -126,7 +127,12 @@ impl World {
         self.notes.taken.retain(|_, taken| taken.mirror != me);
     }
 
-    pub(super) fn is_tagged(&self, registry: usize, repository: &Repository, image: &Digest) -> bool {
+    pub(super) fn is_tagged(
+        &self,
+        registry: usize,
+        repository: &Repository,
+        image: &Digest,
+    ) -> bool {
         let mut tags = self.registry.iter();
         tags.any(|((at, (of, _)), digest)| *at == registry && of == repository && digest == image)
     }

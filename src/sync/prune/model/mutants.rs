@@ -45,6 +45,8 @@ pub(super) enum Mutant {
     UnseenNotHealed,
     /// The same, but only once what is wanted is copied.
     HealedAfterCopy,
+    /// The same, but not where nothing is pruned.
+    RetainHealsNothing,
     /// What is not missing after an interrupted round proves that the registry took nothing along.
     UnseenIsProof,
     /// What a person restores is ours, also if it is there already.
@@ -74,7 +76,7 @@ pub(super) enum Mutant {
 }
 
 /// Each with the seed of a history that finds it.
-pub(super) const MUTANTS: [(Mutant, u64); 34] = [
+pub(super) const MUTANTS: [(Mutant, u64); 35] = [
     (Mutant::FailureForgetsClaims, 194),
     (Mutant::OthersClaimsIgnored, 58),
     (Mutant::OthersRecordsIgnored, 3602),
@@ -96,6 +98,7 @@ pub(super) const MUTANTS: [(Mutant, u64); 34] = [
     (Mutant::TakenIgnored, 0),
     (Mutant::UnseenNotHealed, 0),
     (Mutant::HealedAfterCopy, 0),
+    (Mutant::RetainHealsNothing, 0),
     (Mutant::UnseenIsProof, 0),
     (Mutant::RestoredIsOurs, 0),
     (Mutant::LateTombstone, 0),

@@ -1,5 +1,7 @@
 //! A round in the made-up world: the steps of the real one, in its order, with its decisions.
 
+use std::collections::HashSet;
+
 use futures::FutureExt;
 
 use super::judge::must;
@@ -13,7 +15,6 @@ use crate::plan::prune::Selection;
 use crate::plan::select::NotSelected;
 use crate::plan::{Claim, SourceImage};
 use crate::policy::select::Exclusion;
-use crate::sync::Mode;
 use crate::sync::claims::Wish;
 use crate::sync::ledger::{Page, Slot};
 
@@ -103,11 +104,17 @@ impl World {
         if is_stalled {
             wanted.clear();
         }
-        self.heal_interrupted()?;
+        if !self.is(Mutant::HealedAfterCopy) {
+            let slots: HashSet<&Slot> = wanted.iter().map(|wanted| &wanted.slot).collect();
+            self.heal_interrupted(|slot| slots.contains(slot))?;
+        }
         let rebuilt = self.copy(&wanted)?;
         match mirror.prune.mode {
             PruneMode::Retain => {
-                self.syncer().retain(&mirror, Mode::Apply);
+                if !self.is(Mutant::RetainHealsNothing) {
+                    self.heal_interrupted(|_| true)?;
+                }
+                self.syncer().forget_unwanted(&mirror);
                 self.flush()
             }
             PruneMode::Plan | PruneMode::Delete => {

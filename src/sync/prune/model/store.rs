@@ -103,7 +103,8 @@ impl World {
                 led_to.insert((*registry, repository, &image.closure[0]));
             }
         }
-        self.manifests
-            .retain(|(registry, repository, digest)| led_to.contains(&(*registry, repository, digest)));
+        self.manifests.retain(|(registry, repository, digest)| {
+            led_to.contains(&(*registry, repository, digest))
+        });
     }
 }

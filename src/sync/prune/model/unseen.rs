@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::known::{KNOWN_IMAGES, MIRRORS};
 use super::process::{Clocks, Durable, Nowhere, Process};
+use crate::api::mirrored_repository::Took;
 use crate::plan::Mirror;
 use crate::plan::prune::{Candidate, Clock, Fate, Recorded, Selection, find_candidates};
 use crate::sync::ledger::{Page, Record, Slot, Tombstone};
@@ -149,5 +150,29 @@ fn what_is_still_there_after_the_grace_was_not_deleted() {
         let ledger = &process.syncer.ledger;
         assert_eq!(ledger.tombstone(&slot).is_some(), is_kept, "{hours}");
         assert!(ledger.read(&slot).is_some(), "{hours}");
+    }
+}
+
+#[test]
+fn that_nothing_is_missing_proves_nothing_where_others_may_have_pushed_it() {
+    for (took, is_unseen, spares) in [
+        (Some(Took::Tag), false, Some(true)),
+        (Some(Took::Tag), true, None),
+        (Some(Took::Manifest), true, None),
+        (Some(Took::OtherTags), true, Some(false)),
+        (None, true, None),
+    ] {
+        let (process, slot, candidate) = begun(&Clocks::default());
+        let syncer = &process.syncer;
+        if is_unseen {
+            syncer.settle_unseen(&slot, took);
+        } else {
+            syncer.conclude(&slot, took);
+        }
+        let target = &candidate.target;
+        let found = syncer.is_known_to_spare(&target.registry, &target.repository);
+        assert_eq!(found, spares, "{took:?} {is_unseen}");
+        let tombstone = syncer.ledger.tombstone(&slot).unwrap();
+        assert_eq!(tombstone.took.is_some(), took.is_some(), "{took:?}");
     }
 }

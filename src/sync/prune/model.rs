@@ -156,6 +156,7 @@ fn every_fault_that_was_mended_is_found_when_it_is_put_back() {
             };
             if !finds(*seed) {
                 let found = (0..FOUND_WITHIN).find(|seed| finds(*seed));
+                eprintln!("{mutant:?} is found by {found:?}");
                 moved.lock().unwrap().push((*mutant, found));
             }
         }

@@ -80,7 +80,7 @@ impl World {
         }
     }
 
-    /// What others have on record as wanted, or as kept by the name, and what this mirror has elsewhere.
+    /// What others have on record as wanted, or as kept by a policy, and what this mirror has elsewhere.
     fn judge_others(&self, place: &At, slot: &Slot, found: &Digest) {
         for (page, leaf) in &*self.durable.leaves.lock().unwrap() {
             let mut members = self.members.iter();
@@ -91,8 +91,11 @@ impl World {
                 (page, *tag) != (&slot.page, &slot.tag) && registry.is_some_and(is_it)
             });
             for (tag, record) in records.filter(|_| is_known) {
-                let is_unwanted = record.unwanted.is_some();
-                must(is_unwanted, || {
+                let is_kept = record.unwanted.as_ref().is_none_or(|unwanted| {
+                    let held_by = unwanted.protected_by.as_deref();
+                    held_by.is_some_and(|held_by| held_by.starts_with("policy "))
+                });
+                must(!is_kept, || {
                     format!("{slot:?} is on record of {page:?} as {tag}")
                 });
             }

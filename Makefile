@@ -32,8 +32,7 @@ test: tools ## Runs all tests against real registries and a real Kubernetes API
 	cargo test --locked --lib --tests
 
 # The crate alone is optimised for it: what it needs is built for the tests already.
-optimised := --config 'profile.dev.package.transship.opt-level=3' \
-  --config 'profile.dev.package.transship.debug-assertions=false'
+optimised := --config 'profile.dev.package.transship.opt-level=1'
 
 # How many histories, and the seed of the first one.
 HISTORIES ?= 10000000

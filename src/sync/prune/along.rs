@@ -54,7 +54,7 @@ impl<C: Connect> Syncer<C> {
     }
 
     /// The same where no pruning follows, or comes too late: what is copied anew drops what is known of its
-    /// deletion. Only these are looked at; what fails is tried again by the next round.
+    /// deletion. What fails is tried again by the next round, unless its tag was copied meanwhile.
     pub(super) async fn heal_interrupted(&self, mirror: &Mirror, is_meant: impl Fn(&Slot) -> bool) {
         for (slot, record) in self.begun(mirror, &is_meant) {
             let found = self.find(mirror, &slot, &record).await;
@@ -125,11 +125,11 @@ impl<C: Connect> Syncer<C> {
     /// What is not missing may have been pushed by the round that was interrupted, or by somebody else: that says
     /// nothing of the registry.
     pub(super) fn settle_unseen(&self, slot: &Slot, took: Option<Took>) {
-        let is_proof = took != Some(Took::Tag);
-        self.conclude(
-            slot,
-            took.map(|took| if is_proof { took } else { Took::Manifest }),
-        );
+        let seen = match took {
+            Some(Took::Tag) => Some(Took::Manifest),
+            Some(Took::Manifest | Took::OtherTags) | None => took,
+        };
+        self.conclude(slot, seen);
     }
 
     /// What went along with a tag, which is there again; nothing where the tag itself is still there.

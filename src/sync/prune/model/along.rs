@@ -84,7 +84,6 @@ impl World {
     /// Looks, after a tag was deleted, what went along. Says whether nothing more may be deleted.
     pub(super) fn look_beside(&mut self, slot: &Slot) -> Result<bool, End> {
         match self.syncer().ledger.tombstone(slot) {
-            Some(_) if self.is(Mutant::TakenIgnored) => Ok(false),
             Some(tombstone) => {
                 let (took, is_stopped) = self.settle_beside(slot, &tombstone)?;
                 self.syncer().conclude(slot, took);
@@ -125,8 +124,7 @@ impl World {
         {
             let here = mirror.destination(&slot.page.destination);
             let is_here = here.is_some_and(|here| here.registry == tombstone.registry);
-            let is_healed = is_here && !self.is(Mutant::UnseenNotHealed);
-            if !is_healed {
+            if !is_here {
                 continue;
             }
             let (took, is_hurt) = self.settle_beside(&slot, &tombstone)?;
@@ -226,10 +224,9 @@ impl World {
         self.step()?;
         match restored {
             Some(is_pushed) => {
-                let is_ours = is_pushed || self.is(Mutant::RestoredIsOurs);
-                let copied_at = is_ours.then(|| syncer.pruner.now());
+                let copied_at = is_pushed.then(|| syncer.pruner.now());
                 let record = Record {
-                    adopted: !is_ours,
+                    adopted: !is_pushed,
                     ..record(copied_at)
                 };
                 syncer.ledger.write(slot.clone(), record);

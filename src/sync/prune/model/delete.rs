@@ -79,7 +79,6 @@ impl World {
             self.step()?;
             if let Some(fate) = fate {
                 let earlier = earlier.remove(index);
-                let earlier = earlier.filter(|_| !self.is(Mutant::EarlierForgotten));
                 syncer.settle_deleted(&mirror, candidate, &fate, earlier);
             }
         }

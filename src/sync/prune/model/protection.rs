@@ -52,7 +52,6 @@ impl World {
         is_read: bool,
     ) -> Option<Doubt> {
         let hides = [
-            Mutant::OwnClaimsIgnored,
             Mutant::OthersClaimsIgnored,
             Mutant::OthersRecordsIgnored,
             Mutant::RegistriesByText,
@@ -78,14 +77,12 @@ impl World {
         let (name, target) = (&self.mirror().name, image.target);
         let repository = &target.repository;
         let mut all: Vec<Holding> = Vec::new();
-        if !self.is(Mutant::OwnClaimsIgnored) {
-            all.extend(own.iter().map(|(claim, digest)| Holding {
-                mirror: name.clone(),
-                registry: Some(claim.registry.clone()),
-                tag: claim.tag.clone(),
-                digest: Some((*digest).clone()),
-            }));
-        }
+        all.extend(own.iter().map(|(claim, digest)| Holding {
+            mirror: name.clone(),
+            registry: Some(claim.registry.clone()),
+            tag: claim.tag.clone(),
+            digest: Some((*digest).clone()),
+        }));
         if !self.is(Mutant::OthersRecordsIgnored) {
             let ledger = &self.syncer().ledger;
             all.extend(ledger.holdings_besides(name, repository));

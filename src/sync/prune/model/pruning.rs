@@ -189,10 +189,7 @@ impl World {
         recorded: &[Recorded<'_>],
     ) -> Passage {
         let since = counted_since(self.syncer().pruner.now());
-        let mut recent = self.syncer().ledger.deleted_since(&mirror.name, since);
-        if self.is(Mutant::NoWindow) {
-            recent.clear();
-        }
+        let recent = self.syncer().ledger.deleted_since(&mirror.name, since);
         let mut counted = recorded.to_vec();
         if self.is(Mutant::BrakesOverAll) {
             for tag in &mut counted {

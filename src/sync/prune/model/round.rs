@@ -104,16 +104,12 @@ impl World {
         if is_stalled {
             wanted.clear();
         }
-        if !self.is(Mutant::HealedAfterCopy) {
-            let slots: HashSet<&Slot> = wanted.iter().map(|wanted| &wanted.slot).collect();
-            self.heal_interrupted(|slot| slots.contains(slot))?;
-        }
+        let slots: HashSet<&Slot> = wanted.iter().map(|wanted| &wanted.slot).collect();
+        self.heal_interrupted(|slot| slots.contains(slot))?;
         let rebuilt = self.copy(&wanted)?;
         match mirror.prune.mode {
             PruneMode::Retain => {
-                if !self.is(Mutant::RetainHealsNothing) {
-                    self.heal_interrupted(|_| true)?;
-                }
+                self.heal_interrupted(|_| true)?;
                 self.syncer().forget_unwanted(&mirror);
                 self.flush()
             }

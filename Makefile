@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help quickstart demo crds deploy static tools check test lint licenses documentation bench fuzz archive sbom package release-manifests release-dry-run
+.PHONY: help quickstart demo crds deploy static tools check test model lint licenses documentation bench fuzz archive sbom package release-manifests release-dry-run
 
 # Build products live outside the checkout where CI says so; see .ci/run.
 target := $(or $(CARGO_TARGET_DIR),target)
@@ -38,6 +38,17 @@ check: lint ## What is quick: formatting, lints, unit tests, the floors
 
 test: tools ## Runs all tests against real registries and a real Kubernetes API, and names the slowest
 	cargo test --locked --lib --tests --config "target.'cfg(unix)'.runner = '$(CURDIR)/hack/slowest-tests.sh'"
+
+# The crate alone is optimised for it: what it needs is built for the tests already.
+optimised := --config 'profile.dev.package.transship.opt-level=1'
+
+# How many histories, and the seed of the first one.
+HISTORIES ?= 10000000
+FROM ?= 0
+
+model: ## Plays 10,000,000 random histories of pruning against a judge that shares nothing with the code that decides
+	TRANSSHIP_MODEL_HISTORIES=$(HISTORIES) TRANSSHIP_MODEL_FROM=$(FROM) cargo test $(optimised) --locked --lib -- \
+	  --nocapture --exact sync::prune::model::no_history_loses_what_is_wanted_used_or_somebody_elses
 
 lint: ## Checks formatting and lints
 	cargo fmt --check

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::sighting::{Absent, Sighting};
+use super::sighting::Absent;
 use crate::oci::{Digest, Registry, Repository, Tag};
 use crate::plan::conflicts::{Claimant, Conflict, Seniority, find_conflicts};
 use crate::plan::prune::{self as pruning, Holding, may_want};
@@ -28,6 +28,19 @@ pub(super) struct Claims {
     unheard: HashMap<String, Mirror>,
 }
 
+/// What a mirror of a round wants.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wish<'a> {
+    /// The place of the mirror among the mirrors of the round.
+    pub(super) mirror: usize,
+    /// The image at the source.
+    pub(super) source: &'a SourceImage,
+    /// The tag that it is to have.
+    pub(super) claim: &'a Claim,
+    /// The digest that the tag should name.
+    pub(super) digest: &'a Digest,
+}
+
 /// A tag of a registry.
 type Target = (Registry, Repository, Tag);
 
@@ -45,16 +58,16 @@ struct Holder {
 }
 
 impl Claims {
-    /// Finds the sightings whose tags are held by others, in this round or since an earlier one. The
+    /// Finds the wishes whose tags are held by others, in this round or since an earlier one. The
     /// older mirror holds a tag, whoever came first. `is_complete` says whether everything that a mirror of
-    /// the round wants is among the sightings.
+    /// the round wants is among the wishes.
     ///
     /// Everything that is not in conflict is held by its mirror from now on.
     pub(super) fn settle(
         &mut self,
         mirrors: &[&Mirror],
         is_complete: impl Fn(usize) -> bool,
-        sightings: &[Sighting],
+        wishes: &[Wish<'_>],
     ) -> Vec<(usize, Conflict)> {
         for (index, mirror) in mirrors.iter().enumerate() {
             if is_complete(index) {
@@ -67,14 +80,14 @@ impl Claims {
             .iter()
             .map(|mirror| Arc::new(mirror.seniority()))
             .collect();
-        let new: Vec<Option<Holder>> = sightings
+        let new: Vec<Option<Holder>> = wishes
             .iter()
-            .map(|sighting| {
+            .map(|wish| {
                 Some(Holder {
-                    mirror: seniorities.get(sighting.image.mirror)?.clone(),
-                    source: sighting.image.source.clone(),
-                    claim: sighting.claim.clone(),
-                    digest: Some(sighting.expected.clone()),
+                    mirror: seniorities.get(wish.mirror)?.clone(),
+                    source: wish.source.clone(),
+                    claim: wish.claim.clone(),
+                    digest: Some(wish.digest.clone()),
                 })
             })
             .collect();
@@ -98,11 +111,11 @@ impl Claims {
             .collect();
         let stalled: BTreeSet<usize> = conflicts
             .iter()
-            .filter_map(|(index, _)| Some(sightings.get(*index)?.image.mirror))
+            .filter_map(|(index, _)| Some(wishes.get(*index)?.mirror))
             .collect();
         for (index, holder) in wanted {
-            match index.and_then(|index| sightings.get(index)) {
-                Some(sighting) if stalled.contains(&sighting.image.mirror) => {
+            match index.and_then(|index| wishes.get(index)) {
+                Some(wish) if stalled.contains(&wish.mirror) => {
                     self.withhold(&holder);
                 }
                 Some(_) => self.hold(&holder),

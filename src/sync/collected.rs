@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::apply::Unkept;
-use super::claims::Claims;
+use super::claims::{Claims, Wish};
 use super::excludes::Excludes;
 use super::item::Item;
 use super::ledger::{Ledger, Slot};
@@ -218,8 +218,17 @@ impl<'a> Collected<'a> {
     ) -> Vec<Sighting> {
         let mut stalled = BTreeSet::new();
         // A failure may hide what the mirror wants.
+        let wishes: Vec<Wish<'_>> = sightings
+            .iter()
+            .map(|sighting| Wish {
+                mirror: sighting.image.mirror,
+                source: &sighting.image.source,
+                claim: &sighting.claim,
+                digest: &sighting.expected,
+            })
+            .collect();
         let is_complete = |index| self.reports.get(index).is_some_and(is_complete);
-        let conflicts = claims.settle(self.mirrors, is_complete, &sightings);
+        let conflicts = claims.settle(self.mirrors, is_complete, &wishes);
         for (index, absent) in std::mem::take(&mut self.absent) {
             if let Some(mirror) = self.mirrors.get(index) {
                 claims.withhold_absent(mirror, &absent);

@@ -232,6 +232,22 @@ impl Ledger {
         self.memory.deleted(mirror)
     }
 
+    /// Puts on record that it is not known who wrote a tag.
+    pub fn adopt(&self, slot: &Slot) {
+        self.memory.adopt(slot);
+    }
+
+    /// The tags of a mirror whose deletion has begun, and nobody saw whether they went.
+    pub fn begun(&self, mirror: &str) -> Vec<(Slot, Tombstone)> {
+        self.memory.begun(mirror)
+    }
+
+    /// Whether a tag was deleted together with another one of its registry and repository, or after it, by any
+    /// mirror.
+    pub fn is_deleted_like(&self, slot: &Slot, other: &Tombstone) -> bool {
+        self.memory.is_deleted_like(slot, other)
+    }
+
     /// How many tags of a mirror were deleted without approval since a time, by their destinations.
     pub fn deleted_since(&self, mirror: &str, since: Timestamp) -> BTreeMap<String, usize> {
         self.memory.deleted_since(mirror, since)

@@ -83,6 +83,7 @@ impl<C: Connect> Syncer<C> {
         }
         let outcomes = match mode {
             Mode::Apply | Mode::Refresh => {
+                self.heal_before_copies(mirrors, &items).await;
                 let (outcomes, unkept) = self.apply(mirrors, &items, observer).await;
                 collected.miss_records(unkept);
                 outcomes

@@ -14,6 +14,7 @@
 //! Whatever cannot be found out keeps the tag.
 
 mod along;
+mod bury;
 mod cause;
 mod closures;
 mod delete;
@@ -111,7 +112,9 @@ impl<C: Connect> Syncer<C> {
         for (findings, report) in findings.into_iter().zip(&mut report.mirrors) {
             report.prune = match findings.mirror.prune.mode {
                 PruneMode::Retain => {
-                    self.retain(findings.mirror, mode);
+                    if mode.writes_records() {
+                        Box::pin(self.retain(findings.mirror)).await;
+                    }
                     None
                 }
                 PruneMode::Plan | PruneMode::Delete => {
@@ -122,14 +125,17 @@ impl<C: Connect> Syncer<C> {
         }
     }
 
-    /// Where nothing is pruned, nothing is unwanted.
-    fn retain(&self, mirror: &Mirror, mode: Mode) {
-        if mode.writes_records() {
-            self.ledger.unmark(&mirror.name);
-            let times = self.pruner.times();
-            let clock = self.pruner.check(&mirror.name, times, true);
-            self.forget_dead(self.find_dead(mirror, clock));
-        }
+    /// Where nothing is pruned, nothing is unwanted. What earlier rounds began is healed all the same.
+    async fn retain(&self, mirror: &Mirror) {
+        self.heal_interrupted(mirror, |_| true).await;
+        self.forget_unwanted(mirror);
+    }
+
+    fn forget_unwanted(&self, mirror: &Mirror) {
+        self.ledger.unmark(&mirror.name);
+        let times = self.pruner.times();
+        let clock = self.pruner.check(&mirror.name, times, true);
+        self.forget_dead(self.find_dead(mirror, clock));
     }
 
     async fn prune_mirror(

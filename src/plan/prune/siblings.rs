@@ -1,31 +1,39 @@
 //! Tags that may be one and the same: under another destination of the mirror, or because the registry does
-//! not tell upper and lower case apart. One that stays keeps the others.
+//! not tell upper and lower case apart. One that stays keeps the others. So does one of the same digest at a host of
+//! another name, if nothing but its record is known of it, or a policy keeps it: that may be the same registry.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use super::candidates::Candidate;
 use super::holders::fold;
-use super::recorded::{Place, Recorded};
+use super::recorded::{Recorded, Target};
 use super::rule::{Doubt, Rule};
-use crate::oci::{Repository, Tag};
+use crate::oci::{Digest, Registry, Repository, Tag};
 
 /// Keeps candidates that may be a tag on record that stays, for whatever reason it does.
 pub fn keep_siblings(candidates: &mut [Candidate], recorded: &[Recorded<'_>]) {
-    let due: HashSet<(&str, &Repository, &Tag)> = candidates
+    let known: HashMap<(&str, &Repository, &Tag), &Candidate> = candidates
         .iter()
-        .filter(|candidate| candidate.is_due())
         .map(|candidate| {
             let target = &candidate.target;
             let destination = target.destination.as_str();
-            (destination, &target.repository, &target.tag)
+            ((destination, &target.repository, &target.tag), candidate)
         })
         .collect();
-    let mut staying: HashMap<(&Repository, String), Vec<Place<'_>>> = HashMap::new();
-    for Recorded { target, .. } in recorded {
-        if !due.contains(&(target.destination, target.repository, target.tag)) {
-            let key = (target.repository, fold(target.tag));
-            staying.entry(key).or_default().push(*target);
+    let mut staying: HashMap<(&Repository, String), Vec<Sibling>> = HashMap::new();
+    for recorded in recorded {
+        let target = recorded.target;
+        let known = known.get(&(target.destination, target.repository, target.tag));
+        if known.is_some_and(|known| known.is_due()) {
+            continue;
         }
+        let key = (target.repository, fold(target.tag));
+        staying.entry(key).or_default().push(Sibling {
+            registry: target.registry.cloned(),
+            tag: target.tag.clone(),
+            digest: recorded.digest.clone(),
+            holds_anywhere: known.is_none_or(|known| known.unwanted.is_retained()),
+        });
     }
     for candidate in candidates {
         if !candidate.is_due() {
@@ -33,14 +41,31 @@ pub fn keep_siblings(candidates: &mut [Candidate], recorded: &[Recorded<'_>]) {
         }
         let target = &candidate.target;
         let alike = staying.get(&(&target.repository, fold(&target.tag)));
-        let sibling = alike.into_iter().flatten().find(|place| {
-            place
-                .registry
-                .is_none_or(|registry| registry.may_be(&target.registry))
-        });
-        if let Some(Place { tag, .. }) = sibling {
+        let mut alike = alike.into_iter().flatten();
+        let sibling = alike.find(|sibling| sibling.may_be(target, &candidate.digest));
+        if let Some(Sibling { tag, .. }) = sibling {
             let message = format!("tag {tag}, which stays: it may be the same one");
             candidate.protect(Doubt::new(Rule::Unwanted, message));
         }
+    }
+}
+
+/// A tag on record that stays.
+struct Sibling {
+    registry: Option<Registry>,
+    tag: Tag,
+    digest: Digest,
+    /// Whether it counts at a host of another name, too.
+    holds_anywhere: bool,
+}
+
+// === impl Sibling ===
+
+impl Sibling {
+    /// Whether it may be a tag that names this digest.
+    fn may_be(&self, target: &Target, digest: &Digest) -> bool {
+        let is_here = |registry: &Registry| registry.may_be(&target.registry);
+        let is_image = self.tag == target.tag && self.digest == *digest;
+        self.registry.as_ref().is_none_or(is_here) || (self.holds_anywhere && is_image)
     }
 }

@@ -8,6 +8,7 @@
 mod brakes;
 mod candidates;
 mod retain;
+mod siblings;
 mod stops;
 mod unwanted;
 mod wanted;

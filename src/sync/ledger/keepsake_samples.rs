@@ -12,7 +12,7 @@ fn parse(document: &serde_json::Value) -> Manifest {
 }
 
 /// An image that has this name in its annotations.
-pub(super) fn image(name: &str) -> Manifest {
+pub(crate) fn image(name: &str) -> Manifest {
     sized(name, 0)
 }
 
@@ -32,7 +32,7 @@ pub(crate) fn sized(name: &str, more: usize) -> Manifest {
 }
 
 /// An index of these.
-pub(super) fn index(parts: &[&Manifest]) -> Manifest {
+pub(crate) fn index(parts: &[&Manifest]) -> Manifest {
     let entries: Vec<_> = parts
         .iter()
         .map(|part| {

@@ -72,6 +72,16 @@ impl Memory {
         }
     }
 
+    pub(super) fn adopt(&self, slot: &Slot) {
+        let Slot { page, tag } = slot;
+        let mut state = self.lock();
+        let known = find_known(&mut state.records.mirrors, page);
+        if let Some(record) = known.and_then(|known| known.get_mut(tag)) {
+            record.adopted = true;
+            state.change(page.clone());
+        }
+    }
+
     pub(super) fn bury(&self, slot: &Slot, tombstone: Tombstone) {
         let Slot { page, tag } = slot;
         let mut state = self.lock();
@@ -246,9 +256,44 @@ impl Memory {
         found
     }
 
+    pub(super) fn is_deleted_like(&self, slot: &Slot, other: &Tombstone) -> bool {
+        let Slot { page, tag } = slot;
+        let state = self.lock();
+        let Records {
+            mirrors, deleted, ..
+        } = &state.records;
+        let pages = deleted.keys().flat_map(|mirror| pages(mirror, deleted));
+        let mut pages = pages.filter(|known| known.repository == page.repository);
+        pages.any(|page| {
+            let tombstone = find(deleted, &page).and_then(|tags| tags.get(tag));
+            let is_it = tombstone.is_some_and(|known| {
+                known.registry.may_be(&other.registry) && known.deleted_at >= other.deleted_at
+            });
+            is_it && !find(mirrors, &page).is_some_and(|tags| tags.contains_key(tag))
+        })
+    }
+
+    pub(super) fn begun(&self, mirror: &str) -> Vec<(Slot, Tombstone)> {
+        let mut found = Vec::new();
+        self.for_each_tombstone(mirror, |slot, tombstone, is_on_record| {
+            if is_on_record {
+                found.push((slot, tombstone.clone()));
+            }
+        });
+        found
+    }
+
     /// The tags that were deleted. Those whose deletion has only begun are still on record, and not among
     /// them.
     fn for_each_deleted(&self, mirror: &str, mut see: impl FnMut(Slot, &Tombstone)) {
+        self.for_each_tombstone(mirror, |slot, tombstone, is_on_record| {
+            if !is_on_record {
+                see(slot, tombstone);
+            }
+        });
+    }
+
+    fn for_each_tombstone(&self, mirror: &str, mut see: impl FnMut(Slot, &Tombstone, bool)) {
         let state = self.lock();
         let Records {
             mirrors, deleted, ..
@@ -256,9 +301,8 @@ impl Memory {
         for page in pages(mirror, deleted) {
             let recorded = find(mirrors, &page);
             for (tag, tombstone) in find(deleted, &page).into_iter().flatten() {
-                if !recorded.is_some_and(|recorded| recorded.contains_key(tag)) {
-                    see(page.slot(tag), tombstone);
-                }
+                let is_on_record = recorded.is_some_and(|recorded| recorded.contains_key(tag));
+                see(page.slot(tag), tombstone, is_on_record);
             }
         }
     }

@@ -179,3 +179,38 @@ fn what_refers_to_an_image_is_on_record_once_and_not_without_end() {
     record.add_referrers(&digests);
     assert_eq!(record.own_referrers, digests[..OWN_REFERRERS]);
 }
+
+#[test]
+fn what_was_deleted_together_did_not_go_along() {
+    let it = image("it");
+    let first = Tombstone {
+        deleted_at: Timestamp::from_second(1000).unwrap(),
+        ..tombstone(&it, &[])
+    };
+    // Where and when the other tag was deleted, and whether it is still on record.
+    for (destination, registry, second, is_on_record, expected) in [
+        ("eu", "registry.example.com", 1000, false, true),
+        ("us", "registry.example.com", 1000, false, true),
+        ("us", "registry.example.com:443", 1005, false, true),
+        ("us", "alias.example.com", 1000, false, false),
+        // Somebody pushed it anew since then.
+        ("eu", "registry.example.com", 999, false, false),
+        // Its turn has not come yet.
+        ("eu", "registry.example.com", 1000, true, false),
+    ] {
+        let ledger = Ledger::in_memory();
+        let mut other = slot("2");
+        destination.clone_into(&mut other.page.destination);
+        let tombstone = Tombstone {
+            registry: registry.parse().unwrap(),
+            deleted_at: Timestamp::from_second(second).unwrap(),
+            ..tombstone(&it, &[])
+        };
+        if is_on_record {
+            ledger.write(other.clone(), record(&it, Some(Timestamp::UNIX_EPOCH)));
+        }
+        ledger.bury(&other, tombstone);
+        let found = ledger.is_deleted_like(&slot("2"), &first);
+        assert_eq!(found, expected, "{destination} {registry} {second}");
+    }
+}

@@ -2,16 +2,19 @@
 //! or with every other tag of it, as zot did before 2.0 and some proxies do. What they took is pushed again at
 //! once.
 
+use std::collections::HashSet;
+
 use super::revive::{UndoError, bring_back};
 use super::slot;
 use crate::api::mirrored_repository::Took;
 use crate::copy::Endpoint;
 use crate::copy::endpoint::Error;
-use crate::oci::TagOrDigest;
+use crate::oci::{Registry, TagOrDigest};
 use crate::plan::Mirror;
 use crate::plan::prune::{Candidate, PruneReport, Stop};
 use crate::plan::report::Failure;
-use crate::sync::ledger::{Slot, Tombstone};
+use crate::sync::item::Item;
+use crate::sync::ledger::{Record, Slot, Tombstone};
 use crate::sync::{Connect, Syncer};
 
 impl<C: Connect> Syncer<C> {
@@ -32,16 +35,65 @@ impl<C: Connect> Syncer<C> {
         let settled = self
             .settle_beside(&slot, &tombstone, endpoint, report)
             .await;
-        if let Err(failure) = settled {
-            report.stop.get_or_insert_with(|| Stop::unhealed(&failure));
-            report.failures.push(failure);
+        match settled {
+            Ok(took) => self.conclude(&slot, took),
+            Err(failure) => {
+                report.stop.get_or_insert_with(|| Stop::unhealed(&failure));
+                report.failures.push(failure);
+            }
         }
+    }
+
+    /// Heals what an interrupted deletion took along of tags that are copied now.
+    pub(in crate::sync) async fn heal_before_copies(&self, mirrors: &[&Mirror], items: &[Item]) {
+        let wanted: HashSet<&Slot> = items.iter().map(|item| &item.sighting.slot).collect();
+        for mirror in mirrors {
+            self.heal_interrupted(mirror, |slot| wanted.contains(slot))
+                .await;
+        }
+    }
+
+    /// The same where no pruning follows, or comes too late: what is copied anew drops what is known of its
+    /// deletion. What fails is tried again by the next round, unless its tag was copied meanwhile.
+    pub(super) async fn heal_interrupted(&self, mirror: &Mirror, is_meant: impl Fn(&Slot) -> bool) {
+        for (slot, record) in self.begun(mirror, &is_meant) {
+            let found = self.find(mirror, &slot, &record).await;
+            if matches!(found, Ok(Some(None))) {
+                self.ledger.disown(&slot);
+            }
+        }
+        let mut report = PruneReport::default();
+        self.heal_those(mirror, &mut report, is_meant).await;
+    }
+
+    /// The tags on record whose deletion has begun, and nobody saw what it took.
+    pub(super) fn begun(
+        &self,
+        mirror: &Mirror,
+        is_meant: impl Fn(&Slot) -> bool,
+    ) -> Vec<(Slot, Record)> {
+        let begun = self.ledger.begun(&mirror.name).into_iter();
+        let unseen = begun.filter(|(slot, known)| known.took.is_none() && is_meant(slot));
+        let recorded = unseen.filter_map(|(slot, _)| {
+            let record = self.ledger.read(&slot)?;
+            Some((slot, record))
+        });
+        recorded.collect()
     }
 
     /// The same for deletions of an interrupted round.
     pub(super) async fn heal_unseen(&self, mirror: &Mirror, report: &mut PruneReport) {
+        self.heal_those(mirror, report, |_| true).await;
+    }
+
+    async fn heal_those(
+        &self,
+        mirror: &Mirror,
+        report: &mut PruneReport,
+        is_meant: impl Fn(&Slot) -> bool,
+    ) {
         for (slot, tombstone) in self.ledger.deleted(&mirror.name) {
-            if tombstone.took.is_some() {
+            if tombstone.took.is_some() || !is_meant(&slot) {
                 continue;
             }
             let destination = mirror.destination(&slot.page.destination);
@@ -57,8 +109,8 @@ impl<C: Connect> Syncer<C> {
                 .await;
             let healed = match connected {
                 Ok(endpoint) => {
-                    self.settle_beside(&slot, &tombstone, &endpoint, report)
-                        .await
+                    let settled = self.settle_beside(&slot, &tombstone, &endpoint, report);
+                    settled.await.map(|took| self.settle_unseen(&slot, took))
                 }
                 Err(error) => Err(Failure::connecting(&name(&slot, &tombstone), error)),
             };
@@ -70,43 +122,41 @@ impl<C: Connect> Syncer<C> {
         }
     }
 
+    /// What is not missing may have been pushed by the round that was interrupted, or by somebody else: that says
+    /// nothing of the registry.
+    pub(super) fn settle_unseen(&self, slot: &Slot, took: Option<Took>) {
+        let seen = match took {
+            Some(Took::Tag) => Some(Took::Manifest),
+            Some(Took::Manifest | Took::OtherTags) | None => took,
+        };
+        self.conclude(slot, seen);
+    }
+
+    /// What went along with a tag, which is there again; nothing where the tag itself is still there.
     async fn settle_beside(
         &self,
         slot: &Slot,
         tombstone: &Tombstone,
         endpoint: &Endpoint,
         report: &mut PruneReport,
-    ) -> Result<(), Failure> {
+    ) -> Result<Option<Took>, Failure> {
         let Tombstone {
             registry, digest, ..
         } = tombstone;
         if self.spares(endpoint, registry, &slot.page.repository) == Some(true) {
-            self.conclude(slot, tombstone, Took::Tag);
-            return Ok(());
+            return Ok(Some(Took::Tag));
         }
         let subject = name(slot, tombstone);
         let looked = self.find_lost(slot, tombstone, endpoint).await;
         let (is_deleted, lost) = looked.map_err(|error| Failure::requesting(&subject, &error))?;
         if lost.is_empty() {
-            if is_deleted {
-                self.conclude(slot, tombstone, Took::Tag);
-            }
-            return Ok(());
+            return Ok(is_deleted.then_some(Took::Tag));
         }
-        let tags: Vec<String> = lost
-            .iter()
-            .filter_map(|lost| match lost {
-                TagOrDigest::Tag(tag) => Some(tag.to_string()),
-                TagOrDigest::Digest(_) => None,
-            })
-            .collect();
-        let took = if tags.is_empty() {
-            Took::Manifest
-        } else {
-            self.pruner.learn_takes_along(registry);
+        let tags = tags(&lost);
+        let took = self.learn(registry, &tags);
+        if took == Took::OtherTags {
             report.stop = Some(Stop::takes_along(&registry.to_string(), &tags));
-            Took::OtherTags
-        };
+        }
         let healed = self.heal(slot, tombstone, endpoint, &lost).await;
         healed.map_err(|error| Failure::unhealed(&subject, digest, &tags, &error))?;
         tracing::warn!(
@@ -114,12 +164,32 @@ impl<C: Connect> Syncer<C> {
             ?tags,
             "the registry deleted the manifest along with the tag: it was pushed again"
         );
-        self.conclude(slot, tombstone, took);
-        Ok(())
+        Ok(Some(took))
     }
 
-    /// Whether the tag is gone, and what went along: the manifest, and other tags of it. Those that were deleted
-    /// like this one are not among them.
+    /// Takes note of what a registry took along with a tag: its manifest, and these tags.
+    pub(super) fn learn(&self, registry: &Registry, tags: &[String]) -> Took {
+        if tags.is_empty() {
+            return Took::Manifest;
+        }
+        self.pruner.learn_takes_along(registry);
+        Took::OtherTags
+    }
+
+    /// What may have gone along with a tag: the manifest, and other tags of it. Those that were deleted like this
+    /// one are not among them.
+    pub(super) fn may_be_lost(&self, slot: &Slot, tombstone: &Tombstone) -> Vec<TagOrDigest> {
+        let page = &slot.page;
+        let others = tombstone
+            .shared_with
+            .iter()
+            .filter(|tag| !self.ledger.is_deleted_like(&page.slot(tag), tombstone));
+        let others = others.cloned().map(TagOrDigest::Tag);
+        let manifest = TagOrDigest::Digest(tombstone.digest.clone());
+        std::iter::once(manifest).chain(others).collect()
+    }
+
+    /// Whether the tag is gone, and what went along.
     async fn find_lost(
         &self,
         slot: &Slot,
@@ -127,14 +197,8 @@ impl<C: Connect> Syncer<C> {
         endpoint: &Endpoint,
     ) -> Result<(bool, Vec<TagOrDigest>), Error> {
         let page = &slot.page;
-        let others = tombstone.shared_with.iter().filter(|tag| {
-            let other = page.slot(tag);
-            self.ledger.tombstone(&other).is_none() || self.ledger.read(&other).is_some()
-        });
-        let others = others.cloned().map(TagOrDigest::Tag);
-        let manifest = TagOrDigest::Digest(tombstone.digest.clone());
         let mut lost = Vec::new();
-        for name in std::iter::once(manifest).chain(others) {
+        for name in self.may_be_lost(slot, tombstone) {
             if endpoint
                 .resolve(&page.repository, &name, None)
                 .await?
@@ -172,14 +236,27 @@ impl<C: Connect> Syncer<C> {
     }
 
     /// Puts on record what the registry did.
-    fn conclude(&self, slot: &Slot, tombstone: &Tombstone, took: Took) {
-        let tombstone = Tombstone {
-            shared_with: Vec::new(),
-            took: Some(took),
-            ..tombstone.clone()
-        };
-        self.ledger.bury(slot, tombstone);
+    pub(super) fn conclude(&self, slot: &Slot, took: Option<Took>) {
+        let known = self.ledger.tombstone(slot);
+        if let (Some(tombstone), Some(_)) = (known, took) {
+            let shared_with = Vec::new();
+            let tombstone = Tombstone {
+                shared_with,
+                took,
+                ..tombstone
+            };
+            self.ledger.bury(slot, tombstone);
+        }
     }
+}
+
+/// Those of these names that are tags.
+pub(super) fn tags(names: &[TagOrDigest]) -> Vec<String> {
+    let tags = names.iter().filter_map(|name| match name {
+        TagOrDigest::Tag(tag) => Some(tag.to_string()),
+        TagOrDigest::Digest(_) => None,
+    });
+    tags.collect()
 }
 
 fn name(slot: &Slot, tombstone: &Tombstone) -> String {

@@ -3,14 +3,12 @@
 use tokio::time::Instant;
 
 use super::protect::Protection;
-use super::safeguard::{Safeguard, Safeguards};
 use super::{BATCH, FAILURES, set, slot};
 use crate::copy::{Deletion, Endpoint};
 use crate::oci::TagOrDigest;
 use crate::plan::Mirror;
 use crate::plan::prune::{Candidate, Doubt, Fate, PruneReport, Rule, Stop, Target};
 use crate::plan::report::Failure;
-use crate::sync::ledger::Tombstone;
 use crate::sync::{Connect, Syncer};
 
 /// Looks at the workloads for one tag, where its registry takes longer than a look is good for.
@@ -50,11 +48,8 @@ impl<C: Connect> Syncer<C> {
         mut protection: Protection<'_, C>,
         report: &mut PruneReport,
     ) {
-        let due: Vec<(usize, &Candidate)> = candidates
-            .iter()
-            .enumerate()
-            .filter(|(_, candidate)| candidate.is_due())
-            .collect();
+        let due = candidates.iter().enumerate();
+        let due: Vec<_> = due.filter(|(_, candidate)| candidate.is_due()).collect();
         let mut failed_in_a_row = 0;
         for batch in due.chunks(BATCH) {
             protection.forget_look();
@@ -64,15 +59,17 @@ impl<C: Connect> Syncer<C> {
                 self.keep(mirror, report).await;
                 return;
             };
-            let ready = batch
-                .iter()
-                .filter(|(index, _)| safeguards.contains_key(index));
-            let ready: Vec<(usize, &Candidate)> = ready.copied().collect();
+            let ready = batch.iter().copied();
+            let ready = ready.filter(|(index, _)| safeguards.contains_key(index));
+            let ready: Vec<(usize, &Candidate)> = ready.collect();
             let written = self.write_tombstones(mirror, &ready, is_approved, safeguards);
-            if let Err(stop) = written.await {
-                report.stop = Some(stop);
-                return;
-            }
+            let mut earlier = match written.await {
+                Ok(earlier) => earlier,
+                Err(stop) => {
+                    report.stop = Some(stop);
+                    return;
+                }
+            };
             for (index, candidate) in &ready {
                 let is_stopped = report.stop.is_some() || failed_in_a_row >= FAILURES;
                 let fate = if is_stopped {
@@ -81,13 +78,14 @@ impl<C: Connect> Syncer<C> {
                     self.delete_one(mirror, candidate, &mut protection, report)
                         .await
                 };
+                let earlier = earlier.remove(index);
                 match fate {
                     Ok(fate) => {
                         failed_in_a_row = 0;
-                        self.settle_deleted(mirror, candidate, &fate);
+                        self.settle_deleted(mirror, candidate, &fate, earlier);
                         set(report, *index, fate);
                     }
-                    Err(None) => self.ledger.forget_deleted(&slot(&mirror.name, candidate)),
+                    Err(None) => self.unbury(&slot(&mirror.name, candidate), earlier),
                     Err(Some(failure)) => {
                         // It may be gone all the same: the next round looks what came of it.
                         failed_in_a_row += 1;
@@ -108,49 +106,6 @@ impl<C: Connect> Syncer<C> {
         if let Err(error) = self.ledger.flush(&mirror.name).await {
             report.stop = Some(Stop::unkept(&error.to_string(), error.reason));
         }
-    }
-
-    /// What is about to be deleted is on record, so that a restart knows what was begun.
-    pub(super) async fn write_tombstones(
-        &self,
-        mirror: &Mirror,
-        batch: &[(usize, &Candidate)],
-        is_approved: bool,
-        mut safeguards: Safeguards,
-    ) -> Result<(), Stop> {
-        for (index, candidate) in batch {
-            let slot = slot(&mirror.name, candidate);
-            let Safeguard {
-                keepsakes,
-                referrers,
-                shared_with,
-            } = safeguards.remove(index).unwrap_or_default();
-            let Some(record) = self.ledger.read(&slot) else {
-                continue;
-            };
-            let tombstone = Tombstone {
-                source: record.source,
-                source_digest: record.source_digest,
-                digest: record.digest,
-                shape: record.shape,
-                registry: candidate.target.registry.clone(),
-                deleted_at: self.pruner.now(),
-                approved: is_approved,
-                cleared: false,
-                referrers,
-                shared_with,
-                took: None,
-            };
-            self.ledger.bury(&slot, tombstone);
-            self.ledger.keep(&slot.page, keepsakes);
-        }
-        let kept = self.ledger.flush(&mirror.name).await;
-        kept.map_err(|error| {
-            for (_, candidate) in batch {
-                self.ledger.forget_deleted(&slot(&mirror.name, candidate));
-            }
-            Stop::unkept(&error.to_string(), error.reason)
-        })
     }
 
     /// Deletes one tag after a last look at what uses it. Nothing in the error: it is not touched.
@@ -227,21 +182,6 @@ impl<C: Connect> Syncer<C> {
         Fate::Protected {
             rule: Some(rule),
             protected_by,
-        }
-    }
-
-    /// What is gone is no longer on record, and what is not gone was never deleted.
-    pub(super) fn settle_deleted(&self, mirror: &Mirror, candidate: &Candidate, fate: &Fate) {
-        let slot = slot(&mirror.name, candidate);
-        match fate {
-            Fate::Deleted => self.ledger.disown(&slot),
-            Fate::Gone | Fate::Disowned => {
-                self.ledger.disown(&slot);
-                self.ledger.forget_deleted(&slot);
-            }
-            Fate::Protected { .. } | Fate::Waiting | Fate::Due | Fate::Failed => {
-                self.ledger.forget_deleted(&slot);
-            }
         }
     }
 }

@@ -19,7 +19,7 @@ use crate::sync::ledger::{Page, Slot, Tombstone};
 use crate::sync::{Connect, Syncer};
 
 /// A tag that was deleted and can be restored no more.
-struct Dead {
+pub(super) struct Dead {
     target: Target,
     source: SourceImage,
     tombstone: Tombstone,
@@ -46,7 +46,8 @@ enum Hindrance {
 }
 
 impl<C: Connect> Syncer<C> {
-    /// The deleted tags whose undo is over. The grace of those that the clock leaves in doubt begins anew.
+    /// The deleted tags whose undo is over. The grace of those that the clock leaves in doubt begins anew. Of a
+    /// deletion that has begun, nothing is left to undo then: its registry still tells that the tag is there.
     pub(super) fn find_dead(&self, mirror: &Mirror, clock: Clock) -> Graves {
         let now = self.pruner.now();
         let counted = counted_since(now);
@@ -55,9 +56,13 @@ impl<C: Connect> Syncer<C> {
             self.ledger.clear_deleted(&slot, counted);
         }
         let mut dead = Graves::new();
-        for (slot, tombstone) in self.ledger.deleted(&mirror.name) {
+        let begun = self.ledger.begun(&mirror.name).into_iter();
+        let begun = begun.map(|known| (known, true));
+        let deleted = self.ledger.deleted(&mirror.name).into_iter();
+        for ((slot, tombstone), is_begun) in deleted.map(|known| (known, false)).chain(begun) {
             match Undo::judge(tombstone.deleted_at, mirror.prune.grace, clock, now) {
                 Undo::Open => {}
+                Undo::Over if is_begun => self.ledger.forget_deleted(&slot),
                 Undo::Over => {
                     let Slot { page, tag } = slot;
                     dead.entry(page).or_default().insert(tag, tombstone);
@@ -123,7 +128,7 @@ impl<C: Connect> Syncer<C> {
 
     /// Those of which anything can be found: their destination is still there, and no other mirror writes to
     /// the repository, which may be about to tag the same image again.
-    fn exhume(
+    pub(super) fn exhume(
         &self,
         mirror: &Mirror,
         page: &Page,

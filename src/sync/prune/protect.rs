@@ -25,9 +25,9 @@ pub(super) struct Protection<'a, C> {
     syncer: &'a Syncer<C>,
     mirror: &'a Mirror,
     /// What this round wants, by repository.
-    wanted: HashMap<&'a Repository, Vec<(&'a Claim, &'a Digest)>>,
+    pub(super) wanted: HashMap<&'a Repository, Vec<(&'a Claim, &'a Digest)>>,
     /// The tags that anybody wants, by their repositories, when that was last looked at.
-    holdings: HashMap<Repository, Arc<Holdings>>,
+    pub(super) holdings: HashMap<Repository, Arc<Holdings>>,
     /// What workloads run by digest, by the repositories of destination and source.
     roots: HashMap<(Repository, Repository), Arc<[Root]>>,
     /// What workloads used when that was last looked at.
@@ -188,7 +188,7 @@ impl<'a, C: Connect> Protection<'a, C> {
         self.seen = None;
     }
 
-    async fn look(&mut self) -> Result<(), WorkloadsError> {
+    pub(super) async fn look(&mut self) -> Result<(), WorkloadsError> {
         let began = Instant::now();
         self.holdings.clear();
         self.roots.clear();
@@ -201,7 +201,7 @@ impl<'a, C: Connect> Protection<'a, C> {
     }
 
     /// What keeps an image: a mirror that wants its tag, or a workload.
-    fn protector_of(&mut self, image: Image<'_>, closure: &[Digest]) -> Option<Doubt> {
+    pub(super) fn protector_of(&mut self, image: Image<'_>, closure: &[Digest]) -> Option<Doubt> {
         let Image {
             target,
             source,
@@ -234,7 +234,7 @@ impl<'a, C: Connect> Protection<'a, C> {
     }
 
     /// The tags of a repository that anybody wants, at any registry.
-    fn holdings(&mut self, repository: &Repository) -> Arc<Holdings> {
+    pub(super) fn holdings(&mut self, repository: &Repository) -> Arc<Holdings> {
         if let Some(known) = self.holdings.get(repository) {
             return known.clone();
         }

@@ -66,17 +66,19 @@ impl<C: Connect> Syncer<C> {
         }
         let mut restorations = Vec::new();
         for (slot, tombstone) in chosen {
-            let failure = self.restore_one(mirror, &slot, &tombstone).await.err();
-            if failure.is_some() {
-                self.ledger.disown(&slot);
-            } else {
-                let copied_at = Some(self.pruner.now());
-                let record = Record {
-                    copied_at,
-                    ..record(&tombstone, copied_at)
-                };
-                self.ledger.write(slot.clone(), record);
+            let restored = self.restore_one(mirror, &slot, &tombstone).await;
+            match &restored {
+                Ok(is_pushed) => {
+                    let copied_at = is_pushed.then(|| self.pruner.now());
+                    let record = Record {
+                        adopted: !is_pushed,
+                        ..record(&tombstone, copied_at)
+                    };
+                    self.ledger.write(slot.clone(), record);
+                }
+                Err(_) => self.ledger.disown(&slot),
             }
+            let failure = restored.err();
             restorations.push(Restoration {
                 destination: slot.page.destination,
                 registry: tombstone.registry,
@@ -90,12 +92,13 @@ impl<C: Connect> Syncer<C> {
         Ok(restorations)
     }
 
+    /// Whether it was pushed: it may be there already, which somebody else pushed then.
     async fn restore_one(
         &self,
         mirror: &Mirror,
         slot: &Slot,
         tombstone: &Tombstone,
-    ) -> Result<(), Failure> {
+    ) -> Result<bool, Failure> {
         let Slot { page, tag } = slot;
         let subject = format!("{}/{}:{tag}", tombstone.registry, page.repository);
         let destination = mirror
@@ -110,7 +113,7 @@ impl<C: Connect> Syncer<C> {
         let named = TagOrDigest::Tag(tag.clone());
         let asked = endpoint.resolve(&page.repository, &named, None).await;
         match asked.map_err(|error| Failure::requesting(&subject, &error))? {
-            Some(found) if found == tombstone.digest => return Ok(()),
+            Some(found) if found == tombstone.digest => return Ok(false),
             Some(found) => return Err(Failure::taken(&subject, &found)),
             None => {}
         }
@@ -120,7 +123,7 @@ impl<C: Connect> Syncer<C> {
             let manifest = bring_back(&endpoint, &page.repository, tombstone, &keepsakes).await?;
             let put = endpoint.put_manifest(&page.repository, &named, &manifest);
             put.await?;
-            Ok(())
+            Ok(true)
         };
         tagged.await.map_err(|error: UndoError| match error {
             UndoError::BlobGone(_) => Failure::lost(&subject, digest, source),
@@ -133,7 +136,7 @@ impl<C: Connect> Syncer<C> {
     }
 }
 
-fn record(tombstone: &Tombstone, copied_at: Option<jiff::Timestamp>) -> Record {
+pub(super) fn record(tombstone: &Tombstone, copied_at: Option<jiff::Timestamp>) -> Record {
     let Tombstone {
         source,
         source_digest,

@@ -166,9 +166,19 @@ impl<C: Connect> Syncer<C> {
     ) -> Option<bool> {
         match endpoint {
             Endpoint::Layout(_) => Some(true),
-            Endpoint::Registry(_) if self.pruner.takes_along(registry) => Some(false),
-            Endpoint::Registry(_) => self.ledger.spares(registry, repository),
+            Endpoint::Registry(_) => self.is_known_to_spare(registry, repository),
         }
+    }
+
+    pub(super) fn is_known_to_spare(
+        &self,
+        registry: &Registry,
+        repository: &Repository,
+    ) -> Option<bool> {
+        if self.pruner.takes_along(registry) {
+            return Some(false);
+        }
+        self.ledger.spares(registry, repository)
     }
 }
 

@@ -42,20 +42,17 @@ impl<C: Connect> Syncer<C> {
             self.ledger.disown(slot);
         } else if record.is_pending() {
             // Nobody saw its push end: who wrote the tag is not known.
-            let record = Record {
-                adopted: true,
-                ..record.clone()
-            };
-            self.ledger.write(slot.clone(), record);
+            self.ledger.adopt(slot);
         }
-        // Gone: the deletion that had begun is done. Else it is not.
-        if tombstone.is_some() && found.is_some() {
+        // Gone: the deletion that had begun is done. Still there: that may be an answer from before it, and what
+        // undoes it stays.
+        if tombstone.is_some() && found.is_some() && !is_ours {
             self.ledger.forget_deleted(slot);
         }
     }
 
     /// What a tag names now; None where it cannot be looked at.
-    async fn find(
+    pub(super) async fn find(
         &self,
         mirror: &Mirror,
         slot: &Slot,

@@ -146,6 +146,30 @@ async fn what_went_while_a_process_died_is_healed_by_the_next_one_even_if_it_del
 }
 
 #[tokio::test]
+async fn what_went_while_a_process_died_is_healed_whatever_the_mirror_wants_then() {
+    for (is_wanted, prune) in [(true, ""), (true, "mode: Retain"), (false, "mode: Retain")] {
+        let lab = due().await;
+        lab.destination
+            .load_manifest(REPOSITORY, "mine", &image(1).root);
+        deny_after_a_delete(&lab, "", usize::MAX);
+        lab.round(&lab.narrow("")).await;
+        lab.destination.script().clear_rules();
+        // Another image, so that what was known of the one before is dropped.
+        lab.source.load(REPOSITORY, "1", &image(9));
+        let lab = lab.restart();
+        let tags = if is_wanted { "['[145]']" } else { "['[45]']" };
+        lab.round(&lab.mirror(tags, prune)).await;
+        let found = digests(&lab);
+        let case = format!("{is_wanted} {prune}");
+        assert_eq!(found["mine"].as_deref(), Some(image(1).digest()), "{case}");
+        assert_eq!(found.contains_key("1"), is_wanted, "{case}");
+        lab.pass(100);
+        lab.round(&lab.mirror(tags, prune)).await;
+        assert_eq!(digests(&lab), found, "{case}");
+    }
+}
+
+#[tokio::test]
 async fn nothing_more_is_deleted_before_it_is_known_what_went() {
     let mut lab = due().await;
     deny_after_a_delete(&lab, image(1).digest(), usize::MAX);

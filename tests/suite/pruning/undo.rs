@@ -187,6 +187,20 @@ async fn a_delete_that_took_effect_and_answered_with_an_error_can_be_undone() {
 }
 
 #[tokio::test]
+async fn what_somebody_else_restored_is_theirs() {
+    let lab = Lab::due().await;
+    lab.round(&lab.narrow("")).await;
+    lab.destination
+        .load_manifest(REPOSITORY, "1", &image(1).root);
+    assert_eq!(restore(&lab, "1").await.failure, None);
+    for _ in 0..3 {
+        lab.round(&lab.narrow("")).await;
+        lab.pass(25);
+    }
+    assert_eq!(digests(&lab)["1"].as_deref(), Some(image(1).digest()));
+}
+
+#[tokio::test]
 async fn what_somebody_else_pushed_beside_an_image_stays() {
     for api in [true, false] {
         let destination = if api {

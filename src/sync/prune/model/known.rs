@@ -3,9 +3,10 @@
 use std::sync::{Arc, LazyLock};
 
 use super::random::Random;
-use crate::oci::{Digest, Repository, Tag};
-use crate::plan::Mirror;
+use crate::oci::{Digest, Registry, Repository, Tag};
 use crate::plan::validate::documents;
+use crate::plan::{Destination, Mirror};
+use crate::sync::ledger::{Keepsakes, keepsake_samples as samples};
 
 /// Tags in the order of their versions; policies may keep the last one by its name.
 pub(super) const TAGS: [&str; 6] = ["1.0", "1.1", "1.2", "2.0", "2.1", "3.0-keep"];
@@ -17,30 +18,86 @@ pub(super) const IMAGES: u64 = 5;
 /// A tag of a repository. The source and the destination name them alike.
 pub(super) type Place = (Repository, Tag);
 
+/// A tag of a registry, however that is reached.
+pub(super) type At = (usize, Place);
+
+/// What the registries are called, and which one it is. That `alias.example.com` is another name of the first
+/// one can only be known from outside.
+pub(super) const REGISTRIES: [(&str, usize); 4] = [
+    ("r.example.com", 0),
+    ("r.example.com:80", 0),
+    ("alias.example.com", 0),
+    ("s.example.com", 1),
+];
+const TAG_TEMPLATES: [&str; 3] = ["{tag}", "{tag}-alt", "{tag}-ALT"];
+
+/// The second registry takes upper and lower case for the same.
+pub(super) fn at(registry: &Registry, repository: &Repository, tag: &Tag) -> At {
+    let known = REGISTRIES
+        .iter()
+        .find(|(name, _)| *name == registry.as_str());
+    let number = known.unwrap_or_else(|| panic!("{registry}")).1;
+    let is_folded = number == 1 && tag.as_str().ends_with("-ALT");
+    let tag = if is_folded {
+        tag.as_str().to_lowercase().parse().unwrap()
+    } else {
+        tag.clone()
+    };
+    (number, (repository.clone(), tag))
+}
+
+/// The destinations that a mirror can have: every registry with every way to name tags.
+pub(super) static DESTINATIONS: LazyLock<Vec<Destination>> = LazyLock::new(|| {
+    let mut destinations = Vec::new();
+    for template in TAG_TEMPLATES {
+        for (registry, _) in REGISTRIES {
+            let text = format!("{{name: eu, registry: '{registry}', tags: ['{template}']}}");
+            let mirror = parse_mirror("{}", "", &REPOSITORIES[..1], &text);
+            destinations.extend(mirror.destinations);
+        }
+    }
+    destinations
+});
+
 /// An image that there is, and what it leads to.
 pub(super) struct Image {
     pub(super) digest: Digest,
     pub(super) closure: [Digest; 2],
+    /// The tag of its signature, and what it names.
+    pub(super) signature: (Tag, Digest),
+    /// Its manifest, the one below it, and that of its signature.
+    pub(super) manifests: Keepsakes,
 }
 
 pub(super) static KNOWN_IMAGES: LazyLock<Vec<Image>> = LazyLock::new(|| {
-    let of = |part: &str, number: u64| Digest::sha256(format!("{part} {number}").as_bytes());
-    (0..IMAGES)
-        .map(|number| Image {
-            digest: of("index", number),
-            closure: [of("child", number), of("config", number)],
-        })
-        .collect()
+    let of = |number: u64| {
+        let name = format!("child {number}");
+        let (config, child) = (Digest::sha256(name.as_bytes()), samples::image(&name));
+        let index = samples::index(&[&child]);
+        let signature = samples::image(&format!("signature {number}"));
+        let tag = Tag::of_referrers(index.digest(), ".sig").unwrap();
+        Image {
+            digest: index.digest().clone(),
+            closure: [child.digest().clone(), config],
+            signature: (tag, signature.digest().clone()),
+            manifests: samples::kept(&[&child, &index, &signature]),
+        }
+    };
+    (0..IMAGES).map(of).collect()
 });
 
-/// The tag of the signature of an image.
-pub(super) fn signature_tag(image: &Digest) -> Tag {
-    Tag::of_referrers(image, ".sig").unwrap()
-}
+impl Image {
+    /// The one that has this digest, or of which it is the signature.
+    pub(super) fn of(digest: &Digest) -> &'static Self {
+        let mut images = KNOWN_IMAGES.iter();
+        let found = images.find(|image| image.digest == *digest || image.signature.1 == *digest);
+        found.unwrap_or_else(|| panic!("{digest}"))
+    }
 
-/// What it names.
-pub(super) fn signature_of(image: &Digest) -> Digest {
-    Digest::sha256(format!("signature of {image}").as_bytes())
+    /// The manifest and the one below it, without which the image cannot be pulled.
+    pub(super) fn parts(&self) -> [&Digest; 2] {
+        [&self.digest, &self.closure[0]]
+    }
 }
 
 /// Mirrors of one `prune`: each `retain`, with one repository and with two.
@@ -66,6 +123,7 @@ pub(super) static MIRRORS: LazyLock<Vec<Arc<Mirror>>> = LazyLock::new(|| {
         "{mode: Delete, grace: 6h, maxPercent: 30}",
         "{mode: Plan, grace: 24h}",
         "{mode: Retain}",
+        "{mode: Delete, grace: 24h, maxPercent: 100, inUse: Ignore}",
     ];
     let retains = [
         "",
@@ -77,7 +135,7 @@ pub(super) static MIRRORS: LazyLock<Vec<Arc<Mirror>>> = LazyLock::new(|| {
     for prune in prunes {
         for retain in retains {
             for repositories in [&REPOSITORIES[..1], &REPOSITORIES[..]] {
-                mirrors.push(Arc::new(parse_mirror(prune, retain, repositories)));
+                mirrors.push(Arc::new(parse_mirror(prune, retain, repositories, PLAIN)));
             }
         }
     }
@@ -89,7 +147,9 @@ pub(super) fn any_mirror(random: &mut Random) -> usize {
     usize::try_from(random.below(MIRRORS.len() as u64)).unwrap()
 }
 
-fn parse_mirror(prune: &str, retain: &str, repositories: &[&str]) -> Mirror {
+const PLAIN: &str = "{name: eu, registry: r.example.com}";
+
+fn parse_mirror(prune: &str, retain: &str, repositories: &[&str], destination: &str) -> Mirror {
     let images: Vec<String> = repositories
         .iter()
         .map(|repository| format!("{{repository: {repository}}}"))
@@ -103,7 +163,7 @@ spec:
   source: {{registry: docker.io}}
   images: [{images}]
   policyRefs: [{{name: some}}]
-  destinations: [{{name: eu, registry: r.example.com}}]
+  destinations: [{destination}]
   prune: {prune}
 ---
 apiVersion: transship.dev/v1alpha1

@@ -17,6 +17,11 @@ impl Random {
         (mixed ^ (mixed >> 31)) % end
     }
 
+    /// A place in something so long.
+    pub(super) fn index(&mut self, length: usize) -> usize {
+        usize::try_from(self.below(length as u64)).unwrap()
+    }
+
     pub(super) fn one_in(&mut self, many: u64) -> bool {
         self.below(many) == 0
     }

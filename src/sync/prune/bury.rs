@@ -1,0 +1,115 @@
+//! What is on record of deletions: written before each, settled after it.
+
+use std::collections::HashMap;
+
+use super::safeguard::{Safeguard, Safeguards};
+use super::slot;
+use crate::api::mirrored_repository::SHARERS;
+use crate::oci::{Digest, Tag};
+use crate::plan::Mirror;
+use crate::plan::prune::{Candidate, Fate, Stop};
+use crate::sync::ledger::{Slot, Tombstone};
+use crate::sync::{Connect, Syncer};
+
+/// What earlier rounds wrote of tags that they tried to delete, by the places of the candidates in the plan.
+pub(super) type Earlier = HashMap<usize, Tombstone>;
+
+impl<C: Connect> Syncer<C> {
+    /// What is about to be deleted is on record, so that a restart knows what was begun. Gives what an earlier
+    /// round wrote of the same tags.
+    pub(super) async fn write_tombstones(
+        &self,
+        mirror: &Mirror,
+        batch: &[(usize, &Candidate)],
+        is_approved: bool,
+        mut safeguards: Safeguards,
+    ) -> Result<Earlier, Stop> {
+        let mut earlier = Earlier::new();
+        // One time for all: those that are deleted together are known by it.
+        let deleted_at = self.pruner.now();
+        for (index, candidate) in batch {
+            let slot = slot(&mirror.name, candidate);
+            let Safeguard {
+                keepsakes,
+                referrers,
+                mut shared_with,
+            } = safeguards.remove(index).unwrap_or_default();
+            let Some(record) = self.ledger.read(&slot) else {
+                continue;
+            };
+            if let Some(tombstone) = self.ledger.tombstone(&slot) {
+                shared_with = join(&tombstone, &record.digest, shared_with);
+                earlier.insert(*index, tombstone);
+            }
+            let tombstone = Tombstone {
+                source: record.source,
+                source_digest: record.source_digest,
+                digest: record.digest,
+                shape: record.shape,
+                registry: candidate.target.registry.clone(),
+                deleted_at,
+                approved: is_approved,
+                cleared: false,
+                referrers,
+                shared_with,
+                took: None,
+            };
+            self.ledger.bury(&slot, tombstone);
+            self.ledger.keep(&slot.page, keepsakes);
+        }
+        if let Err(error) = self.ledger.flush(&mirror.name).await {
+            for (index, candidate) in batch {
+                self.unbury(&slot(&mirror.name, candidate), earlier.remove(index));
+            }
+            return Err(Stop::unkept(&error.to_string(), error.reason));
+        }
+        Ok(earlier)
+    }
+
+    /// What is gone is no longer on record, and what is not gone was not deleted by this round.
+    pub(super) fn settle_deleted(
+        &self,
+        mirror: &Mirror,
+        candidate: &Candidate,
+        fate: &Fate,
+        earlier: Option<Tombstone>,
+    ) {
+        let slot = slot(&mirror.name, candidate);
+        match fate {
+            Fate::Deleted => self.ledger.disown(&slot),
+            // It may have been the request of an earlier round, whose end nobody saw.
+            Fate::Gone if earlier.is_some() => self.ledger.disown(&slot),
+            Fate::Gone | Fate::Disowned => {
+                self.ledger.disown(&slot);
+                self.ledger.forget_deleted(&slot);
+            }
+            Fate::Protected { .. } | Fate::Waiting | Fate::Due | Fate::Failed => {
+                self.unbury(&slot, earlier);
+            }
+        }
+    }
+
+    /// This round did not touch a tag. An earlier one may have, which nobody saw: what it wrote stays.
+    pub(super) fn unbury(&self, slot: &Slot, earlier: Option<Tombstone>) {
+        match earlier {
+            Some(tombstone) => self.ledger.bury(slot, tombstone),
+            None => self.ledger.forget_deleted(slot),
+        }
+    }
+}
+
+/// The other tags of a digest that were there before any of the deletions that were tried: an earlier one may have
+/// taken some along.
+fn join(earlier: &Tombstone, digest: &Digest, found: Vec<Tag>) -> Vec<Tag> {
+    if earlier.digest != *digest || earlier.took.is_some() {
+        return found;
+    }
+    let mut tags = earlier.shared_with.clone();
+    tags.extend(
+        found
+            .into_iter()
+            .filter(|tag| !earlier.shared_with.contains(tag)),
+    );
+    tags.truncate(SHARERS);
+    tags
+}

@@ -1,0 +1,42 @@
+//! A signature is about to be deleted.
+
+use super::must;
+use crate::api::image_mirror::PruneMode;
+use crate::oci::Digest;
+use crate::sync::prune::model::known::{At, KNOWN_IMAGES};
+use crate::sync::prune::model::world::{Use, World};
+
+impl World {
+    pub(in crate::sync::prune::model) fn judge_clearing(&self, place: &At, signature: &Digest) {
+        let (registry, (repository, tag)) = place;
+        let mut images = KNOWN_IMAGES.iter();
+        let image = images.find(|image| image.signature.0 == *tag);
+        let image = &image
+            .unwrap_or_else(|| panic!("{place:?} is no signature"))
+            .digest;
+        let is_it = self.registry.get(place) == Some(signature);
+        must(is_it, || format!("{place:?} is another one"));
+        let is_tagged = self.is_tagged(*registry, repository, image);
+        must(!is_tagged, || format!("{place:?} is needed"));
+        let is_used = self.is_image_used(image);
+        must(!is_used, || format!("the image of {place:?} is used"));
+        let deleted = (*registry, repository.clone(), image.clone());
+        let deleted = self.notes.deletions.get(&deleted);
+        must(deleted.is_some(), || {
+            format!("the image of {place:?} was not deleted")
+        });
+        let since = deleted.map(|deleted| self.passed().saturating_sub(*deleted));
+        let grace = self.mirror().prune.grace.as_std();
+        let is_over = since >= Some(grace) || self.members.len() > 1;
+        must(is_over, || format!("{place:?} was deleted {since:?} ago"));
+        must(self.mirror().prune.mode == PruneMode::Delete, || {
+            format!("{place:?} is cleared in another mode")
+        });
+    }
+
+    fn is_image_used(&self, image: &Digest) -> bool {
+        let is_looked_at = self.mirror().prune.in_use == crate::api::image_mirror::InUse::Protect;
+        let mut used = self.workloads.values();
+        is_looked_at && used.any(|(_, used)| *used == Use::Image(image.clone()))
+    }
+}

@@ -1,0 +1,139 @@
+//! A controller of the made-up world, and what outlives it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::api::Reason;
+use crate::copy::{Endpoint, Progress};
+use crate::oci::Repository;
+use crate::plan::in_use::InUse;
+use crate::plan::{Destination, Mirror};
+use crate::sync::ledger::{Keep, KeepError, Leaf, Memory, Page};
+use crate::sync::prune::{Pruner, Times};
+use crate::sync::trust::Authorities;
+use crate::sync::workloads::{Workloads, WorkloadsError};
+use crate::sync::{Connect, ConnectError, Ledger, Syncer};
+
+/// When every history begins.
+const BEGIN: i64 = 2_000_000_000;
+
+/// What outlives a process.
+#[derive(Default)]
+pub(super) struct Durable {
+    pub(super) leaves: Mutex<HashMap<Page, Leaf>>,
+    pub(super) is_failing: Mutex<bool>,
+    /// The process that has the lease, by its number.
+    lease: Mutex<u64>,
+}
+
+/// The time that really passed, and how wrong the clock is.
+pub(super) type Clocks = Arc<Mutex<(Duration, SignedDuration)>>;
+
+/// Nobody connects: the registry is a map. What workloads use is told by the world.
+#[derive(Clone, Default)]
+pub(super) struct Nowhere(pub(super) Arc<Mutex<Arc<InUse>>>);
+
+/// A controller that had the lease when it began.
+#[derive(Clone)]
+pub(super) struct Process {
+    pub(super) syncer: Arc<Syncer<Nowhere>>,
+    number: u64,
+}
+
+/// Keeps the records of one process, as long as it has the lease.
+struct Session {
+    durable: Arc<Durable>,
+    number: u64,
+}
+
+impl Durable {
+    /// Whether a process has the lease.
+    pub(super) fn obeys(&self, process: &Process) -> bool {
+        *self.lease.lock().unwrap() == process.number
+    }
+}
+
+impl Process {
+    /// One that takes the lease and begins with what was kept.
+    pub(super) fn start(durable: &Arc<Durable>, clocks: &Clocks, nowhere: &Nowhere) -> Self {
+        let mut lease = durable.lease.lock().unwrap();
+        *lease += 1;
+        let (durable, number) = (durable.clone(), *lease);
+        drop(lease);
+        let session = Session {
+            durable: durable.clone(),
+            number,
+        };
+        let ledger = Ledger::kept_by(Arc::new(session));
+        for (page, leaf) in &*durable.leaves.lock().unwrap() {
+            ledger.restore(page, leaf.clone());
+        }
+        let clocks = clocks.clone();
+        let (began, _) = *clocks.lock().unwrap();
+        let times = move || {
+            let (passed, offset) = *clocks.lock().unwrap();
+            let told = SignedDuration::try_from(passed).unwrap() + offset;
+            Times {
+                now: Timestamp::from_second(BEGIN).unwrap() + told,
+                running: passed.saturating_sub(began),
+            }
+        };
+        let pruner = Pruner::deleting(Some(Arc::new(nowhere.clone()))).with_times(times);
+        let syncer = Syncer::new(nowhere.clone(), Arc::new(ledger), Progress::none());
+        Self {
+            syncer: Arc::new(syncer.with_pruner(pruner)),
+            number,
+        }
+    }
+}
+
+impl Keep for Session {
+    fn keep<'a>(
+        &'a self,
+        memory: &'a Memory,
+        pages: &'a [Page],
+    ) -> BoxFuture<'a, Result<(), KeepError>> {
+        let has_lease = *self.durable.lease.lock().unwrap() == self.number;
+        let kept = if *self.durable.is_failing.lock().unwrap() || !has_lease {
+            Err(KeepError {
+                reason: Reason::Unreachable,
+                message: "not now".to_owned(),
+            })
+        } else {
+            let mut leaves = self.durable.leaves.lock().unwrap();
+            leaves.extend(pages.iter().map(|page| (page.clone(), memory.page(page))));
+            Ok(())
+        };
+        Box::pin(std::future::ready(kept))
+    }
+}
+
+impl Connect for Nowhere {
+    async fn source(&self, _: &Mirror, _: Option<&Repository>) -> Result<Endpoint, ConnectError> {
+        unreachable!("nobody connects in a model")
+    }
+
+    async fn destination(
+        &self,
+        _: &Mirror,
+        _: &Destination,
+        _: &Repository,
+    ) -> Result<Endpoint, ConnectError> {
+        unreachable!("nobody connects in a model")
+    }
+
+    fn authorities(&self, _: &Mirror) -> Result<Arc<Authorities>, ConnectError> {
+        unreachable!("nobody verifies in a model")
+    }
+}
+
+impl Workloads for Nowhere {
+    fn look(&self) -> BoxFuture<'_, Result<InUse, WorkloadsError>> {
+        let in_use = self.0.lock().unwrap();
+        Box::pin(std::future::ready(Ok((**in_use).clone())))
+    }
+}

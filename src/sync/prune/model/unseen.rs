@@ -1,0 +1,178 @@
+//! What a registry says of a tag right after it was deleted may be from before.
+
+use std::time::Duration;
+
+use futures::FutureExt;
+use jiff::Timestamp;
+
+use super::known::{KNOWN_IMAGES, MIRRORS};
+use super::process::{Clocks, Durable, Nowhere, Process};
+use crate::api::mirrored_repository::Took;
+use crate::plan::Mirror;
+use crate::plan::prune::{Candidate, Clock, Fate, Recorded, Selection, find_candidates};
+use crate::sync::ledger::{Page, Record, Slot, Tombstone};
+use crate::sync::prune::records::recorded;
+use crate::sync::prune::safeguard::Safeguards;
+use crate::sync::prune::settle::unsettled;
+
+/// One record of a tag that is not wanted any more.
+fn unwanted() -> (Slot, Record) {
+    let page = Page {
+        mirror: "platform/base".to_owned(),
+        destination: "eu".to_owned(),
+        repository: "library/gone".parse().unwrap(),
+    };
+    let digest = KNOWN_IMAGES[0].digest.clone();
+    let record = Record {
+        source: "docker.io/library/gone:1.0".to_owned(),
+        source_digest: digest.clone(),
+        digest,
+        shape: "all platforms".to_owned(),
+        first_seen: Timestamp::UNIX_EPOCH,
+        copied_at: Some(Timestamp::UNIX_EPOCH),
+        adopted: false,
+        refused: false,
+        registry: Some("r.example.com".parse().unwrap()),
+        unwanted: None,
+        verified: None,
+        referrers: None,
+        own_referrers: Vec::new(),
+    };
+    (page.slot(&"1.0".parse().unwrap()), record)
+}
+
+fn candidate(process: &Process, mirror: &Mirror) -> Candidate {
+    let leaves = process.syncer.ledger.leaves(&mirror.name);
+    let claimed = std::collections::HashSet::new();
+    let recorded: Vec<Recorded<'_>> = leaves
+        .iter()
+        .flat_map(|(page, leaf)| recorded(page, leaf, &claimed))
+        .collect();
+    let now = process.syncer.pruner.now();
+    let selection = Selection::default();
+    let found = find_candidates(mirror, &selection, &recorded, Clock::New, now);
+    found.candidates.into_iter().next().unwrap()
+}
+
+/// A process in which the deletion of a tag has begun, and nobody saw what came of it.
+fn begun(clocks: &Clocks) -> (Process, Slot, Candidate) {
+    let mirror = &MIRRORS[0];
+    let (slot, record) = unwanted();
+    let process = Process::start(&Durable::default().into(), clocks, &Nowhere::default());
+    process.syncer.ledger.write(slot.clone(), record);
+    let candidate = candidate(&process, mirror);
+    bury(&process, &candidate);
+    (process, slot, candidate)
+}
+
+/// Writes what is about to be deleted, and gives what was written before.
+fn bury(process: &Process, candidate: &Candidate) -> Option<Tombstone> {
+    let batch = [(0, candidate)];
+    let syncer = &process.syncer;
+    let written = syncer.write_tombstones(&MIRRORS[0], &batch, false, Safeguards::new());
+    written.now_or_never().unwrap().unwrap().remove(&0)
+}
+
+/// The next round looks at the tag.
+fn settle(process: &Process, is_there: bool) {
+    let syncer = &process.syncer;
+    for (page, leaf) in syncer.ledger.leaves(&MIRRORS[0].name) {
+        for (slot, record, tombstone) in unsettled(&page, &leaf) {
+            let found = is_there.then_some(&record.digest);
+            syncer.settle_one(&slot, record, tombstone, found);
+        }
+    }
+}
+
+#[test]
+fn what_went_unseen_can_be_restored_whatever_the_next_looks_say() {
+    let protected = Fate::Protected {
+        rule: None,
+        protected_by: "Pod shop/web".to_owned(),
+    };
+    // What the next round sees first, and what becomes of the tag when it tries to delete it again.
+    for (is_there, fate, is_on_record) in [
+        (false, None, false),
+        (true, None, true),
+        (true, Some(Fate::Gone), false),
+        (true, Some(protected), true),
+        (true, Some(Fate::Waiting), true),
+        (true, Some(Fate::Failed), true),
+    ] {
+        let (process, slot, candidate) = begun(&Clocks::default());
+        settle(&process, is_there);
+        if let Some(fate) = &fate {
+            let earlier = bury(&process, &candidate);
+            process
+                .syncer
+                .settle_deleted(&MIRRORS[0], &candidate, fate, earlier);
+        }
+        let ledger = &process.syncer.ledger;
+        let case = format!("{is_there} {fate:?}");
+        assert!(ledger.tombstone(&slot).is_some(), "{case}");
+        assert_eq!(ledger.read(&slot).is_some(), is_on_record, "{case}");
+    }
+}
+
+#[test]
+fn what_restores_a_tag_outlives_a_push_that_nobody_saw_end() {
+    let (process, slot, _) = begun(&Clocks::default());
+    let ledger = &process.syncer.ledger;
+    let pending = Record {
+        copied_at: None,
+        ..unwanted().1
+    };
+    ledger.write(slot.clone(), pending);
+    settle(&process, true);
+    assert!(ledger.read(&slot).is_some_and(|record| record.adopted));
+    assert!(ledger.tombstone(&slot).is_some());
+}
+
+#[test]
+fn what_no_round_touched_cannot_be_restored() {
+    for fate in [Fate::Waiting, Fate::Failed, Fate::Gone] {
+        let (process, slot, candidate) = begun(&Clocks::default());
+        let syncer = &process.syncer;
+        syncer.settle_deleted(&MIRRORS[0], &candidate, &fate, None);
+        assert_eq!(syncer.ledger.tombstone(&slot), None, "{fate:?}");
+    }
+}
+
+#[test]
+fn what_is_still_there_after_the_grace_was_not_deleted() {
+    for (hours, is_kept) in [(23, true), (25, false)] {
+        let clocks = Clocks::default();
+        let (process, slot, _) = begun(&clocks);
+        settle(&process, true);
+        clocks.lock().unwrap().0 = Duration::from_secs(hours * 60 * 60);
+        let dead = process.syncer.find_dead(&MIRRORS[0], Clock::Steady);
+        assert!(dead.is_empty(), "{hours}");
+        let ledger = &process.syncer.ledger;
+        assert_eq!(ledger.tombstone(&slot).is_some(), is_kept, "{hours}");
+        assert!(ledger.read(&slot).is_some(), "{hours}");
+    }
+}
+
+#[test]
+fn that_nothing_is_missing_proves_nothing_where_others_may_have_pushed_it() {
+    for (took, is_unseen, spares) in [
+        (Some(Took::Tag), false, Some(true)),
+        (Some(Took::Tag), true, None),
+        (Some(Took::Manifest), true, None),
+        (Some(Took::OtherTags), true, Some(false)),
+        (None, true, None),
+    ] {
+        let (process, slot, candidate) = begun(&Clocks::default());
+        let syncer = &process.syncer;
+        if is_unseen {
+            syncer.settle_unseen(&slot, took);
+        } else {
+            syncer.conclude(&slot, took);
+        }
+        let target = &candidate.target;
+        let found = syncer.is_known_to_spare(&target.registry, &target.repository);
+        assert_eq!(found, spares, "{took:?} {is_unseen}");
+        let tombstone = syncer.ledger.tombstone(&slot).unwrap();
+        assert_eq!(tombstone.took.is_some(), took.is_some(), "{took:?}");
+    }
+}

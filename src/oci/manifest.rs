@@ -201,6 +201,11 @@ impl Manifest {
         self.bytes.len() as u64
     }
 
+    /// What it takes in memory, in bytes, about.
+    pub fn weight(&self) -> usize {
+        json::weigh(&self.bytes)
+    }
+
     /// What it describes.
     pub fn content(&self) -> &Content {
         &self.content

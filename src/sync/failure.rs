@@ -9,6 +9,7 @@ use crate::plan::conflicts::ConflictKind;
 use crate::plan::report::Failure;
 use crate::plan::template::TemplateError;
 use crate::policy::Duration;
+use crate::runtime::memory;
 
 impl Failure {
     fn new(subject: &str, reason: Reason, message: String) -> Self {
@@ -96,6 +97,20 @@ impl Failure {
              narrow them with include, exclude or semver"
         );
         Self::new(subject, Reason::InvalidSpec, message)
+    }
+
+    /// Each tag at each destination takes memory, and room on record.
+    pub(super) fn too_many_tags(subject: &str, found: usize, most: usize) -> Self {
+        let message = format!(
+            "{found} tags at destinations are selected, and one mirror may have {most}: select less, split it into \
+             several mirrors, or let an operator raise --max-tags-per-mirror"
+        );
+        Self::new(subject, Reason::LimitExceeded, message)
+    }
+
+    /// There is no memory for what the round has to do.
+    pub(super) fn full(subject: &str, full: memory::Full) -> Self {
+        Self::new(subject, Reason::LimitExceeded, full.to_string())
     }
 
     pub(super) fn nothing_matches(

@@ -2,11 +2,14 @@
 
 use std::path::Path;
 
-/// Where a container finds its own memory limit: cgroup v2, and v1.
-const LIMITS: [&str; 2] = [
-    "/sys/fs/cgroup/memory.max",
-    "/sys/fs/cgroup/memory/memory.limit_in_bytes",
+/// Where the memory limits of cgroups are: version 2, and 1. A process in a container finds its own at the root, another
+/// one below its path.
+const LIMITS: [(&str, &str); 2] = [
+    ("/sys/fs/cgroup", "memory.max"),
+    ("/sys/fs/cgroup/memory", "memory.limit_in_bytes"),
 ];
+/// Which cgroups the process is in.
+const OWN: &str = "/proc/self/cgroup";
 /// One in so many bytes of a container's limit is for what is read from peers. The rest is for what stands at rest, for
 /// blobs on their way, and for what is remembered.
 const PART: usize = 4;
@@ -48,10 +51,22 @@ impl Bounds {
 
 /// The memory limit of the container that the process runs in, in bytes.
 pub fn container_limit() -> Option<usize> {
-    let texts = LIMITS
-        .iter()
-        .filter_map(|path| std::fs::read_to_string(Path::new(path)).ok());
+    let own = std::fs::read_to_string(OWN).unwrap_or_default();
+    let paths = own.lines().filter_map(path_of).chain([""]);
+    let files = paths.flat_map(|path| {
+        let files = LIMITS.iter();
+        files.map(move |(root, file)| Path::new(root).join(path).join(file))
+    });
+    let texts = files.filter_map(|file| std::fs::read_to_string(file).ok());
     texts.filter_map(|text| read_limit(&text)).min()
+}
+
+/// The path of a cgroup that limits memory: `0::/a` or `4:memory:/a`.
+fn path_of(line: &str) -> Option<&str> {
+    let (_, rest) = line.split_once(':')?;
+    let (controllers, path) = rest.split_once(':')?;
+    let limits_memory = controllers.split(',').any(|name| matches!(name, "" | "memory"));
+    limits_memory.then(|| path.trim_start_matches('/'))
 }
 
 /// `max`, and in version 1 a number larger than any memory, stand for no limit.
@@ -84,6 +99,17 @@ mod tests {
         ];
         for (limit, total) in cases {
             assert_eq!(Bounds::total_within(limit), total, "{limit:?}");
+        }
+        let cases = [
+            ("0::/", Some("")),
+            ("0::/kubepods/pod1", Some("kubepods/pod1")),
+            ("4:memory:/a", Some("a")),
+            ("4:cpu,memory:/a:b", Some("a:b")),
+            ("3:cpuset:/a", None),
+            ("", None),
+        ];
+        for (line, path) in cases {
+            assert_eq!(path_of(line), path, "{line:?}");
         }
         let cases = [
             ("536870912\n", Some(512 * MIB)),

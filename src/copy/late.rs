@@ -273,7 +273,9 @@ impl Engine {
 
     /// Brings the targets what they lack. Tags that name the image stay as they are.
     pub async fn complete(&self, visit: &Visit, found: &Late) -> Vec<Result<Done, Error>> {
-        memory::with_room(|| self.complete_once(visit, found)).await.0
+        memory::with_room(|| self.complete_once(visit, found))
+            .await
+            .0
     }
 
     async fn complete_once(&self, visit: &Visit, found: &Late) -> Vec<Result<Done, Error>> {

@@ -64,6 +64,19 @@ pub(crate) fn weigh(bytes: &[u8]) -> usize {
     2 * bytes.len() + VALUE_BYTES * count_values(bytes)
 }
 
+/// The longest that an error says of what could not be read, in characters: it quotes the document.
+const ERROR_LENGTH: usize = 200;
+
+/// The same error in not too many words.
+pub(crate) fn shorten(error: serde_json::Error) -> serde_json::Error {
+    let text = error.to_string();
+    let Some((end, _)) = text.char_indices().nth(ERROR_LENGTH) else {
+        return error;
+    };
+    let kept = text.get(..end).unwrap_or_default();
+    serde_json::Error::custom(format_args!("{kept}…"))
+}
+
 /// Refuses documents of more values than this.
 pub(crate) fn check_count(bytes: &[u8], most: usize) -> Result<(), serde_json::Error> {
     if count_values(bytes) > most {
@@ -220,6 +233,17 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_error_quotes_the_beginning_of_what_it_is_about() {
+        let key = "ü".repeat(10_000);
+        let twice = format!(r#"{{"{key}": 1, "{key}": 2}}"#);
+        let told = shorten(check(twice.as_bytes()).unwrap_err()).to_string();
+        assert_eq!(told.chars().count(), ERROR_LENGTH + 1, "{told}");
+        let number: Result<u64, _> = serde_json::from_str(&format!("{:?}", "x".repeat(10_000)));
+        let told = shorten(number.unwrap_err()).to_string();
+        assert_eq!(told.chars().count(), ERROR_LENGTH + 1, "{told}");
+    }
 
     #[test]
     fn values_are_counted_without_parsing() {

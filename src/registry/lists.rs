@@ -244,14 +244,19 @@ fn parse(reply: &Reply) -> Result<(Vec<Option<String>>, Held), Cause> {
     }
     let held = memory::hold(reply.body.len() + NAME_ON_PAGE * count)?;
     // Where, not what: the message of the parser quotes the registry.
-    let page: Option<Names> = serde_json::from_slice(&reply.body).map_err(|error| {
+    let names = names(&reply.body).map_err(|error| {
         let (line, column) = (error.line(), error.column());
         reply.unusable(Cause::Protocol(format!(
             "the list is not of the expected form at line {line}, column {column}"
         )))
     })?;
-    let names = page.unwrap_or_default().names.unwrap_or_default();
     Ok((names, held))
+}
+
+/// The names that a page lists.
+pub(super) fn names(body: &[u8]) -> serde_json::Result<Vec<Option<String>>> {
+    let page: Option<Names> = serde_json::from_slice(body)?;
+    Ok(page.unwrap_or_default().names.unwrap_or_default())
 }
 
 /// Whether an answer to the first page may be about the number of names that was asked for, whatever registries

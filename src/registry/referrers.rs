@@ -255,7 +255,7 @@ fn entries(reply: &Reply) -> Result<Option<Vec<Descriptor>>, Cause> {
     parse(&reply.body, says_index)
 }
 
-fn parse(body: &[u8], says_index: bool) -> Result<Option<Vec<Descriptor>>, Cause> {
+pub(super) fn parse(body: &[u8], says_index: bool) -> Result<Option<Vec<Descriptor>>, Cause> {
     if body.trim_ascii().is_empty() {
         return Ok(None);
     }

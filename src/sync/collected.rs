@@ -3,8 +3,8 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::apply::Unkept;
 use super::Allowance;
+use super::apply::Unkept;
 use super::claims::Claims;
 use super::excludes::Excludes;
 use super::item::Item;

@@ -3,6 +3,7 @@
 use super::connect::ConnectError;
 use super::ledger::KeepError;
 use crate::api::Reason;
+use crate::api::text::shorten;
 use crate::copy::{self, endpoint};
 use crate::oci::Digest;
 use crate::plan::conflicts::ConflictKind;
@@ -11,12 +12,15 @@ use crate::plan::template::TemplateError;
 use crate::policy::Duration;
 use crate::runtime::memory;
 
+/// The longest message, in characters: a peer may have had words in it.
+const MESSAGE_LENGTH: usize = 2_000;
+
 impl Failure {
     fn new(subject: &str, reason: Reason, message: String) -> Self {
         Self {
             subject: subject.to_owned(),
             reason,
-            message,
+            message: shorten(&message, MESSAGE_LENGTH),
             next_attempt_time: None,
             is_of_tag: false,
         }

@@ -151,7 +151,9 @@ impl<C: Connect> Syncer<C> {
             unnamed.fetch_add(usize::from(!is_kept), Relaxed);
             is_kept
         };
-        let listing = origin.endpoint.list_tags_matching(&origin.repository, is_kept);
+        let listing = origin
+            .endpoint
+            .list_tags_matching(&origin.repository, is_kept);
         let listing = listing.await;
         let listing = listing.map_err(|error| Failure::requesting(&subject, &error))?;
         self.engine.learn_tags(&origin, &listing);

@@ -27,9 +27,7 @@ const SIEGE: Duration = Duration::from_secs(20);
 /// Whoever asks waits for ever.
 fn hanging() -> FaultRegistry {
     let registry = FaultRegistry::start();
-    registry
-        .on("*", "/v2/")
-        .does(Action::Hold(Gate::closed()));
+    registry.on("*", "/v2/").does(Action::Hold(Gate::closed()));
     registry
 }
 
@@ -56,7 +54,12 @@ async fn diary(namespace: &Namespace<'_>) -> Vec<String> {
         let ready = find_condition(mirror, "Ready").cloned().unwrap_or_default();
         let word = |field: &str| ready[field].as_str().unwrap_or_default().to_owned();
         let name = mirror["metadata"]["name"].as_str().unwrap_or_default();
-        format!("{name}: {} {} {}", word("status"), word("reason"), word("message"))
+        format!(
+            "{name}: {} {} {}",
+            word("status"),
+            word("reason"),
+            word("message")
+        )
     });
     lines.collect()
 }
@@ -74,7 +77,11 @@ async fn hostile_tenants_take_nothing_from_others() {
 
     let limit = Limit::of("hostile", LIMIT);
     let mut controller = limit.confine(controller_of(&all)).start().await;
-    for mirror in evil.of_lists(&nowhere).into_iter().chain(listless.mirrors(&nowhere)) {
+    for mirror in evil
+        .of_lists(&nowhere)
+        .into_iter()
+        .chain(listless.mirrors(&nowhere))
+    {
         lists.apply(&mirror.to_string()).await;
     }
     for mirror in evil.of_manifests(&nowhere) {
@@ -86,7 +93,11 @@ async fn hostile_tenants_take_nothing_from_others() {
     }
     slow.apply(&tenants::proxy_secret(&proxy)).await;
     for index in 0..8 {
-        let mirror = Mirror::of(&format!("hanging-{index}"), &hanging.host(), &nowhere.host());
+        let mirror = Mirror::of(
+            &format!("hanging-{index}"),
+            &hanging.host(),
+            &nowhere.host(),
+        );
         slow.apply(&mirror.image("app", &["*"]).to_string()).await;
         let mirror = Mirror::of(&format!("proxied-{index}"), &source.host(), &nowhere.host());
         slow.apply(&mirror.through_proxy().image("app", &["*"]).to_string())
@@ -97,7 +108,9 @@ async fn hostile_tenants_take_nothing_from_others() {
     let mirror = Mirror::of("mirror", &source.host(), &destination.host()).image("app", &["*"]);
     ours.apply(&mirror.to_string()).await;
 
-    let object = ours.wait_for_condition("imir", "mirror", "Ready", "True").await;
+    let object = ours
+        .wait_for_condition("imir", "mirror", "Ready", "True")
+        .await;
     for (tag, image) in &images {
         let found = destination.manifest("app", tag).expect("a tag");
         assert_eq!(found.digest, image.digest(), "{tag}");
@@ -125,7 +138,10 @@ async fn hostile_tenants_take_nothing_from_others() {
     assert!(controller.is_running(), "{}", controller.output());
     assert!(peak <= PEAK, "peak {} MiB", peak >> 20);
     let longest = controller.output().lines().map(str::len).max();
-    assert!(longest < Some(20_000), "a line of the log has {longest:?} bytes");
+    assert!(
+        longest < Some(20_000),
+        "a line of the log has {longest:?} bytes"
+    );
 }
 
 fn assert_names_nobody_else(object: &Value, namespaces: &[Namespace<'_>]) {
@@ -143,7 +159,11 @@ async fn a_registry_that_hangs_holds_up_nobody_but_its_own_mirrors() {
     let (hanging, nowhere) = (hanging(), FaultRegistry::start());
     let mut controller = controller_of(&all).start().await;
     for index in 0..40 {
-        let mirror = Mirror::of(&format!("hanging-{index}"), &hanging.host(), &nowhere.host());
+        let mirror = Mirror::of(
+            &format!("hanging-{index}"),
+            &hanging.host(),
+            &nowhere.host(),
+        );
         all[0].apply(&mirror.image("app", &["*"]).to_string()).await;
     }
     for namespace in &all {

@@ -65,7 +65,9 @@ pub fn container_limit() -> Option<usize> {
 fn path_of(line: &str) -> Option<&str> {
     let (_, rest) = line.split_once(':')?;
     let (controllers, path) = rest.split_once(':')?;
-    let limits_memory = controllers.split(',').any(|name| matches!(name, "" | "memory"));
+    let limits_memory = controllers
+        .split(',')
+        .any(|name| matches!(name, "" | "memory"));
     limits_memory.then(|| path.trim_start_matches('/'))
 }
 

@@ -65,7 +65,8 @@ async fn what_is_dropped_is_free_again() {
 
 #[tokio::test]
 async fn who_has_no_account_is_not_counted() {
-    let (done, _kept) = with_room(|| async { keep(usize::MAX).and_then(|()| hold(usize::MAX)) }).await;
+    let (done, _kept) =
+        with_room(|| async { keep(usize::MAX).and_then(|()| hold(usize::MAX)) }).await;
     assert!(done.is_ok());
 }
 

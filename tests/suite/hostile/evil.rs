@@ -56,9 +56,13 @@ fn manifest(annotations: &Value, layers: &Value) -> Blob {
 
 /// So many texts that differ, of the least length, and one more of `padding` letters.
 fn texts(count: usize, padding: usize, seed: usize) -> Value {
-    let mut texts: serde_json::Map<String, Value> =
-        (0..count).map(|index| (format!("{index:x}"), json!(""))).collect();
-    texts.insert("seed".to_owned(), json!(format!("{seed}{}", "x".repeat(padding))));
+    let mut texts: serde_json::Map<String, Value> = (0..count)
+        .map(|index| (format!("{index:x}"), json!("")))
+        .collect();
+    texts.insert(
+        "seed".to_owned(),
+        json!(format!("{seed}{}", "x".repeat(padding))),
+    );
     Value::Object(texts)
 }
 
@@ -87,9 +91,16 @@ impl Evil {
             let body = Bytes::from(json!({"name": "x", "tags": tags}).to_string());
             let reply = |repository: &str| {
                 let reply = Reply::new(200).header("content-type", "application/json");
-                let next = format!("</v2/{repository}/tags/list?page={}>; rel=\"next\"", page + 1);
+                let next = format!(
+                    "</v2/{repository}/tags/list?page={}>; rel=\"next\"",
+                    page + 1
+                );
                 let reply = reply.body(body.clone());
-                if page + 1 < PAGES { reply.header("link", &next) } else { reply }
+                if page + 1 < PAGES {
+                    reply.header("link", &next)
+                } else {
+                    reply
+                }
             };
             for entry in 0..ENTRIES {
                 let repository = format!("many-{entry}");
@@ -107,7 +118,8 @@ impl Evil {
     fn serve_manifests(&self) {
         for seed in 0..50 {
             let text = format!("{seed}{}", "x".repeat(4_000_000));
-            let document = json!({"schemaVersion": 2, "mediaType": text, "config": config(), "layers": []});
+            let document =
+                json!({"schemaVersion": 2, "mediaType": text, "config": config(), "layers": []});
             let blob = Blob::json(media_type::OCI_MANIFEST, &document);
             self.load("typed", &format!("t{seed}"), &blob);
         }
@@ -294,7 +306,10 @@ impl Handler for Endless {
             return listed(&json!({"tags": [format!("t{}", Self::page(request))]}));
         }
         if path.contains("/referrers/") {
-            let referrer = manifest(&json!({"page": Self::page(request).to_string()}), &json!([]));
+            let referrer = manifest(
+                &json!({"page": Self::page(request).to_string()}),
+                &json!([]),
+            );
             let body = json!({
                 "schemaVersion": 2, "mediaType": media_type::OCI_INDEX, "manifests": [referrer.descriptor()],
             });

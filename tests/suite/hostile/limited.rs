@@ -83,7 +83,11 @@ impl Drop for Limit {
                 "for i in $(seq 100); do rmdir {} 2>/dev/null && exit; sleep 0.1; done",
                 cgroup.display()
             );
-            drop(std::process::Command::new("sh").args(["-c", &script]).spawn());
+            drop(
+                std::process::Command::new("sh")
+                    .args(["-c", &script])
+                    .spawn(),
+            );
         }
     }
 }

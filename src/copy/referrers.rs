@@ -18,6 +18,7 @@ use super::manifests::{Manifests, Room};
 use super::pipe::Origin;
 use super::seen::Trace;
 use super::telling;
+use crate::api::Reason;
 use crate::oci::{Content, Descriptor, Digest, Manifest, Repository, Tag, TagOrDigest, limits};
 use crate::plan::{Platforms, ReferrerTypes};
 
@@ -321,12 +322,16 @@ impl Finder {
             repository,
         } = origin;
         let cell = self.list(origin);
-        let list = cell.get_or_init(|| async {
+        let list = cell.get_or_try_init(|| async {
             let is_attached = |tag: &Tag| tag.attachment().is_some();
-            let tags = endpoint.list_tags_matching(repository, is_attached).await;
-            self.account(origin, AttachedTags::among(&tags.ok()?))
+            match endpoint.list_tags_matching(repository, is_attached).await {
+                Ok(tags) => Ok(self.account(origin, AttachedTags::among(&tags))),
+                // That says nothing of the repository.
+                Err(error) if error.reason() == Reason::LimitExceeded => Err(()),
+                Err(_) => Ok(None),
+            }
         });
-        list.await.clone()
+        list.await.ok().cloned().flatten()
     }
 
     /// The attached tags that the repository lists, where they are known already.

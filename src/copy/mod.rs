@@ -98,6 +98,7 @@ impl Engine {
                 return vec![Err(error); job.targets.len()];
             }
         };
+        memory::settle();
         let pushes: Vec<Push<'_>> = job
             .targets
             .iter()

@@ -38,7 +38,7 @@ const KNOWN_KEYS: [&str; 21] = [
 ];
 
 /// What a value or key of parsed JSON takes besides its text, in bytes, about: a text in a map of texts.
-const VALUE_BYTES: usize = 80;
+const VALUE_BYTES: usize = 48;
 
 /// About how many values, keys counted too, a document has: all but the first stand behind a comma or colon. What it
 /// says is found out without parsing, which is what it bounds.

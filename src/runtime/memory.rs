@@ -2,7 +2,7 @@
 //!
 //! Whoever reads has an [`Account`]: a mirror in a round. A part of the memory is each account's own, so that
 //! ordinary ones never wait. What one needs beyond that comes out of what all have in common, as long as there is
-//! any, and half of it at most goes to one group of accounts: the mirrors of a namespace. The rest is a reserve for
+//! any, and three quarters of it at most go to one group of accounts: the mirrors of a namespace. The rest is a reserve for
 //! one work at a time.
 //!
 //! Nobody waits for memory who holds some, or anything else that others wait for: a [work](with_room) that does not
@@ -69,7 +69,11 @@ struct Work {
     held: AtomicUsize,
     /// Whether something was refused that it could have once others are done.
     is_crowded: AtomicBool,
-    turn: Option<Turn>,
+    /// What of it is held of the reserve.
+    of_reserve: AtomicUsize,
+    turn: Mutex<Option<Turn>>,
+    /// Whether the turn is kept until the end.
+    keeps_turn: bool,
 }
 
 /// Bytes that are held. They are free again when this is dropped.
@@ -111,7 +115,7 @@ impl Memory {
     }
 
     fn pool(&self) -> MutexGuard<'_, Pool> {
-        self.0.pool.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0.pool)
     }
 }
 
@@ -144,7 +148,7 @@ impl Account {
         };
         // On the heap: works lie deep in other futures.
         let done = Box::pin(SCOPE.scope(scope, job)).await;
-        let held = std::mem::take(&mut *kept.lock().unwrap_or_else(PoisonError::into_inner));
+        let held = std::mem::take(&mut *lock(&kept));
         (done, Kept { _held: held })
     }
 }
@@ -164,18 +168,40 @@ where
     if scope.kept.is_some() {
         return account.run(scope.work, job()).await;
     }
-    let work = Arc::<Work>::default();
-    let tried = account.run(Arc::clone(&work), job()).await;
-    if !work.is_crowded.load(Relaxed) {
-        return tried;
+    let mut work = Arc::<Work>::default();
+    let mut keeps_turn = false;
+    loop {
+        let tried = account.run(Arc::clone(&work), job()).await;
+        if !work.is_crowded.load(Relaxed) {
+            return tried;
+        }
+        // Whoever waits holds nothing.
+        drop(tried);
+        work = Arc::new(Work {
+            turn: Mutex::new(Some(account.take_turn().await)),
+            keeps_turn,
+            ..Work::default()
+        });
+        // Who has let go of it too early does so once.
+        keeps_turn = true;
     }
-    // Whoever waits holds nothing.
-    drop(tried);
-    let work = Work {
-        turn: Some(account.take_turn().await),
-        ..Work::default()
-    };
-    account.run(Arc::new(work), job()).await
+}
+
+/// The current work has read what it needs, and may take long: the turn goes on to the next, unless the work holds
+/// something of the reserve.
+pub fn settle() {
+    // Without a scope there is no turn.
+    let _ = SCOPE.try_with(|scope| {
+        let Work {
+            of_reserve,
+            turn,
+            keeps_turn,
+            ..
+        } = &*scope.work;
+        if !keeps_turn && of_reserve.load(Relaxed) == 0 {
+            drop(lock(turn).take());
+        }
+    });
 }
 
 /// Holds so many bytes for whoever reads here.
@@ -199,11 +225,14 @@ pub fn keep(bytes: usize) -> Result<(), Full> {
     // Without a scope there is nothing to be kept.
     let _ = SCOPE.try_with(|scope| {
         if let Some(kept) = &scope.kept {
-            let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
-            kept.push(held);
+            lock(kept).push(held);
         }
     });
     Ok(())
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 // === impl Held ===
@@ -230,7 +259,7 @@ impl Taken {
         let wish = Wish {
             bytes,
             of_work: work.held.load(Relaxed),
-            has_turn: work.turn.is_some(),
+            has_turn: lock(&work.turn).is_some(),
         };
         let taken = account
             .memory
@@ -242,6 +271,7 @@ impl Taken {
             }
         })?;
         work.held.fetch_add(bytes, Relaxed);
+        work.of_reserve.fetch_add(taken.of_reserve(), Relaxed);
         parts.add(taken);
         Ok(())
     }
@@ -255,6 +285,7 @@ impl Drop for Taken {
             parts,
         } = self;
         work.held.fetch_sub(parts.total(), Relaxed);
+        work.of_reserve.fetch_sub(parts.of_reserve(), Relaxed);
         let mut pool = account.memory.pool();
         pool.give_back(&account.name, &account.group, *parts);
     }

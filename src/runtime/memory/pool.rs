@@ -107,11 +107,11 @@ impl Pool {
         lower(&mut self.common, group, parts.common);
     }
 
-    /// What a group may still take of what is common: half of it at most, so that no group has all of it.
+    /// What a group may still take of what is common: three quarters of it at most, so that no group has all of it.
     fn common_left(&self, group: &Arc<str>) -> usize {
         let Bounds { common, .. } = self.bounds;
         let taken: usize = self.common.values().sum();
-        let of_group = (common / 2).saturating_sub(held(&self.common, group));
+        let of_group = (common - common / 4).saturating_sub(held(&self.common, group));
         common.saturating_sub(taken).min(of_group)
     }
 
@@ -129,6 +129,10 @@ impl Parts {
         self.own += more.own;
         self.common += more.common;
         self.reserve += more.reserve;
+    }
+
+    pub(super) fn of_reserve(&self) -> usize {
+        self.reserve
     }
 
     pub(super) fn total(&self) -> usize {

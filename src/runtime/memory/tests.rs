@@ -49,9 +49,13 @@ async fn what_is_dropped_is_free_again() {
     account
         .scope(async {
             let mut held = hold(10).unwrap();
-            held.grow(10).unwrap();
-            assert_eq!(memory.pool().held(), 20);
-            assert_eq!(hold(1).unwrap_err(), Full::Crowded, "half is for others");
+            held.grow(15).unwrap();
+            assert_eq!(memory.pool().held(), 25);
+            assert_eq!(
+                hold(1).unwrap_err(),
+                Full::Crowded,
+                "the rest is for others"
+            );
             assert_eq!(hold(11).unwrap_err(), Full::TooMuch(30));
             drop(held);
             assert_eq!(memory.pool().held(), 0);
@@ -74,12 +78,12 @@ async fn who_has_no_account_is_not_counted() {
 async fn what_is_a_groups_own_is_not_taken_by_others() {
     let memory = memory(10, 20, 30);
     let hog = memory.account("a/hog", "a");
-    let _all = hog.scope(async { hold(20).unwrap() }).await;
+    let _all = hog.scope(async { hold(25).unwrap() }).await;
     let other = memory.account("a/other", "a");
     let own = other.scope(async { (hold(10).is_ok(), hold(11).err()) });
     assert_eq!(own.await, (true, Some(Full::Crowded)));
     let elsewhere = memory.account("b/other", "b");
-    assert!(elsewhere.scope(async { hold(20) }).await.is_ok());
+    assert!(elsewhere.scope(async { hold(15) }).await.is_ok());
 }
 
 #[tokio::test(start_paused = true)]
@@ -108,6 +112,44 @@ async fn turns_go_round_among_accounts() {
     };
     let (_, waited) = tokio::join!(join_all(flood), modest);
     assert!(waited <= Duration::from_secs(1), "{waited:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_work_that_has_read_all_lets_go_of_its_turn_unless_it_needs_it() {
+    // What is held of, and how long the next one waits for the reserve, in seconds.
+    let cases = [("the reserve", 30, 3_600), ("what is common", 20, 1)];
+    for (name, bytes, expected) in cases {
+        let memory = memory(0, 40, 40);
+        let (long, next) = (memory.account("a/a", "a"), memory.account("b/b", "b"));
+        let hog = memory.account("c/c", "c");
+        let all = hog.scope(async { hold(30).unwrap() }).await;
+        let lasting = long.scope(async {
+            let (done, _) = with_room(|| async {
+                tokio::task::yield_now().await;
+                keep(bytes)?;
+                settle();
+                sleep(Duration::from_secs(3_600)).await;
+                Ok::<_, Full>(())
+            })
+            .await;
+            done
+        });
+        let waiting = async {
+            sleep(Duration::from_secs(1)).await;
+            let start = tokio::time::Instant::now();
+            next.scope(run(&[(35, true, 0)])).await.unwrap();
+            start.elapsed().as_secs() + 1
+        };
+        let freeing = async {
+            // It is refused first, and has room in what is common when its turn comes.
+            tokio::task::yield_now().await;
+            if name != "the reserve" {
+                drop(all);
+            }
+        };
+        let (lasted, waited, ()) = tokio::join!(lasting, waiting, freeing);
+        assert_eq!((lasted, waited), (Ok(()), expected), "{name}");
+    }
 }
 
 #[tokio::test]

@@ -123,6 +123,10 @@ async fn hostile_tenants_take_nothing_from_others() {
     for namespace in [lists, manifests, evidence] {
         for mirror in namespace.list("imir").await {
             let name = mirror["metadata"]["name"].as_str().unwrap().to_owned();
+            // Its layers never come, and it does nothing but wait for them.
+            if name == "slow" {
+                continue;
+            }
             namespace
                 .wait_for("imir", &name, "a round that is over", is_over)
                 .await;

@@ -54,7 +54,7 @@ impl Mirror {
     }
 
     pub(super) fn to_repository(mut self, repository: &str) -> Self {
-        self.spec["destinations"][0]["repositoryTemplate"] = json!(repository);
+        self.spec["destinations"][0]["repository"] = json!(repository);
         self
     }
 }

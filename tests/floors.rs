@@ -20,12 +20,20 @@ const FLOORS: [(&str, &[&str]); 13] = [
     ("api", &["oci", "policy"]),
     ("plan", &["oci", "policy", "api"]),
     ("convert", &["oci", "policy", "api"]),
-    ("registry", &["oci"]),
+    ("registry", &["oci", "runtime"]),
     ("layout", &["oci"]),
     ("signature", &["oci", "policy"]),
     (
         "copy",
-        &["oci", "api", "plan", "registry", "layout", "signature"],
+        &[
+            "oci",
+            "api",
+            "plan",
+            "registry",
+            "layout",
+            "signature",
+            "runtime",
+        ],
     ),
     ("runtime", &[]),
     (

@@ -36,6 +36,8 @@ pub enum Reason {
     RateLimited,
     /// A registry has no room for more.
     QuotaExceeded,
+    /// A mirror asks for more than the operator's bounds let it have.
+    LimitExceeded,
     /// A registry cannot be reached.
     Unreachable,
     /// A TLS connection is refused by either side.
@@ -80,6 +82,7 @@ impl Reason {
             Self::TagImmutable => "TagImmutable",
             Self::RateLimited => "RateLimited",
             Self::QuotaExceeded => "QuotaExceeded",
+            Self::LimitExceeded => "LimitExceeded",
             Self::Unreachable => "Unreachable",
             Self::TlsError => "TLSError",
             Self::CopyFailed => "CopyFailed",

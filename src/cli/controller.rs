@@ -5,6 +5,7 @@ use super::error::Error;
 use super::exit::Exit;
 use super::trust;
 use crate::controller::{self, Settings};
+use crate::plan::gates::Size;
 use crate::registry::{Addresses, Boundaries};
 use crate::runtime::shutdown;
 
@@ -20,6 +21,8 @@ pub(super) async fn run(args: &ControllerArgs) -> Result<Exit, Error> {
         concurrent_rounds,
         rounds_per_namespace,
         max_mirror_timeout,
+        max_read_memory,
+        max_tags_per_mirror,
         disable_prune,
         in_use,
         in_use_extra,
@@ -40,6 +43,8 @@ pub(super) async fn run(args: &ControllerArgs) -> Result<Exit, Error> {
         listen_address: *listen_address,
         concurrent_rounds: concurrent_rounds.get(),
         rounds_per_namespace: rounds_per_namespace.get(),
+        read_memory: max_read_memory.as_ref().map(bytes),
+        tags_per_mirror: max_tags_per_mirror.get(),
         longest_round: *max_mirror_timeout,
         prunes: !disable_prune,
         looks_at_workloads: *in_use,
@@ -61,4 +66,8 @@ pub(super) async fn run(args: &ControllerArgs) -> Result<Exit, Error> {
     };
     controller::run(settings, shutdown::on_signal()).await?;
     Ok(Exit::Success)
+}
+
+fn bytes(size: &Size) -> usize {
+    usize::try_from(size.bytes()).unwrap_or(usize::MAX)
 }

@@ -165,7 +165,8 @@ impl Error {
             | registry::Kind::OutOfBounds
             | registry::Kind::Rejected
             | registry::Kind::Protocol
-            | registry::Kind::Interrupted => None,
+            | registry::Kind::Interrupted
+            | registry::Kind::Full => None,
         }
     }
 }

@@ -70,10 +70,11 @@ use crate::registry::{Boundaries, Pool};
 use crate::runtime::admin::{Admin, Readiness};
 use crate::runtime::kubernetes::{self, Clients};
 use crate::runtime::lease::{self, Claim, Identity, Lease};
+use crate::runtime::memory::{Bounds, Memory, container_limit};
 use crate::runtime::metrics::Metrics;
 use crate::sync::prune::Pruner;
 use crate::sync::workloads::Workloads;
-use crate::sync::{Ledger, Syncer};
+use crate::sync::{Allowance, Ledger, Syncer};
 
 /// How the program names itself to registries.
 const USER_AGENT: &str = concat!("transship/", env!("CARGO_PKG_VERSION"));
@@ -103,6 +104,10 @@ pub struct Settings {
     pub concurrent_rounds: usize,
     /// Most rounds of one namespace at a time.
     pub rounds_per_namespace: usize,
+    /// Bytes of memory for what is read from registries; a part of the container's limit where absent.
+    pub read_memory: Option<usize>,
+    /// Most tags at destinations that one mirror may select.
+    pub tags_per_mirror: usize,
     /// Longest time of a round, whatever its mirror says; no bound where absent.
     pub longest_round: Option<policy::Duration>,
     /// Whether anything is deleted, where mirrors say so.
@@ -250,7 +255,8 @@ async fn work(
         client: clients.call.clone(),
         cluster,
         syncer: Syncer::new(connector, ledger.clone(), progress)
-            .with_pruner(pruner(settings, clients)),
+            .with_pruner(pruner(settings, clients))
+            .with_allowance(allowance(settings)),
         reaches,
         records,
         rounds: Rounds::new(end.clone()),
@@ -283,6 +289,23 @@ async fn until_ended(running: impl Future, end: &CancellationToken) {
                 tracing::warn!("not everything ended in time: the next process goes on");
             }
         }
+    }
+}
+
+/// What mirrors may take. Nobody reads why tags are not selected.
+fn allowance(settings: &Settings) -> Allowance {
+    let total = settings.read_memory;
+    let total = total.unwrap_or_else(|| Bounds::total_within(container_limit()));
+    let bounds = Bounds::of(total, settings.concurrent_rounds);
+    tracing::info!(
+        bytes = total,
+        mirror = bounds.share,
+        "memory for what is read from registries"
+    );
+    Allowance {
+        memory: Memory::new(bounds),
+        tags: Some(settings.tags_per_mirror),
+        tells_excluded: false,
     }
 }
 

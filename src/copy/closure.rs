@@ -6,6 +6,7 @@ use std::collections::{BTreeSet, HashSet};
 use super::Endpoint;
 use super::endpoint::Error;
 use crate::oci::{Content, Descriptor, Digest, Manifest, Repository, TagOrDigest, limits};
+use crate::runtime::memory;
 
 /// The digests of manifests and configs below a manifest. What is not there leads nowhere.
 pub async fn closure(
@@ -30,6 +31,16 @@ pub async fn closure(
 /// A manifest and those below it, each once, level by level; of what an index lists, those that `is_read`
 /// chooses. What is not there is left out: some indexes are kept without all of their images.
 pub async fn walk(
+    endpoint: &Endpoint,
+    repository: &Repository,
+    root: &Digest,
+    is_read: fn(&Descriptor) -> bool,
+) -> Result<Vec<Manifest>, Error> {
+    let (read, _) = memory::with_room(|| read(endpoint, repository, root, is_read)).await;
+    read
+}
+
+async fn read(
     endpoint: &Endpoint,
     repository: &Repository,
     root: &Digest,

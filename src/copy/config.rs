@@ -6,7 +6,8 @@ use futures::TryStreamExt;
 use super::endpoint;
 use super::graph_error::GraphError;
 use super::pipe::Origin;
-use crate::oci::{Content, Descriptor, ImageConfig, Manifest};
+use crate::oci::{Content, Descriptor, ImageConfig, Manifest, json};
+use crate::runtime::memory;
 
 /// Largest image config that is read, in bytes.
 const CONFIG_BYTES: u64 = 4 * 1024 * 1024;
@@ -24,6 +25,9 @@ pub(super) async fn read_config(
         return Ok(None);
     };
     let content = read_blob(origin, config, CONFIG_BYTES).await?;
+    if let Some(content) = &content {
+        memory::keep(json::weigh(content)).map_err(endpoint::Error::Full)?;
+    }
     let parsed = content.and_then(|content| ImageConfig::parse(&content).ok());
     let unreadable = || GraphError::Config(manifest.digest().clone());
     parsed.map(Some).ok_or_else(unreadable)
@@ -42,6 +46,7 @@ pub(super) async fn read_blob(
     if let Some(content) = blob.embedded_content() {
         return Ok(Some(content));
     }
+    memory::keep(usize::try_from(blob.size).unwrap_or(usize::MAX))?;
     let Origin {
         endpoint,
         repository,

@@ -13,6 +13,7 @@ use crate::api::Reason;
 use crate::layout::{self, Layout};
 use crate::oci::{Descriptor, Digest, Manifest, MediaType, Repository, Tag, TagOrDigest};
 use crate::registry::{self, BodyError, Client, Kind, Upload};
+use crate::runtime::memory;
 
 /// A place that holds images: a registry with the credentials to use there, or a directory.
 #[derive(Clone, Debug)]
@@ -96,6 +97,9 @@ pub enum Error {
     /// In a directory.
     #[error(transparent)]
     Layout(Arc<layout::Error>),
+    /// There is no room for what was read.
+    #[error(transparent)]
+    Full(#[from] memory::Full),
 }
 
 // === impl Endpoint ===
@@ -213,10 +217,12 @@ impl Endpoint {
         repository: &Repository,
         target: &TagOrDigest,
     ) -> Result<Manifest, Error> {
-        Ok(match self {
+        let manifest = match self {
             Self::Registry(client) => client.fetch_manifest(repository, target).await?,
             Self::Layout(layout) => layout.fetch_manifest(repository, target).await?,
-        })
+        };
+        memory::keep(manifest.weight())?;
+        Ok(manifest)
     }
 
     /// Writes a manifest. Says whether the endpoint lists it among the referrers of its subject.
@@ -417,6 +423,7 @@ impl Error {
         match self {
             Self::Registry(error) => error.kind() == Kind::NotFound,
             Self::Layout(error) => error.kind() == layout::Kind::NotFound,
+            Self::Full(_) => false,
         }
     }
 
@@ -424,7 +431,7 @@ impl Error {
     pub fn is_access_denied(&self) -> bool {
         match self {
             Self::Registry(error) => error.kind() == Kind::AccessDenied,
-            Self::Layout(_) => false,
+            Self::Layout(_) | Self::Full(_) => false,
         }
     }
 
@@ -432,7 +439,7 @@ impl Error {
     pub fn is_rejected(&self) -> bool {
         match self {
             Self::Registry(error) => error.kind() == Kind::Rejected,
-            Self::Layout(_) => false,
+            Self::Layout(_) | Self::Full(_) => false,
         }
     }
 
@@ -441,7 +448,7 @@ impl Error {
     pub fn missing(&self) -> Option<&[Digest]> {
         match self {
             Self::Registry(error) => error.missing(),
-            Self::Layout(_) => None,
+            Self::Layout(_) | Self::Full(_) => None,
         }
     }
 
@@ -449,7 +456,7 @@ impl Error {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Registry(error) => error.is_transient(),
-            Self::Layout(_) => false,
+            Self::Layout(_) | Self::Full(_) => false,
         }
     }
 
@@ -457,7 +464,7 @@ impl Error {
     pub fn retry_at(&self) -> Option<jiff::Timestamp> {
         match self {
             Self::Registry(error) => error.retry_at(),
-            Self::Layout(_) => None,
+            Self::Layout(_) | Self::Full(_) => None,
         }
     }
 
@@ -476,7 +483,9 @@ impl Error {
                 Kind::Tls => Reason::TlsError,
                 Kind::DigestMismatch => Reason::DigestMismatch,
                 Kind::Refused | Kind::Rejected | Kind::Protocol => Reason::CopyFailed,
+                Kind::Full => Reason::LimitExceeded,
             },
+            Self::Full(_) => Reason::LimitExceeded,
             Self::Layout(error) => match error.kind() {
                 layout::Kind::NotFound => Reason::NotFound,
                 layout::Kind::Full => Reason::QuotaExceeded,
@@ -495,7 +504,7 @@ impl Telling for Error {
         match self {
             Self::Registry(error) if error.is_consequence() => Rank::Consequence,
             Self::Registry(error) if error.is_transient() => Rank::Passing,
-            Self::Registry(_) | Self::Layout(_) => Rank::Lasting,
+            Self::Registry(_) | Self::Layout(_) | Self::Full(_) => Rank::Lasting,
         }
     }
 }

@@ -16,6 +16,7 @@ use super::{Engine, Error, endpoint};
 use crate::oci::{Content, Descriptor, Digest, Platform, Tag, limits};
 use crate::plan::Platforms;
 use crate::plan::gates::Scan;
+use crate::runtime::memory;
 use crate::signature::{Evidence, Layer};
 
 /// What the type of a referrer begins with that is a Sigstore bundle.
@@ -76,7 +77,7 @@ impl Engine {
         subject: &Digest,
         wanted: Wanted,
     ) -> Result<Found, Error> {
-        let found = find(self, origin, subject, wanted).await;
+        let (found, _) = memory::with_room(|| find(self, origin, subject, wanted)).await;
         found.map_err(|error| Error::source(origin, subject, GraphError::Evidence(error)))
     }
 
@@ -93,8 +94,11 @@ impl Engine {
         digest: &Digest,
         platforms: &Platforms,
     ) -> Result<Vec<(Option<Platform>, Digest)>, Error> {
-        let room = Room::new();
-        let graph = Graph::read(&self.manifests, origin, digest, platforms, &room).await;
+        let (graph, _kept) = memory::with_room(|| async {
+            let room = Room::new();
+            Graph::read(&self.manifests, origin, digest, platforms, &room).await
+        })
+        .await;
         let graph = graph.map_err(|error| Error::source(origin, digest, error))?;
         let images = images(&graph).into_iter();
         Ok(images
@@ -213,6 +217,8 @@ async fn read_layer(
     let Some(bytes) = read_blob(origin, layer, limit).await? else {
         return Ok(None);
     };
+    // What is signed stands in it once more, encoded.
+    memory::keep(bytes.len())?;
     let digest = manifest.clone();
     let of_layer = |payload| Layer::new(digest.clone(), payload, &layer.annotations);
     Ok(Some(match layer.media_type.as_str() {

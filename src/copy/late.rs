@@ -25,6 +25,7 @@ use crate::api::IndexMode;
 use crate::oci::subset::{Inside, Subset};
 use crate::oci::{Content as Described, Descriptor, Digest, Manifest, Tag, TagOrDigest};
 use crate::plan::Platforms;
+use crate::runtime::memory;
 
 /// An image that its targets have as they should, to be looked at again.
 #[derive(Clone, Debug)]
@@ -54,7 +55,7 @@ pub struct Siblings {
 }
 
 /// The first look at an image, which says of what its referrers are to be looked for.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Outline {
     of_root: Vec<Links>,
     /// What the image is made of, as far as something may refer to it.
@@ -173,7 +174,7 @@ impl Engine {
     /// Has the first look at an image.
     pub async fn outline(&self, visit: &Visit) -> Result<Outline, Error> {
         let Job { origin, digest, .. } = &visit.job;
-        let outline = self.find_outline(visit).await;
+        let (outline, _) = memory::with_room(|| self.find_outline(visit)).await;
         outline.map_err(|error| Error::source(origin, digest, error))
     }
 
@@ -181,7 +182,8 @@ impl Engine {
     /// looks at all images of the repository.
     pub async fn visit(&self, visit: &Visit, outline: Outline) -> Result<Late, Error> {
         let Job { origin, digest, .. } = &visit.job;
-        let late = self.find_late(visit, outline).await;
+        let find = || self.find_late(visit, outline.clone());
+        let (late, _) = memory::with_room(find).await;
         late.map_err(|error| Error::source(origin, digest, error))
     }
 
@@ -271,6 +273,12 @@ impl Engine {
 
     /// Brings the targets what they lack. Tags that name the image stay as they are.
     pub async fn complete(&self, visit: &Visit, found: &Late) -> Vec<Result<Done, Error>> {
+        memory::with_room(|| self.complete_once(visit, found))
+            .await
+            .0
+    }
+
+    async fn complete_once(&self, visit: &Visit, found: &Late) -> Vec<Result<Done, Error>> {
         let job = &visit.job;
         let room = Room::new();
         let subjects = found.subjects.clone();

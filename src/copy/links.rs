@@ -5,6 +5,9 @@ use std::sync::Arc;
 
 use crate::oci::{Content, Descriptor, Digest, Manifest, Tag};
 
+/// What a tag takes besides its letters, in bytes, about.
+const TAG_BYTES: usize = 64;
+
 /// How it is found.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum Link {
@@ -123,6 +126,13 @@ impl AttachedTags {
             }
         }
         Self(found)
+    }
+
+    /// What they take in memory, in bytes, about.
+    pub(super) fn weight(&self) -> usize {
+        let tags = self.0.values().flatten();
+        let tags = tags.map(|tag| TAG_BYTES + tag.as_str().len());
+        self.0.len() * TAG_BYTES + tags.sum::<usize>()
     }
 
     /// Those that are named after a digest, with or without a suffix, sorted.

@@ -10,9 +10,10 @@ use super::endpoint::{self, Place};
 use super::graph_error::GraphError;
 use super::pipe::Origin;
 use crate::oci::{Digest, Manifest, Repository, TagOrDigest, limits};
+use crate::runtime::memory;
 
-/// Bytes of manifests that are remembered.
-const CACHE_BYTES: u64 = 32 * 1024 * 1024;
+/// Bytes that remembered manifests take, about.
+const CACHE_BYTES: usize = 16 * 1024 * 1024;
 
 /// How much an image may still reach: a source that makes up more and more must not fill the memory.
 pub(super) struct Room {
@@ -27,7 +28,7 @@ pub(super) struct Manifests(Mutex<Cache>);
 #[derive(Default)]
 struct Cache {
     cells: HashMap<(Place, Repository, Digest), Cell>,
-    bytes: u64,
+    bytes: usize,
 }
 
 /// A manifest that is read by whoever asks first; the others wait for it.
@@ -75,14 +76,19 @@ impl Manifests {
         } = origin;
         let key = (endpoint.place(), repository.clone(), digest.clone());
         let cell = self.lock().cells.entry(key).or_default().clone();
+        let mut is_read = false;
         let manifest = cell
             .get_or_try_init(|| async {
                 let target = TagOrDigest::Digest(digest.clone());
                 let manifest = endpoint.fetch_manifest(repository, &target).await?;
-                self.lock().account(manifest.size());
+                self.lock().account(manifest.weight());
+                is_read = true;
                 Ok::<_, endpoint::Error>(Arc::new(manifest))
             })
             .await?;
+        if !is_read {
+            memory::keep(manifest.weight())?;
+        }
         Ok(manifest.clone())
     }
 
@@ -92,7 +98,7 @@ impl Manifests {
 }
 
 impl Cache {
-    fn account(&mut self, bytes: u64) {
+    fn account(&mut self, bytes: usize) {
         self.bytes += bytes;
         if self.bytes > CACHE_BYTES {
             self.cells.clear();

@@ -81,11 +81,16 @@ use self::repair::Parts;
 use crate::api::IndexMode;
 use crate::oci::{Content as Described, Digest};
 use crate::plan::{Platforms, ReferrerTypes};
+use crate::runtime::memory;
 
 impl Engine {
     /// Copies one image to its targets; one result each, in their order. Dropping the future stops
     /// the copy: nothing half-done is visible.
     pub async fn copy(&self, job: &Job) -> Vec<Result<Done, Error>> {
+        memory::with_room(|| self.copy_once(job)).await.0
+    }
+
+    async fn copy_once(&self, job: &Job) -> Vec<Result<Done, Error>> {
         let (content, requests) = match self.read(job).await {
             Ok(read) => read,
             Err(error) => {
@@ -93,6 +98,7 @@ impl Engine {
                 return vec![Err(error); job.targets.len()];
             }
         };
+        memory::settle();
         let pushes: Vec<Push<'_>> = job
             .targets
             .iter()
@@ -125,7 +131,8 @@ impl Engine {
                 index: IndexMode::Rewrite,
                 ..
             } => {
-                let root = graph::read_root(&self.manifests, origin, digest, platforms).await;
+                let read = || graph::read_root(&self.manifests, origin, digest, platforms);
+                let (root, _) = memory::with_room(read).await;
                 root.map_err(|error| Error::source(origin, digest, error))
             }
         }
@@ -139,7 +146,8 @@ impl Engine {
         digest: &Digest,
         platforms: &Platforms,
     ) -> Result<Vec<Examined>, Error> {
-        let examined = examine::examine(&self.manifests, origin, digest, platforms).await;
+        let examine = || examine::examine(&self.manifests, origin, digest, platforms);
+        let (examined, _) = memory::with_room(examine).await;
         examined.map_err(|error| Error::source(origin, digest, error))
     }
 
@@ -150,7 +158,8 @@ impl Engine {
         origin: &Origin,
         digest: &Digest,
     ) -> Result<Option<Timestamp>, Error> {
-        let created = examine::created(&self.manifests, origin, digest).await;
+        let find = || examine::created(&self.manifests, origin, digest);
+        let (created, _) = memory::with_room(find).await;
         created.map_err(|error| Error::source(origin, digest, error))
     }
 

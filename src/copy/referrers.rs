@@ -18,9 +18,12 @@ use super::manifests::{Manifests, Room};
 use super::pipe::Origin;
 use super::seen::Trace;
 use super::telling;
+use crate::api::Reason;
 use crate::oci::{Content, Descriptor, Digest, Manifest, Repository, Tag, TagOrDigest, limits};
 use crate::plan::{Platforms, ReferrerTypes};
 
+/// Bytes of attached tags that are remembered, about: a repository with more is asked for the tags of each image.
+const TAGS_BYTES: usize = 24 * 1024 * 1024;
 /// Lists of referrers read at once for one image.
 const READS: usize = 8;
 
@@ -62,7 +65,13 @@ pub(super) struct Company {
 /// Finds referrers, and remembers what each source turned out to offer.
 #[derive(Default)]
 pub(super) struct Finder {
-    lists: Mutex<HashMap<(Place, Repository), List>>,
+    lists: Mutex<Lists>,
+}
+
+#[derive(Default)]
+struct Lists {
+    cells: HashMap<(Place, Repository), List>,
+    bytes: usize,
 }
 
 /// The attached tags of a repository, read by whoever asks first; nothing where it lists no tags.
@@ -313,12 +322,16 @@ impl Finder {
             repository,
         } = origin;
         let cell = self.list(origin);
-        let list = cell.get_or_init(|| async {
+        let list = cell.get_or_try_init(|| async {
             let is_attached = |tag: &Tag| tag.attachment().is_some();
-            let tags = endpoint.list_tags_matching(repository, is_attached).await;
-            Some(Arc::new(AttachedTags::among(&tags.ok()?)))
+            match endpoint.list_tags_matching(repository, is_attached).await {
+                Ok(tags) => Ok(self.account(origin, AttachedTags::among(&tags))),
+                // That says nothing of the repository.
+                Err(error) if error.reason() == Reason::LimitExceeded => Err(()),
+                Err(_) => Ok(None),
+            }
         });
-        list.await.clone()
+        list.await.ok().cloned().flatten()
     }
 
     /// The attached tags that the repository lists, where they are known already.
@@ -328,24 +341,38 @@ impl Finder {
 
     /// Takes over a tag list that was read for another reason.
     pub(super) fn learn_tags(&self, origin: &Origin, tags: &[Tag]) {
-        // An error says that the list is known already.
-        let _ = self
-            .list(origin)
-            .set(Some(Arc::new(AttachedTags::among(tags))));
+        let cell = self.list(origin);
+        if !cell.initialized() {
+            // An error says that the list has become known meanwhile.
+            let _ = cell.set(self.account(origin, AttachedTags::among(tags)));
+        }
+    }
+
+    /// Makes room for the list of a repository; None where it is too long to be remembered.
+    fn account(&self, origin: &Origin, tags: AttachedTags) -> Option<Arc<AttachedTags>> {
+        let bytes = tags.weight();
+        if bytes > TAGS_BYTES {
+            return None;
+        }
+        let mut lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
+        lists.bytes += bytes;
+        if lists.bytes > TAGS_BYTES {
+            let key = (origin.endpoint.place(), origin.repository.clone());
+            lists.cells.retain(|known, _| *known == key);
+            lists.bytes = bytes;
+        }
+        Some(Arc::new(tags))
     }
 
     fn list(&self, origin: &Origin) -> List {
         let key = (origin.endpoint.place(), origin.repository.clone());
         let mut lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
-        lists.entry(key).or_default().clone()
+        lists.cells.entry(key).or_default().clone()
     }
 
     /// Forgets the tag lists: a new round looks again.
     pub(super) fn forget(&self) {
-        self.lists
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clear();
+        *self.lists.lock().unwrap_or_else(PoisonError::into_inner) = Lists::default();
     }
 }
 

@@ -14,6 +14,7 @@ mod blobs;
 mod blocking;
 mod error;
 mod files;
+pub mod fuzzing;
 mod index;
 mod listed;
 mod marker;

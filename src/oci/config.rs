@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::json::null_as_default;
-use super::{MediaType, Platform, json};
+use super::{MediaType, Platform, json, limits};
 
 /// The keys that Transship reads a meaning from. Go's decoder takes every spelling of them.
 const KNOWN_KEYS: [&str; 8] = [
@@ -66,6 +66,7 @@ impl ImageConfig {
 
     /// Reads a config that every program reads alike.
     pub fn parse(bytes: &[u8]) -> Result<Self, serde_json::Error> {
+        json::check_count(bytes, limits::JSON_VALUES)?;
         json::check_keys(bytes, &KNOWN_KEYS)?;
         let Document {
             platform,

@@ -37,9 +37,59 @@ const KNOWN_KEYS: [&str; 21] = [
     "variant",
 ];
 
+/// What a value or key of parsed JSON takes besides its text, in bytes, about: a text in a map of texts.
+const VALUE_BYTES: usize = 48;
+
+/// About how many values, keys counted too, a document has: all but the first stand behind a comma or colon. What it
+/// says is found out without parsing, which is what it bounds.
+pub(crate) fn count_values(bytes: &[u8]) -> usize {
+    let (mut count, mut is_text, mut is_escaped) = (1, false, false);
+    for byte in bytes {
+        if is_escaped {
+            is_escaped = false;
+            continue;
+        }
+        match byte {
+            b'\\' if is_text => is_escaped = true,
+            b'"' => is_text = !is_text,
+            b',' | b':' if !is_text => count += 1,
+            _ => {}
+        }
+    }
+    count
+}
+
+/// What a document takes in memory with what is parsed of it, in bytes, about.
+pub(crate) fn weigh(bytes: &[u8]) -> usize {
+    2 * bytes.len() + VALUE_BYTES * count_values(bytes)
+}
+
+/// The longest that an error says of what could not be read, in characters: it quotes the document.
+const ERROR_LENGTH: usize = 200;
+
+/// The same error in not too many words.
+pub(crate) fn shorten(error: serde_json::Error) -> serde_json::Error {
+    let text = error.to_string();
+    let Some((end, _)) = text.char_indices().nth(ERROR_LENGTH) else {
+        return error;
+    };
+    let kept = text.get(..end).unwrap_or_default();
+    serde_json::Error::custom(format_args!("{kept}…"))
+}
+
+/// Refuses documents of more values than this.
+pub(crate) fn check_count(bytes: &[u8], most: usize) -> Result<(), serde_json::Error> {
+    if count_values(bytes) > most {
+        let message = format_args!("it has more than {most} values");
+        return Err(serde_json::Error::custom(message));
+    }
+    Ok(())
+}
+
 /// Refuses duplicate keys, other spellings of known keys, text with NUL, deep nesting, trailing data
 /// and anything that is not UTF-8.
 pub(super) fn check(bytes: &[u8]) -> Result<(), serde_json::Error> {
+    check_count(bytes, limits::JSON_VALUES)?;
     check_keys(bytes, &KNOWN_KEYS)
 }
 
@@ -183,6 +233,36 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_error_quotes_the_beginning_of_what_it_is_about() {
+        let key = "ü".repeat(10_000);
+        let twice = format!(r#"{{"{key}": 1, "{key}": 2}}"#);
+        let told = shorten(check(twice.as_bytes()).unwrap_err()).to_string();
+        assert_eq!(told.chars().count(), ERROR_LENGTH + 1, "{told}");
+        let number: Result<u64, _> = serde_json::from_str(&format!("{:?}", "x".repeat(10_000)));
+        let told = shorten(number.unwrap_err()).to_string();
+        assert_eq!(told.chars().count(), ERROR_LENGTH + 1, "{told}");
+    }
+
+    #[test]
+    fn values_are_counted_without_parsing() {
+        let cases: [(&str, usize); 7] = [
+            ("", 1),
+            ("{}", 1),
+            (r#"{"a":1}"#, 2),
+            (r#"{"a":[1,2,3],"b":"c,d:e"}"#, 6),
+            (r#"{"a\",:":"\\","b":1}"#, 4),
+            ("[null,null]", 2),
+            ("\"torn,,,", 1),
+        ];
+        for (text, count) in cases {
+            assert_eq!(count_values(text.as_bytes()), count, "{text}");
+        }
+        let many = |count: usize| format!("[{}]", vec!["0"; count].join(","));
+        assert!(check(many(limits::JSON_VALUES).as_bytes()).is_ok());
+        assert!(check(many(limits::JSON_VALUES + 1).as_bytes()).is_err());
+    }
 
     #[test]
     fn documents_that_two_readers_would_read_alike_pass() {

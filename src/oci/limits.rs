@@ -9,6 +9,8 @@ use std::time::Duration;
 pub const MANIFEST_BYTES: usize = 4 * 1024 * 1024;
 /// Deepest nesting of JSON in a manifest.
 pub const JSON_DEPTH: usize = 32;
+/// Most values, keys counted too, in the JSON of one manifest or config: what is parsed takes a multiple of them.
+pub const JSON_VALUES: usize = 65_536;
 /// Most entries in `manifests` of one index, and most `layers` of one image.
 pub const DESCRIPTORS: usize = 1_024;
 /// Most manifests that one tag may reach, with all that refers to them.
@@ -23,6 +25,8 @@ pub const REFERRERS_DEPTH: usize = 3;
 pub const BLOB_BYTES: u64 = 64 * 1024 * 1024 * 1024;
 /// Largest bundle, payload or attestation that is read to verify it, in bytes: 16 MiB. Scans are large.
 pub const EVIDENCE_BYTES: usize = 16 * 1024 * 1024;
+/// Most values, keys counted too, of what is signed in one of them: that of a scan with ten thousand findings.
+pub const EVIDENCE_VALUES: usize = 262_144;
 
 /// Largest answer of a token server, in bytes.
 pub const TOKEN_BYTES: usize = 64 * 1024;

@@ -167,8 +167,8 @@ impl Manifest {
             return Err(ManifestError::TooLarge);
         }
         let digest = check_digest(&bytes, expected)?;
-        json::check(&bytes).map_err(ManifestError::Json)?;
-        let document: Document = serde_json::from_slice(&bytes).map_err(ManifestError::Json)?;
+        json::check(&bytes).map_err(unreadable)?;
+        let document: Document = serde_json::from_slice(&bytes).map_err(unreadable)?;
         let kind = document.kind(content_type)?;
         let (media_type, content) = document.into_content(kind)?;
         let manifest = Self {
@@ -199,6 +199,11 @@ impl Manifest {
     /// The length in bytes.
     pub fn size(&self) -> u64 {
         self.bytes.len() as u64
+    }
+
+    /// What it takes in memory, in bytes, about.
+    pub fn weight(&self) -> usize {
+        json::weigh(&self.bytes)
     }
 
     /// What it describes.
@@ -289,6 +294,10 @@ impl Manifest {
         }
         Ok(())
     }
+}
+
+fn unreadable(error: serde_json::Error) -> ManifestError {
+    ManifestError::Json(json::shorten(error))
 }
 
 fn check_digest(bytes: &[u8], expected: Option<&Digest>) -> Result<Digest, ManifestError> {

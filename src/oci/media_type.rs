@@ -25,6 +25,9 @@ pub const ACCEPT: &str = "application/vnd.oci.image.index.v1+json, \
     application/vnd.docker.distribution.manifest.v2+json, \
     application/vnd.oci.artifact.manifest.v1+json";
 
+/// Longest media type (RFC 6838, section 4.2: 127 characters each before and behind the slash). What is longer names nothing, and is cut.
+const LENGTH: usize = 255;
+
 const FOREIGN_LAYERS: [&str; 4] = [
     "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
     "application/vnd.oci.image.layer.nondistributable.v1.tar",
@@ -83,7 +86,9 @@ impl MediaType {
 impl From<&str> for MediaType {
     fn from(text: &str) -> Self {
         let essence = text.split(';').next().unwrap_or_default().trim();
-        Self(essence.into())
+        let end = essence.char_indices().nth(LENGTH);
+        let kept = end.and_then(|(end, _)| essence.get(..end));
+        Self(kept.unwrap_or(essence).into())
     }
 }
 

@@ -13,14 +13,14 @@ use crate::policy::{Version, natural};
 /// How many tags are named that came closest.
 const CLOSEST: usize = 3;
 
-/// Why the listed tags of a repository are left out; empty where none is.
-pub fn explain(excluded: &[(Tag, NotSelected)]) -> String {
+/// Why the listed tags of a repository are left out; empty where none is. So many more are not named at all.
+pub fn explain(excluded: &[(Tag, NotSelected)], unnamed: usize) -> String {
     let count = |is_so: fn(&NotSelected) -> bool| {
         let reasons = excluded.iter().map(|(_, reason)| reason);
         reasons.filter(|reason| is_so(reason)).count()
     };
     let mut parts = Vec::new();
-    match count(|reason| *reason == NotSelected::NotNamed) {
+    match unnamed + count(|reason| *reason == NotSelected::NotNamed) {
         0 => {}
         count => parts.push(format!("{count} not among the entry's tags")),
     }

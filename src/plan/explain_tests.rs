@@ -29,7 +29,7 @@ spec: {{select: {{semver: {{range: '>=2'}}}}}}
     );
     let selected = selected.unwrap();
     [
-        explain(&selected.excluded),
+        explain(&selected.excluded, 0),
         find_little(entry, &selected).join(" | "),
     ]
 }

@@ -160,6 +160,11 @@ impl ImageEntry {
         })
     }
 
+    /// Whether a listed tag may be wanted, whatever else is listed.
+    pub fn may_take(&self, tag: &Tag) -> bool {
+        self.names(tag) || self.is_literal(tag)
+    }
+
     fn want_literal(&self, selector: &TagSelector) -> Option<Wanted> {
         let tag = selector.literal()?.clone();
         Some(Wanted {

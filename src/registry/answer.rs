@@ -25,6 +25,7 @@ use super::traffic::Counters;
 use super::way::Share;
 use super::{http, origin, retry, specified};
 use crate::oci::{Digest, MediaType, limits};
+use crate::runtime::memory::{self, Held};
 
 /// The header by which distribution and its kin are known.
 const API_VERSION: &str = "docker-distribution-api-version";
@@ -72,6 +73,8 @@ pub(super) struct Reply {
     pub(super) url: Url,
     pub(super) body: Bytes,
     asked: Asked,
+    /// What the body takes.
+    _held: Held,
 }
 
 // === impl Answer ===
@@ -163,13 +166,13 @@ impl Answer {
     }
 
     /// The whole body, where it has at most `limit` bytes.
-    async fn read(&mut self, limit: usize) -> Result<Bytes, Cause> {
+    async fn read(&mut self, limit: usize) -> Result<(Bytes, Held), Cause> {
         self.check_encoding()?;
         if self.length().is_some_and(|length| length > limit as u64) {
             return Err(Cause::TooLarge(limit));
         }
         let start = Instant::now();
-        let mut body = BytesMut::new();
+        let (mut body, mut held) = (BytesMut::new(), memory::hold(0)?);
         while body.len() <= limit {
             let due = start + longest_wait(body.len());
             let Ok(frame) = timeout_at(due, self.frame()).await else {
@@ -177,14 +180,17 @@ impl Answer {
                 return Err(Cause::TooSlow { host });
             };
             match frame? {
-                Some(frame) => body.extend_from_slice(&frame),
+                Some(frame) => {
+                    held.grow(frame.len())?;
+                    body.extend_from_slice(&frame);
+                }
                 None => break,
             }
         }
         if body.len() > limit {
             return Err(Cause::TooLarge(limit));
         }
-        Ok(body.freeze())
+        Ok((body.freeze(), held))
     }
 
     /// What of the body comes soon, and at most a little more than `limit` bytes.
@@ -215,8 +221,8 @@ impl Reply {
     pub(super) async fn read(mut answer: Answer, limit: Option<usize>) -> Result<Self, Cause> {
         match limit {
             Some(limit) if answer.status() == StatusCode::OK => {
-                let body = answer.read(limit).await?;
-                Ok(Self::new(&answer, body))
+                let (body, held) = answer.read(limit).await?;
+                Ok(Self::new(&answer, body, held))
             }
             _ => Ok(Self::read_beginning_of(answer).await),
         }
@@ -229,16 +235,17 @@ impl Reply {
         } else {
             answer.read_beginning(limits::ERROR_BYTES).await
         };
-        Self::new(&answer, body)
+        Self::new(&answer, body, Held::default())
     }
 
-    fn new(answer: &Answer, body: Bytes) -> Self {
+    fn new(answer: &Answer, body: Bytes, held: Held) -> Self {
         Self {
             status: answer.status(),
             headers: answer.response.headers().clone(),
             url: answer.response.url().clone(),
             body,
             asked: answer.asked.clone(),
+            _held: held,
         }
     }
 

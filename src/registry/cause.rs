@@ -17,6 +17,7 @@ use super::said::Said;
 use super::status::Unexpected;
 use crate::oci::manifest::ManifestError;
 use crate::oci::{Digest, limits};
+use crate::runtime::memory;
 
 /// What went wrong.
 #[derive(Debug, thiserror::Error)]
@@ -132,6 +133,9 @@ pub(super) enum Cause {
     Compressed,
     #[error("{0}")]
     Protocol(String),
+    /// There is no room for what it sends.
+    #[error("{0}")]
+    Full(#[from] memory::Full),
 }
 
 impl Cause {
@@ -170,6 +174,7 @@ impl Cause {
             | Self::Compressed
             | Self::WebPage { .. }
             | Self::Protocol(_) => Kind::Protocol,
+            Self::Full(_) => Kind::Full,
         }
     }
 
@@ -208,6 +213,7 @@ impl Cause {
             | Self::TooLong(_)
             | Self::TooLarge(_)
             | Self::Compressed
+            | Self::Full(_)
             | Self::Protocol(_) => false,
         }
     }

@@ -33,6 +33,8 @@ pub enum Kind {
     Protocol,
     /// A body broke off.
     Interrupted,
+    /// There is no memory left for what it sends.
+    Full,
 }
 
 /// Whose registry it is: what a person does about an error depends on it.

@@ -18,12 +18,17 @@ use super::link;
 use super::onward::{Ask, Next, Onward, Page};
 use super::pages::Pages;
 use super::request::Request;
-use crate::oci::{Repository, Tag, limits};
+use crate::oci::{Repository, Tag, json, limits};
+use crate::runtime::memory::{self, Held};
 
 /// How often a list is begun anew because a page of it has vanished.
 const RESTARTS: u32 = 2;
 /// How many repositories are asked for at once: distribution refuses more.
 const CATALOG_PAGE: u32 = 1_000;
+
+/// What a name takes besides its letters, in bytes, about: on a page, and in a list with what becomes of it.
+const NAME_ON_PAGE: usize = 48;
+const NAME_IN_LIST: usize = 128;
 
 /// A page, as far as it matters. Nexus sends null for no tags, Artifactory digests among them.
 #[derive(Default, Deserialize)]
@@ -124,7 +129,7 @@ impl<K> List<'_, K> {
             let reply = pages.read(&request).await?;
             let what_next = match reply.status.as_u16() {
                 200 => {
-                    let listed = parse(&reply)?;
+                    let (listed, _held) = parse(&reply)?;
                     let hash = ends.page(&listed);
                     let page = self.collect(&reply, listed, pages, &mut names)?;
                     next = link::next_page(&reply.headers, &request.url)?;
@@ -196,14 +201,16 @@ impl<K> List<'_, K> {
         T: FromStr + Ord,
         K: Fn(&T) -> bool,
     {
-        let (mut fresh, mut dropped) = (0, listed.len());
+        let (mut fresh, mut dropped, mut kept) = (0, listed.len(), 0);
         for name in listed.iter().flatten() {
             if pages.note(name)? {
                 fresh += 1;
             }
+            let length = name.len();
             let Ok(name) = name.parse() else { continue };
             dropped -= 1;
             if (self.keep)(&name) {
+                kept += NAME_IN_LIST + length;
                 names.insert(name);
             }
         }
@@ -215,6 +222,7 @@ impl<K> List<'_, K> {
                 "a list contains what is not a name"
             );
         }
+        memory::keep(kept)?;
         pages.turn(fresh)?;
         Ok(Page {
             listed: listed.len(),
@@ -225,14 +233,29 @@ impl<K> List<'_, K> {
     }
 }
 
-fn parse(reply: &Reply) -> Result<Vec<Option<String>>, Cause> {
+/// The names of a page, and what they take. They are counted before they are parsed.
+fn parse(reply: &Reply) -> Result<(Vec<Option<String>>, Held), Cause> {
+    let count = json::count_values(&reply.body);
+    if count > limits::LIST_ENTRIES {
+        let most = limits::LIST_ENTRIES;
+        return Err(Cause::Protocol(format!(
+            "a page of the list has more than {most} entries"
+        )));
+    }
+    let held = memory::hold(reply.body.len() + NAME_ON_PAGE * count)?;
     // Where, not what: the message of the parser quotes the registry.
-    let page: Option<Names> = serde_json::from_slice(&reply.body).map_err(|error| {
+    let names = names(&reply.body).map_err(|error| {
         let (line, column) = (error.line(), error.column());
         reply.unusable(Cause::Protocol(format!(
             "the list is not of the expected form at line {line}, column {column}"
         )))
     })?;
+    Ok((names, held))
+}
+
+/// The names that a page lists.
+pub(super) fn names(body: &[u8]) -> serde_json::Result<Vec<Option<String>>> {
+    let page: Option<Names> = serde_json::from_slice(body)?;
     Ok(page.unwrap_or_default().names.unwrap_or_default())
 }
 

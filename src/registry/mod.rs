@@ -36,6 +36,7 @@ mod elsewhere;
 mod error;
 mod error_body;
 mod exchange;
+pub mod fuzzing;
 mod guard;
 mod habits;
 mod hint;

@@ -24,7 +24,8 @@ use super::link;
 use super::origin;
 use super::pages::Pages;
 use super::request::Request;
-use crate::oci::{Descriptor, Digest, MediaType, Repository, limits, media_type};
+use crate::oci::{Descriptor, Digest, MediaType, Repository, json, limits, media_type};
+use crate::runtime::memory;
 
 /// The manifests that refer to another one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -250,12 +251,19 @@ fn meaning(status: u16, code: Option<&str>, lists: bool) -> Meaning {
 /// The entries of a page; nothing where it is no list at all.
 fn entries(reply: &Reply) -> Result<Option<Vec<Descriptor>>, Cause> {
     let says_index = reply.media_type().is_some_and(|name| name.is_index());
+    memory::keep(json::weigh(&reply.body))?;
     parse(&reply.body, says_index)
 }
 
-fn parse(body: &[u8], says_index: bool) -> Result<Option<Vec<Descriptor>>, Cause> {
+pub(super) fn parse(body: &[u8], says_index: bool) -> Result<Option<Vec<Descriptor>>, Cause> {
     if body.trim_ascii().is_empty() {
         return Ok(None);
+    }
+    if json::count_values(body) > limits::JSON_VALUES {
+        return Err(Cause::Protocol(format!(
+            "a page of the list of referrers has more than {} values",
+            limits::JSON_VALUES
+        )));
     }
     let list: Option<List> = match serde_json::from_slice(body) {
         Ok(list) => list,

@@ -5,6 +5,7 @@ pub mod clock;
 pub mod exposition;
 pub mod kubernetes;
 pub mod lease;
+pub mod memory;
 pub mod metrics;
 pub mod shutdown;
 pub mod telemetry;

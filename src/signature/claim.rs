@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::rejection::told;
 use super::{Rejection, Statement};
-use crate::oci::{Digest, json};
+use crate::oci::{Digest, json, limits};
 
 /// The type of a simple-signing payload that cosign writes.
 const SIMPLE_SIGNING: &str = "cosign container image signature";
@@ -154,7 +154,8 @@ impl Claim {
 
 /// Reads a document of which two readers would understand the same.
 fn read<'a, T: Deserialize<'a>>(form: &'static str, bytes: &'a [u8]) -> Result<T, Rejection> {
-    json::check_keys(bytes, &[])
+    json::check_count(bytes, limits::EVIDENCE_VALUES)
+        .and_then(|()| json::check_keys(bytes, &[]))
         .and_then(|()| serde_json::from_slice(bytes))
         .map_err(|error| Rejection::unreadable(form, &error))
 }

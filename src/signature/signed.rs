@@ -191,7 +191,8 @@ fn signer(layer: &Layer) -> Signer {
 }
 
 fn read<'a, T: Deserialize<'a>>(form: &'static str, bytes: &'a [u8]) -> Result<T, Rejection> {
-    json::check_keys(bytes, &KNOWN_KEYS)
+    json::check_count(bytes, limits::EVIDENCE_VALUES)
+        .and_then(|()| json::check_keys(bytes, &KNOWN_KEYS))
         .and_then(|()| serde_json::from_slice(bytes))
         .map_err(|error| Rejection::unreadable(form, &error))
 }

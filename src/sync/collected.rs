@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+use super::Allowance;
 use super::apply::Unkept;
 use super::claims::{Claims, Wish};
 use super::excludes::Excludes;
@@ -16,10 +17,15 @@ use crate::plan::gates::{Conclusion, Verdict, Voucher};
 use crate::plan::prune::Selection;
 use crate::plan::report::{Excluded, Failure, MirrorReport, Outcome, Report};
 use crate::plan::{self, ImageEntry, Mirror, NotSelected, Policy, RepositorySelector, Wanted};
+use crate::runtime::memory::{self, Held};
+
+/// What a tag at a destination takes in a round with all that becomes of it, in bytes, about.
+const TAG_BYTES: usize = 1_024;
 
 /// The report of a round in the making.
 pub(super) struct Collected<'a> {
     mirrors: &'a [&'a Mirror],
+    allowance: &'a Allowance,
     reports: Vec<MirrorReport>,
     /// What is selected of each mirror, before anything is resolved.
     selections: Vec<Selection>,
@@ -29,13 +35,14 @@ pub(super) struct Collected<'a> {
 }
 
 impl<'a> Collected<'a> {
-    pub(super) fn new(mirrors: &'a [&'a Mirror]) -> Self {
+    pub(super) fn new(mirrors: &'a [&'a Mirror], allowance: &'a Allowance) -> Self {
         let reports = mirrors
             .iter()
             .map(|mirror| MirrorReport::new(&mirror.name))
             .collect();
         Self {
             mirrors,
+            allowance,
             reports,
             selections: vec![Selection::default(); mirrors.len()],
             absent: Vec::new(),
@@ -59,7 +66,44 @@ impl<'a> Collected<'a> {
             }
         }
         self.note_idle();
-        merge(selected)
+        self.refuse_too_many(merge(selected))
+    }
+
+    /// Takes out the mirrors that select more tags than they may: nothing of them is looked at.
+    fn refuse_too_many(&mut self, mut selected: Vec<Selected>) -> Vec<Selected> {
+        let Some(most) = self.allowance.tags else {
+            return selected;
+        };
+        for (index, mirror) in self.mirrors.iter().enumerate() {
+            let tags = selected.iter().filter(|one| one.mirror == index);
+            let found = tags.count() * mirror.destinations.len();
+            if found > most {
+                let failure = Failure::too_many_tags(&mirror.name, found, most);
+                if let Some(report) = self.reports.get_mut(index) {
+                    report.failures.push(failure);
+                }
+                selected.retain(|one| one.mirror != index);
+            }
+        }
+        selected
+    }
+
+    /// Makes room for what becomes of the selected tags in the round. Without it nothing of them is looked at.
+    pub(super) fn weigh(&mut self, selected: Vec<Selected>) -> (Vec<Selected>, Held) {
+        let destinations = |mirror: usize| {
+            let mirror = self.mirrors.get(mirror);
+            mirror.map_or(0, |mirror| mirror.destinations.len())
+        };
+        let tags: usize = selected.iter().map(|one| destinations(one.mirror)).sum();
+        match memory::hold(tags * TAG_BYTES) {
+            Ok(held) => (selected, held),
+            Err(full) => {
+                for (index, mirror) in self.mirrors.iter().enumerate() {
+                    self.fail(index, Failure::full(&mirror.name, full));
+                }
+                (Vec::new(), Held::default())
+            }
+        }
     }
 
     fn select_of(&mut self, mirror: usize, observed: Observed<'_>) -> Vec<Selected> {
@@ -69,6 +113,8 @@ impl<'a> Collected<'a> {
             listing,
             lists,
             times,
+            unnamed,
+            recorded,
         } = observed;
         let subject = format!("{}/{}", origin.endpoint.name(), origin.repository);
         for failure in lists.failures {
@@ -81,19 +127,21 @@ impl<'a> Collected<'a> {
                 return Vec::new();
             }
         };
+        let told = selection.excluded.iter();
+        let told = told.filter(|(tag, _)| recorded.has(&subject, tag));
         if let Some(known) = self.selections.get_mut(mirror) {
             known.add(
                 &origin.repository,
                 &entry.naming,
                 entry.needs_listing(),
                 selection.tags.iter().map(|wanted| &wanted.tag),
-                selection.excluded.iter().map(|(tag, reason)| (tag, reason)),
+                told.map(|(tag, reason)| (tag, reason)),
             );
         }
         let is_named = matches!(entry.repository, RepositorySelector::Literal(_));
         if is_named && selection.tags.is_empty() {
-            let why = explain(&selection.excluded);
-            let failure = Failure::nothing_selected(&subject, listing.len(), &why);
+            let why = explain(&selection.excluded, unnamed);
+            let failure = Failure::nothing_selected(&subject, listing.len() + unnamed, &why);
             self.fail(mirror, failure);
         }
         self.note(mirror, &subject, entry, &selection);
@@ -102,6 +150,9 @@ impl<'a> Collected<'a> {
             return Vec::new();
         };
         let tags = report.select(&of.source.registry, &origin.repository, selection);
+        if !self.allowance.tells_excluded {
+            report.excluded = Vec::new();
+        }
         let policies = entry.policies.iter();
         let gated: Arc<[Arc<Policy>]> = policies
             .filter(|policy| policy.gates.is_some())

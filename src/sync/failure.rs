@@ -3,19 +3,24 @@
 use super::connect::ConnectError;
 use super::ledger::KeepError;
 use crate::api::Reason;
+use crate::api::text::shorten;
 use crate::copy::{self, endpoint};
 use crate::oci::Digest;
 use crate::plan::conflicts::ConflictKind;
 use crate::plan::report::Failure;
 use crate::plan::template::TemplateError;
 use crate::policy::Duration;
+use crate::runtime::memory;
+
+/// The longest message, in characters: a peer may have had words in it.
+const MESSAGE_LENGTH: usize = 2_000;
 
 impl Failure {
     fn new(subject: &str, reason: Reason, message: String) -> Self {
         Self {
             subject: subject.to_owned(),
             reason,
-            message,
+            message: shorten(&message, MESSAGE_LENGTH),
             next_attempt_time: None,
             is_of_tag: false,
         }
@@ -96,6 +101,20 @@ impl Failure {
              narrow them with include, exclude or semver"
         );
         Self::new(subject, Reason::InvalidSpec, message)
+    }
+
+    /// Each tag at each destination takes memory, and room on record.
+    pub(super) fn too_many_tags(subject: &str, found: usize, most: usize) -> Self {
+        let message = format!(
+            "{found} tags at destinations are selected, and one mirror may have {most}: select less, split it into \
+             several mirrors, or let an operator raise --max-tags-per-mirror"
+        );
+        Self::new(subject, Reason::LimitExceeded, message)
+    }
+
+    /// There is no memory for what the round has to do.
+    pub(super) fn full(subject: &str, full: memory::Full) -> Self {
+        Self::new(subject, Reason::LimitExceeded, full.to_string())
     }
 
     pub(super) fn nothing_matches(

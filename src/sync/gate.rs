@@ -28,7 +28,7 @@ use super::{Connect, Syncer};
 use crate::plan::gates::{Conclusion, Gates, Judgement, Verdict, Voucher};
 use crate::plan::report::Failure;
 use crate::plan::{Mirror, Policy};
-use crate::runtime::clock;
+use crate::runtime::{clock, memory};
 
 /// Images that are judged at once. What a registry bears is decided by its own limits.
 const JUDGEMENTS: usize = 64;
@@ -59,7 +59,8 @@ impl<C: Connect> Syncer<C> {
         }
         collected.keep_waiting(&self.ledger, &waiting);
         let judgements = images.into_iter().map(|sightings| async move {
-            let judgement = self.judge(mirrors, &sightings, now, round).await;
+            let judge = || self.judge(mirrors, &sightings, now, round);
+            let (judgement, _) = memory::with_room(judge).await;
             (sightings, judgement)
         });
         let mut judgements = stream::iter(judgements).buffered(JUDGEMENTS);

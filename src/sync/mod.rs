@@ -47,7 +47,7 @@ pub use self::ledger::Ledger;
 pub use self::mode::Mode;
 pub use self::observer::Observer;
 use self::prune::Findings;
-pub use self::syncer::Syncer;
+pub use self::syncer::{Allowance, Syncer};
 pub use crate::plan::report::Report;
 
 use futures::future::join_all;
@@ -60,6 +60,7 @@ use crate::plan::Mirror;
 use crate::plan::decide::{Observation, decide};
 use crate::plan::gates::Verdict;
 use crate::plan::report::Outcome;
+use crate::runtime::memory;
 
 // === impl Syncer ===
 
@@ -69,11 +70,21 @@ impl<C: Connect> Syncer<C> {
     ///
     /// Dropping the future stops the round cleanly; what was finished stays on record.
     pub async fn round(&self, mirrors: &[&Mirror], mode: Mode, observer: &dyn Observer) -> Report {
-        self.engine.begin_round();
-        let mut collected = Collected::new(mirrors);
+        let account = self.account(mirrors);
+        // On the heap, as everything that lasts.
+        let round = Box::pin(self.run(mirrors, mode, observer));
+        account.scope(round).await
+    }
 
-        let looks = mirrors.iter().map(|mirror| self.observe(mirror));
-        let selected = collected.select(join_all(looks).await);
+    async fn run(&self, mirrors: &[&Mirror], mode: Mode, observer: &dyn Observer) -> Report {
+        self.engine.begin_round();
+        let mut collected = Collected::new(mirrors, &self.allowance);
+
+        let looks = || join_all(mirrors.iter().map(|mirror| self.observe(mirror)));
+        let (observed, listings) = memory::with_room(looks).await;
+        let selected = collected.select(observed);
+        drop(listings);
+        let (selected, _room) = collected.weigh(selected);
         let sightings = collected.keep(self.sight(mirrors, selected, mode).await);
         let sightings = collected.settle_conflicts(&mut self.claims(), sightings);
         let judged = self.gate(mirrors, sightings, &mut collected).await;

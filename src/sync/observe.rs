@@ -1,5 +1,9 @@
 //! What the sources have: which repositories an entry means, and their tags where they are needed.
 
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
 use futures::future::join_all;
 
 use super::lists::Lists;
@@ -21,6 +25,23 @@ pub(super) struct Observed<'a> {
     pub(super) lists: Lists,
     /// When the listed tags came to be, where rules ask for it.
     pub(super) times: Times,
+    /// How many more tags there are that the entry does not name, and that nobody asks about.
+    pub(super) unnamed: usize,
+    pub(super) recorded: Recorded,
+}
+
+/// The images that a mirror has on record, as far as only those matter of what is not selected.
+#[derive(Clone, Default)]
+pub(super) struct Recorded(Option<Arc<HashSet<String>>>);
+
+// === impl Recorded ===
+
+impl Recorded {
+    /// Whether a tag matters although it is not selected.
+    pub(super) fn has(&self, repository: &str, tag: &Tag) -> bool {
+        let names = self.0.as_ref();
+        names.is_none_or(|names| names.contains(&format!("{repository}:{tag}")))
+    }
 }
 
 // === impl Syncer ===
@@ -31,19 +52,29 @@ impl<C: Connect> Syncer<C> {
         &self,
         mirror: &'a Mirror,
     ) -> Vec<Result<Observed<'a>, Failure>> {
+        let recorded = self.recorded(mirror);
         let entries = join_all(
             mirror
                 .images
                 .iter()
-                .map(|entry| self.observe_entry(mirror, entry)),
+                .map(|entry| self.observe_entry(mirror, entry, &recorded)),
         );
         entries.await.into_iter().flatten().collect()
+    }
+
+    fn recorded(&self, mirror: &Mirror) -> Recorded {
+        if self.allowance.tells_excluded {
+            return Recorded(None);
+        }
+        let sources = self.ledger.sources(&mirror.name);
+        Recorded(Some(Arc::new(sources.into_keys().collect())))
     }
 
     async fn observe_entry<'a>(
         &self,
         mirror: &'a Mirror,
         entry: &'a ImageEntry,
+        recorded: &Recorded,
     ) -> Vec<Result<Observed<'a>, Failure>> {
         let repositories = match &entry.repository {
             RepositorySelector::Literal(repository) => vec![repository.clone()],
@@ -64,7 +95,7 @@ impl<C: Connect> Syncer<C> {
         join_all(
             repositories
                 .into_iter()
-                .map(|repository| self.observe_repository(mirror, entry, repository)),
+                .map(|repository| self.observe_repository(mirror, entry, repository, recorded)),
         )
         .await
     }
@@ -91,6 +122,7 @@ impl<C: Connect> Syncer<C> {
         mirror: &Mirror,
         entry: &'a ImageEntry,
         repository: Repository,
+        recorded: &Recorded,
     ) -> Result<Observed<'a>, Failure> {
         let subject = format!("{}/{repository}", mirror.source.registry);
         let endpoint = self
@@ -109,14 +141,29 @@ impl<C: Connect> Syncer<C> {
                 listing: Vec::new(),
                 lists: Lists::default(),
                 times: Times::default(),
+                unnamed: 0,
+                recorded: recorded.clone(),
             });
         }
-        let listing = origin.endpoint.list_tags(&origin.repository).await;
+        let unnamed = AtomicUsize::new(0);
+        let is_kept = |tag: &Tag| {
+            let is_kept = entry.may_take(tag) || tag.is_attached() || recorded.has(&subject, tag);
+            unnamed.fetch_add(usize::from(!is_kept), Relaxed);
+            is_kept
+        };
+        let listing = origin
+            .endpoint
+            .list_tags_matching(&origin.repository, is_kept);
+        let listing = listing.await;
         let listing = listing.map_err(|error| Failure::requesting(&subject, &error))?;
         self.engine.learn_tags(&origin, &listing);
         let lists = self.find_lists(mirror, entry, &origin, &listing).await;
         let mut times = Times::default();
         if entry.needs_first_seen() {
+            // They are remembered from round to round.
+            if let Some(most) = self.allowance.tags.filter(|most| listing.len() > *most) {
+                return Err(Failure::too_many_tags(&subject, listing.len(), most));
+            }
             times.first_seen = self.ledger.first_seen(&subject, &listing, clock::now());
         }
         let undated = entry.undated(&listing, &lists.tags);
@@ -127,6 +174,8 @@ impl<C: Connect> Syncer<C> {
             listing,
             lists,
             times,
+            unnamed: unnamed.into_inner(),
+            recorded: recorded.clone(),
         })
     }
 }

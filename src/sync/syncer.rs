@@ -14,6 +14,7 @@ use crate::copy::{Engine, Progress};
 use crate::plan::conflicts::Seniority;
 use crate::plan::prune::Stop;
 use crate::plan::{Claim, Mirror, SourceImage};
+use crate::runtime::memory::{Account, Bounds, Memory, container_limit};
 
 /// Runs rounds. What one round learns of registries serves the next.
 pub struct Syncer<C> {
@@ -36,6 +37,18 @@ pub struct Syncer<C> {
     pub(super) pruner: Pruner,
     /// What manifests lead to that had to be read before pruning.
     pub(super) closures: Closures,
+    pub(super) allowance: Allowance,
+}
+
+/// What mirrors may take of the process.
+#[derive(Clone, Debug)]
+pub struct Allowance {
+    /// The memory for what is read from registries.
+    pub memory: Memory,
+    /// Most tags that one mirror may select; no bound where absent.
+    pub tags: Option<usize>,
+    /// Whether reports say of every tag that is not selected why it is not. It takes memory for each of them.
+    pub tells_excluded: bool,
 }
 
 // === impl Syncer ===
@@ -55,6 +68,7 @@ impl<C: Connect> Syncer<C> {
             claims: Mutex::default(),
             pruner: Pruner::held(Stop::by_command()),
             closures: Closures::default(),
+            allowance: Allowance::default(),
         }
     }
 
@@ -62,6 +76,19 @@ impl<C: Connect> Syncer<C> {
     #[must_use]
     pub fn with_pruner(self, pruner: Pruner) -> Self {
         Self { pruner, ..self }
+    }
+
+    /// The same, and mirrors may take so much.
+    #[must_use]
+    pub fn with_allowance(self, allowance: Allowance) -> Self {
+        Self { allowance, ..self }
+    }
+
+    /// Who pays for the memory of a round.
+    pub(super) fn account(&self, mirrors: &[&Mirror]) -> Account {
+        let first = mirrors.first();
+        let (name, group) = first.map_or(("", ""), |mirror| (&mirror.name, &mirror.namespace));
+        self.allowance.memory.account(name, group)
     }
 
     /// Takes over what a mirror held at its destinations before this process began.
@@ -97,5 +124,19 @@ impl<C: Connect> Syncer<C> {
 
     pub(super) fn claims(&self) -> MutexGuard<'_, Claims> {
         self.claims.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// === impl Allowance ===
+
+impl Default for Allowance {
+    /// For a person who runs one round: as much as the container has.
+    fn default() -> Self {
+        let total = Bounds::total_within(container_limit());
+        Self {
+            memory: Memory::new(Bounds::of(total, 1)),
+            tags: None,
+            tells_excluded: true,
+        }
     }
 }

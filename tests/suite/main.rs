@@ -19,6 +19,7 @@ mod docs;
 mod faults;
 mod gates;
 mod harness;
+mod hostile;
 mod layout;
 mod matrix;
 mod packaging;

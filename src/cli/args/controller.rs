@@ -9,6 +9,7 @@ use clap::builder::FalseyValueParser;
 
 use crate::controller::workloads::Extra;
 use crate::oci::Registry;
+use crate::plan::gates::Size;
 use crate::policy::Duration;
 use crate::registry::{Cidr, HostGlob, InsecureHost};
 
@@ -74,6 +75,18 @@ pub struct ControllerArgs {
     /// Let no round take longer, such as 2h, whatever spec.timeout of its mirror says [default: no bound].
     #[arg(long, env = "TRANSSHIP_MAX_MIRROR_TIMEOUT", value_name = "DURATION")]
     pub max_mirror_timeout: Option<Duration>,
+    /// Hold at most so much of what registries send in memory, such as 256Mi [default: a quarter of the container's
+    /// memory limit].
+    #[arg(long, env = "TRANSSHIP_MAX_READ_MEMORY", value_name = "SIZE")]
+    pub max_read_memory: Option<Size>,
+    /// Let one mirror select at most so many tags, counted at each destination.
+    #[arg(
+        long,
+        env = "TRANSSHIP_MAX_TAGS_PER_MIRROR",
+        value_name = "NUMBER",
+        default_value = "20000"
+    )]
+    pub max_tags_per_mirror: NonZeroUsize,
     /// Delete nothing at any destination, whatever spec.prune says; candidates are still listed.
     #[arg(long, env = "TRANSSHIP_DISABLE_PRUNE", value_parser = FalseyValueParser::new())]
     pub disable_prune: bool,

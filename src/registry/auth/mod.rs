@@ -11,6 +11,7 @@ pub mod challenge;
 mod credential;
 mod error;
 mod exchange;
+pub mod fuzzing;
 mod memory;
 mod method;
 mod realm;

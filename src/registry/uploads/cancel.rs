@@ -51,6 +51,7 @@ pub(super) fn is_worthwhile(cause: &Cause) -> bool {
         | Cause::Range(_)
         | Cause::TooLarge(_)
         | Cause::Compressed
+        | Cause::Full(_)
         | Cause::Protocol(_) => false,
     }
 }

@@ -11,7 +11,7 @@ use crate::plan::gates::ImageFacts;
 use crate::sync::sighting::Image;
 
 /// Bytes of facts that are remembered, about: those of many thousand images.
-const CACHE_BYTES: usize = 32 * 1024 * 1024;
+const CACHE_BYTES: usize = 16 * 1024 * 1024;
 /// What the facts of one image take besides its labels, about.
 const IMAGE_BYTES: usize = 512;
 

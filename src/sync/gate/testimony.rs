@@ -15,7 +15,7 @@ use crate::signature::Authority;
 use crate::sync::sighting::Image;
 
 /// Bytes of evidence and testimonies that are remembered, about.
-const CACHE_BYTES: usize = 64 * 1024 * 1024;
+const CACHE_BYTES: usize = 16 * 1024 * 1024;
 
 /// The testimonies that are known.
 #[derive(Default)]

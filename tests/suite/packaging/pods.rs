@@ -71,6 +71,7 @@ async fn what_mirrors_may_reach_becomes_flags() {
     --lease-namespace=transship-system
     --concurrent-rounds=32
     --rounds-per-namespace=8
+    --max-tags-per-mirror=20000
     --log-level=info
     --log-format=json
     ");
@@ -82,6 +83,8 @@ async fn what_mirrors_may_reach_becomes_flags() {
     --concurrent-rounds=8
     --rounds-per-namespace=2
     --max-mirror-timeout=2h
+    --max-read-memory=256Mi
+    --max-tags-per-mirror=5000
     --in-use
     --in-use-extra=configmaps
     --in-use-extra=scaledjobs.keda.sh

@@ -6,7 +6,7 @@ use transship::registry::{
     Addresses, Boundaries, Class, Client, Error, Kind, Pool, Proxy, Settings,
 };
 
-use super::credentials::{everything_apart, lures};
+use super::credentials::{everything_apart, lures, lures_to};
 use super::{image, insecure, kind, loaded, logged_in, repository, tag};
 use crate::support::canary::Canary;
 use crate::support::content::ImageBuilder;
@@ -80,6 +80,48 @@ async fn no_lure_leads_out_of_bounds() {
     for boundaries in boundaries {
         for (name, visits) in visits(Some(&boundaries)).await {
             assert_eq!(visits, 0, "{name}");
+        }
+    }
+}
+
+/// One address as programs may write it.
+const SPELLINGS: [&str; 12] = [
+    "127.0.0.2",
+    "127.2",
+    "127.0.2",
+    "0x7f000002",
+    "2130706434",
+    "017700000002",
+    "0x7f.0.0.0x2",
+    "0177.0.0.02",
+    "127.0.0.2.",
+    "[::ffff:127.0.0.2]",
+    "[::ffff:7f00:2]",
+    "[0:0:0:0:0:ffff:7f00:2]",
+];
+
+#[tokio::test]
+async fn no_lure_leads_out_of_bounds_however_an_address_is_written() {
+    let canary = Canary::answering_at(ELSEWHERE, Reply::new(404), None);
+    let host = canary.host();
+    let (_, port) = host.rsplit_once(':').unwrap();
+    let stored = ImageBuilder::new(4).layers(&[5_000]).build();
+    for spelling in SPELLINGS {
+        let target = format!("{spelling}:{port}");
+        for place in 0..17 {
+            let registry = FaultRegistry::start();
+            registry.load("team/app", "v0", &stored);
+            let settings = Settings {
+                trusted_realms: vec![canary.host(), target.clone()],
+                ..logged_in(insecure())
+            };
+            let boundaries = bounds(&["127.0.0.1"], &["127.0.0.1", "127.0.0.2"]);
+            let client = bounded(&registry.host(), &settings, boundaries).unwrap();
+            let (name, fault, method, part) = lures_to(&registry, &target).swap_remove(place);
+            registry.on(method, part).does(fault);
+            everything_apart(&client, &image(), &stored).await;
+            assert!(!registry.requests().is_empty(), "{name}");
+            assert_eq!(canary.connections(), 0, "{name} to {target}");
         }
     }
 }

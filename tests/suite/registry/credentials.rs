@@ -183,7 +183,15 @@ pub(super) fn lures(
     registry: &FaultRegistry,
     canary: &Canary,
 ) -> Vec<(&'static str, Action, &'static str, &'static str)> {
-    let url = canary.url();
+    lures_to(registry, &canary.host())
+}
+
+/// The same to any host and port.
+pub(super) fn lures_to(
+    registry: &FaultRegistry,
+    target: &str,
+) -> Vec<(&'static str, Action, &'static str, &'static str)> {
+    let url = format!("http://{target}");
     let host = registry.host();
     let there = |status| {
         Action::Respond(Reply::new(status).header("location", &format!("{url}/x?here={host}")))
@@ -198,7 +206,7 @@ pub(super) fn lures(
     };
     let relative = Action::Respond(Reply::new(401).header(
         "www-authenticate",
-        &format!("Bearer realm=\"//{}/token\",service=\"x\"", canary.host()),
+        &format!("Bearer realm=\"//{target}/token\",service=\"x\""),
     ));
     let link = Action::SetHeader(
         "link",

@@ -414,7 +414,7 @@ async fn fields_of_mirrors_are_explained() {
     FIELDS:
       absent	<string>
       enum: Fail, Skip
-        What to do about tags that are written in full and do not exist.
+        What to do about tags and digests that are written in full and do not exist.
 
         Possible values:
          - Fail: It counts as failed.
@@ -424,6 +424,10 @@ async fn fields_of_mirrors_are_explained() {
         Name that takes the place of the source repository in the templates of
         destinations, such as apps/{name}; with {repository}, {registry},
         {namespace}, {name}. {repository} where absent.
+
+      digests	<[]string>
+        Images that are kept by digest, up to 256. The tag sha256.<digits> holds
+        each of them at the destinations.
 
       policyRefs	<[]Object>
         Policies for this image, in addition to those of the mirror, up to 8.
@@ -435,6 +439,10 @@ async fn fields_of_mirrors_are_explained() {
       repository	<string> -required-
         Repository, or a glob: * inside one component, ** across components. A glob
         needs the registry's catalog. On Docker Hub alpine means library/alpine.
+
+      retag	<map[string]string>
+        Other names for tags that are written in full, up to 64: with {"1.27":
+        stable} the tag 1.27 is stable for the destinations, in the place of {tag}.
 
       select	<Object>
         Which of the listed tags to copy, as in a policy, for this entry alone. What

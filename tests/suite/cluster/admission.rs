@@ -399,7 +399,7 @@ async fn fields_of_mirrors_are_explained() {
         missing, so that its digest and signatures stay valid.
 
     ");
-    insta::assert_snapshot!(explain("imir.spec.images").await, @r"
+    insta::assert_snapshot!(explain("imir.spec.images").await, @r#"
     GROUP:      transship.dev
     KIND:       ImageMirror
     VERSION:    v1alpha1
@@ -451,7 +451,7 @@ async fn fields_of_mirrors_are_explained() {
       tags	<[]string>
         Tags and tag globs, up to 256. All tags where empty, if select or a policy
         selects among them. With 1.27@sha256:… that digest is copied, and no other.
-    ");
+    "#);
 }
 
 #[tokio::test]

@@ -95,7 +95,7 @@ use crate::policy::schedule::CRON_LENGTH;
     ),
     transform = rule_for(
         ".images",
-        "has(self.policyRefs) && size(self.policyRefs) > 0 || self.images.all(image, has(image.tags) && size(image.tags) > 0 || has(image.policyRefs) && size(image.policyRefs) > 0 || has(image.select))",
+        "has(self.policyRefs) && size(self.policyRefs) > 0 || self.images.all(image, has(image.tags) && size(image.tags) > 0 || has(image.digests) && size(image.digests) > 0 || has(image.policyRefs) && size(image.policyRefs) > 0 || has(image.select))",
         "each one needs tags, select or a policy that selects among them: write tags: [\"*\"] to copy every tag"
     )
 )]

@@ -22,7 +22,7 @@ pub use self::common::{
     CommonArgs, DocumentArgs, Format, LogFormat, LogLevel, OutputArgs, RegistryArgs,
 };
 pub use self::controller::ControllerArgs;
-pub use self::convert::{ConvertArgs, FormName};
+pub use self::convert::ConvertArgs;
 pub use self::copy::CopyArgs;
 pub use self::generate::{CompletionsArgs, CrdsArgs, ManArgs};
 pub use self::image::{DiffArgs, DigestArgs, HistoryArgs, VerifyImageArgs};

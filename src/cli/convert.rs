@@ -15,7 +15,7 @@ pub(super) fn run(args: &ConvertArgs, output: &Output) -> Result<Exit, Error> {
         to: args.to.clone(),
         scoped: args.scoped,
     };
-    let converted = convert::convert(args.form.into(), &text, &name, &surroundings);
+    let converted = convert::convert(args.form, &text, &name, &surroundings);
     let Conversion { yaml, gaps } =
         converted.map_err(|error| DocumentsError::Wrong(vec![error]))?;
     output.print(yaml)?;

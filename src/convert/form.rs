@@ -50,6 +50,56 @@ pub struct Prefix {
     pub path: Option<Repository>,
 }
 
+// === impl Form ===
+
+impl Form {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::Regsync,
+        Self::Skopeo,
+        Self::Dregsy,
+        Self::ImageSyncer,
+        Self::Ocync,
+        Self::OcMirror,
+        Self::Flux,
+        Self::FluxMirror,
+        Self::Harbor,
+        Self::Zot,
+    ];
+
+    /// The name of the tool.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Regsync => "regsync",
+            Self::Skopeo => "skopeo",
+            Self::Dregsy => "dregsy",
+            Self::ImageSyncer => "image-syncer",
+            Self::Ocync => "ocync",
+            Self::OcMirror => "oc-mirror",
+            Self::Flux => "flux",
+            Self::FluxMirror => "flux-mirror",
+            Self::Harbor => "harbor",
+            Self::Zot => "zot",
+        }
+    }
+
+    /// Which file of it is read, in words.
+    pub fn file(self) -> &'static str {
+        match self {
+            Self::Regsync => "regsync.yml of regclient",
+            Self::Skopeo => "The YAML of skopeo sync --src yaml",
+            Self::Dregsy => "The configuration of dregsy",
+            Self::ImageSyncer => "The images, or the whole configuration, of image-syncer",
+            Self::Ocync => "The configuration of ocync",
+            Self::OcMirror => "An ImageSetConfiguration of oc-mirror",
+            Self::Flux => "ImageRepository and ImagePolicy of Flux",
+            Self::FluxMirror => "The Config of flux-mirror",
+            Self::Harbor => "Replication policies of Harbor, as its API writes them",
+            Self::Zot => "The configuration of zot with its sync extension",
+        }
+    }
+}
+
 // === impl Prefix ===
 
 impl FromStr for Prefix {

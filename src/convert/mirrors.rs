@@ -1,711 +1,274 @@
-//! Rules as mirrors and policies: what has source, destination and options in common is one mirror.
+//! Rules as mirrors: what has source, destinations and options in common is one mirror, as far as it can be.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use super::conversion::{Conversion, Gap};
-use super::patterns;
-use super::rule::{Draft, Naming, Newest, Options, Order, Referrers, Rule, Selection, Tags, Times};
-use super::yaml::{self, Yaml};
+use super::conversion::Gap;
+use super::rule::{Naming, Options, Rule, Tags};
+use super::templates::{name_within, templates};
 use crate::oci::Registry;
 
 /// Most entries of a mirror.
 const IMAGES: usize = 256;
 /// Most destinations of a mirror.
 const DESTINATIONS: usize = 8;
-/// Most patterns of a selection.
-const PATTERNS: usize = 16;
-/// Longest name of an object that is made of other names.
-const NAME_LENGTH: usize = 63;
+/// So many names of entries cost as much as a mirror of their own does.
+const WORTH: usize = 24;
 
-/// The documents, as they come to be.
-#[derive(Debug, Default)]
-pub(super) struct Sheet {
-    /// What stands in front of all documents.
-    head: Vec<Gap>,
-    mirrors: Vec<Mirror>,
-    policies: Vec<(String, Selection)>,
-    /// Selections that are a policy, since several entries have them and none has room for them.
-    shared: Vec<Selection>,
-    logins: BTreeSet<Registry>,
-    insecure: BTreeSet<Registry>,
-}
-
+/// Entries with the same source, destinations and options.
 #[derive(Debug)]
-struct Mirror {
-    group: Option<String>,
-    source: Registry,
-    options: Options,
-    renamed: Option<String>,
-    entries: Vec<Entry>,
+pub(super) struct Mirror {
+    /// The name of the group of rules, where the file has one.
+    pub(super) group: Option<String>,
+    pub(super) source: Registry,
+    pub(super) options: Options,
+    pub(super) entries: Vec<Entry>,
     /// Registries and templates of repositories.
-    destinations: Vec<(Registry, String)>,
+    pub(super) destinations: Vec<(Registry, String)>,
 }
 
 #[derive(Clone, Debug)]
-struct Entry {
+pub(super) struct Entry {
+    pub(super) repository: String,
+    /// The name that takes its place, where the templates do not give the right one.
+    pub(super) r#as: Option<String>,
+    pub(super) tags: Tags,
+    pub(super) gaps: Vec<Gap>,
+}
+
+/// What is copied of one repository, and everywhere where it goes.
+#[derive(Debug)]
+struct Item {
+    group: Option<String>,
+    source: Registry,
+    options: Options,
     repository: String,
-    /// The name that takes its place, where the template does not give the right one.
-    r#as: Option<String>,
     tags: Tags,
     gaps: Vec<Gap>,
+    targets: Vec<(Registry, Naming)>,
 }
 
-/// What an entry takes.
-struct Parts {
-    /// Tags and globs.
-    tags: Vec<String>,
-    /// Whether tags may be missing.
-    may_lack: bool,
-    selections: Vec<Selection>,
-}
-
-// === impl Sheet ===
-
-impl Sheet {
-    pub(super) fn add(&mut self, draft: Draft) {
-        let Draft {
-            rules,
-            logins,
-            insecure,
-            gaps,
-        } = draft;
-        self.head.extend(gaps);
-        self.head.sort_by_key(|gap| gap.position);
-        self.logins.extend(logins);
-        self.insecure.extend(insecure);
-        let names = choose_names(&rules);
-        for (rule, named) in rules.into_iter().zip(names) {
-            self.place(rule, named);
+/// The mirrors that do what the rules say, in their order.
+pub(super) fn mirrors(rules: Vec<Rule>) -> Vec<Mirror> {
+    let items = join_targets(join_tags(rules));
+    let mut mirrors = Vec::new();
+    for bucket in buckets(items) {
+        let mut rest = bucket;
+        while !rest.is_empty() {
+            let (mirror, left) = gather(rest);
+            mirrors.extend(mirror);
+            rest = left;
         }
-        self.join_destinations();
-        self.split_large();
-        self.share_selections();
     }
+    mirrors
+}
 
-    /// Puts a rule into the mirror that it has everything in common with.
-    fn place(&mut self, rule: Rule, named: Named) {
+// === steps ===
+
+/// Several rules about one repository and one destination are one, where that takes the same.
+fn join_tags(rules: Vec<Rule>) -> Vec<Item> {
+    let mut items: Vec<Item> = Vec::new();
+    for rule in rules {
         let Rule {
             group,
             source,
             repository,
             destination,
-            naming: _,
+            naming,
             tags,
             options,
             gaps,
         } = rule;
-        let destination = (destination, named.template);
-        let renamed = tags.renamed.clone();
-        let entry = Entry {
-            repository,
-            r#as: named.r#as,
-            tags,
-            gaps,
-        };
-        let mirror = self.mirrors.iter_mut().find(|mirror| {
-            mirror.source == source
-                && mirror.options == options
-                && mirror.renamed == renamed
-                && mirror.destinations == [destination.clone()]
-                && mirror
-                    .entries
-                    .iter()
-                    .all(|known| known.repository != entry.repository || known.r#as == entry.r#as)
-        });
-        let Some(mirror) = mirror else {
-            self.mirrors.push(Mirror {
-                group,
-                source,
-                options,
-                renamed,
-                entries: vec![entry],
-                destinations: vec![destination],
-            });
-            return;
-        };
-        if mirror.group != group {
-            mirror.group = None;
-        }
-        let same = mirror
-            .entries
-            .iter_mut()
-            .find(|known| known.repository == entry.repository);
-        match same {
-            Some(known) => {
-                known.tags.or(entry.tags);
-                known.gaps.extend(entry.gaps);
-            }
-            None => mirror.entries.push(entry),
-        }
-    }
-
-    /// One mirror with several destinations in place of several mirrors of the same images.
-    fn join_destinations(&mut self) {
-        let mut joined: Vec<Mirror> = Vec::new();
-        for mirror in self.mirrors.drain(..) {
-            let same = joined.iter_mut().find(|known| {
-                known.source == mirror.source
-                    && known.options == mirror.options
-                    && known.renamed == mirror.renamed
-                    && known.destinations.len() < DESTINATIONS
-                    && known.says_the_same(&mirror)
+        let target = (destination, naming);
+        for tags in tags.split() {
+            let same = items.iter_mut().find(|known| {
+                known.source == source
+                    && known.repository == repository
+                    && known.options == options
+                    && known.targets == [target.clone()]
+                    && known.tags.fits(&tags)
             });
             match same {
-                Some(known) => known.destinations.extend(mirror.destinations),
-                None => joined.push(mirror),
-            }
-        }
-        self.mirrors = joined;
-    }
-
-    fn split_large(&mut self) {
-        let mut small = Vec::new();
-        for mut mirror in self.mirrors.drain(..) {
-            while mirror.entries.len() > IMAGES {
-                let rest = mirror.entries.split_off(IMAGES);
-                small.push(Mirror {
-                    group: mirror.group.clone(),
-                    source: mirror.source.clone(),
-                    options: mirror.options.clone(),
-                    renamed: mirror.renamed.clone(),
-                    destinations: mirror.destinations.clone(),
-                    entries: std::mem::replace(&mut mirror.entries, rest),
-                });
-            }
-            small.push(mirror);
-        }
-        self.mirrors = small;
-    }
-
-    fn share_selections(&mut self) {
-        let mut seen = Vec::new();
-        let entries = self.mirrors.iter().flat_map(|mirror| &mirror.entries);
-        for entry in entries.filter(|entry| !entry.has_room()) {
-            for selection in entry.parts().selections {
-                if !seen.contains(&selection) {
-                    seen.push(selection);
-                } else if !self.shared.contains(&selection) {
-                    self.shared.push(selection);
+                Some(known) => {
+                    known.tags.or(tags);
+                    known.gaps.extend(gaps.iter().cloned());
                 }
+                None => items.push(Item {
+                    group: group.clone(),
+                    source: source.clone(),
+                    options: options.clone(),
+                    repository: repository.clone(),
+                    tags,
+                    gaps: gaps.clone(),
+                    targets: vec![target.clone()],
+                }),
             }
         }
     }
+    items
+}
 
-    /// Writes everything.
-    pub(super) fn into_conversion(mut self) -> Conversion {
-        let mut names = Names::default();
-        let mut documents = Vec::new();
-        let mirrors = std::mem::take(&mut self.mirrors);
-        let mut gaps: Vec<Gap> = self.head.clone();
-        for mirror in &mirrors {
-            gaps.extend(mirror.entries.iter().flat_map(|entry| entry.gaps.clone()));
-            documents.push(self.write_mirror(mirror, &mut names));
-        }
-        for (name, selection) in &self.policies {
-            documents.push(yaml::document(&[
-                ("apiVersion", Yaml::text("transship.dev/v1alpha1")),
-                ("kind", Yaml::text("ImagePolicy")),
-                ("metadata", Yaml::Map(vec![("name", Yaml::text(name))])),
-                ("spec", Yaml::Map(vec![("select", select(selection))])),
-            ]));
-        }
-        documents.extend(self.logins.iter().map(secret));
-        gaps.sort_by_key(|gap| gap.position);
-        let head: Vec<String> = self
-            .head
-            .iter()
-            .map(|gap| format!("not converted: {gap}"))
-            .collect();
-        let mut text = String::new();
-        yaml::comments(&head, 0, &mut text);
-        text.push_str(&documents.join("---\n"));
-        Conversion { yaml: text, gaps }
-    }
-
-    fn write_mirror(&mut self, mirror: &Mirror, names: &mut Names) -> String {
-        let name = names.unique(
-            &mirror
-                .group
-                .clone()
-                .unwrap_or_else(|| label(mirror.source.as_str())),
-        );
-        let common = mirror
-            .common()
-            .filter(|common| common.iter().all(|one| self.shared.contains(one)));
-        let entries = mirror
-            .entries
-            .iter()
-            .map(|entry| self.entry(entry, &name, common.is_some()))
-            .collect();
-        let mut spec = vec![
-            ("source", Yaml::Map(self.endpoint(&mirror.source))),
-            ("images", Yaml::List(entries)),
-        ];
-        spec.extend(self.selections(common.as_deref().unwrap_or_default(), &name));
-        spec.push(("destinations", Yaml::List(self.destinations(mirror))));
-        spec.extend(options(&mirror.options));
-        yaml::document(&[
-            ("apiVersion", Yaml::text("transship.dev/v1alpha1")),
-            ("kind", Yaml::text("ImageMirror")),
-            ("metadata", Yaml::Map(vec![("name", Yaml::text(name))])),
-            ("spec", Yaml::Map(spec)),
-        ])
-    }
-
-    fn endpoint(&self, registry: &Registry) -> Vec<(&'static str, Yaml)> {
-        let mut fields = vec![("registry", Yaml::text(registry.as_str()))];
-        if self.logins.contains(registry) {
-            let name = Yaml::text(label(registry.as_str()));
-            fields.push(("secretRef", Yaml::Map(vec![("name", name)])));
-        }
-        if self.insecure.contains(registry) {
-            fields.push(("insecure", Yaml::bare(true)));
-        }
-        fields
-    }
-
-    fn destinations(&self, mirror: &Mirror) -> Vec<Yaml> {
-        let mut names = Names::default();
-        let destination = |(registry, template): &(Registry, String)| {
-            let name = names.unique(&label(registry.as_str()));
-            let mut fields = vec![("name", Yaml::text(name))];
-            fields.extend(self.endpoint(registry));
-            if template != "{repository}" {
-                fields.insert(2, ("repository", Yaml::text(template)));
+/// One item with several destinations in place of several items of the same images.
+fn join_targets(items: Vec<Item>) -> Vec<Item> {
+    let mut joined: Vec<Item> = Vec::new();
+    for item in items {
+        let same = joined.iter_mut().find(|known| {
+            known.source == item.source
+                && known.repository == item.repository
+                && known.options == item.options
+                && known.tags == item.tags
+                && known.targets.len() < DESTINATIONS
+        });
+        match same {
+            Some(known) => {
+                known.targets.extend(item.targets);
+                known.gaps.extend(item.gaps);
             }
-            if let Some(tag) = &mirror.renamed {
-                fields.push(("tags", Yaml::texts([tag])));
-            }
-            if let Some(previous) = &mirror.options.previous_tag {
-                fields.push(("previousTag", Yaml::text(previous)));
-            }
-            Yaml::Map(fields)
-        };
-        mirror.destinations.iter().map(destination).collect()
-    }
-
-    fn entry(&mut self, entry: &Entry, mirror: &str, are_common: bool) -> Yaml {
-        let Parts {
-            tags,
-            may_lack,
-            selections,
-        } = entry.parts();
-        let mut fields = vec![("repository", Yaml::text(&entry.repository))];
-        if !tags.is_empty() {
-            fields.push(("tags", Yaml::texts(tags)));
-        }
-        if may_lack {
-            fields.push(("absent", Yaml::text("Skip")));
-        }
-        if !are_common {
-            fields.extend(self.selections(&selections, mirror));
-        }
-        if let Some(name) = &entry.r#as {
-            fields.push(("as", Yaml::text(name)));
-        }
-        let map = Yaml::Map(fields);
-        if entry.gaps.is_empty() {
-            return map;
-        }
-        let notes = entry.gaps.iter().map(|gap| format!("not converted: {gap}"));
-        Yaml::Noted(notes.collect(), Box::new(map))
-    }
-
-    /// The first selection that no other entry has in its place, the others as policies.
-    fn selections(&mut self, selections: &[Selection], mirror: &str) -> Vec<(&'static str, Yaml)> {
-        let own = selections
-            .iter()
-            .position(|selection| !self.shared.contains(selection));
-        let mut fields = Vec::new();
-        let mut policies = Vec::new();
-        for (index, selection) in selections.iter().enumerate() {
-            if Some(index) == own {
-                fields.push(("select", select(selection)));
-                continue;
-            }
-            let name = Yaml::text(self.policy(selection, mirror));
-            policies.push(Yaml::Map(vec![("name", name)]));
-        }
-        if !policies.is_empty() {
-            fields.push(("policyRefs", Yaml::List(policies)));
-        }
-        fields
-    }
-
-    /// The name of the policy that selects so.
-    fn policy(&mut self, selection: &Selection, mirror: &str) -> String {
-        let known = self.policies.iter().find(|(_, known)| known == selection);
-        if let Some((name, _)) = known {
-            return name.clone();
-        }
-        let name = format!("{mirror}-{}", self.policies.len() + 1);
-        self.policies.push((name.clone(), selection.clone()));
-        name
-    }
-}
-
-// === impl Mirror ===
-
-impl Mirror {
-    /// The selections that all entries have in common, and that are not said by tags.
-    fn common(&self) -> Option<Vec<Selection>> {
-        let (first, rest) = self.entries.split_first()?;
-        let selections = first.parts().selections;
-        let is_common = |entry: &Entry| entry.parts().selections == selections;
-        let are_common = !rest.is_empty() && !selections.is_empty() && rest.iter().all(is_common);
-        are_common.then_some(selections)
-    }
-
-    /// Whether both copy the same images.
-    fn says_the_same(&self, other: &Self) -> bool {
-        self.entries.len() == other.entries.len()
-            && self.entries.iter().zip(&other.entries).all(|(one, other)| {
-                one.repository == other.repository
-                    && one.tags == other.tags
-                    && other.gaps.is_empty()
-            })
-    }
-}
-
-// === impl Entry ===
-
-impl Entry {
-    /// What is taken, in the fields of an entry: tags and globs where they say the same.
-    fn parts(&self) -> Parts {
-        let literals = |selection: &Selection| {
-            let patterns = selection.alone()?;
-            let literals: Option<Vec<String>> = patterns
-                .iter()
-                .map(|pattern| patterns::literal(pattern))
-                .collect();
-            literals.filter(|literals| !literals.is_empty())
-        };
-        let mut tags = self.tags.literals.clone();
-        let may_lack = tags.is_empty();
-        let mut selections = Vec::new();
-        for selection in &self.tags.selections {
-            match literals(selection) {
-                Some(literals) if may_lack => tags.extend(literals),
-                _ => selections.push(selection.clone()),
-            }
-        }
-        let may_lack = may_lack && !tags.is_empty();
-        let globs: Option<Vec<Vec<String>>> = selections.iter().map(globs).collect();
-        let Some(globs) = globs else {
-            return Parts {
-                tags,
-                may_lack,
-                selections,
-            };
-        };
-        tags.extend(globs.concat());
-        let takes_all = tags.iter().any(|tag| tag == "*");
-        Parts {
-            tags: if takes_all {
-                vec!["*".to_owned()]
-            } else {
-                tags
-            },
-            may_lack: may_lack && !takes_all,
-            selections: Vec::new(),
-        }
-    }
-
-    /// Whether its selection stands on its line.
-    fn has_room(&self) -> bool {
-        let Parts {
-            tags, selections, ..
-        } = self.parts();
-        let only = match selections.as_slice() {
-            [] => return true,
-            [only] => only,
-            _ => return false,
-        };
-        let fields = vec![
-            ("repository", Yaml::text(&self.repository)),
-            ("tags", Yaml::texts(tags)),
-            ("select", select(only)),
-        ];
-        Yaml::Map(fields).fits()
-    }
-}
-
-// === names ===
-
-/// Names that are taken.
-#[derive(Debug, Default)]
-struct Names(BTreeMap<String, usize>);
-
-impl Names {
-    fn unique(&mut self, wanted: &str) -> String {
-        let wanted = label(wanted);
-        let count = self.0.entry(wanted.clone()).or_default();
-        *count += 1;
-        match *count {
-            1 => wanted,
-            count => format!("{wanted}-{count}"),
-        }
-    }
-}
-
-/// A name that Kubernetes takes.
-fn label(text: &str) -> String {
-    let lower = text.to_ascii_lowercase();
-    let mut label = String::new();
-    for character in lower.chars() {
-        match character {
-            'a'..='z' | '0'..='9' => label.push(character),
-            _ if label.ends_with('-') || label.is_empty() => {}
-            _ => label.push('-'),
-        }
-    }
-    label.truncate(NAME_LENGTH - 4);
-    match label.trim_end_matches('-') {
-        "" => "mirror".to_owned(),
-        label => label.to_owned(),
-    }
-}
-
-// === templates ===
-
-/// What gives a destination its name.
-struct Named {
-    template: String,
-    r#as: Option<String>,
-}
-
-/// What gives each rule's destination its name: the template that most others share, or a name for that template.
-fn choose_names(rules: &[Rule]) -> Vec<Named> {
-    let candidates: Vec<Vec<String>> = rules.iter().map(templates).collect();
-    let mut counts: BTreeMap<(&Registry, &Registry, &str), usize> = BTreeMap::new();
-    for (rule, candidates) in rules.iter().zip(&candidates) {
-        for candidate in candidates {
-            *counts
-                .entry((&rule.source, &rule.destination, candidate.as_str()))
-                .or_default() += 1;
-        }
-    }
-    let choose = |(rule, candidates): (&Rule, &Vec<String>)| {
-        let ends = (&rule.source, &rule.destination);
-        let count = |candidate: &str| counts.get(&(ends.0, ends.1, candidate)).copied();
-        let best = candidates
-            .iter()
-            .rev()
-            .max_by_key(|candidate| count(candidate));
-        let best = best.cloned().unwrap_or_default();
-        // Where it stands alone, a name within what the others share saves a mirror.
-        let shared = counts
-            .iter()
-            .filter(|((source, destination, template), count)| {
-                (*source, *destination) == ends && template.contains('{') && **count > 1
-            })
-            .max_by_key(|(_, count)| **count)
-            .map(|((_, _, template), _)| *template);
-        if count(&best) == Some(1)
-            && let Some(shared) = shared
-            && let Some(name) = name_for(rule, shared)
-        {
-            return Named {
-                template: shared.to_owned(),
-                r#as: Some(name),
-            };
-        }
-        Named {
-            template: best,
-            r#as: None,
-        }
-    };
-    rules.iter().zip(&candidates).map(choose).collect()
-}
-
-/// The name that a template makes a rule's destination of.
-fn name_for(rule: &Rule, template: &str) -> Option<String> {
-    let Naming::Repository(destination) = &rule.naming else {
-        return None;
-    };
-    let (before, is_whole) = match template.strip_suffix("{repository}") {
-        Some(before) => (before, true),
-        None => (template.strip_suffix("{name}")?, false),
-    };
-    let name = destination.as_str().strip_prefix(before)?;
-    let fits = !name.is_empty() && !before.contains('{') && (is_whole || !name.contains('/'));
-    fits.then(|| name.to_owned())
-}
-
-/// All templates that give a rule's destination its name, the most general one first.
-fn templates(rule: &Rule) -> Vec<String> {
-    let destination = match &rule.naming {
-        Naming::Template(template) => return vec![template.clone()],
-        Naming::Repository(repository) => repository.as_str(),
-    };
-    let repository = rule.repository.as_str();
-    let (namespace, name) = repository.rsplit_once('/').unwrap_or(("", repository));
-    let registry = rule.source.as_str().replace(':', "-");
-    let full = format!("{registry}/{repository}");
-    let with_registry = format!("{registry}/{name}");
-    let parts = [
-        (full.as_str(), "{registry}/{repository}"),
-        (repository, "{repository}"),
-        (with_registry.as_str(), "{registry}/{name}"),
-        (name, "{name}"),
-    ];
-    let mut templates: Vec<String> = parts
-        .into_iter()
-        .filter_map(|(text, template)| replace_end(destination, text, template))
-        .collect();
-    if !namespace.is_empty()
-        && let Some(rest) = destination.strip_suffix(name)
-        && let Some(template) =
-            replace_end(rest.trim_end_matches(['/', '-']), namespace, "{namespace}")
-    {
-        let separator = rest
-            .get(rest.trim_end_matches(['/', '-']).len()..)
-            .unwrap_or("/");
-        if separator != "/" && !separator.is_empty() {
-            templates.push(format!("{template}{separator}{{name}}"));
-        }
-    }
-    templates.push(destination.to_owned());
-    templates
-}
-
-/// `template` in place of the last components.
-fn replace_end(text: &str, end: &str, template: &str) -> Option<String> {
-    let before = text.strip_suffix(end)?;
-    (before.is_empty() || before.ends_with('/')).then(|| format!("{before}{template}"))
-}
-
-// === values ===
-
-/// A selection as globs, where globs say the same.
-fn globs(selection: &Selection) -> Option<Vec<String>> {
-    if selection.takes_all() {
-        return Some(vec!["*".to_owned()]);
-    }
-    let patterns = selection.alone()?;
-    patterns
-        .iter()
-        .map(|pattern| patterns::as_glob(pattern))
-        .collect()
-}
-
-fn select(selection: &Selection) -> Yaml {
-    let Selection {
-        include,
-        exclude,
-        extract,
-        semver,
-        newest,
-    } = selection;
-    let mut fields = Vec::new();
-    for (name, patterns) in [("include", include), ("exclude", exclude)] {
-        if !patterns.is_empty() {
-            fields.push((name, Yaml::texts(few(patterns))));
-        }
-    }
-    if let Some(extract) = extract {
-        let mut parts = vec![("pattern", Yaml::text(&extract.pattern))];
-        parts.push(("value", Yaml::text(&extract.value)));
-        fields.push(("extract", Yaml::Map(parts)));
-    }
-    if let Some(semver) = semver {
-        let mut parts = vec![("range", Yaml::text(&semver.range))];
-        if semver.prereleases {
-            parts.push(("prereleases", Yaml::text("Include")));
-        }
-        fields.push(("semver", Yaml::Map(parts)));
-    }
-    if let Some(Newest { count, by }) = newest {
-        let mut parts = vec![("count", Yaml::bare(count))];
-        match by {
-            Order::Version => parts.push(("variants", Yaml::text("Together"))),
-            Order::Number => parts.push(("by", Yaml::text("Number"))),
-            Order::Name => parts.push(("by", Yaml::text("Name"))),
-        }
-        fields.push(("newest", Yaml::Map(parts)));
-    }
-    if fields.is_empty() {
-        fields.push(("include", Yaml::texts([".*"])));
-    }
-    Yaml::Map(fields)
-}
-
-/// Patterns joined until there are few enough.
-fn few(patterns: &[String]) -> Vec<String> {
-    if patterns.len() <= PATTERNS {
-        return patterns.to_vec();
-    }
-    let mut joined: Vec<String> = Vec::new();
-    for pattern in patterns {
-        match joined.last_mut() {
-            Some(last) if last.len() + pattern.len() < crate::policy::pattern::PATTERN_LENGTH => {
-                last.push('|');
-                last.push_str(pattern);
-            }
-            _ => joined.push(pattern.clone()),
+            None => joined.push(item),
         }
     }
     joined
 }
 
-fn options(options: &Options) -> Vec<(&'static str, Yaml)> {
-    let Options {
-        platforms,
-        referrers,
-        frozen,
-        previous_tag: _,
-        times,
-        suspended,
-    } = options;
-    let mut fields = Vec::new();
-    if !platforms.is_empty() {
-        let list = vec![
-            ("mode", Yaml::text("List")),
-            ("list", Yaml::texts(platforms)),
-            ("absent", Yaml::text("Skip")),
-        ];
-        fields.push(("platforms", Yaml::Map(list)));
-    }
-    match referrers {
-        Referrers::All => {}
-        Referrers::None => {
-            fields.push(("referrers", Yaml::Map(vec![("mode", Yaml::text("Skip"))])));
+/// Items that may be in one mirror.
+fn buckets(items: Vec<Item>) -> Vec<Vec<Item>> {
+    let mut buckets: Vec<Vec<Item>> = Vec::new();
+    for mut item in items {
+        item.targets.sort_by(|(one, _), (other, _)| one.cmp(other));
+        let same = buckets.iter_mut().find(|bucket| {
+            bucket.first().is_some_and(|first| {
+                first.source == item.source
+                    && first.options == item.options
+                    && first.registries().eq(item.registries())
+            })
+        });
+        match same {
+            Some(bucket) => bucket.push(item),
+            None => buckets.push(vec![item]),
         }
-        Referrers::Types(types) => fields.push((
-            "referrers",
-            Yaml::Map(vec![("artifactTypes", Yaml::texts(types))]),
-        )),
     }
-    if *frozen {
-        fields.push(("tagMutability", Yaml::text("Freeze")));
-    }
-    match times {
-        Times::Unsaid => {}
-        Times::Every(interval) => fields.push(("interval", Yaml::text(interval))),
-        Times::Cron(cron) => fields.push(("schedule", Yaml::Map(vec![("cron", Yaml::text(cron))]))),
-    }
-    if *suspended {
-        fields.push(("suspend", Yaml::bare(true)));
-    }
-    fields
+    buckets
 }
 
-/// Where a person writes the credentials, which are not taken over.
-fn secret(registry: &Registry) -> String {
-    let config = format!(
-        r#"{{"auths": {{"{registry}": {{"username": "CHANGE-ME", "password": "CHANGE-ME"}}}}}}"#
-    );
-    yaml::document(&[
-        ("apiVersion", Yaml::text("v1")),
-        ("kind", Yaml::text("Secret")),
-        (
-            "metadata",
-            Yaml::Map(vec![("name", Yaml::text(label(registry.as_str())))]),
-        ),
-        ("type", Yaml::text("kubernetes.io/dockerconfigjson")),
-        (
-            "stringData",
-            Yaml::Map(vec![(".dockerconfigjson", Yaml::Text(config))]),
-        ),
-    ])
+/// One mirror of as many items as can be, and the others.
+fn gather(items: Vec<Item>) -> (Option<Mirror>, Vec<Item>) {
+    let Some(first) = items.first() else {
+        return (None, Vec::new());
+    };
+    let chosen = choose(&items);
+    let mut mirror = Mirror {
+        group: first.group.clone(),
+        source: first.source.clone(),
+        options: first.options.clone(),
+        entries: Vec::new(),
+        destinations: first.registries().cloned().zip(chosen.clone()).collect(),
+    };
+    let mut left = Vec::new();
+    for item in items {
+        let is_known = mirror
+            .entries
+            .iter()
+            .any(|entry| entry.repository == item.repository);
+        let named = item.named(&chosen);
+        let Some(r#as) = named.filter(|_| !is_known && mirror.entries.len() < IMAGES) else {
+            left.push(item);
+            continue;
+        };
+        if mirror.group != item.group {
+            mirror.group = None;
+        }
+        mirror.entries.push(Entry {
+            repository: item.repository,
+            r#as,
+            tags: item.tags,
+            gaps: item.gaps,
+        });
+    }
+    (Some(mirror), left)
+}
+
+/// The templates, one for each destination, with which the fewest items need a mirror of their own, and then the
+/// fewest a name. The first item can always have them.
+fn choose(items: &[Item]) -> Vec<String> {
+    let Some(first) = items.first() else {
+        return Vec::new();
+    };
+    let mut candidates: Vec<Vec<String>> = first.templates();
+    let mut counts: BTreeMap<Vec<String>, usize> = BTreeMap::new();
+    for all in items.iter().map(Item::templates) {
+        for one in all {
+            *counts.entry(one).or_default() += 1;
+        }
+    }
+    candidates.extend(first.below());
+    // What others share may hold the first one, too.
+    let shared = counts.iter().filter(|(_, count)| **count > 1);
+    candidates.extend(shared.map(|(one, _)| one.clone()));
+    candidates.push(vec!["{repository}".to_owned(); first.targets.len()]);
+    let cost = |candidate: &Vec<String>| -> usize {
+        let costs = items.iter().map(|item| match item.named(candidate) {
+            None => WORTH,
+            Some(None) => 0,
+            Some(Some(_)) => 1,
+        });
+        costs.sum()
+    };
+    candidates.retain(|candidate| first.named(candidate).is_some());
+    let best = candidates.into_iter().min_by_key(cost);
+    best.unwrap_or_else(|| first.templates().into_iter().next().unwrap_or_default())
+}
+
+// === impl Item ===
+
+impl Item {
+    fn registries(&self) -> impl Iterator<Item = &Registry> {
+        self.targets.iter().map(|(registry, _)| registry)
+    }
+
+    /// Templates that give its destinations their names, the most general ones first.
+    fn templates(&self) -> Vec<Vec<String>> {
+        let all: Vec<Vec<String>> = self
+            .targets
+            .iter()
+            .map(|(_, naming)| templates(&self.source, &self.repository, naming))
+            .collect();
+        let most = all.iter().map(Vec::len).max().unwrap_or_default();
+        let row = |index: usize| {
+            let one = |templates: &Vec<String>| {
+                let last = templates.len().saturating_sub(1);
+                templates.get(index.min(last)).cloned()
+            };
+            all.iter().map(one).collect::<Option<Vec<String>>>()
+        };
+        (0..most).filter_map(row).collect()
+    }
+
+    /// Templates of what stands below the first components of its destinations: names within them are short.
+    fn below(&self) -> Option<Vec<String>> {
+        let below = |(_, naming): &(Registry, Naming)| {
+            let text = match naming {
+                Naming::Template(template) => template.as_str(),
+                Naming::Repository(repository) => repository.as_str(),
+            };
+            let (first, _) = text.split_once('/')?;
+            (!first.contains('{')).then(|| format!("{first}/{{repository}}"))
+        };
+        self.targets.iter().map(below).collect()
+    }
+
+    /// The name that the templates need to give its destinations their names, if any does: none where its own will do.
+    fn named(&self, chosen: &[String]) -> Option<Option<String>> {
+        let mut targets = self.targets.iter().zip(chosen);
+        let gives = |((_, naming), template): (&(Registry, Naming), &String)| {
+            templates(&self.source, &self.repository, naming).contains(template)
+        };
+        if targets.clone().all(gives) {
+            return Some(None);
+        }
+        let ((_, naming), template) = targets.next()?;
+        let name = name_within(template, &self.source, naming)?;
+        let is_same = |((_, naming), template): (&(Registry, Naming), &String)| {
+            name_within(template, &self.source, naming).as_ref() == Some(&name)
+        };
+        targets.all(is_same).then_some(Some(name))
+    }
 }

@@ -7,7 +7,8 @@
 //! patterns  its patterns as ours
 //! forms     a module for each tool -> rules
 //! rule      one thing that is copied, in words of no tool
-//! mirrors   rules -> mirrors and policies: what has source, destination and options in common is one mirror
+//! mirrors   rules -> mirrors: what has source, destinations and options in common is one; templates give the names
+//! sheet     mirrors -> documents; selection, options and names are their parts
 //! yaml      documents in the shortest form, with comments
 //! ```
 //!
@@ -19,15 +20,20 @@ mod fields;
 mod form;
 mod forms;
 mod mirrors;
+mod names;
+mod options;
 mod patterns;
 mod rule;
+mod selection;
+mod sheet;
+mod templates;
 mod yaml;
 
 pub use self::conversion::{Conversion, Gap};
 use self::fields::Item;
 pub use self::form::{Form, Prefix, Surroundings};
-use self::mirrors::Sheet;
 use self::rule::Draft;
+use self::sheet::Sheet;
 use crate::api::document::{self, DocumentError};
 
 /// Reads a configuration. `file` is only its name for errors.
@@ -41,7 +47,5 @@ pub fn convert(
     let mut draft = Draft::default();
     let roots: Vec<Item<'_>> = documents.iter().map(Item::root).collect();
     forms::read(form, &roots, surroundings, &mut draft).map_err(|fault| fault.in_file(file))?;
-    let mut sheet = Sheet::default();
-    sheet.add(draft);
-    Ok(sheet.into_conversion())
+    Ok(Sheet::new(draft).into_conversion())
 }

@@ -1,9 +1,14 @@
 //! One thing that is copied, in words of no tool.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::conversion::Gap;
 use crate::oci::{Registry, Repository};
+
+/// Most tags, or digests, of an entry.
+const MOST: usize = 256;
+/// Most tags of an entry that have other names.
+const RETAGS: usize = 64;
 
 /// What a file says.
 #[derive(Debug, Default)]
@@ -48,8 +53,10 @@ pub(super) struct Tags {
     pub(super) literals: Vec<String>,
     /// What is taken of the tags that are listed: by any of them.
     pub(super) selections: Vec<Selection>,
-    /// Another tag at the destination, for the one literal.
-    pub(super) renamed: Option<String>,
+    /// Images that are taken by digest.
+    pub(super) digests: Vec<String>,
+    /// Other tags at the destination, for literals.
+    pub(super) retag: BTreeMap<String, String>,
 }
 
 /// A selection, in the words of a policy.
@@ -158,6 +165,57 @@ impl Tags {
         }
     }
 
+    /// Parts that have room in an entry each.
+    pub(super) fn split(self) -> Vec<Self> {
+        if self.literals.len().max(self.digests.len()) <= MOST {
+            return vec![self];
+        }
+        let Self {
+            literals,
+            selections,
+            digests,
+            retag,
+        } = self;
+        let mut parts: Vec<Self> = literals
+            .chunks(MOST)
+            .map(|some| Self {
+                retag: retag
+                    .iter()
+                    .filter(|(tag, _)| some.contains(tag))
+                    .map(|(tag, name)| (tag.clone(), name.clone()))
+                    .collect(),
+                ..Self::literal(some.iter().cloned())
+            })
+            .collect();
+        parts.extend(digests.chunks(MOST).map(|some| Self {
+            digests: some.to_vec(),
+            ..Self::default()
+        }));
+        if let Some(first) = parts.first_mut() {
+            first.selections = selections;
+        }
+        parts
+    }
+
+    /// Whether one entry can say both. A tag has one name and one digest there, and what selections take has its own.
+    pub(super) fn fits(&self, other: &Self) -> bool {
+        let bare = |literal: &String| literal.split('@').next().map(str::to_owned);
+        let are_apart = self.literals.iter().all(|one| {
+            let mut same = other
+                .literals
+                .iter()
+                .filter(|another| bare(another) == bare(one));
+            same.all(|another| another == one && self.retag.get(one) == other.retag.get(one))
+        });
+        let has_names = !self.retag.is_empty() || !other.retag.is_empty();
+        let selects = !self.selections.is_empty() || !other.selections.is_empty();
+        are_apart
+            && !(has_names && selects)
+            && self.literals.len() + other.literals.len() <= MOST
+            && self.digests.len() + other.digests.len() <= MOST
+            && self.retag.len() + other.retag.len() <= RETAGS
+    }
+
     /// What either of two takes.
     pub(super) fn or(&mut self, other: Self) {
         for literal in other.literals {
@@ -170,6 +228,12 @@ impl Tags {
                 self.selections.push(selection);
             }
         }
+        for digest in other.digests {
+            if !self.digests.contains(&digest) {
+                self.digests.push(digest);
+            }
+        }
+        self.retag.extend(other.retag);
     }
 }
 
@@ -183,6 +247,25 @@ impl Selection {
             ..self.clone()
         };
         rest.takes_all().then_some(self.include.as_slice())
+    }
+
+    /// How many fields it has.
+    pub(super) fn len(&self) -> usize {
+        let Self {
+            include,
+            exclude,
+            extract,
+            semver,
+            newest,
+        } = self;
+        let fields = [
+            !include.is_empty(),
+            !exclude.is_empty(),
+            extract.is_some(),
+            semver.is_some(),
+            newest.is_some(),
+        ];
+        fields.into_iter().filter(|is_written| *is_written).count()
     }
 
     /// Whether every tag is taken.

@@ -5,7 +5,7 @@
 use std::fmt::{self, Write as _};
 
 /// Longest line of what could as well stand on several.
-const WIDTH: usize = 120;
+const WIDTH: usize = 150;
 /// Words that YAML 1.1 or 1.2 reads as something else than text.
 const WORDS: [&str; 11] = [
     "true", "false", "yes", "no", "on", "off", "null", "y", "n", "nan", "inf",
@@ -20,6 +20,10 @@ pub(super) enum Yaml {
     Bare(String),
     List(Vec<Self>),
     Map(Vec<(&'static str, Self)>),
+    /// Texts under names that are texts, too.
+    Pairs(Vec<(String, String)>),
+    /// A text of several lines.
+    Lines(Vec<String>),
     /// A value with comments above it.
     Noted(Vec<String>, Box<Self>),
 }
@@ -59,7 +63,13 @@ impl Yaml {
         match self {
             Self::Text(text) => Some(scalar(text)),
             Self::Bare(text) => Some(text.clone()),
-            Self::Noted(..) => None,
+            Self::Noted(..) | Self::Lines(_) => None,
+            Self::Pairs(pairs) => {
+                let pair =
+                    |(name, text): &(String, String)| format!("{}: {}", scalar(name), scalar(text));
+                let pairs: Vec<String> = pairs.iter().map(pair).collect();
+                Some(format!("{{{}}}", pairs.join(", ")))
+            }
             Self::List(items) => {
                 let items: Option<Vec<String>> = items.iter().map(Self::flow).collect();
                 Some(format!("[{}]", items?.join(", ")))
@@ -95,7 +105,9 @@ fn map(fields: &[(&'static str, Yaml)], indent: usize, out: &mut String) {
 
 /// The value of a field, behind its colon.
 fn field(value: &Yaml, indent: usize, name: usize, out: &mut String) {
-    let is_block_list = matches!(value, Yaml::List(items) if items.iter().any(|item| matches!(item, Yaml::Map(_) | Yaml::Noted(..))));
+    let is_block = |item: &Yaml| matches!(item, Yaml::Map(_) | Yaml::Noted(..));
+    let is_block_list =
+        matches!(value, Yaml::List(items) if items.len() > 1 && items.iter().any(is_block));
     let is_spec = indent == 0 && matches!(value, Yaml::Map(fields) if fields.len() > 2);
     if !is_block_list
         && !is_spec
@@ -122,6 +134,25 @@ fn field(value: &Yaml, indent: usize, name: usize, out: &mut String) {
                 map(fields, indent + 2, out);
             }
         }
+        Yaml::Pairs(pairs) => {
+            out.push('\n');
+            for (name, text) in pairs {
+                let _ = writeln!(
+                    out,
+                    "{:1$}{2}: {3}",
+                    "",
+                    indent + 2,
+                    scalar(name),
+                    scalar(text)
+                );
+            }
+        }
+        Yaml::Lines(lines) => {
+            out.push_str(" |\n");
+            for line in lines {
+                let _ = writeln!(out, "{:1$}{line}", "", indent + 2);
+            }
+        }
         Yaml::Text(_) | Yaml::Bare(_) => out.push('\n'),
     }
 }
@@ -142,7 +173,7 @@ fn list_item(item: &Yaml, indent: usize, out: &mut String) {
         Yaml::List(items) => items
             .iter()
             .for_each(|item| list_item(item, indent + 2, &mut text)),
-        Yaml::Text(_) | Yaml::Bare(_) | Yaml::Noted(..) => {}
+        Yaml::Text(_) | Yaml::Bare(_) | Yaml::Noted(..) | Yaml::Pairs(_) | Yaml::Lines(_) => {}
     }
     let rest = text.get(indent + 2..).unwrap_or_default();
     let _ = write!(out, "{:indent$}- {rest}", "");

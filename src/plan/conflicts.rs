@@ -163,7 +163,7 @@ impl Mirror {
             match target {
                 Err(source) => claims.push(Err(refused(source))),
                 Ok(target) => claims.extend(destination.tags.iter().filter_map(|template| {
-                    let tag = template.expand(tag, digest)?;
+                    let tag = template.expand(naming.tag(tag), digest)?;
                     Some(tag.map_err(refused).and_then(|tag| {
                         let previous = destination.previous_tag.as_ref();
                         Ok(Claim {

@@ -1,18 +1,28 @@
 //! The name that an image has for the destinations, in place of its name at the source.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::template::{RepositoryTemplate, TemplateError};
-use crate::oci::{Registry, Repository};
+use crate::oci::{Registry, Repository, Tag};
 
-/// What takes the place of a source repository in the templates of destinations. Cheap to clone.
+/// What takes the place of a source repository, and of tags, in the templates of destinations. Cheap to clone.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Naming(Option<Arc<Rename>>);
+pub struct Naming(Option<Arc<Names>>);
 
 #[derive(Debug, PartialEq, Eq)]
-struct Rename {
-    template: RepositoryTemplate,
-    replacements: Vec<Replacement>,
+struct Names {
+    repository: Option<Rename>,
+    tags: BTreeMap<Tag, Tag>,
+}
+
+/// Another name for repositories.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Rename {
+    /// The name, with placeholders.
+    pub template: RepositoryTemplate,
+    /// What is done to the values of the placeholders, one after the other.
+    pub replacements: Vec<Replacement>,
 }
 
 /// A text that takes the place of another, wherever that is.
@@ -30,17 +40,17 @@ const VALUE_LENGTH: usize = 255;
 // === impl Naming ===
 
 impl Naming {
-    /// Another name, from a template into which values go when everything was replaced in them.
-    pub fn new(template: RepositoryTemplate, replacements: Vec<Replacement>) -> Self {
-        Self(Some(Arc::new(Rename {
-            template,
-            replacements,
-        })))
+    /// Another name for repositories, and other names for some tags.
+    pub fn new(repository: Option<Rename>, tags: BTreeMap<Tag, Tag>) -> Self {
+        if repository.is_none() && tags.is_empty() {
+            return Self::default();
+        }
+        Self(Some(Arc::new(Names { repository, tags })))
     }
 
-    /// Whether the name may be another one than at the source.
+    /// Whether a repository may have another name than at the source.
     pub fn renames(&self) -> bool {
-        self.0.is_some()
+        self.rename().is_some()
     }
 
     /// The name of an image of a repository.
@@ -49,16 +59,26 @@ impl Naming {
         registry: &Registry,
         repository: &Repository,
     ) -> Result<Repository, TemplateError> {
-        let Some(rename) = &self.0 else {
+        let Some(rename) = self.rename() else {
             return Ok(repository.clone());
         };
         let Rename {
             template,
             replacements,
-        } = rename.as_ref();
+        } = rename;
         template.expand_altered(registry, repository, |value| {
             replacements.iter().fold(value, replace)
         })
+    }
+
+    /// The name of a tag.
+    pub fn tag<'a>(&'a self, tag: &'a Tag) -> &'a Tag {
+        let names = self.0.as_ref();
+        names.and_then(|names| names.tags.get(tag)).unwrap_or(tag)
+    }
+
+    fn rename(&self) -> Option<&Rename> {
+        self.0.as_ref()?.repository.as_ref()
     }
 }
 
@@ -78,10 +98,11 @@ mod tests {
             from: (*from).to_owned(),
             to: (*to).to_owned(),
         });
-        Naming::new(
-            RepositoryTemplate::parse(template).unwrap(),
-            replacements.collect(),
-        )
+        let rename = Rename {
+            template: RepositoryTemplate::parse(template).unwrap(),
+            replacements: replacements.collect(),
+        };
+        Naming::new(Some(rename), BTreeMap::new())
     }
 
     /// Template, replacements, repository, and the name that comes of them.
@@ -149,5 +170,15 @@ mod tests {
             .name(&registry, &"a".repeat(200).parse().unwrap())
             .unwrap_err();
         assert!(error.to_string().len() < 200_000);
+    }
+
+    #[test]
+    fn names_of_tags() {
+        let tag = |text: &str| -> Tag { text.parse().unwrap() };
+        let tags = BTreeMap::from([(tag("1.27"), tag("stable"))]);
+        let naming = Naming::new(None, tags);
+        assert!(!naming.renames());
+        assert_eq!(naming.tag(&tag("1.27")), &tag("stable"));
+        assert_eq!(naming.tag(&tag("1.27.1")), &tag("1.27.1"));
     }
 }

@@ -297,6 +297,18 @@ async fn resolve(
     let target = pin.clone().map_or(tag.clone(), TagOrDigest::Digest);
     let Some(Described { digest, media_type }) = describe(&target).await? else {
         return match pin {
+            // Nothing but its digest is wanted: no tag can name another one.
+            Some(pin) if source.tag == Tag::of_digest(&pin) => {
+                if is_optional {
+                    return Ok(Resolved::Absent(source));
+                }
+                let SourceImage {
+                    registry,
+                    repository,
+                    ..
+                } = source;
+                Err(Failure::missing(&format!("{registry}/{repository}@{pin}")))
+            }
             Some(pin) => {
                 let named = describe(&tag).await?;
                 let named = named.map(|described| described.digest);

@@ -10,20 +10,6 @@ use std::path::{Path, PathBuf};
 use transship::api::document;
 use transship::convert::{Conversion, Form, Surroundings, convert};
 
-/// A tool, and the name of its folder.
-const FORMS: [(&str, Form); 10] = [
-    ("regsync", Form::Regsync),
-    ("skopeo", Form::Skopeo),
-    ("dregsy", Form::Dregsy),
-    ("image-syncer", Form::ImageSyncer),
-    ("ocync", Form::Ocync),
-    ("oc-mirror", Form::OcMirror),
-    ("flux", Form::Flux),
-    ("flux-mirror", Form::FluxMirror),
-    ("harbor", Form::Harbor),
-    ("zot", Form::Zot),
-];
-
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/suite/convert")
 }
@@ -54,7 +40,8 @@ fn converted(form: Form, path: &Path) -> Conversion {
 
 #[test]
 fn files_of_each_tool_as_documents_of_ours() {
-    for (name, form) in FORMS {
+    for form in Form::ALL {
+        let name = form.name();
         for path in files(name) {
             let Conversion { yaml, gaps } = converted(form, &path);
             let gaps: Vec<String> = gaps
@@ -79,9 +66,46 @@ fn files_of_each_tool_as_documents_of_ours() {
     }
 }
 
+/// Lines that say something: neither empty nor a comment.
+fn lines(text: &str) -> usize {
+    let says = |line: &&str| !line.trim().is_empty() && !line.trim_start().starts_with('#');
+    text.lines().filter(says).count()
+}
+
+/// Most lines of a converted file for one of the original, in percent.
+const LENGTH: usize = 120;
+/// Lines around the entries of a mirror: its kind and name, source, destinations, and the line between documents.
+const FRAME: usize = 8;
+/// Files that keep to that, at least.
+const FILES: usize = 16;
+
+/// A file of a few images with a line for each is shorter than the frames of the mirrors that it becomes: its entries
+/// are not longer than it is.
+#[test]
+fn a_converted_file_is_about_as_long_as_the_original_or_shorter() {
+    let mut long = Vec::new();
+    let mut count = 0;
+    for form in Form::ALL {
+        for path in files(form.name()) {
+            let before = lines(&fs::read_to_string(&path).unwrap());
+            let yaml = converted(form, &path).yaml;
+            let after = lines(&yaml);
+            let documents = yaml.split("---\n").count();
+            if after * 100 <= before * LENGTH {
+                count += 1;
+            } else if after > before + documents * FRAME {
+                long.push(format!("{}: {before} lines become {after}", path.display()));
+            }
+        }
+    }
+    assert!(long.is_empty(), "\n{}", long.join("\n"));
+    assert!(count >= FILES, "only {count} files keep to it");
+}
+
 #[test]
 fn what_is_written_can_be_read_back() {
-    for (name, form) in FORMS {
+    for form in Form::ALL {
+        let name = form.name();
         for path in files(name) {
             let Conversion { yaml, .. } = converted(form, &path);
             let documents = document::parse(&yaml, "converted");
@@ -105,7 +129,8 @@ fn no_password_comes_along() {
         "HUB_TOKEN",
         "/run/secrets",
     ];
-    for (name, form) in FORMS {
+    for form in Form::ALL {
+        let name = form.name();
         for path in files(name) {
             let Conversion { yaml, gaps } = converted(form, &path);
             let text = format!("{yaml}{gaps:?}");
@@ -117,7 +142,8 @@ fn no_password_comes_along() {
 
 #[test]
 fn a_file_that_lacks_a_line_is_told_so_or_converted() {
-    for (name, form) in FORMS {
+    for form in Form::ALL {
+        let name = form.name();
         for path in files(name) {
             let text = fs::read_to_string(&path).unwrap();
             let lines: Vec<&str> = text.lines().collect();

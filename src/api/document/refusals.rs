@@ -38,7 +38,7 @@ const CHANGES: [(&str, &str, &str, &str, &str); 47] = [
         MIRROR,
         "tags:",
         "zzz:",
-        "f.yaml:9:7: spec.images[0]: unknown field \"zzz\": expected repository, tags, absent, select, policyRefs, as or replace",
+        "f.yaml:9:7: spec.images[0]: unknown field \"zzz\": expected repository, tags, digests, absent, select, policyRefs, as, replace or retag",
     ),
     (
         "a field without a value that is unknown",

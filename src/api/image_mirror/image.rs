@@ -1,18 +1,25 @@
 //! The entries of `images`.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::api::image_policy::Select;
 use crate::api::metadata::LocalObjectReference;
 use crate::api::schema::{
-    REPOSITORY_LENGTH, REPOSITORY_PART, TAG_SELECTOR, TAG_SELECTOR_LENGTH, atomic, keyed_by, rule,
-    set,
+    DIGEST, DIGEST_LENGTH, REPOSITORY_LENGTH, REPOSITORY_PART, TAG_SELECTOR, TAG_SELECTOR_LENGTH,
+    atomic, keyed_by, rule, rule_for, set, tag_names,
 };
 
 /// One repository, or several by a glob, and which of its tags to copy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(transform = rule_for(
+    ".retag",
+    "!has(self.retag) || has(self.tags) && size(self.tags) > 0",
+    "is for tags that are written in full: write them in tags"
+))]
 pub struct Image {
     /// Repository, or a glob: * inside one component, ** across components. A glob needs the registry's catalog. On Docker Hub alpine means library/alpine.
     #[schemars(
@@ -31,7 +38,15 @@ pub struct Image {
         transform = set
     )]
     pub tags: Vec<String>,
-    /// What to do about tags that are written in full and do not exist.
+    /// Images that are kept by digest, up to 256. The tag sha256.<digits> holds each of them at the destinations.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(max = 256),
+        inner(length(min = 1, max = DIGEST_LENGTH), regex(pattern = DIGEST)),
+        transform = set
+    )]
+    pub digests: Vec<String>,
+    /// What to do about tags and digests that are written in full and do not exist.
     #[serde(default)]
     pub absent: AbsentTag,
     /// Which of the listed tags to copy, as in a policy, for this entry alone. What it selects is added to what policies select.
@@ -49,9 +64,13 @@ pub struct Image {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 4), transform = atomic)]
     pub replace: Vec<Replacement>,
+    /// Other names for tags that are written in full, up to 64: with {"1.27": stable} the tag 1.27 is stable for the destinations, in the place of {tag}.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "tag_names")]
+    pub retag: BTreeMap<String, String>,
 }
 
-/// What to do about a tag that is written in full and does not exist.
+/// What to do about a tag or digest that is written in full and does not exist.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum AbsentTag {
     /// It counts as failed.

@@ -35,12 +35,18 @@ pub(in crate::api) const MEDIA_TYPE: &str =
 
 /// A DNS label (RFC 1123).
 pub(in crate::api) const LABEL: &str = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$";
+/// A tag (distribution specification, pulling manifests).
+const TAG: &str = "^[A-Za-z0-9_][A-Za-z0-9._-]*$";
 /// A glob for tags.
 pub(in crate::api) const TAG_GLOB: &str = r"^[A-Za-z0-9_.*?\[\]!-]+$";
 /// A glob for tags, or a tag with the digest that it is pinned to.
 pub(in crate::api) const TAG_SELECTOR: &str = r"^([A-Za-z0-9_.*?\[\]!-]+|[A-Za-z0-9_][A-Za-z0-9._-]*@(sha256:[a-f0-9]{64}|sha512:[a-f0-9]{128}))$";
 /// Longest of these.
-pub(in crate::api) const TAG_SELECTOR_LENGTH: usize = TAG_LENGTH + 1 + 135;
+pub(in crate::api) const TAG_SELECTOR_LENGTH: usize = TAG_LENGTH + 1 + DIGEST_LENGTH;
+/// Longest digest.
+pub(in crate::api) const DIGEST_LENGTH: usize = 135;
+/// A digest.
+pub(in crate::api) const DIGEST: &str = "^(sha256:[a-f0-9]{64}|sha512:[a-f0-9]{128})$";
 /// A part of a repository.
 pub(in crate::api) const REPOSITORY_PART: &str = "^[a-z0-9/._-]*$";
 /// `os/architecture` or `os/architecture/variant`, with or without a version behind the system.
@@ -59,6 +65,15 @@ pub(in crate::api) fn registry(_: &mut SchemaGenerator) -> Schema {
         "write the host and, where it is needed, the port, such as registry.example.com:5000: no scheme and no path",
     )(&mut schema);
     schema
+}
+
+/// Tags and the names that they have elsewhere.
+pub(in crate::api) fn tag_names(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "object",
+        "maxProperties": 64,
+        "additionalProperties": text(TAG_LENGTH, Some(TAG)),
+    })
 }
 
 /// Labels of an image and their values.
@@ -151,6 +166,6 @@ macro_rules! parsed_texts {
 parsed_texts! {
     ObjectName: 253, r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$";
     Duration: 24, DURATION;
-    Tag: TAG_LENGTH, "^[A-Za-z0-9_][A-Za-z0-9._-]*$";
-    Digest: 135, "^(sha256:[a-f0-9]{64}|sha512:[a-f0-9]{128})$";
+    Tag: TAG_LENGTH, TAG;
+    Digest: DIGEST_LENGTH, DIGEST;
 }

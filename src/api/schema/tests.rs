@@ -30,7 +30,7 @@ spec: {mirror: base, destination: eu, repository: r.example.com/alpine, part: 0}
 /// A part of a text that is replaced, what replaces it, and what the rules say then.
 type Change = (&'static str, &'static str, &'static str);
 
-const MIRRORS: [Change; 27] = [
+const MIRRORS: [Change; 30] = [
     ("docker.io", "'[::1]:5000'", ""),
     ("docker.io", "LOCALHOST:5000", ""),
     (
@@ -80,6 +80,17 @@ const MIRRORS: [Change; 27] = [
     (
         "tags: [a]",
         "tags: [a], as: 'apps/{name}', replace: [{from: /, to: '-'}, {from: x}]",
+        "",
+    ),
+    ("tags: [a]", "tags: [a], retag: {a: b}", ""),
+    (
+        "tags: [a]",
+        "select: {newest: {count: 1}}, retag: {a: b}",
+        "spec.images[0].retag: is for tags that are written in full: write them in tags",
+    ),
+    (
+        "tags: [a]",
+        "digests: ['sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855']",
         "",
     ),
     (", tags: [a]}", "}\n  policyRefs: [{name: stable}]", ""),

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
 
 use crate::convert::{Form, Prefix};
@@ -19,7 +20,7 @@ Examples:
 pub struct ConvertArgs {
     /// The tool whose file it is.
     #[arg(value_name = "FORM")]
-    pub form: FormName,
+    pub form: Form,
     /// The file; - is standard input.
     pub file: PathBuf,
     /// Where to copy from, where the file does not say so: harbor.
@@ -33,46 +34,14 @@ pub struct ConvertArgs {
     pub scoped: bool,
 }
 
-/// The tools whose files are read.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum FormName {
-    /// regsync.yml of regclient.
-    Regsync,
-    /// The YAML of skopeo sync --src yaml.
-    Skopeo,
-    /// The configuration of dregsy.
-    Dregsy,
-    /// The images, or the whole configuration, of image-syncer.
-    ImageSyncer,
-    /// The configuration of ocync.
-    Ocync,
-    /// An `ImageSetConfiguration` of oc-mirror.
-    OcMirror,
-    /// `ImageRepository` and `ImagePolicy` of Flux.
-    Flux,
-    /// The Config of flux-mirror.
-    FluxMirror,
-    /// Replication policies of Harbor, as its API writes them.
-    Harbor,
-    /// The configuration of zot with its sync extension.
-    Zot,
-}
+// === impl Form ===
 
-// === impl FormName ===
+impl ValueEnum for Form {
+    fn value_variants<'a>() -> &'a [Self] {
+        &Self::ALL
+    }
 
-impl From<FormName> for Form {
-    fn from(name: FormName) -> Self {
-        match name {
-            FormName::Regsync => Self::Regsync,
-            FormName::Skopeo => Self::Skopeo,
-            FormName::Dregsy => Self::Dregsy,
-            FormName::ImageSyncer => Self::ImageSyncer,
-            FormName::Ocync => Self::Ocync,
-            FormName::OcMirror => Self::OcMirror,
-            FormName::Flux => Self::Flux,
-            FormName::FluxMirror => Self::FluxMirror,
-            FormName::Harbor => Self::Harbor,
-            FormName::Zot => Self::Zot,
-        }
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.name()).help(self.file()))
     }
 }

@@ -82,33 +82,32 @@ pub(super) fn rule_to(
     }
 }
 
-/// The one tag of a reference, pinned where the reference has a digest, under its name at the destination.
-pub(super) fn one_tag(
-    source: &Reference,
-    destination: &Reference,
-    place: &Place,
-) -> Result<Tags, Gap> {
+/// The one image of a reference: a tag under its name at the destination, pinned where the reference has a digest, or the digest.
+pub(super) fn one_tag(source: &Reference, destination: &Reference) -> Tags {
+    let renamed = destination.tag.as_ref();
     let tag = match (&source.tag, &source.digest) {
-        (Some(tag), None) => tag.to_string(),
-        (Some(tag), Some(digest)) => format!("{tag}@{digest}"),
-        (None, None) => "latest".to_owned(),
-        (None, Some(_)) => {
-            return Err(place.gap(
-                "an image that has a digest and no tag would have no name at the destination: write a tag in front of the digest",
-            ));
+        // A pinned tag is no tag of the source in any case: it has the name that it has at the destination.
+        (tag, Some(digest)) => {
+            return match renamed.or(tag.as_ref()) {
+                Some(tag) => Tags::literal([format!("{tag}@{digest}")]),
+                None => Tags {
+                    digests: vec![digest.to_string()],
+                    ..Tags::default()
+                },
+            };
         }
+        (Some(tag), None) => tag.to_string(),
+        (None, None) => "latest".to_owned(),
     };
-    let renamed = destination
-        .tag
-        .as_ref()
-        .filter(|renamed| Some(*renamed) != source.tag.as_ref())
-        .map(ToString::to_string);
-    let is_latest = source.tag.is_none() && renamed.as_deref() == Some("latest");
-    Ok(Tags {
-        literals: vec![tag],
-        selections: Vec::new(),
-        renamed: renamed.filter(|_| !is_latest),
-    })
+    let renamed = renamed.map(ToString::to_string);
+    let renamed = renamed.filter(|renamed| *renamed != tag);
+    Tags {
+        retag: renamed
+            .map(|renamed| (tag.clone(), renamed))
+            .into_iter()
+            .collect(),
+        ..Tags::literal([tag])
+    }
 }
 
 /// A selection that can be used as it stands, or why not.

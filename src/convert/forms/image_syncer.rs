@@ -105,7 +105,7 @@ fn split(text: &str, target: Option<&Reference>, place: &Place) -> Result<(Refer
     else {
         let source = image(text, place)?;
         let tags = match source.digest {
-            Some(_) => one_tag(&source, target.unwrap_or(&source), place)?,
+            Some(_) => one_tag(&source, target.unwrap_or(&source)),
             None => Tags::all(),
         };
         return Ok((source, tags));
@@ -129,6 +129,6 @@ fn split(text: &str, target: Option<&Reference>, place: &Place) -> Result<(Refer
         return Ok((image(name, place)?, Tags::literal(tags)));
     }
     let source = image(text, place)?;
-    let tags = one_tag(&source, target.unwrap_or(&source), place)?;
+    let tags = one_tag(&source, target.unwrap_or(&source));
     Ok((source, tags))
 }

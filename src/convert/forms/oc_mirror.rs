@@ -30,26 +30,21 @@ pub(super) fn read(
         let mut entry = item.fields()?;
         let place = entry.place().clone();
         let name = entry.required("name")?;
-        let target = entry.text("targetRepo")?.or(entry.text("targetTag")?);
+        let (repository, tag) = (entry.text("targetRepo")?, entry.text("targetTag")?);
         entry.finish(&mut draft.gaps);
         if blocked.contains(&name) {
             continue;
         }
-        if target.is_some() {
-            draft
-                .gaps
-                .push(place.gap("another name at the destination is not taken over"));
-        }
         draft.add(image(&name, &place).and_then(|source| {
-            let tags = one_tag(&source, &source, &place)?;
-            let repository = source.repository.as_str().to_owned();
-            Ok(rule_to(
-                source.registry,
-                repository,
-                to,
-                "{repository}",
-                tags,
-            ))
+            let mut target = source.clone();
+            if let Some(tag) = tag {
+                let tag = tag.parse().map_err(|error| place.gap(format!("{error}")))?;
+                target.tag = Some(tag);
+            }
+            let tags = one_tag(&source, &target);
+            let template = repository.unwrap_or_else(|| "{repository}".to_owned());
+            let name = source.repository.as_str().to_owned();
+            Ok(rule_to(source.registry, name, to, &template, tags))
         }));
     }
     mirror.finish(&mut draft.gaps);

@@ -202,7 +202,7 @@ fn read_tags(fields: Option<Fields<'_>>, gaps: &mut Vec<Gap>) -> Result<Selectio
 
 fn step_of_image(source: &str, target: &str, place: &Place) -> Result<Rule, Gap> {
     let (source, target) = (image(source, place)?, image(target, place)?);
-    let tags = one_tag(&source, &target, place)?;
+    let tags = one_tag(&source, &target);
     Ok(rule(source, target, tags))
 }
 

@@ -53,11 +53,9 @@ fn read_registry(
             let tags = if found.is_empty() {
                 Tags::all()
             } else {
-                listed(found, &place, &mut draft.gaps)
+                listed(found)
             };
-            if !tags.literals.is_empty() || !tags.selections.is_empty() {
-                draft.add(one(source, repository, to, template, tags, &place));
-            }
+            draft.add(one(source, repository, to, template, tags, &place));
         }
     }
     if let Some(images) = fields.fields("images-by-tag-regex")? {
@@ -84,16 +82,13 @@ fn read_registry(
     Ok(())
 }
 
-/// The tags of a list. A digest has no name at the destination.
-fn listed(tags: Vec<String>, place: &Place, gaps: &mut Vec<Gap>) -> Tags {
-    let (digests, tags): (Vec<String>, Vec<String>) =
-        tags.into_iter().partition(|tag| tag.contains(':'));
-    gaps.extend(digests.iter().map(|digest| {
-        place.gap(format!(
-            "{digest} has no tag, and so no name at the destination: write TAG@{digest}"
-        ))
-    }));
-    Tags::literal(tags)
+/// The tags and digests of a list.
+fn listed(tags: Vec<String>) -> Tags {
+    let (digests, tags) = tags.into_iter().partition(|tag| tag.contains(':'));
+    Tags {
+        digests,
+        ..Tags::literal(tags)
+    }
 }
 
 fn one(

@@ -46,6 +46,14 @@ impl Tag {
             .ok()
     }
 
+    /// The tag that holds an image that is wanted by its digest: `sha256.<hex>`, which no referrers have. Longer digests
+    /// are cut.
+    pub fn of_digest(digest: &Digest) -> Self {
+        let digits = digest.encoded();
+        let digits = digits.get(..SUBJECT_DIGITS).unwrap_or(digits);
+        Self(format!("{}.{digits}", digest.algorithm()).into())
+    }
+
     /// What the tag is attached to, if it is named after a digest.
     pub fn attachment(&self) -> Option<Attachment<'_>> {
         let digits = self
@@ -122,6 +130,15 @@ impl FromStr for Tag {
 mod tests {
     use super::*;
     use crate::oci::Algorithm;
+
+    #[test]
+    fn a_tag_that_holds_a_digest_is_one_and_no_list_of_referrers() {
+        for algorithm in [Algorithm::Sha256, Algorithm::Sha512] {
+            let tag = Tag::of_digest(&algorithm.digest(b"x"));
+            assert_eq!(tag.as_str().parse::<Tag>().as_ref(), Ok(&tag));
+            assert_eq!(tag.attachment(), None, "{tag}");
+        }
+    }
 
     #[test]
     fn tags_by_the_grammar_of_the_specification() {

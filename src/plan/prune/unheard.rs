@@ -51,7 +51,7 @@ fn gives_tag(destination: &Destination, entry: &ImageEntry, target: &str) -> boo
             }
             entry.tags.iter().any(|tag| match tag {
                 TagSelector::Literal(tag) | TagSelector::Pinned(tag, _) => {
-                    template.may_give(tag, name)
+                    template.may_give(entry.naming.tag(tag), name)
                 }
                 TagSelector::Glob(glob) => template.may_give_any(name, |tag| glob.may_match(tag)),
             })
@@ -127,6 +127,17 @@ spec:
                 "repository: 'a/*', tags: ['*'], replace: [{from: a, to: team}]",
                 "",
                 true,
+            ),
+            // So does the name of a tag.
+            (
+                "repository: team/app, tags: ['3'], retag: {'3': 1.2-alpine}",
+                "",
+                true,
+            ),
+            (
+                "repository: team/app, tags: [1.2-alpine], retag: {1.2-alpine: '3'}",
+                "",
+                false,
             ),
             // Entries with literals only mean nothing else.
             ("repository: team/app, tags: ['1.3', latest]", "", false),

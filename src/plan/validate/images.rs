@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::naming::validate_naming;
-use super::tags::{refuse_idle, validate_tags};
+use super::tags::{refuse_idle, validate_digests, validate_tags};
 use crate::api::document::closest;
 use crate::api::image_mirror as written;
 use crate::api::{ImagePolicy, LocalObjectReference, ObjectName};
@@ -62,21 +62,32 @@ fn validate_image(
     let written::Image {
         repository,
         tags,
+        digests,
         absent,
         select,
         policy_refs,
-        r#as,
-        replace,
+        r#as: _,
+        replace: _,
+        retag: _,
     } = image;
     let registry = source.map(|source| &source.registry);
     let repository =
         validate_repository(&format!("{path}.repository"), repository, registry, fields);
-    let selectors = validate_tags(path, tags, fields);
-    refuse_idle(path, *absent, &selectors, repository.as_ref(), fields);
+    let mut selectors = validate_tags(path, tags, fields);
+    let written = selectors.len();
+    selectors.extend(validate_digests(path, digests, fields));
+    refuse_idle(
+        path,
+        *absent,
+        &selectors,
+        written,
+        repository.as_ref(),
+        fields,
+    );
     let rules = select.as_ref();
     let rules = rules.map(|select| rules::read(&format!("{path}.select"), select, fields));
     let place = registry.zip(repository.as_ref());
-    let naming = validate_naming(path, r#as.as_deref(), replace, place, fields);
+    let naming = validate_naming(path, image, place, &selectors, fields);
 
     let mut policies = shared.to_vec();
     let refs_path = format!("{path}.policyRefs");
@@ -86,7 +97,7 @@ fn validate_image(
         }
     }
     let selects = rules.is_some() || policies.iter().any(|policy| policy.rules.is_some());
-    if tags.is_empty() && !selects && fields.is_valid() {
+    if tags.is_empty() && digests.is_empty() && !selects && fields.is_valid() {
         fields.refuse(
             path,
             "has neither tags nor select nor a policy with select: write tags: [\"*\"] to copy every tag",

@@ -1,16 +1,20 @@
-//! `as` and `replace` of an entry: the name that its images have for the destinations.
+//! `as`, `replace` and `retag` of an entry: the names that its images have for the destinations.
+
+use std::collections::BTreeMap;
 
 use crate::api::image_mirror as written;
-use crate::oci::Registry;
+use crate::oci::{Registry, Tag};
 use crate::plan::fields::Fields;
-use crate::plan::mirror::RepositorySelector;
-use crate::plan::naming::{Naming, Replacement};
+use crate::plan::mirror::{RepositorySelector, TagSelector};
+use crate::plan::naming::{Naming, Rename, Replacement};
 use crate::plan::template::RepositoryTemplate;
 
 /// Most replacements of one entry.
 const REPLACEMENTS: usize = 4;
 /// Longest text of a replacement.
 const LENGTH: usize = 255;
+/// Most tags with another name in one entry.
+const RETAGS: usize = 64;
 /// The template that changes nothing.
 const SAME_NAME: &str = "{repository}";
 
@@ -18,28 +22,67 @@ const SAME_NAME: &str = "{repository}";
 /// found now.
 pub(super) fn validate_naming(
     path: &str,
-    template: Option<&str>,
-    replace: &[written::Replacement],
+    image: &written::Image,
     place: Option<(&Registry, &RepositorySelector)>,
+    tags: &[TagSelector],
     fields: &mut Fields,
 ) -> Naming {
+    let written::Image {
+        r#as,
+        replace,
+        retag,
+        ..
+    } = image;
+    let tags = validate_retag(&format!("{path}.retag"), retag, tags, fields);
     let replacements = validate_replacements(&format!("{path}.replace"), replace, fields);
-    if template.is_none() && replace.is_empty() {
-        return Naming::default();
+    if r#as.is_none() && replace.is_empty() {
+        return Naming::new(None, tags);
     }
-    let field = if template.is_some() { "as" } else { "replace" };
+    let field = if r#as.is_some() { "as" } else { "replace" };
     let field = format!("{path}.{field}");
-    let template = RepositoryTemplate::parse(template.unwrap_or(SAME_NAME));
+    let template = RepositoryTemplate::parse(r#as.as_deref().unwrap_or(SAME_NAME));
     let Some(template) = fields.accept(field.clone(), template) else {
         return Naming::default();
     };
-    let naming = Naming::new(template, replacements);
+    let rename = Rename {
+        template,
+        replacements,
+    };
+    let naming = Naming::new(Some(rename), tags);
     if let Some((registry, RepositorySelector::Literal(repository))) = place
         && fields.is_valid()
     {
         fields.accept(field, naming.name(registry, repository));
     }
     naming
+}
+
+/// Other names are for tags that the entry writes in full: what only may be selected may be written wrong.
+fn validate_retag(
+    path: &str,
+    retag: &BTreeMap<String, String>,
+    tags: &[TagSelector],
+    fields: &mut Fields,
+) -> BTreeMap<Tag, Tag> {
+    fields.check_count(path, retag.len(), 0, RETAGS);
+    let mut names = BTreeMap::new();
+    for (from, to) in retag {
+        let path = format!("{path}.{from}");
+        let to = fields.accept(path.clone(), to.parse());
+        let from = fields.accept(path.clone(), from.parse::<Tag>());
+        let Some((from, to)) = from.zip(to) else {
+            continue;
+        };
+        let mut written = tags.iter().filter_map(TagSelector::literal);
+        if !written.any(|tag| *tag == from) && fields.is_valid() {
+            fields.refuse(
+                path,
+                format_args!("{from} is not written in full in tags: add it there"),
+            );
+        }
+        names.insert(from, to);
+    }
+    names
 }
 
 fn validate_replacements(

@@ -399,7 +399,7 @@ async fn fields_of_mirrors_are_explained() {
         missing, so that its digest and signatures stay valid.
 
     ");
-    insta::assert_snapshot!(explain("imir.spec.images").await, @r"
+    insta::assert_snapshot!(explain("imir.spec.images").await, @r#"
     GROUP:      transship.dev
     KIND:       ImageMirror
     VERSION:    v1alpha1
@@ -414,7 +414,7 @@ async fn fields_of_mirrors_are_explained() {
     FIELDS:
       absent	<string>
       enum: Fail, Skip
-        What to do about tags that are written in full and do not exist.
+        What to do about tags and digests that are written in full and do not exist.
 
         Possible values:
          - Fail: It counts as failed.
@@ -424,6 +424,10 @@ async fn fields_of_mirrors_are_explained() {
         Name that takes the place of the source repository in the templates of
         destinations, such as apps/{name}; with {repository}, {registry},
         {namespace}, {name}. {repository} where absent.
+
+      digests	<[]string>
+        Images that are kept by digest, up to 256. The tag sha256.<digits> holds
+        each of them at the destinations.
 
       policyRefs	<[]Object>
         Policies for this image, in addition to those of the mirror, up to 8.
@@ -436,6 +440,10 @@ async fn fields_of_mirrors_are_explained() {
         Repository, or a glob: * inside one component, ** across components. A glob
         needs the registry's catalog. On Docker Hub alpine means library/alpine.
 
+      retag	<map[string]string>
+        Other names for tags that are written in full, up to 64: with {"1.27":
+        stable} the tag 1.27 is stable for the destinations, in the place of {tag}.
+
       select	<Object>
         Which of the listed tags to copy, as in a policy, for this entry alone. What
         it selects is added to what policies select.
@@ -443,7 +451,7 @@ async fn fields_of_mirrors_are_explained() {
       tags	<[]string>
         Tags and tag globs, up to 256. All tags where empty, if select or a policy
         selects among them. With 1.27@sha256:… that digest is copied, and no other.
-    ");
+    "#);
 }
 
 #[tokio::test]

@@ -31,7 +31,14 @@ fn mirror(source: &FaultRegistry, destination: &FaultRegistry, entry: &str) -> M
 async fn what_arrives_where_by_the_fields_of_an_entry() {
     let (source, [old, ..]) = builds();
     let pinned = format!("tags: ['latest@{}']", old.digest());
-    let cases: [(&str, &str, &[&str]); 8] = [
+    let by_digest = format!("digests: ['{}']", old.digest());
+    let gone = image(9, "2026-01-01T00:00:00Z");
+    let skipped = format!(
+        "tags: [latest], digests: ['{}'], absent: Skip",
+        gone.digest()
+    );
+    let held = old.digest().replace(':', ".");
+    let cases: [(&str, &str, &[&str]); 11] = [
         ("tags: [latest]", "team/app", &["latest"]),
         ("tags: [latest], as: 'apps/{name}'", "apps/app", &["latest"]),
         (
@@ -60,6 +67,13 @@ async fn what_arrives_where_by_the_fields_of_an_entry() {
             &["c0ffee1", "facade0"],
         ),
         (&pinned, "team/app", &["latest"]),
+        (
+            "tags: [latest, c0ffee1], retag: {latest: stable}, as: apps/shop",
+            "apps/shop",
+            &["c0ffee1", "stable"],
+        ),
+        (&by_digest, "team/app", &[&held]),
+        (&skipped, "team/app", &["latest"]),
     ];
     for (entry, repository, tags) in cases {
         let destination = FaultRegistry::start();
@@ -67,7 +81,7 @@ async fn what_arrives_where_by_the_fields_of_an_entry() {
         let count = tags.len() as u64;
         report.expect(0, [count, 0, 0, 0, 0], entry);
         assert_eq!(destination.tags(repository), tags, "{entry}");
-        if entry == pinned {
+        if entry == pinned || entry == by_digest {
             assert_eq!(report.digests(), [old.digest()], "{entry}");
         }
     }
@@ -105,6 +119,26 @@ async fn a_pinned_tag_is_its_digest_or_a_failure_that_names_the_other() {
         assert_eq!(found, (Some(1), reason, message), "{tag}: {report}");
         assert_eq!(destination.tags("team/app"), [""; 0]);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_digest_that_is_not_there_fails_by_its_own_name() {
+    let (source, destination) = (builds().0, FaultRegistry::start());
+    let gone = image(9, "2026-01-01T00:00:00Z");
+    let entry = format!("digests: ['{}']", gone.digest());
+    let report = mirror(&source, &destination, &entry).sync().await;
+    let failure = report.failure();
+    let message = format!(
+        "{}/team/app@{} does not exist",
+        source.host(),
+        gone.digest()
+    );
+    assert_eq!(
+        (report.code, failure.message),
+        (Some(1), message),
+        "{report}"
+    );
+    assert_eq!(destination.tags("team/app"), [""; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

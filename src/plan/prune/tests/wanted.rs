@@ -1,6 +1,9 @@
 //! What the spec still asks for.
 
+use std::collections::BTreeMap;
+
 use super::*;
+use crate::plan::naming::Rename;
 use crate::plan::template::RepositoryTemplate;
 
 #[test]
@@ -131,14 +134,27 @@ fn what_is_wanted_and_why_the_rest_is_not() {
 /// A tag is wanted under the names of the entries that want it, and of no others.
 #[test]
 fn what_is_wanted_has_the_names_of_its_entries() {
-    let naming =
-        |template: &str| Naming::new(RepositoryTemplate::parse(template).unwrap(), Vec::new());
+    let naming = |template: &str| {
+        let template = RepositoryTemplate::parse(template).unwrap();
+        let replacements = Vec::new();
+        let rename = Rename {
+            template,
+            replacements,
+        };
+        Naming::new(Some(rename), BTreeMap::new())
+    };
+    let retag = |tag: &str, name: &str| {
+        let tags = [(tag.parse().unwrap(), name.parse().unwrap())];
+        Naming::new(None, tags.into())
+    };
     let mirror = mirror("", "", "");
-    let cases: [(&[Naming], &str); 4] = [
+    let cases: [(&[Naming], &str); 6] = [
         (&[Naming::default()], ""),
         (&[naming("apps/{name}")], "1.0 Renamed waits"),
         (&[naming("apps/{name}"), Naming::default()], ""),
         (&[naming("{repository}")], ""),
+        (&[retag("1.0", "stable")], "1.0 Renamed waits"),
+        (&[retag("2.0", "stable")], ""),
     ];
     let app: Repository = "library/app".parse().unwrap();
     let tag: Tag = "1.0".parse().unwrap();

@@ -2,7 +2,7 @@
 
 use super::Change;
 
-pub(super) const CHANGES: [Change; 22] = [
+pub(super) const CHANGES: [Change; 26] = [
     (
         "no images",
         "  images:\n    - repository: library/alpine\n      tags: [\"3.20\", \"3.21*\"]\n    - repository: library/nginx\n      policyRefs: [{name: stable}]\n",
@@ -109,7 +109,7 @@ pub(super) const CHANGES: [Change; 22] = [
         "optional tags where there are only globs",
         "tags: [\"3.20\", \"3.21*\"]",
         "tags: [\"3.21*\"]\n      absent: Skip",
-        "spec.images[0].absent: Skip is only for tags that are written in full: globs and rules take what there is in any case",
+        "spec.images[0].absent: Skip is only for tags and digests that are written in full: globs and rules take what there is in any case",
     ),
     (
         "a name that is none",
@@ -134,5 +134,29 @@ pub(super) const CHANGES: [Change; 22] = [
         "tags: [\"3.20\", \"3.21*\"]",
         "tags: [\"3.20\"]\n      replace: [{from: \"\", to: A}]",
         "spec.images[0].replace[0].from: is empty: write what is replaced | spec.images[0].replace[0].to: \"A\" is no part of a repository: write at most 255 lower-case letters, digits, '/', '.', '_' and '-'",
+    ),
+    (
+        "other names of tags that are not written, and that are no tags",
+        "tags: [\"3.20\", \"3.21*\"]",
+        "tags: [\"3.20\", \"3.21*\"]\n      retag: {\"3.21\": stable, \"3.20\": a/b}",
+        "spec.images[0].retag.3.20: tag \"a/b\" contains '/' at position 2: a tag is letters, digits, '_', '.' and '-', and starts with a letter, digit or '_'",
+    ),
+    (
+        "another name of a tag that only may be selected",
+        "tags: [\"3.20\", \"3.21*\"]",
+        "tags: [\"3.20\", \"3.21*\"]\n      retag: {\"3.21\": stable}",
+        "spec.images[0].retag.3.21: 3.21 is not written in full in tags: add it there",
+    ),
+    (
+        "digests that are none, and one twice",
+        "tags: [\"3.20\", \"3.21*\"]",
+        "digests: [sha256:abc, latest, latest]",
+        "spec.images[0].digests[2]: \"latest\" is already in spec.images[0].digests[1] | spec.images[0].digests[0]: digest \"sha256:abc\" has 3 characters after sha256:, expected 64 | spec.images[0].digests[1]: digest \"latest\" has no algorithm: write it as sha256:<64 hex digits> | spec.images[0].digests[2]: digest \"latest\" has no algorithm: write it as sha256:<64 hex digits>",
+    ),
+    (
+        "a digest of several repositories",
+        "repository: library/alpine\n      tags: [\"3.20\", \"3.21*\"]",
+        "repository: library/*\n      digests: [\"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\"]",
+        "spec.images[0].digests[0]: is pinned to a digest, and library/* may be several repositories: write the repository in full",
     ),
 ];

@@ -94,12 +94,13 @@ async fn reconcile_mirror(
     if !context.policies_listed.wait().await {
         return Ok(Action::await_change());
     }
-    contain(async {
+    // On the heap, so that thousands that wait are small.
+    contain(Box::pin(async {
         match &object.0 {
             Ok(mirror) => image_mirror::reconcile(mirror, &context).await,
             Err(invalid) => image_mirror::refuse(invalid, &context).await,
         }
-    })
+    }))
     .await
 }
 

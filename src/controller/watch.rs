@@ -112,7 +112,9 @@ where
             if let Ok(event) = event {
                 writer.apply_watcher_event(event);
             }
-            gone.iter().for_each(|object| teller.remove(object));
+            for object in &gone {
+                teller.remove(object);
+            }
             if let Ok(Event::InitDone) = event {
                 listed.send_replace(true);
             }

@@ -168,10 +168,14 @@ fn gather(items: Vec<Item>) -> (Option<Mirror>, Vec<Item>) {
             .entries
             .iter()
             .any(|entry| entry.repository == item.repository);
-        let named = item.named(&chosen);
-        let Some(r#as) = named.filter(|_| !is_known && mirror.entries.len() < IMAGES) else {
-            left.push(item);
-            continue;
+        let fit = item.fit(&chosen);
+        let r#as = match fit.filter(|_| !is_known && mirror.entries.len() < IMAGES) {
+            Some(Fit::Templates) => None,
+            Some(Fit::Name(name)) => Some(name),
+            None => {
+                left.push(item);
+                continue;
+            }
         };
         if mirror.group != item.group {
             mirror.group = None;
@@ -205,16 +209,24 @@ fn choose(items: &[Item]) -> Vec<String> {
     candidates.extend(shared.map(|(one, _)| one.clone()));
     candidates.push(vec!["{repository}".to_owned(); first.targets.len()]);
     let cost = |candidate: &Vec<String>| -> usize {
-        let costs = items.iter().map(|item| match item.named(candidate) {
+        let costs = items.iter().map(|item| match item.fit(candidate) {
             None => WORTH,
-            Some(None) => 0,
-            Some(Some(_)) => 1,
+            Some(Fit::Templates) => 0,
+            Some(Fit::Name(_)) => 1,
         });
         costs.sum()
     };
-    candidates.retain(|candidate| first.named(candidate).is_some());
+    candidates.retain(|candidate| first.fit(candidate).is_some());
     let best = candidates.into_iter().min_by_key(cost);
     best.unwrap_or_else(|| first.templates().into_iter().next().unwrap_or_default())
+}
+
+/// How the templates of a mirror name an image.
+enum Fit {
+    /// By its own name.
+    Templates,
+    /// By another name, which its entry gives it.
+    Name(String),
 }
 
 // === impl Item ===
@@ -255,20 +267,20 @@ impl Item {
         self.targets.iter().map(below).collect()
     }
 
-    /// The name that the templates need to give its destinations their names, if any does: none where its own will do.
-    fn named(&self, chosen: &[String]) -> Option<Option<String>> {
+    /// How templates give its destinations their names, if they do.
+    fn fit(&self, chosen: &[String]) -> Option<Fit> {
         let mut targets = self.targets.iter().zip(chosen);
         let gives = |((_, naming), template): (&(Registry, Naming), &String)| {
             templates(&self.source, &self.repository, naming).contains(template)
         };
         if targets.clone().all(gives) {
-            return Some(None);
+            return Some(Fit::Templates);
         }
         let ((_, naming), template) = targets.next()?;
         let name = name_within(template, &self.source, naming)?;
         let is_same = |((_, naming), template): (&(Registry, Naming), &String)| {
             name_within(template, &self.source, naming).as_ref() == Some(&name)
         };
-        targets.all(is_same).then_some(Some(name))
+        targets.all(is_same).then_some(Fit::Name(name))
     }
 }

@@ -174,9 +174,9 @@ impl Engine {
         } = job;
         let room = Room::new();
         if job.is_retag() {
-            let root = self.manifests.fetch(origin, digest).await?;
+            let manifest = self.manifests.fetch(origin, digest).await?;
             let requests = job.targets.iter().map(|_| Requests::new()).collect();
-            return Ok((Content::retagged(origin.clone(), root), requests));
+            return Ok((Content::retagged(origin.clone(), manifest), requests));
         }
         let image = Graph::read(&self.manifests, origin, digest, platforms, &room).await?;
         let lacks = |target: &&Target| target.may_lack(origin, image.root.digest());

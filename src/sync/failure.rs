@@ -16,7 +16,8 @@ use crate::runtime::memory;
 const MESSAGE_LENGTH: usize = 2_000;
 
 impl Failure {
-    fn new(subject: &str, reason: Reason, message: String) -> Self {
+    fn new(subject: &str, reason: Reason, message: impl Into<String>) -> Self {
+        let message: String = message.into();
         Self {
             subject: subject.to_owned(),
             reason,

@@ -34,6 +34,14 @@ enum Cause {
     Doubt,
 }
 
+/// A look that is due.
+struct DueLook {
+    visit: Arc<Visit>,
+    /// The items that it is for, each with its target.
+    members: Vec<(usize, usize)>,
+    cause: Cause,
+}
+
 // === impl Syncer ===
 
 impl<C: Connect> Syncer<C> {
@@ -44,9 +52,9 @@ impl<C: Connect> Syncer<C> {
         // What all images are made of is known before any look goes on: it tells how far tags lead.
         let outlines: Vec<_> = visits
             .into_iter()
-            .map(|(visit, members, cause)| async move {
-                let outline = self.engine.outline(&visit).await;
-                (visit, outline, members, cause)
+            .map(|due| async move {
+                let outline = self.engine.outline(&due.visit).await;
+                (due, outline)
             })
             .collect();
         let outlines: Vec<_> = stream::iter(outlines)
@@ -55,16 +63,21 @@ impl<C: Connect> Syncer<C> {
             .await;
         let looks: Vec<_> = outlines
             .into_iter()
-            .map(|(visit, outline, members, cause)| async move {
+            .map(|(due, outline)| async move {
                 let late = match outline {
-                    Ok(outline) => self.engine.visit(&visit, outline).await.map(Arc::new),
+                    Ok(outline) => self.engine.visit(&due.visit, outline).await.map(Arc::new),
                     Err(error) => Err(error),
                 };
-                (visit, late, members, cause)
+                (due, late)
             })
             .collect();
         let mut looks = stream::iter(looks).buffer_unordered(VISITS);
-        while let Some((visit, late, members, cause)) = looks.next().await {
+        while let Some((due, late)) = looks.next().await {
+            let DueLook {
+                visit,
+                members,
+                cause,
+            } = due;
             for (item, target) in members {
                 if let Some(item) = items.get_mut(item) {
                     item.take_note(&visit, late.as_ref(), target, (cause, now));
@@ -80,7 +93,7 @@ impl<C: Connect> Syncer<C> {
         items: &[Item],
         mode: Mode,
         now: Timestamp,
-    ) -> Vec<(Arc<Visit>, Vec<(usize, usize)>, Cause)> {
+    ) -> Vec<DueLook> {
         let siblings = siblings(items);
         let mut visits = Vec::new();
         for group in group(mirrors, items, Item::may_be_completed) {
@@ -109,7 +122,11 @@ impl<C: Connect> Syncer<C> {
                 known: seen.filter(|_| cause == Cause::Recheck),
                 job: group.job,
             };
-            visits.push((Arc::new(visit), group.members, cause));
+            visits.push(DueLook {
+                visit: Arc::new(visit),
+                members: group.members,
+                cause,
+            });
         }
         visits
     }

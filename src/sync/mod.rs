@@ -81,8 +81,8 @@ impl<C: Connect> Syncer<C> {
         let mut collected = Collected::new(mirrors, &self.allowance);
 
         let looks = || join_all(mirrors.iter().map(|mirror| self.observe(mirror)));
-        let (observed, listings) = memory::with_room(looks).await;
-        let selected = collected.select(observed);
+        let (observations, listings) = memory::with_room(looks).await;
+        let selected = collected.select(observations);
         drop(listings);
         let (selected, _room) = collected.weigh(selected);
         let sightings = collected.keep(self.sight(mirrors, selected, mode).await);

@@ -137,7 +137,7 @@ async fn hostile_tenants_take_nothing_from_others() {
             println!("{}: {line}", namespace.name());
         }
     }
-    let peak = limit.peak_of(controller.process());
+    let peak = Limit::peak_of(controller.process());
     println!("{limit}; peak {} MiB", peak >> 20);
     assert!(controller.is_running(), "{}", controller.output());
     assert!(peak <= PEAK, "peak {} MiB", peak >> 20);
@@ -172,7 +172,7 @@ async fn a_registry_that_hangs_holds_up_nobody_but_its_own_mirrors() {
     }
     for namespace in &all {
         let mirror = Mirror::of("mirror", &source.host(), &destination.host());
-        let mirror = mirror.image("app", &["*"]).to_repository(namespace.name());
+        let mirror = mirror.image("app", &["*"]).under(namespace.name());
         namespace.apply(&mirror.to_string()).await;
     }
     for namespace in &all {

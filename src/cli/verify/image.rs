@@ -74,7 +74,7 @@ pub(super) async fn verify(
         let fault = check(source, blob, deep).await;
         fault.map(|fault| (digest.clone(), fault))
     });
-    let faulty: BTreeMap<Digest, Fault> = checks
+    let damaged: BTreeMap<Digest, Fault> = checks
         .buffer_unordered(LOOKS)
         .filter_map(async |fault| fault)
         .collect()
@@ -82,8 +82,8 @@ pub(super) async fn verify(
     let mut verified = Vec::new();
     let mut faults = Vec::new();
     for (image, reachable) in walked {
-        let is_faulty = |digest: &Digest| faulty.contains_key(digest);
-        let complete = reachable.faults.is_empty() && !reachable.blobs.keys().any(is_faulty);
+        let is_damaged = |digest: &Digest| damaged.contains_key(digest);
+        let complete = reachable.faults.is_empty() && !reachable.blobs.keys().any(is_damaged);
         verified.push(Verified {
             reference: image.reference,
             digest: Some(image.digest),
@@ -95,7 +95,7 @@ pub(super) async fn verify(
         });
         faults.extend(reachable.faults);
     }
-    faults.extend(faulty.into_values());
+    faults.extend(damaged.into_values());
     faults.sort_by(|left, right| left.subject.cmp(&right.subject));
     // Images may have a manifest in common.
     faults.dedup_by(|left, right| left.subject == right.subject);

@@ -116,7 +116,7 @@ fn no_history_loses_what_is_wanted_used_or_somebody_elses() {
             if count >= histories {
                 return;
             }
-            if count > 0 && count % STEP == 0 {
+            if count > 0 && count.is_multiple_of(STEP) {
                 say(count);
             }
             let seed = from + count;

@@ -40,7 +40,8 @@ done
 
 async fn run(shell: &str, script: &str, files: &Files) -> Finished {
     let bin = Path::new(env!("CARGO_BIN_EXE_transship")).parent().unwrap();
-    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+    let path = std::env::var_os("PATH").unwrap();
+    let path = format!("{}:{}", bin.display(), path.to_string_lossy());
     let program = Program::at(Path::new("/usr/bin/env"), &[shell, "-c", script]);
     let program = program
         .environment("PATH", path)

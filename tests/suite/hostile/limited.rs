@@ -54,7 +54,7 @@ impl Limit {
     }
 
     /// The most that a program ever had, in bytes.
-    pub(super) fn peak_of(&self, process: Process) -> usize {
+    pub(super) fn peak_of(process: Process) -> usize {
         let status = fs::read_to_string(format!("/proc/{}/status", process.id())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
         let kibibytes = line.and_then(|line| line.split_whitespace().next());

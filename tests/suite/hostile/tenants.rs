@@ -53,7 +53,7 @@ impl Mirror {
         self
     }
 
-    pub(super) fn to_repository(mut self, repository: &str) -> Self {
+    pub(super) fn under(mut self, repository: &str) -> Self {
         self.spec["destinations"][0]["repository"] = json!(repository);
         self
     }

@@ -117,11 +117,11 @@ async fn no_lure_leads_out_of_bounds_however_an_address_is_written() {
             };
             let boundaries = bounds(&["127.0.0.1"], &["127.0.0.1", "127.0.0.2"]);
             let client = bounded(&registry.host(), &settings, boundaries).unwrap();
-            let (name, fault, method, part) = lures_to(&registry, &target).swap_remove(place);
+            let (lure, fault, method, part) = lures_to(&registry, &target).swap_remove(place);
             registry.on(method, part).does(fault);
             everything_apart(&client, &image(), &stored).await;
-            assert!(!registry.requests().is_empty(), "{name}");
-            assert_eq!(canary.connections(), 0, "{name} to {target}");
+            assert!(!registry.requests().is_empty(), "{lure}");
+            assert_eq!(canary.connections(), 0, "{lure} to {target}");
         }
     }
 }

@@ -43,7 +43,7 @@ impl World {
             return;
         }
         // A clock that was set tells no day.
-        let is_recent = |at: &Duration| !self.notes.is_time_lost && now - *at < DAY;
+        let is_recent = |at: &Duration| !self.notes.is_time_lost && now.saturating_sub(*at) < DAY;
         let old: Vec<&(Slot, Duration)> = old.iter().filter(|(_, at)| is_recent(at)).collect();
         let count = old.len() + new.len();
         must(count <= prune.max_deletes, || {

@@ -14,13 +14,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each module with the modules that it may use, lowest first.
-const FLOORS: [(&str, &[&str]); 13] = [
+const FLOORS: [(&str, &[&str]); 14] = [
     ("oci", &[]),
     ("policy", &["oci"]),
     ("api", &["oci", "policy"]),
     ("plan", &["oci", "policy", "api"]),
     ("convert", &["oci", "policy", "api"]),
     ("registry", &["oci"]),
+    ("identity", &["oci", "registry"]),
     ("layout", &["oci"]),
     ("signature", &["oci", "policy"]),
     (
@@ -36,6 +37,7 @@ const FLOORS: [(&str, &[&str]); 13] = [
             "api",
             "plan",
             "registry",
+            "identity",
             "layout",
             "signature",
             "copy",
@@ -50,6 +52,7 @@ const FLOORS: [(&str, &[&str]); 13] = [
             "api",
             "plan",
             "registry",
+            "identity",
             "signature",
             "copy",
             "sync",
@@ -65,6 +68,7 @@ const FLOORS: [(&str, &[&str]); 13] = [
             "convert",
             "plan",
             "registry",
+            "identity",
             "layout",
             "signature",
             "copy",

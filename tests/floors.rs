@@ -21,7 +21,7 @@ const FLOORS: [(&str, &[&str]); 14] = [
     ("plan", &["oci", "policy", "api"]),
     ("convert", &["oci", "policy", "api"]),
     ("registry", &["oci"]),
-    ("identity", &["oci", "registry"]),
+    ("identity", &["oci", "registry", "runtime"]),
     ("layout", &["oci"]),
     ("signature", &["oci", "policy"]),
     (

@@ -83,7 +83,8 @@ impl Environment {
         self.0.get(name)
     }
 
-    /// A server: the first that is named by a variable, else the fixed one.
+    /// A server: the first that is named by a variable, else the fixed one. A name that is a host is no variable of a
+    /// process: only who makes an environment of its own can put another server in its place.
     pub(super) fn server(&self, variables: &[&str], fixed: &str) -> Result<Url, Error> {
         let named = variables
             .iter()

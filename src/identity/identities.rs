@@ -8,8 +8,10 @@ use futures::future::BoxFuture;
 use tokio::time::{Duration, Instant};
 
 use super::aws::Aws;
+use super::azure::Azure;
 use super::environment::Environment;
 use super::error::Error;
+use super::google::Google;
 use super::http::Http;
 use super::life::Lasting;
 use super::renewed::Renewed;
@@ -42,6 +44,8 @@ struct Issuing {
 
 enum Cloud {
     Aws(Aws),
+    Azure(Azure),
+    Google(Google),
 }
 
 // === impl Identities ===
@@ -84,29 +88,27 @@ impl Identities {
         }
         let issuer = Arc::new(Issuing {
             key: key.clone(),
-            cloud: self.cloud(cloud, who),
+            cloud: self.cloud(name, cloud, who),
             credential: Renewed::default(),
         });
         issuers.insert(key, (Arc::clone(&issuer), now));
         issuer
     }
 
-    fn cloud(&self, cloud: &CloudRegistry, who: &Who) -> Cloud {
+    fn cloud(&self, name: &Registry, cloud: &CloudRegistry, who: &Who) -> Cloud {
         let Inner {
             http, environment, ..
         } = &*self.0;
-        let aws = |host| {
-            Cloud::Aws(Aws::new(
-                http.clone(),
-                environment.clone(),
-                host,
-                who.clone(),
-            ))
-        };
+        let (http, environment, who) = (http.clone(), environment.clone(), who.clone());
         match cloud {
-            CloudRegistry::Ecr(host) => aws(Some(host.clone())),
-            CloudRegistry::EcrPublic => aws(None),
-            CloudRegistry::Google | CloudRegistry::Azure(_) => todo!(),
+            CloudRegistry::Ecr(host) => {
+                Cloud::Aws(Aws::new(http, environment, Some(host.clone()), who))
+            }
+            CloudRegistry::EcrPublic => Cloud::Aws(Aws::new(http, environment, None, who)),
+            CloudRegistry::Google => Cloud::Google(Google::new(http, environment, who)),
+            CloudRegistry::Azure(cloud) => {
+                Cloud::Azure(Azure::new(http, environment, name.clone(), *cloud, who))
+            }
         }
     }
 }
@@ -123,6 +125,8 @@ impl Issuing {
     async fn fetch(&self) -> Result<Lasting<Credential>, Error> {
         match &self.cloud {
             Cloud::Aws(aws) => aws.fetch().await,
+            Cloud::Azure(azure) => azure.fetch().await,
+            Cloud::Google(google) => google.fetch().await,
         }
     }
 }

@@ -7,6 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use super::error::Error;
+use crate::runtime::clock;
 
 /// The claims that are read.
 #[derive(Debug, Deserialize)]
@@ -40,7 +41,7 @@ pub(super) fn end(token: &SecretString) -> Result<Option<Timestamp>, &'static st
 /// A token that is about to prove who we are: not one that has ended.
 pub(super) fn check(token: &SecretString, what: &str) -> Result<(), Error> {
     match end(token) {
-        Ok(Some(end)) if end <= Timestamp::now() => Err(Error::Wrong(format!(
+        Ok(Some(end)) if end <= clock::now() => Err(Error::Wrong(format!(
             "{what} ended at {end:.0}: who renews it has stopped, or the clock of this machine is wrong"
         ))),
         Ok(_) => Ok(()),

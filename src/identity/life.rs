@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::runtime::clock;
+
 /// What is said to end later is asked for again after this time.
 const LONGEST: Duration = Duration::from_secs(12 * 60 * 60);
 /// What has ended already, as far as our clock tells, and is used all the same, is asked for again after this time.
@@ -20,7 +22,7 @@ pub(super) struct Lasting<T> {
 
 /// The time until `end`; nothing where that is over.
 pub(super) fn until(end: Timestamp) -> Option<Duration> {
-    let left = Duration::try_from(end.duration_since(Timestamp::now())).ok()?;
+    let left = Duration::try_from(end.duration_since(clock::now())).ok()?;
     (!left.is_zero()).then(|| left.min(LONGEST))
 }
 

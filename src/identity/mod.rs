@@ -8,18 +8,21 @@
 //!
 //! ```text
 //! identities renewed      credentials by identity and registry, renewed in time
-//! aws google azure quay   what each of them wants to be asked, and answers
+//! aws google azure         what each of them wants to be asked, and answers
 //! who environment         whose identity, and what the process was told
-//! http words jwt life     requests, and what may be believed and shown of an answer
+//! http words jwt oauth life   requests, and what may be believed and shown of an answer
 //! ```
 
 mod aws;
+mod azure;
 mod environment;
 mod error;
+mod google;
 mod http;
 mod identities;
 mod jwt;
 mod life;
+mod oauth;
 mod renewed;
 mod who;
 mod words;

@@ -19,6 +19,7 @@ mod docs;
 mod faults;
 mod gates;
 mod harness;
+mod identity;
 mod layout;
 mod matrix;
 mod packaging;

@@ -18,6 +18,7 @@ use crate::identity::http::{Answer, Http, Request, authority};
 use crate::identity::life::{Lasting, longest, shortest, until};
 use crate::oci::clouds::EcrHost;
 use crate::registry::Credential;
+use crate::runtime::clock;
 
 /// Where the public registry's API is, and the region of it.
 const PUBLIC: &str = "https://api.ecr-public.us-east-1.amazonaws.com";
@@ -129,7 +130,7 @@ impl Ecr {
             region: self.region(),
             service,
         };
-        let signed = sign(&signable, scope, keys, Timestamp::now());
+        let signed = sign(&signable, scope, keys, clock::now());
         request.headers.extend(signed);
         credential(&http.send(request).await?)
     }

@@ -12,6 +12,7 @@ use crate::identity::error::Error;
 use crate::identity::http::{Answer, Http, Request, authority};
 use crate::identity::life::{Lasting, until};
 use crate::oci::clouds::Partition;
+use crate::runtime::clock;
 
 /// The version of the API.
 const VERSION: &str = "2011-06-15";
@@ -126,7 +127,7 @@ pub(super) async fn assume(
         region,
         service: "sts",
     };
-    let signed = sign(&signable, scope, keys_before, Timestamp::now());
+    let signed = sign(&signable, scope, keys_before, clock::now());
     request.headers.extend(signed);
     keys(&http.send(request).await?)
 }

@@ -12,6 +12,7 @@
 //! | `faults` | a registry in memory that can be told to misbehave |
 //! | `http` | the HTTP/1.1 server under `faults`, `token` and `canary`, with its script of rules |
 //! | `token`, `credentials`, `tls` | a token server, who may do what, a private authority |
+//! | `cloud`, `sigv4` | a server of a cloud that keeps what it was asked; AWS's signatures recomputed |
 //! | `nginx` | a real nginx in front of a server, with a limit of requests |
 //! | `front`, `proxy` | a reverse proxy that sees requests; a TCP proxy that delays them |
 //! | `program`, `crash` | runs the real program; kills it at a chosen request |
@@ -22,6 +23,7 @@
 pub mod access_log;
 pub mod canary;
 pub mod client;
+pub mod cloud;
 pub mod cluster;
 pub mod content;
 pub mod corpus;
@@ -38,6 +40,7 @@ pub mod program;
 pub mod proxy;
 pub mod push;
 pub mod registries;
+pub mod sigv4;
 pub mod tls;
 pub mod token;
 pub mod tools;

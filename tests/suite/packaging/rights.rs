@@ -94,6 +94,27 @@ async fn in_watched_namespaces_it_may_do_the_same_there_only() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn it_may_be_the_service_accounts_that_are_named_and_no_others() {
+    let rendered = render(
+        "{identity: {namespaces: [a, b], serviceAccounts: [{namespace: a, name: mirror}, {namespace: b, name: push}]}}",
+    )
+    .await;
+    insta::assert_snapshot!(rules(role(&rendered, "Role", "transship-identity-mirror")), @"
+    get /serviceaccounts mirror
+    create /serviceaccounts/token mirror
+    ");
+    insta::assert_snapshot!(bindings(&rendered), @"
+    a: Role transship-identity-mirror
+    b: Role transship-identity-push
+    everywhere: ClusterRole transship-controller
+    transship-system: ClusterRole transship-secret-reader
+    transship-system: Role transship-lease
+    ");
+    let arguments = &rendered.pod()["spec"]["containers"][0]["args"];
+    assert!(items(arguments).any(|argument| argument == "--identity-namespaces=a,b"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn workloads_are_listed_everywhere_where_the_operator_allows_it_and_nowhere_else() {
     for (values, flag, expected) in [
         ("", false, ""),

@@ -62,7 +62,7 @@ pub enum Error {
         is_known: bool,
     },
     /// An answer makes no sense.
-    #[error("{server} gave no usable {asked}: {fault}")]
+    #[error("{server} gave {asked} that cannot be used: {fault}")]
     Answer {
         /// The server.
         server: String,

@@ -122,6 +122,7 @@ impl Ecr {
         let signable = Signable {
             method: "POST",
             host: &host,
+            path: request.url.path(),
             query: "",
             headers: &request.headers,
             body: request.body.expose_secret(),

@@ -15,11 +15,12 @@ use super::keys::Keys;
 /// The name of the procedure.
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 
-/// What is signed. Paths are `/` and queries are canonical: this program asks for nothing else.
+/// What is signed. Paths and queries are canonical as they are: this program asks for nothing else.
 pub(super) struct Signable<'a> {
     pub(super) method: &'a str,
     /// Host, with a port where it is not that of the scheme.
     pub(super) host: &'a str,
+    pub(super) path: &'a str,
     pub(super) query: &'a str,
     /// Names in lower case with their values.
     pub(super) headers: &'a [(&'static str, SecretString)],
@@ -73,11 +74,12 @@ fn canonical(signable: &Signable<'_>, added: &[(&'static str, SecretString)]) ->
         .collect();
     let Signable {
         method,
+        path,
         query,
         body,
         ..
     } = signable;
-    let text = format!("{method}\n/\n{query}\n{lines}\n{names}\n{}", hash(body));
+    let text = format!("{method}\n{path}\n{query}\n{lines}\n{names}\n{}", hash(body));
     (text, names)
 }
 
@@ -139,6 +141,7 @@ mod tests {
         let signable = |method, host, query, headers, body| Signable {
             method,
             host,
+            path: "/",
             query,
             headers,
             body,
@@ -190,6 +193,7 @@ mod tests {
         let signable = Signable {
             method: "POST",
             host: "api.ecr.eu-west-1.amazonaws.com",
+            path: "/",
             query: "",
             headers: &headers,
             body: "{}",

@@ -119,6 +119,7 @@ pub(super) async fn assume(
     let signable = Signable {
         method: "POST",
         host: &authority(&request.url),
+        path: request.url.path(),
         query: "",
         headers: &request.headers,
         body: request.body.expose_secret(),

@@ -300,12 +300,12 @@ async fn each_wrong_answer_of_ecr_has_its_words() {
         Reply::json(status, &json!({"__type": kind, "message": message}))
     };
     let cases: Vec<(Reply, &str)> = vec![
-        (data(json!([])), "Answer: SERVER gave no usable a password for ECR: its authorizationData is empty"),
-        (data(json!([{"expiresAt": 1}])), "Answer: SERVER gave no usable a password for ECR: it has no authorizationToken"),
-        (data(json!([{"authorizationToken": "canary"}])), "Answer: SERVER gave no usable a password for ECR: its authorizationToken is not a user name and password"),
-        (data(json!([{"authorizationToken": login(), "expiresAt": 1e20}])), "Answer: SERVER gave no usable a password for ECR: its expiresAt is no time"),
-        (Reply::new(200).body("canary"), "Answer: SERVER gave no usable a password for ECR: its answer is not what is documented, see line 1, column 1"),
-        (Reply::new(302).header("location", "http://evil.test/"), "Answer: SERVER gave no usable a password for ECR: it answers 302"),
+        (data(json!([])), "Answer: SERVER gave a password for ECR that cannot be used: its authorizationData is empty"),
+        (data(json!([{"expiresAt": 1}])), "Answer: SERVER gave a password for ECR that cannot be used: it has no authorizationToken"),
+        (data(json!([{"authorizationToken": "canary"}])), "Answer: SERVER gave a password for ECR that cannot be used: its authorizationToken is not a user name and password"),
+        (data(json!([{"authorizationToken": login(), "expiresAt": 1e20}])), "Answer: SERVER gave a password for ECR that cannot be used: its expiresAt is no time"),
+        (Reply::new(200).body("canary"), "Answer: SERVER gave a password for ECR that cannot be used: its answer is not what is documented, see line 1, column 1"),
+        (Reply::new(302).header("location", "http://evil.test/"), "Answer: SERVER gave a password for ECR that cannot be used: it answers 302"),
         (
             fault(400, "AccessDeniedException", "User: arn:aws:iam::1:user/a is not authorized with canary-key"),
             "Forbidden: SERVER refuses a password for ECR with 400; that says \"AccessDeniedException: User: arn:aws:iam::1:user/a is not authorized with ***\"",

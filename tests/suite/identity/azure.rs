@@ -148,8 +148,8 @@ async fn each_wrong_answer_has_its_words() {
     let entra_url = entra.url();
     let token = |token: String| Reply::json(200, &json!({"refresh_token": token}));
     let cases: Vec<(Reply, &str)> = vec![
-        (Reply::json(200, &json!({})), "Answer: SERVER gave no usable a refresh token: it has no refresh_token"),
-        (token("canary".to_owned()), "Answer: SERVER gave no usable a refresh token: its refresh_token is no JWT"),
+        (Reply::json(200, &json!({})), "Answer: SERVER gave a refresh token that cannot be used: it has no refresh_token"),
+        (token("canary".to_owned()), "Answer: SERVER gave a refresh token that cannot be used: its refresh_token is no JWT"),
         (
             Reply::error(401, "UNAUTHORIZED", "no entra-token"),
             "Identity: SERVER refuses a refresh token with 401; that says \"{'errors':[{'code':'UNAUTHORIZED','message':'no ***'}]}\"",

@@ -262,15 +262,15 @@ async fn files_that_cannot_be_used_have_their_words() {
 #[tokio::test]
 async fn each_wrong_answer_has_its_words() {
     let cases = [
-        (json!({"expires_in": 5}), "Answer: SERVER gave no usable an access token: it has no access_token"),
-        (json!({"access_token": "canary"}), "Answer: SERVER gave no usable an access token: it has no expires_in"),
+        (json!({"expires_in": 5}), "Answer: SERVER gave an access token that cannot be used: it has no access_token"),
+        (json!({"access_token": "canary"}), "Answer: SERVER gave an access token that cannot be used: it has no expires_in"),
         (
             json!({"access_token": "canary", "expires_in": "soon"}),
-            "Answer: SERVER gave no usable an access token: its expires_in is no number of seconds",
+            "Answer: SERVER gave an access token that cannot be used: its expires_in is no number of seconds",
         ),
         (
             json!({"access_token": "canary", "expires_in": 0}),
-            "Answer: SERVER gave no usable an access token: it has ended already",
+            "Answer: SERVER gave an access token that cannot be used: it has ended already",
         ),
     ];
     for (answer, expected) in cases {
@@ -307,7 +307,7 @@ async fn what_the_exchange_and_impersonation_refuse_is_told() {
     sts.answers(|_| token());
     insta::assert_snapshot!(ask().await, @r#"Forbidden: SERVER refuses a token of the service account with 403; that says "PERMISSION_DENIED: Permission 'iam.serviceAccounts.getAccessToken' denied""#);
     iam.answers(|_| generated("2015-01-01T00:00:00Z"));
-    insta::assert_snapshot!(ask().await, @"Answer: SERVER gave no usable a token of the service account: it ended at 2015-01-01T00:00:00Z: is the clock of this machine right?");
+    insta::assert_snapshot!(ask().await, @"Answer: SERVER gave a token of the service account that cannot be used: it ended at 2015-01-01T00:00:00Z: is the clock of this machine right?");
     iam.answers(|_| generated("soon"));
-    insta::assert_snapshot!(ask().await, @"Answer: SERVER gave no usable a token of the service account: its expireTime is no time");
+    insta::assert_snapshot!(ask().await, @"Answer: SERVER gave a token of the service account that cannot be used: its expireTime is no time");
 }

@@ -14,7 +14,7 @@
 //! | `token`, `credentials`, `tls` | a token server, who may do what, a private authority |
 //! | `cloud`, `sigv4` | a server of a cloud that keeps what it was asked; AWS's signatures recomputed |
 //! | `nginx` | a real nginx in front of a server, with a limit of requests |
-//! | `front`, `proxy` | a reverse proxy that sees requests; a TCP proxy that delays them |
+//! | `front`, `proxy`, `tunnel` | a reverse proxy that sees requests; a TCP proxy that delays them; one that takes CONNECT |
 //! | `program`, `crash` | runs the real program; kills it at a chosen request |
 //! | `cluster` | a real Kubernetes control plane, and the program as its controller |
 //! | `canary` | listeners that must not be talked to, or not hear a secret |
@@ -44,6 +44,7 @@ pub mod sigv4;
 pub mod tls;
 pub mod token;
 pub mod tools;
+pub mod tunnel;
 pub mod witness;
 
 use std::sync::LazyLock;

@@ -94,10 +94,7 @@ impl Azure {
         credential(&self.http.send(request).await?)
     }
 
-    async fn token_of_account(
-        &self,
-        account: &Account,
-    ) -> Result<(SecretString, String), Error> {
+    async fn token_of_account(&self, account: &Account) -> Result<(SecretString, String), Error> {
         let client = account.annotation(CLIENT_ANNOTATION)?;
         let tenant = match self.environment.get("AZURE_TENANT_ID") {
             Some(tenant) if !account.annotations.contains_key(TENANT_ANNOTATION) => tenant,
@@ -137,10 +134,14 @@ impl Azure {
     ) -> Result<SecretString, Error> {
         let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'.';
         if !(1..=128).contains(&tenant.len()) || !tenant.bytes().all(is_word) {
-            return Err(Error::Wrong("the tenant is not the name or id of one".to_owned()));
+            return Err(Error::Wrong(
+                "the tenant is not the name or id of one".to_owned(),
+            ));
         }
         let authority = self.cloud.authority();
-        let server = self.environment.server(&["AZURE_AUTHORITY_HOST"], authority)?;
+        let server = self
+            .environment
+            .server(&["AZURE_AUTHORITY_HOST"], authority)?;
         let url = join(&server, &format!("/{tenant}/oauth2/v2.0/token"))?;
         let scope = format!("{}/.default", self.resource());
         let mut fields = vec![
@@ -211,7 +212,8 @@ fn credential(answer: &Answer) -> Result<Lasting<Credential>, Error> {
     }
     let Exchanged { refresh_token } = answer.json()?;
     let token = refresh_token.ok_or_else(|| answer.wrong("it has no refresh_token"))?;
-    let end = jwt::end(&token).map_err(|fault| answer.wrong(format!("its refresh_token {fault}")))?;
+    let end =
+        jwt::end(&token).map_err(|fault| answer.wrong(format!("its refresh_token {fault}")))?;
     let end = end.ok_or_else(|| answer.wrong("its refresh_token does not say when it ends"))?;
     let life = until(end).ok_or_else(|| {
         answer.wrong(format!(

@@ -84,7 +84,11 @@ fn end(seconds: i64) -> jiff::Timestamp {
 fn jwt(seconds: i64, mut claims: Value) -> String {
     claims["exp"] = json!(end(seconds).as_second());
     let encode = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
-    format!("{}.{}.canary", encode(&json!({"alg": "RS256"})), encode(&claims))
+    format!(
+        "{}.{}.canary",
+        encode(&json!({"alg": "RS256"})),
+        encode(&claims)
+    )
 }
 
 /// The claims of a token.

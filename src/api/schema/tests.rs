@@ -116,8 +116,16 @@ const MIRRORS: [Change; 32] = [
         "spec:\n  platforms: {list: [linux/amd64]}",
         "spec.platforms.list: is only used with mode: List",
     ),
-    ("name: eu", "provider: AWS, serviceAccountName: push, name: eu", ""),
-    ("name: eu", "provider: Generic, secretRef: {name: a}, name: eu", ""),
+    (
+        "name: eu",
+        "provider: AWS, serviceAccountName: push, name: eu",
+        "",
+    ),
+    (
+        "name: eu",
+        "provider: Generic, secretRef: {name: a}, name: eu",
+        "",
+    ),
     (
         "name: eu",
         "provider: AWS, secretRef: {name: a}, name: eu",

@@ -79,7 +79,10 @@ fn canonical(signable: &Signable<'_>, added: &[(&'static str, SecretString)]) ->
         body,
         ..
     } = signable;
-    let text = format!("{method}\n{path}\n{query}\n{lines}\n{names}\n{}", hash(body));
+    let text = format!(
+        "{method}\n{path}\n{query}\n{lines}\n{names}\n{}",
+        hash(body)
+    );
     (text, names)
 }
 

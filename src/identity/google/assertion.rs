@@ -58,9 +58,7 @@ fn der(pem: &str) -> Option<SecretSlice<u8>> {
 mod tests {
     use aws_lc_rs::encoding::AsDer as _;
     use aws_lc_rs::rsa::{KeyPair, KeySize};
-    use aws_lc_rs::signature::{
-        KeyPair as _, RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey,
-    };
+    use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
 
     use super::*;
 
@@ -90,7 +88,10 @@ mod tests {
         let json = |part| -> serde_json::Value {
             serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
         };
-        assert_eq!(json(header), json!({"alg": "RS256", "typ": "JWT", "kid": "k1"}));
+        assert_eq!(
+            json(header),
+            json!({"alg": "RS256", "typ": "JWT", "kid": "k1"})
+        );
         assert_eq!(
             json(claims),
             json!({
@@ -101,7 +102,8 @@ mod tests {
                 "exp": 1_767_229_200,
             })
         );
-        let public = UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, pair.public_key().as_ref());
+        let public =
+            UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, pair.public_key().as_ref());
         let signature = URL_SAFE_NO_PAD.decode(signature).unwrap();
         public
             .verify(format!("{header}.{claims}").as_bytes(), &signature)
@@ -110,7 +112,11 @@ mod tests {
 
     #[test]
     fn keys_that_are_none() {
-        for text in ["", "canary", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----"] {
+        for text in [
+            "",
+            "canary",
+            "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----",
+        ] {
             let error = assertion(&key(text), "a", Timestamp::UNIX_EPOCH).unwrap_err();
             assert_eq!(
                 error.to_string(),

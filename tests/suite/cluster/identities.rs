@@ -37,7 +37,10 @@ fn ecr() -> Cloud {
     Cloud::start(|_| {
         let Login { username, password } = Login::valid();
         let token = STANDARD.encode(format!("{username}:{password}"));
-        Reply::json(200, &json!({"authorizationData": [{"authorizationToken": token}]}))
+        Reply::json(
+            200,
+            &json!({"authorizationData": [{"authorizationToken": token}]}),
+        )
     })
 }
 
@@ -105,7 +108,9 @@ async fn a_mirror_is_the_service_account_that_is_granted_by_name() {
         .kubectl_ok(&["create", "rolebinding", "transship", role, &account])
         .await;
     let annotation = format!("eks.amazonaws.com/role-arn={ROLE}");
-    namespace.kubectl_ok(&["create", "serviceaccount", "mirror"]).await;
+    namespace
+        .kubectl_ok(&["create", "serviceaccount", "mirror"])
+        .await;
     namespace
         .kubectl_ok(&["annotate", "serviceaccount", "mirror", &annotation])
         .await;
@@ -144,7 +149,11 @@ async fn a_mirror_is_the_service_account_that_is_granted_by_name() {
         "spec": {"token": token, "audiences": [audience]},
     });
     let reviews = "/apis/authentication.k8s.io/v1/tokenreviews";
-    let review = plane.client().create(reviews, &review).await.assert_success();
+    let review = plane
+        .client()
+        .create(reviews, &review)
+        .await
+        .assert_success();
     let user = format!("system:serviceaccount:{}:mirror", namespace.name());
     assert_eq!(review["status"]["authenticated"], true);
     assert_eq!(review["status"]["audiences"], json!([audience]));
@@ -160,9 +169,15 @@ async fn a_mirror_is_the_service_account_that_is_granted_by_name() {
     let accounts: Vec<String> = accounts.into_iter().collect();
     assert_eq!(
         accounts,
-        ["create serviceaccounts/token mirror", "get serviceaccounts mirror"]
+        [
+            "create serviceaccounts/token mirror",
+            "get serviceaccounts mirror"
+        ]
     );
     let (status, output) = release.controller.stop().await;
     assert!(status.success(), "{output}");
-    assert!(!output.contains("canary") && !output.contains(&token), "{output}");
+    assert!(
+        !output.contains("canary") && !output.contains(&token),
+        "{output}"
+    );
 }

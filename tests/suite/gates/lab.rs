@@ -52,11 +52,7 @@ impl FindSecret for Secrets<'_> {
         secret.ok_or_else(|| NoSecret(name.clone()))
     }
 
-    fn issuer(
-        &self,
-        registry: &Registry,
-        _: &CloudIdentity,
-    ) -> Result<Arc<dyn Issuer>, NoSecret> {
+    fn issuer(&self, registry: &Registry, _: &CloudIdentity) -> Result<Arc<dyn Issuer>, NoSecret> {
         panic!("{registry} is no registry of a cloud")
     }
 }

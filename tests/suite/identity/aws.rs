@@ -78,7 +78,9 @@ fn assert_signed(ecr: &Cloud, secret: &str, by: &str) {
 #[tokio::test]
 async fn keys_of_the_environment_open_a_registry_with_a_password_that_is_asked_for_once() {
     let (ecr, registry) = (ecr(), FaultRegistry::options().basic().start());
-    let image = crate::support::content::ImageBuilder::new(7).layers(&[100_000]).build();
+    let image = crate::support::content::ImageBuilder::new(7)
+        .layers(&[100_000])
+        .build();
     registry.load("team/app", "v1", &image);
     let url = ecr.url();
     let variables = [&KEYS[..], &[("AWS_ENDPOINT_URL_ECR", &url)]].concat();
@@ -90,10 +92,13 @@ async fn keys_of_the_environment_open_a_registry_with_a_password_that_is_asked_f
     };
     let host = registry.host().parse().unwrap();
     for _ in 0..2 {
-        let client = Pool::new("transship/test").client(&host, &settings).unwrap();
+        let client = Pool::new("transship/test")
+            .client(&host, &settings)
+            .unwrap();
         let (repository, tag) = ("team/app".parse().unwrap(), "v1".parse().unwrap());
         let tag = transship::oci::TagOrDigest::Tag(tag);
-        client.resolve(&repository, &tag).await.unwrap();
+        let found = client.resolve(&repository, &tag, None).await;
+        assert!(found.unwrap().is_some());
     }
     assert_signed(&ecr, "canary-key", "AKID eu-west-1 ecr");
 }
@@ -103,7 +108,10 @@ async fn a_registry_that_refuses_the_password_is_told_so_and_not_asked_in_a_loop
     let registry = FaultRegistry::options().basic().start();
     let ecr = Cloud::start(|_| {
         let token = "QVdTOmNhbmFyeQ==";
-        Reply::json(200, &json!({"authorizationData": [{"authorizationToken": token}]}))
+        Reply::json(
+            200,
+            &json!({"authorizationData": [{"authorizationToken": token}]}),
+        )
     });
     let url = ecr.url();
     let variables = [&KEYS[..], &[("AWS_ENDPOINT_URL_ECR", &url)]].concat();
@@ -113,7 +121,9 @@ async fn a_registry_that_refuses_the_password_is_told_so_and_not_asked_in_a_loop
         ..Settings::default()
     };
     let host = registry.host().parse().unwrap();
-    let client = Pool::new("transship/test").client(&host, &settings).unwrap();
+    let client = Pool::new("transship/test")
+        .client(&host, &settings)
+        .unwrap();
     for _ in 0..3 {
         let error = client.ping().await.unwrap_err();
         assert_eq!(error.kind(), Kind::AuthenticationFailed);
@@ -179,11 +189,17 @@ async fn a_service_account_is_the_role_that_its_annotation_names() {
     let asked = sts.requests();
     let token = form_values(&asked[0].body, "WebIdentityToken").remove(0);
     assert_eq!(claims(&token)["aud"], json!(["sts.amazonaws.com"]));
-    assert_eq!(form_values(&asked[0].body, "RoleSessionName"), ["team.mirror"]);
+    assert_eq!(
+        form_values(&asked[0].body, "RoleSessionName"),
+        ["team.mirror"]
+    );
 
     let without = issuer(ECR, &variables, &account("plain", &[], &tokens));
     insta::assert_snapshot!(words(&without).await, @r#"Identity: service account "plain" of namespace "team" has no annotation eks.amazonaws.com/role-arn: it names the identity that the account stands for"#);
-    let china = [("eks.amazonaws.com/role-arn", "arn:aws-cn:iam::123456789012:role/a")];
+    let china = [(
+        "eks.amazonaws.com/role-arn",
+        "arn:aws-cn:iam::123456789012:role/a",
+    )];
     let china = issuer(ECR, &variables, &account("china", &china, &tokens));
     insta::assert_snapshot!(words(&china).await, @"Identity: the role arn:aws-cn:iam::123456789012:role/a is of another partition than the registry, which is of aws");
     assert_eq!(tokens.audiences.lock().unwrap().len(), 1);
@@ -198,10 +214,15 @@ async fn the_agent_of_pod_identity_gets_the_token_of_the_pod() {
     let (ecr_url, agent_url) = (ecr.url(), format!("{}/v1/credentials", agent.url()));
     let variables = [
         ("AWS_CONTAINER_CREDENTIALS_FULL_URI", agent_url.as_str()),
-        ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", path.to_str().unwrap()),
+        (
+            "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+            path.to_str().unwrap(),
+        ),
         ("AWS_ENDPOINT_URL_ECR", &ecr_url),
     ];
-    issue(&issuer(ECR, &variables, &Who::Process)).await.unwrap();
+    issue(&issuer(ECR, &variables, &Who::Process))
+        .await
+        .unwrap();
     assert_signed(&ecr, "canary-temp", "TEMP eu-west-1 ecr");
     let asked = &agent.requests()[0];
     assert_eq!(asked.path, "/v1/credentials");
@@ -233,7 +254,9 @@ async fn an_instance_is_asked_within_a_session() {
         ("AWS_EC2_METADATA_SERVICE_ENDPOINT", metadata_url.as_str()),
         ("AWS_ENDPOINT_URL_ECR", &ecr_url),
     ];
-    issue(&issuer(ECR, &variables, &Who::Process)).await.unwrap();
+    issue(&issuer(ECR, &variables, &Who::Process))
+        .await
+        .unwrap();
     assert_signed(&ecr, "canary-temp", "TEMP eu-west-1 ecr");
 }
 
@@ -251,17 +274,23 @@ async fn another_role_is_assumed_with_signed_keys() {
         ],
     ]
     .concat();
-    issue(&issuer(ECR, &variables, &Who::Process)).await.unwrap();
+    issue(&issuer(ECR, &variables, &Who::Process))
+        .await
+        .unwrap();
     assert_signed(&ecr, "canary-temp", "TEMP eu-west-1 ecr");
     let asked = &sts.requests()[0];
-    assert_eq!(verify(asked, "canary-key").unwrap(), "AKID eu-central-1 sts");
+    assert_eq!(
+        verify(asked, "canary-key").unwrap(),
+        "AKID eu-central-1 sts"
+    );
     assert_eq!(form_values(&asked.body, "Action"), ["AssumeRole"]);
 }
 
 #[tokio::test]
 async fn the_public_registry_is_asked_in_its_own_way() {
     let public = Cloud::start(|_| {
-        let data = json!({"authorizationToken": login(), "expiresAt": super::end(43_200).as_second()});
+        let data =
+            json!({"authorizationToken": login(), "expiresAt": super::end(43_200).as_second()});
         Reply::json(200, &json!({"authorizationData": data}))
     });
     let url = public.url();
@@ -300,24 +329,62 @@ async fn each_wrong_answer_of_ecr_has_its_words() {
         Reply::json(status, &json!({"__type": kind, "message": message}))
     };
     let cases: Vec<(Reply, &str)> = vec![
-        (data(json!([])), "Answer: SERVER gave a password for ECR that cannot be used: its authorizationData is empty"),
-        (data(json!([{"expiresAt": 1}])), "Answer: SERVER gave a password for ECR that cannot be used: it has no authorizationToken"),
-        (data(json!([{"authorizationToken": "canary"}])), "Answer: SERVER gave a password for ECR that cannot be used: its authorizationToken is not a user name and password"),
-        (data(json!([{"authorizationToken": login(), "expiresAt": 1e20}])), "Answer: SERVER gave a password for ECR that cannot be used: its expiresAt is no time"),
-        (Reply::new(200).body("canary"), "Answer: SERVER gave a password for ECR that cannot be used: its answer is not what is documented, see line 1, column 1"),
-        (Reply::new(302).header("location", "http://evil.test/"), "Answer: SERVER gave a password for ECR that cannot be used: it answers 302"),
         (
-            fault(400, "AccessDeniedException", "User: arn:aws:iam::1:user/a is not authorized with canary-key"),
+            data(json!([])),
+            "Answer: SERVER gave a password for ECR that cannot be used: its authorizationData is empty",
+        ),
+        (
+            data(json!([{"expiresAt": 1}])),
+            "Answer: SERVER gave a password for ECR that cannot be used: it has no authorizationToken",
+        ),
+        (
+            data(json!([{"authorizationToken": "canary"}])),
+            "Answer: SERVER gave a password for ECR that cannot be used: its authorizationToken is not a user name and password",
+        ),
+        (
+            data(json!([{"authorizationToken": login(), "expiresAt": 1e20}])),
+            "Answer: SERVER gave a password for ECR that cannot be used: its expiresAt is no time",
+        ),
+        (
+            Reply::new(200).body("canary"),
+            "Answer: SERVER gave a password for ECR that cannot be used: its answer is not what is documented, see line 1, column 1",
+        ),
+        (
+            Reply::new(302).header("location", "http://evil.test/"),
+            "Answer: SERVER gave a password for ECR that cannot be used: it answers 302",
+        ),
+        (
+            fault(
+                400,
+                "AccessDeniedException",
+                "User: arn:aws:iam::1:user/a is not authorized with canary-key",
+            ),
             "Forbidden: SERVER refuses a password for ECR with 400; that says \"AccessDeniedException: User: arn:aws:iam::1:user/a is not authorized with ***\"",
         ),
         (
-            fault(400, "com.amazon.coral.service#ExpiredTokenException", "The security token is expired"),
+            fault(
+                400,
+                "com.amazon.coral.service#ExpiredTokenException",
+                "The security token is expired",
+            ),
             "Identity: SERVER refuses a password for ECR with 400; that says \"ExpiredTokenException: The security token is expired\"",
         ),
-        (fault(400, "ThrottlingException", "Rate exceeded"), "RateLimited: SERVER is asked too much: try again later"),
-        (Reply::new(403).body("<html>"), "Forbidden: SERVER refuses a password for ECR with 403; that says \"<html>\""),
-        (Reply::new(200).body("a".repeat(65 * 1024)), "Unreachable: SERVER cannot be used: its answer has more than 65536 bytes; try again later"),
-        (Reply::new(503), "Unreachable: SERVER cannot be used: it answers 503; try again later"),
+        (
+            fault(400, "ThrottlingException", "Rate exceeded"),
+            "RateLimited: SERVER is asked too much: try again later",
+        ),
+        (
+            Reply::new(403).body("<html>"),
+            "Forbidden: SERVER refuses a password for ECR with 403; that says \"<html>\"",
+        ),
+        (
+            Reply::new(200).body("a".repeat(65 * 1024)),
+            "Unreachable: SERVER cannot be used: its answer has more than 65536 bytes; try again later",
+        ),
+        (
+            Reply::new(503),
+            "Unreachable: SERVER cannot be used: it answers 503; try again later",
+        ),
     ];
     for (reply, expected) in cases {
         let ecr = Cloud::start(move |_| reply.clone());
@@ -380,8 +447,14 @@ async fn each_wrong_answer_of_metadata_has_its_words() {
         (without("SecretAccessKey"), "it has no SecretAccessKey"),
         (without("Token"), "it has no Token"),
         (with("Expiration", "soon"), "its Expiration is no time"),
-        (with("Expiration", "2015-01-01T00:00:00Z"), "it ended at 2015-01-01T00:00:00Z"),
-        (with("Code", "AssumeRoleUnauthorizedAccess"), "its Code is not Success"),
+        (
+            with("Expiration", "2015-01-01T00:00:00Z"),
+            "it ended at 2015-01-01T00:00:00Z",
+        ),
+        (
+            with("Code", "AssumeRoleUnauthorizedAccess"),
+            "its Code is not Success",
+        ),
         (Reply::new(404), "refuses keys of the pod with 404"),
     ];
     for (reply, expected) in cases {
@@ -409,12 +482,18 @@ async fn without_any_identity_the_places_are_told() {
             "Identity: of AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY one is set and the other is not",
         ),
         (
-            &[("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://evil.test/canary")],
+            &[(
+                "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+                "http://evil.test/canary",
+            )],
             "Identity: AWS_CONTAINER_CREDENTIALS_FULL_URI is neither HTTPS nor an address of the agent or this machine",
         ),
     ];
     for (variables, expected) in cases {
-        assert_eq!(words(&issuer(ECR, variables, &Who::Process)).await, expected);
+        assert_eq!(
+            words(&issuer(ECR, variables, &Who::Process)).await,
+            expected
+        );
     }
 }
 

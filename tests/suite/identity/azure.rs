@@ -17,7 +17,8 @@ const NOBODY: &str = "00000000-0000-0000-0000-000000000000";
 /// Entra as it is.
 fn entra() -> Cloud {
     Cloud::start(|_| {
-        let token = json!({"access_token": "entra-token", "expires_in": 3599, "token_type": "Bearer"});
+        let token =
+            json!({"access_token": "entra-token", "expires_in": 3599, "token_type": "Bearer"});
         Reply::json(200, &token)
     })
 }
@@ -32,7 +33,10 @@ fn assert_exchanged(registry: &Cloud, name: &str, tenant: &[&str]) {
     assert_eq!(requests.len(), 1);
     let asked = &requests[0];
     let field = |field| form_values(&asked.body, field);
-    assert_eq!((asked.method.as_str(), asked.path.as_str()), ("POST", "/oauth2/exchange"));
+    assert_eq!(
+        (asked.method.as_str(), asked.path.as_str()),
+        ("POST", "/oauth2/exchange")
+    );
     assert_eq!(field("grant_type"), ["access_token"]);
     assert_eq!(field("service"), [name]);
     assert_eq!(field("access_token"), ["entra-token"]);
@@ -112,7 +116,10 @@ async fn a_service_account_is_the_client_that_its_annotations_name() {
     issue(&issuer(host, &variables, &who)).await.unwrap();
     assert_eq!(entra.requests()[1].path, "/own/oauth2/v2.0/token");
     let without = words(&issuer(host, &variables, &account("none", &[], &tokens))).await;
-    assert!(without.contains("has no annotation azure.workload.identity/client-id"), "{without}");
+    assert!(
+        without.contains("has no annotation azure.workload.identity/client-id"),
+        "{without}"
+    );
 }
 
 #[tokio::test]
@@ -121,7 +128,10 @@ async fn a_machine_is_asked_for_its_managed_identity() {
         if request.headers.value("metadata") != Some("true") {
             return Reply::new(400);
         }
-        Reply::json(200, &json!({"access_token": "entra-token", "expires_in": "86399"}))
+        Reply::json(
+            200,
+            &json!({"access_token": "entra-token", "expires_in": "86399"}),
+        )
     });
     let registry = exchange();
     let (metadata_url, registry_url) = (metadata.url(), registry.url());
@@ -130,7 +140,9 @@ async fn a_machine_is_asked_for_its_managed_identity() {
         ("AZURE_CLIENT_ID", "assigned"),
         (ACR, &registry_url),
     ];
-    issue(&issuer(ACR, &variables, &Who::Process)).await.unwrap();
+    issue(&issuer(ACR, &variables, &Who::Process))
+        .await
+        .unwrap();
     assert_exchanged(&registry, ACR, &[]);
     let asked = &metadata.requests()[0];
     assert_eq!(asked.path, "/metadata/identity/oauth2/token");
@@ -148,8 +160,14 @@ async fn each_wrong_answer_has_its_words() {
     let entra_url = entra.url();
     let token = |token: String| Reply::json(200, &json!({"refresh_token": token}));
     let cases: Vec<(Reply, &str)> = vec![
-        (Reply::json(200, &json!({})), "Answer: SERVER gave a refresh token that cannot be used: it has no refresh_token"),
-        (token("canary".to_owned()), "Answer: SERVER gave a refresh token that cannot be used: its refresh_token is no JWT"),
+        (
+            Reply::json(200, &json!({})),
+            "Answer: SERVER gave a refresh token that cannot be used: it has no refresh_token",
+        ),
+        (
+            token("canary".to_owned()),
+            "Answer: SERVER gave a refresh token that cannot be used: its refresh_token is no JWT",
+        ),
         (
             Reply::error(401, "UNAUTHORIZED", "no entra-token"),
             "Identity: SERVER refuses a refresh token with 401; that says \"{'errors':[{'code':'UNAUTHORIZED','message':'no ***'}]}\"",
@@ -165,7 +183,10 @@ async fn each_wrong_answer_has_its_words() {
             ("AZURE_AUTHORITY_HOST", &entra_url),
             (ACR, &registry_url),
         ];
-        assert_eq!(words(&issuer(ACR, &variables, &Who::Process)).await, expected);
+        assert_eq!(
+            words(&issuer(ACR, &variables, &Who::Process)).await,
+            expected
+        );
     }
     let over = Cloud::start(move |_| token(jwt(-60, json!({}))));
     let over_url = over.url();
@@ -188,7 +209,10 @@ async fn what_entra_refuses_and_what_is_missing_is_told() {
     });
     let url = entra.url();
     let ask = async |variables: &[(&str, &str)]| {
-        let server = [("AZURE_AUTHORITY_HOST", url.as_str()), ("AZURE_CLIENT_SECRET", "canary")];
+        let server = [
+            ("AZURE_AUTHORITY_HOST", url.as_str()),
+            ("AZURE_CLIENT_SECRET", "canary"),
+        ];
         words(&issuer(ACR, &[variables, &server].concat(), &Who::Process)).await
     };
     let whole = [("AZURE_CLIENT_ID", "client"), ("AZURE_TENANT_ID", "tenant")];

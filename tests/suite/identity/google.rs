@@ -93,7 +93,10 @@ async fn a_service_account_of_gke_is_exchanged_within_the_pool_of_its_project() 
 
 #[tokio::test]
 async fn a_service_account_elsewhere_names_its_provider_and_whom_it_stands_for() {
-    let (sts, iam) = (Cloud::start(|_| token()), Cloud::start(|_| generated(&time(3600))));
+    let (sts, iam) = (
+        Cloud::start(|_| token()),
+        Cloud::start(|_| generated(&time(3600))),
+    );
     let (sts_url, iam_url) = (sts.url(), iam.url());
     let tokens = Arc::new(ApiServer::default());
     let variables = [
@@ -166,7 +169,10 @@ impl File {
 
 #[tokio::test]
 async fn an_external_account_has_its_token_in_a_file() {
-    let (sts, iam) = (Cloud::start(|_| token()), Cloud::start(|_| generated(&time(3600))));
+    let (sts, iam) = (
+        Cloud::start(|_| token()),
+        Cloud::start(|_| generated(&time(3600))),
+    );
     let directory = TempDir::new().unwrap();
     let subject = directory.path().join("subject");
     let own = jwt(600, json!({}));
@@ -184,14 +190,24 @@ async fn an_external_account_has_its_token_in_a_file() {
             "format": {"type": "json", "subject_token_field_name": "id_token"},
         },
     }));
-    assert_eq!(issue(&file.issuer()).await.unwrap(), granted("impersonated"));
+    assert_eq!(
+        issue(&file.issuer()).await.unwrap(),
+        granted("impersonated")
+    );
     let asked = &sts.requests()[0];
     assert_eq!(form_values(&asked.body, "audience"), [audience]);
     assert_eq!(form_values(&asked.body, "subject_token"), [own]);
 
-    fs::write(&subject, json!({"id_token": jwt(-60, json!({}))}).to_string()).unwrap();
+    fs::write(
+        &subject,
+        json!({"id_token": jwt(-60, json!({}))}).to_string(),
+    )
+    .unwrap();
     let over = words(&file.issuer()).await;
-    assert!(over.starts_with("Identity: the token for Google ended at "), "{over}");
+    assert!(
+        over.starts_with("Identity: the token for Google ended at "),
+        "{over}"
+    );
     fs::write(&subject, "{}").unwrap();
     assert_eq!(
         words(&file.issuer()).await,
@@ -203,12 +219,12 @@ async fn an_external_account_has_its_token_in_a_file() {
 async fn a_job_of_a_ci_system_is_asked_for_its_token() {
     let own = jwt(600, json!({}));
     let value = own.clone();
-    let ci = Cloud::start(move |request| {
-        match request.headers.value("authorization") {
+    let ci = Cloud::start(
+        move |request| match request.headers.value("authorization") {
             Some("Bearer canary-ci") => Reply::json(200, &json!({"value": value})),
             _ => Reply::new(401),
-        }
-    });
+        },
+    );
     let sts = Cloud::start(|_| token());
     let file = File::new(&json!({
         "type": "external_account",
@@ -221,7 +237,10 @@ async fn a_job_of_a_ci_system_is_asked_for_its_token() {
             "format": {"type": "json", "subject_token_field_name": "value"},
         },
     }));
-    assert_eq!(issue(&file.issuer()).await.unwrap(), granted("google-token"));
+    assert_eq!(
+        issue(&file.issuer()).await.unwrap(),
+        granted("google-token")
+    );
     let asked = &sts.requests()[0];
     assert_eq!(form_values(&asked.body, "subject_token"), [own]);
 }
@@ -262,8 +281,14 @@ async fn files_that_cannot_be_used_have_their_words() {
 #[tokio::test]
 async fn each_wrong_answer_has_its_words() {
     let cases = [
-        (json!({"expires_in": 5}), "Answer: SERVER gave an access token that cannot be used: it has no access_token"),
-        (json!({"access_token": "canary"}), "Answer: SERVER gave an access token that cannot be used: it has no expires_in"),
+        (
+            json!({"expires_in": 5}),
+            "Answer: SERVER gave an access token that cannot be used: it has no access_token",
+        ),
+        (
+            json!({"access_token": "canary"}),
+            "Answer: SERVER gave an access token that cannot be used: it has no expires_in",
+        ),
         (
             json!({"access_token": "canary", "expires_in": "soon"}),
             "Answer: SERVER gave an access token that cannot be used: its expires_in is no number of seconds",
@@ -301,8 +326,18 @@ async fn what_the_exchange_and_impersonation_refuse_is_told() {
         ("iamcredentials.googleapis.com", &iam_url),
     ];
     let tokens = Arc::new(ApiServer::default());
-    let annotations = [("iam.gke.io/gcp-service-account", "a@b.iam.gserviceaccount.com")];
-    let ask = async || words(&issuer(GAR, &variables, &account("mirror", &annotations, &tokens))).await;
+    let annotations = [(
+        "iam.gke.io/gcp-service-account",
+        "a@b.iam.gserviceaccount.com",
+    )];
+    let ask = async || {
+        words(&issuer(
+            GAR,
+            &variables,
+            &account("mirror", &annotations, &tokens),
+        ))
+        .await
+    };
     insta::assert_snapshot!(ask().await, @r#"Identity: SERVER refuses an access token with 400; that says "invalid_target: The target service does not exist""#);
     sts.answers(|_| token());
     insta::assert_snapshot!(ask().await, @r#"Forbidden: SERVER refuses a token of the service account with 403; that says "PERMISSION_DENIED: Permission 'iam.serviceAccounts.getAccessToken' denied""#);

@@ -28,7 +28,10 @@ fn clouds() -> (Cloud, Cloud) {
         let authorization = request.headers.value("authorization").unwrap_or_default();
         let key = authorization.split(['=', '/']).nth(1).unwrap_or_default();
         let token = STANDARD.encode(format!("AWS:{key}"));
-        Reply::json(200, &json!({"authorizationData": [{"authorizationToken": token}]}))
+        Reply::json(
+            200,
+            &json!({"authorizationData": [{"authorizationToken": token}]}),
+        )
     });
     (sts, ecr)
 }
@@ -60,7 +63,10 @@ async fn five_identities_on_one_host_share_nothing() {
     for _ in 0..2 {
         let asking = members.iter().map(async |(expected, who)| {
             let issuer = of(&identities, ECR, who);
-            assert_eq!(issue(&issuer).await.unwrap(), ("AWS".to_owned(), expected.clone()));
+            assert_eq!(
+                issue(&issuer).await.unwrap(),
+                ("AWS".to_owned(), expected.clone())
+            );
             issuer.fingerprint()
         });
         let fingerprints: HashSet<_> = join_all(asking).await.into_iter().collect();
@@ -87,7 +93,11 @@ async fn a_hundred_who_ask_at_once_are_one_request() {
     join_all(asking).await;
     assert_eq!(ecr.requests().len(), 1);
     // Another registry has its own.
-    let other = of(&identities, "210987654321.dkr.ecr.eu-west-1.amazonaws.com", &Who::Process);
+    let other = of(
+        &identities,
+        "210987654321.dkr.ecr.eu-west-1.amazonaws.com",
+        &Who::Process,
+    );
     issue(&other).await.unwrap();
     assert_eq!(ecr.requests().len(), 2);
 }

@@ -55,7 +55,10 @@ pub fn verify(request: &Request, secret: &str) -> Result<String, String> {
         });
     let expected = hex::encode(mac(&key, text.as_bytes()));
     let all = ["host", "x-amz-date"];
-    if !all.iter().all(|name| names.split(';').any(|one| one == *name)) {
+    if !all
+        .iter()
+        .all(|name| names.split(';').any(|one| one == *name))
+    {
         return Err(format!("only {names} are signed"));
     }
     if field("Signature")? != expected {

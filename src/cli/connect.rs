@@ -113,6 +113,11 @@ impl Connector {
             (credential, Some(credentials as Arc<dyn Keyring>))
         };
         let settings = self.settings(registry, reach, credential, keyring).await;
+        if settings.insecure && matches!(settings.credential, Credential::Issued(_)) {
+            return Err(unusable(format_args!(
+                "{registry} is spoken to in plain HTTP, in which no identity is sent: leave out --insecure"
+            )));
+        }
         self.pool.client(registry, &settings).map_err(|error| {
             let error = endpoint::Error::from(error);
             ConnectError {

@@ -8,9 +8,10 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use url::Url;
 
+use super::answer::Answer;
 use super::environment::{Environment, read};
 use super::error::Error;
-use super::http::{Answer, Http, Request};
+use super::http::{Http, Request};
 use super::jwt;
 use super::life::{Lasting, until};
 use super::oauth::{access_token, refusal};

@@ -10,9 +10,10 @@
 //! identities renewed      credentials by identity and registry, renewed in time
 //! aws google azure         what each of them wants to be asked, and answers
 //! who environment         whose identity, and what the process was told
-//! http words jwt oauth life   requests, and what may be believed and shown of an answer
+//! http answer words jwt oauth life   requests, and what may be believed and shown of an answer
 //! ```
 
+mod answer;
 mod aws;
 mod azure;
 mod environment;

@@ -4,8 +4,8 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::answer::Answer;
 use super::error::Error;
-use super::http::Answer;
 use super::life::{Lasting, seconds};
 
 #[derive(Deserialize)]

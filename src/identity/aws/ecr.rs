@@ -12,9 +12,10 @@ use url::Url;
 
 use super::keys::Keys;
 use super::sigv4::{Scope, Signable, sign};
+use crate::identity::answer::Answer;
 use crate::identity::environment::Environment;
 use crate::identity::error::Error;
-use crate::identity::http::{Answer, Http, Request, authority};
+use crate::identity::http::{Http, Request, authority};
 use crate::identity::life::{Lasting, longest, shortest, until};
 use crate::oci::clouds::EcrHost;
 use crate::registry::Credential;

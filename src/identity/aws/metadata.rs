@@ -11,9 +11,10 @@ use url::Url;
 
 use super::keys::Keys;
 use super::sts::life;
+use crate::identity::answer::Answer;
 use crate::identity::environment::{Environment, read};
 use crate::identity::error::Error;
-use crate::identity::http::{Answer, Http, Request, is_near};
+use crate::identity::http::{Http, Request, is_near};
 use crate::identity::life::{Lasting, longest};
 
 /// Where containers of ECS ask.

@@ -6,9 +6,10 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::ASKED;
+use crate::identity::answer::Answer;
 use crate::identity::environment::Environment;
 use crate::identity::error::Error;
-use crate::identity::http::{Answer, Http, Request};
+use crate::identity::http::{Http, Request};
 use crate::identity::life::Lasting;
 use crate::identity::oauth::access_token;
 

@@ -207,12 +207,20 @@ impl Authenticator {
     ) -> Result<Authorization, Error> {
         entry.switch(Method::Basic);
         let sent = sent.filter(|sent| sent.scheme() == Scheme::Basic);
-        if let (Some(sent), Credential::Issued(issuer)) = (sent, &self.credential)
-            && !sent.answers_challenge()
-        {
-            issuer.refused();
-        } else if sent.is_some() {
-            return Err(self.refused_password(entry));
+        if let Some(sent) = sent {
+            let is_renewed = match &self.credential {
+                Credential::Issued(issuer) => {
+                    issuer.refused();
+                    !sent.answers_challenge()
+                }
+                Credential::Anonymous
+                | Credential::Basic { .. }
+                | Credential::IdentityToken { .. }
+                | Credential::RegistryToken(_) => false,
+            };
+            if !is_renewed {
+                return Err(self.refused_password(entry));
+            }
         }
         match self.password(entry).await? {
             None => Err(self.refused(Refusal::NoCredential)),

@@ -27,7 +27,7 @@ pub enum Partition {
     China,
     /// The European Sovereign Cloud.
     Eusc,
-    /// US GovCloud.
+    /// That of the US government.
     GovCloud,
     /// Of US agencies: `us-iso`.
     Iso,

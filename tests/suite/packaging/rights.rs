@@ -187,13 +187,22 @@ async fn no_role_says_everything_or_more_than_it_must() {
         let rendered = render(values).await;
         for role in rendered.objects.iter().filter(|object| is_role(object)) {
             let rules = role["rules"].to_string();
-            for word in ["*", "escalate", "bind", "impersonate", "serviceaccounts"] {
+            for word in ["*", "escalate", "bind", "impersonate"] {
                 assert!(
                     !rules.contains(&format!("\"{word}\"")),
                     "{name}: {word} in {role}"
                 );
             }
             let role_name = text(&role["metadata"]["name"]);
+            // Of service accounts only those that are named, each in its namespace.
+            let about_accounts = rules.contains("serviceaccounts");
+            let is_identity = role_name.contains("-identity-") && role["kind"] == "Role";
+            assert_eq!(about_accounts, is_identity, "{name}: {role}");
+            if about_accounts {
+                let mut rules = items(&role["rules"]);
+                let are_named = rules.all(|rule| items(&rule["resourceNames"]).count() == 1);
+                assert!(are_named, "{name}: {role}");
+            }
             let about_pods = rules.contains("pods");
             assert_eq!(about_pods, role_name.ends_with("-in-use"), "{name}: {role}");
             let about_secrets = rules.contains("secrets");

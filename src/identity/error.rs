@@ -82,14 +82,15 @@ fn words(said: Option<&str>) -> String {
 impl Error {
     fn fault(&self) -> IssueFault {
         match self {
-            Self::None { .. } | Self::Wrong(_) | Self::File { .. } => IssueFault::Identity,
-            Self::NotGranted(_) => IssueFault::Forbidden,
-            Self::Unreachable { .. } => IssueFault::Unreachable,
-            Self::RateLimited { .. } => IssueFault::RateLimited,
-            Self::Refused { is_known: true, .. } => IssueFault::Forbidden,
-            Self::Refused {
+            Self::None { .. }
+            | Self::Wrong(_)
+            | Self::File { .. }
+            | Self::Refused {
                 is_known: false, ..
             } => IssueFault::Identity,
+            Self::NotGranted(_) | Self::Refused { is_known: true, .. } => IssueFault::Forbidden,
+            Self::Unreachable { .. } => IssueFault::Unreachable,
+            Self::RateLimited { .. } => IssueFault::RateLimited,
             Self::Answer { .. } => IssueFault::Answer,
         }
     }

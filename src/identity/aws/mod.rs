@@ -159,10 +159,14 @@ impl Aws {
             ));
         }
         let found = metadata::from_instance(&self.http, &self.environment).await;
-        found.map_err(|error| match error {
-            Error::Unreachable { .. } => none("there is no metadata of an EC2 instance"),
-            Error::None { looked, .. } => none(&looked),
-            error => error,
+        found.map_err(|error| {
+            if let Error::None { looked, .. } = &error {
+                none(looked)
+            } else if matches!(error, Error::Unreachable { .. }) {
+                none("there is no metadata of an EC2 instance")
+            } else {
+                error
+            }
         })
     }
 

@@ -68,10 +68,11 @@ fn canonical(signable: &Signable<'_>, added: &[(&'static str, SecretString)]) ->
     headers.sort_by_key(|(name, _)| *name);
     let names: Vec<&str> = headers.iter().map(|(name, _)| *name).collect();
     let names = names.join(";");
-    let lines: String = headers
+    let lines: Vec<String> = headers
         .iter()
         .map(|(name, value)| format!("{name}:{}\n", value.expose_secret().trim()))
         .collect();
+    let lines = lines.concat();
     let Signable {
         method,
         path,

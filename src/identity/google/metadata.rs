@@ -45,14 +45,16 @@ pub(super) async fn cluster(
 ) -> Result<(String, String), Error> {
     let name = async |path: &str| {
         let answer = get(http, environment, path, "the name of the cluster").await;
-        let answer = answer.map_err(|error| match error {
-            Error::Unreachable { .. } => Error::None {
+        let answer = answer.map_err(|error| {
+            if !matches!(error, Error::Unreachable { .. }) {
+                return error;
+            }
+            let looked = "there is no metadata server of GKE, and the service account does not name a provider of a \
+                          workload identity pool (gcp.auth.fluxcd.io/workload-identity-provider)";
+            Error::None {
                 cloud: "Google",
-                looked: "there is no metadata server of GKE, and the service account does not name a provider of a \
-                         workload identity pool (gcp.auth.fluxcd.io/workload-identity-provider)"
-                    .to_owned(),
-            },
-            error => error,
+                looked: looked.to_owned(),
+            }
         })?;
         let text = answer.granted()?.expose_secret().trim();
         let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte);

@@ -78,12 +78,11 @@ impl EcrHost {
             return format!("ecr{fips}.{region}.{}", partition.dual_stack_suffix());
         }
         let suffix = partition.suffix();
-        match partition {
-            Partition::Aws | Partition::GovCloud if self.is_fips => {
-                format!("ecr-fips.{region}.{suffix}")
-            }
-            _ => format!("api.ecr{fips}.{region}.{suffix}"),
+        let has_own_name = matches!(partition, Partition::Aws | Partition::GovCloud);
+        if self.is_fips && has_own_name {
+            return format!("ecr-fips.{region}.{suffix}");
         }
+        format!("api.ecr{fips}.{region}.{suffix}")
     }
 }
 

@@ -106,9 +106,11 @@ impl Connector {
         } else {
             let credentials = self.credentials().await.map_err(unusable)?;
             let found = credentials.find(registry, repository).await;
-            let credential = match found.map_err(unusable)? {
-                Credential::Anonymous => self.trust.ambient(registry),
-                found => found,
+            let found = found.map_err(unusable)?;
+            let credential = if matches!(found, Credential::Anonymous) {
+                self.trust.ambient(registry)
+            } else {
+                found
             };
             (credential, Some(credentials as Arc<dyn Keyring>))
         };

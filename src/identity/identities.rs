@@ -43,7 +43,7 @@ struct Issuing {
 }
 
 enum Cloud {
-    Aws(Aws),
+    Aws(Box<Aws>),
     Azure(Azure),
     Google(Google),
 }
@@ -101,10 +101,15 @@ impl Identities {
         } = &*self.0;
         let (http, environment, who) = (http.clone(), environment.clone(), who.clone());
         match cloud {
-            CloudRegistry::Ecr(host) => {
-                Cloud::Aws(Aws::new(http, environment, Some(host.clone()), who))
+            CloudRegistry::Ecr(host) => Cloud::Aws(Box::new(Aws::new(
+                http,
+                environment,
+                Some(host.clone()),
+                who,
+            ))),
+            CloudRegistry::EcrPublic => {
+                Cloud::Aws(Box::new(Aws::new(http, environment, None, who)))
             }
-            CloudRegistry::EcrPublic => Cloud::Aws(Aws::new(http, environment, None, who)),
             CloudRegistry::Google => Cloud::Google(Google::new(http, environment, who)),
             CloudRegistry::Azure(cloud) => {
                 Cloud::Azure(Azure::new(http, environment, name.clone(), *cloud, who))

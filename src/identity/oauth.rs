@@ -54,12 +54,12 @@ fn said(text: &str) -> Option<String> {
         error_description,
     } = serde_json::from_str(text).ok()?;
     let text = |value: &Value| value.as_str().map(ToOwned::to_owned);
-    let (code, message) = match error? {
-        Value::Object(error) => (
-            error.get("status").and_then(text),
-            error.get("message").and_then(text),
-        ),
-        error => (text(&error), error_description),
+    let error = error?;
+    let (code, message) = if error.is_object() {
+        let field = |name: &str| error.get(name).and_then(text);
+        (field("status"), field("message"))
+    } else {
+        (text(&error), error_description)
     };
     Some(match (code, message) {
         (Some(code), Some(message)) => format!("{code}: {message}"),

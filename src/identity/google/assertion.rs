@@ -23,9 +23,9 @@ pub(super) fn assertion(key: &Key, audience: &str, now: Timestamp) -> Result<Sec
             key.client_email
         ))
     };
-    let der = der(key.private_key.expose_secret()).ok_or_else(wrong)?;
+    let der = der(key.pem.expose_secret()).ok_or_else(wrong)?;
     let pair = RsaKeyPair::from_pkcs8(der.expose_secret()).map_err(|_| wrong())?;
-    let header = json!({"alg": "RS256", "typ": "JWT", "kid": key.private_key_id});
+    let header = json!({"alg": "RS256", "typ": "JWT", "kid": key.id});
     let issued = now.as_second();
     let claims = json!({
         "iss": key.client_email,
@@ -62,11 +62,11 @@ mod tests {
 
     use super::*;
 
-    fn key(private_key: &str) -> Key {
+    fn key(pem: &str) -> Key {
         Key {
             client_email: "mirror@project.iam.gserviceaccount.com".to_owned(),
-            private_key: private_key.into(),
-            private_key_id: Some("k1".to_owned()),
+            pem: pem.into(),
+            id: Some("k1".to_owned()),
             token_uri: None,
         }
     }

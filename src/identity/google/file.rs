@@ -33,8 +33,10 @@ pub(super) struct Address(pub(super) Url);
 #[derive(Deserialize)]
 pub(super) struct Key {
     pub(super) client_email: String,
-    pub(super) private_key: SecretString,
-    pub(super) private_key_id: Option<String>,
+    #[serde(rename = "private_key")]
+    pub(super) pem: SecretString,
+    #[serde(rename = "private_key_id")]
+    pub(super) id: Option<String>,
     pub(super) token_uri: Option<Address>,
 }
 

@@ -7,6 +7,7 @@
 //! 4  sync                       one round: observe, select, resolve, gate, plan, apply, report
 //! 3  copy                       the copy engine: graph, scheduler, dedupe, fan-out, progress
 //! 2  registry  layout  plan     endpoints · pure decisions
+//! 3  identity                   who we are in the clouds
 //! 2  signature                  who vouches for an image
 //! 2  convert                    the files of other tools
 //! 1  api                        ImageMirror and ImagePolicy as people write them
@@ -21,6 +22,7 @@ pub mod cli;
 pub mod controller;
 pub mod convert;
 pub mod copy;
+pub mod identity;
 pub mod layout;
 pub mod oci;
 pub mod plan;

@@ -14,13 +14,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each module with the modules that it may use, lowest first.
-const FLOORS: [(&str, &[&str]); 13] = [
+const FLOORS: [(&str, &[&str]); 14] = [
     ("oci", &[]),
     ("policy", &["oci"]),
     ("api", &["oci", "policy"]),
     ("plan", &["oci", "policy", "api"]),
     ("convert", &["oci", "policy", "api"]),
     ("registry", &["oci", "runtime"]),
+    ("identity", &["oci", "registry", "runtime"]),
     ("layout", &["oci"]),
     ("signature", &["oci", "policy"]),
     (
@@ -44,6 +45,7 @@ const FLOORS: [(&str, &[&str]); 13] = [
             "api",
             "plan",
             "registry",
+            "identity",
             "layout",
             "signature",
             "copy",
@@ -58,6 +60,7 @@ const FLOORS: [(&str, &[&str]); 13] = [
             "api",
             "plan",
             "registry",
+            "identity",
             "signature",
             "copy",
             "sync",
@@ -73,6 +76,7 @@ const FLOORS: [(&str, &[&str]); 13] = [
             "convert",
             "plan",
             "registry",
+            "identity",
             "layout",
             "signature",
             "copy",

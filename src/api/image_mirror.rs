@@ -2,6 +2,7 @@
 
 mod endpoint;
 mod image;
+mod provider;
 mod prune;
 mod referrers;
 mod status;
@@ -16,6 +17,7 @@ use serde_json::json;
 
 pub use self::endpoint::{Destination, Source};
 pub use self::image::{AbsentTag, Image, Replacement};
+pub use self::provider::Provider;
 pub use self::prune::{AdoptedTags, InUse, Prune, PruneMode};
 pub use self::referrers::{Referrers, ReferrersMode};
 pub use self::status::{

@@ -19,7 +19,7 @@ mod sync;
 use clap::{Parser, Subcommand};
 
 pub use self::common::{
-    CommonArgs, DocumentArgs, Format, LogFormat, LogLevel, OutputArgs, RegistryArgs,
+    Cloud, CommonArgs, DocumentArgs, Format, LogFormat, LogLevel, OutputArgs, RegistryArgs,
 };
 pub use self::controller::ControllerArgs;
 pub use self::convert::ConvertArgs;

@@ -15,6 +15,7 @@ use super::loopback::Loopback;
 use super::trust::Trust;
 use crate::api::Reason;
 use crate::copy::{Endpoint, endpoint};
+use crate::identity::Identities;
 use crate::layout::Layout;
 use crate::oci::{Registry, Repository};
 use crate::plan::{Destination, Mirror};
@@ -65,6 +66,11 @@ impl Connector {
         })
     }
 
+    /// Who the person who runs the program is in the clouds.
+    pub(super) fn identities(&self) -> &Identities {
+        &self.trust.identities
+    }
+
     /// A client for a registry; which credential it has may depend on the repository.
     pub(super) async fn client(
         &self,
@@ -95,15 +101,25 @@ impl Connector {
         let (credential, keyring) = if let Some(secret) = &reach.credentials {
             let found = secret.find(registry, repository).map_err(unusable)?;
             (found, secret.others(registry))
+        } else if let Some(issuer) = &reach.issuer {
+            (Credential::Issued(Arc::clone(issuer)), None)
         } else {
             let credentials = self.credentials().await.map_err(unusable)?;
             let found = credentials.find(registry, repository).await;
-            (
-                found.map_err(unusable)?,
-                Some(credentials as Arc<dyn Keyring>),
-            )
+            let found = found.map_err(unusable)?;
+            let credential = if matches!(found, Credential::Anonymous) {
+                self.trust.ambient(registry)
+            } else {
+                found
+            };
+            (credential, Some(credentials as Arc<dyn Keyring>))
         };
         let settings = self.settings(registry, reach, credential, keyring).await;
+        if settings.insecure && matches!(settings.credential, Credential::Issued(_)) {
+            return Err(unusable(format_args!(
+                "{registry} is spoken to in plain HTTP, in which no identity is sent: leave out --insecure"
+            )));
+        }
         self.pool.client(registry, &settings).map_err(|error| {
             let error = endpoint::Error::from(error);
             ConnectError {

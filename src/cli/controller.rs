@@ -33,7 +33,12 @@ pub(super) async fn run(args: &ControllerArgs) -> Result<Exit, Error> {
         allowed_proxies,
         ca_file,
         trusted_realms,
+        identity_namespaces,
     } = args;
+    let ca_pem = ca_file
+        .as_deref()
+        .map(trust::read_authorities)
+        .transpose()?;
     let settings = Settings {
         kubeconfig: kubeconfig.clone(),
         context: context.clone(),
@@ -59,10 +64,9 @@ pub(super) async fn run(args: &ControllerArgs) -> Result<Exit, Error> {
             allowed_proxies: allowed_proxies.clone(),
         },
         trusted_realms: trusted_realms.iter().map(ToString::to_string).collect(),
-        ca_pem: ca_file
-            .as_deref()
-            .map(trust::read_authorities)
-            .transpose()?,
+        identities: trust::identities(ca_pem.as_deref())?,
+        identity_namespaces: identity_namespaces.clone(),
+        ca_pem,
     };
     controller::run(settings, shutdown::on_signal()).await?;
     Ok(Exit::Success)

@@ -13,6 +13,7 @@ use super::secrets::Secrets;
 use crate::api::document::{self, Document, DocumentError, Resource};
 use crate::api::metadata::namespace;
 use crate::api::{ImageMirror, ImagePolicy, ObjectName};
+use crate::identity::Identities;
 use crate::plan::{self, Access, InvalidField, Mirror, Policy};
 use crate::sync::reach::MirrorReach;
 
@@ -73,7 +74,10 @@ pub enum DocumentsError {
 type Placed<'a> = (&'a Document, Mirror);
 
 /// Reads and checks everything that the arguments name.
-pub(super) fn read(args: &DocumentArgs) -> Result<Documents, DocumentsError> {
+pub(super) fn read(
+    args: &DocumentArgs,
+    identities: &Identities,
+) -> Result<Documents, DocumentsError> {
     let documents = read_files(&args.filename)?;
     document::refuse_duplicate_objects(&documents).map_err(wrong)?;
     let mirrors = validate(&documents)?;
@@ -83,7 +87,7 @@ pub(super) fn read(args: &DocumentArgs) -> Result<Documents, DocumentsError> {
     }
     let (chosen, left_out) = choose(mirrors, &args.mirror)?;
     Ok(Documents {
-        runnables: take_secrets(chosen, &documents, args)?,
+        runnables: take_secrets(chosen, &documents, args, identities)?,
         left_out: left_out.into_iter().map(|(_, mirror)| mirror).collect(),
     })
 }
@@ -212,6 +216,7 @@ fn take_secrets(
     mirrors: Vec<Placed<'_>>,
     documents: &[Document],
     args: &DocumentArgs,
+    identities: &Identities,
 ) -> Result<Vec<Runnable>, DocumentsError> {
     let mut runnables = Vec::new();
     let mut errors = Vec::new();
@@ -224,7 +229,7 @@ fn take_secrets(
                 destination.access = Access::default();
             }
         }
-        let secrets = Secrets::of(documents, &mirror.namespace);
+        let secrets = Secrets::of(documents, &mirror.namespace, identities);
         match MirrorReach::read(&mirror, &secrets) {
             Ok(reach) => runnables.push(Runnable { mirror, reach }),
             Err(invalid) => errors.extend(invalid.into_iter().map(|field| {

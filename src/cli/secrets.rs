@@ -1,7 +1,15 @@
-//! The Secrets among the documents.
+//! The Secrets among the documents, and who the person who runs the program is in the clouds.
+
+use std::sync::Arc;
+
+use tracing::info;
 
 use crate::api::document::{Document, Resource};
 use crate::api::{ObjectName, Secret};
+use crate::identity::{Identities, Who};
+use crate::oci::Registry;
+use crate::plan::CloudIdentity;
+use crate::registry::Issuer;
 use crate::sync::secrets::FindSecret;
 
 /// The Secrets of one namespace among the documents.
@@ -9,6 +17,7 @@ use crate::sync::secrets::FindSecret;
 pub(super) struct Secrets<'a> {
     documents: &'a [Document],
     namespace: &'a str,
+    identities: &'a Identities,
 }
 
 /// A Secret that a mirror names and no document has.
@@ -24,10 +33,15 @@ pub(super) struct MissingSecret {
 
 impl<'a> Secrets<'a> {
     /// The Secrets of a namespace.
-    pub(super) fn of(documents: &'a [Document], namespace: &'a str) -> Self {
+    pub(super) fn of(
+        documents: &'a [Document],
+        namespace: &'a str,
+        identities: &'a Identities,
+    ) -> Self {
         Self {
             documents,
             namespace,
+            identities,
         }
     }
 }
@@ -51,5 +65,20 @@ impl FindSecret for Secrets<'_> {
                 namespace: self.namespace.to_owned(),
                 name: name.to_string(),
             })
+    }
+
+    /// Without a cluster there are no ServiceAccounts: the shell or CI job is who it is.
+    fn issuer(
+        &self,
+        registry: &Registry,
+        identity: &CloudIdentity,
+    ) -> Result<Arc<dyn Issuer>, MissingSecret> {
+        if let Some(account) = &identity.service_account {
+            info!(
+                "{registry} is logged in to with the identity of this shell or job in place of service account {account}"
+            );
+        }
+        let identities = self.identities;
+        Ok(identities.issuer(registry, &identity.cloud, &Who::Process))
     }
 }

@@ -65,11 +65,11 @@ impl Session {
         progress: Arc<Progress>,
         remembering: Remembering,
     ) -> Result<Self, Error> {
+        let connector = Connector::open(registry)?;
         let Documents {
             runnables,
             left_out,
-        } = documents::read(documents)?;
-        let connector = Connector::open(registry)?;
+        } = documents::read(documents, connector.identities())?;
         let (connector, mirrors) = MirrorConnector::new(connector, runnables, documents);
         require_layouts(documents.from_layout.as_deref())?;
         refuse_forgetting(&mirrors, documents.state.is_some())?;

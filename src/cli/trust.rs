@@ -3,15 +3,23 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::args::RegistryArgs;
+use super::args::{Cloud, RegistryArgs};
 use super::error::Error;
-use crate::oci::Registry;
+use crate::identity::{Environment, Identities, Who};
+use crate::oci::{CloudRegistry, Registry};
 use crate::registry::{Credential, Keyring, Settings};
 use crate::sync::reach::Reach;
 
+/// How the program names itself to clouds.
+const USER_AGENT: &str = concat!("transship/", env!("CARGO_PKG_VERSION"));
+
 /// What holds for all registries of this run.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Trust {
+    /// Who the person is in the clouds.
+    pub(super) identities: Identities,
+    /// The clouds whose registries are logged in to as that.
+    clouds: Vec<Cloud>,
     /// Registries that are spoken to in plain HTTP.
     insecure: Vec<Registry>,
     /// Authorities that are trusted besides those of the system.
@@ -28,12 +36,29 @@ impl Trust {
             trusted_realms,
             concurrency: _,
             rate: _,
+            provider,
             timeout: _,
         } = args;
+        let ca_pem = ca_file.as_deref().map(read_authorities).transpose()?;
         Ok(Self {
+            identities: identities(ca_pem.as_deref())?,
+            clouds: provider.clone(),
             insecure: insecure.clone(),
-            ca_pem: ca_file.as_deref().map(read_authorities).transpose()?,
+            ca_pem,
             trusted_realms: trusted_realms.iter().map(ToString::to_string).collect(),
+        })
+    }
+
+    /// Who is asking where nothing is kept for a registry: nobody, or the identity of the shell or CI job where the
+    /// person wants that. It is never used unasked: whoever names a registry would decide whom it is shown to.
+    pub(super) fn ambient(&self, registry: &Registry) -> Credential {
+        let cloud = CloudRegistry::of(registry).filter(|cloud| {
+            let mut wanted = self.clouds.iter();
+            wanted.any(|wanted| wanted.has(cloud))
+        });
+        cloud.map_or(Credential::Anonymous, |cloud| {
+            let issuer = self.identities.issuer(registry, &cloud, &Who::Process);
+            Credential::Issued(issuer)
         })
     }
 
@@ -57,6 +82,7 @@ impl Trust {
     ) -> Settings {
         let Reach {
             credentials: _,
+            issuer: _,
             tls,
             proxy,
             insecure,
@@ -72,6 +98,12 @@ impl Trust {
             keyring,
         }
     }
+}
+
+/// Who this process is in the clouds.
+pub(super) fn identities(ca_pem: Option<&[u8]>) -> Result<Identities, Error> {
+    let identities = Identities::new(USER_AGENT, ca_pem, Environment::of_process());
+    identities.map_err(|error| Error::Usage(error.to_string()))
 }
 
 /// The authorities in a file.
@@ -90,7 +122,10 @@ mod tests {
     #[test]
     fn documents_and_arguments_add_up() {
         let registry = |text: &str| text.parse::<Registry>().unwrap();
+        let identities = Identities::new("test", None, Environment::default());
         let trust = Trust {
+            identities: identities.unwrap(),
+            clouds: vec![Cloud::Aws],
             insecure: vec![registry("localhost:5000"), registry("b.test")],
             ca_pem: Some(b"mine".to_vec()),
             trusted_realms: vec!["auth.example.com".to_owned()],
@@ -115,5 +150,10 @@ mod tests {
         assert!(settings("b.test:5000", &plain).insecure);
         assert!(settings("b.test", &plain).insecure);
         assert!(!settings("x.b.test", &plain).insecure);
+        let is_issued =
+            |host: &str| matches!(trust.ambient(&registry(host)), Credential::Issued(_));
+        assert!(is_issued("public.ecr.aws"));
+        assert!(!is_issued("gcr.io"));
+        assert!(!is_issued("a.test"));
     }
 }

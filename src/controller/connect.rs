@@ -92,14 +92,17 @@ impl Connector {
         reach: &Reach,
         side: Side,
     ) -> Result<Endpoint, ConnectError> {
-        let credential = match &reach.credentials {
-            None => Credential::Anonymous,
-            Some(secret) => secret
-                .find(registry, repository)
-                .map_err(|error| ConnectError {
-                    reason: Reason::AuthenticationFailed,
-                    message: error.to_string(),
-                })?,
+        let credential = match (&reach.credentials, &reach.issuer) {
+            (None, None) => Credential::Anonymous,
+            (None, Some(issuer)) => Credential::Issued(Arc::clone(issuer)),
+            (Some(secret), _) => {
+                secret
+                    .find(registry, repository)
+                    .map_err(|error| ConnectError {
+                        reason: Reason::AuthenticationFailed,
+                        message: error.to_string(),
+                    })?
+            }
         };
         let client = self
             .pool
@@ -117,6 +120,7 @@ impl Connector {
     fn settings(&self, registry: &Registry, reach: &Reach, credential: Credential) -> Settings {
         let Reach {
             credentials,
+            issuer: _,
             tls,
             proxy,
             insecure,

@@ -10,6 +10,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::cluster::{Cluster, WriteError};
 use super::connect::{Connector, Reaches};
+use super::identities::OwnIdentities;
 use super::image_mirror::Prepared;
 use super::memory::Memory;
 use super::metrics::ControllerMetrics;
@@ -39,6 +40,8 @@ pub(super) struct Shared {
     pub(super) cluster: Cluster,
     pub(super) syncer: Syncer<Connector>,
     pub(super) reaches: Reaches,
+    /// Who mirrors may be in the clouds.
+    pub(super) identities: OwnIdentities,
     pub(super) records: Records,
     pub(super) rounds: Rounds,
     pub(super) turns: Turns,

@@ -24,7 +24,7 @@ use tracing::Instrument;
 pub(super) use self::prepare::Prepared;
 use self::prepare::prepare;
 use super::cluster::WriteError;
-use super::context::Context;
+use super::context::{Context, Shared};
 use super::events;
 use super::memory::{Remembered, name_of};
 use super::objects::{MIRROR, generation};
@@ -215,7 +215,10 @@ async fn run_round(
     let mirror = &prepared.mirror;
     let progress = Progress::new(&mirror.name);
     let work = async {
-        let reach = match read_reach(&context.shared.client, mirror).await {
+        let Shared {
+            client, identities, ..
+        } = &*context.shared;
+        let reach = match read_reach(client, identities, mirror).await {
             Ok(reach) => reach,
             Err(unreached) => {
                 return Ended::Halted(Halt::Waiting {

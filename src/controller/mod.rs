@@ -4,7 +4,7 @@
 //! watch                     mirrors, policies, records: what there is
 //! image_mirror              is a round due, what does it need, run it, say what came of it
 //! image_policy              is it valid, who uses it, what does it do
-//! records secrets connect   the edges of a round: what it remembers, and who it is at registries
+//! records secrets identities connect   the edges of a round: what it remembers, and who it is at registries
 //! rounds turns onlooker progress   rounds that run: their end, their order, who answers them, how far they are
 //! cluster                   every write, fenced by the lease
 //! workloads                 what must not be deleted
@@ -19,6 +19,7 @@ mod context;
 mod error;
 mod events;
 mod gone;
+mod identities;
 mod image_mirror;
 mod image_policy;
 mod looks;
@@ -55,6 +56,7 @@ pub use self::error::Error;
 use self::cluster::Cluster;
 use self::connect::{Connector, Reaches};
 use self::context::Shared;
+use self::identities::OwnIdentities;
 use self::metrics::ControllerMetrics;
 use self::objects::api;
 use self::onlooker::Onlooker;
@@ -64,6 +66,7 @@ use self::turns::Turns;
 use self::workloads::{ClusterWorkloads, Extra, UnseenWorkloads};
 use crate::api::{ImageMirror, ImagePolicy};
 use crate::copy;
+use crate::identity::Identities;
 use crate::plan::prune::Stop;
 use crate::policy;
 use crate::registry::{Boundaries, Pool};
@@ -122,6 +125,10 @@ pub struct Settings {
     pub trusted_realms: Vec<String>,
     /// Authorities that are trusted besides those of the system, as PEM.
     pub ca_pem: Option<Vec<u8>>,
+    /// Namespaces whose mirrors may be in the clouds who the controller is; `*` is all of them.
+    pub identity_namespaces: Vec<String>,
+    /// The identities in the clouds.
+    pub identities: Identities,
 }
 
 /// Runs until `stop` is cancelled, or until the lease is lost, which is an error.
@@ -258,6 +265,10 @@ async fn work(
             .with_pruner(pruner(settings, clients))
             .with_allowance(allowance(settings)),
         reaches,
+        identities: OwnIdentities::new(
+            settings.identities.clone(),
+            settings.identity_namespaces.clone(),
+        ),
         records,
         rounds: Rounds::new(end.clone()),
         turns,

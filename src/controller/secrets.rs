@@ -1,22 +1,29 @@
-//! The Secrets that a mirror and its policies name, read from the API server when a round needs them.
+//! The Secrets and identities that a mirror and its policies name, read from the API server when a round needs them.
 //!
 //! They are read one by one, by name, for each round: Transship has no right to list or to watch
 //! Secrets, and needs none to see that one was changed.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use k8s_openapi::api::core::v1;
 use kube::{Api, Client};
 
+use super::identities::{IdentityError, Members, OwnIdentities};
 use crate::api::{Metadata, ObjectName, Reason, Secret};
-use crate::plan::{Access, Mirror};
+use crate::oci::Registry;
+use crate::plan::{Access, CloudIdentity, Mirror};
+use crate::registry::Issuer;
 use crate::runtime::kubernetes::explain;
 use crate::sync::reach::MirrorReach;
 use crate::sync::secrets::{FindSecret, InvalidReach, ReachError};
 use crate::sync::trust::secret_names;
 
-/// The Secrets of one mirror, each found or not.
-struct Secrets(BTreeMap<ObjectName, Result<Secret, SecretError>>);
+/// The Secrets of one mirror, each found or not, and who it is in the clouds.
+struct Secrets<'a> {
+    secrets: BTreeMap<ObjectName, Result<Secret, SecretError>>,
+    members: Members<'a>,
+}
 
 /// Why a Secret cannot be read.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -50,6 +57,9 @@ pub(super) enum SecretError {
         /// Why.
         message: String,
     },
+    /// An identity cannot be used.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
 }
 
 /// Why the registries of a mirror cannot be reached.
@@ -62,7 +72,11 @@ pub(super) struct Unreached {
 }
 
 /// Reads how the registries of a mirror are reached.
-pub(super) async fn read_reach(client: &Client, mirror: &Mirror) -> Result<MirrorReach, Unreached> {
+pub(super) async fn read_reach(
+    client: &Client,
+    identities: &OwnIdentities,
+    mirror: &Mirror,
+) -> Result<MirrorReach, Unreached> {
     let api: Api<v1::Secret> = Api::namespaced(client.clone(), &mirror.namespace);
     let mut secrets = BTreeMap::new();
     for name in names(mirror).chain(secret_names(mirror)) {
@@ -71,23 +85,22 @@ pub(super) async fn read_reach(client: &Client, mirror: &Mirror) -> Result<Mirro
             secrets.insert(name.clone(), secret);
         }
     }
-    MirrorReach::read(mirror, &Secrets(secrets)).map_err(|invalid| Unreached::of(&invalid))
+    let members = Members::read(client, identities, mirror).await;
+    let found = Secrets { secrets, members };
+    MirrorReach::read(mirror, &found).map_err(|invalid| Unreached::of(&invalid))
 }
 
 fn names(mirror: &Mirror) -> impl Iterator<Item = &ObjectName> {
-    let destinations = mirror.destinations.iter();
-    let accesses = destinations.map(|destination| &destination.access);
-    std::iter::once(&mirror.source.access)
-        .chain(accesses)
-        .flat_map(|access| {
-            let Access {
-                secret,
-                cert_secret,
-                proxy_secret,
-                insecure: _,
-            } = access;
-            [secret, cert_secret, proxy_secret].into_iter().flatten()
-        })
+    mirror.accesses().flat_map(|access| {
+        let Access {
+            secret,
+            identity: _,
+            cert_secret,
+            proxy_secret,
+            insecure: _,
+        } = access;
+        [secret, cert_secret, proxy_secret].into_iter().flatten()
+    })
 }
 
 async fn read(
@@ -132,11 +145,11 @@ fn convert(secret: v1::Secret, name: &ObjectName, namespace: String) -> Secret {
     Secret::new(metadata, secret.type_.unwrap_or_default(), data)
 }
 
-impl FindSecret for Secrets {
+impl FindSecret for Secrets<'_> {
     type Error = SecretError;
 
     fn find(&self, name: &ObjectName) -> Result<&Secret, SecretError> {
-        match self.0.get(name) {
+        match self.secrets.get(name) {
             Some(Ok(secret)) => Ok(secret),
             Some(Err(error)) => Err(error.clone()),
             // Every name of the mirror was read.
@@ -145,6 +158,14 @@ impl FindSecret for Secrets {
                 name: name.to_string(),
             }),
         }
+    }
+
+    fn issuer(
+        &self,
+        registry: &Registry,
+        identity: &CloudIdentity,
+    ) -> Result<Arc<dyn Issuer>, SecretError> {
+        Ok(self.members.issuer(registry, identity)?)
     }
 }
 
@@ -159,6 +180,7 @@ impl Unreached {
                 .map_or(Reason::DependencyNotReady, |first| match &first.source {
                     ReachError::Find(SecretError::Forbidden { .. }) => Reason::AccessDenied,
                     ReachError::Find(SecretError::Unreadable { .. }) => Reason::Unreachable,
+                    ReachError::Find(SecretError::Identity(error)) => error.reason(),
                     ReachError::Find(SecretError::Missing { .. })
                     | ReachError::Secret(_)
                     | ReachError::DockerConfig { .. }

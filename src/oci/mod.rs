@@ -2,6 +2,7 @@
 //! manifests. Everything that comes from a person or a registry is parsed into these types once;
 //! nothing downstream takes a string. No I/O, no clock, no logging.
 
+pub mod clouds;
 pub mod config;
 pub mod descriptor;
 pub mod digest;
@@ -15,6 +16,7 @@ pub mod reference;
 mod runnable;
 pub mod subset;
 
+pub use clouds::CloudRegistry;
 pub use config::ImageConfig;
 pub use descriptor::Descriptor;
 pub use digest::{Algorithm, Digest, Hasher};

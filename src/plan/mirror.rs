@@ -12,7 +12,7 @@ use crate::api::ObjectName;
 use crate::api::image_mirror::{
     AbsentPlatform, AdoptedTags, InUse, IndexMode, PruneMode, TagMutability,
 };
-use crate::oci::{Digest, Platform, Registry, Repository};
+use crate::oci::{CloudRegistry, Digest, Platform, Registry, Repository};
 use crate::policy::{Duration, Schedule};
 
 /// A mirror whose spec was found valid.
@@ -62,12 +62,23 @@ pub struct Source {
 pub struct Access {
     /// Credentials.
     pub secret: Option<ObjectName>,
+    /// An identity in a cloud, in place of credentials.
+    pub identity: Option<CloudIdentity>,
     /// Certificates.
     pub cert_secret: Option<ObjectName>,
     /// A proxy.
     pub proxy_secret: Option<ObjectName>,
     /// Whether plain HTTP is used.
     pub insecure: bool,
+}
+
+/// An identity in a cloud.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CloudIdentity {
+    /// The registry of the cloud that it is for.
+    pub cloud: CloudRegistry,
+    /// The ServiceAccount that it is of, in the mirror's namespace; else that of the process.
+    pub service_account: Option<ObjectName>,
 }
 
 /// Where images go, and under which names.
@@ -176,6 +187,13 @@ impl Mirror {
         registries.sort();
         registries.dedup();
         registries
+    }
+
+    /// How its registries are reached: the source first.
+    pub fn accesses(&self) -> impl Iterator<Item = &Access> {
+        let destinations = self.destinations.iter();
+        let accesses = destinations.map(|destination| &destination.access);
+        std::iter::once(&self.source.access).chain(accesses)
     }
 
     /// The destination with this name.

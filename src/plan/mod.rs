@@ -28,8 +28,8 @@ pub mod validate;
 pub use conflicts::{Claim, Claimant, Conflict, SourceImage, find_conflicts};
 pub use fields::InvalidField;
 pub use mirror::{
-    AbsentTag, Access, Destination, ImageEntry, Mirror, Platforms, Pruning, ReferrerTypes,
-    Referrers, RepositorySelector, Source, TagSelector,
+    AbsentTag, Access, CloudIdentity, Destination, ImageEntry, Mirror, Platforms, Pruning,
+    ReferrerTypes, Referrers, RepositorySelector, Source, TagSelector,
 };
 pub use naming::Naming;
 pub use policy::Policy;

@@ -79,7 +79,7 @@ mod turnstile;
 mod uploads;
 mod way;
 
-pub use auth::Credential;
+pub use auth::{Credential, IssueError, IssueFault, Issuer};
 pub use blobs::BlobBody;
 pub use boundaries::{
     Addresses, Boundaries, Cidr, CidrError, Denied, HostGlob, HostGlobError, InsecureHost,

@@ -24,7 +24,8 @@ impl Secrets {
         let mut secrets = Self::default();
         for credential in credentials {
             match credential {
-                Credential::Anonymous => {}
+                // What is given out is known when it is sent.
+                Credential::Anonymous | Credential::Issued(_) => {}
                 Credential::Basic { username, password }
                 | Credential::IdentityToken {
                     username,

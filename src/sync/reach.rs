@@ -16,9 +16,9 @@ use crate::api::secret::{
 };
 use crate::api::{ObjectName, Secret};
 use crate::oci::{Digest, Registry, Repository};
-use crate::plan::{Access, Mirror};
+use crate::plan::{Access, CloudIdentity, Mirror};
 use crate::registry::docker_config::{ConfigError, DockerConfig};
-use crate::registry::{Credential, Keyring, Proxy, Tls};
+use crate::registry::{Credential, Issuer, Keyring, Proxy, Tls};
 
 /// How the registries of one mirror are reached, and whom its policies trust.
 #[derive(Debug, Default)]
@@ -36,6 +36,8 @@ pub struct MirrorReach {
 pub struct Reach {
     /// The credentials, where a Secret is named for them.
     pub credentials: Option<SecretCredentials>,
+    /// Who gives out credentials, where an identity is named for them.
+    pub issuer: Option<Arc<dyn Issuer>>,
     /// Certificates.
     pub tls: Tls,
     /// The proxy.
@@ -82,18 +84,19 @@ impl MirrorReach {
         secrets: &F,
     ) -> Result<Self, Vec<InvalidReach<F::Error>>> {
         let mut invalid = Vec::new();
-        let mut read = |path: &str, access: &Access| {
-            Reach::read(path, access, secrets).unwrap_or_else(|errors| {
+        let mut read = |path: &str, registry: &Registry, access: &Access| {
+            Reach::read(path, registry, access, secrets).unwrap_or_else(|errors| {
                 invalid.extend(errors);
                 Reach::default()
             })
         };
-        let source = read("spec.source", &mirror.source.access);
+        let source = &mirror.source;
+        let source = read("spec.source", &source.registry, &source.access);
         let destinations = mirror.destinations.iter().enumerate();
         let destinations = destinations
             .map(|(index, destination)| {
                 let path = format!("spec.destinations[{index}]");
-                let reach = read(&path, &destination.access);
+                let reach = read(&path, &destination.registry, &destination.access);
                 (destination.name.clone(), reach)
             })
             .collect();
@@ -117,28 +120,43 @@ impl MirrorReach {
 impl Reach {
     fn read<F: FindSecret>(
         path: &str,
+        registry: &Registry,
         access: &Access,
         secrets: &F,
     ) -> Result<Self, Vec<InvalidReach<F::Error>>> {
         let Access {
             secret,
+            identity,
             cert_secret,
             proxy_secret,
             insecure,
         } = access;
         let credentials = read(secrets, secret.as_ref(), read_credentials);
+        let issuer = identity.as_ref().map(|identity| {
+            let issuer = secrets.issuer(registry, identity);
+            issuer.map_err(ReachError::Find)
+        });
+        let identity_field = match identity {
+            Some(CloudIdentity {
+                service_account: Some(_),
+                ..
+            }) => "serviceAccountName",
+            Some(_) | None => "provider",
+        };
         let tls = read(secrets, cert_secret.as_ref(), read_tls);
         let proxy = read(secrets, proxy_secret.as_ref(), read_proxy);
-        match (credentials, tls, proxy) {
-            (Ok(credentials), Ok(tls), Ok(proxy)) => Ok(Self {
+        match (credentials, issuer.transpose(), tls, proxy) {
+            (Ok(credentials), Ok(issuer), Ok(tls), Ok(proxy)) => Ok(Self {
                 credentials,
+                issuer,
                 tls: tls.unwrap_or_default(),
                 proxy,
                 insecure: *insecure,
             }),
-            (credentials, tls, proxy) => {
+            (credentials, issuer, tls, proxy) => {
                 let errors = [
                     ("secretRef.name", credentials.err()),
+                    (identity_field, issuer.err()),
                     ("certSecretRef.name", tls.err()),
                     ("proxySecretRef.name", proxy.err()),
                 ];

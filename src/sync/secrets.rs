@@ -1,7 +1,12 @@
-//! Where the Secrets of a mirror are found, and why one cannot be used.
+//! Where the Secrets and identities of a mirror are found, and why one cannot be used.
+
+use std::sync::Arc;
 
 use crate::api::secret::SecretError;
 use crate::api::{ObjectName, Secret};
+use crate::oci::Registry;
+use crate::plan::CloudIdentity;
+use crate::registry::Issuer;
 use crate::registry::docker_config::ConfigError;
 use crate::signature::AuthorityError;
 
@@ -73,11 +78,18 @@ fn of(policy: Option<&ObjectName>) -> String {
     })
 }
 
-/// Finds Secrets of a mirror's namespace.
+/// Finds Secrets of a mirror's namespace, and identities that it may use.
 pub trait FindSecret {
-    /// Why a Secret is not found.
+    /// Why a Secret or an identity is not found.
     type Error: std::error::Error + 'static;
 
     /// The Secret of this name.
     fn find(&self, name: &ObjectName) -> Result<&Secret, Self::Error>;
+
+    /// Who gives out the credentials of an identity for a registry.
+    fn issuer(
+        &self,
+        registry: &Registry,
+        identity: &CloudIdentity,
+    ) -> Result<Arc<dyn Issuer>, Self::Error>;
 }

@@ -4,6 +4,7 @@ mod access;
 mod archives;
 mod completing;
 mod copying;
+mod identities;
 mod images;
 mod looking;
 mod machines;

@@ -4,6 +4,7 @@ mod admission;
 mod api_faults;
 mod crash;
 mod harness;
+mod identities;
 mod in_use;
 mod installation;
 mod late;

@@ -20,6 +20,7 @@ mod faults;
 mod gates;
 mod harness;
 mod hostile;
+mod identity;
 mod layout;
 mod matrix;
 mod packaging;

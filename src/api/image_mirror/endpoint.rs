@@ -3,8 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::api::metadata::LocalObjectReference;
-use crate::api::schema::{LABEL, LABEL_LENGTH, registry, rule, set};
+use super::provider::Provider;
+use crate::api::metadata::{LocalObjectReference, ObjectName};
+use crate::api::schema::{LABEL, LABEL_LENGTH, registry, rule, rule_for, set};
 
 /// Longest template.
 const TEMPLATE_LENGTH: usize = 255;
@@ -14,10 +15,33 @@ const TAG_TEMPLATE: &str = "^[A-Za-z0-9._{}-]+$";
 /// The registry that images are copied from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(
+    transform = rule_for(
+        ".secretRef",
+        "!has(self.provider) || self.provider == 'Generic' || !has(self.secretRef)",
+        "is only used with provider: Generic: remove one of them"
+    ),
+    transform = rule_for(
+        ".serviceAccountName",
+        "!has(self.serviceAccountName) || has(self.provider) && self.provider != 'Generic'",
+        "is only used with a provider: write provider: AWS, GCP or Azure"
+    ),
+    transform = rule_for(
+        ".insecure",
+        "!has(self.provider) || self.provider == 'Generic' || !has(self.insecure) || !self.insecure",
+        "is only used with provider: Generic: an identity is not sent in plain HTTP"
+    )
+)]
 pub struct Source {
     /// Host and optional port, such as docker.io or registry.example.com:5000.
     #[schemars(schema_with = "registry")]
     pub registry: String,
+    /// Generic: secretRef has the credentials. AWS, GCP or Azure: those of an identity in that cloud are used.
+    #[serde(default)]
+    pub provider: Provider,
+    /// ServiceAccount of this namespace that is the identity. Without it the controller's own is, where the operator lets this namespace use it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service_account_name: Option<ObjectName>,
     /// Secret of type kubernetes.io/dockerconfigjson with the credentials. Anonymous where absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub secret_ref: Option<LocalObjectReference>,
@@ -35,6 +59,23 @@ pub struct Source {
 /// A registry that images are copied to, and under which names.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(
+    transform = rule_for(
+        ".secretRef",
+        "!has(self.provider) || self.provider == 'Generic' || !has(self.secretRef)",
+        "is only used with provider: Generic: remove one of them"
+    ),
+    transform = rule_for(
+        ".serviceAccountName",
+        "!has(self.serviceAccountName) || has(self.provider) && self.provider != 'Generic'",
+        "is only used with a provider: write provider: AWS, GCP or Azure"
+    ),
+    transform = rule_for(
+        ".insecure",
+        "!has(self.provider) || self.provider == 'Generic' || !has(self.insecure) || !self.insecure",
+        "is only used with provider: Generic: an identity is not sent in plain HTTP"
+    )
+)]
 pub struct Destination {
     /// Name of the destination, unique in the mirror.
     #[schemars(length(min = 1, max = LABEL_LENGTH), regex(pattern = LABEL))]
@@ -68,6 +109,12 @@ pub struct Destination {
         )
     )]
     pub previous_tag: Option<String>,
+    /// Generic: secretRef has the credentials. AWS, GCP or Azure: those of an identity in that cloud are used.
+    #[serde(default)]
+    pub provider: Provider,
+    /// ServiceAccount of this namespace that is the identity. Without it the controller's own is, where the operator lets this namespace use it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service_account_name: Option<ObjectName>,
     /// Secret of type kubernetes.io/dockerconfigjson with the credentials. Anonymous where absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub secret_ref: Option<LocalObjectReference>,

@@ -30,7 +30,7 @@ spec: {mirror: base, destination: eu, repository: r.example.com/alpine, part: 0}
 /// A part of a text that is replaced, what replaces it, and what the rules say then.
 type Change = (&'static str, &'static str, &'static str);
 
-const MIRRORS: [Change; 30] = [
+const MIRRORS: [Change; 35] = [
     ("docker.io", "'[::1]:5000'", ""),
     ("docker.io", "LOCALHOST:5000", ""),
     (
@@ -126,6 +126,31 @@ const MIRRORS: [Change; 30] = [
         "spec:",
         "spec:\n  platforms: {list: [linux/amd64]}",
         "spec.platforms.list: is only used with mode: List",
+    ),
+    (
+        "name: eu",
+        "provider: AWS, serviceAccountName: push, name: eu",
+        "",
+    ),
+    (
+        "name: eu",
+        "provider: Generic, secretRef: {name: a}, name: eu",
+        "",
+    ),
+    (
+        "name: eu",
+        "provider: AWS, secretRef: {name: a}, name: eu",
+        "spec.destinations[0].secretRef: is only used with provider: Generic: remove one of them",
+    ),
+    (
+        "name: eu",
+        "serviceAccountName: push, name: eu",
+        "spec.destinations[0].serviceAccountName: is only used with a provider: write provider: AWS, GCP or Azure",
+    ),
+    (
+        "name: eu",
+        "provider: GCP, insecure: true, name: eu",
+        "spec.destinations[0].insecure: is only used with provider: Generic: an identity is not sent in plain HTTP",
     ),
     ("name: eu", "previousTag: '{tag}-previous', name: eu", ""),
     (

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::builder::FalseyValueParser;
 use clap::{ArgAction, Args, ValueEnum};
 
-use crate::oci::Registry;
+use crate::oci::{CloudRegistry, Registry};
 use crate::policy::Duration;
 use crate::registry::Rate;
 
@@ -137,9 +137,41 @@ pub struct RegistryArgs {
     /// Send a registry at most so many requests a second, or with /m a minute, or with /h an hour [default: what it bears].
     #[arg(long, env = "TRANSSHIP_RATE", value_name = "N[/s|/m|/h]")]
     pub rate: Option<Rate>,
+    /// Log in to registries of these clouds, aws, gcp or azure, with the identity of this shell or CI job, where no login is kept for them.
+    #[arg(
+        long,
+        value_delimiter = ',',
+        ignore_case = true,
+        env = "TRANSSHIP_PROVIDER",
+        value_name = "CLOUD",
+        hide_possible_values = true
+    )]
+    pub provider: Vec<Cloud>,
     /// Give up after so long, such as 10m [default: never].
     #[arg(long, env = "TRANSSHIP_TIMEOUT", value_name = "DURATION")]
     pub timeout: Option<Duration>,
+}
+
+/// A cloud with registries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Cloud {
+    /// Amazon ECR.
+    Aws,
+    /// Artifact Registry and gcr.io.
+    Gcp,
+    /// Azure Container Registry.
+    Azure,
+}
+
+impl Cloud {
+    /// Whether a registry belongs to it.
+    pub fn has(self, registry: &CloudRegistry) -> bool {
+        self == match registry {
+            CloudRegistry::Ecr(_) | CloudRegistry::EcrPublic => Self::Aws,
+            CloudRegistry::Google => Self::Gcp,
+            CloudRegistry::Azure(_) => Self::Azure,
+        }
+    }
 }
 
 /// How results are printed.

@@ -154,4 +154,12 @@ pub struct ControllerArgs {
         value_name = "HOST[:PORT]"
     )]
     pub trusted_realms: Vec<Registry>,
+    /// Let mirrors of these namespaces use the controller's own identity in the clouds; * means all [default: none].
+    #[arg(
+        long,
+        value_delimiter = ',',
+        env = "TRANSSHIP_IDENTITY_NAMESPACES",
+        value_name = "NAMESPACE"
+    )]
+    pub identity_namespaces: Vec<String>,
 }

@@ -84,7 +84,7 @@ pub(super) async fn of_mirrors(
         state: None,
         lock_timeout: None,
     };
-    let runnables = documents::read(&documents)?.runnables;
+    let runnables = documents::read(&documents, connector.identities())?.runnables;
     let (connector, mirrors) = MirrorConnector::new(connector, runnables, &documents);
     let mut seen: HashSet<(copy::Place, Repository)> = HashSet::new();
     let mut spots = Vec::new();

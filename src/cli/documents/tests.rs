@@ -7,6 +7,7 @@ use tempfile::TempDir;
 
 use super::super::args::{Arguments, Command};
 use super::*;
+use crate::identity::Environment;
 
 const MIRROR: &str = r#"
 apiVersion: transship.dev/v1alpha1
@@ -59,7 +60,8 @@ impl Files {
         let Command::Plan(args) = Arguments::try_parse_from(words).unwrap().command else {
             panic!("{arguments:?}")
         };
-        let read = read(&args.documents).map(|documents| documents.runnables);
+        let identities = Identities::new("test", None, Environment::default()).unwrap();
+        let read = read(&args.documents, &identities).map(|documents| documents.runnables);
         read.map_err(|error| error.to_string().replace(root, "."))
     }
 

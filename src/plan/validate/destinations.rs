@@ -1,6 +1,6 @@
 //! The entries of `destinations`.
 
-use super::access::{accept_registry, access};
+use super::access::Written;
 use crate::api::image_mirror as written;
 use crate::plan::fields::Fields;
 use crate::plan::mirror::Destination;
@@ -48,6 +48,8 @@ fn validate_destination(
         repository,
         tags,
         previous_tag,
+        provider,
+        service_account_name,
         secret_ref,
         cert_secret_ref,
         proxy_secret_ref,
@@ -61,7 +63,14 @@ fn validate_destination(
             ),
         );
     }
-    let registry = accept_registry(path, registry, *insecure, fields);
+    let reached = Written {
+        registry,
+        provider: *provider,
+        service_account: service_account_name.as_ref(),
+        secrets: [secret_ref, cert_secret_ref, proxy_secret_ref],
+        insecure: *insecure,
+    }
+    .accept(path, fields);
     let repository = fields.accept(
         format!("{path}.repository"),
         RepositoryTemplate::parse(repository),
@@ -80,10 +89,11 @@ fn validate_destination(
             PreviousTagTemplate::parse(text),
         )
     });
+    let (registry, access) = reached?;
     Some(Destination {
         name: name.clone(),
-        registry: registry?,
-        access: access([secret_ref, cert_secret_ref, proxy_secret_ref], *insecure),
+        registry,
+        access,
         repository: repository?,
         tags,
         previous_tag,

@@ -14,7 +14,7 @@ mod tests;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use self::access::{accept_registry, access};
+use self::access::Written;
 use self::destinations::validate_destinations;
 use self::images::{resolve_policies, validate_images};
 use super::fields::{Fields, InvalidField};
@@ -121,13 +121,21 @@ fn check_timeout(timeout: Duration, fields: &mut Fields) {
 fn validate_source(source: &written::Source, fields: &mut Fields) -> Option<Source> {
     let written::Source {
         registry,
+        provider,
+        service_account_name,
         secret_ref,
         cert_secret_ref,
         proxy_secret_ref,
         insecure,
     } = source;
-    let access = access([secret_ref, cert_secret_ref, proxy_secret_ref], *insecure);
-    let registry = accept_registry("spec.source", registry, *insecure, fields)?;
+    let (registry, access) = Written {
+        registry,
+        provider: *provider,
+        service_account: service_account_name.as_ref(),
+        secrets: [secret_ref, cert_secret_ref, proxy_secret_ref],
+        insecure: *insecure,
+    }
+    .accept("spec.source", fields)?;
     Some(Source { registry, access })
 }
 

@@ -44,6 +44,25 @@ pub(super) fn spec(more: &str) -> String {
 }
 
 #[test]
+fn an_identity_is_for_the_registry_of_its_cloud() {
+    let text = with("registry: docker.io", "registry: gcr.io, provider: GCP");
+    let account = "registry: public.ecr.aws, provider: AWS, serviceAccountName: push,";
+    let text = text.replacen("registry: r.example.com,", account, 1);
+    let mirror = validated(&text).unwrap();
+    let identities: Vec<String> = mirror
+        .accesses()
+        .map(|access| {
+            let identity = access.identity.as_ref().unwrap();
+            format!("{:?} {:?}", identity.cloud, identity.service_account)
+        })
+        .collect();
+    assert_eq!(
+        identities,
+        [r"Google None", r#"EcrPublic Some(ObjectName("push"))"#]
+    );
+}
+
+#[test]
 fn what_a_valid_mirror_is() {
     let mirror = validated(DOCUMENTS).unwrap();
     assert_eq!(mirror.name, "platform/base");

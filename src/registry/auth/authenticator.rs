@@ -96,7 +96,7 @@ impl Authenticator {
             None => Ok(None),
             Some(Method::Basic) => {
                 entry.remembered.check()?;
-                Ok(self.password())
+                self.password(&mut entry).await
             }
             Some(Method::Bearer(realm)) => {
                 let kept = entry.token();
@@ -159,7 +159,7 @@ impl Authenticator {
         let mut entry = slot.lock().await;
         entry.is_challenged = true;
         match method {
-            Method::Basic => self.answer_with_password(&mut entry, sent),
+            Method::Basic => self.answer_with_password(&mut entry, sent).await,
             Method::Bearer(realm) => {
                 entry.switch(Method::Bearer(realm.clone()));
                 let demanded = demanded.and_then(|text| scope.demanded(&text));
@@ -199,21 +199,42 @@ impl Authenticator {
             })
     }
 
-    fn answer_with_password(
+    /// A password that was sent is refused, unless there is a newer one by now.
+    async fn answer_with_password(
         &self,
         entry: &mut Entry,
         sent: Option<&Authorization>,
     ) -> Result<Authorization, Error> {
         entry.switch(Method::Basic);
-        if sent.is_some_and(|sent| sent.scheme() == Scheme::Basic) {
-            let error = self.refused(Refusal::Password);
-            entry.remembered.keep(&error);
-            return Err(error);
+        let sent = sent.filter(|sent| sent.scheme() == Scheme::Basic);
+        if let Some(sent) = sent {
+            let is_renewed = match &self.credential {
+                Credential::Issued(issuer) => {
+                    issuer.refused();
+                    !sent.answers_challenge()
+                }
+                Credential::Anonymous
+                | Credential::Basic { .. }
+                | Credential::IdentityToken { .. }
+                | Credential::RegistryToken(_) => false,
+            };
+            if !is_renewed {
+                return Err(self.refused_password(entry));
+            }
         }
-        let password = self.password();
-        password
-            .map(|password| password.as_answer())
-            .ok_or_else(|| self.refused(Refusal::NoCredential))
+        match self.password(entry).await? {
+            None => Err(self.refused(Refusal::NoCredential)),
+            Some(password) if sent.is_some_and(|sent| sent.is_same(&password)) => {
+                Err(self.refused_password(entry))
+            }
+            Some(password) => Ok(password.as_answer()),
+        }
+    }
+
+    fn refused_password(&self, entry: &mut Entry) -> Error {
+        let error = self.refused(Refusal::Password);
+        entry.remembered.keep(&error);
+        error
     }
 
     /// `demanded` is what the challenge wants a token for, where it says so.
@@ -306,7 +327,15 @@ impl Authenticator {
 
     async fn fetch(&self, realm: &Realm, scope: &Scope) -> Result<Grant, Error> {
         let renewed = lock(&self.refresh_token).clone();
-        let credential = match (&self.credential, renewed) {
+        let current = self.current().await?;
+        if let Credential::Issued(issuer) = &self.credential {
+            let granted = exchange::fetch_token(&self.http, realm, scope, &current).await;
+            if matches!(&granted, Err(Failure::Refused(..))) {
+                issuer.refused();
+            }
+            return granted.map_err(|failure| self.failed(realm.server(), failure));
+        }
+        let credential = match (&current, renewed) {
             (Credential::IdentityToken { username, .. }, Some(token)) => {
                 &Credential::IdentityToken {
                     username: username.clone(),
@@ -320,15 +349,29 @@ impl Authenticator {
             .map_err(|failure| self.failed(realm.server(), failure))
     }
 
-    /// The user name and password, or the identity token in place of the latter.
-    fn password(&self) -> Option<Authorization> {
-        match &self.credential {
+    /// What proves who we are right now.
+    async fn current(&self) -> Result<Credential, Error> {
+        let Credential::Issued(issuer) = &self.credential else {
+            return Ok(self.credential.clone());
+        };
+        issuer.issue().await.map_err(|error| Error::NotIssued {
+            registry: self.registry.clone(),
+            error,
+        })
+    }
+
+    /// The user name and password, or the identity token in place of the latter. Why there is none is remembered.
+    async fn password(&self, entry: &mut Entry) -> Result<Option<Authorization>, Error> {
+        let current = self.current().await;
+        match current.inspect_err(|error| entry.remembered.keep(error))? {
             Credential::Basic { username, password }
             | Credential::IdentityToken {
                 username,
                 token: password,
-            } => Some(Authorization::basic(username, password)),
-            Credential::Anonymous | Credential::RegistryToken(_) => None,
+            } => Ok(Some(Authorization::basic(&username, &password))),
+            Credential::Anonymous | Credential::RegistryToken(_) | Credential::Issued(_) => {
+                Ok(None)
+            }
         }
     }
 
@@ -378,7 +421,8 @@ impl Authenticator {
             Credential::Anonymous => Refusal::NoCredential,
             Credential::Basic { .. }
             | Credential::IdentityToken { .. }
-            | Credential::RegistryToken(_) => refusal,
+            | Credential::RegistryToken(_)
+            | Credential::Issued(_) => refusal,
         };
         Error::AuthenticationFailed {
             registry: self.registry.clone(),

@@ -1,9 +1,11 @@
 //! What proves who we are.
 
 use std::fmt;
+use std::sync::Arc;
 
 use secrecy::{ExposeSecret, SecretString};
 
+use super::issuer::Issuer;
 use crate::oci::digest::Algorithm;
 use crate::oci::{Digest, Hasher};
 
@@ -32,6 +34,8 @@ pub enum Credential {
     },
     /// A token for the registry itself; no token server is asked.
     RegistryToken(SecretString),
+    /// One that ends and is renewed.
+    Issued(Arc<dyn Issuer>),
 }
 
 // === impl Credential ===
@@ -69,6 +73,10 @@ impl Credential {
                 add(&mut hasher, "registry token");
                 add(&mut hasher, token.expose_secret());
             }
+            Self::Issued(issuer) => {
+                add(&mut hasher, "issued");
+                add(&mut hasher, issuer.fingerprint().as_str());
+            }
         }
         hasher.finish()
     }
@@ -87,6 +95,7 @@ impl fmt::Debug for Credential {
             Self::Basic { .. } => "Credential(basic)",
             Self::IdentityToken { .. } => "Credential(identity token)",
             Self::RegistryToken(_) => "Credential(registry token)",
+            Self::Issued(_) => "Credential(issued)",
         })
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use reqwest::StatusCode;
 
+use super::issuer::{IssueError, IssueFault};
 use super::realm::RealmFault;
 use super::token::TokenFault;
 use crate::oci::Registry;
@@ -22,6 +23,14 @@ pub enum Error {
         registry: Registry,
         /// Who refused what.
         refusal: Refusal,
+    },
+    /// Who gives out credentials for it gives none.
+    #[error("there is no credential for {registry}: {error}")]
+    NotIssued {
+        /// The registry.
+        registry: Registry,
+        /// Why.
+        error: IssueError,
     },
     /// The registry named a token server that must not be asked.
     #[error("{registry} names {realm} as its token server, {fault}")]
@@ -128,6 +137,13 @@ impl Error {
     pub fn kind(&self) -> Kind {
         match self {
             Self::AuthenticationFailed { .. } => Kind::AuthenticationFailed,
+            Self::NotIssued { error, .. } => match error.fault {
+                IssueFault::Identity => Kind::AuthenticationFailed,
+                IssueFault::Forbidden => Kind::AccessDenied,
+                IssueFault::Unreachable => Kind::Unreachable,
+                IssueFault::RateLimited => Kind::RateLimited,
+                IssueFault::Answer => Kind::Protocol,
+            },
             Self::RealmRefused { .. } => Kind::Refused,
             Self::TokenServerOutOfBounds { .. } => Kind::OutOfBounds,
             Self::TokenServerUnreachable { .. } => Kind::Unreachable,
@@ -141,6 +157,10 @@ impl Error {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::TokenServerUnreachable { .. } | Self::RateLimited { .. } => true,
+            Self::NotIssued { error, .. } => matches!(
+                error.fault,
+                IssueFault::Unreachable | IssueFault::RateLimited
+            ),
             Self::AuthenticationFailed { .. }
             | Self::RealmRefused { .. }
             | Self::TokenServerOutOfBounds { .. }
@@ -155,6 +175,7 @@ impl Error {
         match self {
             Self::RateLimited { retry_after, .. } => *retry_after,
             Self::AuthenticationFailed { .. }
+            | Self::NotIssued { .. }
             | Self::RealmRefused { .. }
             | Self::TokenServerOutOfBounds { .. }
             | Self::TokenServerUnreachable { .. }
@@ -171,7 +192,8 @@ impl Error {
                 matches!(refusal, Refusal::TokenServer { .. } | Refusal::NoCredential)
             }
             Self::BadToken { fault, .. } => matches!(fault, TokenFault::Status(400..=499, _)),
-            Self::RealmRefused { .. }
+            Self::NotIssued { .. }
+            | Self::RealmRefused { .. }
             | Self::TokenServerOutOfBounds { .. }
             | Self::TokenServerUnreachable { .. }
             | Self::TokenServerUntrusted { .. }
@@ -190,7 +212,8 @@ impl Error {
                     ..
                 }
             ),
-            Self::TokenServerOutOfBounds { .. }
+            Self::NotIssued { .. }
+            | Self::TokenServerOutOfBounds { .. }
             | Self::TokenServerUnreachable { .. }
             | Self::TokenServerUntrusted { .. }
             | Self::RateLimited { .. } => true,

@@ -81,7 +81,9 @@ pub(super) async fn fetch_token(
         exchange(http, &secrets, request).await
     };
     match credential {
-        Credential::Anonymous | Credential::RegistryToken(_) => get(None).await,
+        Credential::Anonymous | Credential::RegistryToken(_) | Credential::Issued(_) => {
+            get(None).await
+        }
         Credential::Basic { username, password } => {
             get(Some(Authorization::basic(username, password))).await
         }

@@ -41,6 +41,7 @@ fn show(credential: &Credential) -> String {
             format!("identity {username}:{}", token.expose_secret())
         }
         Credential::RegistryToken(token) => format!("token {}", token.expose_secret()),
+        Credential::Issued(issuer) => format!("{issuer:?}"),
     }
 }
 

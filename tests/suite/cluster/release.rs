@@ -31,14 +31,18 @@ pub(super) struct Release {
 impl Release {
     /// Installs the chart and runs the program with the arguments and the account of its pods.
     pub(super) async fn install() -> Self {
+        Self::install_with(&[]).await
+    }
+
+    /// The same with these variables in the environment of its pods.
+    pub(super) async fn install_with(environment: &[(&str, &str)]) -> Self {
         let plane = ControlPlane::start_bare().await;
-        let chart = Path::new(env!("CARGO_MANIFEST_DIR")).join("charts/transship");
-        let chart = chart.to_str().expect("a UTF-8 path");
+        let chart = chart();
         let namespace = format!("--namespace={NAMESPACE}");
         let install = [
             "install",
             "transship",
-            chart,
+            &chart,
             "--create-namespace",
             VALUES,
             &namespace,
@@ -54,9 +58,31 @@ impl Release {
         for argument in arguments(&pod["containers"][0]) {
             options = options.argument(&argument);
         }
+        for (name, value) in environment {
+            options = options.environment(name, value);
+        }
         let controller = options.start().await;
         Self { plane, controller }
     }
+
+    /// Changes values of the release; the program goes on as it is.
+    pub(super) async fn upgrade(&self, values: &str) {
+        let (chart, namespace) = (chart(), format!("--namespace={NAMESPACE}"));
+        let upgrade = [
+            "upgrade",
+            "transship",
+            &chart,
+            "--reuse-values",
+            values,
+            &namespace,
+        ];
+        self.plane.helm(&upgrade).await.assert_success();
+    }
+}
+
+fn chart() -> String {
+    let chart = Path::new(env!("CARGO_MANIFEST_DIR")).join("charts/transship");
+    chart.to_str().expect("a UTF-8 path").to_owned()
 }
 
 /// The arguments of a container after the name of the command.

@@ -7,9 +7,10 @@ use serde_json::{Value, json};
 use transship::api::document::{self, Document, Resource};
 use transship::api::{ObjectName, Secret};
 use transship::copy::Progress;
+use transship::oci::Registry;
 use transship::plan::report::{Failure, MirrorReport, Outcome, TagReport};
-use transship::plan::{self, Mirror};
-use transship::registry::Pool;
+use transship::plan::{self, CloudIdentity, Mirror};
+use transship::registry::{Issuer, Pool};
 use transship::sync::secrets::FindSecret;
 use transship::sync::trust::Authorities;
 use transship::sync::{Ledger, Mode, Syncer};
@@ -49,6 +50,10 @@ impl FindSecret for Secrets<'_> {
             });
         let secret = secrets.find(|secret| secret.metadata.name == *name);
         secret.ok_or_else(|| NoSecret(name.clone()))
+    }
+
+    fn issuer(&self, registry: &Registry, _: &CloudIdentity) -> Result<Arc<dyn Issuer>, NoSecret> {
+        panic!("{registry} is no registry of a cloud")
     }
 }
 

@@ -55,12 +55,16 @@ async fn every_value_has_an_effect() {
     PodDisruptionBudget transship-system/images
     PrometheusRule transship-system/images
     Role platform/images-controller
+    Role platform/images-identity-mirror
     Role transship-system/images-lease
     Role web/images-controller
+    Role web/images-identity-mirror
     RoleBinding platform/images-controller
+    RoleBinding platform/images-identity-mirror
     RoleBinding platform/images-secret-reader
     RoleBinding transship-system/images-lease
     RoleBinding web/images-controller
+    RoleBinding web/images-identity-mirror
     RoleBinding web/images-secret-reader
     Service transship-system/images
     ServiceAccount transship-system/mirrors

@@ -94,6 +94,27 @@ async fn in_watched_namespaces_it_may_do_the_same_there_only() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn it_may_be_the_service_accounts_that_are_named_and_no_others() {
+    let rendered = render(
+        "{identity: {namespaces: [a, b], serviceAccounts: [{namespace: a, name: mirror}, {namespace: b, name: push}]}}",
+    )
+    .await;
+    insta::assert_snapshot!(rules(role(&rendered, "Role", "transship-identity-mirror")), @"
+    get /serviceaccounts mirror
+    create /serviceaccounts/token mirror
+    ");
+    insta::assert_snapshot!(bindings(&rendered), @"
+    a: Role transship-identity-mirror
+    b: Role transship-identity-push
+    everywhere: ClusterRole transship-controller
+    transship-system: ClusterRole transship-secret-reader
+    transship-system: Role transship-lease
+    ");
+    let arguments = &rendered.pod()["spec"]["containers"][0]["args"];
+    assert!(items(arguments).any(|argument| argument == "--identity-namespaces=a,b"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn workloads_are_listed_everywhere_where_the_operator_allows_it_and_nowhere_else() {
     for (values, flag, expected) in [
         ("", false, ""),
@@ -166,13 +187,22 @@ async fn no_role_says_everything_or_more_than_it_must() {
         let rendered = render(values).await;
         for role in rendered.objects.iter().filter(|object| is_role(object)) {
             let rules = role["rules"].to_string();
-            for word in ["*", "escalate", "bind", "impersonate", "serviceaccounts"] {
+            for word in ["*", "escalate", "bind", "impersonate"] {
                 assert!(
                     !rules.contains(&format!("\"{word}\"")),
                     "{name}: {word} in {role}"
                 );
             }
             let role_name = text(&role["metadata"]["name"]);
+            // Of service accounts only those that are named, each in its namespace.
+            let about_accounts = rules.contains("serviceaccounts");
+            let is_identity = role_name.contains("-identity-") && role["kind"] == "Role";
+            assert_eq!(about_accounts, is_identity, "{name}: {role}");
+            if about_accounts {
+                let mut rules = items(&role["rules"]);
+                let are_named = rules.all(|rule| items(&rule["resourceNames"]).count() == 1);
+                assert!(are_named, "{name}: {role}");
+            }
             let about_pods = rules.contains("pods");
             assert_eq!(about_pods, role_name.ends_with("-in-use"), "{name}: {role}");
             let about_secrets = rules.contains("secrets");

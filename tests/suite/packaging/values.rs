@@ -99,6 +99,11 @@ async fn what_is_misspelled_or_mistyped_is_refused() {
         ("watchNamespaces: [Platform]", "watchNamespaces.0"),
         ("secretNamespaces: [a, a]", "secretNamespaces"),
         ("secretNamespaces: ['*']", "secretNamespaces.0"),
+        ("identity: {namespaces: [A]}", "identity.namespaces.0"),
+        (
+            "identity: {serviceAccounts: [mirror]}",
+            "identity.serviceAccounts.0",
+        ),
         (
             "boundaries: {allowAddresses: [10.0.0.1]}",
             "boundaries.allowAddresses.0",

@@ -103,8 +103,8 @@ const SPELLINGS: [&str; 12] = [
 #[tokio::test]
 async fn no_lure_leads_out_of_bounds_however_an_address_is_written() {
     let canary = Canary::answering_at(ELSEWHERE, Reply::new(404), None);
-    let host = canary.host();
-    let (_, port) = host.rsplit_once(':').unwrap();
+    let elsewhere = canary.host();
+    let (_, port) = elsewhere.rsplit_once(':').unwrap();
     let stored = ImageBuilder::new(4).layers(&[5_000]).build();
     for spelling in SPELLINGS {
         let target = format!("{spelling}:{port}");
@@ -117,8 +117,8 @@ async fn no_lure_leads_out_of_bounds_however_an_address_is_written() {
             };
             let boundaries = bounds(&["127.0.0.1"], &["127.0.0.1", "127.0.0.2"]);
             let client = bounded(&registry.host(), &settings, boundaries).unwrap();
-            let (lure, fault, method, part) = lures_to(&registry, &target).swap_remove(place);
-            registry.on(method, part).does(fault);
+            let (lure, fault, method, path) = lures_to(&registry, &target).swap_remove(place);
+            registry.on(method, path).does(fault);
             everything_apart(&client, &image(), &stored).await;
             assert!(!registry.requests().is_empty(), "{lure}");
             assert_eq!(canary.connections(), 0, "{lure} to {target}");

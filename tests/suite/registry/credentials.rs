@@ -1,8 +1,12 @@
 //! Credentials and tokens: they get us in, are renewed in time, and go nowhere else.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use bytes::Bytes;
+use futures::future::BoxFuture;
 use transship::oci::{Digest, Manifest, TagOrDigest};
-use transship::registry::{Client, Credential, Kind, Settings};
+use transship::registry::{Client, Credential, IssueError, Issuer, Kind, Settings};
 
 use super::{
     client_with, content, descriptor, digest, everything, image, insecure, kind, logged_in, read,
@@ -57,6 +61,57 @@ async fn every_credential_opens_every_endpoint() {
         );
         assert_eq!(registry.connections(), 1, "{name}");
     }
+}
+
+/// Gives out a password that is wrong until somebody says so, as one that was revoked is.
+#[derive(Debug, Default)]
+struct Revoked(AtomicUsize);
+
+impl Issuer for Revoked {
+    fn issue(&self) -> BoxFuture<'_, Result<Credential, IssueError>> {
+        let is_wrong = self.0.load(Ordering::SeqCst) == 0;
+        let login = if is_wrong {
+            Login::wrong()
+        } else {
+            Login::valid()
+        };
+        let credential = Credential::Basic {
+            username: login.username,
+            password: login.password.into(),
+        };
+        Box::pin(async { Ok(credential) })
+    }
+
+    fn refused(&self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+
+    fn fingerprint(&self) -> Digest {
+        Digest::sha256(b"revoked")
+    }
+}
+
+#[tokio::test]
+async fn who_gives_out_a_password_is_told_that_it_was_refused() {
+    for options in [
+        FaultRegistry::options().basic(),
+        FaultRegistry::options().token(),
+    ] {
+        let registry = options.start();
+        registry.load("team/app", "v1", &image());
+        let issuer = Arc::new(Revoked::default());
+        let client = client_with(&registry, &with(Credential::Issued(issuer.clone())));
+        let refused = kind(client.ping().await);
+        assert_eq!(refused, Err(Kind::AuthenticationFailed));
+        assert_eq!(issuer.0.load(Ordering::SeqCst), 1);
+    }
+    let registry = FaultRegistry::options().basic().start();
+    registry.load("team/app", "v1", &image());
+    let issuer = Arc::new(Revoked::default());
+    let client = client_with(&registry, &with(Credential::Issued(issuer.clone())));
+    client.ping().await.unwrap_err();
+    let found = client.resolve(&repository(), &tag(), None).await.unwrap();
+    assert!(found.is_some());
 }
 
 #[tokio::test]

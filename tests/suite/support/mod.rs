@@ -12,8 +12,9 @@
 //! | `faults` | a registry in memory that can be told to misbehave |
 //! | `http` | the HTTP/1.1 server under `faults`, `token` and `canary`, with its script of rules |
 //! | `token`, `credentials`, `tls` | a token server, who may do what, a private authority |
+//! | `cloud`, `sigv4` | a server of a cloud that keeps what it was asked; AWS's signatures recomputed |
 //! | `nginx` | a real nginx in front of a server, with a limit of requests |
-//! | `front`, `proxy` | a reverse proxy that sees requests; a TCP proxy that delays them |
+//! | `front`, `proxy`, `tunnel` | a reverse proxy that sees requests; a TCP proxy that delays them; one that takes CONNECT |
 //! | `program`, `crash` | runs the real program; kills it at a chosen request |
 //! | `cluster` | a real Kubernetes control plane, and the program as its controller |
 //! | `canary` | listeners that must not be talked to, or not hear a secret |
@@ -22,6 +23,7 @@
 pub mod access_log;
 pub mod canary;
 pub mod client;
+pub mod cloud;
 pub mod cluster;
 pub mod content;
 pub mod corpus;
@@ -38,9 +40,11 @@ pub mod program;
 pub mod proxy;
 pub mod push;
 pub mod registries;
+pub mod sigv4;
 pub mod tls;
 pub mod token;
 pub mod tools;
+pub mod tunnel;
 pub mod witness;
 
 use std::sync::LazyLock;

@@ -2,7 +2,7 @@
 
 use super::Change;
 
-pub(super) const CHANGES: [Change; 24] = [
+pub(super) const CHANGES: [Change; 31] = [
     (
         "a URL for a registry",
         "docker.io",
@@ -146,5 +146,47 @@ pub(super) const CHANGES: [Change; 24] = [
         "registry: r.example.com",
         "registry: r.example.com, previousTag: '{tag}'",
         "spec.destinations[0].previousTag: template \"{tag}\" gives the tag itself: write something like {tag}-previous",
+    ),
+    (
+        "an identity for a registry of nobody's",
+        "registry: docker.io",
+        "registry: docker.io, provider: AWS",
+        "spec.source.provider: is AWS, and docker.io is no registry of it, such as 123456789012.dkr.ecr.eu-central-1.amazonaws.com or public.ecr.aws: use provider: Generic with a secretRef",
+    ),
+    (
+        "an identity for a registry of another cloud",
+        "registry: docker.io",
+        "registry: public.ecr.aws, provider: GCP",
+        "spec.source.provider: is GCP, and public.ecr.aws is no registry of it, such as europe-west3-docker.pkg.dev or gcr.io: use provider: Generic with a secretRef",
+    ),
+    (
+        "an identity for what looks like a registry of the cloud",
+        "registry: r.example.com,",
+        "registry: team.azurecr.io.example.com, provider: Azure,",
+        "spec.destinations[0].provider: is Azure, and team.azurecr.io.example.com is no registry of it, such as example.azurecr.io: use provider: Generic with a secretRef",
+    ),
+    (
+        "an identity for a port of a cloud's registry",
+        "registry: docker.io",
+        "registry: \"gcr.io:5000\", provider: GCP",
+        "spec.source.provider: is GCP, and gcr.io:5000 is no registry of it, such as europe-west3-docker.pkg.dev or gcr.io: use provider: Generic with a secretRef",
+    ),
+    (
+        "an identity and a secret",
+        "registry: docker.io",
+        "registry: gcr.io, provider: GCP, secretRef: {name: a}",
+        "spec.source.secretRef: is only used with provider: Generic: remove one of them",
+    ),
+    (
+        "an identity in plain HTTP",
+        "registry: r.example.com,",
+        "registry: team.azurecr.io, provider: Azure, insecure: true,",
+        "spec.destinations[0].insecure: is only used with provider: Generic: an identity is not sent in plain HTTP",
+    ),
+    (
+        "a service account without a cloud",
+        "registry: docker.io",
+        "registry: docker.io, serviceAccountName: mirror",
+        "spec.source.serviceAccountName: is only used with a provider: write provider: AWS, GCP or Azure",
     ),
 ];

@@ -1,0 +1,60 @@
+//! A server of a cloud, that keeps what it was asked with and answers as it is told.
+
+use std::sync::{Arc, Mutex};
+
+use super::http::server::{Handler, Server};
+use super::http::{Reply, Request};
+
+/// A server of a cloud.
+pub struct Cloud {
+    server: Server,
+    asked: Arc<Asked>,
+}
+
+/// How a server answers.
+type Answer = Box<dyn Fn(&Request) -> Reply + Send + Sync>;
+
+struct Asked {
+    requests: Mutex<Vec<Request>>,
+    answer: Mutex<Answer>,
+}
+
+impl Cloud {
+    /// A server that answers so.
+    pub fn start(answer: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
+        let asked = Arc::new(Asked {
+            requests: Mutex::default(),
+            answer: Mutex::new(Box::new(answer)),
+        });
+        Self {
+            server: Server::start(asked.clone(), None),
+            asked,
+        }
+    }
+
+    /// Answers otherwise from now on.
+    pub fn answers(&self, answer: impl Fn(&Request) -> Reply + Send + Sync + 'static) {
+        *self.asked.answer.lock().unwrap() = Box::new(answer);
+    }
+
+    /// Its address as a URL, without a slash at the end.
+    pub fn url(&self) -> String {
+        self.server.url()
+    }
+
+    /// What it was asked, oldest first.
+    pub fn requests(&self) -> Vec<Request> {
+        self.asked.requests.lock().unwrap().clone()
+    }
+}
+
+impl Handler for Asked {
+    fn answer(&self, request: &Request) -> Reply {
+        self.requests.lock().unwrap().push(request.clone());
+        (self.answer.lock().unwrap())(request)
+    }
+
+    fn rehearse(&self, request: &Request) -> Reply {
+        (self.answer.lock().unwrap())(request)
+    }
+}

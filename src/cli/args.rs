@@ -150,7 +150,7 @@ mod tests {
     }
 
     /// Flags that mean the same wherever they are.
-    const SHARED: [&str; 20] = [
+    const SHARED: [&str; 21] = [
         "ca-file",
         "changes-only",
         "concurrency",
@@ -164,6 +164,7 @@ mod tests {
         "log-level",
         "mirror",
         "output",
+        "provider",
         "quiet",
         "rate",
         "state",

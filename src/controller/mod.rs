@@ -73,7 +73,7 @@ use crate::registry::{Boundaries, Pool};
 use crate::runtime::admin::{Admin, Readiness};
 use crate::runtime::kubernetes::{self, Clients};
 use crate::runtime::lease::{self, Claim, Identity, Lease};
-use crate::runtime::memory::{Bounds, Memory, container_limit};
+use crate::runtime::memory::{Bounds, ReadMemory, container_limit};
 use crate::runtime::metrics::Metrics;
 use crate::sync::prune::Pruner;
 use crate::sync::workloads::Workloads;
@@ -314,7 +314,7 @@ fn allowance(settings: &Settings) -> Allowance {
         "memory for what is read from registries"
     );
     Allowance {
-        memory: Memory::new(bounds),
+        memory: ReadMemory::new(bounds),
         tags: Some(settings.tags_per_mirror),
         tells_excluded: false,
     }

@@ -25,7 +25,7 @@ use super::traffic::Counters;
 use super::way::Share;
 use super::{http, origin, retry, specified};
 use crate::oci::{Digest, MediaType, limits};
-use crate::runtime::memory::{self, Held};
+use crate::runtime::memory::{self, HeldMemory};
 
 /// The header by which distribution and its kin are known.
 const API_VERSION: &str = "docker-distribution-api-version";
@@ -74,7 +74,7 @@ pub(super) struct Reply {
     pub(super) body: Bytes,
     asked: Asked,
     /// What the body takes.
-    _held: Held,
+    _held: HeldMemory,
 }
 
 // === impl Answer ===
@@ -166,7 +166,7 @@ impl Answer {
     }
 
     /// The whole body, where it has at most `limit` bytes.
-    async fn read(&mut self, limit: usize) -> Result<(Bytes, Held), Cause> {
+    async fn read(&mut self, limit: usize) -> Result<(Bytes, HeldMemory), Cause> {
         self.check_encoding()?;
         if self.length().is_some_and(|length| length > limit as u64) {
             return Err(Cause::TooLarge(limit));
@@ -235,10 +235,10 @@ impl Reply {
         } else {
             answer.read_beginning(limits::ERROR_BYTES).await
         };
-        Self::new(&answer, body, Held::default())
+        Self::new(&answer, body, HeldMemory::default())
     }
 
-    fn new(answer: &Answer, body: Bytes, held: Held) -> Self {
+    fn new(answer: &Answer, body: Bytes, held: HeldMemory) -> Self {
         Self {
             status: answer.status(),
             headers: answer.response.headers().clone(),

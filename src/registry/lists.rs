@@ -19,7 +19,7 @@ use super::onward::{Ask, Next, Onward, Page};
 use super::pages::Pages;
 use super::request::Request;
 use crate::oci::{Repository, Tag, json, limits};
-use crate::runtime::memory::{self, Held};
+use crate::runtime::memory::{self, HeldMemory};
 
 /// How often a list is begun anew because a page of it has vanished.
 const RESTARTS: u32 = 2;
@@ -234,7 +234,7 @@ impl<K> List<'_, K> {
 }
 
 /// The names of a page, and what they take. They are counted before they are parsed.
-fn parse(reply: &Reply) -> Result<(Vec<Option<String>>, Held), Cause> {
+fn parse(reply: &Reply) -> Result<(Vec<Option<String>>, HeldMemory), Cause> {
     let count = json::count_values(&reply.body);
     if count > limits::LIST_ENTRIES {
         let most = limits::LIST_ENTRIES;

@@ -1,6 +1,6 @@
 //! The memory that all who read from peers share, and what it is taken for.
 //!
-//! Whoever reads has an [`Account`]: a mirror in a round. A part of the memory is each account's own, so that
+//! Whoever reads has a [`MemoryAccount`]: a mirror in a round. A part of the memory is each account's own, so that
 //! ordinary ones never wait. What one needs beyond that comes out of what all have in common, as long as there is
 //! any, and three quarters of it at most go to one group of accounts: the mirrors of a namespace. The rest is a reserve for
 //! one work at a time.
@@ -33,22 +33,22 @@ tokio::task_local! {
 
 /// The memory of a process. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Memory(Arc<Shared>);
+pub struct ReadMemory(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
     pool: Mutex<Pool>,
-    /// Held by the work that may use the reserve.
+    /// HeldMemory by the work that may use the reserve.
     reserve: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// Somebody who reads.
 #[derive(Clone, Debug)]
-pub struct Account {
-    memory: Memory,
+pub struct MemoryAccount {
+    memory: ReadMemory,
     name: Arc<str>,
     group: Arc<str>,
-    /// Held by its work that waits for the reserve, or has it.
+    /// HeldMemory by its work that waits for the reserve, or has it.
     turn: Arc<tokio::sync::Mutex<()>>,
 }
 
@@ -57,10 +57,10 @@ type Turn = (OwnedMutexGuard<()>, OwnedMutexGuard<()>);
 
 #[derive(Clone, Debug)]
 struct Scope {
-    account: Account,
+    account: MemoryAccount,
     work: Arc<Work>,
     /// What is kept until the work, or this part of it, is done; None outside of works.
-    kept: Option<Arc<Mutex<Vec<Held>>>>,
+    kept: Option<Arc<Mutex<Vec<HeldMemory>>>>,
 }
 
 /// One work, with all of its parts.
@@ -78,11 +78,11 @@ struct Work {
 
 /// Bytes that are held. They are free again when this is dropped.
 #[derive(Debug, Default)]
-pub struct Held(Option<Taken>);
+pub struct HeldMemory(Option<Taken>);
 
 #[derive(Debug)]
 struct Taken {
-    account: Account,
+    account: MemoryAccount,
     work: Arc<Work>,
     parts: Parts,
 }
@@ -90,13 +90,13 @@ struct Taken {
 /// What a work keeps beyond its end.
 #[derive(Debug, Default)]
 pub struct Kept {
-    _held: Vec<Held>,
+    _held: Vec<HeldMemory>,
 }
 
-// === impl Memory ===
+// === impl ReadMemory ===
 
-impl Memory {
-    /// Memory of this size.
+impl ReadMemory {
+    /// A memory of this size.
     pub fn new(bounds: Bounds) -> Self {
         Self(Arc::new(Shared {
             pool: Mutex::new(Pool::new(bounds)),
@@ -105,8 +105,8 @@ impl Memory {
     }
 
     /// An account under this name, which belongs to a group. Those of one name share what is their own.
-    pub fn account(&self, name: &str, group: &str) -> Account {
-        Account {
+    pub fn account(&self, name: &str, group: &str) -> MemoryAccount {
+        MemoryAccount {
             memory: self.clone(),
             name: name.into(),
             group: group.into(),
@@ -119,9 +119,9 @@ impl Memory {
     }
 }
 
-// === impl Account ===
+// === impl MemoryAccount ===
 
-impl Account {
+impl MemoryAccount {
     /// Does something for which this account pays.
     pub async fn scope<T>(&self, job: impl Future<Output = T>) -> T {
         let scope = Scope {
@@ -140,7 +140,7 @@ impl Account {
 
     /// Runs a work, and says what it keeps.
     async fn run<T>(&self, work: Arc<Work>, job: impl Future<Output = T>) -> (T, Kept) {
-        let kept = Arc::<Mutex<Vec<Held>>>::default();
+        let kept = Arc::<Mutex<Vec<HeldMemory>>>::default();
         let scope = Scope {
             account: self.clone(),
             work,
@@ -205,9 +205,9 @@ pub fn settle() {
 }
 
 /// Holds so many bytes for whoever reads here.
-pub fn hold(bytes: usize) -> Result<Held, Full> {
+pub fn hold(bytes: usize) -> Result<HeldMemory, Full> {
     let Ok(scope) = SCOPE.try_with(Clone::clone) else {
-        return Ok(Held::default());
+        return Ok(HeldMemory::default());
     };
     let Scope { account, work, .. } = scope;
     let mut taken = Taken {
@@ -216,7 +216,7 @@ pub fn hold(bytes: usize) -> Result<Held, Full> {
         parts: Parts::default(),
     };
     taken.grow(bytes)?;
-    Ok(Held(Some(taken)))
+    Ok(HeldMemory(Some(taken)))
 }
 
 /// Holds so many bytes until the current work is done. Outside of works it only makes sure that there is room.
@@ -235,9 +235,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-// === impl Held ===
+// === impl HeldMemory ===
 
-impl Held {
+impl HeldMemory {
     /// Holds so many bytes more.
     pub fn grow(&mut self, bytes: usize) -> Result<(), Full> {
         match &mut self.0 {

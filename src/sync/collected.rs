@@ -17,7 +17,7 @@ use crate::plan::gates::{Conclusion, Verdict, Voucher};
 use crate::plan::prune::Selection;
 use crate::plan::report::{Excluded, Failure, MirrorReport, Outcome, Report};
 use crate::plan::{self, ImageEntry, Mirror, NotSelected, Policy, RepositorySelector, Wanted};
-use crate::runtime::memory::{self, Held};
+use crate::runtime::memory::{self, HeldMemory};
 
 /// What a tag at a destination takes in a round with all that becomes of it, in bytes, about.
 const TAG_BYTES: usize = 1_024;
@@ -89,7 +89,7 @@ impl<'a> Collected<'a> {
     }
 
     /// Makes room for what becomes of the selected tags in the round. Without it nothing of them is looked at.
-    pub(super) fn weigh(&mut self, selected: Vec<Selected>) -> (Vec<Selected>, Held) {
+    pub(super) fn weigh(&mut self, selected: Vec<Selected>) -> (Vec<Selected>, HeldMemory) {
         let destinations = |mirror: usize| {
             let mirror = self.mirrors.get(mirror);
             mirror.map_or(0, |mirror| mirror.destinations.len())
@@ -101,7 +101,7 @@ impl<'a> Collected<'a> {
                 for (index, mirror) in self.mirrors.iter().enumerate() {
                     self.fail(index, Failure::full(&mirror.name, full));
                 }
-                (Vec::new(), Held::default())
+                (Vec::new(), HeldMemory::default())
             }
         }
     }

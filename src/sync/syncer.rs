@@ -14,7 +14,7 @@ use crate::copy::{Engine, Progress};
 use crate::plan::conflicts::Seniority;
 use crate::plan::prune::Stop;
 use crate::plan::{Claim, Mirror, SourceImage};
-use crate::runtime::memory::{Account, Bounds, Memory, container_limit};
+use crate::runtime::memory::{Bounds, MemoryAccount, ReadMemory, container_limit};
 
 /// Runs rounds. What one round learns of registries serves the next.
 pub struct Syncer<C> {
@@ -44,7 +44,7 @@ pub struct Syncer<C> {
 #[derive(Clone, Debug)]
 pub struct Allowance {
     /// The memory for what is read from registries.
-    pub memory: Memory,
+    pub memory: ReadMemory,
     /// Most tags that one mirror may select; no bound where absent.
     pub tags: Option<usize>,
     /// Whether reports say of every tag that is not selected why it is not. It takes memory for each of them.
@@ -85,7 +85,7 @@ impl<C: Connect> Syncer<C> {
     }
 
     /// Who pays for the memory of a round.
-    pub(super) fn account(&self, mirrors: &[&Mirror]) -> Account {
+    pub(super) fn account(&self, mirrors: &[&Mirror]) -> MemoryAccount {
         let first = mirrors.first();
         let (name, group) = first.map_or(("", ""), |mirror| (&mirror.name, &mirror.namespace));
         self.allowance.memory.account(name, group)
@@ -134,7 +134,7 @@ impl Default for Allowance {
     fn default() -> Self {
         let total = Bounds::total_within(container_limit());
         Self {
-            memory: Memory::new(Bounds::of(total, 1)),
+            memory: ReadMemory::new(Bounds::of(total, 1)),
             tags: None,
             tells_excluded: true,
         }

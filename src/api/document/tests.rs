@@ -100,7 +100,7 @@ items: [{apiVersion: v1, kind: ConfigMap}]
 fn what_is_not_written_has_its_default() {
     let spec = serde_json::to_value(mirror(MIRROR).spec).unwrap();
     let expected = serde_json::json!({
-        "source": {"registry": "docker.io", "insecure": false},
+        "source": {"registry": "docker.io", "insecure": false, "provider": "Generic"},
         "images": [{"repository": "library/alpine", "tags": ["3.20", "3.21*"], "absent": "Fail"}],
         "destinations": [{
             "name": "eu",
@@ -108,6 +108,7 @@ fn what_is_not_written_has_its_default() {
             "repository": "{repository}",
             "tags": ["{tag}"],
             "insecure": false,
+            "provider": "Generic",
         }],
         "platforms": {"mode": "All", "absent": "Fail", "index": "Rewrite"},
         "referrers": {"mode": "Copy", "recheck": "24h"},

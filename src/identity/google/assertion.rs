@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretSlice, SecretString};
 use serde_json::json;
 
-use super::SCOPE;
 use super::file::Key;
+use super::token::SCOPE;
 use crate::identity::error::Error;
 
 /// How long it is good, in seconds.

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::json;
 use url::Url;
 
-use super::{ASKED, SCOPE};
+use super::token::{ASKED, SCOPE};
 use crate::identity::error::Error;
 use crate::identity::http::{Http, Request};
 use crate::identity::jwt;

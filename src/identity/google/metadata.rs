@@ -5,7 +5,7 @@ use reqwest::StatusCode;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use super::ASKED;
+use super::token::ASKED;
 use crate::identity::answer::Answer;
 use crate::identity::environment::Environment;
 use crate::identity::error::Error;

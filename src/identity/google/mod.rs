@@ -4,6 +4,7 @@ mod assertion;
 mod exchange;
 mod file;
 mod metadata;
+mod token;
 
 use std::path::Path;
 
@@ -12,6 +13,7 @@ use url::Url;
 
 use self::exchange::Exchange;
 use self::file::{Address, External, File, Key, User};
+use self::token::ASKED;
 use super::environment::{Environment, read};
 use super::error::Error;
 use super::http::{Http, Request};
@@ -21,14 +23,10 @@ use super::who::{Account, Who};
 use crate::registry::Credential;
 use crate::runtime::clock;
 
-/// What tokens are for: registries have no scope of their own.
-const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
 /// The user name that goes with tokens.
 const USERNAME: &str = "oauth2accesstoken";
 /// Where service accounts with keys, and persons, get their tokens.
 const TOKEN: &str = "https://oauth2.googleapis.com/token";
-/// What is asked for, as errors call it.
-const ASKED: &str = "an access token";
 
 /// Whoever asks for tokens.
 #[derive(Debug)]

@@ -1,11 +1,12 @@
 //! What proves who we are.
 
-use std::fmt;
+use std::fmt::{self, Debug};
 use std::sync::Arc;
 
+use futures::future::BoxFuture;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::issuer::Issuer;
+use super::issue_error::IssueError;
 use crate::oci::digest::Algorithm;
 use crate::oci::{Digest, Hasher};
 
@@ -36,6 +37,19 @@ pub enum Credential {
     RegistryToken(SecretString),
     /// One that ends and is renewed.
     Issued(Arc<dyn Issuer>),
+}
+
+/// Gives out credentials that end before whoever uses them does: those of a cloud's identity.
+pub trait Issuer: Debug + Send + Sync {
+    /// A user name and password, or an identity token, that is good for a while yet. It may be one that was given out
+    /// before; whoever asks at once shares one request for it.
+    fn issue(&self) -> BoxFuture<'_, Result<Credential, IssueError>>;
+
+    /// Says that what was given out was refused: unless it is quite new, the next one is another.
+    fn refused(&self);
+
+    /// A digest that is equal where, and only where, the credentials are those of one identity. It is not to be shown.
+    fn fingerprint(&self) -> Digest;
 }
 
 // === impl Credential ===

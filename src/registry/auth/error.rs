@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use reqwest::StatusCode;
 
-use super::issuer::{IssueError, IssueFault};
+use super::issue_error::{IssueError, IssueFault};
 use super::realm::RealmFault;
 use super::token::TokenFault;
 use crate::oci::Registry;

@@ -9,8 +9,8 @@ use super::*;
 /// One step of a work: bytes, whether they are kept, and how long it takes, in milliseconds.
 type Step = (usize, bool, u64);
 
-fn memory(own: usize, common: usize, share: usize) -> Memory {
-    Memory::new(Bounds { own, common, share })
+fn memory(own: usize, common: usize, share: usize) -> ReadMemory {
+    ReadMemory::new(Bounds { own, common, share })
 }
 
 async fn run(steps: &[Step]) -> Result<(), Full> {
@@ -143,11 +143,9 @@ async fn a_work_that_has_read_all_lets_go_of_its_turn_unless_it_needs_it() {
         let freeing = async {
             // It is refused first, and has room in what is common when its turn comes.
             tokio::task::yield_now().await;
-            if name != "the reserve" {
-                drop(all);
-            }
+            (name == "the reserve").then_some(all)
         };
-        let (lasted, waited, ()) = tokio::join!(lasting, waiting, freeing);
+        let (lasted, waited, _held) = tokio::join!(lasting, waiting, freeing);
         assert_eq!((lasted, waited), (Ok(()), expected), "{name}");
     }
 }
@@ -190,7 +188,7 @@ proptest! {
             .build()
             .unwrap();
         let memory = memory(own, common, share);
-        let accounts: Vec<Account> = (0..12)
+        let accounts: Vec<MemoryAccount> = (0..12)
             .map(|place| memory.account(&format!("{}/{}", place / 3, place % 3), &(place / 3).to_string()))
             .collect();
         let outcomes = runtime.block_on(async {

@@ -1,0 +1,26 @@
+//! Why nobody gives out a credential.
+
+/// Why there is no credential. The message is one line without secrets.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct IssueError {
+    /// What a person can do about it.
+    pub fault: IssueFault,
+    /// What is wrong.
+    pub message: String,
+}
+
+/// What a person can do about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IssueFault {
+    /// The identity is missing, wrong or unknown to the cloud.
+    Identity,
+    /// The identity is known, and may not do this.
+    Forbidden,
+    /// The cloud does not answer, or only that it is broken: it may well be otherwise a little later.
+    Unreachable,
+    /// The cloud is asked too much.
+    RateLimited,
+    /// The answer makes no sense.
+    Answer,
+}

@@ -38,7 +38,7 @@ pub struct Image {
         transform = set
     )]
     pub tags: Vec<String>,
-    /// Images that are kept by digest, up to 256. The tag sha256.<digits> holds each of them at the destinations.
+    /// Images that are kept by digest, up to 256. The tag `sha256.<digits>` holds each of them at the destinations.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(
         length(max = 256),

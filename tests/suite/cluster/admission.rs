@@ -426,7 +426,7 @@ async fn fields_of_mirrors_are_explained() {
         {namespace}, {name}. {repository} where absent.
 
       digests	<[]string>
-        Images that are kept by digest, up to 256. The tag sha256.<digits> holds
+        Images that are kept by digest, up to 256. The tag `sha256.<digits>` holds
         each of them at the destinations.
 
       policyRefs	<[]Object>

@@ -6,6 +6,8 @@
 mod architecture;
 #[path = "floors/circles.rs"]
 mod circles;
+#[path = "floors/licenses.rs"]
+mod licenses;
 #[path = "floors/names.rs"]
 mod names;
 

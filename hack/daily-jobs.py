@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 # Does what people do with images every day, with transship, crane, skopeo and oras, and counts for each job the
 # words that a person types and the requests that a registry gets. Prints a table in Markdown.
 #

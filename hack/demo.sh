@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Shows the controller at work on this machine: a Kubernetes API without nodes, two registries, and a
 # mirror between them, until Ctrl-C. Everything listens on 127.0.0.1, lives in one directory and goes with it.
 #

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Renders the chart as it comes into the base that `kubectl apply -k deploy` installs.
 #
 #   hack/deploy.sh [DIRECTORY]

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Builds the fuzz targets and lets each run for some seconds, as many side by side as there are processors.
 #
 #   hack/fuzz.sh [SECONDS]

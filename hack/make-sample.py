@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Makes examples/quickstart/source: two tiny repositories as OCI image layouts.
 
     hack/make-sample.py [DIRECTORY]

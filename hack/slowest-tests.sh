@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Runs a test program for cargo, and names its slowest tests at the end.
 #
 # How long a test takes is told by the test harness of stable Rust only to who says that it is no stable one. That is

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Builds the program as one static file that needs nothing of the system it runs on, and prints its path.
 # The Containerfile runs this very script; on Debian it needs the packages gcc and musl-tools.
 set -eu

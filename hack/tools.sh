@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Gets the real registries, the Kubernetes control plane and the peer tools that tests and benchmarks use.
 # Go programs, crates and Python modules are built once into a cache outside the checkout, keyed by version; skopeo, the 2.8
 # registry, nginx, the compiler of `make static` and the keys of `make demo` come from Debian. Whatever cannot be had fails the run: nothing is skipped.

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Runs the static program where there is nothing but itself and the certificate authorities, as in the
 # container image and as its user, and lets it mirror the sample images.
 #

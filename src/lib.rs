@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Transship keeps container images in sync between registries.
 //!
 //! The modules are floors: a module may use lower ones only, and `tests/floors.rs` checks it.

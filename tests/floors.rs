@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The floors of the library: a module uses lower ones only, and no two files of a floor use each other.
 
 #![expect(clippy::expect_used, reason = "a test stops at the first surprise")]

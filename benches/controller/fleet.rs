@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Many mirrors in a few namespaces, and the policies that they use.
 
 use futures::{StreamExt as _, stream};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The controller with thousands of mirrors: on a real API server, between registries that cost nothing.
 //!
 //! ```text

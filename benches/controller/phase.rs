@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The controller from one moment to another.
 
 use std::time::Instant;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A registry that has every image anybody asks for, and keeps nothing.
 //!
 //! The manifest of a tag follows from its name, so two of these registries are always in sync.

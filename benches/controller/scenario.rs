@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A number of mirrors, from their creation to a round in which nothing happens.
 
 use std::time::{Duration, Instant};

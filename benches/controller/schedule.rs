@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! When the mirrors are due: all of them at the same second, every few minutes.
 
 use std::time::{Duration, Instant};

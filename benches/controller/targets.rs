@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What the controller promises, and whether it keeps it.
 
 use crate::report::Scenario;

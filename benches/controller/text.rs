@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What was measured, as a person reads it.
 
 use crate::report::{Api, Report, Sample, Scenario};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What a tool is to do: from here to there, all of this.
 
 use std::path::{Path, PathBuf};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Transship beside crane, regsync, skopeo and oras: the same content, the same registries, one run.
 //!
 //! ```text

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Runs the programs of a tool and takes their time, processor time and memory.
 
 use std::collections::BTreeMap;

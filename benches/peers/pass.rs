@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! One run of a tool: cold, then unchanged, with the witness looking after each.
 
 use std::collections::HashMap;

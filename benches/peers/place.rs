@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The registries a tool works with, and how far away they are.
 
 use std::time::Duration;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Runs what was selected.
 
 use crate::pass::{self, Pass, Sample};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What the person at the terminal wants to have measured.
 
 use std::fmt;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What Transship promises beside its peers, and whether it keeps it.
 
 use crate::pass::Pass;

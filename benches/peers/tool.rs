@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The tools, each as a person would run it who knows it well.
 //!
 //! The task is the same for all: every tag of these repositories. Where a tool copies one thing per process,

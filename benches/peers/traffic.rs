@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What a registry was asked, by its own access log.
 
 use std::collections::BTreeMap;

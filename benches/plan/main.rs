@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `transship plan` for a repository with thousands of tags: what a person waits for who asks why one of
 //! them is missing.
 //!

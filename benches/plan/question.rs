@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What is asked, and what it takes to answer.
 
 use std::time::Instant;

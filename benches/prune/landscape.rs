@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Repositories, what is on record of them, and Pods that use some of it.
 
 #![expect(

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The decision what to prune, for very many tags, Pods and custom resources: everything but the requests.
 //!
 //! ```text

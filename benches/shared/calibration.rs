@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What the machine can do in this minute: shared machines drift, and hashing is most of a client's work.
 
 use std::hint::black_box;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What the person at the terminal asks for, in arguments and the environment.
 
 use std::env;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Where the figures are kept for later.
 
 use std::io::Result;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Numbers as figures.
 
 /// A number for a ratio or a table.

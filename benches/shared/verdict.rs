@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What is promised, and whether it is kept.
 
 use serde::Serialize;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

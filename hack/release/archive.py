@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Packs the program for one system, as it is downloaded: with its manual pages and completions.
 
     archive.py PROGRAM SYSTEM ARCHITECTURE DIRECTORY

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Builds the program as it is released for this system, and prints its path: on Linux one static file.
 set -eu
 cd "$(dirname "$0")/../.."

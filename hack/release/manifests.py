@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Writes what package managers read about the archives of a release, with their digests.
 
     manifests.py DIRECTORY REPOSITORY

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Lists what the program is made of, as CycloneDX 1.5: every crate that is linked into it for one target.
 
     sbom.py TARGET

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Annotations by which a person asks for a round now, or approves a prune plan.
 
 use std::collections::BTreeMap;

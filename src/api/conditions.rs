@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Conditions as Kubernetes' tools read them: `Ready` always, `Reconciling` and `Stalled` only while True
 //! (kstatus).
 

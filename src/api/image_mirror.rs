@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `ImageMirror`: what to copy, from where, to where.
 
 mod endpoint;

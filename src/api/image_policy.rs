@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `ImagePolicy`: which tags to copy, what they must prove, how long they stay.
 
 mod status;

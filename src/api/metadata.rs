@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Names of objects, references to them, and the part of `metadata` that Transship reads.
 
 use std::collections::BTreeMap;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `MirroredRepository`: the controller's memory of one repository at a destination. It is written before
 //! anything is pushed there, so that nothing is ever pushed that is not on record.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The custom resources as people write them and as the API server keeps them, and the parts of a
 //! `Secret` that Transship reads. What a schema can say is checked here, everything else in `plan`, which
 //! turns these types into ones that cannot be wrong.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The reasons of conditions and failures. They are API: documented, and never renamed.
 
 use std::fmt;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! How the schemas of the custom resources are made: the bounds of texts, the kinds of lists, the rules,
 //! and the form that the API server wants.
 //!

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `Secret`, as far as Transship reads it: credentials, certificates and proxies. Values are wiped from
 //! memory when dropped and never printed.
 

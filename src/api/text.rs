@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Texts in statuses are bounded.
 
 /// What stands at the end of a text that was cut.

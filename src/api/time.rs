@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Times as the API server keeps them.
 
 use jiff::Timestamp;

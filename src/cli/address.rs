@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Registries, repositories and images as people write them.
 
 use std::fmt;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What can be typed. What it means is decided by each command.
 //!
 //! Every flag has an environment name: `TRANSSHIP_` and the flag's own where it means the same for all commands, else

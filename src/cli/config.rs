@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The config of an image (image specification, config), as far as it is shown.
 //!
 //! Builders disagree about what is left out and what is null: everything is optional.

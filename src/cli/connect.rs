@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Opens the endpoints of mirrors and of one-off commands.
 
 use std::collections::HashMap;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `transship controller`: the mirrors of a cluster.
 
 use super::args::ControllerArgs;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Writes the file of another tool as documents of ours.
 
 use super::args::ConvertArgs;

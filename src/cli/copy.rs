@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `transship copy`: images between registries, directories and archives, without a document.
 
 mod archive;

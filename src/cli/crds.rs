@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Prints the definitions of the custom resources.
 
 use std::io;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The credentials of the person at the command line: what `docker login` and `podman login` left
 //! behind just works.
 //!

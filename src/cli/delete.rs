@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `transship delete`: takes tags away, each by its name, and says what else stands for the same image.
 
 use std::io::{self, BufRead as _, IsTerminal as _};

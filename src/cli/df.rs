@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `transship df`: how much room the tags of repositories take, alone and together.
 
 mod read;

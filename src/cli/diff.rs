@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `transship diff`: what tells two images apart.
 
 mod compare;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `transship digest`: what a tag stands for, by one request that no registry counts as a pull.
 
 use schemars::JsonSchema;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! From the files of `-f` to mirrors that can be run.
 //!
 //! All files are read and checked before anything is done, and everything that is wrong with them is

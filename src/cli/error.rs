@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Why a command stops before it has anything to report.
 
 use std::io;

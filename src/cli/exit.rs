@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What the program says to the shell.
 
 use std::process::ExitCode;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What is made from the arguments themselves: completions and manual pages.
 
 use std::io;

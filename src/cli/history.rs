@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `transship history`: the steps that made an image, and what each of them weighs.
 
 use schemars::JsonSchema;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Reads what `ls` and `inspect` show of an image.
 
 use std::collections::HashSet;

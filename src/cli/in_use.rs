@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `--in-use-from`: what workloads use, as a cluster or a file tells it.
 //!
 //! A file is a kubeconfig, what kubectl prints as JSON or YAML, or plain lines of images. What is not

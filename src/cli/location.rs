@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Images as people write them: at a registry, in a directory, in an archive.
 
 use std::fmt;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `transship login` and `transship logout`: credentials where Docker keeps them.
 
 mod store;

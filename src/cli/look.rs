@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! How a result looks to people.
 
 use crate::oci::Digest;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Registries on the machine itself often speak plain HTTP: there is no network to be listened to on the way, so
 //! nobody has to say so.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `transship ls`: the repositories of a registry, or the tags of a repository, layout or archive.
 
 mod order;

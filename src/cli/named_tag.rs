@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Tags as a person names them to `transship restore`.
 
 use std::fmt;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Opens the images that arguments name, wherever they are.
 
 use std::path::Path;

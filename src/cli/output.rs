@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Where text leaves the program: results on stdout, everything else on stderr, around the progress bar.
 
 use std::io::{self, IsTerminal, Write};

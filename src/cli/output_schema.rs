@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The JSON schema of what machines read, from the types that it is written from.
 
 use schemars::JsonSchema;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What a round would do: `transship plan` and `transship sync --dry-run`.
 
 use super::look::Look;

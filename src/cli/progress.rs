@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Shows what a round is doing while it does it: a person sees a bar, a file gets lines.
 
 use std::fmt;

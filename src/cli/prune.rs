@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `transship prune`: what the mirrors do not want any more at their destinations, and deleting it.
 
 mod freed;

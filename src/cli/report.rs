@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What a round did, for people and machines, and how the program ends after it.
 
 use schemars::JsonSchema;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `transship restore`: brings back tags that were pruned, or says which can be.
 
 use jiff::{SignedDuration, Timestamp};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The Secrets among the documents, and who the person who runs the program is in the clouds.
 
 use std::sync::Arc;

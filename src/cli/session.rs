@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What rounds over the mirrors of documents need.
 
 use std::path::Path;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What a round did, for people: a table, the failures, one line.
 
 use std::collections::BTreeSet;

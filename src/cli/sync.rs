@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `transship sync` and `transship plan`: rounds over the mirrors of documents.
 
 use std::time::Instant;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Tables in the manner of kubectl: upper-case headings, columns as wide as they must be.
 
 use std::fmt;

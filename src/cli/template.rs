@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `--format`: the part of Go's templates that people write for `docker inspect`.
 //!
 //! ```text

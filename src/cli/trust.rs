@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What the person who runs the program says about registries, besides what documents say.
 
 use std::path::Path;

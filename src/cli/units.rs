@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Bytes and times as people read them.
 
 use std::time::Duration;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `transship verify`: whether images are complete, and with `--deep` whether every byte of them is what its digest says.
 
 mod image;

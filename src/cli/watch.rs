@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `transship sync --watch`: every mirror at its own times, until a signal comes.
 
 use std::time::{Duration, Instant};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The words of docker, crane, skopeo and regctl that are no commands here, and what does the same.
 
 use clap::error::{ContextKind, ContextValue};

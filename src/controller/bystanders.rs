@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Mirrors that have not said yet what they want: new ones, those that wait for a policy, suspended ones,
 //! and all of them when the process begins. What they may want is not pruned.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Every write to the API server, in one place: none leaves when the lease is not held any more.
 
 use std::fmt::Debug;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Opens the endpoints of mirrors, with what their own Secrets say and nothing else.
 
 use std::collections::HashMap;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What reconcilers work with.
 
 use std::sync::Arc;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Why the controller ends.
 
 use crate::runtime::admin::ListenError;

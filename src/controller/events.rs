@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What people are told when something changes: transitions, and one line for a batch of copies.
 
 use kube::runtime::events::{Event, EventType};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Mirrors that are gone: nothing of them stays with the process, whatever was under way.
 
 use kube::ResourceExt;

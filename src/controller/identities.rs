@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Who a mirror is in the clouds: a ServiceAccount of its namespace that is granted by name, or the controller itself
 //! where the operator says so.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Reconciles an `ImageMirror`: is a round due, what does it need, run it, say what came of it.
 //!
 //! ```text

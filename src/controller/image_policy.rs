@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Reconciles an `ImagePolicy`: is it valid, who uses it, and what does it do.
 
 use kube::ResourceExt;

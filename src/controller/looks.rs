@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What follows at once from what a watch tells, before any reconciler runs.
 
 use std::sync::Arc;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What this process knows of mirrors besides what the API server has.
 
 use std::collections::HashMap;

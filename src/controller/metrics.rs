@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What Prometheus is told. Labels come from closed sets, or are bounded; never an image, tag or digest.
 
 use std::sync::Arc;

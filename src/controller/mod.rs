@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The controller: mirrors and policies of a cluster, for as long as this process holds the lease.
 //!
 //! ```text

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What the objects of a watch have in common.
 
 use kube::core::DeserializeGuard;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Looks on at requests: for metrics, and to know which registries answer.
 
 use std::sync::Arc;

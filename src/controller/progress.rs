@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Tells on the resource how far a round is while it copies.
 
 use std::collections::HashMap;

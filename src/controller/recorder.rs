@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Publishes events. What is said again in the same words is counted; other words are another event.
 //!
 //! kube's own recorder counts by reason alone: `copied 2` would be a second `copied 14`.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The records of all mirrors, as `MirroredRepository` objects: one for each repository at a
 //! destination, in parts of a bounded number of tags.
 

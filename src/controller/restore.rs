@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What earlier processes knew: the records in the cluster.
 
 use std::collections::HashMap;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The rounds that run, so that they end when what they were started for is no more.
 
 use std::collections::HashMap;

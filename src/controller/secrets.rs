@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The Secrets and identities that a mirror and its policies name, read from the API server when a round needs them.
 //!
 //! They are read one by one, by name, for each round: Transship has no right to list or to watch

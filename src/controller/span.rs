@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! When a round began and ended.
 
 use std::time::Duration;

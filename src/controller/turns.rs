@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Who may run a round now.
 //!
 //! Rounds wait in one queue for each namespace, and the queues take turns. Some turns are kept for namespaces of

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What mirrors make of the policies that they use, for the status of the policies.
 
 use std::collections::{BTreeMap, HashMap};

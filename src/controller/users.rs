@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Which mirrors use which policies, so that nobody looks at ten thousand mirrors to find ten.
 
 use std::collections::{BTreeSet, HashMap, HashSet};

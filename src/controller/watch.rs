@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What the API server tells: which mirrors and policies there are, and what became of them.
 
 use std::collections::HashSet;

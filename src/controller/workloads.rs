@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What workloads use, as the API server tells it at this moment.
 //!
 //! Every kind that holds an image, or may bring one back, is listed, and those that the operator adds: in all namespaces, and anew for each

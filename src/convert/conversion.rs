@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What comes of a file: documents, and what has no counterpart.
 
 use std::fmt;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The fields of a file of another tool, each asked for by its name: what nobody asked for is a gap.
 
 use super::conversion::Gap;

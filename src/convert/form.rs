@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The tools, and what stands around their files.
 
 use std::str::FromStr;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Rules as mirrors: what has source, destinations and options in common is one mirror, as far as it can be.
 
 use std::collections::BTreeMap;

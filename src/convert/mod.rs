@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! From the configuration of another mirror tool to documents of ours.
 //!
 //! ```text

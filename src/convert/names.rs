@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Names of objects and of destinations.
 
 use std::collections::BTreeMap;

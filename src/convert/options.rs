@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What holds for a mirror as a whole, in its fields.
 
 use super::rule::{Options, Referrers, Times};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Patterns of other tools as ours, which match a whole tag.
 
 /// An expression that other tools look for anywhere in a tag, such as Go's `MatchString`, as patterns of which one must

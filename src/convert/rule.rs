@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! One thing that is copied, in words of no tool.
 
 use std::collections::{BTreeMap, BTreeSet};

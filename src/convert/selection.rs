@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What is taken of a repository, in the fields of an entry and of a policy.
 
 use super::patterns;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Mirrors and policies as documents.
 
 use std::collections::BTreeSet;

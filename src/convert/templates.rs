@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Templates of destinations: what gives many repositories their names, and names for the others within it.
 
 use super::rule::Naming;

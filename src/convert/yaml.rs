@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! YAML as a person would write it: what fits on a line stands on one.
 //!
 //! Written by hand, since no serializer writes comments, or chooses the short form where it fits.

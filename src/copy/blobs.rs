@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The blobs that are on their way: who needs what, gathered until a worker takes it.
 //!
 //! Needs for one blob of one source wait in one queue, so that the worker serves them together:

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The bytes that may be in memory at once, whatever the size of the images.
 
 use std::sync::Arc;

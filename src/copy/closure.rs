@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What a manifest leads to at one endpoint: the manifests that an index lists, and the configs. Nodes
 //! tell of the images that they run by any of these digests.
 

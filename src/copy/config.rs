@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Small blobs that are read as a whole, such as the configs of images.
 
 use bytes::Bytes;

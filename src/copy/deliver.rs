@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Brings one blob to one repository that needs it, in the way that costs least.
 //!
 //! The destination is asked to take or mount the blob; where it must be sent, the upload waits for the

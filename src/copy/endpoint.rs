@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The two kinds of places that images are copied between, behind one set of operations.
 
 use std::path::PathBuf;

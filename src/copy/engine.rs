@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What copying shares in the process.
 
 use std::time::Duration;

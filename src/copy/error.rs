@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Why an image did not arrive at a destination.
 
 use super::endpoint;

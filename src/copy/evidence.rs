@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What stands beside an image and may prove something of it: signatures and attestations, in both
 //! schemes of cosign. It is found as referrers are, and read without being copied.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What an image is like, without its layers: its manifests and configs.
 
 use std::collections::HashMap;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Fallback tags: the lists of referrers at registries that keep none themselves (distribution
 //! specification, referrers tag schema).
 

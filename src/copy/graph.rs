@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Everything that a manifest reaches, in the order in which it must be pushed.
 
 use std::collections::{HashMap, HashSet};

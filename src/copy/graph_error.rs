@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Why the content of an image cannot be told.
 
 use std::sync::Arc;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! One image to one destination, in the order that keeps every visible tag complete.
 //!
 //! Blobs, manifests from the deepest to the root, read back, referrers, and only then the tags.

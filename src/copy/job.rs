@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What is to be copied where, and what was done.
 
 use std::collections::BTreeMap;

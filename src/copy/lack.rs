@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What a destination lacks of what refers to an image that it has.
 
 use std::collections::{HashMap, HashSet};

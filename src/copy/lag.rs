@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Patience with registries that do not know at once what they were just given.
 //!
 //! GHCR and Docker Hub answer for some seconds that a new tag does not exist, or that a child is unknown

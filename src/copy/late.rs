@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What came to refer to an image after it was copied.
 //!
 //! A look costs the source one request for each manifest that something may refer to, and nothing where its

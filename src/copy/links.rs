@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What refers to a manifest, as a source has it, before any of it is read.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};

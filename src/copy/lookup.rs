@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What stands at a destination before it is written to.
 
 use super::endpoint::{Endpoint, Error};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Manifests of a source, each read once, and how many of them one image may reach.
 
 use std::collections::HashMap;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The copy engine: images from one place to several, each byte read once.
 //!
 //! ```text

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! One read of a blob, written to every destination that needs it.
 //!
 //! The bytes are hashed as they pass. The frame that completes the blob is held back until the

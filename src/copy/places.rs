@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What this process knows of the blobs at destinations.
 //!
 //! An entry means that this process saw the bytes go in, or a mount of such bytes succeed. Entries

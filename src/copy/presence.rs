@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Whether a repository has a blob already, where a mount does not tell.
 //!
 //! A mount from the very repository that needs the blob costs nothing beside the announcement of its

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What happens while images are copied, for whoever watches.
 
 use std::sync::Arc;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Manifests and tags at one destination: stored, and looked at again before anything builds on them.
 
 use futures::stream;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A root after a choice of platforms.
 //!
 //! The platform of an image is what the entry of the index says, or else what its config says. An index

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What refers to an image: signatures, SBOMs, attestations, in both schemes.
 //!
 //! Registries with the referrers API list them; for the others there is a fallback tag

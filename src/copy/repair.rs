@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What is given again to a destination that misses something of an image.
 //!
 //! Exactly what it names, where it names it: everything else is there. Where it names nothing, all of it

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What was seen of what refers to an image, in a form small enough to be kept for every image.
 
 use std::collections::BTreeSet;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The manifests that this process stored: each is written once to a repository, by one task.
 //!
 //! What two images have in common may be pushed for both at the same time. distribution 2 rewrites in

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Which of several failures says most. Pure, but for the waiting.
 //!
 //! What is asked for one image is asked at once, and fails together: one request is refused, and all that wait

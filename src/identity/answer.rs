@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! An answer of a cloud, and what may be believed and shown of it.
 
 use reqwest::StatusCode;

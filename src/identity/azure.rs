@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Azure: a token of Entra, from wherever the identity has it, is exchanged at the registry for a refresh token.
 //! <https://learn.microsoft.com/en-us/entra/identity-platform/v2-oauth2-client-creds-grant-flow>
 //! <https://github.com/Azure/acr/blob/main/docs/AAD-OAuth.md>

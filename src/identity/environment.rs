@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The variables and files that the clouds' own tools read: who this process is, and where to ask.
 //!
 //! Only the process and its operator decide about them. Nothing of a mirror comes here.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The one client of this floor: bounded, without redirects, and never the client of a mirror.
 //!
 //! What mirrors ask for stays within their boundaries, which refuse metadata addresses. This client goes there, so

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The identities of a process, each with its own credentials for each registry.
 
 use std::collections::HashMap;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What a token (JWT, RFC 7519) says about itself. Nobody's signature is verified here: the server that it is for does.
 
 use base64::Engine as _;

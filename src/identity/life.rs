@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! How long what was given out is good.
 
 use std::time::Duration;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Who we are in the clouds: identities that have no password, and the short-lived credentials that registries take for
 //! them.
 //!

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What token endpoints answer (RFC 6749, sections 5.1 and 5.2).
 
 use secrecy::SecretString;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Something that ends, renewed in time and asked for once, however many want it.
 
 use std::fmt;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Whose identity it is.
 
 use std::collections::BTreeMap;

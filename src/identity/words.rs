@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What servers say, as far as it may be shown.
 
 use secrecy::{ExposeSecret, SecretString};

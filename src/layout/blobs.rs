@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The blobs of a layout: read in frames, written under their name only once they are complete.
 
 use std::fs::{self, File};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! File operations off the async threads.
 
 use std::panic::resume_unwind;

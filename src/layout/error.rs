@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What goes wrong between us and a tree of layouts.
 
 use std::fmt;

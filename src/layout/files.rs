@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Files that are there as a whole or not at all, also after a kill or a loss of power.
 
 use std::fs::{self, File, Metadata, OpenOptions};

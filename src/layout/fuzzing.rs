@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What the index of a layout is read by, for the fuzz targets.
 
 use super::index::Index;

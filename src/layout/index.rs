@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The `index.json` of a layout (image specification, image layout): which manifests it lists, and
 //! under which tags. What other tools wrote beside that is kept.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What a layout or archive has.
 
 use crate::oci::{Digest, Tag};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The file `oci-layout` of a layout: its version, and the lock for those who change the layout.
 
 use std::fs::{self, File, OpenOptions};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A directory tree of OCI image layouts, one for each repository.
 //!
 //! ```text

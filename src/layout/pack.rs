@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Packs image layouts into one archive. What was packed is removed at once, so that the disk holds it once.
 
 use std::collections::HashSet;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Storing manifests: the blob first, then the entry in `index.json`.
 //!
 //! Every change of the index writes and syncs the whole file. So whoever has the turn stores what

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Taking tags and manifests out of `index.json`.
 //!
 //! Blobs are never removed, those of manifests included: another tag, another index or a tool of the

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The layout of one repository, read from the disk. Its operations block.
 
 use std::collections::HashMap;

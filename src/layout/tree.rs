@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The tree: which layout belongs to a repository, and its operations off the async threads.
 
 use std::collections::HashMap;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What the host of a registry says about the cloud that it belongs to.
 //!
 //! The patterns are those of the clouds' own credential helpers (amazon-ecr-credential-helper, Azure's and Google's):

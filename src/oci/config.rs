@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Image configs, as far as they say what an image is like (image specification, config).
 
 use std::collections::BTreeMap;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Descriptors: what a manifest says of the content it refers to.
 
 use std::collections::BTreeMap;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Content digests: `algorithm:encoded` of the image specification's descriptor section.
 
 use std::fmt;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A strict look over the JSON of a manifest before it is read.
 //!
 //! Go's decoder ignores the case of keys and lets the last duplicate win; serde does neither. A

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The bounds of what Transship reads from a peer, in one place.
 //!
 //! They follow what registries themselves accept (distribution and zot stop at 4 MiB manifests);

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Manifests and indexes: the bytes as they came, and a strict view of them.
 //!
 //! The bytes are what is pushed; they are never serialised again, because the digest is over them.

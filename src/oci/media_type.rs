@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Media types of manifests, configs and layers.
 
 use std::fmt;

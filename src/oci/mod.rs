@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The vocabulary of the distribution and image specifications: references, digests, platforms,
 //! manifests. Everything that comes from a person or a registry is parsed into these types once;
 //! nothing downstream takes a string. No I/O, no clock, no logging.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Platforms: `os[(version)]/architecture[/variant]`, and when two of them mean the same machine.
 //!
 //! Names are understood as containerd does (github.com/containerd/platforms, "Normalization"), because

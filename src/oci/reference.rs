@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Image references: `[registry/]repository[:tag][@digest]` with the defaults of Docker Hub.
 
 use std::fmt;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Whether a node would run what a manifest names, whatever else the manifest says of itself.
 
 use super::manifest::ImageManifest;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A subset of the platforms of an index.
 //!
 //! Attestation entries follow the image that they speak about. Where every entry stays, the

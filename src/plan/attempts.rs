@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! When a mirror is tried again. Time and chance are parameters.
 
 use std::time::Duration;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Which destination tags an image claims, and claims that cannot both be honoured.
 
 use std::collections::HashMap;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What is to be done about one tag at one destination.
 
 use crate::api::TagMutability;

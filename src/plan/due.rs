@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Whether a round of a mirror runs now.
 
 use jiff::Timestamp;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! An entry of `images`: which repositories, which of their tags, and the name that the destinations are told.
 
 use std::fmt;

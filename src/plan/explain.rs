@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Why nothing or little is selected: which rule left how many out, and the tags that came closest.
 
 use std::cmp::Ordering;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What went wrong with a part of a mirror.
 
 use jiff::Timestamp;

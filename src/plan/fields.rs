@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What is wrong with a spec, field by field: all of it at once, not the first thing only.
 
 use std::fmt;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Which images workloads use, and whether a tag is one of them.
 //!
 //! A node may fetch an image by another name than the one that stands in the workload: through a mirror, an

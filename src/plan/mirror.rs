@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A mirror as the rest of the program sees it: parsed once, bounded, and impossible to get wrong.
 //! [`super::validate()`] makes it from the spec that a person wrote.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Pure decisions: what a mirror means, which tags it wants, under which names they go where, and
 //! whether that can be done. No I/O, no clock: whatever is observed comes as a parameter.
 

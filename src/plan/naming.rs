@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The name that an image has for the destinations, in place of its name at the source.
 
 use std::collections::BTreeMap;

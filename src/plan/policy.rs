@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A policy as the rest of the program sees it.
 
 use super::fields::{Fields, InvalidField};

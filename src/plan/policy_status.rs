@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What is said of a policy.
 
 use jiff::Timestamp;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! When it is looked again at what refers to an image.
 
 use jiff::Timestamp;

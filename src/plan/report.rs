@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What a round did, as values: whoever ran it renders them.
 
 use std::collections::BTreeMap;

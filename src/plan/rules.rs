@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The rules that select tags, as the rest of the program sees them.
 
 use super::fields::Fields;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Which tags of a repository an entry wants, and why not the others.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};

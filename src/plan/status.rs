@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What a round means for the status of its mirror.
 //!
 //! The new status is made from the old one and the report, and nothing that did not change is made new:

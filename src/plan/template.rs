@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Names at a destination, made from names at the source.
 
 mod origin;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Durations as Kubernetes resources write them: `1h30m` (Gateway API, GEP-2257).
 
 use std::fmt;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The part of a tag that rules read, in the words of Flux: a pattern with groups, and what of them makes
 //! the value.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Globs for repositories and tags. A glob is no regular expression: a dot is a dot.
 
 use std::fmt;

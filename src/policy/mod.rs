@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Choosing: which repositories and tags are meant, which versions are the newest, and when to look
 //! again. Every rule a person writes is parsed into a type here; every tag that is left out gets a
 //! reason. Pure: no I/O, no clock, no logging.

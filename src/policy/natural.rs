@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The natural order of names: runs of digits compare as numbers, so `r1070` comes after `r99`.
 
 use std::cmp::Ordering;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Whole numbers of any length: a date such as 20240101120000 is a version part as well.
 
 use std::cmp::Ordering;

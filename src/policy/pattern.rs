@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Regular expressions for tags: RE2 syntax, anchored, and matched in time linear to the tag.
 
 use std::fmt;

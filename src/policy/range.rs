@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Ranges of versions, in the words that npm, Helm and Flux share: `>=1.20 <2`, `^1.27 || ~2.1`,
 //! `1.2 - 1.5`, `1.x`. A space or a comma means and, `||` means or.
 //!

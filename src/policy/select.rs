@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Which tags to take, and why the others are not taken.
 
 mod exclusion;

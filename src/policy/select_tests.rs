@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Real tag lists and what comes of them; the cases stand in `select_cases`, by what the images are.
 //!
 //! ```text

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Globs for free text, such as the values of labels.
 
 use std::fmt;

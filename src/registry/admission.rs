@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Leave to ask a host, and what its answer says about the next request.
 
 use std::time::Duration;

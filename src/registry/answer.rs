@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Answers, and how their bodies are read: never more than is bounded, never slower than is bearable.
 
 use std::sync::Arc;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The one path that every request takes: a place in the window of the host, a try, another try.
 
 use std::ops::ControlFlow;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Blobs: look for them, read them (distribution specification, pulling blobs).
 
 use std::pin::Pin;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What can go wrong between us and a registry.
 
 use jiff::Timestamp;

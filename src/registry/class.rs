@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Classes of requests: what is counted, limited and paused together.
 
 /// What a request does, as far as limits are concerned.

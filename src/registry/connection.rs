@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A registry, the way to it and who we are there.
 
 use std::sync::Arc;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Deletes (distribution specification, content management): a tag by its name, a manifest by its
 //! digest, and never one in place of the other, because a digest takes every tag of it along.
 

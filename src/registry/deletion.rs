@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What can be deleted at a registry, and what became of it.
 
 /// What became of something that was to be deleted.

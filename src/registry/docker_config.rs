@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The file in which `docker login` keeps credentials, and `kubernetes.io/dockerconfigjson` Secrets do too.
 //!
 //! Reading it is pure: neither files nor credential helpers are touched here. No message contains

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The rest of an answer that nobody wants but for its words.
 
 use std::time::Duration;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Registries to which a registry redirects (Scarf's `lscr.io` and `docker.n8n.io`; go-containerregistry#2333).
 //!
 //! Such a registry is asked as itself: its challenge is answered with the credential that is kept for it, or as

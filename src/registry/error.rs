@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Why an operation of a registry failed.
 //!
 //! Messages are made of our own words, hosts, names, status, the specification's error code and, behind

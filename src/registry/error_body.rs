@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The body of an answer that is an error. The specification knows one form of it
 //! (distribution specification, error codes), registries and what stands before them many.
 

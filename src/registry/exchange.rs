@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! One exchange with a registry: say who we are when asked, go where we are sent if that is safe.
 
 use std::sync::atomic::Ordering::Relaxed;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What answers of registries are read by, for the fuzz targets.
 
 use reqwest::header::HeaderValue;

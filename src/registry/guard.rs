@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Who may write: a process that lost its lease must not, because another one does by now.
 
 use std::fmt;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What a person may have said wrongly of how a registry speaks, and what to write in its place. Pure.
 
 use std::fmt;

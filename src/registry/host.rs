@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What is shared by everything that speaks to one host as one and the same: limits, and what the host turned out to
 //! be like. Others may be told something else there, so nothing of it is theirs.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The one way out, and what its errors mean: nothing goes where it must not.
 
 mod build;

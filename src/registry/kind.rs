@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What an error of a registry means for the one who asked.
 
 /// What an error means for the one who asked.

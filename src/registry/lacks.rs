@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What a host turned out to be unable to do.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};

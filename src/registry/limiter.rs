@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! How much of a host we ask for at once, and how fast.
 //!
 //! Each class of requests has a [window](Window). Places are given in the order of asking. Of a host that

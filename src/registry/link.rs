@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The next page of a listing: the `Link` header (RFC 8288; distribution specification, listing tags).
 
 use reqwest::header::{HeaderMap, LINK};

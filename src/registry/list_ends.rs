@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What is remembered of lists that turned out to be whole, so that they are not asked on again each time.
 
 use std::collections::HashMap;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Lists of names: tags and repositories. All or nothing: a list with a page missing would make
 //! tags vanish.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What an answer means, by its status, its error code, the words with it, the class of the request
 //! and whose registry it is: one table, in which the first row that fits counts.
 //!

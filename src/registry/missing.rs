@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What a registry names in an error as missing: blobs, or manifests of an index.
 
 use crate::oci::Digest;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The client of the distribution specification: one [`Client`] for each registry and settings.
 //!
 //! A [`Pool`] makes the clients. Those that reach a host alike share how many requests are on their way to it at once,

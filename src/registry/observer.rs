@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What is told of requests while they happen, for metrics.
 
 use std::time::Duration;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! How a list of names goes on where the registry names no next page. Pure.
 //!
 //! "A Link header MAY be included" (distribution specification, listing tags), and registries that

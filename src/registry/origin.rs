@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Where requests may go: the rules for URLs that a peer wrote.
 
 use reqwest::StatusCode;

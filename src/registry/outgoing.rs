@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The body of an upload on its way out: counted, and watched for a standstill.
 
 use std::pin::Pin;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Who has a host, as far as its name tells.
 
 use psl::Psl as _;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! How many requests a second a host bears, learned from what it refuses. Pure.
 //!
 //! A host that refuses nothing has no pace. After the first refusal the rate is searched for: it doubles

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Lists that come page by page: tags, repositories and referrers are read through here, so that
 //! none of them grows or lasts without an end.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Asks a registry for nothing but whether it takes a credential (distribution specification, `GET /v2/`).
 
 use reqwest::Method;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The clients of a process.
 
 use std::collections::HashMap;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What is known of a registry by its name, as data.
 
 use super::class::Class;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Parts of a blob: `Range` and `Content-Range` (RFC 9110, section 14).
 
 use reqwest::header::HeaderValue;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! How close to us an address is: the rule that keeps a peer from sending us to ourselves.
 
 use std::net::IpAddr;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What may be shown of a URL. Queries carry signatures and user names carry passwords.
 
 use std::fmt;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Referrers: what points at a manifest (distribution specification, listing referrers).
 //!
 //! A registry that does not know the endpoint says so in any way: with a status, with a page of its web

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A request as the endpoints describe it, before a credential and redirects come in.
 
 use bytes::Bytes;

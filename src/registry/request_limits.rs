@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What a person allows us to ask of a host, below what we would ask by ourselves.
 
 use std::num::NonZeroU32;

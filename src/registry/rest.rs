@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! When a host is left alone, for how long, and who finds out whether that is over. Pure.
 //!
 //! After a refusal the host rests. Then one request goes ahead, and all others wait for what comes of

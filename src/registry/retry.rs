@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! When a request is worth repeating, and after how long. Pure, but for the one look at the clock.
 //!
 //! `backon` repeats one future by one schedule. Here what may still be tried depends on what went wrong each

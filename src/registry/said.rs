@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What a peer said, made fit to be shown: on one line, short, and without a secret.
 
 mod fold;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What we send to prove who we are, so that it can be taken out of what a peer says.
 
 use std::fmt;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! How a registry is reached: credential, certificates, proxy.
 
 use std::fmt::Debug;

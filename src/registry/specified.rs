@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! URLs of the distribution specification, told from those of storage. Pure.
 
 use url::Url;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! An answer with a status that is not the hoped-for one, in words.
 
 use std::fmt;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Counters of what went over the wire.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};

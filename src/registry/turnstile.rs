@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Where every request to a host passes, whoever sends it: how fast, and whether now at all.
 //!
 //! While nothing was refused, nobody waits here. Else requests wait in the order of their coming, and

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Uploads: mount or announce a blob, then send it (distribution specification, pushing blobs).
 
 mod bounds;

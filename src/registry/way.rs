@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The way to a host, which all take who reach it alike: whether it answers there, and how much is asked of it at
 //! once over all who ask. What it says to one of them is that one's own.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What a cluster asks of a process: whether it lives, whether it is ready, and its metrics.
 
 mod connections;

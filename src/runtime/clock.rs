@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The clock. Decisions take the time as a parameter; only the edges ask for it, here.
 
 use jiff::Timestamp;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The formats in which Prometheus and others read metrics, and which of them a client wants.
 //!
 //! The text format 0.0.4 is what everybody reads; `OpenMetrics` 1.0 is served to who asks for it. Our encoder

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The way to a Kubernetes API server.
 //!
 //! The clients of kube wait for an answer without end, and repeat what failed for minutes. That

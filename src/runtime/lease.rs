@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Leader election: of several processes one acts, the one that holds a `Lease` of the cluster.
 //!
 //! ```text

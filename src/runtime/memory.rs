@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The memory that all who read from peers share, and what it is taken for.
 //!
 //! Whoever reads has a [`MemoryAccount`]: a mirror in a round. A part of the memory is each account's own, so that

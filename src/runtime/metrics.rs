@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Numbers for Prometheus, all in one registry.
 //!
 //! Every module registers its own. A label has few values: from an enum, or through [`Bounded`].

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Process services that know nothing of images.
 
 pub mod admin;

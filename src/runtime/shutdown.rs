@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Ctrl-C, and the signal by which service managers and Kubernetes stop a program.
 
 use std::io;

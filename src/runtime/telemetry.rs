@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Log lines: to people as text, to machines as JSON.
 
 use tracing::Subscriber;

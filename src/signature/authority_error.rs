@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Why someone cannot be trusted as written.
 
 /// Why someone cannot be trusted as written.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Evidence as a whole bundle; layers of cosign's tags are written as what they would be today.
 
 use base64::Engine as _;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What was signed: simple-signing payloads and in-toto statements.
 
 use std::collections::BTreeMap;

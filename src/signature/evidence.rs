@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What a registry holds beside an image.
 
 use std::collections::BTreeMap;

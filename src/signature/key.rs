@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Public keys, and whether they fit a signature.
 
 use std::fmt;

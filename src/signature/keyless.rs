@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Identities that a certificate authority vouches for.
 
 use std::fmt;

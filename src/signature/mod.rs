@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Signatures: who vouches for an image, and what exactly they said.
 //!
 //! ```text

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! An evidence taken apart: what was signed, the signature, and who is said to have made it.
 
 use base64::Engine as _;

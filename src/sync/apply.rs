@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Carries the plan out: one job an image, whatever the number of its destinations and tags.
 //!
 //! What is about to be pushed is on record before the first push. One job's failure never stops

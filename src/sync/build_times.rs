@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What is known of the times at which images were built.
 
 use std::collections::HashMap;

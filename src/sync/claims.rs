@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Who wants which destination tag, over all mirrors of the process and from round to round.
 
 use std::collections::{BTreeSet, HashMap};

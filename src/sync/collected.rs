@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What the steps of a round hand on, and what they put into the report on the way.
 
 use std::collections::{BTreeSet, HashMap};

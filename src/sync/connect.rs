@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! How a round comes to the endpoints that a mirror names, with their credentials.
 
 use std::sync::Arc;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! When images were built, for rules that ask for it: the digest of each tag is asked for, and the config of
 //! each digest is read once.
 

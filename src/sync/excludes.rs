@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The patterns of `exclude` that match nothing in a round: most of them are mistakes.
 
 use std::collections::BTreeMap;

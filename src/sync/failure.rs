@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Failures, by what was being done.
 
 use super::connect::ConnectError;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What images must prove before they are copied, by the policies of their mirrors.
 //!
 //! Facts are found out here and judged in [`gates`]. A fact that cannot be found out is a failure of

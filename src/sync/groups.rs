@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The items of a round by the jobs that serve them: one for each image, whatever the number of its
 //! destinations and tags.
 

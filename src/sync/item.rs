@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A destination tag and what is to be done about it, with what is put on record of that.
 
 use std::sync::Arc;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What came to refer to images after they were copied: signatures, scans and the like are often made later.
 //!
 //! A tag list that is read anyway tells of new tags for nothing. Otherwise the source is asked again after

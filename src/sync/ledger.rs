@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What Transship remembers of the tags that it wrote, from one round to the next.
 //!
 //! A round works without any memory, by comparing digests. With it, a reduced index is recognised

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Tags that are named after a digest and nothing else: most name a list of what refers to that digest, and
 //! some the only tag of an image. What they name is asked once.
 

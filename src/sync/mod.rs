@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! One round: what a mirror says, what is there, what is to be done, and doing it.
 //!
 //! ```text

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What tags turned out to name that are named after digests.
 
 use std::collections::HashMap;

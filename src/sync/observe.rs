@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What the sources have: which repositories an entry means, and their tags where they are needed.
 
 use std::collections::HashSet;

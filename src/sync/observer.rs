@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Who is told of a round as it goes on.
 
 use crate::plan::report::TagReport;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Pruning: after everything that is wanted is in place, what is not wanted any more may go.
 //!
 //! ```text

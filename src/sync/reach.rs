@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! How the registries of a mirror are reached: what the Secrets that it names say.
 //!
 //! Where Secrets are found is decided by the caller: among documents, or in a cluster.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Tags become digests, once; the destination tags are looked at meanwhile.
 
 use std::collections::{HashMap, HashSet};

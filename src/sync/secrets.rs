@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Where the Secrets and identities of a mirror are found, and why one cannot be used.
 
 use std::sync::Arc;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Which parts of an image a mirror wants: the same digest may stand for more or for less.
 
 use std::fmt;

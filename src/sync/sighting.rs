@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Selected tags, and the destination tags of their images as they were found.
 
 use std::sync::Arc;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What rounds share in a process: who reaches registries, what is remembered, what is known.
 
 use std::sync::atomic::AtomicU64;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Whom the policies of a mirror trust: their public keys and trusted roots, from Secrets.
 
 use std::collections::BTreeMap;

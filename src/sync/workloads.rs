@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What workloads use, as an edge of a round.
 
 use futures::future::BoxFuture;

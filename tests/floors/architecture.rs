@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What `docs/architecture.md` names: files that exist, and functions that they have.
 
 use std::fs;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Files that use each other, told by their text.
 //!
 //! A file uses another one where a path in it leads to something that the other one defines. Paths are followed

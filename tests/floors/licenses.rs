@@ -16,9 +16,10 @@ fn sources(directory: &Path) -> Vec<PathBuf> {
         if path.is_dir() {
             return sources(&path);
         }
-        let is_source = ["rs", "go", "sh", "py"]
-            .iter()
-            .any(|known| path.extension().is_some_and(|extension| extension == *known));
+        let is_source = ["rs", "go", "sh", "py"].iter().any(|known| {
+            path.extension()
+                .is_some_and(|extension| extension == *known)
+        });
         Vec::from_iter(is_source.then_some(path))
     });
     files.collect()

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! One meaning for each public type.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The program as a person meets it: what it prints, how it ends, whose credentials it uses.
 
 mod access;

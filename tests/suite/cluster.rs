@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A real Kubernetes control plane, and what works against it.
 
 mod admission;

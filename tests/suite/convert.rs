@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `transship convert`: files of other tools, made after those that people have, and the documents that say the same.
 //!
 //! `convert/FORM/NAME` is read, and `convert/snapshots/FORM-NAME.snap` shows what comes of it.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The copy engine between real registries: what arrives, in how many requests, in which order.
 
 use transship::api::{AbsentPlatform, IndexMode};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The definitions of the custom resources: the committed files are what the program prints.
 
 use std::fs;

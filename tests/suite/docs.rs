@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The documentation: what it shows can be used, what it says of names and versions is so.
 
 pub(crate) mod examples;

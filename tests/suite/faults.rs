@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Copies between registries that misbehave: every fault with its right outcome, the whole way.
 //!
 //! A case is one run that copies two images. The fault meets the first of them; the second arrives

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What images must prove before they are copied.
 
 mod cosign;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The harness proves itself: a test that stands on a broken harness proves nothing.
 
 mod faults;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Tenants whose registries do all they can to use up what all share, beside one who wants nothing but its images.
 //!
 //! The program has the memory limit of the chart, kept by the kernel where a cgroup can be made.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Who we are in the clouds, each played by a server that looks at what it is asked.
 
 mod aws;

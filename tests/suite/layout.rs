@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Layouts between us and the tools that people have: each reads what the other wrote.
 
 use std::collections::BTreeSet;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Integration tests: real registries, a scriptable one, and the real program between them.
 //!
 //! One binary, so that the support code is compiled once. `support` uses nothing of the library:

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What the program must show: every kind of registry in every security mode, step by step, from
 //! one file with its Secrets; peers that agree with what arrived; and clear words where it cannot work.
 

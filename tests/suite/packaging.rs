@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What is installed: the chart, what is rendered from it, the container image, and what is downloaded.
 
 mod chart;

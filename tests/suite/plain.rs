@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What a round needs around it that no test of it is about.
 
 use std::sync::{Arc, Mutex};

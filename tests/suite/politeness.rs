@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A registry behind a limit of requests that says nothing of it, as nginx does.
 
 use std::fs;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Pruning: what is no longer wanted goes, and nothing else.
 
 mod along;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The registry client: against a registry that misbehaves, every fault with its right outcome, and
 //! against real ones.
 

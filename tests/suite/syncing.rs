@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Whole rounds through the program: files in, registries changed, a report out.
 
 use std::collections::BTreeSet;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // ocimem serves the registry in memory of cuelabs.dev/go/oci/ociregistry on a loopback port: the one
 // real registry of the tests with the referrers API. Its flags switch on what other registries do.
 package main

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Reads a type from a [`Node`], keeping the path for errors.
 
 use serde::de::value::StrDeserializer;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What is wrong with a file, told so that a person finds the place and knows what to write.
 
 use std::fmt;

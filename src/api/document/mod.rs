@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Reads resources from YAML or JSON text, strictly: what is not understood is an error with file, line
 //! and field, never skipped.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! YAML as a tree in which every value knows its place in the file.
 //!
 //! Reading the tree first, and the types from the tree, is what lets an error name the field's path

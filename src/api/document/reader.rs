@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! From a document's tree to its resources: kind and version first, then the type of the kind.
 
 use std::collections::HashMap;

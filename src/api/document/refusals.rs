@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Everything that is refused of a file, with the words.
 
 use super::tests::{MIRROR, POLICY, SECRET, refusal, with};

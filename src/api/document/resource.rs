@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! One resource of a file, and where its fields stand.
 
 use std::collections::HashMap;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The registries of a mirror.
 
 use schemars::JsonSchema;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Whose credentials a registry gets.
 
 use schemars::JsonSchema;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What happens to tags that are no longer selected.
 
 use schemars::JsonSchema;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What happens to what refers to images: signatures, SBOMs, attestations.
 
 use std::fmt;

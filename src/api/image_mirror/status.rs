@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What the controller says of a mirror. Every list is bounded: the whole is at most 32 KiB.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The bounds of single fields.
 
 use std::borrow::Cow;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The form of Kubernetes' own schemas.
 
 use schemars::Schema;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The rules of a schema.
 
 use kube::core::Rule;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 use kube::core::CustomResourceExt;
 use kube::core::cel::{Validator, apply_defaults};
 use serde::Serialize;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What several commands take.
 
 use std::num::NonZeroU32;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A cluster: `controller`.
 
 use std::net::SocketAddr;

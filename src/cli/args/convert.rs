@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `convert`: the file of another tool.
 
 use std::path::PathBuf;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Images without a mirror: `copy`.
 
 use clap::Args;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Texts for other programs: `crds`, `completions` and `man`.
 
 use clap::Args;

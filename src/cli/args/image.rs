@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! One image, or two: `digest`, `history`, `verify`, `diff`.
 
 use std::path::PathBuf;

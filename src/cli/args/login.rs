@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Credentials: `login` and `logout`.
 
 use clap::Args;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What is there: `df` and `inspect`. They change nothing.
 
 use std::path::PathBuf;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Repositories and tags: `ls` and `delete`.
 
 use std::path::PathBuf;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What is no longer wanted: `prune` deletes it, and `restore` brings it back.
 
 use std::path::PathBuf;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Bringing destinations up to date: `sync`, and `plan`, which only says what `sync` would do.
 
 use clap::Args;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! An archive as a destination: images are gathered in layouts beside it, and packed when all of them are there.
 
 use std::fs;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What the arguments of a copy mean. Pure.
 
 use super::super::args::CopyArgs;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Copies the images of one repository to another one.
 
 use std::collections::HashSet;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! From where to where images are copied.
 
 use super::super::connect::Connector;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Credential helpers: `docker-credential-NAME get` or `erase` with the server on standard input, `store` with JSON; JSON
 //! or a message comes back.
 

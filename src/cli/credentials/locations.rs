@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Where `docker login`, `podman login` and CI systems leave credentials.
 
 use std::ffi::OsString;

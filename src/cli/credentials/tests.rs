@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Files in a directory of their own, and a helper that is a real program.
 
 use std::fs;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Reads what the tags of a repository lead to.
 
 use std::collections::{HashMap, HashSet};

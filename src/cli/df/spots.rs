@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The repositories that are looked at.
 
 use std::collections::HashSet;

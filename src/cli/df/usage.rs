@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What tags take, alone and together: pure arithmetic over what they lead to.
 
 use std::collections::HashMap;

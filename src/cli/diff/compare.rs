@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Compares two images. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};

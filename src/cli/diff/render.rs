@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Differences as text, in the manner of diff: `-` is what only the left side has, `+` what only the right one has.
 
 use super::compare::{Difference, FieldDifference, LayerView, PlatformDifference};

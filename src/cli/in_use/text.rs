@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The text of a file that says what is in use. JSON and lines are read piece by piece, and none is kept.
 
 mod document;

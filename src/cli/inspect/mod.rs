@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `transship inspect`: everything that an image has to say about itself.
 
 mod referrers;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What refers to an image: listed by the registry, or found under the tags that stand in for that.
 
 use futures::future::try_join_all;

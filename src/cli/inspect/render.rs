@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The view as text: sections, each with its heading.
 
 use std::collections::BTreeMap;

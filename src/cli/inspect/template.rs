@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What `--format` may name: the fields of `docker image inspect`, as far as a registry knows them, and what the config
 //! has besides.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `transship inspect --verify`: what stands beside an image, and what each piece of it proves.
 
 use std::path::{Path, PathBuf};

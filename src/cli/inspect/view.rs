@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What is shown of an image, as values.
 
 use std::collections::BTreeMap;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The file that `docker login` writes, and the helpers that it names. What else stands there is kept.
 
 use std::fs::{self, OpenOptions};

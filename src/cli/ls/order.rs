@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Which tags are shown, and in which order. Pure.
 
 use super::super::args::Order;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Tags as tables.
 
 use super::super::look::Look;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A tag, as it is listed.
 
 use schemars::JsonSchema;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What would be free if everything that is due were gone.
 
 use std::collections::{BTreeMap, HashSet};

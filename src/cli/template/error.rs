@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Why a template makes no text.
 
 /// Why a template makes no text.

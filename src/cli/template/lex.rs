@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Cuts a template into text and actions, and actions into words.
 
 use super::error::TemplateError;

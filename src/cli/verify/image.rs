@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Whether everything is there that images lead to.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Whether the destinations of mirrors have what the mirrors want, all of it and nothing else.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What was found, for people and machines.
 
 use schemars::JsonSchema;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! From the object and its policies to a mirror that can be run.
 
 use kube::ResourceExt;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Records as the objects that people read, and back.
 
 use std::collections::{BTreeMap, HashMap};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Which objects hold the tags of a repository.
 //!
 //! A tag stays in the part that it first came to, so that a new tag changes one object and no others. So does

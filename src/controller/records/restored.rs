@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What a mirror had on record when this process began.
 
 use crate::plan::{Claim, SourceImage};

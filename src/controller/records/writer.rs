@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Who wrote an object: a record is one of ours where its name, its owner and its writer say so.
 
 use kube::ResourceExt;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Kinds that an operator adds to those that are listed: `ConfigMaps`, nodes, and custom resources.
 
 use std::fmt;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The kinds that hold images.
 
 /// A kind of objects that names images.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Lists the objects of every kind: page by page, complete or not at all.
 
 use axum::http::{Request, StatusCode};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Why an object is not understood.
 
 /// An object that is not understood. It may use anything.

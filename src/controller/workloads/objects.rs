@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The images in an object: by any field through which a node may fetch one, and in any other string.
 
 use serde::Deserialize;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A page of a list: its objects are read one after another, and none is kept.
 
 use std::fmt;

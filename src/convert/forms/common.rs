@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What the forms have in common.
 
 use crate::convert::conversion::Gap;

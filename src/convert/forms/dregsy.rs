@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! dregsy (<https://github.com/xelalexv/dregsy>).
 
 use super::common::{self, checked, registry};

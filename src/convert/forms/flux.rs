@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `ImageRepository` and `ImagePolicy` of Flux (<https://fluxcd.io/flux/components/image/>): a repository, and which tag
 //! of it is the one to run.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `Config` of flux-mirror (<https://github.com/fluxcd/flux-mirror>).
 
 use super::common::{checked, image, rule};

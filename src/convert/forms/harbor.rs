@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Replication policies of Harbor, as `/api/v2.0/replication/policies` writes them.
 
 use super::common::{checked, registry};

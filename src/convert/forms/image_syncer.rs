@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! image-syncer of Alibaba (<https://github.com/AliyunContainerService/image-syncer>).
 
 use super::common::{NEEDS_TO, checked, image, one_tag, rule, rule_to};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A module for each tool: from its fields to rules.
 
 mod common;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `ImageSetConfiguration` of oc-mirror: its `additionalImages`.
 
 use super::common::{NEEDS_TO, image, one_tag, rule_to};

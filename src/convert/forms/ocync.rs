@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! ocync (<https://github.com/clowdhaus/ocync>).
 
 use std::collections::BTreeMap;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! regsync of regclient (<https://regclient.org/usage/regsync/>).
 
 use super::common::{checked, every, image, one_tag, registry, rule};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `skopeo sync --src yaml` (skopeo-sync(1)).
 
 use super::common::{self, NEEDS_TO, checked, masterminds, registry, rule_to};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The `sync` extension of zot (<https://zotregistry.dev>).
 
 use super::common::{self, NEEDS_TO, checked, registry, rule_to};

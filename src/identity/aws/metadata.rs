@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Keys from servers near the process: the agent of EKS Pod Identity (and ECS), and the metadata of an EC2 instance.
 //! <https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html>
 //! <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-service.html>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Amazon: keys, from wherever the identity has them, and the passwords of ECR for them.
 //!
 //! The order is that of the SDKs: the environment, a token for a role (IRSA), the agent of EKS Pod Identity or ECS, the

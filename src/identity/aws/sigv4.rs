@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! AWS Signature Version 4.
 //!
 //! By hand: the signer is a page, and the SDK that has it brings an HTTP stack, a TLS configuration and 31 crates of

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The Security Token Service: keys of a role for a token, or for other keys.
 //! <https://docs.aws.amazon.com/STS/latest/APIReference/>
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The little XML in which STS answers: elements by their names, without attributes.
 
 use secrecy::SecretString;

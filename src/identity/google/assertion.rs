@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What a service account with a key says about itself (RFC 7523), signed with RS256.
 
 use aws_lc_rs::rand::SystemRandom;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A token of somebody else for one of Google (RFC 8693), and that one for a token of a service account.
 //! <https://docs.cloud.google.com/iam/docs/reference/sts/rest/v1/TopLevel/token>
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The file that `GOOGLE_APPLICATION_CREDENTIALS` names.
 //! <https://google.aip.dev/auth/4112>, <https://google.aip.dev/auth/4117>
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The metadata server of Google: the token of a machine or pod, and the name of the cluster.
 //! <https://docs.cloud.google.com/compute/docs/metadata/overview>
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Google: an access token, from wherever the identity has it, is the password of Artifact Registry and gcr.io.
 
 mod assertion;

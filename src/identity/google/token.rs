@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The tokens that registries of Google take.
 
 /// What tokens are for: registries have no scope of their own.

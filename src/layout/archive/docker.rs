@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What `docker save` wrote before 25.0, and what skopeo, podman and crane write as a docker archive: configs and layers
 //! without manifests. The manifests are made of them, always the same of the same archive; layers stay as they are.
 

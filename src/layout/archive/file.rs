@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! An archive that is open, and the files in it.
 
 use std::collections::HashMap;

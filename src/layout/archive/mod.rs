@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Archives of images, read where they are: an image layout as a tar (`oci-archive:`), and what `docker save` writes
 //! (`docker-archive:`). Nothing is unpacked: a blob is a span of the file.
 

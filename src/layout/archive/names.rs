@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What images in archives are called.
 
 use std::path::PathBuf;

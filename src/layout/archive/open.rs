@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Tells which kind an archive is of.
 
 use std::collections::HashMap;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The tar format (POSIX pax, GNU tar), as far as archives of images use it: headers are read and written, contents
 //! stay where they are.
 

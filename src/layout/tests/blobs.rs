@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Blobs: complete or not there, and never written twice.
 
 use std::fs;

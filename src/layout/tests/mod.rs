@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What a tree of layouts promises, on real directories.
 
 mod blobs;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What goes when a tag or a manifest is deleted, and what stays.
 
 use futures::future;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The tree as a whole, and what is said where it is not as it should be.
 
 use std::fs;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Hosts of Amazon ECR.
 
 /// Digits of an account.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Hosts of registries: names, IPv4 addresses, and IPv6 addresses in brackets.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The names of a reference: registry, repository, tag (distribution specification, pulling manifests).
 
 /// What every kind of name is to other code: text that is checked on its way in.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Registries: a host and an optional port.
 
 use std::str::FromStr;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Repositories: the path below a registry.
 
 use std::str::FromStr;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What an image is like.
 
 use crate::oci::{ImageConfig, Platform};

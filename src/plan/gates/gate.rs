@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What a policy can ask of an image.
 
 use std::fmt;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The gates of a policy: what an image must prove before it is copied.
 //!
 //! ```text

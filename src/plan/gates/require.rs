@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Which rule an image breaks first.
 
 use jiff::Timestamp;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What a policy asks for, parsed once.
 
 use std::collections::BTreeMap;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What a signed scan says of the vulnerabilities of an image.
 //!
 //! Understood are the predicate of `cosign attest --type vuln` with the output of Trivy or Grype or SARIF

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What the evidence of an image comes to, as the authorities of one policy see it.
 
 use super::gate::Gate;

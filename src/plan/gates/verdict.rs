@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What all policies together make of an image.
 
 use jiff::Timestamp;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Images that stand in a text in two parts: `repository: eu.corp/app` and `tag: "1.2"` beside each other, as
 //! in values of Helm charts inside of a `ConfigMap`, or `--image eu.corp/app --tag 1.2`.
 

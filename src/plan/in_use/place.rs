@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Where a workload says that an image is, and whether a repository is meant by it.
 
 use crate::oci::{Registry, Repository};

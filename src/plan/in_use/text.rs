@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Finds what reads as an image in any text: arguments, environment variables, annotations, lists, and JSON
 //! or YAML inside of a string.
 //!

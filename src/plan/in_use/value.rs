@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Every string of an object that reads as an image.
 
 use serde_json::{Map, Value};

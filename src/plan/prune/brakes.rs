@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! How many tags may go without a person's approval.
 //!
 //! What counts is a share of what could be deleted at one destination, and what went without approval in

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Every tag on record that is not wanted any more: what protects it, and when it is due.
 
 use std::collections::{BTreeMap, HashMap};

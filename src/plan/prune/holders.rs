@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Who else wants a tag that a mirror does not want any more.
 //!
 //! A registry may have several names, and may take two tags for one: whatever cannot be told apart from

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What is left of images whose last tag went: signatures, attestations and SBOMs that nobody can find
 //! any more but by their digests.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What becomes of tags that are no longer wanted. Unknown always means keep.
 //!
 //! ```text

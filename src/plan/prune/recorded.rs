@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What is on record of a tag, as pruning sees it.
 
 use std::fmt;

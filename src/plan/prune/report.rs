@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What pruning came to, as values.
 
 use std::collections::BTreeMap;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What policies keep although it is not wanted any more.
 
 use std::cmp::Reverse;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What a policy keeps although it is not wanted any more.
 
 use crate::policy::{Duration, TagGlob};

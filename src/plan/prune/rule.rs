@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What must be known before a tag is deleted.
 
 use schemars::JsonSchema;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Tags that may be one and the same: under another destination of the mirror, or because the registry does
 //! not tell upper and lower case apart. One that stays keeps the others. So does one of the same digest at a host of
 //! another name, if nothing but its record is known of it, or a policy keeps it: that may be the same registry.

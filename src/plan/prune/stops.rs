@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Why a round deletes nothing at all.
 
 use super::wanted::Selection;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Tables: what is on record, what the round found, what becomes of it.
 //!
 //! A tag on record is written `1.0=a` with its digest, and behind that, each after a comma: `gone 30` it

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! How long a deleted tag can be restored, with all that refers to it.
 
 use jiff::Timestamp;

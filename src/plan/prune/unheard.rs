@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What a mirror may want that has not said what it wants: its source fails, it takes no part, or it was
 //! not asked yet. Only its spec tells.
 

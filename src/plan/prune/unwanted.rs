@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Since when a tag is unwanted.
 //!
 //! Only what was seen counts: a tag is due when complete rounds found it unwanted at both ends of the

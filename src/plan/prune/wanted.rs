@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Whether the spec still asks for a tag on record.
 
 use std::collections::{BTreeMap, HashMap};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! How many tags came to what.
 
 use std::collections::BTreeMap;

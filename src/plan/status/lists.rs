@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The bounded lists of a status.
 
 use jiff::Timestamp;

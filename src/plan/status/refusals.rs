@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What policies do not admit, as the status tells it.
 
 use std::collections::BTreeSet;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A round as the status tells it.
 
 use jiff::Timestamp;

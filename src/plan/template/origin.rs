@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The way back: which names at the source may stand behind a name at a destination.
 //!
 //! Registries that take upper and lower case for one are thought of: case does not matter here.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The entries of `destinations`.
 
 use super::access::Written;

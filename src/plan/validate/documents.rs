@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Mirrors as tests write them.
 
 use super::validate;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The entries of `images`, and the policies that they and the mirror name.
 
 use std::sync::Arc;

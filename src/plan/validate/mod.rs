@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! From the spec that a person wrote to a [`Mirror`], or to everything that is wrong with it.
 
 mod access;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `as`, `replace` and `retag` of an entry: the names that its images have for the destinations.
 
 use std::collections::BTreeMap;

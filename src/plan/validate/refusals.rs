@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Everything that is refused of a mirror and its policies, with the words.
 
 mod choices;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The `tags` of an entry.
 
 use crate::api::image_mirror::AbsentTag;

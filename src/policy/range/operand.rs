@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A version in a range: `1`, `1.20`, `1.20.3-rc.1`, `1.x`, `3.3.x-0`, `*` or `2.1.0-alpine`.
 
 use super::interval::{Bound, Interval};

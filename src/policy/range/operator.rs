@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The operators of a range, and why a text is no range.
 
 /// Longest range, in bytes.

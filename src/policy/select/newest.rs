@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The newest tags of those that other rules leave.
 
 use std::cmp::Ordering;

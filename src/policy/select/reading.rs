@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A tag that may be taken, and what the rules read of it.
 
 use std::borrow::Cow;

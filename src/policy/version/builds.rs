@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Divides what a variant says from the numbers that count the builds of one version.
 
 use super::super::number::Number;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What stands before a release, and in which order.
 
 use super::super::number::Number;

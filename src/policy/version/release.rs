@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What makes a version newer than another one, whatever its variant and spelling.
 
 use std::cmp::Ordering;

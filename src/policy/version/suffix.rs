@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What stands behind the numbers of a version: a prerelease, a correction, metadata, a variant, several of
 //! them, or something that makes the tag no version.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The words that stand behind the numbers of versions, and what they mean.
 
 /// Words that begin a prerelease. A word counts when no other letter follows it, so `precise` is a variant.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The dialogue with a registry about who is asking: what was learned from its challenges, and the tokens.
 
 use std::fmt;

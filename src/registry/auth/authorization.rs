@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The `Authorization` header of one request.
 
 use std::fmt;

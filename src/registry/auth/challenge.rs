@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What a registry asks for in `WWW-Authenticate` (RFC 9110, section 11.6.1).
 //!
 //! Read by hand: the crate for it refuses a whole line for one value that stands without quotes although

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What proves who we are.
 
 use std::fmt::{self, Debug};

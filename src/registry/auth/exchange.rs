@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The request to a token server: GET by the token specification, POST by its `OAuth2` variant.
 
 use std::time::Duration;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What token servers and their names are read by, for the fuzz targets.
 
 use jiff::Timestamp;

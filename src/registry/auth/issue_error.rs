@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Why nobody gives out a credential.
 
 /// Why there is no credential. The message is one line without secrets.

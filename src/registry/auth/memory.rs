@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What is kept for each scope: its token, or for some seconds why there is none.
 
 use std::collections::HashMap;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! How a registry wants to be told who is asking, chosen from what it offers.
 
 use reqwest::header::HeaderMap;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Who we are at a registry: basic authentication and the token protocol of the Docker registry.
 //!
 //! A registry answers 401 and names in `WWW-Authenticate` the server that gives out tokens. That

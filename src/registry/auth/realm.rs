@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Which token server may be asked.
 //!
 //! The registry names it, so a hostile or broken registry could have our credential sent anywhere

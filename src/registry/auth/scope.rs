@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What a token is wanted for: `resource:name:actions` of the token specification.
 
 use crate::oci::Repository;

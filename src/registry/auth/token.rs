@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What a token server answers, and how long it is good for.
 
 use std::time::Duration;

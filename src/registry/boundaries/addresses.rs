@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Which addresses are connected to: the rule that keeps a peer from sending us to ourselves, to the
 //! neighbours, or to where a cloud tells who we are.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Blocks of addresses, as an operator writes them (RFC 4632, RFC 4291).
 
 use std::fmt;

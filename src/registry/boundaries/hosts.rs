@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Hosts as an operator names them: those of plain HTTP, and those that may be used at all.
 
 use std::fmt;

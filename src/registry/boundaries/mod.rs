@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Where requests may go at all, whoever asks for them: the bounds that an operator sets.
 //!
 //! Others write what is mirrored, and registries write where to go next. So every URL is judged

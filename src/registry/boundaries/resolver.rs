@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Names become addresses here, and those that are out of bounds are left out: only what is left is
 //! connected to, so that no second answer of the name server can bring them back.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Addresses that are no registry's (IANA special-purpose address registries, and what clouds add).
 
 use std::fmt;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The credential in an entry of a Docker config.
 
 use std::fmt;

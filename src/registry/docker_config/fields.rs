@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Objects read field by field, as Go's `encoding/json` reads them.
 
 use std::collections::BTreeMap;

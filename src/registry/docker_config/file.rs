@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The file as it is written, read as the programs read it that write it: those in Go, with `encoding/json`.
 //!
 //! There names of fields have any case, `null` is nothing (or an empty entry of a map), what stands twice counts

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What an entry of a Docker config is for.
 
 use crate::oci::{Registry, Repository};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Configs as Docker, Podman and Kubernetes write them.
 
 use base64::Engine as _;

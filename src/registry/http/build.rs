@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! How connections are made: nothing is followed, sent along or decoded on our behalf.
 
 use std::sync::Arc;

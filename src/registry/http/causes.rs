@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What is behind an error of a request.
 
 // === what errors mean ===

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Which proxy a request goes through, and what it means that it does not let one through.
 
 use std::net::IpAddr;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Why a connection does not come about, in words that say what to do.
 
 use std::error::Error;

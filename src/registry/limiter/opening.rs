@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A host that nobody knows yet.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};

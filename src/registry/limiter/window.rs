@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! How many requests of one class are on their way at a time.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

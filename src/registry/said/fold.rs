@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A text on one line, without what is not shown or plays with a terminal.
 
 /// How far the beginning of a sequence for a terminal is looked for its end, in characters.

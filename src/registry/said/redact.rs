@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Takes out of a text what looks like a secret, whoever it may belong to. Better a word too many
 //! than one too few: it is help, not data.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What answers mean for the one who asked, and how they read.
 
 use super::super::cause::Cause;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! How much of a blob a registry takes at once (distribution specification, pushing a blob in chunks).
 
 use reqwest::header::HeaderMap;

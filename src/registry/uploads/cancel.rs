@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Uploads that failed: the registry is told, so that it need not keep them until they expire.
 
 use std::time::Duration;

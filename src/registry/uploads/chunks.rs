@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A blob in chunks (distribution specification, pushing a blob in chunks), for registries that do not take it in
 //! one request: they say how much they take, answer 413, take only a part, or move the request elsewhere.
 //!

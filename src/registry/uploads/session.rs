@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! An upload that is open, and where it goes on.
 
 use reqwest::StatusCode;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The connections of the admin port: few at a time, and none that is silent for long. Whoever reaches the port could
 //! otherwise take all file descriptors of the process.
 

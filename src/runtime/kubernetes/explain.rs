@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Errors of kube in words, without what they quote.
 //!
 //! Some of its errors carry the text that could not be read: a kubeconfig with its keys, a Secret,

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A candidate: one look at the lease and one write to it at a time.
 
 use std::fmt;

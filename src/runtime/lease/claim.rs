@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The right to act, which ends by itself.
 //!
 //! Nobody has to be told that a claim is over: it is asked, and it compares the clock with the

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What to do about a lease, judged by what was seen of it, and when.
 //!
 //! The times in the record come from the clock of another machine, so they prove nothing. What

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Why nothing could be said of a lease, or to it.
 
 use std::time::Duration;

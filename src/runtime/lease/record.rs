@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The object itself: what is written into it. Whatever else stands in it is kept.
 
 use std::time::Duration;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Which lease, for whom, and how fast.
 
 use std::fmt;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Elections over a server that fails, with a clock that only moves when all wait.
 
 mod server;

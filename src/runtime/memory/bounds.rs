@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! How much memory there is, and how it is shared out.
 
 use std::path::Path;

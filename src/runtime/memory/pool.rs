@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Who has how much. Pure.
 
 use std::collections::HashMap;

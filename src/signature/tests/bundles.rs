@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Evidence as cosign leaves it at a registry.
 
 use std::collections::BTreeMap;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! As much DER as the sites of the tests write themselves.
 
 /// An element with its tag.

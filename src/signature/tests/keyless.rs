@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Identities: who must have signed, and everything that must prove it.
 
 mod bundle;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Keys: what is one, and what it vouches for.
 
 mod bundle;

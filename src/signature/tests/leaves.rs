@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Whatever is changed in a bundle, it is no proof any more.
 
 use rustls::pki_types::CertificateDer;

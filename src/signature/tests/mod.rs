@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 mod bundles;
 mod der;
 mod keyless;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Nothing that a registry holds makes it panic.
 
 use std::collections::BTreeMap;

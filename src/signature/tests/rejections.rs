@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Why an evidence proves nothing, and which of several reasons is told.
 
 use super::*;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A site with everything that keyless signing needs: a certificate authority, a certificate log, a
 //! transparency log and a timestamp authority. All of it is made when a test begins.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What images are like, found out once for each digest.
 
 use std::collections::HashMap;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Asks the evidence beside one image what it proves.
 
 use std::collections::HashMap;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What the authorities of policies say of images, found out once for each digest.
 //!
 //! What was proven stays proven: a digest never means anything else. What was not is looked for again in

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Records in a file, for the command line.
 
 use std::path::{Path, PathBuf};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Where records outlive the process.
 
 use futures::future::BoxFuture;

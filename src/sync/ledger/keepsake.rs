@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The bytes of manifests that deleted tags need to come back: a registry's garbage collection takes what no
 //! tag leads to.
 

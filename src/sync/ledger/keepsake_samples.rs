@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Manifests and deleted tags for tests.
 
 use bytes::Bytes;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What is remembered of one repository.
 
 use std::collections::BTreeMap;

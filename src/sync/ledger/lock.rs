@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The lock of a state file: one run at a time, from the first look to the last word.
 //!
 //! The state file is replaced whenever it is written, so the lock is on a file beside it, which stays. It

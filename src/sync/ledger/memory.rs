@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The records in memory, and what of them is not kept yet.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};

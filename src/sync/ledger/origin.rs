@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Whose records a state file has: what it is itself, and which destinations it is about.
 
 use std::collections::BTreeMap;

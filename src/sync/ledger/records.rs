@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The records themselves, as they stand in a state file.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Regular files: what is something else is refused before it is opened.
 
 use std::fs::{self, File, FileType, OpenOptions};

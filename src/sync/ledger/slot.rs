@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Where on record a tag is.
 
 use crate::oci::{Repository, Tag};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What stays known of a deleted tag, and for how long.
 
 use jiff::Timestamp;

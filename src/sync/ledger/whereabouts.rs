@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Which mirrors have something on record of a repository, at whatever registry, so that nobody asks
 //! thousands of mirrors to find two.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Registries that take more than a tag when they delete one: the manifest along with its last tag, as zot does,
 //! or with every other tag of it, as zot did before 2.0 and some proxies do. What they took is pushed again at
 //! once.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What is on record of deletions: written before each, settled after it.
 
 use std::collections::HashMap;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A list that does not name a tag proves nothing: it may have been cut short. The tag itself is looked up.
 
 use crate::oci::TagOrDigest;

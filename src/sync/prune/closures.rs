@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What manifests lead to, remembered by their digests: a digest never means anything else.
 
 use std::collections::HashMap;

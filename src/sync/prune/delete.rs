@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Deletes what is due, in small batches: what is about to go is on record before it goes.
 
 use tokio::time::Instant;

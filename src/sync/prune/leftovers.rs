@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What is left of deleted tags once they can be restored no more: what refers to their images goes too,
 //! unless a tag still leads to them, or a workload uses them.
 

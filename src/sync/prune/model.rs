@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A model check: thousands of random histories of mirrors, sources, destinations, workloads, people,
 //! processes and clocks. What decides is the real code; registries, the cluster and the time are made up.
 //!

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What workloads use is not deleted: neither a tag that they name, nor a digest that they run, nor an
 //! index of which they run a part.
 

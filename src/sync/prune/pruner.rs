@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What pruning may do in this process, and by which clock.
 
 use std::collections::{HashMap, HashSet};

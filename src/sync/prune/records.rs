@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What is on record of a mirror, as pruning sees it.
 
 use std::collections::HashSet;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Brings back tags that were pruned, as long as the grace after their deletion has not passed.
 
 use schemars::JsonSchema;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Brings back the manifests of a deleted tag from what is on record: a registry's garbage collection may have
 //! taken them.
 

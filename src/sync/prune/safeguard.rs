@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What is at hand before a tag is deleted: the manifests that bring it back, and the other tags of its digest
 //! where it is not known whether the registry takes them along.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What an interrupted round left half done: pushes whose end nobody saw, and deletions that had begun.
 //! Only the tags say what came of them.
 

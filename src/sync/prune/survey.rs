@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Looks over a repository for what is left of images whose last tag went.
 
 use std::collections::BTreeSet;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Whose credentials and certificates are used.
 
 use std::fs;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Images in directories and archives: ours for skopeo and crane, theirs for us.
 
 use std::fs;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Completions, by the shells themselves.
 
 use std::path::Path;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Who the person is in the clouds, and when that is shown.
 
 use base64::Engine as _;

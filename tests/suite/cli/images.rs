@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The commands about images: `digest`, `inspect` in its forms, `history`, `diff`, `delete`, `verify`, `login`.
 
 use std::fs;

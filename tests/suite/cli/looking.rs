@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `ls`, `inspect`, and what the program says of itself.
 
 use serde_json::Value;

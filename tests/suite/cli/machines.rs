@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What machines read: every document has the kind and the fields that the schema says.
 
 use std::collections::BTreeSet;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `df`: how much room tags take.
 
 use serde_json::Value;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The state file: one run at a time, whole or not at all, and bound to whose it is.
 
 use std::fs::{self, File};

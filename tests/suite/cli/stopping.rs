@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Signals, and mirrors that are kept in sync until one comes.
 
 use std::time::Duration;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `sync` and `plan`.
 
 use std::path::Path;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `transship verify -f`: whether mirrors are complete, and what is there besides.
 
 use serde_json::Value;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The words of a registry, and who is to blame, as they reach a person and a program.
 
 use serde_json::Value;

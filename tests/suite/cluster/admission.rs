@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What the API server accepts of the custom resources, what it refuses, and in which words.
 
 mod mirrors;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! An API server that refuses, delays or forgets: nothing is lost, nothing is done in haste, and
 //! everything goes on by itself.
 

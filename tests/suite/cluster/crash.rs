@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A controller that is killed at any request that changes something, at the API server or at a registry.
 
 use std::collections::BTreeMap;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The control plane is a real one, and the way to it fails exactly as told.
 
 use std::fs::Permissions;

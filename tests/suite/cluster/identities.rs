@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Mirrors that are ServiceAccounts of their namespace in a cloud: the API server is a real one, the cloud is played.
 
 use std::collections::BTreeSet;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What a workload of any kind uses is not pruned, on a real API server; what cannot be seen stops pruning.
 
 use std::time::Duration;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! From nothing to mirrors that stay in sync: helm, kubectl, and registries.
 
 use regex::Regex;

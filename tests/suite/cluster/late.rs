@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A signature that comes after its image was copied.
 
 use serde_json::json;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What happens to mirrors when what they need is changed, taken away or broken.
 
 use std::sync::atomic::{AtomicUsize, Ordering};

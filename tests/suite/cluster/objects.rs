@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Mirrors, policies, Secrets and Pods as people apply them.
 
 use std::fmt;

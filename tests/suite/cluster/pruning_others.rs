@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What other mirrors want or may want stays, whatever state they are in, and goes when they are gone.
 
 use futures::future::join_all;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Records as people may make or change them: nothing goes because of them, and what they name stays.
 
 use futures::future::join_all;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What comes between two steps of a deletion: between the check of a tag and the request the lease may be
 //! lost, and between a look at the workloads and the request a Pod may be created.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The chart, installed on an API server of its own, and the program as the chart's pods would run it.
 
 use std::path::Path;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What the chart's account may do is what the controller does, and nothing else.
 
 use std::collections::BTreeSet;

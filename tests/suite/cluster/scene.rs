@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A mirror in a namespace of its own, and replicas of the controller that each go their own way to
 //! the API server under a name of their own.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A namespace of the shared control plane, and a controller that serves nobody else.
 
 use std::time::Duration;

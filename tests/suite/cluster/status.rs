@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What stands on the resources at each moment, and how often it is written.
 
 use std::fmt::Write as _;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Two replicas and one lease: at any time at most one of them writes, and soon one of them does.
 
 use std::time::{Duration, Instant};

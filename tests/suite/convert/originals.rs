@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The tools themselves, and what `transship plan` takes with their converted files, on the same tag lists.
 
 use std::collections::BTreeSet;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Examples can be used as they are.
 
 use regex::Regex;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Flags and their environment names.
 
 use std::collections::BTreeSet;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Metrics and alerts.
 
 use std::collections::{BTreeMap, BTreeSet};

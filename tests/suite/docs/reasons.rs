@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Reasons that the program gives.
 
 use regex::Regex;

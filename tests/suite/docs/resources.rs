@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Fields and columns of the custom resources.
 
 use std::collections::BTreeSet;

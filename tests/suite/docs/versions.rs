@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Tags that are versions, and ranges of these.
 
 use transship::oci::Tag;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A copy that is given up: nothing half-done can be seen and nobody goes on asking.
 
 use super::lab::{Lab, assert_complete, process};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Images that are made to do harm, and images that point where nobody should look.
 
 use serde_json::{Value, json};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What a destination can do wrong.
 
 use super::lab::Lab;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Several destinations, one of which misbehaves: the others have the image all the same.
 
 use std::time::Duration;

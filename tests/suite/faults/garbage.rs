@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A garbage collection while the registry runs: its storage has lost what its cache still has.
 
 use super::lab::{Lab, image, process, target};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Registries that send us elsewhere.
 
 use transship::registry::Credential;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What a fault is tried on: two registries and two images, one of which the fault meets.
 
 use std::sync::Arc;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A process that loses its lease: from that moment on another one may write, and this one must not.
 
 use std::sync::Arc;

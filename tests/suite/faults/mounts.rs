@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Blobs that another repository of the destination has already.
 
 use futures::future::join_all;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Whole rounds of the program: what happens before and around the copies.
 
 use std::sync::Arc;

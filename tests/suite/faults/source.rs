@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What a source can do wrong.
 
 use futures::future::join_all;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Tags that a destination has already, and tags that it does not take.
 
 use futures::future::join_all;

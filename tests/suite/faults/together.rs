@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Requests of one image that fail together: the error that says most is the one that is told.
 
 use std::sync::Arc;

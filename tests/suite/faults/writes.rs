@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What registries do to a write that peers manage: nothing is sent twice, and nothing is given up that
 //! a look would find.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What the real cosign signs is believed, and what is copied is believed by the real cosign.
 
 use std::path::{Path, PathBuf};

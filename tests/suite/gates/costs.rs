@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What judging asks of a source: each config once, and nothing while nothing changes.
 
 use super::lab::{Lab, Reads, good};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What cannot be judged has not passed, and nobody has refused it.
 
 use std::sync::Arc;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A mirror with policies between two registries, and the rounds of one process.
 
 use std::path::Path;

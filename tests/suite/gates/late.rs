@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Signatures and attestations that come after their image was copied.
 
 use std::path::Path;

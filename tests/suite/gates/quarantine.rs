@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Images that wait until their digest has been seen long enough.
 
 use std::path::{Path, PathBuf};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Which images are admitted, and what becomes of those that are not.
 
 use serde_json::json;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What could run at a destination is judged, however it hangs on an image that is.
 
 use serde_json::{Value, json};

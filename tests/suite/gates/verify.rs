@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Images that somebody must vouch for, and what becomes of those that nobody does.
 
 use std::path::PathBuf;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The scripted registry behaves where it is let alone, and misbehaves exactly as told.
 
 use bytes::Bytes;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The registry in memory does what its switches say.
 
 use serde_json::Value;

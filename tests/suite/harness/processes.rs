@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Children, proxies and crashes do what the tests rely on.
 
 use std::path::Path;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Real registries start, refuse strangers, take images and log what they are asked.
 
 use std::sync::Arc;

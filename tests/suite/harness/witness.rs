@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The witness finds what is missing, wrong or too early, and nothing else.
 
 use crate::support::client::Client;

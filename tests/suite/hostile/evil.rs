@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Registries that send as much as they may, and more.
 
 use std::collections::BTreeMap;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A program in as much memory as a container has.
 
 use std::fmt;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! AWS: STS, the agent of Pod Identity, the metadata of an instance and ECR.
 
 use std::fs;

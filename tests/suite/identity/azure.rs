@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Azure: Entra, the metadata of a machine, and the exchange at the registry.
 
 use std::fs;

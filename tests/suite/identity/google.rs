@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Google: the metadata server, the exchange of tokens, impersonation, and the kinds of files.
 
 use std::fs;

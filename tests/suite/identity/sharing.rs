@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Who shares what was given out, and who does not.
 
 use std::collections::HashSet;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! distribution as it is run in earnest: as a cache, without the right to write, and on S3.
 
 use super::mirror::Mirror;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The commands for one image or repository, where both a password and a private authority are needed.
 
 use std::fs;

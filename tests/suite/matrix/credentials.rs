@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Credentials: where they may stand, what happens when they are wrong, and that nobody reads them.
 
 use std::fs;

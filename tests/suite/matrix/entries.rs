@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What an entry of a mirror says of its images: rules of its own, pinned and optional tags, other names.
 
 use super::mirror::Mirror;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Tokens that end before the copy does.
 
 use std::sync::Arc;

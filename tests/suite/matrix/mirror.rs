@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Mirrors as people write them, Secrets included, and what the program says of them.
 
 use std::collections::BTreeMap;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A source and a destination of the same kind, and what is asked of every copy between them.
 
 use std::fmt;

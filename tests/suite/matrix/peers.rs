@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Other tools find what the program wrote: whole, and with its referrers.
 
 use std::collections::BTreeSet;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Which entries of an index, and which other artifacts, a list of platforms leaves.
 
 use serde_json::{Value, json};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A real registry with the referrers API, on both sides.
 
 use super::mirror::Mirror;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Which tags are taken: of very many, of none, and of repositories that are not there.
 
 use super::mirror::Mirror;

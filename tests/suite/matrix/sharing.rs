@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Tags whose indexes have children in common, as releases and their aliases do.
 
 use std::collections::HashMap;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The steps that work between registries of every kind in every security mode.
 
 use std::collections::BTreeSet;

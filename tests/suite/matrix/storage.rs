@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Destinations that run out of room: nothing half-done is visible, and there is a way on.
 
 use std::collections::BTreeMap;

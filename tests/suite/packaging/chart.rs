@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What the chart renders.
 
 use super::helm::{EVERYTHING, MINIMAL, SETS, documents, helm, read, render};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What is kept twice: the definitions in the chart, and the chart for kubectl.
 
 use std::fs;

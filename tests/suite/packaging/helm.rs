@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Renders the chart with the real helm, and finds things in what comes out.
 
 use std::fs;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The container image: what it is built from. That the file it holds runs on nothing, `make static` shows.
 
 use std::fs;

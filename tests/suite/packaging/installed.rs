@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The chart, its upgrade and the base for kubectl on a real API server.
 
 use serde_json::{Value, json};

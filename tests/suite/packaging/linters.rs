@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What kubeconform and kube-score say about the rendered chart.
 
 use std::fs;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Alerts and the dashboard.
 
 use std::collections::BTreeSet;

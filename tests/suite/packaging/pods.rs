@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The pods of the chart: what they can do, and what they are told.
 
 use serde_json::{Value, json};

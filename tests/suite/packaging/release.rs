@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What is downloaded: the archive, and what package managers read about it.
 
 use std::collections::BTreeSet;

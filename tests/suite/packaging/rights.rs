@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What the controller and people may do, by the chart's roles.
 
 use std::collections::BTreeSet;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The values of the chart: each is described, typed and spelled right, or refused.
 
 use std::collections::BTreeSet;

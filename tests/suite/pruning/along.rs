@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Registries that take more than the tag that is to be deleted: what they took comes back at once.
 
 use std::collections::BTreeMap;

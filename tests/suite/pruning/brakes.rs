@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The limits count what could be deleted, at each destination, over a day.
 
 use super::files::{Files, place};

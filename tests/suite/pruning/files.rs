@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The files of several mirrors, and the program that runs them from one state file.
 
 use std::fmt::Write as _;

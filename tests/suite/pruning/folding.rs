@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A registry that does not tell upper and lower case apart: whoever deletes one of two names deletes both.
 
 use std::fs;

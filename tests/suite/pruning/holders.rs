@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `a` wrote `1.2` and does not want it any more; somebody else does, or may. It stays, and `1.1`, which
 //! nobody wants, goes.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A program that is killed around its deletes: what is not gone is whole, and what is gone comes back.
 
 use std::collections::BTreeMap;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A mirror between two registries, the rounds of one process, a clock that can be set, and workloads that
 //! can be told to be there.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What refers to an image goes after its last tag, once that can be restored no more.
 
 use std::collections::BTreeSet;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A list that does not name a tag is no proof that the tag is gone.
 
 use serde_json::json;

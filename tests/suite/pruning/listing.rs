@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The workloads of a large cluster are listed page by page, and as a whole or not at all.
 
 use std::collections::BTreeSet;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Pruning by the program at the registries that people run: the plan, the grace, the brakes, the
 //! deletes, and the way back.
 

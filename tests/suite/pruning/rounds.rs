@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What is due goes, tag by tag, and comes back.
 
 use std::sync::atomic::Ordering;

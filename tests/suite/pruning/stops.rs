@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Nothing is deleted: each of these, alone, keeps every tag, and says why.
 
 use std::sync::atomic::Ordering;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What was deleted comes back whatever the registry did since, and what cannot come back stays.
 
 use std::collections::BTreeMap;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Tags that are named after digests: what goes with its image, what lists referrers, and what is an image.
 
 use serde_json::json;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What looking again costs: nothing between two looks, and one request for each digest at most.
 
 use transship::sync::{Ledger, Mode};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What a list of referrers says that is not so, or not all.
 
 use std::collections::BTreeSet;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A mirror between two registries, and rounds with and without a memory.
 
 use std::path::PathBuf;

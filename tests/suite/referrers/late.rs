@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Signatures and the like that come after their image was copied.
 
 use super::lab::{Lab, attach, list};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Signatures that come later, to a process that goes on: by itself and without being asked.
 
 use std::time::Duration;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Token servers that know other rights than we would ask for, and challenges as registries write them.
 
 use transship::oci::{Digest, Repository, Tag};

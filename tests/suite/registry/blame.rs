@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Who is named when something on the way fails: the proxy, the storage behind a redirect, the side that
 //! speaks another protocol; and that nothing which we sent is repeated.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Reading blobs from a registry that cuts, ignores, lies or compresses.
 
 use bytes::{Bytes, BytesMut};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Bounds that hold whatever a registry, its name server or the settings say.
 
 use std::net::Ipv4Addr;

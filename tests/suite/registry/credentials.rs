@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Credentials and tokens: they get us in, are renewed in time, and go nowhere else.
 
 use std::sync::Arc;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Deletes: a tag while it stands for what is expected, by its name, and nothing else with it.
 
 use std::sync::Arc;

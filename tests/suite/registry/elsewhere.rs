@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Registries that stand behind the redirects of another one.
 
 use std::sync::{Arc, Mutex};

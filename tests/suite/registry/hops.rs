@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Where a registry may send us, and what we say there.
 
 use transship::oci::Digest;

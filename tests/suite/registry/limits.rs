@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A registry that is in trouble or wants to be left alone.
 
 use jiff::fmt::rfc2822::DateTimePrinter;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Lists of tags and repositories from a registry that pages badly.
 
 use transship::oci::Tag;

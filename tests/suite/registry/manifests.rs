@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Manifests of a registry that answers HEAD wrongly, lies about digests, or sends too much.
 
 use bytes::Bytes;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What is told of requests to one who looks on.
 
 use std::sync::{Arc, Mutex};

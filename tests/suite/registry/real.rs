@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The registries that people run.
 
 use transship::oci::{Digest, Tag, TagOrDigest};

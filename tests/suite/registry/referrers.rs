@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Referrers at registries with, without and with half a list of them.
 
 use transship::oci::{Digest, Manifest, TagOrDigest};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Wires of registries as public reports tell of them, each with the report that tells it.
 
 use futures::future::join_all;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Uploads to a registry that forgets, misdirects or does not say what it did.
 
 use std::time::Duration;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What the client says on the wire: lengths, types, and nothing it need not.
 
 use transship::oci::media_type;

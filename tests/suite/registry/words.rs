@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What a person reads: answers as registries and what stands before them give them, each with the
 //! message that is made of it.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Listeners that nobody should ever talk to, or that should never hear a secret.
 
 use std::net::Ipv4Addr;

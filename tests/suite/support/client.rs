@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A registry client of a few lines: enough to push test content and to look at what arrived.
 
 use std::collections::HashMap;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A server of a cloud, that keeps what it was asked with and answers as it is told.
 
 use std::sync::{Arc, Mutex};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Sets of repositories: what the benchmark copies, and tests in small.
 
 use std::collections::BTreeMap;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Kills a program at a chosen moment of a chosen request.
 
 use std::collections::HashMap;

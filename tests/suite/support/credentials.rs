@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Who may do what, as the servers of the tests see it.
 
 use std::fmt::{self, Write as _};

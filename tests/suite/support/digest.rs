@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Digests as strings, computed apart from the library's own.
 
 use sha2::{Digest, Sha256, Sha512};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A reverse proxy: adds TLS, authentication and a log to a server that lacks them, tells a test about
 //! every request that changes something, and lets a script come between.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What the integration tests and the benchmark stand on.
 //!
 //! Nothing here uses the library under test: digests, manifests, HTTP and the walk over a

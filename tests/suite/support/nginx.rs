@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A real nginx in front of a server, with a limit of requests.
 
 use std::fs;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Watches a destination while it is being written: a tag that can be seen must be complete.
 
 use std::collections::{BTreeSet, HashMap};

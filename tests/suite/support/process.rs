@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Child processes that never outlive the test.
 
 use std::collections::BTreeMap;

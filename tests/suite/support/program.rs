@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Runs programs as a person would: arguments in, output and exit code out.
 
 use std::collections::BTreeMap;

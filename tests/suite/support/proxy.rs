@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A longer way to a server: a TCP proxy that delays and does not narrow.
 
 use std::io::Result;

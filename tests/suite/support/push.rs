@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Puts images into a registry.
 
 use bytes::Bytes;

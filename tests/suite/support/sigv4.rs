@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Signatures of AWS, recomputed from what arrived and written a second time: HMAC over SHA-256 by its definition
 //! (RFC 2104).
 

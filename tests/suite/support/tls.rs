@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A private certificate authority and certificates for the loopback addresses.
 
 use std::sync::Arc;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A token server as registries know it: short-lived JWTs that carry scopes.
 
 use std::collections::HashMap;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Where the real programs are that the tests run against.
 
 use std::path::{Path, PathBuf};

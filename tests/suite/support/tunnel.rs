@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A proxy that connects to one server, whichever host it is asked for (CONNECT, RFC 9110, section 9.3.6).
 
 use std::io::{Error, Result};

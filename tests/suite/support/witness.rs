@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The independent checker: walks what a tag names down to the last byte.
 
 use std::collections::{BTreeSet, HashMap, HashSet};

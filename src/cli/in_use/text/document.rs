@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! An object, a list of objects, or a list of images. The objects of a list are read one after another, and
 //! none is kept.
 

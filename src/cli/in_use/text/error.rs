@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Why a file that says what is in use is not understood.
 
 use std::io;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Plain lines of images.
 
 use std::io::{self, BufRead, Read};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What a scan found.
 
 use std::collections::BTreeMap;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `grype --output json`.
 
 use serde::Deserialize;

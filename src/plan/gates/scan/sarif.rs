@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! SARIF 2.1.0, as far as a scan of vulnerabilities uses it.
 //!
 //! How severe a result is, is said by the first of these that is there: `security-severity` among the

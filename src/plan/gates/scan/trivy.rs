@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `trivy image --format json`, which is also the result of `--format cosign-vuln`.
 
 use serde::Deserialize;

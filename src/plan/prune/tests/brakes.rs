@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! How many may go, and which.
 
 use std::collections::BTreeMap;

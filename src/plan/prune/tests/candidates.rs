@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What is told of each unwanted tag.
 
 use super::*;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What a tag on record that stays keeps besides itself.
 
 use super::*;

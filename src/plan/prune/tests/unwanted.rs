@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! How long nobody has wanted a tag.
 
 use super::*;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What the spec still asks for.
 
 use std::collections::BTreeMap;

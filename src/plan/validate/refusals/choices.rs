@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Tags, and policies that choose among them, that are refused.
 
 use super::Change;

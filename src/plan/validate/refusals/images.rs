@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Images, and names of images, that are refused.
 
 use super::Change;

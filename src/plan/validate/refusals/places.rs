@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Sources and destinations that are refused.
 
 use super::Change;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What stands in `WWW-Authenticate`, and how it is read.
 
 use proptest::prelude::*;

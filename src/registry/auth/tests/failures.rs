@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Who is not asked, what fails, and how that reads.
 
 use futures::FutureExt as _;

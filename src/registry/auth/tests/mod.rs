@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The dialogue with a real HTTP server in the part of the token server.
 
 use std::collections::VecDeque;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Which token servers are asked.
 
 use proptest::prelude::*;

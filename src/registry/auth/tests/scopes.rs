@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Which scope is asked for when the registry wants another one than we guessed.
 
 use super::*;

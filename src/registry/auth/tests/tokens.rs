@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! How tokens come, are kept and go.
 
 use super::*;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! As much of an API server as a lease needs: get, create, update, and resourceVersions that count.
 //! It is called in the same process, so that time can stand still, and it fails as it is told.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Whose signature counts.
 
 use super::super::bundles::{bundle, by_identity};

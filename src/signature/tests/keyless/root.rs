@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What a trusted root has, and what it asks for because of that.
 
 use serde_json::{Value, json};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Everything that can be wrong with a layer.
 
 use serde_json::{Value, json};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What brings a tag back is at hand before it is deleted, and what went along is looked up after it, in the order
 //! of the real code.
 

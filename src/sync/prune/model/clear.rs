@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Deletes the signatures of images whose last tag went, once these can be restored no more.
 
 use std::collections::{BTreeSet, HashMap};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What is wanted is brought to the destinations: on record first, then signed, then visible.
 
 use super::known::Image;

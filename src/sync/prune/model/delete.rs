@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Deletes what is due, in the order of the real code.
 
 use futures::FutureExt;

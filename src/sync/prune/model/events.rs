@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What happens in a history: at the source, to the specs, to workloads, and what people do.
 
 use std::sync::Arc;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What goes wrong in a history: processes, clocks, records, and what registries say.
 
 use jiff::SignedDuration;

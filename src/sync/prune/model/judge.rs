@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What must be true, told without the code that decides.
 
 mod brakes;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What there is in the made-up world: tags, repositories, images and mirrors.
 
 use std::sync::{Arc, LazyLock};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! One of the mirrors of the made-up world.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Faults that were mended, put back one at a time: the judge finds each of them.
 
 /// What is wrong.

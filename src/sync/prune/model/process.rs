@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A controller of the made-up world, and what outlives it.
 
 use std::collections::HashMap;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What protects a tag, as the real code finds it, and what faults leave of that.
 
 use std::sync::Arc;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The part of a round that prunes, up to the plan: records and selection, what protects, and the brakes.
 
 use std::collections::HashSet;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Chance that can be had again.
 
 /// One that is the same for the same seed.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A round in the made-up world: the steps of the real one, in its order, with its decisions.
 
 use std::collections::HashSet;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What registries of the made-up world store, and what they take along when a tag is deleted.
 
 use super::known::{At, Image};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What a registry says of a tag right after it was deleted may be from before.
 
 use std::time::Duration;

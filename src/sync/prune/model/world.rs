@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Everything but the code that decides.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};

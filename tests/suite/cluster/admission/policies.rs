@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Changes of an `ImagePolicy` and of a `MirroredRepository`, and what the API server says of them.
 
 use super::Case;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Statuses in which every field is written, and every list of a record is as long as it may be.
 
 use jiff::Timestamp;

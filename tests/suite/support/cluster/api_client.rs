@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The harness's own way to the API server, for what kubectl is too slow for.
 
 use std::sync::{Arc, Mutex};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A way to the API server that fails as told and tells of every change.
 
 use std::path::PathBuf;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Who asked the API server for what: its audit log.
 
 use std::fs::File;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! etcd, kube-apiserver and kube-controller-manager, with kubectl and helm: a cluster without nodes.
 
 use std::fs;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The program under test as a controller.
 
 use std::collections::BTreeMap;

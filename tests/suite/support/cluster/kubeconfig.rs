@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! How a client finds the API server and who it is there.
 
 use base64::Engine as _;

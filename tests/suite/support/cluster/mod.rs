@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A real Kubernetes control plane on this machine, and the controller that works against it.
 //!
 //! | module | is |

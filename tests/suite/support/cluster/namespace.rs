@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A test's own place in a control plane that it shares with others.
 
 use std::time::{Duration, Instant};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The three programs of a control plane: what they are given and how they are started.
 
 use std::fs;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What comes with an image: attestations, referrers, signatures.
 
 use serde_json::{Value, json};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Layers: a tar archive with one file of incompressible bytes, in a gzip frame that does not try.
 
 use bytes::Bytes;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Images made from a seed: the same seed gives the same bytes.
 //!
 //! The layers are real (gzip, tar, right diff ids), so that crane, skopeo and oras find nothing to object to.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What cosign would put beside an image, signed with a key of the tests.
 
 use base64::Engine as _;

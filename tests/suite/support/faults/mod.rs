@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A registry in memory that does what its script says.
 //!
 //! Left alone it behaves as the distribution specification asks, so a test names only the fault.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A script between a client and the server behind a front.
 //!
 //! Answers stream through as they come, so that a watch works; only an answer whose head or body a

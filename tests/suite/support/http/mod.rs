@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A small HTTP/1.1 server whose every byte can be scripted.
 //!
 //! Written by hand over TCP because a fault is exact only if nothing polite sits in between: a body

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Rules for a server: which request, the how-manieth time, meets which fate.
 
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The listener: connections, TLS, and the application of a script to every exchange.
 
 use std::io::{ErrorKind, Result};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! HTTP/1.1 on the wire: reading requests, writing answers.
 
 use std::io::{Error, ErrorKind, Result};

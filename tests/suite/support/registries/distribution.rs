@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! distribution: its programs, and the configuration that both of its versions read.
 
 use std::fmt::Write as _;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Real registries, one child process each, on loopback ports of their own.
 
 mod distribution;

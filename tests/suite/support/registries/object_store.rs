@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! moto as S3: where a registry keeps its content, and where it sends clients for blobs.
 
 use std::net::SocketAddr;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! How much may go at once, and in a day.
 
 use std::collections::BTreeMap;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A signature is about to be deleted.
 
 use super::must;

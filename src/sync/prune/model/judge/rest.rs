@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Where everything ends once nothing happens any more but rounds.
 
 use std::time::Duration;

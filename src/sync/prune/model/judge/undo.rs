@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What was deleted can be restored, for as long as the grace says, and nothing else went with it for good.
 
 use super::must;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The distribution specification, spoken by a store.
 
 use bytes::{Bytes, BytesMut};

@@ -40,7 +40,7 @@ pub struct ReadMemory(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     pool: Mutex<Pool>,
-    /// HeldMemory by the work that may use the reserve.
+    /// Held by the work that may use the reserve.
     reserve: Arc<tokio::sync::Mutex<()>>,
 }
 
@@ -50,7 +50,7 @@ pub struct MemoryAccount {
     memory: ReadMemory,
     name: Arc<str>,
     group: Arc<str>,
-    /// HeldMemory by its work that waits for the reserve, or has it.
+    /// Held by its work that waits for the reserve, or has it.
     turn: Arc<tokio::sync::Mutex<()>>,
 }
 

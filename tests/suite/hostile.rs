@@ -125,8 +125,9 @@ async fn hostile_tenants_take_nothing_from_others() {
     for namespace in [lists, manifests, evidence] {
         for mirror in namespace.list("imir").await {
             let name = mirror["metadata"]["name"].as_str().unwrap().to_owned();
-            // Its layers never come, and it does nothing but wait for them.
-            if name == "slow" {
+            // The layers of one never come, and the list of the other ends with its ten thousandth page: both do
+            // nothing but wait.
+            if matches!(name.as_str(), "slow" | "links") {
                 continue;
             }
             namespace

@@ -66,8 +66,13 @@ struct Sibling {
 impl Sibling {
     /// Whether it may be a tag that names this digest.
     fn may_be(&self, target: &Target, digest: &Digest) -> bool {
-        let is_here = |registry: &Registry| registry.may_be(&target.registry);
         let is_image = self.tag == target.tag && self.digest == *digest;
-        self.registry.as_ref().is_none_or(is_here) || (self.holds_anywhere && is_image)
+        let may_be_here = |registry: &Registry| {
+            // Another port of the same host is another registry.
+            let is_named_otherwise = registry.host() != target.registry.host();
+            registry.may_be(&target.registry)
+                || (self.holds_anywhere && is_image && is_named_otherwise)
+        };
+        self.registry.as_ref().is_none_or(may_be_here)
     }
 }

@@ -90,6 +90,7 @@ async fn what_mirrors_may_reach_becomes_flags() {
     --in-use
     --in-use-extra=configmaps
     --in-use-extra=scaledjobs.keda.sh
+    --identity-namespaces=platform
     --disable-prune
     --log-level=debug
     --log-format=human

@@ -38,6 +38,7 @@ fn what_may_be_the_same_tag_keeps_it() {
         ("1.0=a, at alias.example.com", None, true),
         ("1.0=b, at alias.example.com", None, false),
         ("1.1=a, at alias.example.com", None, false),
+        ("1.0=a, at r.example.com:5001", None, false),
         (
             "1.0=a, at alias.example.com",
             Some("policy keep: keepNewest 2"),

@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help quickstart demo crds deploy static tools check test model lint licenses documentation bench fuzz archive sbom package release-manifests release-dry-run
+.PHONY: help quickstart demo crds deploy static tools check test model hostile lint licenses documentation bench fuzz archive sbom package release-manifests release-dry-run
 
 # Build products live outside the checkout where CI says so; see .ci/run.
 target := $(or $(CARGO_TARGET_DIR),target)
@@ -59,6 +59,9 @@ licenses: tools ## Checks licenses, sources and bans of dependencies
 
 documentation: ## Checks the documentation of the code: links, and what rustdoc warns of
 	RUSTDOCFLAGS=--deny=warnings cargo doc --locked --lib --no-deps
+
+hostile: tools ## Attacks a controller of 512 MiB from four namespaces at once, for minutes, and says what it took
+	cargo test --locked --test suite -- --ignored --nocapture --exact hostile::hostile_tenants_take_nothing_from_others
 
 bench: tools ## Compares with crane, regsync, skopeo and oras, gives the controller 10,000 mirrors, a plan 9,000 tags and pruning 100,000
 	cargo bench --locked --bench peers --bench controller --bench plan --bench prune

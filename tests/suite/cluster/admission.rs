@@ -19,6 +19,7 @@ use transship::plan::{self, Policy};
 
 use self::mirrors::{MIRROR, MIRRORS};
 use self::policies::{POLICIES, POLICY, RECORD, RECORDS};
+use super::stage::until;
 use crate::docs;
 use crate::support::cluster::{ControlPlane, Namespace};
 
@@ -374,6 +375,12 @@ async fn objects_are_listed_with_their_columns() {
 /// What kubectl says of a field.
 async fn explain(field: &str) -> String {
     let plane = ControlPlane::shared().await;
+    // What a definition adds is told of a moment after it is there.
+    until("a field that can be explained", async || {
+        let finished = plane.kubectl(&["explain", field]).await;
+        finished.code == Some(0) || !finished.stderr.contains("couldn't find resource")
+    })
+    .await;
     let explained = plane.kubectl_ok(&["explain", field]).await;
     let lines: Vec<&str> = explained.lines().map(str::trim_end).collect();
     lines.join("\n")

@@ -55,14 +55,7 @@ pub(super) async fn run(args: &VerifyImageArgs, output: &Output) -> Result<Exit,
 }
 
 fn open_session(args: &VerifyImageArgs, output: &Output) -> Result<Session, Error> {
-    let documents = DocumentArgs {
-        filename: args.filename.clone(),
-        mirror: args.mirror.clone(),
-        from_layout: None,
-        to_layout: None,
-        state: args.state.clone(),
-        lock_timeout: None,
-    };
+    let documents = DocumentArgs::as_written(&args.filename, &args.mirror, args.state.as_deref());
     let progress = Progress::new(output);
     Session::open(
         &documents,

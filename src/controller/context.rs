@@ -129,11 +129,16 @@ impl Context {
         self.write_status(object, &previous, advanced).await
     }
 
+    /// What the API server has under the name of a mirror, as far as the watch has told.
+    pub(super) fn current(&self, mirror: &ImageMirror) -> Option<Arc<Guarded<ImageMirror>>> {
+        let namespace = mirror.namespace().unwrap_or_default();
+        let name = ObjectRef::new(&mirror.name_any()).within(&namespace);
+        self.mirrors.get(&name)
+    }
+
     /// Whether the API server has another spec by now, or no such object.
     pub(super) fn is_outdated(&self, object: &ImageMirror) -> bool {
-        let name = ObjectRef::new(&object.name_any());
-        let namespace = object.namespace().unwrap_or_default();
-        let current = self.mirrors.get(&name.within(&namespace));
+        let current = self.current(object);
         let current = current.as_ref().and_then(|current| current.0.as_ref().ok());
         current.is_none_or(|current| {
             current.uid() != object.uid() || generation(current) != generation(object)

@@ -28,10 +28,7 @@ impl Context {
 
     /// Forgets what was noted of a mirror that went away meanwhile: it was forgotten before.
     pub(super) fn forget_if_gone(&self, mirror: &ImageMirror) {
-        let namespace = mirror.namespace().unwrap_or_default();
-        let current = self
-            .mirrors
-            .get(&ObjectRef::new(&mirror.name_any()).within(&namespace));
+        let current = self.current(mirror);
         if current
             .as_ref()
             .is_some_and(|current| current.uid() == mirror.uid())

@@ -2,7 +2,7 @@
 
 //! The registries of a mirror.
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
 
 use super::provider::Provider;
@@ -14,26 +14,33 @@ const TEMPLATE_LENGTH: usize = 255;
 /// A template of a tag.
 const TAG_TEMPLATE: &str = "^[A-Za-z0-9._{}-]+$";
 
+/// What a provider excludes, at both ends.
+fn identity_rules(schema: &mut Schema) {
+    for (field, holds, message) in [
+        (
+            ".secretRef",
+            "!has(self.provider) || self.provider == 'Generic' || !has(self.secretRef)",
+            "is only used with provider: Generic: remove one of them",
+        ),
+        (
+            ".serviceAccountName",
+            "!has(self.serviceAccountName) || has(self.provider) && self.provider != 'Generic'",
+            "is only used with a provider: write provider: AWS, GCP or Azure",
+        ),
+        (
+            ".insecure",
+            "!has(self.provider) || self.provider == 'Generic' || !has(self.insecure) || !self.insecure",
+            "is only used with provider: Generic: an identity is not sent in plain HTTP",
+        ),
+    ] {
+        rule_for(field, holds, message)(schema);
+    }
+}
+
 /// The registry that images are copied from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schemars(
-    transform = rule_for(
-        ".secretRef",
-        "!has(self.provider) || self.provider == 'Generic' || !has(self.secretRef)",
-        "is only used with provider: Generic: remove one of them"
-    ),
-    transform = rule_for(
-        ".serviceAccountName",
-        "!has(self.serviceAccountName) || has(self.provider) && self.provider != 'Generic'",
-        "is only used with a provider: write provider: AWS, GCP or Azure"
-    ),
-    transform = rule_for(
-        ".insecure",
-        "!has(self.provider) || self.provider == 'Generic' || !has(self.insecure) || !self.insecure",
-        "is only used with provider: Generic: an identity is not sent in plain HTTP"
-    )
-)]
+#[schemars(transform = identity_rules)]
 pub struct Source {
     /// Host and optional port, such as docker.io or registry.example.com:5000.
     #[schemars(schema_with = "registry")]
@@ -61,23 +68,7 @@ pub struct Source {
 /// A registry that images are copied to, and under which names.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schemars(
-    transform = rule_for(
-        ".secretRef",
-        "!has(self.provider) || self.provider == 'Generic' || !has(self.secretRef)",
-        "is only used with provider: Generic: remove one of them"
-    ),
-    transform = rule_for(
-        ".serviceAccountName",
-        "!has(self.serviceAccountName) || has(self.provider) && self.provider != 'Generic'",
-        "is only used with a provider: write provider: AWS, GCP or Azure"
-    ),
-    transform = rule_for(
-        ".insecure",
-        "!has(self.provider) || self.provider == 'Generic' || !has(self.insecure) || !self.insecure",
-        "is only used with provider: Generic: an identity is not sent in plain HTTP"
-    )
-)]
+#[schemars(transform = identity_rules)]
 pub struct Destination {
     /// Name of the destination, unique in the mirror.
     #[schemars(length(min = 1, max = LABEL_LENGTH), regex(pattern = LABEL))]

@@ -3,7 +3,7 @@
 //! What several commands take.
 
 use std::num::NonZeroU32;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::builder::FalseyValueParser;
 use clap::{ArgAction, Args, ValueEnum};
@@ -108,6 +108,20 @@ pub struct DocumentArgs {
         requires = "state"
     )]
     pub lock_timeout: Option<Duration>,
+}
+
+impl DocumentArgs {
+    /// The mirrors of files as they are written: both ends are registries.
+    pub fn as_written(filename: &[PathBuf], mirror: &[String], state: Option<&Path>) -> Self {
+        Self {
+            filename: filename.to_vec(),
+            mirror: mirror.to_vec(),
+            from_layout: None,
+            to_layout: None,
+            state: state.map(Path::to_owned),
+            lock_timeout: None,
+        }
+    }
 }
 
 /// How registries are reached.

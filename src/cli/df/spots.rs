@@ -78,14 +78,7 @@ pub(super) async fn of_mirrors(
     filename: &[PathBuf],
     mirror: &[String],
 ) -> Result<Vec<Spot>, Error> {
-    let documents = DocumentArgs {
-        filename: filename.to_vec(),
-        mirror: mirror.to_vec(),
-        from_layout: None,
-        to_layout: None,
-        state: None,
-        lock_timeout: None,
-    };
+    let documents = DocumentArgs::as_written(filename, mirror, None);
     let runnables = documents::read(&documents, connector.identities())?.runnables;
     let (connector, mirrors) = MirrorConnector::new(connector, runnables, &documents);
     let mut seen: HashSet<(copy::Place, Repository)> = HashSet::new();

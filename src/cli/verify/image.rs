@@ -241,13 +241,3 @@ impl Fault {
         }
     }
 }
-
-impl From<Failure> for Fault {
-    fn from(failure: Failure) -> Self {
-        Self {
-            subject: failure.subject,
-            reason: failure.reason,
-            message: failure.message,
-        }
-    }
-}

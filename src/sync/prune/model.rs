@@ -30,12 +30,14 @@ mod judge;
 mod known;
 mod member;
 mod mutants;
+mod notes;
 mod process;
 mod protection;
 mod pruning;
 mod random;
 mod round;
 mod store;
+mod takes;
 mod unseen;
 mod world;
 

@@ -8,56 +8,15 @@ mod deletion;
 mod rest;
 mod undo;
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::panic::resume_unwind;
-use std::time::Duration;
 
 use super::known::{At, at};
-use super::store::Taken;
+use super::notes::{Loss, Taken};
 use super::world::{Use, World};
 use crate::api::image_mirror::InUse;
 use crate::oci::{Digest, Repository, Tag};
 use crate::plan::prune::{Candidate, Retention};
 use crate::sync::ledger::Slot;
-
-/// An image in a repository of a registry.
-type Place = (usize, Repository, Digest);
-
-/// What the judge remembers of a history. Times are those that really passed.
-#[derive(Default)]
-pub(super) struct Notes {
-    /// Pushes that a mirror saw succeed.
-    pub(super) seen: HashSet<(usize, At, Digest)>,
-    /// When a round last saw that a tag is wanted.
-    pub(super) last_wanted: BTreeMap<(usize, At), Duration>,
-    /// Whether records were lost, or somebody set the clock.
-    pub(super) is_time_lost: bool,
-    /// Whether records were lost, rolled back or forged.
-    pub(super) are_records_lost: bool,
-    /// When the last tag of an image was deleted by a round.
-    pub(super) deletions: BTreeMap<Place, Duration>,
-    /// Images whose tags were written anew, with another one, before they were restored or given up: nobody
-    /// looks for what refers to them.
-    pub(super) abandoned: BTreeSet<Place>,
-    /// What was deleted and not written since.
-    losses: BTreeMap<At, Loss>,
-    /// What went along with a deleted tag, and was not written since.
-    pub(super) taken: BTreeMap<At, Taken>,
-    /// How many tags were deleted.
-    pub(super) deleted: usize,
-    /// How many signatures went after their images.
-    pub(super) cleared: usize,
-}
-
-/// A tag that was deleted.
-struct Loss {
-    mirror: usize,
-    slot: Slot,
-    digest: Digest,
-    at: Duration,
-    /// The shortest grace since then.
-    grace: Duration,
-}
 
 /// What is wrong.
 pub(super) struct Blame(pub(super) String);
@@ -66,14 +25,6 @@ pub(super) struct Blame(pub(super) String);
 pub(super) fn must(is_right: bool, message: impl FnOnce() -> String) {
     if !is_right {
         resume_unwind(Box::new(Blame(message())));
-    }
-}
-
-impl Notes {
-    /// Somebody writes a tag, or a mirror is about to: what it was need not be restored any more.
-    pub(super) fn is_written(&mut self, at: &At) {
-        self.losses.remove(at);
-        self.taken.remove(at);
     }
 }
 

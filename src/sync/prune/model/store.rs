@@ -3,35 +3,9 @@
 //! What registries of the made-up world store, and what they take along when a tag is deleted.
 
 use super::known::{At, Image};
-use super::random::Random;
+use super::takes::Takes;
 use super::world::World;
 use crate::oci::{Digest, Repository};
-
-/// What goes when a tag is deleted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Takes {
-    /// The tag alone.
-    Tag,
-    /// The manifest, if that was its last tag.
-    Manifest,
-    /// The manifest, and every other tag of it.
-    OtherTags,
-}
-
-/// Other tags that went along with one, and which mirror deleted that.
-#[derive(Clone)]
-pub(super) struct Taken {
-    pub(super) mirror: usize,
-    pub(super) digest: Digest,
-}
-
-// === impl Takes ===
-
-impl Takes {
-    pub(super) fn any(random: &mut Random) -> Self {
-        [Self::Tag, Self::Tag, Self::Manifest, Self::OtherTags][random.index(4)]
-    }
-}
 
 // === impl World ===
 

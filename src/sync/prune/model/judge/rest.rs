@@ -13,7 +13,7 @@ use crate::sync::ledger::{Page, Record, Slot};
 use crate::sync::prune::model::known::{
     At, Image, KNOWN_REPOSITORIES, KNOWN_TAGS, MIRRORS, MIRRORS_OF_ONE_PRUNE, TAGS,
 };
-use crate::sync::prune::model::store::Takes;
+use crate::sync::prune::model::takes::Takes;
 use crate::sync::prune::model::world::{Use, World};
 
 const DAY: Duration = Duration::from_secs(25 * 60 * 60);

@@ -27,7 +27,9 @@ pub use self::controller::ControllerArgs;
 pub use self::convert::ConvertArgs;
 pub use self::copy::CopyArgs;
 pub use self::generate::{CompletionsArgs, CrdsArgs, ManArgs};
-pub use self::image::{DiffArgs, DigestArgs, HistoryArgs, VerifyImageArgs};
+pub use self::image::{
+    ConfigArgs, DiffArgs, DigestArgs, HistoryArgs, ManifestArgs, VerifyImageArgs,
+};
 pub use self::login::{LoginArgs, LogoutArgs};
 pub use self::look::{DfArgs, InspectArgs, VerifyArgs};
 pub use self::ls::{DeleteArgs, LsArgs, Order};
@@ -84,6 +86,10 @@ pub enum Command {
     Ls(LsArgs),
     /// Print the digest of an image.
     Digest(DigestArgs),
+    /// Print the manifest or index of an image, byte for byte.
+    Manifest(ManifestArgs),
+    /// Print the config of an image, byte for byte.
+    Config(ConfigArgs),
     /// Show an image: manifest, platforms, config, layers, history, referrers.
     Inspect(InspectArgs),
     /// Show the steps that made an image, and their sizes.
@@ -124,6 +130,8 @@ impl Command {
             Self::Delete(args) => &args.registry,
             Self::Ls(args) => &args.registry,
             Self::Digest(args) => &args.registry,
+            Self::Manifest(args) => &args.registry,
+            Self::Config(args) => &args.registry,
             Self::Inspect(args) => &args.registry,
             Self::History(args) => &args.registry,
             Self::Diff(args) => &args.registry,

@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use self::archive::Staging;
 use self::plan::{Job, check};
-use self::transfer::Transfer;
+use self::transfer::{Items, Transfer};
 use self::way::Way;
 use super::args::{CopyArgs, OutputArgs};
 use super::connect::Connector;
@@ -53,7 +53,7 @@ pub(super) async fn run(args: &CopyArgs, output: &Output) -> Result<Exit, Error>
     let job = check(args)?;
     let began = Instant::now();
     let progress = Progress::new(output);
-    let done = until_signal(copy(&job, args, &progress)).await;
+    let done = until_signal(copy(&job, args, &progress, output)).await;
     progress.finish();
     let Some(copied) = done else {
         output.note("interrupted: what is done stays, the same command does the rest");
@@ -86,6 +86,7 @@ async fn copy(
     job: &Job<'_>,
     args: &CopyArgs,
     progress: &std::sync::Arc<Progress>,
+    output: &Output,
 ) -> Result<MirrorReport, Error> {
     let connector = Connector::open(&args.registry)?;
     let events = copy::Progress::none().with(progress.clone());
@@ -98,8 +99,13 @@ async fn copy(
             None => Way::open(&connector, source, job.destination).await?,
         };
         let transfer = Transfer::new(&engine, way, args);
-        let items = transfer.items(job, source, staging.as_ref()).await?;
+        let found = transfer.items(job, source, staging.as_ref()).await?;
+        let Items { items, left_alone } = found;
         progress.expect(items.len());
+        if left_alone > 0 {
+            let tags = units::count(left_alone, "tag", "tags");
+            output.note(&format!("{tags} that the destination has: left alone"));
+        }
         let copied = transfer.run(items, &**progress).await;
         report.failures.extend(copied.failures);
         report.tags.extend(copied.tags);

@@ -54,8 +54,9 @@ struct Doomed {
     target: String,
     tag: Tag,
     digest: Digest,
-    /// Other tags that stand for the same image. They stay.
-    same_image: Vec<Tag>,
+    /// Other tags that stand for the same image. They stay. None where nobody looked: with `--yes` alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    same_image: Option<Vec<Tag>>,
     /// What uses it.
     #[serde(skip_serializing_if = "Option::is_none")]
     used_by: Option<String>,
@@ -97,7 +98,10 @@ pub(super) async fn run(args: &DeleteArgs, output: &Output) -> Result<Exit, Erro
         ));
     }
     let connector = Connector::open(registry)?;
-    let Some(looked) = until_signal(look(&connector, references, in_use_from)).await else {
+    // A person decides by what stays; whoever said yes before pays for no look at other tags.
+    let with_siblings = *dry_run || !yes;
+    let looks = look(&connector, references, in_use_from, with_siblings);
+    let Some(looked) = until_signal(looks).await else {
         return Ok(Exit::Interrupted);
     };
     let mut report = DeleteReport {
@@ -155,6 +159,7 @@ async fn look(
     connector: &Connector,
     references: &[Location],
     in_use_from: &[PathBuf],
+    with_siblings: bool,
 ) -> Result<Vec<Doomed>, Error> {
     let workloads = in_use::read_workloads(in_use_from, &[]).await?;
     let used = match workloads {
@@ -177,7 +182,11 @@ async fn look(
         };
         doomed.push(Doomed {
             target: image_name(&source.name, &target),
-            same_image: siblings(&source, &tag, &digest).await?,
+            same_image: if with_siblings {
+                Some(siblings(&source, &tag, &digest).await?)
+            } else {
+                None
+            },
             action: if used_by.is_some() {
                 Action::Kept
             } else {
@@ -197,8 +206,10 @@ async fn look(
             .map(|source| source.name.clone())
             .unwrap_or_default();
         // What goes in the same run is none of those that stay.
-        tag.same_image
-            .retain(|other| !going.contains(&image_name(&name, &other.clone().into())));
+        let stays = |other: &Tag| !going.contains(&image_name(&name, &other.clone().into()));
+        if let Some(same_image) = &mut tag.same_image {
+            same_image.retain(stays);
+        }
     }
     Ok(doomed)
 }
@@ -278,7 +289,11 @@ async fn delete(report: &mut DeleteReport) {
                 "stands for another image by now, and was left alone".to_owned(),
             ),
             Ok(Deletion::Unsupported | Deletion::TooLate) => {
-                (Reason::PruneUnsupported, unsupported(&doomed.same_image))
+                let along = match &doomed.same_image {
+                    Some(tags) => Ok(tags.clone()),
+                    None => siblings(source, &doomed.tag, &doomed.digest).await,
+                };
+                (Reason::PruneUnsupported, unsupported(along.ok().as_deref()))
             }
             Err(error) => (error.reason(), error.to_string()),
         };
@@ -293,10 +308,11 @@ async fn delete(report: &mut DeleteReport) {
     }
 }
 
-fn unsupported(same_image: &[Tag]) -> String {
+fn unsupported(same_image: Option<&[Tag]>) -> String {
     let along = match same_image {
-        [] => "all that refers to it".to_owned(),
-        tags => tags.iter().map(Tag::as_str).collect::<Vec<_>>().join(", "),
+        None => "every other tag of it".to_owned(),
+        Some([]) => "all that refers to it".to_owned(),
+        Some(tags) => tags.iter().map(Tag::as_str).collect::<Vec<_>>().join(", "),
     };
     format!(
         "the registry cannot delete a tag by its name, and nothing was deleted: its digest would take {along} along"
@@ -304,7 +320,11 @@ fn unsupported(same_image: &[Tag]) -> String {
 }
 
 fn table(tags: &[Doomed], look: Look) -> String {
-    let mut table = Table::new(["ACTION", "TAG", "DIGEST", "SAME IMAGE", "USED BY"]);
+    let looked = tags.iter().any(|tag| tag.same_image.is_some());
+    let columns = ["ACTION", "TAG", "DIGEST", "SAME IMAGE", "USED BY"];
+    let shown = |column: &&str| looked || *column != "SAME IMAGE";
+    let headings: Vec<&str> = columns.into_iter().filter(shown).collect();
+    let mut table = Table::with_headings(&headings);
     for doomed in tags {
         let action = match doomed.action {
             Action::Planned => "delete",
@@ -312,14 +332,17 @@ fn table(tags: &[Doomed], look: Look) -> String {
             Action::Deleted => "deleted",
             Action::Failed => "failed",
         };
-        let same: Vec<&str> = doomed.same_image.iter().map(Tag::as_str).collect();
-        table.row([
+        let mut cells = vec![
             action.to_owned(),
             doomed.target.clone(),
             look.digest(&doomed.digest),
-            same.join(","),
-            doomed.used_by.clone().unwrap_or_default(),
-        ]);
+        ];
+        if looked {
+            let same = doomed.same_image.iter().flatten().map(Tag::as_str);
+            cells.push(same.collect::<Vec<_>>().join(","));
+        }
+        cells.push(doomed.used_by.clone().unwrap_or_default());
+        table.push(cells);
     }
     table.fit(look.width)
 }

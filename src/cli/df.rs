@@ -220,17 +220,12 @@ fn render(document: &Document, is_detailed: bool, look: Look) -> String {
     } = &document.totals;
     let line = format!(
         "{}, {}, {}, {}\n",
-        count(*repositories, "repository", "repositories"),
-        count(*tags, "tag", "tags"),
-        count(*images, "image", "images"),
+        units::count(*repositories, "repository", "repositories"),
+        units::count(*tags, "tag", "tags"),
+        units::count(*images, "image", "images"),
         units::bytes(*size)
     );
     summary::paragraphs([table, line])
-}
-
-fn count(number: usize, one: &str, several: &str) -> String {
-    let word = if number == 1 { one } else { several };
-    format!("{number} {word}")
 }
 
 fn tags_table(document: &Document) -> Table {

@@ -14,7 +14,7 @@ use super::args::{DiffArgs, OutputArgs};
 use super::connect::Connector;
 use super::error::Error;
 use super::exit::Exit;
-use super::image::{self, Entry, Named, Source};
+use super::image::{self, Entry, Named, Source, is_config};
 use super::location::Location;
 use super::open::open;
 use super::output::{Document, Output};
@@ -106,10 +106,8 @@ async fn read_image(source: &Source, entry: &Entry) -> Result<compare::Image, Er
         found.layers = layers
             .map(|layer| (layer.digest.clone(), layer.size))
             .collect();
-        let is_image = source.config(manifest).await?.is_some();
-        if is_image {
-            let bytes = source.config_bytes(&entry.manifest).await?;
-            found.config = serde_json::from_slice(&bytes).ok();
+        if let Some(config) = manifest.config.as_ref().filter(|config| is_config(config)) {
+            found.config = Some(source.read_json(config).await?);
         }
     }
     Ok(found)

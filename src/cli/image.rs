@@ -5,6 +5,7 @@
 use std::collections::HashSet;
 
 use futures::{StreamExt, TryStreamExt, stream};
+use serde::de::DeserializeOwned;
 
 use super::address::image_name;
 use super::config::ImageConfig;
@@ -171,14 +172,20 @@ impl Source {
         let Some(descriptor) = image.config.as_ref().filter(|config| is_config(config)) else {
             return Ok(None);
         };
-        let bytes = self.read(descriptor).await?;
-        let config = serde_json::from_slice(&bytes);
-        config.map(Some).map_err(|error| {
-            Error::Image(format!(
-                "config {} cannot be read: {error}",
-                descriptor.digest
-            ))
-        })
+        self.read_json(descriptor).await.map(Some)
+    }
+
+    /// Reads a config as what its JSON says.
+    pub(super) async fn read_json<T: DeserializeOwned>(
+        &self,
+        config: &Descriptor,
+    ) -> Result<T, Error> {
+        let bytes = self.read(config).await?;
+        let unreadable = |error| {
+            let digest = &config.digest;
+            Error::Image(format!("config {digest} cannot be read: {error}"))
+        };
+        serde_json::from_slice(&bytes).map_err(unreadable)
     }
 
     /// Reads the bytes of the config of an image.
@@ -259,7 +266,7 @@ fn is_image(child: &Descriptor) -> bool {
 }
 
 /// Whether a config is that of an image, not of an artifact.
-fn is_config(config: &Descriptor) -> bool {
+pub(super) fn is_config(config: &Descriptor) -> bool {
     matches!(
         config.media_type.as_str(),
         "application/vnd.oci.image.config.v1+json"

@@ -7,7 +7,7 @@
 //! documents      the files of -f, checked as a whole -> mirrors
 //! secrets trust  how registries are reached, by documents and by the person
 //! connect        clients and layouts
-//! sync watch plan prune restore copy delete ls digest inspect history diff verify df login convert
+//! sync watch plan prune restore copy delete ls digest manifest config inspect history diff verify df login convert
 //! crds generate  the commands
 //! address location open image                  registries, repositories and images as people write them
 //! template       inspect --format
@@ -164,7 +164,9 @@ fn result(command: &Command) -> Option<(Format, &'static str, String)> {
             args.reference.to_string(),
         ),
         Command::Diff(args) => (args.output.output, diff::KIND, args.left.to_string()),
-        Command::Verify(_)
+        Command::Manifest(_)
+        | Command::Config(_)
+        | Command::Verify(_)
         | Command::Df(_)
         | Command::Sync(_)
         | Command::Plan(_)
@@ -190,6 +192,8 @@ async fn dispatch(command: &Command, output: &Output) -> Result<Exit, Error> {
         Command::Delete(args) => delete::run(args, output).await,
         Command::Ls(args) => ls::run(args, output).await,
         Command::Digest(args) => digest::run(args, output).await,
+        Command::Manifest(args) => inspect::raw::print_manifest(args, output).await,
+        Command::Config(args) => inspect::raw::print_config(args, output).await,
         Command::Inspect(args) => inspect::run(args, output).await,
         Command::History(args) => history::run(args, output).await,
         Command::Diff(args) => diff::run(args, output).await,

@@ -35,6 +35,12 @@ pub(super) fn duration(duration: Duration) -> String {
     }
 }
 
+/// A number with its noun.
+pub(super) fn count(number: usize, one: &str, several: &str) -> String {
+    let noun = if number == 1 { one } else { several };
+    format!("{number} {noun}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

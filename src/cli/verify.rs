@@ -6,7 +6,7 @@ mod image;
 mod mirrors;
 mod report;
 
-use self::image::{Fault, Named, Verified, verify};
+use self::image::{Fault, Named, Root, Verified, verify};
 use self::mirrors::verify_mirrors;
 pub(super) use self::report::VerifyReport;
 use self::report::{line, summary};
@@ -93,7 +93,10 @@ async fn find(
     location: &Location,
 ) -> Result<(images::Source, Named), Error> {
     let images::Named { source, target } = open(connector, location).await?;
-    let digest = source.resolve(&target).await?;
-    let reference = location.to_string();
-    Ok((source, Named { reference, digest }))
+    let root = source.fetch(&target).await?;
+    let named = Named {
+        reference: location.to_string(),
+        root: Root::Read(root),
+    };
+    Ok((source, named))
 }

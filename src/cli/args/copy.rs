@@ -73,7 +73,7 @@ impl CopyArgs {
 /// What a copy does not write.
 #[derive(Debug, Args)]
 pub struct SparingArgs {
-    /// Leave a tag alone that names another image at the destination.
+    /// Leave a tag alone that names another image at the destination; with --all-tags every tag that is listed there.
     #[arg(short, long, env = "TRANSSHIP_COPY_NO_CLOBBER", value_parser = FalseyValueParser::new())]
     pub no_clobber: bool,
     /// Write nothing; say what would be copied.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! One image, or two: `digest`, `history`, `verify`, `diff`.
+//! One image, or two: `digest`, `manifest`, `config`, `history`, `verify`, `diff`.
 
 use std::path::PathBuf;
 
@@ -31,6 +31,50 @@ pub struct DigestArgs {
     /// How results are printed.
     #[command(flatten)]
     pub output: OutputArgs,
+    /// How registries are reached.
+    #[command(flatten)]
+    pub registry: RegistryArgs,
+}
+
+/// `transship manifest`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  transship manifest alpine:3.20 | sha256sum
+  transship manifest alpine:3.20 --platform linux/arm64 | jq .layers[].size")]
+pub struct ManifestArgs {
+    /// The image.
+    #[arg(value_name = "REF")]
+    pub reference: Location,
+    /// Of an image of several platforms: that of this one [default: the index of all].
+    #[arg(
+        long,
+        env = "TRANSSHIP_MANIFEST_PLATFORM",
+        value_name = "OS/ARCH[/VARIANT]"
+    )]
+    pub platform: Option<Platform>,
+    /// How registries are reached.
+    #[command(flatten)]
+    pub registry: RegistryArgs,
+}
+
+/// `transship config`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  transship config alpine:3.20 | jq .config.Env
+  transship config alpine:3.20 --platform linux/arm64")]
+pub struct ConfigArgs {
+    /// The image.
+    #[arg(value_name = "REF")]
+    pub reference: Location,
+    /// Of an image of several platforms: that of this one [default: linux on this processor].
+    #[arg(
+        long,
+        env = "TRANSSHIP_CONFIG_PLATFORM",
+        value_name = "OS/ARCH[/VARIANT]"
+    )]
+    pub platform: Option<Platform>,
     /// How registries are reached.
     #[command(flatten)]
     pub registry: RegistryArgs,

@@ -47,6 +47,13 @@ pub(super) struct Item {
     pub(super) repository: Repository,
 }
 
+/// What of a source is to be copied.
+pub(super) struct Items {
+    pub(super) items: Vec<Item>,
+    /// How many of its tags stay out, because the destination lists them.
+    pub(super) left_alone: usize,
+}
+
 // === impl Transfer ===
 
 impl<'a> Transfer<'a> {
@@ -75,22 +82,25 @@ impl<'a> Transfer<'a> {
         }
     }
 
-    /// What is to be copied: the image that is named, or all of them.
+    /// What is to be copied: the image that is named, or all of them; without clobbering those that the destination
+    /// lists already, about which nothing more is asked.
     pub(super) async fn items(
         &self,
         wanted: &Wanted<'_>,
         source: &Location,
         staging: Option<&Staging>,
-    ) -> Result<Vec<Item>, Error> {
+    ) -> Result<Items, Error> {
         let named = &self.way.source;
-        let found = if wanted.all_tags {
-            self.list()
-                .await?
-                .into_iter()
-                .map(TagOrDigest::Tag)
-                .collect()
+        let (found, left_alone) = if wanted.all_tags {
+            let there = if self.spares && staging.is_none() {
+                self.list_destination().await
+            } else {
+                HashSet::new()
+            };
+            let (tags, left_alone) = self.list(&there).await?;
+            (tags.into_iter().map(TagOrDigest::Tag).collect(), left_alone)
         } else {
-            vec![named.target.clone()]
+            (vec![named.target.clone()], 0)
         };
         let items = found.into_iter().map(|from| {
             let to = plan::tag(&from, source, wanted.destination);
@@ -104,34 +114,48 @@ impl<'a> Transfer<'a> {
                 repository,
             })
         });
-        items.collect()
+        Ok(Items {
+            items: items.collect::<Result<_, Error>>()?,
+            left_alone,
+        })
     }
 
-    /// Every tag of the source but those that belong to referrers, which come with their images.
-    async fn list(&self) -> Result<Vec<Tag>, Error> {
+    /// The tags of the destination, as far as it tells: what it does not list is looked up before it is written.
+    async fn list_destination(&self) -> HashSet<Tag> {
+        let listed = self.way.endpoint.list_tags(&self.way.repository).await;
+        listed.unwrap_or_default().into_iter().collect()
+    }
+
+    /// Every tag of the source but those that are left out, and those that belong to referrers, which come with
+    /// their images; and how many were left out.
+    async fn list(&self, left_out: &HashSet<Tag>) -> Result<(Vec<Tag>, usize), Error> {
         let Origin {
             endpoint,
             repository,
         } = &self.origin;
         let tags = endpoint.list_tags(repository).await?;
         self.engine.learn_tags(&self.origin, &tags);
-        let there = Origin {
+        let destination = Origin {
             endpoint: self.way.endpoint.clone(),
             repository: self.way.repository.clone(),
         };
+        let (there, mut tags): (Vec<Tag>, Vec<Tag>) =
+            tags.into_iter().partition(|tag| left_out.contains(tag));
+        let left_alone = there.iter().filter(|tag| !tag.is_attached()).count();
         let bare = tags.iter().filter(|tag| tag.is_bare());
         let looks = stream::iter(bare)
             .map(async |tag| {
-                let named = self.engine.names_image(&self.origin, Some(&there), tag);
+                let named = self
+                    .engine
+                    .names_image(&self.origin, Some(&destination), tag);
                 let is_image = named.await?;
                 Ok::<_, endpoint::Error>((!is_image).then(|| tag.clone()))
             })
             .buffer_unordered(TAGS);
         let lists: Vec<Option<Tag>> = looks.try_collect().await?;
         let lists: HashSet<Tag> = lists.into_iter().flatten().collect();
-        let mut tags = tags;
         tags.retain(|tag| !tag.is_attached() && !lists.contains(tag));
-        Ok(tags)
+        Ok((tags, left_alone))
     }
 
     /// Copies the items; one failure does not stop the others. The report has them in their order.

@@ -2,6 +2,7 @@
 
 //! `transship inspect`: everything that an image has to say about itself.
 
+pub(super) mod raw;
 mod referrers;
 mod render;
 mod template;
@@ -68,27 +69,23 @@ async fn inspect(
             Exit::Failure
         });
     }
-    let Named { source, target } = &image;
-    if !raw && !config && template.is_none() {
+    if *raw {
+        output.print(raw::manifest(&image, platform).await?)?;
+        return Ok(Exit::Success);
+    }
+    if *config {
+        output.print(raw::config(&image, platform).await?)?;
+        return Ok(Exit::Success);
+    }
+    let Some(template) = template else {
         let view = read(&image, platform).await?;
         output.print_value(*format, &view, render::text)?;
         return Ok(Exit::Success);
-    }
-    let root = source.fetch(target).await?;
-    if *raw && platform.is_none() {
-        output.print(root.bytes())?;
-        return Ok(Exit::Success);
-    }
-    let entry = source.select(&root, platform).await?;
-    if *raw {
-        output.print(entry.manifest.bytes())?;
-        return Ok(Exit::Success);
-    }
-    let bytes = source.config_bytes(&entry.manifest).await?;
-    let Some(template) = template else {
-        output.print(bytes)?;
-        return Ok(Exit::Success);
     };
+    let Named { source, target } = &image;
+    let root = source.fetch(target).await?;
+    let entry = source.select(&root, platform).await?;
+    let bytes = source.config_bytes(&entry.manifest).await?;
     let value = template::value(&image, &root, &entry.manifest, &bytes)?;
     let text = template.render(&value);
     let text = text.map_err(|error| Error::Usage(format!("--format: {error}")))?;

@@ -39,7 +39,15 @@ pub(super) struct Verified {
 pub(super) struct Named {
     /// As people write it.
     pub(super) reference: String,
-    pub(super) digest: Digest,
+    pub(super) root: Root,
+}
+
+/// What an image begins with.
+pub(super) enum Root {
+    /// Its manifest or index, where it was read already.
+    Read(Manifest),
+    /// Its digest.
+    Named(Digest),
 }
 
 /// Something that is missing or damaged.
@@ -64,7 +72,7 @@ pub(super) async fn verify(
     deep: bool,
 ) -> (Vec<Verified>, Vec<Fault>) {
     let walks = stream::iter(images).map(|image| async move {
-        let reachable = walk(source, &image.digest).await;
+        let reachable = walk(source, &image.root).await;
         (image, reachable)
     });
     let walked: Vec<(Named, Reachable)> = walks.buffered(LOOKS).collect().await;
@@ -88,7 +96,7 @@ pub(super) async fn verify(
         let complete = reachable.faults.is_empty() && !reachable.blobs.keys().any(is_damaged);
         verified.push(Verified {
             reference: image.reference,
-            digest: Some(image.digest),
+            digest: Some(image.root.digest().clone()),
             complete,
             deep,
             manifests: reachable.manifests.len(),
@@ -104,19 +112,33 @@ pub(super) async fn verify(
     (verified, faults)
 }
 
+// === impl Root ===
+
+impl Root {
+    fn digest(&self) -> &Digest {
+        match self {
+            Self::Read(manifest) => manifest.digest(),
+            Self::Named(digest) => digest,
+        }
+    }
+}
+
 /// Reads the manifests below a digest, and of what refers to each of them. Each is checked against its digest.
-async fn walk(source: &Source, root: &Digest) -> Reachable {
+async fn walk(source: &Source, root: &Root) -> Reachable {
     let mut found = Reachable::default();
-    let mut pending = vec![root.clone()];
-    found.manifests.insert(root.clone());
+    let mut pending = vec![root.digest().clone()];
+    found.manifests.insert(root.digest().clone());
     while let Some(digest) = pending.pop() {
         let name = image_name(&source.name, &digest.clone().into());
-        let target = TagOrDigest::Digest(digest.clone());
-        let manifest = match source
-            .endpoint
-            .fetch_manifest(&source.repository, &target)
-            .await
-        {
+        let manifest = match root {
+            Root::Read(manifest) if *manifest.digest() == digest => Ok(manifest.clone()),
+            Root::Read(_) | Root::Named(_) => {
+                let target = TagOrDigest::Digest(digest.clone());
+                let read = source.endpoint.fetch_manifest(&source.repository, &target);
+                read.await
+            }
+        };
+        let manifest = match manifest {
             Ok(manifest) => manifest,
             Err(error) => {
                 found.faults.push(Fault::of(&name, &error));

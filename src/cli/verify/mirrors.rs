@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::image::{Fault, Named, verify};
+use super::image::{Fault, Named, Root, verify};
 use super::report::VerifyReport;
 use crate::api::Reason;
 use crate::cli::address::image_name;
@@ -161,7 +161,10 @@ impl Place<'_> {
             let target = tag.into();
             let reference = image_name(&source.name, &target);
             match source.resolve(&target).await {
-                Ok(digest) => images.push(Named { reference, digest }),
+                Ok(digest) => images.push(Named {
+                    reference,
+                    root: Root::Named(digest),
+                }),
                 Err(error) => report.failures.push(error.as_failure(&reference)),
             }
         }

@@ -109,6 +109,67 @@ async fn a_digest_costs_one_head() {
     assert_eq!(document["digest"], image(1).digest());
 }
 
+/// The requests of each command, for an image of two platforms with two layers each.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_asked_for_twice() {
+    let lab = Lab::new(&[("1", 1), ("2", 2), ("3", 3)]).await;
+    lab.stdout(&["copy", "REGISTRY/app:1", "REGISTRY/other"])
+        .await;
+    lab.stdout(&["copy", "REGISTRY/app:2", "REGISTRY/other"])
+        .await;
+    for (command, expected) in [
+        (&["manifest", "REGISTRY/app:1"][..], 1),
+        (&["config", "REGISTRY/app:1"], 3),
+        // An index, two manifests and two configs of each side.
+        (&["diff", "REGISTRY/app:1", "REGISTRY/app:2"], 10),
+        // The same of one side, two layers of each image, and whether anything refers to them.
+        (&["verify", "REGISTRY/app:1"], 1 + 2 + 2 + 4 + 1),
+        // Both lists: nothing else is asked about tags that are there.
+        (&["copy", "-a", "-n", "REGISTRY/other", "REGISTRY/app"], 2),
+        // Which image it stands for, the same again right before, and the delete.
+        (&["delete", "--yes", "REGISTRY/app:3"], 3),
+    ] {
+        lab.registry.forget_requests().await;
+        lab.run(command).await;
+        let asked = lab.registry.requests().await;
+        assert_eq!(asked.len(), expected, "{command:?}: {asked:#?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_registry_has_byte_for_byte() {
+    let lab = Lab::new(&[("1", 1)]).await;
+    for (command, flag) in [("manifest", "--raw"), ("config", "--config")] {
+        for platform in ["linux/amd64", "linux/arm64"] {
+            let rest = ["--platform", platform, "REGISTRY/app:1"];
+            let printed = lab.stdout(&[&[command][..], &rest].concat()).await;
+            let inspected = lab.stdout(&[&["inspect", flag][..], &rest].concat()).await;
+            assert_eq!(printed, inspected, "{command} {platform}");
+        }
+    }
+    let index = lab.stdout(&["manifest", "REGISTRY/app:1"]).await;
+    assert_eq!(sha256(index.as_bytes()), image(1).digest());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_of_what_is_new_leaves_alone_what_is_listed() {
+    let lab = Lab::new(&[("1", 1), ("2", 2)]).await;
+    lab.stdout(&["copy", "REGISTRY/app:2", "REGISTRY/other:1"])
+        .await;
+    let copied = lab
+        .run(&["copy", "-a", "-n", "REGISTRY/app", "REGISTRY/other"])
+        .await;
+    copied.assert_success();
+    assert!(
+        copied.stdout.contains("1 copied") && copied.stderr.contains("1 tag that the destination has"),
+        "{}{}",
+        copied.stdout,
+        copied.stderr
+    );
+    let left = lab.stdout(&["digest", "REGISTRY/other:1"]).await;
+    assert_eq!(left.trim(), image(2).digest());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_config_as_it_is_and_what_a_template_makes_of_it() {
     let lab = Lab::new(&[("1", 1)]).await;

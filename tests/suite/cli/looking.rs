@@ -168,6 +168,8 @@ async fn the_program_explains_itself() {
       delete       Delete tags [alias: rm]
       ls           List the repositories of a registry, or the tags of a repository
       digest       Print the digest of an image
+      manifest     Print the manifest or index of an image, byte for byte
+      config       Print the config of an image, byte for byte
       inspect      Show an image: manifest, platforms, config, layers, history, referrers
       history      Show the steps that made an image, and their sizes
       diff         Show what tells two images apart
@@ -224,8 +226,8 @@ async fn the_program_explains_itself() {
         assert!(finished.stdout.contains("transship"), "{arguments:?}");
     }
     for command in [
-        "sync", "plan", "prune", "restore", "copy", "delete", "ls", "digest", "inspect", "history",
-        "diff", "verify", "df", "login", "logout",
+        "sync", "plan", "prune", "restore", "copy", "delete", "ls", "digest", "manifest", "config",
+        "inspect", "history", "diff", "verify", "df", "login", "logout",
     ] {
         let help = files.run(&[command, "--help"]).await;
         help.assert_success();

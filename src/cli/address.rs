@@ -86,7 +86,8 @@ impl FromStr for Place {
 }
 
 /// Whether a name without slashes names a host: it has a dot before any colon, is an IPv6 address or `localhost`.
-fn is_host(name: &str) -> bool {
+/// Whether a first name is that of a host.
+pub(super) fn is_host(name: &str) -> bool {
     let host = name.split(':').next().unwrap_or_default();
     host == "localhost" || host.contains('.') || host.starts_with('[')
 }

@@ -16,6 +16,7 @@ mod login;
 mod look;
 mod ls;
 mod prune;
+mod search;
 mod sync;
 
 use clap::{Parser, Subcommand};
@@ -34,6 +35,7 @@ pub use self::login::{LoginArgs, LogoutArgs};
 pub use self::look::{DfArgs, InspectArgs, VerifyArgs};
 pub use self::ls::{DeleteArgs, LsArgs, Order};
 pub use self::prune::{PruneArgs, RestoreArgs};
+pub use self::search::{Filter, Query, SearchArgs};
 pub use self::sync::{PlanArgs, SyncArgs};
 
 /// Keeps container images in sync between registries.
@@ -84,6 +86,8 @@ pub enum Command {
     Delete(DeleteArgs),
     /// List the repositories of a registry, or the tags of a repository.
     Ls(LsArgs),
+    /// Search registries for repositories.
+    Search(SearchArgs),
     /// Print the digest of an image.
     Digest(DigestArgs),
     /// Print the manifest or index of an image, byte for byte.
@@ -129,6 +133,7 @@ impl Command {
             Self::Copy(args) => &args.registry,
             Self::Delete(args) => &args.registry,
             Self::Ls(args) => &args.registry,
+            Self::Search(args) => &args.registry,
             Self::Digest(args) => &args.registry,
             Self::Manifest(args) => &args.registry,
             Self::Config(args) => &args.registry,

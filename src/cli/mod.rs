@@ -7,7 +7,7 @@
 //! documents      the files of -f, checked as a whole -> mirrors
 //! secrets trust  how registries are reached, by documents and by the person
 //! connect        clients and layouts
-//! sync watch plan prune restore copy delete ls digest manifest config inspect history diff verify df login convert
+//! sync watch plan prune restore copy delete ls search digest manifest config inspect history diff verify df login convert
 //! crds generate  the commands
 //! address location open image                  registries, repositories and images as people write them
 //! template       inspect --format
@@ -50,6 +50,7 @@ mod progress;
 mod prune;
 mod report;
 mod restore;
+mod search;
 mod secrets;
 mod session;
 mod summary;
@@ -152,6 +153,11 @@ fn result(command: &Command) -> Option<(Format, &'static str, String)> {
         Command::Copy(args) => (args.output.output, copy::KIND, args.source()),
         Command::Delete(args) => (args.output.output, delete::KIND, args.subject()),
         Command::Ls(args) => (args.output.output, ls::KIND, args.place.to_string()),
+        Command::Search(args) => (
+            args.output.output,
+            search::KIND,
+            args.query.registry.to_string(),
+        ),
         Command::Digest(args) => (args.output.output, digest::KIND, args.reference.to_string()),
         Command::Inspect(args) => (
             args.output.output,
@@ -191,6 +197,7 @@ async fn dispatch(command: &Command, output: &Output) -> Result<Exit, Error> {
         Command::Copy(args) => copy::run(args, output).await,
         Command::Delete(args) => delete::run(args, output).await,
         Command::Ls(args) => ls::run(args, output).await,
+        Command::Search(args) => search::run(args, output).await,
         Command::Digest(args) => digest::run(args, output).await,
         Command::Manifest(args) => inspect::raw::print_manifest(args, output).await,
         Command::Config(args) => inspect::raw::print_config(args, output).await,

@@ -7,7 +7,9 @@ use schemars::generate::{SchemaGenerator, SchemaSettings};
 use serde_json::{Map, Value, json};
 
 use super::output::{API_VERSION, Document};
-use super::{copy, delete, df, diff, digest, history, inspect, ls, prune, report, restore, verify};
+use super::{
+    copy, delete, df, diff, digest, history, inspect, ls, prune, report, restore, search, verify,
+};
 use crate::plan::report::Failure;
 
 /// The schema of every document that a command prints with `-o json` or `-o yaml` (JSON Schema 2020-12).
@@ -25,6 +27,7 @@ pub fn output_schema() -> Value {
         kind::<ls::RepositoryList>,
         kind::<ls::NameList>,
         kind::<ls::TagList>,
+        kind::<search::SearchResults>,
         kind::<digest::DigestView>,
         kind::<inspect::ImageView>,
         kind::<inspect::VerifiedView>,

@@ -4,16 +4,14 @@
 
 use clap::error::{ContextKind, ContextValue};
 
-const WORDS: [(&str, &str); 20] = [
+const WORDS: [(&str, &str); 17] = [
     ("catalog", "transship ls REGISTRY"),
     ("check", "transship plan -f FILE --changes-only"),
-    ("config", "transship inspect --config REF"),
     ("cp", "transship copy SRC DST"),
     ("image", "transship ls, inspect, copy, delete, digest"),
     ("images", "transship ls REPOSITORY"),
     ("list-tags", "transship ls REPOSITORY"),
     ("load", "transship copy docker-archive:FILE REF"),
-    ("manifest", "transship inspect --raw REF"),
     (
         "pull",
         "transship copy REF ./DIR, or docker-archive:FILE in place of ./DIR",
@@ -22,10 +20,6 @@ const WORDS: [(&str, &str); 20] = [
     ("rmi", "transship delete REF"),
     ("save", "transship copy REF docker-archive:FILE"),
     ("scout", "require.vulnerabilities of a policy"),
-    (
-        "search",
-        "transship ls REGISTRY, as far as it tells; registries have no common search",
-    ),
     ("server", "transship sync -f FILE --watch"),
     ("system", "transship df REPOSITORY"),
     ("tag", "transship copy SRC DST"),

@@ -21,6 +21,7 @@ use super::manifests::{self, Resolved, Stored};
 use super::outgoing::BodyError;
 use super::ping;
 use super::referrers::{self, Referrers};
+use super::search::{self, FoundRepository};
 use super::settings::Settings;
 use super::traffic::Traffic;
 use super::uploads::{self, Session, Upload};
@@ -116,6 +117,16 @@ impl Client {
     ) -> Result<Vec<Repository>, Error> {
         let listed = lists::repositories(&self.inner.connection, keep).await;
         self.explain(listed, Action::ListRepositories, None, None)
+    }
+
+    /// At most `most` repositories that words lead to, in the registry's order; None where it has no search.
+    pub async fn search(
+        &self,
+        words: &str,
+        most: usize,
+    ) -> Result<Option<Vec<FoundRepository>>, Error> {
+        let found = search::search(&self.inner.connection, words, most).await;
+        self.explain(found, Action::Search, None, None)
     }
 
     /// Asks for nothing but whether the registry takes the credential.

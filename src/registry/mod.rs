@@ -8,7 +8,7 @@
 //!
 //! ```text
 //! client error                what can be done here, and what was being done when it failed
-//! manifests deletes deletion blobs uploads lists referrers   the endpoints of the specification
+//! manifests deletes deletion blobs uploads lists referrers search   the endpoints of the specification
 //! pages                       lists that come page by page, bounded
 //! connection ask admission exchange   the one path of every request: limits, repetition, credential, redirects
 //! request answer drain outgoing   what goes out and comes in: bounded, watched
@@ -72,6 +72,7 @@ mod request_limits;
 mod rest;
 mod retry;
 mod said;
+mod search;
 mod secrets;
 mod settings;
 mod specified;
@@ -99,6 +100,7 @@ pub use outgoing::BodyError;
 pub use pool::{Pool, PoolBuilder};
 pub use referrers::Referrers;
 pub use request_limits::{Rate, RateError, RequestLimits};
+pub use search::FoundRepository;
 pub use settings::{Keyring, Proxy, Settings, Tls};
 pub use traffic::Traffic;
 pub use uploads::{Session, Upload};

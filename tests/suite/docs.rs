@@ -8,6 +8,7 @@ mod links;
 mod monitoring;
 mod reasons;
 mod resources;
+mod transcripts;
 mod versions;
 
 use std::collections::{BTreeMap, BTreeSet};

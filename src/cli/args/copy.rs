@@ -25,7 +25,7 @@ Images are at registries, in directories (./DIR or oci:DIR) and in archives (oci
 docker-archive:FILE), each with :TAG or :NAME:TAG behind it.")]
 pub struct CopyArgs {
     /// What to copy, and last where to; a destination without a tag keeps the one of the source.
-    #[arg(required = true, num_args = 2.., value_names = ["SRC", "DST"])]
+    #[arg(required = true, num_args = 1.., value_names = ["SRC", "DST"])]
     pub places: Vec<Location>,
     /// Copy only these platforms of an image of several.
     #[arg(

@@ -4,7 +4,7 @@
 
 use std::fs;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Files, with_names};
 use crate::support::access_log::{Resource, count};
@@ -12,6 +12,7 @@ use crate::support::content::{Image, ImageBuilder};
 use crate::support::credentials::Login;
 use crate::support::digest::sha256;
 use crate::support::faults::FaultRegistry;
+use crate::support::http::Reply;
 use crate::support::program::Finished;
 use crate::support::registries::{Kind, Registry, Security};
 
@@ -161,7 +162,8 @@ async fn a_copy_of_what_is_new_leaves_alone_what_is_listed() {
         .await;
     copied.assert_success();
     assert!(
-        copied.stdout.contains("1 copied") && copied.stderr.contains("1 tag that the destination has"),
+        copied.stdout.contains("1 copied")
+            && copied.stderr.contains("1 tag that the destination has"),
         "{}{}",
         copied.stdout,
         copied.stderr
@@ -329,7 +331,7 @@ async fn a_registry_without_deletes_loses_nothing() {
     registry.load("app", "1", &image(1));
     registry
         .on("DELETE", "/manifests/")
-        .responds(crate::support::http::Reply::error(405, "UNSUPPORTED", "no"));
+        .responds(Reply::error(405, "UNSUPPORTED", "no"));
     let files = Files::new(&[]);
     let name = format!("{}/app:1", registry.host());
     let program = files.transship(&["delete", "--yes", &name]);
@@ -426,4 +428,77 @@ async fn a_login_is_checked_and_kept_where_docker_keeps_it() {
     run(&["logout", &host], "").await.assert_success();
     let gone = run(&["digest", &reference], "").await;
     assert_eq!(gone.code, Some(1), "{}", gone.stdout);
+}
+
+/// Registries that search by words, one that lists, and filters as docker writes them.
+#[tokio::test(flavor = "multi_thread")]
+async fn repositories_are_searched_for() {
+    let searching = FaultRegistry::start();
+    let hits = json!({"num_results": 3, "results": [
+        {"name": "team/app", "description": "An app.\nMore of it", "star_count": 3, "is_official": false},
+        {"name": "team/base", "description": null, "star_count": 40, "is_official": true, "pull_count": 7},
+        {"name": "no such NAME", "star_count": 1},
+    ]});
+    searching
+        .on("GET", "/v1/search")
+        .responds(Reply::json(200, &hits));
+    let files = Files::new(&[]);
+    let run = async |registry: &FaultRegistry, words: &str, flags: &[&str]| {
+        let query = format!("{}/{words}", registry.host());
+        let program = files.transship(&[&["search", query.as_str()][..], flags].concat());
+        let finished = program
+            .environment("TRANSSHIP_INSECURE", registry.host())
+            .run()
+            .await;
+        finished.assert_success();
+        let text = finished.stdout.replace(&registry.host(), "REGISTRY");
+        text.lines()
+            .map(|line| line.trim_end().to_owned() + "\n")
+            .collect::<String>()
+    };
+    insta::assert_snapshot!(run(&searching, "team", &["--limit", "7"]).await, @r"
+    NAME                        DESCRIPTION          STARS   PULLS    OFFICIAL
+    REGISTRY/team/app    An app. More of it   3       <none>   <none>
+    REGISTRY/team/base   <none>               40      7        [OK]
+    ");
+    let requests = searching.requests();
+    assert_eq!(requests.len(), 1);
+    assert!(
+        requests[0].path == "/v1/search" && requests[0].query == "q=team&n=7",
+        "{requests:?}"
+    );
+    insta::assert_snapshot!(run(&searching, "team", &["--filter", "is-official=true,stars=40"]).await, @r"
+    NAME                        DESCRIPTION   STARS   PULLS   OFFICIAL
+    REGISTRY/team/base   <none>        40      7       [OK]
+    ");
+    assert_eq!(run(&searching, "team", &["--filter", "stars=41"]).await, "");
+
+    let listing = FaultRegistry::start();
+    let image = ImageBuilder::new(1).layers(&[100]).build();
+    for repository in ["team/app", "team/base", "other"] {
+        listing.load(repository, "1", &image);
+    }
+    insta::assert_snapshot!(run(&listing, "Team", &[]).await, @r"
+    NAME                        DESCRIPTION   STARS    PULLS    OFFICIAL
+    REGISTRY/team/app    <none>        <none>   <none>   <none>
+    REGISTRY/team/base   <none>        <none>   <none>   <none>
+    ");
+    for (status, body) in [(500, json!({})), (200, json!({"results": "none"}))] {
+        let broken = FaultRegistry::start();
+        broken
+            .on("GET", "/v1/search")
+            .responds(Reply::json(status, &body));
+        let query = format!("{}/app", broken.host());
+        let program = files.transship(&["search", &query, "--timeout", "10s"]);
+        let finished = program
+            .environment("TRANSSHIP_INSECURE", broken.host())
+            .run()
+            .await;
+        assert_eq!(finished.code, Some(1), "{}", finished.stderr);
+        assert!(
+            finished.stderr.contains("cannot search"),
+            "{}",
+            finished.stderr
+        );
+    }
 }

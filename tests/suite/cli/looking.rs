@@ -167,6 +167,7 @@ async fn the_program_explains_itself() {
       copy         Copy images between registries, directories and archives
       delete       Delete tags [alias: rm]
       ls           List the repositories of a registry, or the tags of a repository
+      search       Search registries for repositories
       digest       Print the digest of an image
       manifest     Print the manifest or index of an image, byte for byte
       config       Print the config of an image, byte for byte
@@ -226,8 +227,8 @@ async fn the_program_explains_itself() {
         assert!(finished.stdout.contains("transship"), "{arguments:?}");
     }
     for command in [
-        "sync", "plan", "prune", "restore", "copy", "delete", "ls", "digest", "manifest", "config",
-        "inspect", "history", "diff", "verify", "df", "login", "logout",
+        "sync", "plan", "prune", "restore", "copy", "delete", "ls", "search", "digest", "manifest",
+        "config", "inspect", "history", "diff", "verify", "df", "login", "logout",
     ] {
         let help = files.run(&[command, "--help"]).await;
         help.assert_success();

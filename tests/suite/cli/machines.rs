@@ -15,7 +15,8 @@ use crate::support::faults::FaultRegistry;
 const PAGE: &str = "docs/schema/cli.json";
 
 /// Every command with documents, as it does what it should, and as it fails.
-const COMMANDS: [(&str, i32); 30] = [
+const COMMANDS: [(&str, i32); 31] = [
+    ("search HOST/app", 0),
     ("sync -f mirror.yaml --dry-run", 0),
     ("plan -f mirror.yaml", 2),
     ("sync -f mirror.yaml --state state.json", 0),

@@ -46,7 +46,7 @@ fn table(report: &Report, is_brief: bool, look: Look) -> String {
     if table.is_empty() {
         return String::new();
     }
-    table.fit_without("SELECTED BY", look.width)
+    table.fit_without(&["SELECTED BY"], look.width)
 }
 
 /// A line of a plan.

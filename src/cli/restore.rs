@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::args::{Format, OutputArgs, RestoreArgs};
 use super::error::Error;
 use super::exit::Exit;
+use super::look::Look;
 use super::named_tag::NamedTag;
 use super::output::{Document, Output};
 use super::progress::Progress;
@@ -125,9 +126,9 @@ fn print(restored: &[Restored], format: Format, output: &Output) -> Result<Exit,
     let failed = all.clone().filter(|tag| tag.failure.is_some()).count();
     let done = all.count() - failed;
     let document = RestoreReport { mirrors: restored };
-    output.print_value(format, &document, |document, _| {
+    output.print_value(format, &document, |document, look| {
         let line = format!("{done} restored, {failed} failed\n");
-        summary::paragraphs([table(document.mirrors), line])
+        summary::paragraphs([table(document.mirrors, look), line])
     })?;
     let tags = restored.iter().flat_map(|restored| &restored.tags);
     let failures = tags.filter_map(|tag| tag.failure.as_ref());
@@ -142,7 +143,7 @@ fn print(restored: &[Restored], format: Format, output: &Output) -> Result<Exit,
     })
 }
 
-fn table(restored: &[Restored]) -> String {
+fn table(restored: &[Restored], look: Look) -> String {
     let mut table = Table::new(["MIRROR", "ACTION", "TAG", "DIGEST"]);
     for Restored { mirror, tags } in restored {
         for Restoration {
@@ -163,11 +164,11 @@ fn table(restored: &[Restored]) -> String {
                 mirror.clone(),
                 action.to_owned(),
                 format!("{registry}/{repository}:{tag}"),
-                digest.to_string(),
+                look.digest(digest),
             ]);
         }
     }
-    shown(&table)
+    shown(table, look)
 }
 
 // === what can be restored ===
@@ -182,9 +183,12 @@ fn list(session: &Session, format: Format, output: &Output) -> Result<(), Error>
         })
         .collect();
     let document = RestorableList { tags: restorable };
-    output.print_value(format, &document, |document, _| {
+    output.print_value(format, &document, |document, look| {
         let all = &document.tags;
-        summary::paragraphs([list_table(all), format!("{} can be restored\n", all.len())])
+        summary::paragraphs([
+            list_table(all, look),
+            format!("{} can be restored\n", all.len()),
+        ])
     })
 }
 
@@ -217,7 +221,7 @@ fn restorable(mirror: &Mirror, slot: &Slot, tombstone: Tombstone) -> Restorable 
     }
 }
 
-fn list_table(all: &[Restorable]) -> String {
+fn list_table(all: &[Restorable], look: Look) -> String {
     let mut table = Table::new(["MIRROR", "TAG", "DIGEST", "SOURCE", "DELETED", "UNTIL"]);
     for Restorable {
         mirror,
@@ -231,20 +235,20 @@ fn list_table(all: &[Restorable]) -> String {
         table.row([
             mirror.clone(),
             image.clone(),
-            format!("{}:{}", digest.algorithm(), digest.short()),
+            look.digest(digest),
             source.clone(),
             format!("{deleted_at:.0}"),
             format!("{until:.0}"),
         ]);
     }
-    shown(&table)
+    shown(table, look)
 }
 
-fn shown(table: &Table) -> String {
+fn shown(table: Table, look: Look) -> String {
     if table.is_empty() {
         return String::new();
     }
-    table.to_string()
+    table.fit_without(&["SOURCE", "DELETED"], look.width)
 }
 
 fn image(slot: &Slot, tombstone: &Tombstone) -> String {

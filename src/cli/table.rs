@@ -5,6 +5,7 @@
 use std::fmt;
 use std::io::Write;
 
+use jiff::Timestamp;
 use tabwriter::TabWriter;
 
 /// Blanks between two columns.
@@ -64,19 +65,42 @@ impl Table {
         self.to_string()
     }
 
-    /// The same without the column that can be missed most easily, where the table does not fit with it.
-    pub(super) fn fit_without(mut self, heading: &str, width: Option<usize>) -> String {
-        let has_room = width.is_none_or(|width| self.width() <= width);
-        let place = self
-            .rows
-            .first()
-            .and_then(|headings| headings.iter().position(|text| text == heading));
-        if let (false, Some(place)) = (has_room, place) {
+    /// The same without as many of these columns as must be missed so that the rest fits: first those with nothing in
+    /// them, then in the order in which they are named.
+    pub(super) fn fit_without(mut self, headings: &[&str], width: Option<usize>) -> String {
+        let empty = headings.iter().filter(|heading| self.has_nothing(heading));
+        let empty: Vec<&str> = empty.copied().collect();
+        for heading in empty.iter().chain(headings) {
+            if width.is_none_or(|width| self.width() <= width) {
+                break;
+            }
+            self.leave_out(heading);
+        }
+        self.fit(width)
+    }
+
+    fn place(&self, heading: &str) -> Option<usize> {
+        let headings = self.rows.first()?;
+        headings.iter().position(|text| text == heading)
+    }
+
+    fn has_nothing(&self, heading: &str) -> bool {
+        let place = self.place(heading);
+        let cells = |place| {
+            self.rows
+                .iter()
+                .skip(1)
+                .filter_map(move |row| row.get(place))
+        };
+        place.is_some_and(|place| cells(place).all(|cell: &String| cell == NOTHING))
+    }
+
+    fn leave_out(&mut self, heading: &str) {
+        if let Some(place) = self.place(heading) {
             for row in &mut self.rows {
                 row.drain(place..=place);
             }
         }
-        self.fit(width)
     }
 
     /// The longest line.
@@ -87,12 +111,11 @@ impl Table {
 
     fn shrink(&mut self, width: usize) {
         let mut widths = self.widths();
-        let narrowest: Vec<usize> = self.rows.first().map_or_else(Vec::new, |headings| {
-            headings
-                .iter()
-                .map(|text| length(text).max(NARROWEST))
-                .collect()
-        });
+        let narrowest: Vec<usize> = widths
+            .iter()
+            .enumerate()
+            .map(|(column, width)| self.narrowest(column, *width))
+            .collect();
         let gaps = GAP * widths.len().saturating_sub(1);
         while widths.iter().sum::<usize>() + gaps > width {
             let shrinkable = widths.iter_mut().zip(&narrowest);
@@ -110,6 +133,16 @@ impl Table {
                 }
             }
         }
+    }
+
+    /// How narrow a column may get. A part of a digest or of a time says nothing.
+    fn narrowest(&self, column: usize, width: usize) -> usize {
+        let mut cells = self.rows.iter().filter_map(|row| row.get(column));
+        let heading = cells.next().map_or(0, |heading| length(heading));
+        if cells.any(|cell| cell.starts_with("sha256:") || cell.parse::<Timestamp>().is_ok()) {
+            return width;
+        }
+        heading.max(NARROWEST)
     }
 
     /// The longest cell of each column.
@@ -211,7 +244,7 @@ mod tests {
         {
             assert!(text.lines().all(|line| length(line) <= width), "{text}");
         }
-        let without = |width| table().fit_without("TAGS", width);
+        let without = |width| table().fit_without(&["TAGS"], width);
         assert!(!without(Some(100)).contains("TAGS"));
         assert_eq!(without(Some(200)), table().fit(None));
         assert_eq!(without(None), table().fit(None));

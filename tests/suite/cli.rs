@@ -15,6 +15,7 @@ mod remembering;
 mod stopping;
 mod syncing;
 mod verifying;
+mod widths;
 mod words;
 
 use std::fs;

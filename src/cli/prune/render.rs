@@ -62,7 +62,7 @@ fn table(report: &Report, look: Look) -> String {
                 mirror.mirror.clone(),
                 action.to_owned(),
                 target.to_string(),
-                format!("{}:{}", digest.algorithm(), digest.short()),
+                look.digest(digest),
                 reason.to_string(),
                 format!("{since:.0}"),
                 format!("{due:.0}"),
@@ -78,7 +78,7 @@ fn table(report: &Report, look: Look) -> String {
     if table.is_empty() {
         return String::new();
     }
-    table.fit(look.width)
+    table.fit_without(&["KEPT BY", "SINCE", "DIGEST"], look.width)
 }
 
 fn explain(fate: &Fate) -> (&'static str, &str) {

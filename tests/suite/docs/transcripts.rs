@@ -7,15 +7,11 @@ use std::fs;
 
 use regex::Regex;
 use serde_json::json;
-use tempfile::TempDir;
 
 use super::{page, root, rows, sections};
 use crate::support::content::{Image, ImageBuilder};
-use crate::support::faults::FaultRegistry;
 use crate::support::http::Reply;
-use crate::support::program::Program;
-use crate::support::tls::Authority;
-use crate::support::tunnel::Tunnel;
+use crate::support::named::NamedRegistry;
 
 const PAGE: &str = "coming-from.md";
 /// Where the search of Docker Hub is, and the two registries of the page.
@@ -37,13 +33,6 @@ spec:
   prune: {mode: Delete}
 ";
 
-/// One server behind all names, and a directory to run in.
-struct Lab {
-    registry: FaultRegistry,
-    tunnel: Tunnel,
-    directory: TempDir,
-}
-
 fn image(seed: u64, created: &str) -> Image {
     ImageBuilder::new(seed)
         .platforms(&["linux/amd64", "linux/arm64"])
@@ -54,70 +43,46 @@ fn image(seed: u64, created: &str) -> Image {
         .build()
 }
 
-impl Lab {
-    fn open() -> Self {
-        let authority = Authority::generate();
-        let registry = FaultRegistry::options()
-            .tls_with(authority.issue_for(&HOSTS).server(), &authority)
-            .start();
-        let (old, new) = (
-            image(1, "2026-01-01T00:00:00Z"),
-            image(2, "2026-02-01T00:00:00Z"),
-        );
-        registry.load("team/app", "1.0", &old);
-        for tag in ["1.1", "latest"] {
-            registry.load("team/app", tag, &new);
-        }
-        let hits = json!({"results": [
-            {"name": "nginx", "description": "Official build of Nginx.", "star_count": 21_000,
-             "pull_count": 12_900_000_000_u64, "is_official": true},
-            {"name": "nginx/nginx-ingress", "description": "NGINX and NGINX Plus Ingress Controllers for Kubernetes",
-             "star_count": 110, "pull_count": 1_100_000_000, "is_official": false},
-        ]});
-        registry
-            .on("GET", "/v1/search")
-            .responds(Reply::json(200, &hits));
-        let directory = TempDir::new().unwrap();
-        fs::write(directory.path().join("ca.pem"), authority.pem()).unwrap();
-        fs::write(directory.path().join("mirror.yaml"), MIRROR).unwrap();
-        Self {
-            tunnel: Tunnel::to(registry.host().parse().unwrap()),
-            registry,
-            directory,
-        }
+fn lab() -> NamedRegistry {
+    let lab = NamedRegistry::start(&HOSTS);
+    let (old, new) = (
+        image(1, "2026-01-01T00:00:00Z"),
+        image(2, "2026-02-01T00:00:00Z"),
+    );
+    lab.registry.load("team/app", "1.0", &old);
+    for tag in ["1.1", "latest"] {
+        lab.registry.load("team/app", tag, &new);
     }
+    let hits = json!({"results": [
+        {"name": "nginx", "description": "Official build of Nginx.", "star_count": 21_000,
+         "pull_count": 12_900_000_000_u64, "is_official": true},
+        {"name": "nginx/nginx-ingress", "description": "NGINX and NGINX Plus Ingress Controllers for Kubernetes",
+         "star_count": 110, "pull_count": 1_100_000_000, "is_official": false},
+    ]});
+    lab.registry
+        .on("GET", "/v1/search")
+        .responds(Reply::json(200, &hits));
+    lab.write("mirror.yaml", MIRROR);
+    lab
+}
 
-    /// What a command line prints, on both streams: `WORDS`, or `echo INPUT | WORDS`.
-    async fn run(&self, line: &str) -> String {
-        let (input, line) = match line
-            .strip_prefix("echo ")
-            .and_then(|rest| rest.split_once(" | "))
-        {
-            Some((input, line)) => (format!("{input}\n"), line),
-            None => (String::new(), line),
-        };
-        let words = words(line);
-        let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        let (program, arguments) = words.split_first().expect("a command");
-        assert_eq!(*program, "transship", "{line}");
-        let finished = Program::transship(arguments)
-            .directory(self.directory.path())
-            .input(input)
-            .environment("TRANSSHIP_CA_FILE", "ca.pem")
-            .environment("HTTPS_PROXY", self.tunnel.url())
-            .environment("DOCKER_CONFIG", ".")
-            .environment("COLUMNS", "100")
-            .run()
-            .await;
-        let expected = i32::from(arguments.first() == Some(&"prune")) * 2;
-        assert!(
-            matches!(finished.code, Some(0)) || finished.code == Some(expected),
-            "{line}: {}{}",
-            finished.stdout,
-            finished.stderr
-        );
-        settled(&(finished.stderr + &finished.stdout))
-    }
+/// What a command line prints, on both streams: `WORDS`, or `echo INPUT | WORDS`.
+async fn run(lab: &NamedRegistry, line: &str) -> String {
+    let piped = line
+        .strip_prefix("echo ")
+        .and_then(|rest| rest.split_once(" | "));
+    let (input, line) = match piped {
+        Some((input, line)) => (format!("{input}\n"), line),
+        None => (String::new(), line),
+    };
+    let words = words(line);
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let (program, arguments) = words.split_first().expect("a command");
+    assert_eq!(*program, "transship", "{line}");
+    let program = lab.transship(arguments).input(input);
+    let finished = program.environment("COLUMNS", "100").run().await;
+    finished.assert_success();
+    settled(&(finished.stderr + &finished.stdout))
 }
 
 /// Words as a shell splits them, with single quotes.
@@ -174,14 +139,14 @@ fn is_ours(command: &str) -> bool {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_program_prints_beside_docker() {
-    let lab = Lab::open();
+    let lab = lab();
     let text = page(PAGE);
     let mut written = text.clone();
     for (command, shown) in blocks(&text).into_iter().flatten() {
         if !is_ours(&command) {
             continue;
         }
-        let printed = lab.run(&command).await;
+        let printed = run(&lab, &command).await;
         if std::env::var_os("UPDATE_TRANSCRIPTS").is_some() {
             let before = format!("$ {command}\n{shown}");
             written = written.replacen(&before, &format!("$ {command}\n{printed}\n"), 1);

@@ -35,6 +35,7 @@ pub mod digest;
 pub mod faults;
 pub mod front;
 pub mod http;
+pub mod named;
 pub mod nginx;
 pub mod poller;
 pub mod process;

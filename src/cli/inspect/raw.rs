@@ -62,13 +62,11 @@ pub(super) async fn manifest(
     platform: Option<&Platform>,
 ) -> Result<Vec<u8>, Error> {
     let root = source.fetch(target).await?;
-    Ok(match platform {
-        None => root.bytes().to_vec(),
-        Some(_) => {
-            let entry = source.select(&root, platform).await?;
-            entry.manifest.bytes().to_vec()
-        }
-    })
+    if platform.is_none() {
+        return Ok(root.bytes().to_vec());
+    }
+    let entry = source.select(&root, platform).await?;
+    Ok(entry.manifest.bytes().to_vec())
 }
 
 /// The config of the image for a platform: linux on this processor where none is named.

@@ -157,6 +157,11 @@ pub struct ImageMirrorSpec {
         ".list",
         "self.mode == 'List' || !has(self.list) || size(self.list) == 0",
         "is only used with mode: List"
+    ),
+    transform = rule_for(
+        ".index",
+        "self.index != 'Unwrap' || self.mode == 'List' && has(self.list) && size(self.list) == 1",
+        "Unwrap is for one platform: write mode: List and one of them in list"
     )
 )]
 pub struct Platforms {
@@ -177,6 +182,9 @@ pub struct Platforms {
     /// How the index of a multi-platform image is written.
     #[serde(default)]
     pub index: IndexMode,
+    /// Whether what an index lists as attestations of its images is copied, such as BuildKit's provenance and SBOMs.
+    #[serde(default)]
+    pub attestations: Attestations,
 }
 
 /// All platforms, or listed ones.
@@ -207,6 +215,18 @@ pub enum IndexMode {
     Rewrite,
     /// Writes the original index although some of its images are missing, so that its digest and signatures stay valid.
     Preserve,
+    /// Writes no index, but the image of the only listed platform, for what runs images without one. Attestations stay behind.
+    Unwrap,
+}
+
+/// Whether the attestations inside an index are copied.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Attestations {
+    /// Copies those of the images that are copied.
+    #[default]
+    Copy,
+    /// Leaves them out of the index.
+    Skip,
 }
 
 /// What to do when a tag moves to another digest at the source.

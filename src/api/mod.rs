@@ -21,8 +21,8 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use kube::CustomResourceExt as _;
 
 pub use image_mirror::{
-    AbsentPlatform, ImageMirror, ImageMirrorSpec, ImageMirrorStatus, IndexMode, ReferrersMode,
-    TagMutability,
+    AbsentPlatform, Attestations, ImageMirror, ImageMirrorSpec, ImageMirrorStatus, IndexMode,
+    ReferrersMode, TagMutability,
 };
 pub use image_policy::{ImagePolicy, ImagePolicySpec, ImagePolicyStatus};
 pub use metadata::{LocalObjectReference, Metadata, ObjectName};

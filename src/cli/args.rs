@@ -27,7 +27,7 @@ pub use self::common::{
 pub use self::controller::ControllerArgs;
 pub use self::convert::ConvertArgs;
 pub use self::copy::CopyArgs;
-pub use self::generate::{CompletionsArgs, CrdsArgs, ManArgs};
+pub use self::generate::{CompletionsArgs, CrdsArgs, ManArgs, SchemaArgs};
 pub use self::image::{
     ConfigArgs, DiffArgs, DigestArgs, HistoryArgs, ManifestArgs, VerifyImageArgs,
 };
@@ -114,6 +114,8 @@ pub enum Command {
     Convert(ConvertArgs),
     /// Print the definitions of the custom resources, for kubectl apply.
     Crds(CrdsArgs),
+    /// Print the JSON schema of the files, for editors.
+    Schema(SchemaArgs),
     /// Print the completions of a shell.
     Completions(CompletionsArgs),
     /// Print a manual page.
@@ -146,6 +148,7 @@ impl Command {
             Self::Controller(_)
             | Self::Convert(_)
             | Self::Crds(_)
+            | Self::Schema(_)
             | Self::Logout(_)
             | Self::Completions(_)
             | Self::Man(_) => return None,
@@ -165,7 +168,7 @@ mod tests {
     }
 
     /// Flags that mean the same wherever they are.
-    const SHARED: [&str; 21] = [
+    const SHARED: [&str; 22] = [
         "ca-file",
         "changes-only",
         "concurrency",
@@ -182,6 +185,7 @@ mod tests {
         "provider",
         "quiet",
         "rate",
+        "set-env",
         "state",
         "timeout",
         "to-layout",

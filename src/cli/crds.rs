@@ -36,7 +36,7 @@ fn plural(definition: &CustomResourceDefinition) -> String {
 }
 
 /// By every name that kubectl takes.
-fn is_named(definition: &CustomResourceDefinition, name: &str) -> bool {
+pub(super) fn is_named(definition: &CustomResourceDefinition, name: &str) -> bool {
     let names = &definition.spec.names;
     let name = name.to_lowercase();
     names.plural == name
@@ -56,7 +56,7 @@ fn render(definition: &CustomResourceDefinition) -> Result<String, Error> {
 }
 
 /// Bounds are floating-point numbers in the type; people expect `maximum: 100`.
-fn write_whole_numbers(value: &mut Value) {
+pub(super) fn write_whole_numbers(value: &mut Value) {
     match value {
         Value::Null | Value::Bool(_) | Value::String(_) => {}
         Value::Number(number) => {

@@ -81,6 +81,7 @@ pub(super) async fn run(args: &DfArgs, output: &Output) -> Result<Exit, Error> {
     let DfArgs {
         place,
         filename,
+        set_env,
         mirror,
         tags,
         output: OutputArgs { output: format },
@@ -91,7 +92,7 @@ pub(super) async fn run(args: &DfArgs, output: &Output) -> Result<Exit, Error> {
         let spots = match place {
             Some(place) => spots::of_place(&connector, place).await?,
             None if filename.is_empty() => return Err(nowhere()),
-            None => spots::of_mirrors(connector, filename, mirror).await?,
+            None => spots::of_mirrors(connector, filename, *set_env, mirror).await?,
         };
         Ok(look(spots).await)
     });

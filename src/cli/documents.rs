@@ -12,7 +12,7 @@ use tracing::info;
 
 use super::args::DocumentArgs;
 use super::secrets::Secrets;
-use crate::api::document::{self, Document, DocumentError, Resource};
+use crate::api::document::{self, Document, DocumentError, Resource, Unset};
 use crate::api::metadata::namespace;
 use crate::api::{ImageMirror, ImagePolicy, ObjectName};
 use crate::identity::Identities;
@@ -80,7 +80,7 @@ pub(super) fn read(
     args: &DocumentArgs,
     identities: &Identities,
 ) -> Result<Documents, DocumentsError> {
-    let documents = read_files(&args.filename)?;
+    let documents = read_files(&args.filename, args.set_env)?;
     document::refuse_duplicate_objects(&documents).map_err(wrong)?;
     let mirrors = validate(&documents)?;
     if mirrors.is_empty() {
@@ -96,12 +96,17 @@ pub(super) fn read(
 
 // === files ===
 
-fn read_files(paths: &[PathBuf]) -> Result<Vec<Document>, DocumentsError> {
+fn read_files(paths: &[PathBuf], set_env: bool) -> Result<Vec<Document>, DocumentsError> {
     let mut documents = Vec::new();
     for path in paths {
         for file in list_files(path)? {
             let (text, name) = read_file(&file)?;
-            let contents = document::parse(&text, &name).map_err(wrong)?;
+            let contents = if set_env {
+                document::parse_set(&text, &name, &variable)
+            } else {
+                document::parse(&text, &name)
+            };
+            let contents = contents.map_err(wrong)?;
             for other in &contents.others {
                 info!(
                     file = name,
@@ -115,6 +120,12 @@ fn read_files(paths: &[PathBuf]) -> Result<Vec<Document>, DocumentsError> {
         }
     }
     Ok(documents)
+}
+
+/// A variable of the environment.
+fn variable(name: &str) -> Result<String, Unset> {
+    let value = std::env::var_os(name).ok_or(Unset::Missing)?;
+    value.into_string().map_err(|_| Unset::NotText)
 }
 
 /// A file is itself; of a directory the files with documents, sorted, without those of directories below.

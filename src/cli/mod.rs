@@ -50,6 +50,7 @@ mod progress;
 mod prune;
 mod report;
 mod restore;
+mod schema;
 mod search;
 mod secrets;
 mod session;
@@ -181,6 +182,7 @@ fn result(command: &Command) -> Option<(Format, &'static str, String)> {
         | Command::Controller(_)
         | Command::Convert(_)
         | Command::Crds(_)
+        | Command::Schema(_)
         | Command::Login(_)
         | Command::Logout(_)
         | Command::Completions(_)
@@ -211,6 +213,7 @@ async fn dispatch(command: &Command, output: &Output) -> Result<Exit, Error> {
         Command::Controller(args) => controller::run(args).await,
         Command::Convert(args) => convert::run(args, output),
         Command::Crds(args) => crds::run(args, output),
+        Command::Schema(args) => schema::run(args, output),
         Command::Completions(args) => generate::completions(args, output),
         Command::Man(args) => generate::man(args, output),
     }

@@ -55,7 +55,14 @@ pub(super) async fn run(args: &VerifyImageArgs, output: &Output) -> Result<Exit,
 }
 
 fn open_session(args: &VerifyImageArgs, output: &Output) -> Result<Session, Error> {
-    let documents = DocumentArgs::as_written(&args.filename, &args.mirror, args.state.as_deref());
+    let VerifyImageArgs {
+        filename,
+        set_env,
+        mirror,
+        state,
+        ..
+    } = args;
+    let documents = DocumentArgs::as_written(filename, *set_env, mirror, state.as_deref());
     let progress = Progress::new(output);
     Session::open(
         &documents,

@@ -12,6 +12,7 @@ const DEFAULT_INTERVAL: &str = "1h";
 pub(super) fn options(options: &Options) -> Vec<(&'static str, Yaml)> {
     let Options {
         platforms,
+        unwraps,
         referrers,
         frozen,
         previous_tag: _,
@@ -20,10 +21,15 @@ pub(super) fn options(options: &Options) -> Vec<(&'static str, Yaml)> {
     } = options;
     let mut fields = Vec::new();
     if !platforms.is_empty() {
+        let rest = if *unwraps {
+            ("index", Yaml::text("Unwrap"))
+        } else {
+            ("absent", Yaml::text("Skip"))
+        };
         let list = vec![
             ("mode", Yaml::text("List")),
             ("list", Yaml::texts(platforms)),
-            ("absent", Yaml::text("Skip")),
+            rest,
         ];
         fields.push(("platforms", Yaml::Map(list)));
     }

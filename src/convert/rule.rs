@@ -104,6 +104,8 @@ pub(super) enum Order {
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub(super) struct Options {
     pub(super) platforms: Vec<String>,
+    /// Whether the image of the only platform takes the place of the index.
+    pub(super) unwraps: bool,
     pub(super) referrers: Referrers,
     /// Whether a tag that is there is left alone for good.
     pub(super) frozen: bool,

@@ -205,7 +205,7 @@ impl Sheet {
     fn secret_name(&self) -> String {
         let mut logins = self.logins.iter();
         match (logins.next(), logins.next()) {
-            (Some(only), None) => label(only.as_str()),
+            (Some(only), None) => short(only),
             _ => LOGINS.to_owned(),
         }
     }

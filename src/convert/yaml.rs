@@ -119,12 +119,15 @@ fn field(value: &Yaml, indent: usize, name: usize, out: &mut String) {
         return;
     }
     match value {
-        Yaml::List(items) => {
-            out.push('\n');
-            for item in items {
-                list_item(item, indent + 2, out);
+        Yaml::List(items) => match scalars(items) {
+            Some(items) => wrapped(&items, indent, name, out),
+            None => {
+                out.push('\n');
+                for item in items {
+                    list_item(item, indent + 2, out);
+                }
             }
-        }
+        },
         Yaml::Map(fields) => {
             out.push('\n');
             map(fields, indent + 2, out);
@@ -157,6 +160,34 @@ fn field(value: &Yaml, indent: usize, name: usize, out: &mut String) {
         }
         Yaml::Text(_) | Yaml::Bare(_) => out.push('\n'),
     }
+}
+
+/// Items that stand on any line.
+fn scalars(items: &[Yaml]) -> Option<Vec<String>> {
+    let scalar = |item: &Yaml| match item {
+        Yaml::Text(text) => Some(scalar(text)),
+        Yaml::Bare(text) => Some(text.clone()),
+        Yaml::List(_) | Yaml::Map(_) | Yaml::Pairs(_) | Yaml::Lines(_) | Yaml::Noted(..) => None,
+    };
+    items.iter().map(scalar).collect()
+}
+
+/// A list in brackets over several full lines, behind the name of its field.
+fn wrapped(items: &[String], indent: usize, name: usize, out: &mut String) {
+    out.push_str(" [");
+    let mut column = indent + name + 3;
+    for (index, item) in items.iter().enumerate() {
+        if index > 0 && column + item.len() + 3 > WIDTH {
+            let _ = write!(out, ",\n{:1$}", "", indent + 2);
+            column = indent + 2;
+        } else if index > 0 {
+            out.push_str(", ");
+            column += 2;
+        }
+        out.push_str(item);
+        column += item.len();
+    }
+    out.push_str("]\n");
 }
 
 fn list_item(item: &Yaml, indent: usize, out: &mut String) {

@@ -29,6 +29,8 @@ pub(super) struct Graph {
     opaque: Vec<Descriptor>,
     /// Whether the root lists manifests that are left out.
     pub(super) is_sparse: bool,
+    /// Whether the root is an index that the source does not have.
+    pub(super) is_rewritten: bool,
 }
 
 // === impl Graph ===
@@ -47,6 +49,7 @@ impl Graph {
             root,
             mut entries,
             is_sparse,
+            is_rewritten,
         } = Reduced::read(manifests, origin, digest, platforms).await?;
         room.fill(&root)?;
         let mut levels = Vec::new();
@@ -70,6 +73,7 @@ impl Graph {
             levels,
             opaque,
             is_sparse,
+            is_rewritten,
         };
         graph.check_sizes()?;
         Ok(graph)
@@ -82,6 +86,7 @@ impl Graph {
             levels: Vec::new(),
             opaque: Vec::new(),
             is_sparse: false,
+            is_rewritten: false,
         }
     }
 

@@ -8,6 +8,7 @@ use super::endpoint::Endpoint;
 use super::error::Error;
 use super::pipe::Origin;
 use super::seen::Seen;
+use crate::api::IndexMode;
 use crate::oci::{Digest, Repository, Tag};
 use crate::plan::{Platforms, ReferrerTypes};
 
@@ -93,6 +94,15 @@ impl Job {
     pub(super) fn is_retag(&self) -> bool {
         let is_at = |target: &Target| target.is_at(&self.origin);
         self.platforms == Platforms::All && self.targets.iter().all(is_at)
+    }
+
+    /// Whether what its targets have, or are to have, is one image of the index at the source.
+    pub(super) fn is_unwrapped(&self, expected: &Digest) -> bool {
+        let index = match &self.platforms {
+            Platforms::All => return false,
+            Platforms::List { index, .. } => index,
+        };
+        *index == IndexMode::Unwrap && *expected != self.digest
     }
 }
 

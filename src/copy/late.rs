@@ -23,7 +23,7 @@ use super::pipe::Origin;
 use super::referrers::{Company, Wish};
 use super::seen::{self, Seen, Trace};
 use super::{Done, Engine, Error, Job, Target, closure};
-use crate::api::IndexMode;
+use crate::api::{Attestations, IndexMode};
 use crate::oci::subset::{Inside, Subset};
 use crate::oci::{Content as Described, Descriptor, Digest, Manifest, Tag, TagOrDigest};
 use crate::plan::Platforms;
@@ -344,6 +344,7 @@ impl Engine {
             is_index,
             siblings,
             known,
+            expected,
             ..
         } = visit;
         let Job { origin, digest, .. } = job;
@@ -356,6 +357,15 @@ impl Engine {
         let is_told = |listed: Option<Arc<AttachedTags>>| {
             listed.map(|listed| !siblings.has_strangers(&listed))
         };
+        if job.is_unwrapped(expected) {
+            let parts = vec![expected.clone()];
+            siblings.learn(parts.iter().chain([digest]));
+            return Ok(Outline {
+                of_root: of_root.await?,
+                parts,
+                is_index: false,
+            });
+        }
         let may_be_index = is_index.or_else(|| known.map(|seen| seen.is_index));
         let (of_root, parts, is_index) = if may_be_index == Some(false) {
             (of_root.await?, Vec::new(), false)
@@ -459,10 +469,16 @@ fn kept(manifest: &Manifest, root: &Digest, platforms: &Platforms) -> Vec<Digest
         Platforms::List {
             platforms,
             index: IndexMode::Preserve,
+            attestations,
             ..
         } if manifest.digest() == root => {
             // An entry that does not say its platform may have been left out: then nothing refers to it here.
-            let subset = Subset::choose(manifest, &Inside::default(), platforms);
+            let subset = Subset::choose(
+                manifest,
+                &Inside::default(),
+                platforms,
+                *attestations == Attestations::Copy,
+            );
             subset.map_or_else(|_| all(), |subset| subset.kept)
         }
         Platforms::All | Platforms::List { .. } => all(),

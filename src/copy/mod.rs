@@ -116,7 +116,7 @@ impl Engine {
         join_all(pushes.map(|(push, requests)| push.run(requests))).await
     }
 
-    /// The digest that a destination is to have: another one where an index is reduced.
+    /// The digest that a destination is to have: another one where an index is reduced, or one of its images taken.
     pub async fn expected_digest(
         &self,
         origin: &Origin,
@@ -130,7 +130,7 @@ impl Engine {
                 ..
             } => Ok(digest.clone()),
             Platforms::List {
-                index: IndexMode::Rewrite,
+                index: IndexMode::Rewrite | IndexMode::Unwrap,
                 ..
             } => {
                 let read = || graph::read_root(&self.manifests, origin, digest, platforms);
@@ -214,10 +214,10 @@ impl Engine {
         if job.referrers == ReferrerTypes::None {
             return Ok((Company::default(), None));
         }
-        let is_rewritten = image.root.digest() != digest;
+        // Nothing at the source refers to an index that is written for the destination.
         let subjects = image
             .manifests()
-            .filter(|manifest| !(is_rewritten && manifest.digest() == image.root.digest()))
+            .filter(|manifest| !(image.is_rewritten && manifest.digest() == image.root.digest()))
             .map(|manifest| manifest.digest().clone())
             .collect();
         let company = self

@@ -17,8 +17,8 @@ use super::graph_error::GraphError;
 use super::manifests::{Manifests, Room};
 use super::pipe::Origin;
 use super::telling;
-use crate::api::{AbsentPlatform, IndexMode};
-use crate::oci::subset::{Inside, Subset};
+use crate::api::{AbsentPlatform, Attestations, IndexMode};
+use crate::oci::subset::{Inside, Subset, SubsetError};
 use crate::oci::{Content, Descriptor, Digest, ImageIndex, Manifest, Platform, limits};
 use crate::plan::Platforms;
 
@@ -33,6 +33,8 @@ pub(super) struct Reduced {
     pub(super) entries: Vec<Descriptor>,
     /// Whether the root lists manifests that are left out.
     pub(super) is_sparse: bool,
+    /// Whether the root is an index that the source does not have.
+    pub(super) is_rewritten: bool,
 }
 
 /// Where entries are looked into.
@@ -57,11 +59,13 @@ impl Reduced {
             platforms: wanted,
             absent,
             index: mode,
+            attestations,
         } = platforms
         else {
             return Ok(Self::whole(root));
         };
         match root.content() {
+            Content::Image(_) if wanted.is_empty() => Ok(Self::whole(root)),
             Content::Image(_) => {
                 let found = platform_of_image(origin, &root).await?;
                 check_image(found, wanted, *absent)?;
@@ -73,8 +77,22 @@ impl Reduced {
                     origin,
                     room: Room::new(),
                 };
-                let inside = reader.look_inside(index).await?;
-                Self::choose(root, &inside, wanted, *absent, *mode)
+                let inside = match wanted.as_slice() {
+                    [] => Inside::new(),
+                    _ => reader.look_inside(index).await?,
+                };
+                let with_attestations = *attestations == Attestations::Copy;
+                let subset = Subset::choose(&root, &inside, wanted, with_attestations);
+                let subset = subset.map_err(refused)?;
+                check_absent(*absent, subset.absent.clone())?;
+                match mode {
+                    IndexMode::Rewrite => Self::rewritten(&root, subset),
+                    IndexMode::Preserve => Ok(Self::preserved(root, subset)),
+                    IndexMode::Unwrap => {
+                        let image = reader.unwrap(root, subset.first, wanted).await?;
+                        Ok(Self::whole(image))
+                    }
+                }
             }
         }
     }
@@ -84,28 +102,26 @@ impl Reduced {
             entries: root.entries().to_vec(),
             root,
             is_sparse: false,
+            is_rewritten: false,
         }
     }
 
-    fn choose(
-        root: Arc<Manifest>,
-        inside: &Inside,
-        wanted: &[Platform],
-        absent: AbsentPlatform,
-        mode: IndexMode,
-    ) -> Result<Self, GraphError> {
-        let refused = |error| GraphError::Subset(Arc::new(error));
-        let subset = Subset::choose(&root, inside, wanted).map_err(refused)?;
-        check_absent(absent, subset.absent.clone())?;
-        let root = match mode {
-            IndexMode::Preserve => root,
-            IndexMode::Rewrite => Arc::new(subset.rewrite(&root).map_err(refused)?),
-        };
+    fn rewritten(root: &Manifest, subset: Subset) -> Result<Self, GraphError> {
         Ok(Self {
-            root,
-            is_sparse: mode == IndexMode::Preserve && subset.is_partial(),
+            root: Arc::new(subset.rewrite(root).map_err(refused)?),
+            is_sparse: false,
+            is_rewritten: subset.is_partial(),
             entries: subset.kept,
         })
+    }
+
+    fn preserved(root: Arc<Manifest>, subset: Subset) -> Self {
+        Self {
+            root,
+            is_sparse: subset.is_partial(),
+            is_rewritten: false,
+            entries: subset.kept,
+        }
     }
 }
 
@@ -129,6 +145,33 @@ impl Reader<'_> {
             .collect();
         let read = telling::all(stream::iter(reads).buffered(READS)).await?;
         Ok(read.into_iter().collect())
+    }
+
+    /// The image behind an entry, and behind one of each index on the way to it. An index of what is for no platform,
+    /// such as charts, stays what it is.
+    async fn unwrap(
+        &self,
+        index: Arc<Manifest>,
+        first: Option<Descriptor>,
+        wanted: &[Platform],
+    ) -> Result<Arc<Manifest>, GraphError> {
+        let (mut found, mut next) = (index, first);
+        for _ in 0..=limits::INDEX_DEPTH {
+            let Some(entry) = next else {
+                return Ok(found);
+            };
+            self.room.admit(1)?;
+            found = self.manifests.fetch(self.origin, &entry.digest).await?;
+            self.room.fill(&found)?;
+            let Content::Index(index) = found.content() else {
+                return Ok(found);
+            };
+            let inside = self.look_inside(index).await?;
+            next = Subset::choose(&found, &inside, wanted, false)
+                .map_err(refused)?
+                .first;
+        }
+        Err(GraphError::TooDeep)
     }
 
     /// The platforms of a manifest so many levels below the root.
@@ -162,6 +205,10 @@ impl Reader<'_> {
         }
         .boxed()
     }
+}
+
+fn refused(error: SubsetError) -> GraphError {
+    GraphError::Subset(Arc::new(error))
 }
 
 /// Whether only what is behind an entry says its platform. What is neither image nor index has none, and

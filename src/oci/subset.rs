@@ -20,6 +20,8 @@ pub struct Subset {
     pub kept: Vec<Descriptor>,
     /// The wanted platforms that the index does not have.
     pub absent: Vec<Platform>,
+    /// The first entry that is for a platform and is kept: what a node takes that wants one of them.
+    pub first: Option<Descriptor>,
     /// For each entry of the index whether it is kept. Not its digest decides: two platforms may share one.
     is_kept: Vec<bool>,
 }
@@ -52,7 +54,8 @@ pub enum SubsetError {
 }
 
 impl Subset {
-    /// Chooses the entries of `index` for the `wanted` platforms.
+    /// Chooses the entries of `index` for the `wanted` platforms, for all where there is none, with or without its
+    /// attestations.
     ///
     /// An entry counts for its platform, or else for those that are `inside`. What has none at all, such as
     /// another artifact, is kept.
@@ -60,6 +63,7 @@ impl Subset {
         index: &Manifest,
         inside: &Inside,
         wanted: &[Platform],
+        with_attestations: bool,
     ) -> Result<Self, SubsetError> {
         let Content::Index(content) = index.content() else {
             return Err(SubsetError::NotAnIndex(index.digest().clone()));
@@ -79,7 +83,8 @@ impl Subset {
             .map(|entry| entry.digest.as_str())
             .collect();
         let has_another = !found.is_empty() && !found.iter().any(|found| covered(wanted, found));
-        if kept.is_empty() || has_another {
+        let lacks_all = kept.is_empty() && !wanted.is_empty();
+        if lacks_all || has_another {
             return Err(SubsetError::Empty {
                 index: index.digest().clone(),
                 wanted: wanted.to_vec(),
@@ -88,13 +93,18 @@ impl Subset {
         }
         let is_kept: Vec<bool> = entries()
             .map(|entry| match entry.attests() {
-                Some(subject) => kept.contains(subject),
+                Some(subject) => with_attestations && kept.contains(subject),
                 None => is_wanted(entry),
             })
             .collect();
         let is_absent = |wanted: &&Platform| !found.iter().any(|found| wanted.covers(found));
         let absent = wanted.iter().filter(is_absent);
+        let is_first = |entry: &&Descriptor| {
+            let platforms = platforms(entry, inside);
+            platforms.iter().any(|found| covered(wanted, found))
+        };
         Ok(Self {
+            first: images().find(is_first).cloned(),
             kept: entries()
                 .zip(&is_kept)
                 .filter(|(_, is_kept)| **is_kept)
@@ -140,7 +150,7 @@ fn platforms<'a>(entry: &'a Descriptor, inside: &'a Inside) -> &'a [Platform] {
 }
 
 fn covered(wanted: &[Platform], found: &Platform) -> bool {
-    wanted.iter().any(|wanted| wanted.covers(found))
+    wanted.is_empty() || wanted.iter().any(|wanted| wanted.covers(found))
 }
 
 fn join(platforms: &[Platform]) -> String {
@@ -203,7 +213,8 @@ mod tests {
             attestation(entries[0]),
             attestation(entries[1]),
         ]);
-        let subset = Subset::choose(&index, &Inside::new(), &platforms(&["linux/arm64"])).unwrap();
+        let subset =
+            Subset::choose(&index, &Inside::new(), &platforms(&["linux/arm64"]), true).unwrap();
         assert!(subset.is_partial());
         let rewritten = subset.rewrite(&index).unwrap();
         let document: Value = serde_json::from_slice(rewritten.bytes()).unwrap();
@@ -217,8 +228,13 @@ mod tests {
     #[test]
     fn original_bytes_stay_where_everything_stays() {
         let index = index(&[child("linux/amd64"), attestation("linux/amd64")]);
-        let subset =
-            Subset::choose(&index, &Inside::new(), &platforms(&["linux/amd64/v1"])).unwrap();
+        let subset = Subset::choose(
+            &index,
+            &Inside::new(),
+            &platforms(&["linux/amd64/v1"]),
+            true,
+        )
+        .unwrap();
         assert_eq!(subset.rewrite(&index).unwrap(), index);
     }
 
@@ -229,17 +245,55 @@ mod tests {
             &index,
             &Inside::new(),
             &platforms(&["linux/amd64", "linux/s390x"]),
+            true,
         )
         .unwrap();
         assert_eq!(subset.absent, platforms(&["linux/s390x"]));
 
-        let error = Subset::choose(&index, &Inside::new(), &platforms(&["linux/s390x"]))
+        let error = Subset::choose(&index, &Inside::new(), &platforms(&["linux/s390x"]), true)
             .unwrap_err()
             .to_string();
         assert!(
             error.ends_with("has none of the platforms linux/s390x; it has linux/amd64"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn attestations_may_go_and_images_stay() {
+        let all = [
+            child("linux/amd64"),
+            child("linux/arm64"),
+            attestation("linux/amd64"),
+            attestation("linux/arm64"),
+        ];
+        let whole = index(&all);
+        for (wanted, with_attestations, kept) in [
+            (&[][..], true, &[0, 1, 2, 3][..]),
+            (&[], false, &[0, 1]),
+            (&["linux/arm64"], false, &[1]),
+            (&["linux/arm64"], true, &[1, 3]),
+        ] {
+            let subset = Subset::choose(
+                &whole,
+                &Inside::new(),
+                &platforms(wanted),
+                with_attestations,
+            );
+            let rewritten = subset.unwrap().rewrite(&whole).unwrap();
+            let document: Value = serde_json::from_slice(rewritten.bytes()).unwrap();
+            let kept: Vec<Value> = kept
+                .iter()
+                .map(|&place: &usize| all[place].clone())
+                .collect();
+            assert_eq!(document["manifests"], json!(kept), "{wanted:?}");
+        }
+        let bare = index(&all[..2]);
+        let subset = Subset::choose(&bare, &Inside::new(), &[], false).unwrap();
+        assert_eq!(subset.rewrite(&bare).unwrap(), bare);
+        let empty = index(&[]);
+        let subset = Subset::choose(&empty, &Inside::new(), &[], false).unwrap();
+        assert_eq!(subset.rewrite(&empty).unwrap(), empty);
     }
 
     #[test]
@@ -259,7 +313,7 @@ mod tests {
             (&["linux/arm64"], &[1, 2]),
             (&["linux/arm64", "linux/amd64"], &[0, 1, 2]),
         ] {
-            let subset = Subset::choose(&index, &Inside::new(), &platforms(wanted)).unwrap();
+            let subset = Subset::choose(&index, &Inside::new(), &platforms(wanted), true).unwrap();
             let rewritten = subset.rewrite(&index).unwrap();
             let [found, all] = [&rewritten, &index].map(|index| {
                 let document: Value = serde_json::from_slice(index.bytes()).unwrap();

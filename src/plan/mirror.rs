@@ -12,7 +12,7 @@ use super::naming::Naming;
 use super::template::{PreviousTagTemplate, RepositoryTemplate, TagTemplate, TemplateError};
 use crate::api::ObjectName;
 use crate::api::image_mirror::{
-    AbsentPlatform, AdoptedTags, InUse, IndexMode, PruneMode, TagMutability,
+    AbsentPlatform, AdoptedTags, Attestations, InUse, IndexMode, PruneMode, TagMutability,
 };
 use crate::oci::{CloudRegistry, Digest, Platform, Registry, Repository};
 use crate::policy::{Duration, Schedule};
@@ -124,14 +124,16 @@ pub struct Pruning {
 pub enum Platforms {
     /// All of them.
     All,
-    /// Listed ones.
+    /// Some parts.
     List {
-        /// The platforms; at least one.
+        /// The platforms; all of them where there is none.
         platforms: Vec<Platform>,
         /// What to do where one is absent.
         absent: AbsentPlatform,
         /// How the index is written.
         index: IndexMode,
+        /// Whether the attestations inside an index are among them.
+        attestations: Attestations,
     },
 }
 

@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use crate::api::{AbsentPlatform, IndexMode};
+use crate::api::{AbsentPlatform, Attestations, IndexMode};
 use crate::oci::Digest;
 use crate::plan::{Mirror, Platforms, ReferrerTypes};
 
@@ -47,18 +47,28 @@ impl Shape {
                 platforms,
                 absent,
                 index,
+                attestations,
             } => {
                 let mut names: Vec<String> = platforms.iter().map(ToString::to_string).collect();
                 names.sort_unstable();
                 let index = match index {
                     IndexMode::Rewrite => "rewritten",
                     IndexMode::Preserve => "preserved",
+                    IndexMode::Unwrap => "unwrapped",
                 };
                 let absent = match absent {
                     AbsentPlatform::Fail => "required",
                     AbsentPlatform::Skip => "where present",
                 };
-                format!("{} {absent}, index {index}", names.join(" "))
+                let names = match names.as_slice() {
+                    [] => "all platforms".to_owned(),
+                    names => format!("{} {absent}", names.join(" ")),
+                };
+                let attestations = match attestations {
+                    Attestations::Copy => "",
+                    Attestations::Skip => ", without attestations",
+                };
+                format!("{names}, index {index}{attestations}")
             }
         };
         let referrers = match &self.referrers {
@@ -83,6 +93,7 @@ mod tests {
                     .collect(),
                 absent: AbsentPlatform::Fail,
                 index: IndexMode::Rewrite,
+                attestations: Attestations::Copy,
             },
             referrers: ReferrerTypes::All,
         };

@@ -12,6 +12,7 @@ mod looking;
 mod machines;
 mod measuring;
 mod remembering;
+mod setting;
 mod stopping;
 mod syncing;
 mod verifying;

@@ -2,7 +2,7 @@
 
 //! The copy engine between real registries: what arrives, in how many requests, in which order.
 
-use transship::api::{AbsentPlatform, IndexMode};
+use transship::api::{AbsentPlatform, Attestations, IndexMode};
 use transship::copy::{
     Action, Done, Endpoint, Engine, Error, Job, Origin, Progress, TagPush, Target,
 };
@@ -86,6 +86,7 @@ impl Copying {
             platforms,
             absent: AbsentPlatform::Fail,
             index,
+            attestations: Attestations::Copy,
         };
         self
     }

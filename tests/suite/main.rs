@@ -31,5 +31,6 @@ mod politeness;
 mod pruning;
 mod referrers;
 mod registry;
+mod schema;
 pub mod support;
 mod syncing;

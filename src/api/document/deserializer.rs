@@ -84,7 +84,9 @@ impl<'a> NodeDeserializer<'a> {
     }
 
     fn visit_integer<'de, V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ValueError> {
-        let Value::Number(written) = &self.node.value else {
+        let ((Value::Number(written), _) | (Value::Text(written), true)) =
+            (&self.node.value, self.node.is_set)
+        else {
             return self.wrong_type("a whole number");
         };
         match written.parse() {
@@ -129,6 +131,8 @@ impl<'de> Deserializer<'de> for NodeDeserializer<'_> {
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ValueError> {
         match &self.node.value {
             Value::Boolean(boolean, _) => visitor.visit_bool(*boolean),
+            Value::Text(text) if self.node.is_set && text == "true" => visitor.visit_bool(true),
+            Value::Text(text) if self.node.is_set && text == "false" => visitor.visit_bool(false),
             Value::Null
             | Value::Number(_)
             | Value::Text(_)

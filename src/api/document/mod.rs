@@ -13,6 +13,7 @@ mod refusals;
 mod resource;
 #[cfg(test)]
 mod tests;
+mod variables;
 
 use std::collections::HashMap;
 
@@ -22,15 +23,35 @@ pub(crate) use self::error::{closest, hint};
 pub(crate) use self::node::{Entry, Node, Value};
 pub use self::position::Position;
 pub use self::resource::{Contents, Document, Origin, Other, Resource};
+use self::variables::Variables;
+pub use self::variables::{Lookup, Unset};
 
 /// Largest file that is read, in bytes.
 const FILE_SIZE: usize = 1024 * 1024;
 
 /// Reads a file. `file` is only its name for errors.
 pub fn parse(text: &str, file: &str) -> Result<Contents, DocumentError> {
-    let nodes = parse_tree(text, file)?;
+    read_all(&parse_tree(text, file)?, file)
+}
+
+/// Reads a file with variables, `${NAME}`, in what is for Transship.
+pub fn parse_set(text: &str, file: &str, lookup: Lookup<'_>) -> Result<Contents, DocumentError> {
+    let marked = variables::mark(text, file)?;
+    let mut nodes = parse_tree(&marked, file)?;
+    let mut variables = Variables {
+        lookup,
+        file,
+        room: FILE_SIZE,
+    };
+    for node in &mut nodes {
+        variables.set(node, &Path::Document, &reader::is_passed_over)?;
+    }
+    read_all(&nodes, file)
+}
+
+fn read_all(nodes: &[Node], file: &str) -> Result<Contents, DocumentError> {
     let mut contents = Contents::default();
-    for node in &nodes {
+    for node in nodes {
         reader::refuse_duplicate_fields(node, &Path::Document, file)?;
         reader::read(node, Path::Document, file, &mut contents)?;
     }

@@ -26,6 +26,8 @@ const ALIASED_VALUES: usize = 10_000;
 pub(crate) struct Node {
     pub(crate) position: Position,
     pub(crate) value: Value,
+    /// Whether the environment says the text, or a part of it: then it may as well be a number or a boolean.
+    pub(super) is_set: bool,
 }
 
 /// A YAML value.
@@ -117,6 +119,7 @@ impl Node {
         Self {
             position: raw.referenced.into(),
             value,
+            is_set: false,
         }
     }
 

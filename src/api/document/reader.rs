@@ -81,6 +81,14 @@ fn is_of_others(kind: &str, version: &str) -> bool {
     }
 }
 
+/// Whether an object is of another program, as far as it says what it is.
+pub(super) fn is_passed_over(node: &Node) -> bool {
+    let text = |field| node.field(field).and_then(Node::text);
+    let (kind, version) = (text("kind"), text("apiVersion"));
+    kind.zip(version)
+        .is_some_and(|(kind, version)| is_of_others(kind, version))
+}
+
 /// Reads one object, or all objects of a list, into `contents`.
 pub(super) fn read(
     node: &Node,

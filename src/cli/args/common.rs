@@ -88,6 +88,9 @@ pub struct DocumentArgs {
     /// Files or directories with mirrors, policies and Secrets, as YAML or JSON; - is stdin.
     #[arg(short, long, required = true, num_args = 1.., value_delimiter = ',', env = "TRANSSHIP_FILENAME", value_name = "FILE|DIR")]
     pub filename: Vec<PathBuf>,
+    /// Put variables of the environment where the files say ${NAME} or ${NAME:-default}.
+    #[arg(long, env = "TRANSSHIP_SET_ENV", value_parser = FalseyValueParser::new())]
+    pub set_env: bool,
     /// Only these mirrors, by name or namespace/name.
     #[arg(long, num_args = 1.., value_delimiter = ',', env = "TRANSSHIP_MIRROR", value_name = "NAME")]
     pub mirror: Vec<String>,
@@ -112,9 +115,15 @@ pub struct DocumentArgs {
 
 impl DocumentArgs {
     /// The mirrors of files as they are written: both ends are registries.
-    pub fn as_written(filename: &[PathBuf], mirror: &[String], state: Option<&Path>) -> Self {
+    pub fn as_written(
+        filename: &[PathBuf],
+        set_env: bool,
+        mirror: &[String],
+        state: Option<&Path>,
+    ) -> Self {
         Self {
             filename: filename.to_vec(),
+            set_env,
             mirror: mirror.to_vec(),
             from_layout: None,
             to_layout: None,

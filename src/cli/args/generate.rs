@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! Texts for other programs: `crds`, `completions` and `man`.
+//! Texts for other programs: `crds`, `schema`, `completions` and `man`.
 
 use clap::Args;
 use clap_complete::Shell;
@@ -13,6 +13,20 @@ Examples:
   transship crds imagemirrors")]
 pub struct CrdsArgs {
     /// The one that is printed, such as imagemirrors or imir; without it all of them.
+    pub name: Option<String>,
+}
+
+/// `transship schema`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  transship schema > transship.schema.json
+  transship schema imagemirrors
+
+Editors that read YAML with schemas complete and check files that begin with
+  # yaml-language-server: $schema=transship.schema.json")]
+pub struct SchemaArgs {
+    /// The kind, such as imagemirrors or impol; without it one schema for files of all kinds.
     pub name: Option<String>,
 }
 

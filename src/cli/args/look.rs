@@ -31,6 +31,9 @@ pub struct DfArgs {
     /// Without it, look at the destinations of the mirrors in these files or directories.
     #[arg(short, long, num_args = 1.., value_delimiter = ',', env = "TRANSSHIP_FILENAME", value_name = "FILE|DIR")]
     pub filename: Vec<PathBuf>,
+    /// Put variables of the environment where the files say ${NAME} or ${NAME:-default}.
+    #[arg(long, env = "TRANSSHIP_SET_ENV", value_parser = FalseyValueParser::new())]
+    pub set_env: bool,
     /// Only these mirrors, by name or namespace/name.
     #[arg(long, num_args = 1.., value_delimiter = ',', env = "TRANSSHIP_MIRROR", value_name = "NAME")]
     pub mirror: Vec<String>,

@@ -14,7 +14,7 @@ use super::super::location::Location;
 use super::archive::Staging;
 use super::plan::{self, Job as Wanted};
 use super::way::{Single, Way};
-use crate::api::{AbsentPlatform, IndexMode};
+use crate::api::{AbsentPlatform, Attestations, IndexMode};
 use crate::copy::{
     self, Action, Done, Engine, Job, Lookup, Origin, TagPush, Target, Visit, endpoint,
 };
@@ -366,5 +366,6 @@ fn platforms(list: &[Platform]) -> Platforms {
         platforms: list.to_vec(),
         absent: AbsentPlatform::Fail,
         index: IndexMode::Rewrite,
+        attestations: Attestations::Copy,
     }
 }

@@ -76,9 +76,10 @@ pub(super) async fn of_place(connector: &Connector, place: &Place) -> Result<Vec
 pub(super) async fn of_mirrors(
     connector: Connector,
     filename: &[PathBuf],
+    set_env: bool,
     mirror: &[String],
 ) -> Result<Vec<Spot>, Error> {
-    let documents = DocumentArgs::as_written(filename, mirror, None);
+    let documents = DocumentArgs::as_written(filename, set_env, mirror, None);
     let runnables = documents::read(&documents, connector.identities())?.runnables;
     let (connector, mirrors) = MirrorConnector::new(connector, runnables, &documents);
     let mut seen: HashSet<(copy::Place, Repository)> = HashSet::new();

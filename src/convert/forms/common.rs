@@ -13,8 +13,8 @@ use crate::policy::range::Range;
 
 /// Tags that Masterminds' library reads as versions without a prerelease.
 const RELEASES: &str = r"v?\d+(\.\d+){0,2}";
-/// Those with one, too.
-const VERSIONS: &str = r"v?\d+(\.\d+){0,2}(-[0-9A-Za-z.-]+)?";
+/// Those with one, too: of what tags are made of, only `_` is no part of one.
+const VERSIONS: &str = r"v?\d+(\.\d+){0,2}(-[^_]+)?";
 /// What a person does where the file does not say where to.
 pub(super) const NEEDS_TO: &str =
     "where to copy to is not written here: convert with --to REGISTRY[/PREFIX]";

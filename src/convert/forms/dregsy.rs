@@ -11,8 +11,9 @@ use crate::convert::rule::{
 };
 use crate::oci::{Reference, Registry};
 
-/// Versions as blang's library reads them: all three numbers, prereleases count.
-const VERSIONS: &str = r"v?\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?";
+/// Versions as blang's library reads them: all three numbers, prereleases count. Of what tags are made of, only `_` is
+/// no part of a prerelease.
+const VERSIONS: &str = r"v?\d+\.\d+\.\d+(-[^_]+)?";
 
 pub(super) fn read(document: &Item<'_>, draft: &mut Draft) -> Result<(), Fault> {
     let mut fields = document.fields()?;
@@ -104,6 +105,8 @@ fn read_mapping(
             naming,
             tags,
             options: Options {
+                // Both relays copy one platform without its index.
+                unwraps: platform.is_some(),
                 platforms: platform.into_iter().collect(),
                 ..Options::default()
             },

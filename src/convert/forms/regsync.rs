@@ -147,7 +147,11 @@ fn read_step(
     let mut gaps = Vec::new();
     let mut options = take_options(&mut fields, defaults, &mut gaps)?;
     options.platforms = fields.texts("platforms")?;
-    options.platforms.extend(fields.text("platform")?);
+    // One of them is copied without its index.
+    if let Some(platform) = fields.text("platform")? {
+        options.platforms = vec![platform];
+        options.unwraps = true;
+    }
     let selection = read_tags(fields.fields("tags")?, &mut gaps)?;
     let repositories = fields.fields("repos")?;
     let sets = fields.items("tagSets");

@@ -26,7 +26,7 @@ use crate::api::image_mirror::{
     self as written, CronSchedule, ImageMirrorSpec, PlatformsMode, Prune, ReferrersMode,
 };
 use crate::api::metadata::{namespace, object_name};
-use crate::api::{ImageMirror, ImagePolicy};
+use crate::api::{Attestations, ImageMirror, ImagePolicy, IndexMode};
 use crate::policy::schedule::{CronTimes, Interval};
 use crate::policy::{Duration, Schedule};
 
@@ -147,13 +147,28 @@ fn validate_platforms(platforms: &written::Platforms, fields: &mut Fields) -> Pl
         list,
         absent,
         index,
+        attestations,
     } = platforms;
+    if *index == IndexMode::Unwrap && (*mode == PlatformsMode::All || list.len() > 1) {
+        fields.refuse(
+            "spec.platforms.index",
+            "Unwrap is for one platform: write mode: List and one of them in list",
+        );
+    }
     match mode {
         PlatformsMode::All => {
             if !list.is_empty() {
                 fields.refuse("spec.platforms.list", "is only used with mode: List");
             }
-            Platforms::All
+            match attestations {
+                Attestations::Copy => Platforms::All,
+                Attestations::Skip => Platforms::List {
+                    platforms: Vec::new(),
+                    absent: *absent,
+                    index: *index,
+                    attestations: *attestations,
+                },
+            }
         }
         PlatformsMode::List => {
             fields.check_count("spec.platforms.list", list.len(), 1, PLATFORMS);
@@ -164,6 +179,7 @@ fn validate_platforms(platforms: &written::Platforms, fields: &mut Fields) -> Pl
                 platforms: fields.accept_all("spec.platforms.list", list, str::parse),
                 absent: *absent,
                 index: *index,
+                attestations: *attestations,
             }
         }
     }

@@ -13,7 +13,7 @@ use super::tests::{refusals, spec, with};
 type Change = (&'static str, &'static str, &'static str, &'static str);
 
 /// More is written in the spec: the name of the case, what is added, and all messages.
-const ADDITIONS: [(&str, &str, &str); 18] = [
+const ADDITIONS: [(&str, &str, &str); 20] = [
     (
         "types of referrers that are not copied",
         "referrers: {mode: Skip, artifactTypes: [application/spdx+json]}",
@@ -93,6 +93,16 @@ const ADDITIONS: [(&str, &str, &str); 18] = [
         "a platform twice",
         "platforms: {mode: List, list: [linux/amd64, linux/amd64]}",
         "spec.platforms.list[1]: \"linux/amd64\" is already in spec.platforms.list[0]",
+    ),
+    (
+        "one image in place of an index, of all platforms",
+        "platforms: {index: Unwrap}",
+        "spec.platforms.index: Unwrap is for one platform: write mode: List and one of them in list",
+    ),
+    (
+        "one image in place of an index, of two platforms",
+        "platforms: {mode: List, list: [linux/amd64, linux/arm64], index: Unwrap}",
+        "spec.platforms.index: Unwrap is for one platform: write mode: List and one of them in list",
     ),
     (
         "an unknown policy for all",

@@ -2,7 +2,7 @@
 
 //! The tools themselves, and what `transship plan` takes with their converted files, on the same tag lists.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -14,7 +14,7 @@ use crate::support::program::{Finished, Program};
 use crate::support::tools;
 
 /// Tags as they stand in registries of today.
-const FAMILIES: [(&str, &str); 14] = [
+pub(super) const FAMILIES: [(&str, &str); 14] = [
     (
         "library/nginx",
         "1 1.26 1.26.2 1.27 1.27.2 1.27.3 1.27.3-alpine 1.27.3-alpine-slim 1.27.3-perl alpine latest mainline stable",
@@ -151,11 +151,97 @@ const SKOPEO: &[(&str, &str)] = &[
     ),
 ];
 
+/// What `tags` of a step of regsync says, for repositories with the tags of real images.
+const REGSYNC_TAGS: [&str; 19] = [
+    "allow: ['.*']",
+    "allow: ['v?\\d+\\.\\d+\\.\\d+']",
+    "allow: ['v?\\d+\\.\\d+']",
+    "allow: ['\\d+.*', 'v\\d+.*']",
+    "allow: ['.*-alpine.*', '.*-slim', '.*-jdk.*']",
+    "deny: ['.*-(rc|alpha|beta).*']",
+    "allow: ['v?\\d+\\.\\d+\\.\\d+'], deny: ['v?0\\..*']",
+    "allow: [latest, stable, '1', '2.0.0']",
+    "allow: ['[0-9.]+']",
+    "allow: ['v.*'], deny: ['.*0']",
+    "allow: ['\\d+\\.\\d+|\\d+']",
+    "allow: ['^v?\\d+\\..*$']",
+    "deny: [latest, '.*-.*']",
+    "allow: ['(v|)\\d+\\.\\d+\\.\\d+(-\\d+)?']",
+    "allow: ['.*[02468]']",
+    "allow: ['\\w+']",
+    "semverRange: ['>=1.0.0']",
+    "semverRange: ['>=1.0.0 <3.0.0', '>=7.0.0']",
+    "semverRange: ['>=1.0.0-0']",
+];
+
+/// Expressions of skopeo, for the same repositories.
+const SKOPEO_EXPRESSIONS: [&str; 24] = [
+    r"^v?[0-9]+\.[0-9]+\.[0-9]+$",
+    r"^[0-9]+",
+    r"alpine|slim|jdk",
+    r"latest",
+    r"^v",
+    r"[0-9]$",
+    r"-",
+    r"^(latest|stable)$",
+    r"\.0$",
+    r"rc|alpha|beta",
+    r"^[^-]+$",
+    r"^1\.",
+    r"^v?[0-9]+\.[0-9]+(\.[0-9]+)?(-.*)?$",
+    r"2",
+    r"^.{3,6}$",
+    r"^[0-9]+$",
+    r"^v?1\.|^v?2\.",
+    r"(?i)RC|FINAL|M",
+    r"\d{3}",
+    r"^[0-9.]+$|^v[0-9.]+$",
+    r".*",
+    r"0$|latest",
+    r"^\d+\.\d+\.[1-9]\d*",
+    r"[.-]1",
+];
+
+/// Repositories with the tags of real images, at least.
+const LISTS: usize = 60;
+/// Files that are tried with each tool, at least.
+const FILES: usize = 30;
+/// Repositories that one file is about.
+const EACH: usize = 20;
+
+/// Tag lists of real images, as the tests of selections have them: those of one image are one list.
+fn real_lists() -> BTreeMap<String, BTreeSet<String>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/policy/select_cases");
+    let mut lists: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for file in fs::read_dir(folder).unwrap() {
+        let text = fs::read_to_string(file.unwrap().path()).unwrap();
+        for block in text.split("\n\n") {
+            let title = block.trim_start().lines().next().unwrap_or_default();
+            let image = title.split([':', ',']).next().unwrap().to_lowercase();
+            let words: Vec<&str> = image
+                .split(|character: char| !character.is_ascii_alphanumeric())
+                .filter(|word| !word.is_empty())
+                .collect();
+            let tags = block.lines().filter_map(|line| line.strip_prefix("tags"));
+            let tags = tags.flat_map(str::split_whitespace);
+            let tags = tags.map(|tag| tag.split('@').next().unwrap().to_owned());
+            let list = lists
+                .entry(format!("real/{}", words.join("-")))
+                .or_default();
+            list.extend(tags.filter(|tag| !tag.starts_with("sha256-")));
+        }
+    }
+    lists.retain(|_, tags| tags.len() > 3);
+    lists
+}
+
 /// A registry with all families, one without anything, and a directory for files.
 struct Bench {
     source: FaultRegistry,
     target: FaultRegistry,
     folder: TempDir,
+    /// Repositories with the tags of real images.
+    lists: Vec<String>,
 }
 
 /// Images that are taken: repository and tag at the source.
@@ -170,7 +256,16 @@ impl Bench {
                 source.load(repository, tag, &image);
             }
         }
+        let lists = real_lists();
+        assert!(lists.len() >= LISTS, "{}", lists.len());
+        for (repository, tag) in lists
+            .iter()
+            .flat_map(|(name, tags)| tags.iter().map(move |tag| (name, tag)))
+        {
+            source.load(repository, tag, &image);
+        }
         Self {
+            lists: lists.into_keys().collect(),
             source,
             target: FaultRegistry::start(),
             folder: tempfile::tempdir().unwrap(),
@@ -211,11 +306,28 @@ impl Bench {
             .collect()
     }
 
+    /// Some of the repositories with real tags: others for each file.
+    fn some(&self, file: usize) -> impl Iterator<Item = &String> {
+        let start = file * EACH % self.lists.len();
+        self.lists.iter().cycle().skip(start).take(EACH)
+    }
+
     /// An image of the source, without its registry.
     fn image(&self, text: &str) -> String {
         let prefix = format!("{}/", self.source.host());
         text.strip_prefix(&prefix).unwrap_or(text).to_owned()
     }
+}
+
+fn told(name: &str, theirs: &Taken, ours: &Taken) -> String {
+    let [missed, more]: [Vec<&String>; 2] = [
+        theirs.difference(ours).collect(),
+        ours.difference(theirs).collect(),
+    ];
+    format!(
+        "{name}: of {} ours misses {missed:?} and has besides {more:?}",
+        theirs.len()
+    )
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -225,12 +337,23 @@ async fn regsync_and_its_converted_files_take_the_same() {
     let logins = format!(
         "creds: [{{registry: '{source}', tls: disabled}}, {{registry: '{target}', tls: disabled}}]"
     );
-    let mut wrong = Vec::new();
-    for (name, step) in REGSYNC {
+    let of_families = REGSYNC.iter().map(|(name, step)| {
         let step = step.replace("SOURCE", &source).replace("TARGET", &target);
+        ((*name).to_owned(), format!("  - {step}\n"))
+    });
+    let of_lists = REGSYNC_TAGS.iter().enumerate().map(|(file, tags)| {
+        let step = |name: &String| {
+            format!("  - {{source: {source}/{name}, target: {target}/{name}, type: repository, tags: {{{tags}}}}}\n")
+        };
+        ((*tags).to_owned(), bench.some(file).map(step).collect())
+    });
+    let files: Vec<(String, String)> = of_families.chain(of_lists).collect();
+    assert!(files.len() >= FILES, "{}", files.len());
+    let mut wrong = Vec::new();
+    for (name, steps) in files {
         bench.write(
             "regsync.yml",
-            &format!("version: 1\n{logins}\nsync:\n  - {step}\n"),
+            &format!("version: 1\n{logins}\nsync:\n{steps}"),
         );
         let check = bench
             .run(
@@ -248,10 +371,7 @@ async fn regsync_and_its_converted_files_take_the_same() {
             .collect();
         let ours = bench.ours(&["regsync", "regsync.yml"]).await;
         if ours != theirs || theirs.is_empty() {
-            wrong.push(format!(
-                "{name}\n  regsync: {theirs:?}\n     ours: {ours:?}\n{}",
-                check.stderr
-            ));
+            wrong.push(told(&name, &theirs, &ours));
         }
     }
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
@@ -261,9 +381,25 @@ async fn regsync_and_its_converted_files_take_the_same() {
 async fn skopeo_and_its_converted_files_take_the_same() {
     let bench = Bench::new();
     let (source, target) = (bench.source.host(), bench.target.host());
-    let mut wrong = Vec::new();
-    for (name, fields) in SKOPEO {
+    let of_families = SKOPEO.iter().map(|(name, fields)| {
         let fields = fields.replace('\n', "\n  ");
+        ((*name).to_owned(), fields)
+    });
+    let of_lists = SKOPEO_EXPRESSIONS
+        .iter()
+        .enumerate()
+        .map(|(file, expression)| {
+            let line = |name: &String| format!("\n    {name}: '{expression}'");
+            let lines: String = bench.some(file).map(line).collect();
+            (
+                (*expression).to_owned(),
+                format!("images-by-tag-regex:{lines}"),
+            )
+        });
+    let files: Vec<(String, String)> = of_families.chain(of_lists).collect();
+    assert!(files.len() >= FILES, "{}", files.len());
+    let mut wrong = Vec::new();
+    for (name, fields) in files {
         bench.write(
             "sync.yaml",
             &format!("'{source}':\n  tls-verify: false\n  {fields}\n"),
@@ -291,10 +427,7 @@ async fn skopeo_and_its_converted_files_take_the_same() {
             .collect();
         let ours = bench.ours(&["skopeo", "sync.yaml", "--to", &to]).await;
         if ours != theirs || theirs.is_empty() {
-            wrong.push(format!(
-                "{name}\n   skopeo: {theirs:?}\n     ours: {ours:?}\n{}",
-                sync.stderr
-            ));
+            wrong.push(told(&name, &theirs, &ours));
         }
     }
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));

@@ -14,10 +14,12 @@ enum Expected {
     Whole,
     /// An index of these of its entries.
     Entries(&'static [usize]),
+    /// The image of this digest alone.
+    Bare(String),
     /// Nothing: a reason, and a part of the message.
     Failure(&'static str, &'static str),
 }
-use Expected::{Entries, Failure, Whole};
+use Expected::{Bare, Entries, Failure, Whole};
 
 type Case = (&'static str, Image, &'static str, Expected);
 
@@ -92,7 +94,7 @@ async fn check(cases: impl IntoIterator<Item = Case>) {
         let report = Mirror::from(&source.access())
             .image(&repository, &["1"])
             .to(&destination.access())
-            .with(&format!("platforms: {{mode: List, {platforms}}}"))
+            .with(&format!("platforms: {{{platforms}}}"))
             .sync()
             .await;
         match expected {
@@ -101,6 +103,11 @@ async fn check(cases: impl IntoIterator<Item = Case>) {
                 report.expect(0, [1, 0, 0, 0, 0], name);
                 let found = destination.manifest(&repository, "1");
                 assert_eq!(found.unwrap().digest, root.digest, "{name}");
+            }
+            Bare(digest) => {
+                report.expect(0, [1, 0, 0, 0, 0], name);
+                let found = destination.manifest(&repository, "1");
+                assert_eq!(found.unwrap().digest, digest, "{name}");
             }
             Entries(places) => {
                 report.expect(0, [1, 0, 0, 0, 0], name);
@@ -141,25 +148,25 @@ async fn entries_are_judged_by_their_platform_and_not_by_their_digest() {
         (
             "two platforms with one digest, of which one is wanted",
             index(&shared),
-            "list: [linux/amd64]",
+            "mode: List, list: [linux/amd64]",
             Entries(&[0]),
         ),
         (
             "both are wanted",
             index(&shared),
-            "list: [linux/arm64, linux/amd64]",
+            "mode: List, list: [linux/arm64, linux/amd64]",
             Entries(&[0, 1]),
         ),
         (
             "other names of the same platforms",
             index(&usual),
-            "list: [linux/AMD64]",
+            "mode: List, list: [linux/AMD64]",
             Entries(&[0]),
         ),
         (
             "all of them",
             index(&usual),
-            "list: [linux/amd64, linux/arm64/8]",
+            "mode: List, list: [linux/amd64, linux/arm64/8]",
             Whole,
         ),
     ])
@@ -179,7 +186,7 @@ async fn what_has_no_platform_is_copied_whole() {
         (&chart, Value::Null),
         (&arm64, on("linux", "arm64")),
     ]);
-    let amd64_only = "list: [linux/amd64]";
+    let amd64_only = "mode: List, list: [linux/amd64]";
     check([
         ("a chart", chart.clone(), amd64_only, Whole),
         (
@@ -222,19 +229,19 @@ async fn what_has_no_platform_is_copied_whole() {
         (
             "a chart is not the platform that is absent",
             beside.clone(),
-            "list: [linux/amd64, linux/s390x]",
+            "mode: List, list: [linux/amd64, linux/s390x]",
             Failure("NotFound", "the image has no linux/s390x"),
         ),
         (
             "the same, skipped",
             beside.clone(),
-            "list: [linux/amd64, linux/s390x], absent: Skip",
+            "mode: List, list: [linux/amd64, linux/s390x], absent: Skip",
             Entries(&[0, 1]),
         ),
         (
             "a chart does not make up for all images",
             beside,
-            "list: [linux/s390x], absent: Skip",
+            "mode: List, list: [linux/s390x], absent: Skip",
             Failure("NotFound", "it has linux/amd64, linux/arm64"),
         ),
     ])
@@ -249,31 +256,31 @@ async fn entries_that_say_no_platform_are_for_what_is_inside() {
         (
             "images by their configs",
             silent.clone(),
-            "list: [linux/amd64]",
+            "mode: List, list: [linux/amd64]",
             Entries(&[0]),
         ),
         (
             "an absent one",
             silent.clone(),
-            "list: [linux/amd64, linux/s390x]",
+            "mode: List, list: [linux/amd64, linux/s390x]",
             Failure("NotFound", "the image has no linux/s390x"),
         ),
         (
             "the same, skipped",
             silent.clone(),
-            "list: [linux/arm64, linux/s390x], absent: Skip",
+            "mode: List, list: [linux/arm64, linux/s390x], absent: Skip",
             Entries(&[1]),
         ),
         (
             "none is absent",
             silent.clone(),
-            "list: [linux/arm64, linux/amd64]",
+            "mode: List, list: [linux/arm64, linux/amd64]",
             Whole,
         ),
         (
             "none is there",
             silent,
-            "list: [linux/s390x], absent: Skip",
+            "mode: List, list: [linux/s390x], absent: Skip",
             Failure("NotFound", "it has linux/amd64, linux/arm64"),
         ),
     ])
@@ -302,56 +309,61 @@ async fn an_index_within_an_index_stays_or_goes_as_a_whole() {
         (
             "an index within an index stays whole",
             nested.clone(),
-            "list: [linux/arm64]",
+            "mode: List, list: [linux/arm64]",
             Whole,
         ),
         (
             "what it has is not absent",
             nested.clone(),
-            "list: [linux/arm64, linux/amd64]",
+            "mode: List, list: [linux/arm64, linux/amd64]",
             Whole,
         ),
         (
             "what it has not is absent",
             nested.clone(),
-            "list: [linux/arm64, linux/s390x]",
+            "mode: List, list: [linux/arm64, linux/s390x]",
             Failure("NotFound", "the image has no linux/s390x"),
         ),
         (
             "it has none",
             nested,
-            "list: [linux/s390x], absent: Skip",
+            "mode: List, list: [linux/s390x], absent: Skip",
             Failure("NotFound", "it has linux/amd64, linux/arm64"),
         ),
-        ("three levels", deep.clone(), "list: [linux/arm64]", Whole),
+        (
+            "three levels",
+            deep.clone(),
+            "mode: List, list: [linux/arm64]",
+            Whole,
+        ),
         (
             "three levels with none",
             deep.clone(),
-            "list: [linux/s390x]",
+            "mode: List, list: [linux/s390x]",
             Failure("NotFound", "it has linux/amd64, linux/arm64"),
         ),
         (
             "four levels",
             index(&[(&deep, Value::Null)]),
-            "list: [linux/arm64]",
+            "mode: List, list: [linux/arm64]",
             Failure("CopyFailed", "the index nests deeper than 3 levels"),
         ),
         (
             "an index within an index goes as a whole",
             beside.clone(),
-            "list: [linux/s390x]",
+            "mode: List, list: [linux/s390x]",
             Entries(&[1]),
         ),
         (
             "an index beside an image",
             beside,
-            "list: [linux/amd64]",
+            "mode: List, list: [linux/amd64]",
             Entries(&[0]),
         ),
         (
             "an entry's own word counts for an index, too",
             said,
-            "list: [linux/amd64]",
+            "mode: List, list: [linux/amd64]",
             Entries(&[1]),
         ),
     ])
@@ -520,4 +532,137 @@ async fn a_mirror_of_images_and_charts_needs_one_list() {
     assert_eq!(found.digest, chart.digest());
     let found = destination.manifest("app", "1").unwrap();
     assert_eq!(entries(&found).len(), 2);
+}
+
+/// BuildKit's attestation of an image, and what the entry of an index says of it.
+fn attestation(of: &Image) -> (Image, Value) {
+    let image = manifest(
+        media_type::OCI_CONFIG,
+        &on("unknown", "unknown"),
+        &[],
+        &json!({"annotations": {"of": of.digest()}}),
+    );
+    let annotations = json!({
+        "vnd.docker.reference.type": "attestation-manifest",
+        "vnd.docker.reference.digest": of.digest(),
+    });
+    (image, annotations)
+}
+
+/// Images for these platforms, and an attestation of each behind them.
+fn attested(platforms: &[&str]) -> (Image, Vec<Image>) {
+    let images: Vec<Image> = platforms.iter().copied().map(image).collect();
+    let attestations: Vec<(Image, Value)> = images.iter().map(attestation).collect();
+    let mut entries: Vec<(&Image, Value)> = Vec::new();
+    for (image, platform) in images.iter().zip(platforms) {
+        let (os, architecture) = platform.split_once('/').unwrap();
+        entries.push((image, on(os, architecture)));
+    }
+    for (attestation, _) in &attestations {
+        entries.push((attestation, on("unknown", "unknown")));
+    }
+    let mut whole = index(&entries);
+    let mut document: Value = serde_json::from_slice(&whole.root.bytes).unwrap();
+    for (place, (_, annotations)) in attestations.iter().enumerate() {
+        document["manifests"][images.len() + place]["annotations"] = annotations.clone();
+    }
+    whole.root = Blob::json(media_type::OCI_INDEX, &document);
+    (whole, images)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_platform_without_an_index() {
+    let amd64 = image("linux/amd64");
+    let arm64 = image("linux/arm64");
+    let chart = artifact("application/vnd.cncf.helm.config.v1+json");
+    let both = index(&[
+        (&amd64, on("linux", "amd64")),
+        (&arm64, on("linux", "arm64")),
+    ]);
+    let nested = index(&[
+        (&image("linux/s390x"), on("linux", "s390x")),
+        (&both, Value::Null),
+    ]);
+    let (whole, images) = attested(&["linux/amd64", "linux/arm64"]);
+    let [first, second] = [&images[0], &images[1]].map(|image| Bare(image.digest().to_owned()));
+    let bare = |image: &Image| Bare(image.digest().to_owned());
+    let arm_only = "mode: List, list: [linux/arm64], index: Unwrap";
+    let amd_only = "mode: List, list: [linux/amd64], index: Unwrap";
+    check([
+        ("an index", both.clone(), arm_only, bare(&arm64)),
+        ("attestations stay behind", whole.clone(), amd_only, first),
+        ("the same, the other one", whole, arm_only, second),
+        (
+            "entries that do not say their platform",
+            index(&[(&amd64, Value::Null), (&arm64, json!({}))]),
+            arm_only,
+            bare(&arm64),
+        ),
+        ("an index within an index", nested, arm_only, bare(&arm64)),
+        (
+            "the first one of two",
+            index(&[
+                (&chart, Value::Null),
+                (&amd64, on("linux", "arm64")),
+                (&arm64, on("linux", "arm64")),
+            ]),
+            arm_only,
+            bare(&amd64),
+        ),
+        ("an image without an index", arm64.clone(), arm_only, Whole),
+        (
+            "an image for another platform",
+            amd64,
+            arm_only,
+            Failure("NotFound", "the image is for linux/amd64"),
+        ),
+        (
+            "an absent platform, which cannot be skipped",
+            both,
+            "mode: List, list: [linux/s390x], index: Unwrap, absent: Skip",
+            Failure("NotFound", "it has linux/amd64, linux/arm64"),
+        ),
+        (
+            "an index of charts",
+            index(&[(&chart, Value::Null)]),
+            arm_only,
+            Whole,
+        ),
+        ("a chart", chart, arm_only, Whole),
+    ])
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn attestations_inside_an_index_may_stay_behind() {
+    let (whole, _) = attested(&["linux/amd64", "linux/arm64"]);
+    let bare = index(&[(&image("linux/amd64"), on("linux", "amd64"))]);
+    check([
+        (
+            "of all platforms",
+            whole.clone(),
+            "attestations: Skip",
+            Entries(&[0, 1]),
+        ),
+        (
+            "of one",
+            whole.clone(),
+            "mode: List, list: [linux/arm64], attestations: Skip",
+            Entries(&[1]),
+        ),
+        (
+            "not of one",
+            whole,
+            "mode: List, list: [linux/arm64]",
+            Entries(&[1, 3]),
+        ),
+        ("where there is none", bare, "attestations: Skip", Whole),
+        (
+            "an image without an index",
+            image("linux/arm64"),
+            "attestations: Skip",
+            Whole,
+        ),
+    ])
+    .await;
 }

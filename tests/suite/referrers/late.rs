@@ -163,6 +163,7 @@ async fn what_refers_to_the_images_of_an_index_and_to_a_signature_arrives() {
         "",
         "platforms: {mode: List, list: [linux/amd64], index: Preserve}",
         "platforms: {mode: List, list: [linux/amd64], index: Rewrite}",
+        "platforms: {mode: List, list: [linux/amd64], index: Unwrap}",
     ] {
         for has_api in [true, false] {
             for by in [By::Forgetful, By::Asked, By::Time] {

@@ -16,11 +16,11 @@ spec:
     - {name: eu, registry: r.example.com}
 ";
 
-pub(super) const MIRRORS: [Case; 56] = [
+pub(super) const MIRRORS: [Case; 59] = [
     (
         "every field",
         "spec:",
-        "spec:\n  policyRefs: [{name: signed}]\n  platforms: {mode: List, list: [linux/amd64, linux/arm64/v8], absent: Skip, index: Preserve}\n  referrers: {mode: Copy, artifactTypes: [application/spdx+json, application/vnd.x.y.v1+json], recheck: 1m}\n  tagMutability: Freeze\n  prune: {mode: Plan, grace: 24h, maxDeletes: 50, maxPercent: 20, inUse: Ignore, adopted: Include}\n  schedule: {cron: \"0 3 * * *\", timeZone: Europe/Berlin}\n  timeout: 1h30m\n  suspend: true",
+        "spec:\n  policyRefs: [{name: signed}]\n  platforms: {mode: List, list: [linux/amd64, linux/arm64/v8], absent: Skip, index: Preserve, attestations: Skip}\n  referrers: {mode: Copy, artifactTypes: [application/spdx+json, application/vnd.x.y.v1+json], recheck: 1m}\n  tagMutability: Freeze\n  prune: {mode: Plan, grace: 24h, maxDeletes: 50, maxPercent: 20, inUse: Ignore, adopted: Include}\n  schedule: {cron: \"0 3 * * *\", timeZone: Europe/Berlin}\n  timeout: 1h30m\n  suspend: true",
         "",
     ),
     ("a registry by its address", "docker.io", "'[::1]:5000'", ""),
@@ -126,7 +126,25 @@ pub(super) const MIRRORS: [Case; 56] = [
         "an unknown kind of index",
         "spec:",
         "spec:\n  platforms: {mode: List, list: [linux/amd64], index: Drop}",
-        "spec.platforms.index: Unsupported value: \"Drop\": supported values: \"Rewrite\", \"Preserve\"",
+        "spec.platforms.index: Unsupported value: \"Drop\": supported values: \"Rewrite\", \"Preserve\", \"Unwrap\"",
+    ),
+    (
+        "one image in place of an index, of two platforms",
+        "spec:",
+        "spec:\n  platforms: {mode: List, list: [linux/amd64, linux/arm64], index: Unwrap}",
+        "spec.platforms.index: Invalid value: \"Unwrap\": Unwrap is for one platform: write mode: List and one of them in list",
+    ),
+    (
+        "one image in place of an index, of all platforms",
+        "spec:",
+        "spec:\n  platforms: {index: Unwrap}",
+        "spec.platforms.index: Invalid value: \"Unwrap\": Unwrap is for one platform: write mode: List and one of them in list",
+    ),
+    (
+        "an unknown way with attestations",
+        "spec:",
+        "spec:\n  platforms: {attestations: Drop}",
+        "spec.platforms.attestations: Unsupported value: \"Drop\": supported values: \"Copy\", \"Skip\"",
     ),
     (
         "an unknown way with referrers",

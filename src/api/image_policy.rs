@@ -155,6 +155,10 @@ pub struct Select {
     pub limit: Option<i32>,
 }
 
+fn whole_tag() -> String {
+    "$0".to_owned()
+}
+
 /// The part of a tag that is read as version, number or name. Tags that the pattern does not match are left out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -162,7 +166,8 @@ pub struct ExtractSelect {
     /// Regular expression (RE2) with groups that must match the whole tag, such as `^main-[0-9a-f]+-(?P<ts>[0-9]+)$`.
     #[schemars(length(min = 1, max = PATTERN_LENGTH))]
     pub pattern: String,
-    /// What is read: a text in which $1 or $ts stands for a group of the pattern.
+    /// What is read: a text in which $1 or $ts stands for a group of the pattern, and $0 for the whole tag.
+    #[serde(default = "whole_tag")]
     #[schemars(
         length(min = 1, max = VALUE_LENGTH),
         transform = rule(

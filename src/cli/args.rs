@@ -145,8 +145,8 @@ impl Command {
             Self::Verify(args) => &args.registry,
             Self::Df(args) => &args.registry,
             Self::Login(args) => &args.registry,
+            Self::Convert(args) => &args.registry,
             Self::Controller(_)
-            | Self::Convert(_)
             | Self::Crds(_)
             | Self::Schema(_)
             | Self::Logout(_)

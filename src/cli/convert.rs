@@ -2,6 +2,8 @@
 
 //! Writes the file of another tool as documents of ours.
 
+mod check;
+
 use super::args::ConvertArgs;
 use super::documents::{self, DocumentsError};
 use super::error::Error;
@@ -9,8 +11,8 @@ use super::exit::Exit;
 use super::output::Output;
 use crate::convert::{self, Conversion, Surroundings};
 
-/// Prints the documents, and says what has no counterpart.
-pub(super) fn run(args: &ConvertArgs, output: &Output) -> Result<Exit, Error> {
+/// Prints the documents, and says what has no counterpart; or holds them against the file.
+pub(super) async fn run(args: &ConvertArgs, output: &Output) -> Result<Exit, Error> {
     let (text, name) = documents::read_file(&args.file)?;
     let surroundings = Surroundings {
         from: args.from.clone(),
@@ -20,6 +22,14 @@ pub(super) fn run(args: &ConvertArgs, output: &Output) -> Result<Exit, Error> {
     let converted = convert::convert(args.form, &text, &name, &surroundings);
     let Conversion { yaml, gaps } =
         converted.map_err(|error| DocumentsError::Wrong(vec![error]))?;
+    if args.check {
+        let theirs = convert::read_theirs(args.form, &text, &name, &surroundings);
+        let theirs = theirs.map_err(|error| DocumentsError::Wrong(vec![error]))?;
+        for gap in &gaps {
+            output.note(&format!("not converted: {name}: {gap}"));
+        }
+        return check::run(args, &yaml, theirs, output).await;
+    }
     output.print(yaml)?;
     for gap in &gaps {
         output.note(&format!("not converted: {name}: {gap}"));

@@ -211,7 +211,7 @@ async fn dispatch(command: &Command, output: &Output) -> Result<Exit, Error> {
         Command::Login(args) => login::login(args, output).await,
         Command::Logout(args) => login::logout(args, output).await,
         Command::Controller(args) => controller::run(args).await,
-        Command::Convert(args) => convert::run(args, output),
+        Command::Convert(args) => convert::run(args, output).await,
         Command::Crds(args) => crds::run(args, output),
         Command::Schema(args) => schema::run(args, output),
         Command::Completions(args) => generate::completions(args, output),

@@ -7,6 +7,8 @@
 //! conversion  documents, and what has no counterpart
 //! fields    the file of the other tool, field by field: what nothing asked for is told
 //! patterns  its patterns as ours
+//! ordered   its ranges as ours, where it compares versions and nothing else
+//! theirs    what it takes by its own rules, to hold against ours
 //! forms     a module for each tool -> rules
 //! rule      one thing that is copied, in words of no tool
 //! mirrors   rules -> mirrors: what has source, destinations and options in common is one; templates give the names
@@ -24,11 +26,13 @@ mod forms;
 mod mirrors;
 mod names;
 mod options;
+mod ordered;
 mod patterns;
 mod rule;
 mod selection;
 mod sheet;
 mod templates;
+mod theirs;
 mod yaml;
 
 pub use self::conversion::{Conversion, Gap};
@@ -36,6 +40,7 @@ use self::fields::Item;
 pub use self::form::{Form, Prefix, Surroundings};
 use self::rule::Draft;
 use self::sheet::Sheet;
+pub use self::theirs::{Theirs, read_theirs};
 use crate::api::document::{self, DocumentError};
 
 /// Reads a configuration. `file` is only its name for errors.

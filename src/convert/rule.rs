@@ -9,6 +9,8 @@ use crate::oci::{Registry, Repository};
 
 /// Most tags, or digests, of an entry.
 const MOST: usize = 256;
+/// What stands for the whole tag, where nothing else is written.
+pub(super) const WHOLE: &str = "$0";
 /// Most tags of an entry that have other names.
 const RETAGS: usize = 64;
 
@@ -141,6 +143,18 @@ impl Draft {
         match rule {
             Ok(rule) => self.rules.push(rule),
             Err(gap) => self.gaps.push(gap),
+        }
+    }
+}
+
+// === impl Extract ===
+
+impl Extract {
+    /// The whole tag, where the pattern matches it.
+    pub(super) fn whole(pattern: &str) -> Self {
+        Self {
+            pattern: pattern.to_owned(),
+            value: WHOLE.to_owned(),
         }
     }
 }

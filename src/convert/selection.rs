@@ -3,7 +3,7 @@
 //! What is taken of a repository, in the fields of an entry and of a policy.
 
 use super::patterns;
-use super::rule::{Newest, Order, Selection, Tags};
+use super::rule::{Newest, Order, Selection, Tags, WHOLE};
 use super::yaml::Yaml;
 
 /// Most patterns of a selection.
@@ -92,7 +92,9 @@ pub(super) fn select(selection: &Selection) -> Yaml {
     }
     if let Some(extract) = extract {
         let mut parts = vec![("pattern", Yaml::text(&extract.pattern))];
-        parts.push(("value", Yaml::text(&extract.value)));
+        if extract.value != WHOLE {
+            parts.push(("value", Yaml::text(&extract.value)));
+        }
         fields.push(("extract", Yaml::Map(parts)));
     }
     if let Some(semver) = semver {

@@ -4,9 +4,10 @@
 
 use std::path::PathBuf;
 
-use clap::builder::PossibleValue;
+use clap::builder::{FalseyValueParser, PossibleValue};
 use clap::{Args, ValueEnum};
 
+use super::common::RegistryArgs;
 use crate::convert::{Form, Prefix};
 
 /// `transship convert`
@@ -18,6 +19,7 @@ Credentials are not taken over: a Secret with CHANGE-ME stands where they belong
 Examples:
   transship convert regsync regsync.yml > mirrors.yaml
   transship convert skopeo sync.yaml --to registry.example.com/mirror
+  transship convert regsync regsync.yml --check
   kustomize build . | transship convert flux - --to registry.example.com/mirror")]
 pub struct ConvertArgs {
     /// The tool whose file it is.
@@ -34,6 +36,12 @@ pub struct ConvertArgs {
     /// Put the name of the source registry in front of repositories, as skopeo sync --scoped does.
     #[arg(long, env = "TRANSSHIP_CONVERT_SCOPED")]
     pub scoped: bool,
+    /// Print no documents, but which tags the tool takes by its own rules and which these documents, of those that are there by now.
+    #[arg(long, env = "TRANSSHIP_CONVERT_CHECK", value_parser = FalseyValueParser::new())]
+    pub check: bool,
+    /// How registries are reached.
+    #[command(flatten)]
+    pub registry: RegistryArgs,
 }
 
 // === impl Form ===

@@ -5,7 +5,7 @@
 use crate::convert::conversion::Gap;
 use crate::convert::fields::Place;
 use crate::convert::form::Prefix;
-use crate::convert::rule::{Draft, Naming, Options, Rule, Selection, Semver, Tags, Times};
+use crate::convert::rule::{Draft, Extract, Naming, Options, Rule, Selection, Semver, Tags, Times};
 use crate::oci::{Reference, Registry};
 use crate::policy::Duration;
 use crate::policy::pattern::Pattern;
@@ -20,7 +20,7 @@ pub(super) const NEEDS_TO: &str =
     "where to copy to is not written here: convert with --to REGISTRY[/PREFIX]";
 
 /// An image as people write it, in a rule at this place.
-pub(super) fn image(text: &str, place: &Place) -> Result<Reference, Gap> {
+pub(in crate::convert) fn image(text: &str, place: &Place) -> Result<Reference, Gap> {
     if text.contains("{{") || text.contains("${") {
         return Err(place.gap(format!("{text:?} is made of variables: write their values")));
     }
@@ -127,14 +127,14 @@ pub(super) fn checked(selection: Selection, place: &Place) -> Result<Selection, 
 }
 
 /// A range as Masterminds' library understands it: what ours calls a variant is a prerelease there, and out unless a
-/// comparator names one.
+/// comparator names one. A number alone is a version.
 pub(super) fn masterminds(range: &str) -> Selection {
     let names_prerelease = range
         .split([' ', ',', '|'])
         .any(|word| word.len() > 1 && word.contains('-'));
-    let include = if names_prerelease { VERSIONS } else { RELEASES };
+    let pattern = if names_prerelease { VERSIONS } else { RELEASES };
     Selection {
-        include: vec![include.to_owned()],
+        extract: Some(Extract::whole(pattern)),
         semver: Some(Semver {
             range: range.trim().to_owned(),
             prereleases: false,

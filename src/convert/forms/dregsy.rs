@@ -5,10 +5,9 @@
 use super::common::{self, checked, registry};
 use crate::convert::conversion::Gap;
 use crate::convert::fields::{Fault, Fields, Item, Place};
+use crate::convert::ordered::{Ordered, ordered};
 use crate::convert::patterns;
-use crate::convert::rule::{
-    Draft, Naming, Newest, Options, Order, Rule, Selection, Semver, Tags, Times,
-};
+use crate::convert::rule::{Draft, Naming, Newest, Options, Order, Rule, Selection, Tags, Times};
 use crate::oci::{Reference, Registry};
 
 /// Versions as blang's library reads them: all three numbers, prereleases count. Of what tags are made of, only `_` is
@@ -145,16 +144,15 @@ fn names(
 fn read_tags(texts: &[String], place: &Place) -> Result<Tags, Gap> {
     let mut tags = Tags::default();
     let mut newest = None;
+    let mut suffixed = Vec::new();
     for text in texts {
         if let Some(range) = text.strip_prefix("semver:") {
-            tags.selections.push(Selection {
-                include: vec![VERSIONS.to_owned()],
-                semver: Some(Semver {
-                    range: range.trim().to_owned(),
-                    prereleases: true,
-                }),
-                ..Selection::default()
-            });
+            let ranges: Vec<&str> = range.split("||").collect();
+            let Some(Ordered { selection, besides }) = ordered(&ranges, VERSIONS) else {
+                return Err(place.gap(format!("range {range:?} is not understood")));
+            };
+            tags.selections.push(selection);
+            suffixed.extend(besides);
         } else if let Some(expression) = text.strip_prefix("regex:") {
             tags.selections.push(expression_of(expression.trim()));
         } else if let Some(kept) = text.strip_prefix("keep:") {
@@ -179,6 +177,8 @@ fn read_tags(texts: &[String], place: &Place) -> Result<Tags, Gap> {
         tags = Tags::all();
     }
     if newest.is_some() {
+        // What has a suffix and the numbers of an upper bound is not counted with the others.
+        suffixed.clear();
         match tags.selections.as_mut_slice() {
             [only] if tags.literals.is_empty() => only.newest = newest,
             _ => {
@@ -188,6 +188,7 @@ fn read_tags(texts: &[String], place: &Place) -> Result<Tags, Gap> {
             }
         }
     }
+    tags.selections.extend(suffixed);
     for selection in &mut tags.selections {
         *selection = checked(std::mem::take(selection), place)?;
     }

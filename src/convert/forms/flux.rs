@@ -209,7 +209,6 @@ fn read_rule(
 fn filtered(selection: &mut Selection, filter: Option<(String, Option<String>)>) {
     match filter {
         Some((pattern, Some(value))) => {
-            selection.include.clear();
             selection.extract = Some(Extract {
                 pattern: patterns::extracting(&pattern),
                 value,

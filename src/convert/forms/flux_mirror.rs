@@ -2,11 +2,11 @@
 
 //! `Config` of flux-mirror (<https://github.com/fluxcd/flux-mirror>).
 
-use super::common::{checked, image, rule};
+use super::common::{checked, image, masterminds, rule};
 use crate::convert::conversion::Gap;
 use crate::convert::fields::{Fault, Fields, Item, Place};
 use crate::convert::patterns;
-use crate::convert::rule::{Draft, Extract, Newest, Options, Order, Rule, Selection, Semver, Tags};
+use crate::convert::rule::{Draft, Extract, Newest, Options, Order, Rule, Selection, Tags};
 
 pub(super) fn read(document: &Item<'_>, draft: &mut Draft) -> Result<(), Fault> {
     let mut fields = document.fields()?;
@@ -46,7 +46,10 @@ fn read_artifact(mut fields: Fields<'_>) -> Result<Result<Rule, Gap>, Fault> {
 
 /// An expression, a range, the order, and how many.
 fn read_selector(mut fields: Fields<'_>, gaps: &mut Vec<Gap>) -> Result<Selection, Fault> {
-    let mut selection = Selection::default();
+    let mut selection = match fields.text("semver")? {
+        Some(range) => masterminds(&range),
+        None => Selection::default(),
+    };
     if let Some(mut regex) = fields.fields("regex")? {
         let pattern = regex.text("pattern")?.unwrap_or_default();
         match regex.text("extract")? {
@@ -60,10 +63,6 @@ fn read_selector(mut fields: Fields<'_>, gaps: &mut Vec<Gap>) -> Result<Selectio
         }
         regex.finish(gaps);
     }
-    selection.semver = fields.text("semver")?.map(|range| Semver {
-        range,
-        prereleases: false,
-    });
     let place = fields.place_of("sortBy");
     let order = match fields.text("sortBy")?.as_deref() {
         None | Some("semver") => Order::Version,
@@ -100,13 +99,7 @@ fn read_chart(mut fields: Fields<'_>) -> Result<Result<Rule, Gap>, Fault> {
             "charts of a Helm repository are no OCI artifacts: push them to a registry with helm push",
         )));
     };
-    let selection = Selection {
-        semver: range.map(|range| Semver {
-            range,
-            prereleases: false,
-        }),
-        ..Selection::default()
-    };
+    let selection = range.map_or_else(Selection::default, |range| masterminds(&range));
     let below = |base: &str| format!("{}/{name}", base.trim_end_matches('/'));
     let selection = newest(selection, count, Order::Version);
     Ok(

@@ -2,7 +2,7 @@
 
 //! A module for each tool: from its fields to rules.
 
-mod common;
+pub(super) mod common;
 mod dregsy;
 mod flux;
 mod flux_mirror;

@@ -5,11 +5,14 @@
 use super::common::{checked, every, image, one_tag, registry, rule};
 use crate::convert::conversion::Gap;
 use crate::convert::fields::{Fault, Fields, Item, Place};
+use crate::convert::ordered::{Ordered, ordered};
 use crate::convert::patterns;
 use crate::convert::rule::{
-    Draft, Naming, Options, Referrers, Rule, Selection, Semver, Tags, Times,
+    Draft, Extract, Naming, Options, Referrers, Rule, Selection, Tags, Times,
 };
 
+/// Versions as regclient reads them: any number of numbers, and whatever stands behind a dash.
+const VERSIONS: &str = r"v?\d+(\.\d+)*(-.*)?";
 /// What says how the tool goes about it, and not what it copies.
 const PACE: [&str; 12] = [
     "parallel",
@@ -152,16 +155,24 @@ fn read_step(
         options.platforms = vec![platform];
         options.unwraps = true;
     }
-    let selection = read_tags(fields.fields("tags")?, &mut gaps)?;
     let repositories = fields.fields("repos")?;
-    let sets = fields.items("tagSets");
-    let mut tags = Tags::selected(selection);
-    if !sets.is_empty() {
-        tags.selections.clear();
-    }
+    let mut tags = Tags::default();
+    let mut unread = None;
+    let sets = fields
+        .items("tagSets")
+        .into_iter()
+        .chain(fields.take("tags"));
     for set in sets {
-        tags.selections
-            .push(read_tags(Some(set.fields()?), &mut gaps)?);
+        match read_tags(set.fields()?, &mut gaps)? {
+            Some(selections) => tags.selections.extend(selections),
+            None => unread = Some(set.place().gap("semverRange is not understood")),
+        }
+    }
+    if let Some(gap) = unread {
+        return Ok(Err(gap));
+    }
+    if tags.selections.is_empty() {
+        tags = Tags::all();
     }
     let rules = match kind.as_str() {
         "image" => step_of_image(&source, &target, &place).map(|rule| vec![rule]),
@@ -181,11 +192,8 @@ fn read_step(
     }))
 }
 
-/// `allow`, `deny` and `semverRange`: all of them must hold.
-fn read_tags(fields: Option<Fields<'_>>, gaps: &mut Vec<Gap>) -> Result<Selection, Fault> {
-    let Some(mut fields) = fields else {
-        return Ok(Selection::default());
-    };
+/// `allow`, `deny` and `semverRange`: all of them must hold. Nothing where a range is not understood.
+fn read_tags(mut fields: Fields<'_>, gaps: &mut Vec<Gap>) -> Result<Option<Vec<Selection>>, Fault> {
     let all = |texts: Vec<String>| -> Vec<String> {
         let patterns = texts
             .iter()
@@ -195,15 +203,29 @@ fn read_tags(fields: Option<Fields<'_>>, gaps: &mut Vec<Gap>) -> Result<Selectio
     let (allow, deny) = (fields.texts("allow")?, fields.texts("deny")?);
     let ranges = fields.texts("semverRange")?;
     fields.finish(gaps);
-    Ok(Selection {
-        include: all(allow),
-        exclude: all(deny),
-        semver: (!ranges.is_empty()).then(|| Semver {
-            range: ranges.join(" || "),
-            prereleases: false,
-        }),
-        ..Selection::default()
-    })
+    let (include, exclude) = (all(allow), all(deny));
+    if ranges.is_empty() {
+        return Ok(Some(vec![Selection {
+            include,
+            exclude,
+            ..Selection::default()
+        }]));
+    }
+    let ranges: Vec<&str> = ranges.iter().map(String::as_str).collect();
+    let Some(Ordered { selection, besides }) = ordered(&ranges, VERSIONS) else {
+        return Ok(None);
+    };
+    let narrowed = |mut selection: Selection| {
+        // Patterns of a selection are alternatives: those of a bound stand where all must match.
+        if let suffixes @ [_, ..] = selection.include.as_slice() {
+            selection.extract = Some(Extract::whole(&suffixes.join("|")));
+        }
+        selection.include.clone_from(&include);
+        selection.exclude.extend(exclude.clone());
+        selection
+    };
+    let all = [Some(selection), besides].into_iter().flatten();
+    Ok(Some(all.map(narrowed).collect()))
 }
 
 fn step_of_image(source: &str, target: &str, place: &Place) -> Result<Rule, Gap> {

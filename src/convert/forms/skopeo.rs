@@ -75,7 +75,7 @@ fn read_registry(
     if let Some(images) = fields.fields("images-by-semver")? {
         for (repository, range) in images.into_pairs() {
             let place = range.place();
-            let selection = masterminds(&range.text()?.unwrap_or_default());
+            let selection = masterminds(&range.texts()?.join(" || "));
             let tags = checked(selection, &place).map(Tags::selected);
             draft.add(tags.and_then(|tags| one(source, repository, to, template, tags, &place)));
         }

@@ -432,3 +432,47 @@ async fn skopeo_and_its_converted_files_take_the_same() {
     }
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_check_says_what_differs_and_what_cannot_be_compared() {
+    let bench = Bench::new();
+    let (source, target) = (bench.source.host(), bench.target.host());
+    let step = |repository: &str, tags: &str| {
+        format!(
+            "  - {{source: {source}/{repository}, target: {target}/{repository}, type: repository, tags: {{{tags}}}}}\n"
+        )
+    };
+    let all: String = bench
+        .lists
+        .iter()
+        .enumerate()
+        .map(|(index, name)| step(name, REGSYNC_TAGS[index % REGSYNC_TAGS.len()]))
+        .collect();
+    let logins = format!("creds: [{{registry: '{source}', tls: disabled}}]");
+    bench.write("all.yml", &format!("{logins}\nsync:\n{all}"));
+    let check = async |file: &str| {
+        let arguments = ["convert", "regsync", file, "--check", "--insecure", &source];
+        Program::transship(&arguments)
+            .directory(bench.folder.path())
+            .run()
+            .await
+    };
+    let same = check("all.yml").await;
+    assert_eq!(same.stdout.lines().count(), bench.lists.len());
+    let differing: Vec<&str> = same
+        .stdout
+        .lines()
+        .filter(|line| !line.contains(": the same "))
+        .collect();
+    assert!(differing.is_empty(), "{differing:#?}");
+    assert_eq!(same.code, Some(0), "{}", same.stderr);
+
+    bench.write(
+        "gone.yml",
+        &format!("{logins}\nsync:\n{}", step("no/such", "allow: ['1']")),
+    );
+    let gone = check("gone.yml").await;
+    assert_eq!(gone.code, Some(1), "{gone:?}");
+    let told = format!("not compared: {source}/no/such: ");
+    assert!(gone.stderr.contains(&told), "{}", gone.stderr);
+}

@@ -21,8 +21,9 @@ struct Bound<'a> {
     suffix: Option<&'a str>,
 }
 
-/// Reads alternatives of comparators between spaces. `versions` is what the library takes for a version.
-pub(super) fn ordered(ranges: &[&str], versions: &str) -> Option<Ordered> {
+/// Reads alternatives of comparators between spaces. `versions` is what the library takes for a version, and whether it
+/// has three numbers in any case.
+pub(super) fn ordered(ranges: &[&str], versions: &str, has_three: bool) -> Option<Ordered> {
     let ranges: Option<Vec<Vec<Bound<'_>>>> = ranges.iter().map(|range| read(range)).collect();
     let ranges = ranges?;
     let written = |bounds: &Vec<Bound<'_>>| {
@@ -47,8 +48,8 @@ pub(super) fn ordered(ranges: &[&str], versions: &str) -> Option<Ordered> {
             bounds.all(|another| another.holds_below(&bound.numbers))
         };
         match (bound.operator, ranges.iter().any(is_within)) {
-            (">=" | "=", false) => selection.exclude.push(bound.suffixed()),
-            ("<" | "!=", true) => besides.push(bound.suffixed()),
+            (">=" | "=", false) => selection.exclude.push(bound.suffixed(has_three)),
+            ("<" | "!=", true) => besides.push(bound.suffixed(has_three)),
             _ => {}
         }
     }
@@ -129,16 +130,17 @@ impl Bound<'_> {
         format!("{}{}{suffix}", self.operator, numbers.join("."))
     }
 
-    /// The tags with these numbers and something behind them.
-    fn suffixed(&self) -> String {
-        let mut numbers = self.numbers.as_slice();
-        while let [rest @ .., 0] = numbers
-            && !rest.is_empty()
-        {
-            numbers = rest;
+    /// The tags with these numbers and something behind them. Noughts at their end need not be written, unless there are
+    /// three numbers in any case.
+    fn suffixed(&self, has_three: bool) -> String {
+        let mut numbers = self.numbers.clone();
+        numbers.resize(numbers.len().max(3), 0);
+        while !has_three && numbers.len() > 1 && numbers.last() == Some(&0) {
+            numbers.pop();
         }
         let numbers: Vec<String> = numbers.iter().map(u64::to_string).collect();
-        format!(r"v?{}(\.0)*-.*", numbers.join(r"\."))
+        let noughts = if has_three { "" } else { r"(\.0)*" };
+        format!(r"v?{}{noughts}-.*", numbers.join(r"\."))
     }
 
     /// Whether a version with these numbers and a suffix is within.

@@ -24,7 +24,7 @@ pub(crate) use self::node::{Entry, Node, Value};
 pub use self::position::Position;
 pub use self::resource::{Contents, Document, Origin, Other, Resource};
 use self::variables::Variables;
-pub use self::variables::{Lookup, Unset};
+pub use self::variables::{Unset, VariableLookup};
 
 /// Largest file that is read, in bytes.
 const FILE_SIZE: usize = 1024 * 1024;
@@ -35,7 +35,11 @@ pub fn parse(text: &str, file: &str) -> Result<Contents, DocumentError> {
 }
 
 /// Reads a file with variables, `${NAME}`, in what is for Transship.
-pub fn parse_set(text: &str, file: &str, lookup: Lookup<'_>) -> Result<Contents, DocumentError> {
+pub fn parse_set(
+    text: &str,
+    file: &str,
+    lookup: VariableLookup<'_>,
+) -> Result<Contents, DocumentError> {
     let marked = variables::mark(text, file)?;
     let mut nodes = parse_tree(&marked, file)?;
     let mut variables = Variables {

@@ -148,7 +148,7 @@ fn read_tags(texts: &[String], place: &Place) -> Result<Tags, Gap> {
     for text in texts {
         if let Some(range) = text.strip_prefix("semver:") {
             let ranges: Vec<&str> = range.split("||").collect();
-            let Some(Ordered { selection, besides }) = ordered(&ranges, VERSIONS) else {
+            let Some(Ordered { selection, besides }) = ordered(&ranges, VERSIONS, true) else {
                 return Err(place.gap(format!("range {range:?} is not understood")));
             };
             tags.selections.push(selection);

@@ -212,7 +212,7 @@ fn read_tags(mut fields: Fields<'_>, gaps: &mut Vec<Gap>) -> Result<Option<Vec<S
         }]));
     }
     let ranges: Vec<&str> = ranges.iter().map(String::as_str).collect();
-    let Some(Ordered { selection, besides }) = ordered(&ranges, VERSIONS) else {
+    let Some(Ordered { selection, besides }) = ordered(&ranges, VERSIONS, false) else {
         return Ok(None);
     };
     let narrowed = |mut selection: Selection| {

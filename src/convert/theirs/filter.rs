@@ -12,6 +12,10 @@ use crate::convert::conversion::Gap;
 use crate::convert::fields::Place;
 use crate::oci::Tag;
 
+/// Any character of a tag.
+pub(super) const TAG: &str = ".";
+/// Any character of a component of a name.
+pub(super) const COMPONENT: &str = "[^/]";
 /// Largest compiled expression, in bytes.
 const SIZE: usize = 1 << 20;
 

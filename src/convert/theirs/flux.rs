@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 
 use super::filter::{Narrow, Order, Take, Test, expression, tests};
 use super::ranges::{Library, Ranges};
-use super::{Fault, Item, Reading};
+use super::reading::Reading;
 use crate::convert::conversion::Gap;
-use crate::convert::fields::{Fields, Place};
+use crate::convert::fields::{Fault, Fields, Item, Place};
 
 /// The image of an `ImageRepository`, and what it excludes.
 type Repositories = BTreeMap<(String, String), (String, Vec<String>)>;

@@ -5,8 +5,8 @@
 use super::filter::Test;
 use super::filter::{Narrow, Take, expression, tests};
 use super::ranges::{Library, Ranges};
-use super::{Fault, Item, Reading};
-use crate::convert::fields::Fields;
+use super::reading::Reading;
+use crate::convert::fields::{Fault, Fields, Item};
 use crate::oci::Reference;
 
 /// `images`, `images-by-tag-regex` and `images-by-semver` below registries.

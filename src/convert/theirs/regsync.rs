@@ -4,9 +4,9 @@
 
 use super::filter::{Names, Narrow, Take, Test, expression};
 use super::ranges::{Library, Ranges};
-use super::{Fault, Item, Reading};
+use super::reading::Reading;
 use crate::convert::conversion::Gap;
-use crate::convert::fields::{Fields, Place};
+use crate::convert::fields::{Fault, Fields, Item, Place};
 use crate::oci::Reference;
 
 pub(super) fn read(document: &Item<'_>, reading: &mut Reading) -> Result<(), Fault> {

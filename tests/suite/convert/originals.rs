@@ -228,7 +228,14 @@ fn real_lists() -> BTreeMap<String, BTreeSet<String>> {
             let list = lists
                 .entry(format!("real/{}", words.join("-")))
                 .or_default();
-            list.extend(tags.filter(|tag| !tag.starts_with("sha256-")));
+            // No image has a dash at its end, or a number that no program of Go reads.
+            let is_usual = |tag: &String| {
+                let mut numbers = tag.split(|character: char| !character.is_ascii_digit());
+                !tag.starts_with("sha256-")
+                    && !tag.ends_with('-')
+                    && numbers.all(|number| number.len() < 19)
+            };
+            list.extend(tags.filter(is_usual));
         }
     }
     lists.retain(|_, tags| tags.len() > 3);

@@ -223,10 +223,9 @@ impl Compared {
         if theirs == ours {
             return format!("{name}: the same {} tags\n", ours.len());
         }
-        let only = |who: &str, mut tags: std::collections::btree_set::Difference<'_, Tag>| {
-            let first = tags.next()?;
-            let rest = tags.map(|tag| format!(" {tag}")).collect::<String>();
-            Some(format!("; only {who}: {first}{rest}"))
+        let only = |who: &str, tags: std::collections::btree_set::Difference<'_, Tag>| {
+            let tags: Vec<&str> = tags.map(Tag::as_str).collect();
+            (!tags.is_empty()).then(|| format!("; only {who}: {}", tags.join(" ")))
         };
         let both = theirs.intersection(ours).count();
         let differences = [

@@ -83,7 +83,7 @@ pub(super) fn glob(glob: &str, within: &str, place: &Place) -> Result<Regex, Gap
                     rest = behind;
                     text.push_str(".*");
                 }
-                None => text.push_str(&format!("{within}*")),
+                None => text.extend([within, "*"]),
             },
             '?' => text.push_str(within),
             '{' => {

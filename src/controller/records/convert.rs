@@ -469,7 +469,6 @@ pub(super) fn restored(
             tag: source.tag?,
         };
         let claim = Claim {
-            destination: 0,
             registry: registry.clone(),
             repository: page.repository.clone(),
             tag: tag.clone(),

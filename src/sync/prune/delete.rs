@@ -147,7 +147,7 @@ impl<C: Connect> Syncer<C> {
                 return Err(None);
             }
         }
-        if let Err(stop) = self.confirm_cause(mirror, candidate).await {
+        if let Err(stop) = self.confirm_cause(candidate).await {
             let protected_by = stop.message.clone();
             report.stop = Some(stop);
             return Ok(Some(Fate::Protected {

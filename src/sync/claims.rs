@@ -6,6 +6,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::sighting::Absent;
+use super::wishes::{Run, Wish, Wishes};
 use crate::oci::{Digest, Registry, Repository, Tag};
 use crate::plan::conflicts::{Claimant, ConflictKind, Seniority, find_conflicts};
 use crate::plan::prune::{self as pruning, Holding, may_want};
@@ -30,30 +31,6 @@ pub(super) struct Claims {
     unheard: HashMap<String, Arc<Mirror>>,
 }
 
-/// The run that a round belongs to: each one of a process has its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Run(pub(super) u64);
-
-/// What a mirror wants in one run.
-#[derive(Debug)]
-pub(super) struct Wishes {
-    pub(super) mirror: Arc<Mirror>,
-    /// Whether it is all of it: a failure may hide what the mirror wants.
-    pub(super) is_complete: bool,
-    pub(super) tags: Vec<Wish>,
-}
-
-/// A tag that an image is to have.
-#[derive(Clone, Debug)]
-pub(super) struct Wish {
-    /// The image at the source.
-    pub(super) source: SourceImage,
-    /// The tag that it is to have.
-    pub(super) claim: Claim,
-    /// The digest that the tag should name.
-    pub(super) digest: Digest,
-}
-
 /// A tag of a registry.
 type Target = (Registry, Repository, Tag);
 
@@ -70,20 +47,6 @@ struct Holder {
     digest: Option<Digest>,
     /// The run that found it out; None where it was on record.
     run: Option<Run>,
-}
-
-impl Wishes {
-    /// The repositories that it wants tags in, each once.
-    pub(super) fn repositories(&self) -> impl Iterator<Item = (&Registry, &Repository)> {
-        let claims = self.tags.iter().map(|wish| &wish.claim);
-        let places: BTreeSet<_> = claims.map(|it| (&it.registry, &it.repository)).collect();
-        places.into_iter()
-    }
-
-    fn targets(&self) -> HashSet<Target> {
-        let claims = self.tags.iter().map(|wish| &wish.claim);
-        claims.flat_map(targets).collect()
-    }
 }
 
 impl Claims {
@@ -103,7 +66,8 @@ impl Claims {
         } else {
             self.wait_for(own.mirror.clone());
         }
-        let wanted = own.targets();
+        let claims = own.tags.iter().map(|wish| &wish.claim);
+        let wanted: HashSet<Target> = claims.flat_map(targets).collect();
         let rivals = self.rivals(run, own, all);
         let conflicts = find_own_conflicts(own, all, &wanted, &rivals);
         let mirror = Arc::new(own.mirror.seniority());

@@ -38,6 +38,7 @@ mod state;
 mod steps;
 mod syncer;
 pub mod trust;
+mod wishes;
 pub mod workloads;
 
 pub use self::connect::{Connect, ConnectError};

@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use tokio::sync::SetOnce;
 
-use super::claims::Wishes;
 use super::ledger::Ledger;
+use super::wishes::Wishes;
 use crate::oci::{Registry, Repository};
 use crate::plan::Mirror;
 use crate::plan::prune::may_write;

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use futures::FutureExt;
 use futures::future::join_all;
 
-use super::claims::Run;
 use super::connect::Connect;
 use super::input::RoundInput;
 use super::item::Item;
@@ -29,6 +28,7 @@ use super::steps::resolve::resolve;
 use super::steps::select::select;
 use super::steps::{apply, gate, list, resolve};
 use super::syncer::Syncer;
+use super::wishes::Run;
 use crate::plan::report::{Failure, MirrorReport, Report};
 use crate::runtime::memory::{self, HeldMemory};
 
@@ -115,24 +115,11 @@ impl Round<'_> {
             look_again(engine, &mut round, self.mode).boxed().await;
         }
         let pruner = Syncer::new(self.state.clone(), connection);
-        let outcomes = match self.mode {
-            Mode::Apply | Mode::Refresh => {
-                let healed = pruner.heal_before_copies(mirror, &round.items).boxed();
-                healed.await;
-                let applying = apply::Deps {
-                    engine,
-                    ledger,
-                    observer: self.observer,
-                };
-                apply(&applying, &mut round).boxed().await
-            }
-            Mode::Plan | Mode::Prune => round.items.iter().map(Item::foreseen).collect(),
-        };
-        round.tell(outcomes);
+        self.apply(&mut round, &pruner).await;
         self.peers.tell_copied(peer, ledger).await;
         let findings = Findings::of(mirror, &round.selection, &round.items);
-        let pruned = pruner.prune(&findings, &mut round.report, self.mode);
-        pruned.boxed().await;
+        let end = pruner.prune(&findings, &mut round.report, self.mode);
+        end.boxed().await;
         peer.tell_done();
         round.report
     }
@@ -148,6 +135,24 @@ impl Round<'_> {
         let all = self.peers.tell_wishes(peer, &wishes).await;
         let mut claims = self.state.claims();
         own(&mut claims, self.run, round, (&wishes, &all), found)
+    }
+
+    /// What came of the destination tags; where nothing is to be written, what would.
+    async fn apply<C: Connect>(&self, round: &mut MirrorRound, pruner: &Syncer<C>) {
+        let outcomes = match self.mode {
+            Mode::Apply | Mode::Refresh => {
+                let healing = pruner.heal_before_copies(&round.mirror, &round.items);
+                healing.boxed().await;
+                let applying = apply::Deps {
+                    engine: &self.state.engine,
+                    ledger: &self.state.ledger,
+                    observer: self.observer,
+                };
+                apply(&applying, round).boxed().await
+            }
+            Mode::Plan | Mode::Prune => round.items.iter().map(Item::foreseen).collect(),
+        };
+        round.tell(outcomes);
     }
 }
 

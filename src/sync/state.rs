@@ -5,10 +5,11 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::claims::{Claims, Run};
+use super::claims::Claims;
 use super::learned::Learned;
 use super::ledger::{KeepError, Ledger};
 use super::prune::{Closures, Pruner};
+use super::wishes::Run;
 use crate::copy::{Engine, Progress};
 use crate::plan::conflicts::Seniority;
 use crate::plan::prune::Stop;

@@ -27,12 +27,12 @@ use crate::plan::Policy;
 use crate::plan::gates::{Conclusion, Gates, Judgement, Verdict, Voucher};
 use crate::plan::report::Failure;
 use crate::runtime::{clock, memory};
-use crate::sync::claims::Run;
 use crate::sync::learned::Learned;
 use crate::sync::ledger::{Ledger, Sight, Slot};
 use crate::sync::mirror_round::MirrorRound;
 use crate::sync::sighting::{Image, Sighting};
 use crate::sync::trust::Authorities;
+use crate::sync::wishes::Run;
 
 /// Images that are judged at once. What a registry bears is decided by its own limits.
 const JUDGEMENTS: usize = 64;

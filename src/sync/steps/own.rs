@@ -5,9 +5,10 @@
 use std::sync::Arc;
 
 use crate::plan::report::Failure;
-use crate::sync::claims::{Claims, Run, Wish, Wishes};
+use crate::sync::claims::Claims;
 use crate::sync::mirror_round::MirrorRound;
 use crate::sync::sighting::Sighting;
+use crate::sync::wishes::{Run, Wish, Wishes};
 
 /// What a mirror wants at its destinations.
 pub(in crate::sync) fn wishes(round: &MirrorRound, sightings: &[Sighting]) -> Wishes {

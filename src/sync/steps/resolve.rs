@@ -2,23 +2,25 @@
 
 //! Tags become digests, once; the destination tags are looked at meanwhile.
 
+mod destination;
+mod source;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use futures::{StreamExt, stream};
 
-use crate::api::TagMutability;
-use crate::copy::endpoint::Described;
-use crate::copy::{Endpoint, Engine, Lookup, Origin, endpoint};
-use crate::oci::{Digest, MediaType, Repository, Tag, TagOrDigest};
+use self::destination::{Look, compare, look};
+use self::source::{Resolved, find_image};
+use crate::copy::{Engine, Origin};
+use crate::oci::{Digest, Repository, Tag};
 use crate::plan::report::{Excluded, Failure};
 use crate::plan::{Claim, Destination, Mirror, NotSelected, ReferrerTypes, SourceImage};
 use crate::sync::Mode;
 use crate::sync::connect::Connect;
-use crate::sync::ledger::{Ledger, Page, Record, Slot};
+use crate::sync::ledger::Ledger;
 use crate::sync::mirror_round::MirrorRound;
-use crate::sync::shape::Shape;
-use crate::sync::sighting::{Absent, Image, Missed, Selected, Sighted, Sighting};
+use crate::sync::sighting::{Absent, Selected, Sighted, Sighting};
 
 /// What the step works with.
 pub(in crate::sync) struct Deps<'a, C> {
@@ -29,21 +31,6 @@ pub(in crate::sync) struct Deps<'a, C> {
 
 /// Tags that are looked at together. What a registry bears is decided by its own limits.
 const LOOKS: usize = 128;
-
-/// What a selected tag names.
-enum Resolved {
-    Image(Image),
-    /// Nothing, and that is no failure.
-    Absent(SourceImage),
-}
-
-/// What a destination tag is like, whatever the source has.
-struct Look {
-    slot: Slot,
-    endpoint: Endpoint,
-    current: Option<Digest>,
-    recorded: Option<Record>,
-}
 
 /// What destination tags are like, by the names of their destinations.
 type Looks<'a> = HashMap<(&'a str, Claim), Result<Look, Failure>>;
@@ -175,96 +162,6 @@ async fn sight<C: Connect>(
     sighted
 }
 
-/// Looks at one destination tag.
-async fn look<C: Connect>(
-    deps: &Deps<'_, C>,
-    mirror: &Mirror,
-    destination: &Destination,
-    claim: &Claim,
-) -> Result<Look, Failure> {
-    let subject = claim.to_string();
-    let endpoint = deps
-        .connection
-        .destination(destination, &claim.repository)
-        .await
-        .map_err(|error| Failure::connecting(&subject, error))?;
-    let slot = Slot {
-        page: Page {
-            mirror: mirror.name.clone(),
-            destination: destination.name.clone(),
-            repository: claim.repository.clone(),
-        },
-        tag: claim.tag.clone(),
-    };
-    let recorded = deps.ledger.read(&slot).filter(|record| {
-        let registry = record.registry.as_ref();
-        registry.is_none_or(|registry| *registry == claim.registry)
-    });
-    let current = current(mirror, &endpoint, claim, recorded.as_ref())
-        .await
-        .map_err(|error| Failure::requesting(&subject, &error))?;
-    Ok(Look {
-        slot,
-        endpoint,
-        current,
-        recorded,
-    })
-}
-
-/// Puts together what the source has and what the destination tag is like.
-async fn compare<C>(
-    deps: &Deps<'_, C>,
-    image: &Arc<Image>,
-    (destination, claim): (&Destination, Claim),
-    look: Result<Look, Failure>,
-) -> Result<Sighting, Missed> {
-    let missed = |failure| Missed {
-        image: image.clone(),
-        destination: destination.name.clone(),
-        claim: claim.clone(),
-        failure,
-    };
-    let Look {
-        slot,
-        endpoint,
-        current,
-        recorded,
-    } = look.map_err(missed)?;
-    let expected = expected(deps.engine, image, recorded.as_ref())
-        .await
-        .map_err(missed)?;
-    Ok(Sighting {
-        image: image.clone(),
-        claim,
-        slot,
-        endpoint,
-        current,
-        expected,
-        recorded,
-    })
-}
-
-/// The digest that the destination is to have: on record, or told by the source's index.
-async fn expected(
-    engine: &Engine,
-    image: &Image,
-    recorded: Option<&Record>,
-) -> Result<Digest, Failure> {
-    let Image {
-        origin,
-        digest,
-        shape,
-        ..
-    } = image;
-    if let Some(record) = recorded.filter(|record| record.is_of(digest, shape)) {
-        return Ok(record.digest.clone());
-    }
-    engine
-        .expected_digest(origin, digest, &shape.platforms)
-        .await
-        .map_err(|error| Failure::copying(&image.source.to_string(), &error))
-}
-
 /// One repository of each source of whose images nothing is on record, and whose referrers are wanted.
 fn first_met(
     mirror: &Mirror,
@@ -279,100 +176,4 @@ fn first_met(
         .iter()
         .filter(|selected| places.insert(selected.origin.endpoint.place()));
     met.map(|selected| selected.origin.clone()).collect()
-}
-
-/// What a destination tag names. Where the registry does not say, it is taken for absent and the push
-/// shows whether the credential will do; unless it was written before or must not be written over: then
-/// the list of tags has to be without it.
-async fn current(
-    mirror: &Mirror,
-    endpoint: &Endpoint,
-    claim: &Claim,
-    recorded: Option<&Record>,
-) -> Result<Option<Digest>, endpoint::Error> {
-    let Claim {
-        repository, tag, ..
-    } = claim;
-    let known = recorded.map(|record| &record.digest);
-    let target = TagOrDigest::Tag(tag.clone());
-    let error = match endpoint.look_up(repository, &target, known).await? {
-        Lookup::Missing => return Ok(None),
-        Lookup::Found(digest) => return Ok(Some(digest)),
-        Lookup::Untold(error) => error,
-    };
-    let was_written = recorded.is_some_and(|record| !record.is_pending());
-    let may_write = !was_written && mirror.tag_mutability == TagMutability::Follow;
-    if may_write || endpoint.is_unlisted(repository, tag).await {
-        return Ok(None);
-    }
-    Err(error)
-}
-
-async fn find_image(
-    mirror: &Mirror,
-    known: &HashMap<String, Digest>,
-    selected: Selected,
-) -> Result<Resolved, Failure> {
-    let Selected {
-        origin,
-        tag,
-        pin,
-        is_optional,
-        namings: _,
-        selected_by,
-        policies,
-    } = selected;
-    let source = SourceImage {
-        registry: mirror.source.registry.clone(),
-        repository: origin.repository.clone(),
-        tag,
-    };
-    let name = source.to_string();
-    let tag = TagOrDigest::Tag(source.tag.clone());
-    let describe = async |target: &TagOrDigest| {
-        // It is about the tag.
-        let known = known.get(&name).filter(|_| *target == tag);
-        let described = origin.endpoint.describe(&origin.repository, target, known);
-        let described = described.await;
-        described.map_err(|error| Failure::requesting(&name, &error))
-    };
-    let target = pin.clone().map_or(tag.clone(), TagOrDigest::Digest);
-    let Some(Described { digest, media_type }) = describe(&target).await? else {
-        return match pin {
-            // Nothing but its digest is wanted: no tag can name another one.
-            Some(pin) if source.tag == Tag::of_digest(&pin) => {
-                if is_optional {
-                    return Ok(Resolved::Absent(source));
-                }
-                let SourceImage {
-                    registry,
-                    repository,
-                    ..
-                } = source;
-                Err(Failure::missing(&format!("{registry}/{repository}@{pin}")))
-            }
-            Some(pin) => {
-                let named = describe(&tag).await?;
-                let named = named.map(|described| described.digest);
-                Err(Failure::not_as_pinned(&name, &pin, named.as_ref()))
-            }
-            None if is_optional => Ok(Resolved::Absent(source)),
-            None => Err(Failure::missing(&name)),
-        };
-    };
-    Ok(Resolved::Image(Image {
-        source,
-        origin,
-        digest,
-        is_index: media_type.as_ref().and_then(is_index),
-        shape: Shape::of(mirror),
-        selected_by,
-        policies,
-    }))
-}
-
-/// Whether a media type is that of an index; None where it says neither.
-fn is_index(media_type: &MediaType) -> Option<bool> {
-    let is_index = media_type.is_index();
-    (is_index || media_type.is_image()).then_some(is_index)
 }

@@ -18,8 +18,8 @@ use crate::plan::prune::Selection;
 use crate::plan::select::NotSelected;
 use crate::plan::{Claim, SourceImage};
 use crate::policy::select::Exclusion;
-use crate::sync::claims::{Wish, Wishes};
 use crate::sync::ledger::{Page, Slot};
+use crate::sync::wishes::{Wish, Wishes};
 
 /// Why a round ends before its end.
 pub(super) enum End {
@@ -136,7 +136,7 @@ impl World {
         });
         let run = self.syncer().begin_run();
         let mut claims = self.syncer().claims();
-        let conflicts = claims.settle(run, &wishes, &[wishes.clone()]);
+        let conflicts = claims.settle(run, &wishes, std::slice::from_ref(&wishes));
         if let Some((_, kind)) = conflicts.first() {
             self.tell(|| format!("in conflict: {kind}"));
         }

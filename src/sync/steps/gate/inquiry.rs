@@ -11,8 +11,8 @@ use crate::copy::{self, Engine, Found, Holds, Wanted};
 use crate::oci::Digest;
 use crate::plan::gates::{Scan, ScanError, Scanned, Testimony, Vouched};
 use crate::signature::{Authority, Evidence, Rejection, Statement};
-use crate::sync::claims::Run;
 use crate::sync::sighting::Image;
+use crate::sync::wishes::Run;
 
 /// Most pieces of evidence of one manifest that are verified.
 const EVIDENCE: usize = 256;

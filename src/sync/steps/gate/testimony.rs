@@ -14,8 +14,8 @@ use crate::oci::{Algorithm, Digest, Repository};
 use crate::plan::Policy;
 use crate::plan::gates::{Gates, Testimony};
 use crate::signature::Authority;
-use crate::sync::claims::Run;
 use crate::sync::sighting::Image;
+use crate::sync::wishes::Run;
 
 /// Bytes of evidence and testimonies that are remembered, about.
 const CACHE_BYTES: usize = 16 * 1024 * 1024;

@@ -234,7 +234,6 @@ async fn run_round(
             mirror: mirror.clone(),
             connection: context.shared.connector.connect(mirror, reach),
         }];
-        context.shared.records.identify(object, mirror);
         let round = sync::round(&context.shared.state, &input, mode, &progress);
         let mut report = match select(pin!(round), pin!(progress.tell(object, context))).await {
             Either::Left((report, _)) => report,
@@ -248,7 +247,7 @@ async fn run_round(
         return ended;
     }
     // What was finished stays on record.
-    if let Err(error) = context.shared.state.flush(&mirror.name).await {
+    if let Err(error) = context.shared.state.flush(mirror).await {
         tracing::warn!(%error, "the records of a cancelled round were not kept");
     }
     Ended::Cancelled

@@ -165,7 +165,7 @@ impl<C: Connect> Syncer<C> {
             if mode.writes_records() {
                 self.unmark_wanted(&leaves, &findings.claimed);
                 // What cannot be kept now is kept by the next round.
-                let _ = self.ledger.flush(&mirror.name).await;
+                let _ = self.ledger.flush(mirror).await;
             }
             pruned.stop = stop;
             pruned.tags = unmarked(&recorded, mirror);
@@ -221,7 +221,7 @@ impl<C: Connect> Syncer<C> {
                 self.ledger.spend(&mirror.name, plan, times.now);
             }
         }
-        if let Err(error) = self.ledger.flush(&mirror.name).await {
+        if let Err(error) = self.ledger.flush(mirror).await {
             let unkept = || Stop::unkept(&error.to_string(), error.reason);
             pruned.stop.get_or_insert_with(unkept);
         }

@@ -89,7 +89,7 @@ impl State {
     }
 
     /// Brings what is on record of a mirror to where it is kept, as after a round that was cancelled.
-    pub async fn flush(&self, mirror: &str) -> Result<(), KeepError> {
+    pub async fn flush(&self, mirror: &Mirror) -> Result<(), KeepError> {
         self.ledger.flush(mirror).await
     }
 

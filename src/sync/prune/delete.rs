@@ -105,7 +105,7 @@ impl<C: Connect> Syncer<C> {
 
     /// Keeps what came of it.
     async fn keep(&self, mirror: &Mirror, report: &mut PruneReport) {
-        if let Err(error) = self.ledger.flush(&mirror.name).await {
+        if let Err(error) = self.ledger.flush(mirror).await {
             report.stop = Some(Stop::unkept(&error.to_string(), error.reason));
         }
     }

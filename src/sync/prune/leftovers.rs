@@ -122,7 +122,7 @@ impl<C: Connect> Syncer<C> {
                 break;
             }
         }
-        if let Err(error) = self.ledger.flush(&mirror.name).await {
+        if let Err(error) = self.ledger.flush(mirror).await {
             let unkept = || Stop::unkept(&error.to_string(), error.reason);
             report.stop.get_or_insert_with(unkept);
         }

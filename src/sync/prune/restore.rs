@@ -62,7 +62,7 @@ impl<C: Connect> Syncer<C> {
             // On record before it is there, as every push is; what brings it back stays until it is.
             self.ledger.write(slot.clone(), record(tombstone, None));
         }
-        if let Err(error) = self.ledger.flush(&mirror.name).await {
+        if let Err(error) = self.ledger.flush(mirror).await {
             for (slot, _) in chosen {
                 self.ledger.disown(&slot);
             }
@@ -92,7 +92,7 @@ impl<C: Connect> Syncer<C> {
                 failure,
             });
         }
-        self.ledger.flush(&mirror.name).await?;
+        self.ledger.flush(mirror).await?;
         Ok(restorations)
     }
 

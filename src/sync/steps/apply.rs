@@ -16,6 +16,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::groups::{Group, completions, group};
 use crate::copy::{Done, Engine, Error};
+use crate::plan::Mirror;
 use crate::plan::report::{Failure, Outcome};
 use crate::policy::Duration;
 use crate::runtime::clock;
@@ -46,7 +47,7 @@ pub(in crate::sync) async fn apply(deps: &Deps<'_>, round: &mut MirrorRound) -> 
     let (mirror, items) = (round.mirror.clone(), &round.items);
     let mut outcomes: Vec<Outcome> = items.iter().map(Item::foreseen).collect();
     write_ahead(deps.ledger, items);
-    let kept = deps.ledger.flush(&mirror.name).await;
+    let kept = deps.ledger.flush(&mirror).await;
     let mut groups = group(items, Item::is_copied);
     groups.extend(completions(items));
     if let Err(error) = &kept {
@@ -59,8 +60,8 @@ pub(in crate::sync) async fn apply(deps: &Deps<'_>, round: &mut MirrorRound) -> 
     deps.observer.planned(found.collect());
     let time = (mirror.timeout, began.checked_add(mirror.timeout.as_std()));
     let copying = copy_all(deps, groups, time, items, outcomes);
-    let outcomes = while_flushing(deps.ledger, &mirror.name, copying).await;
-    if let Err(error) = deps.ledger.flush(&mirror.name).await {
+    let outcomes = while_flushing(deps.ledger, &mirror, copying).await;
+    if let Err(error) = deps.ledger.flush(&mirror).await {
         round.fail(Failure::unkept(&mirror.name, &error));
     }
     outcomes
@@ -161,7 +162,7 @@ fn record(ledger: &Ledger, item: &Item, outcome: &Outcome, done: Option<&Done>) 
 }
 
 /// Does something, and keeps what was done so far meanwhile.
-async fn while_flushing<T>(ledger: &Ledger, mirror: &str, job: impl Future<Output = T>) -> T {
+async fn while_flushing<T>(ledger: &Ledger, mirror: &Mirror, job: impl Future<Output = T>) -> T {
     match select(pin!(job), pin!(flush_in_batches(ledger, mirror))).await {
         Either::Left((done, _)) => done,
         Either::Right((never, _)) => match never {},
@@ -169,11 +170,11 @@ async fn while_flushing<T>(ledger: &Ledger, mirror: &str, job: impl Future<Outpu
 }
 
 /// Keeps what was done so far, now and then: an interrupted round is not started from nothing.
-async fn flush_in_batches(ledger: &Ledger, mirror: &str) -> Infallible {
+async fn flush_in_batches(ledger: &Ledger, mirror: &Mirror) -> Infallible {
     loop {
         tokio::time::sleep(BATCH).await;
         if let Err(error) = ledger.flush(mirror).await {
-            tracing::warn!(mirror, %error, "the records were not kept: trying again");
+            tracing::warn!(mirror = mirror.name, %error, "the records were not kept: trying again");
         }
     }
 }

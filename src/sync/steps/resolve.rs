@@ -2,6 +2,7 @@
 
 //! Tags become digests, once; the destination tags are looked at meanwhile.
 
+mod deps;
 mod destination;
 mod source;
 
@@ -10,24 +11,17 @@ use std::sync::Arc;
 
 use futures::{StreamExt, stream};
 
+pub(in crate::sync) use self::deps::Deps;
 use self::destination::{Look, compare, look};
 use self::source::{Resolved, find_image};
-use crate::copy::{Engine, Origin};
+use crate::copy::Origin;
 use crate::oci::{Digest, Repository, Tag};
 use crate::plan::report::{Excluded, Failure};
 use crate::plan::{Claim, Destination, Mirror, NotSelected, ReferrerTypes, SourceImage};
 use crate::sync::Mode;
 use crate::sync::connect::Connect;
-use crate::sync::ledger::Ledger;
 use crate::sync::mirror_round::MirrorRound;
 use crate::sync::sighting::{Absent, Selected, Sighted, Sighting};
-
-/// What the step works with.
-pub(in crate::sync) struct Deps<'a, C> {
-    pub(in crate::sync) connection: &'a C,
-    pub(in crate::sync) engine: &'a Engine,
-    pub(in crate::sync) ledger: &'a Ledger,
-}
 
 /// Tags that are looked at together. What a registry bears is decided by its own limits.
 const LOOKS: usize = 128;

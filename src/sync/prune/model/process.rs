@@ -12,8 +12,8 @@ use jiff::{SignedDuration, Timestamp};
 use crate::api::Reason;
 use crate::copy::{Endpoint, Progress};
 use crate::oci::Repository;
-use crate::plan::Destination;
 use crate::plan::in_use::InUse;
+use crate::plan::{Destination, Mirror};
 use crate::sync::ledger::{Keep, KeepError, Leaf, Memory, Page};
 use crate::sync::prune::{Pruner, Times};
 use crate::sync::trust::Authorities;
@@ -97,6 +97,7 @@ impl Keep for Session {
     fn keep<'a>(
         &'a self,
         memory: &'a Memory,
+        _: &'a Mirror,
         pages: &'a [Page],
     ) -> BoxFuture<'a, Result<(), KeepError>> {
         let has_lease = *self.durable.lease.lock().unwrap() == self.number;

@@ -182,7 +182,7 @@ impl World {
     }
 
     pub(super) fn flush(&self) -> Result<(), End> {
-        let flushed = self.syncer().flush(&self.mirror().name).now_or_never();
+        let flushed = self.syncer().flush(self.mirror()).now_or_never();
         must(flushed.is_some(), || "keeping records waits".to_owned());
         flushed.unwrap().map_err(|_| End::Unkept)
     }

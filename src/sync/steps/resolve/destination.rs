@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use super::Deps;
+use super::deps::Deps;
 use crate::api::TagMutability;
 use crate::copy::{Endpoint, Engine, Lookup, endpoint};
 use crate::oci::{Digest, TagOrDigest};

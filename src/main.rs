@@ -2,9 +2,6 @@
 
 //! The `transship` program.
 
-// With optimisations, rustc asks here again whether what a round is made of may move between threads: it lies deep.
-#![recursion_limit = "256"]
-
 use std::io;
 use std::process::ExitCode;
 use std::time::Duration;

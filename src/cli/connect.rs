@@ -20,11 +20,11 @@ use crate::copy::{Endpoint, endpoint};
 use crate::identity::Identities;
 use crate::layout::Layout;
 use crate::oci::{Registry, Repository};
-use crate::plan::{Destination, Mirror};
+use crate::plan::Destination;
 use crate::registry::{Client, Credential, Keyring, Pool, RequestLimits, Settings, Side};
 use crate::sync::reach::{MirrorReach, Reach};
 use crate::sync::trust::Authorities;
-use crate::sync::{Connect, ConnectError};
+use crate::sync::{Connect, ConnectError, RoundInput};
 
 /// How the program names itself to registries.
 const USER_AGENT: &str = concat!("transship/", env!("CARGO_PKG_VERSION"));
@@ -38,10 +38,18 @@ pub(super) struct Connector {
     loopback: Loopback,
 }
 
-/// Opens the endpoints of mirrors: registries, or the directories that stand in for them.
-pub(super) struct MirrorConnector {
+/// Opens the endpoints of one mirror: registries, or the directories that stand in for them.
+pub(super) struct MirrorConnection {
+    roads: Arc<Roads>,
+    source: Registry,
+    reach: MirrorReach,
+    /// Whether the mirror has one destination only.
+    is_single: bool,
+}
+
+/// What the connections of all mirrors share.
+struct Roads {
     connector: Connector,
-    reaches: HashMap<String, MirrorReach>,
     from_layout: Option<Layout>,
     to_layout: Option<PathBuf>,
     /// The trees below `to_layout`, each opened once.
@@ -160,37 +168,9 @@ fn unusable(error: impl Display) -> ConnectError {
     }
 }
 
-// === impl MirrorConnector ===
+// === impl Roads ===
 
-impl MirrorConnector {
-    /// A connector for these mirrors. Hands the mirrors back.
-    pub(super) fn new(
-        connector: Connector,
-        runnables: Vec<Runnable>,
-        args: &DocumentArgs,
-    ) -> (Self, Vec<Mirror>) {
-        let mut reaches = HashMap::new();
-        let mut mirrors = Vec::new();
-        for runnable in runnables {
-            let Runnable { mirror, reach } = runnable;
-            reaches.insert(mirror.name.clone(), reach);
-            mirrors.push(mirror);
-        }
-        let connector = Self {
-            connector,
-            reaches,
-            from_layout: args.from_layout.clone().map(Layout::open),
-            to_layout: args.to_layout.clone(),
-            layouts: Mutex::default(),
-        };
-        (connector, mirrors)
-    }
-
-    fn reach(&self, mirror: &Mirror) -> Result<&MirrorReach, ConnectError> {
-        let reach = self.reaches.get(&mirror.name);
-        reach.ok_or_else(|| unknown(&mirror.name))
-    }
-
+impl Roads {
     fn layout(&self, path: PathBuf) -> Layout {
         let mut layouts = self.layouts.lock().unwrap_or_else(PoisonError::into_inner);
         layouts
@@ -198,6 +178,35 @@ impl MirrorConnector {
             .or_insert_with_key(|path| Layout::open(path.clone()))
             .clone()
     }
+}
+
+// === impl MirrorConnection ===
+
+/// Mirrors, each with the way to its registries.
+pub(super) fn connect(
+    connector: Connector,
+    runnables: Vec<Runnable>,
+    args: &DocumentArgs,
+) -> Vec<RoundInput<MirrorConnection>> {
+    let roads = Arc::new(Roads {
+        connector,
+        from_layout: args.from_layout.clone().map(Layout::open),
+        to_layout: args.to_layout.clone(),
+        layouts: Mutex::default(),
+    });
+    let inputs = runnables.into_iter().map(|Runnable { mirror, reach }| {
+        let connection = MirrorConnection {
+            roads: roads.clone(),
+            source: mirror.source.registry.clone(),
+            reach,
+            is_single: mirror.destinations.len() == 1,
+        };
+        RoundInput {
+            mirror: Arc::new(mirror),
+            connection,
+        }
+    });
+    inputs.collect()
 }
 
 /// Nobody's credentials are used in place of those that were not found.
@@ -208,48 +217,43 @@ fn unknown(name: &str) -> ConnectError {
     }
 }
 
-impl Connect for MirrorConnector {
-    async fn source(
-        &self,
-        mirror: &Mirror,
-        repository: Option<&Repository>,
-    ) -> Result<Endpoint, ConnectError> {
-        if let Some(layout) = &self.from_layout {
+impl Connect for MirrorConnection {
+    async fn source(&self, repository: Option<&Repository>) -> Result<Endpoint, ConnectError> {
+        let Roads {
+            connector,
+            from_layout,
+            ..
+        } = &*self.roads;
+        if let Some(layout) = from_layout {
             return Ok(Endpoint::Layout(layout.clone()));
         }
-        let reach = &self.reach(mirror)?.source;
-        let client = self
-            .connector
-            .reach(&mirror.source.registry, repository, reach)
-            .await?;
+        let reach = &self.reach.source;
+        let client = connector.reach(&self.source, repository, reach).await?;
         Ok(Endpoint::Registry(client.on(Side::Source)))
     }
 
     async fn destination(
         &self,
-        mirror: &Mirror,
         destination: &Destination,
         repository: &Repository,
     ) -> Result<Endpoint, ConnectError> {
-        if let Some(path) = &self.to_layout {
-            let path = match mirror.destinations.as_slice() {
-                [_] => path.clone(),
-                _ => path.join(&destination.name),
+        let Destination { name, registry, .. } = destination;
+        if let Some(path) = &self.roads.to_layout {
+            let path = if self.is_single {
+                path.clone()
+            } else {
+                path.join(name)
             };
-            return Ok(Endpoint::Layout(self.layout(path)));
+            return Ok(Endpoint::Layout(self.roads.layout(path)));
         }
-        let reaches = &self.reach(mirror)?.destinations;
-        let reach = reaches
-            .get(&destination.name)
-            .ok_or_else(|| unknown(&destination.name))?;
-        let client = self
-            .connector
-            .reach(&destination.registry, Some(repository), reach)
-            .await?;
+        let reach = self.reach.destinations.get(name);
+        let reach = reach.ok_or_else(|| unknown(name))?;
+        let connector = &self.roads.connector;
+        let client = connector.reach(registry, Some(repository), reach).await?;
         Ok(Endpoint::Registry(client.on(Side::Destination)))
     }
 
-    fn authorities(&self, mirror: &Mirror) -> Result<Arc<Authorities>, ConnectError> {
-        Ok(self.reach(mirror)?.authorities.clone())
+    fn authorities(&self) -> Arc<Authorities> {
+        self.reach.authorities.clone()
     }
 }

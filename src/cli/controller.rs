@@ -28,11 +28,12 @@ pub(super) async fn run(args: &ControllerArgs) -> Result<Exit, Error> {
         disable_prune,
         in_use,
         in_use_extra,
-        allow_addresses,
-        deny_addresses,
-        insecure_hosts,
-        allowed_hosts,
-        allowed_proxies,
+        // Read by `boundaries`.
+        allow_addresses: _,
+        deny_addresses: _,
+        insecure_hosts: _,
+        allowed_hosts: _,
+        allowed_proxies: _,
         ca_file,
         trusted_realms,
         identity_namespaces,
@@ -56,15 +57,7 @@ pub(super) async fn run(args: &ControllerArgs) -> Result<Exit, Error> {
         prunes: !disable_prune,
         looks_at_workloads: *in_use,
         in_use_extra: in_use_extra.clone(),
-        boundaries: Boundaries {
-            addresses: Addresses {
-                allow: allow_addresses.clone(),
-                deny: deny_addresses.clone(),
-            },
-            insecure_hosts: insecure_hosts.clone(),
-            allowed_hosts: allowed_hosts.clone(),
-            allowed_proxies: allowed_proxies.clone(),
-        },
+        boundaries: boundaries(args),
         trusted_realms: trusted_realms.iter().map(ToString::to_string).collect(),
         identities: trust::identities(ca_pem.as_deref())?,
         identity_namespaces: identity_namespaces.clone(),
@@ -72,6 +65,19 @@ pub(super) async fn run(args: &ControllerArgs) -> Result<Exit, Error> {
     };
     controller::run(settings, shutdown::on_signal()).await?;
     Ok(Exit::Success)
+}
+
+/// Where the controller may connect to, whatever mirrors say.
+fn boundaries(args: &ControllerArgs) -> Boundaries {
+    Boundaries {
+        addresses: Addresses {
+            allow: args.allow_addresses.clone(),
+            deny: args.deny_addresses.clone(),
+        },
+        insecure_hosts: args.insecure_hosts.clone(),
+        allowed_hosts: args.allowed_hosts.clone(),
+        allowed_proxies: args.allowed_proxies.clone(),
+    }
 }
 
 fn bytes(size: &Size) -> usize {

@@ -76,7 +76,7 @@ pub(super) async fn run(args: &PruneArgs, output: &Output) -> Result<Exit, Error
         session.approve(plan, output);
     }
     if workloads.is_none() {
-        refuse_blindness(&session.mirrors, *delete, output)?;
+        refuse_blindness(session.mirrors(), *delete, output)?;
     }
     let session = session.with_pruner(pruner(workloads, *delete));
     let Some(report) = session.round(Mode::Prune).await else {
@@ -90,7 +90,7 @@ pub(super) async fn run(args: &PruneArgs, output: &Output) -> Result<Exit, Error
         };
         freed
     };
-    print(&session.mirrors, &report, freed, *format, output)?;
+    print(&session, &report, freed, *format, output)?;
     Ok(exit(&report, *delete))
 }
 
@@ -114,10 +114,12 @@ fn pruner(workloads: Option<Arc<dyn Workloads>>, delete: bool) -> Pruner {
 }
 
 /// Nothing is deleted that workloads may use, unless the mirror says that it does not matter.
-fn refuse_blindness(mirrors: &[Mirror], delete: bool, output: &Output) -> Result<(), Error> {
-    let mut blind = mirrors
-        .iter()
-        .filter(|mirror| mirror.prune.in_use == InUse::Protect);
+fn refuse_blindness<'a>(
+    mirrors: impl Iterator<Item = &'a Mirror>,
+    delete: bool,
+    output: &Output,
+) -> Result<(), Error> {
+    let mut blind = mirrors.filter(|mirror| mirror.prune.in_use == InUse::Protect);
     let Some(mirror) = blind.next() else {
         return Ok(());
     };
@@ -132,7 +134,7 @@ fn refuse_blindness(mirrors: &[Mirror], delete: bool, output: &Output) -> Result
 }
 
 fn print(
-    mirrors: &[Mirror],
+    session: &Session,
     report: &Report,
     freed: Option<u64>,
     format: Format,
@@ -154,7 +156,13 @@ fn print(
         },
     };
     output.print_value(format, &document, |document, look| {
-        render::render(mirrors, report, &document.totals, output.is_quiet(), look)
+        render::render(
+            session.mirrors(),
+            report,
+            &document.totals,
+            output.is_quiet(),
+            look,
+        )
     })?;
     tell_failures(report, output);
     let prunes = report

@@ -22,6 +22,7 @@ use crate::plan::Mirror;
 use crate::runtime::shutdown::until_signal;
 use crate::sync::ledger::{Slot, Tombstone};
 use crate::sync::prune::Restoration;
+use crate::sync::{RoundInput, Syncer};
 
 /// A tag that can be restored.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -90,13 +91,14 @@ impl Document for RestorableList {
 
 async fn restore(session: &Session, wanted: &[NamedTag]) -> Result<Vec<Restored>, Error> {
     let mut restored = Vec::new();
-    for mirror in &session.mirrors {
+    for RoundInput { mirror, connection } in &session.inputs {
         let is_wanted = |slot: &Slot, tombstone: &Tombstone| {
             wanted.is_empty() || wanted.iter().any(|wanted| wanted.means(slot, tombstone))
         };
+        let syncer = Syncer::new(session.state.clone(), connection);
         restored.push(Restored {
             mirror: mirror.name.clone(),
-            tags: session.syncer.restore_tags(mirror, is_wanted).await?,
+            tags: syncer.restore_tags(mirror, is_wanted).await?,
         });
     }
     Ok(restored)
@@ -105,9 +107,8 @@ async fn restore(session: &Session, wanted: &[NamedTag]) -> Result<Vec<Restored>
 /// A name that means nothing is a slip: nothing is restored before it is put right.
 fn refuse_unknown(session: &Session, wanted: &[NamedTag]) -> Result<(), Error> {
     let deleted: Vec<(Slot, Tombstone)> = session
-        .mirrors
-        .iter()
-        .flat_map(|mirror| session.syncer.deleted_tags(mirror))
+        .mirrors()
+        .flat_map(|mirror| session.state.deleted_tags(mirror))
         .collect();
     let means_nothing = |wanted: &&NamedTag| {
         let mut deleted = deleted.iter();
@@ -175,10 +176,9 @@ fn table(restored: &[Restored], look: Look) -> String {
 
 fn list(session: &Session, format: Format, output: &Output) -> Result<(), Error> {
     let restorable: Vec<Restorable> = session
-        .mirrors
-        .iter()
+        .mirrors()
         .flat_map(|mirror| {
-            let deleted = session.syncer.deleted_tags(mirror).into_iter();
+            let deleted = session.state.deleted_tags(mirror).into_iter();
             deleted.map(|(slot, tombstone)| restorable(mirror, &slot, tombstone))
         })
         .collect();

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::args::{DocumentArgs, RegistryArgs};
-use super::connect::{Connector, MirrorConnector};
+use super::connect::{Connector, MirrorConnection, connect};
 use super::documents::{self, Documents};
 use super::error::Error;
 use super::output::Output;
@@ -17,16 +17,14 @@ use crate::plan::Mirror;
 use crate::runtime::shutdown::until_signal;
 use crate::sync::ledger::{FileError, SetAside};
 use crate::sync::prune::Pruner;
-use crate::sync::{Ledger, Mode, Report, Syncer};
+use crate::sync::{Allowance, Ledger, Mode, Report, RoundInput, State, round};
 
 /// Everything that rounds need.
 pub(super) struct Session {
-    /// The mirrors that are not suspended.
-    pub(super) mirrors: Vec<Mirror>,
-    /// The way to their registries.
-    pub(super) connector: Arc<MirrorConnector>,
-    /// Who runs the rounds.
-    pub(super) syncer: Syncer<Arc<MirrorConnector>>,
+    /// The mirrors that are not suspended, each with the way to its registries.
+    pub(super) inputs: Vec<RoundInput<MirrorConnection>>,
+    /// What the rounds share.
+    pub(super) state: State,
     pub(super) progress: Arc<Progress>,
     ledger: Arc<Ledger>,
 }
@@ -72,25 +70,29 @@ impl Session {
             runnables,
             left_out,
         } = documents::read(documents, connector.identities())?;
-        let (connector, mirrors) = MirrorConnector::new(connector, runnables, documents);
+        let inputs = connect(connector, runnables, documents);
         require_layouts(documents.from_layout.as_deref())?;
-        refuse_forgetting(&mirrors, documents.state.is_some())?;
+        refuse_forgetting(&inputs, documents.state.is_some())?;
         let ledger = Arc::new(remembering.open(documents)?);
-        for mirror in &mirrors {
-            remembering.bind(&ledger, mirror);
+        for input in &inputs {
+            remembering.bind(&ledger, &input.mirror);
         }
         let events = copy::Progress::none().with(progress.clone());
-        let connector = Arc::new(connector);
-        let syncer = Syncer::new(Arc::clone(&connector), Arc::clone(&ledger), events);
+        let state = State::new(Arc::clone(&ledger), events)
+            .with_allowance(Allowance::for_mirrors(inputs.len()));
         // They are not part of this run, and what they may want is not pruned.
-        syncer.stand_by(left_out);
+        state.stand_by(left_out);
         Ok(Self {
-            mirrors,
-            connector,
-            syncer,
+            inputs,
+            state,
             progress,
             ledger,
         })
+    }
+
+    /// The mirrors that are not suspended.
+    pub(super) fn mirrors(&self) -> impl Iterator<Item = &Mirror> {
+        self.inputs.iter().map(|input| &*input.mirror)
     }
 
     /// Leaves out the mirrors of which `why_not` says why they are left out. What they may want is not pruned.
@@ -99,22 +101,24 @@ impl Session {
         output: &Output,
         why_not: impl Fn(&Mirror) -> Option<&'static str>,
     ) {
-        let is_skipped = |mirror: &mut Mirror| match why_not(mirror) {
+        let is_skipped = |input: &mut RoundInput<MirrorConnection>| match why_not(&input.mirror) {
             Some(reason) => {
-                output.note(&format!("skipped: mirror {} {reason}", mirror.name));
+                let name = &input.mirror.name;
+                output.note(&format!("skipped: mirror {name} {reason}"));
                 true
             }
             None => false,
         };
-        let skipped = self.mirrors.extract_if(.., is_skipped);
-        self.syncer.stand_by(skipped);
+        let skipped = self.inputs.extract_if(.., is_skipped);
+        self.state
+            .stand_by(skipped.map(|input| Arc::unwrap_or_clone(input.mirror)));
     }
 
     /// Lets the mirrors delete what a person approved, once.
     pub(super) fn approve(&mut self, plan: &Digest, output: &Output) {
-        for mirror in &mut self.mirrors {
+        for RoundInput { mirror, .. } in &mut self.inputs {
             match self.ledger.spent(&mirror.name, plan) {
-                None => mirror.prune.approved = Some(plan.clone()),
+                None => Arc::make_mut(mirror).prune.approved = Some(plan.clone()),
                 Some(time) => output.note(&format!(
                     "note: the approval of {plan} was used for mirror {} at {time:.0}: it is for once",
                     mirror.name
@@ -126,15 +130,14 @@ impl Session {
     /// The same, and `pruner` says what pruning may do.
     pub(super) fn with_pruner(self, pruner: Pruner) -> Self {
         Self {
-            syncer: self.syncer.with_pruner(pruner),
+            state: self.state.with_pruner(pruner),
             ..self
         }
     }
 
     /// One round over all mirrors; nothing where a signal ended it.
     pub(super) async fn round(&self, mode: Mode) -> Option<Report> {
-        let mirrors: Vec<&Mirror> = self.mirrors.iter().collect();
-        let report = until_signal(self.syncer.round(&mirrors, mode, &*self.progress)).await;
+        let report = until_signal(round(&self.state, &self.inputs, mode, &*self.progress)).await;
         self.progress.finish();
         report
     }
@@ -192,8 +195,11 @@ fn require_layouts(directory: Option<&Path>) -> Result<(), Error> {
 }
 
 /// Without a memory, whatever a policy quarantines would be new in every run.
-fn refuse_forgetting(mirrors: &[Mirror], remembers: bool) -> Result<(), Error> {
-    let quarantining = mirrors.iter().find_map(|mirror| {
+fn refuse_forgetting(
+    inputs: &[RoundInput<MirrorConnection>],
+    remembers: bool,
+) -> Result<(), Error> {
+    let quarantining = inputs.iter().find_map(|RoundInput { mirror, .. }| {
         let policies = mirror.images.iter().flat_map(|entry| &entry.policies);
         let mut gated = policies.filter_map(|policy| Some((policy, policy.gates.as_ref()?)));
         let (policy, _) = gated.find(|(_, gates)| gates.min_age.is_some())?;

@@ -8,18 +8,18 @@ use futures::future::join_all;
 use jiff::Timestamp;
 
 use super::args::Format;
+use super::connect::MirrorConnection;
 use super::error::Error;
 use super::exit::Exit;
 use super::output::Output;
 use super::report::{exit, print_report, tell_failures};
 use super::session::Session;
 use super::summary;
-use crate::plan::Mirror;
 use crate::plan::attempts::{Attempts, Outlook};
 use crate::plan::report::MirrorReport;
 use crate::runtime::clock;
 use crate::runtime::shutdown::until_signal;
-use crate::sync::{Mode, Report};
+use crate::sync::{Mode, Report, RoundInput, round as run_round};
 
 /// Longest sleep in one piece: the clock may jump, or the machine may have been asleep.
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
@@ -27,23 +27,29 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 /// Runs the rounds of all mirrors, each on its own, until a signal comes.
 pub(super) async fn run(session: &Session, format: Format, output: &Output) -> Result<Exit, Error> {
     let watches = session
-        .mirrors
+        .inputs
         .iter()
-        .map(|mirror| watch(session, mirror, format, output));
+        .map(|input| watch(session, input, format, output));
     if until_signal(join_all(watches)).await.is_none() {
         tracing::info!("stopped");
     }
     Ok(Exit::Success)
 }
 
-async fn watch(session: &Session, mirror: &Mirror, format: Format, output: &Output) {
+async fn watch(
+    session: &Session,
+    input: &RoundInput<MirrorConnection>,
+    format: Format,
+    output: &Output,
+) {
+    let mirror = &input.mirror;
     let mut attempts = Attempts::default();
     while let Some(next) = attempts.next(&mirror.schedule, clock::now(), jitter()) {
         tracing::debug!(mirror = mirror.name, %next, "waiting");
         sleep_until(next).await;
         let began = clock::now();
-        let (report, line) = round(session, mirror).await;
-        tell(mirror, &report, &line, format, output);
+        let (report, line) = round(session, input).await;
+        tell(&mirror.name, &report, &line, format, output);
         let outlook = Outlook {
             failed: exit(&report) != Exit::Success,
             not_before: retry_at(&report),
@@ -59,20 +65,18 @@ async fn watch(session: &Session, mirror: &Mirror, format: Format, output: &Outp
 }
 
 /// One round with its last line.
-async fn round(session: &Session, mirror: &Mirror) -> (Report, String) {
+async fn round(session: &Session, input: &RoundInput<MirrorConnection>) -> (Report, String) {
     let began = Instant::now();
-    let report = session
-        .syncer
-        .round(&[mirror], Mode::Apply, &*session.progress)
-        .await;
+    let inputs = std::slice::from_ref(input);
+    let report = run_round(&session.state, inputs, Mode::Apply, &*session.progress).await;
     let line = summary::line(&report.totals(), began.elapsed());
     (report, line)
 }
 
 /// People read the log; machines get every report on stdout besides.
-fn tell(mirror: &Mirror, report: &Report, line: &str, format: Format, output: &Output) {
+fn tell(mirror: &str, report: &Report, line: &str, format: Format, output: &Output) {
     tell_failures(report, output);
-    tracing::info!(mirror = mirror.name, "{line}");
+    tracing::info!(mirror, "{line}");
     let printed = match format {
         Format::Table | Format::Wide => Ok(()),
         Format::Json => print_report(report, line, format, output),

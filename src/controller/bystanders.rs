@@ -34,7 +34,7 @@ pub(super) fn read(object: &ImageMirror) -> Option<Mirror> {
 impl Context {
     /// What this mirror may want is kept until it has said what it wants.
     pub(super) fn stand_by(&self, mirror: &ImageMirror) {
-        self.shared.syncer.stand_by(read(mirror));
+        self.shared.state.stand_by(read(mirror));
     }
 
     /// The same for all mirrors that use a policy.

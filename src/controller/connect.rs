@@ -2,8 +2,7 @@
 
 //! Opens the endpoints of mirrors, with what their own Secrets say and nothing else.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use crate::api::Reason;
 use crate::copy::{Endpoint, endpoint};
@@ -14,76 +13,51 @@ use crate::sync::reach::{MirrorReach, Reach};
 use crate::sync::trust::Authorities;
 use crate::sync::{Connect, ConnectError};
 
-/// How the registries of the mirrors whose rounds run are reached.
-#[derive(Clone, Default)]
-pub(super) struct Reaches(Arc<Mutex<HashMap<String, Arc<MirrorReach>>>>);
-
-/// Holds the credentials of a mirror for as long as its round runs.
-pub(super) struct HeldReach {
-    reaches: Reaches,
-    mirror: String,
-}
-
 /// Makes clients for registries.
 pub(super) struct Connector {
     pool: Pool,
-    reaches: Reaches,
     /// Authorities that are trusted besides those of the system.
     ca_pem: Option<Vec<u8>>,
     trusted_realms: Vec<String>,
 }
 
-// === impl Reaches ===
-
-impl Reaches {
-    /// Takes what a mirror's Secrets say, until the result is dropped.
-    pub(super) fn hold(&self, mirror: &str, reach: MirrorReach) -> HeldReach {
-        self.lock().insert(mirror.to_owned(), Arc::new(reach));
-        HeldReach {
-            reaches: self.clone(),
-            mirror: mirror.to_owned(),
-        }
-    }
-
-    fn of(&self, mirror: &Mirror) -> Result<Arc<MirrorReach>, ConnectError> {
-        let reach = self.lock().get(&mirror.name).cloned();
-        reach.ok_or_else(|| unknown(&mirror.name))
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Arc<MirrorReach>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Drop for HeldReach {
-    fn drop(&mut self) {
-        self.reaches.lock().remove(&self.mirror);
-    }
+/// The way to the registries of one mirror, with its credentials for as long as its round runs.
+pub(super) struct MirrorConnection {
+    connector: Arc<Connector>,
+    source: Registry,
+    reach: MirrorReach,
 }
 
 /// Nobody's credentials are used in place of those that were not read.
-fn unknown(name: &str) -> ConnectError {
+fn unknown(destination: &str) -> ConnectError {
     ConnectError {
         reason: Reason::DependencyNotReady,
-        message: format!("the secrets of {name} were not read"),
+        message: format!("the secrets of destination {destination} were not read"),
     }
 }
 
 // === impl Connector ===
 
 impl Connector {
-    /// A connector over the pool, for mirrors whose reach is held.
-    pub(super) fn new(
-        pool: Pool,
-        reaches: Reaches,
-        ca_pem: Option<Vec<u8>>,
-        trusted_realms: Vec<String>,
-    ) -> Self {
+    /// A connector over the pool.
+    pub(super) fn new(pool: Pool, ca_pem: Option<Vec<u8>>, trusted_realms: Vec<String>) -> Self {
         Self {
             pool,
-            reaches,
             ca_pem,
             trusted_realms,
+        }
+    }
+
+    /// The way to the registries of a mirror, by what its Secrets say.
+    pub(super) fn connect(
+        self: &Arc<Self>,
+        mirror: &Mirror,
+        reach: MirrorReach,
+    ) -> MirrorConnection {
+        MirrorConnection {
+            connector: Arc::clone(self),
+            source: mirror.source.registry.clone(),
+            reach,
         }
     }
 
@@ -142,41 +116,26 @@ impl Connector {
     }
 }
 
-impl Connect for Connector {
-    async fn source(
-        &self,
-        mirror: &Mirror,
-        repository: Option<&Repository>,
-    ) -> Result<Endpoint, ConnectError> {
-        let reach = self.reaches.of(mirror)?;
-        self.open(
-            &mirror.source.registry,
-            repository,
-            &reach.source,
-            Side::Source,
-        )
+impl Connect for MirrorConnection {
+    async fn source(&self, repository: Option<&Repository>) -> Result<Endpoint, ConnectError> {
+        let reach = &self.reach.source;
+        let connector = &self.connector;
+        connector.open(&self.source, repository, reach, Side::Source)
     }
 
     async fn destination(
         &self,
-        mirror: &Mirror,
         destination: &Destination,
         repository: &Repository,
     ) -> Result<Endpoint, ConnectError> {
-        let reach = self.reaches.of(mirror)?;
-        let reach = reach
-            .destinations
-            .get(&destination.name)
-            .ok_or_else(|| unknown(&mirror.name))?;
-        self.open(
-            &destination.registry,
-            Some(repository),
-            reach,
-            Side::Destination,
-        )
+        let Destination { name, registry, .. } = destination;
+        let reach = self.reach.destinations.get(name);
+        let reach = reach.ok_or_else(|| unknown(name))?;
+        let connector = &self.connector;
+        connector.open(registry, Some(repository), reach, Side::Destination)
     }
 
-    fn authorities(&self, mirror: &Mirror) -> Result<Arc<Authorities>, ConnectError> {
-        Ok(self.reaches.of(mirror)?.authorities.clone())
+    fn authorities(&self) -> Arc<Authorities> {
+        self.reach.authorities.clone()
     }
 }

@@ -11,7 +11,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::cluster::{Cluster, WriteError};
-use super::connect::{Connector, Reaches};
+use super::connect::Connector;
 use super::identities::OwnIdentities;
 use super::image_mirror::Prepared;
 use super::memory::Memory;
@@ -32,7 +32,7 @@ use crate::plan::report::MirrorReport;
 use crate::plan::status;
 use crate::policy::Duration;
 use crate::runtime::clock;
-use crate::sync::Syncer;
+use crate::sync::State;
 
 /// What the reconcilers of all namespaces share.
 pub(super) struct Shared {
@@ -40,8 +40,9 @@ pub(super) struct Shared {
     pub(super) client: Client,
     /// For writing.
     pub(super) cluster: Cluster,
-    pub(super) syncer: Syncer<Connector>,
-    pub(super) reaches: Reaches,
+    /// What rounds share.
+    pub(super) state: State,
+    pub(super) connector: Arc<Connector>,
     /// Who mirrors may be in the clouds.
     pub(super) identities: OwnIdentities,
     pub(super) records: Records,

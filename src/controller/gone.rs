@@ -41,7 +41,7 @@ impl Context {
 
     fn forget_remains(&self, mirror: &ImageMirror, successor: Option<Mirror>) {
         let name = name_of(mirror);
-        self.shared.syncer.forget(&name, successor);
+        self.shared.state.forget(&name, successor);
         self.shared.records.forget(&name);
         self.shared.memory.forget(&name);
         self.shared.usage.forget(&name);

@@ -41,7 +41,7 @@ use crate::plan::due::{Due, Situation};
 use crate::plan::report::{MirrorReport, Totals};
 use crate::plan::status::{self, Halt, Round};
 use crate::runtime::clock;
-use crate::sync::Mode;
+use crate::sync::{self, Mode, RoundInput};
 
 /// Time until something that a mirror waits for is looked for again, should no event tell of it.
 const LOOK_AGAIN: Duration = Duration::from_secs(5 * 60);
@@ -230,10 +230,11 @@ async fn run_round(
                 });
             }
         };
-        let _held = context.shared.reaches.hold(&mirror.name, reach);
-        context.shared.records.identify(object, mirror);
-        let mirrors = [mirror];
-        let round = context.shared.syncer.round(&mirrors, mode, &progress);
+        let input = [RoundInput {
+            mirror: mirror.clone(),
+            connection: context.shared.connector.connect(mirror, reach),
+        }];
+        let round = sync::round(&context.shared.state, &input, mode, &progress);
         let mut report = match select(pin!(round), pin!(progress.tell(object, context))).await {
             Either::Left((report, _)) => report,
             Either::Right((never, _)) => match never {},
@@ -246,7 +247,7 @@ async fn run_round(
         return ended;
     }
     // What was finished stays on record.
-    if let Err(error) = context.shared.syncer.flush(&mirror.name).await {
+    if let Err(error) = context.shared.state.flush(mirror).await {
         tracing::warn!(%error, "the records of a cancelled round were not kept");
     }
     Ended::Cancelled

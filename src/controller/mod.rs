@@ -56,7 +56,7 @@ use tokio_util::sync::CancellationToken;
 pub use self::error::Error;
 
 use self::cluster::Cluster;
-use self::connect::{Connector, Reaches};
+use self::connect::Connector;
 use self::context::Shared;
 use self::identities::OwnIdentities;
 use self::metrics::ControllerMetrics;
@@ -79,7 +79,7 @@ use crate::runtime::memory::{Bounds, ReadMemory, container_limit};
 use crate::runtime::metrics::Metrics;
 use crate::sync::prune::Pruner;
 use crate::sync::workloads::Workloads;
-use crate::sync::{Allowance, Ledger, Syncer};
+use crate::sync::{Allowance, Ledger, State};
 
 /// How the program names itself to registries.
 const USER_AGENT: &str = concat!("transship/", env!("CARGO_PKG_VERSION"));
@@ -252,10 +252,8 @@ async fn work(
         .write_guard(claim.guard())
         .observer(Arc::new(onlooker))
         .build();
-    let reaches = Reaches::default();
     let connector = Connector::new(
         pool,
-        reaches.clone(),
         settings.ca_pem.clone(),
         settings.trusted_realms.clone(),
     );
@@ -263,10 +261,10 @@ async fn work(
     let shared = Arc::new(Shared {
         client: clients.call.clone(),
         cluster,
-        syncer: Syncer::new(connector, ledger.clone(), progress)
+        state: State::new(ledger.clone(), progress)
             .with_pruner(pruner(settings, clients))
             .with_allowance(allowance(settings)),
-        reaches,
+        connector: Arc::new(connector),
         identities: OwnIdentities::new(
             settings.identities.clone(),
             settings.identity_namespaces.clone(),

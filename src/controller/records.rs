@@ -11,7 +11,7 @@ mod writer;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use futures::future::{BoxFuture, FutureExt};
+use futures::future::{BoxFuture, FutureExt, ready};
 use futures::{StreamExt, TryStreamExt, stream};
 use kube::api::ListParams;
 use kube::core::DeserializeGuard;
@@ -25,7 +25,7 @@ use self::restored::Restored;
 use self::writer::Writer;
 use super::cluster::{Cluster, WriteError};
 use super::objects::Guarded;
-use crate::api::{ImageMirror, MirroredRepository, Reason};
+use crate::api::{MirroredRepository, Reason};
 use crate::oci::Repository;
 use crate::plan::Mirror;
 use crate::sync::Ledger;
@@ -45,8 +45,6 @@ pub(super) struct Records {
 
 #[derive(Default)]
 struct State {
-    /// Who the mirrors are, by name.
-    mirrors: HashMap<String, Arc<Identity>>,
     /// Which objects hold the records of a repository.
     parts: HashMap<Page, Parts>,
     /// The repositories, by the names of their objects.
@@ -159,18 +157,9 @@ impl Records {
         gone.map(|(_, holder)| holder).collect()
     }
 
-    /// Takes note of who a mirror is, before its records are written.
-    pub(super) fn identify(&self, object: &ImageMirror, mirror: &Mirror) {
-        if let Some(identity) = Identity::of(object, mirror) {
-            let name = mirror.name.clone();
-            self.lock().mirrors.insert(name, Arc::new(identity));
-        }
-    }
-
     /// Forgets a mirror that is no more. Its objects go with it.
     pub(super) fn forget(&self, mirror: &str) {
         let mut state = self.lock();
-        state.mirrors.remove(mirror);
         state.parts.retain(|page, _| page.mirror != mirror);
         state.objects.retain(|_, page| page.mirror != mirror);
     }
@@ -184,10 +173,12 @@ impl Records {
     }
 
     /// Writes what changed of a repository.
-    async fn write(&self, memory: &Memory, page: &Page) -> Result<(), WriteError> {
-        let Some(identity) = self.lock().mirrors.get(&page.mirror).cloned() else {
-            return Ok(());
-        };
+    async fn write(
+        &self,
+        memory: &Memory,
+        owner: &Identity<'_>,
+        page: &Page,
+    ) -> Result<(), WriteError> {
         let leaf = memory.page(page);
         let changed = {
             let mut state = self.lock();
@@ -195,7 +186,7 @@ impl Records {
             parts.arrange(&leaf)
         };
         for part in changed {
-            let written = convert::write(&identity, page, &part, &leaf);
+            let written = convert::write(owner, page, &part, &leaf);
             // What was written to a destination that was taken out of the spec stays as it is on record.
             let Some(object) = written else { continue };
             self.write_part(&object, part.is_new).await?;
@@ -232,12 +223,20 @@ impl Keep for Records {
     fn keep<'a>(
         &'a self,
         memory: &'a Memory,
+        owner: &'a Mirror,
         pages: &'a [Page],
     ) -> BoxFuture<'a, Result<(), KeepError>> {
+        // Nothing but what a cluster has owns objects in it.
+        let Some(owner) = Identity::of(owner) else {
+            return ready(Ok(())).boxed();
+        };
         stream::iter(pages)
-            .map(move |page| async move {
-                let written = self.write(memory, page).await;
-                written.map_err(|error| unkept(&page.repository, &error))
+            .map(move |page| {
+                let owner = owner.clone();
+                async move {
+                    let written = self.write(memory, &owner, page).await;
+                    written.map_err(|error| unkept(&page.repository, &error))
+                }
             })
             .buffer_unordered(WRITES)
             .try_collect()

@@ -44,7 +44,7 @@ pub(super) async fn restore(
             shared.memory.mark_pending(&name, uid.clone());
         }
         shared
-            .syncer
+            .state
             .restore_claims(seniority.clone(), restored.claims);
     })
     .await?;
@@ -68,7 +68,7 @@ async fn list_mirrors(
             .iter()
             .filter_map(|object| object.0.as_ref().ok());
         shared
-            .syncer
+            .state
             .stand_by(understood.filter_map(bystanders::read));
         match next {
             Some(token) if !token.is_empty() => parameters.continue_token = Some(token),

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
-use super::mirror::Mirror;
+use super::mirror::{Destination, Mirror};
 use super::naming::Naming;
 use super::template::TemplateError;
 use crate::oci::{Digest, Registry, Repository, Tag};
@@ -43,8 +43,6 @@ impl SourceImage {
 /// A tag of a destination that an image is to have.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Claim {
-    /// The place of the destination among the mirror's destinations.
-    pub destination: usize,
     /// The registry.
     pub registry: Registry,
     /// The repository.
@@ -75,21 +73,11 @@ pub struct Claimant<'a> {
     pub claim: &'a Claim,
 }
 
-/// A destination whose templates give no name for an image.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{source}")]
-pub struct ClaimError {
-    /// The place of the destination among the mirror's destinations.
-    pub destination: usize,
-    /// What is wrong.
-    pub source: TemplateError,
-}
-
 /// A claim that is not honoured.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Conflict {
-    /// The place of the claim among all claims.
-    pub claim: usize,
+#[derive(Clone, Debug)]
+pub struct Conflict<'a> {
+    /// Whose claim it is.
+    pub claimant: Claimant<'a>,
     /// Why.
     pub kind: ConflictKind,
 }
@@ -146,43 +134,41 @@ impl Mirror {
         }
     }
 
-    /// All destination tags of an image that has this name; while its digest is not known, those that do not
-    /// need it.
+    /// All destination tags of an image that has this name, each with its destination; while its digest is not known,
+    /// those that do not need it.
     pub fn claims(
         &self,
         naming: &Naming,
         repository: &Repository,
         tag: &Tag,
         digest: Option<&Digest>,
-    ) -> Vec<Result<Claim, ClaimError>> {
+    ) -> Vec<(&Destination, Result<Claim, TemplateError>)> {
         let mut claims = Vec::new();
-        for (index, destination) in self.destinations.iter().enumerate() {
-            let refused = |source| ClaimError {
-                destination: index,
-                source,
-            };
+        for destination in &self.destinations {
             let target = destination.repository_of(naming, &self.source.registry, repository);
             match target {
-                Err(source) => claims.push(Err(refused(source))),
+                Err(error) => claims.push((destination, Err(error))),
                 Ok(target) => claims.extend(destination.tags.iter().filter_map(|template| {
                     let tag = template.expand(naming.tag(tag), digest)?;
-                    Some(tag.map_err(refused).and_then(|tag| {
-                        let previous = destination.previous_tag.as_ref();
-                        Ok(Claim {
-                            destination: index,
-                            registry: destination.registry.clone(),
-                            repository: target.clone(),
-                            previous: previous
-                                .map(|template| template.expand(&tag))
-                                .transpose()
-                                .map_err(refused)?,
-                            tag,
-                        })
-                    }))
+                    let claim = tag.and_then(|tag| destination.claim(&target, tag));
+                    Some((destination, claim))
                 })),
             }
         }
         claims
+    }
+}
+
+impl Destination {
+    fn claim(&self, repository: &Repository, tag: Tag) -> Result<Claim, TemplateError> {
+        let previous = self.previous_tag.as_ref();
+        let previous = previous.map(|template| template.expand(&tag));
+        Ok(Claim {
+            registry: self.registry.clone(),
+            repository: repository.clone(),
+            previous: previous.transpose()?,
+            tag,
+        })
     }
 }
 
@@ -191,11 +177,11 @@ impl Mirror {
 /// The order of the claims decides: those of older mirrors come first. An image may claim a tag of its
 /// own mirror twice; another mirror may not even claim it for the same image, since both would manage
 /// the tag.
-pub fn find_conflicts(claimants: &[Claimant<'_>]) -> Vec<Conflict> {
+pub fn find_conflicts<'a>(claimants: &[Claimant<'a>]) -> Vec<Conflict<'a>> {
     let mut owners = HashMap::new();
     let mut conflicts = Vec::new();
-    for (index, claimant) in claimants.iter().enumerate() {
-        let Claimant { source, claim, .. } = claimant;
+    for claimant in claimants {
+        let Claimant { source, claim, .. } = *claimant;
         for tag in claim.tags() {
             let target = (&claim.registry, &claim.repository, tag);
             let kind = if target == (&source.registry, &source.repository, &source.tag) {
@@ -205,7 +191,10 @@ pub fn find_conflicts(claimants: &[Claimant<'_>]) -> Vec<Conflict> {
                 claimant.taken_by(owner, tag)
             };
             if let Some(kind) = kind {
-                conflicts.push(Conflict { claim: index, kind });
+                conflicts.push(Conflict {
+                    claimant: *claimant,
+                    kind,
+                });
                 break;
             }
         }
@@ -269,7 +258,6 @@ impl Serialize for SourceImage {
 impl fmt::Display for Claim {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
-            destination: _,
             registry,
             repository,
             tag,
@@ -300,7 +288,6 @@ mod tests {
             tag,
         } = image(text);
         Claim {
-            destination: 0,
             registry,
             repository,
             tag,
@@ -326,7 +313,14 @@ mod tests {
             .collect();
         find_conflicts(&claimants)
             .into_iter()
-            .map(|conflict| format!("{}: {}", conflict.claim, conflict.kind))
+            .map(|conflict| {
+                let is_it = |(_, _, claim): &_| std::ptr::eq(claim, conflict.claimant.claim);
+                format!(
+                    "{}: {}",
+                    parsed.iter().position(is_it).unwrap(),
+                    conflict.kind
+                )
+            })
             .collect()
     }
 

@@ -2,12 +2,13 @@
 
 //! Who wants which destination tag, over all mirrors of the process and from round to round.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::sighting::Absent;
+use super::wishes::{Run, Wish, Wishes};
 use crate::oci::{Digest, Registry, Repository, Tag};
-use crate::plan::conflicts::{Claimant, Conflict, Seniority, find_conflicts};
+use crate::plan::conflicts::{Claimant, ConflictKind, Seniority, find_conflicts};
 use crate::plan::prune::{self as pruning, Holding, may_want};
 use crate::plan::{Claim, Mirror, SourceImage};
 
@@ -27,20 +28,7 @@ pub(super) struct Claims {
     /// The mirrors that want something of a repository, or did: who looks for them asks no other.
     interested: HashMap<Repository, BTreeSet<String>>,
     /// The mirrors of which it is not known what they want: they may want whatever their specs could mean.
-    unheard: HashMap<String, Mirror>,
-}
-
-/// What a mirror of a round wants.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Wish<'a> {
-    /// The place of the mirror among the mirrors of the round.
-    pub(super) mirror: usize,
-    /// The image at the source.
-    pub(super) source: &'a SourceImage,
-    /// The tag that it is to have.
-    pub(super) claim: &'a Claim,
-    /// The digest that the tag should name.
-    pub(super) digest: &'a Digest,
+    unheard: HashMap<String, Arc<Mirror>>,
 }
 
 /// A tag of a registry.
@@ -57,71 +45,49 @@ struct Holder {
     claim: Claim,
     /// The digest that the tag should name, where that is known.
     digest: Option<Digest>,
+    /// The run that found it out; None where it was on record.
+    run: Option<Run>,
 }
 
 impl Claims {
-    /// Finds the wishes whose tags are held by others, in this round or since an earlier one. The
-    /// older mirror holds a tag, whoever came first. `is_complete` says whether everything that a mirror of
-    /// the round wants is among the wishes.
+    /// Finds what keeps a mirror from its wishes: tags that others of its run want, or hold since an earlier one. The
+    /// older mirror holds a tag, whoever came first. `all` are the wishes of those who may want the same tags, in the
+    /// order of the run, with its own.
     ///
-    /// Everything that is not in conflict is held by its mirror from now on.
+    /// What a mirror without conflict wants is held by it from now on.
     pub(super) fn settle(
         &mut self,
-        mirrors: &[&Mirror],
-        is_complete: impl Fn(usize) -> bool,
-        wishes: &[Wish<'_>],
-    ) -> Vec<(usize, Conflict)> {
-        for (index, mirror) in mirrors.iter().enumerate() {
-            if is_complete(index) {
-                self.forget(&mirror.name);
-            } else {
-                self.wait_for((*mirror).clone());
-            }
+        run: Run,
+        own: &Wishes,
+        all: &[Arc<Wishes>],
+    ) -> Vec<(String, ConflictKind)> {
+        if own.is_complete {
+            self.forget(&own.mirror.name);
+        } else {
+            self.wait_for(own.mirror.clone());
         }
-        let seniorities: Vec<Arc<Seniority>> = mirrors
-            .iter()
-            .map(|mirror| Arc::new(mirror.seniority()))
-            .collect();
-        let new: Vec<Option<Holder>> = wishes
-            .iter()
-            .map(|wish| {
-                Some(Holder {
-                    mirror: seniorities.get(wish.mirror)?.clone(),
-                    source: wish.source.clone(),
-                    claim: wish.claim.clone(),
-                    digest: Some(wish.digest.clone()),
-                })
-            })
-            .collect();
-        let rivals = new.iter().flatten().flat_map(|holder| self.rivals(holder));
-        let mut wanted: Vec<(Option<usize>, Holder)> = rivals.map(|rival| (None, rival)).collect();
-        let new = new.into_iter().enumerate();
-        wanted.extend(new.filter_map(|(index, holder)| Some((Some(index), holder?))));
-        // In files there are no ages: the one that came first stays first.
-        wanted.sort_by(|(_, left), (_, right)| left.mirror.age().cmp(&right.mirror.age()));
-        let claimants: Vec<Claimant<'_>> = wanted
-            .iter()
-            .map(|(_, holder)| Claimant {
-                mirror: &holder.mirror.name,
-                source: &holder.source,
-                claim: &holder.claim,
-            })
-            .collect();
-        let conflicts: Vec<(usize, Conflict)> = find_conflicts(&claimants)
-            .into_iter()
-            .filter_map(|conflict| Some((wanted.get(conflict.claim)?.0?, conflict)))
-            .collect();
-        let stalled: BTreeSet<usize> = conflicts
-            .iter()
-            .filter_map(|(index, _)| Some(wishes.get(*index)?.mirror))
-            .collect();
-        for (index, holder) in wanted {
-            match index.and_then(|index| wishes.get(index)) {
-                Some(wish) if stalled.contains(&wish.mirror) => {
-                    self.withhold(&holder);
-                }
-                Some(_) => self.hold(&holder),
-                None => {}
+        let claims = own.tags.iter().map(|wish| &wish.claim);
+        let wanted: HashSet<Target> = claims.flat_map(targets).collect();
+        let rivals = self.rivals(run, own, all);
+        let conflicts = find_own_conflicts(own, all, &wanted, &rivals);
+        let mirror = Arc::new(own.mirror.seniority());
+        for Wish {
+            source,
+            claim,
+            digest,
+        } in &own.tags
+        {
+            let holder = Holder {
+                mirror: mirror.clone(),
+                source: source.clone(),
+                claim: claim.clone(),
+                digest: Some(digest.clone()),
+                run: Some(run),
+            };
+            if conflicts.is_empty() {
+                self.hold(&holder);
+            } else {
+                self.withhold(&holder);
             }
         }
         conflicts
@@ -137,6 +103,7 @@ impl Claims {
                 source: source.clone(),
                 claim: claim.clone(),
                 digest: None,
+                run: None,
             });
         }
     }
@@ -151,6 +118,7 @@ impl Claims {
                 source,
                 claim,
                 digest: None,
+                run: None,
             });
         }
     }
@@ -179,7 +147,7 @@ impl Claims {
     }
 
     /// Takes note of a mirror that has not said what it wants.
-    pub(super) fn wait_for(&mut self, mirror: Mirror) {
+    pub(super) fn wait_for(&mut self, mirror: Arc<Mirror>) {
         self.unheard.insert(mirror.name.clone(), mirror);
     }
 
@@ -212,12 +180,18 @@ impl Claims {
         }
     }
 
-    /// The other mirrors that hold what one wants.
-    fn rivals(&self, wanting: &Holder) -> Vec<Holder> {
-        let holders = targets(&wanting.claim);
-        let holders = holders.filter_map(|target| self.holders.get(&target));
-        let others = holders.filter(|holder| holder.mirror.name != wanting.mirror.name);
-        others.cloned().collect()
+    /// The other mirrors that hold what one wants. Of those that take part in the run, what they hold is among their
+    /// wishes, unless a failure hides it.
+    fn rivals(&self, run: Run, own: &Wishes, all: &[Arc<Wishes>]) -> Vec<Holder> {
+        let heard = all.iter().filter(|wishes| wishes.is_complete);
+        let heard: HashSet<&str> = heard.map(|wishes| wishes.mirror.name.as_str()).collect();
+        let wanted = own.tags.iter().flat_map(|wish| targets(&wish.claim));
+        let holders = wanted.filter_map(|target| self.holders.get(&target));
+        let is_rival = |holder: &&Holder| {
+            let name = holder.mirror.name.as_str();
+            name != own.mirror.name && holder.run != Some(run) && !heard.contains(name)
+        };
+        holders.filter(is_rival).cloned().collect()
     }
 
     fn hold(&mut self, holder: &Holder) {
@@ -266,6 +240,44 @@ impl Targets {
             tags.map(move |(registry, tag)| (registry, repository.clone(), tag))
         })
     }
+}
+
+/// What keeps a mirror from its own wishes, by those of the others who want some of it: the claim, and why.
+fn find_own_conflicts(
+    own: &Wishes,
+    all: &[Arc<Wishes>],
+    wanted: &HashSet<Target>,
+    rivals: &[Holder],
+) -> Vec<(String, ConflictKind)> {
+    let ages: Vec<Seniority> = all.iter().map(|one| one.mirror.seniority()).collect();
+    let held = rivals.iter().map(|rival| {
+        let Holder {
+            mirror,
+            source,
+            claim,
+            ..
+        } = rival;
+        (&**mirror, source, claim)
+    });
+    let wished = all.iter().zip(&ages).flat_map(|(wishes, mirror)| {
+        let is_own = wishes.mirror.name == own.mirror.name;
+        let is_meant = move |claim: &Claim| is_own || targets(claim).any(|it| wanted.contains(&it));
+        let meant = wishes.tags.iter().filter(move |wish| is_meant(&wish.claim));
+        meant.map(move |wish| (mirror, &wish.source, &wish.claim))
+    });
+    let mut wanting: Vec<(&Seniority, &SourceImage, &Claim)> = held.chain(wished).collect();
+    // In files there are no ages: the one that came first stays first.
+    wanting.sort_by_key(|(mirror, ..)| mirror.age());
+    let claimants = wanting.into_iter().map(|(mirror, source, claim)| Claimant {
+        mirror: &mirror.name,
+        source,
+        claim,
+    });
+    let claimants: Vec<Claimant<'_>> = claimants.collect();
+    let conflicts = find_conflicts(&claimants).into_iter();
+    let own = conflicts.filter(|conflict| conflict.claimant.mirror == own.mirror.name);
+    own.map(|conflict| (conflict.claimant.claim.to_string(), conflict.kind))
+        .collect()
 }
 
 /// The tags that a claim is about.

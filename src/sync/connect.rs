@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! How a round comes to the endpoints that a mirror names, with their credentials.
+//! How a round comes to the endpoints that its mirror names, with their credentials.
 
 use std::sync::Arc;
 
@@ -8,49 +8,45 @@ use super::trust::Authorities;
 use crate::api::Reason;
 use crate::copy::Endpoint;
 use crate::oci::Repository;
-use crate::plan::{Destination, Mirror};
+use crate::plan::Destination;
 
-/// Opens endpoints: from Secrets and the Docker config on a command line, from the API in a cluster.
+/// Opens the endpoints of one mirror: from Secrets and the Docker config on a command line, from the API in a cluster.
 pub trait Connect: Send + Sync {
-    /// The source of a mirror; credentials may depend on the repository.
+    /// The source; credentials may depend on the repository.
     fn source(
         &self,
-        mirror: &Mirror,
         repository: Option<&Repository>,
     ) -> impl Future<Output = Result<Endpoint, ConnectError>> + Send;
 
-    /// A destination of a mirror.
+    /// A destination.
     fn destination(
         &self,
-        mirror: &Mirror,
         destination: &Destination,
         repository: &Repository,
     ) -> impl Future<Output = Result<Endpoint, ConnectError>> + Send;
 
-    /// Those whom the policies of a mirror trust.
-    fn authorities(&self, mirror: &Mirror) -> Result<Arc<Authorities>, ConnectError>;
+    /// Those whom the policies trust.
+    fn authorities(&self) -> Arc<Authorities>;
 }
 
-impl<C: Connect> Connect for Arc<C> {
+impl<C: Connect> Connect for &C {
     fn source(
         &self,
-        mirror: &Mirror,
         repository: Option<&Repository>,
     ) -> impl Future<Output = Result<Endpoint, ConnectError>> + Send {
-        C::source(self, mirror, repository)
+        C::source(self, repository)
     }
 
     fn destination(
         &self,
-        mirror: &Mirror,
         destination: &Destination,
         repository: &Repository,
     ) -> impl Future<Output = Result<Endpoint, ConnectError>> + Send {
-        C::destination(self, mirror, destination, repository)
+        C::destination(self, destination, repository)
     }
 
-    fn authorities(&self, mirror: &Mirror) -> Result<Arc<Authorities>, ConnectError> {
-        C::authorities(self, mirror)
+    fn authorities(&self) -> Arc<Authorities> {
+        C::authorities(self)
     }
 }
 

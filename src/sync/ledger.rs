@@ -286,17 +286,17 @@ impl Ledger {
         self.memory.forget(mirror);
     }
 
-    /// Brings what changed about a mirror to where it outlives the process.
-    pub async fn flush(&self, mirror: &str) -> Result<(), KeepError> {
+    /// Brings what changed about a mirror to where it outlives the process, as what it owns.
+    pub async fn flush(&self, mirror: &Mirror) -> Result<(), KeepError> {
         let Some(keep) = &self.keep else {
             return Ok(());
         };
-        let changed = self.memory.changed(mirror);
+        let changed = self.memory.changed(&mirror.name);
         if !self.memory.take_new_sights() && changed.is_empty() {
             return Ok(());
         }
         let pages: Vec<Page> = changed.iter().map(|(page, _)| page.clone()).collect();
-        keep.keep(&self.memory, &pages).await?;
+        keep.keep(&self.memory, mirror, &pages).await?;
         self.memory.kept(&changed);
         Ok(())
     }
@@ -306,6 +306,7 @@ impl Ledger {
 mod tests {
     use futures::future::BoxFuture;
 
+    use super::keepsake_samples::mirror;
     use super::*;
     use crate::api::Reason;
 
@@ -353,7 +354,7 @@ mod tests {
         let path = directory.path().join("state.json");
         let ledger = Ledger::open(&path).unwrap();
         ledger.write(slot("1"), record());
-        ledger.flush(MIRROR).await.unwrap();
+        ledger.flush(&mirror("m")).await.unwrap();
         drop(ledger);
 
         let ledger = Ledger::open(&path).unwrap();
@@ -374,6 +375,7 @@ mod tests {
         fn keep<'a>(
             &'a self,
             memory: &'a Memory,
+            _: &'a Mirror,
             pages: &'a [Page],
         ) -> BoxFuture<'a, Result<(), KeepError>> {
             use std::sync::atomic::Ordering::Relaxed;
@@ -400,16 +402,16 @@ mod tests {
         let ledger = Ledger::kept_by(keep.clone());
         ledger.write(slot("1"), record());
         ledger.write(slot("2"), record());
-        assert!(ledger.flush(MIRROR).await.is_err());
+        assert!(ledger.flush(&mirror("m")).await.is_err());
         for _ in 0..2 {
-            ledger.flush(MIRROR).await.unwrap();
-            ledger.flush("default/another").await.unwrap();
+            ledger.flush(&mirror("m")).await.unwrap();
+            ledger.flush(&mirror("another")).await.unwrap();
         }
         ledger.lose(slot("1").page);
-        ledger.flush(MIRROR).await.unwrap();
+        ledger.flush(&mirror("m")).await.unwrap();
         ledger.forget(MIRROR);
         ledger.lose(slot("1").page);
-        ledger.flush(MIRROR).await.unwrap();
+        ledger.flush(&mirror("m")).await.unwrap();
         assert_eq!(*keep.kept.lock().unwrap(), [2, 2]);
     }
 
@@ -424,7 +426,7 @@ mod tests {
         let ledger = Ledger::open(&path).unwrap();
         ledger.wait(&slot("1"), sight(b"source", 60));
         ledger.wait(&slot("1"), sight(b"source", 70));
-        ledger.flush(MIRROR).await.unwrap();
+        ledger.flush(&mirror("m")).await.unwrap();
         drop(ledger);
 
         let ledger = Ledger::open(&path).unwrap();

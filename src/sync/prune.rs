@@ -42,7 +42,6 @@ use self::protect::Protection;
 use self::records::{recorded, unmarked};
 use super::item::{Item, Step};
 use super::ledger::{Leaf, Page, Slot};
-use super::sighting::Sighting;
 use super::{Connect, Mode, Syncer};
 use crate::api::image_mirror::PruneMode;
 use crate::oci::Digest;
@@ -50,7 +49,7 @@ use crate::plan::prune::{
     Brakes, Candidate, Clock, Fate, Found, Passage, PruneReport, PrunedTag, Recorded, Selection,
     Stop, counted_since, find_candidates, find_stop, keep_siblings,
 };
-use crate::plan::report::{MirrorReport, Report};
+use crate::plan::report::MirrorReport;
 use crate::plan::status::worst;
 use crate::plan::{Claim, Mirror};
 
@@ -72,59 +71,43 @@ pub(super) struct Findings<'a> {
 }
 
 impl<'a> Findings<'a> {
-    /// The findings for each mirror.
-    pub(super) fn gather(
-        mirrors: &[&'a Mirror],
-        selections: &'a [Selection],
-        items: &'a [Item],
-    ) -> Vec<Self> {
-        let mut findings: Vec<Self> = mirrors
-            .iter()
-            .zip(selections)
-            .map(|(mirror, selection)| Self {
-                mirror,
-                selection,
-                claimed: HashSet::new(),
-                wanted: Vec::new(),
-                rebuilt: 0,
-            })
-            .collect();
-        for item in items {
-            if let Some(findings) = findings.get_mut(item.sighting.image.mirror) {
-                let Sighting {
-                    slot,
-                    claim,
-                    expected,
-                    ..
-                } = &item.sighting;
-                findings.claimed.insert(slot);
-                findings.wanted.push((claim, expected));
-                findings.rebuilt += usize::from(item.is_adopted());
-            }
+    /// The findings for a mirror.
+    pub(super) fn of(mirror: &'a Mirror, selection: &'a Selection, items: &'a [Item]) -> Self {
+        let sightings = items.iter().map(|item| &item.sighting);
+        Self {
+            mirror,
+            selection,
+            claimed: sightings.clone().map(|sighting| &sighting.slot).collect(),
+            wanted: sightings
+                .map(|sighting| (&sighting.claim, &sighting.expected))
+                .collect(),
+            rebuilt: items.iter().filter(|item| item.is_adopted()).count(),
         }
-        findings
     }
 }
 
 // === impl Syncer ===
 
 impl<C: Connect> Syncer<C> {
-    /// Prunes what the mirrors do not want any more, or says what there would be to prune.
-    pub(super) async fn prune(&self, findings: Vec<Findings<'_>>, report: &mut Report, mode: Mode) {
-        for (findings, report) in findings.into_iter().zip(&mut report.mirrors) {
-            report.prune = match findings.mirror.prune.mode {
-                PruneMode::Retain => {
-                    if mode.writes_records() {
-                        Box::pin(self.retain(findings.mirror)).await;
-                    }
-                    None
+    /// Prunes what a mirror does not want any more, or says what there would be to prune.
+    pub(super) async fn prune(
+        &self,
+        findings: &Findings<'_>,
+        report: &mut MirrorReport,
+        mode: Mode,
+    ) {
+        report.prune = match findings.mirror.prune.mode {
+            PruneMode::Retain => {
+                if mode.writes_records() {
+                    Box::pin(self.retain(findings.mirror)).await;
                 }
-                PruneMode::Plan | PruneMode::Delete => {
-                    // On the heap: rounds that prune nothing stay small.
-                    Some(Box::pin(self.prune_mirror(&findings, report, mode)).await)
-                }
-            };
-        }
+                None
+            }
+            PruneMode::Plan | PruneMode::Delete => {
+                // On the heap: rounds that prune nothing stay small.
+                Some(Box::pin(self.prune_mirror(findings, report, mode)).await)
+            }
+        };
     }
 
     /// Where nothing is pruned, nothing is unwanted. What earlier rounds began is healed all the same.
@@ -182,7 +165,7 @@ impl<C: Connect> Syncer<C> {
             if mode.writes_records() {
                 self.unmark_wanted(&leaves, &findings.claimed);
                 // What cannot be kept now is kept by the next round.
-                let _ = self.ledger.flush(&mirror.name).await;
+                let _ = self.ledger.flush(mirror).await;
             }
             pruned.stop = stop;
             pruned.tags = unmarked(&recorded, mirror);
@@ -238,7 +221,7 @@ impl<C: Connect> Syncer<C> {
                 self.ledger.spend(&mirror.name, plan, times.now);
             }
         }
-        if let Err(error) = self.ledger.flush(&mirror.name).await {
+        if let Err(error) = self.ledger.flush(mirror).await {
             let unkept = || Stop::unkept(&error.to_string(), error.reason);
             pruned.stop.get_or_insert_with(unkept);
         }

@@ -18,8 +18,6 @@ use crate::plan::{Claim, Naming, Policy, Selector, SourceImage};
 )]
 #[derive(Clone, Debug)]
 pub(super) struct Selected {
-    /// The place of its mirror among the mirrors of the round.
-    pub(super) mirror: usize,
     pub(super) origin: Origin,
     pub(super) tag: Tag,
     /// The digest that an entry pins it to.
@@ -37,8 +35,6 @@ pub(super) struct Selected {
 /// A selected tag and the digest that it names; from here on the digest is what is spoken of.
 #[derive(Clone, Debug)]
 pub(super) struct Image {
-    /// The place of its mirror among the mirrors of the round.
-    pub(super) mirror: usize,
     pub(super) source: SourceImage,
     pub(super) origin: Origin,
     pub(super) digest: Digest,
@@ -69,6 +65,8 @@ pub(super) struct Sighting {
 #[derive(Clone, Debug)]
 pub(super) struct Missed {
     pub(super) image: Arc<Image>,
+    /// The name of its destination in the mirror.
+    pub(super) destination: String,
     pub(super) claim: Claim,
     pub(super) failure: Failure,
 }
@@ -76,8 +74,6 @@ pub(super) struct Missed {
 /// Everything that is known of one selected tag.
 #[derive(Default)]
 pub(super) struct Sighted {
-    /// The place of its mirror among the mirrors of the round.
-    pub(super) mirror: usize,
     pub(super) sightings: Vec<Result<Sighting, Missed>>,
     pub(super) failures: Vec<Failure>,
     /// A tag that need not exist and does not.
@@ -126,6 +122,16 @@ impl Image {
             selected_by: self.selected_by.clone(),
             outcome,
         }
+    }
+}
+
+// === impl Missed ===
+
+impl Missed {
+    /// The line of the report.
+    pub(super) fn report(self) -> TagReport {
+        let outcome = Outcome::Failed(self.failure);
+        self.image.report(&self.destination, &self.claim, outcome)
     }
 }
 

@@ -8,8 +8,9 @@
 #![expect(
     clippy::expect_used,
     clippy::missing_panics_doc,
+    clippy::too_many_lines,
     clippy::unwrap_used,
-    reason = "a test stops at the first surprise"
+    reason = "a test stops at the first surprise, and tables of cases are long"
 )]
 
 mod cli;
@@ -34,3 +35,4 @@ mod registry;
 mod schema;
 pub mod support;
 mod syncing;
+mod waiting;

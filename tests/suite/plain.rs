@@ -4,18 +4,35 @@
 
 use std::sync::{Arc, Mutex};
 
-use transship::copy::Endpoint;
+use transship::copy::{Endpoint, Progress};
 use transship::oci::{Registry, Repository};
 use transship::plan::report::TagReport;
 use transship::plan::{Destination, Mirror};
 use transship::registry::{Pool, Settings};
+use transship::sync::ledger::{Slot, Tombstone};
+use transship::sync::prune::{Pruner, Restoration, RestoreError};
 use transship::sync::trust::Authorities;
-use transship::sync::{Connect, ConnectError, Observer};
+use transship::sync::{
+    Connect, ConnectError, Ledger, Mode, Observer, Report, RoundInput, State, Syncer, round,
+};
+
+/// A process that runs rounds between registries over plain HTTP without credentials.
+pub(super) struct Process {
+    state: State,
+    registries: Plain,
+}
 
 /// Registries over plain HTTP without credentials, and whom the policies trust.
+#[derive(Clone)]
 pub(super) struct Plain {
     pool: Pool,
     trusted: Trusted,
+}
+
+/// The way to those of one mirror.
+pub(super) struct Connection {
+    registries: Plain,
+    source: Registry,
 }
 
 /// Whom the policies trust, which a test can change: nobody at first.
@@ -24,9 +41,54 @@ pub(super) type Trusted = Arc<Mutex<Arc<Authorities>>>;
 /// Nobody watches.
 pub(super) struct Unwatched;
 
+impl Process {
+    pub(super) fn new(registries: Plain, ledger: Arc<Ledger>) -> Self {
+        let state = State::new(ledger, Progress::none());
+        Self { state, registries }
+    }
+
+    pub(super) fn with_pruner(self, pruner: Pruner) -> Self {
+        let state = self.state.with_pruner(pruner);
+        Self { state, ..self }
+    }
+
+    pub(super) async fn round(
+        &self,
+        mirrors: &[&Mirror],
+        mode: Mode,
+        observer: &dyn Observer,
+    ) -> Report {
+        let inputs = mirrors.iter().map(|mirror| RoundInput {
+            mirror: Arc::new((*mirror).clone()),
+            connection: self.registries.connect(mirror),
+        });
+        round(&self.state, &inputs.collect::<Vec<_>>(), mode, observer).await
+    }
+
+    pub(super) fn deleted_tags(&self, mirror: &Mirror) -> Vec<(Slot, Tombstone)> {
+        self.state.deleted_tags(mirror)
+    }
+
+    pub(super) async fn restore_tags(
+        &self,
+        mirror: &Mirror,
+        is_wanted: impl Fn(&Slot, &Tombstone) -> bool,
+    ) -> Result<Vec<Restoration>, RestoreError> {
+        let syncer = Syncer::new(self.state.clone(), self.registries.connect(mirror));
+        syncer.restore_tags(mirror, is_wanted).await
+    }
+}
+
 impl Plain {
     pub(super) fn new(pool: Pool, trusted: Trusted) -> Self {
         Self { pool, trusted }
+    }
+
+    fn connect(&self, mirror: &Mirror) -> Connection {
+        Connection {
+            registries: self.clone(),
+            source: mirror.source.registry.clone(),
+        }
     }
 
     fn endpoint(&self, registry: &Registry) -> Endpoint {
@@ -38,26 +100,21 @@ impl Plain {
     }
 }
 
-impl Connect for Plain {
-    async fn source(
-        &self,
-        mirror: &Mirror,
-        _: Option<&Repository>,
-    ) -> Result<Endpoint, ConnectError> {
-        Ok(self.endpoint(&mirror.source.registry))
+impl Connect for Connection {
+    async fn source(&self, _: Option<&Repository>) -> Result<Endpoint, ConnectError> {
+        Ok(self.registries.endpoint(&self.source))
     }
 
     async fn destination(
         &self,
-        _: &Mirror,
         destination: &Destination,
         _: &Repository,
     ) -> Result<Endpoint, ConnectError> {
-        Ok(self.endpoint(&destination.registry))
+        Ok(self.registries.endpoint(&destination.registry))
     }
 
-    fn authorities(&self, _: &Mirror) -> Result<Arc<Authorities>, ConnectError> {
-        Ok(self.trusted.lock().unwrap().clone())
+    fn authorities(&self) -> Arc<Authorities> {
+        self.registries.trusted.lock().unwrap().clone()
     }
 }
 

@@ -12,6 +12,7 @@ mod lab;
 mod leftovers;
 mod lies;
 mod listing;
+mod peers;
 mod registries;
 mod rounds;
 mod stops;

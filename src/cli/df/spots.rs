@@ -7,15 +7,15 @@ use std::path::PathBuf;
 
 use crate::cli::address::{Address, Place};
 use crate::cli::args::DocumentArgs;
-use crate::cli::connect::{Connector, MirrorConnector};
+use crate::cli::connect::{Connector, MirrorConnection, connect};
 use crate::cli::documents;
 use crate::cli::error::Error;
 use crate::cli::open;
 use crate::copy::{self, Endpoint};
 use crate::layout::Layout;
 use crate::oci::Repository;
-use crate::plan::{Mirror, Naming, RepositorySelector};
-use crate::sync::Connect as _;
+use crate::plan::{Naming, RepositorySelector};
+use crate::sync::{Connect as _, RoundInput};
 
 /// A repository of an endpoint.
 #[derive(Debug)]
@@ -81,18 +81,17 @@ pub(super) async fn of_mirrors(
 ) -> Result<Vec<Spot>, Error> {
     let documents = DocumentArgs::as_written(filename, set_env, mirror, None);
     let runnables = documents::read(&documents, connector.identities())?.runnables;
-    let (connector, mirrors) = MirrorConnector::new(connector, runnables, &documents);
+    let inputs = connect(connector, runnables, &documents);
     let mut seen: HashSet<(copy::Place, Repository)> = HashSet::new();
     let mut spots = Vec::new();
-    for mirror in &mirrors {
-        for (source, naming) in sources(&connector, mirror).await? {
+    for input in &inputs {
+        let RoundInput { mirror, connection } = input;
+        for (source, naming) in sources(input).await? {
             for destination in &mirror.destinations {
                 let registry = &mirror.source.registry;
                 let named = destination.repository_of(&naming, registry, &source);
                 let repository = named.map_err(|error| Error::Image(error.to_string()))?;
-                let endpoint = connector
-                    .destination(mirror, destination, &repository)
-                    .await?;
+                let endpoint = connection.destination(destination, &repository).await?;
                 if seen.insert((endpoint.place(), repository.clone())) {
                     spots.push(Spot {
                         endpoint,
@@ -108,10 +107,8 @@ pub(super) async fn of_mirrors(
 
 /// The source repositories of a mirror with the names that its entries give them; of an entry with a glob
 /// those that the source lists.
-async fn sources(
-    connector: &MirrorConnector,
-    mirror: &Mirror,
-) -> Result<Vec<(Repository, Naming)>, Error> {
+async fn sources(input: &RoundInput<MirrorConnection>) -> Result<Vec<(Repository, Naming)>, Error> {
+    let RoundInput { mirror, connection } = input;
     let mut listed = None;
     let mut sources = Vec::new();
     for entry in &mirror.images {
@@ -119,7 +116,7 @@ async fn sources(
             RepositorySelector::Literal(repository) => sources.push(repository.clone()),
             RepositorySelector::Glob(glob) => {
                 if listed.is_none() {
-                    let source = connector.source(mirror, None).await?;
+                    let source = connection.source(None).await?;
                     listed = Some(source.list_repositories().await?);
                 }
                 let all = listed.iter().flatten();

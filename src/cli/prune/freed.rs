@@ -4,12 +4,12 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use crate::cli::connect::MirrorConnection;
 use crate::cli::df::{Weighed, freed, weigh};
 use crate::cli::session::Session;
 use crate::oci::{Repository, Tag};
-use crate::plan::Mirror;
 use crate::plan::prune::{Fate, PruneReport};
-use crate::sync::{Connect as _, Report};
+use crate::sync::{Connect as _, Report, RoundInput};
 
 /// The tags that are due, by destination and repository.
 type Due<'a> = BTreeMap<&'a str, BTreeMap<&'a Repository, HashSet<&'a Tag>>>;
@@ -18,14 +18,14 @@ type Due<'a> = BTreeMap<&'a str, BTreeMap<&'a Repository, HashSet<&'a Tag>>>;
 /// they cannot be read. Each destination by itself: what two registries share, each has.
 pub(super) async fn measure(session: &Session, report: &Report) -> Option<u64> {
     let mut sum = 0;
-    for (mirror, report) in session.mirrors.iter().zip(&report.mirrors) {
+    for (input, report) in session.inputs.iter().zip(&report.mirrors) {
         let Some(prune) = &report.prune else {
             continue;
         };
         for (destination, due) in due(prune) {
             let mut weighed = Vec::new();
             for (repository, tags) in due {
-                let found = weigh_repository(session, mirror, destination, repository).await?;
+                let found = weigh_repository(input, destination, repository).await?;
                 weighed.extend(
                     found
                         .into_iter()
@@ -51,17 +51,13 @@ fn due(prune: &PruneReport) -> Due<'_> {
 }
 
 async fn weigh_repository(
-    session: &Session,
-    mirror: &Mirror,
+    input: &RoundInput<MirrorConnection>,
     destination: &str,
     repository: &Repository,
 ) -> Option<Vec<Weighed>> {
-    let destination = mirror.destination(destination)?;
-    let endpoint = session
-        .connector
-        .destination(mirror, destination, repository)
-        .await
-        .ok()?;
+    let destination = input.mirror.destination(destination)?;
+    let endpoint = input.connection.destination(destination, repository);
+    let endpoint = endpoint.await.ok()?;
     match weigh(&endpoint, repository).await {
         Ok(weighed) => Some(weighed),
         Err(error) => {

@@ -13,8 +13,8 @@ use crate::plan::prune::{Fate, PrunedTag};
 use crate::sync::Report;
 
 /// Everything: table, why nothing is deleted, how to approve it, and one line.
-pub(super) fn render(
-    mirrors: &[Mirror],
+pub(super) fn render<'a>(
+    mirrors: impl Iterator<Item = &'a Mirror>,
     report: &Report,
     totals: &Totals,
     is_quiet: bool,
@@ -97,8 +97,8 @@ fn explain(fate: &Fate) -> (&'static str, &str) {
 }
 
 /// How a person lets more go than the mirror allows by itself.
-fn approvals(mirrors: &[Mirror], report: &Report) -> String {
-    let pairs = mirrors.iter().zip(&report.mirrors);
+fn approvals<'a>(mirrors: impl Iterator<Item = &'a Mirror>, report: &Report) -> String {
+    let pairs = mirrors.zip(&report.mirrors);
     let waiting = pairs.filter_map(|(mirror, report)| {
         let prune = report.prune.as_ref()?;
         let plan = prune

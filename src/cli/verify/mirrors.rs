@@ -8,18 +8,19 @@ use super::image::{Fault, Named, Root, verify};
 use super::report::VerifyReport;
 use crate::api::Reason;
 use crate::cli::address::image_name;
+use crate::cli::connect::MirrorConnection;
 use crate::cli::error::Error;
 use crate::cli::image::Source;
 use crate::cli::session::Session;
 use crate::cli::summary;
 use crate::oci::{Repository, Tag};
+use crate::plan::Destination;
 use crate::plan::report::{MirrorReport, Outcome, TagReport};
-use crate::plan::{Destination, Mirror};
-use crate::sync::{Connect as _, Mode};
+use crate::sync::{Connect as _, Mode, RoundInput};
 
 /// What is wanted in a repository of a destination.
 struct Place<'a> {
-    mirror: &'a Mirror,
+    connection: &'a MirrorConnection,
     destination: &'a Destination,
     repository: Repository,
     /// The tags that should be there, and that are there by what was seen.
@@ -38,17 +39,17 @@ pub(super) async fn verify_mirrors(
     };
     let mut report = VerifyReport::default();
     let mut places = BTreeMap::new();
-    for (mirror, told) in session.mirrors.iter().zip(&planned.mirrors) {
+    for (input, told) in session.inputs.iter().zip(&planned.mirrors) {
         report.failures.extend(summary::failures_of(told).cloned());
         let faults: Vec<Fault> = told.tags.iter().filter_map(missing).collect();
         report.wanted += faults.len();
         report
             .failures
             .extend(faults.into_iter().map(Fault::into_failure));
-        gather(mirror, told, &mut places);
+        gather(input, told, &mut places);
     }
     for place in places.into_values() {
-        place.look(session, deep, &mut report).await?;
+        place.look(deep, &mut report).await?;
     }
     Ok(Some(report))
 }
@@ -84,7 +85,12 @@ fn missing(tag: &TagReport) -> Option<Fault> {
 }
 
 /// Adds what a mirror wants where.
-fn gather<'a>(mirror: &'a Mirror, told: &MirrorReport, places: &mut BTreeMap<String, Place<'a>>) {
+fn gather<'a>(
+    input: &'a RoundInput<MirrorConnection>,
+    told: &MirrorReport,
+    places: &mut BTreeMap<String, Place<'a>>,
+) {
+    let RoundInput { mirror, connection } = input;
     for tag in &told.tags {
         let named = |destination: &&Destination| destination.name == tag.destination;
         let Some(destination) = mirror.destinations.iter().find(named) else {
@@ -95,7 +101,7 @@ fn gather<'a>(mirror: &'a Mirror, told: &MirrorReport, places: &mut BTreeMap<Str
         };
         let name = format!("{}/{repository}", destination.registry);
         let place = places.entry(name).or_insert_with(|| Place {
-            mirror,
+            connection,
             destination,
             repository,
             present: BTreeSet::new(),
@@ -132,24 +138,16 @@ fn split(destination: &Destination, target: &str) -> Option<(Repository, Tag)> {
 // === impl Place ===
 
 impl Place<'_> {
-    async fn look(
-        self,
-        session: &Session,
-        deep: bool,
-        report: &mut VerifyReport,
-    ) -> Result<(), Error> {
+    async fn look(self, deep: bool, report: &mut VerifyReport) -> Result<(), Error> {
         let Self {
-            mirror,
+            connection,
             destination,
             repository,
             present,
             wanted,
         } = self;
         report.wanted += present.len();
-        let endpoint = session
-            .connector
-            .destination(mirror, destination, &repository)
-            .await?;
+        let endpoint = connection.destination(destination, &repository).await?;
         let name = format!("{}/{repository}", endpoint.name());
         let source = Source {
             endpoint,

@@ -2,6 +2,8 @@
 
 //! From the object and its policies to a mirror that can be run.
 
+use std::sync::Arc;
+
 use kube::ResourceExt;
 use kube::runtime::reflector::{ObjectRef, Store};
 
@@ -15,7 +17,7 @@ use crate::policy::Duration;
 /// A mirror that can be run.
 pub(in crate::controller) struct Prepared {
     /// The mirror.
-    pub(in crate::controller) mirror: Mirror,
+    pub(in crate::controller) mirror: Arc<Mirror>,
     /// A digest of the generations of its policies.
     pub(in crate::controller) policies: Digest,
 }
@@ -39,7 +41,7 @@ pub(super) fn prepare(
         .collect();
     match plan::validate(object, &policies) {
         Ok(mirror) => Ok(Prepared {
-            mirror: bounded(mirror, longest_round),
+            mirror: Arc::new(bounded(mirror, longest_round)),
             policies: revision(&policies),
         }),
         Err(invalid) => Err(explain(&invalid)),

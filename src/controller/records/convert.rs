@@ -2,7 +2,7 @@
 
 //! Records as the objects that people read, and back.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
@@ -29,27 +29,22 @@ const NAME_DIGITS: usize = 40;
 
 /// Who a mirror is, for its records.
 #[derive(Clone, Debug)]
-pub(super) struct Identity {
+pub(super) struct Identity<'a> {
     name: ObjectName,
-    namespace: String,
-    uid: String,
-    /// The registries of its destinations, by name.
-    registries: HashMap<String, Registry>,
+    uid: &'a str,
+    mirror: &'a Mirror,
 }
 
 // === impl Identity ===
 
-impl Identity {
-    /// Who this mirror is.
-    pub(super) fn of(object: &ImageMirror, mirror: &Mirror) -> Option<Self> {
-        let registries = mirror.destinations.iter();
+impl<'a> Identity<'a> {
+    /// Who this mirror is; nobody where it is no object of a cluster.
+    pub(super) fn of(mirror: &'a Mirror) -> Option<Self> {
+        let (_, name) = mirror.name.split_once('/')?;
         Some(Self {
-            name: object.name_any().parse().ok()?,
-            namespace: mirror.namespace.clone(),
-            uid: object.uid()?,
-            registries: registries
-                .map(|destination| (destination.name.clone(), destination.registry.clone()))
-                .collect(),
+            name: name.parse().ok()?,
+            uid: mirror.uid.as_deref()?,
+            mirror,
         })
     }
 
@@ -58,7 +53,7 @@ impl Identity {
             api_version: ImageMirror::api_version(&()).into_owned(),
             kind: ImageMirror::kind(&()).into_owned(),
             name: self.name.to_string(),
-            uid: self.uid.clone(),
+            uid: self.uid.to_owned(),
             controller: Some(true),
             block_owner_deletion: None,
         }
@@ -80,7 +75,7 @@ pub(super) fn object_name(
 
 /// The object for a part of a repository. None where the mirror has no such destination any more.
 pub(super) fn write(
-    identity: &Identity,
+    identity: &Identity<'_>,
     page: &Page,
     part: &ChangedPart,
     leaf: &Leaf,
@@ -96,9 +91,9 @@ pub(super) fn write(
         manifests,
         is_new: _,
     } = part;
-    let registry = identity.registries.get(destination)?;
+    let registry = &identity.mirror.destination(destination)?.registry;
     let repository = format!("{registry}/{repository}");
-    let name = object_name(&identity.uid, destination, &repository, *part)?;
+    let name = object_name(identity.uid, destination, &repository, *part)?;
     let recorded: Vec<RecordedTag> = tags
         .iter()
         .filter_map(|tag| Some(write_tag(registry, tag, leaf.records.get(tag)?)))
@@ -137,15 +132,15 @@ pub(super) fn write(
     })
 }
 
-fn write_metadata(identity: &Identity, name: String, destination: &str) -> ObjectMeta {
+fn write_metadata(identity: &Identity<'_>, name: String, destination: &str) -> ObjectMeta {
     let labels = [
-        (MIRROR_UID_LABEL, identity.uid.as_str()),
+        (MIRROR_UID_LABEL, identity.uid),
         (DESTINATION_LABEL, destination),
     ];
     let labels = labels.map(|(key, value)| (key.to_owned(), value.to_owned()));
     ObjectMeta {
         name: Some(name),
-        namespace: Some(identity.namespace.clone()),
+        namespace: Some(identity.mirror.namespace.clone()),
         labels: Some(labels.into()),
         owner_references: Some(vec![identity.owner()]),
         ..ObjectMeta::default()
@@ -469,7 +464,6 @@ pub(super) fn restored(
             tag: source.tag?,
         };
         let claim = Claim {
-            destination: 0,
             registry: registry.clone(),
             repository: page.repository.clone(),
             tag: tag.clone(),

@@ -4,7 +4,7 @@
 //! not asked yet. Only its spec tells.
 
 use super::recorded::Target;
-use crate::oci::Repository;
+use crate::oci::{Registry, Repository};
 use crate::plan::entry::{ImageEntry, RepositorySelector, TagSelector};
 use crate::plan::mirror::{Destination, Mirror};
 
@@ -19,6 +19,16 @@ pub fn may_want(mirror: &Mirror, target: &Target) -> bool {
             gives_repository(mirror, destination, entry, &target.repository)
                 && gives_tag(destination, entry, target.tag.as_str())
         })
+    })
+}
+
+/// Whether a mirror may write to a repository, as far as its spec alone tells; at any registry where none is named.
+pub fn may_write(mirror: &Mirror, registry: Option<&Registry>, repository: &Repository) -> bool {
+    let destinations = mirror.destinations.iter();
+    let mut meant = destinations.filter(|it| registry.is_none_or(|named| it.registry == *named));
+    meant.any(|destination| {
+        let mut entries = mirror.images.iter();
+        entries.any(|entry| gives_repository(mirror, destination, entry, repository))
     })
 }
 

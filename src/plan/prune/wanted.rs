@@ -127,12 +127,10 @@ fn gives_name(mirror: &Mirror, namings: &[Naming], recorded: &Recorded<'_>) -> b
     let claims = namings.iter();
     claims
         .flat_map(|naming| mirror.claims(naming, repository, tag, digest))
-        .filter_map(Result::ok)
-        .any(|claim| {
-            let destination = mirror.destinations.get(claim.destination);
+        .filter_map(|(destination, claim)| Some((destination, claim.ok()?)))
+        .any(|(destination, claim)| {
             let target = &recorded.target;
-            destination.is_some_and(|destination| destination.name == target.destination)
-                && claim.is_about(target.repository, target.tag)
+            destination.name == target.destination && claim.is_about(target.repository, target.tag)
         })
 }
 

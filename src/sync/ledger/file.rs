@@ -15,6 +15,7 @@ use super::records::{OLDEST_VERSION, Records, VERSION};
 use super::regular::{read, refuse_special, replace};
 use super::{Keep, KeepError, Memory, Page};
 use crate::api::Reason;
+use crate::plan::Mirror;
 
 /// Largest state file that is read, in bytes: about half a million tags.
 const BYTES: u64 = 512 << 20;
@@ -92,6 +93,7 @@ impl Keep for StateFile {
     fn keep<'a>(
         &'a self,
         memory: &'a Memory,
+        _owner: &'a Mirror,
         _pages: &'a [Page],
     ) -> BoxFuture<'a, Result<(), KeepError>> {
         let kept = self.write(&mut memory.records());

@@ -7,13 +7,15 @@ use futures::future::BoxFuture;
 use super::memory::Memory;
 use super::slot::Page;
 use crate::api::Reason;
+use crate::plan::Mirror;
 
 /// Where records outlive the process.
 pub trait Keep: Send + Sync {
-    /// Brings these pages to where they outlive the process. They stay to be kept where this fails.
+    /// Brings these pages of a mirror to where they outlive the process. They stay to be kept where this fails.
     fn keep<'a>(
         &'a self,
         memory: &'a Memory,
+        owner: &'a Mirror,
         pages: &'a [Page],
     ) -> BoxFuture<'a, Result<(), KeepError>>;
 }

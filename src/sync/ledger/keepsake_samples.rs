@@ -7,7 +7,9 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::{Keepsake, Keepsakes, Tombstone};
+use crate::api::document::{self, Resource};
 use crate::oci::{Digest, Manifest};
+use crate::plan::{self, Mirror};
 
 fn parse(document: &serde_json::Value) -> Manifest {
     Manifest::parse(Bytes::from(document.to_string()), None, None).unwrap()
@@ -75,4 +77,18 @@ pub(super) fn tombstone(image: &Manifest, referrers: &[&Manifest]) -> Tombstone 
         shared_with: Vec::new(),
         took: None,
     }
+}
+
+/// A mirror of the namespace `default`.
+pub(crate) fn mirror(name: &str) -> Mirror {
+    let text = format!(
+        "apiVersion: transship.dev/v1alpha1\nkind: ImageMirror\nmetadata: {{name: {name}}}\nspec:\n  \
+         source: {{registry: docker.io}}\n  images: [{{repository: library/a, tags: ['1']}}]\n  \
+         destinations: [{{name: eu, registry: registry.example.com}}]\n"
+    );
+    let documents = document::parse(&text, "mirror.yaml").unwrap().documents;
+    let Resource::ImageMirror(mirror) = &documents[0].resource else {
+        panic!("a mirror");
+    };
+    plan::validate(mirror, &[]).unwrap()
 }

@@ -4,7 +4,7 @@
 
 use jiff::Timestamp;
 
-use super::keepsake_samples::{image, index, kept, tombstone};
+use super::keepsake_samples::{image, index, kept, mirror, tombstone};
 use super::records::Records;
 use super::{Keepsakes, Ledger, Page, Record, Slot, Tombstone};
 use crate::api::mirrored_repository::{OWN_REFERRERS, Took};
@@ -92,7 +92,7 @@ async fn what_brings_a_tag_back_is_there_for_the_next_process() {
     let tombstone = known.tombstone(&slot("1")).unwrap();
     ledger.bury(&slot("1"), tombstone.clone());
     ledger.keep(&slot("1").page, keepsakes.clone());
-    ledger.flush(MIRROR).await.unwrap();
+    ledger.flush(&mirror("m")).await.unwrap();
     drop(ledger);
     let ledger = Ledger::open(&path).unwrap();
     assert_eq!(ledger.tombstone(&slot("1")), Some(tombstone));

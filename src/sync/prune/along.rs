@@ -47,12 +47,10 @@ impl<C: Connect> Syncer<C> {
     }
 
     /// Heals what an interrupted deletion took along of tags that are copied now.
-    pub(in crate::sync) async fn heal_before_copies(&self, mirrors: &[&Mirror], items: &[Item]) {
+    pub(in crate::sync) async fn heal_before_copies(&self, mirror: &Mirror, items: &[Item]) {
         let wanted: HashSet<&Slot> = items.iter().map(|item| &item.sighting.slot).collect();
-        for mirror in mirrors {
-            self.heal_interrupted(mirror, |slot| wanted.contains(slot))
-                .await;
-        }
+        self.heal_interrupted(mirror, |slot| wanted.contains(slot))
+            .await;
     }
 
     /// The same where no pruning follows, or comes too late: what is copied anew drops what is known of its
@@ -105,10 +103,7 @@ impl<C: Connect> Syncer<C> {
                 continue;
             };
             let repository = &slot.page.repository;
-            let connected = self
-                .connect
-                .destination(mirror, destination, repository)
-                .await;
+            let connected = self.connect.destination(destination, repository).await;
             let healed = match connected {
                 Ok(endpoint) => {
                     let settled = self.settle_beside(&slot, &tombstone, &endpoint, report);

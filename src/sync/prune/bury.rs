@@ -59,7 +59,7 @@ impl<C: Connect> Syncer<C> {
             self.ledger.bury(&slot, tombstone);
             self.ledger.keep(&slot.page, keepsakes);
         }
-        if let Err(error) = self.ledger.flush(&mirror.name).await {
+        if let Err(error) = self.ledger.flush(mirror).await {
             for (index, candidate) in batch {
                 self.unbury(&slot(&mirror.name, candidate), earlier.remove(index));
             }

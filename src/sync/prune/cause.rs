@@ -3,18 +3,13 @@
 //! A list that does not name a tag proves nothing: it may have been cut short. The tag itself is looked up.
 
 use crate::oci::TagOrDigest;
-use crate::plan::Mirror;
 use crate::plan::prune::{Candidate, Cause, Stop};
 use crate::sync::{Connect, Syncer};
 
 impl<C: Connect> Syncer<C> {
     /// Looks up at the source what is about to be deleted because the source does not list it any more. A
     /// source that has it all the same is not believed in anything else either.
-    pub(super) async fn confirm_cause(
-        &self,
-        mirror: &Mirror,
-        candidate: &Candidate,
-    ) -> Result<(), Stop> {
+    pub(super) async fn confirm_cause(&self, candidate: &Candidate) -> Result<(), Stop> {
         let Candidate {
             source, unwanted, ..
         } = candidate;
@@ -25,7 +20,7 @@ impl<C: Connect> Syncer<C> {
                 return Ok(());
             }
         }
-        let endpoint = self.connect.source(mirror, Some(&source.repository)).await;
+        let endpoint = self.connect.source(Some(&source.repository)).await;
         let endpoint =
             endpoint.map_err(|error| Stop::unconfirmed(source, error.reason, &error.message))?;
         let tag = TagOrDigest::Tag(source.tag.clone());

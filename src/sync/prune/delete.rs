@@ -105,7 +105,7 @@ impl<C: Connect> Syncer<C> {
 
     /// Keeps what came of it.
     async fn keep(&self, mirror: &Mirror, report: &mut PruneReport) {
-        if let Err(error) = self.ledger.flush(&mirror.name).await {
+        if let Err(error) = self.ledger.flush(mirror).await {
             report.stop = Some(Stop::unkept(&error.to_string(), error.reason));
         }
     }
@@ -147,7 +147,7 @@ impl<C: Connect> Syncer<C> {
                 return Err(None);
             }
         }
-        if let Err(stop) = self.confirm_cause(mirror, candidate).await {
+        if let Err(stop) = self.confirm_cause(candidate).await {
             let protected_by = stop.message.clone();
             report.stop = Some(stop);
             return Ok(Some(Fate::Protected {

@@ -122,7 +122,7 @@ impl<C: Connect> Syncer<C> {
                 break;
             }
         }
-        if let Err(error) = self.ledger.flush(&mirror.name).await {
+        if let Err(error) = self.ledger.flush(mirror).await {
             let unkept = || Stop::unkept(&error.to_string(), error.reason);
             report.stop.get_or_insert_with(unkept);
         }
@@ -224,27 +224,41 @@ impl<C: Connect> Syncer<C> {
             }
             Err(error) => return Err(failed(&error)),
         };
-        for batch in parts.chunks(BATCH) {
-            protection.forget_look();
-            let in_use = find_used(dead, protection).await?;
-            if !in_use.is_subset(&cleared.in_use) {
-                // The next round looks again what may go without them.
-                cleared.in_use = all(dead);
-                return Ok(cleared);
-            }
-            let until = protection.good_until();
-            for part in batch {
-                let deletion = delete(&endpoint, repository, part, until).await;
-                let deletion = deletion.map_err(|error| failed(&error))?;
-                cleared.referrers += usize::from(deletion == Deletion::Deleted);
-                if deletion == Deletion::TooLate {
-                    cleared.in_use = all(dead);
-                    return Ok(cleared);
-                }
-            }
-        }
+        let place = (&endpoint, repository, subject.as_str());
+        clear_parts(place, &parts, dead, &mut cleared, protection).await?;
         Ok(cleared)
     }
+}
+
+/// Deletes what is left, batch by batch, as long as nothing more of it is in use than before.
+async fn clear_parts<C: Connect>(
+    (endpoint, repository, subject): (&Endpoint, &Repository, &str),
+    parts: &[Leftover],
+    dead: &[Dead],
+    cleared: &mut Cleared,
+    protection: &mut Protection<'_, C>,
+) -> Result<(), Hindrance> {
+    for batch in parts.chunks(BATCH) {
+        protection.forget_look();
+        let in_use = find_used(dead, protection).await?;
+        if !in_use.is_subset(&cleared.in_use) {
+            // The next round looks again what may go without them.
+            cleared.in_use = all(dead);
+            return Ok(());
+        }
+        let until = protection.good_until();
+        for part in batch {
+            let deletion = delete(endpoint, repository, part, until).await;
+            let deletion = deletion
+                .map_err(|error| Hindrance::Failure(Failure::requesting(subject, &error)))?;
+            cleared.referrers += usize::from(deletion == Deletion::Deleted);
+            if deletion == Deletion::TooLate {
+                cleared.in_use = all(dead);
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Those of the tags whose images anything keeps.

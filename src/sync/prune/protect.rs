@@ -323,7 +323,7 @@ impl<'a, C: Connect> Protection<'a, C> {
             .ok_or_else(|| Failure::missing(&subject))?;
         let connect = &self.syncer.connect;
         connect
-            .destination(self.mirror, destination, &target.repository)
+            .destination(destination, &target.repository)
             .await
             .map_err(|error| Failure::connecting(&subject, error))
     }

@@ -10,7 +10,7 @@ use crate::oci::{Digest, Registry, Repository, Tag, TagOrDigest};
 use crate::plan::Mirror;
 use crate::plan::report::Failure;
 use crate::sync::ledger::{KeepError, Record, Slot, Tombstone};
-use crate::sync::{Connect, Syncer};
+use crate::sync::{Connect, State, Syncer};
 
 /// A tag that was pruned, and what became of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -36,12 +36,14 @@ pub struct Restoration {
 #[error("nothing is restored, because it cannot be put on record: {0}")]
 pub struct RestoreError(#[from] KeepError);
 
-impl<C: Connect> Syncer<C> {
+impl State {
     /// The tags of a mirror that were pruned and can still be restored.
     pub fn deleted_tags(&self, mirror: &Mirror) -> Vec<(Slot, Tombstone)> {
         self.ledger.deleted(&mirror.name)
     }
+}
 
+impl<C: Connect> Syncer<C> {
     /// Restores those of the pruned tags that `is_wanted` chooses: their manifests are tagged anew, where
     /// the registry still has them. They are not wanted any more than before: grace begins anew.
     ///
@@ -60,7 +62,7 @@ impl<C: Connect> Syncer<C> {
             // On record before it is there, as every push is; what brings it back stays until it is.
             self.ledger.write(slot.clone(), record(tombstone, None));
         }
-        if let Err(error) = self.ledger.flush(&mirror.name).await {
+        if let Err(error) = self.ledger.flush(mirror).await {
             for (slot, _) in chosen {
                 self.ledger.disown(&slot);
             }
@@ -90,7 +92,7 @@ impl<C: Connect> Syncer<C> {
                 failure,
             });
         }
-        self.ledger.flush(&mirror.name).await?;
+        self.ledger.flush(mirror).await?;
         Ok(restorations)
     }
 
@@ -109,7 +111,7 @@ impl<C: Connect> Syncer<C> {
             .ok_or_else(|| Failure::no_destination(&subject))?;
         let endpoint = self
             .connect
-            .destination(mirror, destination, &page.repository)
+            .destination(destination, &page.repository)
             .await
             .map_err(|error| Failure::connecting(&subject, error))?;
         let named = TagOrDigest::Tag(tag.clone());

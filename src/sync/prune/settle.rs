@@ -70,7 +70,7 @@ impl<C: Connect> Syncer<C> {
         let subject = format!("{}/{}:{}", destination.registry, page.repository, slot.tag);
         let endpoint: Endpoint = self
             .connect
-            .destination(mirror, destination, &page.repository)
+            .destination(destination, &page.repository)
             .await
             .map_err(|error| Failure::connecting(&subject, error))?;
         let target = TagOrDigest::Tag(slot.tag.clone());

@@ -8,16 +8,15 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Value, json};
 use transship::api::document::{self, Document, Resource};
 use transship::api::{ObjectName, Secret};
-use transship::copy::Progress;
 use transship::oci::Registry;
 use transship::plan::report::{Failure, MirrorReport, Outcome, TagReport};
 use transship::plan::{self, CloudIdentity, Mirror};
 use transship::registry::{Issuer, Pool};
 use transship::sync::secrets::FindSecret;
 use transship::sync::trust::Authorities;
-use transship::sync::{Ledger, Mode, Syncer};
+use transship::sync::{Ledger, Mode};
 
-use crate::plain::{Plain, Trusted, Unwatched};
+use crate::plain::{Plain, Process, Trusted, Unwatched};
 use crate::support::content::{Blob, Image, ImageBuilder, media_type};
 use crate::support::faults::FaultRegistry;
 
@@ -25,7 +24,7 @@ use crate::support::faults::FaultRegistry;
 pub(super) struct Lab {
     pub(super) source: Arc<FaultRegistry>,
     pub(super) destination: Arc<FaultRegistry>,
-    syncer: Syncer<Plain>,
+    syncer: Process,
     /// The documents of Secrets.
     secrets: Mutex<String>,
     /// Whom the policies of the last mirror trust.
@@ -287,10 +286,9 @@ pub(super) fn index(images: &[(&str, &Image, Value)]) -> Image {
     }
 }
 
-fn syncer(ledger: Ledger, authorities: &Trusted) -> Syncer<Plain> {
-    Syncer::new(
+fn syncer(ledger: Ledger, authorities: &Trusted) -> Process {
+    Process::new(
         Plain::new(Pool::new("transship-tests"), authorities.clone()),
         Arc::new(ledger),
-        Progress::none(),
     )
 }

@@ -14,7 +14,6 @@ use jiff::{SignedDuration, Timestamp};
 use tempfile::TempDir;
 use transship::api::Reason;
 use transship::api::document::{self, Resource};
-use transship::copy::Progress;
 use transship::plan::in_use::InUse;
 use transship::plan::prune::{Fate, PruneReport, Stop};
 use transship::plan::report::MirrorReport;
@@ -22,9 +21,9 @@ use transship::plan::{self, Mirror};
 use transship::registry::Pool;
 use transship::sync::prune::{Pruner, Times};
 use transship::sync::workloads::{Workloads, WorkloadsError};
-use transship::sync::{Ledger, Mode, Syncer};
+use transship::sync::{Ledger, Mode};
 
-use crate::plain::{Plain, Trusted, Unwatched};
+use crate::plain::{Plain, Process, Trusted, Unwatched};
 use crate::support::content::{Image, ImageBuilder};
 use crate::support::faults::FaultRegistry;
 
@@ -37,7 +36,7 @@ pub(super) struct Lab {
     pub(super) destination: Arc<FaultRegistry>,
     pub(super) workloads: Arc<Told>,
     pub(super) has_lease: Arc<AtomicBool>,
-    pub(super) syncer: Syncer<Plain>,
+    pub(super) syncer: Process,
     directory: TempDir,
     times: Arc<Mutex<Times>>,
 }
@@ -318,12 +317,12 @@ fn pruner(times: &Arc<Mutex<Times>>, workloads: &Arc<Told>) -> Pruner {
     Pruner::deleting(Some(workloads.clone())).with_times(move || *times.lock().unwrap())
 }
 
-fn syncer(state: &Path, has_lease: &Arc<AtomicBool>, pruner: Pruner) -> Syncer<Plain> {
+fn syncer(state: &Path, has_lease: &Arc<AtomicBool>, pruner: Pruner) -> Process {
     let has_lease = has_lease.clone();
     let pool = Pool::builder("transship-tests")
         .write_guard(Arc::new(move || has_lease.load(Ordering::Relaxed)))
         .build();
     let ledger = Arc::new(Ledger::open(state).unwrap());
     let registries = Plain::new(pool, Trusted::default());
-    Syncer::new(registries, ledger, Progress::none()).with_pruner(pruner)
+    Process::new(registries, ledger).with_pruner(pruner)
 }

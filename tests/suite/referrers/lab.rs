@@ -8,13 +8,12 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use transship::api::document::{self, Resource};
-use transship::copy::Progress;
 use transship::plan::report::{MirrorReport, Outcome};
 use transship::plan::{self, Mirror};
 use transship::registry::Pool;
-use transship::sync::{Ledger, Mode, Syncer};
+use transship::sync::{Ledger, Mode};
 
-use crate::plain::{Plain, Trusted, Unwatched};
+use crate::plain::{Plain, Process, Trusted, Unwatched};
 use crate::support::content::{Blob, FoundBy, Referrer, media_type};
 use crate::support::faults::FaultRegistry;
 
@@ -121,16 +120,15 @@ impl Lab {
     }
 
     /// A process.
-    pub(super) fn syncer(ledger: Ledger) -> Syncer<Plain> {
-        Syncer::new(
+    pub(super) fn syncer(ledger: Ledger) -> Process {
+        Process::new(
             Plain::new(Pool::new("transship-tests"), Trusted::default()),
             Arc::new(ledger),
-            Progress::none(),
         )
     }
 
     /// A round: each tag with what came of it, as `TAG: OUTCOME`.
-    pub(super) async fn round_of(&self, syncer: &Syncer<Plain>, mode: Mode) -> Vec<String> {
+    pub(super) async fn round_of(&self, syncer: &Process, mode: Mode) -> Vec<String> {
         let mirror = self.mirror();
         let mut report = syncer.round(&[&mirror], mode, &Unwatched).await;
         outcomes(&report.mirrors.remove(0))

@@ -18,7 +18,7 @@ use crate::sync::ledger::{Keep, KeepError, Leaf, Memory, Page};
 use crate::sync::prune::{Pruner, Times};
 use crate::sync::trust::Authorities;
 use crate::sync::workloads::{Workloads, WorkloadsError};
-use crate::sync::{Connect, ConnectError, Ledger, Syncer};
+use crate::sync::{Connect, ConnectError, Ledger, State, Syncer};
 
 /// When every history begins.
 const BEGIN: i64 = 2_000_000_000;
@@ -85,9 +85,9 @@ impl Process {
             }
         };
         let pruner = Pruner::deleting(Some(Arc::new(nowhere.clone()))).with_times(times);
-        let syncer = Syncer::new(nowhere.clone(), Arc::new(ledger), Progress::none());
+        let state = State::new(Arc::new(ledger), Progress::none()).with_pruner(pruner);
         Self {
-            syncer: Arc::new(syncer.with_pruner(pruner)),
+            syncer: Arc::new(Syncer::new(state, nowhere.clone())),
             number,
         }
     }
@@ -97,6 +97,7 @@ impl Keep for Session {
     fn keep<'a>(
         &'a self,
         memory: &'a Memory,
+        _: &'a Mirror,
         pages: &'a [Page],
     ) -> BoxFuture<'a, Result<(), KeepError>> {
         let has_lease = *self.durable.lease.lock().unwrap() == self.number;
@@ -115,20 +116,15 @@ impl Keep for Session {
 }
 
 impl Connect for Nowhere {
-    async fn source(&self, _: &Mirror, _: Option<&Repository>) -> Result<Endpoint, ConnectError> {
+    async fn source(&self, _: Option<&Repository>) -> Result<Endpoint, ConnectError> {
         unreachable!("nobody connects in a model")
     }
 
-    async fn destination(
-        &self,
-        _: &Mirror,
-        _: &Destination,
-        _: &Repository,
-    ) -> Result<Endpoint, ConnectError> {
+    async fn destination(&self, _: &Destination, _: &Repository) -> Result<Endpoint, ConnectError> {
         unreachable!("nobody connects in a model")
     }
 
-    fn authorities(&self, _: &Mirror) -> Result<Arc<Authorities>, ConnectError> {
+    fn authorities(&self) -> Arc<Authorities> {
         unreachable!("nobody verifies in a model")
     }
 }

@@ -3,6 +3,7 @@
 //! A round in the made-up world: the steps of the real one, in its order, with its decisions.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use futures::FutureExt;
 
@@ -17,8 +18,8 @@ use crate::plan::prune::Selection;
 use crate::plan::select::NotSelected;
 use crate::plan::{Claim, SourceImage};
 use crate::policy::select::Exclusion;
-use crate::sync::claims::Wish;
 use crate::sync::ledger::{Page, Slot};
+use crate::sync::wishes::{Wish, Wishes};
 
 /// Why a round ends before its end.
 pub(super) enum End {
@@ -75,13 +76,13 @@ impl World {
         for source in listed {
             let digest = &self.source[source];
             let claims = mirror.claims(&Naming::default(), &source.0, &source.1, Some(digest));
-            wanted.extend(claims.into_iter().map(|claim| {
+            wanted.extend(claims.into_iter().map(|(destination, claim)| {
                 let claim = claim.unwrap();
                 Wanted {
                     slot: Slot {
                         page: Page {
                             mirror: mirror.name.clone(),
-                            destination: mirror.destinations[claim.destination].name.clone(),
+                            destination: destination.name.clone(),
                             repository: claim.repository.clone(),
                         },
                         tag: claim.tag.clone(),
@@ -123,22 +124,21 @@ impl World {
 
     /// Whether another mirror, or another image, has what is wanted.
     fn is_in_conflict(&self, wanted: &[Wanted], is_failing: bool) -> bool {
-        let sources: Vec<SourceImage> = wanted.iter().map(|wanted| image(&wanted.source)).collect();
-        let wishes: Vec<Wish<'_>> = wanted
-            .iter()
-            .zip(&sources)
-            .map(|(wanted, source)| Wish {
-                mirror: 0,
-                source,
-                claim: &wanted.claim,
-                digest: &wanted.digest,
-            })
-            .collect();
-        let is_whole = |_| !is_failing || self.is(Mutant::FailureForgetsClaims);
+        let tags = wanted.iter().map(|wanted| Wish {
+            source: image(&wanted.source),
+            claim: wanted.claim.clone(),
+            digest: wanted.digest.clone(),
+        });
+        let wishes = Arc::new(Wishes {
+            mirror: self.member().mirror.clone(),
+            is_complete: !is_failing || self.is(Mutant::FailureForgetsClaims),
+            tags: tags.collect(),
+        });
+        let run = self.syncer().begin_run();
         let mut claims = self.syncer().claims();
-        let conflicts = claims.settle(&[self.mirror()], is_whole, &wishes);
-        if let Some((_, conflict)) = conflicts.first() {
-            self.tell(|| format!("in conflict: {}", conflict.kind));
+        let conflicts = claims.settle(run, &wishes, std::slice::from_ref(&wishes));
+        if let Some((_, kind)) = conflicts.first() {
+            self.tell(|| format!("in conflict: {kind}"));
         }
         !conflicts.is_empty()
     }
@@ -182,7 +182,7 @@ impl World {
     }
 
     pub(super) fn flush(&self) -> Result<(), End> {
-        let flushed = self.syncer().flush(&self.mirror().name).now_or_never();
+        let flushed = self.syncer().flush(self.mirror()).now_or_never();
         must(flushed.is_some(), || "keeping records waits".to_owned());
         flushed.unwrap().map_err(|_| End::Unkept)
     }

@@ -65,7 +65,7 @@ impl World {
                 member
                     .mirror
                     .claims(&Naming::default(), &source.0, &source.1, Some(digest));
-            let mut claims = claims.into_iter().filter_map(Result::ok);
+            let mut claims = claims.into_iter().filter_map(|(_, claim)| claim.ok());
             // A spec that was changed says for itself what it wants no more.
             let is_meant = claims.any(|it| at(&it.registry, &it.repository, &it.tag) == *place)
                 && member.mirror.names(&source.0);
@@ -121,10 +121,10 @@ impl World {
                 let claims = self
                     .mirror()
                     .claims(&Naming::default(), repository, tag, digest);
-                let mut claims = claims.into_iter().filter_map(Result::ok);
-                !claims.any(|claim| {
-                    let destination = &self.mirror().destinations[claim.destination];
-                    destination.name == slot.page.destination && claim.tag == slot.tag
+                let mut claims = claims.into_iter();
+                !claims.any(|(destination, claim)| {
+                    let is_tag = claim.is_ok_and(|claim| claim.tag == slot.tag);
+                    destination.name == slot.page.destination && is_tag
                 })
             }
         };

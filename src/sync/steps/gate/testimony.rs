@@ -15,6 +15,7 @@ use crate::plan::Policy;
 use crate::plan::gates::{Gates, Testimony};
 use crate::signature::Authority;
 use crate::sync::sighting::Image;
+use crate::sync::wishes::Run;
 
 /// Bytes of evidence and testimonies that are remembered, about.
 const CACHE_BYTES: usize = 16 * 1024 * 1024;
@@ -52,7 +53,7 @@ impl Testimonies {
         engine: &Engine,
         image: &Image,
         trusts: &[Trust<'_>],
-        round: u64,
+        run: Run,
     ) -> Result<Vec<Arc<Testimony>>, Unproven> {
         let key = (
             image.origin.endpoint.place(),
@@ -66,7 +67,7 @@ impl Testimonies {
         let mut inquiry = Inquiry {
             engine,
             image,
-            round,
+            run,
             known: &mut known,
             used: Vec::new(),
         };

@@ -12,6 +12,7 @@ use crate::oci::Digest;
 use crate::plan::gates::{Scan, ScanError, Scanned, Testimony, Vouched};
 use crate::signature::{Authority, Evidence, Rejection, Statement};
 use crate::sync::sighting::Image;
+use crate::sync::wishes::Run;
 
 /// Most pieces of evidence of one manifest that are verified.
 const EVIDENCE: usize = 256;
@@ -26,7 +27,7 @@ pub(super) struct Inquiry<'a> {
     pub(super) engine: &'a Engine,
     pub(super) image: &'a Image,
     /// What was looked for in this round is not looked for again.
-    pub(super) round: u64,
+    pub(super) run: Run,
     pub(super) known: &'a mut Known,
     /// The manifests of the evidence that counted.
     pub(super) used: Vec<Digest>,
@@ -45,7 +46,7 @@ pub(super) struct Known {
 
 /// What was found beside a manifest.
 struct Look {
-    round: u64,
+    run: Run,
     wanted: Wanted,
     found: Found,
     holds: HashMap<Digest, Holds>,
@@ -269,8 +270,7 @@ impl Inquiry<'_> {
     /// What stands beside a manifest. Only what is new is read.
     async fn look(&mut self, subject: &Digest, wanted: Wanted) -> Result<&Look, Unproven> {
         let known = self.known.looks.get(subject);
-        let is_current =
-            known.is_some_and(|look| look.round == self.round && look.wanted >= wanted);
+        let is_current = known.is_some_and(|look| look.run == self.run && look.wanted >= wanted);
         if !is_current {
             let (engine, origin) = (self.engine, &self.image.origin);
             let found = engine.find_evidence(origin, subject, wanted).await;
@@ -294,7 +294,7 @@ impl Inquiry<'_> {
             let reads = stream::iter(reads).buffered(READS);
             let holds = reads.try_collect().await.map_err(Unproven::read)?;
             let look = Look {
-                round: self.round,
+                run: self.run,
                 wanted,
                 holds,
                 found,

@@ -6,20 +6,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::item::{Completion, Item, Step};
-use super::ledger::KeepError;
-use super::sighting::Sighting;
 use crate::copy::{Job, Late, TagPush, Target, Visit};
-use crate::plan::Mirror;
 use crate::plan::report::{Failure, Outcome};
-use crate::policy::Duration;
+use crate::sync::item::{Completion, Item, Step};
+use crate::sync::ledger::KeepError;
+use crate::sync::sighting::Sighting;
 
 /// The items that one job serves.
 pub(super) struct Group {
-    /// The place of the mirror among the mirrors of the round.
-    pub(super) mirror: usize,
-    /// How long a round of the mirror may take.
-    pub(super) timeout: Duration,
     pub(super) job: Job,
     /// What is missing, where the image is there.
     pub(super) completion: Option<(Arc<Visit>, Arc<Late>)>,
@@ -27,29 +21,16 @@ pub(super) struct Group {
     pub(super) members: Vec<(usize, usize)>,
 }
 
-/// One job for each image of a mirror of which items are wanted, one target for each repository, all of its
-/// tags together.
-pub(super) fn group(
-    mirrors: &[&Mirror],
-    items: &[Item],
-    is_wanted: impl Fn(&Item) -> bool,
-) -> Vec<Group> {
+/// One job for each image of which items are wanted, one target for each repository, all of its tags together.
+pub(super) fn group(items: &[Item], is_wanted: impl Fn(&Item) -> bool) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     let mut known = HashMap::new();
-    for (index, item) in items.iter().enumerate() {
+    let wanted = items.iter().enumerate().filter(|(_, item)| is_wanted(item));
+    for (index, item) in wanted {
         let image = &item.sighting.image;
-        let Some(mirror) = mirrors.get(image.mirror).filter(|_| is_wanted(item)) else {
-            continue;
-        };
-        let key = (
-            image.mirror,
-            image.origin.repository.clone(),
-            image.digest.clone(),
-        );
+        let key = (image.origin.repository.clone(), image.digest.clone());
         let place = *known.entry(key).or_insert_with(|| {
             groups.push(Group {
-                mirror: image.mirror,
-                timeout: mirror.timeout,
                 job: image.job(),
                 completion: None,
                 members: Vec::new(),
@@ -66,18 +47,15 @@ pub(super) fn group(
 }
 
 /// The groups that were looked at and of which something is missing.
-pub(super) fn completions(mirrors: &[&Mirror], items: &[Item]) -> Vec<Group> {
+pub(super) fn completions(items: &[Item]) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
-    for (index, Item { sighting, step, .. }) in items.iter().enumerate() {
+    for (index, Item { step, .. }) in items.iter().enumerate() {
         let Step::Completed(Completion {
             visit,
             late,
             target,
         }) = step
         else {
-            continue;
-        };
-        let Some(mirror) = mirrors.get(sighting.image.mirror) else {
             continue;
         };
         let known = groups.iter_mut().rev().find(|group| {
@@ -87,8 +65,6 @@ pub(super) fn completions(mirrors: &[&Mirror], items: &[Item]) -> Vec<Group> {
         match known {
             Some(group) => group.members.push((index, *target)),
             None => groups.push(Group {
-                mirror: sighting.image.mirror,
-                timeout: mirror.timeout,
                 job: visit.job.clone(),
                 completion: Some((visit.clone(), late.clone())),
                 members: vec![(index, *target)],
@@ -144,19 +120,4 @@ impl Group {
         });
         self.job.targets.len() - 1
     }
-}
-
-/// One group of each mirror after the other, so that a large mirror does not hold up a small one.
-pub(super) fn in_turns(groups: Vec<Group>) -> Vec<Group> {
-    let mut turns: HashMap<usize, usize> = HashMap::new();
-    let mut ordered: Vec<(usize, Group)> = groups
-        .into_iter()
-        .map(|group| {
-            let turn = turns.entry(group.mirror).or_default();
-            *turn += 1;
-            (*turn, group)
-        })
-        .collect();
-    ordered.sort_by_key(|(turn, _)| *turn);
-    ordered.into_iter().map(|(_, group)| group).collect()
 }

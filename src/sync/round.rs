@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//! The round on one screen. Each mirror goes through its steps by itself; only who owns a tag is settled over those that
+//! may want it, and only what nobody else still copies to is pruned.
+
+use std::sync::Arc;
+
+use futures::FutureExt;
+use futures::future::join_all;
+
+use super::connect::Connect;
+use super::input::RoundInput;
+use super::item::Item;
+use super::mirror_round::MirrorRound;
+use super::mode::Mode;
+use super::observer::Observer;
+use super::peers::{Peer, Peers};
+use super::prune::Findings;
+use super::sighting::{Selected, Sighting};
+use super::state::State;
+use super::steps::apply::apply;
+use super::steps::decide::decide;
+use super::steps::gate::gate;
+use super::steps::late::look_again;
+use super::steps::list::list;
+use super::steps::own::{own, wishes};
+use super::steps::resolve::resolve;
+use super::steps::select::select;
+use super::steps::{apply, gate, list, resolve};
+use super::syncer::Syncer;
+use super::wishes::Run;
+use crate::plan::report::{Failure, MirrorReport, Report};
+use crate::runtime::memory::{self, HeldMemory};
+
+/// What a tag at a destination takes in a round with all that becomes of it, in bytes, about.
+const TAG_BYTES: usize = 1_024;
+
+/// What all mirrors of a run share.
+struct Round<'a> {
+    state: &'a State,
+    run: Run,
+    mode: Mode,
+    observer: &'a dyn Observer,
+    peers: Peers,
+}
+
+/// Brings the destinations of the mirrors up to date, or says what that would take; tells `observer` of every tag that
+/// is done.
+///
+/// Dropping the future stops the round cleanly; what was finished stays on record.
+pub async fn round<C: Connect>(
+    state: &State,
+    inputs: &[RoundInput<C>],
+    mode: Mode,
+    observer: &dyn Observer,
+) -> Report {
+    let round = Round {
+        state,
+        run: state.begin_run(),
+        mode,
+        observer,
+        peers: Peers::new(inputs.iter().map(|input| &input.mirror)),
+    };
+    let mirrors = inputs.iter().zip(round.peers.iter()).map(|(input, peer)| {
+        let memory = &state.allowance.memory;
+        let account = memory.account(&input.mirror.name, &input.mirror.namespace);
+        // On the heap, as everything that lasts.
+        let one = round.run(input, peer).boxed();
+        async move { account.scope(one).await }
+    });
+    let mirrors = join_all(mirrors).await;
+    Report { mirrors }
+}
+
+impl Round<'_> {
+    async fn run<C: Connect>(&self, input: &RoundInput<C>, peer: &Peer) -> MirrorReport {
+        let RoundInput { mirror, connection } = input;
+        let State {
+            engine,
+            ledger,
+            learned,
+            allowance,
+            ..
+        } = self.state;
+        let mut round = MirrorRound::new(mirror);
+
+        let listing = list::Deps {
+            connection,
+            engine,
+            ledger,
+            learned,
+            allowance,
+        };
+        let (observed, listings) = memory::with_room(|| list(&listing, mirror).boxed()).await;
+        let selected = select(allowance, &mut round, observed);
+        drop(listings);
+        let (selected, _room) = weigh(&mut round, selected);
+        let resolving = resolve::Deps {
+            connection,
+            engine,
+            ledger,
+        };
+        let found = resolve(&resolving, &mut round, selected, self.mode).boxed();
+        let found = found.await;
+        let owned = self.own(&mut round, peer, found).await;
+        let gating = gate::Deps {
+            engine,
+            ledger,
+            learned,
+            authorities: &connection.authorities(),
+        };
+        let judged = gate(&gating, self.run, &mut round, owned).boxed().await;
+        decide(&mut round, judged);
+        if self.mode != Mode::Prune {
+            look_again(engine, &mut round, self.mode).boxed().await;
+        }
+        let pruner = Syncer::new(self.state.clone(), connection);
+        self.apply(&mut round, &pruner).await;
+        self.peers.tell_copied(peer, ledger).await;
+        let findings = Findings::of(mirror, &round.selection, &round.items);
+        let end = pruner.prune(&findings, &mut round.report, self.mode);
+        end.boxed().await;
+        peer.tell_done();
+        round.report
+    }
+
+    /// Who owns the destination tags; what is another's stays as it is.
+    async fn own(
+        &self,
+        round: &mut MirrorRound,
+        peer: &Peer,
+        found: Vec<Sighting>,
+    ) -> Vec<Sighting> {
+        let wishes = Arc::new(wishes(round, &found));
+        let all = self.peers.tell_wishes(peer, &wishes).await;
+        let mut claims = self.state.claims();
+        own(&mut claims, self.run, round, (&wishes, &all), found)
+    }
+
+    /// What came of the destination tags; where nothing is to be written, what would.
+    async fn apply<C: Connect>(&self, round: &mut MirrorRound, pruner: &Syncer<C>) {
+        let outcomes = match self.mode {
+            Mode::Apply | Mode::Refresh => {
+                let healing = pruner.heal_before_copies(&round.mirror, &round.items);
+                healing.boxed().await;
+                let applying = apply::Deps {
+                    engine: &self.state.engine,
+                    ledger: &self.state.ledger,
+                    observer: self.observer,
+                };
+                apply(&applying, round).boxed().await
+            }
+            Mode::Plan | Mode::Prune => round.items.iter().map(Item::foreseen).collect(),
+        };
+        round.tell(outcomes);
+    }
+}
+
+/// Makes room for what becomes of the selected tags in the round. Without it nothing of them is looked at.
+fn weigh(round: &mut MirrorRound, selected: Vec<Selected>) -> (Vec<Selected>, HeldMemory) {
+    let tags = selected.len() * round.mirror.destinations.len();
+    match memory::hold(tags * TAG_BYTES) {
+        Ok(held) => (selected, held),
+        Err(full) => {
+            let failure = Failure::full(&round.mirror.name, full);
+            round.fail(failure);
+            (Vec::new(), HeldMemory::default())
+        }
+    }
+}

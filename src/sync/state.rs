@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//! What rounds share in a process: what is remembered, what is known, and what they may take.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::claims::Claims;
+use super::learned::Learned;
+use super::ledger::{KeepError, Ledger};
+use super::prune::{Closures, Pruner};
+use super::wishes::Run;
+use crate::copy::{Engine, Progress};
+use crate::plan::conflicts::Seniority;
+use crate::plan::prune::Stop;
+use crate::plan::{Claim, Mirror, SourceImage};
+use crate::runtime::memory::{Bounds, ReadMemory, container_limit};
+
+/// What rounds share: what one learns of registries serves the next. Cheap to clone.
+#[derive(Clone)]
+pub struct State {
+    pub(super) engine: Arc<Engine>,
+    pub(super) ledger: Arc<Ledger>,
+    /// What is known of images and tags at sources.
+    pub(super) learned: Arc<Learned>,
+    /// How many runs have begun.
+    runs: Arc<AtomicU64>,
+    /// What mirrors hold at their destinations.
+    claims: Arc<Mutex<Claims>>,
+    /// What pruning may do.
+    pub(super) pruner: Arc<Pruner>,
+    /// What manifests lead to that had to be read before pruning.
+    pub(super) closures: Arc<Closures>,
+    pub(super) allowance: Allowance,
+}
+
+/// What mirrors may take of the process.
+#[derive(Clone, Debug)]
+pub struct Allowance {
+    /// The memory for what is read from registries.
+    pub memory: ReadMemory,
+    /// Most tags that one mirror may select; no bound where absent.
+    pub tags: Option<usize>,
+    /// Whether reports say of every tag that is not selected why it is not. It takes memory for each of them.
+    pub tells_excluded: bool,
+}
+
+// === impl State ===
+
+impl State {
+    /// What is remembered in `ledger`; `progress` is told what copies do.
+    pub fn new(ledger: Arc<Ledger>, progress: Progress) -> Self {
+        Self {
+            engine: Arc::new(Engine::new(progress)),
+            ledger,
+            learned: Arc::default(),
+            runs: Arc::default(),
+            claims: Arc::default(),
+            pruner: Arc::new(Pruner::held(Stop::by_command())),
+            closures: Arc::default(),
+            allowance: Allowance::for_mirrors(1),
+        }
+    }
+
+    /// The same, and `pruner` says what pruning may do.
+    #[must_use]
+    pub fn with_pruner(self, pruner: Pruner) -> Self {
+        let pruner = Arc::new(pruner);
+        Self { pruner, ..self }
+    }
+
+    /// The same, and mirrors may take so much.
+    #[must_use]
+    pub fn with_allowance(self, allowance: Allowance) -> Self {
+        Self { allowance, ..self }
+    }
+
+    /// Takes over what a mirror held at its destinations before this process began.
+    pub fn restore_claims(&self, mirror: Seniority, claims: Vec<(SourceImage, Claim)>) {
+        self.claims().restore(mirror, claims);
+    }
+
+    /// Takes note of mirrors that take no part in rounds: what they may want is not pruned.
+    pub fn stand_by(&self, mirrors: impl IntoIterator<Item = Mirror>) {
+        let mut claims = self.claims();
+        for mirror in mirrors {
+            claims.wait_for(Arc::new(mirror));
+        }
+    }
+
+    /// Brings what is on record of a mirror to where it is kept, as after a round that was cancelled.
+    pub async fn flush(&self, mirror: &Mirror) -> Result<(), KeepError> {
+        self.ledger.flush(mirror).await
+    }
+
+    /// Drops everything about a mirror that is no more. Nothing changes at its destinations. What another
+    /// mirror of the same name may want, which has come since, is kept from now on.
+    pub fn forget(&self, mirror: &str, successor: Option<Mirror>) {
+        let mut claims = self.claims();
+        claims.forget(mirror);
+        if let Some(successor) = successor {
+            claims.wait_for(Arc::new(successor));
+        }
+        drop(claims);
+        self.ledger.forget(mirror);
+        self.pruner.forget(mirror);
+    }
+
+    /// Begins rounds: what may have changed at registries since the last ones is forgotten.
+    pub(super) fn begin_run(&self) -> Run {
+        self.engine.begin_round();
+        Run(self.runs.fetch_add(1, Ordering::Relaxed))
+    }
+
+    pub(super) fn claims(&self) -> MutexGuard<'_, Claims> {
+        self.claims.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// === impl Allowance ===
+
+impl Allowance {
+    /// For a person who runs so many mirrors: as much as the container has.
+    pub fn for_mirrors(count: usize) -> Self {
+        let total = Bounds::total_within(container_limit());
+        Self {
+            memory: ReadMemory::new(Bounds::of(total, count)),
+            tags: None,
+            tells_excluded: true,
+        }
+    }
+}

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//! Tags that are named after a digest and nothing else: most name a list of what refers to that digest, and
+//! some the only tag of an image. What they name is asked once.
+
+use std::collections::{BTreeSet, HashSet};
+
+use futures::{StreamExt, stream};
+
+use crate::copy::{Engine, Origin};
+use crate::oci::Tag;
+use crate::plan::report::Failure;
+use crate::plan::{ImageEntry, Mirror};
+use crate::sync::connect::Connect;
+use crate::sync::ledger::Ledger;
+use crate::sync::named::Named;
+
+/// Tags that are asked about at once. What a registry bears is decided by its own limits.
+const LOOKS: usize = 64;
+
+/// What the tags are told apart by.
+pub(super) struct Deps<'a, C> {
+    pub(super) connection: &'a C,
+    pub(super) engine: &'a Engine,
+    pub(super) ledger: &'a Ledger,
+    pub(super) named: &'a Named,
+}
+
+/// The tags of a listing that name lists of referrers, and what could not be found out.
+#[derive(Default)]
+pub(in crate::sync) struct Lists {
+    pub(super) tags: BTreeSet<Tag>,
+    pub(super) failures: Vec<Failure>,
+}
+
+/// Tells the lists of referrers from the images among the tags of a listing that an entry would take.
+pub(super) async fn find_lists<C: Connect>(
+    deps: &Deps<'_, C>,
+    mirror: &Mirror,
+    entry: &ImageEntry,
+    origin: &Origin,
+    listing: &[Tag],
+) -> Lists {
+    let doubtful: Vec<&Tag> = entry.doubtful(listing).collect();
+    let mut lists = Lists::default();
+    if doubtful.is_empty() {
+        return lists;
+    }
+    let subject = format!("{}/{}", mirror.source.registry, origin.repository);
+    let name = |tag: &Tag| format!("{subject}:{tag}");
+    let images: HashSet<String> = deps.ledger.sources(&mirror.name).into_keys().collect();
+    let listed = deps.ledger.listed_subjects(&mirror.name, &subject);
+    let mut unknown = Vec::new();
+    for tag in doubtful {
+        let is_known_list = listed.contains(tag);
+        match deps.named.is_image(origin, tag) {
+            Some(true) => {}
+            Some(false) => {
+                lists.tags.insert(tag.clone());
+            }
+            None if images.contains(&name(tag)) => {}
+            None if is_known_list => {
+                lists.tags.insert(tag.clone());
+            }
+            None => unknown.push(tag),
+        }
+    }
+    let looks: Vec<_> = unknown
+        .into_iter()
+        .map(|tag| async move {
+            let there = first_destination(deps.connection, mirror, entry, origin, tag).await;
+            let named = deps.engine.names_image(origin, there.as_ref(), tag);
+            (tag, named.await)
+        })
+        .collect();
+    let mut looks = stream::iter(looks).buffer_unordered(LOOKS);
+    while let Some((tag, is_image)) = looks.next().await {
+        match is_image {
+            Ok(is_image) => deps.named.learn(origin, tag, is_image),
+            Err(ref error) => {
+                let failure = Failure::requesting(&name(tag), error);
+                lists.failures.push(failure);
+            }
+        }
+        if !is_image.unwrap_or_default() {
+            lists.tags.insert(tag.clone());
+        }
+    }
+    lists
+}
+
+/// Where a tag of the source has its first copy. What is wrong with that is told when it is copied.
+async fn first_destination<C: Connect>(
+    connection: &C,
+    mirror: &Mirror,
+    entry: &ImageEntry,
+    origin: &Origin,
+    tag: &Tag,
+) -> Option<Origin> {
+    let claims = mirror.claims(&entry.naming, &origin.repository, tag, None);
+    let (destination, claim) = claims
+        .into_iter()
+        .find_map(|(destination, claim)| Some((destination, claim.ok()?)))?;
+    let endpoint = connection.destination(destination, &claim.repository);
+    Some(Origin {
+        endpoint: endpoint.await.ok()?,
+        repository: claim.repository,
+    })
+}

@@ -214,7 +214,8 @@ impl Evil {
     pub(super) fn of_evidence(&self, destination: &FaultRegistry) -> Vec<Mirror> {
         let mirror = |name: &str, repository: &str, policy: &str| {
             let mirror = Mirror::of(name, &self.registry.host(), &destination.host());
-            mirror.image(repository, &["*"]).policy(policy)
+            let mirror = mirror.image(repository, &["*"]).policy(policy);
+            mirror.under("evidence/{name}")
         };
         vec![
             mirror("signed", "signed", "verified"),

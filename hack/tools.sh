@@ -118,6 +118,7 @@ docker-registry docker-registry
 musl-gcc musl-tools
 openssl openssl
 nginx nginx-light
+promtool prometheus
 zsh zsh
 fish fish
 LIST

@@ -19,11 +19,13 @@ use crate::api::image_mirror::{ImageMirrorStatus, TagCounts};
 use crate::copy::progress::{self, Event};
 use crate::oci::Registry;
 use crate::registry::{self, Class};
+use crate::runtime::clock;
 use crate::runtime::metrics::Bounded;
 
 /// The metrics of the controller.
 pub(super) struct ControllerMetrics {
     registries: Bounded,
+    leader: Gauge,
     ready: Family<Object, Gauge>,
     suspended: Family<Object, Gauge>,
     last_success: Family<Object, Gauge>,
@@ -39,6 +41,7 @@ pub(super) struct ControllerMetrics {
     pub(super) waiting: Gauge,
     requests: Family<Request, Counter>,
     throttled: Family<Host, Counter<f64, AtomicU64>>,
+    paused_until: Family<Host, Gauge>,
     pulls: Family<Host, Counter>,
     bytes: Family<Direction, Counter>,
     blobs: Family<How, Counter>,
@@ -108,6 +111,7 @@ impl ControllerMetrics {
     pub(super) fn register(registry: &mut Metrics) -> Self {
         let metrics = Self {
             registries: Bounded::new(),
+            leader: Gauge::default(),
             ready: Family::default(),
             suspended: Family::default(),
             last_success: Family::default(),
@@ -121,6 +125,7 @@ impl ControllerMetrics {
             waiting: Gauge::default(),
             requests: Family::default(),
             throttled: Family::default(),
+            paused_until: Family::default(),
             pulls: Family::default(),
             bytes: Family::default(),
             blobs: Family::default(),
@@ -132,6 +137,11 @@ impl ControllerMetrics {
     }
 
     fn register_objects(&self, registry: &mut Metrics) {
+        registry.register(
+            "leader",
+            "Whether this replica holds the lease",
+            self.leader.clone(),
+        );
         registry.register(
             "resource_ready",
             "Whether the condition Ready is True (1), Unknown (0) or False (-1)",
@@ -198,6 +208,12 @@ impl ControllerMetrics {
             Unit::Seconds,
             self.throttled.clone(),
         );
+        registry.register_with_unit(
+            "paused_until_timestamp",
+            "Until when a registry is left alone at the longest, for whoever asks it",
+            Unit::Seconds,
+            self.paused_until.clone(),
+        );
         registry.register(
             "source_pulls",
             "Manifests that were read: what Docker Hub counts as pulls",
@@ -214,6 +230,11 @@ impl ControllerMetrics {
             "Blobs that destinations needed, by how they got them",
             self.blobs.clone(),
         );
+    }
+
+    /// Tells that this replica holds the lease: it does until the process ends.
+    pub(super) fn lead(&self) {
+        self.leader.set(1);
     }
 
     /// Tells how an object is.
@@ -366,6 +387,11 @@ impl registry::Observer for ControllerMetrics {
         self.throttled
             .get_or_create(&host)
             .inc_by(wait.as_secs_f64());
+        let until = clock::now().as_second();
+        let until = until.saturating_add(wait.as_secs().try_into().unwrap_or(i64::MAX));
+        let paused = self.paused_until.get_or_create(&host);
+        // Another credential, or another way, may be paused for longer.
+        paused.set(until.max(paused.get()));
     }
 
     fn pulled(&self, registry: &Registry) {
@@ -391,5 +417,27 @@ impl progress::Observer for ControllerMetrics {
                 count_blob("uploaded");
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::registry::Observer as _;
+
+    use super::*;
+
+    #[test]
+    fn the_longest_pause_of_a_registry_is_told() {
+        let metrics = ControllerMetrics::register(&mut Metrics::default());
+        let until = |registry: &Registry, seconds| {
+            metrics.throttled(registry, Duration::from_secs(seconds));
+            let paused = metrics.paused_until.get_or_create(&metrics.host(registry));
+            paused.get() - clock::now().as_second()
+        };
+        let registry = "r.test".parse().unwrap();
+        for (wait, least) in [(60, 59), (21_600, 21_590), (1, 21_590)] {
+            assert!(until(&registry, wait) >= least, "{wait}");
+        }
+        assert!(until(&"s.test".parse().unwrap(), 5) <= 5);
     }
 }

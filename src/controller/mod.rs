@@ -219,6 +219,7 @@ async fn lead(
     let Some(held) = Lease::acquire(clients.lease.clone(), lease, stop).await else {
         return Ok(());
     };
+    metrics.lead();
     let claim = held.claim();
     // Ends the work, whatever the reason.
     let end = stop.child_token();

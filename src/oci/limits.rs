@@ -46,6 +46,9 @@ pub const BARREN_PAGES: usize = 8;
 pub const LIST_TIME: Duration = Duration::from_secs(10 * 60);
 /// Most tags of one repository and most repositories of one catalog.
 pub const LIST_ENTRIES: usize = 250_000;
+/// Longest URL of an answer that is followed, in bytes: twice what nginx takes by default
+/// (<https://nginx.org/en/docs/http/ngx_http_core_module.html#large_client_header_buffers>).
+pub const URL_BYTES: usize = 16 * 1024;
 /// Most redirects that one request follows.
 pub const REDIRECTS: usize = 5;
 

@@ -114,7 +114,6 @@ mod tests {
         let hourly = Schedule::Every(Interval::new("1h".parse().unwrap()).unwrap());
         let minutely = Schedule::Every(Interval::new("1m30s".parse().unwrap()).unwrap());
         let nightly = Schedule::Cron(Box::new(CronTimes::parse("0 3 * * *", "UTC").unwrap()));
-        let never = Schedule::Cron(Box::new(CronTimes::parse("0 0 30 2 *", "UTC").unwrap()));
         let cases = [
             ("the first round", &hourly, Attempts::default(), Some(NOW)),
             (
@@ -171,7 +170,6 @@ mod tests {
                 after(1, None),
                 Some("2026-03-28T12:01:10Z"),
             ),
-            ("a schedule without a time", &never, after(0, None), None),
             (
                 "when a quarantine ends",
                 &hourly,

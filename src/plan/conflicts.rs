@@ -101,6 +101,19 @@ pub enum ConflictKind {
         /// Its mirror.
         second_mirror: String,
     },
+    /// A mirror of another namespace has the tag already: what it is, and what it copies, is nobody else's business.
+    #[error(
+        "{image} of mirror {mirror} would be {target}, which a mirror of another namespace has: \
+         change a repository or tag template"
+    )]
+    TakenElsewhere {
+        /// The tag that both want.
+        target: String,
+        /// The image that does not get it.
+        image: String,
+        /// Its mirror.
+        mirror: String,
+    },
     /// The image would be copied onto itself.
     #[error(
         "{image} of mirror {mirror} would be copied onto itself: change the repository or tag template"
@@ -213,14 +226,29 @@ impl Claimant<'_> {
     }
 
     fn taken_by(&self, owner: &Self, tag: &Tag) -> Option<ConflictKind> {
-        let is_same = owner.source == self.source && owner.mirror == self.mirror;
-        (!is_same).then(|| ConflictKind::Taken {
-            target: format!("{}/{}:{tag}", self.claim.registry, self.claim.repository),
+        if owner.source == self.source && owner.mirror == self.mirror {
+            return None;
+        }
+        let target = format!("{}/{}:{tag}", self.claim.registry, self.claim.repository);
+        if owner.namespace() != self.namespace() {
+            return Some(ConflictKind::TakenElsewhere {
+                target,
+                image: self.source.to_string(),
+                mirror: self.mirror.to_owned(),
+            });
+        }
+        Some(ConflictKind::Taken {
+            target,
             first: owner.source.to_string(),
             first_mirror: owner.mirror.to_owned(),
             second: self.source.to_string(),
             second_mirror: self.mirror.to_owned(),
         })
+    }
+
+    fn namespace(&self) -> Option<&str> {
+        let (namespace, _) = self.mirror.split_once('/')?;
+        Some(namespace)
     }
 }
 
@@ -340,7 +368,7 @@ mod tests {
 
     #[test]
     fn the_claim_that_comes_first_is_honoured() {
-        let cases: [(&[_], &str); 6] = [
+        let cases: [(&[_], &str); 7] = [
             (
                 &[
                     ("a/m", "docker.io/x/y:1", "r.io/all:1", None),
@@ -352,9 +380,17 @@ mod tests {
             (
                 &[
                     ("a/m", "docker.io/x/y:1", "r.io/x/y:1", None),
+                    ("a/n", "docker.io/x/y:1", "r.io/x/y:1", None),
+                ],
+                "1: docker.io/x/y:1 of mirror a/n and docker.io/x/y:1 of mirror a/m would both be r.io/x/y:1: \
+                 change a repository or tag template",
+            ),
+            (
+                &[
+                    ("a/m", "hidden.io/x/y:1", "r.io/x/y:1", None),
                     ("b/n", "docker.io/x/y:1", "r.io/x/y:1", None),
                 ],
-                "1: docker.io/x/y:1 of mirror b/n and docker.io/x/y:1 of mirror a/m would both be r.io/x/y:1: \
+                "1: docker.io/x/y:1 of mirror b/n would be r.io/x/y:1, which a mirror of another namespace has: \
                  change a repository or tag template",
             ),
             (

@@ -133,7 +133,7 @@ impl CronTimes {
                 message: format!("it has {fields} fields"),
             });
         }
-        Ok(Self {
+        let times = Self {
             cron: CronParser::builder()
                 .seconds(Seconds::Disallowed)
                 .year(Year::Disallowed)
@@ -143,7 +143,12 @@ impl CronTimes {
             zone: TimeZoneDatabase::bundled()
                 .get(zone)
                 .map_err(|_| ScheduleError::TimeZone(zone.to_owned()))?,
-        })
+        };
+        // What comes around at all comes around from any time on.
+        match times.first_after(Timestamp::UNIX_EPOCH) {
+            Some(_) => Ok(times),
+            None => Err(ScheduleError::cron(cron, CronError::InvalidDate)),
+        }
     }
 
     /// The first time after `time`, if there is any.
@@ -271,7 +276,6 @@ mod tests {
                 0.0,
                 Some("2028-02-29T00:00:00Z"),
             ),
-            ("cron on no day", cron("0 0 30 2 *", "UTC"), None, 0.0, None),
         ];
         for (name, schedule, last, jitter, expected) in cases {
             let next = schedule.next_after(last.map(time), time(now), jitter);
@@ -292,6 +296,8 @@ mod tests {
             ("0 3 * *", "it has 4 fields"),
             ("* * * * * *", "it has 6 fields"),
             ("", "it has 0 fields"),
+            ("0 0 30 2 *", "it names no time"),
+            ("0 0 31 4,6,9,11 *", "it names no time"),
             ("61 3 * * *", "Number out of bounds"),
             (
                 "a b c d e",

@@ -162,7 +162,7 @@ impl Cause {
                 Kind::Interrupted
             }
             Self::OutOfBounds(_) => Kind::OutOfBounds,
-            Self::UnsafeUrl(UnsafeUrl::Unreadable(_)) => Kind::Protocol,
+            Self::UnsafeUrl(UnsafeUrl::Unreadable(_) | UnsafeUrl::TooLong { .. }) => Kind::Protocol,
             Self::UnsafeUrl(_) => Kind::Refused,
             Self::Manifest(ManifestError::DigestMismatch { .. })
             | Self::Digest { .. }

@@ -29,8 +29,7 @@ pub fn next_page(headers: &HeaderMap, current: &Url) -> Result<Option<Url>, Unsa
 }
 
 fn read(target: &str, current: &Url) -> Result<Url, UnsafeUrl> {
-    let joined = (!target.is_empty()).then(|| current.join(target).ok());
-    joined.flatten().ok_or(UnsafeUrl::Unreadable("Link"))
+    origin::join("Link", target, current)
 }
 
 /// The target of the first link whose parameters are as wanted.
@@ -103,6 +102,7 @@ mod tests {
     use reqwest::header::HeaderValue;
 
     use super::*;
+    use crate::oci::limits;
 
     const PAGE: &str = "https://r.test/v2/a/b/tags/list?n=10";
 
@@ -222,6 +222,8 @@ mod tests {
         for link in ["<>; rel=next", "<https://[?a>; rel=next"] {
             assert_eq!(follow(link), Err(UnsafeUrl::Unreadable("Link")), "{link}");
         }
+        let long = format!("</?{}>; rel=next", "x".repeat(limits::URL_BYTES));
+        assert_eq!(follow(&long), Err(UnsafeUrl::TooLong { header: "Link" }));
     }
 
     proptest! {

@@ -7,6 +7,7 @@ use reqwest::header::HeaderValue;
 use url::Url;
 
 use super::reach::Reach;
+use crate::oci::limits;
 
 /// Whether a status moves a request to another URL.
 pub(super) fn is_redirect(status: StatusCode) -> bool {
@@ -19,6 +20,15 @@ pub enum UnsafeUrl {
     /// There is none, or it cannot be read.
     #[error("the answer should name a URL in its {0} header and names none that can be read")]
     Unreadable(&'static str),
+    /// No server would take it.
+    #[error(
+        "the registry answers with a URL of more than {} bytes in its {header} header",
+        limits::URL_BYTES
+    )]
+    TooLong {
+        /// The header with the URL.
+        header: &'static str,
+    },
     /// Another scheme, host or port than the registry's.
     #[error(
         "the registry answers with a {header} at {origin}, which is not its own scheme, host and port: \
@@ -69,10 +79,7 @@ pub enum UnsafeUrl {
         status: u16,
     },
     /// Too many hops.
-    #[error(
-        "the registry redirects more than {} times",
-        crate::oci::limits::REDIRECTS
-    )]
+    #[error("the registry redirects more than {} times", limits::REDIRECTS)]
     TooManyRedirects,
     /// The storage behind a redirect asks who we are.
     #[error("{origin}, where the registry redirects to, asks for a credential; it gets none")]
@@ -145,16 +152,23 @@ pub(super) fn redirect_target(
     Ok(url)
 }
 
+/// What the text of a header means beside the URL that was asked. What is too long is not even parsed: a list may
+/// have thousands of pages.
+pub(super) fn join(header: &'static str, text: &str, request: &Url) -> Result<Url, UnsafeUrl> {
+    if text.len() > limits::URL_BYTES {
+        return Err(UnsafeUrl::TooLong { header });
+    }
+    let url = (!text.is_empty()).then(|| request.join(text).ok());
+    url.flatten().ok_or(UnsafeUrl::Unreadable(header))
+}
+
 fn read(
     header: &'static str,
     value: Option<&HeaderValue>,
     request: &Url,
 ) -> Result<Url, UnsafeUrl> {
-    let url = value
-        .and_then(|value| value.to_str().ok())
-        .filter(|text| !text.is_empty())
-        .and_then(|text| request.join(text).ok())
-        .ok_or(UnsafeUrl::Unreadable(header))?;
+    let text = value.and_then(|value| value.to_str().ok());
+    let url = join(header, text.unwrap_or_default(), request)?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err(UnsafeUrl::HasUserInfo(header));
     }
@@ -215,6 +229,22 @@ mod tests {
             assert!(found.is_err(), "{name}: {found:?}");
         }
         assert!(own_url("Location", None, &request).is_err());
+    }
+
+    #[test]
+    fn urls_that_no_server_takes_are_not_parsed() {
+        let request = url("https://r.test/v2/a/blobs/uploads/");
+        let fits = format!("/{}", "x".repeat(limits::URL_BYTES - 1));
+        for (text, expected) in [
+            (fits.clone(), None),
+            (fits + "x", Some(UnsafeUrl::TooLong { header: "Location" })),
+        ] {
+            let text = header(&text);
+            let own = own_url("Location", Some(&text), &request);
+            assert_eq!(own.err(), expected);
+            let redirect = redirect_target(Some(&text), &request);
+            assert_eq!(redirect.err(), expected);
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@
 mod connections;
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -22,6 +22,8 @@ use self::connections::Bounded;
 use super::exposition::Format;
 use super::metrics::Metrics;
 
+/// Address family not supported by protocol: `EAFNOSUPPORT` of Linux.
+const NO_SUCH_FAMILY: i32 = 97;
 /// How long answers may still be under way at the end.
 const GRACE: Duration = Duration::from_secs(2);
 
@@ -92,7 +94,7 @@ impl Admin {
         metrics: Arc<Metrics>,
     ) -> Result<Self, ListenError> {
         let bind = async {
-            let listener = TcpListener::bind(address).await?;
+            let listener = listen(address).await?;
             let address = listener.local_addr()?;
             Ok((listener, address))
         };
@@ -130,6 +132,20 @@ impl Admin {
             () = end => {}
         }
     }
+}
+
+/// Where every address is meant and the machine has no IPv6, those of IPv4 are all.
+async fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    match TcpListener::bind(address).await {
+        Err(error) if error.raw_os_error() == Some(NO_SUCH_FAMILY) && is_all_of_ipv6(address) => {
+            TcpListener::bind((Ipv4Addr::UNSPECIFIED, address.port())).await
+        }
+        bound => bound,
+    }
+}
+
+fn is_all_of_ipv6(address: SocketAddr) -> bool {
+    address.ip() == Ipv6Addr::UNSPECIFIED
 }
 
 async fn show_readiness(State(readiness): State<Readiness>) -> Response {

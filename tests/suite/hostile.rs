@@ -6,17 +6,22 @@
 
 mod evil;
 mod limited;
+mod lists;
+mod port;
 mod tenants;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use self::evil::{Evil, Listless};
+use self::evil::Evil;
 use self::limited::Limit;
-use self::tenants::{Mirror, is_over, proxied, victim};
+use self::lists::{Listless, Slow};
+use self::tenants::{Mirror, charging, is_over, login_secret, proxied, victim};
 use crate::support::cluster::namespace::find_condition;
 use crate::support::cluster::{ControlPlane, Controller, Namespace};
+use crate::support::content::Image;
+use crate::support::credentials::Login;
 use crate::support::faults::FaultRegistry;
 use crate::support::http::script::{Action, Gate};
 
@@ -24,7 +29,7 @@ use crate::support::http::script::{Action, Gate};
 const LIMIT: usize = 512 << 20;
 const PEAK: usize = 384 << 20;
 /// How long the attack goes on at least.
-const SIEGE: Duration = Duration::from_secs(20);
+const SIEGE: Duration = Duration::from_secs(10);
 
 /// Whoever asks waits for ever.
 fn hanging() -> FaultRegistry {
@@ -66,83 +71,123 @@ async fn diary(namespace: &Namespace<'_>) -> Vec<String> {
     lines.collect()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "takes all processors for minutes, so that tests beside it run out of time: make hostile"]
-async fn hostile_tenants_take_nothing_from_others() {
-    let all = namespaces(["victim", "lists", "manifests", "evidence", "slow"]).await;
-    let [ours, lists, manifests, evidence, slow] = all.as_slice() else {
-        unreachable!("five were made");
-    };
-    let (source, destination) = (FaultRegistry::start(), FaultRegistry::start());
-    let images = victim(&source);
-    let (evil, listless) = (Evil::start(), Listless::start());
-    let (hanging, nowhere, proxy) = (hanging(), FaultRegistry::start(), proxied());
-
-    let limit = Limit::of("hostile", LIMIT);
-    let mut controller = limit.confine(controller_of(&all)).start().await;
-    for mirror in evil
-        .of_lists(&nowhere)
-        .into_iter()
-        .chain(listless.mirrors(&nowhere))
-    {
-        lists.apply(&mirror.to_string()).await;
-    }
-    for mirror in evil.of_manifests(&nowhere) {
-        manifests.apply(&mirror.to_string()).await;
-    }
-    evidence.apply(&evil.policies()).await;
-    for mirror in evil.of_evidence(&nowhere) {
-        evidence.apply(&mirror.to_string()).await;
-    }
-    slow.apply(&tenants::proxy_secret(&proxy)).await;
-    for index in 0..8 {
-        let mirror = Mirror::of(
-            &format!("hanging-{index}"),
-            &hanging.host(),
-            &nowhere.host(),
-        );
-        slow.apply(&mirror.image("app", &["*"]).to_string()).await;
-        let mirror = Mirror::of(&format!("proxied-{index}"), &source.host(), &nowhere.host());
-        slow.apply(&mirror.through_proxy().image("app", &["*"]).to_string())
-            .await;
-    }
-    // What the victim is about to ask for was spoiled by others, as far as they can.
-    tokio::time::sleep(SIEGE).await;
-    let mirror = Mirror::of("mirror", &source.host(), &destination.host()).image("app", &["*"]);
-    ours.apply(&mirror.to_string()).await;
-
-    let object = ours
-        .wait_for_condition("imir", "mirror", "Ready", "True")
+/// What happened in a namespace, and how long it took until its mirror was in sync.
+async fn in_sync(namespace: &Namespace<'_>, name: &str, mirror: Mirror) -> (Value, Duration) {
+    namespace.apply(&mirror.to_string()).await;
+    let start = Instant::now();
+    let object = namespace
+        .wait_for_condition("imir", name, "Ready", "True")
         .await;
-    for (tag, image) in &images {
-        let found = destination.manifest("app", tag).expect("a tag");
+    (object, start.elapsed())
+}
+
+fn assert_has_all(destination: &FaultRegistry, repository: &str, images: &[(String, Image)]) {
+    for (tag, image) in images {
+        let found = destination.manifest(repository, tag).expect("a tag");
         assert_eq!(found.digest, image.digest(), "{tag}");
         for referrer in &image.referrers {
-            let found = destination.manifest("app", &referrer.manifest.digest);
+            let found = destination.manifest(repository, &referrer.manifest.digest);
             assert!(found.is_some(), "the signature of {tag}");
         }
     }
-    assert_names_nobody_else(&object, &all);
-    for namespace in [lists, manifests, evidence] {
-        for mirror in namespace.list("imir").await {
-            let name = mirror["metadata"]["name"].as_str().unwrap().to_owned();
-            // The layers of one never come, and the list of the other ends with its ten thousandth page: both do
-            // nothing but wait.
-            if matches!(name.as_str(), "slow" | "links") {
-                continue;
-            }
-            namespace
-                .wait_for("imir", &name, "a round that is over", is_over)
-                .await;
+}
+
+/// All that tenants can do, at once.
+struct Siege {
+    evil: Evil,
+    listless: Listless,
+    slow: Slow,
+    hanging: FaultRegistry,
+    proxy: FaultRegistry,
+    destination: FaultRegistry,
+}
+
+impl Siege {
+    fn prepare() -> Self {
+        Self {
+            evil: Evil::start(),
+            listless: Listless::start(),
+            slow: Slow::start(),
+            hanging: hanging(),
+            proxy: proxied(),
+            destination: FaultRegistry::start(),
         }
     }
-    for namespace in &all {
+
+    /// What each of six namespaces applies. `source` is the registry of somebody else.
+    fn of(&self, source: &FaultRegistry) -> [String; 6] {
+        let to = &self.destination;
+        let text = |mirrors: Vec<Mirror>| mirrors.iter().map(Mirror::to_string).collect::<String>();
+        let lists = text(self.evil.of_lists(to)) + &text(self.listless.mirrors(to));
+        let manifests = text(self.evil.of_manifests(to));
+        let evidence = self.evil.policies() + &text(self.evil.of_evidence(to));
+        let mut others = tenants::proxy_secret(&self.proxy);
+        others += &tenants::login_secret(source, &tenants::free());
+        for index in 0..8 {
+            let mirror = |name, source: &FaultRegistry| {
+                let name = format!("{name}-{index}");
+                Mirror::of(&name, &source.host(), &to.host()).image("app", &["*"])
+            };
+            others += &mirror("hanging", &self.hanging).to_string();
+            others += &mirror("proxied", source).through_proxy().to_string();
+        }
+        let free = Mirror::of("free", &source.host(), &to.host());
+        others += &free.image("app", &["*"]).logged_in().to_string();
+        let (one, other) = (self.slow.mirrors(to), self.slow.mirrors(to));
+        [lists, manifests, evidence, others, one, other]
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hostile_tenants_take_nothing_from_others() {
+    let all = namespaces([
+        "victim",
+        "lists",
+        "manifests",
+        "evidence",
+        "others",
+        "drip-a",
+        "drip-b",
+    ])
+    .await;
+    let [ours, hostile @ ..] = all.as_slice() else {
+        unreachable!("seven were made");
+    };
+    let (source, siege) = (charging(), Siege::prepare());
+    let images = victim(&source);
+    let limit = Limit::of("hostile", LIMIT);
+    let mut controller = limit.confine(controller_of(&all)).start().await;
+    ours.apply(&login_secret(&source, &Login::valid())).await;
+    let mirror = |name: &str, destination: &FaultRegistry| {
+        let mirror = Mirror::of(name, &source.host(), &destination.host());
+        mirror.image("app", &["*"]).logged_in()
+    };
+    let quiet = FaultRegistry::start();
+    let (_, alone) = in_sync(ours, "alone", mirror("alone", &quiet)).await;
+    assert_has_all(&quiet, "app", &images);
+
+    for (namespace, objects) in hostile.iter().zip(siege.of(&source)) {
+        namespace.apply(&objects).await;
+    }
+    // What the victim is about to ask for was spoiled by others, as far as they can.
+    tokio::time::sleep(SIEGE).await;
+    let destination = FaultRegistry::start();
+    let (object, beside) = in_sync(ours, "beside", mirror("beside", &destination)).await;
+    assert_has_all(&destination, "app", &images);
+    assert_names_nobody_else(&object, hostile);
+    for namespace in hostile {
+        await_rounds(namespace).await;
         for line in diary(namespace).await {
             println!("{}: {line}", namespace.name());
         }
     }
-    let peak = Limit::peak_of(controller.process());
-    println!("{limit}; peak {} MiB", peak >> 20);
+    let peak = limit.peak_of(controller.process());
+    println!(
+        "{limit}; peak {} MiB; alone {} ms, beside the others {} ms",
+        peak >> 20,
+        alone.as_millis(),
+        beside.as_millis()
+    );
     assert!(controller.is_running(), "{}", controller.output());
     assert!(peak <= PEAK, "peak {} MiB", peak >> 20);
     let longest = controller.output().lines().map(str::len).max();
@@ -152,9 +197,23 @@ async fn hostile_tenants_take_nothing_from_others() {
     );
 }
 
+/// Waits until every mirror of a namespace has had a round that came to something.
+async fn await_rounds(namespace: &Namespace<'_>) {
+    for mirror in namespace.list("imir").await {
+        let name = mirror["metadata"]["name"].as_str().unwrap().to_owned();
+        // The layers of one never come, and the lists of others end after minutes: they do nothing but wait.
+        if name == "slow" || name.starts_with("drip") {
+            continue;
+        }
+        namespace
+            .wait_for("imir", &name, "a round that is over", is_over)
+            .await;
+    }
+}
+
 fn assert_names_nobody_else(object: &Value, namespaces: &[Namespace<'_>]) {
     let text = object["status"].to_string();
-    for namespace in namespaces.iter().skip(1) {
+    for namespace in namespaces {
         assert!(!text.contains(namespace.name()), "{text}");
     }
 }

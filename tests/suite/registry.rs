@@ -18,6 +18,7 @@ mod observed;
 mod real;
 mod referrers;
 mod reports;
+mod targets;
 mod uploads;
 mod wire;
 mod words;

@@ -10,6 +10,7 @@
 use url::{Host, Url, form_urlencoded};
 
 use super::scope::Scope;
+use crate::oci::limits;
 use crate::registry::origin::authority;
 use crate::registry::owner;
 use crate::registry::redact::SafeUrl;
@@ -77,6 +78,9 @@ impl Realm {
                 .collect();
             (format!("{shown:?}"), RealmFault::NotAUrl)
         };
+        if realm.len() > limits::URL_BYTES {
+            return Err(unreadable());
+        }
         let url = match Url::parse(realm) {
             // Only a slash is what people write who have no token server.
             Err(_) if realm.starts_with('/') && realm.len() > 1 => base.join(realm),

@@ -19,10 +19,7 @@ const VALUES: &str = "--set=boundaries.allowAddresses={127.0.0.0/8},boundaries.i
                       inUse.enabled=true";
 
 /// The address that the chart's pods listen on, and the one that is free here.
-const LISTEN: [&str; 2] = [
-    "--listen-address=0.0.0.0:8080",
-    "--listen-address=127.0.0.1:0",
-];
+const LISTEN: [&str; 2] = ["--listen-address=[::]:8080", "--listen-address=127.0.0.1:0"];
 
 /// An installed release. There are no nodes: this process runs what its pods would.
 pub(super) struct Release {

@@ -95,14 +95,18 @@ async fn a_leader_that_is_killed_is_replaced_in_time() {
     scene.mirror_to(&destination.host()).await;
     let (old, new) = (scene.replica("old").await, scene.replica("new").await);
     let mut leader = old.lead().await;
-    let _follower = new.start().await;
+    let follower = new.start().await;
     scene.wait_until_ready().await;
+    let leads = "transship_leader";
+    assert_eq!(leader.metric(leads).await, Some(1.0));
+    assert_eq!(follower.metric(leads).await, Some(0.0));
 
     let killed = Instant::now();
     leader.kill();
     scene.wait_for_round("after the leader's death").await;
     let idle = killed.elapsed();
     println!("a round was made {idle:?} after the leader was killed");
+    assert_eq!(follower.metric(leads).await, Some(1.0));
     assert!(idle <= TAKEOVER, "{idle:?}");
     let writes = new.writes(&scene).await;
     let is_status = |resource: &str| resource == "imagemirrors.transship.dev/status";

@@ -2,9 +2,6 @@
 
 //! Registries that send as much as they may, and more.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
 use bytes::Bytes;
 use serde_json::{Value, json};
 
@@ -12,7 +9,6 @@ use super::tenants::Mirror;
 use crate::support::content::{Blob, ImageBuilder, Signer, media_type};
 use crate::support::faults::FaultRegistry;
 use crate::support::http::script::{Action, Gate};
-use crate::support::http::server::{Handler, Server};
 use crate::support::http::{Reply, Request};
 
 /// Tags on a page, their length, and pages of a list: each below every bound of its own.
@@ -33,39 +29,30 @@ pub(super) struct Evil {
     signer: Signer,
 }
 
-/// A registry whose lists have no end.
-pub(super) struct Listless(Server);
-
-struct Endless {
-    manifests: BTreeMap<&'static str, Blob>,
-}
-
 fn config() -> Value {
     json!({"mediaType": media_type::EMPTY, "digest": Blob::new(media_type::EMPTY, "{}").digest, "size": 2})
 }
 
 /// A manifest with these annotations and layers.
-fn manifest(annotations: &Value, layers: &Value) -> Blob {
-    let document = json!({
-        "schemaVersion": 2,
-        "mediaType": media_type::OCI_MANIFEST,
-        "config": config(),
-        "layers": layers,
-        "annotations": annotations,
-    });
-    Blob::json(media_type::OCI_MANIFEST, &document)
+pub(super) fn manifest(annotations: &str, layers: &Value) -> Blob {
+    let (kind, config) = (media_type::OCI_MANIFEST, config());
+    let document = format!(
+        r#"{{"schemaVersion":2,"mediaType":"{kind}","config":{config},"layers":{layers},"annotations":{annotations}}}"#
+    );
+    Blob::new(kind, document)
 }
 
-/// So many texts that differ, of the least length, and one more of `padding` letters.
-fn texts(count: usize, padding: usize, seed: usize) -> Value {
-    let mut texts: serde_json::Map<String, Value> = (0..count)
-        .map(|index| (format!("{index:x}"), json!("")))
-        .collect();
-    texts.insert(
-        "seed".to_owned(),
-        json!(format!("{seed}{}", "x".repeat(padding))),
-    );
-    Value::Object(texts)
+/// So many texts that differ, of the least length: the middle of an object.
+fn texts(count: usize) -> String {
+    (0..count)
+        .map(|index| format!(r#""{index:x}":"","#))
+        .collect()
+}
+
+/// An object of these texts and one more of `padding` letters.
+fn object(texts: &str, padding: usize, seed: usize) -> String {
+    let padding = "x".repeat(padding);
+    format!(r#"{{{texts}"seed":"{seed}{padding}"}}"#)
 }
 
 impl Evil {
@@ -88,9 +75,9 @@ impl Evil {
     fn serve_lists(&self) {
         for page in 0..PAGES {
             let tags: Vec<String> = (0..TAGS)
-                .map(|tag| format!("{page}-{tag:0>width$}", width = TAG_LENGTH - 2))
+                .map(|tag| format!("\"{page}-{tag:0>width$}\"", width = TAG_LENGTH - 2))
                 .collect();
-            let body = Bytes::from(json!({"name": "x", "tags": tags}).to_string());
+            let body = Bytes::from(format!(r#"{{"name":"x","tags":[{}]}}"#, tags.join(",")));
             let reply = |repository: &str| {
                 let reply = Reply::new(200).header("content-type", "application/json");
                 let next = format!(
@@ -119,24 +106,30 @@ impl Evil {
 
     fn serve_manifests(&self) {
         for seed in 0..50 {
-            let text = format!("{seed}{}", "x".repeat(4_000_000));
-            let document =
-                json!({"schemaVersion": 2, "mediaType": text, "config": config(), "layers": []});
-            let blob = Blob::json(media_type::OCI_MANIFEST, &document);
+            let letters = "x".repeat(4_000_000);
+            let document = format!(
+                r#"{{"schemaVersion":2,"mediaType":"{seed}{letters}","config":{},"layers":[]}}"#,
+                config()
+            );
+            let blob = Blob::new(media_type::OCI_MANIFEST, document);
             self.load("typed", &format!("t{seed}"), &blob);
         }
+        let (too_many, many, labels) = (texts(345_000), texts(30_000), texts(340_000));
         for seed in 0..10 {
-            let many = manifest(&texts(345_000, 0, seed), &json!([]));
-            self.load("annotated", &format!("a{seed}"), &many);
+            let blob = manifest(&object(&too_many, 0, seed), &json!([]));
+            self.load("annotated", &format!("a{seed}"), &blob);
             // Below the bound of values.
-            let some = manifest(&texts(30_000, 3_000_000, seed), &json!([]));
-            self.load("laden", &format!("l{seed}"), &some);
-            self.load("labelled", &format!("c{seed}"), &self.labelled(seed));
+            let blob = manifest(&object(&many, 3_000_000, seed), &json!([]));
+            self.load("laden", &format!("l{seed}"), &blob);
+            let blob = self.labelled(&object(&labels, 0, seed));
+            self.load("labelled", &format!("c{seed}"), &blob);
         }
+        let few = texts(10);
         for seed in 0..4 {
             let children: Vec<Value> = (0..400)
                 .map(|child| {
-                    let child = manifest(&texts(10, 128 << 10, seed * 1_000 + child), &json!([]));
+                    let child =
+                        manifest(&object(&few, 128 << 10, seed * 1_000 + child), &json!([]));
                     self.registry.load_manifest("graph", &child.digest, &child);
                     child.descriptor()
                 })
@@ -149,9 +142,10 @@ impl Evil {
     }
 
     /// An image whose config has 4 MB of labels.
-    fn labelled(&self, seed: usize) -> Blob {
-        let config = json!({"os": "linux", "architecture": "amd64", "config": {"Labels": texts(340_000, 0, seed)}});
-        let config = Blob::json(media_type::OCI_CONFIG, &config);
+    fn labelled(&self, labels: &str) -> Blob {
+        let config =
+            format!(r#"{{"os":"linux","architecture":"amd64","config":{{"Labels":{labels}}}}}"#);
+        let config = Blob::new(media_type::OCI_CONFIG, config);
         self.registry.load_blob("labelled", &config);
         let document = json!({
             "schemaVersion": 2,
@@ -174,7 +168,7 @@ impl Evil {
                 blob.descriptor()
             })
             .collect();
-        self.load("slow", "s", &manifest(&json!({}), &json!(layers)));
+        self.load("slow", "s", &manifest("{}", &json!(layers)));
     }
 
     /// An image with forty signatures of 16 MiB.
@@ -220,7 +214,8 @@ impl Evil {
     pub(super) fn of_evidence(&self, destination: &FaultRegistry) -> Vec<Mirror> {
         let mirror = |name: &str, repository: &str, policy: &str| {
             let mirror = Mirror::of(name, &self.registry.host(), &destination.host());
-            mirror.image(repository, &["*"]).policy(policy)
+            let mirror = mirror.image(repository, &["*"]).policy(policy);
+            mirror.under("evidence/{name}")
         };
         vec![
             mirror("signed", "signed", "verified"),
@@ -250,77 +245,5 @@ impl Evil {
             of("ImagePolicy", "required", require),
         ]
         .concat()
-    }
-}
-
-impl Listless {
-    pub(super) fn start() -> Self {
-        let image = manifest(&json!({}), &json!([]));
-        let manifests = BTreeMap::from([("r", image)]);
-        Self(Server::start(Arc::new(Endless { manifests }), None))
-    }
-
-    pub(super) fn mirrors(&self, destination: &FaultRegistry) -> Vec<Mirror> {
-        let host = self.0.address().to_string();
-        let of = |name: &str| Mirror::of(name, &host, &destination.host());
-        vec![
-            of("links").image("links", &["zzz*"]),
-            of("referrers").image("refs", &["r"]),
-        ]
-    }
-}
-
-impl Endless {
-    fn page(request: &Request) -> usize {
-        let page = request.parameter("page").and_then(|page| page.parse().ok());
-        page.unwrap_or_default()
-    }
-
-    fn next(request: &Request) -> String {
-        let padding = "x".repeat(60_000);
-        format!(
-            "<{}?page={}&padding={padding}>; rel=\"next\"",
-            request.path,
-            Self::page(request) + 1
-        )
-    }
-
-    fn manifest(&self, reference: &str) -> Reply {
-        let mut all = self.manifests.iter();
-        match all.find(|(tag, blob)| **tag == reference || blob.digest == reference) {
-            Some((_, blob)) => Reply::new(200)
-                .header("content-type", &blob.media_type)
-                .header("docker-content-digest", &blob.digest)
-                .body(blob.bytes.clone()),
-            None => Reply::error(404, "MANIFEST_UNKNOWN", "no such manifest"),
-        }
-    }
-}
-
-impl Handler for Endless {
-    fn answer(&self, request: &Request) -> Reply {
-        let path = request.path.trim_start_matches("/v2/");
-        let listed = |body: &Value| Reply::json(200, body).header("link", &Self::next(request));
-        if path.contains("/tags/list") {
-            return listed(&json!({"tags": [format!("t{}", Self::page(request))]}));
-        }
-        if path.contains("/referrers/") {
-            let referrer = manifest(
-                &json!({"page": Self::page(request).to_string()}),
-                &json!([]),
-            );
-            let body = json!({
-                "schemaVersion": 2, "mediaType": media_type::OCI_INDEX, "manifests": [referrer.descriptor()],
-            });
-            return listed(&body);
-        }
-        match path.rsplit_once("/manifests/") {
-            Some((_, reference)) => self.manifest(reference),
-            None => Reply::new(200),
-        }
-    }
-
-    fn rehearse(&self, request: &Request) -> Reply {
-        self.answer(request)
     }
 }

@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::fs;
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -12,26 +13,40 @@ use tempfile::TempDir;
 use crate::support::cluster::controller::Options;
 use crate::support::process::Process;
 
-/// Where cgroups are made, and the file with their limit: version 2, and 1.
-const CGROUPS: [(&str, &str); 2] = [
-    ("/sys/fs/cgroup", "memory.max"),
-    ("/sys/fs/cgroup/memory", "memory.limit_in_bytes"),
+/// Where cgroups are made, and the files with their limit and with the most that they ever had: version 2, and 1.
+const CGROUPS: [(&str, &str, &str); 2] = [
+    ("/sys/fs/cgroup", "memory.max", "memory.peak"),
+    (
+        "/sys/fs/cgroup/memory",
+        "memory.limit_in_bytes",
+        "memory.max_usage_in_bytes",
+    ),
 ];
 
 /// A memory limit. The cgroup is removed with it.
 pub(super) struct Limit {
     bytes: usize,
-    cgroup: Option<PathBuf>,
+    cgroup: Option<Cgroup>,
     directory: TempDir,
+}
+
+struct Cgroup {
+    path: PathBuf,
+    peak: PathBuf,
 }
 
 impl Limit {
     /// A limit that the kernel keeps, where a cgroup can be made; else only the peak is known.
     pub(super) fn of(name: &str, bytes: usize) -> Self {
         let name = format!("transship-{name}-{:08x}", fastrand::u32(..));
-        let cgroup = CGROUPS
-            .into_iter()
-            .find_map(|(root, file)| make(&Path::new(root).join(&name), file, bytes));
+        let cgroup = CGROUPS.into_iter().find_map(|(root, limit, peak)| {
+            let path = Path::new(root).join(&name);
+            let is_made = make(&path, limit, bytes);
+            is_made.then(|| Cgroup {
+                peak: path.join(peak),
+                path,
+            })
+        });
         Self {
             bytes,
             cgroup,
@@ -48,15 +63,20 @@ impl Limit {
         let program = env!("CARGO_BIN_EXE_transship");
         let text = format!(
             "#!/bin/sh\necho $$ > {}/cgroup.procs && exec {program} \"$@\"\n",
-            cgroup.display()
+            cgroup.path.display()
         );
         fs::write(&script, text).unwrap();
         fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
         options.program(&script)
     }
 
-    /// The most that a program ever had, in bytes.
-    pub(super) fn peak_of(process: Process) -> usize {
+    /// The most that its program ever had, in bytes: all that is counted for it in the cgroup, or else what was resident.
+    pub(super) fn peak_of(&self, process: Process) -> usize {
+        if let Some(cgroup) = &self.cgroup
+            && let Ok(peak) = fs::read_to_string(&cgroup.peak)
+        {
+            return peak.trim().parse().unwrap();
+        }
         let status = fs::read_to_string(format!("/proc/{}/status", process.id())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
         let kibibytes = line.and_then(|line| line.split_whitespace().next());
@@ -83,7 +103,7 @@ impl Drop for Limit {
             // It goes once the program in it is gone, which is dropped after this.
             let script = format!(
                 "for i in $(seq 100); do rmdir {} 2>/dev/null && exit; sleep 0.1; done",
-                cgroup.display()
+                cgroup.path.display()
             );
             drop(
                 std::process::Command::new("sh")
@@ -94,11 +114,16 @@ impl Drop for Limit {
     }
 }
 
-fn make(cgroup: &Path, file: &str, bytes: usize) -> Option<PathBuf> {
-    fs::create_dir(cgroup).ok()?;
-    if fs::write(cgroup.join(file), bytes.to_string()).is_ok() {
-        return Some(cgroup.to_path_buf());
+fn make(path: &Path, limit: &str, bytes: usize) -> bool {
+    if fs::create_dir(path).is_err() {
+        return false;
     }
-    fs::remove_dir(cgroup).ok()?;
-    None
+    // A directory that is no cgroup has no such file, and must not get one.
+    let file = fs::OpenOptions::new().write(true).open(path.join(limit));
+    let is_limited =
+        file.is_ok_and(|mut file| file.write_all(bytes.to_string().as_bytes()).is_ok());
+    if !is_limited {
+        let _ = fs::remove_dir(path);
+    }
+    is_limited
 }

@@ -8,9 +8,10 @@ use serde_json::{Value, json};
 
 use crate::support::cluster::namespace::find_condition;
 use crate::support::content::{Image, ImageBuilder, Signer};
+use crate::support::credentials::{Login, docker_config};
 use crate::support::faults::FaultRegistry;
-use crate::support::http::Reply;
 use crate::support::http::script::Action;
+use crate::support::http::{Reply, Request};
 
 /// Tags of the mirror that wants nothing but its images, and bytes of each image.
 const TAGS: u64 = 20;
@@ -55,6 +56,12 @@ impl Mirror {
         self
     }
 
+    /// With the login of the Secret `login`.
+    pub(super) fn logged_in(mut self) -> Self {
+        self.spec["source"]["secretRef"] = json!({"name": "login"});
+        self
+    }
+
     pub(super) fn under(mut self, repository: &str) -> Self {
         self.spec["destinations"][0]["repository"] = json!(repository);
         self
@@ -87,6 +94,37 @@ pub(super) fn victim(source: &FaultRegistry) -> Vec<(String, Image)> {
     images.collect()
 }
 
+/// A registry that leaves alone for hours who does not pay.
+pub(super) fn charging() -> FaultRegistry {
+    let source = FaultRegistry::options().basic().start();
+    let free = free().basic();
+    let is_free =
+        move |request: &Request| request.headers.value("authorization") == Some(free.as_str());
+    let refusal = Reply::error(429, "TOOMANYREQUESTS", "pay").header("retry-after", "21600");
+    source.script().when(is_free).responds(refusal);
+    source
+}
+
+/// The login of somebody who does not pay.
+pub(super) fn free() -> Login {
+    Login {
+        username: "free".to_owned(),
+        password: "free".to_owned(),
+    }
+}
+
+/// The Secret `login`.
+pub(super) fn login_secret(registry: &FaultRegistry, login: &Login) -> String {
+    let object = json!({
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "login"},
+        "type": "kubernetes.io/dockerconfigjson",
+        "stringData": {".dockerconfigjson": docker_config(&[(&registry.host(), login)])},
+    });
+    format!("---\n{object}\n")
+}
+
 /// A proxy that answers for every registry: it is to be left alone for hours, and can do nothing.
 pub(super) fn proxied() -> FaultRegistry {
     let proxy = FaultRegistry::start();
@@ -104,7 +142,7 @@ pub(super) fn proxy_secret(proxy: &FaultRegistry) -> String {
         "metadata": {"name": "proxy"},
         "stringData": {"address": proxy.url()},
     });
-    object.to_string()
+    format!("---\n{object}\n")
 }
 
 /// Whether a round of a mirror has come to an end.

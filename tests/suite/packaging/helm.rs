@@ -19,11 +19,20 @@ pub(super) const MINIMAL: &str = include_str!("values/minimal.yaml");
 /// All there is.
 pub(super) const EVERYTHING: &str = include_str!("values/everything.yaml");
 
+/// Those that the chart comes with.
+pub(super) const OPENSHIFT: &str = include_str!("../../../charts/transship/values-openshift.yaml");
+
 /// Values as operators would choose them.
-pub(super) const SETS: [(&str, &str); 3] = [
+pub(super) const SETS: [(&str, &str); 6] = [
     ("default", ""),
     ("minimal", MINIMAL),
     ("everything", EVERYTHING),
+    ("OpenShift", OPENSHIFT),
+    ("IPv6 alone", include_str!("values/ipv6.yaml")),
+    (
+        "one namespace, beside another release",
+        include_str!("values/one-namespace.yaml"),
+    ),
 ];
 
 /// The objects of a release.

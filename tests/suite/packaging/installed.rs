@@ -70,6 +70,59 @@ async fn mirrors_outlive_the_release_and_the_next_one_takes_them_over() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn definitions_are_not_deleted_by_leaving_them_out() {
+    let plane = ControlPlane::start_bare().await;
+    let chart = path("charts/transship");
+    let in_release = format!("--namespace={NAMESPACE}");
+    let upgrade = |value: &'static str| {
+        let set = format!("--set={value}");
+        let arguments = ["upgrade", "transship", &chart, &in_release, &set].map(str::to_owned);
+        let plane = &plane;
+        async move {
+            let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+            plane.helm(&arguments).await
+        }
+    };
+    let install = [
+        "install",
+        "transship",
+        &chart,
+        "--create-namespace",
+        "--set=crds.keep=false",
+    ];
+    helm(&plane, &install).await;
+    let refused = upgrade("crds.install=false").await;
+    assert_eq!(refused.code, Some(1), "{}", refused.stdout);
+    assert!(
+        refused.stderr.contains("crds.keep=true first"),
+        "{}",
+        refused.stderr
+    );
+    upgrade("crds.keep=true").await.assert_success();
+    upgrade("crds.install=false").await.assert_success();
+    plane
+        .kubectl_ok(&[&["get", "crd"][..], &DEFINITIONS].concat())
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_notes_name_a_namespace_that_is_watched() {
+    let chart = path("charts/transship");
+    let namespaces = "--set=watchNamespaces={web},secretNamespaces={platform}";
+    let arguments = [
+        "install",
+        "transship",
+        &chart,
+        "--dry-run=client",
+        namespaces,
+    ];
+    let finished = ControlPlane::start_bare().await.helm(&arguments).await;
+    finished.assert_success();
+    let sample = "kind: ImageMirror\nmetadata: {name: base-images, namespace: web}";
+    assert!(finished.stdout.contains(sample), "{}", finished.stdout);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn kubectl_installs_the_base_and_the_samples_without_a_warning() {
     let plane = ControlPlane::start_bare().await;
     for directory in ["deploy", "deploy/samples"] {

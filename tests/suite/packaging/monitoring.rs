@@ -3,11 +3,14 @@
 //! Alerts and the dashboard.
 
 use std::collections::BTreeSet;
+use std::fs;
 
 use regex::Regex;
 use serde_json::Value;
 
-use super::helm::{documents, items, read, render, text};
+use super::helm::{documents, items, project, read, render, text};
+use crate::support::program::Program;
+use crate::support::tools;
 
 #[test]
 fn every_alert_says_what_is_wrong_and_what_to_do() {
@@ -75,5 +78,43 @@ fn every_metric_that_is_asked_for_exists() {
         }
         let unknown: Vec<&String> = asked.difference(&registered).collect();
         assert!(unknown.is_empty(), "{file}: {unknown:?}");
+    }
+}
+
+/// The rules without what they say to people, which contains numbers.
+fn rules_alone() -> String {
+    let mut rules = documents(&read("charts/transship/files/alerts.yaml")).swap_remove(0);
+    for group in rules["groups"].as_array_mut().unwrap() {
+        for rule in group["rules"].as_array_mut().unwrap() {
+            rule.as_object_mut().unwrap().remove("annotations");
+        }
+    }
+    rules.to_string()
+}
+
+#[tokio::test]
+async fn every_alert_comes_when_it_should_and_not_before() {
+    let rules = read("charts/transship/files/alerts.yaml");
+    let cases = include_str!("alerts.yaml");
+    let alert = Regex::new(r"- alert: (\w+)").unwrap();
+    for name in alert.captures_iter(&rules).map(|found| found[1].to_owned()) {
+        let comes = Regex::new(&format!(r"alertname: {name}\s+exp_alerts:\s+[-\[]\s*\{{")).unwrap();
+        assert!(comes.is_match(cases), "no case in which {name} comes");
+        let stays_away = format!("alertname: {name}, exp_alerts: []");
+        assert!(
+            cases.contains(&stays_away),
+            "no case in which {name} stays away"
+        );
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let file = |name: &str| directory.path().join(name);
+    fs::write(file("rules.yaml"), rules_alone()).unwrap();
+    fs::write(file("cases.yaml"), cases.replace("RULES", "rules.yaml")).unwrap();
+    let promtool = tools::packaged("promtool");
+    let whole = project("charts/transship/files/alerts.yaml");
+    let checks = [("check", whole), ("test", file("cases.yaml"))];
+    for (command, path) in checks {
+        let program = Program::at(&promtool, &[command, "rules"]).argument(path);
+        program.run().await.assert_success();
     }
 }

@@ -12,14 +12,23 @@ async fn pods_can_do_nothing_but_their_work() {
     for (name, values) in SETS {
         let rendered = render(values).await;
         let pod = &rendered.pod()["spec"];
-        assert_eq!(
-            pod["securityContext"],
-            json!({
-                "runAsNonRoot": true, "runAsUser": 65532, "runAsGroup": 65532, "fsGroup": 65532,
-                "seccompProfile": {"type": "RuntimeDefault"},
-            }),
-            "{name}"
-        );
+        let mut expected =
+            json!({"runAsNonRoot": true, "seccompProfile": {"type": "RuntimeDefault"}});
+        let [user, group, files] = match name {
+            "OpenShift" => [None; 3],
+            "everything" => [Some(20_001), Some(20_001), Some(20_002)],
+            _ => [Some(65532); 3],
+        };
+        for (field, id) in [
+            ("runAsUser", user),
+            ("runAsGroup", group),
+            ("fsGroup", files),
+        ] {
+            if let Some(id) = id {
+                expected[field] = json!(id);
+            }
+        }
+        assert_eq!(pod["securityContext"], expected, "{name}");
         assert_eq!(pod["automountServiceAccountToken"], false, "{name}");
         assert_eq!(pod["enableServiceLinks"], false, "{name}");
         for field in ["hostNetwork", "hostPID", "hostIPC", "initContainers"] {
@@ -68,7 +77,7 @@ async fn what_mirrors_may_reach_becomes_flags() {
     };
     insta::assert_snapshot!(arguments(render("").await.pod()).join("\n"), @"
     controller
-    --listen-address=0.0.0.0:8080
+    --listen-address=[::]:8080
     --lease-name=transship
     --lease-namespace=transship-system
     --concurrent-rounds=32

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::super::realm::{Realm, RealmFault, Trust};
 use super::super::scope::Scope;
+use crate::oci::limits;
 
 /// For who has no credential.
 const ANONYMOUS: Trust<'_> = Trust {
@@ -204,7 +205,9 @@ fn urls_that_are_no_token_server_are_refused() {
     use RealmFault::{HasUserInfo, NotAUrl, NotEncrypted};
     let r = "https://r.example.com";
     let plain = "http://r.example.com";
+    let long = format!("{r}/{}", "x".repeat(limits::URL_BYTES));
     let cases = [
+        ("too long", r, long.as_str(), NotAUrl),
         ("plain", r, "http://r.example.com/token", NotEncrypted),
         (
             "plain, same port",

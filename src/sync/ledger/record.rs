@@ -123,6 +123,22 @@ pub struct Sight {
     pub first_seen: Timestamp,
 }
 
+// === impl Tombstone ===
+
+impl Tombstone {
+    /// Whether a record of the same name is of the same tag: the destination may have been at another registry.
+    pub(in crate::sync) fn is_about(&self, record: &Record) -> bool {
+        let registry = record.registry.as_ref();
+        registry.is_none_or(|registry| *registry == self.registry)
+    }
+
+    /// Whether a push that ended leaves nothing of it to be undone. What went along with the tag may be.
+    pub(super) fn is_undone_by(&self, pushed: &Record) -> bool {
+        let is_whole = self.took.is_some() || self.shared_with.is_empty();
+        self.is_about(pushed) && is_whole
+    }
+}
+
 // === impl Verified ===
 
 impl Verified {
@@ -187,6 +203,13 @@ impl Record {
     /// Whether the mirror wants the tag, or keeps it by a policy although it does not.
     pub(in crate::sync) fn is_kept(&self) -> bool {
         self.unwanted.as_ref().is_none_or(Unwanted::is_retained)
+    }
+
+    /// Whether a push of ours has ended since this was on record. That a tag is right may be an answer from before it
+    /// was deleted, and is no push.
+    pub(super) fn is_pushed_since(&self, before: Option<&Self>) -> bool {
+        let known = before.and_then(|before| before.copied_at);
+        !self.adopted && self.copied_at.is_some() && self.copied_at != known
     }
 
     /// Whether the push that it announces has not been seen to end.

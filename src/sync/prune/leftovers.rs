@@ -214,7 +214,12 @@ impl<C: Connect> Syncer<C> {
                 .flat_map(|dead| dead.tombstone.referrers.iter().cloned())
                 .collect(),
         };
-        let gone = free.iter().map(|dead| dead.tombstone.digest.clone());
+        let gone = free.iter().map(|dead| {
+            let Dead {
+                target, tombstone, ..
+            } = dead;
+            (target.tag.clone(), tombstone.digest.clone())
+        });
         let parts = match survey.find(&gone.collect()).await {
             Ok(parts) => parts,
             // What is not understood may lead to them: they stay.

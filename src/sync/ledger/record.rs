@@ -134,8 +134,12 @@ impl Tombstone {
 
     /// Whether a push that ended leaves nothing of it to be undone. What went along with the tag may be.
     pub(super) fn is_undone_by(&self, pushed: &Record) -> bool {
-        let is_whole = self.took.is_some() || self.shared_with.is_empty();
-        self.is_about(pushed) && is_whole
+        self.is_about(pushed) && !self.may_have_taken_others()
+    }
+
+    /// Whether other tags may have gone along with it that are not there again.
+    pub(in crate::sync) fn may_have_taken_others(&self) -> bool {
+        self.took.is_none() && !self.shared_with.is_empty()
     }
 }
 

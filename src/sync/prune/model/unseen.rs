@@ -239,6 +239,28 @@ fn what_is_still_there_after_the_grace_was_not_deleted() {
 }
 
 #[test]
+fn what_went_along_is_to_be_healed_whatever_the_grace_is() {
+    let mirror = MIRRORS
+        .iter()
+        .find(|mirror| mirror.prune.grace.as_std().is_zero())
+        .unwrap();
+    for (hours, shared_with, is_kept) in [(1, "2.0", true), (25, "2.0", false), (1, "", false)] {
+        let clocks = Clocks::default();
+        let (process, slot, _) = begun(&clocks);
+        let ledger = &process.syncer.ledger;
+        let tombstone = Tombstone {
+            shared_with: shared_with.parse().into_iter().collect(),
+            ..ledger.tombstone(&slot).unwrap()
+        };
+        ledger.bury(&slot, tombstone);
+        ledger.disown(&slot);
+        clocks.lock().unwrap().0 = Duration::from_secs(hours * 60 * 60);
+        let dead = process.syncer.find_dead(mirror, Clock::Steady);
+        assert_eq!(dead.is_empty(), is_kept, "{hours} {shared_with}");
+    }
+}
+
+#[test]
 fn that_nothing_is_missing_proves_nothing_where_others_may_have_pushed_it() {
     for (took, is_unseen, spares) in [
         (Some(Took::Tag), false, Some(true)),

@@ -2,7 +2,8 @@
 
 //! Tags that may be one and the same: under another destination of the mirror, or because the registry does
 //! not tell upper and lower case apart. One that stays keeps the others. So does one of the same digest at a host of
-//! another name, if nothing but its record is known of it, or a policy keeps it: that may be the same registry.
+//! another name or port, if nothing but its record is known of it, a policy keeps it, or it was wanted within the grace: that
+//! may be the same registry.
 
 use std::collections::HashMap;
 
@@ -34,7 +35,8 @@ pub fn keep_siblings(candidates: &mut [Candidate], recorded: &[Recorded<'_>]) {
             registry: target.registry.cloned(),
             tag: target.tag.clone(),
             digest: recorded.digest.clone(),
-            holds_anywhere: known.is_none_or(|known| known.unwanted.is_retained()),
+            holds_anywhere: known
+                .is_none_or(|known| known.unwanted.is_retained() || !known.is_over),
         });
     }
     for candidate in candidates {
@@ -67,12 +69,9 @@ impl Sibling {
     /// Whether it may be a tag that names this digest.
     fn may_be(&self, target: &Target, digest: &Digest) -> bool {
         let is_image = self.tag == target.tag && self.digest == *digest;
-        let may_be_here = |registry: &Registry| {
-            // Another port of the same host is another registry.
-            let is_named_otherwise = registry.host() != target.registry.host();
-            registry.may_be(&target.registry)
-                || (self.holds_anywhere && is_image && is_named_otherwise)
-        };
+        // Another port of the same host is another name like any.
+        let is_elsewhere = self.holds_anywhere && is_image;
+        let may_be_here = |registry: &Registry| registry.may_be(&target.registry) || is_elsewhere;
         self.registry.as_ref().is_none_or(may_be_here)
     }
 }

@@ -230,8 +230,10 @@ impl Memory {
 
     pub(super) fn deleted_since(&self, mirror: &str, since: Timestamp) -> BTreeMap<String, usize> {
         let mut counts = BTreeMap::new();
-        self.for_each_deleted(mirror, |slot, tombstone| {
-            if !tombstone.approved && tombstone.deleted_at > since {
+        self.for_each_tombstone(mirror, |slot, tombstone, is_on_record| {
+            // One that was seen to go, and which somebody else pushed again, went all the same.
+            let has_gone = !is_on_record || tombstone.took.is_some();
+            if has_gone && !tombstone.approved && tombstone.deleted_at > since {
                 *counts.entry(slot.page.destination).or_default() += 1;
             }
         });
@@ -271,7 +273,8 @@ impl Memory {
             let is_it = tombstone.is_some_and(|known| {
                 known.registry.may_be(&other.registry) && known.deleted_at >= other.deleted_at
             });
-            is_it && !find(mirrors, &page).is_some_and(|tags| tags.contains_key(tag))
+            let record = find(mirrors, &page).and_then(|tags| tags.get(tag));
+            is_it && record.is_none_or(|record| !tombstone.is_some_and(|it| it.is_about(record)))
         })
     }
 
@@ -303,7 +306,8 @@ impl Memory {
         for page in pages(mirror, deleted) {
             let recorded = find(mirrors, &page);
             for (tag, tombstone) in find(deleted, &page).into_iter().flatten() {
-                let is_on_record = recorded.is_some_and(|recorded| recorded.contains_key(tag));
+                let record = recorded.and_then(|recorded| recorded.get(tag));
+                let is_on_record = record.is_some_and(|record| tombstone.is_about(record));
                 see(page.slot(tag), tombstone, is_on_record);
             }
         }
@@ -437,11 +441,9 @@ impl Memory {
         if sight.is_some_and(|sight| sight.source_digest == record.source_digest) {
             find_mut(waiting, &page).remove(&tag);
         }
-        if !record.is_pending() {
-            let deleted = find_known(&mut state.records.deleted, &page);
-            if deleted.and_then(|deleted| deleted.remove(&tag)).is_some() {
-                state.records.sweep(&page);
-            }
+        let before = find(&state.records.mirrors, &page).and_then(|tags| tags.get(&tag));
+        if record.is_pushed_since(before) {
+            state.records.undo(&page, &tag, &record);
         }
         find_mut(&mut state.records.mirrors, &page).insert(tag, record);
         state.whereabouts.note(&page.mirror, &page.repository);

@@ -123,6 +123,26 @@ pub struct Sight {
     pub first_seen: Timestamp,
 }
 
+// === impl Tombstone ===
+
+impl Tombstone {
+    /// Whether a record of the same name is of the same tag: the destination may have been at another registry.
+    pub(in crate::sync) fn is_about(&self, record: &Record) -> bool {
+        let registry = record.registry.as_ref();
+        registry.is_none_or(|registry| *registry == self.registry)
+    }
+
+    /// Whether a push that ended leaves nothing of it to be undone. What went along with the tag may be.
+    pub(super) fn is_undone_by(&self, pushed: &Record) -> bool {
+        self.is_about(pushed) && !self.may_have_taken_others()
+    }
+
+    /// Whether other tags may have gone along with it that are not there again.
+    pub(in crate::sync) fn may_have_taken_others(&self) -> bool {
+        self.took.is_none() && !self.shared_with.is_empty()
+    }
+}
+
 // === impl Verified ===
 
 impl Verified {
@@ -187,6 +207,13 @@ impl Record {
     /// Whether the mirror wants the tag, or keeps it by a policy although it does not.
     pub(in crate::sync) fn is_kept(&self) -> bool {
         self.unwanted.as_ref().is_none_or(Unwanted::is_retained)
+    }
+
+    /// Whether a push of ours has ended since this was on record. That a tag is right may be an answer from before it
+    /// was deleted, and is no push.
+    pub(super) fn is_pushed_since(&self, before: Option<&Self>) -> bool {
+        let known = before.and_then(|before| before.copied_at);
+        !self.adopted && self.copied_at.is_some() && self.copied_at != known
     }
 
     /// Whether the push that it announces has not been seen to end.

@@ -130,6 +130,20 @@ impl Records {
         keepsakes.len() < before
     }
 
+    /// Forgets that a tag was deleted which this push brings back.
+    pub(super) fn undo(&mut self, page: &Page, tag: &Tag, pushed: &Record) {
+        let Some(deleted) = find_known(&mut self.deleted, page) else {
+            return;
+        };
+        if deleted
+            .get(tag)
+            .is_some_and(|known| known.is_undone_by(pushed))
+        {
+            deleted.remove(tag);
+            self.sweep(page);
+        }
+    }
+
     /// The repositories of a mirror of which something is on record, or was.
     pub(super) fn pages(&self, mirror: &str) -> BTreeSet<Page> {
         let recorded = pages(mirror, &self.mirrors);

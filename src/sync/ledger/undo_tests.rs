@@ -66,6 +66,103 @@ fn what_brings_a_tag_back_stays_until_it_is_there_again() {
 }
 
 #[test]
+fn only_a_push_of_ours_to_the_same_place_forgets_a_deletion() {
+    let (epoch, later) = (Timestamp::UNIX_EPOCH, Timestamp::from_second(9).unwrap());
+    let elsewhere = Some("other.example.com".parse().unwrap());
+    let (_, root, _) = deleted();
+    let written = record(&root, Some(epoch));
+    let adopted = Record {
+        adopted: true,
+        ..record(&root, None)
+    };
+    let moved = Record {
+        registry: elsewhere,
+        ..record(&root, Some(later))
+    };
+    // What was on record before, what is written, and whether the deletion is forgotten.
+    for (before, after, is_forgotten) in [
+        // That the tag is right may be an answer from before it was deleted.
+        (None, adopted.clone(), false),
+        (Some(written.clone()), written.clone(), false),
+        (Some(record(&root, None)), adopted, false),
+        (None, record(&root, None), false),
+        // The destination was at another registry before.
+        (Some(record(&root, None)), moved, false),
+        (Some(record(&root, None)), written.clone(), true),
+        (Some(written), record(&root, Some(later)), true),
+    ] {
+        let (known, root, keepsakes) = deleted();
+        let ledger = Ledger::in_memory();
+        if let Some(before) = &before {
+            ledger.write(slot("1"), before.clone());
+        }
+        let tombstone = known.tombstone(&slot("1")).unwrap();
+        ledger.bury(&slot("1"), tombstone);
+        ledger.keep(&slot("1").page, keepsakes);
+        let case = format!("{before:?} {after:?}");
+        ledger.write(slot("1"), after);
+        let is_kept = ledger.tombstone(&slot("1")).is_some();
+        assert_eq!(is_kept, !is_forgotten, "{case}");
+        let keepsakes = ledger.keepsakes(&slot("1").page);
+        assert_eq!(keepsakes.contains_key(root.digest()), is_kept, "{case}");
+    }
+}
+
+#[test]
+fn what_went_along_and_is_not_healed_outlives_a_push() {
+    for (took, is_forgotten) in [(None, false), (Some(Took::OtherTags), true)] {
+        let (ledger, root, _) = deleted();
+        let tombstone = Tombstone {
+            shared_with: vec!["2".parse().unwrap()],
+            took,
+            ..ledger.tombstone(&slot("1")).unwrap()
+        };
+        ledger.bury(&slot("1"), tombstone);
+        ledger.write(slot("1"), record(&root, Some(Timestamp::UNIX_EPOCH)));
+        let found = ledger.tombstone(&slot("1"));
+        assert_eq!(found.is_none(), is_forgotten, "{took:?}");
+    }
+}
+
+#[test]
+fn what_was_deleted_at_another_registry_is_not_on_record_by_the_same_name() {
+    // The registry of the record, what the deletion took, whether it can be restored, and whether it counts.
+    for (registry, took, is_deleted, counts) in [
+        (None, None, false, false),
+        (Some("registry.example.com"), None, false, false),
+        // Somebody pushed it again after it was seen to go.
+        (Some("registry.example.com"), Some(Took::Tag), false, true),
+        (Some("other.example.com"), None, true, true),
+    ] {
+        let (ledger, root, _) = deleted();
+        let record = Record {
+            registry: registry.map(|registry| registry.parse().unwrap()),
+            adopted: true,
+            ..record(&root, None)
+        };
+        ledger.write(slot("1"), record);
+        let tombstone = Tombstone {
+            took,
+            ..ledger.tombstone(&slot("1")).unwrap()
+        };
+        ledger.bury(&slot("1"), tombstone);
+        assert_eq!(
+            ledger.deleted(MIRROR).len() == 1,
+            is_deleted,
+            "{registry:?}"
+        );
+        assert_eq!(ledger.begun(MIRROR).len() == 1, !is_deleted, "{registry:?}");
+        let since = Timestamp::from_second(-1).unwrap();
+        let counted = ledger.deleted_since(MIRROR, since);
+        assert_eq!(
+            counted.get("eu") == Some(&1),
+            counts,
+            "{registry:?} {took:?}"
+        );
+    }
+}
+
+#[test]
 fn what_brings_a_tag_back_goes_with_what_it_was() {
     let (ledger, _, _) = deleted();
     ledger.forget_deleted(&slot("1"));

@@ -53,8 +53,7 @@ impl<C: Connect> Syncer<C> {
             .await;
     }
 
-    /// The same where no pruning follows, or comes too late: what is copied anew drops what is known of its
-    /// deletion. What fails is tried again by the next round, unless its tag was copied meanwhile.
+    /// The same where no pruning follows, or comes too late for what is copied anew. What fails is tried again by the next round.
     pub(super) async fn heal_interrupted(&self, mirror: &Mirror, is_meant: impl Fn(&Slot) -> bool) {
         for (slot, record) in self.begun(mirror, &is_meant) {
             let found = self.find(mirror, &slot, &record).await;
@@ -66,15 +65,33 @@ impl<C: Connect> Syncer<C> {
         self.heal_those(mirror, &mut report, is_meant).await;
     }
 
+    /// The deletions of which nobody saw what they took, and whether their tags are on record: those have begun, or
+    /// were pushed again since. What went along with such a tag is missing all the same.
+    pub(super) fn unseen(
+        &self,
+        mirror: &Mirror,
+        is_meant: impl Fn(&Slot) -> bool,
+    ) -> Vec<(Slot, Tombstone, bool)> {
+        let begun = self.ledger.begun(&mirror.name).into_iter();
+        let begun = begun.map(|(slot, tombstone)| (slot, tombstone, true));
+        let deleted = self.ledger.deleted(&mirror.name).into_iter();
+        let deleted = deleted.map(|(slot, tombstone)| (slot, tombstone, false));
+        let all = begun.chain(deleted);
+        all.filter(|(slot, tombstone, _)| tombstone.took.is_none() && is_meant(slot))
+            .collect()
+    }
+
     /// The tags on record whose deletion has begun, and nobody saw what it took.
     pub(super) fn begun(
         &self,
         mirror: &Mirror,
         is_meant: impl Fn(&Slot) -> bool,
     ) -> Vec<(Slot, Record)> {
-        let begun = self.ledger.begun(&mirror.name).into_iter();
-        let unseen = begun.filter(|(slot, known)| known.took.is_none() && is_meant(slot));
-        let recorded = unseen.filter_map(|(slot, _)| {
+        let unseen = self.unseen(mirror, is_meant).into_iter();
+        let recorded = unseen.filter_map(|(slot, _, is_begun)| {
+            if !is_begun {
+                return None;
+            }
             let record = self.ledger.read(&slot)?;
             Some((slot, record))
         });
@@ -92,10 +109,7 @@ impl<C: Connect> Syncer<C> {
         report: &mut PruneReport,
         is_meant: impl Fn(&Slot) -> bool,
     ) {
-        for (slot, tombstone) in self.ledger.deleted(&mirror.name) {
-            if tombstone.took.is_some() || !is_meant(&slot) {
-                continue;
-            }
+        for (slot, tombstone, is_begun) in self.unseen(mirror, is_meant) {
             let destination = mirror.destination(&slot.page.destination);
             let Some(destination) =
                 destination.filter(|known| known.registry == tombstone.registry)
@@ -105,6 +119,14 @@ impl<C: Connect> Syncer<C> {
             let repository = &slot.page.repository;
             let connected = self.connect.destination(destination, repository).await;
             let healed = match connected {
+                // It is not known that the tag went.
+                Ok(endpoint)
+                    if is_begun
+                        && self.spares(&endpoint, &tombstone.registry, repository)
+                            == Some(true) =>
+                {
+                    Ok(())
+                }
                 Ok(endpoint) => {
                     let settled = self.settle_beside(&slot, &tombstone, &endpoint, report);
                     settled.await.map(|took| self.settle_unseen(&slot, took))
@@ -149,6 +171,9 @@ impl<C: Connect> Syncer<C> {
         if lost.is_empty() {
             return Ok(is_deleted.then_some(Took::Tag));
         }
+        if self.is_lost_for_good(slot, tombstone, &lost) {
+            return Ok(Some(Took::Manifest));
+        }
         let tags = tags(&lost);
         let took = self.learn(registry, &tags);
         if took == Took::OtherTags {
@@ -162,6 +187,18 @@ impl<C: Connect> Syncer<C> {
             "the registry deleted the manifest along with the tag: it was pushed again"
         );
         Ok(Some(took))
+    }
+
+    /// Whether there is nothing to push again: the manifest was gone before the deletion, and was never on record.
+    pub(super) fn is_lost_for_good(
+        &self,
+        slot: &Slot,
+        tombstone: &Tombstone,
+        lost: &[TagOrDigest],
+    ) -> bool {
+        let digest = &tombstone.digest;
+        let is_lost = lost.contains(&TagOrDigest::Digest(digest.clone()));
+        is_lost && !self.ledger.keepsakes(&slot.page).contains_key(digest)
     }
 
     /// Takes note of what a registry took along with a tag: its manifest, and these tags.

@@ -9,7 +9,7 @@ use super::slot;
 use crate::api::mirrored_repository::SHARERS;
 use crate::oci::{Digest, Tag};
 use crate::plan::Mirror;
-use crate::plan::prune::{Candidate, Fate, Stop};
+use crate::plan::prune::{Candidate, Doubt, Fate, Rule, Stop};
 use crate::sync::ledger::{Slot, Tombstone};
 use crate::sync::{Connect, Syncer};
 
@@ -68,6 +68,21 @@ impl<C: Connect> Syncer<C> {
         Ok(earlier)
     }
 
+    /// What keeps a tag whose name has another deletion that can still be undone: of what was at another registry
+    /// before, or named another digest. There is one on record of each name.
+    pub(super) fn find_other_grave(&self, mirror: &Mirror, candidate: &Candidate) -> Option<Doubt> {
+        let Candidate { target, digest, .. } = candidate;
+        let other = self.ledger.tombstone(&slot(&mirror.name, candidate))?;
+        let is_it = other.registry == target.registry && other.digest == *digest;
+        let message = || {
+            format!(
+                "what {}/{}:{} was, {}, was deleted before, and waits until it can be restored no more",
+                other.registry, target.repository, target.tag, other.digest
+            )
+        };
+        (!is_it).then(|| Doubt::new(Rule::Undoable, message()))
+    }
+
     /// What is gone is no longer on record, and what is not gone was not deleted by this round.
     pub(super) fn settle_deleted(
         &self,
@@ -83,7 +98,7 @@ impl<C: Connect> Syncer<C> {
             Fate::Gone if earlier.is_some() => self.ledger.disown(&slot),
             Fate::Gone | Fate::Disowned => {
                 self.ledger.disown(&slot);
-                self.ledger.forget_deleted(&slot);
+                self.unbury(&slot, earlier);
             }
             Fate::Protected { .. } | Fate::Waiting | Fate::Due | Fate::Failed => {
                 self.unbury(&slot, earlier);

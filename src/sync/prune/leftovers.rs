@@ -64,6 +64,9 @@ impl<C: Connect> Syncer<C> {
         for ((slot, tombstone), is_begun) in deleted.map(|known| (known, false)).chain(begun) {
             match Undo::judge(tombstone.deleted_at, mirror.prune.grace, clock, now) {
                 Undo::Open => {}
+                // What went along is to be pushed again, also where the grace is short: it is tried for a day.
+                Undo::Over
+                    if tombstone.may_have_taken_others() && tombstone.deleted_at > counted => {}
                 Undo::Over if is_begun => self.ledger.forget_deleted(&slot),
                 Undo::Over => {
                     let Slot { page, tag } = slot;
@@ -214,7 +217,12 @@ impl<C: Connect> Syncer<C> {
                 .flat_map(|dead| dead.tombstone.referrers.iter().cloned())
                 .collect(),
         };
-        let gone = free.iter().map(|dead| dead.tombstone.digest.clone());
+        let gone = free.iter().map(|dead| {
+            let Dead {
+                target, tombstone, ..
+            } = dead;
+            (target.tag.clone(), tombstone.digest.clone())
+        });
         let parts = match survey.find(&gone.collect()).await {
             Ok(parts) => parts,
             // What is not understood may lead to them: they stay.

@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use super::revive::{UndoError, bring_back};
 use crate::oci::{Digest, Registry, Repository, Tag, TagOrDigest};
-use crate::plan::Mirror;
 use crate::plan::report::Failure;
+use crate::plan::{Destination, Mirror};
 use crate::sync::ledger::{KeepError, Record, Slot, Tombstone};
 use crate::sync::{Connect, State, Syncer};
 
@@ -58,6 +58,9 @@ impl<C: Connect> Syncer<C> {
             .into_iter()
             .filter(|(slot, tombstone)| is_wanted(slot, tombstone))
             .collect();
+        let (chosen, homeless): (Vec<_>, Vec<_>) = chosen
+            .into_iter()
+            .partition(|(slot, tombstone)| destination_of(mirror, slot, tombstone).is_some());
         for (slot, tombstone) in &chosen {
             // On record before it is there, as every push is; what brings it back stays until it is.
             self.ledger.write(slot.clone(), record(tombstone, None));
@@ -68,7 +71,14 @@ impl<C: Connect> Syncer<C> {
             }
             return Err(error.into());
         }
-        let mut restorations = Vec::new();
+        // What stands on record of another registry by the same name stays.
+        let mut restorations: Vec<Restoration> = homeless
+            .into_iter()
+            .map(|(slot, tombstone)| {
+                let failure = Failure::no_destination(&subject(&slot, &tombstone));
+                restoration(slot, tombstone, Some(failure))
+            })
+            .collect();
         for (slot, tombstone) in chosen {
             let restored = self.restore_one(mirror, &slot, &tombstone).await;
             match &restored {
@@ -82,15 +92,7 @@ impl<C: Connect> Syncer<C> {
                 }
                 Err(_) => self.ledger.disown(&slot),
             }
-            let failure = restored.err();
-            restorations.push(Restoration {
-                destination: slot.page.destination,
-                registry: tombstone.registry,
-                repository: slot.page.repository,
-                tag: slot.tag,
-                digest: tombstone.digest,
-                failure,
-            });
+            restorations.push(restoration(slot, tombstone, restored.err()));
         }
         self.ledger.flush(mirror).await?;
         Ok(restorations)
@@ -104,10 +106,8 @@ impl<C: Connect> Syncer<C> {
         tombstone: &Tombstone,
     ) -> Result<bool, Failure> {
         let Slot { page, tag } = slot;
-        let subject = format!("{}/{}:{tag}", tombstone.registry, page.repository);
-        let destination = mirror
-            .destination(&page.destination)
-            .filter(|known| known.registry == tombstone.registry)
+        let subject = subject(slot, tombstone);
+        let destination = destination_of(mirror, slot, tombstone)
             .ok_or_else(|| Failure::no_destination(&subject))?;
         let endpoint = self
             .connect
@@ -137,6 +137,32 @@ impl<C: Connect> Syncer<C> {
                 Failure::damaged(&subject, &error.to_string(), source)
             }
         })
+    }
+}
+
+/// The destination where a tag was deleted, if it is still there.
+fn destination_of<'a>(
+    mirror: &'a Mirror,
+    slot: &Slot,
+    tombstone: &Tombstone,
+) -> Option<&'a Destination> {
+    let destination = mirror.destination(&slot.page.destination);
+    destination.filter(|known| known.registry == tombstone.registry)
+}
+
+fn subject(slot: &Slot, tombstone: &Tombstone) -> String {
+    let Slot { page, tag } = slot;
+    format!("{}/{}:{tag}", tombstone.registry, page.repository)
+}
+
+fn restoration(slot: Slot, tombstone: Tombstone, failure: Option<Failure>) -> Restoration {
+    Restoration {
+        destination: slot.page.destination,
+        registry: tombstone.registry,
+        repository: slot.page.repository,
+        tag: slot.tag,
+        digest: tombstone.digest,
+        failure,
     }
 }
 

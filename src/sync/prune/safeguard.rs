@@ -37,7 +37,7 @@ pub(super) type Safeguards = HashMap<usize, Safeguard>;
 /// Why a tag is not deleted in this round.
 enum Refusal {
     /// It waits.
-    Waits(String),
+    Waits(Doubt),
     /// It could not be read.
     Failed(Failure),
     /// Its registry takes more than a tag.
@@ -83,8 +83,7 @@ impl<C: Connect> Syncer<C> {
                     room = room.saturating_sub(kept.map(Keepsake::size).sum());
                     safeguards.insert(*index, safeguard);
                 }
-                Err(Refusal::Waits(message)) => {
-                    let doubt = Doubt::new(Rule::Undoable, message);
+                Err(Refusal::Waits(doubt)) => {
                     set(report, *index, self.hold(mirror, candidate, doubt));
                 }
                 Err(Refusal::Failed(failure)) => {
@@ -114,6 +113,9 @@ impl<C: Connect> Syncer<C> {
         listed: &mut Listed,
         room: usize,
     ) -> Result<Safeguard, Refusal> {
+        if let Some(doubt) = self.find_other_grave(mirror, candidate) {
+            return Err(Refusal::Waits(doubt));
+        }
         let endpoint = protection.endpoint(&candidate.target).await;
         let endpoint = endpoint.map_err(Refusal::Failed)?;
         let record = self.ledger.read(&slot(&mirror.name, candidate));
@@ -151,7 +153,7 @@ impl<C: Connect> Syncer<C> {
             }
         };
         if found.len() > SHARERS {
-            return Err(Refusal::Waits(format!(
+            return Err(Refusal::waits(format!(
                 "more than {SHARERS} other tags name its digest, and it is not known yet whether {registry} leaves \
                  them alone: it waits until another tag of {repository} has shown that"
             )));
@@ -187,6 +189,10 @@ impl<C: Connect> Syncer<C> {
 // === impl Refusal ===
 
 impl Refusal {
+    fn waits(message: String) -> Self {
+        Self::Waits(Doubt::new(Rule::Undoable, message))
+    }
+
     fn failed(target: &Target, error: &Error) -> Self {
         Self::Failed(Failure::requesting(&target.to_string(), error))
     }
@@ -227,7 +233,7 @@ async fn find_keepsakes(
             "the registry does not have its manifest, which could not be brought back".to_owned()
         }
     };
-    Err(Refusal::Waits(message))
+    Err(Refusal::waits(message))
 }
 
 /// The other tags that name the digest of one. The tags of a repository are looked up once for a batch.

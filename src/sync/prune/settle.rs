@@ -8,7 +8,7 @@ use crate::copy::Endpoint;
 use crate::oci::{Digest, TagOrDigest};
 use crate::plan::Mirror;
 use crate::plan::report::Failure;
-use crate::sync::ledger::{Leaf, Page, Record, Slot, Tombstone};
+use crate::sync::ledger::{Leaf, Page, Record, Slot};
 use crate::sync::{Connect, Syncer};
 
 impl<C: Connect> Syncer<C> {
@@ -18,12 +18,12 @@ impl<C: Connect> Syncer<C> {
         let mirror = findings.mirror;
         let mut failures = Vec::new();
         for (page, leaf) in self.ledger.leaves(&mirror.name) {
-            for (slot, record, tombstone) in unsettled(&page, &leaf) {
+            for (slot, record) in unsettled(&page, &leaf) {
                 if findings.claimed.contains(&slot) {
                     continue;
                 }
                 match self.find(mirror, &slot, record).await {
-                    Ok(Some(found)) => self.settle_one(&slot, record, tombstone, found.as_ref()),
+                    Ok(Some(found)) => self.settle_one(&slot, record, found.as_ref()),
                     Ok(None) => {}
                     Err(failure) => failures.push(failure),
                 }
@@ -32,24 +32,14 @@ impl<C: Connect> Syncer<C> {
         failures
     }
 
-    pub(super) fn settle_one(
-        &self,
-        slot: &Slot,
-        record: &Record,
-        tombstone: Option<&Tombstone>,
-        found: Option<&Digest>,
-    ) {
+    /// Whatever is found may be an answer from before a deletion that had begun: what undoes that stays.
+    pub(super) fn settle_one(&self, slot: &Slot, record: &Record, found: Option<&Digest>) {
         let is_ours = found == Some(&record.digest);
         if !is_ours {
             self.ledger.disown(slot);
         } else if record.is_pending() {
             // Nobody saw its push end: who wrote the tag is not known.
             self.ledger.adopt(slot);
-        }
-        // Gone: the deletion that had begun is done. Still there: that may be an answer from before it, and what
-        // undoes it stays.
-        if tombstone.is_some() && found.is_some() && !is_ours {
-            self.ledger.forget_deleted(slot);
         }
     }
 
@@ -81,14 +71,11 @@ impl<C: Connect> Syncer<C> {
 }
 
 /// The tags that are pending, and those that are about to be deleted.
-pub(super) fn unsettled<'a>(
-    page: &Page,
-    leaf: &'a Leaf,
-) -> Vec<(Slot, &'a Record, Option<&'a Tombstone>)> {
+pub(super) fn unsettled<'a>(page: &Page, leaf: &'a Leaf) -> Vec<(Slot, &'a Record)> {
     let records = leaf.records.iter().filter_map(|(tag, record)| {
         let tombstone = leaf.deleted.get(tag);
-        let slot = page.slot(tag);
-        (record.is_pending() || tombstone.is_some()).then_some((slot, record, tombstone))
+        let has_begun = tombstone.is_some_and(|tombstone| tombstone.is_about(record));
+        (record.is_pending() || has_begun).then(|| (page.slot(tag), record))
     });
     records.collect()
 }

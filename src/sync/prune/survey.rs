@@ -2,7 +2,7 @@
 
 //! Looks over a repository for what is left of images whose last tag went.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt, TryStreamExt, stream};
 
@@ -25,8 +25,25 @@ pub(super) struct Survey<'a> {
 }
 
 impl Survey<'_> {
-    /// What refers to images that are gone. The whole repository is read only where something does.
-    pub(super) async fn find(&self, gone: &BTreeSet<Digest>) -> Result<Vec<Leftover>, Error> {
+    /// What refers to the images of deleted tags that are gone. The whole repository is read only where something
+    /// does.
+    pub(super) async fn find(
+        &self,
+        deleted: &BTreeMap<Tag, Digest>,
+    ) -> Result<Vec<Leftover>, Error> {
+        let names: BTreeSet<Tag> = match self.endpoint.list_tags(self.repository).await {
+            Ok(tags) => tags.into_iter().collect(),
+            Err(error) if error.is_not_found() => BTreeSet::new(),
+            Err(error) => return Err(error),
+        };
+        // A tag that is there again moved away from its image: nobody saw that it was deleted.
+        let gone = deleted.iter().filter(|(tag, _)| !names.contains(*tag));
+        let gone = &gone
+            .map(|(_, digest)| digest.clone())
+            .collect::<BTreeSet<Digest>>();
+        if gone.is_empty() {
+            return Ok(Vec::new());
+        }
         let mut landscape = Landscape {
             restorable: self.restorable.clone(),
             own: self.own.clone(),
@@ -35,11 +52,6 @@ impl Survey<'_> {
         landscape.below.extend(self.below_all(gone.clone()).await?);
         let below = landscape.below.values().flatten();
         let subjects: BTreeSet<Digest> = gone.iter().chain(below).cloned().collect();
-        let names: BTreeSet<Tag> = match self.endpoint.list_tags(self.repository).await {
-            Ok(tags) => tags.into_iter().collect(),
-            Err(error) if error.is_not_found() => BTreeSet::new(),
-            Err(error) => return Err(error),
-        };
         self.ask_for_referrers(&mut landscape, &subjects).await?;
         let is_listed = landscape.referrers.values().any(|list| !list.is_empty());
         if !is_listed && !is_referred_to(&names, &subjects) {

@@ -148,6 +148,44 @@ async fn what_went_while_a_process_died_is_healed_by_the_next_one_even_if_it_del
 }
 
 #[tokio::test]
+async fn what_went_along_is_healed_although_the_tag_is_there_again() {
+    let lab = due().await;
+    lab.destination
+        .load_manifest(REPOSITORY, "mine", &image(1).root);
+    let expected = digests(&lab);
+    deny_after_a_delete(&lab, "", usize::MAX);
+    lab.round(&lab.narrow("")).await;
+    assert!(!lab.tags().contains(&"mine".to_owned()));
+    lab.destination.script().clear_rules();
+    // Somebody pushes the one that was deleted, before anybody saw what became of it.
+    lab.destination
+        .load_manifest(REPOSITORY, "1", &image(1).root);
+    let lab = lab.held();
+    lab.round(&lab.narrow("")).await;
+    assert_eq!(digests(&lab), expected);
+}
+
+#[tokio::test]
+async fn what_could_not_be_healed_before_its_tag_is_copied_is_healed_after_it() {
+    let lab = due().await;
+    lab.destination
+        .load_manifest(REPOSITORY, "mine", &image(1).root);
+    deny_after_a_delete(&lab, "", usize::MAX);
+    lab.round(&lab.narrow("")).await;
+    lab.destination.script().clear_rules();
+    lab.destination
+        .on("PUT", "/manifests/mine")
+        .first(1)
+        .responds(Reply::error(403, "DENIED", "no"));
+    lab.source.load(REPOSITORY, "1", &image(9));
+    let lab = lab.restart();
+    lab.round(&lab.mirror("['[145]']", "")).await;
+    let found = digests(&lab);
+    assert_eq!(found["1"].as_deref(), Some(image(9).digest()));
+    assert_eq!(found["mine"].as_deref(), Some(image(1).digest()));
+}
+
+#[tokio::test]
 async fn what_went_while_a_process_died_is_healed_whatever_the_mirror_wants_then() {
     for (is_wanted, prune) in [(true, ""), (true, "mode: Retain"), (false, "mode: Retain")] {
         let lab = due().await;
@@ -156,7 +194,7 @@ async fn what_went_while_a_process_died_is_healed_whatever_the_mirror_wants_then
         deny_after_a_delete(&lab, "", usize::MAX);
         lab.round(&lab.narrow("")).await;
         lab.destination.script().clear_rules();
-        // Another image, so that what was known of the one before is dropped.
+        // Another image than the one that was known before.
         lab.source.load(REPOSITORY, "1", &image(9));
         let lab = lab.restart();
         let tags = if is_wanted { "['[145]']" } else { "['[45]']" };

@@ -13,7 +13,8 @@ async fn a_share_is_of_what_could_be_deleted_there() {
     let files = Files::with_tags(&TAGS);
     let elsewhere = FaultRegistry::start();
     let here = place("d", &files.destination.host(), "");
-    let both = [here, place("e", &elsewhere.host(), "")];
+    // Other tags: the same ones at another port of one host might be these.
+    let both = [here, place("e", &elsewhere.host(), ", tags: ['e-{tag}']")];
     let all = files.mirror("a", "['*']").prune(FIFTH).at(&both);
     files.run_well(&[&all], &["sync"]).await;
     // One destination is gone from the spec: 3 of 20 on record, and 3 of 10 that could go.

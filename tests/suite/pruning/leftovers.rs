@@ -84,6 +84,18 @@ async fn what_refers_to_an_image_goes_when_its_last_tag_can_come_back_no_more() 
 }
 
 #[tokio::test]
+async fn what_refers_to_an_image_stays_where_its_tag_is_there_again() {
+    let lab = deleted(FaultRegistry::start()).await;
+    let all = referrers(&lab, &signed(11));
+    lab.destination.load("team/app", "1", &image(9));
+    lab.pass(25);
+    let report = lab.round(&lab.narrow("")).await;
+    let pruned = prune(&report);
+    assert_eq!((&pruned.stop, pruned.referrers), (&None, 0));
+    assert_eq!(referrers(&lab, &signed(11)), all);
+}
+
+#[tokio::test]
 async fn by_its_digest_goes_what_the_registry_lists_and_nothing_else() {
     let lab = deleted(FaultRegistry::start()).await;
     // Somebody gave one of them a tag of its own.

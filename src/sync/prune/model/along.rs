@@ -16,6 +16,14 @@ use crate::sync::prune::model::known::Image;
 use crate::sync::prune::safeguard::{Safeguard, Safeguards};
 use crate::sync::prune::slot;
 
+/// What came of a look after a deletion.
+enum Beside {
+    /// What went along is there again; nothing where the tag itself is still there.
+    Seen(Option<Took>),
+    /// Something failed: nothing more is deleted.
+    Failed,
+}
+
 impl World {
     /// What is at hand of each that is due. None: its registry takes other tags along.
     pub(super) fn safeguard(&self, due: &[(usize, &Candidate)]) -> Option<Safeguards> {
@@ -29,6 +37,10 @@ impl World {
                 tag,
                 ..
             } = &candidate.target;
+            if let Some(doubt) = syncer.find_other_grave(mirror, candidate) {
+                syncer.hold(mirror, candidate, doubt);
+                continue;
+            }
             let place = at(registry, repository, tag);
             let shared_with = match syncer.is_known_to_spare(registry, repository) {
                 Some(true) => Vec::new(),
@@ -86,11 +98,14 @@ impl World {
     /// Looks, after a tag was deleted, what went along. Says whether nothing more may be deleted.
     pub(super) fn look_beside(&mut self, slot: &Slot) -> Result<bool, End> {
         match self.syncer().ledger.tombstone(slot) {
-            Some(tombstone) => {
-                let (took, is_stopped) = self.settle_beside(slot, &tombstone)?;
-                self.syncer().conclude(slot, took);
-                Ok(is_stopped)
-            }
+            Some(_) if self.is(Mutant::TakenIgnored) => Ok(false),
+            Some(tombstone) => match self.settle_beside(slot, &tombstone)? {
+                Beside::Seen(took) => {
+                    self.syncer().conclude(slot, took);
+                    Ok(took == Some(Took::OtherTags))
+                }
+                Beside::Failed => Ok(true),
+            },
             None => Ok(false),
         }
     }
@@ -120,38 +135,35 @@ impl World {
 
     fn heal_those(&mut self, is_meant: impl Fn(&Slot) -> bool) -> Result<bool, End> {
         let mirror = self.members[self.me].mirror.clone();
-        let unseen = self.syncer().ledger.deleted(&mirror.name).into_iter();
-        for (slot, tombstone) in
-            unseen.filter(|(slot, known)| known.took.is_none() && is_meant(slot))
-        {
+        let syncer = self.process.syncer.clone();
+        let mut is_hurt = false;
+        for (slot, tombstone, is_begun) in syncer.unseen(&mirror, is_meant) {
             let here = mirror.destination(&slot.page.destination);
             let is_here = here.is_some_and(|here| here.registry == tombstone.registry);
-            if !is_here {
+            let spares = syncer.is_known_to_spare(&tombstone.registry, &slot.page.repository);
+            if !is_here || (is_begun && spares == Some(true)) {
                 continue;
             }
-            let (took, is_hurt) = self.settle_beside(&slot, &tombstone)?;
-            if self.is(Mutant::UnseenIsProof) {
-                self.syncer().conclude(&slot, took);
-            } else {
-                self.syncer().settle_unseen(&slot, took);
-            }
-            if is_hurt {
-                return Ok(true);
+            match self.settle_beside(&slot, &tombstone)? {
+                Beside::Seen(took) if self.is(Mutant::UnseenIsProof) => {
+                    syncer.conclude(&slot, took)
+                }
+                Beside::Seen(took) => {
+                    syncer.settle_unseen(&slot, took);
+                    is_hurt |= took == Some(Took::OtherTags);
+                }
+                Beside::Failed => return Ok(true),
             }
         }
-        Ok(false)
+        Ok(is_hurt)
     }
 
-    /// What went along, and whether nothing more may be deleted.
-    fn settle_beside(
-        &mut self,
-        slot: &Slot,
-        tombstone: &Tombstone,
-    ) -> Result<(Option<Took>, bool), End> {
+    /// What went along.
+    fn settle_beside(&mut self, slot: &Slot, tombstone: &Tombstone) -> Result<Beside, End> {
         let syncer = self.process.syncer.clone();
         let (registry, repository) = (&tombstone.registry, &slot.page.repository);
         if syncer.is_known_to_spare(registry, repository) == Some(true) {
-            return Ok((Some(Took::Tag), false));
+            return Ok(Beside::Seen(Some(Took::Tag)));
         }
         self.step()?;
         let place = at(registry, repository, &slot.tag);
@@ -159,29 +171,29 @@ impl World {
         lost.retain(|name| !self.finds(&place, name));
         if lost.is_empty() {
             let is_deleted = !self.registry.contains_key(&place);
-            return Ok((is_deleted.then_some(Took::Tag), false));
+            return Ok(Beside::Seen(is_deleted.then_some(Took::Tag)));
+        }
+        if syncer.is_lost_for_good(slot, tombstone, &lost) {
+            return Ok(Beside::Seen(Some(Took::Manifest)));
         }
         let took = syncer.learn(registry, &tags(&lost));
         self.tell(|| format!("{place:?} took along {lost:?}"));
-        let is_stopped = took == Took::OtherTags;
-        if !self.bring_back(&place, slot, tombstone)? {
-            return Ok((None, true));
+        let is_failing = !self.is_quiet && self.random.one_in(4);
+        if is_failing || !self.bring_back(&place, slot, tombstone)? {
+            self.notes.hindered = Some(self.me);
+            return Ok(Beside::Failed);
         }
         for name in lost {
             self.step()?;
             if let TagOrDigest::Tag(tag) = name {
                 let other = at(registry, repository, &tag);
                 if !self.registry.contains_key(&other) {
-                    // What was deleted under another name of the registry comes back, too: as a push of ours.
-                    if self.is_about_to_go(&other, &tombstone.digest) {
-                        let push = (self.me, other.clone(), tombstone.digest.clone());
-                        self.notes.seen.insert(push);
-                    }
+                    self.take_note_of_healing(&other, &tombstone.digest);
                     self.put_tag(&other, &tombstone.digest);
                 }
             }
         }
-        Ok((Some(took), is_stopped))
+        Ok(Beside::Seen(Some(took)))
     }
 
     fn finds(&self, place: &At, name: &TagOrDigest) -> bool {
@@ -217,6 +229,10 @@ impl World {
             return Ok(());
         }
         let (slot, tombstone) = &deleted[self.random.index(deleted.len())];
+        let here = mirror.destination(&slot.page.destination);
+        if here.is_none_or(|here| here.registry != tombstone.registry) {
+            return Ok(());
+        }
         let record = |copied_at| crate::sync::prune::restore::record(tombstone, copied_at);
         self.tell(|| format!("restore {slot:?}"));
         syncer.ledger.write(slot.clone(), record(None));
@@ -226,9 +242,10 @@ impl World {
         self.step()?;
         match restored {
             Some(is_pushed) => {
-                let copied_at = is_pushed.then(|| syncer.pruner.now());
+                let is_ours = is_pushed || self.is(Mutant::RestoredIsOurs);
+                let copied_at = is_ours.then(|| syncer.pruner.now());
                 let record = Record {
-                    adopted: !is_pushed,
+                    adopted: !is_ours,
                     ..record(copied_at)
                 };
                 syncer.ledger.write(slot.clone(), record);
@@ -240,11 +257,6 @@ impl World {
 
     /// Whether it was pushed, if it is there.
     fn restore_one(&mut self, slot: &Slot, tombstone: &Tombstone) -> Result<Option<bool>, End> {
-        let mirror = self.mirror();
-        let here = mirror.destination(&slot.page.destination);
-        if here.is_none_or(|here| here.registry != tombstone.registry) {
-            return Ok(None);
-        }
         let repository: &Repository = &slot.page.repository;
         let place = at(&tombstone.registry, repository, &slot.tag);
         if let Some(found) = self.registry.get(&place) {

@@ -41,9 +41,13 @@ impl World {
             let restorable = syncer
                 .ledger
                 .restorable(&first.registry, repository, &slots);
-            let gone = tombstones.values().map(|tombstone| &tombstone.digest);
+            let gone = tombstones.iter().filter(|(tag, _)| {
+                let place = (number, (repository.clone(), (*tag).clone()));
+                !self.registry.contains_key(&place)
+            });
+            let gone: Vec<Digest> = gone.map(|(_, known)| known.digest.clone()).collect();
             let landscape = self.landscape(number, &page, restorable);
-            for part in find_leftovers(&landscape, gone).parts {
+            for part in find_leftovers(&landscape, &gone).parts {
                 let Leftover::Tag(tag, digest) = part else {
                     panic!("the registry lists no referrers");
                 };

@@ -27,14 +27,19 @@ impl World {
             let known = ledger.read(slot);
             if self.ask(at).as_ref() == Some(digest) {
                 rebuilt += usize::from(known.is_none());
-                let is_known = known.is_some_and(|record| {
+                let known = known.filter(|record| {
                     record.digest == *digest
                         && !record.is_pending()
                         && record.registry.as_ref() == Some(&wanted.claim.registry)
                 });
-                if !is_known {
-                    ledger.write(slot.clone(), self.record(wanted, Standing::Adopted));
-                }
+                let record = match known {
+                    Some(known) => Record {
+                        unwanted: None,
+                        ..known
+                    },
+                    None => self.record(wanted, Standing::Adopted),
+                };
+                ledger.write(slot.clone(), record);
                 continue;
             }
             let deleted = |leaf: &Leaf| Some(leaf.deleted.get(&slot.tag)?.digest.clone());

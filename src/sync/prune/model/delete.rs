@@ -2,9 +2,11 @@
 
 //! Deletes what is due, in the order of the real code.
 
+use std::collections::BTreeMap;
+
 use futures::FutureExt;
 
-use super::known::at;
+use super::known::{At, at};
 use super::mutants::Mutant;
 use super::protection::look;
 use super::round::End;
@@ -34,6 +36,7 @@ impl World {
         self.step()?;
         let syncer = self.process.syncer.clone();
         let mut earlier = Earlier::new();
+        let looked = self.registry.clone();
         let Some(safeguards) = self.safeguard(&due) else {
             self.flush()?;
             return Ok(true);
@@ -55,6 +58,7 @@ impl World {
             self.meddle();
         }
         let mut protection = look(&syncer, &mirror, own);
+        let mut gone = Vec::new();
         let mut is_stopped = false;
         for (index, candidate) in &due {
             self.disturb()?;
@@ -70,7 +74,8 @@ impl World {
                 }
                 None => {
                     let is_begun = earlier.contains_key(index);
-                    let (fate, is_tried) = self.delete_one(candidate, is_approved, is_begun);
+                    let deletion = self.delete_one(candidate, is_approved, is_begun, &looked);
+                    let (fate, is_tried) = deletion;
                     if is_tried {
                         self.step()?;
                         is_stopped |= self.look_beside(&slot(&mirror.name, candidate))?;
@@ -80,13 +85,18 @@ impl World {
             };
             self.step()?;
             if let Some(fate) = fate {
+                if fate == Fate::Deleted {
+                    gone.push(*candidate);
+                }
                 let earlier = earlier.remove(index);
+                let earlier = earlier.filter(|_| !self.is(Mutant::EarlierForgotten));
                 syncer.settle_deleted(&mirror, candidate, &fate, earlier);
             }
         }
         self.judge_brakes(&deletable, before);
         self.step()?;
         self.flush()?;
+        self.take_note_of_end(&gone);
         Ok(is_stopped)
     }
 
@@ -117,6 +127,7 @@ impl World {
         candidate: &Candidate,
         is_approved: bool,
         is_begun: bool,
+        looked: &BTreeMap<At, Digest>,
     ) -> (Option<Fate>, bool) {
         let target = &candidate.target;
         let place = at(&target.registry, &target.repository, &target.tag);
@@ -139,15 +150,14 @@ impl World {
                 self.judge_deletion(&place, &slot, candidate);
                 let taken = self.take(&place);
                 self.take_note_of_deletion(&place, slot, candidate, is_approved);
-                self.take_note_of_taken(taken);
+                self.take_note_of_taken(taken, candidate, looked);
                 // The look after the deletion may be answered from the past, or not at all.
-                let is_unseen = !self.is_quiet && self.random.one_in(16);
+                let is_unseen = !self.is_quiet && self.random.one_in(6);
                 if is_unseen {
+                    self.stale.insert(place, candidate.digest.clone());
                     let fate = self.is(Mutant::UnseenIsUndone).then_some(Fate::Failed);
                     return (fate, true);
                 }
-                let push = (self.me, place, candidate.digest.clone());
-                self.notes.seen.remove(&push);
                 (Some(Fate::Deleted), true)
             }
         }

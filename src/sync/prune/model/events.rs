@@ -11,6 +11,7 @@ use super::known::{
 use super::member::Member;
 use super::round::End;
 use super::world::{Use, World};
+use crate::api::image_mirror::PruneMode;
 use crate::oci::Registry;
 use crate::plan::in_use::InUse;
 
@@ -18,7 +19,25 @@ impl World {
     /// One thing happens, and often a round after it.
     pub(super) fn happen(&mut self) {
         self.me = self.random.index(self.members.len());
-        match self.random.below(25) {
+        match self.notes.hindered.take() {
+            Some(me) if self.random.one_in(2) => {
+                self.me = me;
+                self.react();
+            }
+            _ => self.happen_by_chance(),
+        }
+        if !self.random.one_in(4) {
+            self.round();
+        }
+        if self.members.len() > 1 && self.random.one_in(2) {
+            self.me = self.random.index(self.members.len());
+            self.round();
+        }
+        self.judge_undo();
+    }
+
+    fn happen_by_chance(&mut self) {
+        match self.random.below(27) {
             0 | 1 => self.push_at_source(),
             2 => self.remove_at_source(),
             3 | 4 => self.edit_policy(),
@@ -36,17 +55,41 @@ impl World {
             16 => self.lag(),
             17 => self.forge_record(),
             18 => self.collect_garbage(),
-            19 => self.restore_one_tag(),
+            19..=21 => self.restore_one_tag(),
             _ => self.pass_time(),
         }
-        if !self.random.one_in(4) {
-            self.round();
+    }
+
+    /// A person is told that a registry took more than it should, and that it could not be pushed again: pruning is
+    /// switched off, or a tag that was deleted is selected again, or pushed by hand.
+    fn react(&mut self) {
+        let me = self.me;
+        let lost = self
+            .notes
+            .losses
+            .iter()
+            .filter(|(_, loss)| loss.mirror == me);
+        let lost = lost.max_by_key(|(_, loss)| loss.at);
+        let lost = lost.map(|(at, loss)| (at.clone(), loss.slot.tag.clone(), loss.digest.clone()));
+        match (self.random.below(3), lost) {
+            (0, Some((at, _, digest))) => {
+                self.tell(|| format!("somebody pushes {at:?} again"));
+                self.put(&at, &digest);
+            }
+            (1, Some((_, tag, _))) => {
+                self.tell(|| format!("{tag} is selected again"));
+                let name = tag
+                    .as_str()
+                    .trim_end_matches("-alt")
+                    .trim_end_matches("-ALT");
+                let tag = name.parse().unwrap();
+                self.member_mut().selected.insert(tag);
+            }
+            _ => {
+                self.tell(|| format!("{me} prunes no more"));
+                Arc::make_mut(&mut self.member_mut().mirror).prune.mode = PruneMode::Retain;
+            }
         }
-        if self.members.len() > 1 && self.random.one_in(2) {
-            self.me = self.random.index(self.members.len());
-            self.round();
-        }
-        self.judge_undo();
     }
 
     pub(super) fn any_place(&mut self) -> Place {
@@ -76,12 +119,19 @@ impl World {
     }
 
     fn edit_policy(&mut self) {
-        let bits = self.random.below(1 << TAGS.len());
-        let tags = KNOWN_TAGS.iter().enumerate();
-        let selected = tags
-            .filter(|(index, _)| bits >> index & 1 == 1)
-            .map(|(_, tag)| tag.clone())
-            .collect();
+        let mut selected = self.member().selected.clone();
+        if self.random.one_in(2) {
+            // As most edits: one tag more, or less.
+            let tag = &KNOWN_TAGS[self.random.index(TAGS.len())];
+            if !selected.remove(tag) {
+                selected.insert(tag.clone());
+            }
+        } else {
+            let bits = self.random.below(1 << TAGS.len());
+            let tags = KNOWN_TAGS.iter().enumerate();
+            let tags = tags.filter(|(index, _)| bits >> index & 1 == 1);
+            selected = tags.map(|(_, tag)| tag.clone()).collect();
+        }
         self.tell(|| format!("policy of {}: {selected:?}", self.me));
         self.member_mut().selected = selected;
     }
@@ -163,6 +213,14 @@ impl World {
         let tag = format!("{tag}{suffix}").parse().unwrap();
         let place = at(&registry, &repository, &tag);
         let image = (!self.random.one_in(3)).then(|| self.any_image());
+        // Who misses what was deleted pushes it again.
+        let missed = self.notes.losses.iter().nth(self.random.index(4));
+        let missed = missed.map(|(at, loss)| (at.clone(), Image::of(&loss.digest)));
+        let missed = missed.filter(|_| self.random.one_in(2));
+        let (place, image) = match missed {
+            Some((at, image)) => (at, Some(image)),
+            None => (place, image),
+        };
         self.tell(|| {
             let image = image.map(|image| &image.digest);
             format!("somebody: {place:?} = {image:?}")
@@ -173,7 +231,8 @@ impl World {
         }
         let digest = self.registry.get(&place).cloned();
         if let Some(digest) = digest.filter(|digest| self.is_about_to_go(&place, digest)) {
-            // Nobody can tell it from a deletion that had begun.
+            // "Ours", and on record with what undoes it: nobody can tell this from the deletion that had begun, and
+            // the signatures of ours that would go after that may go after this.
             let (now, image) = (self.passed(), (place.0, place.1.0.clone(), digest));
             self.notes.deletions.insert(image, now);
         }

@@ -43,12 +43,14 @@ impl World {
         }
         self.is_within = true;
         let (me, fuse) = (self.me, self.fuse.take());
+        let hindered = self.notes.hindered;
         self.me = (me + 1 + self.random.index(self.members.len() - 1)) % self.members.len();
         if self.random.one_in(2) {
             self.push_at_source();
         }
         self.round();
         (self.me, self.fuse) = (me, fuse);
+        self.notes.hindered = hindered;
         self.is_within = false;
     }
 
@@ -110,9 +112,24 @@ impl World {
             1 => {
                 let name = &self.members[self.me].mirror.name;
                 leaves.retain(|page, _| page.mirror != *name);
+                // "Kept in the record": what this mirror knew of them is lost with it.
+                let me = self.me;
+                self.notes.taken.retain(|_, taken| taken.mirror != me);
             }
             _ => match self.backup.take() {
-                Some(backup) => *leaves = backup,
+                Some(backup) => {
+                    // Where records are kept, an older copy is told from one's own: nothing in it is ours.
+                    *leaves = backup;
+                    for leaf in leaves.values_mut() {
+                        for record in leaf.records.values_mut() {
+                            record.adopted = true;
+                            record.own_referrers.clear();
+                        }
+                        let deleted = leaf.deleted.values_mut();
+                        deleted.for_each(|tombstone| tombstone.referrers.clear());
+                    }
+                    self.notes.taken.clear();
+                }
                 None => return,
             },
         }
@@ -120,7 +137,6 @@ impl World {
         self.tell(|| "records are lost or rolled back".to_owned());
         self.notes.is_time_lost = true;
         self.notes.are_records_lost = true;
-        self.notes.taken.clear();
         self.restart();
     }
 
@@ -153,7 +169,6 @@ impl World {
         self.tell(|| format!("a record is forged: {kind}"));
         self.notes.is_time_lost = true;
         self.notes.are_records_lost = true;
-        self.notes.taken.clear();
         self.restart();
     }
 }

@@ -8,13 +8,14 @@ mod deletion;
 mod rest;
 mod undo;
 
+use std::collections::BTreeMap;
 use std::panic::resume_unwind;
 
 use super::known::{At, at};
 use super::notes::{Loss, Taken};
 use super::world::{Use, World};
 use crate::api::image_mirror::InUse;
-use crate::oci::{Digest, Repository, Tag};
+use crate::oci::{Digest, Registry, Repository, Tag};
 use crate::plan::prune::{Candidate, Retention};
 use crate::sync::ledger::Slot;
 
@@ -54,12 +55,60 @@ impl World {
         self.notes.losses.insert(place.clone(), loss);
     }
 
-    pub(super) fn take_note_of_taken(&mut self, mut taken: Vec<(At, Digest)>) {
-        let mirror = self.me;
-        // What was about to go as well is on record, and can be restored.
-        taken.retain(|(at, digest)| !self.is_about_to_go(at, digest));
-        for (at, digest) in taken.into_iter().filter(|_| !self.notes.are_records_lost) {
-            self.notes.taken.insert(at, Taken { mirror, digest });
+    /// That these are gone is on record. Before it is, "by a record" they are ours: whoever pushes the same digest to the
+    /// same tag again is not told from a deletion that came to nothing.
+    pub(super) fn take_note_of_end(&mut self, gone: &[&Candidate]) {
+        for candidate in gone {
+            let target = &candidate.target;
+            let place = at(&target.registry, &target.repository, &target.tag);
+            let push = (self.me, place, candidate.digest.clone());
+            self.notes.seen.remove(&push);
+        }
+    }
+
+    /// These went along with a tag; `looked` is what there was when the other tags were looked up.
+    pub(super) fn take_note_of_taken(
+        &mut self,
+        mut taken: Vec<(At, Digest)>,
+        candidate: &Candidate,
+        looked: &BTreeMap<At, Digest>,
+    ) {
+        // "Positively established right before": what was pushed since could not be.
+        taken.retain(|(at, digest)| looked.get(at) == Some(digest));
+        for (at, digest) in taken {
+            let taken = Taken {
+                mirror: self.me,
+                destination: (
+                    candidate.target.destination.clone(),
+                    candidate.target.registry.clone(),
+                ),
+                at: self.passed(),
+                grace: self.mirror().prune.grace.as_std(),
+                is_about_to_go: self.is_about_to_go(&at, &digest),
+                digest,
+            };
+            self.notes.taken.insert(at, taken);
+        }
+    }
+
+    /// A mirror pushes a tag again that went along.
+    pub(super) fn take_note_of_healing(&mut self, place: &At, digest: &Digest) {
+        if !self.is_about_to_go(place, digest) {
+            return;
+        }
+        // It was deleted under another name of the registry. "Saw its own push of this digest to this tag succeed":
+        // this is one, and what is there again by our own hand has not gone.
+        let push = (self.me, place.clone(), digest.clone());
+        self.notes.seen.insert(push);
+        for member in &mut self.members {
+            let destinations = member.mirror.destinations.clone();
+            member.unapproved.retain(|(slot, _)| {
+                let mut here = destinations.iter();
+                let here = here.find(|here| here.name == slot.page.destination);
+                here.is_none_or(|here| {
+                    at(&here.registry, &slot.page.repository, &slot.tag) != *place
+                })
+            });
         }
     }
 
@@ -74,10 +123,16 @@ impl World {
         })
     }
 
-    /// The spec of a mirror was changed: what it should heal may be out of its reach.
+    /// The spec of a mirror was changed: what went along at a destination that is gone is out of its reach.
     pub(super) fn forget_taken(&mut self) {
         let me = self.me;
-        self.notes.taken.retain(|_, taken| taken.mirror != me);
+        let destinations = &self.members[me].mirror.destinations;
+        let is_there = |(name, registry): &(String, Registry)| {
+            let mut known = destinations.iter();
+            known.any(|known| known.name == *name && known.registry == *registry)
+        };
+        let taken = &mut self.notes.taken;
+        taken.retain(|_, taken| taken.mirror != me || is_there(&taken.destination));
     }
 
     pub(super) fn is_tagged(

@@ -37,12 +37,22 @@ pub(super) enum Mutant {
     NothingKept,
     /// The other tags of what is about to go are not looked up.
     SharersIgnored,
+    /// What went along with a tag is not looked up.
+    TakenIgnored,
+    /// The same after an interrupted round.
+    UnseenNotHealed,
+    /// The same, but not where nothing is pruned.
+    RetainHealsNothing,
+    /// What a person restores is ours, also if it is there already.
+    RestoredIsOurs,
     /// What is not missing after an interrupted round proves that the registry took nothing along.
     UnseenIsProof,
     /// What is about to go is put on record when it is gone.
     LateTombstone,
     /// What was deleted and not seen to be gone is taken for there.
     UnseenIsUndone,
+    /// A round that does not touch a tag forgets that an earlier one tried to delete it.
+    EarlierForgotten,
     /// The tag is deleted whatever it names by then.
     DigestNotCompared,
     /// The grace does not begin anew when a tag is wanted for a while.
@@ -62,32 +72,37 @@ pub(super) enum Mutant {
 }
 
 /// Each with the seed of a history that finds it.
-pub(super) const MUTANTS: [(Mutant, u64); 27] = [
-    (Mutant::FailureForgetsClaims, 219),
-    (Mutant::OthersClaimsIgnored, 58),
-    (Mutant::OthersRecordsIgnored, 6),
-    (Mutant::UnheardIgnored, 553),
+pub(super) const MUTANTS: [(Mutant, u64); 32] = [
+    (Mutant::FailureForgetsClaims, 1686),
+    (Mutant::OthersClaimsIgnored, 55),
+    (Mutant::OthersRecordsIgnored, 55),
+    (Mutant::UnheardIgnored, 403),
     (Mutant::RegistriesByText, 55),
-    (Mutant::AliasIgnored, 168),
-    (Mutant::CaseCompared, 787),
-    (Mutant::RegistryOfRecordIgnored, 93),
-    (Mutant::PendingIsWritten, 18),
-    (Mutant::AdoptedIsWritten, 18),
-    (Mutant::NoSourceLookup, 73),
-    (Mutant::FailureIgnored, 568),
-    (Mutant::BrakesOverAll, 1023),
-    (Mutant::SiblingsIgnored, 31),
-    (Mutant::NothingKept, 2),
-    (Mutant::SharersIgnored, 193),
-    (Mutant::UnseenIsProof, 2396),
-    (Mutant::LateTombstone, 2),
-    (Mutant::UnseenIsUndone, 625),
-    (Mutant::DigestNotCompared, 84),
-    (Mutant::GraceNotRestarted, 68),
-    (Mutant::ClockBelieved, 480),
-    (Mutant::ClosureIgnored, 48),
-    (Mutant::OneLook, 159),
-    (Mutant::LeaseNotLooked, 286),
-    (Mutant::RestorableIgnored, 1495),
-    (Mutant::LeftoversInUse, 1567),
+    (Mutant::AliasIgnored, 146),
+    (Mutant::CaseCompared, 127),
+    (Mutant::RegistryOfRecordIgnored, 10),
+    (Mutant::PendingIsWritten, 159),
+    (Mutant::AdoptedIsWritten, 8),
+    (Mutant::NoSourceLookup, 103),
+    (Mutant::FailureIgnored, 372),
+    (Mutant::BrakesOverAll, 481),
+    (Mutant::SiblingsIgnored, 183),
+    (Mutant::NothingKept, 1),
+    (Mutant::SharersIgnored, 94),
+    (Mutant::TakenIgnored, 94),
+    (Mutant::UnseenNotHealed, 2406),
+    (Mutant::RetainHealsNothing, 9574),
+    (Mutant::RestoredIsOurs, 2460),
+    (Mutant::UnseenIsProof, 3303),
+    (Mutant::LateTombstone, 1),
+    (Mutant::UnseenIsUndone, 122),
+    (Mutant::EarlierForgotten, 122),
+    (Mutant::DigestNotCompared, 285),
+    (Mutant::GraceNotRestarted, 82),
+    (Mutant::ClockBelieved, 1),
+    (Mutant::ClosureIgnored, 56),
+    (Mutant::OneLook, 567),
+    (Mutant::LeaseNotLooked, 2676),
+    (Mutant::RestorableIgnored, 2118),
+    (Mutant::LeftoversInUse, 290),
 ];

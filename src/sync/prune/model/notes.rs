@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::Duration;
 
 use super::known::At;
-use crate::oci::{Digest, Repository};
+use crate::oci::{Digest, Registry, Repository};
 use crate::sync::ledger::Slot;
 
 /// An image in a repository of a registry.
@@ -32,6 +32,8 @@ pub(super) struct Notes {
     pub(super) losses: BTreeMap<At, Loss>,
     /// What went along with a deleted tag, and was not written since.
     pub(super) taken: BTreeMap<At, Taken>,
+    /// The mirror in whose last round something failed that heals what was taken.
+    pub(super) hindered: Option<usize>,
     /// How many tags were deleted.
     pub(super) deleted: usize,
     /// How many signatures went after their images.
@@ -48,11 +50,17 @@ pub(super) struct Loss {
     pub(super) grace: Duration,
 }
 
-/// Other tags that went along with one, and which mirror deleted that.
+/// A tag that went along with one that was deleted.
 #[derive(Clone)]
 pub(super) struct Taken {
+    /// The mirror that deleted the other one, and where.
     pub(super) mirror: usize,
+    pub(super) destination: (String, Registry),
     pub(super) digest: Digest,
+    pub(super) at: Duration,
+    pub(super) grace: Duration,
+    /// Whether its own deletion was on record then, or had begun.
+    pub(super) is_about_to_go: bool,
 }
 
 // === impl Notes ===

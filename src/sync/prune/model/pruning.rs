@@ -32,7 +32,7 @@ impl World {
         let mirror = self.members[self.me].mirror.clone();
         let claimed: HashSet<&Slot> = wanted.iter().map(|wanted| &wanted.slot).collect();
         self.settle(&claimed);
-        let is_hurt = self.heal_unseen()?;
+        let is_hurt = !self.is(Mutant::UnseenNotHealed) && self.heal_unseen()?;
         let ledger = self.syncer().ledger.clone();
         let leaves = ledger.leaves(&mirror.name);
         let mut recorded: Vec<Recorded<'_>> = leaves
@@ -93,7 +93,7 @@ impl World {
         let mirror = self.members[self.me].mirror.clone();
         let syncer = self.process.syncer.clone();
         for (page, leaf) in syncer.ledger.leaves(&mirror.name) {
-            for (slot, record, tombstone) in unsettled(&page, &leaf) {
+            for (slot, record) in unsettled(&page, &leaf) {
                 let here = mirror.destination(&page.destination);
                 let is_here =
                     here.is_some_and(|here| record.registry.as_ref() == Some(&here.registry));
@@ -104,7 +104,7 @@ impl World {
                     continue;
                 }
                 let found = self.ask(&at(registry, &page.repository, &slot.tag));
-                syncer.settle_one(&slot, record, tombstone, found.as_ref());
+                syncer.settle_one(&slot, record, found.as_ref());
                 if self.is(Mutant::PendingIsWritten) && record.is_pending() && found.is_some() {
                     let written = Record {
                         copied_at: Some(record.first_seen),

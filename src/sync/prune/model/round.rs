@@ -107,19 +107,24 @@ impl World {
         if is_stalled {
             wanted.clear();
         }
+        self.notes.hindered = None;
         let slots: HashSet<&Slot> = wanted.iter().map(|wanted| &wanted.slot).collect();
         self.heal_interrupted(|slot| slots.contains(slot))?;
         let rebuilt = self.copy(&wanted)?;
         match mirror.prune.mode {
             PruneMode::Retain => {
-                self.heal_interrupted(|_| true)?;
+                if !self.is(Mutant::RetainHealsNothing) {
+                    self.heal_interrupted(|_| true)?;
+                }
                 self.syncer().forget_unwanted(&mirror);
-                self.flush()
+                self.flush()?;
             }
             PruneMode::Plan | PruneMode::Delete => {
-                self.prune(&wanted, rebuilt, is_failing || is_stalled)
+                self.prune(&wanted, rebuilt, is_failing || is_stalled)?;
             }
         }
+        self.judge_healed();
+        Ok(())
     }
 
     /// Whether another mirror, or another image, has what is wanted.

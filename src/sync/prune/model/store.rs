@@ -26,6 +26,7 @@ impl World {
     /// Somebody tags what is there.
     pub(super) fn put_tag(&mut self, at: &At, digest: &Digest) {
         self.notes.is_written(at);
+        self.stale.remove(at);
         self.registry.insert(at.clone(), digest.clone());
     }
 

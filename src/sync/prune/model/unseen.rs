@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use super::known::{KNOWN_IMAGES, MIRRORS};
 use super::process::{Clocks, Durable, Nowhere, Process};
 use crate::api::mirrored_repository::Took;
+use crate::oci::TagOrDigest;
 use crate::plan::Mirror;
 use crate::plan::prune::{Candidate, Clock, Fate, Recorded, Selection, find_candidates};
 use crate::sync::ledger::{Page, Record, Slot, Tombstone};
@@ -79,9 +80,9 @@ fn bury(process: &Process, candidate: &Candidate) -> Option<Tombstone> {
 fn settle(process: &Process, is_there: bool) {
     let syncer = &process.syncer;
     for (page, leaf) in syncer.ledger.leaves(&MIRRORS[0].name) {
-        for (slot, record, tombstone) in unsettled(&page, &leaf) {
+        for (slot, record) in unsettled(&page, &leaf) {
             let found = is_there.then_some(&record.digest);
-            syncer.settle_one(&slot, record, tombstone, found);
+            syncer.settle_one(&slot, record, found);
         }
     }
 }
@@ -131,6 +132,88 @@ fn what_restores_a_tag_outlives_a_push_that_nobody_saw_end() {
 }
 
 #[test]
+fn what_names_another_digest_by_now_can_still_be_restored() {
+    let other = &KNOWN_IMAGES[1].digest;
+    // The next round finds it so before it looks at anything, or right before it would delete it again.
+    for is_settled in [true, false] {
+        let (process, slot, candidate) = begun(&Clocks::default());
+        let ledger = &process.syncer.ledger;
+        if is_settled {
+            let record = ledger.read(&slot).unwrap();
+            process.syncer.settle_one(&slot, &record, Some(other));
+        } else {
+            let earlier = bury(&process, &candidate);
+            let fate = &Fate::Disowned;
+            process
+                .syncer
+                .settle_deleted(&MIRRORS[0], &candidate, fate, earlier);
+        }
+        assert_eq!(ledger.read(&slot), None, "{is_settled}");
+        assert!(ledger.tombstone(&slot).is_some(), "{is_settled}");
+    }
+}
+
+#[test]
+fn a_deletion_that_can_be_undone_is_not_written_over() {
+    let (process, slot, candidate) = begun(&Clocks::default());
+    let syncer = &process.syncer;
+    let known = syncer.ledger.tombstone(&slot).unwrap();
+    for (registry, digest, is_held) in [
+        ("r.example.com", 0, false),
+        ("s.example.com", 0, true),
+        ("r.example.com", 1, true),
+    ] {
+        let tombstone = Tombstone {
+            registry: registry.parse().unwrap(),
+            digest: KNOWN_IMAGES[digest].digest.clone(),
+            ..known.clone()
+        };
+        syncer.ledger.bury(&slot, tombstone);
+        let doubt = syncer.find_other_grave(&MIRRORS[0], &candidate);
+        assert_eq!(doubt.is_some(), is_held, "{registry} {digest}");
+    }
+}
+
+#[test]
+fn what_went_along_is_looked_for_also_where_the_tag_is_there_again() {
+    let (process, slot, _) = begun(&Clocks::default());
+    let syncer = &process.syncer;
+    let unseen = |is_meant: bool| {
+        let unseen = syncer.unseen(&MIRRORS[0], |_| is_meant).into_iter();
+        unseen
+            .map(|(slot, _, is_begun)| (slot, is_begun))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(unseen(false), []);
+    assert_eq!(unseen(true), [(slot.clone(), true)]);
+    syncer.ledger.disown(&slot);
+    assert_eq!(unseen(true), [(slot.clone(), false)]);
+    syncer.conclude(&slot, Some(Took::Tag));
+    assert_eq!(unseen(true), []);
+}
+
+#[test]
+fn what_was_gone_before_the_deletion_is_not_pushed_again_for_ever() {
+    let (process, slot, _) = begun(&Clocks::default());
+    let syncer = &process.syncer;
+    let tombstone = syncer.ledger.tombstone(&slot).unwrap();
+    let image = &KNOWN_IMAGES[0];
+    let manifest = TagOrDigest::Digest(image.digest.clone());
+    let other = TagOrDigest::Tag("2.0".parse().unwrap());
+    for (is_kept, lost, expected) in [
+        (false, vec![manifest.clone(), other.clone()], true),
+        (false, vec![other], false),
+        (true, vec![manifest], false),
+    ] {
+        if is_kept {
+            syncer.ledger.keep(&slot.page, image.manifests.clone());
+        }
+        let found = syncer.is_lost_for_good(&slot, &tombstone, &lost);
+        assert_eq!(found, expected, "{is_kept} {lost:?}");
+    }
+}
+
+#[test]
 fn what_no_round_touched_cannot_be_restored() {
     for fate in [Fate::Waiting, Fate::Failed, Fate::Gone] {
         let (process, slot, candidate) = begun(&Clocks::default());
@@ -152,6 +235,28 @@ fn what_is_still_there_after_the_grace_was_not_deleted() {
         let ledger = &process.syncer.ledger;
         assert_eq!(ledger.tombstone(&slot).is_some(), is_kept, "{hours}");
         assert!(ledger.read(&slot).is_some(), "{hours}");
+    }
+}
+
+#[test]
+fn what_went_along_is_to_be_healed_whatever_the_grace_is() {
+    let mirror = MIRRORS
+        .iter()
+        .find(|mirror| mirror.prune.grace.as_std().is_zero())
+        .unwrap();
+    for (hours, shared_with, is_kept) in [(1, "2.0", true), (25, "2.0", false), (1, "", false)] {
+        let clocks = Clocks::default();
+        let (process, slot, _) = begun(&clocks);
+        let ledger = &process.syncer.ledger;
+        let tombstone = Tombstone {
+            shared_with: shared_with.parse().into_iter().collect(),
+            ..ledger.tombstone(&slot).unwrap()
+        };
+        ledger.bury(&slot, tombstone);
+        ledger.disown(&slot);
+        clocks.lock().unwrap().0 = Duration::from_secs(hours * 60 * 60);
+        let dead = process.syncer.find_dead(mirror, Clock::Steady);
+        assert_eq!(dead.is_empty(), is_kept, "{hours} {shared_with}");
     }
 }
 

@@ -50,6 +50,8 @@ pub(super) struct World {
     pub(super) takes: [Takes; 2],
     /// What destinations had when they began to lag, where they do.
     pub(super) past: Option<BTreeMap<At, Digest>>,
+    /// What they go on telling of tags that were deleted, for a while.
+    pub(super) stale: BTreeMap<At, Digest>,
     pub(super) workloads: BTreeMap<u64, (String, Use)>,
     pub(super) members: Vec<Member>,
     /// The one whose turn it is.
@@ -102,6 +104,7 @@ impl World {
             manifests: HashSet::new(),
             takes,
             past: None,
+            stale: BTreeMap::new(),
             workloads: BTreeMap::new(),
             members,
             me: 0,
@@ -169,6 +172,7 @@ impl World {
 
     pub(super) fn wait(&mut self, time: Duration) {
         self.tell(|| format!("time: {time:?}"));
+        self.stale.clear();
         self.clocks.lock().unwrap().0 += time;
     }
 
@@ -187,7 +191,11 @@ impl World {
     /// What a destination says of a tag.
     pub(super) fn ask(&mut self, at: &At) -> Option<Digest> {
         match &self.past {
-            Some(past) if self.random.one_in(2) => past.get(at).cloned(),
+            Some(past) if self.random.one_in(2) => return past.get(at).cloned(),
+            _ => {}
+        }
+        match self.stale.get(at) {
+            Some(stale) if self.random.one_in(2) => Some(stale.clone()),
             _ => self.registry.get(at).cloned(),
         }
     }

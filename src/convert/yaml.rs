@@ -119,15 +119,16 @@ fn field(value: &Yaml, indent: usize, name: usize, out: &mut String) {
         return;
     }
     match value {
-        Yaml::List(items) => match scalars(items) {
-            Some(items) => wrapped(&items, indent, name, out),
-            None => {
-                out.push('\n');
-                for item in items {
-                    list_item(item, indent + 2, out);
-                }
+        Yaml::List(items) => {
+            if let Some(items) = scalars(items) {
+                wrapped(&items, indent, name, out);
+                return;
             }
-        },
+            out.push('\n');
+            for item in items {
+                list_item(item, indent + 2, out);
+            }
+        }
         Yaml::Map(fields) => {
             out.push('\n');
             map(fields, indent + 2, out);

@@ -2,6 +2,8 @@
 
 //! What people see in windows of 80, 100 and 200 columns, with names as long as those of clouds.
 
+use std::fmt::Write as _;
+
 use regex::Regex;
 use serde_json::json;
 
@@ -104,10 +106,8 @@ async fn transcript(columns: usize) -> String {
             .run()
             .await;
         let code = finished.code.expect("an exit code");
-        text.push_str(&format!("$ transship {line}\n"));
-        text.push_str(&finished.stderr);
-        text.push_str(&finished.stdout);
-        text.push_str(&format!("[{code}]\n\n"));
+        let printed = finished.stderr + &finished.stdout;
+        writeln!(text, "$ transship {line}\n{printed}[{code}]\n").unwrap();
     }
     settled(&text)
 }

@@ -44,9 +44,10 @@ pub(super) fn manifest(annotations: &str, layers: &Value) -> Blob {
 
 /// So many texts that differ, of the least length: the middle of an object.
 fn texts(count: usize) -> String {
-    (0..count)
+    let texts: Vec<String> = (0..count)
         .map(|index| format!(r#""{index:x}":"","#))
-        .collect()
+        .collect();
+    texts.concat()
 }
 
 /// An object of these texts and one more of `padding` letters.

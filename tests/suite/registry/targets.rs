@@ -277,12 +277,12 @@ async fn go(place: usize, target: &str, url: &Url, stored: &Image) -> &'static s
     way
 }
 
-/// Runs this test alone in a network of its own. False where none can be made.
-fn run_inside() -> bool {
+/// Runs this test alone in a network of its own, or says why none can be made.
+fn run_inside() -> Result<(), String> {
     let directory = tempfile::tempdir().unwrap();
     let hosts = directory.path().join("hosts");
     fs::write(&hosts, HOSTS).unwrap();
-    let unshare = |arguments: &[&str]| {
+    let unshare = |arguments: &[&str]| -> Result<(), String> {
         let mut unshare = Command::new("unshare");
         unshare.args([
             "--map-root-user",
@@ -294,27 +294,25 @@ fn run_inside() -> bool {
             "sh",
         ]);
         unshare.arg(&hosts).args(arguments).env(INSIDE, "yes");
-        unshare.output().is_ok_and(|output| {
-            let said = [output.stdout, output.stderr].concat();
-            println!("{}", String::from_utf8_lossy(&said));
-            output.status.success()
-        })
+        let output = unshare.output().map_err(|error| error.to_string())?;
+        let said = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8_lossy(&said).into_owned();
+        output.status.success().then_some(()).ok_or(said)
     };
-    if !unshare(&["true"]) {
-        return false;
-    }
+    unshare(&["true"])?;
     let program = std::env::current_exe().unwrap();
     let name = "registry::targets::no_way_leads_to_where_nobody_may_lead_us";
     let program = program.to_str().unwrap();
-    assert!(unshare(&[program, "--exact", name, "--nocapture"]));
-    true
+    let done = unshare(&[program, "--exact", name, "--nocapture"]);
+    done.unwrap_or_else(|said| panic!("{said}"));
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_way_leads_to_where_nobody_may_lead_us() {
     if std::env::var_os(INSIDE).is_none() {
-        if !run_inside() {
-            println!("DID NOT RUN: no network of its own can be made here");
+        if let Err(why) = run_inside() {
+            println!("DID NOT RUN: no network of its own can be made here: {why}");
         }
         return;
     }

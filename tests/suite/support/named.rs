@@ -24,13 +24,13 @@ impl NamedRegistry {
         let registry = FaultRegistry::options()
             .tls_with(authority.issue_for(names).server(), &authority)
             .start();
-        let named = Self {
+        let lab = Self {
             tunnel: Tunnel::to(registry.host().parse().expect("an address")),
             registry,
             directory: TempDir::new().expect("a directory"),
         };
-        named.write("ca.pem", authority.pem());
-        named
+        lab.write("ca.pem", authority.pem());
+        lab
     }
 
     /// Writes a file into the directory.

@@ -2,6 +2,8 @@
 
 //! Files with variables.
 
+use secrecy::ExposeSecret as _;
+
 use super::super::{FILE_SIZE, Resource, parse_set};
 use super::*;
 
@@ -111,7 +113,6 @@ fn only_what_is_ours_is_asked_for_and_values_are_no_yaml() {
         panic!("no Secret");
     };
     let text = |key: &str| secret.text(key).unwrap().unwrap();
-    use secrecy::ExposeSecret as _;
     assert_eq!(text("password").expose_secret(), "a\"b: '#\\n{");
     assert_eq!(text("username").expose_secret(), "a 2\n");
 }

@@ -146,7 +146,7 @@ impl World {
             }
             match self.settle_beside(&slot, &tombstone)? {
                 Beside::Seen(took) if self.is(Mutant::UnseenIsProof) => {
-                    syncer.conclude(&slot, took)
+                    syncer.conclude(&slot, took);
                 }
                 Beside::Seen(took) => {
                     syncer.settle_unseen(&slot, took);

@@ -112,7 +112,7 @@ fn what_is_not_written_has_its_default() {
             "insecure": false,
             "provider": "Generic",
         }],
-        "platforms": {"mode": "All", "absent": "Fail", "index": "Rewrite"},
+        "platforms": {"mode": "All", "absent": "Fail", "index": "Rewrite", "attestations": "Copy"},
         "referrers": {"mode": "Copy", "recheck": "24h"},
         "tagMutability": "Follow",
         "prune": {

@@ -11,7 +11,9 @@ use crate::oci::Platform;
 
 /// `transship copy`
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(
+    override_usage = "transship copy [OPTIONS] <SRC>... <DST>",
+    after_help = "\
 Examples:
   transship copy alpine:3.20 registry.example.com/mirror/alpine
   transship copy alpine:3.20 registry.example.com/alpine:stable --platform linux/amd64
@@ -22,10 +24,11 @@ Examples:
   transship copy docker-archive:images.tar:alpine:3.20 registry.example.com/alpine:3.20
 
 Images are at registries, in directories (./DIR or oci:DIR) and in archives (oci-archive:FILE and
-docker-archive:FILE), each with :TAG or :NAME:TAG behind it.")]
+docker-archive:FILE), each with :TAG or :NAME:TAG behind it."
+)]
 pub struct CopyArgs {
     /// What to copy, and last where to; a destination without a tag keeps the one of the source.
-    #[arg(required = true, num_args = 1.., value_names = ["SRC", "DST"])]
+    #[arg(required = true, num_args = 1.., value_name = "SRC|DST")]
     pub places: Vec<Location>,
     /// Copy only these platforms of an image of several.
     #[arg(

@@ -67,35 +67,35 @@ fn variables_that_cannot_be_set() {
     for (fields, expected) in [
         (
             "tags: [${NONE}]",
-            "f.yaml:6:34: spec.images[0].tags[0]: variable NONE is not set: set it, write ${NONE:-default}, or $${ for ${ itself",
+            "f.yaml:6:35: spec.images[0].tags[0]: variable NONE is not set: set it, write ${NONE:-default}, or $${ for ${ itself",
         ),
         (
             "tags: [${BYTES}]",
-            "f.yaml:6:34: spec.images[0].tags[0]: variable BYTES is not UTF-8",
+            "f.yaml:6:35: spec.images[0].tags[0]: variable BYTES is not UTF-8",
         ),
         (
             "tags: ['${1A}']",
-            "f.yaml:6:34: spec.images[0].tags[0]: variable \"1A\" is not understood: write ${NAME} or ${NAME:-default}, or $${ for ${ itself",
+            "f.yaml:6:35: spec.images[0].tags[0]: variable \"1A\" is not understood: write ${NAME} or ${NAME:-default}, or $${ for ${ itself",
         ),
         (
             "tags: ['${A:+b}']",
-            "f.yaml:6:34: spec.images[0].tags[0]: variable \"A:+b\" is not understood: write ${NAME} or ${NAME:-default}, or $${ for ${ itself",
+            "f.yaml:6:35: spec.images[0].tags[0]: variable \"A:+b\" is not understood: write ${NAME} or ${NAME:-default}, or $${ for ${ itself",
         ),
         (
-            "tags: ['${A']",
-            "f.yaml:6:34: spec.images[0].tags[0]: a variable is not closed: write ${NAME}, or $${ for ${ itself",
+            "tags: ['${A'\n    ]",
+            "f.yaml:6:35: spec.images[0].tags[0]: a variable is not closed: write ${NAME}, or $${ for ${ itself",
         ),
         (
             "tags: [${HUGE}, ${HUGE}]",
-            "f.yaml:6:43: spec.images[0].tags[1]: with the value of variable HUGE the file is too large",
+            "f.yaml:6:44: spec.images[0].tags[1]: with the value of variable HUGE the file is too large",
         ),
         (
             "tags: [a], select: {newest: {count: ${TAG}}}",
-            "f.yaml:6:63: spec.images[0].select.newest.count: expected a whole number, found 3.20",
+            "f.yaml:6:64: spec.images[0].select.newest.count: expected a whole number, found 3.20",
         ),
         (
             "tags: ['\u{e001}']",
-            "f.yaml:6:35: a character of a private use area cannot stand beside variables",
+            "f.yaml:6:36: a character of a private use area cannot stand beside variables",
         ),
     ] {
         assert_eq!(image(fields).unwrap_err(), expected, "{fields}");

@@ -181,6 +181,7 @@ async fn the_program_explains_itself() {
       controller   Keep the mirrors of a Kubernetes cluster in sync
       convert      Write the file of another mirror tool as mirrors and policies
       crds         Print the definitions of the custom resources, for kubectl apply
+      schema       Print the JSON schema of the files, for editors
       completions  Print the completions of a shell
       man          Print a manual page
       help         Print this message or the help of the given subcommand(s)

@@ -407,8 +407,8 @@ async fn fields_of_mirrors_are_explained() {
         digest.
          - Preserve: Writes the original index although some of its images are
         missing, so that its digest and signatures stay valid.
-         - Unwrap: Writes no index, but the image of the only listed platform, for what
-        runs images without one. Attestations stay behind.
+         - Unwrap: Writes no index, but the image of the only listed platform, for
+        what runs images without one. Attestations stay behind.
 
     ");
     insta::assert_snapshot!(explain("imir.spec.images").await, @r#"

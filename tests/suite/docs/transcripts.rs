@@ -82,7 +82,10 @@ async fn run(lab: &NamedRegistry, line: &str) -> String {
     let program = lab.transship(arguments).input(input);
     let finished = program.environment("COLUMNS", "100").run().await;
     finished.assert_success();
-    settled(&(finished.stderr + &finished.stdout))
+    // What is done at the same time is told in any order.
+    let mut told: Vec<&str> = finished.stderr.lines().collect();
+    told.sort_unstable();
+    settled(&format!("{}\n{}", told.join("\n"), finished.stdout))
 }
 
 /// Words as a shell splits them, with single quotes.

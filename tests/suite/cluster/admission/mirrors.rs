@@ -132,13 +132,13 @@ pub(super) const MIRRORS: [Case; 59] = [
         "one image in place of an index, of two platforms",
         "spec:",
         "spec:\n  platforms: {mode: List, list: [linux/amd64, linux/arm64], index: Unwrap}",
-        "spec.platforms.index: Invalid value: Unwrap: Unwrap is for one platform: write mode: List and one of them in list",
+        "spec.platforms.index: Invalid value: Unwrap is for one platform: write mode: List and one of them in list",
     ),
     (
         "one image in place of an index, of all platforms",
         "spec:",
         "spec:\n  platforms: {index: Unwrap}",
-        "spec.platforms.index: Invalid value: Unwrap: Unwrap is for one platform: write mode: List and one of them in list",
+        "spec.platforms.index: Invalid value: Unwrap is for one platform: write mode: List and one of them in list",
     ),
     (
         "an unknown way with attestations",

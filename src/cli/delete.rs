@@ -2,6 +2,8 @@
 
 //! `transship delete`: takes tags away, each by its name, and says what else stands for the same image.
 
+mod beside;
+
 use std::io::{self, BufRead as _, IsTerminal as _};
 use std::path::PathBuf;
 
@@ -9,6 +11,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use self::beside::Beside;
 use super::address::image_name;
 use super::args::{DeleteArgs, OutputArgs};
 use super::connect::Connector;
@@ -275,6 +278,14 @@ async fn delete(report: &mut DeleteReport) {
         else {
             continue;
         };
+        let beside = match Beside::read(source, &doomed.tag, &doomed.digest).await {
+            Ok(beside) => beside,
+            Err(error) => {
+                doomed.action = Action::Failed;
+                report.failures.push(error.as_failure(&doomed.target));
+                continue;
+            }
+        };
         let deleted =
             source
                 .endpoint
@@ -282,7 +293,11 @@ async fn delete(report: &mut DeleteReport) {
         let (reason, message) = match deleted.await {
             Ok(Deletion::Deleted | Deletion::Missing) => {
                 doomed.action = Action::Deleted;
-                continue;
+                match beside.bring_back(source, &doomed.digest).await {
+                    Ok(back) if back.is_empty() => continue,
+                    Ok(back) => (Reason::PruneUnsupported, went_along(&back)),
+                    Err(error) => (error.as_failure(&doomed.target).reason, lost(&error)),
+                }
             }
             Ok(Deletion::Moved) => (
                 Reason::TagMoved,
@@ -297,7 +312,9 @@ async fn delete(report: &mut DeleteReport) {
             }
             Err(error) => (error.reason(), error.to_string()),
         };
-        doomed.action = Action::Failed;
+        if doomed.action == Action::Planned {
+            doomed.action = Action::Failed;
+        }
         report.failures.push(Failure {
             subject: doomed.target.clone(),
             reason,
@@ -306,6 +323,20 @@ async fn delete(report: &mut DeleteReport) {
             is_of_tag: false,
         });
     }
+}
+
+fn went_along(back: &[Tag]) -> String {
+    let tags: Vec<&str> = back.iter().map(Tag::as_str).collect();
+    format!(
+        "the registry deleted the image with the tag, and other tags with it: {} went along, and were pushed again",
+        tags.join(", ")
+    )
+}
+
+fn lost(error: &Error) -> String {
+    format!(
+        "the registry may have deleted other tags of the image with this one, and they could not be pushed again: {error}"
+    )
 }
 
 fn unsupported(same_image: Option<&[Tag]>) -> String {

@@ -6,6 +6,7 @@
 
 use reqwest::Method;
 use serde::Deserialize;
+use serde_json::Value;
 use url::Url;
 
 use super::auth::Scope;
@@ -45,12 +46,13 @@ struct Hit {
     name: String,
     #[serde(default)]
     description: Option<String>,
+    // Registries disagree on these, and none is worth a failure.
     #[serde(default)]
-    star_count: Option<u64>,
+    star_count: Value,
     #[serde(default)]
-    pull_count: Option<u64>,
+    pull_count: Value,
     #[serde(default)]
-    is_official: Option<bool>,
+    is_official: Value,
 }
 
 /// At most `most` repositories that words lead to, in the registry's order; None where it has no search.
@@ -110,7 +112,7 @@ fn found(connection: &Connection, hit: Hit) -> Option<FoundRepository> {
         pull_count,
         is_official,
     } = hit;
-    let is_official = is_official.unwrap_or(false);
+    let is_official = is_official.as_bool().unwrap_or(false);
     let name = if connection.registry.is_docker_hub() && !name.contains('/') {
         format!("library/{name}")
     } else {
@@ -120,8 +122,8 @@ fn found(connection: &Connection, hit: Hit) -> Option<FoundRepository> {
     Some(FoundRepository {
         repository: name.parse().ok()?,
         description: description.map(|said| said.to_string()),
-        stars: star_count,
-        pulls: pull_count,
+        stars: star_count.as_u64(),
+        pulls: pull_count.as_u64(),
         is_official,
     })
 }

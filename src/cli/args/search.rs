@@ -78,6 +78,11 @@ impl FromStr for Query {
             Some((host, words)) if is_host(host) || host.contains(':') => {
                 (host.parse(), words.to_owned())
             }
+            None if text.contains(':') || text == "localhost" => {
+                return Err(format!(
+                    "{text:?} names a registry: write the words behind it, {text}/WORDS"
+                ));
+            }
             _ => (Ok(Registry::docker_hub()), text.to_owned()),
         };
         let registry = registry.map_err(|error| error.to_string())?;
@@ -118,7 +123,7 @@ mod tests {
         assert_eq!(parsed("web server"), "docker.io web server");
         assert_eq!(parsed("quay.io/prometheus/node"), "quay.io prometheus/node");
         assert_eq!(parsed("localhost:5000/app"), "localhost:5000 app");
-        for wrong in ["", " ", "quay.io/"] {
+        for wrong in ["", " ", "quay.io/", "localhost", "localhost:5000"] {
             wrong.parse::<Query>().unwrap_err();
         }
     }

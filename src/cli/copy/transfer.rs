@@ -240,6 +240,8 @@ impl<'a> Transfer<'a> {
         let found = endpoint.look_up(repository, &name, None).await;
         let current = match found.map_err(|error| failed(target, &error))? {
             Lookup::Found(digest) => Some(digest),
+            // What may be there is not written over.
+            Lookup::Untold(error) if self.spares => return Err(failed(target, &error)),
             Lookup::Missing | Lookup::Untold(_) => None,
         };
         let is_there = current.as_ref() == Some(&expected);

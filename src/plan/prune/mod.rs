@@ -44,7 +44,7 @@ pub use self::holders::{Holding, Holdings, find_holder};
 pub use self::leftovers::{Landscape, Leftover, Leftovers, find_leftovers, is_referred_to};
 pub use self::recorded::{Place, Recorded, Standing, Target};
 pub use self::report::{Fate, PruneReport, PrunedTag};
-pub use self::retention::Retention;
+pub use self::retention::{Retention, policy_that_keeps};
 pub use self::rule::{Doubt, Rule};
 pub use self::siblings::keep_siblings;
 pub use self::stops::{Stop, find_stop};

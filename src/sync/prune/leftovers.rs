@@ -12,8 +12,8 @@ use super::survey::Survey;
 use super::{BATCH, FAILURES, Findings};
 use crate::api::Reason;
 use crate::copy::endpoint::Error;
-use crate::copy::{Deletion, Endpoint};
-use crate::oci::{Registry, Repository, Tag};
+use crate::copy::{self, Deletion, Endpoint};
+use crate::oci::{Digest, Registry, Repository, Tag};
 use crate::plan::prune::{Clock, Leftover, PruneReport, Stop, Target, Undo, counted_since};
 use crate::plan::report::Failure;
 use crate::plan::{Mirror, SourceImage};
@@ -246,11 +246,33 @@ async fn clear_parts<C: Connect>(
     cleared: &mut Cleared,
     protection: &mut Protection<'_, C>,
 ) -> Result<(), Hindrance> {
+    let mut led_to = Vec::with_capacity(parts.len());
+    for part in parts {
+        let read = read_led_to(endpoint, repository, part).await;
+        let failed = |error: &Error| Failure::requesting(subject, error);
+        led_to.push(read.map_err(|error| Hindrance::Failure(failed(&error)))?);
+    }
     for batch in parts.chunks(BATCH) {
         protection.forget_look();
         let in_use = find_used(dead, protection).await?;
         if !in_use.is_subset(&cleared.in_use) {
             // The next round looks again what may go without them.
+            cleared.in_use = all(dead);
+            return Ok(());
+        }
+        // One that is used keeps the others: who uses it may need them, too.
+        let keeper = dead.first().and_then(|dead| {
+            let mut parts = parts.iter().zip(&led_to);
+            parts.find_map(|(part, digests)| {
+                protection.keeper_of(&dead.target, &dead.source, part, digests)
+            })
+        });
+        if let Some(keeper) = keeper {
+            tracing::info!(
+                subject,
+                keeper,
+                "what refers to deleted images is used, and stays"
+            );
             cleared.in_use = all(dead);
             return Ok(());
         }
@@ -267,6 +289,20 @@ async fn clear_parts<C: Connect>(
         }
     }
     Ok(())
+}
+
+/// The digests that go with a part: its own, and those that a list of referrers names.
+async fn read_led_to(
+    endpoint: &Endpoint,
+    repository: &Repository,
+    part: &Leftover,
+) -> Result<Vec<Digest>, Error> {
+    let (Leftover::Tag(_, digest) | Leftover::Manifest(digest)) = part;
+    let mut digests = vec![digest.clone()];
+    if matches!(part, Leftover::Tag(tag, _) if tag.is_bare()) {
+        digests.extend(copy::closure(endpoint, repository, digest).await?);
+    }
+    Ok(digests)
 }
 
 /// Those of the tags whose images anything keeps.

@@ -11,9 +11,12 @@ use tokio::time::Instant;
 
 use crate::api::image_mirror::InUse as Protect;
 use crate::copy::{self, Endpoint};
-use crate::oci::{Digest, Repository, TagOrDigest};
+use crate::oci::{Digest, Repository, Tag, TagOrDigest};
 use crate::plan::in_use::{InUse, Subject};
-use crate::plan::prune::{Candidate, Doubt, Holding, Holdings, Rule, Stop, Target, find_holder};
+use crate::plan::prune::{
+    Candidate, Doubt, Holding, Holdings, Leftover, Rule, Stop, Target, find_holder,
+    policy_that_keeps,
+};
 use crate::plan::report::Failure;
 use crate::plan::{Claim, Mirror, SourceImage};
 use crate::sync::workloads::WorkloadsError;
@@ -233,6 +236,31 @@ impl<'a, C: Connect> Protection<'a, C> {
         };
         let user = in_use.as_ref()?.user_of(&subject)?;
         Some(Doubt::new(Rule::Unused, user))
+    }
+
+    /// What keeps a referrer for its own sake, by the last look: a policy that keeps tags of its name, or a workload
+    /// that names its tag or one of the digests that it leads to.
+    pub(super) fn keeper_of(
+        &self,
+        target: &Target,
+        source: &SourceImage,
+        part: &Leftover,
+        digests: &[Digest],
+    ) -> Option<String> {
+        let tag = match part {
+            Leftover::Tag(tag, _) => tag.clone(),
+            Leftover::Manifest(digest) => Tag::of_digest(digest),
+        };
+        if let Some(policy) = policy_that_keeps(self.mirror, &tag) {
+            return Some(policy.to_owned());
+        }
+        let (_, in_use) = self.seen.as_ref()?;
+        let subject = Subject {
+            destination: (&target.registry, &target.repository, &tag),
+            source: (&source.registry, &source.repository, &tag),
+            digests,
+        };
+        in_use.as_ref()?.user_of(&subject).map(str::to_owned)
     }
 
     /// The tags of a repository that anybody wants, at any registry.

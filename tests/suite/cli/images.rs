@@ -127,8 +127,9 @@ async fn nothing_is_asked_for_twice() {
         (&["verify", "REGISTRY/app:1"], 1 + 2 + 2 + 4 + 1),
         // Both lists: nothing else is asked about tags that are there.
         (&["copy", "-a", "-n", "REGISTRY/other", "REGISTRY/app"], 2),
-        // Which image it stands for, the same again right before, and the delete.
-        (&["delete", "--yes", "REGISTRY/app:3"], 3),
+        // Which image it stands for, the image and the tags beside it in case that they go along, which image it stands
+        // for right before, the delete, and whether the image is there.
+        (&["delete", "--yes", "REGISTRY/app:3"], 6),
     ] {
         lab.registry.forget_requests().await;
         lab.run(command).await;
@@ -326,6 +327,70 @@ async fn tags_are_deleted_by_name_and_others_of_their_image_stay() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn tags_that_a_registry_takes_along_are_pushed_again() {
+    let registry = FaultRegistry::options().taking_manifests_along().start();
+    for tag in ["1", "1.0", "latest"] {
+        registry.load("app", tag, &image(1));
+    }
+    registry.load("app", "2", &image(2));
+    let files = Files::new(&[]);
+    let run = async |tag: &str| {
+        let name = format!("{}/app:{tag}", registry.host());
+        let program = files.transship(&["delete", "--yes", &name]);
+        program
+            .environment("TRANSSHIP_INSECURE", registry.host())
+            .run()
+            .await
+    };
+    let along = run("1").await;
+    assert_eq!(along.code, Some(1), "{}", along.stdout);
+    assert!(
+        along
+            .stderr
+            .contains("1.0, latest went along, and were pushed again"),
+        "{}",
+        along.stderr
+    );
+    assert_eq!(registry.tags("app"), ["1.0", "2", "latest"]);
+    // Nothing else has this image.
+    run("2").await.assert_success();
+    assert_eq!(registry.tags("app"), ["1.0", "latest"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_may_look_at_is_not_written_over() {
+    let source = FaultRegistry::start();
+    source.load("app", "1", &image(1));
+    let destination = FaultRegistry::start();
+    destination.load("app", "1", &image(2));
+    for (method, part) in [
+        ("HEAD", "/manifests/"),
+        ("GET", "/manifests/"),
+        ("GET", "/tags/list"),
+    ] {
+        destination
+            .on(method, part)
+            .responds(Reply::error(403, "DENIED", "push only"));
+    }
+    let files = Files::new(&[]);
+    let (from, to) = (
+        format!("{}/app", source.host()),
+        format!("{}/app", destination.host()),
+    );
+    for arguments in [
+        &["copy", "-a", "-n", from.as_str(), to.as_str()][..],
+        &["copy", "-n", &format!("{from}:1"), &to],
+    ] {
+        let hosts = format!("{},{}", source.host(), destination.host());
+        let program = files.transship(arguments);
+        let finished = program.environment("TRANSSHIP_INSECURE", hosts).run().await;
+        assert_eq!(finished.code, Some(1), "{}", finished.stderr);
+        let left = destination.manifest("app", "1").unwrap();
+        assert_eq!(left.digest, image(2).digest(), "{arguments:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_registry_without_deletes_loses_nothing() {
     let registry = FaultRegistry::start();
     registry.load("app", "1", &image(1));
@@ -438,6 +503,7 @@ async fn repositories_are_searched_for() {
         {"name": "team/app", "description": "An app.\nMore of it", "star_count": 3, "is_official": false},
         {"name": "team/base", "description": null, "star_count": 40, "is_official": true, "pull_count": 7},
         {"name": "no such NAME", "star_count": 1},
+        {"name": "team/odd", "star_count": -5, "pull_count": "many", "is_official": "yes"},
     ]});
     searching
         .on("GET", "/v1/search")
@@ -457,9 +523,10 @@ async fn repositories_are_searched_for() {
             .collect::<String>()
     };
     insta::assert_snapshot!(run(&searching, "team", &["--limit", "7"]).await, @r"
-    NAME                        DESCRIPTION          STARS   PULLS    OFFICIAL
-    REGISTRY/team/app    An app. More of it   3       <none>   <none>
-    REGISTRY/team/base   <none>               40      7        [OK]
+    NAME                        DESCRIPTION          STARS    PULLS    OFFICIAL
+    REGISTRY/team/app    An app. More of it   3        <none>   <none>
+    REGISTRY/team/base   <none>               40       7        [OK]
+    REGISTRY/team/odd    <none>               <none>   <none>   <none>
     ");
     let requests = searching.requests();
     assert_eq!(requests.len(), 1);

@@ -146,6 +146,32 @@ async fn what_a_workload_uses_stays_signed() {
 }
 
 #[tokio::test]
+async fn a_referrer_that_a_workload_names_stays() {
+    for destination in registries() {
+        let lab = deleted(destination).await;
+        let all = referrers(&lab, &signed(11));
+        let host = lab.destination.host();
+        lab.pass(25);
+        for referrer in &signed(11).referrers {
+            let digest = format!("{host}/team/app@{}", referrer.manifest.digest);
+            let tag = match &referrer.found_by {
+                FoundBy::Tag(tag) => format!("{host}/team/app:{tag}"),
+                FoundBy::Subject => digest.clone(),
+            };
+            for image in [digest, tag] {
+                lab.workloads.say(vec![used(&image)]);
+                let report = lab.round(&lab.narrow("")).await;
+                assert_eq!(prune(&report).referrers, 0, "{image}");
+                assert_eq!(referrers(&lab, &signed(11)), all, "{image}");
+            }
+        }
+        lab.workloads.say(vec![]);
+        let report = lab.round(&lab.narrow("")).await;
+        assert!(prune(&report).referrers > 0);
+    }
+}
+
+#[tokio::test]
 async fn what_fails_is_told_and_done_by_the_next_round() {
     for destination in registries() {
         let lab = deleted(destination).await;

@@ -47,6 +47,13 @@ pub(super) async fn run(
     if !are_all {
         exit = Exit::Failure;
     }
+    if repositories.is_empty() {
+        let form = args.form.name();
+        output.note(&format!(
+            "nothing to compare: no image is named in the form of {form}: is it another tool's file?"
+        ));
+        exit = Exit::Failure;
+    }
     let reads = repositories.into_iter().map(|(registry, repository)| {
         let (connector, theirs, mirrors) = (&connector, &theirs, &mirrors);
         async move {

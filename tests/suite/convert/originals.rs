@@ -482,4 +482,15 @@ async fn the_check_says_what_differs_and_what_cannot_be_compared() {
     assert_eq!(gone.code, Some(1), "{gone:?}");
     let told = format!("not compared: {source}/no/such: ");
     assert!(gone.stderr.contains(&told), "{}", gone.stderr);
+
+    for text in ["sync: []", "task: another tool's"] {
+        bench.write("none.yml", text);
+        let none = check("none.yml").await;
+        assert_eq!(none.code, Some(1), "{none:?}");
+        assert!(
+            none.stderr.contains("nothing to compare"),
+            "{}",
+            none.stderr
+        );
+    }
 }

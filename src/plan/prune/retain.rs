@@ -141,3 +141,15 @@ fn rules_for<'a>(
         .filter_map(|policy| Some((policy.as_ref(), policy.retain.as_ref()?)))
         .collect()
 }
+
+/// The policy of a mirror that keeps tags of this name, whatever they name: also those of signatures.
+pub fn policy_that_keeps<'a>(mirror: &'a Mirror, tag: &Tag) -> Option<&'a str> {
+    let policies = mirror.images.iter().flat_map(|entry| &entry.policies);
+    policies
+        .filter(|policy| {
+            let mut globs = policy.retain.iter().flat_map(|retention| &retention.tags);
+            globs.any(|glob| glob.matches(tag))
+        })
+        .map(|policy| policy.name.as_str())
+        .next()
+}

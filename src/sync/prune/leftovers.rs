@@ -252,6 +252,11 @@ async fn clear_parts<C: Connect>(
         let failed = |error: &Error| Failure::requesting(subject, error);
         led_to.push(read.map_err(|error| Hindrance::Failure(failed(&error)))?);
     }
+    // A workload may name what refers to an image where that came from: images of several repositories may be here.
+    let by_source: BTreeMap<_, &Dead> = dead
+        .iter()
+        .map(|dead| ((&dead.source.registry, &dead.source.repository), dead))
+        .collect();
     for batch in parts.chunks(BATCH) {
         protection.forget_look();
         let in_use = find_used(dead, protection).await?;
@@ -261,7 +266,7 @@ async fn clear_parts<C: Connect>(
             return Ok(());
         }
         // One that is used keeps the others: who uses it may need them, too.
-        let keeper = dead.first().and_then(|dead| {
+        let keeper = by_source.values().find_map(|dead| {
             let mut parts = parts.iter().zip(&led_to);
             parts.find_map(|(part, digests)| {
                 protection.keeper_of(&dead.target, &dead.source, part, digests)

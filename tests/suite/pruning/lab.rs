@@ -165,6 +165,12 @@ impl Lab {
 
     /// A mirror that wants these tags.
     pub(super) fn mirror(&self, tags: &str, prune: &str) -> Mirror {
+        let images = format!("[{{repository: team/app, tags: {tags}}}]");
+        self.mirror_of(&images, "{repository}", prune)
+    }
+
+    /// A mirror of these entries, all of them to this repository.
+    pub(super) fn mirror_of(&self, images: &str, repository: &str, prune: &str) -> Mirror {
         let (source, destination) = (self.source.host(), self.destination.host());
         let mode = if prune.contains("mode:") {
             ""
@@ -184,8 +190,8 @@ impl Lab {
         let text = format!(
             "apiVersion: transship.dev/v1alpha1\nkind: ImageMirror\nmetadata: {{name: m}}\nspec:\n  \
              source: {{registry: '{source}', insecure: true}}\n  \
-             images: [{{repository: team/app, tags: {tags}}}]\n  \
-             destinations: [{{name: d, registry: '{destination}', insecure: true}}]\n  \
+             images: {images}\n  \
+             destinations: [{{name: d, registry: '{destination}', insecure: true, repository: '{repository}'}}]\n  \
              prune: {{{mode}{percent}{prune}}}\n"
         );
         let documents = document::parse(&text, "mirror.yaml").unwrap().documents;

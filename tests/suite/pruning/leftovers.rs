@@ -171,6 +171,44 @@ async fn a_referrer_that_a_workload_names_stays() {
     }
 }
 
+/// Images of two repositories are in one: what refers to them is used by the name of either.
+#[tokio::test]
+async fn a_referrer_that_a_workload_names_at_any_of_the_sources_stays() {
+    let lab = Lab::copied_from(FaultRegistry::start()).await;
+    lab.source.load("other/app", "8", &image(8));
+    lab.source.load("other/app", "9", &signed(13));
+    let mirror = |tags: &str, others: &str| {
+        let images = format!(
+            "[{{repository: team/app, tags: [{tags}]}}, {{repository: other/app, tags: [{others}]}}]"
+        );
+        lab.mirror_of(&images, "all/images", "")
+    };
+    lab.round(&mirror("'1', '4'", "'8', '9'")).await;
+    let narrow = || mirror("'4'", "'8'");
+    lab.round(&narrow()).await;
+    lab.pass(25);
+    let report = lab.round(&narrow()).await;
+    let stop = &prune(&report).stop;
+    assert!(fates(&report).contains(&"9 Deleted".to_owned()), "{stop:?}");
+    let signed = signed(13);
+    let signature = signed
+        .referrers
+        .iter()
+        .find_map(|referrer| match &referrer.found_by {
+            FoundBy::Tag(tag) => Some(tag.clone()),
+            FoundBy::Subject => None,
+        });
+    let signature = signature.unwrap();
+    let image = format!("{}/other/app:{signature}", lab.source.host());
+    lab.workloads.say(vec![used(&image)]);
+    lab.pass(25);
+    lab.round(&narrow()).await;
+    assert!(lab.destination.tags("all/images").contains(&signature));
+    lab.workloads.say(vec![]);
+    lab.round(&narrow()).await;
+    assert!(!lab.destination.tags("all/images").contains(&signature));
+}
+
 #[tokio::test]
 async fn what_fails_is_told_and_done_by_the_next_round() {
     for destination in registries() {

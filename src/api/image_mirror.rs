@@ -28,7 +28,10 @@ pub use self::status::{
     TagCounts,
 };
 use super::metadata::LocalObjectReference;
-use super::schema::{PLATFORM, PLATFORM_LENGTH, at_least, keyed_by, resource, rule_for, set};
+use super::schema::{
+    PLATFORM, PLATFORM_FORM, PLATFORM_LENGTH, at_least, form, forms, keyed_by, resource, rule_for,
+    set,
+};
 use crate::policy::Duration;
 use crate::policy::schedule::CRON_LENGTH;
 
@@ -60,6 +63,12 @@ use crate::policy::schedule::CRON_LENGTH;
     ),
     printcolumn(name = "Failed", type_ = "integer", json_path = ".status.tags.failed"),
     printcolumn(
+        name = "Refused",
+        type_ = "integer",
+        json_path = ".status.tags.refused",
+        description = "Tags that policies do not admit."
+    ),
+    printcolumn(
         name = "Ready",
         type_ = "string",
         json_path = r#".status.conditions[?(@.type=="Ready")].status"#
@@ -73,7 +82,7 @@ use crate::policy::schedule::CRON_LENGTH;
         name = "Last Sync",
         type_ = "date",
         json_path = ".status.lastSyncTime",
-        description = "When a round last changed something."
+        description = "When a round last copied or deleted something, or found everything in sync again."
     ),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
     // kubectl prints a date in the future as <invalid>.
@@ -172,8 +181,9 @@ pub struct Platforms {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(
         length(max = 32),
-        inner(length(min = 1, max = PLATFORM_LENGTH), regex(pattern = PLATFORM)),
-        transform = set
+        inner(length(min = 1, max = PLATFORM_LENGTH)),
+        transform = set,
+        transform = forms(PLATFORM, PLATFORM_FORM)
     )]
     pub list: Vec<String>,
     /// What to do with an image that lacks a listed platform.
@@ -250,7 +260,7 @@ pub struct CronSchedule {
     pub cron: String,
     /// Name of a time zone, such as Europe/Berlin. UTC where absent.
     #[serde(default = "default_time_zone")]
-    #[schemars(length(min = 1, max = 64), regex(pattern = "^[A-Za-z0-9_+/-]+$"))]
+    #[schemars(length(min = 1, max = 64), transform = form("^[A-Za-z0-9_+/-]+$", "write a name of the time zone database, such as Europe/Berlin"))]
     pub time_zone: String,
 }
 

@@ -16,8 +16,8 @@ use serde_json::json;
 pub use self::status::{ExcludedBy, ImagePolicyStatus};
 use super::metadata::{LocalObjectReference, SecretKeyReference};
 use super::schema::{
-    LABEL, LABEL_LENGTH, PLATFORM, PLATFORM_LENGTH, TAG_GLOB, TAG_LENGTH, atomic, keyed_by, labels,
-    resource, rule, rule_for, set,
+    LABEL, LABEL_LENGTH, PLATFORM, PLATFORM_FORM, PLATFORM_LENGTH, TAG_GLOB, TAG_LENGTH, atomic,
+    form, forms, keyed_by, labels, resource, rule, rule_for, set,
 };
 use crate::policy::Duration;
 use crate::policy::extract::VALUE_LENGTH;
@@ -280,7 +280,10 @@ pub struct Require {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(
         length(min = 1, max = 20),
-        regex(pattern = "^[0-9]+(k|Ki|M|Mi|G|Gi|T|Ti)?$")
+        transform = form(
+            "^[0-9]+(k|Ki|M|Mi|G|Gi|T|Ti)?$",
+            "write bytes as Kubernetes does, such as 500Mi or 2G: no MB"
+        )
     )]
     pub max_size: Option<String>,
     /// Longest time since the image was built, by its config.
@@ -290,8 +293,9 @@ pub struct Require {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(
         length(max = 32),
-        inner(length(min = 1, max = PLATFORM_LENGTH), regex(pattern = PLATFORM)),
-        transform = set
+        inner(length(min = 1, max = PLATFORM_LENGTH)),
+        transform = set,
+        transform = forms(PLATFORM, PLATFORM_FORM)
     )]
     pub platforms: Vec<String>,
     /// Labels of the config and the values they must have, up to 32; * stands for any characters.

@@ -36,7 +36,7 @@ pub enum Reason {
     TagImmutable,
     /// A registry asks for fewer requests.
     RateLimited,
-    /// A registry has no room for more.
+    /// A registry, a disk or the quota of a namespace has no room for more.
     QuotaExceeded,
     /// A mirror asks for more than the operator's bounds let it have.
     LimitExceeded,

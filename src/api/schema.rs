@@ -20,13 +20,13 @@ use serde_json::{Value, json};
 use self::fields::DURATION;
 pub(super) use self::fields::{
     DIGEST, DIGEST_LENGTH, IMAGE_LENGTH, LABEL, LABEL_LENGTH, LOCATION_LENGTH, MEDIA_TYPE,
-    MEDIA_TYPE_LENGTH, PLATFORM, PLATFORM_LENGTH, REASON, REASON_LENGTH, REPOSITORY_LENGTH,
-    REPOSITORY_PART, TAG_GLOB, TAG_LENGTH, TAG_SELECTOR, TAG_SELECTOR_LENGTH, conditions, labels,
-    registry, tag_names,
+    MEDIA_TYPE_LENGTH, PLATFORM, PLATFORM_FORM, PLATFORM_LENGTH, REASON, REASON_LENGTH,
+    REPOSITORY_LENGTH, REPOSITORY_PART, TAG_GLOB, TAG_LENGTH, TAG_SELECTOR, TAG_SELECTOR_LENGTH,
+    conditions, labels, registry, tag_names,
 };
 use self::form::Plain;
 use self::rules::add_rule;
-pub(super) use self::rules::{rule, rule_for};
+pub(super) use self::rules::{form, forms, rule, rule_for};
 
 /// The schema of a resource with a spec, and with a status that a fresh object begins with.
 pub(super) fn resource<Spec: JsonSchema, Status: JsonSchema>(

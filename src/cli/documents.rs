@@ -14,7 +14,7 @@ use super::args::DocumentArgs;
 use super::secrets::Secrets;
 use crate::api::document::{self, Document, DocumentError, Resource, Unset};
 use crate::api::metadata::namespace;
-use crate::api::{ImageMirror, ImagePolicy, ObjectName};
+use crate::api::{ImageMirror, ImagePolicy, MirroredRepository, ObjectName};
 use crate::identity::Identities;
 use crate::plan::{self, Access, InvalidField, Mirror, Policy};
 use crate::sync::reach::MirrorReach;
@@ -40,6 +40,8 @@ pub(super) struct Documents {
     pub(super) runnables: Vec<Runnable>,
     /// Those that `--mirror` leaves out.
     pub(super) left_out: Vec<Mirror>,
+    /// What a controller has on record, as `kubectl get -o yaml` prints it.
+    pub(super) records: Vec<MirroredRepository>,
 }
 
 /// Documents that cannot be used.
@@ -91,6 +93,7 @@ pub(super) fn read(
     Ok(Documents {
         runnables: take_secrets(chosen, &documents, args, identities)?,
         left_out: left_out.into_iter().map(|(_, mirror)| mirror).collect(),
+        records: written_records(&documents).cloned().collect(),
     })
 }
 
@@ -275,7 +278,9 @@ fn written_policies(documents: &[Document]) -> impl Iterator<Item = (&Document, 
         .iter()
         .filter_map(|document| match &document.resource {
             Resource::ImagePolicy(policy) => Some((document, &**policy)),
-            Resource::ImageMirror(_) | Resource::Secret(_) => None,
+            Resource::ImageMirror(_) | Resource::MirroredRepository(_) | Resource::Secret(_) => {
+                None
+            }
         })
 }
 
@@ -284,7 +289,18 @@ fn written_mirrors(documents: &[Document]) -> impl Iterator<Item = (&Document, &
         .iter()
         .filter_map(|document| match &document.resource {
             Resource::ImageMirror(mirror) => Some((document, &**mirror)),
-            Resource::ImagePolicy(_) | Resource::Secret(_) => None,
+            Resource::ImagePolicy(_) | Resource::MirroredRepository(_) | Resource::Secret(_) => {
+                None
+            }
+        })
+}
+
+fn written_records(documents: &[Document]) -> impl Iterator<Item = &MirroredRepository> {
+    documents
+        .iter()
+        .filter_map(|document| match &document.resource {
+            Resource::MirroredRepository(record) => Some(&**record),
+            Resource::ImageMirror(_) | Resource::ImagePolicy(_) | Resource::Secret(_) => None,
         })
 }
 

@@ -150,10 +150,27 @@ fn metadata() -> Value {
     })
 }
 
+/// Takes over the form of a text from its rule, with what editors say where it is another one.
+fn tell_form(schema: &mut Map<String, Value>) {
+    let rules = schema.get("x-kubernetes-validations");
+    let mut rules = rules.and_then(Value::as_array).into_iter().flatten();
+    let form = rules.find_map(|rule| {
+        let form = rule["rule"].as_str()?.strip_prefix("self.matches('")?;
+        let pattern = form.strip_suffix("')")?.replace(r"\\", r"\");
+        // More than one call is no form.
+        (!pattern.contains('\'')).then(|| (pattern, rule["message"].clone()))
+    });
+    if let Some((pattern, message)) = form {
+        schema.insert("pattern".to_owned(), pattern.into());
+        schema.insert("patternErrorMessage".to_owned(), message);
+    }
+}
+
 /// Refuses fields that do not exist, as files are read, and leaves out what only Kubernetes understands.
 fn strict(schema: &mut Value) {
     match schema {
         Value::Object(fields) => {
+            tell_form(fields);
             fields.retain(|name, _| !name.starts_with("x-kubernetes-"));
             // The fields of an object may be called like keywords.
             if let Some(Value::Object(properties)) = fields.get_mut("properties") {

@@ -19,6 +19,9 @@ use crate::runtime::shutdown::until_signal;
 /// The kind of what machines read.
 pub(super) const KIND: &str = "SearchResults";
 
+/// The most that registries find at once.
+const MOST: usize = 100;
+
 /// The longest description in a table, in characters: that of docker.
 const DESCRIPTION: usize = 45;
 
@@ -61,11 +64,14 @@ pub(super) async fn run(args: &SearchArgs, output: &Output) -> Result<Exit, Erro
         registry,
     } = args;
     let connector = Connector::open(registry)?;
-    let Some(found) = until_signal(find(&connector, query, *limit)).await else {
+    // What filters leave out takes nothing from what is shown.
+    let asked = if filter.is_empty() { *limit } else { MOST };
+    let Some(found) = until_signal(find(&connector, query, asked)).await else {
         return Ok(Exit::Interrupted);
     };
     let mut repositories = found?;
     repositories.retain(|found| filter.iter().all(|filter| is_shown(*filter, found)));
+    repositories.truncate(*limit);
     if repositories.is_empty() {
         let Query { registry, words } = query;
         output.note(&format!(

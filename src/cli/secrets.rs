@@ -57,7 +57,9 @@ impl FindSecret for Secrets<'_> {
             .iter()
             .filter_map(|document| match &document.resource {
                 Resource::Secret(secret) => Some(&**secret),
-                Resource::ImageMirror(_) | Resource::ImagePolicy(_) => None,
+                Resource::ImageMirror(_)
+                | Resource::ImagePolicy(_)
+                | Resource::MirroredRepository(_) => None,
             });
         secrets
             .find(|Secret { metadata, .. }| {

@@ -11,6 +11,8 @@ use super::documents::{self, Documents};
 use super::error::Error;
 use super::output::Output;
 use super::progress::Progress;
+use crate::api::MirroredRepository;
+use crate::controller;
 use crate::copy;
 use crate::oci::Digest;
 use crate::plan::Mirror;
@@ -69,11 +71,14 @@ impl Session {
         let Documents {
             runnables,
             left_out,
+            records,
         } = documents::read(documents, connector.identities())?;
         let inputs = connect(connector, runnables, documents);
         require_layouts(documents.from_layout.as_deref())?;
-        refuse_forgetting(&inputs, documents.state.is_some())?;
-        let ledger = Arc::new(remembering.open(documents)?);
+        let ledger = remembering.open(documents)?;
+        let remembers = documents.state.is_some() || remembering.takes(&records, &ledger);
+        refuse_forgetting(&inputs, remembers)?;
+        let ledger = Arc::new(ledger);
         for input in &inputs {
             remembering.bind(&ledger, &input.mirror);
         }
@@ -157,6 +162,18 @@ impl Remembering {
             Self::Known { .. } if path.exists() => Ledger::open_within(path, wait),
             Self::Known { .. } => Err(FileError::Missing(path.clone())),
         }
+    }
+
+    /// Goes on from what a controller has on record, where nothing is written: whose records they are, they stay.
+    /// Says whether there are any.
+    fn takes(self, records: &[MirroredRepository], ledger: &Ledger) -> bool {
+        if self != Self::Nothing {
+            return false;
+        }
+        for (page, leaf) in records.iter().filter_map(controller::read_record) {
+            ledger.restore(&page, leaf);
+        }
+        !records.is_empty()
     }
 
     /// Another mirror's state may have been named by mistake: what it remembers of other places is not

@@ -34,8 +34,9 @@ use super::progress::Progress;
 use super::rounds::RunningRound;
 use super::secrets::read_reach;
 use super::span::{Span, duration, earlier};
+use crate::api::annotations::Requests;
 use crate::api::image_mirror::ImageMirrorStatus;
-use crate::api::{ImageMirror, Reason, annotations};
+use crate::api::{ImageMirror, Reason};
 use crate::plan::attempts::Outlook;
 use crate::plan::due::{Due, Situation};
 use crate::plan::report::{MirrorReport, Totals};
@@ -69,7 +70,7 @@ pub(super) async fn reconcile(
         return Ok(Action::await_change());
     }
     catch_up(object, context).await?;
-    let requested = annotations::requested_at(object.annotations());
+    let requested = Requests::of(object.annotations());
     let remembered = context.shared.memory.read(object);
     let prepared = match prepare(object, &context.policies, context.shared.longest_round) {
         Ok(prepared) => prepared,
@@ -84,7 +85,7 @@ pub(super) async fn reconcile(
     let situation = Situation {
         status: &status,
         generation: generation(object),
-        requested: requested.as_deref(),
+        requested: &requested,
         policies: &prepared.policies,
         approved: prepared.mirror.prune.approved.as_ref(),
         has_pending,
@@ -134,7 +135,7 @@ async fn run(
     mode: Mode,
     context: &Context,
 ) -> Result<Action, WriteError> {
-    let requested = annotations::requested_at(object.annotations());
+    let requested = Requests::of(object.annotations());
     let previous = context.shared.memory.read(object).status;
     if previous.observed_generation != generation(object) {
         // A round for the spec before may have ended meanwhile, and said what that one wanted.
@@ -166,7 +167,7 @@ async fn run(
 async fn conclude(
     object: &ImageMirror,
     prepared: &Prepared,
-    requested: Option<String>,
+    requested: Requests,
     (ended, span): (Ended, Span),
     context: &Context,
 ) -> Result<Action, WriteError> {
@@ -257,7 +258,7 @@ async fn run_round(
 async fn tell(
     object: &ImageMirror,
     round: &Round<'_>,
-    requested: Option<String>,
+    requested: Requests,
     context: &Context,
 ) -> Result<(), WriteError> {
     let previous = context.shared.memory.read(object).status;
@@ -290,7 +291,7 @@ async fn stop(
     halt: &Halt,
     context: &Context,
 ) -> Result<Action, WriteError> {
-    let requested = annotations::requested_at(object.annotations());
+    let requested = Requests::of(object.annotations());
     let now = clock::now();
     let status = status::halt(previous, generation(object), halt, requested, now);
     let event = match halt {
@@ -329,7 +330,7 @@ pub(super) async fn refuse(
         &ImageMirrorStatus::default(),
         generation,
         &halt,
-        None,
+        Requests::default(),
         time.unwrap_or_default(),
     );
     context

@@ -63,6 +63,7 @@ use self::metrics::ControllerMetrics;
 use self::objects::api;
 use self::onlooker::Onlooker;
 use self::records::Records;
+pub use self::records::read_record;
 use self::rounds::Rounds;
 use self::turns::Turns;
 use self::workloads::{ClusterWorkloads, Extra, UnseenWorkloads};
@@ -146,6 +147,7 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> Result<(), Erro
         Arc::new(metrics),
     )
     .await?;
+    tell_settings(&settings);
     tracing::info!(address = %admin.address(), "listening");
     let serving = tokio::spawn(admin.serve(stop.clone()));
 
@@ -302,6 +304,31 @@ async fn until_ended(running: impl Future, end: &CancellationToken) {
             }
         }
     }
+}
+
+/// What whoever reads the log of another cluster asks first.
+fn tell_settings(settings: &Settings) {
+    let Settings {
+        namespaces,
+        lease_name,
+        concurrent_rounds,
+        rounds_per_namespace,
+        tags_per_mirror,
+        prunes,
+        looks_at_workloads,
+        ..
+    } = settings;
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        ?namespaces,
+        lease_name,
+        concurrent_rounds,
+        rounds_per_namespace,
+        tags_per_mirror,
+        prunes,
+        looks_at_workloads,
+        "transship controller"
+    );
 }
 
 /// What mirrors may take. Nobody reads why tags are not selected.

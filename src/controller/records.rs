@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::future::{BoxFuture, FutureExt, ready};
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{StreamExt, stream};
 use kube::api::ListParams;
 use kube::core::DeserializeGuard;
 use kube::core::error_boundary::InvalidObject;
@@ -20,6 +20,7 @@ use kube::runtime::reflector::ObjectRef;
 use kube::{Api, ResourceExt};
 
 use self::convert::Identity;
+pub use self::convert::read as read_record;
 use self::parts::Parts;
 use self::restored::Restored;
 use self::writer::Writer;
@@ -96,7 +97,7 @@ impl Records {
         ledger: &Ledger,
     ) -> Option<Restored> {
         let name = object.name_any();
-        let (page, mut leaf) = convert::read(object)?;
+        let (page, mut leaf) = read_record(object)?;
         match Writer::of(object, uid) {
             Writer::Ourselves => {}
             Writer::Edited => {
@@ -235,11 +236,14 @@ impl Keep for Records {
                 let owner = owner.clone();
                 async move {
                     let written = self.write(memory, &owner, page).await;
-                    written.map_err(|error| unkept(&page.repository, &error))
+                    let error = written.err()?;
+                    Some((page.clone(), unkept(&page.repository, &error)))
                 }
             })
             .buffer_unordered(WRITES)
-            .try_collect()
+            .filter_map(ready)
+            .collect()
+            .map(|unkept| KeepError::of_pages(unkept).map_or(Ok(()), Err))
             .boxed()
     }
 }
@@ -273,15 +277,21 @@ fn is_forbidden(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if status.is_forbidden())
 }
 
+/// A quota of the namespace for objects is full.
+fn is_over_quota(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.message.contains("exceeded quota"))
+}
+
 fn unkept(repository: &Repository, error: &WriteError) -> KeepError {
     let reason = match error {
         WriteError::LeaseLost => Reason::ProgressingWithRetry,
+        WriteError::Request(error) if is_over_quota(error) => Reason::QuotaExceeded,
         WriteError::Request(error) if is_forbidden(error) => Reason::AccessDenied,
         WriteError::Request(error) if is_missing(error) => Reason::NotFound,
         WriteError::Request(_) => Reason::Unreachable,
     };
-    KeepError {
+    KeepError::new(
         reason,
-        message: format!("the MirroredRepository of {repository} cannot be written: {error}"),
-    }
+        format!("the MirroredRepository of {repository} cannot be written: {error}"),
+    )
 }

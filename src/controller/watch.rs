@@ -162,7 +162,10 @@ where
             Ok(Event::InitDone) => return self.missing(),
             Ok(Event::Apply(object)) => self.observe(object),
             Ok(Event::Delete(object)) => return vec![Arc::new(object.clone())],
-            Err(error) => tracing::warn!(%error, "a watch failed, trying again"),
+            Err(error) => {
+                let kind = K::kind(&());
+                tracing::warn!(%kind, %error, "a watch failed, trying again");
+            }
         }
         Vec::new()
     }

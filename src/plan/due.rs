@@ -5,6 +5,7 @@
 use jiff::Timestamp;
 
 use crate::api::Reason;
+use crate::api::annotations::Requests;
 use crate::api::conditions::{self, PRUNED, READY};
 use crate::api::image_mirror::ImageMirrorStatus;
 use crate::oci::Digest;
@@ -18,7 +19,7 @@ pub struct Situation<'a> {
     /// The generation of its spec.
     pub generation: i64,
     /// The round that a person asks for.
-    pub requested: Option<&'a str>,
+    pub requested: &'a Requests,
     /// A digest of the generations of its policies.
     pub policies: &'a Digest,
     /// The prune plan that a person approves.
@@ -96,8 +97,14 @@ impl Situation<'_> {
 
     /// Whether a person asks for a round, whatever else it is due for.
     pub fn is_requested(&self) -> bool {
-        let handled = self.status.last_handled_reconcile_at.as_deref();
-        self.requested.is_some() && self.requested != handled
+        let Requests {
+            reconcile_at,
+            requested_at,
+        } = self.requested;
+        let is_news =
+            |asked: &Option<String>, handled: &Option<String>| asked.is_some() && asked != handled;
+        is_news(reconcile_at, &self.status.last_handled_reconcile_at)
+            || is_news(requested_at, &self.status.last_handled_requested_at)
     }
 
     /// The next time for a process that just began: as if its predecessor had gone on, so that a
@@ -168,10 +175,19 @@ mod tests {
         let ready = status(Holds::True, Some(100));
         let failing = status(Holds::False, Some(100));
         let fresh = ImageMirrorStatus::default();
+        let asked = |reconcile_at: Option<&str>, requested_at: Option<&str>| Requests {
+            reconcile_at: reconcile_at.map(str::to_owned),
+            requested_at: requested_at.map(str::to_owned),
+        };
+        let (nothing, monday) = (Requests::default(), asked(Some("monday"), None));
+        let (tuesday, both) = (
+            asked(Some("tuesday"), None),
+            asked(Some("monday"), Some("flux")),
+        );
         let plain = Situation {
             status: &ready,
             generation: 2,
-            requested: None,
+            requested: &nothing,
             policies: &policies,
             approved: None,
             has_pending: false,
@@ -244,7 +260,7 @@ mod tests {
             (
                 "asked for",
                 Situation {
-                    requested: Some("tuesday"),
+                    requested: &tuesday,
                     ..plain
                 },
                 0,
@@ -253,11 +269,20 @@ mod tests {
             (
                 "asked for and answered",
                 Situation {
-                    requested: Some("monday"),
+                    requested: &monday,
                     ..plain
                 },
                 0,
                 Due::At(at(100)),
+            ),
+            (
+                "asked for by Flux's annotation beside ours",
+                Situation {
+                    requested: &both,
+                    ..plain
+                },
+                0,
+                now(Cause::Requested),
             ),
             (
                 "another policy",

@@ -121,6 +121,18 @@ impl ImageEntry {
         })
     }
 
+    /// Selects where the source does not list its tags: among those that are on record, which may be gone, and
+    /// the literal ones.
+    pub fn select_known(&self, known: &[Tag], lists: &BTreeSet<Tag>, times: &Times) -> Selected {
+        let selected = self.select(known, lists, times);
+        let selected = selected.or_else(|_| self.select(&[], lists, times));
+        let mut selected = selected.unwrap_or_default();
+        for wanted in &mut selected.tags {
+            wanted.is_optional |= !self.is_literal(&wanted.tag);
+        }
+        selected
+    }
+
     fn watch_excludes(&self, candidates: &[Candidate]) -> Vec<(Selector, Pattern, bool)> {
         let watched = self.selectors().flat_map(|(selector, rules)| {
             let idle: Vec<&Pattern> = rules.idle_excludes(candidates).collect();

@@ -17,6 +17,7 @@ use self::counts::{Counts, count};
 pub use self::round::{Round, failures};
 use super::report::{Failure, MirrorReport, Outcome, TagReport};
 use crate::api::Reason;
+use crate::api::annotations::Requests;
 use crate::api::conditions::{self, Holds, READY, RECONCILING, STALLED, Statement};
 use crate::api::image_mirror::{FAILURES, ImageMirrorStatus};
 use crate::api::time::whole_seconds;
@@ -123,7 +124,7 @@ pub fn advance(
 pub fn finish(
     previous: &ImageMirrorStatus,
     round: &Round<'_>,
-    requested: Option<String>,
+    requested: Requests,
 ) -> ImageMirrorStatus {
     let Round {
         generation,
@@ -136,7 +137,7 @@ pub fn finish(
     let counts = count(report);
     let mut status = previous.clone();
     status.observed_generation = generation;
-    status.last_handled_reconcile_at = requested.or(status.last_handled_reconcile_at);
+    answer(&mut status, requested);
     status.policy_revision = Some(policies.clone());
     status.revision = Some(revision(report));
     lists::write_counts(&mut status, &counts);
@@ -148,7 +149,6 @@ pub fn finish(
     if status == *previous {
         return status;
     }
-    status.last_sync_time = Some(whole_seconds(ended));
     status.next_sync_time = next.map(whole_seconds);
     fit(&mut status);
     status
@@ -159,11 +159,11 @@ pub fn halt(
     previous: &ImageMirrorStatus,
     generation: i64,
     halt: &Halt,
-    requested: Option<String>,
+    requested: Requests,
     now: Timestamp,
 ) -> ImageMirrorStatus {
     let mut status = previous.clone();
-    status.last_handled_reconcile_at = requested.or(status.last_handled_reconcile_at);
+    answer(&mut status, requested);
     let mut say = |r#type, holds, reason, message: &str| {
         let statement = Statement {
             r#type,
@@ -238,6 +238,18 @@ fn suspend(status: &mut ImageMirrorStatus, generation: i64, now: Timestamp) {
     }
     conditions::remove(conditions, RECONCILING);
     status.next_sync_time = None;
+}
+
+/// Repeats the requests that are answered.
+fn answer(status: &mut ImageMirrorStatus, requested: Requests) {
+    let Requests {
+        reconcile_at,
+        requested_at,
+    } = requested;
+    if reconcile_at.is_some() {
+        status.last_handled_reconcile_at = reconcile_at;
+        status.last_handled_requested_at = requested_at;
+    }
 }
 
 /// Whether the status already speaks of a generation, finished or not.

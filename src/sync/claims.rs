@@ -2,13 +2,18 @@
 
 //! Who wants which destination tag, over all mirrors of the process and from round to round.
 
+#[cfg(test)]
+mod tests;
+
+use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
+use super::ledger::Standing;
 use super::sighting::Absent;
 use super::wishes::{Run, Wish, Wishes};
 use crate::oci::{Digest, Registry, Repository, Tag};
-use crate::plan::conflicts::{Claimant, ConflictKind, Seniority, find_conflicts};
+use crate::plan::conflicts::{Claimant, Conflict, ConflictKind, Seniority, find_conflicts};
 use crate::plan::prune::{self as pruning, Holding, may_want};
 use crate::plan::{Claim, Mirror, SourceImage};
 
@@ -22,7 +27,10 @@ pub(super) struct Claims {
     holders: HashMap<Target, Holder>,
     /// The targets of each mirror, by its name.
     targets: HashMap<String, Targets>,
-    /// What mirrors in conflict want, by their names, and what has no source yet. They write nothing, and
+    /// The tags that a mirror has claimed and not come to have: until it does, its claim counts no more. Whoever
+    /// cannot write to a registry keeps nobody from it.
+    unproven: HashMap<String, HashSet<Target>>,
+    /// What mirrors want that others have, by their names, and what has no source yet. They do not write it, and
     /// want it all the same.
     withheld: HashMap<String, Targets>,
     /// The mirrors that want something of a repository, or did: who looks for them asks no other.
@@ -45,29 +53,40 @@ struct Holder {
     claim: Claim,
     /// The digest that the tag should name, where that is known.
     digest: Option<Digest>,
+    /// What gives the mirror the tag.
+    standing: Standing,
     /// The run that found it out; None where it was on record.
     run: Option<Run>,
 }
 
+/// The wishes of a mirror that are not honoured, and why: the image, and the tag that it is to have.
+pub(super) type Conflicts<'a> = HashMap<(&'a SourceImage, &'a Claim), ConflictKind>;
+
 impl Claims {
-    /// Finds what keeps a mirror from its wishes: tags that others of its run want, or hold since an earlier one. The
-    /// older mirror holds a tag, whoever came first. `all` are the wishes of those who may want the same tags, in the
-    /// order of the run, with its own.
+    /// Finds what keeps a mirror from its wishes: tags that others of its run want, or hold since an earlier one. Who
+    /// wrote a tag holds it, then who found it right; of those whose standing is the same the older mirror, whoever came
+    /// first. `all` are the wishes of those who may want the same tags, in the order of the run, with its own.
     ///
-    /// What a mirror without conflict wants is held by it from now on.
-    pub(super) fn settle(
+    /// What a mirror wants without conflict is held by it from now on, unless it claimed it before and did not come to
+    /// have it.
+    pub(super) fn settle<'a>(
         &mut self,
         run: Run,
-        own: &Wishes,
-        all: &[Arc<Wishes>],
-    ) -> Vec<(String, ConflictKind)> {
+        own: &'a Wishes,
+        all: &'a [Arc<Wishes>],
+    ) -> Conflicts<'a> {
         if own.is_complete {
-            self.forget(&own.mirror.name);
+            self.let_go(&own.mirror.name);
         } else {
             self.wait_for(own.mirror.clone());
         }
         let claims = own.tags.iter().map(|wish| &wish.claim);
         let wanted: HashSet<Target> = claims.flat_map(targets).collect();
+        if own.is_complete
+            && let Some(unproven) = self.unproven.get_mut(&own.mirror.name)
+        {
+            unproven.retain(|target| wanted.contains(target));
+        }
         let rivals = self.rivals(run, own, all);
         let conflicts = find_own_conflicts(own, all, &wanted, &rivals);
         let mirror = Arc::new(own.mirror.seniority());
@@ -75,6 +94,7 @@ impl Claims {
             source,
             claim,
             digest,
+            standing,
         } in &own.tags
         {
             let holder = Holder {
@@ -82,15 +102,51 @@ impl Claims {
                 source: source.clone(),
                 claim: claim.clone(),
                 digest: Some(digest.clone()),
+                standing: *standing,
                 run: Some(run),
             };
-            if conflicts.is_empty() {
+            let is_honoured = !conflicts.contains_key(&(source, claim));
+            if is_honoured && self.counts(&holder) {
                 self.hold(&holder);
             } else {
                 self.withhold(&holder);
             }
         }
         conflicts
+    }
+
+    /// Takes note of what a mirror has come to have. What it has not is free for others, and wanted by it.
+    pub(super) fn conclude(&mut self, mirror: &str, claim: &Claim, standing: Standing) {
+        for target in targets(claim) {
+            let holder = self.holders.get_mut(&target);
+            let Some(holder) = holder.filter(|holder| holder.mirror.name == mirror) else {
+                continue;
+            };
+            holder.standing = standing;
+            if standing > Standing::Wanted {
+                if let Some(unproven) = self.unproven.get_mut(mirror) {
+                    unproven.remove(&target);
+                }
+            } else {
+                let holder = holder.clone();
+                self.holders.remove(&target);
+                self.withhold(&holder);
+            }
+        }
+    }
+
+    /// Whether a claim keeps others from the tag: by what the mirror has, or because it is the first time that it asks.
+    fn counts(&mut self, holder: &Holder) -> bool {
+        if holder.standing > Standing::Wanted {
+            return true;
+        }
+        let unproven = self.unproven.entry(holder.mirror.name.clone());
+        let unproven = unproven.or_default();
+        let mut is_first = true;
+        for target in targets(&holder.claim) {
+            is_first &= unproven.insert(target);
+        }
+        is_first
     }
 
     /// Takes note of what a mirror wants as soon as its source has it.
@@ -103,21 +159,27 @@ impl Claims {
                 source: source.clone(),
                 claim: claim.clone(),
                 digest: None,
+                standing: Standing::Wanted,
                 run: None,
             });
         }
     }
 
     /// Takes over what a mirror held before this process began.
-    pub(super) fn restore(&mut self, mirror: Seniority, claims: Vec<(SourceImage, Claim)>) {
+    pub(super) fn restore(
+        &mut self,
+        mirror: Seniority,
+        claims: Vec<(SourceImage, Claim, Standing)>,
+    ) {
         let mirror = Arc::new(mirror);
-        for (source, claim) in claims {
+        for (source, claim, standing) in claims {
             let mirror = mirror.clone();
             self.hold(&Holder {
                 mirror,
                 source,
                 claim,
                 digest: None,
+                standing,
                 run: None,
             });
         }
@@ -161,6 +223,12 @@ impl Claims {
 
     /// Lets go of everything that a mirror wants.
     pub(super) fn forget(&mut self, mirror: &str) {
+        self.unproven.remove(mirror);
+        self.let_go(mirror);
+    }
+
+    /// The same but for what it claimed and did not come to have.
+    fn let_go(&mut self, mirror: &str) {
         self.unheard.remove(mirror);
         let withheld = self.withheld.remove(mirror).unwrap_or_default();
         let held = self.targets.remove(mirror).unwrap_or_default();
@@ -242,42 +310,52 @@ impl Targets {
     }
 }
 
-/// What keeps a mirror from its own wishes, by those of the others who want some of it: the claim, and why.
-fn find_own_conflicts(
-    own: &Wishes,
+/// What keeps a mirror from its own wishes, by those of the others who want some of it.
+fn find_own_conflicts<'a>(
+    own: &'a Wishes,
     all: &[Arc<Wishes>],
     wanted: &HashSet<Target>,
     rivals: &[Holder],
-) -> Vec<(String, ConflictKind)> {
+) -> Conflicts<'a> {
     let ages: Vec<Seniority> = all.iter().map(|one| one.mirror.seniority()).collect();
     let held = rivals.iter().map(|rival| {
         let Holder {
             mirror,
             source,
             claim,
+            standing,
             ..
         } = rival;
-        (&**mirror, source, claim)
+        (*standing, &**mirror, source, claim)
     });
     let wished = all.iter().zip(&ages).flat_map(|(wishes, mirror)| {
         let is_own = wishes.mirror.name == own.mirror.name;
         let is_meant = move |claim: &Claim| is_own || targets(claim).any(|it| wanted.contains(&it));
         let meant = wishes.tags.iter().filter(move |wish| is_meant(&wish.claim));
-        meant.map(move |wish| (mirror, &wish.source, &wish.claim))
+        meant.map(move |wish| (wish.standing, mirror, &wish.source, &wish.claim))
     });
-    let mut wanting: Vec<(&Seniority, &SourceImage, &Claim)> = held.chain(wished).collect();
+    let mut wanting: Vec<(Standing, &Seniority, &SourceImage, &Claim)> =
+        held.chain(wished).collect();
     // In files there are no ages: the one that came first stays first.
-    wanting.sort_by_key(|(mirror, ..)| mirror.age());
-    let claimants = wanting.into_iter().map(|(mirror, source, claim)| Claimant {
-        mirror: &mirror.name,
-        source,
-        claim,
-    });
+    wanting.sort_by_key(|(standing, mirror, ..)| (Reverse(*standing), mirror.age()));
+    let claimants = wanting
+        .into_iter()
+        .map(|(_, mirror, source, claim)| Claimant {
+            mirror: &mirror.name,
+            source,
+            claim,
+        });
     let claimants: Vec<Claimant<'_>> = claimants.collect();
     let conflicts = find_conflicts(&claimants).into_iter();
-    let own = conflicts.filter(|conflict| conflict.claimant.mirror == own.mirror.name);
-    own.map(|conflict| (conflict.claimant.claim.to_string(), conflict.kind))
-        .collect()
+    let refused = conflicts.filter(|conflict| conflict.claimant.mirror == own.mirror.name);
+    let refused: HashMap<(&SourceImage, &Claim), ConflictKind> = refused
+        .map(|Conflict { claimant, kind }| ((claimant.source, claimant.claim), kind))
+        .collect();
+    let of_own = own.tags.iter().filter_map(|Wish { source, claim, .. }| {
+        let kind = refused.get(&(source, claim))?;
+        Some(((source, claim), kind.clone()))
+    });
+    of_own.collect()
 }
 
 /// The tags that a claim is about.

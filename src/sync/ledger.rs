@@ -37,7 +37,7 @@ pub use self::keepsake::{Form, Keepsake, Keepsakes};
 pub use self::leaf::Leaf;
 pub use self::memory::Memory;
 pub use self::origin::SetAside;
-pub use self::record::{Looked, Record, Sight, Tombstone, Verified};
+pub use self::record::{Looked, Record, Sight, Standing, Tombstone, Verified};
 pub use self::slot::{Page, Slot};
 
 pub(in crate::sync) use self::keepsake::needed;
@@ -291,14 +291,19 @@ impl Ledger {
         let Some(keep) = &self.keep else {
             return Ok(());
         };
-        let changed = self.memory.changed(&mirror.name);
+        let mut changed = self.memory.changed(&mirror.name);
         if !self.memory.take_new_sights() && changed.is_empty() {
             return Ok(());
         }
         let pages: Vec<Page> = changed.iter().map(|(page, _)| page.clone()).collect();
-        keep.keep(&self.memory, mirror, &pages).await?;
+        let kept = keep.keep(&self.memory, mirror, &pages).await;
+        let is_kept = |page: &Page| match &kept {
+            Ok(()) => true,
+            Err(error) => error.about(page).is_none(),
+        };
+        changed.retain(|(page, _)| is_kept(page));
         self.memory.kept(&changed);
-        Ok(())
+        kept
     }
 }
 
@@ -382,10 +387,7 @@ mod tests {
             let left = self.failures.load(Relaxed);
             self.failures.store(left.saturating_sub(1), Relaxed);
             let outcome = if left > 0 {
-                Err(KeepError {
-                    reason: Reason::Unreachable,
-                    message: "not now".to_owned(),
-                })
+                Err(KeepError::new(Reason::Unreachable, "not now".to_owned()))
             } else {
                 let records = pages.iter().map(|page| memory.page(page).records.len());
                 self.kept.lock().unwrap().extend(records);

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use super::item::Item;
+use super::ledger::KeepError;
 use super::sighting::Absent;
 use crate::plan::Mirror;
 use crate::plan::prune::Selection;
@@ -45,6 +46,16 @@ impl MirrorRound {
             is_of_tag,
             ..failure
         });
+    }
+
+    /// Takes note of records that are not up to date, each of its repository where it is not all of them.
+    pub(super) fn fail_records(&mut self, error: &KeepError) {
+        if error.pages().next().is_none() {
+            self.fail(Failure::unkept(&self.mirror.name, error));
+        }
+        for (page, error) in error.pages() {
+            self.fail(Failure::unkept(page.repository.as_str(), error));
+        }
     }
 
     /// Puts into the report what came of the items, in their order.

@@ -23,7 +23,7 @@ use super::steps::decide::decide;
 use super::steps::gate::gate;
 use super::steps::late::look_again;
 use super::steps::list::list;
-use super::steps::own::{own, wishes};
+use super::steps::own::{conclude, own, wishes};
 use super::steps::resolve::resolve;
 use super::steps::select::select;
 use super::steps::{apply, gate, list, resolve};
@@ -148,7 +148,9 @@ impl Round<'_> {
                     ledger: &self.state.ledger,
                     observer: self.observer,
                 };
-                apply(&applying, round).boxed().await
+                let outcomes = apply(&applying, round).boxed().await;
+                conclude(&mut self.state.claims(), &self.state.ledger, round);
+                outcomes
             }
             Mode::Plan | Mode::Prune => round.items.iter().map(Item::foreseen).collect(),
         };

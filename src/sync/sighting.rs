@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use super::ledger::{Record, Slot};
+use super::ledger::{Record, Slot, Standing};
 use super::shape::Shape;
 use crate::copy::{Endpoint, Job, Origin};
 use crate::oci::{Digest, Tag};
@@ -138,6 +138,12 @@ impl Missed {
 // === impl Sighting ===
 
 impl Sighting {
+    /// What gives the mirror the tag, by what was on record when it was looked at.
+    pub(super) fn standing(&self) -> Standing {
+        let recorded = self.recorded.as_ref();
+        recorded.map(Record::standing).unwrap_or_default()
+    }
+
     /// Whether it is a tag of this image.
     pub(super) fn is_of(&self, image: &Arc<Image>) -> bool {
         Arc::ptr_eq(&self.image, image)

@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::ledger::Standing;
 use crate::oci::{Digest, Registry, Repository};
 use crate::plan::{Claim, Mirror, SourceImage};
 
@@ -30,6 +31,8 @@ pub(super) struct Wish {
     pub(super) claim: Claim,
     /// The digest that the tag should name.
     pub(super) digest: Digest,
+    /// What gives the mirror the tag.
+    pub(super) standing: Standing,
 }
 
 impl Wishes {

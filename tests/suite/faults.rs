@@ -20,6 +20,7 @@ mod rounds;
 mod source;
 mod tags;
 mod together;
+mod unlisted;
 mod writes;
 
 use std::panic::AssertUnwindSafe;

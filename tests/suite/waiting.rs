@@ -167,11 +167,14 @@ async fn who_may_want_the_same_tags_waits_and_the_first_one_has_them() {
             panic!("{report:?}");
         };
         assert_eq!((copied(first), first.failures.len()), (3, 0), "{first:?}");
-        assert_eq!(second.tags, [], "{slow}");
+        assert_eq!(second.failures, [], "{slow}");
         let reasons: Vec<&str> = second
-            .failures
+            .tags
             .iter()
-            .map(|failure| failure.reason.as_str())
+            .map(|tag| match &tag.outcome {
+                Outcome::Failed(failure) => failure.reason.as_str(),
+                outcome => panic!("{outcome:?}"),
+            })
             .collect();
         assert_eq!(reasons, ["DestinationConflict"; 3], "{slow}");
         for (tag, seed) in TAGS.iter().zip(1..) {

@@ -119,7 +119,13 @@ pub enum Problem {
 }
 
 /// The kinds that are read.
-pub(super) const KINDS: &[&str] = &["ImageMirror", "ImagePolicy", "Secret", "List"];
+pub(super) const KINDS: &[&str] = &[
+    "ImageMirror",
+    "ImagePolicy",
+    "MirroredRepository",
+    "Secret",
+    "List",
+];
 
 /// An error on its way up from a value to its document: place and path are added where they are known.
 #[derive(Debug)]

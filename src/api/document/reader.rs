@@ -13,7 +13,10 @@ use super::node::{Node, Value};
 use super::position::Position;
 use super::resource::{Contents, Document, Origin, Other, Resource};
 use crate::api::secret::WrittenSecret;
-use crate::api::{API_VERSION, ImageMirror, ImagePolicy, Metadata};
+use crate::api::{
+    API_VERSION, ImageMirror, ImagePolicy, Metadata, MirroredRepository, MirroredRepositorySpec,
+    MirroredRepositoryStatus,
+};
 
 /// The group of ours.
 const GROUP: &str = "transship.dev";
@@ -34,11 +37,25 @@ struct Written<Spec> {
     _status: Option<IgnoredAny>,
 }
 
+/// A record, whose status is what it is about.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Kept {
+    #[serde(rename = "apiVersion")]
+    _api_version: IgnoredAny,
+    #[serde(rename = "kind")]
+    _kind: IgnoredAny,
+    metadata: Metadata,
+    spec: MirroredRepositorySpec,
+    status: Option<MirroredRepositoryStatus>,
+}
+
 /// The kinds that are read.
 #[derive(Clone, Copy)]
 enum Kind {
     ImageMirror,
     ImagePolicy,
+    MirroredRepository,
     Secret,
     List,
 }
@@ -48,6 +65,7 @@ impl Kind {
         match text {
             "ImageMirror" => Ok(Self::ImageMirror),
             "ImagePolicy" => Ok(Self::ImagePolicy),
+            "MirroredRepository" => Ok(Self::MirroredRepository),
             "Secret" => Ok(Self::Secret),
             "List" => Ok(Self::List),
             _ => Err(Problem::UnknownKind {
@@ -58,7 +76,7 @@ impl Kind {
 
     fn check_version(self, kind: &str, found: &str) -> Result<(), Problem> {
         let expected = match self {
-            Self::ImageMirror | Self::ImagePolicy => API_VERSION,
+            Self::ImageMirror | Self::ImagePolicy | Self::MirroredRepository => API_VERSION,
             Self::Secret | Self::List => CORE_VERSION,
         };
         if found == expected {
@@ -130,6 +148,19 @@ pub(super) fn read(
                 metadata: metadata.into(),
                 spec,
                 status: None,
+            }))
+        }
+        Kind::MirroredRepository => {
+            let Kept {
+                metadata,
+                spec,
+                status,
+                ..
+            } = deserialize(node, path, file, false)?;
+            Resource::MirroredRepository(Box::new(MirroredRepository {
+                metadata: metadata.into(),
+                spec,
+                status,
             }))
         }
         Kind::Secret => {

@@ -353,7 +353,7 @@ const FILES: [(&str, &str, &str); 13] = [
     (
         "a kind that the group does not have",
         "apiVersion: transship.dev/v1alpha1\nkind: Deployment\nmetadata: {name: a}\n",
-        "f.yaml:2:7: kind: \"Deployment\" is not read by Transship: expected ImageMirror, ImagePolicy, Secret or List",
+        "f.yaml:2:7: kind: \"Deployment\" is not read by Transship: expected ImageMirror, ImagePolicy, MirroredRepository, Secret or List",
     ),
     (
         "a kind of ours in a list, with a slip",

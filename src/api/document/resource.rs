@@ -9,7 +9,7 @@ use super::error::{DocumentError, Problem};
 use super::node::{Node, Value};
 use super::position::Position;
 use crate::api::metadata::namespace;
-use crate::api::{ImageMirror, ImagePolicy, Secret};
+use crate::api::{ImageMirror, ImagePolicy, MirroredRepository, Secret};
 
 /// What a file holds.
 #[derive(Debug, Default)]
@@ -57,6 +57,8 @@ pub enum Resource {
     ImageMirror(Box<ImageMirror>),
     /// A policy.
     ImagePolicy(Box<ImagePolicy>),
+    /// What a controller has on record of a repository.
+    MirroredRepository(Box<MirroredRepository>),
     /// Credentials, certificates or a proxy.
     Secret(Box<Secret>),
 }
@@ -111,6 +113,7 @@ impl Resource {
         match self {
             Self::ImageMirror(_) => "ImageMirror",
             Self::ImagePolicy(_) => "ImagePolicy",
+            Self::MirroredRepository(_) => "MirroredRepository",
             Self::Secret(_) => "Secret",
         }
     }
@@ -120,6 +123,7 @@ impl Resource {
         let metadata = match self {
             Self::ImageMirror(mirror) => &mirror.metadata,
             Self::ImagePolicy(policy) => &policy.metadata,
+            Self::MirroredRepository(record) => &record.metadata,
             Self::Secret(secret) => {
                 return (&secret.metadata.namespace, secret.metadata.name.as_str());
             }

@@ -75,16 +75,20 @@ pub struct ImageMirrorStatus {
     /// Digest of the set of tags and digests that is wanted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub revision: Option<Digest>,
-    /// When a round last changed something at a destination or in this status; rounds that find nothing to do do not write it.
+    /// When a round last copied or deleted something, or found everything in sync for the first time or again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_sync_time: Option<Time>,
     /// When the next round is due, after a failure or by a schedule. Rounds that find nothing to do do not write it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_sync_time: Option<Time>,
-    /// The last request of the annotation transship.dev/reconcile-at that was answered with a round.
+    /// The last value of the annotation transship.dev/reconcile-at, or of reconcile.fluxcd.io/requestedAt alone, that was answered with a round.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = REQUEST_LENGTH))]
     pub last_handled_reconcile_at: Option<String>,
+    /// The last value of the annotation reconcile.fluxcd.io/requestedAt that was answered, where transship.dev/reconcile-at is written, too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = REQUEST_LENGTH))]
+    pub last_handled_requested_at: Option<String>,
 }
 
 /// The selected tags, counted by what became of them.
@@ -290,6 +294,7 @@ impl Default for ImageMirrorStatus {
             last_sync_time: None,
             next_sync_time: None,
             last_handled_reconcile_at: None,
+            last_handled_requested_at: None,
         }
     }
 }

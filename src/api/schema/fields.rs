@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use schemars::generate::SchemaGenerator;
 use schemars::{JsonSchema, Schema, json_schema};
 
-use super::rules::rule;
+use super::rules::{form, rule};
 use crate::api::metadata::ObjectName;
 use crate::oci::{Digest, Tag};
 use crate::policy::Duration;
@@ -54,6 +54,9 @@ pub(in crate::api) const REPOSITORY_PART: &str = "^[a-z0-9/._-]*$";
 /// `os/architecture` or `os/architecture/variant`, with or without a version behind the system.
 pub(in crate::api) const PLATFORM: &str =
     r"^[A-Za-z0-9_.-]+(\([A-Za-z0-9_.-]+\))?/[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)?$";
+/// What to write as a platform.
+pub(in crate::api) const PLATFORM_FORM: &str =
+    "write the system and the architecture, such as linux/amd64 or linux/arm/v7";
 /// A duration (Gateway API, GEP-2257).
 pub(super) const DURATION: &str = "^([0-9]{1,5}(h|m|s|ms)){1,4}$";
 /// One word with a capital, as reasons are.
@@ -146,6 +149,25 @@ fn text(most: usize, pattern: Option<&str>) -> Schema {
     schema
 }
 
+impl JsonSchema for Duration {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Duration".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let mut schema = text(24, None);
+        form(
+            DURATION,
+            "write one to four numbers with the units h, m, s or ms, such as 1h30m: 7 days are 168h",
+        )(&mut schema);
+        schema
+    }
+}
+
 /// Types that are parsed from a text of this length and pattern.
 macro_rules! parsed_texts {
     ($($type:ident: $most:expr, $pattern:expr;)*) => {$(
@@ -167,7 +189,6 @@ macro_rules! parsed_texts {
 
 parsed_texts! {
     ObjectName: 253, r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$";
-    Duration: 24, DURATION;
     Tag: TAG_LENGTH, TAG;
     Digest: DIGEST_LENGTH, DIGEST;
 }

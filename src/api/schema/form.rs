@@ -6,6 +6,8 @@ use schemars::Schema;
 use schemars::transform::{Transform, transform_subschemas};
 use serde_json::{Map, Value};
 
+use super::rules::RULES;
+
 /// Brings a schema to the form of Kubernetes' own: an optional field is absent, never null, and the values
 /// of an enumeration are explained in its description.
 pub(super) struct Plain;
@@ -35,7 +37,15 @@ fn forbid_null(schema: &mut Map<String, Value>) {
             // What is written at the field stands above what is written at its type.
             if let Value::Object(choice) = choice {
                 for (keyword, value) in choice {
-                    schema.entry(keyword).or_insert(value);
+                    match (schema.get_mut(&keyword), value) {
+                        (Some(Value::Array(rules)), Value::Array(more)) if keyword == RULES => {
+                            rules.splice(0..0, more);
+                        }
+                        (Some(_), _) => {}
+                        (None, value) => {
+                            schema.insert(keyword, value);
+                        }
+                    }
                 }
             }
         }

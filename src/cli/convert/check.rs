@@ -92,7 +92,7 @@ fn read(yaml: &str) -> Result<Vec<Mirror>, Error> {
         match &document.resource {
             Resource::ImageMirror(mirror) => written.push(mirror),
             Resource::ImagePolicy(policy) => policies.push(policy),
-            Resource::Secret(_) => {}
+            Resource::MirroredRepository(_) | Resource::Secret(_) => {}
         }
     }
     let validated = written.into_iter().map(|mirror| {

@@ -355,7 +355,7 @@ fn write_waiting(tag: &Tag, sight: &Sight) -> WaitingTag {
 }
 
 /// What an object has on record. None where it is about no repository.
-pub(super) fn read(object: &MirroredRepository) -> Option<(Page, Leaf)> {
+pub fn read(object: &MirroredRepository) -> Option<(Page, Leaf)> {
     let MirroredRepositorySpec {
         mirror,
         destination,
@@ -469,7 +469,7 @@ pub(super) fn restored(
             tag: tag.clone(),
             previous: None,
         };
-        Some((image, claim))
+        Some((image, claim, record.standing()))
     });
     Restored {
         claims: claims.collect(),

@@ -11,6 +11,7 @@ use crate::api::image_mirror::{
     RECENT, RecentCopy, RoundResult, RoundSummary, TagCounts,
 };
 use crate::api::time::whole_seconds;
+use crate::plan::prune::PruneReport;
 use crate::plan::report::{MirrorReport, Outcome, Totals};
 
 /// Writes how far the mirror and its destinations are.
@@ -84,8 +85,13 @@ pub(super) fn write_round(status: &mut ImageMirrorStatus, round: &Round<'_>) {
         RoundResult::Succeeded
     };
     let written = totals.copied + totals.retagged + totals.completed;
-    let is_news = written > 0 || status.history.first().map(|last| last.result) != Some(result);
-    if !is_news {
+    let pruned = round.report.prune.as_ref().map_or(0, PruneReport::deleted);
+    let is_first_of_its_result = status.history.first().map(|last| last.result) != Some(result);
+    let is_in_sync_again = is_first_of_its_result && result == RoundResult::Succeeded;
+    if written > 0 || pruned > 0 || is_in_sync_again {
+        status.last_sync_time = Some(whole_seconds(round.ended));
+    }
+    if written == 0 && !is_first_of_its_result {
         return;
     }
     let mut recent: Vec<RecentCopy> = round

@@ -111,7 +111,7 @@ fn the_life_of_a_mirror_as_its_conditions_tell_it() {
         tag("1", "eu", Outcome::Unchanged),
         tag("2", "eu", failed("2", Reason::RateLimited)),
     ]);
-    let retrying = finish(&advanced, &round(&broken, 10), None);
+    let retrying = finish(&advanced, &round(&broken, 10), unasked());
     assert_eq!(retrying.observed_generation, GENERATION);
     insta::assert_snapshot!(conditions_of(&retrying), @r"
     Ready=False RateLimited: 1 of 2 tags are synced; eu.example.com/app:2: it is RateLimited
@@ -123,7 +123,7 @@ fn the_life_of_a_mirror_as_its_conditions_tell_it() {
         tag("2", "eu", copied("2")),
         tag("old", "eu", Outcome::Frozen),
     ]);
-    let ready = finish(&retrying, &round(&whole, 20), Some("now".to_owned()));
+    let ready = finish(&retrying, &round(&whole, 20), asked("now"));
     insta::assert_snapshot!(conditions_of(&ready), @"Ready=True Succeeded: 2 of 3 tags are synced, 1 frozen");
     assert_eq!(ready.synced.as_deref(), Some("3/3"));
     assert_eq!(ready.last_handled_reconcile_at.as_deref(), Some("now"));
@@ -138,14 +138,52 @@ fn the_life_of_a_mirror_as_its_conditions_tell_it() {
     ");
 }
 
+fn unasked() -> Requests {
+    Requests::default()
+}
+
+fn asked(value: &str) -> Requests {
+    Requests {
+        reconcile_at: Some(value.to_owned()),
+        requested_at: None,
+    }
+}
+
 #[test]
 fn a_round_that_finds_nothing_to_do_changes_nothing() {
     let unchanged = report(vec![tag("1", "eu", Outcome::Unchanged)]);
-    let first = finish(&ImageMirrorStatus::default(), &round(&unchanged, 0), None);
+    let first = finish(
+        &ImageMirrorStatus::default(),
+        &round(&unchanged, 0),
+        unasked(),
+    );
     for at in [100, 200, 300] {
-        assert_eq!(finish(&first, &round(&unchanged, at), None), first);
+        assert_eq!(finish(&first, &round(&unchanged, at), unasked()), first);
     }
     assert_eq!(first.last_sync_time.unwrap().0, second(5));
+}
+
+#[test]
+fn the_last_sync_is_when_something_was_copied_or_all_was_in_sync_again() {
+    let unchanged = report(vec![tag("1", "eu", Outcome::Unchanged)]);
+    let copying = report(vec![tag("1", "eu", copied("1"))]);
+    let failing = report(vec![tag("1", "eu", failed("1", Reason::Unreachable))]);
+    let rounds = [
+        ("fails at first", &failing, None),
+        ("fails again", &failing, None),
+        ("is in sync", &unchanged, Some(205)),
+        ("is in sync still", &unchanged, Some(205)),
+        ("copies", &copying, Some(405)),
+        ("fails once more", &failing, Some(405)),
+        ("goes on failing", &failing, Some(405)),
+        ("is in sync again", &unchanged, Some(705)),
+    ];
+    let mut status = ImageMirrorStatus::default();
+    for ((name, report, expected), at) in rounds.into_iter().zip((0..).step_by(100)) {
+        status = finish(&status, &round(report, at), unasked());
+        let last = status.last_sync_time.as_ref().map(|time| time.0);
+        assert_eq!(last, expected.map(second), "{name}");
+    }
 }
 
 #[test]
@@ -165,7 +203,7 @@ fn what_stops_a_mirror() {
                     },
                     0,
                 ),
-                None,
+                unasked(),
             ),
         ),
         (
@@ -177,7 +215,7 @@ fn what_stops_a_mirror() {
                     reason: Reason::InvalidSpec,
                     message: "spec.images[0].tags[0]: is no glob".to_owned(),
                 },
-                None,
+                unasked(),
                 second(0),
             ),
         ),
@@ -191,7 +229,7 @@ fn what_stops_a_mirror() {
                     message: "policy stable does not exist".to_owned(),
                     next: Some(second(60)),
                 },
-                None,
+                unasked(),
                 second(0),
             ),
         ),
@@ -227,11 +265,11 @@ fn what_is_suspended_keeps_what_the_last_round_came_to_and_nobody_waits_for_it()
     };
     let none = ImageMirrorStatus::default();
     let cases = [
-        ("synced", finish(&none, &round(&synced, 0), None)),
-        ("failing", finish(&none, &round(&failing, 0), None)),
+        ("synced", finish(&none, &round(&synced, 0), unasked())),
+        ("failing", finish(&none, &round(&failing, 0), unasked())),
         (
             "waiting",
-            halt(&none, GENERATION, &waiting, None, second(0)),
+            halt(&none, GENERATION, &waiting, unasked(), second(0)),
         ),
         ("at its first round", begin(&none, GENERATION, second(0))),
         ("never seen", none.clone()),
@@ -240,7 +278,13 @@ fn what_is_suspended_keeps_what_the_last_round_came_to_and_nobody_waits_for_it()
         .iter()
         .map(|(name, before)| {
             let suspend = |status: &ImageMirrorStatus| {
-                halt(status, GENERATION + 1, &Halt::Suspended, None, second(60))
+                halt(
+                    status,
+                    GENERATION + 1,
+                    &Halt::Suspended,
+                    unasked(),
+                    second(60),
+                )
             };
             let status = suspend(before);
             assert_eq!(status.observed_generation, GENERATION + 1, "{name}");
@@ -290,7 +334,7 @@ fn a_tag_counts_once_and_its_worst_destination_counts() {
         is_of_tag: true,
         ..failure("docker.io/library/app:gone", Reason::NotFound)
     }];
-    let status = finish(&ImageMirrorStatus::default(), &round(&report, 0), None);
+    let status = finish(&ImageMirrorStatus::default(), &round(&report, 0), unasked());
     let tags = status.tags.unwrap();
     assert_eq!(
         (tags.selected, tags.synced, tags.failed, tags.pending),
@@ -316,7 +360,7 @@ fn failures_in_a_row_are_counted_and_kept_small() {
     let many = report(tags(20_000).collect());
     let mut status = ImageMirrorStatus::default();
     for at in 0..3 {
-        status = finish(&status, &round(&many, at * 100), None);
+        status = finish(&status, &round(&many, at * 100), unasked());
     }
     assert!(status.failures.iter().all(|failure| failure.attempts == 3));
     assert_eq!(status.failures.len(), 20);
@@ -335,7 +379,7 @@ fn failures_in_a_row_are_counted_and_kept_small() {
             })
             .collect(),
     );
-    let status = finish(&status, &round(&longest, 1000), None);
+    let status = finish(&status, &round(&longest, 1000), unasked());
     assert!(serde_json::to_vec(&status).unwrap().len() <= STATUS_BYTES);
     assert!(!status.failures.is_empty());
 }
@@ -370,7 +414,7 @@ fn what_policies_do_not_admit_is_told_and_does_not_make_a_mirror_unready() {
         refusal: refusal(Gate::Labels),
     }];
     assert_eq!(mixed.next_admission(), Some(second(800)));
-    let status = finish(&ImageMirrorStatus::default(), &round(&mixed, 0), None);
+    let status = finish(&ImageMirrorStatus::default(), &round(&mixed, 0), unasked());
     insta::assert_snapshot!(conditions_of(&status), @"Ready=True Succeeded: 1 of 4 tags are synced, 1 refused, 2 quarantined");
     let tags = status.tags.unwrap();
     assert_eq!((tags.refused, tags.quarantined, tags.failed), (1, 2, 0));
@@ -392,7 +436,7 @@ fn what_policies_do_not_admit_is_told_and_does_not_make_a_mirror_unready() {
     assert_eq!(us.unwrap().reachable, Reachable::True, "it was looked at");
 
     let admitted = report(vec![tag("1", "eu", Outcome::Unchanged)]);
-    let later = finish(&status, &round(&admitted, 10), None);
+    let later = finish(&status, &round(&admitted, 10), unasked());
     assert!(later.refusals.is_empty());
 }
 
@@ -419,7 +463,7 @@ fn thousands_of_refusals_and_failures_fit() {
     let status = finish(
         &ImageMirrorStatus::default(),
         &round(&report(flood), 0),
-        None,
+        unasked(),
     );
     let bytes = serde_json::to_vec(&status).unwrap().len();
     assert!(bytes <= STATUS_BYTES, "{bytes}");

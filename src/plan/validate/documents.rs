@@ -20,7 +20,7 @@ pub(super) fn validated(text: &str) -> Result<Mirror, Vec<InvalidField>> {
         match document.resource {
             Resource::ImageMirror(mirror) => mirrors.push(mirror),
             Resource::ImagePolicy(policy) => policies.push(policy),
-            Resource::Secret(_) => {}
+            Resource::MirroredRepository(_) | Resource::Secret(_) => {}
         }
     }
     let policies: Vec<&ImagePolicy> = policies.iter().map(AsRef::as_ref).collect();

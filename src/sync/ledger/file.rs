@@ -97,10 +97,7 @@ impl Keep for StateFile {
         _pages: &'a [Page],
     ) -> BoxFuture<'a, Result<(), KeepError>> {
         let kept = self.write(&mut memory.records());
-        let kept = kept.map_err(|error| KeepError {
-            reason: Reason::CopyFailed,
-            message: error.to_string(),
-        });
+        let kept = kept.map_err(|error| KeepError::new(Reason::CopyFailed, error.to_string()));
         ready(kept).boxed()
     }
 }

@@ -54,6 +54,18 @@ pub struct Record {
     pub own_referrers: Vec<Digest>,
 }
 
+/// What gives a mirror a tag at a destination, the least first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Standing {
+    /// It wants the tag.
+    #[default]
+    Wanted,
+    /// The tag was right when it was looked at.
+    Right,
+    /// It wrote the tag.
+    Written,
+}
+
 /// A look at what refers to an image. What was found is at the destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -214,6 +226,15 @@ impl Record {
     pub(super) fn is_pushed_since(&self, before: Option<&Self>) -> bool {
         let known = before.and_then(|before| before.copied_at);
         !self.adopted && self.copied_at.is_some() && self.copied_at != known
+    }
+
+    /// What gives its mirror the tag.
+    pub const fn standing(&self) -> Standing {
+        match (self.copied_at, self.adopted) {
+            (Some(_), false) => Standing::Written,
+            (Some(_), true) => Standing::Right,
+            (None, _) => Standing::Wanted,
+        }
     }
 
     /// Whether the push that it announces has not been seen to end.

@@ -22,7 +22,7 @@ use crate::policy::Duration;
 use crate::runtime::clock;
 use crate::sync::Observer;
 use crate::sync::item::{Item, Step};
-use crate::sync::ledger::{Ledger, Looked, Record};
+use crate::sync::ledger::{KeepError, Ledger, Looked, Record};
 use crate::sync::mirror_round::MirrorRound;
 use crate::sync::sighting::Sighting;
 
@@ -47,14 +47,12 @@ pub(in crate::sync) async fn apply(deps: &Deps<'_>, round: &mut MirrorRound) -> 
     let (mirror, items) = (round.mirror.clone(), &round.items);
     let mut outcomes: Vec<Outcome> = items.iter().map(Item::foreseen).collect();
     write_ahead(deps.ledger, items);
-    let kept = deps.ledger.flush(&mirror).await;
-    let mut groups = group(items, Item::is_copied);
-    groups.extend(completions(items));
-    if let Err(error) = &kept {
-        for group in groups.drain(..) {
-            group.refuse(items, error, &mut outcomes);
-        }
-    }
+    let unkept = deps.ledger.flush(&mirror).await.err();
+    let unkept = |item: &Item| unkept.as_ref()?.about(&item.sighting.slot.page);
+    refuse(items, unkept, &mut outcomes);
+    let is_kept = |item: &Item| unkept(item).is_none();
+    let mut groups = group(items, |item| item.is_copied() && is_kept(item));
+    groups.extend(completions(items, is_kept));
     let found = items.iter().zip(&outcomes);
     let found = found.map(|(item, outcome)| item.sighting.report(outcome.clone()));
     deps.observer.planned(found.collect());
@@ -62,9 +60,24 @@ pub(in crate::sync) async fn apply(deps: &Deps<'_>, round: &mut MirrorRound) -> 
     let copying = copy_all(deps, groups, time, items, outcomes);
     let outcomes = while_flushing(deps.ledger, &mirror, copying).await;
     if let Err(error) = deps.ledger.flush(&mirror).await {
-        round.fail(Failure::unkept(&mirror.name, &error));
+        round.fail_records(&error);
     }
     outcomes
+}
+
+/// Nothing is pushed that is not on record.
+fn refuse<'a>(
+    items: &[Item],
+    unkept: impl Fn(&Item) -> Option<&'a KeepError>,
+    outcomes: &mut [Outcome],
+) {
+    for (item, outcome) in items.iter().zip(outcomes) {
+        let is_written = item.is_copied() || matches!(item.step, Step::Completed(_));
+        if let Some(error) = unkept(item).filter(|_| is_written) {
+            let subject = item.sighting.claim.to_string();
+            *outcome = Outcome::Failed(Failure::unrecorded(&subject, error));
+        }
+    }
 }
 
 /// Runs the jobs. `timeout` is how long a round of the mirror may take, and `deadline` when that is over.

@@ -7,9 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::copy::{Job, Late, TagPush, Target, Visit};
-use crate::plan::report::{Failure, Outcome};
 use crate::sync::item::{Completion, Item, Step};
-use crate::sync::ledger::KeepError;
 use crate::sync::sighting::Sighting;
 
 /// The items that one job serves.
@@ -46,10 +44,11 @@ pub(super) fn group(items: &[Item], is_wanted: impl Fn(&Item) -> bool) -> Vec<Gr
     groups
 }
 
-/// The groups that were looked at and of which something is missing.
-pub(super) fn completions(items: &[Item]) -> Vec<Group> {
+/// The groups that were looked at and of which something is missing, without items that are not wanted.
+pub(super) fn completions(items: &[Item], is_wanted: impl Fn(&Item) -> bool) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
-    for (index, Item { step, .. }) in items.iter().enumerate() {
+    let wanted = items.iter().enumerate().filter(|(_, item)| is_wanted(item));
+    for (index, Item { step, .. }) in wanted {
         let Step::Completed(Completion {
             visit,
             late,
@@ -75,16 +74,6 @@ pub(super) fn completions(items: &[Item]) -> Vec<Group> {
 }
 
 impl Group {
-    /// Nothing is pushed that is not on record.
-    pub(super) fn refuse(&self, items: &[Item], error: &KeepError, outcomes: &mut [Outcome]) {
-        for (member, _) in &self.members {
-            if let (Some(item), Some(place)) = (items.get(*member), outcomes.get_mut(*member)) {
-                let subject = item.sighting.claim.to_string();
-                *place = Outcome::Failed(Failure::unrecorded(&subject, error));
-            }
-        }
-    }
-
     fn add(&mut self, item: &Item) -> usize {
         let Sighting {
             endpoint,

@@ -2,7 +2,7 @@
 
 //! What the sources have: which repositories an entry means, and their tags where they are needed.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
@@ -14,7 +14,7 @@ use crate::copy::{Engine, Origin};
 use crate::oci::{Repository, Tag};
 use crate::plan::report::Failure;
 use crate::plan::select::Times;
-use crate::plan::{ImageEntry, Mirror, RepositorySelector};
+use crate::plan::{ImageEntry, Mirror, RepositorySelector, SourceImage};
 use crate::runtime::clock;
 use crate::sync::connect::Connect;
 use crate::sync::learned::Learned;
@@ -34,8 +34,10 @@ pub(in crate::sync) struct Deps<'a, C> {
 pub(in crate::sync) struct Observed<'a> {
     pub(in crate::sync) entry: &'a ImageEntry,
     pub(in crate::sync) origin: Origin,
-    /// Empty where the entry names all its tags itself.
+    /// Empty where the entry names all its tags itself, and what is on record where the source does not list them.
     pub(in crate::sync) listing: Vec<Tag>,
+    /// Why the source does not list them: then nothing is known of the tags that are not on record.
+    pub(in crate::sync) unlisted: Option<Failure>,
     /// Those of them that name lists of referrers.
     pub(in crate::sync) lists: Lists,
     /// When the listed tags came to be, where rules ask for it.
@@ -86,17 +88,23 @@ async fn list_entry<'a, C: Connect>(
     entry: &'a ImageEntry,
     recorded: &Recorded,
 ) -> Vec<Result<Observed<'a>, Failure>> {
+    let mut unlisted = None;
     let repositories = match &entry.repository {
         RepositorySelector::Literal(repository) => vec![repository.clone()],
         RepositorySelector::Glob(glob) => {
             let is_wanted = |repository: &Repository| glob.matches(repository);
-            match list_repositories(deps, mirror, is_wanted).await {
+            match list_repositories(deps, mirror, &is_wanted).await {
                 Ok(repositories) => repositories,
-                Err(failure) => return vec![Err(failure)],
+                Err(failure) => {
+                    unlisted = Some(failure);
+                    let known = on_record(deps, mirror).map(|source| source.repository);
+                    let known: BTreeSet<Repository> = known.filter(is_wanted).collect();
+                    known.into_iter().collect()
+                }
             }
         }
     };
-    if repositories.is_empty() {
+    if repositories.is_empty() && unlisted.is_none() {
         let registry = &mirror.source.registry;
         let subject = format!("{registry}/{}", entry.repository);
         let failure = Failure::nothing_matches(&subject, registry, &entry.repository);
@@ -105,7 +113,8 @@ async fn list_entry<'a, C: Connect>(
     let repositories = repositories.into_iter();
     let listings =
         repositories.map(|repository| list_repository(deps, mirror, entry, repository, recorded));
-    join_all(listings).await
+    let listings = join_all(listings).await;
+    unlisted.map(Err).into_iter().chain(listings).collect()
 }
 
 async fn list_repositories<C: Connect>(
@@ -120,6 +129,14 @@ async fn list_repositories<C: Connect>(
         .list_repositories_matching(is_wanted)
         .await
         .map_err(|error| Failure::requesting(&subject, &error))
+}
+
+/// The images of a source that the mirror has on record: they stay known while the source does not list them.
+fn on_record<C>(deps: &Deps<'_, C>, mirror: &Mirror) -> impl Iterator<Item = SourceImage> {
+    let registry = mirror.source.registry.clone();
+    let images = deps.ledger.sources(&mirror.name).into_keys();
+    let sources = images.filter_map(|image| SourceImage::read(&image));
+    sources.filter(move |source| source.registry == registry)
 }
 
 async fn list_repository<'a, C: Connect>(
@@ -141,6 +158,7 @@ async fn list_repository<'a, C: Connect>(
             entry,
             origin,
             listing: Vec::new(),
+            unlisted: None,
             lists: Lists::default(),
             times: Times::default(),
             unnamed: 0,
@@ -156,9 +174,18 @@ async fn list_repository<'a, C: Connect>(
     let listing = origin
         .endpoint
         .list_tags_matching(&origin.repository, is_kept);
-    let listing = listing.await;
-    let listing = listing.map_err(|error| Failure::requesting(&subject, &error))?;
-    deps.engine.learn_tags(&origin, &listing);
+    let (listing, unlisted) = match listing.await {
+        Ok(listing) => {
+            deps.engine.learn_tags(&origin, &listing);
+            (listing, None)
+        }
+        Err(error) => {
+            let known = on_record(deps, mirror);
+            let known = known.filter(|source| source.repository == origin.repository);
+            let known = known.map(|source| source.tag).collect();
+            (known, Some(Failure::requesting(&subject, &error)))
+        }
+    };
     let telling = lists::Deps {
         connection: deps.connection,
         engine: deps.engine,
@@ -166,11 +193,16 @@ async fn list_repository<'a, C: Connect>(
         named: &deps.learned.named,
     };
     let lists = find_lists(&telling, mirror, entry, &origin, &listing).await;
-    let times = find_times(deps, &subject, entry, &origin, (&listing, &lists)).await?;
+    let times = find_times(deps, &subject, entry, &origin, (&listing, &lists)).await;
+    let times = match &unlisted {
+        Some(_) => times.unwrap_or_default(),
+        None => times?,
+    };
     Ok(Observed {
         entry,
         origin,
         listing,
+        unlisted,
         lists,
         times,
         unnamed: unnamed.into_inner(),

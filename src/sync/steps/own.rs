@@ -2,10 +2,13 @@
 
 //! Two images never share a destination tag: who owns it is settled over all mirrors that may want it.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
-use crate::plan::report::Failure;
+use crate::plan::report::{Failure, Outcome};
 use crate::sync::claims::Claims;
+use crate::sync::item::Item;
+use crate::sync::ledger::Ledger;
 use crate::sync::mirror_round::MirrorRound;
 use crate::sync::sighting::Sighting;
 use crate::sync::wishes::{Run, Wish, Wishes};
@@ -16,6 +19,7 @@ pub(in crate::sync) fn wishes(round: &MirrorRound, sightings: &[Sighting]) -> Wi
         source: sighting.image.source.clone(),
         claim: sighting.claim.clone(),
         digest: sighting.expected.clone(),
+        standing: sighting.standing(),
     });
     Wishes {
         mirror: round.mirror.clone(),
@@ -24,7 +28,7 @@ pub(in crate::sync) fn wishes(round: &MirrorRound, sightings: &[Sighting]) -> Wi
     }
 }
 
-/// Takes out everything where another image or mirror has some of it: nothing is written then.
+/// Takes out the tags that another image or mirror has: they fail, and nothing is written to them.
 pub(in crate::sync) fn own(
     claims: &mut Claims,
     run: Run,
@@ -36,9 +40,28 @@ pub(in crate::sync) fn own(
     for absent in std::mem::take(&mut round.absent) {
         claims.withhold_absent(&round.mirror, &absent);
     }
-    let is_stalled = !conflicts.is_empty();
-    for (claim, kind) in conflicts {
-        round.fail(Failure::conflict(&claim, &kind));
+    let (mut owned, mut told) = (Vec::new(), HashSet::new());
+    for sighting in sightings {
+        let key = (&sighting.image.source, &sighting.claim);
+        match conflicts.get(&key) {
+            None => owned.push(sighting),
+            Some(kind) => {
+                let subject = sighting.claim.to_string();
+                let failed = Outcome::Failed(Failure::conflict(&subject, kind));
+                if told.insert((sighting.image.source.clone(), subject)) {
+                    round.report.tags.push(sighting.report(failed));
+                }
+            }
+        }
     }
-    if is_stalled { Vec::new() } else { sightings }
+    owned
+}
+
+/// Takes note of which tags the mirror has, by what is on record of them now.
+pub(in crate::sync) fn conclude(claims: &mut Claims, ledger: &Ledger, round: &MirrorRound) {
+    for Item { sighting, .. } in &round.items {
+        let record = ledger.read(&sighting.slot);
+        let standing = record.map(|record| record.standing()).unwrap_or_default();
+        claims.conclude(&round.mirror.name, &sighting.claim, standing);
+    }
 }

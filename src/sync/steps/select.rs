@@ -63,6 +63,7 @@ fn select_of(
         entry,
         origin,
         listing,
+        unlisted,
         lists,
         times,
         unnamed,
@@ -71,6 +72,11 @@ fn select_of(
     let subject = format!("{}/{}", origin.endpoint.name(), origin.repository);
     for failure in lists.failures {
         round.fail_tag(failure);
+    }
+    if let Some(failure) = unlisted {
+        round.fail(failure);
+        let known = entry.select_known(&listing, &lists.tags, &times);
+        return take(allowance, round, entry, &origin, known);
     }
     let selection = match entry.select(&listing, &lists.tags, &times) {
         Ok(selection) => selection,
@@ -94,6 +100,10 @@ fn select_of(
         let seen = listing.len() + unnamed;
         round.fail(Failure::nothing_selected(&subject, seen, &why));
     }
+    // What is to be known of rules that select less than they ask for.
+    for little in find_little(entry, &selection) {
+        round.report.note(format!("{subject}: {little}"));
+    }
     excludes.watch(entry, &selection);
     take(allowance, round, entry, &origin, selection)
 }
@@ -107,11 +117,6 @@ fn take(
     selection: plan::Selected,
 ) -> Vec<Selected> {
     let report = &mut round.report;
-    // What is to be known of rules that select less than they ask for.
-    let subject = format!("{}/{}", origin.endpoint.name(), origin.repository);
-    for little in find_little(entry, &selection) {
-        report.note(format!("{subject}: {little}"));
-    }
     let tags = report.select(&round.mirror.source.registry, &origin.repository, selection);
     if !allowance.tells_excluded {
         report.excluded = Vec::new();

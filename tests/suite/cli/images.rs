@@ -539,6 +539,12 @@ async fn repositories_are_searched_for() {
     REGISTRY/team/base   <none>        40      7       [OK]
     ");
     assert_eq!(run(&searching, "team", &["--filter", "stars=41"]).await, "");
+    let popular = ["--filter", "stars=9", "--limit", "1", "-o", "json"];
+    assert!(
+        run(&searching, "team", &popular)
+            .await
+            .contains("team/base")
+    );
 
     let listing = FaultRegistry::start();
     let image = ImageBuilder::new(1).layers(&[100]).build();

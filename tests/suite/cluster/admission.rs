@@ -77,7 +77,7 @@ fn is_refused_in_a_file(yaml: &str) -> bool {
     documents.iter().any(|document| match &document.resource {
         Resource::ImageMirror(mirror) => plan::validate(mirror, &[]).is_err(),
         Resource::ImagePolicy(policy) => Policy::validate(policy).is_err(),
-        Resource::Secret(_) => false,
+        Resource::MirroredRepository(_) | Resource::Secret(_) => false,
     })
 }
 
@@ -348,7 +348,7 @@ async fn objects_are_listed_with_their_columns() {
         );
     }
     insta::assert_snapshot!(lists.join("\n"), @r"
-    NAME | SOURCE | SYNCED | FAILED | READY | REASON | LAST SYNC | AGE | NEXT SYNC | MESSAGE
+    NAME | SOURCE | SYNCED | FAILED | REFUSED | READY | REASON | LAST SYNC | AGE | NEXT SYNC | MESSAGE
     NAME | MIRRORS | SELECTED | READY | REASON | AGE | MODE | MESSAGE
     NAME | MIRROR | DESTINATION | REPOSITORY | TAGS | CANDIDATES | AGE
     ");
@@ -526,8 +526,8 @@ async fn fields_of_policies_are_explained() {
 
 
     DESCRIPTION:
-        When a round last changed something at a destination or in this status;
-        rounds that find nothing to do do not write it.
+        When a round last copied or deleted something, or found everything in sync
+        for the first time or again.
 
     ");
 }

@@ -3,17 +3,20 @@
 //! An API server that refuses, delays or forgets: nothing is lost, nothing is done in haste, and
 //! everything goes on by itself.
 
+use std::collections::BTreeSet;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use futures::future::join_all;
+use serde_json::Value;
 
 use super::scene::{MIRROR, Replica, Scene, Source, wait_until};
 use crate::support::access_log::is_mutating;
 use crate::support::cluster::api_proxy::{expired_watch, refusal, throttled};
 use crate::support::cluster::namespace::find_condition;
 use crate::support::faults::FaultRegistry;
-use crate::support::http::Reply;
 use crate::support::http::script::{Action, Gate, Recorded};
+use crate::support::http::{Reply, Request};
 
 /// Long enough for a hot loop to show.
 const WINDOW: Duration = Duration::from_secs(8);
@@ -181,6 +184,44 @@ async fn a_right_that_is_taken_away_stops_pushes_until_it_is_back() {
     scene.assert_mirrored(&destination.client()).await;
 }
 
+/// The first record that is written anew finds the quota of its namespace full; those after it do not.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_without_room_fails_its_repository_alone() {
+    let scene = Scene::prepare("quota", 1_000).await;
+    let destination = FaultRegistry::start();
+    let replica = scene.almighty_replica();
+    let first = OnceLock::new();
+    let full = "exceeded quota: few, requested: count/mirroredrepositories.transship.dev=1, used: 1, limited: 1";
+    let script = replica.proxy().script();
+    let is_refused = move |request: &Request| {
+        let is_record = request.method == "PATCH" && request.path.contains(RECORDS);
+        is_record && first.get_or_init(|| request.path.clone()) == &request.path
+    };
+    script
+        .when(is_refused)
+        .does(Action::Respond(refusal(403, "Forbidden", full)));
+    let _controller = replica.lead().await;
+    scene.mirror_to(&destination.host()).await;
+    let failed = scene
+        .namespace()
+        .wait_for_condition("imir", MIRROR, "Ready", "False")
+        .await;
+    let failures = failed["status"]["failures"].as_array().unwrap();
+    let reasons: BTreeSet<&str> = failures
+        .iter()
+        .map(|failure| failure["reason"].as_str().unwrap())
+        .collect();
+    assert_eq!(Vec::from_iter(reasons), ["QuotaExceeded"], "{failures:#?}");
+    let arrived = |repository: &String| !destination.tags(repository).is_empty();
+    let places: BTreeSet<String> = scene.places().into_iter().map(|(place, _)| place).collect();
+    let count = places.iter().filter(|place| arrived(place)).count();
+    assert_eq!(count + 1, places.len(), "{places:?}");
+
+    replica.proxy().script().clear_rules();
+    scene.wait_until_ready().await;
+    scene.assert_mirrored(&destination.client()).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_watch_that_fails_begins_again() {
     let source = Source::start(1_000).await;
@@ -243,6 +284,15 @@ async fn an_api_server_that_is_away_for_long_ends_the_leader_and_the_next_one_wa
     assert_eq!(status.code(), Some(1), "{}", leader.output());
     let last_words = leader.output();
     assert!(last_words.contains("the lease is lost"), "{last_words}");
+    let lines: Vec<Value> = last_words
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")))
+        .collect();
+    let find = |message: &str| lines.iter().find(|line| line["message"] == message);
+    let version = env!("CARGO_PKG_VERSION");
+    assert_eq!(find("transship controller").unwrap()["version"], version);
+    let failed = find("a watch failed, trying again").unwrap();
+    assert!(failed["kind"].is_string(), "{failed}");
 
     let before = replica.requests();
     let next = replica.start().await;

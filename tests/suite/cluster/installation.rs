@@ -151,8 +151,8 @@ async fn everything_arrives(namespace: &Namespace<'_>, registries: &Registries) 
     );
     let table = namespace.kubectl_ok(&["get", "imir,impol,mrepo"]).await;
     insta::assert_snapshot!(sorted(&registries.redact(&table)), @"
-    NAME  SOURCE  SYNCED  FAILED  READY  REASON  LAST SYNC  AGE
-    imagemirror.transship.dev/base-images  source  7/7  0  True  Succeeded  AGE  AGE
+    NAME  SOURCE  SYNCED  FAILED  REFUSED  READY  REASON  LAST SYNC  AGE
+    imagemirror.transship.dev/base-images  source  7/7  0  0  True  Succeeded  AGE  AGE
 
     NAME  MIRRORS  SELECTED  READY  REASON  AGE
     imagepolicy.transship.dev/releases  1  6  True  Succeeded  AGE
@@ -169,8 +169,8 @@ async fn everything_arrives(namespace: &Namespace<'_>, registries: &Registries) 
         .kubectl_ok(&["get", "imir", "--output=wide"])
         .await;
     insta::assert_snapshot!(registries.redact(&wide), @"
-    NAME  SOURCE  SYNCED  FAILED  READY  REASON  LAST SYNC  AGE  NEXT SYNC  MESSAGE
-    base-images  source  7/7  0  True  Succeeded  AGE  AGE  TIME  7 of 7 tags are synced
+    NAME  SOURCE  SYNCED  FAILED  REFUSED  READY  REASON  LAST SYNC  AGE  NEXT SYNC  MESSAGE
+    base-images  source  7/7  0  0  True  Succeeded  AGE  AGE  TIME  7 of 7 tags are synced
     ");
 }
 
@@ -213,7 +213,13 @@ async fn changes_arrive_at_once_on_request(namespace: &Namespace<'_>, registries
         "reconcile.fluxcd.io/requestedAt=2026-11-24T12:00:00Z",
     )
     .await;
-    handled(namespace, "monday 2026-11-24T12:00:00Z").await;
+    let is_answered = |mirror: &Value| {
+        mirror["status"]["lastHandledRequestedAt"] == "2026-11-24T12:00:00Z"
+            && mirror["status"]["lastHandledReconcileAt"] == "monday"
+    };
+    namespace
+        .wait_for("imir", "base-images", "each is answered", is_answered)
+        .await;
     registries.assert_equal("web/nginx", "1.27.3").await;
 }
 

@@ -82,7 +82,9 @@ fn taken(yaml: &str) -> Taken {
         .iter()
         .filter_map(|document| match &document.resource {
             Resource::ImagePolicy(policy) => Some(&**policy),
-            Resource::ImageMirror(_) | Resource::Secret(_) => None,
+            Resource::ImageMirror(_) | Resource::MirroredRepository(_) | Resource::Secret(_) => {
+                None
+            }
         })
         .collect();
     let mut taken = Taken::new();

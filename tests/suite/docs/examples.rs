@@ -43,14 +43,16 @@ fn every_example_is_valid() {
             .iter()
             .filter_map(|document| match &document.resource {
                 Resource::ImagePolicy(policy) => Some(&**policy),
-                Resource::ImageMirror(_) | Resource::Secret(_) => None,
+                Resource::ImageMirror(_)
+                | Resource::MirroredRepository(_)
+                | Resource::Secret(_) => None,
             })
             .collect();
         for document in &documents {
             let invalid = match &document.resource {
                 Resource::ImageMirror(mirror) => plan::validate(mirror, &policies).err(),
                 Resource::ImagePolicy(policy) => Policy::validate(policy).err(),
-                Resource::Secret(_) => None,
+                Resource::MirroredRepository(_) | Resource::Secret(_) => None,
             };
             assert_eq!(invalid, None, "{name}:{}", document.origin.position);
         }

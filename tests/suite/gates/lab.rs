@@ -47,7 +47,9 @@ impl FindSecret for Secrets<'_> {
             .iter()
             .filter_map(|document| match &document.resource {
                 Resource::Secret(secret) => Some(&**secret),
-                Resource::ImageMirror(_) | Resource::ImagePolicy(_) => None,
+                Resource::ImageMirror(_)
+                | Resource::ImagePolicy(_)
+                | Resource::MirroredRepository(_) => None,
             });
         let secret = secrets.find(|secret| secret.metadata.name == *name);
         secret.ok_or_else(|| NoSecret(name.clone()))
@@ -161,7 +163,7 @@ impl Lab {
             match &document.resource {
                 Resource::ImageMirror(mirror) => mirrors.push(mirror),
                 Resource::ImagePolicy(policy) => policies.push(&**policy),
-                Resource::Secret(_) => {}
+                Resource::MirroredRepository(_) | Resource::Secret(_) => {}
             }
         }
         let mirror = plan::validate(mirrors[0], &policies).unwrap();

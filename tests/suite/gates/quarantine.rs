@@ -172,3 +172,41 @@ async fn the_command_line_needs_a_memory_and_says_what_waits() {
     assert_eq!(report["totals"]["quarantined"], 1);
     assert_eq!(finished.code, Some(0), "there is nothing to do");
 }
+
+/// What `kubectl get imir,impol,mrepo -o yaml` prints is enough to ask what a controller would do.
+#[tokio::test]
+async fn a_plan_remembers_what_a_controller_has_on_record() {
+    let (source, destination) = (FaultRegistry::start(), FaultRegistry::start());
+    let image = good(1).build();
+    source.load("team/app", "1", &image);
+    source.load("team/app", "2", &good(2).build());
+    let waiting = |tag: &str| {
+        format!(
+            "{{tag: '{tag}', sourceDigest: '{}', firstSeen: '2020-01-01T00:00:00Z'}}",
+            image.digest()
+        )
+    };
+    let yaml = format!(
+        "apiVersion: transship.dev/v1alpha1\nkind: ImageMirror\nmetadata: {{name: m}}\nspec:\n  \
+         source: {{registry: '{}', insecure: true}}\n  images: [{{repository: team/app, tags: ['1', '2']}}]\n  \
+         policyRefs: [{{name: days}}]\n  destinations: [{{name: d, registry: '{to}', insecure: true}}]\n{}\
+         ---\napiVersion: transship.dev/v1alpha1\nkind: MirroredRepository\nmetadata: {{name: mr-1}}\n\
+         spec: {{mirror: m, destination: d, repository: '{to}/team/app'}}\nstatus: {{waiting: [{}, {}]}}\n",
+        source.host(),
+        policy("days", "minAge: 72h"),
+        waiting("1"),
+        waiting("2"),
+        to = destination.host(),
+    );
+    let plan = Program::transship(&["plan", "-o", "json", "-f", "-"]).input(yaml.clone());
+    let finished = plan.run().await;
+    let report: Value = serde_json::from_str(&finished.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {}", finished.stderr));
+    let tags = report["mirrors"][0]["tags"].as_array().unwrap().iter();
+    let actions: Vec<&str> = tags.map(|tag| tag["action"].as_str().unwrap()).collect();
+    assert_eq!(actions, ["Copy", "Quarantined"], "the other one has moved");
+
+    // Whoever writes keeps records of its own.
+    let finished = Program::transship(&["sync", "-f", "-"]).input(yaml).run();
+    assert_eq!(finished.await.code, Some(2));
+}

@@ -102,10 +102,7 @@ impl Keep for Session {
     ) -> BoxFuture<'a, Result<(), KeepError>> {
         let has_lease = *self.durable.lease.lock().unwrap() == self.number;
         let kept = if *self.durable.is_failing.lock().unwrap() || !has_lease {
-            Err(KeepError {
-                reason: Reason::Unreachable,
-                message: "not now".to_owned(),
-            })
+            Err(KeepError::new(Reason::Unreachable, "not now".to_owned()))
         } else {
             let mut leaves = self.durable.leaves.lock().unwrap();
             leaves.extend(pages.iter().map(|page| (page.clone(), memory.page(page))));

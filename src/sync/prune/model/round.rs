@@ -18,7 +18,7 @@ use crate::plan::prune::Selection;
 use crate::plan::select::NotSelected;
 use crate::plan::{Claim, SourceImage};
 use crate::policy::select::Exclusion;
-use crate::sync::ledger::{Page, Slot};
+use crate::sync::ledger::{Page, Slot, Standing};
 use crate::sync::wishes::{Wish, Wishes};
 
 /// Why a round ends before its end.
@@ -102,15 +102,13 @@ impl World {
         let is_failing = !self.is_quiet && self.random.one_in(6);
         let mut wanted = self.wanted(is_failing);
         self.take_note_of_wants(&wanted, !is_failing);
-        let is_stalled = self.is_in_conflict(&wanted, is_failing);
+        let is_stalled = self.take_out_conflicts(&mut wanted, is_failing);
         self.member_mut().is_stalled = is_stalled;
-        if is_stalled {
-            wanted.clear();
-        }
         self.notes.hindered = None;
         let slots: HashSet<&Slot> = wanted.iter().map(|wanted| &wanted.slot).collect();
         self.heal_interrupted(|slot| slots.contains(slot))?;
         let rebuilt = self.copy(&wanted)?;
+        self.conclude(&wanted);
         match mirror.prune.mode {
             PruneMode::Retain => {
                 if !self.is(Mutant::RetainHealsNothing) {
@@ -127,12 +125,13 @@ impl World {
         Ok(())
     }
 
-    /// Whether another mirror, or another image, has what is wanted.
-    fn is_in_conflict(&self, wanted: &[Wanted], is_failing: bool) -> bool {
+    /// Takes out what another mirror, or another image, has; says whether there is any.
+    fn take_out_conflicts(&self, wanted: &mut Vec<Wanted>, is_failing: bool) -> bool {
         let tags = wanted.iter().map(|wanted| Wish {
             source: image(&wanted.source),
             claim: wanted.claim.clone(),
             digest: wanted.digest.clone(),
+            standing: self.standing(wanted),
         });
         let wishes = Arc::new(Wishes {
             mirror: self.member().mirror.clone(),
@@ -141,11 +140,31 @@ impl World {
         });
         let run = self.syncer().begin_run();
         let mut claims = self.syncer().claims();
-        let conflicts = claims.settle(run, &wishes, std::slice::from_ref(&wishes));
-        if let Some((_, kind)) = conflicts.first() {
+        let all = std::slice::from_ref(&wishes);
+        let conflicts = claims.settle(run, &wishes, all);
+        for kind in conflicts.values() {
             self.tell(|| format!("in conflict: {kind}"));
         }
+        let is_free =
+            |wanted: &Wanted| !conflicts.contains_key(&(&image(&wanted.source), &wanted.claim));
+        wanted.retain(is_free);
         !conflicts.is_empty()
+    }
+
+    /// What gives the mirror the tag, by what is on record.
+    fn standing(&self, wanted: &Wanted) -> Standing {
+        let record = self.syncer().ledger.read(&wanted.slot);
+        record.map(|record| record.standing()).unwrap_or_default()
+    }
+
+    /// What was copied is the mirror's.
+    fn conclude(&self, wanted: &[Wanted]) {
+        let name = &self.member().mirror.name;
+        for wanted in wanted {
+            let standing = self.standing(wanted);
+            let mut claims = self.syncer().claims();
+            claims.conclude(name, &wanted.claim, standing);
+        }
     }
 
     /// A round has seen what is wanted: all of it, if nothing failed.

@@ -71,7 +71,7 @@ pub(super) const POLICIES: [Case; 22] = [
         "a quarantine in days",
         "select: {limit: 9}",
         "minAge: 3d",
-        "spec.minAge: Invalid value: \"3d\": spec.minAge in body should match '^([0-9]{1,5}(h|m|s|ms)){1,4}$'",
+        "spec.minAge: Invalid value: \"3d\": write one to four numbers with the units h, m, s or ms, such as 1h30m: 7 days are 168h",
     ),
     (
         "an unknown way to sign",
@@ -119,7 +119,7 @@ pub(super) const POLICIES: [Case; 22] = [
         "a size without a unit that exists",
         "select: {limit: 9}",
         "require: {maxSize: 500MB}",
-        "spec.require.maxSize: Invalid value: \"500MB\": spec.require.maxSize in body should match '^[0-9]+(k|Ki|M|Mi|G|Gi|T|Ti)?$'",
+        "spec.require.maxSize: Invalid value: \"500MB\": write bytes as Kubernetes does, such as 500Mi or 2G: no MB",
     ),
     (
         "an unknown severity",

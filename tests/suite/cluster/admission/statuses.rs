@@ -109,6 +109,7 @@ pub(super) fn mirror() -> ImageMirrorStatus {
         last_sync_time: Some(time()),
         next_sync_time: Some(time()),
         last_handled_reconcile_at: Some("now".to_owned()),
+        last_handled_requested_at: Some("then".to_owned()),
     }
 }
 

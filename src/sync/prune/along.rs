@@ -233,6 +233,10 @@ impl<C: Connect> Syncer<C> {
         let page = &slot.page;
         let mut lost = Vec::new();
         for name in self.may_be_lost(slot, tombstone) {
+            // That it goes is what the registry is for there: it is copied again where it is restored.
+            if endpoint.drops_untagged() && matches!(name, TagOrDigest::Digest(_)) {
+                continue;
+            }
             if endpoint
                 .resolve(&page.repository, &name, None)
                 .await?

@@ -19,8 +19,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 pub use self::create_repository::{
-    CreateRepository, EncryptionType, KMS_KEY_LENGTH, LIFECYCLE_POLICY_LENGTH, REPOSITORY_TAG_KEY_LENGTH,
-    REPOSITORY_TAG_VALUE_LENGTH, REPOSITORY_TAGS, RepositoryEncryption,
+    CreateRepository, EncryptionType, KMS_KEY_LENGTH, LIFECYCLE_POLICY_LENGTH,
+    REPOSITORY_TAG_KEY_LENGTH, REPOSITORY_TAG_VALUE_LENGTH, REPOSITORY_TAGS, RepositoryEncryption,
 };
 pub use self::endpoint::{Destination, Source};
 pub use self::image::{AbsentTag, Image, Replacement};

@@ -127,16 +127,17 @@ impl Endpoint {
 
     /// Lists the repositories.
     pub async fn list_repositories(&self) -> Result<Vec<Repository>, Error> {
-        self.list_repositories_matching(|_| true).await
+        self.list_repositories_matching(None, |_| true).await
     }
 
-    /// Lists the repositories that `keep` wants.
+    /// Lists the repositories that `keep` wants, all of one namespace where it is known.
     pub async fn list_repositories_matching(
         &self,
+        namespace: Option<&str>,
         keep: impl Fn(&Repository) -> bool + Sync,
     ) -> Result<Vec<Repository>, Error> {
         Ok(match self {
-            Self::Registry(client) => client.list_repositories_matching(keep).await?,
+            Self::Registry(client) => client.list_repositories_matching(namespace, keep).await?,
             Self::Layout(layout) => {
                 let all = layout.list_repositories().await?;
                 all.into_iter().filter(keep).collect()

@@ -144,11 +144,7 @@ impl Http {
         self.send_repeatedly(request, &[]).await
     }
 
-    async fn send_repeatedly(
-        &self,
-        request: Request,
-        waits: &[Duration],
-    ) -> Result<Answer, Error> {
+    async fn send_repeatedly(&self, request: Request, waits: &[Duration]) -> Result<Answer, Error> {
         let client = self.client(&request)?;
         let headers = headers(&request)?;
         let mut waits = waits.iter();

@@ -12,7 +12,8 @@ use super::naming::Naming;
 use super::template::{PreviousTagTemplate, RepositoryTemplate, TagTemplate, TemplateError};
 use crate::api::ObjectName;
 use crate::api::image_mirror::{
-    AbsentPlatform, AdoptedTags, Attestations, CreateRepository, InUse, IndexMode, PruneMode, TagMutability,
+    AbsentPlatform, AdoptedTags, Attestations, CreateRepository, InUse, IndexMode, PruneMode,
+    TagMutability,
 };
 use crate::oci::{CloudRegistry, Digest, Platform, Registry, Repository};
 use crate::policy::{Duration, Schedule};

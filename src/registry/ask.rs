@@ -91,11 +91,7 @@ impl Connection {
     }
 
     /// Has somebody else do something for us, repeatedly where that may help.
-    pub(super) async fn act<R, A>(
-        &self,
-        class: Class,
-        act: impl Fn() -> A,
-    ) -> Result<R, Cause>
+    pub(super) async fn act<R, A>(&self, class: Class, act: impl Fn() -> A) -> Result<R, Cause>
     where
         A: Future<Output = Result<R, IssueError>>,
     {

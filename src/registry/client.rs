@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures::Stream;
+use futures::{FutureExt, Stream};
 use tokio::time::Instant;
 
 use super::blobs::{self, BlobBody};
@@ -108,15 +108,19 @@ impl Client {
 
     /// The repositories that the credential may see, sorted. Many registries do not tell.
     pub async fn list_repositories(&self) -> Result<Vec<Repository>, Error> {
-        self.list_repositories_matching(|_| true).await
+        self.list_repositories_matching(None, |_| true).await
     }
 
-    /// Those of them that `keep` wants; the others are dropped while they are read.
+    /// Those of them that `keep` wants; the others are dropped while they are read. Some registries list only those of
+    /// one namespace, which is `team` for what begins with `team/`.
     pub async fn list_repositories_matching(
         &self,
+        namespace: Option<&str>,
         keep: impl Fn(&Repository) -> bool + Sync,
     ) -> Result<Vec<Repository>, Error> {
-        let listed = lists::repositories(&self.inner.connection, keep).await;
+        // Boxed, because what asks for lists lies deep in other futures.
+        let listed = lists::repositories(&self.inner.connection, namespace, &keep).boxed();
+        let listed = listed.await;
         self.explain(listed, Action::ListRepositories, None, None)
     }
 

@@ -150,7 +150,10 @@ async fn by_version(
         if checked.is_break() {
             return Ok(checked);
         }
-        if !packages.has_only(&version, (repository, expected), &tags).await? {
+        if !packages
+            .has_only(&version, (repository, expected), &tags)
+            .await?
+        {
             return Ok(ControlFlow::Break(Deletion::Shared));
         }
         if is_past(doomed.until) {
@@ -170,10 +173,7 @@ async fn by_version(
 }
 
 /// By a call that whoever has the keys of an identity signs.
-async fn by_signed_call(
-    connection: &Connection,
-    doomed: &Doomed<'_>,
-) -> Result<Deletion, Cause> {
+async fn by_signed_call(connection: &Connection, doomed: &Doomed<'_>) -> Result<Deletion, Cause> {
     let credential = connection.authenticator.credential();
     let api = match credential {
         Credential::Issued(issuer) => issuer.signed(),

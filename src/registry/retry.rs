@@ -138,7 +138,9 @@ pub(super) fn rest(tries: u32) -> Duration {
 /// or the time as a number, which registries send as well.
 pub(super) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     // Docker Hub's own API has another name for it (its documentation, rate limiting, 2025).
-    let asked = headers.get(RETRY_AFTER).or_else(|| headers.get("x-retry-after"));
+    let asked = headers
+        .get(RETRY_AFTER)
+        .or_else(|| headers.get("x-retry-after"));
     let text = asked?.to_str().ok()?.trim();
     let wait = match number(text) {
         Some(seconds @ ..UNIX_SECONDS) => Duration::from_secs(seconds),

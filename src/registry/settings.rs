@@ -114,7 +114,13 @@ impl Settings {
                 .as_ref()
                 .map(|digest| digest.as_str().as_bytes()),
         );
-        fields.add_option(creation.as_ref().map(|made| format!("{made:?}")).as_deref().map(str::as_bytes));
+        fields.add_option(
+            creation
+                .as_ref()
+                .map(|made| format!("{made:?}"))
+                .as_deref()
+                .map(str::as_bytes),
+        );
         for realm in trusted_realms {
             fields.add(realm.as_bytes());
         }

@@ -13,10 +13,10 @@ use tracing::warn;
 
 use super::secrets::{FindSecret, InvalidReach, ReachError};
 use super::trust::Authorities;
+use crate::api::image_mirror::CreateRepository;
 use crate::api::secret::{
     CA_KEY, CERTIFICATE_KEY, PASSWORD_KEY, PRIVATE_KEY_KEY, PROXY_ADDRESS_KEY, USERNAME_KEY,
 };
-use crate::api::image_mirror::CreateRepository;
 use crate::api::{ObjectName, Secret};
 use crate::oci::{Digest, Registry, Repository};
 use crate::plan::{Access, CloudIdentity, Mirror};

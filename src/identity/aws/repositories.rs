@@ -67,13 +67,20 @@ struct Described {
 
 impl Aws {
     /// Deletes a tag by its name.
-    pub(super) async fn remove(&self, repository: &Repository, tag: &Tag) -> Result<Removed, Error> {
+    pub(super) async fn remove(
+        &self,
+        repository: &Repository,
+        tag: &Tag,
+    ) -> Result<Removed, Error> {
         let asked = ("BatchDeleteImage", "the deletion of a tag");
         let body = self.of(
             repository,
             json!({"imageIds": [{"imageTag": tag.as_str()}]}),
         );
-        let answer = self.http.send_once(self.request(asked, &body).await?).await?;
+        let answer = self
+            .http
+            .send_once(self.request(asked, &body).await?)
+            .await?;
         match checked(&answer) {
             Ok(()) => removed(&answer),
             Err(Error::NoRepository { .. }) => Ok(Removed::Before),
@@ -89,7 +96,10 @@ impl Aws {
     ) -> Result<(), Error> {
         let asked = ("CreateRepository", "the creation of a repository");
         let body = self.of(repository, describe(creation));
-        let answer = self.http.send_once(self.request(asked, &body).await?).await?;
+        let answer = self
+            .http
+            .send_once(self.request(asked, &body).await?)
+            .await?;
         if is_fault(&answer, "RepositoryAlreadyExistsException") {
             return Ok(());
         }
@@ -136,11 +146,7 @@ impl Aws {
         self.keys.get(async || self.find_keys().await).await
     }
 
-    async fn request(
-        &self,
-        asked: (&str, &'static str),
-        body: &Value,
-    ) -> Result<Request, Error> {
+    async fn request(&self, asked: (&str, &'static str), body: &Value) -> Result<Request, Error> {
         let keys = self.keys().await?;
         let body = body.to_string();
         self.registry.call(&self.environment, &keys, asked, body)

@@ -98,7 +98,12 @@ fn validate_destination(
     });
     if let Some(create) = create_repository {
         let identity = reached.as_ref().map(|(_, access)| &access.identity);
-        check_creation(&format!("{path}.createRepository"), create, identity, fields);
+        check_creation(
+            &format!("{path}.createRepository"),
+            create,
+            identity,
+            fields,
+        );
     }
     let (registry, access) = reached?;
     Some(Destination {
@@ -159,10 +164,7 @@ fn check_creation(
         if encryption.kind == EncryptionType::Aes256 {
             fields.refuse(path, "is only used with type: KMS or KMS_DSSE");
         } else if key.is_empty() || key.chars().count() > KMS_KEY_LENGTH {
-            fields.refuse(
-                path,
-                format_args!("has 1 to {KMS_KEY_LENGTH} characters"),
-            );
+            fields.refuse(path, format_args!("has 1 to {KMS_KEY_LENGTH} characters"));
         }
     }
     let is_policy = |text: &String| {

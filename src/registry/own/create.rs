@@ -32,10 +32,7 @@ where
 }
 
 /// Makes a repository that is missing. False: it is not to be made, or was made before and is missing all the same.
-async fn create(
-    connection: &Connection,
-    repository: &Repository,
-) -> Result<bool, Cause> {
+async fn create(connection: &Connection, repository: &Repository) -> Result<bool, Cause> {
     let Some(creation) = &connection.creation else {
         return Ok(false);
     };

@@ -93,9 +93,15 @@ impl<'a> Packages<'a> {
         ))
     }
 
-    /// Whether there is a token, without which the API tells nothing.
-    pub(in crate::registry) fn may_ask(&self) -> bool {
-        self.token.is_some()
+    /// The token, without which the API tells nothing.
+    pub(in crate::registry) fn token(&self) -> Option<Authorization> {
+        self.token.clone()
+    }
+
+    /// The URL of the packages of an owner.
+    pub(in crate::registry) async fn all_of(&self, owner: &str) -> Result<Url, Cause> {
+        let [kind, owner] = self.owner(owner).await?;
+        self.url(&[&kind, &owner, "packages"])
     }
 
     fn request(&self, class: Class, method: Method, url: Url) -> Request {
@@ -128,7 +134,10 @@ impl<'a> Packages<'a> {
             known
         } else {
             let request = self.request(Class::Lookup, Method::GET, self.url(&["users", owner])?);
-            let reply = self.connection.ask(&request.limit(limits::TOKEN_BYTES)).await?;
+            let reply = self
+                .connection
+                .ask(&request.limit(limits::TOKEN_BYTES))
+                .await?;
             let found: Owner = parse(reply, "its owner")?;
             let is_organization = found.kind == "Organization";
             let organizations = &self.connection.known.organizations;

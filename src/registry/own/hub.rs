@@ -53,12 +53,7 @@ pub(in crate::registry) async fn delete_request(
         )
     })?;
     let url = url(&format!("/v2/repositories/{repository}/tags/{tag}/"))?;
-    let request = Request::new(
-        Class::ManifestDelete,
-        Method::DELETE,
-        url,
-        Scope::nothing(),
-    );
+    let request = Request::new(Class::ManifestDelete, Method::DELETE, url, Scope::nothing());
     Ok(request.directly(Some(token)))
 }
 

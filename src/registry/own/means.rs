@@ -23,6 +23,39 @@ pub(in crate::registry) enum Means {
     Signed,
 }
 
+/// Where the repositories of a registry are listed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::registry) enum Catalog {
+    /// `/v2/_catalog`, as distribution has it. Harbor and GitLab show it to administrators or to nobody.
+    Specified,
+    /// Docker Hub, by namespaces.
+    DockerHub,
+    /// GitHub Packages, by owners.
+    GitHub {
+        /// The host of the API.
+        api: String,
+    },
+    /// quay.io: the catalog, and what is public by namespaces.
+    Quay,
+    /// Amazon ECR: for whoever signs, else the catalog.
+    Signed,
+}
+
+// === impl Catalog ===
+
+impl Catalog {
+    /// That of a registry.
+    pub(in crate::registry) fn of(registry: &Registry) -> Self {
+        match Means::of(registry) {
+            Means::DockerHub => Self::DockerHub,
+            Means::GitHub { api } => Self::GitHub { api },
+            Means::Signed => Self::Signed,
+            Means::Specified if registry.as_str() == "quay.io" => Self::Quay,
+            Means::Specified | Means::Acr => Self::Specified,
+        }
+    }
+}
+
 // === impl Means ===
 
 impl Means {

@@ -8,7 +8,7 @@
 //!
 //! ```text
 //! acr github hub signed     one file for each of them
-//! create                    repositories before the first push
+//! create list               repositories: before the first push, and where there is no catalog
 //! means creation known      which registry does it how, what is made and remembered; without I/O
 //! ```
 
@@ -18,6 +18,7 @@ mod creation;
 pub(super) mod github;
 pub(super) mod hub;
 mod known;
+pub(super) mod list;
 mod means;
 mod signed;
 

@@ -26,10 +26,6 @@ struct Named {
 }
 
 impl Named {
-    fn start(name: &'static str) -> Self {
-        Self::start_with(name, FaultRegistry::options())
-    }
-
     fn start_with(name: &'static str, options: Options) -> Self {
         let authority = Authority::generate();
         let names = [

@@ -253,7 +253,8 @@ impl<C: Connect> Syncer<C> {
         let until = protection.good_until();
         let outcome = try_to_delete(&endpoint, candidate, others, until).await;
         if outcome.may_have_deleted() {
-            self.look_beside(mirror, candidate, &endpoint, report).await;
+            let gone = (candidate, others);
+            self.look_beside(mirror, gone, &endpoint, report).await;
         }
         match outcome {
             Outcome::Ended(fate) => Ok(Some(fate)),

@@ -71,7 +71,11 @@ async fn a_tag_that_stands_for_something_else_by_now_is_not_touched() {
 #[tokio::test]
 async fn every_answer_has_its_outcome() {
     let cases: [(&str, Action, Kind); 8] = [
-        ("401", bare(401), Kind::AuthenticationFailed),
+        (
+            "401",
+            Action::Respond(Reply::new(401).header("www-authenticate", "Basic realm=\"r\"")),
+            Kind::AuthenticationFailed,
+        ),
         ("403", bare(403), Kind::AccessDenied),
         ("404 for what is there", bare(404), Kind::NotFound),
         ("405", bare(405), Kind::Rejected),

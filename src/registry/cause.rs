@@ -262,7 +262,11 @@ impl Cause {
             return match error.fault {
                 IssueFault::RateLimited => Some(Trouble::Refused),
                 IssueFault::Unreachable => Some(Trouble::Unanswered),
-                _ => None,
+                IssueFault::Identity
+                | IssueFault::Forbidden
+                | IssueFault::Answer
+                | IssueFault::Rejected
+                | IssueFault::NoRepository => None,
             };
         }
         let Self::Status(answer) = self else {

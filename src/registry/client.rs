@@ -236,7 +236,8 @@ impl Client {
             also,
             until,
         };
-        let deleted = deletes::delete_tag(connection, &doomed).await;
+        // Boxed, because what deletes lies deep in other futures.
+        let deleted = deletes::delete_tag(connection, &doomed).boxed().await;
         let target = TagOrDigest::Tag(tag.clone());
         self.explain(deleted, Action::DeleteTag, Some(repository), Some(&target))
     }

@@ -3,13 +3,10 @@
 //! The entries of `destinations`.
 
 use super::access::Written;
-use crate::api::image_mirror::{
-    self as written, CreateRepository, EncryptionType, KMS_KEY_LENGTH, LIFECYCLE_POLICY_LENGTH,
-    REPOSITORY_TAG_KEY_LENGTH, REPOSITORY_TAG_VALUE_LENGTH, REPOSITORY_TAGS,
-};
-use crate::oci::CloudRegistry;
+use super::creation::check_creation;
+use crate::api::image_mirror as written;
 use crate::plan::fields::Fields;
-use crate::plan::mirror::{CloudIdentity, Destination};
+use crate::plan::mirror::Destination;
 use crate::plan::template::{PreviousTagTemplate, RepositoryTemplate, TagTemplate};
 
 /// Most destinations.
@@ -82,14 +79,7 @@ fn validate_destination(
         format!("{path}.repository"),
         RepositoryTemplate::parse(repository),
     );
-    let tags_path = format!("{path}.tags");
-    fields.check_count(&tags_path, tags.len(), 1, TAG_TEMPLATES);
-    fields.refuse_repeats(
-        tags.iter()
-            .enumerate()
-            .map(|(index, tag)| (format!("{tags_path}[{index}]"), tag.as_str())),
-    );
-    let tags = fields.accept_all(&tags_path, tags, TagTemplate::parse);
+    let tags = accept_tags(&format!("{path}.tags"), tags, fields);
     let previous_tag = previous_tag.as_ref().and_then(|text| {
         fields.accept(
             format!("{path}.previousTag"),
@@ -98,12 +88,7 @@ fn validate_destination(
     });
     if let Some(create) = create_repository {
         let identity = reached.as_ref().map(|(_, access)| &access.identity);
-        check_creation(
-            &format!("{path}.createRepository"),
-            create,
-            identity,
-            fields,
-        );
+        check_creation(path, create, identity, fields);
     }
     let (registry, access) = reached?;
     Some(Destination {
@@ -117,68 +102,14 @@ fn validate_destination(
     })
 }
 
-/// What a repository is made like, where it can be made at all.
-fn check_creation(
-    path: &str,
-    create: &CreateRepository,
-    identity: Option<&Option<CloudIdentity>>,
-    fields: &mut Fields,
-) {
-    let cloud = identity.map(|identity| identity.as_ref().map(|identity| &identity.cloud));
-    match cloud {
-        // What is wrong with it was said.
-        None | Some(Some(CloudRegistry::Ecr(_))) => {}
-        Some(Some(CloudRegistry::EcrPublic)) => fields.refuse(
-            path,
-            "is for private registries of Amazon ECR: create repositories of the public one yourself",
-        ),
-        Some(_) => fields.refuse(
-            path,
-            "is only used with provider: AWS: other registries make repositories by themselves, or somebody has to",
-        ),
-    }
-    let CreateRepository {
-        tags,
-        encryption,
-        lifecycle_policy,
-        ..
-    } = create;
-    fields.check_count(&format!("{path}.tags"), tags.len(), 0, REPOSITORY_TAGS);
-    for (key, value) in tags {
-        let is_key = (1..=REPOSITORY_TAG_KEY_LENGTH).contains(&key.chars().count());
-        if !is_key || value.chars().count() > REPOSITORY_TAG_VALUE_LENGTH {
-            fields.refuse(
-                format!("{path}.tags"),
-                format_args!(
-                    "the tag {:?} is too long or empty: keys have 1 to {REPOSITORY_TAG_KEY_LENGTH} characters, values at \
-                     most {REPOSITORY_TAG_VALUE_LENGTH}",
-                    key.chars().take(REPOSITORY_TAG_KEY_LENGTH).collect::<String>()
-                ),
-            );
-        }
-    }
-    if let Some(encryption) = encryption
-        && let Some(key) = &encryption.kms_key
-    {
-        let path = format!("{path}.encryption.kmsKey");
-        if encryption.kind == EncryptionType::Aes256 {
-            fields.refuse(path, "is only used with type: KMS or KMS_DSSE");
-        } else if key.is_empty() || key.chars().count() > KMS_KEY_LENGTH {
-            fields.refuse(path, format_args!("has 1 to {KMS_KEY_LENGTH} characters"));
-        }
-    }
-    let is_policy = |text: &String| {
-        text.len() <= LIFECYCLE_POLICY_LENGTH
-            && serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(text).is_ok()
-    };
-    if !lifecycle_policy.as_ref().is_none_or(is_policy) {
-        fields.refuse(
-            format!("{path}.lifecyclePolicy"),
-            format_args!(
-                "is not a JSON object of at most {LIFECYCLE_POLICY_LENGTH} bytes, such as {{\"rules\": [...]}}"
-            ),
-        );
-    }
+fn accept_tags(path: &str, tags: &[String], fields: &mut Fields) -> Vec<TagTemplate> {
+    fields.check_count(path, tags.len(), 1, TAG_TEMPLATES);
+    fields.refuse_repeats(
+        tags.iter()
+            .enumerate()
+            .map(|(index, tag)| (format!("{path}[{index}]"), tag.as_str())),
+    );
+    fields.accept_all(path, tags, TagTemplate::parse)
 }
 
 /// A DNS label (RFC 1123): it becomes a label value.

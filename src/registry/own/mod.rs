@@ -8,7 +8,7 @@
 //!
 //! ```text
 //! acr github hub signed     one file for each of them
-//! create list               repositories: before the first push, and where there is no catalog
+//! create list listings      repositories: before the first push, and where there is no catalog
 //! means creation known      which registry does it how, what is made and remembered; without I/O
 //! ```
 
@@ -19,6 +19,7 @@ pub(super) mod github;
 pub(super) mod hub;
 mod known;
 pub(super) mod list;
+mod listings;
 mod means;
 mod signed;
 

@@ -15,6 +15,8 @@ use super::{Named, delete, digest, image};
 use crate::support::cloud::Cloud;
 use crate::support::faults::FaultRegistry;
 use crate::support::http::{Reply, Request};
+use crate::support::named::NamedRegistry;
+use crate::support::program::Finished;
 use crate::support::sigv4::verify;
 
 const ECR: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
@@ -426,4 +428,83 @@ async fn a_token_that_comes_again_ends_the_list() {
     let error = amazon.client().list_repositories().await.unwrap_err();
     assert_eq!(error.kind(), Kind::Protocol);
     assert!(error.to_string().contains("have no end"), "{error}");
+}
+
+/// The mirror of `app` at `source.test` to `team/app`, as the program runs it.
+async fn run(
+    named: &NamedRegistry,
+    api: &Cloud,
+    spec: (&str, &str),
+    arguments: &[&str],
+) -> Finished {
+    let (tags, more) = spec;
+    let yaml = format!(
+        "apiVersion: transship.dev/v1alpha1
+kind: ImageMirror
+metadata: {{name: m}}
+spec:
+  source: {{registry: source.test}}
+  images: [{{repository: app, tags: ['{tags}']}}]
+  destinations: [{{name: d, registry: {ECR}, repository: team/app, provider: AWS{more}}}]
+  prune: {{mode: Delete, grace: 1ms, inUse: Ignore, maxPercent: 100}}
+"
+    );
+    named.write("mirror.yaml", &yaml);
+    let end = ["-f", "mirror.yaml", "--state", "state.json", "-o", "json"];
+    let program = named
+        .transship(&[arguments, &end].concat())
+        .environment("AWS_ACCESS_KEY_ID", "AKID")
+        .environment("AWS_SECRET_ACCESS_KEY", "canary-key")
+        .environment("AWS_ENDPOINT_URL", api.url());
+    let finished = program.run().await;
+    let text = format!("{}{}", finished.stdout, finished.stderr);
+    assert!(!text.contains("canary"), "{text}");
+    finished
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mirror_makes_its_repository_prunes_and_restores() {
+    let options = FaultRegistry::options()
+        .deleting_nothing()
+        .wanting_repositories();
+    let named = Arc::new(NamedRegistry::start_with(&["source.test", ECR], options));
+    for (tag, seed) in [("keep", 1), ("drop", 2)] {
+        named.registry.load("app", tag, &image(seed));
+    }
+    let shared = Arc::clone(&named);
+    let api = Cloud::start(move |request| answer(&shared.registry, request));
+    let tags = || named.registry.tags("team/app");
+    let missing = run(&named, &api, ("*", ""), &["sync"]).await;
+    assert_eq!(missing.code, Some(1));
+    assert!(
+        missing.stdout.contains("RepositoryMissing"),
+        "{}",
+        missing.stdout
+    );
+    assert!(tags().is_empty());
+
+    let create = ", createRepository: {}";
+    run(&named, &api, ("*", create), &["sync"])
+        .await
+        .assert_success();
+    assert_eq!(tags(), ["drop", "keep"]);
+    for _ in 0..2 {
+        run(&named, &api, ("keep", create), &["prune", "--delete"]).await;
+    }
+    assert_eq!(tags(), ["keep"]);
+    let digest = image(2).digest().to_owned();
+    let is_there = || named.registry.manifest("team/app", &digest).is_some();
+    assert!(
+        !is_there(),
+        "an image goes with its last tag, and is not pushed again"
+    );
+
+    run(&named, &api, ("keep", create), &["restore", "--all"])
+        .await
+        .assert_success();
+    assert_eq!(tags(), ["drop", "keep"]);
+    let requests = api.requests();
+    let count = |name: &str| requests.iter().filter(|one| operation(one) == name).count();
+    assert_eq!(count("CreateRepository"), 1);
+    assert_eq!(count("BatchDeleteImage"), 1);
 }

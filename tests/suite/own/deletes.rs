@@ -331,10 +331,10 @@ async fn a_name_with_slashes_is_one_package() {
         )
         .await;
     assert_eq!(deleted.unwrap(), Deletion::Deleted);
-    let deletes = named.deletes();
+    let asked = named.deletes();
     assert!(
-        deletes[0].starts_with("DELETE /orgs/team/packages/container/charts%2Fapp/versions/"),
-        "{deletes:?}"
+        asked[0].starts_with("DELETE /orgs/team/packages/container/charts%2Fapp/versions/"),
+        "{asked:?}"
     );
 }
 

@@ -24,7 +24,7 @@ struct Lab {
 impl Lab {
     /// `keep` and `drop` of `app` at `source.test` are copied to `team/app`; `twin` is the same image as `drop`.
     async fn copied(destination: &'static str) -> Self {
-        let names = [
+        let hosts = [
             "source.test",
             destination,
             "registry-1.docker.io",
@@ -32,7 +32,7 @@ impl Lab {
             "api.github.com",
         ];
         let options = FaultRegistry::options().deleting_nothing();
-        let named = NamedRegistry::start_with(&names, options);
+        let named = NamedRegistry::start_with(&hosts, options);
         let Login { username, password } = Login::valid();
         let auth = STANDARD.encode(format!("{username}:{password}"));
         let key = if destination == "docker.io" {

@@ -99,7 +99,7 @@ pub use manifests::{Resolved, Stored};
 pub use observer::Observer;
 pub use origin::UnsafeUrl;
 pub use outgoing::BodyError;
-pub use own::{Creation, Encryption, Listed, Removed, SignedApi};
+pub use own::{Creation, Encryption, Removed, RepositoryPage, SignedApi};
 pub use pool::{Pool, PoolBuilder};
 pub use referrers::Referrers;
 pub use request_limits::{Rate, RateError, RequestLimits};

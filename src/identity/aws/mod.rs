@@ -32,7 +32,7 @@ use super::renewed::Renewed;
 use super::who::{Account, Who};
 use crate::oci::clouds::{EcrHost, Partition};
 use crate::oci::{Repository, Tag};
-use crate::registry::{Creation, Credential, IssueError, Listed, Removed, SignedApi};
+use crate::registry::{Creation, Credential, IssueError, Removed, RepositoryPage, SignedApi};
 
 /// The audience of tokens for roles.
 const AUDIENCE: &str = "sts.amazonaws.com";
@@ -223,7 +223,10 @@ impl SignedApi for Aws {
         Box::pin(async move { Ok(self.make(repository, creation).await?) })
     }
 
-    fn list<'a>(&'a self, next: Option<&'a str>) -> BoxFuture<'a, Result<Listed, IssueError>> {
+    fn list<'a>(
+        &'a self,
+        next: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<RepositoryPage, IssueError>> {
         Box::pin(async move { Ok(self.page(next).await?) })
     }
 }

@@ -15,7 +15,7 @@ use crate::identity::error::Error;
 use crate::identity::http::Request;
 use crate::identity::words::words;
 use crate::oci::{Repository, Tag};
-use crate::registry::{Creation, Encryption, Listed, Removed};
+use crate::registry::{Creation, Encryption, Removed, RepositoryPage};
 
 /// How many repositories a page has.
 const PAGE: u32 = 100;
@@ -118,7 +118,7 @@ impl Aws {
     }
 
     /// A page of the repositories.
-    pub(super) async fn page(&self, next: Option<&str>) -> Result<Listed, Error> {
+    pub(super) async fn page(&self, next: Option<&str>) -> Result<RepositoryPage, Error> {
         let asked = ("DescribeRepositories", "the list of its repositories");
         let mut body = json!({"maxResults": PAGE});
         if let Some(next) = next {
@@ -136,7 +136,7 @@ impl Aws {
             next_token,
         } = answer.json()?;
         let names = repositories.into_iter().map(|one| one.repository_name);
-        Ok(Listed {
+        Ok(RepositoryPage {
             names: names.collect(),
             next: next_token.filter(|token| !token.is_empty()),
         })

@@ -26,4 +26,4 @@ mod signed;
 pub use self::creation::{Creation, Encryption};
 pub(super) use self::known::Known;
 pub(super) use self::means::Means;
-pub use self::signed::{Listed, Removed, SignedApi};
+pub use self::signed::{Removed, RepositoryPage, SignedApi};

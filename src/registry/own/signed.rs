@@ -28,7 +28,10 @@ pub trait SignedApi: Send + Sync {
     ) -> BoxFuture<'a, Result<(), IssueError>>;
 
     /// A page of the repositories: the first, or the one with this token.
-    fn list<'a>(&'a self, next: Option<&'a str>) -> BoxFuture<'a, Result<Listed, IssueError>>;
+    fn list<'a>(
+        &'a self,
+        next: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<RepositoryPage, IssueError>>;
 }
 
 /// What became of a tag.
@@ -42,7 +45,7 @@ pub enum Removed {
 
 /// A page of a list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Listed {
+pub struct RepositoryPage {
     /// The names of repositories.
     pub names: Vec<String>,
     /// What the next page is asked for with; nothing behind the last one.

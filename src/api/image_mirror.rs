@@ -2,6 +2,7 @@
 
 //! `ImageMirror`: what to copy, from where, to where.
 
+mod create_repository;
 mod endpoint;
 mod image;
 mod provider;
@@ -17,6 +18,10 @@ use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+pub use self::create_repository::{
+    CreateRepository, EncryptionType, KMS_KEY_LENGTH, LIFECYCLE_POLICY_LENGTH,
+    REPOSITORY_TAG_KEY_LENGTH, REPOSITORY_TAG_VALUE_LENGTH, REPOSITORY_TAGS, RepositoryEncryption,
+};
 pub use self::endpoint::{Destination, Source};
 pub use self::image::{AbsentTag, Image, Replacement};
 pub use self::provider::Provider;

@@ -286,10 +286,10 @@ async fn delete(report: &mut DeleteReport) {
                 continue;
             }
         };
-        let deleted =
-            source
-                .endpoint
-                .delete_tag(&source.repository, &doomed.tag, &doomed.digest, None);
+        let (repository, tag) = (&source.repository, &doomed.tag);
+        let deleted = source
+            .endpoint
+            .delete_tag(repository, tag, &doomed.digest, &[], None);
         let (reason, message) = match deleted.await {
             Ok(Deletion::Deleted | Deletion::Missing) => {
                 doomed.action = Action::Deleted;
@@ -302,6 +302,11 @@ async fn delete(report: &mut DeleteReport) {
             Ok(Deletion::Moved) => (
                 Reason::TagMoved,
                 "stands for another image by now, and was left alone".to_owned(),
+            ),
+            Ok(Deletion::Shared) => (
+                Reason::PruneUnsupported,
+                "the registry deletes all tags of an image at once, and this one has others: it was left alone"
+                    .to_owned(),
             ),
             Ok(Deletion::Unsupported | Deletion::TooLate) => {
                 let along = match &doomed.same_image {

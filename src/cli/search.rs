@@ -96,7 +96,7 @@ async fn find(connector: &Connector, query: &Query, limit: usize) -> Result<Vec<
     let words: Vec<String> = words.split_whitespace().map(str::to_lowercase).collect();
     let has_all = |name: &str| words.iter().all(|word| name.contains(word));
     let listed = client
-        .list_repositories_matching(|repository| has_all(repository.as_str()))
+        .list_repositories_matching(None, |repository| has_all(repository.as_str()))
         .await?;
     let named = listed.into_iter().take(limit).map(|repository| Found {
         repository: format!("{registry}/{repository}"),

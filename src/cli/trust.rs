@@ -88,6 +88,7 @@ impl Trust {
             tls,
             proxy,
             insecure,
+            creation,
         } = reach;
         Settings {
             credential,
@@ -98,6 +99,7 @@ impl Trust {
             insecure: *insecure || self.is_insecure(registry),
             trusted_realms: self.trusted_realms.clone(),
             keyring,
+            creation: creation.clone(),
         }
     }
 }

@@ -100,6 +100,7 @@ impl Connector {
             tls,
             proxy,
             insecure,
+            creation,
         } = reach;
         Settings {
             credential,
@@ -112,6 +113,7 @@ impl Connector {
             keyring: credentials
                 .as_ref()
                 .and_then(|credentials| credentials.others(registry)),
+            creation: creation.clone(),
         }
     }
 }

@@ -86,6 +86,8 @@ pub enum Deletion {
     Moved,
     /// The endpoint cannot delete such a thing: it is left alone.
     Unsupported,
+    /// It has other tags that are to stay, and the endpoint deletes all of them at once or none: it is left alone.
+    Shared,
     /// The time until which it might be deleted had passed: it is left alone.
     TooLate,
 }
@@ -125,16 +127,17 @@ impl Endpoint {
 
     /// Lists the repositories.
     pub async fn list_repositories(&self) -> Result<Vec<Repository>, Error> {
-        self.list_repositories_matching(|_| true).await
+        self.list_repositories_matching(None, |_| true).await
     }
 
-    /// Lists the repositories that `keep` wants.
+    /// Lists the repositories that `keep` wants, all of one namespace where it is known.
     pub async fn list_repositories_matching(
         &self,
+        namespace: Option<&str>,
         keep: impl Fn(&Repository) -> bool + Sync,
     ) -> Result<Vec<Repository>, Error> {
         Ok(match self {
-            Self::Registry(client) => client.list_repositories_matching(keep).await?,
+            Self::Registry(client) => client.list_repositories_matching(namespace, keep).await?,
             Self::Layout(layout) => {
                 let all = layout.list_repositories().await?;
                 all.into_iter().filter(keep).collect()
@@ -250,20 +253,40 @@ impl Endpoint {
 
     /// Deletes a tag that stands for the manifest `expected`; the manifest and its blobs stay. One
     /// that stands for another manifest by now is left alone. No request leaves after `until`.
+    ///
+    /// Where the endpoint deletes all tags of a manifest at once or none, that is done where the others are among
+    /// those that may go `also`.
     pub async fn delete_tag(
         &self,
         repository: &Repository,
         tag: &Tag,
         expected: &Digest,
+        also: &[Tag],
         until: Option<Instant>,
     ) -> Result<Deletion, Error> {
         Ok(match self {
             Self::Registry(client) => {
-                let deleted = client.delete_tag(repository, tag, expected, until).await?;
-                deleted.into()
+                let deleted = client.delete_tag(repository, tag, expected, also, until);
+                deleted.await?.into()
             }
             Self::Layout(layout) => layout.delete_tag(repository, tag, expected).await?.into(),
         })
+    }
+
+    /// Whether all tags of a manifest are deleted at once or none.
+    pub fn deletes_together(&self) -> bool {
+        match self {
+            Self::Registry(client) => client.deletes_together(),
+            Self::Layout(_) => false,
+        }
+    }
+
+    /// Whether no manifest without a tag is kept, unless an index names it.
+    pub fn drops_untagged(&self) -> bool {
+        match self {
+            Self::Registry(client) => client.drops_untagged(),
+            Self::Layout(_) => false,
+        }
     }
 
     /// Deletes a manifest **and every tag that stands for it**. For what has no tag of its own, such
@@ -518,6 +541,7 @@ impl From<registry::Deletion> for Deletion {
             registry::Deletion::Missing => Self::Missing,
             registry::Deletion::Moved => Self::Moved,
             registry::Deletion::Unsupported => Self::Unsupported,
+            registry::Deletion::Shared => Self::Shared,
             registry::Deletion::TooLate => Self::TooLate,
         }
     }

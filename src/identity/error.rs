@@ -63,6 +63,24 @@ pub enum Error {
         /// Whether the identity is known, and may not do this.
         is_known: bool,
     },
+    /// A server does not do what it was asked for, whoever asks.
+    #[error("{server} refuses {asked}; that says \"{said}\"")]
+    Rejected {
+        /// The server.
+        server: String,
+        /// What it was asked for.
+        asked: &'static str,
+        /// Its words.
+        said: String,
+    },
+    /// There is no such repository.
+    #[error("{server} refuses {asked}: there is no such repository")]
+    NoRepository {
+        /// The server.
+        server: String,
+        /// What it was asked for.
+        asked: &'static str,
+    },
     /// An answer makes no sense.
     #[error("{server} gave {asked} that cannot be used: {fault}")]
     Answer {
@@ -93,6 +111,8 @@ impl Error {
             Self::NotGranted(_) | Self::Refused { is_known: true, .. } => IssueFault::Forbidden,
             Self::Unreachable { .. } => IssueFault::Unreachable,
             Self::RateLimited { .. } => IssueFault::RateLimited,
+            Self::Rejected { .. } => IssueFault::Rejected,
+            Self::NoRepository { .. } => IssueFault::NoRepository,
             Self::Answer { .. } => IssueFault::Answer,
         }
     }

@@ -57,6 +57,8 @@ pub(super) struct Request {
     pub(super) body: SecretString,
     /// Secrets that must not be seen in what the server says.
     pub(super) hidden: Vec<SecretString>,
+    /// The longest answer, in bytes.
+    pub(super) limit: usize,
 }
 
 // === impl Request ===
@@ -71,6 +73,7 @@ impl Request {
             headers: Vec::new(),
             body: SecretString::default(),
             hidden: Vec::new(),
+            limit: ANSWER_BYTES,
         }
     }
 
@@ -133,15 +136,24 @@ impl Http {
 
     /// The answer to a request, whatever its status; what may pass is tried again.
     pub(super) async fn send(&self, request: Request) -> Result<Answer, Error> {
+        self.send_repeatedly(request, &WAITS).await
+    }
+
+    /// The same, tried once: whoever asks decides about another try.
+    pub(super) async fn send_once(&self, request: Request) -> Result<Answer, Error> {
+        self.send_repeatedly(request, &[]).await
+    }
+
+    async fn send_repeatedly(&self, request: Request, waits: &[Duration]) -> Result<Answer, Error> {
         let client = self.client(&request)?;
         let headers = headers(&request)?;
-        let mut waits = WAITS.iter();
+        let mut waits = waits.iter();
         loop {
             let sent = client
                 .request(request.method.clone(), request.url.clone())
                 .headers(headers.clone())
                 .body(request.body.expose_secret().to_owned());
-            let outcome = match timeout(ANSWER_TIMEOUT, read(sent)).await {
+            let outcome = match timeout(ANSWER_TIMEOUT, read(sent, request.limit)).await {
                 Ok(outcome) => outcome,
                 Err(_) => Err("no answer in time".to_owned()),
             };
@@ -224,13 +236,16 @@ fn is_passing(status: StatusCode) -> bool {
     status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS
 }
 
-async fn read(request: reqwest::RequestBuilder) -> Result<(StatusCode, SecretString), String> {
+async fn read(
+    request: reqwest::RequestBuilder,
+    limit: usize,
+) -> Result<(StatusCode, SecretString), String> {
     let mut response = request.send().await.map_err(|error| root(&error))?;
     let status = response.status();
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|error| root(&error))? {
-        if body.len() + chunk.len() > ANSWER_BYTES {
-            return Err(format!("its answer has more than {ANSWER_BYTES} bytes"));
+        if body.len() + chunk.len() > limit {
+            return Err(format!("its answer has more than {limit} bytes"));
         }
         body.extend_from_slice(&chunk);
     }

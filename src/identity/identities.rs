@@ -19,7 +19,7 @@ use super::life::Lasting;
 use super::renewed::Renewed;
 use super::who::Who;
 use crate::oci::{CloudRegistry, Digest, Registry};
-use crate::registry::{Credential, IssueError, Issuer};
+use crate::registry::{Credential, IssueError, Issuer, SignedApi};
 
 /// What nobody asked for in so long is forgotten.
 const UNUSED: Duration = Duration::from_secs(60 * 60);
@@ -152,6 +152,13 @@ impl Issuer for Issuing {
 
     fn fingerprint(&self) -> Digest {
         Digest::sha256(self.key.as_bytes())
+    }
+
+    fn signed(&self) -> Option<&dyn SignedApi> {
+        match &self.cloud {
+            Cloud::Aws(aws) => Some(&**aws),
+            Cloud::Azure(_) | Cloud::Google(_) => None,
+        }
     }
 }
 

@@ -12,7 +12,8 @@ use super::naming::Naming;
 use super::template::{PreviousTagTemplate, RepositoryTemplate, TagTemplate, TemplateError};
 use crate::api::ObjectName;
 use crate::api::image_mirror::{
-    AbsentPlatform, AdoptedTags, Attestations, InUse, IndexMode, PruneMode, TagMutability,
+    AbsentPlatform, AdoptedTags, Attestations, CreateRepository, InUse, IndexMode, PruneMode,
+    TagMutability,
 };
 use crate::oci::{CloudRegistry, Digest, Platform, Registry, Repository};
 use crate::policy::{Duration, Schedule};
@@ -98,6 +99,8 @@ pub struct Destination {
     pub tags: Vec<TagTemplate>,
     /// How the tag is named that keeps what a tag named before it moved.
     pub previous_tag: Option<PreviousTagTemplate>,
+    /// What a repository is made like that is missing; none is made without it.
+    pub create_repository: Option<CreateRepository>,
 }
 
 /// What becomes of tags that are no longer wanted.

@@ -94,6 +94,16 @@ pub enum GlobError {
 // === impl RepositoryGlob ===
 
 impl RepositoryGlob {
+    /// The components that everything begins with that it matches, such as `team` of `team/*`.
+    pub fn namespace(&self) -> Option<String> {
+        let (above, _) = self.text.rsplit_once('/')?;
+        let components = above.split('/');
+        let literal: Vec<&str> = components
+            .take_while(|component| !component.contains('*'))
+            .collect();
+        (!literal.is_empty()).then(|| literal.join("/"))
+    }
+
     /// Reads a glob.
     pub fn parse(text: &str) -> Result<Self, GlobError> {
         check_length(text)?;

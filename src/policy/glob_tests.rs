@@ -168,3 +168,22 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_everything_begins_with_that_a_glob_matches() {
+    let cases = [
+        ("team/*", Some("team")),
+        ("team/app-*", Some("team")),
+        ("team/web/**", Some("team/web")),
+        ("team/*/app", Some("team")),
+        ("team/a*/b", Some("team")),
+        ("*", None),
+        ("app-*", None),
+        ("**/app", None),
+        ("*/app", None),
+    ];
+    for (text, expected) in cases {
+        let namespace = RepositoryGlob::parse(text).unwrap().namespace();
+        assert_eq!(namespace.as_deref(), expected, "{text}");
+    }
+}

@@ -20,6 +20,7 @@ use super::connection::Connection;
 use super::error_body::{self, Code, ErrorBody};
 use super::hint::Hint;
 use super::limiter::Permit;
+use super::request::Request;
 use super::said::Said;
 use super::secrets::Secrets;
 use super::status::Unexpected;
@@ -59,7 +60,7 @@ pub(super) struct Answer {
 #[derive(Clone, Debug)]
 struct Asked {
     class: Class,
-    /// Scheme, host and port of the registry.
+    /// Scheme, host and port of who was asked.
     base: Url,
     /// What we sent to prove who we are.
     secrets: Arc<Secrets>,
@@ -84,16 +85,21 @@ pub(super) struct Reply {
 impl Answer {
     pub(super) fn new(
         exchanged: Exchanged,
-        class: Class,
+        request: &Request,
         places: (Permit, Share),
         connection: &Connection,
     ) -> Self {
         let Exchanged { response, sent } = exchanged;
+        let base = if request.direct.is_some() {
+            &request.url
+        } else {
+            &connection.base
+        };
         Self {
             response,
             asked: Asked {
-                class,
-                base: connection.base.clone(),
+                class: request.class,
+                base: base.clone(),
                 secrets: Arc::clone(&connection.secrets),
                 sent,
             },

@@ -2,6 +2,7 @@
 
 //! The one path that every request takes: a place in the window of the host, a try, another try.
 
+use std::convert::Infallible;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -12,7 +13,9 @@ use tracing::debug;
 
 use super::admission::Admission;
 use super::answer::{Answer, Reply};
+use super::auth::IssueError;
 use super::cause::Cause;
+use super::class::Class;
 use super::connection::Connection;
 use super::outgoing::Outgoing;
 use super::request::Request;
@@ -59,6 +62,44 @@ impl Connection {
                 .map(ControlFlow::Continue)
         })
         .await
+    }
+
+    /// Has somebody else do something for us, repeatedly where that may help; `check` is as for
+    /// [`ask_checked`](Self::ask_checked).
+    pub(super) async fn act_checked<T, R, F, A>(
+        &self,
+        class: Class,
+        check: impl Fn() -> F,
+        act: impl Fn() -> A,
+    ) -> Result<ControlFlow<T, R>, Cause>
+    where
+        F: Future<Output = Result<ControlFlow<T>, Cause>>,
+        A: Future<Output = Result<R, IssueError>>,
+    {
+        let (check, act) = (&check, &act);
+        repeat(|first| async move {
+            if let ControlFlow::Break(unwanted) = check().await? {
+                return Ok(ControlFlow::Break(unwanted));
+            }
+            self.write_guard.check()?;
+            self.counters.count_request(class);
+            first.sent(Instant::now());
+            let done = act().await.map_err(Cause::Own)?;
+            Ok(ControlFlow::Continue(done))
+        })
+        .await
+    }
+
+    /// Has somebody else do something for us, repeatedly where that may help.
+    pub(super) async fn act<R, A>(&self, class: Class, act: impl Fn() -> A) -> Result<R, Cause>
+    where
+        A: Future<Output = Result<R, IssueError>>,
+    {
+        let wanted = || async { Ok(ControlFlow::<Infallible>::Continue(())) };
+        match self.act_checked(class, wanted, act).await? {
+            ControlFlow::Continue(done) => Ok(done),
+            ControlFlow::Break(never) => match never {},
+        }
     }
 
     /// Asks, repeatedly where that may help, and leaves the body of the answer to be read.
@@ -111,7 +152,7 @@ impl Connection {
         let outcome = self.exchange(request, body).boxed().await;
         self.learn(&admission, &outcome);
         let places = admission.into_places();
-        let answer = Answer::new(outcome?, request.class, places, self);
+        let answer = Answer::new(outcome?, request, places, self);
         let status = answer.status();
         if retry::is_transient(status) && request.handed_back != Some(status) {
             return Err(answer.into_cause().await);

@@ -5,7 +5,7 @@
 use jiff::Timestamp;
 use reqwest::StatusCode;
 
-use super::auth;
+use super::auth::{self, IssueError, IssueFault};
 use super::boundaries::OutOfBounds;
 use super::error_body::Code;
 use super::guard::Lapsed;
@@ -34,6 +34,9 @@ pub(super) enum Cause {
         /// When the token server may be asked again.
         retry_at: Option<Timestamp>,
     },
+    /// Of an API of the registry's own, told by who speaks it for us.
+    #[error("{0}")]
+    Own(IssueError),
     #[error("{0}")]
     Status(Box<Unexpected>),
     /// A manifest was refused because the registry does not have what it names.
@@ -145,6 +148,7 @@ impl Cause {
     pub(super) fn kind(&self) -> Kind {
         match self {
             Self::Auth { error, .. } => error.kind(),
+            Self::Own(error) => error.fault.kind(),
             Self::Status(answer) | Self::Incomplete { answer, .. } => answer.kind(),
             Self::Paused(_) => Kind::RateLimited,
             Self::PutOff { cause, .. } => cause.kind(),
@@ -184,6 +188,7 @@ impl Cause {
     pub(super) fn is_transient(&self) -> bool {
         match self {
             Self::Auth { error, .. } => error.is_transient(),
+            Self::Own(error) => error.fault.is_transient(),
             Self::Status(answer) => answer.is_transient(),
             Self::Proxy(fault) => fault.is_transient(),
             Self::PutOff { cause, .. } => cause.is_transient(),
@@ -253,6 +258,17 @@ impl Cause {
         if let Self::Auth { error, .. } = self {
             return (error.kind() == Kind::RateLimited).then_some(Trouble::Refused);
         }
+        if let Self::Own(error) = self {
+            return match error.fault {
+                IssueFault::RateLimited => Some(Trouble::Refused),
+                IssueFault::Unreachable => Some(Trouble::Unanswered),
+                IssueFault::Identity
+                | IssueFault::Forbidden
+                | IssueFault::Answer
+                | IssueFault::Rejected
+                | IssueFault::NoRepository => None,
+            };
+        }
         let Self::Status(answer) = self else {
             return None;
         };
@@ -283,6 +299,14 @@ impl Cause {
             *hint = hint.on(whose);
         }
         self
+    }
+
+    /// What an API of the registry's own needs, and is not there.
+    pub(super) fn needs(what: &str) -> Self {
+        Self::Own(IssueError {
+            fault: IssueFault::Forbidden,
+            message: what.to_owned(),
+        })
     }
 
     /// An authorization that could not be had, and the words of the registry that asked for one.

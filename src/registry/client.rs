@@ -6,19 +6,20 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures::Stream;
+use futures::{FutureExt, Stream};
 use tokio::time::Instant;
 
 use super::blobs::{self, BlobBody};
 use super::cause::Cause;
 use super::connection::Connection;
-use super::deletes;
+use super::deletes::{self, Doomed};
 use super::deletion::Deletion;
 use super::error::{Action, Error};
 use super::kind::Side;
 use super::lists;
 use super::manifests::{self, Resolved, Stored};
 use super::outgoing::BodyError;
+use super::own::{Means, create};
 use super::ping;
 use super::referrers::{self, Referrers};
 use super::search::{self, FoundRepository};
@@ -107,15 +108,19 @@ impl Client {
 
     /// The repositories that the credential may see, sorted. Many registries do not tell.
     pub async fn list_repositories(&self) -> Result<Vec<Repository>, Error> {
-        self.list_repositories_matching(|_| true).await
+        self.list_repositories_matching(None, |_| true).await
     }
 
-    /// Those of them that `keep` wants; the others are dropped while they are read.
+    /// Those of them that `keep` wants; the others are dropped while they are read. Some registries list only those of
+    /// one namespace, which is `team` for what begins with `team/`.
     pub async fn list_repositories_matching(
         &self,
+        namespace: Option<&str>,
         keep: impl Fn(&Repository) -> bool + Sync,
     ) -> Result<Vec<Repository>, Error> {
-        let listed = lists::repositories(&self.inner.connection, keep).await;
+        // Boxed, because what asks for lists lies deep in other futures.
+        let listed = lists::repositories(&self.inner.connection, namespace, &keep).boxed();
+        let listed = listed.await;
         self.explain(listed, Action::ListRepositories, None, None)
     }
 
@@ -199,7 +204,9 @@ impl Client {
         target: &TagOrDigest,
         manifest: &Manifest,
     ) -> Result<Stored, Error> {
-        let stored = manifests::put(&self.inner.connection, repository, target, manifest).await;
+        let connection = &self.inner.connection;
+        let put = || manifests::put(connection, repository, target, manifest);
+        let stored = create::making(connection, repository, put).await;
         self.explain(stored, Action::PutManifest, Some(repository), Some(target))
     }
 
@@ -209,18 +216,41 @@ impl Client {
     /// Never by digest, which would take every other tag of the manifest along: where the registry
     /// cannot delete a tag, nothing is deleted.
     ///
+    /// Where the registry deletes all tags of a manifest or none, that is done where the others are among those
+    /// that may go `also`.
+    ///
     /// No try leaves after `until`, however long the registry takes to be looked at.
     pub async fn delete_tag(
         &self,
         repository: &Repository,
         tag: &Tag,
         expected: &Digest,
+        also: &[Tag],
         until: Option<Instant>,
     ) -> Result<Deletion, Error> {
         let connection = &self.inner.connection;
-        let deleted = deletes::delete_tag(connection, repository, tag, expected, until).await;
+        let doomed = Doomed {
+            repository,
+            tag,
+            expected,
+            also,
+            until,
+        };
+        // Boxed, because what deletes lies deep in other futures.
+        let deleted = deletes::delete_tag(connection, &doomed).boxed().await;
         let target = TagOrDigest::Tag(tag.clone());
         self.explain(deleted, Action::DeleteTag, Some(repository), Some(&target))
+    }
+
+    /// Whether all tags of a manifest are deleted at once or none, as versions of packages of GitHub are.
+    pub fn deletes_together(&self) -> bool {
+        matches!(Means::of(self.registry()), Means::GitHub { .. })
+    }
+
+    /// Whether no manifest without a tag is kept, unless an index names it: Amazon ECR deletes an image with its
+    /// last tag (API reference, `BatchDeleteImage`).
+    pub fn drops_untagged(&self) -> bool {
+        Means::of(self.registry()) == Means::Signed
     }
 
     /// Deletes a manifest **and every tag that stands for it**. For what has no tag of its own, such
@@ -288,7 +318,9 @@ impl Client {
         digest: &Digest,
         mount_from: Option<&Repository>,
     ) -> Result<Upload, Error> {
-        let started = uploads::start(&self.inner.connection, repository, digest, mount_from).await;
+        let connection = &self.inner.connection;
+        let start = || uploads::start(connection, repository, digest, mount_from);
+        let started = create::making(connection, repository, start).await;
         let target = TagOrDigest::Digest(digest.clone());
         self.explain(
             started,

@@ -16,6 +16,7 @@ use super::host::Host;
 use super::http::Http;
 use super::observer::Observer;
 use super::outgoing::{BodyError, Outgoing};
+use super::own::{Creation, Known};
 use super::secrets::Secrets;
 use super::traffic::Counters;
 use super::way::Way;
@@ -39,6 +40,10 @@ pub(super) struct Connection {
     pub(super) secrets: Arc<Secrets>,
     pub(super) write_guard: WriteGuard,
     pub(super) observer: Arc<dyn Observer>,
+    /// What a repository is made like that is missing; none is made without it.
+    pub(super) creation: Option<Arc<Creation>>,
+    /// What is known of the registry's own API.
+    pub(super) known: Known,
 }
 
 impl Connection {

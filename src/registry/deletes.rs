@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 //! Deletes (distribution specification, content management): a tag by its name, a manifest by its
-//! digest, and never one in place of the other, because a digest takes every tag of it along.
+//! digest, and never one in place of the other, because a digest takes every tag of it along. Registries that delete
+//! tags by an API of their own are asked there.
 
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -10,13 +11,15 @@ use reqwest::Method;
 use tokio::time::Instant;
 
 use super::answer::Reply;
-use super::auth::Scope;
+use super::auth::{Credential, Scope};
 use super::cause::Cause;
 use super::class::Class;
 use super::connection::Connection;
 use super::deletion::{Deletable, Deletion};
 use super::error_body::Code;
 use super::manifests;
+use super::own::github::Packages;
+use super::own::{Means, Removed, acr, hub};
 use super::profile::Deletes;
 use super::request::Request;
 use crate::oci::{Digest, Repository, Tag, TagOrDigest};
@@ -34,39 +37,200 @@ enum Verdict {
     Error,
 }
 
-/// Deletes a tag as long as it stands for `expected`, which is looked up right before every try. None leaves
-/// after `until`.
+/// A tag that is to go.
+pub(super) struct Doomed<'a> {
+    pub(super) repository: &'a Repository,
+    pub(super) tag: &'a Tag,
+    /// What it stands for, which is looked up right before every try.
+    pub(super) expected: &'a Digest,
+    /// Tags of the same manifest that may go along.
+    pub(super) also: &'a [Tag],
+    /// None leaves after that.
+    pub(super) until: Option<Instant>,
+}
+
+/// Deletes a tag as long as it stands for what is expected, by what means its registry has.
 pub(super) async fn delete_tag(
     connection: &Connection,
-    repository: &Repository,
-    tag: &Tag,
-    expected: &Digest,
-    until: Option<Instant>,
+    doomed: &Doomed<'_>,
 ) -> Result<Deletion, Cause> {
-    let target = TagOrDigest::Tag(tag.clone());
-    if !connection.host.may_delete(Deletable::Tag) {
-        return Ok(Deletion::Unsupported);
+    let Doomed {
+        repository, tag, ..
+    } = doomed;
+    let means = Means::of(&connection.registry);
+    if means == Means::Specified {
+        if !connection.host.may_delete(Deletable::Tag) {
+            return Ok(Deletion::Unsupported);
+        }
+        let request = request(connection, repository, &doomed.target());
+        return by_request(connection, doomed, &means, &request).await;
     }
-    let request = request(connection, repository, &target);
-    let is_sent = AtomicBool::new(false);
-    let check = || async {
-        let found = manifests::resolve(connection, repository, &target, None).await?;
+    // What is gone needs no right to delete.
+    let first = AtomicBool::new(false);
+    if let ControlFlow::Break(deletion) = doomed.check(connection, &first).await? {
+        return Ok(deletion);
+    }
+    match &means {
+        Means::Specified => Ok(Deletion::Unsupported),
+        Means::Acr => {
+            let request = acr::request(connection, repository, tag);
+            by_request(connection, doomed, &means, &request).await
+        }
+        Means::DockerHub => {
+            let request = hub::delete_request(connection, repository, tag).await?;
+            by_request(connection, doomed, &means, &request).await
+        }
+        Means::GitHub { api } => {
+            let packages = Packages::to_delete(connection, api)?;
+            by_version(connection, doomed, &packages).await
+        }
+        Means::Signed => by_signed_call(connection, doomed).await,
+    }
+}
+
+// === impl Doomed ===
+
+impl Doomed<'_> {
+    fn target(&self) -> TagOrDigest {
+        TagOrDigest::Tag(self.tag.clone())
+    }
+
+    /// Whether it still is what it was. `is_sent`: whether a try has left, which is noted here.
+    async fn check(
+        &self,
+        connection: &Connection,
+        is_sent: &AtomicBool,
+    ) -> Result<ControlFlow<Deletion>, Cause> {
+        let found = manifests::resolve(connection, self.repository, &self.target(), None).await?;
         Ok(match found {
             // The answer to a try before was lost, not its effect.
             None if is_sent.load(Relaxed) => ControlFlow::Break(Deletion::Deleted),
             None => ControlFlow::Break(Deletion::Missing),
-            Some(found) if found.digest != *expected => ControlFlow::Break(Deletion::Moved),
-            Some(_) if is_past(until) => ControlFlow::Break(Deletion::TooLate),
-            Some(_) => {
-                is_sent.store(true, Relaxed);
-                ControlFlow::Continue(())
-            }
+            Some(found) if found.digest != *self.expected => ControlFlow::Break(Deletion::Moved),
+            Some(_) if is_past(self.until) => ControlFlow::Break(Deletion::TooLate),
+            Some(_) => ControlFlow::Continue(()),
         })
+    }
+}
+
+async fn by_request(
+    connection: &Connection,
+    doomed: &Doomed<'_>,
+    means: &Means,
+    request: &Request,
+) -> Result<Deletion, Cause> {
+    let is_sent = AtomicBool::new(false);
+    let check = || async {
+        let checked = doomed.check(connection, &is_sent).await?;
+        is_sent.store(is_sent.load(Relaxed) || checked.is_continue(), Relaxed);
+        Ok(checked)
     };
+    match connection.ask_checked(request, check).await? {
+        ControlFlow::Break(deletion) => Ok(deletion),
+        ControlFlow::Continue(reply) => conclude(connection, doomed, means, reply).await,
+    }
+}
+
+/// As a version of a package of GitHub, of which nothing else is left.
+async fn by_version(
+    connection: &Connection,
+    doomed: &Doomed<'_>,
+    packages: &Packages<'_>,
+) -> Result<Deletion, Cause> {
+    let Doomed {
+        repository,
+        expected,
+        ..
+    } = doomed;
+    let version = packages.find(repository, expected).await?;
+    let tags: Vec<&Tag> = doomed.also.iter().chain([doomed.tag]).collect();
+    let is_sent = AtomicBool::new(false);
+    let check = || async {
+        let checked = doomed.check(connection, &is_sent).await?;
+        if checked.is_break() {
+            return Ok(checked);
+        }
+        if !packages
+            .has_only(&version, (repository, expected), &tags)
+            .await?
+        {
+            return Ok(ControlFlow::Break(Deletion::Shared));
+        }
+        if is_past(doomed.until) {
+            return Ok(ControlFlow::Break(Deletion::TooLate));
+        }
+        is_sent.store(true, Relaxed);
+        Ok(ControlFlow::Continue(()))
+    };
+    let request = packages.delete(version.clone());
     match connection.ask_checked(&request, check).await? {
         ControlFlow::Break(deletion) => Ok(deletion),
         ControlFlow::Continue(reply) => {
-            outcome(connection, repository, &target, Deletable::Tag, reply).await
+            let api = String::new();
+            conclude(connection, doomed, &Means::GitHub { api }, reply).await
+        }
+    }
+}
+
+/// By a call that whoever has the keys of an identity signs.
+async fn by_signed_call(connection: &Connection, doomed: &Doomed<'_>) -> Result<Deletion, Cause> {
+    let credential = connection.authenticator.credential();
+    let api = match credential {
+        Credential::Issued(issuer) => issuer.signed(),
+        Credential::Anonymous
+        | Credential::Basic { .. }
+        | Credential::IdentityToken { .. }
+        | Credential::RegistryToken(_) => None,
+    };
+    let api = api.ok_or_else(|| {
+        Cause::needs(
+            "Amazon ECR deletes tags by its own API, which wants signatures with the keys of an identity, and no \
+             password: name one with provider: AWS",
+        )
+    })?;
+    api.ready().await.map_err(Cause::Own)?;
+    let is_sent = AtomicBool::new(false);
+    let check = || async {
+        let checked = doomed.check(connection, &is_sent).await?;
+        is_sent.store(is_sent.load(Relaxed) || checked.is_continue(), Relaxed);
+        Ok(checked)
+    };
+    let call = || api.delete_tag(doomed.repository, doomed.tag);
+    let done = connection.act_checked(Class::ManifestDelete, check, call);
+    Ok(match done.await? {
+        ControlFlow::Break(deletion) => deletion,
+        // It stood there right before.
+        ControlFlow::Continue(Removed::Now | Removed::Before) => Deletion::Deleted,
+    })
+}
+
+/// What the answer to the deletion of a tag means.
+async fn conclude(
+    connection: &Connection,
+    doomed: &Doomed<'_>,
+    means: &Means,
+    reply: Reply,
+) -> Result<Deletion, Cause> {
+    let (repository, target) = (doomed.repository, doomed.target());
+    if *means == Means::Specified {
+        return outcome(connection, repository, &target, Deletable::Tag, reply).await;
+    }
+    match reply.status.as_u16() {
+        200 | 202 | 204 => Ok(Deletion::Deleted),
+        status => {
+            if status == 401 && *means == Means::DockerHub {
+                hub::forget_token(connection).await;
+            }
+            // Such an API says so of what somebody may not see, too.
+            let is_gone = status == 404
+                && manifests::resolve(connection, repository, &target, None)
+                    .await?
+                    .is_none();
+            if is_gone {
+                Ok(Deletion::Deleted)
+            } else {
+                Err(reply.into_cause())
+            }
         }
     }
 }

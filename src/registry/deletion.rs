@@ -13,6 +13,8 @@ pub enum Deletion {
     Moved,
     /// The registry cannot delete such a thing: it is left alone.
     Unsupported,
+    /// It has other tags that are to stay, and the registry deletes all of them at once or none: it is left alone.
+    Shared,
     /// The time until which it might be deleted had passed before the request could leave: it is left
     /// alone, unless an earlier try was not answered.
     TooLate,

@@ -23,7 +23,7 @@ use super::http::{self, HttpError};
 use super::origin::{self, UnsafeUrl};
 use super::outgoing::{BodyError, Ended, Outgoing};
 use super::redact::SafeUrl;
-use super::request::Request;
+use super::request::{Direct, Request};
 use super::said::Said;
 use crate::oci::limits;
 
@@ -37,6 +37,9 @@ impl Connection {
         request: &Request,
         mut body: Option<Outgoing>,
     ) -> Result<Exchanged, Cause> {
+        if let Some(direct) = &request.direct {
+            return self.exchange_directly(request, direct).await;
+        }
         let is_unique = body.is_some();
         let scope = &request.scope;
         // A token that ends under way is told at the end by some registries (Katello#11485).
@@ -75,6 +78,19 @@ impl Connection {
             self.host.limiter.spend(request.class);
             sent = Some(renewed);
         }
+    }
+
+    /// Asks another server of the registry's owner, once. What it answers is the answer: no redirect, no challenge.
+    async fn exchange_directly(
+        &self,
+        request: &Request,
+        direct: &Direct,
+    ) -> Result<Exchanged, Cause> {
+        let sent = direct.authorization.clone();
+        let built = request.build(&self.http, request.url.clone(), None, sent.as_ref());
+        self.counters.count_written(request.body_length());
+        let response = self.dispatch(request.class, built, None).await?;
+        Ok(Exchanged { response, sent })
     }
 
     /// Sends a request of which nobody needs the answer: once, with what is known of who we are.
@@ -123,7 +139,7 @@ impl Connection {
     }
 
     /// What a GET by nobody is answered with: only its headers are wanted.
-    async fn ask_for_challenge(&self, url: Url) -> Result<HeaderMap, Cause> {
+    pub(super) async fn ask_for_challenge(&self, url: Url) -> Result<HeaderMap, Cause> {
         self.host.limiter.spend(Class::Lookup);
         let request = self.http.request(Method::GET, url).build();
         let response = self.dispatch(Class::Lookup, request, None).await?;

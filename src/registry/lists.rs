@@ -16,8 +16,10 @@ use super::auth::Scope;
 use super::cause::Cause;
 use super::class::Class;
 use super::connection::Connection;
+use super::kind::Kind;
 use super::link;
 use super::onward::{Ask, Next, Onward, Page};
+use super::own;
 use super::pages::Pages;
 use super::request::Request;
 use crate::oci::{Repository, Tag, json, limits};
@@ -71,15 +73,45 @@ pub(super) async fn tags(
     list.read(connection, || connection.host.tag_page()).await
 }
 
-/// The repositories that are wanted, sorted.
+/// The repositories that are wanted, sorted. All of them are of one namespace, where that is known.
 pub(super) async fn repositories(
     connection: &Connection,
+    namespace: Option<&str>,
     keep: impl Fn(&Repository) -> bool,
+) -> Result<Vec<Repository>, Cause> {
+    if let Some(listed) = own::list::repositories(connection, namespace, false, &keep).await? {
+        return Ok(listed);
+    }
+    let refusal = match catalog(connection, &keep).await {
+        Err(cause) if is_of_nobody(cause.kind()) => cause,
+        listed => return listed,
+    };
+    // Where the API refuses as well, what the specification has says more.
+    let listed = own::list::repositories(connection, namespace, true, &keep).await;
+    match listed {
+        Ok(Some(listed)) => Ok(listed),
+        Ok(None) => Err(refusal),
+        Err(cause) if is_of_nobody(cause.kind()) => Err(refusal),
+        Err(cause) => Err(cause),
+    }
+}
+
+/// Whether it says that there is no catalog for whoever asks.
+fn is_of_nobody(kind: Kind) -> bool {
+    matches!(
+        kind,
+        Kind::AuthenticationFailed | Kind::AccessDenied | Kind::NotFound
+    )
+}
+
+async fn catalog(
+    connection: &Connection,
+    keep: &impl Fn(&Repository) -> bool,
 ) -> Result<Vec<Repository>, Cause> {
     let list = List {
         url: &connection.url(&["_catalog"]),
         scope: &Scope::catalog(),
-        keep: &keep,
+        keep,
     };
     let page_size = || Some(connection.host.tag_page()?.min(CATALOG_PAGE));
     list.read(connection, page_size).await

@@ -9,6 +9,7 @@
 //! ```text
 //! client error                what can be done here, and what was being done when it failed
 //! manifests deletes deletion blobs uploads lists referrers search   the endpoints of the specification
+//! own                         what registries do by APIs of their own
 //! pages                       lists that come page by page, bounded
 //! connection ask admission exchange   the one path of every request: limits, repetition, credential, redirects
 //! request answer drain outgoing   what goes out and comes in: bounded, watched
@@ -57,6 +58,7 @@ mod observer;
 mod onward;
 mod origin;
 mod outgoing;
+mod own;
 mod owner;
 mod pace;
 mod pages;
@@ -97,6 +99,7 @@ pub use manifests::{Resolved, Stored};
 pub use observer::Observer;
 pub use origin::UnsafeUrl;
 pub use outgoing::BodyError;
+pub use own::{Creation, Encryption, Removed, RepositoryPage, SignedApi};
 pub use pool::{Pool, PoolBuilder};
 pub use referrers::Referrers;
 pub use request_limits::{Rate, RateError, RequestLimits};

@@ -4,11 +4,10 @@
 //! none of them grows or lasts without an end.
 
 use std::collections::HashSet;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, Hash, RandomState};
 
 use futures::FutureExt;
 use tokio::time::{Instant, timeout_at};
-use url::Url;
 
 use super::answer::Reply;
 use super::cause::Cause;
@@ -68,6 +67,16 @@ impl<'a> Pages<'a> {
         Ok(reply)
     }
 
+    /// Has a page asked for by somebody else: the one with this token, which must be another one than those before.
+    pub(super) async fn act<T>(
+        &mut self,
+        token: &str,
+        page: impl Future<Output = Result<T, Cause>>,
+    ) -> Result<T, Cause> {
+        self.bounds.enter(&token)?;
+        self.bounds.within(page).await?
+    }
+
     /// Takes note of an entry, and says whether it is new.
     pub(super) fn note(&mut self, entry: &str) -> Result<bool, Cause> {
         self.bounds.note(entry)
@@ -101,7 +110,8 @@ impl Bounds {
         }
     }
 
-    fn enter(&mut self, url: &Url) -> Result<(), Cause> {
+    /// Enters a page by what it is asked for with.
+    fn enter(&mut self, url: &impl Hash) -> Result<(), Cause> {
         self.pages += 1;
         let is_new = self.seen_urls.insert(self.hasher.hash_one(url));
         if !is_new || self.pages > limits::LIST_PAGES {
@@ -165,6 +175,7 @@ mod tests {
     use std::time::Duration;
 
     use tokio::time::sleep;
+    use url::Url;
 
     use super::*;
 

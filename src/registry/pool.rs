@@ -23,6 +23,7 @@ use super::host::Host;
 use super::http::Http;
 use super::observer::{Observer, Unobserved};
 use super::origin;
+use super::own::Known;
 use super::profile::Profile;
 use super::request_limits::RequestLimits;
 use super::secrets::Secrets;
@@ -176,6 +177,8 @@ impl Pool {
             secrets: Arc::new(Secrets::of(settings)),
             write_guard: write_guard.clone(),
             observer: Arc::clone(observer),
+            creation: settings.creation.clone(),
+            known: Known::default(),
         })
     }
 

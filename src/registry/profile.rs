@@ -3,6 +3,7 @@
 //! What is known of a registry by its name, as data.
 
 use super::class::Class;
+use crate::oci::CloudRegistry;
 
 /// How the bytes of a blob are sent (distribution specification, pushing blobs).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,8 +59,10 @@ enum Hosts {
     Named(&'static [&'static str]),
     /// Every name below this domain.
     Below(&'static str),
-    /// Amazon's, with account and region in the name.
+    /// Amazon's, with account and region in the name, in all partitions.
     Ecr,
+    /// Azure's, in all of its clouds.
+    Azure,
     /// All the rest.
     Any,
 }
@@ -110,7 +113,7 @@ static PROFILES: [Profile; 9] = [
     },
     // 413 for a PUT of more than about 20 MB.
     Profile {
-        hosts: Hosts::Below(".azurecr.io"),
+        hosts: Hosts::Azure,
         upload_mode: UploadMode::PatchPut,
         trusts_head: true,
         deletes: Deletes::Everything,
@@ -181,6 +184,11 @@ fn entry<T: Copy>(entries: &[(Class, T)], class: Class) -> Option<T> {
         .map(|(_, value)| *value)
 }
 
+/// The cloud that a host is of.
+fn cloud(name: &str) -> Option<CloudRegistry> {
+    CloudRegistry::of(&name.parse().ok()?)
+}
+
 impl Hosts {
     fn contain(&self, name: &str) -> bool {
         match self {
@@ -188,14 +196,8 @@ impl Hosts {
             Self::Below(domain) => name
                 .strip_suffix(domain)
                 .is_some_and(|rest| !rest.is_empty()),
-            Self::Ecr => {
-                let name = name.strip_suffix(".cn").unwrap_or(name);
-                let rest = name.strip_suffix(".amazonaws.com").unwrap_or_default();
-                matches!(
-                    rest.split('.').collect::<Vec<_>>()[..],
-                    [account, "dkr", "ecr" | "ecr-fips", region] if !account.is_empty() && !region.is_empty()
-                )
-            }
+            Self::Ecr => matches!(cloud(name), Some(CloudRegistry::Ecr(_))),
+            Self::Azure => matches!(cloud(name), Some(CloudRegistry::Azure(_))),
             Self::Any => true,
         }
     }
@@ -211,6 +213,7 @@ mod tests {
             ("quay.io", 100, UploadMode::Put),
             ("quay.io:443", 100, UploadMode::Put),
             ("team.azurecr.io", 1_000, UploadMode::PatchPut),
+            ("team.azurecr.cn", 1_000, UploadMode::PatchPut),
             ("azurecr.io", 1_000, UploadMode::Put),
             ("team.azurecr.io.evil.test", 1_000, UploadMode::Put),
             ("[::1]:5000", 1_000, UploadMode::Put),
@@ -258,6 +261,8 @@ mod tests {
             "123456789012.dkr.ecr.eu-west-1.amazonaws.com",
             "123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn",
             "123456789012.dkr.ecr-fips.us-east-1.amazonaws.com",
+            "123456789012.dkr.ecr.eusc-de-east-1.amazonaws.eu",
+            "123456789012.dkr-ecr.eu-west-1.on.aws",
         ] {
             assert_eq!(rate(host), Some(8), "{host}");
         }

@@ -12,6 +12,12 @@ use super::class::Class;
 use super::http::Http;
 use super::outgoing::Outgoing;
 
+/// How another server than the registry is asked: with this and nothing else, and no redirect is followed.
+#[derive(Clone, Debug)]
+pub(super) struct Direct {
+    pub(super) authorization: Option<Authorization>,
+}
+
 /// What to ask, what for, and how the answer is to be read.
 #[derive(Debug)]
 pub(super) struct Request {
@@ -26,6 +32,8 @@ pub(super) struct Request {
     pub(super) is_urgent: bool,
     /// A status that may pass and is an answer all the same: whoever asks has another way.
     pub(super) handed_back: Option<StatusCode>,
+    /// Whether it is for another server of the registry's owner, which is asked for nothing else.
+    pub(super) direct: Option<Direct>,
     headers: HeaderMap,
     body: Option<Bytes>,
 }
@@ -41,6 +49,7 @@ impl Request {
             follows_redirects: true,
             is_urgent: false,
             handed_back: None,
+            direct: None,
             headers: HeaderMap::new(),
             body: None,
         }
@@ -65,6 +74,12 @@ impl Request {
     /// Takes a status that may pass for an answer, and is not repeated for it.
     pub(super) fn hand_back(mut self, status: StatusCode) -> Self {
         self.handed_back = Some(status);
+        self
+    }
+
+    /// Is for a server of the registry's owner whose URL we made ourselves, and carries this.
+    pub(super) fn directly(mut self, authorization: Option<Authorization>) -> Self {
+        self.direct = Some(Direct { authorization });
         self
     }
 

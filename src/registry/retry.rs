@@ -137,7 +137,11 @@ pub(super) fn rest(tries: u32) -> Duration {
 /// How long `Retry-After` asks to wait, at most six hours: seconds or a date (RFC 9110, section 10.2.3),
 /// or the time as a number, which registries send as well.
 pub(super) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
-    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    // Docker Hub's own API has another name for it (its documentation, rate limiting, 2025).
+    let asked = headers
+        .get(RETRY_AFTER)
+        .or_else(|| headers.get("x-retry-after"));
+    let text = asked?.to_str().ok()?.trim();
     let wait = match number(text) {
         Some(seconds @ ..UNIX_SECONDS) => Duration::from_secs(seconds),
         Some(time @ ..UNIX_MILLISECONDS) => until(time.saturating_mul(1_000), now),

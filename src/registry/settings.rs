@@ -9,6 +9,7 @@ use futures::future::BoxFuture;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::auth::Credential;
+use super::own::Creation;
 use crate::oci::{Digest, Registry, Repository, digest::Algorithm};
 
 /// How a registry is reached.
@@ -31,6 +32,8 @@ pub struct Settings {
     pub trusted_realms: Vec<String>,
     /// Credentials for the registries to which this one redirects; without it they are asked as nobody.
     pub keyring: Option<Arc<dyn Keyring>>,
+    /// What a repository is made like that is missing when something is pushed to it; none is made without it.
+    pub creation: Option<Arc<Creation>>,
 }
 
 /// Credentials for registries besides the one that is spoken to.
@@ -91,6 +94,7 @@ impl Settings {
             insecure,
             trusted_realms,
             keyring,
+            creation,
         } = self;
         let mut fields = Fields(Algorithm::Sha256.hasher());
         fields.add(credential.fingerprint().as_str().as_bytes());
@@ -109,6 +113,13 @@ impl Settings {
                 .map(|keyring| keyring.fingerprint())
                 .as_ref()
                 .map(|digest| digest.as_str().as_bytes()),
+        );
+        fields.add_option(
+            creation
+                .as_ref()
+                .map(|made| format!("{made:?}"))
+                .as_deref()
+                .map(str::as_bytes),
         );
         for realm in trusted_realms {
             fields.add(realm.as_bytes());

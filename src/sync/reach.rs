@@ -13,6 +13,7 @@ use tracing::warn;
 
 use super::secrets::{FindSecret, InvalidReach, ReachError};
 use super::trust::Authorities;
+use crate::api::image_mirror::CreateRepository;
 use crate::api::secret::{
     CA_KEY, CERTIFICATE_KEY, PASSWORD_KEY, PRIVATE_KEY_KEY, PROXY_ADDRESS_KEY, USERNAME_KEY,
 };
@@ -20,7 +21,7 @@ use crate::api::{ObjectName, Secret};
 use crate::oci::{Digest, Registry, Repository};
 use crate::plan::{Access, CloudIdentity, Mirror};
 use crate::registry::docker_config::{ConfigError, DockerConfig};
-use crate::registry::{Credential, Issuer, Keyring, Proxy, Tls};
+use crate::registry::{Creation, Credential, Encryption, Issuer, Keyring, Proxy, Tls};
 
 /// How the registries of one mirror are reached, and whom its policies trust.
 #[derive(Debug, Default)]
@@ -46,6 +47,8 @@ pub struct Reach {
     pub proxy: Option<Proxy>,
     /// Whether plain HTTP is used.
     pub insecure: bool,
+    /// What a repository is made like that is missing; none is made without it.
+    pub creation: Option<Arc<Creation>>,
 }
 
 /// The credentials in a Secret.
@@ -99,7 +102,9 @@ impl MirrorReach {
             .map(|(index, destination)| {
                 let path = format!("spec.destinations[{index}]");
                 let reach = read(&path, &destination.registry, &destination.access);
-                (destination.name.clone(), reach)
+                let creation = destination.create_repository.as_ref();
+                let creation = creation.map(|create| Arc::new(creation_of(create)));
+                (destination.name.clone(), Reach { creation, ..reach })
             })
             .collect();
         match Authorities::read(mirror, secrets) {
@@ -154,6 +159,7 @@ impl Reach {
                 tls: tls.unwrap_or_default(),
                 proxy,
                 insecure: *insecure,
+                creation: None,
             }),
             (credentials, issuer, tls, proxy) => {
                 let errors = [
@@ -172,6 +178,28 @@ impl Reach {
                 Err(errors.into_iter().filter_map(named).collect())
             }
         }
+    }
+}
+
+/// What a repository is made like.
+fn creation_of(create: &CreateRepository) -> Creation {
+    let CreateRepository {
+        tags,
+        immutable_tags,
+        scan_on_push,
+        encryption,
+        lifecycle_policy,
+    } = create.clone();
+    let encryption = encryption.map(|encryption| Encryption {
+        kind: encryption.kind.as_str().to_owned(),
+        key: encryption.kms_key,
+    });
+    Creation {
+        tags,
+        immutable_tags,
+        scan_on_push,
+        encryption,
+        lifecycle_policy,
     }
 }
 

@@ -26,6 +26,7 @@ mod hostile;
 mod identity;
 mod layout;
 mod matrix;
+mod own;
 mod packaging;
 mod plain;
 mod politeness;

@@ -5,6 +5,7 @@
 use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
 
+use super::create_repository::CreateRepository;
 use super::provider::Provider;
 use crate::api::metadata::{LocalObjectReference, ObjectName};
 use crate::api::schema::{LABEL, LABEL_LENGTH, registry, rule, rule_for, set};
@@ -68,7 +69,14 @@ pub struct Source {
 /// A registry that images are copied to, and under which names.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schemars(transform = identity_rules)]
+#[schemars(
+    transform = identity_rules,
+    transform = rule_for(
+        ".createRepository",
+        "!has(self.createRepository) || has(self.provider) && self.provider == 'AWS'",
+        "is only used with provider: AWS: other registries make repositories by themselves, or somebody has to"
+    )
+)]
 pub struct Destination {
     /// Name of the destination, unique in the mirror.
     #[schemars(length(min = 1, max = LABEL_LENGTH), regex(pattern = LABEL))]
@@ -102,6 +110,9 @@ pub struct Destination {
         )
     )]
     pub previous_tag: Option<String>,
+    /// Makes a repository that is missing at Amazon ECR, right before the first push to it. Write {} for one as AWS makes it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub create_repository: Option<CreateRepository>,
     /// Generic: secretRef has the credentials. AWS, GCP or Azure: those of an identity in that cloud are used.
     #[serde(default)]
     pub provider: Provider,

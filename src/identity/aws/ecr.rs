@@ -90,34 +90,32 @@ impl Ecr {
         }
     }
 
-    /// The service as signatures name it, and the call.
-    fn call(&self) -> (&'static str, &'static str) {
+    /// The service as signatures name it, and how the names of its operations begin.
+    fn service(&self) -> (&'static str, &'static str) {
         match self {
-            Self::Private(_) => (
-                "ecr",
-                "AmazonEC2ContainerRegistry_V20150921.GetAuthorizationToken",
-            ),
-            Self::Public => ("ecr-public", "SpencerFrontendService.GetAuthorizationToken"),
+            Self::Private(_) => ("ecr", "AmazonEC2ContainerRegistry_V20150921"),
+            Self::Public => ("ecr-public", "SpencerFrontendService"),
         }
     }
 
-    /// User name and password.
-    pub(super) async fn password(
+    /// A signed call.
+    pub(super) fn call(
         &self,
-        http: &Http,
         environment: &Environment,
         keys: &Keys,
-    ) -> Result<Lasting<Credential>, Error> {
-        let (service, target) = self.call();
+        (operation, asked): (&str, &'static str),
+        body: String,
+    ) -> Result<Request, Error> {
+        let (service, prefix) = self.service();
         let url = self.server(environment)?;
         let host = authority(&url);
         let mut request = Request {
             method: Method::POST,
-            body: "{}".into(),
-            ..Request::get(url, "a password for ECR")
+            body: body.into(),
+            ..Request::get(url, asked)
         }
         .header("content-type", "application/x-amz-json-1.1".to_owned())
-        .header("x-amz-target", target.to_owned())
+        .header("x-amz-target", format!("{prefix}.{operation}"))
         .hide(&keys.secret);
         if let Some(token) = &keys.token {
             request = request.hide(token);
@@ -136,6 +134,18 @@ impl Ecr {
         };
         let signed = sign(&signable, scope, keys, clock::now());
         request.headers.extend(signed);
+        Ok(request)
+    }
+
+    /// User name and password.
+    pub(super) async fn password(
+        &self,
+        http: &Http,
+        environment: &Environment,
+        keys: &Keys,
+    ) -> Result<Lasting<Credential>, Error> {
+        let what = ("GetAuthorizationToken", "a password for ECR");
+        let request = self.call(environment, keys, what, "{}".to_owned())?;
         credential(&http.send(request).await?)
     }
 }
@@ -186,15 +196,23 @@ fn login(token: &SecretString) -> Option<(String, SecretString)> {
     is_whole.then(|| (username.to_owned(), password.into()))
 }
 
-fn refusal(answer: &Answer) -> Error {
-    let Ok(Fault { kind, message }) = serde_json::from_str(answer.text()) else {
-        return answer.refusal(None);
-    };
+/// What the error of an answer is called, and its words.
+pub(super) fn fault(answer: &Answer) -> Option<(String, String)> {
+    let Fault { kind, message } = serde_json::from_str(answer.text()).ok()?;
     // `com.amazonaws.ecr#AccessDeniedException`, or without what stands before it.
     let kind = kind.as_deref().and_then(|kind| kind.rsplit('#').next());
-    let kind = kind.unwrap_or("error");
-    let message = message.unwrap_or_default();
-    match (answer.refusal(Some(&format!("{kind}: {message}"))), kind) {
+    let kind = kind.unwrap_or("error").to_owned();
+    Some((kind, message.unwrap_or_default()))
+}
+
+pub(super) fn refusal(answer: &Answer) -> Error {
+    let Some((kind, message)) = fault(answer) else {
+        return answer.refusal(None);
+    };
+    match (
+        answer.refusal(Some(&format!("{kind}: {message}"))),
+        kind.as_str(),
+    ) {
         // AWS answers 400 to most of what it refuses.
         (
             Error::Refused {

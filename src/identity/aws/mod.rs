@@ -8,6 +8,7 @@
 mod ecr;
 mod keys;
 mod metadata;
+mod repositories;
 mod sigv4;
 mod sts;
 mod xml;
@@ -15,6 +16,7 @@ mod xml;
 use std::path::Path;
 use std::sync::Arc;
 
+use futures::future::BoxFuture;
 use secrecy::SecretString;
 use url::Url;
 
@@ -29,7 +31,8 @@ use super::life::{Lasting, longest};
 use super::renewed::Renewed;
 use super::who::{Account, Who};
 use crate::oci::clouds::{EcrHost, Partition};
-use crate::registry::Credential;
+use crate::oci::{Repository, Tag};
+use crate::registry::{Creation, Credential, IssueError, Removed, RepositoryPage, SignedApi};
 
 /// The audience of tokens for roles.
 const AUDIENCE: &str = "sts.amazonaws.com";
@@ -67,7 +70,7 @@ impl Aws {
 
     /// User name and password.
     pub(super) async fn fetch(&self) -> Result<Lasting<Credential>, Error> {
-        let keys = self.keys.get(async || self.find_keys().await).await?;
+        let keys = self.keys().await?;
         let password = self.registry.password(&self.http, &self.environment, &keys);
         password.await.inspect_err(|error| {
             if matches!(error, Error::Refused { .. }) {
@@ -196,6 +199,35 @@ impl Aws {
         };
         let life = longest();
         Ok(Some(Lasting { value, life }))
+    }
+}
+
+impl SignedApi for Aws {
+    fn ready(&self) -> BoxFuture<'_, Result<(), IssueError>> {
+        Box::pin(async move { Ok(self.keys().await.map(drop)?) })
+    }
+
+    fn delete_tag<'a>(
+        &'a self,
+        repository: &'a Repository,
+        tag: &'a Tag,
+    ) -> BoxFuture<'a, Result<Removed, IssueError>> {
+        Box::pin(async move { Ok(self.remove(repository, tag).await?) })
+    }
+
+    fn create<'a>(
+        &'a self,
+        repository: &'a Repository,
+        creation: &'a Creation,
+    ) -> BoxFuture<'a, Result<(), IssueError>> {
+        Box::pin(async move { Ok(self.make(repository, creation).await?) })
+    }
+
+    fn list<'a>(
+        &'a self,
+        next: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<RepositoryPage, IssueError>> {
+        Box::pin(async move { Ok(self.page(next).await?) })
     }
 }
 

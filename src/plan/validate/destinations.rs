@@ -3,6 +3,7 @@
 //! The entries of `destinations`.
 
 use super::access::Written;
+use super::creation::check_creation;
 use crate::api::image_mirror as written;
 use crate::plan::fields::Fields;
 use crate::plan::mirror::Destination;
@@ -50,6 +51,7 @@ fn validate_destination(
         repository,
         tags,
         previous_tag,
+        create_repository,
         provider,
         service_account_name,
         secret_ref,
@@ -77,20 +79,17 @@ fn validate_destination(
         format!("{path}.repository"),
         RepositoryTemplate::parse(repository),
     );
-    let tags_path = format!("{path}.tags");
-    fields.check_count(&tags_path, tags.len(), 1, TAG_TEMPLATES);
-    fields.refuse_repeats(
-        tags.iter()
-            .enumerate()
-            .map(|(index, tag)| (format!("{tags_path}[{index}]"), tag.as_str())),
-    );
-    let tags = fields.accept_all(&tags_path, tags, TagTemplate::parse);
+    let tags = accept_tags(&format!("{path}.tags"), tags, fields);
     let previous_tag = previous_tag.as_ref().and_then(|text| {
         fields.accept(
             format!("{path}.previousTag"),
             PreviousTagTemplate::parse(text),
         )
     });
+    if let Some(create) = create_repository {
+        let identity = reached.as_ref().map(|(_, access)| &access.identity);
+        check_creation(path, create, identity, fields);
+    }
     let (registry, access) = reached?;
     Some(Destination {
         name: name.clone(),
@@ -99,7 +98,18 @@ fn validate_destination(
         repository: repository?,
         tags,
         previous_tag,
+        create_repository: create_repository.clone(),
     })
+}
+
+fn accept_tags(path: &str, tags: &[String], fields: &mut Fields) -> Vec<TagTemplate> {
+    fields.check_count(path, tags.len(), 1, TAG_TEMPLATES);
+    fields.refuse_repeats(
+        tags.iter()
+            .enumerate()
+            .map(|(index, tag)| (format!("{path}[{index}]"), tag.as_str())),
+    );
+    fields.accept_all(path, tags, TagTemplate::parse)
 }
 
 /// A DNS label (RFC 1123): it becomes a label value.

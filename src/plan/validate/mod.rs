@@ -3,6 +3,7 @@
 //! From the spec that a person wrote to a [`Mirror`], or to everything that is wrong with it.
 
 mod access;
+mod creation;
 mod destinations;
 #[cfg(test)]
 pub(crate) mod documents;

@@ -75,6 +75,11 @@ impl Authenticator {
         }
     }
 
+    /// What proves who we are.
+    pub(in crate::registry) fn credential(&self) -> &Credential {
+        &self.credential
+    }
+
     /// What to send with a request, as far as it is known; nothing where nobody asked yet.
     ///
     /// Where the token server is known from an earlier challenge, a missing token is asked for.

@@ -39,7 +39,7 @@ impl Authorization {
     }
 
     /// A token (RFC 6750), or nothing where it has characters that no header may have.
-    pub(super) fn bearer(token: &SecretString) -> Option<Self> {
+    pub(in crate::registry) fn bearer(token: &SecretString) -> Option<Self> {
         let value = HeaderValue::try_from(format!("Bearer {}", token.expose_secret())).ok()?;
         Some(Self::new(value, Scheme::Bearer))
     }

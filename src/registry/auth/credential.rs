@@ -11,6 +11,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::issue_error::IssueError;
 use crate::oci::digest::Algorithm;
 use crate::oci::{Digest, Hasher};
+use crate::registry::own::SignedApi;
 
 /// User names that say that the password is an identity token: Docker's, and that of Azure.
 const IDENTITY_USERS: [&str; 2] = ["<token>", "00000000-0000-0000-0000-000000000000"];
@@ -52,6 +53,11 @@ pub trait Issuer: Debug + Send + Sync {
 
     /// A digest that is equal where, and only where, the credentials are those of one identity. It is not to be shown.
     fn fingerprint(&self) -> Digest;
+
+    /// The API of the registry whose calls are signed with the identity's keys; nothing where there is none.
+    fn signed(&self) -> Option<&dyn SignedApi> {
+        None
+    }
 }
 
 // === impl Credential ===

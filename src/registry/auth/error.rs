@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use reqwest::StatusCode;
 
-use super::issue_error::{IssueError, IssueFault};
+use super::issue_error::IssueError;
 use super::realm::RealmFault;
 use super::token::TokenFault;
 use crate::oci::Registry;
@@ -139,13 +139,7 @@ impl Error {
     pub fn kind(&self) -> Kind {
         match self {
             Self::AuthenticationFailed { .. } => Kind::AuthenticationFailed,
-            Self::NotIssued { error, .. } => match error.fault {
-                IssueFault::Identity => Kind::AuthenticationFailed,
-                IssueFault::Forbidden => Kind::AccessDenied,
-                IssueFault::Unreachable => Kind::Unreachable,
-                IssueFault::RateLimited => Kind::RateLimited,
-                IssueFault::Answer => Kind::Protocol,
-            },
+            Self::NotIssued { error, .. } => error.fault.kind(),
             Self::RealmRefused { .. } => Kind::Refused,
             Self::TokenServerOutOfBounds { .. } => Kind::OutOfBounds,
             Self::TokenServerUnreachable { .. } => Kind::Unreachable,
@@ -159,10 +153,7 @@ impl Error {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::TokenServerUnreachable { .. } | Self::RateLimited { .. } => true,
-            Self::NotIssued { error, .. } => matches!(
-                error.fault,
-                IssueFault::Unreachable | IssueFault::RateLimited
-            ),
+            Self::NotIssued { error, .. } => error.fault.is_transient(),
             Self::AuthenticationFailed { .. }
             | Self::RealmRefused { .. }
             | Self::TokenServerOutOfBounds { .. }

@@ -87,6 +87,7 @@ fn builder(
         insecure,
         trusted_realms: _,
         keyring: _,
+        creation: _,
     } = settings;
     let mut headers = HeaderMap::new();
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));

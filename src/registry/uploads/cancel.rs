@@ -30,6 +30,7 @@ pub(super) fn is_worthwhile(cause: &Cause) -> bool {
         | Cause::Incomplete { .. }
         | Cause::Unconfirmed { .. }
         | Cause::Auth { .. }
+        | Cause::Own(_)
         | Cause::Paused(_)
         | Cause::Silent { .. }
         | Cause::PutOff { .. }

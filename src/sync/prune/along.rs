@@ -11,7 +11,7 @@ use super::slot;
 use crate::api::mirrored_repository::Took;
 use crate::copy::Endpoint;
 use crate::copy::endpoint::Error;
-use crate::oci::{Registry, TagOrDigest};
+use crate::oci::{Registry, Tag, TagOrDigest};
 use crate::plan::Mirror;
 use crate::plan::prune::{Candidate, PruneReport, Stop};
 use crate::plan::report::Failure;
@@ -22,11 +22,11 @@ use crate::sync::{Connect, Syncer};
 impl<C: Connect> Syncer<C> {
     /// Looks, after a tag was deleted, whether its manifest and the other tags of its digest are still there,
     /// where it is not known that the registry leaves them alone. What it took is pushed again, and nothing more
-    /// is deleted before that is known and done.
+    /// is deleted before that is known and done. These tags were to go along.
     pub(super) async fn look_beside(
         &self,
         mirror: &Mirror,
-        candidate: &Candidate,
+        (candidate, others): (&Candidate, &[Tag]),
         endpoint: &Endpoint,
         report: &mut PruneReport,
     ) {
@@ -35,7 +35,7 @@ impl<C: Connect> Syncer<C> {
             return;
         };
         let settled = self
-            .settle_beside(&slot, &tombstone, endpoint, report)
+            .settle_beside((&slot, &tombstone), others, endpoint, report)
             .await;
         match settled {
             Ok(took) => self.conclude(&slot, took),
@@ -128,7 +128,7 @@ impl<C: Connect> Syncer<C> {
                     Ok(())
                 }
                 Ok(endpoint) => {
-                    let settled = self.settle_beside(&slot, &tombstone, &endpoint, report);
+                    let settled = self.settle_beside((&slot, &tombstone), &[], &endpoint, report);
                     settled.await.map(|took| self.settle_unseen(&slot, took))
                 }
                 Err(error) => Err(Failure::connecting(&name(&slot, &tombstone), error)),
@@ -154,8 +154,8 @@ impl<C: Connect> Syncer<C> {
     /// What went along with a tag, which is there again; nothing where the tag itself is still there.
     async fn settle_beside(
         &self,
-        slot: &Slot,
-        tombstone: &Tombstone,
+        (slot, tombstone): (&Slot, &Tombstone),
+        others: &[Tag],
         endpoint: &Endpoint,
         report: &mut PruneReport,
     ) -> Result<Option<Took>, Failure> {
@@ -166,7 +166,7 @@ impl<C: Connect> Syncer<C> {
             return Ok(Some(Took::Tag));
         }
         let subject = name(slot, tombstone);
-        let looked = self.find_lost(slot, tombstone, endpoint).await;
+        let looked = self.find_lost((slot, tombstone), others, endpoint).await;
         let (is_deleted, lost) = looked.map_err(|error| Failure::requesting(&subject, &error))?;
         if lost.is_empty() {
             return Ok(is_deleted.then_some(Took::Tag));
@@ -226,13 +226,21 @@ impl<C: Connect> Syncer<C> {
     /// Whether the tag is gone, and what went along.
     async fn find_lost(
         &self,
-        slot: &Slot,
-        tombstone: &Tombstone,
+        (slot, tombstone): (&Slot, &Tombstone),
+        others: &[Tag],
         endpoint: &Endpoint,
     ) -> Result<(bool, Vec<TagOrDigest>), Error> {
         let page = &slot.page;
         let mut lost = Vec::new();
         for name in self.may_be_lost(slot, tombstone) {
+            // That it goes is what the registry is for there: it is copied again where it is restored.
+            let is_meant = match &name {
+                TagOrDigest::Digest(_) => endpoint.drops_untagged(),
+                TagOrDigest::Tag(tag) => others.contains(tag),
+            };
+            if is_meant {
+                continue;
+            }
             if endpoint
                 .resolve(&page.repository, &name, None)
                 .await?

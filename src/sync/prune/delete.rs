@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::protect::Protection;
 use super::{BATCH, FAILURES, set, slot};
 use crate::copy::{Deletion, Endpoint};
-use crate::oci::TagOrDigest;
+use crate::oci::{Tag, TagOrDigest};
 use crate::plan::Mirror;
 use crate::plan::prune::{Candidate, Doubt, Fate, PruneReport, Rule, Stop, Target};
 use crate::plan::report::Failure;
@@ -15,6 +15,13 @@ use crate::sync::{Connect, Syncer};
 
 /// Looks at the workloads for one tag, where its registry takes longer than a look is good for.
 const LOOKS: usize = 3;
+
+/// The tags of a batch, in company with those of the same manifest.
+struct Company<'a> {
+    batch: Vec<&'a Candidate>,
+    /// Manifests of which a tag was deleted.
+    left: Vec<&'a Candidate>,
+}
 
 /// What became of one tag, and whether the next one may be tried.
 enum Outcome {
@@ -24,8 +31,63 @@ enum Outcome {
     Failed(Failure),
     /// Its registry cannot delete tags.
     Unsupported,
+    /// Its registry deletes all tags of the manifest at once, and others are not due.
+    Shared,
     /// The last look at the workloads was too old before the request could leave.
     TooLate,
+}
+
+// === impl Company ===
+
+impl<'a> Company<'a> {
+    fn of(batch: &[(usize, &'a Candidate)]) -> Self {
+        Self {
+            batch: batch.iter().map(|(_, candidate)| *candidate).collect(),
+            left: Vec::new(),
+        }
+    }
+
+    /// The others of the same manifest.
+    fn with(&self, candidate: &Candidate) -> Vec<&'a Candidate> {
+        let others = self.batch.iter().filter(|other| {
+            other.target.tag != candidate.target.tag && is_same_manifest(other, candidate)
+        });
+        others.copied().collect()
+    }
+
+    /// Takes note that a tag was deleted, and others of its manifest maybe with it.
+    fn leave(&mut self, candidate: &Candidate) {
+        let others = self.with(candidate);
+        self.left.extend(others);
+    }
+
+    /// Whether a tag may have gone along with another one.
+    fn left(&self, candidate: &Candidate) -> bool {
+        let mut left = self.left.iter();
+        left.any(|other| std::ptr::eq(*other, candidate))
+    }
+}
+
+fn is_same_manifest(one: &Candidate, other: &Candidate) -> bool {
+    let of = |candidate: &Candidate| {
+        let Target {
+            destination,
+            registry,
+            repository,
+            ..
+        } = candidate.target.clone();
+        (destination, registry, repository)
+    };
+    one.digest == other.digest && of(one) == of(other)
+}
+
+/// What keeps a tag that would take others along.
+fn shared(candidate: &Candidate) -> Doubt {
+    let registry = &candidate.target.registry;
+    let message = format!(
+        "other tags of its manifest, which are not due: {registry} deletes all of them at once or none"
+    );
+    Doubt::new(Rule::Unwanted, message)
 }
 
 // === impl Outcome ===
@@ -36,7 +98,7 @@ impl Outcome {
         match self {
             Self::Ended(fate) => matches!(fate, Fate::Deleted),
             Self::Failed(_) => true,
-            Self::Unsupported | Self::TooLate => false,
+            Self::Unsupported | Self::Shared | Self::TooLate => false,
         }
     }
 }
@@ -64,6 +126,7 @@ impl<C: Connect> Syncer<C> {
             let ready = batch.iter().copied();
             let ready = ready.filter(|(index, _)| safeguards.contains_key(index));
             let ready: Vec<(usize, &Candidate)> = ready.collect();
+            let mut company = Company::of(&ready);
             let written = self.write_tombstones(mirror, &ready, is_approved, safeguards);
             let mut earlier = match written.await {
                 Ok(earlier) => earlier,
@@ -77,7 +140,7 @@ impl<C: Connect> Syncer<C> {
                 let fate = if is_stopped {
                     Err(None)
                 } else {
-                    self.delete_one(mirror, candidate, &mut protection, report)
+                    self.delete_one(mirror, candidate, &mut protection, (&mut company, report))
                         .await
                 };
                 let earlier = earlier.remove(index);
@@ -116,13 +179,20 @@ impl<C: Connect> Syncer<C> {
         mirror: &Mirror,
         candidate: &Candidate,
         protection: &mut Protection<'_, C>,
-        report: &mut PruneReport,
+        (company, report): (&mut Company<'_>, &mut PruneReport),
     ) -> Result<Fate, Option<Failure>> {
         for look in 0..LOOKS {
-            let tried = self.try_one(mirror, candidate, protection, report).await?;
-            match tried {
-                // An earlier try may have done it: it can be undone.
-                Some(Fate::Gone) if look > 0 => return Ok(Fate::Deleted),
+            let others = self.find_company(candidate, company, protection).await;
+            let tried = self.try_one(mirror, candidate, &others, protection, report);
+            match tried.await? {
+                // An earlier try may have done it, or it went along with another one: it can be undone.
+                Some(Fate::Gone) if look > 0 || company.left(candidate) => {
+                    return Ok(Fate::Deleted);
+                }
+                Some(Fate::Deleted) => {
+                    company.leave(candidate);
+                    return Ok(Fate::Deleted);
+                }
                 Some(fate) => return Ok(fate),
                 None => {}
             }
@@ -131,11 +201,35 @@ impl<C: Connect> Syncer<C> {
         Err(Some(Failure::too_slow(&candidate.target.to_string())))
     }
 
+    /// Those of the others of its manifest that nothing keeps, by the same look: where a registry deletes all of them
+    /// at once, they go along.
+    async fn find_company(
+        &self,
+        candidate: &Candidate,
+        company: &Company<'_>,
+        protection: &mut Protection<'_, C>,
+    ) -> Vec<Tag> {
+        let mut tags = Vec::new();
+        let endpoint = protection.endpoint(&candidate.target).await;
+        if !endpoint.is_ok_and(|endpoint| endpoint.deletes_together()) {
+            return tags;
+        }
+        for other in company.with(candidate) {
+            // What cannot be found out keeps it.
+            let is_free = matches!(protection.find_protector(other.into()).await, Ok(None));
+            if is_free && self.confirm_cause(other).await.is_ok() {
+                tags.push(other.target.tag.clone());
+            }
+        }
+        tags
+    }
+
     /// None: the look was too old before the request could leave.
     async fn try_one(
         &self,
         mirror: &Mirror,
         candidate: &Candidate,
+        others: &[Tag],
         protection: &mut Protection<'_, C>,
         report: &mut PruneReport,
     ) -> Result<Option<Fate>, Option<Failure>> {
@@ -156,13 +250,16 @@ impl<C: Connect> Syncer<C> {
             }));
         }
         let endpoint = protection.endpoint(&candidate.target).await.map_err(Some)?;
-        let outcome = try_to_delete(&endpoint, candidate, protection.good_until()).await;
+        let until = protection.good_until();
+        let outcome = try_to_delete(&endpoint, candidate, others, until).await;
         if outcome.may_have_deleted() {
-            self.look_beside(mirror, candidate, &endpoint, report).await;
+            let gone = (candidate, others);
+            self.look_beside(mirror, gone, &endpoint, report).await;
         }
         match outcome {
             Outcome::Ended(fate) => Ok(Some(fate)),
             Outcome::TooLate => Ok(None),
+            Outcome::Shared => Ok(Some(self.hold(mirror, candidate, shared(candidate)))),
             Outcome::Failed(failure) => Err(Some(failure)),
             Outcome::Unsupported => {
                 report.stop = Some(Stop::unsupported(&candidate.target.registry.to_string()));
@@ -192,6 +289,7 @@ impl<C: Connect> Syncer<C> {
 async fn try_to_delete(
     endpoint: &Endpoint,
     candidate: &Candidate,
+    others: &[Tag],
     until: Option<Instant>,
 ) -> Outcome {
     let Candidate { target, digest, .. } = candidate;
@@ -200,10 +298,12 @@ async fn try_to_delete(
     } = target;
     let subject = target.to_string();
     let failed = |error| Outcome::Failed(Failure::requesting(&subject, &error));
-    let answer = match endpoint.delete_tag(repository, tag, digest, until).await {
+    let deleted = endpoint.delete_tag(repository, tag, digest, others, until);
+    let answer = match deleted.await {
         Ok(Deletion::Missing) => return Outcome::Ended(Fate::Gone),
         Ok(Deletion::Moved) => return Outcome::Ended(Fate::Disowned),
         Ok(Deletion::TooLate) => return Outcome::TooLate,
+        Ok(Deletion::Shared) => return Outcome::Shared,
         Ok(Deletion::Deleted) => Ok(true),
         Ok(Deletion::Unsupported) => Ok(false),
         Err(error) => Err(error),

@@ -338,7 +338,11 @@ async fn delete(
     until: Option<Instant>,
 ) -> Result<Deletion, Error> {
     match part {
-        Leftover::Tag(tag, digest) => endpoint.delete_tag(repository, tag, digest, until).await,
+        Leftover::Tag(tag, digest) => {
+            endpoint
+                .delete_tag(repository, tag, digest, &[], until)
+                .await
+        }
         Leftover::Manifest(digest) => endpoint.delete_manifest(repository, digest, until).await,
     }
 }

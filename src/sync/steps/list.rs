@@ -93,7 +93,8 @@ async fn list_entry<'a, C: Connect>(
         RepositorySelector::Literal(repository) => vec![repository.clone()],
         RepositorySelector::Glob(glob) => {
             let is_wanted = |repository: &Repository| glob.matches(repository);
-            match list_repositories(deps, mirror, &is_wanted).await {
+            let namespace = glob.namespace();
+            match list_repositories(deps, mirror, namespace.as_deref(), &is_wanted).await {
                 Ok(repositories) => repositories,
                 Err(failure) => {
                     unlisted = Some(failure);
@@ -120,13 +121,14 @@ async fn list_entry<'a, C: Connect>(
 async fn list_repositories<C: Connect>(
     deps: &Deps<'_, C>,
     mirror: &Mirror,
+    namespace: Option<&str>,
     is_wanted: impl Fn(&Repository) -> bool + Sync,
 ) -> Result<Vec<Repository>, Failure> {
     let subject = mirror.source.registry.to_string();
     let endpoint = deps.connection.source(None).await;
     let endpoint = endpoint.map_err(|error| Failure::connecting(&subject, error))?;
     endpoint
-        .list_repositories_matching(is_wanted)
+        .list_repositories_matching(namespace, is_wanted)
         .await
         .map_err(|error| Failure::requesting(&subject, &error))
 }

@@ -95,7 +95,7 @@ async fn delete(client: &Client, image: &Image) -> Result<Deletion, Kind> {
     let tag: Tag = "v1".parse().unwrap();
     kind(
         client
-            .delete_tag(&repository(), &tag, &digest(&image.root), None)
+            .delete_tag(&repository(), &tag, &digest(&image.root), &[], None)
             .await,
     )
 }

@@ -23,7 +23,11 @@ fn v1() -> Tag {
 
 async fn delete_tag(client: &Client, image: &Image) -> Outcome {
     let root = digest(&image.root);
-    kind(client.delete_tag(&repository(), &v1(), &root, None).await)
+    kind(
+        client
+            .delete_tag(&repository(), &v1(), &root, &[], None)
+            .await,
+    )
 }
 
 async fn delete_manifest(client: &Client, image: &Image) -> Outcome {
@@ -310,7 +314,9 @@ async fn without_the_lease_nothing_is_asked_that_deletes() {
         .unwrap();
     let root = digest(&image.root);
     for found in [
-        client.delete_tag(&repository(), &v1(), &root, None).await,
+        client
+            .delete_tag(&repository(), &v1(), &root, &[], None)
+            .await,
         client.delete_manifest(&repository(), &root, None).await,
     ] {
         let error = found.unwrap_err();
@@ -364,7 +370,9 @@ async fn messages_say_what_was_to_be_deleted() {
     let root = digest(&image.root);
     let shown =
         |error: transship::registry::Error| error.to_string().replace(&registry.host(), "REGISTRY");
-    let error = client.delete_tag(&repository(), &v1(), &root, None).await;
+    let error = client
+        .delete_tag(&repository(), &v1(), &root, &[], None)
+        .await;
     insta::assert_snapshot!(shown(error.unwrap_err()), @"cannot delete the tag REGISTRY/team/app:v1: 412 Precondition Failed: the registry does not accept it: its log says why");
     let error = client.delete_manifest(&repository(), &root, None).await;
     let error = shown(error.unwrap_err()).replace(image.digest(), "DIGEST");

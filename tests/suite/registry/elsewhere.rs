@@ -506,7 +506,7 @@ async fn a_delete_follows_no_redirect() {
         let client = client_with(&registry, &insecure());
         let tag = "v1".parse().unwrap();
         let found = client
-            .delete_tag(&repository(), &tag, &digest(&image.root), None)
+            .delete_tag(&repository(), &tag, &digest(&image.root), &[], None)
             .await;
         assert_eq!(kind(found), Err(Kind::Refused));
         assert_eq!(registry.tags("team/app"), ["v1", "v2"]);

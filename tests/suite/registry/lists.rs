@@ -250,7 +250,7 @@ async fn repositories_are_asked_on_too() {
     let listed = client.list_repositories().await.unwrap();
     assert_eq!(listed.len(), 1_235);
     let some = client
-        .list_repositories_matching(|name| name.as_str().starts_with("r0000"))
+        .list_repositories_matching(None, |name| name.as_str().starts_with("r0000"))
         .await;
     assert_eq!(some.unwrap().len(), 10, "what is not wanted is dropped");
 }

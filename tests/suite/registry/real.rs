@@ -197,7 +197,9 @@ async fn a_deleted_tag_takes_nothing_along() {
             };
             let v1: Tag = "v1".parse().unwrap();
             for expected in expected {
-                let found = client.delete_tag(&repository(), &v1, &root, None).await;
+                let found = client
+                    .delete_tag(&repository(), &v1, &root, &[], None)
+                    .await;
                 assert_eq!(kind(found), Ok(expected), "{program:?} {security:?}");
             }
             let tags = client.list_tags(&repository()).await.unwrap();

@@ -675,7 +675,7 @@ async fn fail(registry: &FaultRegistry, ask: Ask, reply: Reply) -> Error {
             let tag = "v1".parse().unwrap();
             let expected = image.digest().parse().unwrap();
             client
-                .delete_tag(&repository(), &tag, &expected, None)
+                .delete_tag(&repository(), &tag, &expected, &[], None)
                 .await
                 .map(drop)
         }

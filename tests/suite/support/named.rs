@@ -4,7 +4,7 @@
 
 use tempfile::TempDir;
 
-use super::faults::FaultRegistry;
+use super::faults::{FaultRegistry, Options};
 use super::program::Program;
 use super::tls::Authority;
 use super::tunnel::Tunnel;
@@ -20,8 +20,13 @@ pub struct NamedRegistry {
 impl NamedRegistry {
     /// A registry with these names.
     pub fn start(names: &[&str]) -> Self {
+        Self::start_with(names, FaultRegistry::options())
+    }
+
+    /// The same with these options.
+    pub fn start_with(names: &[&str], options: Options) -> Self {
         let authority = Authority::generate();
-        let registry = FaultRegistry::options()
+        let registry = options
             .tls_with(authority.issue_for(names).server(), &authority)
             .start();
         let lab = Self {

@@ -4,7 +4,7 @@
 
 use super::Change;
 
-pub(super) const CHANGES: [Change; 31] = [
+pub(super) const CHANGES: [Change; 36] = [
     (
         "a URL for a registry",
         "docker.io",
@@ -190,5 +190,35 @@ pub(super) const CHANGES: [Change; 31] = [
         "registry: docker.io",
         "registry: docker.io, serviceAccountName: mirror",
         "spec.source.serviceAccountName: is only used with a provider: write provider: AWS, GCP or Azure",
+    ),
+    (
+        "a repository that is to be made at another registry",
+        "registry: r.example.com,",
+        "registry: r.example.com, createRepository: {},",
+        "spec.destinations[0].createRepository: is only used with provider: AWS: other registries make repositories by themselves, or somebody has to",
+    ),
+    (
+        "a repository that is to be made at the public ECR",
+        "registry: r.example.com,",
+        "registry: public.ecr.aws, provider: AWS, createRepository: {},",
+        "spec.destinations[0].createRepository: is for private registries of Amazon ECR: create repositories of the public one yourself",
+    ),
+    (
+        "a key where S3 has the keys",
+        "registry: r.example.com,",
+        "registry: 123456789012.dkr.ecr.eu-west-1.amazonaws.com, provider: AWS, createRepository: {encryption: {kmsKey: a}},",
+        "spec.destinations[0].createRepository.encryption.kmsKey: is only used with type: KMS or KMS_DSSE",
+    ),
+    (
+        "tags of a repository without a key",
+        "registry: r.example.com,",
+        "registry: 123456789012.dkr.ecr.eu-west-1.amazonaws.com, provider: AWS, createRepository: {tags: {\"\": a}},",
+        "spec.destinations[0].createRepository.tags: the tag \"\" is too long or empty: keys have 1 to 128 characters, values at most 256",
+    ),
+    (
+        "a lifecycle policy that is none",
+        "registry: r.example.com,",
+        "registry: 123456789012.dkr.ecr.eu-west-1.amazonaws.com, provider: AWS, createRepository: {lifecyclePolicy: '[]'},",
+        "spec.destinations[0].createRepository.lifecyclePolicy: is not a JSON object of at most 30720 bytes, such as {\"rules\": [...]}",
     ),
 ];

@@ -89,6 +89,18 @@ impl Options {
         self
     }
 
+    /// Nothing is pushed to a repository that was not made before.
+    pub fn wanting_repositories(mut self) -> Self {
+        self.abilities.wants_repositories = true;
+        self
+    }
+
+    /// 405 to every DELETE of the distribution specification.
+    pub fn deleting_nothing(mut self) -> Self {
+        self.abilities.deletes_nothing = true;
+        self
+    }
+
     /// At most so many tags on a page.
     pub fn page_size(mut self, size: usize) -> Self {
         self.abilities.page_size = size;
@@ -286,6 +298,16 @@ impl FaultRegistry {
     /// Makes a repository forget a tag; the manifest stays.
     pub fn lose_tag(&self, repository: &str, tag: &str) {
         self.state.store.lock().unwrap().lose_tag(repository, tag);
+    }
+
+    /// Makes a repository, and says whether there was none.
+    pub fn make_repository(&self, name: &str) -> bool {
+        self.state.store.lock().unwrap().make_repository(name)
+    }
+
+    /// The names of its repositories, sorted.
+    pub fn repositories(&self) -> Vec<String> {
+        self.state.store.lock().unwrap().names()
     }
 
     /// How many upload sessions are neither committed nor cancelled.

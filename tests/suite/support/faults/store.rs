@@ -2,6 +2,7 @@
 
 //! What the registry in memory holds.
 
+mod own;
 mod protocol;
 
 use std::collections::{BTreeMap, HashMap};
@@ -24,6 +25,8 @@ pub(super) struct Abilities {
     pub(super) hides_the_absent: bool,
     pub(super) folds_case: bool,
     pub(super) takes_manifests_along: bool,
+    pub(super) wants_repositories: bool,
+    pub(super) deletes_nothing: bool,
 }
 
 /// The content of a registry.
@@ -52,6 +55,8 @@ impl Default for Abilities {
             hides_the_absent: false,
             folds_case: false,
             takes_manifests_along: false,
+            wants_repositories: false,
+            deletes_nothing: false,
         }
     }
 }
@@ -145,6 +150,16 @@ impl Store {
 
     pub(super) fn lose_manifest(&mut self, repository: &str, digest: &str) {
         self.repository(repository).manifests.remove(digest);
+    }
+
+    pub(super) fn make_repository(&mut self, name: &str) -> bool {
+        let is_new = !self.repositories.contains_key(name);
+        self.repository(name);
+        is_new
+    }
+
+    pub(super) fn names(&self) -> Vec<String> {
+        self.repositories.keys().cloned().collect()
     }
 
     pub(super) fn open_uploads(&self) -> usize {

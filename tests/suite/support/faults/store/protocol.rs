@@ -58,7 +58,23 @@ impl<'a> Target<'a> {
 impl Store {
     /// Does what is asked.
     pub(in super::super) fn answer(&mut self, request: &Request) -> Reply {
+        if let Some(reply) = self.own(request) {
+            return reply;
+        }
         match (request.method.as_str(), Target::parse(&request.path)) {
+            ("DELETE", Target::Manifest(..)) if self.abilities.deletes_nothing => {
+                Reply::error(405, "UNSUPPORTED", "the operation is unsupported")
+            }
+            ("POST", Target::Uploads(repository)) | ("PUT", Target::Manifest(repository, _))
+                if self.abilities.wants_repositories
+                    && !self.repositories.contains_key(repository) =>
+            {
+                Reply::error(
+                    404,
+                    "NAME_UNKNOWN",
+                    "The repository does not exist in the registry",
+                )
+            }
             ("GET" | "HEAD", Target::Base) => Reply::json(200, &json!({})),
             ("GET", Target::Catalog) => self.list_repositories(request),
             ("GET", Target::Tags(repository)) => self.list_tags(repository, request),

@@ -123,7 +123,7 @@ impl Connection {
     }
 
     /// What a GET by nobody is answered with: only its headers are wanted.
-    async fn ask_for_challenge(&self, url: Url) -> Result<HeaderMap, Cause> {
+    pub(super) async fn ask_for_challenge(&self, url: Url) -> Result<HeaderMap, Cause> {
         self.host.limiter.spend(Class::Lookup);
         let request = self.http.request(Method::GET, url).build();
         let response = self.dispatch(Class::Lookup, request, None).await?;

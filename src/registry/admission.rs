@@ -81,7 +81,7 @@ impl Connection {
     /// Waits for leave to ask. The work is given back where that would take long.
     pub(super) async fn admit(&self, request: &Request) -> Result<Admission, Cause> {
         let is_urgent = request.is_urgent;
-        let mut line = self.way.silence.line(request);
+        let mut line = self.way.silence.lines.join(request);
         let (permit, share) = loop {
             let passed = line.pass(is_urgent).await;
             passed.map_err(|paused| self.silent(line.repository(), paused))?;

@@ -12,29 +12,25 @@
 mod hangs;
 mod line;
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
-use super::request::Request;
 use super::turnstile::{Passage, Paused, Turnstile};
 use hangs::Hangs;
-pub(super) use line::{InLine, PATIENCE};
-use line::{Line, Subject};
+pub(super) use line::{InLine, Lines, PATIENCE};
 
 /// So many requests that are not answered leave their places to others; further ones keep theirs.
 const LENT: usize = 256;
-/// So many lines are remembered in which nobody stands.
-const LINES: usize = 4_096;
 
 /// What does not answer on a way to a host.
 #[derive(Debug)]
 pub(super) struct Silence {
     host: Arc<Turnstile>,
     hangs: Mutex<Hangs>,
-    lines: Mutex<HashMap<Subject, Arc<Line>>>,
+    /// Where those stand who ask for the same.
+    pub(super) lines: Arc<Lines>,
     lent: Arc<Semaphore>,
 }
 
@@ -45,21 +41,9 @@ impl Silence {
         Self {
             host: Arc::new(Turnstile::unpaced()),
             hangs: Mutex::default(),
-            lines: Mutex::default(),
+            lines: Arc::default(),
             lent: Arc::new(Semaphore::new(LENT)),
         }
-    }
-
-    /// Where those stand who ask for the same.
-    pub(super) fn line(self: &Arc<Self>, request: &Request) -> InLine {
-        let subject = Subject::of(request);
-        let mut lines = self.lines();
-        if lines.len() >= LINES && !lines.contains_key(&subject) {
-            lines.retain(|_, line| Arc::strong_count(line) > 1);
-        }
-        let line = Arc::clone(lines.entry(subject.clone()).or_default());
-        drop(lines);
-        InLine::new(Arc::clone(self), subject, line)
     }
 
     /// Waits for a turn of the host. Whoever goes ahead may have to ask `/v2/` first.
@@ -92,20 +76,7 @@ impl Silence {
         failures > 0
     }
 
-    /// Forgets a line in which nobody stands and of which there is nothing to remember.
-    fn leave(&self, subject: &Subject, line: &Arc<Line>) {
-        let mut lines = self.lines();
-        // Its own one, and that of whoever leaves.
-        if Arc::strong_count(line) <= 2 && line.is_calm() {
-            lines.remove(subject);
-        }
-    }
-
     fn hangs(&self) -> MutexGuard<'_, Hangs> {
         self.hangs.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn lines(&self) -> MutexGuard<'_, HashMap<Subject, Arc<Line>>> {
-        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

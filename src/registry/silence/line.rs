@@ -2,13 +2,13 @@
 
 //! Those who ask one repository for the same kind of thing.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::Instant;
 
-use super::Silence;
 use crate::registry::class::Class;
 use crate::registry::request::Request;
 use crate::registry::turnstile::{Passage, Paused, Turnstile};
@@ -16,9 +16,16 @@ use crate::registry::turnstile::{Passage, Paused, Turnstile};
 /// A request that was not answered for so long may hang.
 pub(in crate::registry) const PATIENCE: Duration = Duration::from_secs(2);
 
+/// So many lines are remembered in which nobody stands.
+const LINES: usize = 4_096;
+
+/// The lines of those who ask for the same.
+#[derive(Debug, Default)]
+pub(in crate::registry) struct Lines(Mutex<HashMap<Subject, Arc<Line>>>);
+
 /// What a request asks for, as far as it may hang there and nowhere else.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Subject {
+struct Subject {
     /// None for what is of no repository.
     repository: Option<String>,
     class: Class,
@@ -26,7 +33,7 @@ pub(super) struct Subject {
 
 /// One line.
 #[derive(Debug)]
-pub(super) struct Line {
+struct Line {
     turnstile: Arc<Turnstile>,
     /// When something was answered last.
     answered: Mutex<Option<Instant>>,
@@ -46,7 +53,7 @@ struct Doubts {
 /// A place in a line, and leave to go when it is one's turn.
 #[derive(Debug)]
 pub(in crate::registry) struct InLine {
-    silence: Arc<Silence>,
+    lines: Arc<Lines>,
     subject: Subject,
     line: Arc<Line>,
     passage: Option<Passage>,
@@ -56,10 +63,46 @@ pub(in crate::registry) struct InLine {
     doubted: Option<u64>,
 }
 
+// === impl Lines ===
+
+impl Lines {
+    /// Joins those who ask for the same.
+    pub(in crate::registry) fn join(self: &Arc<Self>, request: &Request) -> InLine {
+        let subject = Subject::of(request);
+        let mut lines = self.lines();
+        if lines.len() >= LINES && !lines.contains_key(&subject) {
+            lines.retain(|_, line| Arc::strong_count(line) > 1);
+        }
+        let line = Arc::clone(lines.entry(subject.clone()).or_default());
+        drop(lines);
+        InLine {
+            lines: Arc::clone(self),
+            subject,
+            line,
+            passage: None,
+            ahead: None,
+            doubted: None,
+        }
+    }
+
+    /// Forgets a line in which nobody stands and of which there is nothing to remember.
+    fn leave(&self, subject: &Subject, line: &Arc<Line>) {
+        let mut lines = self.lines();
+        // Its own one, and that of whoever leaves.
+        if Arc::strong_count(line) <= 2 && line.is_calm() {
+            lines.remove(subject);
+        }
+    }
+
+    fn lines(&self) -> MutexGuard<'_, HashMap<Subject, Arc<Line>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 // === impl Subject ===
 
 impl Subject {
-    pub(super) fn of(request: &Request) -> Self {
+    fn of(request: &Request) -> Self {
         Self {
             repository: request.scope.repository().map(str::to_owned),
             class: request.class,
@@ -82,7 +125,7 @@ impl Default for Line {
 
 impl Line {
     /// Whether there is nothing to remember.
-    pub(super) fn is_calm(&self) -> bool {
+    fn is_calm(&self) -> bool {
         self.turnstile.is_calm()
     }
 
@@ -100,17 +143,6 @@ impl Line {
 // === impl InLine ===
 
 impl InLine {
-    pub(super) fn new(silence: Arc<Silence>, subject: Subject, line: Arc<Line>) -> Self {
-        Self {
-            silence,
-            subject,
-            line,
-            passage: None,
-            ahead: None,
-            doubted: None,
-        }
-    }
-
     pub(in crate::registry) fn repository(&self) -> Option<&str> {
         self.subject.repository.as_deref()
     }
@@ -208,6 +240,6 @@ impl Drop for InLine {
             });
         }
         self.passage = None;
-        self.silence.leave(&self.subject, &self.line);
+        self.lines.leave(&self.subject, &self.line);
     }
 }

@@ -31,7 +31,7 @@ use crate::runtime::memory;
 
 /// What a tag that is named after a digest names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Naming {
+pub enum BareTag {
     /// An image, which is a candidate as any.
     Image,
     /// A list of what refers to that digest, or nothing.
@@ -142,7 +142,7 @@ impl Engine {
         mirror: Option<&Origin>,
         tag: &Tag,
         is_likely_enough: bool,
-    ) -> Result<Naming, endpoint::Error> {
+    ) -> Result<BareTag, endpoint::Error> {
         let Origin {
             endpoint,
             repository,
@@ -153,29 +153,29 @@ impl Engine {
             self.read_copy(mirror, tag)
         );
         let Some(found) = found? else {
-            return Ok(Naming::List);
+            return Ok(BareTag::List);
         };
         self.finder.named.learn(origin, tag, &found.digest);
         let attachment = tag.attachment();
         let is_image = found.media_type.is_some_and(|kind| kind.is_image());
         if is_image || attachment.is_some_and(|tag| tag.is_of(&found.digest)) {
-            return Ok(Naming::Image);
+            return Ok(BareTag::Image);
         }
         if let (Some(mirror), Some(there)) = (mirror, there) {
             let is_same = *there.digest() == found.digest;
             if is_likely_enough && is_same && fallback::lists_artifacts(&there) {
-                return Ok(Naming::LikelyList);
+                return Ok(BareTag::LikelyList);
             }
             match self.nature_at(mirror, tag, &found.digest).await {
-                Ok(Nature::List) => return Ok(Naming::List),
-                Ok(Nature::Other) => return Ok(Naming::Image),
+                Ok(Nature::List) => return Ok(BareTag::List),
+                Ok(Nature::Other) => return Ok(BareTag::Image),
                 // The source has the last word.
                 Ok(Nature::Untold { .. }) | Err(_) => {}
             }
         }
         let manifest = self.manifests.fetch(origin, &found.digest).await?;
         let lists = fallback::lists(&self.manifests, origin, &manifest, tag).await?;
-        Ok(if lists { Naming::List } else { Naming::Image })
+        Ok(if lists { BareTag::List } else { BareTag::Image })
     }
 
     /// What the same tag names at the mirror, where that says so.

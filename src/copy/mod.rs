@@ -70,7 +70,7 @@ pub use self::fallback::FallbackError;
 pub use self::graph_error::GraphError;
 pub use self::job::{Action, Done, Job, TagPush, Target, Unmoved};
 pub use self::lack::Lack;
-pub use self::late::{Late, Naming, Outline, Siblings, Visit};
+pub use self::late::{BareTag, Late, Outline, Siblings, Visit};
 pub use self::lookup::Lookup;
 pub use self::pipe::{BlobError, Origin};
 pub use self::progress::Progress;

@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, HashSet};
 use futures::{StreamExt, stream};
 
 use crate::api::image_mirror::PruneMode;
-use crate::copy::{Engine, Naming, Origin};
+use crate::copy::{BareTag, Engine, Origin};
 use crate::oci::Tag;
 use crate::plan::report::Failure;
 use crate::plan::{ImageEntry, Mirror};
@@ -57,9 +57,9 @@ pub(super) async fn find_lists<C: Connect>(
     for tag in doubtful {
         let is_known_list = listed.contains(tag);
         let known = deps.named.get(origin, tag);
-        match known.filter(|known| is_likely_enough || *known != Naming::LikelyList) {
-            Some(Naming::Image) => {}
-            Some(Naming::List | Naming::LikelyList) => {
+        match known.filter(|known| is_likely_enough || *known != BareTag::LikelyList) {
+            Some(BareTag::Image) => {}
+            Some(BareTag::List | BareTag::LikelyList) => {
                 lists.tags.insert(tag.clone());
             }
             None if images.contains(&name(tag)) => {}
@@ -88,7 +88,7 @@ pub(super) async fn find_lists<C: Connect>(
                 lists.failures.push(failure);
             }
         }
-        if !matches!(naming, Ok(Naming::Image)) {
+        if !matches!(naming, Ok(BareTag::Image)) {
             lists.tags.insert(tag.clone());
         }
     }

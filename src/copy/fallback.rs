@@ -16,7 +16,7 @@ use super::manifests::Manifests;
 use super::pipe::Origin;
 use super::telling;
 use crate::oci::manifest::ManifestError;
-use crate::oci::{Content, Digest, Manifest, Repository, Tag, TagOrDigest, media_type};
+use crate::oci::{Content, Descriptor, Digest, Manifest, Repository, Tag, TagOrDigest, media_type};
 
 /// Most members of an index that are read to find out whether it is a list of referrers.
 const WITNESSES: usize = 16;
@@ -183,6 +183,17 @@ pub(super) async fn nature(
             is_void: strangers == 0,
         },
     })
+}
+
+/// Whether an index lists artifacts by the word of its entries: each says what it is, and none where it runs.
+/// That is how the referrers of a manifest are listed, and no image is listed so.
+pub(super) fn lists_artifacts(manifest: &Manifest) -> bool {
+    let is_artifact = |entry: &Descriptor| {
+        let artifact_type = entry.artifact_type.as_deref();
+        entry.platform.is_none() && artifact_type.is_some_and(|name| !name.is_empty())
+    };
+    let entries = members(manifest);
+    !entries.is_empty() && entries.iter().all(is_artifact)
 }
 
 /// Whether a manifest says that it refers to `subject`.

@@ -11,6 +11,7 @@ use super::endpoint;
 use super::graph_error::GraphError;
 use super::links::{AttachedTags, Detail, Entry, Link, Links};
 use super::lookup::Lookup;
+use super::named::NamedTags;
 use super::pipe::Origin;
 use super::referrers::{Company, Wish};
 use super::seen::Trace;
@@ -58,16 +59,22 @@ impl Lack {
 impl Standing {
     /// Asks the targets for the tags that the source lists of these digests, while it is asked, too.
     pub(super) async fn of_all(
-        targets: &[Target],
-        subjects: &[Digest],
+        (targets, subjects): (&[Target], &[Digest]),
         listed: &AttachedTags,
+        named: &NamedTags,
     ) -> Vec<Self> {
         let tags = subjects.iter().flat_map(|subject| listed.of(subject));
         let tags: Vec<&Tag> = tags.take(TAGS).collect();
         let looks = targets.iter().map(|target| {
             let looks: Vec<_> = tags
                 .iter()
-                .map(|tag| async { ((*tag).clone(), resolve(target, tag).await) })
+                .map(|tag| async {
+                    let found = match named.get(&target.origin(), tag) {
+                        Some(digest) => Ok(Some(digest)),
+                        None => resolve(target, tag).await,
+                    };
+                    ((*tag).clone(), found)
+                })
                 .collect();
             stream::iter(looks).buffer_unordered(LOOKS).collect()
         });

@@ -29,6 +29,17 @@ use crate::oci::{Content as Described, Descriptor, Digest, Manifest, Tag, TagOrD
 use crate::plan::Platforms;
 use crate::runtime::memory;
 
+/// What a tag that is named after a digest names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BareTag {
+    /// An image, which is a candidate as any.
+    Image,
+    /// A list of what refers to that digest, or nothing.
+    List,
+    /// Such a list, by the word of its entries: enough where both ends name the same, and nothing is deleted.
+    LikelyList,
+}
+
 /// An image that its targets have as they should, to be looked at again.
 #[derive(Clone, Debug)]
 pub struct Visit {
@@ -122,36 +133,60 @@ impl Engine {
 
     /// Whether a tag that is named after a digest names an image, rather than a list of what refers to
     /// that digest. What it names is read at `mirror`, where that has it: a read there is no pull.
+    ///
+    /// Where both ends name the same, nothing is copied in either case. Then the entries of an index are believed
+    /// if they tell and `is_likely_enough`: as long as no delete rests on it.
     pub async fn names_image(
         &self,
         origin: &Origin,
         mirror: Option<&Origin>,
         tag: &Tag,
-    ) -> Result<bool, endpoint::Error> {
+        is_likely_enough: bool,
+    ) -> Result<BareTag, endpoint::Error> {
         let Origin {
             endpoint,
             repository,
         } = origin;
         let target = TagOrDigest::Tag(tag.clone());
-        let Some(found) = endpoint.describe(repository, &target, None).await? else {
-            return Ok(false);
+        let (found, there) = tokio::join!(
+            endpoint.describe(repository, &target, None),
+            self.read_copy(mirror, tag)
+        );
+        let Some(found) = found? else {
+            return Ok(BareTag::List);
         };
+        self.finder.named.learn(origin, tag, &found.digest);
         let attachment = tag.attachment();
         let is_image = found.media_type.is_some_and(|kind| kind.is_image());
         if is_image || attachment.is_some_and(|tag| tag.is_of(&found.digest)) {
-            return Ok(true);
+            return Ok(BareTag::Image);
         }
-        if let Some(mirror) = mirror {
+        if let (Some(mirror), Some(there)) = (mirror, there) {
+            let is_same = *there.digest() == found.digest;
+            if is_likely_enough && is_same && fallback::lists_artifacts(&there) {
+                return Ok(BareTag::LikelyList);
+            }
             match self.nature_at(mirror, tag, &found.digest).await {
-                Ok(Nature::List) => return Ok(false),
-                Ok(Nature::Other) => return Ok(true),
+                Ok(Nature::List) => return Ok(BareTag::List),
+                Ok(Nature::Other) => return Ok(BareTag::Image),
                 // The source has the last word.
                 Ok(Nature::Untold { .. }) | Err(_) => {}
             }
         }
         let manifest = self.manifests.fetch(origin, &found.digest).await?;
         let lists = fallback::lists(&self.manifests, origin, &manifest, tag).await?;
-        Ok(!lists)
+        Ok(if lists { BareTag::List } else { BareTag::Image })
+    }
+
+    /// What the same tag names at the mirror, where that says so.
+    async fn read_copy(&self, mirror: Option<&Origin>, tag: &Tag) -> Option<Arc<Manifest>> {
+        let mirror = mirror?;
+        let target = TagOrDigest::Tag(tag.clone());
+        let read = mirror.endpoint.fetch_manifest(&mirror.repository, &target);
+        let manifest = Arc::new(read.await.ok()?);
+        self.manifests.learn(mirror, &manifest);
+        self.finder.named.learn(mirror, tag, manifest.digest());
+        Some(manifest)
     }
 
     async fn nature_at(
@@ -211,7 +246,10 @@ impl Engine {
             match (known, &listed) {
                 // Nothing new is expected.
                 (Some(_), _) | (None, None) => vec![Standing::default(); job.targets.len()],
-                (None, Some(listed)) => Standing::of_all(&job.targets, &subjects, listed).await,
+                (None, Some(listed)) => {
+                    let sides = (job.targets.as_slice(), subjects.as_slice());
+                    Standing::of_all(sides, listed, &self.finder.named).await
+                }
             }
         });
         let mut links = links?;

@@ -94,6 +94,20 @@ impl Manifests {
         Ok(manifest.clone())
     }
 
+    /// Takes over a manifest that was read by a tag.
+    pub(super) fn learn(&self, origin: &Origin, manifest: &Arc<Manifest>) {
+        let Origin {
+            endpoint,
+            repository,
+        } = origin;
+        let digest = manifest.digest().clone();
+        let key = (endpoint.place(), repository.clone(), digest);
+        let mut cache = self.lock();
+        cache.account(manifest.weight());
+        // An error says that it is known already.
+        let _ = cache.cells.entry(key).or_default().set(manifest.clone());
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, Cache> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

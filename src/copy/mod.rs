@@ -6,6 +6,7 @@
 //! Engine::copy
 //!   graph, referrers   what the image is made of and what refers to it, read once and kept by digest
 //!   links, fallback    what the source says, and the lists of referrers at registries that keep none
+//!   named              what tags turned out to name in this round
 //!   late, lack, seen   what came to refer to it since, and which destination lacks what of it
 //!   examine            what it is like, for those who judge it
 //!   evidence           what may prove something of it, for those who verify it
@@ -43,6 +44,7 @@ mod late;
 mod links;
 mod lookup;
 mod manifests;
+mod named;
 mod pipe;
 mod places;
 mod presence;
@@ -68,7 +70,7 @@ pub use self::fallback::FallbackError;
 pub use self::graph_error::GraphError;
 pub use self::job::{Action, Done, Job, TagPush, Target, Unmoved};
 pub use self::lack::Lack;
-pub use self::late::{Late, Outline, Siblings, Visit};
+pub use self::late::{BareTag, Late, Outline, Siblings, Visit};
 pub use self::lookup::Lookup;
 pub use self::pipe::{BlobError, Origin};
 pub use self::progress::Progress;

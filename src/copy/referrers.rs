@@ -17,6 +17,7 @@ use super::graph::Graph;
 use super::graph_error::GraphError;
 use super::links::{AttachedTags, Detail, Entry, Link, Links, TagList, members};
 use super::manifests::{Manifests, Room};
+use super::named::NamedTags;
 use super::pipe::Origin;
 use super::seen::Trace;
 use super::telling;
@@ -68,6 +69,8 @@ pub(super) struct Company {
 #[derive(Default)]
 pub(super) struct Finder {
     lists: Mutex<Lists>,
+    /// What tags turned out to name.
+    pub(super) named: NamedTags,
 }
 
 #[derive(Default)]
@@ -247,7 +250,9 @@ impl Finder {
         let list = match Tag::of_referrers(subject, "") {
             Some(tag) if entries.is_empty() => match self.known(origin, &tag).await {
                 Some(known) => {
-                    tag_list(manifests, origin, subject, (is_kept, known), detail).await?
+                    let told = self.named.get(origin, &tag);
+                    let known = (is_kept, known);
+                    tag_list(manifests, origin, subject, known, (detail, told)).await?
                 }
                 None => None,
             },
@@ -372,9 +377,10 @@ impl Finder {
         lists.cells.entry(key).or_default().clone()
     }
 
-    /// Forgets the tag lists: a new round looks again.
+    /// Forgets the tag lists and what tags name: a new round looks again.
     pub(super) fn forget(&self) {
         *self.lists.lock().unwrap_or_else(PoisonError::into_inner) = Lists::default();
+        self.named.forget();
     }
 }
 
@@ -414,14 +420,28 @@ async fn resolve(
     }
 }
 
-/// The list under the fallback tag of a manifest. A registry that keeps lists is not expected to have one.
+/// The list under the fallback tag of a manifest. A registry that keeps lists is not expected to have one. What it
+/// was told to name in this round is not asked again, unless that has gone.
 async fn tag_list(
     manifests: &Manifests,
     origin: &Origin,
     subject: &Digest,
     (is_kept, known): (bool, Known),
-    detail: Detail,
+    (detail, told): (Detail, Option<Digest>),
 ) -> Result<Option<TagList>, endpoint::Error> {
+    if let Some(told) = told.filter(|told| told != subject) {
+        if detail == Detail::Digests {
+            return Ok(Some(TagList::Named(told)));
+        }
+        match manifests.fetch(origin, &told).await {
+            Ok(_) => {
+                let list = fallback::read_named(manifests, origin, subject, &told).await?;
+                return Ok(list.map(TagList::Read));
+            }
+            Err(error) if error.is_not_found() => {}
+            Err(error) => return Err(error),
+        }
+    }
     if !is_kept && detail == Detail::Members {
         return match fallback::read(manifests, origin, subject).await {
             Err(error) if known.may_be_absent(&error) => Ok(None),

@@ -144,12 +144,22 @@ impl Connection {
 
     async fn attempt_with(
         &self,
-        admission: Admission,
+        mut admission: Admission,
         request: &Request,
         body: Option<Outgoing>,
     ) -> Result<Answer, Cause> {
         // On the heap: what waits for a registry is deep enough without what says who we are.
-        let outcome = self.exchange(request, body).boxed().await;
+        let answer = self.exchange(request, body).boxed();
+        let outcome = match request.class {
+            // It takes as long as its body, and as the registry needs to store that.
+            Class::Upload => answer.await,
+            Class::Lookup
+            | Class::ManifestRead
+            | Class::ManifestWrite
+            | Class::ManifestDelete
+            | Class::BlobRead
+            | Class::UploadStart => admission.wait_for(&self.way.silence, answer).await,
+        };
         self.learn(&admission, &outcome);
         let places = admission.into_places();
         let answer = Answer::new(outcome?, request, places, self);

@@ -49,8 +49,13 @@ pub(super) enum Cause {
     #[error("the registry asked to be left alone until {0:.0}")]
     Paused(Timestamp),
     /// It was found out by others that there is no answer.
-    #[error("{host} did not answer lately, and is left alone for a while")]
-    Silent { host: String, until: Timestamp },
+    #[error("{host} did not answer lately{}, and is left alone for a while", about(.repository.as_deref()))]
+    Silent {
+        host: String,
+        /// Where it answers for others.
+        repository: Option<String>,
+        until: Timestamp,
+    },
     /// What went wrong last, with something that is not worth another try before a time.
     #[error("{cause}")]
     PutOff { cause: Box<Self>, until: Timestamp },
@@ -238,6 +243,12 @@ impl Cause {
         matches!(self, Self::Paused(_) | Self::Silent { .. })
     }
 
+    /// Whether nobody answered.
+    pub(super) fn is_silence(&self) -> bool {
+        matches!(self, Self::Unreachable { .. } | Self::NoAnswer { .. })
+            || matches!(self, Self::Proxy(fault) if fault.is_transient())
+    }
+
     /// Whether the very same request is worth another try right away.
     pub(super) fn is_worth_repeating(&self) -> bool {
         self.trouble().is_some()
@@ -251,8 +262,7 @@ impl Cause {
         if matches!(self, Self::Interrupted { .. }) {
             return Some(Trouble::Broken);
         }
-        let is_silence = matches!(self, Self::Unreachable { .. } | Self::NoAnswer { .. });
-        if is_silence || matches!(self, Self::Proxy(fault) if fault.is_transient()) {
+        if self.is_silence() {
             return Some(Trouble::Unanswered);
         }
         if let Self::Auth { error, .. } = self {
@@ -411,6 +421,13 @@ cause_from!(
 
 fn words(said: Option<&Said>) -> String {
     said.map(|said| format!("; it says \"{said}\""))
+        .unwrap_or_default()
+}
+
+/// What was not answered, where it was not all.
+fn about(repository: Option<&str>) -> String {
+    repository
+        .map(|repository| format!(" about {repository}"))
         .unwrap_or_default()
 }
 

@@ -150,6 +150,11 @@ impl Permit {
         &mut self.passage
     }
 
+    /// Lets somebody else have the place.
+    pub(super) fn give_back(&mut self) {
+        self.place.give_back();
+    }
+
     /// What is behind the host, or the way to it, is asked too much.
     pub(super) fn congested(&self) {
         self.place.congested(self.passage.sent_at());

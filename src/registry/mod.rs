@@ -77,6 +77,7 @@ mod said;
 mod search;
 mod secrets;
 mod settings;
+mod silence;
 mod specified;
 mod status;
 mod traffic;

@@ -102,6 +102,11 @@ impl Rest {
         self.state == State::Calm && self.failures == 0
     }
 
+    /// Whether all wait, but the one that goes ahead.
+    pub(super) fn is_held(&self) -> bool {
+        self.state != State::Calm
+    }
+
     /// What the next request may do; one that may go ahead counts as doing so.
     pub(super) fn next(&mut self, now: Instant) -> Next {
         let since = self.since.unwrap_or(now);

@@ -112,6 +112,16 @@ impl Turnstile {
         }
     }
 
+    /// Whether nobody has to wait, and there is nothing to remember.
+    pub(super) fn is_calm(&self) -> bool {
+        self.is_open.load(Relaxed)
+    }
+
+    /// Whether one of many may go now, as far as rests are concerned.
+    pub(super) fn lets_through(&self) -> bool {
+        self.is_calm() || !self.state().rest.is_held()
+    }
+
     /// Takes note of a request that leaves without having waited, and is answered.
     pub(super) fn spend(&self) {
         let now = Instant::now();
@@ -181,6 +191,11 @@ impl Passage {
     /// When the request left.
     pub(super) fn sent_at(&self) -> Instant {
         self.sent.at
+    }
+
+    /// Whether it goes ahead of all others.
+    pub(super) fn is_probe(&self) -> bool {
+        self.sent.is_probe
     }
 
     /// Lets another one go ahead in its place: this one waits for what comes of that.

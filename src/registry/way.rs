@@ -13,7 +13,7 @@ use super::limiter;
 use super::profile::Profile;
 use super::request_limits::{RequestLimits, Slots};
 use super::settings::Settings;
-use super::turnstile::Turnstile;
+use super::silence::Silence;
 use crate::oci::Digest;
 
 /// How a host is reached: what a proxy of somebody's own answers, or a server that somebody's own authority vouches
@@ -29,8 +29,8 @@ pub(super) struct Route {
 /// A way to a host.
 #[derive(Debug)]
 pub(super) struct Way {
-    /// Whether it answers.
-    pub(super) turnstile: Arc<Turnstile>,
+    /// What of it does not answer.
+    pub(super) silence: Arc<Silence>,
     /// So many requests of each class at once.
     shares: PerClass<Arc<Semaphore>>,
     /// When requests may leave, where a person says how many.
@@ -40,8 +40,8 @@ pub(super) struct Way {
 /// One of the requests that are on their way at once.
 #[derive(Debug)]
 pub(super) struct Share {
-    /// Given back with it. None where the request could not wait.
-    _permit: Option<OwnedSemaphorePermit>,
+    /// Given back with it. None where the request could not wait, or did not wait for its answer any longer.
+    permit: Option<OwnedSemaphorePermit>,
 }
 
 // === impl Route ===
@@ -64,7 +64,7 @@ impl Way {
         let allowed = concurrency.map_or(usize::MAX, |most| most.get() as usize);
         let most = |class| limiter::most(profile, class).min(allowed);
         Self {
-            turnstile: Arc::new(Turnstile::unpaced()),
+            silence: Arc::new(Silence::new()),
             shares: PerClass::new(|class| Arc::new(Semaphore::new(most(class)))),
             slots: rate.map(|rate| Slots::every(rate.spacing())),
         }
@@ -82,7 +82,7 @@ impl Way {
         let places = Arc::clone(self.shares.of(class));
         Share {
             // The semaphore is never closed.
-            _permit: places.acquire_owned().await.ok(),
+            permit: places.acquire_owned().await.ok(),
         }
     }
 }
@@ -92,7 +92,12 @@ impl Way {
 impl Share {
     /// Goes ahead of all others.
     pub(super) fn none() -> Self {
-        Self { _permit: None }
+        Self { permit: None }
+    }
+
+    /// Lets somebody else have it.
+    pub(super) fn give_back(&mut self) {
+        self.permit = None;
     }
 }
 

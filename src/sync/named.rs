@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::copy::{Origin, Place};
+use crate::copy::{BareTag, Origin, Place};
 use crate::oci::{Repository, Tag};
 
 /// How many tags are remembered before all are forgotten.
@@ -13,26 +13,26 @@ const ENTRIES: usize = 100_000;
 
 /// What tags turned out to name.
 #[derive(Default)]
-pub(super) struct Named(Mutex<HashMap<(Place, Repository, Tag), bool>>);
+pub(super) struct Named(Mutex<HashMap<(Place, Repository, Tag), BareTag>>);
 
 // === impl Named ===
 
 impl Named {
-    /// Whether a tag names an image, where that is known.
-    pub(super) fn is_image(&self, origin: &Origin, tag: &Tag) -> Option<bool> {
+    /// What a tag names, where that is known.
+    pub(super) fn get(&self, origin: &Origin, tag: &Tag) -> Option<BareTag> {
         self.lock().get(&key(origin, tag)).copied()
     }
 
     /// Remembers what a tag names.
-    pub(super) fn learn(&self, origin: &Origin, tag: &Tag, is_image: bool) {
+    pub(super) fn learn(&self, origin: &Origin, tag: &Tag, naming: BareTag) {
         let mut known = self.lock();
         if known.len() >= ENTRIES {
             known.clear();
         }
-        known.insert(key(origin, tag), is_image);
+        known.insert(key(origin, tag), naming);
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<(Place, Repository, Tag), bool>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<(Place, Repository, Tag), BareTag>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -16,7 +16,7 @@ use super::plan::{self, Job as Wanted};
 use super::way::{Single, Way};
 use crate::api::{AbsentPlatform, Attestations, IndexMode};
 use crate::copy::{
-    self, Action, Done, Engine, Job, Lookup, Origin, TagPush, Target, Visit, endpoint,
+    self, Action, BareTag, Done, Engine, Job, Lookup, Origin, TagPush, Target, Visit, endpoint,
 };
 use crate::oci::{Content, Digest, Platform, Repository, Tag, TagOrDigest};
 use crate::plan::report::{Failure, MirrorReport, Outcome, TagReport};
@@ -147,9 +147,9 @@ impl<'a> Transfer<'a> {
             .map(async |tag| {
                 let named = self
                     .engine
-                    .names_image(&self.origin, Some(&destination), tag);
-                let is_image = named.await?;
-                Ok::<_, endpoint::Error>((!is_image).then(|| tag.clone()))
+                    .names_image(&self.origin, Some(&destination), tag, true);
+                let is_list = named.await? != BareTag::Image;
+                Ok::<_, endpoint::Error>(is_list.then(|| tag.clone()))
             })
             .buffer_unordered(TAGS);
         let lists: Vec<Option<Tag>> = looks.try_collect().await?;

@@ -63,6 +63,12 @@ impl Scope {
         Self(vec!["registry:catalog:*".to_owned()])
     }
 
+    /// The repository that it is for, the one that is written to where there are two.
+    pub(in crate::registry) fn repository(&self) -> Option<&str> {
+        let mut parts = self.of_text();
+        parts.find_map(|part| (part.kind == "repository").then_some(part.name))
+    }
+
     /// What a challenge asks for in place of this scope, as far as it may: parts for the same thing, under
     /// whatever name a proxy gives it, with no more rights than are needed here. Nothing where it is no scope.
     ///

@@ -146,10 +146,9 @@ impl Place {
     pub(super) fn congested(&self, sent: Instant) {
         self.window.halve(sent);
     }
-}
 
-impl Drop for Place {
-    fn drop(&mut self) {
+    /// Lets somebody else have it.
+    pub(super) fn give_back(&mut self) {
         let Some(permit) = self.permit.take() else {
             return;
         };
@@ -158,6 +157,12 @@ impl Drop for Place {
             state.surplus -= 1;
             permit.forget();
         }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.give_back();
     }
 }
 

@@ -7,7 +7,8 @@ use std::collections::{BTreeSet, HashSet};
 
 use futures::{StreamExt, stream};
 
-use crate::copy::{Engine, Origin};
+use crate::api::image_mirror::PruneMode;
+use crate::copy::{BareTag, Engine, Origin};
 use crate::oci::Tag;
 use crate::plan::report::Failure;
 use crate::plan::{ImageEntry, Mirror};
@@ -50,12 +51,15 @@ pub(super) async fn find_lists<C: Connect>(
     let name = |tag: &Tag| format!("{subject}:{tag}");
     let images: HashSet<String> = deps.ledger.sources(&mirror.name).into_keys().collect();
     let listed = deps.ledger.listed_subjects(&mirror.name, &subject);
+    // A tag that is taken for a list is not wanted, and what is not wanted may be deleted.
+    let is_likely_enough = mirror.prune.mode == PruneMode::Retain;
     let mut unknown = Vec::new();
     for tag in doubtful {
         let is_known_list = listed.contains(tag);
-        match deps.named.is_image(origin, tag) {
-            Some(true) => {}
-            Some(false) => {
+        let known = deps.named.get(origin, tag);
+        match known.filter(|known| is_likely_enough || *known != BareTag::LikelyList) {
+            Some(BareTag::Image) => {}
+            Some(BareTag::List | BareTag::LikelyList) => {
                 lists.tags.insert(tag.clone());
             }
             None if images.contains(&name(tag)) => {}
@@ -69,20 +73,22 @@ pub(super) async fn find_lists<C: Connect>(
         .into_iter()
         .map(|tag| async move {
             let there = first_destination(deps.connection, mirror, entry, origin, tag).await;
-            let named = deps.engine.names_image(origin, there.as_ref(), tag);
+            let named = deps
+                .engine
+                .names_image(origin, there.as_ref(), tag, is_likely_enough);
             (tag, named.await)
         })
         .collect();
     let mut looks = stream::iter(looks).buffer_unordered(LOOKS);
-    while let Some((tag, is_image)) = looks.next().await {
-        match is_image {
-            Ok(is_image) => deps.named.learn(origin, tag, is_image),
+    while let Some((tag, naming)) = looks.next().await {
+        match naming {
+            Ok(naming) => deps.named.learn(origin, tag, naming),
             Err(ref error) => {
                 let failure = Failure::requesting(&name(tag), error);
                 lists.failures.push(failure);
             }
         }
-        if !is_image.unwrap_or_default() {
+        if !matches!(naming, Ok(BareTag::Image)) {
             lists.tags.insert(tag.clone());
         }
     }

@@ -207,3 +207,65 @@ async fn the_images_of_an_index_are_told_by_the_destination() {
     assert_eq!(source, expected.concat());
     assert_eq!(destination, ["GET manifests DIGEST", "HEAD manifests 1"]);
 }
+
+/// Where nothing lists referrers but tags, each tag that is named after a digest costs one request at either end, and
+/// nothing is read from the source.
+#[tokio::test]
+async fn a_round_without_a_memory_asks_each_tag_once_at_either_end() {
+    let lab = Lab::without_api();
+    let mut lists = Vec::new();
+    let mut signatures = Vec::new();
+    for (number, tag) in ["v0", "v1"].into_iter().enumerate() {
+        let index = ImageBuilder::new(number as u64)
+            .platforms(&["linux/amd64", "linux/arm64"])
+            .layers(&[500])
+            .referrer("application/vnd.example.signature")
+            .child_referrer("application/spdx+json")
+            .signature_tag()
+            .build();
+        lab.source.load("team/app", tag, &index);
+        for referrer in &index.referrers {
+            match &referrer.found_by {
+                FoundBy::Tag(tag) => signatures.push(tag.clone()),
+                FoundBy::Subject => {
+                    let subject = &referrer.subject;
+                    list(&lab.source, subject, std::slice::from_ref(referrer));
+                    lists.push(super::lab::fallback_tag(subject));
+                }
+            }
+        }
+    }
+    assert_eq!((lists.len(), signatures.len()), (6, 2));
+    assert_eq!(lab.forgetful().await, ["v0: Copied", "v1: Copied"]);
+    lab.requests();
+    assert_eq!(lab.forgetful().await, ["v0: Unchanged", "v1: Unchanged"]);
+    let [mut source, mut destination] = lab.requests();
+    source.retain(|request| request != "GET referrers DIGEST");
+    destination.retain(|request| request != "GET referrers DIGEST");
+    let head = |name: &String| format!("HEAD manifests {name}");
+    let get = |name: &String| format!("GET manifests {name}");
+    let tags = ["v0".to_owned(), "v1".to_owned()];
+    let mut at_source: Requests = tags
+        .iter()
+        .chain(&lists)
+        .chain(&signatures)
+        .map(head)
+        .collect();
+    at_source.push("GET tags list".to_owned());
+    at_source.sort();
+    assert_eq!(source, at_source);
+    let mut at_destination: Requests = tags.iter().chain(&signatures).map(head).collect();
+    at_destination.extend(lists.iter().map(get));
+    at_destination.extend(times(2, "GET manifests DIGEST"));
+    at_destination.sort();
+    assert_eq!(destination, at_destination);
+
+    // Where deletes rest on it, the members of a list have to say themselves that it is one.
+    let lab = lab.with("prune: {mode: Plan}");
+    assert_eq!(lab.forgetful().await, ["v0: Unchanged", "v1: Unchanged"]);
+    let [_, destination] = lab.requests();
+    let reads = destination
+        .iter()
+        .filter(|one| *one == "GET manifests DIGEST");
+    assert_eq!(reads.count(), 2 + lists.len());
+}

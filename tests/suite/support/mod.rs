@@ -25,6 +25,7 @@
 pub mod access_log;
 pub mod canary;
 pub mod client;
+pub mod clock;
 pub mod cloud;
 pub mod cluster;
 pub mod content;

@@ -71,23 +71,38 @@ impl Claims {
         let rivals = self.rivals(run, own, all);
         let conflicts = find_own_conflicts(own, all, &wanted, &rivals);
         let mirror = Arc::new(own.mirror.seniority());
-        for Wish {
-            source,
-            claim,
-            digest,
-        } in &own.tags
-        {
-            let holder = Holder {
-                mirror: mirror.clone(),
-                source: source.clone(),
-                claim: claim.clone(),
-                digest: Some(digest.clone()),
-                run: Some(run),
-            };
+        for wish in &own.tags {
+            let holder = Holder::of(&mirror, wish, run);
             if conflicts.is_empty() {
                 self.hold(&holder);
             } else {
                 self.withhold(&holder);
+            }
+        }
+        conflicts
+    }
+
+    /// The same for some of what a mirror wants: the rest stays as its last round left it, and what other images of the
+    /// mirror itself hold is not written over.
+    pub(super) fn settle_some(
+        &mut self,
+        run: Run,
+        own: &Wishes,
+        all: &[Arc<Wishes>],
+    ) -> Vec<(String, ConflictKind)> {
+        let claims = own.tags.iter().map(|wish| &wish.claim);
+        let wanted: HashSet<Target> = claims.flat_map(targets).collect();
+        let is_rival = |holder: &&Holder| {
+            let is_own = holder.mirror.name == own.mirror.name;
+            !is_own || !own.tags.iter().any(|wish| wish.source == holder.source)
+        };
+        let holders = wanted.iter().filter_map(|target| self.holders.get(target));
+        let rivals: Vec<Holder> = holders.filter(is_rival).cloned().collect();
+        let conflicts = find_own_conflicts(own, all, &wanted, &rivals);
+        if conflicts.is_empty() {
+            let mirror = Arc::new(own.mirror.seniority());
+            for wish in &own.tags {
+                self.hold(&Holder::of(&mirror, wish, run));
             }
         }
         conflicts
@@ -221,6 +236,25 @@ impl Claims {
         } else {
             let interested = BTreeSet::from([mirror.clone()]);
             self.interested.insert(repository.clone(), interested);
+        }
+    }
+}
+
+// === impl Holder ===
+
+impl Holder {
+    fn of(mirror: &Arc<Seniority>, wish: &Wish, run: Run) -> Self {
+        let Wish {
+            source,
+            claim,
+            digest,
+        } = wish;
+        Self {
+            mirror: mirror.clone(),
+            source: source.clone(),
+            claim: claim.clone(),
+            digest: Some(digest.clone()),
+            run: Some(run),
         }
     }
 }

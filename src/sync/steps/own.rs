@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use crate::plan::conflicts::ConflictKind;
 use crate::plan::report::Failure;
 use crate::sync::claims::Claims;
 use crate::sync::mirror_round::MirrorRound;
@@ -32,10 +33,24 @@ pub(in crate::sync) fn own(
     (own, all): (&Wishes, &[Arc<Wishes>]),
     sightings: Vec<Sighting>,
 ) -> Vec<Sighting> {
+    if round.only.is_some() {
+        let conflicts = claims.settle_some(run, own, all);
+        round.absent.clear();
+        return conclude(round, conflicts, sightings);
+    }
     let conflicts = claims.settle(run, own, all);
     for absent in std::mem::take(&mut round.absent) {
         claims.withhold_absent(&round.mirror, &absent);
     }
+    conclude(round, conflicts, sightings)
+}
+
+/// With a conflict nothing of the mirror is written.
+fn conclude(
+    round: &mut MirrorRound,
+    conflicts: Vec<(String, ConflictKind)>,
+    sightings: Vec<Sighting>,
+) -> Vec<Sighting> {
     let is_stalled = !conflicts.is_empty();
     for (claim, kind) in conflicts {
         round.fail(Failure::conflict(&claim, &kind));

@@ -12,12 +12,13 @@
 //! 3  identity                   who we are in the clouds
 //! 2  signature                  who vouches for an image
 //! 2  convert                    the files of other tools
+//! 2  events                     what registries tell of pushes, as hints
 //! 1  api                        ImageMirror and ImagePolicy as people write them
 //! 0  oci  policy                reference, digest, platform, manifest · tags and versions
 //! -  runtime                    process services, ignorant of images
 //! ```
 //!
-//! `oci`, `policy`, `api`, `convert` and `plan` are pure: no async, no clock, no logging, no environment.
+//! `oci`, `policy`, `api`, `convert`, `events` and `plan` are pure: no async, no clock, no logging, no environment.
 
 #![cfg_attr(
     test,
@@ -29,6 +30,7 @@ pub mod cli;
 pub mod controller;
 pub mod convert;
 pub mod copy;
+pub mod events;
 pub mod identity;
 pub mod layout;
 pub mod oci;

@@ -22,12 +22,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each module with the modules that it may use, lowest first.
-const FLOORS: [(&str, &[&str]); 14] = [
+const FLOORS: [(&str, &[&str]); 15] = [
     ("oci", &[]),
     ("policy", &["oci"]),
     ("api", &["oci", "policy"]),
     ("plan", &["oci", "policy", "api"]),
     ("convert", &["oci", "policy", "api"]),
+    ("events", &["oci", "api", "plan"]),
     ("registry", &["oci", "runtime"]),
     ("identity", &["oci", "registry", "runtime"]),
     ("layout", &["oci"]),
@@ -67,6 +68,7 @@ const FLOORS: [(&str, &[&str]); 14] = [
             "policy",
             "api",
             "plan",
+            "events",
             "registry",
             "identity",
             "signature",
@@ -96,7 +98,7 @@ const FLOORS: [(&str, &[&str]); 14] = [
 ];
 
 /// Modules that decide and never act.
-const PURE: [&str; 5] = ["oci", "policy", "api", "convert", "plan"];
+const PURE: [&str; 6] = ["oci", "policy", "api", "convert", "events", "plan"];
 /// What a pure module has no business with.
 const EFFECTS: [&str; 6] = [
     "async fn",

@@ -21,6 +21,10 @@ pub const STALLED: &str = "Stalled";
 /// `spec.prune.mode` is Plan or Delete; `Ready` does not depend on it.
 pub const PRUNED: &str = "Pruned";
 
+/// What is known to have changed at the source arrives within `spec.freshness`. There only where that is written;
+/// `Ready` does not depend on it.
+pub const FRESH: &str = "Fresh";
+
 /// Longest message, in characters.
 pub const MESSAGE_LENGTH: usize = 1024;
 
@@ -38,7 +42,7 @@ pub enum Holds {
 /// What a condition says.
 #[derive(Clone, Copy, Debug)]
 pub struct Statement<'a> {
-    /// The type: [`READY`], [`RECONCILING`], [`STALLED`] or [`PRUNED`].
+    /// The type: [`READY`], [`RECONCILING`], [`STALLED`], [`PRUNED`] or [`FRESH`].
     pub r#type: &'static str,
     /// Whether it holds.
     pub holds: Holds,

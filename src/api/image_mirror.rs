@@ -149,6 +149,10 @@ pub struct ImageMirrorSpec {
     /// Times at which rounds start, in place of `interval`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub schedule: Option<CronSchedule>,
+    /// Longest time from a push at the source to the copy at every destination, at least 30s: a condition and an alert say where it is missed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(transform = at_least("30s"))]
+    pub freshness: Option<Duration>,
     /// Longest time that one round may take.
     #[serde(default = "default_timeout")]
     #[schemars(transform = at_least("1s"))]

@@ -9,6 +9,7 @@ pub mod conditions;
 pub mod document;
 pub mod image_mirror;
 pub mod image_policy;
+pub mod image_receiver;
 pub mod metadata;
 pub mod mirrored_repository;
 pub mod reason;
@@ -25,6 +26,7 @@ pub use image_mirror::{
     ReferrersMode, TagMutability,
 };
 pub use image_policy::{ImagePolicy, ImagePolicySpec, ImagePolicyStatus};
+pub use image_receiver::{ImageReceiver, ImageReceiverSpec, ImageReceiverStatus, SenderType};
 pub use metadata::{LocalObjectReference, Metadata, ObjectName};
 pub use mirrored_repository::{
     MirroredRepository, MirroredRepositorySpec, MirroredRepositoryStatus,
@@ -36,10 +38,11 @@ pub use secret::Secret;
 pub const API_VERSION: &str = "transship.dev/v1alpha1";
 
 /// The definitions of the custom resources, as the API server takes them.
-pub fn definitions() -> [CustomResourceDefinition; 3] {
+pub fn definitions() -> [CustomResourceDefinition; 4] {
     [
         ImageMirror::crd(),
         ImagePolicy::crd(),
+        ImageReceiver::crd(),
         MirroredRepository::crd(),
     ]
 }

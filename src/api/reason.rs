@@ -63,6 +63,8 @@ pub enum Reason {
     PrunePaused,
     /// A registry cannot delete a tag without every other tag of its digest.
     PruneUnsupported,
+    /// A mirror is later than `spec.freshness` promises.
+    Late,
     /// The object is suspended.
     Suspended,
 }
@@ -96,6 +98,7 @@ impl Reason {
             Self::Quarantined => "Quarantined",
             Self::PrunePaused => "PrunePaused",
             Self::PruneUnsupported => "PruneUnsupported",
+            Self::Late => "Late",
             Self::Suspended => "Suspended",
         }
     }

@@ -32,9 +32,13 @@ pub(super) fn read(object: &ImageMirror) -> Option<Mirror> {
 }
 
 impl Context {
-    /// What this mirror may want is kept until it has said what it wants.
+    /// What this mirror may want is kept until it has said what it wants, and events may hint at it.
     pub(super) fn stand_by(&self, mirror: &ImageMirror) {
-        self.shared.state.stand_by(read(mirror));
+        let wanting = read(mirror);
+        if self.shared.doors.is_listening() {
+            self.shared.hinted.observe(mirror, wanting.as_ref());
+        }
+        self.shared.state.stand_by(wanting);
     }
 
     /// The same for all mirrors that use a policy.

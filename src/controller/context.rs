@@ -12,9 +12,11 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::cluster::{Cluster, WriteError};
 use super::connect::Connector;
+use super::hinted::Hinted;
+use super::hooks::Doors;
 use super::identities::OwnIdentities;
 use super::image_mirror::Prepared;
-use super::memory::Memory;
+use super::memory::{Memory, name_of};
 use super::metrics::ControllerMetrics;
 use super::objects::{Guarded, MIRROR, generation};
 use super::records::Records;
@@ -53,6 +55,10 @@ pub(super) struct Shared {
     pub(super) memory: Memory,
     pub(super) usage: Usage,
     pub(super) users: Users,
+    /// What events hint at.
+    pub(super) hinted: Arc<Hinted>,
+    /// Where events are taken.
+    pub(super) doors: Arc<Doors>,
     pub(super) metrics: Arc<ControllerMetrics>,
 }
 
@@ -97,8 +103,9 @@ impl Context {
         &self,
         object: &ImageMirror,
         previous: &ImageMirrorStatus,
-        status: ImageMirrorStatus,
+        mut status: ImageMirrorStatus,
     ) -> Result<(), WriteError> {
+        self.judge_freshness(object, &mut status);
         let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
         self.shared.metrics.observe_ready(
             MIRROR,
@@ -117,6 +124,26 @@ impl Context {
             self.shared.memory.write(&written, status);
         }
         Ok(())
+    }
+
+    /// Says on a status whether the mirror is as fresh as it promises.
+    fn judge_freshness(&self, object: &ImageMirror, status: &mut ImageMirrorStatus) {
+        let promise = object.spec.freshness;
+        let behind = status::behind_since(status, self.shared.hinted.oldest(&name_of(object)));
+        status::judge_freshness(status, promise, behind, generation(object), clock::now());
+        let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
+        let promise = promise.map(Duration::as_std);
+        let metrics = &self.shared.metrics;
+        metrics.observe_freshness(&namespace, &name, promise, behind);
+    }
+
+    /// When a mirror is to be looked at at the latest, besides its rounds: it may be later than it promises by then.
+    pub(super) fn late_from(&self, object: &ImageMirror) -> Option<Timestamp> {
+        let promise = object.spec.freshness?;
+        let status = self.shared.memory.read(object).status;
+        let hinted = self.shared.hinted.oldest(&name_of(object));
+        let late = status::late_from(promise, status::behind_since(&status, hinted)?);
+        Some(late).filter(|late| *late > clock::now())
     }
 
     /// Writes how far a round is.

@@ -2,7 +2,7 @@
 
 //! Why the controller ends.
 
-use crate::runtime::admin::ListenError;
+use crate::runtime::server::ListenError;
 use crate::runtime::{kubernetes, lease};
 
 /// Why the controller ends.

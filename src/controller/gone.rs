@@ -22,6 +22,7 @@ impl Context {
         );
         self.shared.rounds.remove(&ObjectRef::from_obj(mirror));
         self.forget_remains(mirror, None);
+        self.shared.hinted.forget(&name);
         let policies = self.shared.users.forget(mirror);
         self.look_at_policies(policies);
     }

@@ -8,14 +8,15 @@
 //! decide    (pure) is a round due
 //! run       the Secrets, a turn, the round; it ends when the spec it was started for is gone
 //! report    (pure) outcomes -> status, events; one write where something changed
+//! glance    a look at some tags between rounds, because an event hints at them
 //! ```
 
+mod glance;
 mod prepare;
+mod running;
 
-use std::pin::pin;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use futures::future::{Either, select};
 use jiff::Timestamp;
 use kube::core::PartialObjectMetaExt;
 use kube::core::error_boundary::InvalidObject;
@@ -23,43 +24,29 @@ use kube::runtime::controller::Action;
 use kube::{Resource, ResourceExt};
 use tracing::Instrument;
 
+use self::glance::glance;
 pub(super) use self::prepare::Prepared;
 use self::prepare::prepare;
+use self::running::{AFTER_CANCELLATION, Ended, Extent, log, outlook, run_round, wait_until};
 use super::cluster::WriteError;
-use super::context::{Context, Shared};
+use super::context::Context;
 use super::events;
 use super::memory::{Remembered, name_of};
 use super::objects::{MIRROR, generation};
-use super::progress::Progress;
-use super::rounds::RunningRound;
-use super::secrets::read_reach;
 use super::span::{Span, duration, earlier};
 use crate::api::annotations::Requests;
 use crate::api::image_mirror::ImageMirrorStatus;
 use crate::api::{ImageMirror, Reason};
+use crate::events::pending::DueHints;
 use crate::plan::attempts::Outlook;
 use crate::plan::due::{Due, Situation};
-use crate::plan::report::{MirrorReport, Totals};
+use crate::plan::report::Totals;
 use crate::plan::status::{self, Halt, Round};
 use crate::runtime::clock;
-use crate::sync::{self, Mode, RoundInput};
+use crate::sync::Mode;
 
 /// Time until something that a mirror waits for is looked for again, should no event tell of it.
 const LOOK_AGAIN: Duration = Duration::from_secs(5 * 60);
-/// Time until a mirror is looked at again whose round was cancelled: the change that did it comes too.
-const AFTER_CANCELLATION: Duration = Duration::from_secs(1);
-/// Longest time between two looks at a mirror: the clock may jump.
-const LONGEST_SLEEP: Duration = Duration::from_secs(60 * 60);
-
-/// How a round ended.
-enum Ended {
-    /// It came to its end.
-    Finished(Box<MirrorReport>),
-    /// It cannot begin.
-    Halted(Halt),
-    /// What it was started for is gone.
-    Cancelled,
-}
 
 /// Brings a mirror up to date, if it is time.
 pub(super) async fn reconcile(
@@ -106,14 +93,43 @@ pub(super) async fn reconcile(
         }
         Due::At(time) => {
             context.shared.memory.resume(object, time);
-            // After a restart nothing was said to the metrics yet.
-            context
-                .write_status(object, &status, status.clone())
-                .await?;
-            Ok(wait_until(Some(time)))
+            look_between(object, &prepared, Some(time), context).await
         }
-        Due::Never => Ok(Action::await_change()),
+        Due::Never => look_between(object, &prepared, None, context).await,
     }
+}
+
+/// What is to be done while no round is due: what events hint at is looked at.
+async fn look_between(
+    object: &ImageMirror,
+    prepared: &Prepared,
+    next: Option<Timestamp>,
+    context: &Context,
+) -> Result<Action, WriteError> {
+    let name = name_of(object);
+    let next = match context.shared.hinted.take(&name) {
+        DueHints::Tags(spots) => {
+            let span = tracing::info_span!("glance", mirror = name);
+            let glance = glance(object, prepared, (spots, next), context);
+            return glance.instrument(span).await;
+        }
+        DueHints::Everything(_) => {
+            let span = tracing::info_span!("round", mirror = name, cause = "Hinted");
+            let round = run(object, prepared, Mode::Apply, context);
+            return round.instrument(span).await;
+        }
+        DueHints::NotBefore(instant) => {
+            let wait = instant.saturating_duration_since(Instant::now());
+            earlier(next, clock::now().checked_add(wait).ok())
+        }
+        DueHints::Nothing => next,
+    };
+    // After a restart nothing was said to the metrics yet, and promises are missed by waiting.
+    let status = context.shared.memory.read(object).status;
+    context
+        .write_status(object, &status, status.clone())
+        .await?;
+    Ok(wait_until(object, next, context))
 }
 
 /// Writes what came of the last round, where that was not possible at its end: the next one may be hours
@@ -154,12 +170,20 @@ async fn run(
         return Ok(Action::requeue(AFTER_CANCELLATION));
     };
     let began = clock::now();
+    // What comes from now on may be of after it was looked at.
+    let taken = context.shared.hinted.take_all(&name_of(object));
     // On the heap, so that thousands that wait for a turn are small.
-    let ended = Box::pin(run_round(object, prepared, mode, &round, context)).await;
+    let extent = Extent::Whole(mode);
+    let ended = Box::pin(run_round(object, prepared, extent, &round, context)).await;
     let span = Span {
         began,
         ended: clock::now(),
     };
+    match &ended {
+        Ended::Cancelled => context.shared.hinted.put_back(&name_of(object), taken),
+        Ended::Halted(_) => context.shared.hinted.settle(&name_of(object)),
+        Ended::Finished(report) => context.settle(object, &taken.spots, report, span.ended),
+    }
     conclude(object, prepared, requested, (ended, span), context).await
 }
 
@@ -188,7 +212,7 @@ async fn conclude(
             let next = context.plan_next(object, prepared, span, outlook);
             let previous = context.shared.memory.read(object).status;
             stop(object, &previous, &halt.until(next), context).await?;
-            Ok(wait_until(next))
+            Ok(wait_until(object, next, context))
         }
         Ended::Finished(report) => {
             let outlook = outlook(&report, span.ended);
@@ -202,56 +226,9 @@ async fn conclude(
                 policies: &prepared.policies,
             };
             tell(object, &round, requested, context).await?;
-            Ok(wait_until(next))
+            Ok(wait_until(object, next, context))
         }
     }
-}
-
-/// The round itself. It ends early when the spec it was started for is gone.
-async fn run_round(
-    object: &ImageMirror,
-    prepared: &Prepared,
-    mode: Mode,
-    guard: &RunningRound,
-    context: &Context,
-) -> Ended {
-    let mirror = &prepared.mirror;
-    let progress = Progress::new(&mirror.name);
-    let work = async {
-        let Shared {
-            client, identities, ..
-        } = &*context.shared;
-        let reach = match read_reach(client, identities, mirror).await {
-            Ok(reach) => reach,
-            Err(unreached) => {
-                return Ended::Halted(Halt::Waiting {
-                    reason: unreached.reason,
-                    message: unreached.message,
-                    next: None,
-                });
-            }
-        };
-        let input = [RoundInput {
-            mirror: mirror.clone(),
-            connection: context.shared.connector.connect(mirror, reach),
-        }];
-        let round = sync::round(&context.shared.state, &input, mode, &progress);
-        let mut report = match select(pin!(round), pin!(progress.tell(object, context))).await {
-            Either::Left((report, _)) => report,
-            Either::Right((never, _)) => match never {},
-        };
-        let report = report.mirrors.pop();
-        let report = report.unwrap_or_else(|| MirrorReport::new(&mirror.name));
-        Ended::Finished(Box::new(report))
-    };
-    if let Some(ended) = guard.unless_cancelled(work).await {
-        return ended;
-    }
-    // What was finished stays on record.
-    if let Err(error) = context.shared.state.flush(mirror).await {
-        tracing::warn!(%error, "the records of a cancelled round were not kept");
-    }
-    Ended::Cancelled
 }
 
 /// Says what came of a round: to the log, Prometheus, the policies, the status and its events.
@@ -341,59 +318,6 @@ pub(super) async fn refuse(
     Ok(Action::await_change())
 }
 
-/// What a round says about the next one. Of failures only those count that time may heal.
-fn outlook(report: &MirrorReport, now: Timestamp) -> Outlook {
-    let healable = status::failures(report)
-        .map(|(_, failure)| failure)
-        .filter(|failure| !status::needs_person(failure.reason));
-    let mut outlook = Outlook {
-        admission: earlier(report.next_admission(), report.next_prune(now)),
-        ..Outlook::default()
-    };
-    for failure in healable {
-        outlook.failed = true;
-        outlook.not_before = earlier(outlook.not_before, failure.next_attempt_time);
-    }
-    outlook
-}
-
-fn log(totals: &Totals, round: &Round<'_>) {
-    let Totals {
-        copied,
-        retagged,
-        completed,
-        planned: _,
-        unchanged,
-        frozen,
-        refused,
-        quarantined,
-        pruned,
-        failed,
-        bytes,
-    } = *totals;
-    let milliseconds = round.ended.duration_since(round.began).as_millis();
-    tracing::info!(
-        copied,
-        retagged,
-        completed,
-        unchanged,
-        frozen,
-        refused,
-        quarantined,
-        pruned,
-        failed,
-        bytes,
-        milliseconds,
-        "the round ended"
-    );
-    let pruning = round.report.prune.iter().flat_map(|prune| &prune.failures);
-    let failures = status::failures(round.report).map(|(_, failure)| failure);
-    for failure in failures.chain(pruning).take(status::TOLD) {
-        let (subject, error) = (&failure.subject, &failure.message);
-        tracing::warn!(subject, reason = %failure.reason, error, "failed");
-    }
-}
-
 fn count(object: &ImageMirror, round: &Round<'_>, context: &Context) {
     let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
     let took = duration(round.began, round.ended);
@@ -405,11 +329,4 @@ fn count(object: &ImageMirror, round: &Round<'_>, context: &Context) {
         }
         Some(failure) => metrics.count_round("failed", failure.reason.as_str(), took),
     }
-}
-
-fn wait_until(time: Option<Timestamp>) -> Action {
-    let Some(time) = time else {
-        return Action::await_change();
-    };
-    Action::requeue(duration(clock::now(), time).min(LONGEST_SLEEP))
 }

@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 use kube::ResourceExt;
 
-use super::span::Span;
+use super::span::{Span, earlier};
 use crate::api::ImageMirror;
 use crate::api::image_mirror::ImageMirrorStatus;
 use crate::plan::attempts::{Attempts, Outlook};
@@ -117,6 +117,18 @@ impl Memory {
     pub(super) fn resume(&self, mirror: &ImageMirror, next: Timestamp) {
         let mut memory = self.lock();
         known(&mut memory, mirror).next.get_or_insert(next);
+    }
+
+    /// Lets the next round of a mirror begin then at the latest; says when it begins.
+    pub(super) fn hasten(
+        &self,
+        mirror: &ImageMirror,
+        latest: Option<Timestamp>,
+    ) -> Option<Timestamp> {
+        let mut memory = self.lock();
+        let known = known(&mut memory, mirror);
+        known.next = earlier(known.next, latest);
+        known.next
     }
 
     /// Makes a mirror's next round due now.

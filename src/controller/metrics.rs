@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::{Family, MetricConstructor};
@@ -45,6 +46,10 @@ pub(super) struct ControllerMetrics {
     pulls: Family<Host, Counter>,
     bytes: Family<Direction, Counter>,
     blobs: Family<How, Counter>,
+    events: Family<EventResult, Counter>,
+    lag: Histogram,
+    freshness: Family<Object, Gauge>,
+    behind_since: Family<Object, Gauge>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -94,6 +99,12 @@ struct How {
     how: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct EventResult {
+    r#type: &'static str,
+    result: &'static str,
+}
+
 /// From a tenth of a second to about an hour and a half.
 #[derive(Clone)]
 struct Durations;
@@ -129,8 +140,14 @@ impl ControllerMetrics {
             pulls: Family::default(),
             bytes: Family::default(),
             blobs: Family::default(),
+            events: Family::default(),
+            // From half a second to about two hours.
+            lag: Histogram::new(exponential_buckets(0.5, 2.0, 15)),
+            freshness: Family::default(),
+            behind_since: Family::default(),
         };
         metrics.register_objects(registry);
+        metrics.register_freshness(registry);
         metrics.register_pruning(registry);
         metrics.register_traffic(registry);
         metrics
@@ -175,6 +192,32 @@ impl ControllerMetrics {
             "rounds_waiting",
             "Rounds that wait for their turn",
             self.waiting.clone(),
+        );
+    }
+
+    fn register_freshness(&self, registry: &mut Metrics) {
+        registry.register(
+            "events",
+            "Events of receivers, by their type and what came of them",
+            self.events.clone(),
+        );
+        registry.register_with_unit(
+            "lag",
+            "From a push, or from the event that told of it, to the copy that was complete",
+            Unit::Seconds,
+            self.lag.clone(),
+        );
+        registry.register_with_unit(
+            "freshness",
+            "What spec.freshness of a mirror promises",
+            Unit::Seconds,
+            self.freshness.clone(),
+        );
+        registry.register_with_unit(
+            "behind_since_timestamp",
+            "Since when something that is known to have changed at the source is not at every destination",
+            Unit::Seconds,
+            self.behind_since.clone(),
         );
     }
 
@@ -287,6 +330,47 @@ impl ControllerMetrics {
             .set(i64::from(is_blocked));
     }
 
+    /// Tells what a mirror promises, and since when it is behind; nothing of one that promises nothing.
+    pub(super) fn observe_freshness(
+        &self,
+        namespace: &str,
+        name: &str,
+        promise: Option<Duration>,
+        behind: Option<Timestamp>,
+    ) {
+        let labels = object(MIRROR, namespace, name);
+        match promise {
+            Some(promise) => {
+                let seconds = i64::try_from(promise.as_secs()).unwrap_or(i64::MAX);
+                self.freshness.get_or_create(&labels).set(seconds);
+            }
+            None => {
+                self.freshness.remove(&labels);
+            }
+        }
+        match behind.filter(|_| promise.is_some()) {
+            Some(since) => {
+                self.behind_since
+                    .get_or_create(&labels)
+                    .set(since.as_second());
+            }
+            None => {
+                self.behind_since.remove(&labels);
+            }
+        }
+    }
+
+    /// Tells what came of an event.
+    pub(super) fn count_event(&self, r#type: &'static str, result: &'static str) {
+        let labels = EventResult { r#type, result };
+        self.events.get_or_create(&labels).inc();
+    }
+
+    /// Tells how long it took from a push to its copy.
+    pub(super) fn observe_lag(&self, lag: Duration) {
+        self.lag.observe(lag.as_secs_f64());
+    }
+
     /// Tells that tags were pruned.
     pub(super) fn count_pruned(&self, tags: usize) {
         self.prune_deleted
@@ -323,6 +407,8 @@ impl ControllerMetrics {
         self.last_success.remove(&object);
         self.prune_candidates.remove(&object);
         self.prune_blocked.remove(&object);
+        self.freshness.remove(&object);
+        self.behind_since.remove(&object);
         for (state, _) in states(TagCounts::default()) {
             self.tags.remove(&tag_state(namespace, name, state));
         }

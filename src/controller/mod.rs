@@ -6,6 +6,7 @@
 //! watch                     mirrors, policies, records: what there is
 //! image_mirror              is a round due, what does it need, run it, say what came of it
 //! image_policy              is it valid, who uses it, what does it do
+//! image_receiver hooks hinted   where events are taken, what they are told, and what waits for a look because of them
 //! records secrets identities connect   the edges of a round: what it remembers, and who it is at registries
 //! rounds turns onlooker progress   rounds that run: their end, their order, who answers them, how far they are
 //! cluster                   every write, fenced by the lease
@@ -21,9 +22,12 @@ mod context;
 mod error;
 mod events;
 mod gone;
+mod hinted;
+mod hooks;
 mod identities;
 mod image_mirror;
 mod image_policy;
+mod image_receiver;
 mod looks;
 mod memory;
 mod metrics;
@@ -58,6 +62,8 @@ pub use self::error::Error;
 use self::cluster::Cluster;
 use self::connect::Connector;
 use self::context::Shared;
+use self::hinted::Hinted;
+use self::hooks::{Doors, Hooks};
 use self::identities::OwnIdentities;
 use self::metrics::ControllerMetrics;
 use self::objects::api;
@@ -78,6 +84,7 @@ use crate::runtime::kubernetes::{self, Clients};
 use crate::runtime::lease::{self, Claim, Identity, Lease};
 use crate::runtime::memory::{Bounds, ReadMemory, container_limit};
 use crate::runtime::metrics::Metrics;
+use crate::runtime::server::Server;
 use crate::sync::prune::Pruner;
 use crate::sync::workloads::Workloads;
 use crate::sync::{Allowance, Ledger, State};
@@ -106,6 +113,8 @@ pub struct Settings {
     pub lease_name: String,
     /// Where health and metrics are served.
     pub listen_address: SocketAddr,
+    /// Where events are taken; nowhere where absent.
+    pub events_address: Option<SocketAddr>,
     /// Most rounds at a time.
     pub concurrent_rounds: usize,
     /// Most rounds of one namespace at a time.
@@ -134,6 +143,22 @@ pub struct Settings {
     pub identities: Identities,
 }
 
+/// What the listener and the reconcilers share.
+#[derive(Clone)]
+struct Reception {
+    doors: Arc<Doors>,
+    hinted: Arc<Hinted>,
+}
+
+impl Reception {
+    fn new(is_listening: bool) -> Self {
+        Self {
+            doors: Arc::new(Doors::new(is_listening)),
+            hinted: Arc::default(),
+        }
+    }
+}
+
 /// Runs until `stop` is cancelled, or until the lease is lost, which is an error.
 pub async fn run(settings: Settings, stop: CancellationToken) -> Result<(), Error> {
     let clients =
@@ -150,6 +175,17 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> Result<(), Erro
     tell_settings(&settings);
     tracing::info!(address = %admin.address(), "listening");
     let serving = tokio::spawn(admin.serve(stop.clone()));
+    let reception = Reception::new(settings.events_address.is_some());
+    let taking = match settings.events_address {
+        None => None,
+        Some(address) => {
+            let server = Server::bind(address, "--events-address", hooks::LIMITS).await?;
+            tracing::info!(address = %server.address(), "taking events");
+            let Reception { doors, hinted } = reception.clone();
+            let hooks = Hooks::new(doors, hinted, controller_metrics.clone());
+            Some(tokio::spawn(hooks::serve(hooks, server, stop.clone())))
+        }
+    };
 
     let outcome = async {
         let found = stop.run_until_cancelled(find_resources(&clients.call, &settings.namespaces));
@@ -157,12 +193,15 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> Result<(), Erro
             return Ok(());
         }
         readiness.set_ready();
-        lead(settings, &clients, controller_metrics, &stop).await
+        lead(settings, &clients, (controller_metrics, reception), &stop).await
     }
     .await;
     stop.cancel();
-    // It only ends by being told to, which it was.
+    // They only end by being told to, which they were.
     let _ = serving.await;
+    if let Some(taking) = taking {
+        let _ = taking.await;
+    }
     outcome
 }
 
@@ -208,7 +247,7 @@ async fn look_for_resources(client: &Client, namespaces: &[String]) -> Result<()
 async fn lead(
     settings: Settings,
     clients: &Clients,
-    metrics: Arc<ControllerMetrics>,
+    (metrics, reception): (Arc<ControllerMetrics>, Reception),
     stop: &CancellationToken,
 ) -> Result<(), Error> {
     let namespace = settings.lease_namespace.clone();
@@ -225,7 +264,15 @@ async fn lead(
     let claim = held.claim();
     // Ends the work, whatever the reason.
     let end = stop.child_token();
-    let work = work(&settings, clients, &claim, &identity, metrics, &end);
+    let shared = share(
+        &settings,
+        clients,
+        &claim,
+        &identity,
+        (metrics, reception),
+        &end,
+    );
+    let work = work(&settings, clients, shared, &end);
     tokio::select! {
         () = work => {}
         () = claim.lost() => return Err(Error::LeaseLost),
@@ -233,15 +280,16 @@ async fn lead(
     held.release().await.map_err(Error::Release)
 }
 
-/// Restores what earlier processes knew, and reconciles until told to end.
-async fn work(
+/// What all that is done works with, and what is remembered.
+fn share(
     settings: &Settings,
     clients: &Clients,
     claim: &Claim,
     identity: &Identity,
-    metrics: Arc<ControllerMetrics>,
+    (metrics, reception): (Arc<ControllerMetrics>, Reception),
     end: &CancellationToken,
-) {
+) -> (Arc<Shared>, Arc<Ledger>) {
+    let Reception { doors, hinted } = reception;
     let cluster = Cluster::new(clients.call.clone(), claim.clone(), identity.to_string());
     let records = Records::new(cluster.clone());
     let ledger = Arc::new(Ledger::kept_by(Arc::new(records.clone())));
@@ -279,13 +327,26 @@ async fn work(
         memory: memory::Memory::default(),
         usage: usage::Usage::default(),
         users: users::Users::default(),
+        hinted,
+        doors,
         metrics,
     });
+    (shared, ledger)
+}
+
+/// Restores what earlier processes knew, and reconciles until told to end.
+async fn work(
+    settings: &Settings,
+    clients: &Clients,
+    (shared, ledger): (Arc<Shared>, Arc<Ledger>),
+    end: &CancellationToken,
+) {
     let scopes = scopes(&settings.namespaces);
     let restore = restore_all(&clients.call, &scopes, &shared, &ledger);
     if end.run_until_cancelled(restore).await.is_none() {
         return;
     }
+    shared.doors.lead(scopes.len());
     let running = scopes
         .into_iter()
         .map(|namespace| reconcile::run(shared.clone(), &clients.watch, namespace, &ledger, end));

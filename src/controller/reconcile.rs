@@ -20,11 +20,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::cluster::WriteError;
 use super::context::{Context, Shared};
+use super::image_receiver::ReceiverLook;
 use super::looks::{MirrorLook, PolicyLook};
 use super::objects::{Guarded, api};
 use super::watch::{Kept, receive, watch};
-use super::{image_mirror, image_policy};
-use crate::api::{ImageMirror, ImagePolicy, MirroredRepository};
+use super::{image_mirror, image_policy, image_receiver};
+use crate::api::{ImageMirror, ImagePolicy, ImageReceiver, MirroredRepository};
 use crate::sync::Ledger;
 
 /// What comes in quick succession about one object is one look at it.
@@ -54,7 +55,12 @@ pub(super) async fn run(
     let (kept_mirrors, mirrors_listed) = Kept::empty();
     let (kept_policies, policies_listed) = Kept::empty();
     let (mirrors, policies) = (kept_mirrors.store.clone(), kept_policies.store.clone());
+    let (kept_receivers, receivers_listed) = Kept::empty();
+    let receivers = kept_receivers.store.clone();
     let (changed_mirrors, mirror_receiver) = unbounded_channel();
+    shared
+        .hinted
+        .look_through(namespace, changed_mirrors.clone());
     let (used_policies, policy_receiver) = unbounded_channel();
     let context = Arc::new(Context {
         shared,
@@ -83,9 +89,27 @@ pub(super) async fn run(
         .graceful_shutdown_on(end.clone().cancelled_owned())
         .run(reconcile_policy, retry, context.clone())
         .for_each(async |_| {});
+    let look = Arc::new(ReceiverLook(context.shared.clone()));
+    let receiver_changes = watch(api(watches, namespace), kept_receivers, look);
+    let reconcile_receivers = Controller::for_stream(receiver_changes, receivers)
+        .with_config(Config::default().debounce(DEBOUNCE))
+        .graceful_shutdown_on(end.clone().cancelled_owned())
+        .run(reconcile_receiver, retry, context.clone())
+        .for_each(async |_| {});
+    let open_doors = async {
+        if receivers_listed.wait().await {
+            context.shared.doors.listed();
+        }
+    };
     let watch_records =
         end.run_until_cancelled(watch_records(watches, namespace, &context.shared, ledger));
-    tokio::join!(reconcile_mirrors, reconcile_policies, watch_records);
+    tokio::join!(
+        reconcile_mirrors,
+        reconcile_policies,
+        reconcile_receivers,
+        open_doors,
+        watch_records
+    );
 }
 
 async fn reconcile_mirror(
@@ -117,6 +141,20 @@ async fn reconcile_policy(
         match &object.0 {
             Ok(policy) => image_policy::reconcile(policy, &context).await,
             Err(invalid) => image_policy::refuse(invalid, &context).await,
+        }
+    })
+    .await
+}
+
+async fn reconcile_receiver(
+    object: Arc<Guarded<ImageReceiver>>,
+    context: Arc<Context>,
+) -> Result<Action, ReconcileError> {
+    let shared = &context.shared;
+    contain(async {
+        match &object.0 {
+            Ok(receiver) => image_receiver::reconcile(receiver, shared).await,
+            Err(invalid) => image_receiver::refuse(invalid, shared).await,
         }
     })
     .await

@@ -105,6 +105,16 @@ fn names(mirror: &Mirror) -> impl Iterator<Item = &ObjectName> {
     })
 }
 
+/// Reads a Secret that something else than a mirror names.
+pub(super) async fn read_one(
+    client: &Client,
+    namespace: &str,
+    name: &ObjectName,
+) -> Result<Secret, SecretError> {
+    let api = Api::namespaced(client.clone(), namespace);
+    read(&api, namespace, name).await
+}
+
 async fn read(
     api: &Api<v1::Secret>,
     namespace: &str,
@@ -171,6 +181,20 @@ impl FindSecret for Secrets<'_> {
     }
 }
 
+// === impl SecretError ===
+
+impl SecretError {
+    /// The category.
+    pub(super) fn reason(&self) -> Reason {
+        match self {
+            Self::Missing { .. } => Reason::DependencyNotReady,
+            Self::Forbidden { .. } => Reason::AccessDenied,
+            Self::Unreadable { .. } => Reason::Unreachable,
+            Self::Identity(error) => error.reason(),
+        }
+    }
+}
+
 // === impl Unreached ===
 
 impl Unreached {
@@ -180,11 +204,8 @@ impl Unreached {
             invalid
                 .first()
                 .map_or(Reason::DependencyNotReady, |first| match &first.source {
-                    ReachError::Find(SecretError::Forbidden { .. }) => Reason::AccessDenied,
-                    ReachError::Find(SecretError::Unreadable { .. }) => Reason::Unreachable,
-                    ReachError::Find(SecretError::Identity(error)) => error.reason(),
-                    ReachError::Find(SecretError::Missing { .. })
-                    | ReachError::Secret(_)
+                    ReachError::Find(error) => error.reason(),
+                    ReachError::Secret(_)
                     | ReachError::DockerConfig { .. }
                     | ReachError::HalfIdentity { .. }
                     | ReachError::Key { .. }

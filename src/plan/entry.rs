@@ -114,6 +114,12 @@ impl ImageEntry {
         }))
     }
 
+    /// Whether its rules look at each tag by itself: whatever else is listed changes nothing.
+    pub fn judges_alone(&self) -> bool {
+        let mut rules = self.selectors();
+        rules.all(|(_, rules)| rules.newest.is_none() && rules.limit.is_none())
+    }
+
     /// Whether rules ask when tags were first seen.
     pub fn needs_first_seen(&self) -> bool {
         let mut newest = self.selectors().filter_map(|(_, rules)| rules.newest);

@@ -6,6 +6,7 @@
 //! a round that finds nothing to do gives the very same status, which is then not written.
 
 mod counts;
+mod freshness;
 mod lists;
 mod prune;
 mod refusals;
@@ -14,6 +15,7 @@ mod round;
 use jiff::Timestamp;
 
 use self::counts::{Counts, count};
+pub use self::freshness::{behind_since, judge_freshness, late_from};
 pub use self::round::{Round, failures};
 use super::report::{Failure, MirrorReport, Outcome, TagReport};
 use crate::api::Reason;
@@ -151,6 +153,17 @@ pub fn finish(
     }
     status.next_sync_time = next.map(whole_seconds);
     fit(&mut status);
+    status
+}
+
+/// The status after a look at some tags: what they came to. Counts stay those of the last round over all tags.
+pub fn glanced(previous: &ImageMirrorStatus, round: &Round<'_>) -> ImageMirrorStatus {
+    let mut status = previous.clone();
+    lists::write_round(&mut status, round);
+    if status != *previous {
+        status.last_sync_time = Some(whole_seconds(round.ended));
+        fit(&mut status);
+    }
     status
 }
 

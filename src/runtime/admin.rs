@@ -2,10 +2,7 @@
 
 //! What a cluster asks of a process: whether it lives, whether it is ready, and its metrics.
 
-mod connections;
-
-use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -14,24 +11,24 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use tokio::net::TcpListener;
-use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use self::connections::Bounded;
 use super::exposition::Format;
 use super::metrics::Metrics;
+use super::server::{Limits, ListenError, Server};
 
-/// Address family not supported by protocol: `EAFNOSUPPORT` of Linux.
-const NO_SUCH_FAMILY: i32 = 97;
-/// How long answers may still be under way at the end.
-const GRACE: Duration = Duration::from_secs(2);
+/// What its connections may take: a probe of the kubelet is always new, and Prometheus comes back on the same
+/// connection within a minute.
+const LIMITS: Limits = Limits {
+    most: 64,
+    silence: Duration::from_secs(75),
+    life: Duration::from_secs(10 * 60),
+};
 
 /// The server, which listens from the moment it exists and answers once it is served.
 #[derive(Debug)]
 pub struct Admin {
-    listener: TcpListener,
-    address: SocketAddr,
+    server: Server,
     pages: Router,
 }
 
@@ -39,14 +36,6 @@ pub struct Admin {
 #[derive(Clone, Debug)]
 pub struct Readiness {
     state: Arc<Mutex<Ready>>,
-}
-
-/// The address cannot be listened on.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {address}: {source}; give another address to --listen-address")]
-pub struct ListenError {
-    address: SocketAddr,
-    source: io::Error,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -93,59 +82,23 @@ impl Admin {
         readiness: Readiness,
         metrics: Arc<Metrics>,
     ) -> Result<Self, ListenError> {
-        let bind = async {
-            let listener = listen(address).await?;
-            let address = listener.local_addr()?;
-            Ok((listener, address))
-        };
-        let (listener, address) = bind
-            .await
-            .map_err(|source| ListenError { address, source })?;
+        let server = Server::bind(address, "--listen-address", LIMITS).await?;
         let pages = Router::new()
             .route("/healthz", get(|| async { "ok\n" }))
             .route("/readyz", get(show_readiness).with_state(readiness))
             .route("/metrics", get(show_metrics).with_state(metrics));
-        Ok(Self {
-            listener,
-            address,
-            pages,
-        })
+        Ok(Self { server, pages })
     }
 
     /// The address that it listens on.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.server.address()
     }
 
     /// Answers until `stop`.
     pub async fn serve(self, stop: CancellationToken) {
-        let serve = axum::serve(Bounded::new(self.listener), self.pages)
-            .with_graceful_shutdown(stop.clone().cancelled_owned());
-        let end = async {
-            stop.cancelled().await;
-            sleep(GRACE).await;
-        };
-        tokio::select! {
-            // It has no errors: those of connections end the connections.
-            _ = async { serve.await } => {}
-            // A client that never ends its request does not hold up the end.
-            () = end => {}
-        }
+        self.server.serve(self.pages, stop).await;
     }
-}
-
-/// Where every address is meant and the machine has no IPv6, those of IPv4 are all.
-async fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    match TcpListener::bind(address).await {
-        Err(error) if error.raw_os_error() == Some(NO_SUCH_FAMILY) && is_all_of_ipv6(address) => {
-            TcpListener::bind((Ipv4Addr::UNSPECIFIED, address.port())).await
-        }
-        bound => bound,
-    }
-}
-
-fn is_all_of_ipv6(address: SocketAddr) -> bool {
-    address.ip() == Ipv6Addr::UNSPECIFIED
 }
 
 async fn show_readiness(State(readiness): State<Readiness>) -> Response {

@@ -9,5 +9,6 @@ pub mod kubernetes;
 pub mod lease;
 pub mod memory;
 pub mod metrics;
+pub mod server;
 pub mod shutdown;
 pub mod telemetry;

@@ -90,22 +90,9 @@ impl Claims {
         let rivals = self.rivals(run, own, all);
         let conflicts = find_own_conflicts(own, all, &wanted, &rivals);
         let mirror = Arc::new(own.mirror.seniority());
-        for Wish {
-            source,
-            claim,
-            digest,
-            standing,
-        } in &own.tags
-        {
-            let holder = Holder {
-                mirror: mirror.clone(),
-                source: source.clone(),
-                claim: claim.clone(),
-                digest: Some(digest.clone()),
-                standing: *standing,
-                run: Some(run),
-            };
-            let is_honoured = !conflicts.contains_key(&(source, claim));
+        for wish in &own.tags {
+            let holder = Holder::of(&mirror, wish, run);
+            let is_honoured = !conflicts.contains_key(&(&wish.source, &wish.claim));
             if is_honoured && self.counts(&holder) {
                 self.hold(&holder);
             } else {
@@ -147,6 +134,34 @@ impl Claims {
             is_first &= unproven.insert(target);
         }
         is_first
+    }
+
+    /// The same for some of what a mirror wants: the rest stays as its last round left it, and what other images of the
+    /// mirror itself hold is not written over.
+    pub(super) fn settle_some<'a>(
+        &mut self,
+        run: Run,
+        own: &'a Wishes,
+        all: &'a [Arc<Wishes>],
+    ) -> Conflicts<'a> {
+        let claims = own.tags.iter().map(|wish| &wish.claim);
+        let wanted: HashSet<Target> = claims.flat_map(targets).collect();
+        let is_rival = |holder: &&Holder| {
+            let is_own = holder.mirror.name == own.mirror.name;
+            !is_own || !own.tags.iter().any(|wish| wish.source == holder.source)
+        };
+        let holders = wanted.iter().filter_map(|target| self.holders.get(target));
+        let rivals: Vec<Holder> = holders.filter(is_rival).cloned().collect();
+        let conflicts = find_own_conflicts(own, all, &wanted, &rivals);
+        let mirror = Arc::new(own.mirror.seniority());
+        for wish in &own.tags {
+            let holder = Holder::of(&mirror, wish, run);
+            let is_honoured = !conflicts.contains_key(&(&wish.source, &wish.claim));
+            if is_honoured && self.counts(&holder) {
+                self.hold(&holder);
+            }
+        }
+        conflicts
     }
 
     /// Takes note of what a mirror wants as soon as its source has it.
@@ -289,6 +304,27 @@ impl Claims {
         } else {
             let interested = BTreeSet::from([mirror.clone()]);
             self.interested.insert(repository.clone(), interested);
+        }
+    }
+}
+
+// === impl Holder ===
+
+impl Holder {
+    fn of(mirror: &Arc<Seniority>, wish: &Wish, run: Run) -> Self {
+        let Wish {
+            source,
+            claim,
+            digest,
+            standing,
+        } = wish;
+        Self {
+            mirror: mirror.clone(),
+            source: source.clone(),
+            claim: claim.clone(),
+            digest: Some(digest.clone()),
+            standing: *standing,
+            run: Some(run),
         }
     }
 }

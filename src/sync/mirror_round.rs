@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::item::Item;
 use super::ledger::KeepError;
+use super::only::Only;
 use super::sighting::Absent;
 use crate::plan::Mirror;
 use crate::plan::prune::Selection;
@@ -21,6 +22,8 @@ pub(super) struct MirrorRound {
     /// The destination tags, each with what is to be done about it.
     pub(super) items: Vec<Item>,
     pub(super) report: MirrorReport,
+    /// What the round is limited to.
+    pub(super) only: Option<Only>,
 }
 
 impl MirrorRound {
@@ -31,6 +34,7 @@ impl MirrorRound {
             absent: Vec::new(),
             items: Vec::new(),
             report: MirrorReport::new(&mirror.name),
+            only: None,
         }
     }
 
@@ -65,8 +69,9 @@ impl MirrorRound {
         self.report.tags.extend(tags);
     }
 
-    /// Whether nothing that is wanted has failed so far. A failure may hide what the mirror wants.
+    /// Whether all that is wanted is looked at, and nothing of it has failed so far. A failure may hide what the mirror
+    /// wants.
     pub(super) fn is_complete(&self) -> bool {
-        self.report.failures.is_empty() && self.report.tags.is_empty()
+        self.only.is_none() && self.report.failures.is_empty() && self.report.tags.is_empty()
     }
 }

@@ -14,6 +14,7 @@ use super::item::Item;
 use super::mirror_round::MirrorRound;
 use super::mode::Mode;
 use super::observer::Observer;
+use super::only::Only;
 use super::peers::{Peer, Peers};
 use super::prune::Findings;
 use super::sighting::{Selected, Sighting};
@@ -42,6 +43,8 @@ struct Round<'a> {
     mode: Mode,
     observer: &'a dyn Observer,
     peers: Peers,
+    /// What the rounds are limited to.
+    only: Option<&'a Only>,
 }
 
 /// Brings the destinations of the mirrors up to date, or says what that would take; tells `observer` of every tag that
@@ -60,19 +63,48 @@ pub async fn round<C: Connect>(
         mode,
         observer,
         peers: Peers::new(inputs.iter().map(|input| &input.mirror)),
+        only: None,
     };
-    let mirrors = inputs.iter().zip(round.peers.iter()).map(|(input, peer)| {
-        let memory = &state.allowance.memory;
-        let account = memory.account(&input.mirror.name, &input.mirror.namespace);
-        // On the heap, as everything that lasts.
-        let one = round.run(input, peer).boxed();
-        async move { account.scope(one).await }
-    });
+    let mirrors = inputs.iter().zip(round.peers.iter());
+    let mirrors = mirrors.map(|(input, peer)| round.run_on_account(input, peer));
     let mirrors = join_all(mirrors).await;
     Report { mirrors }
 }
 
+/// Looks at some tags of a mirror, and brings them up to date like a [`round`] does. Nothing else is looked at, nothing
+/// is pruned, and what is gone from the source is left to a whole round.
+pub async fn glance<C: Connect>(
+    state: &State,
+    input: &RoundInput<C>,
+    only: &Only,
+    observer: &dyn Observer,
+) -> MirrorReport {
+    let round = Round {
+        state,
+        run: state.begin_run(),
+        mode: Mode::Apply,
+        observer,
+        peers: Peers::new(std::iter::once(&input.mirror)),
+        only: Some(only),
+    };
+    let mut reports = Vec::new();
+    for peer in round.peers.iter() {
+        reports.push(round.run_on_account(input, peer).await);
+    }
+    let report = reports.pop();
+    report.unwrap_or_else(|| MirrorReport::new(&input.mirror.name))
+}
+
 impl Round<'_> {
+    /// A round whose mirror has its own share of the memory.
+    async fn run_on_account<C: Connect>(&self, input: &RoundInput<C>, peer: &Peer) -> MirrorReport {
+        let memory = &self.state.allowance.memory;
+        let account = memory.account(&input.mirror.name, &input.mirror.namespace);
+        // On the heap, as everything that lasts.
+        let one = self.run(input, peer).boxed();
+        account.scope(one).await
+    }
+
     async fn run<C: Connect>(&self, input: &RoundInput<C>, peer: &Peer) -> MirrorReport {
         let RoundInput { mirror, connection } = input;
         let State {
@@ -83,6 +115,7 @@ impl Round<'_> {
             ..
         } = self.state;
         let mut round = MirrorRound::new(mirror);
+        round.only = self.only.cloned();
 
         let listing = list::Deps {
             connection,
@@ -91,7 +124,8 @@ impl Round<'_> {
             learned,
             allowance,
         };
-        let (observed, listings) = memory::with_room(|| list(&listing, mirror).boxed()).await;
+        let (observed, listings) =
+            memory::with_room(|| list(&listing, mirror, self.only).boxed()).await;
         let selected = select(allowance, &mut round, observed);
         drop(listings);
         let (selected, _room) = weigh(&mut round, selected);
@@ -117,9 +151,11 @@ impl Round<'_> {
         let pruner = Syncer::new(self.state.clone(), connection);
         self.apply(&mut round, &pruner).await;
         self.peers.tell_copied(peer, ledger).await;
-        let findings = Findings::of(mirror, &round.selection, &round.items);
-        let end = pruner.prune(&findings, &mut round.report, self.mode);
-        end.boxed().await;
+        if self.only.is_none() {
+            let findings = Findings::of(mirror, &round.selection, &round.items);
+            let end = pruner.prune(&findings, &mut round.report, self.mode);
+            end.boxed().await;
+        }
         peer.tell_done();
         round.report
     }

@@ -5,6 +5,7 @@
 mod admission;
 mod api_faults;
 mod crash;
+mod events;
 mod harness;
 mod identities;
 mod in_use;

@@ -93,6 +93,10 @@ impl Kind {
 /// Whether an object belongs to another program, which stands in the same file: its group is not ours, and not
 /// ours with a slip. A kind that only we have is never anybody else's.
 fn is_of_others(kind: &str, version: &str) -> bool {
+    // Events need a cluster: a receiver may stand beside its mirrors, and nothing is done about it.
+    if (kind, version) == ("ImageReceiver", API_VERSION) {
+        return true;
+    }
     match version.rsplit_once('/') {
         Some((group, _)) => closest(group, &[GROUP]).is_none() && kind != "ImageMirror",
         None => version == CORE_VERSION && closest(kind, KINDS).is_none(),

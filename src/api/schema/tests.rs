@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::api::{self, ImageMirror, ImagePolicy, MirroredRepository};
+use crate::api::{self, ImageMirror, ImagePolicy, ImageReceiver, MirroredRepository};
 
 const MIRROR: &str = r"
 metadata: {name: base}
@@ -24,6 +24,13 @@ spec:
   select: {limit: 9}
 ";
 
+const RECEIVER: &str = "
+metadata: {name: hub}
+spec:
+  type: Quay
+  secretRef: {name: events}
+";
+
 const RECORD: &str = "
 metadata: {name: a}
 spec: {mirror: base, destination: eu, repository: r.example.com/alpine, part: 0}
@@ -32,7 +39,47 @@ spec: {mirror: base, destination: eu, repository: r.example.com/alpine, part: 0}
 /// A part of a text that is replaced, what replaces it, and what the rules say then.
 type Change = (&'static str, &'static str, &'static str);
 
-const MIRRORS: [Change; 35] = [
+const RECEIVERS: [Change; 9] = [
+    ("Quay", "Distribution\n  registry: r.test:5000", ""),
+    ("Quay", "Zot\n  registry: r.test", ""),
+    (
+        "Quay",
+        "Generic\n  registry: r.test\n  generic: {repository: /a}",
+        "",
+    ),
+    (
+        "Quay",
+        "Generic\n  generic: {repository: /a, registry: /b}",
+        "",
+    ),
+    (
+        "Quay",
+        "Zot",
+        "spec.registry: is needed with this type: its events do not say which registry they are of",
+    ),
+    (
+        "Quay",
+        "Generic\n  registry: r.test",
+        "spec.generic: is needed with type: Generic, and only there",
+    ),
+    (
+        "Quay",
+        "Quay\n  generic: {repository: /a}",
+        "spec.generic: is needed with type: Generic, and only there",
+    ),
+    (
+        "Quay",
+        "Generic\n  generic: {repository: /a}",
+        "spec.registry: is needed where generic.registry does not say where it stands",
+    ),
+    (
+        "Quay",
+        "Generic\n  registry: r.test\n  generic: {repository: /a, signatureHeader: X-A, tokenHeader: X-B}",
+        "spec.generic.signatureHeader: cannot be combined with tokenHeader: remove one of them",
+    ),
+];
+
+const MIRRORS: [Change; 36] = [
     ("docker.io", "'[::1]:5000'", ""),
     ("docker.io", "LOCALHOST:5000", ""),
     (
@@ -97,6 +144,11 @@ const MIRRORS: [Change; 35] = [
     ),
     (", tags: [a]}", "}\n  policyRefs: [{name: stable}]", ""),
     ("spec:", "spec:\n  interval: 30s", ""),
+    (
+        "spec:",
+        "spec:\n  freshness: 29s",
+        "spec.freshness: the shortest is 30s",
+    ),
     ("spec:", "spec:\n  interval: 0h1m", ""),
     (
         "spec:",
@@ -239,6 +291,7 @@ fn check_changes<K: CustomResourceExt>(text: &str, changes: &[Change]) {
 fn what_the_rules_say() {
     check_changes::<ImageMirror>(MIRROR, &MIRRORS);
     check_changes::<ImagePolicy>(POLICY, &POLICIES);
+    check_changes::<ImageReceiver>(RECEIVER, &RECEIVERS);
 }
 
 #[test]
@@ -274,6 +327,7 @@ fn defaults_are_the_same_in_schema_and_type() {
     let nested = "spec:\n  platforms: {mode: List, list: [linux/amd64]}\n  prune: {mode: Plan}\n  schedule: {cron: 0 3 * * *}";
     check::<ImageMirror>(&MIRROR.replace("spec:", nested));
     check::<ImagePolicy>(POLICY);
+    check::<ImageReceiver>(RECEIVER);
     let nested = "select: {extract: {pattern: '(.*)', value: $1}, newest: {count: 1}}\n  require: {vulnerabilities: {maxSeverity: Low}}";
     check::<ImagePolicy>(&POLICY.replace("select: {limit: 9}", nested));
 }

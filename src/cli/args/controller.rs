@@ -58,6 +58,9 @@ pub struct ControllerArgs {
         default_value = "0.0.0.0:8080"
     )]
     pub listen_address: SocketAddr,
+    /// Take the events of registries here, for ImageReceivers [default: nowhere].
+    #[arg(long, env = "TRANSSHIP_EVENTS_ADDRESS", value_name = "ADDRESS:PORT")]
+    pub events_address: Option<SocketAddr>,
     /// Run at most so many rounds at a time.
     #[arg(
         long,

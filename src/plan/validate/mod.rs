@@ -40,6 +40,8 @@ const ARTIFACT_TYPE_LENGTH: usize = 255;
 const SHORTEST_RECHECK: Duration = Duration::from_secs(60);
 /// Interval where neither interval nor schedule is written.
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(60 * 60);
+/// Shortest time from a push to its copy that can be promised.
+const SHORTEST_FRESHNESS: Duration = Duration::from_secs(30);
 /// Shortest timeout.
 const SHORTEST_TIMEOUT: Duration = Duration::from_secs(1);
 /// Most that `prune.maxDeletes` can say.
@@ -67,6 +69,7 @@ pub fn validate(
         prune,
         interval,
         schedule,
+        freshness,
         timeout,
         suspend,
     } = spec;
@@ -82,6 +85,7 @@ pub fn validate(
     let prune = validate_prune(prune, metadata, &mut fields);
     let schedule = validate_schedule(*interval, schedule.as_ref(), &mut fields);
     check_timeout(*timeout, &mut fields);
+    check_freshness(*freshness, &mut fields);
 
     match (name, source, schedule) {
         (Some(name), Some(source), Some(schedule)) if fields.is_valid() => Ok(Mirror {
@@ -110,6 +114,15 @@ fn of_namespace<'a>(policies: &[&'a ImagePolicy], name: &str) -> Vec<&'a ImagePo
         .iter()
         .filter(|policy| namespace(&policy.metadata) == name);
     own.copied().collect()
+}
+
+fn check_freshness(freshness: Option<Duration>, fields: &mut Fields) {
+    if let Some(short) = freshness.filter(|freshness| *freshness < SHORTEST_FRESHNESS) {
+        fields.refuse(
+            "spec.freshness",
+            format_args!("is {short}, the shortest is {SHORTEST_FRESHNESS}"),
+        );
+    }
 }
 
 fn check_timeout(timeout: Duration, fields: &mut Fields) {

@@ -13,7 +13,7 @@ use super::tests::{refusals, spec, with};
 type Change = (&'static str, &'static str, &'static str, &'static str);
 
 /// More is written in the spec: the name of the case, what is added, and all messages.
-const ADDITIONS: [(&str, &str, &str); 20] = [
+const ADDITIONS: [(&str, &str, &str); 21] = [
     (
         "types of referrers that are not copied",
         "referrers: {mode: Skip, artifactTypes: [application/spdx+json]}",
@@ -68,6 +68,11 @@ const ADDITIONS: [(&str, &str, &str); 20] = [
         "a timeout of nothing",
         "timeout: 0s",
         "spec.timeout: is 0s, the shortest is 1s",
+    ),
+    (
+        "a promise that no registry keeps",
+        "freshness: 29s",
+        "spec.freshness: is 29s, the shortest is 30s",
     ),
     (
         "a list of platforms without the mode",

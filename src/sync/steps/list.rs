@@ -19,6 +19,7 @@ use crate::runtime::clock;
 use crate::sync::connect::Connect;
 use crate::sync::learned::Learned;
 use crate::sync::ledger::Ledger;
+use crate::sync::only::Only;
 use crate::sync::state::Allowance;
 
 /// What the step works with.
@@ -63,14 +64,15 @@ impl Recorded {
 
 // === the step ===
 
-/// Looks at every entry of a mirror; what fails does not hold up the others.
+/// Looks at every entry of a mirror, or at what `only` leaves of them; what fails does not hold up the others.
 pub(in crate::sync) async fn list<'a, C: Connect>(
     deps: &Deps<'_, C>,
     mirror: &'a Mirror,
+    only: Option<&Only>,
 ) -> Vec<Result<Observed<'a>, Failure>> {
     let recorded = recorded(deps, mirror);
     let entries = mirror.images.iter();
-    let entries = entries.map(|entry| list_entry(deps, mirror, entry, &recorded));
+    let entries = entries.map(|entry| list_entry(deps, mirror, entry, only, &recorded));
     join_all(entries).await.into_iter().flatten().collect()
 }
 
@@ -86,8 +88,17 @@ async fn list_entry<'a, C: Connect>(
     deps: &Deps<'_, C>,
     mirror: &'a Mirror,
     entry: &'a ImageEntry,
+    only: Option<&Only>,
     recorded: &Recorded,
 ) -> Vec<Result<Observed<'a>, Failure>> {
+    if let Some(only) = only {
+        let repositories = only.repositories(entry).into_iter();
+        let listings = repositories.map(|repository| {
+            let listing = only.listing(entry, &repository);
+            list_repository(deps, mirror, entry, (repository, listing), recorded)
+        });
+        return join_all(listings).await;
+    }
     let mut unlisted = None;
     let repositories = match &entry.repository {
         RepositorySelector::Literal(repository) => vec![repository.clone()],
@@ -112,8 +123,8 @@ async fn list_entry<'a, C: Connect>(
         return vec![Err(failure)];
     }
     let repositories = repositories.into_iter();
-    let listings =
-        repositories.map(|repository| list_repository(deps, mirror, entry, repository, recorded));
+    let listings = repositories
+        .map(|repository| list_repository(deps, mirror, entry, (repository, None), recorded));
     let listings = join_all(listings).await;
     unlisted.map(Err).into_iter().chain(listings).collect()
 }
@@ -145,7 +156,7 @@ async fn list_repository<'a, C: Connect>(
     deps: &Deps<'_, C>,
     mirror: &Mirror,
     entry: &'a ImageEntry,
-    repository: Repository,
+    (repository, known): (Repository, Option<Vec<Tag>>),
     recorded: &Recorded,
 ) -> Result<Observed<'a>, Failure> {
     let subject = format!("{}/{repository}", mirror.source.registry);
@@ -155,11 +166,12 @@ async fn list_repository<'a, C: Connect>(
         endpoint,
         repository,
     };
-    if !entry.needs_listing() {
+    // Nothing is asked where the tags are known, or named.
+    if known.is_some() || !entry.needs_listing() {
         return Ok(Observed {
             entry,
             origin,
-            listing: Vec::new(),
+            listing: known.unwrap_or_default(),
             unlisted: None,
             lists: Lists::default(),
             times: Times::default(),

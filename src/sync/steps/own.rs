@@ -36,10 +36,16 @@ pub(in crate::sync) fn own(
     (own, all): (&Wishes, &[Arc<Wishes>]),
     sightings: Vec<Sighting>,
 ) -> Vec<Sighting> {
-    let conflicts = claims.settle(run, own, all);
-    for absent in std::mem::take(&mut round.absent) {
-        claims.withhold_absent(&round.mirror, &absent);
-    }
+    let absent = std::mem::take(&mut round.absent);
+    let conflicts = if round.only.is_some() {
+        claims.settle_some(run, own, all)
+    } else {
+        let conflicts = claims.settle(run, own, all);
+        for absent in absent {
+            claims.withhold_absent(&round.mirror, &absent);
+        }
+        conflicts
+    };
     let (mut owned, mut told) = (Vec::new(), HashSet::new());
     for sighting in sightings {
         let key = (&sighting.image.source, &sighting.claim);

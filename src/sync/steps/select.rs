@@ -12,6 +12,7 @@ use crate::plan::explain::{explain, find_little};
 use crate::plan::report::{Failure, MirrorReport};
 use crate::plan::{self, ImageEntry, Policy, RepositorySelector, Wanted};
 use crate::sync::mirror_round::MirrorRound;
+use crate::sync::only::Only;
 use crate::sync::sighting::Selected;
 use crate::sync::state::Allowance;
 
@@ -75,16 +76,23 @@ fn select_of(
     }
     if let Some(failure) = unlisted {
         round.fail(failure);
-        let known = entry.select_known(&listing, &lists.tags, &times);
+        let mut known = entry.select_known(&listing, &lists.tags, &times);
+        if let Some(only) = &round.only {
+            limit(&mut known, only, &origin);
+        }
         return take(allowance, round, entry, &origin, known);
     }
-    let selection = match entry.select(&listing, &lists.tags, &times) {
+    let mut selection = match entry.select(&listing, &lists.tags, &times) {
         Ok(selection) => selection,
         Err(error) => {
             round.fail(Failure::selecting(&subject, &error));
             return Vec::new();
         }
     };
+    if let Some(only) = &round.only {
+        limit(&mut selection, only, &origin);
+        return take(allowance, round, entry, &origin, selection);
+    }
     let told = selection.excluded.iter();
     let told = told.filter(|(tag, _)| recorded.has(&subject, tag));
     round.selection.add(
@@ -106,6 +114,17 @@ fn select_of(
     }
     excludes.watch(entry, &selection);
     take(allowance, round, entry, &origin, selection)
+}
+
+/// Leaves only what a round is limited to. It may be gone by now, which is for a whole round to tell.
+fn limit(selection: &mut plan::Selected, only: &Only, origin: &Origin) {
+    let repository = &origin.repository;
+    selection
+        .tags
+        .retain(|wanted| only.covers(repository, &wanted.tag));
+    for wanted in &mut selection.tags {
+        wanted.is_optional = true;
+    }
 }
 
 /// Puts into the report what is selected of a repository and what is not, and hands on what is.

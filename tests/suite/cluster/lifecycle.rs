@@ -341,7 +341,12 @@ async fn what_is_deleted_in_the_middle_of_a_round_goes_and_nothing_goes_with_it(
 /// A control plane that takes anything as the spec of the project's kinds, as one of a later version may.
 async fn loose_control_plane() -> ControlPlane {
     let plane = ControlPlane::start_bare().await;
-    for kind in ["imagemirrors", "imagepolicies", "mirroredrepositories"] {
+    for kind in [
+        "imagemirrors",
+        "imagepolicies",
+        "imagereceivers",
+        "mirroredrepositories",
+    ] {
         let file = format!("{}/crds/{kind}.yaml", env!("CARGO_MANIFEST_DIR"));
         let file = std::fs::read_to_string(file).unwrap();
         let mut definition: Value = serde_saphyr::from_str(&file).unwrap();

@@ -16,10 +16,13 @@ pub(super) const USER: &str = "system:serviceaccount:transship-system:transship"
 
 /// Opens the loopback addresses, where the registries of tests are, and lets workloads be seen.
 const VALUES: &str = "--set=boundaries.allowAddresses={127.0.0.0/8},boundaries.insecureHosts={127.0.0.1},\
-                      inUse.enabled=true";
+                      inUse.enabled=true,events.enabled=true";
 
-/// The address that the chart's pods listen on, and the one that is free here.
-const LISTEN: [&str; 2] = ["--listen-address=[::]:8080", "--listen-address=127.0.0.1:0"];
+/// The addresses that the chart's pods listen on, and those that are free here.
+const LISTEN: [[&str; 2]; 2] = [
+    ["--listen-address=[::]:8080", "--listen-address=127.0.0.1:0"],
+    ["--events-address=[::]:8081", "--events-address=127.0.0.1:0"],
+];
 
 /// An installed release. There are no nodes: this process runs what its pods would.
 pub(super) struct Release {
@@ -86,12 +89,12 @@ fn chart() -> String {
 
 /// The arguments of a container after the name of the command.
 fn arguments(container: &Value) -> impl Iterator<Item = String> {
-    let [there, here] = LISTEN;
     let arguments = container["args"].as_array().expect("arguments");
     let arguments = arguments
         .iter()
         .map(|argument| argument.as_str().expect("a string"));
-    arguments
-        .skip(1)
-        .map(move |argument| if argument == there { here } else { argument }.to_owned())
+    arguments.skip(1).map(|argument| {
+        let here = LISTEN.iter().find(|[there, _]| *there == argument);
+        here.map_or(argument, |[_, here]| here).to_owned()
+    })
 }

@@ -116,6 +116,20 @@ async fn the_account_has_the_rights_that_are_used_and_no_others() {
         .await;
     assert_eq!(destination.client().tags("app").await.unwrap(), ["1"]);
 
+    // A receiver, whose Secret is of the namespace, too.
+    let token = json!({
+        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "events"},
+        "stringData": {"token": "a-token-of-some-length"},
+    });
+    let receiver = json!({
+        "apiVersion": "transship.dev/v1alpha1", "kind": "ImageReceiver", "metadata": {"name": "hook"},
+        "spec": {"type": "Quay", "secretRef": {"name": "events"}},
+    });
+    namespace.apply(&format!("{token}\n---\n{receiver}")).await;
+    namespace
+        .wait_for_condition("irec", "hook", "Ready", "True")
+        .await;
+
     // Everything a release does: the same event twice, tags that come, a record that is written again.
     for (seed, tag) in [(2, "2"), (3, "3")] {
         source.client().push("app", tag, &image(seed)).await;

@@ -23,6 +23,7 @@ async fn without_values_it_serves_all_namespaces() {
     ClusterRoleBinding transship-controller
     CustomResourceDefinition imagemirrors.transship.dev
     CustomResourceDefinition imagepolicies.transship.dev
+    CustomResourceDefinition imagereceivers.transship.dev
     CustomResourceDefinition mirroredrepositories.transship.dev
     Deployment transship-system/transship
     NetworkPolicy transship-system/transship
@@ -51,6 +52,7 @@ async fn every_value_has_an_effect() {
     ConfigMap transship-system/images-dashboard
     CustomResourceDefinition imagemirrors.transship.dev
     CustomResourceDefinition imagepolicies.transship.dev
+    CustomResourceDefinition imagereceivers.transship.dev
     CustomResourceDefinition mirroredrepositories.transship.dev
     Deployment transship-system/images
     NetworkPolicy transship-system/images
@@ -69,6 +71,7 @@ async fn every_value_has_an_effect() {
     RoleBinding web/images-identity-mirror
     RoleBinding web/images-secret-reader
     Service transship-system/images
+    Service transship-system/images-events
     ServiceAccount transship-system/mirrors
     ServiceMonitor transship-system/images
     ");

@@ -8,9 +8,10 @@ use super::helm::{NAMESPACE, SETS, project, read, render, text};
 use crate::support::cluster::ControlPlane;
 
 /// The definitions that the chart brings.
-const DEFINITIONS: [&str; 3] = [
+const DEFINITIONS: [&str; 4] = [
     "imagemirrors.transship.dev",
     "imagepolicies.transship.dev",
+    "imagereceivers.transship.dev",
     "mirroredrepositories.transship.dev",
 ];
 

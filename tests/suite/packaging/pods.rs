@@ -89,6 +89,7 @@ async fn what_mirrors_may_reach_becomes_flags() {
     insta::assert_snapshot!(arguments(render(EVERYTHING).await.pod()).join("\n"), @"
     controller
     --listen-address=0.0.0.0:8080
+    --events-address=0.0.0.0:8081
     --lease-name=images
     --lease-namespace=transship-system
     --concurrent-rounds=8
@@ -139,9 +140,14 @@ async fn the_program_takes_every_argument_and_variable() {
 async fn the_pods_are_those_that_everything_selects() {
     let rendered = render(EVERYTHING).await;
     let labels = &rendered.pod()["metadata"]["labels"];
+    let services: Vec<&Value> = rendered.of_kind("Service").collect();
+    let [service, events] = services.as_slice() else {
+        panic!("{services:?}");
+    };
     let selectors = [
         &rendered.the("Deployment")["spec"]["selector"]["matchLabels"],
-        &rendered.the("Service")["spec"]["selector"],
+        &service["spec"]["selector"],
+        &events["spec"]["selector"],
         &rendered.the("PodDisruptionBudget")["spec"]["selector"]["matchLabels"],
         &rendered.the("NetworkPolicy")["spec"]["podSelector"]["matchLabels"],
         &rendered.pod()["spec"]["topologySpreadConstraints"][0]["labelSelector"]["matchLabels"],
@@ -152,7 +158,35 @@ async fn the_pods_are_those_that_everything_selects() {
         assert!(selector.iter().all(|(name, value)| labels[name] == *value));
     }
     let monitored = &rendered.the("ServiceMonitor")["spec"]["selector"]["matchLabels"];
-    let service = &rendered.the("Service")["metadata"]["labels"];
+    let service = &service["metadata"]["labels"];
     let mut monitored = monitored.as_object().unwrap().iter();
     assert!(monitored.all(|(name, value)| service[name] == *value));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_come_in_only_where_they_are_taken() {
+    let scrapes = r#"{"from":[{"namespaceSelector":{"matchLabels":{"kubernetes.io/metadata.name":"monitoring"}}}],"ports":[{"port":"http","protocol":"TCP"}]}"#;
+    let open = r#"{"ports":[{"port":"events","protocol":"TCP"}]}"#;
+    let peers = "networkPolicy: {metricsFrom: [], eventsFrom: [{podSelector: {}}]}";
+    let enabled = "events: {enabled: true}";
+    let cases = [
+        (String::new(), format!("[{scrapes}]"), 1),
+        (peers.to_owned(), "[]".to_owned(), 1),
+        (enabled.to_owned(), format!("[{scrapes},{open}]"), 2),
+        (
+            format!("{enabled}\n{peers}"),
+            r#"[{"from":[{"podSelector":{}}],"ports":[{"port":"events","protocol":"TCP"}]}]"#
+                .to_owned(),
+            2,
+        ),
+    ];
+    for (values, expected, ports) in cases {
+        let rendered = render(&values).await;
+        let ingress = &rendered.the("NetworkPolicy")["spec"]["ingress"];
+        let expected: Value = serde_json::from_str(&expected).unwrap();
+        assert_eq!(*ingress, expected, "{values}");
+        let container = &rendered.pod()["spec"]["containers"][0];
+        assert_eq!(items(&container["ports"]).count(), ports, "{values}");
+        assert_eq!(rendered.of_kind("Service").count(), ports, "{values}");
+    }
 }

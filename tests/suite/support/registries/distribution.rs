@@ -51,6 +51,13 @@ impl Options {
             storage = self.backing.storage(directory),
             proxy = self.backing.proxy(),
         );
+        if let Some((url, token)) = &self.notified {
+            let endpoint = format!(
+                "{{name: transship, url: '{url}', headers: {{Authorization: ['Bearer {token}']}}, timeout: 5s, \
+                 threshold: 3, backoff: 1s}}"
+            );
+            writeln!(yaml, "notifications: {{endpoints: [{endpoint}]}}").unwrap();
+        }
         if self.sparse_indexes {
             yaml.push_str("    indexes: {platforms: none}\n");
         }

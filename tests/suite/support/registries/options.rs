@@ -63,6 +63,8 @@ pub struct Options {
     pub(super) sparse_indexes: bool,
     switches: &'static [&'static str],
     pub(super) backing: Backing,
+    /// Where events are sent, and the token that goes along.
+    pub(super) notified: Option<(String, String)>,
 }
 
 impl Options {
@@ -75,6 +77,7 @@ impl Options {
             sparse_indexes: false,
             switches: &[],
             backing: Backing::Files,
+            notified: None,
         }
     }
 
@@ -130,6 +133,12 @@ impl Options {
     pub fn cache_of(self, upstream: &Registry) -> Self {
         let backing = Backing::Upstream(upstream.access());
         Self { backing, ..self }
+    }
+
+    /// Tells of everything there, with this token (`notifications`); distribution does.
+    pub fn notifies(self, url: &str, token: &str) -> Self {
+        let notified = Some((url.to_owned(), token.to_owned()));
+        Self { notified, ..self }
     }
 
     /// Content in a bucket, to which clients are redirected for blobs.

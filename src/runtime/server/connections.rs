@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! The connections of the admin port: few at a time, and none that is silent for long. Whoever reaches the port could
-//! otherwise take all file descriptors of the process.
+//! The connections of a port: few at a time, and none that is silent for long. Whoever reaches the port could otherwise
+//! take all file descriptors of the process.
 
 use std::collections::VecDeque;
 use std::io;
@@ -16,16 +16,21 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, Sleep, sleep};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
-/// The most connections. The oldest gives way to one more: a probe of the kubelet is always new.
-const MOST: usize = 64;
-/// The longest time without a byte. Prometheus comes back on the same connection within a minute.
-const SILENCE: Duration = Duration::from_secs(75);
-/// The longest life: a request that comes byte by byte ends, too.
-const LIFE: Duration = Duration::from_secs(10 * 60);
+/// What connections may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// The most connections. The oldest gives way to one more.
+    pub most: usize,
+    /// The longest time without a byte.
+    pub silence: Duration,
+    /// The longest life: a request that comes byte by byte ends, too.
+    pub life: Duration,
+}
 
 /// Accepts connections within these bounds.
 pub(super) struct Bounded {
     listener: TcpListener,
+    limits: Limits,
     /// What cuts off the open connections, the oldest first.
     open: VecDeque<CancellationToken>,
 }
@@ -35,6 +40,7 @@ pub(super) struct Connection {
     stream: TcpStream,
     cut: Pin<Box<WaitForCancellationFutureOwned>>,
     silence: Pin<Box<Sleep>>,
+    longest_silence: Duration,
     end: Pin<Box<Sleep>>,
     /// Tells that it has ended.
     token: CancellationToken,
@@ -43,9 +49,10 @@ pub(super) struct Connection {
 // === impl Bounded ===
 
 impl Bounded {
-    pub(super) fn new(listener: TcpListener) -> Self {
+    pub(super) fn new(listener: TcpListener, limits: Limits) -> Self {
         Self {
             listener,
+            limits,
             open: VecDeque::new(),
         }
     }
@@ -58,14 +65,14 @@ impl Listener for Bounded {
     async fn accept(&mut self) -> (Connection, SocketAddr) {
         let (stream, address) = Listener::accept(&mut self.listener).await;
         self.open.retain(|token| !token.is_cancelled());
-        if self.open.len() >= MOST
+        if self.open.len() >= self.limits.most
             && let Some(oldest) = self.open.pop_front()
         {
             oldest.cancel();
         }
         let token = CancellationToken::new();
         self.open.push_back(token.clone());
-        (Connection::new(stream, token), address)
+        (Connection::new(stream, token, self.limits), address)
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -76,12 +83,18 @@ impl Listener for Bounded {
 // === impl Connection ===
 
 impl Connection {
-    fn new(stream: TcpStream, token: CancellationToken) -> Self {
+    fn new(stream: TcpStream, token: CancellationToken, limits: Limits) -> Self {
+        let Limits {
+            most: _,
+            silence,
+            life,
+        } = limits;
         Self {
             stream,
             cut: Box::pin(token.clone().cancelled_owned()),
-            silence: Box::pin(sleep(SILENCE)),
-            end: Box::pin(sleep(LIFE)),
+            silence: Box::pin(sleep(silence)),
+            longest_silence: silence,
+            end: Box::pin(sleep(life)),
             token,
         }
     }
@@ -99,7 +112,8 @@ impl Connection {
 
     /// Takes note of bytes that came or went.
     fn stirred(&mut self) {
-        self.silence.as_mut().reset(Instant::now() + SILENCE);
+        let until = Instant::now() + self.longest_silence;
+        self.silence.as_mut().reset(until);
     }
 }
 
@@ -149,6 +163,10 @@ mod tests {
 
     use super::*;
 
+    const MOST: usize = 64;
+    const SILENCE: Duration = Duration::from_secs(75);
+    const LIFE: Duration = Duration::from_secs(10 * 60);
+
     async fn pair(bounded: &mut Bounded) -> (TcpStream, Connection) {
         let address = bounded.local_addr().unwrap();
         let (client, accepted) = tokio::join!(TcpStream::connect(address), bounded.accept());
@@ -156,7 +174,12 @@ mod tests {
     }
 
     async fn bounded() -> Bounded {
-        Bounded::new(TcpListener::bind("127.0.0.1:0").await.unwrap())
+        let limits = Limits {
+            most: MOST,
+            silence: SILENCE,
+            life: LIFE,
+        };
+        Bounded::new(TcpListener::bind("127.0.0.1:0").await.unwrap(), limits)
     }
 
     #[tokio::test]

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//! What events hint at, mirror by mirror. A hint only ever leads to a look.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use kube::ResourceExt;
+use kube::runtime::reflector::ObjectRef;
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::memory::name_of;
+use super::objects::Guarded;
+use crate::api::ImageMirror;
+use crate::events::pending::{DueHints, Pending, Taken};
+use crate::events::{Hint, Interest};
+use crate::oci::Registry;
+use crate::plan::Mirror;
+
+/// Most tags that wait of all mirrors together: then one more is a look at all of its mirror.
+const MOST: usize = 50_000;
+/// How long ago an event may say that something was pushed. What it says beyond is not taken for a measurement.
+const LONGEST_AGO: Duration = Duration::from_secs(60 * 60);
+
+/// A mirror to look at again.
+type MirrorRef = ObjectRef<Guarded<ImageMirror>>;
+
+/// What waits for a look.
+#[derive(Default)]
+pub(super) struct Hinted(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    /// What mirrors may want, by namespace and registry.
+    interests: HashMap<(String, Registry), BTreeMap<String, Interest>>,
+    /// Where the interest of a mirror stands.
+    places: HashMap<String, (String, Registry)>,
+    pending: HashMap<String, Pending>,
+    /// How many tags wait of all mirrors.
+    waiting: usize,
+    /// Those who look at the mirrors of a namespace, or of all.
+    lookers: Vec<(Option<String>, UnboundedSender<MirrorRef>)>,
+}
+
+impl Hinted {
+    /// Takes note of who looks at the mirrors of a namespace, or of all.
+    pub(super) fn look_through(&self, namespace: Option<&str>, looker: UnboundedSender<MirrorRef>) {
+        let looker = (namespace.map(str::to_owned), looker);
+        self.lock().lookers.push(looker);
+    }
+
+    /// Takes note of what a mirror may want; nothing where its spec is not valid.
+    pub(super) fn observe(&self, object: &ImageMirror, mirror: Option<&Mirror>) {
+        let name = name_of(object);
+        let mut state = self.lock();
+        state.lose_interest(&name);
+        if let Some(mirror) = mirror {
+            let interest = Interest::of(mirror);
+            let namespace = object.namespace().unwrap_or_default();
+            let place = (namespace, interest.registry().clone());
+            state.places.insert(name.clone(), place.clone());
+            let interests = state.interests.entry(place).or_default();
+            interests.insert(name, interest);
+        }
+    }
+
+    /// Forgets what waits of a mirror that is no more, and what it wanted.
+    pub(super) fn forget(&self, name: &str) {
+        let mut state = self.lock();
+        state.lose_interest(name);
+        state.change(name, |pending| *pending = Pending::default());
+    }
+
+    /// Takes note of what an event in a namespace hints at, and has it looked at. Says how many mirrors may want it.
+    pub(super) fn note(&self, namespace: &str, hint: &Hint, now: Timestamp) -> usize {
+        let since = hint.pushed.unwrap_or(now);
+        let is_likely = since <= now && now.duration_since(since).unsigned_abs() <= LONGEST_AGO;
+        let since = if is_likely { since } else { now };
+        let mut state = self.lock();
+        let place = (namespace.to_owned(), hint.registry.stand_in());
+        let interests = state.interests.get(&place).into_iter().flatten();
+        let wanting = interests.filter(|(_, interest)| interest.covers(hint));
+        let wanting: Vec<String> = wanting.map(|(name, _)| name.clone()).collect();
+        for name in &wanting {
+            let may_wait = state.waiting < MOST;
+            if state.change(name, |pending| pending.note(hint, since, may_wait)) {
+                state.look_at(namespace, name);
+            }
+        }
+        wanting.len()
+    }
+
+    /// What is to be looked at of a mirror now.
+    pub(super) fn take(&self, name: &str) -> DueHints {
+        let mut state = self.lock();
+        state.change(name, |pending| pending.take(Instant::now()))
+    }
+
+    /// Everything that waits of a mirror: all of it is looked at now.
+    pub(super) fn take_all(&self, name: &str) -> Taken {
+        let mut state = self.lock();
+        state.change(name, |pending| pending.take_all(Instant::now()))
+    }
+
+    /// What was taken was not looked at.
+    pub(super) fn put_back(&self, name: &str, taken: Taken) {
+        let mut state = self.lock();
+        state.change(name, |pending| pending.put_back(taken));
+    }
+
+    /// What was taken is where it belongs, or the status tells that it is not.
+    pub(super) fn settle(&self, name: &str) {
+        self.lock().change(name, Pending::settle);
+    }
+
+    /// What was taken could not be copied: a round comes next.
+    pub(super) fn fail(&self, name: &str) {
+        self.lock().change(name, Pending::fail);
+    }
+
+    /// Since when the one waits that waits longest of a mirror.
+    pub(super) fn oldest(&self, name: &str) -> Option<Timestamp> {
+        self.lock().pending.get(name)?.oldest()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Changes what waits of a mirror. Nothing is kept of those of which nothing waits.
+    fn change<T>(&mut self, name: &str, change: impl FnOnce(&mut Pending) -> T) -> T {
+        let mut pending = self.pending.remove(name).unwrap_or_default();
+        let before = pending.len();
+        let changed = change(&mut pending);
+        self.waiting = (self.waiting + pending.len()).saturating_sub(before);
+        if !pending.is_empty() {
+            self.pending.insert(name.to_owned(), pending);
+        }
+        changed
+    }
+
+    fn lose_interest(&mut self, name: &str) {
+        let Some(place) = self.places.remove(name) else {
+            return;
+        };
+        if let Some(interests) = self.interests.get_mut(&place) {
+            interests.remove(name);
+            if interests.is_empty() {
+                self.interests.remove(&place);
+            }
+        }
+    }
+
+    fn look_at(&self, namespace: &str, name: &str) {
+        let name = name.strip_prefix(namespace).unwrap_or(name);
+        let name = name.trim_start_matches('/');
+        let mut lookers = self.lookers.iter();
+        let looker = lookers.find(|(own, _)| own.as_deref().is_none_or(|own| own == namespace));
+        if let Some((_, looker)) = looker {
+            // The receiver ends with the process only.
+            let _ = looker.send(ObjectRef::new(name).within(namespace));
+        }
+    }
+}

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//! What the listener works with.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use tokio::sync::Semaphore;
+
+use super::doors::Doors;
+use crate::controller::hinted::Hinted;
+use crate::controller::metrics::ControllerMetrics;
+use crate::events::Hint;
+
+/// Most bodies that are read at once.
+const BODIES: usize = 32;
+
+/// The listener.
+pub(in crate::controller) struct Hooks {
+    pub(super) doors: Arc<Doors>,
+    hinted: Arc<Hinted>,
+    pub(super) metrics: Arc<ControllerMetrics>,
+    pub(super) bodies: Semaphore,
+}
+
+impl Hooks {
+    /// A listener over these receivers.
+    pub(in crate::controller) fn new(
+        doors: Arc<Doors>,
+        hinted: Arc<Hinted>,
+        metrics: Arc<ControllerMetrics>,
+    ) -> Self {
+        Self {
+            doors,
+            hinted,
+            metrics,
+            bodies: Semaphore::new(BODIES),
+        }
+    }
+
+    /// Has looked at what was hinted at. Says whether any mirror may want some of it.
+    pub(super) fn tell(&self, namespace: &str, hints: &[Hint], now: Timestamp) -> bool {
+        let wanting = hints
+            .iter()
+            .map(|hint| self.hinted.note(namespace, hint, now));
+        wanting.sum::<usize>() > 0
+    }
+}

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//! What is said of a receiver.
+
+use jiff::Timestamp;
+
+use crate::api::Reason;
+use crate::api::conditions::{self, Holds, READY, STALLED, Statement};
+use crate::api::image_receiver::ImageReceiverStatus;
+
+/// How a receiver is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reception {
+    /// It takes events at this path.
+    Open(String),
+    /// Its owner suspended it.
+    Suspended,
+    /// A person must change its spec.
+    Invalid(String),
+    /// Something that it needs is not there.
+    Waiting {
+        /// The category.
+        reason: Reason,
+        /// What is wrong, and what to do.
+        message: String,
+    },
+}
+
+/// The status of a receiver. It equals the previous one where nothing changed.
+pub fn receiver_status(
+    previous: &ImageReceiverStatus,
+    generation: i64,
+    reception: &Reception,
+    now: Timestamp,
+) -> ImageReceiverStatus {
+    let mut status = previous.clone();
+    status.observed_generation = generation;
+    let mut say = |r#type, holds, reason, message: &str| {
+        let statement = Statement {
+            r#type,
+            holds,
+            reason,
+            message,
+            generation,
+        };
+        conditions::set(&mut status.conditions, &statement, now);
+    };
+    match reception {
+        Reception::Open(_) => {
+            let message = "events are taken at status.path";
+            say(READY, Holds::True, Reason::Succeeded, message);
+        }
+        Reception::Suspended => {
+            let message = "spec.suspend is true: events are refused";
+            say(READY, Holds::False, Reason::Suspended, message);
+            // Nothing is under way that anybody could wait for.
+            say(STALLED, Holds::True, Reason::Suspended, message);
+        }
+        Reception::Invalid(message) => {
+            say(READY, Holds::False, Reason::InvalidSpec, message);
+            say(STALLED, Holds::True, Reason::InvalidSpec, message);
+        }
+        Reception::Waiting { reason, message } => {
+            say(READY, Holds::False, *reason, message);
+        }
+    }
+    match reception {
+        Reception::Open(path) => {
+            status.path = Some(path.clone());
+            conditions::remove(&mut status.conditions, STALLED);
+        }
+        // The path stays the same until the token does not.
+        Reception::Suspended => {}
+        Reception::Invalid(_) => status.path = None,
+        Reception::Waiting { .. } => {
+            status.path = None;
+            conditions::remove(&mut status.conditions, STALLED);
+        }
+    }
+    status
+}

@@ -34,7 +34,7 @@ pub struct Recorded<'a> {
 }
 
 /// Where a tag on record is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Place<'a> {
     /// The name of the destination in the mirror.
     pub destination: &'a str,
@@ -72,6 +72,18 @@ pub struct Target {
 }
 
 // === impl Target ===
+
+impl Target {
+    /// Where it is on record.
+    pub(super) fn place(&self) -> Place<'_> {
+        Place {
+            destination: &self.destination,
+            registry: Some(&self.registry),
+            repository: &self.repository,
+            tag: &self.tag,
+        }
+    }
+}
 
 /// The tag as people write it.
 impl fmt::Display for Target {

@@ -67,7 +67,7 @@ impl<C: Connect> Syncer<C> {
                 // What went along is to be pushed again, also where the grace is short: it is tried for a day.
                 Undo::Over
                     if tombstone.may_have_taken_others() && tombstone.deleted_at > counted => {}
-                Undo::Over if is_begun => self.ledger.forget_deleted(&slot),
+                Undo::Over if is_begun => self.ledger.clear_deleted(&slot, counted),
                 Undo::Over => {
                     let Slot { page, tag } = slot;
                     dead.entry(page).or_default().insert(tag, tombstone);

@@ -31,6 +31,8 @@ pub(super) enum Mutant {
     FailureIgnored,
     /// Tags that could not be deleted count among those that could.
     BrakesOverAll,
+    /// The limits are those of a plan, whatever went a moment ago.
+    NoWindow,
     /// What may be a tag that stays is not kept.
     SiblingsIgnored,
     /// The manifests of what is about to go are not kept.
@@ -72,7 +74,7 @@ pub(super) enum Mutant {
 }
 
 /// Each with the seed of a history that finds it.
-pub(super) const MUTANTS: [(Mutant, u64); 32] = [
+pub(super) const MUTANTS: [(Mutant, u64); 33] = [
     (Mutant::FailureForgetsClaims, 1686),
     (Mutant::OthersClaimsIgnored, 55),
     (Mutant::OthersRecordsIgnored, 55),
@@ -86,6 +88,7 @@ pub(super) const MUTANTS: [(Mutant, u64); 32] = [
     (Mutant::NoSourceLookup, 103),
     (Mutant::FailureIgnored, 372),
     (Mutant::BrakesOverAll, 481),
+    (Mutant::NoWindow, 0),
     (Mutant::SiblingsIgnored, 183),
     (Mutant::NothingKept, 1),
     (Mutant::SharersIgnored, 94),

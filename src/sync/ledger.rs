@@ -22,6 +22,7 @@ mod regular;
 mod slot;
 #[cfg(test)]
 mod undo_tests;
+mod unique;
 mod whereabouts;
 
 use std::collections::{BTreeSet, HashMap, HashSet};

@@ -2,6 +2,7 @@
 
 //! Records in a file, for the command line.
 
+use std::cmp::Ordering;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -27,8 +28,8 @@ const BYTES: u64 = 512 << 20;
 pub(super) struct StateFile {
     path: PathBuf,
     lock: Lock,
-    /// What was written last.
-    known: Mutex<LastWritten>,
+    /// How often the state was written.
+    serial: Mutex<u64>,
 }
 
 /// What is read first: the rest is that of the version.
@@ -46,75 +47,69 @@ impl StateFile {
         refuse_special(path)?;
         let (lock, last_written) = Lock::take(path, wait)?;
         let bytes = read(path, BYTES)?;
-        let digest = bytes.as_deref().map(Digest::sha256);
-        let records = bytes.map(|bytes| parse(path, &bytes)).transpose()?;
-        let mut records = records.unwrap_or_default();
-        if let (Some(last_written), Some(digest)) = (last_written, &digest) {
-            doubt(path, &mut records, &last_written, digest);
+        let mut records = match &bytes {
+            Some(bytes) => parse(path, bytes)?,
+            None => Records::default(),
+        };
+        if let (Some(last_written), Some(bytes)) = (last_written, &bytes) {
+            doubt(path, &mut records, &last_written, bytes);
         }
+        drop(bytes);
         if records.origin.id.is_empty() {
             records.origin.id = format!("{:032x}", fastrand::u128(..));
         }
         let file = Self {
             path: path.to_owned(),
             lock,
-            known: Mutex::new(LastWritten {
-                id: records.origin.id.clone(),
-                serial: records.origin.serial,
-                digests: digest.into_iter().collect(),
-            }),
+            serial: Mutex::new(records.origin.serial),
         };
         file.write(&mut records)?;
         Ok((file, Memory::of(records)))
     }
 
-    /// What is written is noted before and after: a crash in between leaves one of the two.
     fn write(&self, records: &mut Records) -> Result<(), FileError> {
         let failed = |path: &Path, source| FileError::Write {
             path: path.to_owned(),
             source,
         };
-        let noted = |known: &LastWritten| {
-            let noted = self.lock.note(Some(known));
-            noted.map_err(|source| failed(self.lock.path(), source))
-        };
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        records.origin.serial = known.serial.saturating_add(1);
+        let mut serial = self.serial.lock().unwrap_or_else(PoisonError::into_inner);
+        records.origin.serial = serial.saturating_add(1);
         let bytes =
             serde_json::to_vec_pretty(records).map_err(|error| failed(&self.path, error.into()))?;
-        let digest = Digest::sha256(&bytes);
-        known.digests.push(digest.clone());
-        noted(&known)?;
         replace(&self.path, &bytes).map_err(|source| failed(&self.path, source))?;
-        known.serial = records.origin.serial;
-        known.digests = vec![digest];
-        noted(&known)
+        *serial = records.origin.serial;
+        let last_written = LastWritten {
+            id: records.origin.id.clone(),
+            serial: *serial,
+            digest: Some(Digest::sha256(&bytes)),
+        };
+        let noted = self.lock.note(Some(last_written));
+        noted.map_err(|source| failed(self.lock.path(), source))
     }
 }
 
 /// Whoever wrote the file last was not this program, or it was another time: what nobody saw written counts as adopted.
-fn doubt(path: &Path, records: &mut Records, last_written: &LastWritten, digest: &Digest) {
-    let LastWritten {
-        id,
-        serial,
-        digests,
-    } = last_written;
+/// A crash leaves one that was written once more than is noted.
+fn doubt(path: &Path, records: &mut Records, last_written: &LastWritten, bytes: &[u8]) {
+    let LastWritten { id, serial, digest } = last_written;
     let origin = &mut records.origin;
-    let what = if *id != origin.id && !origin.id.is_empty() {
-        return;
-    } else if *serial > origin.serial {
-        "is an older copy of itself"
-    } else if !digests.is_empty() && !digests.contains(digest) {
-        "was changed by something else"
-    } else {
-        return;
+    let is_it = *id == origin.id || origin.id.is_empty();
+    let is_other = || {
+        let digest = digest.as_ref();
+        digest.is_some_and(|digest| *digest != Digest::sha256(bytes))
+    };
+    let what = match serial.cmp(&origin.serial) {
+        _ if !is_it => return,
+        Ordering::Greater => "is an older copy of itself",
+        Ordering::Equal if is_other() => "was changed by something else",
+        Ordering::Equal | Ordering::Less => return,
     };
     tracing::warn!(
         "the state file {} {what}: nothing that is on record there counts as written by this mirror any more, so it is \
          kept",
         path.display()
     );
-    origin.serial = origin.serial.max(*serial);
+    origin.serial = *serial;
     records.adopt_all();
 }
 

@@ -44,9 +44,9 @@ pub(super) struct LastWritten {
     pub(super) id: String,
     /// How often it had been written.
     pub(super) serial: u64,
-    /// The digest of its bytes; two of them while it is being replaced, and none from a program that noted none.
+    /// The digest of its bytes; none from a program that noted none.
     #[serde(default)]
-    pub(super) digests: Vec<Digest>,
+    pub(super) digest: Option<Digest>,
 }
 
 /// Who has the lock.
@@ -101,7 +101,7 @@ impl Lock {
             path: path.clone(),
             holder: Holder::this(),
         };
-        lock.note(last_written.as_ref()).map_err(failed)?;
+        lock.note(last_written.clone()).map_err(failed)?;
         Ok((lock, last_written))
     }
 
@@ -111,10 +111,10 @@ impl Lock {
     }
 
     /// Notes what was written last.
-    pub(super) fn note(&self, last_written: Option<&LastWritten>) -> io::Result<()> {
+    pub(super) fn note(&self, last_written: Option<LastWritten>) -> io::Result<()> {
         let content = Content {
             holder: Some(self.holder.clone()),
-            last_written: last_written.cloned(),
+            last_written,
         };
         let bytes = serde_json::to_vec(&content)?;
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);

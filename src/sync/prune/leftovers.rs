@@ -49,7 +49,8 @@ enum Hindrance {
 
 impl<C: Connect> Syncer<C> {
     /// The deleted tags whose undo is over. The grace of those that the clock leaves in doubt begins anew. Of a
-    /// deletion that has begun, nothing is left to undo then: its registry still tells that the tag is there.
+    /// deletion that has begun, nothing is left to undo then: its registry still tells that the tag is there. It only
+    /// counts among what was deleted lately.
     pub(super) fn find_dead(&self, mirror: &Mirror, clock: Clock) -> Graves {
         let now = self.pruner.now();
         let counted = counted_since(now);

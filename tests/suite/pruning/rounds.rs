@@ -217,7 +217,8 @@ async fn a_tag_that_is_wanted_again_begins_anew_although_nothing_came_of_that() 
         ..lab.mirror("['1']", "mode: Retain")
     };
     let all = lab.mirror("['*']", "");
-    let report = lab.syncer.round(&[&other, &all], Mode::Apply, &Unwatched);
+    let mirrors = [&other, &all];
+    let report = lab.syncer.round(&mirrors, Mode::Apply, &Unwatched);
     let report = report.await.mirrors.remove(1);
     assert_eq!(report.failures[0].reason, Reason::DestinationConflict);
     let report = lab.round(&lab.narrow("")).await;

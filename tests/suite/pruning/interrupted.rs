@@ -32,8 +32,8 @@ async fn interrupt(files: &Files, mirror: &Written, hold: fn(Gate) -> Action, si
     gate.reached().await;
     running.process().signal(signal);
     let finished = running.finish().await;
+    // What stands at the gate never passes it.
     files.destination.script().clear_rules();
-    gate.open();
     Ran::read(&finished)
 }
 
@@ -90,11 +90,11 @@ async fn what_cannot_be_looked_at_is_told() {
     let (files, narrow) = due().await;
     interrupt(&files, &narrow, Action::HoldReply, "KILL").await;
     let mirror = narrow.prune(LATER);
-    let reading = files.destination.on("HEAD", "/v2/team/app/manifests/");
+    let reading = files.destination.on("*", "/v2/team/app/manifests/");
     reading.responds(Reply::new(403));
     for arguments in [&["restore"][..], &["restore", "--all"]] {
         let ran = files.run(&[&mirror], arguments).await;
         assert_eq!(ran.code, Some(1), "{arguments:?}: {}", ran.said);
-        assert!(ran.said.contains("403"), "{arguments:?}: {}", ran.said);
+        assert!(ran.said.contains("failed: "), "{arguments:?}: {}", ran.said);
     }
 }

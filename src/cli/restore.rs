@@ -63,7 +63,9 @@ pub(super) async fn run(args: &RestoreArgs, output: &Output) -> Result<Exit, Err
         return Ok(Exit::Interrupted);
     };
     let unsettled = unsettled?;
-    unsettled.iter().for_each(|failure| output.fail(failure));
+    for failure in &unsettled {
+        output.fail(failure);
+    }
     let exit = if !all && tags.is_empty() {
         list(&session, *format, output)?;
         Exit::Success

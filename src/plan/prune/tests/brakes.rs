@@ -34,11 +34,18 @@ fn at_eu(tag: &str) -> Target {
     }
 }
 
+/// What is on record, what went lately, and what that comes to: due, recent and deletable.
+type Row = (
+    &'static [&'static str],
+    &'static [&'static str],
+    (usize, usize, usize),
+);
+
 #[test]
 fn what_may_have_gone_counts_once_whatever_became_of_it() {
     let kept = ["a=a, claimed", "b=b, claimed", "c=c, claimed"];
-    // On record besides these three, what went lately, and what that comes to: due, recent and deletable.
-    let cases: [(&[&str], &[&str], (usize, usize, usize)); 6] = [
+    // Besides these three.
+    let cases: [Row; 6] = [
         (&["1.0=a, gone 30"], &[], (1, 0, 4)),
         (&["1.0=a, gone 30"], &["1.1"], (1, 1, 4)),
         // It went, and somebody pushed it again: it is due again.

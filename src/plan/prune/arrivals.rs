@@ -4,7 +4,6 @@
 
 use std::collections::HashMap;
 
-use super::candidates::is_present;
 use super::recorded::Recorded;
 use super::wanted::Selection;
 use crate::oci::{Repository, Tag};
@@ -18,7 +17,7 @@ impl<'a> Arrivals<'a> {
     pub(super) fn of(mirror: &Mirror, recorded: &'a [Recorded<'a>]) -> Self {
         let mut arrivals: HashMap<_, Vec<&Recorded<'_>>> = HashMap::new();
         let wanted = recorded.iter().filter(|tag| tag.is_claimed);
-        for tag in wanted.filter(|tag| is_present(mirror, tag)) {
+        for tag in wanted.filter(|tag| tag.is_present(mirror)) {
             if let Some(source) = &tag.source {
                 let key = (tag.target.destination, source);
                 arrivals.entry(key).or_default().push(tag);

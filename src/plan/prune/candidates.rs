@@ -110,7 +110,7 @@ fn age(
     clock: Clock,
     now: Timestamp,
 ) -> Option<Aged> {
-    if tag.is_claimed || !is_present(mirror, tag) {
+    if tag.is_claimed || !tag.is_present(mirror) {
         return None;
     }
     match selection.judge(mirror, tag) {
@@ -122,17 +122,9 @@ fn age(
     }
 }
 
-/// Whether a tag is where a destination of the mirror is. What was written to another registry, or to a
-/// destination that is gone, cannot be looked at; a push that nobody saw end may have come to nothing.
-pub(super) fn is_present(mirror: &Mirror, tag: &Recorded<'_>) -> bool {
-    let destination = mirror.destination(tag.target.destination);
-    tag.standing != Standing::Pending
-        && destination.is_some_and(|known| tag.target.registry == Some(&known.registry))
-}
-
 /// Whether a tag could be deleted if it was not wanted.
 pub(super) fn is_deletable(mirror: &Mirror, tag: &Recorded<'_>) -> bool {
-    is_present(mirror, tag) && keep_adopted(mirror, tag).is_none()
+    tag.is_present(mirror) && keep_adopted(mirror, tag).is_none()
 }
 
 fn candidate(

@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::unwanted::Unwanted;
 use crate::oci::{Digest, Registry, Repository, Tag};
 use crate::plan::conflicts::SourceImage;
+use crate::plan::mirror::Mirror;
 
 /// A tag on record, as pruning sees it.
 #[derive(Clone, Debug)]
@@ -69,6 +70,18 @@ pub struct Target {
     pub repository: Repository,
     /// The tag.
     pub tag: Tag,
+}
+
+// === impl Recorded ===
+
+impl Recorded<'_> {
+    /// Whether a tag is where a destination of the mirror is. What was written to another registry, or to a
+    /// destination that is gone, cannot be looked at; a push that nobody saw end may have come to nothing.
+    pub(super) fn is_present(&self, mirror: &Mirror) -> bool {
+        let destination = mirror.destination(self.target.destination);
+        self.standing != Standing::Pending
+            && destination.is_some_and(|known| self.target.registry == Some(&known.registry))
+    }
 }
 
 // === impl Target ===

@@ -42,12 +42,16 @@ test: tools ## Runs all tests against real registries and a real Kubernetes API,
 # The crate alone is optimised for it: what it needs is built for the tests already.
 optimised := --config 'profile.dev.package.transship.opt-level=1'
 
+# The model is built once and plays for long: it is worth more. What a debug build would catch, the unit tests do.
+quick := --config 'profile.dev.package.transship.opt-level=2' --config 'profile.dev.package.transship.debug=false' \
+  --config 'profile.dev.package.transship.debug-assertions=false' --config 'profile.dev.package.transship.overflow-checks=true'
+
 # How many histories, and the seed of the first one.
 HISTORIES ?= 10000000
 FROM ?= 0
 
 model: ## Plays 10,000,000 random histories of pruning against a judge that shares nothing with the code that decides
-	TRANSSHIP_MODEL_HISTORIES=$(HISTORIES) TRANSSHIP_MODEL_FROM=$(FROM) cargo test $(optimised) --locked --lib -- \
+	TRANSSHIP_MODEL_HISTORIES=$(HISTORIES) TRANSSHIP_MODEL_FROM=$(FROM) cargo test $(quick) --locked --lib -- \
 	  --nocapture --exact sync::prune::model::no_history_loses_what_is_wanted_used_or_somebody_elses
 
 lint: ## Checks formatting and lints

@@ -7,7 +7,7 @@
     reason = "what the measurements stand on stops at the first surprise, as in a test"
 )]
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
@@ -214,7 +214,7 @@ impl Landscape {
             }
         }
         keep_siblings(&mut candidates, &recorded);
-        let brakes = Brakes::of(&self.mirror, &candidates, &recorded, &BTreeMap::new());
+        let brakes = Brakes::of(&self.mirror, &candidates, &recorded, &[]);
         let due = brakes.shares.values().map(|share| share.due).sum();
         let used = |image: &&Image| self.in_use.user_of(&self.subject(image)).is_some();
         let unwanted = || self.images.iter().filter(|image| image.unwanted.is_some());

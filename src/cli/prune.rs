@@ -3,6 +3,7 @@
 //! `transship prune`: what the mirrors do not want any more at their destinations, and deleting it.
 
 mod freed;
+mod interrupted;
 mod render;
 mod totals;
 
@@ -11,6 +12,7 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use self::interrupted::Before;
 use self::totals::{Totals, add_up};
 use super::args::{DocumentArgs, Format, OutputArgs, PruneArgs};
 use super::error::Error;
@@ -27,7 +29,7 @@ use crate::plan::Mirror;
 use crate::plan::prune::{PruneReport, Stop};
 use crate::plan::report::{Failure, MirrorReport};
 use crate::runtime::shutdown::until_signal;
-use crate::sync::prune::Pruner;
+use crate::sync::prune::{Pruner, RestoreError};
 use crate::sync::workloads::Workloads;
 use crate::sync::{Mode, Report};
 
@@ -79,7 +81,11 @@ pub(super) async fn run(args: &PruneArgs, output: &Output) -> Result<Exit, Error
         refuse_blindness(session.mirrors(), *delete, output)?;
     }
     let session = session.with_pruner(pruner(workloads, *delete));
+    let before = delete.then(|| Before::of(&session));
     let Some(report) = session.round(Mode::Prune).await else {
+        if let Some(before) = before {
+            tell_interrupted(&session, &before, *format, output).await?;
+        }
         return Ok(Exit::Interrupted);
     };
     let freed = if *delete {
@@ -131,6 +137,20 @@ fn refuse_blindness<'a>(
         "note: what workloads use is not looked at, and may be among what is due: --in-use-from says it",
     );
     Ok(())
+}
+
+/// Keeps and says what was done before a signal came.
+async fn tell_interrupted(
+    session: &Session,
+    before: &Before,
+    format: Format,
+    output: &Output,
+) -> Result<(), Error> {
+    for mirror in session.mirrors() {
+        let kept = session.state.flush(mirror).await;
+        kept.map_err(RestoreError::from)?;
+    }
+    print(session, &before.report(session), None, format, output)
 }
 
 fn print(

@@ -19,6 +19,7 @@ use super::summary;
 use super::table::Table;
 use crate::oci::Digest;
 use crate::plan::Mirror;
+use crate::plan::report::Failure;
 use crate::runtime::shutdown::until_signal;
 use crate::sync::ledger::{Slot, Tombstone};
 use crate::sync::prune::Restoration;
@@ -58,15 +59,28 @@ pub(super) async fn run(args: &RestoreArgs, output: &Output) -> Result<Exit, Err
     // A person in trouble suspends a mirror first.
     let remembering = Remembering::Known { is_moved: false };
     let session = Session::open_all(documents, registry, Progress::new(output), remembering)?;
-    if !all && tags.is_empty() {
+    let Some(unsettled) = until_signal(settle(&session)).await else {
+        return Ok(Exit::Interrupted);
+    };
+    let unsettled = unsettled?;
+    for failure in &unsettled {
+        output.fail(failure);
+    }
+    let exit = if !all && tags.is_empty() {
         list(&session, *format, output)?;
-        return Ok(Exit::Success);
-    }
-    refuse_unknown(&session, tags)?;
-    match until_signal(restore(&session, tags)).await {
-        Some(restored) => print(&restored?, *format, output),
-        None => Ok(Exit::Interrupted),
-    }
+        Exit::Success
+    } else {
+        refuse_unknown(&session, tags)?;
+        match until_signal(restore(&session, tags)).await {
+            Some(restored) => print(&restored?, *format, output)?,
+            None => return Ok(Exit::Interrupted),
+        }
+    };
+    Ok(if unsettled.is_empty() {
+        exit
+    } else {
+        Exit::Failure
+    })
 }
 
 /// What machines read of what was restored.
@@ -87,6 +101,16 @@ impl Document for RestoreReport<'_> {
 
 impl Document for RestorableList {
     const KIND: &'static str = "RestorableList";
+}
+
+/// A run that was interrupted may have deleted what it did not see go.
+async fn settle(session: &Session) -> Result<Vec<Failure>, Error> {
+    let mut failures = Vec::new();
+    for RoundInput { mirror, connection } in &session.inputs {
+        let syncer = Syncer::new(session.state.clone(), connection);
+        failures.extend(syncer.settle_deletions(mirror).await?);
+    }
+    Ok(failures)
 }
 
 async fn restore(session: &Session, wanted: &[NamedTag]) -> Result<Vec<Restored>, Error> {

@@ -100,6 +100,11 @@ impl Session {
         self.inputs.iter().map(|input| &*input.mirror)
     }
 
+    /// What is remembered.
+    pub(super) fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
     /// Leaves out the mirrors of which `why_not` says why they are left out. What they may want is not pruned.
     pub(super) fn skip(
         &mut self,

@@ -187,7 +187,7 @@ impl Destination {
 
 /// Finds claims on a tag that another image claimed earlier, and copies of an image onto itself.
 ///
-/// The order of the claims decides: those of older mirrors come first. An image may claim a tag of its
+/// Registries are told apart as [`Registry::may_be`] does. The order of the claims decides: those of older mirrors come first. An image may claim a tag of its
 /// own mirror twice; another mirror may not even claim it for the same image, since both would manage
 /// the tag.
 pub fn find_conflicts<'a>(claimants: &[Claimant<'a>]) -> Vec<Conflict<'a>> {
@@ -195,9 +195,12 @@ pub fn find_conflicts<'a>(claimants: &[Claimant<'a>]) -> Vec<Conflict<'a>> {
     let mut conflicts = Vec::new();
     for claimant in claimants {
         let Claimant { source, claim, .. } = *claimant;
+        let registry = claim.registry.stand_in();
         for tag in claim.tags() {
-            let target = (&claim.registry, &claim.repository, tag);
-            let kind = if target == (&source.registry, &source.repository, &source.tag) {
+            let is_source = (&claim.repository, tag) == (&source.repository, &source.tag)
+                && registry == source.registry.stand_in();
+            let target = (registry.clone(), &claim.repository, tag);
+            let kind = if is_source {
                 Some(claimant.onto_source())
             } else {
                 let owner = owners.entry(target).or_insert(claimant);
@@ -421,6 +424,40 @@ mod tests {
         ];
         for (claims, expected) in cases {
             assert_eq!(conflicts(claims), [expected]);
+        }
+    }
+
+    #[test]
+    fn names_of_one_registry_are_no_way_around_a_claim() {
+        for (first, second, is_one) in [
+            ("r.io", "r.io:443", true),
+            ("r.io", "R.IO", true),
+            ("r.io", "r.io:80", true),
+            ("r.io", "r.io:5000", false),
+            ("docker.io", "registry-1.docker.io", true),
+            ("docker.io", "index.docker.io:443", true),
+            ("localhost:5000", "127.0.0.1:5000", true),
+            ("127.0.0.1:5000", "127.0.0.2:5000", true),
+            ("localhost:5000", "[::1]:5000", true),
+            ("[::1]:5000", "[0:0:0:0:0:0:0:1]:5000", true),
+            ("127.0.0.1:5000", "[::ffff:127.0.0.1]:5000", true),
+            ("localhost:5000", "127.0.0.1:5001", false),
+            ("10.0.0.1:5000", "[::ffff:a00:1]:5000", true),
+            ("10.0.0.1:5000", "10.0.0.2:5000", false),
+            ("[fd00::1]", "[fd00:0:0:0:0:0:0:1]:443", true),
+        ] {
+            for (left, right) in [(first, second), (second, first)] {
+                let targets = [left, right].map(|host| format!("{host}/x/y:1"));
+                let [first, second] = &targets;
+                let found = conflicts(&[
+                    ("a/m", "quay.io/x/y:1", first, None),
+                    ("b/n", "quay.io/x/y:1", second, None),
+                ]);
+                assert_eq!(!found.is_empty(), is_one, "{left} {right}");
+                // Nor around the source.
+                let found = conflicts(&[("a/m", first, second, None)]);
+                assert_eq!(!found.is_empty(), is_one, "{left} onto {right}");
+            }
         }
     }
 }

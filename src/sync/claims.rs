@@ -39,10 +39,11 @@ pub(super) struct Claims {
     unheard: HashMap<String, Arc<Mirror>>,
 }
 
-/// A tag of a registry.
+/// A tag of a registry, by the one name that stands for all that the registry may have.
 type Target = (Registry, Repository, Tag);
 
-/// Tags of registries by their repositories, with the digests that they should name, where those are known.
+/// Tags of registries as specs name them, by their repositories, with the digests that they should name, where those are
+/// known.
 #[derive(Debug, Default)]
 struct Targets(HashMap<Repository, HashMap<(Registry, Tag), Option<Digest>>>);
 
@@ -280,8 +281,8 @@ impl Claims {
     fn hold(&mut self, holder: &Holder) {
         self.note_interest(holder);
         let held = self.targets.entry(holder.mirror.name.clone()).or_default();
+        held.insert(holder);
         for target in targets(&holder.claim) {
-            held.insert(target.clone(), holder.digest.clone());
             self.holders.insert(target, holder.clone());
         }
     }
@@ -289,10 +290,7 @@ impl Claims {
     fn withhold(&mut self, holder: &Holder) {
         self.note_interest(holder);
         let withheld = self.withheld.entry(holder.mirror.name.clone());
-        let withheld = withheld.or_default();
-        for target in targets(&holder.claim) {
-            withheld.insert(target, holder.digest.clone());
-        }
+        withheld.or_default().insert(holder);
     }
 
     fn note_interest(&mut self, holder: &Holder) {
@@ -332,16 +330,18 @@ impl Holder {
 // === impl Targets ===
 
 impl Targets {
-    fn insert(&mut self, target: Target, digest: Option<Digest>) {
-        let (registry, repository, tag) = target;
-        let tags = self.0.entry(repository).or_default();
-        tags.insert((registry, tag), digest);
+    fn insert(&mut self, holder: &Holder) {
+        let Holder { claim, digest, .. } = holder;
+        let tags = self.0.entry(claim.repository.clone()).or_default();
+        for tag in claim.tags() {
+            tags.insert((claim.registry.clone(), tag.clone()), digest.clone());
+        }
     }
 
     fn into_targets(self) -> impl Iterator<Item = Target> {
         self.0.into_iter().flat_map(|(repository, tags)| {
             let tags = tags.into_keys();
-            tags.map(move |(registry, tag)| (registry, repository.clone(), tag))
+            tags.map(move |(registry, tag)| (registry.stand_in(), repository.clone(), tag))
         })
     }
 }
@@ -396,11 +396,7 @@ fn find_own_conflicts<'a>(
 
 /// The tags that a claim is about.
 fn targets(claim: &Claim) -> impl Iterator<Item = Target> {
-    claim.tags().map(|tag| {
-        (
-            claim.registry.clone(),
-            claim.repository.clone(),
-            tag.clone(),
-        )
-    })
+    let registry = claim.registry.stand_in();
+    let tags = claim.tags();
+    tags.map(move |tag| (registry.clone(), claim.repository.clone(), tag.clone()))
 }

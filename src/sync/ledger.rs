@@ -22,9 +22,10 @@ mod regular;
 mod slot;
 #[cfg(test)]
 mod undo_tests;
+mod unique;
 mod whereabouts;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,7 +46,7 @@ pub(in crate::sync) use self::keepsake::needed;
 use self::file::{StateFile, load};
 use crate::oci::{Digest, Registry, Repository, Tag};
 use crate::plan::Mirror;
-use crate::plan::prune::{Holding, Unwanted};
+use crate::plan::prune::{Holding, Target, Unwanted};
 
 /// The memory of all mirrors of a process, and where it outlives the process.
 pub struct Ledger {
@@ -250,8 +251,9 @@ impl Ledger {
         self.memory.is_deleted_like(slot, other)
     }
 
-    /// How many tags of a mirror were deleted without approval since a time, by their destinations.
-    pub fn deleted_since(&self, mirror: &str, since: Timestamp) -> BTreeMap<String, usize> {
+    /// The tags of a mirror that were deleted without approval since a time, or may have been: nobody saw what came of
+    /// it.
+    pub fn deleted_since(&self, mirror: &str, since: Timestamp) -> Vec<Target> {
         self.memory.deleted_since(mirror, since)
     }
 

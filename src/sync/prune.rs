@@ -46,8 +46,8 @@ use super::{Connect, Mode, Syncer};
 use crate::api::image_mirror::PruneMode;
 use crate::oci::Digest;
 use crate::plan::prune::{
-    Brakes, Candidate, Clock, Fate, Found, Passage, PruneReport, PrunedTag, Recorded, Selection,
-    Stop, counted_since, find_candidates, find_stop, keep_siblings,
+    Brakes, Candidate, Clock, Fate, Found, Passage, Place, PruneReport, PrunedTag, Recorded,
+    Selection, Stop, Wanted, counted_since, find_candidates, find_stop, keep_siblings,
 };
 use crate::plan::report::MirrorReport;
 use crate::plan::status::worst;
@@ -160,10 +160,10 @@ impl<C: Connect> Syncer<C> {
         );
         let stop = stop.or_else(|| pruned.stop.take());
         if stop.is_some() {
-            // What is on record stays as it is, but for what this round wants: its grace begins anew,
-            // however many rounds fail before one finds it unwanted again.
+            // What is on record stays as it is, but for what is wanted: its grace begins anew, however many rounds
+            // fail before one finds it unwanted again.
             if mode.writes_records() {
-                self.unmark_wanted(&leaves, &findings.claimed);
+                self.unmark_wanted(mirror, findings.selection, &recorded);
                 // What cannot be kept now is kept by the next round.
                 let _ = self.ledger.flush(mirror).await;
             }
@@ -262,17 +262,25 @@ impl<C: Connect> Syncer<C> {
         passage
     }
 
-    /// Puts on record that these tags are wanted.
-    fn unmark_wanted(&self, leaves: &[(Page, Leaf)], wanted: &HashSet<&Slot>) {
-        for (page, leaf) in leaves {
-            let marked = leaf.records.iter();
-            let marked = marked.filter(|(_, record)| record.unwanted.is_some());
-            for (tag, _) in marked {
-                let slot = page.slot(tag);
-                if wanted.contains(&slot) {
-                    self.ledger.mark(&slot, None);
-                }
-            }
+    /// Puts on record that tags are wanted: by this round, or by the spec, where a conflict or a failure left them out of
+    /// it.
+    fn unmark_wanted(&self, mirror: &Mirror, selection: &Selection, recorded: &[Recorded<'_>]) {
+        let marked = recorded.iter().filter(|tag| tag.unwanted.is_some());
+        let is_wanted =
+            |tag: &Recorded<'_>| tag.is_claimed || selection.judge(mirror, tag) == Wanted::Yes;
+        for tag in marked.filter(|tag| is_wanted(tag)) {
+            let Place {
+                destination,
+                repository,
+                tag,
+                ..
+            } = tag.target;
+            let page = Page {
+                mirror: mirror.name.clone(),
+                destination: destination.to_owned(),
+                repository: repository.clone(),
+            };
+            self.ledger.mark(&page.slot(tag), None);
         }
     }
 

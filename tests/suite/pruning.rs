@@ -7,6 +7,7 @@ mod brakes;
 mod files;
 mod folding;
 mod holders;
+mod interrupted;
 mod kills;
 mod lab;
 mod leftovers;

@@ -2,6 +2,7 @@
 
 //! Hosts of registries: names, IPv4 addresses, and IPv6 addresses in brackets.
 
+use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// How a machine calls itself by custom, besides the names below `localhost` (RFC 6761, 6.3).
@@ -38,18 +39,18 @@ pub(super) fn canonical(text: &str) -> Option<String> {
 }
 
 /// The canonical host that stands for all that lead to the same machine, as far as names tell.
-pub(super) fn stand_in(host: &str) -> String {
+pub(super) fn stand_in(host: &str) -> Cow<'_, str> {
     let Some(address) = address(host) else {
         let is_own = OWN_NAMES.contains(&host) || host.ends_with(".localhost");
-        return if is_own { OWN_NAMES[0] } else { host }.to_owned();
+        return if is_own { OWN_NAMES[0] } else { host }.into();
     };
     // Connecting to the unspecified address leads to the machine itself.
     if address.is_loopback() || address.is_unspecified() {
-        return OWN_NAMES[0].to_owned();
+        return OWN_NAMES[0].into();
     }
     match address {
-        IpAddr::V4(address) => address.to_string(),
-        IpAddr::V6(address) => format!("[{address}]"),
+        IpAddr::V4(address) => address.to_string().into(),
+        IpAddr::V6(address) => format!("[{address}]").into(),
     }
 }
 

@@ -82,7 +82,7 @@ impl Registry {
 
     /// Whether nothing in the names says that this is another registry than `other`.
     ///
-    /// For keeping what may be somebody's, and never for what a credential is sent to: `localhost` and every
+    /// For who wants and who writes a tag, and never for what a credential is sent to: `localhost` and every
     /// other way to write this machine are one, addresses of IPv4 and their forms in IPv6 are one, and so are
     /// the ports 80, 443 and none, which often are two doors to one registry. That hosts with different names
     /// are one machine cannot be known from them.
@@ -96,8 +96,9 @@ impl Registry {
     pub fn stand_in(&self) -> Self {
         let host = host::stand_in(self.host());
         match self.port() {
+            port if host == self.host() && port != Some(HTTP) => self.clone(),
             Some(port) if port != HTTP => Self(format!("{host}:{port}").into()),
-            Some(_) | None if DOCKER_HUB_NAMES.contains(&host.as_str()) => Self::docker_hub(),
+            Some(_) | None if DOCKER_HUB_NAMES.contains(&&*host) => Self::docker_hub(),
             Some(_) | None => Self(host.into()),
         }
     }

@@ -3,9 +3,10 @@
 //! How many tags may go without a person's approval.
 //!
 //! What counts is a share of what could be deleted at one destination, and what went without approval in
-//! the last 24 hours counts with what is due: many small plans are no way around a limit.
+//! the last 24 hours, or may have gone, counts with what is due: many small plans are no way around a limit. It is tags
+//! that count, each once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write;
 
 use jiff::{SignedDuration, Timestamp};
@@ -13,7 +14,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::candidates::{Candidate, is_deletable};
-use super::recorded::{Recorded, Target};
+use super::recorded::{Place, Recorded, Target};
 use super::unwanted::Unwanted;
 use crate::oci::{Algorithm, Digest};
 use crate::plan::mirror::{Mirror, Pruning};
@@ -37,9 +38,10 @@ pub struct Brakes {
 pub struct Share {
     /// Tags that are due.
     pub due: usize,
-    /// Tags that were deleted without approval in the last 24 hours.
+    /// Other tags that were deleted without approval in the last 24 hours, or may have been.
     pub recent: usize,
-    /// Tags on record that could be deleted if they were not wanted, with those that are due.
+    /// Tags on record that could be deleted if they were not wanted, with those that are due and without the recent
+    /// ones.
     pub deletable: usize,
 }
 
@@ -60,13 +62,13 @@ pub fn counted_since(now: Timestamp) -> Timestamp {
 }
 
 impl Brakes {
-    /// The brakes for the candidates of a mirror, of what it has on record. `recent` are the tags that were
-    /// deleted without approval since [`counted_since`], by their destinations.
+    /// The brakes for the candidates of a mirror, of what it has on record. `recent` are the tags whose deletion
+    /// without approval is on record since [`counted_since`].
     pub fn of(
         mirror: &Mirror,
         candidates: &[Candidate],
         recorded: &[Recorded<'_>],
-        recent: &BTreeMap<String, usize>,
+        recent: &[Target],
     ) -> Self {
         let mut shares: BTreeMap<String, Share> = BTreeMap::new();
         let mut share = |destination: &str, count: fn(&mut Share)| {
@@ -76,9 +78,6 @@ impl Brakes {
                 count(shares.entry(destination.to_owned()).or_default());
             }
         };
-        for tag in recorded.iter().filter(|tag| is_deletable(mirror, tag)) {
-            share(tag.target.destination, |share| share.deletable += 1);
-        }
         let due = candidates.iter().filter(|candidate| candidate.is_due());
         let mut due: Vec<Line<'_>> = due
             .map(|candidate| {
@@ -88,12 +87,20 @@ impl Brakes {
                     unwanted,
                     ..
                 } = candidate;
-                share(&target.destination, |share| share.due += 1);
                 (target, digest, unwanted)
             })
             .collect();
-        for (destination, count) in recent {
-            shares.entry(destination.clone()).or_default().recent = *count;
+        let mut recent: HashSet<Place<'_>> = recent.iter().map(Target::place).collect();
+        for (target, ..) in &due {
+            share(&target.destination, |share| share.due += 1);
+            recent.remove(&target.place());
+        }
+        for place in &recent {
+            share(place.destination, |share| share.recent += 1);
+        }
+        let deletable = recorded.iter().filter(|tag| is_deletable(mirror, tag));
+        for tag in deletable.filter(|tag| !recent.contains(&tag.target)) {
+            share(tag.target.destination, |share| share.deletable += 1);
         }
         due.sort_unstable_by_key(|(target, digest, _)| (*target, *digest));
         Self {

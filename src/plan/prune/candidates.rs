@@ -2,14 +2,16 @@
 
 //! Every tag on record that is not wanted any more: what protects it, and when it is due.
 
+use std::cell::LazyCell;
 use std::collections::{BTreeMap, HashMap};
 
 use jiff::Timestamp;
 
+use super::arrivals::Arrivals;
 use super::recorded::{Place, Recorded, Standing, Target};
 use super::retain::Keeper;
 use super::rule::{Doubt, Rule};
-use super::unwanted::{Aged, Clock, Unwanted};
+use super::unwanted::{Aged, Cause, Clock, Unwanted};
 use super::wanted::{Selection, Wanted};
 use crate::api::image_mirror::AdoptedTags;
 use crate::oci::{Digest, Repository, Tag};
@@ -18,6 +20,8 @@ use crate::plan::mirror::Mirror;
 
 /// Most tags that are named of those that share a digest.
 const SHARERS: usize = 5;
+/// What keeps a tag whose image has another name.
+const NOT_ARRIVED: &str = "its image is not there under its new name yet";
 
 /// A tag on record that is not wanted any more.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,6 +67,7 @@ pub fn find_candidates(
         let key = (tag.target.destination, tag.target.repository);
         repositories.entry(key).or_default().push(tag);
     }
+    let arrivals = LazyCell::new(|| Arrivals::of(mirror, recorded));
     let mut found = Found::default();
     for tags in repositories.into_values() {
         let unwanted: Vec<(&Recorded<'_>, Aged)> = tags
@@ -76,9 +81,18 @@ pub fn find_candidates(
         let sharers = Sharers::of(&tags);
         for (tag, aged) in unwanted {
             found.is_clock_doubtful |= aged.is_doubtful;
+            let doubt = keeper
+                .reason_to_keep(tag, now)
+                .map(|reason| Doubt::new(Rule::Unwanted, reason))
+                .or_else(|| keep_adopted(mirror, tag))
+                .or_else(|| {
+                    let is_renamed = aged.unwanted.cause == Cause::Renamed;
+                    let is_gone = is_renamed && !arrivals.has_all_of(mirror, selection, tag);
+                    is_gone.then(|| Doubt::new(Rule::Absent, NOT_ARRIVED))
+                });
             found
                 .candidates
-                .extend(candidate(mirror, tag, aged, &keeper, &sharers, now));
+                .extend(candidate(tag, aged, doubt, &sharers));
         }
     }
     found
@@ -96,7 +110,7 @@ fn age(
     clock: Clock,
     now: Timestamp,
 ) -> Option<Aged> {
-    if tag.is_claimed || !is_present(mirror, tag) {
+    if tag.is_claimed || !tag.is_present(mirror) {
         return None;
     }
     match selection.judge(mirror, tag) {
@@ -108,36 +122,22 @@ fn age(
     }
 }
 
-/// Whether a tag is where a destination of the mirror is. What was written to another registry, or to a
-/// destination that is gone, cannot be looked at; a push that nobody saw end may have come to nothing.
-fn is_present(mirror: &Mirror, tag: &Recorded<'_>) -> bool {
-    let destination = mirror.destination(tag.target.destination);
-    tag.standing != Standing::Pending
-        && destination.is_some_and(|known| tag.target.registry == Some(&known.registry))
-}
-
 /// Whether a tag could be deleted if it was not wanted.
 pub(super) fn is_deletable(mirror: &Mirror, tag: &Recorded<'_>) -> bool {
-    is_present(mirror, tag) && keep_adopted(mirror, tag).is_none()
+    tag.is_present(mirror) && keep_adopted(mirror, tag).is_none()
 }
 
 fn candidate(
-    mirror: &Mirror,
     tag: &Recorded<'_>,
     aged: Aged,
-    keeper: &Keeper<'_>,
+    doubt: Option<Doubt>,
     sharers: &Sharers<'_>,
-    now: Timestamp,
 ) -> Option<Candidate> {
     let Aged {
         mut unwanted,
         is_over,
         is_doubtful: _,
     } = aged;
-    let doubt = keeper
-        .reason_to_keep(tag, now)
-        .map(|reason| Doubt::new(Rule::Unwanted, reason))
-        .or_else(|| keep_adopted(mirror, tag));
     let held_by = doubt.as_ref().map(|doubt| doubt.rule);
     unwanted.protected_by = doubt.map(|doubt| doubt.message);
     let Place {

@@ -22,6 +22,7 @@
 //! Whatever is not on record is none of pruning's business. Precedence: a workload that uses the image,
 //! then what a policy retains, then deletion.
 
+mod arrivals;
 mod brakes;
 mod candidates;
 mod holders;

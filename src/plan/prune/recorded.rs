@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::unwanted::Unwanted;
 use crate::oci::{Digest, Registry, Repository, Tag};
 use crate::plan::conflicts::SourceImage;
+use crate::plan::mirror::Mirror;
 
 /// A tag on record, as pruning sees it.
 #[derive(Clone, Debug)]
@@ -34,7 +35,7 @@ pub struct Recorded<'a> {
 }
 
 /// Where a tag on record is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Place<'a> {
     /// The name of the destination in the mirror.
     pub destination: &'a str,
@@ -71,7 +72,31 @@ pub struct Target {
     pub tag: Tag,
 }
 
+// === impl Recorded ===
+
+impl Recorded<'_> {
+    /// Whether a tag is where a destination of the mirror is. What was written to another registry, or to a
+    /// destination that is gone, cannot be looked at; a push that nobody saw end may have come to nothing.
+    pub(super) fn is_present(&self, mirror: &Mirror) -> bool {
+        let destination = mirror.destination(self.target.destination);
+        self.standing != Standing::Pending
+            && destination.is_some_and(|known| self.target.registry == Some(&known.registry))
+    }
+}
+
 // === impl Target ===
+
+impl Target {
+    /// Where it is on record.
+    pub(super) fn place(&self) -> Place<'_> {
+        Place {
+            destination: &self.destination,
+            registry: Some(&self.registry),
+            repository: &self.repository,
+            tag: &self.tag,
+        }
+    }
+}
 
 /// The tag as people write it.
 impl fmt::Display for Target {

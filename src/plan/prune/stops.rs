@@ -38,6 +38,12 @@ impl Stop {
         Self::new(Reason::PrunePaused, message)
     }
 
+    /// A signal ended the run.
+    pub fn interrupted() -> Self {
+        let message = "it was interrupted: nothing but what is listed here was touched";
+        Self::new(Reason::PrunePaused, message)
+    }
+
     /// The operator stopped all deletion.
     pub fn by_operator() -> Self {
         let message =

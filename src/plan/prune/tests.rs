@@ -5,7 +5,7 @@
 //! A tag on record is written `1.0=a` with its digest, and behind that, each after a comma: `gone 30` it
 //! was found unwanted 30 hours ago and last looked at one hour ago, `looked 9` it was last looked at 9 hours
 //! ago, `seen 5` its digest was first seen 5 hours ago, `adopted`, `pending`, `from NAME` its source tag,
-//! `of REPOSITORY` its source repository, `at REGISTRY` where it was written, `claimed` this round wants it.
+//! `of REPOSITORY` its source repository and its own, `in REPOSITORY` its own, `at REGISTRY` where it was written, `claimed` this round wants it.
 
 mod brakes;
 mod candidates;
@@ -139,6 +139,7 @@ fn written(text: &str) -> Written {
                 written.source.repository = value.parse().unwrap();
                 written.repository = value.parse().unwrap();
             }
+            "in" => written.repository = value.parse().unwrap(),
             "source" => written.source.registry = value.parse().unwrap(),
             "at" => written.registry = value.parse().ok(),
             "nowhere" => written.registry = None,

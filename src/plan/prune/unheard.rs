@@ -25,7 +25,8 @@ pub fn may_want(mirror: &Mirror, target: &Target) -> bool {
 /// Whether a mirror may write to a repository, as far as its spec alone tells; at any registry where none is named.
 pub fn may_write(mirror: &Mirror, registry: Option<&Registry>, repository: &Repository) -> bool {
     let destinations = mirror.destinations.iter();
-    let mut meant = destinations.filter(|it| registry.is_none_or(|named| it.registry == *named));
+    let mut meant =
+        destinations.filter(|it| registry.is_none_or(|named| it.registry.may_be(named)));
     meant.any(|destination| {
         let mut entries = mirror.images.iter();
         entries.any(|entry| gives_repository(mirror, destination, entry, repository))

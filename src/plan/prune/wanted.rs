@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::recorded::Recorded;
 use super::unwanted::Cause;
-use crate::oci::{Repository, Tag};
-use crate::plan::conflicts::SourceImage;
+use crate::oci::{Digest, Repository, Tag};
+use crate::plan::conflicts::{Claim, SourceImage};
 use crate::plan::mirror::Mirror;
 use crate::plan::naming::Naming;
 use crate::plan::select::NotSelected;
@@ -110,28 +110,51 @@ impl Selection {
         let cause = tags.excluded.get(&source.tag).copied();
         Wanted::No(cause.unwrap_or(unlisted))
     }
+
+    /// What the spec wants the image of a tag on record to be at its destination, if it has this digest at its source.
+    pub(super) fn names(
+        &self,
+        mirror: &Mirror,
+        recorded: &Recorded<'_>,
+        digest: &Digest,
+    ) -> Vec<Claim> {
+        let source = recorded.source.as_ref();
+        let namings = source.and_then(|source| {
+            let tags = self.repositories.get(&source.repository)?;
+            tags.selected.get(&source.tag)
+        });
+        claims(mirror, namings.map_or(&[], Vec::as_slice), recorded, digest)
+    }
 }
 
 /// Whether the entries that want the image, and the templates, give it this name, with the digest that it had when it was written: a
 /// version that `{digest12}` keeps stays wanted for as long as its tag is.
 fn gives_name(mirror: &Mirror, namings: &[Naming], recorded: &Recorded<'_>) -> bool {
+    let target = &recorded.target;
+    let mut claims = claims(mirror, namings, recorded, recorded.source_digest).into_iter();
+    claims.any(|claim| claim.is_about(target.repository, target.tag))
+}
+
+/// What the image of a tag on record is to be at its destination, if it has this digest at its source.
+fn claims(
+    mirror: &Mirror,
+    namings: &[Naming],
+    recorded: &Recorded<'_>,
+    digest: &Digest,
+) -> Vec<Claim> {
     let Some(SourceImage {
         registry: _,
         repository,
         tag,
     }) = &recorded.source
     else {
-        return false;
+        return Vec::new();
     };
-    let digest = Some(recorded.source_digest);
-    let claims = namings.iter();
-    claims
-        .flat_map(|naming| mirror.claims(naming, repository, tag, digest))
-        .filter_map(|(destination, claim)| Some((destination, claim.ok()?)))
-        .any(|(destination, claim)| {
-            let target = &recorded.target;
-            destination.name == target.destination && claim.is_about(target.repository, target.tag)
-        })
+    let claims = namings
+        .iter()
+        .flat_map(|naming| mirror.claims(naming, repository, tag, Some(digest)));
+    let here = claims.filter(|(destination, _)| destination.name == recorded.target.destination);
+    here.filter_map(|(_, claim)| claim.ok()).collect()
 }
 
 // === impl Mirror ===

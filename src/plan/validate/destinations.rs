@@ -125,7 +125,7 @@ fn is_destination_name(name: &str) -> bool {
 fn refuse_same_targets(destinations: &[Destination], fields: &mut Fields) {
     for (index, destination) in destinations.iter().enumerate() {
         let same = destinations.iter().take(index).find(|earlier| {
-            earlier.registry == destination.registry
+            earlier.registry.may_be(&destination.registry)
                 && earlier.repository == destination.repository
                 && earlier
                     .tags

@@ -2,6 +2,7 @@
 
 //! Records in a file, for the command line.
 
+use std::cmp::Ordering;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -13,8 +14,10 @@ use super::file_error::FileError;
 use super::lock::{LastWritten, Lock};
 use super::records::{OLDEST_VERSION, Records, VERSION};
 use super::regular::{read, refuse_special, replace};
+use super::unique::refuse_twice;
 use super::{Keep, KeepError, Memory, Page};
 use crate::api::Reason;
+use crate::oci::Digest;
 use crate::plan::Mirror;
 
 /// Largest state file that is read, in bytes: about half a million tags.
@@ -43,20 +46,15 @@ impl StateFile {
     pub(super) fn open(path: &Path, wait: Duration) -> Result<(Self, Memory), FileError> {
         refuse_special(path)?;
         let (lock, last_written) = Lock::take(path, wait)?;
-        let mut records = load(path)?.unwrap_or_default();
-        let origin = &mut records.origin;
-        if let Some(LastWritten { id, serial }) = last_written
-            && id == origin.id
-            && serial > origin.serial
-        {
-            tracing::warn!(
-                "the state file {} is an older copy of itself: nothing that is on record there counts as written by \
-                 this mirror any more, so it is kept",
-                path.display()
-            );
-            origin.serial = serial;
-            records.adopt_all();
+        let bytes = read(path, BYTES)?;
+        let mut records = match &bytes {
+            Some(bytes) => parse(path, bytes)?,
+            None => Records::default(),
+        };
+        if let (Some(last_written), Some(bytes)) = (last_written, &bytes) {
+            doubt(path, &mut records, &last_written, bytes);
         }
+        drop(bytes);
         if records.origin.id.is_empty() {
             records.origin.id = format!("{:032x}", fastrand::u128(..));
         }
@@ -83,10 +81,36 @@ impl StateFile {
         let last_written = LastWritten {
             id: records.origin.id.clone(),
             serial: *serial,
+            digest: Some(Digest::sha256(&bytes)),
         };
         let noted = self.lock.note(Some(last_written));
         noted.map_err(|source| failed(self.lock.path(), source))
     }
+}
+
+/// Whoever wrote the file last was not this program, or it was another time: what nobody saw written counts as adopted.
+/// A crash leaves one that was written once more than is noted.
+fn doubt(path: &Path, records: &mut Records, last_written: &LastWritten, bytes: &[u8]) {
+    let LastWritten { id, serial, digest } = last_written;
+    let origin = &mut records.origin;
+    let is_it = *id == origin.id || origin.id.is_empty();
+    let is_other = || {
+        let digest = digest.as_ref();
+        digest.is_some_and(|digest| *digest != Digest::sha256(bytes))
+    };
+    let what = match serial.cmp(&origin.serial) {
+        _ if !is_it => return,
+        Ordering::Greater => "is an older copy of itself",
+        Ordering::Equal if is_other() => "was changed by something else",
+        Ordering::Equal | Ordering::Less => return,
+    };
+    tracing::warn!(
+        "the state file {} {what}: nothing that is on record there counts as written by this mirror any more, so it is \
+         kept",
+        path.display()
+    );
+    origin.serial = *serial;
+    records.adopt_all();
 }
 
 impl Keep for StateFile {
@@ -120,6 +144,7 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<Records, FileError> {
             found: version,
         });
     }
+    refuse_twice(bytes).map_err(failed)?;
     let mut records: Records = serde_json::from_slice(bytes).map_err(failed)?;
     records.version = VERSION;
     Ok(records)

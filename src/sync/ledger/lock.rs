@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use super::file_error::FileError;
 use super::regular::{beside, refuse_special};
+use crate::oci::Digest;
 use crate::runtime::clock;
 
 /// Longest content of the file, in bytes.
@@ -43,6 +44,9 @@ pub(super) struct LastWritten {
     pub(super) id: String,
     /// How often it had been written.
     pub(super) serial: u64,
+    /// The digest of its bytes; none from a program that noted none.
+    #[serde(default)]
+    pub(super) digest: Option<Digest>,
 }
 
 /// Who has the lock.

@@ -15,7 +15,7 @@ use super::{Leaf, Page, Record, Sight, Slot, Tombstone};
 use crate::api::mirrored_repository::Took;
 use crate::oci::{Digest, Registry, Repository, Tag};
 use crate::plan::Mirror;
-use crate::plan::prune::{Holding, Unwanted};
+use crate::plan::prune::{Holding, Target, Unwanted};
 
 /// Everything that is remembered.
 #[derive(Debug, Default)]
@@ -149,13 +149,13 @@ impl Memory {
         let mut spares = None;
         for page in pages {
             for tombstone in find(deleted, &page).into_iter().flat_map(BTreeMap::values) {
-                if tombstone.registry != *registry {
-                    continue;
-                }
+                let is_it = tombstone.registry == *registry && page.repository == *repository;
                 match tombstone.took {
-                    Some(Took::OtherTags) => return Some(false),
-                    Some(Took::Tag) if page.repository == *repository => spares = Some(true),
-                    Some(Took::Tag | Took::Manifest) | None => {}
+                    Some(Took::OtherTags) if tombstone.registry.may_be(registry) => {
+                        return Some(false);
+                    }
+                    Some(Took::Tag) if is_it => spares = Some(true),
+                    Some(Took::Tag | Took::Manifest | Took::OtherTags) | None => {}
                 }
             }
         }
@@ -174,7 +174,7 @@ impl Memory {
         let mut digests = BTreeSet::new();
         for page in pages.filter(|page| page.repository == *repository) {
             for (tag, tombstone) in find(deleted, &page).into_iter().flatten() {
-                if tombstone.registry == *registry
+                if tombstone.registry.may_be(registry)
                     && !tombstone.cleared
                     && !besides.contains(&page.slot(tag))
                 {
@@ -228,16 +228,19 @@ impl Memory {
         }
     }
 
-    pub(super) fn deleted_since(&self, mirror: &str, since: Timestamp) -> BTreeMap<String, usize> {
-        let mut counts = BTreeMap::new();
-        self.for_each_tombstone(mirror, |slot, tombstone, is_on_record| {
-            // One that was seen to go, and which somebody else pushed again, went all the same.
-            let has_gone = !is_on_record || tombstone.took.is_some();
-            if has_gone && !tombstone.approved && tombstone.deleted_at > since {
-                *counts.entry(slot.page.destination).or_default() += 1;
+    pub(super) fn deleted_since(&self, mirror: &str, since: Timestamp) -> Vec<Target> {
+        let mut found = Vec::new();
+        self.for_each_tombstone(mirror, |slot, tombstone, _| {
+            if !tombstone.approved && tombstone.deleted_at > since {
+                found.push(Target {
+                    destination: slot.page.destination,
+                    registry: tombstone.registry.clone(),
+                    repository: slot.page.repository,
+                    tag: slot.tag,
+                });
             }
         });
-        counts
+        found
     }
 
     pub(super) fn deleted(&self, mirror: &str) -> Vec<(Slot, Tombstone)> {

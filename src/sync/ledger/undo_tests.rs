@@ -126,13 +126,13 @@ fn what_went_along_and_is_not_healed_outlives_a_push() {
 
 #[test]
 fn what_was_deleted_at_another_registry_is_not_on_record_by_the_same_name() {
-    // The registry of the record, what the deletion took, whether it can be restored, and whether it counts.
-    for (registry, took, is_deleted, counts) in [
-        (None, None, false, false),
-        (Some("registry.example.com"), None, false, false),
+    // The registry of the record, what the deletion took, and whether it can be restored.
+    for (registry, took, is_deleted) in [
+        (None, None, false),
+        (Some("registry.example.com"), None, false),
         // Somebody pushed it again after it was seen to go.
-        (Some("registry.example.com"), Some(Took::Tag), false, true),
-        (Some("other.example.com"), None, true, true),
+        (Some("registry.example.com"), Some(Took::Tag), false),
+        (Some("other.example.com"), None, true),
     ] {
         let (ledger, root, _) = deleted();
         let record = Record {
@@ -152,13 +152,10 @@ fn what_was_deleted_at_another_registry_is_not_on_record_by_the_same_name() {
             "{registry:?}"
         );
         assert_eq!(ledger.begun(MIRROR).len() == 1, !is_deleted, "{registry:?}");
+        // Whatever came of it, it may have gone.
         let since = Timestamp::from_second(-1).unwrap();
         let counted = ledger.deleted_since(MIRROR, since);
-        assert_eq!(
-            counted.get("eu") == Some(&1),
-            counts,
-            "{registry:?} {took:?}"
-        );
+        assert_eq!(counted.len(), 1, "{registry:?} {took:?}");
     }
 }
 

@@ -16,7 +16,7 @@ use crate::plan::Mirror;
 use crate::plan::prune::{Candidate, PruneReport, Stop};
 use crate::plan::report::Failure;
 use crate::sync::item::Item;
-use crate::sync::ledger::{Record, Slot, Tombstone};
+use crate::sync::ledger::{Slot, Tombstone};
 use crate::sync::{Connect, Syncer};
 
 impl<C: Connect> Syncer<C> {
@@ -55,12 +55,7 @@ impl<C: Connect> Syncer<C> {
 
     /// The same where no pruning follows, or comes too late for what is copied anew. What fails is tried again by the next round.
     pub(super) async fn heal_interrupted(&self, mirror: &Mirror, is_meant: impl Fn(&Slot) -> bool) {
-        for (slot, record) in self.begun(mirror, &is_meant) {
-            let found = self.find(mirror, &slot, &record).await;
-            if matches!(found, Ok(Some(None))) {
-                self.ledger.disown(&slot);
-            }
-        }
+        self.settle_begun(mirror, &is_meant).await;
         let mut report = PruneReport::default();
         self.heal_those(mirror, &mut report, is_meant).await;
     }
@@ -79,23 +74,6 @@ impl<C: Connect> Syncer<C> {
         let all = begun.chain(deleted);
         all.filter(|(slot, tombstone, _)| tombstone.took.is_none() && is_meant(slot))
             .collect()
-    }
-
-    /// The tags on record whose deletion has begun, and nobody saw what it took.
-    pub(super) fn begun(
-        &self,
-        mirror: &Mirror,
-        is_meant: impl Fn(&Slot) -> bool,
-    ) -> Vec<(Slot, Record)> {
-        let unseen = self.unseen(mirror, is_meant).into_iter();
-        let recorded = unseen.filter_map(|(slot, _, is_begun)| {
-            if !is_begun {
-                return None;
-            }
-            let record = self.ledger.read(&slot)?;
-            Some((slot, record))
-        });
-        recorded.collect()
     }
 
     /// The same for deletions of an interrupted round.

@@ -95,7 +95,9 @@ impl<C: Connect> Syncer<C> {
         match fate {
             Fate::Deleted => self.ledger.disown(&slot),
             // It may have been the request of an earlier round, whose end nobody saw.
-            Fate::Gone if earlier.is_some() => self.ledger.disown(&slot),
+            Fate::Gone if earlier.as_ref().is_some_and(|it| !it.cleared) => {
+                self.ledger.disown(&slot);
+            }
             Fate::Gone | Fate::Disowned => {
                 self.ledger.disown(&slot);
                 self.unbury(&slot, earlier);

@@ -49,7 +49,8 @@ enum Hindrance {
 
 impl<C: Connect> Syncer<C> {
     /// The deleted tags whose undo is over. The grace of those that the clock leaves in doubt begins anew. Of a
-    /// deletion that has begun, nothing is left to undo then: its registry still tells that the tag is there.
+    /// deletion that has begun, nothing is left to undo then: its registry still tells that the tag is there. It only
+    /// counts among what was deleted lately.
     pub(super) fn find_dead(&self, mirror: &Mirror, clock: Clock) -> Graves {
         let now = self.pruner.now();
         let counted = counted_since(now);
@@ -67,7 +68,7 @@ impl<C: Connect> Syncer<C> {
                 // What went along is to be pushed again, also where the grace is short: it is tried for a day.
                 Undo::Over
                     if tombstone.may_have_taken_others() && tombstone.deleted_at > counted => {}
-                Undo::Over if is_begun => self.ledger.forget_deleted(&slot),
+                Undo::Over if is_begun => self.ledger.clear_deleted(&slot, counted),
                 Undo::Over => {
                     let Slot { page, tag } = slot;
                     dead.entry(page).or_default().insert(tag, tombstone);

@@ -135,13 +135,13 @@ impl Pruner {
     /// Remembers that a registry takes the manifest along when it deletes a tag.
     pub(super) fn learn_takes_along(&self, registry: &Registry) {
         let mut takers = self.takers.lock().unwrap_or_else(PoisonError::into_inner);
-        takers.insert(registry.clone());
+        takers.insert(registry.stand_in());
     }
 
     /// Whether a registry was seen to take a manifest along.
     pub(super) fn takes_along(&self, registry: &Registry) -> bool {
         let takers = self.takers.lock().unwrap_or_else(PoisonError::into_inner);
-        takers.contains(registry)
+        takers.contains(&registry.stand_in())
     }
 
     /// Forgets a mirror that is no more.

@@ -44,6 +44,14 @@ impl State {
 }
 
 impl<C: Connect> Syncer<C> {
+    /// Looks what came of the deletions of a run that was interrupted, so that what is gone can be restored. Gives what
+    /// could not be looked at.
+    pub async fn settle_deletions(&self, mirror: &Mirror) -> Result<Vec<Failure>, RestoreError> {
+        let failures = self.settle_begun(mirror, |_| true).await;
+        self.ledger.flush(mirror).await?;
+        Ok(failures)
+    }
+
     /// Restores those of the pruned tags that `is_wanted` chooses: their manifests are tagged anew, where
     /// the registry still has them. They are not wanted any more than before: grace begins anew.
     ///

@@ -32,6 +32,39 @@ impl<C: Connect> Syncer<C> {
         failures
     }
 
+    /// Looks what came of deletions that had begun, of the tags that `is_meant` chooses: one that is gone can be restored.
+    pub(super) async fn settle_begun(
+        &self,
+        mirror: &Mirror,
+        is_meant: impl Fn(&Slot) -> bool,
+    ) -> Vec<Failure> {
+        let mut failures = Vec::new();
+        for (slot, record) in self.begun(mirror, is_meant) {
+            match self.find(mirror, &slot, &record).await {
+                Ok(Some(None)) => self.ledger.disown(&slot),
+                Ok(Some(Some(_)) | None) => {}
+                Err(failure) => failures.push(failure),
+            }
+        }
+        failures
+    }
+
+    /// The tags on record whose deletion has begun, and nobody saw whether they went.
+    pub(super) fn begun(
+        &self,
+        mirror: &Mirror,
+        is_meant: impl Fn(&Slot) -> bool,
+    ) -> Vec<(Slot, Record)> {
+        let begun = self.ledger.begun(&mirror.name).into_iter();
+        let meant = begun.map(|(slot, _)| slot).filter(is_meant);
+        meant
+            .filter_map(|slot| {
+                let record = self.ledger.read(&slot)?;
+                Some((slot, record))
+            })
+            .collect()
+    }
+
     /// Whatever is found may be an answer from before a deletion that had begun: what undoes that stays.
     pub(super) fn settle_one(&self, slot: &Slot, record: &Record, found: Option<&Digest>) {
         let is_ours = found == Some(&record.digest);

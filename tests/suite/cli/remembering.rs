@@ -153,6 +153,56 @@ async fn an_older_copy_of_a_state_file_makes_what_is_on_record_adopted() {
     assert_eq!(adopted(), 1);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_state_file_that_something_else_wrote_makes_what_is_on_record_adopted() {
+    let (_source, _destination, files) = lab().await;
+    let path = files.path("state.json");
+    let read = || fs::read_to_string(&path).unwrap();
+    files.run(&SYNC).await.assert_success();
+    files.run(&SYNC).await.assert_success();
+    assert!(!read().contains("\"adopted\": true"));
+    fs::write(
+        &path,
+        read().replace("\"copiedAt\": \"20", "\"copiedAt\": \"19"),
+    )
+    .unwrap();
+    // Looking is not writing.
+    files
+        .run(&["plan", "-f", "mirror.yaml", "--state", "state.json"])
+        .await;
+    let finished = files.run(&SYNC).await;
+    finished.assert_success();
+    assert!(
+        finished.stderr.contains("was changed by something else"),
+        "{}",
+        finished.stderr
+    );
+    assert!(read().contains("\"adopted\": true"));
+    let finished = files.run(&SYNC).await;
+    assert!(
+        !finished.stderr.contains("was changed"),
+        "{}",
+        finished.stderr
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_state_file_in_which_a_name_stands_twice_is_refused() {
+    let (_source, _destination, files) = lab().await;
+    let path = files.path("state.json");
+    files.run(&SYNC).await.assert_success();
+    let text = fs::read_to_string(&path).unwrap();
+    let twice = text.replacen("\"mirrors\": {", "\"mirrors\": {\n\"default/m\": {},", 1);
+    assert_ne!(text, twice);
+    fs::write(&path, &twice).unwrap();
+    let finished = files.run(&SYNC).await;
+    assert_eq!(finished.code, Some(2), "{}", finished.stderr);
+    let line = 2 + twice.lines().position(|line| line.contains("{},")).unwrap();
+    let said = format!("\"default/m\" stands there twice at line {line} ");
+    assert!(finished.stderr.contains(&said), "{}", finished.stderr);
+    assert_eq!(fs::read_to_string(&path).unwrap(), twice);
+}
+
 /// Prunes all that is due at once: nothing has to be unwanted for long.
 const PRUNED: &str = "  prune: {mode: Delete, grace: 0s, maxPercent: 100, inUse: Ignore}\n";
 

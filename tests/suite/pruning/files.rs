@@ -83,22 +83,24 @@ impl Files {
 
     /// Runs the program on these mirrors.
     pub(super) async fn run(&self, mirrors: &[&Written], arguments: &[&str]) -> Ran {
+        Ran::read(&self.program(mirrors, arguments).run().await)
+    }
+
+    /// The program on these mirrors.
+    pub(super) fn program(&self, mirrors: &[&Written], arguments: &[&str]) -> Program {
         let mut text = String::new();
         for mirror in mirrors {
             write!(text, "---\n{}", mirror.yaml()).unwrap();
         }
         let file = self.directory.path().join("mirrors.yaml");
         fs::write(&file, text).unwrap();
-        let finished = Program::transship(arguments)
+        Program::transship(arguments)
             .argument("-o")
             .argument("json")
             .argument("-f")
             .argument(file)
             .argument("--state")
             .argument(self.directory.path().join("state.json"))
-            .run()
-            .await;
-        Ran::read(&finished)
     }
 
     /// The same, which must end well.
@@ -180,7 +182,7 @@ pub(super) fn place(name: &str, host: &str, more: &str) -> String {
 }
 
 impl Ran {
-    fn read(finished: &Finished) -> Self {
+    pub(super) fn read(finished: &Finished) -> Self {
         let Finished {
             code,
             stdout,

@@ -5,7 +5,12 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use transship::api::Reason;
+use transship::plan::Mirror;
+use transship::sync::Mode;
+
 use super::lab::{Lab, fates, image, prune, used};
+use crate::plain::Unwatched;
 use crate::support::content::Image;
 use crate::support::faults::FaultRegistry;
 use crate::support::http::Reply;
@@ -201,6 +206,33 @@ async fn a_tag_that_is_wanted_again_begins_anew() {
     lab.pass(5);
     lab.round(&lab.narrow("")).await;
     assert_eq!(lab.tags(), ["4", "5"]);
+}
+
+#[tokio::test]
+async fn a_tag_that_is_wanted_again_begins_anew_although_nothing_came_of_that() {
+    // Another mirror has a tag that is wanted along with it.
+    let lab = Lab::due().await;
+    let other = Mirror {
+        name: "default/other".to_owned(),
+        ..lab.mirror("['1']", "mode: Retain")
+    };
+    let all = lab.mirror("['*']", "");
+    let mirrors = [&other, &all];
+    let report = lab.syncer.round(&mirrors, Mode::Apply, &Unwatched);
+    let report = report.await.mirrors.remove(1);
+    assert_eq!(report.failures[0].reason, Reason::DestinationConflict);
+    let report = lab.round(&lab.narrow("")).await;
+    let kept = "1 Protected by mirror default/other";
+    assert_eq!(fates(&report), [kept, "2 Waiting", "3 Waiting"]);
+
+    // One tag of the destination cannot be looked at.
+    let lab = Lab::due().await;
+    let reading = lab.destination.on("HEAD", "/manifests/1");
+    reading.responds(Reply::error(403, "DENIED", "no"));
+    lab.round(&lab.mirror("['*']", "")).await;
+    lab.destination.script().clear_rules();
+    let report = lab.round(&lab.narrow("")).await;
+    assert_eq!(fates(&report), ["1 Waiting", "2 Waiting", "3 Waiting"]);
 }
 
 #[tokio::test]

@@ -170,6 +170,8 @@ impl Lab {
             .values_mut()
             .for_each(&mut edit);
         std::fs::write(self.state(), state.to_string()).unwrap();
+        // What was written last is not known then. It may be gone from an earlier edit.
+        let _ = std::fs::remove_file(self.state().with_extension("json.lock"));
     }
 
     /// Puts something beside an image of the source.

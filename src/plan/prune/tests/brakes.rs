@@ -2,17 +2,15 @@
 
 //! How many may go, and which.
 
-use std::collections::BTreeMap;
-
 use super::*;
 
-/// What is on record, each with its tag, and how many tags went lately.
-fn brakes_of(mirror: &Mirror, recorded: &[&str], recent: usize) -> Brakes {
+/// What is on record, each with its tag, and the tags that went lately.
+fn brakes_of(mirror: &Mirror, recorded: &[&str], recent: &[&str]) -> Brakes {
     let written: Vec<Written> = recorded.iter().map(|text| written(text)).collect();
     let recorded: Vec<Recorded<'_>> = written.iter().map(Written::recorded).collect();
     let selection = selection("2.0");
     let found = find_candidates(mirror, &selection, &recorded, Clock::Steady, now());
-    let recent = BTreeMap::from([("eu".to_owned(), recent)]);
+    let recent: Vec<Target> = recent.iter().map(|tag| at_eu(tag)).collect();
     Brakes::of(mirror, &found.candidates, &recorded, &recent)
 }
 
@@ -22,7 +20,48 @@ fn brakes(due: usize, recorded: usize, recent: usize) -> Brakes {
     let kept = (0..recorded).map(|number| format!("kept{number}=a, claimed"));
     let texts: Vec<String> = due.chain(kept).take(recorded).collect();
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-    brakes_of(&mirror("", "", ""), &texts, recent)
+    let recent: Vec<String> = (0..recent).map(|number| format!("went{number}")).collect();
+    let recent: Vec<&str> = recent.iter().map(String::as_str).collect();
+    brakes_of(&mirror("", "", ""), &texts, &recent)
+}
+
+fn at_eu(tag: &str) -> Target {
+    Target {
+        destination: "eu".to_owned(),
+        registry: "r.example.com".parse().unwrap(),
+        repository: "library/app".parse().unwrap(),
+        tag: tag.parse().unwrap(),
+    }
+}
+
+/// What is on record, what went lately, and what that comes to: due, recent and deletable.
+type Row = (
+    &'static [&'static str],
+    &'static [&'static str],
+    (usize, usize, usize),
+);
+
+#[test]
+fn what_may_have_gone_counts_once_whatever_became_of_it() {
+    let kept = ["a=a, claimed", "b=b, claimed", "c=c, claimed"];
+    // Besides these three.
+    let cases: [Row; 6] = [
+        (&["1.0=a, gone 30"], &[], (1, 0, 4)),
+        (&["1.0=a, gone 30"], &["1.1"], (1, 1, 4)),
+        // It went, and somebody pushed it again: it is due again.
+        (&["1.0=a, gone 30"], &["1.0"], (1, 0, 4)),
+        // The same, and something keeps it now, or it could not be deleted.
+        (&["1.0=a, gone 30"], &["1.0", "b"], (1, 1, 3)),
+        (&["1.0=a, gone 3"], &["1.0"], (0, 1, 3)),
+        (&["1.0=a, gone 30, adopted"], &["1.0"], (0, 1, 3)),
+    ];
+    for (recorded, recent, expected) in cases {
+        let recorded: Vec<&str> = recorded.iter().chain(&kept).copied().collect();
+        let brakes = brakes_of(&mirror("", "", ""), &recorded, recent);
+        let share = brakes.shares["eu"];
+        let found = (share.due, share.recent, share.deletable);
+        assert_eq!(found, expected, "{recorded:?} {recent:?}");
+    }
 }
 
 #[test]
@@ -136,7 +175,7 @@ fn exactly_one_plan_is_approved() {
 #[test]
 fn a_plan_names_tags_with_their_digests() {
     let mirror = mirror("", "keepTags: [kept]", "");
-    let plan = |recorded: &[&str]| brakes_of(&mirror, recorded, 0).plan;
+    let plan = |recorded: &[&str]| brakes_of(&mirror, recorded, &[]).plan;
     let first = plan(&["1=a, gone 30", "2=b, gone 30"]);
     let same = [
         ("another order", plan(&["2=b, gone 30", "1=a, gone 30"])),
@@ -186,7 +225,7 @@ fn a_share_is_one_of_what_could_be_deleted_at_its_destination() {
         ),
     ];
     for (recorded, expected) in cases {
-        let brakes = brakes_of(&mirror, recorded, 0);
+        let brakes = brakes_of(&mirror, recorded, &[]);
         assert_eq!(brakes.shares["eu"], expected, "{recorded:?}");
         let is_free = brakes.judge(&mirror.prune) == Passage::Free;
         assert_eq!(is_free, expected.deletable == 2, "{recorded:?}");

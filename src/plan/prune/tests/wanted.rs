@@ -11,7 +11,7 @@ use crate::plan::template::RepositoryTemplate;
 #[test]
 #[expect(clippy::too_many_lines, reason = "it is a table")]
 fn what_is_wanted_and_why_the_rest_is_not() {
-    let cases: [(&str, &str, &[&str], &str, &str); 17] = [
+    let cases: [(&str, &str, &[&str], &str, &str); 24] = [
         ("selected", "", &["1.0=a"], "1.0", ""),
         (
             "selected, and once it was not",
@@ -79,16 +79,69 @@ fn what_is_wanted_and_why_the_rest_is_not() {
         (
             "another name by now",
             "tags: ['v{tag}']",
-            &["1.0=a", "v1.0=a, from 1.0"],
+            &["1.0=a", "v1.0=a, from 1.0, claimed"],
             "1.0",
             "1.0 Renamed waits",
         ),
         (
+            "another name by now, which is not there yet",
+            "tags: ['v{tag}']",
+            &["1.0=a, gone 30"],
+            "1.0",
+            "1.0 Renamed kept: its image is not there under its new name yet",
+        ),
+        (
+            "another name by now, of which nobody saw the push end",
+            "tags: ['v{tag}']",
+            &["1.0=a, gone 30", "v1.0=a, from 1.0, claimed, pending"],
+            "1.0",
+            "1.0 Renamed kept: its image is not there under its new name yet",
+        ),
+        (
+            "another name by now, which another image has",
+            "tags: ['v{tag}']",
+            &["1.0=a, gone 30", "v1.0=a, from 2.0, claimed"],
+            "1.0",
+            "1.0 Renamed kept: its image is not there under its new name yet",
+        ),
+        (
+            "two names by now, of which one is there",
+            "tags: ['v{tag}', 'w{tag}']",
+            &["1.0=a, gone 30", "v1.0=a, from 1.0, claimed"],
+            "1.0",
+            "1.0 Renamed kept: its image is not there under its new name yet",
+        ),
+        (
+            "two names by now",
+            "tags: ['v{tag}', 'w{tag}']",
+            &[
+                "1.0=a, gone 30",
+                "v1.0=a, from 1.0, claimed",
+                "w1.0=b, from 1.0, claimed, adopted",
+            ],
+            "1.0",
+            "1.0 Renamed due",
+        ),
+        (
+            "the version of a tag by now, which has moved since",
+            "tags: ['{tag}-{digest12}']",
+            &["1.0=a, gone 30", "1.0-3e23e8160039=b, from 1.0, claimed"],
+            "1.0",
+            "1.0 Renamed due",
+        ),
+        (
             "another repository by now",
+            "repository: 'mirror/{repository}'",
+            &["1.0=a, gone 30", "1.0=a, in mirror/library/app, claimed"],
+            "1.0",
+            "1.0 Renamed due",
+        ),
+        (
+            "another repository by now, which is not there yet",
             "repository: 'mirror/{repository}'",
             &["1.0=a, gone 30"],
             "1.0",
-            "1.0 Renamed due",
+            "1.0 Renamed kept: its image is not there under its new name yet",
         ),
         (
             "a version of a tag that is kept by its digest",
@@ -150,12 +203,13 @@ fn what_is_wanted_has_the_names_of_its_entries() {
         Naming::new(None, tags.into())
     };
     let mirror = mirror("", "", "");
+    let renamed = "1.0 Renamed kept: its image is not there under its new name yet";
     let cases: [(&[Naming], &str); 6] = [
         (&[Naming::default()], ""),
-        (&[naming("apps/{name}")], "1.0 Renamed waits"),
+        (&[naming("apps/{name}")], renamed),
         (&[naming("apps/{name}"), Naming::default()], ""),
         (&[naming("{repository}")], ""),
-        (&[retag("1.0", "stable")], "1.0 Renamed waits"),
+        (&[retag("1.0", "stable")], renamed),
         (&[retag("2.0", "stable")], ""),
     ];
     let app: Repository = "library/app".parse().unwrap();

@@ -31,7 +31,7 @@ impl World {
             .enumerate()
             .filter(|(_, candidate)| candidate.is_due())
             .collect();
-        let deletable = self.count_deletable();
+        let deletable = self.find_deletable();
         let before = self.member().unapproved.len();
         self.step()?;
         let syncer = self.process.syncer.clone();
@@ -48,6 +48,7 @@ impl World {
         if !self.is(Mutant::LateTombstone) {
             let written = syncer.write_tombstones(&mirror, &due, is_approved, safeguards);
             earlier = written.now_or_never().unwrap().map_err(|_| End::Unkept)?;
+            self.take_note_of_begin(&due);
         }
         // The last look comes after the plan: what happened meanwhile is seen. What happens in the round of another
         // mirror in the middle of this one comes after the look, and is not.

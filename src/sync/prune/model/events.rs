@@ -56,6 +56,7 @@ impl World {
             17 => self.forge_record(),
             18 => self.collect_garbage(),
             19..=21 => self.restore_one_tag(),
+            22 => self.thin_out(),
             _ => self.pass_time(),
         }
     }
@@ -134,6 +135,22 @@ impl World {
         }
         self.tell(|| format!("policy of {}: {selected:?}", self.me));
         self.member_mut().selected = selected;
+    }
+
+    /// A person takes tags out of a policy one by one, some hours apart.
+    fn thin_out(&mut self) {
+        for _ in 0..=self.random.below(5) {
+            let selected: Vec<_> = self.member().selected.iter().cloned().collect();
+            if selected.is_empty() {
+                return;
+            }
+            let tag = selected[self.random.index(selected.len())].clone();
+            self.tell(|| format!("policy of {}: without {tag}", self.me));
+            self.member_mut().selected.remove(&tag);
+            self.round();
+            self.wait(Duration::from_secs(7 * 60 * 60));
+        }
+        self.round();
     }
 
     fn edit_mirror(&mut self) {

@@ -6,6 +6,7 @@ mod brakes;
 mod clearing;
 mod deletion;
 mod rest;
+mod tests;
 mod undo;
 
 use std::collections::BTreeMap;
@@ -53,6 +54,18 @@ impl World {
             grace: self.mirror().prune.grace.as_std(),
         };
         self.notes.losses.insert(place.clone(), loss);
+    }
+
+    /// Deletions of these are on record. Whoever takes one of the tags away from now on, or did right before, is not told
+    /// from this mirror by anybody who sees only that and the record.
+    pub(super) fn take_note_of_begin(&mut self, due: &[(usize, &Candidate)]) {
+        let now = self.passed();
+        for (_, candidate) in due {
+            let target = &candidate.target;
+            let (registry, (repository, _)) = at(&target.registry, &target.repository, &target.tag);
+            let image = (registry, repository, candidate.digest.clone());
+            self.notes.begun.insert(image, now);
+        }
     }
 
     /// That these are gone is on record. Before it is, "by a record" they are ours: whoever pushes the same digest to the

@@ -31,6 +31,8 @@ pub(super) enum Mutant {
     FailureIgnored,
     /// Tags that could not be deleted count among those that could.
     BrakesOverAll,
+    /// The limits are those of a plan, whatever went a moment ago.
+    NoWindow,
     /// What may be a tag that stays is not kept.
     SiblingsIgnored,
     /// The manifests of what is about to go are not kept.
@@ -57,6 +59,8 @@ pub(super) enum Mutant {
     DigestNotCompared,
     /// The grace does not begin anew when a tag is wanted for a while.
     GraceNotRestarted,
+    /// The same where the mirror that wants it is in conflict.
+    StalledWantsNothing,
     /// The clock is believed.
     ClockBelieved,
     /// A digest below an index in use is not found to be in use.
@@ -72,24 +76,25 @@ pub(super) enum Mutant {
 }
 
 /// Each with the seed of a history that finds it.
-pub(super) const MUTANTS: [(Mutant, u64); 32] = [
+pub(super) const MUTANTS: [(Mutant, u64); 34] = [
     (Mutant::FailureForgetsClaims, 1686),
-    (Mutant::OthersClaimsIgnored, 55),
+    (Mutant::OthersClaimsIgnored, 143),
     (Mutant::OthersRecordsIgnored, 55),
     (Mutant::UnheardIgnored, 403),
     (Mutant::RegistriesByText, 55),
     (Mutant::AliasIgnored, 146),
     (Mutant::CaseCompared, 127),
-    (Mutant::RegistryOfRecordIgnored, 10),
+    (Mutant::RegistryOfRecordIgnored, 228),
     (Mutant::PendingIsWritten, 159),
     (Mutant::AdoptedIsWritten, 8),
-    (Mutant::NoSourceLookup, 103),
-    (Mutant::FailureIgnored, 372),
-    (Mutant::BrakesOverAll, 481),
+    (Mutant::NoSourceLookup, 5),
+    (Mutant::FailureIgnored, 643),
+    (Mutant::BrakesOverAll, 608),
+    (Mutant::NoWindow, 516),
     (Mutant::SiblingsIgnored, 183),
     (Mutant::NothingKept, 1),
-    (Mutant::SharersIgnored, 94),
-    (Mutant::TakenIgnored, 94),
+    (Mutant::SharersIgnored, 138),
+    (Mutant::TakenIgnored, 138),
     (Mutant::UnseenNotHealed, 2406),
     (Mutant::RetainHealsNothing, 9574),
     (Mutant::RestoredIsOurs, 2460),
@@ -99,9 +104,10 @@ pub(super) const MUTANTS: [(Mutant, u64); 32] = [
     (Mutant::EarlierForgotten, 122),
     (Mutant::DigestNotCompared, 285),
     (Mutant::GraceNotRestarted, 82),
+    (Mutant::StalledWantsNothing, 487),
     (Mutant::ClockBelieved, 1),
     (Mutant::ClosureIgnored, 56),
-    (Mutant::OneLook, 567),
+    (Mutant::OneLook, 324),
     (Mutant::LeaseNotLooked, 2676),
     (Mutant::RestorableIgnored, 2118),
     (Mutant::LeftoversInUse, 290),

@@ -25,6 +25,8 @@ pub(super) struct Notes {
     pub(super) are_records_lost: bool,
     /// When the last tag of an image was deleted by a round.
     pub(super) deletions: BTreeMap<Place, Duration>,
+    /// When a deletion of an image was last put on record, whatever came of it.
+    pub(super) begun: BTreeMap<Place, Duration>,
     /// Images whose tags were written anew, with another one, before they were restored or given up: nobody
     /// looks for what refers to them.
     pub(super) abandoned: BTreeSet<Place>,

@@ -27,7 +27,7 @@ impl World {
         &mut self,
         wanted: &[Wanted],
         rebuilt: usize,
-        fails: bool,
+        (is_failing, is_stalled): (bool, bool),
     ) -> Result<(), End> {
         let mirror = self.members[self.me].mirror.clone();
         let claimed: HashSet<&Slot> = wanted.iter().map(|wanted| &wanted.slot).collect();
@@ -40,11 +40,15 @@ impl World {
             .flat_map(|(page, leaf)| recorded(page, leaf, &claimed))
             .collect();
         self.misread(&mirror, &mut recorded);
-        let selection = self.selection();
+        let selection = self.selection(is_failing && !self.is(Mutant::FailureIgnored));
+        let fails = is_failing || is_stalled;
         let stop = self.find_stop(&recorded, &selection, rebuilt, fails);
         if is_hurt || stop.is_some() {
             self.tell(|| format!("stopped: {:?}", stop.map(|stop| stop.message)));
-            self.syncer().unmark_wanted(&leaves, &claimed);
+            if self.is(Mutant::StalledWantsNothing) {
+                recorded.retain(|tag| tag.is_claimed);
+            }
+            self.syncer().unmark_wanted(&mirror, &selection, &recorded);
             return self.flush();
         }
         let times = self.syncer().pruner.times();
@@ -191,7 +195,10 @@ impl World {
         recorded: &[Recorded<'_>],
     ) -> Passage {
         let since = counted_since(self.syncer().pruner.now());
-        let recent = self.syncer().ledger.deleted_since(&mirror.name, since);
+        let mut recent = self.syncer().ledger.deleted_since(&mirror.name, since);
+        if self.is(Mutant::NoWindow) {
+            recent.clear();
+        }
         let mut counted = recorded.to_vec();
         if self.is(Mutant::BrakesOverAll) {
             for tag in &mut counted {

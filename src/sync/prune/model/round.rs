@@ -118,7 +118,7 @@ impl World {
                 self.flush()?;
             }
             PruneMode::Plan | PruneMode::Delete => {
-                self.prune(&wanted, rebuilt, is_failing || is_stalled)?;
+                self.prune(&wanted, rebuilt, (is_failing, is_stalled))?;
             }
         }
         self.judge_healed();
@@ -211,12 +211,12 @@ impl World {
         flushed.unwrap().map_err(|_| End::Unkept)
     }
 
-    /// What the lists of the source show.
-    pub(super) fn selection(&self) -> Selection {
+    /// What the lists of the source show; where one fails, nothing of its repository.
+    pub(super) fn selection(&self, is_failing: bool) -> Selection {
         let mut selection = Selection::default();
         let policy = "some".parse().unwrap();
         let excluded = NotSelected::Policies(vec![(policy, Exclusion::NotIncluded)]);
-        let repositories = KNOWN_REPOSITORIES.iter();
+        let repositories = KNOWN_REPOSITORIES.iter().skip(is_failing.into());
         for repository in repositories.filter(|name| self.mirror().names(name)) {
             let tags = self.listed().filter(|place| place.0 == *repository);
             let (selected, rest): (Vec<&Tag>, Vec<&Tag>) = tags

@@ -239,6 +239,23 @@ fn what_is_still_there_after_the_grace_was_not_deleted() {
 }
 
 #[test]
+fn what_may_have_gone_counts_for_a_day_and_comes_back_for_the_grace() {
+    let hasty = MIRRORS.iter().find(|it| it.prune.grace.as_std().is_zero());
+    let clocks = Clocks::default();
+    let (process, slot, candidate) = begun(&clocks);
+    let syncer = &process.syncer;
+    clocks.lock().unwrap().0 = Duration::from_secs(60 * 60);
+    assert!(syncer.find_dead(hasty.unwrap(), Clock::Steady).is_empty());
+    let known = syncer.ledger.tombstone(&slot);
+    assert!(known.is_some_and(|known| known.cleared));
+    // Nothing brings it back any more, also if it turns out to be gone only now.
+    let earlier = bury(&process, &candidate);
+    syncer.settle_deleted(&MIRRORS[0], &candidate, &Fate::Gone, earlier);
+    assert_eq!(syncer.ledger.read(&slot), None);
+    assert_eq!(syncer.ledger.deleted(&slot.page.mirror), []);
+}
+
+#[test]
 fn what_went_along_is_to_be_healed_whatever_the_grace_is() {
     let mirror = MIRRORS
         .iter()

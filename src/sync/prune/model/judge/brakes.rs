@@ -2,7 +2,7 @@
 
 //! How much may go at once, and in a day.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::must;
@@ -14,28 +14,29 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl World {
     /// What could be deleted at each destination, by what is on record.
-    pub(in crate::sync::prune::model) fn count_deletable(&self) -> BTreeMap<String, usize> {
+    pub(in crate::sync::prune::model) fn find_deletable(&self) -> BTreeSet<Slot> {
         let mirror = self.mirror();
-        let mut counts = BTreeMap::new();
+        let mut deletable = BTreeSet::new();
         for (page, leaf) in &*self.durable.leaves.lock().unwrap() {
             let here = mirror.destination(&page.destination);
             let Some(here) = here.filter(|_| page.mirror == mirror.name) else {
                 continue;
             };
-            let count = leaf.records.values().filter(|record| {
+            let records = leaf.records.iter().filter(|(_, record)| {
                 record.registry.as_ref() == Some(&here.registry)
                     && !record.is_pending()
                     && (!record.adopted || mirror.prune.adopted == AdoptedTags::Include)
             });
-            *counts.entry(page.destination.clone()).or_default() += count.count();
+            deletable.extend(records.map(|(tag, _)| page.slot(tag)));
         }
-        counts
+        deletable
     }
 
-    /// Tags were deleted of so many at each destination; `before` had gone without approval before.
+    /// Tags were deleted of those that could be; `before` had gone without approval before. A tag that somebody
+    /// pushed again in between is one of the share, however often it went.
     pub(in crate::sync::prune::model) fn judge_brakes(
         &self,
-        deletable: &BTreeMap<String, usize>,
+        deletable: &BTreeSet<Slot>,
         before: usize,
     ) {
         let prune = &self.mirror().prune;
@@ -46,18 +47,21 @@ impl World {
         }
         // A clock that was set tells no day.
         let is_recent = |at: &Duration| !self.notes.is_time_lost && now.saturating_sub(*at) < DAY;
-        let old: Vec<&(Slot, Duration)> = old.iter().filter(|(_, at)| is_recent(at)).collect();
-        let count = old.len() + new.len();
-        must(count <= prune.max_deletes, || {
-            format!("{count} went in a day")
+        let old = old.iter().filter(|(_, at)| is_recent(at));
+        let gone: BTreeSet<&Slot> = old.chain(new).map(|(slot, _)| slot).collect();
+        must(gone.len() <= prune.max_deletes, || {
+            format!("{} went in a day", gone.len())
         });
-        for (destination, deletable) in deletable {
-            let is_here = |slot: &Slot| slot.page.destination == *destination;
-            let old = old.iter().filter(|(slot, _)| is_here(slot)).count();
-            let new = new.iter().filter(|(slot, _)| is_here(slot)).count();
-            let (gone, whole) = (new + old, deletable + old);
-            let is_little = new == 0 || gone * 100 <= whole * prune.max_percent;
-            must(is_little, || format!("{gone} of {whole} at {destination}"));
+        for destination in &self.mirror().destinations {
+            let is_here = |slot: &&Slot| slot.page.destination == destination.name;
+            let touches = new.iter().any(|(slot, _)| is_here(&slot));
+            let whole: BTreeSet<&Slot> = gone.iter().copied().chain(deletable).collect();
+            let whole = whole.into_iter().filter(is_here).count();
+            let gone = gone.iter().copied().filter(is_here).count();
+            let is_little = !touches || gone * 100 <= whole * prune.max_percent;
+            must(is_little, || {
+                format!("{gone} of {whole} at {}", destination.name)
+            });
         }
     }
 }

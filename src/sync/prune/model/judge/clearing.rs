@@ -23,7 +23,8 @@ impl World {
         let is_used = self.is_image_used(image);
         must(!is_used, || format!("the image of {place:?} is used"));
         let deleted = (*registry, repository.clone(), image.clone());
-        let deleted = self.notes.deletions.get(&deleted);
+        let seen = self.notes.deletions.get(&deleted);
+        let deleted = seen.or_else(|| self.notes.begun.get(&deleted));
         must(deleted.is_some(), || {
             format!("the image of {place:?} was not deleted")
         });

@@ -312,7 +312,9 @@ fn mirror(text: &str) -> Mirror {
         .iter()
         .find_map(|document| match &document.resource {
             Resource::ImageMirror(mirror) => Some(mirror),
-            Resource::ImagePolicy(_) | Resource::Secret(_) => None,
+            Resource::ImagePolicy(_) | Resource::MirroredRepository(_) | Resource::Secret(_) => {
+                None
+            }
         });
     plan::validate(mirrors.expect("a mirror"), &[]).expect("a valid mirror")
 }

@@ -344,7 +344,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_rates_of_a_profile_space_requests_evenly() {
-        let limiter = known("1.dkr.ecr.eu-west-1.amazonaws.com").await;
+        let limiter = known("123456789012.dkr.ecr.eu-west-1.amazonaws.com").await;
         let start = Instant::now();
         for _ in 0..9 {
             limiter.admit(Class::ManifestWrite).await.unwrap();

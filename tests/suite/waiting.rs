@@ -171,9 +171,11 @@ async fn who_may_want_the_same_tags_waits_and_the_first_one_has_them() {
         let reasons: Vec<&str> = second
             .tags
             .iter()
-            .map(|tag| match &tag.outcome {
-                Outcome::Failed(failure) => failure.reason.as_str(),
-                outcome => panic!("{outcome:?}"),
+            .map(|tag| {
+                let Outcome::Failed(failure) = &tag.outcome else {
+                    panic!("{tag:?}");
+                };
+                failure.reason.as_str()
             })
             .collect();
         assert_eq!(reasons, ["DestinationConflict"; 3], "{slow}");

@@ -29,7 +29,7 @@ pub struct KeepError {
     /// What is wrong, and what to do.
     pub message: String,
     /// The pages that are not kept, each with its error. Empty where nothing is.
-    pages: Vec<(Page, KeepError)>,
+    pages: Vec<(Page, Self)>,
 }
 
 // === impl KeepError ===

@@ -166,62 +166,73 @@ async fn list_repository<'a, C: Connect>(
         endpoint,
         repository,
     };
+    let is_known = known.is_some() || !entry.needs_listing();
+    let mut observed = Observed {
+        entry,
+        origin,
+        listing: known.unwrap_or_default(),
+        unlisted: None,
+        lists: Lists::default(),
+        times: Times::default(),
+        unnamed: 0,
+        recorded: recorded.clone(),
+    };
     // Nothing is asked where the tags are known, or named.
-    if known.is_some() || !entry.needs_listing() {
-        return Ok(Observed {
-            entry,
-            origin,
-            listing: known.unwrap_or_default(),
-            unlisted: None,
-            lists: Lists::default(),
-            times: Times::default(),
-            unnamed: 0,
-            recorded: recorded.clone(),
-        });
+    if is_known {
+        return Ok(observed);
     }
-    let unnamed = AtomicUsize::new(0);
-    let is_kept = |tag: &Tag| {
-        let is_kept = entry.may_take(tag) || tag.is_attached() || recorded.has(&subject, tag);
-        unnamed.fetch_add(usize::from(!is_kept), Relaxed);
-        is_kept
-    };
-    let listing = origin
-        .endpoint
-        .list_tags_matching(&origin.repository, is_kept);
-    let (listing, unlisted) = match listing.await {
-        Ok(listing) => {
-            deps.engine.learn_tags(&origin, &listing);
-            (listing, None)
-        }
-        Err(error) => {
-            let known = on_record(deps, mirror);
-            let known = known.filter(|source| source.repository == origin.repository);
-            let known = known.map(|source| source.tag).collect();
-            (known, Some(Failure::requesting(&subject, &error)))
-        }
-    };
+    list_tags(deps, mirror, &subject, &mut observed).await;
+    let (origin, listing) = (&observed.origin, &observed.listing);
     let telling = lists::Deps {
         connection: deps.connection,
         engine: deps.engine,
         ledger: deps.ledger,
         named: &deps.learned.named,
     };
-    let lists = find_lists(&telling, mirror, entry, &origin, &listing).await;
-    let times = find_times(deps, &subject, entry, &origin, (&listing, &lists)).await;
-    let times = match &unlisted {
+    observed.lists = find_lists(&telling, mirror, entry, origin, listing).await;
+    let times = find_times(deps, &subject, entry, origin, (listing, &observed.lists)).await;
+    observed.times = match &observed.unlisted {
         Some(_) => times.unwrap_or_default(),
         None => times?,
     };
-    Ok(Observed {
+    Ok(observed)
+}
+
+/// Asks for the tags of a repository; those that are on record where the source does not list them.
+async fn list_tags<C>(
+    deps: &Deps<'_, C>,
+    mirror: &Mirror,
+    subject: &str,
+    observed: &mut Observed<'_>,
+) {
+    let Observed {
         entry,
         origin,
-        listing,
-        unlisted,
-        lists,
-        times,
-        unnamed: unnamed.into_inner(),
-        recorded: recorded.clone(),
-    })
+        recorded,
+        ..
+    } = &*observed;
+    let unnamed = AtomicUsize::new(0);
+    let is_kept = |tag: &Tag| {
+        let is_kept = entry.may_take(tag) || tag.is_attached() || recorded.has(subject, tag);
+        unnamed.fetch_add(usize::from(!is_kept), Relaxed);
+        is_kept
+    };
+    let listing = origin
+        .endpoint
+        .list_tags_matching(&origin.repository, is_kept);
+    match listing.await {
+        Ok(listing) => {
+            deps.engine.learn_tags(origin, &listing);
+            observed.listing = listing;
+        }
+        Err(error) => {
+            let known = on_record(deps, mirror);
+            let known = known.filter(|source| source.repository == origin.repository);
+            observed.listing = known.map(|source| source.tag).collect();
+            observed.unlisted = Some(Failure::requesting(subject, &error));
+        }
+    }
+    observed.unnamed = unnamed.into_inner();
 }
 
 /// When the listed tags came to be, where rules ask for it.

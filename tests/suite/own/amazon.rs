@@ -58,14 +58,12 @@ impl Amazon {
     }
 
     fn client(&self) -> Client {
-        self.client_with(self.settings())
+        self.client_with(&self.settings())
     }
 
-    fn client_with(&self, settings: Settings) -> Client {
+    fn client_with(&self, settings: &Settings) -> Client {
         let name = self.named.name.parse().unwrap();
-        Pool::new("transship/test")
-            .client(&name, &settings)
-            .unwrap()
+        Pool::new("transship/test").client(&name, settings).unwrap()
     }
 
     fn load(&self, name: &str, seed: u64) {
@@ -305,7 +303,7 @@ async fn a_missing_repository_is_made_once_before_the_first_push() {
         creation: Some(Arc::new(creation())),
         ..amazon.settings()
     };
-    let client = amazon.client_with(settings);
+    let client = amazon.client_with(&settings);
     let starts = (0..8).map(|seed| start_upload(&client, "team/new", seed));
     let started = futures::future::join_all(starts).await;
     assert_eq!(started, vec![Ok(()); 8]);
@@ -358,7 +356,7 @@ async fn one_that_somebody_else_makes_meanwhile_is_as_good() {
         creation: Some(Arc::new(creation())),
         ..amazon.settings()
     };
-    let client = amazon.client_with(settings);
+    let client = amazon.client_with(&settings);
     assert_eq!(start_upload(&client, "team/new", 1).await, Ok(()));
     let calls: Vec<String> = amazon.calls().into_iter().map(|(name, _)| name).collect();
     assert_eq!(
@@ -388,7 +386,7 @@ async fn what_keeps_a_repository_from_being_made_is_told() {
             creation: Some(Arc::default()),
             ..amazon.settings()
         };
-        let client = amazon.client_with(settings);
+        let client = amazon.client_with(&settings);
         assert_eq!(
             start_upload(&client, "team/new", 1).await,
             Err(expected),

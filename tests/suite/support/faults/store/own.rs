@@ -109,7 +109,7 @@ impl Store {
                 let versions = self.versions(&repository);
                 let version = versions
                     .into_iter()
-                    .find(|one| one["id"].to_string() == *id);
+                    .find(|one| one["id"].as_u64() == id.parse().ok());
                 let Some(version) = version else {
                     return Reply::json(404, &json!({"message": "Not Found"}));
                 };

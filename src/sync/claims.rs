@@ -9,7 +9,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use super::ledger::Standing;
+use super::ledger::Ownership;
 use super::sighting::Absent;
 use super::wishes::{Run, Wish, Wishes};
 use crate::oci::{Digest, Registry, Repository, Tag};
@@ -55,7 +55,7 @@ struct Holder {
     /// The digest that the tag should name, where that is known.
     digest: Option<Digest>,
     /// What gives the mirror the tag.
-    standing: Standing,
+    ownership: Ownership,
     /// The run that found it out; None where it was on record.
     run: Option<Run>,
 }
@@ -65,7 +65,7 @@ pub(super) type Conflicts<'a> = HashMap<(&'a SourceImage, &'a Claim), ConflictKi
 
 impl Claims {
     /// Finds what keeps a mirror from its wishes: tags that others of its run want, or hold since an earlier one. Who
-    /// wrote a tag holds it, then who found it right; of those whose standing is the same the older mirror, whoever came
+    /// wrote a tag holds it, then who found it right; of those whose ownership is the same the older mirror, whoever came
     /// first. `all` are the wishes of those who may want the same tags, in the order of the run, with its own.
     ///
     /// What a mirror wants without conflict is held by it from now on, unless it claimed it before and did not come to
@@ -104,14 +104,14 @@ impl Claims {
     }
 
     /// Takes note of what a mirror has come to have. What it has not is free for others, and wanted by it.
-    pub(super) fn conclude(&mut self, mirror: &str, claim: &Claim, standing: Standing) {
+    pub(super) fn conclude(&mut self, mirror: &str, claim: &Claim, ownership: Ownership) {
         for target in targets(claim) {
             let holder = self.holders.get_mut(&target);
             let Some(holder) = holder.filter(|holder| holder.mirror.name == mirror) else {
                 continue;
             };
-            holder.standing = standing;
-            if standing > Standing::Wanted {
+            holder.ownership = ownership;
+            if ownership > Ownership::Wanted {
                 if let Some(unproven) = self.unproven.get_mut(mirror) {
                     unproven.remove(&target);
                 }
@@ -125,7 +125,7 @@ impl Claims {
 
     /// Whether a claim keeps others from the tag: by what the mirror has, or because it is the first time that it asks.
     fn counts(&mut self, holder: &Holder) -> bool {
-        if holder.standing > Standing::Wanted {
+        if holder.ownership > Ownership::Wanted {
             return true;
         }
         let unproven = self.unproven.entry(holder.mirror.name.clone());
@@ -175,7 +175,7 @@ impl Claims {
                 source: source.clone(),
                 claim: claim.clone(),
                 digest: None,
-                standing: Standing::Wanted,
+                ownership: Ownership::Wanted,
                 run: None,
             });
         }
@@ -185,17 +185,17 @@ impl Claims {
     pub(super) fn restore(
         &mut self,
         mirror: Seniority,
-        claims: Vec<(SourceImage, Claim, Standing)>,
+        claims: Vec<(SourceImage, Claim, Ownership)>,
     ) {
         let mirror = Arc::new(mirror);
-        for (source, claim, standing) in claims {
+        for (source, claim, ownership) in claims {
             let mirror = mirror.clone();
             self.hold(&Holder {
                 mirror,
                 source,
                 claim,
                 digest: None,
-                standing,
+                ownership,
                 run: None,
             });
         }
@@ -314,14 +314,14 @@ impl Holder {
             source,
             claim,
             digest,
-            standing,
+            ownership,
         } = wish;
         Self {
             mirror: mirror.clone(),
             source: source.clone(),
             claim: claim.clone(),
             digest: Some(digest.clone()),
-            standing: *standing,
+            ownership: *ownership,
             run: Some(run),
         }
     }
@@ -359,21 +359,21 @@ fn find_own_conflicts<'a>(
             mirror,
             source,
             claim,
-            standing,
+            ownership,
             ..
         } = rival;
-        (*standing, &**mirror, source, claim)
+        (*ownership, &**mirror, source, claim)
     });
     let wished = all.iter().zip(&ages).flat_map(|(wishes, mirror)| {
         let is_own = wishes.mirror.name == own.mirror.name;
         let is_meant = move |claim: &Claim| is_own || targets(claim).any(|it| wanted.contains(&it));
         let meant = wishes.tags.iter().filter(move |wish| is_meant(&wish.claim));
-        meant.map(move |wish| (wish.standing, mirror, &wish.source, &wish.claim))
+        meant.map(move |wish| (wish.ownership, mirror, &wish.source, &wish.claim))
     });
-    let mut wanting: Vec<(Standing, &Seniority, &SourceImage, &Claim)> =
+    let mut wanting: Vec<(Ownership, &Seniority, &SourceImage, &Claim)> =
         held.chain(wished).collect();
     // In files there are no ages: the one that came first stays first.
-    wanting.sort_by_key(|(standing, mirror, ..)| (Reverse(*standing), mirror.age()));
+    wanting.sort_by_key(|(ownership, mirror, ..)| (Reverse(*ownership), mirror.age()));
     let claimants = wanting
         .into_iter()
         .map(|(_, mirror, source, claim)| Claimant {

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use super::ledger::{Record, Slot, Standing};
+use super::ledger::{Ownership, Record, Slot};
 use super::shape::Shape;
 use crate::copy::{Endpoint, Job, Origin};
 use crate::oci::{Digest, Tag};
@@ -139,9 +139,9 @@ impl Missed {
 
 impl Sighting {
     /// What gives the mirror the tag, by what was on record when it was looked at.
-    pub(super) fn standing(&self) -> Standing {
+    pub(super) fn ownership(&self) -> Ownership {
         let recorded = self.recorded.as_ref();
-        recorded.map(Record::standing).unwrap_or_default()
+        recorded.map(Record::ownership).unwrap_or_default()
     }
 
     /// Whether it is a tag of this image.

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::claims::Claims;
 use super::learned::Learned;
-use super::ledger::{KeepError, Ledger, Standing};
+use super::ledger::{KeepError, Ledger, Ownership};
 use super::prune::{Closures, Pruner};
 use super::wishes::Run;
 use crate::copy::{Engine, Progress};
@@ -76,7 +76,7 @@ impl State {
     }
 
     /// Takes over what a mirror held at its destinations before this process began.
-    pub fn restore_claims(&self, mirror: Seniority, claims: Vec<(SourceImage, Claim, Standing)>) {
+    pub fn restore_claims(&self, mirror: Seniority, claims: Vec<(SourceImage, Claim, Ownership)>) {
         self.claims().restore(mirror, claims);
     }
 

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::ledger::Standing;
+use super::ledger::Ownership;
 use crate::oci::{Digest, Registry, Repository};
 use crate::plan::{Claim, Mirror, SourceImage};
 
@@ -32,7 +32,7 @@ pub(super) struct Wish {
     /// The digest that the tag should name.
     pub(super) digest: Digest,
     /// What gives the mirror the tag.
-    pub(super) standing: Standing,
+    pub(super) ownership: Ownership,
 }
 
 impl Wishes {

@@ -469,7 +469,7 @@ pub(super) fn restored(
             tag: tag.clone(),
             previous: None,
         };
-        Some((image, claim, record.standing()))
+        Some((image, claim, record.ownership()))
     });
     Restored {
         claims: claims.collect(),

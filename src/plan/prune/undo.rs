@@ -18,6 +18,11 @@ pub enum Undo {
     Doubtful,
 }
 
+/// Since when deletions are healed that may have taken other tags along: whoever comes later finds too much changed.
+pub fn healed_since(now: Timestamp) -> Timestamp {
+    now.checked_sub(PLAUSIBLE).unwrap_or(Timestamp::MIN)
+}
+
 impl Undo {
     /// Judges a tag by the time of its deletion, for a process that knows this of the clock.
     pub fn judge(deleted_at: Timestamp, grace: Duration, clock: Clock, now: Timestamp) -> Self {

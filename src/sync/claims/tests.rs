@@ -4,20 +4,20 @@
 
 use jiff::Timestamp;
 
-use Standing::{Right, Wanted, Written};
+use Ownership::{Right, Wanted, Written};
 
 use super::*;
 use crate::sync::ledger::keepsake_samples::mirror;
 
 /// One turn of a mirror: its name, what is on record before, and what its round comes to.
-type Turn = (&'static str, Standing, Standing);
+type Turn = (&'static str, Ownership, Ownership);
 
 /// What a mirror wants: an image of its own under the tag that all want, and one that nobody else wants.
-fn wishes(name: &str, standing: Standing) -> Arc<Wishes> {
+fn wishes(name: &str, ownership: Ownership) -> Arc<Wishes> {
     let mut own = mirror(name);
     // The one that comes first by name is the older one.
     own.created = Some(Timestamp::from_second(i64::from(name.as_bytes()[0])).unwrap());
-    let wish = |tag: &str, standing| Wish {
+    let wish = |tag: &str, ownership| Wish {
         source: SourceImage {
             registry: "docker.io".parse().unwrap(),
             repository: format!("library/{name}").parse().unwrap(),
@@ -30,13 +30,13 @@ fn wishes(name: &str, standing: Standing) -> Arc<Wishes> {
             previous: None,
         },
         digest: Digest::sha256(name.as_bytes()),
-        standing,
+        ownership,
     };
     Arc::new(Wishes {
         mirror: Arc::new(own),
         is_complete: true,
         tags: vec![
-            wish("shared", standing),
+            wish("shared", ownership),
             wish(&format!("of-{name}"), Wanted),
         ],
     })

@@ -56,7 +56,7 @@ pub struct Record {
 
 /// What gives a mirror a tag at a destination, the least first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Standing {
+pub enum Ownership {
     /// It wants the tag.
     #[default]
     Wanted,
@@ -229,11 +229,11 @@ impl Record {
     }
 
     /// What gives its mirror the tag.
-    pub const fn standing(&self) -> Standing {
+    pub const fn ownership(&self) -> Ownership {
         match (self.copied_at, self.adopted) {
-            (Some(_), false) => Standing::Written,
-            (Some(_), true) => Standing::Right,
-            (None, _) => Standing::Wanted,
+            (Some(_), false) => Ownership::Written,
+            (Some(_), true) => Ownership::Right,
+            (None, _) => Ownership::Wanted,
         }
     }
 

@@ -14,7 +14,9 @@ use crate::api::Reason;
 use crate::copy::endpoint::Error;
 use crate::copy::{self, Deletion, Endpoint};
 use crate::oci::{Digest, Registry, Repository, Tag};
-use crate::plan::prune::{Clock, Leftover, PruneReport, Stop, Target, Undo, counted_since};
+use crate::plan::prune::{
+    Clock, Leftover, PruneReport, Stop, Target, Undo, counted_since, healed_since,
+};
 use crate::plan::report::Failure;
 use crate::plan::{Mirror, SourceImage};
 use crate::sync::ledger::{Page, Slot, Tombstone};
@@ -65,9 +67,10 @@ impl<C: Connect> Syncer<C> {
         for ((slot, tombstone), is_begun) in deleted.map(|known| (known, false)).chain(begun) {
             match Undo::judge(tombstone.deleted_at, mirror.prune.grace, clock, now) {
                 Undo::Open => {}
-                // What went along is to be pushed again, also where the grace is short: it is tried for a day.
+                // What went along is to be pushed again, also where the grace is short, or nobody was there meanwhile.
                 Undo::Over
-                    if tombstone.may_have_taken_others() && tombstone.deleted_at > counted => {}
+                    if tombstone.may_have_taken_others()
+                        && tombstone.deleted_at > healed_since(now) => {}
                 Undo::Over if is_begun => self.ledger.clear_deleted(&slot, counted),
                 Undo::Over => {
                     let Slot { page, tag } = slot;

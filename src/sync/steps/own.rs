@@ -19,7 +19,7 @@ pub(in crate::sync) fn wishes(round: &MirrorRound, sightings: &[Sighting]) -> Wi
         source: sighting.image.source.clone(),
         claim: sighting.claim.clone(),
         digest: sighting.expected.clone(),
-        standing: sighting.standing(),
+        ownership: sighting.ownership(),
     });
     Wishes {
         mirror: round.mirror.clone(),
@@ -67,7 +67,7 @@ pub(in crate::sync) fn own(
 pub(in crate::sync) fn conclude(claims: &mut Claims, ledger: &Ledger, round: &MirrorRound) {
     for Item { sighting, .. } in &round.items {
         let record = ledger.read(&sighting.slot);
-        let standing = record.map(|record| record.standing()).unwrap_or_default();
-        claims.conclude(&round.mirror.name, &sighting.claim, standing);
+        let ownership = record.map(|record| record.ownership()).unwrap_or_default();
+        claims.conclude(&round.mirror.name, &sighting.claim, ownership);
     }
 }

@@ -32,7 +32,7 @@ impl World {
             .filter(|(_, candidate)| candidate.is_due())
             .collect();
         let deletable = self.find_deletable();
-        let before = self.member().unapproved.len();
+        let before = self.member().unapproved.iter().cloned().collect();
         self.step()?;
         let syncer = self.process.syncer.clone();
         let mut earlier = Earlier::new();
@@ -94,7 +94,7 @@ impl World {
                 syncer.settle_deleted(&mirror, candidate, &fate, earlier);
             }
         }
-        self.judge_brakes(&deletable, before);
+        self.judge_brakes(&deletable, &before);
         self.step()?;
         self.flush()?;
         self.take_note_of_end(&gone);

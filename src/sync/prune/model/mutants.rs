@@ -59,8 +59,6 @@ pub(super) enum Mutant {
     DigestNotCompared,
     /// The grace does not begin anew when a tag is wanted for a while.
     GraceNotRestarted,
-    /// The same where the mirror that wants it is in conflict.
-    StalledWantsNothing,
     /// The clock is believed.
     ClockBelieved,
     /// A digest below an index in use is not found to be in use.
@@ -76,18 +74,18 @@ pub(super) enum Mutant {
 }
 
 /// Each with the seed of a history that finds it.
-pub(super) const MUTANTS: [(Mutant, u64); 34] = [
+pub(super) const MUTANTS: [(Mutant, u64); 33] = [
     (Mutant::FailureForgetsClaims, 1686),
-    (Mutant::OthersClaimsIgnored, 143),
-    (Mutant::OthersRecordsIgnored, 55),
+    (Mutant::OthersClaimsIgnored, 291),
+    (Mutant::OthersRecordsIgnored, 34),
     (Mutant::UnheardIgnored, 403),
     (Mutant::RegistriesByText, 55),
     (Mutant::AliasIgnored, 146),
     (Mutant::CaseCompared, 127),
-    (Mutant::RegistryOfRecordIgnored, 228),
+    (Mutant::RegistryOfRecordIgnored, 720),
     (Mutant::PendingIsWritten, 159),
     (Mutant::AdoptedIsWritten, 8),
-    (Mutant::NoSourceLookup, 5),
+    (Mutant::NoSourceLookup, 235),
     (Mutant::FailureIgnored, 643),
     (Mutant::BrakesOverAll, 608),
     (Mutant::NoWindow, 516),
@@ -104,9 +102,8 @@ pub(super) const MUTANTS: [(Mutant, u64); 34] = [
     (Mutant::EarlierForgotten, 122),
     (Mutant::DigestNotCompared, 285),
     (Mutant::GraceNotRestarted, 82),
-    (Mutant::StalledWantsNothing, 487),
     (Mutant::ClockBelieved, 1),
-    (Mutant::ClosureIgnored, 56),
+    (Mutant::ClosureIgnored, 72),
     (Mutant::OneLook, 324),
     (Mutant::LeaseNotLooked, 2676),
     (Mutant::RestorableIgnored, 2118),

@@ -45,9 +45,6 @@ impl World {
         let stop = self.find_stop(&recorded, &selection, rebuilt, fails);
         if is_hurt || stop.is_some() {
             self.tell(|| format!("stopped: {:?}", stop.map(|stop| stop.message)));
-            if self.is(Mutant::StalledWantsNothing) {
-                recorded.retain(|tag| tag.is_claimed);
-            }
             self.syncer().unmark_wanted(&mirror, &selection, &recorded);
             return self.flush();
         }

@@ -18,7 +18,7 @@ use crate::plan::prune::Selection;
 use crate::plan::select::NotSelected;
 use crate::plan::{Claim, SourceImage};
 use crate::policy::select::Exclusion;
-use crate::sync::ledger::{Page, Slot, Standing};
+use crate::sync::ledger::{Ownership, Page, Slot};
 use crate::sync::wishes::{Wish, Wishes};
 
 /// Why a round ends before its end.
@@ -131,7 +131,7 @@ impl World {
             source: image(&wanted.source),
             claim: wanted.claim.clone(),
             digest: wanted.digest.clone(),
-            standing: self.standing(wanted),
+            ownership: self.ownership(wanted),
         });
         let wishes = Arc::new(Wishes {
             mirror: self.member().mirror.clone(),
@@ -152,18 +152,18 @@ impl World {
     }
 
     /// What gives the mirror the tag, by what is on record.
-    fn standing(&self, wanted: &Wanted) -> Standing {
+    fn ownership(&self, wanted: &Wanted) -> Ownership {
         let record = self.syncer().ledger.read(&wanted.slot);
-        record.map(|record| record.standing()).unwrap_or_default()
+        record.map(|record| record.ownership()).unwrap_or_default()
     }
 
     /// What was copied is the mirror's.
     fn conclude(&self, wanted: &[Wanted]) {
         let name = &self.member().mirror.name;
         for wanted in wanted {
-            let standing = self.standing(wanted);
+            let ownership = self.ownership(wanted);
             let mut claims = self.syncer().claims();
-            claims.conclude(name, &wanted.claim, standing);
+            claims.conclude(name, &wanted.claim, ownership);
         }
     }
 

@@ -261,7 +261,13 @@ fn what_went_along_is_to_be_healed_whatever_the_grace_is() {
         .iter()
         .find(|mirror| mirror.prune.grace.as_std().is_zero())
         .unwrap();
-    for (hours, shared_with, is_kept) in [(1, "2.0", true), (25, "2.0", false), (1, "", false)] {
+    let month = 31 * 24;
+    for (hours, shared_with, is_kept) in [
+        (1, "2.0", true),
+        (50, "2.0", true),
+        (month + 1, "2.0", false),
+        (1, "", false),
+    ] {
         let clocks = Clocks::default();
         let (process, slot, _) = begun(&clocks);
         let ledger = &process.syncer.ledger;

@@ -32,23 +32,24 @@ impl World {
         deletable
     }
 
-    /// Tags were deleted of those that could be; `before` had gone without approval before. A tag that somebody
+    /// Tags were deleted of those that could be; those of `before` had gone without approval before. A tag that somebody
     /// pushed again in between is one of the share, however often it went.
     pub(in crate::sync::prune::model) fn judge_brakes(
         &self,
         deletable: &BTreeSet<Slot>,
-        before: usize,
+        before: &BTreeSet<(Slot, Duration)>,
     ) {
         let prune = &self.mirror().prune;
         let now = self.passed();
-        let (old, new) = self.member().unapproved.split_at(before);
+        let unapproved = self.member().unapproved.iter();
+        let (old, new): (Vec<_>, Vec<_>) = unapproved.partition(|went| before.contains(went));
         if new.is_empty() {
             return;
         }
         // A clock that was set tells no day.
         let is_recent = |at: &Duration| !self.notes.is_time_lost && now.saturating_sub(*at) < DAY;
         let old = old.iter().filter(|(_, at)| is_recent(at));
-        let gone: BTreeSet<&Slot> = old.chain(new).map(|(slot, _)| slot).collect();
+        let gone: BTreeSet<&Slot> = old.chain(&new).map(|(slot, _)| slot).collect();
         must(gone.len() <= prune.max_deletes, || {
             format!("{} went in a day", gone.len())
         });

@@ -45,8 +45,9 @@ fn a_tag_that_somebody_pushed_again_is_one_of_the_share_however_often_it_went() 
         let then = world.passed();
         world.wait(Duration::from_secs(hours * 60 * 60));
         let now = world.passed();
+        let before = BTreeSet::from([(slot(first), then)]);
         world.member_mut().unapproved = vec![(slot(first), then), (slot("1.0"), now)];
-        let found = is_blamed(|| world.judge_brakes(&deletable, 1));
+        let found = is_blamed(|| world.judge_brakes(&deletable, &before));
         assert_eq!(found, blamed, "{first} {hours}");
     }
 }

@@ -9,6 +9,8 @@ use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::ledger::Ownership;
 use super::sighting::Absent;
 use super::wishes::{Run, Wish, Wishes};
@@ -27,8 +29,8 @@ pub(super) struct Claims {
     holders: HashMap<Target, Holder>,
     /// The targets of each mirror, by its name.
     targets: HashMap<String, Targets>,
-    /// The tags that a mirror has claimed and not come to have: until it does, its claim counts no more. Whoever
-    /// cannot write to a registry keeps nobody from it.
+    /// The tags that a mirror tried to write and could not: until it does, its claim counts no more. Whoever cannot
+    /// write to a registry keeps nobody from it.
     unproven: HashMap<String, HashSet<Target>>,
     /// What mirrors want that others have, by their names, and what has no source yet. They do not write it, and
     /// want it all the same.
@@ -68,8 +70,7 @@ impl Claims {
     /// wrote a tag holds it, then who found it right; of those whose ownership is the same the older mirror, whoever came
     /// first. `all` are the wishes of those who may want the same tags, in the order of the run, with its own.
     ///
-    /// What a mirror wants without conflict is held by it from now on, unless it claimed it before and did not come to
-    /// have it.
+    /// What a mirror wants without conflict is held by it from now on, unless it could not write it before.
     pub(super) fn settle<'a>(
         &mut self,
         run: Run,
@@ -103,38 +104,68 @@ impl Claims {
         conflicts
     }
 
-    /// Takes note of what a mirror has come to have. What it has not is free for others, and wanted by it.
-    pub(super) fn conclude(&mut self, mirror: &str, claim: &Claim, ownership: Ownership) {
+    /// What gives a mirror a tag for an image, by what came of it earlier in this process: a push that has begun and
+    /// not ended says nothing of what was there before.
+    pub(super) fn held(&self, mirror: &str, source: &SourceImage, claim: &Claim) -> Ownership {
+        let target = targets(claim).next();
+        let holder = target.and_then(|target| self.holders.get(&target));
+        let own = holder.filter(|holder| holder.mirror.name == mirror && holder.source == *source);
+        own.map(|holder| holder.ownership).unwrap_or_default()
+    }
+
+    /// Takes note of a tag that a mirror has come to have.
+    pub(super) fn conclude(&mut self, run: Run, mirror: &Mirror, wish: &Wish) {
+        if let Some(unproven) = self.unproven.get_mut(&mirror.name) {
+            for target in targets(&wish.claim) {
+                unproven.remove(&target);
+            }
+        }
+        let holder = Holder::of(&Arc::new(mirror.seniority()), wish, run);
+        self.hold_unless_taken(&holder);
+    }
+
+    /// Takes note of a tag that a mirror tried to write, and could not. Where it had it before, it has it still; where
+    /// not, it is free for others.
+    pub(super) fn fail(&mut self, mirror: &str, claim: &Claim) {
         for target in targets(claim) {
-            let holder = self.holders.get_mut(&target);
-            let Some(holder) = holder.filter(|holder| holder.mirror.name == mirror) else {
+            let holder = self.holders.get(&target);
+            let is_bare = |holder: &&Holder| {
+                holder.mirror.name == mirror && holder.ownership == Ownership::Wanted
+            };
+            let Some(holder) = holder.filter(is_bare).cloned() else {
                 continue;
             };
-            holder.ownership = ownership;
-            if ownership > Ownership::Wanted {
-                if let Some(unproven) = self.unproven.get_mut(mirror) {
-                    unproven.remove(&target);
-                }
-            } else {
-                let holder = holder.clone();
-                self.holders.remove(&target);
-                self.withhold(&holder);
-            }
+            self.holders.remove(&target);
+            self.withhold(&holder);
+            let unproven = self.unproven.entry(mirror.to_owned());
+            unproven.or_default().insert(target);
         }
     }
 
-    /// Whether a claim keeps others from the tag: by what the mirror has, or because it is the first time that it asks.
-    fn counts(&mut self, holder: &Holder) -> bool {
-        if holder.ownership > Ownership::Wanted {
-            return true;
+    /// Whether a claim keeps others from the tag: by what the mirror has, or because it has not failed to write it.
+    fn counts(&self, holder: &Holder) -> bool {
+        let unproven = self.unproven.get(&holder.mirror.name);
+        let has_failed = |target| unproven.is_some_and(|unproven| unproven.contains(&target));
+        holder.ownership > Ownership::Wanted || !targets(&holder.claim).any(has_failed)
+    }
+
+    /// Holds what no other mirror has by more, or by the same and longer.
+    fn hold_unless_taken(&mut self, holder: &Holder) {
+        let is_more = |other: &Holder| {
+            other.mirror.name != holder.mirror.name && other.rank() < holder.rank()
+        };
+        let others: Vec<Holder> = targets(&holder.claim)
+            .filter_map(|target| self.holders.get(&target).cloned())
+            .filter(|other| other.mirror.name != holder.mirror.name)
+            .collect();
+        if others.iter().any(is_more) {
+            self.withhold(holder);
+            return;
         }
-        let unproven = self.unproven.entry(holder.mirror.name.clone());
-        let unproven = unproven.or_default();
-        let mut is_first = true;
-        for target in targets(&holder.claim) {
-            is_first &= unproven.insert(target);
+        self.hold(holder);
+        for other in others {
+            self.withhold(&other);
         }
-        is_first
     }
 
     /// The same for some of what a mirror wants: the rest stays as its last round left it, and what other images of the
@@ -190,7 +221,7 @@ impl Claims {
         let mirror = Arc::new(mirror);
         for (source, claim, ownership) in claims {
             let mirror = mirror.clone();
-            self.hold(&Holder {
+            self.hold_unless_taken(&Holder {
                 mirror,
                 source,
                 claim,
@@ -271,9 +302,14 @@ impl Claims {
         let heard: HashSet<&str> = heard.map(|wishes| wishes.mirror.name.as_str()).collect();
         let wanted = own.tags.iter().flat_map(|wish| targets(&wish.claim));
         let holders = wanted.filter_map(|target| self.holders.get(&target));
+        // What the mirror itself holds for images that this round could not look at is not theirs who can be looked at.
+        let seen: HashSet<&SourceImage> = own.tags.iter().map(|wish| &wish.source).collect();
         let is_rival = |holder: &&Holder| {
             let name = holder.mirror.name.as_str();
-            name != own.mirror.name && holder.run != Some(run) && !heard.contains(name)
+            if name == own.mirror.name {
+                return !seen.contains(&holder.source);
+            }
+            holder.run != Some(run) && !heard.contains(name)
         };
         holders.filter(is_rival).cloned().collect()
     }
@@ -309,6 +345,11 @@ impl Claims {
 // === impl Holder ===
 
 impl Holder {
+    /// What is first has the tag: by what it has of it, then by age.
+    fn rank(&self) -> (Reverse<Ownership>, Option<(Timestamp, &str)>) {
+        (Reverse(self.ownership), self.mirror.age())
+    }
+
     fn of(mirror: &Arc<Seniority>, wish: &Wish, run: Run) -> Self {
         let Wish {
             source,

@@ -167,7 +167,7 @@ impl Round<'_> {
         peer: &Peer,
         found: Vec<Sighting>,
     ) -> Vec<Sighting> {
-        let wishes = Arc::new(wishes(round, &found));
+        let wishes = Arc::new(wishes(&self.state.claims(), round, &found));
         let all = self.peers.tell_wishes(peer, &wishes).await;
         let mut claims = self.state.claims();
         own(&mut claims, self.run, round, (&wishes, &all), found)
@@ -185,7 +185,8 @@ impl Round<'_> {
                     observer: self.observer,
                 };
                 let outcomes = apply(&applying, round).boxed().await;
-                conclude(&mut self.state.claims(), &self.state.ledger, round);
+                let State { ledger, .. } = self.state;
+                conclude(&mut self.state.claims(), ledger, self.run, round, &outcomes);
                 outcomes
             }
             Mode::Plan | Mode::Prune => round.items.iter().map(Item::foreseen).collect(),

@@ -22,7 +22,9 @@ use crate::api::{
 use crate::oci::{Digest, Reference, Registry, Tag};
 use crate::plan::prune::Unwanted;
 use crate::plan::{Claim, Mirror, SourceImage};
-use crate::sync::ledger::{Form, Keepsake, Leaf, Looked, Page, Record, Sight, Tombstone, Verified};
+use crate::sync::ledger::{
+    Form, Keepsake, Leaf, Looked, Ownership, Page, Record, Sight, Tombstone, Verified,
+};
 
 /// Hexadecimal digits in the name of an object: nobody meets a second one with the same.
 const NAME_DIGITS: usize = 40;
@@ -469,7 +471,11 @@ pub(super) fn restored(
             tag: tag.clone(),
             previous: None,
         };
-        Some((image, claim, record.ownership()))
+        let ownership = record
+            .unwanted
+            .as_ref()
+            .map_or(record.ownership(), |_| Ownership::Wanted);
+        Some((image, claim, ownership))
     });
     Restored {
         claims: claims.collect(),

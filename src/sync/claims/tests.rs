@@ -2,38 +2,60 @@
 
 //! Who has a tag that two mirrors want, round by round.
 
-use jiff::Timestamp;
-
+use End::{Fails, Has, Waits};
 use Ownership::{Right, Wanted, Written};
 
 use super::*;
 use crate::sync::ledger::keepsake_samples::mirror;
 
-/// One turn of a mirror: its name, what is on record before, and what its round comes to.
-type Turn = (&'static str, Ownership, Ownership);
+/// What a round comes to.
+#[derive(Clone, Copy)]
+enum End {
+    /// The tags are there.
+    Has(Ownership),
+    /// They could not be written.
+    Fails,
+    /// A policy holds them back.
+    Waits,
+}
 
-/// What a mirror wants: an image of its own under the tag that all want, and one that nobody else wants.
+/// One turn of a mirror: its name, what the tag and its record say before, and what its round comes to.
+type Turn = (&'static str, Ownership, End);
+
+fn source(name: &str) -> SourceImage {
+    SourceImage {
+        registry: "docker.io".parse().unwrap(),
+        repository: format!("library/{name}").parse().unwrap(),
+        tag: "1".parse().unwrap(),
+    }
+}
+
+fn claim(tag: &str) -> Claim {
+    Claim {
+        registry: "eu.example.com".parse().unwrap(),
+        repository: "all".parse().unwrap(),
+        tag: tag.parse().unwrap(),
+        previous: None,
+    }
+}
+
+/// The one that comes first by name is the older one.
+fn aged(name: &str) -> Arc<Mirror> {
+    let mut aged = mirror(name);
+    aged.created = Some(Timestamp::from_second(i64::from(name.as_bytes()[0])).unwrap());
+    Arc::new(aged)
+}
+
+/// What a mirror wants: an image of its own under the tag that all want, and under one that nobody else wants.
 fn wishes(name: &str, ownership: Ownership) -> Arc<Wishes> {
-    let mut own = mirror(name);
-    // The one that comes first by name is the older one.
-    own.created = Some(Timestamp::from_second(i64::from(name.as_bytes()[0])).unwrap());
     let wish = |tag: &str, ownership| Wish {
-        source: SourceImage {
-            registry: "docker.io".parse().unwrap(),
-            repository: format!("library/{name}").parse().unwrap(),
-            tag: "1".parse().unwrap(),
-        },
-        claim: Claim {
-            registry: "eu.example.com".parse().unwrap(),
-            repository: "all".parse().unwrap(),
-            tag: tag.parse().unwrap(),
-            previous: None,
-        },
+        source: source(name),
+        claim: claim(tag),
         digest: Digest::sha256(name.as_bytes()),
         ownership,
     };
     Arc::new(Wishes {
-        mirror: Arc::new(own),
+        mirror: aged(name),
         is_complete: true,
         tags: vec![
             wish("shared", ownership),
@@ -42,108 +64,163 @@ fn wishes(name: &str, ownership: Ownership) -> Arc<Wishes> {
     })
 }
 
-/// Who lacks a tag in each turn, and which.
-fn play(turns: &[Turn]) -> Vec<String> {
-    let mut claims = Claims::default();
-    let turns = (0..).zip(turns);
-    let turns = turns.map(|(run, (name, before, after))| {
-        let wishes = wishes(name, *before);
-        let all = std::slice::from_ref(&wishes);
-        let conflicts = claims.settle(Run(run), &wishes, all);
-        let lacking = conflicts.keys().map(|(_, claim)| claim.tag.to_string());
-        let lacking: Vec<String> = lacking.collect();
-        for wish in &wishes.tags {
-            if !lacking.contains(&wish.claim.tag.to_string()) {
-                claims.conclude(&wishes.mirror.name, &wish.claim, *after);
+/// The tags that a mirror lacks after its round.
+fn turn(claims: &mut Claims, run: u64, (name, before, end): Turn) -> Vec<String> {
+    let held = claims.held(&aged(name).name, &source(name), &claim("shared"));
+    let wishes = wishes(name, before.max(held));
+    let all = std::slice::from_ref(&wishes);
+    let conflicts = claims.settle(Run(run), &wishes, all);
+    let lacking = conflicts.keys().map(|(_, claim)| claim.tag.to_string());
+    let lacking: Vec<String> = lacking.collect();
+    for wish in &wishes.tags {
+        let is_tried = !lacking.contains(&wish.claim.tag.to_string());
+        match end {
+            Has(ownership) if is_tried => {
+                let wish = Wish {
+                    ownership,
+                    ..wish.clone()
+                };
+                claims.conclude(Run(run), &wishes.mirror, &wish);
             }
+            Fails if is_tried => claims.fail(&wishes.mirror.name, &wish.claim),
+            Has(_) | Fails | Waits => {}
         }
-        if lacking.is_empty() {
-            format!("{name} has all")
-        } else {
-            format!("{name} lacks {}", lacking.join(" "))
-        }
-    });
-    turns.collect()
+    }
+    lacking
 }
 
 #[test]
 fn who_has_a_tag_that_two_mirrors_want() {
-    let cases: [(&str, &[Turn], &[&str]); 8] = [
+    let cases: [(&str, &[Turn], &[&str]); 10] = [
         (
             "who wrote it first, though it is younger",
-            &[("b", Wanted, Written), ("a", Wanted, Written)],
+            &[("b", Wanted, Has(Written)), ("a", Wanted, Has(Written))],
             &["b has all", "a lacks shared"],
         ),
         (
             "the older one, where it wrote it",
-            &[("a", Wanted, Written), ("b", Wanted, Written)],
+            &[("a", Wanted, Has(Written)), ("b", Wanted, Has(Written))],
             &["a has all", "b lacks shared"],
         ),
         (
             "the older one may try, and its failure keeps nobody from it",
             &[
-                ("a", Wanted, Wanted),
-                ("b", Wanted, Written),
-                ("a", Wanted, Wanted),
+                ("a", Wanted, Fails),
+                ("b", Wanted, Has(Written)),
+                ("a", Wanted, Fails),
             ],
             &["a has all", "b has all", "a lacks shared"],
         ),
         (
-            "it may try again as often as it likes, and holds nothing by that",
+            "it may try as often as it likes, and has what it comes to write",
             &[
-                ("a", Wanted, Wanted),
-                ("a", Wanted, Wanted),
-                ("b", Wanted, Written),
+                ("a", Wanted, Fails),
+                ("a", Wanted, Fails),
+                ("a", Wanted, Has(Written)),
+                ("b", Wanted, Has(Written)),
             ],
-            &["a has all", "a has all", "b has all"],
+            &["a has all", "a has all", "a has all", "b lacks shared"],
+        ),
+        (
+            "who wrote it, also while newer images cannot be written",
+            &[
+                ("a", Wanted, Has(Written)),
+                ("a", Written, Fails),
+                ("a", Wanted, Fails),
+                ("b", Wanted, Has(Written)),
+            ],
+            &["a has all", "a has all", "a has all", "b lacks shared"],
+        ),
+        (
+            "who waits for its policies",
+            &[("a", Wanted, Waits), ("b", Wanted, Has(Written))],
+            &["a has all", "b lacks shared"],
         ),
         (
             "who wrote it before who found it right",
             &[
-                ("a", Right, Right),
-                ("b", Written, Written),
-                ("a", Right, Right),
+                ("a", Wanted, Has(Right)),
+                ("b", Written, Has(Written)),
+                ("a", Right, Has(Right)),
             ],
             &["a has all", "b has all", "a lacks shared"],
         ),
         (
             "who found it right before who wants it",
-            &[("b", Right, Right), ("a", Wanted, Wanted)],
+            &[("b", Wanted, Has(Right)), ("a", Wanted, Fails)],
             &["b has all", "a lacks shared"],
         ),
         (
             "the older one of two that found it right",
-            &[("a", Right, Right), ("b", Right, Right)],
+            &[("a", Wanted, Has(Right)), ("b", Right, Has(Right))],
             &["a has all", "b lacks shared"],
         ),
         (
             "the older one of two that wrote it at the same time",
             &[
-                ("b", Written, Written),
-                ("a", Written, Written),
-                ("b", Written, Written),
+                ("b", Written, Has(Written)),
+                ("a", Written, Has(Written)),
+                ("b", Written, Has(Written)),
             ],
             &["b has all", "a has all", "b lacks shared"],
         ),
     ];
     for (name, turns, expected) in cases {
-        assert_eq!(play(turns), expected, "{name}");
+        let mut claims = Claims::default();
+        let told: Vec<String> = (0..)
+            .zip(turns)
+            .map(|(run, one)| match turn(&mut claims, run, *one).as_slice() {
+                [] => format!("{} has all", one.0),
+                lacking => format!("{} lacks {}", one.0, lacking.join(" ")),
+            })
+            .collect();
+        assert_eq!(told, expected, "{name}");
     }
 }
 
 #[test]
-fn what_is_gone_is_free_and_its_failures_are_forgotten() {
+fn what_is_gone_is_free_and_what_nobody_finished_is_not() {
     let mut claims = Claims::default();
-    let lacks = |name: &str, claims: &mut Claims, run| {
-        let wishes = wishes(name, Wanted);
+    assert_eq!(turn(&mut claims, 1, ("a", Wanted, Waits)), [""; 0]);
+    assert_eq!(turn(&mut claims, 2, ("b", Wanted, Waits)), ["shared"]);
+    claims.forget(&aged("a").name);
+    assert_eq!(turn(&mut claims, 3, ("b", Wanted, Waits)), [""; 0]);
+}
+
+/// One image of a mirror has the tag; the source of the other one is asked in a round that cannot ask for the first.
+#[test]
+fn what_could_not_be_looked_at_keeps_its_tag_from_other_images_of_its_mirror() {
+    for (is_complete, expected) in [(false, 1), (true, 0)] {
+        let mut claims = Claims::default();
+        turn(&mut claims, 1, ("a", Wanted, Has(Written)));
+        let wishes = Arc::new(Wishes {
+            mirror: aged("a"),
+            is_complete,
+            tags: vec![Wish {
+                source: source("other"),
+                claim: claim("shared"),
+                digest: Digest::sha256(b"other"),
+                ownership: Wanted,
+            }],
+        });
         let all = std::slice::from_ref(&wishes);
-        !claims.settle(Run(run), &wishes, all).is_empty()
-    };
-    assert!(!lacks("a", &mut claims, 1));
-    assert!(
-        lacks("b", &mut claims, 2),
-        "the first round of a may end yet"
-    );
-    claims.forget(&wishes("a", Wanted).mirror.name);
-    assert!(!lacks("b", &mut claims, 3));
+        assert_eq!(claims.settle(Run(2), &wishes, all).len(), expected);
+    }
+}
+
+/// In whatever order records are read.
+#[test]
+fn the_next_process_finds_who_had_a_tag() {
+    let records = [("a", Wanted), ("b", Written), ("c", Right)];
+    for order in [[0, 1, 2], [2, 1, 0], [1, 0, 2], [1, 2, 0]] {
+        let mut claims = Claims::default();
+        for (name, ownership) in order.map(|index: usize| records[index]) {
+            let held = vec![(source(name), claim("shared"), ownership)];
+            claims.restore(aged(name).seniority(), held);
+        }
+        let lacking = turn(&mut claims, 1, ("a", Wanted, Fails));
+        assert_eq!(lacking, ["shared"], "{order:?}");
+        let lacking = turn(&mut claims, 2, ("b", Written, Has(Written)));
+        assert_eq!(lacking, [""; 0], "{order:?}");
+    }
 }

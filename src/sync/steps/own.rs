@@ -8,23 +8,40 @@ use std::sync::Arc;
 use crate::plan::report::{Failure, Outcome};
 use crate::sync::claims::Claims;
 use crate::sync::item::Item;
-use crate::sync::ledger::Ledger;
+use crate::sync::ledger::{Ledger, Ownership};
 use crate::sync::mirror_round::MirrorRound;
 use crate::sync::sighting::Sighting;
 use crate::sync::wishes::{Run, Wish, Wishes};
 
 /// What a mirror wants at its destinations.
-pub(in crate::sync) fn wishes(round: &MirrorRound, sightings: &[Sighting]) -> Wishes {
-    let tags = sightings.iter().map(|sighting| Wish {
-        source: sighting.image.source.clone(),
-        claim: sighting.claim.clone(),
-        digest: sighting.expected.clone(),
-        ownership: sighting.ownership(),
+pub(in crate::sync) fn wishes(
+    claims: &Claims,
+    round: &MirrorRound,
+    sightings: &[Sighting],
+) -> Wishes {
+    let tags = sightings.iter().map(|sighting| {
+        let Sighting { image, claim, .. } = sighting;
+        let held = || claims.held(&round.mirror.name, &image.source, claim);
+        let ownership = if sighting.is_pending() {
+            sighting.ownership().max(held())
+        } else {
+            sighting.ownership()
+        };
+        wish(sighting, ownership)
     });
     Wishes {
         mirror: round.mirror.clone(),
         is_complete: round.is_complete(),
         tags: tags.collect(),
+    }
+}
+
+fn wish(sighting: &Sighting, ownership: Ownership) -> Wish {
+    Wish {
+        source: sighting.image.source.clone(),
+        claim: sighting.claim.clone(),
+        digest: sighting.expected.clone(),
+        ownership,
     }
 }
 
@@ -63,11 +80,30 @@ pub(in crate::sync) fn own(
     owned
 }
 
-/// Takes note of which tags the mirror has, by what is on record of them now.
-pub(in crate::sync) fn conclude(claims: &mut Claims, ledger: &Ledger, round: &MirrorRound) {
-    for Item { sighting, .. } in &round.items {
-        let record = ledger.read(&sighting.slot);
-        let ownership = record.map(|record| record.ownership()).unwrap_or_default();
-        claims.conclude(&round.mirror.name, &sighting.claim, ownership);
+/// Takes note of which tags the mirror has come to have, and which it could not write. What policies hold back, or a
+/// person, stays its own.
+pub(in crate::sync) fn conclude(
+    claims: &mut Claims,
+    ledger: &Ledger,
+    run: Run,
+    round: &MirrorRound,
+    outcomes: &[Outcome],
+) {
+    for (Item { sighting, .. }, outcome) in round.items.iter().zip(outcomes) {
+        match outcome {
+            Outcome::Copied { .. }
+            | Outcome::Retagged { .. }
+            | Outcome::Completed { .. }
+            | Outcome::Unchanged => {
+                let record = ledger.read(&sighting.slot);
+                let ownership = record.map(|record| record.ownership()).unwrap_or_default();
+                claims.conclude(run, &round.mirror, &wish(sighting, ownership));
+            }
+            Outcome::Failed(_) => claims.fail(&round.mirror.name, &sighting.claim),
+            Outcome::Planned { .. }
+            | Outcome::Frozen
+            | Outcome::Refused(_)
+            | Outcome::Quarantined(_) => {}
+        }
     }
 }

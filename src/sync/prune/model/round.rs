@@ -127,12 +127,7 @@ impl World {
 
     /// Takes out what another mirror, or another image, has; says whether there is any.
     fn take_out_conflicts(&self, wanted: &mut Vec<Wanted>, is_failing: bool) -> bool {
-        let tags = wanted.iter().map(|wanted| Wish {
-            source: image(&wanted.source),
-            claim: wanted.claim.clone(),
-            digest: wanted.digest.clone(),
-            ownership: self.ownership(wanted),
-        });
+        let tags = wanted.iter().map(|wanted| self.wish(wanted));
         let wishes = Arc::new(Wishes {
             mirror: self.member().mirror.clone(),
             is_complete: !is_failing || self.is(Mutant::FailureForgetsClaims),
@@ -154,16 +149,34 @@ impl World {
     /// What gives the mirror the tag, by what is on record.
     fn ownership(&self, wanted: &Wanted) -> Ownership {
         let record = self.syncer().ledger.read(&wanted.slot);
+        let named = self.registry.get(&wanted.at);
+        let record = record.filter(|record| {
+            record.source == image(&wanted.source).to_string() && named == Some(&record.digest)
+        });
         record.map(|record| record.ownership()).unwrap_or_default()
     }
 
-    /// What was copied is the mirror's.
+    /// What was copied is the mirror's; what was not is free.
     fn conclude(&self, wanted: &[Wanted]) {
-        let name = &self.member().mirror.name;
+        let mirror = &self.member().mirror;
+        let run = self.syncer().begin_run();
+        let mut claims = self.syncer().claims();
         for wanted in wanted {
-            let ownership = self.ownership(wanted);
-            let mut claims = self.syncer().claims();
-            claims.conclude(name, &wanted.claim, ownership);
+            let wish = self.wish(wanted);
+            if wish.ownership > Ownership::Wanted {
+                claims.conclude(run, mirror, &wish);
+            } else {
+                claims.fail(&mirror.name, &wanted.claim);
+            }
+        }
+    }
+
+    fn wish(&self, wanted: &Wanted) -> Wish {
+        Wish {
+            source: image(&wanted.source),
+            claim: wanted.claim.clone(),
+            digest: wanted.digest.clone(),
+            ownership: self.ownership(wanted),
         }
     }
 

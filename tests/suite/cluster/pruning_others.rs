@@ -120,7 +120,8 @@ async fn begin(archive: &Archive, source: &FaultRegistry, other: Other, gate: &G
                 .image(REPOSITORY, &[OLD])
                 .destination("copy", &host);
             namespace.apply(&alias.to_string()).await;
-            ready_for(namespace, "imir", "other", "Succeeded").await;
+            // It is the same tag, which the archive has.
+            ready_for(namespace, "imir", "other", "DestinationConflict").await;
         }
     }
 }

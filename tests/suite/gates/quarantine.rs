@@ -191,7 +191,7 @@ async fn a_plan_remembers_what_a_controller_has_on_record() {
          source: {{registry: '{}', insecure: true}}\n  images: [{{repository: team/app, tags: ['1', '2']}}]\n  \
          policyRefs: [{{name: days}}]\n  destinations: [{{name: d, registry: '{to}', insecure: true}}]\n{}\
          ---\napiVersion: transship.dev/v1alpha1\nkind: MirroredRepository\nmetadata: {{name: mr-1}}\n\
-         spec: {{mirror: m, destination: d, repository: '{to}/team/app'}}\nstatus: {{waiting: [{}, {}]}}\n",
+         spec: {{mirror: m, destination: d, repository: '{to}/team/app', part: 0}}\nstatus: {{waiting: [{}, {}]}}\n",
         source.host(),
         policy("days", "minAge: 72h"),
         waiting("1"),

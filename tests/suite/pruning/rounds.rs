@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use transship::api::Reason;
 use transship::plan::Mirror;
+use transship::plan::report::Outcome;
 use transship::sync::Mode;
 
 use super::lab::{Lab, fates, image, prune, used};
@@ -210,7 +211,7 @@ async fn a_tag_that_is_wanted_again_begins_anew() {
 
 #[tokio::test]
 async fn a_tag_that_is_wanted_again_begins_anew_although_nothing_came_of_that() {
-    // Another mirror has a tag that is wanted along with it.
+    // Another mirror wants a tag that this one has.
     let lab = Lab::due().await;
     let other = Mirror {
         name: "default/other".to_owned(),
@@ -219,8 +220,11 @@ async fn a_tag_that_is_wanted_again_begins_anew_although_nothing_came_of_that() 
     let all = lab.mirror("['*']", "");
     let mirrors = [&other, &all];
     let report = lab.syncer.round(&mirrors, Mode::Apply, &Unwatched);
-    let report = report.await.mirrors.remove(1);
-    assert_eq!(report.failures[0].reason, Reason::DestinationConflict);
+    let report = report.await.mirrors.remove(0);
+    let Outcome::Failed(failure) = &report.tags[0].outcome else {
+        panic!("{report:?}");
+    };
+    assert_eq!(failure.reason, Reason::DestinationConflict);
     let report = lab.round(&lab.narrow("")).await;
     let kept = "1 Protected by mirror default/other";
     assert_eq!(fates(&report), [kept, "2 Waiting", "3 Waiting"]);

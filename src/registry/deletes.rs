@@ -139,11 +139,12 @@ async fn by_version(
 ) -> Result<Deletion, Cause> {
     let Doomed {
         repository,
+        tag,
         expected,
+        also,
         ..
     } = doomed;
     let version = packages.find(repository, expected).await?;
-    let tags: Vec<&Tag> = doomed.also.iter().chain([doomed.tag]).collect();
     let is_sent = AtomicBool::new(false);
     let check = || async {
         let checked = doomed.check(connection, &is_sent).await?;
@@ -151,7 +152,7 @@ async fn by_version(
             return Ok(checked);
         }
         if !packages
-            .has_only(&version, (repository, expected), &tags)
+            .has_only(&version, (repository, expected), (tag, also))
             .await?
         {
             return Ok(ControlFlow::Break(Deletion::Shared));

@@ -24,25 +24,30 @@ use crate::registry::request::Request;
 /// The most that a page may have.
 const PAGE: &str = "100";
 
-/// A version of a package, which stands for a manifest.
-#[derive(Debug, Deserialize)]
-pub(in crate::registry) struct Version {
+/// A version of a package as a list has it, which stands for a manifest.
+#[derive(Deserialize)]
+struct Listed {
     id: u64,
     /// The digest of the manifest.
     name: String,
-    #[serde(default)]
+}
+
+/// A version with all of its tags. Nothing is taken for granted of it: what is not said is no proof that there is
+/// nothing.
+#[derive(Deserialize)]
+struct Version {
+    id: u64,
+    name: String,
     metadata: Metadata,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Deserialize)]
 struct Metadata {
-    #[serde(default)]
     container: Container,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Deserialize)]
 struct Container {
-    #[serde(default)]
     tags: Vec<String>,
 }
 
@@ -194,8 +199,8 @@ impl<'a> Packages<'a> {
             let reply = pages.read(&request.limit(limits::LIST_PAGE_BYTES)).await?;
             next = link::next_page(&reply.headers, &reply.url)?;
             let (mut found, mut fresh) = (None, 0);
-            let listed: Vec<Version> = parse(reply, "the versions of the package")?;
-            for Version { id, name, .. } in listed {
+            let listed: Vec<Listed> = parse(reply, "the versions of the package")?;
+            for Listed { id, name } in listed {
                 fresh += usize::from(pages.note(&name)?);
                 let Ok(name) = name.parse::<Digest>() else {
                     continue;
@@ -214,12 +219,13 @@ impl<'a> Packages<'a> {
         )))
     }
 
-    /// Whether a version has no other tags than these.
+    /// Whether a version has no other tags than one and these. That it has the one is what shows that its tags are
+    /// told.
     pub(in crate::registry) async fn has_only(
         &self,
         version: &Url,
         (repository, digest): (&Repository, &Digest),
-        tags: &[&Tag],
+        (tag, also): (&Tag, &[Tag]),
     ) -> Result<bool, Cause> {
         let request = self.request(Class::Lookup, Method::GET, version.clone());
         let request = request.limit(limits::TOKEN_BYTES);
@@ -235,8 +241,17 @@ impl<'a> Packages<'a> {
                 found.id
             )));
         }
-        let is_meant = |name: &String| tags.iter().any(|tag| tag.as_str() == name);
-        Ok(found.metadata.container.tags.iter().all(is_meant))
+        let tags = found.metadata.container.tags;
+        if !tags.iter().any(|name| name == tag.as_str()) {
+            return Err(Cause::Protocol(format!(
+                "GitHub does not list {tag} among the tags of {digest}, although the registry has it"
+            )));
+        }
+        let is_meant = |name: &String| {
+            let mut meant = also.iter().chain([tag]);
+            meant.any(|tag| tag.as_str() == name)
+        };
+        Ok(tags.iter().all(is_meant))
     }
 
     /// The request that deletes a version with all of its tags. It is answered with 204.

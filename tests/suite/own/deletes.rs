@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use serde_json::Value;
 use transship::registry::{Credential, Deletion, Kind, Pool};
 
 use super::{Named, delete, image, login};
@@ -256,6 +257,36 @@ async fn a_version_of_github_goes_only_where_all_of_its_tags_may_go() {
     assert_eq!(found, Ok(Deletion::Deleted));
     assert!(named.registry.tags("team/app").is_empty());
     assert_eq!(named.deletes().len(), 1);
+}
+
+#[tokio::test]
+async fn a_version_of_which_github_does_not_tell_the_tags_stays() {
+    let cases = [
+        ("no metadata", "{}"),
+        ("none of a container", r#"{"metadata": {"package_type": "container"}}"#),
+        ("no tags", r#"{"metadata": {"container": {}}}"#),
+        ("null", r#"{"metadata": {"container": {"tags": null}}}"#),
+        ("an empty list", r#"{"metadata": {"container": {"tags": []}}}"#),
+        ("another tag", r#"{"metadata": {"container": {"tags": ["v1.0"]}}}"#),
+    ];
+    for (what, said) in cases {
+        let (named, image) = (start("ghcr.io"), image(1));
+        for tag in ["v1", "v1.0"] {
+            named.registry.load("team/app", tag, &image);
+        }
+        let mut version: Value = serde_json::from_str(said).unwrap();
+        version["id"] = 1.into();
+        version["name"] = image.digest().into();
+        named
+            .registry
+            .on("GET", "/versions/")
+            .responds(Reply::json(200, &version));
+        let found = delete(&named.client(login()), &image, &["v1.0"]).await;
+        let (kind, message) = found.unwrap_err();
+        assert_eq!(kind, Kind::Protocol, "{what}: {message}");
+        assert!(named.deletes().is_empty(), "{what}");
+        assert_eq!(named.registry.tags("team/app"), ["v1", "v1.0"], "{what}");
+    }
 }
 
 #[tokio::test]

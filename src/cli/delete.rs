@@ -340,7 +340,7 @@ fn went_along(back: &[Tag]) -> String {
 
 fn lost(error: &Error) -> String {
     format!(
-        "the registry may have deleted other tags of the image with this one, and they could not be pushed again: {error}"
+        "the registry may have deleted the image with the tag, and other tags of it, and they could not be pushed again: {error}"
     )
 }
 

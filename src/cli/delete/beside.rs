@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 //! What must still be there when a tag has been deleted: some registries delete the manifest with it, and every other tag
-//! of it (distribution/distribution#1566, 2026).
+//! of it (distribution/distribution#1566, 2026). GitHub deletes the manifest with its only tag, whatever index lists it.
 
 use std::collections::BTreeSet;
 
@@ -26,7 +26,8 @@ impl Beside {
         Ok(Self { manifest, tags })
     }
 
-    /// Pushes again what went along, and says which tags those were.
+    /// Pushes again what went along, and says which tags those were. The manifest itself comes back without a tag where
+    /// its registry has no other way to delete one, as it does when a mirror is pruned.
     pub(super) async fn bring_back(
         &self,
         source: &Source,
@@ -38,8 +39,16 @@ impl Beside {
             ..
         } = source;
         let target = digest.clone().into();
-        if self.tags.is_empty() || endpoint.resolve(repository, &target, None).await?.is_some() {
+        let is_one_deletion = endpoint.deletes_together();
+        let may_be_missed = is_one_deletion || !self.tags.is_empty();
+        if !may_be_missed || endpoint.resolve(repository, &target, None).await?.is_some() {
             return Ok(Vec::new());
+        }
+        // An index that stays may list it, which nobody is told of.
+        if is_one_deletion {
+            endpoint
+                .put_manifest(repository, &target, &self.manifest)
+                .await?;
         }
         let left = list(source).await?;
         let gone: Vec<Tag> = self.tags.difference(&left).cloned().collect();

@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::image;
+use crate::support::content::ImageBuilder;
 use crate::support::credentials::Login;
 use crate::support::faults::FaultRegistry;
 use crate::support::http::Reply;
@@ -21,29 +22,35 @@ struct Lab {
     destination: &'static str,
 }
 
+/// A registry, and `source.test`, with a login to it.
+fn start(destination: &str) -> NamedRegistry {
+    let hosts = [
+        "source.test",
+        destination,
+        "registry-1.docker.io",
+        "hub.docker.com",
+        "api.github.com",
+    ];
+    let options = FaultRegistry::options().deleting_nothing();
+    let named = NamedRegistry::start_with(&hosts, options);
+    let Login { username, password } = Login::valid();
+    let auth = STANDARD.encode(format!("{username}:{password}"));
+    let key = if destination == "docker.io" {
+        "https://index.docker.io/v1/"
+    } else {
+        destination
+    };
+    named.write(
+        "config.json",
+        &json!({"auths": {key: {"auth": auth}}}).to_string(),
+    );
+    named
+}
+
 impl Lab {
     /// `keep` and `drop` of `app` at `source.test` are copied to `team/app`; `twin` is the same image as `drop`.
     async fn copied(destination: &'static str) -> Self {
-        let hosts = [
-            "source.test",
-            destination,
-            "registry-1.docker.io",
-            "hub.docker.com",
-            "api.github.com",
-        ];
-        let options = FaultRegistry::options().deleting_nothing();
-        let named = NamedRegistry::start_with(&hosts, options);
-        let Login { username, password } = Login::valid();
-        let auth = STANDARD.encode(format!("{username}:{password}"));
-        let key = if destination == "docker.io" {
-            "https://index.docker.io/v1/"
-        } else {
-            destination
-        };
-        named.write(
-            "config.json",
-            &json!({"auths": {key: {"auth": auth}}}).to_string(),
-        );
+        let named = start(destination);
         for (tag, seed) in [("keep", 1), ("drop", 2), ("twin", 2)] {
             named.registry.load("app", tag, &image(seed));
         }
@@ -86,6 +93,26 @@ spec:
         let requests = self.named.registry.requests().into_iter();
         let deletes = requests.filter(|request| request.method == "DELETE");
         deletes.map(|request| request.path).collect()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tag_that_is_deleted_by_hand_leaves_what_an_index_lists() {
+    for destination in REGISTRIES {
+        let named = start(destination);
+        let index = ImageBuilder::new(7)
+            .platforms(&["linux/amd64", "linux/arm64"])
+            .layers(&[1_000])
+            .build();
+        let child = &index.children[0];
+        named.registry.load("team/app", "multi", &index);
+        named.registry.load_manifest("team/app", "v1", child);
+        let name = format!("{destination}/team/app:v1");
+        let finished = named.transship(&["delete", "--yes", &name]).run().await;
+        finished.assert_success();
+        assert_eq!(named.registry.tags("team/app"), ["multi"], "{destination}");
+        let found = named.registry.manifest("team/app", &child.digest);
+        assert!(found.is_some(), "{destination}: the index is broken");
     }
 }
 

@@ -19,6 +19,7 @@ mod along;
 mod bury;
 mod cause;
 mod closures;
+mod company;
 mod delete;
 mod leftovers;
 #[cfg(test)]

@@ -2,12 +2,15 @@
 
 //! Deletes what is due, in small batches: what is about to go is on record before it goes.
 
+use std::collections::HashSet;
+
 use tokio::time::Instant;
 
+use super::company::{Company, Due, in_batches};
 use super::protect::Protection;
-use super::{BATCH, FAILURES, set, slot};
+use super::{FAILURES, set, slot};
 use crate::copy::{Deletion, Endpoint};
-use crate::oci::{Tag, TagOrDigest};
+use crate::oci::{Registry, Tag, TagOrDigest};
 use crate::plan::Mirror;
 use crate::plan::prune::{Candidate, Doubt, Fate, PruneReport, Rule, Stop, Target};
 use crate::plan::report::Failure;
@@ -15,13 +18,6 @@ use crate::sync::{Connect, Syncer};
 
 /// Looks at the workloads for one tag, where its registry takes longer than a look is good for.
 const LOOKS: usize = 3;
-
-/// The tags of a batch, in company with those of the same manifest.
-struct Company<'a> {
-    batch: Vec<&'a Candidate>,
-    /// Manifests of which a tag was deleted.
-    left: Vec<&'a Candidate>,
-}
 
 /// What became of one tag, and whether the next one may be tried.
 enum Outcome {
@@ -35,50 +31,6 @@ enum Outcome {
     Shared,
     /// The last look at the workloads was too old before the request could leave.
     TooLate,
-}
-
-// === impl Company ===
-
-impl<'a> Company<'a> {
-    fn of(batch: &[(usize, &'a Candidate)]) -> Self {
-        Self {
-            batch: batch.iter().map(|(_, candidate)| *candidate).collect(),
-            left: Vec::new(),
-        }
-    }
-
-    /// The others of the same manifest.
-    fn with(&self, candidate: &Candidate) -> Vec<&'a Candidate> {
-        let others = self.batch.iter().filter(|other| {
-            other.target.tag != candidate.target.tag && is_same_manifest(other, candidate)
-        });
-        others.copied().collect()
-    }
-
-    /// Takes note that a tag was deleted, and others of its manifest maybe with it.
-    fn leave(&mut self, candidate: &Candidate) {
-        let others = self.with(candidate);
-        self.left.extend(others);
-    }
-
-    /// Whether a tag may have gone along with another one.
-    fn left(&self, candidate: &Candidate) -> bool {
-        let mut left = self.left.iter();
-        left.any(|other| std::ptr::eq(*other, candidate))
-    }
-}
-
-fn is_same_manifest(one: &Candidate, other: &Candidate) -> bool {
-    let of = |candidate: &Candidate| {
-        let Target {
-            destination,
-            registry,
-            repository,
-            ..
-        } = candidate.target.clone();
-        (destination, registry, repository)
-    };
-    one.digest == other.digest && of(one) == of(other)
 }
 
 /// What keeps a tag that would take others along.
@@ -113,19 +65,20 @@ impl<C: Connect> Syncer<C> {
         report: &mut PruneReport,
     ) {
         let due = candidates.iter().enumerate();
-        let due: Vec<_> = due.filter(|(_, candidate)| candidate.is_due()).collect();
+        let due: Vec<Due<'_>> = due.filter(|(_, candidate)| candidate.is_due()).collect();
         let mut failed_in_a_row = 0;
-        for batch in due.chunks(BATCH) {
+        let at_once = find_at_once(&due, &protection).await;
+        for batch in in_batches(&due, |one| at_once.contains(&one.target.registry)) {
             protection.forget_look();
             let is_approved = report.approved.is_some();
-            let safeguards = self.safeguard(mirror, batch, &protection, report).await;
+            let safeguards = self.safeguard(mirror, &batch, &protection, report).await;
             let Some(safeguards) = safeguards else {
                 self.keep(mirror, report).await;
                 return;
             };
             let ready = batch.iter().copied();
             let ready = ready.filter(|(index, _)| safeguards.contains_key(index));
-            let ready: Vec<(usize, &Candidate)> = ready.collect();
+            let ready: Vec<Due<'_>> = ready.collect();
             let mut company = Company::of(&ready);
             let written = self.write_tombstones(mirror, &ready, is_approved, safeguards);
             let mut earlier = match written.await {
@@ -283,6 +236,25 @@ impl<C: Connect> Syncer<C> {
             protected_by,
         }
     }
+}
+
+/// Those registries that delete all tags of a manifest at once. What cannot be reached fails where a tag of it is to go.
+async fn find_at_once<C: Connect>(
+    due: &[Due<'_>],
+    protection: &Protection<'_, C>,
+) -> HashSet<Registry> {
+    let mut asked = HashSet::new();
+    let mut at_once = HashSet::new();
+    for (_, Candidate { target, .. }) in due {
+        if !asked.insert(&target.registry) {
+            continue;
+        }
+        let endpoint = protection.endpoint(target).await;
+        if endpoint.is_ok_and(|endpoint| endpoint.deletes_together()) {
+            at_once.insert(target.registry.clone());
+        }
+    }
+    at_once
 }
 
 /// The digest of the tag is compared right before, and looked for right after.

@@ -97,6 +97,29 @@ spec:
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn tags_of_a_manifest_go_together_wherever_they_stand_among_others() {
+    let lab = Lab::copied("ghcr.io").await;
+    // Of one image the first and the last tag of all that are due, and of another more than a batch has.
+    for tag in ["a", "z"] {
+        lab.named.registry.load("app", tag, &image(3));
+    }
+    for number in 0..21 {
+        let tag = format!("m{number:02}");
+        lab.named.registry.load("app", &tag, &image(4));
+    }
+    lab.run("'*'", FREE, &["sync"]).await;
+    assert_eq!(lab.tags().len(), 26);
+    let mut gone = 0;
+    for _ in 0..2 {
+        let report = lab.run("keep", FREE, &["prune", "--delete"]).await;
+        gone += deleted(&report);
+    }
+    assert_eq!(gone, 25);
+    assert_eq!(lab.tags(), ["keep"]);
+    assert_eq!(lab.deletes().len(), 3, "one for each image");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_tag_that_is_deleted_by_hand_leaves_what_an_index_lists() {
     for destination in REGISTRIES {
         let named = start(destination);

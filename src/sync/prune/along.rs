@@ -147,7 +147,13 @@ impl<C: Connect> Syncer<C> {
         let looked = self.find_lost((slot, tombstone), others, endpoint).await;
         let (is_deleted, lost) = looked.map_err(|error| Failure::requesting(&subject, &error))?;
         if lost.is_empty() {
-            return Ok(is_deleted.then_some(Took::Tag));
+            // Where a manifest goes with its tags, one that is still seen shows nothing that holds for the next.
+            let took = if endpoint.deletes_together() {
+                Took::Manifest
+            } else {
+                Took::Tag
+            };
+            return Ok(is_deleted.then_some(took));
         }
         if self.is_lost_for_good(slot, tombstone, &lost) {
             return Ok(Some(Took::Manifest));

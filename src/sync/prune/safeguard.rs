@@ -153,10 +153,16 @@ impl<C: Connect> Syncer<C> {
             }
         };
         if found.len() > SHARERS {
-            return Err(Refusal::waits(format!(
-                "more than {SHARERS} other tags name its digest, and it is not known yet whether {registry} leaves \
-                 them alone: it waits until another tag of {repository} has shown that"
-            )));
+            return Err(Refusal::waits(if endpoint.deletes_together() {
+                format!(
+                    "more than {SHARERS} other tags name its digest, and {registry} deletes all of them at once or none"
+                )
+            } else {
+                format!(
+                    "more than {SHARERS} other tags name its digest, and it is not known yet whether {registry} leaves \
+                     them alone: it waits until another tag of {repository} has shown that"
+                )
+            }));
         }
         Ok(found)
     }

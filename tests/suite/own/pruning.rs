@@ -120,6 +120,32 @@ async fn tags_of_a_manifest_go_together_wherever_they_stand_among_others() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_manifest_that_is_seen_after_its_deletion_shows_nothing_of_the_next_one() {
+    let lab = Lab::copied("ghcr.io").await;
+    lab.named.registry.load("app", "solo", &image(3));
+    lab.run("'*'", FREE, &["sync"]).await;
+    let first = image(2);
+    let stale = Reply::new(200)
+        .header("docker-content-digest", first.digest())
+        .header("content-type", &first.root.media_type)
+        .body(first.root.bytes.clone());
+    let path = format!("/v2/team/app/manifests/{}", first.digest());
+    lab.named.registry.on("HEAD", path).responds(stale);
+    for _ in 0..2 {
+        lab.run("keep, solo", FREE, &["prune", "--delete"]).await;
+    }
+    assert_eq!(lab.tags(), ["keep", "solo"]);
+    lab.named.registry.script().clear_rules();
+    for _ in 0..2 {
+        lab.run("keep", FREE, &["prune", "--delete"]).await;
+    }
+    assert_eq!(lab.tags(), ["keep"]);
+    let digest = image(3).digest().to_owned();
+    let found = lab.named.registry.manifest("team/app", &digest);
+    assert!(found.is_some(), "what an index may list is pushed again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_tag_that_is_deleted_by_hand_leaves_what_an_index_lists() {
     for destination in REGISTRIES {
         let named = start(destination);

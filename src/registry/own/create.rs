@@ -2,6 +2,8 @@
 
 //! Repositories that are made before the first push, where the registry does not make them by itself (Amazon ECR).
 
+use tokio::time::Instant;
+
 use super::known::Known;
 use crate::oci::Repository;
 use crate::registry::auth::Credential;
@@ -19,9 +21,10 @@ pub(in crate::registry) async fn making<T, F>(
 where
     F: Future<Output = Result<T, Cause>>,
 {
+    let began = Instant::now();
     match write().await {
         Err(cause) if cause.kind() == Kind::RepositoryMissing => {
-            if create(connection, repository).await? {
+            if create(connection, repository, began).await? {
                 write().await
             } else {
                 Err(cause)
@@ -31,8 +34,12 @@ where
     }
 }
 
-/// Makes a repository that is missing. False: it is not to be made, or was made before and is missing all the same.
-async fn create(connection: &Connection, repository: &Repository) -> Result<bool, Cause> {
+/// Makes a repository that a write which began at this time did not find. False: it is not to be made.
+async fn create(
+    connection: &Connection,
+    repository: &Repository,
+    began: Instant,
+) -> Result<bool, Cause> {
     let Some(creation) = &connection.creation else {
         return Ok(false);
     };
@@ -44,7 +51,8 @@ async fn create(connection: &Connection, repository: &Repository) -> Result<bool
     };
     // Who finds it missing meanwhile waits, and finds it.
     let mut created = connection.known.created.lock().await;
-    if created.contains(repository) {
+    // Where it was made before the write began, somebody has deleted it since.
+    if created.get(repository).is_some_and(|made| *made >= began) {
         return Ok(true);
     }
     connection
@@ -57,6 +65,6 @@ async fn create(connection: &Connection, repository: &Repository) -> Result<bool
     if created.len() >= Known::MOST {
         created.clear();
     }
-    created.insert(repository.clone());
+    created.insert(repository.clone(), Instant::now());
     Ok(true)
 }

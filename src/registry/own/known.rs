@@ -2,7 +2,7 @@
 
 //! What is remembered of the APIs of one registry, bounded.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Mutex, PoisonError};
 
@@ -24,8 +24,8 @@ pub(in crate::registry) struct Known {
     pub(super) organizations: Facts<String, bool>,
     /// Which version of its package a manifest is.
     pub(super) versions: Facts<(Repository, Digest), u64>,
-    /// The repositories that were made. One is made at a time.
-    pub(super) created: sync::Mutex<HashSet<Repository>>,
+    /// When repositories were made. One is made at a time.
+    pub(super) created: sync::Mutex<HashMap<Repository, Instant>>,
 }
 
 /// Facts by what they are about.

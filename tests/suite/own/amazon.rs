@@ -334,6 +334,23 @@ async fn a_missing_repository_is_made_once_before_the_first_push() {
 }
 
 #[tokio::test]
+async fn one_that_somebody_deletes_is_made_again() {
+    let amazon = Amazon::start();
+    let settings = Settings {
+        creation: Some(Arc::default()),
+        ..amazon.settings()
+    };
+    let client = amazon.client_with(&settings);
+    for round in 1..4 {
+        assert_eq!(start_upload(&client, "team/new", round).await, Ok(()));
+        assert_eq!(start_upload(&client, "team/new", round).await, Ok(()));
+        let made = amazon.calls().len();
+        assert_eq!(u64::try_from(made), Ok(round), "made once each time");
+        amazon.named.registry.lose_repository("team/new");
+    }
+}
+
+#[tokio::test]
 async fn without_being_told_nothing_is_made_and_the_repository_is_told_to_be_missing() {
     let amazon = Amazon::start();
     let found = start_upload(&amazon.client(), "team/new", 1).await;

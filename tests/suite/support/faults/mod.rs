@@ -305,6 +305,11 @@ impl FaultRegistry {
         self.state.store.lock().unwrap().make_repository(name)
     }
 
+    /// Deletes a repository with all that is in it.
+    pub fn lose_repository(&self, name: &str) {
+        self.state.store.lock().unwrap().lose_repository(name);
+    }
+
     /// The names of its repositories, sorted.
     pub fn repositories(&self) -> Vec<String> {
         self.state.store.lock().unwrap().names()

@@ -158,6 +158,10 @@ impl Store {
         is_new
     }
 
+    pub(super) fn lose_repository(&mut self, name: &str) {
+        self.repositories.remove(name);
+    }
+
     pub(super) fn names(&self) -> Vec<String> {
         self.repositories.keys().cloned().collect()
     }

@@ -308,6 +308,11 @@ async fn delete(report: &mut DeleteReport) {
                 "the registry deletes all tags of an image at once, and this one has others: it was left alone"
                     .to_owned(),
             ),
+            Ok(Deletion::Needed) => (
+                Reason::PruneUnsupported,
+                "the registry deletes an image with its last tag, and an index lists this one: it was left alone"
+                    .to_owned(),
+            ),
             Ok(Deletion::Unsupported | Deletion::TooLate) => {
                 let along = match &doomed.same_image {
                     Some(tags) => Ok(tags.clone()),

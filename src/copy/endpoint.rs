@@ -88,6 +88,8 @@ pub enum Deletion {
     Unsupported,
     /// It has other tags that are to stay, and the endpoint deletes all of them at once or none: it is left alone.
     Shared,
+    /// An index lists its manifest, which the endpoint deletes with its last tag: it is left alone.
+    Needed,
     /// The time until which it might be deleted had passed: it is left alone.
     TooLate,
 }
@@ -542,6 +544,7 @@ impl From<registry::Deletion> for Deletion {
             registry::Deletion::Moved => Self::Moved,
             registry::Deletion::Unsupported => Self::Unsupported,
             registry::Deletion::Shared => Self::Shared,
+            registry::Deletion::Needed => Self::Needed,
             registry::Deletion::TooLate => Self::TooLate,
         }
     }

@@ -202,6 +202,7 @@ async fn by_signed_call(connection: &Connection, doomed: &Doomed<'_>) -> Result<
         ControlFlow::Break(deletion) => deletion,
         // It stood there right before.
         ControlFlow::Continue(Removed::Now | Removed::Before) => Deletion::Deleted,
+        ControlFlow::Continue(Removed::Needed) => Deletion::Needed,
     })
 }
 

@@ -15,6 +15,8 @@ pub enum Deletion {
     Unsupported,
     /// It has other tags that are to stay, and the registry deletes all of them at once or none: it is left alone.
     Shared,
+    /// An index lists its manifest, which the registry deletes with its last tag: it is left alone.
+    Needed,
     /// The time until which it might be deleted had passed before the request could leave: it is left
     /// alone, unless an earlier try was not answered.
     TooLate,

@@ -224,10 +224,11 @@ fn removed(answer: &Answer) -> Result<Removed, Error> {
             Ok(Removed::Now)
         };
     };
-    if failure_code == "ImageNotFound" {
-        return Ok(Removed::Before);
+    match failure_code.as_str() {
+        "ImageNotFound" => Ok(Removed::Before),
+        "ImageReferencedByManifestList" => Ok(Removed::Needed),
+        _ => Err(rejected(answer, &failure_code, &failure_reason)),
     }
-    Err(rejected(answer, &failure_code, &failure_reason))
 }
 
 fn is_fault(answer: &Answer, name: &str) -> bool {

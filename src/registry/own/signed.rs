@@ -41,6 +41,8 @@ pub enum Removed {
     Now,
     /// There was none.
     Before,
+    /// It is there: an index lists its manifest, which would have gone with it.
+    Needed,
 }
 
 /// A page of a list.

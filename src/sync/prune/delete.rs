@@ -27,8 +27,8 @@ enum Outcome {
     Failed(Failure),
     /// Its registry cannot delete tags.
     Unsupported,
-    /// Its registry deletes all tags of the manifest at once, and others are not due.
-    Shared,
+    /// Its registry would delete something with it that is to stay.
+    Held(Doubt),
     /// The last look at the workloads was too old before the request could leave.
     TooLate,
 }
@@ -42,6 +42,15 @@ fn shared(candidate: &Candidate) -> Doubt {
     Doubt::new(Rule::Unwanted, message)
 }
 
+/// What keeps the last tag of an image that an index lists.
+fn needed(candidate: &Candidate) -> Doubt {
+    let registry = &candidate.target.registry;
+    let message = format!(
+        "an index that lists its image: {registry} deletes an image with its last tag, and none that is listed"
+    );
+    Doubt::new(Rule::Unwanted, message)
+}
+
 // === impl Outcome ===
 
 impl Outcome {
@@ -50,7 +59,7 @@ impl Outcome {
         match self {
             Self::Ended(fate) => matches!(fate, Fate::Deleted),
             Self::Failed(_) => true,
-            Self::Unsupported | Self::Shared | Self::TooLate => false,
+            Self::Unsupported | Self::Held(_) | Self::TooLate => false,
         }
     }
 }
@@ -212,7 +221,7 @@ impl<C: Connect> Syncer<C> {
         match outcome {
             Outcome::Ended(fate) => Ok(Some(fate)),
             Outcome::TooLate => Ok(None),
-            Outcome::Shared => Ok(Some(self.hold(mirror, candidate, shared(candidate)))),
+            Outcome::Held(doubt) => Ok(Some(self.hold(mirror, candidate, doubt))),
             Outcome::Failed(failure) => Err(Some(failure)),
             Outcome::Unsupported => {
                 report.stop = Some(Stop::unsupported(&candidate.target.registry.to_string()));
@@ -275,7 +284,8 @@ async fn try_to_delete(
         Ok(Deletion::Missing) => return Outcome::Ended(Fate::Gone),
         Ok(Deletion::Moved) => return Outcome::Ended(Fate::Disowned),
         Ok(Deletion::TooLate) => return Outcome::TooLate,
-        Ok(Deletion::Shared) => return Outcome::Shared,
+        Ok(Deletion::Shared) => return Outcome::Held(shared(candidate)),
+        Ok(Deletion::Needed) => return Outcome::Held(needed(candidate)),
         Ok(Deletion::Deleted) => Ok(true),
         Ok(Deletion::Unsupported) => Ok(false),
         Err(error) => Err(error),

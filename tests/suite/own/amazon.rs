@@ -208,11 +208,6 @@ async fn every_answer_has_its_outcome() {
             fault("InvalidParameterException"),
             Kind::Rejected,
         ),
-        (
-            "an index needs it",
-            failure("ImageReferencedByManifestList"),
-            Kind::Rejected,
-        ),
         ("a key", failure("KmsError"), Kind::Rejected),
         (
             "nothing is said",
@@ -235,6 +230,65 @@ async fn every_answer_has_its_outcome() {
         assert_eq!(kind, expected, "{what}: {message}");
         assert_eq!(amazon.named.registry.tags("team/app"), ["v1"], "{what}");
     }
+}
+
+/// ECR where the image of this tag is listed by an index.
+fn answer_listed(registry: &FaultRegistry, request: &Request, tag: &str) -> Reply {
+    let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+    let id = &body["imageIds"][0];
+    if operation(request) != "BatchDeleteImage" || id["imageTag"] != tag {
+        return answer(registry, request);
+    }
+    let failure = json!({
+        "imageId": id,
+        "failureCode": "ImageReferencedByManifestList",
+        "failureReason": "Requested image referenced by manifest list",
+    });
+    Reply::json(200, &json!({"imageIds": [], "failures": [failure]}))
+}
+
+#[tokio::test]
+async fn the_last_tag_of_an_image_that_an_index_lists_is_left_alone() {
+    let amazon = Amazon::start();
+    amazon.load("v1", 1);
+    let registry = Arc::clone(&amazon.named);
+    amazon
+        .api
+        .answers(move |request| answer_listed(&registry.registry, request, "v1"));
+    let found = delete(&amazon.client(), &image(1), &[]).await;
+    assert_eq!(found, Ok(Deletion::Needed));
+    assert_eq!(amazon.named.registry.tags("team/app"), ["v1"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn images_that_indexes_list_keep_no_other_tag_from_being_pruned() {
+    let options = FaultRegistry::options().deleting_nothing();
+    let named = Arc::new(NamedRegistry::start_with(&["source.test", ECR], options));
+    let held = ["a1", "a2", "a3", "a4"];
+    for (tag, seed) in held.into_iter().chain(["keep", "z"]).zip(1..) {
+        named.registry.load("app", tag, &image(seed));
+    }
+    let shared = Arc::clone(&named);
+    let api = Cloud::start(move |request| {
+        let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+        let tag = body["imageIds"][0]["imageTag"].as_str().unwrap_or_default();
+        let listed = held.into_iter().find(|one| *one == tag);
+        answer_listed(&shared.registry, request, listed.unwrap_or("none"))
+    });
+    run(&named, &api, ("*", ""), &["sync"])
+        .await
+        .assert_success();
+    for _ in 0..2 {
+        run(&named, &api, ("keep", ""), &["prune", "--delete"]).await;
+    }
+    let report = run(&named, &api, ("keep", ""), &["prune", "--delete"]).await;
+    assert_eq!(
+        named.registry.tags("team/app"),
+        ["a1", "a2", "a3", "a4", "keep"]
+    );
+    let report: Value = serde_json::from_str(&report.stdout).unwrap();
+    let words = "deletes an image with its last tag, and none that is listed";
+    assert!(report.to_string().contains(words), "{report}");
 }
 
 #[tokio::test]

@@ -82,7 +82,7 @@ pub(super) async fn of_hub(connection: &Connection, namespace: &str) -> Result<L
             let names = names.map(|one| format!("{}/{}", one.namespace, one.name));
             Ok(Listed {
                 names: names.collect(),
-                next: next.and_then(|next| behind(url, &next)),
+                next: next.map(|next| behind(url, &next)).transpose()?,
             })
         },
     })
@@ -266,11 +266,15 @@ fn own_url(connection: &Connection, parts: &[&str]) -> Url {
 }
 
 /// The page behind another one: with the query of a link, and nothing else of it.
-fn behind(url: &Url, next: &str) -> Option<Url> {
-    let linked = url.join(next).ok()?;
+fn behind(url: &Url, next: &str) -> Result<Url, Cause> {
+    let linked = url.join(next).map_err(|error| {
+        Cause::Protocol(format!(
+            "the list of repositories names a next page that is no URL: {error}"
+        ))
+    })?;
     let mut next = url.clone();
     next.set_query(linked.query());
-    Some(next)
+    Ok(next)
 }
 
 fn parse<T: DeserializeOwned>(reply: &Reply) -> Result<T, Cause> {

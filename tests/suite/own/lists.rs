@@ -2,6 +2,7 @@
 
 //! Repositories of a namespace where there is no catalog.
 
+use serde_json::json;
 use transship::registry::{Credential, Kind};
 
 use super::{Named, image, login};
@@ -124,6 +125,22 @@ async fn a_cursor_that_lies_and_a_list_without_end_are_given_up() {
             .unwrap_err();
         assert_eq!(kind, Kind::Protocol, "{name}: {message}");
         assert!(message.contains("have no end"), "{name}: {message}");
+    }
+}
+
+#[tokio::test]
+async fn a_next_page_that_cannot_be_found_is_told() {
+    for next in ["https://[", "http://", "https://hub.docker.com:port/x?page=2"] {
+        let named = start("docker.io");
+        let page = json!({"next": next, "results": [{"namespace": "team", "name": "a"}]});
+        named
+            .registry
+            .on("GET", "/v2/namespaces/team/repositories")
+            .responds(Reply::json(200, &page));
+        let listed = list(&named, Some("team"), Credential::Anonymous).await;
+        let (kind, message) = listed.unwrap_err();
+        assert_eq!(kind, Kind::Protocol, "{next}: {message}");
+        assert!(message.contains("is no URL"), "{next}: {message}");
     }
 }
 

@@ -11,6 +11,7 @@ mod metadata;
 mod repositories;
 mod sigv4;
 mod sts;
+mod unruled;
 mod xml;
 
 use std::path::Path;
@@ -23,6 +24,7 @@ use url::Url;
 use self::ecr::{Ecr, PUBLIC_REGION};
 use self::keys::Keys;
 use self::sts::Role;
+use self::unruled::Unruled;
 use super::environment::{Environment, read};
 use super::error::Error;
 use super::http::Http;
@@ -47,6 +49,7 @@ pub(super) struct Aws {
     registry: Ecr,
     who: Who,
     keys: Renewed<Keys>,
+    unruled: Unruled,
 }
 
 // === impl Aws ===
@@ -65,6 +68,7 @@ impl Aws {
             registry: registry.map_or(Ecr::Public, Ecr::Private),
             who,
             keys: Renewed::default(),
+            unruled: Unruled::default(),
         }
     }
 

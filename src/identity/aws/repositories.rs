@@ -21,6 +21,8 @@ use crate::registry::{Creation, Encryption, Removed, RepositoryPage};
 const PAGE: u32 = 100;
 /// The longest page, in bytes: of a repository it has names, ARN, address and keys.
 const PAGE_BYTES: usize = 1024 * 1024;
+/// What ECR says of a repository that is there.
+const EXISTS: &str = "RepositoryAlreadyExistsException";
 /// Errors that say something of whoever asks.
 const OF_IDENTITY: [&str; 6] = [
     "UnrecognizedClientException",
@@ -100,19 +102,35 @@ impl Aws {
             .http
             .send_once(self.request(asked, &body).await?)
             .await?;
-        if is_fault(&answer, "RepositoryAlreadyExistsException") {
-            return Ok(());
-        }
-        checked(&answer).map_err(|error| self.noticed(error))?;
         let Some(policy) = &creation.lifecycle_policy else {
-            return Ok(());
+            return if is_fault(&answer, EXISTS) {
+                Ok(())
+            } else {
+                checked(&answer).map_err(|error| self.noticed(error))
+            };
         };
+        if is_fault(&answer, EXISTS) {
+            // A try before made it, and came no further.
+            if !self.unruled.has(repository) {
+                return Ok(());
+            }
+        } else {
+            checked(&answer).map_err(|error| self.noticed(error))?;
+            self.unruled.add(repository);
+        }
+        self.rule(repository, policy).await?;
+        self.unruled.remove(repository);
+        Ok(())
+    }
+
+    /// Sets the lifecycle policy of a repository that was made.
+    async fn rule(&self, repository: &Repository, policy: &str) -> Result<(), Error> {
         let asked = (
             "PutLifecyclePolicy",
             "the lifecycle policy of the repository that was created",
         );
         let body = self.of(repository, json!({"lifecyclePolicyText": policy}));
-        // Nobody comes back to this: the repository is there now.
+        // Seldom does anybody come back to this: the repository is there now.
         let answer = self.http.send(self.request(asked, &body).await?).await?;
         checked(&answer)
     }

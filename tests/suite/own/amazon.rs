@@ -388,6 +388,29 @@ async fn a_missing_repository_is_made_once_before_the_first_push() {
 }
 
 #[tokio::test]
+async fn a_policy_that_could_not_be_set_at_once_is_set_by_the_next_try() {
+    let amazon = Amazon::start();
+    let registry = Arc::clone(&amazon.named);
+    let tries = std::sync::atomic::AtomicUsize::new(0);
+    amazon.api.answers(move |request| {
+        let is_policy = operation(request) == "PutLifecyclePolicy";
+        if is_policy && tries.fetch_add(1, std::sync::atomic::Ordering::SeqCst) == 0 {
+            return fault("ThrottlingException");
+        }
+        answer(&registry.registry, request)
+    });
+    let settings = Settings {
+        creation: Some(Arc::new(creation())),
+        ..amazon.settings()
+    };
+    let client = amazon.client_with(&settings);
+    assert_eq!(start_upload(&client, "team/new", 1).await, Ok(()));
+    let calls: Vec<String> = amazon.calls().into_iter().map(|(name, _)| name).collect();
+    let [made, ruled] = ["CreateRepository", "PutLifecyclePolicy"];
+    assert_eq!(calls, [made, ruled, made, ruled]);
+}
+
+#[tokio::test]
 async fn one_that_somebody_deletes_is_made_again() {
     let amazon = Amazon::start();
     let settings = Settings {

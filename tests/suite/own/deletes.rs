@@ -263,11 +263,20 @@ async fn a_version_of_github_goes_only_where_all_of_its_tags_may_go() {
 async fn a_version_of_which_github_does_not_tell_the_tags_stays() {
     let cases = [
         ("no metadata", "{}"),
-        ("none of a container", r#"{"metadata": {"package_type": "container"}}"#),
+        (
+            "none of a container",
+            r#"{"metadata": {"package_type": "container"}}"#,
+        ),
         ("no tags", r#"{"metadata": {"container": {}}}"#),
         ("null", r#"{"metadata": {"container": {"tags": null}}}"#),
-        ("an empty list", r#"{"metadata": {"container": {"tags": []}}}"#),
-        ("another tag", r#"{"metadata": {"container": {"tags": ["v1.0"]}}}"#),
+        (
+            "an empty list",
+            r#"{"metadata": {"container": {"tags": []}}}"#,
+        ),
+        (
+            "another tag",
+            r#"{"metadata": {"container": {"tags": ["v1.0"]}}}"#,
+        ),
     ];
     for (what, said) in cases {
         let (named, image) = (start("ghcr.io"), image(1));

@@ -130,7 +130,11 @@ async fn a_cursor_that_lies_and_a_list_without_end_are_given_up() {
 
 #[tokio::test]
 async fn a_next_page_that_cannot_be_found_is_told() {
-    for next in ["https://[", "http://", "https://hub.docker.com:port/x?page=2"] {
+    for next in [
+        "https://[",
+        "http://",
+        "https://hub.docker.com:port/x?page=2",
+    ] {
         let named = start("docker.io");
         let page = json!({"next": next, "results": [{"namespace": "team", "name": "a"}]});
         named

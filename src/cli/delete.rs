@@ -36,6 +36,12 @@ const LOOKS: usize = 32;
 /// The most other tags that are looked at for each tag that goes.
 const SIBLINGS: usize = 2_000;
 
+/// Why a tag stays that would take others along.
+const SHARED: &str =
+    "the registry deletes all tags of an image at once, and this one has others: it was left alone";
+/// Why the last tag of an image stays that an index lists.
+const NEEDED: &str = "the registry deletes an image with its last tag, and an index lists this one: it was left alone";
+
 /// The kind of what machines read.
 pub(super) const KIND: &str = "DeleteReport";
 
@@ -303,16 +309,8 @@ async fn delete(report: &mut DeleteReport) {
                 Reason::TagMoved,
                 "stands for another image by now, and was left alone".to_owned(),
             ),
-            Ok(Deletion::Shared) => (
-                Reason::PruneUnsupported,
-                "the registry deletes all tags of an image at once, and this one has others: it was left alone"
-                    .to_owned(),
-            ),
-            Ok(Deletion::Needed) => (
-                Reason::PruneUnsupported,
-                "the registry deletes an image with its last tag, and an index lists this one: it was left alone"
-                    .to_owned(),
-            ),
+            Ok(Deletion::Shared) => (Reason::PruneUnsupported, SHARED.to_owned()),
+            Ok(Deletion::Needed) => (Reason::PruneUnsupported, NEEDED.to_owned()),
             Ok(Deletion::Unsupported | Deletion::TooLate) => {
                 let along = match &doomed.same_image {
                     Some(tags) => Ok(tags.clone()),

@@ -54,14 +54,22 @@ pub(super) async fn reconcile(
     context: &Context,
 ) -> Result<Action, WriteError> {
     if object.metadata.deletion_timestamp.is_some() {
+        context.shared.hinted.halt(&name_of(object));
         return Ok(Action::await_change());
     }
     catch_up(object, context).await?;
     let requested = Requests::of(object.annotations());
     let remembered = context.shared.memory.read(object);
     let prepared = match prepare(object, &context.policies, context.shared.longest_round) {
-        Ok(prepared) => prepared,
-        Err(halt) => return stop(object, &remembered.status, &halt, context).await,
+        Ok(prepared) => {
+            context.shared.hinted.go_on(&name_of(object));
+            prepared
+        }
+        Err(halt) => {
+            // What ends the halt begins a round.
+            context.shared.hinted.halt(&name_of(object));
+            return stop(object, &remembered.status, &halt, context).await;
+        }
     };
     let Remembered {
         status,

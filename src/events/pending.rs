@@ -99,14 +99,17 @@ impl Pending {
             *known = since.min(*known);
             return false;
         }
-        if self.waiting.len() >= MOST || !may_wait {
-            let oldest = self.waiting.values().min().copied();
-            self.everything = Some(oldest.map_or(since, |oldest| oldest.min(since)));
-            self.waiting.clear();
-            return true;
-        }
         self.waiting.insert(spot, since);
+        if self.waiting.len() > MOST || !may_wait {
+            self.give_way();
+        }
         true
+    }
+
+    /// Lets a look at everything take the place of the tags that wait.
+    pub fn give_way(&mut self) {
+        let tags = std::mem::take(&mut self.waiting);
+        self.everything = tags.into_values().chain(self.everything).min();
     }
 
     /// What is to be looked at now, which counts as looked at from now on.

@@ -25,6 +25,9 @@ const MOST: usize = 50_000;
 /// How long ago an event may say that something was pushed. What it says beyond is not taken for a measurement.
 const LONGEST_AGO: Duration = Duration::from_secs(60 * 60);
 
+/// A namespace and a registry.
+type Place = (String, Registry);
+
 /// A mirror to look at again.
 type MirrorRef = ObjectRef<Guarded<ImageMirror>>;
 
@@ -43,9 +46,9 @@ pub(super) struct Hinted(Mutex<State>);
 #[derive(Default)]
 struct State {
     /// What mirrors may want, by namespace and registry.
-    interests: HashMap<(String, Registry), BTreeMap<String, Interest>>,
-    /// Where the interest of a mirror stands.
-    places: HashMap<String, (String, Registry)>,
+    interests: HashMap<Place, BTreeMap<String, Interest>>,
+    /// Of which object the interest of a mirror is, and where it stands.
+    places: HashMap<String, (Option<String>, Place)>,
     /// What waits of mirrors, by their namespaces.
     pending: HashMap<String, Waiting>,
     /// How many tags wait of all mirrors.
@@ -72,7 +75,8 @@ impl Hinted {
             let interest = Interest::of(mirror);
             let namespace = object.namespace().unwrap_or_default();
             let place = (namespace, interest.registry().clone());
-            state.places.insert(name.clone(), place.clone());
+            let owner = (object.uid(), place.clone());
+            state.places.insert(name.clone(), owner);
             let interests = state.interests.entry(place).or_default();
             interests.insert(name, interest);
         }
@@ -90,12 +94,17 @@ impl Hinted {
         self.lock().halted.remove(name);
     }
 
-    /// Forgets what waits of a mirror that is no more, and what it wanted.
-    pub(super) fn forget(&self, name: &str) {
+    /// Forgets what waits of a mirror that is no more, and what it wanted. What another one of its name wants stays, and
+    /// that one begins with a round.
+    pub(super) fn forget(&self, object: &ImageMirror) {
+        let name = name_of(object);
         let mut state = self.lock();
-        state.lose_interest(name);
-        state.halted.remove(name);
-        state.change(name, |pending| *pending = Pending::default());
+        let uid = object.uid();
+        if state.places.get(&name).is_some_and(|(of, _)| *of == uid) {
+            state.lose_interest(&name);
+        }
+        state.halted.remove(&name);
+        state.change(&name, |pending| *pending = Pending::default());
     }
 
     /// Takes note of what an event in a namespace hints at, and has it looked at. Says how many mirrors are going to look.
@@ -199,7 +208,7 @@ impl State {
     }
 
     fn lose_interest(&mut self, name: &str) {
-        let Some(place) = self.places.remove(name) else {
+        let Some((_, place)) = self.places.remove(name) else {
             return;
         };
         if let Some(interests) = self.interests.get_mut(&place) {

@@ -70,7 +70,9 @@ fn a_namespace_with_many_hints_gives_way_and_no_other_does() {
     let looked: Vec<_> = std::iter::from_fn(|| looks.try_recv().ok()).collect();
     let of = |namespace: &str| {
         let looked = looked.iter();
-        looked.filter(|it| it.namespace.as_deref() == Some(namespace)).count()
+        looked
+            .filter(|it| it.namespace.as_deref() == Some(namespace))
+            .count()
     };
     assert_eq!((of("few"), of("many")), (2, 1), "the others wait as before");
     let whole = |name: &String| matches!(hinted.take(name), DueHints::Everything(_));
@@ -80,11 +82,15 @@ fn a_namespace_with_many_hints_gives_way_and_no_other_does() {
 
 #[test]
 fn where_the_namespace_with_most_has_more_its_own_mirror_looks_at_everything() {
-    let names: Vec<_> = (0..51).map(|number| ("many", format!("m{number}"))).collect();
+    let names: Vec<_> = (0..51)
+        .map(|number| ("many", format!("m{number}")))
+        .collect();
     let (hinted, _looks) = hinted(&names);
     flood(&hinted, "many");
     assert!(hinted.lock().waiting <= MOST);
-    let names = names.iter().map(|(namespace, name)| format!("{namespace}/{name}"));
+    let names = names
+        .iter()
+        .map(|(namespace, name)| format!("{namespace}/{name}"));
     let due: Vec<_> = names.map(|name| hinted.take(&name)).collect();
     assert!(due.iter().any(|due| matches!(due, DueHints::Everything(_))));
     assert!(due.iter().all(|due| !matches!(due, DueHints::Nothing)));
@@ -103,4 +109,28 @@ fn nothing_waits_of_a_mirror_that_does_not_look() {
     hinted.go_on("team/one");
     hinted.note("team", &hint(3), now());
     assert!(matches!(hinted.take("team/one"), DueHints::Tags(tags) if tags.len() == 1));
+}
+
+#[test]
+fn what_comes_back_of_a_mirror_that_is_gone_is_forgotten_with_it() {
+    let (hinted, _looks) = hinted(&[("team", "one".to_owned())]);
+    let gone = mirror("team", "one");
+    hinted.note("team", &hint(1), now());
+    let taken = hinted.take_all("team/one");
+    hinted.forget(&gone);
+    hinted.put_back("team/one", taken);
+    let mut next = mirror("team", "one");
+    next.metadata.uid = Some("another".to_owned());
+    hinted.observe(&next, bystanders::read(&next).as_ref());
+    hinted.forget(&gone);
+    assert!(hinted.lock().pending.is_empty());
+    assert_eq!(
+        hinted.note("team", &hint(2), now()),
+        1,
+        "the next one looks"
+    );
+    hinted.forget(&next);
+    let state = hinted.lock();
+    assert!(state.pending.is_empty() && state.interests.is_empty() && state.places.is_empty());
+    assert_eq!(state.waiting, 0);
 }

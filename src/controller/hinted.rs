@@ -145,6 +145,13 @@ impl Hinted {
         state.change(name, |pending| pending.put_back(taken));
     }
 
+    /// When it is to be asked again what is to be looked at of a mirror, after a look.
+    pub(super) fn next(&self, name: &str) -> Option<Duration> {
+        let state = self.lock();
+        let waiting = state.pending.get(namespace_of(name))?;
+        waiting.mirrors.get(name)?.next()
+    }
+
     /// What was taken is where it belongs, or the status tells that it is not.
     pub(super) fn settle(&self, name: &str) {
         self.lock().change(name, Pending::settle);
@@ -233,8 +240,7 @@ impl State {
 
 /// The namespace in `namespace/name`.
 fn namespace_of(name: &str) -> &str {
-    name.split_once('/')
-        .map_or("", |(namespace, _)| namespace)
+    name.split_once('/').map_or("", |(namespace, _)| namespace)
 }
 
 #[cfg(test)]

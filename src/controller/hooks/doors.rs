@@ -130,10 +130,11 @@ impl Doors {
             None => state.paths.remove(name),
         };
         let before = before.and_then(|before| state.by_path.remove(&before));
+        let before = before.map(|before| Arc::clone(&before.own));
         if let (Some(mut door), Some(path)) = (door, &path) {
             // What it took stays taken, whatever comes of another look at it, or of another object of its name.
             if let Some(before) = before {
-                door.own = Arc::clone(&before.own);
+                door.own = before;
             }
             let share = state.shares.entry(namespace.to_owned());
             door.share = share.or_insert(door.share).clone();

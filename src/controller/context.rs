@@ -27,7 +27,7 @@ use super::usage::Usage;
 use super::users::{self, PolicyRef, Users};
 use super::watch::Listed;
 use crate::api::image_mirror::ImageMirrorStatus;
-use crate::api::{ImageMirror, ImagePolicy};
+use crate::api::{ImageMirror, ImagePolicy, ImageReceiver};
 use crate::plan::Mirror;
 use crate::plan::attempts::Outlook;
 use crate::plan::report::MirrorReport;
@@ -67,6 +67,7 @@ pub(super) struct Context {
     pub(super) shared: Arc<Shared>,
     pub(super) mirrors: Store<Guarded<ImageMirror>>,
     pub(super) policies: Store<Guarded<ImagePolicy>>,
+    pub(super) receivers: Store<Guarded<ImageReceiver>>,
     pub(super) mirrors_listed: Listed,
     pub(super) policies_listed: Listed,
     /// Mirrors to look at again.

@@ -22,7 +22,6 @@ impl Context {
         );
         self.shared.rounds.remove(&ObjectRef::from_obj(mirror));
         self.forget_remains(mirror, None);
-        self.shared.hinted.forget(&name);
         let policies = self.shared.users.forget(mirror);
         self.look_at_policies(policies);
     }
@@ -46,6 +45,7 @@ impl Context {
         self.shared.records.forget(&name);
         self.shared.memory.forget(&name);
         self.shared.usage.forget(&name);
+        self.shared.hinted.forget(mirror);
         let namespace = mirror.namespace().unwrap_or_default();
         self.shared
             .metrics

@@ -2,7 +2,7 @@
 
 //! What events hint at, mirror by mirror. A hint only ever leads to a look.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -19,13 +19,25 @@ use crate::events::{Hint, Interest};
 use crate::oci::Registry;
 use crate::plan::Mirror;
 
-/// Most tags that wait of all mirrors together: then one more is a look at all of its mirror.
+/// Most tags that wait of all mirrors together. For one more, those of a mirror become a look at all of it, in the
+/// namespace of which most wait.
 const MOST: usize = 50_000;
 /// How long ago an event may say that something was pushed. What it says beyond is not taken for a measurement.
 const LONGEST_AGO: Duration = Duration::from_secs(60 * 60);
 
+/// A namespace and a registry.
+type Place = (String, Registry);
+
 /// A mirror to look at again.
 type MirrorRef = ObjectRef<Guarded<ImageMirror>>;
+
+/// What waits in a namespace.
+#[derive(Default)]
+struct Waiting {
+    mirrors: HashMap<String, Pending>,
+    /// How many tags wait of all of them.
+    tags: usize,
+}
 
 /// What waits for a look.
 #[derive(Default)]
@@ -34,12 +46,15 @@ pub(super) struct Hinted(Mutex<State>);
 #[derive(Default)]
 struct State {
     /// What mirrors may want, by namespace and registry.
-    interests: HashMap<(String, Registry), BTreeMap<String, Interest>>,
-    /// Where the interest of a mirror stands.
-    places: HashMap<String, (String, Registry)>,
-    pending: HashMap<String, Pending>,
+    interests: HashMap<Place, BTreeMap<String, Interest>>,
+    /// Of which object the interest of a mirror is, and where it stands.
+    places: HashMap<String, (Option<String>, Place)>,
+    /// What waits of mirrors, by their namespaces.
+    pending: HashMap<String, Waiting>,
     /// How many tags wait of all mirrors.
     waiting: usize,
+    /// Mirrors for which nothing is looked at. What makes them go on is a whole round.
+    halted: HashSet<String>,
     /// Those who look at the mirrors of a namespace, or of all.
     lookers: Vec<(Option<String>, UnboundedSender<MirrorRef>)>,
 }
@@ -60,20 +75,39 @@ impl Hinted {
             let interest = Interest::of(mirror);
             let namespace = object.namespace().unwrap_or_default();
             let place = (namespace, interest.registry().clone());
-            state.places.insert(name.clone(), place.clone());
+            let owner = (object.uid(), place.clone());
+            state.places.insert(name.clone(), owner);
             let interests = state.interests.entry(place).or_default();
             interests.insert(name, interest);
         }
     }
 
-    /// Forgets what waits of a mirror that is no more, and what it wanted.
-    pub(super) fn forget(&self, name: &str) {
+    /// Nothing is looked at of a mirror, which is suspended or cannot be understood: nothing waits of it.
+    pub(super) fn halt(&self, name: &str) {
         let mut state = self.lock();
-        state.lose_interest(name);
+        state.halted.insert(name.to_owned());
         state.change(name, |pending| *pending = Pending::default());
     }
 
-    /// Takes note of what an event in a namespace hints at, and has it looked at. Says how many mirrors may want it.
+    /// A mirror goes on.
+    pub(super) fn go_on(&self, name: &str) {
+        self.lock().halted.remove(name);
+    }
+
+    /// Forgets what waits of a mirror that is no more, and what it wanted. What another one of its name wants stays, and
+    /// that one begins with a round.
+    pub(super) fn forget(&self, object: &ImageMirror) {
+        let name = name_of(object);
+        let mut state = self.lock();
+        let uid = object.uid();
+        if state.places.get(&name).is_some_and(|(of, _)| *of == uid) {
+            state.lose_interest(&name);
+        }
+        state.halted.remove(&name);
+        state.change(&name, |pending| *pending = Pending::default());
+    }
+
+    /// Takes note of what an event in a namespace hints at, and has it looked at. Says how many mirrors are going to look.
     pub(super) fn note(&self, namespace: &str, hint: &Hint, now: Timestamp) -> usize {
         let since = hint.pushed.unwrap_or(now);
         let is_likely = since <= now && now.duration_since(since).unsigned_abs() <= LONGEST_AGO;
@@ -81,10 +115,11 @@ impl Hinted {
         let mut state = self.lock();
         let place = (namespace.to_owned(), hint.registry.stand_in());
         let interests = state.interests.get(&place).into_iter().flatten();
+        let interests = interests.filter(|(name, _)| !state.halted.contains(*name));
         let wanting = interests.filter(|(_, interest)| interest.covers(hint));
         let wanting: Vec<String> = wanting.map(|(name, _)| name.clone()).collect();
         for name in &wanting {
-            let may_wait = state.waiting < MOST;
+            let may_wait = state.make_room(namespace);
             if state.change(name, |pending| pending.note(hint, since, may_wait)) {
                 state.look_at(namespace, name);
             }
@@ -110,6 +145,13 @@ impl Hinted {
         state.change(name, |pending| pending.put_back(taken));
     }
 
+    /// When it is to be asked again what is to be looked at of a mirror, after a look.
+    pub(super) fn next(&self, name: &str) -> Option<Duration> {
+        let state = self.lock();
+        let waiting = state.pending.get(namespace_of(name))?;
+        waiting.mirrors.get(name)?.next()
+    }
+
     /// What was taken is where it belongs, or the status tells that it is not.
     pub(super) fn settle(&self, name: &str) {
         self.lock().change(name, Pending::settle);
@@ -122,7 +164,9 @@ impl Hinted {
 
     /// Since when the one waits that waits longest of a mirror.
     pub(super) fn oldest(&self, name: &str) -> Option<Timestamp> {
-        self.lock().pending.get(name)?.oldest()
+        let state = self.lock();
+        let waiting = state.pending.get(namespace_of(name))?;
+        waiting.mirrors.get(name)?.oldest()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -133,18 +177,45 @@ impl Hinted {
 impl State {
     /// Changes what waits of a mirror. Nothing is kept of those of which nothing waits.
     fn change<T>(&mut self, name: &str, change: impl FnOnce(&mut Pending) -> T) -> T {
-        let mut pending = self.pending.remove(name).unwrap_or_default();
+        let namespace = namespace_of(name);
+        let mut waiting = self.pending.remove(namespace).unwrap_or_default();
+        let mut pending = waiting.mirrors.remove(name).unwrap_or_default();
         let before = pending.len();
         let changed = change(&mut pending);
         self.waiting = (self.waiting + pending.len()).saturating_sub(before);
+        waiting.tags = (waiting.tags + pending.len()).saturating_sub(before);
         if !pending.is_empty() {
-            self.pending.insert(name.to_owned(), pending);
+            waiting.mirrors.insert(name.to_owned(), pending);
+        }
+        if !waiting.mirrors.is_empty() {
+            self.pending.insert(namespace.to_owned(), waiting);
         }
         changed
     }
 
+    /// Makes room for one more tag of a namespace. False: it is the one of which most wait, and nothing more may.
+    fn make_room(&mut self, namespace: &str) -> bool {
+        if self.waiting < MOST {
+            return true;
+        }
+        let most = self.pending.iter().max_by_key(|(_, waiting)| waiting.tags);
+        let own = self.pending.get(namespace);
+        let own = own.map_or(0, |waiting| waiting.tags);
+        let Some((other, waiting)) = most.filter(|(_, waiting)| waiting.tags > own) else {
+            return false;
+        };
+        let mirrors = waiting.mirrors.iter();
+        let most = mirrors.max_by_key(|(_, pending)| pending.len());
+        if let Some((name, _)) = most {
+            let (other, name) = (other.clone(), name.clone());
+            self.change(&name, Pending::give_way);
+            self.look_at(&other, &name);
+        }
+        true
+    }
+
     fn lose_interest(&mut self, name: &str) {
-        let Some(place) = self.places.remove(name) else {
+        let Some((_, place)) = self.places.remove(name) else {
             return;
         };
         if let Some(interests) = self.interests.get_mut(&place) {
@@ -166,3 +237,11 @@ impl State {
         }
     }
 }
+
+/// The namespace in `namespace/name`.
+fn namespace_of(name: &str) -> &str {
+    name.split_once('/').map_or("", |(namespace, _)| namespace)
+}
+
+#[cfg(test)]
+mod tests;

@@ -4,12 +4,14 @@
 //!
 //! ```text
 //! doors    which paths there are, of which receivers
+//! room     how much is taken, of a receiver, of a namespace, and of all
 //! answer   one request: who may say it, what it says, what the sender is told
 //! ```
 
 mod answer;
 mod doors;
 mod listener;
+mod room;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -48,20 +48,34 @@ use crate::sync::Mode;
 /// Time until something that a mirror waits for is looked for again, should no event tell of it.
 const LOOK_AGAIN: Duration = Duration::from_secs(5 * 60);
 
-/// Brings a mirror up to date, if it is time.
+/// Brings a mirror up to date, if it is time. What was noted of one that went away meanwhile is forgotten.
 pub(super) async fn reconcile(
     object: &ImageMirror,
     context: &Context,
 ) -> Result<Action, WriteError> {
+    let action = bring_up_to_date(object, context).await;
+    context.forget_if_gone(object);
+    action
+}
+
+async fn bring_up_to_date(object: &ImageMirror, context: &Context) -> Result<Action, WriteError> {
     if object.metadata.deletion_timestamp.is_some() {
+        context.shared.hinted.halt(&name_of(object));
         return Ok(Action::await_change());
     }
     catch_up(object, context).await?;
     let requested = Requests::of(object.annotations());
     let remembered = context.shared.memory.read(object);
     let prepared = match prepare(object, &context.policies, context.shared.longest_round) {
-        Ok(prepared) => prepared,
-        Err(halt) => return stop(object, &remembered.status, &halt, context).await,
+        Ok(prepared) => {
+            context.shared.hinted.go_on(&name_of(object));
+            prepared
+        }
+        Err(halt) => {
+            // What ends the halt begins a round.
+            context.shared.hinted.halt(&name_of(object));
+            return stop(object, &remembered.status, &halt, context).await;
+        }
     };
     let Remembered {
         status,
@@ -87,9 +101,7 @@ pub(super) async fn reconcile(
             } else {
                 Mode::Apply
             };
-            let action = run(object, &prepared, mode, context).instrument(span).await;
-            context.forget_if_gone(object);
-            action
+            run(object, &prepared, mode, context).instrument(span).await
         }
         Due::At(time) => {
             context.shared.memory.resume(object, time);

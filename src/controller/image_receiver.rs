@@ -9,10 +9,11 @@ use kube::ResourceExt;
 use kube::core::PartialObjectMetaExt;
 use kube::core::error_boundary::InvalidObject;
 use kube::runtime::controller::Action;
+use kube::runtime::reflector::ObjectRef;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::cluster::WriteError;
-use super::context::Shared;
+use super::context::{Context, Shared};
 use super::hooks::Door;
 use super::secrets::{SecretError, read_one};
 use super::watch::Look;
@@ -42,18 +43,16 @@ impl Look<ImageReceiver> for ReceiverLook {
     }
 
     fn remove(&self, receiver: &ImageReceiver) {
-        self.0.doors.forget(&full_name(receiver));
-        let namespace = receiver.namespace().unwrap_or_default();
-        let name = receiver.name_any();
-        self.0.metrics.forget(RECEIVER, &namespace, &name);
+        forget(receiver, &self.0);
     }
 }
 
 /// Opens the door of a receiver, or closes it, and says so.
 pub(super) async fn reconcile(
     object: &ImageReceiver,
-    shared: &Shared,
+    context: &Context,
 ) -> Result<Action, WriteError> {
+    let shared = &*context.shared;
     let name = full_name(object);
     let (reception, door) = match open(object, shared).await {
         Ok(door) if door.is_suspended => (Reception::Suspended, Some(door)),
@@ -69,6 +68,10 @@ pub(super) async fn reconcile(
     let generation = object.metadata.generation.unwrap_or_default();
     let status = receiver_status(&previous, generation, &reception, clock::now());
     tell_ready(object, &status, shared);
+    // It may have gone while its Secret was read: then the watch has told so already, and tells it no more.
+    if forget_if_gone(object, context) {
+        return Ok(Action::await_change());
+    }
     if status != previous {
         shared.cluster.write_status(object, &status).await?;
     }
@@ -78,6 +81,31 @@ pub(super) async fn reconcile(
             Action::requeue(LOOK_AGAIN)
         }
     })
+}
+
+/// Forgets a receiver that the API server has no more. Another one of its name is looked at next.
+fn forget_if_gone(object: &ImageReceiver, context: &Context) -> bool {
+    let namespace = object.namespace().unwrap_or_default();
+    let name = ObjectRef::new(&object.name_any()).within(&namespace);
+    let current = context.receivers.get(&name);
+    if current
+        .as_ref()
+        .is_some_and(|current| current.uid() == object.uid())
+    {
+        return false;
+    }
+    forget(object, &context.shared);
+    if current.is_some() {
+        context.shared.doors.expect(&full_name(object));
+    }
+    true
+}
+
+fn forget(receiver: &ImageReceiver, shared: &Shared) {
+    shared.doors.forget(&full_name(receiver));
+    let namespace = receiver.namespace().unwrap_or_default();
+    let name = receiver.name_any();
+    shared.metrics.forget(RECEIVER, &namespace, &name);
 }
 
 fn tell_ready(object: &ImageReceiver, status: &ImageReceiverStatus, shared: &Shared) {

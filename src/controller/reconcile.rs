@@ -66,6 +66,7 @@ pub(super) async fn run(
         shared,
         mirrors: mirrors.clone(),
         policies: policies.clone(),
+        receivers: receivers.clone(),
         mirrors_listed,
         policies_listed,
         changed_mirrors,
@@ -150,11 +151,10 @@ async fn reconcile_receiver(
     object: Arc<Guarded<ImageReceiver>>,
     context: Arc<Context>,
 ) -> Result<Action, ReconcileError> {
-    let shared = &context.shared;
     contain(async {
         match &object.0 {
-            Ok(receiver) => image_receiver::reconcile(receiver, shared).await,
-            Err(invalid) => image_receiver::refuse(invalid, shared).await,
+            Ok(receiver) => image_receiver::reconcile(receiver, &context).await,
+            Err(invalid) => image_receiver::refuse(invalid, &context.shared).await,
         }
     })
     .await

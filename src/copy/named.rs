@@ -30,6 +30,12 @@ impl NamedTags {
         }
     }
 
+    /// What was asked in one repository is asked again.
+    pub(super) fn forget_in(&self, place: &Place, repository: &Repository) {
+        let mut named = self.lock();
+        named.retain(|(at, name, _), _| !(at == place && name == repository));
+    }
+
     /// A new round asks again.
     pub(super) fn forget(&self) {
         *self.lock() = HashMap::new();

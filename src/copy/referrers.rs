@@ -377,6 +377,18 @@ impl Finder {
         lists.cells.entry(key).or_default().clone()
     }
 
+    /// Forgets the tag list of one repository, and what its tags name.
+    pub(super) fn forget_in(&self, place: &Place, repository: &Repository) {
+        let key = (place.clone(), repository.clone());
+        let mut lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = lists.cells.remove(&key);
+        if let Some(Some(tags)) = known.as_ref().and_then(|cell| cell.get()) {
+            lists.bytes = lists.bytes.saturating_sub(tags.weight());
+        }
+        drop(lists);
+        self.named.forget_in(place, repository);
+    }
+
     /// Forgets the tag lists and what tags name: a new round looks again.
     pub(super) fn forget(&self) {
         *self.lists.lock().unwrap_or_else(PoisonError::into_inner) = Lists::default();

@@ -46,6 +46,13 @@ impl Stored {
             .retain(|(at, name, digest), _| !(at == place && name == repository && is_it(digest)));
     }
 
+    /// Others may delete what was stored in one repository. What is being written stays with its one task.
+    pub(super) fn forget_in(&self, place: &Place, repository: &Repository) {
+        self.lock().retain(|(at, name, _), slot| {
+            !(at == place && name == repository) || Arc::strong_count(slot) > 1
+        });
+    }
+
     /// Others may delete what was stored.
     pub(super) fn forget_all(&self) {
         self.lock().clear();

@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::Delivery;
+use super::delivery::Header;
 use super::sender::Sender;
 use crate::api::SenderType;
 
@@ -31,6 +32,16 @@ const JFROG_AUTH: &str = "x-jfrog-event-auth";
 #[error("the event does not prove that its sender knows the token")]
 pub struct Unproven;
 
+/// Whether the headers may be of somebody who knows the token: whether tokens are right, and signatures are there, whose
+/// bodies have not been read.
+pub fn check_headers(
+    sender: &Sender,
+    token: &SecretString,
+    header: Header<'_>,
+) -> Result<(), Unproven> {
+    prove(sender, token, header, None)
+}
+
 /// Whether the sender of an event knows the token, as far as its type can prove that. Of those that cannot, only the
 /// path does.
 pub fn check(
@@ -38,10 +49,20 @@ pub fn check(
     token: &SecretString,
     delivery: &Delivery<'_>,
 ) -> Result<(), Unproven> {
+    prove(sender, token, delivery.header, Some(delivery.body))
+}
+
+fn prove(
+    sender: &Sender,
+    token: &SecretString,
+    header: Header<'_>,
+    body: Option<&[u8]>,
+) -> Result<(), Unproven> {
     let token = token.expose_secret().as_bytes();
-    let header = |name: &str| (delivery.header)(name);
     let is_signed = |name: &str, algorithm| {
-        header(name).is_some_and(|found| is_signature(found, token, delivery.body, algorithm))
+        header(name).is_some_and(|found| {
+            body.is_none_or(|body| is_signature(found, token, body, algorithm))
+        })
     };
     let is_proven = match sender.kind {
         SenderType::DockerHub | SenderType::Quay | SenderType::Gar => true,

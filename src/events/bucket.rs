@@ -34,6 +34,17 @@ impl Bucket {
         self.full_at = full_at;
         true
     }
+
+    /// Gives back what was taken for nothing.
+    pub fn give_back(&mut self, count: u32) {
+        let full_at = self.full_at.checked_sub(self.every * count);
+        self.full_at = full_at.unwrap_or(self.full_at);
+    }
+
+    /// Whether nothing is missing.
+    pub fn is_full(&self, now: Instant) -> bool {
+        self.full_at <= now
+    }
 }
 
 #[cfg(test)]
@@ -51,7 +62,11 @@ mod tests {
         assert!(!bucket.take(1, began));
         assert!(bucket.take(1, began + second));
         assert!(!bucket.take(1, began + second));
+        bucket.give_back(2);
+        assert!(!bucket.is_full(began + second));
+        assert!(bucket.take(2, began + second) && !bucket.take(1, began + second));
         let later = began + second * 100;
+        assert!(bucket.is_full(later));
         assert!(
             bucket.take(3, later) && !bucket.take(1, later),
             "no more than it holds"

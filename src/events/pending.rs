@@ -17,6 +17,10 @@ pub const PER_MIRROR: Duration = Duration::from_secs(1);
 /// Most tags that wait of one mirror. More of them are a look at all of it.
 pub const MOST: usize = 1_000;
 
+/// Most tags that are looked at together, and so in [`PER_MIRROR`]: others have to bear what an event leads to. A whole
+/// repository counts as so many.
+pub const LOOKS: usize = 100;
+
 /// A tag of a repository; all of them where there is none.
 pub type Spot = (Repository, Option<Tag>);
 
@@ -99,14 +103,17 @@ impl Pending {
             *known = since.min(*known);
             return false;
         }
-        if self.waiting.len() >= MOST || !may_wait {
-            let oldest = self.waiting.values().min().copied();
-            self.everything = Some(oldest.map_or(since, |oldest| oldest.min(since)));
-            self.waiting.clear();
-            return true;
-        }
         self.waiting.insert(spot, since);
+        if self.waiting.len() > MOST || !may_wait {
+            self.give_way();
+        }
         true
+    }
+
+    /// Lets a look at everything take the place of the tags that wait.
+    pub fn give_way(&mut self) {
+        let tags = std::mem::take(&mut self.waiting);
+        self.everything = tags.into_values().chain(self.everything).min();
     }
 
     /// What is to be looked at now, which counts as looked at from now on.
@@ -125,10 +132,18 @@ impl Pending {
             let next = next.filter(|next| now < *next);
             return next.map_or(DueHints::Everything(since), DueHints::NotBefore);
         }
-        let (held, due): (BTreeMap<_, _>, BTreeMap<_, _>) = std::mem::take(&mut self.waiting)
-            .into_iter()
-            .partition(|(spot, _)| self.is_held(spot));
-        self.waiting = held;
+        let mut room = LOOKS;
+        let (mut later, mut due) = (BTreeMap::new(), BTreeMap::new());
+        for (spot, since) in self.oldest_first() {
+            let looks = if spot.1.is_some() { 1 } else { LOOKS };
+            if looks <= room && !self.is_held(&spot) {
+                room -= looks;
+                due.insert(spot, since);
+            } else {
+                later.insert(spot, since);
+            }
+        }
+        self.waiting = later;
         if due.is_empty() {
             let next = self.looked.values().min();
             return next.map_or(DueHints::Nothing, |next| {
@@ -151,6 +166,18 @@ impl Pending {
         self.looked
             .extend(spots.keys().map(|spot| (spot.clone(), now)));
         Taken { spots, everything }
+    }
+
+    /// Takes out what waits, in the order in which it is looked at.
+    fn oldest_first(&mut self) -> Vec<(Spot, Timestamp)> {
+        let mut spots: Vec<_> = std::mem::take(&mut self.waiting).into_iter().collect();
+        spots.sort_by_key(|(_, since)| *since);
+        spots
+    }
+
+    /// When it is to be asked again what is to be looked at, after a look.
+    pub fn next(&self) -> Option<Duration> {
+        (!self.waiting.is_empty() && !self.has_failed).then_some(PER_MIRROR)
     }
 
     fn look_at(&mut self, times: impl Iterator<Item = Timestamp>) {
@@ -265,6 +292,37 @@ mod tests {
         assert!(pending.note(&hint("9"), at(11), true));
         let held = pending.take(last + PER_MIRROR);
         assert!(matches!(held, DueHints::NotBefore(_)), "{held:?}");
+    }
+
+    #[test]
+    fn few_tags_are_looked_at_in_a_second_and_all_in_their_time() {
+        let mut pending = Pending::default();
+        let began = Instant::now();
+        for tag in 0..LOOKS * 2 {
+            pending.note(&hint(&tag.to_string()), at(5), true);
+        }
+        pending.note(&hint(""), at(6), true);
+        let mut looked = Vec::new();
+        for second in 0..30 {
+            let now = began + PER_MIRROR * second;
+            if let DueHints::Tags(due) = pending.take(now) {
+                looked.push(due.len());
+            }
+            let is_left = !pending.waiting.is_empty();
+            assert_eq!(pending.next(), is_left.then_some(PER_MIRROR));
+        }
+        assert_eq!(looked, [LOOKS, LOOKS, 1]);
+        // What waits for its time is not left behind by what is looked at before.
+        pending.note(&hint("1"), at(7), true);
+        assert!(matches!(
+            pending.take(began + PER_MIRROR * 60),
+            DueHints::Tags(_)
+        ));
+        pending.note(&hint("1"), at(8), true);
+        pending.note(&hint("2"), at(8), true);
+        let due = pending.take(began + PER_MIRROR * 61);
+        assert_eq!(tags(&due), [("2".to_owned(), 8)]);
+        assert_eq!(pending.next(), Some(PER_MIRROR));
     }
 
     #[test]

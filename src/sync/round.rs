@@ -3,6 +3,7 @@
 //! The round on one screen. Each mirror goes through its steps by itself; only who owns a tag is settled over those that
 //! may want it, and only what nobody else still copies to is pruned.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use futures::FutureExt;
@@ -30,6 +31,7 @@ use super::steps::select::select;
 use super::steps::{apply, gate, list, resolve};
 use super::syncer::Syncer;
 use super::wishes::Run;
+use crate::copy::Engine;
 use crate::plan::report::{Failure, MirrorReport, Report};
 use crate::runtime::memory::{self, HeldMemory};
 
@@ -81,7 +83,7 @@ pub async fn glance<C: Connect>(
 ) -> MirrorReport {
     let round = Round {
         state,
-        run: state.begin_run(),
+        run: state.begin_glance(),
         mode: Mode::Apply,
         observer,
         peers: Peers::new(std::iter::once(&input.mirror)),
@@ -145,6 +147,9 @@ impl Round<'_> {
         };
         let judged = gate(&gating, self.run, &mut round, owned).boxed().await;
         decide(&mut round, judged);
+        if self.only.is_some() {
+            look_anew(engine, &round.items);
+        }
         if self.mode != Mode::Prune {
             look_again(engine, &mut round, self.mode).boxed().await;
         }
@@ -192,6 +197,16 @@ impl Round<'_> {
             Mode::Plan | Mode::Prune => round.items.iter().map(Item::foreseen).collect(),
         };
         round.tell(outcomes);
+    }
+}
+
+/// What was stored at destinations before may have been deleted since.
+fn look_anew(engine: &Engine, items: &[Item]) {
+    let sightings = items.iter().map(|item| &item.sighting);
+    let places = sightings.map(|it| (it.endpoint.place(), &it.claim.repository));
+    let places: HashSet<_> = places.collect();
+    for (place, repository) in places {
+        engine.look_anew(&place, repository);
     }
 }
 

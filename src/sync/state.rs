@@ -109,6 +109,12 @@ impl State {
     /// Begins rounds: what may have changed at registries since the last ones is forgotten.
     pub(super) fn begin_run(&self) -> Run {
         self.engine.begin_round();
+        self.begin_glance()
+    }
+
+    /// Begins a look at some tags. Rounds that run keep what they know; the look forgets what it knows of its own
+    /// repositories.
+    pub(super) fn begin_glance(&self) -> Run {
         Run(self.runs.fetch_add(1, Ordering::Relaxed))
     }
 

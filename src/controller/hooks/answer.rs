@@ -3,7 +3,7 @@
 //! One request: who may say it, what it says, and what the sender is told. Whether anything matched is not.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::extract::State;
@@ -76,9 +76,12 @@ async fn take(hooks: &Hooks, door: &Door, request: Request<Body>) -> Outcome {
         return Outcome::Suspended;
     }
     let (head, body) = request.into_parts();
-    // Nobody waits in line for room: a sender that does would hold it for a time that it chooses.
-    let room = (door.bodies.try_acquire(), hooks.bodies.try_acquire());
-    let (Ok(_own), Ok(_one)) = room else {
+    let header = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok());
+    // Who knows the path alone takes no room where a header has to prove more.
+    if authenticity::check_headers(&door.sender, &door.token, &header).is_err() {
+        return Outcome::Unauthenticated;
+    }
+    let Some(_room) = hooks.doors.body(door) else {
         return Outcome::Throttled;
     };
     let body = match timeout(PATIENCE, collect(body)).await {
@@ -87,7 +90,7 @@ async fn take(hooks: &Hooks, door: &Door, request: Request<Body>) -> Outcome {
         Err(_) => return Outcome::TooSlow,
     };
     let delivery = Delivery {
-        header: &|name| head.headers.get(name).and_then(|value| value.to_str().ok()),
+        header: &header,
         body: &body,
     };
     read(hooks, door, &delivery)
@@ -98,7 +101,7 @@ fn read(hooks: &Hooks, door: &Door, delivery: &Delivery<'_>) -> Outcome {
     if authenticity::check(&door.sender, &door.token, delivery).is_err() {
         return Outcome::Unauthenticated;
     }
-    if !hooks.doors.take(door, 1) {
+    if !hooks.doors.take(door, 1, Instant::now()) {
         return Outcome::Throttled;
     }
     let hints = match events::read(&door.sender, delivery) {
@@ -112,7 +115,7 @@ fn read(hooks: &Hooks, door: &Door, delivery: &Delivery<'_>) -> Outcome {
     if hints.is_empty() {
         return Outcome::Ignored;
     }
-    if !hooks.doors.take(door, hints.len() - 1) {
+    if !hooks.doors.take(door, hints.len() - 1, Instant::now()) {
         return Outcome::Throttled;
     }
     if hooks.tell(&door.namespace, &hints, clock::now()) {

@@ -4,25 +4,20 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use secrecy::SecretString;
-use tokio::sync::Semaphore;
+use tokio::sync::SemaphorePermit;
 
-use crate::events::bucket::Bucket;
+use super::room::{ALL, OWN, Room, SHARE, take};
 use crate::events::{Sender, path};
-
-/// Hints of one receiver that are taken at once, and the time in which one more is.
-const OWN: (u32, Duration) = (1_000, Duration::from_millis(10));
-/// The same for all receivers together.
-const ALL: (u32, Duration) = (4_000, Duration::from_millis(2));
-/// Most bodies of one receiver that are read at once.
-const OWN_BODIES: usize = 8;
 
 /// What the listener knows of receivers.
 pub(in crate::controller) struct Doors {
     /// Whether there is a listener at all.
     is_listening: bool,
+    /// Room for all receivers.
+    room: Room,
     state: Mutex<State>,
 }
 
@@ -34,7 +29,8 @@ struct State {
     by_path: HashMap<String, Arc<Door>>,
     /// The paths of receivers, by `namespace/name`.
     paths: HashMap<String, String>,
-    pace: Bucket,
+    /// Room for the receivers of each namespace, also of one that has none any more, until all of it is free.
+    shares: HashMap<String, Arc<Room>>,
 }
 
 /// A receiver that has a path.
@@ -43,8 +39,9 @@ pub(in crate::controller) struct Door {
     pub(in crate::controller) sender: Sender,
     pub(in crate::controller) token: SecretString,
     pub(in crate::controller) is_suspended: bool,
-    pace: Mutex<Bucket>,
-    pub(super) bodies: Semaphore,
+    own: Arc<Room>,
+    /// That of all receivers of the namespace.
+    share: Arc<Room>,
 }
 
 /// What is behind a path.
@@ -60,27 +57,21 @@ pub(super) enum Found {
 // === impl Door ===
 
 impl Door {
-    /// A receiver with a full measure of events.
+    /// A receiver; how much it may take is known when it is placed.
     pub(in crate::controller) fn new(
         namespace: String,
         sender: Sender,
         token: SecretString,
         is_suspended: bool,
     ) -> Self {
-        let (places, every) = OWN;
         Self {
             namespace,
             sender,
             token,
             is_suspended,
-            pace: Mutex::new(Bucket::new(places, every, Instant::now())),
-            bodies: Semaphore::new(OWN_BODIES),
+            own: Arc::new(Room::new(OWN)),
+            share: Arc::new(Room::new(SHARE)),
         }
-    }
-
-    fn take(&self, count: u32) -> bool {
-        let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
-        pace.take(count, Instant::now())
     }
 }
 
@@ -89,15 +80,15 @@ impl Door {
 impl Doors {
     /// No receivers yet, and whether there is a listener for any.
     pub(in crate::controller) fn new(is_listening: bool) -> Self {
-        let (places, every) = ALL;
         Self {
             is_listening,
+            room: Room::new(ALL),
             state: Mutex::new(State {
                 unlisted: None,
                 unseen: HashSet::new(),
                 by_path: HashMap::new(),
                 paths: HashMap::new(),
-                pace: Bucket::new(places, every, Instant::now()),
+                shares: HashMap::new(),
             }),
         }
     }
@@ -139,14 +130,19 @@ impl Doors {
             None => state.paths.remove(name),
         };
         let before = before.and_then(|before| state.by_path.remove(&before));
+        let before = before.map(|before| Arc::clone(&before.own));
         if let (Some(mut door), Some(path)) = (door, &path) {
-            // Its measure is not filled up by another look at it.
+            // What it took stays taken, whatever comes of another look at it, or of another object of its name.
             if let Some(before) = before {
-                let pace = before.pace.lock().unwrap_or_else(PoisonError::into_inner);
-                door.pace = Mutex::new(pace.clone());
+                door.own = before;
             }
+            let share = state.shares.entry(namespace.to_owned());
+            door.share = share.or_insert(door.share).clone();
             state.by_path.insert(path.clone(), Arc::new(door));
         }
+        state
+            .shares
+            .retain(|_, share| Arc::strong_count(share) > 1 || !share.is_free());
         path
     }
 
@@ -166,12 +162,117 @@ impl Doors {
     }
 
     /// Takes so many hints of a receiver. False: they are too many for now.
-    pub(super) fn take(&self, door: &Door, count: usize) -> bool {
+    pub(super) fn take(&self, door: &Door, count: usize, now: Instant) -> bool {
         let count = u32::try_from(count).unwrap_or(u32::MAX);
-        door.take(count) && self.lock().pace.take(count, Instant::now())
+        take(&[&self.room, &door.share, &door.own], count, now)
+    }
+
+    /// Room for a body of a receiver.
+    pub(super) fn body<'a>(&'a self, door: &'a Door) -> Option<[SemaphorePermit<'a>; 3]> {
+        Some([door.own.body()?, door.share.body()?, self.room.body()?])
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::api::ImageReceiver;
+
+    const TOKEN: &str = "a-token-of-some-length";
+
+    fn door(namespace: &str) -> Door {
+        let receiver = json!({
+            "apiVersion": "transship.dev/v1alpha1", "kind": "ImageReceiver",
+            "metadata": {"namespace": namespace, "name": "any"},
+            "spec": {"type": "Quay", "secretRef": {"name": "events"}},
+        });
+        let receiver: ImageReceiver = serde_json::from_value(receiver).unwrap();
+        let sender = Sender::of(&receiver).unwrap();
+        Door::new(
+            namespace.to_owned(),
+            sender,
+            SecretString::from(TOKEN),
+            false,
+        )
+    }
+
+    fn placed(doors: &Doors, name: &str) -> Arc<Door> {
+        let (namespace, _) = name.split_once('/').unwrap();
+        let path = doors.place(name, Some(door(namespace))).unwrap();
+        match doors.find(&path) {
+            Found::Door(door) => door,
+            Found::Nothing | Found::Unknown => panic!("it has a door"),
+        }
+    }
+
+    /// A time at which all of it is free that nothing was taken of.
+    fn later() -> Instant {
+        Instant::now() + Duration::from_secs(60 * 60)
+    }
+
+    /// Takes hints, a hundred at once, until there is no room.
+    fn drain(doors: &Doors, door: &Door, now: Instant) -> usize {
+        let taken = (0..1_000).take_while(|_| doors.take(door, 100, now));
+        taken.count() * 100
+    }
+
+    /// Takes room for bodies until there is none.
+    fn fill<'a>(doors: &'a Doors, door: &'a Door) -> Vec<[SemaphorePermit<'a>; 3]> {
+        std::iter::from_fn(|| doors.body(door)).collect()
+    }
+
+    #[test]
+    fn no_namespace_takes_the_room_of_another() {
+        let (doors, now) = (Doors::new(true), later());
+        let many = (0..20).map(|number| placed(&doors, &format!("many/{number}")));
+        let many: Vec<_> = many.collect();
+        let taken = many.iter().map(|door| drain(&doors, door, now));
+        assert_eq!(taken.sum::<usize>(), 2_000);
+        let few = placed(&doors, "few/one");
+        assert_eq!(drain(&doors, &few, now), 1_000);
+        let others: Vec<_> = (0..5)
+            .map(|it| placed(&doors, &format!("n{it}/one")))
+            .collect();
+        let taken = others.iter().map(|door| drain(&doors, door, now));
+        assert_eq!(taken.sum::<usize>(), 5_000, "what was refused took nothing");
+
+        let bodies: Vec<_> = many.iter().flat_map(|door| fill(&doors, door)).collect();
+        assert_eq!((bodies.len(), fill(&doors, &few).len()), (16, 8));
+    }
+
+    #[test]
+    fn a_receiver_that_is_looked_at_or_made_again_has_no_more_room() {
+        let (doors, now) = (Doors::new(true), later());
+        let first = placed(&doors, "team/one");
+        assert_eq!(drain(&doors, &first, now), 1_000);
+        let bodies = fill(&doors, &first);
+        let again = placed(&doors, "team/one");
+        assert_eq!(drain(&doors, &again, now), 0);
+        assert_eq!((bodies.len(), fill(&doors, &again).len()), (8, 0));
+        let mut taken = 0;
+        for _ in 0..10 {
+            doors.forget("team/one");
+            taken += drain(&doors, &placed(&doors, "team/one"), now);
+        }
+        assert_eq!(taken, 1_000, "the namespace keeps what it took");
+        let (one, two) = (placed(&doors, "team/one"), placed(&doors, "team/two"));
+        let others = fill(&doors, &one);
+        assert_eq!((others.len(), fill(&doors, &two).len()), (8, 0));
+    }
+
+    #[test]
+    fn nothing_stays_of_a_namespace_that_took_nothing() {
+        let doors = Doors::new(true);
+        drop(placed(&doors, "team/one"));
+        doors.forget("team/one");
+        assert!(doors.lock().shares.is_empty());
     }
 }

@@ -5,22 +5,17 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use tokio::sync::Semaphore;
 
 use super::doors::Doors;
 use crate::controller::hinted::Hinted;
 use crate::controller::metrics::ControllerMetrics;
 use crate::events::Hint;
 
-/// Most bodies that are read at once.
-const BODIES: usize = 32;
-
 /// The listener.
 pub(in crate::controller) struct Hooks {
     pub(super) doors: Arc<Doors>,
     hinted: Arc<Hinted>,
     pub(super) metrics: Arc<ControllerMetrics>,
-    pub(super) bodies: Semaphore,
 }
 
 impl Hooks {
@@ -34,7 +29,6 @@ impl Hooks {
             doors,
             hinted,
             metrics,
-            bodies: Semaphore::new(BODIES),
         }
     }
 

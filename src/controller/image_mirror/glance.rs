@@ -16,7 +16,7 @@ use crate::controller::context::Context;
 use crate::controller::events;
 use crate::controller::memory::name_of;
 use crate::controller::objects::generation;
-use crate::controller::span::{Span, duration};
+use crate::controller::span::{Span, duration, earlier};
 use crate::events::pending::{Spot, Taken};
 use crate::plan::SourceImage;
 use crate::plan::attempts::Outlook;
@@ -89,7 +89,10 @@ async fn conclude(
             tell(object, prepared, (&report, span, next), context).await?;
             let memory = &context.shared.memory;
             let next = memory.hasten(object, report.next_admission());
-            Ok(wait_until(object, next, context))
+            // What waits for its time does not ask for another look by itself.
+            let wait = context.shared.hinted.next(&name_of(object));
+            let more = wait.and_then(|wait| clock::now().checked_add(wait).ok());
+            Ok(wait_until(object, earlier(next, more), context))
         }
     }
 }

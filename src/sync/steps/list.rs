@@ -94,8 +94,7 @@ async fn list_entry<'a, C: Connect>(
     if let Some(only) = only {
         let repositories = only.repositories(entry).into_iter();
         let listings = repositories.map(|repository| {
-            let listing = only.listing(entry, &repository);
-            list_repository(deps, mirror, entry, (repository, listing), recorded)
+            list_repository(deps, mirror, entry, (repository, Some(only)), recorded)
         });
         return join_all(listings).await;
     }
@@ -156,7 +155,7 @@ async fn list_repository<'a, C: Connect>(
     deps: &Deps<'_, C>,
     mirror: &Mirror,
     entry: &'a ImageEntry,
-    (repository, known): (Repository, Option<Vec<Tag>>),
+    (repository, only): (Repository, Option<&Only>),
     recorded: &Recorded,
 ) -> Result<Observed<'a>, Failure> {
     let subject = format!("{}/{repository}", mirror.source.registry);
@@ -166,6 +165,12 @@ async fn list_repository<'a, C: Connect>(
         endpoint,
         repository,
     };
+    if only.is_some() {
+        // What a round read of it may be of before the push.
+        deps.engine
+            .look_anew(&origin.endpoint.place(), &origin.repository);
+    }
+    let known = only.and_then(|only| only.listing(entry, &origin.repository));
     let is_known = known.is_some() || !entry.needs_listing();
     let mut observed = Observed {
         entry,

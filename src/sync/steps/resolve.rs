@@ -26,6 +26,32 @@ use crate::sync::sighting::{Absent, Selected, Sighted, Sighting};
 /// Tags that are looked at together. What a registry bears is decided by its own limits.
 const LOOKS: usize = 128;
 
+/// When the destinations of a tag are looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Order {
+    /// At the same time as its source.
+    Together,
+    /// Once it is there at its source.
+    SourceFirst,
+}
+
+impl Order {
+    /// What the source says, and what the destinations do, as far as they are asked.
+    async fn ask<L>(
+        self,
+        source: impl Future<Output = Result<Resolved, Failure>>,
+        destinations: impl Future<Output = Vec<L>>,
+    ) -> (Result<Resolved, Failure>, Vec<L>) {
+        match self {
+            Self::Together => tokio::join!(source, destinations),
+            Self::SourceFirst => match source.await {
+                Ok(Resolved::Image(image)) => (Ok(Resolved::Image(image)), destinations.await),
+                none => (none, Vec::new()),
+            },
+        }
+    }
+}
+
 /// What destination tags are like, by the names of their destinations.
 type Looks<'a> = HashMap<(&'a str, Claim), Result<Look, Failure>>;
 
@@ -49,8 +75,14 @@ pub(in crate::sync) async fn resolve<C: Connect>(
         .iter()
         .map(|origin| deps.engine.probe_referrers(origin));
     let (mirror, known) = (&*mirror, &known);
+    // Somebody else says what is looked at: that does not make a registry ask all others for what it does not have.
+    let order = if round.only.is_some() {
+        Order::SourceFirst
+    } else {
+        Order::Together
+    };
     let sighted = stream::iter(selected)
-        .map(|selected| sight(deps, mirror, known, selected))
+        .map(|selected| sight(deps, (mirror, known), order, selected))
         .buffered(LOOKS)
         .collect::<Vec<_>>();
     // Whether the sources list referrers is asked next of whatever has no record.
@@ -88,12 +120,12 @@ fn keep(round: &mut MirrorRound, sighted: Vec<Sighted>) -> Vec<Sighting> {
     kept
 }
 
-/// The source and the destinations are asked at the same time, as far as the names of the
-/// destination tags do not need the digest.
+/// The source and the destinations are asked in this order, as far as the names of the destination tags do not need
+/// the digest.
 async fn sight<C: Connect>(
     deps: &Deps<'_, C>,
-    mirror: &Mirror,
-    known: &HashMap<String, Digest>,
+    (mirror, known): (&Mirror, &HashMap<String, Digest>),
+    order: Order,
     selected: Selected,
 ) -> Sighted {
     let namings = selected.namings.clone();
@@ -110,10 +142,8 @@ async fn sight<C: Connect>(
     let looks = early
         .iter()
         .map(|(destination, claim)| look(deps, mirror, destination, claim));
-    let (image, looks) = tokio::join!(
-        find_image(mirror, known, selected),
-        futures::future::join_all(looks),
-    );
+    let looks = futures::future::join_all(looks);
+    let (image, looks) = order.ask(find_image(mirror, known, selected), looks).await;
     let mut sighted = Sighted::default();
     let image = match image {
         Ok(Resolved::Image(image)) => Arc::new(image),

@@ -233,6 +233,7 @@ async fn only_what_is_hinted_at_is_looked_at_and_nothing_that_is_claimed_is_beli
     }
     let before = reception.namespace.json("imir", "mirror").await.unwrap();
     source.script().clear_requests();
+    destination.script().clear_requests();
 
     // One that moved, one that is new, one that is wanted by nobody, one that does not exist.
     source.load("app", "2", &image(2));
@@ -251,6 +252,11 @@ async fn only_what_is_hinted_at_is_looked_at_and_nothing_that_is_claimed_is_beli
         arrives(&destination.client(), "app", tag, &image(seed)).await;
     }
     assert_eq!(looked_up(&source), ["app:2", "app:3", "app:4"]);
+    let asked = looked_up(&destination);
+    assert!(
+        !asked.contains(&"app:4".to_owned()),
+        "the source has none: {asked:?}"
+    );
     let listed = source.requests().into_iter();
     let listed = listed.filter(|request| request.path.contains("/tags/list"));
     assert_eq!(listed.count(), 0, "its rules look at each tag by itself");

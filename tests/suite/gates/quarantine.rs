@@ -204,7 +204,11 @@ async fn a_plan_remembers_what_a_controller_has_on_record() {
         .unwrap_or_else(|error| panic!("{error}: {}", finished.stderr));
     let tags = report["mirrors"][0]["tags"].as_array().unwrap().iter();
     let actions: Vec<&str> = tags.map(|tag| tag["action"].as_str().unwrap()).collect();
-    assert_eq!(actions, ["Copy", "Quarantined"], "the other one has moved");
+    assert_eq!(
+        actions,
+        ["Planned", "Quarantined"],
+        "the other one has moved"
+    );
 
     // Whoever writes keeps records of its own.
     let finished = Program::transship(&["sync", "-f", "-"]).input(yaml).run();

@@ -369,25 +369,15 @@ async fn until_ended(running: impl Future, end: &CancellationToken) {
 
 /// What whoever reads the log of another cluster asks first.
 fn tell_settings(settings: &Settings) {
-    let Settings {
-        namespaces,
-        lease_name,
-        concurrent_rounds,
-        rounds_per_namespace,
-        tags_per_mirror,
-        prunes,
-        looks_at_workloads,
-        ..
-    } = settings;
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
-        ?namespaces,
-        lease_name,
-        concurrent_rounds,
-        rounds_per_namespace,
-        tags_per_mirror,
-        prunes,
-        looks_at_workloads,
+        namespaces = ?settings.namespaces,
+        lease_name = settings.lease_name,
+        concurrent_rounds = settings.concurrent_rounds,
+        rounds_per_namespace = settings.rounds_per_namespace,
+        tags_per_mirror = settings.tags_per_mirror,
+        prunes = settings.prunes,
+        looks_at_workloads = settings.looks_at_workloads,
         "transship controller"
     );
 }

@@ -91,17 +91,26 @@ impl Claims {
         }
         let rivals = self.rivals(run, own, all);
         let conflicts = find_own_conflicts(own, all, &wanted, &rivals);
+        for holder in self.hold_honoured(run, own, &conflicts) {
+            self.withhold(&holder);
+        }
+        conflicts
+    }
+
+    /// Holds what a mirror wants without conflict, as far as its claims count; gives the rest.
+    fn hold_honoured(&mut self, run: Run, own: &Wishes, conflicts: &Conflicts<'_>) -> Vec<Holder> {
         let mirror = Arc::new(own.mirror.seniority());
+        let mut rest = Vec::new();
         for wish in &own.tags {
             let holder = Holder::of(&mirror, wish, run);
             let is_honoured = !conflicts.contains_key(&(&wish.source, &wish.claim));
             if is_honoured && self.counts(&holder) {
                 self.hold(&holder);
             } else {
-                self.withhold(&holder);
+                rest.push(holder);
             }
         }
-        conflicts
+        rest
     }
 
     /// What gives a mirror a tag for an image, by what came of it earlier in this process: a push that has begun and
@@ -178,21 +187,10 @@ impl Claims {
     ) -> Conflicts<'a> {
         let claims = own.tags.iter().map(|wish| &wish.claim);
         let wanted: HashSet<Target> = claims.flat_map(targets).collect();
-        let is_rival = |holder: &&Holder| {
-            let is_own = holder.mirror.name == own.mirror.name;
-            !is_own || !own.tags.iter().any(|wish| wish.source == holder.source)
-        };
-        let holders = wanted.iter().filter_map(|target| self.holders.get(target));
-        let rivals: Vec<Holder> = holders.filter(is_rival).cloned().collect();
+        let rivals = self.rivals(run, own, all);
         let conflicts = find_own_conflicts(own, all, &wanted, &rivals);
-        let mirror = Arc::new(own.mirror.seniority());
-        for wish in &own.tags {
-            let holder = Holder::of(&mirror, wish, run);
-            let is_honoured = !conflicts.contains_key(&(&wish.source, &wish.claim));
-            if is_honoured && self.counts(&holder) {
-                self.hold(&holder);
-            }
-        }
+        // What is not held stays as its last round left it.
+        self.hold_honoured(run, own, &conflicts);
         conflicts
     }
 

@@ -138,20 +138,16 @@ impl Missed {
 // === impl Sighting ===
 
 impl Sighting {
-    /// What gives the mirror the tag for the image: what is on record counts for as long as the tag names it.
-    pub(super) fn ownership(&self) -> Ownership {
-        let recorded = self.recorded.as_ref().filter(|record| {
-            record.source == self.image.source.to_string()
-                && self.current.as_ref() == Some(&record.digest)
-        });
-        recorded.map(Record::ownership).unwrap_or_default()
-    }
-
-    /// Whether a push of the image to the tag has begun of which nobody saw the end.
-    pub(super) fn is_pending(&self) -> bool {
-        let recorded = self.recorded.as_ref();
+    /// What gives the mirror the tag for the image: what is on record counts for as long as the tag names it. While a
+    /// push has begun of which nobody saw the end, `held` says what was there before.
+    pub(super) fn ownership(&self, held: impl FnOnce() -> Ownership) -> Ownership {
         let source = self.image.source.to_string();
-        recorded.is_some_and(|record| record.is_pending() && record.source == source)
+        let recorded = self.recorded.as_ref();
+        match recorded.filter(|record| record.source == source) {
+            Some(record) if record.is_pending() => held(),
+            Some(record) if self.current.as_ref() == Some(&record.digest) => record.ownership(),
+            Some(_) | None => Ownership::Wanted,
+        }
     }
 
     /// Whether it is a tag of this image.

@@ -22,12 +22,7 @@ pub(in crate::sync) fn wishes(
     let tags = sightings.iter().map(|sighting| {
         let Sighting { image, claim, .. } = sighting;
         let held = || claims.held(&round.mirror.name, &image.source, claim);
-        let ownership = if sighting.is_pending() {
-            sighting.ownership().max(held())
-        } else {
-            sighting.ownership()
-        };
-        wish(sighting, ownership)
+        wish(sighting, sighting.ownership(held))
     });
     Wishes {
         mirror: round.mirror.clone(),

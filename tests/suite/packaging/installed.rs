@@ -66,7 +66,9 @@ async fn mirrors_outlive_the_release_and_the_next_one_takes_them_over() {
     )
     .await;
     helm(&plane, &["uninstall", "transship"]).await;
-    let gone = ["wait", "--for=delete", "--timeout=60s", "crd"];
+    // An API server whose cache is behind looks for a minute whether all instances are gone, and tries anew
+    // after it (`deleteInstances` of apiextensions-apiserver's crd_finalizer.go, 1.36).
+    let gone = ["wait", "--for=delete", "--timeout=180s", "crd"];
     plane.kubectl_ok(&[&gone[..], &DEFINITIONS].concat()).await;
 }
 

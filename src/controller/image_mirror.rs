@@ -81,6 +81,7 @@ async fn bring_up_to_date(object: &ImageMirror, context: &Context) -> Result<Act
         status,
         next,
         has_pending,
+        tries: _,
         untold: _,
     } = remembered;
     let situation = Situation {
@@ -250,8 +251,15 @@ async fn tell(
     requested: Requests,
     context: &Context,
 ) -> Result<(), WriteError> {
-    let previous = context.shared.memory.read(object).status;
-    let status = status::finish(&previous, round, requested);
+    let Remembered {
+        status: previous,
+        tries,
+        next: _,
+        has_pending: _,
+        untold: _,
+    } = context.shared.memory.read(object);
+    let (status, tries) = status::finish(&previous, &tries, round, requested);
+    context.shared.memory.count(object, tries);
     let totals = Totals::of(round.report);
     log(&totals, round);
     context.shared.metrics.count_pruned(totals.pruned);

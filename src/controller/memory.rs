@@ -12,6 +12,7 @@ use super::span::{Span, earlier};
 use crate::api::ImageMirror;
 use crate::api::image_mirror::ImageMirrorStatus;
 use crate::plan::attempts::{Attempts, Outlook};
+use crate::plan::status::Tries;
 use crate::policy::Schedule;
 
 /// What is known of all mirrors, by `namespace/name`.
@@ -24,6 +25,8 @@ struct Known {
     /// Of another object with the same name nothing is known.
     uid: Option<String>,
     attempts: Attempts,
+    /// How often was tried what fails.
+    tries: Tries,
     next: Option<Timestamp>,
     has_pending: bool,
     /// What was written and has not come back in a watch yet.
@@ -43,6 +46,8 @@ struct Written {
 pub(super) struct Remembered {
     /// The status as it was last written, here or by an earlier process.
     pub(super) status: ImageMirrorStatus,
+    /// How often this process tried what fails.
+    pub(super) tries: Tries,
     /// When this process means to run the next round.
     pub(super) next: Option<Timestamp>,
     /// Whether an earlier process left pushes whose end nobody saw.
@@ -71,6 +76,7 @@ impl Memory {
                 .or(mirror.status.as_ref())
                 .cloned()
                 .unwrap_or_default(),
+            tries: known.tries.clone(),
             next: known.next,
             has_pending: known.has_pending,
             untold: known.untold.clone(),
@@ -86,6 +92,12 @@ impl Memory {
             resource_version: mirror.resource_version(),
             status,
         });
+    }
+
+    /// Takes note of how often was tried what fails.
+    pub(super) fn count(&self, mirror: &ImageMirror, tries: Tries) {
+        let mut memory = self.lock();
+        known(&mut memory, mirror).tries = tries;
     }
 
     /// Takes note of what came of a round and could not be written.

@@ -58,7 +58,7 @@ impl Subset {
     /// attestations.
     ///
     /// An entry counts for its platform, or else for those that are `inside`. What has none at all, such as
-    /// another artifact, is kept.
+    /// another artifact, is kept. So is an index of attestations alone.
     pub fn choose(
         index: &Manifest,
         inside: &Inside,
@@ -91,8 +91,11 @@ impl Subset {
                 found: found.into_iter().cloned().collect(),
             });
         }
+        // Where an index has nothing but attestations, they are what it is for.
+        let has_images = images().next().is_some();
         let is_kept: Vec<bool> = entries()
             .map(|entry| match entry.attests() {
+                Some(_) if !has_images => true,
                 Some(subject) => with_attestations && kept.contains(subject),
                 None => is_wanted(entry),
             })
@@ -291,6 +294,9 @@ mod tests {
         let bare = index(&all[..2]);
         let subset = Subset::choose(&bare, &Inside::new(), &[], false).unwrap();
         assert_eq!(subset.rewrite(&bare).unwrap(), bare);
+        let attestations = index(&all[2..]);
+        let subset = Subset::choose(&attestations, &Inside::new(), &[], false).unwrap();
+        assert_eq!(subset.rewrite(&attestations).unwrap(), attestations);
         let empty = index(&[]);
         let subset = Subset::choose(&empty, &Inside::new(), &[], false).unwrap();
         assert_eq!(subset.rewrite(&empty).unwrap(), empty);

@@ -11,12 +11,14 @@ mod lists;
 mod prune;
 mod refusals;
 mod round;
+mod tries;
 
 use jiff::Timestamp;
 
 use self::counts::{Counts, count};
 pub use self::freshness::{behind_since, judge_freshness, late_from};
 pub use self::round::{Round, failures};
+pub use self::tries::Tries;
 use super::report::{Failure, MirrorReport, Outcome, TagReport};
 use crate::api::Reason;
 use crate::api::annotations::Requests;
@@ -122,12 +124,14 @@ pub fn advance(
     status
 }
 
-/// The status after a round. It equals the previous one where the round found nothing to do.
+/// The status after a round, and how often was tried what fails. The status equals the previous one where the
+/// round found nothing to do, or failed as the one before.
 pub fn finish(
     previous: &ImageMirrorStatus,
+    tries: &Tries,
     round: &Round<'_>,
     requested: Requests,
-) -> ImageMirrorStatus {
+) -> (ImageMirrorStatus, Tries) {
     let Round {
         generation,
         report,
@@ -143,17 +147,18 @@ pub fn finish(
     status.policy_revision = Some(policies.clone());
     status.revision = Some(revision(report));
     lists::write_counts(&mut status, &counts);
-    lists::write_failures(&mut status, previous, report, next);
+    lists::write_failures(&mut status, previous, tries, report, next);
+    let tries = Tries::of(&status);
     refusals::write_refusals(&mut status, report);
     prune::write_prune(&mut status, report.prune.as_ref(), generation, ended);
     judge(&mut status, &counts, report, generation, ended);
     lists::write_round(&mut status, round);
-    if status == *previous {
-        return status;
+    fit(&mut status);
+    if !tries::is_news(previous, &status) {
+        return (previous.clone(), tries);
     }
     status.next_sync_time = next.map(whole_seconds);
-    fit(&mut status);
-    status
+    (status, tries)
 }
 
 /// The status after a look at some tags: what they came to. Counts stay those of the last round over all tags.

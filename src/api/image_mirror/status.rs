@@ -165,10 +165,10 @@ pub struct FailureStatus {
     /// Why, for people, and what to do.
     #[schemars(length(max = MESSAGE_LENGTH))]
     pub message: String,
-    /// Rounds that have failed with it in a row.
+    /// Rounds that had failed with it in a row when this was written, which is at the first, second, fourth, eighth and so on.
     #[schemars(range(min = 1))]
     pub attempts: i32,
-    /// When it is tried again at the earliest.
+    /// When it was to be tried again at the earliest, as of the last change.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_attempt_time: Option<Time>,
 }

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::counts::Counts;
 use super::round::{Round, failures};
+use super::tries::Tries;
 use crate::api::image_mirror::{
     Action, DestinationStatus, FAILURES, FailureStatus, HISTORY, ImageMirrorStatus, MESSAGE_LENGTH,
     RECENT, RecentCopy, RoundResult, RoundSummary, TagCounts,
@@ -51,28 +52,25 @@ pub(super) fn write_counts(status: &mut ImageMirrorStatus, counts: &Counts) {
 pub(super) fn write_failures(
     status: &mut ImageMirrorStatus,
     previous: &ImageMirrorStatus,
+    tries: &Tries,
     report: &MirrorReport,
     next: Option<Timestamp>,
 ) {
     let mut failures: Vec<FailureStatus> = failures(report)
-        .map(|(destination, failure)| {
-            let known = previous.failures.iter().find(|known| {
-                known.image == failure.subject && known.destination.as_deref() == destination
-            });
-            FailureStatus {
-                image: failure.subject.clone(),
-                destination: destination.map(str::to_owned),
-                reason: failure.reason.to_string(),
-                message: failure.message.chars().take(MESSAGE_LENGTH).collect(),
-                attempts: known.map_or(1, |known| known.attempts.saturating_add(1)),
-                next_attempt_time: failure.next_attempt_time.or(next).map(whole_seconds),
-            }
+        .map(|(destination, failure)| FailureStatus {
+            image: failure.subject.clone(),
+            destination: destination.map(str::to_owned),
+            reason: failure.reason.to_string(),
+            message: failure.message.chars().take(MESSAGE_LENGTH).collect(),
+            attempts: 1,
+            next_attempt_time: failure.next_attempt_time.or(next).map(whole_seconds),
         })
         .collect();
     failures.sort_by(|left, right| {
         (&left.image, &left.destination).cmp(&(&right.image, &right.destination))
     });
     failures.truncate(FAILURES);
+    tries.count(&mut failures, previous);
     status.failures = failures;
 }
 

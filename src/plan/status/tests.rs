@@ -64,6 +64,15 @@ fn round(report: &MirrorReport, at: i64) -> Round<'_> {
     }
 }
 
+/// The status after a round, as a process tells it that has seen no other one.
+fn finish(
+    previous: &ImageMirrorStatus,
+    round: &Round<'_>,
+    requested: Requests,
+) -> ImageMirrorStatus {
+    super::finish(previous, &Tries::default(), round, requested).0
+}
+
 /// Conditions as `type=status reason: message`, one a line.
 fn conditions_of(status: &ImageMirrorStatus) -> String {
     let lines: Vec<String> = status
@@ -352,17 +361,55 @@ fn a_tag_counts_once_and_its_worst_destination_counts() {
 }
 
 #[test]
+fn the_same_failure_is_told_at_its_first_second_fourth_and_eighth_try() {
+    let broken = |reason| {
+        report(vec![
+            tag("1", "eu", Outcome::Unchanged),
+            tag("2", "eu", failed("2", reason)),
+        ])
+    };
+    let (limited, denied) = (broken(Reason::RateLimited), broken(Reason::AccessDenied));
+    let told = |status: &ImageMirrorStatus| {
+        let failure = &status.failures[0];
+        let next = failure.next_attempt_time.as_ref().unwrap().0.as_second();
+        (failure.attempts, next - 3600)
+    };
+    let mut status = ImageMirrorStatus::default();
+    let mut tries = Tries::default();
+    let mut seen = Vec::new();
+    for at in 1..=9 {
+        let previous = status.clone();
+        (status, tries) = super::finish(&previous, &tries, &round(&limited, at), unasked());
+        if status != previous {
+            seen.push(told(&status));
+        }
+    }
+    assert_eq!(seen, [(1, 1), (2, 2), (4, 4), (8, 8)]);
+
+    let asked_for = super::finish(&status, &tries, &round(&limited, 10), asked("now")).0;
+    assert_eq!(told(&asked_for), (10, 10), "whatever else is written");
+    let another = super::finish(&status, &tries, &round(&denied, 10), unasked()).0;
+    assert_eq!(told(&another), (10, 10), "another reason is news");
+    let restarted = finish(&status, &round(&limited, 10), asked("now"));
+    assert_eq!(told(&restarted), (9, 10), "what an earlier process told");
+    let healed = report(vec![tag("1", "eu", Outcome::Unchanged)]);
+    let (healed, tries) = super::finish(&status, &tries, &round(&healed, 10), unasked());
+    let again = super::finish(&healed, &tries, &round(&limited, 11), unasked()).0;
+    assert_eq!(told(&again), (1, 11), "in a row");
+}
+
+#[test]
 fn failures_in_a_row_are_counted_and_kept_small() {
     let name = |number: usize| format!("{number:0>100}");
     let tags = |count: usize| {
         (0..count).map(|number| tag(&name(number), "eu", failed(&name(number), Reason::NotFound)))
     };
     let many = report(tags(20_000).collect());
-    let mut status = ImageMirrorStatus::default();
-    for at in 0..3 {
-        status = finish(&status, &round(&many, at * 100), unasked());
+    let (mut status, mut tries) = (ImageMirrorStatus::default(), Tries::default());
+    for at in 0..4 {
+        (status, tries) = super::finish(&status, &tries, &round(&many, at * 100), unasked());
     }
-    assert!(status.failures.iter().all(|failure| failure.attempts == 3));
+    assert!(status.failures.iter().all(|failure| failure.attempts == 4));
     assert_eq!(status.failures.len(), 20);
     assert!(serde_json::to_vec(&status).unwrap().len() <= STATUS_BYTES);
     assert_eq!(status.history.len(), 1, "the same failure again is no news");

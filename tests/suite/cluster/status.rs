@@ -272,6 +272,27 @@ async fn rounds_on_schedule_that_find_nothing_write_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn rounds_that_fail_as_the_one_before_write_nothing() {
+    let (source, destination) = registries();
+    source.on("*", "/v2/").responds(Reply::new(403));
+    let stage = Stage::open("failing").await;
+    let namespace = &stage.namespace;
+    let mirror = mirror_of(&source, &destination).policy("all");
+    let all = policy("all", &json!({"include": [".*"]}));
+    namespace.apply(&format!("{mirror}{all}")).await;
+    let twice = |mirror: &Value| mirror["status"]["failures"][0]["attempts"] == 2;
+    let before = namespace
+        .wait_for("imir", "mirror", "tried twice", twice)
+        .await;
+    let written = stage.writes().await.len();
+    let rounds = "transship_rounds_total{result=\"failed\",reason=\"AccessDenied\"}";
+    let thrice = async || stage.controller.metric(rounds).await.unwrap_or_default() >= 3.0;
+    until("a third round", thrice).await;
+    assert_eq!(namespace.json("imir", "mirror").await.unwrap(), before);
+    assert_eq!(stage.writes().await.len(), written);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_round_that_copies_tells_its_progress_every_ten_seconds_at_most() {
     /// Images that arrive together. All of them are asked for at once.
     const BATCH: u64 = 2;

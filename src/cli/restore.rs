@@ -22,8 +22,7 @@ use crate::plan::Mirror;
 use crate::plan::report::Failure;
 use crate::runtime::shutdown::until_signal;
 use crate::sync::ledger::{Slot, Tombstone};
-use crate::sync::prune::Restoration;
-use crate::sync::{RoundInput, Syncer};
+use crate::sync::prune::{PruneRun, Restoration};
 
 /// A tag that can be restored.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -106,23 +105,23 @@ impl Document for RestorableList {
 /// A run that was interrupted may have deleted what it did not see go.
 async fn settle(session: &Session) -> Result<Vec<Failure>, Error> {
     let mut failures = Vec::new();
-    for RoundInput { mirror, connection } in &session.inputs {
-        let syncer = Syncer::new(session.state.clone(), connection);
-        failures.extend(syncer.settle_deletions(mirror).await?);
+    for input in &session.inputs {
+        let pruning = PruneRun::new(&session.state, input);
+        failures.extend(pruning.settle_deletions().await?);
     }
     Ok(failures)
 }
 
 async fn restore(session: &Session, wanted: &[NamedTag]) -> Result<Vec<Restored>, Error> {
     let mut restored = Vec::new();
-    for RoundInput { mirror, connection } in &session.inputs {
+    for input in &session.inputs {
         let is_wanted = |slot: &Slot, tombstone: &Tombstone| {
             wanted.is_empty() || wanted.iter().any(|wanted| wanted.means(slot, tombstone))
         };
-        let syncer = Syncer::new(session.state.clone(), connection);
+        let pruning = PruneRun::new(&session.state, input);
         restored.push(Restored {
-            mirror: mirror.name.clone(),
-            tags: syncer.restore_tags(mirror, is_wanted).await?,
+            mirror: input.mirror.name.clone(),
+            tags: pruning.restore_tags(is_wanted).await?,
         });
     }
     Ok(restored)

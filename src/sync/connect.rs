@@ -29,27 +29,6 @@ pub trait Connect: Send + Sync {
     fn authorities(&self) -> Arc<Authorities>;
 }
 
-impl<C: Connect> Connect for &C {
-    fn source(
-        &self,
-        repository: Option<&Repository>,
-    ) -> impl Future<Output = Result<Endpoint, ConnectError>> + Send {
-        C::source(self, repository)
-    }
-
-    fn destination(
-        &self,
-        destination: &Destination,
-        repository: &Repository,
-    ) -> impl Future<Output = Result<Endpoint, ConnectError>> + Send {
-        C::destination(self, destination, repository)
-    }
-
-    fn authorities(&self) -> Arc<Authorities> {
-        C::authorities(self)
-    }
-}
-
 /// Why an endpoint cannot be used.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{message}")]

@@ -29,6 +29,7 @@ mod pruner;
 mod records;
 mod restore;
 mod revive;
+mod run;
 mod safeguard;
 mod settle;
 mod survey;
@@ -37,22 +38,23 @@ use std::collections::HashSet;
 
 pub use self::pruner::{Pruner, Times};
 pub use self::restore::{Restoration, RestoreError};
+pub use self::run::PruneRun;
 
 pub(super) use self::closures::Closures;
 use self::protect::Protection;
 use self::records::{recorded, unmarked};
 use super::item::{Item, Step};
 use super::ledger::{Leaf, Page, Slot};
-use super::{Connect, Mode, Syncer};
+use super::{Connect, Mode, State};
 use crate::api::image_mirror::PruneMode;
 use crate::oci::Digest;
+use crate::plan::Claim;
 use crate::plan::prune::{
     Brakes, Candidate, Clock, Fate, Found, Passage, Place, PruneReport, PrunedTag, Recorded,
     Selection, Stop, Wanted, counted_since, find_candidates, find_stop, keep_siblings,
 };
 use crate::plan::report::MirrorReport;
 use crate::plan::status::worst;
-use crate::plan::{Claim, Mirror};
 
 /// Tags, or what refers to them, that are deleted by one look at the workloads, at most.
 const BATCH: usize = 20;
@@ -61,7 +63,6 @@ const FAILURES: usize = 3;
 
 /// What a round knows of a mirror when it comes to pruning.
 pub(super) struct Findings<'a> {
-    mirror: &'a Mirror,
     selection: &'a Selection,
     /// The tags that this round wants.
     claimed: HashSet<&'a Slot>,
@@ -73,10 +74,9 @@ pub(super) struct Findings<'a> {
 
 impl<'a> Findings<'a> {
     /// The findings for a mirror.
-    pub(super) fn of(mirror: &'a Mirror, selection: &'a Selection, items: &'a [Item]) -> Self {
+    pub(super) fn of(selection: &'a Selection, items: &'a [Item]) -> Self {
         let sightings = items.iter().map(|item| &item.sighting);
         Self {
-            mirror,
             selection,
             claimed: sightings.clone().map(|sighting| &sighting.slot).collect(),
             wanted: sightings
@@ -87,9 +87,9 @@ impl<'a> Findings<'a> {
     }
 }
 
-// === impl Syncer ===
+// === impl PruneRun ===
 
-impl<C: Connect> Syncer<C> {
+impl<C: Connect> PruneRun<'_, C> {
     /// Prunes what a mirror does not want any more, or says what there would be to prune.
     pub(super) async fn prune(
         &self,
@@ -97,10 +97,10 @@ impl<C: Connect> Syncer<C> {
         report: &mut MirrorReport,
         mode: Mode,
     ) {
-        report.prune = match findings.mirror.prune.mode {
+        report.prune = match self.mirror.prune.mode {
             PruneMode::Retain => {
                 if mode.writes_records() {
-                    Box::pin(self.retain(findings.mirror)).await;
+                    Box::pin(self.retain()).await;
                 }
                 None
             }
@@ -112,16 +112,16 @@ impl<C: Connect> Syncer<C> {
     }
 
     /// Where nothing is pruned, nothing is unwanted. What earlier rounds began is healed all the same.
-    async fn retain(&self, mirror: &Mirror) {
-        self.heal_interrupted(mirror, |_| true).await;
-        self.forget_unwanted(mirror);
+    async fn retain(&self) {
+        self.heal_interrupted(|_| true).await;
+        self.forget_unwanted();
     }
 
-    fn forget_unwanted(&self, mirror: &Mirror) {
-        self.ledger.unmark(&mirror.name);
-        let times = self.pruner.times();
-        let clock = self.pruner.check(&mirror.name, times, true);
-        self.forget_dead(self.find_dead(mirror, clock));
+    fn forget_unwanted(&self) {
+        let State { ledger, pruner, .. } = self.state;
+        ledger.unmark(&self.mirror.name);
+        let clock = pruner.check(&self.mirror.name, pruner.times(), true);
+        self.forget_dead(self.find_dead(clock));
     }
 
     async fn prune_mirror(
@@ -130,12 +130,12 @@ impl<C: Connect> Syncer<C> {
         report: &MirrorReport,
         mode: Mode,
     ) -> PruneReport {
-        let mirror = findings.mirror;
+        let mirror = self.mirror;
         let mut failures = Vec::new();
         if mode.writes_records() {
             failures = self.settle(findings).await;
         }
-        let leaves = self.ledger.leaves(&mirror.name);
+        let leaves = self.state.ledger.leaves(&mirror.name);
         let recorded: Vec<Recorded<'_>> = leaves
             .iter()
             .flat_map(|(page, leaf)| recorded(page, leaf, &findings.claimed))
@@ -148,7 +148,7 @@ impl<C: Connect> Syncer<C> {
         };
         if mode.writes_records() {
             // Also where nothing is deleted: it only pushes.
-            self.heal_unseen(mirror, &mut pruned).await;
+            self.heal_unseen(&mut pruned).await;
         }
         let stop = find_stop(
             worst(report),
@@ -164,9 +164,9 @@ impl<C: Connect> Syncer<C> {
             // What is on record stays as it is, but for what is wanted: its grace begins anew, however many rounds
             // fail before one finds it unwanted again.
             if mode.writes_records() {
-                self.unmark_wanted(mirror, findings.selection, &recorded);
+                self.unmark_wanted(findings.selection, &recorded);
                 // What cannot be kept now is kept by the next round.
-                let _ = self.ledger.flush(mirror).await;
+                let _ = self.state.ledger.flush(mirror).await;
             }
             pruned.stop = stop;
             pruned.tags = unmarked(&recorded, mirror);
@@ -174,7 +174,7 @@ impl<C: Connect> Syncer<C> {
             self.prune_found(findings, &leaves, &recorded, &mut pruned, mode)
                 .await;
         }
-        pruned.restorable = self.ledger.deleted(&mirror.name).len();
+        pruned.restorable = self.state.ledger.deleted(&mirror.name).len();
         pruned
     }
 
@@ -186,16 +186,16 @@ impl<C: Connect> Syncer<C> {
         pruned: &mut PruneReport,
         mode: Mode,
     ) {
-        let mirror = findings.mirror;
-        let times = self.pruner.times();
+        let mirror = self.mirror;
+        let times = self.state.pruner.times();
         let is_kept = mode.writes_records();
-        let clock = self.pruner.check(&mirror.name, times, is_kept);
+        let clock = self.state.pruner.check(&mirror.name, times, is_kept);
         let found = find_candidates(mirror, findings.selection, recorded, clock, times.now);
         let Found {
             mut candidates,
             is_clock_doubtful,
         } = found;
-        let mut protection = Protection::new(self, mirror, &findings.wanted);
+        let mut protection = Protection::new(*self, &findings.wanted);
         pruned.stop = protection.protect(&mut candidates).await;
         keep_siblings(&mut candidates, recorded);
         pruned.failures.append(&mut protection.failures);
@@ -203,26 +203,27 @@ impl<C: Connect> Syncer<C> {
             pruned.stop.get_or_insert_with(Stop::by_clock);
         }
         let recent = self
+            .state
             .ledger
             .deleted_since(&mirror.name, counted_since(times.now));
         let brakes = Brakes::of(mirror, &candidates, recorded, &recent);
-        let passage = self.brake(mirror, &candidates, brakes, pruned);
+        let passage = self.brake(&candidates, brakes, pruned);
         if !is_kept {
             return;
         }
         let deletes = mirror.prune.mode == PruneMode::Delete;
-        self.mark(mirror, leaves, &candidates);
-        let mut dead = self.find_dead(mirror, clock);
+        self.mark(leaves, &candidates);
+        let mut dead = self.find_dead(clock);
         if !deletes {
             self.forget_dead(std::mem::take(&mut dead));
         }
         if deletes && passage == Passage::Approved && pruned.stop.is_none() {
             // Before the first deletion: it is for once, however this round ends.
             if let Some(plan) = &pruned.plan {
-                self.ledger.spend(&mirror.name, plan, times.now);
+                self.state.ledger.spend(&mirror.name, plan, times.now);
             }
         }
-        if let Err(error) = self.ledger.flush(mirror).await {
+        if let Err(error) = self.state.ledger.flush(mirror).await {
             let unkept = || Stop::unkept(&error.to_string(), error.reason);
             pruned.stop.get_or_insert_with(unkept);
         }
@@ -230,21 +231,16 @@ impl<C: Connect> Syncer<C> {
             if passage == Passage::Approved {
                 pruned.approved.clone_from(&pruned.plan);
             }
-            self.delete(mirror, &candidates, protection, pruned).await;
+            self.delete(&candidates, protection, pruned).await;
         }
-        if pruned.stop.is_none() && self.pruner.stop().is_none() && !dead.is_empty() {
+        if pruned.stop.is_none() && self.state.pruner.stop().is_none() && !dead.is_empty() {
             self.clear_leftovers(findings, dead, pruned).await;
         }
     }
 
     /// Names what is due, and stops it where it waits for a person.
-    fn brake(
-        &self,
-        mirror: &Mirror,
-        candidates: &[Candidate],
-        brakes: Brakes,
-        pruned: &mut PruneReport,
-    ) -> Passage {
+    fn brake(&self, candidates: &[Candidate], brakes: Brakes, pruned: &mut PruneReport) -> Passage {
+        let mirror = self.mirror;
         let grace = mirror.prune.grace;
         let tags = candidates.iter();
         pruned.tags = tags.map(|tag| PrunedTag::of(tag, grace)).collect();
@@ -253,7 +249,7 @@ impl<C: Connect> Syncer<C> {
             pruned.stop = match &passage {
                 Passage::Paused(message) => Some(Stop::paused(message)),
                 Passage::Free | Passage::Approved if brakes.plan.is_some() => {
-                    self.pruner.stop().cloned()
+                    self.state.pruner.stop().cloned()
                 }
                 Passage::Free | Passage::Approved => None,
             };
@@ -265,7 +261,8 @@ impl<C: Connect> Syncer<C> {
 
     /// Puts on record that tags are wanted: by this round, or by the spec, where a conflict or a failure left them out of
     /// it.
-    fn unmark_wanted(&self, mirror: &Mirror, selection: &Selection, recorded: &[Recorded<'_>]) {
+    fn unmark_wanted(&self, selection: &Selection, recorded: &[Recorded<'_>]) {
+        let mirror = self.mirror;
         let marked = recorded.iter().filter(|tag| tag.unwanted.is_some());
         let is_wanted =
             |tag: &Recorded<'_>| tag.is_claimed || selection.judge(mirror, tag) == Wanted::Yes;
@@ -281,15 +278,15 @@ impl<C: Connect> Syncer<C> {
                 destination: destination.to_owned(),
                 repository: repository.clone(),
             };
-            self.ledger.mark(&page.slot(tag), None);
+            self.state.ledger.mark(&page.slot(tag), None);
         }
     }
 
     /// Puts on record since when tags are not wanted, and that the others are.
-    fn mark(&self, mirror: &Mirror, leaves: &[(Page, Leaf)], candidates: &[Candidate]) {
+    fn mark(&self, leaves: &[(Page, Leaf)], candidates: &[Candidate]) {
         let slots: Vec<Slot> = candidates
             .iter()
-            .map(|candidate| slot(&mirror.name, candidate))
+            .map(|candidate| slot(&self.mirror.name, candidate))
             .collect();
         let unwanted: HashSet<&Slot> = slots.iter().collect();
         for (page, leaf) in leaves {
@@ -300,12 +297,14 @@ impl<C: Connect> Syncer<C> {
             for (tag, _) in marked {
                 let slot = page.slot(tag);
                 if !unwanted.contains(&slot) {
-                    self.ledger.mark(&slot, None);
+                    self.state.ledger.mark(&slot, None);
                 }
             }
         }
         for (slot, candidate) in slots.iter().zip(candidates) {
-            self.ledger.mark(slot, Some(candidate.unwanted.clone()));
+            self.state
+                .ledger
+                .mark(slot, Some(candidate.unwanted.clone()));
         }
     }
 }

@@ -17,7 +17,7 @@ use super::mode::Mode;
 use super::observer::Observer;
 use super::only::Only;
 use super::peers::{Peer, Peers};
-use super::prune::Findings;
+use super::prune::{Findings, PruneRun};
 use super::sighting::{Selected, Sighting};
 use super::state::State;
 use super::steps::apply::apply;
@@ -29,7 +29,6 @@ use super::steps::own::{conclude, own, wishes};
 use super::steps::resolve::resolve;
 use super::steps::select::select;
 use super::steps::{apply, gate, list, resolve};
-use super::syncer::Syncer;
 use super::wishes::Run;
 use crate::copy::Engine;
 use crate::plan::report::{Failure, MirrorReport, Report};
@@ -153,12 +152,12 @@ impl Round<'_> {
         if self.mode != Mode::Prune {
             look_again(engine, &mut round, self.mode).boxed().await;
         }
-        let pruner = Syncer::new(self.state.clone(), connection);
-        self.apply(&mut round, &pruner).await;
+        let pruning = PruneRun::new(self.state, input);
+        self.apply(&mut round, &pruning).await;
         self.peers.tell_copied(peer, ledger).await;
         if self.only.is_none() {
-            let findings = Findings::of(mirror, &round.selection, &round.items);
-            let end = pruner.prune(&findings, &mut round.report, self.mode);
+            let findings = Findings::of(&round.selection, &round.items);
+            let end = pruning.prune(&findings, &mut round.report, self.mode);
             end.boxed().await;
         }
         peer.tell_done();
@@ -179,10 +178,10 @@ impl Round<'_> {
     }
 
     /// What came of the destination tags; where nothing is to be written, what would.
-    async fn apply<C: Connect>(&self, round: &mut MirrorRound, pruner: &Syncer<C>) {
+    async fn apply<C: Connect>(&self, round: &mut MirrorRound, pruning: &PruneRun<'_, C>) {
         let outcomes = match self.mode {
             Mode::Apply | Mode::Refresh => {
-                let healing = pruner.heal_before_copies(&round.mirror, &round.items);
+                let healing = pruning.heal_before_copies(&round.items);
                 healing.boxed().await;
                 let applying = apply::Deps {
                     engine: &self.state.engine,

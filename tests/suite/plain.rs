@@ -10,10 +10,10 @@ use transship::plan::report::TagReport;
 use transship::plan::{Destination, Mirror};
 use transship::registry::{Pool, Settings};
 use transship::sync::ledger::{Slot, Tombstone};
-use transship::sync::prune::{Pruner, Restoration, RestoreError};
+use transship::sync::prune::{PruneRun, Pruner, Restoration, RestoreError};
 use transship::sync::trust::Authorities;
 use transship::sync::{
-    Connect, ConnectError, Ledger, Mode, Observer, Report, RoundInput, State, Syncer, round,
+    Connect, ConnectError, Ledger, Mode, Observer, Report, RoundInput, State, round,
 };
 
 /// A process that runs rounds between registries over plain HTTP without credentials.
@@ -58,11 +58,15 @@ impl Process {
         mode: Mode,
         observer: &dyn Observer,
     ) -> Report {
-        let inputs = mirrors.iter().map(|mirror| RoundInput {
-            mirror: Arc::new((*mirror).clone()),
-            connection: self.registries.connect(mirror),
-        });
+        let inputs = mirrors.iter().map(|mirror| self.input(mirror));
         round(&self.state, &inputs.collect::<Vec<_>>(), mode, observer).await
+    }
+
+    fn input(&self, mirror: &Mirror) -> RoundInput<Connection> {
+        RoundInput {
+            mirror: Arc::new(mirror.clone()),
+            connection: self.registries.connect(mirror),
+        }
     }
 
     pub(super) fn deleted_tags(&self, mirror: &Mirror) -> Vec<(Slot, Tombstone)> {
@@ -74,8 +78,9 @@ impl Process {
         mirror: &Mirror,
         is_wanted: impl Fn(&Slot, &Tombstone) -> bool,
     ) -> Result<Vec<Restoration>, RestoreError> {
-        let syncer = Syncer::new(self.state.clone(), self.registries.connect(mirror));
-        syncer.restore_tags(mirror, is_wanted).await
+        let input = self.input(mirror);
+        let pruning = PruneRun::new(&self.state, &input);
+        pruning.restore_tags(is_wanted).await
     }
 }
 

@@ -7,31 +7,30 @@
 use std::collections::HashSet;
 
 use super::revive::{UndoError, bring_back};
+use super::run::PruneRun;
 use super::slot;
 use crate::api::mirrored_repository::Took;
 use crate::copy::Endpoint;
 use crate::copy::endpoint::Error;
 use crate::oci::{Registry, Tag, TagOrDigest};
-use crate::plan::Mirror;
 use crate::plan::prune::{Candidate, PruneReport, Stop};
 use crate::plan::report::Failure;
+use crate::sync::Connect;
 use crate::sync::item::Item;
 use crate::sync::ledger::{Slot, Tombstone};
-use crate::sync::{Connect, Syncer};
 
-impl<C: Connect> Syncer<C> {
+impl<C: Connect> PruneRun<'_, C> {
     /// Looks, after a tag was deleted, whether its manifest and the other tags of its digest are still there,
     /// where it is not known that the registry leaves them alone. What it took is pushed again, and nothing more
     /// is deleted before that is known and done. These tags were to go along.
     pub(super) async fn look_beside(
         &self,
-        mirror: &Mirror,
         (candidate, others): (&Candidate, &[Tag]),
         endpoint: &Endpoint,
         report: &mut PruneReport,
     ) {
-        let slot = slot(&mirror.name, candidate);
-        let Some(tombstone) = self.ledger.tombstone(&slot) else {
+        let slot = slot(&self.mirror.name, candidate);
+        let Some(tombstone) = self.state.ledger.tombstone(&slot) else {
             return;
         };
         let settled = self
@@ -47,29 +46,24 @@ impl<C: Connect> Syncer<C> {
     }
 
     /// Heals what an interrupted deletion took along of tags that are copied now.
-    pub(in crate::sync) async fn heal_before_copies(&self, mirror: &Mirror, items: &[Item]) {
+    pub(in crate::sync) async fn heal_before_copies(&self, items: &[Item]) {
         let wanted: HashSet<&Slot> = items.iter().map(|item| &item.sighting.slot).collect();
-        self.heal_interrupted(mirror, |slot| wanted.contains(slot))
-            .await;
+        self.heal_interrupted(|slot| wanted.contains(slot)).await;
     }
 
     /// The same where no pruning follows, or comes too late for what is copied anew. What fails is tried again by the next round.
-    pub(super) async fn heal_interrupted(&self, mirror: &Mirror, is_meant: impl Fn(&Slot) -> bool) {
-        self.settle_begun(mirror, &is_meant).await;
+    pub(super) async fn heal_interrupted(&self, is_meant: impl Fn(&Slot) -> bool) {
+        self.settle_begun(&is_meant).await;
         let mut report = PruneReport::default();
-        self.heal_those(mirror, &mut report, is_meant).await;
+        self.heal_those(&mut report, is_meant).await;
     }
 
     /// The deletions of which nobody saw what they took, and whether their tags are on record: those have begun, or
     /// were pushed again since. What went along with such a tag is missing all the same.
-    pub(super) fn unseen(
-        &self,
-        mirror: &Mirror,
-        is_meant: impl Fn(&Slot) -> bool,
-    ) -> Vec<(Slot, Tombstone, bool)> {
-        let begun = self.ledger.begun(&mirror.name).into_iter();
+    pub(super) fn unseen(&self, is_meant: impl Fn(&Slot) -> bool) -> Vec<(Slot, Tombstone, bool)> {
+        let begun = self.state.ledger.begun(&self.mirror.name).into_iter();
         let begun = begun.map(|(slot, tombstone)| (slot, tombstone, true));
-        let deleted = self.ledger.deleted(&mirror.name).into_iter();
+        let deleted = self.state.ledger.deleted(&self.mirror.name).into_iter();
         let deleted = deleted.map(|(slot, tombstone)| (slot, tombstone, false));
         let all = begun.chain(deleted);
         all.filter(|(slot, tombstone, _)| tombstone.took.is_none() && is_meant(slot))
@@ -77,25 +71,20 @@ impl<C: Connect> Syncer<C> {
     }
 
     /// The same for deletions of an interrupted round.
-    pub(super) async fn heal_unseen(&self, mirror: &Mirror, report: &mut PruneReport) {
-        self.heal_those(mirror, report, |_| true).await;
+    pub(super) async fn heal_unseen(&self, report: &mut PruneReport) {
+        self.heal_those(report, |_| true).await;
     }
 
-    async fn heal_those(
-        &self,
-        mirror: &Mirror,
-        report: &mut PruneReport,
-        is_meant: impl Fn(&Slot) -> bool,
-    ) {
-        for (slot, tombstone, is_begun) in self.unseen(mirror, is_meant) {
-            let destination = mirror.destination(&slot.page.destination);
+    async fn heal_those(&self, report: &mut PruneReport, is_meant: impl Fn(&Slot) -> bool) {
+        for (slot, tombstone, is_begun) in self.unseen(is_meant) {
+            let destination = self.mirror.destination(&slot.page.destination);
             let Some(destination) =
                 destination.filter(|known| known.registry == tombstone.registry)
             else {
                 continue;
             };
             let repository = &slot.page.repository;
-            let connected = self.connect.destination(destination, repository).await;
+            let connected = self.connection.destination(destination, repository).await;
             let healed = match connected {
                 // It is not known that the tag went.
                 Ok(endpoint)
@@ -182,7 +171,7 @@ impl<C: Connect> Syncer<C> {
     ) -> bool {
         let digest = &tombstone.digest;
         let is_lost = lost.contains(&TagOrDigest::Digest(digest.clone()));
-        is_lost && !self.ledger.keepsakes(&slot.page).contains_key(digest)
+        is_lost && !self.state.ledger.keepsakes(&slot.page).contains_key(digest)
     }
 
     /// Takes note of what a registry took along with a tag: its manifest, and these tags.
@@ -190,7 +179,7 @@ impl<C: Connect> Syncer<C> {
         if tags.is_empty() {
             return Took::Manifest;
         }
-        self.pruner.learn_takes_along(registry);
+        self.state.pruner.learn_takes_along(registry);
         Took::OtherTags
     }
 
@@ -198,10 +187,12 @@ impl<C: Connect> Syncer<C> {
     /// one are not among them.
     pub(super) fn may_be_lost(&self, slot: &Slot, tombstone: &Tombstone) -> Vec<TagOrDigest> {
         let page = &slot.page;
-        let others = tombstone
-            .shared_with
-            .iter()
-            .filter(|tag| !self.ledger.is_deleted_like(&page.slot(tag), tombstone));
+        let others = tombstone.shared_with.iter().filter(|tag| {
+            !self
+                .state
+                .ledger
+                .is_deleted_like(&page.slot(tag), tombstone)
+        });
         let others = others.cloned().map(TagOrDigest::Tag);
         let manifest = TagOrDigest::Digest(tombstone.digest.clone());
         std::iter::once(manifest).chain(others).collect()
@@ -247,7 +238,7 @@ impl<C: Connect> Syncer<C> {
         lost: &[TagOrDigest],
     ) -> Result<(), UndoError> {
         let repository = &slot.page.repository;
-        let keepsakes = self.ledger.keepsakes(&slot.page);
+        let keepsakes = self.state.ledger.keepsakes(&slot.page);
         let root = bring_back(endpoint, repository, tombstone, &keepsakes).await?;
         for name in lost {
             if endpoint.resolve(repository, name, None).await?.is_some() {
@@ -263,7 +254,7 @@ impl<C: Connect> Syncer<C> {
 
     /// Puts on record what the registry did.
     pub(super) fn conclude(&self, slot: &Slot, took: Option<Took>) {
-        let known = self.ledger.tombstone(slot);
+        let known = self.state.ledger.tombstone(slot);
         if let (Some(tombstone), Some(_)) = (known, took) {
             let shared_with = Vec::new();
             let tombstone = Tombstone {
@@ -271,7 +262,7 @@ impl<C: Connect> Syncer<C> {
                 took,
                 ..tombstone
             };
-            self.ledger.bury(slot, tombstone);
+            self.state.ledger.bury(slot, tombstone);
         }
     }
 }

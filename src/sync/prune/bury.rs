@@ -4,42 +4,41 @@
 
 use std::collections::HashMap;
 
+use super::run::PruneRun;
 use super::safeguard::{Safeguard, Safeguards};
 use super::slot;
 use crate::api::mirrored_repository::SHARERS;
 use crate::oci::{Digest, Tag};
-use crate::plan::Mirror;
 use crate::plan::prune::{Candidate, Doubt, Fate, Rule, Stop};
+use crate::sync::Connect;
 use crate::sync::ledger::{Slot, Tombstone};
-use crate::sync::{Connect, Syncer};
 
 /// What earlier rounds wrote of tags that they tried to delete, by the places of the candidates in the plan.
 pub(super) type Earlier = HashMap<usize, Tombstone>;
 
-impl<C: Connect> Syncer<C> {
+impl<C: Connect> PruneRun<'_, C> {
     /// What is about to be deleted is on record, so that a restart knows what was begun. Gives what an earlier
     /// round wrote of the same tags.
     pub(super) async fn write_tombstones(
         &self,
-        mirror: &Mirror,
         batch: &[(usize, &Candidate)],
         is_approved: bool,
         mut safeguards: Safeguards,
     ) -> Result<Earlier, Stop> {
         let mut earlier = Earlier::new();
         // One time for all: those that are deleted together are known by it.
-        let deleted_at = self.pruner.now();
+        let deleted_at = self.state.pruner.now();
         for (index, candidate) in batch {
-            let slot = slot(&mirror.name, candidate);
+            let slot = slot(&self.mirror.name, candidate);
             let Safeguard {
                 keepsakes,
                 referrers,
                 mut shared_with,
             } = safeguards.remove(index).unwrap_or_default();
-            let Some(record) = self.ledger.read(&slot) else {
+            let Some(record) = self.state.ledger.read(&slot) else {
                 continue;
             };
-            if let Some(tombstone) = self.ledger.tombstone(&slot) {
+            if let Some(tombstone) = self.state.ledger.tombstone(&slot) {
                 shared_with = join(&tombstone, &record.digest, shared_with);
                 earlier.insert(*index, tombstone);
             }
@@ -56,12 +55,12 @@ impl<C: Connect> Syncer<C> {
                 shared_with,
                 took: None,
             };
-            self.ledger.bury(&slot, tombstone);
-            self.ledger.keep(&slot.page, keepsakes);
+            self.state.ledger.bury(&slot, tombstone);
+            self.state.ledger.keep(&slot.page, keepsakes);
         }
-        if let Err(error) = self.ledger.flush(mirror).await {
+        if let Err(error) = self.state.ledger.flush(self.mirror).await {
             for (index, candidate) in batch {
-                self.unbury(&slot(&mirror.name, candidate), earlier.remove(index));
+                self.unbury(&slot(&self.mirror.name, candidate), earlier.remove(index));
             }
             return Err(Stop::unkept(&error.to_string(), error.reason));
         }
@@ -70,9 +69,12 @@ impl<C: Connect> Syncer<C> {
 
     /// What keeps a tag whose name has another deletion that can still be undone: of what was at another registry
     /// before, or named another digest. There is one on record of each name.
-    pub(super) fn find_other_grave(&self, mirror: &Mirror, candidate: &Candidate) -> Option<Doubt> {
+    pub(super) fn find_other_grave(&self, candidate: &Candidate) -> Option<Doubt> {
         let Candidate { target, digest, .. } = candidate;
-        let other = self.ledger.tombstone(&slot(&mirror.name, candidate))?;
+        let other = self
+            .state
+            .ledger
+            .tombstone(&slot(&self.mirror.name, candidate))?;
         let is_it = other.registry == target.registry && other.digest == *digest;
         let message = || {
             format!(
@@ -86,20 +88,19 @@ impl<C: Connect> Syncer<C> {
     /// What is gone is no longer on record, and what is not gone was not deleted by this round.
     pub(super) fn settle_deleted(
         &self,
-        mirror: &Mirror,
         candidate: &Candidate,
         fate: &Fate,
         earlier: Option<Tombstone>,
     ) {
-        let slot = slot(&mirror.name, candidate);
+        let slot = slot(&self.mirror.name, candidate);
         match fate {
-            Fate::Deleted => self.ledger.disown(&slot),
+            Fate::Deleted => self.state.ledger.disown(&slot),
             // It may have been the request of an earlier round, whose end nobody saw.
             Fate::Gone if earlier.as_ref().is_some_and(|it| !it.cleared) => {
-                self.ledger.disown(&slot);
+                self.state.ledger.disown(&slot);
             }
             Fate::Gone | Fate::Disowned => {
-                self.ledger.disown(&slot);
+                self.state.ledger.disown(&slot);
                 self.unbury(&slot, earlier);
             }
             Fate::Protected { .. } | Fate::Waiting | Fate::Due | Fate::Failed => {
@@ -111,8 +112,8 @@ impl<C: Connect> Syncer<C> {
     /// This round did not touch a tag. An earlier one may have, which nobody saw: what it wrote stays.
     pub(super) fn unbury(&self, slot: &Slot, earlier: Option<Tombstone>) {
         match earlier {
-            Some(tombstone) => self.ledger.bury(slot, tombstone),
-            None => self.ledger.forget_deleted(slot),
+            Some(tombstone) => self.state.ledger.bury(slot, tombstone),
+            None => self.state.ledger.forget_deleted(slot),
         }
     }
 }

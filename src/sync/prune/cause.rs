@@ -2,11 +2,12 @@
 
 //! A list that does not name a tag proves nothing: it may have been cut short. The tag itself is looked up.
 
+use super::run::PruneRun;
 use crate::oci::TagOrDigest;
 use crate::plan::prune::{Candidate, Cause, Stop};
-use crate::sync::{Connect, Syncer};
+use crate::sync::Connect;
 
-impl<C: Connect> Syncer<C> {
+impl<C: Connect> PruneRun<'_, C> {
     /// Looks up at the source what is about to be deleted because the source does not list it any more. A
     /// source that has it all the same is not believed in anything else either.
     pub(super) async fn confirm_cause(&self, candidate: &Candidate) -> Result<(), Stop> {
@@ -20,7 +21,7 @@ impl<C: Connect> Syncer<C> {
                 return Ok(());
             }
         }
-        let endpoint = self.connect.source(Some(&source.repository)).await;
+        let endpoint = self.connection.source(Some(&source.repository)).await;
         let endpoint =
             endpoint.map_err(|error| Stop::unconfirmed(source, error.reason, &error.message))?;
         let tag = TagOrDigest::Tag(source.tag.clone());

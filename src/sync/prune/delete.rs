@@ -8,13 +8,13 @@ use tokio::time::Instant;
 
 use super::company::{Company, Due, in_batches};
 use super::protect::Protection;
+use super::run::PruneRun;
 use super::{FAILURES, set, slot};
 use crate::copy::{Deletion, Endpoint};
 use crate::oci::{Registry, Tag, TagOrDigest};
-use crate::plan::Mirror;
 use crate::plan::prune::{Candidate, Doubt, Fate, PruneReport, Rule, Stop, Target};
 use crate::plan::report::Failure;
-use crate::sync::{Connect, Syncer};
+use crate::sync::Connect;
 
 /// Looks at the workloads for one tag, where its registry takes longer than a look is good for.
 const LOOKS: usize = 3;
@@ -64,11 +64,10 @@ impl Outcome {
     }
 }
 
-impl<C: Connect> Syncer<C> {
+impl<C: Connect> PruneRun<'_, C> {
     /// Deletes the candidates that are due. What stops it stands in the report, with what is done.
     pub(super) async fn delete(
         &self,
-        mirror: &Mirror,
         candidates: &[Candidate],
         mut protection: Protection<'_, C>,
         report: &mut PruneReport,
@@ -80,16 +79,16 @@ impl<C: Connect> Syncer<C> {
         for batch in in_batches(&due, |one| at_once.contains(&one.target.registry)) {
             protection.forget_look();
             let is_approved = report.approved.is_some();
-            let safeguards = self.safeguard(mirror, &batch, &protection, report).await;
+            let safeguards = self.safeguard(&batch, &protection, report).await;
             let Some(safeguards) = safeguards else {
-                self.keep(mirror, report).await;
+                self.keep(report).await;
                 return;
             };
             let ready = batch.iter().copied();
             let ready = ready.filter(|(index, _)| safeguards.contains_key(index));
             let ready: Vec<Due<'_>> = ready.collect();
             let mut company = Company::of(&ready);
-            let written = self.write_tombstones(mirror, &ready, is_approved, safeguards);
+            let written = self.write_tombstones(&ready, is_approved, safeguards);
             let mut earlier = match written.await {
                 Ok(earlier) => earlier,
                 Err(stop) => {
@@ -102,17 +101,17 @@ impl<C: Connect> Syncer<C> {
                 let fate = if is_stopped {
                     Err(None)
                 } else {
-                    self.delete_one(mirror, candidate, &mut protection, (&mut company, report))
+                    self.delete_one(candidate, &mut protection, (&mut company, report))
                         .await
                 };
                 let earlier = earlier.remove(index);
                 match fate {
                     Ok(fate) => {
                         failed_in_a_row = 0;
-                        self.settle_deleted(mirror, candidate, &fate, earlier);
+                        self.settle_deleted(candidate, &fate, earlier);
                         set(report, *index, fate);
                     }
-                    Err(None) => self.unbury(&slot(&mirror.name, candidate), earlier),
+                    Err(None) => self.unbury(&slot(&self.mirror.name, candidate), earlier),
                     Err(Some(failure)) => {
                         // It may be gone all the same: the next round looks what came of it.
                         failed_in_a_row += 1;
@@ -121,7 +120,7 @@ impl<C: Connect> Syncer<C> {
                     }
                 }
             }
-            self.keep(mirror, report).await;
+            self.keep(report).await;
             if report.stop.is_some() || failed_in_a_row >= FAILURES {
                 return;
             }
@@ -129,8 +128,8 @@ impl<C: Connect> Syncer<C> {
     }
 
     /// Keeps what came of it.
-    async fn keep(&self, mirror: &Mirror, report: &mut PruneReport) {
-        if let Err(error) = self.ledger.flush(mirror).await {
+    async fn keep(&self, report: &mut PruneReport) {
+        if let Err(error) = self.state.ledger.flush(self.mirror).await {
             report.stop = Some(Stop::unkept(&error.to_string(), error.reason));
         }
     }
@@ -138,14 +137,13 @@ impl<C: Connect> Syncer<C> {
     /// Deletes one tag after a last look at what uses it. Nothing in the error: it is not touched.
     async fn delete_one(
         &self,
-        mirror: &Mirror,
         candidate: &Candidate,
         protection: &mut Protection<'_, C>,
         (company, report): (&mut Company<'_>, &mut PruneReport),
     ) -> Result<Fate, Option<Failure>> {
         for look in 0..LOOKS {
             let others = self.find_company(candidate, company, protection).await;
-            let tried = self.try_one(mirror, candidate, &others, protection, report);
+            let tried = self.try_one(candidate, &others, protection, report);
             match tried.await? {
                 // An earlier try may have done it, or it went along with another one: it can be undone.
                 Some(Fate::Gone) if look > 0 || company.left(candidate) => {
@@ -189,7 +187,6 @@ impl<C: Connect> Syncer<C> {
     /// None: the look was too old before the request could leave.
     async fn try_one(
         &self,
-        mirror: &Mirror,
         candidate: &Candidate,
         others: &[Tag],
         protection: &mut Protection<'_, C>,
@@ -197,7 +194,7 @@ impl<C: Connect> Syncer<C> {
     ) -> Result<Option<Fate>, Option<Failure>> {
         match protection.find_protector(candidate.into()).await {
             Ok(None) => {}
-            Ok(Some(doubt)) => return Ok(Some(self.hold(mirror, candidate, doubt))),
+            Ok(Some(doubt)) => return Ok(Some(self.hold(candidate, doubt))),
             Err(stop) => {
                 report.stop = Some(stop);
                 return Err(None);
@@ -216,12 +213,12 @@ impl<C: Connect> Syncer<C> {
         let outcome = try_to_delete(&endpoint, candidate, others, until).await;
         if outcome.may_have_deleted() {
             let gone = (candidate, others);
-            self.look_beside(mirror, gone, &endpoint, report).await;
+            self.look_beside(gone, &endpoint, report).await;
         }
         match outcome {
             Outcome::Ended(fate) => Ok(Some(fate)),
             Outcome::TooLate => Ok(None),
-            Outcome::Held(doubt) => Ok(Some(self.hold(mirror, candidate, doubt))),
+            Outcome::Held(doubt) => Ok(Some(self.hold(candidate, doubt))),
             Outcome::Failed(failure) => Err(Some(failure)),
             Outcome::Unsupported => {
                 report.stop = Some(Stop::unsupported(&candidate.target.registry.to_string()));
@@ -231,15 +228,16 @@ impl<C: Connect> Syncer<C> {
     }
 
     /// Puts on record what keeps a tag.
-    pub(super) fn hold(&self, mirror: &Mirror, candidate: &Candidate, doubt: Doubt) -> Fate {
+    pub(super) fn hold(&self, candidate: &Candidate, doubt: Doubt) -> Fate {
         let Doubt {
             rule,
             message: protected_by,
         } = doubt;
         let mut unwanted = candidate.unwanted.clone();
         unwanted.protected_by = Some(protected_by.clone());
-        self.ledger
-            .mark(&slot(&mirror.name, candidate), Some(unwanted));
+        self.state
+            .ledger
+            .mark(&slot(&self.mirror.name, candidate), Some(unwanted));
         Fate::Protected {
             rule: Some(rule),
             protected_by,

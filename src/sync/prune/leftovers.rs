@@ -8,19 +8,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use tokio::time::Instant;
 
 use super::protect::{Image, Protection};
+use super::run::PruneRun;
 use super::survey::Survey;
 use super::{BATCH, FAILURES, Findings};
 use crate::api::Reason;
 use crate::copy::endpoint::Error;
 use crate::copy::{self, Deletion, Endpoint};
 use crate::oci::{Digest, Registry, Repository, Tag};
+use crate::plan::SourceImage;
 use crate::plan::prune::{
     Clock, Leftover, PruneReport, Stop, Target, Undo, counted_since, healed_since,
 };
 use crate::plan::report::Failure;
-use crate::plan::{Mirror, SourceImage};
+use crate::sync::Connect;
 use crate::sync::ledger::{Page, Slot, Tombstone};
-use crate::sync::{Connect, Syncer};
 
 /// A tag that was deleted and can be restored no more.
 pub(super) struct Dead {
@@ -49,29 +50,29 @@ enum Hindrance {
     Stop(Stop),
 }
 
-impl<C: Connect> Syncer<C> {
+impl<C: Connect> PruneRun<'_, C> {
     /// The deleted tags whose undo is over. The grace of those that the clock leaves in doubt begins anew. Of a
     /// deletion that has begun, nothing is left to undo then: its registry still tells that the tag is there. It only
     /// counts among what was deleted lately.
-    pub(super) fn find_dead(&self, mirror: &Mirror, clock: Clock) -> Graves {
-        let now = self.pruner.now();
+    pub(super) fn find_dead(&self, clock: Clock) -> Graves {
+        let now = self.state.pruner.now();
         let counted = counted_since(now);
-        self.ledger.sweep(&mirror.name);
-        for slot in self.ledger.cleared(&mirror.name) {
-            self.ledger.clear_deleted(&slot, counted);
+        self.state.ledger.sweep(&self.mirror.name);
+        for slot in self.state.ledger.cleared(&self.mirror.name) {
+            self.state.ledger.clear_deleted(&slot, counted);
         }
         let mut dead = Graves::new();
-        let begun = self.ledger.begun(&mirror.name).into_iter();
+        let begun = self.state.ledger.begun(&self.mirror.name).into_iter();
         let begun = begun.map(|known| (known, true));
-        let deleted = self.ledger.deleted(&mirror.name).into_iter();
+        let deleted = self.state.ledger.deleted(&self.mirror.name).into_iter();
         for ((slot, tombstone), is_begun) in deleted.map(|known| (known, false)).chain(begun) {
-            match Undo::judge(tombstone.deleted_at, mirror.prune.grace, clock, now) {
+            match Undo::judge(tombstone.deleted_at, self.mirror.prune.grace, clock, now) {
                 Undo::Open => {}
                 // What went along is to be pushed again, also where the grace is short, or nobody was there meanwhile.
                 Undo::Over
                     if tombstone.may_have_taken_others()
                         && tombstone.deleted_at > healed_since(now) => {}
-                Undo::Over if is_begun => self.ledger.clear_deleted(&slot, counted),
+                Undo::Over if is_begun => self.state.ledger.clear_deleted(&slot, counted),
                 Undo::Over => {
                     let Slot { page, tag } = slot;
                     dead.entry(page).or_default().insert(tag, tombstone);
@@ -82,7 +83,7 @@ impl<C: Connect> Syncer<C> {
                         deleted_at,
                         ..tombstone
                     };
-                    self.ledger.bury(&slot, tombstone);
+                    self.state.ledger.bury(&slot, tombstone);
                 }
             }
         }
@@ -92,10 +93,10 @@ impl<C: Connect> Syncer<C> {
     /// Forgets them, as soon as they do not count among what was deleted lately; what refers to their images
     /// stays.
     pub(super) fn forget_dead(&self, dead: Graves) {
-        let counted = counted_since(self.pruner.now());
+        let counted = counted_since(self.state.pruner.now());
         for (page, tombstones) in dead {
             for tag in tombstones.keys() {
-                self.ledger.clear_deleted(&page.slot(tag), counted);
+                self.state.ledger.clear_deleted(&page.slot(tag), counted);
             }
         }
     }
@@ -107,11 +108,10 @@ impl<C: Connect> Syncer<C> {
         dead: Graves,
         report: &mut PruneReport,
     ) {
-        let mirror = findings.mirror;
-        let mut protection = Protection::new(self, mirror, &findings.wanted);
+        let mut protection = Protection::new(*self, &findings.wanted);
         let mut failed_in_a_row = 0;
         for (page, mut tombstones) in dead {
-            let dead = self.exhume(mirror, &page, &tombstones);
+            let dead = self.exhume(&page, &tombstones);
             match self.clear(&page, &dead, &mut protection).await {
                 Ok(Cleared { referrers, in_use }) => {
                     failed_in_a_row = 0;
@@ -129,7 +129,7 @@ impl<C: Connect> Syncer<C> {
                 break;
             }
         }
-        if let Err(error) = self.ledger.flush(mirror).await {
+        if let Err(error) = self.state.ledger.flush(self.mirror).await {
             let unkept = || Stop::unkept(&error.to_string(), error.reason);
             report.stop.get_or_insert_with(unkept);
         }
@@ -137,25 +137,23 @@ impl<C: Connect> Syncer<C> {
 
     /// Those of which anything can be found: their destination is still there, and no other mirror writes to
     /// the repository, which may be about to tag the same image again.
-    pub(super) fn exhume(
-        &self,
-        mirror: &Mirror,
-        page: &Page,
-        tombstones: &BTreeMap<Tag, Tombstone>,
-    ) -> Vec<Dead> {
+    pub(super) fn exhume(&self, page: &Page, tombstones: &BTreeMap<Tag, Tombstone>) -> Vec<Dead> {
         let Page {
             mirror: _,
             destination,
             repository,
         } = page;
-        let Some(known) = mirror.destination(destination) else {
+        let Some(known) = self.mirror.destination(destination) else {
             return Vec::new();
         };
-        let recorded = self.ledger.holdings_besides(&mirror.name, repository);
-        let claims = self.claims();
+        let recorded = self
+            .state
+            .ledger
+            .holdings_besides(&self.mirror.name, repository);
+        let claims = self.state.claims();
         let mut others = recorded
             .into_iter()
-            .chain(claims.besides(&mirror.name, repository));
+            .chain(claims.besides(&self.mirror.name, repository));
         let is_here = |at: Option<Registry>| at.is_none_or(|at| at.may_be(&known.registry));
         if others.any(|other| is_here(other.registry)) {
             return Vec::new();
@@ -214,6 +212,7 @@ impl<C: Connect> Syncer<C> {
             endpoint: &endpoint,
             repository,
             restorable: self
+                .state
                 .ledger
                 .restorable(registry, repository, &slots.collect()),
             own: free

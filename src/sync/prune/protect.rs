@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::closures::Closures;
+use super::run::PruneRun;
 use crate::api::image_mirror::InUse as Protect;
 use crate::copy::{self, Endpoint};
 use crate::oci::{Digest, Repository, Tag, TagOrDigest};
@@ -18,17 +20,16 @@ use crate::plan::prune::{
     policy_that_keeps,
 };
 use crate::plan::report::Failure;
-use crate::plan::{Claim, Mirror, SourceImage};
+use crate::plan::{Claim, SourceImage};
+use crate::sync::Connect;
 use crate::sync::workloads::WorkloadsError;
-use crate::sync::{Connect, Syncer};
 
 /// How old a look at the workloads may be when a tag is deleted.
 const FRESH: Duration = Duration::from_secs(10);
 
 /// Protects the candidates of one mirror.
 pub(super) struct Protection<'a, C> {
-    syncer: &'a Syncer<C>,
-    mirror: &'a Mirror,
+    run: PruneRun<'a, C>,
     /// What this round wants, by repository.
     pub(super) wanted: HashMap<&'a Repository, Vec<(&'a Claim, &'a Digest)>>,
     /// The tags that anybody wants, by their repositories, when that was last looked at.
@@ -56,19 +57,14 @@ pub(super) struct Image<'a> {
 }
 
 impl<'a, C: Connect> Protection<'a, C> {
-    pub(super) fn new(
-        syncer: &'a Syncer<C>,
-        mirror: &'a Mirror,
-        wanted: &'a [(&'a Claim, &'a Digest)],
-    ) -> Self {
+    pub(super) fn new(run: PruneRun<'a, C>, wanted: &'a [(&'a Claim, &'a Digest)]) -> Self {
         let mut by_repository: HashMap<&Repository, Vec<_>> = HashMap::new();
         for (claim, digest) in wanted {
             let there = by_repository.entry(&claim.repository).or_default();
             there.push((*claim, *digest));
         }
         Self {
-            syncer,
-            mirror,
+            run,
             wanted: by_repository,
             holdings: HashMap::new(),
             roots: HashMap::new(),
@@ -197,9 +193,9 @@ impl<'a, C: Connect> Protection<'a, C> {
         let began = Instant::now();
         self.holdings.clear();
         self.roots.clear();
-        let in_use = match self.mirror.prune.in_use {
+        let in_use = match self.run.mirror.prune.in_use {
             Protect::Ignore => None,
-            Protect::Protect => self.syncer.pruner.look().await?,
+            Protect::Protect => self.run.state.pruner.look().await?,
         };
         self.seen = Some((began, in_use));
         Ok(())
@@ -216,8 +212,8 @@ impl<'a, C: Connect> Protection<'a, C> {
         if let Some(holder) = find_holder(target, digest, &self.holdings(&target.repository)) {
             return Some(Doubt::new(Rule::Unwanted, holder));
         }
-        let claims = self.syncer.claims();
-        let unheard = claims.find_unheard(&self.mirror.name, target);
+        let claims = self.run.state.claims();
+        let unheard = claims.find_unheard(&self.run.mirror.name, target);
         if let Some(mirror) = unheard {
             let message = format!("mirror {mirror} may want it, and could not be asked");
             return Some(Doubt::new(Rule::Unwanted, message));
@@ -251,7 +247,7 @@ impl<'a, C: Connect> Protection<'a, C> {
             Leftover::Tag(tag, _) => tag.clone(),
             Leftover::Manifest(digest) => Tag::of_digest(digest),
         };
-        if let Some(policy) = policy_that_keeps(self.mirror, &tag) {
+        if let Some(policy) = policy_that_keeps(self.run.mirror, &tag) {
             return Some(policy.to_owned());
         }
         let (_, in_use) = self.seen.as_ref()?;
@@ -269,12 +265,12 @@ impl<'a, C: Connect> Protection<'a, C> {
             return known.clone();
         }
         let Self {
-            syncer,
-            mirror: Mirror { name, .. },
+            run: PruneRun { mirror, state, .. },
             wanted,
             ..
         } = self;
         let own = wanted.get(repository).into_iter().flatten();
+        let name = &mirror.name;
         let own = own.flat_map(|(claim, digest)| {
             claim.tags().map(|tag| Holding {
                 mirror: name.clone(),
@@ -283,8 +279,8 @@ impl<'a, C: Connect> Protection<'a, C> {
                 digest: (*tag == claim.tag).then(|| (*digest).clone()),
             })
         });
-        let recorded = syncer.ledger.holdings_besides(name, repository);
-        let claims = syncer.claims();
+        let recorded = state.ledger.holdings_besides(name, repository);
+        let claims = state.claims();
         let holdings = own.chain(recorded).chain(claims.besides(name, repository));
         let holdings: Arc<Holdings> = Arc::new(holdings.collect());
         self.holdings.insert(repository.clone(), holdings.clone());
@@ -294,14 +290,19 @@ impl<'a, C: Connect> Protection<'a, C> {
     /// The digests by which an image may be used: what an index lists and configs below it, and images in
     /// use that lead to it.
     async fn closure(&mut self, image: Image<'_>) -> Result<Vec<Digest>, Failure> {
-        if self.mirror.prune.in_use == Protect::Ignore {
+        if self.run.mirror.prune.in_use == Protect::Ignore {
             return Ok(Vec::new());
         }
         let Image { target, digest, .. } = image;
         let subject = target.to_string();
         let endpoint = self.endpoint(target).await?;
         let failed = |error| Failure::requesting(&subject, &error);
-        let read = read_closure(self.syncer, &endpoint, &target.repository, digest);
+        let read = read_closure(
+            &self.run.state.closures,
+            &endpoint,
+            &target.repository,
+            digest,
+        );
         let mut digests = read.await.map_err(failed)?.to_vec();
         let above = self.roots(&endpoint, image).await.map_err(failed)?;
         let above = above.iter().filter(|(_, below)| below.contains(digest));
@@ -331,7 +332,14 @@ impl<'a, C: Connect> Protection<'a, C> {
         };
         let mut roots = Vec::new();
         for digest in named {
-            match read_closure(self.syncer, endpoint, &target.repository, &digest).await {
+            match read_closure(
+                &self.run.state.closures,
+                endpoint,
+                &target.repository,
+                &digest,
+            )
+            .await
+            {
                 Ok(below) => roots.push((digest, below)),
                 Err(error) if error.is_not_found() => {}
                 Err(error) => return Err(error),
@@ -346,11 +354,12 @@ impl<'a, C: Connect> Protection<'a, C> {
     pub(super) async fn endpoint(&self, target: &Target) -> Result<Endpoint, Failure> {
         let subject = target.to_string();
         let destination = self
+            .run
             .mirror
             .destination(&target.destination)
             .ok_or_else(|| Failure::missing(&subject))?;
-        let connect = &self.syncer.connect;
-        connect
+        self.run
+            .connection
             .destination(destination, &target.repository)
             .await
             .map_err(|error| Failure::connecting(&subject, error))
@@ -379,18 +388,18 @@ impl<'a> From<&'a Candidate> for Image<'a> {
 }
 
 /// What a manifest leads to, found out once for each digest.
-async fn read_closure<C>(
-    syncer: &Syncer<C>,
+async fn read_closure(
+    closures: &Closures,
     endpoint: &Endpoint,
     repository: &Repository,
     digest: &Digest,
 ) -> Result<Arc<[Digest]>, copy::endpoint::Error> {
-    if let Some(known) = syncer.closures.read(digest) {
+    if let Some(known) = closures.read(digest) {
         return Ok(known);
     }
     let digests = copy::closure(endpoint, repository, digest).await?;
     let digests: Arc<[Digest]> = digests.into();
-    syncer.closures.write(digest, digests.clone());
+    closures.write(digest, digests.clone());
     Ok(digests)
 }
 

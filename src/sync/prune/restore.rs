@@ -6,11 +6,12 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::revive::{UndoError, bring_back};
+use super::run::PruneRun;
 use crate::oci::{Digest, Registry, Repository, Tag, TagOrDigest};
 use crate::plan::report::Failure;
 use crate::plan::{Destination, Mirror};
 use crate::sync::ledger::{KeepError, Record, Slot, Tombstone};
-use crate::sync::{Connect, State, Syncer};
+use crate::sync::{Connect, State};
 
 /// A tag that was pruned, and what became of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -43,12 +44,12 @@ impl State {
     }
 }
 
-impl<C: Connect> Syncer<C> {
+impl<C: Connect> PruneRun<'_, C> {
     /// Looks what came of the deletions of a run that was interrupted, so that what is gone can be restored. Gives what
     /// could not be looked at.
-    pub async fn settle_deletions(&self, mirror: &Mirror) -> Result<Vec<Failure>, RestoreError> {
-        let failures = self.settle_begun(mirror, |_| true).await;
-        self.ledger.flush(mirror).await?;
+    pub async fn settle_deletions(&self) -> Result<Vec<Failure>, RestoreError> {
+        let failures = self.settle_begun(|_| true).await;
+        self.state.ledger.flush(self.mirror).await?;
         Ok(failures)
     }
 
@@ -58,24 +59,25 @@ impl<C: Connect> Syncer<C> {
     /// A tag that names something by now is left alone.
     pub async fn restore_tags(
         &self,
-        mirror: &Mirror,
         is_wanted: impl Fn(&Slot, &Tombstone) -> bool,
     ) -> Result<Vec<Restoration>, RestoreError> {
-        let deleted = self.deleted_tags(mirror);
+        let deleted = self.state.deleted_tags(self.mirror);
         let chosen: Vec<(Slot, Tombstone)> = deleted
             .into_iter()
             .filter(|(slot, tombstone)| is_wanted(slot, tombstone))
             .collect();
         let (chosen, homeless): (Vec<_>, Vec<_>) = chosen
             .into_iter()
-            .partition(|(slot, tombstone)| destination_of(mirror, slot, tombstone).is_some());
+            .partition(|(slot, tombstone)| destination_of(self.mirror, slot, tombstone).is_some());
         for (slot, tombstone) in &chosen {
             // On record before it is there, as every push is; what brings it back stays until it is.
-            self.ledger.write(slot.clone(), record(tombstone, None));
+            self.state
+                .ledger
+                .write(slot.clone(), record(tombstone, None));
         }
-        if let Err(error) = self.ledger.flush(mirror).await {
+        if let Err(error) = self.state.ledger.flush(self.mirror).await {
             for (slot, _) in chosen {
-                self.ledger.disown(&slot);
+                self.state.ledger.disown(&slot);
             }
             return Err(error.into());
         }
@@ -88,37 +90,32 @@ impl<C: Connect> Syncer<C> {
             })
             .collect();
         for (slot, tombstone) in chosen {
-            let restored = self.restore_one(mirror, &slot, &tombstone).await;
+            let restored = self.restore_one(&slot, &tombstone).await;
             match &restored {
                 Ok(is_pushed) => {
-                    let copied_at = is_pushed.then(|| self.pruner.now());
+                    let copied_at = is_pushed.then(|| self.state.pruner.now());
                     let record = Record {
                         adopted: !is_pushed,
                         ..record(&tombstone, copied_at)
                     };
-                    self.ledger.write(slot.clone(), record);
+                    self.state.ledger.write(slot.clone(), record);
                 }
-                Err(_) => self.ledger.disown(&slot),
+                Err(_) => self.state.ledger.disown(&slot),
             }
             restorations.push(restoration(slot, tombstone, restored.err()));
         }
-        self.ledger.flush(mirror).await?;
+        self.state.ledger.flush(self.mirror).await?;
         Ok(restorations)
     }
 
     /// Whether it was pushed: it may be there already, which somebody else pushed then.
-    async fn restore_one(
-        &self,
-        mirror: &Mirror,
-        slot: &Slot,
-        tombstone: &Tombstone,
-    ) -> Result<bool, Failure> {
+    async fn restore_one(&self, slot: &Slot, tombstone: &Tombstone) -> Result<bool, Failure> {
         let Slot { page, tag } = slot;
         let subject = subject(slot, tombstone);
-        let destination = destination_of(mirror, slot, tombstone)
+        let destination = destination_of(self.mirror, slot, tombstone)
             .ok_or_else(|| Failure::no_destination(&subject))?;
         let endpoint = self
-            .connect
+            .connection
             .destination(destination, &page.repository)
             .await
             .map_err(|error| Failure::connecting(&subject, error))?;
@@ -130,7 +127,7 @@ impl<C: Connect> Syncer<C> {
             None => {}
         }
         let Tombstone { source, digest, .. } = tombstone;
-        let keepsakes = self.ledger.keepsakes(page);
+        let keepsakes = self.state.ledger.keepsakes(page);
         let tagged = async {
             let manifest = bring_back(&endpoint, &page.repository, tombstone, &keepsakes).await?;
             let put = endpoint.put_manifest(&page.repository, &named, &manifest);

@@ -8,17 +8,17 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use futures::{StreamExt, TryStreamExt, stream};
 
 use super::protect::Protection;
+use super::run::PruneRun;
 use super::survey::LOOKS;
 use super::{FAILURES, set, slot};
 use crate::api::mirrored_repository::{MEDIA_TYPE_LENGTH, OBJECT_BYTES, OBJECT_MANIFESTS, SHARERS};
 use crate::copy::Endpoint;
 use crate::copy::endpoint::Error;
 use crate::oci::{Content, Digest, Registry, Repository, Tag, TagOrDigest, limits};
-use crate::plan::Mirror;
 use crate::plan::prune::{Candidate, Doubt, PruneReport, Rule, Stop, Target};
 use crate::plan::report::Failure;
+use crate::sync::Connect;
 use crate::sync::ledger::{Keepsake, Keepsakes};
-use crate::sync::{Connect, Syncer};
 
 /// What is at hand for one tag.
 #[derive(Debug, Default)]
@@ -58,12 +58,11 @@ enum Gathered {
 /// The tags of repositories, by what they name.
 type Listed = BTreeMap<(Registry, Repository), BTreeMap<Digest, Vec<Tag>>>;
 
-impl<C: Connect> Syncer<C> {
+impl<C: Connect> PruneRun<'_, C> {
     /// Brings to hand what undoes the deletion of these tags. Those for which that cannot be done are kept, and
     /// say so. None: nothing more is deleted in this round.
     pub(super) async fn safeguard(
         &self,
-        mirror: &Mirror,
         batch: &[(usize, &Candidate)],
         protection: &Protection<'_, C>,
         report: &mut PruneReport,
@@ -71,10 +70,10 @@ impl<C: Connect> Syncer<C> {
         let mut safeguards = Safeguards::new();
         let mut failed_in_a_row = 0;
         let mut listed = Listed::new();
-        let mut room = self.ledger.room(&mirror.name);
+        let mut room = self.state.ledger.room(&self.mirror.name);
         for (index, candidate) in batch {
             let found = self
-                .safeguard_one(mirror, candidate, protection, &mut listed, room)
+                .safeguard_one(candidate, protection, &mut listed, room)
                 .await;
             match found {
                 Ok(safeguard) => {
@@ -84,13 +83,13 @@ impl<C: Connect> Syncer<C> {
                     safeguards.insert(*index, safeguard);
                 }
                 Err(Refusal::Waits(doubt)) => {
-                    set(report, *index, self.hold(mirror, candidate, doubt));
+                    set(report, *index, self.hold(candidate, doubt));
                 }
                 Err(Refusal::Failed(failure)) => {
                     failed_in_a_row += 1;
                     let message = format!("it cannot be read: {}", failure.message);
                     let doubt = Doubt::new(Rule::Undoable, message);
-                    set(report, *index, self.hold(mirror, candidate, doubt));
+                    set(report, *index, self.hold(candidate, doubt));
                     report.failures.push(failure);
                     if failed_in_a_row >= FAILURES {
                         return None;
@@ -107,18 +106,17 @@ impl<C: Connect> Syncer<C> {
 
     async fn safeguard_one(
         &self,
-        mirror: &Mirror,
         candidate: &Candidate,
         protection: &Protection<'_, C>,
         listed: &mut Listed,
         room: usize,
     ) -> Result<Safeguard, Refusal> {
-        if let Some(doubt) = self.find_other_grave(mirror, candidate) {
+        if let Some(doubt) = self.find_other_grave(candidate) {
             return Err(Refusal::Waits(doubt));
         }
         let endpoint = protection.endpoint(&candidate.target).await;
         let endpoint = endpoint.map_err(Refusal::Failed)?;
-        let record = self.ledger.read(&slot(&mirror.name, candidate));
+        let record = self.state.ledger.read(&slot(&self.mirror.name, candidate));
         let referrers = record.map(|record| record.own_referrers);
         let referrers = referrers.unwrap_or_default();
         Ok(Safeguard {
@@ -185,10 +183,10 @@ impl<C: Connect> Syncer<C> {
         registry: &Registry,
         repository: &Repository,
     ) -> Option<bool> {
-        if self.pruner.takes_along(registry) {
+        if self.state.pruner.takes_along(registry) {
             return Some(false);
         }
-        self.ledger.spares(registry, repository)
+        self.state.ledger.spares(registry, repository)
     }
 }
 

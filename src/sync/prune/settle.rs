@@ -4,25 +4,24 @@
 //! Only the tags say what came of them.
 
 use super::Findings;
+use super::run::PruneRun;
 use crate::copy::Endpoint;
 use crate::oci::{Digest, TagOrDigest};
-use crate::plan::Mirror;
 use crate::plan::report::Failure;
+use crate::sync::Connect;
 use crate::sync::ledger::{Leaf, Page, Record, Slot};
-use crate::sync::{Connect, Syncer};
 
-impl<C: Connect> Syncer<C> {
+impl<C: Connect> PruneRun<'_, C> {
     /// Settles what is not wanted any more; what is wanted is settled by its copy. What cannot be looked
     /// at stays as it is.
     pub(super) async fn settle(&self, findings: &Findings<'_>) -> Vec<Failure> {
-        let mirror = findings.mirror;
         let mut failures = Vec::new();
-        for (page, leaf) in self.ledger.leaves(&mirror.name) {
+        for (page, leaf) in self.state.ledger.leaves(&self.mirror.name) {
             for (slot, record) in unsettled(&page, &leaf) {
                 if findings.claimed.contains(&slot) {
                     continue;
                 }
-                match self.find(mirror, &slot, record).await {
+                match self.find(&slot, record).await {
                     Ok(Some(found)) => self.settle_one(&slot, record, found.as_ref()),
                     Ok(None) => {}
                     Err(failure) => failures.push(failure),
@@ -33,15 +32,11 @@ impl<C: Connect> Syncer<C> {
     }
 
     /// Looks what came of deletions that had begun, of the tags that `is_meant` chooses: one that is gone can be restored.
-    pub(super) async fn settle_begun(
-        &self,
-        mirror: &Mirror,
-        is_meant: impl Fn(&Slot) -> bool,
-    ) -> Vec<Failure> {
+    pub(super) async fn settle_begun(&self, is_meant: impl Fn(&Slot) -> bool) -> Vec<Failure> {
         let mut failures = Vec::new();
-        for (slot, record) in self.begun(mirror, is_meant) {
-            match self.find(mirror, &slot, &record).await {
-                Ok(Some(None)) => self.ledger.disown(&slot),
+        for (slot, record) in self.begun(is_meant) {
+            match self.find(&slot, &record).await {
+                Ok(Some(None)) => self.state.ledger.disown(&slot),
                 Ok(Some(Some(_)) | None) => {}
                 Err(failure) => failures.push(failure),
             }
@@ -50,16 +45,12 @@ impl<C: Connect> Syncer<C> {
     }
 
     /// The tags on record whose deletion has begun, and nobody saw whether they went.
-    pub(super) fn begun(
-        &self,
-        mirror: &Mirror,
-        is_meant: impl Fn(&Slot) -> bool,
-    ) -> Vec<(Slot, Record)> {
-        let begun = self.ledger.begun(&mirror.name).into_iter();
+    pub(super) fn begun(&self, is_meant: impl Fn(&Slot) -> bool) -> Vec<(Slot, Record)> {
+        let begun = self.state.ledger.begun(&self.mirror.name).into_iter();
         let meant = begun.map(|(slot, _)| slot).filter(is_meant);
         meant
             .filter_map(|slot| {
-                let record = self.ledger.read(&slot)?;
+                let record = self.state.ledger.read(&slot)?;
                 Some((slot, record))
             })
             .collect()
@@ -69,22 +60,21 @@ impl<C: Connect> Syncer<C> {
     pub(super) fn settle_one(&self, slot: &Slot, record: &Record, found: Option<&Digest>) {
         let is_ours = found == Some(&record.digest);
         if !is_ours {
-            self.ledger.disown(slot);
+            self.state.ledger.disown(slot);
         } else if record.is_pending() {
             // Nobody saw its push end: who wrote the tag is not known.
-            self.ledger.adopt(slot);
+            self.state.ledger.adopt(slot);
         }
     }
 
     /// What a tag names now; None where it cannot be looked at.
     pub(super) async fn find(
         &self,
-        mirror: &Mirror,
         slot: &Slot,
         record: &Record,
     ) -> Result<Option<Option<Digest>>, Failure> {
         let page = &slot.page;
-        let destination = mirror.destination(&page.destination);
+        let destination = self.mirror.destination(&page.destination);
         let Some(destination) =
             destination.filter(|known| record.registry.as_ref() == Some(&known.registry))
         else {
@@ -92,7 +82,7 @@ impl<C: Connect> Syncer<C> {
         };
         let subject = format!("{}/{}:{}", destination.registry, page.repository, slot.tag);
         let endpoint: Endpoint = self
-            .connect
+            .connection
             .destination(destination, &page.repository)
             .await
             .map_err(|error| Failure::connecting(&subject, error))?;

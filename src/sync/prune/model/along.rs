@@ -27,7 +27,7 @@ enum Beside {
 impl World {
     /// What is at hand of each that is due. None: its registry takes other tags along.
     pub(super) fn safeguard(&self, due: &[(usize, &Candidate)]) -> Option<Safeguards> {
-        let syncer = self.syncer();
+        let pruning = self.pruning();
         let mirror = self.mirror();
         let mut safeguards = Safeguards::new();
         for (index, candidate) in due {
@@ -37,22 +37,22 @@ impl World {
                 tag,
                 ..
             } = &candidate.target;
-            if let Some(doubt) = syncer.find_other_grave(mirror, candidate) {
-                syncer.hold(mirror, candidate, doubt);
+            if let Some(doubt) = pruning.find_other_grave(candidate) {
+                pruning.hold(candidate, doubt);
                 continue;
             }
             let place = at(registry, repository, tag);
-            let shared_with = match syncer.is_known_to_spare(registry, repository) {
+            let shared_with = match pruning.is_known_to_spare(registry, repository) {
                 Some(true) => Vec::new(),
                 Some(false) => return None,
                 None => self.sharers(&place, &candidate.digest),
             };
-            let record = syncer.ledger.read(&slot(&mirror.name, candidate));
+            let record = pruning.state.ledger.read(&slot(&mirror.name, candidate));
             let referrers = record.map(|record| record.own_referrers);
             let referrers = referrers.unwrap_or_default();
             let Some(keepsakes) = self.keepsakes(&place, &candidate.digest, &referrers) else {
                 let doubt = Doubt::new(Rule::Undoable, "the manifest is missing".to_owned());
-                syncer.hold(mirror, candidate, doubt);
+                pruning.hold(candidate, doubt);
                 continue;
             };
             let safeguard = Safeguard {
@@ -97,11 +97,11 @@ impl World {
 
     /// Looks, after a tag was deleted, what went along. Says whether nothing more may be deleted.
     pub(super) fn look_beside(&mut self, slot: &Slot) -> Result<bool, End> {
-        match self.syncer().ledger.tombstone(slot) {
+        match self.state().ledger.tombstone(slot) {
             Some(_) if self.is(Mutant::TakenIgnored) => Ok(false),
             Some(tombstone) => match self.settle_beside(slot, &tombstone)? {
                 Beside::Seen(took) => {
-                    self.syncer().conclude(slot, took);
+                    self.pruning().conclude(slot, took);
                     Ok(took == Some(Took::OtherTags))
                 }
                 Beside::Failed => Ok(true),
@@ -113,15 +113,16 @@ impl World {
     /// The same before anything is copied, and where nothing is pruned.
     pub(super) fn heal_interrupted(&mut self, is_meant: impl Fn(&Slot) -> bool) -> Result<(), End> {
         let mirror = self.members[self.me].mirror.clone();
-        let syncer = self.process.syncer.clone();
-        for (slot, record) in syncer.begun(&mirror, &is_meant) {
+        let process = self.process.clone();
+        let pruning = process.pruning(&mirror);
+        for (slot, record) in pruning.begun(&is_meant) {
             let here = mirror.destination(&slot.page.destination);
             let Some(registry) = here.map(|here| &here.registry) else {
                 continue;
             };
             let place = at(registry, &slot.page.repository, &slot.tag);
             if record.registry.as_ref() == Some(registry) && self.ask(&place).is_none() {
-                syncer.ledger.disown(&slot);
+                pruning.state.ledger.disown(&slot);
             }
         }
         self.heal_those(is_meant)?;
@@ -135,21 +136,22 @@ impl World {
 
     fn heal_those(&mut self, is_meant: impl Fn(&Slot) -> bool) -> Result<bool, End> {
         let mirror = self.members[self.me].mirror.clone();
-        let syncer = self.process.syncer.clone();
+        let process = self.process.clone();
+        let pruning = process.pruning(&mirror);
         let mut is_hurt = false;
-        for (slot, tombstone, is_begun) in syncer.unseen(&mirror, is_meant) {
+        for (slot, tombstone, is_begun) in pruning.unseen(is_meant) {
             let here = mirror.destination(&slot.page.destination);
             let is_here = here.is_some_and(|here| here.registry == tombstone.registry);
-            let spares = syncer.is_known_to_spare(&tombstone.registry, &slot.page.repository);
+            let spares = pruning.is_known_to_spare(&tombstone.registry, &slot.page.repository);
             if !is_here || (is_begun && spares == Some(true)) {
                 continue;
             }
             match self.settle_beside(&slot, &tombstone)? {
                 Beside::Seen(took) if self.is(Mutant::UnseenIsProof) => {
-                    syncer.conclude(&slot, took);
+                    pruning.conclude(&slot, took);
                 }
                 Beside::Seen(took) => {
-                    syncer.settle_unseen(&slot, took);
+                    pruning.settle_unseen(&slot, took);
                     is_hurt |= took == Some(Took::OtherTags);
                 }
                 Beside::Failed => return Ok(true),
@@ -160,23 +162,25 @@ impl World {
 
     /// What went along.
     fn settle_beside(&mut self, slot: &Slot, tombstone: &Tombstone) -> Result<Beside, End> {
-        let syncer = self.process.syncer.clone();
+        let mirror = self.members[self.me].mirror.clone();
+        let process = self.process.clone();
+        let pruning = process.pruning(&mirror);
         let (registry, repository) = (&tombstone.registry, &slot.page.repository);
-        if syncer.is_known_to_spare(registry, repository) == Some(true) {
+        if pruning.is_known_to_spare(registry, repository) == Some(true) {
             return Ok(Beside::Seen(Some(Took::Tag)));
         }
         self.step()?;
         let place = at(registry, repository, &slot.tag);
-        let mut lost = syncer.may_be_lost(slot, tombstone);
+        let mut lost = pruning.may_be_lost(slot, tombstone);
         lost.retain(|name| !self.finds(&place, name));
         if lost.is_empty() {
             let is_deleted = !self.registry.contains_key(&place);
             return Ok(Beside::Seen(is_deleted.then_some(Took::Tag)));
         }
-        if syncer.is_lost_for_good(slot, tombstone, &lost) {
+        if pruning.is_lost_for_good(slot, tombstone, &lost) {
             return Ok(Beside::Seen(Some(Took::Manifest)));
         }
-        let took = syncer.learn(registry, &tags(&lost));
+        let took = pruning.learn(registry, &tags(&lost));
         self.tell(|| format!("{place:?} took along {lost:?}"));
         let is_failing = !self.is_quiet && self.random.one_in(4);
         if is_failing || !self.bring_back(&place, slot, tombstone)? {
@@ -210,7 +214,7 @@ impl World {
     /// Pushes the manifests of a deleted tag that are missing. Says whether all that its image needs is there.
     fn bring_back(&mut self, place: &At, slot: &Slot, tombstone: &Tombstone) -> Result<bool, End> {
         let (registry, (repository, _)) = place;
-        let keepsakes = self.syncer().ledger.keepsakes(&slot.page);
+        let keepsakes = self.state().ledger.keepsakes(&slot.page);
         for (digest, _) in needed(tombstone, &keepsakes) {
             if !self.has(*registry, repository, digest) {
                 self.step()?;
@@ -223,8 +227,8 @@ impl World {
     /// A person restores a tag that was deleted.
     pub(super) fn restore_tag(&mut self) -> Result<(), End> {
         let mirror = self.members[self.me].mirror.clone();
-        let syncer = self.process.syncer.clone();
-        let deleted = syncer.deleted_tags(&mirror);
+        let state = self.state().clone();
+        let deleted = state.deleted_tags(&mirror);
         if deleted.is_empty() {
             return Ok(());
         }
@@ -235,7 +239,7 @@ impl World {
         }
         let record = |copied_at| crate::sync::prune::restore::record(tombstone, copied_at);
         self.tell(|| format!("restore {slot:?}"));
-        syncer.ledger.write(slot.clone(), record(None));
+        state.ledger.write(slot.clone(), record(None));
         self.step()?;
         self.flush()?;
         let restored = self.restore_one(slot, tombstone)?;
@@ -243,14 +247,14 @@ impl World {
         match restored {
             Some(is_pushed) => {
                 let is_ours = is_pushed || self.is(Mutant::RestoredIsOurs);
-                let copied_at = is_ours.then(|| syncer.pruner.now());
+                let copied_at = is_ours.then(|| state.pruner.now());
                 let record = Record {
                     adopted: !is_ours,
                     ..record(copied_at)
                 };
-                syncer.ledger.write(slot.clone(), record);
+                state.ledger.write(slot.clone(), record);
             }
-            None => syncer.ledger.disown(slot),
+            None => state.ledger.disown(slot),
         }
         self.flush()
     }

@@ -23,10 +23,11 @@ impl World {
         own: &[(&Claim, &Digest)],
     ) -> Result<(), End> {
         let mirror = self.members[self.me].mirror.clone();
-        let syncer = self.process.syncer.clone();
+        let process = self.process.clone();
+        let pruning = process.pruning(&mirror);
         for (page, mut tombstones) in dead {
-            if syncer.exhume(&mirror, &page, &tombstones).is_empty() {
-                syncer.forget_dead(Graves::from([(page, tombstones)]));
+            if pruning.exhume(&page, &tombstones).is_empty() {
+                pruning.forget_dead(Graves::from([(page, tombstones)]));
                 continue;
             }
             let here = mirror.destination(&page.destination).unwrap();
@@ -38,7 +39,8 @@ impl World {
             };
             let number = at(&first.registry, repository, &KNOWN_TAGS[0]).0;
             let slots = tombstones.keys().map(|tag| page.slot(tag)).collect();
-            let restorable = syncer
+            let restorable = process
+                .state
                 .ledger
                 .restorable(&first.registry, repository, &slots);
             let gone = tombstones.iter().filter(|(tag, _)| {
@@ -58,7 +60,7 @@ impl World {
                 self.take(&place);
                 self.notes.cleared += 1;
             }
-            syncer.forget_dead(Graves::from([(page, tombstones)]));
+            pruning.forget_dead(Graves::from([(page, tombstones)]));
         }
         self.step()?;
         self.flush()
@@ -107,7 +109,7 @@ impl World {
             source_digest: &tombstone.source_digest,
             digest: &tombstone.digest,
         };
-        let mut protection = look(self.syncer(), self.mirror(), own);
+        let mut protection = look(self.pruning(), own);
         let doubt = self.find_doubt(&mut protection, image, true);
         doubt.is_some() && !self.is(Mutant::LeftoversInUse)
     }

@@ -23,7 +23,7 @@ impl World {
             let Wanted {
                 slot, at, digest, ..
             } = wanted;
-            let ledger = self.syncer().ledger.clone();
+            let ledger = self.state().ledger.clone();
             let known = ledger.read(slot);
             if self.ask(at).as_ref() == Some(digest) {
                 rebuilt += usize::from(known.is_none());
@@ -80,7 +80,7 @@ impl World {
     }
 
     fn record(&self, wanted: &Wanted, standing: Standing) -> Record {
-        let now = self.syncer().pruner.now();
+        let now = self.state().pruner.now();
         Record {
             source: image(&wanted.source).to_string(),
             source_digest: wanted.digest.clone(),

@@ -34,7 +34,8 @@ impl World {
         let deletable = self.find_deletable();
         let before = self.member().unapproved.iter().cloned().collect();
         self.step()?;
-        let syncer = self.process.syncer.clone();
+        let process = self.process.clone();
+        let pruning = process.pruning(&mirror);
         let mut earlier = Earlier::new();
         let looked = self.registry.clone();
         let Some(safeguards) = self.safeguard(&due) else {
@@ -46,7 +47,7 @@ impl World {
             .filter(|(index, _)| safeguards.contains_key(index))
             .collect();
         if !self.is(Mutant::LateTombstone) {
-            let written = syncer.write_tombstones(&mirror, &due, is_approved, safeguards);
+            let written = pruning.write_tombstones(&due, is_approved, safeguards);
             earlier = written.now_or_never().unwrap().map_err(|_| End::Unkept)?;
             self.take_note_of_begin(&due);
         }
@@ -58,7 +59,7 @@ impl World {
         if !self.is_quiet && self.random.one_in(8) {
             self.meddle();
         }
-        let mut protection = look(&syncer, &mirror, own);
+        let mut protection = look(pruning, own);
         let mut gone = Vec::new();
         let mut is_stopped = false;
         for (index, candidate) in &due {
@@ -91,7 +92,7 @@ impl World {
                 }
                 let earlier = earlier.remove(index);
                 let earlier = earlier.filter(|_| !self.is(Mutant::EarlierForgotten));
-                syncer.settle_deleted(&mirror, candidate, &fate, earlier);
+                pruning.settle_deleted(candidate, &fate, earlier);
             }
         }
         self.judge_brakes(&deletable, &before);

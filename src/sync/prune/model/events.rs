@@ -171,7 +171,7 @@ impl World {
         // A spec that changed is read by the process at once.
         let mirror = self.mirror().clone();
         if !self.is(super::mutants::Mutant::UnheardIgnored) {
-            self.syncer().stand_by([mirror]);
+            self.state().stand_by([mirror]);
         }
     }
 

@@ -15,10 +15,10 @@ use crate::oci::Repository;
 use crate::plan::in_use::InUse;
 use crate::plan::{Destination, Mirror};
 use crate::sync::ledger::{Keep, KeepError, Leaf, Memory, Page};
-use crate::sync::prune::{Pruner, Times};
+use crate::sync::prune::{PruneRun, Pruner, Times};
 use crate::sync::trust::Authorities;
 use crate::sync::workloads::{Workloads, WorkloadsError};
-use crate::sync::{Connect, ConnectError, Ledger, State, Syncer};
+use crate::sync::{Connect, ConnectError, Ledger, State};
 
 /// When every history begins.
 const BEGIN: i64 = 2_000_000_000;
@@ -42,7 +42,8 @@ pub(super) struct Nowhere(pub(super) Arc<Mutex<Arc<InUse>>>);
 /// A controller that had the lease when it began.
 #[derive(Clone)]
 pub(super) struct Process {
-    pub(super) syncer: Arc<Syncer<Nowhere>>,
+    pub(super) state: State,
+    nowhere: Nowhere,
     number: u64,
 }
 
@@ -87,8 +88,18 @@ impl Process {
         let pruner = Pruner::deleting(Some(Arc::new(nowhere.clone()))).with_times(times);
         let state = State::new(Arc::new(ledger), Progress::none()).with_pruner(pruner);
         Self {
-            syncer: Arc::new(Syncer::new(state, nowhere.clone())),
+            state,
+            nowhere: nowhere.clone(),
             number,
+        }
+    }
+
+    /// The code that decides for a mirror.
+    pub(super) fn pruning<'a>(&'a self, mirror: &'a Mirror) -> PruneRun<'a, Nowhere> {
+        PruneRun {
+            mirror,
+            connection: &self.nowhere,
+            state: &self.state,
         }
     }
 }

@@ -12,18 +12,17 @@ use super::mutants::Mutant;
 use super::process::Nowhere;
 use super::world::World;
 use crate::oci::Digest;
+use crate::plan::Claim;
 use crate::plan::prune::{Candidate, Doubt, Holding, Holdings};
-use crate::plan::{Claim, Mirror};
-use crate::sync::Syncer;
+use crate::sync::prune::PruneRun;
 use crate::sync::prune::protect::{Image, Protection};
 
 /// A fresh look at workloads, and at who wants what.
 pub(super) fn look<'a>(
-    syncer: &'a Syncer<Nowhere>,
-    mirror: &'a Mirror,
+    pruning: PruneRun<'a, Nowhere>,
     own: &'a [(&'a Claim, &'a Digest)],
 ) -> Protection<'a, Nowhere> {
-    let mut protection = Protection::new(syncer, mirror, own);
+    let mut protection = Protection::new(pruning, own);
     let looked = protection.look().now_or_never();
     must(looked.is_some_and(|looked| looked.is_ok()), || {
         "a look fails".to_owned()
@@ -33,7 +32,7 @@ pub(super) fn look<'a>(
 
 impl World {
     pub(super) fn protect(&self, candidates: &mut [Candidate], own: &[(&Claim, &Digest)]) {
-        let mut protection = look(self.syncer(), self.mirror(), own);
+        let mut protection = look(self.pruning(), own);
         for candidate in candidates {
             if candidate.unwanted.protected_by.is_some() {
                 continue;
@@ -86,11 +85,11 @@ impl World {
             digest: Some((*digest).clone()),
         }));
         if !self.is(Mutant::OthersRecordsIgnored) {
-            let ledger = &self.syncer().ledger;
+            let ledger = &self.state().ledger;
             all.extend(ledger.holdings_besides(name, repository));
         }
         if !self.is(Mutant::OthersClaimsIgnored) {
-            all.extend(self.syncer().claims().besides(name, repository));
+            all.extend(self.state().claims().besides(name, repository));
         }
         all.retain(|holding| match self.mutant {
             Some(Mutant::RegistriesByText) => holding.registry.as_ref() == Some(&target.registry),

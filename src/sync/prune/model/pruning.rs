@@ -33,7 +33,7 @@ impl World {
         let claimed: HashSet<&Slot> = wanted.iter().map(|wanted| &wanted.slot).collect();
         self.settle(&claimed);
         let is_hurt = !self.is(Mutant::UnseenNotHealed) && self.heal_unseen()?;
-        let ledger = self.syncer().ledger.clone();
+        let ledger = self.state().ledger.clone();
         let leaves = ledger.leaves(&mirror.name);
         let mut recorded: Vec<Recorded<'_>> = leaves
             .iter()
@@ -45,11 +45,11 @@ impl World {
         let stop = self.find_stop(&recorded, &selection, rebuilt, fails);
         if is_hurt || stop.is_some() {
             self.tell(|| format!("stopped: {:?}", stop.map(|stop| stop.message)));
-            self.syncer().unmark_wanted(&mirror, &selection, &recorded);
+            self.pruning().unmark_wanted(&selection, &recorded);
             return self.flush();
         }
-        let times = self.syncer().pruner.times();
-        let clock = self.syncer().pruner.check(&mirror.name, times, true);
+        let times = self.state().pruner.times();
+        let clock = self.state().pruner.check(&mirror.name, times, true);
         let believed = if self.is(Mutant::ClockBelieved) {
             Clock::Steady
         } else {
@@ -69,12 +69,12 @@ impl World {
         }
         let has_jumped = believed == Clock::Jumped && !candidates.is_empty();
         let is_stopped = is_clock_doubtful || has_jumped;
-        self.syncer().mark(&mirror, &leaves, &candidates);
-        let dead = self.syncer().find_dead(&mirror, believed);
+        self.pruning().mark(&leaves, &candidates);
+        let dead = self.pruning().find_dead(believed);
         let passage = self.brake(&mirror, &candidates, &recorded);
         self.tell(|| format!("{clock:?} {is_stopped} {passage:?} {candidates:#?}"));
         if mirror.prune.mode == PruneMode::Plan {
-            self.syncer().forget_dead(dead);
+            self.pruning().forget_dead(dead);
             self.step()?;
             return self.flush();
         }
@@ -92,8 +92,9 @@ impl World {
     /// Settles what an interrupted round left half done.
     fn settle(&mut self, claimed: &HashSet<&Slot>) {
         let mirror = self.members[self.me].mirror.clone();
-        let syncer = self.process.syncer.clone();
-        for (page, leaf) in syncer.ledger.leaves(&mirror.name) {
+        let process = self.process.clone();
+        let pruning = process.pruning(&mirror);
+        for (page, leaf) in process.state.ledger.leaves(&mirror.name) {
             for (slot, record) in unsettled(&page, &leaf) {
                 let here = mirror.destination(&page.destination);
                 let is_here =
@@ -105,13 +106,13 @@ impl World {
                     continue;
                 }
                 let found = self.ask(&at(registry, &page.repository, &slot.tag));
-                syncer.settle_one(&slot, record, found.as_ref());
+                pruning.settle_one(&slot, record, found.as_ref());
                 if self.is(Mutant::PendingIsWritten) && record.is_pending() && found.is_some() {
                     let written = Record {
                         copied_at: Some(record.first_seen),
                         ..record.clone()
                     };
-                    syncer.ledger.write(slot, written);
+                    process.state.ledger.write(slot, written);
                 }
             }
         }
@@ -159,7 +160,7 @@ impl World {
         recorded: &mut [Recorded<'_>],
         clock: Clock,
     ) -> Found {
-        let now = self.syncer().pruner.now();
+        let now = self.state().pruner.now();
         if !self.is(Mutant::GraceNotRestarted) {
             return find_candidates(mirror, selection, recorded, clock, now);
         }
@@ -191,8 +192,8 @@ impl World {
         candidates: &[Candidate],
         recorded: &[Recorded<'_>],
     ) -> Passage {
-        let since = counted_since(self.syncer().pruner.now());
-        let mut recent = self.syncer().ledger.deleted_since(&mirror.name, since);
+        let since = counted_since(self.state().pruner.now());
+        let mut recent = self.state().ledger.deleted_since(&mirror.name, since);
         if self.is(Mutant::NoWindow) {
             recent.clear();
         }

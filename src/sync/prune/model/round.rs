@@ -114,7 +114,7 @@ impl World {
                 if !self.is(Mutant::RetainHealsNothing) {
                     self.heal_interrupted(|_| true)?;
                 }
-                self.syncer().forget_unwanted(&mirror);
+                self.pruning().forget_unwanted();
                 self.flush()?;
             }
             PruneMode::Plan | PruneMode::Delete => {
@@ -133,8 +133,8 @@ impl World {
             is_complete: !is_failing || self.is(Mutant::FailureForgetsClaims),
             tags: tags.collect(),
         });
-        let run = self.syncer().begin_run();
-        let mut claims = self.syncer().claims();
+        let run = self.state().begin_run();
+        let mut claims = self.state().claims();
         let all = std::slice::from_ref(&wishes);
         let conflicts = claims.settle(run, &wishes, all);
         for kind in conflicts.values() {
@@ -148,7 +148,7 @@ impl World {
 
     /// What gives the mirror the tag, by what is on record.
     fn ownership(&self, wanted: &Wanted) -> Ownership {
-        let record = self.syncer().ledger.read(&wanted.slot);
+        let record = self.state().ledger.read(&wanted.slot);
         let named = self.registry.get(&wanted.at);
         let record = record.filter(|record| {
             record.source == image(&wanted.source).to_string() && named == Some(&record.digest)
@@ -159,8 +159,8 @@ impl World {
     /// What was copied is the mirror's; what was not is free.
     fn conclude(&self, wanted: &[Wanted]) {
         let mirror = &self.member().mirror;
-        let run = self.syncer().begin_run();
-        let mut claims = self.syncer().claims();
+        let run = self.state().begin_run();
+        let mut claims = self.state().claims();
         for wanted in wanted {
             let wish = self.wish(wanted);
             if wish.ownership > Ownership::Wanted {
@@ -219,7 +219,7 @@ impl World {
     }
 
     pub(super) fn flush(&self) -> Result<(), End> {
-        let flushed = self.syncer().flush(self.mirror()).now_or_never();
+        let flushed = self.state().flush(self.mirror()).now_or_never();
         must(flushed.is_some(), || "keeping records waits".to_owned());
         flushed.unwrap().map_err(|_| End::Unkept)
     }

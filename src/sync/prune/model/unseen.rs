@@ -45,13 +45,13 @@ fn unwanted() -> (Slot, Record) {
 }
 
 fn candidate(process: &Process, mirror: &Mirror) -> Candidate {
-    let leaves = process.syncer.ledger.leaves(&mirror.name);
+    let leaves = process.state.ledger.leaves(&mirror.name);
     let claimed = std::collections::HashSet::new();
     let recorded: Vec<Recorded<'_>> = leaves
         .iter()
         .flat_map(|(page, leaf)| recorded(page, leaf, &claimed))
         .collect();
-    let now = process.syncer.pruner.now();
+    let now = process.state.pruner.now();
     let selection = Selection::default();
     let found = find_candidates(mirror, &selection, &recorded, Clock::New, now);
     found.candidates.into_iter().next().unwrap()
@@ -62,7 +62,7 @@ fn begun(clocks: &Clocks) -> (Process, Slot, Candidate) {
     let mirror = &MIRRORS[0];
     let (slot, record) = unwanted();
     let process = Process::start(&Durable::default().into(), clocks, &Nowhere::default());
-    process.syncer.ledger.write(slot.clone(), record);
+    process.state.ledger.write(slot.clone(), record);
     let candidate = candidate(&process, mirror);
     bury(&process, &candidate);
     (process, slot, candidate)
@@ -71,18 +71,18 @@ fn begun(clocks: &Clocks) -> (Process, Slot, Candidate) {
 /// Writes what is about to be deleted, and gives what was written before.
 fn bury(process: &Process, candidate: &Candidate) -> Option<Tombstone> {
     let batch = [(0, candidate)];
-    let syncer = &process.syncer;
-    let written = syncer.write_tombstones(&MIRRORS[0], &batch, false, Safeguards::new());
+    let pruning = process.pruning(&MIRRORS[0]);
+    let written = pruning.write_tombstones(&batch, false, Safeguards::new());
     written.now_or_never().unwrap().unwrap().remove(&0)
 }
 
 /// The next round looks at the tag.
 fn settle(process: &Process, is_there: bool) {
-    let syncer = &process.syncer;
-    for (page, leaf) in syncer.ledger.leaves(&MIRRORS[0].name) {
+    let pruning = process.pruning(&MIRRORS[0]);
+    for (page, leaf) in process.state.ledger.leaves(&MIRRORS[0].name) {
         for (slot, record) in unsettled(&page, &leaf) {
             let found = is_there.then_some(&record.digest);
-            syncer.settle_one(&slot, record, found);
+            pruning.settle_one(&slot, record, found);
         }
     }
 }
@@ -107,10 +107,10 @@ fn what_went_unseen_can_be_restored_whatever_the_next_looks_say() {
         if let Some(fate) = &fate {
             let earlier = bury(&process, &candidate);
             process
-                .syncer
-                .settle_deleted(&MIRRORS[0], &candidate, fate, earlier);
+                .pruning(&MIRRORS[0])
+                .settle_deleted(&candidate, fate, earlier);
         }
-        let ledger = &process.syncer.ledger;
+        let ledger = &process.state.ledger;
         let case = format!("{is_there} {fate:?}");
         assert!(ledger.tombstone(&slot).is_some(), "{case}");
         assert_eq!(ledger.read(&slot).is_some(), is_on_record, "{case}");
@@ -120,7 +120,7 @@ fn what_went_unseen_can_be_restored_whatever_the_next_looks_say() {
 #[test]
 fn what_restores_a_tag_outlives_a_push_that_nobody_saw_end() {
     let (process, slot, _) = begun(&Clocks::default());
-    let ledger = &process.syncer.ledger;
+    let ledger = &process.state.ledger;
     let pending = Record {
         copied_at: None,
         ..unwanted().1
@@ -137,16 +137,18 @@ fn what_names_another_digest_by_now_can_still_be_restored() {
     // The next round finds it so before it looks at anything, or right before it would delete it again.
     for is_settled in [true, false] {
         let (process, slot, candidate) = begun(&Clocks::default());
-        let ledger = &process.syncer.ledger;
+        let ledger = &process.state.ledger;
         if is_settled {
             let record = ledger.read(&slot).unwrap();
-            process.syncer.settle_one(&slot, &record, Some(other));
+            process
+                .pruning(&MIRRORS[0])
+                .settle_one(&slot, &record, Some(other));
         } else {
             let earlier = bury(&process, &candidate);
             let fate = &Fate::Disowned;
             process
-                .syncer
-                .settle_deleted(&MIRRORS[0], &candidate, fate, earlier);
+                .pruning(&MIRRORS[0])
+                .settle_deleted(&candidate, fate, earlier);
         }
         assert_eq!(ledger.read(&slot), None, "{is_settled}");
         assert!(ledger.tombstone(&slot).is_some(), "{is_settled}");
@@ -156,8 +158,8 @@ fn what_names_another_digest_by_now_can_still_be_restored() {
 #[test]
 fn a_deletion_that_can_be_undone_is_not_written_over() {
     let (process, slot, candidate) = begun(&Clocks::default());
-    let syncer = &process.syncer;
-    let known = syncer.ledger.tombstone(&slot).unwrap();
+    let pruning = process.pruning(&MIRRORS[0]);
+    let known = process.state.ledger.tombstone(&slot).unwrap();
     for (registry, digest, is_held) in [
         ("r.example.com", 0, false),
         ("s.example.com", 0, true),
@@ -168,8 +170,8 @@ fn a_deletion_that_can_be_undone_is_not_written_over() {
             digest: KNOWN_IMAGES[digest].digest.clone(),
             ..known.clone()
         };
-        syncer.ledger.bury(&slot, tombstone);
-        let doubt = syncer.find_other_grave(&MIRRORS[0], &candidate);
+        process.state.ledger.bury(&slot, tombstone);
+        let doubt = pruning.find_other_grave(&candidate);
         assert_eq!(doubt.is_some(), is_held, "{registry} {digest}");
     }
 }
@@ -177,26 +179,26 @@ fn a_deletion_that_can_be_undone_is_not_written_over() {
 #[test]
 fn what_went_along_is_looked_for_also_where_the_tag_is_there_again() {
     let (process, slot, _) = begun(&Clocks::default());
-    let syncer = &process.syncer;
+    let pruning = process.pruning(&MIRRORS[0]);
     let unseen = |is_meant: bool| {
-        let unseen = syncer.unseen(&MIRRORS[0], |_| is_meant).into_iter();
+        let unseen = pruning.unseen(|_| is_meant).into_iter();
         unseen
             .map(|(slot, _, is_begun)| (slot, is_begun))
             .collect::<Vec<_>>()
     };
     assert_eq!(unseen(false), []);
     assert_eq!(unseen(true), [(slot.clone(), true)]);
-    syncer.ledger.disown(&slot);
+    process.state.ledger.disown(&slot);
     assert_eq!(unseen(true), [(slot.clone(), false)]);
-    syncer.conclude(&slot, Some(Took::Tag));
+    pruning.conclude(&slot, Some(Took::Tag));
     assert_eq!(unseen(true), []);
 }
 
 #[test]
 fn what_was_gone_before_the_deletion_is_not_pushed_again_for_ever() {
     let (process, slot, _) = begun(&Clocks::default());
-    let syncer = &process.syncer;
-    let tombstone = syncer.ledger.tombstone(&slot).unwrap();
+    let pruning = process.pruning(&MIRRORS[0]);
+    let tombstone = process.state.ledger.tombstone(&slot).unwrap();
     let image = &KNOWN_IMAGES[0];
     let manifest = TagOrDigest::Digest(image.digest.clone());
     let other = TagOrDigest::Tag("2.0".parse().unwrap());
@@ -206,9 +208,12 @@ fn what_was_gone_before_the_deletion_is_not_pushed_again_for_ever() {
         (true, vec![manifest], false),
     ] {
         if is_kept {
-            syncer.ledger.keep(&slot.page, image.manifests.clone());
+            process
+                .state
+                .ledger
+                .keep(&slot.page, image.manifests.clone());
         }
-        let found = syncer.is_lost_for_good(&slot, &tombstone, &lost);
+        let found = pruning.is_lost_for_good(&slot, &tombstone, &lost);
         assert_eq!(found, expected, "{is_kept} {lost:?}");
     }
 }
@@ -217,9 +222,9 @@ fn what_was_gone_before_the_deletion_is_not_pushed_again_for_ever() {
 fn what_no_round_touched_cannot_be_restored() {
     for fate in [Fate::Waiting, Fate::Failed, Fate::Gone] {
         let (process, slot, candidate) = begun(&Clocks::default());
-        let syncer = &process.syncer;
-        syncer.settle_deleted(&MIRRORS[0], &candidate, &fate, None);
-        assert_eq!(syncer.ledger.tombstone(&slot), None, "{fate:?}");
+        let pruning = process.pruning(&MIRRORS[0]);
+        pruning.settle_deleted(&candidate, &fate, None);
+        assert_eq!(process.state.ledger.tombstone(&slot), None, "{fate:?}");
     }
 }
 
@@ -230,9 +235,9 @@ fn what_is_still_there_after_the_grace_was_not_deleted() {
         let (process, slot, _) = begun(&clocks);
         settle(&process, true);
         clocks.lock().unwrap().0 = Duration::from_secs(hours * 60 * 60);
-        let dead = process.syncer.find_dead(&MIRRORS[0], Clock::Steady);
+        let dead = process.pruning(&MIRRORS[0]).find_dead(Clock::Steady);
         assert!(dead.is_empty(), "{hours}");
-        let ledger = &process.syncer.ledger;
+        let ledger = &process.state.ledger;
         assert_eq!(ledger.tombstone(&slot).is_some(), is_kept, "{hours}");
         assert!(ledger.read(&slot).is_some(), "{hours}");
     }
@@ -243,16 +248,21 @@ fn what_may_have_gone_counts_for_a_day_and_comes_back_for_the_grace() {
     let hasty = MIRRORS.iter().find(|it| it.prune.grace.as_std().is_zero());
     let clocks = Clocks::default();
     let (process, slot, candidate) = begun(&clocks);
-    let syncer = &process.syncer;
+    let pruning = process.pruning(&MIRRORS[0]);
     clocks.lock().unwrap().0 = Duration::from_secs(60 * 60);
-    assert!(syncer.find_dead(hasty.unwrap(), Clock::Steady).is_empty());
-    let known = syncer.ledger.tombstone(&slot);
+    assert!(
+        process
+            .pruning(hasty.unwrap())
+            .find_dead(Clock::Steady)
+            .is_empty()
+    );
+    let known = process.state.ledger.tombstone(&slot);
     assert!(known.is_some_and(|known| known.cleared));
     // Nothing brings it back any more, also if it turns out to be gone only now.
     let earlier = bury(&process, &candidate);
-    syncer.settle_deleted(&MIRRORS[0], &candidate, &Fate::Gone, earlier);
-    assert_eq!(syncer.ledger.read(&slot), None);
-    assert_eq!(syncer.ledger.deleted(&slot.page.mirror), []);
+    pruning.settle_deleted(&candidate, &Fate::Gone, earlier);
+    assert_eq!(process.state.ledger.read(&slot), None);
+    assert_eq!(process.state.ledger.deleted(&slot.page.mirror), []);
 }
 
 #[test]
@@ -270,7 +280,7 @@ fn what_went_along_is_to_be_healed_whatever_the_grace_is() {
     ] {
         let clocks = Clocks::default();
         let (process, slot, _) = begun(&clocks);
-        let ledger = &process.syncer.ledger;
+        let ledger = &process.state.ledger;
         let tombstone = Tombstone {
             shared_with: shared_with.parse().into_iter().collect(),
             ..ledger.tombstone(&slot).unwrap()
@@ -278,7 +288,7 @@ fn what_went_along_is_to_be_healed_whatever_the_grace_is() {
         ledger.bury(&slot, tombstone);
         ledger.disown(&slot);
         clocks.lock().unwrap().0 = Duration::from_secs(hours * 60 * 60);
-        let dead = process.syncer.find_dead(mirror, Clock::Steady);
+        let dead = process.pruning(mirror).find_dead(Clock::Steady);
         assert_eq!(dead.is_empty(), is_kept, "{hours} {shared_with}");
     }
 }
@@ -293,16 +303,16 @@ fn that_nothing_is_missing_proves_nothing_where_others_may_have_pushed_it() {
         (None, true, None),
     ] {
         let (process, slot, candidate) = begun(&Clocks::default());
-        let syncer = &process.syncer;
+        let pruning = process.pruning(&MIRRORS[0]);
         if is_unseen {
-            syncer.settle_unseen(&slot, took);
+            pruning.settle_unseen(&slot, took);
         } else {
-            syncer.conclude(&slot, took);
+            pruning.conclude(&slot, took);
         }
         let target = &candidate.target;
-        let found = syncer.is_known_to_spare(&target.registry, &target.repository);
+        let found = pruning.is_known_to_spare(&target.registry, &target.repository);
         assert_eq!(found, spares, "{took:?} {is_unseen}");
-        let tombstone = syncer.ledger.tombstone(&slot).unwrap();
+        let tombstone = process.state.ledger.tombstone(&slot).unwrap();
         assert_eq!(tombstone.took.is_some(), took.is_some(), "{took:?}");
     }
 }

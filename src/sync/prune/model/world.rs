@@ -18,8 +18,9 @@ use super::takes::Takes;
 use crate::oci::{Digest, Repository};
 use crate::plan::Mirror;
 use crate::plan::prune::Unwanted;
-use crate::sync::Syncer;
+use crate::sync::State;
 use crate::sync::ledger::{Leaf, Page, Slot};
+use crate::sync::prune::PruneRun;
 
 /// What a workload uses, as the judge sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -141,9 +142,14 @@ impl World {
         &self.members[self.me].mirror
     }
 
-    /// The code that decides.
-    pub(super) fn syncer(&self) -> &Syncer<Nowhere> {
-        &self.process.syncer
+    /// What the code that decides knows.
+    pub(super) fn state(&self) -> &State {
+        &self.process.state
+    }
+
+    /// The code that decides for the mirror whose turn it is.
+    pub(super) fn pruning(&self) -> PruneRun<'_, Nowhere> {
+        self.process.pruning(self.mirror())
     }
 
     pub(super) fn is(&self, mutant: Mutant) -> bool {
@@ -154,7 +160,7 @@ impl World {
     pub(super) fn stand_by(&self) {
         if !self.is(Mutant::UnheardIgnored) {
             let mirrors = self.members.iter();
-            self.syncer()
+            self.state()
                 .stand_by(mirrors.map(|member| (*member.mirror).clone()));
         }
     }

@@ -54,6 +54,31 @@ pub struct Statement<'a> {
     pub generation: i64,
 }
 
+/// Sets conditions that are about one generation, at one time.
+#[derive(Debug)]
+pub struct ConditionWriter<'a> {
+    /// Where they stand.
+    pub conditions: &'a mut Vec<Condition>,
+    /// The generation of the spec.
+    pub generation: i64,
+    /// The time.
+    pub now: Timestamp,
+}
+
+impl ConditionWriter<'_> {
+    /// Says of a type whether it holds, why, and the same for people.
+    pub fn say(&mut self, r#type: &'static str, holds: Holds, reason: Reason, message: &str) {
+        let statement = Statement {
+            r#type,
+            holds,
+            reason,
+            message,
+            generation: self.generation,
+        };
+        set(self.conditions, &statement, self.now);
+    }
+}
+
 /// Puts a condition in place of the one of its type. The time of the last transition stays as it is unless
 /// the status becomes another one.
 pub fn set(conditions: &mut Vec<Condition>, statement: &Statement<'_>, now: Timestamp) {

@@ -5,7 +5,7 @@
 use jiff::Timestamp;
 
 use crate::api::Reason;
-use crate::api::conditions::{self, Holds, READY, STALLED, Statement};
+use crate::api::conditions::{self, ConditionWriter, Holds, READY, STALLED};
 use crate::api::image_receiver::ImageReceiverStatus;
 
 /// How a receiver is.
@@ -35,33 +35,28 @@ pub fn receiver_status(
 ) -> ImageReceiverStatus {
     let mut status = previous.clone();
     status.observed_generation = generation;
-    let mut say = |r#type, holds, reason, message: &str| {
-        let statement = Statement {
-            r#type,
-            holds,
-            reason,
-            message,
-            generation,
-        };
-        conditions::set(&mut status.conditions, &statement, now);
+    let mut conditions = ConditionWriter {
+        conditions: &mut status.conditions,
+        generation,
+        now,
     };
     match reception {
         Reception::Open(_) => {
             let message = "events are taken at status.path";
-            say(READY, Holds::True, Reason::Succeeded, message);
+            conditions.say(READY, Holds::True, Reason::Succeeded, message);
         }
         Reception::Suspended => {
             let message = "spec.suspend is true: events are refused";
-            say(READY, Holds::False, Reason::Suspended, message);
+            conditions.say(READY, Holds::False, Reason::Suspended, message);
             // Nothing is under way that anybody could wait for.
-            say(STALLED, Holds::True, Reason::Suspended, message);
+            conditions.say(STALLED, Holds::True, Reason::Suspended, message);
         }
         Reception::Invalid(message) => {
-            say(READY, Holds::False, Reason::InvalidSpec, message);
-            say(STALLED, Holds::True, Reason::InvalidSpec, message);
+            conditions.say(READY, Holds::False, Reason::InvalidSpec, message);
+            conditions.say(STALLED, Holds::True, Reason::InvalidSpec, message);
         }
         Reception::Waiting { reason, message } => {
-            say(READY, Holds::False, *reason, message);
+            conditions.say(READY, Holds::False, *reason, message);
         }
     }
     match reception {

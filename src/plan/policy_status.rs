@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::InvalidField;
 use super::report::Tally;
 use crate::api::Reason;
-use crate::api::conditions::{self, Holds, READY, STALLED, Statement};
+use crate::api::conditions::{self, ConditionWriter, Holds, READY, STALLED};
 use crate::api::image_policy::{ExcludedBy, ImagePolicyStatus};
 
 /// What is known of a policy.
@@ -45,32 +45,27 @@ pub fn policy_status(
         status.selected = Some(number(tally.selected));
         status.excluded_by = Some(excluded_by(tally));
     }
-    let mut say = |r#type, holds, reason, message: &str| {
-        let statement = Statement {
-            r#type,
-            holds,
-            reason,
-            message,
-            generation,
-        };
-        conditions::set(&mut status.conditions, &statement, now);
+    let mut conditions = ConditionWriter {
+        conditions: &mut status.conditions,
+        generation,
+        now,
     };
     if !invalid.is_empty() {
         let messages: Vec<String> = invalid.iter().map(ToString::to_string).collect();
         let message = messages.join("; ");
-        say(READY, Holds::False, Reason::InvalidSpec, &message);
-        say(STALLED, Holds::True, Reason::InvalidSpec, &message);
+        conditions.say(READY, Holds::False, Reason::InvalidSpec, &message);
+        conditions.say(STALLED, Holds::True, Reason::InvalidSpec, &message);
         return status;
     }
     if suspend {
         let message = "spec.suspend is true: mirrors that use the policy wait";
-        say(READY, Holds::False, Reason::Suspended, message);
+        conditions.say(READY, Holds::False, Reason::Suspended, message);
         // Nothing is under way that anybody could wait for.
-        say(STALLED, Holds::True, Reason::Suspended, message);
+        conditions.say(STALLED, Holds::True, Reason::Suspended, message);
         return status;
     }
     let message = "mirrors can use the policy";
-    say(READY, Holds::True, Reason::Succeeded, message);
+    conditions.say(READY, Holds::True, Reason::Succeeded, message);
     conditions::remove(&mut status.conditions, STALLED);
     status
 }

@@ -22,7 +22,9 @@ pub use self::tries::Tries;
 use super::report::{Failure, MirrorReport, Outcome, TagReport};
 use crate::api::Reason;
 use crate::api::annotations::Requests;
-use crate::api::conditions::{self, Holds, READY, RECONCILING, STALLED, Statement};
+use crate::api::conditions::{
+    self, ConditionWriter, Holds, READY, RECONCILING, STALLED, Statement,
+};
 use crate::api::image_mirror::{FAILURES, ImageMirrorStatus};
 use crate::api::time::whole_seconds;
 use crate::oci::{Algorithm, Digest};
@@ -91,16 +93,13 @@ pub fn begin(previous: &ImageMirrorStatus, generation: i64, now: Timestamp) -> I
     }
     conditions::remove(&mut status.conditions, STALLED);
     let message = "the first round of this generation runs";
-    for (r#type, holds) in [(READY, Holds::Unknown), (RECONCILING, Holds::True)] {
-        let statement = Statement {
-            r#type,
-            holds,
-            reason: Reason::Progressing,
-            message,
-            generation,
-        };
-        conditions::set(&mut status.conditions, &statement, now);
-    }
+    let mut conditions = ConditionWriter {
+        conditions: &mut status.conditions,
+        generation,
+        now,
+    };
+    conditions.say(READY, Holds::Unknown, Reason::Progressing, message);
+    conditions.say(RECONCILING, Holds::True, Reason::Progressing, message);
     status
 }
 
@@ -182,20 +181,15 @@ pub fn halt(
 ) -> ImageMirrorStatus {
     let mut status = previous.clone();
     answer(&mut status, requested);
-    let mut say = |r#type, holds, reason, message: &str| {
-        let statement = Statement {
-            r#type,
-            holds,
-            reason,
-            message,
-            generation,
-        };
-        conditions::set(&mut status.conditions, &statement, now);
+    let mut conditions = ConditionWriter {
+        conditions: &mut status.conditions,
+        generation,
+        now,
     };
     match halt {
         Halt::Stalled { reason, message } => {
-            say(READY, Holds::False, *reason, message);
-            say(STALLED, Holds::True, *reason, message);
+            conditions.say(READY, Holds::False, *reason, message);
+            conditions.say(STALLED, Holds::True, *reason, message);
             conditions::remove(&mut status.conditions, RECONCILING);
             status.next_sync_time = None;
         }
@@ -204,8 +198,8 @@ pub fn halt(
             message,
             next,
         } => {
-            say(READY, Holds::False, *reason, message);
-            say(
+            conditions.say(READY, Holds::False, *reason, message);
+            conditions.say(
                 RECONCILING,
                 Holds::True,
                 Reason::ProgressingWithRetry,
@@ -293,22 +287,18 @@ fn judge(
             format!("{counts}; {}: {}", failure.subject, failure.message),
         ),
     };
-    let mut say = |r#type, holds, reason| {
-        let statement = Statement {
-            r#type,
-            holds,
-            reason,
-            message: &message,
-            generation,
-        };
-        conditions::set(&mut status.conditions, &statement, now);
+    let mut conditions = ConditionWriter {
+        conditions: &mut status.conditions,
+        generation,
+        now,
     };
-    say(READY, holds, reason);
+    conditions.say(READY, holds, reason, &message);
     let is_stalled = failure.is_some_and(|failure| needs_person(failure.reason));
     if is_stalled {
-        say(STALLED, Holds::True, reason);
+        conditions.say(STALLED, Holds::True, reason, &message);
     } else if failure.is_some() {
-        say(RECONCILING, Holds::True, Reason::ProgressingWithRetry);
+        let reason = Reason::ProgressingWithRetry;
+        conditions.say(RECONCILING, Holds::True, reason, &message);
     }
     if is_stalled || failure.is_none() {
         conditions::remove(&mut status.conditions, RECONCILING);

@@ -83,7 +83,7 @@ fn end(seconds: i64) -> jiff::Timestamp {
 }
 
 /// A token that ends so many seconds from now.
-fn jwt(seconds: i64, mut claims: Value) -> String {
+pub(crate) fn jwt(seconds: i64, mut claims: Value) -> String {
     claims["exp"] = json!(end(seconds).as_second());
     let encode = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
     format!(

@@ -6,6 +6,7 @@
 mod amazon;
 mod deletes;
 mod lists;
+mod moto;
 mod pruning;
 
 use transship::oci::{Digest, Tag};

@@ -63,8 +63,10 @@ struct Authorization {
 struct Fault {
     #[serde(rename = "__type")]
     kind: Option<String>,
-    #[serde(alias = "Message")]
     message: Option<String>,
+    /// Some servers say it in both ways at once.
+    #[serde(rename = "Message")]
+    capital: Option<String>,
 }
 
 // === impl Ecr ===
@@ -198,10 +200,17 @@ fn login(token: &SecretString) -> Option<(String, SecretString)> {
 
 /// What the error of an answer is called, and its words.
 pub(super) fn fault(answer: &Answer) -> Option<(String, String)> {
-    let Fault { kind, message } = serde_json::from_str(answer.text()).ok()?;
-    // `com.amazonaws.ecr#AccessDeniedException`, or without what stands before it.
-    let kind = kind.as_deref().and_then(|kind| kind.rsplit('#').next());
+    let Fault {
+        kind,
+        message,
+        capital,
+    } = serde_json::from_str(answer.text()).ok()?;
+    // `com.amazonaws.ecr#AccessDeniedException`, or without what stands before it; behind it may stand `:` and a URL.
+    // <https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html#operation-error-serialization>
+    let kind = kind.as_deref().and_then(|kind| kind.split(':').next());
+    let kind = kind.and_then(|kind| kind.rsplit('#').next());
     let kind = kind.unwrap_or("error").to_owned();
+    let message = message.or(capital);
     Some((kind, message.unwrap_or_default()))
 }
 

@@ -28,7 +28,7 @@ fn sts() -> Cloud {
     Cloud::start(|_| {
         let end = crate::support::now() + jiff::SignedDuration::from_hours(1);
         Reply::new(200).body(format!(
-            "<Credentials><AccessKeyId>TEMP</AccessKeyId><SecretAccessKey>canary-key</SecretAccessKey>\
+            "<Credentials><AccessKeyId>TEMP</AccessKeyId><SecretAccessKey>canary-temp</SecretAccessKey>\
              <SessionToken>canary-session</SessionToken><Expiration>{end:.0}</Expiration></Credentials>"
         ))
     })

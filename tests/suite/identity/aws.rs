@@ -61,12 +61,12 @@ fn sts() -> Cloud {
 }
 
 /// ECR got a signed request with keys, and answered with a password.
-fn assert_signed(ecr: &Cloud, secret: &str, by: &str) {
+fn assert_signed(ecr: &Cloud, by: &str) {
     let requests = ecr.requests();
     let [request] = &requests[..] else {
         panic!("{} requests", requests.len())
     };
-    assert_eq!(verify(request, secret).unwrap(), by);
+    assert_eq!(verify(request).unwrap(), by);
     assert_eq!(request.body.as_ref(), b"{}");
     let header = |name| request.headers.value(name);
     assert_eq!(header("content-type"), Some("application/x-amz-json-1.1"));
@@ -102,7 +102,7 @@ async fn keys_of_the_environment_open_a_registry_with_a_password_that_is_asked_f
         let found = client.resolve(&repository, &tag, None).await;
         assert!(found.unwrap().is_some());
     }
-    assert_signed(&ecr, "canary-key", "AKID eu-west-1 ecr");
+    assert_signed(&ecr, "AKID eu-west-1 ecr");
 }
 
 #[tokio::test]
@@ -158,7 +158,7 @@ async fn a_token_in_a_file_is_exchanged_for_the_role_and_read_anew() {
     let issuer = super::issuer(ECR, &variables, &Who::Process);
     let Login { username, password } = Login::valid();
     assert_eq!(issue(&issuer).await.unwrap(), (username, password));
-    assert_signed(&ecr, "canary-temp", "TEMP eu-west-1 ecr");
+    assert_signed(&ecr, "TEMP eu-west-1 ecr");
     let asked = sts.requests();
     let field = |name| form_values(&asked[0].body, name);
     assert_eq!(asked.len(), 1);
@@ -187,7 +187,7 @@ async fn a_service_account_is_the_role_that_its_annotation_names() {
     issue(&issuer(ECR, &variables, &account("mirror", &role, &tokens)))
         .await
         .unwrap();
-    assert_signed(&ecr, "canary-temp", "TEMP eu-west-1 ecr");
+    assert_signed(&ecr, "TEMP eu-west-1 ecr");
     let asked = sts.requests();
     let token = form_values(&asked[0].body, "WebIdentityToken").remove(0);
     assert_eq!(claims(&token)["aud"], json!(["sts.amazonaws.com"]));
@@ -225,7 +225,7 @@ async fn the_agent_of_pod_identity_gets_the_token_of_the_pod() {
     issue(&issuer(ECR, &variables, &Who::Process))
         .await
         .unwrap();
-    assert_signed(&ecr, "canary-temp", "TEMP eu-west-1 ecr");
+    assert_signed(&ecr, "TEMP eu-west-1 ecr");
     let asked = &agent.requests()[0];
     assert_eq!(asked.path, "/v1/credentials");
     assert_eq!(asked.headers.value("authorization"), Some("canary-pod"));
@@ -259,7 +259,7 @@ async fn an_instance_is_asked_within_a_session() {
     issue(&issuer(ECR, &variables, &Who::Process))
         .await
         .unwrap();
-    assert_signed(&ecr, "canary-temp", "TEMP eu-west-1 ecr");
+    assert_signed(&ecr, "TEMP eu-west-1 ecr");
 }
 
 #[tokio::test]
@@ -279,12 +279,9 @@ async fn another_role_is_assumed_with_signed_keys() {
     issue(&issuer(ECR, &variables, &Who::Process))
         .await
         .unwrap();
-    assert_signed(&ecr, "canary-temp", "TEMP eu-west-1 ecr");
+    assert_signed(&ecr, "TEMP eu-west-1 ecr");
     let asked = &sts.requests()[0];
-    assert_eq!(
-        verify(asked, "canary-key").unwrap(),
-        "AKID eu-central-1 sts"
-    );
+    assert_eq!(verify(asked).unwrap(), "AKID eu-central-1 sts");
     assert_eq!(form_values(&asked.body, "Action"), ["AssumeRole"]);
 }
 
@@ -301,10 +298,7 @@ async fn the_public_registry_is_asked_in_its_own_way() {
         .await
         .unwrap();
     let asked = &public.requests()[0];
-    assert_eq!(
-        verify(asked, "canary-key").unwrap(),
-        "AKID us-east-1 ecr-public"
-    );
+    assert_eq!(verify(asked).unwrap(), "AKID us-east-1 ecr-public");
     assert_eq!(
         asked.headers.value("x-amz-target"),
         Some("SpencerFrontendService.GetAuthorizationToken")
@@ -370,6 +364,16 @@ async fn each_wrong_answer_of_ecr_has_its_words() {
                 "The security token is expired",
             ),
             "Identity: SERVER refuses a password for ECR with 400; that says \"ExpiredTokenException: The security token is expired\"",
+        ),
+        (
+            Reply::json(
+                400,
+                &json!({
+                    "__type": "com.amazonaws.ecr#AccessDeniedException:http://internal.test/coral/a#b",
+                    "message": "as one says", "Message": "as the other says",
+                }),
+            ),
+            "Forbidden: SERVER refuses a password for ECR with 400; that says \"AccessDeniedException: as one says\"",
         ),
         (
             fault(400, "ThrottlingException", "Rate exceeded"),
@@ -508,4 +512,56 @@ fn an_identity_is_not_shown() {
     let credential = Credential::Issued(issuer.clone());
     let shown = format!("{identities:?} {issuer:?} {credential:?}");
     assert_eq!(shown, "Identities Issuing Credential(issued)");
+}
+
+/// What is wrong with a request that is signed so.
+fn fault(time: &str, credential: &str, names: &str) -> String {
+    let mut request = Request {
+        method: "POST".to_owned(),
+        path: "/".to_owned(),
+        ..Request::default()
+    };
+    let authorization =
+        format!("AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders={names}, Signature=00");
+    for (name, value) in [
+        ("host", "127.0.0.1"),
+        ("x-amz-date", time),
+        ("authorization", &authorization),
+    ] {
+        request.headers.add(name, value);
+    }
+    verify(&request).unwrap_err()
+}
+
+#[test]
+fn a_signature_that_is_wrong_late_or_for_less_is_not_believed() {
+    let time = crate::support::now().strftime("%Y%m%dT%H%M%SZ").to_string();
+    let of = |key: &str| format!("{key}/{}/us-east-1/ecr/aws4_request", &time[..8]);
+    let names = "host;x-amz-date";
+    let cases = [
+        (
+            &*time,
+            "AKID/1".to_owned(),
+            names,
+            "the credential is AKID/1",
+        ),
+        (&time, of("OTHER"), names, "no key OTHER"),
+        (&time, of("AKID"), "host", "x-amz-date is not signed"),
+        (
+            &time,
+            of("AKID"),
+            "x-amz-date;host",
+            "x-amz-date;host are not the signed headers",
+        ),
+        (&time, of("AKID"), names, "the signature is wrong"),
+        (
+            "20150830T123600Z",
+            of("AKID"),
+            names,
+            "20150830T123600Z is too far away",
+        ),
+    ];
+    for (time, credential, names, expected) in cases {
+        assert_eq!(fault(time, &credential, names), expected);
+    }
 }

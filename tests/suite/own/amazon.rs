@@ -19,7 +19,7 @@ use crate::support::named::NamedRegistry;
 use crate::support::program::Finished;
 use crate::support::sigv4::verify;
 
-const ECR: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
+pub(super) const ECR: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
 
 struct Amazon {
     named: Arc<Named>,
@@ -79,7 +79,7 @@ impl Amazon {
             } else {
                 "us-east-1 ecr-public"
             };
-            let by = verify(request, "canary-key").unwrap();
+            let by = verify(request).unwrap();
             assert_eq!(by, format!("AKID {scope}"));
             (
                 operation(request),
@@ -92,7 +92,7 @@ impl Amazon {
     }
 }
 
-fn operation(request: &Request) -> String {
+pub(super) fn operation(request: &Request) -> String {
     let target = request.headers.value("x-amz-target").unwrap_or_default();
     target.rsplit('.').next().unwrap_or_default().to_owned()
 }
@@ -522,15 +522,9 @@ async fn a_token_that_comes_again_ends_the_list() {
     assert!(error.to_string().contains("have no end"), "{error}");
 }
 
-/// The mirror of `app` at `source.test` to `team/app`, as the program runs it.
-async fn run(
-    named: &NamedRegistry,
-    api: &Cloud,
-    spec: (&str, &str),
-    arguments: &[&str],
-) -> Finished {
-    let (tags, more) = spec;
-    let yaml = format!(
+/// A mirror of `app` at `source.test` to `team/app`, with more fields of its destination.
+pub(super) fn mirror_of(tags: &str, more: &str) -> String {
+    format!(
         "apiVersion: transship.dev/v1alpha1
 kind: ImageMirror
 metadata: {{name: m}}
@@ -540,8 +534,18 @@ spec:
   destinations: [{{name: d, registry: {ECR}, repository: team/app, provider: AWS{more}}}]
   prune: {{mode: Delete, grace: 1ms, inUse: Ignore, maxPercent: 100}}
 "
-    );
-    named.write("mirror.yaml", &yaml);
+    )
+}
+
+/// The mirror, as the program runs it.
+async fn run(
+    named: &NamedRegistry,
+    api: &Cloud,
+    spec: (&str, &str),
+    arguments: &[&str],
+) -> Finished {
+    let (tags, more) = spec;
+    named.write("mirror.yaml", &mirror_of(tags, more));
     let end = ["-f", "mirror.yaml", "--state", "state.json", "-o", "json"];
     let program = named
         .transship(&[arguments, &end].concat())

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! A server of a cloud, that keeps what it was asked with and answers as it is told.
+//! A server of a cloud, that keeps what it was asked with and answers as it is told. What is signed must be signed right.
 
 use std::sync::{Arc, Mutex};
 
 use super::http::server::{Handler, Server};
 use super::http::{Reply, Request};
+use super::sigv4;
 
 /// A server of a cloud.
 pub struct Cloud {
@@ -53,7 +54,8 @@ impl Cloud {
 impl Handler for Asked {
     fn answer(&self, request: &Request) -> Reply {
         self.requests.lock().unwrap().push(request.clone());
-        (self.answer.lock().unwrap())(request)
+        // Whoever signs is known by a right signature only, whatever the test is about.
+        sigv4::refusal(request).unwrap_or_else(|| (self.answer.lock().unwrap())(request))
     }
 
     fn rehearse(&self, request: &Request) -> Reply {

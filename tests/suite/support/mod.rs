@@ -14,7 +14,8 @@
 //! | `faults` | a registry in memory that can be told to misbehave |
 //! | `http` | the HTTP/1.1 server under `faults`, `token` and `canary`, with its script of rules |
 //! | `token`, `credentials`, `tls` | a token server, who may do what, a private authority |
-//! | `cloud`, `sigv4` | a server of a cloud that keeps what it was asked; AWS's signatures recomputed |
+//! | `cloud`, `sigv4` | a server of a cloud that keeps what it was asked; AWS's signatures recomputed by botocore |
+//! | `moto` | AWS, played by moto |
 //! | `nginx` | a real nginx in front of a server, with a limit of requests |
 //! | `front`, `proxy`, `tunnel` | a reverse proxy that sees requests; a TCP proxy that delays them; one that takes CONNECT |
 //! | `program`, `crash` | runs the real program; kills it at a chosen request |
@@ -36,6 +37,7 @@ pub mod digest;
 pub mod faults;
 pub mod front;
 pub mod http;
+pub mod moto;
 pub mod named;
 pub mod nginx;
 pub mod poller;

@@ -21,6 +21,20 @@ pub fn built(name: &str) -> PathBuf {
     path
 }
 
+/// The path of what was installed together with such a program.
+///
+/// # Panics
+/// If it is not there.
+pub fn beside(name: &str, path: &str) -> PathBuf {
+    let path = built(name).with_file_name(path);
+    assert!(
+        path.is_file(),
+        "{} is missing: run `make tools`",
+        path.display()
+    );
+    path
+}
+
 /// The path of a program that comes as a Debian package.
 ///
 /// # Panics

@@ -6,14 +6,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tempfile::TempDir;
 
 use super::super::access_log::HARNESS_AGENT;
 use super::super::client::{Access, Client};
 use super::super::front::{Additions, Door, Front};
 use super::super::http::script::{Recorded, Script};
-use super::super::process::Daemon;
-use super::super::tools;
+use super::super::moto::Moto;
 
 /// The bucket.
 pub(super) const BUCKET: &str = "registry";
@@ -28,18 +26,14 @@ const SIGNED: (&str, &str) = (
 pub struct ObjectStore {
     front: Front,
     script: Arc<Script>,
-    _daemon: Daemon,
-    _directory: TempDir,
+    _moto: Moto,
 }
 
 impl ObjectStore {
     /// Starts moto and makes the bucket.
     pub async fn start() -> Self {
-        let directory = tempfile::Builder::new().prefix("moto-").tempdir();
-        let directory = directory.expect("a directory");
-        let program = tools::built("moto");
-        let mut daemon = Daemon::spawn(&program, &["-p", "0"], directory.path());
-        let address = daemon.wait_for(announced_address).await;
+        let moto = Moto::start().await;
+        let address = moto.address();
         let script = Arc::new(Script::default());
         let additions = Additions {
             script: Some(Arc::clone(&script)),
@@ -57,8 +51,7 @@ impl ObjectStore {
         Self {
             front,
             script,
-            _daemon: daemon,
-            _directory: directory,
+            _moto: moto,
         }
     }
 
@@ -81,10 +74,4 @@ impl ObjectStore {
         });
         requests
     }
-}
-
-/// Reads ` * Running on http://127.0.0.1:41007`.
-fn announced_address(line: &str) -> Option<SocketAddr> {
-    let (_, address) = line.split_once("Running on http://")?;
-    address.trim().parse().ok()
 }

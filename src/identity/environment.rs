@@ -18,7 +18,7 @@ use super::error::Error;
 /// The longest file, in bytes. Tokens have some thousands.
 const FILE_BYTES: u64 = 64 * 1024;
 /// The variables that are read.
-const VARIABLES: [&str; 27] = [
+const VARIABLES: [&str; 30] = [
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
     "AWS_SESSION_TOKEN",
@@ -46,6 +46,9 @@ const VARIABLES: [&str; 27] = [
     "AZURE_TENANT_ID",
     "AZURE_POD_IDENTITY_AUTHORITY_HOST",
     "AZURE_CLIENT_SECRET",
+    "TRANSSHIP_QUAY_ROBOT",
+    "TRANSSHIP_QUAY_TOKEN_FILE",
+    "TRANSSHIP_QUAY_REGISTRIES",
 ];
 
 /// What the environment says, each value kept like a secret.

@@ -16,6 +16,7 @@ use super::error::Error;
 use super::google::Google;
 use super::http::Http;
 use super::life::Lasting;
+use super::quay::Quay;
 use super::renewed::Renewed;
 use super::who::Who;
 use crate::oci::{CloudRegistry, Digest, Registry};
@@ -48,6 +49,7 @@ enum Cloud {
     Aws(Box<Aws>),
     Azure(Azure),
     Google(Google),
+    Quay(Quay),
 }
 
 // === impl Identities ===
@@ -116,6 +118,7 @@ impl Identities {
             CloudRegistry::Azure(cloud) => {
                 Cloud::Azure(Azure::new(http, environment, name.clone(), *cloud, who))
             }
+            CloudRegistry::Quay => Cloud::Quay(Quay::new(http, environment, name.clone(), who)),
         }
     }
 }
@@ -134,6 +137,7 @@ impl Issuing {
             Cloud::Aws(aws) => aws.fetch().await,
             Cloud::Azure(azure) => azure.fetch().await,
             Cloud::Google(google) => google.fetch().await,
+            Cloud::Quay(quay) => quay.fetch().await,
         }
     }
 }
@@ -157,7 +161,7 @@ impl Issuer for Issuing {
     fn signed(&self) -> Option<&dyn SignedApi> {
         match &self.cloud {
             Cloud::Aws(aws) => Some(&**aws),
-            Cloud::Azure(_) | Cloud::Google(_) => None,
+            Cloud::Azure(_) | Cloud::Google(_) | Cloud::Quay(_) => None,
         }
     }
 }

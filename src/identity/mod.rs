@@ -10,7 +10,7 @@
 //!
 //! ```text
 //! identities renewed      credentials by identity and registry, renewed in time
-//! aws google azure         what each of them wants to be asked, and answers
+//! aws google azure quay    what each of them wants to be asked, and answers
 //! who environment         whose identity, and what the process was told
 //! http answer words jwt oauth life   requests, and what may be believed and shown of an answer
 //! ```
@@ -26,6 +26,7 @@ mod identities;
 mod jwt;
 mod life;
 mod oauth;
+mod quay;
 mod renewed;
 mod who;
 mod words;

@@ -21,6 +21,8 @@ pub enum CloudRegistry {
     Google,
     /// Azure Container Registry, in one of its clouds.
     Azure(AzureCloud),
+    /// Quay. Red Hat's has a name that says so; of others only their operators know.
+    Quay,
 }
 
 /// One of Azure's clouds.
@@ -36,6 +38,9 @@ pub enum AzureCloud {
 
 /// The host of ECR's public registry, and the same with IPv6.
 const ECR_PUBLIC: [&str; 2] = ["public.ecr.aws", "ecr-public.aws.com"];
+/// The host of Red Hat's Quay.
+const QUAY: &str = "quay.io";
+
 // === impl CloudRegistry ===
 
 impl CloudRegistry {
@@ -47,6 +52,9 @@ impl CloudRegistry {
         let host = registry.host();
         if ECR_PUBLIC.contains(&host) {
             return Some(Self::EcrPublic);
+        }
+        if host == QUAY {
+            return Some(Self::Quay);
         }
         if is_google(host) {
             return Some(Self::Google);
@@ -113,6 +121,7 @@ mod tests {
             ("team.azurecr.io", azure(AzureCloud::Public)),
             ("team-a1b2.azurecr.cn", azure(AzureCloud::China)),
             ("team.azurecr.us", azure(AzureCloud::UsGovernment)),
+            ("quay.io", Some(CloudRegistry::Quay)),
         ];
         for (host, expected) in cases {
             assert_eq!(of(host), expected, "{host}");
@@ -144,6 +153,9 @@ mod tests {
             "azurecr.io",
             "a.b.azurecr.io",
             "teamazurecr.io",
+            "quay.io.evil.test",
+            "evilquay.io",
+            "quay.example.com",
             "docker.io",
             "localhost:5000",
         ];

@@ -5,6 +5,7 @@
 mod aws;
 mod azure;
 mod google;
+mod quay;
 mod sharing;
 
 use std::collections::BTreeMap;
@@ -109,6 +110,17 @@ fn login() -> String {
 #[derive(Debug, Default)]
 struct ApiServer {
     audiences: Mutex<Vec<String>>,
+    subject: String,
+}
+
+impl ApiServer {
+    /// One whose tokens are of this subject.
+    fn of(subject: &str) -> Self {
+        Self {
+            subject: subject.to_owned(),
+            ..Self::default()
+        }
+    }
 }
 
 impl Tokens for ApiServer {
@@ -117,7 +129,7 @@ impl Tokens for ApiServer {
         audience: &'a str,
     ) -> BoxFuture<'a, Result<SecretString, identity::Error>> {
         self.audiences.lock().unwrap().push(audience.to_owned());
-        let token = jwt(600, json!({"aud": [audience]}));
+        let token = jwt(600, json!({"aud": [audience], "sub": self.subject}));
         Box::pin(async move { Ok(token.into()) })
     }
 }

@@ -26,7 +26,7 @@ fn identity_rules(schema: &mut Schema) {
         (
             ".serviceAccountName",
             "!has(self.serviceAccountName) || has(self.provider) && self.provider != 'Generic'",
-            "is only used with a provider: write provider: AWS, GCP or Azure",
+            "is only used with a provider: write provider: AWS, GCP, Azure or Quay",
         ),
         (
             ".insecure",
@@ -46,7 +46,7 @@ pub struct Source {
     /// Host and optional port, such as docker.io or registry.example.com:5000.
     #[schemars(schema_with = "registry")]
     pub registry: String,
-    /// Generic: secretRef has the credentials. AWS, GCP or Azure: those of an identity in that cloud are used.
+    /// Generic: secretRef has the credentials. AWS, GCP, Azure or Quay: those of an identity there are used.
     #[serde(default)]
     pub provider: Provider,
     /// ServiceAccount of this namespace that is the identity. Without it the controller's own is, where the operator lets this namespace use it.
@@ -113,7 +113,7 @@ pub struct Destination {
     /// Makes a repository that is missing at Amazon ECR, right before the first push to it. Write {} for one as AWS makes it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub create_repository: Option<CreateRepository>,
-    /// Generic: secretRef has the credentials. AWS, GCP or Azure: those of an identity in that cloud are used.
+    /// Generic: secretRef has the credentials. AWS, GCP, Azure or Quay: those of an identity there are used.
     #[serde(default)]
     pub provider: Provider,
     /// ServiceAccount of this namespace that is the identity. Without it the controller's own is, where the operator lets this namespace use it.

@@ -19,6 +19,8 @@ pub enum Provider {
     Gcp,
     /// Those of an identity of Azure: Azure Container Registry.
     Azure,
+    /// Those of a robot that a ServiceAccount stands for: Quay.
+    Quay,
 }
 
 // === impl Provider ===
@@ -31,6 +33,7 @@ impl Provider {
             Self::Aws => "AWS",
             Self::Gcp => "GCP",
             Self::Azure => "Azure",
+            Self::Quay => "Quay",
         }
     }
 }

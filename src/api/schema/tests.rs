@@ -199,7 +199,7 @@ const MIRRORS: [Change; 36] = [
     (
         "name: eu",
         "serviceAccountName: push, name: eu",
-        "spec.destinations[0].serviceAccountName: is only used with a provider: write provider: AWS, GCP or Azure",
+        "spec.destinations[0].serviceAccountName: is only used with a provider: write provider: AWS, GCP, Azure or Quay",
     ),
     (
         "name: eu",

@@ -162,7 +162,7 @@ pub struct RegistryArgs {
     /// Send a registry at most so many requests a second, or with /m a minute, or with /h an hour [default: what it bears].
     #[arg(long, env = "TRANSSHIP_RATE", value_name = "N[/s|/m|/h]")]
     pub rate: Option<Rate>,
-    /// Log in to registries of these clouds, aws, gcp or azure, with the identity of this shell or CI job, where no login is kept for them.
+    /// Log in to registries of these clouds, aws, gcp, azure or quay, with the identity of this shell or CI job, where no login is kept for them.
     #[arg(
         long,
         value_delimiter = ',',
@@ -186,6 +186,8 @@ pub enum Cloud {
     Gcp,
     /// Azure Container Registry.
     Azure,
+    /// quay.io.
+    Quay,
 }
 
 impl Cloud {
@@ -195,6 +197,7 @@ impl Cloud {
             CloudRegistry::Ecr(_) | CloudRegistry::EcrPublic => Self::Aws,
             CloudRegistry::Google => Self::Gcp,
             CloudRegistry::Azure(_) => Self::Azure,
+            CloudRegistry::Quay => Self::Quay,
         }
     }
 }

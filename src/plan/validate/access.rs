@@ -53,7 +53,7 @@ impl Written<'_> {
             if service_account.is_some() {
                 fields.refuse(
                     format!("{path}.serviceAccountName"),
-                    "is only used with a provider: write provider: AWS, GCP or Azure",
+                    "is only used with a provider: write provider: AWS, GCP, Azure or Quay",
                 );
             }
             return None;
@@ -98,6 +98,9 @@ fn cloud(provider: Provider, registry: &Registry) -> Result<CloudRegistry, Strin
             matches!(cloud, Some(CloudRegistry::Azure(_))),
             "example.azurecr.io",
         ),
+        // Of most of them no name says it: the operator does, where the identity is.
+        Provider::Quay if cloud.is_none() => return Ok(CloudRegistry::Quay),
+        Provider::Quay => (matches!(cloud, Some(CloudRegistry::Quay)), "quay.io"),
     };
     cloud.filter(|_| is_fit).ok_or_else(|| {
         format!(

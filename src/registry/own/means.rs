@@ -70,7 +70,7 @@ impl Means {
         match CloudRegistry::of(registry) {
             Some(CloudRegistry::Ecr(_) | CloudRegistry::EcrPublic) => Self::Signed,
             Some(CloudRegistry::Azure(_)) => Self::Acr,
-            Some(CloudRegistry::Google) | None => Self::Specified,
+            Some(CloudRegistry::Google | CloudRegistry::Quay) | None => Self::Specified,
         }
     }
 }

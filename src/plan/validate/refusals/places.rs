@@ -174,6 +174,12 @@ pub(super) const CHANGES: [Change; 36] = [
         "spec.source.provider: is GCP, and gcr.io:5000 is no registry of it, such as europe-west3-docker.pkg.dev or gcr.io: use provider: Generic with a secretRef",
     ),
     (
+        "a robot for a registry of another cloud",
+        "registry: docker.io",
+        "registry: gcr.io, provider: Quay",
+        "spec.source.provider: is Quay, and gcr.io is no registry of it, such as quay.io: use provider: Generic with a secretRef",
+    ),
+    (
         "an identity and a secret",
         "registry: docker.io",
         "registry: gcr.io, provider: GCP, secretRef: {name: a}",
@@ -189,7 +195,7 @@ pub(super) const CHANGES: [Change; 36] = [
         "a service account without a cloud",
         "registry: docker.io",
         "registry: docker.io, serviceAccountName: mirror",
-        "spec.source.serviceAccountName: is only used with a provider: write provider: AWS, GCP or Azure",
+        "spec.source.serviceAccountName: is only used with a provider: write provider: AWS, GCP, Azure or Quay",
     ),
     (
         "a repository that is to be made at another registry",

@@ -22,6 +22,9 @@ const POINTER_LENGTH: usize = 255;
 const POINTER: &str = "^(/[^/]*)*$";
 /// Longest name of a header.
 const HEADER_LENGTH: usize = 64;
+/// Longest address of an account, and longest audience.
+const EMAIL_LENGTH: usize = 254;
+const AUDIENCE_LENGTH: usize = 2048;
 /// The name of a header (RFC 9110), as far as senders let one choose it.
 const HEADER: &str = "^[A-Za-z][A-Za-z0-9-]*$";
 
@@ -82,6 +85,11 @@ const HEADER: &str = "^[A-Za-z][A-Za-z0-9-]*$";
         "is needed with this type: its events do not say which registry they are of"
     ),
     transform = rule_for(
+        ".oidc",
+        "!has(self.oidc) || self.type == 'GAR'",
+        "is only used with type: GAR: others send no tokens of Google"
+    ),
+    transform = rule_for(
         ".registry",
         "self.type != 'Generic' || has(self.registry) || has(self.generic) && has(self.generic.registry)",
         "is needed where generic.registry does not say where it stands"
@@ -100,6 +108,9 @@ pub struct ImageReceiverSpec {
     /// Where things stand in the JSON that is sent. Only with type Generic, and needed there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub generic: Option<GenericEvent>,
+    /// What the token of Google in a push has to say. Only with type GAR; without it the path alone proves a push.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub oidc: Option<OidcProof>,
     /// Refuses all events while true.
     #[serde(default)]
     pub suspend: bool,
@@ -122,7 +133,7 @@ pub enum SenderType {
     /// A webhook of Azure Container Registry, with the token in its header Authorization.
     #[serde(rename = "ACR")]
     Acr,
-    /// A push subscription of Pub/Sub to Google's topic gcr. Only the path proves it.
+    /// A push subscription of Pub/Sub to Google's topic gcr. Only the path proves it, or the token of Google that `oidc` asks for.
     #[serde(rename = "GAR")]
     Gar,
     /// An API destination of EventBridge for Amazon ECR, with the token in its header Authorization.
@@ -140,6 +151,18 @@ pub enum SenderType {
     Artifactory,
     /// Any JSON: `generic` says where things stand in it.
     Generic,
+}
+
+/// What a token that Google signed (OpenID Connect) has to say.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct OidcProof {
+    /// The service account that the subscription pushes as: its --push-auth-service-account.
+    #[schemars(length(min = 1, max = EMAIL_LENGTH))]
+    pub email: String,
+    /// Its --push-auth-token-audience; the whole URL of the endpoint where the subscription has none.
+    #[schemars(length(min = 1, max = AUDIENCE_LENGTH))]
+    pub audience: String,
 }
 
 /// Where things stand in JSON, as pointers (RFC 6901) such as /data/tag.

@@ -5,6 +5,7 @@
 //! ```text
 //! doors    which paths there are, of which receivers
 //! room     how much is taken, of a receiver, of a namespace, and of all
+//! vouched  whether Google vouches for a push
 //! answer   one request: who may say it, what it says, what the sender is told
 //! ```
 
@@ -12,6 +13,7 @@ mod answer;
 mod doors;
 mod listener;
 mod room;
+mod vouched;
 
 use std::sync::Arc;
 use std::time::Duration;

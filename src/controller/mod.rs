@@ -182,7 +182,8 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> Result<(), Erro
             let server = Server::bind(address, "--events-address", hooks::LIMITS).await?;
             tracing::info!(address = %server.address(), "taking events");
             let Reception { doors, hinted } = reception.clone();
-            let hooks = Hooks::new(doors, hinted, controller_metrics.clone());
+            let identities = settings.identities.clone();
+            let hooks = Hooks::new(doors, hinted, controller_metrics.clone(), identities);
             Some(tokio::spawn(hooks::serve(hooks, server, stop.clone())))
         }
     };

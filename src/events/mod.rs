@@ -6,6 +6,7 @@
 //! ```text
 //! sender         (checked) spec of a receiver -> who sends, where things stand
 //! authenticity   whether the sender knows the token
+//! oidc           whether Google vouches for a push
 //! body senders   bounded bytes -> hints, by the format of each sender
 //! interest       whether a mirror may want what a hint names
 //! pending        hints that wait for a look: each tag once, and not too often
@@ -18,6 +19,7 @@ pub mod bucket;
 mod delivery;
 pub mod hint;
 pub mod interest;
+pub mod oidc;
 pub mod path;
 pub mod pending;
 pub mod receiver_status;

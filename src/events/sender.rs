@@ -2,7 +2,7 @@
 
 //! The spec of a receiver, checked.
 
-use crate::api::image_receiver::GenericEvent;
+use crate::api::image_receiver::{GenericEvent, OidcProof};
 use crate::api::{ImageReceiver, Reason, SenderType};
 use crate::oci::Registry;
 use crate::plan::InvalidField;
@@ -16,6 +16,8 @@ pub struct Sender {
     pub registry: Option<Registry>,
     /// Where things stand in what it sends, where that is any JSON.
     pub generic: Option<GenericEvent>,
+    /// What a token of Google has to say, where one has to be there.
+    pub oidc: Option<OidcProof>,
 }
 
 impl Sender {
@@ -41,6 +43,10 @@ impl Sender {
             let message = "is needed with type: Generic, and only there";
             refuse("spec.generic", message.to_owned());
         }
+        if spec.oidc.is_some() && spec.sender != SenderType::Gar {
+            let message = "is only used with type: GAR: others send no tokens of Google";
+            refuse("spec.oidc", message.to_owned());
+        }
         let told = spec.generic.as_ref();
         let tells_registry = told.is_some_and(|told| told.registry.is_some());
         if spec.registry.is_none() && is_silent(spec.sender) && !tells_registry {
@@ -52,6 +58,7 @@ impl Sender {
                 kind: spec.sender,
                 registry,
                 generic: spec.generic.clone(),
+                oidc: spec.oidc.clone(),
             })
         } else {
             Err(invalid)

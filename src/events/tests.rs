@@ -24,6 +24,7 @@ fn sender(kind: SenderType) -> Sender {
         kind,
         registry: None,
         generic: None,
+        oidc: None,
     }
 }
 

@@ -13,7 +13,7 @@ use super::aws::Aws;
 use super::azure::Azure;
 use super::environment::Environment;
 use super::error::Error;
-use super::google::Google;
+use super::google::{self, Google};
 use super::http::Http;
 use super::life::Lasting;
 use super::quay::Quay;
@@ -35,6 +35,8 @@ struct Inner {
     http: Http,
     environment: Environment,
     issuers: Mutex<HashMap<String, (Arc<Issuing>, Instant)>>,
+    /// The keys that Google signs with.
+    google_keys: Renewed<Arc<str>>,
 }
 
 /// Gives out the credentials of one identity for one registry.
@@ -65,6 +67,7 @@ impl Identities {
             http: Http::new(user_agent, ca_pem)?,
             environment,
             issuers: Mutex::default(),
+            google_keys: Renewed::default(),
         })))
     }
 
@@ -97,6 +100,24 @@ impl Identities {
         });
         issuers.insert(key, (Arc::clone(&issuer), now));
         issuer
+    }
+
+    /// The keys that Google signs with what says who somebody is, as JSON (RFC 7517).
+    pub async fn google_keys(&self) -> Result<Arc<str>, Error> {
+        let Inner {
+            http,
+            environment,
+            google_keys,
+            ..
+        } = &*self.0;
+        google_keys
+            .get(async || google::keys(http, environment).await)
+            .await
+    }
+
+    /// Says that a key is not among them. They are asked for again, but not within a minute.
+    pub fn google_keys_are_old(&self) {
+        self.0.google_keys.refused();
     }
 
     fn cloud(&self, name: &Registry, cloud: &CloudRegistry, who: &Who) -> Cloud {

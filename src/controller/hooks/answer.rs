@@ -14,6 +14,8 @@ use tokio::time::timeout;
 
 use super::doors::{Door, Found};
 use super::listener::Hooks;
+use super::vouched::Unvouched;
+use crate::events::oidc::Token;
 use crate::events::{self, BODY_BYTES, Delivery, authenticity, path};
 use crate::runtime::clock;
 
@@ -37,6 +39,8 @@ enum Outcome {
     Ignored,
     /// Its sender does not know the token.
     Unauthenticated,
+    /// Whether Google vouches for it cannot be found out now.
+    Unverifiable,
     /// It is not what such a sender sends.
     Malformed,
     /// It is too long.
@@ -81,6 +85,12 @@ async fn take(hooks: &Hooks, door: &Door, request: Request<Body>) -> Outcome {
     if authenticity::check_headers(&door.sender, &door.token, &header).is_err() {
         return Outcome::Unauthenticated;
     }
+    if let Some(proof) = &door.sender.oidc {
+        let vouched = hooks.vouch(proof, Token::read(&header)).await;
+        if let Err(unvouched) = vouched {
+            return unvouched_for(door, &unvouched);
+        }
+    }
     let Some(_room) = hooks.doors.body(door) else {
         return Outcome::Throttled;
     };
@@ -94,6 +104,16 @@ async fn take(hooks: &Hooks, door: &Door, request: Request<Body>) -> Outcome {
         body: &body,
     };
     read(hooks, door, &delivery)
+}
+
+fn unvouched_for(door: &Door, unvouched: &Unvouched) -> Outcome {
+    match unvouched {
+        Unvouched::Unknown => Outcome::Unverifiable,
+        Unvouched::Doubt(doubt) => {
+            tracing::info!(namespace = door.namespace, %doubt, "a push of Pub/Sub is refused");
+            Outcome::Unauthenticated
+        }
+    }
 }
 
 /// What an event comes to that was read whole.
@@ -161,6 +181,7 @@ impl Outcome {
             Self::Unmatched => "unmatched",
             Self::Ignored => "ignored",
             Self::Unauthenticated => "unauthenticated",
+            Self::Unverifiable => "unverifiable",
             Self::Malformed => "malformed",
             Self::TooLarge => "too_large",
             Self::TooSlow => "too_slow",
@@ -181,7 +202,7 @@ impl Outcome {
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE.into_response(),
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT.into_response(),
             Self::Throttled => later(StatusCode::TOO_MANY_REQUESTS, SOON),
-            Self::Suspended => later(StatusCode::SERVICE_UNAVAILABLE, AGAIN),
+            Self::Suspended | Self::Unverifiable => later(StatusCode::SERVICE_UNAVAILABLE, AGAIN),
             Self::WrongMethod => {
                 let allow = [(header::ALLOW, "POST")];
                 (StatusCode::METHOD_NOT_ALLOWED, allow).into_response()

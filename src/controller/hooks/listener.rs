@@ -10,12 +10,14 @@ use super::doors::Doors;
 use crate::controller::hinted::Hinted;
 use crate::controller::metrics::ControllerMetrics;
 use crate::events::Hint;
+use crate::identity::Identities;
 
 /// The listener.
 pub(in crate::controller) struct Hooks {
     pub(super) doors: Arc<Doors>,
     hinted: Arc<Hinted>,
     pub(super) metrics: Arc<ControllerMetrics>,
+    pub(super) identities: Identities,
 }
 
 impl Hooks {
@@ -24,11 +26,13 @@ impl Hooks {
         doors: Arc<Doors>,
         hinted: Arc<Hinted>,
         metrics: Arc<ControllerMetrics>,
+        identities: Identities,
     ) -> Self {
         Self {
             doors,
             hinted,
             metrics,
+            identities,
         }
     }
 

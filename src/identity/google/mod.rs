@@ -5,6 +5,7 @@
 mod assertion;
 mod exchange;
 mod file;
+mod keys;
 mod metadata;
 mod token;
 
@@ -12,6 +13,8 @@ use std::path::Path;
 
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
+
+pub(super) use self::keys::keys;
 
 use self::exchange::Exchange;
 use self::file::{Address, External, File, Key, User};

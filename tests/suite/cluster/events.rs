@@ -2,6 +2,8 @@
 
 //! Registries tell of pushes, and mirrors look.
 
+mod google;
+
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -14,6 +16,7 @@ use tokio::net::TcpStream;
 use super::objects::Mirror;
 use super::stage::{change, controller_of, ready_for, until, within};
 use crate::support::client::{Access, Client};
+use crate::support::cluster::controller::Options;
 use crate::support::cluster::namespace::find_condition;
 use crate::support::cluster::{ControlPlane, Controller, Namespace};
 use crate::support::content::{Image, ImageBuilder};
@@ -35,11 +38,13 @@ struct Reception {
 
 impl Reception {
     async fn open(name: &str, spec: &Value) -> Self {
+        Self::open_with(name, spec, |options| options).await
+    }
+
+    async fn open_with(name: &str, spec: &Value, more: impl FnOnce(Options) -> Options) -> Self {
         let namespace = ControlPlane::shared().await.namespace(name).await;
-        let controller = controller_of(&namespace)
-            .argument("--events-address=127.0.0.1:0")
-            .start()
-            .await;
+        let options = controller_of(&namespace).argument("--events-address=127.0.0.1:0");
+        let controller = more(options).start().await;
         let reception = Self {
             namespace,
             controller,
@@ -518,6 +523,14 @@ async fn what_keeps_a_receiver_from_its_work_is_told() {
             "spec.type",
         ),
         (json!({"type": "Quay"}), "spec.secretRef"),
+        (
+            json!({"type": "Quay", "secretRef": {"name": "a"}, "oidc": {"email": "a@b.c", "audience": "d"}}),
+            "spec.oidc: is only used with type: GAR",
+        ),
+        (
+            json!({"type": "GAR", "secretRef": {"name": "a"}, "oidc": {"email": "a@b.c"}}),
+            "spec.oidc.audience",
+        ),
     ] {
         let receiver = json!({
             "apiVersion": "transship.dev/v1alpha1", "kind": "ImageReceiver",
@@ -535,8 +548,9 @@ async fn what_keeps_a_receiver_from_its_work_is_told() {
     let body = Bytes::from_static(b"{}");
     let path = reception.path().await;
     let aside = client(events_address(&standby));
-    let answer = aside.send("POST", &path, &[], body.clone()).await;
-    assert_eq!(answer.unwrap().status, 503);
+    let answer = aside.send("POST", &path, &[], body.clone()).await.unwrap();
+    let again = answer.headers["retry-after"].to_str().unwrap();
+    assert_eq!((answer.status, again), (503, "15"));
     let answer = reception.client().send("POST", &path, &[], body).await;
     assert_eq!(answer.unwrap().status, 202);
 }

@@ -348,3 +348,37 @@ async fn what_the_exchange_and_impersonation_refuse_is_told() {
     iam.answers(|_| generated("soon"));
     insta::assert_snapshot!(ask().await, @"Answer: SERVER gave a token of the service account that cannot be used: its expireTime is no time");
 }
+
+#[tokio::test]
+async fn keys_of_google_are_kept_and_asked_for_again_once_in_a_while() {
+    let server = Cloud::start(|_| Reply::json(200, &json!({"keys": [{"kid": "a"}]})));
+    let url = server.url();
+    let identities = super::identities(&[("www.googleapis.com", &url)]);
+    for _ in 0..3 {
+        let keys = identities.google_keys().await.unwrap();
+        assert_eq!(&*keys, r#"{"keys":[{"kid":"a"}]}"#);
+        // They are new.
+        identities.google_keys_are_old();
+    }
+    let asked = server.requests();
+    assert_eq!(asked.len(), 1);
+    assert_eq!(asked[0].path, "/oauth2/v3/certs");
+    let cases = [
+        (
+            Reply::json(200, &json!({})),
+            "its answer is not what is documented, see line 1, column 2",
+        ),
+        (Reply::new(404), "refuses the keys of Google with 404"),
+        (
+            Reply::new(302).header("location", "http://evil.test/"),
+            "it answers 302",
+        ),
+    ];
+    for (reply, expected) in cases {
+        let server = Cloud::start(move |_| reply.clone());
+        let url = server.url();
+        let identities = super::identities(&[("www.googleapis.com", &url)]);
+        let error = identities.google_keys().await.unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+}

@@ -2,7 +2,10 @@
 
 //! A server of a cloud, that keeps what it was asked with and answers as it is told. What is signed must be signed right.
 
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+
+use rustls::ServerConfig;
 
 use super::http::server::{Handler, Server};
 use super::http::{Reply, Request};
@@ -25,14 +28,34 @@ struct Asked {
 impl Cloud {
     /// A server that answers so.
     pub fn start(answer: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
+        Self::start_with(None, answer)
+    }
+
+    /// The same in HTTPS.
+    pub fn start_in_tls(
+        tls: Arc<ServerConfig>,
+        answer: impl Fn(&Request) -> Reply + Send + Sync + 'static,
+    ) -> Self {
+        Self::start_with(Some(tls), answer)
+    }
+
+    fn start_with(
+        tls: Option<Arc<ServerConfig>>,
+        answer: impl Fn(&Request) -> Reply + Send + Sync + 'static,
+    ) -> Self {
         let asked = Arc::new(Asked {
             requests: Mutex::default(),
             answer: Mutex::new(Box::new(answer)),
         });
         Self {
-            server: Server::start(asked.clone(), None),
+            server: Server::start(asked.clone(), tls),
             asked,
         }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.server.address()
     }
 
     /// Answers otherwise from now on.

@@ -4,7 +4,7 @@
 
 use super::Change;
 
-pub(super) const CHANGES: [Change; 36] = [
+pub(super) const CHANGES: [Change; 37] = [
     (
         "a URL for a registry",
         "docker.io",

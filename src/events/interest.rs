@@ -37,7 +37,9 @@ impl Interest {
     fn covers_tag(&self, repository: &Repository, tag: Option<&Tag>) -> bool {
         let mut entries = self.images.iter();
         entries.any(|entry| {
-            entry.repository.covers(repository) && tag.is_none_or(|tag| entry.may_take(tag))
+            // What is named after a digest goes with the image of that digest, whatever its tags are.
+            let may_take = |tag: &Tag| tag.attachment().is_some() || entry.may_take(tag);
+            entry.repository.covers(repository) && tag.is_none_or(may_take)
         })
     }
 }

@@ -546,6 +546,7 @@ fn whether_a_mirror_may_want_it() {
         },
     }))
     .unwrap();
+    let signature = format!("sha256-{}.sig", "a".repeat(64));
     let interest = Interest::of(&crate::plan::validate(&mirror, &[]).unwrap());
     let cases = [
         ("docker.io", "library/alpine", "3.20", true),
@@ -556,6 +557,9 @@ fn whether_a_mirror_may_want_it() {
         ("docker.io", "acme/team/app", "anything", true),
         ("docker.io", "acme", "anything", false),
         ("docker.io", "library/nginx", "1.27", true),
+        // A signature of an image whose tag is not known here.
+        ("docker.io", "library/alpine", &signature, true),
+        ("docker.io", "library/other", &signature, false),
     ];
     for (registry, repository, tag, is_wanted) in cases {
         let hint = Hint {

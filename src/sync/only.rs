@@ -4,12 +4,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::oci::{Repository, Tag};
-use crate::plan::{ImageEntry, RepositorySelector};
+use crate::oci::{Digest, Repository, Tag};
+use crate::plan::{ImageEntry, Mirror, RepositorySelector, SourceImage};
 
 /// Tags of repositories of a source: what else the mirror wants is not looked at.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Only(BTreeMap<Repository, Tags>);
+pub struct Only {
+    repositories: BTreeMap<Repository, Tags>,
+    /// Those of the tags that are named after digests: what they name may refer to the images of these digests.
+    attached: BTreeSet<(Repository, Tag)>,
+}
 
 /// Tags of one repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,8 +27,11 @@ enum Tags {
 impl Only {
     /// Adds a tag of a repository, or all of them.
     pub fn add(&mut self, repository: &Repository, tag: Option<&Tag>) {
+        let attached = tag.filter(|tag| tag.attachment().is_some());
+        self.attached
+            .extend(attached.map(|tag| (repository.clone(), tag.clone())));
         let none = Tags::These(BTreeSet::new());
-        let tags = self.0.entry(repository.clone()).or_insert(none);
+        let tags = self.repositories.entry(repository.clone()).or_insert(none);
         match (tags, tag) {
             (Tags::All, _) => {}
             (tags @ Tags::These(_), None) => *tags = Tags::All,
@@ -34,15 +41,44 @@ impl Only {
         }
     }
 
+    /// The same with the tags of a mirror whose images something may have come to refer to. `sources` are the images that
+    /// it has on record.
+    pub(super) fn with_subjects(
+        &self,
+        mirror: &Mirror,
+        sources: impl IntoIterator<Item = (String, Digest)>,
+    ) -> Self {
+        let mut all = self.clone();
+        for (source, digest) in sources {
+            let Some(image) = SourceImage::read(&source) else {
+                continue;
+            };
+            let is_own = image.registry == mirror.source.registry;
+            if is_own && self.may_be_referred_to(&image.repository, &digest) {
+                all.add(&image.repository, Some(&image.tag));
+            }
+        }
+        all
+    }
+
+    /// Whether something may have come that refers to an image.
+    pub(super) fn may_be_referred_to(&self, repository: &Repository, digest: &Digest) -> bool {
+        let mut attached = self.attached.iter();
+        attached.any(|(of, tag)| {
+            let is_of = |tag: &Tag| tag.attachment().is_some_and(|tag| tag.is_of(digest));
+            of == repository && is_of(tag)
+        })
+    }
+
     /// The repositories that an entry means.
     pub(super) fn repositories(&self, entry: &ImageEntry) -> Vec<Repository> {
         match &entry.repository {
             RepositorySelector::Literal(repository) => {
-                let is_there = self.0.contains_key(repository);
+                let is_there = self.repositories.contains_key(repository);
                 is_there.then(|| repository.clone()).into_iter().collect()
             }
             RepositorySelector::Glob(glob) => {
-                let known = self.0.keys();
+                let known = self.repositories.keys();
                 known.filter(|it| glob.matches(it)).cloned().collect()
             }
         }
@@ -50,7 +86,7 @@ impl Only {
 
     /// Whether a tag is looked at.
     pub(super) fn covers(&self, repository: &Repository, tag: &Tag) -> bool {
-        match self.0.get(repository) {
+        match self.repositories.get(repository) {
             Some(Tags::All) => true,
             Some(Tags::These(tags)) => tags.contains(tag),
             None => false,
@@ -60,7 +96,7 @@ impl Only {
     /// The tags to look at in place of all that a repository has, where the rules of an entry look at each tag by
     /// itself. What looks like a digest may be a list of referrers, which only asking tells.
     pub(super) fn listing(&self, entry: &ImageEntry, repository: &Repository) -> Option<Vec<Tag>> {
-        match self.0.get(repository)? {
+        match self.repositories.get(repository)? {
             Tags::These(tags) if entry.judges_alone() => {
                 let tags = tags.iter().filter(|tag| !tag.is_bare());
                 Some(tags.cloned().collect())

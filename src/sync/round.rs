@@ -73,20 +73,23 @@ pub async fn round<C: Connect>(
 }
 
 /// Looks at some tags of a mirror, and brings them up to date like a [`round`] does. Nothing else is looked at, nothing
-/// is pruned, and what is gone from the source is left to a whole round.
+/// is pruned, and what is gone from the source is left to a whole round. A tag that is named after the digest of an image on
+/// record stands for the tags of that image, too: what refers to it is looked for anew.
 pub async fn glance<C: Connect>(
     state: &State,
     input: &RoundInput<C>,
     only: &Only,
     observer: &dyn Observer,
 ) -> MirrorReport {
+    let sources = state.ledger.sources(&input.mirror.name);
+    let only = only.with_subjects(&input.mirror, sources);
     let round = Round {
         state,
         run: state.begin_glance(),
         mode: Mode::Apply,
         observer,
         peers: Peers::new(std::iter::once(&input.mirror)),
-        only: Some(only),
+        only: Some(&only),
     };
     let mut reports = Vec::new();
     for peer in round.peers.iter() {

@@ -88,7 +88,13 @@ async fn take(hooks: &Hooks, door: &Door, request: Request<Body>) -> Outcome {
     if let Some(proof) = &door.sender.oidc {
         let vouched = hooks.vouch(proof, Token::read(&header)).await;
         if let Err(unvouched) = vouched {
-            return unvouched_for(door, &unvouched);
+            return match unvouched {
+                Unvouched::Unknown => Outcome::Unverifiable,
+                Unvouched::Doubt(doubt) => {
+                    hooks.told.tell(&door.namespace, doubt);
+                    Outcome::Unauthenticated
+                }
+            };
         }
     }
     let Some(_room) = hooks.doors.body(door) else {
@@ -104,16 +110,6 @@ async fn take(hooks: &Hooks, door: &Door, request: Request<Body>) -> Outcome {
         body: &body,
     };
     read(hooks, door, &delivery)
-}
-
-fn unvouched_for(door: &Door, unvouched: &Unvouched) -> Outcome {
-    match unvouched {
-        Unvouched::Unknown => Outcome::Unverifiable,
-        Unvouched::Doubt(doubt) => {
-            tracing::info!(namespace = door.namespace, %doubt, "a push of Pub/Sub is refused");
-            Outcome::Unauthenticated
-        }
-    }
 }
 
 /// What an event comes to that was read whole.

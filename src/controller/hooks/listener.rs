@@ -7,6 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::doors::Doors;
+use super::vouched::Told;
 use crate::controller::hinted::Hinted;
 use crate::controller::metrics::ControllerMetrics;
 use crate::events::Hint;
@@ -18,6 +19,7 @@ pub(in crate::controller) struct Hooks {
     hinted: Arc<Hinted>,
     pub(super) metrics: Arc<ControllerMetrics>,
     pub(super) identities: Identities,
+    pub(super) told: Told,
 }
 
 impl Hooks {
@@ -33,6 +35,7 @@ impl Hooks {
             hinted,
             metrics,
             identities,
+            told: Told::nothing(),
         }
     }
 

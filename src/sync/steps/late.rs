@@ -3,7 +3,8 @@
 //! What came to refer to images after they were copied: signatures, scans and the like are often made later.
 //!
 //! A tag list that is read anyway tells of new tags for nothing. Otherwise the source is asked again after
-//! the time that the mirror says, and at once where nothing is on record, where a person asks for a round,
+//! the time that the mirror says, and at once where an event hints at something that refers to the image,
+//! where nothing is on record, where a person asks for a round,
 //! and where a policy admits the image by other evidence than before.
 
 use std::collections::{HashMap, HashSet};
@@ -13,12 +14,12 @@ use futures::{StreamExt, stream};
 use jiff::Timestamp;
 
 use super::groups::group;
-use crate::copy::{Engine, Error, Late, Place, Seen, Siblings, Visit};
+use crate::copy::{Engine, Error, Late, Origin, Place, Seen, Siblings, Visit};
 use crate::oci::{Digest, Repository};
+use crate::plan::ReferrerTypes;
 use crate::plan::decide::Decision;
 use crate::plan::recheck::LastLook;
 use crate::plan::report::Failure;
-use crate::plan::{Mirror, ReferrerTypes};
 use crate::runtime::clock;
 use crate::sync::Mode;
 use crate::sync::item::{Completion, Item, Step};
@@ -50,7 +51,7 @@ struct DueLook {
 /// Looks what came to refer to images that are where they should be.
 pub(in crate::sync) async fn look_again(engine: &Engine, round: &mut MirrorRound, mode: Mode) {
     let now = clock::now();
-    let visits = visits(engine, &round.mirror, &round.items, mode, now);
+    let visits = visits(engine, round, mode, now);
     // What all images are made of is known before any look goes on: it tells how far tags lead.
     let outlines: Vec<_> = visits
         .into_iter()
@@ -89,13 +90,8 @@ pub(in crate::sync) async fn look_again(engine: &Engine, round: &mut MirrorRound
 }
 
 /// The looks that are due, each with the items that it is for and what makes it due.
-fn visits(
-    engine: &Engine,
-    mirror: &Mirror,
-    items: &[Item],
-    mode: Mode,
-    now: Timestamp,
-) -> Vec<DueLook> {
+fn visits(engine: &Engine, round: &MirrorRound, mode: Mode, now: Timestamp) -> Vec<DueLook> {
+    let items = &round.items;
     let siblings = siblings(items);
     let mut visits = Vec::new();
     for group in group(items, Item::may_be_completed) {
@@ -106,7 +102,7 @@ fn visits(
         };
         let causes = members
             .iter()
-            .map(|item| cause(engine, item, mirror, mode, now));
+            .map(|item| cause(engine, item, round, mode, now));
         let Some(cause) = causes.max().flatten() else {
             continue;
         };
@@ -136,7 +132,7 @@ fn visits(
 fn cause(
     engine: &Engine,
     item: &Item,
-    mirror: &Mirror,
+    round: &MirrorRound,
     mode: Mode,
     now: Timestamp,
 ) -> Option<Cause> {
@@ -161,7 +157,12 @@ fn cause(
         at: looked.at,
         is_first: record.copied_at.is_none_or(|copied| looked.at <= copied),
     };
-    let is_due = last.is_over(mirror.referrers.recheck, now)
+    let is_hinted = round.only.as_ref().is_some_and(|only| {
+        let Origin { repository, .. } = &image.origin;
+        only.may_be_referred_to(repository, &image.digest)
+    });
+    let is_due = is_hinted
+        || last.is_over(round.mirror.referrers.recheck, now)
         || engine.shows_others(&image.origin, &image.digest, &looked.seen);
     is_due.then_some(Cause::Recheck)
 }

@@ -3,6 +3,8 @@
 //! Registries tell of pushes, and mirrors look.
 
 mod google;
+mod late;
+mod many;
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -525,7 +527,7 @@ async fn what_keeps_a_receiver_from_its_work_is_told() {
         (json!({"type": "Quay"}), "spec.secretRef"),
         (
             json!({"type": "Quay", "secretRef": {"name": "a"}, "oidc": {"email": "a@b.c", "audience": "d"}}),
-            "spec.oidc: is only used with type: GAR",
+            "spec.oidc: Invalid value: is only used with type: GAR",
         ),
         (
             json!({"type": "GAR", "secretRef": {"name": "a"}, "oidc": {"email": "a@b.c"}}),

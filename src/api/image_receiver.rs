@@ -153,7 +153,7 @@ pub enum SenderType {
     Generic,
 }
 
-/// What a token that Google signed (OpenID Connect) has to say.
+/// What a token (JWT) that Google signed has to say.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct OidcProof {

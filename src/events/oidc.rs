@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! Tokens with which Google proves that a push is of a subscription: OpenID Connect, signed with RS256.
+//! Tokens with which Google proves that a push is of a subscription: JWTs (RFC 7519), signed with RS256.
 //! <https://cloud.google.com/pubsub/docs/authenticate-push-subscriptions#validate_tokens>
 
 use aws_lc_rs::signature::{RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents};

@@ -147,11 +147,11 @@ async fn keys_of_an_instance_take_a_role_that_makes_lists_and_deletes() {
     let listed = call(&moto, "ListImages", &named);
     assert_eq!(listed["imageIds"], json!([]));
 
-    let roles = "/latest/meta-data/iam/security-credentials/";
+    let list = "/latest/meta-data/iam/security-credentials/";
     let expected = [
         "PUT /latest/api/token".to_owned(),
-        format!("GET {roles}"),
-        format!("GET {roles}default-role"),
+        format!("GET {list}"),
+        format!("GET {list}default-role"),
         "AssumeRole test-key eu-west-1 sts".to_owned(),
         "GetAuthorizationToken ASIA eu-west-1 ecr".to_owned(),
         "BatchDeleteImage ASIA eu-west-1 ecr".to_owned(),

@@ -4,6 +4,7 @@
 //!
 //! It believes every signature: who asks it through `Cloud::start(|request| moto.answer(request))` is looked at first.
 
+use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 
@@ -45,7 +46,7 @@ impl Moto {
         let mut head = format!("{} {} HTTP/1.1\r\n", request.method, request.target());
         for (name, value) in request.headers.iter() {
             if !name.eq_ignore_ascii_case("connection") {
-                head += &format!("{name}: {value}\r\n");
+                write!(head, "{name}: {value}\r\n").expect("a text");
             }
         }
         head += "connection: close\r\n\r\n";

@@ -365,6 +365,7 @@ impl Engine {
             company,
             seen: Some(seen),
             is_late: true,
+            turn: self.shared.blobs.begin(),
         };
         let push = Push {
             shared: &self.shared,

@@ -2,7 +2,8 @@
 
 //! One image to one destination, in the order that keeps every visible tag complete.
 //!
-//! Blobs, manifests from the deepest to the root, read back, referrers, and only then the tags.
+//! A manifest is pushed when all is there that it names, and a referrer after its subject; the root is read back; and
+//! only then come the tags.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -284,7 +285,7 @@ impl Push<'_> {
         if let [only @ TagPush { current: None, .. }] = moving
             && company.attached.is_empty()
         {
-            order.is_ready(&image.root).await?;
+            order.ready(&image.root).await?;
             if !self.is_doubted() {
                 // Nobody sees this tag yet, so there is no working tag to protect: one PUT and one read.
                 self.put_tag(&only.tag, &image.root, None).await?;
@@ -330,7 +331,7 @@ impl Push<'_> {
         if !is_late {
             order.stored(&image.root).await?;
         }
-        order.is_ready(&graph.root).await?;
+        order.ready(&graph.root).await?;
         order.in_turn(self.put_tag(tag, &graph.root, None)).await
     }
 

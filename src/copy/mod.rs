@@ -194,8 +194,8 @@ impl Engine {
         let room = Room::new();
         let reduced = Reduced::read(&self.manifests, origin, digest, platforms).await?;
         let lacks = {
-            let root = reduced.root.digest().clone();
-            move |target: &&Target| target.may_lack(origin, &root)
+            let image = reduced.root.digest().clone();
+            move |target: &&Target| target.may_lack(origin, &image)
         };
         let lacking: Vec<&Target> = job.targets.iter().filter(&lacks).collect();
         let from = (origin, turn);

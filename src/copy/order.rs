@@ -75,7 +75,7 @@ impl<'a> Order<'a> {
         let (push, arrivals, turns) = (*push, *arrivals, turns.clone());
         let needs = self.needs(manifest, subject);
         let store = async move {
-            ready(push, arrivals, needs, manifest).await?;
+            all_is_there(push, arrivals, needs, manifest).await?;
             // Nothing closes it.
             let _turn = turns.acquire().await;
             push.put_by_digest(manifest).await
@@ -104,9 +104,9 @@ impl<'a> Order<'a> {
     }
 
     /// Waits until all is there that a manifest names.
-    pub(super) async fn is_ready(&self, manifest: &Manifest) -> Result<(), Error> {
+    pub(super) async fn ready(&self, manifest: &Manifest) -> Result<(), Error> {
         let needs = self.needs(manifest, None);
-        ready(self.push, self.arrivals, needs, manifest).await
+        all_is_there(self.push, self.arrivals, needs, manifest).await
     }
 
     /// Does something when it is its turn to push.
@@ -116,7 +116,8 @@ impl<'a> Order<'a> {
     }
 }
 
-async fn ready(
+/// Waits for what a manifest names: its blobs, and the manifests that are stored before it.
+async fn all_is_there(
     push: &Push<'_>,
     arrivals: &Arrivals,
     needs: Vec<Store<'_>>,

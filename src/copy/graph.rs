@@ -10,13 +10,13 @@ use futures::{StreamExt, stream};
 use super::graph_error::GraphError;
 use super::manifests::{Manifests, Room};
 use super::pipe::Origin;
-use super::reduced::Reduced;
+use super::reduced::{Reduced, is_manifest};
 use super::telling;
 use crate::oci::{Content, Descriptor, Digest, Manifest, limits};
 use crate::plan::Platforms;
 
 /// Manifests read at once for one image.
-const READS: usize = 8;
+const READS: usize = 16;
 
 /// A manifest and what it reaches.
 #[derive(Clone, Debug)]
@@ -29,8 +29,6 @@ pub(super) struct Graph {
     opaque: Vec<Descriptor>,
     /// Whether the root lists manifests that are left out.
     pub(super) is_sparse: bool,
-    /// Whether the root is an index that the source does not have.
-    pub(super) is_rewritten: bool,
 }
 
 // === impl Graph ===
@@ -44,13 +42,24 @@ impl Graph {
         platforms: &Platforms,
         room: &Room,
     ) -> Result<Self, GraphError> {
-        room.admit(1)?;
+        let reduced = Reduced::read(manifests, origin, digest, platforms).await?;
+        Self::below(manifests, origin, reduced, room).await
+    }
+
+    /// The same where the root was read.
+    pub(super) async fn below(
+        manifests: &Manifests,
+        origin: &Origin,
+        reduced: Reduced,
+        room: &Room,
+    ) -> Result<Self, GraphError> {
         let Reduced {
             root,
             mut entries,
             is_sparse,
-            is_rewritten,
-        } = Reduced::read(manifests, origin, digest, platforms).await?;
+            is_rewritten: _,
+        } = reduced;
+        room.admit(1)?;
         room.fill(&root)?;
         let mut levels = Vec::new();
         let mut opaque = Vec::new();
@@ -73,7 +82,6 @@ impl Graph {
             levels,
             opaque,
             is_sparse,
-            is_rewritten,
         };
         graph.check_sizes()?;
         Ok(graph)
@@ -86,13 +94,20 @@ impl Graph {
             levels: Vec::new(),
             opaque: Vec::new(),
             is_sparse: false,
-            is_rewritten: false,
         }
     }
 
     /// The manifests below the root and the root, in the order in which they must be pushed.
     pub(super) fn manifests(&self) -> impl Iterator<Item = &Arc<Manifest>> {
         self.levels.iter().flatten().chain([&self.root])
+    }
+
+    /// What something may refer to besides these.
+    pub(super) fn beyond(&self, known: &[Digest]) -> Vec<Digest> {
+        let known: HashSet<&Digest> = known.iter().collect();
+        let below = self.levels.iter().flatten().map(|one| one.digest());
+        let beyond = below.filter(|digest| !known.contains(digest));
+        beyond.cloned().collect()
     }
 
     /// Whether all manifests agree on the size of each blob: where they do not, one of them is of an image
@@ -179,10 +194,6 @@ async fn read_level(
     });
     let level = telling::all(level).await?;
     Ok(level.into_iter().flatten().collect())
-}
-
-fn is_manifest(entry: &Descriptor) -> bool {
-    entry.media_type.is_image() || entry.media_type.is_index()
 }
 
 /// A manifest that occurs at two depths is pushed at the deeper one, before all that list it.

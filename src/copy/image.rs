@@ -2,15 +2,17 @@
 
 //! One image to one destination, in the order that keeps every visible tag complete.
 //!
-//! Blobs, manifests from the deepest to the root, read back, referrers, and only then the tags.
+//! A manifest is pushed when all is there that it names, and a referrer after its subject; the root is read back; and
+//! only then come the tags.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use futures::future::join_all;
-use futures::{FutureExt, StreamExt, stream};
+use futures::{FutureExt, StreamExt};
 
-use super::blobs::{Blobs, Request};
+use super::arrivals::{Arrivals, Lost, Requests};
+use super::blobs::Blobs;
 use super::deliver::Delivery;
 use super::endpoint::Endpoint;
 use super::error::Error;
@@ -19,17 +21,16 @@ use super::graph::Graph;
 use super::lag::Lag;
 use super::links::Link;
 use super::manifests::Manifests;
+use super::order::Order;
 use super::pipe::Origin;
 use super::presence::WORTH_A_LOOK;
 use super::referrers::{Attached, Company};
 use super::repair::{Parts, Repair};
 use super::seen::Seen;
+use super::slots::Turn;
 use super::stored::Stored;
 use super::{Action, Done, TagPush, Target, Unmoved, telling};
-use crate::oci::{Descriptor, Digest, Manifest, Repository, Tag, TagOrDigest};
-
-/// Manifests pushed at once to one repository.
-const PUSHES: usize = 8;
+use crate::oci::{Digest, Manifest, Repository, Tag, TagOrDigest};
 
 /// What is to be copied, read from the source once for all destinations.
 pub(super) struct Content {
@@ -41,6 +42,8 @@ pub(super) struct Content {
     pub(super) seen: Option<Seen>,
     /// Whether the image itself is where it should be.
     pub(super) is_late: bool,
+    /// When it was begun.
+    pub(super) turn: Turn,
 }
 
 /// The knowledge of the process that pushing draws on.
@@ -59,9 +62,6 @@ pub(super) struct Push<'a> {
     pub(super) lag: Lag,
 }
 
-/// The blobs that one destination waits for.
-pub(super) type Requests = Vec<(Descriptor, Request)>;
-
 // === impl Shared ===
 
 impl Shared {
@@ -69,7 +69,7 @@ impl Shared {
     /// a destination.
     pub(super) fn request_image(
         &self,
-        origin: &Origin,
+        from: (&Origin, Turn),
         image: &Graph,
         targets: &[&Target],
     ) -> Vec<Requests> {
@@ -79,13 +79,13 @@ impl Shared {
                 self.blobs.look(&target.endpoint, &target.repository, base);
             }
         }
-        self.request(origin, [image], targets, &Parts::All)
+        self.request(from, [image], targets, &Parts::All)
     }
 
     /// The same of parts of anything.
     pub(super) fn request<'a>(
         &self,
-        origin: &Origin,
+        from: (&Origin, Turn),
         graphs: impl IntoIterator<Item = &'a Graph>,
         targets: &[&Target],
         parts: &Parts,
@@ -98,7 +98,7 @@ impl Shared {
         let blobs = graphs.into_iter().flat_map(Graph::blobs);
         for blob in blobs.filter(|blob| parts.contain(&blob.digest)) {
             let is_afresh = parts.is_afresh();
-            let requests = self.blobs.request(origin, blob, &places, is_afresh);
+            let requests = self.blobs.request(from, blob, &places, is_afresh);
             for (list, request) in lists.iter_mut().zip(requests) {
                 list.extend(request.map(|request| (blob.clone(), request)));
             }
@@ -111,13 +111,14 @@ impl Shared {
 
 impl Content {
     /// What gets other tags in its own repository.
-    pub(super) fn retagged(origin: Origin, root: Arc<Manifest>) -> Self {
+    pub(super) fn retagged(origin: Origin, root: Arc<Manifest>, turn: Turn) -> Self {
         Self {
             origin,
             image: Graph::alone(root),
             company: Company::default(),
             seen: None,
             is_late: false,
+            turn,
         }
     }
 
@@ -193,14 +194,17 @@ impl Push<'_> {
         })
     }
 
-    /// Waits for the blobs, pushes what names them, and gives again what the destination turns out to miss: the
-    /// number of bytes that were sent, and the tags that did not move.
+    /// Pushes everything as soon as the blobs are there that it names, and gives again what the destination turns out
+    /// to miss: the number of bytes that were sent, and the tags that did not move.
     async fn give(&self, requests: Requests, moving: &[&TagPush]) -> Result<(u64, Unmoved), Error> {
-        let mut sent = self.receive(requests).await?;
+        let arrivals = Arrivals::of(requests);
+        // On the heap: what waits for a registry lies deep enough.
+        let pushing = self.push(moving, &arrivals).boxed();
+        let (sent, mut pushed) = tokio::join!(self.receive(&arrivals), pushing);
+        let mut sent = sent?;
         let mut repair = Repair::default();
         loop {
-            // On the heap: what waits for a registry lies deep enough.
-            let error = match self.push(moving).boxed().await {
+            let error = match pushed {
                 Ok(unmoved) => return Ok((sent, unmoved)),
                 Err(error) => error,
             };
@@ -211,40 +215,39 @@ impl Push<'_> {
                 return Err(error);
             };
             sent += self.give_again(&parts).await?;
+            pushed = self.push(moving, &Arrivals::default()).boxed().await;
         }
-    }
-
-    async fn push(&self, moving: &[&TagPush]) -> Result<Unmoved, Error> {
-        if self.content.is_late {
-            self.attach(&self.content.company.attached).await?;
-            return Ok(Unmoved::new());
-        }
-        self.push_all(moving).await
     }
 
     /// Asks for parts of the content.
     fn request(&self, parts: &Parts) -> Requests {
-        let Content { origin, .. } = self.content;
+        let Content { origin, turn, .. } = self.content;
         let graphs = self.content.graphs();
-        let requests = self.shared.request(origin, graphs, &[self.target], parts);
+        let from = (origin, *turn);
+        let requests = self.shared.request(from, graphs, &[self.target], parts);
         requests.into_iter().flatten().collect()
     }
 
     /// Waits for the blobs; the number of bytes that were sent.
-    async fn receive(&self, requests: Requests) -> Result<u64, Error> {
-        let deliveries = join_all(requests.into_iter().map(|(blob, request)| async move {
-            match request.wait().await {
-                Ok(Delivery::Uploaded) => Ok(blob.size),
-                Ok(Delivery::Known | Delivery::Mounted) => Ok(0),
-                Err(error) => Err(Error::Blob {
-                    destination: self.target.name(),
-                    digest: blob.digest,
-                    error,
-                }),
+    async fn receive(&self, arrivals: &Arrivals) -> Result<u64, Error> {
+        let sizes = arrivals.each().map(|arrived| match arrived {
+            Ok((size, Delivery::Uploaded)) => {
+                self.lag.begin_again(true);
+                Ok(size)
             }
-        }));
-        let sent = telling::of(deliveries.await)?;
-        Ok(sent.into_iter().sum())
+            Ok((_, Delivery::Known | Delivery::Mounted)) => Ok(0),
+            Err(lost) => Err(self.lost(lost)),
+        });
+        let sizes = telling::of(sizes.collect::<Vec<_>>().await)?;
+        Ok(sizes.into_iter().sum())
+    }
+
+    pub(super) fn lost(&self, (digest, error): Lost) -> Error {
+        Error::Blob {
+            destination: self.target.name(),
+            digest,
+            error,
+        }
     }
 
     /// The destination misses something although all of it was confirmed: what was believed of that is
@@ -261,97 +264,107 @@ impl Push<'_> {
         } = self.shared;
         blobs.forget(endpoint, repository, |digest| parts.contain(digest));
         manifests.forget(&self.place(), repository, |digest| parts.contain(digest));
-        let sent = self.receive(self.request(parts)).await?;
+        let arrivals = Arrivals::of(self.request(parts));
+        let sent = self.receive(&arrivals).await?;
         self.lag.begin_again(sent > 0);
         Ok(sent)
     }
 
-    async fn push_all(&self, moving: &[&TagPush]) -> Result<Unmoved, Error> {
-        let Content { image, company, .. } = self.content;
-        self.push_levels(image).await?;
-        if let [only @ TagPush { current: None, .. }] = moving
-            && company.attached.is_empty()
-            && !self.is_doubted()
-        {
-            // Nobody sees this tag yet, so there is no working tag to protect: one PUT and one read.
-            self.put_tag(&only.tag, &image.root, None).await?;
+    async fn push(&self, moving: &[&TagPush], arrivals: &Arrivals) -> Result<Unmoved, Error> {
+        let Content {
+            image,
+            company,
+            is_late,
+            ..
+        } = self.content;
+        let order = Order::of(self, arrivals);
+        if *is_late {
+            self.attach(&order).await?;
             return Ok(Unmoved::new());
         }
-        self.push_root(image).await?;
-        self.attach(&company.attached).await?;
+        if let [only @ TagPush { current: None, .. }] = moving
+            && company.attached.is_empty()
+        {
+            order.ready(&image.root).await?;
+            if !self.is_doubted() {
+                // Nobody sees this tag yet, so there is no working tag to protect: one PUT and one read.
+                self.put_tag(&only.tag, &image.root, None).await?;
+                return Ok(Unmoved::new());
+            }
+        }
+        let (root, attached) = tokio::join!(self.push_root(&order), self.attach(&order));
+        telling::of([root, attached])?;
         self.move_tags(moving).await
     }
 
-    async fn push_levels(&self, graph: &Graph) -> Result<(), Error> {
-        for level in &graph.levels {
-            let pushes: Vec<_> = level
-                .iter()
-                .map(|manifest| self.put_by_digest(manifest))
-                .collect();
-            telling::all(stream::iter(pushes).buffer_unordered(PUSHES)).await?;
-        }
-        Ok(())
-    }
-
     /// Stores the root under its digest and looks whether the destination serves it.
-    async fn push_root(&self, graph: &Graph) -> Result<(), Error> {
-        let root = &graph.root;
-        if self.slot(root).lock().await.is_some() {
+    async fn push_root(&self, order: &Order<'_>) -> Result<(), Error> {
+        let root = &self.content.image.root;
+        let was_stored = self.slot(root).lock().await.is_some();
+        order.stored(root).await?;
+        if was_stored {
             return Ok(());
         }
-        self.put_by_digest(root).await?;
         let target = root.digest().clone().into();
         self.read_back(&target, root, None).await
     }
 
     /// Signatures and the like, before any tag names the image.
-    async fn attach(&self, attached: &[Attached]) -> Result<(), Error> {
-        let pushes: Vec<_> = attached
-            .iter()
-            .map(|attached| self.attach_one(attached))
-            .collect();
-        let unlisted: Vec<Option<(Digest, Arc<Manifest>)>> =
-            telling::all(stream::iter(pushes).buffered(PUSHES)).await?;
-        let mut by_subject: BTreeMap<Digest, Vec<Arc<Manifest>>> = BTreeMap::new();
-        for (subject, referrer) in unlisted.into_iter().flatten() {
-            by_subject.entry(subject).or_default().push(referrer);
+    async fn attach(&self, order: &Order<'_>) -> Result<(), Error> {
+        let mut by_subject: BTreeMap<&Digest, Vec<&Arc<Manifest>>> = BTreeMap::new();
+        let mut tagged = Vec::new();
+        for Attached { graph, by } in &self.content.company.attached {
+            match by {
+                Link::Tag(tag) => tagged.push(self.attach_tag(order, tag, graph)),
+                Link::Subject(subject) => by_subject.entry(subject).or_default().push(&graph.root),
+            }
         }
-        let lists = stream::iter(by_subject)
-            .map(|(subject, referrers)| self.list_referrers(subject, referrers))
-            .buffered(PUSHES);
-        telling::all(lists).await.map(drop)
+        let by_subject = by_subject.into_iter();
+        let listed = by_subject.map(|(subject, roots)| self.attach_to(order, subject, roots));
+        let (tagged, listed) = tokio::join!(join_all(tagged), join_all(listed));
+        telling::of(tagged.into_iter().chain(listed)).map(drop)
     }
 
-    /// Stores one referrer. It comes back, with its subject, where the registry does not list it.
-    async fn attach_one(
-        &self,
-        attached: &Attached,
-    ) -> Result<Option<(Digest, Arc<Manifest>)>, Error> {
-        let Attached { graph, by } = attached;
-        self.push_levels(graph).await?;
-        match by {
-            Link::Tag(tag) => {
-                self.put_tag(tag, &graph.root, None).await?;
-                Ok(None)
-            }
-            Link::Subject(subject) => {
-                let is_listed = self.put_by_digest(&graph.root).await?;
-                Ok((!is_listed).then(|| (subject.clone(), graph.root.clone())))
-            }
+    /// Stores something under a tag that is named after the image, once that is there.
+    async fn attach_tag(&self, order: &Order<'_>, tag: &Tag, graph: &Graph) -> Result<(), Error> {
+        let Content { image, is_late, .. } = self.content;
+        if !is_late {
+            order.stored(&image.root).await?;
         }
+        order.ready(&graph.root).await?;
+        order.in_turn(self.put_tag(tag, &graph.root, None)).await
+    }
+
+    /// Stores what refers to one manifest, and lists it where the registry does not.
+    async fn attach_to(
+        &self,
+        order: &Order<'_>,
+        subject: &Digest,
+        referrers: Vec<&Arc<Manifest>>,
+    ) -> Result<(), Error> {
+        let stores = referrers.into_iter().map(|referrer| async move {
+            let is_listed = order.stored(referrer).await?;
+            Ok((!is_listed).then(|| referrer.clone()))
+        });
+        let unlisted = telling::of(join_all(stores).await)?.into_iter().flatten();
+        let unlisted: Vec<Arc<Manifest>> = unlisted.collect();
+        if unlisted.is_empty() {
+            return Ok(());
+        }
+        order.in_turn(self.list_referrers(subject, &unlisted)).await
     }
 
     async fn list_referrers(
         &self,
-        subject: Digest,
-        referrers: Vec<Arc<Manifest>>,
+        subject: &Digest,
+        referrers: &[Arc<Manifest>],
     ) -> Result<(), Error> {
         let Target {
             endpoint,
             repository,
             tags,
         } = self.target;
-        let name = Tag::of_referrers(&subject, "");
+        let name = Tag::of_referrers(subject, "");
         if tags.iter().any(|push| Some(&push.tag) == name.as_ref()) {
             // That tag is the only one of the image.
             return Ok(());
@@ -360,10 +373,10 @@ impl Push<'_> {
             endpoint: endpoint.clone(),
             repository: repository.clone(),
         };
-        let list = self.content.company.lists.get(&subject);
+        let list = self.content.company.lists.get(subject);
         let additions = Additions {
-            subject: &subject,
-            referrers: &referrers,
+            subject,
+            referrers,
             list: list.map(Arc::as_ref),
         };
         let fallback_tags = &self.shared.fallback_tags;

@@ -75,6 +75,8 @@ pub struct Outline {
     parts: Vec<Digest>,
     /// Whether the image is an index, or may be.
     is_index: bool,
+    /// What tags of the targets name, in their order, as far as that was asked.
+    standings: Vec<Standing>,
 }
 
 /// What a look found.
@@ -208,10 +210,22 @@ impl Engine {
         endpoint.probe_referrers(repository).await;
     }
 
-    /// Has the first look at an image.
+    /// Has the first look at an image, at the source and at the targets at the same time.
     pub async fn outline(&self, visit: &Visit) -> Result<Outline, Error> {
-        let Job { origin, digest, .. } = &visit.job;
-        let (outline, _) = memory::with_room(|| self.find_outline(visit)).await;
+        let Visit { job, expected, .. } = visit;
+        let Job { origin, digest, .. } = job;
+        let root = std::slice::from_ref(digest);
+        let root = if expected == digest { root } else { &[] };
+        let find = || async {
+            let standings = vec![Standing::default(); job.targets.len()];
+            let standings = self.standings(visit, root, standings);
+            let (outline, standings) = tokio::join!(self.find_outline(visit), standings);
+            outline.map(|outline| Outline {
+                standings,
+                ..outline
+            })
+        };
+        let (outline, _) = memory::with_room(find).await;
         outline.map_err(|error| Error::source(origin, digest, error))
     }
 
@@ -222,6 +236,27 @@ impl Engine {
         let find = || self.find_late(visit, outline.clone());
         let (late, _) = memory::with_room(find).await;
         late.map_err(|error| Error::source(origin, digest, error))
+    }
+
+    /// What tags of the targets name that the source lists of these digests, besides what is known, where something
+    /// new is expected.
+    async fn standings(
+        &self,
+        visit: &Visit,
+        subjects: &[Digest],
+        mut standings: Vec<Standing>,
+    ) -> Vec<Standing> {
+        let Visit { job, known, .. } = visit;
+        if known.is_none()
+            && let Some(listed) = self.finder.known_list(&job.origin)
+        {
+            let targets = job.targets.iter().zip(&mut standings);
+            let asked = targets.map(|(target, standing)| {
+                standing.ask(target, (subjects, &listed), &self.finder.named)
+            });
+            join_all(asked).await;
+        }
+        standings
     }
 
     async fn find_late(&self, visit: &Visit, outline: Outline) -> Result<Late, GraphError> {
@@ -236,22 +271,16 @@ impl Engine {
             of_root,
             parts,
             is_index,
+            standings,
         } = outline;
         let mut subjects = parts.clone();
         if expected == digest {
             subjects.insert(0, digest.clone());
         }
-        let listed = self.finder.known_list(origin);
-        let (links, standings) = tokio::join!(self.look(visit, of_root, &parts), async {
-            match (known, &listed) {
-                // Nothing new is expected.
-                (Some(_), _) | (None, None) => vec![Standing::default(); job.targets.len()],
-                (None, Some(listed)) => {
-                    let sides = (job.targets.as_slice(), subjects.as_slice());
-                    Standing::of_all(sides, listed, &self.finder.named).await
-                }
-            }
-        });
+        let (links, standings) = tokio::join!(
+            self.look(visit, of_root, &parts),
+            self.standings(visit, &subjects, standings)
+        );
         let mut links = links?;
         let seen = |links: &[Links]| {
             let mut trace = Trace::default();
@@ -365,6 +394,7 @@ impl Engine {
             company,
             seen: Some(seen),
             is_late: true,
+            turn: self.shared.blobs.begin(),
         };
         let push = Push {
             shared: &self.shared,
@@ -402,6 +432,7 @@ impl Engine {
                 of_root: of_root.await?,
                 parts,
                 is_index: false,
+                standings: Vec::new(),
             });
         }
         let may_be_index = is_index.or_else(|| known.map(|seen| seen.is_index));
@@ -427,6 +458,7 @@ impl Engine {
             of_root,
             parts,
             is_index,
+            standings: Vec::new(),
         })
     }
 

@@ -162,8 +162,14 @@ fn number(text: &str) -> Option<u64> {
     Some(whole.parse().unwrap_or(u64::MAX).saturating_add(rest))
 }
 
+/// A date in the forms of HTTP, or in that of RFC 3339. Some call the zone of the former `UTC`.
 fn date(text: &str) -> Option<Timestamp> {
+    let in_utc = text.strip_suffix("UTC").map(|time| format!("{time}GMT"));
+    let text = in_utc.as_deref().unwrap_or(text);
     if let Ok(time) = DateTimeParser::new().parse_timestamp(text) {
+        return Some(time);
+    }
+    if let Ok(time) = text.parse() {
         return Some(time);
     }
     let old = |format| strtime::parse(format, text).ok()?.to_datetime().ok();
@@ -254,6 +260,27 @@ mod tests {
                 "Fri, 19 Nov 2027 10:00:00 GMT",
                 Some(21_600),
             ),
+            (
+                "a date with an offset",
+                "Fri, 20 Nov 2026 11:01:30 +0100",
+                Some(90),
+            ),
+            ("a date in UTC", "Fri, 20 Nov 2026 10:01:30 UTC", Some(90)),
+            (
+                "a date of RFC 850 in UTC",
+                "Friday, 20-Nov-26 10:01:30 UTC",
+                Some(90),
+            ),
+            ("a date of RFC 3339", "2026-11-20T10:01:30Z", Some(90)),
+            (
+                "the same elsewhere, with a fraction",
+                "2026-11-20T12:01:29.5+02:00",
+                Some(89),
+            ),
+            ("less than half a second", "0.493", Some(1)),
+            ("a unit", "5s", None),
+            ("a number and more", "2abc", None),
+            ("two of them", "5, 10", None),
             ("negative", "-1", None),
             ("garbage", "soon", None),
             ("half a number", "1.", None),

@@ -10,6 +10,7 @@
 mod cancel;
 mod content;
 mod destination;
+mod early;
 mod fan_out;
 mod garbage;
 mod hops;

@@ -192,6 +192,13 @@ fn docker_hub_has_many_names() {
     let url = "https://index.docker.io/v1/";
     check_keys(&[
         ("as docker writes it", url, "docker.io", "library/a", true),
+        (
+            "the other version of the API, google/go-containerregistry#280",
+            "https://index.docker.io/v2/",
+            "docker.io",
+            "library/a",
+            true,
+        ),
         ("name", "docker.io", "docker.io", "library/a", true),
         ("host", "registry-1.docker.io", "docker.io", "me/a", true),
         ("path", "docker.io/me", "docker.io", "me/a", true),

@@ -110,6 +110,29 @@ const JSON: &[(&str, &str, &str)] = &[
         "it has expired",
     ),
     (r#"{"status":403,"message":"no","path":"/v2/"}"#, "", "no"),
+    (
+        "\u{feff}{\"errors\":[{\"code\":\"DENIED\",\"message\":\"no\"}]}",
+        "DENIED",
+        "no",
+    ),
+    (
+        "\r\n\t{\"errors\":[{\"code\":\"DENIED\",\"message\":\"no\"}]}\n",
+        "DENIED",
+        "no",
+    ),
+    // RFC 9457, problem details.
+    (
+        r#"{"type":"about:blank","title":"Forbidden","status":403,"detail":"not yours"}"#,
+        "",
+        "Forbidden: not yours",
+    ),
+    // Django, GitHub.
+    (r#"{"detail":"Not found."}"#, "", "Not found."),
+    (
+        r#"{"message":"Bad credentials","documentation_url":"https://docs.test/","status":"401"}"#,
+        "",
+        "Bad credentials",
+    ),
     (r#""no""#, "", "no"),
     (r#"["no","yes"]"#, "", "no"),
     (r#"{"errors":[]}"#, "", ""),

@@ -66,6 +66,11 @@ async fn a_registry_lists_them_or_is_known_not_to() {
         ("a redirect to the web site", Some(moved(303)), Ok(None)),
         ("a redirect for now", Some(moved(302)), Ok(None)),
         ("bad request", status(400), Ok(None)),
+        (
+            "bad request about the manifest, quay/quay#3071",
+            Some(Reply::error(400, "MANIFEST_UNKNOWN", "manifest unknown")),
+            Ok(None),
+        ),
         ("not allowed", status(405), Ok(None)),
         ("not acceptable", status(406), Ok(None)),
         ("gone", status(410), Ok(None)),

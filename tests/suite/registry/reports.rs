@@ -103,6 +103,17 @@ async fn types_as_they_are_written_are_understood() {
             "application/vnd.oci.image.manifest.v1+json; charset=utf-8",
         ),
         ("in capitals", "Application/vnd.OCI.image.manifest.v1+JSON"),
+        (
+            "with a parameter in quotes, and no blank",
+            "application/vnd.oci.image.manifest.v1+json;charset=\"ISO-8859-1\"",
+        ),
+        (
+            "two of them",
+            "application/vnd.oci.image.manifest.v1+json, application/json",
+        ),
+        ("google/go-containerregistry#1061", "text/html"),
+        ("nothing", ""),
+        ("a word", "json"),
     ];
     for (report, content_type) in types {
         let (registry, image) = loaded();
@@ -433,6 +444,34 @@ async fn a_redirect_that_has_expired_is_asked_for_anew() {
         let got = read(&client, &descriptor(blob), 0).await;
         assert_eq!(content(got), Ok(Digest::sha256(&blob.bytes)), "{status}");
         assert_eq!(storage.requests().len(), 3, "{status}");
+    }
+}
+
+/// What stands before a registry may leave out how long an answer is, and gives blobs any type (containerd/containerd#5124,
+/// Katello/katello#10124, google/go-containerregistry#1061).
+#[tokio::test]
+async fn an_answer_without_a_length_is_read_to_its_end() {
+    for content_type in ["application/octet-stream", "text/html", ""] {
+        let (registry, image) = loaded();
+        let blob = &image.blobs[1];
+        registry
+            .on("GET", "/v2/")
+            .does(Action::RemoveHeader("content-length"));
+        registry
+            .on("GET", "/blobs/")
+            .does(Action::SetHeader("content-type", content_type.to_owned()));
+        let client = client(&registry);
+        let tags = client.list_tags(&repository()).await;
+        assert_eq!(kind(tags), Ok(vec!["v1".parse().unwrap()]));
+        let found = client.fetch_manifest(&repository(), &tag()).await;
+        let found = kind(found).map(|found| found.digest().clone());
+        assert_eq!(found, Ok(digest(&image.root)), "{content_type}");
+        let got = read(&client, &descriptor(blob), 0).await;
+        assert_eq!(
+            content(got),
+            Ok(Digest::sha256(&blob.bytes)),
+            "{content_type}"
+        );
     }
 }
 

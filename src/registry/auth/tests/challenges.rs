@@ -155,6 +155,28 @@ fn challenges_as_they_are_written_by_hand() {
         ("a URL with an escape", &[br"Bearer realm=https://a.test/\t"], vec![]),
         ("a colon first", &[b"Bearer realm=:5000"], vec![bearer(":5000", None)]),
         ("no scheme", &[b"realm=\"https://a.test/t\""], vec![]),
+        (
+            "an empty parameter in the middle, containerd/containerd#6376",
+            &[br#"Bearer realm="https://a.test/t",empty="",service="y",scope="repository:a:pull""#],
+            vec![scoped(a, Some("y"), "repository:a:pull")],
+        ),
+        (
+            "the same without quotes",
+            &[b"Bearer realm=https://a.test/t,empty=,service=y"],
+            vec![bearer(a, Some("y"))],
+        ),
+        ("a scheme alone, argoproj/argo-cd#29004", &[b"Bearer"], vec![]),
+        ("a name without a sign, argoproj/argo-cd#29004", &[b"Bearer realm", b"Basic"], vec![Challenge::Basic]),
+        (
+            "a realm with commas and signs, jdx/mise#11132",
+            &[br#"Bearer realm="https://a.test/t?a=1,b=2",service="y""#],
+            vec![bearer("https://a.test/t?a=1,b=2", Some("y"))],
+        ),
+        (
+            "Kerberos first, google/go-containerregistry#1075",
+            &[b"Negotiate", b"Basic realm=\"Registry\""],
+            vec![Challenge::Basic],
+        ),
     ]);
 }
 

@@ -28,8 +28,7 @@ const NOTES: usize = 20;
 pub(super) async fn run(args: &ImagesArgs, output: &Output) -> Result<Exit, Error> {
     let files: Vec<PathBuf> = args.files.iter().chain(&args.filename).cloned().collect();
     if files.is_empty() && !args.from_cluster {
-        let message =
-            "name files or directories with manifests, - for standard input, or --from-cluster";
+        let message = "name files or directories with manifests, - for standard input, or --from-cluster; tags of a repository are listed by `transship ls`";
         return Err(Error::Usage(message.to_owned()));
     }
     if !args.in_use_extra.is_empty() && !args.from_cluster {

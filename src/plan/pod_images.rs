@@ -70,6 +70,8 @@ const INJECTED: &str = "auto";
 const NO_IMAGE: &str = "it names no image: whatever makes the pod puts one in";
 /// Deepest nesting that is looked at.
 const DEPTH: usize = 256;
+/// Longest text that is read as an image, in bytes: more than any reference has.
+const LONGEST: usize = 1024;
 /// Longest text that is quoted, in characters.
 const QUOTED: usize = 80;
 
@@ -358,6 +360,12 @@ fn read(text: &str) -> Result<Reference, String> {
         .any(|variable| text.contains(variable))
     {
         return Err(format!("{} is made of variables", quote(text)));
+    }
+    if text.len() > LONGEST {
+        return Err(format!(
+            "{} is no image: it has more than {LONGEST} characters",
+            quote(text)
+        ));
     }
     text.parse().map_err(|error| {
         let why = match error {

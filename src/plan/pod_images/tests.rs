@@ -82,7 +82,10 @@ fn in_workloads_an_image_is_an_image() {
         (json!("{{ .Values.image }}"), "is made of variables"),
         (json!({"repository": "a"}), "an image is a text"),
         (json!(1.25), "an image is a text"),
-        (json!("a".repeat(1_000_000) + "!"), "…\" is no image"),
+        (
+            json!("a".repeat(1_000_000) + "!"),
+            "…\" is no image: it has more than 1024",
+        ),
     ] {
         let object = json!({"spec": {"containers": [{"name": "a", "image": image}]}});
         let error = found("v1", &object).unwrap_err();

@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::{Value, json};
 use transship::api::document::{self, Resource};
-use transship::controller::workloads::{Kind, add_object, add_other};
+use transship::controller::workloads::Gather as _;
 use transship::oci::{Digest, Registry, Repository, Tag};
 use transship::plan::in_use::{InUse, Subject};
 use transship::plan::prune::{
@@ -113,12 +113,13 @@ impl Landscape {
         for pod in 0..pods {
             let text = self.pod(pod).to_string();
             let object = serde_json::from_str(&text).expect("JSON");
-            add_object(&mut in_use, Kind::Pod, &object).expect("a Pod");
+            in_use.add("v1", "Pod", &object).expect("a Pod");
         }
         for resource in 0..resources {
             let text = self.resource(resource).to_string();
             let object = serde_json::from_str(&text).expect("JSON");
-            add_other(&mut in_use, "ScaledJob", &object).expect("an object");
+            let added = in_use.add("keda.sh/v1alpha1", "ScaledJob", &object);
+            added.expect("an object");
         }
         self.in_use = in_use;
     }

@@ -12,6 +12,7 @@ mod convert;
 mod copy;
 mod generate;
 mod image;
+mod images;
 mod login;
 mod look;
 mod ls;
@@ -31,6 +32,7 @@ pub use self::generate::{CompletionsArgs, CrdsArgs, ManArgs, SchemaArgs};
 pub use self::image::{
     ConfigArgs, DiffArgs, DigestArgs, HistoryArgs, ManifestArgs, VerifyImageArgs,
 };
+pub use self::images::{ImagesArgs, ImagesFormat};
 pub use self::login::{LoginArgs, LogoutArgs};
 pub use self::look::{DfArgs, InspectArgs, VerifyArgs};
 pub use self::ls::{DeleteArgs, LsArgs, Order};
@@ -94,6 +96,8 @@ pub enum Command {
     Manifest(ManifestArgs),
     /// Print the config of an image, byte for byte.
     Config(ConfigArgs),
+    /// List the images that manifests name, or that run in a cluster.
+    Images(ImagesArgs),
     /// Show an image: manifest, platforms, config, layers, history, referrers.
     Inspect(InspectArgs),
     /// Show the steps that made an image, and their sizes.
@@ -147,6 +151,7 @@ impl Command {
             Self::Login(args) => &args.registry,
             Self::Convert(args) => &args.registry,
             Self::Controller(_)
+            | Self::Images(_)
             | Self::Crds(_)
             | Self::Schema(_)
             | Self::Logout(_)
@@ -168,15 +173,17 @@ mod tests {
     }
 
     /// Flags that mean the same wherever they are.
-    const SHARED: [&str; 22] = [
+    const SHARED: [&str; 24] = [
         "ca-file",
         "changes-only",
         "concurrency",
+        "context",
         "filename",
         "from-layout",
         "in-use-extra",
         "in-use-from",
         "insecure",
+        "kubeconfig",
         "lock-timeout",
         "log-format",
         "log-level",

@@ -132,7 +132,7 @@ fn variable(name: &str) -> Result<String, Unset> {
 }
 
 /// A file is itself; of a directory the files with documents, sorted, without those of directories below.
-fn list_files(path: &Path) -> Result<Vec<PathBuf>, DocumentsError> {
+pub(super) fn list_files(path: &Path) -> Result<Vec<PathBuf>, DocumentsError> {
     if !path.is_dir() {
         return Ok(vec![path.to_owned()]);
     }
@@ -173,7 +173,7 @@ fn read_text(file: &Path) -> io::Result<String> {
     std::fs::read_to_string(file)
 }
 
-fn name(file: &Path) -> String {
+pub(super) fn name(file: &Path) -> String {
     if file == Path::new(STDIN) {
         return "stdin".to_owned();
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::documents::DocumentsError;
 use super::exit::Exit;
+use super::images::ManifestsError;
 use super::in_use::InUseError;
 use super::units;
 use crate::api::Reason;
@@ -18,6 +19,7 @@ use crate::registry;
 use crate::sync::ConnectError;
 use crate::sync::ledger::FileError;
 use crate::sync::prune::RestoreError;
+use crate::sync::workloads::WorkloadsError;
 
 /// Why a command stops.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +60,12 @@ pub enum Error {
     /// It cannot be known what workloads use.
     #[error(transparent)]
     InUse(#[from] InUseError),
+    /// Manifests cannot be read.
+    #[error(transparent)]
+    Manifests(#[from] ManifestsError),
+    /// It cannot be seen what runs in a cluster.
+    #[error(transparent)]
+    Workloads(#[from] WorkloadsError),
     /// Nothing was recorded, so nothing is restored.
     #[error(transparent)]
     Restore(#[from] RestoreError),
@@ -105,6 +113,7 @@ impl Error {
             | Self::NoState { .. }
             | Self::Blind { .. }
             | Self::InUse(_)
+            | Self::Manifests(_)
             | Self::CaFile { .. }
             | Self::Usage(_) => Exit::Usage,
             Self::Connect(_)
@@ -112,6 +121,7 @@ impl Error {
             | Self::NotFound(_)
             | Self::TimedOut(_)
             | Self::Restore(_)
+            | Self::Workloads(_)
             | Self::Image(_)
             | Self::Controller(_)
             | Self::Output(_) => Exit::Failure,
@@ -123,6 +133,7 @@ impl Error {
         let (reason, next_attempt_time) = match self {
             Self::Endpoint(error) => (error.reason(), error.retry_at()),
             Self::Connect(error) => (error.reason, None),
+            Self::Workloads(error) => (error.reason, None),
             Self::NotFound(_) => (Reason::NotFound, None),
             Self::TimedOut(_) => (Reason::Unreachable, None),
             Self::Documents(_)
@@ -131,6 +142,7 @@ impl Error {
             | Self::NoState { .. }
             | Self::Blind { .. }
             | Self::InUse(_)
+            | Self::Manifests(_)
             | Self::CaFile { .. }
             | Self::Usage(_) => (Reason::InvalidSpec, None),
             Self::Restore(_) | Self::Image(_) | Self::Controller(_) | Self::Output(_) => {

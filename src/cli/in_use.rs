@@ -5,7 +5,7 @@
 //! A file is a kubeconfig, what kubectl prints as JSON or YAML, or plain lines of images. What is not
 //! understood is refused: an image that was overlooked may be deleted.
 
-mod text;
+pub(super) mod text;
 
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -63,7 +63,7 @@ pub enum InUseError {
 }
 
 /// A file of which no more is read than [`FILE_SIZE`].
-struct Bounded {
+pub(super) struct Bounded {
     input: BufReader<Box<dyn Read>>,
     /// Bytes that may still be read.
     left: u64,
@@ -126,7 +126,7 @@ impl Source {
 }
 
 /// A file, or standard input.
-fn open(file: &Path) -> io::Result<Bounded> {
+pub(super) fn open(file: &Path) -> io::Result<Bounded> {
     let input: Box<dyn Read> = if file == Path::new(STDIN) {
         Box::new(io::stdin())
     } else {

@@ -7,7 +7,7 @@
 //! documents      the files of -f, checked as a whole -> mirrors
 //! secrets trust  how registries are reached, by documents and by the person
 //! connect        clients and layouts
-//! sync watch plan prune restore copy delete ls search digest manifest config inspect history diff verify df login convert
+//! sync watch plan prune restore copy delete ls search digest manifest config inspect history diff verify df login convert images
 //! crds generate  the commands
 //! address location open image                  registries, repositories and images as people write them
 //! template       inspect --format
@@ -34,6 +34,7 @@ mod exit;
 mod generate;
 mod history;
 mod image;
+mod images;
 mod in_use;
 mod inspect;
 mod location;
@@ -171,6 +172,7 @@ fn result(command: &Command) -> Option<(Format, &'static str, String)> {
             args.reference.to_string(),
         ),
         Command::Diff(args) => (args.output.output, diff::KIND, args.left.to_string()),
+        Command::Images(args) => (args.output.document(), images::KIND, args.subject()),
         Command::Manifest(_)
         | Command::Config(_)
         | Command::Verify(_)
@@ -212,6 +214,7 @@ async fn dispatch(command: &Command, output: &Output) -> Result<Exit, Error> {
         Command::Logout(args) => login::logout(args, output).await,
         Command::Controller(args) => controller::run(args).await,
         Command::Convert(args) => convert::run(args, output).await,
+        Command::Images(args) => images::run(args, output).await,
         Command::Crds(args) => crds::run(args, output),
         Command::Schema(args) => schema::run(args, output),
         Command::Completions(args) => generate::completions(args, output),

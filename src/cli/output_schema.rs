@@ -8,7 +8,8 @@ use serde_json::{Map, Value, json};
 
 use super::output::{API_VERSION, Document};
 use super::{
-    copy, delete, df, diff, digest, history, inspect, ls, prune, report, restore, search, verify,
+    copy, delete, df, diff, digest, history, images, inspect, ls, prune, report, restore, search,
+    verify,
 };
 use crate::plan::report::Failure;
 
@@ -35,6 +36,7 @@ pub fn output_schema() -> Value {
         kind::<diff::Difference>,
         kind::<verify::VerifyReport>,
         kind::<df::Document>,
+        kind::<images::Document>,
     ];
     let kinds: Vec<Value> = kinds.iter().map(|kind| kind(&mut generator)).collect();
     json!({

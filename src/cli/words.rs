@@ -4,12 +4,11 @@
 
 use clap::error::{ContextKind, ContextValue};
 
-const WORDS: [(&str, &str); 17] = [
+const WORDS: [(&str, &str); 16] = [
     ("catalog", "transship ls REGISTRY"),
     ("check", "transship plan -f FILE --changes-only"),
     ("cp", "transship copy SRC DST"),
     ("image", "transship ls, inspect, copy, delete, digest"),
-    ("images", "transship ls REPOSITORY"),
     ("list-tags", "transship ls REPOSITORY"),
     ("load", "transship copy docker-archive:FILE REF"),
     (

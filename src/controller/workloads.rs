@@ -7,6 +7,7 @@
 //! seen to use may be deleted.
 
 mod extra;
+mod gather;
 mod kinds;
 mod list;
 mod object_error;
@@ -22,9 +23,9 @@ use kube::Client;
 use tokio::sync::Mutex;
 
 pub use self::extra::{Extra, ExtraError};
+pub use self::gather::Gather;
 pub use self::kinds::Kind;
 pub use self::object_error::ObjectError;
-pub use self::objects::{add_object, add_other};
 
 use crate::api::Reason;
 use crate::plan::in_use::InUse;
@@ -69,6 +70,11 @@ impl ClusterWorkloads {
         Self { extra, ..self }
     }
 
+    /// Gathers something from all that is listed, at this moment. It begins as `empty`.
+    pub async fn gather<G: Gather>(&self, empty: &G) -> Result<G, WorkloadsError> {
+        list::list_all(&self.client, &self.extra, empty).await
+    }
+
     /// One look at a time, and one for all who waited: it began after they asked.
     async fn look(&self) -> Result<InUse, WorkloadsError> {
         let asked = Instant::now();
@@ -79,7 +85,7 @@ impl ClusterWorkloads {
         }
         *last = None;
         let began = Instant::now();
-        let seen = list::list_all(&self.client, &self.extra).await;
+        let seen = self.gather(&InUse::default()).await;
         self.give(&mut last, Look { began, seen })
     }
 

@@ -5,7 +5,7 @@
 use std::str::FromStr;
 
 use crate::oci::names::NameError;
-use crate::oci::{Registry, Repository};
+use crate::oci::{Reference, Registry, Repository};
 
 /// The tools whose configurations are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,6 +121,13 @@ impl FromStr for Prefix {
 }
 
 impl Prefix {
+    /// Whether an image is there.
+    pub fn has(&self, image: &Reference) -> bool {
+        let path = self.path.as_ref().map(|path| format!("{path}/"));
+        let is_below = path.is_none_or(|path| image.repository.as_str().starts_with(&path));
+        self.registry == image.registry && is_below
+    }
+
     /// A repository below it.
     pub(super) fn below(&self, repository: &str) -> String {
         match &self.path {

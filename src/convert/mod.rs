@@ -10,6 +10,7 @@
 //! ordered   its ranges as ours, where it compares versions and nothing else
 //! theirs    what it takes by its own rules, to hold against ours
 //! forms     a module for each tool -> rules
+//! images    images, as rules
 //! rule      one thing that is copied, in words of no tool
 //! mirrors   rules -> mirrors: what has source, destinations and options in common is one; templates give the names
 //! sheet     mirrors -> documents; selection, options and names are their parts
@@ -23,6 +24,7 @@ mod conversion;
 mod fields;
 mod form;
 mod forms;
+mod images;
 mod mirrors;
 mod names;
 mod options;
@@ -38,6 +40,7 @@ mod yaml;
 pub use self::conversion::{Conversion, Gap};
 use self::fields::Item;
 pub use self::form::{Form, Prefix, Surroundings};
+pub use self::images::{NameClash, mirrors_of};
 use self::rule::Draft;
 use self::sheet::Sheet;
 pub use self::theirs::{Theirs, read_theirs};

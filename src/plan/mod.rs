@@ -15,6 +15,7 @@ pub mod gates;
 pub mod in_use;
 pub mod mirror;
 pub mod naming;
+pub mod pod_images;
 pub mod policy;
 pub mod policy_status;
 pub mod prune;

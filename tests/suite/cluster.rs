@@ -8,6 +8,7 @@ mod crash;
 mod events;
 mod harness;
 mod identities;
+mod images;
 mod in_use;
 mod installation;
 mod late;

@@ -24,6 +24,7 @@ mod gates;
 mod harness;
 mod hostile;
 mod identity;
+mod images;
 mod layout;
 mod matrix;
 mod own;

@@ -42,6 +42,16 @@ impl Extra {
         (!group.is_empty()).then(|| format!("/apis/{group}"))
     }
 
+    /// The group and version, such as `keda.sh/v1alpha1`.
+    pub(super) fn api_version(&self, version: &str) -> String {
+        let Self { group, .. } = self;
+        if group.is_empty() {
+            version.to_owned()
+        } else {
+            format!("{group}/{version}")
+        }
+    }
+
     /// Where the API server lists those of all namespaces.
     pub(super) fn path(&self, version: &str) -> String {
         let Self { resource, group } = self;

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use url::form_urlencoded;
 
 use super::objects::{PageError, add_other_page, add_page};
-use super::{Extra, Kind};
+use super::{Extra, Gather, Kind};
 use crate::api::Reason;
 use crate::plan::in_use::InUse;
 use crate::runtime::kubernetes::explain;
@@ -62,28 +62,36 @@ struct Version {
     version: String,
 }
 
-/// Lists everything that workloads use in all namespaces.
-pub(super) async fn list_all(client: &Client, extra: &[Extra]) -> Result<InUse, WorkloadsError> {
-    let mut in_use = InUse::default();
+/// Lists everything that workloads use in all namespaces. What is gathered begins as `empty`.
+pub(super) async fn list_all<G: Gather>(
+    client: &Client,
+    extra: &[Extra],
+    empty: &G,
+) -> Result<G, WorkloadsError> {
+    let mut all = empty.clone();
     // What makes others comes first, as in [`Kind::ALL`].
     for extra in extra {
-        in_use.merge(list_extra(client, extra).await?);
+        all.merge(list_extra(client, extra, empty).await?);
     }
     for kind in Kind::ALL {
-        let listed = list(client, Listed::Kind(kind)).await?;
-        in_use.merge(listed.ok_or_else(|| {
+        let listed = list(client, Listed::Kind(kind), empty).await?;
+        all.merge(listed.ok_or_else(|| {
             let message = format!("the API server does not serve {}", kind.api_version());
             unread(&kind.plural(), Reason::DependencyNotReady, &message)
         })?);
     }
-    refuse_too_much(&in_use)?;
-    Ok(in_use)
+    refuse_too_much(&all)?;
+    Ok(all)
 }
 
 /// In the version that the API server prefers, or else in any that has it.
-async fn list_extra(client: &Client, extra: &Extra) -> Result<InUse, WorkloadsError> {
+async fn list_extra<G: Gather>(
+    client: &Client,
+    extra: &Extra,
+    empty: &G,
+) -> Result<G, WorkloadsError> {
     for version in read_versions(client, extra).await? {
-        if let Some(listed) = list(client, Listed::Extra(extra, &version)).await? {
+        if let Some(listed) = list(client, Listed::Extra(extra, &version), empty).await? {
             return Ok(listed);
         }
     }
@@ -140,10 +148,14 @@ fn not_served(extra: &Extra) -> WorkloadsError {
 }
 
 /// None for what the API server does not serve.
-async fn list(client: &Client, listed: Listed<'_>) -> Result<Option<InUse>, WorkloadsError> {
+async fn list<G: Gather>(
+    client: &Client,
+    listed: Listed<'_>,
+    empty: &G,
+) -> Result<Option<G>, WorkloadsError> {
     for _ in 0..ATTEMPTS {
-        match list_once(client, listed).await {
-            Ok(in_use) => return Ok(Some(in_use)),
+        match list_once(client, listed, empty.clone()).await {
+            Ok(gathered) => return Ok(Some(gathered)),
             Err(ListError::Expired) => {}
             Err(ListError::NotServed) => return Ok(None),
             Err(ListError::TooLarge) => {
@@ -165,8 +177,11 @@ async fn list(client: &Client, listed: Listed<'_>) -> Result<Option<InUse>, Work
 }
 
 /// All pages are of one state: that of the moment of the first request, because it names no version.
-async fn list_once(client: &Client, listed: Listed<'_>) -> Result<InUse, ListError> {
-    let mut in_use = InUse::default();
+async fn list_once<G: Gather>(
+    client: &Client,
+    listed: Listed<'_>,
+    mut gathered: G,
+) -> Result<G, ListError> {
     let mut next = String::new();
     let mut size = listed.page_size();
     loop {
@@ -177,11 +192,11 @@ async fn list_once(client: &Client, listed: Listed<'_>) -> Result<InUse, ListErr
             }
             page => page?,
         };
-        let added = listed.add_page(&mut in_use, &page);
-        refuse_too_much(&in_use)?;
+        let added = listed.add_page(&mut gathered, &page);
+        refuse_too_much(&gathered)?;
         match added.map_err(|error| explain_page(listed, &error))? {
             Some(token) => next = token,
-            None => return Ok(in_use),
+            None => return Ok(gathered),
         }
     }
 }
@@ -244,8 +259,8 @@ fn explain_failure(name: &str, setting: &str, error: &kube::Error) -> ListError 
     }
 }
 
-fn refuse_too_much(in_use: &InUse) -> Result<(), WorkloadsError> {
-    if !in_use.is_too_much() {
+fn refuse_too_much(gathered: &impl Gather) -> Result<(), WorkloadsError> {
+    if !gathered.is_too_much() {
         return Ok(());
     }
     Err(WorkloadsError {
@@ -302,10 +317,13 @@ impl Listed<'_> {
         format!("{path}?{}", query.finish())
     }
 
-    fn add_page(self, in_use: &mut InUse, page: &str) -> Result<Option<String>, PageError> {
+    fn add_page(self, gathered: &mut impl Gather, page: &str) -> Result<Option<String>, PageError> {
         match self {
-            Self::Kind(kind) => add_page(in_use, kind, page),
-            Self::Extra(extra, _) => add_other_page(in_use, &extra.to_string(), page),
+            Self::Kind(kind) => add_page(gathered, kind, page),
+            Self::Extra(extra, version) => {
+                let api_version = extra.api_version(version);
+                add_other_page(gathered, &api_version, &extra.to_string(), page)
+            }
         }
     }
 }

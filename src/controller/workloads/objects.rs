@@ -6,7 +6,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::Kind;
+use super::gather::Gather;
+use super::kinds::Kind;
 use super::object_error::ObjectError;
 use super::page::{Page, ReadError};
 use crate::plan::in_use::InUse;
@@ -28,7 +29,11 @@ pub(super) enum PageError {
 }
 
 /// Takes note of the images of an object of this kind.
-pub fn add_object(in_use: &mut InUse, kind: Kind, object: &Value) -> Result<(), ObjectError> {
+pub(super) fn add_object(
+    in_use: &mut InUse,
+    kind: Kind,
+    object: &Value,
+) -> Result<(), ObjectError> {
     match kind {
         Kind::Pod => add::<Pod>(in_use, kind, object),
         Kind::Deployment
@@ -44,14 +49,11 @@ pub fn add_object(in_use: &mut InUse, kind: Kind, object: &Value) -> Result<(), 
 }
 
 /// Takes note of whatever reads as an image in an object of any other kind. Its user is its kind and name.
-pub fn add_other(in_use: &mut InUse, kind: &str, object: &Value) -> Result<(), ObjectError> {
+pub(super) fn add_other(in_use: &mut InUse, kind: &str, object: &Value) -> Result<(), ObjectError> {
     let word = |key: &str| object.pointer(key).and_then(Value::as_str);
     let Some(name) = word("/metadata/name") else {
-        return Err(ObjectError {
-            kind: kind.to_owned(),
-            name: name_of(object),
-            message: "it has no metadata.name".to_owned(),
-        });
+        let message = "it has no metadata.name".to_owned();
+        return Err(ObjectError::new(kind, object, message));
     };
     let user = match word("/metadata/namespace") {
         Some(namespace) => format!("{kind} {namespace}/{name}"),
@@ -61,29 +63,48 @@ pub fn add_other(in_use: &mut InUse, kind: &str, object: &Value) -> Result<(), O
     Ok(())
 }
 
-/// Takes note of the images of a page of a list, and gives the token of the next page, if there is one.
+impl Gather for InUse {
+    fn add(&mut self, api_version: &str, kind: &str, object: &Value) -> Result<(), ObjectError> {
+        match Kind::find(api_version, kind) {
+            Some(known) => add_object(self, known, object),
+            None => add_other(self, kind, object),
+        }
+    }
+
+    fn merge(&mut self, other: Self) {
+        self.merge(other);
+    }
+
+    fn is_too_much(&self) -> bool {
+        self.is_too_much()
+    }
+}
+
+/// Takes note of the objects of a page of a list, and gives the token of the next page, if there is one.
 pub(super) fn add_page(
-    in_use: &mut InUse,
+    gathered: &mut impl Gather,
     kind: Kind,
     page: &str,
 ) -> Result<Option<String>, PageError> {
-    let mut take = |object: &Value| add_object(in_use, kind, object);
-    let page = Page::read(page, &mut take).map_err(|error| PageError::of(kind.name(), error))?;
-    if page.kind != format!("{}List", kind.name()) {
+    let (api_version, name) = (kind.api_version(), kind.name());
+    let mut take = |object: &Value| gathered.add(api_version, name, object);
+    let page = Page::read(page, &mut take).map_err(|error| PageError::of(name, error))?;
+    if page.kind != format!("{name}List") {
         let place = format!(", but a {}", page.kind);
-        return Err(PageError::no_page(kind.name(), place));
+        return Err(PageError::no_page(name, place));
     }
     Ok(page.next)
 }
 
 /// The same for a list of any other kind, which is called `resource` where it is wrong.
 pub(super) fn add_other_page(
-    in_use: &mut InUse,
+    gathered: &mut impl Gather,
+    api_version: &str,
     resource: &str,
     text: &str,
 ) -> Result<Option<String>, PageError> {
     let kind = kind_of_list(text).ok_or_else(|| PageError::no_page(resource, String::new()))?;
-    let mut take = |object: &Value| add_other(in_use, &kind, object);
+    let mut take = |object: &Value| gathered.add(api_version, &kind, object);
     let page = Page::read(text, &mut take).map_err(|error| PageError::of(&kind, error))?;
     Ok(page.next)
 }
@@ -101,21 +122,12 @@ fn kind_of_list(text: &str) -> Option<String> {
 
 /// What it says of its images, and whatever else reads as one.
 fn add<T: Workload>(in_use: &mut InUse, kind: Kind, object: &Value) -> Result<(), ObjectError> {
-    let wrong = |message| ObjectError {
-        kind: kind.name().to_owned(),
-        name: name_of(object),
-        message,
-    };
+    let wrong = |message| ObjectError::new(kind.name(), object, message);
     let workload = T::deserialize(object).map_err(|error| wrong(error.to_string()))?;
     let user = workload.metadata().user(kind);
     workload.add_to(in_use, &user).map_err(wrong)?;
     in_use.add_value(&user, object);
     Ok(())
-}
-
-fn name_of(object: &Value) -> String {
-    let word = |key: &str| object.pointer(key).and_then(Value::as_str).unwrap_or("?");
-    format!("{}/{}", word("/metadata/namespace"), word("/metadata/name"))
 }
 
 // === impl PageError ===

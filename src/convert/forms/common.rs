@@ -65,7 +65,7 @@ pub(super) fn rule(source: Reference, destination: Reference, tags: Tags) -> Rul
 }
 
 /// From a repository, or a glob of some, to what a template says below a prefix.
-pub(super) fn rule_to(
+pub(in crate::convert) fn rule_to(
     source: Registry,
     repository: String,
     to: &Prefix,

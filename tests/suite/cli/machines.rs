@@ -15,7 +15,7 @@ use crate::support::faults::FaultRegistry;
 const PAGE: &str = "docs/schema/cli.json";
 
 /// Every command with documents, as it does what it should, and as it fails.
-const COMMANDS: [(&str, i32); 31] = [
+const COMMANDS: [(&str, i32); 33] = [
     ("search HOST/app", 0),
     ("sync -f mirror.yaml --dry-run", 0),
     ("plan -f mirror.yaml", 2),
@@ -31,6 +31,8 @@ const COMMANDS: [(&str, i32); 31] = [
     ("copy HOST/app:1 HOST/other:1", 0),
     ("copy HOST/app:1 HOST/app:again", 0),
     ("copy HOST/gone:1 HOST/other:1", 1),
+    ("images pod.yaml", 0),
+    ("images --from-cluster --kubeconfig cluster.yaml", 1),
     ("ls HOST", 0),
     ("ls HOST/app", 0),
     ("ls -q HOST/app", 0),
@@ -85,6 +87,15 @@ spec: {select: {include: ['.*'], exclude: ['2']}, require: {denyTags: ['1']}}
             &mirror(host, "images: [{repository: gone, tags: ['1']}]"),
         ),
         ("policy.yaml", &format!("{selecting}{policy}")),
+        (
+            "pod.yaml",
+            "{apiVersion: v1, kind: Pod, metadata: {name: a}, spec: {containers: [{image: a}, {image: ''}]}}",
+        ),
+        (
+            "cluster.yaml",
+            "{apiVersion: v1, kind: Config, current-context: c, contexts: [{name: c, context: {cluster: c}}], \
+             clusters: [{name: c, cluster: {server: 'http://127.0.0.1:1'}}]}",
+        ),
     ])
 }
 

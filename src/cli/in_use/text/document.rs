@@ -9,9 +9,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Seq
 use serde_json::{Map, Value};
 
 use super::error::{TextError, no_json, refuse_too_much};
-use super::lines::add_words;
-use crate::controller::workloads::{Kind, add_object, add_other};
-use crate::plan::in_use::InUse;
+use super::reading::Reading;
 
 /// Most objects that wait for the kind of their list.
 const WAITING: usize = 1000;
@@ -20,18 +18,19 @@ const OBJECTS: usize = 1000;
 /// What stands in place of an error that is kept beside it.
 const KEPT: &str = "it is not understood";
 
-/// Takes note of what a document has in use. Whether it is a kubeconfig, which has nothing.
-pub(super) fn read_document<'de, D>(
-    in_use: &mut InUse,
+/// Takes note of the objects of a document. Whether it is a kubeconfig, which has none.
+pub(super) fn read_document<'de, D, R>(
+    gathered: &mut R,
     document: D,
     file: &str,
 ) -> Result<bool, TextError>
 where
     D: Deserializer<'de, Error = serde_json::Error>,
+    R: Reading,
 {
     let mut wrong = None;
     let read = document.deserialize_any(Document {
-        in_use,
+        gathered,
         file,
         wrong: &mut wrong,
         is_listed: false,
@@ -43,15 +42,15 @@ where
 }
 
 /// A value of a document.
-struct Document<'a> {
-    in_use: &'a mut InUse,
+struct Document<'a, R> {
+    gathered: &'a mut R,
     file: &'a str,
     wrong: &'a mut Option<TextError>,
     /// Whether it is an element of a list of JSON.
     is_listed: bool,
 }
 
-impl Document<'_> {
+impl<R: Reading> Document<'_, R> {
     fn keep<T, E: Error>(self, result: Result<T, TextError>) -> Result<T, E> {
         result.map_err(|wrong| {
             *self.wrong = Some(wrong);
@@ -64,7 +63,7 @@ impl Document<'_> {
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Document<'_> {
+impl<'de, R: Reading> DeserializeSeed<'de> for Document<'_, R> {
     type Value = bool;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
@@ -72,7 +71,7 @@ impl<'de> DeserializeSeed<'de> for Document<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Document<'_> {
+impl<'de, R: Reading> Visitor<'de> for Document<'_, R> {
     type Value = bool;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -103,14 +102,14 @@ impl<'de> Visitor<'de> for Document<'_> {
         if !self.is_listed {
             return self.refuse();
         }
-        let added = add_words(self.in_use, text, self.file, 1);
+        let added = self.gathered.add_text(text, self.file);
         self.keep(added.map(|()| false))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<bool, A::Error> {
         for number in 1_usize.. {
             let element = Document {
-                in_use: &mut *self.in_use,
+                gathered: &mut *self.gathered,
                 file: self.file,
                 wrong: &mut *self.wrong,
                 is_listed: true,
@@ -118,7 +117,7 @@ impl<'de> Visitor<'de> for Document<'_> {
             if list.next_element_seed(element)?.is_none() {
                 break;
             }
-            if number.is_multiple_of(OBJECTS) && self.in_use.is_too_much() {
+            if number.is_multiple_of(OBJECTS) && self.gathered.is_too_much() {
                 return self.keep(Err(TextError::TooMuch));
             }
         }
@@ -130,7 +129,7 @@ impl<'de> Visitor<'de> for Document<'_> {
         while let Some(key) = map.next_key::<String>()? {
             if key == "items" {
                 let items = Items {
-                    in_use: &mut *self.in_use,
+                    gathered: &mut *self.gathered,
                     wrong: &mut *self.wrong,
                     header: Header::of(&object.fields),
                     waiting: &mut object.waiting,
@@ -143,7 +142,7 @@ impl<'de> Visitor<'de> for Document<'_> {
         if !self.is_listed && object.is_kubeconfig() {
             return Ok(true);
         }
-        let added = object.add_to(self.in_use);
+        let added = object.add_to(self.gathered);
         self.keep(added.map(|()| false))
     }
 }
@@ -183,7 +182,7 @@ impl Object {
     }
 
     /// Takes note of it, or of those of its items that waited for its kind.
-    fn add_to(self, in_use: &mut InUse) -> Result<(), TextError> {
+    fn add_to(self, gathered: &mut impl Reading) -> Result<(), TextError> {
         let Self {
             fields,
             has_items,
@@ -191,11 +190,11 @@ impl Object {
         } = self;
         let header = Header::of(&fields).ok_or(TextError::NoObject)?;
         let kind = &header.kind;
-        refuse_wrong_kinds(kind)?;
+        refuse_wrong_kinds(gathered, kind)?;
         let metadata = fields.get("metadata").unwrap_or(&Value::Null);
         let has_name = metadata["name"].is_string();
         if has_items.is_none() && (has_name || !kind.ends_with("List")) {
-            return add(in_use, &header, &Value::Object(fields));
+            return add(gathered, &header, &Value::Object(fields));
         }
         let is_page = metadata["continue"]
             .as_str()
@@ -210,7 +209,7 @@ impl Object {
         let header = header.of_items();
         waiting
             .iter()
-            .try_for_each(|item| add(in_use, &header, item))
+            .try_for_each(|item| add(gathered, &header, item))
     }
 }
 
@@ -225,20 +224,20 @@ impl Header {
 }
 
 /// The objects of a list; whether it is one.
-struct Items<'a> {
-    in_use: &'a mut InUse,
+struct Items<'a, R> {
+    gathered: &'a mut R,
     wrong: &'a mut Option<TextError>,
     /// That of the list, where it is known by now.
     header: Option<Header>,
     waiting: &'a mut Vec<Value>,
 }
 
-impl Items<'_> {
+impl<R: Reading> Items<'_, R> {
     fn add(&mut self, item: Value) -> Result<(), TextError> {
         let own = item.as_object().and_then(Header::of);
         let header = own.or_else(|| self.header.clone().map(Header::of_items));
         if let Some(header) = header {
-            return add(self.in_use, &header, &item);
+            return add(self.gathered, &header, &item);
         }
         if self.waiting.len() >= WAITING {
             return Err(TextError::LateKind);
@@ -248,7 +247,7 @@ impl Items<'_> {
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Items<'_> {
+impl<'de, R: Reading> DeserializeSeed<'de> for Items<'_, R> {
     type Value = bool;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
@@ -256,7 +255,7 @@ impl<'de> DeserializeSeed<'de> for Items<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Items<'_> {
+impl<'de, R: Reading> Visitor<'de> for Items<'_, R> {
     type Value = bool;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -298,7 +297,7 @@ impl<'de> Visitor<'de> for Items<'_> {
             number += 1;
             let mut added = self.add(item);
             if number.is_multiple_of(OBJECTS) {
-                added = added.and_then(|()| refuse_too_much(self.in_use));
+                added = added.and_then(|()| refuse_too_much(self.gathered));
             }
             if let Err(wrong) = added {
                 *self.wrong = Some(wrong);
@@ -309,25 +308,26 @@ impl<'de> Visitor<'de> for Items<'_> {
     }
 }
 
-fn refuse_wrong_kinds(kind: &str) -> Result<(), TextError> {
-    let why = match kind.trim_end_matches("List") {
+fn refuse_wrong_kinds(gathered: &impl Reading, kind: &str) -> Result<(), TextError> {
+    let one = kind.trim_end_matches("List");
+    let why = match one {
         "Secret" => "what stands in it is encoded, leave it out",
         "Table" | "PartialObjectMetadata" => "it leaves images out, let kubectl print -o json",
         "Status" => "it is what the API server answers where something failed",
         _ => return Ok(()),
     };
+    if gathered.passes_over(one) {
+        return Ok(());
+    }
     Err(TextError::WrongKind {
         kind: kind.to_owned(),
         why,
     })
 }
 
-fn add(in_use: &mut InUse, header: &Header, object: &Value) -> Result<(), TextError> {
+fn add(gathered: &mut impl Reading, header: &Header, object: &Value) -> Result<(), TextError> {
     let Header { api_version, kind } = header;
-    refuse_wrong_kinds(kind)?;
-    match Kind::find(api_version, kind) {
-        Some(known) => add_object(in_use, known, object)?,
-        None => add_other(in_use, kind, object)?,
-    }
+    refuse_wrong_kinds(gathered, kind)?;
+    gathered.add(api_version, kind, object)?;
     Ok(())
 }

@@ -4,7 +4,7 @@
 
 use std::io;
 
-use crate::controller::workloads::ObjectError;
+use crate::controller::workloads::{Gather, ObjectError};
 use crate::plan::in_use::InUse;
 
 /// Largest file of YAML, in bytes: it is read as a whole.
@@ -113,7 +113,7 @@ pub enum TextError {
 
 impl TextError {
     /// The line, where it is known, as it stands behind the name of a file.
-    pub(in crate::cli::in_use) fn place(&self) -> String {
+    pub(in crate::cli) fn place(&self) -> String {
         match self {
             Self::Syntax { line, .. }
             | Self::LongLine { line }
@@ -146,8 +146,8 @@ pub(super) fn no_json(error: serde_json::Error) -> TextError {
 }
 
 /// Refuses more than can be kept in mind.
-pub(super) fn refuse_too_much(in_use: &InUse) -> Result<(), TextError> {
-    if in_use.is_too_much() {
+pub(super) fn refuse_too_much(gathered: &impl Gather) -> Result<(), TextError> {
+    if gathered.is_too_much() {
         return Err(TextError::TooMuch);
     }
     Ok(())

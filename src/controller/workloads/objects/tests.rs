@@ -239,7 +239,7 @@ fn a_list_of_another_kind_is_read_by_its_strings() {
             "kind": format!("{kind}List"), "metadata": {"continue": "next"}, "items": [object],
         });
         let mut in_use = InUse::default();
-        let next = add_other_page(&mut in_use, "things", &list.to_string());
+        let next = add_other_page(&mut in_use, "corp/v1", "things", &list.to_string());
         assert_eq!(next, Ok(Some("next".to_owned())));
         assert_eq!(
             in_use.user_of_image("eu.corp/executor:1").as_deref(),
@@ -265,7 +265,7 @@ fn a_list_of_another_kind_is_read_by_its_strings() {
         &nameless,
     ] {
         assert!(
-            add_other_page(&mut InUse::default(), "things", text).is_err(),
+            add_other_page(&mut InUse::default(), "corp/v1", "things", text).is_err(),
             "{text}"
         );
     }

@@ -10,12 +10,11 @@ use std::path::PathBuf;
 
 use self::gathered::GatheredImages;
 pub(super) use self::manifests::ManifestsError;
-use self::view::ImageList;
-pub(super) use self::view::{ImageList as Document, KIND};
+pub(super) use self::view::ImageList;
 use super::args::{ImagesArgs, ImagesFormat};
 use super::error::Error;
 use super::exit::Exit;
-use super::output::Output;
+use super::output::{Document, Output};
 use crate::controller::workloads::ClusterWorkloads;
 use crate::convert::{Prefix, mirrors_of};
 use crate::runtime::kubernetes::Clients;
@@ -23,6 +22,13 @@ use crate::runtime::shutdown::until_signal;
 
 /// Fields without an image that are told one by one.
 const NOTES: usize = 20;
+
+/// The kind of what machines read.
+pub(super) const KIND: &str = "ImageList";
+
+impl Document for ImageList {
+    const KIND: &'static str = KIND;
+}
 
 /// Runs `transship images`.
 pub(super) async fn run(args: &ImagesArgs, output: &Output) -> Result<Exit, Error> {

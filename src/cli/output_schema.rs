@@ -36,7 +36,7 @@ pub fn output_schema() -> Value {
         kind::<diff::Difference>,
         kind::<verify::VerifyReport>,
         kind::<df::Document>,
-        kind::<images::Document>,
+        kind::<images::ImageList>,
     ];
     let kinds: Vec<Value> = kinds.iter().map(|kind| kind(&mut generator)).collect();
     json!({

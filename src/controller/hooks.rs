@@ -13,6 +13,7 @@ mod answer;
 mod doors;
 mod listener;
 mod room;
+mod told;
 mod vouched;
 
 use std::sync::Arc;

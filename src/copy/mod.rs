@@ -17,6 +17,7 @@
 //!     places           what destinations are known to have: nothing is sent twice
 //!     pipe             one read, many uploads, hashed on the way
 //!   image              manifests and tags, in the order that keeps visible tags complete
+//!     push             what is pushed, and what that draws on
 //!     arrivals         the blobs that are waited for
 //!     order            which manifest follows which
 //!     repair           what is given again to a destination that misses something
@@ -54,6 +55,7 @@ mod pipe;
 mod places;
 mod presence;
 pub mod progress;
+mod push;
 mod put;
 mod reduced;
 mod referrers;
@@ -84,9 +86,9 @@ pub use self::seen::{Seen, SeenError};
 
 use self::arrivals::Requests;
 use self::graph::Graph;
-use self::image::{Content, Push};
 use self::lag::Lag;
 use self::manifests::Room;
+use self::push::{Content, Push};
 use self::reduced::Reduced;
 use self::referrers::{Company, Wish};
 use self::repair::Parts;

@@ -11,8 +11,8 @@ use tokio::sync::Semaphore;
 
 use super::arrivals::Arrivals;
 use super::error::Error;
-use super::image::{Content, Push};
 use super::links::Link;
+use super::push::{Content, Push};
 use super::telling;
 use crate::oci::{Descriptor, Digest, Manifest};
 

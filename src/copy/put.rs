@@ -7,7 +7,7 @@ use futures::stream;
 use super::Target;
 use super::endpoint::{self, Place, Start};
 use super::error::Error;
-use super::image::{Content, Push};
+use super::push::{Content, Push};
 use super::stored::Slot;
 use crate::oci::{Descriptor, Digest, Manifest, Tag, TagOrDigest};
 

@@ -23,7 +23,7 @@ const ISSUERS: [&str; 2] = ["https://accounts.google.com", "accounts.google.com"
 
 /// Why a token proves nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Doubt {
+pub enum OidcError {
     /// There is none.
     #[error("there is no token in Authorization: let the subscription authenticate its pushes")]
     NoToken,
@@ -130,39 +130,39 @@ impl Keys {
 
 impl<'a> Token<'a> {
     /// The token in the headers of an event.
-    pub fn read(header: Header<'a>) -> Result<Self, Doubt> {
-        let value = header("authorization").ok_or(Doubt::NoToken)?;
-        let (scheme, token) = value.split_once(' ').ok_or(Doubt::NoToken)?;
+    pub fn read(header: Header<'a>) -> Result<Self, OidcError> {
+        let value = header("authorization").ok_or(OidcError::NoToken)?;
+        let (scheme, token) = value.split_once(' ').ok_or(OidcError::NoToken)?;
         if !scheme.eq_ignore_ascii_case("Bearer") {
-            return Err(Doubt::NoToken);
+            return Err(OidcError::NoToken);
         }
         let token = token.trim();
         if token.len() > LENGTH {
-            return Err(Doubt::Malformed);
+            return Err(OidcError::Malformed);
         }
-        let (signed, signature) = token.rsplit_once('.').ok_or(Doubt::Malformed)?;
-        let (head, claims) = signed.split_once('.').ok_or(Doubt::Malformed)?;
+        let (signed, signature) = token.rsplit_once('.').ok_or(OidcError::Malformed)?;
+        let (head, claims) = signed.split_once('.').ok_or(OidcError::Malformed)?;
         let Head { alg, kid } = part(head)?;
         if alg != "RS256" {
-            return Err(Doubt::Algorithm);
+            return Err(OidcError::Algorithm);
         }
         Ok(Self {
             key: kid,
             signed,
-            signature: decode(signature).ok_or(Doubt::Malformed)?,
+            signature: decode(signature).ok_or(OidcError::Malformed)?,
             claims: part(claims)?,
         })
     }
 
     /// Whether Google signed it now for this audience and account.
-    pub fn check(&self, proof: &OidcProof, keys: &Keys, now: Timestamp) -> Result<(), Doubt> {
-        let key = keys.find(&self.key).ok_or(Doubt::UnknownKey)?;
+    pub fn check(&self, proof: &OidcProof, keys: &Keys, now: Timestamp) -> Result<(), OidcError> {
+        let key = keys.find(&self.key).ok_or(OidcError::UnknownKey)?;
         key.verify(
             &RSA_PKCS1_2048_8192_SHA256,
             self.signed.as_bytes(),
             &self.signature,
         )
-        .map_err(|_| Doubt::Signature)?;
+        .map_err(|_| OidcError::Signature)?;
         let Claims {
             iss,
             aud,
@@ -173,31 +173,31 @@ impl<'a> Token<'a> {
         } = &self.claims;
         let is_google = |issuer: &String| ISSUERS.contains(&issuer.as_str());
         if !iss.as_ref().is_some_and(is_google) {
-            return Err(Doubt::Issuer);
+            return Err(OidcError::Issuer);
         }
         if aud.as_ref() != Some(&proof.audience) {
-            return Err(Doubt::Audience);
+            return Err(OidcError::Audience);
         }
         if email.as_ref() != Some(&proof.email) {
-            return Err(Doubt::Email);
+            return Err(OidcError::Email);
         }
         if *email_verified != Some(true) {
-            return Err(Doubt::Unverified);
+            return Err(OidcError::Unverified);
         }
         let time = |seconds: &Option<i64>| Timestamp::from_second((*seconds)?).ok();
         if time(exp).is_none_or(|end| now.duration_since(end) >= SKEW) {
-            return Err(Doubt::Ended);
+            return Err(OidcError::Ended);
         }
         if time(iat).is_none_or(|begin| begin.duration_since(now) > SKEW) {
-            return Err(Doubt::Early);
+            return Err(OidcError::Early);
         }
         Ok(())
     }
 }
 
-fn part<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, Doubt> {
-    let bytes = decode(text).ok_or(Doubt::Malformed)?;
-    serde_json::from_slice(&bytes).map_err(|_| Doubt::Malformed)
+fn part<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, OidcError> {
+    let bytes = decode(text).ok_or(OidcError::Malformed)?;
+    serde_json::from_slice(&bytes).map_err(|_| OidcError::Malformed)
 }
 
 fn decode(text: &str) -> Option<Vec<u8>> {

@@ -8,12 +8,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::cli::look::Look;
-use crate::cli::output::Document;
 use crate::cli::table::Table;
 use crate::oci::{Digest, Reference, Registry, Repository, Tag};
-
-/// The kind of what machines read.
-pub(in crate::cli) const KIND: &str = "ImageList";
 
 /// Images, and the fields that name them.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -65,10 +61,6 @@ pub(super) struct LeftOutRow {
     pub(super) place: NamedBy,
     /// Why.
     pub(super) message: String,
-}
-
-impl Document for ImageList {
-    const KIND: &'static str = KIND;
 }
 
 // === impl ImageList ===

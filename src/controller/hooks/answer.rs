@@ -90,8 +90,8 @@ async fn take(hooks: &Hooks, door: &Door, request: Request<Body>) -> Outcome {
         if let Err(unvouched) = vouched {
             return match unvouched {
                 Unvouched::Unknown => Outcome::Unverifiable,
-                Unvouched::Doubt(doubt) => {
-                    hooks.told.tell(&door.namespace, doubt);
+                Unvouched::Refused(error) => {
+                    hooks.told.tell(&door.namespace, error);
                     Outcome::Unauthenticated
                 }
             };

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::doors::Doors;
-use super::vouched::Told;
+use super::told::Told;
 use crate::controller::hinted::Hinted;
 use crate::controller::metrics::ControllerMetrics;
 use crate::events::Hint;

@@ -53,7 +53,7 @@ fn claims() -> Value {
     })
 }
 
-fn found(header: Option<&str>, keys: &str) -> Result<(), Doubt> {
+fn found(header: Option<&str>, keys: &str) -> Result<(), OidcError> {
     let proof = OidcProof {
         email: "push@project.iam.gserviceaccount.com".to_owned(),
         audience: "https://events.example.com".to_owned(),
@@ -87,28 +87,36 @@ fn each_claim_that_is_wrong_late_or_missing_has_its_words() {
     let keys = set(&[("one", &PAIR)]);
     let head = json!({"alg": "RS256", "kid": "one"});
     let cases = [
-        ("iss", json!("https://issuer.example.com"), Doubt::Issuer),
-        ("iss", Value::Null, Doubt::Issuer),
-        ("aud", json!("https://events.example.com/"), Doubt::Audience),
-        ("aud", Value::Null, Doubt::Audience),
+        (
+            "iss",
+            json!("https://issuer.example.com"),
+            OidcError::Issuer,
+        ),
+        ("iss", Value::Null, OidcError::Issuer),
+        (
+            "aud",
+            json!("https://events.example.com/"),
+            OidcError::Audience,
+        ),
+        ("aud", Value::Null, OidcError::Audience),
         (
             "email",
             json!("other@project.iam.gserviceaccount.com"),
-            Doubt::Email,
+            OidcError::Email,
         ),
-        ("email", Value::Null, Doubt::Email),
-        ("email_verified", json!(false), Doubt::Unverified),
-        ("email_verified", Value::Null, Doubt::Unverified),
-        ("exp", json!(NOW - 60), Doubt::Ended),
-        ("exp", json!(i64::MAX), Doubt::Ended),
-        ("exp", Value::Null, Doubt::Ended),
-        ("iat", json!(NOW + 61), Doubt::Early),
-        ("iat", Value::Null, Doubt::Early),
-        ("exp", json!("soon"), Doubt::Malformed),
+        ("email", Value::Null, OidcError::Email),
+        ("email_verified", json!(false), OidcError::Unverified),
+        ("email_verified", Value::Null, OidcError::Unverified),
+        ("exp", json!(NOW - 60), OidcError::Ended),
+        ("exp", json!(i64::MAX), OidcError::Ended),
+        ("exp", Value::Null, OidcError::Ended),
+        ("iat", json!(NOW + 61), OidcError::Early),
+        ("iat", Value::Null, OidcError::Early),
+        ("exp", json!("soon"), OidcError::Malformed),
         (
             "aud",
             json!(["https://events.example.com"]),
-            Doubt::Malformed,
+            OidcError::Malformed,
         ),
     ];
     for (name, value, expected) in cases {
@@ -137,20 +145,20 @@ fn what_google_did_not_sign_is_not_believed() {
     let bearer = |token: &str| Some(format!("Bearer {token}"));
     let by = |alg: &str, kid: &str, pair| bearer(&token(&head(alg, kid), &claims(), pair));
     let cases = [
-        (None, Doubt::NoToken),
-        (Some(good.clone()), Doubt::NoToken),
-        (Some(format!("Basic {good}")), Doubt::NoToken),
-        (bearer("a-token"), Doubt::Malformed),
-        (bearer("a.b"), Doubt::Malformed),
-        (bearer("e30.e30.e30"), Doubt::Malformed),
-        (bearer(&format!("{good}=")), Doubt::Malformed),
-        (bearer(&"a.".repeat(LENGTH)), Doubt::Malformed),
-        (by("none", "one", &PAIR), Doubt::Algorithm),
-        (by("HS256", "one", &PAIR), Doubt::Algorithm),
-        (by("RS256", "two", &PAIR), Doubt::UnknownKey),
-        (by("RS256", "one", &OTHER), Doubt::Signature),
-        (bearer(&swapped), Doubt::Signature),
-        (bearer(&format!("{signed}.")), Doubt::Signature),
+        (None, OidcError::NoToken),
+        (Some(good.clone()), OidcError::NoToken),
+        (Some(format!("Basic {good}")), OidcError::NoToken),
+        (bearer("a-token"), OidcError::Malformed),
+        (bearer("a.b"), OidcError::Malformed),
+        (bearer("e30.e30.e30"), OidcError::Malformed),
+        (bearer(&format!("{good}=")), OidcError::Malformed),
+        (bearer(&"a.".repeat(LENGTH)), OidcError::Malformed),
+        (by("none", "one", &PAIR), OidcError::Algorithm),
+        (by("HS256", "one", &PAIR), OidcError::Algorithm),
+        (by("RS256", "two", &PAIR), OidcError::UnknownKey),
+        (by("RS256", "one", &OTHER), OidcError::Signature),
+        (bearer(&swapped), OidcError::Signature),
+        (bearer(&format!("{signed}.")), OidcError::Signature),
     ];
     for (value, expected) in cases {
         assert_eq!(found(value.as_deref(), &keys), Err(expected), "{value:?}");
@@ -160,5 +168,5 @@ fn what_google_did_not_sign_is_not_believed() {
     }
     let odd = r#"{"keys": [{}, {"kty": "EC", "kid": "one"}, {"kty": "RSA", "kid": "one", "n": "!", "e": "AQAB"}]}"#;
     let good = bearer(&good);
-    assert_eq!(found(good.as_deref(), odd), Err(Doubt::UnknownKey));
+    assert_eq!(found(good.as_deref(), odd), Err(OidcError::UnknownKey));
 }

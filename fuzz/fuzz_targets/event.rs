@@ -8,6 +8,7 @@ use transship::api::SenderType::{
     Zot,
 };
 use transship::api::image_receiver::GenericEvent;
+use transship::events::oidc::{Keys, Token};
 use transship::events::{Delivery, Sender, authenticity, read};
 
 const KINDS: [transship::api::SenderType; 13] = [
@@ -41,11 +42,14 @@ fuzz_target!(|event: (u8, Option<String>, Vec<u8>)| {
             signature_header: Some("X-Signature".to_owned()),
             token_header: None,
         }),
+        oidc: None,
     };
     let delivery = Delivery {
         header: &|_| header.as_deref(),
         body: &body,
     };
+    let _ = Token::read(delivery.header);
+    let _ = std::str::from_utf8(&body).map(Keys::parse);
     let _ = authenticity::check(&sender, &"a-token-of-some-length".into(), &delivery);
     if let Ok(hints) = read(&sender, &delivery) {
         assert!(hints.len() <= 256, "{}", hints.len());

@@ -15,7 +15,7 @@ use super::args::{ImagesArgs, ImagesFormat};
 use super::error::Error;
 use super::exit::Exit;
 use super::output::{Document, Output};
-use crate::controller::workloads::ClusterWorkloads;
+use crate::controller::workloads::{ClusterWorkloads, Gather as _};
 use crate::convert::{Prefix, mirrors_of};
 use crate::runtime::kubernetes::Clients;
 use crate::runtime::shutdown::until_signal;
@@ -49,7 +49,7 @@ pub(super) async fn run(args: &ImagesArgs, output: &Output) -> Result<Exit, Erro
         let Some(of_cluster) = until_signal(ask_cluster(args, &empty)).await else {
             return Ok(Exit::Interrupted);
         };
-        images.take_over(of_cluster?);
+        images.merge(of_cluster?);
     }
     let list = images.into_list();
     if !output.is_quiet() {

@@ -61,11 +61,6 @@ impl GatheredImages {
         self.objects == 0
     }
 
-    /// Takes over what others found.
-    pub(super) fn take_over(&mut self, other: Self) {
-        self.merge(other);
-    }
-
     /// What is shown.
     pub(super) fn into_list(self) -> ImageList {
         let images = self.images.into_values();

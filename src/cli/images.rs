@@ -15,6 +15,7 @@ use super::args::{ImagesArgs, ImagesFormat};
 use super::error::Error;
 use super::exit::Exit;
 use super::output::{Document, Output};
+use super::units;
 use crate::controller::workloads::{ClusterWorkloads, Gather as _};
 use crate::convert::{Prefix, mirrors_of};
 use crate::runtime::kubernetes::Clients;
@@ -35,11 +36,6 @@ pub(super) async fn run(args: &ImagesArgs, output: &Output) -> Result<Exit, Erro
     let files: Vec<PathBuf> = args.files.iter().chain(&args.filename).cloned().collect();
     if files.is_empty() && !args.from_cluster {
         let message = "name files or directories with manifests, - for standard input, or --from-cluster; tags of a repository are listed by `transship ls`";
-        return Err(Error::Usage(message.to_owned()));
-    }
-    if !args.in_use_extra.is_empty() && !args.from_cluster {
-        let message =
-            "--in-use-extra lists kinds of a cluster: add --from-cluster, or leave it out";
         return Err(Error::Usage(message.to_owned()));
     }
     let to = destination(args)?;
@@ -110,10 +106,8 @@ fn mirrors(
 ) -> Result<String, Error> {
     let (there, others): (Vec<_>, Vec<_>) = list.references().partition(|image| to.has(image));
     if !there.is_empty() && !output.is_quiet() {
-        let count = there.len();
-        output.note(&format!(
-            "note: {count} images are at the destination already"
-        ));
+        let count = units::count(there.len(), "image", "images");
+        output.note(&format!("note: at the destination already: {count}"));
     }
     mirrors_of(others, to, args.scoped).map_err(|clash| Error::Usage(clash.to_string()))
 }

@@ -26,7 +26,8 @@ const RARE: [Column; 5] = [
 ];
 
 /// The table of a round: one row for each repository at each destination. Its columns add up to what the last line
-/// says; those that are always there come first, the others where they have something to say.
+/// says, but for what failed at a source, which is at no destination; those that are always there come first, the others
+/// where they have something to say.
 pub(super) fn table(report: &Report, look: Look) -> String {
     let totals = report.totals();
     let rare = RARE.map(|(heading, count)| (heading, count, count(&totals) > 0));

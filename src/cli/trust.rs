@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::args::{Cloud, RegistryArgs};
 use super::error::Error;
 use crate::identity::{Environment, Identities, Who};
-use crate::oci::{CloudRegistry, Registry};
+use crate::oci::Registry;
 use crate::registry::{Credential, Keyring, Settings};
 use crate::sync::reach::Reach;
 
@@ -54,7 +54,7 @@ impl Trust {
     /// Who is asking where nothing is kept for a registry: nobody, or the identity of the shell or CI job where the
     /// person wants that. It is never used unasked: whoever names a registry would decide whom it is shown to.
     pub(super) fn ambient(&self, registry: &Registry) -> Credential {
-        let cloud = CloudRegistry::of(registry).filter(|cloud| {
+        let cloud = self.identities.cloud_of(registry).filter(|cloud| {
             let mut wanted = self.clouds.iter();
             wanted.any(|wanted| wanted.has(cloud))
         });

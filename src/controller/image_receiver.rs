@@ -157,7 +157,12 @@ async fn open(object: &ImageReceiver, shared: &Shared) -> Result<Door, Reception
     }
     let namespace = object.namespace().unwrap_or_default();
     let token = read_token(object, &namespace, shared).await?;
-    Ok(Door::new(namespace, sender, token, object.spec.suspend))
+    Ok(Door::new(
+        (namespace, object.name_any()),
+        sender,
+        token,
+        object.spec.suspend,
+    ))
 }
 
 async fn read_token(

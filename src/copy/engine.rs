@@ -69,6 +69,7 @@ impl Engine {
 mod tests {
     use super::*;
     use crate::copy::Endpoint;
+    use crate::copy::stored::Confirmed;
     use crate::layout::Layout;
     use crate::oci::Digest;
 
@@ -93,7 +94,10 @@ mod tests {
                 .shared
                 .manifests
                 .slot(&place, &origin.repository, &digest);
-            *slot.lock().await = Some(true);
+            *slot.lock().await = Some(Confirmed {
+                is_listed: true,
+                is_seen: false,
+            });
         }
         engine.look_anew(&own.endpoint.place(), &own.repository);
         for (origin, is_known) in [(&own, false), (&other, true)] {

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use futures::future::join_all;
+use futures::future::{BoxFuture, Shared, join_all};
 use futures::{FutureExt, StreamExt};
 
 use super::arrivals::{Arrivals, Requests};
@@ -19,11 +19,14 @@ use super::graph::Graph;
 use super::links::Link;
 use super::order::Order;
 use super::pipe::Origin;
-use super::push::{Content, Push, Shared};
+use super::push::{self, Content, Push};
 use super::referrers::Attached;
 use super::repair::{Parts, Repair};
 use super::{Action, Done, TagPush, Target, Unmoved, telling};
 use crate::oci::{Digest, Manifest, Tag, TagOrDigest};
+
+/// The root of an image that is being stored.
+type Root<'a> = Shared<BoxFuture<'a, Result<(), Error>>>;
 
 // === impl Push ===
 
@@ -83,8 +86,11 @@ impl Push<'_> {
         let arrivals = Arrivals::of(requests);
         // On the heap: what waits for a registry lies deep enough.
         let pushing = self.push(moving, &arrivals).boxed();
-        let (sent, mut pushed) = tokio::join!(self.receive(&arrivals), pushing);
-        let mut sent = sent?;
+        let (received, mut pushed) = tokio::join!(self.receive(&arrivals), pushing);
+        let mut sent = match (received, pushed.as_ref().err()) {
+            (Ok(sent), _) => sent,
+            (Err(lost), refused) => return Err(telling::better(lost, refused.cloned())),
+        };
         let mut repair = Repair::default();
         loop {
             let error = match pushed {
@@ -134,7 +140,7 @@ impl Push<'_> {
             repository,
             ..
         } = self.target;
-        let Shared {
+        let push::Shared {
             blobs, manifests, ..
         } = self.shared;
         blobs.forget(endpoint, repository, |digest| parts.contain(digest));
@@ -146,17 +152,9 @@ impl Push<'_> {
     }
 
     async fn push(&self, moving: &[&TagPush], arrivals: &Arrivals) -> Result<Unmoved, Error> {
-        let Content {
-            image,
-            company,
-            is_late,
-            ..
-        } = self.content;
+        let Content { image, company, .. } = self.content;
+        let was_doubted = self.is_doubted();
         let order = Order::of(self, arrivals);
-        if *is_late {
-            self.attach(&order).await?;
-            return Ok(Unmoved::new());
-        }
         if let [only @ TagPush { current: None, .. }] = moving
             && company.attached.is_empty()
         {
@@ -167,13 +165,26 @@ impl Push<'_> {
                 return Ok(Unmoved::new());
             }
         }
-        let (root, attached) = tokio::join!(self.push_root(&order), self.attach(&order));
-        telling::of([root, attached])?;
+        self.store(&order).await?;
+        if !was_doubted && self.is_doubted() {
+            // What was stored while the destination was believed may not be there.
+            self.store(&Order::of(self, arrivals)).await?;
+        }
         self.move_tags(moving).await
     }
 
-    /// Stores the root under its digest and looks whether the destination serves it.
+    /// Stores everything but the tags of the image.
+    async fn store(&self, order: &Order<'_>) -> Result<(), Error> {
+        let root = self.push_root(order).boxed().shared();
+        let (root, attached) = tokio::join!(root.clone(), self.attach(order, &root));
+        telling::of([root, attached]).map(drop)
+    }
+
+    /// Stores the root under its digest and looks whether the destination serves it, unless it is where it should be.
     async fn push_root(&self, order: &Order<'_>) -> Result<(), Error> {
+        if self.content.is_late {
+            return Ok(());
+        }
         let root = &self.content.image.root;
         let was_stored = self.slot(root).lock().await.is_some();
         order.stored(root).await?;
@@ -184,36 +195,40 @@ impl Push<'_> {
         self.read_back(&target, root, None).await
     }
 
-    /// Signatures and the like, before any tag names the image.
-    async fn attach(&self, order: &Order<'_>) -> Result<(), Error> {
+    /// Signatures and the like, before any tag names the image. What others may have written, too, is only written once
+    /// the `root` was read back.
+    async fn attach(&self, order: &Order<'_>, root: &Root<'_>) -> Result<(), Error> {
         let mut by_subject: BTreeMap<&Digest, Vec<&Arc<Manifest>>> = BTreeMap::new();
         let mut tagged = Vec::new();
         for Attached { graph, by } in &self.content.company.attached {
             match by {
-                Link::Tag(tag) => tagged.push(self.attach_tag(order, tag, graph)),
+                Link::Tag(tag) => tagged.push(self.attach_tag((order, root), tag, graph)),
                 Link::Subject(subject) => by_subject.entry(subject).or_default().push(&graph.root),
             }
         }
         let by_subject = by_subject.into_iter();
-        let listed = by_subject.map(|(subject, roots)| self.attach_to(order, subject, roots));
+        let listed =
+            by_subject.map(|(subject, roots)| self.attach_to((order, root), subject, roots));
         let (tagged, listed) = tokio::join!(join_all(tagged), join_all(listed));
         telling::of(tagged.into_iter().chain(listed)).map(drop)
     }
 
     /// Stores something under a tag that is named after the image, once that is there.
-    async fn attach_tag(&self, order: &Order<'_>, tag: &Tag, graph: &Graph) -> Result<(), Error> {
-        let Content { image, is_late, .. } = self.content;
-        if !is_late {
-            order.stored(&image.root).await?;
-        }
+    async fn attach_tag(
+        &self,
+        (order, root): (&Order<'_>, &Root<'_>),
+        tag: &Tag,
+        graph: &Graph,
+    ) -> Result<(), Error> {
         order.ready(&graph.root).await?;
+        root.clone().await?;
         order.in_turn(self.put_tag(tag, &graph.root, None)).await
     }
 
     /// Stores what refers to one manifest, and lists it where the registry does not.
     async fn attach_to(
         &self,
-        order: &Order<'_>,
+        (order, root): (&Order<'_>, &Root<'_>),
         subject: &Digest,
         referrers: Vec<&Arc<Manifest>>,
     ) -> Result<(), Error> {
@@ -226,6 +241,7 @@ impl Push<'_> {
         if unlisted.is_empty() {
             return Ok(());
         }
+        root.clone().await?;
         order.in_turn(self.list_referrers(subject, &unlisted)).await
     }
 

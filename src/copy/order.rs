@@ -3,7 +3,7 @@
 //! The order in which one destination is given manifests: each as soon as all is there that it names.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use futures::FutureExt;
 use futures::future::{BoxFuture, Shared, join_all};
@@ -13,7 +13,7 @@ use super::arrivals::Arrivals;
 use super::error::Error;
 use super::links::Link;
 use super::push::{Content, Push};
-use super::telling;
+use super::telling::{self, Rank, Telling as _};
 use crate::oci::{Descriptor, Digest, Manifest};
 
 /// Manifests pushed at once to one repository.
@@ -24,6 +24,8 @@ pub(super) struct Order<'a> {
     push: &'a Push<'a>,
     arrivals: &'a Arrivals,
     turns: Arc<Semaphore>,
+    /// The first refusal: nothing is pushed any more after it.
+    refused: Arc<OnceLock<Error>>,
     stores: HashMap<&'a Digest, Store<'a>>,
 }
 
@@ -46,6 +48,7 @@ impl<'a> Order<'a> {
             push,
             arrivals,
             turns: Arc::new(Semaphore::new(PUSHES)),
+            refused: Arc::default(),
             stores: HashMap::new(),
         };
         if !is_late {
@@ -70,15 +73,25 @@ impl<'a> Order<'a> {
             push,
             arrivals,
             turns,
+            refused,
             ..
         } = self;
-        let (push, arrivals, turns) = (*push, *arrivals, turns.clone());
+        let (push, arrivals, turns, refused) = (*push, *arrivals, turns.clone(), refused.clone());
         let needs = self.needs(manifest, subject);
         let store = async move {
             all_is_there(push, arrivals, needs, manifest).await?;
             // Nothing closes it.
             let _turn = turns.acquire().await;
-            push.put_by_digest(manifest).await
+            if let Some(error) = refused.get() {
+                return Err(error.clone());
+            }
+            let stored = push.put_by_digest(manifest).await;
+            if let Err(error) = &stored
+                && error.rank() < Rank::Consequence
+            {
+                let _ = refused.set(error.clone());
+            }
+            stored
         };
         self.stores
             .insert(manifest.digest(), store.boxed().shared());

@@ -8,28 +8,31 @@ use super::Target;
 use super::endpoint::{self, Place, Start};
 use super::error::Error;
 use super::push::{Content, Push};
-use super::stored::Slot;
+use super::stored::{Confirmed, Slot};
 use crate::oci::{Descriptor, Digest, Manifest, Tag, TagOrDigest};
 
 // === impl Push ===
 
 impl Push<'_> {
-    /// Stores a manifest, unless this process did. Says whether the destination lists it among the
-    /// referrers of its subject.
+    /// Stores a manifest, unless this process did: what the destination confirmed while it was believed is stored again
+    /// once it is not. Says whether the destination lists it among the referrers of its subject.
     pub(super) async fn put_by_digest(&self, manifest: &Manifest) -> Result<bool, Error> {
         let slot = self.slot(manifest);
         let mut stored = slot.lock().await;
-        if let Some(indexed) = *stored {
-            return Ok(indexed);
+        if let Some(known) = *stored
+            && (known.is_seen || !self.is_doubted())
+        {
+            return Ok(known.is_listed);
         }
         let target = manifest.digest().clone().into();
-        let indexed = self.put(&target, manifest).await?;
-        if self.is_doubted() && !self.is_served(&target, manifest).await? {
+        let is_listed = self.put(&target, manifest).await?;
+        let is_seen = self.is_doubted();
+        if is_seen && !self.is_served(&target, manifest).await? {
             self.store_as_blob(manifest).await?;
             self.put(&target, manifest).await?;
         }
-        *stored = Some(indexed);
-        Ok(indexed)
+        *stored = Some(Confirmed { is_listed, is_seen });
+        Ok(is_listed)
     }
 
     /// Stores a manifest, with patience for a registry that does not know yet what it names.
@@ -72,7 +75,10 @@ impl Push<'_> {
         let target = TagOrDigest::Tag(tag.clone());
         let slot = self.slot(manifest);
         let mut stored = slot.lock().await;
-        *stored = Some(self.put(&target, manifest).await?);
+        *stored = Some(Confirmed {
+            is_listed: self.put(&target, manifest).await?,
+            is_seen: false,
+        });
         drop(stored);
         self.read_back(&target, manifest, before).await
     }

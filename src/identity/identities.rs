@@ -16,7 +16,7 @@ use super::error::Error;
 use super::google::{self, Google};
 use super::http::Http;
 use super::life::Lasting;
-use super::quay::Quay;
+use super::quay::{self, Quay};
 use super::renewed::Renewed;
 use super::who::Who;
 use crate::oci::{CloudRegistry, Digest, Registry};
@@ -71,6 +71,15 @@ impl Identities {
         })))
     }
 
+    /// The cloud that a registry belongs to: by its name, or because the process was told so. Where that cannot be
+    /// read, the identity says why.
+    pub fn cloud_of(&self, registry: &Registry) -> Option<CloudRegistry> {
+        CloudRegistry::of(registry).or_else(|| {
+            let is_listed = quay::is_listed(&self.0.environment, registry);
+            is_listed.unwrap_or(true).then_some(CloudRegistry::Quay)
+        })
+    }
+
     /// Who gives out the credentials of an identity for a registry of a cloud: the same one for both.
     ///
     /// They are for this registry: `name` is what it was asked as, and `cloud` what its name says.
@@ -117,7 +126,7 @@ impl Identities {
 
     /// Says that a key is not among them. They are asked for again, but not within a minute.
     pub fn google_keys_are_old(&self) {
-        self.0.google_keys.refused();
+        self.0.google_keys.outdated();
     }
 
     fn cloud(&self, name: &Registry, cloud: &CloudRegistry, who: &Who) -> Cloud {

@@ -84,13 +84,8 @@ impl Quay {
 
     /// Whether the registry is Quay, as far as the process was told.
     fn check_registry(&self) -> Result<(), Error> {
-        let listed = self.environment.get(REGISTRIES).unwrap_or_default();
-        let is = |text: &str| {
-            let listed: Option<Registry> = text.trim().parse().ok();
-            listed.is_some_and(|listed| listed == self.registry)
-        };
         let is_known = CloudRegistry::of(&self.registry) == Some(CloudRegistry::Quay);
-        if is_known || listed.split(',').any(is) {
+        if is_known || is_listed(&self.environment, &self.registry)? {
             return Ok(());
         }
         let registry = &self.registry;
@@ -145,6 +140,18 @@ fn check_robot(robot: &str, what: &str) -> Result<String, Error> {
     )))
 }
 
+/// Whether the process was told that a registry is Quay.
+pub(super) fn is_listed(environment: &Environment, registry: &Registry) -> Result<bool, Error> {
+    let listed = environment.get(REGISTRIES).unwrap_or_default().split(',');
+    let listed = listed.map(str::trim).filter(|text| !text.is_empty());
+    let listed = listed.map(|text| {
+        let listed = text.parse::<Registry>();
+        listed.map_err(|error| Error::Wrong(format!("{REGISTRIES}: {error}")))
+    });
+    let listed: Vec<Registry> = listed.collect::<Result<_, _>>()?;
+    Ok(listed.contains(registry))
+}
+
 fn credential(robot: String, answer: &Answer) -> Result<Lasting<Credential>, Error> {
     if !answer.status.is_success() {
         return Err(refusal(answer));
@@ -170,6 +177,19 @@ fn credential(robot: String, answer: &Answer) -> Result<Lasting<Credential>, Err
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn registries_are_quay_where_the_process_was_told_so() {
+        let listed = |text: &str| {
+            let environment = Environment::new([(REGISTRIES.to_owned(), text.to_owned())]);
+            let quay = "quay.example.com:8443".parse().unwrap();
+            is_listed(&environment, &quay).map_err(|error| error.to_string())
+        };
+        assert_eq!(listed(""), Ok(false));
+        assert_eq!(listed("quay.example.com"), Ok(false));
+        assert_eq!(listed("q.example.com, quay.example.com:8443,"), Ok(true));
+        insta::assert_snapshot!(listed("https://quay.example.com:8443").unwrap_err(), @r#"TRANSSHIP_QUAY_REGISTRIES: registry "https://quay.example.com:8443" starts with "https://": write the host without it"#);
+    }
 
     #[test]
     fn robots_have_an_owner_and_a_name() {

@@ -24,6 +24,7 @@ const NEW: Duration = Duration::from_secs(60);
 pub(super) struct Renewed<T> {
     slot: Mutex<Slot<T>>,
     is_refused: AtomicBool,
+    is_outdated: AtomicBool,
 }
 
 struct Slot<T> {
@@ -46,6 +47,7 @@ impl<T> Default for Renewed<T> {
                 failed: None,
             }),
             is_refused: AtomicBool::new(false),
+            is_outdated: AtomicBool::new(false),
         }
     }
 }
@@ -63,6 +65,12 @@ impl<T: Clone> Renewed<T> {
         if self.is_refused.swap(false, Relaxed) {
             slot.kept.take_if(|kept| now - kept.fetched >= NEW);
         }
+        if self.is_outdated.swap(false, Relaxed)
+            && let Some(kept) = &mut slot.kept
+            && now - kept.fetched >= NEW
+        {
+            kept.renew_at = now;
+        }
         if let Some(kept) = &slot.kept
             && now < kept.renew_at
         {
@@ -74,17 +82,22 @@ impl<T: Clone> Renewed<T> {
                 Ok(lasting) => return Ok(slot.keep(lasting)),
                 Err(error) => {
                     slot.failed = Some((error.clone(), Instant::now() + REMEMBERED));
+                    if slot.kept.is_some() {
+                        warn!(%error, "what was given out could not be renewed: it is used until it ends");
+                    }
                     error
                 }
             },
         };
         match &slot.kept {
-            Some(kept) if Instant::now() < kept.ends_at => {
-                warn!(error = %failed, "a credential could not be renewed: the one that is there is used until it ends");
-                Ok(kept.value.clone())
-            }
+            Some(kept) if Instant::now() < kept.ends_at => Ok(kept.value.clone()),
             Some(_) | None => Err(failed),
         }
+    }
+
+    /// Says that there may be something newer. What is kept is used until that is there.
+    pub(super) fn outdated(&self) {
+        self.is_outdated.store(true, Relaxed);
     }
 
     /// Says that what was given out last was refused.

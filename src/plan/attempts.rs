@@ -11,7 +11,7 @@ use crate::policy::Schedule;
 /// The wait after the first failed round; it doubles with each further one.
 const FIRST_WAIT: Duration = Duration::from_secs(10);
 /// The longest such wait.
-const LONGEST_WAIT: Duration = Duration::from_secs(15 * 60);
+pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(15 * 60);
 /// How much chance moves such a wait at most: mirrors that failed together are not tried together.
 const JITTER: f64 = 0.2;
 

@@ -6,8 +6,8 @@
 //!
 //! 1. **Pod specs.** `image` of each of `containers`, `initContainers` and `ephemeralContainers`, and `image.reference` of
 //!    `volumes`: in workloads, and in the templates of pods that custom resources hold.
-//! 2. **Custom resources** besides: any text under `image` or `imageName`, and `baseImage` with the `version` or `tag`
-//!    beside it. It needs a tag or a digest unless it stands in what is run as a container: such as `steps` of Tekton, or
+//! 2. **Custom resources** besides: any text under `image` or `imageName`, `reference` of an `image`, and `baseImage` with
+//!    the `version` or `tag` beside it. It needs a tag or a digest unless it stands in what is run as a container: such as `steps` of Tekton, or
 //!    `container` and `script` of Argo Workflows.
 //!
 //! Not looked at: `metadata`, annotations, `status`, schemas of custom resources, values of charts (`values`, `valuesObject`), patterns
@@ -24,6 +24,9 @@ const CONTAINERS: [&str; 3] = ["containers", "initContainers", "ephemeralContain
 const STEPS: [&str; 5] = ["steps", "sidecars", "container", "script", "stepTemplate"];
 /// Fields beside an image that only what is run has.
 const OF_CONTAINERS: [&str; 5] = ["command", "args", "script", "source", "workingDir"];
+/// Fields beside an image that is a part of a name, which its operator puts together.
+const OF_PARTS: [&str; 2] = ["repository", "registry"];
+const OF_ITS_PARTS: &str = "it is a part of a name that its operator puts together";
 /// Fields of custom resources that hold one image.
 const FIELDS: [&str; 2] = ["image", "imageName"];
 /// A name whose tag stands in a field beside it: the first operators had it so.
@@ -72,6 +75,8 @@ const NO_IMAGE: &str = "it names no image: whatever makes the pod puts one in";
 const DEPTH: usize = 256;
 /// Longest text that is read as an image, in bytes: more than any reference has.
 const LONGEST: usize = 1024;
+/// Longest path of a field that is kept, in characters.
+const SHOWN: usize = 512;
 /// Longest text that is quoted, in characters.
 const QUOTED: usize = 80;
 
@@ -183,6 +188,34 @@ impl Place {
         }
     }
 
+    /// The path without which items of lists it leads through.
+    fn without_indices(&self) -> String {
+        let mut is_index = false;
+        let kept = self.path.chars().filter(|character| {
+            let was_index = is_index;
+            is_index = *character == '[' || (is_index && *character != ']');
+            !is_index && !was_index
+        });
+        kept.collect()
+    }
+
+    /// The path, and of a long one its end.
+    fn shown(&self) -> String {
+        let long = self.path.chars().count().saturating_sub(SHOWN);
+        if long == 0 {
+            return self.path.clone();
+        }
+        let end: String = self.path.chars().skip(long).collect();
+        format!("…{end}")
+    }
+
+    /// Whether it is a field of an item of `volumes`.
+    fn is_of_volume(&self) -> bool {
+        let parent = self.path.rsplit_once('.').map_or("", |(parent, _)| parent);
+        let list = parent.rsplit_once('[').map_or("", |(list, _)| list);
+        list.rsplit('.').next() == Some("volumes")
+    }
+
     fn fail(&self, message: impl Into<String>) -> ImageFieldError {
         ImageFieldError {
             field: self.path.clone(),
@@ -214,10 +247,22 @@ impl Walk<'_> {
         if key == "image" && place.is_container {
             return self.of_container(value, place);
         }
-        if self.is_custom
-            && let Value::String(text) = value
-        {
-            self.of_custom(beside, key, text, place);
+        if self.is_custom {
+            match value {
+                Value::String(text) => self.of_custom(beside, key, text, place),
+                Value::Object(fields) if key == "image" && !place.is_of_volume() => {
+                    if let Some(Value::String(text)) = fields.get("reference") {
+                        self.of_field(text.trim(), &place.below("reference"), false);
+                    } else if OF_PARTS.iter().any(|key| fields.contains_key(*key)) {
+                        self.leave_out(place, OF_ITS_PARTS);
+                    }
+                }
+                Value::Object(_)
+                | Value::Array(_)
+                | Value::Null
+                | Value::Bool(_)
+                | Value::Number(_) => {}
+            }
         }
         let are_containers = CONTAINERS.contains(&key) || self.is_custom && STEPS.contains(&key);
         self.walk(value, place, are_containers)
@@ -243,7 +288,13 @@ impl Walk<'_> {
             }
             Value::Array(items) => {
                 for (index, item) in items.iter().enumerate() {
-                    self.walk(item, &place.item(index), are_containers)?;
+                    let item_place = place.item(index);
+                    match item {
+                        Value::String(text) if self.is_custom && self.is_more(place) => {
+                            self.of_field(text.trim(), &item_place, true);
+                        }
+                        item => self.walk(item, &item_place, are_containers)?,
+                    }
                 }
             }
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
@@ -282,6 +333,10 @@ impl Walk<'_> {
             );
             return Ok(());
         }
+        if has_variables(text) {
+            self.leave_out(place, of_variables(text));
+            return Ok(());
+        }
         match read(text) {
             Ok(image) => self.add(place, image),
             Err(message) => return self.refuse(place, message),
@@ -298,15 +353,31 @@ impl Walk<'_> {
         Ok(())
     }
 
+    /// Whether a person says that a field holds images. Which item of a list it is in does not matter, unless it is said.
+    fn is_more(&self, place: &Place) -> bool {
+        let ends = |path: &str, end: &str| {
+            path.strip_suffix(end)
+                .is_some_and(|before| before.is_empty() || before.ends_with('.'))
+        };
+        let names = place.without_indices();
+        self.more
+            .iter()
+            .any(|end| ends(&place.path, end) || ends(&names, end))
+    }
+
     /// A text in a custom resource.
     fn of_custom(&mut self, beside: &Map<String, Value>, key: &str, text: &str, place: &Place) {
         let text = text.trim();
         if text.is_empty() {
             return;
         }
-        let is_more = |end: &String| place.path == *end || place.path.ends_with(&format!(".{end}"));
-        if key == BASE {
-            let tag = BASE_TAGS.iter().find_map(|key| beside.get(*key)?.as_str());
+        if self.is_more(place) {
+            self.of_field(text, place, true);
+        } else if key == BASE {
+            let tags = BASE_TAGS
+                .iter()
+                .filter_map(|key| beside.get(*key)?.as_str());
+            let tag = tags.map(str::trim).find(|tag| !tag.is_empty());
             let whole = match tag {
                 Some(tag) if read(text).is_ok_and(|image| image.is_bare()) => {
                     format!("{text}:{tag}")
@@ -315,10 +386,14 @@ impl Walk<'_> {
             };
             self.of_field(&whole, place, false);
         } else if FIELDS.contains(&key) {
-            let is_run = OF_CONTAINERS.iter().any(|key| beside.contains_key(*key));
+            let has = |key: &&str| beside.contains_key(*key);
+            if read(text).is_ok_and(|image| image.is_bare()) && OF_PARTS.iter().any(|key| has(&key))
+            {
+                self.leave_out(place, OF_ITS_PARTS);
+                return;
+            }
+            let is_run = OF_CONTAINERS.iter().any(|key| has(&key));
             self.of_field(text, place, is_run);
-        } else if self.more.iter().any(is_more) {
-            self.of_field(text, place, true);
         }
     }
 
@@ -341,25 +416,35 @@ impl Walk<'_> {
             image.tag = Some(Tag::latest());
         }
         self.found.images.push(PodImage {
-            field: place.path.clone(),
+            field: place.shown(),
             image,
         });
     }
 
     fn leave_out(&mut self, place: &Place, message: impl Into<String>) {
         self.found.left_out.push(LeftOut {
-            field: place.path.clone(),
+            field: place.shown(),
             message: message.into(),
         });
     }
 }
 
+/// Whether a text is to be rendered before anything is pulled.
+fn has_variables(text: &str) -> bool {
+    let mut variables = ["{{", "${", "$("].iter();
+    variables.any(|variable| text.contains(variable))
+}
+
+fn of_variables(text: &str) -> String {
+    format!(
+        "{} is made of variables: render it first, such as with helm template, flux build or envsubst",
+        quote(text)
+    )
+}
+
 fn read(text: &str) -> Result<Reference, String> {
-    if ["{{", "${", "$("]
-        .iter()
-        .any(|variable| text.contains(variable))
-    {
-        return Err(format!("{} is made of variables", quote(text)));
+    if has_variables(text) {
+        return Err(of_variables(text));
     }
     if text.len() > LONGEST {
         return Err(format!(

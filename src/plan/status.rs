@@ -19,6 +19,7 @@ use self::counts::{Counts, count};
 pub use self::freshness::{behind_since, judge_freshness, late_from};
 pub use self::round::{Round, failures};
 pub use self::tries::Tries;
+use super::attempts::LONGEST_WAIT;
 use super::report::{Failure, MirrorReport, Outcome, TagReport};
 use crate::api::Reason;
 use crate::api::annotations::Requests;
@@ -153,7 +154,7 @@ pub fn finish(
     judge(&mut status, &counts, report, generation, ended);
     lists::write_round(&mut status, round);
     fit(&mut status);
-    if !tries::is_news(previous, &status) {
+    if !tries::is_news(previous, &status) && !is_put_off(report, ended) {
         return (previous.clone(), tries);
     }
     status.next_sync_time = next.map(whole_seconds);
@@ -250,6 +251,12 @@ fn suspend(status: &mut ImageMirrorStatus, generation: i64, now: Timestamp) {
     }
     conditions::remove(conditions, RECONCILING);
     status.next_sync_time = None;
+}
+
+/// Whether a registry wants to be left alone for longer than one waits anyway: the next process has to know.
+fn is_put_off(report: &MirrorReport, ended: Timestamp) -> bool {
+    let usual = ended.checked_add(LONGEST_WAIT).unwrap_or(Timestamp::MAX);
+    failures(report).any(|(_, failure)| failure.next_attempt_time.is_some_and(|time| time > usual))
 }
 
 /// Repeats the requests that are answered.

@@ -8,6 +8,7 @@
 //! fault is gone.
 
 mod cancel;
+mod confirmed;
 mod content;
 mod destination;
 mod early;

@@ -40,20 +40,10 @@ pub struct ImagesArgs {
     #[arg(long, env = "TRANSSHIP_IMAGES_FROM_CLUSTER", value_parser = FalseyValueParser::new())]
     pub from_cluster: bool,
     /// Read where the cluster is from this file [default: KUBECONFIG, ~/.kube/config, or the pod's own].
-    #[arg(
-        long,
-        env = "TRANSSHIP_KUBECONFIG",
-        value_name = "FILE",
-        requires = "from_cluster"
-    )]
+    #[arg(long, env = "TRANSSHIP_KUBECONFIG", value_name = "FILE")]
     pub kubeconfig: Option<PathBuf>,
     /// Use this context of the file [default: the current one].
-    #[arg(
-        long,
-        env = "TRANSSHIP_CONTEXT",
-        value_name = "NAME",
-        requires = "from_cluster"
-    )]
+    #[arg(long, env = "TRANSSHIP_CONTEXT", value_name = "NAME")]
     pub context: Option<String>,
     /// List these kinds of the cluster, too, such as scaledjobs.keda.sh.
     #[arg(

@@ -89,9 +89,12 @@ async fn take(hooks: &Hooks, door: &Door, request: Request<Body>) -> Outcome {
         let vouched = hooks.vouch(proof, Token::read(&header)).await;
         if let Err(unvouched) = vouched {
             return match unvouched {
-                Unvouched::Unknown => Outcome::Unverifiable,
+                Unvouched::Unknown(error) => {
+                    hooks.told.unverifiable(&error);
+                    Outcome::Unverifiable
+                }
                 Unvouched::Refused(error) => {
-                    hooks.told.tell(&door.namespace, error);
+                    hooks.told.refused(door, error);
                     Outcome::Unauthenticated
                 }
             };

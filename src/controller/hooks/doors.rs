@@ -36,6 +36,8 @@ struct State {
 /// A receiver that has a path.
 pub(in crate::controller) struct Door {
     pub(in crate::controller) namespace: String,
+    /// The name of the receiver.
+    pub(in crate::controller) name: String,
     pub(in crate::controller) sender: Sender,
     pub(in crate::controller) token: SecretString,
     pub(in crate::controller) is_suspended: bool,
@@ -59,13 +61,14 @@ pub(super) enum Found {
 impl Door {
     /// A receiver; how much it may take is known when it is placed.
     pub(in crate::controller) fn new(
-        namespace: String,
+        (namespace, name): (String, String),
         sender: Sender,
         token: SecretString,
         is_suspended: bool,
     ) -> Self {
         Self {
             namespace,
+            name,
             sender,
             token,
             is_suspended,
@@ -197,7 +200,7 @@ mod tests {
         let receiver: ImageReceiver = serde_json::from_value(receiver).unwrap();
         let sender = Sender::of(&receiver).unwrap();
         Door::new(
-            namespace.to_owned(),
+            (namespace.to_owned(), "receiver".to_owned()),
             sender,
             SecretString::from(TOKEN),
             false,

@@ -7,12 +7,15 @@ use crate::api::image_receiver::OidcProof;
 use crate::events::oidc::{Keys, OidcError, Token};
 use crate::runtime::clock;
 
+/// What is no set of keys.
+const NO_KEYS: &str = "what Google has at the place of its keys is none (RFC 7517)";
+
 /// Why a push is not taken.
 pub(super) enum Unvouched {
     /// Google does not vouch for it.
     Refused(OidcError),
-    /// Google's keys are not to be had.
-    Unknown,
+    /// Google's keys are not to be had, and why.
+    Unknown(String),
 }
 
 // === impl Hooks ===
@@ -27,11 +30,10 @@ impl Hooks {
     ) -> Result<(), Unvouched> {
         let token = token.map_err(Unvouched::Refused)?;
         let check = async || {
-            let keys = self.identities.google_keys().await.map_err(|error| {
-                tracing::warn!(%error, "no push of Pub/Sub can be verified");
-                Unvouched::Unknown
-            })?;
-            let keys = Keys::parse(&keys).ok_or(Unvouched::Unknown)?;
+            let keys = self.identities.google_keys().await;
+            let keys = keys.map_err(|error| Unvouched::Unknown(error.to_string()))?;
+            let keys = Keys::parse(&keys);
+            let keys = keys.ok_or_else(|| Unvouched::Unknown(NO_KEYS.to_owned()))?;
             let checked = token.check(proof, &keys, clock::now());
             checked.map_err(Unvouched::Refused)
         };

@@ -251,7 +251,7 @@ fn explain_failure(name: &str, setting: &str, error: &kube::Error) -> ListError 
             reason: Reason::AccessDenied,
             message: format!(
                 "Transship may not list the {name} of all namespaces: {setting} of the Helm chart, or bind a \
-                 ClusterRole that allows it to Transship's service account ({message})"
+                 ClusterRole that allows it to whoever asks ({message})"
             ),
         }),
         Ok(StatusCode::UNAUTHORIZED) => unread(name, Reason::AuthenticationFailed, &message).into(),

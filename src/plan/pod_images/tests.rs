@@ -79,7 +79,6 @@ fn fields_of_custom_resources_and_what_is_left_out() {
 fn in_workloads_an_image_is_an_image() {
     for (image, message) in [
         (json!("nginx:1:2"), "\"nginx:1:2\" is no image"),
-        (json!("{{ .Values.image }}"), "is made of variables"),
         (json!({"repository": "a"}), "an image is a text"),
         (json!(1.25), "an image is a text"),
         (
@@ -97,8 +96,77 @@ fn in_workloads_an_image_is_an_image() {
         assert_eq!(lenient.left_out.len(), 1);
         assert_eq!(found("corp.test/v1", &object).unwrap().len(), 1);
     }
+    for variable in ["{{ .Values.image }}", "a:${TAG}", "$(params.image)"] {
+        let object = json!({"spec": {"containers": [{"image": variable}, {"image": "b:1"}]}});
+        let found = found("v1", &object).unwrap();
+        assert_eq!(found[0], "spec.containers[1].image = docker.io/library/b:1");
+        assert!(found[1].contains("is made of variables: render it first"));
+    }
     let config_map = json!({"data": {"image": "no:1", "pod.yaml": "containers: [{image: no:1}]"}});
     assert_eq!(found("v1", &config_map).unwrap(), [""; 0]);
+}
+
+#[test]
+fn a_name_that_an_operator_puts_together_is_left_out_and_a_reference_is_found() {
+    let object = json!({"spec": {
+        "extensions": [{"image": {"reference": "ghcr.io/a/vector:1"}}],
+        "template": {"spec": {"volumes": [{"image": {"reference": "v:1"}}]}},
+        "driver": {"repository": "nvcr.io/nvidia", "image": "driver", "version": "550.1", "args": ["x"]},
+        "whole": {"repository": "nvcr.io/nvidia", "image": "nvcr.io/nvidia/driver:1"},
+        "baseImage": "quay.io/f/g", "tag": "", "version": "v2",
+    }});
+    insta::assert_snapshot!(found("corp.test/v1", &object).unwrap().join("\n"), @"
+    spec.baseImage = quay.io/f/g:v2
+    spec.extensions[0].image.reference = ghcr.io/a/vector:1
+    spec.template.spec.volumes[0].image.reference = docker.io/library/v:1
+    spec.whole.image = nvcr.io/nvidia/driver:1
+    spec.driver.image: it is a part of a name that its operator puts together
+    ");
+}
+
+#[test]
+fn further_fields_are_found_in_lists_and_before_all_rules() {
+    let object = json!({"spec": {
+        "image": "quay.io/a/whole",
+        "agents": ["q.io/a/b:1", "q.io/c/d"],
+        "nodes": [{"agent": {"picture": "e:1"}}],
+    }});
+    for (more, expected) in [
+        ("spec.image", &["spec.image = quay.io/a/whole:latest"][..]),
+        (
+            "agents",
+            &[
+                "spec.agents[0] = q.io/a/b:1",
+                "spec.agents[1] = q.io/c/d:latest",
+            ],
+        ),
+        (
+            "nodes.agent.picture",
+            &["spec.nodes[0].agent.picture = docker.io/library/e:1"],
+        ),
+        (
+            "nodes[0].agent.picture",
+            &["spec.nodes[0].agent.picture = docker.io/library/e:1"],
+        ),
+        ("nodes[1].agent.picture", &[]),
+        ("icture", &[]),
+    ] {
+        let found = pod_images("corp.test/v1", &object, &[more.to_owned()], true).unwrap();
+        let found = found
+            .images
+            .iter()
+            .map(|it| format!("{} = {}", it.field, it.image));
+        assert_eq!(found.collect::<Vec<_>>(), expected, "{more}");
+    }
+}
+
+#[test]
+fn of_a_long_path_the_end_is_kept() {
+    let object = json!({"a".repeat(100_000): [{"image": "a/b:1"}]});
+    let found = pod_images("corp.test/v1", &object, &[], true).unwrap();
+    let field = &found.images[0].field;
+    assert_eq!(field.chars().count(), SHOWN + 1);
+    assert!(field.starts_with("…a") && field.ends_with("a[0].image"));
 }
 
 #[test]

@@ -171,6 +171,7 @@ async fn the_program_explains_itself() {
       digest       Print the digest of an image
       manifest     Print the manifest or index of an image, byte for byte
       config       Print the config of an image, byte for byte
+      images       List the images that manifests name, or that run in a cluster
       inspect      Show an image: manifest, platforms, config, layers, history, referrers
       history      Show the steps that made an image, and their sizes
       diff         Show what tells two images apart

@@ -143,7 +143,7 @@ async fn a_push_is_taken_that_google_signed_for_the_receiver_and_no_other() {
     let refused = reception.controller.log().into_iter();
     let refused: Vec<String> = refused
         .filter(|line| line["message"] == "a push of Pub/Sub is refused")
-        .filter_map(|line| Some(line["doubt"].as_str()?.to_owned()))
+        .filter_map(|line| Some(line["error"].as_str()?.to_owned()))
         .collect();
     for doubt in [
         "the signature of the token is wrong",

@@ -289,12 +289,13 @@ impl Walk<'_> {
             Value::Array(items) => {
                 for (index, item) in items.iter().enumerate() {
                     let item_place = place.item(index);
-                    match item {
-                        Value::String(text) if self.is_custom && self.is_more(place) => {
-                            self.of_field(text.trim(), &item_place, true);
-                        }
-                        item => self.walk(item, &item_place, are_containers)?,
+                    if let Value::String(text) = item
+                        && self.is_custom
+                        && self.is_more(place)
+                    {
+                        self.of_field(text.trim(), &item_place, true);
                     }
+                    self.walk(item, &item_place, are_containers)?;
                 }
             }
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
@@ -386,13 +387,13 @@ impl Walk<'_> {
             };
             self.of_field(&whole, place, false);
         } else if FIELDS.contains(&key) {
-            let has = |key: &&str| beside.contains_key(*key);
-            if read(text).is_ok_and(|image| image.is_bare()) && OF_PARTS.iter().any(|key| has(&key))
+            let has = |key: &str| beside.contains_key(key);
+            if read(text).is_ok_and(|image| image.is_bare()) && OF_PARTS.iter().any(|key| has(key))
             {
                 self.leave_out(place, OF_ITS_PARTS);
                 return;
             }
-            let is_run = OF_CONTAINERS.iter().any(|key| has(&key));
+            let is_run = OF_CONTAINERS.iter().any(|key| has(key));
             self.of_field(text, place, is_run);
         }
     }

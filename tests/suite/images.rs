@@ -175,7 +175,6 @@ async fn what_is_wrong_names_file_document_and_field() {
         format!("{good}---\n# nothing\n---\n{}", pod("'a:1:2'")),
         format!("{good}---\n{}", pod("{repository: a, tag: b}")),
         pod("1.25"),
-        pod("'{{ .Values.image }}'"),
         pod("{{ .Values.image }}"),
         "image: {repository: a}\n".to_owned(),
         format!("{good}---\nreplicaCount: 1\n"),
@@ -202,8 +201,6 @@ async fn what_is_wrong_names_file_document_and_field() {
         &["images"][..],
         &["images", "missing.yaml"],
         &["images", "-", "-o", "mirror"],
-        &["images", "-", "--in-use-extra", "scaledjobs.keda.sh"],
-        &["images", "-", "--kubeconfig", "a"],
         &["images", "-", "-o", "jsn"],
     ] {
         let finished = Program::transship(arguments)

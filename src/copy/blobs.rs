@@ -7,14 +7,13 @@
 //! another: it is left to a task of its own, and comes back into the queue if it needs the worker again.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::future::{BoxFuture, join_all};
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -23,7 +22,6 @@ use super::deliver::{Deliverer, Delivery, Need, Step, Upload};
 use super::endpoint::{Endpoint, Place};
 use super::pipe::{self, BlobError, Feed, Origin, Reader};
 use super::progress::{Event, Progress};
-use super::slots::{Slots, Turn};
 use crate::oci::{Descriptor, Digest, Repository};
 
 /// From this size on a blob takes one of the few slots for large ones, so that small ones,
@@ -42,10 +40,8 @@ struct Inner {
     queues: Mutex<HashMap<Key, Vec<Waiting>>>,
     deliverer: Deliverer,
     process: Budget,
-    large: Slots,
-    small: Slots,
-    /// Images that were begun.
-    turns: AtomicU64,
+    large: Semaphore,
+    small: Semaphore,
     patience: Duration,
     workers: CancellationToken,
 }
@@ -58,7 +54,6 @@ struct Source {
     key: Key,
     origin: Origin,
     blob: Descriptor,
-    turn: Turn,
 }
 
 /// Who waits for a worker.
@@ -96,9 +91,8 @@ impl Blobs {
             queues: Mutex::default(),
             deliverer: Deliverer::new(progress),
             process: Budget::new(budget::PROCESS_BYTES),
-            large: Slots::new(LARGE_SLOTS),
-            small: Slots::new(SMALL_SLOTS),
-            turns: AtomicU64::new(0),
+            large: Semaphore::new(LARGE_SLOTS),
+            small: Semaphore::new(SMALL_SLOTS),
             patience,
             workers: workers.clone(),
         };
@@ -108,18 +102,13 @@ impl Blobs {
         }
     }
 
-    /// The turn of an image that begins now: its blobs come before those of later ones.
-    pub(super) fn begin(&self) -> Turn {
-        self.inner.turns.fetch_add(1, Relaxed)
-    }
-
     /// Asks for a blob in several repositories at once; one request each, in their order.
     ///
     /// `None` stands for a repository that is known to have it. With `is_afresh` it is sent to all others, whether
     /// it is there or not.
     pub(super) fn request(
         &self,
-        (origin, turn): (&Origin, Turn),
+        origin: &Origin,
         blob: &Descriptor,
         targets: &[(Endpoint, Repository)],
         is_afresh: bool,
@@ -163,7 +152,6 @@ impl Blobs {
             key: (source, blob.digest.clone()),
             origin: origin.clone(),
             blob: blob.clone(),
-            turn,
         };
         self.inner.queue(&Arc::new(source), needs);
         requests
@@ -253,7 +241,7 @@ impl Inner {
         } else {
             &self.small
         };
-        let _slot = slots.take(source.turn).await;
+        let _slot = slots.acquire().await;
         while let Some(waiting) = self.take(&source.key) {
             let uploads = self.announce(&source, waiting).await;
             let again = self.transfer(&source, uploads).await;

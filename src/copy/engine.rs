@@ -7,10 +7,10 @@ use std::time::Duration;
 use super::blobs::Blobs;
 use super::endpoint::Place;
 use super::fallback::FallbackTags;
+use super::image::Shared;
 use super::manifests::Manifests;
 use super::pipe::Origin;
 use super::progress::Progress;
-use super::push::Shared;
 use super::referrers::Finder;
 use super::stored::Stored;
 use crate::oci::{Repository, Tag};
@@ -69,7 +69,6 @@ impl Engine {
 mod tests {
     use super::*;
     use crate::copy::Endpoint;
-    use crate::copy::stored::Confirmed;
     use crate::layout::Layout;
     use crate::oci::Digest;
 
@@ -94,10 +93,7 @@ mod tests {
                 .shared
                 .manifests
                 .slot(&place, &origin.repository, &digest);
-            *slot.lock().await = Some(Confirmed {
-                is_listed: true,
-                is_seen: false,
-            });
+            *slot.lock().await = Some(true);
         }
         engine.look_anew(&own.endpoint.place(), &own.repository);
         for (origin, is_known) in [(&own, false), (&other, true)] {

@@ -10,13 +10,13 @@ use futures::{StreamExt, stream};
 use super::graph_error::GraphError;
 use super::manifests::{Manifests, Room};
 use super::pipe::Origin;
-use super::reduced::{Reduced, is_manifest};
+use super::reduced::Reduced;
 use super::telling;
 use crate::oci::{Content, Descriptor, Digest, Manifest, limits};
 use crate::plan::Platforms;
 
 /// Manifests read at once for one image.
-const READS: usize = 16;
+const READS: usize = 8;
 
 /// A manifest and what it reaches.
 #[derive(Clone, Debug)]
@@ -29,6 +29,8 @@ pub(super) struct Graph {
     opaque: Vec<Descriptor>,
     /// Whether the root lists manifests that are left out.
     pub(super) is_sparse: bool,
+    /// Whether the root is an index that the source does not have.
+    pub(super) is_rewritten: bool,
 }
 
 // === impl Graph ===
@@ -42,24 +44,13 @@ impl Graph {
         platforms: &Platforms,
         room: &Room,
     ) -> Result<Self, GraphError> {
-        let reduced = Reduced::read(manifests, origin, digest, platforms).await?;
-        Self::below(manifests, origin, reduced, room).await
-    }
-
-    /// The same where the root was read.
-    pub(super) async fn below(
-        manifests: &Manifests,
-        origin: &Origin,
-        reduced: Reduced,
-        room: &Room,
-    ) -> Result<Self, GraphError> {
+        room.admit(1)?;
         let Reduced {
             root,
             mut entries,
             is_sparse,
-            is_rewritten: _,
-        } = reduced;
-        room.admit(1)?;
+            is_rewritten,
+        } = Reduced::read(manifests, origin, digest, platforms).await?;
         room.fill(&root)?;
         let mut levels = Vec::new();
         let mut opaque = Vec::new();
@@ -82,6 +73,7 @@ impl Graph {
             levels,
             opaque,
             is_sparse,
+            is_rewritten,
         };
         graph.check_sizes()?;
         Ok(graph)
@@ -94,20 +86,13 @@ impl Graph {
             levels: Vec::new(),
             opaque: Vec::new(),
             is_sparse: false,
+            is_rewritten: false,
         }
     }
 
     /// The manifests below the root and the root, in the order in which they must be pushed.
     pub(super) fn manifests(&self) -> impl Iterator<Item = &Arc<Manifest>> {
         self.levels.iter().flatten().chain([&self.root])
-    }
-
-    /// What something may refer to besides these.
-    pub(super) fn beyond(&self, known: &[Digest]) -> Vec<Digest> {
-        let known: HashSet<&Digest> = known.iter().collect();
-        let below = self.levels.iter().flatten().map(|one| one.digest());
-        let beyond = below.filter(|digest| !known.contains(digest));
-        beyond.cloned().collect()
     }
 
     /// Whether all manifests agree on the size of each blob: where they do not, one of them is of an image
@@ -194,6 +179,10 @@ async fn read_level(
     });
     let level = telling::all(level).await?;
     Ok(level.into_iter().flatten().collect())
+}
+
+fn is_manifest(entry: &Descriptor) -> bool {
+    entry.media_type.is_image() || entry.media_type.is_index()
 }
 
 /// A manifest that occurs at two depths is pushed at the deeper one, before all that list it.

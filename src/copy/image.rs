@@ -2,31 +2,144 @@
 
 //! One image to one destination, in the order that keeps every visible tag complete.
 //!
-//! A manifest is pushed when all is there that it names, and a referrer after its subject; the root is read back; and
-//! only then come the tags.
+//! Blobs, manifests from the deepest to the root, read back, referrers, and only then the tags.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use futures::future::{BoxFuture, Shared, join_all};
-use futures::{FutureExt, StreamExt};
+use futures::future::join_all;
+use futures::{FutureExt, StreamExt, stream};
 
-use super::arrivals::{Arrivals, Requests};
+use super::blobs::{Blobs, Request};
 use super::deliver::Delivery;
+use super::endpoint::Endpoint;
 use super::error::Error;
-use super::fallback::Additions;
+use super::fallback::{Additions, FallbackTags};
 use super::graph::Graph;
+use super::lag::Lag;
 use super::links::Link;
-use super::order::Order;
+use super::manifests::Manifests;
 use super::pipe::Origin;
-use super::push::{self, Content, Push};
-use super::referrers::Attached;
+use super::presence::WORTH_A_LOOK;
+use super::referrers::{Attached, Company};
 use super::repair::{Parts, Repair};
+use super::seen::Seen;
+use super::stored::Stored;
 use super::{Action, Done, TagPush, Target, Unmoved, telling};
-use crate::oci::{Digest, Manifest, Tag, TagOrDigest};
+use crate::oci::{Descriptor, Digest, Manifest, Repository, Tag, TagOrDigest};
 
-/// The root of an image that is being stored.
-type Root<'a> = Shared<BoxFuture<'a, Result<(), Error>>>;
+/// Manifests pushed at once to one repository.
+const PUSHES: usize = 8;
+
+/// What is to be copied, read from the source once for all destinations.
+pub(super) struct Content {
+    pub(super) origin: Origin,
+    pub(super) image: Graph,
+    /// What refers to it.
+    pub(super) company: Company,
+    /// What was seen of that at the source.
+    pub(super) seen: Option<Seen>,
+    /// Whether the image itself is where it should be.
+    pub(super) is_late: bool,
+}
+
+/// The knowledge of the process that pushing draws on.
+pub(super) struct Shared {
+    pub(super) blobs: Blobs,
+    pub(super) manifests: Stored,
+    pub(super) fallback_tags: FallbackTags,
+}
+
+/// One destination that is being written.
+pub(super) struct Push<'a> {
+    pub(super) shared: &'a Shared,
+    pub(super) manifests: &'a Manifests,
+    pub(super) content: &'a Content,
+    pub(super) target: &'a Target,
+    pub(super) lag: Lag,
+}
+
+/// The blobs that one destination waits for.
+pub(super) type Requests = Vec<(Descriptor, Request)>;
+
+// === impl Shared ===
+
+impl Shared {
+    /// Asks for what an image is made of in all destinations at once, so that each blob is read once; one list
+    /// a destination.
+    pub(super) fn request_image(
+        &self,
+        origin: &Origin,
+        image: &Graph,
+        targets: &[&Target],
+    ) -> Vec<Requests> {
+        let bytes: u64 = image.blobs().iter().map(|blob| blob.size).sum();
+        if let Some(base) = image.base_layer().filter(|_| bytes >= WORTH_A_LOOK) {
+            for target in targets {
+                self.blobs.look(&target.endpoint, &target.repository, base);
+            }
+        }
+        self.request(origin, [image], targets, &Parts::All)
+    }
+
+    /// The same of parts of anything.
+    pub(super) fn request<'a>(
+        &self,
+        origin: &Origin,
+        graphs: impl IntoIterator<Item = &'a Graph>,
+        targets: &[&Target],
+        parts: &Parts,
+    ) -> Vec<Requests> {
+        let places: Vec<(Endpoint, Repository)> = targets
+            .iter()
+            .map(|target| (target.endpoint.clone(), target.repository.clone()))
+            .collect();
+        let mut lists: Vec<Requests> = targets.iter().map(|_| Vec::new()).collect();
+        let blobs = graphs.into_iter().flat_map(Graph::blobs);
+        for blob in blobs.filter(|blob| parts.contain(&blob.digest)) {
+            let is_afresh = parts.is_afresh();
+            let requests = self.blobs.request(origin, blob, &places, is_afresh);
+            for (list, request) in lists.iter_mut().zip(requests) {
+                list.extend(request.map(|request| (blob.clone(), request)));
+            }
+        }
+        lists
+    }
+}
+
+// === impl Content ===
+
+impl Content {
+    /// What gets other tags in its own repository.
+    pub(super) fn retagged(origin: Origin, root: Arc<Manifest>) -> Self {
+        Self {
+            origin,
+            image: Graph::alone(root),
+            company: Company::default(),
+            seen: None,
+            is_late: false,
+        }
+    }
+
+    /// The digests of all blobs and manifests.
+    pub(super) fn digests(&self) -> HashSet<&Digest> {
+        let blobs = self
+            .graphs()
+            .flat_map(Graph::blobs)
+            .map(|blob| &blob.digest);
+        let manifests = self.graphs().flat_map(Graph::manifests);
+        blobs
+            .chain(manifests.map(|manifest| manifest.digest()))
+            .collect()
+    }
+
+    /// What is sent: all that comes to refer to the image, and the image, where it is not there already.
+    fn graphs(&self) -> impl Iterator<Item = &Graph> {
+        let attached = self.company.attached.iter();
+        let attached = attached.map(|attached| &attached.graph);
+        attached.chain((!self.is_late).then_some(&self.image))
+    }
+}
 
 // === impl Push ===
 
@@ -80,20 +193,14 @@ impl Push<'_> {
         })
     }
 
-    /// Pushes everything as soon as the blobs are there that it names, and gives again what the destination turns out
-    /// to miss: the number of bytes that were sent, and the tags that did not move.
+    /// Waits for the blobs, pushes what names them, and gives again what the destination turns out to miss: the
+    /// number of bytes that were sent, and the tags that did not move.
     async fn give(&self, requests: Requests, moving: &[&TagPush]) -> Result<(u64, Unmoved), Error> {
-        let arrivals = Arrivals::of(requests);
-        // On the heap: what waits for a registry lies deep enough.
-        let pushing = self.push(moving, &arrivals).boxed();
-        let (received, mut pushed) = tokio::join!(self.receive(&arrivals), pushing);
-        let mut sent = match (received, pushed.as_ref().err()) {
-            (Ok(sent), _) => sent,
-            (Err(lost), refused) => return Err(telling::better(lost, refused.cloned())),
-        };
+        let mut sent = self.receive(requests).await?;
         let mut repair = Repair::default();
         loop {
-            let error = match pushed {
+            // On the heap: what waits for a registry lies deep enough.
+            let error = match self.push(moving).boxed().await {
                 Ok(unmoved) => return Ok((sent, unmoved)),
                 Err(error) => error,
             };
@@ -104,31 +211,40 @@ impl Push<'_> {
                 return Err(error);
             };
             sent += self.give_again(&parts).await?;
-            pushed = self.push(moving, &Arrivals::default()).boxed().await;
         }
+    }
+
+    async fn push(&self, moving: &[&TagPush]) -> Result<Unmoved, Error> {
+        if self.content.is_late {
+            self.attach(&self.content.company.attached).await?;
+            return Ok(Unmoved::new());
+        }
+        self.push_all(moving).await
     }
 
     /// Asks for parts of the content.
     fn request(&self, parts: &Parts) -> Requests {
-        let Content { origin, turn, .. } = self.content;
+        let Content { origin, .. } = self.content;
         let graphs = self.content.graphs();
-        let from = (origin, *turn);
-        let requests = self.shared.request(from, graphs, &[self.target], parts);
+        let requests = self.shared.request(origin, graphs, &[self.target], parts);
         requests.into_iter().flatten().collect()
     }
 
     /// Waits for the blobs; the number of bytes that were sent.
-    async fn receive(&self, arrivals: &Arrivals) -> Result<u64, Error> {
-        let sizes = arrivals.each().map(|arrived| match arrived {
-            Ok((size, Delivery::Uploaded)) => {
-                self.lag.begin_again(true);
-                Ok(size)
+    async fn receive(&self, requests: Requests) -> Result<u64, Error> {
+        let deliveries = join_all(requests.into_iter().map(|(blob, request)| async move {
+            match request.wait().await {
+                Ok(Delivery::Uploaded) => Ok(blob.size),
+                Ok(Delivery::Known | Delivery::Mounted) => Ok(0),
+                Err(error) => Err(Error::Blob {
+                    destination: self.target.name(),
+                    digest: blob.digest,
+                    error,
+                }),
             }
-            Ok((_, Delivery::Known | Delivery::Mounted)) => Ok(0),
-            Err(lost) => Err(self.lost(lost)),
-        });
-        let sizes = telling::of(sizes.collect::<Vec<_>>().await)?;
-        Ok(sizes.into_iter().sum())
+        }));
+        let sent = telling::of(deliveries.await)?;
+        Ok(sent.into_iter().sum())
     }
 
     /// The destination misses something although all of it was confirmed: what was believed of that is
@@ -140,122 +256,102 @@ impl Push<'_> {
             repository,
             ..
         } = self.target;
-        let push::Shared {
+        let Shared {
             blobs, manifests, ..
         } = self.shared;
         blobs.forget(endpoint, repository, |digest| parts.contain(digest));
         manifests.forget(&self.place(), repository, |digest| parts.contain(digest));
-        let arrivals = Arrivals::of(self.request(parts));
-        let sent = self.receive(&arrivals).await?;
+        let sent = self.receive(self.request(parts)).await?;
         self.lag.begin_again(sent > 0);
         Ok(sent)
     }
 
-    async fn push(&self, moving: &[&TagPush], arrivals: &Arrivals) -> Result<Unmoved, Error> {
+    async fn push_all(&self, moving: &[&TagPush]) -> Result<Unmoved, Error> {
         let Content { image, company, .. } = self.content;
-        let was_doubted = self.is_doubted();
-        let order = Order::of(self, arrivals);
+        self.push_levels(image).await?;
         if let [only @ TagPush { current: None, .. }] = moving
             && company.attached.is_empty()
+            && !self.is_doubted()
         {
-            order.ready(&image.root).await?;
-            if !self.is_doubted() {
-                // Nobody sees this tag yet, so there is no working tag to protect: one PUT and one read.
-                self.put_tag(&only.tag, &image.root, None).await?;
-                return Ok(Unmoved::new());
-            }
+            // Nobody sees this tag yet, so there is no working tag to protect: one PUT and one read.
+            self.put_tag(&only.tag, &image.root, None).await?;
+            return Ok(Unmoved::new());
         }
-        self.store(&order).await?;
-        if !was_doubted && self.is_doubted() {
-            // What was stored while the destination was believed may not be there.
-            self.store(&Order::of(self, arrivals)).await?;
-        }
+        self.push_root(image).await?;
+        self.attach(&company.attached).await?;
         self.move_tags(moving).await
     }
 
-    /// Stores everything but the tags of the image.
-    async fn store(&self, order: &Order<'_>) -> Result<(), Error> {
-        let root = self.push_root(order).boxed().shared();
-        let (root, attached) = tokio::join!(root.clone(), self.attach(order, &root));
-        telling::of([root, attached]).map(drop)
+    async fn push_levels(&self, graph: &Graph) -> Result<(), Error> {
+        for level in &graph.levels {
+            let pushes: Vec<_> = level
+                .iter()
+                .map(|manifest| self.put_by_digest(manifest))
+                .collect();
+            telling::all(stream::iter(pushes).buffer_unordered(PUSHES)).await?;
+        }
+        Ok(())
     }
 
-    /// Stores the root under its digest and looks whether the destination serves it, unless it is where it should be.
-    async fn push_root(&self, order: &Order<'_>) -> Result<(), Error> {
-        if self.content.is_late {
+    /// Stores the root under its digest and looks whether the destination serves it.
+    async fn push_root(&self, graph: &Graph) -> Result<(), Error> {
+        let root = &graph.root;
+        if self.slot(root).lock().await.is_some() {
             return Ok(());
         }
-        let root = &self.content.image.root;
-        let was_stored = self.slot(root).lock().await.is_some();
-        order.stored(root).await?;
-        if was_stored {
-            return Ok(());
-        }
+        self.put_by_digest(root).await?;
         let target = root.digest().clone().into();
         self.read_back(&target, root, None).await
     }
 
-    /// Signatures and the like, before any tag names the image. What others may have written, too, is only written once
-    /// the `root` was read back.
-    async fn attach(&self, order: &Order<'_>, root: &Root<'_>) -> Result<(), Error> {
-        let mut by_subject: BTreeMap<&Digest, Vec<&Arc<Manifest>>> = BTreeMap::new();
-        let mut tagged = Vec::new();
-        for Attached { graph, by } in &self.content.company.attached {
-            match by {
-                Link::Tag(tag) => tagged.push(self.attach_tag((order, root), tag, graph)),
-                Link::Subject(subject) => by_subject.entry(subject).or_default().push(&graph.root),
+    /// Signatures and the like, before any tag names the image.
+    async fn attach(&self, attached: &[Attached]) -> Result<(), Error> {
+        let pushes: Vec<_> = attached
+            .iter()
+            .map(|attached| self.attach_one(attached))
+            .collect();
+        let unlisted: Vec<Option<(Digest, Arc<Manifest>)>> =
+            telling::all(stream::iter(pushes).buffered(PUSHES)).await?;
+        let mut by_subject: BTreeMap<Digest, Vec<Arc<Manifest>>> = BTreeMap::new();
+        for (subject, referrer) in unlisted.into_iter().flatten() {
+            by_subject.entry(subject).or_default().push(referrer);
+        }
+        let lists = stream::iter(by_subject)
+            .map(|(subject, referrers)| self.list_referrers(subject, referrers))
+            .buffered(PUSHES);
+        telling::all(lists).await.map(drop)
+    }
+
+    /// Stores one referrer. It comes back, with its subject, where the registry does not list it.
+    async fn attach_one(
+        &self,
+        attached: &Attached,
+    ) -> Result<Option<(Digest, Arc<Manifest>)>, Error> {
+        let Attached { graph, by } = attached;
+        self.push_levels(graph).await?;
+        match by {
+            Link::Tag(tag) => {
+                self.put_tag(tag, &graph.root, None).await?;
+                Ok(None)
+            }
+            Link::Subject(subject) => {
+                let is_listed = self.put_by_digest(&graph.root).await?;
+                Ok((!is_listed).then(|| (subject.clone(), graph.root.clone())))
             }
         }
-        let by_subject = by_subject.into_iter();
-        let listed =
-            by_subject.map(|(subject, roots)| self.attach_to((order, root), subject, roots));
-        let (tagged, listed) = tokio::join!(join_all(tagged), join_all(listed));
-        telling::of(tagged.into_iter().chain(listed)).map(drop)
-    }
-
-    /// Stores something under a tag that is named after the image, once that is there.
-    async fn attach_tag(
-        &self,
-        (order, root): (&Order<'_>, &Root<'_>),
-        tag: &Tag,
-        graph: &Graph,
-    ) -> Result<(), Error> {
-        order.ready(&graph.root).await?;
-        root.clone().await?;
-        order.in_turn(self.put_tag(tag, &graph.root, None)).await
-    }
-
-    /// Stores what refers to one manifest, and lists it where the registry does not.
-    async fn attach_to(
-        &self,
-        (order, root): (&Order<'_>, &Root<'_>),
-        subject: &Digest,
-        referrers: Vec<&Arc<Manifest>>,
-    ) -> Result<(), Error> {
-        let stores = referrers.into_iter().map(|referrer| async move {
-            let is_listed = order.stored(referrer).await?;
-            Ok((!is_listed).then(|| referrer.clone()))
-        });
-        let unlisted = telling::of(join_all(stores).await)?.into_iter().flatten();
-        let unlisted: Vec<Arc<Manifest>> = unlisted.collect();
-        if unlisted.is_empty() {
-            return Ok(());
-        }
-        root.clone().await?;
-        order.in_turn(self.list_referrers(subject, &unlisted)).await
     }
 
     async fn list_referrers(
         &self,
-        subject: &Digest,
-        referrers: &[Arc<Manifest>],
+        subject: Digest,
+        referrers: Vec<Arc<Manifest>>,
     ) -> Result<(), Error> {
         let Target {
             endpoint,
             repository,
             tags,
         } = self.target;
-        let name = Tag::of_referrers(subject, "");
+        let name = Tag::of_referrers(&subject, "");
         if tags.iter().any(|push| Some(&push.tag) == name.as_ref()) {
             // That tag is the only one of the image.
             return Ok(());
@@ -264,10 +360,10 @@ impl Push<'_> {
             endpoint: endpoint.clone(),
             repository: repository.clone(),
         };
-        let list = self.content.company.lists.get(subject);
+        let list = self.content.company.lists.get(&subject);
         let additions = Additions {
-            subject,
-            referrers,
+            subject: &subject,
+            referrers: &referrers,
             list: list.map(Arc::as_ref),
         };
         let fallback_tags = &self.shared.fallback_tags;

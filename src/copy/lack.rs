@@ -57,27 +57,29 @@ impl Lack {
 // === impl Standing ===
 
 impl Standing {
-    /// Asks a target for the tags that the source lists of these digests, while that is asked, too.
-    pub(super) async fn ask(
-        &mut self,
-        target: &Target,
-        (subjects, listed): (&[Digest], &AttachedTags),
+    /// Asks the targets for the tags that the source lists of these digests, while it is asked, too.
+    pub(super) async fn of_all(
+        (targets, subjects): (&[Target], &[Digest]),
+        listed: &AttachedTags,
         named: &NamedTags,
-    ) {
+    ) -> Vec<Self> {
         let tags = subjects.iter().flat_map(|subject| listed.of(subject));
-        let tags = tags.filter(|tag| !self.0.contains_key(*tag)).take(TAGS);
-        let looks: Vec<_> = tags
-            .map(|tag| async {
-                let found = match named.get(&target.origin(), tag) {
-                    Some(digest) => Ok(Some(digest)),
-                    None => resolve(target, tag).await,
-                };
-                (tag.clone(), found)
-            })
-            .collect();
-        let looks = stream::iter(looks).buffer_unordered(LOOKS);
-        let found: Vec<_> = looks.collect().await;
-        self.0.extend(found);
+        let tags: Vec<&Tag> = tags.take(TAGS).collect();
+        let looks = targets.iter().map(|target| {
+            let looks: Vec<_> = tags
+                .iter()
+                .map(|tag| async {
+                    let found = match named.get(&target.origin(), tag) {
+                        Some(digest) => Ok(Some(digest)),
+                        None => resolve(target, tag).await,
+                    };
+                    ((*tag).clone(), found)
+                })
+                .collect();
+            stream::iter(looks).buffer_unordered(LOOKS).collect()
+        });
+        let found: Vec<HashMap<_, _>> = join_all(looks).await;
+        found.into_iter().map(Self).collect()
     }
 
     /// Whether a tag of the target names this digest.

@@ -14,12 +14,12 @@ use super::endpoint;
 use super::fallback::{self, Nature};
 use super::graph::Graph;
 use super::graph_error::GraphError;
+use super::image::{Content, Push};
 use super::lack::{Lack, Standing};
 use super::lag::Lag;
 use super::links::{AttachedTags, Detail, Links};
 use super::manifests::Room;
 use super::pipe::Origin;
-use super::push::{Content, Push};
 use super::referrers::{Company, Wish};
 use super::seen::{self, Seen, Trace};
 use super::{Done, Engine, Error, Job, Target, closure};
@@ -75,8 +75,6 @@ pub struct Outline {
     parts: Vec<Digest>,
     /// Whether the image is an index, or may be.
     is_index: bool,
-    /// What tags of the targets name, in their order, as far as that was asked.
-    standings: Vec<Standing>,
 }
 
 /// What a look found.
@@ -210,22 +208,10 @@ impl Engine {
         endpoint.probe_referrers(repository).await;
     }
 
-    /// Has the first look at an image, at the source and at the targets at the same time.
+    /// Has the first look at an image.
     pub async fn outline(&self, visit: &Visit) -> Result<Outline, Error> {
-        let Visit { job, expected, .. } = visit;
-        let Job { origin, digest, .. } = job;
-        let root = std::slice::from_ref(digest);
-        let root = if expected == digest { root } else { &[] };
-        let find = || async {
-            let standings = vec![Standing::default(); job.targets.len()];
-            let standings = self.standings(visit, root, standings);
-            let (outline, standings) = tokio::join!(self.find_outline(visit), standings);
-            outline.map(|outline| Outline {
-                standings,
-                ..outline
-            })
-        };
-        let (outline, _) = memory::with_room(find).await;
+        let Job { origin, digest, .. } = &visit.job;
+        let (outline, _) = memory::with_room(|| self.find_outline(visit)).await;
         outline.map_err(|error| Error::source(origin, digest, error))
     }
 
@@ -236,27 +222,6 @@ impl Engine {
         let find = || self.find_late(visit, outline.clone());
         let (late, _) = memory::with_room(find).await;
         late.map_err(|error| Error::source(origin, digest, error))
-    }
-
-    /// What tags of the targets name that the source lists of these digests, besides what is known, where something
-    /// new is expected.
-    async fn standings(
-        &self,
-        visit: &Visit,
-        subjects: &[Digest],
-        mut standings: Vec<Standing>,
-    ) -> Vec<Standing> {
-        let Visit { job, known, .. } = visit;
-        if known.is_none()
-            && let Some(listed) = self.finder.known_list(&job.origin)
-        {
-            let targets = job.targets.iter().zip(&mut standings);
-            let asked = targets.map(|(target, standing)| {
-                standing.ask(target, (subjects, &listed), &self.finder.named)
-            });
-            join_all(asked).await;
-        }
-        standings
     }
 
     async fn find_late(&self, visit: &Visit, outline: Outline) -> Result<Late, GraphError> {
@@ -271,16 +236,22 @@ impl Engine {
             of_root,
             parts,
             is_index,
-            standings,
         } = outline;
         let mut subjects = parts.clone();
         if expected == digest {
             subjects.insert(0, digest.clone());
         }
-        let (links, standings) = tokio::join!(
-            self.look(visit, of_root, &parts),
-            self.standings(visit, &subjects, standings)
-        );
+        let listed = self.finder.known_list(origin);
+        let (links, standings) = tokio::join!(self.look(visit, of_root, &parts), async {
+            match (known, &listed) {
+                // Nothing new is expected.
+                (Some(_), _) | (None, None) => vec![Standing::default(); job.targets.len()],
+                (None, Some(listed)) => {
+                    let sides = (job.targets.as_slice(), subjects.as_slice());
+                    Standing::of_all(sides, listed, &self.finder.named).await
+                }
+            }
+        });
         let mut links = links?;
         let seen = |links: &[Links]| {
             let mut trace = Trace::default();
@@ -394,7 +365,6 @@ impl Engine {
             company,
             seen: Some(seen),
             is_late: true,
-            turn: self.shared.blobs.begin(),
         };
         let push = Push {
             shared: &self.shared,
@@ -432,7 +402,6 @@ impl Engine {
                 of_root: of_root.await?,
                 parts,
                 is_index: false,
-                standings: Vec::new(),
             });
         }
         let may_be_index = is_index.or_else(|| known.map(|seen| seen.is_index));
@@ -458,7 +427,6 @@ impl Engine {
             of_root,
             parts,
             is_index,
-            standings: Vec::new(),
         })
     }
 

@@ -11,15 +11,11 @@
 //!   examine            what it is like, for those who judge it
 //!   evidence           what may prove something of it, for those who verify it
 //!   blobs              which destination needs what; one worker a blob
-//!     slots            whose blobs come first
 //!     deliver          for one destination: mount it, wait for it or send it
 //!     presence         whether it is there, where a mount does not tell
 //!     places           what destinations are known to have: nothing is sent twice
 //!     pipe             one read, many uploads, hashed on the way
 //!   image              manifests and tags, in the order that keeps visible tags complete
-//!     push             what is pushed, and what that draws on
-//!     arrivals         the blobs that are waited for
-//!     order            which manifest follows which
 //!     repair           what is given again to a destination that misses something
 //!     lag              patience with one that does not know yet what it was given
 //!     put              one manifest or tag, stored and read back
@@ -27,7 +23,6 @@
 //!   telling            which of several failures says most
 //! ```
 
-mod arrivals;
 mod blobs;
 mod budget;
 mod closure;
@@ -50,18 +45,15 @@ mod links;
 mod lookup;
 mod manifests;
 mod named;
-mod order;
 mod pipe;
 mod places;
 mod presence;
 pub mod progress;
-mod push;
 mod put;
 mod reduced;
 mod referrers;
 mod repair;
 mod seen;
-mod slots;
 mod stored;
 mod telling;
 
@@ -84,12 +76,10 @@ pub use self::pipe::{BlobError, Origin};
 pub use self::progress::Progress;
 pub use self::seen::{Seen, SeenError};
 
-use self::arrivals::Requests;
 use self::graph::Graph;
+use self::image::{Content, Push, Requests};
 use self::lag::Lag;
 use self::manifests::Room;
-use self::push::{Content, Push};
-use self::reduced::Reduced;
 use self::referrers::{Company, Wish};
 use self::repair::Parts;
 use crate::api::IndexMode;
@@ -178,8 +168,7 @@ impl Engine {
     }
 
     /// Reads an image and what refers to it, and asks for their blobs where they may be missing; one list a
-    /// target. As soon as the root is read, one looks what refers to it and to what it lists; the blobs of the image
-    /// are on their way meanwhile.
+    /// target. The blobs of the image are on their way while one looks what refers to it.
     async fn read(&self, job: &Job) -> Result<(Content, Vec<Requests>), GraphError> {
         let Job {
             origin,
@@ -187,35 +176,19 @@ impl Engine {
             platforms,
             ..
         } = job;
-        let turn = self.shared.blobs.begin();
+        let room = Room::new();
         if job.is_retag() {
             let manifest = self.manifests.fetch(origin, digest).await?;
             let requests = job.targets.iter().map(|_| Requests::new()).collect();
-            return Ok((Content::retagged(origin.clone(), manifest, turn), requests));
+            return Ok((Content::retagged(origin.clone(), manifest), requests));
         }
-        let room = Room::new();
-        let reduced = Reduced::read(&self.manifests, origin, digest, platforms).await?;
-        let lacks = {
-            let image = reduced.root.digest().clone();
-            move |target: &&Target| target.may_lack(origin, &image)
-        };
-        let lacking: Vec<&Target> = job.targets.iter().filter(&lacks).collect();
-        let from = (origin, turn);
-        let subjects = reduced.subjects();
-        let image = async {
-            let image = Graph::below(&self.manifests, origin, reduced, &room).await?;
-            let requests = self.shared.request_image(from, &image, &lacking);
-            Ok::<_, GraphError>((image, requests))
-        };
-        let company = self.read_company(job, subjects.clone(), &room);
-        let (image, company) = tokio::join!(image, company);
-        let ((image, early), mut company) = (image?, company?);
-        company.join(
-            self.read_company(job, image.beyond(&subjects), &room)
-                .await?,
-        );
+        let image = Graph::read(&self.manifests, origin, digest, platforms, &room).await?;
+        let lacks = |target: &&Target| target.may_lack(origin, image.root.digest());
+        let lacking: Vec<&Target> = job.targets.iter().filter(lacks).collect();
+        let early = self.shared.request_image(origin, &image, &lacking);
+        let (company, seen) = self.read_company(job, &image, &room).await?;
         let graphs = company.attached.iter().map(|attached| &attached.graph);
-        let late = self.shared.request(from, graphs, &lacking, &Parts::All);
+        let late = self.shared.request(origin, graphs, &lacking, &Parts::All);
         let mut lists = early.into_iter().zip(late);
         let requests = job.targets.iter().map(|target| {
             let lists = if lacks(&target) { lists.next() } else { None };
@@ -225,42 +198,37 @@ impl Engine {
         let requests = requests.collect();
         let content = Content {
             origin: origin.clone(),
-            seen: self.seen(job, &image, &company),
             image,
             company,
+            seen,
             is_late: false,
-            turn,
         };
         Ok((content, requests))
     }
 
-    /// What refers to some of what an image is made of, where that comes along.
     async fn read_company(
         &self,
         job: &Job,
-        subjects: Vec<Digest>,
+        image: &Graph,
         room: &Room,
-    ) -> Result<Company, GraphError> {
+    ) -> Result<(Company, Option<Seen>), GraphError> {
+        let Job { origin, digest, .. } = job;
         if job.referrers == ReferrerTypes::None {
-            return Ok(Company::default());
+            return Ok((Company::default(), None));
         }
-        let find = self
+        // Nothing at the source refers to an index that is written for the destination.
+        let subjects = image
+            .manifests()
+            .filter(|manifest| !(image.is_rewritten && manifest.digest() == image.root.digest()))
+            .map(|manifest| manifest.digest().clone())
+            .collect();
+        let company = self
             .finder
-            .find(&self.manifests, &job.origin, subjects, Wish::of(job), room);
-        find.await
-    }
-
-    /// What was seen of it at the source.
-    fn seen(&self, job: &Job, image: &Graph, company: &Company) -> Option<Seen> {
-        if job.referrers == ReferrerTypes::None {
-            return None;
-        }
+            .find(&self.manifests, origin, subjects, Wish::of(job), room)
+            .await?;
         let is_index = matches!(image.root.content(), Described::Index(_));
-        let listed = self.finder.known_list(&job.origin);
-        Some(
-            company
-                .trace
-                .sum_up(&job.digest, is_index, listed.as_deref()),
-        )
+        let listed = self.finder.known_list(origin);
+        let seen = company.trace.sum_up(digest, is_index, listed.as_deref());
+        Ok((company, Some(seen)))
     }
 }

@@ -7,32 +7,29 @@ use futures::stream;
 use super::Target;
 use super::endpoint::{self, Place, Start};
 use super::error::Error;
-use super::push::{Content, Push};
-use super::stored::{Confirmed, Slot};
+use super::image::{Content, Push};
+use super::stored::Slot;
 use crate::oci::{Descriptor, Digest, Manifest, Tag, TagOrDigest};
 
 // === impl Push ===
 
 impl Push<'_> {
-    /// Stores a manifest, unless this process did: what the destination confirmed while it was believed is stored again
-    /// once it is not. Says whether the destination lists it among the referrers of its subject.
+    /// Stores a manifest, unless this process did. Says whether the destination lists it among the
+    /// referrers of its subject.
     pub(super) async fn put_by_digest(&self, manifest: &Manifest) -> Result<bool, Error> {
         let slot = self.slot(manifest);
         let mut stored = slot.lock().await;
-        if let Some(known) = *stored
-            && (known.is_seen || !self.is_doubted())
-        {
-            return Ok(known.is_listed);
+        if let Some(indexed) = *stored {
+            return Ok(indexed);
         }
         let target = manifest.digest().clone().into();
-        let is_listed = self.put(&target, manifest).await?;
-        let is_seen = self.is_doubted();
-        if is_seen && !self.is_served(&target, manifest).await? {
+        let indexed = self.put(&target, manifest).await?;
+        if self.is_doubted() && !self.is_served(&target, manifest).await? {
             self.store_as_blob(manifest).await?;
             self.put(&target, manifest).await?;
         }
-        *stored = Some(Confirmed { is_listed, is_seen });
-        Ok(is_listed)
+        *stored = Some(indexed);
+        Ok(indexed)
     }
 
     /// Stores a manifest, with patience for a registry that does not know yet what it names.
@@ -75,10 +72,7 @@ impl Push<'_> {
         let target = TagOrDigest::Tag(tag.clone());
         let slot = self.slot(manifest);
         let mut stored = slot.lock().await;
-        *stored = Some(Confirmed {
-            is_listed: self.put(&target, manifest).await?,
-            is_seen: false,
-        });
+        *stored = Some(self.put(&target, manifest).await?);
         drop(stored);
         self.read_back(&target, manifest, before).await
     }

@@ -97,15 +97,6 @@ impl Reduced {
         }
     }
 
-    /// What something may refer to, of the root and what it lists itself. Nothing at the source refers to an index that
-    /// is written for the destination.
-    pub(super) fn subjects(&self) -> Vec<Digest> {
-        let root = (!self.is_rewritten).then(|| self.root.digest());
-        let entries = self.entries.iter().filter(|entry| is_manifest(entry));
-        let entries = entries.map(|entry| &entry.digest);
-        root.into_iter().chain(entries).cloned().collect()
-    }
-
     fn whole(root: Arc<Manifest>) -> Self {
         Self {
             entries: root.entries().to_vec(),
@@ -220,15 +211,11 @@ fn refused(error: SubsetError) -> GraphError {
     GraphError::Subset(Arc::new(error))
 }
 
-/// Whether an entry is an image or an index by its type. One of another type may be a blob.
-pub(super) fn is_manifest(entry: &Descriptor) -> bool {
-    entry.media_type.is_image() || entry.media_type.is_index()
-}
-
 /// Whether only what is behind an entry says its platform. What is neither image nor index has none, and
 /// an attestation follows its image.
 fn is_silent(entry: &Descriptor) -> bool {
-    is_manifest(entry) && entry.own_platform().is_none() && entry.attests().is_none()
+    let is_manifest = entry.media_type.is_image() || entry.media_type.is_index();
+    is_manifest && entry.own_platform().is_none() && entry.attests().is_none()
 }
 
 /// The platform of an image without an index, by its config. Other artifacts have none.

@@ -28,7 +28,7 @@ use crate::plan::{Platforms, ReferrerTypes};
 /// Bytes of attached tags that are remembered, about: a repository with more is asked for the tags of each image.
 const TAGS_BYTES: usize = 24 * 1024 * 1024;
 /// Lists of referrers read at once for one image.
-const READS: usize = 16;
+const READS: usize = 8;
 
 /// Something that comes along with an image.
 #[derive(Clone, Debug)]
@@ -640,18 +640,6 @@ impl Company {
     pub(super) fn digests(&self) -> Vec<Digest> {
         let roots = self.attached.iter().map(|attached| &attached.graph.root);
         roots.map(|root| root.digest().clone()).collect()
-    }
-
-    /// Takes over what refers to other manifests.
-    pub(super) fn join(&mut self, other: Self) {
-        let Self {
-            attached,
-            lists,
-            trace,
-        } = other;
-        self.attached.extend(attached);
-        self.lists.extend(lists);
-        self.trace.join(trace);
     }
 
     /// Takes note of a fallback list, if all that it lists comes along.

@@ -83,14 +83,6 @@ impl Trace {
         }
     }
 
-    /// Takes over what was met besides.
-    pub(super) fn join(&mut self, other: Self) {
-        let Self { lines, tags, lists } = other;
-        self.lines.extend(lines);
-        self.tags.extend(tags);
-        self.lists.extend(lists);
-    }
-
     /// What was seen of an image. Its tags are those that the repository lists, where it does.
     pub(super) fn sum_up(
         &self,

@@ -20,17 +20,9 @@ pub(super) struct Stored(Mutex<HashMap<Key, Slot>>);
 
 type Key = (Place, Repository, Digest);
 
-/// Locked while a manifest is written.
-pub(super) type Slot = Arc<tokio::sync::Mutex<Option<Confirmed>>>;
-
-/// A manifest that the destination confirmed.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Confirmed {
-    /// Whether the destination lists it among the referrers of its subject.
-    pub(super) is_listed: bool,
-    /// Whether it was seen to be served, which is looked at where the destination confirms what it does not serve.
-    pub(super) is_seen: bool,
-}
+/// Locked while a manifest is written. Once it is stored, says whether the destination lists it
+/// among the referrers of its subject.
+pub(super) type Slot = Arc<tokio::sync::Mutex<Option<bool>>>;
 
 impl Stored {
     /// The place to lock before a manifest is written.

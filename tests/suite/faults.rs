@@ -8,16 +8,15 @@
 //! fault is gone.
 
 mod cancel;
-mod confirmed;
 mod content;
 mod destination;
-mod early;
 mod fan_out;
 mod garbage;
 mod hops;
 mod lab;
 mod lease;
 mod mounts;
+mod refused;
 mod rounds;
 mod source;
 mod tags;

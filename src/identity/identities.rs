@@ -75,8 +75,8 @@ impl Identities {
     /// read, the identity says why.
     pub fn cloud_of(&self, registry: &Registry) -> Option<CloudRegistry> {
         CloudRegistry::of(registry).or_else(|| {
-            let is_listed = quay::is_listed(&self.0.environment, registry);
-            is_listed.unwrap_or(true).then_some(CloudRegistry::Quay)
+            let is_quay = quay::is_quay(&self.0.environment, registry);
+            is_quay.unwrap_or(true).then_some(CloudRegistry::Quay)
         })
     }
 

@@ -84,8 +84,7 @@ impl Quay {
 
     /// Whether the registry is Quay, as far as the process was told.
     fn check_registry(&self) -> Result<(), Error> {
-        let is_known = CloudRegistry::of(&self.registry) == Some(CloudRegistry::Quay);
-        if is_known || is_listed(&self.environment, &self.registry)? {
+        if is_quay(&self.environment, &self.registry)? {
             return Ok(());
         }
         let registry = &self.registry;
@@ -140,8 +139,11 @@ fn check_robot(robot: &str, what: &str) -> Result<String, Error> {
     )))
 }
 
-/// Whether the process was told that a registry is Quay.
-pub(super) fn is_listed(environment: &Environment, registry: &Registry) -> Result<bool, Error> {
+/// Whether a registry is Quay: by its name, or because the process was told so.
+pub(super) fn is_quay(environment: &Environment, registry: &Registry) -> Result<bool, Error> {
+    if CloudRegistry::of(registry) == Some(CloudRegistry::Quay) {
+        return Ok(true);
+    }
     let listed = environment.get(REGISTRIES).unwrap_or_default().split(',');
     let listed = listed.map(str::trim).filter(|text| !text.is_empty());
     let listed = listed.map(|text| {
@@ -183,7 +185,7 @@ mod tests {
         let listed = |text: &str| {
             let environment = Environment::new([(REGISTRIES.to_owned(), text.to_owned())]);
             let quay = "quay.example.com:8443".parse().unwrap();
-            is_listed(&environment, &quay).map_err(|error| error.to_string())
+            is_quay(&environment, &quay).map_err(|error| error.to_string())
         };
         assert_eq!(listed(""), Ok(false));
         assert_eq!(listed("quay.example.com"), Ok(false));

@@ -334,12 +334,9 @@ impl Walk<'_> {
             );
             return Ok(());
         }
-        if has_variables(text) {
-            self.leave_out(place, of_variables(text));
-            return Ok(());
-        }
         match read(text) {
             Ok(image) => self.add(place, image),
+            Err(message) if has_variables(text) => self.leave_out(place, message),
             Err(message) => return self.refuse(place, message),
         }
         Ok(())
@@ -360,10 +357,8 @@ impl Walk<'_> {
             path.strip_suffix(end)
                 .is_some_and(|before| before.is_empty() || before.ends_with('.'))
         };
-        let names = place.without_indices();
-        self.more
-            .iter()
-            .any(|end| ends(&place.path, end) || ends(&names, end))
+        let mut more = self.more.iter();
+        more.any(|end| ends(&place.path, end) || ends(&place.without_indices(), end))
     }
 
     /// A text in a custom resource.
@@ -436,16 +431,12 @@ fn has_variables(text: &str) -> bool {
     variables.any(|variable| text.contains(variable))
 }
 
-fn of_variables(text: &str) -> String {
-    format!(
-        "{} is made of variables: render it first, such as with helm template, flux build or envsubst",
-        quote(text)
-    )
-}
-
 fn read(text: &str) -> Result<Reference, String> {
     if has_variables(text) {
-        return Err(of_variables(text));
+        return Err(format!(
+            "{} is made of variables: render it first, such as with helm template, flux build or envsubst",
+            quote(text)
+        ));
     }
     if text.len() > LONGEST {
         return Err(format!(

@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::support::cluster::ControlPlane;
 use crate::support::program::{Finished, Program};
 
+/// Their repositories have two words: other tests ask what is in use, and there `init:1` is everybody's.
 const WORKLOADS: &str = "apiVersion: apps/v1
 kind: Deployment
 metadata: {name: web}
@@ -18,8 +19,8 @@ spec:
   template:
     metadata: {labels: {app: web}}
     spec:
-      initContainers: [{name: i, image: 'images.test/init:1'}]
-      containers: [{name: a, image: 'images.test/web@sha256:1111111111111111111111111111111111111111111111111111111111111111'}, {name: b, image: 'Not:An:Image'}]
+      initContainers: [{name: i, image: 'images.test/seen/init:1'}]
+      containers: [{name: a, image: 'images.test/seen/web@sha256:1111111111111111111111111111111111111111111111111111111111111111'}, {name: b, image: 'Not:An:Image'}]
 ---
 apiVersion: batch/v1
 kind: CronJob
@@ -27,12 +28,12 @@ metadata: {name: job}
 spec:
   schedule: '0 0 1 1 *'
   suspend: true
-  jobTemplate: {spec: {template: {spec: {restartPolicy: Never, containers: [{name: a, image: 'images.test/job:2'}]}}}}
+  jobTemplate: {spec: {template: {spec: {restartPolicy: Never, containers: [{name: a, image: 'images.test/seen/job:2'}]}}}}
 ---
 apiVersion: v1
 kind: ConfigMap
 metadata: {name: text}
-data: {image: 'images.test/no:1'}
+data: {image: 'images.test/seen/no:1'}
 ";
 
 async fn images(kubeconfig: &Path) -> Finished {

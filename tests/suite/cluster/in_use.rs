@@ -2,6 +2,7 @@
 
 //! What a workload of any kind uses is not pruned, on a real API server; what cannot be seen stops pruning.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -25,15 +26,18 @@ const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 
 /// Two registries, a mirror between them, and the workloads of a namespace.
 struct Yard {
+    name: String,
     source: FaultRegistry,
     destination: Registry,
     namespace: Namespace<'static>,
     repositories: Vec<String>,
 }
 
-fn image(seed: usize) -> Image {
-    let seed = u64::try_from(seed).expect("a small number");
-    let builder = ImageBuilder::new(0x1a5e + seed).layers(&[64]);
+/// An image that no other test has: a Pod of any namespace that names its digest protects it.
+fn image(yard: &str, name: &str) -> Image {
+    let mut hasher = DefaultHasher::new();
+    (yard, name).hash(&mut hasher);
+    let builder = ImageBuilder::new(hasher.finish()).layers(&[64]);
     builder.platforms(&["linux/amd64", "linux/arm64"]).build()
 }
 
@@ -41,11 +45,14 @@ impl Yard {
     /// Everything is mirrored, and both tags of each repository are wanted.
     async fn open(name: &str, repositories: Vec<String>) -> Self {
         let source = FaultRegistry::start();
-        for (repository, seed) in repositories.iter().zip(0..) {
-            source.load(repository, OLD, &image(2 * seed));
-            source.load(repository, NEW, &image(2 * seed + 1));
+        for repository in &repositories {
+            for tag in [OLD, NEW] {
+                let image = image(name, &format!("{repository}:{tag}"));
+                source.load(repository, tag, &image);
+            }
         }
         Self {
+            name: name.to_owned(),
             source,
             destination: Registry::start(Kind::Distribution3, Security::Plain).await,
             namespace: ControlPlane::shared().await.namespace(name).await,
@@ -93,6 +100,11 @@ impl Yard {
     async fn prune(&self, name: &str) -> Value {
         sync(&self.namespace, "mirror", &format!("{name}-1")).await;
         sync(&self.namespace, "mirror", &format!("{name}-2")).await
+    }
+
+    /// The image that the old tag of a repository is.
+    fn old(&self, repository: &str) -> Image {
+        image(&self.name, &format!("{repository}:{OLD}"))
     }
 
     fn tag(&self, repository: &str) -> String {
@@ -264,7 +276,8 @@ async fn a_workload_of_each_kind_protects_what_it_uses_for_as_long_as_it_is_ther
         .iter()
         .map(|(repository, ..)| repository.clone())
         .collect();
-    assert_eq!(yard.left().await, used, "{mirror}");
+    let by = protector(namespace, "kinds/unused", OLD).await;
+    assert_eq!(yard.left().await, used, "{by:?} uses it: {mirror}");
     assert_eq!(pruned(&mirror).0, "Succeeded");
     for (repository, user, _) in &users {
         let by = protector(namespace, repository, OLD).await.unwrap();
@@ -292,7 +305,8 @@ async fn a_workload_of_each_kind_protects_what_it_uses_for_as_long_as_it_is_ther
 }
 
 /// Ways to name or to run the old tag of a repository, as a Pod.
-fn ways(yard: &Yard, way: &str, repository: &str, image: &Image) -> (Value, Option<Value>) {
+fn ways(yard: &Yard, way: &str, repository: &str) -> (Value, Option<Value>) {
+    let image = yard.old(repository);
     let (host, source) = (yard.destination.host(), yard.source.host());
     let digest = image.digest();
     let child = &image.children[0].digest;
@@ -369,9 +383,9 @@ async fn a_pod_protects_what_it_names_or_runs_in_any_way() {
     let namespace = &yard.namespace;
     let _controller = controller_of(namespace).argument("--in-use").start().await;
     yard.mirror().await;
-    for (index, way) in WAYS.into_iter().enumerate() {
+    for way in WAYS {
         let repository = format!("ways/{way}");
-        let (spec, status) = ways(&yard, way, &repository, &image(2 * index));
+        let (spec, status) = ways(&yard, way, &repository);
         let pod = object("v1", "Pod", way, json!({"spec": spec}));
         namespace.apply(&pod.to_string()).await;
         let path = namespace.path("pod", way).await;

@@ -177,6 +177,9 @@ pub struct RecordedTag {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = REFERRERS_LENGTH), regex(pattern = "^(image|index)(\\+list)?:[0-9a-f]{16}:[0-9a-f]{16}$"))]
     pub referrers_found: Option<String>,
+    /// When Transship last looked at all that the tag leads to at the destination. Absent where it never did: only immutable tags are looked at so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checked_at: Option<Time>,
     /// What keeps the tag from being right. Absent where nothing does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<TagState>,

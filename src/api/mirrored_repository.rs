@@ -29,7 +29,7 @@ pub const PROTECTED_BY_LENGTH: usize = 253;
 /// Longest text that says what was found of referrers.
 const REFERRERS_LENGTH: usize = 64;
 /// Longest shape; a longer one is stood for by its digest.
-pub const SHAPE_LENGTH: usize = 256;
+pub const SHAPE_LENGTH: usize = 200;
 
 /// Most bytes of one manifest that is kept, and of all that are kept in one object, which has no tags then.
 /// Written as text they are a third more: with the names of [`OBJECT_MANIFESTS`] it is less than 1 MB, and etcd

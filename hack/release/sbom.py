@@ -4,7 +4,7 @@
 
     sbom.py TARGET
 
-prints the list. It needs no network: cargo has the crates already."""
+prints the list. Cargo fetches the crates of that target that it does not have yet: it reads their licenses."""
 
 import json
 import os
@@ -15,7 +15,7 @@ ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 
 
 def metadata(target):
-    command = ["cargo", "metadata", "--locked", "--offline", "--format-version=1", "--filter-platform", target]
+    command = ["cargo", "metadata", "--locked", "--format-version=1", "--filter-platform", target]
     return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, cwd=ROOT).stdout)
 
 

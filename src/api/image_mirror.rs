@@ -34,8 +34,8 @@ pub use self::status::{
 };
 use super::metadata::LocalObjectReference;
 use super::schema::{
-    PLATFORM, PLATFORM_FORM, PLATFORM_LENGTH, at_least, form, forms, keyed_by, resource, rule_for,
-    set,
+    PLATFORM, PLATFORM_FORM, PLATFORM_LENGTH, TAG_GLOB, TAG_LENGTH, at_least, form, forms,
+    keyed_by, resource, rule_for, set,
 };
 use crate::policy::Duration;
 use crate::policy::schedule::CRON_LENGTH;
@@ -112,6 +112,11 @@ use crate::policy::schedule::CRON_LENGTH;
         "cannot be combined with interval: remove one of them"
     ),
     transform = rule_for(
+        ".verifyInterval",
+        "!has(self.verifyInterval) || has(self.immutableTags) && size(self.immutableTags) > 0",
+        "is only used with immutableTags"
+    ),
+    transform = rule_for(
         ".images",
         "has(self.policyRefs) && size(self.policyRefs) > 0 || self.images.all(image, has(image.tags) && size(image.tags) > 0 || has(image.digests) && size(image.digests) > 0 || has(image.policyRefs) && size(image.policyRefs) > 0 || has(image.select))",
         "each one needs tags, select or a policy that selects among them: write tags: [\"*\"] to copy every tag"
@@ -139,6 +144,18 @@ pub struct ImageMirrorSpec {
     /// What to do when a tag moves to another digest at the source.
     #[serde(default)]
     pub tag_mutability: TagMutability,
+    /// Tags and tag globs of the source that never move, such as v*, up to 32. What is on record of them and complete is asked for again only after `verifyInterval`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(max = 32),
+        inner(length(min = 1, max = TAG_LENGTH), regex(pattern = TAG_GLOB)),
+        transform = set
+    )]
+    pub immutable_tags: Vec<String>,
+    /// Longest time between two looks at an immutable tag and at all that it leads to, at least 1h; of many tags a share is looked at each day. 168h where it is not written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(transform = at_least("1h"))]
+    pub verify_interval: Option<Duration>,
     /// What happens to tags that are no longer selected. They are kept unless said otherwise.
     #[serde(default)]
     pub prune: Prune,

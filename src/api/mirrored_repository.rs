@@ -29,7 +29,7 @@ pub const PROTECTED_BY_LENGTH: usize = 253;
 /// Longest text that says what was found of referrers.
 const REFERRERS_LENGTH: usize = 64;
 /// Longest shape; a longer one is stood for by its digest.
-pub const SHAPE_LENGTH: usize = 256;
+pub const SHAPE_LENGTH: usize = 200;
 
 /// Most bytes of one manifest that is kept, and of all that are kept in one object, which has no tags then.
 /// Written as text they are a third more: with the names of [`OBJECT_MANIFESTS`] it is less than 1 MB, and etcd
@@ -177,6 +177,9 @@ pub struct RecordedTag {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = REFERRERS_LENGTH), regex(pattern = "^(image|index)(\\+list)?:[0-9a-f]{16}:[0-9a-f]{16}$"))]
     pub referrers_found: Option<String>,
+    /// When Transship last looked at all that the tag leads to at the destination. Absent where it never did: only immutable tags are looked at so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checked_at: Option<Time>,
     /// What keeps the tag from being right. Absent where nothing does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<TagState>,

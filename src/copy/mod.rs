@@ -20,6 +20,7 @@
 //!     lag              patience with one that does not know yet what it was given
 //!     put              one manifest or tag, stored and read back
 //!     stored           which manifests destinations were given: none is written twice
+//!   whole              whether a destination still has all of an image
 //!   telling            which of several failures says most
 //! ```
 
@@ -56,6 +57,7 @@ mod repair;
 mod seen;
 mod stored;
 mod telling;
+mod whole;
 
 use futures::future::join_all;
 use jiff::Timestamp;

@@ -15,8 +15,8 @@ use crate::api::image_mirror::{
     AbsentPlatform, AdoptedTags, Attestations, CreateRepository, InUse, IndexMode, PruneMode,
     TagMutability,
 };
-use crate::oci::{CloudRegistry, Digest, Platform, Registry, Repository};
-use crate::policy::{Duration, Schedule};
+use crate::oci::{CloudRegistry, Digest, Platform, Registry, Repository, Tag};
+use crate::policy::{Duration, Schedule, TagGlob};
 
 /// A mirror whose spec was found valid.
 #[derive(Clone, Debug)]
@@ -41,6 +41,8 @@ pub struct Mirror {
     pub referrers: Referrers,
     /// What to do when a source tag moves.
     pub tag_mutability: TagMutability,
+    /// Which tags never move.
+    pub immutable: ImmutableTags,
     /// When rounds start.
     pub schedule: Schedule,
     /// What becomes of tags that are no longer wanted.
@@ -149,6 +151,15 @@ pub struct Referrers {
     pub recheck: Duration,
 }
 
+/// Which tags never move, and how often they are looked at all the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImmutableTags {
+    /// By their names at the source.
+    pub tags: Vec<TagGlob>,
+    /// Longest time between two looks at all that a tag leads to.
+    pub verify_interval: Duration,
+}
+
 /// Which of what refers to an image is copied.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReferrerTypes {
@@ -158,6 +169,15 @@ pub enum ReferrerTypes {
     All,
     /// What has one of these types, sorted.
     Only(Arc<[String]>),
+}
+
+// === impl ImmutableTags ===
+
+impl ImmutableTags {
+    /// Whether a tag of the source never moves.
+    pub fn cover(&self, tag: &Tag) -> bool {
+        self.tags.iter().any(|glob| glob.matches(tag))
+    }
 }
 
 // === impl ReferrerTypes ===

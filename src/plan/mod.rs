@@ -13,6 +13,7 @@ mod failure;
 pub mod fields;
 pub mod gates;
 pub mod in_use;
+pub mod integrity;
 pub mod mirror;
 pub mod naming;
 pub mod pod_images;
@@ -31,8 +32,8 @@ pub mod validate;
 pub use conflicts::{Claim, Claimant, Conflict, SourceImage, find_conflicts};
 pub use fields::InvalidField;
 pub use mirror::{
-    AbsentTag, Access, CloudIdentity, Destination, ImageEntry, Mirror, Platforms, Pruning,
-    ReferrerTypes, Referrers, RepositorySelector, Source, TagSelector,
+    AbsentTag, Access, CloudIdentity, Destination, ImageEntry, ImmutableTags, Mirror, Platforms,
+    Pruning, ReferrerTypes, Referrers, RepositorySelector, Source, TagSelector,
 };
 pub use naming::Naming;
 pub use policy::Policy;

@@ -38,8 +38,8 @@ impl LastLook<'_> {
     }
 }
 
-/// A part of a time, by a digest.
-fn share(image: &Digest, time: u64) -> u64 {
+/// A part of a time, by a digest, which is always less than all of it where there is any.
+pub(super) fn share(image: &Digest, time: u64) -> u64 {
     let digits = image.encoded().get(..8);
     let number = digits.and_then(|digits| u64::from_str_radix(digits, 16).ok());
     let number = u128::from(number.unwrap_or_default());

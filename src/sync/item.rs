@@ -25,6 +25,8 @@ pub(super) struct Item {
     pub(super) voucher: Option<Voucher>,
     /// The look at what refers to the image that was just had.
     pub(super) looked: Option<Looked>,
+    /// When all that the tag leads to was just found at the destination.
+    pub(super) checked_at: Option<Timestamp>,
 }
 
 /// What is to be done about a sighting.
@@ -197,6 +199,10 @@ impl Item {
         } else {
             before.and_then(|record| record.verified.clone())
         };
+        let checked_at = self
+            .checked_at
+            .filter(|_| is_complete)
+            .or_else(|| before.and_then(|record| record.checked_at));
         let new = |copied_at| self.record(expected.clone(), copied_at);
         let record = match before {
             None => Record {
@@ -218,6 +224,7 @@ impl Item {
         Record {
             verified,
             referrers,
+            checked_at,
             ..record
         }
     }
@@ -246,6 +253,7 @@ impl Item {
             unwanted: None,
             verified: self.verified(),
             referrers: None,
+            checked_at: None,
             own_referrers: here.map_or_else(Vec::new, |here| here.own_referrers.clone()),
         }
     }

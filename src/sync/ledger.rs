@@ -344,6 +344,7 @@ mod tests {
             unwanted: None,
             verified: None,
             referrers: None,
+            checked_at: None,
             own_referrers: Vec::new(),
         }
     }

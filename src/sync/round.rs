@@ -23,6 +23,7 @@ use super::state::State;
 use super::steps::apply::apply;
 use super::steps::decide::decide;
 use super::steps::gate::gate;
+use super::steps::integrity::check_integrity;
 use super::steps::late::look_again;
 use super::steps::list::list;
 use super::steps::own::{conclude, own, wishes};
@@ -153,6 +154,7 @@ impl Round<'_> {
             look_anew(engine, &round.items);
         }
         if self.mode != Mode::Prune {
+            check_integrity(engine, &mut round).boxed().await;
             look_again(engine, &mut round, self.mode).boxed().await;
         }
         let pruning = PruneRun::new(self.state, input);

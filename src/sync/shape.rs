@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use crate::api::mirrored_repository::SHAPE_LENGTH;
 use crate::api::{AbsentPlatform, Attestations, IndexMode};
 use crate::oci::Digest;
 use crate::plan::{Mirror, Platforms, ReferrerTypes};
@@ -25,14 +26,11 @@ impl Shape {
     }
 }
 
-/// Longest text: records are bounded.
-const LENGTH: usize = 200;
-
 /// The text by which records tell shapes apart; a digest stands for a long one.
 impl fmt::Display for Shape {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = self.describe();
-        if text.len() > LENGTH {
+        if text.len() > SHAPE_LENGTH {
             return Digest::sha256(text.as_bytes()).fmt(formatter);
         }
         formatter.write_str(&text)

@@ -2,6 +2,8 @@
 
 //! Whole rounds through the program: files in, registries changed, a report out.
 
+mod immutable;
+
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;

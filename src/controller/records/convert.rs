@@ -163,6 +163,7 @@ fn write_tag(registry: &Registry, tag: &Tag, record: &Record) -> RecordedTag {
         unwanted: _,
         verified,
         referrers,
+        checked_at,
         own_referrers,
     } = record;
     let elsewhere = written_to.as_ref().filter(|written| *written != registry);
@@ -180,6 +181,7 @@ fn write_tag(registry: &Registry, tag: &Tag, record: &Record) -> RecordedTag {
         verified_at: verified.as_ref().map(|verified| whole_seconds(verified.at)),
         referrers_checked_at: referrers.map(|looked| whole_seconds(looked.at)),
         referrers_found: referrers.map(|looked| looked.seen.to_string()),
+        checked_at: checked_at.map(whole_seconds),
         state: if *refused {
             Some(TagState::Refused)
         } else {
@@ -420,6 +422,7 @@ fn read_tag(registry: &Registry, recorded: &RecordedTag) -> (Tag, Record) {
         verified_at,
         referrers_checked_at,
         referrers_found,
+        checked_at,
         state,
         own_referrers,
     } = recorded;
@@ -445,6 +448,7 @@ fn read_tag(registry: &Registry, recorded: &RecordedTag) -> (Tag, Record) {
         unwanted: None,
         verified: verified.map(|(by, at)| read_verified(by, at.0)),
         referrers: referrers.and_then(|(at, found)| read_looked(at.0, found)),
+        checked_at: checked_at.as_ref().map(|time| time.0),
         own_referrers: own_referrers.clone(),
     };
     (tag.clone(), record)

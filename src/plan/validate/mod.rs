@@ -21,7 +21,7 @@ use self::access::Written;
 use self::destinations::validate_destinations;
 use self::images::{resolve_policies, validate_images};
 use super::fields::{Fields, InvalidField};
-use super::mirror::{Mirror, Platforms, Pruning, ReferrerTypes, Referrers, Source};
+use super::mirror::{ImmutableTags, Mirror, Platforms, Pruning, ReferrerTypes, Referrers, Source};
 use crate::api::annotations::APPROVE_PRUNE;
 use crate::api::image_mirror::{
     self as written, CronSchedule, ImageMirrorSpec, PlatformsMode, Prune, ReferrersMode,
@@ -29,7 +29,7 @@ use crate::api::image_mirror::{
 use crate::api::metadata::{namespace, object_name};
 use crate::api::{Attestations, ImageMirror, ImagePolicy, IndexMode};
 use crate::policy::schedule::{CronTimes, Interval};
-use crate::policy::{Duration, Schedule};
+use crate::policy::{Duration, Schedule, TagGlob};
 
 /// Most platforms in a list.
 const PLATFORMS: usize = 32;
@@ -38,6 +38,11 @@ const ARTIFACT_TYPES: usize = 32;
 const ARTIFACT_TYPE_LENGTH: usize = 255;
 /// Shortest time between two looks at what refers to an image.
 const SHORTEST_RECHECK: Duration = Duration::from_secs(60);
+/// Most globs of immutable tags.
+const IMMUTABLE_TAGS: usize = 32;
+/// Shortest time between two looks at an immutable tag, and that where none is written.
+const SHORTEST_VERIFY_INTERVAL: Duration = Duration::from_secs(60 * 60);
+const DEFAULT_VERIFY_INTERVAL: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// Interval where neither interval nor schedule is written.
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(60 * 60);
 /// Shortest time from a push to its copy that can be promised.
@@ -66,6 +71,8 @@ pub fn validate(
         platforms,
         referrers,
         tag_mutability,
+        immutable_tags,
+        verify_interval,
         prune,
         interval,
         schedule,
@@ -82,6 +89,7 @@ pub fn validate(
     let destinations = validate_destinations(destinations, &mut fields);
     let platforms = validate_platforms(platforms, &mut fields);
     let referrers = validate_referrers(referrers, &mut fields);
+    let immutable = validate_immutable(immutable_tags, *verify_interval, &mut fields);
     let prune = validate_prune(prune, metadata, &mut fields);
     let schedule = validate_schedule(*interval, schedule.as_ref(), &mut fields);
     check_timeout(*timeout, &mut fields);
@@ -99,6 +107,7 @@ pub fn validate(
             platforms,
             referrers,
             tag_mutability: *tag_mutability,
+            immutable,
             schedule,
             prune,
             timeout: *timeout,
@@ -231,6 +240,33 @@ fn validate_referrers(referrers: &written::Referrers, fields: &mut Fields) -> Re
             ReferrersMode::Copy => ReferrerTypes::Only(types.into()),
         },
         recheck: *recheck,
+    }
+}
+
+fn validate_immutable(
+    tags: &[String],
+    verify_interval: Option<Duration>,
+    fields: &mut Fields,
+) -> ImmutableTags {
+    let path = "spec.immutableTags";
+    fields.check_count(path, tags.len(), 0, IMMUTABLE_TAGS);
+    fields.refuse_repeats(
+        tags.iter()
+            .enumerate()
+            .map(|(index, tag)| (format!("{path}[{index}]"), tag.as_str())),
+    );
+    if let Some(short) = verify_interval.filter(|interval| *interval < SHORTEST_VERIFY_INTERVAL) {
+        fields.refuse(
+            "spec.verifyInterval",
+            format_args!("is {short}, the shortest is {SHORTEST_VERIFY_INTERVAL}"),
+        );
+    }
+    if verify_interval.is_some() && tags.is_empty() {
+        fields.refuse("spec.verifyInterval", "is only used with immutableTags");
+    }
+    ImmutableTags {
+        tags: fields.accept_all(path, tags, TagGlob::parse),
+        verify_interval: verify_interval.unwrap_or(DEFAULT_VERIFY_INTERVAL),
     }
 }
 

@@ -13,7 +13,7 @@ use super::tests::{refusals, spec, with};
 type Change = (&'static str, &'static str, &'static str, &'static str);
 
 /// More is written in the spec: the name of the case, what is added, and all messages.
-const ADDITIONS: [(&str, &str, &str); 21] = [
+const ADDITIONS: [(&str, &str, &str); 24] = [
     (
         "types of referrers that are not copied",
         "referrers: {mode: Skip, artifactTypes: [application/spdx+json]}",
@@ -68,6 +68,21 @@ const ADDITIONS: [(&str, &str, &str); 21] = [
         "a timeout of nothing",
         "timeout: 0s",
         "spec.timeout: is 0s, the shortest is 1s",
+    ),
+    (
+        "an immutable tag twice",
+        "immutableTags: ['v*', 'v*']",
+        "spec.immutableTags[1]: \"v*\" is already in spec.immutableTags[0]",
+    ),
+    (
+        "immutable tags that are looked at all the time",
+        "immutableTags: ['v*']\n  verifyInterval: 59m",
+        "spec.verifyInterval: is 59m, the shortest is 1h",
+    ),
+    (
+        "a time between looks at nothing",
+        "verifyInterval: 168h",
+        "spec.verifyInterval: is only used with immutableTags",
     ),
     (
         "a promise that no registry keeps",

@@ -11,6 +11,7 @@ use crate::copy::Seen;
 use crate::oci::{Digest, Registry, Tag};
 use crate::plan::gates::{Vouched, Voucher};
 use crate::plan::prune::{Holding, Unwanted};
+use crate::plan::{Claim, SourceImage};
 use crate::sync::shape::Shape;
 
 /// What is remembered of a tag.
@@ -48,6 +49,9 @@ pub struct Record {
     /// The last look at what refers to the image at the source; nothing where nobody looked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub referrers: Option<Looked>,
+    /// The last look at all that the tag leads to at the destination, where its mirror says that the tag is immutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checked_at: Option<Timestamp>,
     /// What refers to the image at the destination and was copied there with it: at most
     /// [`OWN_REFERRERS`] manifests.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -204,6 +208,28 @@ impl Record {
     /// Whether it is about this digest of the source, in this shape.
     pub(in crate::sync) fn is_of(&self, source: &Digest, shape: &Shape) -> bool {
         self.source_digest == *source && self.shape == shape.to_string()
+    }
+
+    /// Whether it says that a tag is what it should be: this image of the source in this shape, whole.
+    pub(in crate::sync) fn is_right(
+        &self,
+        source: &SourceImage,
+        digest: &Digest,
+        shape: &Shape,
+        claim: &Claim,
+    ) -> bool {
+        self.source == source.to_string()
+            && self.is_of(digest, shape)
+            && self.registry.as_ref() == Some(&claim.registry)
+            && self.unwanted.is_none()
+            && !self.refused
+            && !self.is_pending()
+    }
+
+    /// When all that the tag leads to was last known to be at the destination.
+    pub(in crate::sync) fn seen_whole_at(&self) -> Timestamp {
+        let known = self.checked_at.max(self.copied_at);
+        known.unwrap_or(Timestamp::UNIX_EPOCH)
     }
 
     /// The tag as something that the mirror wants.

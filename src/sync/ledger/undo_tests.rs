@@ -38,6 +38,7 @@ fn record(image: &Manifest, copied_at: Option<Timestamp>) -> Record {
         unwanted: None,
         verified: None,
         referrers: None,
+        checked_at: None,
         own_referrers: Vec::new(),
     }
 }

@@ -198,6 +198,7 @@ pub(super) fn record(tombstone: &Tombstone, copied_at: Option<jiff::Timestamp>) 
         unwanted: None,
         verified: None,
         referrers: None,
+        checked_at: None,
         own_referrers: own_referrers.clone(),
     }
 }

@@ -34,6 +34,7 @@ fn item(judged: Judged, mutability: TagMutability) -> Item {
         step,
         voucher,
         looked: None,
+        checked_at: None,
     }
 }
 

@@ -8,6 +8,7 @@ pub(super) mod decide;
 mod excludes;
 pub(super) mod gate;
 mod groups;
+pub(super) mod integrity;
 pub(super) mod late;
 pub(super) mod list;
 mod lists;

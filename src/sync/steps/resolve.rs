@@ -4,6 +4,7 @@
 
 mod deps;
 mod destination;
+mod recorded;
 mod source;
 
 use std::collections::{HashMap, HashSet};
@@ -13,11 +14,13 @@ use futures::{StreamExt, stream};
 
 pub(in crate::sync) use self::deps::Deps;
 use self::destination::{Look, compare, look};
+use self::recorded::recall;
 use self::source::{Resolved, find_image};
 use crate::copy::Origin;
 use crate::oci::{Digest, Repository, Tag};
 use crate::plan::report::{Excluded, Failure};
 use crate::plan::{Claim, Destination, Mirror, NotSelected, ReferrerTypes, SourceImage};
+use crate::runtime::clock;
 use crate::sync::Mode;
 use crate::sync::connect::Connect;
 use crate::sync::mirror_round::MirrorRound;
@@ -81,8 +84,16 @@ pub(in crate::sync) async fn resolve<C: Connect>(
     } else {
         Order::Together
     };
+    let now = clock::now();
+    let may_recall = round.only.is_none() && matches!(mode, Mode::Apply | Mode::Plan);
     let sighted = stream::iter(selected)
-        .map(|selected| sight(deps, (mirror, known), order, selected))
+        .map(|selected| async move {
+            if may_recall && let Some(sighted) = recall(deps, (mirror, known), &selected, now).await
+            {
+                return sighted;
+            }
+            sight(deps, (mirror, known), order, selected).await
+        })
         .buffered(LOOKS)
         .collect::<Vec<_>>();
     // Whether the sources list referrers is asked next of whatever has no record.

@@ -94,6 +94,7 @@ impl World {
             unwanted: None,
             verified: None,
             referrers: None,
+            checked_at: None,
             own_referrers: match standing {
                 Standing::Written => vec![Image::of(&wanted.digest).signature.1.clone()],
                 Standing::Pending | Standing::Adopted => Vec::new(),

@@ -39,6 +39,7 @@ fn unwanted() -> (Slot, Record) {
         unwanted: None,
         verified: None,
         referrers: None,
+        checked_at: None,
         own_referrers: Vec::new(),
     };
     (page.slot(&"1.0".parse().unwrap()), record)

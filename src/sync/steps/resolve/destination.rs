@@ -35,14 +35,7 @@ pub(super) async fn look<C: Connect>(
         .destination(destination, &claim.repository)
         .await
         .map_err(|error| Failure::connecting(&subject, error))?;
-    let slot = Slot {
-        page: Page {
-            mirror: mirror.name.clone(),
-            destination: destination.name.clone(),
-            repository: claim.repository.clone(),
-        },
-        tag: claim.tag.clone(),
-    };
+    let slot = slot(mirror, destination, claim);
     let recorded = deps.ledger.read(&slot).filter(|record| {
         let registry = record.registry.as_ref();
         registry.is_none_or(|registry| *registry == claim.registry)
@@ -56,6 +49,18 @@ pub(super) async fn look<C: Connect>(
         current,
         recorded,
     })
+}
+
+/// Where a destination tag is on record.
+pub(super) fn slot(mirror: &Mirror, destination: &Destination, claim: &Claim) -> Slot {
+    Slot {
+        page: Page {
+            mirror: mirror.name.clone(),
+            destination: destination.name.clone(),
+            repository: claim.repository.clone(),
+        },
+        tag: claim.tag.clone(),
+    }
 }
 
 /// Puts together what the source has and what the destination tag is like.

@@ -156,6 +156,7 @@ pub(super) fn record() -> MirroredRepositoryStatus {
         referrers_checked_at: Some(time()),
         referrers_found: Some(format!("index+list:{0}:{0}", "f".repeat(16))),
         state: Some(TagState::Refused),
+        checked_at: Some(time()),
         own_referrers: vec![sha256(); OWN_REFERRERS],
     });
     // What is no longer wanted waits for nothing, and candidates are larger.

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//! What is on record of immutable tags: that they are as they were is taken from there, until a look is due.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::deps::Deps;
+use super::destination::slot;
+use crate::oci::Digest;
+use crate::plan::integrity::LastCheck;
+use crate::plan::{Claim, Destination, Mirror, SourceImage};
+use crate::sync::connect::Connect;
+use crate::sync::ledger::Record;
+use crate::sync::shape::Shape;
+use crate::sync::sighting::{Image, Selected, Sighted, Sighting};
+
+/// A selected tag as it is on record at all of its destinations, without a request. None where the tag may move, where
+/// anything is not on record as it should be, or where a look is due.
+pub(super) async fn recall<C: Connect>(
+    deps: &Deps<'_, C>,
+    (mirror, known): (&Mirror, &HashMap<String, Digest>),
+    selected: &Selected,
+    now: Timestamp,
+) -> Option<Sighted> {
+    if !mirror.immutable.cover(&selected.tag) {
+        return None;
+    }
+    let source = SourceImage {
+        registry: mirror.source.registry.clone(),
+        repository: selected.origin.repository.clone(),
+        tag: selected.tag.clone(),
+    };
+    let digest = known.get(&source.to_string())?;
+    if selected.pin.as_ref().is_some_and(|pin| pin != digest) {
+        return None;
+    }
+    let claims = selected
+        .namings
+        .iter()
+        .flat_map(|naming| mirror.claims(naming, &source.repository, &source.tag, Some(digest)));
+    let mut found = Vec::new();
+    for (destination, claim) in claims {
+        let claim = claim.ok()?;
+        let record = deps.ledger.read(&slot(mirror, destination, &claim))?;
+        let last = LastCheck {
+            image: digest,
+            at: record.seen_whole_at(),
+        };
+        let is_right = record.is_right(&source, digest, &Shape::of(mirror), &claim);
+        if !is_right || last.is_over(mirror.immutable.verify_interval, now) {
+            return None;
+        }
+        found.push((destination, claim, record));
+    }
+    let (_, _, first) = found.first()?;
+    let image = Arc::new(Image {
+        origin: selected.origin.clone(),
+        digest: digest.clone(),
+        is_index: first.referrers.map(|looked| looked.seen.is_index),
+        shape: Shape::of(mirror),
+        selected_by: selected.selected_by.clone(),
+        policies: selected.policies.clone(),
+        source,
+    });
+    let mut sighted = Sighted::default();
+    for (destination, claim, record) in found {
+        let sighting = sighting(deps, mirror, &image, (destination, claim), record).await?;
+        sighted.sightings.push(Ok(sighting));
+    }
+    Some(sighted)
+}
+
+async fn sighting<C: Connect>(
+    deps: &Deps<'_, C>,
+    mirror: &Mirror,
+    image: &Arc<Image>,
+    (destination, claim): (&Destination, Claim),
+    record: Record,
+) -> Option<Sighting> {
+    let endpoint = deps.connection.destination(destination, &claim.repository);
+    Some(Sighting {
+        image: image.clone(),
+        slot: slot(mirror, destination, &claim),
+        endpoint: endpoint.await.ok()?,
+        current: Some(record.digest.clone()),
+        expected: record.digest.clone(),
+        recorded: Some(record),
+        claim,
+    })
+}

@@ -110,13 +110,17 @@ fn map(fields: &[(&'static str, Yaml)], indent: usize, out: &mut String) {
 /// The value of a field, behind its colon.
 fn field(value: &Yaml, indent: usize, name: usize, out: &mut String) {
     let is_block = |item: &Yaml| matches!(item, Yaml::Map(_) | Yaml::Noted(..));
-    let width = match value {
-        Yaml::List(items) if items.iter().any(is_block) => match items.len() {
-            ..=1 => WIDTH,
-            2 => PAIR_WIDTH,
-            _ => 0,
-        },
-        _ => WIDTH,
+    let blocks = if let Yaml::List(items) = value
+        && items.iter().any(is_block)
+    {
+        items.len()
+    } else {
+        0
+    };
+    let width = match blocks {
+        0 | 1 => WIDTH,
+        2 => PAIR_WIDTH,
+        _ => 0,
     };
     let is_spec = indent == 0 && matches!(value, Yaml::Map(fields) if fields.len() > 2);
     if !is_spec && let Some(flow) = value.fitting(indent + name + 2, width) {

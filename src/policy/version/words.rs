@@ -164,7 +164,7 @@ pub(super) fn counts_first_builds(word: &str) -> bool {
     counts_builds(word) || word == FIRST_BUILD_WORD
 }
 
-/// Whether a text begins with the letter of a prerelease, a dot and a number, as AdGuard Home's 0.108.0-b.59.
+/// Whether a text begins with the letter of a prerelease, a dot and a number, as in 0.108.0-b.59.
 pub(super) fn begins_dotted_letter(text: &str) -> bool {
     let (word, behind) = split(text);
     is_one_of(word, &LETTERS) && behind.strip_prefix('.').is_some_and(begins_with_digit)

@@ -107,23 +107,24 @@ fn map(fields: &[(&'static str, Yaml)], indent: usize, out: &mut String) {
     }
 }
 
-/// The value of a field, behind its colon.
-fn field(value: &Yaml, indent: usize, name: usize, out: &mut String) {
-    let is_block = |item: &Yaml| matches!(item, Yaml::Map(_) | Yaml::Noted(..));
-    let blocks = if let Yaml::List(items) = value
-        && items.iter().any(is_block)
-    {
-        items.len()
-    } else {
-        0
+/// Longest line on which a value stands alone: a list of several maps has a line for each.
+fn width(value: &Yaml) -> usize {
+    let Yaml::List(items) = value else {
+        return WIDTH;
     };
-    let width = match blocks {
-        0 | 1 => WIDTH,
+    let is_block = |item: &Yaml| matches!(item, Yaml::Map(_) | Yaml::Noted(..));
+    match items.len() {
+        ..=1 => WIDTH,
+        _ if !items.iter().any(is_block) => WIDTH,
         2 => PAIR_WIDTH,
         _ => 0,
-    };
+    }
+}
+
+/// The value of a field, behind its colon.
+fn field(value: &Yaml, indent: usize, name: usize, out: &mut String) {
     let is_spec = indent == 0 && matches!(value, Yaml::Map(fields) if fields.len() > 2);
-    if !is_spec && let Some(flow) = value.fitting(indent + name + 2, width) {
+    if !is_spec && let Some(flow) = value.fitting(indent + name + 2, width(value)) {
         let _ = writeln!(out, " {flow}");
         return;
     }

@@ -8,6 +8,8 @@ use std::fmt::{self, Write as _};
 
 /// Longest line of what could as well stand on several.
 const WIDTH: usize = 150;
+/// Longest line of two maps, which otherwise stand on a line each.
+const PAIR_WIDTH: usize = 120;
 /// Words that YAML 1.1 or 1.2 reads as something else than text.
 const WORDS: [&str; 11] = [
     "true", "false", "yes", "no", "on", "off", "null", "y", "n", "nan", "inf",
@@ -87,14 +89,14 @@ impl Yaml {
 
     /// Whether it stands on one line as an item of a list in a spec.
     pub(super) fn fits(&self) -> bool {
-        self.fitting(6).is_some()
+        self.fitting(6, WIDTH).is_some()
     }
 
     /// The value on one line, where it fits there behind what stands before it.
-    fn fitting(&self, before: usize) -> Option<String> {
+    fn fitting(&self, before: usize, width: usize) -> Option<String> {
         let flow = self.flow()?;
         let is_scalar = matches!(self, Self::Text(_) | Self::Bare(_));
-        (is_scalar || before + flow.len() <= WIDTH).then_some(flow)
+        (is_scalar || before + flow.len() <= width).then_some(flow)
     }
 }
 
@@ -105,16 +107,24 @@ fn map(fields: &[(&'static str, Yaml)], indent: usize, out: &mut String) {
     }
 }
 
+/// Longest line on which a value stands alone: a list of several maps has a line for each.
+fn width(value: &Yaml) -> usize {
+    let Yaml::List(items) = value else {
+        return WIDTH;
+    };
+    let is_block = |item: &Yaml| matches!(item, Yaml::Map(_) | Yaml::Noted(..));
+    match items.len() {
+        ..=1 => WIDTH,
+        _ if !items.iter().any(is_block) => WIDTH,
+        2 => PAIR_WIDTH,
+        _ => 0,
+    }
+}
+
 /// The value of a field, behind its colon.
 fn field(value: &Yaml, indent: usize, name: usize, out: &mut String) {
-    let is_block = |item: &Yaml| matches!(item, Yaml::Map(_) | Yaml::Noted(..));
-    let is_block_list =
-        matches!(value, Yaml::List(items) if items.len() > 1 && items.iter().any(is_block));
     let is_spec = indent == 0 && matches!(value, Yaml::Map(fields) if fields.len() > 2);
-    if !is_block_list
-        && !is_spec
-        && let Some(flow) = value.fitting(indent + name + 2)
-    {
+    if !is_spec && let Some(flow) = value.fitting(indent + name + 2, width(value)) {
         let _ = writeln!(out, " {flow}");
         return;
     }
@@ -197,7 +207,7 @@ fn list_item(item: &Yaml, indent: usize, out: &mut String) {
         list_item(value, indent, out);
         return;
     }
-    if let Some(flow) = item.fitting(indent + 2) {
+    if let Some(flow) = item.fitting(indent + 2, WIDTH) {
         let _ = writeln!(out, "{:indent$}- {flow}", "");
         return;
     }
@@ -245,7 +255,7 @@ fn is_plain(text: &str) -> bool {
     let is_word = starts
         && text
             .chars()
-            .all(|character| inner(character) || character == ':')
+            .all(|character| inner(character) || ":@".contains(character))
         && !text.ends_with(':');
     is_word && !WORDS.contains(&text.to_ascii_lowercase().as_str()) || is_duration(text)
 }

@@ -20,7 +20,7 @@ use proptest::prelude::*;
 use super::*;
 
 /// The cases.
-const CASES: [&str; 9] = [
+const CASES: [&str; 15] = [
     include_str!("select_cases/base_images.txt"),
     include_str!("select_cases/languages.txt"),
     include_str!("select_cases/databases.txt"),
@@ -30,9 +30,15 @@ const CASES: [&str; 9] = [
     include_str!("select_cases/extract.txt"),
     include_str!("select_cases/rules.txt"),
     include_str!("select_cases/vendors.txt"),
+    include_str!("select_cases/machine_learning.txt"),
+    include_str!("select_cases/data.txt"),
+    include_str!("select_cases/platforms.txt"),
+    include_str!("select_cases/teams_and_homes.txt"),
+    include_str!("select_cases/gateways_and_guards.txt"),
+    include_str!("select_cases/builders.txt"),
 ];
 /// How many there are: a case that is not read is not tested.
-const COUNT: usize = 433;
+const COUNT: usize = 650;
 
 /// Reads rules such as `semver >=1; prereleases; newest 2 by name per minor; exclude .*-rc.*`.
 fn rules(text: &str) -> Rules {

@@ -26,7 +26,7 @@ use std::fmt;
 
 pub(super) use self::release::Release;
 pub(super) use self::suffix::Suffix;
-use self::words::begins_with_digit;
+use self::words::{begins_with_digit, behind_commit};
 use super::number::Number;
 use crate::oci::Tag;
 
@@ -124,8 +124,12 @@ impl Version {
     }
 }
 
-/// Whether what stands behind a single number makes it a version: a build, as in Java's `25_36-jdk`.
+/// Whether what stands behind a single number makes it a version: a build, as in Java's `25_36-jdk`, or a commit, as
+/// Jenkins has it.
 fn is_build_of_single(digits: usize, behind: &str) -> bool {
+    if behind_commit(behind).is_some() {
+        return true;
+    }
     let Some(build) = behind.strip_prefix('_') else {
         return false;
     };

@@ -3,7 +3,7 @@
 //! Divides what a variant says from the numbers that count the builds of one version.
 
 use super::super::number::Number;
-use super::words::{begins_commit_word, counts_builds, is_commit};
+use super::words::{begins_commit_word, counts_builds, counts_first_builds, has_digits_of_commit};
 
 /// A number alone with as many digits is a date or a time, and so no name of a base such as `debian-12`.
 const DATE_LENGTH: usize = 6;
@@ -25,8 +25,10 @@ impl Divided {
 
     /// Adds what stands behind dashes. `counting`: whether a number at the beginning counts builds.
     pub(super) fn add_variant(&mut self, variant: &str, mut counting: bool) {
+        let mut counts: fn(&str) -> bool = counts_first_builds;
         for segment in variant.split('-').filter(|segment| !segment.is_empty()) {
-            counting = self.add_segment(segment, counting);
+            counting = self.add_segment(segment, counting, counts);
+            counts = counts_builds;
         }
     }
 
@@ -52,8 +54,8 @@ impl Divided {
         self.words.retain(|word| !word.is_empty());
     }
 
-    /// Adds one segment, and says whether numbers behind it count builds.
-    fn add_segment(&mut self, segment: &str, counting: bool) -> bool {
+    /// Adds one segment, and says whether numbers behind it count builds. `counts`: whether those behind a word do.
+    fn add_segment(&mut self, segment: &str, counting: bool, counts: fn(&str) -> bool) -> bool {
         let (word, number) = split_number(segment);
         let bare = word.strip_suffix('.').unwrap_or(word);
         let digits = segment.len() - word.len();
@@ -65,7 +67,7 @@ impl Divided {
                 self.builds.push(number);
                 return counting;
             }
-            Some(number) if !word.is_empty() && (counts_builds(bare) || is_dotted) => {
+            Some(number) if !word.is_empty() && (counts(bare) || is_dotted) => {
                 self.words.push(bare.to_owned());
                 self.builds.push(number);
                 return true;
@@ -90,9 +92,4 @@ fn split_number(segment: &str) -> (&str, Option<Number>) {
     let word = segment.trim_end_matches(|character: char| character.is_ascii_digit());
     let number = segment.get(word.len()..).and_then(Number::parse);
     (word, number)
-}
-
-/// Whether a segment is a commit, and not a word that has only the letters of one.
-fn has_digits_of_commit(segment: &str) -> bool {
-    is_commit(segment) && segment.bytes().any(|byte| byte.is_ascii_digit())
 }

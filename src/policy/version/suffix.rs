@@ -7,8 +7,8 @@ use super::super::number::Number;
 use super::builds::Divided;
 use super::prerelease::Prerelease;
 use super::words::{
-    begins_commit_word, begins_last_word, begins_letter, begins_prerelease, begins_with_digit,
-    is_commit, is_correction, is_release, is_service_pack, split,
+    begins_commit_word, begins_dotted_letter, begins_last_word, begins_letter, begins_prerelease,
+    begins_with_digit, behind_commit, is_commit, is_correction, is_release, is_service_pack, split,
 };
 
 /// Stands before SNAPSHOT.
@@ -34,6 +34,9 @@ impl Suffix {
         if text.is_empty() {
             return Some(Self::default());
         }
+        if let Some(behind) = behind_commit(text) {
+            return Some(Self::behind(behind, true));
+        }
         let (separator, rest) = match text.split_at_checked(1) {
             Some((separator @ ("-" | "_" | "."), rest)) => (separator, rest),
             _ => ("", text),
@@ -45,7 +48,7 @@ impl Suffix {
         if is_prerelease(separator, rest) {
             let (prerelease, behind) = rest.split_at_checked(prerelease_end(rest))?;
             return Some(Self {
-                prerelease: Some(Prerelease::parse(prerelease)),
+                prerelease: Some(Prerelease::parse(prerelease, separator.is_empty())),
                 ..Self::behind(behind, false)
             });
         }
@@ -62,7 +65,7 @@ impl Suffix {
         }
         Some(match rest.rsplit_once('-') {
             Some((variant, last)) if begins_last_word(last) => Self {
-                prerelease: Some(Prerelease::parse(last)),
+                prerelease: Some(Prerelease::parse(last, false)),
                 ..Self::behind(text.get(..=variant.len()).unwrap_or_default(), false)
             },
             Some(_) | None => Self::behind(text, false),
@@ -96,7 +99,12 @@ fn is_prerelease(separator: &str, rest: &str) -> bool {
     let first = rest.split(['-', '_']).next().unwrap_or(rest);
     match separator {
         "" => begins_prerelease(rest) || begins_letter(rest),
-        "-" => begins_prerelease(rest) || begins_with_digit(rest) || is_commit(first),
+        "-" => {
+            begins_prerelease(rest)
+                || begins_dotted_letter(rest)
+                || begins_with_digit(rest)
+                || is_commit(first)
+        }
         // As in Alpine's 3.20.0_rc1; a commit is metadata there.
         "_" => begins_prerelease(rest) && !begins_commit_word(rest),
         _ => begins_prerelease(rest),

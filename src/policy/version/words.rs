@@ -12,7 +12,6 @@ const PRERELEASE_WORDS: [&str; 24] = [
     "preview",
     "prerelease",
     "dev",
-    "devel",
     "development",
     "snapshot",
     "milestone",
@@ -25,6 +24,7 @@ const PRERELEASE_WORDS: [&str; 24] = [
     "sha",
     "git",
     "ea",
+    "eap",
     "ec",
     "experimental",
     "unstable",
@@ -61,8 +61,11 @@ const CORRECTION_WORDS: [&str; 7] = [
 ];
 /// Words of a variant behind which numbers count the builds of one version: those of packagers, and those of
 /// vendors who build what others release.
-const BUILD_WORDS: [&str; 31] = [
+const BUILD_WORDS: [&str; 37] = [
     "r",
+    "b",
+    "u",
+    "ga",
     "p",
     "rev",
     "revision",
@@ -91,9 +94,14 @@ const BUILD_WORDS: [&str; 31] = [
     "redhat",
     "mesosphere",
     "d2iq",
+    "hardened",
+    "flannel",
+    "envoy",
     "ce",
     "ee",
 ];
+/// Does so only in front of all others, as in Redis Stack's 7.4.0-v1: `arm-v7` is an architecture.
+const FIRST_BUILD_WORD: &str = "v";
 /// Words that announce a commit in metadata.
 const COMMIT_WORDS: [&str; 4] = ["git", "sha", "commit", "g"];
 /// Shortest abbreviated commit that is one.
@@ -149,6 +157,33 @@ pub(super) fn is_correction(word: &str) -> bool {
 
 pub(super) fn counts_builds(word: &str) -> bool {
     is_one_of(word, &BUILD_WORDS)
+}
+
+/// Whether numbers behind a word count builds where it stands in front of all others.
+pub(super) fn counts_first_builds(word: &str) -> bool {
+    counts_builds(word) || word == FIRST_BUILD_WORD
+}
+
+/// Whether a text begins with the letter of a prerelease, a dot and a number, as in 0.108.0-b.59.
+pub(super) fn begins_dotted_letter(text: &str) -> bool {
+    let (word, behind) = split(text);
+    is_one_of(word, &LETTERS) && behind.strip_prefix('.').is_some_and(begins_with_digit)
+}
+
+/// What stands behind `.v` and a commit, as in 3283.v92c105e0f819-1: Jenkins' versions are a number and a commit, in
+/// which `_` divides what would read as a word.
+pub(super) fn behind_commit(text: &str) -> Option<&str> {
+    let rest = text.strip_prefix(".v")?;
+    let is_digit = |character: char| character.is_ascii_hexdigit() || character == '_';
+    let end = rest.find(|character| !is_digit(character));
+    let (commit, behind) = rest.split_at_checked(end.unwrap_or(rest.len()))?;
+    let is_over = behind.is_empty() || behind.starts_with('-');
+    (commit.len() >= COMMIT_LENGTH && is_over).then_some(behind)
+}
+
+/// Whether a segment is a commit, and not a word that has only the letters of one.
+pub(super) fn has_digits_of_commit(segment: &str) -> bool {
+    is_commit(segment) && segment.bytes().any(|byte| byte.is_ascii_digit())
 }
 
 /// `g2414721` as `git describe` writes it, or the digits alone.

@@ -5,7 +5,6 @@
 mod beside;
 
 use std::io::{self, BufRead as _, IsTerminal as _};
-use std::path::PathBuf;
 
 use futures::{StreamExt, TryStreamExt, stream};
 use schemars::JsonSchema;
@@ -54,11 +53,14 @@ pub(super) struct DeleteReport {
 }
 
 /// A tag that is to go.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct Doomed {
     #[serde(skip)]
     source: Option<Source>,
+    /// What was read of it, where nothing else is looked at before it goes.
+    #[serde(skip)]
+    beside: Option<Beside>,
     /// The tag as it was named.
     target: String,
     tag: Tag,
@@ -95,9 +97,9 @@ pub(super) async fn run(args: &DeleteArgs, output: &Output) -> Result<Exit, Erro
         references,
         yes,
         dry_run,
-        in_use_from,
         output: OutputArgs { output: format },
         registry,
+        ..
     } = args;
     references.iter().try_for_each(require_tag)?;
     if !yes && !dry_run && !io::stdin().is_terminal() {
@@ -107,9 +109,7 @@ pub(super) async fn run(args: &DeleteArgs, output: &Output) -> Result<Exit, Erro
         ));
     }
     let connector = Connector::open(registry)?;
-    // A person decides by what stays; whoever said yes before pays for no look at other tags.
-    let with_siblings = *dry_run || !yes;
-    let looks = look(&connector, references, in_use_from, with_siblings);
+    let looks = look(&connector, args);
     let Some(looked) = until_signal(looks).await else {
         return Ok(Exit::Interrupted);
     };
@@ -164,12 +164,18 @@ fn require_tag(location: &Location) -> Result<(), Error> {
 }
 
 /// Looks at everything before anything is deleted.
-async fn look(
-    connector: &Connector,
-    references: &[Location],
-    in_use_from: &[PathBuf],
-    with_siblings: bool,
-) -> Result<Vec<Doomed>, Error> {
+async fn look(connector: &Connector, args: &DeleteArgs) -> Result<Vec<Doomed>, Error> {
+    let DeleteArgs {
+        references,
+        yes,
+        dry_run,
+        in_use_from,
+        ..
+    } = args;
+    // A person decides by what stays; whoever said yes before pays for no look at other tags.
+    let with_siblings = *dry_run || !yes;
+    // One tag that nobody is asked about goes as soon as it was looked at.
+    let is_at_once = !with_siblings && references.len() == 1 && in_use_from.is_empty();
     let workloads = in_use::read_workloads(in_use_from, &[]).await?;
     let used = match workloads {
         Some(workloads) => Some(
@@ -184,7 +190,14 @@ async fn look(
     for location in references {
         let Named { source, target } = open(connector, location).await?;
         let Some(tag) = location.tag() else { continue };
-        let digest = source.resolve(&target).await?;
+        let (digest, beside) = if is_at_once {
+            let Some(beside) = Beside::read(&source, &tag).await? else {
+                return Err(source.missing(&target).await);
+            };
+            (beside.digest().clone(), Some(beside))
+        } else {
+            (source.resolve(&target).await?, None)
+        };
         let used_by = match &used {
             Some(used) => find_use(used, &source, location, &digest).await?,
             None => None,
@@ -205,6 +218,7 @@ async fn look(
             tag,
             digest,
             source: Some(source),
+            beside,
         });
     }
     let going: Vec<String> = doomed.iter().map(|tag| tag.target.clone()).collect();
@@ -284,22 +298,35 @@ async fn delete(report: &mut DeleteReport) {
         else {
             continue;
         };
-        let beside = match Beside::read(source, &doomed.tag, &doomed.digest).await {
-            Ok(beside) => beside,
+        let read = match doomed.beside.take() {
+            Some(beside) => Ok(Some(beside)),
+            None => Beside::read(source, &doomed.tag).await,
+        };
+        let beside = match read {
+            Ok(Some(beside)) => beside,
+            Ok(None) => {
+                doomed.action = Action::Deleted;
+                continue;
+            }
             Err(error) => {
                 doomed.action = Action::Failed;
                 report.failures.push(error.as_failure(&doomed.target));
                 continue;
             }
         };
-        let (repository, tag) = (&source.repository, &doomed.tag);
-        let deleted = source
-            .endpoint
-            .delete_tag(repository, tag, &doomed.digest, &[], None);
-        let (reason, message) = match deleted.await {
+        let deleted = if *beside.digest() == doomed.digest {
+            let (repository, tag) = (&source.repository, &doomed.tag);
+            let deleted = source
+                .endpoint
+                .delete_seen_tag(repository, tag, &doomed.digest);
+            deleted.await
+        } else {
+            Ok(Deletion::Moved)
+        };
+        let (reason, message) = match deleted {
             Ok(Deletion::Deleted | Deletion::Missing) => {
                 doomed.action = Action::Deleted;
-                match beside.bring_back(source, &doomed.digest).await {
+                match beside.bring_back(source).await {
                     Ok(back) if back.is_empty() => continue,
                     Ok(back) => (Reason::PruneUnsupported, went_along(&back)),
                     Err(error) => (error.as_failure(&doomed.target).reason, lost(&error)),

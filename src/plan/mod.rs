@@ -13,6 +13,7 @@ mod failure;
 pub mod fields;
 pub mod gates;
 pub mod in_use;
+pub mod mentioned_images;
 pub mod mirror;
 pub mod naming;
 pub mod pod_images;

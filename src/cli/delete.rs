@@ -221,20 +221,24 @@ async fn look(connector: &Connector, args: &DeleteArgs) -> Result<Vec<Doomed>, E
             beside,
         });
     }
+    leave_out_each_other(&mut doomed);
+    Ok(doomed)
+}
+
+/// What goes in the same run is none of those that stay.
+fn leave_out_each_other(doomed: &mut [Doomed]) {
     let going: Vec<String> = doomed.iter().map(|tag| tag.target.clone()).collect();
-    for tag in &mut doomed {
+    for tag in doomed {
         let name = tag
             .source
             .as_ref()
             .map(|source| source.name.clone())
             .unwrap_or_default();
-        // What goes in the same run is none of those that stay.
         let stays = |other: &Tag| !going.contains(&image_name(&name, &other.clone().into()));
         if let Some(same_image) = &mut tag.same_image {
             same_image.retain(stays);
         }
     }
-    Ok(doomed)
 }
 
 /// What uses the image, by its tag or by any digest below it.
@@ -291,45 +295,51 @@ fn ask(count: usize, output: &Output) -> bool {
 
 async fn delete(report: &mut DeleteReport) {
     for doomed in &mut report.tags {
-        let Some(source) = doomed
-            .source
-            .as_ref()
-            .filter(|_| doomed.action == Action::Planned)
-        else {
+        let Some(source) = doomed.source.clone() else {
             continue;
         };
-        let read = match doomed.beside.take() {
-            Some(beside) => Ok(Some(beside)),
-            None => Beside::read(source, &doomed.tag).await,
-        };
-        let beside = match read {
-            Ok(Some(beside)) => beside,
-            Ok(None) => {
-                doomed.action = Action::Deleted;
-                continue;
-            }
-            Err(error) => {
+        if doomed.action != Action::Planned {
+            continue;
+        }
+        if let Err(failure) = doomed.delete(&source).await {
+            if doomed.action == Action::Planned {
                 doomed.action = Action::Failed;
-                report.failures.push(error.as_failure(&doomed.target));
-                continue;
+            }
+            report.failures.push(failure);
+        }
+    }
+}
+
+// === impl Doomed ===
+
+impl Doomed {
+    /// Deletes the tag, as long as it stands for the same image.
+    async fn delete(&mut self, source: &Source) -> Result<(), Failure> {
+        let beside = match self.beside.take() {
+            Some(beside) => Some(beside),
+            None => {
+                let read = Beside::read(source, &self.tag).await;
+                read.map_err(|error| error.as_failure(&self.target))?
             }
         };
-        let deleted = if *beside.digest() == doomed.digest {
-            let (repository, tag) = (&source.repository, &doomed.tag);
-            let deleted = source
-                .endpoint
-                .delete_seen_tag(repository, tag, &doomed.digest);
+        let Some(beside) = beside else {
+            self.action = Action::Deleted;
+            return Ok(());
+        };
+        let deleted = if *beside.digest() == self.digest {
+            let (endpoint, repository) = (&source.endpoint, &source.repository);
+            let deleted = endpoint.delete_seen_tag(repository, &self.tag, &self.digest);
             deleted.await
         } else {
             Ok(Deletion::Moved)
         };
         let (reason, message) = match deleted {
             Ok(Deletion::Deleted | Deletion::Missing) => {
-                doomed.action = Action::Deleted;
+                self.action = Action::Deleted;
                 match beside.bring_back(source).await {
-                    Ok(back) if back.is_empty() => continue,
+                    Ok(back) if back.is_empty() => return Ok(()),
                     Ok(back) => (Reason::PruneUnsupported, went_along(&back)),
-                    Err(error) => (error.as_failure(&doomed.target).reason, lost(&error)),
+                    Err(error) => (error.as_failure(&self.target).reason, lost(&error)),
                 }
             }
             Ok(Deletion::Moved) => (
@@ -339,24 +349,21 @@ async fn delete(report: &mut DeleteReport) {
             Ok(Deletion::Shared) => (Reason::PruneUnsupported, SHARED.to_owned()),
             Ok(Deletion::Needed) => (Reason::PruneUnsupported, NEEDED.to_owned()),
             Ok(Deletion::Unsupported | Deletion::TooLate) => {
-                let along = match &doomed.same_image {
+                let along = match &self.same_image {
                     Some(tags) => Ok(tags.clone()),
-                    None => siblings(source, &doomed.tag, &doomed.digest).await,
+                    None => siblings(source, &self.tag, &self.digest).await,
                 };
                 (Reason::PruneUnsupported, unsupported(along.ok().as_deref()))
             }
             Err(error) => (error.reason(), error.to_string()),
         };
-        if doomed.action == Action::Planned {
-            doomed.action = Action::Failed;
-        }
-        report.failures.push(Failure {
-            subject: doomed.target.clone(),
+        Err(Failure {
+            subject: self.target.clone(),
             reason,
             message,
             next_attempt_time: None,
             is_of_tag: false,
-        });
+        })
     }
 }
 

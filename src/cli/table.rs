@@ -10,7 +10,7 @@ use std::io::Write;
 use jiff::Timestamp;
 use tabwriter::TabWriter;
 
-use self::shorten::{shorten_all, without_end};
+use self::shorten::{length, shorten_all, without_end};
 
 /// Blanks between two columns.
 const GAP: usize = 3;
@@ -18,8 +18,6 @@ const GAP: usize = 3;
 const NOTHING: &str = "<none>";
 /// A column is not made narrower than so many characters, nor than its heading.
 const NARROWEST: usize = 12;
-/// What stands for the part of a text that was left out.
-const ELLIPSIS: char = '…';
 
 /// Rows of cells under headings.
 #[derive(Clone, Debug)]
@@ -171,10 +169,6 @@ impl fmt::Display for Table {
         let lines: Vec<String> = self.rows.iter().map(|row| row.join("\t")).collect();
         formatter.write_str(&align(&lines.join("\n")))
     }
-}
-
-fn length(text: &str) -> usize {
-    text.chars().count()
 }
 
 /// Aligns the cells of tab-separated lines. The text ends with a line break.

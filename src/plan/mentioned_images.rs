@@ -107,7 +107,7 @@ mod tests {
 
     use super::*;
 
-    fn found(container: Value) -> Vec<String> {
+    fn found(container: &Value) -> Vec<String> {
         let object = json!({"spec": {"template": {"spec": {"containers": [container]}}}});
         let found = mentioned_images(&object).into_iter();
         found
@@ -129,7 +129,7 @@ mod tests {
         let place = "spec.template.spec.containers[0]";
         let pause = format!("registry.k8s.io/pause@sha256:{}", "0".repeat(64));
         assert_eq!(
-            found(container),
+            found(&container),
             [
                 format!("{place}.args[0] quay.io/acme/reloader:v0.75.0"),
                 format!("{place}.args[2] localhost:5000/a/b:1"),
@@ -151,13 +151,13 @@ mod tests {
             "time=12:30",
             "",
         ];
-        assert_eq!(found(json!({"args": texts})), [""; 0]);
+        assert_eq!(found(&json!({"args": texts})), [""; 0]);
     }
 
     #[test]
     fn as_much_as_an_object_holds() {
         let texts = vec!["quay.io/acme/app:1"; MOST + 5];
-        assert_eq!(found(json!({"args": texts})).len(), MOST);
+        assert_eq!(found(&json!({"args": texts})).len(), MOST);
         let mut deep = json!({"containers": [{"args": ["quay.io/acme/app:1"]}]});
         for _ in 0..=DEPTH {
             deep = json!({ "a": deep });

@@ -4,7 +4,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{ELLIPSIS, length};
+/// What stands for the part of a text that was left out.
+const ELLIPSIS: char = '…';
 
 /// Shortens the cells of a column to so many characters. Texts of which the middle is left out, and which then would
 /// look the same, show where they differ in its place.
@@ -28,7 +29,7 @@ pub(super) fn shorten_all<'a>(cells: impl Iterator<Item = &'a mut String>, most:
     }
     for cell in &mut long {
         if let Some(short) = shortened.get(cell.as_str()) {
-            **cell = short.clone();
+            (*cell).clone_from(short);
         }
     }
 }
@@ -109,6 +110,11 @@ impl Ends {
         short.extend(chars().skip(length(text).saturating_sub(back)));
         short
     }
+}
+
+/// How many characters a text has.
+pub(super) fn length(text: &str) -> usize {
+    text.chars().count()
 }
 
 fn common(one: impl Iterator<Item = char>, other: impl Iterator<Item = char>) -> usize {

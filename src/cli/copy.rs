@@ -4,6 +4,7 @@
 
 mod archive;
 mod plan;
+mod retag;
 mod transfer;
 mod way;
 

@@ -5,7 +5,6 @@
 mod beside;
 
 use std::io::{self, BufRead as _, IsTerminal as _};
-use std::path::PathBuf;
 
 use futures::{StreamExt, TryStreamExt, stream};
 use schemars::JsonSchema;
@@ -54,11 +53,14 @@ pub(super) struct DeleteReport {
 }
 
 /// A tag that is to go.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct Doomed {
     #[serde(skip)]
     source: Option<Source>,
+    /// What was read of it, where nothing else is looked at before it goes.
+    #[serde(skip)]
+    beside: Option<Beside>,
     /// The tag as it was named.
     target: String,
     tag: Tag,
@@ -95,9 +97,9 @@ pub(super) async fn run(args: &DeleteArgs, output: &Output) -> Result<Exit, Erro
         references,
         yes,
         dry_run,
-        in_use_from,
         output: OutputArgs { output: format },
         registry,
+        ..
     } = args;
     references.iter().try_for_each(require_tag)?;
     if !yes && !dry_run && !io::stdin().is_terminal() {
@@ -107,9 +109,7 @@ pub(super) async fn run(args: &DeleteArgs, output: &Output) -> Result<Exit, Erro
         ));
     }
     let connector = Connector::open(registry)?;
-    // A person decides by what stays; whoever said yes before pays for no look at other tags.
-    let with_siblings = *dry_run || !yes;
-    let looks = look(&connector, references, in_use_from, with_siblings);
+    let looks = look(&connector, args);
     let Some(looked) = until_signal(looks).await else {
         return Ok(Exit::Interrupted);
     };
@@ -164,12 +164,18 @@ fn require_tag(location: &Location) -> Result<(), Error> {
 }
 
 /// Looks at everything before anything is deleted.
-async fn look(
-    connector: &Connector,
-    references: &[Location],
-    in_use_from: &[PathBuf],
-    with_siblings: bool,
-) -> Result<Vec<Doomed>, Error> {
+async fn look(connector: &Connector, args: &DeleteArgs) -> Result<Vec<Doomed>, Error> {
+    let DeleteArgs {
+        references,
+        yes,
+        dry_run,
+        in_use_from,
+        ..
+    } = args;
+    // A person decides by what stays; whoever said yes before pays for no look at other tags.
+    let with_siblings = *dry_run || !yes;
+    // One tag that nobody is asked about goes as soon as it was looked at.
+    let is_at_once = !with_siblings && references.len() == 1 && in_use_from.is_empty();
     let workloads = in_use::read_workloads(in_use_from, &[]).await?;
     let used = match workloads {
         Some(workloads) => Some(
@@ -184,7 +190,14 @@ async fn look(
     for location in references {
         let Named { source, target } = open(connector, location).await?;
         let Some(tag) = location.tag() else { continue };
-        let digest = source.resolve(&target).await?;
+        let (digest, beside) = if is_at_once {
+            let Some(beside) = Beside::read(&source, &tag).await? else {
+                return Err(source.missing(&target).await);
+            };
+            (beside.digest().clone(), Some(beside))
+        } else {
+            (source.resolve(&target).await?, None)
+        };
         let used_by = match &used {
             Some(used) => find_use(used, &source, location, &digest).await?,
             None => None,
@@ -205,22 +218,27 @@ async fn look(
             tag,
             digest,
             source: Some(source),
+            beside,
         });
     }
+    leave_out_each_other(&mut doomed);
+    Ok(doomed)
+}
+
+/// What goes in the same run is none of those that stay.
+fn leave_out_each_other(doomed: &mut [Doomed]) {
     let going: Vec<String> = doomed.iter().map(|tag| tag.target.clone()).collect();
-    for tag in &mut doomed {
+    for tag in doomed {
         let name = tag
             .source
             .as_ref()
             .map(|source| source.name.clone())
             .unwrap_or_default();
-        // What goes in the same run is none of those that stay.
         let stays = |other: &Tag| !going.contains(&image_name(&name, &other.clone().into()));
         if let Some(same_image) = &mut tag.same_image {
             same_image.retain(stays);
         }
     }
-    Ok(doomed)
 }
 
 /// What uses the image, by its tag or by any digest below it.
@@ -277,32 +295,51 @@ fn ask(count: usize, output: &Output) -> bool {
 
 async fn delete(report: &mut DeleteReport) {
     for doomed in &mut report.tags {
-        let Some(source) = doomed
-            .source
-            .as_ref()
-            .filter(|_| doomed.action == Action::Planned)
-        else {
+        let Some(source) = doomed.source.clone() else {
             continue;
         };
-        let beside = match Beside::read(source, &doomed.tag, &doomed.digest).await {
-            Ok(beside) => beside,
-            Err(error) => {
+        if doomed.action != Action::Planned {
+            continue;
+        }
+        if let Err(failure) = doomed.delete(&source).await {
+            if doomed.action == Action::Planned {
                 doomed.action = Action::Failed;
-                report.failures.push(error.as_failure(&doomed.target));
-                continue;
+            }
+            report.failures.push(failure);
+        }
+    }
+}
+
+// === impl Doomed ===
+
+impl Doomed {
+    /// Deletes the tag, as long as it stands for the same image.
+    async fn delete(&mut self, source: &Source) -> Result<(), Failure> {
+        let beside = match self.beside.take() {
+            Some(beside) => Some(beside),
+            None => {
+                let read = Beside::read(source, &self.tag).await;
+                read.map_err(|error| error.as_failure(&self.target))?
             }
         };
-        let (repository, tag) = (&source.repository, &doomed.tag);
-        let deleted = source
-            .endpoint
-            .delete_tag(repository, tag, &doomed.digest, &[], None);
-        let (reason, message) = match deleted.await {
+        let Some(beside) = beside else {
+            self.action = Action::Deleted;
+            return Ok(());
+        };
+        let deleted = if *beside.digest() == self.digest {
+            let (endpoint, repository) = (&source.endpoint, &source.repository);
+            let deleted = endpoint.delete_seen_tag(repository, &self.tag, &self.digest);
+            deleted.await
+        } else {
+            Ok(Deletion::Moved)
+        };
+        let (reason, message) = match deleted {
             Ok(Deletion::Deleted | Deletion::Missing) => {
-                doomed.action = Action::Deleted;
-                match beside.bring_back(source, &doomed.digest).await {
-                    Ok(back) if back.is_empty() => continue,
+                self.action = Action::Deleted;
+                match beside.bring_back(source).await {
+                    Ok(back) if back.is_empty() => return Ok(()),
                     Ok(back) => (Reason::PruneUnsupported, went_along(&back)),
-                    Err(error) => (error.as_failure(&doomed.target).reason, lost(&error)),
+                    Err(error) => (error.as_failure(&self.target).reason, lost(&error)),
                 }
             }
             Ok(Deletion::Moved) => (
@@ -312,24 +349,21 @@ async fn delete(report: &mut DeleteReport) {
             Ok(Deletion::Shared) => (Reason::PruneUnsupported, SHARED.to_owned()),
             Ok(Deletion::Needed) => (Reason::PruneUnsupported, NEEDED.to_owned()),
             Ok(Deletion::Unsupported | Deletion::TooLate) => {
-                let along = match &doomed.same_image {
+                let along = match &self.same_image {
                     Some(tags) => Ok(tags.clone()),
-                    None => siblings(source, &doomed.tag, &doomed.digest).await,
+                    None => siblings(source, &self.tag, &self.digest).await,
                 };
                 (Reason::PruneUnsupported, unsupported(along.ok().as_deref()))
             }
             Err(error) => (error.reason(), error.to_string()),
         };
-        if doomed.action == Action::Planned {
-            doomed.action = Action::Failed;
-        }
-        report.failures.push(Failure {
-            subject: doomed.target.clone(),
+        Err(Failure {
+            subject: self.target.clone(),
             reason,
             message,
             next_attempt_time: None,
             is_of_tag: false,
-        });
+        })
     }
 }
 

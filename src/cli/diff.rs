@@ -61,7 +61,7 @@ pub(super) async fn run(args: &DiffArgs, output: &Output) -> Result<Exit, Error>
 
 async fn fetch(connector: &Connector, location: &Location) -> Result<(Named, Manifest), Error> {
     let image = open(connector, location).await?;
-    let root = image.source.fetch(&image.target).await?;
+    let root = image.source.fetch_named(&image.target).await?;
     Ok((image, root))
 }
 

@@ -49,7 +49,7 @@ pub(super) async fn run(args: &DigestArgs, output: &Output) -> Result<Exit, Erro
         let digest = match platform {
             None => source.resolve(&target).await?,
             Some(platform) => {
-                let root = source.fetch(&target).await?;
+                let root = source.fetch_named(&target).await?;
                 source.select_digest(&root, platform).await?
             }
         };

@@ -14,12 +14,16 @@ use super::units;
 use crate::api::Reason;
 use crate::controller;
 use crate::copy::endpoint;
+use crate::oci::Tag;
 use crate::plan::report::Failure;
 use crate::registry;
 use crate::sync::ConnectError;
 use crate::sync::ledger::FileError;
 use crate::sync::prune::RestoreError;
 use crate::sync::workloads::WorkloadsError;
+
+/// Tags that are named where one is missing.
+const BESIDE: usize = 3;
 
 /// Why a command stops.
 #[derive(Debug, thiserror::Error)]
@@ -90,8 +94,13 @@ pub enum Error {
     #[error(transparent)]
     Endpoint(#[from] endpoint::Error),
     /// What was asked for does not exist.
-    #[error("{0} does not exist")]
-    NotFound(String),
+    #[error("{what} does not exist{}", describe_beside(.beside))]
+    NotFound {
+        /// The image.
+        what: String,
+        /// Tags of the place that has not this one, where it is at hand.
+        beside: Vec<Tag>,
+    },
     /// The image is not what it says.
     #[error("{0}")]
     Image(String),
@@ -118,7 +127,7 @@ impl Error {
             | Self::Usage(_) => Exit::Usage,
             Self::Connect(_)
             | Self::Endpoint(_)
-            | Self::NotFound(_)
+            | Self::NotFound { .. }
             | Self::TimedOut(_)
             | Self::Restore(_)
             | Self::Workloads(_)
@@ -134,7 +143,7 @@ impl Error {
             Self::Endpoint(error) => (error.reason(), error.retry_at()),
             Self::Connect(error) => (error.reason, None),
             Self::Workloads(error) => (error.reason, None),
-            Self::NotFound(_) => (Reason::NotFound, None),
+            Self::NotFound { .. } => (Reason::NotFound, None),
             Self::TimedOut(_) => (Reason::Unreachable, None),
             Self::Documents(_)
             | Self::Ledger(_)
@@ -182,6 +191,16 @@ impl Error {
             | registry::Kind::Interrupted
             | registry::Kind::Full => None,
         }
+    }
+}
+
+fn describe_beside(tags: &[Tag]) -> String {
+    let named: Vec<&str> = tags.iter().take(BESIDE).map(Tag::as_str).collect();
+    let word = if tags.len() == 1 { "is" } else { "are" };
+    match tags.len().saturating_sub(BESIDE) {
+        _ if named.is_empty() => String::new(),
+        0 => format!(": there {word} {}", named.join(", ")),
+        more => format!(": there are {} and {more} more", named.join(", ")),
     }
 }
 

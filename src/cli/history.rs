@@ -70,7 +70,7 @@ pub(super) async fn run(args: &HistoryArgs, output: &Output) -> Result<Exit, Err
     let connector = Connector::open(registry)?;
     let looked = until_signal(async {
         let Named { source, target } = open(&connector, reference).await?;
-        let root = source.fetch(&target).await?;
+        let root = source.fetch_named(&target).await?;
         let entry = source.select(&root, platform.as_ref()).await?;
         let Content::Image(manifest) = entry.manifest.content() else {
             return Err(Error::Image(format!("{reference} is no image")));

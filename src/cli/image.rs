@@ -10,7 +10,8 @@ use serde::de::DeserializeOwned;
 use super::address::image_name;
 use super::config::ImageConfig;
 use super::error::Error;
-use crate::copy::Endpoint;
+use crate::copy::{Endpoint, endpoint};
+use crate::layout::Error::NoManifest;
 use crate::oci::{
     Content, Descriptor, Digest, ImageManifest, Manifest, Platform, Repository, TagOrDigest,
 };
@@ -58,7 +59,26 @@ impl Source {
             .endpoint
             .resolve(&self.repository, target, None)
             .await?;
-        resolved.ok_or_else(|| Error::NotFound(image_name(&self.name, target)))
+        match resolved {
+            Some(digest) => Ok(digest),
+            None => Err(self.missing(target).await),
+        }
+    }
+
+    /// That there is no such image. What a directory or archive has in its place costs no request.
+    pub(super) async fn missing(&self, target: &TagOrDigest) -> Error {
+        let mut beside = match &self.endpoint {
+            Endpoint::Layout(layout) => {
+                let listed = layout.list_tags(&self.repository).await;
+                listed.unwrap_or_default()
+            }
+            Endpoint::Registry(_) => Vec::new(),
+        };
+        beside.retain(|tag| !tag.is_attached());
+        Error::NotFound {
+            what: image_name(&self.name, target),
+            beside,
+        }
     }
 
     /// Reads a manifest or index.
@@ -67,6 +87,25 @@ impl Source {
             .endpoint
             .fetch_manifest(&self.repository, target)
             .await?)
+    }
+
+    /// The same of one that somebody names, and that may not be there.
+    pub(super) async fn fetch_named(&self, target: &TagOrDigest) -> Result<Manifest, Error> {
+        let fetched = self.fetch(target).await;
+        let Err(Error::Endpoint(endpoint::Error::Layout(error))) = &fetched else {
+            return fetched;
+        };
+        if !matches!(**error, NoManifest { .. }) {
+            return fetched;
+        }
+        let missing = self.missing(target).await;
+        match (&missing, target) {
+            // What is listed is damaged.
+            (Error::NotFound { beside, .. }, TagOrDigest::Tag(tag)) if beside.contains(tag) => {
+                fetched
+            }
+            _ => Err(missing),
+        }
     }
 
     /// Reads the image that a manifest or index stands for on a platform: one that is named, else linux on this

@@ -15,14 +15,20 @@ use super::args::{ImagesArgs, ImagesFormat};
 use super::error::Error;
 use super::exit::Exit;
 use super::output::{Document, Output};
+use super::table::one_line;
 use super::units;
 use crate::controller::workloads::{ClusterWorkloads, Gather as _};
 use crate::convert::{Prefix, mirrors_of};
+use crate::oci::Reference;
 use crate::runtime::kubernetes::Clients;
 use crate::runtime::shutdown::until_signal;
 
 /// Fields without an image that are told one by one.
 const NOTES: usize = 20;
+/// Images in arguments and environment that are told one by one.
+const MENTIONED: usize = 5;
+/// What is left out of mirrors is told one by one up to here.
+const COMMENTS: usize = 200;
 
 /// The kind of what machines read.
 pub(super) const KIND: &str = "ImageList";
@@ -50,6 +56,7 @@ pub(super) async fn run(args: &ImagesArgs, output: &Output) -> Result<Exit, Erro
     let list = images.into_list();
     if !output.is_quiet() {
         tell_left_out(&list, output);
+        tell_mentioned(&list, output);
     }
     print(args, to, &list, output)?;
     Ok(Exit::Success)
@@ -85,6 +92,17 @@ fn tell_left_out(list: &ImageList, output: &Output) {
     }
 }
 
+/// What may be pulled, too.
+fn tell_mentioned(list: &ImageList, output: &Output) {
+    for mentioned in list.mentioned.iter().take(MENTIONED) {
+        output.note(&format!("not counted, but reads as an image: {mentioned}"));
+    }
+    let rest = list.mentioned.len().saturating_sub(MENTIONED);
+    if rest > 0 {
+        output.note(&format!("not counted, but reads as an image: {rest} more"));
+    }
+}
+
 fn print(
     args: &ImagesArgs,
     to: Option<&Prefix>,
@@ -105,9 +123,31 @@ fn mirrors(
     output: &Output,
 ) -> Result<String, Error> {
     let (there, others): (Vec<_>, Vec<_>) = list.references().partition(|image| to.has(image));
+    let comments = comments(list, &there);
     if !there.is_empty() && !output.is_quiet() {
         let count = units::count(there.len(), "image", "images");
         output.note(&format!("note: at the destination already: {count}"));
     }
-    mirrors_of(others, to, args.scoped).map_err(|clash| Error::Usage(clash.to_string()))
+    let mirrors = mirrors_of(others, to, args.scoped);
+    let mirrors = mirrors.map_err(|clash| Error::Usage(clash.to_string()))?;
+    Ok(comments + &mirrors)
+}
+
+/// What stands in none of the mirrors, and why, in front of them.
+fn comments(list: &ImageList, there: &[&Reference]) -> String {
+    let there = there
+        .iter()
+        .map(|image| format!("{image}: at the destination already"));
+    let left_out = list.left_out.iter().map(ToString::to_string);
+    let all: Vec<String> = left_out.chain(there).collect();
+    let mut lines: Vec<String> = all
+        .iter()
+        .take(COMMENTS)
+        .map(|why| format!("# left out: {}\n", one_line(why)))
+        .collect();
+    let rest = all.len().saturating_sub(COMMENTS);
+    if rest > 0 {
+        lines.push(format!("# left out: {rest} more\n"));
+    }
+    lines.concat()
 }

@@ -323,6 +323,28 @@ mod tests {
     }
 
     #[test]
+    fn names_that_differ_in_the_middle_of_much_that_is_the_same() {
+        let of_team = |team: &str| {
+            let path = format!("platform/services/{team}/checkout-service:1.27.3-alpine");
+            TagReport {
+                source: format!("registry.internal.example.com/{path}"),
+                target: format!("123456789012.dkr.ecr.eu-central-1.amazonaws.com/mirror/{path}"),
+                ..image("1.27.3-alpine", planned("", None))
+            }
+        };
+        let report = report(["orders", "refunds", "tax"].map(of_team).into());
+        let narrow = |width| {
+            let look = Look {
+                is_wide: false,
+                width: Some(width),
+            };
+            let (planned, synced) = (table(&report, true, look), summary::table(&report, look));
+            format!("{planned}\n{synced}")
+        };
+        insta::assert_snapshot!([80, 100, 200].map(narrow).join("\n"));
+    }
+
+    #[test]
     fn nothing_at_all() {
         insta::assert_snapshot!(render(&Report::default(), false, Look::default()), @"0 to copy, 0 unchanged, 0 left out, 0 failed");
     }

@@ -16,7 +16,7 @@ use crate::api;
 /// What yaml-language-server understands best.
 const DIALECT: &str = "http://json-schema.org/draft-07/schema#";
 /// The kinds that people write, beside Secrets.
-const KINDS: [&str; 2] = ["ImageMirror", "ImagePolicy"];
+const KINDS: [&str; 3] = ["ImageMirror", "ImagePolicy", "ImageReceiver"];
 
 /// Prints the schema of all files, or that of a kind.
 pub(super) fn run(args: &SchemaArgs, output: &Output) -> Result<Exit, Error> {
@@ -30,7 +30,7 @@ pub(super) fn run(args: &SchemaArgs, output: &Output) -> Result<Exit, Error> {
             let Some((_, schema)) = definitions.iter().find(is_meant) else {
                 return Err(Error::Usage(format!(
                     "there is no schema of {name:?}: there are {}",
-                    KINDS.join(" and ")
+                    KINDS.join(", ")
                 )));
             };
             let mut schema = schema.clone();

@@ -2,11 +2,15 @@
 
 //! Tables in the manner of kubectl: upper-case headings, columns as wide as they must be.
 
+mod shorten;
+
 use std::fmt;
 use std::io::Write;
 
 use jiff::Timestamp;
 use tabwriter::TabWriter;
+
+use self::shorten::{length, shorten_all, without_end};
 
 /// Blanks between two columns.
 const GAP: usize = 3;
@@ -14,8 +18,6 @@ const GAP: usize = 3;
 const NOTHING: &str = "<none>";
 /// A column is not made narrower than so many characters, nor than its heading.
 const NARROWEST: usize = 12;
-/// What stands for the part of a text that was left out.
-const ELLIPSIS: char = '…';
 
 /// Rows of cells under headings.
 #[derive(Clone, Debug)]
@@ -126,11 +128,14 @@ impl Table {
             *widest -= 1;
         }
         let last = widths.len().saturating_sub(1);
-        for row in &mut self.rows {
-            for (column, (cell, most)) in row.iter_mut().zip(&widths).enumerate() {
-                if length(cell) > *most {
-                    *cell = shorten(cell, *most, column == last);
-                }
+        for (column, most) in widths.into_iter().enumerate() {
+            let cells = self.rows.iter_mut().filter_map(|row| row.get_mut(column));
+            if column == last {
+                cells
+                    .filter(|cell| length(cell) > most)
+                    .for_each(|cell| *cell = without_end(cell, most));
+            } else {
+                shorten_all(cells, most);
             }
         }
     }
@@ -164,21 +169,6 @@ impl fmt::Display for Table {
         let lines: Vec<String> = self.rows.iter().map(|row| row.join("\t")).collect();
         formatter.write_str(&align(&lines.join("\n")))
     }
-}
-
-fn length(text: &str) -> usize {
-    text.chars().count()
-}
-
-/// A text in so many characters: without its end, or without its middle.
-fn shorten(text: &str, most: usize, at_end: bool) -> String {
-    let kept = most.saturating_sub(1);
-    let tail = if at_end { 0 } else { kept / 2 };
-    let head = text.chars().take(kept - tail);
-    let skipped = length(text).saturating_sub(tail);
-    head.chain([ELLIPSIS])
-        .chain(text.chars().skip(skipped))
-        .collect()
 }
 
 /// Aligns the cells of tab-separated lines. The text ends with a line break.

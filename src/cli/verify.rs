@@ -100,7 +100,7 @@ async fn find(
     location: &Location,
 ) -> Result<(images::Source, Named), Error> {
     let images::Named { source, target } = open(connector, location).await?;
-    let root = source.fetch(&target).await?;
+    let root = source.fetch_named(&target).await?;
     let named = Named {
         reference: location.to_string(),
         root: Root::Read(root),

@@ -4,7 +4,7 @@
 
 use std::str::FromStr;
 
-use crate::oci::names::NameError;
+use crate::oci::names::{NameError, NameKind, refuse_scheme};
 use crate::oci::{Reference, Registry, Repository};
 
 /// The tools whose configurations are read.
@@ -108,6 +108,7 @@ impl FromStr for Prefix {
     type Err = NameError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        refuse_scheme(NameKind::Registry, text)?;
         let text = text.trim_end_matches('/');
         let (registry, path) = match text.split_once('/') {
             Some((registry, path)) => (registry, Some(path)),

@@ -14,7 +14,7 @@ use super::telling::{Rank, Telling};
 use crate::api::Reason;
 use crate::layout::{self, Layout};
 use crate::oci::{Descriptor, Digest, Manifest, MediaType, Repository, Tag, TagOrDigest};
-use crate::registry::{self, BodyError, Client, Kind, Upload};
+use crate::registry::{self, BodyError, Client, Kind, Stored, Upload};
 use crate::runtime::memory;
 
 /// A place that holds images: a registry with the credentials to use there, or a directory.
@@ -239,16 +239,25 @@ impl Endpoint {
         target: &TagOrDigest,
         manifest: &Manifest,
     ) -> Result<bool, Error> {
+        let stored = self.store_manifest(repository, target, manifest).await?;
+        Ok(stored.subject_indexed)
+    }
+
+    /// The same, with all that the endpoint says of it.
+    pub async fn store_manifest(
+        &self,
+        repository: &Repository,
+        target: &TagOrDigest,
+        manifest: &Manifest,
+    ) -> Result<Stored, Error> {
         Ok(match self {
-            Self::Registry(client) => {
-                client
-                    .put_manifest(repository, target, manifest)
-                    .await?
-                    .subject_indexed
-            }
+            Self::Registry(client) => client.put_manifest(repository, target, manifest).await?,
             Self::Layout(layout) => {
                 layout.put_manifest(repository, target, manifest).await?;
-                true
+                Stored {
+                    subject_indexed: true,
+                    is_confirmed: true,
+                }
             }
         })
     }
@@ -269,6 +278,23 @@ impl Endpoint {
         Ok(match self {
             Self::Registry(client) => {
                 let deleted = client.delete_tag(repository, tag, expected, also, until);
+                deleted.await?.into()
+            }
+            Self::Layout(layout) => layout.delete_tag(repository, tag, expected).await?.into(),
+        })
+    }
+
+    /// The same of a tag that was seen to stand for `expected` right before: the first try asks no more, where nothing
+    /// else is asked before it.
+    pub async fn delete_seen_tag(
+        &self,
+        repository: &Repository,
+        tag: &Tag,
+        expected: &Digest,
+    ) -> Result<Deletion, Error> {
+        Ok(match self {
+            Self::Registry(client) => {
+                let deleted = client.delete_seen_tag(repository, tag, expected);
                 deleted.await?.into()
             }
             Self::Layout(layout) => layout.delete_tag(repository, tag, expected).await?.into(),

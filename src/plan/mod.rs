@@ -14,6 +14,7 @@ pub mod fields;
 pub mod gates;
 pub mod in_use;
 pub mod integrity;
+pub mod mentioned_images;
 pub mod mirror;
 pub mod naming;
 pub mod pod_images;

@@ -19,7 +19,7 @@ use crate::oci::reference::ReferenceError;
 use crate::oci::{Reference, Tag};
 
 /// The fields of a pod spec that hold containers (`core/v1`, `PodSpec`).
-const CONTAINERS: [&str; 3] = ["containers", "initContainers", "ephemeralContainers"];
+pub(super) const CONTAINERS: [&str; 3] = ["containers", "initContainers", "ephemeralContainers"];
 /// Those of custom resources that hold what becomes containers: Tekton, Argo Workflows.
 const STEPS: [&str; 5] = ["steps", "sidecars", "container", "script", "stepTemplate"];
 /// Fields beside an image that only what is run has.

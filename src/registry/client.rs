@@ -228,18 +228,43 @@ impl Client {
         also: &[Tag],
         until: Option<Instant>,
     ) -> Result<Deletion, Error> {
-        let connection = &self.inner.connection;
-        let doomed = Doomed {
+        self.delete(&Doomed {
             repository,
             tag,
             expected,
             also,
             until,
-        };
+            seen: None,
+        })
+        .await
+    }
+
+    /// The same of a tag that was seen to stand for `expected` right before: where the registry deletes it in one
+    /// request, that is the first one, and a look comes before each other try.
+    pub async fn delete_seen_tag(
+        &self,
+        repository: &Repository,
+        tag: &Tag,
+        expected: &Digest,
+    ) -> Result<Deletion, Error> {
+        self.delete(&Doomed {
+            repository,
+            tag,
+            expected,
+            also: &[],
+            until: None,
+            seen: Some(Instant::now()),
+        })
+        .await
+    }
+
+    async fn delete(&self, doomed: &Doomed<'_>) -> Result<Deletion, Error> {
+        let connection = &self.inner.connection;
         // Boxed, because what deletes lies deep in other futures.
-        let deleted = deletes::delete_tag(connection, &doomed).boxed().await;
-        let target = TagOrDigest::Tag(tag.clone());
-        self.explain(deleted, Action::DeleteTag, Some(repository), Some(&target))
+        let deleted = deletes::delete_tag(connection, doomed).boxed().await;
+        let target = TagOrDigest::Tag(doomed.tag.clone());
+        let repository = Some(doomed.repository);
+        self.explain(deleted, Action::DeleteTag, repository, Some(&target))
     }
 
     /// Whether all tags of a manifest are deleted at once or none, as versions of packages of GitHub are.

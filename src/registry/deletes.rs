@@ -6,6 +6,7 @@
 
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
 
 use reqwest::Method;
 use tokio::time::Instant;
@@ -23,6 +24,9 @@ use super::own::{Means, Removed, acr, hub};
 use super::profile::Deletes;
 use super::request::Request;
 use crate::oci::{Digest, Repository, Tag, TagOrDigest};
+
+/// For how long a look is one right before.
+const FRESH: Duration = Duration::from_secs(5);
 
 /// What the status of an answer to a delete means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +51,8 @@ pub(super) struct Doomed<'a> {
     pub(super) also: &'a [Tag],
     /// None leaves after that.
     pub(super) until: Option<Instant>,
+    /// When it was seen to stand for what is expected: right after that, the first look is done.
+    pub(super) seen: Option<Instant>,
 }
 
 /// Deletes a tag as long as it stands for what is expected, by what means its registry has.
@@ -67,7 +73,9 @@ pub(super) async fn delete_tag(
     }
     // What is gone needs no right to delete.
     let first = AtomicBool::new(false);
-    if let ControlFlow::Break(deletion) = doomed.check(connection, &first).await? {
+    if doomed.seen.is_none()
+        && let ControlFlow::Break(deletion) = doomed.check(connection, &first).await?
+    {
         return Ok(deletion);
     }
     match &means {
@@ -95,6 +103,11 @@ impl Doomed<'_> {
         TagOrDigest::Tag(self.tag.clone())
     }
 
+    /// Whether it was looked at right before, and not before a wait for the registry's limits.
+    fn is_just_seen(&self) -> bool {
+        self.seen.is_some_and(|seen| seen.elapsed() < FRESH)
+    }
+
     /// Whether it still is what it was. `is_sent`: whether a try has left, which is noted here.
     async fn check(
         &self,
@@ -120,7 +133,12 @@ async fn by_request(
     request: &Request,
 ) -> Result<Deletion, Cause> {
     let is_sent = AtomicBool::new(false);
+    // Other means ask for a token first, which takes its time.
+    let is_seen = || *means == Means::Specified && doomed.is_just_seen();
     let check = || async {
+        if is_seen() && !is_sent.swap(true, Relaxed) {
+            return Ok(ControlFlow::Continue(()));
+        }
         let checked = doomed.check(connection, &is_sent).await?;
         is_sent.store(is_sent.load(Relaxed) || checked.is_continue(), Relaxed);
         Ok(checked)

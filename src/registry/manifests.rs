@@ -35,6 +35,8 @@ pub struct Resolved {
 pub struct Stored {
     /// Whether it listed the manifest among the referrers of its subject.
     pub subject_indexed: bool,
+    /// Whether it named the digest of what it stored, or was asked what the tag stands for.
+    pub is_confirmed: bool,
 }
 
 pub(super) async fn resolve(
@@ -298,9 +300,11 @@ pub(super) async fn put(
         .body(manifest.bytes().clone());
     let refused = match connection.ask(&request).await {
         Ok(reply) if is_stored(reply.status) => {
-            check_announced(reply.digest(), manifest)?;
+            let announced = reply.digest();
+            check_announced(announced.clone(), manifest)?;
             return Ok(Stored {
                 subject_indexed: reply.headers.contains_key(OCI_SUBJECT),
+                is_confirmed: announced.as_ref() == Some(manifest.digest()),
             });
         }
         Ok(reply) => refusal(reply),
@@ -309,6 +313,7 @@ pub(super) async fn put(
     if may_be_there(&refused) && names(connection, repository, target, manifest).await {
         return Ok(Stored {
             subject_indexed: false,
+            is_confirmed: true,
         });
     }
     Err(refused)

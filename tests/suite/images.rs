@@ -74,7 +74,8 @@ async fn every_image_that_a_node_would_pull_and_nothing_else() {
             .collect();
         assert_eq!(found, case.images, "{title}");
 
-        let told: Vec<&str> = finished.stderr.lines().collect();
+        let told = finished.stderr.lines();
+        let told: Vec<&str> = told.filter(|line| line.starts_with("left out: ")).collect();
         assert_eq!(told.len(), case.left_out.len(), "{title}: {told:#?}");
         for line in &case.left_out {
             let why = line.trim_start_matches("left out: ");
@@ -160,6 +161,83 @@ async fn forms_of_the_result() {
         .unwrap();
     }
     insta::assert_snapshot!(text);
+}
+
+/// A pod of an operator that is told what to run, in so many arguments.
+fn operator(arguments: usize) -> String {
+    let arguments = (0..arguments).map(|number| format!("--run=quay.io/acme/agent:v{number}"));
+    let arguments: Vec<String> = arguments.collect();
+    format!(
+        "apiVersion: v1\nkind: Pod\nmetadata: {{name: operator}}\nspec: {{containers: [{{name: a, image: \"quay.io/acme/agent:v0\", \
+         args: [{}]}}, {{name: sidecar}}]}}\n",
+        arguments.join(", ")
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_only_arguments_name_is_told_and_not_counted() {
+    let finished = images(&["-", "-o", "name"], &operator(3)).await;
+    assert_eq!(finished.stdout, "quay.io/acme/agent:v0\n");
+    let told = finished.stderr.lines();
+    let told: Vec<&str> = told
+        .filter(|line| line.starts_with("not counted"))
+        .collect();
+    insta::assert_snapshot!(told.join("\n"), @"
+    not counted, but reads as an image: stdin: document 1: Pod operator: spec.containers[0].args[1]: quay.io/acme/agent:v1
+    not counted, but reads as an image: stdin: document 1: Pod operator: spec.containers[0].args[2]: quay.io/acme/agent:v2
+    ");
+    let many = images(&["-", "-o", "name"], &operator(20)).await.stderr;
+    assert_eq!(many.matches("not counted").count(), 6, "{many}");
+    assert!(
+        many.contains("not counted, but reads as an image: 14 more"),
+        "{many}"
+    );
+    let quiet = images(&["-", "-q"], &operator(3)).await;
+    assert_eq!(quiet.stderr, "");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mirrors_say_what_is_in_none_of_them() {
+    let finished = images(&["-", "-q", "-o", "mirror", "--to", "b.test"], &operator(0)).await;
+    finished.assert_success();
+    insta::assert_snapshot!(finished.stdout, @r#"
+    # left out: stdin: document 1: Pod operator: spec.containers[1].image: it names no image: whatever makes the pod puts one in
+    apiVersion: transship.dev/v1alpha1
+    kind: ImageMirror
+    metadata: {name: quay-io}
+    spec:
+      source: {registry: quay.io}
+      images: [{repository: acme/agent, tags: [v0]}]
+      destinations: [{name: b, registry: b.test}]
+    "#);
+    let url = images(&["-", "-o", "mirror", "--to", "https://b.test/a"], "").await;
+    assert_eq!(url.code, Some(2));
+    assert!(
+        url.stderr.contains(
+            r#"registry "https://b.test/a" starts with "https://": write the host without it"#
+        ),
+        "{}",
+        url.stderr
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chart_is_rendered_first() {
+    let chart = tempfile::tempdir().unwrap();
+    let templates = chart.path().join("templates");
+    fs::create_dir(&templates).unwrap();
+    fs::write(chart.path().join("Chart.yaml"), "name: shop\n").unwrap();
+    let template = templates.join("web.yaml");
+    fs::write(&template, "{{- if .Values.web }}\nkind: Pod\n{{- end }}\n").unwrap();
+    let name = chart.path().to_str().unwrap();
+    for path in [chart.path(), &templates, &template] {
+        let finished = Program::transship(&["images"]).argument(path).run().await;
+        assert_eq!(finished.code, Some(2), "{}", finished.stdout);
+        let told = finished.stderr.replace(name, "CHART");
+        insta::allow_duplicates! {
+            insta::assert_snapshot!(told, @"error: CHART is a Helm chart: `helm template CHART | transship images -` lists the images of what it makes");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -22,7 +22,7 @@ Examples:
   transship controller                                  in a pod, as the Helm chart runs it
   transship controller --kubeconfig ~/.kube/config --listen-address 127.0.0.1:8080
 
-It works while it holds the lease, and several of them take turns at it. Health is at /healthz and /readyz,
+It works while it holds the lease, and several of them take turns at it. Health is at /healthz and /readyz, \
 metrics are at /metrics of the listen address.")]
 pub struct ControllerArgs {
     /// Read where the cluster is from this file [default: KUBECONFIG, ~/.kube/config, or the pod's own].

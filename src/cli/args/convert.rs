@@ -13,7 +13,7 @@ use crate::convert::{Form, Prefix};
 /// `transship convert`
 #[derive(Debug, Args)]
 #[command(after_help = "\
-What has no counterpart stands as a comment in the output and on standard error, and the exit code is 1.
+What has no counterpart stands as a comment in the output and on standard error, and the exit code is 1. \
 Credentials are not taken over: a Secret with CHANGE-ME stands where they belong.
 
 Examples:

@@ -23,7 +23,7 @@ Examples:
   transship copy alpine:3.20 busybox:1.36 docker-archive:images.tar     for docker load
   transship copy docker-archive:images.tar:alpine:3.20 registry.example.com/alpine:3.20
 
-Images are at registries, in directories (./DIR or oci:DIR) and in archives (oci-archive:FILE and
+Images are at registries, in directories (./DIR or oci:DIR) and in archives (oci-archive:FILE and \
 docker-archive:FILE), each with :TAG or :NAME:TAG behind it."
 )]
 pub struct CopyArgs {

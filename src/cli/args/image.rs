@@ -118,10 +118,10 @@ Examples:
   transship verify --deep ./mirror/library/alpine:3.20
   transship verify -f mirrors/ --state state.json
 
-With -f the destinations of mirrors are looked at: whether every tag that a mirror wants is there, as it is at
+With -f the destinations of mirrors are looked at: whether every tag that a mirror wants is there, as it is at \
 the source, and complete; what else is there is listed, and is no failure.
 
-Everything counts that the image leads to: the images of all platforms, their configs and layers,
+Everything counts that the image leads to: the images of all platforms, their configs and layers, \
 and what refers to them, such as signatures. Who signed it is for `transship inspect --verify`.
 
 Exit codes: 0 complete, 1 something is missing or damaged, 2 wrong use.")]

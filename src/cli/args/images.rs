@@ -21,7 +21,7 @@ Examples:
   transship images --from-cluster
   transship images -f clusters/ --field spec.agentImage
 
-Listed is what nodes pull: of pods and all that makes them, also inside of custom resources, and any text under
+Listed is what nodes pull: of pods and all that makes them, also inside of custom resources, and any text under \
 image or imageName of these. Not what an operator adds by itself, nor what stands in arguments and ConfigMaps.")]
 pub struct ImagesArgs {
     /// Files or directories with manifests, as YAML or JSON; - is stdin.

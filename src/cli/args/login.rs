@@ -15,7 +15,7 @@ Examples:
   transship login registry.example.com --username me --password-stdin < token
   transship login -u me docker.io                 asks for the password
 
-The credential is kept where `docker login` keeps it: by the helper that the Docker config names
+The credential is kept where `docker login` keeps it: by the helper that the Docker config names \
 for the registry, else in the config itself. docker, podman, crane and skopeo read it there, too.")]
 pub struct LoginArgs {
     /// The registry; Docker Hub is docker.io.

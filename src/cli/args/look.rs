@@ -22,7 +22,7 @@ Examples:
   transship df -f mirror.yaml                       where the mirrors of a file write to
   transship df ./mirror                             a tree of OCI layouts
 
-SIZE is everything that a tag leads to, UNIQUE the part of it that nothing else among those looked at
+SIZE is everything that a tag leads to, UNIQUE the part of it that nothing else among those looked at \
 leads to, SHARED the rest. Manifests and blobs count once, compressed as they are.")]
 pub struct DfArgs {
     /// A registry, a repository, or a directory of OCI layouts, which begins with a dot or a slash.

@@ -96,7 +96,7 @@ Examples:
   transship delete --yes registry.example.com/team/app:1.0 registry.example.com/team/app:1.1
   transship delete --dry-run ./mirror/library/alpine:3.19
 
-Only tags are deleted, never what they stand for: other tags of the same image stay. Where a registry
+Only tags are deleted, never what they stand for: other tags of the same image stay. Where a registry \
 cannot delete a tag by its name, nothing is deleted."
 )]
 pub struct DeleteArgs {

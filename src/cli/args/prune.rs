@@ -67,7 +67,7 @@ Examples:
   kubectl get {LISTED} -A -o json |
     transship prune -f mirror.yaml --state state.json --in-use-from - --delete
 
-Only tags that are in the state file are ever deleted: those that `transship sync --state` wrote.
+Only tags that are in the state file are ever deleted: those that `transship sync --state` wrote. \
 Without --delete nothing changes but the state file, which remembers since when a tag is not wanted.
 
 Exit codes: 0 nothing is due, or all that was due is deleted; 2 something is due, or wrong use; 1 something failed."
@@ -82,7 +82,7 @@ Examples:
   transship restore -f mirror.yaml --state state.json mirror/alpine:3.19
   transship restore -f mirror.yaml --state state.json --all
 
-A tag can be restored until spec.prune.grace has passed after it was deleted, as long as the registry
+A tag can be restored until spec.prune.grace has passed after it was deleted, as long as the registry \
 still has its manifest. What the mirror still does not want is pruned again after another grace.")]
 pub struct RestoreArgs {
     /// The tags to restore; without any they are only listed.

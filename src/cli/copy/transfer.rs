@@ -13,6 +13,7 @@ use super::super::error::Error;
 use super::super::location::Location;
 use super::archive::Staging;
 use super::plan::{self, Job as Wanted};
+use super::retag::{Retag, Retagged};
 use super::way::{Single, Way};
 use crate::api::{AbsentPlatform, Attestations, IndexMode};
 use crate::copy::{
@@ -181,6 +182,11 @@ impl<'a> Transfer<'a> {
 
     async fn copy(&self, item: &Item) -> Result<TagReport, Failure> {
         let source = image_name(&self.way.source.source.name, &item.from);
+        if let Some(tag) = self.only_tag(item)
+            && let Some(report) = self.retag(item, tag, &source).await?
+        {
+            return Ok(report);
+        }
         let digest = self.resolve(&item.from, &source).await?;
         let expected = self
             .engine
@@ -204,6 +210,52 @@ impl<'a> Transfer<'a> {
             selected_by: Vec::new(),
             outcome: outcome.unwrap_or_else(Outcome::Failed),
         })
+    }
+
+    /// The tag of an item that is written whatever it names, and nothing else: its repository has the image.
+    fn only_tag<'i>(&self, item: &'i Item) -> Option<&'i Tag> {
+        let tag = item.to.as_ref()?;
+        let is_another = item.from != TagOrDigest::Tag(tag.clone());
+        let is_asked = !self.is_dry && !self.spares && self.platforms == Platforms::All;
+        (is_another && is_asked && self.is_in_place()).then_some(tag)
+    }
+
+    /// Whether source and destination are one repository.
+    fn is_in_place(&self) -> bool {
+        self.origin.endpoint.place() == self.way.endpoint.place()
+            && self.origin.repository == self.way.repository
+    }
+
+    /// Writes the tag; none where the registry does not say that it is there, which takes the patience of a copy.
+    async fn retag(
+        &self,
+        item: &Item,
+        tag: &Tag,
+        source: &str,
+    ) -> Result<Option<TagReport>, Failure> {
+        let retag = Retag {
+            source: &self.way.source.source,
+            from: &item.from,
+            tag,
+        };
+        let done = retag.run().await.map_err(|error| error.as_failure(source));
+        let Retagged { digest, is_there } = done?;
+        let target = image_name(&self.way.name, &tag.clone().into());
+        let outcome = match is_there {
+            Ok(true) => Outcome::Retagged {
+                digest: digest.clone(),
+            },
+            Ok(false) => return Ok(None),
+            Err(error) => Outcome::Failed(failed(&target, &error)),
+        };
+        Ok(Some(TagReport {
+            source: source.to_owned(),
+            destination: self.way.endpoint.name(),
+            target,
+            source_digest: digest,
+            selected_by: Vec::new(),
+            outcome,
+        }))
     }
 
     async fn resolve(&self, from: &TagOrDigest, source: &str) -> Result<Digest, Failure> {
@@ -284,9 +336,7 @@ impl<'a> Transfer<'a> {
 
     /// Copies what refers to an image that is there, as far as it is missing.
     async fn complete(&self, job: Job, expected: Digest) -> Result<Outcome, copy::Error> {
-        let is_same = self.origin.endpoint.place() == self.way.endpoint.place()
-            && self.origin.repository == self.way.repository;
-        if is_same || self.referrers == ReferrerTypes::None {
+        if self.is_in_place() || self.referrers == ReferrerTypes::None {
             return Ok(Outcome::Unchanged);
         }
         let visit = Visit {

@@ -10,6 +10,7 @@ use crate::cli::image::Source;
 use crate::oci::{Digest, Manifest, Tag};
 
 /// A manifest and the tags of its repository, as they were before one of them was deleted.
+#[derive(Debug)]
 pub(super) struct Beside {
     manifest: Manifest,
     tags: BTreeSet<Tag>,
@@ -18,27 +19,40 @@ pub(super) struct Beside {
 // === impl Beside ===
 
 impl Beside {
-    /// Reads them.
-    pub(super) async fn read(source: &Source, tag: &Tag, digest: &Digest) -> Result<Self, Error> {
-        let manifest = source.fetch(&digest.clone().into()).await?;
-        let mut tags: BTreeSet<Tag> = list(source).await?;
-        tags.remove(tag);
-        Ok(Self { manifest, tags })
-    }
-
-    /// Pushes again what went along, and says which tags those were. The manifest itself comes back without a tag where
-    /// its registry has no other way to delete one, as it does when a mirror is pruned.
-    pub(super) async fn bring_back(
-        &self,
-        source: &Source,
-        digest: &Digest,
-    ) -> Result<Vec<Tag>, Error> {
+    /// Reads them, the manifest last, by the tag: what the tag stands for is what is looked at right before it goes.
+    /// None where there is no such tag.
+    pub(super) async fn read(source: &Source, tag: &Tag) -> Result<Option<Self>, Error> {
         let Source {
             endpoint,
             repository,
             ..
         } = source;
-        let target = digest.clone().into();
+        let listed = list(source).await;
+        let target = tag.clone().into();
+        let manifest = match endpoint.fetch_manifest(repository, &target).await {
+            Ok(manifest) => manifest,
+            Err(error) if error.is_not_found() => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let mut tags = listed?;
+        tags.remove(tag);
+        Ok(Some(Self { manifest, tags }))
+    }
+
+    /// What the tag stands for.
+    pub(super) fn digest(&self) -> &Digest {
+        self.manifest.digest()
+    }
+
+    /// Pushes again what went along, and says which tags those were. The manifest itself comes back without a tag where
+    /// its registry has no other way to delete one, as it does when a mirror is pruned.
+    pub(super) async fn bring_back(&self, source: &Source) -> Result<Vec<Tag>, Error> {
+        let Source {
+            endpoint,
+            repository,
+            ..
+        } = source;
+        let target = self.digest().clone().into();
         let is_one_deletion = endpoint.deletes_together();
         let may_be_missed = is_one_deletion || !self.tags.is_empty();
         if !may_be_missed || endpoint.resolve(repository, &target, None).await?.is_some() {

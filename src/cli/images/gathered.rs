@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::view::{ImageList, ImageRow, LeftOutRow, NamedBy};
+use super::view::{ImageList, ImageRow, LeftOutRow, Mentioned, NamedBy};
 use crate::cli::in_use::text::Reading;
 use crate::controller::workloads::{Gather, ObjectError};
 use crate::oci::Reference;
 use crate::plan::in_use::InUse;
+use crate::plan::mentioned_images::mentioned_images;
 use crate::plan::pod_images::{PodImages, pod_images};
 
 /// The images of objects.
@@ -28,7 +29,12 @@ pub(super) struct GatheredImages {
     /// By the image as it is printed.
     images: BTreeMap<String, (Reference, Vec<NamedBy>)>,
     left_out: Vec<LeftOutRow>,
+    /// Images that arguments and environment name, and what names each first.
+    mentioned: BTreeMap<String, NamedBy>,
 }
+
+/// The most images that are told of arguments and environment.
+const MENTIONED: usize = 1000;
 
 // === impl GatheredImages ===
 
@@ -41,6 +47,7 @@ impl GatheredImages {
             fields: 0,
             images: BTreeMap::new(),
             left_out: Vec::new(),
+            mentioned: BTreeMap::new(),
         }
     }
 
@@ -63,12 +70,23 @@ impl GatheredImages {
 
     /// What is shown.
     pub(super) fn into_list(self) -> ImageList {
+        let is_unlisted = |(image, place): (String, NamedBy)| {
+            (!self.images.contains_key(&image)).then_some(Mentioned { image, place })
+        };
+        let mentioned = self.mentioned.into_iter().filter_map(is_unlisted).collect();
         let images = self.images.into_values();
         ImageList {
             images: images
                 .map(|(image, named_by)| ImageRow::new(&image, named_by))
                 .collect(),
             left_out: self.left_out,
+            mentioned,
+        }
+    }
+
+    fn mention(&mut self, image: String, place: NamedBy) {
+        if self.mentioned.len() < MENTIONED {
+            self.mentioned.entry(image).or_insert(place);
         }
     }
 
@@ -112,6 +130,10 @@ impl Gather for GatheredImages {
                 message: found.message,
             });
         }
+        for found in mentioned_images(object) {
+            let place = self.named_by(kind, object, found.field);
+            self.mention(found.image.to_string(), place);
+        }
         Ok(())
     }
 
@@ -126,6 +148,9 @@ impl Gather for GatheredImages {
             all.extend(named_by);
         }
         self.left_out.extend(other.left_out);
+        for (image, place) in other.mentioned {
+            self.mention(image, place);
+        }
     }
 
     fn is_too_much(&self) -> bool {

@@ -11,6 +11,10 @@ use crate::cli::in_use::text::{TextError, read_objects};
 use crate::controller::workloads::Gather as _;
 use crate::runtime::kubernetes;
 
+/// The file that makes a directory a chart, and the directory of its templates.
+const CHART: &str = "Chart.yaml";
+const TEMPLATES: &str = "templates";
+
 /// Why manifests cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ManifestsError {
@@ -33,6 +37,14 @@ pub enum ManifestsError {
         /// The file.
         file: String,
     },
+    /// A chart is no manifest: its templates are.
+    #[error(
+        "{chart} is a Helm chart: `helm template {chart} | transship images -` lists the images of what it makes"
+    )]
+    Chart {
+        /// Its directory.
+        chart: String,
+    },
     /// There is no object.
     #[error("there is no object in {files}: look at the command that wrote it")]
     Empty {
@@ -51,6 +63,10 @@ pub(super) fn read(
 ) -> Result<GatheredImages, ManifestsError> {
     let mut all = empty.clone();
     for path in paths {
+        if path.join(CHART).is_file() {
+            let chart = path.display().to_string();
+            return Err(ManifestsError::Chart { chart });
+        }
         for file in documents::list_files(path)? {
             all.merge(read_file(&file, empty)?);
         }
@@ -71,12 +87,28 @@ fn read_file(path: &Path, empty: &GatheredImages) -> Result<GatheredImages, Mani
     match read {
         Ok(false) => Ok(images),
         Ok(true) => Err(ManifestsError::Kubeconfig { file }),
-        Err(source) => Err(ManifestsError::Text {
-            file,
-            document: images.document(),
-            source: Box::new(source),
-        }),
+        Err(source) => {
+            let is_read = !matches!(source, TextError::Read(_));
+            Err(match chart_of(path).filter(|_| is_read) {
+                Some(chart) => ManifestsError::Chart {
+                    chart: chart.display().to_string(),
+                },
+                None => ManifestsError::Text {
+                    file,
+                    document: images.document(),
+                    source: Box::new(source),
+                },
+            })
+        }
     }
+}
+
+/// The chart of whose templates a file is one.
+fn chart_of(template: &Path) -> Option<&Path> {
+    let mut above = template.ancestors();
+    let templates = above.find(|above| above.file_name().is_some_and(|name| name == TEMPLATES))?;
+    let chart = templates.parent()?;
+    chart.join(CHART).is_file().then_some(chart)
 }
 
 /// As it stands behind the name of a file: a line, or a document.

@@ -19,6 +19,16 @@ pub(in crate::cli) struct ImageList {
     pub(super) images: Vec<ImageRow>,
     /// Fields for images that name none.
     pub(super) left_out: Vec<LeftOutRow>,
+    /// Images that only arguments and environment name.
+    #[serde(skip)]
+    pub(super) mentioned: Vec<Mentioned>,
+}
+
+/// An image that an argument or a variable of a container reads as.
+#[derive(Debug)]
+pub(super) struct Mentioned {
+    pub(super) image: String,
+    pub(super) place: NamedBy,
 }
 
 /// One image.
@@ -119,6 +129,13 @@ impl fmt::Display for NamedBy {
 impl fmt::Display for LeftOutRow {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}: {}", self.place, self.message)
+    }
+}
+
+impl fmt::Display for Mentioned {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { image, place } = self;
+        write!(formatter, "{place}: {image}")
     }
 }
 

@@ -83,7 +83,7 @@ async fn inspect(
         return Ok(Exit::Success);
     };
     let Named { source, target } = &image;
-    let root = source.fetch(target).await?;
+    let root = source.fetch_named(target).await?;
     let entry = source.select(&root, platform).await?;
     let bytes = source.config_bytes(&entry.manifest).await?;
     let value = template::value(&image, &root, &entry.manifest, &bytes)?;
@@ -96,7 +96,7 @@ async fn inspect(
 /// Reads the image, and the details of the platform that is asked for.
 async fn read(image: &Named, wanted: Option<&Platform>) -> Result<ImageView, Error> {
     let Named { source, target } = image;
-    let root = source.fetch(target).await?;
+    let root = source.fetch_named(target).await?;
     let entries = source.entries(&root).await?;
     let platforms: Vec<_> = entries.iter().map(|entry| entry.platform.clone()).collect();
     let chosen = image::choose(&platforms, wanted).map_err(|wanted| {

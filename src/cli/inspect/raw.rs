@@ -61,7 +61,7 @@ pub(super) async fn manifest(
     Named { source, target }: &Named,
     platform: Option<&Platform>,
 ) -> Result<Vec<u8>, Error> {
-    let root = source.fetch(target).await?;
+    let root = source.fetch_named(target).await?;
     if platform.is_none() {
         return Ok(root.bytes().to_vec());
     }
@@ -74,7 +74,7 @@ pub(super) async fn config(
     Named { source, target }: &Named,
     platform: Option<&Platform>,
 ) -> Result<Vec<u8>, Error> {
-    let root = source.fetch(target).await?;
+    let root = source.fetch_named(target).await?;
     let entry = source.select(&root, platform).await?;
     source.config_bytes(&entry.manifest).await
 }

@@ -42,7 +42,7 @@ pub(super) async fn verify_mirrors(
     for (input, told) in session.inputs.iter().zip(&planned.mirrors) {
         report.failures.extend(summary::failures_of(told).cloned());
         let faults: Vec<Fault> = told.tags.iter().filter_map(missing).collect();
-        report.wanted += faults.len();
+        report.wanted += faults.len() + failed(told);
         report
             .failures
             .extend(faults.into_iter().map(Fault::into_failure));
@@ -52,6 +52,16 @@ pub(super) async fn verify_mirrors(
         place.look(deep, &mut report).await?;
     }
     Ok(Some(report))
+}
+
+/// How many tags there should be of which it could not be seen whether they are there.
+fn failed(told: &MirrorReport) -> usize {
+    let of_source = told.failures.iter().filter(|failure| failure.is_of_tag);
+    let of_tags = told
+        .tags
+        .iter()
+        .filter(|tag| matches!(tag.outcome, Outcome::Failed(_)));
+    of_source.count() + of_tags.count()
 }
 
 /// What is not at the destination as it should be.

@@ -144,7 +144,8 @@ fn before(text: &str, sign: char) -> &str {
     text.split(sign).next().unwrap_or_default()
 }
 
-pub(in crate::oci) fn refuse_scheme(kind: NameKind, text: &str) -> Result<(), NameError> {
+/// Refuses a text that starts like a URL.
+pub(crate) fn refuse_scheme(kind: NameKind, text: &str) -> Result<(), NameError> {
     match text.find("://") {
         Some(end) => Err(NameError::HasScheme {
             kind,

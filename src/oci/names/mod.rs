@@ -39,7 +39,7 @@ mod registry;
 mod repository;
 mod tag;
 
-pub(in crate::oci) use error::refuse_scheme;
+pub(crate) use error::refuse_scheme;
 pub use error::{NameError, NameKind};
 pub use registry::Registry;
 pub use repository::{Repository, check_alone};

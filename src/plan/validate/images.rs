@@ -22,11 +22,20 @@ const IMAGES: usize = 256;
 /// Most policies of a mirror, and of one entry.
 const POLICIES: usize = 8;
 
+/// The policies that a mirror may name.
+#[derive(Clone, Copy)]
+pub(super) struct Own<'a> {
+    /// The namespace of the mirror.
+    pub(super) namespace: &'a str,
+    /// Those of this namespace.
+    pub(super) policies: &'a [&'a ImagePolicy],
+}
+
 pub(super) fn validate_images(
     images: &[written::Image],
     source: Option<&Source>,
     shared: &[Arc<Policy>],
-    own: &[&ImagePolicy],
+    own: Own<'_>,
     fields: &mut Fields,
 ) -> Vec<ImageEntry> {
     fields.check_count("spec.images", images.len(), 1, IMAGES);
@@ -58,7 +67,7 @@ fn validate_image(
     image: &written::Image,
     source: Option<&Source>,
     shared: &[Arc<Policy>],
-    own: &[&ImagePolicy],
+    own: Own<'_>,
     fields: &mut Fields,
 ) -> Option<ImageEntry> {
     let written::Image {
@@ -166,7 +175,7 @@ fn in_library(
 pub(super) fn resolve_policies(
     path: &str,
     references: &[LocalObjectReference],
-    own: &[&ImagePolicy],
+    own: Own<'_>,
     fields: &mut Fields,
 ) -> Vec<Arc<Policy>> {
     fields.check_count(path, references.len(), 0, POLICIES);
@@ -181,7 +190,7 @@ pub(super) fn resolve_policies(
         let path = format!("{path}[{index}].name");
         let is_named =
             |policy: &&&ImagePolicy| policy.metadata.name.as_deref() == Some(name.as_str());
-        let Some(policy) = own.iter().find(is_named) else {
+        let Some(policy) = own.policies.iter().find(is_named) else {
             fields.not_ready(path, missing_policy(name, own));
             continue;
         };
@@ -210,8 +219,12 @@ pub(super) fn resolve_policies(
     resolved
 }
 
-fn missing_policy(name: &ObjectName, own: &[&ImagePolicy]) -> String {
-    let known: Vec<&str> = own
+fn missing_policy(name: &ObjectName, own: Own<'_>) -> String {
+    let Own {
+        namespace,
+        policies,
+    } = own;
+    let known: Vec<&str> = policies
         .iter()
         .filter_map(|policy| policy.metadata.name.as_deref())
         .collect();
@@ -219,7 +232,7 @@ fn missing_policy(name: &ObjectName, own: &[&ImagePolicy]) -> String {
         .map(|known| format!(", did you mean {known:?}?"))
         .unwrap_or_default();
     format!(
-        "there is no ImagePolicy {:?} in the namespace{suggestion}",
+        "there is no ImagePolicy {:?} in the namespace {namespace:?}{suggestion}",
         name.as_str()
     )
 }

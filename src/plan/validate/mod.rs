@@ -19,7 +19,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use self::access::Written;
 use self::destinations::validate_destinations;
-use self::images::{resolve_policies, validate_images};
+use self::images::{Own, resolve_policies, validate_images};
 use super::fields::{Fields, InvalidField};
 use super::mirror::{ImmutableTags, Mirror, Platforms, Pruning, ReferrerTypes, Referrers, Source};
 use crate::api::annotations::APPROVE_PRUNE;
@@ -81,11 +81,15 @@ pub fn validate(
         suspend,
     } = spec;
     let own = of_namespace(policies, namespace(metadata));
+    let own = Own {
+        namespace: namespace(metadata),
+        policies: &own,
+    };
     let mut fields = Fields::default();
     let name = fields.accept("metadata.name", object_name(metadata));
     let source = validate_source(source, &mut fields);
-    let shared = resolve_policies("spec.policyRefs", policy_refs, &own, &mut fields);
-    let images = validate_images(images, source.as_ref(), &shared, &own, &mut fields);
+    let shared = resolve_policies("spec.policyRefs", policy_refs, own, &mut fields);
+    let images = validate_images(images, source.as_ref(), &shared, own, &mut fields);
     let destinations = validate_destinations(destinations, &mut fields);
     let platforms = validate_platforms(platforms, &mut fields);
     let referrers = validate_referrers(referrers, &mut fields);

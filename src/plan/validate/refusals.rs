@@ -127,12 +127,12 @@ const ADDITIONS: [(&str, &str, &str); 24] = [
     (
         "an unknown policy for all",
         "policyRefs: [{name: signed}]",
-        "spec.policyRefs[0].name: there is no ImagePolicy \"signed\" in the namespace",
+        "spec.policyRefs[0].name: there is no ImagePolicy \"signed\" in the namespace \"platform\"",
     ),
     (
         "too many policies",
         "policyRefs: [{name: a}, {name: b}, {name: c}, {name: d}, {name: e}, {name: f}, {name: g}, {name: h}, {name: i}]",
-        "spec.policyRefs: has 9 items, at most 8 are allowed | spec.policyRefs[0].name: there is no ImagePolicy \"a\" in the namespace | spec.policyRefs[1].name: there is no ImagePolicy \"b\" in the namespace | spec.policyRefs[2].name: there is no ImagePolicy \"c\" in the namespace | spec.policyRefs[3].name: there is no ImagePolicy \"d\" in the namespace | spec.policyRefs[4].name: there is no ImagePolicy \"e\" in the namespace | spec.policyRefs[5].name: there is no ImagePolicy \"f\" in the namespace | spec.policyRefs[6].name: there is no ImagePolicy \"g\" in the namespace | spec.policyRefs[7].name: there is no ImagePolicy \"h\" in the namespace | spec.policyRefs[8].name: there is no ImagePolicy \"i\" in the namespace",
+        "spec.policyRefs: has 9 items, at most 8 are allowed | spec.policyRefs[0].name: there is no ImagePolicy \"a\" in the namespace \"platform\" | spec.policyRefs[1].name: there is no ImagePolicy \"b\" in the namespace \"platform\" | spec.policyRefs[2].name: there is no ImagePolicy \"c\" in the namespace \"platform\" | spec.policyRefs[3].name: there is no ImagePolicy \"d\" in the namespace \"platform\" | spec.policyRefs[4].name: there is no ImagePolicy \"e\" in the namespace \"platform\" | spec.policyRefs[5].name: there is no ImagePolicy \"f\" in the namespace \"platform\" | spec.policyRefs[6].name: there is no ImagePolicy \"g\" in the namespace \"platform\" | spec.policyRefs[7].name: there is no ImagePolicy \"h\" in the namespace \"platform\" | spec.policyRefs[8].name: there is no ImagePolicy \"i\" in the namespace \"platform\"",
     ),
 ];
 

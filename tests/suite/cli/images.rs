@@ -127,9 +127,22 @@ async fn nothing_is_asked_for_twice() {
         (&["verify", "REGISTRY/app:1"], 1 + 2 + 2 + 4 + 1),
         // Both lists: nothing else is asked about tags that are there.
         (&["copy", "-a", "-n", "REGISTRY/other", "REGISTRY/app"], 2),
-        // Which image it stands for, the image and the tags beside it in case that they go along, which image it stands
-        // for right before, the delete, and whether the image is there.
-        (&["delete", "--yes", "REGISTRY/app:3"], 6),
+        // The image, and the tag.
+        (&["copy", "REGISTRY/app:1", "REGISTRY/app:prod"], 2),
+        // By any tag, and what the other one names.
+        (
+            &["copy", "--dry-run", "REGISTRY/app:1", "REGISTRY/app:2"],
+            2,
+        ),
+        (&["copy", "-n", "REGISTRY/app:1", "REGISTRY/app:2"], 2),
+        // The tags beside it in case that they go along, the image that it stands for right before, the delete, and
+        // whether the image is there.
+        (&["delete", "--yes", "REGISTRY/app:3"], 4),
+        // Nobody looks whether the image is there where no tag may have gone along; and of two, one looks at both first.
+        (
+            &["delete", "--yes", "REGISTRY/other:1", "REGISTRY/other:2"],
+            2 + 4 + 3,
+        ),
     ] {
         lab.registry.forget_requests().await;
         lab.run(command).await;
@@ -324,6 +337,63 @@ async fn tags_are_deleted_by_name_and_others_of_their_image_stay() {
         deleted.stderr
     );
     assert_eq!(lab.tags().await, ["2", "latest"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tag_that_a_directory_lacks_is_told_with_those_it_has() {
+    let lab = Lab::new(&[("1", 1)]).await;
+    for tag in ["1.0", "1.1", "1.2", "1.3", "1.4"] {
+        lab.stdout(&["copy", "REGISTRY/app:1", &format!("./lay:{tag}")])
+            .await;
+    }
+    lab.stdout(&["copy", "REGISTRY/app:1", "./one:1"]).await;
+    let mut told = String::new();
+    for arguments in [
+        &["digest", "./lay:9"][..],
+        &["inspect", "./lay:9"],
+        &["verify", "./lay:9"],
+        &["copy", "./lay:9", "./other"],
+        &["copy", "./lay:9", "./lay:10"],
+        &["delete", "--yes", "./one:9"],
+        &["manifest", "./one:9"],
+    ] {
+        let finished = lab.run(arguments).await;
+        assert_eq!(finished.code, Some(1), "{arguments:?}: {}", finished.stdout);
+        told.push_str(&finished.stderr);
+    }
+    insta::assert_snapshot!(told, @"
+    error: ./lay:9 does not exist: there are 1.0, 1.1, 1.2 and 2 more
+    error: ./lay:9 does not exist: there are 1.0, 1.1, 1.2 and 2 more
+    failed: NotFound: ./lay:9 does not exist: there are 1.0, 1.1, 1.2 and 2 more
+    failed: NotFound: ./lay:9 does not exist: there are 1.0, 1.1, 1.2 and 2 more
+    failed: NotFound: ./lay:9 does not exist: there are 1.0, 1.1, 1.2 and 2 more
+    error: ./one:9 does not exist: there is 1
+    error: ./one:9 does not exist: there is 1
+    ");
+}
+
+/// A registry may take its time, or be told not to: the answer to the PUT need not name what it stored.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_retag_is_read_back_where_the_registry_does_not_say_what_it_stored() {
+    let registry = FaultRegistry::start();
+    registry.load("app", "1", &image(1));
+    registry
+        .on("PUT", "/manifests/prod")
+        .nth(1)
+        .responds(Reply::new(201));
+    let files = Files::new(&[]);
+    let (from, to) = (
+        format!("{}/app:1", registry.host()),
+        format!("{}/app:prod", registry.host()),
+    );
+    let program = files.transship(&["copy", &from, &to]);
+    let finished = program
+        .environment("TRANSSHIP_INSECURE", registry.host())
+        .run()
+        .await;
+    finished.assert_success();
+    let tag = registry.manifest("app", "prod").unwrap();
+    assert_eq!(tag.digest, image(1).digest(), "{}", finished.stdout);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::Files;
 use crate::support::content::ImageBuilder;
 use crate::support::faults::FaultRegistry;
+use crate::support::http::Reply;
 
 /// Two registries, and a mirror of three tags between them that is in sync.
 struct Lab {
@@ -78,6 +79,24 @@ async fn a_mirror_in_sync_is_complete_and_what_else_is_there_is_listed() {
             ");
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_looked_at_counts_too() {
+    let lab = Lab::new().await;
+    for (registry, tag) in [(&lab.source, "2"), (&lab.destination, "3")] {
+        let part = format!("/manifests/{tag}");
+        for method in ["HEAD", "GET"] {
+            let refusal = Reply::error(403, "DENIED", "no");
+            registry.on(method, &part).responds(refusal);
+        }
+    }
+    let (code, said) = lab.verify(&[]).await;
+    assert_eq!(code, Some(1), "{said}");
+    assert!(
+        said.contains("1 of 3 tags that are wanted are there and complete"),
+        "{said}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -49,7 +49,8 @@ async fn policies_are_followed_without_a_restart() {
     let mirror = mirror_of(&source, &destination).policy("chosen");
     namespace.apply(&mirror.to_string()).await;
     let missing = ready_for(namespace, "imir", "mirror", "DependencyNotReady").await;
-    insta::assert_snapshot!(message(&missing), @r#"spec.policyRefs[0].name: there is no ImagePolicy "chosen" in the namespace"#);
+    let told = message(&missing).replace(namespace.name(), "NAMESPACE");
+    insta::assert_snapshot!(told, @r#"spec.policyRefs[0].name: there is no ImagePolicy "chosen" in the namespace "NAMESPACE""#);
     assert_eq!(
         find_condition(&missing, "Reconciling").unwrap()["status"],
         "True"

@@ -291,6 +291,28 @@ async fn a_tag_that_is_pushed_anew_between_two_tries_is_not_touched() {
     assert_eq!(deletes(&registry), 1);
 }
 
+/// A look of the caller stands for the one before the first try, and for no other one.
+#[tokio::test]
+async fn a_tag_that_was_seen_right_before_is_looked_at_again_before_another_try() {
+    for (fault, expected) in [
+        (None, &["DELETE"][..]),
+        (Some(500), &["DELETE", "HEAD", "DELETE"]),
+    ] {
+        let (registry, image) = loaded();
+        if let Some(status) = fault {
+            registry
+                .on("DELETE", "/manifests/")
+                .nth(1)
+                .does(bare(status));
+        }
+        let root = digest(&image.root);
+        let client = client(&registry);
+        let deleted = client.delete_seen_tag(&repository(), &v1(), &root).await;
+        assert_eq!(deleted.unwrap(), Deletion::Deleted, "{fault:?}");
+        assert_eq!(methods(&registry), expected, "{fault:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_registry_that_stays_in_trouble_is_an_error_and_nothing_is_learned() {
     let (registry, image) = loaded();

@@ -69,13 +69,13 @@ pub(super) const CHANGES: [Change; 36] = [
         "a policy that does not exist",
         "name: stable}]",
         "name: stabel}]",
-        "spec.images[1].policyRefs[0].name: there is no ImagePolicy \"stabel\" in the namespace, did you mean \"stable\"?",
+        "spec.images[1].policyRefs[0].name: there is no ImagePolicy \"stabel\" in the namespace \"platform\", did you mean \"stable\"?",
     ),
     (
         "a policy of another namespace",
         "name: stable, namespace: platform",
         "name: stable, namespace: other",
-        "spec.images[1].policyRefs[0].name: there is no ImagePolicy \"stable\" in the namespace",
+        "spec.images[1].policyRefs[0].name: there is no ImagePolicy \"stable\" in the namespace \"platform\"",
     ),
     (
         "a policy that is suspended",

@@ -186,18 +186,20 @@ pub(super) fn refused(
     role: &'static str,
     error: &kube::Error,
 ) -> PluginError {
-    match error {
-        kube::Error::Api(status) if status.code == 403 => PluginError::Forbidden {
+    let is_forbidden = matches!(error, kube::Error::Api(status) if status.code == 403);
+    if is_forbidden {
+        PluginError::Forbidden {
             verb,
             resource,
             place,
             role,
-        },
-        error => PluginError::Request {
+        }
+    } else {
+        PluginError::Request {
             verb,
             resource,
             message: explain(error),
-        },
+        }
     }
 }
 

@@ -125,12 +125,7 @@ pub(super) async fn run(args: &DeleteArgs, output: &Output) -> Result<Exit, Erro
     if doomed > 0 && !dry_run {
         if !yes {
             output.note(table(&report.tags, Look::default()).trim_end());
-            let what = if doomed == 1 {
-                "this tag"
-            } else {
-                "these tags"
-            };
-            if !output.confirm(&format!("Delete {what}?")) {
+            if !output.confirm(question(doomed)) {
                 output.note("nothing was deleted");
                 return Ok(Exit::Failure);
             }
@@ -270,6 +265,14 @@ async fn siblings(source: &Source, tag: &Tag, digest: &Digest) -> Result<Vec<Tag
         .try_collect()
         .await?;
     Ok(found.into_iter().flatten().collect())
+}
+
+fn question(count: usize) -> &'static str {
+    if count == 1 {
+        "Delete this tag?"
+    } else {
+        "Delete these tags?"
+    }
 }
 
 async fn delete(report: &mut DeleteReport) {

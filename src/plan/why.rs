@@ -3,16 +3,14 @@
 //! Whether an image is mirrored, and why not: from mirrors, policies and records as they stand in the API. No
 //! registry is asked.
 
+mod answer;
 mod asked;
 mod destination;
 mod origins;
 #[cfg(test)]
 mod tests;
 
-use jiff::Timestamp;
-use schemars::JsonSchema;
-use serde::Serialize;
-
+pub use self::answer::{ImageAnswer, MirrorAnswer, Whereabouts};
 pub use self::asked::AskedImage;
 
 use self::destination::Look;
@@ -20,12 +18,11 @@ use crate::api::conditions::{self, READY};
 use crate::api::image_mirror::ImageMirrorStatus;
 use crate::api::metadata::namespace;
 use crate::api::{ImageMirror, ImagePolicy, MirroredRepository, Reason};
-use crate::oci::Digest;
 use crate::plan::{Mirror, validate};
 
 /// What is known without asking a registry.
 #[derive(Clone, Copy, Debug)]
-pub struct Known<'a> {
+pub struct KnownObjects<'a> {
     /// The mirrors that are looked at.
     pub mirrors: &'a [ImageMirror],
     /// The policies of their namespaces.
@@ -34,130 +31,12 @@ pub struct Known<'a> {
     pub records: &'a [MirroredRepository],
 }
 
-/// What is said of an image.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ImageAnswer {
-    /// The image as nodes read its name.
-    pub image: String,
-    /// Whether a mirror has it wherever it should be.
-    pub mirrored: bool,
-    /// What each mirror that may have it says, for each of its destinations.
-    pub answers: Vec<MirrorAnswer>,
-}
-
-/// What a mirror says of an image.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct MirrorAnswer {
-    /// Namespace and name of the mirror.
-    pub mirror: String,
-    /// Its destination; absent where it is the same for all.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub destination: Option<String>,
-    /// The image at the source.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub source: Option<String>,
-    /// What is known of it there.
-    #[serde(flatten)]
-    pub whereabouts: Whereabouts,
-}
-
-/// What is known of an image at a destination.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(tag = "state", rename_all_fields = "camelCase")]
-pub enum Whereabouts {
-    /// It is there.
-    Mirrored {
-        /// Its name there.
-        target: String,
-        /// What it names there.
-        digest: Digest,
-        /// When it was written. Absent where its copy was never seen to end.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        since: Option<Timestamp>,
-        /// The policy and authority that vouch for it.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        verified_by: Option<String>,
-        /// What else is to be known, such as that it will be pruned.
-        #[serde(skip_serializing_if = "Vec::is_empty")]
-        notes: Vec<String>,
-    },
-    /// The tag is there and names another image.
-    OtherImage {
-        /// Its name there.
-        target: String,
-        /// What it names there.
-        digest: Digest,
-    },
-    /// Its copy has begun, and its end was not seen.
-    Copying {
-        /// Its name there.
-        target: String,
-    },
-    /// A policy lets it through later.
-    Quarantined {
-        /// When, as far as it is known.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        until: Option<Timestamp>,
-        /// Why.
-        message: String,
-    },
-    /// A policy does not admit it.
-    Refused {
-        /// The policy.
-        policy: String,
-        /// Its rule.
-        gate: String,
-        /// Why, as one word.
-        reason: String,
-        /// Why, and what to do.
-        message: String,
-    },
-    /// It could not be copied.
-    Failed {
-        /// Why, as one word.
-        reason: String,
-        /// Why, and what to do.
-        message: String,
-        /// When it is tried again.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        next_attempt_time: Option<Timestamp>,
-    },
-    /// It was there, and was pruned.
-    Pruned {
-        /// Its name there.
-        target: String,
-        /// When it was deleted.
-        deleted_at: Timestamp,
-    },
-    /// The mirror does not select it.
-    NotSelected {
-        /// The rule that leaves it out.
-        message: String,
-    },
-    /// It is selected, and not there yet.
-    Awaited {
-        /// Why, and what to do.
-        message: String,
-    },
-    /// It is selected, and a person suspended the mirror.
-    Suspended,
-    /// The mirror cannot be used as it is.
-    Unusable {
-        /// Why, as one word.
-        reason: String,
-        /// Why, and what to do.
-        message: String,
-    },
-}
-
 // === impl ImageAnswer ===
 
 impl ImageAnswer {
     /// What the mirrors say of an image. A name without a registry is taken as nodes take it, and where no mirror
     /// has that, for a repository of any registry.
-    pub fn of(asked: &AskedImage, known: Known<'_>) -> Self {
+    pub fn of(asked: &AskedImage, known: KnownObjects<'_>) -> Self {
         let image = asked.image().to_string();
         let mut answers = answers(asked, known);
         if answers.is_empty()
@@ -179,7 +58,7 @@ fn is_mirrored(answers: &[MirrorAnswer]) -> bool {
     by_mirror.any(|of_mirror| of_mirror.iter().all(MirrorAnswer::is_mirrored))
 }
 
-fn answers(asked: &AskedImage, known: Known<'_>) -> Vec<MirrorAnswer> {
+fn answers(asked: &AskedImage, known: KnownObjects<'_>) -> Vec<MirrorAnswer> {
     let policies: Vec<&ImagePolicy> = known.policies.iter().collect();
     let mirrors = known.mirrors.iter();
     mirrors
@@ -272,13 +151,4 @@ fn unusable(asked: &AskedImage, object: &ImageMirror, wrong: String) -> Option<M
             message: wrong,
         },
     })
-}
-
-// === impl MirrorAnswer ===
-
-impl MirrorAnswer {
-    /// Whether the image is there.
-    pub fn is_mirrored(&self) -> bool {
-        matches!(self.whereabouts, Whereabouts::Mirrored { .. })
-    }
 }

@@ -48,7 +48,7 @@ pub(super) async fn run(words: &[String], output: &Output) -> String {
     let fitting = candidates
         .iter()
         .filter(|candidate| candidate.starts_with(last));
-    let lines: String = fitting.map(|candidate| format!("{candidate}\n")).collect();
+    let lines: String = fitting.map(|candidate| candidate.clone() + "\n").collect();
     format!("{lines}{NO_FILES}\n")
 }
 

@@ -33,7 +33,8 @@ pub(super) fn field(label: &str, text: &str, look: Look) -> String {
         .iter()
         .zip(labels)
         .map(|(line, label)| format!("  {label:LABEL$}{line}\n"))
-        .collect()
+        .collect::<Vec<_>>()
+        .concat()
 }
 
 /// A name and what is said of it, which goes on below itself.

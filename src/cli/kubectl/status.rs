@@ -180,7 +180,7 @@ fn table(list: &MirrorList, look: Look) -> String {
         "LAST SYNC",
     ]);
     for row in &list.mirrors {
-        let last = row.last_sync_time.map(|time| age(time, list.now));
+        let since = row.last_sync_time.map(|time| age(time, list.now));
         table.row([
             list.name(row),
             row.health.as_str().to_owned(),
@@ -188,7 +188,7 @@ fn table(list: &MirrorList, look: Look) -> String {
             row.tags.failed.to_string(),
             row.tags.refused.to_string(),
             row.tags.quarantined.to_string(),
-            last.unwrap_or_default(),
+            since.unwrap_or_default(),
         ]);
     }
     table.fit(look.width)
@@ -248,29 +248,7 @@ fn detail(row: &MirrorRow, now: Timestamp, look: Look) -> String {
         ],
         look,
     );
-    let failures = row.failures.iter().map(|failure| {
-        let FailureStatus {
-            image,
-            destination,
-            reason,
-            message,
-            attempts,
-            next_attempt_time: _,
-        } = failure;
-        let at = destination.as_ref();
-        let at = at.map_or_else(String::new, |name| format!(" (destination {name})"));
-        let times = u64::try_from(*attempts).unwrap_or_default();
-        let times = if times > 1 {
-            format!(", {times} times")
-        } else {
-            String::new()
-        };
-        field(
-            "failed",
-            &format!("{image}{at}: {reason}{times}: {message}"),
-            look,
-        )
-    });
+    let failures = row.failures.iter().map(|failure| tell(failure, look));
     let refusals = row.refusals.iter().map(|refusal| {
         let RefusalStatus {
             image,
@@ -285,6 +263,31 @@ fn detail(row: &MirrorRow, now: Timestamp, look: Look) -> String {
     });
     let lists: String = failures.chain(refusals).collect();
     format!("{}/{}\n{head}{lists}", row.namespace, row.name)
+}
+
+/// What failed, where, and how often.
+fn tell(failure: &FailureStatus, look: Look) -> String {
+    let FailureStatus {
+        image,
+        destination,
+        reason,
+        message,
+        attempts,
+        next_attempt_time: _,
+    } = failure;
+    let at = destination.as_ref();
+    let at = at.map_or_else(String::new, |name| format!(" (destination {name})"));
+    let times = u64::try_from(*attempts).unwrap_or_default();
+    let times = if times > 1 {
+        format!(", {times} times")
+    } else {
+        String::new()
+    };
+    field(
+        "failed",
+        &format!("{image}{at}: {reason}{times}: {message}"),
+        look,
+    )
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use crate::cli::error::Error;
 use crate::cli::exit::Exit;
 use crate::cli::look::Look;
 use crate::cli::output::{Document, Output};
-use crate::plan::why::{ImageAnswer, Known, MirrorAnswer, Whereabouts};
+use crate::plan::why::{ImageAnswer, KnownObjects, MirrorAnswer, Whereabouts};
 use crate::runtime::clock;
 
 /// The kind of what machines read.
@@ -33,7 +33,7 @@ pub(super) async fn run(
         cluster.list(output),
         cluster.records(output)
     )?;
-    let known = Known {
+    let known = KnownObjects {
         mirrors: &mirrors,
         policies: &policies,
         records: &records,
@@ -96,6 +96,7 @@ fn field_or_none(label: &str, text: Option<&str>, look: Look) -> String {
 
 fn describe(whereabouts: &Whereabouts, now: Timestamp, look: Look) -> String {
     let because = |text: String| field("because", &text, look);
+    let ago = |time| since(time, now);
     match whereabouts {
         Whereabouts::Mirrored {
             target,
@@ -108,10 +109,7 @@ fn describe(whereabouts: &Whereabouts, now: Timestamp, look: Look) -> String {
                 [
                     ("mirrored as", target.clone()),
                     ("digest", digest.to_string()),
-                    (
-                        "since",
-                        copied.map_or_else(String::new, |time| since(time, now)),
-                    ),
+                    ("since", copied.map_or_else(String::new, ago)),
                     ("verified by", verified_by.clone().unwrap_or_default()),
                 ],
                 look,
@@ -126,7 +124,7 @@ fn describe(whereabouts: &Whereabouts, now: Timestamp, look: Look) -> String {
             "its copy to {target} has begun, and its end was not seen yet"
         )),
         Whereabouts::Quarantined { until, message } => {
-            let until = until.map(|until| format!("{until:.0}"));
+            let until = until.map(at);
             because(format!("quarantined: {message}"))
                 + &field_or_none("until", until.as_deref(), look)
         }
@@ -141,12 +139,12 @@ fn describe(whereabouts: &Whereabouts, now: Timestamp, look: Look) -> String {
             message,
             next_attempt_time,
         } => {
-            let next = next_attempt_time.map(|time| format!("{time:.0}"));
+            let next = next_attempt_time.map(at);
             because(format!("{reason}: {message}"))
                 + &field_or_none("next attempt", next.as_deref(), look)
         }
         Whereabouts::Pruned { target, deleted_at } => {
-            because(format!("{target} was pruned: {}", since(*deleted_at, now)))
+            because(format!("{target} was pruned: {}", ago(*deleted_at)))
         }
         Whereabouts::NotSelected { message } => because(format!("not selected: {message}")),
         Whereabouts::Awaited { message } => because(message.clone()),
@@ -157,6 +155,10 @@ fn describe(whereabouts: &Whereabouts, now: Timestamp, look: Look) -> String {
             because(format!("the mirror cannot run: {reason}: {message}"))
         }
     }
+}
+
+fn at(time: Timestamp) -> String {
+    format!("{time:.0}")
 }
 
 /// What to do, where the message does not say it.
@@ -226,7 +228,7 @@ mod tests {
         );
         let answer = ImageAnswer::of(
             &image.parse().unwrap(),
-            Known {
+            KnownObjects {
                 mirrors: &[mirror("base", &spec, &status)],
                 policies: &[stable],
                 records: &[record(

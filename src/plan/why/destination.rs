@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::answer::{MirrorAnswer, Whereabouts};
 use super::asked::AskedImage;
 use super::origins::{SoughtImage, origins};
-use super::{MirrorAnswer, Whereabouts};
 use crate::api::conditions::{self, RECONCILING};
 use crate::api::image_mirror::{FailureStatus, ImageMirrorStatus, RefusalStatus};
 use crate::api::image_policy::PolicyMode;

@@ -76,7 +76,7 @@ impl Scene {
         let record = object("MirroredRepository", "mr-1", &page, &self.record);
         ImageAnswer::of(
             &image.parse().unwrap(),
-            Known {
+            KnownObjects {
                 mirrors: &[serde_json::from_value(mirror).unwrap()],
                 policies: &[serde_json::from_value(policy).unwrap()],
                 records: &[serde_json::from_value(record).unwrap()],

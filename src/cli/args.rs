@@ -13,6 +13,7 @@ mod copy;
 mod generate;
 mod image;
 mod images;
+mod kubectl;
 mod login;
 mod look;
 mod ls;
@@ -33,6 +34,10 @@ pub use self::image::{
     ConfigArgs, DiffArgs, DigestArgs, HistoryArgs, ManifestArgs, VerifyImageArgs,
 };
 pub use self::images::{ImagesArgs, ImagesFormat};
+pub use self::kubectl::{
+    ApproveArgs, ClusterArgs, LogsArgs, MirrorArgs, PluginArguments, PluginCommand,
+    ShownMirrorArgs, StatusArgs, SyncNowArgs, WhyArgs,
+};
 pub use self::login::{LoginArgs, LogoutArgs};
 pub use self::look::{DfArgs, InspectArgs, VerifyArgs};
 pub use self::ls::{DeleteArgs, LsArgs, Order};

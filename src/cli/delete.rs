@@ -4,7 +4,7 @@
 
 mod beside;
 
-use std::io::{self, BufRead as _, IsTerminal as _};
+use std::io::{self, IsTerminal as _};
 
 use futures::{StreamExt, TryStreamExt, stream};
 use schemars::JsonSchema;
@@ -125,7 +125,7 @@ pub(super) async fn run(args: &DeleteArgs, output: &Output) -> Result<Exit, Erro
     if doomed > 0 && !dry_run {
         if !yes {
             output.note(table(&report.tags, Look::default()).trim_end());
-            if !ask(doomed, output) {
+            if !output.confirm(question(doomed)) {
                 output.note("nothing was deleted");
                 return Ok(Exit::Failure);
             }
@@ -285,12 +285,12 @@ async fn siblings(source: &Source, tag: &Tag, digest: &Digest) -> Result<Vec<Tag
     Ok(found.into_iter().flatten().collect())
 }
 
-fn ask(count: usize, output: &Output) -> bool {
-    let what = if count == 1 { "this tag" } else { "these tags" };
-    output.note(&format!("Delete {what}? [y/N]"));
-    let mut answer = String::new();
-    let read = io::stdin().lock().read_line(&mut answer);
-    read.is_ok() && matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")
+fn question(count: usize) -> &'static str {
+    if count == 1 {
+        "Delete this tag?"
+    } else {
+        "Delete these tags?"
+    }
 }
 
 async fn delete(report: &mut DeleteReport) {

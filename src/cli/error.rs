@@ -10,6 +10,7 @@ use super::documents::DocumentsError;
 use super::exit::Exit;
 use super::images::ManifestsError;
 use super::in_use::InUseError;
+use super::kubectl::PluginError;
 use super::units;
 use crate::api::Reason;
 use crate::controller;
@@ -104,6 +105,9 @@ pub enum Error {
     /// The image is not what it says.
     #[error("{0}")]
     Image(String),
+    /// The plugin of kubectl stops.
+    #[error(transparent)]
+    Plugin(#[from] PluginError),
     /// The controller ends.
     #[error(transparent)]
     Controller(#[from] controller::Error),
@@ -132,6 +136,7 @@ impl Error {
             | Self::Restore(_)
             | Self::Workloads(_)
             | Self::Image(_)
+            | Self::Plugin(_)
             | Self::Controller(_)
             | Self::Output(_) => Exit::Failure,
         }
@@ -144,6 +149,7 @@ impl Error {
             Self::Connect(error) => (error.reason, None),
             Self::Workloads(error) => (error.reason, None),
             Self::NotFound { .. } => (Reason::NotFound, None),
+            Self::Plugin(error) => (error.reason(), None),
             Self::TimedOut(_) => (Reason::Unreachable, None),
             Self::Documents(_)
             | Self::Ledger(_)

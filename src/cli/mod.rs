@@ -9,6 +9,7 @@
 //! connect        clients and layouts
 //! sync watch plan prune restore copy delete ls search digest manifest config inspect history diff verify df login convert images
 //! crds generate  the commands
+//! kubectl        the commands of the plugin of kubectl
 //! address location open image                  registries, repositories and images as people write them
 //! template       inspect --format
 //! output progress table units summary           what is shown
@@ -37,6 +38,7 @@ mod image;
 mod images;
 mod in_use;
 mod inspect;
+mod kubectl;
 mod location;
 mod login;
 mod look;
@@ -72,9 +74,11 @@ use tracing::level_filters::LevelFilter;
 
 pub use self::error::Error;
 pub use self::exit::Exit;
+pub use self::kubectl::PluginError;
 pub use self::output_schema::output_schema;
 
-use self::args::{Arguments, Command, CommonArgs, Format, LogFormat, LogLevel};
+use self::args::{Arguments, Command, CommonArgs, Format, LogFormat, LogLevel, PluginArguments};
+use self::kubectl::Guise;
 use self::output::Output;
 use crate::policy::Duration;
 use crate::runtime::telemetry;
@@ -84,24 +88,50 @@ const TELL_DRIFT: [&str; 3] = ["diff", "plan", "prune"];
 
 /// Runs the program with the arguments of the process, and says how it ends.
 pub async fn run() -> Exit {
+    let mut words = std::env::args_os();
+    match Guise::of(words.next().as_deref()) {
+        Guise::Transship => run_program().await,
+        Guise::Plugin => run_plugin().await,
+        Guise::Completer => kubectl::complete(words).await,
+    }
+}
+
+async fn run_program() -> Exit {
     let exit = match Arguments::try_parse() {
         Ok(Arguments { common, command }) => Box::pin(run_command(&common, &command)).await,
         Err(mut error) => {
             words::point(&mut error);
-            let exit = if error.use_stderr() {
-                Exit::Usage
-            } else {
-                Exit::Success
-            };
-            // Where even this cannot be printed, the exit code has to do.
-            let _ = error.print();
-            exit
+            refuse(&error)
         }
     };
     if tells_drift(std::env::args_os()) {
         exit.beside_drift()
     } else {
         exit
+    }
+}
+
+async fn run_plugin() -> Exit {
+    let arguments = match PluginArguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return refuse(&error),
+    };
+    let output = begin(
+        Log::of(&arguments.common, Runs::ToItsEnd),
+        &arguments.common,
+    );
+    let done = Box::pin(kubectl::dispatch(&arguments, &output)).await;
+    conclude(done, kubectl::result(&arguments.command), &output)
+}
+
+/// Says what is wrong with the arguments, or prints the help that they ask for.
+fn refuse(error: &clap::Error) -> Exit {
+    // Where even this cannot be printed, the exit code has to do.
+    let _ = error.print();
+    if error.use_stderr() {
+        Exit::Usage
+    } else {
+        Exit::Success
     }
 }
 
@@ -116,15 +146,7 @@ fn tells_drift(arguments: impl IntoIterator<Item = OsString>) -> bool {
 }
 
 async fn run_command(common: &CommonArgs, command: &Command) -> Exit {
-    let log = Log::of(common, command);
-    let output = Output::new(common.quiet, log.has_events);
-    let format = match log.format {
-        LogFormat::Human => telemetry::Format::Human {
-            colours: Output::is_terminal(),
-        },
-        LogFormat::Json => telemetry::Format::Json,
-    };
-    telemetry::init(log.level.into(), format, output.clone());
+    let output = begin(Log::of(common, Runs::of(command)), common);
     let limit = command.registry().and_then(|registry| registry.timeout);
     let done = match limit.map(Duration::as_std) {
         None => Box::pin(dispatch(command, &output)).await,
@@ -133,20 +155,40 @@ async fn run_command(common: &CommonArgs, command: &Command) -> Exit {
             in_time.await.unwrap_or(Err(Error::TimedOut(limit)))
         }
     };
-    match done {
-        Ok(exit) => exit,
-        Err(error) => {
-            output.give_up(&error);
-            if error.exit() == Exit::Failure
-                && let Some((format @ (Format::Json | Format::Yaml), kind, subject)) =
-                    result(command)
-            {
-                // Where even this cannot be printed, the exit code has to do.
-                let _ = output.print_failure(format, kind, &error.as_failure(&subject));
-            }
-            error.exit()
-        }
+    conclude(done, result(command), &output)
+}
+
+/// The streams of a command, and where its log lines go.
+fn begin(log: Log, common: &CommonArgs) -> Output {
+    let output = Output::new(common.quiet, log.has_events);
+    let format = match log.format {
+        LogFormat::Human => telemetry::Format::Human {
+            colours: Output::is_terminal(),
+        },
+        LogFormat::Json => telemetry::Format::Json,
+    };
+    telemetry::init(log.level.into(), format, output.clone());
+    output
+}
+
+/// How a command ends, with what machines read of a failure in place of the document that it prints.
+fn conclude(
+    done: Result<Exit, Error>,
+    result: Option<(Format, &'static str, String)>,
+    output: &Output,
+) -> Exit {
+    let error = match done {
+        Ok(exit) => return exit,
+        Err(error) => error,
+    };
+    output.give_up(&error);
+    if error.exit() == Exit::Failure
+        && let Some((format @ (Format::Json | Format::Yaml), kind, subject)) = result
+    {
+        // Where even this cannot be printed, the exit code has to do.
+        let _ = output.print_failure(format, kind, &error.as_failure(&subject));
     }
+    error.exit()
 }
 
 /// The document that a command about images prints, in which format, and what it is about.
@@ -222,6 +264,26 @@ async fn dispatch(command: &Command, output: &Output) -> Result<Exit, Error> {
     }
 }
 
+/// For how long a command runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Runs {
+    ToItsEnd,
+    Watching,
+    AsController,
+}
+
+impl Runs {
+    fn of(command: &Command) -> Self {
+        if matches!(command, Command::Controller(_)) {
+            Self::AsController
+        } else if matches!(command, Command::Sync(args) if args.watch) {
+            Self::Watching
+        } else {
+            Self::ToItsEnd
+        }
+    }
+}
+
 /// What is logged, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Log {
@@ -234,9 +296,9 @@ struct Log {
 // === impl Log ===
 
 impl Log {
-    fn of(common: &CommonArgs, command: &Command) -> Self {
-        let is_controller = matches!(command, Command::Controller(_));
-        let is_watching = matches!(command, Command::Sync(args) if args.watch);
+    fn of(common: &CommonArgs, runs: Runs) -> Self {
+        let is_controller = runs == Runs::AsController;
+        let is_watching = runs == Runs::Watching;
         let is_asked = common.log_format == Some(LogFormat::Json);
         let has_events = is_controller || is_watching || is_asked || common.verbose > 0;
         let usual = if is_controller {

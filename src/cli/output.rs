@@ -2,7 +2,7 @@
 
 //! Where text leaves the program: results on stdout, everything else on stderr, around the progress bar.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, BufRead as _, IsTerminal, Write};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget};
 use serde::Serialize;
@@ -79,7 +79,7 @@ impl Output {
     }
 
     /// How a result looks to whoever reads stdout: as wide as `COLUMNS` says, else as the terminal is.
-    fn look(format: Format) -> Look {
+    pub(super) fn look(format: Format) -> Look {
         if format == Format::Wide {
             return Look::everything();
         }
@@ -194,6 +194,14 @@ impl Output {
             }
         };
         self.print(text)
+    }
+
+    /// Asks a person, who has to say yes.
+    pub(super) fn confirm(&self, question: &str) -> bool {
+        self.note(&format!("{question} [y/N]"));
+        let mut answer = String::new();
+        let read = io::stdin().lock().read_line(&mut answer);
+        read.is_ok() && matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")
     }
 
     /// Prints a line on stderr, above the bar. Nothing can be done where that fails.

@@ -8,10 +8,11 @@ use serde_json::{Map, Value, json};
 
 use super::output::{API_VERSION, Document};
 use super::{
-    copy, delete, df, diff, digest, history, images, inspect, ls, prune, report, restore, search,
-    verify,
+    copy, delete, df, diff, digest, history, images, inspect, kubectl, ls, prune, report, restore,
+    search, verify,
 };
 use crate::plan::report::Failure;
+use crate::plan::why::ImageAnswer;
 
 /// The schema of every document that a command prints with `-o json` or `-o yaml` (JSON Schema 2020-12).
 pub fn output_schema() -> Value {
@@ -37,6 +38,10 @@ pub fn output_schema() -> Value {
         kind::<verify::VerifyReport>,
         kind::<df::Document>,
         kind::<images::ImageList>,
+        kind::<kubectl::MirrorList>,
+        kind::<ImageAnswer>,
+        kind::<kubectl::MirrorTree>,
+        kind::<kubectl::RestorableTags>,
     ];
     let kinds: Vec<Value> = kinds.iter().map(|kind| kind(&mut generator)).collect();
     json!({

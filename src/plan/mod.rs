@@ -29,6 +29,7 @@ pub mod selector;
 pub mod status;
 pub mod template;
 pub mod validate;
+pub mod why;
 
 pub use conflicts::{Claim, Claimant, Conflict, SourceImage, find_conflicts};
 pub use fields::InvalidField;

@@ -40,6 +40,8 @@ pub struct Clients {
     pub call: Client,
     /// The same over connections of its own, on which nothing waits in front of a renewal.
     pub lease: Client,
+    /// For logs that a person follows, which may say nothing for hours.
+    pub log: Client,
     /// The namespace of the pod that this process runs in, if it does.
     pub pod_namespace: Option<String>,
 }
@@ -106,10 +108,13 @@ impl Clients {
                 source: Box::new(source),
             })
         };
+        let mut followed = bounded(config, CALL_TIMEOUT);
+        followed.read_timeout = None;
         Ok(Self {
             watch: client(bounded(config, WATCH_TIMEOUT))?,
             call: client(bounded(config, CALL_TIMEOUT))?,
             lease: client(bounded(config, CALL_TIMEOUT))?,
+            log: client(followed)?,
             pod_namespace,
         })
     }

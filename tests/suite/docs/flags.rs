@@ -3,6 +3,7 @@
 //! Flags and their environment names.
 
 use std::collections::BTreeSet;
+use std::os::unix::fs::symlink;
 
 use super::{matches, page};
 use crate::support::program::Program;
@@ -61,5 +62,46 @@ async fn every_flag_and_its_environment_name_is_listed() {
         let listed = matches("`(--[a-z][a-z-]+)", &page(name));
         let unknown: Vec<&String> = listed.difference(&flags).collect();
         assert!(unknown.is_empty(), "{unknown:?} of {name}");
+    }
+}
+
+/// The help of the plugin, and of each of its commands.
+async fn plugin_helps() -> Vec<String> {
+    let bin = tempfile::tempdir().unwrap();
+    let plugin = bin.path().join("kubectl-transship");
+    symlink(env!("CARGO_BIN_EXE_transship"), &plugin).unwrap();
+    let help = async |arguments: &[&str]| {
+        let finished = Program::at(&plugin, arguments).run().await;
+        finished.assert_success();
+        finished.stdout
+    };
+    let program = help(&["--help"]).await;
+    let commands = matches(r"(?m)^  ([a-z]+)  +[A-Z]", &program);
+    assert!(commands.contains("why"), "{program}");
+    let mut helps = Vec::new();
+    for command in commands.iter().filter(|command| *command != "help") {
+        helps.push(help(&[command, "--help"]).await);
+    }
+    let page = page("kubectl.md");
+    for command in commands.iter().filter(|command| *command != "help") {
+        assert!(
+            page.contains(&format!("| `{command} ")) || page.contains(&format!(", `{command} ")),
+            "{command}"
+        );
+    }
+    helps
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_command_and_flag_of_the_plugin_is_listed() {
+    let page = page("kubectl.md");
+    for help in plugin_helps().await {
+        let (own, _) = help.split_once(COMMON).expect("common options");
+        for flag in matches(r"(?m)^ +(?:-\w, )?(--[a-z][a-z-]+)", own) {
+            assert!(
+                flag == "--help" || page.contains(&format!("`{flag}`")),
+                "{flag}"
+            );
+        }
     }
 }

@@ -177,6 +177,11 @@ async fn package_managers_get_the_digests_of_the_archives() {
         assert!(homebrew.contains(&lines), "{homebrew}");
         assert!(sums.contains(&format!("{digest}  {name}\n")), "{sums}");
     }
+    // krew names it after the plugin by itself.
+    for name in ["kubectl-transship", "kubectl_complete-transship"] {
+        let link = format!("bin.install_symlink \"transship\" => \"{name}\"\n");
+        assert!(homebrew.contains(&link), "{homebrew}");
+    }
     for text in [&krew, &homebrew] {
         assert!(!text.contains('@'), "a value is missing: {text}");
     }

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//! `kubectl transship`: the plugin of kubectl. Its flags are those of kubectl, which has no environment names for them.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use super::common::{CommonArgs, OutputArgs};
+use crate::plan::why::AskedImage;
+use crate::policy::Duration;
+
+/// Looks at the mirrors of a cluster and asks for what a person wants of them.
+#[derive(Debug, Parser)]
+#[command(
+    name = "kubectl-transship",
+    bin_name = "kubectl transship",
+    version,
+    after_help = "\
+Examples:
+  kubectl transship status                 which mirrors are not in order, the worst first
+  kubectl transship why nginx:1.27         is this image mirrored, and why not
+  kubectl transship sync base-images       a round now, and what came of it
+  kubectl transship approve base-images    what waits to be deleted, and a question
+  kubectl transship logs base-images -f    what the controller says of a mirror
+
+Exit codes: 0 as it should be, 1 not so, or something failed, 2 wrong use, 130 interrupted."
+)]
+pub struct PluginArguments {
+    /// The flags that every command has.
+    #[command(flatten)]
+    pub common: CommonArgs,
+    /// Which cluster, and which of its namespaces.
+    #[command(flatten)]
+    pub cluster: ClusterArgs,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: PluginCommand,
+}
+
+/// Which cluster, and which of its namespaces.
+#[derive(Debug, Args)]
+pub struct ClusterArgs {
+    /// Read where the cluster is from this file [default: KUBECONFIG, ~/.kube/config, or the pod's own].
+    #[arg(long, global = true, value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+    /// Use this context of the file [default: the current one].
+    #[arg(long, global = true, value_name = "NAME")]
+    pub context: Option<String>,
+    /// The namespace [default: that of the context].
+    #[arg(short, long, global = true, value_name = "NAME")]
+    pub namespace: Option<String>,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum PluginCommand {
+    /// Show the mirrors, the worst first, or all about one of them.
+    Status(StatusArgs),
+    /// Say whether an image is mirrored, and why not.
+    Why(WhyArgs),
+    /// Ask for a round now, wait for it, and say what came of it.
+    Sync(SyncNowArgs),
+    /// Show what waits to be deleted, and approve exactly that.
+    Approve(ApproveArgs),
+    /// Stop all rounds of a mirror. What is at the destinations stays as it is.
+    Suspend(MirrorArgs),
+    /// Let rounds of a mirror run again.
+    Resume(MirrorArgs),
+    /// Show which tags that were pruned can be restored, and how.
+    Restore(ShownMirrorArgs),
+    /// Show a mirror with its policies, records and receivers.
+    Tree(ShownMirrorArgs),
+    /// Print what the controller says of a mirror.
+    Logs(LogsArgs),
+}
+
+/// `kubectl transship status`
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// All about this mirror.
+    #[arg(conflicts_with = "all_namespaces")]
+    pub name: Option<String>,
+    /// The mirrors of all namespaces.
+    #[arg(short = 'A', long, conflicts_with = "namespace")]
+    pub all_namespaces: bool,
+    /// How it is printed.
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// `kubectl transship why`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  kubectl transship why nginx:1.27
+  kubectl transship why registry.example.com/mirror/library/nginx:1.27
+  kubectl transship why -A docker.io/library/nginx@sha256:…
+
+The name is that at the source or at a destination, as it stands in a pod or in an error. No registry is asked.
+Exit codes: 0 it is mirrored, 1 it is not.")]
+pub struct WhyArgs {
+    /// The image.
+    pub image: AskedImage,
+    /// Ask the mirrors of all namespaces.
+    #[arg(short = 'A', long, conflicts_with = "namespace")]
+    pub all_namespaces: bool,
+    /// How it is printed.
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// `kubectl transship sync`
+#[derive(Debug, Args)]
+pub struct SyncNowArgs {
+    /// The mirror.
+    pub name: String,
+    /// Do not wait for the end of the round.
+    #[arg(long)]
+    pub no_wait: bool,
+    /// Wait for so long at most, such as 10m.
+    #[arg(long, default_value = "1h", value_name = "DURATION")]
+    pub timeout: Duration,
+}
+
+/// `kubectl transship approve`
+#[derive(Debug, Args)]
+pub struct ApproveArgs {
+    /// The mirror.
+    pub name: String,
+    /// Do not ask. Required where nobody can be asked.
+    #[arg(short, long)]
+    pub yes: bool,
+}
+
+/// A command about one mirror.
+#[derive(Debug, Args)]
+pub struct MirrorArgs {
+    /// The mirror.
+    pub name: String,
+}
+
+/// A command that shows something of one mirror.
+#[derive(Debug, Args)]
+pub struct ShownMirrorArgs {
+    /// The mirror.
+    pub name: String,
+    /// How it is printed.
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// `kubectl transship logs`
+#[derive(Debug, Args)]
+pub struct LogsArgs {
+    /// The mirror.
+    pub name: String,
+    /// Go on with what is said from now on.
+    #[arg(short, long)]
+    pub follow: bool,
+    /// Only what was said within so long, such as 30m.
+    #[arg(long, value_name = "DURATION")]
+    pub since: Option<Duration>,
+    /// The namespace of the controller.
+    #[arg(long, default_value = "transship-system", value_name = "NAME")]
+    pub controller_namespace: String,
+}

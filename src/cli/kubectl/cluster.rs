@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//! The cluster, with the rights of the person who asks.
+
+use std::fmt::Debug;
+
+use kube::api::{ListParams, Patch, PatchParams};
+use kube::core::{DeserializeGuard, NamespaceResourceScope};
+use kube::{Api, Resource, ResourceExt as _};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::error::PluginError;
+use crate::api::{ImageMirror, MirroredRepository};
+use crate::cli::args::ClusterArgs;
+use crate::cli::output::Output;
+use crate::runtime::kubernetes::{Clients, explain};
+
+/// Objects of a page.
+const PAGE: u32 = 250;
+/// Most objects of a kind: what is beyond is not looked at, and that is said.
+const OBJECTS: usize = 100_000;
+/// Where the rights are that a person needs.
+const VIEW: &str = ", which the role view has with the Helm chart";
+const EDIT: &str = ", which the role edit has with the Helm chart";
+
+/// A cluster, and the namespaces that are asked for.
+pub(super) struct Cluster {
+    pub(super) clients: Clients,
+    /// None for all.
+    namespace: Option<String>,
+}
+
+/// What the plugin reads.
+pub(super) trait Readable:
+    Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + Debug
+{
+}
+
+impl<K> Readable for K where
+    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
+        + Clone
+        + DeserializeOwned
+        + Debug
+{
+}
+
+// === impl Cluster ===
+
+impl Cluster {
+    /// The cluster and the namespace that were typed, or those of the kubeconfig.
+    pub(super) async fn connect(args: &ClusterArgs, all: bool) -> Result<Self, PluginError> {
+        let ClusterArgs {
+            kubeconfig,
+            context,
+            namespace,
+        } = args;
+        let clients = Clients::configure(kubeconfig.as_deref(), context.as_deref()).await?;
+        let own = || clients.call.default_namespace().to_owned();
+        let namespace = (!all).then(|| namespace.clone().unwrap_or_else(own));
+        Ok(Self { clients, namespace })
+    }
+
+    /// Where it is looked, for people.
+    pub(super) fn place(&self) -> String {
+        place(self.namespace.as_deref())
+    }
+
+    /// The namespace of a command about one object.
+    pub(super) fn namespace(&self) -> &str {
+        let own = self.clients.call.default_namespace();
+        self.namespace.as_deref().unwrap_or(own)
+    }
+
+    /// All objects of a kind. What cannot be understood is told and left out.
+    pub(super) async fn list<K: Readable>(&self, output: &Output) -> Result<Vec<K>, PluginError> {
+        self.list_with(ListParams::default(), output).await
+    }
+
+    /// What is on record of a mirror, without the manifests that bring tags back.
+    pub(super) async fn records_of(
+        &self,
+        mirror: &str,
+        output: &Output,
+    ) -> Result<Vec<MirroredRepository>, PluginError> {
+        let parameters = ListParams::default().fields(&format!("spec.mirror={mirror}"));
+        let records = self.list_with(parameters, output).await?;
+        Ok(records.into_iter().map(without_manifests).collect())
+    }
+
+    /// The same of all mirrors.
+    pub(super) async fn records(
+        &self,
+        output: &Output,
+    ) -> Result<Vec<MirroredRepository>, PluginError> {
+        let records = self.list(output).await?;
+        Ok(records.into_iter().map(without_manifests).collect())
+    }
+
+    /// A mirror.
+    pub(super) async fn mirror(&self, name: &str) -> Result<ImageMirror, PluginError> {
+        let got = self.api::<ImageMirror>().get(name).await;
+        got.map_err(|error| self.failed::<ImageMirror>("get", Some(name), &error))
+    }
+
+    /// Changes a mirror, and nothing else of it.
+    pub(super) async fn change(
+        &self,
+        name: &str,
+        change: &Value,
+    ) -> Result<ImageMirror, PluginError> {
+        let parameters = PatchParams::default();
+        let api = self.api::<ImageMirror>();
+        let changed = api.patch(name, &parameters, &Patch::Merge(change)).await;
+        changed.map_err(|error| self.failed::<ImageMirror>("patch", Some(name), &error))
+    }
+
+    async fn list_with<K: Readable>(
+        &self,
+        parameters: ListParams,
+        output: &Output,
+    ) -> Result<Vec<K>, PluginError> {
+        let mut parameters = parameters.limit(PAGE);
+        let api: Api<DeserializeGuard<K>> = match &self.namespace {
+            Some(namespace) => Api::namespaced(self.clients.call.clone(), namespace),
+            None => Api::all(self.clients.call.clone()),
+        };
+        let mut objects = Vec::new();
+        loop {
+            let page = api.list(&parameters).await;
+            let page = page.map_err(|error| self.failed::<K>("list", None, &error))?;
+            for object in page.items {
+                let name = object.name_any();
+                match object.0 {
+                    Ok(object) => objects.push(object),
+                    Err(error) => {
+                        let kind = K::kind(&());
+                        output.note(&format!("left out: {kind} {name}: {error}"));
+                    }
+                }
+            }
+            match page.metadata.continue_.filter(|token| !token.is_empty()) {
+                Some(_) if objects.len() >= OBJECTS => {
+                    let kind = K::plural(&());
+                    output.note(&format!("only the first {OBJECTS} {kind} are looked at"));
+                    return Ok(objects);
+                }
+                Some(token) => parameters.continue_token = Some(token),
+                None => return Ok(objects),
+            }
+        }
+    }
+
+    fn api<K: Readable>(&self) -> Api<K> {
+        Api::namespaced(self.clients.call.clone(), self.namespace())
+    }
+
+    /// What a failure of the API server means to the person who asked.
+    fn failed<K: Readable>(
+        &self,
+        verb: &'static str,
+        name: Option<&str>,
+        error: &kube::Error,
+    ) -> PluginError {
+        let resource = format!("{}.{}", K::plural(&()), K::group(&()));
+        let role = if verb == "patch" { EDIT } else { VIEW };
+        match (error, name) {
+            (kube::Error::Api(status), Some(name)) if status.code == 404 => PluginError::NoObject {
+                kind: K::kind(&()).into_owned(),
+                name: name.to_owned(),
+                namespace: self.namespace().to_owned(),
+            },
+            (kube::Error::Api(status), None) if status.code == 404 => {
+                PluginError::NotInstalled(resource)
+            }
+            (error, _) => refused(verb, resource, self.place(), role, error),
+        }
+    }
+}
+
+/// Why the API server does not do it: the person has no right to, or anything else.
+pub(super) fn refused(
+    verb: &'static str,
+    resource: String,
+    place: String,
+    role: &'static str,
+    error: &kube::Error,
+) -> PluginError {
+    let is_forbidden = matches!(error, kube::Error::Api(status) if status.code == 403);
+    if is_forbidden {
+        PluginError::Forbidden {
+            verb,
+            resource,
+            place,
+            role,
+        }
+    } else {
+        PluginError::Request {
+            verb,
+            resource,
+            message: explain(error),
+        }
+    }
+}
+
+/// A namespace, or all of them, for people.
+pub(super) fn place(namespace: Option<&str>) -> String {
+    namespace.map_or_else(
+        || "in all namespaces".to_owned(),
+        |namespace| format!("in namespace {namespace:?}"),
+    )
+}
+
+/// They are large, and say nothing to people.
+fn without_manifests(mut record: MirroredRepository) -> MirroredRepository {
+    if let Some(status) = &mut record.status {
+        status.manifests.clear();
+    }
+    record
+}

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//! `kubectl transship restore`: which tags that were pruned can be restored, and how.
+
+use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::cluster::Cluster;
+use super::fields::age;
+use crate::api::{ImageMirror, MirroredRepository};
+use crate::cli::args::{ClusterArgs, ShownMirrorArgs};
+use crate::cli::error::Error;
+use crate::cli::exit::Exit;
+use crate::cli::look::Look;
+use crate::cli::output::{Document, Output};
+use crate::cli::summary::paragraphs;
+use crate::cli::table::Table;
+use crate::cli::units;
+use crate::oci::Digest;
+use crate::runtime::clock;
+
+/// The kind of what machines read.
+pub(super) const KIND: &str = "RestorableTags";
+
+/// What machines read.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(in crate::cli) struct RestorableTags {
+    mirror: String,
+    tags: Vec<RestorableTag>,
+    #[serde(skip)]
+    now: Timestamp,
+}
+
+/// A tag that can be restored.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct RestorableTag {
+    /// The tag with its registry and repository.
+    image: String,
+    digest: Digest,
+    source: String,
+    deleted_at: Timestamp,
+    /// When it can be restored no more.
+    until: Timestamp,
+}
+
+impl Document for RestorableTags {
+    const KIND: &'static str = KIND;
+}
+
+/// Runs `kubectl transship restore`.
+pub(super) async fn run(
+    args: &ShownMirrorArgs,
+    place: &ClusterArgs,
+    output: &Output,
+) -> Result<Exit, Error> {
+    let cluster = Cluster::connect(place, false).await?;
+    let mirror = cluster.mirror(&args.name).await?;
+    let records = cluster.records_of(&args.name, output).await?;
+    let list = RestorableTags {
+        mirror: format!("{}/{}", cluster.namespace(), args.name),
+        tags: restorable(&mirror, &records),
+        now: clock::now(),
+    };
+    output.print_value(args.output.output, &list, render)?;
+    Ok(Exit::Success)
+}
+
+fn restorable(mirror: &ImageMirror, records: &[MirroredRepository]) -> Vec<RestorableTag> {
+    let grace = SignedDuration::try_from(mirror.spec.prune.grace.as_std()).ok();
+    let deleted = records.iter().flat_map(|record| {
+        let deleted = record.status.iter().flat_map(|status| &status.deleted);
+        deleted.map(|deleted| (record.spec.repository.as_str(), deleted))
+    });
+    let deleted = deleted.filter(|(_, deleted)| !deleted.cleared);
+    deleted
+        .map(|(repository, deleted)| {
+            let at = deleted.deleted_at.0;
+            let until = grace.and_then(|grace| at.checked_add(grace).ok());
+            RestorableTag {
+                image: format!("{repository}:{}", deleted.tag),
+                digest: deleted.digest.clone(),
+                source: deleted.source.clone(),
+                deleted_at: at,
+                until: until.unwrap_or(Timestamp::MAX),
+            }
+        })
+        .collect()
+}
+
+fn render(list: &RestorableTags, look: Look) -> String {
+    let count = format!(
+        "{} can be restored\n",
+        units::count(list.tags.len(), "tag", "tags")
+    );
+    if list.tags.is_empty() {
+        return count;
+    }
+    let mut table = Table::new(["TAG", "DIGEST", "DELETED", "UNTIL"]);
+    for tag in &list.tags {
+        table.row([
+            tag.image.clone(),
+            look.digest(&tag.digest),
+            format!("{} ago", age(tag.deleted_at, list.now)),
+            format!("{:.0}", tag.until),
+        ]);
+    }
+    paragraphs([table.fit(look.width), count, recipe(&list.mirror)])
+}
+
+/// How they come back: by the mirror, or with a person's own login.
+fn recipe(mirror: &str) -> String {
+    let (namespace, name) = mirror.split_once('/').unwrap_or_default();
+    format!(
+        "A tag comes back with the next round when the mirror selects it again:
+  kubectl -n {namespace} edit imir/{name}
+  kubectl transship -n {namespace} sync {name}
+or now, where the registry still has it, by its digest and with a login of yours:
+  transship copy REPOSITORY@DIGEST REPOSITORY:TAG
+What a mirror did not write itself is never pruned.
+"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::cli::kubectl::fixtures::{mirror, now, record};
+
+    #[test]
+    fn what_can_be_restored_and_how() {
+        let deleted = |tag: &str, cleared: bool| {
+            let digest = format!("sha256:{}", "1".repeat(64));
+            json!({
+                "tag": tag, "source": format!("docker.io/library/app:{tag}"), "sourceDigest": digest, "digest": digest,
+                "shape": "all", "deletedAt": "2026-11-30T00:00:00Z", "cleared": cleared,
+            })
+        };
+        let status = json!({"deleted": [deleted("1", false), deleted("2", true)]});
+        let mirror = mirror(
+            "base",
+            &json!({"prune": {"mode": "Delete", "grace": "48h"}}),
+            &json!({}),
+        );
+        let list = RestorableTags {
+            mirror: "platform/base".to_owned(),
+            tags: restorable(
+                &mirror,
+                &[record("base", "registry.example.com/mirror/app", &status)],
+            ),
+            now: now(),
+        };
+        let look = Look {
+            is_wide: false,
+            width: Some(100),
+        };
+        insta::assert_snapshot!(render(&list, look));
+    }
+}

@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//! `kubectl transship why`: whether an image is mirrored, and why not.
+
+use jiff::Timestamp;
+
+use super::cluster::Cluster;
+use super::fields::{field, fields, since};
+use crate::cli::args::{ClusterArgs, WhyArgs};
+use crate::cli::error::Error;
+use crate::cli::exit::Exit;
+use crate::cli::look::Look;
+use crate::cli::output::{Document, Output};
+use crate::plan::why::{ImageAnswer, KnownObjects, MirrorAnswer, Whereabouts};
+use crate::runtime::clock;
+
+/// The kind of what machines read.
+pub(super) const KIND: &str = "ImageAnswer";
+
+impl Document for ImageAnswer {
+    const KIND: &'static str = KIND;
+}
+
+/// Runs `kubectl transship why`.
+pub(super) async fn run(
+    args: &WhyArgs,
+    place: &ClusterArgs,
+    output: &Output,
+) -> Result<Exit, Error> {
+    let cluster = Cluster::connect(place, args.all_namespaces).await?;
+    let (mirrors, policies, records) = tokio::try_join!(
+        cluster.list(output),
+        cluster.list(output),
+        cluster.records(output)
+    )?;
+    let known = KnownObjects {
+        mirrors: &mirrors,
+        policies: &policies,
+        records: &records,
+    };
+    let answer = ImageAnswer::of(&args.image, known);
+    let (now, place) = (clock::now(), cluster.place());
+    output.print_value(args.output.output, &answer, |answer, look| {
+        render(answer, &place, now, look)
+    })?;
+    Ok(if answer.mirrored {
+        Exit::Success
+    } else {
+        Exit::Failure
+    })
+}
+
+/// One line that answers, and what each mirror says.
+fn render(answer: &ImageAnswer, place: &str, now: Timestamp, look: Look) -> String {
+    let ImageAnswer {
+        image,
+        mirrored,
+        answers,
+    } = answer;
+    let word = match (mirrored, answers.iter().any(MirrorAnswer::is_mirrored)) {
+        (true, _) => "is mirrored",
+        (false, true) => "is mirrored in part",
+        (false, false) => "is not mirrored",
+    };
+    if answers.is_empty() {
+        let message = format!("no mirror {place} has this repository in its images");
+        let next = "add it to the images of a mirror, or look at other namespaces with -A";
+        let lines = [("because", message), ("do", next.to_owned())];
+        return format!("{image} {word}\n\n{}", fields(lines, look));
+    }
+    let answers = answers.iter().map(|answer| tell(answer, now, look));
+    format!(
+        "{image} {word}\n\n{}",
+        answers.collect::<Vec<_>>().join("\n")
+    )
+}
+
+fn tell(answer: &MirrorAnswer, now: Timestamp, look: Look) -> String {
+    let MirrorAnswer {
+        mirror,
+        destination,
+        source,
+        whereabouts,
+    } = answer;
+    let at = destination.as_ref();
+    let at = at.map_or_else(String::new, |name| format!(", destination {name}"));
+    let source = field_or_none("source", source.as_deref(), look);
+    let told = describe(whereabouts, now, look);
+    let next = field_or_none("do", next_step(mirror, whereabouts).as_deref(), look);
+    format!("{mirror}{at}\n{source}{told}{next}")
+}
+
+fn field_or_none(label: &str, text: Option<&str>, look: Look) -> String {
+    text.map_or_else(String::new, |text| field(label, text, look))
+}
+
+fn describe(whereabouts: &Whereabouts, now: Timestamp, look: Look) -> String {
+    let because = |text: String| field("because", &text, look);
+    let ago = |time| since(time, now);
+    match whereabouts {
+        Whereabouts::Mirrored {
+            target,
+            digest,
+            since: copied,
+            verified_by,
+            notes,
+        } => {
+            let head = fields(
+                [
+                    ("mirrored as", target.clone()),
+                    ("digest", digest.to_string()),
+                    ("since", copied.map_or_else(String::new, ago)),
+                    ("verified by", verified_by.clone().unwrap_or_default()),
+                ],
+                look,
+            );
+            let notes = notes.iter().map(|note| field("note", note, look));
+            head + &notes.collect::<String>()
+        }
+        Whereabouts::OtherImage { target, digest } => {
+            because(format!("{target} names another image: {digest}"))
+        }
+        Whereabouts::Copying { target } => because(format!(
+            "its copy to {target} has begun, and its end was not seen yet"
+        )),
+        Whereabouts::Quarantined { until, message } => {
+            let until = until.map(at);
+            because(format!("quarantined: {message}"))
+                + &field_or_none("until", until.as_deref(), look)
+        }
+        Whereabouts::Refused {
+            policy,
+            gate,
+            reason,
+            message,
+        } => because(format!("{reason} by policy {policy}, {gate}: {message}")),
+        Whereabouts::Failed {
+            reason,
+            message,
+            next_attempt_time,
+        } => {
+            let next = next_attempt_time.map(at);
+            because(format!("{reason}: {message}"))
+                + &field_or_none("next attempt", next.as_deref(), look)
+        }
+        Whereabouts::Pruned { target, deleted_at } => {
+            because(format!("{target} was pruned: {}", ago(*deleted_at)))
+        }
+        Whereabouts::NotSelected { message } => because(format!("not selected: {message}")),
+        Whereabouts::Awaited { message } => because(message.clone()),
+        Whereabouts::Suspended => {
+            because("it is selected, and the mirror is suspended: no round runs".to_owned())
+        }
+        Whereabouts::Unusable { reason, message } => {
+            because(format!("the mirror cannot run: {reason}: {message}"))
+        }
+    }
+}
+
+fn at(time: Timestamp) -> String {
+    format!("{time:.0}")
+}
+
+/// What to do, where the message does not say it.
+fn next_step(mirror: &str, whereabouts: &Whereabouts) -> Option<String> {
+    let (namespace, name) = mirror.split_once('/')?;
+    let command = |words: &str| Some(format!("kubectl transship -n {namespace} {words} {name}"));
+    match whereabouts {
+        Whereabouts::Mirrored { .. }
+        | Whereabouts::Quarantined { .. }
+        | Whereabouts::Refused { .. }
+        | Whereabouts::Unusable { .. } => None,
+        Whereabouts::OtherImage { .. } => {
+            Some("use the digest above, or a tag that does not move".to_owned())
+        }
+        Whereabouts::Copying { .. } => command("logs"),
+        Whereabouts::Failed { .. } => {
+            command("sync").map(|command| format!("{command}, once that is mended"))
+        }
+        Whereabouts::Pruned { .. } => command("restore"),
+        Whereabouts::NotSelected { .. } => Some(format!(
+            "kubectl -n {namespace} edit imir/{name}, or the policy that is named"
+        )),
+        Whereabouts::Suspended => command("resume"),
+        Whereabouts::Awaited { .. } => command("sync"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::cli::kubectl::fixtures::{mirror, now, policy, record};
+
+    fn told(image: &str) -> String {
+        let digest = |digit: &str| format!("sha256:{}", digit.repeat(64));
+        let spec = json!({
+            "images": [{"repository": "library/nginx", "policyRefs": [{"name": "stable"}]}],
+        });
+        let status = json!({
+            "tags": {"selected": 3, "synced": 1, "failed": 1, "quarantined": 1},
+            "failures": [{
+                "image": "registry.example.com/mirror/library/nginx:1.27.4", "destination": "eu", "reason": "Unreachable",
+                "message": "it does not answer within 10 s: look whether it runs, and whether this cluster may reach it",
+                "attempts": 2, "nextAttemptTime": "2026-11-30T13:00:00Z",
+            }],
+            "refusals": [{
+                "image": "docker.io/library/nginx:1.27.5", "policy": "stable", "gate": "require.user", "reason": "PolicyViolation",
+                "message": "runs as root: build it with a user", "mode": "Enforce",
+            }],
+        });
+        let tags = json!({
+            "tags": [{
+                "tag": "1.27.3", "source": "docker.io/library/nginx:1.27.3", "sourceDigest": digest("1"),
+                "digest": digest("1"), "shape": "all", "firstSeen": "2026-11-20T00:00:00Z", "copiedAt": "2026-11-27T12:00:00Z",
+                "verifiedBy": {"policy": "stable", "authority": "vendor", "evidence": digest("2")},
+                "verifiedAt": "2026-11-27T12:00:00Z",
+            }],
+            "candidates": [{
+                "tag": "1.27.3", "digest": digest("1"), "reason": "NotSelected", "since": "2026-11-29T00:00:00Z",
+                "protectedBy": "Deployment shop/web",
+            }],
+        });
+        let stable = policy(
+            "stable",
+            &json!({"select": {"semver": {"range": ">=1.0", "prereleases": "Exclude"}}}),
+        );
+        let answer = ImageAnswer::of(
+            &image.parse().unwrap(),
+            KnownObjects {
+                mirrors: &[mirror("base", &spec, &status)],
+                policies: &[stable],
+                records: &[record(
+                    "base",
+                    "registry.example.com/mirror/library/nginx",
+                    &tags,
+                )],
+            },
+        );
+        let look = Look {
+            is_wide: false,
+            width: Some(100),
+        };
+        render(&answer, "in namespace \"platform\"", now(), look)
+    }
+
+    #[test]
+    fn what_is_said_of_an_image() {
+        let images = [
+            "nginx:1.27.3",
+            "registry.example.com/mirror/library/nginx:1.27.4",
+            "nginx:1.27.5",
+            "nginx:1.28.0-rc1",
+            "nginx:1.27.9",
+            "quay.io/other/app:1",
+        ];
+        insta::assert_snapshot!(images.map(told).join("\n---\n"));
+    }
+}

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//! Whether an image is mirrored, and why not: from mirrors, policies and records as they stand in the API. No
+//! registry is asked.
+
+mod answer;
+mod asked;
+mod destination;
+mod origins;
+#[cfg(test)]
+mod tests;
+
+pub use self::answer::{ImageAnswer, MirrorAnswer, Whereabouts};
+pub use self::asked::AskedImage;
+
+use self::destination::Look;
+use crate::api::conditions::{self, READY};
+use crate::api::image_mirror::ImageMirrorStatus;
+use crate::api::metadata::namespace;
+use crate::api::{ImageMirror, ImagePolicy, MirroredRepository, Reason};
+use crate::plan::{Mirror, validate};
+
+/// What is known without asking a registry.
+#[derive(Clone, Copy, Debug)]
+pub struct KnownObjects<'a> {
+    /// The mirrors that are looked at.
+    pub mirrors: &'a [ImageMirror],
+    /// The policies of their namespaces.
+    pub policies: &'a [ImagePolicy],
+    /// Their records.
+    pub records: &'a [MirroredRepository],
+}
+
+// === impl ImageAnswer ===
+
+impl ImageAnswer {
+    /// What the mirrors say of an image. A name without a registry is taken as nodes take it, and where no mirror
+    /// has that, for a repository of any registry.
+    pub fn of(asked: &AskedImage, known: KnownObjects<'_>) -> Self {
+        let image = asked.image().to_string();
+        let mut answers = answers(asked, known);
+        if answers.is_empty()
+            && let Some(anywhere) = asked.anywhere()
+        {
+            answers = self::answers(&anywhere, known);
+        }
+        Self {
+            image,
+            mirrored: is_mirrored(&answers),
+            answers,
+        }
+    }
+}
+
+/// Whether one of the mirrors has it at each of its destinations.
+fn is_mirrored(answers: &[MirrorAnswer]) -> bool {
+    let mut by_mirror = answers.chunk_by(|left, right| left.mirror == right.mirror);
+    by_mirror.any(|of_mirror| of_mirror.iter().all(MirrorAnswer::is_mirrored))
+}
+
+fn answers(asked: &AskedImage, known: KnownObjects<'_>) -> Vec<MirrorAnswer> {
+    let policies: Vec<&ImagePolicy> = known.policies.iter().collect();
+    let mirrors = known.mirrors.iter();
+    mirrors
+        .flat_map(|object| {
+            let records = known.records.iter().filter(|record| is_of(record, object));
+            let records: Vec<&MirroredRepository> = records.collect();
+            match validate(object, &policies) {
+                Ok(mirror) => of_mirror(asked, object, &mirror, &records),
+                Err(invalid) => {
+                    let wrong = invalid.iter().map(ToString::to_string);
+                    let wrong = wrong.collect::<Vec<_>>().join("; ");
+                    Vec::from_iter(unusable(asked, object, wrong))
+                }
+            }
+        })
+        .collect()
+}
+
+fn is_of(record: &MirroredRepository, mirror: &ImageMirror) -> bool {
+    namespace(&record.metadata) == namespace(&mirror.metadata)
+        && mirror.metadata.name.as_deref() == Some(record.spec.mirror.as_str())
+}
+
+fn of_mirror(
+    asked: &AskedImage,
+    object: &ImageMirror,
+    mirror: &Mirror,
+    records: &[&MirroredRepository],
+) -> Vec<MirrorAnswer> {
+    let none = ImageMirrorStatus::default();
+    let status = object.status.as_ref().unwrap_or(&none);
+    let destinations = mirror.destinations.iter();
+    let mut answers: Vec<MirrorAnswer> = destinations
+        .flat_map(|destination| {
+            let look = Look {
+                mirror,
+                status,
+                destination,
+                records,
+            };
+            look.answers(asked)
+        })
+        .collect();
+    unite(&mut answers);
+    answers
+}
+
+/// What is the same for all destinations is said once.
+fn unite(answers: &mut Vec<MirrorAnswer>) {
+    let [first, others @ ..] = answers.as_slice() else {
+        return;
+    };
+    let is_same = |other: &MirrorAnswer| {
+        other.source == first.source && other.whereabouts == first.whereabouts
+    };
+    if !others.is_empty() && others.iter().all(is_same) {
+        let one = MirrorAnswer {
+            destination: None,
+            ..first.clone()
+        };
+        *answers = vec![one];
+    }
+}
+
+/// A mirror whose spec is wrong is told of where it would copy from, or to, the registry of the image.
+fn unusable(asked: &AskedImage, object: &ImageMirror, wrong: String) -> Option<MirrorAnswer> {
+    let destinations = object.spec.destinations.iter();
+    let mut registries = destinations.map(|destination| destination.registry.as_str());
+    let source = object.spec.source.registry.as_str();
+    let concerns = asked.may_be_at(source) || registries.any(|registry| asked.may_be_at(registry));
+    if !concerns {
+        return None;
+    }
+    let conditions = object.status.as_ref().map(|status| &status.conditions);
+    let ready = conditions.and_then(|conditions| conditions::find(conditions, READY));
+    let reason = ready.map_or_else(
+        || Reason::InvalidSpec.to_string(),
+        |ready| ready.reason.clone(),
+    );
+    Some(MirrorAnswer {
+        mirror: format!(
+            "{}/{}",
+            namespace(&object.metadata),
+            object.metadata.name.as_deref().unwrap_or_default()
+        ),
+        destination: None,
+        source: None,
+        whereabouts: Whereabouts::Unusable {
+            reason,
+            message: wrong,
+        },
+    })
+}

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//! What is said of an image.
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::oci::Digest;
+
+/// What is said of an image.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ImageAnswer {
+    /// The image as nodes read its name.
+    pub image: String,
+    /// Whether a mirror has it wherever it should be.
+    pub mirrored: bool,
+    /// What each mirror that may have it says, for each of its destinations.
+    pub answers: Vec<MirrorAnswer>,
+}
+
+/// What a mirror says of an image.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct MirrorAnswer {
+    /// Namespace and name of the mirror.
+    pub mirror: String,
+    /// Its destination; absent where it is the same for all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub destination: Option<String>,
+    /// The image at the source.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// What is known of it there.
+    #[serde(flatten)]
+    pub whereabouts: Whereabouts,
+}
+
+/// What is known of an image at a destination.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(tag = "state", rename_all_fields = "camelCase")]
+pub enum Whereabouts {
+    /// It is there.
+    Mirrored {
+        /// Its name there.
+        target: String,
+        /// What it names there.
+        digest: Digest,
+        /// When it was written. Absent where its copy was never seen to end.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        since: Option<Timestamp>,
+        /// The policy and authority that vouch for it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        verified_by: Option<String>,
+        /// What else is to be known, such as that it will be pruned.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        notes: Vec<String>,
+    },
+    /// The tag is there and names another image.
+    OtherImage {
+        /// Its name there.
+        target: String,
+        /// What it names there.
+        digest: Digest,
+    },
+    /// Its copy has begun, and its end was not seen.
+    Copying {
+        /// Its name there.
+        target: String,
+    },
+    /// A policy lets it through later.
+    Quarantined {
+        /// When, as far as it is known.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        until: Option<Timestamp>,
+        /// Why.
+        message: String,
+    },
+    /// A policy does not admit it.
+    Refused {
+        /// The policy.
+        policy: String,
+        /// Its rule.
+        gate: String,
+        /// Why, as one word.
+        reason: String,
+        /// Why, and what to do.
+        message: String,
+    },
+    /// It could not be copied.
+    Failed {
+        /// Why, as one word.
+        reason: String,
+        /// Why, and what to do.
+        message: String,
+        /// When it is tried again.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        next_attempt_time: Option<Timestamp>,
+    },
+    /// It was there, and was pruned.
+    Pruned {
+        /// Its name there.
+        target: String,
+        /// When it was deleted.
+        deleted_at: Timestamp,
+    },
+    /// The mirror does not select it.
+    NotSelected {
+        /// The rule that leaves it out.
+        message: String,
+    },
+    /// It is selected, and not there yet.
+    Awaited {
+        /// Why, and what to do.
+        message: String,
+    },
+    /// It is selected, and a person suspended the mirror.
+    Suspended,
+    /// The mirror cannot be used as it is.
+    Unusable {
+        /// Why, as one word.
+        reason: String,
+        /// Why, and what to do.
+        message: String,
+    },
+}
+
+// === impl MirrorAnswer ===
+
+impl MirrorAnswer {
+    /// Whether the image is there.
+    pub fn is_mirrored(&self) -> bool {
+        matches!(self.whereabouts, Whereabouts::Mirrored { .. })
+    }
+}

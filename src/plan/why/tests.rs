@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: Apache-2.0
+
+use serde_json::{Value, json};
+
+use super::*;
+
+fn digest(digit: &str) -> String {
+    format!("sha256:{}", digit.repeat(64))
+}
+
+/// What the tests know: a mirror with these fields of its spec and status, and what is on record.
+struct Scene {
+    spec: Value,
+    status: Value,
+    record: Value,
+}
+
+impl Scene {
+    /// Two tags are there, one is being copied, one waits, one was pruned.
+    fn new() -> Self {
+        let tag = |tag: &str, digit: &str, copied: Value, state: Value| {
+            json!({
+                "tag": tag, "source": format!("docker.io/library/nginx:{tag}"), "sourceDigest": digest(digit),
+                "digest": digest(digit), "shape": "all", "firstSeen": "2026-11-20T00:00:00Z", "copiedAt": copied, "state": state,
+            })
+        };
+        let at = json!("2026-11-21T00:00:00Z");
+        Self {
+            spec: json!({
+                "source": {"registry": "docker.io"},
+                "images": [{"repository": "library/nginx", "policyRefs": [{"name": "stable"}]}],
+                "destinations": [{"name": "eu", "registry": "registry.example.com", "repository": "mirror/{repository}"}],
+            }),
+            status: json!({
+                "observedGeneration": 1,
+                "failures": [
+                    {"image": "registry.example.com/mirror/library/nginx:1.4.0", "destination": "eu", "reason": "QuotaExceeded", "message": "full", "attempts": 1},
+                    {"image": "docker.io/library/nginx:1.5.0", "reason": "NotFound", "message": "gone", "attempts": 1},
+                ],
+                "refusals": [
+                    {"image": "docker.io/library/nginx:1.6.0", "policy": "stable", "gate": "verify", "reason": "VerificationFailed", "message": "unsigned", "mode": "Enforce"},
+                    {"image": "docker.io/library/nginx:1.7.0", "policy": "stable", "gate": "minAge", "reason": "Quarantined", "message": "wait", "mode": "Enforce"},
+                    {"image": "docker.io/library/nginx:1.1.0", "policy": "stable", "gate": "require.user", "reason": "PolicyViolation", "message": "root", "mode": "Audit"},
+                ],
+            }),
+            record: json!({
+                "tags": [
+                    tag("1.1.0", "1", at.clone(), Value::Null),
+                    tag("1.2.0", "2", at, json!("Refused")),
+                    tag("1.3.0", "3", Value::Null, json!("Pending")),
+                ],
+                "waiting": [{"tag": "1.7.0", "sourceDigest": digest("7"), "firstSeen": "2026-11-29T00:00:00Z"}],
+                "deleted": [{
+                    "tag": "1.0.0", "source": "docker.io/library/nginx:1.0.0", "sourceDigest": digest("9"),
+                    "digest": digest("9"), "shape": "all", "deletedAt": "2026-11-25T00:00:00Z",
+                }],
+            }),
+        }
+    }
+
+    fn answer(&self, image: &str) -> ImageAnswer {
+        let object = |kind: &str, name: &str, spec: &Value, status: &Value| {
+            json!({
+                "apiVersion": "transship.dev/v1alpha1", "kind": kind,
+                "metadata": {"name": name, "namespace": "platform"}, "spec": spec, "status": status,
+            })
+        };
+        let mirror = object("ImageMirror", "base", &self.spec, &self.status);
+        let stable = json!({
+            "select": {"semver": {"range": ">=1.0.0", "prereleases": "Exclude"}}, "minAge": "72h",
+        });
+        let policy = object("ImagePolicy", "stable", &stable, &json!({}));
+        let page = json!({
+            "mirror": "base", "destination": "eu", "repository": "registry.example.com/mirror/library/nginx", "part": 0,
+        });
+        let record = object("MirroredRepository", "mr-1", &page, &self.record);
+        ImageAnswer::of(
+            &image.parse().unwrap(),
+            KnownObjects {
+                mirrors: &[serde_json::from_value(mirror).unwrap()],
+                policies: &[serde_json::from_value(policy).unwrap()],
+                records: &[serde_json::from_value(record).unwrap()],
+            },
+        )
+    }
+
+    /// The answers in short: the state, and what tells it from others.
+    fn told(&self, image: &str) -> String {
+        let answer = self.answer(image);
+        let told = answer
+            .answers
+            .iter()
+            .map(|answer| match &answer.whereabouts {
+                Whereabouts::Mirrored { target, notes, .. } => {
+                    format!("Mirrored {target} {}", notes.join("; "))
+                }
+                Whereabouts::OtherImage { digest, .. } => format!("OtherImage {}", digest.short()),
+                Whereabouts::Copying { .. } => "Copying".to_owned(),
+                Whereabouts::Quarantined { until, message } => {
+                    let until = until.map_or_else(String::new, |until| until.to_string());
+                    format!("Quarantined {until} {message}")
+                }
+                Whereabouts::Refused { gate, message, .. } => format!("Refused {gate} {message}"),
+                Whereabouts::Failed {
+                    reason, message, ..
+                } => format!("Failed {reason} {message}"),
+                Whereabouts::Pruned { deleted_at, .. } => format!("Pruned {deleted_at}"),
+                Whereabouts::NotSelected { message } => format!("NotSelected {message}"),
+                Whereabouts::Awaited { message } => format!("Awaited {message}"),
+                Whereabouts::Suspended => "Suspended".to_owned(),
+                Whereabouts::Unusable { reason, message } => format!("Unusable {reason} {message}"),
+            });
+        let told: Vec<String> = told.collect();
+        told.join(" | ").trim_end().to_owned()
+    }
+}
+
+#[test]
+fn what_becomes_of_an_image_by_its_name() {
+    let there = "Mirrored registry.example.com/mirror/library/nginx:1.1.0";
+    let by_digest = format!("nginx@{}", digest("1"));
+    let pulled = format!("docker-pullable://docker.io/library/nginx@{}", digest("1"));
+    let moved = format!("nginx:1.1.0@{}", digest("8"));
+    let pruned = format!("nginx@{}", digest("9"));
+    let unknown = format!("nginx@{}", digest("8"));
+    let exact = format!("nginx:1.1.0@{}", digest("1"));
+    let target = format!("registry.example.com/mirror/library/nginx@{}", digest("1"));
+    let cases = [
+        ("docker.io/library/nginx:1.1.0", there),
+        ("nginx:1.1.0", there),
+        ("\"nginx:1.1.0\":", there),
+        ("index.docker.io/library/nginx:1.1.0", there),
+        ("registry.example.com/mirror/library/nginx:1.1.0", there),
+        (&by_digest, there),
+        (&pulled, there),
+        (&exact, there),
+        (&target, there),
+        (&moved, "OtherImage 111111111111"),
+        (&pruned, "Pruned 2026-11-25T00:00:00Z"),
+        (&unknown, "Awaited no tag on record has this digest"),
+        (
+            "nginx:1.2.0",
+            "Mirrored registry.example.com/mirror/library/nginx:1.2.0 a policy does not admit what the source tag names now",
+        ),
+        ("nginx:1.3.0", "Copying"),
+        ("nginx:1.4.0", "Failed QuotaExceeded full"),
+        (
+            "registry.example.com/mirror/library/nginx:1.4.0",
+            "Failed QuotaExceeded full",
+        ),
+        ("nginx:1.5.0", "Failed NotFound gone"),
+        ("nginx:1.6.0", "Refused verify unsigned"),
+        ("nginx:1.7.0", "Quarantined 2026-12-02T00:00:00Z wait"),
+        ("nginx:1.0.0", "Pruned 2026-11-25T00:00:00Z"),
+        ("nginx:2.0.0-rc1", "NotSelected stable: is a prerelease"),
+        ("nginx", "NotSelected stable: is not a version"),
+        (
+            "registry.example.com/mirror/library/nginx:2.0.0-rc1",
+            "NotSelected stable: is a prerelease",
+        ),
+        (
+            "nginx:1.9.0",
+            "Awaited it is selected and not on record: the source does not have it, or it came after the last round",
+        ),
+        ("redis:7", ""),
+        ("registry.example.com/nginx:1.1.0", ""),
+        ("quay.io/library/nginx:1.1.0", ""),
+    ];
+    let scene = Scene::new();
+    for (image, expected) in cases {
+        assert_eq!(scene.told(image), expected, "{image}");
+        let is_mirrored = expected.starts_with("Mirrored");
+        assert_eq!(scene.answer(image).mirrored, is_mirrored, "{image}");
+    }
+}
+
+#[test]
+fn a_name_without_a_registry_is_looked_for_everywhere_at_last() {
+    let mut scene = Scene::new();
+    scene.spec["source"]["registry"] = json!("quay.io");
+    scene.spec["images"] =
+        json!([{"repository": "team/app", "tags": ["1"]}, {"repository": "tool", "tags": ["*"]}]);
+    for (image, expected) in [
+        ("team/app:1", "Awaited"),
+        ("tool:1", "Awaited"),
+        ("team/app:2", "NotSelected"),
+        ("docker.io/team/app:1", ""),
+        ("mirror/team/app:1", "Awaited"),
+    ] {
+        let told = scene.told(image);
+        assert_eq!(told.split(' ').next(), Some(expected), "{image}: {told}");
+    }
+}
+
+#[test]
+fn a_mirror_has_an_image_only_where_every_destination_has_it() {
+    let mut scene = Scene::new();
+    let us = json!({"name": "us", "registry": "registry.us.example.com"});
+    scene.spec["destinations"].as_array_mut().unwrap().push(us);
+    let answer = scene.answer("nginx:1.1.0");
+    assert!(!answer.mirrored);
+    let states: Vec<bool> = answer
+        .answers
+        .iter()
+        .map(MirrorAnswer::is_mirrored)
+        .collect();
+    assert_eq!(states, [true, false]);
+    // Whoever names a destination asks for that one.
+    let named = scene.answer("registry.example.com/mirror/library/nginx:1.1.0");
+    assert!(named.mirrored);
+    // What is the same everywhere is said once.
+    let excluded = scene.answer("nginx:2.0.0-rc1");
+    assert_eq!(excluded.answers.len(), 1);
+    assert_eq!(excluded.answers[0].destination, None);
+}
+
+#[test]
+fn what_keeps_a_whole_mirror_is_said() {
+    let awaited = |spec: (&str, Value), status: Value| {
+        let mut scene = Scene::new();
+        scene.spec[spec.0] = spec.1;
+        scene.status = status;
+        scene.told("nginx:1.9.0")
+    };
+    let none = || ("suspend", json!(false));
+    let cases = [
+        (awaited(("suspend", json!(true)), json!({})), "Suspended"),
+        (awaited(none(), json!({})), "no round has ended"),
+        (
+            awaited(
+                none(),
+                json!({"observedGeneration": 1, "tags": {"failed": 21}}),
+            ),
+            "may be among the 21 tags that failed",
+        ),
+        (
+            awaited(("interval", json!("1s")), json!({})),
+            "Unusable InvalidSpec spec.interval",
+        ),
+    ];
+    for (told, expected) in cases {
+        assert!(told.contains(expected), "{told}");
+    }
+}

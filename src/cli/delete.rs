@@ -315,13 +315,11 @@ async fn delete(report: &mut DeleteReport) {
 impl Doomed {
     /// Deletes the tag, as long as it stands for the same image.
     async fn delete(&mut self, source: &Source) -> Result<(), Failure> {
-        let beside = match self.beside.take() {
-            Some(beside) => Some(beside),
-            None => {
-                let read = Beside::read(source, &self.tag).await;
-                read.map_err(|error| error.as_failure(&self.target))?
-            }
-        };
+        let mut beside = self.beside.take();
+        if beside.is_none() {
+            let read = Beside::read(source, &self.tag).await;
+            beside = read.map_err(|error| error.as_failure(&self.target))?;
+        }
         let Some(beside) = beside else {
             self.action = Action::Deleted;
             return Ok(());

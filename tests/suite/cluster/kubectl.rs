@@ -40,8 +40,10 @@ impl<'a> Plugin<'a> {
     }
 
     async fn kubectl(&self, arguments: &[&str]) -> Finished {
-        let path = std::env::var("PATH").unwrap();
-        let path = format!("{}:{path}", self.bin.path().display());
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let path = std::env::split_paths(&path);
+        let path = std::iter::once(self.bin.path().to_owned()).chain(path);
+        let path = std::env::join_paths(path).unwrap();
         let program = self
             .namespace
             .plane()

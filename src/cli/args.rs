@@ -65,7 +65,7 @@ Examples:
 
 Exit codes: 0 done, 1 something failed, 2 wrong use or spec, 130 interrupted.
 Of plan, prune and diff: 0 as it should be, 1 something is wrong, \
-2 something to do, or not the same."
+2 something to do, or not alike."
 )]
 pub struct Arguments {
     /// The flags that every command has.

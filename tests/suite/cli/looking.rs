@@ -214,7 +214,7 @@ async fn the_program_explains_itself() {
       transship df registry.example.com/mirror/alpine   say how much room the tags take
 
     Exit codes: 0 done, 1 something failed, 2 wrong use or spec, 130 interrupted.
-    Of plan, prune and diff: 0 as it should be, 1 something is wrong, 2 something to do, or not the same.
+    Of plan, prune and diff: 0 as it should be, 1 something is wrong, 2 something to do, or not alike.
     ");
     for arguments in [
         &["completions", "bash"][..],

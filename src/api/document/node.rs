@@ -195,6 +195,10 @@ impl SyntaxError {
             Error::Budget { .. } => {
                 "the file has too many values or nests them too deeply".to_owned()
             }
+            // What stands there may be a password that nobody put in quotes.
+            Error::UnsupportedTag { .. } => {
+                "a tag of YAML is not supported: put a text that begins with ! in quotes".to_owned()
+            }
             other => {
                 let message = other.to_string();
                 // The position stands in front of the message already.

@@ -327,7 +327,7 @@ const CHANGES: [(&str, &str, &str, &str, &str); 47] = [
         MIRROR,
         "docker.io",
         "!env REGISTRY",
-        "f.yaml:6:20: unsupported tag `!env`",
+        "f.yaml:6:20: a tag of YAML is not supported: put a text that begins with ! in quotes",
     ),
     (
         "a control character",

@@ -331,6 +331,41 @@ fn an_object_is_defined_once() {
     );
 }
 
+#[test]
+fn a_password_that_is_no_plain_text_of_yaml_is_not_told() {
+    let written = [
+        "!hunter2",
+        "!!hunter2",
+        "!a!hunter2",
+        "!<hunter2>",
+        "*hunter2",
+        "&hunter2",
+        "@hunter2",
+        "`hunter2",
+        "%hunter2",
+        "[hunter2",
+        "{hunter2",
+        "\"hunter2",
+        "'hunter2",
+        "|hunter2",
+        ">hunter2",
+        "? hunter2: hunter2",
+        "- hunter2",
+        "!!int hunter2",
+        "!!binary hunter2",
+        "hunter2: hunter2: hunter2",
+        "<<: hunter2",
+    ];
+    for password in written {
+        let text = SECRET.replace("username: me", &format!("password: {password}"));
+        assert_ne!(text, SECRET);
+        if let Err(error) = parse(&text, "f.yaml") {
+            let message = error.to_string();
+            assert!(!message.contains("hunter2"), "{password}: {message}");
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn any_text_is_read_or_refused_without_a_panic(text in "\\PC{0,200}") {

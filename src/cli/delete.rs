@@ -10,7 +10,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use self::beside::Beside;
+use self::beside::{Along, Beside};
 use super::address::image_name;
 use super::args::{DeleteArgs, OutputArgs};
 use super::connect::Connector;
@@ -326,7 +326,8 @@ impl Doomed {
         };
         let deleted = if *beside.digest() == self.digest {
             let (endpoint, repository) = (&source.endpoint, &source.repository);
-            let deleted = endpoint.delete_seen_tag(repository, &self.tag, &self.digest);
+            let deleted =
+                endpoint.delete_seen_tag(repository, &self.tag, &self.digest, beside.seen);
             deleted.await
         } else {
             Ok(Deletion::Moved)
@@ -334,9 +335,12 @@ impl Doomed {
         let (reason, message) = match deleted {
             Ok(Deletion::Deleted | Deletion::Missing) => {
                 self.action = Action::Deleted;
-                match beside.bring_back(source).await {
-                    Ok(back) if back.is_empty() => return Ok(()),
-                    Ok(back) => (Reason::PruneUnsupported, went_along(&back)),
+                let seen = self.same_image.as_deref().unwrap_or_default();
+                match beside.bring_back(source, seen).await {
+                    Ok(along) => match went_along(&along, source, &self.digest) {
+                        None => return Ok(()),
+                        Some(message) => (Reason::PruneUnsupported, message),
+                    },
                     Err(error) => (error.as_failure(&self.target).reason, lost(&error)),
                 }
             }
@@ -365,12 +369,27 @@ impl Doomed {
     }
 }
 
-fn went_along(back: &[Tag]) -> String {
-    let tags: Vec<&str> = back.iter().map(Tag::as_str).collect();
-    format!(
-        "the registry deleted the image with the tag, and other tags with it: {} went along, and were pushed again",
+/// None where nothing else was gone.
+fn went_along(along: &Along, source: &Source, digest: &Digest) -> Option<String> {
+    let Along { back, unsure } = along;
+    let join = |tags: &[Tag]| {
+        let tags: Vec<&str> = tags.iter().map(Tag::as_str).collect();
         tags.join(", ")
-    )
+    };
+    let mut told = Vec::new();
+    if !back.is_empty() {
+        let tags = join(back);
+        told.push(format!("{tags} went along, and were pushed again"));
+    }
+    if let Some(first) = unsure.first() {
+        let (tags, name) = (join(unsure), &source.name);
+        told.push(format!(
+            "{tags} are gone, too, and nobody saw whether they named it: the image is there by its digest again, and \
+             transship copy {name}@{digest} {name}:{first} names it"
+        ));
+    }
+    let told = told.join("; ");
+    (!told.is_empty()).then(|| format!("the registry deleted the image with the tag: {told}"))
 }
 
 fn lost(error: &Error) -> String {

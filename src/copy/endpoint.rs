@@ -119,6 +119,14 @@ impl Endpoint {
         }
     }
 
+    /// Whether it is a registry, and not a directory that stands in for one.
+    pub fn is_registry(&self) -> bool {
+        match self {
+            Self::Registry(_) => true,
+            Self::Layout(_) => false,
+        }
+    }
+
     /// The name that people know it by.
     pub fn name(&self) -> String {
         match self {
@@ -291,10 +299,11 @@ impl Endpoint {
         repository: &Repository,
         tag: &Tag,
         expected: &Digest,
+        seen: Instant,
     ) -> Result<Deletion, Error> {
         Ok(match self {
             Self::Registry(client) => {
-                let deleted = client.delete_seen_tag(repository, tag, expected);
+                let deleted = client.delete_seen_tag(repository, tag, expected, seen);
                 deleted.await?.into()
             }
             Self::Layout(layout) => layout.delete_tag(repository, tag, expected).await?.into(),
@@ -370,7 +379,7 @@ impl Endpoint {
     ) -> Result<bool, Error> {
         Ok(match self {
             Self::Registry(client) => client.proves_blob(repository, blob).await?,
-            Self::Layout(layout) => layout.has_blob(repository, &blob.digest).await?,
+            Self::Layout(layout) => layout.has_whole_blob(repository, blob).await?,
         })
     }
 
@@ -477,6 +486,14 @@ impl Error {
             Self::Registry(error) => error.kind() == Kind::NotFound,
             Self::Layout(error) => error.kind() == layout::Kind::NotFound,
             Self::Full(_) => false,
+        }
+    }
+
+    /// Whether an answer began and broke off, as it does where a registry has lost the bytes that it announces.
+    pub fn breaks_off(&self) -> bool {
+        match self {
+            Self::Registry(error) => error.kind() == Kind::Interrupted,
+            Self::Layout(_) | Self::Full(_) => false,
         }
     }
 

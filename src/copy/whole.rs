@@ -58,10 +58,16 @@ async fn is_whole(at: &Origin, digest: &Digest, platforms: &Platforms) -> Result
     let looks: Vec<_> = graph
         .blobs()
         .into_iter()
-        .map(|blob| at.endpoint.serves(&at.repository, blob))
+        .map(|blob| at.endpoint.proves_blob(&at.repository, blob))
         .collect();
     let mut looks = stream::iter(looks).buffer_unordered(LOOKS);
     while let Some(is_there) = looks.next().await {
+        let is_there = match is_there {
+            Ok(is_there) => is_there,
+            Err(error) if error.breaks_off() => false,
+            // What cannot be told is no loss.
+            Err(error) => return Err(GraphError::Read(error)),
+        };
         if !is_there {
             return Ok(false);
         }

@@ -92,6 +92,12 @@ impl Store {
         Ok(self.open_blob(digest)?.is_some())
     }
 
+    /// Whether that file has the size of the blob: a file system may have lost a part of it.
+    pub(super) fn has_whole_blob(&self, blob: &Descriptor) -> Result<bool, Error> {
+        let found = self.open_blob(&blob.digest)?;
+        Ok(found.is_some_and(|opened| opened.length == blob.size))
+    }
+
     /// Shares the file of a blob, and says whether that was possible.
     pub(super) fn link_blob_from(&self, other: &Self, digest: &Digest) -> Result<bool, Error> {
         if other.require_writable().is_err() {

@@ -168,6 +168,16 @@ impl Layout {
         blocking(move || store.has_blob(&digest)).await
     }
 
+    /// Whether a repository has a blob of the size that it should have.
+    pub async fn has_whole_blob(
+        &self,
+        repository: &Repository,
+        blob: &Descriptor,
+    ) -> Result<bool, Error> {
+        let (store, blob) = (self.store(repository)?, blob.clone());
+        blocking(move || store.has_whole_blob(&blob)).await
+    }
+
     /// The bytes of a blob from `offset` on. Their hash is for the reader to check.
     pub async fn fetch_blob(
         &self,

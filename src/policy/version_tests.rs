@@ -164,9 +164,11 @@ const TAGS: &[(&str, &str)] = &[
     ("2024.3-eap", "2024.3 pre eap"),
     ("7.4.0-v1", "7.4.0 variant v build 1"),
     ("1.2.3-arm-v7", "1.2.3 variant arm-v7"),
-    ("7.4.13-u112", "7.4.13 variant u build 112"),
+    ("7.4.13-u112", "7.4.13 variant u112"),
     ("7.4.3.129-ga129", "7.4.3.129 variant ga build 129"),
     ("2024.2.0.0-b145", "2024.2.0.0 variant b build 145"),
+    ("25.3.0-cu128-b200", "25.3.0 variant cu128-b200"),
+    ("24.5.0-u2204", "24.5.0 variant u2204"),
     ("v1.10.5-hardened4", "1.10.5 variant hardened build 4"),
     (
         "0.70.0-envoy-2-static",

@@ -239,13 +239,14 @@ impl Client {
         .await
     }
 
-    /// The same of a tag that was seen to stand for `expected` right before: where the registry deletes it in one
+    /// The same of a tag that stood for `expected` when it was asked for at `seen`, right before: where the registry deletes it in one
     /// request, that is the first one, and a look comes before each other try.
     pub async fn delete_seen_tag(
         &self,
         repository: &Repository,
         tag: &Tag,
         expected: &Digest,
+        seen: Instant,
     ) -> Result<Deletion, Error> {
         self.delete(&Doomed {
             repository,
@@ -253,7 +254,7 @@ impl Client {
             expected,
             also: &[],
             until: None,
-            seen: Some(Instant::now()),
+            seen: Some(seen),
         })
         .await
     }

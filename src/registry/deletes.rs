@@ -25,8 +25,8 @@ use super::profile::Deletes;
 use super::request::Request;
 use crate::oci::{Digest, Repository, Tag, TagOrDigest};
 
-/// For how long a look is one right before.
-const FRESH: Duration = Duration::from_secs(5);
+/// For how long a look is one right before: who waits longer for the registry's limits looks again.
+const FRESH: Duration = Duration::from_millis(500);
 
 /// What the status of an answer to a delete means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -71,6 +71,16 @@ impl Failure {
         Self::new(subject, Reason::InvalidSpec, error.to_string())
     }
 
+    /// What was copied again is still not there.
+    pub(super) fn unmended(subject: &str) -> Self {
+        Self::new(
+            subject,
+            Reason::CopyFailed,
+            "the destination confirmed what was copied again, and still does not serve all of it: it believes that it \
+             has what it lost; delete the image there, or repair its storage",
+        )
+    }
+
     pub(super) fn missing(subject: &str) -> Self {
         Self::new(
             subject,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::ledger::{Looked, Record, Verified};
+use super::ledger::{Looked, NEVER, Record, Verified};
 use super::sighting::Sighting;
 use crate::copy::{Action, Done, Error, Late, Visit};
 use crate::oci::Digest;
@@ -27,6 +27,8 @@ pub(super) struct Item {
     pub(super) looked: Option<Looked>,
     /// When all that the tag leads to was just found at the destination.
     pub(super) checked_at: Option<Timestamp>,
+    /// Whether something of it was just found missing there: then it is looked at again once it was copied.
+    pub(super) is_damaged: bool,
 }
 
 /// What is to be done about a sighting.
@@ -203,6 +205,7 @@ impl Item {
             .checked_at
             .filter(|_| is_complete)
             .or_else(|| before.and_then(|record| record.checked_at));
+        let checked_at = self.doubted_look().or(checked_at);
         let new = |copied_at| self.record(expected.clone(), copied_at);
         let record = match before {
             None => Record {
@@ -253,9 +256,18 @@ impl Item {
             unwanted: None,
             verified: self.verified(),
             referrers: None,
-            checked_at: None,
+            checked_at: self.doubted_look(),
             own_referrers: here.map_or_else(Vec::new, |here| here.own_referrers.clone()),
         }
+    }
+
+    /// A directory that stands in for a registry says nothing of what the registry has.
+    fn doubted_look(&self) -> Option<Timestamp> {
+        let Sighting {
+            image, endpoint, ..
+        } = &self.sighting;
+        let is_told = image.origin.endpoint.is_registry() && endpoint.is_registry();
+        (!is_told).then_some(NEVER)
     }
 
     /// Who vouches for the image; since when stays, as long as it is the same evidence.

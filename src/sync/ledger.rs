@@ -38,6 +38,7 @@ pub use self::keepsake::{Form, Keepsake, Keepsakes};
 pub use self::leaf::Leaf;
 pub use self::memory::Memory;
 pub use self::origin::SetAside;
+pub(in crate::sync) use self::record::NEVER;
 pub use self::record::{Looked, Ownership, Record, Sight, Tombstone, Verified};
 pub use self::slot::{Page, Slot};
 

@@ -58,10 +58,10 @@ pub struct CopyArgs {
 // === impl CopyArgs ===
 
 impl CopyArgs {
-    /// What is copied, and where to. There are two places at least.
+    /// What is copied, and where to; None where only one of both is named.
     pub(in super::super) fn split(&self) -> Option<(&[Location], &Location)> {
         let (destination, sources) = self.places.split_last()?;
-        Some((sources, destination))
+        (!sources.is_empty()).then_some((sources, destination))
     }
 
     /// What is copied, as it was written.

@@ -20,7 +20,7 @@ pub(super) struct Job<'a> {
 pub(super) fn check(args: &CopyArgs) -> Result<Job<'_>, Error> {
     let wrong = |text: &str| Err(Error::Usage(text.to_owned()));
     let Some((sources, destination)) = args.split() else {
-        return wrong("name what to copy, and where to");
+        return wrong("one image is named: write what to copy, and behind it where to");
     };
     if args.all_tags && !sources.iter().all(Location::is_bare) {
         return wrong("SRC names one image, --all-tags copies all: leave out its tag or digest");
@@ -103,7 +103,10 @@ mod tests {
         let pinned = format!("app@{digest}");
         let named = format!("app:1@{digest}");
         let one_image = "names one image, --all-tags copies all: leave out its tag or digest";
-        let cases: [(&[&str], String); 18] = [
+        let nowhere = "one image is named: write what to copy, and behind it where to";
+        let cases: [(&[&str], String); 20] = [
+            (&["app:1"], nowhere.to_owned()),
+            (&["-a", "./dir"], nowhere.to_owned()),
             (&["app", "b.test/app"], "latest to latest".to_owned()),
             (&["app:1", "b.test/app"], "1 to 1".to_owned()),
             (&["app:1", "b.test/app:2"], "1 to 2".to_owned()),

@@ -5,6 +5,8 @@
 
 use std::collections::BTreeSet;
 
+use tokio::time::Instant;
+
 use crate::cli::error::Error;
 use crate::cli::image::Source;
 use crate::oci::{Digest, Manifest, Tag};
@@ -14,6 +16,18 @@ use crate::oci::{Digest, Manifest, Tag};
 pub(super) struct Beside {
     manifest: Manifest,
     tags: BTreeSet<Tag>,
+    /// When the manifest was asked for.
+    pub(super) seen: Instant,
+}
+
+/// What was gone after a tag was deleted.
+#[derive(Debug, Default)]
+pub(super) struct Along {
+    /// Tags that were seen to name the image: they were pushed again.
+    pub(super) back: Vec<Tag>,
+    /// Tags of which nobody saw what they named: somebody else may have deleted them meanwhile. The image is there
+    /// again by its digest.
+    pub(super) unsure: Vec<Tag>,
 }
 
 // === impl Beside ===
@@ -29,6 +43,7 @@ impl Beside {
         } = source;
         let listed = list(source).await;
         let target = tag.clone().into();
+        let seen = Instant::now();
         let manifest = match endpoint.fetch_manifest(repository, &target).await {
             Ok(manifest) => manifest,
             Err(error) if error.is_not_found() => return Ok(None),
@@ -36,7 +51,11 @@ impl Beside {
         };
         let mut tags = listed?;
         tags.remove(tag);
-        Ok(Some(Self { manifest, tags }))
+        Ok(Some(Self {
+            manifest,
+            tags,
+            seen,
+        }))
     }
 
     /// What the tag stands for.
@@ -44,9 +63,9 @@ impl Beside {
         self.manifest.digest()
     }
 
-    /// Pushes again what went along, and says which tags those were. The manifest itself comes back without a tag where
-    /// its registry has no other way to delete one, as it does when a mirror is pruned.
-    pub(super) async fn bring_back(&self, source: &Source) -> Result<Vec<Tag>, Error> {
+    /// Pushes again what went along, as far as it was `seen` to name the image. The manifest itself comes back without a
+    /// tag where its registry has no other way to delete one, as it does when a mirror is pruned.
+    pub(super) async fn bring_back(&self, source: &Source, seen: &[Tag]) -> Result<Along, Error> {
         let Source {
             endpoint,
             repository,
@@ -56,23 +75,24 @@ impl Beside {
         let is_one_deletion = endpoint.deletes_together();
         let may_be_missed = is_one_deletion || !self.tags.is_empty();
         if !may_be_missed || endpoint.resolve(repository, &target, None).await?.is_some() {
-            return Ok(Vec::new());
+            return Ok(Along::default());
         }
+        let left = list(source).await?;
+        let gone = self.tags.difference(&left).cloned();
+        let (back, unsure): (Vec<Tag>, Vec<Tag>) = gone.partition(|tag| seen.contains(tag));
         // An index that stays may list it, which nobody is told of.
-        if is_one_deletion {
+        if is_one_deletion || !unsure.is_empty() {
             endpoint
                 .put_manifest(repository, &target, &self.manifest)
                 .await?;
         }
-        let left = list(source).await?;
-        let gone: Vec<Tag> = self.tags.difference(&left).cloned().collect();
-        for tag in &gone {
+        for tag in &back {
             let target = tag.clone().into();
             endpoint
                 .put_manifest(repository, &target, &self.manifest)
                 .await?;
         }
-        Ok(gone)
+        Ok(Along { back, unsure })
     }
 }
 

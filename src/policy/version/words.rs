@@ -61,10 +61,8 @@ const CORRECTION_WORDS: [&str; 7] = [
 ];
 /// Words of a variant behind which numbers count the builds of one version: those of packagers, and those of
 /// vendors who build what others release.
-const BUILD_WORDS: [&str; 37] = [
+const BUILD_WORDS: [&str; 35] = [
     "r",
-    "b",
-    "u",
     "ga",
     "p",
     "rev",
@@ -100,8 +98,9 @@ const BUILD_WORDS: [&str; 37] = [
     "ce",
     "ee",
 ];
-/// Does so only in front of all others, as in Redis Stack's 7.4.0-v1: `arm-v7` is an architecture.
-const FIRST_BUILD_WORD: &str = "v";
+/// Do so only in front of all others, as in Redis Stack's 7.4.0-v1 and YugabyteDB's 2024.2.0.0-b145: `arm-v7` is an
+/// architecture, and `cu128-b200` a graphics card.
+const FIRST_BUILD_WORDS: [&str; 2] = ["v", "b"];
 /// Words that announce a commit in metadata.
 const COMMIT_WORDS: [&str; 4] = ["git", "sha", "commit", "g"];
 /// Shortest abbreviated commit that is one.
@@ -161,7 +160,7 @@ pub(super) fn counts_builds(word: &str) -> bool {
 
 /// Whether numbers behind a word count builds where it stands in front of all others.
 pub(super) fn counts_first_builds(word: &str) -> bool {
-    counts_builds(word) || word == FIRST_BUILD_WORD
+    counts_builds(word) || is_one_of(word, &FIRST_BUILD_WORDS)
 }
 
 /// Whether a text begins with the letter of a prerelease, a dot and a number, as in 0.108.0-b.59.

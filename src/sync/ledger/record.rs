@@ -14,6 +14,9 @@ use crate::plan::prune::{Holding, Unwanted};
 use crate::plan::{Claim, SourceImage};
 use crate::sync::shape::Shape;
 
+/// Before any look.
+pub(in crate::sync) const NEVER: Timestamp = Timestamp::UNIX_EPOCH;
+
 /// What is remembered of a tag.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -226,10 +229,11 @@ impl Record {
             && !self.is_pending()
     }
 
-    /// When all that the tag leads to was last known to be at the destination.
+    /// When all that the tag leads to was last known to be at the destination: by a look, or by a push of ours that
+    /// came after the last one.
     pub(in crate::sync) fn seen_whole_at(&self) -> Timestamp {
-        let known = self.checked_at.max(self.copied_at);
-        known.unwrap_or(Timestamp::UNIX_EPOCH)
+        let pushed = self.copied_at.filter(|_| !self.adopted);
+        self.checked_at.or(pushed).unwrap_or(NEVER)
     }
 
     /// The tag as something that the mirror wants.

@@ -216,6 +216,7 @@ impl Records {
             .flat_map(BTreeMap::values_mut);
         records.for_each(|record| {
             record.adopted = true;
+            record.checked_at = None;
             record.own_referrers.clear();
         });
     }

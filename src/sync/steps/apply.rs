@@ -98,7 +98,8 @@ async fn copy_all(
                 continue;
             };
             let result = results.as_ref().and_then(|results| results.get(target));
-            *place = item.outcome(result, timeout);
+            let outcome = item.outcome(result, timeout);
+            *place = item.look_after(deps.engine, outcome).await;
             if !counted.insert(target) {
                 // Several tags of one repository share the bytes of one copy.
                 place.forget_bytes();

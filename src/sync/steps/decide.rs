@@ -35,6 +35,7 @@ fn item(judged: Judged, mutability: TagMutability) -> Item {
         voucher,
         looked: None,
         checked_at: None,
+        is_damaged: false,
     }
 }
 

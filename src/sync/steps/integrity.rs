@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use crate::copy::{Engine, Error, Origin};
 use crate::plan::decide::Decision;
 use crate::plan::integrity::LastCheck;
-use crate::plan::report::Failure;
+use crate::plan::report::{Failure, Outcome};
 use crate::policy::Duration;
 use crate::runtime::clock;
 use crate::sync::item::{Item, Step};
@@ -42,6 +42,20 @@ pub(in crate::sync) async fn check_integrity(engine: &Engine, round: &mut Mirror
 // === impl Item ===
 
 impl Item {
+    /// What came of it: a registry may believe that it has what it lost, and confirm what it does not store.
+    pub(in crate::sync) async fn look_after(&self, engine: &Engine, outcome: Outcome) -> Outcome {
+        let is_pushed = matches!(outcome, Outcome::Copied { .. } | Outcome::Retagged { .. });
+        if !self.is_damaged || !is_pushed {
+            return outcome;
+        }
+        let claim = self.sighting.claim.to_string();
+        match self.is_whole(engine).await {
+            Ok(true) => outcome,
+            Ok(false) => Outcome::Failed(Failure::unmended(&claim)),
+            Err(error) => Outcome::Failed(Failure::copying(&claim, &error)),
+        }
+    }
+
     /// Whether the tag was found right, and what it leads to was not looked at for so long.
     fn is_due(&self, interval: Duration, now: Timestamp) -> bool {
         let Self { sighting, step, .. } = self;
@@ -74,6 +88,7 @@ impl Item {
                 );
                 // A tag over something incomplete is none.
                 self.sighting.current = None;
+                self.is_damaged = true;
                 self.step = Step::Decided(Decision::Copy);
             }
             Err(error) => self.step = Step::Unseen(Failure::copying(&claim, &error)),

@@ -397,7 +397,7 @@ async fn a_retag_is_read_back_where_the_registry_does_not_say_what_it_stored() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn tags_that_a_registry_takes_along_are_pushed_again() {
+async fn of_tags_that_a_registry_takes_along_the_image_stays_and_nothing_is_guessed() {
     let registry = FaultRegistry::options().taking_manifests_along().start();
     for tag in ["1", "1.0", "latest"] {
         registry.load("app", tag, &image(1));
@@ -414,17 +414,23 @@ async fn tags_that_a_registry_takes_along_are_pushed_again() {
     };
     let along = run("1").await;
     assert_eq!(along.code, Some(1), "{}", along.stdout);
-    assert!(
-        along
-            .stderr
-            .contains("1.0, latest went along, and were pushed again"),
-        "{}",
-        along.stderr
+    let digest = image(1).digest().to_owned();
+    let told = format!(
+        "1.0, latest are gone, too, and nobody saw whether they named it: the image is there by its digest again, and \
+         transship copy {host}/app@{digest} {host}/app:1.0 names it",
+        host = registry.host()
     );
-    assert_eq!(registry.tags("app"), ["1.0", "2", "latest"]);
+    assert!(along.stderr.contains(&told), "{}", along.stderr);
+    assert_eq!(registry.tags("app"), ["2"]);
+    let image = format!("{}/app@{digest}", registry.host());
+    let again = format!("{}/app:1.0", registry.host());
+    let program = files.transship(&["copy", &image, &again]);
+    let program = program.environment("TRANSSHIP_INSECURE", registry.host());
+    program.run().await.assert_success();
+    assert_eq!(registry.tags("app"), ["1.0", "2"]);
     // Nothing else has this image.
     run("2").await.assert_success();
-    assert_eq!(registry.tags("app"), ["1.0", "latest"]);
+    assert_eq!(registry.tags("app"), ["1.0"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -307,7 +307,10 @@ async fn a_tag_that_was_seen_right_before_is_looked_at_again_before_another_try(
         }
         let root = digest(&image.root);
         let client = client(&registry);
-        let deleted = client.delete_seen_tag(&repository(), &v1(), &root).await;
+        let seen = tokio::time::Instant::now();
+        let deleted = client
+            .delete_seen_tag(&repository(), &v1(), &root, seen)
+            .await;
         assert_eq!(deleted.unwrap(), Deletion::Deleted, "{fault:?}");
         assert_eq!(methods(&registry), expected, "{fault:?}");
     }

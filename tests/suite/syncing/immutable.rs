@@ -5,6 +5,8 @@
 use serde_json::json;
 
 use super::*;
+use crate::support::faults::FaultRegistry;
+use crate::support::http::Reply;
 
 const TAGS: [&str; 3] = ["v1", "v2", "v3"];
 /// Long before any look that counts.
@@ -58,6 +60,8 @@ impl Yard {
         let aged = age(&mut document);
         assert!(aged >= TAGS.len(), "{document}");
         std::fs::write(&state, document.to_string()).unwrap();
+        // Nothing beside it says that somebody else wrote it.
+        std::fs::remove_file(self.directory.path().join("state.json.lock")).unwrap();
     }
 
     async fn assert_whole(&self) {
@@ -193,4 +197,85 @@ async fn a_tag_that_moves_all_the_same_is_treated_as_the_mirror_says_once_it_is_
     yard.age();
     let (report, _) = yard.sync(&immutable).await;
     assert_eq!(report.counts(), [0, 0, 2, 0, 1], "{}", report.text);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_registry_confirms_and_does_not_store_fails() {
+    let yard = Yard::open(Kind::Distribution3).await;
+    let immutable = yard.mirror().with("immutableTags: ['*']");
+    yard.sync(&immutable).await;
+    let image = Yard::image(1);
+    let layer = image.blobs.iter().max_by_key(|blob| blob.bytes.len());
+    yard.destination.cut_content(&layer.unwrap().digest);
+    yard.age();
+    for _ in 0..2 {
+        let (report, _) = yard.sync(&immutable).await;
+        let told = "confirmed what was copied again, and still does not serve all of it";
+        assert!(report.text.contains(told), "{}", report.text);
+        assert_eq!(report.counts(), [0, 0, 2, 0, 1], "{}", report.text);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_told_is_no_loss() {
+    let source = FaultRegistry::start();
+    let destination = FaultRegistry::start();
+    source.load("app", "v1", &Yard::image(1));
+    let directory = TempDir::new().unwrap();
+    let state = directory.path().join("state.json");
+    let yaml = format!(
+        "apiVersion: transship.dev/v1alpha1\nkind: ImageMirror\nmetadata: {{name: m}}\nspec:\n  \
+         source: {{registry: '{source}', insecure: true}}\n  images: [{{repository: app, tags: [v1]}}]\n  \
+         destinations: [{{name: d, registry: '{destination}', insecure: true}}]\n  immutableTags: ['*']\n",
+        source = source.host(),
+        destination = destination.host(),
+    );
+    let sync = async || {
+        let program = Program::transship(&["sync", "-o", "json", "-f", "-"]).input(yaml.clone());
+        Report::read(&program.argument("--state").argument(&state).run().await)
+    };
+    assert_eq!(sync().await.counts(), [1, 0, 0, 0, 0]);
+    let mut document: Value = serde_json::from_slice(&std::fs::read(&state).unwrap()).unwrap();
+    age(&mut document);
+    std::fs::write(&state, document.to_string()).unwrap();
+    destination.on("GET", "/blobs/").responds(Reply::new(403));
+    destination.on("HEAD", "/blobs/").responds(Reply::new(403));
+    let report = sync().await;
+    assert_eq!(report.counts(), [0, 0, 0, 0, 1], "{}", report.text);
+    assert!(report.text.contains("AccessDenied"), "{}", report.text);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_state_file_that_somebody_wrote_is_not_believed() {
+    let yard = Yard::open(Kind::Distribution3).await;
+    let immutable = yard.mirror().with("immutableTags: ['*']");
+    yard.sync(&immutable).await;
+    let state = yard.directory.path().join("state.json");
+    let text = std::fs::read_to_string(&state).unwrap();
+    std::fs::write(&state, format!("{text} ")).unwrap();
+    let path = "/v2/app/manifests/v2";
+    let deleted = yard.destination.client().delete(path).await.unwrap();
+    assert_eq!(deleted.status, 202);
+    let (report, _) = yard.sync(&immutable).await;
+    assert_eq!(report.counts(), [1, 0, 2, 0, 0], "{}", report.text);
+    yard.assert_whole().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_directory_says_nothing_of_the_registry_that_it_stands_in_for() {
+    let yard = Yard::open(Kind::Distribution3).await;
+    let immutable = yard.mirror().with("immutableTags: ['*']");
+    let state = yard.directory.path().join("state.json");
+    let stick = yard.directory.path().join("stick");
+    let copied = [3, 0, 0, 0, 0];
+    for _ in 0..2 {
+        let command = immutable.command().argument("--state").argument(&state);
+        let command = command.argument("--to-layout").argument(&stick);
+        let report = Report::read(&command.run().await);
+        assert_eq!(report.counts(), copied, "{}", report.text);
+        std::fs::remove_dir_all(&stick).unwrap();
+    }
+    let (report, _) = yard.sync(&immutable).await;
+    assert_eq!(report.counts(), copied, "{}", report.text);
+    yard.assert_whole().await;
 }

@@ -25,7 +25,7 @@ pub(super) async fn recall<C: Connect>(
     selected: &Selected,
     now: Timestamp,
 ) -> Option<Sighted> {
-    if !mirror.immutable.cover(&selected.tag) {
+    if !mirror.immutable.cover(&selected.tag) || !selected.origin.endpoint.is_registry() {
         return None;
     }
     let source = SourceImage {
@@ -81,10 +81,14 @@ async fn sighting<C: Connect>(
     record: Record,
 ) -> Option<Sighting> {
     let endpoint = deps.connection.destination(destination, &claim.repository);
+    let endpoint = endpoint.await.ok()?;
+    if !endpoint.is_registry() {
+        return None;
+    }
     Some(Sighting {
         image: image.clone(),
         slot: slot(mirror, destination, &claim),
-        endpoint: endpoint.await.ok()?,
+        endpoint,
         current: Some(record.digest.clone()),
         expected: record.digest.clone(),
         recorded: Some(record),

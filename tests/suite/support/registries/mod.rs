@@ -231,6 +231,20 @@ impl Registry {
     /// # Panics
     /// If they are not there: `crane` keeps its manifests in memory, and `ocimem` everything.
     pub fn lose_content(&self, digest: &str) {
+        fs::remove_file(self.content(digest)).expect("a file to delete");
+    }
+
+    /// Cuts the bytes of a blob behind the registry's back.
+    ///
+    /// # Panics
+    /// If they are not there.
+    pub fn cut_content(&self, digest: &str) {
+        let file = fs::File::options().write(true).open(self.content(digest));
+        file.and_then(|file| file.set_len(10))
+            .expect("a file to cut");
+    }
+
+    fn content(&self, digest: &str) -> PathBuf {
         let (algorithm, hex) = digest.split_once(':').expect("a digest");
         let distribution = self.storage().join(format!(
             "docker/registry/v2/blobs/{algorithm}/{}/{hex}/data",
@@ -240,8 +254,7 @@ impl Registry {
         let file = [distribution, crane]
             .into_iter()
             .find(|file| file.is_file());
-        fs::remove_file(file.unwrap_or_else(|| panic!("{digest} is not in storage")))
-            .expect("a file to delete");
+        file.unwrap_or_else(|| panic!("{digest} is not in storage"))
     }
 
     /// Deletes what no manifest reaches any more, while the registry runs on, as its manual warns not to.

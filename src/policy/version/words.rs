@@ -98,7 +98,7 @@ const BUILD_WORDS: [&str; 35] = [
     "ce",
     "ee",
 ];
-/// Do so only in front of all others, as in Redis Stack's 7.4.0-v1 and YugabyteDB's 2024.2.0.0-b145: `arm-v7` is an
+/// Do so only in front of all others, as in Redis Stack's 7.4.0-v1 and Yugabyte's 2024.2.0.0-b145: `arm-v7` is an
 /// architecture, and `cu128-b200` a graphics card.
 const FIRST_BUILD_WORDS: [&str; 2] = ["v", "b"];
 /// Words that announce a commit in metadata.

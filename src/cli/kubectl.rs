@@ -8,6 +8,8 @@
 //! health                          how a mirror is, worst first
 //! cluster error                   the cluster, with the rights of the person
 //! complete                        what kubectl's completions ask
+//! named                           names of mirrors, and commands about them
+//! outdated                        whether a status is known to be old
 //! fields                          texts inside a width
 //! ```
 
@@ -20,6 +22,8 @@ mod fields;
 mod fixtures;
 mod health;
 mod logs;
+mod named;
+mod outdated;
 mod restore;
 mod status;
 mod switch;

@@ -98,15 +98,15 @@ pub(super) fn result(command: &PluginCommand) -> Option<(Format, &'static str, S
         PluginCommand::Status(args) => (
             args.output.output,
             status::KIND,
-            args.name.clone().unwrap_or_else(cluster),
+            args.name.as_ref().map_or_else(cluster, ToString::to_string),
         ),
         PluginCommand::Why(args) => (
             args.output.output,
             why::KIND,
             args.image.image().to_string(),
         ),
-        PluginCommand::Restore(args) => (args.output.output, restore::KIND, args.name.clone()),
-        PluginCommand::Tree(args) => (args.output.output, tree::KIND, args.name.clone()),
+        PluginCommand::Restore(args) => (args.output.output, restore::KIND, args.name.to_string()),
+        PluginCommand::Tree(args) => (args.output.output, tree::KIND, args.name.to_string()),
         PluginCommand::Sync(_)
         | PluginCommand::Approve(_)
         | PluginCommand::Suspend(_)

@@ -77,14 +77,17 @@ pub(super) async fn run(
     place: &ClusterArgs,
     output: &Output,
 ) -> Result<Exit, Error> {
-    let cluster = Cluster::connect(place, args.all_namespaces).await?;
-    let mirrors = match &args.name {
-        Some(name) => vec![cluster.mirror(name).await?],
-        None => cluster.list(output).await?,
+    let mirrors = if let Some(name) = &args.name {
+        let (cluster, named) = Cluster::of_mirror(place, name).await?;
+        vec![cluster.mirror(&named.name).await?]
+    } else {
+        let cluster = Cluster::connect(place, args.all_namespaces).await?;
+        let mirrors = cluster.list(output).await?;
+        if mirrors.is_empty() && !output.is_quiet() {
+            output.note(&format!("there is no mirror {}", cluster.place()));
+        }
+        mirrors
     };
-    if mirrors.is_empty() && !output.is_quiet() {
-        output.note(&format!("there is no mirror {}", cluster.place()));
-    }
     let now = clock::now();
     let list = MirrorList {
         mirrors: rows(&mirrors, now),

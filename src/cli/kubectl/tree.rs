@@ -85,12 +85,12 @@ pub(super) async fn run(
     place: &ClusterArgs,
     output: &Output,
 ) -> Result<Exit, Error> {
-    let cluster = Cluster::connect(place, false).await?;
-    let mirror = cluster.mirror(&args.name).await?;
+    let (cluster, named) = Cluster::of_mirror(place, &args.name).await?;
+    let mirror = cluster.mirror(&named.name).await?;
     let (policies, receivers, records) = tokio::try_join!(
         cluster.list(output),
         cluster.list(output),
-        cluster.records_of(&args.name, output)
+        cluster.records_of(&named.name, output)
     )?;
     let tree = MirrorTree::of(&mirror, &policies, &records, &receivers, clock::now());
     output.print_value(args.output.output, &tree, render)?;

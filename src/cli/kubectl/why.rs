@@ -44,7 +44,7 @@ pub(super) async fn run(
     };
     let answer = ImageAnswer::of(&args.image, known);
     let now = clock::now();
-    let place = Place {
+    let place = Searched {
         words: cluster.place(),
         is_all: args.all_namespaces,
     };
@@ -59,16 +59,16 @@ pub(super) async fn run(
 }
 
 /// Where was looked.
-struct Place {
+struct Searched {
     words: String,
     is_all: bool,
 }
 
 /// One line that answers, and what each mirror says.
-fn render(answer: &ImageAnswer, place: &Place, now: Timestamp, look: Look) -> String {
+fn render(answer: &ImageAnswer, place: &Searched, now: Timestamp, look: Look) -> String {
     let heading = heading(answer);
     if answer.answers.is_empty() {
-        let Place { words, is_all } = place;
+        let Searched { words, is_all } = place;
         let message = format!("no mirror {words} has this repository in its images");
         let mut next = "add it to the images of a mirror".to_owned();
         if !is_all {
@@ -250,8 +250,8 @@ mod tests {
     use crate::cli::kubectl::fixtures::{mirror, now, policy, record};
     use crate::oci::Digest;
 
-    fn here(is_all: bool) -> Place {
-        Place {
+    fn here(is_all: bool) -> Searched {
+        Searched {
             words: place(Some("platform").filter(|_| !is_all)),
             is_all,
         }

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use crate::api::conditions::{self, READY, RECONCILING};
 use crate::api::image_mirror::{FailureStatus, ImageMirrorStatus};
 use crate::api::{ImageMirror, Reason};
+use crate::plan::status::halted;
 
 /// The interval of a mirror that writes none.
 const INTERVAL: Duration = Duration::from_secs(60 * 60);
@@ -55,11 +56,12 @@ impl Outdated {
 }
 
 /// When a mirror that keeps failing writes its status again at the latest: at the second, fourth, eighth, … such round
-/// in a row. Of others, of those with a schedule, and of those whose round runs, it is not known.
+/// in a row. Of others, of those with a schedule, of those that wait for what they need, and of those whose round runs, it
+/// is not known.
 fn latest(mirror: &ImageMirror, status: &ImageMirrorStatus) -> Option<Timestamp> {
     let running = conditions::find(&status.conditions, RECONCILING);
     let is_running = running.is_some_and(|running| running.reason == Reason::Progressing.as_str());
-    if is_running || mirror.spec.schedule.is_some() {
+    if is_running || mirror.spec.schedule.is_some() || halted(status).is_some() {
         return None;
     }
     let next = status.next_sync_time.as_ref()?.0;
@@ -98,6 +100,9 @@ mod tests {
             let failures = attempts.iter().map(|attempts| json!({"image": "docker.io/library/nginx:1", "reason": "Unreachable", "message": "", "attempts": attempts}));
             json!({"nextSyncTime": next, "failures": failures.collect::<Vec<_>>()})
         };
+        let mut waiting = due("2026-11-29T00:00:00Z", &[1]);
+        waiting["conditions"] = ready(3);
+        waiting["conditions"][0]["reason"] = json!("DependencyNotReady");
         let (hourly, often) = (json!({}), json!({"interval": "1m"}));
         let cron = json!({"schedule": {"cron": "0 3 * * *"}});
         let long_ago = "2026-11-29T00:00:00Z";
@@ -150,6 +155,7 @@ mod tests {
                 due(long_ago, &[]),
                 None,
             ),
+            ("nor while something is missing", &hourly, waiting, None),
             (
                 "times of a schedule are not known",
                 &cron,

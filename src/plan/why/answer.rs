@@ -16,8 +16,7 @@ pub struct ImageAnswer {
     pub image: String,
     /// Whether a mirror has it wherever it should be.
     pub mirrored: bool,
-    /// Whether no mirror has the image of that name, and the answers are about other registries' repositories of the
-    /// same name.
+    /// Whether no mirror has this image, and the answers are about those of the same name at other registries.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub elsewhere: bool,
     /// What each mirror that may have it says, for each of its destinations.

@@ -35,7 +35,7 @@ pub use self::image::{
 };
 pub use self::images::{ImagesArgs, ImagesFormat};
 pub use self::kubectl::{
-    ApproveArgs, ClusterArgs, LogsArgs, MirrorArgs, PluginArguments, PluginCommand,
+    ApproveArgs, AskedMirror, ClusterArgs, LogsArgs, MirrorArgs, PluginArguments, PluginCommand,
     ShownMirrorArgs, StatusArgs, SyncNowArgs, WhyArgs,
 };
 pub use self::login::{LoginArgs, LogoutArgs};

@@ -8,6 +8,8 @@
 //! health                          how a mirror is, worst first
 //! cluster error                   the cluster, with the rights of the person
 //! complete                        what kubectl's completions ask
+//! named                           names of mirrors, and commands about them
+//! outdated                        whether a status is known to be old
 //! fields                          texts inside a width
 //! ```
 
@@ -20,6 +22,8 @@ mod fields;
 mod fixtures;
 mod health;
 mod logs;
+mod named;
+mod outdated;
 mod restore;
 mod status;
 mod switch;
@@ -94,15 +98,15 @@ pub(super) fn result(command: &PluginCommand) -> Option<(Format, &'static str, S
         PluginCommand::Status(args) => (
             args.output.output,
             status::KIND,
-            args.name.clone().unwrap_or_else(cluster),
+            args.name.as_ref().map_or_else(cluster, ToString::to_string),
         ),
         PluginCommand::Why(args) => (
             args.output.output,
             why::KIND,
             args.image.image().to_string(),
         ),
-        PluginCommand::Restore(args) => (args.output.output, restore::KIND, args.name.clone()),
-        PluginCommand::Tree(args) => (args.output.output, tree::KIND, args.name.clone()),
+        PluginCommand::Restore(args) => (args.output.output, restore::KIND, args.name.to_string()),
+        PluginCommand::Tree(args) => (args.output.output, tree::KIND, args.name.to_string()),
         PluginCommand::Sync(_)
         | PluginCommand::Approve(_)
         | PluginCommand::Suspend(_)

@@ -14,6 +14,7 @@ mod round;
 mod tries;
 
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use self::counts::{Counts, count};
 pub use self::freshness::{behind_since, judge_freshness, late_from};
@@ -216,6 +217,25 @@ pub fn halt(
     prune::halt_prune(&mut status, halt.reason(), generation, now);
     status.observed_generation = generation;
     status
+}
+
+/// The condition that says why no round runs, or why the last one came to no tag: a reason of the mirror itself.
+pub fn halted(status: &ImageMirrorStatus) -> Option<&Condition> {
+    let ready = conditions::find(&status.conditions, READY)?;
+    let is_of_all = [Reason::InvalidSpec, Reason::DependencyNotReady]
+        .iter()
+        .any(|reason| ready.reason == reason.as_str());
+    let told = status.failures.len();
+    let failed = status.tags.map_or(0, |tags| tags.failed);
+    let is_of_tags = usize::try_from(failed).is_ok_and(|failed| failed > told)
+        || status
+            .failures
+            .iter()
+            .any(|failure| failure.reason == ready.reason);
+    let is_halted = ready.status == Holds::False.as_str()
+        && ready.reason != Reason::Progressing.as_str()
+        && (is_of_all || !is_of_tags);
+    is_halted.then_some(ready)
 }
 
 /// What the last round came to stays. Nothing is under way that anybody could wait for: a mirror that is not

@@ -39,14 +39,17 @@ impl ImageAnswer {
     pub fn of(asked: &AskedImage, known: KnownObjects<'_>) -> Self {
         let image = asked.image().to_string();
         let mut answers = answers(asked, known);
+        let mut elsewhere = false;
         if answers.is_empty()
             && let Some(anywhere) = asked.anywhere()
         {
             answers = self::answers(&anywhere, known);
+            elsewhere = !answers.is_empty();
         }
         Self {
             image,
             mirrored: is_mirrored(&answers),
+            elsewhere,
             answers,
         }
     }
@@ -96,6 +99,7 @@ fn of_mirror(
             let look = Look {
                 mirror,
                 status,
+                generation: object.metadata.generation.unwrap_or_default(),
                 destination,
                 records,
             };
@@ -146,6 +150,7 @@ fn unusable(asked: &AskedImage, object: &ImageMirror, wrong: String) -> Option<M
         ),
         destination: None,
         source: None,
+        suspended: object.spec.suspend,
         whereabouts: Whereabouts::Unusable {
             reason,
             message: wrong,

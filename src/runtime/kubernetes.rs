@@ -16,7 +16,7 @@ use axum::http::{HeaderValue, header};
 use kube::config::{InClusterError, KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kube::{Client, Config};
 
-pub use self::explain::explain;
+pub use self::explain::{advice, explain};
 
 use self::explain::explain_kubeconfig;
 
@@ -42,6 +42,8 @@ pub struct Clients {
     pub lease: Client,
     /// For logs that a person follows, which may say nothing for hours.
     pub log: Client,
+    /// The API server for people: where it is, and which context leads there.
+    pub server: String,
     /// The namespace of the pod that this process runs in, if it does.
     pub pod_namespace: Option<String>,
 }
@@ -91,18 +93,22 @@ impl Clients {
         let read = kubeconfig.map_or_else(Kubeconfig::read, Kubeconfig::read_from);
         let may_be_pod = kubeconfig.is_none() && context.is_none();
         match configure_from(read, context).await {
-            Ok(config) => Self::new(&config, None),
+            Ok((config, context)) => Self::new(&config, context.as_deref(), None),
             Err(error) if may_be_pod && is_missing(&error) => {
                 let config = Config::incluster().map_err(|source| Error::Nowhere { source })?;
                 let namespace = config.default_namespace.trim().to_owned();
-                Self::new(&config, Some(namespace))
+                Self::new(&config, None, Some(namespace))
             }
             Err(error) => Err(Error::unusable(kubeconfig, error)),
         }
     }
 
     /// Clients for the cluster of this configuration.
-    fn new(config: &Config, pod_namespace: Option<String>) -> Result<Self, Error> {
+    fn new(
+        config: &Config,
+        context: Option<&str>,
+        pod_namespace: Option<String>,
+    ) -> Result<Self, Error> {
         let client = |config| {
             Client::try_from(config).map_err(|source| Error::Client {
                 source: Box::new(source),
@@ -115,6 +121,7 @@ impl Clients {
             call: client(bounded(config, CALL_TIMEOUT))?,
             lease: client(bounded(config, CALL_TIMEOUT))?,
             log: client(followed)?,
+            server: server(config, context),
             pod_namespace,
         })
     }
@@ -150,14 +157,16 @@ impl Error {
 async fn configure_from(
     kubeconfig: Result<Kubeconfig, KubeconfigError>,
     context: Option<&str>,
-) -> Result<Config, KubeconfigError> {
+) -> Result<(Config, Option<String>), KubeconfigError> {
     let kubeconfig = kubeconfig?;
     let clusters = kubeconfig.clusters.iter();
     let names_a_proxy = clusters
         .filter_map(|named| named.cluster.as_ref())
         .any(|cluster| cluster.proxy_url.is_some());
+    let current = || kubeconfig.current_context.clone();
+    let context = context.map(str::to_owned).or_else(current);
     let options = KubeConfigOptions {
-        context: context.map(str::to_owned),
+        context: context.clone(),
         ..KubeConfigOptions::default()
     };
     let mut config = Config::from_custom_kubeconfig(kubeconfig, &options).await?;
@@ -165,7 +174,21 @@ async fn configure_from(
         // That of the environment is for registries, and kube would not heed its exceptions.
         config.proxy_url = None;
     }
-    Ok(config)
+    Ok((config, context))
+}
+
+/// The API server for people. What a URL has beside host and port may be secret.
+fn server(config: &Config, context: Option<&str>) -> String {
+    let url = &config.cluster_url;
+    let host = url.host().unwrap_or_default();
+    let usual = if url.scheme_str() == Some("http") {
+        80
+    } else {
+        443
+    };
+    let port = url.port_u16().unwrap_or(usual);
+    let context = context.map_or_else(String::new, |name| format!(" of context {name:?}"));
+    format!("the API server {host}:{port}{context}")
 }
 
 /// Whether there is no file at all, as opposed to a wrong one.

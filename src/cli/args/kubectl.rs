@@ -2,7 +2,9 @@
 
 //! `kubectl transship`: the plugin of kubectl. Its flags are those of kubectl, which has no environment names for them.
 
+use std::fmt;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand};
 
@@ -39,7 +41,7 @@ pub struct PluginArguments {
 }
 
 /// Which cluster, and which of its namespaces.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct ClusterArgs {
     /// Read where the cluster is from this file [default: KUBECONFIG, ~/.kube/config, or the pod's own].
     #[arg(long, global = true, value_name = "FILE")]
@@ -50,6 +52,60 @@ pub struct ClusterArgs {
     /// The namespace [default: that of the context].
     #[arg(short, long, global = true, value_name = "NAME")]
     pub namespace: Option<String>,
+}
+
+/// What kubectl calls mirrors, in front of a name.
+const KINDS: [&str; 5] = [
+    "imir",
+    "imagemirror",
+    "imagemirrors",
+    "imagemirror.transship.dev",
+    "imagemirrors.transship.dev",
+];
+
+/// A mirror as it is typed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AskedMirror {
+    /// Its namespace, where it was typed in front of the name.
+    pub namespace: Option<String>,
+    /// Its name.
+    pub name: String,
+}
+
+/// What was typed names no mirror.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("it is not NAME, NAMESPACE/NAME or imir/NAME")]
+pub struct NoMirrorName;
+
+// === impl AskedMirror ===
+
+impl FromStr for AskedMirror {
+    type Err = NoMirrorName;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (before, name) = match text.split_once('/') {
+            Some((before, name)) => (Some(before), name),
+            None => (None, text),
+        };
+        let namespace = before.filter(|before| !KINDS.contains(before));
+        let is_namespace = |text: &str| !text.is_empty() && !text.contains('.');
+        if name.is_empty() || name.contains('/') || !namespace.is_none_or(is_namespace) {
+            return Err(NoMirrorName);
+        }
+        Ok(Self {
+            namespace: namespace.map(str::to_owned),
+            name: name.to_owned(),
+        })
+    }
+}
+
+impl fmt::Display for AskedMirror {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(namespace) = &self.namespace {
+            write!(formatter, "{namespace}/")?;
+        }
+        formatter.write_str(&self.name)
+    }
 }
 
 /// What to do.
@@ -78,9 +134,9 @@ pub enum PluginCommand {
 /// `kubectl transship status`
 #[derive(Debug, Args)]
 pub struct StatusArgs {
-    /// All about this mirror.
+    /// All about this mirror: NAME, NAMESPACE/NAME or imir/NAME.
     #[arg(conflicts_with = "all_namespaces")]
-    pub name: Option<String>,
+    pub name: Option<AskedMirror>,
     /// The mirrors of all namespaces.
     #[arg(short = 'A', long, conflicts_with = "namespace")]
     pub all_namespaces: bool,
@@ -113,8 +169,8 @@ pub struct WhyArgs {
 /// `kubectl transship sync`
 #[derive(Debug, Args)]
 pub struct SyncNowArgs {
-    /// The mirror.
-    pub name: String,
+    /// The mirror: NAME, NAMESPACE/NAME or imir/NAME.
+    pub name: AskedMirror,
     /// Do not wait for the end of the round.
     #[arg(long)]
     pub no_wait: bool,
@@ -126,8 +182,8 @@ pub struct SyncNowArgs {
 /// `kubectl transship approve`
 #[derive(Debug, Args)]
 pub struct ApproveArgs {
-    /// The mirror.
-    pub name: String,
+    /// The mirror: NAME, NAMESPACE/NAME or imir/NAME.
+    pub name: AskedMirror,
     /// Do not ask. Required where nobody can be asked.
     #[arg(short, long)]
     pub yes: bool,
@@ -136,15 +192,15 @@ pub struct ApproveArgs {
 /// A command about one mirror.
 #[derive(Debug, Args)]
 pub struct MirrorArgs {
-    /// The mirror.
-    pub name: String,
+    /// The mirror: NAME, NAMESPACE/NAME or imir/NAME.
+    pub name: AskedMirror,
 }
 
 /// A command that shows something of one mirror.
 #[derive(Debug, Args)]
 pub struct ShownMirrorArgs {
-    /// The mirror.
-    pub name: String,
+    /// The mirror: NAME, NAMESPACE/NAME or imir/NAME.
+    pub name: AskedMirror,
     /// How it is printed.
     #[command(flatten)]
     pub output: OutputArgs,
@@ -153,8 +209,8 @@ pub struct ShownMirrorArgs {
 /// `kubectl transship logs`
 #[derive(Debug, Args)]
 pub struct LogsArgs {
-    /// The mirror.
-    pub name: String,
+    /// The mirror: NAME, NAMESPACE/NAME or imir/NAME.
+    pub name: AskedMirror,
     /// Go on with what is said from now on.
     #[arg(short, long)]
     pub follow: bool,
@@ -164,4 +220,31 @@ pub struct LogsArgs {
     /// The namespace of the controller.
     #[arg(long, default_value = "transship-system", value_name = "NAME")]
     pub controller_namespace: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mirrors_are_named_as_kubectl_names_them() {
+        for (text, expected) in [
+            ("base", Some("base")),
+            ("base.images", Some("base.images")),
+            ("shop/base", Some("shop/base")),
+            ("imir/base", Some("base")),
+            ("imagemirror/base", Some("base")),
+            ("imagemirrors/base", Some("base")),
+            ("imagemirrors.transship.dev/base", Some("base")),
+            ("deployments.apps/base", None),
+            ("shop/imir/base", None),
+            ("/base", None),
+            ("shop/", None),
+            ("", None),
+        ] {
+            let asked: Result<AskedMirror, _> = text.parse();
+            let asked = asked.map(|asked| asked.to_string()).ok();
+            assert_eq!(asked.as_deref(), expected, "{text}");
+        }
+    }
 }

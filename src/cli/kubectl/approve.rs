@@ -8,7 +8,6 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use super::cluster::Cluster;
-use super::error::PluginError;
 use super::fields::age;
 use super::health::waiting_plan;
 use crate::api::annotations::APPROVE_PRUNE;
@@ -32,17 +31,16 @@ pub(super) async fn run(
     output: &Output,
 ) -> Result<Exit, Error> {
     let ApproveArgs { name, yes } = args;
-    if !yes && !io::stdin().is_terminal() {
-        let message = "nobody can be asked here: --yes approves without asking";
-        return Err(Error::Usage(message.to_owned()));
-    }
-    let cluster = Cluster::connect(place, false).await?;
-    let label = format!("{}/{name}", cluster.namespace());
+    let (cluster, label) = Cluster::of_mirror(place, name).await?;
+    let name = &label.name;
     let mirror = cluster.mirror(name).await?;
     let plan = mirror.status.as_ref().and_then(waiting_plan).cloned();
     let Some(plan) = plan else {
         let why = why_nothing_waits(&mirror);
-        return Err(PluginError::NothingToApprove { mirror: label, why }.into());
+        output.print(format!(
+            "{label}: no prune plan waits for approval: {why}\n"
+        ))?;
+        return Ok(Exit::Success);
     };
     let records = cluster.records_of(name, output).await?;
     let (now, grace) = (clock::now(), mirror.spec.prune.grace.as_std());
@@ -50,6 +48,10 @@ pub(super) async fn run(
     let due = due(&records, grace, now);
     output.note(table(&due, now, Output::look(Format::Table)).trim_end());
     let tags = units::count(due.len(), "tag", "tags");
+    if !yes && !io::stdin().is_terminal() {
+        let message = "nobody can be asked here: --yes approves without asking";
+        return Err(Error::Usage(message.to_owned()));
+    }
     let question = format!("{label}: delete {tags}, plan {plan}?");
     if !yes && !output.confirm(&question) {
         output.note("nothing was approved");
@@ -106,7 +108,8 @@ fn table(due: &[(&str, &PruneCandidate)], now: Timestamp, look: Look) -> String 
             age(candidate.since.0, now),
         ]);
     }
-    table.fit(look.width)
+    // What is deleted is named in full, however narrow the terminal is.
+    table.fit(None)
 }
 
 #[cfg(test)]
@@ -133,7 +136,7 @@ mod tests {
         let due = due(&records, SignedDuration::from_hours(24), now());
         let look = Look {
             is_wide: false,
-            width: Some(100),
+            width: Some(40),
         };
         insta::assert_snapshot!(table(&due, now(), look), @r"
         TAG                                 DIGEST                WHY           UNWANTED FOR

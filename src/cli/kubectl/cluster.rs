@@ -5,16 +5,18 @@
 use std::fmt::Debug;
 
 use kube::api::{ListParams, Patch, PatchParams};
-use kube::core::{DeserializeGuard, NamespaceResourceScope};
+use kube::core::{DeserializeGuard, NamespaceResourceScope, Status};
 use kube::{Api, Resource, ResourceExt as _};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::error::PluginError;
+use super::named::NamedMirror;
 use crate::api::{ImageMirror, MirroredRepository};
-use crate::cli::args::ClusterArgs;
+use crate::cli::args::{AskedMirror, ClusterArgs};
+use crate::cli::error::Error;
 use crate::cli::output::Output;
-use crate::runtime::kubernetes::{Clients, explain};
+use crate::runtime::kubernetes::{Clients, advice, explain};
 
 /// Objects of a page.
 const PAGE: u32 = 250;
@@ -59,6 +61,20 @@ impl Cluster {
         let own = || clients.call.default_namespace().to_owned();
         let namespace = (!all).then(|| namespace.clone().unwrap_or_else(own));
         Ok(Self { clients, namespace })
+    }
+
+    /// The same for the mirror that was typed.
+    pub(super) async fn of_mirror(
+        args: &ClusterArgs,
+        asked: &AskedMirror,
+    ) -> Result<(Self, NamedMirror), Error> {
+        let args = ClusterArgs {
+            namespace: namespace_of(args, asked)?,
+            ..args.clone()
+        };
+        let cluster = Self::connect(&args, false).await?;
+        let named = NamedMirror::new(cluster.namespace(), &asked.name);
+        Ok((cluster, named))
     }
 
     /// Where it is looked, for people.
@@ -165,42 +181,70 @@ impl Cluster {
         let resource = format!("{}.{}", K::plural(&()), K::group(&()));
         let role = if verb == "patch" { EDIT } else { VIEW };
         match (error, name) {
-            (kube::Error::Api(status), Some(name)) if status.code == 404 => PluginError::NoObject {
+            (kube::Error::Api(status), Some(name)) if is_missing(status) => PluginError::NoObject {
                 kind: K::kind(&()).into_owned(),
                 name: name.to_owned(),
                 namespace: self.namespace().to_owned(),
             },
-            (kube::Error::Api(status), None) if status.code == 404 => {
+            (kube::Error::Api(status), _) if status.code == 404 => {
                 PluginError::NotInstalled(resource)
             }
-            (error, _) => refused(verb, resource, self.place(), role, error),
+            (error, _) => self.refused(verb, resource, self.place(), role, error),
+        }
+    }
+
+    /// Why the API server does not do it: the person has no right to, or anything else.
+    pub(super) fn refused(
+        &self,
+        verb: &'static str,
+        resource: String,
+        place: String,
+        role: &'static str,
+        error: &kube::Error,
+    ) -> PluginError {
+        let server = self.clients.server.clone();
+        let message = explain(error);
+        let code = if let kube::Error::Api(status) = error {
+            Some(status.code)
+        } else {
+            None
+        };
+        match (code, advice(error)) {
+            (Some(403), _) => PluginError::Forbidden {
+                verb,
+                resource,
+                place,
+                role,
+            },
+            (Some(401), _) => PluginError::NotLoggedIn { server },
+            (None, Some(advice)) => PluginError::NoAnswer {
+                server,
+                message,
+                advice,
+            },
+            (Some(_) | None, _) => PluginError::Request {
+                verb,
+                resource,
+                message,
+            },
         }
     }
 }
 
-/// Why the API server does not do it: the person has no right to, or anything else.
-pub(super) fn refused(
-    verb: &'static str,
-    resource: String,
-    place: String,
-    role: &'static str,
-    error: &kube::Error,
-) -> PluginError {
-    let is_forbidden = matches!(error, kube::Error::Api(status) if status.code == 403);
-    if is_forbidden {
-        PluginError::Forbidden {
-            verb,
-            resource,
-            place,
-            role,
-        }
-    } else {
-        PluginError::Request {
-            verb,
-            resource,
-            message: explain(error),
-        }
+/// The namespace that was typed, with -n or in front of the name.
+fn namespace_of(args: &ClusterArgs, asked: &AskedMirror) -> Result<Option<String>, Error> {
+    match (&args.namespace, &asked.namespace) {
+        (Some(flag), Some(typed)) if flag != typed => Err(Error::Usage(format!(
+            "{asked} is in namespace {typed:?}, and --namespace says {flag:?}: leave one of them out"
+        ))),
+        (flag, typed) => Ok(typed.clone().or_else(|| flag.clone())),
     }
+}
+
+/// Whether an object is missing, and not its kind: of that the API server names no object.
+fn is_missing(status: &Status) -> bool {
+    let details = status.details.as_ref();
+    status.code == 404 && details.is_some_and(|details| !details.name.is_empty())
 }
 
 /// A namespace, or all of them, for people.
@@ -217,4 +261,52 @@ fn without_manifests(mut record: MirroredRepository) -> MirroredRepository {
         status.manifests.clear();
     }
     record
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_namespace_is_typed_once() {
+        for (flag, asked, expected) in [
+            (None, "base", Ok(None)),
+            (Some("shop"), "base", Ok(Some("shop"))),
+            (Some("shop"), "imir/base", Ok(Some("shop"))),
+            (None, "shop/base", Ok(Some("shop"))),
+            (Some("shop"), "shop/base", Ok(Some("shop"))),
+            (
+                Some("team"),
+                "shop/base",
+                Err(
+                    "shop/base is in namespace \"shop\", and --namespace says \"team\": leave one of them out",
+                ),
+            ),
+        ] {
+            let args = ClusterArgs {
+                kubeconfig: None,
+                context: None,
+                namespace: flag.map(str::to_owned),
+            };
+            let found = namespace_of(&args, &asked.parse().unwrap());
+            let found = found.map_err(|error| error.to_string());
+            let expected = expected.map(|it: Option<&str>| it.map(str::to_owned));
+            assert_eq!(found, expected.map_err(str::to_owned), "{asked}");
+        }
+    }
+
+    #[test]
+    fn a_missing_object_is_told_from_a_missing_kind() {
+        for (status, expected) in [
+            (json!({"code": 404, "details": {"name": "base"}}), true),
+            (json!({"code": 404, "details": {}}), false),
+            (json!({"code": 404}), false),
+            (json!({"code": 403, "details": {"name": "base"}}), false),
+        ] {
+            let parsed: Status = serde_json::from_value(status.clone()).unwrap();
+            assert_eq!(is_missing(&parsed), expected, "{status}");
+        }
+    }
 }

@@ -3,7 +3,9 @@
 //! Completions as kubectl asks for them: by a program `kubectl_complete-transship`, which gets the words so far and prints
 //! what the last one may become, and then what the shell is to do.
 
-use clap::{Command, CommandFactory as _, Parser as _};
+use std::path::PathBuf;
+
+use clap::{Command, CommandFactory as _};
 
 use super::cluster::Cluster;
 use crate::api::ImageMirror;
@@ -24,20 +26,6 @@ enum Next {
     Mirror,
 }
 
-/// Where the words say that the cluster is.
-#[derive(clap::Parser)]
-#[command(
-    ignore_errors = true,
-    disable_help_flag = true,
-    disable_help_subcommand = true
-)]
-struct Place {
-    #[command(flatten)]
-    cluster: ClusterArgs,
-    #[arg(allow_hyphen_values = true)]
-    _rest: Vec<String>,
-}
-
 /// What is printed for these words, the last of which is being typed.
 pub(super) async fn run(words: &[String], output: &Output) -> String {
     let last = words.last().map_or("", String::as_str);
@@ -54,11 +42,7 @@ pub(super) async fn run(words: &[String], output: &Output) -> String {
 
 /// The mirrors of the namespace; none where they cannot be listed, since a person is typing.
 async fn mirrors(words: &[String], output: &Output) -> Vec<String> {
-    let program = std::iter::once("kubectl").map(str::to_owned);
-    let place = Place::try_parse_from(program.chain(words.iter().cloned()));
-    let Ok(Place { cluster, .. }) = place else {
-        return Vec::new();
-    };
+    let cluster = place(words);
     let listed = async {
         let cluster = Cluster::connect(&cluster, false).await?;
         cluster.list::<ImageMirror>(output).await
@@ -70,6 +54,47 @@ async fn mirrors(words: &[String], output: &Output) -> Vec<String> {
     names.collect()
 }
 
+/// Where the words say that the cluster is.
+fn place(words: &[String]) -> ClusterArgs {
+    ClusterArgs {
+        kubeconfig: typed(words, "--kubeconfig", None).map(PathBuf::from),
+        context: typed(words, "--context", None),
+        namespace: typed(words, "--namespace", Some("-n")),
+    }
+}
+
+/// What was typed for a flag at last: behind it, or joined to it.
+fn typed(words: &[String], long: &str, short: Option<&str>) -> Option<String> {
+    let joined = |word: &str| {
+        let behind = word
+            .strip_prefix(long)
+            .and_then(|rest| rest.strip_prefix('='));
+        let behind_short = || {
+            let rest = word.strip_prefix(short?)?;
+            Some(rest.strip_prefix('=').unwrap_or(rest))
+        };
+        behind.or_else(behind_short).map(str::to_owned)
+    };
+    let places = words.iter().enumerate().rev();
+    let mut values = places.filter_map(|(place, word)| {
+        if word == long || short == Some(word.as_str()) {
+            return words.get(place + 1).cloned();
+        }
+        joined(word)
+    });
+    values.next()
+}
+
+/// The command among the words, which is no value of a flag.
+fn command_of<'a>(program: &'a Command, words: &[String]) -> Option<&'a Command> {
+    let before = std::iter::once(None).chain(words.iter().map(Some));
+    let mut words = words.iter().zip(before);
+    words.find_map(|(word, before)| {
+        let is_value = before.is_some_and(|flag| values_of(program, flag).is_some());
+        program.find_subcommand(word).filter(|_| !is_value)
+    })
+}
+
 /// What may stand in place of the last word.
 fn next(words: &[String]) -> Next {
     let mut program = PluginArguments::command();
@@ -77,7 +102,7 @@ fn next(words: &[String]) -> Next {
     let (last, before) = words
         .split_last()
         .map_or(("", &[][..]), |(last, before)| (last.as_str(), before));
-    let command = before.iter().find_map(|word| program.find_subcommand(word));
+    let command = command_of(&program, before);
     let known = command.unwrap_or(&program);
     if last.starts_with('-') {
         return Next::Words(flags(known));
@@ -132,6 +157,28 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_cluster_is_where_the_words_say() {
+        for (line, namespace) in [
+            ("status ", None),
+            ("-n shop status ", Some("shop")),
+            ("status -n shop ", Some("shop")),
+            ("status -o json -n shop ", Some("shop")),
+            ("status --namespace shop ", Some("shop")),
+            ("status --namespace=shop ", Some("shop")),
+            ("status -nshop ", Some("shop")),
+            ("status -n=shop ", Some("shop")),
+            ("status -n team -n shop ", Some("shop")),
+        ] {
+            let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+            assert_eq!(place(&words).namespace.as_deref(), namespace, "{line}");
+        }
+        let words = ["logs", "--context=lab", "--kubeconfig", "file", ""].map(str::to_owned);
+        let found = place(&words);
+        assert_eq!(found.context.as_deref(), Some("lab"));
+        assert_eq!(found.kubeconfig, Some(PathBuf::from("file")));
+    }
+
+    #[test]
     fn what_may_be_typed_next() {
         let next = |line: &str| {
             let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
@@ -152,6 +199,9 @@ mod tests {
             ("sync ", "MIRROR"),
             ("logs -f ba", "MIRROR"),
             ("-n team status ", "MIRROR"),
+            ("status -n shop ", "MIRROR"),
+            ("status --namespace=shop ", "MIRROR"),
+            ("-n status why ", ""),
             ("why ", ""),
             ("tree base -o ", "table wide json yaml"),
             ("tree base -n ", ""),

@@ -26,7 +26,9 @@ pub enum PluginError {
         role: &'static str,
     },
     /// The cluster does not know the kind.
-    #[error("this cluster has no {0}: install Transship there, or choose another --context")]
+    #[error(
+        "this cluster has no CustomResourceDefinition {0}: install Transship there, or choose another --context"
+    )]
     NotInstalled(String),
     /// There is no such object.
     #[error(
@@ -50,27 +52,41 @@ pub enum PluginError {
         /// What the API server said.
         message: String,
     },
+    /// The API server does not answer.
+    #[error("cannot reach {server}: {message}{advice}")]
+    NoAnswer {
+        /// Where it is, and which context leads there.
+        server: String,
+        /// Why.
+        message: String,
+        /// What to do.
+        advice: &'static str,
+    },
+    /// The API server does not know who asks.
+    #[error(
+        "{server} does not accept your credentials: log in there again, or choose another --context"
+    )]
+    NotLoggedIn {
+        /// Where it is, and which context leads there.
+        server: String,
+    },
     /// A round cannot run.
-    #[error("{mirror} is suspended, and no round runs: `kubectl transship resume` comes first")]
+    #[error("{mirror} is suspended, and no round runs: `{resume}` comes first")]
     SuspendedMirror {
         /// The mirror.
         mirror: String,
+        /// The command that lets it go on.
+        resume: String,
     },
     /// No round ended in time.
     #[error(
-        "no round of {mirror} has ended since: see `kubectl transship logs` whether the controller runs, or wait longer with --timeout"
+        "no round of {mirror} has ended since: see `{logs}` whether the controller runs, or wait longer with --timeout"
     )]
     NoRound {
         /// The mirror.
         mirror: String,
-    },
-    /// No plan waits.
-    #[error("no prune plan of {mirror} waits for approval: {why}")]
-    NothingToApprove {
-        /// The mirror.
-        mirror: String,
-        /// Why.
-        why: String,
+        /// The command that shows what the controller says.
+        logs: String,
     },
     /// No controller is found.
     #[error(
@@ -88,14 +104,15 @@ impl PluginError {
     /// The same as one word, for machines.
     pub(in crate::cli) fn reason(&self) -> Reason {
         match self {
-            Self::Kubernetes(_) | Self::Request { .. } | Self::NoRound { .. } => {
-                Reason::Unreachable
-            }
+            Self::Kubernetes(_)
+            | Self::Request { .. }
+            | Self::NoAnswer { .. }
+            | Self::NoRound { .. } => Reason::Unreachable,
+            Self::NotLoggedIn { .. } => Reason::AuthenticationFailed,
             Self::Forbidden { .. } => Reason::AccessDenied,
-            Self::NotInstalled(_)
-            | Self::NoObject { .. }
-            | Self::NothingToApprove { .. }
-            | Self::NoController { .. } => Reason::NotFound,
+            Self::NotInstalled(_) | Self::NoObject { .. } | Self::NoController { .. } => {
+                Reason::NotFound
+            }
             Self::SuspendedMirror { .. } => Reason::Suspended,
         }
     }

@@ -2,12 +2,16 @@
 
 //! How a mirror is, worst first, and what to do about it.
 
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::named::NamedMirror;
+use super::outdated::Outdated;
 use crate::api::conditions::{self, FRESH, Holds, PRUNED, READY, RECONCILING, STALLED};
 use crate::api::image_mirror::ImageMirrorStatus;
 use crate::api::{ImageMirror, Reason};
+use crate::plan::status::halted;
 
 /// How a mirror is. The worst comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
@@ -34,6 +38,8 @@ pub(super) enum Health {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Checkup {
     pub(super) health: Health,
+    /// Whether nothing of it works, and not only single tags.
+    pub(super) is_halted: bool,
     /// What is wrong, and what to do; empty where nothing is.
     pub(super) message: String,
 }
@@ -41,6 +47,14 @@ pub(super) struct Checkup {
 // === impl Health ===
 
 impl Health {
+    /// Whether it is as it should be: in place, about to be, or as a person wants it.
+    pub(super) fn is_good(self) -> bool {
+        match self {
+            Self::Ready | Self::Progressing | Self::Suspended => true,
+            Self::Stalled | Self::Failing | Self::Late | Self::PrunePaused | Self::Unknown => false,
+        }
+    }
+
     /// The word for people.
     pub(super) fn as_str(self) -> &'static str {
         match self {
@@ -59,55 +73,70 @@ impl Health {
 // === impl Checkup ===
 
 impl Checkup {
-    /// How a mirror is, by what the controller wrote last.
-    pub(super) fn of(mirror: &ImageMirror) -> Self {
-        let name = mirror.metadata.name.as_deref().unwrap_or_default();
+    /// How a mirror is, by what the controller wrote last. What is known to be old is called so.
+    pub(super) fn of(mirror: &ImageMirror, now: Timestamp) -> Self {
+        let named = NamedMirror::of(mirror);
         if mirror.spec.suspend {
-            let message = format!("no round runs: kubectl transship resume {name}");
+            let message = format!("no round runs: {}", named.command("resume"));
             return Self::new(Health::Suspended, message);
         }
-        let Some(status) = &mirror.status else {
-            return Self::unseen();
+        let status = mirror.status.as_ref();
+        let seen = status.filter(|status| conditions::find(&status.conditions, READY).is_some());
+        let Some(status) = seen else {
+            let stalled = status.and_then(|status| bad(status, STALLED, Holds::True));
+            return stalled
+                .map_or_else(Self::unseen, |message| Self::new(Health::Stalled, message));
         };
-        let bad = |r#type: &str, wanted: Holds| {
-            let condition = conditions::find(&status.conditions, r#type);
-            let condition = condition.filter(|condition| condition.status == wanted.as_str());
-            condition.map(|condition| {
-                (
-                    condition.reason.clone(),
-                    format!("{}: {}", condition.reason, condition.message),
-                )
-            })
-        };
-        if let Some((_, message)) = bad(STALLED, Holds::True) {
+        let outdated = Outdated::of(mirror, status, now);
+        let told = Self::told(&named, status, mirror.metadata.generation);
+        match outdated {
+            Some(outdated @ Outdated::Spec) => {
+                Self::new(Health::Unknown, before(outdated, &told.message))
+            }
+            Some(outdated @ Outdated::Round) => Self {
+                message: before(outdated, &told.message),
+                ..told
+            },
+            None => told,
+        }
+    }
+
+    /// What the controller wrote.
+    fn told(named: &NamedMirror, status: &ImageMirrorStatus, generation: Option<i64>) -> Self {
+        if let Some(message) = bad(status, STALLED, Holds::True) {
             return Self::new(Health::Stalled, message);
         }
-        let is_current = Some(status.observed_generation) == mirror.metadata.generation;
-        match (bad(READY, Holds::False), bad(READY, Holds::Unknown)) {
-            (Some((reason, _)), _) if reason == Reason::Progressing.as_str() => {
+        let is_current = Some(status.observed_generation) == generation;
+        let ready = conditions::find(&status.conditions, READY);
+        let is_first = ready.is_some_and(|ready| ready.reason == Reason::Progressing.as_str());
+        if let Some(message) = bad(status, READY, Holds::False) {
+            if is_first {
                 return Self::new(Health::Progressing, "its first round runs");
             }
-            (Some((_, message)), _) => return Self::new(Health::Failing, message),
-            (None, Some((_, message))) if !is_current => {
-                return Self::new(Health::Progressing, message);
-            }
-            (None, Some((_, message))) => return Self::new(Health::Unknown, message),
-            (None, None) if conditions::find(&status.conditions, READY).is_none() => {
-                return Self::unseen();
-            }
-            (None, None) => {}
+            return Self {
+                is_halted: halted(status).is_some(),
+                ..Self::new(Health::Failing, message)
+            };
         }
-        if let Some((_, message)) = bad(FRESH, Holds::False) {
+        if let Some(message) = bad(status, READY, Holds::Unknown) {
+            let health = if is_current {
+                Health::Unknown
+            } else {
+                Health::Progressing
+            };
+            return Self::new(health, message);
+        }
+        if let Some(message) = bad(status, FRESH, Holds::False) {
             return Self::new(Health::Late, message);
         }
-        if let Some((_, message)) = bad(PRUNED, Holds::False) {
+        if let Some(message) = bad(status, PRUNED, Holds::False) {
             let message = match waiting_plan(status) {
-                Some(_) => format!("tags wait to be deleted: kubectl transship approve {name}"),
+                Some(_) => format!("tags wait to be deleted: {}", named.command("approve")),
                 None => message,
             };
             return Self::new(Health::PrunePaused, message);
         }
-        if !is_current || bad(RECONCILING, Holds::True).is_some() {
+        if !is_current || bad(status, RECONCILING, Holds::True).is_some() {
             return Self::new(Health::Progressing, "a round runs for what changed");
         }
         Self::new(Health::Ready, "")
@@ -116,6 +145,7 @@ impl Checkup {
     fn new(health: Health, message: impl Into<String>) -> Self {
         Self {
             health,
+            is_halted: health == Health::Stalled,
             message: message.into(),
         }
     }
@@ -124,6 +154,22 @@ impl Checkup {
         let message = "the controller has not looked at it: does it run, and watch this namespace?";
         Self::new(Health::Unknown, message)
     }
+}
+
+/// The reason and message of a condition that holds as it should not.
+fn bad(status: &ImageMirrorStatus, r#type: &str, wanted: Holds) -> Option<String> {
+    let condition = conditions::find(&status.conditions, r#type)?;
+    (condition.status == wanted.as_str())
+        .then(|| format!("{}: {}", condition.reason, condition.message))
+}
+
+/// What is said of a status that is old before what it says.
+fn before(outdated: Outdated, message: &str) -> String {
+    let old = outdated.message();
+    if message.is_empty() {
+        return old.to_owned();
+    }
+    format!("{old} Before: {message}")
 }
 
 /// The digest of the prune plan that waits for approval.
@@ -141,13 +187,28 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::cli::kubectl::fixtures::mirror;
+    use crate::cli::kubectl::fixtures::{mirror, now};
 
     fn condition(r#type: &str, status: &str, reason: &str) -> Value {
         json!({
-            "type": r#type, "status": status, "reason": reason, "message": "what to do",
+            "type": r#type, "status": status, "reason": reason, "message": "what to do", "observedGeneration": 3,
             "lastTransitionTime": "2026-11-20T00:00:00Z",
         })
+    }
+
+    #[test]
+    fn a_mirror_that_does_nothing_is_told_from_one_whose_tags_fail() {
+        let failure = json!({"image": "docker.io/library/nginx:1", "reason": "NotFound", "message": "", "attempts": 1});
+        for (reason, expected) in [
+            ("DependencyNotReady", true),
+            ("AccessDenied", true),
+            ("NotFound", false),
+        ] {
+            let status =
+                json!({"conditions": [condition("Ready", "False", reason)], "failures": [failure]});
+            let checkup = Checkup::of(&mirror("base", &json!({}), &status), now());
+            assert_eq!(checkup.is_halted, expected, "{reason}");
+        }
     }
 
     #[test]
@@ -155,12 +216,18 @@ mod tests {
         let ready = condition("Ready", "True", "Succeeded");
         let failed = condition("Ready", "False", "Unreachable");
         let stalled = condition("Stalled", "True", "InvalidSpec");
+        let mut old = failed.clone();
+        old["observedGeneration"] = json!(2);
         let late = condition("Fresh", "False", "Late");
         let paused = condition("Pruned", "False", "PrunePaused");
         let running = condition("Reconciling", "True", "Progressing");
         let first = condition("Ready", "Unknown", "Progressing");
         let plan = json!({"prune": {"plan": format!("sha256:{}", "1".repeat(64))}});
         let none = json!({});
+        let overdue = json!({
+            "nextSyncTime": "2026-11-30T00:00:00Z",
+            "failures": [{"image": "docker.io/library/nginx:1", "reason": "Unreachable", "message": "", "attempts": 1}],
+        });
         let cases = [
             ("ready", vec![&ready], 3, &none, Health::Ready, ""),
             (
@@ -170,6 +237,22 @@ mod tests {
                 &none,
                 Health::Failing,
                 "Unreachable: what to do",
+            ),
+            (
+                "failed before the spec changed",
+                vec![&old],
+                2,
+                &none,
+                Health::Unknown,
+                "not looked at since the spec changed: does the controller run? Before: Unreachable: what to do",
+            ),
+            (
+                "failed long ago",
+                vec![&failed],
+                3,
+                &overdue,
+                Health::Failing,
+                "its round is overdue: does the controller run? Before: Unreachable: what to do",
             ),
             (
                 "stalled",
@@ -201,7 +284,7 @@ mod tests {
                 3,
                 &plan,
                 Health::PrunePaused,
-                "tags wait to be deleted: kubectl transship approve base",
+                "tags wait to be deleted: kubectl transship -n platform approve base",
             ),
             (
                 "changed",
@@ -240,18 +323,18 @@ mod tests {
             let mut status = more.clone();
             status["conditions"] = json!(conditions);
             status["observedGeneration"] = json!(observed);
-            let checkup = Checkup::of(&mirror("base", &json!({}), &status));
-            let expected = Checkup::new(health, message);
-            assert_eq!(checkup, expected, "{name}");
+            let checkup = Checkup::of(&mirror("base", &json!({}), &status), now());
+            assert_eq!(checkup.health, health, "{name}");
+            assert_eq!(checkup.message, message, "{name}");
         }
         let suspended = mirror(
             "base",
             &json!({"suspend": true}),
             &json!({"conditions": [failed]}),
         );
-        let message = "no round runs: kubectl transship resume base";
+        let message = "no round runs: kubectl transship -n platform resume base";
         let expected = Checkup::new(Health::Suspended, message);
-        assert_eq!(Checkup::of(&suspended), expected);
+        assert_eq!(Checkup::of(&suspended, now()), expected);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use kube::api::{ListParams, LogParams};
 use kube::{Api, ResourceExt as _};
 use serde_json::Value;
 
-use super::cluster::{Cluster, place as place_of, refused};
+use super::cluster::{Cluster, place as place_of};
 use super::error::PluginError;
 use crate::cli::args::{ClusterArgs, LogsArgs};
 use crate::cli::error::Error;
@@ -34,9 +34,9 @@ pub(super) async fn run(
     place: &ClusterArgs,
     output: &Output,
 ) -> Result<Exit, Error> {
-    let cluster = Cluster::connect(place, false).await?;
-    let mirror = format!("{}/{}", cluster.namespace(), args.name);
+    let (cluster, mirror) = Cluster::of_mirror(place, &args.name).await?;
     let lines = open(&cluster, args).await?;
+    let mirror = mirror.to_string();
     let printed = print(lines, &mirror, output);
     match until_signal(printed).await {
         Some(printed) => printed.map(|()| Exit::Success),
@@ -57,7 +57,7 @@ async fn open(cluster: &Cluster, args: &LogsArgs) -> Result<SelectAll<Lines>, Pl
     let pods = pods(cluster.clients.log.clone());
     let failed = |verb, resource: &str, error: &kube::Error| {
         let place = place_of(Some(controller_namespace));
-        refused(verb, resource.to_owned(), place, ROLE, error)
+        cluster.refused(verb, resource.to_owned(), place, ROLE, error)
     };
     let listed = calls.list(&ListParams::default().labels(PODS)).await;
     let listed = listed.map_err(|error| failed("list", "pods", &error))?;

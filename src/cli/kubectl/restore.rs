@@ -15,7 +15,7 @@ use crate::cli::exit::Exit;
 use crate::cli::look::Look;
 use crate::cli::output::{Document, Output};
 use crate::cli::summary::paragraphs;
-use crate::cli::table::Table;
+use crate::cli::table::{Table, one_line};
 use crate::cli::units;
 use crate::oci::Digest;
 use crate::runtime::clock;
@@ -39,6 +39,9 @@ pub(in crate::cli) struct RestorableTags {
 struct RestorableTag {
     /// The tag with its registry and repository.
     image: String,
+    /// The same without the tag.
+    #[serde(skip)]
+    repository: String,
     digest: Digest,
     source: String,
     deleted_at: Timestamp,
@@ -56,11 +59,11 @@ pub(super) async fn run(
     place: &ClusterArgs,
     output: &Output,
 ) -> Result<Exit, Error> {
-    let cluster = Cluster::connect(place, false).await?;
-    let mirror = cluster.mirror(&args.name).await?;
-    let records = cluster.records_of(&args.name, output).await?;
+    let (cluster, named) = Cluster::of_mirror(place, &args.name).await?;
+    let mirror = cluster.mirror(&named.name).await?;
+    let records = cluster.records_of(&named.name, output).await?;
     let list = RestorableTags {
-        mirror: format!("{}/{}", cluster.namespace(), args.name),
+        mirror: named.to_string(),
         tags: restorable(&mirror, &records),
         now: clock::now(),
     };
@@ -81,6 +84,7 @@ fn restorable(mirror: &ImageMirror, records: &[MirroredRepository]) -> Vec<Resto
             let until = grace.and_then(|grace| at.checked_add(grace).ok());
             RestorableTag {
                 image: format!("{repository}:{}", deleted.tag),
+                repository: repository.to_owned(),
                 digest: deleted.digest.clone(),
                 source: deleted.source.clone(),
                 deleted_at: at,
@@ -107,18 +111,28 @@ fn render(list: &RestorableTags, look: Look) -> String {
             format!("{:.0}", tag.until),
         ]);
     }
-    paragraphs([table.fit(look.width), count, recipe(&list.mirror)])
+    paragraphs([table.fit(look.width), count, recipe(list)])
 }
 
 /// How they come back: by the mirror, or with a person's own login.
-fn recipe(mirror: &str) -> String {
-    let (namespace, name) = mirror.split_once('/').unwrap_or_default();
+fn recipe(list: &RestorableTags) -> String {
+    let (namespace, name) = list.mirror.split_once('/').unwrap_or_default();
+    let copies = list.tags.iter().map(|tag| {
+        let RestorableTag {
+            image,
+            repository,
+            digest,
+            ..
+        } = tag;
+        one_line(&format!("transship copy {repository}@{digest} {image}"))
+    });
+    let copies = copies.collect::<Vec<_>>().join("\n  ");
     format!(
         "A tag comes back with the next round when the mirror selects it again:
   kubectl -n {namespace} edit imir/{name}
   kubectl transship -n {namespace} sync {name}
 or now, where the registry still has it, by its digest and with a login of yours:
-  transship copy REPOSITORY@DIGEST REPOSITORY:TAG
+  {copies}
 What a mirror did not write itself is never pruned.
 "
     )

@@ -50,6 +50,9 @@ struct MirrorRow {
     namespace: String,
     name: String,
     health: Health,
+    /// Whether nothing of it works, and not only single tags.
+    #[serde(skip)]
+    is_halted: bool,
     /// What is wrong, and what to do.
     #[serde(skip_serializing_if = "String::is_empty")]
     message: String,
@@ -74,27 +77,36 @@ pub(super) async fn run(
     place: &ClusterArgs,
     output: &Output,
 ) -> Result<Exit, Error> {
-    let cluster = Cluster::connect(place, args.all_namespaces).await?;
-    let mirrors = match &args.name {
-        Some(name) => vec![cluster.mirror(name).await?],
-        None => cluster.list(output).await?,
+    let mirrors = if let Some(name) = &args.name {
+        let (cluster, named) = Cluster::of_mirror(place, name).await?;
+        vec![cluster.mirror(&named.name).await?]
+    } else {
+        let cluster = Cluster::connect(place, args.all_namespaces).await?;
+        let mirrors = cluster.list(output).await?;
+        if mirrors.is_empty() && !output.is_quiet() {
+            output.note(&format!("there is no mirror {}", cluster.place()));
+        }
+        mirrors
     };
-    if mirrors.is_empty() && !output.is_quiet() {
-        output.note(&format!("there is no mirror {}", cluster.place()));
-    }
+    let now = clock::now();
     let list = MirrorList {
-        mirrors: rows(&mirrors),
-        now: clock::now(),
+        mirrors: rows(&mirrors, now),
+        now,
         is_of_all: args.all_namespaces,
         is_detailed: args.name.is_some(),
     };
     output.print_value(args.output.output, &list, render)?;
-    Ok(Exit::Success)
+    Ok(if list.mirrors.iter().all(|row| row.health.is_good()) {
+        Exit::Success
+    } else {
+        Exit::Failure
+    })
 }
 
 /// The mirrors, the worst first.
-fn rows(mirrors: &[ImageMirror]) -> Vec<MirrorRow> {
-    let mut rows: Vec<MirrorRow> = mirrors.iter().map(MirrorRow::of).collect();
+fn rows(mirrors: &[ImageMirror], now: Timestamp) -> Vec<MirrorRow> {
+    let rows = mirrors.iter().map(|mirror| MirrorRow::of(mirror, now));
+    let mut rows: Vec<MirrorRow> = rows.collect();
     rows.sort_by(|left, right| left.rank().cmp(&right.rank()));
     rows
 }
@@ -115,8 +127,12 @@ impl MirrorList {
 // === impl MirrorRow ===
 
 impl MirrorRow {
-    fn of(mirror: &ImageMirror) -> Self {
-        let Checkup { health, message } = Checkup::of(mirror);
+    fn of(mirror: &ImageMirror, now: Timestamp) -> Self {
+        let Checkup {
+            health,
+            is_halted,
+            message,
+        } = Checkup::of(mirror, now);
         let status = mirror.status.clone().unwrap_or_default();
         let ImageMirrorStatus {
             tags,
@@ -130,6 +146,7 @@ impl MirrorRow {
             namespace: namespace(&mirror.metadata).to_owned(),
             name: mirror.metadata.name.clone().unwrap_or_default(),
             health,
+            is_halted,
             message,
             tags: tags.unwrap_or_default(),
             last_sync_time: last_sync_time.map(|time| time.0),
@@ -139,10 +156,11 @@ impl MirrorRow {
         }
     }
 
-    /// What comes first: what is worse, has failed more, or is first by name.
-    fn rank(&self) -> (Health, i32, &str, &str) {
+    /// What comes first: what is worse, does nothing at all, has failed more, or is first by name.
+    fn rank(&self) -> (Health, bool, i32, &str, &str) {
         let failed = self.tags.failed.saturating_neg();
-        (self.health, failed, &self.namespace, &self.name)
+        let (namespace, name) = (&self.namespace, &self.name);
+        (self.health, !self.is_halted, failed, namespace, name)
     }
 
     fn synced(&self) -> String {
@@ -336,6 +354,11 @@ mod tests {
                 &json!({}),
                 &status("False", "Unreachable", 7),
             ),
+            mirror(
+                "halted",
+                &json!({}),
+                &status("False", "DependencyNotReady", 0),
+            ),
             mirror("new", &json!({}), &json!({"observedGeneration": -1})),
         ];
         let is_wanted = |mirror: &ImageMirror| {
@@ -343,7 +366,7 @@ mod tests {
         };
         let mirrors: Vec<ImageMirror> = mirrors.into_iter().filter(is_wanted).collect();
         MirrorList {
-            mirrors: rows(&mirrors),
+            mirrors: rows(&mirrors, now()),
             now: now(),
             is_of_all: true,
             is_detailed,

@@ -17,19 +17,21 @@ pub(super) async fn run(
     place: &ClusterArgs,
     output: &Output,
 ) -> Result<Exit, Error> {
-    let name = &args.name;
-    let cluster = Cluster::connect(place, false).await?;
-    let mirror = format!("{}/{name}", cluster.namespace());
+    let (cluster, mirror) = Cluster::of_mirror(place, &args.name).await?;
+    let name = &mirror.name;
     let was = cluster.mirror(name).await?.spec.suspend;
     if was != suspend {
         let change = json!({"spec": {"suspend": suspend}});
         cluster.change(name, &change).await?;
     }
     let told = match (suspend, was) {
-        (true, false) => "suspended: no round runs until kubectl transship resume",
-        (true, true) => "was suspended already",
-        (false, true) => "resumed: its next round begins now",
-        (false, false) => "was not suspended",
+        (true, false) => format!(
+            "suspended: no round runs until {}",
+            mirror.command("resume")
+        ),
+        (true, true) => "was suspended already".to_owned(),
+        (false, true) => "resumed: its next round begins now".to_owned(),
+        (false, false) => "was not suspended".to_owned(),
     };
     output.print(format!("{mirror}: {told}\n"))?;
     Ok(Exit::Success)

@@ -32,11 +32,15 @@ pub(super) async fn run(
         no_wait,
         timeout,
     } = args;
-    let cluster = Cluster::connect(place, false).await?;
-    let mirror = format!("{}/{name}", cluster.namespace());
+    let (cluster, mirror) = Cluster::of_mirror(place, name).await?;
+    let name = &mirror.name;
     let before = cluster.mirror(name).await?;
     if before.spec.suspend {
-        return Err(PluginError::SuspendedMirror { mirror }.into());
+        let stopped = PluginError::SuspendedMirror {
+            mirror: mirror.to_string(),
+            resume: mirror.command("resume"),
+        };
+        return Err(stopped.into());
     }
     let request = clock::now().to_string();
     let change = json!({"metadata": {"annotations": {RECONCILE_AT: request}}});
@@ -52,7 +56,8 @@ pub(super) async fn run(
         return Ok(Exit::Interrupted);
     };
     let after = ended.map_err(|_| PluginError::NoRound {
-        mirror: mirror.clone(),
+        mirror: mirror.to_string(),
+        logs: mirror.command("logs"),
     })??;
     let outcome = RoundOutcome::of(&before, &after);
     output.print(format!("{mirror}: {}\n", outcome.message))?;

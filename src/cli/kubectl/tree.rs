@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -20,6 +21,7 @@ use crate::cli::output::{Document, Output};
 use crate::cli::table::Table;
 use crate::cli::units;
 use crate::oci::Registry;
+use crate::runtime::clock;
 
 /// The kind of what machines read.
 pub(super) const KIND: &str = "MirrorTree";
@@ -83,14 +85,14 @@ pub(super) async fn run(
     place: &ClusterArgs,
     output: &Output,
 ) -> Result<Exit, Error> {
-    let cluster = Cluster::connect(place, false).await?;
-    let mirror = cluster.mirror(&args.name).await?;
+    let (cluster, named) = Cluster::of_mirror(place, &args.name).await?;
+    let mirror = cluster.mirror(&named.name).await?;
     let (policies, receivers, records) = tokio::try_join!(
         cluster.list(output),
         cluster.list(output),
-        cluster.records_of(&args.name, output)
+        cluster.records_of(&named.name, output)
     )?;
-    let tree = MirrorTree::of(&mirror, &policies, &records, &receivers);
+    let tree = MirrorTree::of(&mirror, &policies, &records, &receivers, clock::now());
     output.print_value(args.output.output, &tree, render)?;
     Ok(Exit::Success)
 }
@@ -103,12 +105,13 @@ impl MirrorTree {
         policies: &[ImagePolicy],
         records: &[MirroredRepository],
         receivers: &[ImageReceiver],
+        now: Timestamp,
     ) -> Self {
         let source = mirror.spec.source.registry.as_str();
         Self {
             namespace: namespace(&mirror.metadata).to_owned(),
             name: mirror.metadata.name.clone().unwrap_or_default(),
-            health: Checkup::of(mirror).health,
+            health: Checkup::of(mirror, now).health,
             source: source.to_owned(),
             policies: names_of_policies(mirror)
                 .into_iter()
@@ -314,7 +317,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::cli::kubectl::fixtures::{mirror, policy, record};
+    use crate::cli::kubectl::fixtures::{mirror, now, policy, record};
 
     #[test]
     fn a_mirror_with_all_that_belongs_to_it() {
@@ -355,6 +358,7 @@ mod tests {
                 receiver("hub", "index.docker.io"),
                 receiver("other", "quay.io"),
             ],
+            now(),
         );
         let look = Look {
             is_wide: false,

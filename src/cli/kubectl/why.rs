@@ -2,10 +2,14 @@
 
 //! `kubectl transship why`: whether an image is mirrored, and why not.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 use super::cluster::Cluster;
 use super::fields::{field, fields, since};
+use super::named::NamedMirror;
+use crate::api::Reason;
 use crate::cli::args::{ClusterArgs, WhyArgs};
 use crate::cli::error::Error;
 use crate::cli::exit::Exit;
@@ -39,7 +43,11 @@ pub(super) async fn run(
         records: &records,
     };
     let answer = ImageAnswer::of(&args.image, known);
-    let (now, place) = (clock::now(), cluster.place());
+    let now = clock::now();
+    let place = Searched {
+        words: cluster.place(),
+        is_all: args.all_namespaces,
+    };
     output.print_value(args.output.output, &answer, |answer, look| {
         render(answer, &place, now, look)
     })?;
@@ -50,29 +58,57 @@ pub(super) async fn run(
     })
 }
 
+/// Where was looked.
+struct Searched {
+    words: String,
+    is_all: bool,
+}
+
 /// One line that answers, and what each mirror says.
-fn render(answer: &ImageAnswer, place: &str, now: Timestamp, look: Look) -> String {
+fn render(answer: &ImageAnswer, place: &Searched, now: Timestamp, look: Look) -> String {
+    let heading = heading(answer);
+    if answer.answers.is_empty() {
+        let Searched { words, is_all } = place;
+        let message = format!("no mirror {words} has this repository in its images");
+        let mut next = "add it to the images of a mirror".to_owned();
+        if !is_all {
+            next.push_str(", or look at other namespaces with -A");
+        }
+        let lines = [("because", message), ("do", next)];
+        return format!("{heading}\n\n{}", fields(lines, look));
+    }
+    let answers = answer.answers.iter();
+    let answers = answers.map(|answer| tell(answer, now, look));
+    format!("{heading}\n\n{}", answers.collect::<Vec<_>>().join("\n"))
+}
+
+/// Whether the image is mirrored; where the image of another registry is, which one.
+fn heading(answer: &ImageAnswer) -> String {
     let ImageAnswer {
         image,
         mirrored,
+        elsewhere,
         answers,
     } = answer;
     let word = match (mirrored, answers.iter().any(MirrorAnswer::is_mirrored)) {
         (true, _) => "is mirrored",
         (false, true) => "is mirrored in part",
-        (false, false) => "is not mirrored",
+        (false, false) => return format!("{image} is not mirrored"),
     };
-    if answers.is_empty() {
-        let message = format!("no mirror {place} has this repository in its images");
-        let next = "add it to the images of a mirror, or look at other namespaces with -A";
-        let lines = [("because", message), ("do", next.to_owned())];
-        return format!("{image} {word}\n\n{}", fields(lines, look));
+    if !elsewhere {
+        return format!("{image} {word}");
     }
-    let answers = answers.iter().map(|answer| tell(answer, now, look));
-    format!(
-        "{image} {word}\n\n{}",
-        answers.collect::<Vec<_>>().join("\n")
-    )
+    let mirrored = answers.iter().filter(|answer| answer.is_mirrored());
+    let sources: BTreeSet<&str> = mirrored
+        .filter_map(|answer| answer.source.as_deref())
+        .collect();
+    let sources = Vec::from_iter(sources).join(", ");
+    let sources = if sources.is_empty() {
+        "that of another registry"
+    } else {
+        &sources
+    };
+    format!("{sources} {word}, {image} is not")
 }
 
 fn tell(answer: &MirrorAnswer, now: Timestamp, look: Look) -> String {
@@ -80,13 +116,18 @@ fn tell(answer: &MirrorAnswer, now: Timestamp, look: Look) -> String {
         mirror,
         destination,
         source,
+        suspended,
         whereabouts,
     } = answer;
     let at = destination.as_ref();
     let at = at.map_or_else(String::new, |name| format!(", destination {name}"));
     let source = field_or_none("source", source.as_deref(), look);
     let told = describe(whereabouts, now, look);
-    let next = field_or_none("do", next_step(mirror, whereabouts).as_deref(), look);
+    let next = field_or_none(
+        "do",
+        next_step(mirror, *suspended, whereabouts).as_deref(),
+        look,
+    );
     format!("{mirror}{at}\n{source}{told}{next}")
 }
 
@@ -146,7 +187,7 @@ fn describe(whereabouts: &Whereabouts, now: Timestamp, look: Look) -> String {
         Whereabouts::Pruned { target, deleted_at } => {
             because(format!("{target} was pruned: {}", ago(*deleted_at)))
         }
-        Whereabouts::NotSelected { message } => because(format!("not selected: {message}")),
+        Whereabouts::NotSelected { message, .. } => because(format!("not selected: {message}")),
         Whereabouts::Awaited { message } => because(message.clone()),
         Whereabouts::Suspended => {
             because("it is selected, and the mirror is suspended: no round runs".to_owned())
@@ -162,27 +203,41 @@ fn at(time: Timestamp) -> String {
 }
 
 /// What to do, where the message does not say it.
-fn next_step(mirror: &str, whereabouts: &Whereabouts) -> Option<String> {
+fn next_step(mirror: &str, suspended: bool, whereabouts: &Whereabouts) -> Option<String> {
     let (namespace, name) = mirror.split_once('/')?;
-    let command = |words: &str| Some(format!("kubectl transship -n {namespace} {words} {name}"));
+    let mirror = NamedMirror::new(namespace, name);
+    let round = if suspended { "resume" } else { "sync" };
     match whereabouts {
         Whereabouts::Mirrored { .. }
         | Whereabouts::Quarantined { .. }
-        | Whereabouts::Refused { .. }
-        | Whereabouts::Unusable { .. } => None,
+        | Whereabouts::Refused { .. } => None,
+        Whereabouts::Unusable { reason, .. } => {
+            let edit = mirror.edit();
+            Some(if *reason == Reason::DependencyNotReady.as_str() {
+                format!("make what is missing, or take it out: {edit}")
+            } else if *reason == Reason::InvalidSpec.as_str() {
+                edit
+            } else {
+                format!("{}, once that is mended", mirror.command(round))
+            })
+        }
         Whereabouts::OtherImage { .. } => {
             Some("use the digest above, or a tag that does not move".to_owned())
         }
-        Whereabouts::Copying { .. } => command("logs"),
+        Whereabouts::Copying { .. } if suspended => Some(mirror.command("resume")),
+        Whereabouts::Copying { .. } => Some(mirror.command("logs")),
         Whereabouts::Failed { .. } => {
-            command("sync").map(|command| format!("{command}, once that is mended"))
+            Some(format!("{}, once that is mended", mirror.command(round)))
         }
-        Whereabouts::Pruned { .. } => command("restore"),
-        Whereabouts::NotSelected { .. } => Some(format!(
-            "kubectl -n {namespace} edit imir/{name}, or the policy that is named"
-        )),
-        Whereabouts::Suspended => command("resume"),
-        Whereabouts::Awaited { .. } => command("sync"),
+        Whereabouts::Pruned { .. } => Some(mirror.command("restore")),
+        Whereabouts::NotSelected { policies, .. } => {
+            let policies = policies
+                .iter()
+                .map(|policy| format!(", or kubectl -n {namespace} edit impol/{policy}"));
+            Some(mirror.edit() + &policies.collect::<String>())
+        }
+        Whereabouts::Suspended => Some(mirror.command("resume")),
+        Whereabouts::Awaited { .. } => Some(mirror.command(round)),
     }
 }
 
@@ -191,7 +246,16 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::cli::kubectl::cluster::place;
     use crate::cli::kubectl::fixtures::{mirror, now, policy, record};
+    use crate::oci::Digest;
+
+    fn here(is_all: bool) -> Searched {
+        Searched {
+            words: place(Some("platform").filter(|_| !is_all)),
+            is_all,
+        }
+    }
 
     fn told(image: &str) -> String {
         let digest = |digit: &str| format!("sha256:{}", digit.repeat(64));
@@ -242,7 +306,7 @@ mod tests {
             is_wide: false,
             width: Some(100),
         };
-        render(&answer, "in namespace \"platform\"", now(), look)
+        render(&answer, &here(false), now(), look)
     }
 
     #[test]
@@ -256,5 +320,104 @@ mod tests {
             "quay.io/other/app:1",
         ];
         insta::assert_snapshot!(images.map(told).join("\n---\n"));
+    }
+    #[test]
+    fn the_heading_names_what_is_mirrored() {
+        let there = Whereabouts::Mirrored {
+            target: "registry.example.com/team/db:1".to_owned(),
+            digest: Digest::sha256(b"db"),
+            since: None,
+            verified_by: None,
+            notes: Vec::new(),
+        };
+        let answer = |elsewhere: bool, whereabouts: &Whereabouts| ImageAnswer {
+            image: "docker.io/team/db:1".to_owned(),
+            mirrored: *whereabouts == there,
+            elsewhere,
+            answers: vec![MirrorAnswer {
+                mirror: "platform/base".to_owned(),
+                destination: None,
+                source: Some("quay.io/team/db:1".to_owned()),
+                suspended: false,
+                whereabouts: whereabouts.clone(),
+            }],
+        };
+        for (elsewhere, whereabouts, expected) in [
+            (false, &there, "docker.io/team/db:1 is mirrored"),
+            (
+                true,
+                &there,
+                "quay.io/team/db:1 is mirrored, docker.io/team/db:1 is not",
+            ),
+            (
+                true,
+                &Whereabouts::Suspended,
+                "docker.io/team/db:1 is not mirrored",
+            ),
+        ] {
+            assert_eq!(heading(&answer(elsewhere, whereabouts)), expected);
+        }
+    }
+
+    #[test]
+    fn what_to_do_fits_what_is() {
+        let not_selected = |policies: &[&str]| Whereabouts::NotSelected {
+            message: "left out".to_owned(),
+            policies: policies.iter().map(ToString::to_string).collect(),
+        };
+        let unusable = |reason: Reason| Whereabouts::Unusable {
+            reason: reason.to_string(),
+            message: "it is so".to_owned(),
+        };
+        let failed = Whereabouts::Failed {
+            reason: "NotFound".to_owned(),
+            message: "gone".to_owned(),
+            next_attempt_time: None,
+        };
+        for (suspended, whereabouts, expected) in [
+            (false, not_selected(&[]), "kubectl -n shop edit imir/base"),
+            (
+                false,
+                not_selected(&["stable"]),
+                "kubectl -n shop edit imir/base, or kubectl -n shop edit impol/stable",
+            ),
+            (
+                false,
+                failed.clone(),
+                "kubectl transship -n shop sync base, once that is mended",
+            ),
+            (
+                true,
+                failed,
+                "kubectl transship -n shop resume base, once that is mended",
+            ),
+            (
+                false,
+                unusable(Reason::DependencyNotReady),
+                "make what is missing, or take it out: kubectl -n shop edit imir/base",
+            ),
+            (
+                false,
+                unusable(Reason::InvalidSpec),
+                "kubectl -n shop edit imir/base",
+            ),
+        ] {
+            let next = next_step("shop/base", suspended, &whereabouts);
+            assert_eq!(next.as_deref(), Some(expected));
+        }
+    }
+
+    #[test]
+    fn whoever_looked_everywhere_is_not_sent_there() {
+        let answer = ImageAnswer {
+            image: "quay.io/other/app:1".to_owned(),
+            mirrored: false,
+            elsewhere: false,
+            answers: Vec::new(),
+        };
+        for (is_all, expected) in [(false, true), (true, false)] {
+            let told = render(&answer, &here(is_all), now(), Look::default());
+            assert_eq!(told.contains("-A"), expected, "{told}");
+        }
     }
 }

@@ -16,6 +16,9 @@ pub struct ImageAnswer {
     pub image: String,
     /// Whether a mirror has it wherever it should be.
     pub mirrored: bool,
+    /// Whether no mirror has this image, and the answers are about those of the same name at other registries.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub elsewhere: bool,
     /// What each mirror that may have it says, for each of its destinations.
     pub answers: Vec<MirrorAnswer>,
 }
@@ -32,6 +35,9 @@ pub struct MirrorAnswer {
     /// The image at the source.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
+    /// Whether the mirror is suspended.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub suspended: bool,
     /// What is known of it there.
     #[serde(flatten)]
     pub whereabouts: Whereabouts,
@@ -109,6 +115,9 @@ pub enum Whereabouts {
     NotSelected {
         /// The rule that leaves it out.
         message: String,
+        /// The policies that have the rule, where it is not that of the entry.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        policies: Vec<String>,
     },
     /// It is selected, and not there yet.
     Awaited {

@@ -18,13 +18,16 @@ use crate::api::mirrored_repository::{
 use crate::api::{MirroredRepository, Reason};
 use crate::oci::{Digest, Reference, Repository, Tag};
 use crate::plan::select::Times;
-use crate::plan::{Destination, ImageEntry, Mirror};
+use crate::plan::status::halted;
+use crate::plan::{Destination, ImageEntry, Mirror, NotSelected, Selector};
 
 /// One destination of a mirror, with what is on record there.
 #[derive(Clone, Copy)]
 pub(super) struct Look<'a> {
     pub(super) mirror: &'a Mirror,
     pub(super) status: &'a ImageMirrorStatus,
+    /// Generation of the spec.
+    pub(super) generation: i64,
     pub(super) destination: &'a Destination,
     /// Those of the mirror.
     pub(super) records: &'a [&'a MirroredRepository],
@@ -40,6 +43,7 @@ impl<'a> Look<'a> {
             mirror: self.mirror.name.clone(),
             destination: Some(self.destination.name.clone()),
             source: sought.tag.as_ref().map(|tag| self.source(sought, tag)),
+            suspended: self.mirror.suspend,
             whereabouts: self.whereabouts(asked, sought),
         });
         answers.collect()
@@ -59,7 +63,8 @@ impl<'a> Look<'a> {
         if sought.tag.is_none() {
             let pruned = self.pruned(asked, sought);
             return pruned.unwrap_or_else(|| Whereabouts::Awaited {
-                message: "no tag on record has this digest".to_owned(),
+                message: "the repository is mirrored, and no tag on record has this digest"
+                    .to_owned(),
             });
         }
         let known = self.quarantined(sought);
@@ -315,6 +320,7 @@ impl<'a> Look<'a> {
         let tag = sought.tag.as_ref()?;
         let listing = self.listing(&sought.repository, tag);
         let mut reasons = Vec::new();
+        let mut policies = BTreeSet::new();
         for entry in self.entries(&sought.repository) {
             let selected = entry.select(&listing, &BTreeSet::new(), &Times::default());
             match selected {
@@ -325,12 +331,18 @@ impl<'a> Look<'a> {
                 Ok(selected) => {
                     let excluded = selected.excluded.into_iter();
                     let mut excluded = excluded.filter(|(left_out, _)| left_out == tag);
-                    reasons.extend(excluded.next().map(|(_, reason)| reason.to_string()));
+                    if let Some((_, reason)) = excluded.next() {
+                        reasons.push(reason.to_string());
+                        policies.extend(policies_of(reason));
+                    }
                 }
             }
         }
         let message = reasons.join("; ");
-        (!reasons.is_empty()).then_some(Whereabouts::NotSelected { message })
+        (!reasons.is_empty()).then(|| Whereabouts::NotSelected {
+            message,
+            policies: policies.into_iter().collect(),
+        })
     }
 
     fn listing(&self, repository: &Repository, tag: &Tag) -> Vec<Tag> {
@@ -345,14 +357,26 @@ impl<'a> Look<'a> {
     /// Why a tag that is selected is not on record.
     fn awaited(&self) -> Whereabouts {
         let status = self.status;
-        let is_running = conditions::find(&status.conditions, RECONCILING).is_some();
+        let running = conditions::find(&status.conditions, RECONCILING);
+        let is_running =
+            running.is_some_and(|running| running.reason == Reason::Progressing.as_str());
         let told = status.failures.len();
         let failed = status.tags.map_or(0, |tags| tags.failed);
         if self.mirror.suspend {
             return Whereabouts::Suspended;
         }
+        let is_current = status.observed_generation == self.generation;
+        if let Some(halted) = halted(status).filter(|_| is_current) {
+            return Whereabouts::Unusable {
+                reason: halted.reason.clone(),
+                message: halted.message.clone(),
+            };
+        }
         let message = if status.observed_generation < 0 {
             "it is selected, and no round has ended yet".to_owned()
+        } else if !is_current {
+            let runs = if is_running { ", a round runs" } else { "" };
+            format!("it is selected, and no round has ended since the spec changed{runs}")
         } else if is_running {
             "it is selected, and a round runs".to_owned()
         } else if usize::try_from(failed).is_ok_and(|failed| failed > told) {
@@ -364,6 +388,21 @@ impl<'a> Look<'a> {
         };
         Whereabouts::Awaited { message }
     }
+}
+
+/// The policies whose rules leave a tag out.
+fn policies_of(reason: NotSelected) -> Vec<String> {
+    let exclusions = match reason {
+        NotSelected::Policies(exclusions) => exclusions,
+        NotSelected::NotNamed | NotSelected::Referrers | NotSelected::Absent => Vec::new(),
+    };
+    let policies = exclusions
+        .into_iter()
+        .filter_map(|(selector, _)| match selector {
+            Selector::Policy(name) => Some(name.to_string()),
+            Selector::Entry => None,
+        });
+    policies.collect()
 }
 
 fn has_digest(tag: &RecordedTag, digest: Option<&Digest>) -> bool {

@@ -96,15 +96,17 @@ fn by_templates(
     let Some(name) = asked.repository_at(&destination.registry) else {
         return Vec::new();
     };
-    let Some(target) = asked.tag() else {
-        return Vec::new();
-    };
     let entries = mirror.images.iter();
     let found = entries.filter_map(|entry| {
+        let repository = repository_behind(&name, entry, mirror, destination)?;
+        let tag = match asked.tag() {
+            Some(target) => Some(tag_behind(target, entry, &destination.tags)?),
+            None => None,
+        };
         Some(SoughtImage {
-            repository: repository_behind(&name, entry, mirror, destination)?,
-            tag: Some(tag_behind(target, entry, &destination.tags)?),
-            target: Some(target.clone()),
+            repository,
+            tag,
+            target: asked.tag().cloned(),
         })
     });
     found.collect()

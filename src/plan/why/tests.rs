@@ -62,7 +62,7 @@ impl Scene {
         let object = |kind: &str, name: &str, spec: &Value, status: &Value| {
             json!({
                 "apiVersion": "transship.dev/v1alpha1", "kind": kind,
-                "metadata": {"name": name, "namespace": "platform"}, "spec": spec, "status": status,
+                "metadata": {"name": name, "namespace": "platform", "generation": 1}, "spec": spec, "status": status,
             })
         };
         let mirror = object("ImageMirror", "base", &self.spec, &self.status);
@@ -105,7 +105,7 @@ impl Scene {
                     reason, message, ..
                 } => format!("Failed {reason} {message}"),
                 Whereabouts::Pruned { deleted_at, .. } => format!("Pruned {deleted_at}"),
-                Whereabouts::NotSelected { message } => format!("NotSelected {message}"),
+                Whereabouts::NotSelected { message, .. } => format!("NotSelected {message}"),
                 Whereabouts::Awaited { message } => format!("Awaited {message}"),
                 Whereabouts::Suspended => "Suspended".to_owned(),
                 Whereabouts::Unusable { reason, message } => format!("Unusable {reason} {message}"),
@@ -123,6 +123,9 @@ fn what_becomes_of_an_image_by_its_name() {
     let moved = format!("nginx:1.1.0@{}", digest("8"));
     let pruned = format!("nginx@{}", digest("9"));
     let unknown = format!("nginx@{}", digest("8"));
+    let no_such_digest = "Awaited the repository is mirrored, and no tag on record has this digest";
+    let unknown_target = format!("registry.example.com/mirror/library/nginx@{}", digest("8"));
+    let unknown_elsewhere = format!("registry.example.com/library/nginx@{}", digest("8"));
     let exact = format!("nginx:1.1.0@{}", digest("1"));
     let target = format!("registry.example.com/mirror/library/nginx@{}", digest("1"));
     let cases = [
@@ -137,7 +140,9 @@ fn what_becomes_of_an_image_by_its_name() {
         (&target, there),
         (&moved, "OtherImage 111111111111"),
         (&pruned, "Pruned 2026-11-25T00:00:00Z"),
-        (&unknown, "Awaited no tag on record has this digest"),
+        (&unknown, no_such_digest),
+        (&unknown_target, no_such_digest),
+        (&unknown_elsewhere, ""),
         (
             "nginx:1.2.0",
             "Mirrored registry.example.com/mirror/library/nginx:1.2.0 a policy does not admit what the source tag names now",
@@ -189,6 +194,11 @@ fn a_name_without_a_registry_is_looked_for_everywhere_at_last() {
     ] {
         let told = scene.told(image);
         assert_eq!(told.split(' ').next(), Some(expected), "{image}: {told}");
+        assert_eq!(
+            scene.answer(image).elsewhere,
+            !expected.is_empty(),
+            "{image}"
+        );
     }
 }
 
@@ -222,6 +232,19 @@ fn what_keeps_a_whole_mirror_is_said() {
         scene.status = status;
         scene.told("nginx:1.9.0")
     };
+    let conditions = |ready: &str| {
+        let condition = |r#type: &str, status: &str, reason: &str| {
+            json!({
+                "type": r#type, "status": status, "reason": reason, "message": "what to do",
+                "lastTransitionTime": "2026-11-20T00:00:00Z",
+            })
+        };
+        json!([
+            condition("Ready", "False", ready),
+            condition("Reconciling", "True", "ProgressingWithRetry")
+        ])
+    };
+    let failure = json!({"image": "docker.io/library/nginx:1.5.0", "reason": "NotFound", "message": "gone", "attempts": 1});
     let none = || ("suspend", json!(false));
     let cases = [
         (awaited(("suspend", json!(true)), json!({})), "Suspended"),
@@ -232,6 +255,47 @@ fn what_keeps_a_whole_mirror_is_said() {
                 json!({"observedGeneration": 1, "tags": {"failed": 21}}),
             ),
             "may be among the 21 tags that failed",
+        ),
+        (
+            awaited(
+                none(),
+                json!({"observedGeneration": 1, "conditions": conditions("AccessDenied")}),
+            ),
+            "Unusable AccessDenied what to do",
+        ),
+        (
+            awaited(
+                none(),
+                json!({
+                    "observedGeneration": 1, "conditions": conditions("DependencyNotReady"), "failures": [failure], "tags": {"failed": 1},
+                }),
+            ),
+            "Unusable DependencyNotReady what to do",
+        ),
+        (
+            awaited(
+                none(),
+                json!({
+                    "observedGeneration": 1, "conditions": conditions("NotFound"), "failures": [failure], "tags": {"failed": 1},
+                }),
+            ),
+            "Awaited it is selected and not on record",
+        ),
+        (
+            awaited(
+                none(),
+                json!({"observedGeneration": 0, "conditions": conditions("DependencyNotReady")}),
+            ),
+            "Awaited it is selected, and no round has ended since the spec changed",
+        ),
+        (
+            awaited(
+                none(),
+                json!({"observedGeneration": 1, "conditions": [{
+                    "type": "Reconciling", "status": "True", "reason": "Progressing", "message": "", "lastTransitionTime": "2026-11-20T00:00:00Z",
+                }]}),
+            ),
+            "Awaited it is selected, and a round runs",
         ),
         (
             awaited(("interval", json!("1s")), json!({})),

@@ -81,6 +81,11 @@ async fn a_kubeconfig_leads_to_its_api_server() {
     let clients = clients(&server).await;
     assert_eq!(clients.version().await.unwrap(), "v1.36.3");
     assert_eq!(clients.pod_namespace, None);
+    let host = server.url.trim_start_matches("http://");
+    assert_eq!(
+        clients.server,
+        format!("the API server {host} of context \"lab\"")
+    );
     assert_eq!(clients.call.default_namespace(), "team");
     let requests = server.requests.lock().unwrap();
     assert_eq!(requests[0]["user-agent"], USER_AGENT);

@@ -64,7 +64,7 @@ impl<'a> Plugin<'a> {
     /// What machines read, which is as the schema says.
     async fn document(&self, words: &str) -> Value {
         let finished = self.run(&format!("{words} -o json")).await;
-        finished.assert_success();
+        assert_ne!(finished.code, Some(2), "{words}: {}", finished.stderr);
         let document: Value = serde_json::from_str(&finished.stdout).unwrap();
         let schema = jsonschema::validator_for(&transship::cli::output_schema()).unwrap();
         let faults = schema.iter_errors(&document);
@@ -166,6 +166,28 @@ async fn every_image_is_explained(plugin: &Plugin<'_>, source: &str, destination
     plugin.assert("why Not:An:Image", 2, "invalid value").await;
 }
 
+async fn what_fails_is_shown(plugin: &Plugin<'_>) {
+    plugin.assert("status", 1, "base Failing 2/3 1 0 0").await;
+    plugin.assert("status base", 1, "failed").await;
+    plugin.assert("status imir/base", 1, "failed").await;
+    plugin
+        .assert("status elsewhere/base", 2, "leave one of them out")
+        .await;
+    plugin
+        .assert("status nothing", 1, "there is no ImageMirror \"nothing\"")
+        .await;
+}
+
+async fn names_are_completed(plugin: &Plugin<'_>) {
+    let name = plugin.namespace.name();
+    let joined = format!("--namespace={name}");
+    for words in [&["-n", name, "sync", ""][..], &["status", &joined, ""]] {
+        let words = [&["__complete", "transship"], words].concat();
+        let completed = plugin.kubectl(&words).await;
+        assert!(completed.stdout.starts_with("base\n:4\n"), "{completed:?}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_operator_asks_and_acts() {
     let (stage, (source, destination)) = tokio::join!(Stage::open("plugin"), registries());
@@ -174,11 +196,7 @@ async fn an_operator_asks_and_acts() {
     ready_for(namespace, "imir", "base", "NotFound").await;
     let plugin = Plugin::of(namespace);
 
-    plugin.assert("status", 0, "base Failing 2/3 1 0 0").await;
-    plugin.assert("status base", 0, "failed").await;
-    plugin
-        .assert("status nothing", 1, "there is no ImageMirror \"nothing\"")
-        .await;
+    what_fails_is_shown(&plugin).await;
     every_image_is_explained(&plugin, &source.host(), &destination.host()).await;
 
     plugin.assert("sync base", 1, "NotFound").await;
@@ -197,7 +215,11 @@ async fn an_operator_asks_and_acts() {
     let repository = format!("{}/mirror/web/nginx", destination.host());
     assert!(tree.stdout.contains(&repository), "{}", tree.stdout);
 
-    plugin.assert("suspend base", 0, "suspended").await;
+    let until = format!(
+        "until kubectl transship -n {} resume base",
+        namespace.name()
+    );
+    plugin.assert("suspend base", 0, &until).await;
     plugin
         .assert("suspend base", 0, "was suspended already")
         .await;
@@ -211,7 +233,7 @@ async fn an_operator_asks_and_acts() {
         .await;
 
     plugin
-        .assert("approve base --yes", 1, "spec.prune.mode is not Delete")
+        .assert("approve base", 0, "spec.prune.mode is not Delete")
         .await;
     plugin
         .assert("restore base", 0, "0 tags can be restored")
@@ -221,16 +243,7 @@ async fn an_operator_asks_and_acts() {
         .assert("logs base", 1, "--controller-namespace")
         .await;
 
-    let words = [
-        "__complete",
-        "transship",
-        "-n",
-        namespace.name(),
-        "sync",
-        "",
-    ];
-    let completed = plugin.kubectl(&words).await;
-    assert!(completed.stdout.starts_with("base\n:4\n"), "{completed:?}");
+    names_are_completed(&plugin).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -250,7 +263,7 @@ async fn an_operator_approves_what_is_shown() {
     ready_for(namespace, "imir", "mirror", "Succeeded").await;
     let plugin = Plugin::of(namespace);
     plugin
-        .assert("approve mirror --yes", 1, "no prune plan")
+        .assert("approve mirror --yes", 0, "no prune plan")
         .await;
 
     namespace.apply(&mirror(&["1.27.0"]).to_string()).await;
@@ -263,16 +276,17 @@ async fn an_operator_approves_what_is_shown() {
         sync(namespace, "mirror", round).await;
     }
     until("a plan", waits).await;
-    plugin
-        .assert("status", 0, "kubectl transship approve mirror")
-        .await;
-    plugin
+    let name = namespace.name();
+    let hint = format!("kubectl transship -n {name} approve mirror");
+    plugin.assert("status", 1, &hint).await;
+    let refused = plugin
         .assert("approve mirror", 2, "nobody can be asked here")
         .await;
+    let tag = format!("{}/web/nginx:1.26.0", destination.host());
+    assert!(refused.stderr.contains(&tag), "{}", refused.stderr);
     let shown = plugin
         .assert("approve mirror --yes", 0, "approved sha256:")
         .await;
-    let tag = format!("{}/web/nginx:1.26.0", destination.host());
     assert!(shown.stderr.contains(&tag), "{}", shown.stderr);
     let client = destination.client();
     until("the tag is gone", async || {
@@ -323,4 +337,23 @@ async fn whoever_may_not_look_is_told_which_right_is_missing() {
     );
     let document: Value = serde_json::from_str(&everywhere.stdout).unwrap();
     assert_eq!(document["failures"][0]["reason"], "AccessDenied");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_does_not_get_through_is_told_to_which_server() {
+    let plane = ControlPlane::shared().await;
+    let namespace = plane.namespace("unreached").await;
+    let nowhere = plane.kubeconfig_through("https://127.0.0.1:1", "token");
+    let stranger = plane.kubeconfig_for("unknown");
+    for (kubeconfig, expected) in [
+        (
+            &nowhere,
+            "cannot reach the API server 127.0.0.1:1 of context",
+        ),
+        (&nowhere, "does it run"),
+        (&stranger, "does not accept your credentials: log in there"),
+    ] {
+        let plugin = Plugin::with(&namespace, kubeconfig);
+        plugin.assert("status", 1, expected).await;
+    }
 }

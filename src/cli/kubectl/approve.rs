@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use super::cluster::Cluster;
+use super::error::PluginError;
 use super::fields::age;
 use super::health::waiting_plan;
 use crate::api::annotations::APPROVE_PRUNE;
@@ -22,6 +23,8 @@ use crate::cli::look::Look;
 use crate::cli::output::Output;
 use crate::cli::table::Table;
 use crate::cli::units;
+use crate::oci::{Reference, Tag};
+use crate::plan::prune::{Target, name_plan};
 use crate::runtime::clock;
 
 /// Runs `kubectl transship approve`.
@@ -46,11 +49,24 @@ pub(super) async fn run(
     let (now, grace) = (clock::now(), mirror.spec.prune.grace.as_std());
     let grace = SignedDuration::try_from(grace).unwrap_or(SignedDuration::MAX);
     let due = due(&records, grace, now);
+    let lines = due.iter().map(|due| {
+        let PruneCandidate { digest, since, .. } = due.candidate;
+        (&due.target, digest, since.0)
+    });
+    let shown = name_plan(lines.collect());
     output.note(table(&due, now, Output::look(Format::Table)).trim_end());
     let tags = units::count(due.len(), "tag", "tags");
     if !yes && !io::stdin().is_terminal() {
         let message = "nobody can be asked here: --yes approves without asking";
         return Err(Error::Usage(message.to_owned()));
+    }
+    // What is approved is what was seen, and nothing else.
+    if shown.as_ref() != Some(&plan) {
+        let other = PluginError::OtherPlan {
+            mirror: label.to_string(),
+            sync: label.command("sync"),
+        };
+        return Err(other.into());
     }
     let question = format!("{label}: delete {tags}, plan {plan}?");
     if !yes && !output.confirm(&question) {
@@ -78,31 +94,58 @@ fn why_nothing_waits(mirror: &ImageMirror) -> String {
     )
 }
 
-/// The tags that are due, each with its repository.
-fn due(
-    records: &[MirroredRepository],
-    grace: SignedDuration,
-    now: Timestamp,
-) -> Vec<(&str, &PruneCandidate)> {
+/// A tag that is due.
+struct DueTag<'a> {
+    target: Target,
+    candidate: &'a PruneCandidate,
+}
+
+/// The tags that are due, in order. What a record says in a way that is not understood is left out.
+fn due(records: &[MirroredRepository], grace: SignedDuration, now: Timestamp) -> Vec<DueTag<'_>> {
     let candidates = records.iter().flat_map(|record| {
         let candidates = record.status.iter().flat_map(|status| &status.candidates);
-        candidates.map(|candidate| (record.spec.repository.as_str(), candidate))
-    });
-    let mut due: Vec<_> = candidates
-        .filter(|(_, candidate)| {
+        let due = candidates.filter(|candidate| {
             let is_over = now.duration_since(candidate.since.0) >= grace;
             is_over && candidate.protected_by.is_none()
+        });
+        due.filter_map(|candidate| {
+            let target = target(record, &candidate.tag)?;
+            Some(DueTag { target, candidate })
         })
-        .collect();
-    due.sort_by_key(|(repository, candidate)| (*repository, candidate.tag.clone()));
+    });
+    let mut due: Vec<_> = candidates.collect();
+    due.sort_by(|left, right| left.target.cmp(&right.target));
     due
 }
 
-fn table(due: &[(&str, &PruneCandidate)], now: Timestamp, look: Look) -> String {
+/// Where a tag of a record is: it may have been written before the destination named its registry.
+fn target(record: &MirroredRepository, tag: &Tag) -> Option<Target> {
+    let there: Reference = record.spec.repository.parse().ok()?;
+    let mut tags = record.status.iter().flat_map(|status| &status.tags);
+    let recorded = tags.find(|recorded| recorded.tag == *tag);
+    let elsewhere = recorded.and_then(|recorded| recorded.registry.as_deref());
+    Some(Target {
+        destination: record.spec.destination.clone(),
+        registry: match elsewhere {
+            Some(registry) => registry.parse().ok()?,
+            None => there.registry,
+        },
+        repository: there.repository,
+        tag: tag.clone(),
+    })
+}
+
+fn table(due: &[DueTag<'_>], now: Timestamp, look: Look) -> String {
     let mut table = Table::new(["TAG", "DIGEST", "WHY", "UNWANTED FOR"]);
-    for (repository, candidate) in due {
+    for DueTag { target, candidate } in due {
+        let Target {
+            destination: _,
+            registry,
+            repository,
+            tag,
+        } = target;
         table.row([
-            format!("{repository}:{}", candidate.tag),
+            format!("{registry}/{repository}:{tag}"),
             look.digest(&candidate.digest),
             candidate.reason.clone(),
             age(candidate.since.0, now),

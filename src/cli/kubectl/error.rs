@@ -78,6 +78,17 @@ pub enum PluginError {
         /// The command that lets it go on.
         resume: String,
     },
+    /// What is on record is not what waits.
+    #[error(
+        "the plan of {mirror} that waits is not of these tags: its records changed since, or the clocks differ. Ask for \
+         a round with `{sync}`, and look again"
+    )]
+    OtherPlan {
+        /// The mirror.
+        mirror: String,
+        /// The command that asks for a round.
+        sync: String,
+    },
     /// No round ended in time.
     #[error(
         "no round of {mirror} has ended since: see `{logs}` whether the controller runs, or wait longer with --timeout"
@@ -114,6 +125,7 @@ impl PluginError {
                 Reason::NotFound
             }
             Self::SuspendedMirror { .. } => Reason::Suspended,
+            Self::OtherPlan { .. } => Reason::PrunePaused,
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::api::conditions::{self, READY, RECONCILING};
 use crate::api::image_mirror::{FailureStatus, ImageMirrorStatus};
 use crate::api::{ImageMirror, Reason};
 use crate::plan::status::halted;
+use crate::policy;
 
 /// The interval of a mirror that writes none.
 const INTERVAL: Duration = Duration::from_secs(60 * 60);
@@ -66,7 +67,10 @@ fn latest(mirror: &ImageMirror, status: &ImageMirrorStatus) -> Option<Timestamp>
     }
     let next = status.next_sync_time.as_ref()?.0;
     let attempts = status.failures.iter().map(tries).max()?;
-    let interval = mirror.spec.interval.map_or(INTERVAL, |it| it.as_std());
+    let interval = mirror
+        .spec
+        .interval
+        .map_or(INTERVAL, policy::Duration::as_std);
     let two = interval.saturating_mul(2);
     let silent = two.max(UNTOLD).saturating_mul(attempts.saturating_sub(1));
     next.checked_add(two.max(LATE).saturating_add(silent)).ok()

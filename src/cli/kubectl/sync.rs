@@ -15,6 +15,7 @@ use crate::cli::args::{ClusterArgs, SyncNowArgs};
 use crate::cli::error::Error;
 use crate::cli::exit::Exit;
 use crate::cli::output::Output;
+use crate::cli::table::one_line;
 use crate::runtime::clock;
 use crate::runtime::shutdown::until_signal;
 
@@ -60,7 +61,7 @@ pub(super) async fn run(
         logs: mirror.command("logs"),
     })??;
     let outcome = RoundOutcome::of(&before, &after);
-    output.print(format!("{mirror}: {}\n", outcome.message))?;
+    output.print(format!("{mirror}: {}\n", one_line(&outcome.message)))?;
     Ok(if outcome.is_ready {
         Exit::Success
     } else {
@@ -85,7 +86,7 @@ async fn until_handled(
         }
         let synced = status.and_then(|status| status.synced.clone());
         if told.is_some() && synced != told && !output.is_quiet() {
-            let synced = synced.as_deref().unwrap_or_default();
+            let synced = one_line(synced.as_deref().unwrap_or_default());
             output.note(&format!("{synced} tags are synced"));
         }
         told = synced;

@@ -15,7 +15,6 @@ use serde::Serialize;
 
 use super::candidates::{Candidate, is_deletable};
 use super::recorded::{Place, Recorded, Target};
-use super::unwanted::Unwanted;
 use crate::oci::{Algorithm, Digest};
 use crate::plan::mirror::{Mirror, Pruning};
 
@@ -79,7 +78,7 @@ impl Brakes {
             }
         };
         let due = candidates.iter().filter(|candidate| candidate.is_due());
-        let mut due: Vec<Line<'_>> = due
+        let due: Vec<Line<'_>> = due
             .map(|candidate| {
                 let Candidate {
                     target,
@@ -87,7 +86,7 @@ impl Brakes {
                     unwanted,
                     ..
                 } = candidate;
-                (target, digest, unwanted)
+                (target, digest, unwanted.since)
             })
             .collect();
         let mut recent: HashSet<Place<'_>> = recent.iter().map(Target::place).collect();
@@ -102,10 +101,9 @@ impl Brakes {
         for tag in deletable.filter(|tag| !recent.contains(&tag.target)) {
             share(tag.target.destination, |share| share.deletable += 1);
         }
-        due.sort_unstable_by_key(|(target, digest, _)| (*target, *digest));
         Self {
             shares,
-            plan: (!due.is_empty()).then(|| digest(&due)),
+            plan: name_plan(due),
         }
     }
 
@@ -175,21 +173,24 @@ impl Share {
     }
 }
 
-type Line<'a> = (&'a Target, &'a Digest, &'a Unwanted);
+/// A tag that is due: where it is, what it names, and since when it is not wanted.
+type Line<'a> = (&'a Target, &'a Digest, Timestamp);
 
-/// No name contains a space or a line break.
-fn digest(due: &[Line<'_>]) -> Digest {
+/// The digest that names exactly these tags, in whatever order they come; None where there is none. No name contains a
+/// space or a line break.
+pub fn name_plan(mut due: Vec<Line<'_>>) -> Option<Digest> {
+    due.sort_unstable_by_key(|(target, digest, _)| (*target, *digest));
     let mut hasher = Algorithm::Sha256.hasher();
-    for (target, digest, unwanted) in due {
+    for (target, digest, since) in &due {
         let Target {
             destination,
             registry,
             repository,
             tag,
         } = target;
-        let since = unwanted.since.as_second();
+        let since = since.as_second();
         let line = format!("{destination} {registry}/{repository}:{tag} {digest} {since}\n");
         hasher.update(line.as_bytes());
     }
-    hasher.finish()
+    (!due.is_empty()).then(|| hasher.finish())
 }

@@ -39,7 +39,7 @@ mod unheard;
 mod unwanted;
 mod wanted;
 
-pub use self::brakes::{Brakes, Passage, Share, counted_since};
+pub use self::brakes::{Brakes, Passage, Share, counted_since, name_plan};
 pub use self::candidates::{Candidate, Found, find_candidates};
 pub use self::holders::{Holding, Holdings, find_holder};
 pub use self::leftovers::{Landscape, Leftover, Leftovers, find_leftovers, is_referred_to};

@@ -18,6 +18,8 @@ const KILLS: usize = 10;
 const SEEDS: [u64; 5] = [1, 2, 3, 4, 5];
 /// Tags of each word.
 const TAGS: u32 = 5;
+/// Between two looks that are to find the same.
+const SETTLING: Duration = Duration::from_millis(300);
 /// Longest time until a program is killed that is killed at any time, in milliseconds: about how long it runs.
 const LONGEST: u64 = 150;
 
@@ -65,7 +67,20 @@ async fn assert_whole(lab: &Lab, before: &BTreeMap<String, String>, name: &str) 
     assert_eq!(witness.check_all().await, [], "{name}");
 }
 
-/// The number of tags that were gone when the program was killed.
+/// The number of tags that are gone once the registry has done what it was told last: nobody tells any more.
+async fn gone(lab: &Lab) -> usize {
+    let mut left = lab.tags().await;
+    loop {
+        tokio::time::sleep(SETTLING).await;
+        let now = lab.tags().await;
+        if now == left {
+            return 2 * TAGS as usize - now.len();
+        }
+        left = now;
+    }
+}
+
+/// Kills the program at some moment; the number of tags that are gone then.
 async fn kill(lab: &Lab, point: &CrashPoint, random: &mut fastrand::Rng) -> usize {
     let command = lab.with(KEPT, MUCH).command(&["prune", "--delete"]);
     if random.u8(..3) == 0 {
@@ -79,7 +94,7 @@ async fn kill(lab: &Lab, point: &CrashPoint, random: &mut fastrand::Rng) -> usiz
             .run(command, moment, random.usize(1..=TAGS as usize))
             .await;
     }
-    2 * TAGS as usize - lab.tags().await.len()
+    gone(lab).await
 }
 
 async fn run_lane(kind: Kind, seed: u64) -> usize {

@@ -10,7 +10,6 @@ use crate::shared::calibration::Calibration;
 use crate::support::corpus::Corpus;
 use crate::targets;
 use crate::text;
-use crate::tool::Tool;
 use crate::workload::Workload;
 
 /// A peer whose two passes took longer than this is not run again: the best one is never among those,
@@ -102,8 +101,7 @@ async fn run_tools(
 
 fn is_finished(series: &Series) -> bool {
     let passes = Pass::ALL.into_iter().filter_map(|pass| series.wall(pass));
-    series.failure.is_some()
-        || series.tool != Tool::Transship && passes.sum::<f64>() > LONG_RUN_SECONDS
+    series.failure.is_some() || !series.tool.is_ours() && passes.sum::<f64>() > LONG_RUN_SECONDS
 }
 
 fn record(series: &mut Series, outcome: Result<[Sample; 2], String>) {

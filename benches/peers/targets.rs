@@ -48,16 +48,22 @@ fn cold(scenario: &Scenario) -> Option<Verdict> {
         (Workload::Families | Workload::MultiArch, Mode::Delay) => (best()?, COLD_DELAY),
         (_, Mode::Loopback | Mode::Delay) => return None,
     };
-    against(scenario, Pass::Cold, peer, limit)
+    against(scenario, (Tool::Transship, Pass::Cold), peer, limit)
 }
 
+/// Peers look at tags only; so does a run that remembers when it looked at what refers to images.
 fn unchanged(scenario: &Scenario) -> Option<Verdict> {
     let (peer, limit) = match scenario.mode {
         Mode::Loopback => (Tool::Regsync, UNCHANGED_LOOPBACK),
         Mode::Delay => (best_peer(scenario, Pass::Unchanged)?, UNCHANGED_DELAY),
         Mode::Limited => return None,
     };
-    against(scenario, Pass::Unchanged, peer, limit)
+    against(
+        scenario,
+        (Tool::TransshipState, Pass::Unchanged),
+        peer,
+        limit,
+    )
 }
 
 fn memory(scenario: &Scenario) -> Option<Verdict> {
@@ -81,7 +87,7 @@ pub(crate) fn best_peer(scenario: &Scenario, pass: Pass) -> Option<Tool> {
     let peers = scenario
         .tools
         .iter()
-        .filter(|series| series.tool != Tool::Transship);
+        .filter(|series| !series.tool.is_ours());
     let times = peers
         .filter(|series| series.is_sound())
         .filter_map(|series| Some((series.tool, series.wall(pass)?)));
@@ -90,8 +96,13 @@ pub(crate) fn best_peer(scenario: &Scenario, pass: Pass) -> Option<Tool> {
         .map(|(tool, _)| tool)
 }
 
-fn against(scenario: &Scenario, pass: Pass, peer: Tool, limit: f64) -> Option<Verdict> {
-    let ours = complete(scenario, Tool::Transship)?.wall(pass)?;
+fn against(
+    scenario: &Scenario,
+    (tool, pass): (Tool, Pass),
+    peer: Tool,
+    limit: f64,
+) -> Option<Verdict> {
+    let ours = complete(scenario, tool)?.wall(pass)?;
     let theirs = complete(scenario, peer)?.wall(pass)?;
     let what = format!(
         "{}, {}: wall against {}",

@@ -26,8 +26,11 @@ const PARALLEL: usize = 8;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Tool {
-    /// Ours.
+    /// Ours, without memory: each run looks again at what refers to images.
     Transship,
+    /// Ours, with a state file: what refers to images is looked at once a day.
+    #[serde(rename = "transship-state")]
+    TransshipState,
     /// From go-containerregistry.
     Crane,
     /// From regclient.
@@ -40,8 +43,9 @@ pub(crate) enum Tool {
 
 impl Tool {
     /// All of them.
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::Transship,
+        Self::TransshipState,
         Self::Crane,
         Self::Regsync,
         Self::Skopeo,
@@ -52,6 +56,7 @@ impl Tool {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Transship => "transship",
+            Self::TransshipState => "transship-state",
             Self::Crane => "crane",
             Self::Regsync => "regsync",
             Self::Skopeo => "skopeo",
@@ -59,13 +64,17 @@ impl Tool {
         }
     }
 
+    /// Whether it is no peer.
+    pub(crate) fn is_ours(self) -> bool {
+        matches!(self, Self::Transship | Self::TransshipState)
+    }
+
     /// Whether the tool, run as here, says that it copies this kind of referrer.
     pub(crate) fn claims(self, kind: &FoundBy) -> bool {
         match (self, kind) {
             // crane copies them as tags like any other, which is enough where they are tags.
-            (Self::Transship | Self::Crane | Self::Regsync, _) | (Self::Oras, FoundBy::Subject) => {
-                true
-            }
+            (Self::Transship | Self::TransshipState | Self::Crane | Self::Regsync, _)
+            | (Self::Oras, FoundBy::Subject) => true,
             (Self::Skopeo, _) | (Self::Oras, FoundBy::Tag(_)) => false,
         }
     }
@@ -73,7 +82,11 @@ impl Tool {
     /// The programs that do the job.
     pub(crate) fn programs(self, job: &Job<'_>) -> Vec<Program> {
         match self {
-            Self::Transship => transship(job),
+            Self::Transship => vec![transship(job)],
+            Self::TransshipState => {
+                let state = job.directory.join("state.json");
+                vec![transship(job).argument("--state").argument(state)]
+            }
             Self::Crane => crane(job),
             Self::Regsync => regsync(job),
             Self::Skopeo => skopeo(job),
@@ -82,7 +95,7 @@ impl Tool {
     }
 }
 
-fn transship(job: &Job<'_>) -> Vec<Program> {
+fn transship(job: &Job<'_>) -> Program {
     let repositories = job.corpus.repositories.iter();
     let images =
         repositories.map(|repository| json!({"repository": repository.name, "tags": ["*"]}));
@@ -99,7 +112,7 @@ fn transship(job: &Job<'_>) -> Vec<Program> {
     });
     let program = Path::new(env!("CARGO_BIN_EXE_transship"));
     let file = job.file("mirror.yaml", &mirror);
-    vec![job.program(program, &["sync", "-f"]).argument(file)]
+    job.program(program, &["sync", "-f"]).argument(file)
 }
 
 /// One process per repository, eight tags at a time.

@@ -106,7 +106,7 @@ impl Workload {
 
     /// Whether a tool is measured with it. Most of them do not survive a limit.
     pub(crate) fn suits(self, tool: Tool) -> bool {
-        self != Self::Limited || matches!(tool, Tool::Transship | Tool::Regsync)
+        self != Self::Limited || tool.is_ours() || tool == Tool::Regsync
     }
 
     /// Makes the content: the same every time.

@@ -334,6 +334,9 @@ impl Doomed {
         };
         let (reason, message) = match deleted {
             Ok(Deletion::Deleted | Deletion::Missing) => {
+                if self.is_left(source).await? {
+                    return Err(Failure::undeleted(&self.target));
+                }
                 self.action = Action::Deleted;
                 let seen = self.same_image.as_deref().unwrap_or_default();
                 match beside.bring_back(source, seen).await {
@@ -366,6 +369,20 @@ impl Doomed {
             next_attempt_time: None,
             is_of_tag: false,
         })
+    }
+
+    /// Whether the tag still stands for its image: what a registry answers to a delete is no proof of what it did.
+    async fn is_left(&self, source: &Source) -> Result<bool, Failure> {
+        let target = self.tag.clone().into();
+        let left = source.endpoint.resolve(&source.repository, &target, None);
+        let left = left.await.map_err(|error| Failure {
+            subject: self.target.clone(),
+            reason: error.reason(),
+            message: format!("nobody saw whether it is gone: {error}"),
+            next_attempt_time: None,
+            is_of_tag: false,
+        })?;
+        Ok(left.as_ref() == Some(&self.digest))
     }
 }
 

@@ -116,7 +116,9 @@ fn unite(answers: &mut Vec<MirrorAnswer>) {
         return;
     };
     let is_same = |other: &MirrorAnswer| {
-        other.source == first.source && other.whereabouts == first.whereabouts
+        other.source == first.source
+            && other.former == first.former
+            && other.whereabouts == first.whereabouts
     };
     if !others.is_empty() && others.iter().all(is_same) {
         let one = MirrorAnswer {
@@ -151,6 +153,7 @@ fn unusable(asked: &AskedImage, object: &ImageMirror, wrong: String) -> Option<M
         destination: None,
         source: None,
         suspended: object.spec.suspend,
+        former: None,
         whereabouts: Whereabouts::Unusable {
             reason,
             message: wrong,

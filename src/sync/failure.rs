@@ -175,7 +175,7 @@ impl Failure {
     }
 
     /// A registry said that it deleted a tag, and has it.
-    pub(super) fn undeleted(subject: &str) -> Self {
+    pub(crate) fn undeleted(subject: &str) -> Self {
         let message = "the registry says that it deleted the tag, and still has it".to_owned();
         Self::new(subject, Reason::CopyFailed, message)
     }

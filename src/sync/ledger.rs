@@ -225,6 +225,12 @@ impl Ledger {
         self.memory.holdings_besides(mirror, repository)
     }
 
+    /// Whether another mirror has on record that the tag at this registry may name something else since the last look
+    /// that is on record of it.
+    pub fn is_overwritten(&self, slot: &Slot, registry: &Registry, own: &Record) -> bool {
+        self.memory.is_overwritten(slot, registry, own)
+    }
+
     /// Forgets since when tags of a mirror are not wanted.
     pub fn unmark(&self, mirror: &str) {
         self.memory.unmark(mirror);

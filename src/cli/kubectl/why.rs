@@ -117,18 +117,20 @@ fn tell(answer: &MirrorAnswer, now: Timestamp, look: Look) -> String {
         destination,
         source,
         suspended,
+        former,
         whereabouts,
     } = answer;
     let at = destination.as_ref();
     let at = at.map_or_else(String::new, |name| format!(", destination {name}"));
     let source = field_or_none("source", source.as_deref(), look);
     let told = describe(whereabouts, now, look);
+    let former = field_or_none("note", former.as_deref(), look);
     let next = field_or_none(
         "do",
         next_step(mirror, *suspended, whereabouts).as_deref(),
         look,
     );
-    format!("{mirror}{at}\n{source}{told}{next}")
+    format!("{mirror}{at}\n{source}{told}{former}{next}")
 }
 
 fn field_or_none(label: &str, text: Option<&str>, look: Look) -> String {
@@ -339,6 +341,7 @@ mod tests {
                 destination: None,
                 source: Some("quay.io/team/db:1".to_owned()),
                 suspended: false,
+                former: None,
                 whereabouts: whereabouts.clone(),
             }],
         };

@@ -38,6 +38,9 @@ pub struct MirrorAnswer {
     /// Whether the mirror is suspended.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub suspended: bool,
+    /// What is on record of it of a registry that the spec named before, where it is not there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub former: Option<String>,
     /// What is known of it there.
     #[serde(flatten)]
     pub whereabouts: Whereabouts,

@@ -2,6 +2,8 @@
 
 //! What is known of an image at one destination of a mirror.
 
+mod former;
+
 use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
@@ -39,12 +41,17 @@ impl<'a> Look<'a> {
     /// What is known of all that the name may mean here.
     pub(super) fn answers(&self, asked: &AskedImage) -> Vec<MirrorAnswer> {
         let sought = origins(asked, self.mirror, self.destination, self.records);
-        let answers = sought.iter().map(|sought| MirrorAnswer {
-            mirror: self.mirror.name.clone(),
-            destination: Some(self.destination.name.clone()),
-            source: sought.tag.as_ref().map(|tag| self.source(sought, tag)),
-            suspended: self.mirror.suspend,
-            whereabouts: self.whereabouts(asked, sought),
+        let answers = sought.iter().map(|sought| {
+            let whereabouts = self.whereabouts(asked, sought);
+            let is_there = matches!(whereabouts, Whereabouts::Mirrored { .. });
+            MirrorAnswer {
+                mirror: self.mirror.name.clone(),
+                destination: Some(self.destination.name.clone()),
+                source: sought.tag.as_ref().map(|tag| self.source(sought, tag)),
+                suspended: self.mirror.suspend,
+                former: self.former(sought).filter(|_| !is_there),
+                whereabouts,
+            }
         });
         answers.collect()
     }
@@ -76,8 +83,15 @@ impl<'a> Look<'a> {
             .unwrap_or_else(|| self.awaited())
     }
 
-    /// The records of the destination, each with where it is.
+    /// The records of the registry that the destination has, each with where it is.
     fn pages(&self) -> impl Iterator<Item = (&'a str, &'a MirroredRepositoryStatus)> {
+        let here = *self;
+        self.all_pages()
+            .filter(move |(repository, _)| here.is_here(repository))
+    }
+
+    /// The same, and those of registries that it had before.
+    fn all_pages(&self) -> impl Iterator<Item = (&'a str, &'a MirroredRepositoryStatus)> {
         let name = &self.destination.name;
         let records = self.records.iter();
         let own = records.filter(move |record| record.spec.destination == *name);

@@ -28,7 +28,7 @@ pub(super) fn origins(
     records: &[&MirroredRepository],
 ) -> Vec<SoughtImage> {
     let mut found = Vec::from_iter(by_source(asked, mirror));
-    let of_target = by_records(asked, destination, records);
+    let of_target = by_records(asked, mirror, destination, records);
     found.extend(if of_target.is_empty() {
         by_templates(asked, mirror, destination)
     } else {
@@ -50,9 +50,10 @@ fn by_source(asked: &AskedImage, mirror: &Mirror) -> Option<SoughtImage> {
     })
 }
 
-/// The name is that of a tag on record at the destination.
+/// The name is that of a tag on record at the destination, of the source that the mirror has.
 fn by_records(
     asked: &AskedImage,
+    mirror: &Mirror,
     destination: &Destination,
     records: &[&MirroredRepository],
 ) -> Vec<SoughtImage> {
@@ -75,6 +76,7 @@ fn by_records(
         let deleted = deleted.map(|tag| (&tag.tag, &tag.source, [&tag.digest, &tag.source_digest]));
         for (tag, source, digests) in tags.chain(deleted) {
             let source: Option<Reference> = source.parse().ok();
+            let source = source.filter(|at| at.registry.may_be(&mirror.source.registry));
             if let Some(source) = source.filter(|_| is_asked(tag, digests)) {
                 found.push(SoughtImage {
                     repository: source.repository,

@@ -116,6 +116,53 @@ impl Scene {
 }
 
 #[test]
+fn a_record_of_a_former_registry_is_no_answer() {
+    let former_destination = "registry.example.com/mirror/library/nginx:1.1.0 is on record of the registry that the \
+                              destination had before";
+    let former_source = "registry.example.com/mirror/library/nginx:1.1.0 is on record as a copy of \
+                         docker.io/library/nginx:1.1.0, of the former source registry";
+    let target = "registry.example.com/mirror/library/nginx:1.1.0";
+    for (part, image, source, expected) in [
+        (
+            "/destinations/0/registry",
+            "nginx:1.1.0",
+            "docker.io",
+            former_destination,
+        ),
+        (
+            "/destinations/0/registry",
+            target,
+            "docker.io",
+            former_destination,
+        ),
+        (
+            "/source/registry",
+            "new.example.com/library/nginx:1.1.0",
+            "new.example.com",
+            former_source,
+        ),
+        ("/source/registry", target, "new.example.com", former_source),
+    ] {
+        let mut scene = Scene::new();
+        *scene.spec.pointer_mut(part).unwrap() = json!("new.example.com");
+        let answer = scene.answer(image);
+        let [one] = answer.answers.as_slice() else {
+            panic!("{part} {image}: {answer:#?}");
+        };
+        assert!(!answer.mirrored, "{part} {image}");
+        assert!(
+            matches!(one.whereabouts, Whereabouts::Awaited { .. }),
+            "{answer:#?}"
+        );
+        let named = format!("{source}/library/nginx:1.1.0");
+        assert_eq!(
+            (one.source.as_deref(), one.former.as_deref()),
+            (Some(&*named), Some(expected))
+        );
+    }
+}
+
+#[test]
 fn what_becomes_of_an_image_by_its_name() {
     let there = "Mirrored registry.example.com/mirror/library/nginx:1.1.0";
     let by_digest = format!("nginx@{}", digest("1"));

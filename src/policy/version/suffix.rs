@@ -8,7 +8,8 @@ use super::builds::Divided;
 use super::prerelease::Prerelease;
 use super::words::{
     begins_commit_word, begins_dotted_letter, begins_last_word, begins_letter, begins_prerelease,
-    begins_with_digit, behind_commit, is_commit, is_correction, is_release, is_service_pack, split,
+    begins_with_digit, behind_commit, is_commit, is_correction, is_first_build, is_release,
+    is_service_pack, split,
 };
 
 /// Stands before SNAPSHOT.
@@ -103,7 +104,7 @@ fn is_prerelease(separator: &str, rest: &str) -> bool {
             begins_prerelease(rest)
                 || begins_dotted_letter(rest)
                 || begins_with_digit(rest)
-                || is_commit(first)
+                || (is_commit(first) && !is_first_build(first))
         }
         // As in Alpine's 3.20.0_rc1; a commit is metadata there.
         "_" => begins_prerelease(rest) && !begins_commit_word(rest),

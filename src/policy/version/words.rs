@@ -163,6 +163,14 @@ pub(super) fn counts_first_builds(word: &str) -> bool {
     counts_builds(word) || is_one_of(word, &FIRST_BUILD_WORDS)
 }
 
+/// Whether a segment that stands in front of all others is a word of builds and digits alone: `b1000000` counts, although
+/// all of it are digits of a commit. What `git describe` announces by its `g` is one.
+pub(super) fn is_first_build(segment: &str) -> bool {
+    let (word, digits) = split(segment);
+    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    is_number && counts_first_builds(word) && !(word.starts_with('g') && is_commit(segment))
+}
+
 /// Whether a text begins with the letter of a prerelease, a dot and a number, as in 0.108.0-b.59.
 pub(super) fn begins_dotted_letter(text: &str) -> bool {
     let (word, behind) = split(text);

@@ -201,6 +201,24 @@ impl Memory {
         records.collect()
     }
 
+    /// Whether others have something else on record of a tag at this registry, or at one that may be it.
+    pub(super) fn is_overwritten(&self, slot: &Slot, registry: &Registry, own: &Record) -> bool {
+        let Slot { page, tag } = slot;
+        let state = self.lock();
+        let mut names = state.whereabouts.find(&page.repository);
+        names.any(|name| {
+            let destinations = state.records.mirrors.get(name).into_iter().flatten();
+            let others = destinations
+                .filter(|(at, _)| (name, at.as_str()) != (&page.mirror, &page.destination))
+                .filter_map(|(_, pages)| pages.get(&page.repository)?.get(tag));
+            let mut others = others.filter(|other| {
+                let at = other.registry.as_ref();
+                at.is_none_or(|at| at.may_be(registry))
+            });
+            others.any(|other| other.may_have_replaced(own))
+        })
+    }
+
     pub(super) fn unmark(&self, mirror: &str) {
         self.edit_pages(mirror, |records, page| {
             let known = find_known(&mut records.mirrors, page).into_iter().flatten();

@@ -213,16 +213,17 @@ impl Record {
         self.source_digest == *source && self.shape == shape.to_string()
     }
 
-    /// Whether it says that a tag is what it should be: this image of the source in this shape, whole.
+    /// Whether it says that a tag is what it should be: this image of the source, whole, in a shape as its text says.
     pub(in crate::sync) fn is_right(
         &self,
         source: &SourceImage,
         digest: &Digest,
-        shape: &Shape,
+        shape: &str,
         claim: &Claim,
     ) -> bool {
         self.source == source.to_string()
-            && self.is_of(digest, shape)
+            && self.source_digest == *digest
+            && self.shape == shape
             && self.registry.as_ref() == Some(&claim.registry)
             && self.unwanted.is_none()
             && !self.refused
@@ -234,6 +235,15 @@ impl Record {
     pub(in crate::sync) fn seen_whole_at(&self) -> Timestamp {
         let pushed = self.copied_at.filter(|_| !self.adopted);
         self.checked_at.or(pushed).unwrap_or(NEVER)
+    }
+
+    /// Whether the same tag, of which this is on record, too, may name what this says in place of what the other one
+    /// does: it was seen so later, or its push has begun. Times on record may lack what is below a second.
+    pub(super) fn may_have_replaced(&self, other: &Self) -> bool {
+        let seen = self.copied_at.max(self.checked_at);
+        let is_later =
+            seen.is_none_or(|seen| seen.as_second() >= other.seen_whole_at().as_second());
+        self.digest != other.digest && (self.is_pending() || is_later)
     }
 
     /// The tag as something that the mirror wants.
@@ -270,5 +280,53 @@ impl Record {
     /// Whether the push that it announces has not been seen to end.
     pub fn is_pending(&self) -> bool {
         self.copied_at.is_none() && !self.adopted
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(digest: &[u8], copied_at: Option<i64>) -> Record {
+        Record {
+            source: "docker.io/library/a:1".to_owned(),
+            source_digest: Digest::sha256(digest),
+            digest: Digest::sha256(digest),
+            shape: "all platforms".to_owned(),
+            first_seen: NEVER,
+            copied_at: copied_at.map(|second| Timestamp::from_second(second).unwrap()),
+            adopted: false,
+            refused: false,
+            registry: None,
+            unwanted: None,
+            verified: None,
+            referrers: None,
+            checked_at: None,
+            own_referrers: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn what_others_wrote_later_may_be_what_a_tag_names() {
+        let own = record(b"own", Some(60));
+        let adopted = Record {
+            adopted: true,
+            ..record(b"other", Some(70))
+        };
+        let checked = Record {
+            checked_at: Some(Timestamp::from_second(70).unwrap()),
+            ..record(b"other", Some(50))
+        };
+        for (name, other, expected) in [
+            ("the same", record(b"own", Some(70)), false),
+            ("written before", record(b"other", Some(59)), false),
+            ("in the same second", record(b"other", Some(60)), true),
+            ("written later", record(b"other", Some(70)), true),
+            ("found right later", adopted, true),
+            ("looked at later", checked, true),
+            ("a push that has begun", record(b"other", None), true),
+        ] {
+            assert_eq!(other.may_have_replaced(&own), expected, "{name}");
+        }
     }
 }

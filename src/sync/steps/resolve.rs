@@ -14,7 +14,7 @@ use futures::{StreamExt, stream};
 
 pub(in crate::sync) use self::deps::Deps;
 use self::destination::{Look, compare, look};
-use self::recorded::recall;
+use self::recorded::{RecordedMirror, recall};
 use self::source::{Resolved, find_image};
 use crate::copy::Origin;
 use crate::oci::{Digest, Repository, Tag};
@@ -84,12 +84,11 @@ pub(in crate::sync) async fn resolve<C: Connect>(
     } else {
         Order::Together
     };
-    let now = clock::now();
+    let wanted = &RecordedMirror::of(mirror, known, clock::now());
     let may_recall = round.only.is_none() && matches!(mode, Mode::Apply | Mode::Plan);
     let sighted = stream::iter(selected)
         .map(|selected| async move {
-            if may_recall && let Some(sighted) = recall(deps, (mirror, known), &selected, now).await
-            {
+            if may_recall && let Some(sighted) = recall(deps, wanted, &selected).await {
                 return sighted;
             }
             sight(deps, (mirror, known), order, selected).await

@@ -13,6 +13,7 @@ use crate::support::credentials::Login;
 use crate::support::digest::sha256;
 use crate::support::faults::FaultRegistry;
 use crate::support::http::Reply;
+use crate::support::http::script::Action;
 use crate::support::program::Finished;
 use crate::support::registries::{Kind, Registry, Security};
 
@@ -487,6 +488,34 @@ async fn a_registry_without_deletes_loses_nothing() {
         finished.stderr
     );
     assert_eq!(registry.tags("app"), ["1"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delete_that_was_confirmed_and_not_done_is_none() {
+    let registry = FaultRegistry::start();
+    for tag in ["1", "latest"] {
+        registry.load("app", tag, &image(1));
+    }
+    registry.on("DELETE", "/manifests/").does(Action::Swallow);
+    let files = Files::new(&[]);
+    let name = format!("{}/app:1", registry.host());
+    let program = files.transship(&["delete", "--yes", "-o", "json", &name]);
+    let finished = program
+        .environment("TRANSSHIP_INSECURE", registry.host())
+        .run()
+        .await;
+    assert_eq!(finished.code, Some(1), "{}", finished.stdout);
+    let report: Value = serde_json::from_str(&finished.stdout).unwrap();
+    let told = [
+        &report["tags"][0]["action"],
+        &report["failures"][0]["message"],
+    ];
+    let expected = [
+        "Failed",
+        "the registry says that it deleted the tag, and still has it",
+    ];
+    assert_eq!(told, expected, "{report:#}");
+    assert_eq!(registry.tags("app"), ["1", "latest"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -200,6 +200,29 @@ async fn a_tag_that_moves_all_the_same_is_treated_as_the_mirror_says_once_it_is_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_another_mirror_wrote_over_it_since_is_looked_at() {
+    let yard = Yard::open(Kind::Distribution3).await;
+    let other = Yard::image(9);
+    yard.source.client().push("other", "v1", &other).await;
+    let immutable = yard.mirror().with("immutableTags: ['*']");
+    let (report, _) = yard.sync(&immutable).await;
+    assert_eq!(report.counts(), [3, 0, 0, 0, 0], "{}", report.text);
+    // Nobody who reads this file alone sees that the two of them want one tag.
+    let overwriting = Mirror::from(&yard.source).image("other", &["v1"]);
+    let overwriting = overwriting.at(&yard.destination.host(), ", repository: app");
+    let named = overwriting.yaml().replace("{name: m}", "{name: other}");
+    let state = yard.directory.path().join("state.json");
+    let run = Program::transship(&["sync", "-o", "json", "-f", "-", "--state"]);
+    let finished = run.argument(&state).input(named).run().await;
+    assert_eq!(Report::read(&finished).counts(), [1, 0, 0, 0, 0]);
+
+    let (report, [_, there]) = yard.sync(&immutable).await;
+    assert_eq!(report.counts(), [1, 0, 2, 0, 0], "{}", report.text);
+    assert!(there > 0, "the destination was asked");
+    yard.assert_whole().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_registry_confirms_and_does_not_store_fails() {
     let yard = Yard::open(Kind::Distribution3).await;
     let immutable = yard.mirror().with("immutableTags: ['*']");

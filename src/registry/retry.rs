@@ -87,15 +87,17 @@ impl<'a> Tries<'a> {
     ) -> Option<Duration> {
         let began = *self.first.0.get_or_init(|| now);
         self.failed = self.failed.saturating_add(1);
-        let may_repeat = match trouble {
-            Trouble::Refused => now.duration_since(began) < REFUSED,
-            Trouble::Unanswered => now.duration_since(began) < UNANSWERED,
-            Trouble::Broken => self.failed < TRIES,
+        let tried = now.duration_since(began);
+        // The last try comes when the time is over, and not as long after it as the pause would be by then.
+        let (may_repeat, longest) = match trouble {
+            Trouble::Refused => (tried < REFUSED, LONGEST_DELAY),
+            Trouble::Unanswered => (tried < UNANSWERED, UNANSWERED.saturating_sub(tried)),
+            Trouble::Broken => (self.failed < TRIES, LONGEST_DELAY),
             // A new connection is worth one more try, and no third.
-            Trouble::Slow => self.failed < 2,
+            Trouble::Slow => (self.failed < 2, LONGEST_DELAY),
         };
         let asked = asked.unwrap_or_default();
-        (may_repeat && asked <= PATIENCE).then(|| delay(self.failed).max(asked))
+        (may_repeat && asked <= PATIENCE).then(|| delay(self.failed).min(longest).max(asked))
     }
 }
 
@@ -298,6 +300,20 @@ mod tests {
         let rests = [(1, 1_000), (2, 2_000), (3, 4_000), (100, 30_000)];
         for (tries, least) in rests {
             assert!(rest(tries).as_millis() >= least, "{tries}");
+        }
+    }
+
+    #[test]
+    fn who_does_not_answer_is_tried_no_longer_than_said() {
+        for _ in 0..200 {
+            let (first, mut now) = (FirstSent::default(), Instant::now());
+            let mut tries = Tries::new(&first);
+            let began = now;
+            first.sent(now);
+            while let Some(wait) = tries.failed(now, Trouble::Unanswered, None) {
+                now += wait;
+            }
+            assert_eq!(now.duration_since(began), UNANSWERED);
         }
     }
 

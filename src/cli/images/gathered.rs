@@ -64,6 +64,11 @@ impl GatheredImages {
         self.place.as_ref().map_or(0, |(_, document)| *document)
     }
 
+    /// Whether there was neither an image nor a field that should hold one.
+    pub(super) fn names_nothing(&self) -> bool {
+        self.images.is_empty() && self.left_out.is_empty()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.objects == 0
     }

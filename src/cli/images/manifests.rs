@@ -2,6 +2,7 @@
 
 //! Files with manifests.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use super::gathered::GatheredImages;
@@ -14,6 +15,8 @@ use crate::runtime::kubernetes;
 /// The file that makes a directory a chart, and the directory of its templates.
 const CHART: &str = "Chart.yaml";
 const TEMPLATES: &str = "templates";
+/// The files of which each makes a directory a kustomization.
+const KUSTOMIZATIONS: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
 
 /// Why manifests cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +48,14 @@ pub enum ManifestsError {
         /// Its directory.
         chart: String,
     },
+    /// A kustomization is no manifest: what is built of it is.
+    #[error(
+        "{directory} is a kustomization: `kustomize build {directory} | transship images -` lists the images of what it makes"
+    )]
+    Kustomization {
+        /// Its directory.
+        directory: String,
+    },
     /// There is no object.
     #[error("there is no object in {files}: look at the command that wrote it")]
     Empty {
@@ -71,6 +82,13 @@ pub(super) fn read(
             all.merge(read_file(&file, empty)?);
         }
     }
+    let mut kustomizations = paths.iter().filter(|path| is_kustomized(path));
+    if all.names_nothing()
+        && let Some(directory) = kustomizations.next()
+    {
+        let directory = directory.display().to_string();
+        return Err(ManifestsError::Kustomization { directory });
+    }
     if all.is_empty() && !paths.is_empty() {
         let names: Vec<String> = paths.iter().map(|path| documents::name(path)).collect();
         let files = names.join(", ");
@@ -89,11 +107,15 @@ fn read_file(path: &Path, empty: &GatheredImages) -> Result<GatheredImages, Mani
         Ok(true) => Err(ManifestsError::Kubeconfig { file }),
         Err(source) => {
             let is_read = !matches!(source, TextError::Read(_));
-            Err(match chart_of(path).filter(|_| is_read) {
-                Some(chart) => ManifestsError::Chart {
+            let kustomized = path.parent().filter(|_| is_read && is_kustomization(path));
+            Err(match (chart_of(path).filter(|_| is_read), kustomized) {
+                (Some(chart), _) => ManifestsError::Chart {
                     chart: chart.display().to_string(),
                 },
-                None => ManifestsError::Text {
+                (None, Some(directory)) => ManifestsError::Kustomization {
+                    directory: directory.display().to_string(),
+                },
+                (None, None) => ManifestsError::Text {
                     file,
                     document: images.document(),
                     source: Box::new(source),
@@ -111,6 +133,16 @@ fn chart_of(template: &Path) -> Option<&Path> {
     chart.join(CHART).is_file().then_some(chart)
 }
 
+fn is_kustomized(directory: &Path) -> bool {
+    let mut files = KUSTOMIZATIONS.iter();
+    files.any(|file| directory.join(file).is_file())
+}
+
+fn is_kustomization(file: &Path) -> bool {
+    let name = file.file_name().and_then(OsStr::to_str);
+    name.is_some_and(|name| KUSTOMIZATIONS.contains(&name))
+}
+
 /// As it stands behind the name of a file: a line, or a document.
 fn place(document: usize, source: &TextError) -> String {
     let line = source.place();
@@ -118,4 +150,39 @@ fn place(document: usize, source: &TextError) -> String {
         return format!(": document {document}");
     }
     line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(files: &[(&str, &str)]) -> String {
+        let directory = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            std::fs::write(directory.path().join(name), text).unwrap();
+        }
+        let paths = [directory.path().to_owned()];
+        let told = match read(&paths, &GatheredImages::new(&[])) {
+            Ok(images) => images.into_list().names(),
+            Err(error) => error.to_string(),
+        };
+        told.replace(&directory.path().display().to_string(), "DIR")
+    }
+
+    #[test]
+    fn what_is_built_first_is_said() {
+        let kustomize = "DIR is a kustomization: `kustomize build DIR | transship images -` lists the images of what it makes";
+        let typed = "{apiVersion: kustomize.config.k8s.io/v1beta1, kind: Kustomization, resources: [../base]}";
+        let pod = "{apiVersion: v1, kind: Pod, metadata: {name: a}, spec: {containers: [{name: a, image: 'quay.io/a/b:1'}]}}";
+        for (files, expected) in [
+            (vec![("kustomization.yaml", "resources: []")], kustomize),
+            (vec![("kustomization.yaml", typed)], kustomize),
+            (
+                vec![("kustomization.yaml", typed), ("pod.yaml", pod)],
+                "quay.io/a/b:1\n",
+            ),
+        ] {
+            assert_eq!(told(&files), expected, "{files:?}");
+        }
+    }
 }

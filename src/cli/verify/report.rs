@@ -45,7 +45,9 @@ pub(super) fn line(verified: &Verified) -> String {
         (_, true, false) => "is complete",
     };
     format!(
-        "{reference} {word}: {manifests} manifests, {blobs} blobs, {}\n",
+        "{reference} {word}: {}, {}, {}\n",
+        units::count(*manifests, "manifest", "manifests"),
+        units::count(*blobs, "blob", "blobs"),
         units::bytes(*size)
     )
 }

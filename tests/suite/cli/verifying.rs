@@ -109,7 +109,7 @@ async fn what_is_missing_moved_or_damaged_is_a_failure_each() {
     let (code, said) = lab.verify(&[]).await;
     assert_eq!(code, Some(1), "{said}");
     insta::assert_snapshot!(said.replace(&layer, "LAYER"), @"
-    DESTINATION/app:3 is not complete: 1 manifests, 2 blobs, 2.9 kB
+    DESTINATION/app:3 is not complete: 1 manifest, 2 blobs, 2.9 kB
     0 of 3 tags that are wanted are there and complete (2.9 kB), 0 others are there
     failed: DESTINATION/app:1: NotFound: the tag is missing
     failed: DESTINATION/app:2: DigestMismatch: names IMAGE-4, and IMAGE-2 at the source

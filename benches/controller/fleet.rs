@@ -59,7 +59,7 @@ impl Fleet {
 
     fn mirror(&self, path: &str, number: usize) -> (String, Value) {
         let namespace = namespace_name(number / PER_NAMESPACE);
-        let tags: Vec<String> = (0..TAGS).map(|tag| format!("1.{tag}.0")).collect();
+        let tags: Vec<String> = tags().collect();
         let spec = json!({
             "source": {"registry": self.source, "insecure": true},
             "images": [{"repository": format!("{namespace}/application-{number}"), "tags": tags}],
@@ -74,6 +74,11 @@ impl Fleet {
         let object = object("ImageMirror", &format!("application-{number}"), &spec);
         (path.replace("NAMESPACE", &namespace), object)
     }
+}
+
+/// The tags of each repository.
+pub(crate) fn tags() -> impl Iterator<Item = String> {
+    (0..TAGS).map(|tag| format!("1.{tag}.0"))
 }
 
 fn namespace_name(number: usize) -> String {

@@ -19,6 +19,7 @@ use serde_json::json;
 use tokio::net::TcpListener;
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::fleet::tags;
 use crate::support::digest::sha256;
 
 /// What the manifests are.
@@ -135,7 +136,8 @@ impl Record {
 
 async fn answer(State(record): State<Arc<Record>>, request: Request<Body>) -> Response<Body> {
     let path = request.uri().path();
-    let is_manifest = path.contains("/manifests/");
+    // Nothing refers to any image, and there is no API that says so.
+    let is_manifest = path.contains("/manifests/") && !path.contains("/manifests/sha256-");
     match *request.method() {
         Method::HEAD if is_manifest => {
             record.count(&record.heads);
@@ -144,6 +146,12 @@ async fn answer(State(record): State<Arc<Record>>, request: Request<Body>) -> Re
         Method::GET if is_manifest => {
             record.count(&record.pulls);
             serve(path, Body::from)
+        }
+        Method::GET if path.ends_with("/tags/list") => {
+            record.count(&record.others);
+            Response::new(Body::from(
+                json!({"tags": tags().collect::<Vec<_>>()}).to_string(),
+            ))
         }
         _ => {
             record.count(&record.others);

@@ -174,19 +174,21 @@ impl Context {
         })
     }
 
-    /// Waits until a mirror may run a round.
-    pub(super) async fn take_turn(&self, mirror: &Mirror) -> RunningTurn {
+    /// Waits until a mirror may run a round. It is not held meanwhile.
+    pub(super) fn take_turn<'a>(
+        &'a self,
+        mirror: &Mirror,
+    ) -> impl Future<Output = RunningTurn> + use<'a> {
+        let (namespace, registries) = (mirror.namespace.clone(), mirror.registries());
         let metrics = &self.shared.metrics;
-        let waiting = Counted::new(&metrics.waiting);
-        let turn = self
-            .shared
-            .turns
-            .take(&mirror.namespace, &mirror.registries())
-            .await;
-        drop(waiting);
-        RunningTurn {
-            _turn: turn,
-            _running: Counted::new(&metrics.running),
+        async move {
+            let waiting = Counted::new(&metrics.waiting);
+            let turn = self.shared.turns.take(&namespace, &registries).await;
+            drop(waiting);
+            RunningTurn {
+                _turn: turn,
+                _running: Counted::new(&metrics.running),
+            }
         }
     }
 

@@ -15,6 +15,7 @@ mod glance;
 mod prepare;
 mod running;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -38,6 +39,7 @@ use crate::api::annotations::Requests;
 use crate::api::image_mirror::ImageMirrorStatus;
 use crate::api::{ImageMirror, Reason};
 use crate::events::pending::DueHints;
+use crate::plan::Mirror;
 use crate::plan::attempts::Outlook;
 use crate::plan::due::{Due, Situation};
 use crate::plan::report::Totals;
@@ -102,7 +104,11 @@ async fn bring_up_to_date(object: &ImageMirror, context: &Context) -> Result<Act
             } else {
                 Mode::Apply
             };
-            run(object, &prepared, mode, context).instrument(span).await
+            // Thousands may wait for a turn: what they need then is made anew.
+            drop((status, prepared.policies));
+            run(object, prepared.mirror, mode, context)
+                .instrument(span)
+                .await
         }
         Due::At(time) => {
             context.shared.memory.resume(object, time);
@@ -128,7 +134,7 @@ async fn look_between(
         }
         DueHints::Everything(_) => {
             let span = tracing::info_span!("round", mirror = name, cause = "Hinted");
-            let round = run(object, prepared, Mode::Apply, context);
+            let round = run(object, prepared.mirror.clone(), Mode::Apply, context);
             return round.instrument(span).await;
         }
         DueHints::NotBefore(instant) => {
@@ -157,37 +163,39 @@ async fn catch_up(object: &ImageMirror, context: &Context) -> Result<(), WriteEr
         .await
 }
 
-/// One round, from the first word on the status to the last.
+/// One round, from the first word on the status to the last. While it waits for its turn, nothing of the mirror is held
+/// but the object.
 async fn run(
     object: &ImageMirror,
-    prepared: &Prepared,
+    mirror: Arc<Mirror>,
     mode: Mode,
     context: &Context,
 ) -> Result<Action, WriteError> {
-    let requested = Requests::of(object.annotations());
-    let previous = context.shared.memory.read(object).status;
-    if previous.observed_generation != generation(object) {
-        // A round for the spec before may have ended meanwhile, and said what that one wanted.
-        context.stand_by(object);
-    }
-    let beginning = status::begin(&previous, generation(object), clock::now());
-    context.write_status(object, &previous, beginning).await?;
-
+    announce(object, context).await?;
     let round = context.shared.rounds.begin(object);
     if context.is_outdated(object) {
         // The change came before anybody listened for it, and brings another look.
         return Ok(Action::await_change());
     }
-    let turn = context.take_turn(&prepared.mirror);
+    let turn = context.take_turn(&mirror);
+    drop(mirror);
     let Some(_turn) = round.unless_cancelled(turn).await else {
         return Ok(Action::requeue(AFTER_CANCELLATION));
+    };
+    let requested = Requests::of(object.annotations());
+    let prepared = match prepare(object, &context.policies, context.shared.longest_round) {
+        Ok(prepared) => prepared,
+        Err(halt) => {
+            let previous = context.shared.memory.read(object).status;
+            return stop(object, &previous, &halt, context).await;
+        }
     };
     let began = clock::now();
     // What comes from now on may be of after it was looked at.
     let taken = context.shared.hinted.take_all(&name_of(object));
     // On the heap, so that thousands that wait for a turn are small.
     let extent = Extent::Whole(mode);
-    let ended = Box::pin(run_round(object, prepared, extent, &round, context)).await;
+    let ended = Box::pin(run_round(object, &prepared, extent, &round, context)).await;
     let span = Span {
         began,
         ended: clock::now(),
@@ -197,7 +205,18 @@ async fn run(
         Ended::Halted(_) => context.shared.hinted.settle(&name_of(object)),
         Ended::Finished(report) => context.settle(object, &taken.spots, report, span.ended),
     }
-    conclude(object, prepared, requested, (ended, span), context).await
+    conclude(object, &prepared, requested, (ended, span), context).await
+}
+
+/// Says on the status that a round begins.
+async fn announce(object: &ImageMirror, context: &Context) -> Result<(), WriteError> {
+    let previous = context.shared.memory.read(object).status;
+    if previous.observed_generation != generation(object) {
+        // A round for the spec before may have ended meanwhile, and said what that one wanted.
+        context.stand_by(object);
+    }
+    let beginning = status::begin(&previous, generation(object), clock::now());
+    context.write_status(object, &previous, beginning).await
 }
 
 /// What follows from how a round ended.

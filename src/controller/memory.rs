@@ -19,7 +19,7 @@ use crate::policy::Schedule;
 #[derive(Debug, Default)]
 pub(super) struct Memory(Mutex<HashMap<String, Known>>);
 
-/// What is known of a mirror.
+/// What is known of a mirror. What is seldom there is on the heap: there are thousands of these.
 #[derive(Debug, Default)]
 struct Known {
     /// Of another object with the same name nothing is known.
@@ -30,9 +30,9 @@ struct Known {
     next: Option<Timestamp>,
     has_pending: bool,
     /// What was written and has not come back in a watch yet.
-    written: Option<Written>,
+    written: Option<Box<Written>>,
     /// What came of a round and could not be written.
-    untold: Option<ImageMirrorStatus>,
+    untold: Option<Box<ImageMirrorStatus>>,
 }
 
 #[derive(Debug)]
@@ -79,7 +79,7 @@ impl Memory {
             tries: known.tries.clone(),
             next: known.next,
             has_pending: known.has_pending,
-            untold: known.untold.clone(),
+            untold: known.untold.as_deref().cloned(),
         }
     }
 
@@ -88,10 +88,10 @@ impl Memory {
         let mut memory = self.lock();
         let known = known(&mut memory, mirror);
         known.untold = None;
-        known.written = Some(Written {
+        known.written = Some(Box::new(Written {
             resource_version: mirror.resource_version(),
             status,
-        });
+        }));
     }
 
     /// Takes note of how often was tried what fails.
@@ -103,7 +103,7 @@ impl Memory {
     /// Takes note of what came of a round and could not be written.
     pub(super) fn owe(&self, mirror: &ImageMirror, status: ImageMirrorStatus) {
         let mut memory = self.lock();
-        known(&mut memory, mirror).untold = Some(status);
+        known(&mut memory, mirror).untold = Some(Box::new(status));
     }
 
     /// Takes note of a round that ended, and says when the next one begins.

@@ -102,7 +102,7 @@ pub struct Destination {
     /// How the tag is named that keeps what a tag named before it moved.
     pub previous_tag: Option<PreviousTagTemplate>,
     /// What a repository is made like that is missing; none is made without it.
-    pub create_repository: Option<CreateRepository>,
+    pub create_repository: Option<Box<CreateRepository>>,
 }
 
 /// What becomes of tags that are no longer wanted.

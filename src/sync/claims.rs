@@ -26,7 +26,7 @@ use crate::plan::{Claim, Mirror, SourceImage};
 #[derive(Debug, Default)]
 pub(super) struct Claims {
     /// Those who may write a tag.
-    holders: HashMap<Target, Holder>,
+    holders: HashMap<Target, Arc<Holder>>,
     /// The targets of each mirror, by its name.
     targets: HashMap<String, Targets>,
     /// The tags that a mirror tried to write and could not: until it does, its claim counts no more. Whoever cannot
@@ -138,7 +138,7 @@ impl Claims {
     pub(super) fn fail(&mut self, mirror: &str, claim: &Claim) {
         for target in targets(claim) {
             let holder = self.holders.get(&target);
-            let is_bare = |holder: &&Holder| {
+            let is_bare = |holder: &&Arc<Holder>| {
                 holder.mirror.name == mirror && holder.ownership == Ownership::Wanted
             };
             let Some(holder) = holder.filter(is_bare).cloned() else {
@@ -160,10 +160,10 @@ impl Claims {
 
     /// Holds what no other mirror has by more, or by the same and longer.
     fn hold_unless_taken(&mut self, holder: &Holder) {
-        let is_more = |other: &Holder| {
+        let is_more = |other: &Arc<Holder>| {
             other.mirror.name != holder.mirror.name && other.rank() < holder.rank()
         };
-        let others: Vec<Holder> = targets(&holder.claim)
+        let others: Vec<Arc<Holder>> = targets(&holder.claim)
             .filter_map(|target| self.holders.get(&target).cloned())
             .filter(|other| other.mirror.name != holder.mirror.name)
             .collect();
@@ -286,7 +286,7 @@ impl Claims {
             }
         }
         for target in held.into_targets() {
-            let is_theirs = |holder: &Holder| holder.mirror.name == mirror;
+            let is_theirs = |holder: &Arc<Holder>| holder.mirror.name == mirror;
             if self.holders.get(&target).is_some_and(is_theirs) {
                 self.holders.remove(&target);
             }
@@ -299,7 +299,7 @@ impl Claims {
         let heard = all.iter().filter(|wishes| wishes.is_complete);
         let heard: HashSet<&str> = heard.map(|wishes| wishes.mirror.name.as_str()).collect();
         let wanted = own.tags.iter().flat_map(|wish| targets(&wish.claim));
-        let holders = wanted.filter_map(|target| self.holders.get(&target));
+        let holders = wanted.filter_map(|target| self.holders.get(&target).map(Arc::as_ref));
         // What the mirror itself holds for images that this round could not look at is not theirs who can be looked at.
         let seen: HashSet<&SourceImage> = own.tags.iter().map(|wish| &wish.source).collect();
         let is_rival = |holder: &&Holder| {
@@ -316,8 +316,9 @@ impl Claims {
         self.note_interest(holder);
         let held = self.targets.entry(holder.mirror.name.clone()).or_default();
         held.insert(holder);
+        let shared = Arc::new(holder.clone());
         for target in targets(&holder.claim) {
-            self.holders.insert(target, holder.clone());
+            self.holders.insert(target, shared.clone());
         }
     }
 

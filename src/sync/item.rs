@@ -271,7 +271,7 @@ impl Item {
     }
 
     /// Who vouches for the image; since when stays, as long as it is the same evidence.
-    fn verified(&self) -> Option<Verified> {
+    fn verified(&self) -> Option<Box<Verified>> {
         let Sighting {
             image, recorded, ..
         } = &self.sighting;
@@ -280,6 +280,10 @@ impl Item {
             .as_ref()
             .filter(|known| known.source_digest == image.digest)
             .and_then(|known| known.verified.clone());
-        Some(known.filter(|known| known.is_like(&new)).unwrap_or(new))
+        Some(
+            known
+                .filter(|known| known.is_like(&new))
+                .unwrap_or_else(|| Box::new(new)),
+        )
     }
 }

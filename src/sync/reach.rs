@@ -102,7 +102,7 @@ impl MirrorReach {
             .map(|(index, destination)| {
                 let path = format!("spec.destinations[{index}]");
                 let reach = read(&path, &destination.registry, &destination.access);
-                let creation = destination.create_repository.as_ref();
+                let creation = destination.create_repository.as_deref();
                 let creation = creation.map(|create| Arc::new(creation_of(create)));
                 (destination.name.clone(), Reach { creation, ..reach })
             })

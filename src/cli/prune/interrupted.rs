@@ -30,7 +30,7 @@ impl Before {
         for mirror in session.mirrors() {
             for (page, leaf) in session.ledger().leaves(&mirror.name) {
                 let unwanted = leaf.records.iter().filter_map(|(tag, record)| {
-                    let unwanted = record.unwanted.clone()?;
+                    let unwanted = record.unwanted.as_deref()?.clone();
                     Some((page.slot(tag), unwanted))
                 });
                 before.unwanted.extend(unwanted);

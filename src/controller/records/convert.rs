@@ -177,7 +177,7 @@ fn write_tag(registry: &Registry, tag: &Tag, record: &Record) -> RecordedTag {
         copied_at: copied_at.map(whole_seconds),
         adopted: *adopted,
         registry: elsewhere.map(Registry::to_string),
-        verified_by: verified.as_ref().map(write_verified),
+        verified_by: verified.as_deref().map(write_verified),
         verified_at: verified.as_ref().map(|verified| whole_seconds(verified.at)),
         referrers_checked_at: referrers.map(|looked| whole_seconds(looked.at)),
         referrers_found: referrers.map(|looked| looked.seen.to_string()),
@@ -198,7 +198,7 @@ fn write_candidate(tag: &Tag, record: &Record) -> Option<PruneCandidate> {
         since,
         seen,
         protected_by,
-    } = record.unwanted.as_ref()?;
+    } = record.unwanted.as_deref()?;
     Some(PruneCandidate {
         tag: tag.clone(),
         digest: record.digest.clone(),
@@ -388,7 +388,7 @@ pub fn read(object: &MirroredRepository) -> Option<(Page, Leaf)> {
     let candidates = status().flat_map(|status| &status.candidates);
     for (tag, unwanted) in candidates.filter_map(read_candidate) {
         if let Some(record) = leaf.records.get_mut(tag) {
-            record.unwanted = Some(unwanted);
+            record.unwanted = Some(Box::new(unwanted));
         }
     }
     Some((page, leaf))
@@ -446,7 +446,7 @@ fn read_tag(registry: &Registry, recorded: &RecordedTag) -> (Tag, Record) {
         refused: *state == Some(TagState::Refused),
         registry: elsewhere.unwrap_or_else(|| Some(registry.clone())),
         unwanted: None,
-        verified: verified.map(|(by, at)| read_verified(by, at.0)),
+        verified: verified.map(|(by, at)| Box::new(read_verified(by, at.0))),
         referrers: referrers.and_then(|(at, found)| read_looked(at.0, found)),
         checked_at: checked_at.as_ref().map(|time| time.0),
         own_referrers: own_referrers.clone(),

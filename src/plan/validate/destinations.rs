@@ -98,7 +98,7 @@ fn validate_destination(
         repository: repository?,
         tags,
         previous_tag,
-        create_repository: create_repository.clone(),
+        create_repository: create_repository.clone().map(Box::new),
     })
 }
 

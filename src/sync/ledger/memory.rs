@@ -68,8 +68,8 @@ impl Memory {
         let Some(record) = known.and_then(|known| known.get_mut(tag)) else {
             return;
         };
-        if record.unwanted != unwanted {
-            record.unwanted = unwanted;
+        if record.unwanted.as_deref() != unwanted.as_ref() {
+            record.unwanted = unwanted.map(Box::new);
             state.change(page.clone());
         }
     }

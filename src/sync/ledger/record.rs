@@ -17,7 +17,7 @@ use crate::sync::shape::Shape;
 /// Before any look.
 pub(in crate::sync) const NEVER: Timestamp = Timestamp::UNIX_EPOCH;
 
-/// What is remembered of a tag.
+/// What is remembered of a tag. What few tags have is on the heap: there are hundreds of thousands of these.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Record {
@@ -45,10 +45,10 @@ pub struct Record {
     pub registry: Option<Registry>,
     /// Since when the tag is not wanted; nothing while it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub unwanted: Option<Unwanted>,
+    pub unwanted: Option<Box<Unwanted>>,
     /// Who vouches for the image, where a policy asks for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub verified: Option<Verified>,
+    pub verified: Option<Box<Verified>>,
     /// The last look at what refers to the image at the source; nothing where nobody looked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub referrers: Option<Looked>,
@@ -258,7 +258,7 @@ impl Record {
 
     /// Whether the mirror wants the tag, or keeps it by a policy although it does not.
     pub(in crate::sync) fn is_kept(&self) -> bool {
-        self.unwanted.as_ref().is_none_or(Unwanted::is_retained)
+        self.unwanted.as_deref().is_none_or(Unwanted::is_retained)
     }
 
     /// Whether a push of ours has ended since this was on record. That a tag is right may be an answer from before it

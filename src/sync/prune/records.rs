@@ -30,7 +30,7 @@ pub(super) fn recorded<'a>(
             first_seen: record.first_seen,
             standing: standing(record),
             is_claimed: claimed.contains(&slot),
-            unwanted: record.unwanted.as_ref(),
+            unwanted: record.unwanted.as_deref(),
         }
     })
 }

@@ -11,6 +11,7 @@
 //! 2  registry  layout  plan     endpoints · pure decisions
 //! 3  identity                   who we are in the clouds
 //! 2  signature                  who vouches for an image
+//! 3  page                       what people see in a browser
 //! 2  convert                    the files of other tools
 //! 2  events                     what registries tell of pushes, as hints
 //! 1  api                        ImageMirror and ImagePolicy as people write them
@@ -18,7 +19,7 @@
 //! -  runtime                    process services, ignorant of images
 //! ```
 //!
-//! `oci`, `policy`, `api`, `convert`, `events` and `plan` are pure: no async, no clock, no logging, no environment.
+//! `oci`, `policy`, `api`, `convert`, `events`, `plan` and `page` are pure: no async, no clock, no logging, no environment.
 
 #![cfg_attr(
     test,
@@ -34,6 +35,7 @@ pub mod events;
 pub mod identity;
 pub mod layout;
 pub mod oci;
+pub mod page;
 pub mod plan;
 pub mod policy;
 pub mod registry;

@@ -22,11 +22,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each module with the modules that it may use, lowest first.
-const FLOORS: [(&str, &[&str]); 15] = [
+const FLOORS: [(&str, &[&str]); 16] = [
     ("oci", &[]),
     ("policy", &["oci"]),
     ("api", &["oci", "policy"]),
     ("plan", &["oci", "policy", "api"]),
+    ("page", &["oci", "policy", "api", "plan"]),
     ("convert", &["oci", "policy", "api"]),
     ("events", &["oci", "api", "plan"]),
     ("registry", &["oci", "runtime"]),
@@ -84,6 +85,7 @@ const FLOORS: [(&str, &[&str]); 15] = [
             "policy",
             "api",
             "convert",
+            "page",
             "plan",
             "registry",
             "identity",
@@ -98,7 +100,7 @@ const FLOORS: [(&str, &[&str]); 15] = [
 ];
 
 /// Modules that decide and never act.
-const PURE: [&str; 6] = ["oci", "policy", "api", "convert", "events", "plan"];
+const PURE: [&str; 7] = ["oci", "policy", "api", "convert", "events", "plan", "page"];
 /// What a pure module has no business with.
 const EFFECTS: [&str; 6] = [
     "async fn",

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! Texts in statuses are bounded.
+//! Texts in statuses are bounded, and harmless where they are shown.
 
 /// What stands at the end of a text that was cut.
 const CUT: char = '…';
@@ -12,6 +12,30 @@ pub fn shorten(text: &str, most: usize) -> String {
     }
     let kept = text.chars().take(most.saturating_sub(1));
     kept.chain([CUT]).take(most).collect()
+}
+
+/// Text of a stranger on one line: what would move the cursor, or speak to the terminal, is written out.
+pub fn one_line(text: &str) -> String {
+    let is_harmless = |character: char| !character.is_control() && !is_invisible(character);
+    if text.chars().all(is_harmless) {
+        return text.to_owned();
+    }
+    text.chars()
+        .map(|character| match character {
+            '\n' | '\t' => " ".to_owned(),
+            character if is_harmless(character) => character.to_string(),
+            character => character.escape_unicode().to_string(),
+        })
+        .collect()
+}
+
+/// Characters that turn the direction of the text around them, or are not shown at all.
+fn is_invisible(character: char) -> bool {
+    matches!(
+        character,
+        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+            | '\u{feff}' | '\u{e0000}'..='\u{e007f}'
+    )
 }
 
 #[cfg(test)]

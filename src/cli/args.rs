@@ -35,8 +35,8 @@ pub use self::image::{
 };
 pub use self::images::{ImagesArgs, ImagesFormat};
 pub use self::kubectl::{
-    ApproveArgs, AskedMirror, ClusterArgs, LogsArgs, MirrorArgs, PluginArguments, PluginCommand,
-    ShownMirrorArgs, StatusArgs, SyncNowArgs, WhyArgs,
+    ApproveArgs, AskedMirror, ClusterArgs, LogsArgs, MirrorArgs, PageArgs, PluginArguments,
+    PluginCommand, ShownMirrorArgs, StatusArgs, SyncNowArgs, WhyArgs,
 };
 pub use self::login::{LoginArgs, LogoutArgs};
 pub use self::look::{DfArgs, InspectArgs, VerifyArgs};

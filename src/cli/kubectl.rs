@@ -3,13 +3,10 @@
 //! `kubectl transship`: the plugin of kubectl, which is this program under the name `kubectl-transship`.
 //!
 //! ```text
-//! status why tree restore logs    what there is
+//! status why tree restore logs page   what there is
 //! sync switch approve             what a person asks for
-//! health                          how a mirror is, worst first
 //! cluster error                   the cluster, with the rights of the person
 //! complete                        what kubectl's completions ask
-//! named                           names of mirrors, and commands about them
-//! outdated                        whether a status is known to be old
 //! fields                          texts inside a width
 //! ```
 
@@ -18,12 +15,8 @@ mod cluster;
 mod complete;
 mod error;
 mod fields;
-#[cfg(test)]
-mod fixtures;
-mod health;
 mod logs;
-mod named;
-mod outdated;
+mod page;
 mod restore;
 mod status;
 mod switch;
@@ -88,6 +81,7 @@ pub(super) async fn dispatch(arguments: &PluginArguments, output: &Output) -> Re
         PluginCommand::Restore(args) => restore::run(args, place, output).await,
         PluginCommand::Tree(args) => tree::run(args, place, output).await,
         PluginCommand::Logs(args) => logs::run(args, place, output).await,
+        PluginCommand::Page(args) => page::run(args, place, output).await,
     }
 }
 
@@ -111,7 +105,8 @@ pub(super) fn result(command: &PluginCommand) -> Option<(Format, &'static str, S
         | PluginCommand::Approve(_)
         | PluginCommand::Suspend(_)
         | PluginCommand::Resume(_)
-        | PluginCommand::Logs(_) => return None,
+        | PluginCommand::Logs(_)
+        | PluginCommand::Page(_) => return None,
     })
 }
 

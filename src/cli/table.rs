@@ -10,6 +10,8 @@ use std::io::Write;
 use jiff::Timestamp;
 use tabwriter::TabWriter;
 
+pub(super) use crate::api::text::one_line;
+
 use self::shorten::{length, shorten_all, without_end};
 
 /// Blanks between two columns.
@@ -178,30 +180,6 @@ pub(super) fn align(text: &str) -> String {
     let _ = writeln!(writer, "{text}");
     let bytes = writer.into_inner().unwrap_or_default();
     String::from_utf8_lossy(&bytes).into_owned()
-}
-
-/// Text of a stranger on one line: what would move the cursor, or speak to the terminal, is written out.
-pub(super) fn one_line(text: &str) -> String {
-    let is_harmless = |character: char| !character.is_control() && !is_invisible(character);
-    if text.chars().all(is_harmless) {
-        return text.to_owned();
-    }
-    text.chars()
-        .map(|character| match character {
-            '\n' | '\t' => " ".to_owned(),
-            character if is_harmless(character) => character.to_string(),
-            character => character.escape_unicode().to_string(),
-        })
-        .collect()
-}
-
-/// Characters that turn the direction of the text around them, or are not shown at all.
-fn is_invisible(character: char) -> bool {
-    matches!(
-        character,
-        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-            | '\u{feff}' | '\u{e0000}'..='\u{e007f}'
-    )
 }
 
 #[cfg(test)]

@@ -11,11 +11,15 @@ mod entry;
 pub mod explain;
 mod failure;
 pub mod fields;
+#[cfg(test)]
+pub(crate) mod fixtures;
 pub mod gates;
+pub mod health;
 pub mod in_use;
 pub mod integrity;
 pub mod mentioned_images;
 pub mod mirror;
+pub mod named_mirror;
 pub mod naming;
 pub mod pod_images;
 pub mod policy;

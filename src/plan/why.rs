@@ -9,9 +9,11 @@ mod destination;
 mod origins;
 #[cfg(test)]
 mod tests;
+mod told;
 
 pub use self::answer::{ImageAnswer, MirrorAnswer, Whereabouts};
 pub use self::asked::AskedImage;
+pub use self::told::Told;
 
 use self::destination::Look;
 use crate::api::conditions::{self, READY};

@@ -129,6 +129,8 @@ pub enum PluginCommand {
     Tree(ShownMirrorArgs),
     /// Print what the controller says of a mirror.
     Logs(LogsArgs),
+    /// Print one HTML file for a browser: the mirrors, what arrives, what leaves, and images that are asked for.
+    Page(PageArgs),
 }
 
 /// `kubectl transship status`
@@ -204,6 +206,23 @@ pub struct ShownMirrorArgs {
     /// How it is printed.
     #[command(flatten)]
     pub output: OutputArgs,
+}
+
+/// `kubectl transship page`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  kubectl transship page > mirrors.html
+  kubectl transship page -A nginx:1.27 > mirrors.html
+
+The file loads nothing from anywhere. It shows what you may read, so give it to nobody who may not.")]
+pub struct PageArgs {
+    /// Say of these images whether they are mirrored, and why not.
+    #[arg(value_name = "IMAGE")]
+    pub images: Vec<AskedImage>,
+    /// The mirrors of all namespaces.
+    #[arg(short = 'A', long, conflicts_with = "namespace")]
+    pub all_namespaces: bool,
 }
 
 /// `kubectl transship logs`

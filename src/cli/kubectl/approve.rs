@@ -9,12 +9,11 @@ use serde_json::json;
 
 use super::cluster::Cluster;
 use super::error::PluginError;
-use super::fields::age;
-use super::health::waiting_plan;
 use crate::api::annotations::APPROVE_PRUNE;
 use crate::api::conditions::{self, PRUNED};
 use crate::api::image_mirror::PruneMode;
 use crate::api::mirrored_repository::PruneCandidate;
+use crate::api::time::age;
 use crate::api::{ImageMirror, MirroredRepository};
 use crate::cli::args::{ApproveArgs, ClusterArgs, Format};
 use crate::cli::error::Error;
@@ -24,6 +23,7 @@ use crate::cli::output::Output;
 use crate::cli::table::Table;
 use crate::cli::units;
 use crate::oci::{Reference, Tag};
+use crate::plan::health::waiting_plan;
 use crate::plan::prune::{Target, name_plan};
 use crate::runtime::clock;
 
@@ -160,7 +160,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::cli::kubectl::fixtures::{mirror, now, record};
+    use crate::plan::fixtures::{mirror, now, record};
 
     #[test]
     fn what_is_due_is_shown() {

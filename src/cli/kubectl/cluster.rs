@@ -11,11 +11,11 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::error::PluginError;
-use super::named::NamedMirror;
 use crate::api::{ImageMirror, MirroredRepository};
 use crate::cli::args::{AskedMirror, ClusterArgs};
 use crate::cli::error::Error;
 use crate::cli::output::Output;
+use crate::plan::named_mirror::NamedMirror;
 use crate::runtime::kubernetes::{Clients, advice, explain};
 
 /// Objects of a page.

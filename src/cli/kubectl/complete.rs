@@ -15,7 +15,7 @@ use crate::cli::output::Output;
 /// Tells the shell to complete no names of files.
 const NO_FILES: &str = ":4";
 /// Commands that take no mirror.
-const WITHOUT_MIRROR: [&str; 1] = ["why"];
+const WITHOUT_MIRROR: [&str; 2] = ["why", "page"];
 
 /// What may be typed in place of the last word.
 #[derive(Debug, PartialEq, Eq)]
@@ -190,11 +190,11 @@ mod tests {
         for (line, expected) in [
             (
                 "",
-                "status why sync approve suspend resume restore tree logs help",
+                "status why sync approve suspend resume restore tree logs page help",
             ),
             (
                 "-n team ",
-                "status why sync approve suspend resume restore tree logs help",
+                "status why sync approve suspend resume restore tree logs page help",
             ),
             ("sync ", "MIRROR"),
             ("logs -f ba", "MIRROR"),

@@ -2,10 +2,6 @@
 
 //! Labelled texts of any length, inside the width of the terminal.
 
-use std::time::Duration;
-
-use jiff::Timestamp;
-
 use crate::cli::look::Look;
 use crate::cli::table::one_line;
 
@@ -64,46 +60,9 @@ fn wrap(text: &str, width: Option<usize>) -> Vec<String> {
     lines
 }
 
-/// How long ago a time is, in the largest unit of which there are two, as kubectl has it.
-pub(super) fn age(time: Timestamp, now: Timestamp) -> String {
-    let passed = Duration::try_from(now.duration_since(time)).unwrap_or_default();
-    let seconds = passed.as_secs();
-    match seconds {
-        0..120 => format!("{seconds}s"),
-        120..7_200 => format!("{}m", seconds / 60),
-        7_200..172_800 => format!("{}h", seconds / 3_600),
-        _ => format!("{}d", seconds / 86_400),
-    }
-}
-
-/// A time with how long ago it is.
-pub(super) fn since(time: Timestamp, now: Timestamp) -> String {
-    format!("{time:.0} ({} ago)", age(time, now))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::kubectl::fixtures::now;
-
-    #[test]
-    fn ages_are_told_in_one_unit() {
-        let cases = [
-            (0, "0s"),
-            (119, "119s"),
-            (120, "2m"),
-            (7_199, "119m"),
-            (7_200, "2h"),
-            (172_799, "47h"),
-            (172_800, "2d"),
-        ];
-        for (seconds, expected) in cases {
-            let time = now() - Duration::from_secs(seconds);
-            assert_eq!(age(time, now()), expected);
-        }
-        let later = now() + Duration::from_secs(60);
-        assert_eq!(age(later, now()), "0s");
-    }
 
     #[test]
     fn long_texts_go_on_below_themselves() {

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::cluster::Cluster;
-use super::fields::age;
+use crate::api::time::age;
 use crate::api::{ImageMirror, MirroredRepository};
 use crate::cli::args::{ClusterArgs, ShownMirrorArgs};
 use crate::cli::error::Error;
@@ -143,7 +143,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::cli::kubectl::fixtures::{mirror, now, record};
+    use crate::plan::fixtures::{mirror, now, record};
 
     #[test]
     fn what_can_be_restored_and_how() {

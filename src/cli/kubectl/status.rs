@@ -7,11 +7,11 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::cluster::Cluster;
-use super::fields::{age, field, fields, paragraph, since};
-use super::health::{Checkup, Health};
+use super::fields::{field, fields, paragraph};
 use crate::api::ImageMirror;
 use crate::api::image_mirror::{FailureStatus, ImageMirrorStatus, RefusalStatus, TagCounts};
 use crate::api::metadata::namespace;
+use crate::api::time::{age, since};
 use crate::cli::args::{ClusterArgs, StatusArgs};
 use crate::cli::error::Error;
 use crate::cli::exit::Exit;
@@ -20,6 +20,7 @@ use crate::cli::output::{Document, Output};
 use crate::cli::summary::paragraphs;
 use crate::cli::table::Table;
 use crate::cli::units;
+use crate::plan::health::{Checkup, Health};
 use crate::runtime::clock;
 
 /// Most mirrors of which it is told what to do.
@@ -313,7 +314,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::cli::kubectl::fixtures::{mirror, now};
+    use crate::plan::fixtures::{mirror, now};
 
     fn status(ready: &str, reason: &str, failed: i32) -> Value {
         json!({

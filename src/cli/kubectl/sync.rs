@@ -137,7 +137,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::cli::kubectl::fixtures::mirror;
+    use crate::plan::fixtures::mirror;
 
     fn status(ready: &str, reason: &str, copied: &[i32]) -> Value {
         let history = copied.iter().rev().map(|copied| {

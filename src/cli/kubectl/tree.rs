@@ -9,7 +9,6 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::cluster::Cluster;
-use super::health::{Checkup, Health};
 use crate::api::conditions::{self, READY};
 use crate::api::metadata::namespace;
 use crate::api::{ImageMirror, ImagePolicy, ImageReceiver, MirroredRepository};
@@ -21,6 +20,7 @@ use crate::cli::output::{Document, Output};
 use crate::cli::table::Table;
 use crate::cli::units;
 use crate::oci::Registry;
+use crate::plan::health::{Checkup, Health};
 use crate::runtime::clock;
 
 /// The kind of what machines read.
@@ -317,7 +317,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::cli::kubectl::fixtures::{mirror, now, policy, record};
+    use crate::plan::fixtures::{mirror, now, policy, record};
 
     #[test]
     fn a_mirror_with_all_that_belongs_to_it() {

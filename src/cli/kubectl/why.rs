@@ -2,20 +2,16 @@
 
 //! `kubectl transship why`: whether an image is mirrored, and why not.
 
-use std::collections::BTreeSet;
-
 use jiff::Timestamp;
 
 use super::cluster::Cluster;
-use super::fields::{field, fields, since};
-use super::named::NamedMirror;
-use crate::api::Reason;
+use super::fields::{field, fields};
 use crate::cli::args::{ClusterArgs, WhyArgs};
 use crate::cli::error::Error;
 use crate::cli::exit::Exit;
 use crate::cli::look::Look;
 use crate::cli::output::{Document, Output};
-use crate::plan::why::{ImageAnswer, KnownObjects, MirrorAnswer, Whereabouts};
+use crate::plan::why::{ImageAnswer, KnownObjects, MirrorAnswer};
 use crate::runtime::clock;
 
 /// The kind of what machines read.
@@ -66,7 +62,7 @@ struct Searched {
 
 /// One line that answers, and what each mirror says.
 fn render(answer: &ImageAnswer, place: &Searched, now: Timestamp, look: Look) -> String {
-    let heading = heading(answer);
+    let heading = answer.heading();
     if answer.answers.is_empty() {
         let Searched { words, is_all } = place;
         let message = format!("no mirror {words} has this repository in its images");
@@ -82,165 +78,19 @@ fn render(answer: &ImageAnswer, place: &Searched, now: Timestamp, look: Look) ->
     format!("{heading}\n\n{}", answers.collect::<Vec<_>>().join("\n"))
 }
 
-/// Whether the image is mirrored; where the image of another registry is, which one.
-fn heading(answer: &ImageAnswer) -> String {
-    let ImageAnswer {
-        image,
-        mirrored,
-        elsewhere,
-        answers,
-    } = answer;
-    let word = match (mirrored, answers.iter().any(MirrorAnswer::is_mirrored)) {
-        (true, _) => "is mirrored",
-        (false, true) => "is mirrored in part",
-        (false, false) => return format!("{image} is not mirrored"),
-    };
-    if !elsewhere {
-        return format!("{image} {word}");
-    }
-    let mirrored = answers.iter().filter(|answer| answer.is_mirrored());
-    let sources: BTreeSet<&str> = mirrored
-        .filter_map(|answer| answer.source.as_deref())
-        .collect();
-    let sources = Vec::from_iter(sources).join(", ");
-    let sources = if sources.is_empty() {
-        "that of another registry"
-    } else {
-        &sources
-    };
-    format!("{sources} {word}, {image} is not")
-}
-
 fn tell(answer: &MirrorAnswer, now: Timestamp, look: Look) -> String {
     let MirrorAnswer {
         mirror,
         destination,
-        source,
-        suspended,
-        former,
-        whereabouts,
+        ..
     } = answer;
     let at = destination.as_ref();
     let at = at.map_or_else(String::new, |name| format!(", destination {name}"));
-    let source = field_or_none("source", source.as_deref(), look);
-    let told = describe(whereabouts, now, look);
-    let former = field_or_none("note", former.as_deref(), look);
-    let next = field_or_none(
-        "do",
-        next_step(mirror, *suspended, whereabouts).as_deref(),
-        look,
-    );
-    format!("{mirror}{at}\n{source}{told}{former}{next}")
-}
-
-fn field_or_none(label: &str, text: Option<&str>, look: Look) -> String {
-    text.map_or_else(String::new, |text| field(label, text, look))
-}
-
-fn describe(whereabouts: &Whereabouts, now: Timestamp, look: Look) -> String {
-    let because = |text: String| field("because", &text, look);
-    let ago = |time| since(time, now);
-    match whereabouts {
-        Whereabouts::Mirrored {
-            target,
-            digest,
-            since: copied,
-            verified_by,
-            notes,
-        } => {
-            let head = fields(
-                [
-                    ("mirrored as", target.clone()),
-                    ("digest", digest.to_string()),
-                    ("since", copied.map_or_else(String::new, ago)),
-                    ("verified by", verified_by.clone().unwrap_or_default()),
-                ],
-                look,
-            );
-            let notes = notes.iter().map(|note| field("note", note, look));
-            head + &notes.collect::<String>()
-        }
-        Whereabouts::OtherImage { target, digest } => {
-            because(format!("{target} names another image: {digest}"))
-        }
-        Whereabouts::Copying { target } => because(format!(
-            "its copy to {target} has begun, and its end was not seen yet"
-        )),
-        Whereabouts::Quarantined { until, message } => {
-            let until = until.map(at);
-            because(format!("quarantined: {message}"))
-                + &field_or_none("until", until.as_deref(), look)
-        }
-        Whereabouts::Refused {
-            policy,
-            gate,
-            reason,
-            message,
-        } => because(format!("{reason} by policy {policy}, {gate}: {message}")),
-        Whereabouts::Failed {
-            reason,
-            message,
-            next_attempt_time,
-        } => {
-            let next = next_attempt_time.map(at);
-            because(format!("{reason}: {message}"))
-                + &field_or_none("next attempt", next.as_deref(), look)
-        }
-        Whereabouts::Pruned { target, deleted_at } => {
-            because(format!("{target} was pruned: {}", ago(*deleted_at)))
-        }
-        Whereabouts::NotSelected { message, .. } => because(format!("not selected: {message}")),
-        Whereabouts::Awaited { message } => because(message.clone()),
-        Whereabouts::Suspended => {
-            because("it is selected, and the mirror is suspended: no round runs".to_owned())
-        }
-        Whereabouts::Unusable { reason, message } => {
-            because(format!("the mirror cannot run: {reason}: {message}"))
-        }
-    }
-}
-
-fn at(time: Timestamp) -> String {
-    format!("{time:.0}")
-}
-
-/// What to do, where the message does not say it.
-fn next_step(mirror: &str, suspended: bool, whereabouts: &Whereabouts) -> Option<String> {
-    let (namespace, name) = mirror.split_once('/')?;
-    let mirror = NamedMirror::new(namespace, name);
-    let round = if suspended { "resume" } else { "sync" };
-    match whereabouts {
-        Whereabouts::Mirrored { .. }
-        | Whereabouts::Quarantined { .. }
-        | Whereabouts::Refused { .. } => None,
-        Whereabouts::Unusable { reason, .. } => {
-            let edit = mirror.edit();
-            Some(if *reason == Reason::DependencyNotReady.as_str() {
-                format!("make what is missing, or take it out: {edit}")
-            } else if *reason == Reason::InvalidSpec.as_str() {
-                edit
-            } else {
-                format!("{}, once that is mended", mirror.command(round))
-            })
-        }
-        Whereabouts::OtherImage { .. } => {
-            Some("use the digest above, or a tag that does not move".to_owned())
-        }
-        Whereabouts::Copying { .. } if suspended => Some(mirror.command("resume")),
-        Whereabouts::Copying { .. } => Some(mirror.command("logs")),
-        Whereabouts::Failed { .. } => {
-            Some(format!("{}, once that is mended", mirror.command(round)))
-        }
-        Whereabouts::Pruned { .. } => Some(mirror.command("restore")),
-        Whereabouts::NotSelected { policies, .. } => {
-            let policies = policies
-                .iter()
-                .map(|policy| format!(", or kubectl -n {namespace} edit impol/{policy}"));
-            Some(mirror.edit() + &policies.collect::<String>())
-        }
-        Whereabouts::Suspended => Some(mirror.command("resume")),
-        Whereabouts::Awaited { .. } => Some(mirror.command(round)),
-    }
+    let told = answer.told(now).into_iter();
+    let told: String = told
+        .map(|told| field(told.label, &told.text, look))
+        .collect();
+    format!("{mirror}{at}\n{told}")
 }
 
 #[cfg(test)]
@@ -249,8 +99,7 @@ mod tests {
 
     use super::*;
     use crate::cli::kubectl::cluster::place;
-    use crate::cli::kubectl::fixtures::{mirror, now, policy, record};
-    use crate::oci::Digest;
+    use crate::plan::fixtures::{mirror, now, policy, record};
 
     fn here(is_all: bool) -> Searched {
         Searched {
@@ -322,92 +171,6 @@ mod tests {
             "quay.io/other/app:1",
         ];
         insta::assert_snapshot!(images.map(told).join("\n---\n"));
-    }
-    #[test]
-    fn the_heading_names_what_is_mirrored() {
-        let there = Whereabouts::Mirrored {
-            target: "registry.example.com/team/db:1".to_owned(),
-            digest: Digest::sha256(b"db"),
-            since: None,
-            verified_by: None,
-            notes: Vec::new(),
-        };
-        let answer = |elsewhere: bool, whereabouts: &Whereabouts| ImageAnswer {
-            image: "docker.io/team/db:1".to_owned(),
-            mirrored: *whereabouts == there,
-            elsewhere,
-            answers: vec![MirrorAnswer {
-                mirror: "platform/base".to_owned(),
-                destination: None,
-                source: Some("quay.io/team/db:1".to_owned()),
-                suspended: false,
-                former: None,
-                whereabouts: whereabouts.clone(),
-            }],
-        };
-        for (elsewhere, whereabouts, expected) in [
-            (false, &there, "docker.io/team/db:1 is mirrored"),
-            (
-                true,
-                &there,
-                "quay.io/team/db:1 is mirrored, docker.io/team/db:1 is not",
-            ),
-            (
-                true,
-                &Whereabouts::Suspended,
-                "docker.io/team/db:1 is not mirrored",
-            ),
-        ] {
-            assert_eq!(heading(&answer(elsewhere, whereabouts)), expected);
-        }
-    }
-
-    #[test]
-    fn what_to_do_fits_what_is() {
-        let not_selected = |policies: &[&str]| Whereabouts::NotSelected {
-            message: "left out".to_owned(),
-            policies: policies.iter().map(ToString::to_string).collect(),
-        };
-        let unusable = |reason: Reason| Whereabouts::Unusable {
-            reason: reason.to_string(),
-            message: "it is so".to_owned(),
-        };
-        let failed = Whereabouts::Failed {
-            reason: "NotFound".to_owned(),
-            message: "gone".to_owned(),
-            next_attempt_time: None,
-        };
-        for (suspended, whereabouts, expected) in [
-            (false, not_selected(&[]), "kubectl -n shop edit imir/base"),
-            (
-                false,
-                not_selected(&["stable"]),
-                "kubectl -n shop edit imir/base, or kubectl -n shop edit impol/stable",
-            ),
-            (
-                false,
-                failed.clone(),
-                "kubectl transship -n shop sync base, once that is mended",
-            ),
-            (
-                true,
-                failed,
-                "kubectl transship -n shop resume base, once that is mended",
-            ),
-            (
-                false,
-                unusable(Reason::DependencyNotReady),
-                "make what is missing, or take it out: kubectl -n shop edit imir/base",
-            ),
-            (
-                false,
-                unusable(Reason::InvalidSpec),
-                "kubectl -n shop edit imir/base",
-            ),
-        ] {
-            let next = next_step("shop/base", suspended, &whereabouts);
-            assert_eq!(next.as_deref(), Some(expected));
-        }
     }
 
     #[test]

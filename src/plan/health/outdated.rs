@@ -85,7 +85,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::cli::kubectl::fixtures::{mirror, now};
+    use crate::plan::fixtures::{mirror, now};
 
     fn outdated(spec: &Value, status: &Value) -> Option<Outdated> {
         let mirror = mirror("base", spec, status);

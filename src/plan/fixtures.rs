@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! Objects for tests of the plugin.
+//! Objects for tests of what people are told.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -8,12 +8,12 @@ use serde_json::{Value, json};
 use crate::api::{ImageMirror, ImagePolicy, MirroredRepository};
 
 /// The time at which tests look.
-pub(super) fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     "2026-11-30T12:00:00Z".parse().unwrap()
 }
 
 /// A mirror of generation 3 with these fields of the spec, and this status.
-pub(super) fn mirror(name: &str, spec: &Value, status: &Value) -> ImageMirror {
+pub(crate) fn mirror(name: &str, spec: &Value, status: &Value) -> ImageMirror {
     let mut object = json!({
         "apiVersion": "transship.dev/v1alpha1", "kind": "ImageMirror",
         "metadata": {"name": name, "namespace": "platform", "generation": 3},
@@ -33,7 +33,7 @@ pub(super) fn mirror(name: &str, spec: &Value, status: &Value) -> ImageMirror {
 }
 
 /// A policy with this spec.
-pub(super) fn policy(name: &str, spec: &Value) -> ImagePolicy {
+pub(crate) fn policy(name: &str, spec: &Value) -> ImagePolicy {
     let object = json!({
         "apiVersion": "transship.dev/v1alpha1", "kind": "ImagePolicy",
         "metadata": {"name": name, "namespace": "platform"},
@@ -43,7 +43,7 @@ pub(super) fn policy(name: &str, spec: &Value) -> ImagePolicy {
 }
 
 /// A record of a mirror with this status.
-pub(super) fn record(mirror: &str, repository: &str, status: &Value) -> MirroredRepository {
+pub(crate) fn record(mirror: &str, repository: &str, status: &Value) -> MirroredRepository {
     let object = json!({
         "apiVersion": "transship.dev/v1alpha1", "kind": "MirroredRepository",
         "metadata": {"name": "mr-1", "namespace": "platform"},

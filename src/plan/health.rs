@@ -2,20 +2,22 @@
 
 //! How a mirror is, worst first, and what to do about it.
 
+mod outdated;
+
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::named::NamedMirror;
-use super::outdated::Outdated;
+use self::outdated::Outdated;
 use crate::api::conditions::{self, FRESH, Holds, PRUNED, READY, RECONCILING, STALLED};
 use crate::api::image_mirror::ImageMirrorStatus;
 use crate::api::{ImageMirror, Reason};
+use crate::plan::named_mirror::NamedMirror;
 use crate::plan::status::halted;
 
 /// How a mirror is. The worst comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
-pub(super) enum Health {
+pub enum Health {
     /// Nothing goes on without a person.
     Stalled,
     /// Something failed, and is tried again.
@@ -36,19 +38,20 @@ pub(super) enum Health {
 
 /// How a mirror is, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Checkup {
-    pub(super) health: Health,
+pub struct Checkup {
+    /// The worst that is known of it.
+    pub health: Health,
     /// Whether nothing of it works, and not only single tags.
-    pub(super) is_halted: bool,
+    pub is_halted: bool,
     /// What is wrong, and what to do; empty where nothing is.
-    pub(super) message: String,
+    pub message: String,
 }
 
 // === impl Health ===
 
 impl Health {
     /// Whether it is as it should be: in place, about to be, or as a person wants it.
-    pub(super) fn is_good(self) -> bool {
+    pub fn is_good(self) -> bool {
         match self {
             Self::Ready | Self::Progressing | Self::Suspended => true,
             Self::Stalled | Self::Failing | Self::Late | Self::PrunePaused | Self::Unknown => false,
@@ -56,7 +59,7 @@ impl Health {
     }
 
     /// The word for people.
-    pub(super) fn as_str(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Stalled => "Stalled",
             Self::Failing => "Failing",
@@ -74,7 +77,7 @@ impl Health {
 
 impl Checkup {
     /// How a mirror is, by what the controller wrote last. What is known to be old is called so.
-    pub(super) fn of(mirror: &ImageMirror, now: Timestamp) -> Self {
+    pub fn of(mirror: &ImageMirror, now: Timestamp) -> Self {
         let named = NamedMirror::of(mirror);
         if mirror.spec.suspend {
             let message = format!("no round runs: {}", named.command("resume"));
@@ -173,7 +176,7 @@ fn before(outdated: Outdated, message: &str) -> String {
 }
 
 /// The digest of the prune plan that waits for approval.
-pub(super) fn waiting_plan(status: &ImageMirrorStatus) -> Option<&crate::oci::Digest> {
+pub fn waiting_plan(status: &ImageMirrorStatus) -> Option<&crate::oci::Digest> {
     let pruned = conditions::find(&status.conditions, PRUNED)?;
     let is_paused =
         pruned.status == Holds::False.as_str() && pruned.reason == Reason::PrunePaused.as_str();
@@ -187,7 +190,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::cli::kubectl::fixtures::{mirror, now};
+    use crate::plan::fixtures::{mirror, now};
 
     fn condition(r#type: &str, status: &str, reason: &str) -> Value {
         json!({

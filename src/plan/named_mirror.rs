@@ -9,34 +9,38 @@ use crate::api::metadata::namespace;
 
 /// The namespace and the name of a mirror.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct NamedMirror {
-    pub(super) namespace: String,
-    pub(super) name: String,
+pub struct NamedMirror {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
 }
 
 // === impl NamedMirror ===
 
 impl NamedMirror {
-    pub(super) fn new(namespace: &str, name: &str) -> Self {
+    /// By both names.
+    pub fn new(namespace: &str, name: &str) -> Self {
         Self {
             namespace: namespace.to_owned(),
             name: name.to_owned(),
         }
     }
 
-    pub(super) fn of(mirror: &ImageMirror) -> Self {
+    /// That of an object.
+    pub fn of(mirror: &ImageMirror) -> Self {
         let name = mirror.metadata.name.as_deref().unwrap_or_default();
         Self::new(namespace(&mirror.metadata), name)
     }
 
     /// A command of the plugin about it.
-    pub(super) fn command(&self, command: &str) -> String {
+    pub fn command(&self, command: &str) -> String {
         let Self { namespace, name } = self;
         format!("kubectl transship -n {namespace} {command} {name}")
     }
 
     /// The command that edits it.
-    pub(super) fn edit(&self) -> String {
+    pub fn edit(&self) -> String {
         let Self { namespace, name } = self;
         format!("kubectl -n {namespace} edit imir/{name}")
     }

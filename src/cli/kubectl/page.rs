@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//! `kubectl transship page`: one file for a browser, of what the person may read.
+
+use std::io;
+
+use super::cluster::Cluster;
+use crate::cli::args::{ClusterArgs, PageArgs};
+use crate::cli::error::Error;
+use crate::cli::exit::Exit;
+use crate::cli::output::Output;
+use crate::page::{PageScene, render_page};
+use crate::plan::why::KnownObjects;
+use crate::runtime::clock;
+
+/// Runs `kubectl transship page`.
+pub(super) async fn run(
+    args: &PageArgs,
+    place: &ClusterArgs,
+    output: &Output,
+) -> Result<Exit, Error> {
+    let cluster = Cluster::connect(place, args.all_namespaces).await?;
+    let (mirrors, policies, records) = tokio::try_join!(
+        cluster.list(output),
+        cluster.list(output),
+        cluster.records(output)
+    )?;
+    let page = render_page(PageScene {
+        place: &cluster.place(),
+        known: KnownObjects {
+            mirrors: &mirrors,
+            policies: &policies,
+            records: &records,
+        },
+        asked: &args.images,
+        now: clock::now(),
+    });
+    output.print(page.map_err(|error| Error::Output(io::Error::other(error)))?)?;
+    Ok(Exit::Success)
+}

@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//! An answer in words, for whoever shows it.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use super::answer::{ImageAnswer, MirrorAnswer, Whereabouts};
+use crate::api::Reason;
+use crate::api::time::since;
+use crate::plan::named_mirror::NamedMirror;
+
+/// A part of what a mirror says of an image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// What it is about.
+    pub label: &'static str,
+    /// What is said, which may come from a registry or a person.
+    pub text: String,
+}
+
+// === impl ImageAnswer ===
+
+impl ImageAnswer {
+    /// Whether the image is mirrored; where the image of another registry is, which one.
+    pub fn heading(&self) -> String {
+        let ImageAnswer {
+            image,
+            mirrored,
+            elsewhere,
+            answers,
+        } = self;
+        let word = match (mirrored, answers.iter().any(MirrorAnswer::is_mirrored)) {
+            (true, _) => "is mirrored",
+            (false, true) => "is mirrored in part",
+            (false, false) => return format!("{image} is not mirrored"),
+        };
+        if !elsewhere {
+            return format!("{image} {word}");
+        }
+        let mirrored = answers.iter().filter(|answer| answer.is_mirrored());
+        let sources: BTreeSet<&str> = mirrored
+            .filter_map(|answer| answer.source.as_deref())
+            .collect();
+        let sources = Vec::from_iter(sources).join(", ");
+        let sources = if sources.is_empty() {
+            "that of another registry"
+        } else {
+            &sources
+        };
+        format!("{sources} {word}, {image} is not")
+    }
+}
+
+// === impl MirrorAnswer ===
+
+impl MirrorAnswer {
+    /// What it says, part by part, and what to do at the end. Nothing is told empty.
+    pub fn told(&self, now: Timestamp) -> Vec<Told> {
+        let source = self.source.clone().map(|source| ("source", source));
+        let next = next_step(&self.mirror, self.suspended, &self.whereabouts);
+        let next = next.map(|next| ("do", next));
+        let whereabouts = self.whereabouts.told(now);
+        let former = self.former.clone().map(|former| ("note", former));
+        let parts = source.into_iter().chain(whereabouts);
+        let parts = parts.chain(former).chain(next);
+        parts
+            .filter(|(_, text)| !text.is_empty())
+            .map(|(label, text)| Told { label, text })
+            .collect()
+    }
+}
+
+// === impl Whereabouts ===
+
+impl Whereabouts {
+    fn told(&self, now: Timestamp) -> Vec<(&'static str, String)> {
+        let because = |text: String| vec![("because", text)];
+        let at = |time: &Timestamp| format!("{time:.0}");
+        match self {
+            Self::Mirrored {
+                target,
+                digest,
+                since: copied,
+                verified_by,
+                notes,
+            } => {
+                let since = copied.map_or_else(String::new, |time| since(time, now));
+                let mut told = vec![
+                    ("mirrored as", target.clone()),
+                    ("digest", digest.to_string()),
+                    ("since", since),
+                    ("verified by", verified_by.clone().unwrap_or_default()),
+                ];
+                told.extend(notes.iter().map(|note| ("note", note.clone())));
+                told
+            }
+            Self::OtherImage { target, digest } => {
+                because(format!("{target} names another image: {digest}"))
+            }
+            Self::Copying { target } => because(format!(
+                "its copy to {target} has begun, and its end was not seen yet"
+            )),
+            Self::Quarantined { until, message } => {
+                let mut told = because(format!("quarantined: {message}"));
+                told.extend(until.iter().map(|until| ("until", at(until))));
+                told
+            }
+            Self::Refused {
+                policy,
+                gate,
+                reason,
+                message,
+            } => because(format!("{reason} by policy {policy}, {gate}: {message}")),
+            Self::Failed {
+                reason,
+                message,
+                next_attempt_time,
+            } => {
+                let mut told = because(format!("{reason}: {message}"));
+                told.extend(
+                    next_attempt_time
+                        .iter()
+                        .map(|next| ("next attempt", at(next))),
+                );
+                told
+            }
+            Self::Pruned { target, deleted_at } => {
+                because(format!("{target} was pruned: {}", since(*deleted_at, now)))
+            }
+            Self::NotSelected { message, .. } => because(format!("not selected: {message}")),
+            Self::Awaited { message } => because(message.clone()),
+            Self::Suspended => {
+                because("it is selected, and the mirror is suspended: no round runs".to_owned())
+            }
+            Self::Unusable { reason, message } => {
+                because(format!("the mirror cannot run: {reason}: {message}"))
+            }
+        }
+    }
+}
+
+/// What to do, where the message does not say it.
+fn next_step(mirror: &str, suspended: bool, whereabouts: &Whereabouts) -> Option<String> {
+    let (namespace, name) = mirror.split_once('/')?;
+    let mirror = NamedMirror::new(namespace, name);
+    let round = if suspended { "resume" } else { "sync" };
+    match whereabouts {
+        Whereabouts::Mirrored { .. }
+        | Whereabouts::Quarantined { .. }
+        | Whereabouts::Refused { .. } => None,
+        Whereabouts::Unusable { reason, .. } => {
+            let edit = mirror.edit();
+            Some(if *reason == Reason::DependencyNotReady.as_str() {
+                format!("make what is missing, or take it out: {edit}")
+            } else if *reason == Reason::InvalidSpec.as_str() {
+                edit
+            } else {
+                format!("{}, once that is mended", mirror.command(round))
+            })
+        }
+        Whereabouts::OtherImage { .. } => {
+            Some("use the digest above, or a tag that does not move".to_owned())
+        }
+        Whereabouts::Copying { .. } if suspended => Some(mirror.command("resume")),
+        Whereabouts::Copying { .. } => Some(mirror.command("logs")),
+        Whereabouts::Failed { .. } => {
+            Some(format!("{}, once that is mended", mirror.command(round)))
+        }
+        Whereabouts::Pruned { .. } => Some(mirror.command("restore")),
+        Whereabouts::NotSelected { policies, .. } => {
+            let policies = policies
+                .iter()
+                .map(|policy| format!(", or kubectl -n {namespace} edit impol/{policy}"));
+            Some(mirror.edit() + &policies.collect::<String>())
+        }
+        Whereabouts::Suspended => Some(mirror.command("resume")),
+        Whereabouts::Awaited { .. } => Some(mirror.command(round)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oci::Digest;
+
+    #[test]
+    fn the_heading_names_what_is_mirrored() {
+        let there = Whereabouts::Mirrored {
+            target: "registry.example.com/team/db:1".to_owned(),
+            digest: Digest::sha256(b"db"),
+            since: None,
+            verified_by: None,
+            notes: Vec::new(),
+        };
+        let answer = |elsewhere: bool, whereabouts: &Whereabouts| ImageAnswer {
+            image: "docker.io/team/db:1".to_owned(),
+            mirrored: *whereabouts == there,
+            elsewhere,
+            answers: vec![MirrorAnswer {
+                mirror: "platform/base".to_owned(),
+                destination: None,
+                source: Some("quay.io/team/db:1".to_owned()),
+                suspended: false,
+                former: None,
+                whereabouts: whereabouts.clone(),
+            }],
+        };
+        for (elsewhere, whereabouts, expected) in [
+            (false, &there, "docker.io/team/db:1 is mirrored"),
+            (
+                true,
+                &there,
+                "quay.io/team/db:1 is mirrored, docker.io/team/db:1 is not",
+            ),
+            (
+                true,
+                &Whereabouts::Suspended,
+                "docker.io/team/db:1 is not mirrored",
+            ),
+        ] {
+            assert_eq!(answer(elsewhere, whereabouts).heading(), expected);
+        }
+    }
+
+    #[test]
+    fn what_to_do_fits_what_is() {
+        let not_selected = |policies: &[&str]| Whereabouts::NotSelected {
+            message: "left out".to_owned(),
+            policies: policies.iter().map(ToString::to_string).collect(),
+        };
+        let unusable = |reason: Reason| Whereabouts::Unusable {
+            reason: reason.to_string(),
+            message: "it is so".to_owned(),
+        };
+        let failed = Whereabouts::Failed {
+            reason: "NotFound".to_owned(),
+            message: "gone".to_owned(),
+            next_attempt_time: None,
+        };
+        for (suspended, whereabouts, expected) in [
+            (false, not_selected(&[]), "kubectl -n shop edit imir/base"),
+            (
+                false,
+                not_selected(&["stable"]),
+                "kubectl -n shop edit imir/base, or kubectl -n shop edit impol/stable",
+            ),
+            (
+                false,
+                failed.clone(),
+                "kubectl transship -n shop sync base, once that is mended",
+            ),
+            (
+                true,
+                failed,
+                "kubectl transship -n shop resume base, once that is mended",
+            ),
+            (
+                false,
+                unusable(Reason::DependencyNotReady),
+                "make what is missing, or take it out: kubectl -n shop edit imir/base",
+            ),
+            (
+                false,
+                unusable(Reason::InvalidSpec),
+                "kubectl -n shop edit imir/base",
+            ),
+        ] {
+            let next = next_step("shop/base", suspended, &whereabouts);
+            assert_eq!(next.as_deref(), Some(expected));
+        }
+    }
+}

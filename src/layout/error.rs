@@ -55,6 +55,32 @@ pub enum Error {
         /// What is wrong there.
         what: String,
     },
+    /// What an archive has under a digest is something else.
+    #[error(
+        "the archive {} is damaged between the offsets {offset} and {}: the bytes there are not those of {digest}",
+        .path.display(), .offset.saturating_add(*.length)
+    )]
+    DamagedBlob {
+        /// The file.
+        path: PathBuf,
+        /// Where the blob begins, in bytes from the beginning of the file.
+        offset: u64,
+        /// How long it is.
+        length: u64,
+        /// What should be there.
+        digest: Digest,
+    },
+    /// An archive does not have a blob on purpose.
+    #[error(
+        "{} leaves out {digest}, which an earlier bundle brings: the destination does not have it, so load that bundle first",
+        .path.display()
+    )]
+    Elsewhere {
+        /// The archive.
+        path: PathBuf,
+        /// The blob.
+        digest: Digest,
+    },
     /// An archive is written as a whole, and not changed.
     #[error("the archive {} cannot be changed: write another one", .path.display())]
     ReadOnly {
@@ -222,7 +248,8 @@ impl Error {
             | Self::NoArchive { .. }
             | Self::NoLayout { .. }
             | Self::NoManifest { .. }
-            | Self::NoBlob { .. } => Kind::NotFound,
+            | Self::NoBlob { .. }
+            | Self::Elsewhere { .. } => Kind::NotFound,
             Self::BadManifest { cause, .. } => match **cause {
                 ManifestError::DigestMismatch { .. } => Kind::DigestMismatch,
                 ManifestError::TooLarge
@@ -236,7 +263,9 @@ impl Error {
                 | ManifestError::BlobTooLarge { .. }
                 | ManifestError::SizeConflict { .. } => Kind::Corrupt,
             },
-            Self::WrongSize { .. } | Self::WrongDigest { .. } => Kind::DigestMismatch,
+            Self::WrongSize { .. } | Self::WrongDigest { .. } | Self::DamagedBlob { .. } => {
+                Kind::DigestMismatch
+            }
             Self::BadFile { .. } | Self::AmbiguousTag { .. } | Self::Damaged { .. } => {
                 Kind::Corrupt
             }

@@ -57,16 +57,18 @@ pub enum Error {
     },
     /// What an archive has under a digest is something else.
     #[error(
-        "the archive {} is damaged between the offsets {offset} and {}: the bytes there are not those of {digest}",
-        .path.display(), .offset.saturating_add(*.length)
+        "the archive {} is damaged between the offsets {offset} and {end}{}: the bytes there are not those of {digest}",
+        .path.display(), of_file(.path, .end_path)
     )]
     DamagedBlob {
         /// The file.
         path: PathBuf,
         /// Where the blob begins, in bytes from the beginning of the file.
         offset: u64,
-        /// How long it is.
-        length: u64,
+        /// The file that it ends in: another one where the archive is split.
+        end_path: PathBuf,
+        /// Where it ends, in bytes from the beginning of that.
+        end: u64,
         /// What should be there.
         digest: Digest,
     },
@@ -294,6 +296,14 @@ impl Error {
             reason: reason.to_string(),
         }
     }
+}
+
+/// Which file an offset is in, where it is not that of the offset before.
+fn of_file(path: &Path, end_path: &Path) -> String {
+    if path == end_path {
+        return String::new();
+    }
+    format!(" of {}", end_path.display())
 }
 
 fn is_full(cause: &io::Error) -> bool {

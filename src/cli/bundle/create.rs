@@ -30,11 +30,8 @@ pub(super) async fn run(args: &CreateBundleArgs, output: &Output) -> Result<Exit
         file,
         mirrors,
         since,
-        index,
-        split,
-        zstd,
-        output: OutputArgs { output: format },
         registry,
+        ..
     } = args;
     let previous = match since {
         None => None,
@@ -68,14 +65,21 @@ pub(super) async fn run(args: &CreateBundleArgs, output: &Output) -> Result<Exit
     let plan = BundlePlan {
         target: file.clone(),
         scratch: staging.directory.clone(),
-        form: ArchiveForm {
-            is_compressed: *zstd || is_compressed(file),
-            split: *split,
-        },
+        form: form(args),
         created: clock::now(),
         previous: previous.map(|previous| previous.digest()),
         repositories,
     };
+    write(args, plan, output).await
+}
+
+async fn write(args: &CreateBundleArgs, plan: BundlePlan, output: &Output) -> Result<Exit, Error> {
+    let CreateBundleArgs {
+        file,
+        index,
+        output: OutputArgs { output: format },
+        ..
+    } = args;
     let Some(written) = until_signal(plan.write()).await else {
         return Ok(Exit::Interrupted);
     };
@@ -87,6 +91,13 @@ pub(super) async fn run(args: &CreateBundleArgs, output: &Output) -> Result<Exit
     let view = BundleView::of(file, bundle.files(), &written);
     output.print_value(*format, &view, BundleView::render)?;
     Ok(Exit::Success)
+}
+
+fn form(args: &CreateBundleArgs) -> ArchiveForm {
+    ArchiveForm {
+        is_compressed: args.zstd || is_compressed(&args.file),
+        split: args.split,
+    }
 }
 
 fn unwritten(file: &Path, why: &str) -> Error {

@@ -138,22 +138,22 @@ impl BundleView {
             0 | 1 => String::new(),
             several => format!(" in {several} parts"),
         };
-        let mut text = table.fit(look.width);
-        text += &format!(
-            "\n{}{files}: {}, {count} manifests and blobs, {}\n",
+        let mut paragraphs = vec![table.fit(look.width)];
+        paragraphs.push(format!(
+            "{}{files}: {}, {count} manifests and blobs, {}\n",
             self.name,
             units::count(self.images.len(), "image", "images"),
             units::bytes(size)
-        );
+        ));
         let Contents { count, size } = self.elsewhere;
         if count > 0 {
-            text += &format!(
+            paragraphs.push(format!(
                 "It relies on {} ({}) of earlier bundles, which the destinations must have.\n",
                 units::count(count, "blob", "blobs"),
                 units::bytes(size)
-            );
+            ));
         }
-        text
+        paragraphs.join("\n")
     }
 }
 

@@ -138,10 +138,13 @@ impl Opened {
             return None;
         };
         let (path, offset) = volume.place(self.start);
+        let last = self.start + self.length.saturating_sub(1);
+        let (end_path, end) = volume.place_behind(last);
         Some(Error::DamagedBlob {
             path,
             offset,
-            length: self.length,
+            end_path,
+            end,
             digest: digest.clone(),
         })
     }

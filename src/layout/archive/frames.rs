@@ -35,7 +35,7 @@ const LEVEL: i32 = 3;
 /// The frames of a volume.
 #[derive(Debug)]
 pub(super) struct Frames {
-    frames: Vec<Frame>,
+    table: Vec<Frame>,
     length: u64,
     kept: Mutex<VecDeque<(usize, Arc<Vec<u8>>)>>,
 }
@@ -118,7 +118,7 @@ impl Frames {
             return Err(damaged("does not name all of the bytes before it"));
         }
         Ok(Some(Self {
-            frames,
+            table: frames,
             length: start,
             kept: Mutex::default(),
         }))
@@ -130,14 +130,21 @@ impl Frames {
     }
 
     fn find(&self, offset: u64) -> Option<(usize, Frame)> {
-        let behind = self.frames.partition_point(|frame| frame.start <= offset);
+        let behind = self.table.partition_point(|frame| frame.start <= offset);
         let number = behind.checked_sub(1)?;
-        Some((number, *self.frames.get(number)?))
+        Some((number, *self.table.get(number)?))
     }
 
     /// Where the frame is stored that has a byte of the content.
     pub(super) fn stored_at(&self, offset: u64) -> u64 {
         self.find(offset).map_or(0, |(_, frame)| frame.stored)
+    }
+
+    /// Where the last byte of that frame is stored.
+    pub(super) fn stored_until(&self, offset: u64) -> u64 {
+        self.find(offset).map_or(0, |(_, frame)| {
+            frame.stored + u64::from(frame.stored_length.saturating_sub(1))
+        })
     }
 
     pub(super) fn read_at(

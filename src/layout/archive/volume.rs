@@ -124,6 +124,16 @@ impl Volume {
         };
         self.stored.place(stored)
     }
+
+    /// The file that has a byte, and where the next one is in it; of what is compressed, where its frame ends.
+    pub(in crate::layout) fn place_behind(&self, offset: u64) -> (PathBuf, u64) {
+        let stored = match &self.frames {
+            Some(frames) => frames.stored_until(offset),
+            None => offset,
+        };
+        let (path, last) = self.stored.place(stored);
+        (path, last + 1)
+    }
 }
 
 // === impl Stored ===

@@ -3,19 +3,18 @@
 //! `transship bundle`: the images of mirrors in one file, for a place without a network.
 
 mod create;
+mod ends;
 mod load;
 mod staging;
 mod verify;
 mod view;
 
+use self::ends::failed;
 pub(super) use self::view::{BundleReport, BundleView};
-use super::args::{
-    BundleCommand, BundledMirrorArgs, DocumentArgs, Format, ListBundleArgs, OutputArgs,
-};
+use super::args::{BundleCommand, Format, ListBundleArgs, OutputArgs};
 use super::error::Error;
 use super::exit::Exit;
 use super::output::{Document as _, Output};
-use crate::copy::endpoint;
 use crate::layout::{self, BundleFile};
 use crate::runtime::shutdown::until_signal;
 
@@ -64,19 +63,4 @@ async fn list(args: &ListBundleArgs, output: &Output) -> Result<Exit, Error> {
     let view = BundleView::of(file, files, &index);
     output.print_value(*format, &view, BundleView::render)?;
     Ok(Exit::Success)
-}
-
-/// The documents of mirrors, with a layout in place of one end.
-fn documents(args: &BundledMirrorArgs) -> DocumentArgs {
-    let BundledMirrorArgs {
-        filename,
-        set_env,
-        mirror,
-        state,
-    } = args;
-    DocumentArgs::as_written(filename, *set_env, mirror, state.as_deref())
-}
-
-fn failed(error: layout::Error) -> Error {
-    endpoint::Error::from(error).into()
 }

@@ -5,9 +5,9 @@
 
 use std::path::Path;
 
+use super::ends::{documents, failed};
 use super::staging::Staging;
 use super::view::BundleView;
-use super::{documents, failed};
 use crate::cli::args::{CreateBundleArgs, OutputArgs};
 use crate::cli::error::Error;
 use crate::cli::exit::Exit;

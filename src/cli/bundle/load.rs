@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::{documents, failed};
+use super::ends::{documents, failed};
 use crate::api::image_mirror::AbsentTag;
 use crate::cli::args::{LoadBundleArgs, OutputArgs};
 use crate::cli::connect::MirrorConnection;

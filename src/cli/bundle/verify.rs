@@ -2,7 +2,7 @@
 
 //! `transship bundle verify`.
 
-use super::failed;
+use super::ends::failed;
 use super::view::{BundleReport, parts};
 use crate::cli::args::{OutputArgs, VerifyBundleArgs};
 use crate::cli::error::Error;

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::volume::Stored;
+use super::stored::Stored;
 use crate::layout::error::Error;
 
 /// How a frame of zstd begins.

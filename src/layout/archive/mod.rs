@@ -8,6 +8,7 @@ mod file;
 mod frames;
 mod names;
 mod open;
+mod stored;
 pub(super) mod tar;
 mod volume;
 mod writer;

@@ -8,8 +8,9 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use super::frames::Compressor;
+use super::stored::{PARTS, part_path};
 use super::tar;
-use super::volume::{PARTS, part_path};
+
 use crate::layout::error::{Action, Error};
 use crate::layout::files::{self, TemporaryFile};
 

@@ -6,6 +6,7 @@
 //! with the command's name between them, so that what is meant for one command is not taken by another. A test holds
 //! them to it.
 
+mod bundle;
 mod common;
 mod controller;
 mod convert;
@@ -23,6 +24,10 @@ mod sync;
 
 use clap::{Parser, Subcommand};
 
+pub use self::bundle::{
+    BundleArgs, BundleCommand, BundledMirrorArgs, CreateBundleArgs, ListBundleArgs, LoadBundleArgs,
+    VerifyBundleArgs,
+};
 pub use self::common::{
     Cloud, CommonArgs, DocumentArgs, Format, LogFormat, LogLevel, OutputArgs, RegistryArgs,
 };
@@ -89,6 +94,8 @@ pub enum Command {
     Restore(RestoreArgs),
     /// Copy images between registries, directories and archives.
     Copy(CopyArgs),
+    /// Carry the images of mirrors in one file, to a place without a network.
+    Bundle(BundleArgs),
     /// Delete tags.
     Delete(DeleteArgs),
     /// List the repositories of a registry, or the tags of a repository.
@@ -142,6 +149,7 @@ impl Command {
             Self::Prune(args) => &args.registry,
             Self::Restore(args) => &args.registry,
             Self::Copy(args) => &args.registry,
+            Self::Bundle(args) => return args.command.registry(),
             Self::Delete(args) => &args.registry,
             Self::Ls(args) => &args.registry,
             Self::Search(args) => &args.registry,

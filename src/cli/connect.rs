@@ -45,12 +45,15 @@ pub(super) struct MirrorConnection {
     reach: MirrorReach,
     /// Whether the mirror has one destination only.
     is_single: bool,
+    /// What takes the place of its source.
+    from: Option<Layout>,
+    /// What takes the place of its destinations.
+    to: Option<Layout>,
 }
 
 /// What the connections of all mirrors share.
 struct Roads {
     connector: Connector,
-    from_layout: Option<Layout>,
     to_layout: Option<PathBuf>,
     /// The trees below `to_layout`, each opened once.
     layouts: Mutex<HashMap<PathBuf, Layout>>,
@@ -188,9 +191,9 @@ pub(super) fn connect(
     runnables: Vec<Runnable>,
     args: &DocumentArgs,
 ) -> Vec<RoundInput<MirrorConnection>> {
+    let from = args.from_layout.clone().map(Layout::open);
     let roads = Arc::new(Roads {
         connector,
-        from_layout: args.from_layout.clone().map(Layout::open),
         to_layout: args.to_layout.clone(),
         layouts: Mutex::default(),
     });
@@ -200,6 +203,8 @@ pub(super) fn connect(
             source: mirror.source.registry.clone(),
             reach,
             is_single: mirror.destinations.len() == 1,
+            from: from.clone(),
+            to: None,
         };
         RoundInput {
             mirror: Arc::new(mirror),
@@ -207,6 +212,18 @@ pub(super) fn connect(
         }
     });
     inputs.collect()
+}
+
+impl MirrorConnection {
+    /// Lets a layout take the place of the source.
+    pub(super) fn read_from(&mut self, layout: Layout) {
+        self.from = Some(layout);
+    }
+
+    /// Lets a layout take the place of the destinations.
+    pub(super) fn write_to(&mut self, layout: Layout) {
+        self.to = Some(layout);
+    }
 }
 
 /// Nobody's credentials are used in place of those that were not found.
@@ -219,15 +236,11 @@ fn unknown(name: &str) -> ConnectError {
 
 impl Connect for MirrorConnection {
     async fn source(&self, repository: Option<&Repository>) -> Result<Endpoint, ConnectError> {
-        let Roads {
-            connector,
-            from_layout,
-            ..
-        } = &*self.roads;
-        if let Some(layout) = from_layout {
+        if let Some(layout) = &self.from {
             return Ok(Endpoint::Layout(layout.clone()));
         }
         let reach = &self.reach.source;
+        let connector = &self.roads.connector;
         let client = connector.reach(&self.source, repository, reach).await?;
         Ok(Endpoint::Registry(client.on(Side::Source)))
     }
@@ -238,6 +251,9 @@ impl Connect for MirrorConnection {
         repository: &Repository,
     ) -> Result<Endpoint, ConnectError> {
         let Destination { name, registry, .. } = destination;
+        if let Some(layout) = &self.to {
+            return Ok(Endpoint::Layout(layout.clone()));
+        }
         if let Some(path) = &self.roads.to_layout {
             let path = if self.is_single {
                 path.clone()

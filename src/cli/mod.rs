@@ -7,7 +7,7 @@
 //! documents      the files of -f, checked as a whole -> mirrors
 //! secrets trust  how registries are reached, by documents and by the person
 //! connect        clients and layouts
-//! sync watch plan prune restore copy delete ls search digest manifest config inspect history diff verify df login convert images
+//! sync watch plan prune restore copy bundle delete ls search digest manifest config inspect history diff verify df login convert images
 //! crds generate  the commands
 //! kubectl        the commands of the plugin of kubectl
 //! address location open image                  registries, repositories and images as people write them
@@ -18,6 +18,7 @@
 
 mod address;
 pub mod args;
+mod bundle;
 mod config;
 mod connect;
 mod controller;
@@ -195,6 +196,7 @@ fn conclude(
 fn result(command: &Command) -> Option<(Format, &'static str, String)> {
     Some(match command {
         Command::Copy(args) => (args.output.output, copy::KIND, args.source()),
+        Command::Bundle(args) => return bundle::result(&args.command),
         Command::Delete(args) => (args.output.output, delete::KIND, args.subject()),
         Command::Ls(args) => (args.output.output, ls::KIND, args.place.to_string()),
         Command::Search(args) => (
@@ -241,6 +243,7 @@ async fn dispatch(command: &Command, output: &Output) -> Result<Exit, Error> {
         Command::Prune(args) => prune::run(args, output).await,
         Command::Restore(args) => restore::run(args, output).await,
         Command::Copy(args) => copy::run(args, output).await,
+        Command::Bundle(args) => bundle::run(&args.command, output).await,
         Command::Delete(args) => delete::run(args, output).await,
         Command::Ls(args) => ls::run(args, output).await,
         Command::Search(args) => search::run(args, output).await,

@@ -8,8 +8,8 @@ use serde_json::{Map, Value, json};
 
 use super::output::{API_VERSION, Document};
 use super::{
-    copy, delete, df, diff, digest, history, images, inspect, kubectl, ls, prune, report, restore,
-    search, verify,
+    bundle, copy, delete, df, diff, digest, history, images, inspect, kubectl, ls, prune, report,
+    restore, search, verify,
 };
 use crate::plan::report::Failure;
 use crate::plan::why::ImageAnswer;
@@ -25,6 +25,8 @@ pub fn output_schema() -> Value {
         kind::<restore::RestoreReport<'_>>,
         kind::<restore::RestorableList>,
         kind::<copy::CopyDocument<'_>>,
+        kind::<bundle::BundleView>,
+        kind::<bundle::BundleReport>,
         kind::<delete::DeleteReport>,
         kind::<ls::RepositoryList>,
         kind::<ls::NameList>,

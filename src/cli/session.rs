@@ -67,14 +67,26 @@ impl Session {
         progress: Arc<Progress>,
         remembering: Remembering,
     ) -> Result<Self, Error> {
+        require_layouts(documents.from_layout.as_deref())?;
+        Self::open_as(documents, registry, progress, remembering, |_| Ok(()))
+    }
+
+    /// The same with what `change` makes of the mirrors.
+    pub(super) fn open_as(
+        documents: &DocumentArgs,
+        registry: &RegistryArgs,
+        progress: Arc<Progress>,
+        remembering: Remembering,
+        mut change: impl FnMut(&mut RoundInput<MirrorConnection>) -> Result<(), Error>,
+    ) -> Result<Self, Error> {
         let connector = Connector::open(registry)?;
         let Documents {
             runnables,
             left_out,
             records,
         } = documents::read(documents, connector.identities())?;
-        let inputs = connect(connector, runnables, documents);
-        require_layouts(documents.from_layout.as_deref())?;
+        let mut inputs = connect(connector, runnables, documents);
+        inputs.iter_mut().try_for_each(&mut change)?;
         let ledger = remembering.open(documents)?;
         let remembers = documents.state.is_some() || remembering.takes(&records, &ledger);
         refuse_forgetting(&inputs, remembers)?;

@@ -63,7 +63,8 @@ pub(super) async fn run_plan(args: &PlanArgs, output: &Output) -> Result<Exit, E
 // === impl Session ===
 
 impl Session {
-    async fn apply(&self, format: Format, output: &Output) -> Result<Exit, Error> {
+    /// Copies what is to be copied, and prints what came of it.
+    pub(super) async fn apply(&self, format: Format, output: &Output) -> Result<Exit, Error> {
         let began = Instant::now();
         let Some(report) = self.round(Mode::Apply).await else {
             let (finished, planned) = self.progress.tags();

@@ -76,6 +76,11 @@ pub(super) struct Upload {
 // === impl Need ===
 
 impl Need {
+    /// Whether the repository has the blob already.
+    async fn serves(&self, blob: &Descriptor) -> bool {
+        self.endpoint.serves(&self.repository, blob).await
+    }
+
     /// How long to wait before the destination is asked again.
     pub(super) fn delay(&self) -> Duration {
         RETRY_DELAY * 2_u32.pow(self.failures.saturating_sub(1))
@@ -205,11 +210,15 @@ impl Deliverer {
         result: Result<(), BlobError>,
     ) -> Option<Need> {
         let result = match result {
+            Err(error) if lacks_on_purpose(&error) && need.serves(blob).await => {
+                Ok(Delivery::Mounted)
+            }
             Err(error) if !self.is_delivered(&need, blob, &error).await => Err(error),
             Ok(()) | Err(_) => Ok(Delivery::Uploaded),
         };
         match &result {
-            Ok(_) => {
+            Ok(Delivery::Known | Delivery::Mounted) => self.note(&need, writing, blob),
+            Ok(Delivery::Uploaded) => {
                 self.progress.report(&Event::Uploaded { bytes: blob.size });
                 self.note(&need, writing, blob);
             }
@@ -257,6 +266,12 @@ impl Deliverer {
         // Nobody listens any more if the copy was cancelled.
         let _ = need.reply.send(result);
     }
+}
+
+/// Whether the source counts on the destination to have the blob: a registry may not have said so before, as it is
+/// not asked about every small blob.
+fn lacks_on_purpose(error: &BlobError) -> bool {
+    matches!(error, BlobError::Source(source) if source.is_elsewhere())
 }
 
 /// Whether a destination is worth being asked again after so many failures and this one.

@@ -489,6 +489,14 @@ impl Error {
         }
     }
 
+    /// Whether a source has no such blob because the destination is to have it.
+    pub fn is_elsewhere(&self) -> bool {
+        match self {
+            Self::Layout(error) => matches!(**error, layout::Error::Elsewhere { .. }),
+            Self::Registry(_) | Self::Full(_) => false,
+        }
+    }
+
     /// Whether an answer began and broke off, as it does where a registry has lost the bytes that it announces.
     pub fn breaks_off(&self) -> bool {
         match self {

@@ -2,9 +2,9 @@
 
 //! The blobs of a layout: read in frames, written under their name only once they are complete.
 
-use std::fs::{self, File};
-use std::io::{self, Read, Seek, SeekFrom};
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::io;
+use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use bytes::Bytes;
 use futures::stream::{self, BoxStream};
 use futures::{Stream, StreamExt};
 
-use super::archive::Opened;
+use super::archive::{Opened, Reading};
 use super::blocking::blocking;
 use super::error::{Action, Error};
 use super::files::{self, TemporaryFile};
@@ -31,11 +31,12 @@ pub type BlobBody = BoxStream<'static, Result<Bytes, Error>>;
 /// A blob that is being read.
 #[derive(Debug)]
 struct BlobReader {
-    file: File,
-    path: PathBuf,
+    opened: Opened,
     store: Arc<Store>,
     blob: Descriptor,
     position: u64,
+    /// Hashes what is read of an archive, all of it: then what is damaged is named by its place.
+    hasher: Option<Hasher>,
 }
 
 /// A blob that is being written.
@@ -89,13 +90,14 @@ where
 impl Store {
     /// Whether there is a file for the blob. Only complete ones get there.
     pub(super) fn has_blob(&self, digest: &Digest) -> Result<bool, Error> {
-        Ok(self.open_blob(digest)?.is_some())
+        Ok(self.is_elsewhere(digest) || self.open_blob(digest)?.is_some())
     }
 
     /// Whether that file has the size of the blob: a file system may have lost a part of it.
     pub(super) fn has_whole_blob(&self, blob: &Descriptor) -> Result<bool, Error> {
         let found = self.open_blob(&blob.digest)?;
-        Ok(found.is_some_and(|opened| opened.length == blob.size))
+        let is_there = found.is_some_and(|opened| opened.length == blob.size);
+        Ok(is_there || self.is_elsewhere(&blob.digest))
     }
 
     /// Shares the file of a blob, and says whether that was possible.
@@ -150,24 +152,14 @@ fn cannot_link(cause: &io::Error) -> bool {
 impl BlobReader {
     fn open(store: Arc<Store>, blob: Descriptor, offset: u64) -> Result<Self, Error> {
         let Some(opened) = store.open_blob(&blob.digest)? else {
-            return Err(Error::NoBlob {
-                path: store.directory.clone(),
-                digest: blob.digest,
-            });
+            return Err(store.lacks_blob(blob.digest));
         };
-        let Opened {
-            mut file,
-            path,
-            start,
-            length,
-        } = opened;
-        store.check_size(&blob, length)?;
-        file.seek(SeekFrom::Start(start + offset))
-            .map_err(Error::io(Action::Read, &path))?;
+        store.check_size(&blob, opened.length)?;
+        let is_checked = offset == 0 && matches!(opened.reading, Reading::Volume(_));
         Ok(Self {
-            file,
-            path,
+            opened,
             store,
+            hasher: is_checked.then(|| blob.digest.algorithm().hasher()),
             blob,
             position: offset,
         })
@@ -178,15 +170,23 @@ impl BlobReader {
         if length == 0 {
             return Ok(None);
         }
-        let mut frame = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
-        (&self.file)
-            .take(length)
-            .read_to_end(&mut frame)
-            .map_err(Error::io(Action::Read, &self.path))?;
+        let mut frame = vec![0; usize::try_from(length).unwrap_or_default()];
+        let filled = self.opened.fill(&mut frame, self.position)?;
+        frame.truncate(filled);
         self.position += frame.len() as u64;
         if frame.is_empty() {
             // Somebody has cut the file off since it was opened.
             self.store.check_size(&self.blob, self.position)?;
+        }
+        if let Some(mut hasher) = self.hasher.take() {
+            hasher.update(&frame);
+            if self.position < self.blob.size {
+                self.hasher = Some(hasher);
+            } else if hasher.finish() != self.blob.digest
+                && let Some(damaged) = self.opened.damaged(&self.blob.digest)
+            {
+                return Err(damaged);
+            }
         }
         Ok(Some((frame.into(), self)))
     }

@@ -55,6 +55,34 @@ pub enum Error {
         /// What is wrong there.
         what: String,
     },
+    /// What an archive has under a digest is something else.
+    #[error(
+        "the archive {} is damaged between the offsets {offset} and {end}{}: the bytes there are not those of {digest}",
+        .path.display(), of_file(.path, .end_path)
+    )]
+    DamagedBlob {
+        /// The file.
+        path: PathBuf,
+        /// Where the blob begins, in bytes from the beginning of the file.
+        offset: u64,
+        /// The file that it ends in: another one where the archive is split.
+        end_path: PathBuf,
+        /// Where it ends, in bytes from the beginning of that.
+        end: u64,
+        /// What should be there.
+        digest: Digest,
+    },
+    /// An archive does not have a blob on purpose.
+    #[error(
+        "{} leaves out {digest}, which an earlier bundle brings: the destination does not have it, so load that bundle first",
+        .path.display()
+    )]
+    Elsewhere {
+        /// The archive.
+        path: PathBuf,
+        /// The blob.
+        digest: Digest,
+    },
     /// An archive is written as a whole, and not changed.
     #[error("the archive {} cannot be changed: write another one", .path.display())]
     ReadOnly {
@@ -222,7 +250,8 @@ impl Error {
             | Self::NoArchive { .. }
             | Self::NoLayout { .. }
             | Self::NoManifest { .. }
-            | Self::NoBlob { .. } => Kind::NotFound,
+            | Self::NoBlob { .. }
+            | Self::Elsewhere { .. } => Kind::NotFound,
             Self::BadManifest { cause, .. } => match **cause {
                 ManifestError::DigestMismatch { .. } => Kind::DigestMismatch,
                 ManifestError::TooLarge
@@ -236,7 +265,9 @@ impl Error {
                 | ManifestError::BlobTooLarge { .. }
                 | ManifestError::SizeConflict { .. } => Kind::Corrupt,
             },
-            Self::WrongSize { .. } | Self::WrongDigest { .. } => Kind::DigestMismatch,
+            Self::WrongSize { .. } | Self::WrongDigest { .. } | Self::DamagedBlob { .. } => {
+                Kind::DigestMismatch
+            }
             Self::BadFile { .. } | Self::AmbiguousTag { .. } | Self::Damaged { .. } => {
                 Kind::Corrupt
             }
@@ -265,6 +296,14 @@ impl Error {
             reason: reason.to_string(),
         }
     }
+}
+
+/// Which file an offset is in, where it is not that of the offset before.
+fn of_file(path: &Path, end_path: &Path) -> String {
+    if path == end_path {
+        return String::new();
+    }
+    format!(" of {}", end_path.display())
 }
 
 fn is_full(cause: &io::Error) -> bool {

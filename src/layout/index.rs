@@ -186,6 +186,23 @@ impl Index {
         }
     }
 
+    /// Lists a manifest by what is known of it, under a name or without one.
+    pub(super) fn list(&mut self, descriptor: &Descriptor, name: Option<&str>) {
+        let mut document = json!({
+            "mediaType": descriptor.media_type.as_str(),
+            "digest": descriptor.digest.as_str(),
+            "size": descriptor.size,
+        });
+        if let Some(artifact_type) = &descriptor.artifact_type {
+            document["artifactType"] = json!(artifact_type);
+        }
+        if let Some(name) = name {
+            document["annotations"] = json!({REF_NAME: name, IMAGE_NAME: name});
+        }
+        // It was a descriptor before, so it is one.
+        self.entries.extend(Entry::parse(document).ok());
+    }
+
     /// Lists a manifest under full names, or without one.
     pub(super) fn name(&mut self, manifest: &Manifest, names: &[String]) {
         if names.is_empty() {

@@ -14,6 +14,7 @@
 mod archive;
 mod blobs;
 mod blocking;
+mod bundle;
 mod error;
 mod files;
 pub mod fuzzing;
@@ -27,8 +28,12 @@ mod store;
 mod tree;
 mod walk;
 
-pub use archive::{Format, Packed};
+pub use archive::{ArchiveForm, Format, Packed};
 pub use blobs::BlobBody;
+pub use bundle::{
+    BundleCheck, BundleFile, BundleIndex, BundlePlan, BundledBlob, BundledEntry, BundledManifest,
+    BundledOrigin, BundledRepository, StagedRepository, ViewedImage, read_index,
+};
 pub use error::{Action, Error, Kind};
 pub use listed::Listed;
 pub use remove::Deletion;

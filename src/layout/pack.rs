@@ -3,22 +3,18 @@
 //! Packs image layouts into one archive. What was packed is removed at once, so that the disk holds it once.
 
 use std::collections::HashSet;
-use std::fs::{self, File};
-use std::io::Read as _;
+use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
 
-use super::archive::{Format, Item, MANIFEST, Packed, familiar, tar};
+use super::archive::{ArchiveForm, Format, Item, MANIFEST, Packed, Writer, familiar};
 use super::error::{Action, Error};
-use super::files::{self, TemporaryFile};
+use super::files;
 use super::index::Index;
 use super::marker::{self, BLOBS, INDEX, MARKER};
 use super::store::Store;
 use crate::oci::{Content, Digest};
-
-/// How much of a blob is read at once, in bytes.
-const FRAME: usize = 256 * 1024;
 
 /// Packs the layouts into a file, which appears as a whole or not at all. Returns its length.
 pub(super) fn pack(target: &Path, format: Format, images: &[Packed]) -> Result<u64, Error> {
@@ -26,10 +22,7 @@ pub(super) fn pack(target: &Path, format: Format, images: &[Packed]) -> Result<u
         Some(directory) if !directory.as_os_str().is_empty() => directory,
         _ => Path::new("."),
     };
-    let mut writer = Writer {
-        file: TemporaryFile::create(directory)?,
-        length: 0,
-    };
+    let mut writer = Writer::create(directory, ArchiveForm::default())?;
     let mut index = Index::empty();
     let mut items = Vec::new();
     for image in images {
@@ -121,59 +114,10 @@ fn blobs(directory: &Path) -> Result<Vec<Digest>, Error> {
     Ok(found)
 }
 
-fn blob_name(digest: &Digest) -> String {
+pub(super) fn blob_name(digest: &Digest) -> String {
     format!(
         "{BLOBS}/{}/{}",
         digest.algorithm().as_str(),
         digest.encoded()
     )
-}
-
-/// An archive that is being written.
-struct Writer {
-    file: TemporaryFile,
-    length: u64,
-}
-
-// === impl Writer ===
-
-impl Writer {
-    fn add(&mut self, name: &str, content: &[u8]) -> Result<(), Error> {
-        let length = content.len() as u64;
-        self.write(&tar::header(name, length))?;
-        self.write(content)?;
-        self.write(&vec![0; tar::padding(length)])
-    }
-
-    fn add_file(&mut self, name: &str, path: &Path) -> Result<(), Error> {
-        let mut file = File::open(path).map_err(Error::io(Action::Read, path))?;
-        let length = file
-            .metadata()
-            .map_err(Error::io(Action::Read, path))?
-            .len();
-        self.write(&tar::header(name, length))?;
-        let mut frame = vec![0; FRAME];
-        loop {
-            let read = file
-                .read(&mut frame)
-                .map_err(Error::io(Action::Read, path))?;
-            let Some(part) = frame.get(..read).filter(|part| !part.is_empty()) else {
-                break;
-            };
-            self.write(part)?;
-        }
-        self.write(&vec![0; tar::padding(length)])
-    }
-
-    fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        self.length += bytes.len() as u64;
-        self.file.write(bytes)
-    }
-
-    fn finish(mut self, target: &Path) -> Result<u64, Error> {
-        self.write(&[0; tar::END])?;
-        let Self { file, length } = self;
-        file.rename(target)?;
-        Ok(length)
-    }
 }

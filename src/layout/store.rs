@@ -2,7 +2,7 @@
 
 //! The layout of one repository, read from the disk. Its operations block.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
-use super::archive::{Archive, Opened};
+use super::archive::{Archive, Opened, Reading};
 use super::index::Index;
 use super::marker::{self, BLOBS, INDEX};
 use super::{Error, files};
@@ -29,6 +29,8 @@ pub(super) struct Store {
     inside: Vec<PathBuf>,
     /// What is read in place of the directory.
     archive: Option<Arc<Archive>>,
+    /// Blobs that are not written: whoever reads what is written here has them.
+    elsewhere: Arc<HashSet<Digest>>,
     memory: Mutex<Memory>,
     /// Manifests that wait for the one who has the turn.
     pub(super) queue: Mutex<Vec<Put>>,
@@ -104,10 +106,16 @@ impl Store {
             directory,
             inside: Vec::new(),
             archive: None,
+            elsewhere: Arc::default(),
             memory: Mutex::default(),
             queue: Mutex::default(),
             turn: Arc::default(),
         }
+    }
+
+    /// The same, in which some blobs count as written.
+    pub(super) fn without(self, elsewhere: Arc<HashSet<Digest>>) -> Self {
+        Self { elsewhere, ..self }
     }
 
     /// The images of an archive. They can only be read.
@@ -121,16 +129,30 @@ impl Store {
     /// A blob, or nothing where there is none.
     pub(super) fn open_blob(&self, digest: &Digest) -> Result<Option<Opened>, Error> {
         if let Some(archive) = &self.archive {
-            return archive.open_blob(digest);
+            return Ok(archive.open_blob(digest));
         }
         let path = self.blob_path(digest);
         let opened = files::open(&path)?;
         Ok(opened.map(|(file, metadata)| Opened {
-            file,
-            path,
+            reading: Reading::File(file, path),
             start: 0,
             length: metadata.len(),
         }))
+    }
+
+    /// Whether a blob counts as written although it is not here.
+    pub(super) fn is_elsewhere(&self, digest: &Digest) -> bool {
+        self.elsewhere.contains(digest)
+    }
+
+    /// That there is no such blob.
+    pub(super) fn lacks_blob(&self, digest: Digest) -> Error {
+        let path = self.directory.clone();
+        let archive = self.archive.as_ref();
+        if archive.is_some_and(|archive| archive.elsewhere.contains(&digest)) {
+            return Error::Elsewhere { path, digest };
+        }
+        Error::NoBlob { path, digest }
     }
 
     /// Refuses to change what can only be read.
@@ -323,7 +345,15 @@ impl Store {
         let bytes = match made {
             Some(bytes) => bytes.to_vec(),
             None => match self.open_blob(digest)? {
-                Some(opened) => opened.read(limits::MANIFEST_BYTES)?,
+                Some(opened) => {
+                    let bytes = opened.read(limits::MANIFEST_BYTES)?;
+                    if !digest.matches(&bytes)
+                        && let Some(damaged) = opened.damaged(digest)
+                    {
+                        return Err(damaged);
+                    }
+                    bytes
+                }
                 None => return Ok(None),
             },
         };
@@ -339,6 +369,12 @@ impl Store {
     /// Whether a listed manifest refers to another one.
     pub(super) fn is_referrer(&self, descriptor: &Descriptor) -> Result<bool, Error> {
         Ok(self.read_referrer(descriptor)?.is_some())
+    }
+
+    /// What a listed manifest refers to.
+    pub(super) fn subject_of(&self, descriptor: &Descriptor) -> Result<Option<Digest>, Error> {
+        let referrer = self.read_referrer(descriptor)?;
+        Ok(referrer.map(|referrer| referrer.subject.clone()))
     }
 
     fn read_referrer(&self, descriptor: &Descriptor) -> Result<Option<Arc<Referrer>>, Error> {

@@ -2,7 +2,7 @@
 
 //! The tree: which layout belongs to a repository, and its operations off the async threads.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -44,6 +44,14 @@ enum Shape {
     Single,
     /// One archive, whatever the repository is called.
     Archive(Arc<Archive>),
+    /// One archive, of which each repository shows something else.
+    Views {
+        views: Arc<HashMap<Repository, Arc<Archive>>>,
+        /// What is shown of all others.
+        empty: Arc<Archive>,
+    },
+    /// A layout for each repository, in which some blobs count as written.
+    Sparse(Arc<HashMap<Repository, Arc<HashSet<Digest>>>>),
 }
 
 impl Layout {
@@ -55,6 +63,23 @@ impl Layout {
     /// The layout that `directory` itself is. Nothing is read or made yet.
     pub fn single(directory: PathBuf) -> Self {
         Self::with_shape(directory, Shape::Single)
+    }
+
+    /// The tree below `directory`, in which the repositories are taken to have some blobs that are never written.
+    pub fn sparse(directory: PathBuf, elsewhere: HashMap<Repository, HashSet<Digest>>) -> Self {
+        let elsewhere = elsewhere.into_iter();
+        let elsewhere = elsewhere.map(|(repository, blobs)| (repository, Arc::new(blobs)));
+        Self::with_shape(directory, Shape::Sparse(Arc::new(elsewhere.collect())))
+    }
+
+    /// What an archive shows of each repository.
+    pub(super) fn of_views(
+        directory: PathBuf,
+        views: HashMap<Repository, Arc<Archive>>,
+        empty: Arc<Archive>,
+    ) -> Self {
+        let views = Arc::new(views);
+        Self::with_shape(directory, Shape::Views { views, empty })
     }
 
     /// The images of an archive, which are read where they are.
@@ -227,8 +252,10 @@ impl Layout {
         blocking(move || store.referrers(&digest)).await
     }
 
-    fn store(&self, repository: &Repository) -> Result<Arc<Store>, Error> {
-        if let (Shape::Tree, Some(part)) = (&self.0.shape, reserved_part(repository)) {
+    pub(super) fn store(&self, repository: &Repository) -> Result<Arc<Store>, Error> {
+        if let (Shape::Tree | Shape::Sparse(_), Some(part)) =
+            (&self.0.shape, reserved_part(repository))
+        {
             return Err(Error::ReservedName {
                 repository: repository.clone(),
                 part,
@@ -251,6 +278,14 @@ impl Tree {
             Shape::Tree => Store::in_tree(&directory, repository),
             Shape::Single => Store::new(directory),
             Shape::Archive(archive) => Store::of_archive(directory, Arc::clone(archive)),
+            Shape::Views { views, empty } => {
+                let archive = views.get(repository).unwrap_or(empty);
+                Store::of_archive(directory, Arc::clone(archive))
+            }
+            Shape::Sparse(elsewhere) => {
+                let elsewhere = elsewhere.get(repository).cloned();
+                Store::in_tree(&directory, repository).without(elsewhere.unwrap_or_default())
+            }
         }
     }
 }

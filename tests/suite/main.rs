@@ -13,6 +13,7 @@
     reason = "a test stops at the first surprise, and tables of cases are long"
 )]
 
+mod bundles;
 mod cli;
 mod cluster;
 mod convert;

@@ -4,7 +4,6 @@
 //! without manifests. The manifests are made of them, always the same of the same archive; layers stay as they are.
 
 use std::collections::HashMap;
-use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -13,7 +12,7 @@ use serde_json::json;
 
 use super::file::{Archive, Files, INDEX_BYTES};
 use super::tar::Span;
-use crate::layout::error::{Action, Error};
+use crate::layout::error::Error;
 use crate::layout::index::Index;
 use crate::oci::{Digest, Manifest, limits};
 
@@ -64,8 +63,8 @@ struct Layer {
 }
 
 /// Reads the images of an archive.
-pub(super) fn read(files: &Files<'_>) -> Result<Archive, Error> {
-    let bad = |what: String| Error::bad_file(files.path.to_owned(), what);
+pub(super) fn read(files: &Files) -> Result<Archive, Error> {
+    let bad = |what: String| Error::bad_file(files.path().to_owned(), what);
     let text = files.read(MANIFEST, INDEX_BYTES)?;
     let items: Vec<Item> = serde_json::from_slice(&text)
         .map_err(|cause| bad(format!("its manifest.json makes no sense: {cause}")))?;
@@ -109,10 +108,11 @@ pub(super) fn read(files: &Files<'_>) -> Result<Archive, Error> {
         made.insert(manifest.digest().clone(), bytes);
     }
     Ok(Archive {
-        path: files.path.to_owned(),
+        volume: Arc::clone(&files.volume),
         index: Arc::new(index),
-        blobs,
-        made,
+        blobs: Arc::new(blobs),
+        made: Arc::new(made),
+        elsewhere: Arc::default(),
     })
 }
 
@@ -135,13 +135,10 @@ fn manifest(config: &Digest, size: usize, layers: &[Layer]) -> Bytes {
 }
 
 /// A layer that is not compressed has the digest that the config says; any other is hashed.
-fn read_layer(files: &Files<'_>, name: &str, id: &Digest) -> Result<Layer, Error> {
+fn read_layer(files: &Files, name: &str, id: &Digest) -> Result<Layer, Error> {
     let span = files.find(name).ok_or_else(|| files.missing(name))?;
     let mut start = [0_u8; 4];
-    let read = files
-        .file
-        .read_at(&mut start, span.start)
-        .map_err(Error::io(Action::Read, files.path))?;
+    let read = files.volume.read_at(&mut start, span.start)?;
     let start = start.get(..read).unwrap_or_default();
     let compression = match start {
         [0x1f, 0x8b, ..] => Some("gzip"),
@@ -159,17 +156,14 @@ fn read_layer(files: &Files<'_>, name: &str, id: &Digest) -> Result<Layer, Error
     })
 }
 
-fn hash(files: &Files<'_>, span: Span) -> Result<Digest, Error> {
+fn hash(files: &Files, span: Span) -> Result<Digest, Error> {
     let mut hasher = crate::oci::digest::Algorithm::Sha256.hasher();
     let mut frame = vec![0; FRAME];
     let (mut at, end) = (span.start, span.start + span.length);
     while at < end {
         let wanted = usize::try_from(end - at).unwrap_or(FRAME).min(FRAME);
         let part = frame.get_mut(..wanted).unwrap_or_default();
-        files
-            .file
-            .read_exact_at(part, at)
-            .map_err(Error::io(Action::Read, files.path))?;
+        files.volume.read_exact_at(part, at)?;
         hasher.update(part);
         at += wanted as u64;
     }

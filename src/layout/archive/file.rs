@@ -2,9 +2,10 @@
 
 //! An archive that is open, and the files in it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
-use std::io::{Read as _, Seek, SeekFrom};
+use std::io::ErrorKind;
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,8 +13,8 @@ use bytes::Bytes;
 
 use super::names;
 use super::tar::{self, Span};
+use super::volume::Volume;
 use crate::layout::error::{Action, Error};
-use crate::layout::files;
 use crate::layout::index::Index;
 use crate::layout::marker::BLOBS;
 use crate::oci::{Digest, limits};
@@ -21,29 +22,38 @@ use crate::oci::{Digest, limits};
 /// Largest `index.json` or `manifest.json` that is read, in bytes.
 pub(super) const INDEX_BYTES: u64 = 16 * 1024 * 1024;
 
-/// An archive of images.
-#[derive(Debug)]
+/// An archive of images. Cheap to clone.
+#[derive(Clone, Debug)]
 pub(in crate::layout) struct Archive {
-    pub(super) path: PathBuf,
+    pub(in crate::layout) volume: Arc<Volume>,
     pub(in crate::layout) index: Arc<Index>,
-    pub(super) blobs: HashMap<Digest, Span>,
+    pub(in crate::layout) blobs: Arc<HashMap<Digest, Span>>,
     /// Manifests that are not in the file: they are made of what `docker save` wrote before it wrote manifests.
-    pub(super) made: HashMap<Digest, Bytes>,
+    pub(in crate::layout) made: Arc<HashMap<Digest, Bytes>>,
+    /// What is not in the file, and has to be where its images go.
+    pub(in crate::layout) elsewhere: Arc<HashSet<Digest>>,
 }
 
 /// The files of an archive by their names.
-pub(super) struct Files<'a> {
-    pub(super) file: &'a File,
-    pub(super) path: &'a Path,
+pub(super) struct Files {
+    pub(super) volume: Arc<Volume>,
     pub(super) spans: HashMap<String, Span>,
     pub(super) links: HashMap<String, String>,
 }
 
-/// An open file, at the beginning of what was asked for.
+/// Where bytes are read.
+#[derive(Debug)]
+pub(in crate::layout) enum Reading {
+    /// A file of its own, by its path.
+    File(File, PathBuf),
+    /// An archive.
+    Volume(Arc<Volume>),
+}
+
+/// What was asked for, open.
 #[derive(Debug)]
 pub(in crate::layout) struct Opened {
-    pub(in crate::layout) file: File,
-    pub(in crate::layout) path: PathBuf,
+    pub(in crate::layout) reading: Reading,
     /// Where what was asked for begins.
     pub(in crate::layout) start: u64,
     /// How long it is.
@@ -59,53 +69,100 @@ impl Archive {
     }
 
     /// A blob, or nothing where there is none.
-    pub(in crate::layout) fn open_blob(&self, digest: &Digest) -> Result<Option<Opened>, Error> {
-        let Some(Span { start, length }) = self.blobs.get(digest).copied() else {
-            return Ok(None);
-        };
-        let Some((mut file, _)) = files::open(&self.path)? else {
-            return Err(Error::NoArchive {
-                path: self.path.clone(),
-            });
-        };
-        file.seek(SeekFrom::Start(start))
-            .map_err(Error::io(Action::Read, &self.path))?;
-        Ok(Some(Opened {
-            file,
-            path: self.path.clone(),
+    pub(in crate::layout) fn open_blob(&self, digest: &Digest) -> Option<Opened> {
+        let Span { start, length } = self.blobs.get(digest).copied()?;
+        Some(Opened {
+            reading: Reading::Volume(Arc::clone(&self.volume)),
             start,
             length,
-        }))
+        })
     }
 }
 
 // === impl Opened ===
 
 impl Opened {
+    /// Reads some bytes from `position` of it on; none behind its end.
+    pub(in crate::layout) fn read_at(
+        &self,
+        buffer: &mut [u8],
+        position: u64,
+    ) -> Result<usize, Error> {
+        let rest = usize::try_from(self.length.saturating_sub(position)).unwrap_or(usize::MAX);
+        let length = buffer.len().min(rest);
+        let wanted = buffer.get_mut(..length).unwrap_or_default();
+        let offset = self.start + position;
+        match &self.reading {
+            _ if wanted.is_empty() => Ok(0),
+            Reading::Volume(volume) => volume.read_at(wanted, offset),
+            Reading::File(file, path) => match file.read_at(wanted, offset) {
+                Err(cause) if cause.kind() == ErrorKind::Interrupted => {
+                    self.read_at(buffer, position)
+                }
+                read => read.map_err(Error::io(Action::Read, path)),
+            },
+        }
+    }
+
+    /// Fills a buffer as far as there are bytes, and says how far.
+    pub(in crate::layout) fn fill(&self, buffer: &mut [u8], position: u64) -> Result<usize, Error> {
+        let mut filled = 0;
+        while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+            match self.read_at(rest, position + filled as u64)? {
+                0 => break,
+                some => filled += some,
+            }
+        }
+        Ok(filled)
+    }
+
     /// All of it, at most so many bytes.
     pub(in crate::layout) fn read(&self, most: usize) -> Result<Vec<u8>, Error> {
-        let mut content = Vec::new();
-        let length = self.length.min(most as u64 + 1);
-        let mut part = (&self.file).take(length);
-        part.read_to_end(&mut content)
-            .map_err(Error::io(Action::Read, &self.path))?;
-        if content.len() > most {
+        if self.length > most as u64 {
             return Err(Error::TooMany {
-                path: self.path.clone(),
+                path: self.path().to_owned(),
                 what: "bytes",
                 most,
             });
         }
+        let mut content = vec![0; usize::try_from(self.length).unwrap_or_default()];
+        let filled = self.fill(&mut content, 0)?;
+        content.truncate(filled);
         Ok(content)
+    }
+
+    /// That its bytes are not those of its digest: where in an archive that is. Nothing of a file of its own, whose
+    /// name says it.
+    pub(in crate::layout) fn damaged(&self, digest: &Digest) -> Option<Error> {
+        let Reading::Volume(volume) = &self.reading else {
+            return None;
+        };
+        let (path, offset) = volume.place(self.start);
+        let last = self.start + self.length.saturating_sub(1);
+        let (end_path, end) = volume.place_behind(last);
+        Some(Error::DamagedBlob {
+            path,
+            offset,
+            end_path,
+            end,
+            digest: digest.clone(),
+        })
+    }
+
+    fn path(&self) -> &Path {
+        match &self.reading {
+            Reading::File(_, path) => path,
+            Reading::Volume(volume) => volume.path(),
+        }
     }
 }
 
 // === impl Files ===
 
-impl<'a> Files<'a> {
-    pub(super) fn scan(file: &'a File, path: &'a Path) -> Result<Self, Error> {
+impl Files {
+    pub(super) fn scan(volume: Volume) -> Result<Self, Error> {
         let (mut spans, mut links) = (HashMap::new(), HashMap::new());
-        for tar::Entry { name, link, span } in tar::scan(file, path)? {
+        for tar::Entry { name, link, span } in tar::scan(&volume)? {
             // Of what stands twice the last counts, as where it is unpacked.
             if let Some(target) = link {
                 links.insert(name, target);
@@ -114,8 +171,7 @@ impl<'a> Files<'a> {
             }
         }
         Ok(Self {
-            file,
-            path,
+            volume: Arc::new(volume),
             spans,
             links,
         })
@@ -135,12 +191,16 @@ impl<'a> Files<'a> {
 
     pub(super) fn read(&self, name: &str, most: u64) -> Result<Vec<u8>, Error> {
         let span = self.find(name).ok_or_else(|| self.missing(name))?;
-        tar::read(self.file, self.path, span, most)
+        tar::read(&self.volume, span, most)
     }
 
     pub(super) fn missing(&self, name: &str) -> Error {
         let reason = format!("it lacks {name:?}, which it names");
-        Error::bad_file(self.path.to_owned(), reason)
+        Error::bad_file(self.path().to_owned(), reason)
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        self.volume.path()
     }
 }
 

@@ -5,11 +5,17 @@
 
 mod docker;
 mod file;
+mod frames;
 mod names;
 mod open;
+mod stored;
 pub(super) mod tar;
+mod volume;
+mod writer;
 
 pub(super) use self::docker::{Item, MANIFEST};
-pub(super) use self::file::{Archive, Opened};
+pub(super) use self::file::{Archive, Opened, Reading};
 pub(super) use self::names::familiar;
 pub use self::names::{Format, Packed};
+pub use self::writer::ArchiveForm;
+pub(super) use self::writer::Writer;

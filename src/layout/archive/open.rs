@@ -2,14 +2,13 @@
 
 //! Tells which kind an archive is of.
 
-use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use super::docker;
 use super::file::{Archive, Files, INDEX_BYTES, blob_digest};
+use super::volume::Volume;
 use crate::layout::error::Error;
-use crate::layout::files;
 use crate::layout::index::Index;
 use crate::layout::marker::{INDEX, MARKER};
 
@@ -18,12 +17,7 @@ use crate::layout::marker::{INDEX, MARKER};
 impl Archive {
     /// Reads what an archive has.
     pub(in crate::layout) fn open(path: &Path) -> Result<Self, Error> {
-        let Some((file, _)) = files::open(path)? else {
-            return Err(Error::NoArchive {
-                path: path.to_owned(),
-            });
-        };
-        let files = Files::scan(&file, path)?;
+        let files = Files::scan(Volume::open(path)?)?;
         if files.find(INDEX).is_some() && files.find(MARKER).is_some() {
             return Self::of_layout(&files);
         }
@@ -35,19 +29,20 @@ impl Archive {
         Err(Error::bad_file(path.to_owned(), what))
     }
 
-    fn of_layout(files: &Files<'_>) -> Result<Self, Error> {
+    fn of_layout(files: &Files) -> Result<Self, Error> {
         let text = files.read(INDEX, INDEX_BYTES)?;
         let index = Index::parse(&text).map_err(|cause| {
             let reason = format!("its index.json makes no sense: {cause}");
-            Error::bad_file(files.path.to_owned(), reason)
+            Error::bad_file(files.path().to_owned(), reason)
         })?;
         let names = files.spans.keys().chain(files.links.keys());
         let blobs = names.filter_map(|name| Some((blob_digest(name)?, files.find(name)?)));
         Ok(Self {
-            path: files.path.to_owned(),
+            volume: Arc::clone(&files.volume),
             index: Arc::new(index),
-            blobs: blobs.collect(),
-            made: HashMap::new(),
+            blobs: Arc::new(blobs.collect()),
+            made: Arc::default(),
+            elsewhere: Arc::default(),
         })
     }
 }

@@ -3,11 +3,8 @@
 //! The tar format (POSIX pax, GNU tar), as far as archives of images use it: headers are read and written, contents
 //! stay where they are.
 
-use std::fs::File;
-use std::os::unix::fs::FileExt as _;
-use std::path::Path;
-
-use crate::layout::error::{Action, Error};
+use super::volume::Volume;
+use crate::layout::error::Error;
 use crate::oci::limits;
 
 /// The length of a header, and what contents are filled up to.
@@ -32,18 +29,18 @@ const FOREIGN: [(&[u8], &str, &str); 4] = [
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::layout) struct Entry {
     /// Its path, without `./`.
-    pub(super) name: String,
+    pub(in crate::layout) name: String,
     /// What it leads to, where it is a link.
-    pub(super) link: Option<String>,
+    pub(in crate::layout) link: Option<String>,
     /// Where its bytes are.
-    pub(super) span: Span,
+    pub(in crate::layout) span: Span,
 }
 
 /// Bytes of a file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::layout) struct Span {
-    pub(super) start: u64,
-    pub(super) length: u64,
+    pub(in crate::layout) start: u64,
+    pub(in crate::layout) length: u64,
 }
 
 /// What entries before an entry say of it.
@@ -56,22 +53,19 @@ struct Extensions {
 
 /// Goes from header to header.
 struct Scanner<'a> {
-    file: &'a File,
-    path: &'a Path,
-    /// The length of the file.
+    volume: &'a Volume,
+    /// How long it is.
     end: u64,
     extensions: Extensions,
     entries: Vec<Entry>,
 }
 
 /// The files and links of an archive, in their order. What is wrong is named by its offset.
-pub(in crate::layout) fn scan(file: &File, path: &Path) -> Result<Vec<Entry>, Error> {
-    refuse_foreign(file, path)?;
-    let metadata = file.metadata().map_err(Error::io(Action::Read, path))?;
+pub(in crate::layout) fn scan(volume: &Volume) -> Result<Vec<Entry>, Error> {
+    refuse_foreign(volume)?;
     let mut scanner = Scanner {
-        file,
-        path,
-        end: metadata.len(),
+        volume,
+        end: volume.length(),
         extensions: Extensions::default(),
         entries: Vec::new(),
     };
@@ -92,9 +86,10 @@ impl Scanner<'_> {
     /// Reads the header at an offset, and says where the next one is; none behind the last.
     fn step(&mut self, offset: u64) -> Result<Option<u64>, Error> {
         let mut header = [0_u8; LENGTH];
-        if self.file.read_exact_at(&mut header, offset).is_err() {
+        if self.end - offset < BLOCK {
             return Err(self.damaged(offset, "the file ends in the middle of a header"));
         }
+        self.volume.read_exact_at(&mut header, offset)?;
         if header.iter().all(|byte| *byte == 0) {
             return Ok(None);
         }
@@ -120,7 +115,7 @@ impl Scanner<'_> {
         };
         let span = Span { start, length };
         if is_extension {
-            let text = read(self.file, self.path, span, EXTENSION_BYTES)?;
+            let text = read(self.volume, span, EXTENSION_BYTES)?;
             self.extensions.take(kind, &text);
         } else {
             self.add(&header, kind, span)?;
@@ -143,7 +138,7 @@ impl Scanner<'_> {
         });
         if self.entries.len() > limits::LIST_ENTRIES {
             return Err(Error::TooMany {
-                path: self.path.to_owned(),
+                path: self.volume.path().to_owned(),
                 what: "files",
                 most: limits::LIST_ENTRIES,
             });
@@ -152,32 +147,22 @@ impl Scanner<'_> {
     }
 
     fn damaged(&self, offset: u64, what: &str) -> Error {
-        Error::Damaged {
-            path: self.path.to_owned(),
-            offset,
-            what: what.to_owned(),
-        }
+        self.volume.damaged(offset, what.to_owned())
     }
 }
 
 /// The bytes of a span, at most so many.
-pub(in crate::layout) fn read(
-    file: &File,
-    path: &Path,
-    span: Span,
-    most: u64,
-) -> Result<Vec<u8>, Error> {
+pub(in crate::layout) fn read(volume: &Volume, span: Span, most: u64) -> Result<Vec<u8>, Error> {
     let Span { start, length } = span;
     if length > most {
         return Err(Error::TooMany {
-            path: path.to_owned(),
+            path: volume.path().to_owned(),
             what: "bytes in one of its documents",
             most: usize::try_from(most).unwrap_or(usize::MAX),
         });
     }
     let mut bytes = vec![0; usize::try_from(length).unwrap_or_default()];
-    file.read_exact_at(&mut bytes, start)
-        .map_err(Error::io(Action::Read, path))?;
+    volume.read_exact_at(&mut bytes, start)?;
     Ok(bytes)
 }
 
@@ -233,15 +218,13 @@ impl Extensions {
 
 // === shared ===
 
-fn refuse_foreign(file: &File, path: &Path) -> Result<(), Error> {
+fn refuse_foreign(volume: &Volume) -> Result<(), Error> {
     let mut start = [0_u8; 5];
-    let read = file
-        .read_at(&mut start, 0)
-        .map_err(Error::io(Action::Read, path))?;
+    let read = volume.read_at(&mut start, 0)?;
     let start = start.get(..read).unwrap_or_default();
     match FOREIGN.iter().find(|(magic, ..)| start.starts_with(magic)) {
         Some((_, format, tool)) => Err(Error::bad_file(
-            path.to_owned(),
+            volume.path().to_owned(),
             format!("it is compressed with {format}: unpack it first, with {tool}"),
         )),
         None => Ok(()),
@@ -373,8 +356,9 @@ mod tests {
     }
 
     fn listed(file: &tempfile::NamedTempFile) -> Result<Vec<(String, u64, u64)>, String> {
-        let entries =
-            scan(file.as_file(), Path::new("a.tar")).map_err(|error| error.to_string())?;
+        let path = file.path().display().to_string();
+        let volume = Volume::open(file.path()).unwrap();
+        let entries = scan(&volume).map_err(|error| error.to_string().replace(&path, "a.tar"))?;
         let entries = entries.into_iter();
         Ok(entries
             .map(|entry| (entry.name, entry.span.start, entry.span.length))

@@ -25,7 +25,7 @@ pub struct Told {
 impl ImageAnswer {
     /// Whether the image is mirrored; where the image of another registry is, which one.
     pub fn heading(&self) -> String {
-        let ImageAnswer {
+        let Self {
             image,
             mirrored,
             elsewhere,
@@ -119,11 +119,8 @@ impl Whereabouts {
                 next_attempt_time,
             } => {
                 let mut told = because(format!("{reason}: {message}"));
-                told.extend(
-                    next_attempt_time
-                        .iter()
-                        .map(|next| ("next attempt", at(next))),
-                );
+                let next = next_attempt_time.iter();
+                told.extend(next.map(|next| ("next attempt", at(next))));
                 told
             }
             Self::Pruned { target, deleted_at } => {

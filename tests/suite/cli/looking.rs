@@ -165,6 +165,7 @@ async fn the_program_explains_itself() {
       prune        Say which tags at the destinations are no longer wanted, or delete them
       restore      Bring back tags that were pruned
       copy         Copy images between registries, directories and archives
+      bundle       Carry the images of mirrors in one file, to a place without a network
       delete       Delete tags [alias: rm]
       ls           List the repositories of a registry, or the tags of a repository
       search       Search registries for repositories
@@ -228,8 +229,8 @@ async fn the_program_explains_itself() {
         assert!(finished.stdout.contains("transship"), "{arguments:?}");
     }
     for command in [
-        "sync", "plan", "prune", "restore", "copy", "delete", "ls", "search", "digest", "manifest",
-        "config", "inspect", "history", "diff", "verify", "df", "login", "logout",
+        "sync", "plan", "prune", "restore", "copy", "bundle", "delete", "ls", "search", "digest",
+        "manifest", "config", "inspect", "history", "diff", "verify", "df", "login", "logout",
     ] {
         let help = files.run(&[command, "--help"]).await;
         help.assert_success();

@@ -18,12 +18,14 @@ const PAGE: &str = "docs/schema/cli.json";
 const OF_CLUSTERS: [&str; 4] = ["MirrorList", "ImageAnswer", "MirrorTree", "RestorableTags"];
 
 /// Every command with documents, as it does what it should, and as it fails.
-const COMMANDS: [(&str, i32); 33] = [
+const COMMANDS: [(&str, i32); 35] = [
     ("search HOST/app", 0),
     ("sync -f mirror.yaml --dry-run", 0),
     ("plan -f mirror.yaml", 2),
     ("sync -f mirror.yaml --state state.json", 0),
     ("sync -f narrow.yaml --state state.json", 0),
+    ("bundle create -f mirror.yaml out.tar", 0),
+    ("bundle verify out.tar", 0),
     ("sync -f broken.yaml", 1),
     ("plan -f mirror.yaml", 0),
     ("plan -f policy.yaml", 0),

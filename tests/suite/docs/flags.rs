@@ -37,6 +37,13 @@ async fn helps() -> Vec<(&'static str, String)> {
         let help = help(&[command, "--help"]).await;
         let (own, _) = help.split_once(COMMON).expect(command);
         helps.push((page_of(command), own.to_owned()));
+        // A command of several has its flags below.
+        let below = matches(r"(?m)^  ([a-z]+)  +[A-Z]", own);
+        for word in below.iter().filter(|word| *word != "help") {
+            let help = self::help(&[command, word, "--help"]).await;
+            let (own, _) = help.split_once(COMMON).expect(word);
+            helps.push((page_of(command), own.to_owned()));
+        }
     }
     helps
 }

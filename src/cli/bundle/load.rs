@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//! `transship bundle load`: a round whose source is the bundle. What mirrors want of it was decided when it was made;
+//! where it goes, and under which names, is said by the mirrors that are given here.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::ends::{documents, failed};
+use crate::api::image_mirror::AbsentTag;
+use crate::cli::args::{LoadBundleArgs, OutputArgs};
+use crate::cli::connect::MirrorConnection;
+use crate::cli::error::Error;
+use crate::cli::exit::Exit;
+use crate::cli::output::Output;
+use crate::cli::progress::Progress;
+use crate::cli::session::{Remembering, Session};
+use crate::cli::units;
+use crate::layout::{BundleFile, ViewedImage};
+use crate::plan::conflicts::SourceImage;
+use crate::plan::naming::Naming;
+use crate::plan::{ImageEntry, Mirror, Platforms, ReferrerTypes, RepositorySelector, TagSelector};
+use crate::sync::RoundInput;
+
+/// Runs `transship bundle load`.
+pub(super) async fn run(args: &LoadBundleArgs, output: &Output) -> Result<Exit, Error> {
+    let LoadBundleArgs {
+        file,
+        mirrors,
+        output: OutputArgs { output: format },
+        registry,
+    } = args;
+    let bundle = BundleFile::open(file.clone()).await.map_err(failed)?;
+    let mut documents = documents(mirrors);
+    documents.from_layout = Some(file.clone());
+    let mut absent = BTreeSet::new();
+    let progress = Progress::new(output);
+    let remembering = Remembering::All;
+    let mut session = Session::open_as(&documents, registry, progress, remembering, |input| {
+        if !redirect(input, &bundle)? {
+            absent.insert(input.mirror.name.clone());
+        }
+        Ok(())
+    })?;
+    session.skip(output, |mirror| {
+        if mirror.suspend {
+            return Some("is suspended");
+        }
+        absent
+            .contains(&mirror.name)
+            .then_some("has no images in the bundle")
+    });
+    if session.inputs.is_empty() {
+        let known = known_mirrors(&bundle).join(", ");
+        let file = file.display();
+        return Err(Error::Image(format!(
+            "{file} has nothing for these mirrors: it has images of {known}"
+        )));
+    }
+    tell_elsewhere(&bundle, output);
+    session.apply(*format, output).await
+}
+
+/// Says what the destinations must have already.
+fn tell_elsewhere(bundle: &BundleFile, output: &Output) {
+    let elsewhere = bundle.index.elsewhere();
+    if elsewhere.is_empty() {
+        return;
+    }
+    let size: u64 = elsewhere.iter().map(|(_, size)| size).sum();
+    let before = bundle.index.previous.as_ref();
+    let before = before.map_or("an earlier one".to_owned(), |digest| {
+        format!("the one with the index {digest}")
+    });
+    output.note(&format!(
+        "note: this bundle relies on {} ({}) that {before} brings: each is looked for at the destinations",
+        units::count(elsewhere.len(), "blob", "blobs"),
+        units::bytes(size)
+    ));
+}
+
+/// The mirrors whose images are in a bundle.
+fn known_mirrors(bundle: &BundleFile) -> Vec<String> {
+    let repositories = bundle.index.repositories.iter();
+    let entries = repositories.flat_map(|repository| &repository.entries);
+    let origins = entries.flat_map(|entry| &entry.origins);
+    let names: BTreeSet<&String> = origins.map(|origin| &origin.mirror).collect();
+    names.into_iter().cloned().collect()
+}
+
+/// Lets the bundle take the place of a mirror's source, and says whether it has anything of it.
+fn redirect(input: &mut RoundInput<MirrorConnection>, bundle: &BundleFile) -> Result<bool, Error> {
+    let RoundInput { mirror, connection } = input;
+    let images = images_of(mirror, bundle)?;
+    let mirror = Arc::make_mut(mirror);
+    mirror.images = entries(mirror, &images);
+    // Policies have judged, and platforms and referrers are those that were chosen.
+    mirror.platforms = Platforms::All;
+    mirror.referrers.types = ReferrerTypes::All;
+    connection.read_from(bundle.view(&mirror.name, &images));
+    Ok(!images.is_empty())
+}
+
+fn images_of<'a>(mirror: &Mirror, bundle: &'a BundleFile) -> Result<Vec<ViewedImage<'a>>, Error> {
+    let mut images = Vec::new();
+    for of in &bundle.index.repositories {
+        for entry in &of.entries {
+            let origins = entry.origins.iter();
+            for origin in origins.filter(|origin| origin.mirror == mirror.name) {
+                let source = SourceImage::read(&origin.source).ok_or_else(|| {
+                    Error::Image(format!("{:?} in the bundle names no image", origin.source))
+                })?;
+                if source.registry != mirror.source.registry {
+                    return Err(Error::Image(format!(
+                        "the bundle has {} for mirror {}, whose source is {} here: load it with the file that it was made with",
+                        origin.source, mirror.name, mirror.source.registry
+                    )));
+                }
+                images.push(ViewedImage {
+                    repository: source.repository,
+                    tag: source.tag,
+                    entry,
+                    of,
+                });
+            }
+        }
+    }
+    Ok(images)
+}
+
+/// Entries that want these images and no others, under the names that the mirror gives them.
+fn entries(mirror: &Mirror, images: &[ViewedImage<'_>]) -> Vec<ImageEntry> {
+    let mut entries: Vec<ImageEntry> = Vec::new();
+    for image in images {
+        let repository = RepositorySelector::Literal(image.repository.clone());
+        let naming = naming(mirror, image);
+        let is_alike =
+            |entry: &&mut ImageEntry| entry.repository == repository && entry.naming == naming;
+        let tag = TagSelector::Literal(image.tag.clone());
+        if let Some(entry) = entries.iter_mut().find(is_alike) {
+            if !entry.tags.contains(&tag) {
+                entry.tags.push(tag);
+            }
+            continue;
+        }
+        entries.push(ImageEntry {
+            repository,
+            tags: vec![tag],
+            absent: AbsentTag::Fail,
+            rules: None,
+            policies: Vec::new(),
+            naming,
+        });
+    }
+    entries
+}
+
+/// How the mirror names an image. Where it names those of a repository in several ways, it is the one that the bundle was
+/// made with.
+fn naming(mirror: &Mirror, image: &ViewedImage<'_>) -> Naming {
+    let registry = &mirror.source.registry;
+    let gives = |naming: &&Naming| {
+        mirror.destinations.iter().any(|destination| {
+            let path = destination.repository_of(naming, registry, &image.repository);
+            path.is_ok_and(|path| image.of.name.ends_with(&format!("/{path}")))
+        })
+    };
+    let namings = mirror.namings(&image.repository);
+    let chosen = namings.iter().find(gives).or(namings.first());
+    chosen.cloned().unwrap_or_default()
+}

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//! Reads every byte of a bundle, and follows every reference in it.
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::index::{BundledRepository, as_value};
+use super::open::BundleFile;
+use crate::layout::archive::{Opened, tar};
+use crate::layout::blocking::blocking;
+use crate::layout::error::Error;
+use crate::layout::marker::{CONTENT, INDEX, MARKER};
+use crate::layout::store::Store;
+use crate::oci::{Digest, limits};
+
+/// How much is hashed at once, in bytes.
+const FRAME: usize = 256 * 1024;
+/// Most faults that are told: what is broken all over is not read by anybody.
+const FAULTS: usize = 1_000;
+
+/// What was read.
+#[derive(Debug, Default)]
+pub struct BundleCheck {
+    /// How many blobs and manifests.
+    pub contents: usize,
+    /// How many bytes of them.
+    pub bytes: u64,
+    /// What is wrong.
+    pub faults: Vec<Error>,
+}
+
+// === impl BundleFile ===
+
+impl BundleFile {
+    /// Looks at all of it.
+    pub async fn check(self) -> Result<BundleCheck, Error> {
+        blocking(move || {
+            let mut check = BundleCheck::default();
+            self.check_documents(&mut check)?;
+            self.check_contents(&mut check)?;
+            self.check_references(&mut check)?;
+            Ok(check)
+        })
+        .await
+    }
+
+    /// What no digest covers follows from the index.
+    fn check_documents(&self, check: &mut BundleCheck) -> Result<(), Error> {
+        let expected = self.index.layout().render();
+        let volume = &self.archive.volume;
+        for entry in tar::scan(volume)? {
+            let expected = match entry.name.as_str() {
+                MARKER => CONTENT,
+                INDEX => &expected,
+                _ => continue,
+            };
+            let found = tar::read(volume, entry.span, limits::LIST_BYTES as u64)?;
+            let is_same = as_value(&found).is_some_and(|found| Some(found) == as_value(expected));
+            if !is_same {
+                let what = format!("{} is not what the index of the bundle says", entry.name);
+                check.add(volume.damaged(entry.span.start, what));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_contents(&self, check: &mut BundleCheck) -> Result<(), Error> {
+        let mut spans: Vec<_> = self.archive.blobs.iter().collect();
+        spans.sort_by_key(|(_, span)| span.start);
+        for (digest, span) in spans {
+            let Some(opened) = self.archive.open_blob(digest) else {
+                continue;
+            };
+            check.contents += 1;
+            check.bytes += span.length;
+            match hash(digest, &opened) {
+                Ok(found) if found == *digest => {}
+                Ok(_) => check.extend(opened.damaged(digest)),
+                Err(error @ Error::Damaged { .. }) => {
+                    check.extend(opened.damaged(digest));
+                    check.add(error);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    fn check_references(&self, check: &mut BundleCheck) -> Result<(), Error> {
+        let store = Store::of_archive(self.path.clone(), Arc::new(self.archive.clone()));
+        for repository in &self.index.repositories {
+            for fault in dangling(&store, repository)? {
+                check.add(fault);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a repository names and does not have. What cannot be read was told already.
+fn dangling(store: &Store, repository: &BundledRepository) -> Result<Vec<Error>, Error> {
+    let manifests: HashSet<&Digest> = repository.manifests.iter().map(|one| &one.digest).collect();
+    let blobs: HashSet<&Digest> = repository.blobs.iter().map(|one| &one.digest).collect();
+    let lacking = |digest: &Digest| {
+        let what = format!("{} names {digest}, which is not listed", repository.name);
+        Error::bad_file(PathBuf::from(&store.directory), what)
+    };
+    let entries = repository.entries.iter();
+    let roots = entries.filter(|entry| !manifests.contains(&entry.digest));
+    let mut faults: Vec<Error> = roots.map(|entry| lacking(&entry.digest)).collect();
+    for digest in &manifests {
+        let manifest = match store.read_manifest(digest, None) {
+            Ok(Some(manifest)) => manifest,
+            Ok(None) | Err(Error::DamagedBlob { .. } | Error::Damaged { .. }) => continue,
+            Err(error @ Error::BadManifest { .. }) => {
+                faults.push(error);
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        let named = manifest.blobs().into_iter();
+        let named = named.filter(|blob| !blob.media_type.is_foreign_layer());
+        faults.extend(
+            named
+                .filter(|blob| !blobs.contains(&blob.digest))
+                .map(|blob| lacking(&blob.digest)),
+        );
+    }
+    Ok(faults)
+}
+
+fn hash(digest: &Digest, opened: &Opened) -> Result<Digest, Error> {
+    let mut hasher = digest.algorithm().hasher();
+    let mut frame = vec![0; FRAME];
+    let mut position = 0;
+    loop {
+        let filled = opened.fill(&mut frame, position)?;
+        if filled == 0 {
+            return Ok(hasher.finish());
+        }
+        hasher.update(frame.get(..filled).unwrap_or_default());
+        position += filled as u64;
+    }
+}
+
+// === impl BundleCheck ===
+
+impl BundleCheck {
+    fn add(&mut self, fault: Error) {
+        let is_known = |known: &Error| known.to_string() == fault.to_string();
+        if self.faults.len() < FAULTS && !self.faults.iter().any(is_known) {
+            self.faults.push(fault);
+        }
+    }
+
+    fn extend(&mut self, fault: Option<Error>) {
+        if let Some(fault) = fault {
+            self.add(fault);
+        }
+    }
+}

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//! Opens a bundle, and shows its images as a mirror's source has them.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::index::{BUNDLE_TYPE, BundleIndex, BundledEntry, BundledRepository, INDEX_BYTES};
+use crate::layout::archive::Archive;
+use crate::layout::blocking::blocking;
+use crate::layout::error::{Action, Error};
+use crate::layout::files;
+use crate::layout::index::Index;
+use crate::layout::store::Store;
+use crate::layout::tree::Layout;
+use crate::oci::{Digest, Repository, Tag};
+
+/// A bundle, open.
+#[derive(Clone, Debug)]
+pub struct BundleFile {
+    pub(super) path: PathBuf,
+    pub(super) archive: Archive,
+    /// What is in it.
+    pub index: Arc<BundleIndex>,
+}
+
+/// An image of a bundle under the name that it has at its source.
+#[derive(Clone, Debug)]
+pub struct ViewedImage<'a> {
+    /// The repository at the source.
+    pub repository: Repository,
+    /// The tag there.
+    pub tag: Tag,
+    /// The image.
+    pub entry: &'a BundledEntry,
+    /// The repository of the bundle that it is in.
+    pub of: &'a BundledRepository,
+}
+
+/// The index of a bundle, or one that was written into a file of its own.
+pub async fn read_index(file: PathBuf) -> Result<Arc<BundleIndex>, Error> {
+    blocking(move || {
+        let Some((opened, _)) = files::open(&file)? else {
+            return BundleFile::read(&file).map(|bundle| bundle.index);
+        };
+        let mut start = [0];
+        let read = (&opened).read(&mut start);
+        read.map_err(Error::io(Action::Read, &file))?;
+        if start != *b"{" {
+            return BundleFile::read(&file).map(|bundle| bundle.index);
+        }
+        let text = files::read_bounded(&file, INDEX_BYTES)?.unwrap_or_default();
+        let index = BundleIndex::parse(&text);
+        index
+            .map(Arc::new)
+            .map_err(|reason| Error::bad_file(file, reason))
+    })
+    .await
+}
+
+// === impl BundleFile ===
+
+impl BundleFile {
+    /// Opens a bundle by its file, or by the first of its parts. Everything that its index says is in it is there, as
+    /// far as names and lengths tell.
+    pub async fn open(path: PathBuf) -> Result<Self, Error> {
+        blocking(move || Self::read(&path)).await
+    }
+
+    pub(super) fn read(path: &Path) -> Result<Self, Error> {
+        let archive = Archive::open(path)?;
+        let bad = |what: &str| Error::bad_file(path.to_owned(), what);
+        let of_bundle = archive.index.entries().iter().find(|entry| {
+            let artifact_type = entry.descriptor.artifact_type.as_deref();
+            artifact_type == Some(BUNDLE_TYPE)
+        });
+        let descriptor = of_bundle
+            .map(|entry| entry.descriptor.clone())
+            .ok_or_else(|| {
+                bad("it is no bundle, for it lacks the index of one: `transship copy` reads other archives")
+            })?;
+        let store = Store::of_archive(path.to_owned(), Arc::new(archive.clone()));
+        let manifest = store.read_manifest(&descriptor.digest, Some(&descriptor.media_type))?;
+        let manifest = manifest.ok_or_else(|| store.lacks_blob(descriptor.digest.clone()))?;
+        let layer = manifest.blobs().into_iter().next_back().cloned();
+        let layer = layer.ok_or_else(|| bad("the manifest of the bundle names no index"))?;
+        let opened = archive.open_blob(&layer.digest);
+        let opened = opened.ok_or_else(|| store.lacks_blob(layer.digest.clone()))?;
+        let text = opened.read(INDEX_BYTES)?;
+        if !layer.digest.matches(&text) {
+            let damaged = opened.damaged(&layer.digest);
+            return Err(damaged.unwrap_or_else(|| store.lacks_blob(layer.digest)));
+        }
+        let index = BundleIndex::parse(&text).map_err(|reason| bad(&reason))?;
+        let bundle = Self {
+            path: path.to_owned(),
+            archive,
+            index: Arc::new(index),
+        };
+        bundle.require_all()?;
+        Ok(bundle)
+    }
+
+    /// The files that it is in, and how long they are.
+    pub fn files(&self) -> Vec<(PathBuf, u64)> {
+        let files = self.archive.volume.files();
+        files
+            .map(|(path, length)| (path.to_owned(), length))
+            .collect()
+    }
+
+    fn require_all(&self) -> Result<(), Error> {
+        for (digest, size) in self.index.carried() {
+            let found = self.archive.blobs.get(digest);
+            match found {
+                Some(span) if span.length == size => {}
+                Some(span) => {
+                    return Err(Error::WrongSize {
+                        path: self.path.clone(),
+                        digest: digest.clone(),
+                        found: span.length,
+                        expected: size,
+                    });
+                }
+                None => {
+                    let last = self.files().pop().map(|(path, _)| path);
+                    let last = last.unwrap_or_else(|| self.path.clone());
+                    let reason = format!(
+                        "the bundle lacks {digest}, which its index names: is there a part behind {}?",
+                        last.display()
+                    );
+                    return Err(Error::bad_file(self.path.clone(), reason));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Some of its images, as a source has them: with all that refers to them.
+    pub fn view(&self, name: &str, images: &[ViewedImage<'_>]) -> Layout {
+        let mut indexes: BTreeMap<Repository, Index> = BTreeMap::new();
+        let mut shown: HashSet<(&Repository, &str)> = HashSet::new();
+        for image in images {
+            let ViewedImage {
+                repository,
+                tag,
+                entry,
+                of,
+            } = image;
+            let index = indexes
+                .entry(repository.clone())
+                .or_insert_with(Index::empty);
+            index.list(&entry.descriptor(), Some(tag.as_str()));
+            if !shown.insert((repository, &of.name)) {
+                continue;
+            }
+            for other in of.entries.iter().filter(|other| other.origins.is_empty()) {
+                index.list(&other.descriptor(), other.tag.as_ref().map(Tag::as_str));
+            }
+        }
+        let elsewhere = self.elsewhere();
+        let archive = |index: Index| {
+            Arc::new(Archive {
+                index: Arc::new(index),
+                elsewhere: Arc::clone(&elsewhere),
+                ..self.archive.clone()
+            })
+        };
+        let views: HashMap<Repository, Arc<Archive>> = indexes
+            .into_iter()
+            .map(|(repository, index)| (repository, archive(index)))
+            .collect();
+        let directory = PathBuf::from(format!("{} ({name})", self.path.display()));
+        Layout::of_views(directory, views, archive(Index::empty()))
+    }
+
+    /// What is not in it.
+    fn elsewhere(&self) -> Arc<HashSet<Digest>> {
+        let left_out = self.index.elsewhere().into_iter();
+        let left_out = left_out.filter(|(digest, _)| !self.archive.blobs.contains_key(*digest));
+        Arc::new(left_out.map(|(digest, _)| digest.clone()).collect())
+    }
+}

@@ -136,13 +136,13 @@ async fn nothing_is_asked_for_twice() {
             2,
         ),
         (&["copy", "-n", "REGISTRY/app:1", "REGISTRY/app:2"], 2),
-        // The tags beside it in case that they go along, the image that it stands for right before, the delete, and
-        // whether the image is there.
-        (&["delete", "--yes", "REGISTRY/app:3"], 4),
+        // The tags beside it in case that they go along, the image that it stands for right before, the delete, whether
+        // the tag is gone, and whether the image is there.
+        (&["delete", "--yes", "REGISTRY/app:3"], 5),
         // Nobody looks whether the image is there where no tag may have gone along; and of two, one looks at both first.
         (
             &["delete", "--yes", "REGISTRY/other:1", "REGISTRY/other:2"],
-            2 + 4 + 3,
+            2 + 5 + 4,
         ),
     ] {
         lab.registry.forget_requests().await;

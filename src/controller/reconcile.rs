@@ -61,6 +61,8 @@ pub(super) async fn run(
     shared
         .hinted
         .look_through(namespace, changed_mirrors.clone());
+    let (changed_receivers, receiver_receiver) = unbounded_channel();
+    shared.pulls.look_through(namespace, changed_receivers);
     let (used_policies, policy_receiver) = unbounded_channel();
     let context = Arc::new(Context {
         shared,
@@ -94,6 +96,7 @@ pub(super) async fn run(
     let receiver_changes = watch(api(watches, namespace), kept_receivers, look);
     let reconcile_receivers = Controller::for_stream(receiver_changes, receivers)
         .with_config(Config::default().debounce(DEBOUNCE))
+        .reconcile_on(receive(receiver_receiver))
         .graceful_shutdown_on(end.clone().cancelled_owned())
         .run(reconcile_receiver, retry, context.clone())
         .for_each(async |_| {});

@@ -25,6 +25,7 @@ fn sender(kind: SenderType) -> Sender {
         registry: None,
         generic: None,
         oidc: None,
+        pull: None,
     }
 }
 
@@ -518,6 +519,32 @@ fn what_is_wrong_with_a_spec() {
             "spec.registry: registry \"https://quay.io\" starts with \"https://\"",
         ),
     ];
+    let queue = |kind: &str, from: &str| (json!({"type": kind, "pull": {"from": from}}));
+    let sqs = "https://sqs.eu-west-1.amazonaws.com/123456789012/pushes";
+    let cases = cases.into_iter().chain([
+        (queue("ECR", sqs), ""),
+        (queue("GAR", "projects/p/subscriptions/pushes"), ""),
+        (
+            queue("ECR", "https://evil.test/123456789012/pushes"),
+            "spec.pull.from: is not the URL of a queue of SQS, such as https://sqs.",
+        ),
+        (
+            queue("GAR", sqs),
+            "spec.pull.from: is not the name of a subscription, such as projects/",
+        ),
+        (
+            queue("Quay", sqs),
+            "spec.pull: is only used with type: ECR or GAR",
+        ),
+        (
+            json!({"type": "Quay"}),
+            "spec.secretRef: is needed, but with pull",
+        ),
+        (
+            json!({"type": "ECR", "secretRef": secret, "pull": {"from": sqs}}),
+            "spec.secretRef: is needed, but with pull",
+        ),
+    ]);
     for (spec, expected) in cases {
         let said = match Sender::of(&receiver(&spec)) {
             Ok(_) => String::new(),

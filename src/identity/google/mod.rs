@@ -7,6 +7,7 @@ mod exchange;
 mod file;
 mod keys;
 mod metadata;
+mod pubsub;
 mod token;
 
 use std::path::Path;
@@ -15,6 +16,7 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 pub(super) use self::keys::keys;
+pub(super) use self::pubsub::PubSub;
 
 use self::exchange::Exchange;
 use self::file::{Address, External, File, Key, User};
@@ -54,10 +56,7 @@ impl Google {
 
     /// User name and password.
     pub(super) async fn fetch(&self) -> Result<Lasting<Credential>, Error> {
-        let Lasting { value, life } = match &self.who {
-            Who::Account(account) => self.token_of_account(account).await?,
-            Who::Process => self.token_of_process().await?,
-        };
+        let Lasting { value, life } = self.token().await?;
         Ok(Lasting {
             value: Credential::Basic {
                 username: USERNAME.to_owned(),
@@ -65,6 +64,14 @@ impl Google {
             },
             life,
         })
+    }
+
+    /// An access token.
+    async fn token(&self) -> Result<Lasting<SecretString>, Error> {
+        match &self.who {
+            Who::Account(account) => self.token_of_account(account).await,
+            Who::Process => self.token_of_process().await,
+        }
     }
 
     async fn token_of_process(&self) -> Result<Lasting<SecretString>, Error> {

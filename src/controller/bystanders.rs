@@ -35,9 +35,7 @@ impl Context {
     /// What this mirror may want is kept until it has said what it wants, and events may hint at it.
     pub(super) fn stand_by(&self, mirror: &ImageMirror) {
         let wanting = read(mirror);
-        if self.shared.doors.is_listening() {
-            self.shared.hinted.observe(mirror, wanting.as_ref());
-        }
+        self.shared.hinted.observe(mirror, wanting.as_ref());
         self.shared.state.stand_by(wanting);
     }
 

@@ -46,15 +46,30 @@ enum Way {
 }
 
 /// Follows receivers: nothing is said of their paths before they were looked at.
-pub(super) struct ReceiverLook(pub(super) Arc<Shared>);
+pub(super) struct ReceiverLook(pub(super) Arc<Context>);
 
 impl Look<ImageReceiver> for ReceiverLook {
     fn observe(&self, receiver: &ImageReceiver, _: Option<&ImageReceiver>) {
-        self.0.doors.expect(&full_name(receiver));
+        let Self(context) = self;
+        context.shared.doors.expect(&full_name(receiver));
+        let (namespace, name) = (
+            receiver.namespace().unwrap_or_default(),
+            receiver.name_any(),
+        );
+        let hinted = &context.shared.hinted;
+        if receiver.spec.pull.is_some() {
+            hinted.hear(&namespace, &name);
+        } else {
+            hinted.unhear(&namespace, &name);
+        }
     }
 
     fn remove(&self, receiver: &ImageReceiver) {
-        forget(receiver, &self.0);
+        let Self(context) = self;
+        let namespace = receiver.namespace().unwrap_or_default();
+        let hinted = &context.shared.hinted;
+        hinted.unhear(&namespace, &receiver.name_any());
+        forget(receiver, &context.shared);
     }
 }
 
@@ -64,7 +79,7 @@ pub(super) async fn reconcile(
     context: &Context,
 ) -> Result<Action, WriteError> {
     let shared = &*context.shared;
-    let reception = receive(object, shared).await;
+    let reception = receive(object, context).await;
     let previous = object.status.clone().unwrap_or_default();
     let generation = object.metadata.generation.unwrap_or_default();
     let status = receiver_status(&previous, generation, &reception, clock::now());
@@ -87,13 +102,16 @@ pub(super) async fn reconcile(
 }
 
 /// Opens what a receiver takes events by, and closes what it does not.
-async fn receive(object: &ImageReceiver, shared: &Shared) -> Reception {
+async fn receive(object: &ImageReceiver, context: &Context) -> Reception {
+    let shared = &*context.shared;
     let name = full_name(object);
     let (reception, door) = match open(object, shared).await {
         Ok(Way::Door(door)) if door.is_suspended => (Reception::Suspended, Some(door)),
         Ok(Way::Door(door)) => (Reception::Open(String::new()), Some(door)),
         Ok(Way::Queue(work)) => {
             shared.doors.place(&name, None);
+            let namespace = object.namespace().unwrap_or_default();
+            shared.hinted.complete(&namespace, &context.mirrors);
             return shared.pulls.place(&name, work);
         }
         Err(reception) => (reception, None),

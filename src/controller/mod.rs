@@ -156,7 +156,7 @@ impl Reception {
     fn new(is_listening: bool) -> Self {
         Self {
             doors: Arc::new(Doors::new(is_listening)),
-            hinted: Arc::default(),
+            hinted: Arc::new(Hinted::new(is_listening)),
         }
     }
 }

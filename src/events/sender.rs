@@ -105,7 +105,17 @@ fn pull(kind: SenderType, written: &EventQueue) -> Result<Pull, (&'static str, S
     let queue = match kind {
         SenderType::Ecr => SqsQueue::parse(from).map(Queue::Sqs),
         SenderType::Gar => Subscription::parse(from).map(Queue::PubSub),
-        _ => {
+        SenderType::DockerHub
+        | SenderType::Ghcr
+        | SenderType::Harbor
+        | SenderType::Quay
+        | SenderType::Acr
+        | SenderType::Gitea
+        | SenderType::Distribution
+        | SenderType::Zot
+        | SenderType::Nexus
+        | SenderType::Artifactory
+        | SenderType::Generic => {
             let message = "is only used with type: ECR or GAR: events of others wait in no queue";
             return Err(("spec.pull", message.to_owned()));
         }

@@ -519,7 +519,7 @@ fn what_is_wrong_with_a_spec() {
             "spec.registry: registry \"https://quay.io\" starts with \"https://\"",
         ),
     ];
-    let queue = |kind: &str, from: &str| (json!({"type": kind, "pull": {"from": from}}));
+    let queue = |kind: &str, from: &str| json!({"type": kind, "pull": {"from": from}});
     let sqs = "https://sqs.eu-west-1.amazonaws.com/123456789012/pushes";
     let cases = cases.into_iter().chain([
         (queue("ECR", sqs), ""),
@@ -610,6 +610,7 @@ fn what_is_said_of_a_receiver() {
         message: "there is no secret".to_owned(),
     };
     let invalid = Reception::Invalid("spec.registry: wrong".to_owned());
+    let pulling = |last: Option<i64>| Reception::Pulling { last: last.map(at) };
     let cases = [
         (&open, "Ready=True Succeeded", Some("/hook/1")),
         (
@@ -624,6 +625,9 @@ fn what_is_said_of_a_receiver() {
             "Ready=False InvalidSpec, Stalled=True InvalidSpec",
             None,
         ),
+        (&pulling(Some(7)), "Ready=True Succeeded", None),
+        (&waiting, "Ready=False DependencyNotReady", None),
+        (&pulling(None), "Ready=True Succeeded", None),
         (&open, "Ready=True Succeeded", Some("/hook/1")),
     ];
     let mut status = crate::api::ImageReceiverStatus::default();
@@ -641,4 +645,6 @@ fn what_is_said_of_a_receiver() {
         );
         assert_eq!(status.observed_generation, 3);
     }
+    let last = status.last_message_time.map(|last| last.0);
+    assert_eq!(last, Some(at(7)), "it stays");
 }

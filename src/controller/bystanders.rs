@@ -39,7 +39,13 @@ impl Context {
         self.shared.state.stand_by(wanting);
     }
 
-    /// The same for all mirrors that use a policy.
+    /// What the mirrors of a namespace may want is known to whoever takes events of it.
+    pub(super) fn tell_wanted(&self, namespace: &str) {
+        let hinted = &self.shared.hinted;
+        hinted.complete(namespace, &self.mirrors, read);
+    }
+
+    /// All mirrors that use a policy stand by.
     pub(super) fn stand_by_users(&self, policy: &ImagePolicy) {
         let namespace = policy.namespace().unwrap_or_default();
         for name in self.shared.users.of(policy) {

@@ -14,7 +14,6 @@ use kube::runtime::reflector::{ObjectRef, Store};
 use tokio::sync::mpsc::UnboundedSender;
 
 use self::interests::Interests;
-use super::bystanders;
 use super::memory::name_of;
 use super::objects::Guarded;
 use crate::api::ImageMirror;
@@ -83,7 +82,12 @@ impl Hinted {
 
     /// Takes note of what mirrors want that were there before events of their namespace were. What is known already is as
     /// new at least.
-    pub(super) fn complete(&self, namespace: &str, mirrors: &Store<Guarded<ImageMirror>>) {
+    pub(super) fn complete(
+        &self,
+        namespace: &str,
+        mirrors: &Store<Guarded<ImageMirror>>,
+        read: fn(&ImageMirror) -> Option<Mirror>,
+    ) {
         if self.lock().interests.is_complete(namespace) {
             return;
         }
@@ -97,7 +101,7 @@ impl Hinted {
             if let Some(Ok(mirror)) = current.as_ref().map(|current| &current.0)
                 && !state.interests.knows(&name_of(mirror))
             {
-                let wanting = bystanders::read(mirror);
+                let wanting = read(mirror);
                 state.interests.observe(mirror, wanting.as_ref());
             }
         }

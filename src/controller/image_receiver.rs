@@ -111,7 +111,7 @@ async fn receive(object: &ImageReceiver, context: &Context) -> Reception {
         Ok(Way::Queue(work)) => {
             shared.doors.place(&name, None);
             let namespace = object.namespace().unwrap_or_default();
-            shared.hinted.complete(&namespace, &context.mirrors);
+            context.tell_wanted(&namespace);
             return shared.pulls.place(&name, work);
         }
         Err(reception) => (reception, None),

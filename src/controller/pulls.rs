@@ -3,39 +3,29 @@
 //! Queues that events are taken from: one poller for each receiver, for as long as this process leads.
 
 mod poller;
+mod seen;
+mod work;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use jiff::Timestamp;
 use kube::runtime::reflector::ObjectRef;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use self::poller::Poller;
+use self::seen::Seen;
+use self::work::ReceiverRef;
+pub(super) use self::work::Work;
 use super::hinted::Hinted;
 use super::hooks::Doors;
 use super::metrics::ControllerMetrics;
-use super::objects::Guarded;
-use crate::api::{ImageReceiver, Reason};
-use crate::events::Sender;
+use crate::api::Reason;
 use crate::events::receiver_status::Reception;
-use crate::identity::Puller;
 
 /// Most queues that are polled, of all namespaces and of one.
 const MOST: usize = 256;
 const MOST_OF_NAMESPACE: usize = 16;
-
-/// A receiver to look at again.
-type ReceiverRef = ObjectRef<Guarded<ImageReceiver>>;
-
-/// What a receiver has done.
-pub(super) struct Work {
-    /// Who takes the messages.
-    pub(super) puller: Puller,
-    /// How they are read.
-    pub(super) sender: Sender,
-}
 
 /// The queues that are polled.
 pub(super) struct Pulls {
@@ -59,24 +49,6 @@ struct Running {
     work: Arc<Work>,
     seen: Arc<Mutex<Seen>>,
     _stop: DropGuard,
-}
-
-/// What came of polling so far.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Seen {
-    last: Option<Timestamp>,
-    state: Polled,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-enum Polled {
-    /// There is no answer yet.
-    #[default]
-    Unknown,
-    /// The queue answers.
-    Well,
-    /// It does not, or not as it should.
-    Failing(Reason, String),
 }
 
 // === impl Pulls ===
@@ -180,19 +152,5 @@ impl Running {
     fn seen(&self) -> Seen {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         seen.clone()
-    }
-}
-
-impl Seen {
-    fn reception(self) -> Reception {
-        let Self { last, state } = self;
-        match state {
-            Polled::Unknown => Reception::Waiting {
-                reason: Reason::Progressing,
-                message: "the queue is asked for the first time".to_owned(),
-            },
-            Polled::Well => Reception::Pulling { last },
-            Polled::Failing(reason, message) => Reception::Waiting { reason, message },
-        }
     }
 }

@@ -156,14 +156,14 @@ fn without_a_listener_what_mirrors_want_is_kept_where_a_queue_may_tell_of_it() {
     let wanting = |namespace| hinted.note(namespace, &hint(1), now());
     observe(&early);
     observe(&others);
-    hinted.complete("team", &store);
+    hinted.complete("team", &store, bystanders::read);
     assert!(hinted.lock().interests.is_empty(), "nothing tells of it");
 
     hinted.hear("team", "first");
     hinted.hear("team", "second");
     observe(&late);
     assert_eq!(wanting("team"), 1);
-    hinted.complete("team", &store);
+    hinted.complete("team", &store, bystanders::read);
     assert_eq!((wanting("team"), wanting("others")), (2, 0));
 
     hinted.unhear("team", "first");
@@ -171,7 +171,7 @@ fn without_a_listener_what_mirrors_want_is_kept_where_a_queue_may_tell_of_it() {
     hinted.unhear("team", "second");
     assert!(hinted.lock().interests.is_empty());
     hinted.hear("team", "first");
-    hinted.complete("team", &store);
+    hinted.complete("team", &store, bystanders::read);
     assert_eq!(wanting("team"), 1, "they are looked for again");
 }
 
@@ -183,7 +183,7 @@ fn what_is_known_of_a_mirror_is_newer_than_what_the_store_has() {
     changed.spec.images[0].repository = "other".to_owned();
     hinted.hear("team", "queue");
     hinted.observe(&changed, bystanders::read(&changed).as_ref());
-    hinted.complete("team", &stored(&[before]));
+    hinted.complete("team", &stored(&[before]), bystanders::read);
     assert_eq!(hinted.note("team", &hint(1), now()), 0);
 }
 

@@ -9,7 +9,8 @@ use secrecy::SecretString;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::sleep;
 
-use super::{Polled, ReceiverRef, Seen, Work};
+use super::seen::{Polled, Seen};
+use super::work::{ReceiverRef, Work};
 use crate::api::Reason;
 use crate::controller::hinted::Hinted;
 use crate::controller::hooks::{Doors, Measure, Outcome};

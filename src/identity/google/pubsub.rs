@@ -10,7 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::Google;
+use super::principal::Google;
 use crate::identity::answer::Answer;
 use crate::identity::environment::Environment;
 use crate::identity::error::Error;

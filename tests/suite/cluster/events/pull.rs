@@ -44,9 +44,14 @@ async fn open_at(name: &str, url: &str) -> Reception {
 
 impl Reception {
     async fn pull(&self, kind: &str, pull: &Value, registry: &str) {
+        self.pull_as("queue", kind, pull, registry).await;
+    }
+
+    /// The same by a receiver of another name.
+    async fn pull_as(&self, name: &str, kind: &str, pull: &Value, registry: &str) {
         let receiver = json!({
             "apiVersion": "transship.dev/v1alpha1", "kind": "ImageReceiver",
-            "metadata": {"name": "queue"},
+            "metadata": {"name": name},
             "spec": {"type": kind, "registry": registry, "pull": pull},
         });
         self.namespace.apply(&receiver.to_string()).await;
@@ -261,6 +266,52 @@ async fn what_keeps_a_queue_from_being_read_is_told() {
     let said = reception.said("AccessDenied").await;
     assert!(said.contains("the deletion of messages"), "{said}");
     assert!(reception.count("ECR", "unmatched").await >= 1);
+}
+
+/// How often a queue was asked for messages.
+fn asked(cloud: &Cloud, queue: &str) -> usize {
+    let requests = cloud.requests().into_iter();
+    let bodies = requests.map(|request| serde_json::from_slice::<Value>(&request.body).unwrap());
+    bodies.filter(|body| body["QueueUrl"] == queue).count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_queue_is_asked_until_its_receiver_is_suspended_or_gone() {
+    let cloud = Cloud::start(|_| Reply::json(200, &json!({})));
+    let reception = open_at("events-ends", &cloud.url()).await;
+    let namespace = &reception.namespace;
+    let from = |queue: &str| json!({"from": queue});
+    reception.pull("ECR", &from(QUEUE), "r.test").await;
+    ready_for(namespace, "irec", "queue", "Succeeded").await;
+    // Others are asked as often as it was: by then, it would have been asked, too.
+    let is_left_alone = async |other: &str| {
+        let url = QUEUE.replace("pushes", other);
+        let pull = from(&url);
+        reception.pull_as(other, "ECR", &pull, "r.test").await;
+        ready_for(namespace, "irec", other, "Succeeded").await;
+        let before = asked(&cloud, QUEUE);
+        let enough = asked(&cloud, &url) + 4;
+        until("another queue is asked", async || {
+            asked(&cloud, &url) >= enough
+        })
+        .await;
+        asked(&cloud, QUEUE) == before
+    };
+    assert!(!is_left_alone("first").await, "it is asked");
+
+    let suspend = |is: bool| json!({"spec": {"suspend": is}});
+    change(namespace, "irec", "queue", &suspend(true)).await;
+    ready_for(namespace, "irec", "queue", "Suspended").await;
+    assert!(is_left_alone("second").await, "it is suspended");
+    change(namespace, "irec", "queue", &suspend(false)).await;
+    ready_for(namespace, "irec", "queue", "Succeeded").await;
+    assert!(!is_left_alone("third").await, "it goes on");
+
+    let path = namespace.path("irec", "queue").await;
+    let client = namespace.plane().client();
+    client.delete(&path).await.assert_success();
+    // What is told of the next one is told after that.
+    assert!(is_left_alone("fourth").await, "it is gone");
 }
 
 /// What is left in a subscription.

@@ -43,6 +43,7 @@ fuzz_target!(|event: (u8, Option<String>, Vec<u8>)| {
             token_header: None,
         }),
         oidc: None,
+        pull: None,
     };
     let delivery = Delivery {
         header: &|_| header.as_deref(),

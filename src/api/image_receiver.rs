@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 pub use self::status::ImageReceiverStatus;
-use super::metadata::LocalObjectReference;
+use super::metadata::{LocalObjectReference, ObjectName};
 use super::schema::{registry, resource, rule_for};
 
 /// Longest JSON pointer.
@@ -25,6 +25,8 @@ const HEADER_LENGTH: usize = 64;
 /// Longest address of an account, and longest audience.
 const EMAIL_LENGTH: usize = 254;
 const AUDIENCE_LENGTH: usize = 2048;
+/// Longest name of a queue.
+const QUEUE_LENGTH: usize = 512;
 /// The name of a header (RFC 9110), as far as senders let one choose it.
 const HEADER: &str = "^[A-Za-z][A-Za-z0-9-]*$";
 
@@ -90,6 +92,26 @@ const HEADER: &str = "^[A-Za-z][A-Za-z0-9-]*$";
         "is only used with type: GAR: others send no tokens of Google"
     ),
     transform = rule_for(
+        ".secretRef",
+        "has(self.secretRef) != has(self.pull)",
+        "is needed, but with pull, where nothing is sent that a token could prove"
+    ),
+    transform = rule_for(
+        ".pull",
+        "!has(self.pull) || self.type in ['ECR', 'GAR']",
+        "is only used with type: ECR or GAR: events of others wait in no queue"
+    ),
+    transform = rule_for(
+        ".pull.from",
+        "!has(self.pull) || (self.type == 'ECR') == self.pull.from.startsWith('https://')",
+        "is the URL of a queue of SQS with type: ECR, and projects/PROJECT/subscriptions/NAME with type: GAR"
+    ),
+    transform = rule_for(
+        ".oidc",
+        "!(has(self.oidc) && has(self.pull))",
+        "is not used with pull: nothing is pushed"
+    ),
+    transform = rule_for(
         ".registry",
         "self.type != 'Generic' || has(self.registry) || has(self.generic) && has(self.generic.registry)",
         "is needed where generic.registry does not say where it stands"
@@ -99,8 +121,12 @@ pub struct ImageReceiverSpec {
     /// Who sends the events, which decides how they are read and what has to prove them.
     #[serde(rename = "type")]
     pub sender: SenderType,
-    /// Secret of this namespace whose key `token` makes the path, and is what senders prove themselves with: at least 16 characters.
-    pub secret_ref: LocalObjectReference,
+    /// Secret of this namespace whose key `token` makes the path, and is what senders prove themselves with: at least 16 characters. Needed, but with `pull`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secret_ref: Option<LocalObjectReference>,
+    /// A queue that events are taken from, so that nothing has to reach the cluster. With type ECR or GAR.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pull: Option<EventQueue>,
     /// Host and optional port of the registry as mirrors name it in their source. It stands in place of what events say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "registry")]
@@ -111,7 +137,7 @@ pub struct ImageReceiverSpec {
     /// What the token of Google in a push has to say. Only with type GAR; without it the path alone proves a push.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub oidc: Option<OidcProof>,
-    /// Refuses all events while true.
+    /// Refuses all events while true, and takes none from a queue.
     #[serde(default)]
     pub suspend: bool,
 }
@@ -151,6 +177,18 @@ pub enum SenderType {
     Artifactory,
     /// Any JSON: `generic` says where things stand in it.
     Generic,
+}
+
+/// A queue that events are taken from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct EventQueue {
+    /// With type ECR the URL of a queue of SQS, with type GAR the name of a subscription of Pub/Sub.
+    #[schemars(length(min = 1, max = QUEUE_LENGTH))]
+    pub from: String,
+    /// ServiceAccount of this namespace that takes them, by the identity that it stands for. Without it the controller's own identity does, where the operator lets this namespace use it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service_account_name: Option<ObjectName>,
 }
 
 /// What a token (JWT) that Google signed has to say.

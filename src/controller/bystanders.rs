@@ -37,13 +37,17 @@ impl Context {
     /// What this mirror may want is kept until it has said what it wants, and events may hint at it.
     pub(super) fn stand_by(&self, mirror: &ImageMirror) {
         let wanting = read(mirror);
-        if self.shared.doors.is_listening() {
-            self.shared.hinted.observe(mirror, wanting.as_ref());
-        }
+        self.shared.hinted.observe(mirror, wanting.as_ref());
         self.shared.state.stand_by(wanting);
     }
 
-    /// The same for all mirrors that use a policy.
+    /// What the mirrors of a namespace may want is known to whoever takes events of it.
+    pub(super) fn tell_wanted(&self, namespace: &str) {
+        let hinted = &self.shared.hinted;
+        hinted.complete(namespace, &self.mirrors, read);
+    }
+
+    /// All mirrors that use a policy stand by.
     pub(super) fn stand_by_users(&self, policy: &ImagePolicy) {
         let namespace = policy.namespace().unwrap_or_default();
         for name in self.shared.users.of(policy) {

@@ -19,6 +19,7 @@ use super::image_mirror::Prepared;
 use super::memory::{Memory, name_of};
 use super::metrics::ControllerMetrics;
 use super::objects::{Guarded, MIRROR, generation};
+use super::pulls::Pulls;
 use super::records::Records;
 use super::rounds::Rounds;
 use super::span::Span;
@@ -59,6 +60,8 @@ pub(super) struct Shared {
     pub(super) hinted: Arc<Hinted>,
     /// Where events are taken.
     pub(super) doors: Arc<Doors>,
+    /// Queues that events are taken from.
+    pub(super) pulls: Pulls,
     pub(super) metrics: Arc<ControllerMetrics>,
 }
 

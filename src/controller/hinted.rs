@@ -2,21 +2,23 @@
 
 //! What events hint at, mirror by mirror. A hint only ever leads to a look.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+mod interests;
+
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use kube::ResourceExt;
-use kube::runtime::reflector::ObjectRef;
+use kube::runtime::reflector::{ObjectRef, Store};
 use tokio::sync::mpsc::UnboundedSender;
 
+use self::interests::Interests;
 use super::memory::name_of;
 use super::objects::Guarded;
 use crate::api::ImageMirror;
+use crate::events::Hint;
 use crate::events::pending::{DueHints, Pending, Taken};
-use crate::events::{Hint, Interest};
-use crate::oci::Registry;
 use crate::plan::Mirror;
 
 /// Most tags that wait of all mirrors together. For one more, those of a mirror become a look at all of it, in the
@@ -24,9 +26,6 @@ use crate::plan::Mirror;
 const MOST: usize = 50_000;
 /// How long ago an event may say that something was pushed. What it says beyond is not taken for a measurement.
 const LONGEST_AGO: Duration = Duration::from_secs(60 * 60);
-
-/// A namespace and a registry.
-type Place = (String, Registry);
 
 /// A mirror to look at again.
 type MirrorRef = ObjectRef<Guarded<ImageMirror>>;
@@ -40,15 +39,12 @@ struct Waiting {
 }
 
 /// What waits for a look.
-#[derive(Default)]
 pub(super) struct Hinted(Mutex<State>);
 
 #[derive(Default)]
 struct State {
-    /// What mirrors may want, by namespace and registry.
-    interests: HashMap<Place, BTreeMap<String, Interest>>,
-    /// Of which object the interest of a mirror is, and where it stands.
-    places: HashMap<String, (Option<String>, Place)>,
+    /// What mirrors may want.
+    interests: Interests,
     /// What waits of mirrors, by their namespaces.
     pending: HashMap<String, Waiting>,
     /// How many tags wait of all mirrors.
@@ -60,26 +56,61 @@ struct State {
 }
 
 impl Hinted {
+    /// Nothing waits. Events may come of all namespaces where there is a listener.
+    pub(super) fn new(is_listening: bool) -> Self {
+        Self(Mutex::new(State {
+            interests: Interests::new(is_listening),
+            ..State::default()
+        }))
+    }
+
     /// Takes note of who looks at the mirrors of a namespace, or of all.
     pub(super) fn look_through(&self, namespace: Option<&str>, looker: UnboundedSender<MirrorRef>) {
         let looker = (namespace.map(str::to_owned), looker);
         self.lock().lookers.push(looker);
     }
 
-    /// Takes note of what a mirror may want; nothing where its spec is not valid.
-    pub(super) fn observe(&self, object: &ImageMirror, mirror: Option<&Mirror>) {
-        let name = name_of(object);
-        let mut state = self.lock();
-        state.lose_interest(&name);
-        if let Some(mirror) = mirror {
-            let interest = Interest::of(mirror);
-            let namespace = object.namespace().unwrap_or_default();
-            let place = (namespace, interest.registry().clone());
-            let owner = (object.uid(), place.clone());
-            state.places.insert(name.clone(), owner);
-            let interests = state.interests.entry(place).or_default();
-            interests.insert(name, interest);
+    /// Takes note of a receiver that takes events from a queue: what mirrors of its namespace want is kept from now on.
+    pub(super) fn hear(&self, namespace: &str, receiver: &str) {
+        self.lock().interests.hear(namespace, receiver);
+    }
+
+    /// A receiver takes no events from a queue, or not any more.
+    pub(super) fn unhear(&self, namespace: &str, receiver: &str) {
+        self.lock().interests.unhear(namespace, receiver);
+    }
+
+    /// Takes note of what mirrors want that were there before events of their namespace were. What is known already is as
+    /// new at least.
+    pub(super) fn complete(
+        &self,
+        namespace: &str,
+        mirrors: &Store<Guarded<ImageMirror>>,
+        read: fn(&ImageMirror) -> Option<Mirror>,
+    ) {
+        if self.lock().interests.is_complete(namespace) {
+            return;
         }
+        for mirror in mirrors.state() {
+            if mirror.namespace().as_deref() != Some(namespace) {
+                continue;
+            }
+            let mut state = self.lock();
+            // One that is gone is gone from the store before it is forgotten here.
+            let current = mirrors.get(&ObjectRef::from_obj(&*mirror));
+            if let Some(Ok(mirror)) = current.as_ref().map(|current| &current.0)
+                && !state.interests.knows(&name_of(mirror))
+            {
+                let wanting = read(mirror);
+                state.interests.observe(mirror, wanting.as_ref());
+            }
+        }
+        self.lock().interests.complete(namespace);
+    }
+
+    /// Takes note of what a mirror may want, where events may tell of it; nothing where its spec is not valid.
+    pub(super) fn observe(&self, object: &ImageMirror, mirror: Option<&Mirror>) {
+        self.lock().interests.observe(object, mirror);
     }
 
     /// Nothing is looked at of a mirror, which is suspended or cannot be understood: nothing waits of it.
@@ -99,10 +130,7 @@ impl Hinted {
     pub(super) fn forget(&self, object: &ImageMirror) {
         let name = name_of(object);
         let mut state = self.lock();
-        let uid = object.uid();
-        if state.places.get(&name).is_some_and(|(of, _)| *of == uid) {
-            state.lose_interest(&name);
-        }
+        state.interests.forget(object);
         state.halted.remove(&name);
         state.change(&name, |pending| *pending = Pending::default());
     }
@@ -113,11 +141,9 @@ impl Hinted {
         let is_likely = since <= now && now.duration_since(since).unsigned_abs() <= LONGEST_AGO;
         let since = if is_likely { since } else { now };
         let mut state = self.lock();
-        let place = (namespace.to_owned(), hint.registry.stand_in());
-        let interests = state.interests.get(&place).into_iter().flatten();
-        let interests = interests.filter(|(name, _)| !state.halted.contains(*name));
-        let wanting = interests.filter(|(_, interest)| interest.covers(hint));
-        let wanting: Vec<String> = wanting.map(|(name, _)| name.clone()).collect();
+        let wanting = state.interests.of(namespace, hint);
+        let wanting = wanting.filter(|name| !state.halted.contains(*name));
+        let wanting: Vec<String> = wanting.cloned().collect();
         for name in &wanting {
             let may_wait = state.make_room(namespace);
             if state.change(name, |pending| pending.note(hint, since, may_wait)) {
@@ -212,18 +238,6 @@ impl State {
             self.look_at(&other, &name);
         }
         true
-    }
-
-    fn lose_interest(&mut self, name: &str) {
-        let Some((_, place)) = self.places.remove(name) else {
-            return;
-        };
-        if let Some(interests) = self.interests.get_mut(&place) {
-            interests.remove(name);
-            if interests.is_empty() {
-                self.interests.remove(&place);
-            }
-        }
     }
 
     fn look_at(&self, namespace: &str, name: &str) {

@@ -22,7 +22,8 @@ use std::time::Duration;
 use axum::Router;
 use tokio_util::sync::CancellationToken;
 
-pub(super) use self::doors::{Door, Doors};
+pub(super) use self::answer::Outcome;
+pub(super) use self::doors::{Door, Doors, Measure};
 pub(super) use self::listener::Hooks;
 use crate::runtime::server::{Limits, Server};
 

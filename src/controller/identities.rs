@@ -15,7 +15,8 @@ use kube::{Api, Client};
 use secrecy::SecretString;
 
 use crate::api::{ObjectName, Reason};
-use crate::identity::{self, Account, Identities, Tokens, Who};
+use crate::events::Pull;
+use crate::identity::{self, Account, Identities, Puller, Tokens, Who};
 use crate::oci::Registry;
 use crate::plan::{CloudIdentity, Mirror};
 use crate::registry::Issuer;
@@ -113,6 +114,24 @@ impl OwnIdentities {
             identities,
             namespaces,
         }
+    }
+
+    /// Who takes the messages of a queue for a receiver of a namespace.
+    pub(super) async fn puller(
+        &self,
+        client: &Client,
+        namespace: &str,
+        pull: &Pull,
+    ) -> Result<Puller, IdentityError> {
+        let who = match &pull.service_account {
+            None if self.may_use_own(namespace) => Who::Process,
+            None => return Err(IdentityError::NotOwn(namespace.to_owned())),
+            Some(name) => {
+                let api = Api::namespaced(client.clone(), namespace);
+                account(&api, namespace, name).await?
+            }
+        };
+        Ok(self.identities.puller(&pull.queue, &who))
     }
 
     fn may_use_own(&self, namespace: &str) -> bool {

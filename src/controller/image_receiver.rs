@@ -15,10 +15,11 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::cluster::WriteError;
 use super::context::{Context, Shared};
 use super::hooks::Door;
+use super::pulls::Work;
 use super::secrets::{SecretError, read_one};
 use super::watch::Look;
 use crate::api::image_receiver::ImageReceiverStatus;
-use crate::api::{ImageReceiver, Reason};
+use crate::api::{ImageReceiver, ObjectName, Reason};
 use crate::events::Sender;
 use crate::events::path::TOKEN_LENGTH;
 use crate::events::receiver_status::{Reception, receiver_status};
@@ -30,20 +31,45 @@ const RECEIVER: &str = "ImageReceiver";
 const TOKEN_KEY: &str = "token";
 /// Time until the Secret is read anew: nothing tells when it changes.
 const LOOK_AGAIN: Duration = Duration::from_secs(5 * 60);
+/// The same for whoever may take the messages of a queue: some may have been granted meanwhile.
+const ASK_AGAIN: Duration = Duration::from_secs(30);
 /// What is said where nobody listens.
 const NOT_LISTENING: &str =
     "the controller takes no events: set events.enabled of the Helm chart (--events-address)";
 
+/// How events come to a receiver.
+enum Way {
+    /// They are sent to a path.
+    Door(Door),
+    /// They are taken from a queue.
+    Queue(Work),
+}
+
 /// Follows receivers: nothing is said of their paths before they were looked at.
-pub(super) struct ReceiverLook(pub(super) Arc<Shared>);
+pub(super) struct ReceiverLook(pub(super) Arc<Context>);
 
 impl Look<ImageReceiver> for ReceiverLook {
     fn observe(&self, receiver: &ImageReceiver, _: Option<&ImageReceiver>) {
-        self.0.doors.expect(&full_name(receiver));
+        let Self(context) = self;
+        context.shared.doors.expect(&full_name(receiver));
+        let (namespace, name) = (
+            receiver.namespace().unwrap_or_default(),
+            receiver.name_any(),
+        );
+        let hinted = &context.shared.hinted;
+        if receiver.spec.pull.is_some() {
+            hinted.hear(&namespace, &name);
+        } else {
+            hinted.unhear(&namespace, &name);
+        }
     }
 
     fn remove(&self, receiver: &ImageReceiver) {
-        forget(receiver, &self.0);
+        let Self(context) = self;
+        let namespace = receiver.namespace().unwrap_or_default();
+        let hinted = &context.shared.hinted;
+        hinted.unhear(&namespace, &receiver.name_any());
+        forget(receiver, &context.shared);
     }
 }
 
@@ -53,17 +79,7 @@ pub(super) async fn reconcile(
     context: &Context,
 ) -> Result<Action, WriteError> {
     let shared = &*context.shared;
-    let name = full_name(object);
-    let (reception, door) = match open(object, shared).await {
-        Ok(door) if door.is_suspended => (Reception::Suspended, Some(door)),
-        Ok(door) => (Reception::Open(String::new()), Some(door)),
-        Err(reception) => (reception, None),
-    };
-    let path = shared.doors.place(&name, door);
-    let reception = match (reception, path) {
-        (Reception::Open(_), Some(path)) => Reception::Open(path),
-        (reception, _) => reception,
-    };
+    let reception = receive(object, context).await;
     let previous = object.status.clone().unwrap_or_default();
     let generation = object.metadata.generation.unwrap_or_default();
     let status = receiver_status(&previous, generation, &reception, clock::now());
@@ -77,10 +93,34 @@ pub(super) async fn reconcile(
     }
     Ok(match reception {
         Reception::Invalid(_) => Action::await_change(),
-        Reception::Open(_) | Reception::Suspended | Reception::Waiting { .. } => {
-            Action::requeue(LOOK_AGAIN)
-        }
+        Reception::Waiting { .. } if object.spec.pull.is_some() => Action::requeue(ASK_AGAIN),
+        Reception::Open(_)
+        | Reception::Pulling { .. }
+        | Reception::Suspended
+        | Reception::Waiting { .. } => Action::requeue(LOOK_AGAIN),
     })
+}
+
+/// Opens what a receiver takes events by, and closes what it does not.
+async fn receive(object: &ImageReceiver, context: &Context) -> Reception {
+    let shared = &*context.shared;
+    let name = full_name(object);
+    let (reception, door) = match open(object, shared).await {
+        Ok(Way::Door(door)) if door.is_suspended => (Reception::Suspended, Some(door)),
+        Ok(Way::Door(door)) => (Reception::Open(String::new()), Some(door)),
+        Ok(Way::Queue(work)) => {
+            shared.doors.place(&name, None);
+            let namespace = object.namespace().unwrap_or_default();
+            context.tell_wanted(&namespace);
+            return shared.pulls.place(&name, work);
+        }
+        Err(reception) => (reception, None),
+    };
+    shared.pulls.stop(&name);
+    match (reception, shared.doors.place(&name, door)) {
+        (Reception::Open(_), Some(path)) => Reception::Open(path),
+        (reception, _) => reception,
+    }
 }
 
 /// Forgets a receiver that the API server has no more. Another one of its name is looked at next.
@@ -103,6 +143,7 @@ fn forget_if_gone(object: &ImageReceiver, context: &Context) -> bool {
 
 fn forget(receiver: &ImageReceiver, shared: &Shared) {
     shared.doors.forget(&full_name(receiver));
+    shared.pulls.stop(&full_name(receiver));
     let namespace = receiver.namespace().unwrap_or_default();
     let name = receiver.name_any();
     shared.metrics.forget(RECEIVER, &namespace, &name);
@@ -123,9 +164,9 @@ pub(super) async fn refuse(object: &InvalidObject, shared: &Shared) -> Result<Ac
     let metadata = object.metadata.clone();
     let metadata = metadata.into_request_partial::<ImageReceiver>();
     let namespace = metadata.namespace().unwrap_or_default();
-    shared
-        .doors
-        .forget(&format!("{namespace}/{}", metadata.name_any()));
+    let name = format!("{namespace}/{}", metadata.name_any());
+    shared.doors.forget(&name);
+    shared.pulls.stop(&name);
     let reception = Reception::Invalid(format!(
         "this version of transship does not understand it: {}",
         object.error
@@ -143,30 +184,43 @@ pub(super) async fn refuse(object: &InvalidObject, shared: &Shared) -> Result<Ac
     Ok(Action::await_change())
 }
 
-/// The door of a receiver, or why it has none.
-async fn open(object: &ImageReceiver, shared: &Shared) -> Result<Door, Reception> {
+/// How events come to a receiver, or why none do.
+async fn open(object: &ImageReceiver, shared: &Shared) -> Result<Way, Reception> {
     let sender = Sender::of(object).map_err(|invalid| {
         let messages: Vec<String> = invalid.iter().map(ToString::to_string).collect();
         Reception::Invalid(messages.join("; "))
     })?;
+    let namespace = object.namespace().unwrap_or_default();
+    if let Some(pull) = &sender.pull {
+        if object.spec.suspend {
+            return Err(Reception::Suspended);
+        }
+        let identities = &shared.identities;
+        let puller = identities.puller(&shared.client, &namespace, pull).await;
+        let puller = puller.map_err(|error| Reception::Waiting {
+            reason: error.reason(),
+            message: format!("spec.pull.serviceAccountName: {error}"),
+        })?;
+        return Ok(Way::Queue(Work { puller, sender }));
+    }
     if !shared.doors.is_listening() {
         return Err(Reception::Waiting {
             reason: Reason::DependencyNotReady,
             message: NOT_LISTENING.to_owned(),
         });
     }
-    let namespace = object.namespace().unwrap_or_default();
-    let token = read_token(object, &namespace, shared).await?;
-    Ok(Door::new(
-        (namespace, object.name_any()),
-        sender,
-        token,
-        object.spec.suspend,
-    ))
+    // One without is invalid.
+    let Some(reference) = &object.spec.secret_ref else {
+        return Err(Reception::Invalid("spec.secretRef: is needed".to_owned()));
+    };
+    let token = read_token(&reference.name, &namespace, shared).await?;
+    let name = (namespace, object.name_any());
+    let door = Door::new(name, sender, token, object.spec.suspend);
+    Ok(Way::Door(door))
 }
 
 async fn read_token(
-    object: &ImageReceiver,
+    name: &ObjectName,
     namespace: &str,
     shared: &Shared,
 ) -> Result<SecretString, Reception> {
@@ -174,7 +228,6 @@ async fn read_token(
         reason,
         message: format!("spec.secretRef.name: {message}"),
     };
-    let name = &object.spec.secret_ref.name;
     let secret = read_one(&shared.client, namespace, name).await;
     let secret = secret.map_err(|error: SecretError| waiting(error.reason(), error.to_string()))?;
     let token = secret

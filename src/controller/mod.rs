@@ -6,7 +6,7 @@
 //! watch                     mirrors, policies, records: what there is
 //! image_mirror              is a round due, what does it need, run it, say what came of it
 //! image_policy              is it valid, who uses it, what does it do
-//! image_receiver hooks hinted   where events are taken, what they are told, and what waits for a look because of them
+//! image_receiver hooks pulls hinted   where events are taken, what they are told, and what waits for a look because of them
 //! records secrets identities connect   the edges of a round: what it remembers, and who it is at registries
 //! rounds turns onlooker progress   rounds that run: their end, their order, who answers them, how far they are
 //! cluster                   every write, fenced by the lease
@@ -34,6 +34,7 @@ mod metrics;
 mod objects;
 mod onlooker;
 mod progress;
+mod pulls;
 mod reconcile;
 mod recorder;
 mod records;
@@ -68,6 +69,7 @@ use self::identities::OwnIdentities;
 use self::metrics::ControllerMetrics;
 use self::objects::api;
 use self::onlooker::Onlooker;
+use self::pulls::Pulls;
 use self::records::Records;
 pub use self::records::read_record;
 use self::rounds::Rounds;
@@ -154,7 +156,7 @@ impl Reception {
     fn new(is_listening: bool) -> Self {
         Self {
             doors: Arc::new(Doors::new(is_listening)),
-            hinted: Arc::default(),
+            hinted: Arc::new(Hinted::new(is_listening)),
         }
     }
 }
@@ -328,6 +330,7 @@ fn share(
         memory: memory::Memory::default(),
         usage: usage::Usage::default(),
         users: users::Users::default(),
+        pulls: Pulls::new(hinted.clone(), doors.clone(), metrics.clone(), end.clone()),
         hinted,
         doors,
         metrics,

@@ -11,11 +11,12 @@ use std::time::Duration;
 use futures::{FutureExt, StreamExt};
 use kube::core::PartialObjectMeta;
 use kube::runtime::controller::{Action, Config};
-use kube::runtime::reflector::ObjectRef;
+use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::watcher::Event;
 use kube::runtime::{Controller, WatchStreamExt, watcher};
 use kube::{Client, Resource, ResourceExt};
-use tokio::sync::mpsc::unbounded_channel;
+use serde::de::DeserializeOwned;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio_util::sync::CancellationToken;
 
 use super::cluster::WriteError;
@@ -23,7 +24,7 @@ use super::context::{Context, Shared};
 use super::image_receiver::ReceiverLook;
 use super::looks::{MirrorLook, PolicyLook};
 use super::objects::{Guarded, api};
-use super::watch::{Kept, receive, watch};
+use super::watch::{Changes, Kept, receive, watch};
 use super::{image_mirror, image_policy, image_receiver};
 use crate::api::{ImageMirror, ImagePolicy, ImageReceiver, MirroredRepository};
 use crate::sync::Ledger;
@@ -61,6 +62,8 @@ pub(super) async fn run(
     shared
         .hinted
         .look_through(namespace, changed_mirrors.clone());
+    let (changed_receivers, receiver_receiver) = unbounded_channel();
+    shared.pulls.look_through(namespace, changed_receivers);
     let (used_policies, policy_receiver) = unbounded_channel();
     let context = Arc::new(Context {
         shared,
@@ -78,23 +81,15 @@ pub(super) async fn run(
     let look = Arc::new(PolicyLook(context.clone()));
     let policy_changes = watch(api(watches, namespace), kept_policies, look);
 
-    let reconcile_mirrors = Controller::for_stream(mirror_changes, mirrors)
-        .with_config(Config::default().debounce(DEBOUNCE))
-        .reconcile_on(receive(mirror_receiver))
-        .graceful_shutdown_on(end.clone().cancelled_owned())
+    let reconcile_mirrors = controller(mirror_changes, mirrors, mirror_receiver, end)
         .run(reconcile_mirror, retry, context.clone())
         .for_each(async |_| {});
-    let reconcile_policies = Controller::for_stream(policy_changes, policies)
-        .with_config(Config::default().debounce(DEBOUNCE))
-        .reconcile_on(receive(policy_receiver))
-        .graceful_shutdown_on(end.clone().cancelled_owned())
+    let reconcile_policies = controller(policy_changes, policies, policy_receiver, end)
         .run(reconcile_policy, retry, context.clone())
         .for_each(async |_| {});
-    let look = Arc::new(ReceiverLook(context.shared.clone()));
+    let look = Arc::new(ReceiverLook(context.clone()));
     let receiver_changes = watch(api(watches, namespace), kept_receivers, look);
-    let reconcile_receivers = Controller::for_stream(receiver_changes, receivers)
-        .with_config(Config::default().debounce(DEBOUNCE))
-        .graceful_shutdown_on(end.clone().cancelled_owned())
+    let reconcile_receivers = controller(receiver_changes, receivers, receiver_receiver, end)
         .run(reconcile_receiver, retry, context.clone())
         .for_each(async |_| {});
     let open_doors = async {
@@ -111,6 +106,22 @@ pub(super) async fn run(
         open_doors,
         watch_records
     );
+}
+
+/// What looks at objects that changed, or that are to be looked at again.
+fn controller<K>(
+    changes: Changes<K>,
+    store: Store<Guarded<K>>,
+    again: UnboundedReceiver<ObjectRef<Guarded<K>>>,
+    end: &CancellationToken,
+) -> Controller<Guarded<K>>
+where
+    K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
+{
+    Controller::for_stream(changes, store)
+        .with_config(Config::default().debounce(DEBOUNCE))
+        .reconcile_on(receive(again))
+        .graceful_shutdown_on(end.clone().cancelled_owned())
 }
 
 async fn reconcile_mirror(
@@ -151,6 +162,10 @@ async fn reconcile_receiver(
     object: Arc<Guarded<ImageReceiver>>,
     context: Arc<Context>,
 ) -> Result<Action, ReconcileError> {
+    // Before mirrors are known, none would seem to want what an event tells of.
+    if !context.mirrors_listed.wait().await {
+        return Ok(Action::await_change());
+    }
     contain(async {
         match &object.0 {
             Ok(receiver) => image_receiver::reconcile(receiver, &context).await,

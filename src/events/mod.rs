@@ -30,7 +30,7 @@ pub use body::{BODY_BYTES, Malformed};
 pub use delivery::Delivery;
 pub use hint::Hint;
 pub use interest::Interest;
-pub use sender::Sender;
+pub use sender::{Pull, Sender};
 
 /// What an event says was pushed. None of it where it tells of something else.
 pub fn read(sender: &Sender, delivery: &Delivery<'_>) -> Result<Vec<Hint>, Malformed> {

@@ -7,12 +7,18 @@ use jiff::Timestamp;
 use crate::api::Reason;
 use crate::api::conditions::{self, ConditionWriter, Holds, READY, STALLED};
 use crate::api::image_receiver::ImageReceiverStatus;
+use crate::api::time::whole_seconds;
 
 /// How a receiver is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reception {
     /// It takes events at this path.
     Open(String),
+    /// It takes events from a queue.
+    Pulling {
+        /// When the last message came, where one did.
+        last: Option<Timestamp>,
+    },
     /// Its owner suspended it.
     Suspended,
     /// A person must change its spec.
@@ -45,6 +51,10 @@ pub fn receiver_status(
             let message = "events are taken at status.path";
             conditions.say(READY, Holds::True, Reason::Succeeded, message);
         }
+        Reception::Pulling { .. } => {
+            let message = "events are taken from spec.pull.from";
+            conditions.say(READY, Holds::True, Reason::Succeeded, message);
+        }
         Reception::Suspended => {
             let message = "spec.suspend is true: events are refused";
             conditions.say(READY, Holds::False, Reason::Suspended, message);
@@ -62,6 +72,12 @@ pub fn receiver_status(
     match reception {
         Reception::Open(path) => {
             status.path = Some(path.clone());
+            conditions::remove(&mut status.conditions, STALLED);
+        }
+        Reception::Pulling { last } => {
+            status.path = None;
+            let last = last.map(whole_seconds);
+            status.last_message_time = last.or(status.last_message_time.take());
             conditions::remove(&mut status.conditions, STALLED);
         }
         // The path stays the same until the token does not.

@@ -2,9 +2,10 @@
 
 //! The spec of a receiver, checked.
 
-use crate::api::image_receiver::{GenericEvent, OidcProof};
-use crate::api::{ImageReceiver, Reason, SenderType};
+use crate::api::image_receiver::{EventQueue, GenericEvent, OidcProof};
+use crate::api::{ImageReceiver, ObjectName, Reason, SenderType};
 use crate::oci::Registry;
+use crate::oci::clouds::{Queue, SqsQueue, Subscription};
 use crate::plan::InvalidField;
 
 /// Who sends events to a receiver.
@@ -18,6 +19,17 @@ pub struct Sender {
     pub generic: Option<GenericEvent>,
     /// What a token of Google has to say, where one has to be there.
     pub oidc: Option<OidcProof>,
+    /// The queue that events are taken from, where nobody sends them.
+    pub pull: Option<Pull>,
+}
+
+/// A queue, and who takes what is in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pull {
+    /// The queue.
+    pub queue: Queue,
+    /// The ServiceAccount of the namespace that takes it; the controller itself where there is none.
+    pub service_account: Option<ObjectName>,
 }
 
 impl Sender {
@@ -43,6 +55,23 @@ impl Sender {
             let message = "is needed with type: Generic, and only there";
             refuse("spec.generic", message.to_owned());
         }
+        if spec.secret_ref.is_some() == spec.pull.is_some() {
+            let message =
+                "is needed, but with pull, where nothing is sent that a token could prove";
+            refuse("spec.secretRef", message.to_owned());
+        }
+        let pull = spec.pull.as_ref().map(|written| pull(spec.sender, written));
+        let pull = match pull.transpose() {
+            Ok(pull) => pull,
+            Err((path, message)) => {
+                refuse(path, message);
+                None
+            }
+        };
+        if spec.oidc.is_some() && spec.pull.is_some() {
+            let message = "is not used with pull: nothing is pushed";
+            refuse("spec.oidc", message.to_owned());
+        }
         if spec.oidc.is_some() && spec.sender != SenderType::Gar {
             let message = "is only used with type: GAR: others send no tokens of Google";
             refuse("spec.oidc", message.to_owned());
@@ -59,11 +88,43 @@ impl Sender {
                 registry,
                 generic: spec.generic.clone(),
                 oidc: spec.oidc.clone(),
+                pull,
             })
         } else {
             Err(invalid)
         }
     }
+}
+
+/// The queue of a receiver, or which field is wrong and why.
+fn pull(kind: SenderType, written: &EventQueue) -> Result<Pull, (&'static str, String)> {
+    let EventQueue {
+        from,
+        service_account_name,
+    } = written;
+    let queue = match kind {
+        SenderType::Ecr => SqsQueue::parse(from).map(Queue::Sqs),
+        SenderType::Gar => Subscription::parse(from).map(Queue::PubSub),
+        SenderType::DockerHub
+        | SenderType::Ghcr
+        | SenderType::Harbor
+        | SenderType::Quay
+        | SenderType::Acr
+        | SenderType::Gitea
+        | SenderType::Distribution
+        | SenderType::Zot
+        | SenderType::Nexus
+        | SenderType::Artifactory
+        | SenderType::Generic => {
+            let message = "is only used with type: ECR or GAR: events of others wait in no queue";
+            return Err(("spec.pull", message.to_owned()));
+        }
+    };
+    let queue = queue.map_err(|error| ("spec.pull.from", error.to_string()))?;
+    Ok(Pull {
+        queue,
+        service_account: service_account_name.clone(),
+    })
 }
 
 /// Whether events of a type do not say which registry they are of.

@@ -25,6 +25,7 @@ fn sender(kind: SenderType) -> Sender {
         registry: None,
         generic: None,
         oidc: None,
+        pull: None,
     }
 }
 
@@ -518,6 +519,32 @@ fn what_is_wrong_with_a_spec() {
             "spec.registry: registry \"https://quay.io\" starts with \"https://\"",
         ),
     ];
+    let queue = |kind: &str, from: &str| json!({"type": kind, "pull": {"from": from}});
+    let sqs = "https://sqs.eu-west-1.amazonaws.com/123456789012/pushes";
+    let cases = cases.into_iter().chain([
+        (queue("ECR", sqs), ""),
+        (queue("GAR", "projects/p/subscriptions/pushes"), ""),
+        (
+            queue("ECR", "https://evil.test/123456789012/pushes"),
+            "spec.pull.from: is not the URL of a queue of SQS, such as https://sqs.",
+        ),
+        (
+            queue("GAR", sqs),
+            "spec.pull.from: is not the name of a subscription, such as projects/",
+        ),
+        (
+            queue("Quay", sqs),
+            "spec.pull: is only used with type: ECR or GAR",
+        ),
+        (
+            json!({"type": "Quay"}),
+            "spec.secretRef: is needed, but with pull",
+        ),
+        (
+            json!({"type": "ECR", "secretRef": secret, "pull": {"from": sqs}}),
+            "spec.secretRef: is needed, but with pull",
+        ),
+    ]);
     for (spec, expected) in cases {
         let said = match Sender::of(&receiver(&spec)) {
             Ok(_) => String::new(),
@@ -583,6 +610,7 @@ fn what_is_said_of_a_receiver() {
         message: "there is no secret".to_owned(),
     };
     let invalid = Reception::Invalid("spec.registry: wrong".to_owned());
+    let pulling = |last: Option<i64>| Reception::Pulling { last: last.map(at) };
     let cases = [
         (&open, "Ready=True Succeeded", Some("/hook/1")),
         (
@@ -597,6 +625,9 @@ fn what_is_said_of_a_receiver() {
             "Ready=False InvalidSpec, Stalled=True InvalidSpec",
             None,
         ),
+        (&pulling(Some(7)), "Ready=True Succeeded", None),
+        (&waiting, "Ready=False DependencyNotReady", None),
+        (&pulling(None), "Ready=True Succeeded", None),
         (&open, "Ready=True Succeeded", Some("/hook/1")),
     ];
     let mut status = crate::api::ImageReceiverStatus::default();
@@ -614,4 +645,6 @@ fn what_is_said_of_a_receiver() {
         );
         assert_eq!(status.observed_generation, 3);
     }
+    let last = status.last_message_time.map(|last| last.0);
+    assert_eq!(last, Some(at(7)), "it stays");
 }

@@ -18,7 +18,7 @@ use super::error::Error;
 /// The longest file, in bytes. Tokens have some thousands.
 const FILE_BYTES: u64 = 64 * 1024;
 /// The variables that are read.
-const VARIABLES: [&str; 30] = [
+const VARIABLES: [&str; 31] = [
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
     "AWS_SESSION_TOKEN",
@@ -36,6 +36,7 @@ const VARIABLES: [&str; 30] = [
     "AWS_ENDPOINT_URL",
     "AWS_ENDPOINT_URL_ECR",
     "AWS_ENDPOINT_URL_ECR_PUBLIC",
+    "AWS_ENDPOINT_URL_SQS",
     "AWS_ENDPOINT_URL_STS",
     "TRANSSHIP_AWS_ASSUME_ROLE",
     "GCE_METADATA_HOST",

@@ -81,6 +81,16 @@ pub enum Error {
         /// What it was asked for.
         asked: &'static str,
     },
+    /// There is no such queue, or none that this identity may see.
+    #[error(
+        "there is no queue {queue} at {server}, or it may not be seen: create it, or name another one"
+    )]
+    NoQueue {
+        /// The server.
+        server: String,
+        /// The queue, as it is named.
+        queue: String,
+    },
     /// An answer makes no sense.
     #[error("{server} gave {asked} that cannot be used: {fault}")]
     Answer {
@@ -100,7 +110,8 @@ fn words(said: Option<&str>) -> String {
 // === impl Error ===
 
 impl Error {
-    fn fault(&self) -> IssueFault {
+    /// What a person can do about it.
+    pub fn fault(&self) -> IssueFault {
         match self {
             Self::None { .. }
             | Self::Wrong(_)
@@ -111,7 +122,7 @@ impl Error {
             Self::NotGranted(_) | Self::Refused { is_known: true, .. } => IssueFault::Forbidden,
             Self::Unreachable { .. } => IssueFault::Unreachable,
             Self::RateLimited { .. } => IssueFault::RateLimited,
-            Self::Rejected { .. } => IssueFault::Rejected,
+            Self::Rejected { .. } | Self::NoQueue { .. } => IssueFault::Rejected,
             Self::NoRepository { .. } => IssueFault::NoRepository,
             Self::Answer { .. } => IssueFault::Answer,
         }

@@ -23,7 +23,7 @@ const ANSWER_BYTES: usize = 64 * 1024;
 /// The longest time for a connection: to a cloud, and to an address that answers at once or never.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const METADATA_CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
-/// The longest time for one answer.
+/// The longest time for one answer, unless somebody waits on purpose.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
 /// Waits between tries of what may pass.
 const WAITS: [Duration; 2] = [Duration::from_millis(200), Duration::from_secs(1)];
@@ -59,6 +59,8 @@ pub(super) struct Request {
     pub(super) hidden: Vec<SecretString>,
     /// The longest answer, in bytes.
     pub(super) limit: usize,
+    /// The longest time for one answer.
+    pub(super) patience: Duration,
 }
 
 // === impl Request ===
@@ -74,6 +76,7 @@ impl Request {
             body: SecretString::default(),
             hidden: Vec::new(),
             limit: ANSWER_BYTES,
+            patience: ANSWER_TIMEOUT,
         }
     }
 
@@ -153,7 +156,7 @@ impl Http {
                 .request(request.method.clone(), request.url.clone())
                 .headers(headers.clone())
                 .body(request.body.expose_secret().to_owned());
-            let outcome = match timeout(ANSWER_TIMEOUT, read(sent, request.limit)).await {
+            let outcome = match timeout(request.patience, read(sent, request.limit)).await {
                 Ok(outcome) => outcome,
                 Err(_) => Err("no answer in time".to_owned()),
             };

@@ -16,9 +16,11 @@ use super::error::Error;
 use super::google::{self, Google};
 use super::http::Http;
 use super::life::Lasting;
+use super::puller::Puller;
 use super::quay::{self, Quay};
 use super::renewed::Renewed;
 use super::who::Who;
+use crate::oci::clouds::Queue;
 use crate::oci::{CloudRegistry, Digest, Registry};
 use crate::registry::{Credential, IssueError, Issuer, SignedApi};
 
@@ -109,6 +111,14 @@ impl Identities {
         });
         issuers.insert(key, (Arc::clone(&issuer), now));
         issuer
+    }
+
+    /// Who takes the messages of a queue as an identity.
+    pub fn puller(&self, queue: &Queue, who: &Who) -> Puller {
+        let Inner {
+            http, environment, ..
+        } = &*self.0;
+        Puller::new(http.clone(), environment.clone(), queue, who)
     }
 
     /// The keys that Google signs with what says who somebody is, as JSON (RFC 7517).

@@ -11,6 +11,7 @@
 //! ```text
 //! identities renewed      credentials by identity and registry, renewed in time
 //! aws google azure quay    what each of them wants to be asked, and answers
+//! puller message          messages of queues, taken as an identity
 //! who environment         whose identity, and what the process was told
 //! http answer words jwt oauth life   requests, and what may be believed and shown of an answer
 //! ```
@@ -25,7 +26,9 @@ mod http;
 mod identities;
 mod jwt;
 mod life;
+mod message;
 mod oauth;
+mod puller;
 mod quay;
 mod renewed;
 mod who;
@@ -34,4 +37,6 @@ mod words;
 pub use environment::Environment;
 pub use error::Error;
 pub use identities::Identities;
+pub use message::{Batch, QueueMessage, Wait};
+pub use puller::Puller;
 pub use who::{Account, Tokens, Who};

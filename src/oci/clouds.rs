@@ -6,8 +6,10 @@
 //! an identity of a cloud is sent to hosts that match them and to no other.
 
 mod ecr;
+mod queue;
 
 pub use self::ecr::{EcrHost, Partition};
+pub use self::queue::{Queue, QueueError, SqsQueue, Subscription};
 use super::names::Registry;
 
 /// A registry of a cloud.

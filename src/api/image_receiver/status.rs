@@ -2,7 +2,7 @@
 
 //! What the controller says of a receiver.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +24,9 @@ pub struct ImageReceiverStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 128))]
     pub path: Option<String>,
+    /// When the last message was taken from the queue of `spec.pull`, to within some minutes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_message_time: Option<Time>,
 }
 
 impl Default for ImageReceiverStatus {
@@ -32,6 +35,7 @@ impl Default for ImageReceiverStatus {
             observed_generation: never_observed(),
             conditions: Vec::new(),
             path: None,
+            last_message_time: None,
         }
     }
 }

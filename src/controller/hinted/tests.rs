@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+use kube::core::DeserializeGuard;
+use kube::runtime::{reflector, watcher};
 use serde_json::json;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
@@ -34,7 +36,7 @@ fn now() -> Timestamp {
 
 /// Mirrors of these names, and who looks at them.
 fn hinted(names: &[(&str, String)]) -> (Hinted, UnboundedReceiver<MirrorRef>) {
-    let hinted = Hinted::default();
+    let hinted = Hinted::new(true);
     let (looker, looks) = unbounded_channel();
     hinted.look_through(None, looker);
     for (namespace, name) in names {
@@ -131,6 +133,64 @@ fn what_comes_back_of_a_mirror_that_is_gone_is_forgotten_with_it() {
     );
     hinted.forget(&next);
     let state = hinted.lock();
-    assert!(state.pending.is_empty() && state.interests.is_empty() && state.places.is_empty());
+    assert!(state.pending.is_empty() && state.interests.is_empty());
     assert_eq!(state.waiting, 0);
+}
+
+/// Puts mirrors where a watch keeps them.
+fn stored(mirrors: &[ImageMirror]) -> Store<Guarded<ImageMirror>> {
+    let (store, mut writer) = reflector::store();
+    for mirror in mirrors {
+        writer.apply_watcher_event(&watcher::Event::Apply(DeserializeGuard(Ok(mirror.clone()))));
+    }
+    store
+}
+
+#[test]
+fn without_a_listener_what_mirrors_want_is_kept_where_a_queue_may_tell_of_it() {
+    let hinted = Hinted::new(false);
+    let (early, late) = (mirror("team", "early"), mirror("team", "late"));
+    let others = mirror("others", "early");
+    let store = stored(&[early.clone(), others.clone()]);
+    let observe = |mirror| hinted.observe(mirror, bystanders::read(mirror).as_ref());
+    let wanting = |namespace| hinted.note(namespace, &hint(1), now());
+    observe(&early);
+    observe(&others);
+    hinted.complete("team", &store, bystanders::read);
+    assert!(hinted.lock().interests.is_empty(), "nothing tells of it");
+
+    hinted.hear("team", "first");
+    hinted.hear("team", "second");
+    observe(&late);
+    assert_eq!(wanting("team"), 1);
+    hinted.complete("team", &store, bystanders::read);
+    assert_eq!((wanting("team"), wanting("others")), (2, 0));
+
+    hinted.unhear("team", "first");
+    assert_eq!(wanting("team"), 2, "one is left");
+    hinted.unhear("team", "second");
+    assert!(hinted.lock().interests.is_empty());
+    hinted.hear("team", "first");
+    hinted.complete("team", &store, bystanders::read);
+    assert_eq!(wanting("team"), 1, "they are looked for again");
+}
+
+#[test]
+fn what_is_known_of_a_mirror_is_newer_than_what_the_store_has() {
+    let hinted = Hinted::new(false);
+    let before = mirror("team", "one");
+    let mut changed = before.clone();
+    changed.spec.images[0].repository = "other".to_owned();
+    hinted.hear("team", "queue");
+    hinted.observe(&changed, bystanders::read(&changed).as_ref());
+    hinted.complete("team", &stored(&[before]), bystanders::read);
+    assert_eq!(hinted.note("team", &hint(1), now()), 0);
+}
+
+#[test]
+fn with_a_listener_the_end_of_a_queue_leaves_what_mirrors_want() {
+    let (hinted, _looks) = hinted(&[("team", "one".to_owned())]);
+    hinted.hear("team", "queue");
+    hinted.unhear("team", "queue");
+    assert_eq!(hinted.note("team", &hint(1), now()), 1);
 }

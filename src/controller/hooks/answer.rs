@@ -30,7 +30,7 @@ const SOON: u64 = 2;
 
 /// What came of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Outcome {
+pub(in crate::controller) enum Outcome {
     /// Mirrors look.
     Accepted,
     /// No mirror of the namespace wants what it names.
@@ -174,7 +174,8 @@ fn later(status: StatusCode, seconds: u64) -> Response {
 // === impl Outcome ===
 
 impl Outcome {
-    fn as_str(self) -> &'static str {
+    /// The text in metrics.
+    pub(in crate::controller) fn as_str(self) -> &'static str {
         match self {
             Self::Accepted => "accepted",
             Self::Unmatched => "unmatched",

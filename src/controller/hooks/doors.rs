@@ -41,6 +41,12 @@ pub(in crate::controller) struct Door {
     pub(in crate::controller) sender: Sender,
     pub(in crate::controller) token: SecretString,
     pub(in crate::controller) is_suspended: bool,
+    measure: Measure,
+}
+
+/// How much a receiver may take.
+#[derive(Clone)]
+pub(in crate::controller) struct Measure {
     own: Arc<Room>,
     /// That of all receivers of the namespace.
     share: Arc<Room>,
@@ -72,8 +78,10 @@ impl Door {
             sender,
             token,
             is_suspended,
-            own: Arc::new(Room::new(OWN)),
-            share: Arc::new(Room::new(SHARE)),
+            measure: Measure {
+                own: Arc::new(Room::new(OWN)),
+                share: Arc::new(Room::new(SHARE)),
+            },
         }
     }
 }
@@ -133,14 +141,14 @@ impl Doors {
             None => state.paths.remove(name),
         };
         let before = before.and_then(|before| state.by_path.remove(&before));
-        let before = before.map(|before| Arc::clone(&before.own));
+        let before = before.map(|before| Arc::clone(&before.measure.own));
         if let (Some(mut door), Some(path)) = (door, &path) {
             // What it took stays taken, whatever comes of another look at it, or of another object of its name.
             if let Some(before) = before {
-                door.own = before;
+                door.measure.own = before;
             }
             let share = state.shares.entry(namespace.to_owned());
-            door.share = share.or_insert(door.share).clone();
+            door.measure.share = share.or_insert(door.measure.share).clone();
             state.by_path.insert(path.clone(), Arc::new(door));
         }
         state
@@ -166,13 +174,35 @@ impl Doors {
 
     /// Takes so many hints of a receiver. False: they are too many for now.
     pub(super) fn take(&self, door: &Door, count: usize, now: Instant) -> bool {
+        self.take_of(&door.measure, count, now)
+    }
+
+    /// The same for a receiver that takes events from a queue.
+    pub(in crate::controller) fn take_of(
+        &self,
+        measure: &Measure,
+        count: usize,
+        now: Instant,
+    ) -> bool {
         let count = u32::try_from(count).unwrap_or(u32::MAX);
-        take(&[&self.room, &door.share, &door.own], count, now)
+        take(&[&self.room, &measure.share, &measure.own], count, now)
+    }
+
+    /// How much a receiver of a namespace may take that has no path.
+    pub(in crate::controller) fn measure(&self, namespace: &str) -> Measure {
+        let mut state = self.lock();
+        let share = state.shares.entry(namespace.to_owned());
+        let share = share.or_insert_with(|| Arc::new(Room::new(SHARE)));
+        Measure {
+            own: Arc::new(Room::new(OWN)),
+            share: share.clone(),
+        }
     }
 
     /// Room for a body of a receiver.
     pub(super) fn body<'a>(&'a self, door: &'a Door) -> Option<[SemaphorePermit<'a>; 3]> {
-        Some([door.own.body()?, door.share.body()?, self.room.body()?])
+        let Measure { own, share } = &door.measure;
+        Some([own.body()?, share.body()?, self.room.body()?])
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

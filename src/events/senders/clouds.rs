@@ -41,9 +41,16 @@ pub(super) fn gar(event: &Value) -> Vec<Said> {
     read().into_iter().collect()
 }
 
-/// Amazon ECR: an event of `EventBridge`.
+/// Amazon ECR: an event of `EventBridge`, or one that came by a topic of SNS and is the text of its message.
 /// <https://docs.aws.amazon.com/AmazonECR/latest/userguide/ecr-eventbridge.html>
+/// <https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html>
 pub(super) fn ecr(event: &Value) -> Vec<Said> {
+    let inner = match text(event, "/Type") {
+        Some("Notification") => text(event, "/Message"),
+        Some(_) | None => None,
+    };
+    let inner = inner.and_then(|inner| body::parse(inner.as_bytes()).ok());
+    let event = inner.as_ref().unwrap_or(event);
     let read = || {
         let is_push = text(event, "/source")? == "aws.ecr"
             && text(event, "/detail-type")? == "ECR Image Action"

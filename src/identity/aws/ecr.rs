@@ -6,22 +6,22 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
-use reqwest::Method;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use tracing::warn;
 use url::Url;
 
+use super::call::Call;
+use super::fault::refusal;
 use super::keys::Keys;
-use super::sigv4::{Scope, Signable, sign};
+use super::sigv4::Scope;
 use crate::identity::answer::Answer;
 use crate::identity::environment::Environment;
 use crate::identity::error::Error;
-use crate::identity::http::{Http, Request, authority};
+use crate::identity::http::{Http, Request};
 use crate::identity::life::{Lasting, longest, shortest, until};
 use crate::oci::clouds::EcrHost;
 use crate::registry::Credential;
-use crate::runtime::clock;
 
 /// Where the public registry's API is, and the region of it.
 const PUBLIC: &str = "https://api.ecr-public.us-east-1.amazonaws.com";
@@ -56,17 +56,6 @@ struct Authorization {
     authorization_token: Option<SecretString>,
     /// Seconds since 1970.
     expires_at: Option<f64>,
-}
-
-/// How AWS tells errors.
-#[derive(Deserialize)]
-struct Fault {
-    #[serde(rename = "__type")]
-    kind: Option<String>,
-    message: Option<String>,
-    /// Some servers say it in both ways at once.
-    #[serde(rename = "Message")]
-    capital: Option<String>,
 }
 
 // === impl Ecr ===
@@ -109,34 +98,17 @@ impl Ecr {
         body: String,
     ) -> Result<Request, Error> {
         let (service, prefix) = self.service();
-        let url = self.server(environment)?;
-        let host = authority(&url);
-        let mut request = Request {
-            method: Method::POST,
-            body: body.into(),
-            ..Request::get(url, asked)
-        }
-        .header("content-type", "application/x-amz-json-1.1".to_owned())
-        .header("x-amz-target", format!("{prefix}.{operation}"))
-        .hide(&keys.secret);
-        if let Some(token) = &keys.token {
-            request = request.hide(token);
-        }
-        let signable = Signable {
-            method: "POST",
-            host: &host,
-            path: request.url.path(),
-            query: "",
-            headers: &request.headers,
-            body: request.body.expose_secret(),
+        let call = Call {
+            url: self.server(environment)?,
+            scope: Scope {
+                region: self.region(),
+                service,
+            },
+            target: format!("{prefix}.{operation}"),
+            content_type: "application/x-amz-json-1.1",
+            asked,
         };
-        let scope = Scope {
-            region: self.region(),
-            service,
-        };
-        let signed = sign(&signable, scope, keys, clock::now());
-        request.headers.extend(signed);
-        Ok(request)
+        Ok(call.sign(keys, body))
     }
 
     /// User name and password.
@@ -196,54 +168,6 @@ fn login(token: &SecretString) -> Option<(String, SecretString)> {
     let (username, password) = pair.expose_secret().split_once(':')?;
     let is_whole = !username.is_empty() && !password.is_empty();
     is_whole.then(|| (username.to_owned(), password.into()))
-}
-
-/// What the error of an answer is called, and its words.
-pub(super) fn fault(answer: &Answer) -> Option<(String, String)> {
-    let Fault {
-        kind,
-        message,
-        capital,
-    } = serde_json::from_str(answer.text()).ok()?;
-    // `com.amazonaws.ecr#AccessDeniedException`, or without what stands before it; behind it may stand `:` and a URL.
-    // <https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html#operation-error-serialization>
-    let kind = kind.as_deref().and_then(|kind| kind.split(':').next());
-    let kind = kind.and_then(|kind| kind.rsplit('#').next());
-    let kind = kind.unwrap_or("error").to_owned();
-    let message = message.or(capital);
-    Some((kind, message.unwrap_or_default()))
-}
-
-pub(super) fn refusal(answer: &Answer) -> Error {
-    let Some((kind, message)) = fault(answer) else {
-        return answer.refusal(None);
-    };
-    match (
-        answer.refusal(Some(&format!("{kind}: {message}"))),
-        kind.as_str(),
-    ) {
-        // AWS answers 400 to most of what it refuses.
-        (
-            Error::Refused {
-                server,
-                asked,
-                status,
-                said,
-                ..
-            },
-            "AccessDeniedException",
-        ) => Error::Refused {
-            server,
-            asked,
-            status,
-            said,
-            is_known: true,
-        },
-        (Error::Refused { server, .. }, "ThrottlingException" | "TooManyRequestsException") => {
-            Error::RateLimited { server }
-        }
-        (error, _) => error,
-    }
 }
 
 #[cfg(test)]

@@ -8,8 +8,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Aws;
-use super::ecr::{Ecr, fault, refusal};
-use super::keys::Keys;
+use super::ecr::Ecr;
+use super::fault::{OF_IDENTITY, fault, refusal};
 use crate::identity::answer::Answer;
 use crate::identity::error::Error;
 use crate::identity::http::Request;
@@ -23,16 +23,6 @@ const PAGE: u32 = 100;
 const PAGE_BYTES: usize = 1024 * 1024;
 /// What ECR says of a repository that is there.
 const EXISTS: &str = "RepositoryAlreadyExistsException";
-/// Errors that say something of whoever asks.
-const OF_IDENTITY: [&str; 6] = [
-    "UnrecognizedClientException",
-    "InvalidSignatureException",
-    "IncompleteSignatureException",
-    "ExpiredTokenException",
-    "InvalidClientTokenId",
-    "MissingAuthenticationTokenException",
-];
-
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Deleted {
@@ -86,7 +76,7 @@ impl Aws {
         match checked(&answer) {
             Ok(()) => removed(&answer),
             Err(Error::NoRepository { .. }) => Ok(Removed::Before),
-            Err(error) => Err(self.noticed(error)),
+            Err(error) => Err(self.principal.noticed(error)),
         }
     }
 
@@ -106,7 +96,7 @@ impl Aws {
             return if is_fault(&answer, EXISTS) {
                 Ok(())
             } else {
-                checked(&answer).map_err(|error| self.noticed(error))
+                checked(&answer).map_err(|error| self.principal.noticed(error))
             };
         };
         if is_fault(&answer, EXISTS) {
@@ -115,7 +105,7 @@ impl Aws {
                 return Ok(());
             }
         } else {
-            checked(&answer).map_err(|error| self.noticed(error))?;
+            checked(&answer).map_err(|error| self.principal.noticed(error))?;
             self.unruled.add(repository);
         }
         self.rule(repository, policy).await?;
@@ -148,7 +138,7 @@ impl Aws {
         let request = self.request(asked, &body).await?;
         let limit = PAGE_BYTES;
         let answer = self.http.send_once(Request { limit, ..request }).await?;
-        checked(&answer).map_err(|error| self.noticed(error))?;
+        checked(&answer).map_err(|error| self.principal.noticed(error))?;
         let Page {
             repositories,
             next_token,
@@ -160,12 +150,8 @@ impl Aws {
         })
     }
 
-    pub(super) async fn keys(&self) -> Result<Keys, Error> {
-        self.keys.get(async || self.find_keys().await).await
-    }
-
     async fn request(&self, asked: (&str, &'static str), body: &Value) -> Result<Request, Error> {
-        let keys = self.keys().await?;
+        let keys = self.principal.keys().await?;
         let body = body.to_string();
         self.registry.call(&self.environment, &keys, asked, body)
     }
@@ -177,20 +163,6 @@ impl Aws {
             body["registryId"] = host.account.as_str().into();
         }
         body
-    }
-
-    /// Keys that were refused are not used again.
-    fn noticed(&self, error: Error) -> Error {
-        if matches!(
-            error,
-            Error::Refused {
-                is_known: false,
-                ..
-            }
-        ) {
-            self.keys.refused();
-        }
-        error
     }
 }
 

@@ -140,7 +140,7 @@ impl Partition {
         }
     }
 
-    fn dual_stack_suffix(self) -> &'static str {
+    pub(super) fn dual_stack_suffix(self) -> &'static str {
         match self {
             Self::China => "api.amazonwebservices.com.cn",
             Self::Eusc => "api.amazonwebservices.eu",

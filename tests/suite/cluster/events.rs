@@ -5,6 +5,7 @@
 mod google;
 mod late;
 mod many;
+mod pull;
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -528,6 +529,18 @@ async fn what_keeps_a_receiver_from_its_work_is_told() {
         (
             json!({"type": "Quay", "secretRef": {"name": "a"}, "oidc": {"email": "a@b.c", "audience": "d"}}),
             "spec.oidc: Invalid value: is only used with type: GAR",
+        ),
+        (
+            json!({"type": "Quay", "pull": {"from": "https://sqs.eu-west-1.amazonaws.com/123456789012/a"}}),
+            "spec.pull: Invalid value: is only used with type: ECR or GAR",
+        ),
+        (
+            json!({"type": "ECR", "pull": {"from": "projects/p/subscriptions/a"}}),
+            "spec.pull.from: Invalid value: is the URL of a queue of SQS",
+        ),
+        (
+            json!({"type": "GAR", "secretRef": {"name": "a"}, "pull": {"from": "projects/p/subscriptions/a"}}),
+            "spec.secretRef: Invalid value: is needed, but with pull",
         ),
         (
             json!({"type": "GAR", "secretRef": {"name": "a"}, "oidc": {"email": "a@b.c"}}),

@@ -145,8 +145,18 @@ impl ControlPlane {
         ADMIN.token
     }
 
-    /// A token of a service account, as its pods would get one.
+    /// A token of a service account, as its pods would get one. The account of a new namespace is made a moment after it.
     pub async fn token_for(&self, namespace: &str, account: &str) -> String {
+        let account_name = format!("serviceaccount/{account}");
+        let made = [
+            "--namespace",
+            namespace,
+            "wait",
+            "--for=create",
+            "--timeout=60s",
+            &account_name,
+        ];
+        self.kubectl_ok(&made).await;
         let duration = format!("--duration={TOKEN_DURATION}");
         let arguments = [
             "--namespace",

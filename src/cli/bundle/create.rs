@@ -33,6 +33,7 @@ pub(super) async fn run(args: &CreateBundleArgs, output: &Output) -> Result<Exit
         registry,
         ..
     } = args;
+    refuse_same_file(args)?;
     let previous = match since {
         None => None,
         Some(since) => Some(read_index(since.clone()).await.map_err(failed)?),
@@ -71,6 +72,38 @@ pub(super) async fn run(args: &CreateBundleArgs, output: &Output) -> Result<Exit
         repositories,
     };
     write(args, plan, output).await
+}
+
+/// A bundle is not written over what it relies on, nor its index over it.
+fn refuse_same_file(args: &CreateBundleArgs) -> Result<(), Error> {
+    let CreateBundleArgs {
+        file, since, index, ..
+    } = args;
+    let place = |path: &Path| {
+        path.canonicalize()
+            .or_else(|_| std::path::absolute(path))
+            .ok()
+    };
+    let names = [
+        ("FILE", Some(file)),
+        ("--since", since.as_ref()),
+        ("--index", index.as_ref()),
+    ];
+    let names: Vec<_> = names
+        .into_iter()
+        .filter_map(|(name, path)| Some((name, path?)))
+        .collect();
+    for (number, (name, path)) in names.iter().enumerate() {
+        for (other, of_other) in &names[..number] {
+            if place(path) == place(of_other) {
+                return Err(Error::Usage(format!(
+                    "{other} and {name} are both {}: name another file",
+                    path.display()
+                )));
+            }
+        }
+    }
+    Ok(())
 }
 
 async fn write(args: &CreateBundleArgs, plan: BundlePlan, output: &Output) -> Result<Exit, Error> {

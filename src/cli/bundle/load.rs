@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::ends::{documents, failed};
-use crate::api::image_mirror::AbsentTag;
+use crate::api::image_mirror::{AbsentTag, IndexMode};
 use crate::cli::args::{LoadBundleArgs, OutputArgs};
 use crate::cli::connect::MirrorConnection;
 use crate::cli::error::Error;
@@ -92,13 +92,25 @@ fn known_mirrors(bundle: &BundleFile) -> Vec<String> {
 fn redirect(input: &mut RoundInput<MirrorConnection>, bundle: &BundleFile) -> Result<bool, Error> {
     let RoundInput { mirror, connection } = input;
     let images = images_of(mirror, bundle)?;
+    let wanted = entries(mirror, &images)?;
     let mirror = Arc::make_mut(mirror);
-    mirror.images = entries(mirror, &images);
-    // Policies have judged, and platforms and referrers are those that were chosen.
-    mirror.platforms = Platforms::All;
+    mirror.images = wanted;
+    // Policies have judged, and platforms and referrers are those that were chosen. An index that is kept as it is still
+    // lists what was left out.
+    if !keeps_index(&mirror.platforms) {
+        mirror.platforms = Platforms::All;
+    }
     mirror.referrers.types = ReferrerTypes::All;
-    connection.read_from(bundle.view(&mirror.name, &images));
+    let view = bundle.view(&mirror.name, &images).map_err(failed)?;
+    connection.read_from(view);
     Ok(!images.is_empty())
+}
+
+fn keeps_index(platforms: &Platforms) -> bool {
+    match platforms {
+        Platforms::All => false,
+        Platforms::List { index, .. } => *index == IndexMode::Preserve,
+    }
 }
 
 fn images_of<'a>(mirror: &Mirror, bundle: &'a BundleFile) -> Result<Vec<ViewedImage<'a>>, Error> {
@@ -129,43 +141,74 @@ fn images_of<'a>(mirror: &Mirror, bundle: &'a BundleFile) -> Result<Vec<ViewedIm
 }
 
 /// Entries that want these images and no others, under the names that the mirror gives them.
-fn entries(mirror: &Mirror, images: &[ViewedImage<'_>]) -> Vec<ImageEntry> {
+fn entries(mirror: &Mirror, images: &[ViewedImage<'_>]) -> Result<Vec<ImageEntry>, Error> {
     let mut entries: Vec<ImageEntry> = Vec::new();
     for image in images {
         let repository = RepositorySelector::Literal(image.repository.clone());
-        let naming = naming(mirror, image);
-        let is_alike =
-            |entry: &&mut ImageEntry| entry.repository == repository && entry.naming == naming;
         let tag = TagSelector::Literal(image.tag.clone());
-        if let Some(entry) = entries.iter_mut().find(is_alike) {
-            if !entry.tags.contains(&tag) {
-                entry.tags.push(tag);
+        for naming in namings(mirror, image)? {
+            let is_alike =
+                |entry: &&mut ImageEntry| entry.repository == repository && entry.naming == *naming;
+            if let Some(entry) = entries.iter_mut().find(is_alike) {
+                if !entry.tags.contains(&tag) {
+                    entry.tags.push(tag.clone());
+                }
+                continue;
             }
-            continue;
+            entries.push(ImageEntry {
+                repository: repository.clone(),
+                tags: vec![tag.clone()],
+                absent: AbsentTag::Fail,
+                rules: None,
+                policies: Vec::new(),
+                naming: naming.clone(),
+            });
         }
-        entries.push(ImageEntry {
-            repository,
-            tags: vec![tag],
-            absent: AbsentTag::Fail,
-            rules: None,
-            policies: Vec::new(),
-            naming,
-        });
     }
-    entries
+    Ok(entries)
 }
 
-/// How the mirror names an image. Where it names those of a repository in several ways, it is the one that the bundle was
-/// made with.
-fn naming(mirror: &Mirror, image: &ViewedImage<'_>) -> Naming {
-    let registry = &mirror.source.registry;
-    let gives = |naming: &&Naming| {
-        mirror.destinations.iter().any(|destination| {
-            let path = destination.repository_of(naming, registry, &image.repository);
-            path.is_ok_and(|path| image.of.name.ends_with(&format!("/{path}")))
-        })
+/// How the mirror names an image: as the entries do that mean it. What none means does not go anywhere. Of several
+/// entries those count that give the repository which the bundle names, and all where the file here names another one.
+fn namings<'a>(mirror: &'a Mirror, image: &ViewedImage<'_>) -> Result<Vec<&'a Naming>, Error> {
+    let ViewedImage {
+        repository, tag, ..
+    } = image;
+    let refused = |why: &str| {
+        let (registry, name) = (&mirror.source.registry, &mirror.name);
+        Error::Image(format!(
+            "the bundle has {registry}/{repository}:{tag} for mirror {name}, and {why}: load it with the file that it was made with"
+        ))
     };
-    let namings = mirror.namings(&image.repository);
-    let chosen = namings.iter().find(gives).or(namings.first());
-    chosen.cloned().unwrap_or_default()
+    let entries = mirror.images.iter();
+    let meant: Vec<&ImageEntry> = entries
+        .filter(|entry| entry.may_mean(repository, tag))
+        .collect();
+    if meant.is_empty() {
+        return Err(refused("none of its images is that one here"));
+    }
+    let selectors = meant.iter().flat_map(|entry| &entry.tags);
+    let mut pins = selectors
+        .filter(|selector| selector.literal() == Some(tag))
+        .filter_map(TagSelector::pin);
+    // An index of some platforms has another digest than that of the source.
+    if mirror.platforms == Platforms::All && pins.any(|pin| *pin != image.entry.digest) {
+        return Err(refused("that tag is pinned to another digest here"));
+    }
+    let most = meant.iter().map(|entry| likeness(mirror, entry, image));
+    let most = most.max().unwrap_or_default();
+    let alike = meant.into_iter();
+    let alike = alike.filter(|entry| likeness(mirror, entry, image) == most);
+    Ok(alike.map(|entry| &entry.naming).collect())
+}
+
+/// How much of the repository in the bundle is the path that an entry gives at a destination.
+fn likeness(mirror: &Mirror, entry: &ImageEntry, image: &ViewedImage<'_>) -> usize {
+    let registry = &mirror.source.registry;
+    let paths = mirror.destinations.iter().filter_map(|destination| {
+        let path = destination.repository_of(&entry.naming, registry, &image.repository);
+        let path = path.ok()?.to_string();
+        image.of.name.ends_with(&format!("/{path}")).then_some(path)
+    });
+    paths.map(|path| path.len()).max().unwrap_or_default()
 }

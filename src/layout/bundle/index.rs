@@ -116,7 +116,24 @@ impl BundleIndex {
                 "it is an index of version {found}, and only {VERSION} is known: update transship"
             ));
         }
+        index.require_sums()?;
         Ok(index)
+    }
+
+    /// Whoever adds sizes up relies on it that all of them together are a number.
+    fn require_sums(&self) -> Result<(), String> {
+        let repositories = self.repositories.iter();
+        let sizes = repositories.flat_map(|one| {
+            let entries = one.entries.iter().map(|entry| entry.size);
+            let manifests = one.manifests.iter().map(|manifest| manifest.size);
+            let blobs = one.blobs.iter().map(|blob| blob.size);
+            entries.chain(manifests).chain(blobs)
+        });
+        let sum = sizes.map(u128::from).sum::<u128>();
+        if sum > u128::from(u64::MAX) {
+            return Err(format!("its sizes make {sum} bytes, which no disk holds"));
+        }
+        Ok(())
     }
 
     /// What is written.

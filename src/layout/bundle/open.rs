@@ -17,6 +17,10 @@ use crate::layout::store::Store;
 use crate::layout::tree::Layout;
 use crate::oci::{Digest, Repository, Tag};
 
+/// Most entries of a repository that are held once more because its images come from several source repositories. Each
+/// takes some kB.
+const LISTED_AGAIN: usize = 20_000;
+
 /// A bundle, open.
 #[derive(Clone, Debug)]
 pub struct BundleFile {
@@ -139,9 +143,11 @@ impl BundleFile {
     }
 
     /// Some of its images, as a source has them: with all that refers to them.
-    pub fn view(&self, name: &str, images: &[ViewedImage<'_>]) -> Layout {
+    pub fn view(&self, name: &str, images: &[ViewedImage<'_>]) -> Result<Layout, Error> {
         let mut indexes: BTreeMap<Repository, Index> = BTreeMap::new();
         let mut shown: HashSet<(&Repository, &str)> = HashSet::new();
+        let mut listed_first: HashSet<&str> = HashSet::new();
+        let mut listed_again = 0;
         for image in images {
             let ViewedImage {
                 repository,
@@ -155,6 +161,16 @@ impl BundleFile {
             index.list(&entry.descriptor(), Some(tag.as_str()));
             if !shown.insert((repository, &of.name)) {
                 continue;
+            }
+            if !listed_first.insert(&of.name) {
+                listed_again += of.entries.len();
+            }
+            if listed_again > LISTED_AGAIN {
+                let reason = format!(
+                    "what refers to images of {} would be listed for more than {LISTED_AGAIN} others: load its mirrors one by one",
+                    of.name
+                );
+                return Err(Error::bad_file(self.path.clone(), reason));
             }
             for other in of.entries.iter().filter(|other| other.origins.is_empty()) {
                 index.list(&other.descriptor(), other.tag.as_ref().map(Tag::as_str));
@@ -173,7 +189,7 @@ impl BundleFile {
             .map(|(repository, index)| (repository, archive(index)))
             .collect();
         let directory = PathBuf::from(format!("{} ({name})", self.path.display()));
-        Layout::of_views(directory, views, archive(Index::empty()))
+        Ok(Layout::of_views(directory, views, archive(Index::empty())))
     }
 
     /// What is not in it.

@@ -186,3 +186,122 @@ fn peak_memory(process: u32) -> Option<usize> {
     let kibibytes: usize = line.split_whitespace().next()?.parse().ok()?;
     Some(kibibytes * 1024)
 }
+
+/// The mirror with these images, and more of its spec.
+fn write_images(gap: &Gap, file: &str, images: &str, spec: &str) {
+    let text = fs::read_to_string(gap.path("mirror.yaml")).unwrap();
+    let text = text.replace("images: [{repository: app, tags: ['*']}]", images);
+    fs::write(gap.path(file), text + spec).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn images_have_the_names_that_sync_gives_them() {
+    for (images, expected) in [
+        (
+            "images: [{repository: app, tags: ['1'], retag: {'1': old}}, {repository: 'ap*', tags: ['2'], retag: {'2': stable}}]",
+            [&["old", "stable"][..], &[]],
+        ),
+        (
+            "images: [{repository: app, tags: ['1']}, {repository: 'ap*', tags: ['1'], retag: {'1': stable}}]",
+            [&["1", "stable"], &[]],
+        ),
+        (
+            "images: [{repository: 'ap*', tags: ['2']}, {repository: app, tags: ['1'], as: x/app}]",
+            [&["2"], &["1"]],
+        ),
+    ] {
+        let gap = Gap::new().await;
+        for (tag, seed) in [("1", 1), ("2", 2)] {
+            let image = ImageBuilder::new(seed).build();
+            gap.source.client().push("app", tag, &image).await;
+        }
+        write_images(&gap, "mirror.yaml", images, "");
+        gap.create(&["out.tar"]).await;
+        gap.load("out.tar").await;
+        for (repository, tags) in ["app", "x/app"].into_iter().zip(expected) {
+            assert_eq!(gap.tags(repository).await, tags, "{repository} of {images}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_file_inside_does_not_name_goes_nowhere() {
+    let gap = Gap::new().await;
+    let image = ImageBuilder::new(1).build();
+    gap.source.client().push("app", "1", &image).await;
+    gap.create(&["out.tar"]).await;
+    let pin = format!(
+        "images: [{{repository: app, tags: ['1@sha256:{}']}}]",
+        "0".repeat(64)
+    );
+    for (images, why) in [
+        (
+            "images: [{repository: other, tags: ['*']}]",
+            "app:1 for mirror default/m, and none of its images is that one here",
+        ),
+        (
+            "images: [{repository: app, tags: ['2']}]",
+            "app:1 for mirror default/m, and none of its images is that one here",
+        ),
+        (
+            pin.as_str(),
+            "app:1 for mirror default/m, and that tag is pinned to another digest here",
+        ),
+    ] {
+        write_images(&gap, "inside.yaml", images, "");
+        let load = ["bundle", "load", "-f", "inside.yaml", "out.tar"];
+        let finished = gap.run(&load).await;
+        assert_eq!(finished.code, Some(1), "{images}");
+        assert!(finished.stderr.contains(why), "{}", finished.stderr);
+        assert_eq!(gap.tags("app").await, Vec::<String>::new());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_index_that_is_kept_goes_without_what_was_left_out() {
+    let gap = Gap::new().await;
+    let image = ImageBuilder::new(1)
+        .platforms(&["linux/amd64", "linux/arm64"])
+        .build();
+    gap.source.client().push("app", "1", &image).await;
+    let platforms = "  platforms: {mode: List, list: [linux/amd64], index: Preserve}\n";
+    let all = "images: [{repository: app, tags: ['*']}]";
+    write_images(&gap, "mirror.yaml", all, platforms);
+    gap.create(&["out.tar"]).await;
+    // No registry here takes an index of which something is missing: all that was chosen came as far as that.
+    let load = [
+        "bundle",
+        "load",
+        "-f",
+        "mirror.yaml",
+        "out.tar",
+        "-o",
+        "json",
+    ];
+    let loaded = gap.run(&load).await;
+    assert!(
+        loaded.stdout.contains(r#""reason": "SparseIndexRefused""#),
+        "{}",
+        loaded.stdout
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bundle_is_not_written_over_what_it_needs() {
+    let gap = Gap::new().await;
+    for (words, expected) in [
+        (
+            ["out.tar", "--index", "out.tar"],
+            "FILE and --index are both out.tar",
+        ),
+        (
+            ["out.tar", "--since", "./out.tar"],
+            "FILE and --since are both ./out.tar",
+        ),
+    ] {
+        let create = [&["bundle", "create", "-f", "mirror.yaml"][..], &words].concat();
+        let finished = gap.run(&create).await;
+        assert_eq!(finished.code, Some(2), "{}", finished.stderr);
+        assert!(finished.stderr.contains(expected), "{}", finished.stderr);
+    }
+}

@@ -51,7 +51,7 @@ pub enum BundleCommand {
     Load(LoadBundleArgs),
     /// List the images of a bundle.
     Ls(ListBundleArgs),
-    /// Read every byte of a bundle, and follow every reference in it.
+    /// Read every byte of a bundle, and look whether all that its manifests name is there.
     Verify(VerifyBundleArgs),
 }
 

@@ -334,17 +334,20 @@ impl Doomed {
         };
         let (reason, message) = match deleted {
             Ok(Deletion::Deleted | Deletion::Missing) => {
-                if self.is_left(source).await? {
+                let seen = self.same_image.as_deref().unwrap_or_default();
+                // First of all comes what may have to be brought back.
+                let told = match beside.bring_back(source, seen).await {
+                    Ok(along) => went_along(&along, source, &self.digest)
+                        .map(|message| (Reason::PruneUnsupported, message)),
+                    Err(error) => Some((error.as_failure(&self.target).reason, lost(&error))),
+                };
+                if told.is_none() && self.is_left(source).await? {
                     return Err(Failure::undeleted(&self.target));
                 }
                 self.action = Action::Deleted;
-                let seen = self.same_image.as_deref().unwrap_or_default();
-                match beside.bring_back(source, seen).await {
-                    Ok(along) => match went_along(&along, source, &self.digest) {
-                        None => return Ok(()),
-                        Some(message) => (Reason::PruneUnsupported, message),
-                    },
-                    Err(error) => (error.as_failure(&self.target).reason, lost(&error)),
+                match told {
+                    None => return Ok(()),
+                    Some(told) => told,
                 }
             }
             Ok(Deletion::Moved) => (
@@ -362,25 +365,26 @@ impl Doomed {
             }
             Err(error) => (error.reason(), error.to_string()),
         };
-        Err(Failure {
+        Err(self.failure(reason, message))
+    }
+
+    fn failure(&self, reason: Reason, message: String) -> Failure {
+        Failure {
             subject: self.target.clone(),
             reason,
             message,
             next_attempt_time: None,
             is_of_tag: false,
-        })
+        }
     }
 
     /// Whether the tag still stands for its image: what a registry answers to a delete is no proof of what it did.
     async fn is_left(&self, source: &Source) -> Result<bool, Failure> {
         let target = self.tag.clone().into();
         let left = source.endpoint.resolve(&source.repository, &target, None);
-        let left = left.await.map_err(|error| Failure {
-            subject: self.target.clone(),
-            reason: error.reason(),
-            message: format!("nobody saw whether it is gone: {error}"),
-            next_attempt_time: None,
-            is_of_tag: false,
+        let left = left.await.map_err(|error| {
+            let message = format!("nobody saw whether it is gone: {error}");
+            self.failure(error.reason(), message)
         })?;
         Ok(left.as_ref() == Some(&self.digest))
     }

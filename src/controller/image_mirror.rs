@@ -68,16 +68,9 @@ async fn bring_up_to_date(object: &ImageMirror, context: &Context) -> Result<Act
     catch_up(object, context).await?;
     let requested = Requests::of(object.annotations());
     let remembered = context.shared.memory.read(object);
-    let prepared = match prepare(object, &context.policies, context.shared.longest_round) {
-        Ok(prepared) => {
-            context.shared.hinted.go_on(&name_of(object));
-            prepared
-        }
-        Err(halt) => {
-            // What ends the halt begins a round.
-            context.shared.hinted.halt(&name_of(object));
-            return stop(object, &remembered.status, &halt, context).await;
-        }
+    let prepared = match make_ready(object, context) {
+        Ok(prepared) => prepared,
+        Err(halt) => return stop(object, &remembered.status, &halt, context).await,
     };
     let Remembered {
         status,
@@ -116,6 +109,17 @@ async fn bring_up_to_date(object: &ImageMirror, context: &Context) -> Result<Act
         }
         Due::Never => look_between(object, &prepared, None, context).await,
     }
+}
+
+/// Makes a mirror that can be run. Of one that cannot nothing is looked at: what ends the halt begins a round.
+fn make_ready(object: &ImageMirror, context: &Context) -> Result<Prepared, Halt> {
+    let hinted = &context.shared.hinted;
+    let prepared = prepare(object, &context.policies, context.shared.longest_round);
+    match &prepared {
+        Ok(_) => hinted.go_on(&name_of(object)),
+        Err(_) => hinted.halt(&name_of(object)),
+    }
+    prepared
 }
 
 /// What is to be done while no round is due: what events hint at is looked at.
@@ -183,7 +187,7 @@ async fn run(
         return Ok(Action::requeue(AFTER_CANCELLATION));
     };
     let requested = Requests::of(object.annotations());
-    let prepared = match prepare(object, &context.policies, context.shared.longest_round) {
+    let prepared = match make_ready(object, context) {
         Ok(prepared) => prepared,
         Err(halt) => {
             let previous = context.shared.memory.read(object).status;

@@ -3,7 +3,7 @@
 //! `transship bundle load`: a round whose source is the bundle. What mirrors want of it was decided when it was made;
 //! where it goes, and under which names, is said by the mirrors that are given here.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::ends::{documents, failed};
@@ -17,6 +17,7 @@ use crate::cli::progress::Progress;
 use crate::cli::session::{Remembering, Session};
 use crate::cli::units;
 use crate::layout::{BundleFile, ViewedImage};
+use crate::oci::{Repository, Tag};
 use crate::plan::conflicts::SourceImage;
 use crate::plan::naming::Naming;
 use crate::plan::{ImageEntry, Mirror, Platforms, ReferrerTypes, RepositorySelector, TagSelector};
@@ -142,30 +143,35 @@ fn images_of<'a>(mirror: &Mirror, bundle: &'a BundleFile) -> Result<Vec<ViewedIm
 
 /// Entries that want these images and no others, under the names that the mirror gives them.
 fn entries(mirror: &Mirror, images: &[ViewedImage<'_>]) -> Result<Vec<ImageEntry>, Error> {
-    let mut entries: Vec<ImageEntry> = Vec::new();
+    let mut named: BTreeMap<&Repository, Vec<(&Naming, BTreeSet<&Tag>)>> = BTreeMap::new();
     for image in images {
-        let repository = RepositorySelector::Literal(image.repository.clone());
-        let tag = TagSelector::Literal(image.tag.clone());
+        let of_repository = named.entry(&image.repository).or_default();
         for naming in namings(mirror, image)? {
-            let is_alike =
-                |entry: &&mut ImageEntry| entry.repository == repository && entry.naming == *naming;
-            if let Some(entry) = entries.iter_mut().find(is_alike) {
-                if !entry.tags.contains(&tag) {
-                    entry.tags.push(tag.clone());
+            let known = of_repository.iter_mut().find(|(known, _)| *known == naming);
+            match known {
+                Some((_, tags)) => {
+                    tags.insert(&image.tag);
                 }
-                continue;
+                None => of_repository.push((naming, BTreeSet::from([&image.tag]))),
             }
-            entries.push(ImageEntry {
-                repository: repository.clone(),
-                tags: vec![tag.clone()],
-                absent: AbsentTag::Fail,
-                rules: None,
-                policies: Vec::new(),
-                naming: naming.clone(),
-            });
         }
     }
-    Ok(entries)
+    let named = named.into_iter();
+    let entries = named.flat_map(|(repository, namings)| {
+        namings.into_iter().map(|(naming, tags)| ImageEntry {
+            repository: RepositorySelector::Literal(repository.clone()),
+            tags: tags
+                .into_iter()
+                .cloned()
+                .map(TagSelector::Literal)
+                .collect(),
+            absent: AbsentTag::Fail,
+            rules: None,
+            policies: Vec::new(),
+            naming: naming.clone(),
+        })
+    });
+    Ok(entries.collect())
 }
 
 /// How the mirror names an image: as the entries do that mean it. What none means does not go anywhere. Of several
@@ -195,11 +201,12 @@ fn namings<'a>(mirror: &'a Mirror, image: &ViewedImage<'_>) -> Result<Vec<&'a Na
     if mirror.platforms == Platforms::All && pins.any(|pin| *pin != image.entry.digest) {
         return Err(refused("that tag is pinned to another digest here"));
     }
-    let most = meant.iter().map(|entry| likeness(mirror, entry, image));
-    let most = most.max().unwrap_or_default();
     let alike = meant.into_iter();
-    let alike = alike.filter(|entry| likeness(mirror, entry, image) == most);
-    Ok(alike.map(|entry| &entry.naming).collect())
+    let alike = alike.map(|entry| (likeness(mirror, entry, image), &entry.naming));
+    let mut alike: Vec<(usize, &Naming)> = alike.collect();
+    let most = alike.iter().map(|(likeness, _)| *likeness).max();
+    alike.retain(|(likeness, _)| Some(*likeness) == most);
+    Ok(alike.into_iter().map(|(_, naming)| naming).collect())
 }
 
 /// How much of the repository in the bundle is the path that an entry gives at a destination.

@@ -55,8 +55,7 @@ fn gives_repository(
 }
 
 fn gives_tag(destination: &Destination, entry: &ImageEntry, target: &str) -> bool {
-    let has_globs = entry.tags.iter().any(|tag| tag.glob().is_some());
-    let selects_any = entry.tags.is_empty() || entry.selects() && !has_globs;
+    let selects_any = entry.selects_any();
     let gives = |name: &str| {
         destination.tags.iter().any(|template| {
             if selects_any {

@@ -25,7 +25,7 @@ use super::look::Look;
 use super::output::{Document, Output};
 use super::progress::Progress;
 use super::report::{exit, tell_failures};
-use super::table::Table;
+use super::table::{Table, paragraphs};
 use super::{summary, units};
 use crate::copy;
 use crate::plan::report::{Failure, MirrorReport, Outcome, TagReport, Totals};
@@ -75,7 +75,7 @@ pub(super) async fn run(args: &CopyArgs, output: &Output) -> Result<Exit, Error>
         } else {
             table(&report, look)
         };
-        summary::paragraphs([table, line + "\n"])
+        paragraphs([table, line + "\n"])
     })?;
     tell_failures(&report, output);
     tell_untagged(&report, output);

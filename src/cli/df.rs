@@ -20,8 +20,7 @@ use super::error::Error;
 use super::exit::Exit;
 use super::look::Look;
 use super::output::{self, Output};
-use super::summary;
-use super::table::Table;
+use super::table::{Table, paragraphs};
 use super::units;
 use crate::oci::{Digest, Tag};
 use crate::plan::report::Failure;
@@ -104,15 +103,7 @@ pub(super) async fn run(args: &DfArgs, output: &Output) -> Result<Exit, Error> {
     output.print_value(*format, &document, |document, look| {
         render(document, is_detailed && !output.is_quiet(), look)
     })?;
-    document
-        .failures
-        .iter()
-        .for_each(|failure| output.fail(failure));
-    Ok(if document.failures.is_empty() {
-        Exit::Success
-    } else {
-        Exit::Failure
-    })
+    Ok(output.fail_all(&document.failures))
 }
 
 fn nowhere() -> Error {
@@ -226,7 +217,7 @@ fn render(document: &Document, is_detailed: bool, look: Look) -> String {
         units::count(*images, "image", "images"),
         units::bytes(*size)
     );
-    summary::paragraphs([table, line])
+    paragraphs([table, line])
 }
 
 fn tags_table(document: &Document) -> Table {

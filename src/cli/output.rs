@@ -10,6 +10,7 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use super::args::Format;
 use super::error::Error;
+use super::exit::Exit;
 use super::look::Look;
 use super::summary;
 use super::table::one_line;
@@ -105,6 +106,18 @@ impl Output {
         }
         if let Some(hint) = hint {
             self.note(&format!("hint: {hint}"));
+        }
+    }
+
+    /// Tells everything that failed, and says how the program ends.
+    pub(super) fn fail_all(&self, failures: &[Failure]) -> Exit {
+        for failure in failures {
+            self.fail(failure);
+        }
+        if failures.is_empty() {
+            Exit::Success
+        } else {
+            Exit::Failure
         }
     }
 

@@ -4,7 +4,7 @@
 
 use super::look::Look;
 use super::summary;
-use super::table::{Table, one_line};
+use super::table::{Table, one_line, paragraphs};
 use crate::oci::Digest;
 use crate::plan::Selector;
 use crate::plan::gates::Refusal;
@@ -246,7 +246,7 @@ fn explain_refusal(refusal: &Refusal) -> String {
 
 /// Everything for people: table, refusals, last line.
 pub(super) fn render(report: &Report, is_brief: bool, look: Look) -> String {
-    summary::paragraphs([
+    paragraphs([
         table(report, is_brief, look),
         summary::refusals(report),
         notes(report),

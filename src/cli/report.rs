@@ -9,6 +9,7 @@ use super::args::Format;
 use super::error::Error;
 use super::exit::Exit;
 use super::output::{Document, Output};
+use super::table::paragraphs;
 use super::{plan, summary};
 use crate::plan::report::{MirrorReport, Totals};
 use crate::sync::Report;
@@ -53,7 +54,7 @@ pub(super) fn print_report(
         } else {
             summary::table(report, look)
         };
-        summary::paragraphs([
+        paragraphs([
             table,
             summary::refusals(report),
             plan::stops(report),

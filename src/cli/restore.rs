@@ -15,8 +15,7 @@ use super::output::{Document, Output};
 use super::progress::Progress;
 use super::prune::require_state;
 use super::session::{Remembering, Session};
-use super::summary;
-use super::table::Table;
+use super::table::{Table, paragraphs};
 use crate::oci::Digest;
 use crate::plan::Mirror;
 use crate::plan::report::Failure;
@@ -152,7 +151,7 @@ fn print(restored: &[Restored], format: Format, output: &Output) -> Result<Exit,
     let document = RestoreReport { mirrors: restored };
     output.print_value(format, &document, |document, look| {
         let line = format!("{done} restored, {failed} failed\n");
-        summary::paragraphs([table(document.mirrors, look), line])
+        paragraphs([table(document.mirrors, look), line])
     })?;
     let tags = restored.iter().flat_map(|restored| &restored.tags);
     let failures = tags.filter_map(|tag| tag.failure.as_ref());
@@ -208,7 +207,7 @@ fn list(session: &Session, format: Format, output: &Output) -> Result<(), Error>
     let document = RestorableList { tags: restorable };
     output.print_value(format, &document, |document, look| {
         let all = &document.tags;
-        summary::paragraphs([
+        paragraphs([
             list_table(all, look),
             format!("{} can be restored\n", all.len()),
         ])

@@ -161,12 +161,6 @@ pub(super) fn line(totals: &Totals, elapsed: Duration) -> String {
     )
 }
 
-/// The parts that say something, with an empty line between two of them.
-pub(super) fn paragraphs<const PARTS: usize>(parts: [String; PARTS]) -> String {
-    let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
-    parts.join("\n")
-}
-
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;

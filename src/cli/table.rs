@@ -182,6 +182,12 @@ pub(super) fn align(text: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
+/// The parts that say something, with an empty line between two of them.
+pub(super) fn paragraphs<const PARTS: usize>(parts: [String; PARTS]) -> String {
+    let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+    parts.join("\n")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

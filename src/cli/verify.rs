@@ -43,15 +43,7 @@ pub(super) async fn run(args: &VerifyImageArgs, output: &Output) -> Result<Exit,
             report.images.iter().map(line).collect()
         }
     })?;
-    report
-        .failures
-        .iter()
-        .for_each(|failure| output.fail(failure));
-    Ok(if report.failures.is_empty() {
-        Exit::Success
-    } else {
-        Exit::Failure
-    })
+    Ok(output.fail_all(&report.failures))
 }
 
 fn open_session(args: &VerifyImageArgs, output: &Output) -> Result<Session, Error> {

@@ -10,7 +10,7 @@ use super::text::Text;
 use crate::api::image_mirror::{Action, RecentCopy};
 use crate::api::time::since;
 use crate::api::{ImageMirror, MirroredRepository};
-use crate::plan::health::{Checkup, Health, waiting_plan};
+use crate::plan::health::{Health, waiting_plan, worst_first};
 use crate::plan::named_mirror::NamedMirror;
 use crate::plan::why::{ImageAnswer, MirrorAnswer};
 
@@ -100,17 +100,13 @@ impl Answer {
 
 impl Saying {
     fn of(answer: &MirrorAnswer, now: Timestamp) -> Self {
-        let title = match &answer.destination {
-            Some(destination) => format!("{}, destination {destination}", answer.mirror),
-            None => answer.mirror.clone(),
-        };
         let told = answer.told(now).into_iter();
         let parts = told.map(|told| Part {
             label: told.label,
             text: Text::of(&told.text),
         });
         Self {
-            title: Text::of(&title),
+            title: Text::of(&answer.title()),
             parts: parts.collect(),
         }
     }
@@ -118,17 +114,7 @@ impl Saying {
 
 /// The mirrors, the worst first.
 pub(super) fn lines(mirrors: &[ImageMirror], now: Timestamp) -> Bounded<MirrorLine> {
-    let looked = mirrors
-        .iter()
-        .map(|mirror| (Checkup::of(mirror, now), mirror));
-    let mut looked: Vec<(Checkup, &ImageMirror)> = looked.collect();
-    looked.sort_by_cached_key(|(checkup, mirror)| {
-        let tags = mirror.status.as_ref().and_then(|status| status.tags);
-        let failed = tags.unwrap_or_default().failed;
-        let name = NamedMirror::of(mirror).to_string();
-        (checkup.health, !checkup.is_halted, Reverse(failed), name)
-    });
-    Bounded::of(looked, |(checkup, mirror)| {
+    Bounded::of(worst_first(mirrors, now), |(checkup, mirror)| {
         let status = mirror.status.as_ref();
         let synced = status.and_then(|status| status.synced.as_deref());
         MirrorLine {

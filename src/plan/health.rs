@@ -4,6 +4,8 @@
 
 mod outdated;
 
+use std::cmp::Reverse;
+
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -45,6 +47,21 @@ pub struct Checkup {
     pub is_halted: bool,
     /// What is wrong, and what to do; empty where nothing is.
     pub message: String,
+}
+
+/// Mirrors and how they are: what is worse, does nothing at all, has failed more, or is first by name comes first.
+pub fn worst_first(mirrors: &[ImageMirror], now: Timestamp) -> Vec<(Checkup, &ImageMirror)> {
+    let looked = mirrors
+        .iter()
+        .map(|mirror| (Checkup::of(mirror, now), mirror));
+    let mut looked: Vec<(Checkup, &ImageMirror)> = looked.collect();
+    looked.sort_by_cached_key(|(checkup, mirror)| {
+        let tags = mirror.status.as_ref().and_then(|status| status.tags);
+        let failed = Reverse(tags.unwrap_or_default().failed);
+        let NamedMirror { namespace, name } = NamedMirror::of(mirror);
+        (checkup.health, !checkup.is_halted, failed, namespace, name)
+    });
+    looked
 }
 
 // === impl Health ===

@@ -50,13 +50,5 @@ pub(super) async fn run(args: &VerifyBundleArgs, output: &Output) -> Result<Exit
         let size = units::bytes(report.size);
         format!("{subject} {word}: {contents} manifests and blobs, {size}, every byte was read\n")
     })?;
-    report
-        .failures
-        .iter()
-        .for_each(|failure| output.fail(failure));
-    Ok(if report.failures.is_empty() {
-        Exit::Success
-    } else {
-        Exit::Failure
-    })
+    Ok(output.fail_all(&report.failures))
 }

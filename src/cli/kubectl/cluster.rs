@@ -11,11 +11,12 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::error::PluginError;
-use crate::api::{ImageMirror, MirroredRepository};
+use crate::api::{ImageMirror, ImagePolicy, MirroredRepository};
 use crate::cli::args::{AskedMirror, ClusterArgs};
 use crate::cli::error::Error;
 use crate::cli::output::Output;
 use crate::plan::named_mirror::NamedMirror;
+use crate::plan::why::KnownObjects;
 use crate::runtime::kubernetes::{Clients, advice, explain};
 
 /// Objects of a page.
@@ -33,6 +34,13 @@ pub(super) struct Cluster {
     namespace: Option<String>,
 }
 
+/// All that answers about images go by.
+pub(super) struct Listed {
+    mirrors: Vec<ImageMirror>,
+    policies: Vec<ImagePolicy>,
+    records: Vec<MirroredRepository>,
+}
+
 /// What the plugin reads.
 pub(super) trait Readable:
     Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + Debug
@@ -45,6 +53,24 @@ impl<K> Readable for K where
         + DeserializeOwned
         + Debug
 {
+}
+
+// === impl Listed ===
+
+impl Listed {
+    /// What answers go by.
+    pub(super) fn known(&self) -> KnownObjects<'_> {
+        let Self {
+            mirrors,
+            policies,
+            records,
+        } = self;
+        KnownObjects {
+            mirrors,
+            policies,
+            records,
+        }
+    }
 }
 
 // === impl Cluster ===
@@ -111,6 +137,17 @@ impl Cluster {
     ) -> Result<Vec<MirroredRepository>, PluginError> {
         let records = self.list(output).await?;
         Ok(records.into_iter().map(without_manifests).collect())
+    }
+
+    /// All mirrors, policies and records.
+    pub(super) async fn list_all(&self, output: &Output) -> Result<Listed, PluginError> {
+        let (mirrors, policies, records) =
+            tokio::try_join!(self.list(output), self.list(output), self.records(output))?;
+        Ok(Listed {
+            mirrors,
+            policies,
+            records,
+        })
     }
 
     /// A mirror.

@@ -10,7 +10,6 @@ use crate::cli::error::Error;
 use crate::cli::exit::Exit;
 use crate::cli::output::Output;
 use crate::page::{PageScene, render_page};
-use crate::plan::why::KnownObjects;
 use crate::runtime::clock;
 
 /// Runs `kubectl transship page`.
@@ -20,18 +19,10 @@ pub(super) async fn run(
     output: &Output,
 ) -> Result<Exit, Error> {
     let cluster = Cluster::connect(place, args.all_namespaces).await?;
-    let (mirrors, policies, records) = tokio::try_join!(
-        cluster.list(output),
-        cluster.list(output),
-        cluster.records(output)
-    )?;
+    let listed = cluster.list_all(output).await?;
     let page = render_page(PageScene {
         place: &cluster.place(),
-        known: KnownObjects {
-            mirrors: &mirrors,
-            policies: &policies,
-            records: &records,
-        },
+        known: listed.known(),
         asked: &args.images,
         now: clock::now(),
     });

@@ -14,7 +14,7 @@ use crate::cli::error::Error;
 use crate::cli::exit::Exit;
 use crate::cli::look::Look;
 use crate::cli::output::{Document, Output};
-use crate::cli::summary::paragraphs;
+use crate::cli::table::paragraphs;
 use crate::cli::table::{Table, one_line};
 use crate::cli::units;
 use crate::oci::Digest;

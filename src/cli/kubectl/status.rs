@@ -17,10 +17,10 @@ use crate::cli::error::Error;
 use crate::cli::exit::Exit;
 use crate::cli::look::Look;
 use crate::cli::output::{Document, Output};
-use crate::cli::summary::paragraphs;
 use crate::cli::table::Table;
+use crate::cli::table::paragraphs;
 use crate::cli::units;
-use crate::plan::health::{Checkup, Health};
+use crate::plan::health::{Checkup, Health, worst_first};
 use crate::runtime::clock;
 
 /// Most mirrors of which it is told what to do.
@@ -51,9 +51,6 @@ struct MirrorRow {
     namespace: String,
     name: String,
     health: Health,
-    /// Whether nothing of it works, and not only single tags.
-    #[serde(skip)]
-    is_halted: bool,
     /// What is wrong, and what to do.
     #[serde(skip_serializing_if = "String::is_empty")]
     message: String,
@@ -106,10 +103,10 @@ pub(super) async fn run(
 
 /// The mirrors, the worst first.
 fn rows(mirrors: &[ImageMirror], now: Timestamp) -> Vec<MirrorRow> {
-    let rows = mirrors.iter().map(|mirror| MirrorRow::of(mirror, now));
-    let mut rows: Vec<MirrorRow> = rows.collect();
-    rows.sort_by(|left, right| left.rank().cmp(&right.rank()));
-    rows
+    let looked = worst_first(mirrors, now).into_iter();
+    looked
+        .map(|(checkup, mirror)| MirrorRow::of(checkup, mirror))
+        .collect()
 }
 
 // === impl MirrorList ===
@@ -128,12 +125,12 @@ impl MirrorList {
 // === impl MirrorRow ===
 
 impl MirrorRow {
-    fn of(mirror: &ImageMirror, now: Timestamp) -> Self {
+    fn of(checkup: Checkup, mirror: &ImageMirror) -> Self {
         let Checkup {
             health,
-            is_halted,
+            is_halted: _,
             message,
-        } = Checkup::of(mirror, now);
+        } = checkup;
         let status = mirror.status.clone().unwrap_or_default();
         let ImageMirrorStatus {
             tags,
@@ -147,7 +144,6 @@ impl MirrorRow {
             namespace: namespace(&mirror.metadata).to_owned(),
             name: mirror.metadata.name.clone().unwrap_or_default(),
             health,
-            is_halted,
             message,
             tags: tags.unwrap_or_default(),
             last_sync_time: last_sync_time.map(|time| time.0),
@@ -155,13 +151,6 @@ impl MirrorRow {
             failures,
             refusals,
         }
-    }
-
-    /// What comes first: what is worse, does nothing at all, has failed more, or is first by name.
-    fn rank(&self) -> (Health, bool, i32, &str, &str) {
-        let failed = self.tags.failed.saturating_neg();
-        let (namespace, name) = (&self.namespace, &self.name);
-        (self.health, !self.is_halted, failed, namespace, name)
     }
 
     fn synced(&self) -> String {

@@ -11,7 +11,7 @@ use crate::cli::error::Error;
 use crate::cli::exit::Exit;
 use crate::cli::look::Look;
 use crate::cli::output::{Document, Output};
-use crate::plan::why::{ImageAnswer, KnownObjects, MirrorAnswer};
+use crate::plan::why::{ImageAnswer, MirrorAnswer};
 use crate::runtime::clock;
 
 /// The kind of what machines read.
@@ -28,17 +28,8 @@ pub(super) async fn run(
     output: &Output,
 ) -> Result<Exit, Error> {
     let cluster = Cluster::connect(place, args.all_namespaces).await?;
-    let (mirrors, policies, records) = tokio::try_join!(
-        cluster.list(output),
-        cluster.list(output),
-        cluster.records(output)
-    )?;
-    let known = KnownObjects {
-        mirrors: &mirrors,
-        policies: &policies,
-        records: &records,
-    };
-    let answer = ImageAnswer::of(&args.image, known);
+    let listed = cluster.list_all(output).await?;
+    let answer = ImageAnswer::of(&args.image, listed.known());
     let now = clock::now();
     let place = Searched {
         words: cluster.place(),
@@ -79,18 +70,11 @@ fn render(answer: &ImageAnswer, place: &Searched, now: Timestamp, look: Look) ->
 }
 
 fn tell(answer: &MirrorAnswer, now: Timestamp, look: Look) -> String {
-    let MirrorAnswer {
-        mirror,
-        destination,
-        ..
-    } = answer;
-    let at = destination.as_ref();
-    let at = at.map_or_else(String::new, |name| format!(", destination {name}"));
     let told = answer.told(now).into_iter();
     let told: String = told
         .map(|told| field(told.label, &told.text, look))
         .collect();
-    format!("{mirror}{at}\n{told}")
+    format!("{}\n{told}", answer.title())
 }
 
 #[cfg(test)]
@@ -100,6 +84,7 @@ mod tests {
     use super::*;
     use crate::cli::kubectl::cluster::place;
     use crate::plan::fixtures::{mirror, now, policy, record};
+    use crate::plan::why::KnownObjects;
 
     fn here(is_all: bool) -> Searched {
         Searched {

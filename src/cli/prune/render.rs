@@ -4,8 +4,7 @@
 
 use super::totals::{Totals, waits_for_approval};
 use crate::cli::look::Look;
-use crate::cli::summary;
-use crate::cli::table::Table;
+use crate::cli::table::{Table, paragraphs};
 use crate::cli::{plan, units};
 use crate::oci::Tag;
 use crate::plan::Mirror;
@@ -25,7 +24,7 @@ pub(super) fn render<'a>(
     } else {
         table(report, look)
     };
-    summary::paragraphs([
+    paragraphs([
         table,
         plan::stops(report) + &approvals(mirrors, report),
         line(totals) + "\n",

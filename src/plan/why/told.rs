@@ -56,6 +56,15 @@ impl ImageAnswer {
 // === impl MirrorAnswer ===
 
 impl MirrorAnswer {
+    /// Which mirror says it, and of which destination.
+    pub fn title(&self) -> String {
+        let (mirror, destination) = (&self.mirror, self.destination.as_ref());
+        destination.map_or_else(
+            || mirror.clone(),
+            |destination| format!("{mirror}, destination {destination}"),
+        )
+    }
+
     /// What it says, part by part, and what to do at the end. Nothing is told empty.
     pub fn told(&self, now: Timestamp) -> Vec<Told> {
         let source = self.source.clone().map(|source| ("source", source));

@@ -20,33 +20,9 @@ use crate::support::sigv4::verify;
 
 const ROLE: &str = "arn:aws:iam::123456789012:role/mirror";
 
-/// A call of ECR's API that nobody signed: only for what the test itself does.
 fn call(moto: &Moto, name: &str, body: &Value) -> Value {
-    let mut request = Request {
-        method: "POST".to_owned(),
-        path: "/".to_owned(),
-        body: body.to_string().into(),
-        ..Request::default()
-    };
-    let length = request.body.len().to_string();
-    for (name, value) in [
-        ("host", "127.0.0.1"),
-        ("content-type", "application/x-amz-json-1.1"),
-        ("content-length", &length),
-        (
-            "x-amz-target",
-            &format!("AmazonEC2ContainerRegistry_V20150921.{name}"),
-        ),
-        (
-            "authorization",
-            "AWS4-HMAC-SHA256 Credential=tests/20260101/eu-west-1/ecr/aws4_request, SignedHeaders=host, Signature=0",
-        ),
-    ] {
-        request.headers.add(name, value);
-    }
-    let answer = moto.answer(&request);
-    assert_eq!(answer.status, 200, "{name}: {answer:?}");
-    serde_json::from_slice(&answer.body).unwrap()
+    let target = format!("AmazonEC2ContainerRegistry_V20150921.{name}");
+    moto.call("ecr", "application/x-amz-json-1.1", &target, body)
 }
 
 /// Who signs for a registry with these variables beside those that lead to a server.

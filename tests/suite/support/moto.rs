@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 
+use serde_json::Value;
 use tempfile::TempDir;
 
 use super::http::{Reply, Request};
@@ -38,6 +39,35 @@ impl Moto {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// A call of the JSON API of a service that nobody signed: only for what a test itself does.
+    pub fn call(&self, service: &str, content_type: &str, target: &str, body: &Value) -> Value {
+        let mut request = Request {
+            method: "POST".to_owned(),
+            path: "/".to_owned(),
+            body: body.to_string().into(),
+            ..Request::default()
+        };
+        let length = request.body.len().to_string();
+        let authorization = format!(
+            "AWS4-HMAC-SHA256 Credential=tests/20260101/eu-west-1/{service}/aws4_request, SignedHeaders=host, Signature=0"
+        );
+        for (name, value) in [
+            ("host", "127.0.0.1"),
+            ("content-type", content_type),
+            ("content-length", &length),
+            ("x-amz-target", target),
+            ("authorization", &authorization),
+        ] {
+            request.headers.add(name, value);
+        }
+        let answer = self.answer(&request);
+        assert_eq!(answer.status, 200, "{target}: {answer:?}");
+        if answer.body.is_empty() {
+            return Value::Null;
+        }
+        serde_json::from_slice(&answer.body).expect("JSON of moto")
     }
 
     /// What it answers. Keys that it gives out are known from then on.

@@ -78,30 +78,13 @@ impl Reception {
     }
 }
 
-/// A call of SQS that nobody signed: only for what the test itself does.
 fn call(moto: &Moto, operation: &str, body: &Value) -> Value {
-    let mut request = Request {
-        method: "POST".to_owned(),
-        path: "/".to_owned(),
-        body: body.to_string().into(),
-        ..Request::default()
-    };
-    let length = request.body.len().to_string();
-    for (name, value) in [
-        ("host", "127.0.0.1"),
-        ("content-type", "application/x-amz-json-1.0"),
-        ("content-length", &length),
-        ("x-amz-target", &format!("AmazonSQS.{operation}")),
-        (
-            "authorization",
-            "AWS4-HMAC-SHA256 Credential=tests/20260101/eu-west-1/sqs/aws4_request, SignedHeaders=host, Signature=0",
-        ),
-    ] {
-        request.headers.add(name, value);
-    }
-    let answer = moto.answer(&request);
-    assert_eq!(answer.status, 200, "{operation}: {answer:?}");
-    serde_json::from_slice(&answer.body).unwrap_or_default()
+    moto.call(
+        "sqs",
+        "application/x-amz-json-1.0",
+        &format!("AmazonSQS.{operation}"),
+        body,
+    )
 }
 
 fn send(moto: &Moto, body: &str) {

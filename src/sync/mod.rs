@@ -25,7 +25,6 @@ mod learned;
 pub mod ledger;
 mod mirror_round;
 mod mode;
-mod named;
 mod observer;
 mod only;
 mod peers;

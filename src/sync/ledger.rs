@@ -272,8 +272,8 @@ impl Ledger {
         self.memory.begun(mirror)
     }
 
-    /// Whether a tag was deleted together with another one of its registry and repository, or after it, by any
-    /// mirror.
+    /// Whether a tag was deleted together with another one of its registry, repository and digest, or after it, by any
+    /// mirror. One that somebody had moved to that digest was not: what deletes it saw that, and left it.
     pub fn is_deleted_like(&self, slot: &Slot, other: &Tombstone) -> bool {
         self.memory.is_deleted_like(slot, other)
     }

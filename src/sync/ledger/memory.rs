@@ -293,7 +293,9 @@ impl Memory {
         pages.any(|page| {
             let tombstone = find(deleted, &page).and_then(|tags| tags.get(tag));
             let is_it = tombstone.is_some_and(|known| {
-                known.registry.may_be(&other.registry) && known.deleted_at >= other.deleted_at
+                known.registry.may_be(&other.registry)
+                    && known.digest == other.digest
+                    && known.deleted_at >= other.deleted_at
             });
             let record = find(mirrors, &page).and_then(|tags| tags.get(tag));
             is_it && record.is_none_or(|record| !tombstone.is_some_and(|it| it.is_about(record)))

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::cluster::Cluster;
+use super::cluster::{Cluster, MirrorWithRecords};
 use crate::api::conditions::{self, READY};
 use crate::api::metadata::namespace;
 use crate::api::{ImageMirror, ImagePolicy, ImageReceiver, MirroredRepository};
@@ -88,13 +88,13 @@ pub(super) async fn run(
     place: &ClusterArgs,
     output: &Output,
 ) -> Result<Exit, Error> {
-    let (cluster, named) = Cluster::of_mirror(place, &args.name).await?;
-    let mirror = cluster.mirror(&named.name).await?;
-    let (policies, receivers, records) = tokio::try_join!(
-        cluster.list(output),
-        cluster.list(output),
-        cluster.records_of(&named.name, output)
-    )?;
+    let MirrorWithRecords {
+        cluster,
+        named: _,
+        mirror,
+        records,
+    } = Cluster::mirror_with_records(place, &args.name, output).await?;
+    let (policies, receivers) = tokio::try_join!(cluster.list(output), cluster.list(output))?;
     let tree = MirrorTree::of(&mirror, &policies, &records, &receivers, clock::now());
     output.print_value(args.output.output, &tree, render)?;
     Ok(Exit::Success)

@@ -31,9 +31,9 @@ const UNITS: [(&str, u64); 12] = [
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  transship bundle create -f mirror.yaml out.tar        where there is a network, and where there is none:
-  transship bundle verify out.tar
-  transship bundle load -f mirror.yaml out.tar
+  transship bundle create -f mirror.yaml out.tar   where the sources are reached
+  transship bundle verify out.tar                  did all of it arrive?
+  transship bundle load -f mirror.yaml out.tar     where the destinations are reached
 
 A bundle is an OCI image layout in a tar: skopeo, crane and oras read it.")]
 pub struct BundleArgs {

@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! settings     where it is served, and whether everybody there sees everything
-//! source       what there is to show (watched: of a cluster)
+//! watched      what the watches have told, of which somebody may see some (collected)
 //! on_record    what is on record of mirrors, as people read it
 //! tallies      how registries behaved
 //! visitors     who looks, and which namespaces they may see (token, review)
@@ -13,9 +13,9 @@
 //! ```
 
 mod answer;
+mod collected;
 mod on_record;
 mod settings;
-mod source;
 mod tallies;
 mod token;
 mod visitors;

@@ -17,7 +17,6 @@ use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 pub use self::registries::RegistryTraffic;
-pub use self::rows::ROWS;
 pub use self::search::{Search, TYPED_LENGTH};
 
 use self::registries::{RegistryLine, registry_lines};

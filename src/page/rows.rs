@@ -15,7 +15,7 @@ use crate::plan::named_mirror::NamedMirror;
 use crate::plan::why::{ImageAnswer, MirrorAnswer};
 
 /// Most rows of a table.
-pub const ROWS: usize = 2000;
+const ROWS: usize = 2000;
 
 /// The first rows of a table, and how many more there are.
 #[derive(Debug)]

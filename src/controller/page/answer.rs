@@ -11,10 +11,9 @@ use axum::http::header::{self, HeaderName};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
 use axum::response::{IntoResponse, Response};
-
 use tokio::sync::Semaphore;
 
-use super::source::{NotShown, PageSource, Visible};
+use super::collected::{NotShown, Visible};
 use super::token;
 use super::visitors::{Unseeing, Visitors};
 use super::watched::{WatchedObjects, place};
@@ -31,7 +30,7 @@ const LOCAL_NAMES: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 
 /// The server of the page.
 pub(in crate::controller) struct PageServer {
-    source: Arc<dyn PageSource>,
+    watched: Arc<WatchedObjects>,
     /// None where everybody who gets here sees everything.
     visitors: Option<Visitors>,
     turns: Arc<Semaphore>,
@@ -55,22 +54,22 @@ enum Refusal {
 
 impl PageServer {
     /// The page for everybody at this machine.
-    pub(in crate::controller) fn for_everybody(source: Arc<WatchedObjects>) -> Self {
-        Self::new(source, None)
+    pub(in crate::controller) fn for_everybody(watched: Arc<WatchedObjects>) -> Self {
+        Self::new(watched, None)
     }
 
     /// The page for people with a token of the cluster.
     pub(in crate::controller) fn for_visitors(
-        source: Arc<WatchedObjects>,
+        watched: Arc<WatchedObjects>,
         visitors: Visitors,
     ) -> Self {
-        Self::new(source, Some(visitors))
+        Self::new(watched, Some(visitors))
     }
 
-    fn new(source: Arc<dyn PageSource>, visitors: Option<Visitors>) -> Self {
+    fn new(watched: Arc<WatchedObjects>, visitors: Option<Visitors>) -> Self {
         let policy = HeaderValue::from_str(&served_policy());
         Self {
-            source,
+            watched,
             visitors,
             turns: Arc::new(Semaphore::new(AT_ONCE)),
             policy: policy.unwrap_or_else(|_| HeaderValue::from_static("default-src 'none'")),
@@ -89,12 +88,12 @@ impl PageServer {
             return Err(Refusal::TooLong);
         }
         let visible = self.visible(&request.headers).await?;
-        let source = self.source.clone();
+        let watched = self.watched.clone();
         // Nobody closes it.
         let turn = self.turns.clone().acquire_owned().await.ok();
         let made = tokio::task::spawn_blocking(move || {
             let _turn = turn;
-            make(&*source, &visible, &typed)
+            make(&watched, &visible, &typed)
         });
         made.await.map_err(|_| Refusal::Broken)?
     }
@@ -109,7 +108,7 @@ impl PageServer {
             };
         };
         // Where nothing is shown anyway, nobody is asked who that is.
-        let namespaces = self.source.namespaces().map_err(Refusal::NotShown)?;
+        let namespaces = self.watched.namespaces().map_err(Refusal::NotShown)?;
         let token = token::shown(headers).ok_or(Refusal::NoToken)?;
         let visible = visitors.visible(&token, &namespaces).await;
         let visible = visible.map_err(Refusal::Unseeing)?;
@@ -159,14 +158,14 @@ pub(super) async fn answer(
 }
 
 /// The page of what somebody may see.
-fn make(source: &dyn PageSource, visible: &Visible, typed: &str) -> Result<String, Refusal> {
-    let collected = source.look(visible).map_err(Refusal::NotShown)?;
+fn make(watched: &WatchedObjects, visible: &Visible, typed: &str) -> Result<String, Refusal> {
+    let collected = watched.look(visible).map_err(Refusal::NotShown)?;
     let known = collected.known();
     let asked = (!typed.is_empty()).then(|| typed.parse::<AskedImage>());
     let found = asked.map(|asked| {
         asked.map(|asked| {
             ImageAnswer::looked_up(&asked, &known, |asked, mirror, _| {
-                let records = source.records(mirror, asked).into_iter();
+                let records = watched.records(mirror, asked).into_iter();
                 records.map(Cow::Owned).collect()
             })
         })
@@ -176,7 +175,7 @@ fn make(source: &dyn PageSource, visible: &Visible, typed: &str) -> Result<Strin
         Some(found) => Search::Typed { text: typed, found },
     };
     let place = match visible {
-        Visible::All => source.place(),
+        Visible::All => watched.place.clone(),
         Visible::Namespaces(namespaces) => place(
             namespaces
                 .iter()

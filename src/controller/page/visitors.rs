@@ -15,7 +15,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::OnceCell;
 
 use self::review::Reviewer;
-use super::source::Visible;
+use super::collected::Visible;
 use crate::events::bucket::Bucket;
 use crate::runtime::kubernetes::explain;
 

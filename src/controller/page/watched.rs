@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use kube::runtime::reflector::Store;
 use kube::{Resource, ResourceExt};
 
+use super::collected::{Collected, NotShown, Visible};
 use super::on_record::{concerning, leaving};
-use super::source::{Collected, NotShown, PageSource, Visible};
 use super::tallies::RegistryTallies;
 use crate::api::{ImageMirror, ImagePolicy, MirroredRepository};
 use crate::controller::objects::Guarded;
@@ -20,7 +20,7 @@ use crate::sync::Ledger;
 /// What the page of a controller is made of. Before this process leads there is nothing.
 pub(in crate::controller) struct WatchedObjects {
     /// Where its mirrors are, for people.
-    place: String,
+    pub(super) place: String,
     /// Where somebody finds the process that leads.
     leader: String,
     /// How registries behaved.
@@ -69,35 +69,15 @@ impl WatchedObjects {
         self.lock().scopes.push(scope);
     }
 
-    /// All scopes, once they have told of everything.
-    fn scopes(&self) -> Result<(Arc<Ledger>, Vec<WatchedScope>), NotShown> {
-        let state = self.lock();
-        let ledger = state.ledger.clone();
-        let ledger = ledger.ok_or_else(|| NotShown::StandsBy(self.leader.clone()))?;
-        let mut listed = state.scopes.iter().flat_map(|scope| &scope.listed);
-        if state.scopes.len() < state.expected || !listed.all(Listed::is_so) {
-            return Err(NotShown::Reading);
-        }
-        Ok((ledger, state.scopes.clone()))
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl PageSource for WatchedObjects {
-    fn place(&self) -> String {
-        self.place.clone()
-    }
-
-    fn namespaces(&self) -> Result<BTreeSet<String>, NotShown> {
+    /// The namespaces that have mirrors.
+    pub(super) fn namespaces(&self) -> Result<BTreeSet<String>, NotShown> {
         let (_, scopes) = self.scopes()?;
         let mirrors = scopes.iter().flat_map(|scope| scope.mirrors.state());
         Ok(mirrors.filter_map(|mirror| mirror.namespace()).collect())
     }
 
-    fn look(&self, visible: &Visible) -> Result<Collected, NotShown> {
+    /// What is known of what somebody may see.
+    pub(super) fn look(&self, visible: &Visible) -> Result<Collected, NotShown> {
         let (ledger, scopes) = self.scopes()?;
         let mirrors = scopes.iter().flat_map(|scope| scope.mirrors.state());
         let mirrors: Vec<_> = mirrors.filter(|object| is_in(&**object, visible)).collect();
@@ -115,9 +95,30 @@ impl PageSource for WatchedObjects {
         })
     }
 
-    fn records(&self, mirror: &ImageMirror, asked: &AskedImage) -> Vec<MirroredRepository> {
+    /// What is on record of a mirror and may be about an image.
+    pub(super) fn records(
+        &self,
+        mirror: &ImageMirror,
+        asked: &AskedImage,
+    ) -> Vec<MirroredRepository> {
         let ledger = self.lock().ledger.clone();
         ledger.map_or_else(Vec::new, |ledger| concerning(&ledger, mirror, asked))
+    }
+
+    /// All scopes, once they have told of everything.
+    fn scopes(&self) -> Result<(Arc<Ledger>, Vec<WatchedScope>), NotShown> {
+        let state = self.lock();
+        let ledger = state.ledger.clone();
+        let ledger = ledger.ok_or_else(|| NotShown::StandsBy(self.leader.clone()))?;
+        let mut listed = state.scopes.iter().flat_map(|scope| &scope.listed);
+        if state.scopes.len() < state.expected || !listed.all(Listed::is_so) {
+            return Err(NotShown::Reading);
+        }
+        Ok((ledger, state.scopes.clone()))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -116,7 +116,10 @@ async fn a_thousand_views_cost_the_api_server_nothing() {
     let mirror = Mirror::of(&source.host())
         .image("team/app", &["*"])
         .destination("d", &destination.host())
-        .with("/prune", json!({"mode": "Plan", "grace": "24h"}));
+        .with(
+            "/prune",
+            json!({"mode": "Plan", "grace": "24h", "inUse": "Ignore"}),
+        );
     namespace.apply(&mirror.to_string()).await;
     ready_for(&namespace, "imir", "mirror", "Succeeded").await;
     let name = format!("{}/mirror", namespace.name());
@@ -464,5 +467,7 @@ async fn everybody_sees_everything_only_at_loopback() {
         .launch();
     let status = controller.ended().await;
     assert_eq!(status.code(), Some(2), "{}", controller.output());
-    insta::assert_snapshot!(controller.output(), @"");
+    let log = controller.log();
+    let error = log.last().unwrap()["error"].as_str().unwrap();
+    insta::assert_snapshot!(error, @"--page-address: the page at 0.0.0.0:0 can be reached from other machines: add --page-auth, or serve it at loopback, for kubectl port-forward");
 }

@@ -16,7 +16,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::Semaphore;
 
 use crate::api::ImageMirror;
-use crate::controller::page::source::Visible;
+use crate::controller::page::collected::Visible;
 
 /// Questions that are on their way at once, of all visitors.
 const AT_ONCE: usize = 8;

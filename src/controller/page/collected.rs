@@ -8,22 +8,7 @@ use std::sync::Arc;
 use crate::api::{ImageMirror, ImagePolicy, MirroredRepository};
 use crate::controller::objects::Guarded;
 use crate::page::RegistryTraffic;
-use crate::plan::why::{AskedImage, KnownObjects};
-
-/// What the page is made of.
-pub(super) trait PageSource: Send + Sync {
-    /// Where its mirrors are, such as `in all namespaces`.
-    fn place(&self) -> String;
-
-    /// The namespaces that have mirrors.
-    fn namespaces(&self) -> Result<BTreeSet<String>, NotShown>;
-
-    /// What is known of what somebody may see.
-    fn look(&self, visible: &Visible) -> Result<Collected, NotShown>;
-
-    /// What is on record of a mirror and may be about an image.
-    fn records(&self, mirror: &ImageMirror, asked: &AskedImage) -> Vec<MirroredRepository>;
-}
+use crate::plan::why::KnownObjects;
 
 /// The namespaces that somebody may see.
 #[derive(Clone, Debug, PartialEq, Eq)]

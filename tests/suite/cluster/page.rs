@@ -182,9 +182,9 @@ async fn a_thousand_views_cost_the_api_server_nothing() {
     // What is no longer wanted leaves.
     let narrow = json!({"spec": {"images": [{"repository": "team/app", "tags": ["2.0"]}]}});
     change(&namespace, "imir", "mirror", &narrow).await;
-    page.shows("NotSelected").await;
+    page.shows("NotNamed").await;
     let told = page.get("/").await.text();
-    assert!(told.contains(&format!("{target} NotSelected")), "{told}");
+    assert!(told.contains(&format!("{target} NotNamed")), "{told}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

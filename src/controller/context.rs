@@ -19,6 +19,7 @@ use super::image_mirror::Prepared;
 use super::memory::{Memory, name_of};
 use super::metrics::ControllerMetrics;
 use super::objects::{Guarded, MIRROR, generation};
+use super::page::WatchedObjects;
 use super::pulls::Pulls;
 use super::records::Records;
 use super::rounds::Rounds;
@@ -60,6 +61,8 @@ pub(super) struct Shared {
     pub(super) hinted: Arc<Hinted>,
     /// Where events are taken.
     pub(super) doors: Arc<Doors>,
+    /// What the page shows.
+    pub(super) watched: Arc<WatchedObjects>,
     /// Queues that events are taken from.
     pub(super) pulls: Pulls,
     pub(super) metrics: Arc<ControllerMetrics>,

@@ -24,6 +24,7 @@ use super::context::{Context, Shared};
 use super::image_receiver::ReceiverLook;
 use super::looks::{MirrorLook, PolicyLook};
 use super::objects::{Guarded, api};
+use super::page::WatchedScope;
 use super::watch::{Changes, Kept, receive, watch};
 use super::{image_mirror, image_policy, image_receiver};
 use crate::api::{ImageMirror, ImagePolicy, ImageReceiver, MirroredRepository};
@@ -65,6 +66,11 @@ pub(super) async fn run(
     let (changed_receivers, receiver_receiver) = unbounded_channel();
     shared.pulls.look_through(namespace, changed_receivers);
     let (used_policies, policy_receiver) = unbounded_channel();
+    shared.watched.add(WatchedScope {
+        mirrors: mirrors.clone(),
+        policies: policies.clone(),
+        listed: [mirrors_listed.clone(), policies_listed.clone()],
+    });
     let context = Arc::new(Context {
         shared,
         mirrors: mirrors.clone(),

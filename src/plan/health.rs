@@ -55,9 +55,12 @@ pub struct Checkup {
 }
 
 /// Mirrors and how they are: what is worse, does nothing at all, has failed more, or is first by name comes first.
-pub fn worst_first(mirrors: &[ImageMirror], now: Timestamp) -> Vec<(Checkup, &ImageMirror)> {
+pub fn worst_first<'a>(
+    mirrors: impl IntoIterator<Item = &'a ImageMirror>,
+    now: Timestamp,
+) -> Vec<(Checkup, &'a ImageMirror)> {
     let looked = mirrors
-        .iter()
+        .into_iter()
         .map(|mirror| (Checkup::of(mirror, now), mirror));
     let mut looked: Vec<(Checkup, &ImageMirror)> = looked.collect();
     looked.sort_by_cached_key(|(checkup, mirror)| {

@@ -15,6 +15,7 @@ mod kubectl;
 mod late;
 mod lifecycle;
 mod objects;
+mod page;
 mod pruning_others;
 mod pruning_records;
 mod pruning_windows;

@@ -73,11 +73,7 @@ impl Listed {
             policies,
             records,
         } = self;
-        KnownObjects {
-            mirrors,
-            policies,
-            records,
-        }
+        KnownObjects::of(mirrors, policies, records)
     }
 }
 

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use serde_json::json;
 
 use super::objects::{Mirror, login_secret, policy};
+use super::page::Page;
 use super::release::{NAMESPACE, Release, USER};
 use crate::support::cluster::audit::Entry;
 use crate::support::cluster::namespace::find_condition;
@@ -148,6 +149,11 @@ async fn the_account_has_the_rights_that_are_used_and_no_others() {
     namespace
         .wait_for("imir", "mirror", "planned", is_planned)
         .await;
+
+    // Somebody looks at the page.
+    let page = Page::of(&release.controller).await;
+    let seen = page.as_owner_of(plane.admin_token()).await;
+    assert_eq!(seen.status, 200, "{}", seen.body);
 
     let mut granted_anywhere = granted(plane, namespace.name()).await;
     granted_anywhere.extend(granted(plane, NAMESPACE).await);

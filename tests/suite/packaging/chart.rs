@@ -46,9 +46,11 @@ async fn every_value_has_an_effect() {
     insta::assert_snapshot!(render(EVERYTHING).await.summary(), @"
     ClusterRole images-edit
     ClusterRole images-in-use
+    ClusterRole images-page
     ClusterRole images-secret-reader
     ClusterRole images-view
     ClusterRoleBinding images-in-use
+    ClusterRoleBinding images-page
     ConfigMap transship-system/images-dashboard
     CustomResourceDefinition imagemirrors.transship.dev
     CustomResourceDefinition imagepolicies.transship.dev
@@ -72,6 +74,7 @@ async fn every_value_has_an_effect() {
     RoleBinding web/images-secret-reader
     Service transship-system/images
     Service transship-system/images-events
+    Service transship-system/images-page
     ServiceAccount transship-system/mirrors
     ServiceMonitor transship-system/images
     ");

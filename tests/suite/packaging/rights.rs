@@ -74,6 +74,16 @@ async fn the_controller_may_do_this_and_nothing_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_looks_at_the_page_is_asked_where_it_has_a_service() {
+    let rendered = render("{page: {enabled: true, service: {enabled: true}}}").await;
+    insta::assert_snapshot!(rules(role(&rendered, "ClusterRole", "transship-page")), @"
+    create authentication.k8s.io/tokenreviews
+    create authorization.k8s.io/subjectaccessreviews
+    ");
+    assert!(bindings(&rendered).contains("everywhere: ClusterRole transship-page"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn in_watched_namespaces_it_may_do_the_same_there_only() {
     let everywhere = render("").await;
     let rendered = render("{watchNamespaces: [a, b], secretNamespaces: [b, c]}").await;

@@ -71,7 +71,7 @@ impl Staging {
         let registry = &destination.registry;
         let layout = self.layouts.entry(registry.clone()).or_insert_with(|| {
             let directory = self.directory.join(registry.as_str());
-            Layout::sparse(directory, brought(previous, registry))
+            Layout::passing(directory, brought(previous, registry))
         });
         connection.write_to(layout.clone());
     }

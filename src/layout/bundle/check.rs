@@ -98,7 +98,8 @@ impl BundleFile {
     }
 }
 
-fn hash(digest: &Digest, opened: &Opened) -> Result<Digest, Error> {
+/// The digest of what is open, by the algorithm of another one.
+pub(super) fn hash(digest: &Digest, opened: &Opened) -> Result<Digest, Error> {
     let mut hasher = digest.algorithm().hasher();
     let mut frame = vec![0; FRAME];
     let mut position = 0;

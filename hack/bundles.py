@@ -6,7 +6,7 @@
 #   hack/bundles.py PROGRAM TOOLS [GIB]
 #   hack/bundles.py --alone PROGRAM TOOLS [GIB]
 #
-# PROGRAM is transship, TOOLS the directory in which `make tools` keeps the others. skopeo is the one of the system. GIB
+# PROGRAM is a transship of `cargo build --release`, TOOLS the directory in which `make tools` keeps the others. skopeo is the one of the system. GIB
 # is the size of the corpus, 1 where it is not said: four images with two layers each. With --alone only transship works: the bundle is compressed and split, a second one carries only what is
 # new, both are verified and loaded, and the script fails where a process takes more than 96 MiB or a bundle has other
 # bytes than it must. Its layers are sparse files of the registry; what waits for a bundle is not.
@@ -116,13 +116,23 @@ def run(words, work):
     environment = {**os.environ, "TRANSSHIP_INSECURE": "127.0.0.1", "HOME": work, "TMPDIR": work}
     began = time.monotonic()
     with open(f"{work}/said", "w+") as said, open(f"{work}/failed", "w+") as failed:
-        process = subprocess.Popen(words, cwd=work, stdout=said, stderr=failed, env=environment)
-        _, status, usage = os.wait4(process.pid, 0)
+        process, most = subprocess.Popen(words, cwd=work, stdout=said, stderr=failed, env=environment), 0
+        while process.poll() is None:
+            most = max(most, peak(process.pid))
+            time.sleep(0.01)
+        seconds = time.monotonic() - began
         said.seek(0)
         failed.seek(0)
-        if status:
+        if process.returncode:
             sys.exit(f"{' '.join(words)}: {failed.read()[-2000:]}")
-        return time.monotonic() - began, usage.ru_maxrss * 1024, said.read()
+        return seconds, most, said.read()
+
+
+def peak(process):
+    """The most memory that a process has had so far."""
+    with open(f"/proc/{process}/status") as status:
+        lines = [line.split() for line in status if line.startswith("VmHWM:")]
+    return int(lines[0][1]) * 1024 if lines else 0
 
 
 def length(work, prefix):

@@ -27,7 +27,7 @@ use clap::{Parser, Subcommand};
 
 pub use self::bundle::{
     BundleArgs, BundleCommand, BundledMirrorArgs, CreateBundleArgs, ListBundleArgs, LoadBundleArgs,
-    VerifyBundleArgs,
+    SignedByArgs, VerifyBundleArgs,
 };
 pub use self::common::{
     Cloud, CommonArgs, DocumentArgs, Format, LogFormat, LogLevel, OutputArgs, RegistryArgs,

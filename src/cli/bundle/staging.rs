@@ -8,6 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::places::directory_of;
 use crate::api::image_mirror::{PruneMode, TagMutability};
 use crate::cli::connect::MirrorConnection;
 use crate::cli::error::Error;
@@ -20,8 +21,8 @@ use crate::sync::{Report, RoundInput};
 /// The file that keeps others out.
 const LOCK: &str = "lock";
 
-/// A directory beside a bundle. Gone with this value; what a kill leaves is gone on from by the next run for the same
-/// bundle.
+/// A directory beside a bundle. Gone with this value; from the blobs that a kill leaves the next run for the same
+/// bundle goes on.
 pub(super) struct Staging {
     pub(super) directory: PathBuf,
     layouts: BTreeMap<Registry, Layout>,
@@ -33,17 +34,8 @@ pub(super) struct Staging {
 impl Staging {
     /// Makes room beside a file.
     pub(super) fn open(file: &Path) -> Result<Self, Error> {
-        let Some(name) = file.file_name() else {
-            return Err(Error::Usage(format!("{} names no file", file.display())));
-        };
-        let beside = match file.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            Some(_) | None => Path::new("."),
-        };
-        if !beside.is_dir() {
-            let beside = beside.display();
-            return Err(Error::Image(format!("there is no directory {beside}")));
-        }
+        let name = file.file_name().unwrap_or_default();
+        let beside = directory_of(file);
         let directory = beside.join(format!(".transship-{}", name.to_string_lossy()));
         let lock = take(&directory).map_err(|cause| {
             let directory = directory.display();
@@ -79,7 +71,7 @@ impl Staging {
         let registry = &destination.registry;
         let layout = self.layouts.entry(registry.clone()).or_insert_with(|| {
             let directory = self.directory.join(registry.as_str());
-            Layout::sparse(directory, brought(previous, registry))
+            Layout::passing(directory, brought(previous, registry))
         });
         connection.write_to(layout.clone());
     }

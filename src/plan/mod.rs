@@ -21,6 +21,7 @@ pub mod mentioned_images;
 pub mod mirror;
 pub mod named_mirror;
 pub mod naming;
+pub mod news;
 pub mod pod_images;
 pub mod policy;
 pub mod policy_status;

@@ -47,6 +47,7 @@ pub(super) struct ControllerMetrics {
     bytes: Family<Direction, Counter>,
     blobs: Family<How, Counter>,
     events: Family<EventResult, Counter>,
+    notifications: Family<EventResult, Counter>,
     lag: Histogram,
     freshness: Family<Object, Gauge>,
     behind_since: Family<Object, Gauge>,
@@ -141,6 +142,7 @@ impl ControllerMetrics {
             bytes: Family::default(),
             blobs: Family::default(),
             events: Family::default(),
+            notifications: Family::default(),
             // From half a second to about two hours.
             lag: Histogram::new(exponential_buckets(0.5, 2.0, 15)),
             freshness: Family::default(),
@@ -196,6 +198,11 @@ impl ControllerMetrics {
     }
 
     fn register_freshness(&self, registry: &mut Metrics) {
+        registry.register(
+            "notifications",
+            "Messages to notifications, by their type and what came of them",
+            self.notifications.clone(),
+        );
         registry.register(
             "events",
             "Events of receivers, by their type and what came of them",
@@ -364,6 +371,12 @@ impl ControllerMetrics {
     pub(super) fn count_event(&self, r#type: &'static str, result: &'static str) {
         let labels = EventResult { r#type, result };
         self.events.get_or_create(&labels).inc();
+    }
+
+    /// Tells what came of a message.
+    pub(super) fn count_notification(&self, r#type: &'static str, result: &'static str) {
+        let labels = EventResult { r#type, result };
+        self.notifications.get_or_create(&labels).inc();
     }
 
     /// Tells how long it took from a push to its copy.

@@ -14,6 +14,7 @@ mod installation;
 mod kubectl;
 mod late;
 mod lifecycle;
+mod notifications;
 mod objects;
 mod pruning_others;
 mod pruning_records;

@@ -6,6 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use super::*;
 use crate::api::Reason;
 use crate::api::conditions::Statement;
+use crate::api::image_mirror::PruneStatus;
 use crate::oci::Digest;
 
 fn status(holds: Holds, reason: Reason) -> ImageMirrorStatus {
@@ -55,15 +56,45 @@ fn copying(tag: &str, action: Action) -> ImageMirrorStatus {
         destination: "main".to_owned(),
         digest: digest.clone(),
         source_digest: digest,
+        previous_digest: None,
         action,
         time: Time(Timestamp::UNIX_EPOCH),
     }];
     status
 }
 
+fn moving(tag: &str) -> ImageMirrorStatus {
+    let mut status = copying(tag, Action::Retagged);
+    status.recent[0].previous_digest = Some(Digest::sha256(b"before"));
+    status
+}
+
+/// A status with a plan, of which this was approved, and the reason why nothing is pruned.
+fn pruning(plan: &str, approved: Option<&str>, reason: Reason) -> ImageMirrorStatus {
+    let mut status = status(Holds::True, Reason::Succeeded);
+    let digest = |name: &str| Digest::sha256(name.as_bytes());
+    status.prune = Some(PruneStatus {
+        candidates: 7,
+        plan: Some(digest(plan)),
+        approved: approved.map(digest),
+        ..PruneStatus::default()
+    });
+    let statement = Statement {
+        r#type: PRUNED,
+        holds: Holds::False,
+        reason,
+        message: "7 of 9 tags are due",
+        generation: 1,
+    };
+    conditions::set(&mut status.conditions, &statement, Timestamp::UNIX_EPOCH);
+    status
+}
+
 fn told(news: &[News]) -> Vec<String> {
     let words = news.iter().map(|news| match news {
         News::New { count, images } => format!("new {count}: {}", images[0].image),
+        News::Moved { count, images } => format!("moved {count}: {}", images[0].image),
+        News::PruneWaits { candidates, .. } => format!("{candidates} wait"),
         News::Failed {
             reason, failures, ..
         } => format!("failed {reason}, {}", failures.len()),
@@ -82,7 +113,9 @@ fn only_what_changed_is_news() {
     let mut noted = denied.clone();
     conditions::restate(&mut noted.conditions, READY, "it is suspended", 1);
     let (enforce, audit) = (PolicyMode::Enforce, PolicyMode::Audit);
-    let cases: [(&str, _, _, &[&str]); 15] = [
+    let paused = Reason::PrunePaused;
+    let suspended = status(Holds::False, Reason::Suspended);
+    let cases: [(&str, _, _, &[&str]); 22] = [
         ("it begins", &fresh, &begun, &[]),
         ("it becomes ready", &begun, &ready, &[]),
         ("it stays ready", &ready, &ready, &[]),
@@ -127,6 +160,43 @@ fn only_what_changed_is_news() {
             &refusing("verify", enforce),
             &["refused by verify"],
         ),
+        ("it is suspended before it ran", &fresh, &suspended, &[]),
+        (
+            "a tag moves",
+            &copying("1", Action::Copied),
+            &moving("1"),
+            &["moved 1: registry.example/app:1"],
+        ),
+        (
+            "a plan waits",
+            &ready,
+            &pruning("a", None, paused),
+            &["7 wait"],
+        ),
+        (
+            "another plan waits",
+            &pruning("a", None, paused),
+            &pruning("b", Some("a"), paused),
+            &["7 wait"],
+        ),
+        (
+            "the plan still waits",
+            &pruning("a", None, paused),
+            &pruning("a", Some("b"), paused),
+            &[],
+        ),
+        (
+            "the plan is approved",
+            &pruning("a", None, paused),
+            &pruning("a", Some("a"), paused),
+            &[],
+        ),
+        (
+            "nothing is pruned for another reason",
+            &ready,
+            &pruning("a", None, Reason::Unreachable),
+            &[],
+        ),
         ("in audit", &ready, &refusing("verify", audit), &[]),
     ];
     for (name, previous, status, expected) in cases {
@@ -145,8 +215,85 @@ fn more_tags_than_are_listed_are_counted() {
         end_time: Time(Timestamp::UNIX_EPOCH),
         result: crate::api::image_mirror::RoundResult::Succeeded,
         copied: 10_000,
+        moved: 0,
         bytes: 0,
     }];
     let news = news(&ready, &status);
     assert_eq!(told(&news), ["new 10000: registry.example/app:1"]);
+}
+
+#[test]
+fn what_moved_and_what_only_got_signatures_is_not_counted_as_new() {
+    let ready = status(Holds::True, Reason::Succeeded);
+    let mut status = copying("1", Action::Copied);
+    status.recent.extend(moving("2").recent);
+    status.recent.extend(copying("3", Action::Completed).recent);
+    status.history = vec![RoundSummary {
+        start_time: Time(Timestamp::UNIX_EPOCH),
+        end_time: Time(Timestamp::UNIX_EPOCH),
+        result: crate::api::image_mirror::RoundResult::Succeeded,
+        copied: 20,
+        moved: 4,
+        bytes: 0,
+    }];
+    let expected = [
+        "new 15: registry.example/app:1",
+        "moved 4: registry.example/app:2",
+    ];
+    assert_eq!(told(&news(&ready, &status)), expected);
+}
+
+#[test]
+fn several_news_become_one_of_each_kind() {
+    let ready = status(Holds::True, Reason::Succeeded);
+    let of = |status: &ImageMirrorStatus| news(&ready, status);
+    let failed = |image| of(&failing(image, 1));
+    let recovered = || vec![News::Recovered];
+    let cases: [(_, Vec<_>, &[&str]); 4] = [
+        (
+            "copies",
+            vec![
+                of(&copying("1", Action::Copied)),
+                of(&copying("2", Action::Copied)),
+            ],
+            &["new 2: registry.example/app:2"],
+        ),
+        (
+            "it failed and recovered",
+            vec![failed("a:1"), recovered()],
+            &["failed ProgressingWithRetry, 1", "recovered"],
+        ),
+        (
+            "it failed once more",
+            vec![failed("a:1"), recovered(), failed("a:2"), failed("a:1")],
+            &["failed ProgressingWithRetry, 2"],
+        ),
+        (
+            "all kinds",
+            vec![
+                of(&moving("1")),
+                of(&copying("1", Action::Copied)),
+                of(&moving("1")),
+            ],
+            &[
+                "new 1: registry.example/app:1",
+                "moved 2: registry.example/app:1",
+            ],
+        ),
+    ];
+    for (name, parts, expected) in cases {
+        let mut waiting = Vec::new();
+        for part in parts {
+            merge(&mut waiting, part);
+        }
+        assert_eq!(told(&waiting), expected, "{name}");
+    }
+    let mut flood = Vec::new();
+    for tag in 0..1_000 {
+        merge(&mut flood, of(&copying(&tag.to_string(), Action::Copied)));
+    }
+    let [News::New { count, images }] = flood.as_slice() else {
+        panic!("{flood:?}");
+    };
+    assert_eq!((*count, images.len()), (1_000, 10), "lists stay short");
 }

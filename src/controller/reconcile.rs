@@ -67,6 +67,13 @@ struct Kinds {
     go_on: Sender<bool>,
 }
 
+/// Where objects are looked at, and until when.
+struct Scope<'a> {
+    watches: &'a Client,
+    namespace: Option<&'a str>,
+    end: &'a CancellationToken,
+}
+
 /// Reconciles the objects of a namespace, or of all, until told to end.
 pub(super) async fn run(
     shared: Arc<Shared>,
@@ -85,40 +92,25 @@ pub(super) async fn run(
         notifications_listed,
         go_on,
     } = kinds;
+    let scope = Scope {
+        watches,
+        namespace,
+        end,
+    };
     let mirrors = mirrors
-        .controller(
-            watches,
-            namespace,
-            Arc::new(MirrorLook(context.clone())),
-            end,
-        )
+        .controller(&scope, MirrorLook(context.clone()))
         .run(reconcile_mirror, retry, context.clone())
         .for_each(async |_| {});
     let policies = policies
-        .controller(
-            watches,
-            namespace,
-            Arc::new(PolicyLook(context.clone())),
-            end,
-        )
+        .controller(&scope, PolicyLook(context.clone()))
         .run(reconcile_policy, retry, context.clone())
         .for_each(async |_| {});
     let receivers = receivers
-        .controller(
-            watches,
-            namespace,
-            Arc::new(ReceiverLook(context.clone())),
-            end,
-        )
+        .controller(&scope, ReceiverLook(context.clone()))
         .run(reconcile_receiver, retry, context.clone())
         .for_each(async |_| {});
     let notifications = notifications
-        .controller(
-            watches,
-            namespace,
-            Arc::new(NotificationLook(context.clone())),
-            end,
-        )
+        .controller(&scope, NotificationLook(context.clone()))
         .run(reconcile_notification, retry, context.clone())
         .for_each(async |_| {});
     let open_doors = async {
@@ -204,19 +196,14 @@ where
     }
 
     /// What looks at objects that changed, or that are to be looked at again.
-    fn controller(
-        self,
-        watches: &Client,
-        namespace: Option<&str>,
-        look: Arc<dyn Look<K>>,
-        end: &CancellationToken,
-    ) -> Controller<Guarded<K>> {
+    fn controller(self, scope: &Scope<'_>, look: impl Look<K>) -> Controller<Guarded<K>> {
         let store = self.kept.store.clone();
-        let changes = watch(api(watches, namespace), self.kept, look);
+        let objects = api(scope.watches, scope.namespace);
+        let changes = watch(objects, self.kept, Arc::new(look));
         Controller::for_stream(changes, store)
             .with_config(Config::default().debounce(DEBOUNCE))
             .reconcile_on(receive(self.again))
-            .graceful_shutdown_on(end.clone().cancelled_owned())
+            .graceful_shutdown_on(scope.end.clone().cancelled_owned())
     }
 }
 

@@ -22,7 +22,7 @@ quickstart: ## Copies the sample under examples/ between two directories: no net
 
 crds: ## Writes the definitions of the custom resources into crds/
 	cargo build --quiet
-	for name in imagemirrors imagepolicies imagereceivers mirroredrepositories; do \
+	for name in imagemirrors imagenotifications imagepolicies imagereceivers mirroredrepositories; do \
 	  $(target)/debug/transship crds $$name >crds/$$name.yaml; \
 	done
 

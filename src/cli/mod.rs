@@ -61,7 +61,6 @@ mod session;
 mod summary;
 mod sync;
 mod table;
-mod template;
 mod trust;
 mod units;
 mod verify;

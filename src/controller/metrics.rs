@@ -48,6 +48,7 @@ pub(super) struct ControllerMetrics {
     bytes: Family<Direction, Counter>,
     blobs: Family<How, Counter>,
     events: Family<EventResult, Counter>,
+    notifications: Family<EventResult, Counter>,
     lag: Histogram,
     freshness: Family<Object, Gauge>,
     behind_since: Family<Object, Gauge>,
@@ -145,6 +146,12 @@ impl ControllerMetrics {
     pub(super) fn count_event(&self, r#type: &'static str, result: &'static str) {
         let labels = EventResult { r#type, result };
         self.events.get_or_create(&labels).inc();
+    }
+
+    /// Tells what came of a message.
+    pub(super) fn count_notification(&self, r#type: &'static str, result: &'static str) {
+        let labels = EventResult { r#type, result };
+        self.notifications.get_or_create(&labels).inc();
     }
 
     /// Tells how long it took from a push to its copy.

@@ -7,6 +7,7 @@
 //! image_mirror              is a round due, what does it need, run it, say what came of it
 //! image_policy              is it valid, who uses it, what does it do
 //! image_receiver hooks pulls hinted   where events are taken, what they are told, and what waits for a look because of them
+//! image_notification notifications   who is told of what becomes of mirrors, and whether it arrives
 //! records secrets identities connect   the edges of a round: what it remembers, and who it is at registries
 //! rounds turns onlooker progress   rounds that run: their end, their order, who answers them, how far they are
 //! cluster                   every write, fenced by the lease
@@ -27,11 +28,13 @@ mod hinted;
 mod hooks;
 mod identities;
 mod image_mirror;
+mod image_notification;
 mod image_policy;
 mod image_receiver;
 mod looks;
 mod memory;
 mod metrics;
+mod notifications;
 mod objects;
 mod onlooker;
 pub mod page;
@@ -70,6 +73,7 @@ use self::hinted::Hinted;
 use self::hooks::{Doors, Hooks};
 use self::identities::OwnIdentities;
 use self::metrics::ControllerMetrics;
+use self::notifications::Notifier;
 use self::objects::api;
 use self::onlooker::Onlooker;
 use self::page::{PageServer, PageSettings, Visitors, WatchedObjects};
@@ -366,6 +370,7 @@ fn share(
         memory: memory::Memory::default(),
         usage: usage::Usage::default(),
         users: users::Users::default(),
+        notifier: Arc::new(Notifier::new(metrics.clone(), end.clone())),
         pulls: Pulls::new(hinted.clone(), doors.clone(), metrics.clone(), end.clone()),
         hinted,
         doors,

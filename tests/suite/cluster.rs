@@ -14,6 +14,7 @@ mod installation;
 mod kubectl;
 mod late;
 mod lifecycle;
+mod notifications;
 mod objects;
 mod page;
 mod pruning_others;

@@ -38,6 +38,7 @@ impl ControllerMetrics {
             bytes: Family::default(),
             blobs: Family::default(),
             events: Family::default(),
+            notifications: Family::default(),
             // From half a second to about two hours.
             lag: Histogram::new(exponential_buckets(0.5, 2.0, 15)),
             freshness: Family::default(),
@@ -93,6 +94,11 @@ impl ControllerMetrics {
     }
 
     fn register_freshness(&self, registry: &mut Metrics) {
+        registry.register(
+            "notifications",
+            "Messages to notifications, by their type and what came of them",
+            self.notifications.clone(),
+        );
         registry.register(
             "events",
             "Events of receivers, by their type and what came of them",

@@ -131,6 +131,16 @@ async fn the_account_has_the_rights_that_are_used_and_no_others() {
         .wait_for_condition("irec", "hook", "Ready", "True")
         .await;
 
+    // Somebody who is told, as far as that goes.
+    let notification = json!({
+        "apiVersion": "transship.dev/v1alpha1", "kind": "ImageNotification", "metadata": {"name": "chat"},
+        "spec": {"type": "CloudEvents", "address": "https://events.test"},
+    });
+    namespace.apply(&notification.to_string()).await;
+    namespace
+        .wait_for_condition("inot", "chat", "Ready", "True")
+        .await;
+
     // Everything a release does: the same event twice, tags that come, a record that is written again.
     for (seed, tag) in [(2, "2"), (3, "3")] {
         source.client().push("app", tag, &image(seed)).await;

@@ -22,6 +22,7 @@ async fn without_values_it_serves_all_namespaces() {
     ClusterRole transship-view
     ClusterRoleBinding transship-controller
     CustomResourceDefinition imagemirrors.transship.dev
+    CustomResourceDefinition imagenotifications.transship.dev
     CustomResourceDefinition imagepolicies.transship.dev
     CustomResourceDefinition imagereceivers.transship.dev
     CustomResourceDefinition mirroredrepositories.transship.dev
@@ -53,6 +54,7 @@ async fn every_value_has_an_effect() {
     ClusterRoleBinding images-page
     ConfigMap transship-system/images-dashboard
     CustomResourceDefinition imagemirrors.transship.dev
+    CustomResourceDefinition imagenotifications.transship.dev
     CustomResourceDefinition imagepolicies.transship.dev
     CustomResourceDefinition imagereceivers.transship.dev
     CustomResourceDefinition mirroredrepositories.transship.dev

@@ -16,6 +16,7 @@ async fn loose_control_plane() -> ControlPlane {
     let plane = ControlPlane::start_bare().await;
     for kind in [
         "imagemirrors",
+        "imagenotifications",
         "imagepolicies",
         "imagereceivers",
         "mirroredrepositories",

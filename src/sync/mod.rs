@@ -28,6 +28,7 @@ mod mode;
 mod named;
 mod observer;
 mod only;
+mod parents;
 mod peers;
 pub mod prune;
 pub mod reach;

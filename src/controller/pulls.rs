@@ -15,8 +15,8 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use self::poller::Poller;
 use self::seen::Seen;
-use self::work::ReceiverRef;
 pub(super) use self::work::Work;
+use self::work::{LeadsNow, ReceiverRef};
 use super::hinted::Hinted;
 use super::hooks::Doors;
 use super::metrics::ControllerMetrics;
@@ -33,6 +33,8 @@ pub(super) struct Pulls {
     doors: Arc<Doors>,
     metrics: Arc<ControllerMetrics>,
     end: CancellationToken,
+    /// Whether this process leads.
+    leads: LeadsNow,
     state: Mutex<State>,
 }
 
@@ -54,18 +56,20 @@ struct Running {
 // === impl Pulls ===
 
 impl Pulls {
-    /// No queue is polled, and none is any more from `end` on.
+    /// No queue is polled, and none is any more from `end` on. Messages are gone only where this process `leads`.
     pub(super) fn new(
         hinted: Arc<Hinted>,
         doors: Arc<Doors>,
         metrics: Arc<ControllerMetrics>,
         end: CancellationToken,
+        leads: LeadsNow,
     ) -> Self {
         Self {
             hinted,
             doors,
             metrics,
             end,
+            leads,
             state: Mutex::default(),
         }
     }
@@ -119,6 +123,7 @@ impl Pulls {
             hinted: Arc::clone(&self.hinted),
             doors: Arc::clone(&self.doors),
             metrics: Arc::clone(&self.metrics),
+            leads: Arc::clone(&self.leads),
         };
         tokio::spawn(async move { stop.run_until_cancelled(poller.run()).await });
         Seen::default().reception()
@@ -154,3 +159,6 @@ impl Running {
         seen.clone()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -27,6 +27,7 @@ mod mirror_round;
 mod mode;
 mod observer;
 mod only;
+mod parents;
 mod peers;
 pub mod prune;
 pub mod reach;

@@ -10,6 +10,7 @@ use crate::api::image_mirror::AbsentTag;
 use crate::cli::error::Error;
 use crate::layout::ViewedImage;
 use crate::oci::{Repository, Tag};
+use crate::plan::gates::Gates;
 use crate::plan::naming::Naming;
 use crate::plan::{ImageEntry, Mirror, Platforms, Policy, RepositorySelector, TagSelector};
 
@@ -128,7 +129,7 @@ impl<'a> Meaning<'a> {
             Arc::new(Policy {
                 name: policy.name.clone(),
                 rules: None,
-                gates: gates.and_then(|gates| gates.of_tags()),
+                gates: gates.and_then(Gates::of_tags),
                 retain: policy.retain.clone(),
             })
         });

@@ -10,6 +10,7 @@ use crate::api::image_mirror::AbsentTag;
 use crate::cli::error::Error;
 use crate::layout::ViewedImage;
 use crate::oci::{Repository, Tag};
+use crate::plan::gates::Gates;
 use crate::plan::naming::Naming;
 use crate::plan::{ImageEntry, Mirror, Platforms, Policy, RepositorySelector, TagSelector};
 
@@ -28,8 +29,8 @@ pub(super) fn entries(
     for image in images {
         let of_repository = meant.entry(&image.repository).or_default();
         for meaning in meanings(mirror, image)? {
-            let known = of_repository.iter_mut();
-            match known.into_iter().find(|(known, _)| known.is(&meaning)) {
+            let mut known = of_repository.iter_mut();
+            match known.find(|(known, _)| known.is(&meaning)) {
                 Some((_, tags)) => {
                     tags.insert(&image.tag);
                 }
@@ -128,7 +129,7 @@ impl<'a> Meaning<'a> {
             Arc::new(Policy {
                 name: policy.name.clone(),
                 rules: None,
-                gates: gates.and_then(|gates| gates.of_tags()),
+                gates: gates.and_then(Gates::of_tags),
                 retain: policy.retain.clone(),
             })
         });

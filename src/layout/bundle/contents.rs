@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use super::index::{BundledEntry, BundledRepository};
 use crate::layout::error::Error;
 use crate::layout::store::Store;
-use crate::oci::{Descriptor, Digest, Manifest, MediaType};
+use crate::oci::{Descriptor, Digest, Manifest, MediaType, Tag};
 
 /// A repository as the index lists it.
 struct Listed<'a> {
@@ -57,7 +57,7 @@ impl Listed<'_> {
         {
             faults.push(self.contradicts(&format!("{digest} as an artifact of another type")));
         }
-        let tag = entry.tag.as_ref().and_then(|tag| tag.attachment());
+        let tag = entry.tag.as_ref().and_then(Tag::attachment);
         let is_attached = tag.is_some_and(|tag| self.manifests.keys().any(|one| tag.is_of(one)));
         let subject = manifest.subject();
         let refers = subject.is_some_and(|subject| self.manifests.contains_key(&subject.digest));

@@ -90,7 +90,7 @@ pub struct SignedByArgs {
     /// Take the bundle only if this public key signed its index, such as cosign.pub.
     #[arg(long, env = "TRANSSHIP_BUNDLE_KEY", value_name = "FILE")]
     pub key: Option<PathBuf>,
-    /// The signature where it is not in the bundle: what cosign sign-blob --bundle wrote of the index.
+    /// The signature where it is not in the bundle: what cosign sign-blob wrote of the file of --index.
     #[arg(
         long,
         env = "TRANSSHIP_BUNDLE_SIGNATURE",

@@ -29,8 +29,8 @@ pub(super) fn entries(
     for image in images {
         let of_repository = meant.entry(&image.repository).or_default();
         for meaning in meanings(mirror, image)? {
-            let known = of_repository.iter_mut();
-            match known.into_iter().find(|(known, _)| known.is(&meaning)) {
+            let mut known = of_repository.iter_mut();
+            match known.find(|(known, _)| known.is(&meaning)) {
                 Some((_, tags)) => {
                     tags.insert(&image.tag);
                 }

@@ -89,11 +89,11 @@ impl<'a> Surroundings<'a> {
         let controller = options.argument("--events-address=127.0.0.1:0").start();
         let controller = controller.await;
         let url = receive(&namespace, &controller).await;
-        let source = Registry::options(Kind::Distribution3).notifies(&url, TOKEN);
+        let source = Registry::options(Kind::Distribution3).notifies_of_images(&url, TOKEN);
         let source = source.start().await;
         let arrivals = Arrivals::start();
         let destination =
-            Registry::options(Kind::Distribution3).notifies(&arrivals.url(), TOKEN);
+            Registry::options(Kind::Distribution3).notifies_of_images(&arrivals.url(), TOKEN);
         let destination = destination.start().await;
         for number in 0..MIRRORS {
             let repository = repository(number);

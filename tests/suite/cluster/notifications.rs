@@ -248,7 +248,7 @@ async fn what_does_not_arrive_is_tried_again_and_silence_holds_up_nobody() {
     let ready = ready_for(namespace, "inot", "trouble", "Succeeded").await;
     assert!(ready["status"]["lastMessageTime"].is_string(), "{ready}");
     assert!(counted(&stage.controller, "retried").await >= 2.0);
-    assert_eq!(counted(&stage.controller, "failed").await, 0.0);
+    assert!(counted(&stage.controller, "failed").await < 1.0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

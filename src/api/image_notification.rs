@@ -9,13 +9,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kube::CustomResource;
 use schemars::generate::SchemaGenerator;
-use schemars::{JsonSchema, Schema};
+use schemars::{JsonSchema, Schema, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 pub use self::status::ImageNotificationStatus;
 use super::metadata::{LocalObjectReference, ObjectName};
-use super::schema::{kinds, labels, resource, rule_for, set};
+use super::schema::{labels, resource, rule_for, set};
 
 /// Longest address.
 const ADDRESS_LENGTH: usize = 2048;
@@ -209,4 +209,15 @@ impl JsonSchema for ImageNotification {
             generator,
         )
     }
+}
+
+/// What is told of mirrors, each once.
+fn kinds(generator: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "array",
+        "minItems": 1,
+        "maxItems": NewsKind::ALL.len(),
+        "x-kubernetes-list-type": "set",
+        "items": generator.subschema_for::<NewsKind>(),
+    })
 }

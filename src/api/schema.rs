@@ -22,7 +22,7 @@ pub(super) use self::fields::{
     DIGEST, DIGEST_LENGTH, IMAGE_LENGTH, LABEL, LABEL_LENGTH, LOCATION_LENGTH, MEDIA_TYPE,
     MEDIA_TYPE_LENGTH, PLATFORM, PLATFORM_FORM, PLATFORM_LENGTH, REASON, REASON_LENGTH,
     REPOSITORY_LENGTH, REPOSITORY_PART, TAG_GLOB, TAG_LENGTH, TAG_SELECTOR, TAG_SELECTOR_LENGTH,
-    conditions, kinds, labels, registry, tag_names,
+    conditions, labels, registry, tag_names,
 };
 use self::form::Plain;
 use self::rules::add_rule;

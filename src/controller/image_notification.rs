@@ -14,7 +14,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::cluster::WriteError;
 use super::context::{Context, Shared};
-use super::notifications::{Channel, Target, reason};
+use super::notifications::courier::reason;
+use super::notifications::{Channel, Target};
 use super::secrets::{SecretError, read_one};
 use super::watch::Look;
 use crate::api::image_notification::ImageNotificationStatus;

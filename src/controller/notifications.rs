@@ -4,7 +4,8 @@
 //! Nobody who tells waits for anybody who is told.
 
 mod channel;
-mod courier;
+pub(super) mod courier;
+mod place;
 mod seen;
 
 use std::collections::HashMap;
@@ -18,15 +19,12 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 pub(super) use self::channel::Channel;
-use self::courier::Courier;
-pub(super) use self::courier::reason;
 use self::seen::Seen;
 use super::metrics::ControllerMetrics;
 use super::objects::Guarded;
-use crate::api::{ImageMirror, ImageNotification, Reason};
+use crate::api::{ImageMirror, ImageNotification};
 use crate::plan::news::News;
 use crate::plan::notification::Notification;
-use crate::plan::notification_status::Telling;
 use crate::plan::outbox::{Bulletin, DueNews, Outbox};
 use crate::runtime::clock;
 
@@ -138,41 +136,6 @@ impl Notifier {
     /// Forgets a notification, with what waits for it.
     pub(super) fn forget(&self, target: &Target) {
         self.lock().targets.remove(target);
-    }
-
-    /// Sends to a notification by this channel, unless that is done already, and says how that is.
-    pub(super) fn place(self: &Arc<Self>, target: &Target, channel: Channel) -> Telling {
-        let mut state = self.lock();
-        let looker = state.looker(&target.namespace);
-        let Some(followed) = state.targets.get_mut(target) else {
-            return Telling::Waiting {
-                reason: Reason::LimitExceeded,
-                message: format!(
-                    "{MOST_OF_NAMESPACE} notifications of this namespace are there already, or {MOST} of all"
-                ),
-            };
-        };
-        let running = followed.courier.as_ref();
-        if let Some(running) = running.filter(|running| running.channel.is_like(&channel)) {
-            return running.seen().telling();
-        }
-        followed.courier = None;
-        let (stop, channel, seen) = (self.end.child_token(), Arc::new(channel), Arc::default());
-        followed.courier = Some(Running {
-            channel: Arc::clone(&channel),
-            seen: Arc::clone(&seen),
-            _stop: stop.clone().drop_guard(),
-        });
-        let courier = Courier {
-            notifier: Arc::clone(self),
-            target: target.clone(),
-            channel,
-            seen,
-            more: Arc::clone(&followed.more),
-            looker,
-        };
-        tokio::spawn(async move { stop.run_until_cancelled(courier.run()).await });
-        Seen::default().telling()
     }
 
     /// Sends nothing to a notification for now; what happens waits.

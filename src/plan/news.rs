@@ -3,9 +3,8 @@
 //! What is worth telling people of a mirror, between the status that was written last and the one of a round.
 //! Nothing else is remembered: whoever starts anew with a written status tells nothing twice.
 
-mod merge;
+pub mod merge;
 
-pub use self::merge::merge;
 use crate::api::conditions::{self, Holds, PRUNED, READY};
 use crate::api::image_mirror::{
     Action, FailureStatus, ImageMirrorStatus, RecentCopy, RefusalStatus, RoundSummary,

@@ -41,7 +41,7 @@ pub struct MessageAddress(Url);
 
 /// Why a text is no address. It is not repeated: it may be a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum AddressError {
+pub enum MessageAddressError {
     /// It is no URL of the web.
     #[error("is a URL such as https://events.example.com/transship")]
     NoUrl,
@@ -54,13 +54,16 @@ pub enum AddressError {
 
 impl MessageAddress {
     /// Reads an address. One that was made with echo ends in a line break.
-    pub fn parse(text: &str) -> Result<Self, AddressError> {
-        let url: Url = text.trim().parse().map_err(|_| AddressError::NoUrl)?;
+    pub fn parse(text: &str) -> Result<Self, MessageAddressError> {
+        let url: Url = text
+            .trim()
+            .parse()
+            .map_err(|_| MessageAddressError::NoUrl)?;
         if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
-            return Err(AddressError::NoUrl);
+            return Err(MessageAddressError::NoUrl);
         }
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(AddressError::Credentials);
+            return Err(MessageAddressError::Credentials);
         }
         Ok(Self(url))
     }

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use super::news::{self, News};
+use super::news::News;
+use super::news::merge::merge;
 
 /// Shortest time between two messages of one mirror.
 pub const PER_MIRROR: Duration = Duration::from_secs(60);
@@ -71,7 +72,7 @@ impl Outbox {
     /// whether others leave room.
     pub fn note(&mut self, mirror: &str, news: Vec<News>, now: Timestamp, may_wait: bool) -> bool {
         if let Some(waiting) = self.waiting.get_mut(mirror) {
-            news::merge(&mut waiting.news, news);
+            merge(&mut waiting.news, news);
             return true;
         }
         if !may_wait || self.waiting.len() >= MOST {

@@ -8,7 +8,6 @@ use schemars::generate::SchemaGenerator;
 use schemars::{JsonSchema, Schema, json_schema};
 
 use super::rules::{form, rule};
-use crate::api::image_notification::NewsKind;
 use crate::api::metadata::ObjectName;
 use crate::oci::{Digest, Tag};
 use crate::policy::Duration;
@@ -88,17 +87,6 @@ pub(in crate::api) fn labels(_: &mut SchemaGenerator) -> Schema {
         "type": "object",
         "maxProperties": 32,
         "additionalProperties": {"type": "string", "maxLength": 256},
-    })
-}
-
-/// What is told of mirrors, each once.
-pub(in crate::api) fn kinds(generator: &mut SchemaGenerator) -> Schema {
-    json_schema!({
-        "type": "array",
-        "minItems": 1,
-        "maxItems": NewsKind::ALL.len(),
-        "x-kubernetes-list-type": "set",
-        "items": generator.subschema_for::<NewsKind>(),
     })
 }
 

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
+use super::merge::merge;
 use super::*;
 use crate::api::Reason;
 use crate::api::conditions::Statement;

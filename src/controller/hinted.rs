@@ -4,7 +4,7 @@
 
 mod interests;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -18,7 +18,7 @@ use super::memory::name_of;
 use super::objects::Guarded;
 use crate::api::ImageMirror;
 use crate::events::Hint;
-use crate::events::pending::{DueHints, Pending, Taken};
+use crate::events::pending::{DueHints, Pending, Spot, Taken};
 use crate::plan::Mirror;
 
 /// Most tags that wait of all mirrors together. For one more, those of a mirror become a look at all of it, in the
@@ -178,9 +178,12 @@ impl Hinted {
         waiting.mirrors.get(name)?.next()
     }
 
-    /// What was taken is where it belongs, or the status tells that it is not.
-    pub(super) fn settle(&self, name: &str) {
-        self.lock().change(name, Pending::settle);
+    /// What was taken is where it belongs, or the status tells that it is not; these tags are not there yet.
+    pub(super) fn settle(&self, name: &str, absent: BTreeMap<Spot, Timestamp>) {
+        self.lock().change(name, |pending| {
+            pending.settle();
+            pending.look_again(absent);
+        });
     }
 
     /// What was taken could not be copied: a round comes next.

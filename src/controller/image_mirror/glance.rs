@@ -17,7 +17,7 @@ use crate::controller::events;
 use crate::controller::memory::name_of;
 use crate::controller::objects::generation;
 use crate::controller::span::{Span, duration, earlier};
-use crate::events::pending::{Spot, Taken};
+use crate::events::pending::{Spot, Taken, YOUNG};
 use crate::plan::SourceImage;
 use crate::plan::attempts::Outlook;
 use crate::plan::report::{MirrorReport, Outcome, Totals};
@@ -132,7 +132,8 @@ async fn tell(
 }
 
 impl Context {
-    /// Takes note that tags were looked at which events hinted at, and of how long those took that were copied.
+    /// Takes note that tags were looked at which events hinted at, and of how long those took that were copied. Those that are
+    /// not there yet are looked at again.
     pub(super) fn settle(
         &self,
         object: &ImageMirror,
@@ -140,26 +141,51 @@ impl Context {
         report: &MirrorReport,
         ended: Timestamp,
     ) {
-        for ((repository, tag), since) in spots {
-            let Some(tag) = tag else { continue };
+        let has_news = report.tags.iter().any(|tag| is_news(&tag.outcome));
+        let mut absent = Spots::new();
+        for (spot, since) in spots {
+            let (repository, Some(tag)) = spot else {
+                continue;
+            };
             let of = |source: &str| {
                 let source = SourceImage::read(source)?;
                 Some(source.repository == *repository && source.tag == *tag)
             };
             let outcomes = report.tags.iter();
-            let outcomes = outcomes.filter(|tag| of(&tag.source) == Some(true));
-            if has_arrived(outcomes.map(|tag| &tag.outcome)) {
-                let lag = duration(*since, ended);
+            let outcomes: Vec<&Outcome> = outcomes
+                .filter(|tag| of(&tag.source) == Some(true))
+                .map(|tag| &tag.outcome)
+                .collect();
+            let lag = duration(*since, ended);
+            // What refers to an image has no outcome of its own.
+            let may_be_elsewhere = has_news && tag.attachment().is_some();
+            if outcomes.is_empty() && !may_be_elsewhere && lag < YOUNG {
+                absent.insert(spot.clone(), *since);
+            }
+            if has_arrived(&outcomes) {
                 self.shared.metrics.observe_lag(lag);
                 tracing::debug!(%repository, %tag, ?lag, "copied what an event hinted at");
             }
         }
-        self.shared.hinted.settle(&name_of(object));
+        self.shared.hinted.settle(&name_of(object), absent);
+    }
+}
+
+/// Whether something was written.
+fn is_news(outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Copied { .. } | Outcome::Retagged { .. } | Outcome::Completed { .. } => true,
+        Outcome::Unchanged
+        | Outcome::Planned { .. }
+        | Outcome::Frozen
+        | Outcome::Refused(_)
+        | Outcome::Quarantined(_)
+        | Outcome::Failed(_) => false,
     }
 }
 
 /// Whether something was copied, and everything is where it belongs.
-fn has_arrived<'a>(outcomes: impl Iterator<Item = &'a Outcome>) -> bool {
+fn has_arrived(outcomes: &[&Outcome]) -> bool {
     let mut is_copied = false;
     for outcome in outcomes {
         match outcome {

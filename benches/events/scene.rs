@@ -66,14 +66,15 @@ pub(crate) async fn run(pushes: usize, rate: f64) -> Figures {
     let pulls = count(&asked, "GET", Resource::Manifest) + count(&asked, "GET", Resource::Blob);
     let looks = count(&asked, "HEAD", Resource::Manifest);
     let lists = count(&asked, "GET", Resource::Tags);
+    let times = Times::of(times.collect());
     Figures {
         pushes,
         asked_rate: rate,
         #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
         rate: pushes as f64 / took.as_secs_f64(),
         calibration,
-        times: Times::of(times.collect()),
-        extra_pulls: pulls.saturating_sub(pushes * CONTENTS),
+        extra_pulls: pulls.saturating_sub(times.arrived * CONTENTS),
+        times,
         looks,
         lists,
         cpu_seconds: cpu_seconds(pid).unwrap_or_default() - cpu,

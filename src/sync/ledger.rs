@@ -33,7 +33,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-pub use self::bare_tags::Naming;
+pub use self::bare_tags::BareTagAnswer;
 pub use self::file_error::FileError;
 pub use self::keep::{Keep, KeepError};
 pub use self::keepsake::{Form, Keepsake, Keepsakes};
@@ -130,7 +130,7 @@ impl Ledger {
     }
 
     /// What tags of a source repository turned out to name for a mirror that are named after a digest.
-    pub fn bare_tags(&self, mirror: &str, repository: &str) -> BTreeMap<Tag, Naming> {
+    pub fn bare_tags(&self, mirror: &str, repository: &str) -> BTreeMap<Tag, BareTagAnswer> {
         self.memory.bare_tags(mirror, repository)
     }
 
@@ -140,8 +140,8 @@ impl Ledger {
         &self,
         mirror: &str,
         repository: &str,
-        found: BTreeMap<Tag, Naming>,
-        is_fresh: impl Fn(&Naming) -> bool,
+        found: BTreeMap<Tag, BareTagAnswer>,
+        is_fresh: impl Fn(&BareTagAnswer) -> bool,
     ) {
         self.memory
             .learn_bare_tags((mirror, repository), found, is_fresh);

@@ -18,7 +18,7 @@ const ALL_TAGS: usize = 100_000;
 /// What a tag turned out to name, and when it was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Naming {
+pub struct BareTagAnswer {
     /// What it names.
     pub names: BareTag,
     /// When.
@@ -26,11 +26,11 @@ pub struct Naming {
 }
 
 /// What is known of tags, by the repositories of the sources.
-pub(super) type BareTags = BTreeMap<String, BTreeMap<Tag, Naming>>;
+pub(super) type BareTags = BTreeMap<String, BTreeMap<Tag, BareTagAnswer>>;
 
-// === impl Naming ===
+// === impl BareTagAnswer ===
 
-impl Naming {
+impl BareTagAnswer {
     /// Whether it is believed so long after it was asked. What lies ahead is of a clock that was set back.
     pub fn is_fresh(&self, lifetime: Duration, now: Timestamp) -> bool {
         self.at <= now && Duration::since(self.at, now).as_millis() < lifetime.as_millis()
@@ -41,14 +41,14 @@ impl Naming {
 pub(super) fn learn(
     all: &mut BTreeMap<String, BareTags>,
     (mirror, repository): (&str, &str),
-    found: BTreeMap<Tag, Naming>,
-    is_fresh: impl Fn(&Naming) -> bool,
+    found: BTreeMap<Tag, BareTagAnswer>,
+    is_fresh: impl Fn(&BareTagAnswer) -> bool,
 ) {
     let elsewhere = all.iter().filter(|(name, _)| *name != mirror);
     let elsewhere: usize = elsewhere.map(|(_, known)| count(known)).sum();
     let known = all.entry(mirror.to_owned()).or_default();
     for tags in known.values_mut() {
-        tags.retain(|_, naming| is_fresh(naming));
+        tags.retain(|_, answer| is_fresh(answer));
     }
     known.retain(|_, tags| !tags.is_empty());
     let most = MIRROR_TAGS.min(ALL_TAGS.saturating_sub(elsewhere));
@@ -65,27 +65,27 @@ fn count(known: &BareTags) -> usize {
 mod tests {
     use super::*;
 
-    fn naming(second: i64) -> Naming {
-        Naming {
+    fn answer(second: i64) -> BareTagAnswer {
+        BareTagAnswer {
             names: BareTag::List,
             at: Timestamp::from_second(second).unwrap(),
         }
     }
 
-    fn tags(numbers: std::ops::Range<usize>, second: i64) -> BTreeMap<Tag, Naming> {
+    fn tags(numbers: std::ops::Range<usize>, second: i64) -> BTreeMap<Tag, BareTagAnswer> {
         let tag = |number| format!("sha256-{number:064x}").parse().unwrap();
         numbers
-            .map(|number| (tag(number), naming(second)))
+            .map(|number| (tag(number), answer(second)))
             .collect()
     }
 
     #[test]
-    fn a_naming_is_believed_for_as_long_as_its_lifetime() {
+    fn an_answer_is_believed_for_as_long_as_its_lifetime() {
         let lifetime = Duration::from_secs(60);
         let cases = [(0, 59, true), (0, 60, false), (10, 9, false)];
         for (asked, now, expected) in cases {
             let now = Timestamp::from_second(now).unwrap();
-            let is_fresh = naming(asked).is_fresh(lifetime, now);
+            let is_fresh = answer(asked).is_fresh(lifetime, now);
             assert_eq!(is_fresh, expected, "{asked} {now}");
         }
     }
@@ -105,7 +105,7 @@ mod tests {
     fn what_is_not_believed_any_more_makes_room() {
         let mut all = BTreeMap::new();
         learn(&mut all, ("a", "r"), tags(0..3, 0), |_| true);
-        let is_fresh = |naming: &Naming| naming.at > Timestamp::UNIX_EPOCH;
+        let is_fresh = |answer: &BareTagAnswer| answer.at > Timestamp::UNIX_EPOCH;
         learn(&mut all, ("a", "s"), tags(0..1, 9), is_fresh);
         let expected = BTreeMap::from([("s".to_owned(), tags(0..1, 9))]);
         assert_eq!(all["a"], expected);

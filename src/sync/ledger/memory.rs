@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 
-use super::bare_tags::{self, Naming};
+use super::bare_tags::{self, BareTagAnswer};
 use super::keepsake::{self, Keepsakes, Kept};
 use super::origin::{SetAside, aside};
 use super::records::{Records, find, find_known, find_mut, pages};
@@ -433,7 +433,7 @@ impl Memory {
             .collect()
     }
 
-    pub(super) fn bare_tags(&self, mirror: &str, repository: &str) -> BTreeMap<Tag, Naming> {
+    pub(super) fn bare_tags(&self, mirror: &str, repository: &str) -> BTreeMap<Tag, BareTagAnswer> {
         let state = self.lock();
         let known = state.records.bare_tags.get(mirror);
         let known = known.and_then(|known| known.get(repository));
@@ -443,8 +443,8 @@ impl Memory {
     pub(super) fn learn_bare_tags(
         &self,
         of: (&str, &str),
-        found: BTreeMap<Tag, Naming>,
-        is_fresh: impl Fn(&Naming) -> bool,
+        found: BTreeMap<Tag, BareTagAnswer>,
+        is_fresh: impl Fn(&BareTagAnswer) -> bool,
     ) {
         let mut state = self.lock();
         bare_tags::learn(&mut state.records.bare_tags, of, found, is_fresh);

@@ -15,7 +15,7 @@ use crate::plan::report::Failure;
 use crate::plan::{ImageEntry, Mirror};
 use crate::runtime::clock;
 use crate::sync::connect::Connect;
-use crate::sync::ledger::{Ledger, Naming};
+use crate::sync::ledger::{BareTagAnswer, Ledger};
 
 /// Tags that are asked about at once. What a registry bears is decided by its own limits.
 const LOOKS: usize = 64;
@@ -39,7 +39,7 @@ struct Known<'a> {
     /// The name of the repository, with its registry.
     subject: &'a str,
     /// What was asked lately.
-    asked: BTreeMap<Tag, Naming>,
+    asked: BTreeMap<Tag, BareTagAnswer>,
     /// The images on record.
     images: HashSet<String>,
     /// The lists of what refers to images on record.
@@ -51,7 +51,7 @@ struct Known<'a> {
 impl<'a> Known<'a> {
     fn of(ledger: &Ledger, mirror: &Mirror, subject: &'a str, now: Timestamp) -> Self {
         let mut asked = ledger.bare_tags(&mirror.name, subject);
-        asked.retain(|_, naming| naming.is_fresh(mirror.referrers.recheck, now));
+        asked.retain(|_, answer| answer.is_fresh(mirror.referrers.recheck, now));
         Self {
             subject,
             asked,
@@ -67,7 +67,7 @@ impl<'a> Known<'a> {
             images,
             listed,
         } = self;
-        let asked = asked.get(tag).map(|naming| naming.names);
+        let asked = asked.get(tag).map(|answer| answer.names);
         let is_image = images.contains(&format!("{subject}:{tag}"));
         let on_record = is_image.then_some(BareTag::Image);
         let on_record = on_record.or_else(|| listed.contains(tag).then_some(BareTag::List));
@@ -119,24 +119,24 @@ pub(super) async fn find_lists<C: Connect>(
         .collect();
     let mut found = BTreeMap::new();
     let mut looks = stream::iter(looks).buffer_unordered(LOOKS);
-    while let Some((tag, naming)) = looks.next().await {
-        match naming {
+    while let Some((tag, answer)) = looks.next().await {
+        match answer {
             Ok(names) => {
-                found.insert(tag.clone(), Naming { names, at: now });
+                found.insert(tag.clone(), BareTagAnswer { names, at: now });
             }
             Err(ref error) => {
                 let failure = Failure::requesting(&name(tag), error);
                 lists.failures.push(failure);
             }
         }
-        if !matches!(naming, Ok(BareTag::Image)) {
+        if !matches!(answer, Ok(BareTag::Image)) {
             lists.tags.insert(tag.clone());
         }
     }
     if !found.is_empty() {
         let ledger = deps.ledger;
-        ledger.learn_bare_tags(&mirror.name, &subject, found, |naming| {
-            naming.is_fresh(mirror.referrers.recheck, now)
+        ledger.learn_bare_tags(&mirror.name, &subject, found, |answer| {
+            answer.is_fresh(mirror.referrers.recheck, now)
         });
     }
     lists

@@ -43,7 +43,7 @@ pub enum MessageError {
     Template(#[from] TextTemplateError),
     /// What it makes is no JSON.
     #[error(
-        "it makes no JSON ({0}): write {{{{json .summary}}}}, without quotation marks around it"
+        "it makes no JSON ({0}): check its braces and commas, and write {{{{json .summary}}}} without quotation marks around it"
     )]
     NoJson(String),
     /// What it makes is large.

@@ -7,7 +7,7 @@ pub mod merge;
 
 use crate::api::conditions::{self, Holds, PRUNED, READY};
 use crate::api::image_mirror::{
-    Action, FailureStatus, ImageMirrorStatus, RecentCopy, RefusalStatus, RoundSummary,
+    Action, FailureStatus, ImageMirrorStatus, RecentCopy, RefusalStatus, RoundResult, RoundSummary,
 };
 use crate::api::image_policy::PolicyMode;
 use crate::api::{NewsKind, Reason};
@@ -48,7 +48,7 @@ pub enum News {
         /// What had not failed before, or for another reason.
         failures: Vec<FailureStatus>,
     },
-    /// The mirror is ready after it was not. A spec that is new begins anew and recovers from nothing.
+    /// The mirror is ready after it was not, or after the last round of another spec failed.
     Recovered,
     /// Policies keep out what they did not keep out before.
     Refused(Vec<RefusalStatus>),
@@ -167,7 +167,10 @@ fn of_readiness(previous: &ImageMirrorStatus, status: &ImageMirrorStatus) -> Opt
     let now = conditions::find(&status.conditions, READY)?;
     let had_failed = before.is_some_and(|before| before.status == Holds::False.as_str());
     if now.status == Holds::True.as_str() {
-        return had_failed.then_some(News::Recovered);
+        // With a new spec nothing is known of the mirror until its first round has ended.
+        let is_anew = before.is_some_and(|before| before.status == Holds::Unknown.as_str());
+        let has_recovered = had_failed || is_anew && last_round_failed(previous);
+        return has_recovered.then_some(News::Recovered);
     }
     // Its owner suspended it, and knows.
     if now.status != Holds::False.as_str() || now.reason == Reason::Suspended.as_str() {
@@ -182,6 +185,11 @@ fn of_readiness(previous: &ImageMirrorStatus, status: &ImageMirrorStatus) -> Opt
         message: now.message.clone(),
         failures,
     })
+}
+
+fn last_round_failed(status: &ImageMirrorStatus) -> bool {
+    let last = status.history.first();
+    last.is_some_and(|last| last.result == RoundResult::Failed)
 }
 
 /// The failures that are not those of before: how often one was tried makes it no other.

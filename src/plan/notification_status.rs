@@ -46,10 +46,13 @@ pub fn notification_status(
     };
     let stalled = match telling {
         Telling::Ready { last } => {
-            let message = "messages are sent";
-            conditions.say(READY, Holds::True, Reason::Succeeded, message);
             let last = last.map(whole_seconds);
             status.last_message_time = last.or(status.last_message_time.take());
+            let message = match status.last_message_time {
+                Some(_) => "messages are sent",
+                None => "nothing was sent yet: there was no news of the mirrors that it chooses",
+            };
+            conditions.say(READY, Holds::True, Reason::Succeeded, message);
             None
         }
         Telling::Suspended => Some((Reason::Suspended, "spec.suspend is true: nothing is told")),

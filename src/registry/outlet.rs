@@ -24,6 +24,9 @@ use crate::oci::Digest;
 /// Longest time for the connection, the message and the head of the answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// What stands before the names of a certificate that is not the host's.
+const CERTIFICATE_NAMES: &str = "its certificate is for";
+
 /// The way to one address.
 #[derive(Clone)]
 pub struct Outlet {
@@ -66,11 +69,39 @@ pub enum PostError {
     #[error("the answer is a redirect ({}), which is not followed: write the address that it leads to", .0.as_u16())]
     Redirected(StatusCode),
     /// The answer is no.
-    #[error("the answer is {}", .0.as_u16())]
+    #[error("the receiver answers {}: {}", .0.as_u16(), advice(*.0))]
     Refused(StatusCode, Option<Duration>),
     /// This process may not tell anything any more.
     #[error("this process no longer holds the lease")]
     Lapsed,
+}
+
+/// A cause without what tells where the address leads: the address may be a secret.
+fn without_names(cause: &str, host: &str) -> String {
+    if let Some((before, _)) = cause.split_once(CERTIFICATE_NAMES) {
+        return format!("{before}{CERTIFICATE_NAMES} other names");
+    }
+    let is_of_name = |part: char| part.is_ascii_alphanumeric() || "-._:[]".contains(part);
+    let words = cause.split(' ').map(|word| {
+        let name = word.trim_matches(|part| !is_of_name(part));
+        let name = name.trim_end_matches([':', '.']);
+        let is_host = name.eq_ignore_ascii_case(host)
+            || name
+                .rsplit_once(':')
+                .is_some_and(|(name, _)| name.eq_ignore_ascii_case(host));
+        if is_host { "its host" } else { word }
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+/// What somebody can do about an answer that is no.
+fn advice(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        401 | 403 => "check the token and the key in the Secret",
+        408 | 429 => "the message is tried again",
+        400..=499 => "check the address, and whether it takes such messages",
+        _ => "look at its log; the message is tried again",
+    }
 }
 
 // === impl Outlet ===
@@ -186,7 +217,7 @@ impl PostError {
             HttpError::Proxy(_) => Self::Proxy,
             HttpError::Broken(error) => {
                 let reason = reason(&error.without_url());
-                Self::Unreachable(reason.replace(host, "its host"))
+                Self::Unreachable(without_names(&reason, host))
             }
         }
     }
@@ -232,6 +263,36 @@ impl PostError {
             | Self::Proxy
             | Self::TimedOut
             | Self::Lapsed => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_does_not_tell_where_the_address_leads() {
+        for (cause, host, expected) in [
+            (
+                "its name is not known to o: check host and port",
+                "o",
+                "its name is not known to its host check host and port",
+            ),
+            (
+                "cannot connect to \"hooks.test:443\"",
+                "hooks.test",
+                "cannot connect to its host",
+            ),
+            ("no route to [::1]:9", "[::1]", "no route to its host"),
+            ("connection refused", "on", "connection refused"),
+            (
+                "it is another one: its certificate is for hooks.test, *.corp.test",
+                "a.test",
+                "it is another one: its certificate is for other names",
+            ),
+        ] {
+            assert_eq!(without_names(cause, host), expected, "{cause}");
         }
     }
 }

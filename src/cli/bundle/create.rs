@@ -49,7 +49,7 @@ pub(super) async fn run(args: &CreateBundleArgs, output: &Output) -> Result<Exit
         .map_err(failed)?;
     let mut documents = documents(mirrors);
     documents.to_layout = Some(staging.directory.clone());
-    let progress = Progress::new(output);
+    let progress = Progress::fetching(output);
     let remembering = Remembering::All;
     let mut session = Session::open_as(&documents, registry, progress, remembering, |input| {
         staging.redirect(input, previous.as_deref());

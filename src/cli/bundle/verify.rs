@@ -56,6 +56,7 @@ pub(super) async fn run(args: &VerifyBundleArgs, output: &Output) -> Result<Exit
     output.print_value(*format, &report, |report, _| {
         let size = units::bytes(report.size);
         let word = match (report.failures.len(), report.signed) {
+            (0, Some(true)) => "is whole, and signed by that key",
             (0, _) => "is whole",
             (1, Some(false)) => "is not signed by that key",
             _ => "is damaged",

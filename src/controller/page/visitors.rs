@@ -27,6 +27,9 @@ const TOKENS: usize = 1_024;
 const REVIEWS: u32 = 100;
 const REVIEW_EVERY: Duration = Duration::from_millis(200);
 
+/// How long a token that was good is asked about again apart from those that nobody has seen.
+const MET: Duration = Duration::from_secs(60 * 60);
+
 /// What is remembered of tokens, by what they hash to.
 pub(in crate::controller) struct Visitors {
     reviewer: Reviewer,
@@ -36,6 +39,9 @@ pub(in crate::controller) struct Visitors {
 struct State {
     known: HashMap<[u8; 32], Known>,
     pace: Bucket,
+    /// When tokens were last seen that are good: whoever invents others does not hold them up.
+    met: HashMap<[u8; 32], Instant>,
+    pace_of_met: Bucket,
 }
 
 struct Known {
@@ -65,10 +71,7 @@ impl Visitors {
     pub(in crate::controller) fn new(client: Client) -> Self {
         Self {
             reviewer: Reviewer::new(client),
-            state: Mutex::new(State {
-                known: HashMap::new(),
-                pace: Bucket::new(REVIEWS, REVIEW_EVERY, Instant::now()),
-            }),
+            state: Mutex::new(State::new(Instant::now())),
         }
     }
 
@@ -83,7 +86,10 @@ impl Visitors {
         let cell = cell.ok_or(Unseeing::TooMany)?;
         let asked = cell.get_or_try_init(|| self.reviewer.visible(token, namespaces));
         match asked.await {
-            Ok(Some(visible)) => Ok(visible.clone()),
+            Ok(Some(visible)) => {
+                self.lock().meet(key, Instant::now());
+                Ok(visible.clone())
+            }
             Ok(None) => Err(Unseeing::Stranger),
             Err(error) => {
                 // The next one counts as another token.
@@ -101,6 +107,24 @@ impl Visitors {
 // === impl State ===
 
 impl State {
+    fn new(now: Instant) -> Self {
+        let pace = || Bucket::new(REVIEWS, REVIEW_EVERY, now);
+        Self {
+            known: HashMap::new(),
+            pace: pace(),
+            met: HashMap::new(),
+            pace_of_met: pace(),
+        }
+    }
+
+    /// Takes note that a token is good.
+    fn meet(&mut self, key: [u8; 32], now: Instant) {
+        self.met.retain(|_, met| now.duration_since(*met) < MET);
+        if self.met.len() < TOKENS || self.met.contains_key(&key) {
+            self.met.insert(key, now);
+        }
+    }
+
     /// What is known of a token, or room for it; none where too many came.
     fn cell(&mut self, key: [u8; 32], now: Instant) -> Option<Arc<OnceCell<Option<Visible>>>> {
         self.known
@@ -108,7 +132,12 @@ impl State {
         if let Some(known) = self.known.get(&key) {
             return Some(known.visible.clone());
         }
-        if !self.pace.take(1, now) {
+        let pace = if self.met.contains_key(&key) {
+            &mut self.pace_of_met
+        } else {
+            &mut self.pace
+        };
+        if !pace.take(1, now) {
             return None;
         }
         if self.known.len() >= TOKENS {
@@ -135,17 +164,10 @@ mod tests {
         Sha256::digest(number.to_string()).into()
     }
 
-    fn state(now: Instant) -> State {
-        State {
-            known: HashMap::new(),
-            pace: Bucket::new(REVIEWS, REVIEW_EVERY, now),
-        }
-    }
-
     #[test]
     fn a_token_is_asked_about_once_in_its_life() {
         let now = Instant::now();
-        let mut state = state(now);
+        let mut state = State::new(now);
         let first = state.cell(key(0), now).unwrap();
         let again = |state: &mut State, now| Arc::ptr_eq(&first, &state.cell(key(0), now).unwrap());
         assert!(again(&mut state, now + LIFE / 2));
@@ -153,14 +175,28 @@ mod tests {
     }
 
     #[test]
+    fn invented_tokens_hold_up_nobody_whose_token_is_good() {
+        let now = Instant::now();
+        let mut state = State::new(now);
+        assert!(state.cell(key(0), now).is_some());
+        state.meet(key(0), now);
+        let later = now + LIFE;
+        for number in 1..10_000 {
+            state.cell(key(number), later);
+        }
+        assert!(state.cell(key(10_000), later).is_none());
+        assert!(state.cell(key(0), later).is_some());
+    }
+
+    #[test]
     fn invented_tokens_are_bounded() {
         let now = Instant::now();
-        let mut state = state(now);
+        let mut state = State::new(now);
         let asked = (0..10_000).filter(|number| state.cell(key(*number), now).is_some());
         assert_eq!(asked.count(), REVIEWS as usize);
         assert!(state.cell(key(0), now).is_some(), "it is known");
         assert!(state.cell(key(10_001), now + REVIEW_EVERY).is_some());
-        let mut all = self::state(now);
+        let mut all = State::new(now);
         all.pace = Bucket::new(u32::MAX, Duration::ZERO, now);
         for number in 0..2 * TOKENS {
             all.cell(key(number), now);

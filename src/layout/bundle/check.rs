@@ -117,8 +117,12 @@ pub(super) fn hash(digest: &Digest, opened: &Opened) -> Result<Digest, Error> {
 
 impl BundleCheck {
     fn add(&mut self, fault: Error) {
-        let is_known = |known: &Error| known.to_string() == fault.to_string();
-        if self.faults.len() < FAULTS && !self.faults.iter().any(is_known) {
+        if self.faults.len() >= FAULTS {
+            return;
+        }
+        let text = fault.to_string();
+        let mut known = self.faults.iter();
+        if !known.any(|known| known.to_string() == text) {
             self.faults.push(fault);
         }
     }

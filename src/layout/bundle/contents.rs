@@ -14,6 +14,8 @@ struct Listed<'a> {
     store: &'a Store,
     repository: &'a BundledRepository,
     manifests: HashMap<&'a Digest, u64>,
+    /// The tags that what refers to its manifests may begin with.
+    subjects: HashSet<Tag>,
     blobs: HashMap<&'a Digest, u64>,
     left_out: HashSet<&'a Digest>,
 }
@@ -24,11 +26,15 @@ pub(super) fn find_faults(
     repository: &BundledRepository,
 ) -> Result<Vec<Error>, Error> {
     let manifests = repository.manifests.iter();
+    let subjects = manifests
+        .clone()
+        .filter_map(|one| Tag::of_referrers(&one.digest, ""));
     let blobs = repository.blobs.iter();
     let listed = Listed {
         store,
         repository,
         manifests: manifests.map(|one| (&one.digest, one.size)).collect(),
+        subjects: subjects.collect(),
         blobs: blobs.map(|one| (&one.digest, one.size)).collect(),
         left_out: repository.left_out.iter().collect(),
     };
@@ -58,7 +64,8 @@ impl Listed<'_> {
             faults.push(self.contradicts(&format!("{digest} as an artifact of another type")));
         }
         let tag = entry.tag.as_ref().and_then(Tag::attachment);
-        let is_attached = tag.is_some_and(|tag| self.manifests.keys().any(|one| tag.is_of(one)));
+        let subject = tag.and_then(|tag| tag.subject.parse::<Tag>().ok());
+        let is_attached = subject.is_some_and(|subject| self.subjects.contains(&subject));
         let subject = manifest.subject();
         let refers = subject.is_some_and(|subject| self.manifests.contains_key(&subject.digest));
         if entry.origins.is_empty() && !is_attached && !refers {

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! What an index of a bundle must not say: two things of one.
+//! What an index of a bundle must not say: two things of one, and names that are none.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Display;
 use std::hash::Hash;
 
-use super::index::{BundleIndex, BundledRepository};
+use super::index::{BundleIndex, BundledEntry, BundledRepository};
+use crate::oci::{Registry, Repository, Tag};
 
 /// Each with the first thing that was said of it.
 struct Said<K, V>(HashMap<K, V>);
@@ -19,7 +20,11 @@ impl BundleIndex {
         self.require_sums()?;
         let mut sizes = Said(HashMap::new());
         let mut images = Said(HashMap::new());
+        let mut places = HashSet::new();
         for repository in &self.repositories {
+            if !places.insert(place(&repository.name)?) {
+                return Err(format!("it has the repository {} twice", repository.name));
+            }
             let manifests = repository.manifests.iter();
             let manifests = manifests.map(|manifest| (&manifest.digest, manifest.size));
             let blobs = repository.blobs.iter();
@@ -30,10 +35,11 @@ impl BundleIndex {
                 sizes.take(digest, size, || format!("the size of {digest}"))?;
             }
             for entry in &repository.entries {
+                entry.require_tag(&repository.name)?;
                 for origin in &entry.origins {
                     let (mirror, source) = (&origin.mirror, &origin.source);
                     let what = || format!("{source} for mirror {mirror}");
-                    images.take((mirror, source), &entry.digest, what)?;
+                    images.take((mirror, image(source)?), &entry.digest, what)?;
                 }
             }
             repository.require_tags()?;
@@ -53,6 +59,45 @@ impl BundleIndex {
         let sum = sizes.map(u128::from).sum::<u128>();
         if sum > u128::from(u64::MAX) {
             return Err(format!("its sizes make {sum} bytes, which no disk holds"));
+        }
+        Ok(())
+    }
+}
+
+/// A repository by its name with a registry, however the registry is written.
+fn place(name: &str) -> Result<(Registry, Repository), String> {
+    let wrong = |cause: String| format!("it names {name:?}, which is no repository: {cause}");
+    let (registry, repository) = name
+        .split_once('/')
+        .ok_or_else(|| wrong("it has no registry".to_owned()))?;
+    let registry: Registry = registry
+        .parse()
+        .map_err(|cause| wrong(format!("{cause}")))?;
+    let repository = repository
+        .parse()
+        .map_err(|cause| wrong(format!("{cause}")))?;
+    Ok((registry.stand_in(), repository))
+}
+
+/// An image by its name with a registry and a tag.
+fn image(source: &str) -> Result<(Registry, Repository, Tag), String> {
+    let wrong = |cause: String| format!("it names {source:?}, which is no image: {cause}");
+    let (name, tag) = source
+        .rsplit_once(':')
+        .ok_or_else(|| wrong("it has no tag".to_owned()))?;
+    let (registry, repository) = place(name)?;
+    let tag = tag.parse().map_err(|cause| wrong(format!("{cause}")))?;
+    Ok((registry, repository, tag))
+}
+
+// === impl BundledEntry ===
+
+impl BundledEntry {
+    /// What has no tag is shown by nobody.
+    fn require_tag(&self, name: &str) -> Result<(), String> {
+        if self.tag.is_none() && !self.origins.is_empty() {
+            let digest = &self.digest;
+            return Err(format!("the image {name}@{digest} of a mirror has no tag"));
         }
         Ok(())
     }
@@ -82,5 +127,21 @@ impl<K: Eq + Hash, V: PartialEq + Display + Copy> Said<K, V> {
         }
         let what = what();
         Err(format!("it names both {first} and {value} as {what}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_has_one_name_however_its_registry_is_written() {
+        assert_eq!(
+            image("index.docker.io/library/a:1"),
+            image("docker.io/library/a:1")
+        );
+        for wrong in ["a", "a:1", "r.test/a", "r.test/a/../b:1", "r.test/a:?"] {
+            assert!(image(wrong).is_err(), "{wrong}");
+        }
     }
 }

@@ -85,7 +85,7 @@ fn what_a_template_makes_is_json_whatever_a_message_says() {
         ),
         (
             r#"{"text": "{{.failed.message}}"}"#,
-            "it makes no JSON (expected `,` or `}` at line 1 column 12): write {{json .summary}}, without quotation marks around it",
+            "it makes no JSON (expected `,` or `}` at line 1 column 12): check its braces and commas, and write {{json .summary}} without quotation marks around it",
         ),
         (
             "{{json .summery}}",
@@ -93,7 +93,7 @@ fn what_a_template_makes_is_json_whatever_a_message_says() {
         ),
         (
             "hello",
-            "it makes no JSON (expected value at line 1 column 1): write {{json .summary}}, without quotation marks around it",
+            "it makes no JSON (expected value at line 1 column 1): check its braces and commas, and write {{json .summary}} without quotation marks around it",
         ),
     ];
     for (text, expected) in cases {

@@ -214,7 +214,7 @@ fn more_tags_than_are_listed_are_counted() {
     status.history = vec![RoundSummary {
         start_time: Time(Timestamp::UNIX_EPOCH),
         end_time: Time(Timestamp::UNIX_EPOCH),
-        result: crate::api::image_mirror::RoundResult::Succeeded,
+        result: RoundResult::Succeeded,
         copied: 10_000,
         moved: 0,
         bytes: 0,
@@ -232,7 +232,7 @@ fn what_moved_and_what_only_got_signatures_is_not_counted_as_new() {
     status.history = vec![RoundSummary {
         start_time: Time(Timestamp::UNIX_EPOCH),
         end_time: Time(Timestamp::UNIX_EPOCH),
-        result: crate::api::image_mirror::RoundResult::Succeeded,
+        result: RoundResult::Succeeded,
         copied: 20,
         moved: 4,
         bytes: 0,
@@ -242,6 +242,33 @@ fn what_moved_and_what_only_got_signatures_is_not_counted_as_new() {
         "moved 4: registry.example/app:2",
     ];
     assert_eq!(told(&news(&ready, &status)), expected);
+}
+
+#[test]
+fn a_mirror_recovers_by_a_new_spec_if_the_last_round_failed() {
+    let round = |result| RoundSummary {
+        start_time: Time(Timestamp::UNIX_EPOCH),
+        end_time: Time(Timestamp::UNIX_EPOCH),
+        result,
+        copied: 0,
+        moved: 0,
+        bytes: 0,
+    };
+    let ready = status(Holds::True, Reason::Succeeded);
+    for (history, expected) in [
+        (vec![], &[][..]),
+        (vec![RoundResult::Succeeded, RoundResult::Failed], &[]),
+        (
+            vec![RoundResult::Failed, RoundResult::Succeeded],
+            &["recovered"],
+        ),
+    ] {
+        let before = ImageMirrorStatus {
+            history: history.iter().copied().map(round).collect(),
+            ..status(Holds::Unknown, Reason::Progressing)
+        };
+        assert_eq!(told(&news(&before, &ready)), expected, "{history:?}");
+    }
 }
 
 #[test]

@@ -32,7 +32,7 @@ async fn an_index_that_says_what_is_not_so_is_found_out() {
     gap.source.client().push("app", "1", &image).await;
     gap.create(&["out.tar"]).await;
     let whole = fs::read(gap.path("out.tar")).unwrap();
-    let lies: [(&str, Lie); 8] = [
+    let lies: [(&str, Lie); 11] = [
         (
             "but says application/vnd.oci.image.index.v1+json of itself",
             |index| {
@@ -65,6 +65,17 @@ async fn an_index_that_says_what_is_not_so_is_found_out() {
             other["digest"] = json!(format!("sha256:{}", "0".repeat(64)));
             let entries = &mut index["repositories"][0]["entries"];
             entries.as_array_mut().unwrap().push(other);
+        }),
+        (" of a mirror has no tag", |index| {
+            entry(index).as_object_mut().unwrap().remove("tag");
+        }),
+        ("it has the repository ", |index| {
+            let twice = index["repositories"][0].clone();
+            let repositories = index["repositories"].as_array_mut().unwrap();
+            repositories.push(twice);
+        }),
+        ("which is no repository", |index| {
+            index["repositories"][0]["name"] = json!("registry.example.com/a/../b");
         }),
         ("as an artifact of another type", |index| {
             let entries = index["repositories"][0]["entries"].as_array_mut().unwrap();

@@ -42,7 +42,7 @@ async fn what_cannot_be_a_state_file_stops_a_run_before_the_first_push() {
     large.set_len((512 << 20) + 1).unwrap();
     for (path, expected) in [
         ("else.txt", "else.txt is not a state file of this version"),
-        ("newer.json", "has version 9, this program writes 3"),
+        ("newer.json", "has version 9, this program writes 4"),
         ("link.json", "is a symbolic link"),
         ("folder.json", "is a directory"),
         ("socket", "is a socket"),
@@ -96,7 +96,7 @@ async fn a_second_run_is_told_who_has_the_state_or_waits() {
         .start();
     lock.unlock().unwrap();
     waiting.finish().await.assert_success();
-    assert_eq!(state(&files.path("state.json"))["version"], 3);
+    assert_eq!(state(&files.path("state.json"))["version"], 4);
 }
 
 #[tokio::test(flavor = "multi_thread")]

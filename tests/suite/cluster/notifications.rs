@@ -270,7 +270,7 @@ async fn what_is_refused_for_good_is_said_without_secrets() {
 
     images.bring(namespace, "a").await;
     let refused = ready_for(namespace, "inot", "slack", "NotFound").await;
-    insta::assert_snapshot!(message(&refused), @"the answer is 404");
+    insta::assert_snapshot!(message(&refused), @"the receiver answers 404: check the address, and whether it takes such messages");
     let moved = ready_for(namespace, "inot", "redirected", "DependencyNotReady").await;
     insta::assert_snapshot!(message(&moved), @"the answer is a redirect (307), which is not followed: write the address that it leads to");
     assert_eq!(elsewhere.connections(), 0);

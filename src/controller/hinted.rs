@@ -14,6 +14,7 @@ use kube::runtime::reflector::{ObjectRef, Store};
 use tokio::sync::mpsc::UnboundedSender;
 
 use self::interests::Interests;
+use super::lookers::Lookers;
 use super::memory::name_of;
 use super::objects::Guarded;
 use crate::api::ImageMirror;
@@ -52,7 +53,7 @@ struct State {
     /// Mirrors for which nothing is looked at. What makes them go on is a whole round.
     halted: HashSet<String>,
     /// Those who look at the mirrors of a namespace, or of all.
-    lookers: Vec<(Option<String>, UnboundedSender<MirrorRef>)>,
+    lookers: Lookers<MirrorRef>,
 }
 
 impl Hinted {
@@ -66,8 +67,7 @@ impl Hinted {
 
     /// Takes note of who looks at the mirrors of a namespace, or of all.
     pub(super) fn look_through(&self, namespace: Option<&str>, looker: UnboundedSender<MirrorRef>) {
-        let looker = (namespace.map(str::to_owned), looker);
-        self.lock().lookers.push(looker);
+        self.lock().lookers.add(namespace, looker);
     }
 
     /// Takes note of a receiver that takes events from a queue: what mirrors of its namespace want is kept from now on.
@@ -178,12 +178,15 @@ impl Hinted {
         waiting.mirrors.get(name)?.next()
     }
 
-    /// What was taken is where it belongs, or the status tells that it is not; these tags are not there yet.
-    pub(super) fn settle(&self, name: &str, absent: BTreeMap<Spot, Timestamp>) {
-        self.lock().change(name, |pending| {
-            pending.settle();
-            pending.look_again(absent);
-        });
+    /// What was taken is where it belongs, or the status tells that it is not.
+    pub(super) fn settle(&self, name: &str) {
+        self.lock().change(name, Pending::settle);
+    }
+
+    /// These tags are not there yet.
+    pub(super) fn look_again(&self, name: &str, absent: BTreeMap<Spot, Timestamp>) {
+        let mut state = self.lock();
+        state.change(name, |pending| pending.look_again(absent));
     }
 
     /// What was taken could not be copied: a round comes next.
@@ -246,9 +249,7 @@ impl State {
     fn look_at(&self, namespace: &str, name: &str) {
         let name = name.strip_prefix(namespace).unwrap_or(name);
         let name = name.trim_start_matches('/');
-        let mut lookers = self.lookers.iter();
-        let looker = lookers.find(|(own, _)| own.as_deref().is_none_or(|own| own == namespace));
-        if let Some((_, looker)) = looker {
+        if let Some(looker) = self.lookers.of(namespace) {
             // The receiver ends with the process only.
             let _ = looker.send(ObjectRef::new(name).within(namespace));
         }

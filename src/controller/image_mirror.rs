@@ -15,7 +15,6 @@ mod glance;
 mod prepare;
 mod running;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -207,10 +206,7 @@ async fn run(
     };
     match &ended {
         Ended::Cancelled => context.shared.hinted.put_back(&name_of(object), taken),
-        Ended::Halted(_) => {
-            let hinted = &context.shared.hinted;
-            hinted.settle(&name_of(object), BTreeMap::new());
-        }
+        Ended::Halted(_) => context.shared.hinted.settle(&name_of(object)),
         Ended::Finished(report) => context.settle(object, &taken.spots, report, span.ended),
     }
     conclude(object, &prepared, requested, (ended, span), context).await

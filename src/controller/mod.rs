@@ -6,7 +6,7 @@
 //! watch                     mirrors, policies, records: what there is
 //! image_mirror              is a round due, what does it need, run it, say what came of it
 //! image_policy              is it valid, who uses it, what does it do
-//! image_receiver hooks pulls hinted   where events are taken, what they are told, and what waits for a look because of them
+//! image_receiver hooks pulls hinted lookers   where events are taken, what they are told, and what waits for a look because of them
 //! image_notification notifications   who is told of what becomes of mirrors, and whether it arrives
 //! records secrets identities connect   the edges of a round: what it remembers, and who it is at registries
 //! rounds turns onlooker progress   rounds that run: their end, their order, who answers them, how far they are
@@ -31,6 +31,7 @@ mod image_mirror;
 mod image_notification;
 mod image_policy;
 mod image_receiver;
+mod lookers;
 mod looks;
 mod memory;
 mod metrics;

@@ -20,6 +20,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 pub(super) use self::channel::Channel;
 use self::seen::Seen;
+use super::lookers::Lookers;
 use super::metrics::ControllerMetrics;
 use super::objects::Guarded;
 use crate::api::{ImageMirror, ImageNotification};
@@ -49,7 +50,7 @@ pub(super) struct Notifier {
 struct State {
     targets: HashMap<Target, Followed>,
     /// Those who look at the notifications of a namespace, or of all.
-    lookers: Vec<(Option<String>, UnboundedSender<NotificationRef>)>,
+    lookers: Lookers<NotificationRef>,
 }
 
 /// The namespace and the name of a notification.
@@ -105,8 +106,7 @@ impl Notifier {
         namespace: Option<&str>,
         looker: UnboundedSender<NotificationRef>,
     ) {
-        let looker = (namespace.map(str::to_owned), looker);
-        self.lock().lookers.push(looker);
+        self.lock().lookers.add(namespace, looker);
     }
 
     /// Follows a notification from now on: what happens waits until it is known where to send it. Nothing is kept for
@@ -216,12 +216,6 @@ impl State {
         let own: usize = count(&|target| target.namespace == namespace);
         let share = MOST_WAITING_OF_NAMESPACE.saturating_sub(own);
         share.min(MOST_WAITING.saturating_sub(all))
-    }
-
-    fn looker(&self, namespace: &str) -> Option<UnboundedSender<NotificationRef>> {
-        let mut lookers = self.lookers.iter();
-        let looker = lookers.find(|(own, _)| own.as_deref().is_none_or(|own| own == namespace));
-        looker.map(|(_, looker)| looker.clone())
     }
 }
 

@@ -19,6 +19,7 @@ pub(super) use self::work::Work;
 use self::work::{LeadsNow, ReceiverRef};
 use super::hinted::Hinted;
 use super::hooks::Doors;
+use super::lookers::Lookers;
 use super::metrics::ControllerMetrics;
 use crate::api::Reason;
 use crate::events::receiver_status::Reception;
@@ -43,7 +44,7 @@ struct State {
     /// By `namespace/name` of their receivers.
     running: HashMap<String, Running>,
     /// Those who look at the receivers of a namespace, or of all.
-    lookers: Vec<(Option<String>, UnboundedSender<ReceiverRef>)>,
+    lookers: Lookers<ReceiverRef>,
 }
 
 /// A queue that is polled, until this is dropped.
@@ -80,8 +81,7 @@ impl Pulls {
         namespace: Option<&str>,
         looker: UnboundedSender<ReceiverRef>,
     ) {
-        let looker = (namespace.map(str::to_owned), looker);
-        self.lock().lookers.push(looker);
+        self.lock().lookers.add(namespace, looker);
     }
 
     /// Polls the queue of a receiver, unless that is done already, and says how that is.
@@ -104,7 +104,7 @@ impl Pulls {
                 ),
             };
         }
-        let looker = state.looker(namespace);
+        let looker = state.lookers.of(namespace).cloned();
         let (stop, seen) = (self.end.child_token(), Arc::default());
         let work = Arc::new(work);
         let running = Running {
@@ -144,12 +144,6 @@ impl State {
         let is_of = |name: &&String| name.split_once('/').is_some_and(|(of, _)| of == namespace);
         let own = self.running.keys().filter(is_of).count();
         self.running.len() >= MOST || own >= MOST_OF_NAMESPACE
-    }
-
-    fn looker(&self, namespace: &str) -> Option<UnboundedSender<ReceiverRef>> {
-        let mut lookers = self.lookers.iter();
-        let looker = lookers.find(|(own, _)| own.as_deref().is_none_or(|own| own == namespace));
-        looker.map(|(_, looker)| looker.clone())
     }
 }
 

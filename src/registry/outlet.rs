@@ -16,16 +16,13 @@ use url::Url;
 use super::boundaries::{Boundaries, OutOfBounds};
 use super::cause::Cause;
 use super::guard::WriteGuard;
-use super::http::{Http, HttpError, reason};
+use super::http::{CERTIFICATE_NAMES, Http, HttpError, reason};
 use super::settings::Settings;
 use super::{origin, retry};
 use crate::oci::Digest;
 
 /// Longest time for the connection, the message and the head of the answer.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// What stands before the names of a certificate that is not the host's.
-const CERTIFICATE_NAMES: &str = "its certificate is for";
 
 /// The way to one address.
 #[derive(Clone)]
@@ -98,10 +95,19 @@ fn without_names(cause: &str, host: &str) -> String {
 fn advice(status: StatusCode) -> &'static str {
     match status.as_u16() {
         401 | 403 => "check the token and the key in the Secret",
-        408 | 429 => "the message is tried again",
-        400..=499 => "check the address, and whether it takes such messages",
-        _ => "look at its log; the message is tried again",
+        _ if status.is_server_error() => "look at its log; the message is tried again",
+        _ if may_change(status) => "the message is tried again",
+        _ => "check the address, and whether it takes such messages",
     }
+}
+
+/// Whether the answer may well be another one a little later.
+fn may_change(status: StatusCode) -> bool {
+    status.is_server_error()
+        || matches!(
+            status,
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY
+        )
 }
 
 // === impl Outlet ===
@@ -226,15 +232,7 @@ impl PostError {
     pub fn may_pass(&self) -> bool {
         match self {
             Self::Unreachable(_) | Self::Proxy | Self::TimedOut => true,
-            Self::Refused(status, _) => {
-                status.is_server_error()
-                    || matches!(
-                        *status,
-                        StatusCode::TOO_MANY_REQUESTS
-                            | StatusCode::REQUEST_TIMEOUT
-                            | StatusCode::TOO_EARLY
-                    )
-            }
+            Self::Refused(status, _) => may_change(*status),
             Self::OutOfBounds(_) | Self::Settings(_) | Self::Redirected(_) | Self::Lapsed => false,
         }
     }

@@ -142,33 +142,46 @@ impl Context {
         ended: Timestamp,
     ) {
         let has_news = report.tags.iter().any(|tag| is_news(&tag.outcome));
+        let outcomes = outcomes_of(spots, report);
         let mut absent = Spots::new();
         for (spot, since) in spots {
             let (repository, Some(tag)) = spot else {
                 continue;
             };
-            let of = |source: &str| {
-                let source = SourceImage::read(source)?;
-                Some(source.repository == *repository && source.tag == *tag)
-            };
-            let outcomes = report.tags.iter();
-            let outcomes: Vec<&Outcome> = outcomes
-                .filter(|tag| of(&tag.source) == Some(true))
-                .map(|tag| &tag.outcome)
-                .collect();
+            let outcomes = outcomes.get(spot).map(Vec::as_slice).unwrap_or_default();
             let lag = duration(*since, ended);
             // What refers to an image has no outcome of its own.
             let may_be_elsewhere = has_news && tag.attachment().is_some();
             if outcomes.is_empty() && !may_be_elsewhere && lag < YOUNG {
                 absent.insert(spot.clone(), *since);
             }
-            if has_arrived(&outcomes) {
+            if has_arrived(outcomes) {
                 self.shared.metrics.observe_lag(lag);
                 tracing::debug!(%repository, %tag, ?lag, "copied what an event hinted at");
             }
         }
-        self.shared.hinted.settle(&name_of(object), absent);
+        let name = name_of(object);
+        self.shared.hinted.settle(&name);
+        self.shared.hinted.look_again(&name, absent);
     }
+}
+
+/// What came of those tags of a report that were hinted at.
+fn outcomes_of<'a>(spots: &Spots, report: &'a MirrorReport) -> BTreeMap<Spot, Vec<&'a Outcome>> {
+    let mut found: BTreeMap<Spot, Vec<&Outcome>> = BTreeMap::new();
+    if spots.is_empty() {
+        return found;
+    }
+    for tag in &report.tags {
+        let Some(source) = SourceImage::read(&tag.source) else {
+            continue;
+        };
+        let spot = (source.repository, Some(source.tag));
+        if spots.contains_key(&spot) {
+            found.entry(spot).or_default().push(&tag.outcome);
+        }
+    }
+    found
 }
 
 /// Whether something was written.

@@ -19,7 +19,7 @@ impl Notifier {
         channel: Channel,
     ) -> Telling {
         let mut state = self.lock();
-        let looker = state.looker(&target.namespace);
+        let looker = state.lookers.of(&target.namespace).cloned();
         let Some(followed) = state.targets.get_mut(target) else {
             return Telling::Waiting {
                 reason: Reason::LimitExceeded,

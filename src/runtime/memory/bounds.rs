@@ -3,6 +3,7 @@
 //! How much memory there is, and how it is shared out.
 
 use std::path::Path;
+use std::sync::LazyLock;
 
 /// Where the memory limits of cgroups are: version 2, and 1. A process in a container finds its own at the root, another
 /// one below its path.
@@ -51,8 +52,14 @@ impl Bounds {
     }
 }
 
-/// The memory limit of the container that the process runs in, in bytes.
+/// The memory limit of the container that the process runs in, in bytes, as it was when it was first asked for: what is
+/// shared out is not shared out again.
 pub fn container_limit() -> Option<usize> {
+    static LIMIT: LazyLock<Option<usize>> = LazyLock::new(read_container_limit);
+    *LIMIT
+}
+
+fn read_container_limit() -> Option<usize> {
     let own = std::fs::read_to_string(OWN).unwrap_or_default();
     let paths = own.lines().filter_map(path_of).chain([""]);
     let files = paths.flat_map(|path| {

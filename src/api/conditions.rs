@@ -77,6 +77,24 @@ impl ConditionWriter<'_> {
         };
         set(self.conditions, &statement, self.now);
     }
+
+    /// Says that an object can be used.
+    pub fn ready(&mut self, message: &str) {
+        self.say(READY, Holds::True, Reason::Succeeded, message);
+        remove(self.conditions, STALLED);
+    }
+
+    /// Says that an object cannot be used yet, which may change by itself.
+    pub fn waiting(&mut self, reason: Reason, message: &str) {
+        self.say(READY, Holds::False, reason, message);
+        remove(self.conditions, STALLED);
+    }
+
+    /// Says that an object cannot be used until a person changes it: nothing is under way that anybody could wait for.
+    pub fn stalled(&mut self, reason: Reason, message: &str) {
+        self.say(READY, Holds::False, reason, message);
+        self.say(STALLED, Holds::True, reason, message);
+    }
 }
 
 /// Puts a condition in place of the one of its type. The time of the last transition stays as it is unless

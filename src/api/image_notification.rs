@@ -191,6 +191,18 @@ impl NewsKind {
         Self::Failed,
         Self::Recovered,
     ];
+
+    /// The text, as it is written.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::New => "New",
+            Self::Moved => "Moved",
+            Self::Refused => "Refused",
+            Self::PruneWaits => "PruneWaits",
+            Self::Failed => "Failed",
+            Self::Recovered => "Recovered",
+        }
+    }
 }
 
 // === impl ImageNotification ===

@@ -164,3 +164,6 @@ impl From<kube::Error> for WriteError {
         Self::Request(Box::new(error))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,6 +13,7 @@
 //! cluster                   every write, fenced by the lease
 //! workloads                 what must not be deleted
 //! memory usage users        what this process knows besides what the API server has
+//! shares                    places of the process that namespaces share
 //! events recorder metrics   what people and Prometheus are told
 //! page                      what people see in a browser
 //! ```
@@ -47,6 +48,7 @@ mod records;
 mod restore;
 mod rounds;
 mod secrets;
+mod shares;
 mod span;
 mod turns;
 mod usage;

@@ -8,7 +8,7 @@ pub(super) mod courier;
 mod place;
 mod seen;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -23,16 +23,20 @@ use self::seen::Seen;
 use super::lookers::Lookers;
 use super::metrics::ControllerMetrics;
 use super::objects::Guarded;
+use super::shares::{Room, Shares};
 use crate::api::{ImageMirror, ImageNotification};
 use crate::plan::news::News;
 use crate::plan::notification::Notification;
 use crate::plan::outbox::{Bulletin, DueNews, Outbox};
 use crate::runtime::clock;
 
-/// Most notifications that are followed, of all namespaces and of one.
-const MOST: usize = 256;
-const MOST_OF_NAMESPACE: usize = 16;
-/// Most messages that wait, of all namespaces and of one.
+/// Notifications that are followed.
+const SHARES: Shares = Shares {
+    most: 256,
+    most_of_namespace: 16,
+};
+/// Messages that wait. The more namespaces have notifications, the fewer each of them may have, so that none takes the
+/// room of another one; what waited before another one came stays, so that there may be twice as many for a while.
 const MOST_WAITING: usize = 2_048;
 const MOST_WAITING_OF_NAMESPACE: usize = 256;
 
@@ -63,6 +67,8 @@ pub(super) struct Target {
 /// A notification, and what waits for it.
 struct Followed {
     notification: Arc<Notification>,
+    /// What is wrong with its template, as a message showed. Only another template disproves it.
+    misfit: Option<String>,
     outbox: Outbox,
     /// What is being sent, until it has arrived or was given up: whoever sends it may be replaced meanwhile.
     in_hand: Option<Bulletin>,
@@ -120,10 +126,14 @@ impl Notifier {
         let notification = Arc::new(notification);
         let mut state = self.lock();
         if let Some(known) = state.targets.get_mut(&target) {
+            if known.notification.form != notification.form {
+                known.misfit = None;
+            }
             known.notification = notification;
-        } else if state.has_room(&target.namespace) {
+        } else if state.make_room(&target.namespace) {
             let followed = Followed {
                 notification,
+                misfit: None,
                 outbox: Outbox::default(),
                 in_hand: None,
                 more: Arc::default(),
@@ -193,29 +203,58 @@ impl Notifier {
         }
     }
 
+    /// Takes note that the template of a notification does not do for a message, unless it has another one by now;
+    /// says whether that is news.
+    fn misfits(&self, target: &Target, notification: &Notification, why: String) -> bool {
+        let mut state = self.lock();
+        let followed = state.targets.get_mut(target);
+        let Some(followed) = followed.filter(|one| one.notification.form == notification.form)
+        else {
+            return false;
+        };
+        let is_news = followed.misfit.as_ref() != Some(&why);
+        followed.misfit = Some(why);
+        is_news
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl State {
-    fn has_room(&self, namespace: &str) -> bool {
+    /// Whether one more notification of a namespace can be followed, which may take the place of one of another
+    /// namespace.
+    fn make_room(&mut self, namespace: &str) -> bool {
+        let taken = self.targets.keys().map(|target| target.namespace.as_str());
+        let giver = match SHARES.room(namespace, taken) {
+            Room::Free => return true,
+            Room::None => return false,
+            Room::InPlaceOf(giver) => giver,
+        };
         let targets = self.targets.keys();
-        let own = targets.filter(|target| target.namespace == namespace);
-        self.targets.len() < MOST && own.count() < MOST_OF_NAMESPACE
+        let last = targets.filter(|target| target.namespace == giver);
+        let Some(last) = last.max_by(|one, other| one.name.cmp(&other.name)).cloned() else {
+            return false;
+        };
+        self.targets.remove(&last);
+        // Its owner is told why.
+        if let Some(looker) = self.lookers.of(&giver) {
+            // The receiver ends with the process only.
+            let _ = looker.send(NotificationRef::new(&last.name).within(&giver));
+        }
+        true
     }
 
     /// How many more messages of a namespace may wait.
     fn room(&self, namespace: &str) -> usize {
-        let count = |is_counted: &dyn Fn(&Target) -> bool| {
-            let targets = self.targets.iter();
-            let counted = targets.filter(|(target, _)| is_counted(target));
-            counted.map(|(_, followed)| followed.outbox.len()).sum()
-        };
-        let all: usize = count(&|_| true);
-        let own: usize = count(&|target| target.namespace == namespace);
-        let share = MOST_WAITING_OF_NAMESPACE.saturating_sub(own);
-        share.min(MOST_WAITING.saturating_sub(all))
+        let namespaces = self.targets.keys().map(|target| &target.namespace);
+        let namespaces = namespaces.collect::<HashSet<_>>().len();
+        let share = MOST_WAITING.checked_div(namespaces).unwrap_or(MOST_WAITING);
+        let targets = self.targets.iter();
+        let own = targets.filter(|(target, _)| target.namespace == namespace);
+        let waiting: usize = own.map(|(_, followed)| followed.outbox.len()).sum();
+        share.min(MOST_WAITING_OF_NAMESPACE).saturating_sub(waiting)
     }
 }
 
@@ -225,3 +264,6 @@ impl Running {
         seen.clone()
     }
 }
+
+#[cfg(test)]
+mod tests;

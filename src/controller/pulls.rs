@@ -21,12 +21,15 @@ use super::hinted::Hinted;
 use super::hooks::Doors;
 use super::lookers::Lookers;
 use super::metrics::ControllerMetrics;
+use super::shares::{Room, Shares};
 use crate::api::Reason;
 use crate::events::receiver_status::Reception;
 
-/// Most queues that are polled, of all namespaces and of one.
-const MOST: usize = 256;
-const MOST_OF_NAMESPACE: usize = 16;
+/// Queues that are polled.
+const SHARES: Shares = Shares {
+    most: 256,
+    most_of_namespace: 16,
+};
 
 /// The queues that are polled.
 pub(super) struct Pulls {
@@ -95,11 +98,15 @@ impl Pulls {
         }
         state.running.remove(name);
         let (namespace, own) = name.split_once('/').unwrap_or_default();
-        if state.is_full(namespace) {
+        if !state.make_room(namespace) {
+            let Shares {
+                most,
+                most_of_namespace,
+            } = SHARES;
             return Reception::Waiting {
                 reason: Reason::LimitExceeded,
                 message: format!(
-                    "{MOST_OF_NAMESPACE} queues of this namespace are polled already, or {MOST} of all: let several \
+                    "{most_of_namespace} queues of this namespace are polled already, or {most} of all: let several \
                      registries send to one queue"
                 ),
             };
@@ -140,11 +147,32 @@ impl Pulls {
 }
 
 impl State {
-    fn is_full(&self, namespace: &str) -> bool {
-        let is_of = |name: &&String| name.split_once('/').is_some_and(|(of, _)| of == namespace);
-        let own = self.running.keys().filter(is_of).count();
-        self.running.len() >= MOST || own >= MOST_OF_NAMESPACE
+    /// Whether one more queue of a namespace can be polled, which may take the place of one of another namespace.
+    fn make_room(&mut self, namespace: &str) -> bool {
+        let taken = self.running.keys().map(|name| namespace_of(name));
+        let giver = match SHARES.room(namespace, taken) {
+            Room::Free => return true,
+            Room::None => return false,
+            Room::InPlaceOf(giver) => giver,
+        };
+        let names = self.running.keys();
+        let last = names.filter(|name| namespace_of(name) == giver).max();
+        let Some(last) = last.cloned() else {
+            return false;
+        };
+        self.running.remove(&last);
+        // Its owner is told why.
+        if let Some(looker) = self.lookers.of(&giver) {
+            let (_, own) = last.split_once('/').unwrap_or_default();
+            // The receiver ends with the process only.
+            let _ = looker.send(ObjectRef::new(own).within(&giver));
+        }
+        true
     }
+}
+
+fn namespace_of(name: &str) -> &str {
+    name.split_once('/').map_or("", |(namespace, _)| namespace)
 }
 
 impl Running {

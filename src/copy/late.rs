@@ -5,12 +5,14 @@
 //! A look costs the source one request for each manifest that something may refer to, and nothing where its
 //! tag list tells everything. Nothing is read from it but what a destination turns out to lack.
 
-use std::collections::HashSet;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+mod siblings;
+
+use std::sync::Arc;
 
 use futures::future::join_all;
 use serde::{Deserialize, Serialize};
 
+pub use self::siblings::Siblings;
 use super::endpoint;
 use super::fallback::{self, Nature};
 use super::graph::Graph;
@@ -56,18 +58,6 @@ pub struct Visit {
     pub known: Option<Seen>,
 }
 
-/// The images of a source repository that a round is about.
-#[derive(Debug, Default)]
-pub struct Siblings {
-    digests: HashSet<Digest>,
-    /// What they turned out to be made of.
-    parts: Mutex<HashSet<Digest>>,
-    /// Whether tags are named after other digests than theirs.
-    has_strangers: OnceLock<bool>,
-    /// Whether tags are named after other digests than theirs and those of their parts.
-    leads_further: OnceLock<bool>,
-}
-
 /// The first look at an image, which says of what its referrers are to be looked for.
 #[derive(Clone, Debug)]
 pub struct Outline {
@@ -86,41 +76,6 @@ pub struct Late {
     /// What each of the targets lacks, in their order.
     pub lacks: Vec<Result<Lack, Error>>,
     subjects: Vec<Digest>,
-}
-
-// === impl Siblings ===
-
-impl Siblings {
-    /// These images.
-    pub fn new(digests: HashSet<Digest>) -> Self {
-        Self {
-            digests,
-            ..Self::default()
-        }
-    }
-
-    fn has_strangers(&self, listed: &AttachedTags) -> bool {
-        *self
-            .has_strangers
-            .get_or_init(|| listed.has_others(&self.digests))
-    }
-
-    fn learn<'d>(&self, digests: impl IntoIterator<Item = &'d Digest>) {
-        let mut parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
-        parts.extend(digests.into_iter().cloned());
-    }
-
-    /// Whether a source that keeps no lists may have something that refers to a referrer: told once the
-    /// parts of all images are known.
-    fn leads_further(&self, listed: Option<&AttachedTags>) -> bool {
-        let Some(listed) = listed else {
-            return true;
-        };
-        *self.leads_further.get_or_init(|| {
-            let parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
-            listed.has_others(&parts.union(&self.digests).cloned().collect())
-        })
-    }
 }
 
 // === impl Engine ===

@@ -5,28 +5,29 @@
 //! Registries with the referrers API list them; for the others there is a fallback tag
 //! `sha256-<hex>` (distribution specification, referrers), and tags with a suffix such as cosign's.
 
+mod lists;
+mod wish;
+
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use futures::{StreamExt, stream};
-use tokio::sync::OnceCell;
 
-use super::endpoint::{self, Place, Referrers};
+use self::lists::Lists;
+pub(super) use self::wish::Wish;
+use super::endpoint::{self, Referrers};
 use super::fallback;
 use super::graph::Graph;
 use super::graph_error::GraphError;
-use super::links::{AttachedTags, Detail, Entry, Link, Links, TagList, members};
+use super::links::{Detail, Entry, Link, Links, TagList, members};
 use super::manifests::{Manifests, Room};
 use super::named::NamedTags;
 use super::pipe::Origin;
 use super::seen::Trace;
 use super::telling;
-use crate::api::Reason;
-use crate::oci::{Content, Descriptor, Digest, Manifest, Repository, Tag, TagOrDigest, limits};
-use crate::plan::{Platforms, ReferrerTypes};
+use crate::oci::{Descriptor, Digest, Manifest, Tag, TagOrDigest, limits};
+use crate::plan::Platforms;
 
-/// Bytes of attached tags that are remembered, about: a repository with more is asked for the tags of each image.
-const TAGS_BYTES: usize = 24 * 1024 * 1024;
 /// Lists of referrers read at once for one image.
 const READS: usize = 8;
 
@@ -43,16 +44,6 @@ pub(super) struct Listing {
     /// What the fallback tag names, where nothing else lists anything.
     pub(super) list: Option<TagList>,
     pub(super) is_kept: bool,
-}
-
-/// Which of what refers to an image comes along.
-#[derive(Clone, Copy)]
-pub(super) struct Wish<'a> {
-    pub(super) types: &'a ReferrerTypes,
-    /// What comes along whatever its type.
-    pub(super) evidence: &'a [Digest],
-    /// Whether nothing comes along that a node would run.
-    pub(super) is_gated: bool,
 }
 
 /// Everything that comes along with an image.
@@ -72,15 +63,6 @@ pub(super) struct Finder {
     /// What tags turned out to name.
     pub(super) named: NamedTags,
 }
-
-#[derive(Default)]
-struct Lists {
-    cells: HashMap<(Place, Repository), List>,
-    bytes: usize,
-}
-
-/// The attached tags of a repository, read by whoever asks first; nothing where it lists no tags.
-type List = Arc<OnceCell<Option<Arc<AttachedTags>>>>;
 
 // === impl Finder ===
 
@@ -321,79 +303,6 @@ impl Finder {
             None => Some(Known::Nowhere),
         }
     }
-
-    /// The attached tags that the repository lists; None where it does not list its tags.
-    async fn read_list(&self, origin: &Origin) -> Option<Arc<AttachedTags>> {
-        let Origin {
-            endpoint,
-            repository,
-        } = origin;
-        let cell = self.list(origin);
-        let list = cell.get_or_try_init(|| async {
-            let is_attached = |tag: &Tag| tag.attachment().is_some();
-            match endpoint.list_tags_matching(repository, is_attached).await {
-                Ok(tags) => Ok(self.account(origin, AttachedTags::among(&tags))),
-                // That says nothing of the repository.
-                Err(error) if error.reason() == Reason::LimitExceeded => Err(()),
-                Err(_) => Ok(None),
-            }
-        });
-        list.await.ok().cloned().flatten()
-    }
-
-    /// The attached tags that the repository lists, where they are known already.
-    pub(super) fn known_list(&self, origin: &Origin) -> Option<Arc<AttachedTags>> {
-        self.list(origin).get().cloned().flatten()
-    }
-
-    /// Takes over a tag list that was read for another reason.
-    pub(super) fn learn_tags(&self, origin: &Origin, tags: &[Tag]) {
-        let cell = self.list(origin);
-        if !cell.initialized() {
-            // An error says that the list has become known meanwhile.
-            let _ = cell.set(self.account(origin, AttachedTags::among(tags)));
-        }
-    }
-
-    /// Makes room for the list of a repository; None where it is too long to be remembered.
-    fn account(&self, origin: &Origin, tags: AttachedTags) -> Option<Arc<AttachedTags>> {
-        let bytes = tags.weight();
-        if bytes > TAGS_BYTES {
-            return None;
-        }
-        let mut lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
-        lists.bytes += bytes;
-        if lists.bytes > TAGS_BYTES {
-            let key = (origin.endpoint.place(), origin.repository.clone());
-            lists.cells.retain(|known, _| *known == key);
-            lists.bytes = bytes;
-        }
-        Some(Arc::new(tags))
-    }
-
-    fn list(&self, origin: &Origin) -> List {
-        let key = (origin.endpoint.place(), origin.repository.clone());
-        let mut lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
-        lists.cells.entry(key).or_default().clone()
-    }
-
-    /// Forgets the tag list of one repository, and what its tags name.
-    pub(super) fn forget_in(&self, place: &Place, repository: &Repository) {
-        let key = (place.clone(), repository.clone());
-        let mut lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = lists.cells.remove(&key);
-        if let Some(Some(tags)) = known.as_ref().and_then(|cell| cell.get()) {
-            lists.bytes = lists.bytes.saturating_sub(tags.weight());
-        }
-        drop(lists);
-        self.named.forget_in(place, repository);
-    }
-
-    /// Forgets the tag lists and what tags name: a new round looks again.
-    pub(super) fn forget(&self) {
-        *self.lists.lock().unwrap_or_else(PoisonError::into_inner) = Lists::default();
-        self.named.forget();
-    }
 }
 
 /// Where a tag is known from.
@@ -559,77 +468,6 @@ async fn read_one(
             Ok(None)
         }
         Err(error) => Err(error.of_referrer()),
-    }
-}
-
-// === impl Wish ===
-
-impl Wish<'_> {
-    /// Whether a manifest comes along. What is found by a tag may have the type of one of its layers only.
-    fn admits(&self, manifest: &Manifest) -> bool {
-        let layers = match manifest.content() {
-            Content::Image(image) => image.layers.as_slice(),
-            Content::Index(_) => &[],
-        };
-        let of_layers = layers.iter().map(|layer| layer.media_type.as_str());
-        let mut types = manifest.artifact_type().into_iter().chain(of_layers);
-        self.is_evidence(manifest.digest()) || types.any(|name| self.types.include(name))
-    }
-
-    /// Whether something is left out because it is an image that nobody has judged, attached to one that was.
-    fn bars(&self, origin: &Origin, graph: &Graph) -> bool {
-        let is_barred = self.is_gated && graph.manifests().any(|manifest| manifest.can_run());
-        if is_barred {
-            let (repository, digest) = (origin.name(), graph.root.digest());
-            tracing::warn!(
-                repository,
-                %digest,
-                "refers to an image that policies judge, and is an image that none of them has judged: it is left out"
-            );
-        }
-        is_barred
-    }
-
-    /// Whether it may, by what the source says of it.
-    fn may_admit(&self, entry: &Entry) -> bool {
-        let artifact_type = entry.artifact_type.as_deref();
-        self.is_evidence(&entry.digest)
-            || artifact_type.is_none_or(|name| name.is_empty() || self.types.include(name))
-    }
-
-    /// What comes along of what refers to one manifest. It is read where the source does not say enough.
-    pub(super) async fn choose<'e>(
-        &self,
-        manifests: &Manifests,
-        origin: &Origin,
-        links: &'e Links,
-    ) -> Result<Vec<&'e Entry>, endpoint::Error> {
-        let mut chosen = Vec::new();
-        for entry in links.entries.iter().filter(|entry| self.may_admit(entry)) {
-            let is_member = links.is_member(entry);
-            let is_told = match self.types {
-                ReferrerTypes::None | ReferrerTypes::All => true,
-                ReferrerTypes::Only(_) => entry.artifact_type.is_some(),
-            };
-            if is_told && !is_member {
-                chosen.push(entry);
-                continue;
-            }
-            let manifest = match manifests.fetch(origin, &entry.digest).await {
-                Ok(manifest) => manifest,
-                Err(error) if error.is_not_found() => continue,
-                Err(error) => return Err(error),
-            };
-            let refers = !is_member || fallback::refers_to(&manifest, &links.subject);
-            if refers && self.admits(&manifest) {
-                chosen.push(entry);
-            }
-        }
-        Ok(chosen)
-    }
-
-    fn is_evidence(&self, digest: &Digest) -> bool {
-        self.evidence.contains(digest)
     }
 }
 

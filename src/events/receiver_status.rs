@@ -5,7 +5,7 @@
 use jiff::Timestamp;
 
 use crate::api::Reason;
-use crate::api::conditions::{self, ConditionWriter, Holds, READY, STALLED};
+use crate::api::conditions::ConditionWriter;
 use crate::api::image_receiver::ImageReceiverStatus;
 use crate::api::time::whole_seconds;
 
@@ -47,46 +47,27 @@ pub fn receiver_status(
         now,
     };
     match reception {
-        Reception::Open(_) => {
-            let message = "events are taken at status.path";
-            conditions.say(READY, Holds::True, Reason::Succeeded, message);
-        }
-        Reception::Pulling { .. } => {
-            let message = "events are taken from spec.pull.from";
-            conditions.say(READY, Holds::True, Reason::Succeeded, message);
-        }
+        Reception::Open(_) => conditions.ready("events are taken at status.path"),
+        Reception::Pulling { .. } => conditions.ready("events are taken from spec.pull.from"),
         Reception::Suspended => {
-            let message = "spec.suspend is true: events are refused";
-            conditions.say(READY, Holds::False, Reason::Suspended, message);
-            // Nothing is under way that anybody could wait for.
-            conditions.say(STALLED, Holds::True, Reason::Suspended, message);
+            conditions.stalled(
+                Reason::Suspended,
+                "spec.suspend is true: events are refused",
+            );
         }
-        Reception::Invalid(message) => {
-            conditions.say(READY, Holds::False, Reason::InvalidSpec, message);
-            conditions.say(STALLED, Holds::True, Reason::InvalidSpec, message);
-        }
-        Reception::Waiting { reason, message } => {
-            conditions.say(READY, Holds::False, *reason, message);
-        }
+        Reception::Invalid(message) => conditions.stalled(Reason::InvalidSpec, message),
+        Reception::Waiting { reason, message } => conditions.waiting(*reason, message),
     }
     match reception {
-        Reception::Open(path) => {
-            status.path = Some(path.clone());
-            conditions::remove(&mut status.conditions, STALLED);
-        }
+        Reception::Open(path) => status.path = Some(path.clone()),
         Reception::Pulling { last } => {
             status.path = None;
             let last = last.map(whole_seconds);
             status.last_message_time = last.or(status.last_message_time.take());
-            conditions::remove(&mut status.conditions, STALLED);
         }
         // The path stays the same until the token does not.
         Reception::Suspended => {}
-        Reception::Invalid(_) => status.path = None,
-        Reception::Waiting { .. } => {
-            status.path = None;
-            conditions::remove(&mut status.conditions, STALLED);
-        }
+        Reception::Invalid(_) | Reception::Waiting { .. } => status.path = None,
     }
     status
 }

@@ -33,7 +33,7 @@ pub use blobs::BlobBody;
 pub use bundle::{
     BundleCheck, BundleFile, BundleIndex, BundlePlan, BundleSignature, BundledBlob, BundledEntry,
     BundledManifest, BundledOrigin, BundledRepository, GatheredBundle, StagedRepository,
-    ViewedImage, keep_blobs, read_index,
+    UnlistedFiles, ViewedImage, keep_blobs, read_index,
 };
 pub use error::{Action, Error, Kind};
 pub use listed::Listed;

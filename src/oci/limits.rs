@@ -52,6 +52,8 @@ pub const URL_BYTES: usize = 16 * 1024;
 /// Most redirects that one request follows.
 pub const REDIRECTS: usize = 5;
 
+/// Longest time that a registry may ask us to stay away.
+pub const LONGEST_REST: Duration = Duration::from_secs(6 * 60 * 60);
 /// Longest wait for a connection.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longest wait for the headers of an answer.

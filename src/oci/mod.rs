@@ -8,6 +8,7 @@ pub mod clouds;
 pub mod config;
 pub mod descriptor;
 pub mod digest;
+pub mod full_name;
 pub(crate) mod json;
 pub mod limits;
 pub mod manifest;

@@ -12,7 +12,7 @@ use serde::{Serialize, Serializer};
 use super::mirror::{Destination, Mirror};
 use super::naming::Naming;
 use super::template::TemplateError;
-use crate::oci::{Digest, Registry, Repository, Tag};
+use crate::oci::{Digest, Registry, Repository, Tag, full_name};
 
 /// A tag of a source.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, JsonSchema)]
@@ -27,15 +27,13 @@ pub struct SourceImage {
 }
 
 impl SourceImage {
-    /// Reads what its display writes. The registry always stands in front: a single word there is no
-    /// repository.
+    /// Reads what its display writes.
     pub fn read(text: &str) -> Option<Self> {
-        let (registry, rest) = text.split_once('/')?;
-        let (repository, tag) = rest.rsplit_once(':')?;
+        let (registry, repository, tag) = full_name::read_image(text).ok()?;
         Some(Self {
-            registry: registry.parse().ok()?,
-            repository: repository.parse().ok()?,
-            tag: tag.parse().ok()?,
+            registry,
+            repository,
+            tag,
         })
     }
 }
@@ -303,13 +301,7 @@ mod tests {
     use super::*;
 
     fn image(text: &str) -> SourceImage {
-        let (registry, rest) = text.split_once('/').unwrap();
-        let (repository, tag) = rest.rsplit_once(':').unwrap();
-        SourceImage {
-            registry: registry.parse().unwrap(),
-            repository: repository.parse().unwrap(),
-            tag: tag.parse().unwrap(),
-        }
+        SourceImage::read(text).unwrap()
     }
 
     fn claim(text: &str, previous: Option<&str>) -> Claim {

@@ -9,6 +9,7 @@ use crate::api::annotations::Requests;
 use crate::api::conditions::{self, PRUNED, READY};
 use crate::api::image_mirror::ImageMirrorStatus;
 use crate::oci::Digest;
+use crate::oci::limits::LONGEST_REST;
 use crate::policy::Schedule;
 
 /// What is known of a mirror when that is decided.
@@ -113,7 +114,7 @@ impl Situation<'_> {
         let is_ready = conditions::find(&self.status.conditions, READY)
             .is_some_and(|ready| ready.status == conditions::Holds::True.as_str());
         match &self.status.next_sync_time {
-            Some(time) if time.0 > now => Some(time.0),
+            Some(time) if time.0 > now => Some(time.0.min(self.latest(now))),
             Some(time) if is_ready => match self.schedule {
                 Schedule::Every(interval) => Some(interval.continue_from(time.0, now)),
                 // A time that was missed is not made up for: it was chosen for a reason.
@@ -121,6 +122,14 @@ impl Situation<'_> {
             },
             Some(_) | None => Some(now),
         }
+    }
+
+    /// No predecessor meant to wait for longer: until the next time of the schedule, or for as long as a registry may
+    /// ask for. Whoever may write statuses could hold rounds back for good otherwise.
+    fn latest(&self, now: Timestamp) -> Timestamp {
+        let regular = self.schedule.next_after(Some(now), now, 1.0);
+        let rest = now.checked_add(LONGEST_REST).unwrap_or(Timestamp::MAX);
+        regular.map_or(rest, |regular| regular.max(rest))
     }
 }
 
@@ -141,7 +150,7 @@ mod tests {
     use crate::api::Reason;
     use crate::api::conditions::{Holds, Statement};
     use crate::api::time::whole_seconds;
-    use crate::policy::schedule::Interval;
+    use crate::policy::schedule::{CronTimes, Interval};
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
@@ -173,6 +182,10 @@ mod tests {
         let policies = Digest::sha256(b"policies");
         let others = Digest::sha256(b"others");
         let ready = status(Holds::True, Some(100));
+        let far = status(Holds::True, Some(1_000_000));
+        let daily = Schedule::Every(Interval::new("24h".parse().unwrap()).unwrap());
+        let nightly = CronTimes::parse("0 3 * * *", "UTC").unwrap();
+        let nightly = Schedule::Cron(Box::new(nightly));
         let failing = status(Holds::False, Some(100));
         let fresh = ImageMirrorStatus::default();
         let asked = |reconcile_at: Option<&str>, requested_at: Option<&str>| Requests {
@@ -202,6 +215,35 @@ mod tests {
                 plain,
                 250,
                 Due::At(at(280)),
+            ),
+            (
+                "as long as a registry may ask for, whatever a status says",
+                Situation {
+                    status: &far,
+                    ..plain
+                },
+                100,
+                Due::At(at(100 + 6 * 60 * 60)),
+            ),
+            (
+                "an interval ahead at the most",
+                Situation {
+                    status: &far,
+                    schedule: &daily,
+                    ..plain
+                },
+                100,
+                Due::At(at(100 + 11 * 24 * 6 * 60)),
+            ),
+            (
+                "at the next time of the clock at the latest",
+                Situation {
+                    status: &far,
+                    schedule: &nightly,
+                    ..plain
+                },
+                4 * 60 * 60,
+                Due::At(at(27 * 60 * 60)),
             ),
             (
                 "after a failure at once",

@@ -2,18 +2,18 @@
 
 //! What is sent of the news of a mirror, in each of the forms that receivers of messages understand.
 
+mod samples;
 mod slack;
 mod told;
+
+use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
 use self::told::Told;
 use super::news::News;
 use super::outbox::Bulletin;
-use crate::api::conditions::MESSAGE_LENGTH;
-use crate::api::image_mirror::{Action, FailureStatus, RecentCopy, RefusalStatus};
-use crate::api::image_policy::PolicyMode;
-use crate::api::{API_VERSION, Reason};
+use crate::api::{API_VERSION, NewsKind};
 use crate::oci::Digest;
 use crate::policy::{TextTemplate, TextTemplateError};
 
@@ -22,8 +22,11 @@ const BODY_BYTES: usize = 64 * 1024;
 /// The type of our events.
 const EVENT_TYPE: &str = "dev.transship.imagemirror.changed";
 
+/// How many entries of each list a message has that would be too large with all of them.
+const FEWER: [usize; 3] = [5, 1, 0];
+
 /// How a message is written.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MessageForm {
     /// An event of CloudEvents 1.0, as one document of JSON.
     CloudEvents,
@@ -51,6 +54,16 @@ pub enum MessageError {
     TooLarge,
 }
 
+/// A message that is not written.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("in a message about {}, {cause}", listed(.kinds))]
+pub struct UnwrittenMessage {
+    /// What it was to tell.
+    pub kinds: BTreeSet<NewsKind>,
+    /// Why not.
+    pub cause: MessageError,
+}
+
 /// A message, as it is sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MessageBody {
@@ -69,28 +82,26 @@ impl MessageForm {
         namespace: &str,
         notification: &str,
         bulletin: &Bulletin,
-    ) -> Result<MessageBody, MessageError> {
-        let told = Told::of(namespace, bulletin);
-        let data = serde_json::to_value(&told).unwrap_or_default();
+    ) -> Result<MessageBody, UnwrittenMessage> {
+        let mut told = Told::of(namespace, bulletin);
+        let mut data = serde_json::to_value(&told).unwrap_or_default();
         let id = Digest::sha256(format!("{notification}\n{data}").as_bytes());
         let id = id.short().to_owned() + "-" + &bulletin.since.as_millisecond().to_string();
-        let (content_type, text) = match self {
-            Self::CloudEvents => (
-                "application/cloudevents+json",
-                cloud_event(&id, &told, &data).to_string(),
-            ),
-            Self::Slack => ("application/json", slack::body(&told).to_string()),
-            Self::Json => ("application/json", with_id(&id, data).to_string()),
-            Self::Template(template) => {
-                let text = template.render(&with_id(&id, data))?;
-                let checked: Result<serde::de::IgnoredAny, _> = serde_json::from_str(&text);
-                checked.map_err(|error| MessageError::NoJson(error.to_string()))?;
-                ("application/json", text)
+        let mut text = self.text(&id, &told, &data);
+        for most in FEWER {
+            if text == Err(MessageError::TooLarge) && told.keep(most) {
+                data = serde_json::to_value(&told).unwrap_or_default();
+                text = self.text(&id, &told, &data);
             }
-        };
-        if text.len() > BODY_BYTES {
-            return Err(MessageError::TooLarge);
         }
+        let content_type = match self {
+            Self::CloudEvents => "application/cloudevents+json",
+            Self::Slack | Self::Json | Self::Template(_) => "application/json",
+        };
+        let text = text.map_err(|cause| UnwrittenMessage {
+            kinds: bulletin.news.iter().map(News::kind).collect(),
+            cause,
+        })?;
         Ok(MessageBody {
             id,
             content_type,
@@ -98,9 +109,34 @@ impl MessageForm {
         })
     }
 
-    /// Whether messages can be written, with as much and as little in them as there may be.
-    pub(super) fn check(&self) -> Result<(), MessageError> {
-        for news in [everything(), vec![News::Recovered]] {
+    /// The body, unless it is too large.
+    fn text(&self, id: &str, told: &Told<'_>, data: &Value) -> Result<String, MessageError> {
+        let text = match self {
+            Self::CloudEvents => cloud_event(id, told, data).to_string(),
+            Self::Slack => slack::body(told).to_string(),
+            Self::Json => with_id(id, data).to_string(),
+            Self::Template(template) => {
+                let text = template.render(&with_id(id, data), BODY_BYTES);
+                let text = text.map_err(|error| {
+                    if matches!(error, TextTemplateError::TooLong(_)) {
+                        return MessageError::TooLarge;
+                    }
+                    error.into()
+                })?;
+                let checked: Result<serde::de::IgnoredAny, _> = serde_json::from_str(&text);
+                checked.map_err(|error| MessageError::NoJson(error.to_string()))?;
+                text
+            }
+        };
+        if text.len() > BODY_BYTES {
+            return Err(MessageError::TooLarge);
+        }
+        Ok(text)
+    }
+
+    /// Whether messages about these kinds of news can be written, whichever come together.
+    pub(super) fn check(&self, kinds: &BTreeSet<NewsKind>) -> Result<(), UnwrittenMessage> {
+        for news in samples::of(kinds) {
             let bulletin = Bulletin {
                 mirror: "example".to_owned(),
                 since: jiff::Timestamp::UNIX_EPOCH,
@@ -112,7 +148,13 @@ impl MessageForm {
     }
 }
 
-fn with_id(id: &str, mut data: Value) -> Value {
+fn listed(kinds: &BTreeSet<NewsKind>) -> String {
+    let kinds: Vec<&str> = kinds.iter().map(|kind| kind.as_str()).collect();
+    kinds.join(" and ")
+}
+
+fn with_id(id: &str, data: &Value) -> Value {
+    let mut data = data.clone();
     data["id"] = id.into();
     data
 }
@@ -131,59 +173,6 @@ fn cloud_event(id: &str, told: &Told<'_>, data: &Value) -> Value {
         "datacontenttype": "application/json",
         "data": data,
     })
-}
-
-/// News with everything in them that a template may name, and with what must not break JSON.
-fn everything() -> Vec<News> {
-    let words = || "\"\\\n".repeat(MESSAGE_LENGTH / 8);
-    let digest = Digest::sha256(b"");
-    let copy = |previous_digest| RecentCopy {
-        image: "registry.example.com/app:1".to_owned(),
-        destination: "main".to_owned(),
-        digest: digest.clone(),
-        source_digest: digest.clone(),
-        previous_digest,
-        action: Action::Copied,
-        time: k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(jiff::Timestamp::UNIX_EPOCH),
-    };
-    let failures = vec![FailureStatus {
-        image: "registry.example.com/app:1".to_owned(),
-        destination: Some("main".to_owned()),
-        reason: Reason::NotFound.to_string(),
-        message: words(),
-        attempts: 1,
-        next_attempt_time: None,
-    }];
-    let policy = "policy".parse();
-    let refusal = |policy| RefusalStatus {
-        image: "registry.example.com/app:1".to_owned(),
-        policy,
-        gate: "require.user".to_owned(),
-        reason: Reason::PolicyViolation.to_string(),
-        message: words(),
-        mode: PolicyMode::Enforce,
-    };
-    vec![
-        News::New {
-            count: 1,
-            images: vec![copy(None)],
-        },
-        News::Moved {
-            count: 1,
-            images: vec![copy(Some(digest.clone()))],
-        },
-        News::Refused(policy.into_iter().map(refusal).collect()),
-        News::PruneWaits {
-            plan: digest.clone(),
-            candidates: 1,
-            message: words(),
-        },
-        News::Failed {
-            reason: Reason::Unreachable.to_string(),
-            message: words(),
-            failures,
-        },
-    ]
 }
 
 #[cfg(test)]

@@ -106,7 +106,9 @@ impl Notification {
                 let template = fields.accept("spec.template", TextTemplate::parse(text));
                 template.and_then(|template| {
                     let form = MessageForm::Template(template);
-                    fields.accept("spec.template", form.check().map(|()| form))
+                    let kinds = spec.events.clone();
+                    let kinds = kinds.unwrap_or_else(|| NewsKind::ALL.into());
+                    fields.accept("spec.template", form.check(&kinds).map(|()| form))
                 })
             }
             (NotificationType::CloudEvents | NotificationType::Slack, Some(_)) => {

@@ -5,7 +5,7 @@
 use jiff::Timestamp;
 
 use crate::api::Reason;
-use crate::api::conditions::{self, ConditionWriter, Holds, READY, STALLED};
+use crate::api::conditions::ConditionWriter;
 use crate::api::image_notification::ImageNotificationStatus;
 use crate::api::time::whole_seconds;
 
@@ -44,36 +44,20 @@ pub fn notification_status(
         generation,
         now,
     };
-    let stalled = match telling {
+    match telling {
         Telling::Ready { last } => {
             let last = last.map(whole_seconds);
             status.last_message_time = last.or(status.last_message_time.take());
-            let message = match status.last_message_time {
+            conditions.ready(match status.last_message_time {
                 Some(_) => "messages are sent",
                 None => "nothing was sent yet: there was no news of the mirrors that it chooses",
-            };
-            conditions.say(READY, Holds::True, Reason::Succeeded, message);
-            None
+            });
         }
-        Telling::Suspended => Some((Reason::Suspended, "spec.suspend is true: nothing is told")),
-        Telling::Invalid(message) => Some((Reason::InvalidSpec, message.as_str())),
-        Telling::Waiting { reason, message } => {
-            conditions.say(READY, Holds::False, *reason, message);
-            None
+        Telling::Suspended => {
+            conditions.stalled(Reason::Suspended, "spec.suspend is true: nothing is told");
         }
-    };
-    match stalled {
-        Some((reason, message)) => {
-            let mut conditions = ConditionWriter {
-                conditions: &mut status.conditions,
-                generation,
-                now,
-            };
-            conditions.say(READY, Holds::False, reason, message);
-            // Nothing is under way that anybody could wait for.
-            conditions.say(STALLED, Holds::True, reason, message);
-        }
-        None => conditions::remove(&mut status.conditions, STALLED),
+        Telling::Invalid(message) => conditions.stalled(Reason::InvalidSpec, message),
+        Telling::Waiting { reason, message } => conditions.waiting(*reason, message),
     }
     status
 }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::InvalidField;
 use super::report::Tally;
 use crate::api::Reason;
-use crate::api::conditions::{self, ConditionWriter, Holds, READY, STALLED};
+use crate::api::conditions::ConditionWriter;
 use crate::api::image_policy::{ExcludedBy, ImagePolicyStatus};
 
 /// What is known of a policy.
@@ -52,21 +52,15 @@ pub fn policy_status(
     };
     if !invalid.is_empty() {
         let messages: Vec<String> = invalid.iter().map(ToString::to_string).collect();
-        let message = messages.join("; ");
-        conditions.say(READY, Holds::False, Reason::InvalidSpec, &message);
-        conditions.say(STALLED, Holds::True, Reason::InvalidSpec, &message);
+        conditions.stalled(Reason::InvalidSpec, &messages.join("; "));
         return status;
     }
     if suspend {
         let message = "spec.suspend is true: mirrors that use the policy wait";
-        conditions.say(READY, Holds::False, Reason::Suspended, message);
-        // Nothing is under way that anybody could wait for.
-        conditions.say(STALLED, Holds::True, Reason::Suspended, message);
+        conditions.stalled(Reason::Suspended, message);
         return status;
     }
-    let message = "mirrors can use the policy";
-    conditions.say(READY, Holds::True, Reason::Succeeded, message);
-    conditions::remove(&mut status.conditions, STALLED);
+    conditions.ready("mirrors can use the policy");
     status
 }
 

@@ -9,20 +9,21 @@
 
 mod error;
 mod lex;
+mod maker;
+mod value;
 
 use serde_json::Value;
 
 pub use self::error::TextTemplateError;
 use self::lex::{Piece, pieces};
+use self::maker::Maker;
 
 /// Most pieces of a template, and how deep they may stand in each other.
 const PIECES: usize = 1_000;
 const DEPTH: usize = 20;
-/// Most bytes that a template makes.
-const BYTES: usize = 16 * 1024 * 1024;
 
 /// Part of a template.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Node {
     Text(String),
     Show(Vec<String>),
@@ -31,7 +32,7 @@ enum Node {
 }
 
 /// A template that was read.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TextTemplate(Vec<Node>);
 
 // === impl TextTemplate ===
@@ -51,11 +52,11 @@ impl TextTemplate {
         }
     }
 
-    /// The text that it makes of a value.
-    pub fn render(&self, value: &Value) -> Result<String, TextTemplateError> {
-        let mut text = String::new();
-        render(&self.0, value, &mut text)?;
-        Ok(text)
+    /// The text that it makes of a value, of at most so many bytes. No more than that is made on the way, either.
+    pub fn render(&self, value: &Value, most: usize) -> Result<String, TextTemplateError> {
+        let mut maker = Maker::new(most);
+        maker.render(&self.0, value)?;
+        Ok(maker.into_text())
     }
 }
 
@@ -109,158 +110,6 @@ fn block(
     Ok((nodes, Stop::Text))
 }
 
-fn render(nodes: &[Node], value: &Value, text: &mut String) -> Result<(), TextTemplateError> {
-    for node in nodes {
-        match node {
-            Node::Text(literal) => text.push_str(literal),
-            Node::Show(words) => text.push_str(&plain(&evaluate(words, value)?)),
-            Node::When(words, body, otherwise) => {
-                let is_set = is_true(&evaluate(words, value)?);
-                render(if is_set { body } else { otherwise }, value, text)?;
-            }
-            Node::Each(words, body, otherwise) => {
-                let items = match evaluate(words, value)? {
-                    Value::Array(items) => items,
-                    Value::Object(map) => map.into_iter().map(|(_, item)| item).collect(),
-                    Value::Null => Vec::new(),
-                    Value::Bool(_) | Value::Number(_) | Value::String(_) => {
-                        return Err(TextTemplateError::Operand("range"));
-                    }
-                };
-                for item in &items {
-                    render(body, item, text)?;
-                }
-                if items.is_empty() {
-                    render(otherwise, value, text)?;
-                }
-            }
-        }
-        if text.len() > BYTES {
-            return Err(TextTemplateError::TooLarge);
-        }
-    }
-    Ok(())
-}
-
-/// The value of an action: of a field, or of a function with what it takes.
-fn evaluate(words: &[String], value: &Value) -> Result<Value, TextTemplateError> {
-    let (first, rest) = words
-        .split_first()
-        .ok_or_else(|| TextTemplateError::Word(String::new()))?;
-    let operand = |place: usize| match rest.get(place) {
-        Some(word) => operand(word, value),
-        None => Err(TextTemplateError::Word(words.join(" "))),
-    };
-    match first.as_str() {
-        "json" => Ok(Value::String(operand(0)?.to_string())),
-        "len" => Ok(match operand(0)? {
-            Value::Array(items) => items.len().into(),
-            Value::Object(map) => map.len().into(),
-            Value::String(text) => text.len().into(),
-            Value::Null => 0.into(),
-            Value::Bool(_) | Value::Number(_) => return Err(TextTemplateError::Operand("len")),
-        }),
-        "println" | "print" => {
-            let shown: Result<Vec<String>, _> = (0..rest.len())
-                .map(|place| Ok(plain(&operand(place)?)))
-                .collect();
-            let end = if first == "println" { "\n" } else { "" };
-            Ok(Value::String(shown?.join(" ") + end))
-        }
-        "upper" => Ok(Value::String(plain(&operand(0)?).to_uppercase())),
-        "lower" => Ok(Value::String(plain(&operand(0)?).to_lowercase())),
-        "join" => {
-            let Value::Array(items) = operand(0)? else {
-                return Err(TextTemplateError::Operand("join"));
-            };
-            let items: Vec<String> = items.iter().map(plain).collect();
-            Ok(Value::String(items.join(&plain(&operand(1)?))))
-        }
-        "index" => {
-            (1..rest.len()).try_fold(operand(0)?, |found, place| at(&found, &operand(place)?))
-        }
-        _ if rest.is_empty() => self::operand(first, value),
-        _ => Err(TextTemplateError::Word(words.join(" "))),
-    }
-}
-
-fn at(found: &Value, key: &Value) -> Result<Value, TextTemplateError> {
-    let inner = match (found, key) {
-        (Value::Object(map), Value::String(key)) => map.get(key),
-        (Value::Array(items), Value::Number(place)) => {
-            let place = place.as_u64().and_then(|place| usize::try_from(place).ok());
-            place.and_then(|place| items.get(place))
-        }
-        (Value::Null, _) => None,
-        _ => return Err(TextTemplateError::Operand("index")),
-    };
-    Ok(inner.cloned().unwrap_or(Value::Null))
-}
-
-/// A field of a value, or a literal.
-fn operand(word: &str, value: &Value) -> Result<Value, TextTemplateError> {
-    if let Some(text) = word.strip_prefix('"') {
-        return Ok(Value::String(text.to_owned()));
-    }
-    if let Ok(number) = word.parse::<u64>() {
-        return Ok(number.into());
-    }
-    let path = word
-        .strip_prefix('.')
-        .ok_or_else(|| TextTemplateError::Word(word.to_owned()))?;
-    let mut found = value.clone();
-    for field in path.split('.').filter(|field| !field.is_empty()) {
-        found = match found {
-            Value::Object(mut map) => {
-                let inner = map.remove(field);
-                inner.ok_or_else(|| TextTemplateError::Field {
-                    field: field.to_owned(),
-                    known: map.keys().take(20).cloned().collect::<Vec<_>>().join(", "),
-                })?
-            }
-            Value::Null => Value::Null,
-            Value::Array(_) | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
-                return Err(TextTemplateError::Field {
-                    field: field.to_owned(),
-                    known: "none below that".to_owned(),
-                });
-            }
-        };
-    }
-    Ok(found)
-}
-
-fn is_true(value: &Value) -> bool {
-    match value {
-        Value::Null => false,
-        Value::Bool(is_set) => *is_set,
-        Value::Number(number) => number.as_f64() != Some(0.0),
-        Value::String(text) => !text.is_empty(),
-        Value::Array(items) => !items.is_empty(),
-        Value::Object(map) => !map.is_empty(),
-    }
-}
-
-/// A value as Go prints it: lists in brackets, maps as `map[key:value]`.
-fn plain(value: &Value) -> String {
-    match value {
-        Value::Null => "<no value>".to_owned(),
-        Value::String(text) => text.clone(),
-        Value::Bool(_) | Value::Number(_) => value.to_string(),
-        Value::Array(items) => {
-            let items: Vec<String> = items.iter().map(plain).collect();
-            format!("[{}]", items.join(" "))
-        }
-        Value::Object(map) => {
-            let pairs: Vec<String> = map
-                .iter()
-                .map(|(key, value)| format!("{key}:{}", plain(value)))
-                .collect();
-            format!("map[{}]", pairs.join(" "))
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -273,7 +122,9 @@ mod tests {
             "Labels": {"a.b": "c", "z": "y"}, "Volumes": null},
         });
         let template = TextTemplate::parse(text).map_err(|error| error.to_string())?;
-        template.render(&value).map_err(|error| error.to_string())
+        template
+            .render(&value, 10_000)
+            .map_err(|error| error.to_string())
     }
 
     #[test]
@@ -319,6 +170,36 @@ mod tests {
         ];
         let said = texts.map(|text| format!("{text}  {}", render(text).unwrap_err()));
         insta::assert_snapshot!(said.join("\n"));
+    }
+
+    #[test]
+    fn no_template_makes_or_does_more_than_it_may() {
+        let value = json!({"a": "x".repeat(60), "list": vec![vec![1; 100]; 100]});
+        let render = |text: &str| TextTemplate::parse(text).unwrap().render(&value, 100);
+        assert_eq!(render("{{.a}}").as_deref(), Ok(&*"x".repeat(60)));
+        assert_eq!(
+            render("{{if .list}}{{if .a}}1{{end}}{{end}}").as_deref(),
+            Ok("1")
+        );
+        for text in [
+            "{{.a}}{{.a}}",
+            "{{print .a .a}}",
+            "{{json .}}",
+            "{{.list}}",
+            "{{upper .a}}{{.a}}",
+            "{{join .list .a}}",
+            // What is only looked at counts as well.
+            "{{if print .a .a}}{{end}}",
+            "{{if json .a}}{{end}}{{if json .a}}{{end}}",
+        ] {
+            assert_eq!(render(text), Err(TextTemplateError::TooLong(100)), "{text}");
+        }
+        for text in [
+            "{{range .list}}{{range .}}{{end}}{{end}}",
+            "{{range .list}}{{if .}}{{end}}{{end}}",
+        ] {
+            assert_eq!(render(text), Err(TextTemplateError::TooLarge), "{text}");
+        }
     }
 
     proptest::proptest! {

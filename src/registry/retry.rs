@@ -14,6 +14,8 @@ use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use tokio::time::Instant;
 
+use crate::oci::limits::LONGEST_REST;
+
 /// How often one request is sent that is answered by trouble, or only half.
 const TRIES: u32 = 5;
 /// How long after it was first sent one request is tried that the host refuses while it answers others.
@@ -28,8 +30,6 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const FIRST_DELAY: Duration = Duration::from_millis(250);
 /// The longest delay before any try.
 const LONGEST_DELAY: Duration = Duration::from_secs(30);
-/// The longest that a registry may ask us to stay away.
-const LONGEST_REST: Duration = Duration::from_secs(6 * 60 * 60);
 /// From here on a number is no length of time but a time: seconds since 1970 from July 2017 on, as Docker
 /// Hub says it (docker/hub-feedback#2459, November 2025), and the same in milliseconds.
 const UNIX_SECONDS: u64 = 1_500_000_000;

@@ -16,6 +16,7 @@ mod limits;
 mod lists;
 mod manifests;
 mod observed;
+mod outlet;
 mod real;
 mod referrers;
 mod reports;

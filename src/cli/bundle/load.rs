@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::ends::{documents, failed};
 use super::entries::entries;
 use super::signing;
+use super::view::UnlistedView;
 use crate::api::image_mirror::IndexMode;
 use crate::cli::args::{LoadBundleArgs, OutputArgs};
 use crate::cli::connect::MirrorConnection;
@@ -61,6 +62,9 @@ pub(super) async fn run(args: &LoadBundleArgs, output: &Output) -> Result<Exit, 
         )));
     }
     tell_elsewhere(&bundle, output);
+    if let Some(unlisted) = UnlistedView::of(bundle.unlisted().await.map_err(failed)?) {
+        output.note(&format!("note: {}", unlisted.text()));
+    }
     session.apply(*format, output).await
 }
 

@@ -4,7 +4,7 @@
 
 use super::ends::failed;
 use super::signing;
-use super::view::{BundleReport, parts};
+use super::view::{BundleReport, UnlistedView, parts};
 use crate::cli::args::{OutputArgs, VerifyBundleArgs};
 use crate::cli::error::Error;
 use crate::cli::exit::Exit;
@@ -42,6 +42,7 @@ pub(super) async fn run(args: &VerifyBundleArgs, output: &Output) -> Result<Exit
     let BundleCheck {
         contents,
         bytes,
+        unlisted,
         faults,
     } = check;
     let faults = faults.into_iter();
@@ -51,6 +52,7 @@ pub(super) async fn run(args: &VerifyBundleArgs, output: &Output) -> Result<Exit
         contents,
         size: bytes,
         signed,
+        unlisted: UnlistedView::of(unlisted),
         failures: unproven.into_iter().chain(failures).collect(),
     };
     output.print_value(*format, &report, |report, _| {
@@ -61,7 +63,11 @@ pub(super) async fn run(args: &VerifyBundleArgs, output: &Output) -> Result<Exit
             (1, Some(false)) => "is not signed by that key",
             _ => "is damaged",
         };
-        format!("{subject} {word}: {contents} manifests and blobs, {size}, every byte was read\n")
+        let beside = report.unlisted.as_ref().map(UnlistedView::text);
+        let beside = beside.map_or_else(String::new, |text| format!("{text}\n"));
+        format!(
+            "{subject} {word}: {contents} manifests and blobs, {size}, every byte was read\n{beside}"
+        )
     })?;
     Ok(output.fail_all(&report.failures))
 }

@@ -8,13 +8,18 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::api::text::{one_line, shorten};
 use crate::cli::look::Look;
 use crate::cli::output::Document;
 use crate::cli::table::Table;
 use crate::cli::units;
-use crate::layout::{BundleIndex, BundleSignature};
+use crate::layout::{BundleIndex, BundleSignature, UnlistedFiles};
 use crate::oci::Digest;
 use crate::plan::report::Failure;
+
+/// How many files are named that are beside a bundle, and how much of the name of each.
+const NAMES: usize = 3;
+const NAME: usize = 100;
 
 /// What machines read of a bundle.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -81,7 +86,20 @@ pub(in crate::cli) struct BundleReport {
     /// Whether the key that was named signed it; nothing where none was.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) signed: Option<bool>,
+    /// What the archive has beside the bundle. Nobody reads it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) unlisted: Option<UnlistedView>,
     pub(super) failures: Vec<Failure>,
+}
+
+/// Files that a bundle does not name.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(in crate::cli) struct UnlistedView {
+    count: usize,
+    /// In bytes.
+    size: u64,
+    /// The first of them.
+    names: Vec<String>,
 }
 
 impl Document for BundleView {
@@ -99,6 +117,37 @@ pub(super) fn parts(files: Vec<(PathBuf, u64)>) -> Vec<BundlePart> {
         size,
     });
     files.collect()
+}
+
+// === impl UnlistedView ===
+
+impl UnlistedView {
+    /// Nothing where there is nothing to say.
+    pub(super) fn of(unlisted: UnlistedFiles) -> Option<Self> {
+        let UnlistedFiles {
+            count,
+            bytes,
+            names,
+        } = unlisted;
+        (count > 0).then_some(Self {
+            count,
+            size: bytes,
+            names,
+        })
+    }
+
+    /// In one sentence.
+    pub(super) fn text(&self) -> String {
+        let Self { count, size, names } = self;
+        let shown = names.iter().map(|name| shorten(&one_line(name), NAME));
+        let shown = shown.take(NAMES).collect::<Vec<_>>().join(", ");
+        let more = if *count > NAMES { ", …" } else { "" };
+        format!(
+            "it has {} beside, {}, which its index does not name and nobody loads: {shown}{more}",
+            units::count(*count, "file", "files"),
+            units::bytes(*size)
+        )
+    }
 }
 
 // === impl BundleView ===

@@ -24,6 +24,8 @@ use crate::runtime::shutdown::until_signal;
 
 /// The kind of what machines read.
 pub(super) const KIND: &str = "Image";
+/// Longest text that is made with `--format`, in bytes.
+const FORMAT_BYTES: usize = 16 * 1024 * 1024;
 
 impl Document for ImageView {
     const KIND: &'static str = KIND;
@@ -87,7 +89,7 @@ async fn inspect(
     let entry = source.select(&root, platform).await?;
     let bytes = source.config_bytes(&entry.manifest).await?;
     let value = template::value(&image, &root, &entry.manifest, &bytes)?;
-    let text = template.render(&value);
+    let text = template.render(&value, FORMAT_BYTES);
     let text = text.map_err(|error| Error::Usage(format!("--format: {error}")))?;
     output.print(text + "\n")?;
     Ok(Exit::Success)

@@ -14,7 +14,7 @@ use super::channel::Channel;
 use super::seen::Seen;
 use super::{NotificationRef, Notifier, Target};
 use crate::api::Reason;
-use crate::plan::message::MessageError;
+use crate::plan::message::UnwrittenMessage;
 use crate::plan::notification::Notification;
 use crate::plan::outbox::{Bulletin, DueNews};
 use crate::registry::PostError;
@@ -42,7 +42,7 @@ pub(super) struct Courier {
 #[derive(Debug, thiserror::Error)]
 enum Undelivered {
     #[error("spec.template: {0}")]
-    Unwritten(#[from] MessageError),
+    Unwritten(#[from] UnwrittenMessage),
     #[error(transparent)]
     Unsent(#[from] PostError),
 }
@@ -78,7 +78,7 @@ impl Courier {
                 }
                 Err(error) => {
                     failures = failures.saturating_add(1);
-                    self.tell_failure(&error);
+                    self.tell_failure(&notification, &error);
                     if error.may_pass() && age(bulletin.since) < LONGEST {
                         self.count(&notification, "retried");
                         sleep(backoff(failures, error.wait())).await;
@@ -120,12 +120,21 @@ impl Courier {
     }
 
     /// Says why a message does not arrive, where that is news.
-    fn tell_failure(&self, error: &Undelivered) {
-        let failure = Some((error.reason(), error.to_string()));
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_news = seen.failure != failure;
-        seen.failure = failure;
-        drop(seen);
+    fn tell_failure(&self, notification: &Notification, error: &Undelivered) {
+        let is_news = match error {
+            // Messages about other news that arrive do not make it right.
+            Undelivered::Unwritten(unwritten) => {
+                self.notifier
+                    .misfits(&self.target, notification, unwritten.to_string())
+            }
+            Undelivered::Unsent(error) => {
+                let failure = Some((reason(error), error.to_string()));
+                let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+                let is_news = seen.failure != failure;
+                seen.failure = failure;
+                is_news
+            }
+        };
         if is_news {
             let Target { namespace, name } = &self.target;
             tracing::warn!(namespace, notification = name, %error, "a message does not arrive");
@@ -158,13 +167,6 @@ impl Undelivered {
             Self::Unsent(error) => error.wait(),
         }
     }
-
-    fn reason(&self) -> Reason {
-        match self {
-            Self::Unwritten(_) => Reason::InvalidSpec,
-            Self::Unsent(error) => reason(error),
-        }
-    }
 }
 
 /// The category of a message that did not arrive.
@@ -189,4 +191,27 @@ fn backoff(failures: u32, asked: Option<Duration>) -> Duration {
     let doubled = BACKOFF.saturating_mul(1 << failures.saturating_sub(1).min(16));
     let wait = doubled.mul_f64(0.75 + fastrand::f64() / 4.0);
     wait.max(asked.unwrap_or_default()).min(LONGEST_BACKOFF)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_and_last_as_long_as_is_asked_for_within_bounds() {
+        let seconds = Duration::from_secs;
+        for (failures, asked, least, most) in [
+            (1, None, 0, 1),
+            (2, None, 1, 2),
+            (5, None, 12, 16),
+            (u32::MAX, None, 225, 300),
+            (1, Some(7), 7, 7),
+            (9, Some(7), 192, 256),
+            (1, Some(3_600), 300, 300),
+        ] {
+            let wait = backoff(failures, asked.map(seconds));
+            let is_within = wait >= seconds(least) && wait <= seconds(most);
+            assert!(is_within, "{failures}, {asked:?}: {wait:?}");
+        }
+    }
 }

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use super::channel::Channel;
 use super::courier::Courier;
 use super::seen::Seen;
-use super::{MOST, MOST_OF_NAMESPACE, Notifier, Running, Target};
+use super::{Notifier, Running, SHARES, Target};
 use crate::api::Reason;
+use crate::controller::shares::Shares;
 use crate::plan::notification_status::Telling;
 
 impl Notifier {
@@ -21,16 +22,20 @@ impl Notifier {
         let mut state = self.lock();
         let looker = state.lookers.of(&target.namespace).cloned();
         let Some(followed) = state.targets.get_mut(target) else {
+            let Shares {
+                most,
+                most_of_namespace,
+            } = SHARES;
             return Telling::Waiting {
                 reason: Reason::LimitExceeded,
                 message: format!(
-                    "{MOST_OF_NAMESPACE} notifications of this namespace are there already, or {MOST} of all"
+                    "{most_of_namespace} notifications of this namespace are there already, or {most} of all"
                 ),
             };
         };
         let running = followed.courier.as_ref();
         if let Some(running) = running.filter(|running| running.channel.is_like(&channel)) {
-            return running.seen().telling();
+            return running.seen().telling(followed.misfit.as_deref());
         }
         followed.courier = None;
         let (stop, channel, seen) = (self.end.child_token(), Arc::new(channel), Arc::default());
@@ -48,6 +53,6 @@ impl Notifier {
             looker,
         };
         tokio::spawn(async move { stop.run_until_cancelled(courier.run()).await });
-        Seen::default().telling()
+        Seen::default().telling(followed.misfit.as_deref())
     }
 }

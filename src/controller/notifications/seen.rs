@@ -19,9 +19,15 @@ pub(super) struct Seen {
 // === impl Seen ===
 
 impl Seen {
-    /// What is said of the notification because of it.
-    pub(super) fn telling(self) -> Telling {
-        match self.failure {
+    /// What is said of the notification because of it, and of a template that did not do for a message.
+    pub(super) fn telling(self, misfit: Option<&str>) -> Telling {
+        let lost = |why: &str| {
+            (
+                Reason::InvalidSpec,
+                format!("spec.template: a message was lost: {why}"),
+            )
+        };
+        match self.failure.or(misfit.map(lost)) {
             None => Telling::Ready { last: self.last },
             Some((reason, message)) => Telling::Waiting { reason, message },
         }

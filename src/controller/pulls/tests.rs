@@ -77,14 +77,30 @@ async fn so_many_queues_of_a_namespace_are_polled_and_one_more_waits_for_the_end
 }
 
 #[tokio::test]
-async fn so_many_queues_of_all_namespaces_are_polled() {
+async fn no_namespace_takes_the_places_of_all() {
     let pulls = pulls();
+    let (looker, mut asked) = tokio::sync::mpsc::unbounded_channel();
+    pulls.look_through(None, looker);
     for number in 0..16 {
         let placed = place(&pulls, &format!("team-{number}"), 0..16);
         assert_eq!(placed, [true; 16], "{number}");
     }
-    assert_eq!(place(&pulls, "late", 0..2), [false; 2]);
-    pulls.stop("team-7/3");
-    assert_eq!(place(&pulls, "late", 0..2), [true, false]);
-    assert_eq!(place(&pulls, "team-7", 3..4), [false]);
+    // One that has none finds a place, and whoever gives it up is looked at again.
+    assert_eq!(place(&pulls, "late", 0..2), [true; 2]);
+    let mut given_up = Vec::new();
+    while let Ok(given) = asked.try_recv() {
+        let namespace = given.namespace.unwrap();
+        let number: usize = given.name.parse().unwrap();
+        // It takes it back from nobody.
+        assert_eq!(place(&pulls, &namespace, number..number + 1), [false]);
+        given_up.push((namespace, number));
+    }
+    let expected = [("team-9", 9), ("team-8", 9)];
+    assert_eq!(
+        given_up,
+        expected.map(|(namespace, number)| (namespace.to_owned(), number))
+    );
+    // With as many of each namespace there is no more place.
+    let placed = place(&pulls, "late", 2..16);
+    assert_eq!(placed.iter().filter(|is_placed| **is_placed).count(), 13);
 }

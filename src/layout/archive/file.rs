@@ -205,7 +205,7 @@ impl Files {
 }
 
 /// The digest of a blob by its path in a layout.
-pub(super) fn blob_digest(name: &str) -> Option<Digest> {
+pub(in crate::layout) fn blob_digest(name: &str) -> Option<Digest> {
     let rest = name.strip_prefix(BLOBS)?.strip_prefix('/')?;
     let (algorithm, encoded) = rest.split_once('/')?;
     format!("{algorithm}:{encoded}").parse().ok()

@@ -14,7 +14,7 @@ mod volume;
 mod writer;
 
 pub(super) use self::docker::{Item, MANIFEST};
-pub(super) use self::file::{Archive, Opened, Reading};
+pub(super) use self::file::{Archive, Opened, Reading, blob_digest};
 pub(super) use self::names::familiar;
 pub use self::names::{Format, Packed};
 pub use self::writer::ArchiveForm;

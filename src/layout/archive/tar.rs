@@ -58,6 +58,8 @@ struct Scanner<'a> {
     end: u64,
     extensions: Extensions,
     entries: Vec<Entry>,
+    /// How many bytes their names and links have together.
+    names: usize,
 }
 
 /// The files and links of an archive, in their order. What is wrong is named by its offset.
@@ -68,6 +70,7 @@ pub(in crate::layout) fn scan(volume: &Volume) -> Result<Vec<Entry>, Error> {
         end: volume.length(),
         extensions: Extensions::default(),
         entries: Vec::new(),
+        names: 0,
     };
     let mut offset = 0;
     // Some writers leave out the two blocks of zeros at the end.
@@ -131,19 +134,28 @@ impl Scanner<'_> {
         } = std::mem::take(&mut self.extensions);
         let name = long.unwrap_or_else(|| name(header));
         let link = link.unwrap_or_else(|| text(header, 157, 100));
-        self.entries.push(Entry {
+        let entry = Entry {
             name: relative(&name).to_owned(),
             link: matches!(kind, b'1' | b'2').then_some(link),
             span,
-        });
-        if self.entries.len() > limits::LIST_ENTRIES {
-            return Err(Error::TooMany {
-                path: self.volume.path().to_owned(),
-                what: "files",
-                most: limits::LIST_ENTRIES,
-            });
+        };
+        // A file that was compressed well may have long names without end.
+        self.names += entry.name.len() + entry.link.as_ref().map_or(0, String::len);
+        self.entries.push(entry);
+        self.require(self.entries.len(), "files", limits::LIST_ENTRIES)?;
+        self.require(
+            self.names,
+            "bytes in the names of its files",
+            limits::LIST_BYTES,
+        )
+    }
+
+    fn require(&self, found: usize, what: &'static str, most: usize) -> Result<(), Error> {
+        if found <= most {
+            return Ok(());
         }
-        Ok(())
+        let path = self.volume.path().to_owned();
+        Err(Error::TooMany { path, what, most })
     }
 
     fn damaged(&self, offset: u64, what: &str) -> Error {
@@ -421,6 +433,19 @@ mod tests {
         let extended = header("big", size);
         let written = records(extended.get(512..1_024).unwrap());
         assert_eq!(written, [("size".to_owned(), size.to_string())]);
+    }
+
+    #[test]
+    fn names_take_no_more_memory_than_a_list_may() {
+        let long = "a".repeat(60_000);
+        let file = |count: usize| archive(&vec![header(&long, 0).as_slice(); count]);
+        let found = listed(&file(1_100)).map(|entries| entries.len());
+        assert_eq!(found, Ok(1_100));
+        let refused = listed(&file(1_200)).unwrap_err();
+        assert_eq!(
+            refused,
+            "a.tar holds more than 67108864 bytes in the names of its files"
+        );
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::contents;
 use super::index::as_value;
 use super::open::BundleFile;
+use super::unlisted::UnlistedFiles;
 use crate::layout::archive::{Opened, tar};
 use crate::layout::blocking::blocking;
 use crate::layout::error::Error;
@@ -26,6 +27,8 @@ pub struct BundleCheck {
     pub contents: usize,
     /// How many bytes of them.
     pub bytes: u64,
+    /// What is beside that, and was not read.
+    pub unlisted: UnlistedFiles,
     /// What is wrong.
     pub faults: Vec<Error>,
 }
@@ -36,7 +39,10 @@ impl BundleFile {
     /// Looks at all of it.
     pub async fn check(self) -> Result<BundleCheck, Error> {
         blocking(move || {
-            let mut check = BundleCheck::default();
+            let mut check = BundleCheck {
+                unlisted: self.find_unlisted()?,
+                ..BundleCheck::default()
+            };
             self.check_documents(&mut check)?;
             self.check_contents(&mut check)?;
             self.check_references(&mut check)?;

@@ -42,9 +42,14 @@ pub(super) fn find_faults(
     for entry in &repository.entries {
         listed.look_at_entry(entry, &mut faults)?;
     }
+    let mut unnamed = listed.left_out.clone();
     for digest in listed.manifests.keys() {
-        listed.look_below(digest, &mut faults)?;
+        listed.look_below(digest, &mut unnamed, &mut faults)?;
     }
+    let unnamed = unnamed.into_iter().map(|digest| {
+        listed.contradicts(&format!("{digest} as left out, which no index of it lists"))
+    });
+    faults.extend(unnamed);
     Ok(faults)
 }
 
@@ -76,13 +81,20 @@ impl Listed<'_> {
         Ok(())
     }
 
-    /// Looks at what a manifest names.
-    fn look_below(&self, digest: &Digest, faults: &mut Vec<Error>) -> Result<(), Error> {
+    /// Looks at what a manifest names. What it lists of what was left out is no longer `unnamed`.
+    fn look_below(
+        &self,
+        digest: &Digest,
+        unnamed: &mut HashSet<&Digest>,
+        faults: &mut Vec<Error>,
+    ) -> Result<(), Error> {
         let Some(manifest) = self.read(digest, None, faults)? else {
             return Ok(());
         };
         for child in manifest.entries() {
-            if !self.left_out.contains(&child.digest) {
+            if self.left_out.contains(&child.digest) {
+                unnamed.remove(&child.digest);
+            } else {
                 self.look_at(child, faults)?;
             }
         }

@@ -19,6 +19,7 @@ mod index;
 mod leftovers;
 mod open;
 mod sound;
+mod unlisted;
 mod write;
 
 pub use self::check::BundleCheck;
@@ -29,4 +30,5 @@ pub use self::index::{
 };
 pub use self::leftovers::keep_blobs;
 pub use self::open::{BundleFile, ViewedImage, read_index};
+pub use self::unlisted::UnlistedFiles;
 pub use self::write::{BundlePlan, GatheredBundle};

@@ -31,6 +31,7 @@ const LISTED_AGAIN: usize = 20_000;
 #[derive(Clone, Debug)]
 pub struct BundleFile {
     pub(super) path: PathBuf,
+    /// The archive, with what is named of it and nothing else.
     pub(super) archive: Archive,
     pub(super) manifest: Bytes,
     /// What is in it.
@@ -115,6 +116,9 @@ impl BundleFile {
                 content,
             })
         });
+        let own = blobs.iter().map(|blob| blob.digest.clone());
+        let own: Vec<Digest> = own.chain([descriptor.digest.clone()]).collect();
+        let archive = only_named(archive, &own, &index);
         let bundle = Self {
             path: path.to_owned(),
             manifest: manifest.bytes().clone(),
@@ -228,6 +232,20 @@ impl BundleFile {
         let left_out = self.index.elsewhere().into_iter();
         let left_out = left_out.filter(|(digest, _)| !self.archive.blobs.contains_key(*digest));
         Arc::new(left_out.map(|(digest, _)| digest.clone()).collect())
+    }
+}
+
+/// An archive without what neither the manifest of a bundle nor its index names: nobody finds that in it.
+fn only_named(archive: Archive, own: &[Digest], index: &BundleIndex) -> Archive {
+    let carried = index.carried().into_iter().map(|(digest, _)| digest);
+    let named = own.iter().chain(carried);
+    let spans = named.filter_map(|digest| {
+        let span = archive.blobs.get(digest)?;
+        Some((digest.clone(), *span))
+    });
+    Archive {
+        blobs: Arc::new(spans.collect()),
+        ..archive
     }
 }
 

@@ -7,7 +7,7 @@ use std::fmt::Display;
 use std::hash::Hash;
 
 use super::index::{BundleIndex, BundledEntry, BundledRepository};
-use crate::oci::{Registry, Repository, Tag};
+use crate::oci::{Registry, Repository, Tag, full_name};
 
 /// Each with the first thing that was said of it.
 struct Said<K, V>(HashMap<K, V>);
@@ -43,6 +43,7 @@ impl BundleIndex {
                 }
             }
             repository.require_tags()?;
+            repository.require_left_out()?;
         }
         Ok(())
     }
@@ -66,28 +67,16 @@ impl BundleIndex {
 
 /// A repository by its name with a registry, however the registry is written.
 fn place(name: &str) -> Result<(Registry, Repository), String> {
-    let wrong = |cause: String| format!("it names {name:?}, which is no repository: {cause}");
-    let (registry, repository) = name
-        .split_once('/')
-        .ok_or_else(|| wrong("it has no registry".to_owned()))?;
-    let registry: Registry = registry
-        .parse()
-        .map_err(|cause| wrong(format!("{cause}")))?;
-    let repository = repository
-        .parse()
-        .map_err(|cause| wrong(format!("{cause}")))?;
+    let (registry, repository) = full_name::read_repository(name)
+        .map_err(|cause| format!("it names {name:?}, which is no repository: {cause}"))?;
     Ok((registry.stand_in(), repository))
 }
 
-/// An image by its name with a registry and a tag.
+/// An image by its name with a registry and a tag, however the registry is written.
 fn image(source: &str) -> Result<(Registry, Repository, Tag), String> {
-    let wrong = |cause: String| format!("it names {source:?}, which is no image: {cause}");
-    let (name, tag) = source
-        .rsplit_once(':')
-        .ok_or_else(|| wrong("it has no tag".to_owned()))?;
-    let (registry, repository) = place(name)?;
-    let tag = tag.parse().map_err(|cause| wrong(format!("{cause}")))?;
-    Ok((registry, repository, tag))
+    let (registry, repository, tag) = full_name::read_image(source)
+        .map_err(|cause| format!("it names {source:?}, which is no image: {cause}"))?;
+    Ok((registry.stand_in(), repository, tag))
 }
 
 // === impl BundledEntry ===
@@ -114,6 +103,19 @@ impl BundledRepository {
             }
         }
         Ok(())
+    }
+
+    /// What is left out is not there as well.
+    fn require_left_out(&self) -> Result<(), String> {
+        let left_out: HashSet<_> = self.left_out.iter().collect();
+        let mut manifests = self.manifests.iter();
+        match manifests.find(|manifest| left_out.contains(&manifest.digest)) {
+            Some(both) => Err(format!(
+                "it both lists and leaves out {} of {}",
+                both.digest, self.name
+            )),
+            None => Ok(()),
+        }
     }
 }
 

@@ -109,6 +109,17 @@ impl<'a> Told<'a> {
         told
     }
 
+    /// Keeps so many entries of each list at most, and says whether that changed anything.
+    pub(super) fn keep(&mut self, most: usize) -> bool {
+        let images = [&mut self.new, &mut self.moved].into_iter().flatten();
+        let images = images.map(|images| cut(&mut images.images, most));
+        let is_less = images.fold(false, |is_less, is_cut| is_less | is_cut);
+        let refused = self.refused.as_mut();
+        let is_less = is_less | refused.is_some_and(|refused| cut(refused, most));
+        let failed = self.failed.as_mut();
+        is_less | failed.is_some_and(|failed| cut(&mut failed.failures, most))
+    }
+
     fn add(&mut self, news: &'a News) {
         self.events.push(news.kind());
         match news {
@@ -142,6 +153,13 @@ impl<'a> Told<'a> {
             News::Recovered => self.recovered = true,
         }
     }
+}
+
+/// Whether anything was cut off.
+fn cut<T>(list: &mut Vec<T>, most: usize) -> bool {
+    let is_longer = list.len() > most;
+    list.truncate(most);
+    is_longer
 }
 
 /// News in a few words.

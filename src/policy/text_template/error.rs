@@ -11,9 +11,12 @@ pub enum TextTemplateError {
     /// A block is not ended, or what ends was not begun.
     #[error("{{{{range}}}}, {{{{if}}}} and {{{{end}}}} do not match")]
     Blocks,
-    /// There is more of it than anybody writes.
-    #[error("the template is too large")]
+    /// There is more of it than anybody writes, or it goes through a list again and again.
+    #[error("the template is too large, or goes through too much")]
     TooLarge,
+    /// It makes more text than may be.
+    #[error("it makes more than {0} bytes")]
+    TooLong(usize),
     /// A word is not known.
     #[error(
         "{0:?} is not understood: there are fields such as .Config.User, and json, index, join, len, println, upper, lower, range, if, else, end"

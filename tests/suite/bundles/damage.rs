@@ -5,9 +5,11 @@
 use std::fs;
 
 use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256};
+use serde_json::json;
 
-use super::forged::{Members, header};
+use super::forged::{Members, blob, header};
 use super::{Gap, image};
+use crate::support::digest::sha256;
 use crate::support::registries::{Kind, Registry, Security};
 
 /// Where a part of a file is.
@@ -136,7 +138,7 @@ async fn archives_that_mean_harm_do_none() {
     gap.create(&["out.tar"]).await;
     let whole = fs::read(gap.path("out.tar")).unwrap();
     let entries = &whole[..whole.len() - 1_024];
-    let blob = format!("blobs/sha256/{}", &image.blobs[0].digest["sha256:".len()..]);
+    let layer = format!("blobs/sha256/{}", &image.blobs[0].digest["sha256:".len()..]);
     let filler = [b"x".to_vec(), vec![0; 511]].concat();
     let cases = [
         (
@@ -145,10 +147,10 @@ async fn archives_that_mean_harm_do_none() {
             true,
         ),
         ("a link", header("link", "0", b'2'), true),
-        ("a blob that is a link", header(&blob, "0", b'2'), true),
+        ("a blob that is a link", header(&layer, "0", b'2'), true),
         (
             "a blob twice",
-            [header(&blob, "1", b'0'), filler].concat(),
+            [header(&layer, "1", b'0'), filler].concat(),
             false,
         ),
         ("a huge size", header("huge", "77777777777", b'0'), false),
@@ -181,4 +183,51 @@ async fn names_with_a_slash_before_them_are_read_as_they_are_unpacked() {
         gap.load("other.tar").await;
     }
     gap.assert_whole(&["app:1"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_bundle_does_not_name_is_told_and_goes_nowhere() {
+    let gap = Gap::new().await;
+    gap.source.client().push("app", "1", &image(1)).await;
+    gap.create(&["out.tar"]).await;
+    let whole = fs::read(gap.path("out.tar")).unwrap();
+    let verified = gap.json(&["bundle", "verify", "out.tar"]).await;
+    assert_eq!(verified.get("unlisted"), None);
+    let stray = b"nobody named this";
+    let name = blob(&json!(sha256(stray)));
+    let members = Members::of(&whole)
+        .with_file(&name, stray)
+        .with_file("blobs/sha256/", b"")
+        .with_file("notes\n.txt", b"1");
+    fs::write(gap.path("more.tar"), members.pack()).unwrap();
+    let found = gap.json(&["bundle", "verify", "more.tar"]).await;
+    let expected = json!({"count": 2, "size": 18, "names": [name, "notes\n.txt"]});
+    assert_eq!(found["unlisted"], expected);
+    assert_eq!(found["contents"], verified["contents"]);
+    let said = format!(
+        "it has 2 files beside, 18 B, which its index does not name and nobody loads: {name}, notes .txt"
+    );
+    let verified = gap.run(&["bundle", "verify", "more.tar"]).await;
+    assert_eq!(verified.code, Some(0), "{}", verified.stderr);
+    assert!(verified.stdout.contains(&said), "{}", verified.stdout);
+    let loaded = gap
+        .run(&["bundle", "load", "-f", "mirror.yaml", "more.tar"])
+        .await;
+    assert_eq!(loaded.code, Some(0), "{}", loaded.stderr);
+    assert!(loaded.stderr.contains(&said), "{}", loaded.stderr);
+    gap.assert_whole(&["app:1"]).await;
+    // What the index says is not there is not there, whatever is in the archive.
+    let mut hidden = String::new();
+    let forged = Members::of(&whole).with_index(|index| {
+        let blobs = index["repositories"][0]["blobs"].as_array_mut().unwrap();
+        // The empty config is that of the bundle as well.
+        let mut layers = blobs.iter_mut().filter(|one| one["size"] != 2);
+        let layer = layers.next().unwrap();
+        layer["elsewhere"] = json!(true);
+        hidden = blob(&layer["digest"]);
+    });
+    fs::write(gap.path("hidden.tar"), forged.pack()).unwrap();
+    let found = gap.json(&["bundle", "verify", "hidden.tar"]).await;
+    let names = found["unlisted"]["names"].as_array().unwrap();
+    assert!(names.contains(&json!(hidden)), "{found}");
 }

@@ -36,6 +36,12 @@ impl Members {
         self
     }
 
+    /// The same with one more file.
+    pub(super) fn with_file(mut self, name: &str, content: &[u8]) -> Self {
+        self.0.push((name.to_owned(), content.to_vec()));
+        self
+    }
+
     /// The archive.
     pub(super) fn pack(&self) -> Vec<u8> {
         let mut archive = Vec::new();

@@ -32,7 +32,7 @@ async fn an_index_that_says_what_is_not_so_is_found_out() {
     gap.source.client().push("app", "1", &image).await;
     gap.create(&["out.tar"]).await;
     let whole = fs::read(gap.path("out.tar")).unwrap();
-    let lies: [(&str, Lie); 11] = [
+    let lies: [(&str, Lie); 13] = [
         (
             "but says application/vnd.oci.image.index.v1+json of itself",
             |index| {
@@ -73,6 +73,14 @@ async fn an_index_that_says_what_is_not_so_is_found_out() {
             let twice = index["repositories"][0].clone();
             let repositories = index["repositories"].as_array_mut().unwrap();
             repositories.push(twice);
+        }),
+        ("it both lists and leaves out sha256:", |index| {
+            let there = index["repositories"][0]["manifests"][0]["digest"].clone();
+            index["repositories"][0]["leftOut"] = json!([there]);
+        }),
+        (" as left out, which no index of it lists", |index| {
+            let nowhere = format!("sha256:{}", "0".repeat(64));
+            index["repositories"][0]["leftOut"] = json!([nowhere]);
         }),
         ("which is no repository", |index| {
             index["repositories"][0]["name"] = json!("registry.example.com/a/../b");

@@ -3,6 +3,7 @@
 //! What the API server accepts of the custom resources, what it refuses, and in which words.
 
 mod mirrors;
+mod notifications;
 mod policies;
 mod statuses;
 
@@ -18,6 +19,7 @@ use transship::api::document::{self, Contents, Resource};
 use transship::plan::{self, Policy};
 
 use self::mirrors::{MIRROR, MIRRORS};
+use self::notifications::{NOTIFICATION, NOTIFICATIONS};
 use self::policies::{POLICIES, POLICY, RECORD, RECORDS};
 use super::stage::until;
 use crate::docs;
@@ -85,8 +87,12 @@ fn is_refused_in_a_file(yaml: &str) -> bool {
 async fn objects_are_accepted_or_refused() {
     let plane = ControlPlane::shared().await;
     let namespace = plane.namespace("admission").await;
-    let tables: [(&str, &[Case]); 3] =
-        [(MIRROR, &MIRRORS), (POLICY, &POLICIES), (RECORD, &RECORDS)];
+    let tables: [(&str, &[Case]); 4] = [
+        (MIRROR, &MIRRORS),
+        (POLICY, &POLICIES),
+        (RECORD, &RECORDS),
+        (NOTIFICATION, &NOTIFICATIONS),
+    ];
     for (object, cases) in tables {
         assert_eq!(refusal(&namespace, object).await, "");
         for (name, part, replacement, expected) in cases {
@@ -184,6 +190,28 @@ async fn nothing_is_longer_than_its_bound() {
             assert_eq!(refusal(&namespace, &yaml).await, *expected);
             assert!(is_refused_in_a_file(&yaml), "{expected}");
         }
+    }
+    // No file has notifications.
+    for (field, expected) in [
+        (
+            format!("template: '{}'", "1".repeat(2_049)),
+            "spec.template: Too long: may not be more than 2048 bytes",
+        ),
+        (
+            format!("mirrors: {{names: [{}]}}", items(65, "m#")),
+            "spec.mirrors.names: Too many: 65: must have at most 64 items",
+        ),
+        (
+            format!("mirrors: {{matchLabels: {{{}}}}}", items(33, "l#: v")),
+            "spec.mirrors.matchLabels: Too many: 33: must have at most 32 items",
+        ),
+    ] {
+        let yaml = with(
+            NOTIFICATION,
+            "type: Generic",
+            &format!("type: Generic\n  {field}"),
+        );
+        assert_eq!(refusal(&namespace, &yaml).await, expected);
     }
 }
 

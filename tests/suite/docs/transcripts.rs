@@ -133,6 +133,29 @@ pub(super) fn blocks(text: &str) -> Vec<Vec<(String, String)>> {
     blocks.collect()
 }
 
+/// Compares what a page shows of these commands with what they print, or writes that onto the page.
+pub(super) async fn compare(
+    name: &str,
+    is_run: impl Fn(&str) -> bool,
+    run: impl AsyncFn(&str) -> String,
+) {
+    let text = page(name);
+    let mut written = text.clone();
+    let commands = blocks(&text).into_iter().flatten();
+    for (command, shown) in commands.filter(|(command, _)| is_run(command)) {
+        let printed = run(&command).await;
+        if std::env::var_os("UPDATE_TRANSCRIPTS").is_some() {
+            let before = format!("$ {command}\n{shown}");
+            written = written.replacen(&before, &format!("$ {command}\n{printed}\n"), 1);
+        } else {
+            assert_eq!(shown.trim_end(), printed, "{command}");
+        }
+    }
+    if written != text {
+        fs::write(root().join("docs").join(name), written).unwrap();
+    }
+}
+
 fn is_ours(command: &str) -> bool {
     command
         .split(" | ")
@@ -143,23 +166,7 @@ fn is_ours(command: &str) -> bool {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_program_prints_beside_docker() {
     let lab = lab();
-    let text = page(PAGE);
-    let mut written = text.clone();
-    for (command, shown) in blocks(&text).into_iter().flatten() {
-        if !is_ours(&command) {
-            continue;
-        }
-        let printed = run(&lab, &command).await;
-        if std::env::var_os("UPDATE_TRANSCRIPTS").is_some() {
-            let before = format!("$ {command}\n{shown}");
-            written = written.replacen(&before, &format!("$ {command}\n{printed}\n"), 1);
-        } else {
-            assert_eq!(shown.trim_end(), printed, "{command}");
-        }
-    }
-    if written != text {
-        fs::write(root().join("docs").join(PAGE), written).unwrap();
-    }
+    compare(PAGE, is_ours, async |command| run(&lab, command).await).await;
     assert!(lab.registry.requests().len() > 20);
 }
 

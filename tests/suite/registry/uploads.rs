@@ -174,9 +174,7 @@ async fn a_registry_that_takes_no_single_put_is_sent_a_patch_the_next_time() {
     let blob = blob();
     registry
         .script()
-        .when(|request| {
-            request.method == "PUT" && request.headers.value("content-length") != Some("0")
-        })
+        .when(is_whole_put)
         .responds(Reply::new(413));
     let client = client(&registry);
     let error = upload(&client, &repository(), &blob).await.unwrap_err();
@@ -208,6 +206,18 @@ async fn session(client: &Client, blob: &Blob) -> Session {
 
 fn is_whole_put(request: &Request) -> bool {
     request.method == "PUT" && request.headers.value("content-length") != Some("0")
+}
+
+/// A client that sends blobs in pieces, for the registry refused one in a single request.
+async fn client_of_pieces(registry: &FaultRegistry) -> Client {
+    registry
+        .script()
+        .when(is_whole_put)
+        .responds(Reply::new(413));
+    let client = client(registry);
+    let _ = upload(&client, &repository(), &Blob::layer(1, 1)).await;
+    registry.script().clear_rules();
+    client
 }
 
 #[tokio::test]
@@ -266,13 +276,7 @@ async fn any_answer_of_success_is_taken_for_one() {
     ];
     for (method, answer) in answers {
         let (registry, blob) = (FaultRegistry::start(), blob());
-        registry
-            .script()
-            .when(is_whole_put)
-            .responds(Reply::new(413));
-        let client = client(&registry);
-        let _ = upload(&client, &repository(), &Blob::layer(1, 1)).await;
-        registry.script().clear_rules();
+        let client = client_of_pieces(&registry).await;
         let status = answer.status;
         registry
             .on(method, "/uploads/")

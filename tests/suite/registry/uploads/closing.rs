@@ -8,7 +8,7 @@ use futures::stream;
 use transship::oci::Digest;
 use transship::registry::Kind;
 
-use super::{blob, is_whole_put, session};
+use super::{blob, client_of_pieces, session};
 use crate::registry::{
     client, client_with, digest, exchanges, frames, insecure, logged_in, repository, upload,
 };
@@ -26,13 +26,7 @@ async fn a_put_that_closes_an_upload_is_repeated_without_the_blob() {
     ];
     for (name, fault) in cases {
         let (registry, blob) = (FaultRegistry::start(), blob());
-        registry
-            .script()
-            .when(is_whole_put)
-            .responds(Reply::new(413));
-        let client = client(&registry);
-        let _ = upload(&client, &repository(), &Blob::layer(1, 1)).await;
-        registry.script().clear_rules();
+        let client = client_of_pieces(&registry).await;
         registry.on("PUT", "/uploads/").nth(1).does(fault);
         upload(&client, &repository(), &blob)
             .await

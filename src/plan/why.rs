@@ -12,7 +12,7 @@ mod tests;
 mod told;
 
 pub use self::answer::{ImageAnswer, MirrorAnswer, Whereabouts};
-pub use self::asked::AskedImage;
+pub use self::asked::{AskedImage, AskedImageError};
 pub use self::told::Told;
 
 use std::borrow::Cow;

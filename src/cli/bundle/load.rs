@@ -61,7 +61,8 @@ pub(super) async fn run(args: &LoadBundleArgs, output: &Output) -> Result<Exit, 
         )));
     }
     tell_elsewhere(&bundle, output);
-    session.apply(*format, output).await
+    let (exit, _) = session.apply(*format, output).await?;
+    Ok(exit)
 }
 
 /// Says what the destinations must have already.

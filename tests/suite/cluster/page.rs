@@ -37,6 +37,11 @@ impl Page {
         Self(line["address"].as_str().unwrap().parse().unwrap())
     }
 
+    /// Where it is served.
+    pub(super) fn address(&self) -> SocketAddr {
+        self.0
+    }
+
     /// A request of these lines, the last ones being header fields.
     async fn ask(&self, lines: &[&str]) -> Seen {
         let mut stream = TcpStream::connect(self.0).await.unwrap();
@@ -58,7 +63,7 @@ impl Page {
         }
     }
 
-    async fn get(&self, path: &str) -> Seen {
+    pub(super) async fn get(&self, path: &str) -> Seen {
         self.ask(&[&format!("GET {path} HTTP/1.1"), "Host: localhost"])
             .await
     }
@@ -70,7 +75,7 @@ impl Page {
     }
 
     /// Waits until it shows something.
-    async fn shows(&self, text: &str) {
+    pub(super) async fn shows(&self, text: &str) {
         until(text, async || self.get("/").await.body.contains(text)).await;
     }
 }

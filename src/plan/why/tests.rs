@@ -194,7 +194,10 @@ fn what_becomes_of_an_image_by_its_name() {
         (&exact, there),
         (&target, there),
         (&moved, "OtherImage 111111111111"),
-        (&pruned, "Pruned 2026-11-25T00:00:00Z, restorable 2026-11-26T00:00:00Z"),
+        (
+            &pruned,
+            "Pruned 2026-11-25T00:00:00Z, restorable 2026-11-26T00:00:00Z",
+        ),
         (&unknown, no_such_digest),
         (&unknown_target, no_such_digest),
         (&unknown_elsewhere, ""),
@@ -211,7 +214,10 @@ fn what_becomes_of_an_image_by_its_name() {
         ("nginx:1.5.0", "Failed NotFound gone"),
         ("nginx:1.6.0", "Refused verify unsigned"),
         ("nginx:1.7.0", "Quarantined 2026-12-02T00:00:00Z wait"),
-        ("nginx:1.0.0", "Pruned 2026-11-25T00:00:00Z, restorable 2026-11-26T00:00:00Z"),
+        (
+            "nginx:1.0.0",
+            "Pruned 2026-11-25T00:00:00Z, restorable 2026-11-26T00:00:00Z",
+        ),
         ("nginx:2.0.0-rc1", "NotSelected stable: is a prerelease"),
         ("nginx", "NotSelected stable: is not a version"),
         (

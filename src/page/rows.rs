@@ -23,7 +23,7 @@ use crate::plan::why::{ImageAnswer, MirrorAnswer, Told};
 const ROWS: usize = 2000;
 /// Causes, and images that policies keep out, that are told of each of all mirrors.
 pub(super) const FEW: usize = 3;
-/// The same of mirrors that were searched for.
+/// The same of mirrors that were searched for, and the mirrors that are heard about one image.
 pub(super) const MANY: usize = 100;
 
 /// The first rows of a table, and how many more there are.
@@ -72,6 +72,8 @@ pub(super) struct Leaving {
 pub(super) struct Answer {
     pub(super) heading: Text,
     pub(super) mirrors: Vec<Saying>,
+    /// How many more say something.
+    pub(super) more: usize,
 }
 
 /// What one mirror says.
@@ -109,12 +111,14 @@ impl<R> Bounded<R> {
 
 impl Answer {
     pub(super) fn of(answer: &ImageAnswer, home: &MirrorHome, now: Timestamp) -> Self {
-        let mirrors = answer.answers.iter();
+        // Those that have it come first.
+        let mut mirrors: Vec<&MirrorAnswer> = answer.answers.iter().collect();
+        mirrors.sort_by_key(|mirror| (!mirror.is_mirrored(), &mirror.mirror, &mirror.destination));
+        let told = mirrors.iter().take(MANY);
         Self {
             heading: Text::of(&answer.heading()),
-            mirrors: mirrors
-                .map(|mirror| Saying::of(mirror, home, now))
-                .collect(),
+            mirrors: told.map(|mirror| Saying::of(mirror, home, now)).collect(),
+            more: mirrors.len().saturating_sub(MANY),
         }
     }
 }

@@ -236,6 +236,16 @@ fn what_is_typed_is_answered() {
 }
 
 #[test]
+fn of_many_mirrors_that_say_something_of_an_image_some_are_heard() {
+    let mirrors = (0..150).map(|number| mirror(&format!("m-{number:03}"), &json!({}), &json!({})));
+    let mirrors: Vec<ImageMirror> = mirrors.collect();
+    let page = served(&mirrors, "nginx:1.27.3");
+    assert_eq!(page.matches("<h3>").count(), 100);
+    assert!(body(&page).contains("50 more answers of mirrors."));
+    assert!(page.find("m-000").unwrap() < page.find("m-099").unwrap());
+}
+
+#[test]
 fn how_registries_are() {
     let destination = |reachable: &str, failed: i32| json!([{"name": "eu", "reachable": reachable, "failed": failed}]);
     let failure = json!([{

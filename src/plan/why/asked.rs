@@ -113,6 +113,18 @@ impl AskedImage {
             || registries.any(|registry| self.may_be_at(registry))
     }
 
+    /// Whether a mirror whose spec cannot be used may mean it, too: as far as its images and registries are written.
+    pub(super) fn may_be_meant_by(&self, mirror: &ImageMirror) -> bool {
+        let asked = self.bare_repository();
+        let mut images = mirror.spec.images.iter();
+        let is_named = images.any(|image| {
+            let named = image.repository.as_str();
+            let is_open = named.contains(['*', '?', '[', '{']) || image.r#as.is_some();
+            is_open || named.ends_with(asked) || asked.ends_with(named)
+        });
+        is_named && self.may_concern(mirror)
+    }
+
     /// The name of the repository as it was written, without a registry.
     pub fn bare_repository(&self) -> &str {
         let repository = self.image.repository.as_str();

@@ -366,4 +366,19 @@ fn what_keeps_a_whole_mirror_is_said() {
     for (told, expected) in cases {
         assert!(told.contains(expected), "{told}");
     }
+    let mut broken = Scene::new();
+    broken.spec["interval"] = json!("1s");
+    for (image, is_told) in [
+        ("nginx:1.9.0", true),
+        ("registry.example.com/mirror/library/nginx:1.9.0", true),
+        ("other.example.com/library/nginx:1.9.0", false),
+        ("quarantined", false),
+        ("docker.io/library/redis:7", false),
+    ] {
+        assert_eq!(
+            broken.told(image).contains("InvalidSpec"),
+            is_told,
+            "{image}"
+        );
+    }
 }

@@ -250,7 +250,7 @@ async fn every_view_in_a_browser() {
     let controller = options.start().await;
     let page = Page::of(&controller).await;
     page.shows("team-123</th>").await;
-    page.shows(">quarantined</th>").await;
+    page.shows("/quarantined</th>").await;
 
     let origin = format!("http://{}", page.address());
     let directory = pictures();
@@ -295,17 +295,19 @@ async fn every_view_in_a_browser() {
     println!("{figures}");
 }
 
-/// axe finds nothing serious or critical in any view.
+/// axe finds nothing serious or critical in views that are made of other parts.
 async fn people_without_sight_are_served(
     browser: &mut Browser,
     origin: &str,
     searches: &[(&str, String)],
 ) {
-    let axe = fs::read_to_string(tools::built("axe-core")).unwrap();
+    let axe = fs::read_to_string(tools::built("axe-core")).unwrap() + ";true";
     let run = "axe.run(document, {resultTypes: ['violations']}).then((told) => told.violations\
         .filter((one) => ['serious', 'critical'].includes(one.impact))\
         .map((one) => `${one.id}: ${one.nodes.slice(0, 3).map((node) => node.html).join(' ')}`))";
-    let queries = searches.iter().map(|(_, text)| {
+    let unlike = ["found", "refused", "nowhere", "no-name", "mirror"];
+    let searches = searches.iter().filter(|(name, _)| unlike.contains(name));
+    let queries = searches.map(|(_, text)| {
         let typed: String = byte_serialize(text.as_bytes()).collect();
         format!("?q={typed}")
     });

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Gets the real registries, the Kubernetes control plane and the peer tools that tests and benchmarks use.
-# Go programs, crates and Python modules are built once into a cache outside the checkout, keyed by version; skopeo, the 2.8
-# registry, nginx, the compiler of `make static` and the keys of `make demo` come from Debian. Whatever cannot be had fails the run: nothing is skipped.
+# Go programs, crates, Python and Node modules are built once into a cache outside the checkout, keyed by version; skopeo, the 2.8
+# registry, nginx, Chromium, the compiler of `make static` and the keys of `make demo` come from Debian. Whatever cannot be had fails the run: nothing is skipped.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -76,6 +76,16 @@ install_crate() {
   rm -rf "$directory"/{bin,target,.crates.toml,.crates2.json}
 }
 
+# Takes the one file of a Node module that browsers load.
+take_node_module() {
+  local directory=$1 name=$2 version=$3 module=$4 archive
+  archive=$(cd "$directory" && npm pack --silent --ignore-scripts "$module@${version#v}") || return
+  tar -xzf "$directory/$archive" -C "$directory" --strip-components=1 package/axe.min.js || return
+  mv "$directory/axe.min.js" "$directory/$name"
+  rm "$directory/$archive"
+  chmod +x "$directory/$name"
+}
+
 # What a program is made from here, which may change without its version: it is kept beside the program.
 own_source() {
   local file
@@ -98,6 +108,7 @@ build_program() {
   case $package in
     python:*) make=install_python_module ;;
     crate:*) make=install_crate ;;
+    npm:*) make=take_node_module ;;
   esac
   "$make" "$building" "$name" "$version" "${package#*:}" "$module" \
     || { rm -rf "$building"; fail "$name $version does not build"; }
@@ -121,6 +132,8 @@ nginx nginx-light
 promtool prometheus
 zsh zsh
 fish fish
+chromium chromium
+npm npm
 LIST
   # Debian's Python comes without what makes an environment.
   python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)

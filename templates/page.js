@@ -14,7 +14,7 @@
       row.hidden = !words.every((word) => text.includes(word));
       shown += row.hidden ? 0 : 1;
     }
-    found.textContent = words.length ? `${shown} of ${rows.length} rows` : "";
+    found.textContent = words.length ? `Below: ${shown || "no"} ${shown === 1 ? "row" : "rows"} of ${rows.length} with it.` : "";
   };
   finder.hidden = false;
   box.addEventListener("input", find);

@@ -57,6 +57,13 @@ impl Fleet {
         .await;
     }
 
+    /// The repository of a mirror at the destination.
+    pub(crate) fn repository(&self, number: usize) -> String {
+        let number = number % self.mirrors;
+        let namespace = namespace_name(number / PER_NAMESPACE);
+        format!("{}/{namespace}/application-{number}", self.destination)
+    }
+
     fn mirror(&self, path: &str, number: usize) -> (String, Value) {
         let namespace = namespace_name(number / PER_NAMESPACE);
         let tags: Vec<String> = tags().collect();

@@ -7,9 +7,9 @@
 //! BENCH_MIRRORS=200 cargo bench --bench controller   only so many
 //! ```
 //!
-//! Each mirror has ten tags of one repository, and everything is at the destination already. Four things are
+//! Each mirror has ten tags of one repository, and everything is at the destination already. Five things are
 //! measured: a first controller that finds this out and writes it down, the start of a second one that reads
-//! it, that one at rest, and a round of every mirror at the same second that finds nothing to do.
+//! it, that one at rest, a round of every mirror at the same second that finds nothing to do, and 100 searches on the page.
 //!
 //! What was asked of the API server stands in its audit log. Times decide nothing: the program fails if a
 //! mirror does not become ready.

@@ -36,6 +36,8 @@ pub(crate) struct Scenario {
     pub(crate) idle: Sample,
     /// Every mirror runs a round that finds nothing to do.
     pub(crate) unchanged: Sample,
+    /// It says of images on its page where they are: [`SEARCHES`](crate::scenario::SEARCHES) of them.
+    pub(crate) searched: Sample,
     /// Rounds of that pass that came to a good end.
     pub(crate) succeeded: usize,
 }

@@ -11,9 +11,13 @@ use crate::report::{Sample, Scenario};
 use crate::schedule::Schedule;
 use crate::shared::calibration::Calibration;
 use crate::support::cluster::{ControlPlane, Controller};
+use crate::support::page::Page;
 
 /// Longer than anything that is still worth waiting for.
 const PATIENCE: Duration = Duration::from_secs(1800);
+
+/// Images that people search on the page.
+pub(crate) const SEARCHES: usize = 100;
 
 /// How often metrics are looked at: they are long, and reading them costs the controller something.
 const POLL: Duration = Duration::from_secs(1);
@@ -51,6 +55,7 @@ pub(crate) async fn run(mirrors: usize) -> Scenario {
     let (controller, start) = start(&fleet, &around).await;
     let idle = rest(&fleet, &around, &controller).await;
     let (unchanged, succeeded) = pass(&fleet, &around, &controller).await;
+    let searched = search(&fleet, &around, &controller).await;
     Scenario {
         mirrors,
         tags: fleet.tags(),
@@ -60,6 +65,7 @@ pub(crate) async fn run(mirrors: usize) -> Scenario {
         start,
         idle,
         unchanged,
+        searched,
         succeeded,
     }
 }
@@ -127,9 +133,28 @@ async fn pass(fleet: &Fleet, around: &Surroundings, controller: &Controller) -> 
     (sample, succeeded(controller).await - before)
 }
 
+/// People ask for images on the page: every other one is there.
+async fn search(fleet: &Fleet, around: &Surroundings, controller: &Controller) -> Sample {
+    let pid = controller.process().id();
+    let line = controller
+        .wait_for_log(|line| line["message"] == "serving the page")
+        .await;
+    let page = Page::at(line["address"].as_str().expect("an address"));
+    let phase = Phase::begin(Some(pid), around).await;
+    for number in 0..SEARCHES {
+        let (repository, tag) = (fleet.repository(number), number % 2);
+        let seen = page.get(&format!("/?q={repository}:{}.0.0", 1 + tag)).await;
+        assert_eq!(seen.status, 200, "{}", seen.body);
+    }
+    let sample = phase.end(pid, around).await;
+    told("searches", &sample);
+    sample
+}
+
 async fn launch(around: &Surroundings) -> Controller {
     let options = Controller::options(around.plane.kubeconfig());
-    options.argument("--lease-namespace=default").start().await
+    let options = options.argument("--lease-namespace=default");
+    options.argument("--page-address=0").start().await
 }
 
 async fn finish_when_ready(

@@ -3,6 +3,7 @@
 //! What the controller promises, and whether it keeps it.
 
 use crate::report::Scenario;
+use crate::scenario::SEARCHES;
 use crate::shared::units::{float, mebibytes};
 use crate::shared::verdict::Verdict;
 
@@ -11,6 +12,9 @@ const IDLE_RSS_MEBIBYTES: f64 = 256.0;
 
 /// Wall time of a pass in which nothing changes, in minutes.
 const UNCHANGED_MINUTES: f64 = 10.0;
+
+/// CPU of a search on the page, in milliseconds.
+const SEARCH_MILLISECONDS: f64 = 100.0;
 
 /// Requests for each tag of such a pass, at each end: one, and a tenth of the list that policies select from.
 const REQUESTS_PER_TAG: f64 = 1.1;
@@ -26,6 +30,7 @@ fn judge_one(scenario: &Scenario) -> Vec<Verdict> {
         tags,
         idle,
         unchanged,
+        searched,
         ..
     } = scenario;
     let verdict = |what: &str, figure, limit| {
@@ -57,5 +62,10 @@ fn judge_one(scenario: &Scenario) -> Vec<Verdict> {
             REQUESTS_PER_TAG,
         ),
         verdict("unchanged: pulls", float(pulls), 0.0),
+        verdict(
+            "a search: ms of CPU",
+            searched.cpu_seconds * 1000.0 / float(SEARCHES),
+            SEARCH_MILLISECONDS,
+        ),
     ]
 }

@@ -27,6 +27,7 @@ pub(crate) fn scenario(scenario: &Scenario) -> String {
         start,
         idle,
         unchanged,
+        searched,
         succeeded,
     } = scenario;
     let rate = float(*mirrors) / creation_seconds;
@@ -57,6 +58,7 @@ pub(crate) fn scenario(scenario: &Scenario) -> String {
         ("start", start),
         ("idle", idle),
         ("unchanged", unchanged),
+        ("100 searches", searched),
     ];
     lines.extend(phases.map(|(name, sample)| row(name, PHASE, &cells(sample))));
     lines.push(format!(

@@ -33,14 +33,31 @@ pub fn one_line(text: &str) -> String {
 fn is_invisible(character: char) -> bool {
     matches!(
         character,
-        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-            | '\u{feff}' | '\u{e0000}'..='\u{e007f}'
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}'
+            | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}'
+            | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}'
     )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_not_seen_is_written_out() {
+        for (text, expected) in [
+            ("plain – ü 漢 🚢", "plain – ü 漢 🚢"),
+            ("a\nb\tc", "a b c"),
+            ("a\u{1b}[2J", "a\\u{1b}[2J"),
+            ("a\u{202e}b", "a\\u{202e}b"),
+            ("a\u{200b}b\u{2060}c", "a\\u{200b}b\\u{2060}c"),
+            ("\u{3164}\u{115f}\u{2800}", "\\u{3164}\\u{115f}\\u{2800}"),
+            ("\u{e0041}\u{fe0f}", "\\u{e0041}\\u{fe0f}"),
+        ] {
+            assert_eq!(one_line(text), expected);
+        }
+    }
 
     #[test]
     fn long_texts_are_cut_between_characters() {

@@ -257,6 +257,16 @@ mod tests {
         let messages = [
             message(&["sync"]),
             message(&["sync", "-f", "a.yaml", "--watch", "--dry-run"]),
+            message(&["sync", "-f", "a.yaml", "--page", "8082"]),
+            message(&["sync", "-f", "a.yaml", "--watch", "--page", "elsewhere"]),
+            message(&[
+                "sync",
+                "-f",
+                "a.yaml",
+                "--dry-run",
+                "--page-file",
+                "page.html",
+            ]),
             message(&["sync", "-f", "a.yaml", "--outptu", "json"]),
             message(&["sync", "-f", "a.yaml", "-o", "xml"]),
             message(&["copy", "Alpine:3", "b.test/a"]),

@@ -21,7 +21,9 @@ use crate::identity::Identities;
 use crate::layout::Layout;
 use crate::oci::{Registry, Repository};
 use crate::plan::Destination;
-use crate::registry::{Client, Credential, Keyring, Pool, RequestLimits, Settings, Side};
+use crate::registry::{
+    Client, Credential, Keyring, Observer, Pool, PoolBuilder, RequestLimits, Settings, Side,
+};
 use crate::sync::reach::{MirrorReach, Reach};
 use crate::sync::trust::Authorities;
 use crate::sync::{Connect, ConnectError, RoundInput};
@@ -64,6 +66,18 @@ struct Roads {
 impl Connector {
     /// A connector with the credentials of the person who runs the program, and what they say of registries.
     pub(super) fn open(args: &RegistryArgs) -> Result<Self, Error> {
+        Self::with(Pool::builder(USER_AGENT), args)
+    }
+
+    /// The same, and `observer` looks on at requests.
+    pub(super) fn observed(
+        args: &RegistryArgs,
+        observer: Arc<dyn Observer>,
+    ) -> Result<Self, Error> {
+        Self::with(Pool::builder(USER_AGENT).observer(observer), args)
+    }
+
+    fn with(pool: PoolBuilder, args: &RegistryArgs) -> Result<Self, Error> {
         let RegistryArgs {
             concurrency, rate, ..
         } = args;
@@ -72,7 +86,7 @@ impl Connector {
             rate: *rate,
         };
         Ok(Self {
-            pool: Pool::builder(USER_AGENT).limits(limits).build(),
+            pool: pool.limits(limits).build(),
             trust: Trust::read(args)?,
             credentials: OnceCell::new(),
             loopback: Loopback::default(),

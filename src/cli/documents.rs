@@ -42,6 +42,15 @@ pub(super) struct Documents {
     pub(super) left_out: Vec<Mirror>,
     /// What a controller has on record, as `kubectl get -o yaml` prints it.
     pub(super) records: Vec<MirroredRepository>,
+    /// The mirrors to run, and all policies, as they are written.
+    pub(super) written: WrittenObjects,
+}
+
+/// Objects as documents have them.
+#[derive(Debug)]
+pub(super) struct WrittenObjects {
+    pub(super) mirrors: Vec<ImageMirror>,
+    pub(super) policies: Vec<ImagePolicy>,
 }
 
 /// Documents that cannot be used.
@@ -90,11 +99,31 @@ pub(super) fn read(
         return Err(DocumentsError::NoMirror(names.join(", ")));
     }
     let (chosen, left_out) = choose(mirrors, &args.mirror)?;
+    let written = WrittenObjects::of(&documents, &chosen);
     Ok(Documents {
         runnables: take_secrets(chosen, &documents, args, identities)?,
         left_out: left_out.into_iter().map(|(_, mirror)| mirror).collect(),
         records: written_records(&documents).cloned().collect(),
+        written,
     })
+}
+
+// === impl WrittenObjects ===
+
+impl WrittenObjects {
+    fn of(documents: &[Document], chosen: &[Placed<'_>]) -> Self {
+        let is_chosen = |document: &Document| {
+            let mut chosen = chosen.iter();
+            chosen.any(|(written, _)| std::ptr::eq(*written, document))
+        };
+        let mirrors = written_mirrors(documents).filter(|(document, _)| is_chosen(document));
+        Self {
+            mirrors: mirrors.map(|(_, mirror)| mirror.clone()).collect(),
+            policies: written_policies(documents)
+                .map(|(_, policy)| policy.clone())
+                .collect(),
+        }
+    }
 }
 
 // === files ===

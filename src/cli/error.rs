@@ -18,6 +18,7 @@ use crate::copy::endpoint;
 use crate::oci::Tag;
 use crate::plan::report::Failure;
 use crate::registry;
+use crate::runtime::server::ListenError;
 use crate::sync::ConnectError;
 use crate::sync::ledger::FileError;
 use crate::sync::prune::RestoreError;
@@ -74,6 +75,17 @@ pub enum Error {
     /// Nothing was recorded, so nothing is restored.
     #[error(transparent)]
     Restore(#[from] RestoreError),
+    /// The page cannot be written into its file.
+    #[error("cannot write the page {}: {source}", path.display())]
+    PageFile {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The page cannot be served.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
     /// The file of authorities cannot be read.
     #[error("cannot read the CA file {}: {source}", path.display())]
     CaFile {
@@ -147,6 +159,8 @@ impl Error {
             | Self::Unproven { .. }
             | Self::Plugin(_)
             | Self::Controller(_)
+            | Self::Listen(_)
+            | Self::PageFile { .. }
             | Self::Output(_) => Exit::Failure,
         }
     }
@@ -170,9 +184,12 @@ impl Error {
             | Self::Manifests(_)
             | Self::CaFile { .. }
             | Self::Usage(_) => (Reason::InvalidSpec, None),
-            Self::Restore(_) | Self::Image(_) | Self::Controller(_) | Self::Output(_) => {
-                (Reason::CopyFailed, None)
-            }
+            Self::Restore(_)
+            | Self::Image(_)
+            | Self::Controller(_)
+            | Self::Listen(_)
+            | Self::PageFile { .. }
+            | Self::Output(_) => (Reason::CopyFailed, None),
         };
         Failure {
             subject: subject.to_owned(),

@@ -18,6 +18,7 @@
 
 mod address;
 pub mod args;
+mod board;
 mod bundle;
 mod config;
 mod connect;

@@ -6,13 +6,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::args::{DocumentArgs, RegistryArgs};
+use super::board::SyncBoard;
 use super::connect::{Connector, MirrorConnection, connect};
-use super::documents::{self, Documents};
+use super::documents::{self, Documents, WrittenObjects};
 use super::error::Error;
 use super::output::Output;
 use super::progress::Progress;
 use crate::api::MirroredRepository;
 use crate::controller;
+use crate::controller::page::RegistryTallies;
 use crate::copy;
 use crate::oci::Digest;
 use crate::plan::Mirror;
@@ -29,6 +31,8 @@ pub(super) struct Session {
     pub(super) state: State,
     pub(super) progress: Arc<Progress>,
     ledger: Arc<Ledger>,
+    written: WrittenObjects,
+    tallies: Arc<RegistryTallies>,
 }
 
 /// What a command does with the state file.
@@ -79,11 +83,13 @@ impl Session {
         remembering: Remembering,
         mut change: impl FnMut(&mut RoundInput<MirrorConnection>) -> Result<(), Error>,
     ) -> Result<Self, Error> {
-        let connector = Connector::open(registry)?;
+        let tallies = Arc::<RegistryTallies>::default();
+        let connector = Connector::observed(registry, tallies.clone())?;
         let Documents {
             runnables,
             left_out,
             records,
+            written,
         } = documents::read(documents, connector.identities())?;
         let mut inputs = connect(connector, runnables, documents);
         inputs.iter_mut().try_for_each(&mut change)?;
@@ -104,6 +110,8 @@ impl Session {
             state,
             progress,
             ledger,
+            written,
+            tallies,
         })
     }
 
@@ -115,6 +123,17 @@ impl Session {
     /// What is remembered.
     pub(super) fn ledger(&self) -> &Ledger {
         &self.ledger
+    }
+
+    /// What a page shows of it.
+    pub(super) fn board(&self, documents: &DocumentArgs, is_watched: bool) -> SyncBoard {
+        SyncBoard::new(
+            documents,
+            is_watched,
+            &self.written,
+            &self.ledger,
+            &self.tallies,
+        )
     }
 
     /// Leaves out the mirrors of which `why_not` says why they are left out. What they may want is not pruned.

@@ -4,7 +4,8 @@
 
 use std::time::Instant;
 
-use super::args::{Format, OutputArgs, PlanArgs, SyncArgs};
+use super::args::{Format, OutputArgs, PageAddress, PlanArgs, SyncArgs};
+use super::board::{EndedRound, Pages};
 use super::error::Error;
 use super::exit::Exit;
 use super::output::Output;
@@ -12,22 +13,31 @@ use super::progress::Progress;
 use super::report::{RoundDocument, exit, print_report, tell_failures};
 use super::session::{Remembering, Session};
 use super::{plan, summary, watch};
-use crate::sync::Mode;
+use crate::controller::page::PageSettings;
+use crate::runtime::clock;
+use crate::sync::{Mode, Report};
 
 /// Runs `transship sync`.
 pub(super) async fn run(args: &SyncArgs, output: &Output) -> Result<Exit, Error> {
     let SyncArgs {
         documents,
         watch,
+        page,
+        page_file,
         dry_run,
         changes_only,
         output: OutputArgs { output: format },
         registry,
     } = args;
+    let pages = Pages {
+        served: page.map(page_settings).transpose()?,
+        file: page_file.as_deref(),
+    };
     if *watch {
         let progress = Progress::new(output);
         let session = Session::open(documents, registry, output, progress, Remembering::All)?;
-        return watch::run(&session, *format, output).await;
+        let board = session.board(documents, true);
+        return watch::run(&session, board, pages, *format, output).await;
     }
     let remembering = if *dry_run {
         Remembering::Nothing
@@ -47,7 +57,31 @@ pub(super) async fn run(args: &SyncArgs, output: &Output) -> Result<Exit, Error>
     if documents.state.is_none() {
         session.tell_forgotten(output);
     }
-    session.apply(*format, output).await
+    let board = session.board(documents, false);
+    let began = clock::now();
+    let (exit, report) = session.apply(*format, output).await?;
+    if let (Some(path), Some(report)) = (pages.file, report) {
+        for report in &report.mirrors {
+            board.finish(&EndedRound {
+                report,
+                began,
+                next: None,
+            });
+        }
+        board.write(path)?;
+    }
+    Ok(exit)
+}
+
+/// Where the page is served, unless everybody would see it there.
+fn page_settings(address: PageAddress) -> Result<PageSettings, Error> {
+    let settings = PageSettings::new(address.socket(), false);
+    settings.map_err(|unguarded| {
+        Error::Usage(format!(
+            "--page: {unguarded}: serve it at loopback, such as --page {}",
+            address.socket().port()
+        ))
+    })
 }
 
 /// Runs `transship plan`.
@@ -67,19 +101,23 @@ pub(super) async fn run_plan(args: &PlanArgs, output: &Output) -> Result<Exit, E
 
 impl Session {
     /// Copies what is to be copied, and prints what came of it.
-    pub(super) async fn apply(&self, format: Format, output: &Output) -> Result<Exit, Error> {
+    pub(super) async fn apply(
+        &self,
+        format: Format,
+        output: &Output,
+    ) -> Result<(Exit, Option<Report>), Error> {
         let began = Instant::now();
         let Some(report) = self.round(Mode::Apply).await else {
             let (finished, planned) = self.progress.tags();
             output.note(&format!(
                 "interrupted: {finished} of {planned} tags are done, the next run does the rest"
             ));
-            return Ok(Exit::Interrupted);
+            return Ok((Exit::Interrupted, None));
         };
         let line = summary::line(&report.totals(), began.elapsed());
         print_report(&report, &line, format, output)?;
         tell_failures(&report, output);
-        Ok(exit(&report))
+        Ok((exit(&report), Some(report)))
     }
 
     async fn plan(&self, is_brief: bool, format: Format, output: &Output) -> Result<Exit, Error> {

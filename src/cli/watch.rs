@@ -2,12 +2,16 @@
 
 //! `transship sync --watch`: every mirror at its own times, until a signal comes.
 
+use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 use jiff::Timestamp;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::args::Format;
+use super::board::{EndedRound, Pages, SyncBoard};
 use super::connect::MirrorConnection;
 use super::error::Error;
 use super::exit::Exit;
@@ -15,6 +19,7 @@ use super::output::Output;
 use super::report::{exit, print_report, tell_failures};
 use super::session::Session;
 use super::summary;
+use crate::controller::page::{self, PageServer};
 use crate::plan::attempts::{Attempts, Outlook};
 use crate::plan::report::MirrorReport;
 use crate::runtime::clock;
@@ -24,44 +29,101 @@ use crate::sync::{Mode, Report, RoundInput, round as run_round};
 /// Longest sleep in one piece: the clock may jump, or the machine may have been asleep.
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 
+/// What the watches of all mirrors share.
+#[derive(Clone, Copy)]
+struct Watch<'a> {
+    session: &'a Session,
+    board: &'a SyncBoard,
+    /// Where the page is written after each round.
+    page_file: Option<&'a Path>,
+    format: Format,
+    output: &'a Output,
+}
+
 /// Runs the rounds of all mirrors, each on its own, until a signal comes.
-pub(super) async fn run(session: &Session, format: Format, output: &Output) -> Result<Exit, Error> {
-    let watches = session
-        .inputs
-        .iter()
-        .map(|input| watch(session, input, format, output));
+pub(super) async fn run(
+    session: &Session,
+    board: SyncBoard,
+    pages: Pages<'_>,
+    format: Format,
+    output: &Output,
+) -> Result<Exit, Error> {
+    let board = Arc::new(board);
+    // Dropped at the end of the rounds, with which the page ends.
+    let _shown = serve(&board, pages).await?;
+    let watch = Watch {
+        session,
+        board: &board,
+        page_file: pages.file,
+        format,
+        output,
+    };
+    let watches = session.inputs.iter().map(|input| watch.mirror(input));
     if until_signal(join_all(watches)).await.is_none() {
         tracing::info!("stopped");
     }
     Ok(Exit::Success)
 }
 
-async fn watch(
-    session: &Session,
-    input: &RoundInput<MirrorConnection>,
-    format: Format,
-    output: &Output,
-) {
-    let mirror = &input.mirror;
-    let mut attempts = Attempts::default();
-    while let Some(next) = attempts.next(&mirror.schedule, clock::now(), jitter()) {
-        tracing::debug!(mirror = mirror.name, %next, "waiting");
-        sleep_until(next).await;
-        let began = clock::now();
-        let (report, line) = round(session, input).await;
-        tell(&mirror.name, &report, &line, format, output);
-        let outlook = Outlook {
-            failed: exit(&report) != Exit::Success,
-            not_before: retry_at(&report),
-            admission: report
-                .mirrors
-                .iter()
-                .filter_map(MirrorReport::next_admission)
-                .min(),
-        };
-        attempts.record(began, outlook);
+/// Serves the page until what is returned is dropped.
+async fn serve(board: &Arc<SyncBoard>, pages: Pages<'_>) -> Result<Option<DropGuard>, Error> {
+    let Some(settings) = pages.served else {
+        return Ok(None);
+    };
+    let server = page::bind(settings, "--page").await?;
+    let stop = CancellationToken::new();
+    let shown = PageServer::for_everybody(board.clone());
+    tokio::spawn(page::serve(shown, server, stop.clone()));
+    Ok(Some(stop.drop_guard()))
+}
+
+// === impl Watch ===
+
+impl Watch<'_> {
+    async fn mirror(self, input: &RoundInput<MirrorConnection>) {
+        let mirror = &input.mirror;
+        let mut attempts = Attempts::default();
+        let mut next = attempts.next(&mirror.schedule, clock::now(), jitter());
+        while let Some(time) = next {
+            tracing::debug!(mirror = mirror.name, next = %time, "waiting");
+            sleep_until(time).await;
+            let began = clock::now();
+            self.board.begin(&mirror.name);
+            let (report, line) = round(self.session, input).await;
+            attempts.record(began, outlook(&report));
+            next = attempts.next(&mirror.schedule, clock::now(), jitter());
+            self.show(&report, began, next);
+            tell(&mirror.name, &report, &line, self.format, self.output);
+        }
+        tracing::warn!(mirror = mirror.name, "the schedule names no further time");
     }
-    tracing::warn!(mirror = mirror.name, "the schedule names no further time");
+
+    /// Shows on the page what came of a round.
+    fn show(self, report: &Report, began: Timestamp, next: Option<Timestamp>) {
+        for report in &report.mirrors {
+            self.board.finish(&EndedRound {
+                report,
+                began,
+                next,
+            });
+        }
+        let written = self.page_file.map(|path| self.board.write(path));
+        if let Some(Err(error)) = written {
+            tracing::warn!("{error}");
+        }
+    }
+}
+
+fn outlook(report: &Report) -> Outlook {
+    Outlook {
+        failed: exit(report) != Exit::Success,
+        not_before: retry_at(report),
+        admission: report
+            .mirrors
+            .iter()
+            .filter_map(MirrorReport::next_admission)
+            .min(),
+    }
 }
 
 /// One round with its last line.

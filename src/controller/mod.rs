@@ -187,7 +187,7 @@ impl Reception {
         let Some(page) = settings.page else {
             return Ok(None);
         };
-        let server = page::bind(page).await?;
+        let server = page::bind(page, "--page-address").await?;
         let watched = self.watched.clone();
         let shown = if page.asks_who() {
             PageServer::for_visitors(watched, Visitors::new(clients.call.clone()))

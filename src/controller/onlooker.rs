@@ -10,7 +10,6 @@ use super::page::RegistryTallies;
 use super::turns::Turns;
 use crate::oci::Registry;
 use crate::registry::{Class, Observer};
-use crate::runtime::clock;
 
 /// Tells all of them.
 pub(super) struct Onlooker {
@@ -24,12 +23,12 @@ impl Observer for Onlooker {
         if status.is_some() {
             self.turns.answered(registry);
         }
-        self.tallies.requested(registry, status);
+        self.tallies.requested(registry, class, status);
         self.metrics.requested(registry, class, status);
     }
 
     fn throttled(&self, registry: &Registry, wait: Duration) {
-        self.tallies.throttled(registry, wait, clock::now());
+        self.tallies.throttled(registry, wait);
         self.metrics.throttled(registry, wait);
     }
 

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! The page for people: read only, made of what this process has in memory. A view asks no registry and no API server;
+//! The page for people, of a cluster or of files: read only, made of what this process has in memory. A view asks no registry and no API server;
 //! only who it is that looks is asked for, where that matters, and not again for a while.
 //!
 //! ```text
 //! settings     where it is served, and whether everybody there sees everything
-//! watched      what the watches have told, of which somebody may see some (collected)
+//! collected    what there is to show, and where it comes from: of a cluster from watched, of files from the command line
+//! watched      what the watches have told, of which somebody may see some
 //! on_record    what is on record of mirrors, as people read it
 //! tallies      how registries behaved
 //! visitors     who looks, and which namespaces they may see (token, review)
@@ -29,8 +30,10 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::settings::{PageSettings, UnguardedPage};
 
-pub(super) use self::answer::PageServer;
-pub(super) use self::tallies::RegistryTallies;
+pub(crate) use self::answer::PageServer;
+pub(crate) use self::collected::{Collected, NotShown, PageSource, Visible};
+pub(crate) use self::on_record::{concerning, leaving};
+pub(crate) use self::tallies::RegistryTallies;
 pub(super) use self::visitors::Visitors;
 pub(super) use self::watched::{WatchedObjects, WatchedScope};
 use crate::runtime::server::{Limits, ListenError, Server};
@@ -42,15 +45,18 @@ const LIMITS: Limits = Limits {
     life: Duration::from_secs(5 * 60),
 };
 
-/// Listens where the page is to be served.
-pub(super) async fn bind(settings: PageSettings) -> Result<Server, ListenError> {
-    let server = Server::bind(settings.address(), "--page-address", LIMITS).await?;
+/// Listens where the page is to be served, as this flag says.
+pub(crate) async fn bind(
+    settings: PageSettings,
+    flag: &'static str,
+) -> Result<Server, ListenError> {
+    let server = Server::bind(settings.address(), flag, LIMITS).await?;
     tracing::info!(address = %server.address(), "serving the page");
     Ok(server)
 }
 
 /// Shows the page until `stop`.
-pub(super) async fn serve(page: PageServer, server: Server, stop: CancellationToken) {
+pub(crate) async fn serve(page: PageServer, server: Server, stop: CancellationToken) {
     let pages = Router::new()
         .fallback(answer::answer)
         .with_state(Arc::new(page));

@@ -17,14 +17,18 @@ use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 pub use self::registries::RegistryTraffic;
+pub use self::rows::UnreadableMirror;
 pub use self::search::{Search, TYPED_LENGTH};
 
 use self::registries::{RegistryLine, registry_lines};
 use self::rows::{
-    Answer, Approval, Arrival, Bounded, Leaving, MirrorLine, approvals, arrivals, leaving, lines,
+    Answer, Approval, Arrival, Bounded, FEW, Leaving, MANY, MirrorLine, approvals, arrivals,
+    leaving, lines,
 };
 use self::text::Text;
-use crate::plan::why::KnownObjects;
+use crate::plan::mirror_home::MirrorHome;
+use crate::plan::named_mirror::NamedMirror;
+use crate::plan::why::{ImageAnswer, KnownObjects};
 
 const STYLE: &str = include_str!("../../templates/page.css");
 const SCRIPT: &str = include_str!("../../templates/page.js");
@@ -34,8 +38,12 @@ const SCRIPT: &str = include_str!("../../templates/page.js");
 pub struct PageScene<'a> {
     /// Where the mirrors are, such as `in namespace "shop"`.
     pub place: &'a str,
+    /// Where they are kept.
+    pub home: &'a MirrorHome,
     /// What is known.
     pub known: &'a KnownObjects<'a>,
+    /// Mirrors that cannot be understood.
+    pub unreadable: &'a [UnreadableMirror],
     /// How registries behaved, as far as that is known.
     pub traffic: &'a [RegistryTraffic],
     /// What is searched, and what was found.
@@ -72,30 +80,43 @@ struct Overview {
 pub fn render_page(scene: &PageScene<'_>) -> Result<String, std::fmt::Error> {
     let PageScene {
         place,
+        home,
         known,
+        unreadable,
         traffic,
         search,
         now,
     } = scene;
     let mirrors = || known.mirrors.iter().copied();
-    let overview = search.typed().is_empty().then(|| Overview {
+    let is_overview = search.typed().is_empty();
+    let overview = is_overview.then(|| Overview {
         arrivals: arrivals(mirrors(), *now),
-        approvals: approvals(mirrors()),
+        approvals: approvals(mirrors(), home),
         leaving: leaving(&known.records, *now),
         registries: registry_lines(mirrors(), traffic, *now),
     });
+    let unreadable = unreadable.iter();
+    let named = lines(
+        mirrors().filter(|mirror| search.names(&NamedMirror::of(mirror))),
+        unreadable.filter(|unreadable| search.names(&unreadable.mirror)),
+        (home, if is_overview { FEW } else { MANY }),
+        *now,
+    );
+    // What is the name of a mirror need not be that of an image, too.
+    let is_mirror = !is_overview && !named.rows.is_empty();
+    let is_said = |answer: &&ImageAnswer| !is_mirror || !answer.answers.is_empty();
+    let complaint = search.complaint().filter(|_| !is_mirror);
+    let answers = search.answers().iter().filter(is_said);
     let page = Page {
         policy: search.is_file().then(file_policy),
         place: Text::of(place),
         time: Text::of(&format!("{now:.0}")),
         typed: (!search.is_file()).then(|| Text::of(search.typed())),
-        complaint: search.complaint().map(|complaint| Text::of(&complaint)),
-        answers: search
-            .answers()
-            .iter()
-            .map(|answer| Answer::of(answer, *now))
+        complaint: complaint.map(|complaint| Text::of(&complaint)),
+        answers: answers
+            .map(|answer| Answer::of(answer, home, *now))
             .collect(),
-        mirrors: lines(mirrors().filter(|mirror| search.names(mirror)), *now),
+        mirrors: named,
         overview,
     };
     page.render().map_err(|_| std::fmt::Error)

@@ -5,17 +5,26 @@
 use std::cmp::Reverse;
 
 use jiff::Timestamp;
+use kube::core::error_boundary::InvalidObject;
 
 use super::text::Text;
-use crate::api::image_mirror::{Action, RecentCopy};
+use crate::api::image_mirror::{Action, RecentCopy, TagCounts};
+use crate::api::metadata::namespace;
 use crate::api::time::since;
 use crate::api::{ImageMirror, MirroredRepository};
-use crate::plan::health::{Health, waiting_plan, worst_first};
+use crate::plan::health::{
+    Checkup, Health, further_causes, tell_failure, tell_refusal, waiting_plan, worst_first,
+};
+use crate::plan::mirror_home::{MirrorHome, MirrorStep};
 use crate::plan::named_mirror::NamedMirror;
-use crate::plan::why::{ImageAnswer, MirrorAnswer};
+use crate::plan::why::{ImageAnswer, MirrorAnswer, Told};
 
 /// Most rows of a table.
 const ROWS: usize = 2000;
+/// Causes, and images that policies keep out, that are told of each of all mirrors.
+pub(super) const FEW: usize = 3;
+/// The same of mirrors that were searched for, and the mirrors that are heard about one image.
+pub(super) const MANY: usize = 100;
 
 /// The first rows of a table, and how many more there are.
 #[derive(Debug)]
@@ -30,7 +39,11 @@ pub(super) struct MirrorLine {
     pub(super) class: &'static str,
     pub(super) state: &'static str,
     pub(super) synced: Text,
+    /// How many tags are not, and why, in words.
+    pub(super) missing: Text,
     pub(super) message: Text,
+    /// Single images that are not there, and what to do.
+    pub(super) notes: Vec<Part>,
 }
 
 #[derive(Debug)]
@@ -59,6 +72,8 @@ pub(super) struct Leaving {
 pub(super) struct Answer {
     pub(super) heading: Text,
     pub(super) mirrors: Vec<Saying>,
+    /// How many more say something.
+    pub(super) more: usize,
 }
 
 /// What one mirror says.
@@ -82,16 +97,28 @@ impl<R> Bounded<R> {
         let rows = all.into_iter().take(ROWS).map(show).collect();
         Self { rows, more }
     }
+
+    /// Puts the rows of another table before these.
+    fn put_first(&mut self, first: Self) {
+        let Self { rows, more } = first;
+        self.rows.splice(0..0, rows);
+        self.more += more + self.rows.len().saturating_sub(ROWS);
+        self.rows.truncate(ROWS);
+    }
 }
 
 // === impl Answer ===
 
 impl Answer {
-    pub(super) fn of(answer: &ImageAnswer, now: Timestamp) -> Self {
-        let mirrors = answer.answers.iter();
+    pub(super) fn of(answer: &ImageAnswer, home: &MirrorHome, now: Timestamp) -> Self {
+        // Those that have it come first.
+        let mut mirrors: Vec<&MirrorAnswer> = answer.answers.iter().collect();
+        mirrors.sort_by_key(|mirror| (!mirror.is_mirrored(), &mirror.mirror, &mirror.destination));
+        let told = mirrors.iter().take(MANY);
         Self {
             heading: Text::of(&answer.heading()),
-            mirrors: mirrors.map(|mirror| Saying::of(mirror, now)).collect(),
+            mirrors: told.map(|mirror| Saying::of(mirror, home, now)).collect(),
+            more: mirrors.len().saturating_sub(MANY),
         }
     }
 }
@@ -99,12 +126,8 @@ impl Answer {
 // === impl Saying ===
 
 impl Saying {
-    fn of(answer: &MirrorAnswer, now: Timestamp) -> Self {
-        let told = answer.told(now).into_iter();
-        let parts = told.map(|told| Part {
-            label: told.label,
-            text: Text::of(&told.text),
-        });
+    fn of(answer: &MirrorAnswer, home: &MirrorHome, now: Timestamp) -> Self {
+        let parts = answer.told(home, now).into_iter().map(Part::of);
         Self {
             title: Text::of(&answer.title()),
             parts: parts.collect(),
@@ -112,22 +135,136 @@ impl Saying {
     }
 }
 
-/// The mirrors, the worst first.
-pub(super) fn lines<'a>(
-    mirrors: impl Iterator<Item = &'a ImageMirror>,
-    now: Timestamp,
-) -> Bounded<MirrorLine> {
-    Bounded::of(worst_first(mirrors, now), |(checkup, mirror)| {
+// === impl Part ===
+
+impl Part {
+    fn of(told: Told) -> Self {
+        let Told { label, text } = told;
+        Self {
+            label,
+            text: Text::of(&text),
+        }
+    }
+
+    fn new(label: &'static str, text: String) -> Self {
+        Self::of(Told { label, text })
+    }
+}
+
+// === impl MirrorLine ===
+
+impl MirrorLine {
+    fn of(checkup: &Checkup, mirror: &ImageMirror, (home, most): (&MirrorHome, usize)) -> Self {
         let status = mirror.status.as_ref();
         let synced = status.and_then(|status| status.synced.as_deref());
-        MirrorLine {
+        let tags = status.and_then(|status| status.tags);
+        Self {
             name: Text::of(&NamedMirror::of(mirror).to_string()),
             class: class(checkup.health),
             state: checkup.health.as_str(),
             synced: Text::of(synced.unwrap_or_default()),
+            missing: Text::of(&tags.as_ref().map(missing).unwrap_or_default()),
             message: Text::of(&checkup.message),
+            notes: notes(checkup, mirror, home, most),
         }
-    })
+    }
+
+    fn of_unreadable(unreadable: &UnreadableMirror, home: &MirrorHome) -> Self {
+        let UnreadableMirror { mirror, error } = unreadable;
+        let message = format!("this version of transship does not understand it: {error}");
+        Self {
+            name: Text::of(&mirror.to_string()),
+            class: class(Health::Stalled),
+            state: Health::Stalled.as_str(),
+            synced: Text::of(""),
+            missing: Text::of(""),
+            message: Text::of(&message),
+            notes: vec![Part::new("do", home.edit(mirror))],
+        }
+    }
+}
+
+/// A mirror whose object cannot be understood, such as one of a newer version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnreadableMirror {
+    /// Its name.
+    pub mirror: NamedMirror,
+    /// Why.
+    pub error: String,
+}
+
+// === impl UnreadableMirror ===
+
+impl UnreadableMirror {
+    /// What is known of the object.
+    pub fn of(invalid: InvalidObject) -> Self {
+        let InvalidObject { error, metadata } = invalid;
+        let name = metadata.name.as_deref().unwrap_or_default();
+        Self {
+            mirror: NamedMirror::new(namespace(&metadata), name),
+            error,
+        }
+    }
+}
+
+/// The mirrors, the worst first, and first of all those that cannot be read.
+pub(super) fn lines<'a>(
+    mirrors: impl Iterator<Item = &'a ImageMirror>,
+    unreadable: impl Iterator<Item = &'a UnreadableMirror>,
+    (home, most): (&MirrorHome, usize),
+    now: Timestamp,
+) -> Bounded<MirrorLine> {
+    let unreadable: Vec<&UnreadableMirror> = unreadable.collect();
+    let mut looked = Bounded::of(worst_first(mirrors, home, now), |(checkup, mirror)| {
+        MirrorLine::of(&checkup, mirror, (home, most))
+    });
+    let first = Bounded::of(unreadable, |unreadable| {
+        MirrorLine::of_unreadable(unreadable, home)
+    });
+    looked.put_first(first);
+    looked
+}
+
+/// What is counted of tags that are not there.
+fn missing(tags: &TagCounts) -> String {
+    let counts = [
+        (tags.failed, "failed"),
+        (tags.refused, "refused"),
+        (tags.quarantined, "quarantined"),
+        (tags.pending, "pending"),
+    ];
+    let counts = counts.into_iter().filter(|(count, _)| *count > 0);
+    let counts = counts.map(|(count, word)| format!("{count} {word}"));
+    counts.collect::<Vec<_>>().join(", ")
+}
+
+/// What else a mirror fails with, each cause once, what policies keep out, and what to do: so many of each.
+fn notes(checkup: &Checkup, mirror: &ImageMirror, home: &MirrorHome, most: usize) -> Vec<Part> {
+    let Some(status) = &mirror.status else {
+        return Vec::new();
+    };
+    let named = NamedMirror::of(mirror);
+    let causes = further_causes(&status.failures, &checkup.message);
+    let told = causes.iter().take(most);
+    let told = told.filter_map(|cause| {
+        let (first, others) = cause.split_first()?;
+        Some(Part::of(tell_failure(first, others.len())))
+    });
+    let mut notes: Vec<Part> = told.collect();
+    let look = home.how_to(MirrorStep::Look, &named);
+    let rest = causes.iter().skip(most).map(Vec::len).sum::<usize>();
+    if rest > 0 {
+        notes.push(Part::new("failed", format!("{rest} more: {look}")));
+    }
+    let refusals = status.refusals.iter();
+    notes.extend(refusals.clone().take(most).map(tell_refusal).map(Part::of));
+    let rest = refusals.skip(most).count();
+    if rest > 0 {
+        notes.push(Part::new("kept out", format!("{rest} more: {look}")));
+    }
+    let next = checkup.mend(&named, home);
+    notes.extend(next.map(|next| Part::new("do", next)));
+    notes
 }
 
 /// How a state looks; its word says the same.
@@ -161,7 +298,10 @@ pub(super) fn arrivals<'a>(
 }
 
 /// The prune plans that wait for a person.
-pub(super) fn approvals<'a>(mirrors: impl Iterator<Item = &'a ImageMirror>) -> Vec<Approval> {
+pub(super) fn approvals<'a>(
+    mirrors: impl Iterator<Item = &'a ImageMirror>,
+    home: &MirrorHome,
+) -> Vec<Approval> {
     let waiting = mirrors.filter(|mirror| {
         let status = mirror.status.as_ref();
         status.and_then(waiting_plan).is_some()
@@ -170,7 +310,7 @@ pub(super) fn approvals<'a>(mirrors: impl Iterator<Item = &'a ImageMirror>) -> V
     named
         .map(|named| Approval {
             mirror: Text::of(&named.to_string()),
-            command: Text::of(&named.command("approve")),
+            command: Text::of(&home.how_to(MirrorStep::Approve, &named)),
         })
         .collect()
 }

@@ -2,10 +2,8 @@
 
 //! What is searched on a page, and what was found.
 
-use crate::api::ImageMirror;
-use crate::oci::reference::ReferenceError;
 use crate::plan::named_mirror::NamedMirror;
-use crate::plan::why::ImageAnswer;
+use crate::plan::why::{AskedImageError, ImageAnswer};
 
 /// Longest text that is searched, in bytes: more than any name of an image.
 pub const TYPED_LENGTH: usize = 1024;
@@ -22,7 +20,7 @@ pub enum Search<'a> {
         /// The text.
         text: &'a str,
         /// What is said of the image of that name.
-        found: &'a Result<ImageAnswer, ReferenceError>,
+        found: &'a Result<ImageAnswer, AskedImageError>,
     },
 }
 
@@ -60,8 +58,8 @@ impl Search<'_> {
     }
 
     /// Whether the name of a mirror has every word that was typed.
-    pub(super) fn names(&self, mirror: &ImageMirror) -> bool {
-        let name = NamedMirror::of(mirror).to_string();
+    pub(super) fn names(&self, mirror: &NamedMirror) -> bool {
+        let name = mirror.to_string();
         let mut words = self.typed().split_whitespace();
         words.all(|word| name.contains(&word.to_lowercase()))
     }

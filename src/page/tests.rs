@@ -24,12 +24,22 @@ fn render(known: &KnownObjects<'_>, search: Search<'_>) -> String {
     };
     render_page(&PageScene {
         place: "in namespace \"platform\"",
+        home: &MirrorHome::Cluster,
         known,
+        unreadable: &[newer()],
         traffic: &[paused],
         search,
         now: now(),
     })
     .unwrap()
+}
+
+/// A mirror that this version does not understand.
+fn newer() -> UnreadableMirror {
+    UnreadableMirror {
+        mirror: NamedMirror::new("platform", "newer"),
+        error: "missing field `source`".to_owned(),
+    }
 }
 
 /// The page of a server for what was typed.
@@ -65,6 +75,31 @@ fn failing(message: &str) -> ImageMirror {
     mirror("failing", &json!({}), &status)
 }
 
+/// A mirror with causes of failures and images that policies keep out, more than are told of each.
+fn held_back() -> ImageMirror {
+    let failures = (0..5).map(|number| {
+        json!({
+            "image": format!("docker.io/library/nginx:1.{number}"), "reason": "CopyFailed",
+            "message": format!("it is broken in way {number}: mend it"), "attempts": 2,
+        })
+    });
+    let refusal = json!({
+        "image": "docker.io/library/nginx:1.28.0", "policy": "aged", "gate": "minAge", "reason": "Quarantined",
+        "message": "let through at 2026-12-01T09:00:00Z: wait until then", "mode": "Enforce",
+    });
+    let status = json!({
+        "conditions": [{
+            "type": "Ready", "status": "False", "reason": "CopyFailed", "message": "2 of 8 tags are synced",
+            "lastTransitionTime": "2026-11-20T00:00:00Z",
+        }],
+        "synced": "2/8",
+        "tags": {"selected": 8, "synced": 2, "failed": 5, "quarantined": 1},
+        "failures": failures.collect::<Vec<_>>(),
+        "refusals": [refusal],
+    });
+    mirror("held-back", &json!({}), &status)
+}
+
 #[test]
 fn what_a_page_shows() {
     let digest = |digit: &str| format!("sha256:{}", digit.repeat(64));
@@ -93,6 +128,7 @@ fn what_a_page_shows() {
         &[
             mirror("base", &json!({}), &ready),
             failing("look whether it runs"),
+            held_back(),
         ],
         &[record(
             "base",
@@ -117,6 +153,10 @@ fn texts_of_strangers_are_harmless() {
         ("'&", "&#39;&#38;"),
         ("a\u{202e}b", "a\\u{202e}b"),
         ("a\u{2066}b\u{1b}c", "a\\u{2066}b\\u{1b}c"),
+        (
+            "a\u{200b}b\u{feff}c\u{3164}",
+            "a\\u{200b}b\\u{feff}c\\u{3164}",
+        ),
         ("</style>", "&#60;/style&#62;"),
     ] {
         for page in [
@@ -165,6 +205,19 @@ fn what_is_typed_is_answered() {
             "<th scope=\"row\">platform/failing</th>",
             false,
         ),
+        ("base", "Mirrors of that name", true),
+        ("base", "is not mirrored", false),
+        ("newer", "<th scope=\"row\">platform/newer</th>", true),
+        (
+            "newer",
+            "this version of transship does not understand it: missing field `source`",
+            true,
+        ),
+        (
+            "Back-off pulling image \"nginx:1.27.3\"",
+            "<h2>docker.io/library/nginx:1.27.3 is not mirrored</h2>",
+            true,
+        ),
         (
             "Not An Image",
             "Not An Image is not the name of an image: ",
@@ -180,6 +233,16 @@ fn what_is_typed_is_answered() {
             "the server sends it"
         );
     }
+}
+
+#[test]
+fn of_many_mirrors_that_say_something_of_an_image_some_are_heard() {
+    let mirrors = (0..150).map(|number| mirror(&format!("m-{number:03}"), &json!({}), &json!({})));
+    let mirrors: Vec<ImageMirror> = mirrors.collect();
+    let page = served(&mirrors, "nginx:1.27.3");
+    assert_eq!(page.matches("<h3>").count(), 100);
+    assert!(body(&page).contains("50 more answers of mirrors."));
+    assert!(page.find("m-000").unwrap() < page.find("m-099").unwrap());
 }
 
 #[test]

@@ -19,6 +19,10 @@ impl Text {
     pub(super) fn of(text: &str) -> Self {
         Self(one_line(&shorten(text, LENGTH)))
     }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
 }
 
 impl fmt::Display for Text {

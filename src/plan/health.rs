@@ -2,6 +2,7 @@
 
 //! How a mirror is, worst first, and what to do about it.
 
+mod details;
 mod failing;
 mod outdated;
 
@@ -12,11 +13,13 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+pub use self::details::{tell_failure, tell_refusal};
 pub use self::failing::further_causes;
 use self::outdated::Outdated;
 use crate::api::conditions::{self, FRESH, Holds, PRUNED, READY, RECONCILING, STALLED};
 use crate::api::image_mirror::ImageMirrorStatus;
 use crate::api::{ImageMirror, Reason};
+use crate::plan::mirror_home::{MirrorHome, MirrorStep};
 use crate::plan::named_mirror::NamedMirror;
 use crate::plan::status::halted;
 
@@ -57,11 +60,12 @@ pub struct Checkup {
 /// Mirrors and how they are: what is worse, does nothing at all, has failed more, or is first by name comes first.
 pub fn worst_first<'a>(
     mirrors: impl IntoIterator<Item = &'a ImageMirror>,
+    home: &MirrorHome,
     now: Timestamp,
 ) -> Vec<(Checkup, &'a ImageMirror)> {
     let looked = mirrors
         .into_iter()
-        .map(|mirror| (Checkup::of(mirror, now), mirror));
+        .map(|mirror| (Checkup::of(mirror, home, now), mirror));
     let mut looked: Vec<(Checkup, &ImageMirror)> = looked.collect();
     looked.sort_by_cached_key(|(checkup, mirror)| {
         let tags = mirror.status.as_ref().and_then(|status| status.tags);
@@ -102,14 +106,14 @@ impl Health {
 
 impl Checkup {
     /// How a mirror is, by what the controller wrote last. What is known to be old is called so.
-    pub fn of(mirror: &ImageMirror, now: Timestamp) -> Self {
+    pub fn of(mirror: &ImageMirror, home: &MirrorHome, now: Timestamp) -> Self {
         let named = NamedMirror::of(mirror);
         if mirror.spec.suspend {
             return Self {
                 reason: Some(Reason::Suspended.to_string()),
                 ..Self::new(
                     Health::Suspended,
-                    format!("no round runs: {}", named.command("resume")),
+                    format!("no round runs: {}", home.how_to(MirrorStep::Resume, &named)),
                 )
             };
         }
@@ -117,17 +121,20 @@ impl Checkup {
         let seen = status.filter(|status| conditions::find(&status.conditions, READY).is_some());
         let Some(status) = seen else {
             let stalled = status.and_then(|status| bad(status, STALLED, Holds::True));
-            return stalled.map_or_else(Self::unseen, |stalled| Self::by(Health::Stalled, stalled));
+            return stalled.map_or_else(
+                || Self::new(Health::Unknown, home.unseen()),
+                |stalled| Self::by(Health::Stalled, stalled),
+            );
         };
         let outdated = Outdated::of(mirror, status, now);
-        let told = Self::told(&named, status, mirror.metadata.generation);
+        let told = Self::told((&named, home), status, mirror.metadata.generation);
         match outdated {
             Some(outdated @ Outdated::Spec) => Self {
                 reason: told.reason,
-                ..Self::new(Health::Unknown, before(outdated, &told.message))
+                ..Self::new(Health::Unknown, before(outdated, home, &told.message))
             },
             Some(outdated @ Outdated::Round) => Self {
-                message: before(outdated, &told.message),
+                message: before(outdated, home, &told.message),
                 ..told
             },
             None => told,
@@ -135,7 +142,11 @@ impl Checkup {
     }
 
     /// What the controller wrote.
-    fn told(named: &NamedMirror, status: &ImageMirrorStatus, generation: Option<i64>) -> Self {
+    fn told(
+        (named, home): (&NamedMirror, &MirrorHome),
+        status: &ImageMirrorStatus,
+        generation: Option<i64>,
+    ) -> Self {
         if let Some(stalled) = bad(status, STALLED, Holds::True) {
             return Self::by(Health::Stalled, stalled);
         }
@@ -167,7 +178,10 @@ impl Checkup {
             let told = Self::by(Health::PrunePaused, pruned);
             return match waiting_plan(status) {
                 Some(_) => Self {
-                    message: format!("tags wait to be deleted: {}", named.command("approve")),
+                    message: format!(
+                        "tags wait to be deleted: {}",
+                        home.how_to(MirrorStep::Approve, named)
+                    ),
                     ..told
                 },
                 None => told,
@@ -199,9 +213,11 @@ impl Checkup {
         }
     }
 
-    fn unseen() -> Self {
-        let message = "the controller has not looked at it: does it run, and watch this namespace?";
-        Self::new(Health::Unknown, message)
+    /// What to do where the mirror comes to nothing, or to less than it should.
+    pub fn mend(&self, mirror: &NamedMirror, home: &MirrorHome) -> Option<String> {
+        let reason = self.reason.as_deref()?;
+        matches!(self.health, Health::Stalled | Health::Failing)
+            .then(|| home.mend(mirror, reason, false))
     }
 }
 
@@ -212,10 +228,10 @@ fn bad<'a>(status: &'a ImageMirrorStatus, r#type: &str, wanted: Holds) -> Option
 }
 
 /// What is said of a status that is old before what it says.
-fn before(outdated: Outdated, message: &str) -> String {
-    let old = outdated.message();
+fn before(outdated: Outdated, home: &MirrorHome, message: &str) -> String {
+    let old = outdated.message(home);
     if message.is_empty() {
-        return old.to_owned();
+        return old;
     }
     format!("{old} Before: {message}")
 }
@@ -256,7 +272,11 @@ mod tests {
         ] {
             let status =
                 json!({"conditions": [condition("Ready", "False", reason)], "failures": [failure]});
-            let checkup = Checkup::of(&mirror("base", &json!({}), &status), now());
+            let checkup = Checkup::of(
+                &mirror("base", &json!({}), &status),
+                &MirrorHome::Cluster,
+                now(),
+            );
             assert_eq!(checkup.is_halted, expected, "{reason}");
         }
     }
@@ -383,7 +403,11 @@ mod tests {
             let mut status = more.clone();
             status["conditions"] = json!(conditions);
             status["observedGeneration"] = json!(observed);
-            let checkup = Checkup::of(&mirror("base", &json!({}), &status), now());
+            let checkup = Checkup::of(
+                &mirror("base", &json!({}), &status),
+                &MirrorHome::Cluster,
+                now(),
+            );
             assert_eq!(checkup.health, health, "{name}");
             assert_eq!(checkup.message, message, "{name}");
             let reason = checkup.reason.as_deref();
@@ -399,7 +423,10 @@ mod tests {
             reason: Some("Suspended".to_owned()),
             ..Checkup::new(Health::Suspended, message)
         };
-        assert_eq!(Checkup::of(&suspended, now()), expected);
+        assert_eq!(
+            Checkup::of(&suspended, &MirrorHome::Cluster, now()),
+            expected
+        );
     }
 
     #[test]

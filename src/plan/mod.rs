@@ -20,6 +20,7 @@ pub mod integrity;
 pub mod mentioned_images;
 pub mod message;
 pub mod mirror;
+pub mod mirror_home;
 pub mod named_mirror;
 pub mod naming;
 pub mod news;

@@ -12,7 +12,7 @@ mod tests;
 mod told;
 
 pub use self::answer::{ImageAnswer, MirrorAnswer, Whereabouts};
-pub use self::asked::AskedImage;
+pub use self::asked::{AskedImage, AskedImageError};
 pub use self::told::Told;
 
 use std::borrow::Cow;
@@ -168,9 +168,9 @@ fn unite(answers: &mut Vec<MirrorAnswer>) {
     }
 }
 
-/// A mirror whose spec is wrong is told of where it would copy from, or to, the registry of the image.
+/// A mirror whose spec is wrong is told of where it may mean the image.
 fn unusable(asked: &AskedImage, object: &ImageMirror, wrong: String) -> Option<MirrorAnswer> {
-    if !asked.may_concern(object) {
+    if !asked.may_be_meant_by(object) {
         return None;
     }
     let conditions = object.status.as_ref().map(|status| &status.conditions);

@@ -42,6 +42,7 @@ pub use self::memory::Memory;
 pub use self::origin::SetAside;
 pub(in crate::sync) use self::record::NEVER;
 pub use self::record::{Looked, Ownership, Record, Sight, Tombstone, Verified};
+pub(crate) use self::regular::replace;
 pub use self::slot::{Page, Slot};
 
 pub(in crate::sync) use self::keepsake::needed;

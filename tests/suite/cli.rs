@@ -11,6 +11,7 @@ mod images;
 mod looking;
 mod machines;
 mod measuring;
+mod paging;
 mod remembering;
 mod setting;
 mod stopping;

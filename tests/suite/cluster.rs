@@ -17,6 +17,7 @@ mod lifecycle;
 mod notifications;
 mod objects;
 mod page;
+mod page_looks;
 mod pruning_others;
 mod pruning_records;
 mod pruning_windows;

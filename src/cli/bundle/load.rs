@@ -65,7 +65,8 @@ pub(super) async fn run(args: &LoadBundleArgs, output: &Output) -> Result<Exit, 
     if let Some(unlisted) = UnlistedView::of(bundle.unlisted().await.map_err(failed)?) {
         output.note(&format!("note: {}", unlisted.text()));
     }
-    session.apply(*format, output).await
+    let (exit, _) = session.apply(*format, output).await?;
+    Ok(exit)
 }
 
 /// Says what the destinations must have already.

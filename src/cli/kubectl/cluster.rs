@@ -5,6 +5,7 @@
 use std::fmt::Debug;
 
 use kube::api::{ListParams, Patch, PatchParams};
+use kube::core::error_boundary::InvalidObject;
 use kube::core::{DeserializeGuard, NamespaceResourceScope, Status};
 use kube::{Api, Resource, ResourceExt as _};
 use serde::de::DeserializeOwned;
@@ -15,6 +16,7 @@ use crate::api::{ImageMirror, ImagePolicy, MirroredRepository};
 use crate::cli::args::{AskedMirror, ClusterArgs};
 use crate::cli::error::Error;
 use crate::cli::output::Output;
+use crate::page::UnreadableMirror;
 use crate::plan::named_mirror::NamedMirror;
 use crate::plan::why::KnownObjects;
 use crate::runtime::kubernetes::{Clients, advice, explain};
@@ -39,6 +41,14 @@ pub(super) struct Listed {
     mirrors: Vec<ImageMirror>,
     policies: Vec<ImagePolicy>,
     records: Vec<MirroredRepository>,
+    /// Mirrors that this version does not understand.
+    pub(super) unreadable: Vec<UnreadableMirror>,
+}
+
+/// Objects of a kind.
+struct Objects<K> {
+    understood: Vec<K>,
+    invalid: Vec<InvalidObject>,
 }
 
 /// A mirror with what is on record of it, and the cluster that has both.
@@ -72,6 +82,7 @@ impl Listed {
             mirrors,
             policies,
             records,
+            unreadable: _,
         } = self;
         KnownObjects::of(mirrors, policies, records)
     }
@@ -137,7 +148,8 @@ impl Cluster {
 
     /// All objects of a kind. What cannot be understood is told and left out.
     pub(super) async fn list<K: Readable>(&self, output: &Output) -> Result<Vec<K>, PluginError> {
-        self.list_with(ListParams::default(), output).await
+        let listed = self.list_with(ListParams::default(), output).await?;
+        Ok(listed.understood)
     }
 
     /// What is on record of a mirror, without the manifests that bring tags back.
@@ -147,7 +159,7 @@ impl Cluster {
         output: &Output,
     ) -> Result<Vec<MirroredRepository>, PluginError> {
         let parameters = ListParams::default().fields(&format!("spec.mirror={mirror}"));
-        let records = self.list_with(parameters, output).await?;
+        let records = self.list_with(parameters, output).await?.understood;
         Ok(records.into_iter().map(without_manifests).collect())
     }
 
@@ -162,10 +174,16 @@ impl Cluster {
 
     /// All mirrors, policies and records.
     pub(super) async fn list_all(&self, output: &Output) -> Result<Listed, PluginError> {
-        let (mirrors, policies, records) =
-            tokio::try_join!(self.list(output), self.list(output), self.records(output))?;
+        let all = ListParams::default();
+        let (mirrors, policies, records) = tokio::try_join!(
+            self.list_with(all, output),
+            self.list(output),
+            self.records(output)
+        )?;
+        let unreadable = mirrors.invalid.into_iter().map(UnreadableMirror::of);
         Ok(Listed {
-            mirrors,
+            unreadable: unreadable.collect(),
+            mirrors: mirrors.understood,
             policies,
             records,
         })
@@ -193,28 +211,32 @@ impl Cluster {
         &self,
         parameters: ListParams,
         output: &Output,
-    ) -> Result<Vec<K>, PluginError> {
+    ) -> Result<Objects<K>, PluginError> {
         let mut parameters = parameters.limit(PAGE);
         let api: Api<DeserializeGuard<K>> = match &self.namespace {
             Some(namespace) => Api::namespaced(self.clients.call.clone(), namespace),
             None => Api::all(self.clients.call.clone()),
         };
-        let mut objects = Vec::new();
+        let mut objects = Objects {
+            understood: Vec::new(),
+            invalid: Vec::new(),
+        };
         loop {
             let page = api.list(&parameters).await;
             let page = page.map_err(|error| self.failed::<K>("list", None, &error))?;
             for object in page.items {
                 let name = object.name_any();
                 match object.0 {
-                    Ok(object) => objects.push(object),
+                    Ok(object) => objects.understood.push(object),
                     Err(error) => {
                         let kind = K::kind(&());
                         output.note(&format!("left out: {kind} {name}: {error}"));
+                        objects.invalid.push(error);
                     }
                 }
             }
             match page.metadata.continue_.filter(|token| !token.is_empty()) {
-                Some(_) if objects.len() >= OBJECTS => {
+                Some(_) if objects.understood.len() >= OBJECTS => {
                     let kind = K::plural(&());
                     output.note(&format!("only the first {OBJECTS} {kind} are looked at"));
                     return Ok(objects);

@@ -10,6 +10,7 @@ use crate::cli::error::Error;
 use crate::cli::exit::Exit;
 use crate::cli::output::Output;
 use crate::page::{PageScene, Search, render_page};
+use crate::plan::mirror_home::MirrorHome;
 use crate::plan::why::ImageAnswer;
 use crate::runtime::clock;
 
@@ -26,7 +27,9 @@ pub(super) async fn run(
     let answers: Vec<ImageAnswer> = asked.map(|asked| ImageAnswer::of(asked, &known)).collect();
     let page = render_page(&PageScene {
         place: &cluster.place(),
+        home: &MirrorHome::Cluster,
         known: &known,
+        unreadable: &listed.unreadable,
         traffic: &[],
         search: Search::File(&answers),
         now: clock::now(),

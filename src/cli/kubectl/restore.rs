@@ -65,16 +65,21 @@ pub(super) async fn run(
         mirror,
         records,
     } = Cluster::mirror_with_records(place, &args.name, output).await?;
+    let now = clock::now();
     let list = RestorableTags {
         mirror: named.to_string(),
-        tags: restorable(&mirror, &records),
-        now: clock::now(),
+        tags: restorable(&mirror, &records, now),
+        now,
     };
     output.print_value(args.output.output, &list, render)?;
     Ok(Exit::Success)
 }
 
-fn restorable(mirror: &ImageMirror, records: &[MirroredRepository]) -> Vec<RestorableTag> {
+fn restorable(
+    mirror: &ImageMirror,
+    records: &[MirroredRepository],
+    now: Timestamp,
+) -> Vec<RestorableTag> {
     let grace = SignedDuration::try_from(mirror.spec.prune.grace.as_std()).ok();
     let deleted = records.iter().flat_map(|record| {
         let deleted = record.status.iter().flat_map(|status| &status.deleted);
@@ -94,6 +99,7 @@ fn restorable(mirror: &ImageMirror, records: &[MirroredRepository]) -> Vec<Resto
                 until: until.unwrap_or(Timestamp::MAX),
             }
         })
+        .filter(|tag| tag.until > now)
         .collect()
 }
 
@@ -150,25 +156,27 @@ mod tests {
 
     #[test]
     fn what_can_be_restored_and_how() {
-        let deleted = |tag: &str, cleared: bool| {
+        let deleted = |tag: &str, deleted_at: &str, cleared: bool| {
             let digest = format!("sha256:{}", "1".repeat(64));
             json!({
                 "tag": tag, "source": format!("docker.io/library/app:{tag}"), "sourceDigest": digest, "digest": digest,
-                "shape": "all", "deletedAt": "2026-11-30T00:00:00Z", "cleared": cleared,
+                "shape": "all", "deletedAt": deleted_at, "cleared": cleared,
             })
         };
-        let status = json!({"deleted": [deleted("1", false), deleted("2", true)]});
+        let status = json!({"deleted": [
+            deleted("1", "2026-11-30T00:00:00Z", false),
+            deleted("2", "2026-11-30T00:00:00Z", true),
+            deleted("3", "2026-11-28T12:00:00Z", false),
+        ]});
         let mirror = mirror(
             "base",
             &json!({"prune": {"mode": "Delete", "grace": "48h"}}),
             &json!({}),
         );
+        let records = [record("base", "registry.example.com/mirror/app", &status)];
         let list = RestorableTags {
             mirror: "platform/base".to_owned(),
-            tags: restorable(
-                &mirror,
-                &[record("base", "registry.example.com/mirror/app", &status)],
-            ),
+            tags: restorable(&mirror, &records, now()),
             now: now(),
         };
         let look = Look {

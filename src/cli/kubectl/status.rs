@@ -8,11 +8,10 @@ use serde::Serialize;
 
 use super::cluster::Cluster;
 use super::fields::{field, fields, paragraph};
+use crate::api::ImageMirror;
 use crate::api::image_mirror::{FailureStatus, ImageMirrorStatus, RefusalStatus, TagCounts};
-use crate::api::image_policy::PolicyMode;
 use crate::api::metadata::namespace;
 use crate::api::time::{age, since};
-use crate::api::{ImageMirror, Reason};
 use crate::cli::args::{ClusterArgs, StatusArgs};
 use crate::cli::error::Error;
 use crate::cli::exit::Exit;
@@ -21,7 +20,10 @@ use crate::cli::output::{Document, Output};
 use crate::cli::table::Table;
 use crate::cli::table::paragraphs;
 use crate::cli::units;
-use crate::plan::health::{Checkup, Health, further_causes, worst_first};
+use crate::plan::health::{
+    Checkup, Health, further_causes, tell_failure, tell_refusal, worst_first,
+};
+use crate::plan::mirror_home::MirrorHome;
 use crate::plan::named_mirror::NamedMirror;
 use crate::runtime::clock;
 
@@ -61,6 +63,9 @@ struct MirrorRow {
     /// What is wrong, and what to do.
     #[serde(skip_serializing_if = "String::is_empty")]
     message: String,
+    /// What to do where the message does not say it.
+    #[serde(skip)]
+    mend: String,
     tags: TagCounts,
     #[serde(skip_serializing_if = "Option::is_none")]
     last_sync_time: Option<Timestamp>,
@@ -120,7 +125,7 @@ fn nothing(place: &str, is_all: bool) -> String {
 
 /// The mirrors, the worst first.
 fn rows(mirrors: &[ImageMirror], now: Timestamp) -> Vec<MirrorRow> {
-    let looked = worst_first(mirrors, now).into_iter();
+    let looked = worst_first(mirrors, &MirrorHome::Cluster, now).into_iter();
     looked
         .map(|(checkup, mirror)| MirrorRow::of(checkup, mirror))
         .collect()
@@ -143,6 +148,7 @@ impl MirrorList {
 
 impl MirrorRow {
     fn of(checkup: Checkup, mirror: &ImageMirror) -> Self {
+        let mend = checkup.mend(&NamedMirror::of(mirror), &MirrorHome::Cluster);
         let Checkup {
             health,
             is_halted: _,
@@ -164,6 +170,7 @@ impl MirrorRow {
             health,
             reason,
             message,
+            mend: mend.unwrap_or_default(),
             tags: tags.unwrap_or_default(),
             last_sync_time: last_sync_time.map(|time| time.0),
             next_sync_time: next_sync_time.map(|time| time.0),
@@ -180,14 +187,6 @@ impl MirrorRow {
 
     fn named(&self) -> NamedMirror {
         NamedMirror::new(&self.namespace, &self.name)
-    }
-
-    /// What to do where the mirror comes to nothing, or to less than it should.
-    fn mend(&self) -> String {
-        match (self.health, &self.reason) {
-            (Health::Stalled | Health::Failing, Some(reason)) => self.named().mend(reason, false),
-            _ => String::new(),
-        }
     }
 
     fn synced(&self) -> String {
@@ -264,7 +263,8 @@ fn causes(row: &MirrorRow, look: Look) -> String {
     let told = causes.iter().take(CAUSES);
     let told = told.filter_map(|cause| {
         let (first, others) = cause.split_first()?;
-        Some(tell(first, others.len(), look))
+        let told = tell_failure(first, others.len());
+        Some(field(told.label, &told.text, look))
     });
     let rest = match causes.iter().skip(CAUSES).map(Vec::len).sum() {
         0 => String::new(),
@@ -273,7 +273,7 @@ fn causes(row: &MirrorRow, look: Look) -> String {
             format!("{count}: {}", row.named().command("status"))
         }
     };
-    told.collect::<String>() + &fields([("failed", rest), ("do", row.mend())], look)
+    told.collect::<String>() + &fields([("failed", rest), ("do", row.mend.clone())], look)
 }
 
 /// How many there are, and how many of them are in order.
@@ -304,71 +304,27 @@ fn detail(row: &MirrorRow, now: Timestamp, look: Look) -> String {
         [
             ("state", row.health.as_str().to_owned()),
             ("because", row.message.clone()),
-            ("do", row.mend()),
+            ("do", row.mend.clone()),
             ("tags", tags),
             ("last sync", time(row.last_sync_time)),
             (
                 "next sync",
+                // Rounds without news write none: what is past says nothing of the next.
                 row.next_sync_time
+                    .filter(|time| *time > now)
                     .map_or_else(String::new, |time| format!("{time:.0}")),
             ),
         ],
         look,
     );
     let failures = row.failures.iter();
-    let failures = failures.map(|failure| tell(failure, 0, look));
-    let refusals = row.refusals.iter();
-    let refusals = refusals.map(|refusal| tell_refusal(refusal, look));
-    let lists: String = failures.chain(refusals).collect();
+    let failures = failures.map(|failure| tell_failure(failure, 0));
+    let refusals = row.refusals.iter().map(tell_refusal);
+    let lists = failures.chain(refusals);
+    let lists: String = lists
+        .map(|told| field(told.label, &told.text, look))
+        .collect();
     format!("{}/{}\n{head}{lists}", row.namespace, row.name)
-}
-
-/// What a policy does not admit, does not admit yet, or only reports.
-fn tell_refusal(refusal: &RefusalStatus, look: Look) -> String {
-    let RefusalStatus {
-        image,
-        policy,
-        gate,
-        reason,
-        message,
-        mode,
-    } = refusal;
-    let word = match mode {
-        PolicyMode::Audit => "audited",
-        PolicyMode::Enforce if *reason == Reason::Quarantined.as_str() => "quarantined",
-        PolicyMode::Enforce => "refused",
-    };
-    let text = format!("{image}: {reason} by {policy}, {gate}: {message}");
-    field(word, &text, look)
-}
-
-/// What failed, where, how often, and with how many others for the same cause.
-fn tell(failure: &FailureStatus, others: usize, look: Look) -> String {
-    let FailureStatus {
-        image,
-        destination,
-        reason,
-        message,
-        attempts,
-        next_attempt_time: _,
-    } = failure;
-    let at = destination.as_ref();
-    let at = at.map_or_else(String::new, |name| format!(" (destination {name})"));
-    let others = match others {
-        0 => String::new(),
-        others => format!(" and {others} more"),
-    };
-    let times = u64::try_from(*attempts).unwrap_or_default();
-    let times = if times > 1 {
-        format!(", {times} times")
-    } else {
-        String::new()
-    };
-    field(
-        "failed",
-        &format!("{image}{at}{others}: {reason}{times}: {message}"),
-        look,
-    )
 }
 
 #[cfg(test)]
@@ -431,7 +387,7 @@ mod tests {
                 "message": "first seen at 2026-11-30T00:00:00Z", "mode": "Audit",
             }, {
                 "image": "docker.io/library/nginx:1.28.0", "policy": "stable", "gate": "minAge", "reason": "Quarantined",
-                "message": "first seen at 2026-11-30T00:00:00Z, let through at 2026-12-03T00:00:00Z: wait for 3d", "mode": "Enforce",
+                "message": "first seen at 2026-11-30T00:00:00Z, let through 72h later, at 2026-12-03T00:00:00Z: wait until then", "mode": "Enforce",
             }],
         })
     }

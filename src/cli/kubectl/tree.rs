@@ -21,6 +21,7 @@ use crate::cli::table::Table;
 use crate::cli::units;
 use crate::oci::Registry;
 use crate::plan::health::{Checkup, Health};
+use crate::plan::mirror_home::MirrorHome;
 use crate::runtime::clock;
 
 /// The kind of what machines read.
@@ -111,7 +112,7 @@ impl MirrorTree {
         now: Timestamp,
     ) -> Self {
         let source = mirror.spec.source.registry.as_str();
-        let Checkup { health, reason, .. } = Checkup::of(mirror, now);
+        let Checkup { health, reason, .. } = Checkup::of(mirror, &MirrorHome::Cluster, now);
         Self {
             namespace: namespace(&mirror.metadata).to_owned(),
             name: mirror.metadata.name.clone().unwrap_or_default(),

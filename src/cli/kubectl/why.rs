@@ -11,6 +11,7 @@ use crate::cli::error::Error;
 use crate::cli::exit::Exit;
 use crate::cli::look::Look;
 use crate::cli::output::{Document, Output};
+use crate::plan::mirror_home::MirrorHome;
 use crate::plan::why::{ImageAnswer, MirrorAnswer};
 use crate::runtime::clock;
 
@@ -70,7 +71,7 @@ fn render(answer: &ImageAnswer, place: &Searched, now: Timestamp, look: Look) ->
 }
 
 fn tell(answer: &MirrorAnswer, now: Timestamp, look: Look) -> String {
-    let told = answer.told(now).into_iter();
+    let told = answer.told(&MirrorHome::Cluster, now).into_iter();
     let told: String = told
         .map(|told| field(told.label, &told.text, look))
         .collect();

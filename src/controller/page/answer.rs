@@ -13,7 +13,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
 use axum::response::{IntoResponse, Response};
 use tokio::sync::Semaphore;
 
-use super::collected::{NotShown, Visible};
+use super::collected::{NotShown, PageSource, Visible};
 use super::token;
 use super::visitors::{Unseeing, Visitors};
 use super::watched::{WatchedObjects, place};
@@ -29,12 +29,22 @@ const AGAIN: &str = "2";
 const LOCAL_NAMES: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 
 /// The server of the page.
-pub(in crate::controller) struct PageServer {
-    watched: Arc<WatchedObjects>,
-    /// None where everybody who gets here sees everything.
-    visitors: Option<Visitors>,
+pub(crate) struct PageServer {
+    source: Arc<dyn PageSource>,
+    audience: Audience,
     turns: Arc<Semaphore>,
     policy: HeaderValue,
+}
+
+/// Who sees what.
+enum Audience {
+    /// Everybody at this machine sees everything.
+    Everybody,
+    /// People with a token of the cluster see what they may get there.
+    Visitors {
+        visitors: Visitors,
+        cluster: Arc<WatchedObjects>,
+    },
 }
 
 /// Why nothing is shown.
@@ -54,23 +64,24 @@ enum Refusal {
 
 impl PageServer {
     /// The page for everybody at this machine.
-    pub(in crate::controller) fn for_everybody(watched: Arc<WatchedObjects>) -> Self {
-        Self::new(watched, None)
+    pub(crate) fn for_everybody(source: Arc<dyn PageSource>) -> Self {
+        Self::new(source, Audience::Everybody)
     }
 
     /// The page for people with a token of the cluster.
     pub(in crate::controller) fn for_visitors(
-        watched: Arc<WatchedObjects>,
+        cluster: Arc<WatchedObjects>,
         visitors: Visitors,
     ) -> Self {
-        Self::new(watched, Some(visitors))
+        let source = cluster.clone();
+        Self::new(source, Audience::Visitors { visitors, cluster })
     }
 
-    fn new(watched: Arc<WatchedObjects>, visitors: Option<Visitors>) -> Self {
+    fn new(source: Arc<dyn PageSource>, audience: Audience) -> Self {
         let policy = HeaderValue::from_str(&served_policy());
         Self {
-            watched,
-            visitors,
+            source,
+            audience,
             turns: Arc::new(Semaphore::new(AT_ONCE)),
             policy: policy.unwrap_or_else(|_| HeaderValue::from_static("default-src 'none'")),
         }
@@ -88,27 +99,25 @@ impl PageServer {
             return Err(Refusal::TooLong);
         }
         let visible = self.visible(&request.headers).await?;
-        let watched = self.watched.clone();
+        let source = self.source.clone();
         // Nobody closes it.
         let turn = self.turns.clone().acquire_owned().await.ok();
         let made = tokio::task::spawn_blocking(move || {
             let _turn = turn;
-            make(&watched, &visible, &typed)
+            make(&*source, &visible, &typed)
         });
         made.await.map_err(|_| Refusal::Broken)?
     }
 
     /// What whoever asks may see.
     async fn visible(&self, headers: &HeaderMap) -> Result<Visible, Refusal> {
-        let Some(visitors) = &self.visitors else {
-            return if is_local(headers) {
-                Ok(Visible::All)
-            } else {
-                Err(Refusal::WrongName)
-            };
+        let (visitors, cluster) = match &self.audience {
+            Audience::Everybody if is_local(headers) => return Ok(Visible::All),
+            Audience::Everybody => return Err(Refusal::WrongName),
+            Audience::Visitors { visitors, cluster } => (visitors, cluster),
         };
         // Where nothing is shown anyway, nobody is asked who that is.
-        let namespaces = self.watched.namespaces().map_err(Refusal::NotShown)?;
+        let namespaces = cluster.namespaces().map_err(Refusal::NotShown)?;
         let token = token::shown(headers).ok_or(Refusal::NoToken)?;
         let visible = visitors.visible(&token, &namespaces).await;
         let visible = visible.map_err(Refusal::Unseeing)?;
@@ -158,14 +167,14 @@ pub(super) async fn answer(
 }
 
 /// The page of what somebody may see.
-fn make(watched: &WatchedObjects, visible: &Visible, typed: &str) -> Result<String, Refusal> {
-    let collected = watched.look(visible).map_err(Refusal::NotShown)?;
+fn make(source: &dyn PageSource, visible: &Visible, typed: &str) -> Result<String, Refusal> {
+    let collected = source.look(visible).map_err(Refusal::NotShown)?;
     let known = collected.known();
     let asked = (!typed.is_empty()).then(|| typed.parse::<AskedImage>());
     let found = asked.map(|asked| {
         asked.map(|asked| {
             ImageAnswer::looked_up(&asked, &known, |asked, mirror, _| {
-                let records = watched.records(mirror, asked).into_iter();
+                let records = source.records(mirror, asked).into_iter();
                 records.map(Cow::Owned).collect()
             })
         })
@@ -175,7 +184,7 @@ fn make(watched: &WatchedObjects, visible: &Visible, typed: &str) -> Result<Stri
         Some(found) => Search::Typed { text: typed, found },
     };
     let place = match visible {
-        Visible::All => watched.place.clone(),
+        Visible::All => source.place().to_owned(),
         Visible::Namespaces(namespaces) => place(
             namespaces
                 .iter()
@@ -187,7 +196,9 @@ fn make(watched: &WatchedObjects, visible: &Visible, typed: &str) -> Result<Stri
     };
     let page = render_page(&PageScene {
         place: &place,
+        home: source.home(),
         known: &known,
+        unreadable: &collected.unreadable(),
         traffic: &collected.traffic,
         search,
         now: clock::now(),

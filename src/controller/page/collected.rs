@@ -1,18 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! What there is to show.
+//! What there is to show, and where it comes from.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::api::{ImageMirror, ImagePolicy, MirroredRepository};
 use crate::controller::objects::Guarded;
-use crate::page::RegistryTraffic;
-use crate::plan::why::KnownObjects;
+use crate::page::{RegistryTraffic, UnreadableMirror};
+use crate::plan::mirror_home::MirrorHome;
+use crate::plan::why::{AskedImage, KnownObjects};
+
+/// Where a page gets what it shows. All of it is in memory.
+pub(crate) trait PageSource: Send + Sync {
+    /// Where the mirrors are kept.
+    fn home(&self) -> &MirrorHome;
+
+    /// Where all of them are, for people.
+    fn place(&self) -> &str;
+
+    /// What is known of what somebody may see.
+    fn look(&self, visible: &Visible) -> Result<Collected, NotShown>;
+
+    /// What is on record of a mirror and may be about an image.
+    fn records(&self, mirror: &ImageMirror, asked: &AskedImage) -> Vec<MirroredRepository>;
+}
 
 /// The namespaces that somebody may see.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Visible {
+pub(crate) enum Visible {
     /// All of them.
     All,
     /// These.
@@ -21,20 +37,20 @@ pub(super) enum Visible {
 
 /// What is known at one time.
 #[derive(Debug, Default)]
-pub(super) struct Collected {
+pub(crate) struct Collected {
     /// The mirrors.
-    pub(super) mirrors: Vec<Arc<Guarded<ImageMirror>>>,
+    pub(crate) mirrors: Vec<Arc<Guarded<ImageMirror>>>,
     /// The policies of their namespaces.
-    pub(super) policies: Vec<Arc<Guarded<ImagePolicy>>>,
+    pub(crate) policies: Vec<Arc<Guarded<ImagePolicy>>>,
     /// What is on record of repositories with tags that are no longer wanted.
-    pub(super) leaving: Vec<MirroredRepository>,
+    pub(crate) leaving: Vec<MirroredRepository>,
     /// How registries behaved.
-    pub(super) traffic: Vec<RegistryTraffic>,
+    pub(crate) traffic: Vec<RegistryTraffic>,
 }
 
 /// Why there is nothing to show.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum NotShown {
+pub(crate) enum NotShown {
     /// Another process works.
     #[error("this process stands by: {0}")]
     StandsBy(String),
@@ -59,7 +75,7 @@ impl Visible {
 
 impl Collected {
     /// What of it is understood.
-    pub(super) fn known(&self) -> KnownObjects<'_> {
+    pub(crate) fn known(&self) -> KnownObjects<'_> {
         let mirrors = self.mirrors.iter();
         let policies = self.policies.iter();
         KnownObjects {
@@ -71,5 +87,12 @@ impl Collected {
                 .collect(),
             records: self.leaving.iter().collect(),
         }
+    }
+
+    /// The mirrors that are not understood.
+    pub(super) fn unreadable(&self) -> Vec<UnreadableMirror> {
+        let mirrors = self.mirrors.iter();
+        let invalid = mirrors.filter_map(|object| object.0.as_ref().err());
+        invalid.cloned().map(UnreadableMirror::of).collect()
     }
 }

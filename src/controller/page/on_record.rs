@@ -10,7 +10,7 @@ use crate::sync::Ledger;
 use crate::sync::ledger::{Leaf, Page};
 
 /// What is on record of a mirror and may be about an image.
-pub(super) fn concerning(
+pub(crate) fn concerning(
     ledger: &Ledger,
     mirror: &ImageMirror,
     asked: &AskedImage,
@@ -26,7 +26,7 @@ pub(super) fn concerning(
 }
 
 /// The repositories of a mirror with tags that are no longer wanted, and these tags alone.
-pub(super) fn leaving(ledger: &Ledger, mirror: &ImageMirror) -> Vec<MirroredRepository> {
+pub(crate) fn leaving(ledger: &Ledger, mirror: &ImageMirror) -> Vec<MirroredRepository> {
     let prune = mirror.status.as_ref();
     let prune = prune.and_then(|status| status.prune.as_ref());
     if prune.is_none_or(|prune| prune.candidates == 0 && prune.protected == 0) {

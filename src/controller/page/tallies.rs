@@ -10,6 +10,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::oci::Registry;
 use crate::page::RegistryTraffic;
+use crate::registry::{Class, Observer};
+use crate::runtime::clock;
 
 /// Most registries that are counted: mirrors decide how many there are.
 const REGISTRIES: usize = 1_024;
@@ -18,13 +20,13 @@ const TOO_MANY: u16 = 429;
 
 /// How registries behaved since the process began.
 #[derive(Debug, Default)]
-pub(in crate::controller) struct RegistryTallies(Mutex<HashMap<Registry, RegistryTraffic>>);
+pub(crate) struct RegistryTallies(Mutex<HashMap<Registry, RegistryTraffic>>);
 
 // === impl RegistryTallies ===
 
 impl RegistryTallies {
     /// A request was answered with this status, or not at all.
-    pub(in crate::controller) fn requested(&self, registry: &Registry, status: Option<u16>) {
+    fn count(&self, registry: &Registry, status: Option<u16>) {
         self.change(registry, |tally| {
             tally.requests += 1;
             tally.refused += u64::from(status == Some(TOO_MANY));
@@ -34,12 +36,7 @@ impl RegistryTallies {
     }
 
     /// A registry is left alone for so much longer. Another credential, or another way, may be for longer still.
-    pub(in crate::controller) fn throttled(
-        &self,
-        registry: &Registry,
-        wait: Duration,
-        now: Timestamp,
-    ) {
+    fn pause(&self, registry: &Registry, wait: Duration, now: Timestamp) {
         let wait = SignedDuration::try_from(wait).unwrap_or(SignedDuration::MAX);
         let until = now.saturating_add(wait).unwrap_or(Timestamp::MAX);
         self.change(registry, |tally| {
@@ -48,7 +45,7 @@ impl RegistryTallies {
     }
 
     /// All of them.
-    pub(super) fn all(&self) -> Vec<RegistryTraffic> {
+    pub(crate) fn all(&self) -> Vec<RegistryTraffic> {
         self.lock().values().cloned().collect()
     }
 
@@ -73,6 +70,18 @@ impl RegistryTallies {
     }
 }
 
+impl Observer for RegistryTallies {
+    fn requested(&self, registry: &Registry, _class: Class, status: Option<u16>) {
+        self.count(registry, status);
+    }
+
+    fn throttled(&self, registry: &Registry, wait: Duration) {
+        self.pause(registry, wait, clock::now());
+    }
+
+    fn pulled(&self, _registry: &Registry) {}
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -83,10 +92,10 @@ mod tests {
         let now = Timestamp::UNIX_EPOCH;
         let registry: Registry = "registry.example.com".parse().unwrap();
         for status in [Some(200), Some(TOO_MANY), None] {
-            tallies.requested(&registry, status);
+            tallies.count(&registry, status);
         }
-        tallies.throttled(&registry, Duration::from_secs(60), now);
-        tallies.throttled(&registry, Duration::from_secs(5), now);
+        tallies.pause(&registry, Duration::from_secs(60), now);
+        tallies.pause(&registry, Duration::from_secs(5), now);
         let tally = RegistryTraffic {
             registry,
             paused_until: Some(Timestamp::from_second(60).unwrap()),
@@ -98,7 +107,7 @@ mod tests {
         assert_eq!(tallies.all(), [tally]);
         for number in 0..2 * REGISTRIES {
             let registry = format!("r{number}.example.com").parse().unwrap();
-            tallies.requested(&registry, Some(200));
+            tallies.count(&registry, Some(200));
         }
         assert_eq!(tallies.all().len(), REGISTRIES);
     }

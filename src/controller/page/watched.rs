@@ -8,19 +8,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use kube::runtime::reflector::Store;
 use kube::{Resource, ResourceExt};
 
-use super::collected::{Collected, NotShown, Visible};
+use super::collected::{Collected, NotShown, PageSource, Visible};
 use super::on_record::{concerning, leaving};
 use super::tallies::RegistryTallies;
 use crate::api::{ImageMirror, ImagePolicy, MirroredRepository};
 use crate::controller::objects::Guarded;
 use crate::controller::watch::Listed;
+use crate::plan::mirror_home::MirrorHome;
 use crate::plan::why::AskedImage;
 use crate::sync::Ledger;
 
 /// What the page of a controller is made of. Before this process leads there is nothing.
 pub(in crate::controller) struct WatchedObjects {
     /// Where its mirrors are, for people.
-    pub(super) place: String,
+    place: String,
     /// Where somebody finds the process that leads.
     leader: String,
     /// How registries behaved.
@@ -76,8 +77,33 @@ impl WatchedObjects {
         Ok(mirrors.filter_map(|mirror| mirror.namespace()).collect())
     }
 
-    /// What is known of what somebody may see.
-    pub(super) fn look(&self, visible: &Visible) -> Result<Collected, NotShown> {
+    /// All scopes, once they have told of everything.
+    fn scopes(&self) -> Result<(Arc<Ledger>, Vec<WatchedScope>), NotShown> {
+        let state = self.lock();
+        let ledger = state.ledger.clone();
+        let ledger = ledger.ok_or_else(|| NotShown::StandsBy(self.leader.clone()))?;
+        let mut listed = state.scopes.iter().flat_map(|scope| &scope.listed);
+        if state.scopes.len() < state.expected || !listed.all(Listed::is_so) {
+            return Err(NotShown::Reading);
+        }
+        Ok((ledger, state.scopes.clone()))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl PageSource for WatchedObjects {
+    fn home(&self) -> &MirrorHome {
+        &MirrorHome::Cluster
+    }
+
+    fn place(&self) -> &str {
+        &self.place
+    }
+
+    fn look(&self, visible: &Visible) -> Result<Collected, NotShown> {
         let (ledger, scopes) = self.scopes()?;
         let mirrors = scopes.iter().flat_map(|scope| scope.mirrors.state());
         let mirrors: Vec<_> = mirrors.filter(|object| is_in(&**object, visible)).collect();
@@ -95,30 +121,9 @@ impl WatchedObjects {
         })
     }
 
-    /// What is on record of a mirror and may be about an image.
-    pub(super) fn records(
-        &self,
-        mirror: &ImageMirror,
-        asked: &AskedImage,
-    ) -> Vec<MirroredRepository> {
+    fn records(&self, mirror: &ImageMirror, asked: &AskedImage) -> Vec<MirroredRepository> {
         let ledger = self.lock().ledger.clone();
         ledger.map_or_else(Vec::new, |ledger| concerning(&ledger, mirror, asked))
-    }
-
-    /// All scopes, once they have told of everything.
-    fn scopes(&self) -> Result<(Arc<Ledger>, Vec<WatchedScope>), NotShown> {
-        let state = self.lock();
-        let ledger = state.ledger.clone();
-        let ledger = ledger.ok_or_else(|| NotShown::StandsBy(self.leader.clone()))?;
-        let mut listed = state.scopes.iter().flat_map(|scope| &scope.listed);
-        if state.scopes.len() < state.expected || !listed.all(Listed::is_so) {
-            return Err(NotShown::Reading);
-        }
-        Ok((ledger, state.scopes.clone()))
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -254,7 +254,7 @@ fn a_quarantine_ends() {
         ("2026-05-29T00:00:00Z", "admitted"),
         (
             "2026-05-29T00:00:01Z",
-            "policy \"p\", minAge: first seen at 2026-05-29T00:00:01Z, let through at 2026-06-01T00:00:01Z: wait for 72h",
+            "policy \"p\", minAge: first seen at 2026-05-29T00:00:01Z, let through 72h later, at 2026-06-01T00:00:01Z: wait until then",
         ),
     ];
     for (first_seen, expected) in cases {

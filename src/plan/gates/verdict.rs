@@ -142,8 +142,9 @@ impl Judgement {
             let until = first_seen
                 .checked_add(age.as_std())
                 .unwrap_or(Timestamp::MAX);
-            let message =
-                format!("first seen at {first_seen:.0}, let through at {until:.0}: wait for {age}");
+            let message = format!(
+                "first seen at {first_seen:.0}, let through {age} later, at {until:.0}: wait until then"
+            );
             (until > now).then_some(((Gate::MinAge, message), Some(until)))
         });
     }

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use crate::api::conditions::{self, READY, RECONCILING};
 use crate::api::image_mirror::{FailureStatus, ImageMirrorStatus};
 use crate::api::{ImageMirror, Reason};
+use crate::plan::mirror_home::MirrorHome;
 use crate::plan::status::halted;
 use crate::policy;
 
@@ -48,10 +49,14 @@ impl Outdated {
     }
 
     /// What a person is told.
-    pub(super) fn message(self) -> &'static str {
-        match self {
-            Self::Spec => "not looked at since the spec changed: does the controller run?",
-            Self::Round => "its round is overdue: does the controller run?",
+    pub(super) fn message(self, home: &MirrorHome) -> String {
+        let what = match self {
+            Self::Spec => "not looked at since the spec changed",
+            Self::Round => "its round is overdue",
+        };
+        match home {
+            MirrorHome::Cluster => format!("{what}: does the controller run?"),
+            MirrorHome::Files(_) => format!("{what}."),
         }
     }
 }

@@ -113,6 +113,9 @@ pub enum Whereabouts {
         target: String,
         /// When it was deleted.
         deleted_at: Timestamp,
+        /// Until when it can be restored; absent where it cannot.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        restorable_until: Option<Timestamp>,
     },
     /// The mirror does not select it.
     NotSelected {

@@ -104,7 +104,15 @@ impl Scene {
                 Whereabouts::Failed {
                     reason, message, ..
                 } => format!("Failed {reason} {message}"),
-                Whereabouts::Pruned { deleted_at, .. } => format!("Pruned {deleted_at}"),
+                Whereabouts::Pruned {
+                    deleted_at,
+                    restorable_until,
+                    ..
+                } => {
+                    let until =
+                        restorable_until.map_or("no more".to_owned(), |until| until.to_string());
+                    format!("Pruned {deleted_at}, restorable {until}")
+                }
                 Whereabouts::NotSelected { message, .. } => format!("NotSelected {message}"),
                 Whereabouts::Awaited { message } => format!("Awaited {message}"),
                 Whereabouts::Suspended => "Suspended".to_owned(),
@@ -186,7 +194,10 @@ fn what_becomes_of_an_image_by_its_name() {
         (&exact, there),
         (&target, there),
         (&moved, "OtherImage 111111111111"),
-        (&pruned, "Pruned 2026-11-25T00:00:00Z"),
+        (
+            &pruned,
+            "Pruned 2026-11-25T00:00:00Z, restorable 2026-11-26T00:00:00Z",
+        ),
         (&unknown, no_such_digest),
         (&unknown_target, no_such_digest),
         (&unknown_elsewhere, ""),
@@ -203,7 +214,10 @@ fn what_becomes_of_an_image_by_its_name() {
         ("nginx:1.5.0", "Failed NotFound gone"),
         ("nginx:1.6.0", "Refused verify unsigned"),
         ("nginx:1.7.0", "Quarantined 2026-12-02T00:00:00Z wait"),
-        ("nginx:1.0.0", "Pruned 2026-11-25T00:00:00Z"),
+        (
+            "nginx:1.0.0",
+            "Pruned 2026-11-25T00:00:00Z, restorable 2026-11-26T00:00:00Z",
+        ),
         ("nginx:2.0.0-rc1", "NotSelected stable: is a prerelease"),
         ("nginx", "NotSelected stable: is not a version"),
         (
@@ -351,5 +365,20 @@ fn what_keeps_a_whole_mirror_is_said() {
     ];
     for (told, expected) in cases {
         assert!(told.contains(expected), "{told}");
+    }
+    let mut broken = Scene::new();
+    broken.spec["interval"] = json!("1s");
+    for (image, is_told) in [
+        ("nginx:1.9.0", true),
+        ("registry.example.com/mirror/library/nginx:1.9.0", true),
+        ("other.example.com/library/nginx:1.9.0", false),
+        ("quarantined", false),
+        ("docker.io/library/redis:7", false),
+    ] {
+        assert_eq!(
+            broken.told(image).contains("InvalidSpec"),
+            is_told,
+            "{image}"
+        );
     }
 }

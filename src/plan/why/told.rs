@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use super::answer::{ImageAnswer, MirrorAnswer, Whereabouts};
 use crate::api::time::since;
+use crate::plan::mirror_home::{MirrorHome, MirrorStep};
 use crate::plan::named_mirror::NamedMirror;
 
 /// A part of what a mirror says of an image.
@@ -65,9 +66,9 @@ impl MirrorAnswer {
     }
 
     /// What it says, part by part, and what to do at the end. Nothing is told empty.
-    pub fn told(&self, now: Timestamp) -> Vec<Told> {
+    pub fn told(&self, home: &MirrorHome, now: Timestamp) -> Vec<Told> {
         let source = self.source.clone().map(|source| ("source", source));
-        let next = next_step(&self.mirror, self.suspended, &self.whereabouts);
+        let next = self.next_step(home, now);
         let next = next.map(|next| ("do", next));
         let whereabouts = self.whereabouts.told(now);
         let former = self.former.clone().map(|former| ("note", former));
@@ -77,6 +78,42 @@ impl MirrorAnswer {
             .filter(|(_, text)| !text.is_empty())
             .map(|(label, text)| Told { label, text })
             .collect()
+    }
+
+    /// What to do, where the message does not say it.
+    fn next_step(&self, home: &MirrorHome, now: Timestamp) -> Option<String> {
+        let (namespace, name) = self.mirror.split_once('/')?;
+        let mirror = NamedMirror::new(namespace, name);
+        let how_to = |step| Some(home.how_to(step, &mirror));
+        match &self.whereabouts {
+            Whereabouts::Mirrored { .. }
+            | Whereabouts::Quarantined { .. }
+            | Whereabouts::Refused { .. } => None,
+            Whereabouts::Unusable { reason, .. } | Whereabouts::Failed { reason, .. } => {
+                Some(home.mend(&mirror, reason, self.suspended))
+            }
+            Whereabouts::OtherImage { .. } => {
+                Some("use the digest above, or a tag that does not move".to_owned())
+            }
+            Whereabouts::Copying { .. } if self.suspended => how_to(MirrorStep::Resume),
+            Whereabouts::Copying { .. } => how_to(MirrorStep::ReadLog),
+            Whereabouts::Pruned {
+                restorable_until: Some(until),
+                ..
+            } if *until > now => how_to(MirrorStep::Restore),
+            Whereabouts::Pruned { .. } => Some(format!(
+                "its time to be restored is over: select it again, where the source has it: {}",
+                home.edit(&mirror)
+            )),
+            Whereabouts::NotSelected { policies, .. } => {
+                let policies = policies
+                    .iter()
+                    .map(|policy| format!(", or {}", home.edit_policy(namespace, policy)));
+                Some(home.edit(&mirror) + &policies.collect::<String>())
+            }
+            Whereabouts::Awaited { .. } if !self.suspended => how_to(MirrorStep::Sync),
+            Whereabouts::Suspended | Whereabouts::Awaited { .. } => how_to(MirrorStep::Resume),
+        }
     }
 }
 
@@ -127,12 +164,20 @@ impl Whereabouts {
                 next_attempt_time,
             } => {
                 let mut told = because(format!("{reason}: {message}"));
-                let next = next_attempt_time.iter();
+                // What fails as before is not written again: later attempts stand nowhere.
+                let next = next_attempt_time.iter().filter(|next| **next > now);
                 told.extend(next.map(|next| ("next attempt", at(next))));
                 told
             }
-            Self::Pruned { target, deleted_at } => {
-                because(format!("{target} was pruned: {}", since(*deleted_at, now)))
+            Self::Pruned {
+                target,
+                deleted_at,
+                restorable_until,
+            } => {
+                let mut told = because(format!("{target} was pruned: {}", since(*deleted_at, now)));
+                let until = restorable_until.iter().filter(|until| **until > now);
+                told.extend(until.map(|until| ("restorable", format!("until {until:.0}"))));
+                told
             }
             Self::NotSelected { message, .. } => because(format!("not selected: {message}")),
             Self::Awaited { message } => because(message.clone()),
@@ -146,40 +191,12 @@ impl Whereabouts {
     }
 }
 
-/// What to do, where the message does not say it.
-fn next_step(mirror: &str, suspended: bool, whereabouts: &Whereabouts) -> Option<String> {
-    let (namespace, name) = mirror.split_once('/')?;
-    let mirror = NamedMirror::new(namespace, name);
-    let round = if suspended { "resume" } else { "sync" };
-    match whereabouts {
-        Whereabouts::Mirrored { .. }
-        | Whereabouts::Quarantined { .. }
-        | Whereabouts::Refused { .. } => None,
-        Whereabouts::Unusable { reason, .. } | Whereabouts::Failed { reason, .. } => {
-            Some(mirror.mend(reason, suspended))
-        }
-        Whereabouts::OtherImage { .. } => {
-            Some("use the digest above, or a tag that does not move".to_owned())
-        }
-        Whereabouts::Copying { .. } if suspended => Some(mirror.command("resume")),
-        Whereabouts::Copying { .. } => Some(mirror.command("logs")),
-        Whereabouts::Pruned { .. } => Some(mirror.command("restore")),
-        Whereabouts::NotSelected { policies, .. } => {
-            let policies = policies
-                .iter()
-                .map(|policy| format!(", or kubectl -n {namespace} edit impol/{policy}"));
-            Some(mirror.edit() + &policies.collect::<String>())
-        }
-        Whereabouts::Suspended => Some(mirror.command("resume")),
-        Whereabouts::Awaited { .. } => Some(mirror.command(round)),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::api::Reason;
     use crate::oci::Digest;
+    use crate::plan::fixtures::now;
 
     #[test]
     fn the_heading_names_what_is_mirrored() {
@@ -235,12 +252,27 @@ mod tests {
             message: "so it is".to_owned(),
             next_attempt_time: None,
         };
+        let pruned = |until: &str| Whereabouts::Pruned {
+            target: "registry.example.com/app:1".to_owned(),
+            deleted_at: "2026-11-20T00:00:00Z".parse().unwrap(),
+            restorable_until: Some(until.parse().unwrap()),
+        };
         for (suspended, whereabouts, expected) in [
             (false, not_selected(&[]), "kubectl -n shop edit imir/base"),
             (
                 false,
                 not_selected(&["stable"]),
                 "kubectl -n shop edit imir/base, or kubectl -n shop edit impol/stable",
+            ),
+            (
+                false,
+                pruned("2026-11-30T13:00:00Z"),
+                "kubectl transship -n shop restore base",
+            ),
+            (
+                false,
+                pruned("2026-11-30T12:00:00Z"),
+                "its time to be restored is over: select it again, where the source has it: kubectl -n shop edit imir/base",
             ),
             (
                 false,
@@ -273,7 +305,15 @@ mod tests {
                 "kubectl -n shop edit imir/base",
             ),
         ] {
-            let next = next_step("shop/base", suspended, &whereabouts);
+            let answer = MirrorAnswer {
+                mirror: "shop/base".to_owned(),
+                destination: None,
+                source: None,
+                suspended,
+                former: None,
+                whereabouts,
+            };
+            let next = answer.next_step(&MirrorHome::Cluster, now());
             assert_eq!(next.as_deref(), Some(expected));
         }
     }

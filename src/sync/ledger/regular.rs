@@ -84,7 +84,7 @@ pub(super) fn read(path: &Path, most: u64) -> Result<Option<Vec<u8>>, FileError>
 
 /// Writes the whole file or nothing of it, so that it outlives a crash of the machine. It keeps the
 /// permissions that it has, and its owner as far as this process may give it away.
-pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let temporary = beside(path, ".new");
     // What an earlier process left behind.
     match fs::remove_file(&temporary) {

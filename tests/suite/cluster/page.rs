@@ -2,65 +2,24 @@
 
 //! The page for people: what it shows, to whom, and what that costs the API server.
 
-use std::net::SocketAddr;
-
-use regex::Regex;
 use serde_json::json;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 
 use super::objects::Mirror;
 use super::stage::{change, controller_of, ready_for, until};
 use crate::support::cluster::{ControlPlane, Controller, Namespace};
 use crate::support::content::{Image, ImageBuilder};
+pub(super) use crate::support::page::{Page, Seen};
 use crate::support::registries::{Kind, Registry, Security};
 
 /// Where nobody is asked who looks.
 const OPEN: &str = "--page-address=127.0.0.1:0";
-
-/// The page of a controller.
-pub(super) struct Page(SocketAddr);
-
-/// What a browser gets.
-pub(super) struct Seen {
-    pub(super) status: u16,
-    /// The header fields, in lower case.
-    fields: Vec<(String, String)>,
-    pub(super) body: String,
-}
 
 impl Page {
     pub(super) async fn of(controller: &Controller) -> Self {
         let line = controller
             .wait_for_log(|line| line["message"] == "serving the page")
             .await;
-        Self(line["address"].as_str().unwrap().parse().unwrap())
-    }
-
-    /// A request of these lines, the last ones being header fields.
-    async fn ask(&self, lines: &[&str]) -> Seen {
-        let mut stream = TcpStream::connect(self.0).await.unwrap();
-        let request = format!("{}\r\nConnection: close\r\n\r\n", lines.join("\r\n"));
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).await.unwrap();
-        let answer = String::from_utf8(answer).unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        let mut lines = head.lines();
-        let status = lines.next().unwrap().split(' ').nth(1).unwrap();
-        let fields = lines.map(|line| line.split_once(": ").unwrap());
-        Seen {
-            status: status.parse().unwrap(),
-            fields: fields
-                .map(|(name, value)| (name.to_lowercase(), value.to_owned()))
-                .collect(),
-            body: body.to_owned(),
-        }
-    }
-
-    async fn get(&self, path: &str) -> Seen {
-        self.ask(&[&format!("GET {path} HTTP/1.1"), "Host: localhost"])
-            .await
+        Self::at(line["address"].as_str().unwrap())
     }
 
     pub(super) async fn as_owner_of(&self, token: &str) -> Seen {
@@ -70,24 +29,8 @@ impl Page {
     }
 
     /// Waits until it shows something.
-    async fn shows(&self, text: &str) {
+    pub(super) async fn shows(&self, text: &str) {
         until(text, async || self.get("/").await.body.contains(text)).await;
-    }
-}
-
-impl Seen {
-    fn field(&self, name: &str) -> Option<&str> {
-        let mut fields = self.fields.iter();
-        fields.find_map(|(found, value)| (found == name).then_some(value.as_str()))
-    }
-
-    /// What people read, without markup.
-    fn text(&self) -> String {
-        let main = self.body.split_once("<main>").unwrap().1;
-        let main = main.split_once("</main>").unwrap().0;
-        let tags = Regex::new("<[^>]*>").unwrap();
-        let text = tags.replace_all(main, " ");
-        text.split_whitespace().collect::<Vec<_>>().join(" ")
     }
 }
 

@@ -25,11 +25,11 @@ const PAGE: &str = "questions.md";
 const NOW: &str = "2026-11-30T12:00:00Z";
 
 /// An API server that has some objects, and changes none.
-struct Objects(Vec<Value>);
+pub(super) struct Objects(Vec<Value>);
 
 impl Objects {
     /// Those of the file, as old as they are on the page.
-    fn read(ago: SignedDuration) -> Self {
+    pub(super) fn read(ago: SignedDuration) -> Self {
         let file = read(&root().join("tests/suite/docs/questions/objects.yaml"));
         Self(serde_saphyr::from_multiple(&moved(&file, ago)).unwrap())
     }
@@ -97,7 +97,7 @@ fn moved(text: &str, by: SignedDuration) -> String {
 }
 
 /// The plugin under its name, and where it finds the server.
-fn install(directory: &Path, server: &Server) {
+pub(super) fn install(directory: &Path, server: &Server) {
     symlink(
         env!("CARGO_BIN_EXE_transship"),
         directory.join("kubectl-transship"),
@@ -112,11 +112,14 @@ fn install(directory: &Path, server: &Server) {
     fs::write(directory.join("config"), config.to_string()).unwrap();
 }
 
+/// How long ago the time of the page is.
+pub(super) fn age() -> SignedDuration {
+    SignedDuration::from_secs(now().as_second() - NOW.parse::<Timestamp>().unwrap().as_second())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_plugin_answers() {
-    let ago = SignedDuration::from_secs(
-        now().as_second() - NOW.parse::<Timestamp>().unwrap().as_second(),
-    );
+    let ago = age();
     let server = Server::start(Arc::new(Objects::read(ago)), None);
     let directory = TempDir::new().unwrap();
     install(directory.path(), &server);

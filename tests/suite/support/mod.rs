@@ -18,12 +18,15 @@
 //! | `moto` | AWS, played by moto |
 //! | `nginx` | a real nginx in front of a server, with a limit of requests |
 //! | `front`, `proxy`, `tunnel` | a reverse proxy that sees requests; a TCP proxy that delays them; one that takes CONNECT |
+//! | `browser` | a headless Chromium |
+//! | `page` | the page for people, as a browser gets it |
 //! | `program`, `crash` | runs the real program; kills it at a chosen request |
 //! | `cluster` | a real Kubernetes control plane, and the program as its controller |
 //! | `canary` | listeners that must not be talked to, or not hear a secret |
 //! | `process`, `tools` | children that die with the test; where the tools are |
 
 pub mod access_log;
+pub mod browser;
 pub mod canary;
 pub mod client;
 pub mod clock;
@@ -40,6 +43,7 @@ pub mod http;
 pub mod moto;
 pub mod named;
 pub mod nginx;
+pub mod page;
 pub mod poller;
 pub mod process;
 pub mod program;

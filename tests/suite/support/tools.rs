@@ -2,6 +2,8 @@
 
 //! Where the real programs are that the tests run against.
 
+use std::fs::OpenOptions;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 /// The list `make tools` builds from: one source for both.
@@ -46,6 +48,17 @@ pub fn packaged(name: &str) -> PathBuf {
         .map(|directory| directory.join(name))
         .find(|program| program.is_file())
         .unwrap_or_else(|| panic!("{name} is not installed: run `make tools`"))
+}
+
+/// Says that a test did not run, at the end of all tests too, where a file for that is named.
+pub fn say_not_run(test: &str, why: &str) {
+    let line = format!("{test}: {why}\n");
+    eprint!("did not run: {line}");
+    if let Some(path) = std::env::var_os("TRANSSHIP_NOT_RUN") {
+        let file = OpenOptions::new().append(true).create(true).open(path);
+        let written = file.and_then(|mut file| file.write_all(line.as_bytes()));
+        written.expect("a file for what did not run");
+    }
 }
 
 fn version(name: &str) -> &'static str {

@@ -2,10 +2,12 @@
 
 //! What is on record of the image.
 
+use jiff::{SignedDuration, Timestamp};
+
 use super::Look;
 use crate::api::image_mirror::FailureStatus;
 use crate::api::mirrored_repository::{
-    MirroredRepositoryStatus, RecordedTag, TagState, WaitingTag,
+    DeletedTag, MirroredRepositoryStatus, RecordedTag, TagState, WaitingTag,
 };
 use crate::oci::{Digest, Reference, Tag};
 use crate::plan::why::answer::Whereabouts;
@@ -147,7 +149,15 @@ impl<'a> Look<'a> {
         Some(Whereabouts::Pruned {
             target: format!("{repository}:{}", deleted.tag),
             deleted_at: deleted.deleted_at.0,
+            restorable_until: self.restorable_until(deleted),
         })
+    }
+
+    /// Until when the mirror can still restore a tag; none where it cleared it away already.
+    fn restorable_until(&self, deleted: &DeletedTag) -> Option<Timestamp> {
+        let grace = SignedDuration::try_from(self.mirror.prune.grace.as_std()).ok()?;
+        let until = deleted.deleted_at.0.checked_add(grace).ok();
+        until.filter(|_| !deleted.cleared)
     }
 
     /// What waits under one of the names that the image has at the destination.

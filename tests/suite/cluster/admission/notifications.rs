@@ -80,7 +80,7 @@ pub(super) const NOTIFICATIONS: [Case; 19] = [
         "an empty address",
         "https://events.example.com/transship",
         "''",
-        "spec.address: Invalid value: \"\": spec.address in body should be at least 1 chars long",
+        "spec.address: Invalid value: \"\": spec.address in body should be at least 1 chars long, spec.address: Invalid value: is a URL such as https://events.example.com/transship, without user name and password",
     ),
     (
         "a template of another type",
@@ -119,10 +119,10 @@ pub(super) const NOTIFICATIONS: [Case; 19] = [
         "spec.mirrors.names[1]: Duplicate value: \"a\"",
     ),
     (
-        "a mirror that has no name",
+        "a mirror whose name is none",
         "type: Generic",
-        "type: Generic\n  mirrors: {names: ['']}",
-        "spec.mirrors.names[0]: Invalid value: \"\": spec.mirrors.names[0] in body should be at least 1 chars long",
+        "type: Generic\n  mirrors: {names: [A]}",
+        r#"spec.mirrors.names[0]: Invalid value: "A": spec.mirrors.names[0] in body should match '^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$'"#,
     ),
     (
         "a field that does not exist",

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use kube::core::DeserializeGuard;
+use tokio::sync::Notify;
 
 use super::args::DocumentArgs;
 use super::documents::{self, WrittenObjects};
@@ -44,6 +45,8 @@ pub(super) struct SyncBoard {
     ledger: Arc<Ledger>,
     tallies: Arc<RegistryTallies>,
     progress: Mutex<HashMap<String, RoundsSoFar>>,
+    /// Told that something changed.
+    changed: Notify,
 }
 
 /// What came of the rounds of a mirror.
@@ -104,6 +107,7 @@ impl SyncBoard {
             ledger: ledger.clone(),
             tallies: tallies.clone(),
             progress: Mutex::default(),
+            changed: Notify::new(),
         }
     }
 
@@ -135,6 +139,12 @@ impl SyncBoard {
         let (status, tries) =
             status::finish(&known.status, &known.tries, &round, Requests::default());
         *known = RoundsSoFar { status, tries };
+        self.changed.notify_one();
+    }
+
+    /// Waits for the end of a round that nobody has waited for yet.
+    pub(super) async fn changed(&self) {
+        self.changed.notified().await;
     }
 
     /// Writes the page as one file, the whole of it or nothing.

@@ -2,6 +2,7 @@
 
 //! `transship sync --watch`: every mirror at its own times, until a signal comes.
 
+use std::future::pending;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -28,14 +29,14 @@ use crate::sync::{Mode, Report, RoundInput, round as run_round};
 
 /// Longest sleep in one piece: the clock may jump, or the machine may have been asleep.
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
+/// How long a page that was written stays as it is at least.
+const BETWEEN_PAGES: Duration = Duration::from_secs(1);
 
 /// What the watches of all mirrors share.
 #[derive(Clone, Copy)]
 struct Watch<'a> {
     session: &'a Session,
     board: &'a SyncBoard,
-    /// Where the page is written after each round.
-    page_file: Option<&'a Path>,
     format: Format,
     output: &'a Output,
 }
@@ -54,15 +55,37 @@ pub(super) async fn run(
     let watch = Watch {
         session,
         board: &board,
-        page_file: pages.file,
         format,
         output,
     };
     let watches = session.inputs.iter().map(|input| watch.mirror(input));
-    if until_signal(join_all(watches)).await.is_none() {
+    let rounds = async {
+        tokio::select! {
+            _ = join_all(watches) => (),
+            () = keep_written(&board, pages.file) => (),
+        }
+    };
+    if until_signal(rounds).await.is_none() {
         tracing::info!("stopped");
     }
+    if let Some(path) = pages.file {
+        board.write(path)?;
+    }
     Ok(Exit::Success)
+}
+
+/// Writes the page after rounds, but not after each of many: it is all of it each time.
+async fn keep_written(board: &SyncBoard, file: Option<&Path>) {
+    let Some(path) = file else {
+        return pending().await;
+    };
+    loop {
+        board.changed().await;
+        if let Err(error) = board.write(path) {
+            tracing::warn!("{error}");
+        }
+        tokio::time::sleep(BETWEEN_PAGES).await;
+    }
 }
 
 /// Serves the page until what is returned is dropped.
@@ -106,10 +129,6 @@ impl Watch<'_> {
                 began,
                 next,
             });
-        }
-        let written = self.page_file.map(|path| self.board.write(path));
-        if let Some(Err(error)) = written {
-            tracing::warn!("{error}");
         }
     }
 }

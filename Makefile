@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help quickstart demo crds deploy static tools check test model hostile lint licenses documentation bench fuzz archive sbom package release-manifests release-dry-run
+.PHONY: help quickstart demo picture crds deploy static tools check test model hostile lint licenses documentation bench fuzz archive sbom package release-manifests release-dry-run
 
 # Build products live outside the checkout where CI says so; see .ci/run.
 target := $(or $(CARGO_TARGET_DIR),target)
@@ -26,9 +26,13 @@ crds: ## Writes the definitions of the custom resources into crds/
 	  $(target)/debug/transship crds $$name >crds/$$name.yaml; \
 	done
 
-demo: tools ## Shows the controller: a Kubernetes API, two registries and a mirror on this machine
+demo: tools ## Shows the controller and its page: a Kubernetes API, two registries and a mirror on this machine
 	cargo build --quiet
 	hack/demo.sh $(target)/debug/transship $(target)/demo
+
+picture: tools ## Records the demo anew, and draws the picture of the README
+	UPDATE_TRANSCRIPTS=1 cargo test --locked --test suite -- docs::demo::the_demo
+	UPDATE_TRANSCRIPTS=1 cargo test --locked --test suite -- docs::demo::the_picture docs::demo::the_readme
 
 tools: ## Gets the registries, the control plane and the peer tools for tests and benchmarks into a cache, once
 	hack/tools.sh

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Shows the controller at work on this machine: a Kubernetes API without nodes, two registries, and a
-# mirror between them, until Ctrl-C. Everything listens on 127.0.0.1, lives in one directory and goes with it.
+# Shows the controller at work on this machine: a Kubernetes API without nodes, two registries, a mirror between them,
+# and its page in a browser where there is one, until Ctrl-C. Everything listens on 127.0.0.1, lives in one directory
+# and goes with it. No root is needed.
 #
 #   hack/demo.sh PROGRAM DIRECTORY
 set -euo pipefail
@@ -148,8 +149,9 @@ say "installing the chart: definitions and rights, without pods"
 "$helm" install transship "$root/charts/transship" --namespace transship-system --create-namespace --set replicas=0 --wait=false >/dev/null
 await "the definitions" "$kubectl" wait --for condition=Established crd/imagemirrors.transship.dev crd/imagepolicies.transship.dev >/dev/null
 write_kubeconfig "$state/controller.kubeconfig" "$("$kubectl" create token transship --namespace transship-system --duration 24h)"
+page=$(free_port)
 start controller env -u KUBECONFIG "$program" controller --kubeconfig "$state/controller.kubeconfig" --listen-address 127.0.0.1:0 \
-  --lease-namespace transship-system --allow-addresses 127.0.0.0/8 --insecure-hosts "$source,$mirror"
+  --lease-namespace transship-system --allow-addresses 127.0.0.0/8 --insecure-hosts "$source,$mirror" --page-address "$page"
 
 "$kubectl" create namespace demo >/dev/null
 cat >"$state/mirror.yaml" <<YAML
@@ -174,22 +176,51 @@ say "waiting until the mirror is in sync"
 ready='{.status.conditions[?(@.type=="Ready")].status}'
 is_ready() { [ "$("$kubectl" get imir demo --output jsonpath="$ready")" = True ]; }
 (await "Ready of the mirror" is_ready) || { "$kubectl" describe imir demo >&2; exit 1; }
-"$kubectl" get imir,impol,mrepo
+# What a person would have installed, under the names that they type.
+mkdir "$state/bin"
+ln -s "$kubectl" "$state/bin/kubectl"
+ln -s "$program" "$state/bin/transship"
+ln -s "$program" "$state/bin/kubectl-transship"
+export PATH=$state/bin:$PATH
+
+kubectl get imir,impol
+echo
+kubectl transship tree demo
 
 cat <<TEXT
 
-The mirror is in sync. In another terminal:
+The mirror is in sync, and http://127.0.0.1:$page shows it. In another terminal:
 
-  export KUBECONFIG=$KUBECONFIG
-  $kubectl get imir --watch
-  $kubectl describe imir demo
+  export KUBECONFIG=$KUBECONFIG PATH=$state/bin:\$PATH
 
-Push a tag to $source and see it arrive at $mirror within 30 seconds, or at once with:
+Three things to try:
 
-  $kubectl annotate --overwrite imir demo transship.dev/reconcile-at="\$(date)"
+  1. Ask why an image is there, or is not:
+     kubectl transship why $source/demo/hello:2.0.0-rc.1
+
+  2. Push a tag, and see it arrive; within 30 s it would by itself:
+     transship copy $source/demo/hello:1.0.0 $source/demo/hello:1.3.0
+     kubectl transship sync demo
+
+  3. Make a mistake, and see what is said about it:
+     kubectl patch imir demo --type merge --patch '{"spec":{"policyRefs":[{"name":"release"}]}}'
+     kubectl transship status demo
 
 The log of the controller is $state/controller.log. Ctrl-C stops and removes everything.
 TEXT
+
+# Opens the page where there is a browser and somebody to look; its address is told in any case.
+open_page() {
+  local opener
+  [ -t 1 ] || return 0
+  case $(uname -s) in
+    Darwin) opener=open ;;
+    *) [ -n "${DISPLAY:-}${WAYLAND_DISPLAY:-}" ] || return 0; opener=xdg-open ;;
+  esac
+  command -v "$opener" >/dev/null || return 0
+  "$opener" "http://127.0.0.1:$page" >/dev/null 2>&1 </dev/null &
+}
+open_page
 
 # Until somebody ends it, or a part of it ends by itself.
 wait -n "${pids[@]}"

@@ -86,6 +86,7 @@ const FLOORS: [(&str, &[&str]); 16] = [
             "policy",
             "api",
             "convert",
+            "events",
             "page",
             "plan",
             "registry",

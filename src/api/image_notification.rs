@@ -166,6 +166,23 @@ pub struct MirrorSelection {
     pub match_labels: BTreeMap<String, String>,
 }
 
+// === impl MirrorSelection ===
+
+impl MirrorSelection {
+    /// Whether a mirror of its namespace is one of them. Where no labels are written none are looked at.
+    pub fn has(&self, mirror: &str, labels: &BTreeMap<String, String>) -> bool {
+        let Self {
+            names,
+            match_labels,
+        } = self;
+        let is_named = names.iter().any(|name| name.as_str() == mirror);
+        let mut wanted = match_labels.iter();
+        let is_like =
+            !match_labels.is_empty() && wanted.all(|(name, value)| labels.get(name) == Some(value));
+        is_named || is_like
+    }
+}
+
 // === impl NotificationType ===
 
 impl NotificationType {

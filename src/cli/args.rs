@@ -6,6 +6,7 @@
 //! with the command's name between them, so that what is meant for one command is not taken by another. A test holds
 //! them to it.
 
+mod answers;
 mod bundle;
 mod common;
 mod controller;
@@ -14,6 +15,7 @@ mod copy;
 mod generate;
 mod image;
 mod images;
+mod init;
 mod kubectl;
 mod login;
 mod look;
@@ -25,6 +27,7 @@ mod sync;
 
 use clap::{Parser, Subcommand};
 
+pub use self::answers::{PushSecret, SourceRepository, TagChoice, TagPattern, UnwantedTags};
 pub use self::bundle::{
     BundleArgs, BundleCommand, BundledMirrorArgs, CreateBundleArgs, ListBundleArgs, LoadBundleArgs,
     SignedByArgs, VerifyBundleArgs,
@@ -40,6 +43,7 @@ pub use self::image::{
     ConfigArgs, DiffArgs, DigestArgs, HistoryArgs, ManifestArgs, VerifyImageArgs,
 };
 pub use self::images::{ImagesArgs, ImagesFormat};
+pub use self::init::InitArgs;
 pub use self::kubectl::{
     ApproveArgs, AskedMirror, ClusterArgs, LogsArgs, MirrorArgs, PageArgs, PluginArguments,
     PluginCommand, ShownMirrorArgs, StatusArgs, SyncNowArgs, WhyArgs,
@@ -59,6 +63,7 @@ pub use self::sync::{PlanArgs, SyncArgs};
     version,
     after_help = "\
 Examples:
+  transship init                                    ask, and write a first mirror.yaml
   transship sync -f mirror.yaml                     copy what the mirrors of a file say, once
   transship sync -f mirrors/ --watch                keep doing so, at each mirror's interval
   transship plan -f mirror.yaml                     say what sync would do, and why
@@ -86,6 +91,8 @@ pub struct Arguments {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Ask five questions, and write a first mirror into a file.
+    Init(InitArgs),
     /// Copy the images that mirrors name.
     Sync(SyncArgs),
     /// Say what sync would do, and why each tag is in or out.
@@ -146,6 +153,7 @@ impl Command {
     /// How it reaches registries, where it does.
     pub(super) fn registry(&self) -> Option<&RegistryArgs> {
         Some(match self {
+            Self::Init(args) => &args.registry,
             Self::Sync(args) => &args.registry,
             Self::Plan(args) => &args.registry,
             Self::Prune(args) => &args.registry,

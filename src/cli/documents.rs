@@ -108,6 +108,14 @@ pub(super) fn read(
     })
 }
 
+/// The mirrors of a text, checked as those of files are.
+pub(super) fn read_mirrors(text: &str, name: &str) -> Result<Vec<Mirror>, DocumentsError> {
+    let documents = document::parse(text, name).map_err(wrong)?.documents;
+    document::refuse_duplicate_objects(&documents).map_err(wrong)?;
+    let mirrors = validate(&documents)?.into_iter();
+    Ok(mirrors.map(|(_, mirror)| mirror).collect())
+}
+
 // === impl WrittenObjects ===
 
 impl WrittenObjects {

@@ -7,7 +7,7 @@
 //! documents      the files of -f, checked as a whole -> mirrors
 //! secrets trust  how registries are reached, by documents and by the person
 //! connect        clients and layouts
-//! sync watch plan prune restore copy bundle delete ls search digest manifest config inspect history diff verify df login convert images
+//! init sync watch plan prune restore copy bundle delete ls search digest manifest config inspect history diff verify df login convert images
 //! crds generate  the commands
 //! kubectl        the commands of the plugin of kubectl
 //! address location open image                  registries, repositories and images as people write them
@@ -39,6 +39,7 @@ mod history;
 mod image;
 mod images;
 mod in_use;
+mod init;
 mod inspect;
 mod kubectl;
 mod location;
@@ -221,6 +222,7 @@ fn result(command: &Command) -> Option<(Format, &'static str, String)> {
         | Command::Config(_)
         | Command::Verify(_)
         | Command::Df(_)
+        | Command::Init(_)
         | Command::Sync(_)
         | Command::Plan(_)
         | Command::Prune(_)
@@ -238,6 +240,7 @@ fn result(command: &Command) -> Option<(Format, &'static str, String)> {
 
 async fn dispatch(command: &Command, output: &Output) -> Result<Exit, Error> {
     match command {
+        Command::Init(args) => init::run(args, output).await,
         Command::Sync(args) => sync::run(args, output).await,
         Command::Plan(args) => sync::run_plan(args, output).await,
         Command::Prune(args) => prune::run(args, output).await,

@@ -248,7 +248,7 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> Result<(), Erro
 
 /// Waits until the API server knows our kinds, and lets us see them.
 async fn find_resources(client: &Client, namespaces: &[String]) {
-    let failure = "cannot list ImageMirrors and ImagePolicies (are the CRDs installed?)";
+    let failure = "cannot list ImageMirrors and ImagePolicies (are the CRDs installed? `transship crds | kubectl apply --server-side -f -` does that)";
     persist(failure, async || {
         look_for_resources(client, namespaces).await
     })

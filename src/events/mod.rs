@@ -8,6 +8,7 @@
 //! authenticity   whether the sender knows the token
 //! oidc           whether Google vouches for a push
 //! body senders   bounded bytes -> hints, by the format of each sender
+//! scope          which registries a receiver may tell of
 //! interest       whether a mirror may want what a hint names
 //! pending        hints that wait for a look: each tag once, and not too often
 //! bucket         how many events are taken in a time
@@ -23,6 +24,7 @@ pub mod oidc;
 pub mod path;
 pub mod pending;
 pub mod receiver_status;
+pub mod scope;
 pub mod sender;
 mod senders;
 
@@ -30,6 +32,7 @@ pub use body::{BODY_BYTES, Malformed};
 pub use delivery::Delivery;
 pub use hint::Hint;
 pub use interest::Interest;
+pub use scope::may_tell_of;
 pub use sender::{Pull, Sender};
 
 /// What an event says was pushed. None of it where it tells of something else.

@@ -153,10 +153,13 @@ fn of_refusals(previous: &ImageMirrorStatus, status: &ImageMirrorStatus) -> Opti
                 == (&refusal.image, &refusal.policy, &refusal.gate, refusal.mode)
         })
     };
+    // What is in quarantine waits, and nobody refused it: it is told as new, or as refused, when that is over.
+    let waits = |refusal: &RefusalStatus| refusal.reason == Reason::Quarantined.as_str();
     let refusals: Vec<RefusalStatus> = status
         .refusals
         .iter()
-        .filter(|refusal| refusal.mode == PolicyMode::Enforce && !is_known(refusal))
+        .filter(|refusal| refusal.mode == PolicyMode::Enforce)
+        .filter(|refusal| !waits(refusal) && !is_known(refusal))
         .cloned()
         .collect();
     (!refusals.is_empty()).then_some(News::Refused(refusals))

@@ -141,7 +141,8 @@ impl Notification {
         labels: &BTreeMap<String, String>,
         news: &[News],
     ) -> Vec<News> {
-        if !self.takes(mirror, labels) {
+        let selection = self.mirrors.as_ref();
+        if !selection.is_none_or(|selection| selection.has(mirror, labels)) {
             return Vec::new();
         }
         let is_told = |news: &&News| {
@@ -149,21 +150,6 @@ impl Notification {
             kinds.is_none_or(|kinds| kinds.contains(&news.kind()))
         };
         news.iter().filter(is_told).cloned().collect()
-    }
-
-    fn takes(&self, mirror: &str, labels: &BTreeMap<String, String>) -> bool {
-        let Some(MirrorSelection {
-            names,
-            match_labels,
-        }) = &self.mirrors
-        else {
-            return true;
-        };
-        let is_named = names.iter().any(|name| name.as_str() == mirror);
-        let mut wanted = match_labels.iter();
-        let is_like =
-            !match_labels.is_empty() && wanted.all(|(name, value)| labels.get(name) == Some(value));
-        is_named || is_like
     }
 }
 

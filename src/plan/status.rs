@@ -13,6 +13,8 @@ mod refusals;
 mod round;
 mod tries;
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
@@ -35,6 +37,8 @@ use crate::oci::{Algorithm, Digest};
 pub const TOLD: usize = FAILURES;
 /// What is said of a mirror that is suspended.
 pub const SUSPENDED: &str = "spec.suspend is true: no round runs";
+/// Others that fail for the same reason as the first one, by name.
+const BESIDE: usize = 3;
 /// Most bytes of a status.
 const STATUS_BYTES: usize = 32 * 1024;
 
@@ -311,7 +315,7 @@ fn judge(
         Some(failure) => (
             Holds::False,
             failure.reason,
-            format!("{counts}; {}: {}", failure.subject, failure.message),
+            format!("{counts}; {}", tell(failure, report)),
         ),
     };
     let mut conditions = ConditionWriter {
@@ -345,6 +349,34 @@ pub fn worst(report: &MirrorReport) -> Option<&Failure> {
     failures(report)
         .map(|(_, failure)| failure)
         .min_by_key(|failure| (!needs_person(failure.reason), &failure.subject))
+}
+
+/// What failed first, by name, and which others failed for the same reason.
+fn tell(worst: &Failure, report: &MirrorReport) -> String {
+    let Failure {
+        subject, message, ..
+    } = worst;
+    let ends = [':', ',', ';'];
+    let mut words = message.split(' ');
+    // One that begins with the name, or has it where it belongs, is not told it twice.
+    let told = if words.any(|word| word.trim_end_matches(ends) == subject) {
+        message.clone()
+    } else {
+        format!("{subject}: {message}")
+    };
+    let is_like =
+        |failure: &&Failure| failure.reason == worst.reason && failure.subject != *subject;
+    let others = failures(report).map(|(_, failure)| failure).filter(is_like);
+    let others: BTreeSet<&str> = others.map(|failure| failure.subject.as_str()).collect();
+    if others.is_empty() {
+        return told;
+    }
+    let named: Vec<&str> = others.iter().take(BESIDE).copied().collect();
+    let rest = match others.len().saturating_sub(named.len()) {
+        0 => String::new(),
+        rest => format!(" and {rest} more"),
+    };
+    format!("{told}; also {}: {}{rest}", worst.reason, named.join(", "))
 }
 
 /// A digest over the tags that are wanted and what they are to name.

@@ -133,7 +133,7 @@ impl Connection {
             Ok(_) => silence.answered(&way),
             Err(cause) => {
                 if cause.is_silence() {
-                    way.failed(None);
+                    silence.failed(&way, cause.detail());
                 }
                 return Err(cause);
             }
@@ -149,6 +149,11 @@ impl Connection {
         Cause::Silent {
             host: origin::of(&self.base),
             repository: repository.map(str::to_owned),
+            // Of a repository that is asked in vain nothing else is known.
+            why: match repository {
+                Some(_) => None,
+                None => self.way.silence.why(),
+            },
             until: retry::time_after(wait),
         }
     }
@@ -173,9 +178,9 @@ impl Connection {
                     false => self.host.limiter.answered(permit),
                 }
             }
-            Err(Cause::Unreachable { host, .. }) if *host == origin::of(&self.base) => {
+            Err(cause @ Cause::Unreachable { host, .. }) if *host == origin::of(&self.base) => {
                 permit.congested();
-                way.failed(None);
+                silence.failed(way, cause.detail());
             }
             Err(Cause::NoAnswer { host }) if *host == origin::of(&self.base) => {
                 if silence.hung(way, line) {
@@ -183,7 +188,7 @@ impl Connection {
                 }
             }
             Err(Cause::Proxy(fault)) if fault.is_transient() => {
-                way.failed(None);
+                silence.failed(way, fault);
             }
             Err(Cause::NoAnswer { .. }) => permit.congested(),
             // A token server that is the registry itself counts its requests together with the others.

@@ -2,6 +2,8 @@
 
 //! What can go wrong between us and a registry.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use reqwest::StatusCode;
 
@@ -49,11 +51,17 @@ pub(super) enum Cause {
     #[error("the registry asked to be left alone until {0:.0}")]
     Paused(Timestamp),
     /// It was found out by others that there is no answer.
-    #[error("{host} did not answer lately{}, and is left alone for a while", about(.repository.as_deref()))]
+    #[error(
+        "{host} did not answer lately{}{}, and is left alone for a while",
+        about(.repository.as_deref()),
+        because(.why.as_deref())
+    )]
     Silent {
         host: String,
         /// Where it answers for others.
         repository: Option<String>,
+        /// What came of the first request since it answered last.
+        why: Option<Arc<str>>,
         until: Timestamp,
     },
     /// What went wrong last, with something that is not worth another try before a time.
@@ -249,6 +257,17 @@ impl Cause {
             || matches!(self, Self::Proxy(fault) if fault.is_transient())
     }
 
+    /// What happened, for whoever knows already which host it is.
+    pub(super) fn detail(&self) -> String {
+        if let Self::Unreachable { detail, hint, .. } = self {
+            return format!("{detail}{hint}");
+        }
+        if matches!(self, Self::NoAnswer { .. }) {
+            return "no answer in time".to_owned();
+        }
+        self.to_string()
+    }
+
     /// Whether the very same request is worth another try right away.
     pub(super) fn is_worth_repeating(&self) -> bool {
         self.trouble().is_some()
@@ -429,6 +448,11 @@ fn about(repository: Option<&str>) -> String {
     repository
         .map(|repository| format!(" about {repository}"))
         .unwrap_or_default()
+}
+
+/// Why nothing was answered, where that is known.
+fn because(why: Option<&str>) -> String {
+    why.map(|why| format!(" ({why})")).unwrap_or_default()
 }
 
 /// What a registry says with this status to a blob that comes in one request.

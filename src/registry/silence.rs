@@ -12,6 +12,7 @@
 mod hangs;
 mod line;
 
+use std::fmt::Display;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -29,6 +30,8 @@ const LENT: usize = 256;
 pub(super) struct Silence {
     host: Arc<Turnstile>,
     hangs: Mutex<Hangs>,
+    /// What came of the first request since the host answered last.
+    why: Mutex<Option<Arc<str>>>,
     /// Where those stand who ask for the same.
     pub(super) lines: Arc<Lines>,
     lent: Arc<Semaphore>,
@@ -41,6 +44,7 @@ impl Silence {
         Self {
             host: Arc::new(Turnstile::unpaced()),
             hangs: Mutex::default(),
+            why: Mutex::default(),
             lines: Arc::default(),
             lent: Arc::new(Semaphore::new(LENT)),
         }
@@ -62,6 +66,18 @@ impl Silence {
     pub(super) fn answered(&self, passage: &Passage) {
         passage.answered();
         self.hangs().answered(Instant::now());
+        *self.reason() = None;
+    }
+
+    /// Takes note of a request that did not come to an answer, and of why.
+    pub(super) fn failed(&self, passage: &Passage, why: impl Display) {
+        self.reason().get_or_insert_with(|| why.to_string().into());
+        passage.failed(None);
+    }
+
+    /// What came of the first request since the host answered last.
+    pub(super) fn why(&self) -> Option<Arc<str>> {
+        self.reason().clone()
     }
 
     /// Takes note of a request that was not answered in time. Says whether that is told of the host.
@@ -71,9 +87,13 @@ impl Silence {
             .hangs()
             .hung(Instant::now(), line.repository(), passage.sent_at());
         for _ in 0..failures {
-            passage.failed(None);
+            self.failed(passage, "no answer in time");
         }
         failures > 0
+    }
+
+    fn reason(&self) -> MutexGuard<'_, Option<Arc<str>>> {
+        self.why.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn hangs(&self) -> MutexGuard<'_, Hangs> {

@@ -34,6 +34,7 @@ mod key;
 mod keyless;
 mod proof;
 mod rejection;
+mod sealed_key;
 mod signed;
 mod signing_key;
 #[cfg(test)]
@@ -44,4 +45,5 @@ pub use authority_error::AuthorityError;
 pub use evidence::{Evidence, Layer};
 pub use proof::{Identity, Proof, Statement};
 pub use rejection::Rejection;
+pub use sealed_key::SealedKeyError;
 pub use signing_key::{FILE_SIGNATURE, SigningKey, SigningKeyError};

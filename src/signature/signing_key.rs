@@ -15,6 +15,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
+use super::sealed_key::{SealedKey, SealedKeyError};
+
 /// The form of the signatures.
 pub const FILE_SIGNATURE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
 
@@ -24,11 +26,9 @@ pub struct SigningKey(EcdsaKeyPair);
 /// Why nothing can be signed with a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SigningKeyError {
-    /// It takes a password.
-    #[error(
-        "is encrypted: sign the index that --index writes with `cosign sign-blob --bundle`, and hand that over with --signature"
-    )]
-    Encrypted,
+    /// It is encrypted, and cannot be opened.
+    #[error(transparent)]
+    Sealed(#[from] SealedKeyError),
     /// It is no key.
     #[error("is not a private key in PEM: it must begin with -----BEGIN PRIVATE KEY-----")]
     NotPem,
@@ -43,16 +43,23 @@ pub enum SigningKeyError {
 // === impl SigningKey ===
 
 impl SigningKey {
-    /// Reads the key of a PEM: ECDSA (P-256), in PKCS #8 or as `openssl ecparam` writes it.
-    pub fn parse(pem: &SecretString) -> Result<Self, SigningKeyError> {
-        let pem = pem.expose_secret();
-        if pem.contains("ENCRYPTED") {
-            return Err(SigningKeyError::Encrypted);
+    /// Reads the key of a PEM: ECDSA (P-256), in PKCS #8, as `openssl ecparam` writes it, or as `cosign
+    /// generate-key-pair` does, with its password.
+    pub fn parse(
+        pem: &SecretString,
+        password: Option<&SecretString>,
+    ) -> Result<Self, SigningKeyError> {
+        let text = pem.expose_secret();
+        if text.contains("ENCRYPTED") {
+            return Self::from_der(SealedKey::parse(pem)?.open(password)?.expose_secret());
         }
-        let der = PrivateKeyDer::from_pem_slice(pem.as_bytes());
+        let der = PrivateKeyDer::from_pem_slice(text.as_bytes());
         let der = der.map_err(|_| SigningKeyError::NotPem)?;
-        let algorithm = &ECDSA_P256_SHA256_ASN1_SIGNING;
-        let pair = EcdsaKeyPair::from_private_key_der(algorithm, der.secret_der());
+        Self::from_der(der.secret_der())
+    }
+
+    fn from_der(der: &[u8]) -> Result<Self, SigningKeyError> {
+        let pair = EcdsaKeyPair::from_private_key_der(&ECDSA_P256_SHA256_ASN1_SIGNING, der);
         pair.map(Self).map_err(|_| SigningKeyError::Unsupported)
     }
 

@@ -4,8 +4,10 @@
 
 mod access;
 mod archives;
+mod beginning;
 mod completing;
 mod copying;
+mod first_hour;
 mod identities;
 mod images;
 mod looking;

@@ -2,6 +2,7 @@
 
 //! The documentation: what it shows can be used, what it says of names and versions is so.
 
+mod demo;
 pub(crate) mod examples;
 mod flags;
 mod links;

@@ -101,8 +101,10 @@ impl<'a> NodeDeserializer<'a> {
         known: &[&str],
         visitor: V,
     ) -> Result<V::Value, ValueError> {
+        let entries = self.entries()?;
         let entries = Entries {
-            rest: self.entries()?.iter(),
+            all: entries,
+            rest: entries.iter(),
             known,
             current: None,
             parent: &self.path,
@@ -254,11 +256,28 @@ impl<'de> SeqAccess<'de> for Items<'_> {
 
 /// The entries of a mapping that are still to be read.
 struct Entries<'a> {
+    all: &'a [Entry],
     rest: std::slice::Iter<'a, Entry>,
     known: &'a [&'a str],
     current: Option<&'a Entry>,
     parent: &'a Path<'a>,
     secret: bool,
+}
+
+impl Entries<'_> {
+    /// The field on a line above an entry to which it would belong if it was indented further.
+    fn open_above(&self, entry: &Entry) -> Option<&str> {
+        let place = self
+            .all
+            .iter()
+            .position(|one| one.position == entry.position)?;
+        let above = self.all.get(place.checked_sub(1)?)?;
+        let is_open = match &above.value.value {
+            Value::Null | Value::Sequence(_) | Value::Mapping(_) => true,
+            Value::Boolean(..) | Value::Number(_) | Value::Text(_) => false,
+        };
+        (is_open && above.position.line < entry.position.line).then_some(&above.key)
+    }
 }
 
 impl<'de> MapAccess<'de> for Entries<'_> {
@@ -277,9 +296,11 @@ impl<'de> MapAccess<'de> for Entries<'_> {
             return Ok(None);
         };
         let key: StrDeserializer<'_, ValueError> = entry.key.as_str().into_deserializer();
-        seed.deserialize(key)
-            .map(Some)
-            .map_err(|error| error.at(entry.position, || self.parent.render()))
+        seed.deserialize(key).map(Some).map_err(|error| {
+            let above = self.open_above(entry);
+            let error: ValueError = error.below(above);
+            error.at(entry.position, || self.parent.render())
+        })
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(

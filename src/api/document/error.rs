@@ -39,12 +39,14 @@ pub enum Problem {
     #[error("{0}")]
     Syntax(String),
     /// A field is not one of the type.
-    #[error("unknown field {field:?}{}", hint(.field, .expected))]
+    #[error("unknown field {field:?}{}{}", hint(.field, .expected), indentation(.above.as_deref()))]
     UnknownField {
         /// The field.
         field: String,
         /// The fields that exist.
         expected: &'static [&'static str],
+        /// The field above it, where it may belong below that.
+        above: Option<String>,
     },
     /// A value is not one of those allowed.
     #[error("unknown value {value:?}{}", hint(.value, .expected))]
@@ -186,6 +188,13 @@ pub(crate) fn hint(written: &str, expected: &[&str]) -> String {
     }
 }
 
+/// What to do where a field may be meant to belong to the one above it.
+fn indentation(above: Option<&str>) -> String {
+    above.map_or_else(String::new, |above| {
+        format!("; if it belongs to {above:?}, indent it further")
+    })
+}
+
 /// What to write where a document does not say what it is.
 fn version_hint(field: &str) -> &'static str {
     if field == "apiVersion" {
@@ -229,6 +238,20 @@ impl ValueError {
         }
     }
 
+    /// Adds the field above one that is not known, and is like no other.
+    pub(super) fn below(mut self, field_above: Option<&str>) -> Self {
+        if let Problem::UnknownField {
+            field,
+            expected,
+            above,
+        } = &mut self.problem
+            && closest(field, expected).is_none()
+        {
+            *above = field_above.map(str::to_owned);
+        }
+        self
+    }
+
     /// Adds the place, unless a value further down already did.
     pub(super) fn at(mut self, position: Position, path: impl FnOnce() -> String) -> Self {
         if self.place.is_none() {
@@ -255,6 +278,7 @@ impl de::Error for ValueError {
         Self::new(Problem::UnknownField {
             field: field.to_owned(),
             expected,
+            above: None,
         })
     }
 

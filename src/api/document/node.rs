@@ -203,7 +203,8 @@ impl SyntaxError {
                 let message = other.to_string();
                 // The position stands in front of the message already.
                 let end = message.find(" at line ").unwrap_or(message.len());
-                message.get(..end).unwrap_or_default().to_owned()
+                let message = message.get(..end).unwrap_or_default();
+                format!("{message}{}", mend(message))
             }
         };
         Self {
@@ -213,6 +214,22 @@ impl SyntaxError {
             message,
         }
     }
+}
+
+/// What to do where lines are not indented as they have to be.
+fn mend(message: &str) -> &'static str {
+    if message.contains("tabs") {
+        return ": indent with blanks";
+    }
+    let is_indentation = [
+        "did not find expected key",
+        "did not find expected '-' indicator",
+        "mapping values are not allowed",
+    ];
+    if is_indentation.iter().any(|part| message.contains(part)) {
+        return ": lines that belong together begin in the same column, and what belongs to a line further to the right";
+    }
+    ""
 }
 
 #[expect(

@@ -6,7 +6,21 @@ use super::tests::{MIRROR, POLICY, SECRET, refusal, with};
 
 /// One part of a document is changed: the name of the case, the document, the part, what stands there
 /// instead, and the message.
-const CHANGES: [(&str, &str, &str, &str, &str); 47] = [
+const CHANGES: [(&str, &str, &str, &str, &str); 49] = [
+    (
+        "a field that is not indented below an empty one",
+        MIRROR,
+        "    registry: docker.io\n",
+        "  registry: docker.io\n",
+        "f.yaml:6:3: spec: unknown field \"registry\": expected source, images, policyRefs, destinations, platforms, referrers, tagMutability, immutableTags, verifyInterval, prune, interval, schedule, freshness, timeout or suspend; if it belongs to \"source\", indent it further",
+    ),
+    (
+        "a field of an item that is not indented",
+        MIRROR,
+        "      tags:",
+        "  tags:",
+        "f.yaml:9:3: spec: unknown field \"tags\": expected source, images, policyRefs, destinations, platforms, referrers, tagMutability, immutableTags, verifyInterval, prune, interval, schedule, freshness, timeout or suspend; if it belongs to \"images\", indent it further",
+    ),
     (
         "a misspelt field",
         MIRROR,
@@ -299,14 +313,14 @@ const CHANGES: [(&str, &str, &str, &str, &str); 47] = [
         MIRROR,
         "    registry: docker.io",
         "\tregistry: docker.io",
-        "f.yaml:6:2: tabs disallowed within this context (block indentation)",
+        "f.yaml:6:2: tabs disallowed within this context (block indentation): indent with blanks",
     ),
     (
         "wrong indentation",
         MIRROR,
         "  images:",
         " images:",
-        "f.yaml:7:2: while parsing a block mapping, did not find expected key",
+        "f.yaml:7:2: while parsing a block mapping, did not find expected key: lines that belong together begin in the same column, and what belongs to a line further to the right",
     ),
     (
         "a glob without quotes",

@@ -109,7 +109,7 @@ Examples:
   transship bundle create -f mirror.yaml out.tar.zst
   transship bundle create -f mirror.yaml monday.tar --index monday.json
   transship bundle create -f mirror.yaml friday.tar --since monday.json  only what is new since then
-  transship bundle create -f mirror.yaml out.tar --key key.pem           signed
+  transship bundle create -f mirror.yaml out.tar --key cosign.key        signed
 
 The destinations are not asked, and their Secrets need not be there.")]
 pub struct CreateBundleArgs {
@@ -125,7 +125,7 @@ pub struct CreateBundleArgs {
     /// Write the index of the bundle into this file, too, for the next --since.
     #[arg(long, env = "TRANSSHIP_BUNDLE_INDEX", value_name = "FILE")]
     pub index: Option<PathBuf>,
-    /// Sign the index with this private key (ECDSA P-256, PEM), as cosign sign-blob would.
+    /// Sign the index with this private key (ECDSA P-256, PEM), as cosign sign-blob would; `COSIGN_PASSWORD` opens one of cosign.
     #[arg(long, env = "TRANSSHIP_BUNDLE_SIGNING_KEY", value_name = "FILE")]
     pub key: Option<PathBuf>,
     /// Write parts of at most this size, such as 4GiB.

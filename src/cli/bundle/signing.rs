@@ -14,13 +14,17 @@ use crate::cli::error::Error;
 use crate::layout::{BundleFile, BundleSignature};
 use crate::signature::{FILE_SIGNATURE, FileAuthority, SigningKey};
 
+/// Where the password of a key stands, as for cosign. It may be empty, as cosign's may.
+const PASSWORD: &str = "COSIGN_PASSWORD";
 /// Largest key or signature that is read, in bytes.
 const FILE_BYTES: u64 = 1024 * 1024;
 
 /// The key that a bundle is to be signed with.
 pub(super) fn read_key(path: &Path) -> Result<SigningKey, Error> {
     let pem = String::from_utf8(read(path)?).unwrap_or_default();
-    let key = SigningKey::parse(&SecretString::from(pem));
+    let password = std::env::var_os(PASSWORD).and_then(|text| text.into_string().ok());
+    let password = password.map(SecretString::from);
+    let key = SigningKey::parse(&SecretString::from(pem), password.as_ref());
     key.map_err(|error| Error::Usage(format!("{} {error}", path.display())))
 }
 

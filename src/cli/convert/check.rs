@@ -6,18 +6,16 @@ use std::collections::BTreeSet;
 
 use futures::{StreamExt, stream};
 
-use crate::api::document::{self, Resource};
-use crate::api::{ImageMirror, ImagePolicy};
 use crate::cli::args::ConvertArgs;
 use crate::cli::connect::Connector;
-use crate::cli::documents::DocumentsError;
+use crate::cli::documents;
 use crate::cli::error::Error;
 use crate::cli::exit::Exit;
 use crate::cli::output::Output;
 use crate::convert::{Gap, Theirs};
 use crate::oci::{Registry, Repository, Tag};
 use crate::plan::select::Times;
-use crate::plan::{self, Mirror, RepositorySelector};
+use crate::plan::{Mirror, RepositorySelector};
 
 /// Repositories that are listed at once. What a registry bears is decided by its own limits.
 const LISTS: usize = 8;
@@ -36,7 +34,7 @@ pub(super) async fn run(
     (theirs, gaps): (Vec<Theirs>, Vec<Gap>),
     output: &Output,
 ) -> Result<Exit, Error> {
-    let mirrors = read(yaml)?;
+    let mirrors = documents::read_mirrors(yaml, "converted")?;
     let connector = Connector::open(&args.registry)?;
     let mut exit = Exit::Success;
     for gap in &gaps {
@@ -81,31 +79,6 @@ pub(super) async fn run(
     }
     output.print(text)?;
     Ok(exit)
-}
-
-/// The mirrors of the converted documents.
-fn read(yaml: &str) -> Result<Vec<Mirror>, Error> {
-    let contents = document::parse(yaml, "converted").map_err(wrong)?;
-    let mut policies: Vec<&ImagePolicy> = Vec::new();
-    let mut written: Vec<&ImageMirror> = Vec::new();
-    for document in &contents.documents {
-        match &document.resource {
-            Resource::ImageMirror(mirror) => written.push(mirror),
-            Resource::ImagePolicy(policy) => policies.push(policy),
-            Resource::MirroredRepository(_) | Resource::Secret(_) => {}
-        }
-    }
-    let validated = written.into_iter().map(|mirror| {
-        plan::validate(mirror, &policies).map_err(|invalid| {
-            let fields = invalid.into_iter().map(|field| field.to_string());
-            Error::Image(fields.collect::<Vec<_>>().join("\n"))
-        })
-    });
-    validated.collect()
-}
-
-fn wrong(error: document::DocumentError) -> Error {
-    DocumentsError::Wrong(vec![error]).into()
 }
 
 /// Every repository that either of them names, or finds by a pattern among those of its registry, and whether these
@@ -258,7 +231,7 @@ mod tests {
             .yaml;
         let (theirs, gaps) = read_theirs(Form::Regsync, FILE, "f", &surroundings).unwrap();
         assert!(gaps.is_empty());
-        let mirrors = read(&change(yaml)).unwrap();
+        let mirrors = documents::read_mirrors(&change(yaml), "converted").unwrap();
         let tags: Vec<Tag> = ["1.0", "1.1", "2.0"].map(|tag| tag.parse().unwrap()).into();
         let repository = "team/app".parse().unwrap();
         let found = compare(&theirs[0].source, &repository, &tags, &theirs, &mirrors);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! `kubectl transship tree`: a mirror with its policies, records and receivers.
+//! `kubectl transship tree`: a mirror with its policies, records, receivers and notifications.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::cluster::{Cluster, MirrorWithRecords};
 use crate::api::conditions::{self, READY};
 use crate::api::metadata::namespace;
-use crate::api::{ImageMirror, ImagePolicy, ImageReceiver, MirroredRepository};
+use crate::api::{ImageMirror, ImageNotification, ImagePolicy, ImageReceiver, MirroredRepository};
 use crate::cli::args::{ClusterArgs, ShownMirrorArgs};
 use crate::cli::error::Error;
 use crate::cli::exit::Exit;
@@ -19,6 +19,7 @@ use crate::cli::look::Look;
 use crate::cli::output::{Document, Output};
 use crate::cli::table::Table;
 use crate::cli::units;
+use crate::events::may_tell_of;
 use crate::oci::Registry;
 use crate::plan::health::{Checkup, Health};
 use crate::plan::mirror_home::MirrorHome;
@@ -42,9 +43,11 @@ pub(in crate::cli) struct MirrorTree {
     destinations: Vec<DestinationBranch>,
     /// Those of the namespace whose events may be about the source.
     receivers: Vec<Branch>,
+    /// Those of the namespace that tell of this mirror.
+    notifications: Vec<Branch>,
 }
 
-/// A policy or a receiver.
+/// A policy, a receiver or a notification.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct Branch {
@@ -79,6 +82,14 @@ struct RepositoryBranch {
     deleted: usize,
 }
 
+/// What else is in the namespace.
+struct Others {
+    policies: Vec<ImagePolicy>,
+    records: Vec<MirroredRepository>,
+    receivers: Vec<ImageReceiver>,
+    notifications: Vec<ImageNotification>,
+}
+
 impl Document for MirrorTree {
     const KIND: &'static str = KIND;
 }
@@ -95,8 +106,18 @@ pub(super) async fn run(
         mirror,
         records,
     } = Cluster::mirror_with_records(place, &args.name, output).await?;
-    let (policies, receivers) = tokio::try_join!(cluster.list(output), cluster.list(output))?;
-    let tree = MirrorTree::of(&mirror, &policies, &records, &receivers, clock::now());
+    let (policies, receivers, notifications) = tokio::try_join!(
+        cluster.list(output),
+        cluster.list(output),
+        cluster.list(output)
+    )?;
+    let others = Others {
+        policies,
+        records,
+        receivers,
+        notifications,
+    };
+    let tree = MirrorTree::of(&mirror, &others, clock::now());
     output.print_value(args.output.output, &tree, render)?;
     Ok(Exit::Success)
 }
@@ -104,14 +125,14 @@ pub(super) async fn run(
 // === impl MirrorTree ===
 
 impl MirrorTree {
-    fn of(
-        mirror: &ImageMirror,
-        policies: &[ImagePolicy],
-        records: &[MirroredRepository],
-        receivers: &[ImageReceiver],
-        now: Timestamp,
-    ) -> Self {
+    fn of(mirror: &ImageMirror, others: &Others, now: Timestamp) -> Self {
         let source = mirror.spec.source.registry.as_str();
+        let Others {
+            policies,
+            records,
+            receivers,
+            notifications,
+        } = others;
         let Checkup { health, reason, .. } = Checkup::of(mirror, &MirrorHome::Cluster, now);
         Self {
             namespace: namespace(&mirror.metadata).to_owned(),
@@ -126,8 +147,13 @@ impl MirrorTree {
             destinations: destinations(mirror, records),
             receivers: receivers
                 .iter()
-                .filter(|receiver| may_tell_of(receiver, source))
+                .filter(|receiver| may_be_told_by(receiver, source))
                 .map(receiver)
+                .collect(),
+            notifications: notifications
+                .iter()
+                .filter(|notification| tells_of(notification, mirror))
+                .map(notification)
                 .collect(),
         }
     }
@@ -166,6 +192,15 @@ fn receiver(receiver: &ImageReceiver) -> Branch {
     )
 }
 
+fn notification(notification: &ImageNotification) -> Branch {
+    let status = notification.status.as_ref();
+    let conditions = status.map_or(&[][..], |status| &status.conditions);
+    branch(
+        notification.metadata.name.as_deref().unwrap_or_default(),
+        conditions,
+    )
+}
+
 fn branch(
     name: &str,
     conditions: &[k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition],
@@ -178,14 +213,18 @@ fn branch(
     }
 }
 
-/// Whether events of a receiver may be about this source: those of one that names no registry may be about any.
-fn may_tell_of(receiver: &ImageReceiver, source: &str) -> bool {
+/// Whether events of a receiver may be about this source.
+fn may_be_told_by(receiver: &ImageReceiver, source: &str) -> bool {
     let source: Result<Registry, _> = source.parse();
-    let named = receiver.spec.registry.as_ref();
-    named.is_none_or(|named| {
-        let named: Result<Registry, _> = named.parse();
-        matches!((source, named), (Ok(source), Ok(named)) if source.may_be(&named))
-    })
+    source.is_ok_and(|source| may_tell_of(&receiver.spec, &source))
+}
+
+/// Whether a notification is about this mirror.
+fn tells_of(notification: &ImageNotification, mirror: &ImageMirror) -> bool {
+    let selection = notification.spec.mirrors.as_ref();
+    let labels = mirror.metadata.labels.clone().unwrap_or_default();
+    let name = mirror.metadata.name.as_deref().unwrap_or_default();
+    selection.is_none_or(|selection| selection.has(name, &labels))
 }
 
 /// The destinations of the spec, with the parts of each record put together.
@@ -241,6 +280,7 @@ fn lines(tree: &MirrorTree) -> Vec<TreeLine> {
         policies,
         destinations,
         receivers,
+        notifications,
     } = tree;
     let root = format!("ImageMirror {namespace}/{name}");
     let reason = reason.as_ref().filter(|reason| *reason != health.as_str());
@@ -260,12 +300,17 @@ fn lines(tree: &MirrorTree) -> Vec<TreeLine> {
             format!("destination {name}"),
             format!("{registry}, {count}"),
         ));
-        lines.extend(repositories.iter().map(RepositoryBranch::line));
+        lines.extend(repositories.iter().map(|branch| branch.line(registry)));
     }
     lines.extend(
         receivers
             .iter()
             .map(|receiver| receiver.line("ImageReceiver")),
+    );
+    lines.extend(
+        notifications
+            .iter()
+            .map(|notification| notification.line("ImageNotification")),
     );
     lines
 }
@@ -302,7 +347,8 @@ impl Branch {
 }
 
 impl RepositoryBranch {
-    fn line(&self) -> TreeLine {
+    /// Below a destination that names its registry already.
+    fn line(&self, registry: &str) -> TreeLine {
         let Self {
             repository,
             tags,
@@ -318,7 +364,9 @@ impl RepositoryBranch {
         let others = others.into_iter().filter(|(count, _)| **count > 0);
         let others = others.map(|(count, words)| format!(", {count} {words}"));
         let told = units::count(*tags, "tag", "tags") + &others.collect::<String>();
-        (2, repository.clone(), told)
+        let below = repository.strip_prefix(registry);
+        let below = below.and_then(|rest| rest.strip_prefix('/'));
+        (2, below.unwrap_or(repository).to_owned(), told)
     }
 }
 
@@ -347,17 +395,23 @@ mod tests {
         let waiting = json!({
             "waiting": [{"tag": "2", "sourceDigest": digest, "firstSeen": "2026-11-30T00:00:00Z"}],
         });
-        let receiver = |name: &str, registry: &str| -> ImageReceiver {
+        let notification = |name: &str, mirrors: &serde_json::Value| -> ImageNotification {
             serde_json::from_value(json!({
-                "apiVersion": "transship.dev/v1alpha1", "kind": "ImageReceiver", "metadata": {"name": name},
-                "spec": {"type": "Zot", "registry": registry, "secretRef": {"name": "token"}},
+                "apiVersion": "transship.dev/v1alpha1", "kind": "ImageNotification", "metadata": {"name": name},
+                "spec": {"type": "Slack", "secretRef": {"name": "slack"}, "mirrors": mirrors},
             }))
             .unwrap()
         };
-        let tree = MirrorTree::of(
-            &mirror("base", &spec, &status),
-            &[policy("stable", &json!({"select": {"include": [".*"]}}))],
-            &[
+        let receiver = |name: &str, registry: Option<&str>| -> ImageReceiver {
+            serde_json::from_value(json!({
+                "apiVersion": "transship.dev/v1alpha1", "kind": "ImageReceiver", "metadata": {"name": name},
+                "spec": {"type": "Harbor", "registry": registry, "secretRef": {"name": "token"}},
+            }))
+            .unwrap()
+        };
+        let others = Others {
+            policies: vec![policy("stable", &json!({"select": {"include": [".*"]}}))],
+            records: vec![
                 record(
                     "base",
                     "registry.eu.example.com/mirror/library/nginx",
@@ -369,12 +423,18 @@ mod tests {
                     &json!({}),
                 ),
             ],
-            &[
-                receiver("hub", "index.docker.io"),
-                receiver("other", "quay.io"),
+            receivers: vec![
+                receiver("hub", Some("index.docker.io")),
+                receiver("other", Some("quay.io")),
+                receiver("house", None),
             ],
-            now(),
-        );
+            notifications: vec![
+                notification("all", &json!(null)),
+                notification("chat", &json!({"names": ["base"]})),
+                notification("shop", &json!({"names": ["shop"]})),
+            ],
+        };
+        let tree = MirrorTree::of(&mirror("base", &spec, &status), &others, now());
         let look = Look {
             is_wide: false,
             width: Some(100),

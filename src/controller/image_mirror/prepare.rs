@@ -44,8 +44,30 @@ pub(super) fn prepare(
             mirror: Arc::new(bounded(mirror, longest_round)),
             policies: revision(&policies),
         }),
-        Err(invalid) => Err(explain(&invalid)),
+        Err(invalid) => Err(explain(&beside_others(object, store, invalid))),
     }
+}
+
+/// The same where a policy is missing, by all policies of the namespace: one of them may be meant.
+fn beside_others(
+    object: &ImageMirror,
+    store: &Store<Guarded<ImagePolicy>>,
+    invalid: Vec<InvalidField>,
+) -> Vec<InvalidField> {
+    if invalid
+        .iter()
+        .all(|field| field.reason == Reason::InvalidSpec)
+    {
+        return invalid;
+    }
+    let namespace = object.namespace();
+    let mut all = store.state();
+    all.retain(|policy| policy.namespace() == namespace);
+    let policies: Vec<&ImagePolicy> = all
+        .iter()
+        .filter_map(|policy| policy.0.as_ref().ok())
+        .collect();
+    plan::validate(object, &policies).err().unwrap_or(invalid)
 }
 
 /// The mirror with the operator's bound on the time of a round.

@@ -49,6 +49,13 @@ fn refusing(gate: &str, mode: PolicyMode) -> ImageMirrorStatus {
     status
 }
 
+/// A tag in quarantine.
+fn waiting() -> ImageMirrorStatus {
+    let mut status = refusing("minAge", PolicyMode::Enforce);
+    status.refusals[0].reason = Reason::Quarantined.to_string();
+    status
+}
+
 fn copying(tag: &str, action: Action) -> ImageMirrorStatus {
     let mut status = status(Holds::True, Reason::Succeeded);
     let digest: Digest = format!("sha256:{}", "a".repeat(64)).parse().unwrap();
@@ -116,7 +123,8 @@ fn only_what_changed_is_news() {
     let (enforce, audit) = (PolicyMode::Enforce, PolicyMode::Audit);
     let paused = Reason::PrunePaused;
     let suspended = status(Holds::False, Reason::Suspended);
-    let cases: [(&str, _, _, &[&str]); 22] = [
+    let waiting = waiting();
+    let cases: [(&str, _, _, &[&str]); 24] = [
         ("it begins", &fresh, &begun, &[]),
         ("it becomes ready", &begun, &ready, &[]),
         ("it stays ready", &ready, &ready, &[]),
@@ -197,6 +205,13 @@ fn only_what_changed_is_news() {
             &ready,
             &pruning("a", None, Reason::Unreachable),
             &[],
+        ),
+        ("it waits in quarantine", &ready, &waiting, &[]),
+        (
+            "it is refused after it waited",
+            &waiting,
+            &refusing("verify", enforce),
+            &["refused by verify"],
         ),
         ("in audit", &ready, &refusing("verify", audit), &[]),
     ];

@@ -265,6 +265,43 @@ fn what_stops_a_mirror() {
 }
 
 #[test]
+fn all_that_is_missing_is_named_and_nothing_twice() {
+    let missing = |tag: &str| {
+        let subject = format!("docker.io/library/app:{tag}");
+        Outcome::Failed(Failure {
+            message: format!("{subject} does not exist"),
+            subject,
+            reason: Reason::NotFound,
+            next_attempt_time: None,
+            is_of_tag: false,
+        })
+    };
+    let told = |count: usize| {
+        let tags =
+            (1..=count).map(|number| tag(&number.to_string(), "eu", missing(&number.to_string())));
+        let others = [
+            tag("8", "eu", failed("8", Reason::Unreachable)),
+            tag("9", "eu", Outcome::Unchanged),
+        ];
+        let report = report(tags.chain(others).collect());
+        let status = finish(
+            &ImageMirrorStatus::default(),
+            &round(&report, 10),
+            unasked(),
+        );
+        conditions::find(&status.conditions, READY)
+            .unwrap()
+            .message
+            .clone()
+    };
+    insta::assert_snapshot!([1, 2, 5].map(told).join("\n"), @r"
+    1 of 3 tags are synced; docker.io/library/app:1 does not exist
+    1 of 4 tags are synced; docker.io/library/app:1 does not exist; also NotFound: docker.io/library/app:2
+    1 of 7 tags are synced; docker.io/library/app:1 does not exist; also NotFound: docker.io/library/app:2, docker.io/library/app:3, docker.io/library/app:4 and 1 more
+    ");
+}
+
+#[test]
 fn what_is_suspended_keeps_what_the_last_round_came_to_and_nobody_waits_for_it() {
     let synced = report(vec![tag("1", "eu", copied("1"))]);
     let failing = report(vec![tag("1", "eu", failed("1", Reason::Unreachable))]);

@@ -13,10 +13,14 @@ use crate::support::program::{Finished, Program};
 use crate::support::tools;
 
 async fn cosign(gap: &Gap, arguments: &[&str]) -> Finished {
+    cosign_with(gap, arguments, "").await
+}
+
+async fn cosign_with(gap: &Gap, arguments: &[&str], password: &str) -> Finished {
     Program::at(&tools::built("cosign"), arguments)
         .directory(gap.directory.path())
         .environment("HOME", gap.directory.path())
-        .environment("COSIGN_PASSWORD", "")
+        .environment("COSIGN_PASSWORD", password)
         .run()
         .await
 }
@@ -73,6 +77,52 @@ async fn what_is_signed_is_proven_here_and_by_cosign() {
     assert_eq!(gap.tags("app").await, [""; 0]);
     gap.json(&[&load[..], &["--key", "key.pub"]].concat()).await;
     gap.assert_whole(&["app:1"]).await;
+}
+
+/// Keys of the real cosign: one with a password, one whose password is empty, and one that it took over from openssl.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_of_cosign_signs_with_its_password() {
+    let gap = with_keys().await;
+    let made = |prefix: &'static str, password: &'static str| {
+        let prefix = ["--output-key-prefix", prefix];
+        let gap = &gap;
+        async move {
+            let words = [&["generate-key-pair"][..], &prefix].concat();
+            cosign_with(gap, &words, password).await.assert_success();
+        }
+    };
+    made("secret", "an old secret").await;
+    made("empty", "").await;
+    let imported = [
+        "import-key-pair",
+        "--key=key.pem",
+        "--output-key-prefix=imported",
+        "--yes",
+    ];
+    let imported = cosign_with(&gap, &imported, "an old secret").await;
+    imported.assert_success();
+    for (name, password) in [
+        ("secret", "an old secret"),
+        ("empty", ""),
+        ("imported", "an old secret"),
+    ] {
+        let (key, public) = (format!("{name}.key"), format!("{name}.pub"));
+        let create = ["bundle", "create", "-f", "mirror.yaml", "out.tar", "--key"];
+        let created = gap.program(&[&create[..], &[&key]].concat());
+        let created = created.environment("COSIGN_PASSWORD", password).run().await;
+        created.assert_success();
+        let verified = gap
+            .json(&["bundle", "verify", "out.tar", "--key", &public])
+            .await;
+        assert_eq!(verified["signed"], json!(true), "{name}");
+
+        let other = [&create[..4], &["other.tar", "--key", &key]].concat();
+        let other = gap.program(&other).environment("COSIGN_PASSWORD", "other");
+        let other = other.run().await;
+        assert_eq!(other.code, Some(2), "{name}: {}", other.stderr);
+        let said = format!("{key} is not opened by the password in COSIGN_PASSWORD");
+        assert!(other.stderr.contains(&said), "{}", other.stderr);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -135,7 +185,7 @@ async fn keys_that_sign_nothing_are_refused_before_anything_is_fetched() {
     for (key, expected) in [
         (
             "cosign.key",
-            "cosign.key is encrypted: sign the index that --index writes",
+            "cosign.key is encrypted: put its password into the environment, as COSIGN_PASSWORD",
         ),
         ("key.pub", "key.pub is not a private key in PEM"),
         (

@@ -160,6 +160,7 @@ async fn the_program_explains_itself() {
     Usage: transship [OPTIONS] <COMMAND>
 
     Commands:
+      init         Ask five questions, and write a first mirror into a file
       sync         Copy the images that mirrors name
       plan         Say what sync would do, and why each tag is in or out
       prune        Say which tags at the destinations are no longer wanted, or delete them
@@ -203,6 +204,7 @@ async fn the_program_explains_itself() {
                                  controller] [env: TRANSSHIP_LOG_FORMAT=]
 
     Examples:
+      transship init                                    ask, and write a first mirror.yaml
       transship sync -f mirror.yaml                     copy what the mirrors of a file say, once
       transship sync -f mirrors/ --watch                keep doing so, at each mirror's interval
       transship plan -f mirror.yaml                     say what sync would do, and why
@@ -229,8 +231,9 @@ async fn the_program_explains_itself() {
         assert!(finished.stdout.contains("transship"), "{arguments:?}");
     }
     for command in [
-        "sync", "plan", "prune", "restore", "copy", "bundle", "delete", "ls", "search", "digest",
-        "manifest", "config", "inspect", "history", "diff", "verify", "df", "login", "logout",
+        "init", "sync", "plan", "prune", "restore", "copy", "bundle", "delete", "ls", "search",
+        "digest", "manifest", "config", "inspect", "history", "diff", "verify", "df", "login",
+        "logout",
     ] {
         let help = files.run(&[command, "--help"]).await;
         help.assert_success();

@@ -170,7 +170,7 @@ async fn wrong_use_and_wrong_documents_end_with_2_before_anything_is_done() {
     error: b.test/app names no tag: write b.test/app:TAG
     error: oci-archive:a.tar:1 is in an archive, which is not changed: write another one
     error: --format: {{ at character 1 is not closed with }}
-    error: there is no command "snyc": there are sync, plan, prune, restore, copy, bundle, delete, ls, search, digest, manifest, config, images, inspect, history, diff, verify, df, login, logout, controller, convert, crds, schema, completions, man, help
+    error: there is no command "snyc": there are init, sync, plan, prune, restore, copy, bundle, delete, ls, search, digest, manifest, config, images, inspect, history, diff, verify, df, login, logout, controller, convert, crds, schema, completions, man, help
     error: cannot read the CA file none.pem: No such file or directory (os error 2)
     "#);
 }

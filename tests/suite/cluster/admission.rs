@@ -24,6 +24,7 @@ use self::policies::{POLICIES, POLICY, RECORD, RECORDS};
 use super::stage::until;
 use crate::docs;
 use crate::support::cluster::{ControlPlane, Namespace};
+use crate::support::program::Program;
 
 /// The name of the case, a part of an object that is accepted, what takes its place, and the refusal; nothing
 /// where the object is still accepted.
@@ -353,6 +354,55 @@ async fn definitions_and_examples_are_applied_without_a_warning() {
             (Some(0), ""),
             "{name}"
         );
+    }
+}
+
+/// What `transship init` writes is taken as it is, by the API server and by `sync`.
+#[tokio::test]
+async fn first_mirrors_are_admitted() {
+    let plane = ControlPlane::shared().await;
+    let namespace = plane.namespace("first").await;
+    let usual = [
+        "init",
+        "-",
+        "--offline",
+        "--yes",
+        "--to=registry.example.com:5000/a/b",
+    ];
+    for (name, answers) in [
+        ("usual", &["--from=alpine"][..]),
+        (
+            "tags",
+            &["--from=ghcr.io/acme/app_web", "--tags=1.*,v2,latest"],
+        ),
+        (
+            "versions",
+            &[
+                "--from=quay.io/acme/app.web",
+                "--tags=>=1.2 <3",
+                "--prune=plan",
+            ],
+        ),
+        (
+            "login",
+            &[
+                "--from=docker.io/library/nginx",
+                "--secret=push",
+                "--prune=delete",
+            ],
+        ),
+        (
+            "plain",
+            &["--from=127.0.0.1:5000/app", "--insecure=127.0.0.1:5000"],
+        ),
+    ] {
+        let named = format!("--name={name}");
+        let words = [&usual[..], answers, &[&named]].concat();
+        let written = Program::transship(&words).run().await;
+        written.assert_success();
+        let applied = namespace.try_apply(&written.stdout).await;
+        let told = (applied.code, applied.stderr.as_str());
+        assert_eq!(told, (Some(0), ""), "{name}");
     }
 }
 

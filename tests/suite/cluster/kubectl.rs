@@ -222,8 +222,8 @@ async fn an_operator_asks_and_acts() {
     let tree = plugin
         .assert("tree base", 0, "ImagePolicy releases Succeeded")
         .await;
-    let repository = format!("{}/mirror/web/nginx", destination.host());
-    assert!(tree.stdout.contains(&repository), "{}", tree.stdout);
+    let (_, below) = tree.stdout.split_once(&destination.host()).unwrap();
+    assert!(below.contains("─ mirror/web/nginx "), "{}", tree.stdout);
 
     let until = format!(
         "until kubectl transship -n {} resume base",

@@ -67,6 +67,7 @@ impl Objects {
 fn plural_of(object: &Value) -> &'static str {
     match object["kind"].as_str().unwrap() {
         "ImageMirror" => "imagemirrors",
+        "ImageNotification" => "imagenotifications",
         "ImagePolicy" => "imagepolicies",
         "ImageReceiver" => "imagereceivers",
         "MirroredRepository" => "mirroredrepositories",

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//! What came of it, and the commands to try then.
+
+use std::collections::BTreeSet;
+
+use super::sheet::FirstMirror;
+use crate::api::ObjectName;
+use crate::cli::args::InitArgs;
+use crate::cli::units;
+use crate::oci::Tag;
+use crate::plan::Mirror;
+use crate::plan::select::Times;
+
+/// Longest command beside which others have their words in one column.
+const SHORT: usize = 60;
+
+/// A command, and what it does.
+type Step = (String, &'static str);
+
+/// For people.
+pub(super) fn steps(
+    args: &InitArgs,
+    first: &FirstMirror,
+    mirror: &Mirror,
+    tags: Option<&[Tag]>,
+) -> String {
+    let file = args.file.display();
+    let selected = tags.map_or_else(String::new, |tags| selected(first, mirror, tags));
+    let steps = match &first.secret {
+        None => here(args),
+        Some(secret) => in_cluster(args, first, secret),
+    };
+    // One that is long does not push away what is said of the others.
+    let short = steps.iter().map(|(command, _)| command.len());
+    let width = short.filter(|length| *length <= SHORT).max();
+    let width = width.unwrap_or_default();
+    let lines = steps
+        .iter()
+        .map(|(command, what)| format!("  {command:width$}   # {what}\n"));
+    format!(
+        "wrote {file}{selected}\n\nNext:\n{}",
+        lines.collect::<String>()
+    )
+}
+
+/// How many of the tags that are there are selected.
+fn selected(first: &FirstMirror, mirror: &Mirror, tags: &[Tag]) -> String {
+    let entries = mirror.images.iter();
+    let wanted = entries.flat_map(|entry| {
+        let selected = entry.select(tags, &BTreeSet::new(), &Times::default());
+        selected.unwrap_or_default().tags
+    });
+    let wanted = wanted.filter(|wanted| tags.contains(&wanted.tag)).count();
+    let count = units::count(tags.len(), "tag", "tags");
+    format!(": it selects {wanted} of the {count} of {}", first.from)
+}
+
+/// The commands of a machine that is logged in.
+fn here(args: &InitArgs) -> Vec<Step> {
+    let file = args.file.display();
+    let trust = args.registry.ca_file.as_ref();
+    let trust = trust.map_or_else(String::new, |file| format!(" --ca-file {}", file.display()));
+    vec![
+        (
+            format!("transship plan -f {file}{trust}"),
+            "what would be copied, and why",
+        ),
+        (format!("transship sync -f {file}{trust}"), "copy it"),
+        (
+            format!(
+                "kubectl{} apply -f {file}",
+                namespaced(args.namespace.as_ref())
+            ),
+            "or let the controller of a cluster keep it so",
+        ),
+    ]
+}
+
+/// Those of a cluster.
+fn in_cluster(args: &InitArgs, first: &FirstMirror, secret: &ObjectName) -> Vec<Step> {
+    let kubectl = format!("kubectl{}", namespaced(args.namespace.as_ref()));
+    let (file, registry, name) = (args.file.display(), &first.to.registry, &first.name);
+    vec![
+        (
+            format!(
+                "{kubectl} create secret docker-registry {secret} --docker-server={registry} --docker-username=… --docker-password=…"
+            ),
+            "unless it is there",
+        ),
+        (
+            format!("{kubectl} apply -f {file}"),
+            "the controller reads the Secret where the namespace opted in: docs/installation.md",
+        ),
+        (
+            format!("{kubectl} transship status {name}"),
+            "how it is, and what to do",
+        ),
+    ]
+}
+
+fn namespaced(namespace: Option<&ObjectName>) -> String {
+    namespace.map_or_else(String::new, |name| format!(" -n {name}"))
+}

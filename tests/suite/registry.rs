@@ -19,6 +19,7 @@ mod observed;
 mod real;
 mod referrers;
 mod reports;
+mod shared;
 mod targets;
 mod uploads;
 mod wire;

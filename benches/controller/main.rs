@@ -21,6 +21,7 @@
 )]
 
 mod fleet;
+mod objects;
 mod phase;
 mod registry;
 mod report;

@@ -4,6 +4,7 @@
 
 use serde::Serialize;
 
+use crate::objects::Objects;
 use crate::registry::Requests;
 use crate::shared::calibration::Calibration;
 use crate::shared::verdict::Verdict;
@@ -30,6 +31,8 @@ pub(crate) struct Scenario {
     pub(crate) creation_seconds: f64,
     /// A first controller finds that everything is in place, and writes it down.
     pub(crate) takeover: Sample,
+    /// What stands in the API server then.
+    pub(crate) objects: Objects,
     /// A second one reads what was written, until it knows every mirror.
     pub(crate) start: Sample,
     /// It has nothing to do.

@@ -5,6 +5,7 @@
 use std::time::{Duration, Instant};
 
 use crate::fleet::Fleet;
+use crate::objects::Objects;
 use crate::phase::{Phase, Surroundings};
 use crate::registry::Registry;
 use crate::report::{Sample, Scenario};
@@ -51,6 +52,7 @@ pub(crate) async fn run(mirrors: usize) -> Scenario {
     eprintln!("{mirrors} mirrors: created in {creation_seconds:.1} s");
 
     let takeover = take_over(&fleet, &around).await;
+    let objects = Objects::measure(&around.plane).await;
     fleet.schedule.leave_time().await;
     let (controller, start) = start(&fleet, &around).await;
     let idle = rest(&fleet, &around, &controller).await;
@@ -62,6 +64,7 @@ pub(crate) async fn run(mirrors: usize) -> Scenario {
         calibration,
         creation_seconds,
         takeover,
+        objects,
         start,
         idle,
         unchanged,

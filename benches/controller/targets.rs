@@ -10,6 +10,9 @@ use crate::shared::verdict::Verdict;
 /// Memory of a controller that has nothing to do, in MiB.
 const IDLE_RSS_MEBIBYTES: f64 = 256.0;
 
+/// The most memory during such a pass, in MiB.
+const PEAK_RSS_MEBIBYTES: f64 = 400.0;
+
 /// Wall time of a pass in which nothing changes, in minutes.
 const UNCHANGED_MINUTES: f64 = 10.0;
 
@@ -43,6 +46,11 @@ fn judge_one(scenario: &Scenario) -> Vec<Verdict> {
             "idle: RSS in MiB",
             mebibytes(idle.rss_bytes),
             IDLE_RSS_MEBIBYTES,
+        ),
+        verdict(
+            "unchanged: peak RSS in MiB",
+            mebibytes(unchanged.peak_rss_bytes),
+            PEAK_RSS_MEBIBYTES,
         ),
         verdict("idle: API writes", float(idle.api.writes), 0.0),
         verdict(

@@ -2,6 +2,7 @@
 
 //! What was measured, as a person reads it.
 
+use crate::objects::Size;
 use crate::report::{Api, Report, Sample, Scenario};
 use crate::shared::calibration::Calibration;
 use crate::shared::table::row;
@@ -24,6 +25,7 @@ pub(crate) fn scenario(scenario: &Scenario) -> String {
             },
         creation_seconds,
         takeover,
+        objects,
         start,
         idle,
         unchanged,
@@ -61,6 +63,10 @@ pub(crate) fn scenario(scenario: &Scenario) -> String {
         ("100 searches", searched),
     ];
     lines.extend(phases.map(|(name, sample)| row(name, PHASE, &cells(sample))));
+    lines.extend([
+        object("ImageMirror", objects.mirror),
+        object("MirroredRepository", objects.records),
+    ]);
     lines.push(format!(
         "{succeeded} rounds of the unchanged pass succeeded"
     ));
@@ -78,6 +84,16 @@ pub(crate) fn summary(report: &Report) -> String {
     };
     lines.push(soundness.to_owned());
     lines.join("\n")
+}
+
+fn object(
+    kind: &str,
+    Size {
+        bytes,
+        managed_fields,
+    }: Size,
+) -> String {
+    format!("{kind}: {bytes:.0} bytes of JSON, {managed_fields:.0} of them who wrote which field")
 }
 
 fn cells(sample: &Sample) -> [String; 10] {

@@ -17,6 +17,8 @@ pub(crate) struct Job<'a> {
     pub(crate) source: String,
     /// `HOST:PORT` of each destination.
     pub(crate) destinations: Vec<String>,
+    /// The authorities of the registries, as PEM; nothing where they speak plain HTTP.
+    pub(crate) authorities: String,
     /// A directory of the tool's own: its home, its configuration, its caches. The unchanged run has the same.
     pub(crate) directory: PathBuf,
 }
@@ -68,8 +70,22 @@ impl Job<'_> {
         path
     }
 
-    /// A program at home in the directory.
+    /// Whether the registries speak plain HTTP.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.authorities.is_empty()
+    }
+
+    /// A program at home in the directory. It trusts the authorities as if they were those of the system, and no others.
     pub(crate) fn program(&self, executable: &Path, arguments: &[&str]) -> Program {
-        Program::at(executable, arguments).environment("HOME", &self.directory)
+        let program = Program::at(executable, arguments).environment("HOME", &self.directory);
+        if self.is_plain() {
+            return program;
+        }
+        let trusted = self.directory.join("authorities.pem");
+        std::fs::write(&trusted, &self.authorities)
+            .unwrap_or_else(|error| panic!("cannot write {}: {error}", trusted.display()));
+        program
+            .environment("SSL_CERT_FILE", trusted)
+            .environment("SSL_CERT_DIR", self.directory.join("none"))
     }
 }

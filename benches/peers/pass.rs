@@ -79,12 +79,15 @@ pub(crate) async fn run(
 ) -> Result<[Sample; 2], String> {
     let directory = TempDir::new().map_err(|error| error.to_string())?;
     let destinations = join_all((0..destinations).map(|_| Place::start(mode))).await;
+    let places = destinations.iter().chain([source]);
+    let authorities = places.filter_map(|place| place.registry().ca_pem());
     let mut run = Run {
         tool,
         job: Job {
             corpus,
             source: source.host(),
             destinations: destinations.iter().map(Place::host).collect(),
+            authorities: authorities.collect::<Vec<_>>().concat(),
             directory: directory.path().to_owned(),
         },
         witnesses: witnesses(corpus, &destinations),

@@ -33,6 +33,10 @@ pub(crate) enum Mode {
     Delay,
     /// On this machine, the destinations behind a limit that says nothing of itself.
     Limited,
+    /// On this machine, over TLS.
+    Tls,
+    /// 20 ms round trip, over TLS.
+    TlsDelay,
 }
 
 /// A registry at some distance. The harness itself always goes the short way.
@@ -50,7 +54,13 @@ enum Between {
 
 impl Mode {
     /// All of them.
-    pub(crate) const ALL: [Self; 3] = [Self::Loopback, Self::Delay, Self::Limited];
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Loopback,
+        Self::Delay,
+        Self::Limited,
+        Self::Tls,
+        Self::TlsDelay,
+    ];
 
     /// Its name in arguments and reports.
     pub(crate) fn name(self) -> &'static str {
@@ -58,17 +68,27 @@ impl Mode {
             Self::Loopback => "loopback",
             Self::Delay => "delay",
             Self::Limited => "limited",
+            Self::Tls => "tls",
+            Self::TlsDelay => "tls-delay",
+        }
+    }
+
+    /// How the registries are reached.
+    pub(crate) fn security(self) -> Security {
+        match self {
+            Self::Loopback | Self::Delay | Self::Limited => Security::Plain,
+            Self::Tls | Self::TlsDelay => Security::Tls,
         }
     }
 }
 
 impl Place {
-    /// Starts an empty registry: distribution 3, plain HTTP, content on disk.
+    /// Starts an empty registry: distribution 3, content on disk.
     pub(crate) async fn start(mode: Mode) -> Self {
-        let registry = Registry::start(Kind::Distribution3, Security::Plain).await;
+        let registry = Registry::start(Kind::Distribution3, mode.security()).await;
         let between = match mode {
             Mode::Limited => Between::Limit(Nginx::limiting(registry.address(), LIMIT).await),
-            Mode::Loopback | Mode::Delay => Between::Nothing,
+            Mode::Loopback | Mode::Delay | Mode::Tls | Mode::TlsDelay => Between::Nothing,
         };
         let mut place = Self { registry, between };
         if mode != Mode::Limited {
@@ -80,8 +100,10 @@ impl Place {
     /// Puts the registry, with all its content, at another distance. Only what is new is limited.
     pub(crate) fn move_to(&mut self, mode: Mode) {
         self.between = match mode {
-            Mode::Loopback | Mode::Limited => Between::Nothing,
-            Mode::Delay => Between::Delay(DelayProxy::start(self.registry.address(), DELAY)),
+            Mode::Loopback | Mode::Limited | Mode::Tls => Between::Nothing,
+            Mode::Delay | Mode::TlsDelay => {
+                Between::Delay(DelayProxy::start(self.registry.address(), DELAY))
+            }
         };
     }
 

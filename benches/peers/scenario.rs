@@ -38,21 +38,37 @@ pub(crate) async fn run_all(selection: &Selection) -> Report {
     }
 }
 
-/// One content at several distances: it is pushed to the source once.
+/// One content at several distances: it is pushed to the source once for those that are reached alike.
 async fn run_workload(selection: &Selection, workload: Workload, modes: &[Mode]) -> Vec<Scenario> {
     eprintln!("{}: making the content", workload.name());
     let corpus = workload.build(selection.scale);
-    let mut source = Place::start(Mode::Loopback).await;
-    source.registry().client().push_corpus(&corpus).await;
+    let mut scenarios = Vec::new();
+    for modes in modes.chunk_by(|one, other| one.security() == other.security()) {
+        scenarios.extend(run_modes(selection, workload, &corpus, modes).await);
+    }
+    scenarios
+}
+
+async fn run_modes(
+    selection: &Selection,
+    workload: Workload,
+    corpus: &Corpus,
+    modes: &[Mode],
+) -> Vec<Scenario> {
+    let Some(first) = modes.first() else {
+        return Vec::new();
+    };
+    let mut source = Place::start(*first).await;
+    source.registry().client().push_corpus(corpus).await;
     let mut scenarios = Vec::new();
     for mode in modes {
         source.move_to(*mode);
         let scenario = Scenario {
             workload,
             mode: *mode,
-            content: measure_content(&corpus, workload.destinations()),
+            content: measure_content(corpus, workload.destinations()),
             calibration: Calibration::take(),
-            tools: run_tools(selection, workload, &corpus, &source, *mode).await,
+            tools: run_tools(selection, workload, corpus, &source, *mode).await,
         };
         println!("{}", text::scenario(&scenario));
         scenarios.push(scenario);

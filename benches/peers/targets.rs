@@ -22,6 +22,12 @@ const UNCHANGED_LOOPBACK: f64 = 1.0;
 /// Wall time of an unchanged run against the best peer, 20 ms away.
 const UNCHANGED_DELAY: f64 = 0.3;
 
+/// Wall time of an unchanged run against the best peer, on this machine over TLS.
+const UNCHANGED_TLS: f64 = 0.9;
+
+/// The same, 20 ms away.
+const UNCHANGED_TLS_DELAY: f64 = 0.2;
+
 /// Cold wall time against regsync, where a registry limits requests and does not say so.
 const COLD_LIMITED: f64 = 1.5;
 
@@ -46,7 +52,7 @@ fn cold(scenario: &Scenario) -> Option<Verdict> {
         (_, Mode::Limited) => (Tool::Regsync, COLD_LIMITED),
         (Workload::Families | Workload::MultiArch, Mode::Loopback) => (best()?, COLD_LOOPBACK),
         (Workload::Families | Workload::MultiArch, Mode::Delay) => (best()?, COLD_DELAY),
-        (_, Mode::Loopback | Mode::Delay) => return None,
+        (_, Mode::Loopback | Mode::Delay | Mode::Tls | Mode::TlsDelay) => return None,
     };
     against(scenario, (Tool::Transship, Pass::Cold), peer, limit)
 }
@@ -56,6 +62,8 @@ fn unchanged(scenario: &Scenario) -> Option<Verdict> {
     let (peer, limit) = match scenario.mode {
         Mode::Loopback => (Tool::Regsync, UNCHANGED_LOOPBACK),
         Mode::Delay => (best_peer(scenario, Pass::Unchanged)?, UNCHANGED_DELAY),
+        Mode::Tls => (best_peer(scenario, Pass::Unchanged)?, UNCHANGED_TLS),
+        Mode::TlsDelay => (best_peer(scenario, Pass::Unchanged)?, UNCHANGED_TLS_DELAY),
         Mode::Limited => return None,
     };
     against(

@@ -99,32 +99,52 @@ fn transship(job: &Job<'_>) -> Program {
     let repositories = job.corpus.repositories.iter();
     let images =
         repositories.map(|repository| json!({"repository": repository.name, "tags": ["*"]}));
-    let destination = |(number, registry)| json!({"name": format!("d{number}"), "registry": registry, "insecure": true});
+    let access = |registry: &str| {
+        if job.is_plain() {
+            json!({"registry": registry, "insecure": true})
+        } else {
+            json!({"registry": registry, "certSecretRef": {"name": "authorities"}})
+        }
+    };
+    let destinations = job.destinations.iter().enumerate();
+    let destinations = destinations.map(|(number, registry)| {
+        let mut destination = access(registry);
+        destination["name"] = json!(format!("d{number}"));
+        destination
+    });
     let mirror = json!({
         "apiVersion": "transship.dev/v1alpha1",
         "kind": "ImageMirror",
         "metadata": {"name": "peers"},
         "spec": {
-            "source": {"registry": job.source, "insecure": true},
+            "source": access(&job.source),
             "images": images.collect::<Vec<_>>(),
-            "destinations": job.destinations.iter().enumerate().map(destination).collect::<Vec<_>>(),
+            "destinations": destinations.collect::<Vec<_>>(),
         },
     });
+    let authorities = json!({
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "authorities"},
+        "stringData": {"ca.crt": job.authorities},
+    });
     let program = Path::new(env!("CARGO_BIN_EXE_transship"));
-    let file = job.file("mirror.yaml", &mirror);
-    job.program(program, &["sync", "-f"]).argument(file)
+    let program = job
+        .program(program, &["sync", "-f"])
+        .argument(job.file("mirror.yaml", &mirror));
+    if job.is_plain() {
+        return program;
+    }
+    let file = job.file("authorities.yaml", &authorities);
+    program.argument("-f").argument(file)
 }
 
 /// One process per repository, eight tags at a time.
 fn crane(job: &Job<'_>) -> Vec<Program> {
     let crane = tools::built("crane");
-    let copy = [
-        "copy",
-        "--insecure",
-        "--all-tags",
-        "--jobs",
-        &PARALLEL.to_string(),
-    ];
+    let parallel = PARALLEL.to_string();
+    let mut copy = vec!["copy", "--all-tags", "--jobs", &parallel];
+    copy.extend(job.is_plain().then_some("--insecure"));
     job.routes()
         .map(|route| {
             job.program(&crane, &copy)
@@ -139,7 +159,12 @@ fn crane(job: &Job<'_>) -> Vec<Program> {
 /// HEAD requests even where referrers are copied.
 fn regsync(job: &Job<'_>) -> Vec<Program> {
     let hosts = job.destinations.iter().chain([&job.source]);
-    let host = |host| json!({"registry": host, "tls": "disabled", "reqConcurrent": PARALLEL});
+    let tls = if job.is_plain() {
+        "disabled"
+    } else {
+        "enabled"
+    };
+    let host = |host| json!({"registry": host, "tls": tls, "reqConcurrent": PARALLEL});
     let copies = job.routes().map(|route| {
         json!({"source": route.from, "target": route.to, "type": "repository", "tags": {"deny": ["sha256-.*"]}})
     });
@@ -171,13 +196,13 @@ fn skopeo(job: &Job<'_>) -> Vec<Program> {
 }
 
 fn skopeo_sync(job: &Job<'_>, route: &Route<'_>, tags: &[&str], file_name: &str) -> Program {
-    let images =
-        json!({job.source.as_str(): {"tls-verify": false, "images": {route.repository: tags}}});
+    let images = json!({job.source.as_str(): {"tls-verify": !job.is_plain(), "images": {route.repository: tags}}});
+    let verify = format!("--dest-tls-verify={}", !job.is_plain());
     let sync = [
         "--insecure-policy",
         "sync",
         "--all",
-        "--dest-tls-verify=false",
+        &verify,
         "--src",
         "yaml",
         "--dest",
@@ -196,14 +221,10 @@ fn skopeo_sync(job: &Job<'_>, route: &Route<'_>, tags: &[&str], file_name: &str)
 fn oras(job: &Job<'_>) -> Vec<Program> {
     let oras = tools::built("oras");
     let parallel = PARALLEL.to_string();
-    let mut copy = vec![
-        "cp",
-        "--no-tty",
-        "--from-plain-http",
-        "--to-plain-http",
-        "--concurrency",
-        &parallel,
-    ];
+    let mut copy = vec!["cp", "--no-tty", "--concurrency", &parallel];
+    if job.is_plain() {
+        copy.extend(["--from-plain-http", "--to-plain-http"]);
+    }
     copy.extend(job.has_referrers().then_some("--recursive"));
     let mut programs = Vec::new();
     for route in job.routes() {

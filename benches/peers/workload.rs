@@ -98,7 +98,9 @@ impl Workload {
     /// Where the registries are. A proxy in this process would narrow a large layer, not only delay it.
     pub(crate) fn modes(self) -> &'static [Mode] {
         match self {
-            Self::Families | Self::MultiArch | Self::SmallTags => &[Mode::Loopback, Mode::Delay],
+            Self::Families | Self::MultiArch | Self::SmallTags => {
+                &[Mode::Loopback, Mode::Delay, Mode::Tls, Mode::TlsDelay]
+            }
             Self::Limited => &[Mode::Limited],
             Self::Large | Self::FanOut => &[Mode::Loopback],
         }

@@ -164,7 +164,10 @@ impl Connector {
         keyring: Option<Arc<dyn Keyring>>,
     ) -> Settings {
         let mut settings = self.trust.settings(registry, reach, credential, keyring);
-        settings.insecure = settings.insecure || self.loopback.speaks_plain_http(registry).await;
+        // Whoever names certificates has said how it speaks.
+        let is_certified = settings.tls.ca_pem.is_some() || settings.tls.identity_pem.is_some();
+        settings.insecure =
+            settings.insecure || !is_certified && self.loopback.speaks_plain_http(registry).await;
         settings
     }
 

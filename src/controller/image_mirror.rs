@@ -65,12 +65,16 @@ async fn bring_up_to_date(object: &ImageMirror, context: &Context) -> Result<Act
         context.shared.hinted.halt(&name_of(object));
         return Ok(Action::await_change());
     }
-    catch_up(object, context).await?;
+    // On the heap, here and below, what is over before a mirror waits for its turn, or begins after it: thousands may wait.
+    Box::pin(catch_up(object, context)).await?;
     let requested = Requests::of(object.annotations());
     let remembered = context.shared.memory.read(object);
     let prepared = match make_ready(object, context) {
         Ok(prepared) => prepared,
-        Err(halt) => return stop(object, &remembered.status, &halt, context).await,
+        Err(halt) => {
+            let stopping = stop(object, &remembered.status, &halt, context);
+            return Box::pin(stopping).await;
+        }
     };
     let Remembered {
         status,
@@ -105,9 +109,9 @@ async fn bring_up_to_date(object: &ImageMirror, context: &Context) -> Result<Act
         }
         Due::At(time) => {
             context.shared.memory.resume(object, time);
-            look_between(object, &prepared, Some(time), context).await
+            Box::pin(look_between(object, &prepared, Some(time), context)).await
         }
-        Due::Never => look_between(object, &prepared, None, context).await,
+        Due::Never => Box::pin(look_between(object, &prepared, None, context)).await,
     }
 }
 
@@ -175,7 +179,7 @@ async fn run(
     mode: Mode,
     context: &Context,
 ) -> Result<Action, WriteError> {
-    announce(object, context).await?;
+    Box::pin(announce(object, context)).await?;
     let round = context.shared.rounds.begin(object);
     if context.is_outdated(object) {
         // The change came before anybody listened for it, and brings another look.
@@ -191,13 +195,12 @@ async fn run(
         Ok(prepared) => prepared,
         Err(halt) => {
             let previous = context.shared.memory.read(object).status;
-            return stop(object, &previous, &halt, context).await;
+            return Box::pin(stop(object, &previous, &halt, context)).await;
         }
     };
     let began = clock::now();
     // What comes from now on may be of after it was looked at.
     let taken = context.shared.hinted.take_all(&name_of(object));
-    // On the heap, so that thousands that wait for a turn are small.
     let extent = Extent::Whole(mode);
     let ended = Box::pin(run_round(object, &prepared, extent, &round, context)).await;
     let span = Span {
@@ -209,7 +212,8 @@ async fn run(
         Ended::Halted(_) => context.shared.hinted.settle(&name_of(object)),
         Ended::Finished(report) => context.settle(object, &taken.spots, report, span.ended),
     }
-    conclude(object, &prepared, requested, (ended, span), context).await
+    let concluding = conclude(object, &prepared, requested, (ended, span), context);
+    Box::pin(concluding).await
 }
 
 /// Says on the status that a round begins.

@@ -8,6 +8,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt};
 use kube::core::{NamespaceResourceScope, PartialObjectMeta};
 use kube::runtime::controller::{Action, Config};
@@ -100,7 +101,7 @@ pub(super) async fn run(
     };
     let mirrors = mirrors
         .controller(&scope, MirrorLook(context.clone()))
-        .run(reconcile_mirror, retry, context.clone())
+        .run(reconcile_on_heap, retry, context.clone())
         .for_each(async |_| {});
     let policies = policies
         .controller(&scope, PolicyLook(context.clone()))
@@ -213,6 +214,14 @@ where
     }
 }
 
+/// On the heap, so that thousands that wait are small: whoever runs it moves it from one place to the next.
+fn reconcile_on_heap(
+    object: Arc<Guarded<ImageMirror>>,
+    context: Arc<Context>,
+) -> BoxFuture<'static, Result<Action, ReconcileError>> {
+    reconcile_mirror(object, context).boxed()
+}
+
 async fn reconcile_mirror(
     object: Arc<Guarded<ImageMirror>>,
     context: Arc<Context>,
@@ -221,13 +230,12 @@ async fn reconcile_mirror(
     if !context.policies_listed.wait().await || !context.notifications_found.wait().await {
         return Ok(Action::await_change());
     }
-    // On the heap, so that thousands that wait are small.
-    contain(Box::pin(async {
+    contain(async {
         match &object.0 {
             Ok(mirror) => image_mirror::reconcile(mirror, &context).await,
-            Err(invalid) => image_mirror::refuse(invalid, &context).await,
+            Err(invalid) => Box::pin(image_mirror::refuse(invalid, &context)).await,
         }
-    }))
+    })
     .await
 }
 

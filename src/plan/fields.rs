@@ -81,7 +81,7 @@ impl Fields {
         items: &[String],
         parse: impl Fn(&str) -> Result<T, E>,
     ) -> Vec<T> {
-        let mut parsed = Vec::new();
+        let mut parsed = Vec::with_capacity(items.len());
         for (index, item) in items.iter().enumerate() {
             parsed.extend(self.accept(format!("{path}[{index}]"), parse(item)));
         }

@@ -50,6 +50,18 @@ impl Class {
         }
     }
 
+    /// Whether both such requests and their answers are small: many of them fit on one connection.
+    pub(super) fn asks_for_little(self) -> bool {
+        match self {
+            Self::Lookup | Self::ManifestRead => true,
+            Self::ManifestWrite
+            | Self::ManifestDelete
+            | Self::BlobRead
+            | Self::UploadStart
+            | Self::Upload => false,
+        }
+    }
+
     /// Whether such requests change the registry.
     pub(super) fn is_write(self) -> bool {
         match self {

@@ -265,6 +265,11 @@ impl Connection {
                     .await
                     .map_err(|_| Cause::Unconfirmed { host: host() })
             }
+            None if class.asks_for_little() => {
+                timeout(limits::HEADER_TIMEOUT, self.http.look_up(request))
+                    .await
+                    .map_err(|_| Cause::NoAnswer { host: host() })
+            }
             None => timeout(limits::HEADER_TIMEOUT, self.http.execute(request))
                 .await
                 .map_err(|_| Cause::NoAnswer { host: host() }),

@@ -4,6 +4,7 @@
 
 mod build;
 mod causes;
+mod lookups;
 mod proxy;
 mod reason;
 
@@ -82,6 +83,8 @@ impl Http {
             registry: others.clone(),
             owner: others.clone(),
             others: others.clone(),
+            // It is asked too little for a connection of its own.
+            lookups: None,
         };
         let same = self.at(base);
         Self { clients, ..same }
@@ -117,21 +120,45 @@ impl Http {
 
     /// Sends a request, if it may go where it goes, and waits for the head of the answer.
     pub(super) async fn execute(&self, request: Request) -> Result<Response, HttpError> {
-        if let Some(boundaries) = &self.boundaries {
-            boundaries.check_url(request.url())?;
-            if let Some(proxy) = self.proxies.of(request.url()) {
-                boundaries.check_way(request.url(), proxy)?;
-            }
-        }
+        self.check(&request)?;
         // Boxed, so that the types of everything that waits for it do not grow with what is in it.
         let url = request.url().clone();
         let sent: BoxFuture<'_, _> = Box::pin(self.client(&url).execute(request));
-        match sent.await {
-            Ok(response) => match self.proxies.answer(&url, &response) {
+        self.judge(&url, sent.await)
+    }
+
+    /// The same for one that asks for little: those to the registry share a connection where it can be shared.
+    pub(super) async fn look_up(&self, request: Request) -> Result<Response, HttpError> {
+        let lookups = self.clients.lookups.as_deref();
+        let Some(lookups) = lookups.filter(|_| origin::is_same(request.url(), &self.base)) else {
+            return self.execute(request).await;
+        };
+        self.check(&request)?;
+        let url = request.url().clone();
+        let sent: BoxFuture<'_, _> = Box::pin(lookups.execute(request, self.client(&url)));
+        self.judge(&url, sent.await)
+    }
+
+    /// Whether a request may go where it goes.
+    fn check(&self, request: &Request) -> Result<(), OutOfBounds> {
+        let Some(boundaries) = &self.boundaries else {
+            return Ok(());
+        };
+        boundaries.check_url(request.url())?;
+        match self.proxies.of(request.url()) {
+            Some(proxy) => boundaries.check_way(request.url(), proxy),
+            None => Ok(()),
+        }
+    }
+
+    /// What came of a request, and who is to blame where that is nothing.
+    fn judge(&self, url: &Url, sent: reqwest::Result<Response>) -> Result<Response, HttpError> {
+        match sent {
+            Ok(response) => match self.proxies.answer(url, &response) {
                 Some(fault) => Err(fault.into()),
                 None => Ok(response),
             },
-            Err(error) => Err(self.explain(&url, error)),
+            Err(error) => Err(self.explain(url, error)),
         }
     }
 

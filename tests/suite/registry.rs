@@ -20,6 +20,7 @@ mod outlet;
 mod real;
 mod referrers;
 mod reports;
+mod shared;
 mod targets;
 mod uploads;
 mod wire;

@@ -500,14 +500,26 @@ pub(super) fn restored(
     records: &BTreeMap<Tag, Record>,
 ) -> Restored {
     let registry = split(&object.spec.repository).and_then(|(registry, _)| registry.parse().ok());
+    // Most of a repository comes from one, under the same tags.
+    let mut last: Option<SourceImage> = None;
     let claims = records.iter().filter_map(|(tag, record)| {
         let registry: &Registry = registry.as_ref()?;
         let source: Reference = record.source.parse().ok()?;
-        let image = SourceImage {
+        let mut image = SourceImage {
             registry: source.registry,
             repository: source.repository,
             tag: source.tag?,
         };
+        if image.tag == *tag {
+            image.tag = tag.clone();
+        }
+        if let Some(last) = &last
+            && (&last.registry, &last.repository) == (&image.registry, &image.repository)
+        {
+            image.registry = last.registry.clone();
+            image.repository = last.repository.clone();
+        }
+        last = Some(image.clone());
         let claim = Claim {
             registry: registry.clone(),
             repository: page.repository.clone(),

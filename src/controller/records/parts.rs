@@ -15,7 +15,8 @@ use crate::sync::ledger::{Keepsake, Keepsakes, Leaf};
 /// The parts of a repository.
 #[derive(Debug, Default)]
 pub(super) struct Parts {
-    parts: BTreeMap<i32, Part>,
+    /// On the heap: most repositories have one, and a map has room for eleven.
+    parts: BTreeMap<i32, Box<Part>>,
 }
 
 /// A part that has to be written.
@@ -51,7 +52,7 @@ impl Parts {
             manifests: leaf.keepsakes.keys().cloned().collect(),
             ..Part::default()
         };
-        self.parts.insert(number, part);
+        self.parts.insert(number, Box::new(part));
         self.written(number, object, leaf);
     }
 

@@ -27,13 +27,15 @@ pub(super) fn validate_destinations(
             destination.name.as_str(),
         )
     }));
-    let validated: Vec<Destination> = destinations
+    let mut validated: Vec<Destination> = destinations
         .iter()
         .enumerate()
         .filter_map(|(index, destination)| {
             validate_destination(&format!("spec.destinations[{index}]"), destination, fields)
         })
         .collect();
+    // Most mirrors have one, and thousands are remembered.
+    validated.shrink_to_fit();
     if validated.len() == destinations.len() {
         refuse_same_targets(&validated, fields);
     }

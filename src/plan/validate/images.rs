@@ -39,7 +39,7 @@ pub(super) fn validate_images(
     fields: &mut Fields,
 ) -> Vec<ImageEntry> {
     fields.check_count("spec.images", images.len(), 1, IMAGES);
-    let entries: Vec<ImageEntry> = images
+    let mut entries: Vec<ImageEntry> = images
         .iter()
         .enumerate()
         .filter_map(|(index, image)| {
@@ -47,6 +47,8 @@ pub(super) fn validate_images(
             validate_image(&path, image, source, shared, own, fields)
         })
         .collect();
+    // Most mirrors have one, and thousands are remembered.
+    entries.shrink_to_fit();
     let repositories: Vec<String> = entries
         .iter()
         .map(|entry| entry.repository.to_string())

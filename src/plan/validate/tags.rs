@@ -18,7 +18,7 @@ pub(super) fn validate_tags(path: &str, tags: &[String], fields: &mut Fields) ->
         let tag = text.split_once('@').map_or(text.as_str(), |(tag, _)| tag);
         (format!("{path}[{index}]"), tag)
     }));
-    let mut selectors = Vec::new();
+    let mut selectors = Vec::with_capacity(tags.len());
     for (index, text) in tags.iter().enumerate() {
         let path = format!("{path}[{index}]");
         selectors.extend(validate_tag(path, text, fields));

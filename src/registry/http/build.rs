@@ -10,6 +10,7 @@ use reqwest::{Certificate, ClientBuilder, Identity, redirect, retry, tls};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::causes::root;
+use super::lookups::Lookups;
 use super::proxy::{Proxies, proxy_url};
 use crate::oci::limits;
 use crate::registry::boundaries::Boundaries;
@@ -21,6 +22,16 @@ use crate::registry::settings::{Proxy, Settings, Tls};
 const IDLE_CONNECTIONS: usize = 64;
 /// How long they are kept: less than the 60 s of common load balancers.
 const IDLE_CONNECTION_TIME: Duration = Duration::from_secs(50);
+/// What a host may send ahead of whoever reads, in bytes: of one answer, and of all on a connection of HTTP/2. All that
+/// are asked for at once have room there, so that none that is not read holds up the others.
+const STREAM_WINDOW: u32 = 64 * 1024;
+const CONNECTION_WINDOW: u32 = 2 * 64 * STREAM_WINDOW;
+/// The most bytes of headers of one answer on it.
+const HEADER_LIST_BYTES: u32 = 64 * 1024;
+/// How often it is asked whether it still is one while answers are waited for, and how long it has for that: one that is
+/// lost without a word would take all requests with it, and the next ones.
+const PING_INTERVAL: Duration = Duration::from_secs(5);
+const PING_TIMEOUT: Duration = Duration::from_secs(10);
 /// The largest file of certificates, in bytes, and the most certificates in it.
 const CA_BYTES: usize = 512 * 1024;
 const CA_CERTIFICATES: usize = 300;
@@ -34,6 +45,8 @@ pub(super) struct Clients {
     pub(super) owner: reqwest::Client,
     /// For everybody else: without the authorities of the registry, too.
     pub(super) others: reqwest::Client,
+    /// For what is small and asked of the registry itself.
+    pub(super) lookups: Option<Arc<Lookups>>,
 }
 
 /// Clients with these settings, whose names resolve within these boundaries.
@@ -48,31 +61,40 @@ pub(super) fn clients(
     } = &settings.tls;
     let everywhere = settings.ca_pem.as_deref();
     let authorities = [everywhere, ca_pem.as_deref()];
-    let make = |authorities: [Option<&[u8]>; 2], identity: Option<&SecretString>| {
+    let make = |authorities: [Option<&[u8]>; 2], identity: Option<&SecretString>, speech| {
         let (builder, proxies) = builder(user_agent, settings, boundaries)?;
+        let builder = with_speech(builder, speech);
         let client = with_certificates(builder, authorities, identity)?
             .build()
             .map_err(|error| Cause::Settings(root(&error)))?;
         Ok::<_, Cause>((client, proxies))
     };
-    let (others, proxies) = make([everywhere, None], None)?;
+    let (others, proxies) = make([everywhere, None], None, Speech::Http1)?;
     let owner = match ca_pem {
-        Some(_) => make(authorities, None)?.0,
+        Some(_) => make(authorities, None, Speech::Http1)?.0,
         None => others.clone(),
     };
     let registry = match identity_pem {
-        Some(identity) => make(authorities, Some(identity))?.0,
+        Some(identity) => make(authorities, Some(identity), Speech::Http1)?.0,
         None => owner.clone(),
+    };
+    // In plain HTTP nobody says what else he speaks.
+    let lookups = if settings.insecure {
+        None
+    } else {
+        let (client, _) = make(authorities, identity_pem.as_ref(), Speech::Either)?;
+        Some(Arc::new(Lookups::new(client)))
     };
     let clients = Clients {
         registry,
         owner,
         others,
+        lookups,
     };
     Ok((clients, proxies))
 }
 
-/// What all clients have in common. HTTP/1.1 only: bodies are fastest on a connection of their own.
+/// What all clients have in common.
 fn builder(
     user_agent: &str,
     settings: &Settings,
@@ -94,7 +116,6 @@ fn builder(
     let builder = reqwest::Client::builder()
         .user_agent(user_agent)
         .default_headers(headers)
-        .http1_only()
         .https_only(!insecure)
         .redirect(redirect::Policy::none())
         .retry(retry::never())
@@ -115,6 +136,27 @@ fn builder(
         None => builder,
     };
     Ok((builder, proxies))
+}
+
+/// How a client speaks.
+#[derive(Clone, Copy)]
+enum Speech {
+    /// HTTP/1.1 only: bodies are fastest on a connection of their own.
+    Http1,
+    /// HTTP/2 where the host offers it, with one connection for all requests.
+    Either,
+}
+
+fn with_speech(builder: ClientBuilder, speech: Speech) -> ClientBuilder {
+    match speech {
+        Speech::Http1 => builder.http1_only(),
+        Speech::Either => builder
+            .http2_initial_stream_window_size(STREAM_WINDOW)
+            .http2_initial_connection_window_size(CONNECTION_WINDOW)
+            .http2_max_header_list_size(HEADER_LIST_BYTES)
+            .http2_keep_alive_interval(PING_INTERVAL)
+            .http2_keep_alive_timeout(PING_TIMEOUT),
+    }
 }
 
 fn with_proxy(

@@ -4,6 +4,8 @@
 
 use std::io::Result;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -26,6 +28,7 @@ const IN_FLIGHT: usize = 1024;
 /// A running proxy. It ends when dropped.
 pub struct DelayProxy {
     address: SocketAddr,
+    connections: Arc<AtomicUsize>,
     task: AbortHandle,
 }
 
@@ -39,8 +42,19 @@ impl DelayProxy {
         let _runtime = runtime().enter();
         let listener = server::listen();
         let address = listener.local_addr().expect("a bound socket");
-        let task = tokio::spawn(accept(listener, upstream, delay)).abort_handle();
-        Self { address, task }
+        let connections = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&connections);
+        let task = tokio::spawn(accept(listener, (upstream, delay), counter)).abort_handle();
+        Self {
+            address,
+            connections,
+            task,
+        }
+    }
+
+    /// How many connections were accepted.
+    pub fn connections(&self) -> usize {
+        self.connections.load(SeqCst)
     }
 
     /// `127.0.0.1:PORT`, as it stands in a reference.
@@ -60,9 +74,14 @@ impl Drop for DelayProxy {
     }
 }
 
-async fn accept(listener: TcpListener, upstream: SocketAddr, delay: Duration) {
+async fn accept(
+    listener: TcpListener,
+    (upstream, delay): (SocketAddr, Duration),
+    accepted: Arc<AtomicUsize>,
+) {
     let mut connections = JoinSet::new();
     while let Ok((client, _)) = listener.accept().await {
+        accepted.fetch_add(1, SeqCst);
         connections.spawn(connect(client, upstream, delay));
         while connections.try_join_next().is_some() {}
     }

@@ -25,7 +25,7 @@ pub struct Settings {
 }
 
 /// The name of a candidate: of one process, never of the next one in the same pod.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Identity(String);
 
 /// The times of an election. All of them follow from one, so that a claim always ends before the
@@ -65,6 +65,11 @@ impl Identity {
     /// The name as it stands in the lease.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The name under which members hold a lease together. No process has it, as it has no number.
+    pub(super) fn of_all_members() -> Self {
+        Self("members".to_owned())
     }
 
     #[cfg(test)]

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//! Work that is spread over processes: who takes which shard, who keeps it, and who hands it over.
+//!
+//! A member announces itself by a lease of its own, which it renews: that is its heartbeat, and the only thing that it
+//! writes at rest. The lease of a shard names its holder, and is written when it changes hands.
+//!
+//! ```text
+//!            beats            15 s without a new beat, by the clock of who wants its shards
+//! member ───────────> lives ─────────────────────────────────────────────────────────────> lapsed
+//!                       │  10 s after its last beat, by its own clock, its claim is over
+//! ```
+//!
+//! So whoever takes the shard of a member that lapsed comes after that member has stopped, as with a single lease.
+//! A process that knows nothing of shards contends for the lease that it always did: members hold that one together, as
+//! [`Gate`], and act only for as long as nobody else can take it.
+
+mod fleet;
+mod gate;
+mod placement;
+mod shard;
+
+#[cfg(test)]
+mod model;
+
+pub use self::fleet::{Beat, Duties, Fleet};
+pub use self::gate::Gate;
+pub use self::shard::Shard;

@@ -6,6 +6,8 @@ use std::fmt;
 use std::fs;
 use std::time::Duration;
 
+use super::shards::Division;
+
 /// Where Linux says the name of the machine, which in a pod is the name of the pod.
 const HOSTNAME: &str = "/proc/sys/kernel/hostname";
 /// Time between two renewals, as in the controllers of Kubernetes itself.
@@ -67,9 +69,10 @@ impl Identity {
         &self.0
     }
 
-    /// The name under which members hold a lease together. No process has it, as it has no number.
-    pub(super) fn of_all_members() -> Self {
-        Self("members".to_owned())
+    /// The name under which members hold a lease together: each with the same number of shards, and no process with its
+    /// own.
+    pub(super) fn of_all_members(division: Division) -> Self {
+        Self(division.to_string())
     }
 
     #[cfg(test)]

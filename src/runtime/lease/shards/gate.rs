@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::coordination::v1::Lease;
 use tokio::time::Instant;
 
+use super::shard::Division;
 use crate::runtime::lease::decide::{Step, View, decide};
 use crate::runtime::lease::{Identity, Settings, record};
 
@@ -18,7 +19,6 @@ pub struct Gate {
     /// The lease, with the name of all members as its candidate.
     settings: Settings,
     view: View,
-    last: Option<Lease>,
     /// When the last look began.
     looked: Option<Instant>,
     /// A time before the last renewal by a member.
@@ -28,16 +28,14 @@ pub struct Gate {
 // === impl Gate ===
 
 impl Gate {
-    /// The lease with the name and namespace of these settings. Until it has been renewed here it is not known to be
-    /// held: a member that left may have given it back.
-    pub fn new(settings: &Settings) -> Self {
+    /// The lease with the name and namespace of these settings.
+    pub fn new(settings: &Settings, division: Division) -> Self {
         Self {
             settings: Settings {
-                identity: Identity::of_all_members(),
+                identity: Identity::of_all_members(division),
                 ..settings.clone()
             },
             view: View::default(),
-            last: None,
             looked: None,
             renewed_after: None,
         }
@@ -45,17 +43,15 @@ impl Gate {
 
     /// Takes in how the lease looks. `began` is when it was asked for, `now` when the answer was there.
     pub fn see(&mut self, lease: Option<Lease>, began: Instant, now: Instant) {
-        let spec = |lease: &Option<Lease>| lease.as_ref().and_then(|lease| lease.spec.clone());
-        let is_renewed =
-            self.view.own(&self.settings.identity).is_some() && spec(&lease) != spec(&self.last);
         let (identity, timing) = (&self.settings.identity, self.settings.timing);
-        self.view
-            .see(lease.clone(), identity, timing.duration(), now);
-        // It was not there yet at the look before.
-        if is_renewed && self.view.own(identity).is_some() && self.renewed_after.is_some() {
+        let spec = |view: &View| view.own(identity).and_then(|lease| lease.spec.clone());
+        let before = spec(&self.view);
+        self.view.see(lease, identity, timing.duration(), now);
+        let after = spec(&self.view);
+        // It was not renewed yet at the look before, which began then.
+        if before.is_some() && after.is_some() && before != after {
             self.renewed_after = self.renewed_after.max(self.looked);
         }
-        self.last = lease;
         self.looked = Some(began);
     }
 
@@ -69,10 +65,8 @@ impl Gate {
     /// is somebody else's.
     pub fn next(&self, now: Instant, time: Timestamp) -> Option<Lease> {
         let step = decide(&self.view, &self.settings.identity, now);
-        let timing = self.settings.timing;
-        let is_fresh = self
-            .renewed_after
-            .is_some_and(|at| now < at + timing.retry() * 2);
+        let fresh = self.settings.timing.retry() * 2;
+        let is_fresh = self.renewed_after.is_some_and(|at| now < at + fresh);
         match step {
             Step::Wait { .. } => None,
             Step::Renew(_) if is_fresh => None,
@@ -80,12 +74,6 @@ impl Gate {
             Step::Take(lease) => Some(record::taken(lease, &self.settings, time)),
             Step::Create => Some(record::created(&self.settings, time)),
         }
-    }
-
-    /// The lease given back, as it is to be written if it is as it was seen: for the last one to leave.
-    pub fn released(&self, time: Timestamp) -> Option<Lease> {
-        let own = self.view.own(&self.settings.identity)?;
-        Some(record::released(own, time))
     }
 
     /// Until when nobody but members takes it.

@@ -4,25 +4,27 @@
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
-use std::time::Duration;
 
+use jiff::Timestamp;
 use k8s_openapi::api::coordination::v1::Lease;
-use tokio::task::spawn_local;
-use tokio::time::sleep;
 
-use super::{Life, World};
+use super::{Life, Mutant, World};
 use crate::runtime::lease::Identity;
-use crate::runtime::lease::shards::{Beat, Shard};
+use crate::runtime::lease::shards::{Shard, Sight};
 
-const TIMEOUT: Duration = Duration::from_secs(5);
+/// Milliseconds after which nobody waits for an answer any more.
+const TIMEOUT: u64 = 5_000;
 
 #[derive(Default)]
 pub(super) struct Api {
-    pub(super) members: BTreeMap<Identity, Beat>,
+    pub(super) members: BTreeMap<Identity, Timestamp>,
     shards: BTreeMap<Shard, (Option<Identity>, u64)>,
     gate: (Option<Lease>, u64),
     version: u64,
 }
+
+/// Who holds each shard that has a lease, if anybody, and the version of that.
+pub(super) type Versions = BTreeMap<Shard, (Option<Identity>, u64)>;
 
 /// What becomes of requests.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -37,8 +39,15 @@ pub(super) enum Link {
 }
 
 impl Api {
-    pub(super) fn shards(&self) -> BTreeMap<Shard, (Option<Identity>, u64)> {
-        self.shards.clone()
+    /// All leases but the gate.
+    pub(super) fn list(&self) -> (Sight, Versions) {
+        let holders = self.shards.iter();
+        let holders = holders.filter_map(|(shard, (holder, _))| Some((*shard, holder.clone()?)));
+        let sight = Sight {
+            members: self.members.clone(),
+            holders: holders.collect(),
+        };
+        (sight, self.shards.clone())
     }
 
     pub(super) fn gate(&self) -> (Option<Lease>, u64) {
@@ -52,8 +61,8 @@ impl Api {
         holder: Option<Identity>,
         seen: u64,
     ) -> bool {
-        let (_, version) = self.shards.get(&shard).cloned().unwrap_or_default();
-        let is_as_seen = version == seen;
+        let version = self.shards.get(&shard).map(|(_, version)| *version);
+        let is_as_seen = version.unwrap_or_default() == seen;
         if is_as_seen {
             self.version += 1;
             self.shards.insert(shard, (holder, self.version));
@@ -61,12 +70,20 @@ impl Api {
         is_as_seen
     }
 
-    pub(super) fn write_gate(&mut self, lease: Lease, seen: u64) -> Option<u64> {
-        (self.gate.1 == seen).then(|| {
+    /// Writes a shard whatever it is.
+    pub(super) fn write_over(&mut self, shard: Shard, holder: Option<Identity>) -> bool {
+        self.version += 1;
+        self.shards.insert(shard, (holder, self.version));
+        true
+    }
+
+    pub(super) fn write_gate(&mut self, lease: Lease, seen: u64) -> bool {
+        let is_as_seen = self.gate.1 == seen;
+        if is_as_seen {
             self.version += 1;
             self.gate = (Some(lease), self.version);
-            self.version
-        })
+        }
+        is_as_seen
     }
 }
 
@@ -77,36 +94,47 @@ impl World {
         life: &Life,
         what: impl FnOnce(&mut Api) -> T + 'static,
     ) -> Option<T> {
-        let most = if life.link.get() == Link::Slow {
-            5_000
-        } else {
-            150
-        };
-        let millis = |_| Duration::from_millis(1 + self.random(most));
-        let (there, back) = (millis(()), millis(()));
+        let is_slow = life.link.get() == Link::Slow;
+        let most = if is_slow { TIMEOUT } else { 150 };
+        let (there, back) = (1 + self.random(most), 1 + self.random(most));
         let answer = match life.link.get() {
             Link::Cut => {
-                sleep(TIMEOUT).await;
+                self.sleep(TIMEOUT).await;
                 None
             }
             Link::Fine | Link::Slow if there + back < TIMEOUT => {
-                sleep(there).await;
+                self.sleep(there).await;
                 let answer = what(&mut self.api.borrow_mut());
-                sleep(back).await;
+                self.sleep(back).await;
                 Some(answer)
             }
             Link::Fine | Link::Slow | Link::Deaf => {
-                let world = self.clone();
-                let late = there * 2;
-                spawn_local(async move {
-                    sleep(late).await;
+                let (world, late) = (self.clone(), there + self.random(2 * TIMEOUT));
+                self.clock.spawn(async move {
+                    world.sleep(late).await;
                     what(&mut world.api.borrow_mut());
                 });
-                sleep(TIMEOUT).await;
+                self.sleep(TIMEOUT).await;
                 None
             }
         };
-        life.go_on().await;
+        self.go_on(life).await;
         answer
+    }
+
+    /// Writes a shard. None: nobody knows.
+    pub(super) async fn write_shard(
+        self: &Rc<Self>,
+        life: &Life,
+        shard: Shard,
+        holder: Option<Identity>,
+        seen: u64,
+    ) -> Option<bool> {
+        if self.is(Mutant::WritesOver) {
+            let write = self.ask(life, move |api| api.write_over(shard, holder));
+            return write.await;
+        }
+        let write = self.ask(life, move |api| api.write_shard(shard, holder, seen));
+        write.await
     }
 }

@@ -2,21 +2,26 @@
 
 //! A process that shares the work.
 
-use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::poll_fn;
+use std::pin::pin;
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::Duration;
 
+use futures::future::{Either, join_all, select};
 use jiff::Timestamp;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::Instant;
 
-use super::{Fate, Life, World, judge};
-use crate::runtime::lease::claim::Expiry;
-use crate::runtime::lease::shards::{Beat, Duties, Fleet, Gate, Shard};
+use super::api::Versions;
+use super::{Fate, Life, Mutant, World};
+use crate::runtime::lease::claim::Term;
+use crate::runtime::lease::shards::{Duties, Fleet, Gate, Shard, Sight};
 use crate::runtime::lease::{Identity, Settings, Timing};
 
 /// Shards whose rounds are ending: a shard, and when the last one has.
-type Ending = BTreeMap<Shard, Instant>;
+type Ending = BTreeMap<Shard, Duration>;
 
 /// One process, until it ends.
 struct Incarnation {
@@ -25,8 +30,6 @@ struct Incarnation {
     me: Identity,
     timing: Timing,
     gate: RefCell<Gate>,
-    expiry: RefCell<Option<Expiry>>,
-    beats: Cell<u64>,
 }
 
 /// Starts a process again whenever it ends, as long as there is to be one.
@@ -36,49 +39,30 @@ pub(super) async fn supervise(world: Rc<World>, life: Rc<Life>) {
             let number = world.incarnations.get() + 1;
             world.incarnations.set(number);
             let process = Incarnation::new(&world, &life, &format!("m{number}"));
-            let left = tokio::select! {
-                () = process.beat() => None,
-                fleet = process.work() => Some(fleet),
-                () = life.killed() => None,
-            };
-            if let Some(fleet) = left {
-                process.leave(fleet).await;
-            }
+            let has_left = process.live().await;
             life.held.borrow_mut().clear();
-            *life.claim.borrow_mut() = None;
+            life.term.set(None);
+            if has_left {
+                let me = process.me.clone();
+                world.ask(&life, move |api| api.members.remove(&me)).await;
+            }
             if life.fate.get() == Fate::Leaves {
                 life.fate.set(Fate::Gone);
             }
         }
-        sleep(Duration::from_millis(500 + world.random(1_500))).await;
-        life.go_on().await;
+        world.sleep(500 + world.random(1_500)).await;
+        world.go_on(&life).await;
     }
 }
 
 impl Life {
-    /// Waits for as long as it is stopped.
-    pub(super) async fn go_on(&self) {
-        while Instant::now() < self.stopped.get() {
-            sleep_until(
-                self.stopped
-                    .get()
-                    .min(Instant::now() + Duration::from_secs(1)),
-            )
-            .await;
-        }
-    }
-
+    /// Waits until it is to be no more, whether it is stopped or not.
     pub(super) async fn killed(&self) {
-        while self.fate.get() != Fate::Gone {
-            sleep(Duration::from_millis(100)).await;
-        }
-    }
-
-    fn is_current(&self) -> bool {
-        let claim = self.claim.borrow();
-        claim
-            .as_ref()
-            .is_some_and(crate::runtime::lease::Claim::is_current)
+        poll_fn(|_| match self.fate.get() {
+            Fate::Gone => Poll::Ready(()),
+            Fate::Works | Fate::Leaves => Poll::Pending,
+        })
+        .await;
     }
 }
 
@@ -94,199 +78,222 @@ impl Incarnation {
             life: life.clone(),
             me,
             timing: settings.timing,
-            gate: RefCell::new(Gate::new(&settings)),
-            expiry: RefCell::default(),
-            beats: Cell::new(0),
+            gate: RefCell::new(Gate::new(&settings, life.division)),
         }
     }
 
-    /// The time by the clock of this process.
+    /// Whether it has left in good order.
+    async fn live(&self) -> bool {
+        let (work, beat) = (pin!(self.work()), pin!(self.beat()));
+        let killed = pin!(self.life.killed());
+        let ended = select(killed, select(work, beat)).await;
+        matches!(ended, Either::Right((Either::Left(_), _)))
+    }
+
     fn now(&self) -> Instant {
-        self.world.began + self.world.began.elapsed().mul_f64(self.life.rate)
+        self.world.now(&self.life)
     }
 
-    /// When it is as late as that by the clock of this process.
-    fn really(&self, own: Instant) -> Instant {
-        self.world.began + (own - self.world.began).div_f64(self.life.rate)
+    /// Waits for so long by the clock of this process, and for as long as it is stopped.
+    async fn sleep(&self, time: Duration) {
+        let at = self.world.clock.now() + time.div_f64(self.life.rate);
+        self.world.clock.sleep_until(at).await;
+        self.world.go_on(&self.life).await;
     }
 
-    /// Renews the member's lease, and sees that the gate is held, until the claim is lost.
+    /// Sees that the gate is held, and then renews the member's lease, until the claim is lost.
     async fn beat(&self) {
         let mut beaten = None;
         loop {
-            let began = self.now();
-            let (me, beats) = (self.me.clone(), self.beats.get() + 1);
-            self.beats.set(beats);
-            let beat = Beat {
-                renewal: beats.to_string(),
-                is_leaving: self.life.fate.get() == Fate::Leaves,
-            };
-            let written = self.world.ask(&self.life, move |api| {
-                api.members.insert(me, beat);
-            });
-            if written.await.is_some() {
-                beaten = Some(began);
-            }
             self.hold_gate().await;
             let gate = self.gate.borrow().until();
-            let until = beaten.map(|began| began + self.timing.renew_deadline());
-            if let (Some(until), Some(gate)) = (until, gate)
-                && !self.extend(self.really(until.min(gate)))
-            {
-                return;
+            let is_ignored = self.world.is(Mutant::IgnoresTheGate);
+            if gate.is_some() || is_ignored || self.world.is(Mutant::BeatsBeforeTheGate) {
+                beaten = self.write_beat().await.or(beaten);
             }
-            sleep(self.timing.retry()).await;
-            self.life.go_on().await;
+            let until = beaten.map(|beaten: Instant| beaten + self.timing.renew_deadline());
+            let gate = gate.or(until.filter(|_| is_ignored));
+            if let (Some(until), Some(gate)) = (until, gate) {
+                let until = if is_ignored { until } else { until.min(gate) };
+                if !self.extend(until) {
+                    return;
+                }
+            }
+            self.sleep(self.timing.retry()).await;
+        }
+    }
+
+    /// When the beat began, where it was written.
+    async fn write_beat(&self) -> Option<Instant> {
+        let began = self.now();
+        let (me, time) = (self.me.clone(), self.time());
+        let written = self.world.ask(&self.life, move |api| {
+            api.members.insert(me, time);
+        });
+        written.await?;
+        Some(self.counted(began))
+    }
+
+    /// From when on a claim counts.
+    fn counted(&self, began: Instant) -> Instant {
+        if self.world.is(Mutant::LastsTooLong) {
+            self.now() + self.timing.duration() - self.timing.renew_deadline()
+        } else {
+            began
         }
     }
 
     /// False: the claim is over.
     fn extend(&self, until: Instant) -> bool {
-        let mut expiry = self.expiry.borrow_mut();
-        if let Some(expiry) = expiry.as_ref() {
-            return expiry.extend(until);
-        }
-        let (new, claim) = Expiry::new(until);
-        *expiry = Some(new);
-        *self.life.claim.borrow_mut() = Some(claim);
-        true
+        let mut term = self.life.term.get();
+        let lives = match &mut term {
+            Some(term) if !self.world.is(Mutant::ComesBack) => term.extend(until, self.now()),
+            _ => {
+                term = Some(Term::new(until));
+                true
+            }
+        };
+        self.life.term.set(term);
+        self.world.judge();
+        lives
     }
 
     async fn hold_gate(&self) {
         let began = self.now();
-        let Some((lease, version)) = self.world.ask(&self.life, |api| api.gate()).await else {
-            return;
-        };
+        let seen = self.world.ask(&self.life, |api| api.gate()).await;
+        let Some((lease, version)) = seen else { return };
         self.gate.borrow_mut().see(lease, began, self.now());
         let began = self.now();
         let Some(next) = self.gate.borrow().next(began, self.time()) else {
             return;
         };
         let written = next.clone();
-        let asked = self
+        let write = self
             .world
             .ask(&self.life, move |api| api.write_gate(written, version));
-        if asked.await.flatten().is_some() {
+        if write.await == Some(true) {
+            let began = self.counted(began);
             self.gate.borrow_mut().renew(next, began, self.now());
         }
     }
 
     fn time(&self) -> Timestamp {
-        let nanos = i128::try_from(self.now().duration_since(self.world.began).as_nanos());
-        Timestamp::from_nanosecond(nanos.unwrap()).unwrap()
+        let since = self.now().duration_since(self.world.began);
+        Timestamp::UNIX_EPOCH.checked_add(since).unwrap()
     }
 
     /// Does what there is to do about shards, until it has left.
-    async fn work(&self) -> Fleet {
-        let mut fleet = Fleet::new(self.me.clone(), self.timing);
+    async fn work(&self) {
+        let early = Timing::every(self.timing.retry() / 2);
+        let is_early = self.world.is(Mutant::TakesEarly);
+        let timing = if is_early { early } else { self.timing };
+        let mut fleet = Fleet::new(self.me.clone(), self.life.division, timing);
         let mut ending = Ending::new();
         loop {
             let is_leaving = self.life.fate.get() == Fate::Leaves;
             let began = self.now();
             let mut wait = self.timing.retry();
-            let members = self.world.ask(&self.life, |api| api.members.clone());
-            if let Some(members) = members.await
-                && let Some(leases) = self.world.ask(&self.life, |api| api.shards()).await
-                && self.life.is_current()
+            let seen = self.world.ask(&self.life, |api| api.list()).await;
+            if let Some((sight, versions)) = seen
+                && self.world.is_current(&self.life)
             {
-                let holders = leases.iter();
-                let holders =
-                    holders.filter_map(|(shard, (holder, _))| Some((*shard, holder.clone()?)));
-                let holders: BTreeMap<_, _> = holders.collect();
-                fleet.see(members, &holders, began, self.now());
+                fleet.see(self.blur(sight), began, self.now());
                 let held = self.life.held.borrow().clone();
-                let duties = fleet.decide(&holders, &held, is_leaving);
+                if is_leaving && held.is_empty() && !fleet.has_any() {
+                    return;
+                }
+                let duties = fleet.decide(&held, is_leaving);
                 if let Some(again) = duties.again {
                     wait = wait.min(again.saturating_duration_since(self.now()));
                 }
-                let version = |shard| {
-                    leases
-                        .get(&shard)
-                        .map(|(_, version)| *version)
-                        .unwrap_or_default()
-                };
-                self.act(&duties, version, &mut ending).await;
-                let is_mine = |holder: &Identity| *holder == self.me;
-                if is_leaving && held.is_empty() && !holders.values().any(is_mine) {
-                    return fleet;
-                }
+                self.hand_over(&duties.hand_over, &versions, &mut ending)
+                    .await;
+                self.take(&duties, &versions).await;
+                self.clear(duties.clear).await;
             }
-            sleep(wait.max(Duration::from_millis(50))).await;
-            self.life.go_on().await;
+            self.sleep(wait.max(Duration::from_millis(50))).await;
         }
     }
 
-    async fn act(&self, duties: &Duties, version: impl Fn(Shard) -> u64, ending: &mut Ending) {
-        let now = Instant::now();
-        for shard in &duties.hand_over {
+    fn blur(&self, mut sight: Sight) -> Sight {
+        if self.world.is(Mutant::SeesTheDead) {
+            for renewed in sight.members.values_mut() {
+                *renewed = self.time();
+            }
+        }
+        sight
+    }
+
+    /// Lets rounds end, and gives what has none any more.
+    async fn hand_over(&self, due: &BTreeSet<Shard>, versions: &Versions, ending: &mut Ending) {
+        if self.world.is(Mutant::KeepsAll) {
+            return;
+        }
+        let now = self.world.clock.now();
+        for shard in due {
             let rounds = Duration::from_millis(self.world.random(8_000));
+            let is_held = self.life.held.borrow().contains(shard);
+            let rounds = if is_held { rounds } else { Duration::ZERO };
             ending.entry(*shard).or_insert(now + rounds);
         }
-        let ended: Vec<Shard> = ending
-            .iter()
-            .filter(|(_, at)| **at <= now)
-            .map(|(shard, _)| *shard)
-            .collect();
-        for shard in ended {
-            // Whatever comes of it: it is not worked on any more.
-            ending.remove(&shard);
-            self.life.held.borrow_mut().remove(&shard);
-            if duties.hand_over.contains(&shard) {
-                self.write(shard, None, version(shard)).await;
+        let is_early = self.world.is(Mutant::HandsOverEarly);
+        let released = due.iter().filter_map(|shard| {
+            let has_ended = ending.get(shard).is_some_and(|at| *at <= now);
+            let (holder, version) = versions.get(shard)?;
+            let is_mine = holder.as_ref() == Some(&self.me);
+            ((has_ended || is_early) && is_mine).then_some((*shard, *version))
+        });
+        let released: Vec<_> = released.collect();
+        ending.retain(|shard, at| {
+            let has_ended = *at <= now;
+            if has_ended {
+                // Whatever comes of the write: it is not worked on any more.
+                self.life.held.borrow_mut().remove(shard);
             }
-        }
-        for shard in &duties.take {
-            if self
-                .write(*shard, Some(self.me.clone()), version(*shard))
-                .await
-                && self.life.is_current()
-            {
+            !has_ended
+        });
+        let writes = released
+            .into_iter()
+            .map(|(shard, version)| self.write(shard, None, version));
+        join_all(writes).await;
+    }
+
+    async fn take(&self, duties: &Duties, versions: &Versions) {
+        let takes = duties.take.iter().map(async |shard| {
+            let seen = versions.get(shard);
+            let version = seen.map(|(_, version)| *version).unwrap_or_default();
+            if self.write(*shard, Some(self.me.clone()), version).await {
                 self.life.held.borrow_mut().insert(*shard);
                 self.world.moves.set(self.world.moves.get() + 1);
-                judge::note_hands(&self.world);
+                self.world.judge();
             }
+        });
+        if self.world.is(Mutant::WritesOneByOne) {
+            for take in takes {
+                take.await;
+                self.sleep(self.timing.retry()).await;
+            }
+        } else {
+            join_all(takes).await;
         }
     }
 
     /// Whether it was written. Nothing is without a claim.
     async fn write(&self, shard: Shard, holder: Option<Identity>, version: u64) -> bool {
-        if !self.life.is_current() {
+        if !self.world.is_current(&self.life) {
             return false;
         }
-        let write = self.world.ask(&self.life, move |api| {
-            api.write_shard(shard, holder, version)
-        });
-        write.await.unwrap_or_default()
+        let write = self.world.write_shard(&self.life, shard, holder, version);
+        let is_blind = self.world.is(Mutant::HoldsWithoutAnswer);
+        write.await.unwrap_or(is_blind)
     }
 
-    /// The last one gives the gate back, for a process without shards that waits for it.
-    async fn leave(&self, mut fleet: Fleet) {
-        let (world, life) = (&self.world, &self.life);
-        let began = self.now();
-        let Some((lease, version)) = world.ask(life, |api| api.gate()).await else {
-            return;
-        };
-        let mut gate = Gate::new(&Settings::new("system", "transship"));
-        gate.see(lease, began, self.now());
-        let began = self.now();
-        let Some(members) = world.ask(life, |api| api.members.clone()).await else {
-            return;
-        };
-        let Some(leases) = world.ask(life, |api| api.shards()).await else {
-            return;
-        };
-        let holders = leases.into_iter();
-        let holders = holders.filter_map(|(shard, (holder, _))| Some((shard, holder?)));
-        let holders = holders.collect();
-        fleet.see(members, &holders, began, self.now());
-        if fleet.is_alone(&holders)
-            && let Some(released) = gate.released(self.time())
-        {
-            world
-                .ask(life, move |api| api.write_gate(released, version))
-                .await;
+    async fn clear(&self, gone: BTreeSet<Identity>) {
+        if !gone.is_empty() {
+            let clear = self.world.ask(&self.life, move |api| {
+                api.members.retain(|member, _| !gone.contains(member));
+            });
+            clear.await;
         }
-        let me = self.me.clone();
-        world.ask(life, move |api| api.members.remove(&me)).await;
     }
 }

@@ -2,16 +2,15 @@
 
 //! A process of a version that knows nothing of shards: who holds the one lease works on everything.
 
+use std::pin::pin;
 use std::rc::Rc;
-use std::time::Duration;
 
+use futures::future::select;
 use jiff::Timestamp;
-use tokio::time::{Instant, sleep};
 
 use super::{Fate, Life, World};
-use crate::runtime::lease::claim::Expiry;
+use crate::runtime::lease::claim::Term;
 use crate::runtime::lease::decide::{Step, View, decide};
-use crate::runtime::lease::shards::Shard;
 use crate::runtime::lease::{Identity, Settings, record};
 
 pub(super) async fn supervise(world: Rc<World>, life: Rc<Life>) {
@@ -20,18 +19,15 @@ pub(super) async fn supervise(world: Rc<World>, life: Rc<Life>) {
         if life.fate.get() == Fate::Works {
             number += 1;
             let name = format!("old{number}");
-            tokio::select! {
-                () = lead(&world, &life, &name) => {}
-                () = life.killed() => {}
-            }
+            select(pin!(lead(&world, &life, &name)), pin!(life.killed())).await;
             life.held.borrow_mut().clear();
-            *life.claim.borrow_mut() = None;
+            life.term.set(None);
         }
         if life.fate.get() == Fate::Leaves {
             life.fate.set(Fate::Gone);
         }
-        sleep(Duration::from_millis(500 + world.random(1_500))).await;
-        life.go_on().await;
+        world.sleep(500 + world.random(1_500)).await;
+        world.go_on(&life).await;
     }
 }
 
@@ -44,41 +40,46 @@ async fn lead(world: &Rc<World>, life: &Life, name: &str) {
     };
     let timing = settings.timing;
     let mut view = View::default();
-    let mut expiry: Option<Expiry> = None;
     for beat in 1.. {
         if let Some((lease, version)) = world.ask(life, |api| api.gate()).await {
-            view.see(lease, &identity, timing.duration(), Instant::now());
-            let (began, time) = (Instant::now(), Timestamp::from_second(beat).unwrap());
+            view.see(lease, &identity, timing.duration(), world.now(life));
+            let (began, time) = (world.now(life), Timestamp::from_second(beat).unwrap());
             let next = match decide(&view, &identity, began) {
-                Step::Wait { .. } if expiry.is_some() => return,
+                Step::Wait { .. } if life.term.get().is_some() => return,
                 Step::Wait { .. } => None,
                 Step::Create => Some(record::created(&settings, time)),
                 Step::Take(lease) => Some(record::taken(lease, &settings, time)),
                 Step::Renew(lease) => Some(record::renewed(lease, &settings, time)),
             };
-            let written = match next {
-                None => None,
-                Some(next) => {
-                    world
-                        .ask(life, move |api| api.write_gate(next, version))
-                        .await
-                }
-            };
-            if written.flatten().is_some() {
+            if let Some(next) = next {
+                let write = world.ask(life, move |api| api.write_gate(next, version));
                 let until = began + timing.renew_deadline();
-                match &expiry {
-                    Some(expiry) if !expiry.extend(until) => return,
-                    Some(_) => {}
-                    None => {
-                        let (new, claim) = Expiry::new(until);
-                        expiry = Some(new);
-                        *life.claim.borrow_mut() = Some(claim);
-                        *life.held.borrow_mut() = Shard::all().collect();
-                    }
+                if write.await == Some(true) && !hold(world, life, Term::new(until), until) {
+                    return;
                 }
             }
         }
-        sleep(timing.retry()).await;
-        life.go_on().await;
+        let retry = timing.retry().div_f64(life.rate);
+        world.clock.sleep_until(world.clock.now() + retry).await;
+        world.go_on(life).await;
     }
+}
+
+/// False: the claim is over.
+fn hold(world: &World, life: &Life, new: Term, until: tokio::time::Instant) -> bool {
+    let term = match life.term.get() {
+        None => {
+            *life.held.borrow_mut() = life.division.shards().collect();
+            new
+        }
+        Some(mut term) => {
+            if !term.extend(until, world.now(life)) {
+                return false;
+            }
+            term
+        }
+    };
+    life.term.set(Some(term));
+    world.judge();
+    true
 }

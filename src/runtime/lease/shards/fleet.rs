@@ -13,7 +13,7 @@ use crate::runtime::lease::{Identity, Timing};
 
 /// What stands in all leases of members and shards, listed at once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Sight {
+pub struct Leases {
     /// When each member renewed its lease, by its own clock: what changes is a renewal.
     pub members: BTreeMap<Identity, Timestamp>,
     /// Who holds each shard, where anybody does.
@@ -44,8 +44,8 @@ struct Sighting {
 /// What a member does about the leases of shards, each if it still is as it was seen.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Duties {
-    /// To be written with its name. What it finds with its name and does not hold is among them: a write of its own whose
-    /// answer was lost may still come, and must find the lease changed.
+    /// To be written with its name. What it finds with its name and does not hold is among them: a write of its own
+    /// whose answer was lost may still come, and must find the lease changed.
     pub take: BTreeSet<Shard>,
     /// To be released, if they have its name, as soon as nothing of them runs here any more.
     pub hand_over: BTreeSet<Shard>,
@@ -71,8 +71,8 @@ impl Fleet {
     }
 
     /// Takes in the leases. `began` is when they were asked for, `now` when they were there.
-    pub fn see(&mut self, sight: Sight, began: Instant, now: Instant) {
-        let Sight { members, holders } = sight;
+    pub fn see(&mut self, leases: Leases, began: Instant, now: Instant) {
+        let Leases { members, holders } = leases;
         let listed = members.into_iter();
         let mut seen: BTreeMap<Identity, Option<Timestamp>> = listed
             .map(|(member, renewed)| (member, Some(renewed)))
@@ -130,8 +130,8 @@ impl Fleet {
         self.holders.values().any(|holder| *holder == self.me)
     }
 
-    /// Those that work: as long as they may have a claim. So all agree that one is no more before anybody takes what it
-    /// has.
+    /// Those that work: as long as they may have a claim. So all agree that one is no more before anybody takes what
+    /// it has.
     fn members(&self, looked: Instant, is_leaving: bool) -> BTreeSet<&Identity> {
         let works = |sighting: &Sighting| {
             let until = sighting.since + self.timing.renew_deadline();
@@ -180,11 +180,11 @@ mod tests {
 
     use super::*;
 
-    /// How many shards there are, what was seen (`second member@renewed … | shard=holder …; second …`), what is held here
-    /// (or `leaving` with it), and what is to be done.
+    /// How many shards there are, what was seen (`second member@renewed … | shard=holder …; second …`), what is held
+    /// here (or `leaving` with it), and what is to be done.
     type Case = (&'static str, u8, &'static str, &'static str, &'static str);
 
-    fn sight(look: &str, division: Division) -> (u64, Sight) {
+    fn read(look: &str, division: Division) -> (u64, Leases) {
         let (members, holders) = look.split_once(" |").unwrap();
         let (second, members) = members.split_once(' ').unwrap();
         let members = members.split(' ').map(|member| {
@@ -196,11 +196,11 @@ mod tests {
             let (shard, holder) = shard.split_once('=').unwrap();
             (named(shard, division), Identity::named(holder))
         });
-        let sight = Sight {
+        let leases = Leases {
             members: members.collect(),
             holders: holders.collect(),
         };
-        (second.parse().unwrap(), sight)
+        (second.parse().unwrap(), leases)
     }
 
     fn named(name: &str, division: Division) -> Shard {
@@ -228,13 +228,13 @@ mod tests {
     /// Compares what member `b` does.
     fn check(cases: &[Case]) {
         for (case, shards, looks, held, expected) in cases {
-            let division = Division::into(NonZeroU8::new(*shards).unwrap());
+            let division = Division::of(NonZeroU8::new(*shards).unwrap());
             let began = Instant::now();
             let mut fleet = Fleet::new(Identity::named("b"), division, Timing::default());
             for look in looks.split("; ") {
-                let (second, sight) = sight(look, division);
+                let (second, leases) = read(look, division);
                 let at = began + Duration::from_secs(second);
-                fleet.see(sight, at, at);
+                fleet.see(leases, at, at);
             }
             let is_leaving = held.contains("leaving");
             let held = held.split_whitespace().filter(|shard| *shard != "leaving");

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! Histories of members that are killed, stopped, cut off, added and taken away, on clocks that go differently, and of a
-//! process that knows nothing of shards, and one of another number of them. The code that decides is the real one; a judge
-//! looks at what processes hold and whether their claims are current, and knows nothing of why.
+//! Histories of members that are killed, stopped, cut off, added and taken away, on clocks that go differently, and
+//! of a process that knows nothing of shards, and one of another number of them. The code that decides is the real
+//! one; a judge looks at what processes hold and whether their claims are current, and knows nothing of why.
 //!
 //! - No shard is in two hands, ever, and nobody holds any while one of another kind does.
 //! - Some time after the last trouble each shard is in one, and no two members differ by more than one.
@@ -93,7 +93,7 @@ impl World {
         let shards = rng.u8(1..8);
         let mut life = |shards| {
             Rc::new(Life {
-                division: Division::into(NonZeroU8::new(shards).unwrap()),
+                division: Division::of(NonZeroU8::new(shards).unwrap()),
                 fate: Cell::new(Fate::Gone),
                 link: Cell::new(Link::Fine),
                 stopped: Cell::default(),

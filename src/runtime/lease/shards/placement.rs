@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! Which shard belongs where: as even as can be, with the fewest moves, and by rendezvous hashing where there is a choice.
+//! Which shard belongs where: as even as can be, with the fewest moves, and by rendezvous hashing where there is a
+//! choice.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,8 +14,8 @@ pub(super) type Holders = BTreeMap<Shard, Identity>;
 
 /// Who is to have each shard; nobody where there is no member. No two members differ by more than one.
 ///
-/// All members decide the same from the same leases, and while shards change hands one by one. Where they saw different
-/// ones they may want the same shard: one of them gets its lease.
+/// All members decide the same from the same leases, and while shards change hands one by one. Where they saw
+/// different ones they may want the same shard: one of them gets its lease.
 pub(super) fn place<'a>(
     division: Division,
     members: &BTreeSet<&'a Identity>,
@@ -44,8 +45,8 @@ pub(super) fn place<'a>(
     placed
 }
 
-/// How many shards each member is to have. Where not all can have the same, those come first that have one more already;
-/// how much more is no matter, so that the order stays as it is while shards change hands one by one.
+/// How many shards each member is to have. Where not all can have the same, those come first that have one more
+/// already; how much more is no matter, so that the order stays as it is while shards change hands one by one.
 fn rooms<'a>(
     division: Division,
     members: &BTreeSet<&'a Identity>,
@@ -76,7 +77,7 @@ mod tests {
     fn each_change_moves_the_fewest_shards_there_can_be() {
         let mut rng = fastrand::Rng::with_seed(1);
         for round in 0..2_000 {
-            let division = Division::into(NonZeroU8::new(rng.u8(1..20)).unwrap());
+            let division = Division::of(NonZeroU8::new(rng.u8(1..20)).unwrap());
             let (mut holders, mut members) = (Holders::new(), BTreeSet::new());
             for change in 0..6 {
                 let member = Identity::named(&format!("m{}", rng.u8(..8)));

@@ -5,7 +5,7 @@
 use std::fmt;
 use std::num::NonZeroU8;
 
-/// How many shards there are: the same for all members, which the gate sees to.
+/// How many shards there are: the same for all members, which the joint lease sees to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Division(NonZeroU8);
 
@@ -17,7 +17,7 @@ pub struct Shard(u8);
 
 impl Division {
     /// So many shards.
-    pub fn into(count: NonZeroU8) -> Self {
+    pub fn of(count: NonZeroU8) -> Self {
         Self(count)
     }
 
@@ -48,9 +48,9 @@ impl fmt::Display for Division {
 // === impl Shard ===
 
 impl Shard {
-    /// The name of its lease, where the one of the gate has this name.
-    pub fn lease_name(self, gate: &str) -> String {
-        format!("{gate}-shard-{self}")
+    /// The name of its lease, where the one of the joint lease has this name.
+    pub fn lease_name(self, joint: &str) -> String {
+        format!("{joint}-shard-{self}")
     }
 
     /// How much a member is preferred for it, by rendezvous hashing.
@@ -65,8 +65,8 @@ impl fmt::Display for Shard {
     }
 }
 
-/// The same in all processes, of all versions: FNV-1a, with the last step of `SplitMix64` so that names that differ in
-/// their last character only are spread, too. Who names an object badly has a busy shard, and harms nobody else.
+/// The same in all processes, of all versions: FNV-1a, with the last step of `SplitMix64` so that names that differ
+/// in their last character only are spread, too. Who names an object badly has a busy shard, and harms nobody else.
 fn hash(parts: &[&[u8]]) -> u64 {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
     for part in parts {
@@ -86,8 +86,8 @@ mod tests {
 
     use super::*;
 
-    fn into(count: u8) -> Division {
-        Division::into(NonZeroU8::new(count).unwrap())
+    fn divided(count: u8) -> Division {
+        Division::of(NonZeroU8::new(count).unwrap())
     }
 
     #[test]
@@ -98,7 +98,9 @@ mod tests {
             ("team", "nginx", "transship-shard-1"),
         ];
         for (namespace, name, expected) in cases {
-            let lease = into(16).shard_of(namespace, name).lease_name("transship");
+            let lease = divided(16)
+                .shard_of(namespace, name)
+                .lease_name("transship");
             assert_eq!(lease, expected, "{namespace}/{name}");
         }
     }
@@ -106,7 +108,7 @@ mod tests {
     #[test]
     fn objects_are_spread_evenly() {
         for count in [1, 3, 16, 64] {
-            let division = into(count);
+            let division = divided(count);
             let mut counts = BTreeMap::<Shard, u32>::new();
             for index in 0..u32::from(count) * 1_000 {
                 let shard = division.shard_of("team", &format!("mirror-{index}"));

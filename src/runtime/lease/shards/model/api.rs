@@ -10,7 +10,7 @@ use k8s_openapi::api::coordination::v1::Lease;
 
 use super::{Life, Mutant, World};
 use crate::runtime::lease::Identity;
-use crate::runtime::lease::shards::{Shard, Sight};
+use crate::runtime::lease::shards::{Leases, Shard};
 
 /// Milliseconds after which nobody waits for an answer any more.
 const TIMEOUT: u64 = 5_000;
@@ -19,7 +19,7 @@ const TIMEOUT: u64 = 5_000;
 pub(super) struct Api {
     pub(super) members: BTreeMap<Identity, Timestamp>,
     shards: BTreeMap<Shard, (Option<Identity>, u64)>,
-    gate: (Option<Lease>, u64),
+    joint: (Option<Lease>, u64),
     version: u64,
 }
 
@@ -39,19 +39,19 @@ pub(super) enum Link {
 }
 
 impl Api {
-    /// All leases but the gate.
-    pub(super) fn list(&self) -> (Sight, Versions) {
+    /// All leases but the joint lease.
+    pub(super) fn list(&self) -> (Leases, Versions) {
         let holders = self.shards.iter();
         let holders = holders.filter_map(|(shard, (holder, _))| Some((*shard, holder.clone()?)));
-        let sight = Sight {
+        let leases = Leases {
             members: self.members.clone(),
             holders: holders.collect(),
         };
-        (sight, self.shards.clone())
+        (leases, self.shards.clone())
     }
 
-    pub(super) fn gate(&self) -> (Option<Lease>, u64) {
-        self.gate.clone()
+    pub(super) fn joint(&self) -> (Option<Lease>, u64) {
+        self.joint.clone()
     }
 
     /// Writes a shard that is as it was seen, where it was.
@@ -77,11 +77,11 @@ impl Api {
         true
     }
 
-    pub(super) fn write_gate(&mut self, lease: Lease, seen: u64) -> bool {
-        let is_as_seen = self.gate.1 == seen;
+    pub(super) fn write_joint_lease(&mut self, lease: Lease, seen: u64) -> bool {
+        let is_as_seen = self.joint.1 == seen;
         if is_as_seen {
             self.version += 1;
-            self.gate = (Some(lease), self.version);
+            self.joint = (Some(lease), self.version);
         }
         is_as_seen
     }

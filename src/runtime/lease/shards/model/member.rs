@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use super::api::Versions;
 use super::{Fate, Life, Mutant, World};
 use crate::runtime::lease::claim::Term;
-use crate::runtime::lease::shards::{Duties, Fleet, Gate, Shard, Sight};
+use crate::runtime::lease::shards::{Duties, Fleet, JointLease, Leases, Shard};
 use crate::runtime::lease::{Identity, Settings, Timing};
 
 /// Shards whose rounds are ending: a shard, and when the last one has.
@@ -29,7 +29,7 @@ struct Incarnation {
     life: Rc<Life>,
     me: Identity,
     timing: Timing,
-    gate: RefCell<Gate>,
+    joint: RefCell<JointLease>,
 }
 
 /// Starts a process again whenever it ends, as long as there is to be one.
@@ -78,7 +78,7 @@ impl Incarnation {
             life: life.clone(),
             me,
             timing: settings.timing,
-            gate: RefCell::new(Gate::new(&settings, life.division)),
+            joint: RefCell::new(JointLease::new(&settings, life.division)),
         }
     }
 
@@ -101,20 +101,20 @@ impl Incarnation {
         self.world.go_on(&self.life).await;
     }
 
-    /// Sees that the gate is held, and then renews the member's lease, until the claim is lost.
+    /// Sees that the joint lease is held, and then renews the member's lease, until the claim is lost.
     async fn beat(&self) {
         let mut beaten = None;
         loop {
-            self.hold_gate().await;
-            let gate = self.gate.borrow().until();
-            let is_ignored = self.world.is(Mutant::IgnoresTheGate);
-            if gate.is_some() || is_ignored || self.world.is(Mutant::BeatsBeforeTheGate) {
+            self.hold_joint_lease().await;
+            let joint = self.joint.borrow().until();
+            let is_ignored = self.world.is(Mutant::IgnoresTheJointLease);
+            if joint.is_some() || is_ignored || self.world.is(Mutant::BeatsTooSoon) {
                 beaten = self.write_beat().await.or(beaten);
             }
             let until = beaten.map(|beaten: Instant| beaten + self.timing.renew_deadline());
-            let gate = gate.or(until.filter(|_| is_ignored));
-            if let (Some(until), Some(gate)) = (until, gate) {
-                let until = if is_ignored { until } else { until.min(gate) };
+            let joint = joint.or(until.filter(|_| is_ignored));
+            if let (Some(until), Some(joint)) = (until, joint) {
+                let until = if is_ignored { until } else { until.min(joint) };
                 if !self.extend(until) {
                     return;
                 }
@@ -158,22 +158,22 @@ impl Incarnation {
         lives
     }
 
-    async fn hold_gate(&self) {
+    async fn hold_joint_lease(&self) {
         let began = self.now();
-        let seen = self.world.ask(&self.life, |api| api.gate()).await;
+        let seen = self.world.ask(&self.life, |api| api.joint()).await;
         let Some((lease, version)) = seen else { return };
-        self.gate.borrow_mut().see(lease, began, self.now());
+        self.joint.borrow_mut().see(lease, began, self.now());
         let began = self.now();
-        let Some(next) = self.gate.borrow().next(began, self.time()) else {
+        let Some(next) = self.joint.borrow().next(began, self.time()) else {
             return;
         };
         let written = next.clone();
-        let write = self
-            .world
-            .ask(&self.life, move |api| api.write_gate(written, version));
+        let write = self.world.ask(&self.life, move |api| {
+            api.write_joint_lease(written, version)
+        });
         if write.await == Some(true) {
             let began = self.counted(began);
-            self.gate.borrow_mut().renew(next, began, self.now());
+            self.joint.borrow_mut().renew(next, began, self.now());
         }
     }
 
@@ -194,10 +194,10 @@ impl Incarnation {
             let began = self.now();
             let mut wait = self.timing.retry();
             let seen = self.world.ask(&self.life, |api| api.list()).await;
-            if let Some((sight, versions)) = seen
+            if let Some((leases, versions)) = seen
                 && self.world.is_current(&self.life)
             {
-                fleet.see(self.blur(sight), began, self.now());
+                fleet.see(self.blur(leases), began, self.now());
                 let held = self.life.held.borrow().clone();
                 if is_leaving && held.is_empty() && !fleet.has_any() {
                     return;
@@ -215,13 +215,13 @@ impl Incarnation {
         }
     }
 
-    fn blur(&self, mut sight: Sight) -> Sight {
+    fn blur(&self, mut leases: Leases) -> Leases {
         if self.world.is(Mutant::SeesTheDead) {
-            for renewed in sight.members.values_mut() {
+            for renewed in leases.members.values_mut() {
                 *renewed = self.time();
             }
         }
-        sight
+        leases
     }
 
     /// Lets rounds end, and gives what has none any more.

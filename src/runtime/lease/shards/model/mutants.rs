@@ -8,14 +8,14 @@ pub(super) enum Mutant {
     TakesEarly,
     LastsTooLong,
     ComesBack,
-    IgnoresTheGate,
+    IgnoresTheJointLease,
     WritesOver,
     HoldsWithoutAnswer,
     HandsOverEarly,
     KeepsAll,
     SeesTheDead,
     WritesOneByOne,
-    BeatsBeforeTheGate,
+    BeatsTooSoon,
 }
 
 pub(super) const MUTANTS: [(Mutant, &str); 11] = [
@@ -28,7 +28,10 @@ pub(super) const MUTANTS: [(Mutant, &str); 11] = [
         "a claim lasts as long as the leases, from the answer on",
     ),
     (Mutant::ComesBack, "a claim that is over comes back"),
-    (Mutant::IgnoresTheGate, "members act without the gate"),
+    (
+        Mutant::IgnoresTheJointLease,
+        "members act without the joint lease",
+    ),
     (
         Mutant::WritesOver,
         "a lease is written whatever became of it",
@@ -48,7 +51,7 @@ pub(super) const MUTANTS: [(Mutant, &str); 11] = [
         "shards are taken one after the other, slowly",
     ),
     (
-        Mutant::BeatsBeforeTheGate,
-        "who waits at the gate counts as a member",
+        Mutant::BeatsTooSoon,
+        "who waits for the joint lease counts as a member",
     ),
 ];

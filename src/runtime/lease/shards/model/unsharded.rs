@@ -41,7 +41,7 @@ async fn lead(world: &Rc<World>, life: &Life, name: &str) {
     let timing = settings.timing;
     let mut view = View::default();
     for beat in 1.. {
-        if let Some((lease, version)) = world.ask(life, |api| api.gate()).await {
+        if let Some((lease, version)) = world.ask(life, |api| api.joint()).await {
             view.see(lease, &identity, timing.duration(), world.now(life));
             let (began, time) = (world.now(life), Timestamp::from_second(beat).unwrap());
             let next = match decide(&view, &identity, began) {
@@ -52,7 +52,7 @@ async fn lead(world: &Rc<World>, life: &Life, name: &str) {
                 Step::Renew(lease) => Some(record::renewed(lease, &settings, time)),
             };
             if let Some(next) = next {
-                let write = world.ask(life, move |api| api.write_gate(next, version));
+                let write = world.ask(life, move |api| api.write_joint_lease(next, version));
                 let until = began + timing.renew_deadline();
                 if write.await == Some(true) && !hold(world, life, Term::new(until), until) {
                     return;

@@ -3,7 +3,8 @@
 //! The lease that a process without shards contends for, held by all members together.
 //!
 //! Each of them may renew it, and whoever finds that somebody did has no need to. A member acts only until the renew
-//! deadline after a time that is known to be before the last renewal that it saw: until then nobody else takes the lease.
+//! deadline after a time that is known to be before the last renewal that it saw: until then nobody else takes the
+//! lease.
 
 use jiff::Timestamp;
 use k8s_openapi::api::coordination::v1::Lease;
@@ -15,7 +16,7 @@ use crate::runtime::lease::{Identity, Settings, record};
 
 /// What one member knows of the lease.
 #[derive(Debug)]
-pub struct Gate {
+pub struct JointLease {
     /// The lease, with the name of all members as its candidate.
     settings: Settings,
     view: View,
@@ -25,9 +26,9 @@ pub struct Gate {
     renewed_after: Option<Instant>,
 }
 
-// === impl Gate ===
+// === impl JointLease ===
 
-impl Gate {
+impl JointLease {
     /// The lease with the name and namespace of these settings.
     pub fn new(settings: &Settings, division: Division) -> Self {
         Self {
@@ -61,8 +62,8 @@ impl Gate {
         self.renewed_after = self.renewed_after.max(Some(began));
     }
 
-    /// The lease as it is to be written, if it is as it was seen: nothing where a member renewed it just now, or where it
-    /// is somebody else's.
+    /// The lease as it is to be written, if it is as it was seen: nothing where a member renewed it just now, or
+    /// where it is somebody else's.
     pub fn next(&self, now: Instant, time: Timestamp) -> Option<Lease> {
         let step = decide(&self.view, &self.settings.identity, now);
         let fresh = self.settings.timing.retry() * 2;

@@ -6,8 +6,6 @@ use std::fmt;
 use std::fs;
 use std::time::Duration;
 
-use super::shards::Division;
-
 /// Where Linux says the name of the machine, which in a pod is the name of the pod.
 const HOSTNAME: &str = "/proc/sys/kernel/hostname";
 /// Time between two renewals, as in the controllers of Kubernetes itself.
@@ -69,10 +67,9 @@ impl Identity {
         &self.0
     }
 
-    /// The name under which members hold a lease together: each with the same number of shards, and no process with its
-    /// own.
-    pub(super) fn of_all_members(division: Division) -> Self {
-        Self(division.to_string())
+    /// A name under which processes hold a lease together. None has it as its own, where it has no underscore.
+    pub(super) fn of_several(name: &impl fmt::Display) -> Self {
+        Self(name.to_string())
     }
 
     #[cfg(test)]

@@ -112,13 +112,14 @@ impl Fleet {
             let is_placed_here = placed.get(&shard) == Some(&&self.me);
             let is_free = holder.is_none_or(|holder| self.has_lapsed(holder, looked));
             let is_mine = holder == Some(&self.me);
-            match (held.contains(&shard), is_placed_here) {
-                (true, true) if is_mine => {}
-                (true, _) => drop(duties.hand_over.insert(shard)),
-                (false, true) if is_mine || is_free => drop(duties.take.insert(shard)),
-                (false, false) if is_mine => drop(duties.hand_over.insert(shard)),
-                (false, _) => {}
-            }
+            let due = match (held.contains(&shard), is_placed_here) {
+                (true, true) if is_mine => continue,
+                (true, _) => &mut duties.hand_over,
+                (false, true) if is_mine || is_free => &mut duties.take,
+                (false, false) if is_mine => &mut duties.hand_over,
+                (false, _) => continue,
+            };
+            due.insert(shard);
         }
         duties.clear = self.cleared(looked);
         duties.again = self.next_lapse(looked);

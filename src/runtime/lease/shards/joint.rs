@@ -33,7 +33,7 @@ impl JointLease {
     pub fn new(settings: &Settings, division: Division) -> Self {
         Self {
             settings: Settings {
-                identity: Identity::of_all_members(division),
+                identity: Identity::of_several(&division),
                 ..settings.clone()
             },
             view: View::default(),

@@ -16,9 +16,7 @@ impl World {
         // Also who is stopped: it may go on at any time.
         for life in self.all().filter(|life| self.is_current(life)) {
             let held = life.held.borrow();
-            let is_twice = held
-                .iter()
-                .fold(false, |is_twice, shard| !hands.insert(*shard) || is_twice);
+            let is_twice = held.iter().any(|shard| !hands.insert(*shard));
             if !held.is_empty() {
                 kinds.insert(life.division.count());
             }

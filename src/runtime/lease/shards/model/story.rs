@@ -54,7 +54,7 @@ fn tell(world: &Rc<World>) -> Result<(), String> {
     if world.is_wild {
         return Ok(());
     }
-    let moves = world.moves.get();
+    let before = world.moves.get();
     let Change {
         what,
         within,
@@ -71,7 +71,7 @@ fn tell(world: &Rc<World>) -> Result<(), String> {
     if !world.is_even() {
         return Err(format!("{what}: uneven afterwards {}", world.tell()));
     }
-    let moved = world.moves.get() - moves;
+    let moved = world.moves.get() - before;
     if moved != fewest {
         let told = world.tell();
         return Err(format!("{what}: {moved} moves instead of {fewest} {told}"));

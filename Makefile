@@ -22,7 +22,7 @@ quickstart: ## Copies the sample under examples/ between two directories: no net
 
 crds: ## Writes the definitions of the custom resources into crds/
 	cargo build --quiet
-	for name in imagemirrors imagepolicies imagereceivers mirroredrepositories; do \
+	for name in imagemirrors imagenotifications imagepolicies imagereceivers mirroredrepositories; do \
 	  $(target)/debug/transship crds $$name >crds/$$name.yaml; \
 	done
 
@@ -67,8 +67,8 @@ documentation: ## Checks the documentation of the code: links, and what rustdoc 
 hostile: tools ## Attacks a controller of 512 MiB from six namespaces at once, and says what it took and how much longer a quiet mirror took
 	cargo test $(optimised) --locked --test suite -- --nocapture --exact hostile::hostile_tenants_take_nothing_from_others
 
-bench: tools ## Compares with crane, regsync, skopeo and oras, gives the controller 10,000 mirrors, a plan 9,000 tags and pruning 100,000, and attacks it
-	cargo bench --locked --bench peers --bench controller --bench plan --bench prune
+bench: tools ## Compares with crane, regsync, skopeo and oras, gives the controller 10,000 mirrors and 2,000 pushes, a plan 9,000 tags and pruning 100,000, and attacks it
+	cargo bench --locked --bench peers --bench controller --bench events --bench plan --bench prune
 	$(MAKE) hostile
 
 fuzz: ## Builds the fuzz targets, and runs each for ten seconds

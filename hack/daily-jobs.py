@@ -81,6 +81,8 @@ JOBS = [
     ("into a directory", {"transship": f"transship copy {A} ./dir-N", "crane": f"crane pull --format oci {A} dir-N",
                           "skopeo": f"skopeo copy --all docker://{A} oci:dir-N:1",
                           "oras": f"oras cp --to-oci-layout {A} dir-N:1"}),
+    ("into a directory with what refers to it", {"transship": f"transship copy {ATTACHED} ./attached-N",
+                                         "oras": f"oras cp -r --to-oci-layout {ATTACHED} attached-N:1"}),
     ("into an archive for docker load", {"transship": f"transship copy {A} docker-archive:a-N.tar",
                                          "crane": f"crane pull --platform linux/amd64 {A} a-N.tar",
                                          "skopeo": f"skopeo copy docker://{A} docker-archive:a-N.tar:app:1"}),
@@ -237,8 +239,9 @@ def prepare(host):
         file.write("{}")
     run([tool("oras"), "attach", "--plain-http", "--artifact-type", "application/x.sbom", f"{host}/team/app:1.1.0", "sbom.json"])
     run([PROGRAM, "copy", f"{host}/team/app:1.2.0", "docker-archive:saved.tar"])
+    deletes = [job for job, _ in JOBS].index("delete a tag")
     for name in TOOL_NAMES:
-        run([PROGRAM, "copy", f"{host}/team/app:1.0.0", f"{host}/team/app:doomed-{name}20"])
+        run([PROGRAM, "copy", f"{host}/team/app:1.0.0", f"{host}/team/app:doomed-{name}{deletes}"])
 
 
 def main():

@@ -68,6 +68,7 @@ const FLOORS: [(&str, &[&str]); 16] = [
             "oci",
             "policy",
             "api",
+            "page",
             "plan",
             "events",
             "registry",

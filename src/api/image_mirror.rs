@@ -90,6 +90,13 @@ use crate::policy::schedule::CRON_LENGTH;
         description = "When a round last copied or deleted something, or found everything in sync again."
     ),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    printcolumn(
+        name = "Quarantined",
+        type_ = "integer",
+        json_path = ".status.tags.quarantined",
+        description = "Tags that policies admit later.",
+        priority = 1
+    ),
     // kubectl prints a date in the future as <invalid>.
     printcolumn(
         name = "Next Sync",

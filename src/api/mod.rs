@@ -8,6 +8,7 @@ pub mod annotations;
 pub mod conditions;
 pub mod document;
 pub mod image_mirror;
+pub mod image_notification;
 pub mod image_policy;
 pub mod image_receiver;
 pub mod metadata;
@@ -25,6 +26,10 @@ pub use image_mirror::{
     AbsentPlatform, Attestations, ImageMirror, ImageMirrorSpec, ImageMirrorStatus, IndexMode,
     ReferrersMode, TagMutability,
 };
+pub use image_notification::{
+    ImageNotification, ImageNotificationSpec, ImageNotificationStatus, MirrorSelection, NewsKind,
+    NotificationType,
+};
 pub use image_policy::{ImagePolicy, ImagePolicySpec, ImagePolicyStatus};
 pub use image_receiver::{ImageReceiver, ImageReceiverSpec, ImageReceiverStatus, SenderType};
 pub use metadata::{LocalObjectReference, Metadata, ObjectName};
@@ -38,9 +43,10 @@ pub use secret::Secret;
 pub const API_VERSION: &str = "transship.dev/v1alpha1";
 
 /// The definitions of the custom resources, as the API server takes them.
-pub fn definitions() -> [CustomResourceDefinition; 4] {
+pub fn definitions() -> [CustomResourceDefinition; 5] {
     [
         ImageMirror::crd(),
+        ImageNotification::crd(),
         ImagePolicy::crd(),
         ImageReceiver::crd(),
         MirroredRepository::crd(),

@@ -57,7 +57,9 @@ pub enum SecretError {
         key: String,
     },
     /// The type is not the one that is needed.
-    #[error("secret {name:?} is of type {found:?}, expected {expected:?}")]
+    #[error(
+        "secret {name:?} is of type {found:?}, expected {expected:?}: make it with kubectl create secret docker-registry"
+    )]
     WrongType {
         /// Name of the Secret.
         name: String,

@@ -18,6 +18,7 @@ mod kubectl;
 mod login;
 mod look;
 mod ls;
+mod page_address;
 mod prune;
 mod search;
 mod sync;
@@ -26,7 +27,7 @@ use clap::{Parser, Subcommand};
 
 pub use self::bundle::{
     BundleArgs, BundleCommand, BundledMirrorArgs, CreateBundleArgs, ListBundleArgs, LoadBundleArgs,
-    VerifyBundleArgs,
+    SignedByArgs, VerifyBundleArgs,
 };
 pub use self::common::{
     Cloud, CommonArgs, DocumentArgs, Format, LogFormat, LogLevel, OutputArgs, RegistryArgs,
@@ -46,6 +47,7 @@ pub use self::kubectl::{
 pub use self::login::{LoginArgs, LogoutArgs};
 pub use self::look::{DfArgs, InspectArgs, VerifyArgs};
 pub use self::ls::{DeleteArgs, LsArgs, Order};
+pub use self::page_address::PageAddress;
 pub use self::prune::{PruneArgs, RestoreArgs};
 pub use self::search::{Filter, Query, SearchArgs};
 pub use self::sync::{PlanArgs, SyncArgs};

@@ -4,7 +4,10 @@
 
 mod create;
 mod ends;
+mod entries;
 mod load;
+mod places;
+mod signing;
 mod staging;
 mod verify;
 mod view;
@@ -15,6 +18,7 @@ use super::args::{BundleCommand, Format, ListBundleArgs, OutputArgs};
 use super::error::Error;
 use super::exit::Exit;
 use super::output::{Document as _, Output};
+use super::report::RoundDocument;
 use crate::layout::{self, BundleFile};
 use crate::runtime::shutdown::until_signal;
 
@@ -29,16 +33,16 @@ pub(super) async fn run(command: &BundleCommand, output: &Output) -> Result<Exit
 }
 
 /// The document that a command prints, in which format, and what it is about.
-pub(super) fn result(command: &BundleCommand) -> Option<(Format, &'static str, String)> {
+pub(super) fn result(command: &BundleCommand) -> (Format, &'static str, String) {
     let subject = |file: &std::path::Path| file.display().to_string();
-    Some(match command {
+    match command {
         BundleCommand::Create(args) => (args.output.output, BundleView::KIND, subject(&args.file)),
         BundleCommand::Ls(args) => (args.output.output, BundleView::KIND, subject(&args.file)),
         BundleCommand::Verify(args) => {
             (args.output.output, BundleReport::KIND, subject(&args.file))
         }
-        BundleCommand::Load(_) => return None,
-    })
+        BundleCommand::Load(args) => (args.output.output, RoundDocument::KIND, subject(&args.file)),
+    }
 }
 
 async fn list(args: &ListBundleArgs, output: &Output) -> Result<Exit, Error> {
@@ -48,10 +52,10 @@ async fn list(args: &ListBundleArgs, output: &Output) -> Result<Exit, Error> {
     } = args;
     let opened = until_signal(async {
         match BundleFile::open(file.clone()).await {
-            Ok(bundle) => Ok((bundle.files(), bundle.index)),
+            Ok(bundle) => Ok((bundle.files(), bundle.index, bundle.signature)),
             // It may be an index that was written beside a bundle.
             Err(error) => match layout::read_index(file.clone()).await {
-                Ok(index) => Ok((Vec::new(), index)),
+                Ok(index) => Ok((Vec::new(), index, None)),
                 Err(_) => Err(failed(error)),
             },
         }
@@ -59,8 +63,8 @@ async fn list(args: &ListBundleArgs, output: &Output) -> Result<Exit, Error> {
     let Some(opened) = opened.await else {
         return Ok(Exit::Interrupted);
     };
-    let (files, index) = opened?;
-    let view = BundleView::of(file, files, &index);
+    let (files, index, signature) = opened?;
+    let view = BundleView::of(file, files, &index, signature.as_ref());
     output.print_value(*format, &view, BundleView::render)?;
     Ok(Exit::Success)
 }

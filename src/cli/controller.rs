@@ -2,10 +2,11 @@
 
 //! `transship controller`: the mirrors of a cluster.
 
-use super::args::ControllerArgs;
+use super::args::{ControllerArgs, PageAddress};
 use super::error::Error;
 use super::exit::Exit;
 use super::trust;
+use crate::controller::page::PageSettings;
 use crate::controller::{self, Settings};
 use crate::plan::gates::Size;
 use crate::registry::{Addresses, Boundaries};
@@ -21,6 +22,8 @@ pub(super) async fn run(args: &ControllerArgs) -> Result<Exit, Error> {
         lease_name,
         listen_address,
         events_address,
+        page_address,
+        page_auth,
         concurrent_rounds,
         rounds_per_namespace,
         max_mirror_timeout,
@@ -43,6 +46,7 @@ pub(super) async fn run(args: &ControllerArgs) -> Result<Exit, Error> {
         .as_deref()
         .map(trust::read_authorities)
         .transpose()?;
+    let page = page_address.map(|address| page_settings(address, *page_auth));
     let settings = Settings {
         kubeconfig: kubeconfig.clone(),
         context: context.clone(),
@@ -51,6 +55,7 @@ pub(super) async fn run(args: &ControllerArgs) -> Result<Exit, Error> {
         lease_name: lease_name.clone(),
         listen_address: *listen_address,
         events_address: *events_address,
+        page: page.transpose()?,
         concurrent_rounds: concurrent_rounds.get(),
         rounds_per_namespace: rounds_per_namespace.get(),
         read_memory: max_read_memory.as_ref().map(bytes),
@@ -67,6 +72,16 @@ pub(super) async fn run(args: &ControllerArgs) -> Result<Exit, Error> {
     };
     controller::run(settings, shutdown::on_signal()).await?;
     Ok(Exit::Success)
+}
+
+/// Where the page is served, unless everybody would see everything there.
+fn page_settings(address: PageAddress, asks_who: bool) -> Result<PageSettings, Error> {
+    let settings = PageSettings::new(address.socket(), asks_who);
+    settings.map_err(|unguarded| {
+        Error::Usage(format!(
+            "--page-address: {unguarded}: add --page-auth, or serve it at loopback, for kubectl port-forward"
+        ))
+    })
 }
 
 /// Where the controller may connect to, whatever mirrors say.

@@ -159,6 +159,7 @@ fn table(report: &Report, look: Look) -> String {
             destination: _,
             target,
             source_digest,
+            previous_digest: _,
             selected_by: _,
             outcome,
         } = tag;
@@ -199,6 +200,7 @@ mod tests {
             destination: "b.test".to_owned(),
             target: format!("b.test/app:{tag}"),
             source_digest: Digest::sha256(b"source"),
+            previous_digest: None,
             selected_by: Vec::new(),
             outcome,
         };

@@ -105,6 +105,14 @@ pub enum Error {
     /// The image is not what it says.
     #[error("{0}")]
     Image(String),
+    /// Nobody who was named vouches for it.
+    #[error("{subject}: {why}")]
+    Unproven {
+        /// What.
+        subject: String,
+        /// Why not.
+        why: String,
+    },
     /// The plugin of kubectl stops.
     #[error(transparent)]
     Plugin(#[from] PluginError),
@@ -136,6 +144,7 @@ impl Error {
             | Self::Restore(_)
             | Self::Workloads(_)
             | Self::Image(_)
+            | Self::Unproven { .. }
             | Self::Plugin(_)
             | Self::Controller(_)
             | Self::Output(_) => Exit::Failure,
@@ -149,6 +158,7 @@ impl Error {
             Self::Connect(error) => (error.reason, None),
             Self::Workloads(error) => (error.reason, None),
             Self::NotFound { .. } => (Reason::NotFound, None),
+            Self::Unproven { .. } => (Reason::VerificationFailed, None),
             Self::Plugin(error) => (error.reason(), None),
             Self::TimedOut(_) => (Reason::Unreachable, None),
             Self::Documents(_)

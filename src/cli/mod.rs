@@ -61,7 +61,6 @@ mod session;
 mod summary;
 mod sync;
 mod table;
-mod template;
 mod trust;
 mod units;
 mod verify;
@@ -196,7 +195,7 @@ fn conclude(
 fn result(command: &Command) -> Option<(Format, &'static str, String)> {
     Some(match command {
         Command::Copy(args) => (args.output.output, copy::KIND, args.source()),
-        Command::Bundle(args) => return bundle::result(&args.command),
+        Command::Bundle(args) => bundle::result(&args.command),
         Command::Delete(args) => (args.output.output, delete::KIND, args.subject()),
         Command::Ls(args) => (args.output.output, ls::KIND, args.place.to_string()),
         Command::Search(args) => (

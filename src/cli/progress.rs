@@ -25,6 +25,7 @@ const TICK: Duration = Duration::from_millis(200);
 pub(super) struct Progress {
     output: Output,
     style: Style,
+    stage: Stage,
     started: Instant,
     planned: AtomicUsize,
     finished: AtomicUsize,
@@ -35,6 +36,15 @@ pub(super) struct Progress {
     /// Of them, those that destinations confirmed.
     uploaded: AtomicU64,
     downloaded: AtomicU64,
+}
+
+/// Where images go.
+#[derive(Clone, Copy)]
+enum Stage {
+    /// To their destinations.
+    Copying,
+    /// Into a file, from which they are brought to their destinations some other time.
+    Fetching,
 }
 
 /// How progress is shown.
@@ -54,6 +64,15 @@ enum Style {
 impl Progress {
     /// Progress in the way that suits whoever reads stderr.
     pub(super) fn new(output: &Output) -> Arc<Self> {
+        Self::of(output, Stage::Copying)
+    }
+
+    /// The same of images that go into a file.
+    pub(super) fn fetching(output: &Output) -> Arc<Self> {
+        Self::of(output, Stage::Fetching)
+    }
+
+    fn of(output: &Output, stage: Stage) -> Arc<Self> {
         let style = if output.is_logging() {
             Style::Log
         } else if output.is_quiet() {
@@ -66,6 +85,7 @@ impl Progress {
         Arc::new(Self {
             output: output.clone(),
             style,
+            stage,
             started: Instant::now(),
             planned: AtomicUsize::new(0),
             finished: AtomicUsize::new(0),
@@ -152,7 +172,7 @@ impl sync::Observer for Progress {
             Style::Log => log(mirror, tag),
             // Each failure is told once, with all others when everything is done.
             Style::Bar(_) | Style::Lines if !matches!(tag.outcome, Outcome::Failed(_)) => {
-                self.output.note(&line(tag));
+                self.output.note(&self.stage.line(tag));
             }
             Style::Bar(_) | Style::Lines | Style::Nothing => {}
         }
@@ -216,6 +236,21 @@ impl fmt::Display for Status {
             units::bytes(self.expected),
             units::bytes(self.bytes_per_second()),
         )
+    }
+}
+
+impl Stage {
+    fn line(self, tag: &TagReport) -> String {
+        let source = &tag.source;
+        match (self, &tag.outcome) {
+            (Self::Fetching, Outcome::Copied { bytes, .. } | Outcome::Completed { bytes, .. }) => {
+                one_line(&format!("fetched {source} ({})", units::bytes(*bytes)))
+            }
+            (Self::Fetching, Outcome::Retagged { .. } | Outcome::Unchanged) => {
+                one_line(&format!("fetched {source}"))
+            }
+            (Self::Fetching | Self::Copying, _) => line(tag),
+        }
     }
 }
 

@@ -16,7 +16,12 @@ use crate::api;
 /// What yaml-language-server understands best.
 const DIALECT: &str = "http://json-schema.org/draft-07/schema#";
 /// The kinds that people write, beside Secrets.
-const KINDS: [&str; 3] = ["ImageMirror", "ImagePolicy", "ImageReceiver"];
+const KINDS: [&str; 4] = [
+    "ImageMirror",
+    "ImageNotification",
+    "ImagePolicy",
+    "ImageReceiver",
+];
 
 /// Prints the schema of all files, or that of a kind.
 pub(super) fn run(args: &SchemaArgs, output: &Output) -> Result<Exit, Error> {

@@ -24,13 +24,23 @@ pub(super) struct Secrets<'a> {
 
 /// A Secret that a mirror names and no document has.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "secret {name:?} of namespace {namespace:?} is not among the documents: add its file with -f, \
-     or fetch it with `kubectl get secret {name} -n {namespace} -o yaml`"
-)]
-pub(super) struct MissingSecret {
-    namespace: String,
-    name: String,
+pub(super) enum MissingSecret {
+    /// None has its name.
+    #[error(
+        "secret {name:?} of namespace {namespace:?} is not among the documents: add its file with -f, \
+         or fetch it with `kubectl get secret {name} -n {namespace} -o yaml`"
+    )]
+    Nowhere { namespace: String, name: String },
+    /// One of another namespace has its name.
+    #[error(
+        "secret {name:?} of namespace {namespace:?} is not among the documents, and that of namespace {found:?} is \
+         not meant: a mirror names Secrets of its own namespace"
+    )]
+    Elsewhere {
+        namespace: String,
+        name: String,
+        found: String,
+    },
 }
 
 impl<'a> Secrets<'a> {
@@ -52,23 +62,29 @@ impl FindSecret for Secrets<'_> {
     type Error = MissingSecret;
 
     fn find(&self, name: &ObjectName) -> Result<&Secret, MissingSecret> {
-        let mut secrets = self
-            .documents
-            .iter()
-            .filter_map(|document| match &document.resource {
-                Resource::Secret(secret) => Some(&**secret),
-                Resource::ImageMirror(_)
-                | Resource::ImagePolicy(_)
-                | Resource::MirroredRepository(_) => None,
-            });
-        secrets
-            .find(|Secret { metadata, .. }| {
-                metadata.namespace == self.namespace && metadata.name == *name
-            })
-            .ok_or_else(|| MissingSecret {
-                namespace: self.namespace.to_owned(),
-                name: name.to_string(),
-            })
+        let secrets = self.documents.iter();
+        let secrets = secrets.filter_map(|document| match &document.resource {
+            Resource::Secret(secret) => Some(&**secret),
+            Resource::ImageMirror(_)
+            | Resource::ImagePolicy(_)
+            | Resource::MirroredRepository(_) => None,
+        });
+        let mut elsewhere = None;
+        for secret in secrets.filter(|secret| secret.metadata.name == *name) {
+            if secret.metadata.namespace == self.namespace {
+                return Ok(secret);
+            }
+            elsewhere.get_or_insert(&secret.metadata.namespace);
+        }
+        let (namespace, name) = (self.namespace.to_owned(), name.to_string());
+        Err(match elsewhere {
+            Some(found) => MissingSecret::Elsewhere {
+                namespace,
+                name,
+                found: found.clone(),
+            },
+            None => MissingSecret::Nowhere { namespace, name },
+        })
     }
 
     /// Without a cluster there are no ServiceAccounts: the shell or CI job is who it is.

@@ -136,6 +136,25 @@ impl Session {
             .stand_by(skipped.map(|input| Arc::unwrap_or_clone(input.mirror)));
     }
 
+    /// Says once what mirrors ask for that a run without a memory cannot do.
+    pub(super) fn tell_forgotten(&self, output: &Output) {
+        let mut forgetting = self.mirrors().filter(|mirror| mirror.immutable.is_given());
+        let Some(Mirror { name, .. }) = forgetting.next() else {
+            return;
+        };
+        if output.is_quiet() {
+            return;
+        }
+        let others = match forgetting.count() {
+            0 => String::new(),
+            others => format!(" and {others} more"),
+        };
+        output.note(&format!(
+            "warning: nothing is remembered without --state FILE: each tag of mirror {name}{others} is asked for at \
+             the source and the destinations, also those of immutableTags"
+        ));
+    }
+
     /// Lets the mirrors delete what a person approved, once.
     pub(super) fn approve(&mut self, plan: &Digest, output: &Output) {
         for RoundInput { mirror, .. } in &mut self.inputs {

@@ -176,6 +176,7 @@ pub(super) mod tests {
             destination: "eu".to_owned(),
             target: format!("eu.example.com/mirror/app:{tag}"),
             source_digest: Digest::sha256(tag.as_bytes()),
+            previous_digest: None,
             selected_by: vec!["releases".parse().unwrap()],
             outcome,
         }

@@ -44,6 +44,9 @@ pub(super) async fn run(args: &SyncArgs, output: &Output) -> Result<Exit, Error>
             exit
         });
     }
+    if documents.state.is_none() {
+        session.tell_forgotten(output);
+    }
     session.apply(*format, output).await
 }
 

@@ -4,11 +4,13 @@
 
 use std::sync::Arc;
 
+use url::Url;
+
 use crate::api::Reason;
 use crate::copy::{Endpoint, endpoint};
 use crate::oci::{Registry, Repository};
 use crate::plan::{Destination, Mirror};
-use crate::registry::{Credential, Pool, Settings, Side};
+use crate::registry::{Credential, Outlet, Pool, PostError, Settings, Side};
 use crate::sync::reach::{MirrorReach, Reach};
 use crate::sync::trust::Authorities;
 use crate::sync::{Connect, ConnectError};
@@ -59,6 +61,15 @@ impl Connector {
             source: mirror.source.registry.clone(),
             reach,
         }
+    }
+
+    /// The way to an address that is no registry's. Who is trusted everywhere is trusted there, too.
+    pub(super) fn outlet(&self, address: &Url, settings: Settings) -> Result<Outlet, PostError> {
+        let settings = Settings {
+            ca_pem: self.ca_pem.clone(),
+            ..settings
+        };
+        self.pool.outlet(address, &settings)
     }
 
     fn open(

@@ -18,7 +18,9 @@ use super::identities::OwnIdentities;
 use super::image_mirror::Prepared;
 use super::memory::{Memory, name_of};
 use super::metrics::ControllerMetrics;
+use super::notifications::Notifier;
 use super::objects::{Guarded, MIRROR, generation};
+use super::page::WatchedObjects;
 use super::pulls::Pulls;
 use super::records::Records;
 use super::rounds::Rounds;
@@ -28,9 +30,10 @@ use super::usage::Usage;
 use super::users::{self, PolicyRef, Users};
 use super::watch::Listed;
 use crate::api::image_mirror::ImageMirrorStatus;
-use crate::api::{ImageMirror, ImagePolicy, ImageReceiver};
+use crate::api::{ImageMirror, ImageNotification, ImagePolicy, ImageReceiver};
 use crate::plan::Mirror;
 use crate::plan::attempts::Outlook;
+use crate::plan::news::news;
 use crate::plan::report::MirrorReport;
 use crate::plan::status;
 use crate::policy::Duration;
@@ -60,8 +63,12 @@ pub(super) struct Shared {
     pub(super) hinted: Arc<Hinted>,
     /// Where events are taken.
     pub(super) doors: Arc<Doors>,
+    /// What the page shows.
+    pub(super) watched: Arc<WatchedObjects>,
     /// Queues that events are taken from.
     pub(super) pulls: Pulls,
+    /// Who is told of what becomes of mirrors.
+    pub(super) notifier: Arc<Notifier>,
     pub(super) metrics: Arc<ControllerMetrics>,
 }
 
@@ -71,8 +78,11 @@ pub(super) struct Context {
     pub(super) mirrors: Store<Guarded<ImageMirror>>,
     pub(super) policies: Store<Guarded<ImagePolicy>>,
     pub(super) receivers: Store<Guarded<ImageReceiver>>,
+    pub(super) notifications: Store<Guarded<ImageNotification>>,
     pub(super) mirrors_listed: Listed,
     pub(super) policies_listed: Listed,
+    /// Whether it is known who is to be told, or was waited for long enough.
+    pub(super) notifications_found: Listed,
     /// Mirrors to look at again.
     pub(super) changed_mirrors: UnboundedSender<ObjectRef<Guarded<ImageMirror>>>,
     /// Policies whose status may have to change.
@@ -102,7 +112,7 @@ impl Drop for Counted {
 }
 
 impl Context {
-    /// Writes the status of a mirror where it changed.
+    /// Writes the status of a mirror where it changed, and tells people what is new.
     pub(super) async fn write_status(
         &self,
         object: &ImageMirror,
@@ -125,7 +135,10 @@ impl Context {
             return Ok(());
         }
         if let Some(written) = self.shared.cluster.write_status(object, &status).await? {
+            // What stands on the status was told, and is told by nobody again.
+            let news = news(previous, &status);
             self.shared.memory.write(&written, status);
+            self.shared.notifier.tell(object, &news);
         }
         Ok(())
     }

@@ -4,7 +4,7 @@
 
 mod interests;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -14,11 +14,12 @@ use kube::runtime::reflector::{ObjectRef, Store};
 use tokio::sync::mpsc::UnboundedSender;
 
 use self::interests::Interests;
+use super::lookers::Lookers;
 use super::memory::name_of;
 use super::objects::Guarded;
 use crate::api::ImageMirror;
 use crate::events::Hint;
-use crate::events::pending::{DueHints, Pending, Taken};
+use crate::events::pending::{DueHints, Pending, Spot, Taken};
 use crate::plan::Mirror;
 
 /// Most tags that wait of all mirrors together. For one more, those of a mirror become a look at all of it, in the
@@ -52,7 +53,7 @@ struct State {
     /// Mirrors for which nothing is looked at. What makes them go on is a whole round.
     halted: HashSet<String>,
     /// Those who look at the mirrors of a namespace, or of all.
-    lookers: Vec<(Option<String>, UnboundedSender<MirrorRef>)>,
+    lookers: Lookers<MirrorRef>,
 }
 
 impl Hinted {
@@ -66,8 +67,7 @@ impl Hinted {
 
     /// Takes note of who looks at the mirrors of a namespace, or of all.
     pub(super) fn look_through(&self, namespace: Option<&str>, looker: UnboundedSender<MirrorRef>) {
-        let looker = (namespace.map(str::to_owned), looker);
-        self.lock().lookers.push(looker);
+        self.lock().lookers.add(namespace, looker);
     }
 
     /// Takes note of a receiver that takes events from a queue: what mirrors of its namespace want is kept from now on.
@@ -183,6 +183,12 @@ impl Hinted {
         self.lock().change(name, Pending::settle);
     }
 
+    /// These tags are not there yet.
+    pub(super) fn look_again(&self, name: &str, absent: BTreeMap<Spot, Timestamp>) {
+        let mut state = self.lock();
+        state.change(name, |pending| pending.look_again(absent));
+    }
+
     /// What was taken could not be copied: a round comes next.
     pub(super) fn fail(&self, name: &str) {
         self.lock().change(name, Pending::fail);
@@ -243,9 +249,7 @@ impl State {
     fn look_at(&self, namespace: &str, name: &str) {
         let name = name.strip_prefix(namespace).unwrap_or(name);
         let name = name.trim_start_matches('/');
-        let mut lookers = self.lookers.iter();
-        let looker = lookers.find(|(own, _)| own.as_deref().is_none_or(|own| own == namespace));
-        if let Some((_, looker)) = looker {
+        if let Some(looker) = self.lookers.of(namespace) {
             // The receiver ends with the process only.
             let _ = looker.send(ObjectRef::new(name).within(namespace));
         }

@@ -6,13 +6,15 @@
 //! watch                     mirrors, policies, records: what there is
 //! image_mirror              is a round due, what does it need, run it, say what came of it
 //! image_policy              is it valid, who uses it, what does it do
-//! image_receiver hooks pulls hinted   where events are taken, what they are told, and what waits for a look because of them
+//! image_receiver hooks pulls hinted lookers   where events are taken, what they are told, and what waits for a look because of them
+//! image_notification notifications   who is told of what becomes of mirrors, and whether it arrives
 //! records secrets identities connect   the edges of a round: what it remembers, and who it is at registries
 //! rounds turns onlooker progress   rounds that run: their end, their order, who answers them, how far they are
 //! cluster                   every write, fenced by the lease
 //! workloads                 what must not be deleted
 //! memory usage users        what this process knows besides what the API server has
 //! events recorder metrics   what people and Prometheus are told
+//! page                      what people see in a browser
 //! ```
 
 mod bystanders;
@@ -26,13 +28,17 @@ mod hinted;
 mod hooks;
 mod identities;
 mod image_mirror;
+mod image_notification;
 mod image_policy;
 mod image_receiver;
+mod lookers;
 mod looks;
 mod memory;
 mod metrics;
+mod notifications;
 mod objects;
 mod onlooker;
+pub mod page;
 mod progress;
 mod pulls;
 mod reconcile;
@@ -56,6 +62,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use kube::Client;
 use kube::api::ListParams;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 pub use self::error::Error;
@@ -67,8 +74,10 @@ use self::hinted::Hinted;
 use self::hooks::{Doors, Hooks};
 use self::identities::OwnIdentities;
 use self::metrics::ControllerMetrics;
+use self::notifications::Notifier;
 use self::objects::api;
 use self::onlooker::Onlooker;
+use self::page::{PageServer, PageSettings, Visitors, WatchedObjects};
 use self::pulls::Pulls;
 use self::records::Records;
 pub use self::records::read_record;
@@ -86,7 +95,7 @@ use crate::runtime::kubernetes::{self, Clients};
 use crate::runtime::lease::{self, Claim, Identity, Lease};
 use crate::runtime::memory::{Bounds, ReadMemory, container_limit};
 use crate::runtime::metrics::Metrics;
-use crate::runtime::server::Server;
+use crate::runtime::server::{ListenError, Server};
 use crate::sync::prune::Pruner;
 use crate::sync::workloads::Workloads;
 use crate::sync::{Allowance, Ledger, State};
@@ -117,6 +126,8 @@ pub struct Settings {
     pub listen_address: SocketAddr,
     /// Where events are taken; nowhere where absent.
     pub events_address: Option<SocketAddr>,
+    /// Where the page is served; nowhere where absent.
+    pub page: Option<PageSettings>,
     /// Most rounds at a time.
     pub concurrent_rounds: usize,
     /// Most rounds of one namespace at a time.
@@ -145,19 +156,43 @@ pub struct Settings {
     pub identities: Identities,
 }
 
-/// What the listener and the reconcilers share.
+/// What the listeners and the reconcilers share.
 #[derive(Clone)]
 struct Reception {
     doors: Arc<Doors>,
     hinted: Arc<Hinted>,
+    watched: Arc<WatchedObjects>,
 }
 
 impl Reception {
-    fn new(is_listening: bool) -> Self {
+    fn new(settings: &Settings) -> Self {
+        let is_listening = settings.events_address.is_some();
+        let watched = WatchedObjects::new(&settings.namespaces, &settings.lease_name);
         Self {
             doors: Arc::new(Doors::new(is_listening)),
             hinted: Arc::new(Hinted::new(is_listening)),
+            watched: Arc::new(watched),
         }
+    }
+
+    /// Shows the page, where it is to be shown.
+    async fn show(
+        &self,
+        settings: &Settings,
+        clients: &Clients,
+        stop: &CancellationToken,
+    ) -> Result<Option<JoinHandle<()>>, ListenError> {
+        let Some(page) = settings.page else {
+            return Ok(None);
+        };
+        let server = page::bind(page).await?;
+        let watched = self.watched.clone();
+        let shown = if page.asks_who() {
+            PageServer::for_visitors(watched, Visitors::new(clients.call.clone()))
+        } else {
+            PageServer::for_everybody(watched)
+        };
+        Ok(Some(tokio::spawn(page::serve(shown, server, stop.clone()))))
     }
 }
 
@@ -177,13 +212,14 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> Result<(), Erro
     tell_settings(&settings);
     tracing::info!(address = %admin.address(), "listening");
     let serving = tokio::spawn(admin.serve(stop.clone()));
-    let reception = Reception::new(settings.events_address.is_some());
+    let reception = Reception::new(&settings);
+    let showing = reception.show(&settings, &clients, &stop).await?;
     let taking = match settings.events_address {
         None => None,
         Some(address) => {
             let server = Server::bind(address, "--events-address", hooks::LIMITS).await?;
             tracing::info!(address = %server.address(), "taking events");
-            let Reception { doors, hinted } = reception.clone();
+            let Reception { doors, hinted, .. } = reception.clone();
             let identities = settings.identities.clone();
             let hooks = Hooks::new(doors, hinted, controller_metrics.clone(), identities);
             Some(tokio::spawn(hooks::serve(hooks, server, stop.clone())))
@@ -202,8 +238,8 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> Result<(), Erro
     stop.cancel();
     // They only end by being told to, which they were.
     let _ = serving.await;
-    if let Some(taking) = taking {
-        let _ = taking.await;
+    for listener in [taking, showing].into_iter().flatten() {
+        let _ = listener.await;
     }
     outcome
 }
@@ -292,13 +328,18 @@ fn share(
     (metrics, reception): (Arc<ControllerMetrics>, Reception),
     end: &CancellationToken,
 ) -> (Arc<Shared>, Arc<Ledger>) {
-    let Reception { doors, hinted } = reception;
+    let Reception {
+        doors,
+        hinted,
+        watched,
+    } = reception;
     let cluster = Cluster::new(clients.call.clone(), claim.clone(), identity.to_string());
     let records = Records::new(cluster.clone());
     let ledger = Arc::new(Ledger::kept_by(Arc::new(records.clone())));
     let turns = Turns::new(settings.concurrent_rounds, settings.rounds_per_namespace);
     let onlooker = Onlooker {
         metrics: metrics.clone(),
+        tallies: watched.tallies.clone(),
         turns: turns.clone(),
     };
     let pool = Pool::builder(USER_AGENT)
@@ -330,9 +371,17 @@ fn share(
         memory: memory::Memory::default(),
         usage: usage::Usage::default(),
         users: users::Users::default(),
-        pulls: Pulls::new(hinted.clone(), doors.clone(), metrics.clone(), end.clone()),
+        notifier: Arc::new(Notifier::new(metrics.clone(), end.clone())),
+        pulls: Pulls::new(
+            hinted.clone(),
+            doors.clone(),
+            metrics.clone(),
+            end.clone(),
+            claim.guard(),
+        ),
         hinted,
         doors,
+        watched,
         metrics,
     });
     (shared, ledger)
@@ -351,6 +400,7 @@ async fn work(
         return;
     }
     shared.doors.lead(scopes.len());
+    shared.watched.lead(&ledger, scopes.len());
     let running = scopes
         .into_iter()
         .map(|namespace| reconcile::run(shared.clone(), &clients.watch, namespace, &ledger, end));

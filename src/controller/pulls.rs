@@ -15,10 +15,11 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use self::poller::Poller;
 use self::seen::Seen;
-use self::work::ReceiverRef;
 pub(super) use self::work::Work;
+use self::work::{LeadsNow, ReceiverRef};
 use super::hinted::Hinted;
 use super::hooks::Doors;
+use super::lookers::Lookers;
 use super::metrics::ControllerMetrics;
 use crate::api::Reason;
 use crate::events::receiver_status::Reception;
@@ -33,6 +34,8 @@ pub(super) struct Pulls {
     doors: Arc<Doors>,
     metrics: Arc<ControllerMetrics>,
     end: CancellationToken,
+    /// Whether this process leads.
+    leads: LeadsNow,
     state: Mutex<State>,
 }
 
@@ -41,7 +44,7 @@ struct State {
     /// By `namespace/name` of their receivers.
     running: HashMap<String, Running>,
     /// Those who look at the receivers of a namespace, or of all.
-    lookers: Vec<(Option<String>, UnboundedSender<ReceiverRef>)>,
+    lookers: Lookers<ReceiverRef>,
 }
 
 /// A queue that is polled, until this is dropped.
@@ -54,18 +57,20 @@ struct Running {
 // === impl Pulls ===
 
 impl Pulls {
-    /// No queue is polled, and none is any more from `end` on.
+    /// No queue is polled, and none is any more from `end` on. Messages are gone only where this process `leads`.
     pub(super) fn new(
         hinted: Arc<Hinted>,
         doors: Arc<Doors>,
         metrics: Arc<ControllerMetrics>,
         end: CancellationToken,
+        leads: LeadsNow,
     ) -> Self {
         Self {
             hinted,
             doors,
             metrics,
             end,
+            leads,
             state: Mutex::default(),
         }
     }
@@ -76,8 +81,7 @@ impl Pulls {
         namespace: Option<&str>,
         looker: UnboundedSender<ReceiverRef>,
     ) {
-        let looker = (namespace.map(str::to_owned), looker);
-        self.lock().lookers.push(looker);
+        self.lock().lookers.add(namespace, looker);
     }
 
     /// Polls the queue of a receiver, unless that is done already, and says how that is.
@@ -100,7 +104,7 @@ impl Pulls {
                 ),
             };
         }
-        let looker = state.looker(namespace);
+        let looker = state.lookers.of(namespace).cloned();
         let (stop, seen) = (self.end.child_token(), Arc::default());
         let work = Arc::new(work);
         let running = Running {
@@ -119,6 +123,7 @@ impl Pulls {
             hinted: Arc::clone(&self.hinted),
             doors: Arc::clone(&self.doors),
             metrics: Arc::clone(&self.metrics),
+            leads: Arc::clone(&self.leads),
         };
         tokio::spawn(async move { stop.run_until_cancelled(poller.run()).await });
         Seen::default().reception()
@@ -140,12 +145,6 @@ impl State {
         let own = self.running.keys().filter(is_of).count();
         self.running.len() >= MOST || own >= MOST_OF_NAMESPACE
     }
-
-    fn looker(&self, namespace: &str) -> Option<UnboundedSender<ReceiverRef>> {
-        let mut lookers = self.lookers.iter();
-        let looker = lookers.find(|(own, _)| own.as_deref().is_none_or(|own| own == namespace));
-        looker.map(|(_, looker)| looker.clone())
-    }
 }
 
 impl Running {
@@ -154,3 +153,6 @@ impl Running {
         seen.clone()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,30 +9,35 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{FutureExt, StreamExt};
-use kube::core::PartialObjectMeta;
+use kube::core::{NamespaceResourceScope, PartialObjectMeta};
 use kube::runtime::controller::{Action, Config};
-use kube::runtime::reflector::{ObjectRef, Store};
+use kube::runtime::reflector::ObjectRef;
 use kube::runtime::watcher::Event;
 use kube::runtime::{Controller, WatchStreamExt, watcher};
 use kube::{Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::watch::Sender;
 use tokio_util::sync::CancellationToken;
 
 use super::cluster::WriteError;
 use super::context::{Context, Shared};
+use super::image_notification::NotificationLook;
 use super::image_receiver::ReceiverLook;
 use super::looks::{MirrorLook, PolicyLook};
 use super::objects::{Guarded, api};
-use super::watch::{Changes, Kept, receive, watch};
-use super::{image_mirror, image_policy, image_receiver};
-use crate::api::{ImageMirror, ImagePolicy, ImageReceiver, MirroredRepository};
+use super::page::WatchedScope;
+use super::watch::{Kept, Listed, Look, receive, watch};
+use super::{image_mirror, image_notification, image_policy, image_receiver};
+use crate::api::{ImageMirror, ImageNotification, ImagePolicy, ImageReceiver, MirroredRepository};
 use crate::sync::Ledger;
 
 /// What comes in quick succession about one object is one look at it.
 const DEBOUNCE: Duration = Duration::from_millis(100);
 /// Time until a status that could not be written is tried again.
 const RETRY: Duration = Duration::from_secs(10);
+/// Longest time for which mirrors wait until it is known who is to be told of them.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Why an object was not reconciled.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +50,31 @@ enum ReconcileError {
     Panicked,
 }
 
+/// The objects of one kind: where they are kept, and those that are to be looked at again.
+struct Watched<K: Resource<DynamicType = ()> + Clone + 'static> {
+    kept: Kept<K>,
+    again: UnboundedReceiver<ObjectRef<Guarded<K>>>,
+}
+
+/// The objects of all kinds that are reconciled, and what is waited for of them.
+struct Kinds {
+    mirrors: Watched<ImageMirror>,
+    policies: Watched<ImagePolicy>,
+    receivers: Watched<ImageReceiver>,
+    notifications: Watched<ImageNotification>,
+    receivers_listed: Listed,
+    notifications_listed: Listed,
+    /// Says that mirrors need not wait for notifications any more.
+    go_on: Sender<bool>,
+}
+
+/// Where objects are looked at, and until when.
+struct Scope<'a> {
+    watches: &'a Client,
+    namespace: Option<&'a str>,
+    end: &'a CancellationToken,
+}
+
 /// Reconciles the objects of a namespace, or of all, until told to end.
 pub(super) async fn run(
     shared: Arc<Shared>,
@@ -53,75 +83,134 @@ pub(super) async fn run(
     ledger: &Ledger,
     end: &CancellationToken,
 ) {
-    let (kept_mirrors, mirrors_listed) = Kept::empty();
-    let (kept_policies, policies_listed) = Kept::empty();
-    let (mirrors, policies) = (kept_mirrors.store.clone(), kept_policies.store.clone());
-    let (kept_receivers, receivers_listed) = Kept::empty();
-    let receivers = kept_receivers.store.clone();
-    let (changed_mirrors, mirror_receiver) = unbounded_channel();
-    shared
-        .hinted
-        .look_through(namespace, changed_mirrors.clone());
-    let (changed_receivers, receiver_receiver) = unbounded_channel();
-    shared.pulls.look_through(namespace, changed_receivers);
-    let (used_policies, policy_receiver) = unbounded_channel();
-    let context = Arc::new(Context {
-        shared,
-        mirrors: mirrors.clone(),
-        policies: policies.clone(),
-        receivers: receivers.clone(),
-        mirrors_listed,
-        policies_listed,
-        changed_mirrors,
-        used_policies,
-    });
-
-    let look = Arc::new(MirrorLook(context.clone()));
-    let mirror_changes = watch(api(watches, namespace), kept_mirrors, look);
-    let look = Arc::new(PolicyLook(context.clone()));
-    let policy_changes = watch(api(watches, namespace), kept_policies, look);
-
-    let reconcile_mirrors = controller(mirror_changes, mirrors, mirror_receiver, end)
+    let (kinds, context) = Kinds::open(shared, namespace);
+    let Kinds {
+        mirrors,
+        policies,
+        receivers,
+        notifications,
+        receivers_listed,
+        notifications_listed,
+        go_on,
+    } = kinds;
+    let scope = Scope {
+        watches,
+        namespace,
+        end,
+    };
+    let mirrors = mirrors
+        .controller(&scope, MirrorLook(context.clone()))
         .run(reconcile_mirror, retry, context.clone())
         .for_each(async |_| {});
-    let reconcile_policies = controller(policy_changes, policies, policy_receiver, end)
+    let policies = policies
+        .controller(&scope, PolicyLook(context.clone()))
         .run(reconcile_policy, retry, context.clone())
         .for_each(async |_| {});
-    let look = Arc::new(ReceiverLook(context.clone()));
-    let receiver_changes = watch(api(watches, namespace), kept_receivers, look);
-    let reconcile_receivers = controller(receiver_changes, receivers, receiver_receiver, end)
+    let receivers = receivers
+        .controller(&scope, ReceiverLook(context.clone()))
         .run(reconcile_receiver, retry, context.clone())
+        .for_each(async |_| {});
+    let notifications = notifications
+        .controller(&scope, NotificationLook(context.clone()))
+        .run(reconcile_notification, retry, context.clone())
         .for_each(async |_| {});
     let open_doors = async {
         if receivers_listed.wait().await {
             context.shared.doors.listed();
         }
     };
+    // Mirrors do not stand still because nobody says who is to be told.
+    let find_notifications = async {
+        let _ = tokio::time::timeout(PATIENCE, notifications_listed.wait()).await;
+        go_on.send_replace(true);
+    };
     let watch_records =
         end.run_until_cancelled(watch_records(watches, namespace, &context.shared, ledger));
     tokio::join!(
-        reconcile_mirrors,
-        reconcile_policies,
-        reconcile_receivers,
+        mirrors,
+        policies,
+        receivers,
+        notifications,
         open_doors,
+        find_notifications,
         watch_records
     );
 }
 
-/// What looks at objects that changed, or that are to be looked at again.
-fn controller<K>(
-    changes: Changes<K>,
-    store: Store<Guarded<K>>,
-    again: UnboundedReceiver<ObjectRef<Guarded<K>>>,
-    end: &CancellationToken,
-) -> Controller<Guarded<K>>
+// === impl Kinds ===
+
+impl Kinds {
+    /// Room for the objects of a namespace, or of all, and what reconcilers work with.
+    fn open(shared: Arc<Shared>, namespace: Option<&str>) -> (Self, Arc<Context>) {
+        let (mirrors, mirrors_listed, changed_mirrors) = Watched::empty();
+        let (policies, policies_listed, used_policies) = Watched::empty();
+        let (receivers, receivers_listed, changed_receivers) = Watched::empty();
+        let (notifications, notifications_listed, changed_notifications) = Watched::empty();
+        let hinted = &shared.hinted;
+        hinted.look_through(namespace, changed_mirrors.clone());
+        shared.pulls.look_through(namespace, changed_receivers);
+        let notifier = &shared.notifier;
+        notifier.look_through(namespace, changed_notifications);
+        shared.watched.add(WatchedScope {
+            mirrors: mirrors.kept.store.clone(),
+            policies: policies.kept.store.clone(),
+            listed: [mirrors_listed.clone(), policies_listed.clone()],
+        });
+        let (go_on, notifications_found) = Listed::not_yet();
+        let context = Context {
+            shared,
+            mirrors: mirrors.kept.store.clone(),
+            policies: policies.kept.store.clone(),
+            receivers: receivers.kept.store.clone(),
+            notifications: notifications.kept.store.clone(),
+            mirrors_listed,
+            policies_listed,
+            notifications_found,
+            changed_mirrors,
+            used_policies,
+        };
+        let kinds = Self {
+            mirrors,
+            policies,
+            receivers,
+            notifications,
+            receivers_listed,
+            notifications_listed,
+            go_on,
+        };
+        (kinds, Arc::new(context))
+    }
+}
+
+// === impl Watched ===
+
+impl<K> Watched<K>
 where
-    K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + Clone
+        + Debug
+        + DeserializeOwned
+        + Send
+        + Sync
+        + 'static,
 {
-    Controller::for_stream(changes, store)
-        .with_config(Config::default().debounce(DEBOUNCE))
-        .reconcile_on(receive(again))
-        .graceful_shutdown_on(end.clone().cancelled_owned())
+    /// Room for objects, who waits until they are there, and who asks for another look at one.
+    fn empty() -> (Self, Listed, UnboundedSender<ObjectRef<Guarded<K>>>) {
+        let (kept, listed) = Kept::empty();
+        let (asks, again) = unbounded_channel();
+        (Self { kept, again }, listed, asks)
+    }
+
+    /// What looks at objects that changed, or that are to be looked at again.
+    fn controller(self, scope: &Scope<'_>, look: impl Look<K>) -> Controller<Guarded<K>> {
+        let store = self.kept.store.clone();
+        let objects = api(scope.watches, scope.namespace);
+        let changes = watch(objects, self.kept, Arc::new(look));
+        Controller::for_stream(changes, store)
+            .with_config(Config::default().debounce(DEBOUNCE))
+            .reconcile_on(receive(self.again))
+            .graceful_shutdown_on(scope.end.clone().cancelled_owned())
+    }
 }
 
 async fn reconcile_mirror(
@@ -129,7 +218,7 @@ async fn reconcile_mirror(
     context: Arc<Context>,
 ) -> Result<Action, ReconcileError> {
     // Before its policies are known, a mirror would seem to lack them.
-    if !context.policies_listed.wait().await {
+    if !context.policies_listed.wait().await || !context.notifications_found.wait().await {
         return Ok(Action::await_change());
     }
     // On the heap, so that thousands that wait are small.
@@ -170,6 +259,19 @@ async fn reconcile_receiver(
         match &object.0 {
             Ok(receiver) => image_receiver::reconcile(receiver, &context).await,
             Err(invalid) => image_receiver::refuse(invalid, &context.shared).await,
+        }
+    })
+    .await
+}
+
+async fn reconcile_notification(
+    object: Arc<Guarded<ImageNotification>>,
+    context: Arc<Context>,
+) -> Result<Action, ReconcileError> {
+    contain(async {
+        match &object.0 {
+            Ok(notification) => image_notification::reconcile(notification, &context).await,
+            Err(invalid) => image_notification::refuse(invalid, &context.shared).await,
         }
     })
     .await

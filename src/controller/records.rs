@@ -21,6 +21,7 @@ use kube::{Api, ResourceExt};
 
 use self::convert::Identity;
 pub use self::convert::read as read_record;
+pub(super) use self::convert::show as show_record;
 use self::parts::Parts;
 use self::restored::Restored;
 use self::writer::Writer;

@@ -64,6 +64,11 @@ impl Listed {
         (sender, Self(receiver))
     }
 
+    /// Whether it has by now.
+    pub(super) fn is_so(&self) -> bool {
+        *self.0.borrow()
+    }
+
     /// Waits for it. False: the watch ended before.
     pub(super) async fn wait(&self) -> bool {
         self.0.clone().wait_for(|listed| *listed).await.is_ok()

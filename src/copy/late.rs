@@ -9,6 +9,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use futures::future::join_all;
+use serde::{Deserialize, Serialize};
 
 use super::endpoint;
 use super::fallback::{self, Nature};
@@ -30,7 +31,7 @@ use crate::plan::Platforms;
 use crate::runtime::memory;
 
 /// What a tag that is named after a digest names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum BareTag {
     /// An image, which is a candidate as any.
     Image,

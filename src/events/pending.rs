@@ -21,6 +21,10 @@ pub const MOST: usize = 1_000;
 /// repository counts as so many.
 pub const LOOKS: usize = 100;
 
+/// How long after an event a tag may still be on its way. distribution 3.1.2 tells of a manifest before it stores the tag
+/// (registry/handlers/manifests.go, seen 2026-11-30).
+pub const YOUNG: Duration = Duration::from_secs(20);
+
 /// A tag of a repository; all of them where there is none.
 pub type Spot = (Repository, Option<Tag>);
 
@@ -85,6 +89,14 @@ impl Pending {
             self.put(spot, since, true);
         }
         self.everything = self.everything.or(everything);
+    }
+
+    /// Lets tags wait for another look that were not there yet: some registries tell of a push before it can be read. It comes
+    /// no sooner than another event could lead to it.
+    pub fn look_again(&mut self, spots: BTreeMap<Spot, Timestamp>) {
+        for (spot, since) in spots {
+            self.put(spot, since, true);
+        }
     }
 
     /// What was taken has been looked at, and is where it belongs, or somebody else tells that it is not.
@@ -238,6 +250,23 @@ mod tests {
             (tag.unwrap_or_default(), since.as_second())
         });
         named.collect()
+    }
+
+    #[test]
+    fn what_is_not_there_yet_is_looked_at_again_when_an_event_could_lead_to_it() {
+        let mut pending = Pending::default();
+        let began = Instant::now();
+        pending.note(&hint("1"), at(5), true);
+        let DueHints::Tags(absent) = pending.take(began) else {
+            panic!("it waits");
+        };
+        pending.settle();
+        pending.look_again(absent);
+        assert_eq!(pending.next(), Some(PER_MIRROR));
+        let early = pending.take(began + PER_MIRROR);
+        assert_eq!(early, DueHints::NotBefore(began + PER_TAG));
+        let due = pending.take(began + PER_TAG);
+        assert_eq!(tags(&due), [("1".to_owned(), 5)]);
     }
 
     #[test]

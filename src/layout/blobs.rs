@@ -113,6 +113,7 @@ impl Store {
         self.prepare()?;
         self.make_blob_directory(digest)?;
         match fs::hard_link(&original, &link) {
+            Ok(()) if self.is_passing => Ok(true),
             Ok(()) => files::sync_parent(&link).map(|()| true),
             // One of another length is damaged: a whole one has to be written over it.
             Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => {
@@ -238,7 +239,8 @@ impl BlobWriter {
                 expected: self.digest,
             });
         }
-        self.temporary.rename(&self.store.blob_path(&self.digest))
+        let target = self.store.blob_path(&self.digest);
+        self.store.rename(self.temporary, &target)
     }
 
     fn wrong_size(&self) -> Error {

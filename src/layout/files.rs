@@ -55,13 +55,19 @@ impl TemporaryFile {
     }
 
     /// Gives the file its name, in place of one that has it, once its bytes are safe on the disk.
-    pub(super) fn rename(mut self, target: &Path) -> Result<(), Error> {
+    pub(super) fn rename(self, target: &Path) -> Result<(), Error> {
         self.file
             .sync_all()
             .map_err(Error::io(Action::Write, &self.path))?;
+        self.rename_unsynced(target)?;
+        sync_parent(target)
+    }
+
+    /// Gives the file its name. A loss of power may take its bytes.
+    pub(super) fn rename_unsynced(mut self, target: &Path) -> Result<(), Error> {
         fs::rename(&self.path, target).map_err(Error::io(Action::Rename, target))?;
         self.is_renamed = true;
-        sync_parent(target)
+        Ok(())
     }
 }
 

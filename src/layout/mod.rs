@@ -31,8 +31,9 @@ mod walk;
 pub use archive::{ArchiveForm, Format, Packed};
 pub use blobs::BlobBody;
 pub use bundle::{
-    BundleCheck, BundleFile, BundleIndex, BundlePlan, BundledBlob, BundledEntry, BundledManifest,
-    BundledOrigin, BundledRepository, StagedRepository, ViewedImage, read_index,
+    BundleCheck, BundleFile, BundleIndex, BundlePlan, BundleSignature, BundledBlob, BundledEntry,
+    BundledManifest, BundledOrigin, BundledRepository, GatheredBundle, StagedRepository,
+    ViewedImage, keep_blobs, read_index,
 };
 pub use error::{Action, Error, Kind};
 pub use listed::Listed;

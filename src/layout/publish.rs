@@ -75,7 +75,7 @@ impl Store {
             .collect();
         if index != *before {
             let target = self.directory.join(INDEX);
-            files::replace(&self.directory, &target, &index.render())?;
+            self.replace(&target, &index.render())?;
         }
         Ok(results)
     }
@@ -118,7 +118,7 @@ impl Store {
             .is_ok_and(|found| found.is_some_and(|found| found == *manifest.bytes()));
         if !is_there {
             self.make_blob_directory(manifest.digest())?;
-            files::replace(&self.directory, &path, manifest.bytes())?;
+            self.replace(&path, manifest.bytes())?;
         }
         Ok(!is_there)
     }

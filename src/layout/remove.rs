@@ -8,11 +8,11 @@
 
 use std::sync::Arc;
 
+use super::Error;
 use super::blocking::blocking;
 use super::index::Index;
 use super::marker::{self, INDEX};
 use super::store::Store;
-use super::{Error, files};
 use crate::oci::{Descriptor, Digest, Tag};
 
 /// What became of something that was to be deleted.
@@ -79,7 +79,7 @@ async fn change(
         let deletion = delete(&store, &mut index)?;
         if index != *before {
             let target = store.directory.join(INDEX);
-            files::replace(&store.directory, &target, &index.render())?;
+            store.replace(&target, &index.render())?;
         }
         Ok(deletion)
     })

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
 
 use super::archive::{Archive, Opened, Reading};
+use super::files::TemporaryFile;
 use super::index::Index;
 use super::marker::{self, BLOBS, INDEX};
 use super::{Error, files};
@@ -31,6 +32,8 @@ pub(super) struct Store {
     archive: Option<Arc<Archive>>,
     /// Blobs that are not written: whoever reads what is written here has them.
     elsewhere: Arc<HashSet<Digest>>,
+    /// Whether whoever goes on from what is here looks at each byte first, so that a loss of power may take some.
+    pub(super) is_passing: bool,
     memory: Mutex<Memory>,
     /// Manifests that wait for the one who has the turn.
     pub(super) queue: Mutex<Vec<Put>>,
@@ -107,15 +110,36 @@ impl Store {
             inside: Vec::new(),
             archive: None,
             elsewhere: Arc::default(),
+            is_passing: false,
             memory: Mutex::default(),
             queue: Mutex::default(),
             turn: Arc::default(),
         }
     }
 
-    /// The same, in which some blobs count as written.
-    pub(super) fn without(self, elsewhere: Arc<HashSet<Digest>>) -> Self {
-        Self { elsewhere, ..self }
+    /// The same for images on their way to another place, in which some blobs count as written.
+    pub(super) fn passing(self, elsewhere: Arc<HashSet<Digest>>) -> Self {
+        Self {
+            elsewhere,
+            is_passing: true,
+            ..self
+        }
+    }
+
+    /// Gives a file its name, in place of one that has it.
+    pub(super) fn rename(&self, file: TemporaryFile, target: &Path) -> Result<(), Error> {
+        if self.is_passing {
+            file.rename_unsynced(target)
+        } else {
+            file.rename(target)
+        }
+    }
+
+    /// Writes a small file as a whole.
+    pub(super) fn replace(&self, target: &Path, content: &[u8]) -> Result<(), Error> {
+        let mut file = TemporaryFile::create(&self.directory)?;
+        file.write(content)?;
+        self.rename(file, target)
     }
 
     /// The images of an archive. They can only be read.

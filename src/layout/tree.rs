@@ -50,8 +50,8 @@ enum Shape {
         /// What is shown of all others.
         empty: Arc<Archive>,
     },
-    /// A layout for each repository, in which some blobs count as written.
-    Sparse(Arc<HashMap<Repository, Arc<HashSet<Digest>>>>),
+    /// A layout for each repository, for images on their way, in which some blobs count as written.
+    Passing(Arc<HashMap<Repository, Arc<HashSet<Digest>>>>),
 }
 
 impl Layout {
@@ -65,11 +65,12 @@ impl Layout {
         Self::with_shape(directory, Shape::Single)
     }
 
-    /// The tree below `directory`, in which the repositories are taken to have some blobs that are never written.
-    pub fn sparse(directory: PathBuf, elsewhere: HashMap<Repository, HashSet<Digest>>) -> Self {
+    /// The tree below `directory` for images on their way to another place. The repositories are taken to have some blobs
+    /// that are never written, and what is written survives a kill, and perhaps no loss of power.
+    pub fn passing(directory: PathBuf, elsewhere: HashMap<Repository, HashSet<Digest>>) -> Self {
         let elsewhere = elsewhere.into_iter();
         let elsewhere = elsewhere.map(|(repository, blobs)| (repository, Arc::new(blobs)));
-        Self::with_shape(directory, Shape::Sparse(Arc::new(elsewhere.collect())))
+        Self::with_shape(directory, Shape::Passing(Arc::new(elsewhere.collect())))
     }
 
     /// What an archive shows of each repository.
@@ -253,7 +254,7 @@ impl Layout {
     }
 
     pub(super) fn store(&self, repository: &Repository) -> Result<Arc<Store>, Error> {
-        if let (Shape::Tree | Shape::Sparse(_), Some(part)) =
+        if let (Shape::Tree | Shape::Passing(_), Some(part)) =
             (&self.0.shape, reserved_part(repository))
         {
             return Err(Error::ReservedName {
@@ -282,9 +283,9 @@ impl Tree {
                 let archive = views.get(repository).unwrap_or(empty);
                 Store::of_archive(directory, Arc::clone(archive))
             }
-            Shape::Sparse(elsewhere) => {
+            Shape::Passing(elsewhere) => {
                 let elsewhere = elsewhere.get(repository).cloned();
-                Store::in_tree(&directory, repository).without(elsewhere.unwrap_or_default())
+                Store::in_tree(&directory, repository).passing(elsewhere.unwrap_or_default())
             }
         }
     }

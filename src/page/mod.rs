@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! The page for people: mirrors, what arrives, what leaves, and where images are. Pure: it is made of what is known,
-//! and says of images what `plan::why` says.
+//! The page for people: mirrors, what arrives, what leaves, registries, and where images are. Pure: it is made of what
+//! is known, and says of images what `plan::why` says.
 
+mod registries;
 mod rows;
+mod search;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -14,24 +16,30 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
+pub use self::registries::RegistryTraffic;
+pub use self::search::{Search, TYPED_LENGTH};
+
+use self::registries::{RegistryLine, registry_lines};
 use self::rows::{
     Answer, Approval, Arrival, Bounded, Leaving, MirrorLine, approvals, arrivals, leaving, lines,
 };
 use self::text::Text;
-use crate::plan::why::{AskedImage, ImageAnswer, KnownObjects};
+use crate::plan::why::KnownObjects;
 
 const STYLE: &str = include_str!("../../templates/page.css");
 const SCRIPT: &str = include_str!("../../templates/page.js");
 
 /// What a page shows.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct PageScene<'a> {
     /// Where the mirrors are, such as `in namespace "shop"`.
     pub place: &'a str,
     /// What is known.
-    pub known: KnownObjects<'a>,
-    /// The images that are asked for.
-    pub asked: &'a [AskedImage],
+    pub known: &'a KnownObjects<'a>,
+    /// How registries behaved, as far as that is known.
+    pub traffic: &'a [RegistryTraffic],
+    /// What is searched, and what was found.
+    pub search: Search<'a>,
     /// When this is.
     pub now: Timestamp,
 }
@@ -39,43 +47,75 @@ pub struct PageScene<'a> {
 #[derive(Template)]
 #[template(path = "page.html")]
 struct Page {
-    policy: String,
+    /// The content policy of a file; a server sends it as a header.
+    policy: Option<String>,
     place: Text,
     time: Text,
+    /// What was typed into the box of a page that a server answers.
+    typed: Option<Text>,
+    complaint: Option<Text>,
     answers: Vec<Answer>,
     mirrors: Bounded<MirrorLine>,
+    /// None on a page that answers a search.
+    overview: Option<Overview>,
+}
+
+/// What is beside the mirrors.
+struct Overview {
     arrivals: Bounded<Arrival>,
     approvals: Vec<Approval>,
     leaving: Bounded<Leaving>,
+    registries: Bounded<RegistryLine>,
 }
 
-/// The page as HTML, which loads nothing from anywhere.
-pub fn render_page(scene: PageScene<'_>) -> Result<String, std::fmt::Error> {
+/// The page as HTML, which loads nothing from anywhere but its own server.
+pub fn render_page(scene: &PageScene<'_>) -> Result<String, std::fmt::Error> {
     let PageScene {
         place,
         known,
-        asked,
+        traffic,
+        search,
         now,
     } = scene;
-    let answers = asked.iter().map(|asked| ImageAnswer::of(asked, known));
+    let mirrors = || known.mirrors.iter().copied();
+    let overview = search.typed().is_empty().then(|| Overview {
+        arrivals: arrivals(mirrors(), *now),
+        approvals: approvals(mirrors()),
+        leaving: leaving(&known.records, *now),
+        registries: registry_lines(mirrors(), traffic, *now),
+    });
     let page = Page {
-        policy: content_policy(),
+        policy: search.is_file().then(file_policy),
         place: Text::of(place),
         time: Text::of(&format!("{now:.0}")),
-        answers: answers.map(|answer| Answer::of(&answer, now)).collect(),
-        mirrors: lines(known.mirrors, now),
-        arrivals: arrivals(known.mirrors, now),
-        approvals: approvals(known.mirrors),
-        leaving: leaving(known.records, now),
+        typed: (!search.is_file()).then(|| Text::of(search.typed())),
+        complaint: search.complaint().map(|complaint| Text::of(&complaint)),
+        answers: search
+            .answers()
+            .iter()
+            .map(|answer| Answer::of(answer, *now))
+            .collect(),
+        mirrors: lines(mirrors().filter(|mirror| search.names(mirror)), *now),
+        overview,
     };
     page.render().map_err(|_| std::fmt::Error)
 }
 
-/// Nothing but the style and the script of the page itself.
-fn content_policy() -> String {
+/// Nothing but the style and the script of the file itself.
+fn file_policy() -> String {
+    format!("{}; form-action 'none'", own_policy())
+}
+
+/// What a browser lets the page of a server do: nothing but its own style and script, and questions to its own server.
+pub fn served_policy() -> String {
+    let own = own_policy();
+    format!("{own}; connect-src 'self'; form-action 'self'; frame-ancestors 'none'")
+}
+
+fn own_policy() -> String {
     let hash = |text: &str| STANDARD.encode(Sha256::digest(text));
     format!(
-        "default-src 'none'; style-src 'sha256-{}'; script-src 'sha256-{}'; base-uri 'none'; form-action 'none'",
+        "default-src 'none'; style-src 'sha256-{}'; script-src 'sha256-{}'; base-uri 'none'",
         hash(STYLE),
         hash(SCRIPT)
     )

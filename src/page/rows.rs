@@ -77,7 +77,7 @@ pub(super) struct Part {
 // === impl Bounded ===
 
 impl<R> Bounded<R> {
-    fn of<T>(all: Vec<T>, show: impl FnMut(T) -> R) -> Self {
+    pub(super) fn of<T>(all: Vec<T>, show: impl FnMut(T) -> R) -> Self {
         let more = all.len().saturating_sub(ROWS);
         let rows = all.into_iter().take(ROWS).map(show).collect();
         Self { rows, more }
@@ -113,7 +113,10 @@ impl Saying {
 }
 
 /// The mirrors, the worst first.
-pub(super) fn lines(mirrors: &[ImageMirror], now: Timestamp) -> Bounded<MirrorLine> {
+pub(super) fn lines<'a>(
+    mirrors: impl Iterator<Item = &'a ImageMirror>,
+    now: Timestamp,
+) -> Bounded<MirrorLine> {
     Bounded::of(worst_first(mirrors, now), |(checkup, mirror)| {
         let status = mirror.status.as_ref();
         let synced = status.and_then(|status| status.synced.as_deref());
@@ -138,8 +141,11 @@ fn class(health: Health) -> &'static str {
 }
 
 /// What was written last, the newest first.
-pub(super) fn arrivals(mirrors: &[ImageMirror], now: Timestamp) -> Bounded<Arrival> {
-    let statuses = mirrors.iter().filter_map(|mirror| mirror.status.as_ref());
+pub(super) fn arrivals<'a>(
+    mirrors: impl Iterator<Item = &'a ImageMirror>,
+    now: Timestamp,
+) -> Bounded<Arrival> {
+    let statuses = mirrors.filter_map(|mirror| mirror.status.as_ref());
     let mut copies: Vec<&RecentCopy> = statuses.flat_map(|status| &status.recent).collect();
     copies.sort_by_key(|copy| Reverse(copy.time.0));
     Bounded::of(copies, |copy| Arrival {
@@ -155,8 +161,8 @@ pub(super) fn arrivals(mirrors: &[ImageMirror], now: Timestamp) -> Bounded<Arriv
 }
 
 /// The prune plans that wait for a person.
-pub(super) fn approvals(mirrors: &[ImageMirror]) -> Vec<Approval> {
-    let waiting = mirrors.iter().filter(|mirror| {
+pub(super) fn approvals<'a>(mirrors: impl Iterator<Item = &'a ImageMirror>) -> Vec<Approval> {
+    let waiting = mirrors.filter(|mirror| {
         let status = mirror.status.as_ref();
         status.and_then(waiting_plan).is_some()
     });
@@ -170,7 +176,7 @@ pub(super) fn approvals(mirrors: &[ImageMirror]) -> Vec<Approval> {
 }
 
 /// What is no longer wanted.
-pub(super) fn leaving(records: &[MirroredRepository], now: Timestamp) -> Bounded<Leaving> {
+pub(super) fn leaving(records: &[&MirroredRepository], now: Timestamp) -> Bounded<Leaving> {
     let candidates = records.iter().flat_map(|record| {
         let candidates = record.status.iter().flat_map(|status| &status.candidates);
         candidates.map(|candidate| (&record.spec.repository, candidate))

@@ -99,15 +99,6 @@ impl ImageEntry {
         self.tags.is_empty() || self.selects() || self.tags.iter().any(|tag| tag.glob().is_some())
     }
 
-    /// Whether a tag of a repository may be meant, as far as the spec alone tells: what rules select may be any tag.
-    pub fn may_mean(&self, repository: &Repository, tag: &Tag) -> bool {
-        let names = |selector: &TagSelector| match selector {
-            TagSelector::Literal(literal) | TagSelector::Pinned(literal, _) => literal == tag,
-            TagSelector::Glob(glob) => glob.matches(tag),
-        };
-        self.repository.covers(repository) && (self.selects_any() || self.tags.iter().any(names))
-    }
-
     /// Whether any tag may be selected, as far as the spec alone tells: globs bound what rules select.
     pub(super) fn selects_any(&self) -> bool {
         let has_globs = self.tags.iter().any(|tag| tag.glob().is_some());

@@ -2,14 +2,17 @@
 
 //! How a mirror is, worst first, and what to do about it.
 
+mod failing;
 mod outdated;
 
 use std::cmp::Reverse;
 
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+pub use self::failing::further_causes;
 use self::outdated::Outdated;
 use crate::api::conditions::{self, FRESH, Holds, PRUNED, READY, RECONCILING, STALLED};
 use crate::api::image_mirror::ImageMirrorStatus;
@@ -45,14 +48,19 @@ pub struct Checkup {
     pub health: Health,
     /// Whether nothing of it works, and not only single tags.
     pub is_halted: bool,
+    /// The reason of the condition that says so, where one does.
+    pub reason: Option<String>,
     /// What is wrong, and what to do; empty where nothing is.
     pub message: String,
 }
 
 /// Mirrors and how they are: what is worse, does nothing at all, has failed more, or is first by name comes first.
-pub fn worst_first(mirrors: &[ImageMirror], now: Timestamp) -> Vec<(Checkup, &ImageMirror)> {
+pub fn worst_first<'a>(
+    mirrors: impl IntoIterator<Item = &'a ImageMirror>,
+    now: Timestamp,
+) -> Vec<(Checkup, &'a ImageMirror)> {
     let looked = mirrors
-        .iter()
+        .into_iter()
         .map(|mirror| (Checkup::of(mirror, now), mirror));
     let mut looked: Vec<(Checkup, &ImageMirror)> = looked.collect();
     looked.sort_by_cached_key(|(checkup, mirror)| {
@@ -97,22 +105,27 @@ impl Checkup {
     pub fn of(mirror: &ImageMirror, now: Timestamp) -> Self {
         let named = NamedMirror::of(mirror);
         if mirror.spec.suspend {
-            let message = format!("no round runs: {}", named.command("resume"));
-            return Self::new(Health::Suspended, message);
+            return Self {
+                reason: Some(Reason::Suspended.to_string()),
+                ..Self::new(
+                    Health::Suspended,
+                    format!("no round runs: {}", named.command("resume")),
+                )
+            };
         }
         let status = mirror.status.as_ref();
         let seen = status.filter(|status| conditions::find(&status.conditions, READY).is_some());
         let Some(status) = seen else {
             let stalled = status.and_then(|status| bad(status, STALLED, Holds::True));
-            return stalled
-                .map_or_else(Self::unseen, |message| Self::new(Health::Stalled, message));
+            return stalled.map_or_else(Self::unseen, |stalled| Self::by(Health::Stalled, stalled));
         };
         let outdated = Outdated::of(mirror, status, now);
         let told = Self::told(&named, status, mirror.metadata.generation);
         match outdated {
-            Some(outdated @ Outdated::Spec) => {
-                Self::new(Health::Unknown, before(outdated, &told.message))
-            }
+            Some(outdated @ Outdated::Spec) => Self {
+                reason: told.reason,
+                ..Self::new(Health::Unknown, before(outdated, &told.message))
+            },
             Some(outdated @ Outdated::Round) => Self {
                 message: before(outdated, &told.message),
                 ..told
@@ -123,38 +136,42 @@ impl Checkup {
 
     /// What the controller wrote.
     fn told(named: &NamedMirror, status: &ImageMirrorStatus, generation: Option<i64>) -> Self {
-        if let Some(message) = bad(status, STALLED, Holds::True) {
-            return Self::new(Health::Stalled, message);
+        if let Some(stalled) = bad(status, STALLED, Holds::True) {
+            return Self::by(Health::Stalled, stalled);
         }
         let is_current = Some(status.observed_generation) == generation;
-        let ready = conditions::find(&status.conditions, READY);
-        let is_first = ready.is_some_and(|ready| ready.reason == Reason::Progressing.as_str());
-        if let Some(message) = bad(status, READY, Holds::False) {
-            if is_first {
-                return Self::new(Health::Progressing, "its first round runs");
+        if let Some(ready) = bad(status, READY, Holds::False) {
+            if ready.reason == Reason::Progressing.as_str() {
+                return Self {
+                    reason: Some(ready.reason.clone()),
+                    ..Self::new(Health::Progressing, "its first round runs")
+                };
             }
             return Self {
                 is_halted: halted(status).is_some(),
-                ..Self::new(Health::Failing, message)
+                ..Self::by(Health::Failing, ready)
             };
         }
-        if let Some(message) = bad(status, READY, Holds::Unknown) {
+        if let Some(ready) = bad(status, READY, Holds::Unknown) {
             let health = if is_current {
                 Health::Unknown
             } else {
                 Health::Progressing
             };
-            return Self::new(health, message);
+            return Self::by(health, ready);
         }
-        if let Some(message) = bad(status, FRESH, Holds::False) {
-            return Self::new(Health::Late, message);
+        if let Some(fresh) = bad(status, FRESH, Holds::False) {
+            return Self::by(Health::Late, fresh);
         }
-        if let Some(message) = bad(status, PRUNED, Holds::False) {
-            let message = match waiting_plan(status) {
-                Some(_) => format!("tags wait to be deleted: {}", named.command("approve")),
-                None => message,
+        if let Some(pruned) = bad(status, PRUNED, Holds::False) {
+            let told = Self::by(Health::PrunePaused, pruned);
+            return match waiting_plan(status) {
+                Some(_) => Self {
+                    message: format!("tags wait to be deleted: {}", named.command("approve")),
+                    ..told
+                },
+                None => told,
             };
-            return Self::new(Health::PrunePaused, message);
         }
         if !is_current || bad(status, RECONCILING, Holds::True).is_some() {
             return Self::new(Health::Progressing, "a round runs for what changed");
@@ -162,10 +179,22 @@ impl Checkup {
         Self::new(Health::Ready, "")
     }
 
+    /// What a condition says.
+    fn by(health: Health, condition: &Condition) -> Self {
+        let Condition {
+            reason, message, ..
+        } = condition;
+        Self {
+            reason: Some(reason.clone()),
+            ..Self::new(health, format!("{reason}: {message}"))
+        }
+    }
+
     fn new(health: Health, message: impl Into<String>) -> Self {
         Self {
             health,
             is_halted: health == Health::Stalled,
+            reason: None,
             message: message.into(),
         }
     }
@@ -176,11 +205,10 @@ impl Checkup {
     }
 }
 
-/// The reason and message of a condition that holds as it should not.
-fn bad(status: &ImageMirrorStatus, r#type: &str, wanted: Holds) -> Option<String> {
+/// A condition that holds as it should not.
+fn bad<'a>(status: &'a ImageMirrorStatus, r#type: &str, wanted: Holds) -> Option<&'a Condition> {
     let condition = conditions::find(&status.conditions, r#type)?;
-    (condition.status == wanted.as_str())
-        .then(|| format!("{}: {}", condition.reason, condition.message))
+    (condition.status == wanted.as_str()).then_some(condition)
 }
 
 /// What is said of a status that is old before what it says.
@@ -204,6 +232,8 @@ pub fn waiting_plan(status: &ImageMirrorStatus) -> Option<&crate::oci::Digest> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
     use serde_json::{Value, json};
 
     use super::*;
@@ -339,6 +369,16 @@ mod tests {
                 "the controller has not looked at it: does it run, and watch this namespace?",
             ),
         ];
+        let reasons = HashMap::from([
+            ("failing", "Unreachable"),
+            ("failed before the spec changed", "Unreachable"),
+            ("failed long ago", "Unreachable"),
+            ("stalled", "InvalidSpec"),
+            ("late", "Late"),
+            ("pruning fails", "PrunePaused"),
+            ("a plan waits", "PrunePaused"),
+            ("first round", "Progressing"),
+        ]);
         for (name, conditions, observed, more, health, message) in cases {
             let mut status = more.clone();
             status["conditions"] = json!(conditions);
@@ -346,6 +386,8 @@ mod tests {
             let checkup = Checkup::of(&mirror("base", &json!({}), &status), now());
             assert_eq!(checkup.health, health, "{name}");
             assert_eq!(checkup.message, message, "{name}");
+            let reason = checkup.reason.as_deref();
+            assert_eq!(reason, reasons.get(name).copied(), "{name}");
         }
         let suspended = mirror(
             "base",
@@ -353,7 +395,10 @@ mod tests {
             &json!({"conditions": [failed]}),
         );
         let message = "no round runs: kubectl transship -n platform resume base";
-        let expected = Checkup::new(Health::Suspended, message);
+        let expected = Checkup {
+            reason: Some("Suspended".to_owned()),
+            ..Checkup::new(Health::Suspended, message)
+        };
         assert_eq!(Checkup::of(&suspended, now()), expected);
     }
 

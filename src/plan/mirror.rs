@@ -174,6 +174,11 @@ pub enum ReferrerTypes {
 // === impl ImmutableTags ===
 
 impl ImmutableTags {
+    /// Whether there may be any.
+    pub fn is_given(&self) -> bool {
+        !self.tags.is_empty()
+    }
+
     /// Whether a tag of the source never moves.
     pub fn cover(&self, tag: &Tag) -> bool {
         self.tags.iter().any(|glob| glob.matches(tag))

@@ -4,8 +4,8 @@
 
 use std::fmt;
 
-use crate::api::ImageMirror;
 use crate::api::metadata::namespace;
+use crate::api::{ImageMirror, Reason};
 
 /// The namespace and the name of a mirror.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +37,24 @@ impl NamedMirror {
     pub fn command(&self, command: &str) -> String {
         let Self { namespace, name } = self;
         format!("kubectl transship -n {namespace} {command} {name}")
+    }
+
+    /// What to do about a reason for which it comes to nothing, where the message does not say it.
+    pub fn mend(&self, reason: &str, is_suspended: bool) -> String {
+        let edit = self.edit();
+        if reason == Reason::DependencyNotReady.as_str() {
+            return format!("make what is missing, or take it out: {edit}");
+        }
+        if reason == Reason::NotFound.as_str() {
+            return format!("push what is missing to the source, or take it out: {edit}");
+        }
+        let is_of_spec = reason == Reason::InvalidSpec.as_str()
+            || reason == Reason::DestinationConflict.as_str();
+        if is_of_spec {
+            return edit;
+        }
+        let round = if is_suspended { "resume" } else { "sync" };
+        format!("{}, once that is mended", self.command(round))
     }
 
     /// The command that edits it.

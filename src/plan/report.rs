@@ -110,6 +110,9 @@ pub struct TagReport {
     pub target: String,
     /// The digest at the source.
     pub source_digest: Digest,
+    /// What the tag named at the destination before it was written over, where that was something else.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub previous_digest: Option<Digest>,
     /// The policies that select it, and `select` where the entry itself does; none where its `tags` suffice.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub selected_by: Vec<Selector>,

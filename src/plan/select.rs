@@ -11,7 +11,7 @@ use serde::{Serialize, Serializer};
 
 use super::mirror::{AbsentTag, ImageEntry, TagSelector};
 use super::selector::Selector;
-use crate::oci::{Digest, Tag};
+use crate::oci::{Digest, Repository, Tag};
 use crate::policy::Pattern;
 use crate::policy::select::{Candidate, Exclusion, LimitExceeded, Rules};
 
@@ -162,16 +162,23 @@ impl ImageEntry {
     /// named after a digest, and that would be selected if they were images.
     pub fn doubtful<'a>(&'a self, listing: &'a [Tag]) -> impl Iterator<Item = &'a Tag> {
         let bare = listing.iter().filter(|tag| tag.is_bare());
-        bare.filter(|tag| !self.is_literal(tag)).filter(|tag| {
-            let alone = std::slice::from_ref(*tag);
-            let candidates = self
-                .divide(alone, &BTreeSet::new(), &Times::default())
-                .candidates;
-            let mut selectors = self.selectors().peekable();
-            let may_be_taken = selectors.peek().is_none()
-                || selectors.any(|(_, rules)| rules.leave(&candidates).next().is_some());
-            may_be_taken && !candidates.is_empty()
-        })
+        bare.filter(|tag| !self.is_literal(tag) && self.may_pass(tag))
+    }
+
+    /// Whether a tag of a repository may be meant, as far as its name alone tells: rules that compare it with others
+    /// may leave it out all the same.
+    pub fn may_mean(&self, repository: &Repository, tag: &Tag) -> bool {
+        self.repository.covers(repository) && (self.is_literal(tag) || self.may_pass(tag))
+    }
+
+    /// Whether the rules that look at one tag alone may take it.
+    fn may_pass(&self, tag: &Tag) -> bool {
+        let alone = std::slice::from_ref(tag);
+        let Divided { candidates, .. } = self.divide(alone, &BTreeSet::new(), &Times::default());
+        let mut selectors = self.selectors().peekable();
+        let is_taken = selectors.peek().is_none()
+            || selectors.any(|(_, rules)| rules.leave(&candidates).next().is_some());
+        is_taken && !candidates.is_empty()
     }
 
     /// Whether a listed tag may be wanted, whatever else is listed.

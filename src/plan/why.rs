@@ -15,6 +15,9 @@ pub use self::answer::{ImageAnswer, MirrorAnswer, Whereabouts};
 pub use self::asked::AskedImage;
 pub use self::told::Told;
 
+use std::borrow::Cow;
+use std::collections::HashMap;
+
 use self::destination::Look;
 use crate::api::conditions::{self, READY};
 use crate::api::image_mirror::ImageMirrorStatus;
@@ -23,14 +26,31 @@ use crate::api::{ImageMirror, ImagePolicy, MirroredRepository, Reason};
 use crate::plan::{Mirror, validate};
 
 /// What is known without asking a registry.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct KnownObjects<'a> {
     /// The mirrors that are looked at.
-    pub mirrors: &'a [ImageMirror],
+    pub mirrors: Vec<&'a ImageMirror>,
     /// The policies of their namespaces.
-    pub policies: &'a [ImagePolicy],
+    pub policies: Vec<&'a ImagePolicy>,
     /// Their records.
-    pub records: &'a [MirroredRepository],
+    pub records: Vec<&'a MirroredRepository>,
+}
+
+// === impl KnownObjects ===
+
+impl<'a> KnownObjects<'a> {
+    /// All of these.
+    pub fn of(
+        mirrors: &'a [ImageMirror],
+        policies: &'a [ImagePolicy],
+        records: &'a [MirroredRepository],
+    ) -> Self {
+        Self {
+            mirrors: mirrors.iter().collect(),
+            policies: policies.iter().collect(),
+            records: records.iter().collect(),
+        }
+    }
 }
 
 // === impl ImageAnswer ===
@@ -38,14 +58,33 @@ pub struct KnownObjects<'a> {
 impl ImageAnswer {
     /// What the mirrors say of an image. A name without a registry is taken as nodes take it, and where no mirror
     /// has that, for a repository of any registry.
-    pub fn of(asked: &AskedImage, known: KnownObjects<'_>) -> Self {
+    pub fn of(asked: &AskedImage, known: &KnownObjects<'_>) -> Self {
+        let mut records: HashMap<(&str, &str), Vec<&MirroredRepository>> = HashMap::new();
+        for record in &known.records {
+            let key = (namespace(&record.metadata), record.spec.mirror.as_str());
+            records.entry(key).or_default().push(record);
+        }
+        Self::looked_up(asked, known, |_, object, _| {
+            let name = object.metadata.name.as_deref().unwrap_or_default();
+            let own = records.get(&(namespace(&object.metadata), name));
+            let own = own.into_iter().flatten();
+            own.map(|record| Cow::Borrowed(*record)).collect()
+        })
+    }
+
+    /// The same where records are only gathered for the mirror that is looked at: those of `known` do not count.
+    pub fn looked_up<'r>(
+        asked: &AskedImage,
+        known: &KnownObjects<'_>,
+        records_of: impl Fn(&AskedImage, &ImageMirror, &Mirror) -> Vec<Cow<'r, MirroredRepository>>,
+    ) -> Self {
         let image = asked.image().to_string();
-        let mut answers = answers(asked, known);
+        let mut answers = answers(asked, known, &records_of);
         let mut elsewhere = false;
         if answers.is_empty()
             && let Some(anywhere) = asked.anywhere()
         {
-            answers = self::answers(&anywhere, known);
+            answers = self::answers(&anywhere, known, &records_of);
             elsewhere = !answers.is_empty();
         }
         Self {
@@ -63,28 +102,26 @@ fn is_mirrored(answers: &[MirrorAnswer]) -> bool {
     by_mirror.any(|of_mirror| of_mirror.iter().all(MirrorAnswer::is_mirrored))
 }
 
-fn answers(asked: &AskedImage, known: KnownObjects<'_>) -> Vec<MirrorAnswer> {
-    let policies: Vec<&ImagePolicy> = known.policies.iter().collect();
+fn answers<'r>(
+    asked: &AskedImage,
+    known: &KnownObjects<'_>,
+    records_of: &impl Fn(&AskedImage, &ImageMirror, &Mirror) -> Vec<Cow<'r, MirroredRepository>>,
+) -> Vec<MirrorAnswer> {
     let mirrors = known.mirrors.iter();
     mirrors
-        .flat_map(|object| {
-            let records = known.records.iter().filter(|record| is_of(record, object));
-            let records: Vec<&MirroredRepository> = records.collect();
-            match validate(object, &policies) {
-                Ok(mirror) => of_mirror(asked, object, &mirror, &records),
-                Err(invalid) => {
-                    let wrong = invalid.iter().map(ToString::to_string);
-                    let wrong = wrong.collect::<Vec<_>>().join("; ");
-                    Vec::from_iter(unusable(asked, object, wrong))
-                }
+        .flat_map(|object| match validate(object, &known.policies) {
+            Ok(mirror) => {
+                let records = records_of(asked, object, &mirror);
+                let records: Vec<&MirroredRepository> = records.iter().map(AsRef::as_ref).collect();
+                of_mirror(asked, object, &mirror, &records)
+            }
+            Err(invalid) => {
+                let wrong = invalid.iter().map(ToString::to_string);
+                let wrong = wrong.collect::<Vec<_>>().join("; ");
+                Vec::from_iter(unusable(asked, object, wrong))
             }
         })
         .collect()
-}
-
-fn is_of(record: &MirroredRepository, mirror: &ImageMirror) -> bool {
-    namespace(&record.metadata) == namespace(&mirror.metadata)
-        && mirror.metadata.name.as_deref() == Some(record.spec.mirror.as_str())
 }
 
 fn of_mirror(
@@ -133,11 +170,7 @@ fn unite(answers: &mut Vec<MirrorAnswer>) {
 
 /// A mirror whose spec is wrong is told of where it would copy from, or to, the registry of the image.
 fn unusable(asked: &AskedImage, object: &ImageMirror, wrong: String) -> Option<MirrorAnswer> {
-    let destinations = object.spec.destinations.iter();
-    let mut registries = destinations.map(|destination| destination.registry.as_str());
-    let source = object.spec.source.registry.as_str();
-    let concerns = asked.may_be_at(source) || registries.any(|registry| asked.may_be_at(registry));
-    if !concerns {
+    if !asked.may_concern(object) {
         return None;
     }
     let conditions = object.status.as_ref().map(|status| &status.conditions);

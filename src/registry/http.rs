@@ -22,7 +22,7 @@ use build::Clients;
 pub(super) use causes::{causes, root};
 use proxy::Proxies;
 pub(super) use proxy::ProxyFault;
-pub(super) use reason::reason;
+pub(super) use reason::{CERTIFICATE_NAMES, reason};
 
 /// The only way out: what it sends has passed the boundaries, where there are any.
 ///

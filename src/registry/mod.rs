@@ -15,6 +15,7 @@
 //! request answer drain outgoing   what goes out and comes in: bounded, watched
 //! auth elsewhere              who we are, at the registry and where it redirects to
 //! boundaries guard observer    what the process may do, and who looks on
+//! outlet                      messages to those who are no registries, the same way out
 //! limiter turnstile way               what a host bears, from us and from all who reach it alike
 //! host habits lacks list_ends profile what it turned out to be like, and is known to be like
 //! origin owner reach link onward range rest pace retry cause   rules without I/O
@@ -58,6 +59,7 @@ mod observer;
 mod onward;
 mod origin;
 mod outgoing;
+mod outlet;
 mod own;
 mod owner;
 mod pace;
@@ -100,6 +102,7 @@ pub use manifests::{Resolved, Stored};
 pub use observer::Observer;
 pub use origin::UnsafeUrl;
 pub use outgoing::BodyError;
+pub use outlet::{Outlet, Post, PostError};
 pub use own::{Creation, Encryption, Removed, RepositoryPage, SignedApi};
 pub use pool::{Pool, PoolBuilder};
 pub use referrers::Referrers;

@@ -23,6 +23,7 @@ use super::host::Host;
 use super::http::Http;
 use super::observer::{Observer, Unobserved};
 use super::origin;
+use super::outlet::{Outlet, PostError};
 use super::own::Known;
 use super::profile::Profile;
 use super::request_limits::RequestLimits;
@@ -136,6 +137,23 @@ impl Pool {
         forget_oldest(&mut clients);
         clients.insert(identity, (client.clone(), now));
         Ok(client)
+    }
+
+    /// The way to an address that is no registry's, for messages. Of the settings certificates and proxies count.
+    pub fn outlet(&self, address: &Url, settings: &Settings) -> Result<Outlet, PostError> {
+        let PoolBuilder {
+            user_agent,
+            boundaries,
+            write_guard,
+            observer: _,
+            limits: _,
+        } = &self.0.made_of;
+        Outlet::open(
+            user_agent,
+            address,
+            settings,
+            (boundaries.clone(), write_guard.clone()),
+        )
     }
 
     fn connect(&self, registry: &Registry, settings: &Settings) -> Result<Connection, Cause> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::key::PublicKey;
 use super::keyless::{Keyless, public_root};
-use super::signed::{Signed, Signer};
+use super::signed::{Signed, SignedFile, Signer};
 use super::{AuthorityError, Evidence, Proof, Rejection};
 use crate::oci::{Algorithm, Digest};
 use crate::policy::TextGlob;
@@ -23,6 +23,25 @@ pub struct Authority {
 enum Trust {
     Key(PublicKey),
     Keyless(Box<Keyless>),
+}
+
+/// Whoever has the private key to a public key, as the one who signed a file.
+#[derive(Debug)]
+pub struct FileAuthority(PublicKey);
+
+// === impl FileAuthority ===
+
+impl FileAuthority {
+    /// Whoever has the private key to this public key, which is one that [`Authority::key`] takes.
+    pub fn key(pem: &[u8]) -> Result<Self, AuthorityError> {
+        PublicKey::parse(pem).map(Self)
+    }
+
+    /// Whether it signed a file, by what `cosign sign-blob --bundle` wrote beside that.
+    pub fn verify(&self, file: &[u8], signature: &[u8]) -> Result<(), Rejection> {
+        let SignedFile { signature, signer } = SignedFile::read(signature)?;
+        verify_key(&self.0, file, &signature, &signer)
+    }
 }
 
 // === impl Authority ===
@@ -72,7 +91,7 @@ impl Authority {
         let signed = Signed::read(evidence)?;
         let identity = match &*self.trust {
             Trust::Key(key) => {
-                verify_key(key, &signed)?;
+                verify_key(key, &signed.message(), &signed.signature, &signed.signer)?;
                 None
             }
             Trust::Keyless(keyless) => Some(keyless.verify(subject, evidence, &signed)?),
@@ -87,11 +106,16 @@ impl Authority {
 }
 
 /// Whether the key signed it. Log entries and timestamps are not looked at.
-fn verify_key(key: &PublicKey, signed: &Signed) -> Result<(), Rejection> {
-    if key.made(&signed.message(), &signed.signature) {
+fn verify_key(
+    key: &PublicKey,
+    message: &[u8],
+    signature: &[u8],
+    signer: &Signer,
+) -> Result<(), Rejection> {
+    if key.made(message, signature) {
         return Ok(());
     }
-    Err(match &signed.signer {
+    Err(match signer {
         Signer::Key { hint: Some(hint) } if *hint == key.hint() => Rejection::Tampered {
             reason: "it names this key, which does not fit the content".to_owned(),
         },

@@ -11,6 +11,8 @@
 //! Both storage schemes of cosign are read: Sigstore bundles (versions 0.1 to 0.3), and the layers of
 //! `.sig` and `.att` tags with their annotations. Verifying is computation only: no network, no files.
 //!
+//! Files are signed with a key, too, as `cosign sign-blob` does: [`SigningKey`], [`FileAuthority`].
+//!
 //! What counts as a signature of an image: a simple-signing payload whose
 //! `critical.image.docker-manifest-digest` is the image, whatever name it was signed under, or an in-toto
 //! statement of the type `https://sigstore.dev/cosign/sign/v1` with the image as its subject. Every other
@@ -33,11 +35,13 @@ mod keyless;
 mod proof;
 mod rejection;
 mod signed;
+mod signing_key;
 #[cfg(test)]
 mod tests;
 
-pub use authority::Authority;
+pub use authority::{Authority, FileAuthority};
 pub use authority_error::AuthorityError;
 pub use evidence::{Evidence, Layer};
 pub use proof::{Identity, Proof, Statement};
 pub use rejection::Rejection;
+pub use signing_key::{FILE_SIGNATURE, SigningKey, SigningKeyError};

@@ -72,6 +72,13 @@ pub(super) enum Content {
     Envelope(DsseEnvelope),
 }
 
+/// The signature of a file, which is not in it.
+#[derive(Debug)]
+pub(super) struct SignedFile {
+    pub(super) signature: Vec<u8>,
+    pub(super) signer: Signer,
+}
+
 /// Who is said to have signed.
 #[derive(Debug)]
 pub(super) enum Signer {
@@ -89,6 +96,13 @@ struct Outline {
     #[serde(default)]
     verification_material: Material,
     dsse_envelope: Option<DsseEnvelope>,
+    message_signature: Option<OfMessage>,
+}
+
+/// The signature of a file.
+#[derive(Deserialize)]
+struct OfMessage {
+    signature: String,
 }
 
 #[derive(Default, Deserialize)]
@@ -122,29 +136,13 @@ impl Signed {
     }
 
     fn read_bundle(bytes: &[u8]) -> Result<Self, Rejection> {
-        let Outline {
-            media_type,
-            verification_material,
-            dsse_envelope,
-        } = read("bundle", bytes)?;
-        if media_type.parse::<MediaType>().is_err() {
-            return Err(Rejection::unsupported_version(&media_type));
-        }
-        let envelope = dsse_envelope.ok_or_else(|| Rejection::UnsupportedContent {
-            what: "bundle with the signature of a file".to_owned(),
-        })?;
-        let Material {
-            public_key,
-            certificate,
-            x509_certificate_chain,
-        } = verification_material;
-        let signer = if certificate.is_some() || x509_certificate_chain.is_some() {
-            Signer::Certificate
-        } else {
-            Signer::Key {
-                hint: public_key.map(|key| key.hint),
-            }
-        };
+        let outline = Outline::read(bytes)?;
+        let signer = outline.verification_material.signer();
+        let envelope = outline
+            .dsse_envelope
+            .ok_or_else(|| Rejection::UnsupportedContent {
+                what: "bundle with the signature of a file".to_owned(),
+            })?;
         Ok(Self::of_envelope(envelope, signer))
     }
 
@@ -182,6 +180,46 @@ impl Signed {
                 Claim::read_statement(&envelope.payload_type, envelope.payload.as_bytes())
             }
         }
+    }
+}
+
+// === impl SignedFile ===
+
+impl SignedFile {
+    /// Reads what `cosign sign-blob --bundle` writes.
+    pub(super) fn read(bytes: &[u8]) -> Result<Self, Rejection> {
+        bound("bundle", bytes.len())?;
+        let outline = Outline::read(bytes)?;
+        let OfMessage { signature } = outline.message_signature.ok_or(Rejection::NoSignature)?;
+        let signature = BASE64_STANDARD.decode(signature);
+        Ok(Self {
+            signature: signature.map_err(|error| Rejection::unreadable("signature", &error))?,
+            signer: outline.verification_material.signer(),
+        })
+    }
+}
+
+// === impl Outline ===
+
+impl Outline {
+    fn read(bytes: &[u8]) -> Result<Self, Rejection> {
+        let outline: Self = read("bundle", bytes)?;
+        match outline.media_type.parse::<MediaType>() {
+            Ok(_) => Ok(outline),
+            Err(_) => Err(Rejection::unsupported_version(&outline.media_type)),
+        }
+    }
+}
+
+// === impl Material ===
+
+impl Material {
+    fn signer(&self) -> Signer {
+        if self.certificate.is_some() || self.x509_certificate_chain.is_some() {
+            return Signer::Certificate;
+        }
+        let hint = self.public_key.as_ref().map(|key| key.hint.clone());
+        Signer::Key { hint }
     }
 }
 

@@ -25,10 +25,19 @@ pub(super) struct Item {
     pub(super) voucher: Option<Voucher>,
     /// The look at what refers to the image that was just had.
     pub(super) looked: Option<Looked>,
-    /// When all that the tag leads to was just found at the destination.
-    pub(super) checked_at: Option<Timestamp>,
-    /// Whether something of it was just found missing there: then it is looked at again once it was copied.
-    pub(super) is_damaged: bool,
+    /// What came of a look at all that the tag leads to at the destination.
+    pub(super) wholeness: Wholeness,
+}
+
+/// Whether all that a tag leads to was just found at the destination.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wholeness {
+    /// Nobody looked.
+    Unseen,
+    /// All of it was there, at this time.
+    Whole(Timestamp),
+    /// Something was missing: it is looked at again once it was copied.
+    Damaged,
 }
 
 /// What is to be done about a sighting.
@@ -51,6 +60,18 @@ pub(super) struct Completion {
     pub(super) late: Arc<Late>,
     /// The place of the destination among the targets of the visit.
     pub(super) target: usize,
+}
+
+// === impl Wholeness ===
+
+impl Wholeness {
+    /// When all of it was found.
+    pub(super) fn whole_at(self) -> Option<Timestamp> {
+        match self {
+            Self::Whole(at) => Some(at),
+            Self::Unseen | Self::Damaged => None,
+        }
+    }
 }
 
 // === impl Item ===
@@ -202,7 +223,8 @@ impl Item {
             before.and_then(|record| record.verified.clone())
         };
         let checked_at = self
-            .checked_at
+            .wholeness
+            .whole_at()
             .filter(|_| is_complete)
             .or_else(|| before.and_then(|record| record.checked_at));
         let checked_at = self.doubted_look().or(checked_at);

@@ -3,7 +3,6 @@
 //! What rounds learn of images and tags at sources, so that none asks again.
 
 use super::build_times::BuildTimes;
-use super::named::Named;
 use super::steps::gate::{Facts, Testimonies};
 
 /// What is known.
@@ -15,6 +14,4 @@ pub(super) struct Learned {
     pub(super) testimonies: Testimonies,
     /// When images were built, where rules ask for it.
     pub(super) created: BuildTimes,
-    /// What tags turned out to name that are named after digests.
-    pub(super) named: Named,
 }

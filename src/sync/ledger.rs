@@ -6,6 +6,7 @@
 //! without reading it again, a tag that somebody else overwrote is told from one that moved at the
 //! source, and nothing is ever pushed that is not on record.
 
+mod bare_tags;
 mod file;
 mod file_error;
 mod keep;
@@ -25,13 +26,14 @@ mod undo_tests;
 mod unique;
 mod whereabouts;
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
+pub use self::bare_tags::BareTagAnswer;
 pub use self::file_error::FileError;
 pub use self::keep::{Keep, KeepError};
 pub use self::keepsake::{Form, Keepsake, Keepsakes};
@@ -125,6 +127,24 @@ impl Ledger {
     /// The tags of a source repository that name lists of what refers to images of a mirror.
     pub fn listed_subjects(&self, mirror: &str, repository: &str) -> HashSet<Tag> {
         self.memory.listed_subjects(mirror, repository)
+    }
+
+    /// What tags of a source repository turned out to name for a mirror that are named after a digest.
+    pub fn bare_tags(&self, mirror: &str, repository: &str) -> BTreeMap<Tag, BareTagAnswer> {
+        self.memory.bare_tags(mirror, repository)
+    }
+
+    /// Remembers what such tags name, and forgets of the mirror what is not fresh any more. It outlives the process where
+    /// the memory is a file; others ask again.
+    pub fn learn_bare_tags(
+        &self,
+        mirror: &str,
+        repository: &str,
+        found: BTreeMap<Tag, BareTagAnswer>,
+        is_fresh: impl Fn(&BareTagAnswer) -> bool,
+    ) {
+        self.memory
+            .learn_bare_tags((mirror, repository), found, is_fresh);
     }
 
     /// When the tags of a source repository were first seen; new ones are seen now.
@@ -252,8 +272,8 @@ impl Ledger {
         self.memory.begun(mirror)
     }
 
-    /// Whether a tag was deleted together with another one of its registry and repository, or after it, by any
-    /// mirror.
+    /// Whether a tag was deleted together with another one of its registry, repository and digest, or after it, by any
+    /// mirror. One that somebody had moved to that digest was not: what deletes it saw that, and left it.
     pub fn is_deleted_like(&self, slot: &Slot, other: &Tombstone) -> bool {
         self.memory.is_deleted_like(slot, other)
     }
@@ -301,7 +321,7 @@ impl Ledger {
             return Ok(());
         };
         let mut changed = self.memory.changed(&mirror.name);
-        if !self.memory.take_new_sights() && changed.is_empty() {
+        if !self.memory.take_unkept() && changed.is_empty() {
             return Ok(());
         }
         let pages: Vec<Page> = changed.iter().map(|(page, _)| page.clone()).collect();

@@ -2,7 +2,7 @@
 
 //! The tags that a round is limited to.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::oci::{Digest, Repository, Tag};
 use crate::plan::{ImageEntry, Mirror, RepositorySelector, SourceImage};
@@ -13,6 +13,8 @@ pub struct Only {
     repositories: BTreeMap<Repository, Tags>,
     /// Those of the tags that are named after digests: what they name may refer to the images of these digests.
     attached: BTreeSet<(Repository, Tag)>,
+    /// Images that list such an image.
+    parents: BTreeSet<(Repository, Digest)>,
 }
 
 /// Tags of one repository.
@@ -41,6 +43,33 @@ impl Only {
         }
     }
 
+    /// Those of the tags that are named after no image that is on record. They may be named after a part of one.
+    pub(super) fn strangers(&self, sources: &HashMap<String, Digest>) -> Vec<(Repository, Tag)> {
+        if self.attached.is_empty() {
+            return Vec::new();
+        }
+        let images = sources.iter();
+        let images =
+            images.filter_map(|(source, digest)| Some((SourceImage::read(source)?, digest)));
+        let mut strangers = self.attached.clone();
+        for (image, digest) in images {
+            strangers.retain(|(repository, tag)| {
+                *repository != image.repository || !is_named_after(tag, digest)
+            });
+        }
+        strangers.into_iter().collect()
+    }
+
+    /// The same with images that list what some of the tags are named after.
+    pub(super) fn with_parents(
+        &self,
+        parents: impl IntoIterator<Item = (Repository, Digest)>,
+    ) -> Self {
+        let mut all = self.clone();
+        all.parents.extend(parents);
+        all
+    }
+
     /// The same with the tags of a mirror whose images something may have come to refer to. `sources` are the images that
     /// it has on record.
     pub(super) fn with_subjects(
@@ -61,13 +90,16 @@ impl Only {
         all
     }
 
-    /// Whether something may have come that refers to an image.
+    /// Whether something may have come that refers to an image, or to one that it lists.
     pub(super) fn may_be_referred_to(&self, repository: &Repository, digest: &Digest) -> bool {
         let mut attached = self.attached.iter();
-        attached.any(|(of, tag)| {
-            let is_of = |tag: &Tag| tag.attachment().is_some_and(|tag| tag.is_of(digest));
-            of == repository && is_of(tag)
-        })
+        attached.any(|(of, tag)| of == repository && is_named_after(tag, digest))
+            || self.is_parent(repository, digest)
+    }
+
+    fn is_parent(&self, repository: &Repository, digest: &Digest) -> bool {
+        let mut parents = self.parents.iter();
+        parents.any(|(of, parent)| of == repository && parent == digest)
     }
 
     /// The repositories that an entry means.
@@ -104,4 +136,9 @@ impl Only {
             Tags::These(_) | Tags::All => None,
         }
     }
+}
+
+/// Whether a tag is named after a digest.
+pub(super) fn is_named_after(tag: &Tag, digest: &Digest) -> bool {
+    tag.attachment().is_some_and(|tag| tag.is_of(digest))
 }

@@ -284,7 +284,8 @@ fn read_credentials<E: std::error::Error>(
     }
 }
 
-fn read_tls<E: std::error::Error>(secret: &Secret) -> Result<Tls, ReachError<E>> {
+/// The certificates of a Secret.
+pub fn read_tls<E: std::error::Error>(secret: &Secret) -> Result<Tls, ReachError<E>> {
     let half = |present, absent| {
         Err(ReachError::HalfIdentity {
             name: secret.metadata.name.to_string(),
@@ -314,7 +315,8 @@ fn read_tls<E: std::error::Error>(secret: &Secret) -> Result<Tls, ReachError<E>>
     })
 }
 
-fn read_proxy<E: std::error::Error>(secret: &Secret) -> Result<Proxy, ReachError<E>> {
+/// The proxy of a Secret.
+pub fn read_proxy<E: std::error::Error>(secret: &Secret) -> Result<Proxy, ReachError<E>> {
     let address = secret.required_text(PROXY_ADDRESS_KEY);
     let text = |key| secret.text(key).map_err(ReachError::Secret);
     Ok(Proxy {

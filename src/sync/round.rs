@@ -16,6 +16,7 @@ use super::mirror_round::MirrorRound;
 use super::mode::Mode;
 use super::observer::Observer;
 use super::only::Only;
+use super::parents::find_parents;
 use super::peers::{Peer, Peers};
 use super::prune::{Findings, PruneRun};
 use super::sighting::{Selected, Sighting};
@@ -75,7 +76,7 @@ pub async fn round<C: Connect>(
 
 /// Looks at some tags of a mirror, and brings them up to date like a [`round`] does. Nothing else is looked at, nothing
 /// is pruned, and what is gone from the source is left to a whole round. A tag that is named after the digest of an image on
-/// record stands for the tags of that image, too: what refers to it is looked for anew.
+/// record, or of one that it lists, stands for the tags of that image, too: what refers to it is looked for anew.
 pub async fn glance<C: Connect>(
     state: &State,
     input: &RoundInput<C>,
@@ -83,6 +84,8 @@ pub async fn glance<C: Connect>(
     observer: &dyn Observer,
 ) -> MirrorReport {
     let sources = state.ledger.sources(&input.mirror.name);
+    let parents = find_parents(state, input, &only.strangers(&sources)).await;
+    let only = only.with_parents(parents);
     let only = only.with_subjects(&input.mirror, sources);
     let round = Round {
         state,

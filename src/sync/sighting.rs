@@ -119,6 +119,7 @@ impl Image {
             destination: destination.to_owned(),
             target: claim.to_string(),
             source_digest: self.digest.clone(),
+            previous_digest: None,
             selected_by: self.selected_by.clone(),
             outcome,
         }
@@ -157,7 +158,27 @@ impl Sighting {
 
     /// The line of the report.
     pub(super) fn report(&self, outcome: Outcome) -> TagReport {
-        self.image
-            .report(&self.slot.page.destination, &self.claim, outcome)
+        let written = match &outcome {
+            Outcome::Copied { digest, .. } | Outcome::Retagged { digest } => Some(digest),
+            Outcome::Unchanged
+            | Outcome::Planned { .. }
+            | Outcome::Completed { .. }
+            | Outcome::Frozen
+            | Outcome::Refused(_)
+            | Outcome::Quarantined(_)
+            | Outcome::Failed(_) => None,
+        };
+        let previous = self
+            .current
+            .as_ref()
+            .filter(|current| written.is_some_and(|written| written != *current));
+        let previous_digest = previous.cloned();
+        let report = self
+            .image
+            .report(&self.slot.page.destination, &self.claim, outcome);
+        TagReport {
+            previous_digest,
+            ..report
+        }
     }
 }

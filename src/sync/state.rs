@@ -31,6 +31,8 @@ pub struct State {
     pub(super) pruner: Arc<Pruner>,
     /// What manifests lead to that had to be read before pruning.
     pub(super) closures: Arc<Closures>,
+    /// The images that indexes list.
+    pub(super) parts: Arc<Closures>,
     pub(super) allowance: Allowance,
 }
 
@@ -58,6 +60,7 @@ impl State {
             claims: Arc::default(),
             pruner: Arc::new(Pruner::held(Stop::by_command())),
             closures: Arc::default(),
+            parts: Arc::default(),
             allowance: Allowance::for_mirrors(1),
         }
     }

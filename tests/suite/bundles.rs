@@ -3,9 +3,14 @@
 //! The images of mirrors in one file: written on one side of a gap, loaded on the other.
 
 mod damage;
+mod forged;
 mod increments;
 mod interruptions;
+mod lies;
+mod places;
 mod round_trip;
+mod several;
+mod signing;
 
 use std::fs;
 use std::path::PathBuf;

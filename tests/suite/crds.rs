@@ -10,8 +10,9 @@ use crate::support::program::Program;
 /// The largest object that `kubectl apply` can put into its annotation of the last configuration.
 const CLIENT_SIDE_APPLY: usize = 262_144;
 
-const NAMES: [&str; 4] = [
+const NAMES: [&str; 5] = [
     "imagemirrors",
+    "imagenotifications",
     "imagepolicies",
     "imagereceivers",
     "mirroredrepositories",
@@ -51,5 +52,5 @@ async fn a_definition_is_found_by_its_names() {
     }
     let finished = Program::transship(&["crds", "pods"]).run().await;
     assert_eq!(finished.code, Some(2));
-    insta::assert_snapshot!(finished.stderr, @r#"error: there is no custom resource "pods": there are imagemirrors, imagepolicies, imagereceivers, mirroredrepositories"#);
+    insta::assert_snapshot!(finished.stderr, @r#"error: there is no custom resource "pods": there are imagemirrors, imagenotifications, imagepolicies, imagereceivers, mirroredrepositories"#);
 }

@@ -6,6 +6,7 @@ pub(crate) mod examples;
 mod flags;
 mod links;
 mod monitoring;
+mod questions;
 mod reasons;
 mod resources;
 mod transcripts;

@@ -5,6 +5,7 @@
 mod aws;
 mod azure;
 mod google;
+mod helper;
 mod quay;
 mod sharing;
 

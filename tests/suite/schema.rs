@@ -107,7 +107,7 @@ async fn documents_of_other_programs_are_left_alone() {
 async fn kinds_without_files_have_no_schema() {
     let finished = Program::transship(&["schema", "mrepo"]).run().await;
     assert_eq!(finished.code, Some(2));
-    insta::assert_snapshot!(finished.stderr, @r#"error: there is no schema of "mrepo": there are ImageMirror, ImagePolicy, ImageReceiver"#);
+    insta::assert_snapshot!(finished.stderr, @r#"error: there is no schema of "mrepo": there are ImageMirror, ImageNotification, ImagePolicy, ImageReceiver"#);
     assert_eq!(printed(&["ImagePolicy"]).await["title"], "ImagePolicy");
     let receivers = printed(&["imagereceivers"]).await;
     assert_eq!(receivers["title"], "ImageReceiver");

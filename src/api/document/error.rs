@@ -55,7 +55,7 @@ pub enum Problem {
         expected: &'static [&'static str],
     },
     /// A required field is missing.
-    #[error("missing field {0:?}")]
+    #[error("missing field {:?}{}", .0, version_hint(.0))]
     MissingField(String),
     /// A field is written twice.
     #[error("field {field:?} is written twice, first in line {first}")]
@@ -66,7 +66,7 @@ pub enum Problem {
         first: u64,
     },
     /// The value has another type.
-    #[error("expected {expected}, found {found}")]
+    #[error("expected {expected}, found {found}{}", list_hint(.expected))]
     WrongType {
         /// The type that is needed.
         expected: String,
@@ -183,6 +183,24 @@ pub(crate) fn hint(written: &str, expected: &[&str]) -> String {
         }
         (None, [only]) => format!(": expected {only}"),
         (None, _) => String::new(),
+    }
+}
+
+/// What to write where a document does not say what it is.
+fn version_hint(field: &str) -> &'static str {
+    if field == "apiVersion" {
+        ": write transship.dev/v1alpha1, or v1 for a Secret"
+    } else {
+        ""
+    }
+}
+
+/// How a list is written.
+fn list_hint(expected: &str) -> &'static str {
+    if expected == "a list" {
+        ": write \"- \" in front of each entry"
+    } else {
+        ""
     }
 }
 

@@ -93,8 +93,9 @@ impl Kind {
 /// Whether an object belongs to another program, which stands in the same file: its group is not ours, and not
 /// ours with a slip. A kind that only we have is never anybody else's.
 fn is_of_others(kind: &str, version: &str) -> bool {
-    // Events need a cluster: a receiver may stand beside its mirrors, and nothing is done about it.
-    if (kind, version) == ("ImageReceiver", API_VERSION) {
+    // Events and messages need a cluster: receivers and notifications may stand beside their mirrors, and nothing is
+    // done about them.
+    if matches!(kind, "ImageReceiver" | "ImageNotification") && version == API_VERSION {
         return true;
     }
     match version.rsplit_once('/') {

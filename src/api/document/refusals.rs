@@ -138,7 +138,7 @@ const CHANGES: [(&str, &str, &str, &str, &str); 47] = [
         MIRROR,
         "[\"3.20\", \"3.21*\"]",
         "\"3.20\"",
-        "f.yaml:9:13: spec.images[0].tags: expected a list, found a string",
+        "f.yaml:9:13: spec.images[0].tags: expected a list, found a string: write \"- \" in front of each entry",
     ),
     (
         "a text for a mapping",
@@ -152,7 +152,7 @@ const CHANGES: [(&str, &str, &str, &str, &str); 47] = [
         MIRROR,
         "- repository: library/alpine\n      tags",
         "repository: library/alpine\n    tags",
-        "f.yaml:8:5: spec.images: expected a list, found a mapping",
+        "f.yaml:8:5: spec.images: expected a list, found a mapping: write \"- \" in front of each entry",
     ),
     (
         "a text for a boolean",
@@ -378,7 +378,7 @@ const FILES: [(&str, &str, &str); 13] = [
     (
         "no version",
         "kind: Secret\n",
-        "f.yaml:1:1: missing field \"apiVersion\"",
+        "f.yaml:1:1: missing field \"apiVersion\": write transship.dev/v1alpha1, or v1 for a Secret",
     ),
     (
         "a kind that is a number",
@@ -393,7 +393,7 @@ const FILES: [(&str, &str, &str); 13] = [
     (
         "a list whose items are none",
         "{apiVersion: v1, kind: List, items: {}}",
-        "f.yaml:1:37: items: expected a list, found a mapping",
+        "f.yaml:1:37: items: expected a list, found a mapping: write \"- \" in front of each entry",
     ),
     (
         "a list at the top",

@@ -279,7 +279,7 @@ fn secrets_are_decoded_and_never_printed() {
     );
     assert_eq!(
         secret.docker_config().unwrap_err().to_string(),
-        "secret \"hub\" is of type \"Opaque\", expected \"kubernetes.io/dockerconfigjson\""
+        "secret \"hub\" is of type \"Opaque\", expected \"kubernetes.io/dockerconfigjson\": make it with kubectl create secret docker-registry"
     );
     assert!(!format!("{secret:?}").contains("hello"));
 }

@@ -230,6 +230,9 @@ pub struct RecentCopy {
     pub digest: Digest,
     /// The digest at the source.
     pub source_digest: Digest,
+    /// What the tag named at the destination before, where it moved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub previous_digest: Option<Digest>,
     /// What was done.
     pub action: Action,
     /// When.
@@ -260,6 +263,10 @@ pub struct RoundSummary {
     /// Tags that were written.
     #[schemars(range(min = 0))]
     pub copied: i32,
+    /// Of these, tags that named another image before.
+    #[serde(default)]
+    #[schemars(range(min = 0))]
+    pub moved: i32,
     /// Bytes of blobs that were sent.
     #[schemars(range(min = 0))]
     pub bytes: i64,

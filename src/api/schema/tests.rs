@@ -6,7 +6,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::api::{self, ImageMirror, ImagePolicy, ImageReceiver, MirroredRepository};
+use crate::api::{
+    self, ImageMirror, ImageNotification, ImagePolicy, ImageReceiver, MirroredRepository,
+};
 
 const MIRROR: &str = r"
 metadata: {name: base}
@@ -31,6 +33,13 @@ spec:
   secretRef: {name: events}
 ";
 
+const NOTIFICATION: &str = "
+metadata: {name: chat}
+spec:
+  type: CloudEvents
+  address: https://events.test/transship
+";
+
 const RECORD: &str = "
 metadata: {name: a}
 spec: {mirror: base, destination: eu, repository: r.example.com/alpine, part: 0}
@@ -38,6 +47,46 @@ spec: {mirror: base, destination: eu, repository: r.example.com/alpine, part: 0}
 
 /// A part of a text that is replaced, what replaces it, and what the rules say then.
 type Change = (&'static str, &'static str, &'static str);
+
+const NOTIFICATIONS: [Change; 9] = [
+    (
+        "CloudEvents\n  address: https://events.test/transship",
+        "Slack\n  secretRef: {name: slack}",
+        "",
+    ),
+    ("https", "http", ""),
+    ("CloudEvents", "Generic\n  template: '{}'", ""),
+    (
+        "CloudEvents",
+        "CloudEvents\n  events: [New, Moved, Refused, PruneWaits, Failed, Recovered]",
+        "",
+    ),
+    (
+        "CloudEvents",
+        "Slack",
+        "spec.address: is a secret with type: Slack: put it into the key address of the Secret of secretRef",
+    ),
+    (
+        "  address: https://events.test/transship",
+        "",
+        "spec.secretRef: is needed where address is absent: its key address says where to send",
+    ),
+    (
+        "events.test",
+        "me:secret@events.test",
+        "spec.address: is a URL such as https://events.example.com/transship, without user name and password",
+    ),
+    (
+        "https",
+        "ftp",
+        "spec.address: is a URL such as https://events.example.com/transship, without user name and password",
+    ),
+    (
+        "CloudEvents",
+        "CloudEvents\n  template: '{}'",
+        "spec.template: is only used with type: Generic",
+    ),
+];
 
 const RECEIVERS: [Change; 9] = [
     ("Quay", "Distribution\n  registry: r.test:5000", ""),
@@ -292,6 +341,7 @@ fn what_the_rules_say() {
     check_changes::<ImageMirror>(MIRROR, &MIRRORS);
     check_changes::<ImagePolicy>(POLICY, &POLICIES);
     check_changes::<ImageReceiver>(RECEIVER, &RECEIVERS);
+    check_changes::<ImageNotification>(NOTIFICATION, &NOTIFICATIONS);
 }
 
 #[test]
@@ -328,6 +378,7 @@ fn defaults_are_the_same_in_schema_and_type() {
     check::<ImageMirror>(&MIRROR.replace("spec:", nested));
     check::<ImagePolicy>(POLICY);
     check::<ImageReceiver>(RECEIVER);
+    check::<ImageNotification>(NOTIFICATION);
     let nested = "select: {extract: {pattern: '(.*)', value: $1}, newest: {count: 1}}\n  require: {vulnerabilities: {maxSeverity: Low}}";
     check::<ImagePolicy>(&POLICY.replace("select: {limit: 9}", nested));
 }

@@ -31,9 +31,9 @@ const UNITS: [(&str, u64); 12] = [
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  transship bundle create -f mirror.yaml out.tar        where there is a network, and where there is none:
-  transship bundle verify out.tar
-  transship bundle load -f mirror.yaml out.tar
+  transship bundle create -f mirror.yaml out.tar   where the sources are reached
+  transship bundle verify out.tar                  did all of it arrive?
+  transship bundle load -f mirror.yaml out.tar     where the destinations are reached
 
 A bundle is an OCI image layout in a tar: skopeo, crane and oras read it.")]
 pub struct BundleArgs {
@@ -84,6 +84,22 @@ pub struct BundledMirrorArgs {
     pub state: Option<PathBuf>,
 }
 
+/// Who must have signed a bundle.
+#[derive(Debug, Args)]
+pub struct SignedByArgs {
+    /// Take the bundle only if this public key signed its index, such as cosign.pub.
+    #[arg(long, env = "TRANSSHIP_BUNDLE_KEY", value_name = "FILE")]
+    pub key: Option<PathBuf>,
+    /// The signature where it is not in the bundle: what cosign sign-blob wrote of the file of --index.
+    #[arg(
+        long,
+        env = "TRANSSHIP_BUNDLE_SIGNATURE",
+        value_name = "FILE",
+        requires = "key"
+    )]
+    pub signature: Option<PathBuf>,
+}
+
 /// `transship bundle create`
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -93,6 +109,7 @@ Examples:
   transship bundle create -f mirror.yaml out.tar.zst
   transship bundle create -f mirror.yaml monday.tar --index monday.json
   transship bundle create -f mirror.yaml friday.tar --since monday.json  only what is new since then
+  transship bundle create -f mirror.yaml out.tar --key key.pem           signed
 
 The destinations are not asked, and their Secrets need not be there.")]
 pub struct CreateBundleArgs {
@@ -108,6 +125,9 @@ pub struct CreateBundleArgs {
     /// Write the index of the bundle into this file, too, for the next --since.
     #[arg(long, env = "TRANSSHIP_BUNDLE_INDEX", value_name = "FILE")]
     pub index: Option<PathBuf>,
+    /// Sign the index with this private key (ECDSA P-256, PEM), as cosign sign-blob would.
+    #[arg(long, env = "TRANSSHIP_BUNDLE_SIGNING_KEY", value_name = "FILE")]
+    pub key: Option<PathBuf>,
     /// Write parts of at most this size, such as 4GiB.
     #[arg(long, env = "TRANSSHIP_BUNDLE_SPLIT", value_name = "SIZE", value_parser = part_size)]
     pub split: Option<u64>,
@@ -128,6 +148,7 @@ pub struct CreateBundleArgs {
 Examples:
   transship bundle load -f mirror.yaml out.tar
   transship bundle load -f mirror.yaml out.tar.001      the other parts are found beside it
+  transship bundle load -f mirror.yaml out.tar --key cosign.pub
 
 Every byte is checked before it is used. What is at the destinations already is not sent again, so a load that \
 was interrupted goes on where it was.")]
@@ -138,6 +159,9 @@ pub struct LoadBundleArgs {
     /// Which mirrors.
     #[command(flatten)]
     pub mirrors: BundledMirrorArgs,
+    /// Who must have signed it.
+    #[command(flatten)]
+    pub signed_by: SignedByArgs,
     /// How results are printed.
     #[command(flatten)]
     pub output: OutputArgs,
@@ -163,12 +187,16 @@ pub struct ListBundleArgs {
 /// `transship bundle verify`
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Example:
-  transship bundle verify out.tar.001")]
+Examples:
+  transship bundle verify out.tar.001
+  transship bundle verify out.tar --key cosign.pub")]
 pub struct VerifyBundleArgs {
     /// The bundle, or its first part.
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
+    /// Who must have signed it.
+    #[command(flatten)]
+    pub signed_by: SignedByArgs,
     /// How results are printed.
     #[command(flatten)]
     pub output: OutputArgs,

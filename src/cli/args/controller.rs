@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use clap::Args;
 use clap::builder::FalseyValueParser;
 
+use super::page_address::PageAddress;
 use crate::controller::workloads::Extra;
 use crate::oci::Registry;
 use crate::plan::gates::Size;
@@ -61,6 +62,12 @@ pub struct ControllerArgs {
     /// Take the events of registries here, for ImageReceivers [default: nowhere].
     #[arg(long, env = "TRANSSHIP_EVENTS_ADDRESS", value_name = "ADDRESS:PORT")]
     pub events_address: Option<SocketAddr>,
+    /// Serve the page for people here, a port alone being that of loopback [default: nowhere].
+    #[arg(long, env = "TRANSSHIP_PAGE_ADDRESS", value_name = "[ADDRESS:]PORT")]
+    pub page_address: Option<PageAddress>,
+    /// Show the page to people with a token of the cluster, and of it the namespaces in which they may get mirrors.
+    #[arg(long, env = "TRANSSHIP_PAGE_AUTH", value_parser = FalseyValueParser::new(), requires = "page_address")]
+    pub page_auth: bool,
     /// Run at most so many rounds at a time.
     #[arg(
         long,

@@ -135,6 +135,15 @@ pub enum PluginCommand {
 
 /// `kubectl transship status`
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  kubectl transship status -A
+  kubectl transship status base-images
+  kubectl transship status -A -o json
+
+States, the worst first: Stalled waits for a person, Failing is tried again, Late breaks its promise, PrunePaused
+deletes nothing, Unknown was not looked at, Progressing runs, Suspended was stopped by a person, Ready is in order.
+Exit codes: 0 all are as they should be, 1 one is Stalled, Failing, Late, PrunePaused or Unknown.")]
 pub struct StatusArgs {
     /// All about this mirror: NAME, NAMESPACE/NAME or imir/NAME.
     #[arg(conflicts_with = "all_namespaces")]

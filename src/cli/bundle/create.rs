@@ -6,6 +6,8 @@
 use std::path::Path;
 
 use super::ends::{documents, failed};
+use super::places;
+use super::signing;
 use super::staging::Staging;
 use super::view::BundleView;
 use crate::cli::args::{CreateBundleArgs, OutputArgs};
@@ -16,9 +18,10 @@ use crate::cli::progress::Progress;
 use crate::cli::report::tell_failures;
 use crate::cli::session::{Remembering, Session};
 use crate::cli::summary;
-use crate::layout::{ArchiveForm, BundleFile, BundlePlan, read_index};
+use crate::layout::{ArchiveForm, BundleFile, BundlePlan, keep_blobs, read_index};
 use crate::runtime::clock;
 use crate::runtime::shutdown::until_signal;
+use crate::signature::SigningKey;
 use crate::sync::Mode;
 
 /// How the names of compressed bundles end.
@@ -30,18 +33,23 @@ pub(super) async fn run(args: &CreateBundleArgs, output: &Output) -> Result<Exit
         file,
         mirrors,
         since,
+        key,
         registry,
         ..
     } = args;
-    refuse_same_file(args)?;
+    let key = key.as_deref().map(signing::read_key).transpose()?;
+    places::check(args).await?;
     let previous = match since {
         None => None,
         Some(since) => Some(read_index(since.clone()).await.map_err(failed)?),
     };
     let mut staging = Staging::open(file)?;
+    keep_blobs(staging.directory.clone())
+        .await
+        .map_err(failed)?;
     let mut documents = documents(mirrors);
     documents.to_layout = Some(staging.directory.clone());
-    let progress = Progress::new(output);
+    let progress = Progress::fetching(output);
     let remembering = Remembering::All;
     let mut session = Session::open_as(&documents, registry, progress, remembering, |input| {
         staging.redirect(input, previous.as_deref());
@@ -71,57 +79,36 @@ pub(super) async fn run(args: &CreateBundleArgs, output: &Output) -> Result<Exit
         previous: previous.map(|previous| previous.digest()),
         repositories,
     };
-    write(args, plan, output).await
+    write(args, plan, key.as_ref(), output).await
 }
 
-/// A bundle is not written over what it relies on, nor its index over it.
-fn refuse_same_file(args: &CreateBundleArgs) -> Result<(), Error> {
-    let CreateBundleArgs {
-        file, since, index, ..
-    } = args;
-    let place = |path: &Path| {
-        path.canonicalize()
-            .or_else(|_| std::path::absolute(path))
-            .ok()
-    };
-    let names = [
-        ("FILE", Some(file)),
-        ("--since", since.as_ref()),
-        ("--index", index.as_ref()),
-    ];
-    let names: Vec<_> = names
-        .into_iter()
-        .filter_map(|(name, path)| Some((name, path?)))
-        .collect();
-    for (number, (name, path)) in names.iter().enumerate() {
-        for (other, of_other) in &names[..number] {
-            if place(path) == place(of_other) {
-                return Err(Error::Usage(format!(
-                    "{other} and {name} are both {}: name another file",
-                    path.display()
-                )));
-            }
-        }
-    }
-    Ok(())
-}
-
-async fn write(args: &CreateBundleArgs, plan: BundlePlan, output: &Output) -> Result<Exit, Error> {
+async fn write(
+    args: &CreateBundleArgs,
+    plan: BundlePlan,
+    key: Option<&SigningKey>,
+    output: &Output,
+) -> Result<Exit, Error> {
     let CreateBundleArgs {
         file,
         index,
         output: OutputArgs { output: format },
         ..
     } = args;
-    let Some(written) = until_signal(plan.write()).await else {
+    let written = until_signal(async {
+        let gathered = plan.gather().await.map_err(failed)?;
+        let sign = |key| signing::sign(key, &gathered.index.render());
+        let signature = key.map(sign).transpose()?;
+        gathered.write(signature).await.map_err(failed)
+    });
+    let Some(written) = written.await else {
         return Ok(Exit::Interrupted);
     };
-    let written = written.map_err(failed)?;
+    let written = written?;
     if let Some(path) = index {
         written.save(path.clone()).await.map_err(failed)?;
     }
     let bundle = BundleFile::open(file.clone()).await.map_err(failed)?;
-    let view = BundleView::of(file, bundle.files(), &written);
+    let view = BundleView::of(file, bundle.files(), &written, bundle.signature.as_ref());
     output.print_value(*format, &view, BundleView::render)?;
     Ok(Exit::Success)
 }

@@ -3,11 +3,13 @@
 //! `transship bundle load`: a round whose source is the bundle. What mirrors want of it was decided when it was made;
 //! where it goes, and under which names, is said by the mirrors that are given here.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::ends::{documents, failed};
-use crate::api::image_mirror::{AbsentTag, IndexMode};
+use super::entries::entries;
+use super::signing;
+use crate::api::image_mirror::IndexMode;
 use crate::cli::args::{LoadBundleArgs, OutputArgs};
 use crate::cli::connect::MirrorConnection;
 use crate::cli::error::Error;
@@ -17,10 +19,8 @@ use crate::cli::progress::Progress;
 use crate::cli::session::{Remembering, Session};
 use crate::cli::units;
 use crate::layout::{BundleFile, ViewedImage};
-use crate::oci::{Repository, Tag};
 use crate::plan::conflicts::SourceImage;
-use crate::plan::naming::Naming;
-use crate::plan::{ImageEntry, Mirror, Platforms, ReferrerTypes, RepositorySelector, TagSelector};
+use crate::plan::{Mirror, Platforms, ReferrerTypes};
 use crate::sync::RoundInput;
 
 /// Runs `transship bundle load`.
@@ -28,10 +28,12 @@ pub(super) async fn run(args: &LoadBundleArgs, output: &Output) -> Result<Exit, 
     let LoadBundleArgs {
         file,
         mirrors,
+        signed_by,
         output: OutputArgs { output: format },
         registry,
     } = args;
     let bundle = BundleFile::open(file.clone()).await.map_err(failed)?;
+    signing::require(&bundle, file, signed_by).await?;
     let mut documents = documents(mirrors);
     documents.from_layout = Some(file.clone());
     let mut absent = BTreeSet::new();
@@ -96,7 +98,7 @@ fn redirect(input: &mut RoundInput<MirrorConnection>, bundle: &BundleFile) -> Re
     let wanted = entries(mirror, &images)?;
     let mirror = Arc::make_mut(mirror);
     mirror.images = wanted;
-    // Policies have judged, and platforms and referrers are those that were chosen. An index that is kept as it is still
+    // Platforms and referrers are those that were chosen. An index that is kept as it is still
     // lists what was left out.
     if !keeps_index(&mirror.platforms) {
         mirror.platforms = Platforms::All;
@@ -139,83 +141,4 @@ fn images_of<'a>(mirror: &Mirror, bundle: &'a BundleFile) -> Result<Vec<ViewedIm
         }
     }
     Ok(images)
-}
-
-/// Entries that want these images and no others, under the names that the mirror gives them.
-fn entries(mirror: &Mirror, images: &[ViewedImage<'_>]) -> Result<Vec<ImageEntry>, Error> {
-    let mut named: BTreeMap<&Repository, Vec<(&Naming, BTreeSet<&Tag>)>> = BTreeMap::new();
-    for image in images {
-        let of_repository = named.entry(&image.repository).or_default();
-        for naming in namings(mirror, image)? {
-            let known = of_repository.iter_mut().find(|(known, _)| *known == naming);
-            match known {
-                Some((_, tags)) => {
-                    tags.insert(&image.tag);
-                }
-                None => of_repository.push((naming, BTreeSet::from([&image.tag]))),
-            }
-        }
-    }
-    let named = named.into_iter();
-    let entries = named.flat_map(|(repository, namings)| {
-        namings.into_iter().map(|(naming, tags)| ImageEntry {
-            repository: RepositorySelector::Literal(repository.clone()),
-            tags: tags
-                .into_iter()
-                .cloned()
-                .map(TagSelector::Literal)
-                .collect(),
-            absent: AbsentTag::Fail,
-            rules: None,
-            policies: Vec::new(),
-            naming: naming.clone(),
-        })
-    });
-    Ok(entries.collect())
-}
-
-/// How the mirror names an image: as the entries do that mean it. What none means does not go anywhere. Of several
-/// entries those count that give the repository which the bundle names, and all where the file here names another one.
-fn namings<'a>(mirror: &'a Mirror, image: &ViewedImage<'_>) -> Result<Vec<&'a Naming>, Error> {
-    let ViewedImage {
-        repository, tag, ..
-    } = image;
-    let refused = |why: &str| {
-        let (registry, name) = (&mirror.source.registry, &mirror.name);
-        Error::Image(format!(
-            "the bundle has {registry}/{repository}:{tag} for mirror {name}, and {why}: load it with the file that it was made with"
-        ))
-    };
-    let entries = mirror.images.iter();
-    let meant: Vec<&ImageEntry> = entries
-        .filter(|entry| entry.may_mean(repository, tag))
-        .collect();
-    if meant.is_empty() {
-        return Err(refused("none of its images is that one here"));
-    }
-    let selectors = meant.iter().flat_map(|entry| &entry.tags);
-    let mut pins = selectors
-        .filter(|selector| selector.literal() == Some(tag))
-        .filter_map(TagSelector::pin);
-    // An index of some platforms has another digest than that of the source.
-    if mirror.platforms == Platforms::All && pins.any(|pin| *pin != image.entry.digest) {
-        return Err(refused("that tag is pinned to another digest here"));
-    }
-    let alike = meant.into_iter();
-    let alike = alike.map(|entry| (likeness(mirror, entry, image), &entry.naming));
-    let mut alike: Vec<(usize, &Naming)> = alike.collect();
-    let most = alike.iter().map(|(likeness, _)| *likeness).max();
-    alike.retain(|(likeness, _)| Some(*likeness) == most);
-    Ok(alike.into_iter().map(|(_, naming)| naming).collect())
-}
-
-/// How much of the repository in the bundle is the path that an entry gives at a destination.
-fn likeness(mirror: &Mirror, entry: &ImageEntry, image: &ViewedImage<'_>) -> usize {
-    let registry = &mirror.source.registry;
-    let paths = mirror.destinations.iter().filter_map(|destination| {
-        let path = destination.repository_of(&entry.naming, registry, &image.repository);
-        let path = path.ok()?.to_string();
-        image.of.name.ends_with(&format!("/{path}")).then_some(path)
-    });
-    paths.map(|path| path.len()).max().unwrap_or_default()
 }

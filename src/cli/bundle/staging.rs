@@ -3,11 +3,13 @@
 //! Where images wait until they are put into a bundle: layouts beside it, which take the place of the destinations.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::fs::{self, File};
+use std::fs::{self, DirBuilder, File};
 use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::places::directory_of;
 use crate::api::image_mirror::{PruneMode, TagMutability};
 use crate::cli::connect::MirrorConnection;
 use crate::cli::error::Error;
@@ -17,11 +19,15 @@ use crate::plan::conflicts::SourceImage;
 use crate::plan::report::{Outcome, TagReport};
 use crate::sync::{Report, RoundInput};
 
+/// The rights of the directory: nobody else reads what waits there.
+const PRIVATE: u32 = 0o700;
+/// The rights of others to put something there.
+const OTHERS_WRITE: u32 = 0o022;
 /// The file that keeps others out.
 const LOCK: &str = "lock";
 
-/// A directory beside a bundle. Gone with this value; what a kill leaves is gone on from by the next run for the same
-/// bundle.
+/// A directory beside a bundle. Gone with this value; from the blobs that a kill leaves the next run for the same
+/// bundle goes on.
 pub(super) struct Staging {
     pub(super) directory: PathBuf,
     layouts: BTreeMap<Registry, Layout>,
@@ -33,17 +39,8 @@ pub(super) struct Staging {
 impl Staging {
     /// Makes room beside a file.
     pub(super) fn open(file: &Path) -> Result<Self, Error> {
-        let Some(name) = file.file_name() else {
-            return Err(Error::Usage(format!("{} names no file", file.display())));
-        };
-        let beside = match file.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            Some(_) | None => Path::new("."),
-        };
-        if !beside.is_dir() {
-            let beside = beside.display();
-            return Err(Error::Image(format!("there is no directory {beside}")));
-        }
+        let name = file.file_name().unwrap_or_default();
+        let beside = directory_of(file);
         let directory = beside.join(format!(".transship-{}", name.to_string_lossy()));
         let lock = take(&directory).map_err(|cause| {
             let directory = directory.display();
@@ -79,7 +76,7 @@ impl Staging {
         let registry = &destination.registry;
         let layout = self.layouts.entry(registry.clone()).or_insert_with(|| {
             let directory = self.directory.join(registry.as_str());
-            Layout::sparse(directory, brought(previous, registry))
+            Layout::passing(directory, brought(previous, registry))
         });
         connection.write_to(layout.clone());
     }
@@ -123,9 +120,13 @@ impl Drop for Staging {
     }
 }
 
-/// Makes a directory and locks it; nothing where somebody else has it.
+/// Makes a directory for nobody else and locks it; nothing where another run has it.
 fn take(directory: &Path) -> io::Result<Option<File>> {
-    fs::create_dir_all(directory)?;
+    let made = DirBuilder::new().mode(PRIVATE).create(directory);
+    match made {
+        Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => require_own(directory)?,
+        made => made?,
+    }
     let path = directory.join(LOCK);
     let lock = File::options()
         .write(true)
@@ -137,6 +138,29 @@ fn take(directory: &Path) -> io::Result<Option<File>> {
         Err(fs::TryLockError::WouldBlock) => Ok(None),
         Err(fs::TryLockError::Error(cause)) => Err(cause),
     }
+}
+
+/// What is there already must be what a run of the same person left: what is in it is deleted, and its name can be guessed.
+fn require_own(directory: &Path) -> io::Result<()> {
+    let refused = |what: &str| {
+        let message = format!("{what}: remove it, or write the bundle elsewhere");
+        Err(io::Error::new(io::ErrorKind::AlreadyExists, message))
+    };
+    let found = fs::symlink_metadata(directory)?;
+    if !found.is_dir() {
+        return refused("something else stands there");
+    }
+    if found.mode() & OTHERS_WRITE != 0 {
+        return refused("others may write there");
+    }
+    let own = directory.join(format!("own-{:016x}", fastrand::u64(..)));
+    let file = File::options().write(true).create_new(true).open(&own)?;
+    let owner = file.metadata()?.uid();
+    fs::remove_file(&own)?;
+    if found.uid() != owner {
+        return refused("it belongs to somebody else");
+    }
+    Ok(())
 }
 
 /// The blobs that a bundle brings to the repositories of a registry, or that were brought there before it.

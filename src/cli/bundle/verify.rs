@@ -3,6 +3,7 @@
 //! `transship bundle verify`.
 
 use super::ends::failed;
+use super::signing;
 use super::view::{BundleReport, parts};
 use crate::cli::args::{OutputArgs, VerifyBundleArgs};
 use crate::cli::error::Error;
@@ -16,18 +17,28 @@ use crate::runtime::shutdown::until_signal;
 pub(super) async fn run(args: &VerifyBundleArgs, output: &Output) -> Result<Exit, Error> {
     let VerifyBundleArgs {
         file,
+        signed_by,
         output: OutputArgs { output: format },
     } = args;
     let subject = file.display().to_string();
     let checked = until_signal(async {
-        let bundle = BundleFile::open(file.clone()).await?;
+        let bundle = BundleFile::open(file.clone()).await.map_err(failed)?;
         let files = bundle.files();
-        Ok((files, bundle.check().await?))
+        let unproven = match signing::require(&bundle, file, signed_by).await {
+            Err(error @ Error::Unproven { .. }) => Some(error.as_failure(&subject)),
+            required => {
+                required?;
+                None
+            }
+        };
+        let check = bundle.check().await.map_err(failed)?;
+        Ok::<_, Error>((files, unproven, check))
     });
     let Some(checked) = checked.await else {
         return Ok(Exit::Interrupted);
     };
-    let (files, check) = checked.map_err(failed)?;
+    let (files, unproven, check) = checked?;
+    let signed = signed_by.key.as_ref().map(|_| unproven.is_none());
     let BundleCheck {
         contents,
         bytes,
@@ -39,15 +50,17 @@ pub(super) async fn run(args: &VerifyBundleArgs, output: &Output) -> Result<Exit
         files: parts(files),
         contents,
         size: bytes,
-        failures: failures.collect(),
+        signed,
+        failures: unproven.into_iter().chain(failures).collect(),
     };
     output.print_value(*format, &report, |report, _| {
-        let word = if report.failures.is_empty() {
-            "is whole"
-        } else {
-            "is damaged"
-        };
         let size = units::bytes(report.size);
+        let word = match (report.failures.len(), report.signed) {
+            (0, Some(true)) => "is whole, and signed by that key",
+            (0, _) => "is whole",
+            (1, Some(false)) => "is not signed by that key",
+            _ => "is damaged",
+        };
         format!("{subject} {word}: {contents} manifests and blobs, {size}, every byte was read\n")
     })?;
     Ok(output.fail_all(&report.failures))

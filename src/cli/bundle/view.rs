@@ -12,7 +12,7 @@ use crate::cli::look::Look;
 use crate::cli::output::Document;
 use crate::cli::table::Table;
 use crate::cli::units;
-use crate::layout::BundleIndex;
+use crate::layout::{BundleIndex, BundleSignature};
 use crate::oci::Digest;
 use crate::plan::report::Failure;
 
@@ -32,6 +32,9 @@ pub(in crate::cli) struct BundleView {
     /// The digest of the index of the bundle before it, on which it relies.
     #[serde(skip_serializing_if = "Option::is_none")]
     previous: Option<Digest>,
+    /// The digest of the signature of the index, where there is one in it. Whose it is was not looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signature: Option<Digest>,
     /// Its images.
     images: Vec<BundledImage>,
     /// What is in it.
@@ -75,6 +78,9 @@ pub(in crate::cli) struct BundleReport {
     pub(super) contents: usize,
     /// How many bytes of them.
     pub(super) size: u64,
+    /// Whether the key that was named signed it; nothing where none was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) signed: Option<bool>,
     pub(super) failures: Vec<Failure>,
 }
 
@@ -98,7 +104,12 @@ pub(super) fn parts(files: Vec<(PathBuf, u64)>) -> Vec<BundlePart> {
 // === impl BundleView ===
 
 impl BundleView {
-    pub(super) fn of(name: &Path, files: Vec<(PathBuf, u64)>, index: &BundleIndex) -> Self {
+    pub(super) fn of(
+        name: &Path,
+        files: Vec<(PathBuf, u64)>,
+        index: &BundleIndex,
+        signature: Option<&BundleSignature>,
+    ) -> Self {
         let mut images = Vec::new();
         for repository in &index.repositories {
             for entry in &repository.entries {
@@ -117,6 +128,7 @@ impl BundleView {
             index: index.digest(),
             created: index.created,
             previous: index.previous.clone(),
+            signature: signature.map(|signature| Digest::sha256(&signature.content)),
             images,
             contents: Contents::of(&index.carried()),
             elsewhere: Contents::of(&index.elsewhere()),

@@ -207,6 +207,7 @@ impl<'a> Transfer<'a> {
             destination: self.way.endpoint.name(),
             target,
             source_digest: digest,
+            previous_digest: None,
             selected_by: Vec::new(),
             outcome: outcome.unwrap_or_else(Outcome::Failed),
         })
@@ -253,6 +254,7 @@ impl<'a> Transfer<'a> {
             destination: self.way.endpoint.name(),
             target,
             source_digest: digest,
+            previous_digest: None,
             selected_by: Vec::new(),
             outcome,
         }))

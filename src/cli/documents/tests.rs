@@ -221,11 +221,11 @@ spec:
     ./mirror.yaml:11:29: spec.destinations[0].certSecretRef.name: secret "ca" of namespace "platform" is not among the documents: add its file with -f, or fetch it with `kubectl get secret ca -n platform -o yaml`
     ./mirror.yaml:12:30: spec.destinations[0].proxySecretRef.name: secret "proxy" of namespace "platform" is not among the documents: add its file with -f, or fetch it with `kubectl get secret proxy -n platform -o yaml`
     in another namespace:
-    ./mirror.yaml:6:51: spec.source.secretRef.name: secret "hub" of namespace "platform" is not among the documents: add its file with -f, or fetch it with `kubectl get secret hub -n platform -o yaml`
+    ./mirror.yaml:6:51: spec.source.secretRef.name: secret "hub" of namespace "platform" is not among the documents, and that of namespace "other" is not meant: a mirror names Secrets of its own namespace
     ./mirror.yaml:11:29: spec.destinations[0].certSecretRef.name: secret "ca" of namespace "platform" is not among the documents: add its file with -f, or fetch it with `kubectl get secret ca -n platform -o yaml`
     ./mirror.yaml:12:30: spec.destinations[0].proxySecretRef.name: secret "proxy" of namespace "platform" is not among the documents: add its file with -f, or fetch it with `kubectl get secret proxy -n platform -o yaml`
     of another type, half an identity, no address:
-    ./mirror.yaml:6:51: spec.source.secretRef.name: secret "hub" is of type "Opaque", expected "kubernetes.io/dockerconfigjson"
+    ./mirror.yaml:6:51: spec.source.secretRef.name: secret "hub" is of type "Opaque", expected "kubernetes.io/dockerconfigjson": make it with kubectl create secret docker-registry
     ./mirror.yaml:11:29: spec.destinations[0].certSecretRef.name: secret "ca" has "tls.crt" but not "tls.key": mutual TLS needs both
     ./mirror.yaml:12:30: spec.destinations[0].proxySecretRef.name: secret "proxy" has no key "address"
     no Docker config, nothing of TLS:

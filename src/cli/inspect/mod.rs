@@ -18,8 +18,8 @@ use super::exit::Exit;
 use super::image::{self, Named};
 use super::open::open;
 use super::output::{Document, Output};
-use super::template::Template;
 use crate::oci::{Content, Platform};
+use crate::policy::TextTemplate;
 use crate::runtime::shutdown::until_signal;
 
 /// The kind of what machines read.
@@ -36,7 +36,7 @@ impl Document for VerifiedView {
 /// Runs `transship inspect`.
 pub(super) async fn run(args: &InspectArgs, output: &Output) -> Result<Exit, Error> {
     // What is wrong with it is said before anything is asked for.
-    let template = args.format.as_deref().map(Template::parse).transpose();
+    let template = args.format.as_deref().map(TextTemplate::parse).transpose();
     let template = template.map_err(|error| Error::Usage(format!("--format: {error}")))?;
     let inspected = until_signal(inspect(args, template.as_ref(), output)).await;
     inspected.unwrap_or(Ok(Exit::Interrupted))
@@ -44,7 +44,7 @@ pub(super) async fn run(args: &InspectArgs, output: &Output) -> Result<Exit, Err
 
 async fn inspect(
     args: &InspectArgs,
-    template: Option<&Template>,
+    template: Option<&TextTemplate>,
     output: &Output,
 ) -> Result<Exit, Error> {
     let InspectArgs {

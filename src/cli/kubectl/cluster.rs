@@ -41,6 +41,14 @@ pub(super) struct Listed {
     records: Vec<MirroredRepository>,
 }
 
+/// A mirror with what is on record of it, and the cluster that has both.
+pub(super) struct MirrorWithRecords {
+    pub(super) cluster: Cluster,
+    pub(super) named: NamedMirror,
+    pub(super) mirror: ImageMirror,
+    pub(super) records: Vec<MirroredRepository>,
+}
+
 /// What the plugin reads.
 pub(super) trait Readable:
     Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + Debug
@@ -65,11 +73,7 @@ impl Listed {
             policies,
             records,
         } = self;
-        KnownObjects {
-            mirrors,
-            policies,
-            records,
-        }
+        KnownObjects::of(mirrors, policies, records)
     }
 }
 
@@ -101,6 +105,23 @@ impl Cluster {
         let cluster = Self::connect(&args, false).await?;
         let named = NamedMirror::new(cluster.namespace(), &asked.name);
         Ok((cluster, named))
+    }
+
+    /// The mirror that was typed, and what is on record of it.
+    pub(super) async fn mirror_with_records(
+        args: &ClusterArgs,
+        asked: &AskedMirror,
+        output: &Output,
+    ) -> Result<MirrorWithRecords, Error> {
+        let (cluster, named) = Self::of_mirror(args, asked).await?;
+        let mirror = cluster.mirror(&named.name).await?;
+        let records = cluster.records_of(&named.name, output).await?;
+        Ok(MirrorWithRecords {
+            cluster,
+            named,
+            mirror,
+            records,
+        })
     }
 
     /// Where it is looked, for people.

@@ -9,7 +9,8 @@ use crate::cli::args::{ClusterArgs, PageArgs};
 use crate::cli::error::Error;
 use crate::cli::exit::Exit;
 use crate::cli::output::Output;
-use crate::page::{PageScene, render_page};
+use crate::page::{PageScene, Search, render_page};
+use crate::plan::why::ImageAnswer;
 use crate::runtime::clock;
 
 /// Runs `kubectl transship page`.
@@ -20,10 +21,14 @@ pub(super) async fn run(
 ) -> Result<Exit, Error> {
     let cluster = Cluster::connect(place, args.all_namespaces).await?;
     let listed = cluster.list_all(output).await?;
-    let page = render_page(PageScene {
+    let known = listed.known();
+    let asked = args.images.iter();
+    let answers: Vec<ImageAnswer> = asked.map(|asked| ImageAnswer::of(asked, &known)).collect();
+    let page = render_page(&PageScene {
         place: &cluster.place(),
-        known: listed.known(),
-        asked: &args.images,
+        known: &known,
+        traffic: &[],
+        search: Search::File(&answers),
         now: clock::now(),
     });
     output.print(page.map_err(|error| Error::Output(io::Error::other(error)))?)?;

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::cluster::Cluster;
+use super::cluster::{Cluster, MirrorWithRecords};
 use crate::api::time::age;
 use crate::api::{ImageMirror, MirroredRepository};
 use crate::cli::args::{ClusterArgs, ShownMirrorArgs};
@@ -59,9 +59,12 @@ pub(super) async fn run(
     place: &ClusterArgs,
     output: &Output,
 ) -> Result<Exit, Error> {
-    let (cluster, named) = Cluster::of_mirror(place, &args.name).await?;
-    let mirror = cluster.mirror(&named.name).await?;
-    let records = cluster.records_of(&named.name, output).await?;
+    let MirrorWithRecords {
+        cluster: _,
+        named,
+        mirror,
+        records,
+    } = Cluster::mirror_with_records(place, &args.name, output).await?;
     let list = RestorableTags {
         mirror: named.to_string(),
         tags: restorable(&mirror, &records),

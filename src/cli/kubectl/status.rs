@@ -8,10 +8,11 @@ use serde::Serialize;
 
 use super::cluster::Cluster;
 use super::fields::{field, fields, paragraph};
-use crate::api::ImageMirror;
 use crate::api::image_mirror::{FailureStatus, ImageMirrorStatus, RefusalStatus, TagCounts};
+use crate::api::image_policy::PolicyMode;
 use crate::api::metadata::namespace;
 use crate::api::time::{age, since};
+use crate::api::{ImageMirror, Reason};
 use crate::cli::args::{ClusterArgs, StatusArgs};
 use crate::cli::error::Error;
 use crate::cli::exit::Exit;
@@ -20,11 +21,14 @@ use crate::cli::output::{Document, Output};
 use crate::cli::table::Table;
 use crate::cli::table::paragraphs;
 use crate::cli::units;
-use crate::plan::health::{Checkup, Health, worst_first};
+use crate::plan::health::{Checkup, Health, further_causes, worst_first};
+use crate::plan::named_mirror::NamedMirror;
 use crate::runtime::clock;
 
 /// Most mirrors of which it is told what to do.
 const MESSAGES: usize = 10;
+/// Most causes of failures that are told of each of them.
+const CAUSES: usize = 3;
 
 /// The kind of what machines read.
 pub(super) const KIND: &str = "MirrorList";
@@ -51,6 +55,9 @@ struct MirrorRow {
     namespace: String,
     name: String,
     health: Health,
+    /// The reason of the condition that says so, where one does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
     /// What is wrong, and what to do.
     #[serde(skip_serializing_if = "String::is_empty")]
     message: String,
@@ -82,7 +89,7 @@ pub(super) async fn run(
         let cluster = Cluster::connect(place, args.all_namespaces).await?;
         let mirrors = cluster.list(output).await?;
         if mirrors.is_empty() && !output.is_quiet() {
-            output.note(&format!("there is no mirror {}", cluster.place()));
+            output.note(&nothing(&cluster.place(), args.all_namespaces));
         }
         mirrors
     };
@@ -99,6 +106,16 @@ pub(super) async fn run(
     } else {
         Exit::Failure
     })
+}
+
+/// That there is no mirror, and where else to look.
+fn nothing(place: &str, is_all: bool) -> String {
+    let elsewhere = if is_all {
+        ""
+    } else {
+        ": look at all namespaces with -A"
+    };
+    format!("there is no mirror {place}{elsewhere}")
 }
 
 /// The mirrors, the worst first.
@@ -129,6 +146,7 @@ impl MirrorRow {
         let Checkup {
             health,
             is_halted: _,
+            reason,
             message,
         } = checkup;
         let status = mirror.status.clone().unwrap_or_default();
@@ -144,12 +162,31 @@ impl MirrorRow {
             namespace: namespace(&mirror.metadata).to_owned(),
             name: mirror.metadata.name.clone().unwrap_or_default(),
             health,
+            reason,
             message,
             tags: tags.unwrap_or_default(),
             last_sync_time: last_sync_time.map(|time| time.0),
             next_sync_time: next_sync_time.map(|time| time.0),
             failures,
             refusals,
+        }
+    }
+
+    /// The reason where it is another word than the state.
+    fn other_reason(&self) -> Option<&str> {
+        let reason = self.reason.as_deref();
+        reason.filter(|reason| *reason != self.health.as_str())
+    }
+
+    fn named(&self) -> NamedMirror {
+        NamedMirror::new(&self.namespace, &self.name)
+    }
+
+    /// What to do where the mirror comes to nothing, or to less than it should.
+    fn mend(&self) -> String {
+        match (self.health, &self.reason) {
+            (Health::Stalled | Health::Failing, Some(reason)) => self.named().mend(reason, false),
+            _ => String::new(),
         }
     }
 
@@ -181,10 +218,11 @@ fn table(list: &MirrorList, look: Look) -> String {
     let mut table = Table::new([
         "MIRROR",
         "STATE",
+        "REASON",
         "SYNCED",
         "FAILED",
         "REFUSED",
-        "WAITING",
+        "QUARANTINED",
         "LAST SYNC",
     ]);
     for row in &list.mirrors {
@@ -192,6 +230,7 @@ fn table(list: &MirrorList, look: Look) -> String {
         table.row([
             list.name(row),
             row.health.as_str().to_owned(),
+            row.other_reason().unwrap_or_default().to_owned(),
             row.synced(),
             row.tags.failed.to_string(),
             row.tags.refused.to_string(),
@@ -199,14 +238,15 @@ fn table(list: &MirrorList, look: Look) -> String {
             since.unwrap_or_default(),
         ]);
     }
-    table.fit(look.width)
+    table.fit_without(&["LAST SYNC", "QUARANTINED"], look.width)
 }
 
 /// What is wrong with the worst of them, and what to do.
 fn messages(list: &MirrorList, look: Look) -> String {
     let told = list.mirrors.iter().filter(|row| !row.message.is_empty());
     let (first, rest) = (told.clone().take(MESSAGES), told.skip(MESSAGES).count());
-    let first = first.map(|row| paragraph(&list.name(row), &row.message, look));
+    let first =
+        first.map(|row| paragraph(&list.name(row), &row.message, look) + &causes(row, look));
     let mut messages: String = first.collect();
     if rest > 0 {
         messages.push_str(&paragraph(
@@ -216,6 +256,24 @@ fn messages(list: &MirrorList, look: Look) -> String {
         ));
     }
     messages
+}
+
+/// What else a mirror fails with, and what to do.
+fn causes(row: &MirrorRow, look: Look) -> String {
+    let causes = further_causes(&row.failures, &row.message);
+    let told = causes.iter().take(CAUSES);
+    let told = told.filter_map(|cause| {
+        let (first, others) = cause.split_first()?;
+        Some(tell(first, others.len(), look))
+    });
+    let rest = match causes.iter().skip(CAUSES).map(Vec::len).sum() {
+        0 => String::new(),
+        rest => {
+            let count = units::count(rest, "other failure", "other failures");
+            format!("{count}: {}", row.named().command("status"))
+        }
+    };
+    told.collect::<String>() + &fields([("failed", rest), ("do", row.mend())], look)
 }
 
 /// How many there are, and how many of them are in order.
@@ -239,13 +297,14 @@ fn detail(row: &MirrorRow, now: Timestamp, look: Look) -> String {
         ..
     } = row.tags;
     let tags = format!(
-        "{} synced, {failed} failed, {refused} refused, {quarantined} waiting, {pending} pending",
+        "{} synced, {failed} failed, {refused} refused, {quarantined} quarantined, {pending} pending",
         row.synced()
     );
     let head = fields(
         [
             ("state", row.health.as_str().to_owned()),
-            ("what to do", row.message.clone()),
+            ("because", row.message.clone()),
+            ("do", row.mend()),
             ("tags", tags),
             ("last sync", time(row.last_sync_time)),
             (
@@ -256,25 +315,35 @@ fn detail(row: &MirrorRow, now: Timestamp, look: Look) -> String {
         ],
         look,
     );
-    let failures = row.failures.iter().map(|failure| tell(failure, look));
-    let refusals = row.refusals.iter().map(|refusal| {
-        let RefusalStatus {
-            image,
-            policy,
-            gate,
-            reason,
-            message,
-            mode: _,
-        } = refusal;
-        let text = format!("{image}: {reason} by {policy}, {gate}: {message}");
-        field("refused", &text, look)
-    });
+    let failures = row.failures.iter();
+    let failures = failures.map(|failure| tell(failure, 0, look));
+    let refusals = row.refusals.iter();
+    let refusals = refusals.map(|refusal| tell_refusal(refusal, look));
     let lists: String = failures.chain(refusals).collect();
     format!("{}/{}\n{head}{lists}", row.namespace, row.name)
 }
 
-/// What failed, where, and how often.
-fn tell(failure: &FailureStatus, look: Look) -> String {
+/// What a policy does not admit, does not admit yet, or only reports.
+fn tell_refusal(refusal: &RefusalStatus, look: Look) -> String {
+    let RefusalStatus {
+        image,
+        policy,
+        gate,
+        reason,
+        message,
+        mode,
+    } = refusal;
+    let word = match mode {
+        PolicyMode::Audit => "audited",
+        PolicyMode::Enforce if *reason == Reason::Quarantined.as_str() => "quarantined",
+        PolicyMode::Enforce => "refused",
+    };
+    let text = format!("{image}: {reason} by {policy}, {gate}: {message}");
+    field(word, &text, look)
+}
+
+/// What failed, where, how often, and with how many others for the same cause.
+fn tell(failure: &FailureStatus, others: usize, look: Look) -> String {
     let FailureStatus {
         image,
         destination,
@@ -285,6 +354,10 @@ fn tell(failure: &FailureStatus, look: Look) -> String {
     } = failure;
     let at = destination.as_ref();
     let at = at.map_or_else(String::new, |name| format!(" (destination {name})"));
+    let others = match others {
+        0 => String::new(),
+        others => format!(" and {others} more"),
+    };
     let times = u64::try_from(*attempts).unwrap_or_default();
     let times = if times > 1 {
         format!(", {times} times")
@@ -293,7 +366,7 @@ fn tell(failure: &FailureStatus, look: Look) -> String {
     };
     field(
         "failed",
-        &format!("{image}{at}: {reason}{times}: {message}"),
+        &format!("{image}{at}{others}: {reason}{times}: {message}"),
         look,
     )
 }
@@ -305,21 +378,58 @@ mod tests {
     use super::*;
     use crate::plan::fixtures::{mirror, now};
 
+    /// Two causes, and others from the fourth on.
+    fn failure(number: i32) -> Value {
+        let (tag, at) = (
+            format!("1.27.{number}"),
+            "registry.example.com/mirror/library/nginx",
+        );
+        let (reason, message) = match number {
+            0 | 2 => (
+                "Unreachable",
+                format!(
+                    "cannot look up {at}:{tag}: it does not answer within 10 s: look whether it runs"
+                ),
+            ),
+            1 | 4 => (
+                "QuotaExceeded",
+                format!("cannot push {at}:{tag}: there is no room for more: make room there"),
+            ),
+            _ => (
+                "CopyFailed",
+                format!("it is broken in way {number}: mend it"),
+            ),
+        };
+        json!({"image": format!("{at}:{tag}"), "destination": "eu", "reason": reason, "message": message, "attempts": 4})
+    }
+
     fn status(ready: &str, reason: &str, failed: i32) -> Value {
+        let message = match (reason, failed) {
+            ("DependencyNotReady", _) => {
+                "spec.policyRefs[0].name: there is no ImagePolicy \"stabel\"".to_owned()
+            }
+            (_, 0) => "40 of 40 tags are synced".to_owned(),
+            _ => format!(
+                "{} of 40 tags are synced; {}",
+                40 - failed,
+                failure(2)["message"].as_str().unwrap()
+            ),
+        };
         json!({
             "conditions": [{
-                "type": "Ready", "status": ready, "reason": reason,
-                "message": "38 of 40 tags are synced; registry.example.com does not answer: look whether it runs",
+                "type": "Ready", "status": ready, "reason": reason, "message": message,
                 "lastTransitionTime": "2026-11-20T00:00:00Z",
             }],
-            "tags": {"selected": 40, "synced": 40 - failed, "failed": failed, "quarantined": 1},
+            "tags": {"selected": 40, "synced": 40 - failed, "failed": failed, "refused": 2, "quarantined": 1},
             "lastSyncTime": "2026-11-27T12:00:00Z",
-            "failures": (0..failed.min(1)).map(|_| json!({
-                "image": "registry.example.com/mirror/library/nginx:1.27.3", "destination": "eu",
-                "reason": reason, "message": "it does not answer within 10 s: look whether it runs, and whether this cluster may reach it",
-                "attempts": 4,
-            })).collect::<Vec<_>>(),
+            "failures": (0..failed).map(failure).collect::<Vec<_>>(),
             "refusals": [{
+                "image": "docker.io/library/nginx:1.26.0", "policy": "stable", "gate": "require.user", "reason": "PolicyViolation",
+                "message": "runs as root: build it with a user", "mode": "Enforce",
+            }, {
+                "image": "docker.io/library/nginx:1.26.0", "policy": "new", "gate": "minAge", "reason": "Quarantined",
+                "message": "first seen at 2026-11-30T00:00:00Z", "mode": "Audit",
+            }, {
                 "image": "docker.io/library/nginx:1.28.0", "policy": "stable", "gate": "minAge", "reason": "Quarantined",
                 "message": "first seen at 2026-11-30T00:00:00Z, let through at 2026-12-03T00:00:00Z: wait for 3d", "mode": "Enforce",
             }],
@@ -368,6 +478,14 @@ mod tests {
             is_wide: false,
             width: Some(width),
         }
+    }
+
+    #[test]
+    fn whoever_sees_nothing_is_told_where_else_to_look() {
+        let here = "there is no mirror in namespace \"shop\": look at all namespaces with -A";
+        assert_eq!(nothing("in namespace \"shop\"", false), here);
+        let everywhere = "there is no mirror in all namespaces";
+        assert_eq!(nothing("in all namespaces", true), everywhere);
     }
 
     #[test]

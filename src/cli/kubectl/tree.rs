@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::cluster::Cluster;
+use super::cluster::{Cluster, MirrorWithRecords};
 use crate::api::conditions::{self, READY};
 use crate::api::metadata::namespace;
 use crate::api::{ImageMirror, ImagePolicy, ImageReceiver, MirroredRepository};
@@ -33,6 +33,9 @@ pub(in crate::cli) struct MirrorTree {
     namespace: String,
     name: String,
     health: Health,
+    /// The reason of the condition that says so, where one does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
     source: String,
     policies: Vec<Branch>,
     destinations: Vec<DestinationBranch>,
@@ -69,7 +72,7 @@ struct RepositoryBranch {
     tags: usize,
     /// Of these, tags that are no longer wanted.
     candidates: usize,
-    /// Tags that wait for their minAge.
+    /// Tags in quarantine: they wait for their minAge.
     waiting: usize,
     /// Tags that were pruned and can be restored.
     deleted: usize,
@@ -85,13 +88,13 @@ pub(super) async fn run(
     place: &ClusterArgs,
     output: &Output,
 ) -> Result<Exit, Error> {
-    let (cluster, named) = Cluster::of_mirror(place, &args.name).await?;
-    let mirror = cluster.mirror(&named.name).await?;
-    let (policies, receivers, records) = tokio::try_join!(
-        cluster.list(output),
-        cluster.list(output),
-        cluster.records_of(&named.name, output)
-    )?;
+    let MirrorWithRecords {
+        cluster,
+        named: _,
+        mirror,
+        records,
+    } = Cluster::mirror_with_records(place, &args.name, output).await?;
+    let (policies, receivers) = tokio::try_join!(cluster.list(output), cluster.list(output))?;
     let tree = MirrorTree::of(&mirror, &policies, &records, &receivers, clock::now());
     output.print_value(args.output.output, &tree, render)?;
     Ok(Exit::Success)
@@ -108,10 +111,12 @@ impl MirrorTree {
         now: Timestamp,
     ) -> Self {
         let source = mirror.spec.source.registry.as_str();
+        let Checkup { health, reason, .. } = Checkup::of(mirror, now);
         Self {
             namespace: namespace(&mirror.metadata).to_owned(),
             name: mirror.metadata.name.clone().unwrap_or_default(),
-            health: Checkup::of(mirror, now).health,
+            health,
+            reason,
             source: source.to_owned(),
             policies: names_of_policies(mirror)
                 .into_iter()
@@ -230,13 +235,17 @@ fn lines(tree: &MirrorTree) -> Vec<TreeLine> {
         namespace,
         name,
         health,
+        reason,
         source,
         policies,
         destinations,
         receivers,
     } = tree;
     let root = format!("ImageMirror {namespace}/{name}");
-    let mut lines = vec![(0, root, format!("{}, from {source}", health.as_str()))];
+    let reason = reason.as_ref().filter(|reason| *reason != health.as_str());
+    let reason = reason.map_or_else(String::new, |reason| format!(" ({reason})"));
+    let state = format!("{}{reason}, from {source}", health.as_str());
+    let mut lines = vec![(0, root, state)];
     lines.extend(policies.iter().map(|policy| policy.line("ImagePolicy")));
     for destination in destinations {
         let DestinationBranch {
@@ -302,7 +311,7 @@ impl RepositoryBranch {
         } = self;
         let others = [
             (candidates, "no longer wanted"),
-            (waiting, "waiting"),
+            (waiting, "quarantined"),
             (deleted, "to restore"),
         ];
         let others = others.into_iter().filter(|(count, _)| **count > 0);
@@ -328,6 +337,11 @@ mod tests {
                 {"name": "us", "registry": "registry.us.example.com"},
             ],
         });
+        let status = json!({"conditions": [{
+            "type": "Ready", "status": "False", "reason": "DependencyNotReady", "observedGeneration": 3,
+            "message": "spec.policyRefs[1].name: there is no ImagePolicy \"missing\" in the namespace \"platform\"",
+            "lastTransitionTime": "2026-11-20T00:00:00Z",
+        }]});
         let digest = format!("sha256:{}", "1".repeat(64));
         let waiting = json!({
             "waiting": [{"tag": "2", "sourceDigest": digest, "firstSeen": "2026-11-30T00:00:00Z"}],
@@ -340,7 +354,7 @@ mod tests {
             .unwrap()
         };
         let tree = MirrorTree::of(
-            &mirror("base", &spec, &json!({})),
+            &mirror("base", &spec, &status),
             &[policy("stable", &json!({"select": {"include": [".*"]}}))],
             &[
                 record(

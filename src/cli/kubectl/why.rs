@@ -29,7 +29,7 @@ pub(super) async fn run(
 ) -> Result<Exit, Error> {
     let cluster = Cluster::connect(place, args.all_namespaces).await?;
     let listed = cluster.list_all(output).await?;
-    let answer = ImageAnswer::of(&args.image, listed.known());
+    let answer = ImageAnswer::of(&args.image, &listed.known());
     let now = clock::now();
     let place = Searched {
         words: cluster.place(),
@@ -128,15 +128,15 @@ mod tests {
         );
         let answer = ImageAnswer::of(
             &image.parse().unwrap(),
-            KnownObjects {
-                mirrors: &[mirror("base", &spec, &status)],
-                policies: &[stable],
-                records: &[record(
+            &KnownObjects::of(
+                &[mirror("base", &spec, &status)],
+                &[stable],
+                &[record(
                     "base",
                     "registry.example.com/mirror/library/nginx",
                     &tags,
                 )],
-            },
+            ),
         );
         let look = Look {
             is_wide: false,

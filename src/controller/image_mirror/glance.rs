@@ -17,7 +17,7 @@ use crate::controller::events;
 use crate::controller::memory::name_of;
 use crate::controller::objects::generation;
 use crate::controller::span::{Span, duration, earlier};
-use crate::events::pending::{Spot, Taken};
+use crate::events::pending::{Spot, Taken, YOUNG};
 use crate::plan::SourceImage;
 use crate::plan::attempts::Outlook;
 use crate::plan::report::{MirrorReport, Outcome, Totals};
@@ -132,7 +132,8 @@ async fn tell(
 }
 
 impl Context {
-    /// Takes note that tags were looked at which events hinted at, and of how long those took that were copied.
+    /// Takes note that tags were looked at which events hinted at, and of how long those took that were copied. Those that are
+    /// not there yet are looked at again.
     pub(super) fn settle(
         &self,
         object: &ImageMirror,
@@ -140,26 +141,64 @@ impl Context {
         report: &MirrorReport,
         ended: Timestamp,
     ) {
-        for ((repository, tag), since) in spots {
-            let Some(tag) = tag else { continue };
-            let of = |source: &str| {
-                let source = SourceImage::read(source)?;
-                Some(source.repository == *repository && source.tag == *tag)
+        let has_news = report.tags.iter().any(|tag| is_news(&tag.outcome));
+        let outcomes = outcomes_of(spots, report);
+        let mut absent = Spots::new();
+        for (spot, since) in spots {
+            let (repository, Some(tag)) = spot else {
+                continue;
             };
-            let outcomes = report.tags.iter();
-            let outcomes = outcomes.filter(|tag| of(&tag.source) == Some(true));
-            if has_arrived(outcomes.map(|tag| &tag.outcome)) {
-                let lag = duration(*since, ended);
+            let outcomes = outcomes.get(spot).map(Vec::as_slice).unwrap_or_default();
+            let lag = duration(*since, ended);
+            // What refers to an image has no outcome of its own.
+            let may_be_elsewhere = has_news && tag.attachment().is_some();
+            if outcomes.is_empty() && !may_be_elsewhere && lag < YOUNG {
+                absent.insert(spot.clone(), *since);
+            }
+            if has_arrived(outcomes) {
                 self.shared.metrics.observe_lag(lag);
                 tracing::debug!(%repository, %tag, ?lag, "copied what an event hinted at");
             }
         }
-        self.shared.hinted.settle(&name_of(object));
+        let name = name_of(object);
+        self.shared.hinted.settle(&name);
+        self.shared.hinted.look_again(&name, absent);
+    }
+}
+
+/// What came of those tags of a report that were hinted at.
+fn outcomes_of<'a>(spots: &Spots, report: &'a MirrorReport) -> BTreeMap<Spot, Vec<&'a Outcome>> {
+    let mut found: BTreeMap<Spot, Vec<&Outcome>> = BTreeMap::new();
+    if spots.is_empty() {
+        return found;
+    }
+    for tag in &report.tags {
+        let Some(source) = SourceImage::read(&tag.source) else {
+            continue;
+        };
+        let spot = (source.repository, Some(source.tag));
+        if spots.contains_key(&spot) {
+            found.entry(spot).or_default().push(&tag.outcome);
+        }
+    }
+    found
+}
+
+/// Whether something was written.
+fn is_news(outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Copied { .. } | Outcome::Retagged { .. } | Outcome::Completed { .. } => true,
+        Outcome::Unchanged
+        | Outcome::Planned { .. }
+        | Outcome::Frozen
+        | Outcome::Refused(_)
+        | Outcome::Quarantined(_)
+        | Outcome::Failed(_) => false,
     }
 }
 
 /// Whether something was copied, and everything is where it belongs.
-fn has_arrived<'a>(outcomes: impl Iterator<Item = &'a Outcome>) -> bool {
+fn has_arrived(outcomes: &[&Outcome]) -> bool {
     let mut is_copied = false;
     for outcome in outcomes {
         match outcome {

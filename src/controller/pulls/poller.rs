@@ -10,7 +10,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::sleep;
 
 use super::seen::{Polled, Seen};
-use super::work::{ReceiverRef, Work};
+use super::work::{LeadsNow, ReceiverRef, Work};
 use crate::api::Reason;
 use crate::controller::hinted::Hinted;
 use crate::controller::hooks::{Doors, Measure, Outcome};
@@ -43,6 +43,7 @@ pub(super) struct Poller {
     pub(super) hinted: Arc<Hinted>,
     pub(super) doors: Arc<Doors>,
     pub(super) metrics: Arc<ControllerMetrics>,
+    pub(super) leads: LeadsNow,
 }
 
 /// What one request for messages came to.
@@ -108,6 +109,10 @@ impl Poller {
         }
         for message in &messages {
             self.read(&message.body).await;
+        }
+        // What waits for a look here is looked at by nobody once another process leads: that one gets them again.
+        if !(self.leads)() {
+            return std::future::pending().await;
         }
         let receipts = messages.into_iter().map(|message| message.receipt);
         let receipts: Vec<SecretString> = receipts.collect();
@@ -216,4 +221,23 @@ fn backoff(failures: u32) -> Duration {
     doubled
         .min(LONGEST_BACKOFF)
         .mul_f64(0.75 + fastrand::f64() / 4.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_with_failures_and_end_at_a_minute() {
+        for failures in 1..=100 {
+            let longest = BACKOFF.as_secs_f64() * 2_f64.powi(failures - 1);
+            let longest = longest.min(LONGEST_BACKOFF.as_secs_f64());
+            let pause = backoff(failures.unsigned_abs()).as_secs_f64();
+            assert!(
+                (longest * 0.75..=longest).contains(&pause),
+                "{failures}: {pause}"
+            );
+        }
+        assert!(backoff(u32::MAX) <= LONGEST_BACKOFF);
+    }
 }

@@ -2,6 +2,8 @@
 
 //! What is polled for a receiver.
 
+use std::sync::Arc;
+
 use kube::runtime::reflector::ObjectRef;
 
 use crate::api::ImageReceiver;
@@ -11,6 +13,9 @@ use crate::identity::Puller;
 
 /// A receiver to look at again.
 pub(super) type ReceiverRef = ObjectRef<Guarded<ImageReceiver>>;
+
+/// Says whether this process leads.
+pub(super) type LeadsNow = Arc<dyn Fn() -> bool + Send + Sync>;
 
 /// What a receiver has done.
 pub(in crate::controller) struct Work {

@@ -2,7 +2,7 @@
 
 //! Records as the objects that people read, and back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
@@ -96,6 +96,58 @@ pub(super) fn write(
     let registry = &identity.mirror.destination(destination)?.registry;
     let repository = format!("{registry}/{repository}");
     let name = object_name(identity.uid, destination, &repository, *part)?;
+    let manifests = manifests
+        .iter()
+        .filter_map(|digest| Some(write_keepsake(digest, leaf.keepsakes.get(digest)?)));
+    let status = write_tags(registry, tags, leaf);
+    Some(MirroredRepository {
+        metadata: write_metadata(identity, name, destination),
+        spec: MirroredRepositorySpec {
+            mirror: identity.name.clone(),
+            destination: destination.clone(),
+            repository,
+            part: *part,
+        },
+        status: Some(MirroredRepositoryStatus {
+            manifests: manifests.collect(),
+            ..status
+        }),
+    })
+}
+
+/// What is on record of a repository as people read it, in whatever objects it stands. None where the mirror has no such
+/// destination any more.
+pub(in crate::controller) fn show(
+    mirror: &ImageMirror,
+    page: &Page,
+    leaf: &Leaf,
+) -> Option<MirroredRepository> {
+    let Page {
+        mirror: _,
+        destination,
+        repository,
+    } = page;
+    let mut destinations = mirror.spec.destinations.iter();
+    let endpoint = destinations.find(|endpoint| endpoint.name == *destination)?;
+    let registry: Registry = endpoint.registry.parse().ok()?;
+    let tags: BTreeSet<Tag> = leaf.tags().cloned().collect();
+    Some(MirroredRepository {
+        metadata: ObjectMeta {
+            namespace: mirror.namespace(),
+            ..ObjectMeta::default()
+        },
+        spec: MirroredRepositorySpec {
+            mirror: mirror.name_any().parse().ok()?,
+            destination: destination.clone(),
+            repository: format!("{registry}/{repository}"),
+            part: 0,
+        },
+        status: Some(write_tags(&registry, &tags, leaf)),
+    })
+}
+
+/// These tags as they are on record.
+fn write_tags(registry: &Registry, tags: &BTreeSet<Tag>, leaf: &Leaf) -> MirroredRepositoryStatus {
     let recorded: Vec<RecordedTag> = tags
         .iter()
         .filter_map(|tag| Some(write_tag(registry, tag, leaf.records.get(tag)?)))
@@ -107,31 +159,18 @@ pub(super) fn write(
     let deleted = tags
         .iter()
         .filter_map(|tag| write_deleted(registry, tag, leaf.deleted.get(tag)?));
-    let manifests = manifests
+    let waiting = tags
         .iter()
-        .filter_map(|digest| Some(write_keepsake(digest, leaf.keepsakes.get(digest)?)));
-    let waiting: Vec<WaitingTag> = tags
-        .iter()
-        .filter_map(|tag| Some(write_waiting(tag, leaf.waiting.get(tag)?)))
-        .collect();
-    Some(MirroredRepository {
-        metadata: write_metadata(identity, name, destination),
-        spec: MirroredRepositorySpec {
-            mirror: identity.name.clone(),
-            destination: destination.clone(),
-            repository,
-            part: *part,
-        },
-        status: Some(MirroredRepositoryStatus {
-            tag_count: i32::try_from(recorded.len()).unwrap_or(i32::MAX),
-            candidate_count: i32::try_from(candidates.len()).unwrap_or(i32::MAX),
-            tags: recorded,
-            waiting,
-            candidates,
-            deleted: deleted.collect(),
-            manifests: manifests.collect(),
-        }),
-    })
+        .filter_map(|tag| Some(write_waiting(tag, leaf.waiting.get(tag)?)));
+    MirroredRepositoryStatus {
+        tag_count: i32::try_from(recorded.len()).unwrap_or(i32::MAX),
+        candidate_count: i32::try_from(candidates.len()).unwrap_or(i32::MAX),
+        tags: recorded,
+        waiting: waiting.collect(),
+        candidates,
+        deleted: deleted.collect(),
+        manifests: Vec::new(),
+    }
 }
 
 fn write_metadata(identity: &Identity<'_>, name: String, destination: &str) -> ObjectMeta {

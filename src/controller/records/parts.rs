@@ -47,7 +47,7 @@ impl Parts {
     /// Takes over a part that an earlier process wrote.
     pub(super) fn restore(&mut self, number: i32, object: &str, leaf: &Leaf) {
         let part = Part {
-            tags: tags(leaf).cloned().collect(),
+            tags: leaf.tags().cloned().collect(),
             manifests: leaf.keepsakes.keys().cloned().collect(),
             ..Part::default()
         };
@@ -57,7 +57,7 @@ impl Parts {
 
     /// Gives every tag a part, and says which parts are not written as they should be.
     pub(super) fn arrange(&mut self, leaf: &Leaf) -> Vec<ChangedPart> {
-        let wanted: BTreeSet<&Tag> = tags(leaf).collect();
+        let wanted: BTreeSet<&Tag> = leaf.tags().collect();
         for part in self.parts.values_mut() {
             part.tags.retain(|tag| wanted.contains(tag));
         }
@@ -175,17 +175,6 @@ impl Part {
         self.manifests.hash(&mut hasher);
         hasher.finish()
     }
-}
-
-/// The tags on record, those that wait, and those that were deleted; some are several of these.
-fn tags(leaf: &Leaf) -> impl Iterator<Item = &Tag> {
-    let Leaf {
-        records,
-        waiting,
-        deleted,
-        keepsakes: _,
-    } = leaf;
-    records.keys().chain(waiting.keys()).chain(deleted.keys())
 }
 
 #[cfg(test)]

@@ -63,6 +63,32 @@ struct Failed {
     #[serde(default)]
     code: String,
     message: Option<String>,
+    /// Whether whoever asked is to blame.
+    #[serde(default)]
+    sender_fault: bool,
+}
+
+// === impl Failed ===
+
+impl Failed {
+    /// A message that could not be deleted, as an error. The others of the batch are gone.
+    fn of(self, answer: &Answer) -> Error {
+        let said = match self.message {
+            Some(message) => format!("{}: {message}", self.code),
+            None => self.code,
+        };
+        let said = words(&said, &answer.hidden).unwrap_or_default();
+        let (server, asked) = (answer.server.clone(), answer.asked);
+        if self.sender_fault {
+            return Error::Rejected {
+                server,
+                asked,
+                said,
+            };
+        }
+        let detail = format!("{asked} failed with \"{said}\"");
+        Error::Unreachable { server, detail }
+    }
 }
 
 // === impl Sqs ===
@@ -125,18 +151,9 @@ impl Sqs {
         let request = self.request(asked, json!({"Entries": entries})).await?;
         let answer = self.checked(self.http.send(request).await?)?;
         let Deleted { failed } = answer.json()?;
-        match failed.into_iter().next() {
-            None => Ok(()),
-            Some(Failed { code, message }) => Err(Error::Rejected {
-                server: answer.server.clone(),
-                asked: answer.asked,
-                said: words(
-                    &format!("{code}: {}", message.unwrap_or_default()),
-                    &answer.hidden,
-                )
-                .unwrap_or_default(),
-            }),
-        }
+        // Of several, one that somebody has to do something about.
+        let worst = failed.into_iter().max_by_key(|failed| failed.sender_fault);
+        worst.map_or(Ok(()), |failed| Err(failed.of(&answer)))
     }
 
     async fn request(

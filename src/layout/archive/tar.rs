@@ -28,7 +28,7 @@ const FOREIGN: [(&[u8], &str, &str); 4] = [
 /// One file or link of an archive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::layout) struct Entry {
-    /// Its path, without `./`.
+    /// Its path from the root of the archive.
     pub(in crate::layout) name: String,
     /// What it leads to, where it is a link.
     pub(in crate::layout) link: Option<String>,
@@ -132,7 +132,7 @@ impl Scanner<'_> {
         let name = long.unwrap_or_else(|| name(header));
         let link = link.unwrap_or_else(|| text(header, 157, 100));
         self.entries.push(Entry {
-            name: name.trim_start_matches("./").to_owned(),
+            name: relative(&name).to_owned(),
             link: matches!(kind, b'1' | b'2').then_some(link),
             span,
         });
@@ -149,6 +149,15 @@ impl Scanner<'_> {
     fn damaged(&self, offset: u64, what: &str) -> Error {
         self.volume.damaged(offset, what.to_owned())
     }
+}
+
+/// A path as it is where the archive is unpacked: without the `./` and `/` that some writers put before it.
+fn relative(path: &str) -> &str {
+    let mut path = path;
+    while let Some(rest) = path.strip_prefix("./").or(path.strip_prefix('/')) {
+        path = rest;
+    }
+    path
 }
 
 /// The bytes of a span, at most so many.
@@ -386,6 +395,21 @@ mod tests {
             ("index.json".to_owned(), 3_584, 1),
         ];
         assert_eq!(listed(&file).unwrap(), expected);
+    }
+
+    #[test]
+    fn names_begin_at_the_root_of_the_archive() {
+        for (name, expected) in [
+            ("index.json", "index.json"),
+            ("./index.json", "index.json"),
+            ("/index.json", "index.json"),
+            (".//./index.json", "index.json"),
+            ("//blobs/sha256/a", "blobs/sha256/a"),
+            ("../index.json", "../index.json"),
+            (".hidden", ".hidden"),
+        ] {
+            assert_eq!(relative(name), expected, "{name}");
+        }
     }
 
     #[test]

@@ -2,11 +2,10 @@
 
 //! Reads every byte of a bundle, and follows every reference in it.
 
-use std::collections::HashSet;
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::index::{BundledRepository, as_value};
+use super::contents;
+use super::index::as_value;
 use super::open::BundleFile;
 use crate::layout::archive::{Opened, tar};
 use crate::layout::blocking::blocking;
@@ -48,7 +47,7 @@ impl BundleFile {
 
     /// What no digest covers follows from the index.
     fn check_documents(&self, check: &mut BundleCheck) -> Result<(), Error> {
-        let expected = self.index.layout().render();
+        let expected = self.index.layout(&self.manifest).render();
         let volume = &self.archive.volume;
         for entry in tar::scan(volume)? {
             let expected = match entry.name.as_str() {
@@ -91,7 +90,7 @@ impl BundleFile {
     fn check_references(&self, check: &mut BundleCheck) -> Result<(), Error> {
         let store = Store::of_archive(self.path.clone(), Arc::new(self.archive.clone()));
         for repository in &self.index.repositories {
-            for fault in dangling(&store, repository)? {
+            for fault in contents::find_faults(&store, repository)? {
                 check.add(fault);
             }
         }
@@ -99,39 +98,8 @@ impl BundleFile {
     }
 }
 
-/// What a repository names and does not have. What cannot be read was told already.
-fn dangling(store: &Store, repository: &BundledRepository) -> Result<Vec<Error>, Error> {
-    let manifests: HashSet<&Digest> = repository.manifests.iter().map(|one| &one.digest).collect();
-    let blobs: HashSet<&Digest> = repository.blobs.iter().map(|one| &one.digest).collect();
-    let lacking = |digest: &Digest| {
-        let what = format!("{} names {digest}, which is not listed", repository.name);
-        Error::bad_file(PathBuf::from(&store.directory), what)
-    };
-    let entries = repository.entries.iter();
-    let roots = entries.filter(|entry| !manifests.contains(&entry.digest));
-    let mut faults: Vec<Error> = roots.map(|entry| lacking(&entry.digest)).collect();
-    for digest in &manifests {
-        let manifest = match store.read_manifest(digest, None) {
-            Ok(Some(manifest)) => manifest,
-            Ok(None) | Err(Error::DamagedBlob { .. } | Error::Damaged { .. }) => continue,
-            Err(error @ Error::BadManifest { .. }) => {
-                faults.push(error);
-                continue;
-            }
-            Err(error) => return Err(error),
-        };
-        let named = manifest.blobs().into_iter();
-        let named = named.filter(|blob| !blob.media_type.is_foreign_layer());
-        faults.extend(
-            named
-                .filter(|blob| !blobs.contains(&blob.digest))
-                .map(|blob| lacking(&blob.digest)),
-        );
-    }
-    Ok(faults)
-}
-
-fn hash(digest: &Digest, opened: &Opened) -> Result<Digest, Error> {
+/// The digest of what is open, by the algorithm of another one.
+pub(super) fn hash(digest: &Digest, opened: &Opened) -> Result<Digest, Error> {
     let mut hasher = digest.algorithm().hasher();
     let mut frame = vec![0; FRAME];
     let mut position = 0;
@@ -149,8 +117,12 @@ fn hash(digest: &Digest, opened: &Opened) -> Result<Digest, Error> {
 
 impl BundleCheck {
     fn add(&mut self, fault: Error) {
-        let is_known = |known: &Error| known.to_string() == fault.to_string();
-        if self.faults.len() < FAULTS && !self.faults.iter().any(is_known) {
+        if self.faults.len() >= FAULTS {
+            return;
+        }
+        let text = fault.to_string();
+        let mut known = self.faults.iter();
+        if !known.any(|known| known.to_string() == text) {
             self.faults.push(fault);
         }
     }

@@ -2,7 +2,7 @@
 
 //! What a repository of a layout has of the images that go into a bundle.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::index::{BundledBlob, BundledEntry, BundledManifest, BundledOrigin, BundledRepository};
@@ -30,6 +30,8 @@ pub struct StagedRepository {
 struct Reached {
     manifests: BTreeMap<Digest, u64>,
     blobs: BTreeMap<Digest, BundledBlob>,
+    /// What an index lists and is not there.
+    absent: BTreeSet<Digest>,
 }
 
 /// Everything that the images of a repository lead to, and what refers to that.
@@ -77,6 +79,7 @@ pub(super) fn gather(staged: &StagedRepository) -> Result<(Arc<Store>, BundledRe
         entries,
         manifests: manifests.collect(),
         blobs: reached.blobs.into_values().collect(),
+        left_out: reached.absent.into_iter().collect(),
     };
     Ok((store, repository))
 }
@@ -126,6 +129,7 @@ impl Reached {
                 if next.digest == root.digest {
                     return Err(store.lacks_blob(next.digest));
                 }
+                self.absent.insert(next.digest);
                 continue;
             };
             self.manifests.insert(next.digest, manifest.size());

@@ -22,6 +22,9 @@ pub(super) const VERSION: u32 = 1;
 /// Largest index that is written and read, in bytes: that of more than a hundred thousand blobs.
 pub(super) const INDEX_BYTES: usize = 16 * 1024 * 1024;
 
+/// Largest signature that is read, in bytes.
+pub(super) const SIGNATURE_BYTES: usize = 1024 * 1024;
+
 /// What is in a bundle.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -37,6 +40,15 @@ pub struct BundleIndex {
     pub repositories: Vec<BundledRepository>,
 }
 
+/// A signature of the index of a bundle.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BundleSignature {
+    /// Its form.
+    pub media_type: String,
+    /// It.
+    pub content: Vec<u8>,
+}
+
 /// What goes to one repository.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -49,6 +61,9 @@ pub struct BundledRepository {
     pub manifests: Vec<BundledManifest>,
     /// All of their configs and layers.
     pub blobs: Vec<BundledBlob>,
+    /// What an index of its images lists and no mirror wanted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<Digest>,
 }
 
 /// An image, or something that refers to one.
@@ -116,28 +131,12 @@ impl BundleIndex {
                 "it is an index of version {found}, and only {VERSION} is known: update transship"
             ));
         }
-        index.require_sums()?;
+        index.require_sound()?;
         Ok(index)
     }
 
-    /// Whoever adds sizes up relies on it that all of them together are a number.
-    fn require_sums(&self) -> Result<(), String> {
-        let repositories = self.repositories.iter();
-        let sizes = repositories.flat_map(|one| {
-            let entries = one.entries.iter().map(|entry| entry.size);
-            let manifests = one.manifests.iter().map(|manifest| manifest.size);
-            let blobs = one.blobs.iter().map(|blob| blob.size);
-            entries.chain(manifests).chain(blobs)
-        });
-        let sum = sizes.map(u128::from).sum::<u128>();
-        if sum > u128::from(u64::MAX) {
-            return Err(format!("its sizes make {sum} bytes, which no disk holds"));
-        }
-        Ok(())
-    }
-
-    /// What is written.
-    pub(super) fn render(&self) -> Vec<u8> {
+    /// What is written, and signed.
+    pub fn render(&self) -> Vec<u8> {
         // It has nothing that JSON has no words for.
         serde_json::to_vec(self).unwrap_or_default()
     }
@@ -147,25 +146,27 @@ impl BundleIndex {
         Digest::sha256(&self.render())
     }
 
-    /// The manifest of a bundle with this index.
-    pub(super) fn manifest(&self) -> Vec<u8> {
+    /// The manifest of a bundle with this index, and with the signature of it.
+    pub(super) fn manifest(&self, signature: Option<&BundleSignature>) -> Vec<u8> {
         let text = self.render();
+        let layer = |media_type: &str, content: &[u8]| {
+            let digest = Digest::sha256(content);
+            json!({"mediaType": media_type, "digest": digest.as_str(), "size": content.len()})
+        };
+        let mut layers = vec![layer(INDEX_TYPE, &text)];
+        layers.extend(signature.map(|one| layer(&one.media_type, &one.content)));
         let document = json!({
             "schemaVersion": 2,
             "mediaType": media_type::OCI_MANIFEST,
             "artifactType": BUNDLE_TYPE,
             "config": {"mediaType": "application/vnd.oci.empty.v1+json", "digest": EMPTY_JSON, "size": 2},
-            "layers": [{
-                "mediaType": INDEX_TYPE,
-                "digest": Digest::sha256(&text).as_str(),
-                "size": text.len(),
-            }],
+            "layers": layers,
         });
         document.to_string().into_bytes()
     }
 
-    /// The `index.json` of a bundle with this index.
-    pub(super) fn layout(&self) -> Index {
+    /// The `index.json` of a bundle with this manifest.
+    pub(super) fn layout(&self, manifest: &[u8]) -> Index {
         let mut index = Index::empty();
         for repository in &self.repositories {
             for entry in &repository.entries {
@@ -174,8 +175,7 @@ impl BundleIndex {
                 index.list(&entry.descriptor(), name.as_deref());
             }
         }
-        let manifest = self.manifest();
-        let mut descriptor = Descriptor::of(media_type::OCI_MANIFEST.into(), &manifest);
+        let mut descriptor = Descriptor::of(media_type::OCI_MANIFEST.into(), manifest);
         descriptor.artifact_type = Some(BUNDLE_TYPE.to_owned());
         index.list(&descriptor, None);
         index

@@ -7,7 +7,12 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::index::{BUNDLE_TYPE, BundleIndex, BundledEntry, BundledRepository, INDEX_BYTES};
+use bytes::Bytes;
+
+use super::index::{
+    BUNDLE_TYPE, BundleIndex, BundleSignature, BundledEntry, BundledRepository, INDEX_BYTES,
+    INDEX_TYPE, SIGNATURE_BYTES,
+};
 use crate::layout::archive::Archive;
 use crate::layout::blocking::blocking;
 use crate::layout::error::{Action, Error};
@@ -15,7 +20,8 @@ use crate::layout::files;
 use crate::layout::index::Index;
 use crate::layout::store::Store;
 use crate::layout::tree::Layout;
-use crate::oci::{Digest, Repository, Tag};
+use crate::oci::descriptor::EMPTY_JSON;
+use crate::oci::{Descriptor, Digest, Repository, Tag};
 
 /// Most entries of a repository that are held once more because its images come from several source repositories. Each
 /// takes some kB.
@@ -26,8 +32,13 @@ const LISTED_AGAIN: usize = 20_000;
 pub struct BundleFile {
     pub(super) path: PathBuf,
     pub(super) archive: Archive,
+    pub(super) manifest: Bytes,
     /// What is in it.
     pub index: Arc<BundleIndex>,
+    /// The digest of what is signed: the index as it is in the bundle.
+    pub signed: Digest,
+    /// A signature of that, where there is one.
+    pub signature: Option<BundleSignature>,
 }
 
 /// An image of a bundle under the name that it has at its source.
@@ -88,23 +99,43 @@ impl BundleFile {
         let store = Store::of_archive(path.to_owned(), Arc::new(archive.clone()));
         let manifest = store.read_manifest(&descriptor.digest, Some(&descriptor.media_type))?;
         let manifest = manifest.ok_or_else(|| store.lacks_blob(descriptor.digest.clone()))?;
-        let layer = manifest.blobs().into_iter().next_back().cloned();
+        let blobs = manifest.blobs();
+        let layer = blobs
+            .iter()
+            .find(|blob| blob.media_type.as_str() == INDEX_TYPE);
         let layer = layer.ok_or_else(|| bad("the manifest of the bundle names no index"))?;
-        let opened = archive.open_blob(&layer.digest);
-        let opened = opened.ok_or_else(|| store.lacks_blob(layer.digest.clone()))?;
-        let text = opened.read(INDEX_BYTES)?;
-        if !layer.digest.matches(&text) {
-            let damaged = opened.damaged(&layer.digest);
-            return Err(damaged.unwrap_or_else(|| store.lacks_blob(layer.digest)));
-        }
+        let text = read_own(&archive, &store, &layer.digest, INDEX_BYTES)?;
         let index = BundleIndex::parse(&text).map_err(|reason| bad(&reason))?;
+        let is_own =
+            |blob: &&&Descriptor| blob.digest != layer.digest && blob.digest.as_str() != EMPTY_JSON;
+        let signature = blobs.iter().find(is_own).map(|blob| {
+            let content = read_own(&archive, &store, &blob.digest, SIGNATURE_BYTES)?;
+            Ok(BundleSignature {
+                media_type: blob.media_type.as_str().to_owned(),
+                content,
+            })
+        });
         let bundle = Self {
             path: path.to_owned(),
-            archive,
+            manifest: manifest.bytes().clone(),
             index: Arc::new(index),
+            signed: layer.digest.clone(),
+            signature: signature.transpose()?,
+            archive,
         };
         bundle.require_all()?;
         Ok(bundle)
+    }
+
+    /// The index, to the byte.
+    pub async fn signed_text(&self) -> Result<Vec<u8>, Error> {
+        let bundle = self.clone();
+        blocking(move || {
+            let Self { path, archive, .. } = &bundle;
+            let store = Store::of_archive(path.clone(), Arc::new(archive.clone()));
+            read_own(archive, &store, &bundle.signed, INDEX_BYTES)
+        })
+        .await
     }
 
     /// The files that it is in, and how long they are.
@@ -198,4 +229,21 @@ impl BundleFile {
         let left_out = left_out.filter(|(digest, _)| !self.archive.blobs.contains_key(*digest));
         Arc::new(left_out.map(|(digest, _)| digest.clone()).collect())
     }
+}
+
+/// A blob of the bundle itself, whole.
+fn read_own(
+    archive: &Archive,
+    store: &Store,
+    digest: &Digest,
+    most: usize,
+) -> Result<Vec<u8>, Error> {
+    let opened = archive.open_blob(digest);
+    let opened = opened.ok_or_else(|| store.lacks_blob(digest.clone()))?;
+    let content = opened.read(most)?;
+    if digest.matches(&content) {
+        return Ok(content);
+    }
+    let damaged = opened.damaged(digest);
+    Err(damaged.unwrap_or_else(|| store.lacks_blob(digest.clone())))
 }

@@ -10,11 +10,11 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::gather::{StagedRepository, gather};
-use super::index::{BundleIndex, INDEX_BYTES, VERSION};
+use super::index::{BundleIndex, BundleSignature, INDEX_BYTES, VERSION};
 use crate::layout::archive::{ArchiveForm, Writer};
 use crate::layout::blocking::blocking;
 use crate::layout::error::{Action, Error};
-use crate::layout::files;
+use crate::layout::files::{self, TemporaryFile};
 use crate::layout::marker::{CONTENT, INDEX, MARKER};
 use crate::layout::pack::blob_name;
 use crate::layout::store::Store;
@@ -37,18 +37,45 @@ pub struct BundlePlan {
     pub repositories: Vec<StagedRepository>,
 }
 
+/// A bundle whose index is known.
+#[derive(Debug)]
+pub struct GatheredBundle {
+    plan: BundlePlan,
+    stores: Vec<Arc<Store>>,
+    /// What is in it.
+    pub index: BundleIndex,
+}
+
 // === impl BundlePlan ===
 
 impl BundlePlan {
-    /// Writes it. Under its name it appears as a whole or not at all.
-    pub async fn write(self) -> Result<BundleIndex, Error> {
-        blocking(move || write(&self)).await
+    /// Finds out what goes into it.
+    pub async fn gather(self) -> Result<GatheredBundle, Error> {
+        blocking(move || gather_all(self)).await
+    }
+}
+
+// === impl GatheredBundle ===
+
+impl GatheredBundle {
+    /// Writes it, with a signature of its index. Under its name it appears as a whole or not at all.
+    pub async fn write(self, signature: Option<BundleSignature>) -> Result<BundleIndex, Error> {
+        blocking(move || {
+            write(&self, signature.as_ref())?;
+            Ok(self.index)
+        })
+        .await
     }
 }
 
 // === impl BundleIndex ===
 
 impl BundleIndex {
+    /// Finds out whether the index can be written into a file of its own.
+    pub async fn try_place(file: PathBuf) -> Result<(), Error> {
+        blocking(move || TemporaryFile::create(directory_of(&file)).map(drop)).await
+    }
+
     /// Writes the index into a file of its own, from which the next bundle is made without this one.
     pub async fn save(&self, file: PathBuf) -> Result<(), Error> {
         let text = self.render();
@@ -63,44 +90,55 @@ fn directory_of(file: &Path) -> &Path {
     }
 }
 
-fn write(plan: &BundlePlan) -> Result<BundleIndex, Error> {
-    let mut gathered = Vec::new();
+fn gather_all(plan: BundlePlan) -> Result<GatheredBundle, Error> {
+    let (mut stores, mut repositories) = (Vec::new(), Vec::new());
     for staged in &plan.repositories {
-        gathered.push(gather(staged)?);
+        let (store, repository) = gather(staged)?;
+        stores.push(store);
+        repositories.push(repository);
     }
-    let stores: Vec<Arc<Store>> = gathered
-        .iter()
-        .map(|(store, _)| Arc::clone(store))
-        .collect();
-    let repositories = gathered.into_iter().map(|(_, repository)| repository);
     let index = BundleIndex {
         version: VERSION,
         created: plan.created,
         previous: plan.previous.clone(),
-        repositories: repositories.collect(),
+        repositories,
     };
-    let text = index.render();
-    if text.len() > INDEX_BYTES {
+    if index.render().len() > INDEX_BYTES {
         return Err(Error::TooMany {
-            path: plan.target.clone(),
+            path: plan.target,
             what: "bytes in its index: make several bundles, with --mirror",
             most: INDEX_BYTES,
         });
     }
-    let manifest = index.manifest();
+    Ok(GatheredBundle {
+        plan,
+        stores,
+        index,
+    })
+}
+
+fn write(gathered: &GatheredBundle, signature: Option<&BundleSignature>) -> Result<(), Error> {
+    let GatheredBundle {
+        plan,
+        stores,
+        index,
+    } = gathered;
+    let (text, manifest) = (index.render(), index.manifest(signature));
     files::remove_leftovers(&plan.scratch)?;
-    for store in &stores {
+    for store in stores {
         // From here on the layout loses blobs: whoever goes on after a kill must not take an image for whole.
         let listed = store.directory.join(INDEX);
         fs::remove_file(&listed).map_err(Error::io(Action::Write, &listed))?;
     }
     let mut writer = Writer::create(&plan.scratch, plan.form)?;
     writer.add(MARKER, CONTENT)?;
-    writer.add(INDEX, &index.layout().render())?;
-    for own in [&manifest[..], &text, b"{}"] {
+    writer.add(INDEX, &index.layout(&manifest).render())?;
+    let signature = signature.map(|signature| &signature.content[..]);
+    let own = [&manifest[..], &text, b"{}"].into_iter().chain(signature);
+    for own in own {
         writer.add(&blob_name(&Digest::sha256(own)), own)?;
     }
-    let files = files_of(&index, &stores);
+    let files = files_of(index, stores);
     for (digest, _) in index.carried() {
         let paths = files.get(digest).map_or(&[][..], Vec::as_slice);
         let path = paths.iter().find(|path| path.exists());
@@ -115,7 +153,7 @@ fn write(plan: &BundlePlan) -> Result<BundleIndex, Error> {
         }
     }
     writer.finish(&plan.target)?;
-    Ok(index)
+    Ok(())
 }
 
 /// Where each blob is: in several layouts it is one file with several names.

@@ -69,7 +69,7 @@ pub enum AuthorityKind {
 }
 
 /// What an image must be like; all of it must hold.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Require {
     /// The user that it runs as.
     pub user: Option<RequiredUser>,
@@ -121,6 +121,21 @@ impl Gates {
             verify: read_authorities(verify, fields),
             require,
             mode: *mode,
+        })
+    }
+
+    /// What they ask of the name of an image; nothing where they ask nothing of it.
+    pub fn of_tags(&self) -> Option<Self> {
+        let deny_tags = &self.require.as_ref()?.deny_tags;
+        let require = Require {
+            deny_tags: deny_tags.clone(),
+            ..Require::default()
+        };
+        (!deny_tags.is_empty()).then_some(Self {
+            min_age: None,
+            verify: Vec::new(),
+            require: Some(require),
+            mode: self.mode,
         })
     }
 

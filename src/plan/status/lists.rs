@@ -13,7 +13,7 @@ use crate::api::image_mirror::{
 };
 use crate::api::time::whole_seconds;
 use crate::plan::prune::PruneReport;
-use crate::plan::report::{MirrorReport, Outcome, Totals};
+use crate::plan::report::{MirrorReport, Outcome, TagReport, Totals};
 
 /// Writes how far the mirror and its destinations are.
 pub(super) fn write_counts(status: &mut ImageMirrorStatus, counts: &Counts) {
@@ -92,10 +92,13 @@ pub(super) fn write_round(status: &mut ImageMirrorStatus, round: &Round<'_>) {
     if written == 0 && !is_first_of_its_result {
         return;
     }
-    let mut recent: Vec<RecentCopy> = round
-        .report
-        .tags
-        .iter()
+    // What moved is told before what is new.
+    let is_moved = |tag: &&TagReport| tag.previous_digest.is_some();
+    let tags = &round.report.tags;
+    let moved = tags.iter().filter(is_moved);
+    let former = moved.clone().count();
+    let mut recent: Vec<RecentCopy> = moved
+        .chain(tags.iter().filter(|tag| !is_moved(tag)))
         .filter_map(|tag| {
             let (digest, action) = match &tag.outcome {
                 Outcome::Copied { digest, .. } => (digest, Action::Copied),
@@ -113,6 +116,7 @@ pub(super) fn write_round(status: &mut ImageMirrorStatus, round: &Round<'_>) {
                 destination: tag.destination.clone(),
                 digest: digest.clone(),
                 source_digest: tag.source_digest.clone(),
+                previous_digest: tag.previous_digest.clone(),
                 action,
                 time: whole_seconds(round.ended),
             })
@@ -127,6 +131,7 @@ pub(super) fn write_round(status: &mut ImageMirrorStatus, round: &Round<'_>) {
         end_time: whole_seconds(round.ended),
         result,
         copied: number(written),
+        moved: number(former),
         bytes: i64::try_from(totals.bytes).unwrap_or(i64::MAX),
     };
     status.history.insert(0, summary);

@@ -19,6 +19,7 @@ fn tag(name: &str, destination: &str, outcome: Outcome) -> TagReport {
         destination: destination.to_owned(),
         target: format!("{destination}.example.com/app:{name}"),
         source_digest: Digest::sha256(name.as_bytes()),
+        previous_digest: None,
         selected_by: Vec::new(),
         outcome,
     }

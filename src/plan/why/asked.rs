@@ -4,6 +4,7 @@
 
 use std::str::FromStr;
 
+use crate::api::ImageMirror;
 use crate::oci::reference::ReferenceError;
 use crate::oci::{Digest, Reference, Registry, Repository, Tag};
 
@@ -54,8 +55,22 @@ impl AskedImage {
         self.image.digest.as_ref()
     }
 
+    /// Whether it may be at a registry that the mirror names.
+    pub fn may_concern(&self, mirror: &ImageMirror) -> bool {
+        let destinations = mirror.spec.destinations.iter();
+        let mut registries = destinations.map(|destination| destination.registry.as_str());
+        self.may_be_at(&mirror.spec.source.registry)
+            || registries.any(|registry| self.may_be_at(registry))
+    }
+
+    /// The name of the repository as it was written, without a registry.
+    pub fn bare_repository(&self) -> &str {
+        let repository = self.image.repository.as_str();
+        repository.strip_prefix("library/").unwrap_or(repository)
+    }
+
     /// Whether it may be at this registry.
-    pub(super) fn may_be_at(&self, registry: &str) -> bool {
+    fn may_be_at(&self, registry: &str) -> bool {
         let registry: Result<Registry, _> = registry.parse();
         registry.is_ok_and(|registry| self.is_anywhere || self.image.registry.may_be(&registry))
     }
@@ -75,12 +90,6 @@ impl AskedImage {
         }
         let is_there = self.image.registry.may_be(registry);
         is_there.then(|| self.image.repository.clone())
-    }
-
-    /// Without what Docker Hub puts in front.
-    fn bare_repository(&self) -> &str {
-        let repository = self.image.repository.as_str();
-        repository.strip_prefix("library/").unwrap_or(repository)
     }
 }
 

@@ -76,11 +76,11 @@ impl Scene {
         let record = object("MirroredRepository", "mr-1", &page, &self.record);
         ImageAnswer::of(
             &image.parse().unwrap(),
-            KnownObjects {
-                mirrors: &[serde_json::from_value(mirror).unwrap()],
-                policies: &[serde_json::from_value(policy).unwrap()],
-                records: &[serde_json::from_value(record).unwrap()],
-            },
+            &KnownObjects::of(
+                &[serde_json::from_value(mirror).unwrap()],
+                &[serde_json::from_value(policy).unwrap()],
+                &[serde_json::from_value(record).unwrap()],
+            ),
         )
     }
 

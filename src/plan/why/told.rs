@@ -7,7 +7,6 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::answer::{ImageAnswer, MirrorAnswer, Whereabouts};
-use crate::api::Reason;
 use crate::api::time::since;
 use crate::plan::named_mirror::NamedMirror;
 
@@ -156,24 +155,14 @@ fn next_step(mirror: &str, suspended: bool, whereabouts: &Whereabouts) -> Option
         Whereabouts::Mirrored { .. }
         | Whereabouts::Quarantined { .. }
         | Whereabouts::Refused { .. } => None,
-        Whereabouts::Unusable { reason, .. } => {
-            let edit = mirror.edit();
-            Some(if *reason == Reason::DependencyNotReady.as_str() {
-                format!("make what is missing, or take it out: {edit}")
-            } else if *reason == Reason::InvalidSpec.as_str() {
-                edit
-            } else {
-                format!("{}, once that is mended", mirror.command(round))
-            })
+        Whereabouts::Unusable { reason, .. } | Whereabouts::Failed { reason, .. } => {
+            Some(mirror.mend(reason, suspended))
         }
         Whereabouts::OtherImage { .. } => {
             Some("use the digest above, or a tag that does not move".to_owned())
         }
         Whereabouts::Copying { .. } if suspended => Some(mirror.command("resume")),
         Whereabouts::Copying { .. } => Some(mirror.command("logs")),
-        Whereabouts::Failed { .. } => {
-            Some(format!("{}, once that is mended", mirror.command(round)))
-        }
         Whereabouts::Pruned { .. } => Some(mirror.command("restore")),
         Whereabouts::NotSelected { policies, .. } => {
             let policies = policies
@@ -189,6 +178,7 @@ fn next_step(mirror: &str, suspended: bool, whereabouts: &Whereabouts) -> Option
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::Reason;
     use crate::oci::Digest;
 
     #[test]
@@ -240,9 +230,9 @@ mod tests {
             reason: reason.to_string(),
             message: "it is so".to_owned(),
         };
-        let failed = Whereabouts::Failed {
-            reason: "NotFound".to_owned(),
-            message: "gone".to_owned(),
+        let failed = |reason: Reason| Whereabouts::Failed {
+            reason: reason.to_string(),
+            message: "so it is".to_owned(),
             next_attempt_time: None,
         };
         for (suspended, whereabouts, expected) in [
@@ -254,13 +244,23 @@ mod tests {
             ),
             (
                 false,
-                failed.clone(),
+                failed(Reason::Unreachable),
                 "kubectl transship -n shop sync base, once that is mended",
             ),
             (
                 true,
-                failed,
+                failed(Reason::Unreachable),
                 "kubectl transship -n shop resume base, once that is mended",
+            ),
+            (
+                false,
+                failed(Reason::NotFound),
+                "push what is missing to the source, or take it out: kubectl -n shop edit imir/base",
+            ),
+            (
+                false,
+                failed(Reason::DestinationConflict),
+                "kubectl -n shop edit imir/base",
             ),
             (
                 false,

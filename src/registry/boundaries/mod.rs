@@ -75,6 +75,11 @@ pub enum OutOfBounds {
         "plain HTTP to {0} is out of bounds: if it is meant, the operator has to allow it with --insecure-hosts {0}"
     )]
     PlainHttp(String),
+    /// The host of an address is not among those that may be used.
+    #[error(
+        "the host {0} is out of bounds: if it is meant, the operator has to allow it with --allowed-hosts {0}"
+    )]
+    Host(String),
     /// A registry is not among those that may be used.
     #[error(
         "the registry {0} is out of bounds: if it is meant, the operator has to allow it with --allowed-hosts {0}"
@@ -91,12 +96,26 @@ impl Boundaries {
         registry: &Registry,
         base: &Url,
     ) -> Result<(), OutOfBounds> {
-        let port = base.port_or_known_default();
-        let mut globs = self.allowed_hosts.iter();
-        if !globs.any(|glob| glob.matches(registry.host(), port)) {
+        if !self.has_host(registry.host(), base) {
             return Err(OutOfBounds::Registry(registry.clone()));
         }
         self.check_url(base)
+    }
+
+    /// Whether messages may be sent to an address that is no registry's, as far as the address tells.
+    pub(super) fn check_address(&self, address: &Url) -> Result<(), OutOfBounds> {
+        let host = address.host_str().unwrap_or_default();
+        if !self.has_host(host, address) {
+            return Err(OutOfBounds::Host(origin::authority(address)));
+        }
+        self.check_url(address)
+    }
+
+    /// Whether this host, spoken to at the port of a URL, is among those that may be used.
+    fn has_host(&self, host: &str, url: &Url) -> bool {
+        let port = url.port_or_known_default();
+        let mut globs = self.allowed_hosts.iter();
+        globs.any(|glob| glob.matches(host, port))
     }
 
     /// Whether a request may go to a URL, as far as the URL tells: what a name leads to turns out

@@ -10,6 +10,8 @@ use rustls::{AlertDescription, CertificateError};
 
 use super::causes::{causes, root};
 
+/// What stands before the names of a certificate that is not the host's.
+pub(in crate::registry) const CERTIFICATE_NAMES: &str = "its certificate is for";
 /// The most names of a certificate that are told.
 const NAMES: usize = 3;
 /// The longest of them, in characters.
@@ -151,7 +153,7 @@ fn of_context(error: &rustls::Error) -> Option<String> {
             .collect();
         if !names.is_empty() {
             return Some(format!(
-                "its certificate is for {}: check the host, or have its name added there",
+                "{CERTIFICATE_NAMES} {}: check the host, or have its name added there",
                 names.join(", ")
             ));
         }

@@ -16,6 +16,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, Sleep, sleep};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
+/// How a connection of HTTP/2 begins, which is no method of HTTP/1.1. It takes any number of requests at once, where what
+/// is counted here are connections.
+const HTTP2: &[u8] = b"PRI";
+
 /// What connections may take.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -42,6 +46,8 @@ pub(super) struct Connection {
     silence: Pin<Box<Sleep>>,
     longest_silence: Duration,
     end: Pin<Box<Sleep>>,
+    /// How many of its first bytes are those of HTTP/2; none once one is not.
+    preface: Option<usize>,
     /// Tells that it has ended.
     token: CancellationToken,
 }
@@ -95,6 +101,7 @@ impl Connection {
             silence: Box::pin(sleep(silence)),
             longest_silence: silence,
             end: Box::pin(sleep(life)),
+            preface: Some(0),
             token,
         }
     }
@@ -106,6 +113,20 @@ impl Connection {
             || self.end.as_mut().poll(context).is_ready();
         if is_over {
             return Err(io::ErrorKind::TimedOut.into());
+        }
+        Ok(())
+    }
+
+    /// An error where the bytes that came begin HTTP/2.
+    fn require_http1(&mut self, bytes: &[u8]) -> io::Result<()> {
+        for byte in bytes {
+            let Some(matched) = self.preface else {
+                return Ok(());
+            };
+            self.preface = (HTTP2.get(matched) == Some(byte)).then_some(matched + 1);
+            if self.preface == Some(HTTP2.len()) {
+                return Err(io::ErrorKind::Unsupported.into());
+            }
         }
         Ok(())
     }
@@ -124,7 +145,9 @@ impl AsyncRead for Connection {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         self.check(context)?;
+        let before = buffer.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
+        self.require_http1(buffer.filled().get(before..).unwrap_or_default())?;
         self.stirred();
         Poll::Ready(Ok(()))
     }
@@ -180,6 +203,28 @@ mod tests {
             life: LIFE,
         };
         Bounded::new(TcpListener::bind("127.0.0.1:0").await.unwrap(), limits)
+    }
+
+    #[tokio::test]
+    async fn a_connection_is_of_http_1() {
+        for (pieces, is_taken) in [
+            (&["PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"][..], false),
+            (&["P", "R", "I"], false),
+            (&["POST / HTTP/1.1\r\n"], true),
+            (&["G", "ET /PRI HTTP/1.1\r\n"], true),
+        ] {
+            let mut bounded = bounded().await;
+            let (mut client, mut connection) = pair(&mut bounded).await;
+            let mut outcome = Ok(0);
+            for piece in pieces {
+                client.write_all(piece.as_bytes()).await.unwrap();
+                let mut bytes = [0; 64];
+                outcome = connection.read(&mut bytes).await;
+            }
+            let kind = outcome.map_err(|error| error.kind());
+            let expected = Err(io::ErrorKind::Unsupported);
+            assert_eq!(kind == expected, !is_taken, "{pieces:?}");
+        }
     }
 
     #[tokio::test]

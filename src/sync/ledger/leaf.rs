@@ -20,3 +20,16 @@ pub struct Leaf {
     /// The manifests that those need to be restored.
     pub keepsakes: Keepsakes,
 }
+
+impl Leaf {
+    /// The tags on record, those that wait, and those that were deleted; some are several of these.
+    pub fn tags(&self) -> impl Iterator<Item = &Tag> {
+        let Self {
+            records,
+            waiting,
+            deleted,
+            keepsakes: _,
+        } = self;
+        records.keys().chain(waiting.keys()).chain(deleted.keys())
+    }
+}

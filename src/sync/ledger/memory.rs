@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 
+use super::bare_tags::{self, BareTagAnswer};
 use super::keepsake::{self, Keepsakes, Kept};
 use super::origin::{SetAside, aside};
 use super::records::{Records, find, find_known, find_mut, pages};
@@ -26,8 +27,8 @@ struct State {
     records: Records,
     /// Where to find what is on record of a repository.
     whereabouts: Whereabouts,
-    /// Whether tags were first seen since the last flush.
-    has_new_sights: bool,
+    /// Whether something changed since the last flush that stands on no page.
+    has_unkept: bool,
     /// The pages that are not kept as they are now, and how often they changed.
     changed: BTreeMap<Page, u64>,
 }
@@ -292,7 +293,9 @@ impl Memory {
         pages.any(|page| {
             let tombstone = find(deleted, &page).and_then(|tags| tags.get(tag));
             let is_it = tombstone.is_some_and(|known| {
-                known.registry.may_be(&other.registry) && known.deleted_at >= other.deleted_at
+                known.registry.may_be(&other.registry)
+                    && known.digest == other.digest
+                    && known.deleted_at >= other.deleted_at
             });
             let record = find(mirrors, &page).and_then(|tags| tags.get(tag));
             is_it && record.is_none_or(|record| !tombstone.is_some_and(|it| it.is_about(record)))
@@ -430,6 +433,24 @@ impl Memory {
             .collect()
     }
 
+    pub(super) fn bare_tags(&self, mirror: &str, repository: &str) -> BTreeMap<Tag, BareTagAnswer> {
+        let state = self.lock();
+        let known = state.records.bare_tags.get(mirror);
+        let known = known.and_then(|known| known.get(repository));
+        known.cloned().unwrap_or_default()
+    }
+
+    pub(super) fn learn_bare_tags(
+        &self,
+        of: (&str, &str),
+        found: BTreeMap<Tag, BareTagAnswer>,
+        is_fresh: impl Fn(&BareTagAnswer) -> bool,
+    ) {
+        let mut state = self.lock();
+        bare_tags::learn(&mut state.records.bare_tags, of, found, is_fresh);
+        state.has_unkept = true;
+    }
+
     pub(super) fn first_seen(
         &self,
         source: &str,
@@ -445,7 +466,7 @@ impl Memory {
             .map(|tag| (tag.clone(), *seen.entry(tag.clone()).or_insert(now)))
             .collect();
         let has_new_sights = seen.len() > known;
-        state.has_new_sights |= has_new_sights;
+        state.has_unkept |= has_new_sights;
         sights
     }
 
@@ -507,12 +528,13 @@ impl Memory {
         state.records.waiting.remove(mirror);
         state.records.deleted.remove(mirror);
         state.records.keepsakes.remove(mirror);
+        state.records.bare_tags.remove(mirror);
         state.changed.retain(|page, _| page.mirror != mirror);
     }
 
-    /// Whether tags were first seen since this was last asked.
-    pub(super) fn take_new_sights(&self) -> bool {
-        std::mem::take(&mut self.lock().has_new_sights)
+    /// Whether something changed since this was last asked that stands on no page.
+    pub(super) fn take_unkept(&self) -> bool {
+        std::mem::take(&mut self.lock().has_unkept)
     }
 
     /// The pages of a mirror that are not kept as they are now.
@@ -543,7 +565,7 @@ impl Memory {
         state.note_names_of(&mirror.name);
         let is_known = state.records.origin.destinations.get(&mirror.name) == before.as_ref();
         // There is no page for it, and the next flush keeps it.
-        state.has_new_sights |= is_moved || !is_known;
+        state.has_unkept |= is_moved || !is_known;
         set_aside
     }
 
@@ -556,7 +578,7 @@ impl Memory {
         let mut state = self.lock();
         state.records.origin.spend(mirror, plan, now);
         // There is no page for it, and the flush is due.
-        state.has_new_sights = true;
+        state.has_unkept = true;
     }
 
     pub(super) fn records(&self) -> Records {

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::bare_tags::BareTags;
 use super::keepsake::{self, Keepsake, Keepsakes};
 use super::origin::{Origin, SetAside, aside};
 use super::{Leaf, Page, Record, Sight, Slot, Tombstone};
@@ -14,8 +15,9 @@ use crate::oci::{Digest, Repository, Tag};
 use crate::plan::{Destination, Mirror, SourceImage};
 
 /// The version of the format in which records are kept in a file.
-pub(super) const VERSION: u32 = 3;
-/// The oldest version that is read. It knew nothing of pruning; the next one did not say whose it is.
+pub(super) const VERSION: u32 = 4;
+/// The oldest version that is read. It knew nothing of pruning; the next one did not say whose it is, and the third one not what tags name
+/// that are named after digests.
 pub(super) const OLDEST_VERSION: u32 = 1;
 
 /// The records by mirror, destination, repository and tag.
@@ -40,6 +42,9 @@ pub(super) struct Records {
     /// When tags were first seen at the sources, for policies that ask for it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) first_seen: BTreeMap<String, BTreeMap<Tag, Timestamp>>,
+    /// What tags of the sources turned out to name that are named after digests, by mirror.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) bare_tags: BTreeMap<String, BareTags>,
 }
 
 pub(super) type Destinations<T, K = Tag> = BTreeMap<String, BTreeMap<Repository, BTreeMap<K, T>>>;
@@ -56,6 +61,7 @@ impl Default for Records {
             deleted: BTreeMap::new(),
             keepsakes: BTreeMap::new(),
             first_seen: BTreeMap::new(),
+            bare_tags: BTreeMap::new(),
         }
     }
 }
@@ -106,6 +112,7 @@ impl Records {
             deleted,
             keepsakes,
             first_seen: _,
+            bare_tags: _,
         } = self;
         Leaf {
             records: find(mirrors, page).cloned().unwrap_or_default(),
@@ -195,6 +202,7 @@ impl Records {
             deleted,
             keepsakes,
             first_seen: _,
+            bare_tags: _,
         } = self;
         let mut has_moved = rename(mirrors, destination, from, to);
         has_moved |= rename(waiting, destination, from, to);
@@ -204,7 +212,9 @@ impl Records {
     }
 
     /// Nothing that is on record counts as written by us any more. It goes on protecting what it names.
+    /// What tags of the sources name is asked again.
     pub(super) fn adopt_all(&mut self) {
+        self.bare_tags.clear();
         let destinations = self.deleted.values_mut().flat_map(BTreeMap::values_mut);
         let tombstones = destinations
             .flat_map(BTreeMap::values_mut)

@@ -284,16 +284,19 @@ fn what_was_deleted_together_did_not_go_along() {
         deleted_at: Timestamp::from_second(1000).unwrap(),
         ..tombstone(&it, &[])
     };
-    // Where and when the other tag was deleted, and whether it is still on record.
-    for (destination, registry, second, is_on_record, expected) in [
-        ("eu", "registry.example.com", 1000, false, true),
-        ("us", "registry.example.com", 1000, false, true),
-        ("us", "registry.example.com:443", 1005, false, true),
-        ("us", "alias.example.com", 1000, false, false),
+    let moved = image("what was on record before somebody moved the tag");
+    // Where, when and as what the other tag was deleted, and whether it is still on record.
+    for (destination, registry, second, was, is_on_record, expected) in [
+        ("eu", "registry.example.com", 1000, &it, false, true),
+        ("us", "registry.example.com", 1000, &it, false, true),
+        ("us", "registry.example.com:443", 1005, &it, false, true),
+        ("us", "alias.example.com", 1000, &it, false, false),
         // Somebody pushed it anew since then.
-        ("eu", "registry.example.com", 999, false, false),
+        ("eu", "registry.example.com", 999, &it, false, false),
+        // It was about to be deleted, and named this image by then.
+        ("eu", "registry.example.com", 1000, &moved, false, false),
         // Its turn has not come yet.
-        ("eu", "registry.example.com", 1000, true, false),
+        ("eu", "registry.example.com", 1000, &it, true, false),
     ] {
         let ledger = Ledger::in_memory();
         let mut other = slot("2");
@@ -301,10 +304,10 @@ fn what_was_deleted_together_did_not_go_along() {
         let tombstone = Tombstone {
             registry: registry.parse().unwrap(),
             deleted_at: Timestamp::from_second(second).unwrap(),
-            ..tombstone(&it, &[])
+            ..tombstone(was, &[])
         };
         if is_on_record {
-            ledger.write(other.clone(), record(&it, Some(Timestamp::UNIX_EPOCH)));
+            ledger.write(other.clone(), record(was, Some(Timestamp::UNIX_EPOCH)));
         }
         ledger.bury(&other, tombstone);
         let found = ledger.is_deleted_like(&slot("2"), &first);

@@ -21,11 +21,11 @@ struct Known {
 }
 
 impl Closures {
-    pub(super) fn read(&self, digest: &Digest) -> Option<Arc<[Digest]>> {
+    pub(in crate::sync) fn read(&self, digest: &Digest) -> Option<Arc<[Digest]>> {
         self.lock().closures.get(digest).cloned()
     }
 
-    pub(super) fn write(&self, digest: &Digest, closure: Arc<[Digest]>) {
+    pub(in crate::sync) fn write(&self, digest: &Digest, closure: Arc<[Digest]>) {
         let mut known = self.lock();
         if known.digests > DIGESTS {
             *known = Known::default();

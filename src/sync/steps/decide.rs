@@ -7,7 +7,7 @@ use crate::api::TagMutability;
 use crate::plan::decide::{Observation, decide as decide_by_digests};
 use crate::plan::gates::Verdict;
 use crate::plan::report::Outcome;
-use crate::sync::item::{Item, Step};
+use crate::sync::item::{Item, Step, Wholeness};
 use crate::sync::mirror_round::MirrorRound;
 use crate::sync::sighting::Sighting;
 
@@ -34,8 +34,7 @@ fn item(judged: Judged, mutability: TagMutability) -> Item {
         step,
         voucher,
         looked: None,
-        checked_at: None,
-        is_damaged: false,
+        wholeness: Wholeness::Unseen,
     }
 }
 

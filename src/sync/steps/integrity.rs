@@ -12,7 +12,7 @@ use crate::plan::integrity::LastCheck;
 use crate::plan::report::{Failure, Outcome};
 use crate::policy::Duration;
 use crate::runtime::clock;
-use crate::sync::item::{Item, Step};
+use crate::sync::item::{Item, Step, Wholeness};
 use crate::sync::mirror_round::MirrorRound;
 
 /// Images that are looked at together. What a registry bears is decided by its own limits.
@@ -45,7 +45,7 @@ impl Item {
     /// What came of it: a registry may believe that it has what it lost, and confirm what it does not store.
     pub(in crate::sync) async fn look_after(&self, engine: &Engine, outcome: Outcome) -> Outcome {
         let is_pushed = matches!(outcome, Outcome::Copied { .. } | Outcome::Retagged { .. });
-        if !self.is_damaged || !is_pushed {
+        if self.wholeness != Wholeness::Damaged || !is_pushed {
             return outcome;
         }
         let claim = self.sighting.claim.to_string();
@@ -80,7 +80,7 @@ impl Item {
     fn take_check(&mut self, found: Result<bool, Error>, now: Timestamp) {
         let claim = self.sighting.claim.to_string();
         match found {
-            Ok(true) => self.checked_at = Some(now),
+            Ok(true) => self.wholeness = Wholeness::Whole(now),
             Ok(false) => {
                 tracing::warn!(
                     tag = claim,
@@ -88,7 +88,7 @@ impl Item {
                 );
                 // A tag over something incomplete is none.
                 self.sighting.current = None;
-                self.is_damaged = true;
+                self.wholeness = Wholeness::Damaged;
                 self.step = Step::Decided(Decision::Copy);
             }
             Err(error) => self.step = Step::Unseen(Failure::copying(&claim, &error)),

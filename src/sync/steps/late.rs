@@ -149,7 +149,7 @@ fn cause(
     else {
         return Some(Cause::Doubt);
     };
-    if mode == Mode::Refresh || !is_proven || item.checked_at.is_some() {
+    if mode == Mode::Refresh || !is_proven || item.wholeness.whole_at().is_some() {
         return Some(Cause::Doubt);
     }
     let last = LastLook {

@@ -192,7 +192,6 @@ async fn list_repository<'a, C: Connect>(
         connection: deps.connection,
         engine: deps.engine,
         ledger: deps.ledger,
-        named: &deps.learned.named,
     };
     observed.lists = find_lists(&telling, mirror, entry, origin, listing).await;
     let times = find_times(deps, &subject, entry, origin, (listing, &observed.lists)).await;

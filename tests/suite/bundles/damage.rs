@@ -4,6 +4,9 @@
 
 use std::fs;
 
+use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256};
+
+use super::forged::{Members, header};
 use super::{Gap, image};
 use crate::support::registries::{Kind, Registry, Security};
 
@@ -21,7 +24,9 @@ async fn a_flipped_byte_is_named_by_file_and_offset_wherever_it_is() {
     let mut gap = Gap::new().await;
     let image = image(1);
     gap.source.client().push("app", "1", &image).await;
-    gap.create(&["out.tar"]).await;
+    let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap();
+    fs::write(gap.path("key.pem"), key.serialize_pem()).unwrap();
+    gap.create(&["out.tar", "--key", "key.pem"]).await;
     gap.create(&["parts", "--split", "1MiB"]).await;
     gap.create(&["out.zst"]).await;
     let whole = fs::read(gap.path("out.tar")).unwrap();
@@ -46,6 +51,14 @@ async fn a_flipped_byte_is_named_by_file_and_offset_wherever_it_is() {
         (
             "the index of the bundle",
             find(&whole, b"\"repositories\":[") + 3,
+        ),
+        (
+            "the signature of the index",
+            find(&whole, b"{\"mediaType\":\"application/vnd.dev.sigstore") + 3,
+        ),
+        (
+            "what refers to an image",
+            find(&whole, &image.referrers[0].manifest.bytes) + 20,
         ),
         ("an index", find(&whole, &image.root.bytes) + 20),
         ("a manifest", find(&whole, &image.children[0].bytes) + 20),
@@ -115,23 +128,6 @@ async fn refuse(gap: &mut Gap, what: &str, bundle: &str, file: &str) {
     );
 }
 
-fn header(name: &str, size: &str, kind: u8) -> Vec<u8> {
-    let mut block = vec![0; 512];
-    block[..name.len()].copy_from_slice(name.as_bytes());
-    block[100..108].copy_from_slice(b"0000644\0");
-    block[124..124 + size.len()].copy_from_slice(size.as_bytes());
-    block[148..156].fill(b' ');
-    block[156] = kind;
-    let target = b"/etc/passwd";
-    if kind == b'2' {
-        block[157..157 + target.len()].copy_from_slice(target);
-    }
-    block[257..265].copy_from_slice(b"ustar\x0000");
-    let sum: u32 = block.iter().map(|byte| u32::from(*byte)).sum();
-    block[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
-    block
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn archives_that_mean_harm_do_none() {
     let gap = Gap::new().await;
@@ -170,4 +166,19 @@ async fn archives_that_mean_harm_do_none() {
         let verified = gap.run(&["bundle", "verify", "harm.tar"]).await;
         assert_eq!(verified.code, Some(1), "{what}: {}", verified.stdout);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_with_a_slash_before_them_are_read_as_they_are_unpacked() {
+    let gap = Gap::new().await;
+    gap.source.client().push("app", "1", &image(1)).await;
+    gap.create(&["out.tar"]).await;
+    let whole = fs::read(gap.path("out.tar")).unwrap();
+    for prefix in ["/", "./", "/./"] {
+        let members = Members::of(&whole).renamed(|name| format!("{prefix}{name}"));
+        fs::write(gap.path("other.tar"), members.pack()).unwrap();
+        gap.json(&["bundle", "verify", "other.tar"]).await;
+        gap.load("other.tar").await;
+    }
+    gap.assert_whole(&["app:1"]).await;
 }

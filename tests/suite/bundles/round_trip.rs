@@ -285,23 +285,3 @@ async fn an_index_that_is_kept_goes_without_what_was_left_out() {
         loaded.stdout
     );
 }
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_bundle_is_not_written_over_what_it_needs() {
-    let gap = Gap::new().await;
-    for (words, expected) in [
-        (
-            ["out.tar", "--index", "out.tar"],
-            "FILE and --index are both out.tar",
-        ),
-        (
-            ["out.tar", "--since", "./out.tar"],
-            "FILE and --since are both ./out.tar",
-        ),
-    ] {
-        let create = [&["bundle", "create", "-f", "mirror.yaml"][..], &words].concat();
-        let finished = gap.run(&create).await;
-        assert_eq!(finished.code, Some(2), "{}", finished.stderr);
-        assert!(finished.stderr.contains(expected), "{}", finished.stderr);
-    }
-}

@@ -42,7 +42,7 @@ async fn what_cannot_be_a_state_file_stops_a_run_before_the_first_push() {
     large.set_len((512 << 20) + 1).unwrap();
     for (path, expected) in [
         ("else.txt", "else.txt is not a state file of this version"),
-        ("newer.json", "has version 9, this program writes 3"),
+        ("newer.json", "has version 9, this program writes 4"),
         ("link.json", "is a symbolic link"),
         ("folder.json", "is a directory"),
         ("socket", "is a socket"),
@@ -96,7 +96,7 @@ async fn a_second_run_is_told_who_has_the_state_or_waits() {
         .start();
     lock.unlock().unwrap();
     waiting.finish().await.assert_success();
-    assert_eq!(state(&files.path("state.json"))["version"], 3);
+    assert_eq!(state(&files.path("state.json"))["version"], 4);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -353,4 +353,45 @@ async fn an_approval_is_for_once() {
     let again = files.run(&approved).await;
     let expected = format!("note: the approval of {plan} was used for mirror default/m at ");
     assert!(again.stderr.contains(&expected), "{}", again.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_remembers_nothing_is_told_that_every_tag_is_asked_for() {
+    let (source, destination, files) = lab().await;
+    let plain = mirror(&source, &destination);
+    let immutable = format!("{plain}  immutableTags: ['*']\n");
+    let two = format!(
+        "{immutable}---\n{}",
+        immutable.replace("name: m", "name: other")
+    );
+    fs::write(files.path("immutable.yaml"), &immutable).unwrap();
+    fs::write(
+        files.path("two.yaml"),
+        two.replacen("name: d,", "repository: 'm/{repository}', name: d,", 1),
+    )
+    .unwrap();
+    let told = "warning: nothing is remembered without --state FILE: each tag of mirror default/m";
+    for (words, expected) in [
+        (
+            &["-f", "immutable.yaml"][..],
+            vec![format!("{told} is asked for")],
+        ),
+        (
+            &["-f", "two.yaml"],
+            vec![format!("{told} and 1 more is asked for")],
+        ),
+        (&["-f", "immutable.yaml", "--state", "state.json"], vec![]),
+        (&["-f", "immutable.yaml", "-q"], vec![]),
+        (&["-f", "immutable.yaml", "--dry-run"], vec![]),
+        (&["-f", "mirror.yaml"], vec![]),
+    ] {
+        let finished = files.run(&[&["sync"], words].concat()).await;
+        finished.assert_success();
+        let lines = finished.stderr.lines();
+        let warnings: Vec<&str> = lines.filter(|line| line.starts_with("warning")).collect();
+        assert_eq!(warnings.len(), expected.len(), "{words:?}: {warnings:?}");
+        for (warning, expected) in warnings.iter().zip(&expected) {
+            assert!(warning.starts_with(expected), "{warning}");
+        }
+    }
 }

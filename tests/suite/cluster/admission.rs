@@ -348,7 +348,7 @@ async fn objects_are_listed_with_their_columns() {
         );
     }
     insta::assert_snapshot!(lists.join("\n"), @r"
-    NAME | SOURCE | SYNCED | FAILED | REFUSED | READY | REASON | LAST SYNC | AGE | NEXT SYNC | MESSAGE
+    NAME | SOURCE | SYNCED | FAILED | REFUSED | READY | REASON | LAST SYNC | AGE | QUARANTINED | NEXT SYNC | MESSAGE
     NAME | MIRRORS | SELECTED | READY | REASON | AGE | MODE | MESSAGE
     NAME | MIRROR | DESTINATION | REPOSITORY | TAGS | CANDIDATES | AGE
     ");

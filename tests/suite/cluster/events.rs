@@ -6,6 +6,7 @@ mod google;
 mod late;
 mod many;
 mod pull;
+mod queue;
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};

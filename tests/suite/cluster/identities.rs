@@ -2,6 +2,8 @@
 
 //! Mirrors that are ServiceAccounts of their namespace in a cloud: the API server is a real one, the cloud is played.
 
+mod chain;
+
 use std::collections::BTreeSet;
 
 use base64::Engine as _;

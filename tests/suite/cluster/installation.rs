@@ -169,8 +169,8 @@ async fn everything_arrives(namespace: &Namespace<'_>, registries: &Registries) 
         .kubectl_ok(&["get", "imir", "--output=wide"])
         .await;
     insta::assert_snapshot!(registries.redact(&wide), @"
-    NAME  SOURCE  SYNCED  FAILED  REFUSED  READY  REASON  LAST SYNC  AGE  NEXT SYNC  MESSAGE
-    base-images  source  7/7  0  0  True  Succeeded  AGE  AGE  TIME  7 of 7 tags are synced
+    NAME  SOURCE  SYNCED  FAILED  REFUSED  READY  REASON  LAST SYNC  AGE  QUARANTINED  NEXT SYNC  MESSAGE
+    base-images  source  7/7  0  0  True  Succeeded  AGE  AGE  0  TIME  7 of 7 tags are synced
     ");
 }
 

@@ -160,14 +160,24 @@ async fn every_image_is_explained(plugin: &Plugin<'_>, source: &str, destination
         .await;
     assert_eq!(answer["kind"], "ImageAnswer");
     assert_eq!(answer["answers"][0]["state"], "Mirrored");
-    for words in ["status", "tree base", "restore base"] {
-        plugin.document(words).await;
-    }
+    let status = plugin.document("status").await;
+    assert_eq!(status["mirrors"][0]["reason"], "NotFound");
+    let tree = plugin.document("tree base").await;
+    assert_eq!(tree["reason"], "NotFound");
+    plugin.document("restore base").await;
     plugin.assert("why Not:An:Image", 2, "invalid value").await;
 }
 
 async fn what_fails_is_shown(plugin: &Plugin<'_>) {
-    plugin.assert("status", 1, "base Failing 2/3 1 0 0").await;
+    plugin
+        .assert("status", 1, "base Failing NotFound 2/3 1 0 0")
+        .await;
+    let mend = format!(
+        "do push what is missing to the source, or take it out: kubectl -n {} edit imir/base",
+        plugin.namespace.name()
+    );
+    plugin.assert("status", 1, &mend).await;
+    plugin.assert("status base", 1, &mend).await;
     plugin.assert("status base", 1, "failed").await;
     plugin.assert("status imir/base", 1, "failed").await;
     plugin

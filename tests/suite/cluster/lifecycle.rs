@@ -2,17 +2,18 @@
 
 //! What happens to mirrors when what they need is changed, taken away or broken.
 
+mod interrupted;
+mod strangers;
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::objects::{Mirror, login_secret, policy};
-use super::stage::{
-    Stage, change, controller_of, delete, message, ready_for, request, sync, until, within,
-};
+use super::stage::{Stage, change, controller_of, delete, message, ready_for, sync, until, within};
 use crate::support::cluster::namespace::find_condition;
-use crate::support::cluster::{ApiProxy, ControlPlane, Controller, Namespace};
+use crate::support::cluster::{ApiProxy, ControlPlane, Controller};
 use crate::support::content::{Image, ImageBuilder, Signer};
 use crate::support::credentials::Login;
 use crate::support::faults::FaultRegistry;
@@ -223,193 +224,6 @@ async fn of_two_mirrors_that_want_a_tag_the_older_has_it_until_it_is_gone() {
     delete(namespace, "imir", "older").await;
     ready_for(namespace, "imir", "newer", "Succeeded").await;
     assert_eq!(digest(), image(2).digest());
-}
-
-/// Objects that are taken away while a round that needs them waits for a registry.
-struct Interrupted {
-    namespace: Namespace<'static>,
-    destination: FaultRegistry,
-    gate: Gate,
-}
-
-impl Interrupted {
-    /// A namespace with a mirror, its policy and its Secret, whose destination has a tag already.
-    async fn prepare(name: &str) -> Self {
-        let gate = Gate::closed();
-        let destination = FaultRegistry::options().basic().start();
-        destination.load("app", "old", &image(9));
-        destination
-            .on("PUT", "/manifests/")
-            .does(Action::Hold(gate.clone()));
-        Self {
-            namespace: ControlPlane::shared().await.namespace(name).await,
-            destination,
-            gate,
-        }
-    }
-
-    async fn apply(&self, source: &FaultRegistry) {
-        let mirror = mirror_of(source, &self.destination)
-            .policy("all")
-            .with("/destinations/0/secretRef", json!({"name": "push"}));
-        let all = policy("all", &including(&[".*"]));
-        let secret = login_secret("push", &self.destination.host(), &Login::valid());
-        self.namespace
-            .apply(&format!("{mirror}{all}{secret}"))
-            .await;
-        within("a push", self.gate.reached()).await;
-        assert_eq!(
-            self.namespace.list("mrepo").await.len(),
-            1,
-            "it is on record before it is pushed"
-        );
-    }
-
-    fn assert_nothing_deleted(&self) {
-        let deletions =
-            self.destination.requests().into_iter().filter(|request| {
-                request.method == "DELETE" && request.path.contains("/manifests/")
-            });
-        assert_eq!(deletions.count(), 0);
-        assert!(self.destination.tags("app").contains(&"old".to_owned()));
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_is_deleted_in_the_middle_of_a_round_goes_and_nothing_goes_with_it() {
-    let source = source(&["1"]);
-    let home = ControlPlane::shared().await.namespace("home").await;
-    let of_mirror = Interrupted::prepare("of-mirror").await;
-    let of_namespace = Interrupted::prepare("of-namespace").await;
-    let of_secret = Interrupted::prepare("of-secret").await;
-    let of_policy = Interrupted::prepare("of-policy").await;
-    let all = [&of_mirror, &of_namespace, &of_secret, &of_policy];
-    let names = all
-        .map(|interrupted| interrupted.namespace.name())
-        .join(",");
-    let controller = Controller::options(home.plane().kubeconfig())
-        .argument(&format!("--watch-namespaces={},{names}", home.name()))
-        .argument(&format!("--lease-namespace={}", home.name()))
-        .start()
-        .await;
-    for interrupted in all {
-        interrupted.apply(&source).await;
-    }
-
-    delete(&of_mirror.namespace, "imir", "mirror").await;
-    delete(&of_secret.namespace, "secret", "push").await;
-    delete(&of_policy.namespace, "impol", "all").await;
-    let path = format!("/api/v1/namespaces/{}", of_namespace.namespace.name());
-    home.plane().client().delete(&path).await.assert_success();
-
-    // The registries still hang.
-    of_mirror.namespace.wait_until_gone("imir", "mirror").await;
-    of_namespace
-        .namespace
-        .wait_until_gone("imir", "mirror")
-        .await;
-    home.wait_until_gone("namespace", of_namespace.namespace.name())
-        .await;
-    let no_records = async || of_mirror.namespace.list("mrepo").await.is_empty();
-    until("no records of a mirror that is gone", no_records).await;
-    let other = FaultRegistry::start();
-    home.apply(&mirror_of(&source, &other).to_string()).await;
-    ready_for(&home, "imir", "mirror", "Succeeded").await;
-
-    for interrupted in all {
-        interrupted.gate.open();
-    }
-    for interrupted in [&of_secret, &of_policy] {
-        // The round that had begun comes to its end, the next one cannot begin.
-        request(&interrupted.namespace, "mirror", "next").await;
-        ready_for(
-            &interrupted.namespace,
-            "imir",
-            "mirror",
-            "DependencyNotReady",
-        )
-        .await;
-        assert_eq!(interrupted.destination.tags("app"), ["1", "old"]);
-        assert_eq!(interrupted.namespace.list("mrepo").await.len(), 1);
-    }
-    for interrupted in all {
-        within("the end of all requests", interrupted.destination.quiet()).await;
-        interrupted.assert_nothing_deleted();
-    }
-    assert_eq!(controller.get("/healthz").await.0, 200);
-}
-
-/// A control plane that takes anything as the spec of the project's kinds, as one of a later version may.
-async fn loose_control_plane() -> ControlPlane {
-    let plane = ControlPlane::start_bare().await;
-    for kind in [
-        "imagemirrors",
-        "imagepolicies",
-        "imagereceivers",
-        "mirroredrepositories",
-    ] {
-        let file = format!("{}/crds/{kind}.yaml", env!("CARGO_MANIFEST_DIR"));
-        let file = std::fs::read_to_string(file).unwrap();
-        let mut definition: Value = serde_saphyr::from_str(&file).unwrap();
-        let version = &mut definition["spec"]["versions"][0];
-        let anything = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
-        version["schema"]["openAPIV3Schema"] =
-            json!({"type": "object", "properties": {"spec": anything, "status": anything}});
-        version.as_object_mut().unwrap().remove("selectableFields");
-        let definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
-        let created = plane.client().create(definitions, &definition).await;
-        created.assert_success();
-    }
-    let established = [
-        "wait",
-        "--for=condition=Established",
-        "--timeout=60s",
-        "crd",
-        "--all",
-    ];
-    plane.kubectl_ok(&established).await;
-    plane
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_object_that_cannot_be_understood_does_not_stop_the_others() {
-    let (source, destination) = (source(&["1"]), FaultRegistry::start());
-    let plane = loose_control_plane().await;
-    let namespace = plane.namespace("future").await;
-    let mirror = mirror_of(&source, &destination);
-    let odd = mirror
-        .clone()
-        .named("odd")
-        .with("/interval", json!({"every": "day"}));
-    let user = mirror.clone().named("user").policy("odd");
-    let odd_policy = policy("odd", &json!({"include": "everything"}));
-    namespace
-        .apply(&format!("{mirror}{odd}{user}{odd_policy}"))
-        .await;
-    let owner = namespace.json("imir", "mirror").await.unwrap()["metadata"]["uid"].clone();
-    let record = json!({
-        "apiVersion": "transship.dev/v1alpha1",
-        "kind": "MirroredRepository",
-        "metadata": {"name": "odd", "ownerReferences": [{
-            "apiVersion": "transship.dev/v1alpha1", "kind": "ImageMirror", "name": "mirror", "uid": owner,
-        }]},
-        "spec": {"mirror": "mirror", "part": "all of it"},
-    });
-    namespace.apply(&record.to_string()).await;
-
-    let _controller = controller_of(&namespace).start().await;
-    ready_for(&namespace, "imir", "mirror", "Succeeded").await;
-    let stalled = async |kind: &str| {
-        let object = ready_for(&namespace, kind, "odd", "InvalidSpec").await;
-        assert!(find_condition(&object, "Stalled").is_some());
-        message(&object).to_owned()
-    };
-    for kind in ["imir", "impol"] {
-        let told = stalled(kind).await;
-        let expected = "this version of transship does not understand it: ";
-        assert!(told.contains(expected), "{told}");
-    }
-    ready_for(&namespace, "imir", "user", "DependencyNotReady").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -16,12 +16,13 @@ pub(super) const USER: &str = "system:serviceaccount:transship-system:transship"
 
 /// Opens the loopback addresses, where the registries of tests are, and lets workloads be seen.
 const VALUES: &str = "--set=boundaries.allowAddresses={127.0.0.0/8},boundaries.insecureHosts={127.0.0.1},\
-                      inUse.enabled=true,events.enabled=true";
+                      inUse.enabled=true,events.enabled=true,page.enabled=true,page.service.enabled=true";
 
 /// The addresses that the chart's pods listen on, and those that are free here.
-const LISTEN: [[&str; 2]; 2] = [
+const LISTEN: [[&str; 2]; 3] = [
     ["--listen-address=[::]:8080", "--listen-address=127.0.0.1:0"],
     ["--events-address=[::]:8081", "--events-address=127.0.0.1:0"],
+    ["--page-address=[::]:8082", "--page-address=127.0.0.1:0"],
 ];
 
 /// An installed release. There are no nodes: this process runs what its pods would.

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use serde_json::json;
 
 use super::objects::{Mirror, login_secret, policy};
+use super::page::Page;
 use super::release::{NAMESPACE, Release, USER};
 use crate::support::cluster::audit::Entry;
 use crate::support::cluster::namespace::find_condition;
@@ -130,6 +131,16 @@ async fn the_account_has_the_rights_that_are_used_and_no_others() {
         .wait_for_condition("irec", "hook", "Ready", "True")
         .await;
 
+    // Somebody who is told, as far as that goes.
+    let notification = json!({
+        "apiVersion": "transship.dev/v1alpha1", "kind": "ImageNotification", "metadata": {"name": "chat"},
+        "spec": {"type": "CloudEvents", "address": "https://events.test"},
+    });
+    namespace.apply(&notification.to_string()).await;
+    namespace
+        .wait_for_condition("inot", "chat", "Ready", "True")
+        .await;
+
     // Everything a release does: the same event twice, tags that come, a record that is written again.
     for (seed, tag) in [(2, "2"), (3, "3")] {
         source.client().push("app", tag, &image(seed)).await;
@@ -148,6 +159,11 @@ async fn the_account_has_the_rights_that_are_used_and_no_others() {
     namespace
         .wait_for("imir", "mirror", "planned", is_planned)
         .await;
+
+    // Somebody looks at the page.
+    let page = Page::of(&release.controller).await;
+    let seen = page.as_owner_of(plane.admin_token()).await;
+    assert_eq!(seen.status, 200, "{}", seen.body);
 
     let mut granted_anywhere = granted(plane, namespace.name()).await;
     granted_anywhere.extend(granted(plane, NAMESPACE).await);

@@ -34,10 +34,10 @@ kind: Role
 metadata: {name: controller}
 rules:
   - apiGroups: [transship.dev]
-    resources: [imagemirrors, imagepolicies, imagereceivers, mirroredrepositories]
+    resources: [imagemirrors, imagenotifications, imagepolicies, imagereceivers, mirroredrepositories]
     verbs: [get, list, watch]
   - apiGroups: [transship.dev]
-    resources: [imagemirrors/status, imagepolicies/status, imagereceivers/status, mirroredrepositories/status]
+    resources: [imagemirrors/status, imagenotifications/status, imagepolicies/status, imagereceivers/status, mirroredrepositories/status]
     verbs: [patch]
   - apiGroups: [events.k8s.io]
     resources: [events]

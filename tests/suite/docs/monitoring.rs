@@ -10,10 +10,11 @@ use super::{matches, page, read, root, rows};
 
 /// The metrics that the controller registers, as they are exposed, with their types.
 fn registered() -> BTreeMap<String, String> {
-    let source = read(&root().join("src/controller/metrics.rs"));
+    let declared = read(&root().join("src/controller/metrics.rs"));
+    let source = read(&root().join("src/controller/metrics/register.rs"));
     let kind = |field: &str| {
-        let declared = format!(r"\b{field}: (?:Family<\w+, )?(Gauge|Counter|Histogram)\b");
-        let kinds = matches(&declared, &source);
+        let form = format!(r"\b{field}: (?:Family<\w+, )?(Gauge|Counter|Histogram)\b");
+        let kinds = matches(&form, &declared);
         kinds.first().expect(field).to_lowercase()
     };
     let call =

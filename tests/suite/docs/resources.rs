@@ -45,10 +45,11 @@ fn every_field_of_a_resource_is_listed() {
         let kind = &definition["spec"]["names"]["kind"];
         let schema = &definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
         for (part, name) in pages {
-            // Only the controller writes a record; a receiver has a page of its own.
+            // Only the controller writes a record; receivers and notifications have pages of their own.
             let name = match (kind.as_str(), part) {
                 (Some("MirroredRepository"), _) => "status.md",
                 (Some("ImageReceiver"), "spec") => "events.md",
+                (Some("ImageNotification"), "spec") => "notifications.md",
                 _ => name,
             };
             let page = page(name);

@@ -89,7 +89,7 @@ async fn run(lab: &NamedRegistry, line: &str) -> String {
 }
 
 /// Words as a shell splits them, with single quotes.
-fn words(line: &str) -> Vec<String> {
+pub(super) fn words(line: &str) -> Vec<String> {
     let word = Regex::new(r"'([^']*)'|\S+").unwrap();
     let found = word.captures_iter(line);
     found
@@ -115,7 +115,7 @@ fn settled(printed: &str) -> String {
 }
 
 /// The blocks of a page, each as its commands with what follows them.
-fn blocks(text: &str) -> Vec<Vec<(String, String)>> {
+pub(super) fn blocks(text: &str) -> Vec<Vec<(String, String)>> {
     let block = Regex::new(r"(?s)```console\n(.*?)```").unwrap();
     let blocks = block.captures_iter(text).map(|found| {
         let mut commands: Vec<(String, String)> = Vec::new();

@@ -2,6 +2,10 @@
 
 //! Which entries of an index, and which other artifacts, a list of platforms leaves.
 
+mod attestations;
+mod descriptors;
+
+use Expected::{Bare, Entries, Failure, Whole};
 use serde_json::{Value, json};
 
 use super::mirror::{Mirror, Report};
@@ -19,7 +23,6 @@ enum Expected {
     /// Nothing: a reason, and a part of the message.
     Failure(&'static str, &'static str),
 }
-use Expected::{Bare, Entries, Failure, Whole};
 
 type Case = (&'static str, Image, &'static str, Expected);
 
@@ -394,89 +397,6 @@ async fn the_original_index_may_stay_where_its_entries_say_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn unusual_descriptors() {
-    let layer = Blob::layer(7, 3_000);
-    let mut foreign = layer.descriptor();
-    foreign["mediaType"] = json!(media_type::OCI_FOREIGN_LAYER);
-    foreign["urls"] = json!(["https://example.invalid/layer"]);
-    let mut linked = layer.descriptor();
-    linked["urls"] = json!(["https://example.invalid/layer"]);
-    let mut short = layer.descriptor();
-    short["size"] = json!(1);
-    let config = on("linux", "amd64");
-    let with = |layers: &[Value], seed: u64| {
-        let mut image = manifest(
-            media_type::OCI_CONFIG,
-            &config,
-            layers,
-            &json!({"annotations": {"seed": seed.to_string()}}),
-        );
-        image.blobs.push(layer.clone());
-        image
-    };
-    let linux = on("linux", "amd64");
-    let (source, destination) = (FaultRegistry::start(), FaultRegistry::start());
-    let cases: [(&str, Image, Result<(), &str>); 6] = [
-        (
-            "a layer with a URL is copied all the same",
-            with(&[linked], 1),
-            Ok(()),
-        ),
-        (
-            "foreign first, then not",
-            with(&[foreign.clone(), layer.descriptor()], 2),
-            Ok(()),
-        ),
-        (
-            "foreign in one image of an index, and not in the other",
-            index(&[
-                (&with(&[foreign], 3), linux.clone()),
-                (&with(&[layer.descriptor()], 4), linux.clone()),
-            ]),
-            Ok(()),
-        ),
-        (
-            "one layer with two sizes",
-            with(&[layer.descriptor(), short.clone()], 5),
-            Err("bytes and 1 bytes"),
-        ),
-        (
-            "one layer with two sizes in two images",
-            index(&[
-                (&with(&[layer.descriptor()], 6), linux.clone()),
-                (&with(&[short.clone()], 7), linux.clone()),
-            ]),
-            Err("bytes and 1 bytes: build the image again"),
-        ),
-        (
-            "one layer with a wrong size",
-            with(&[short], 8),
-            Err("bytes where the manifest says 1"),
-        ),
-    ];
-    for (number, (name, image, expected)) in cases.into_iter().enumerate() {
-        let repository = format!("odd{number}");
-        source.load(&repository, "1", &image);
-        let report = Mirror::from(&source.access())
-            .image(&repository, &["1"])
-            .to(&destination.access())
-            .sync()
-            .await;
-        match expected {
-            Ok(()) => {
-                report.expect(0, [1, 0, 0, 0, 0], name);
-                assert!(destination.has_blob(&repository, &layer.digest), "{name}");
-            }
-            Err(part) => {
-                let failure = report.failure();
-                assert!(failure.message.contains(part), "{name}: {failure:?}");
-                assert!(destination.manifest(&repository, "1").is_none(), "{name}");
-            }
-        }
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn schema_1_is_called_by_its_name() {
     let (source, destination) = (FaultRegistry::start(), FaultRegistry::start());
     let old = json!({
@@ -532,137 +452,4 @@ async fn a_mirror_of_images_and_charts_needs_one_list() {
     assert_eq!(found.digest, chart.digest());
     let found = destination.manifest("app", "1").unwrap();
     assert_eq!(entries(&found).len(), 2);
-}
-
-/// BuildKit's attestation of an image, and what the entry of an index says of it.
-fn attestation(of: &Image) -> (Image, Value) {
-    let image = manifest(
-        media_type::OCI_CONFIG,
-        &on("unknown", "unknown"),
-        &[],
-        &json!({"annotations": {"of": of.digest()}}),
-    );
-    let annotations = json!({
-        "vnd.docker.reference.type": "attestation-manifest",
-        "vnd.docker.reference.digest": of.digest(),
-    });
-    (image, annotations)
-}
-
-/// Images for these platforms, and an attestation of each behind them.
-fn attested(platforms: &[&str]) -> (Image, Vec<Image>) {
-    let images: Vec<Image> = platforms.iter().copied().map(image).collect();
-    let attestations: Vec<(Image, Value)> = images.iter().map(attestation).collect();
-    let mut entries: Vec<(&Image, Value)> = Vec::new();
-    for (image, platform) in images.iter().zip(platforms) {
-        let (os, architecture) = platform.split_once('/').unwrap();
-        entries.push((image, on(os, architecture)));
-    }
-    for (attestation, _) in &attestations {
-        entries.push((attestation, on("unknown", "unknown")));
-    }
-    let mut whole = index(&entries);
-    let mut document: Value = serde_json::from_slice(&whole.root.bytes).unwrap();
-    for (place, (_, annotations)) in attestations.iter().enumerate() {
-        document["manifests"][images.len() + place]["annotations"] = annotations.clone();
-    }
-    whole.root = Blob::json(media_type::OCI_INDEX, &document);
-    (whole, images)
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn one_platform_without_an_index() {
-    let amd64 = image("linux/amd64");
-    let arm64 = image("linux/arm64");
-    let chart = artifact("application/vnd.cncf.helm.config.v1+json");
-    let both = index(&[
-        (&amd64, on("linux", "amd64")),
-        (&arm64, on("linux", "arm64")),
-    ]);
-    let nested = index(&[
-        (&image("linux/s390x"), on("linux", "s390x")),
-        (&both, Value::Null),
-    ]);
-    let (whole, images) = attested(&["linux/amd64", "linux/arm64"]);
-    let [first, second] = [&images[0], &images[1]].map(|image| Bare(image.digest().to_owned()));
-    let bare = |image: &Image| Bare(image.digest().to_owned());
-    let arm_only = "mode: List, list: [linux/arm64], index: Unwrap";
-    let amd_only = "mode: List, list: [linux/amd64], index: Unwrap";
-    check([
-        ("an index", both.clone(), arm_only, bare(&arm64)),
-        ("attestations stay behind", whole.clone(), amd_only, first),
-        ("the same, the other one", whole, arm_only, second),
-        (
-            "entries that do not say their platform",
-            index(&[(&amd64, Value::Null), (&arm64, json!({}))]),
-            arm_only,
-            bare(&arm64),
-        ),
-        ("an index within an index", nested, arm_only, bare(&arm64)),
-        (
-            "the first one of two",
-            index(&[
-                (&chart, Value::Null),
-                (&amd64, on("linux", "arm64")),
-                (&arm64, on("linux", "arm64")),
-            ]),
-            arm_only,
-            bare(&amd64),
-        ),
-        ("an image without an index", arm64.clone(), arm_only, Whole),
-        (
-            "an image for another platform",
-            amd64,
-            arm_only,
-            Failure("NotFound", "the image is for linux/amd64"),
-        ),
-        (
-            "an absent platform, which cannot be skipped",
-            both,
-            "mode: List, list: [linux/s390x], index: Unwrap, absent: Skip",
-            Failure("NotFound", "it has linux/amd64, linux/arm64"),
-        ),
-        (
-            "an index of charts",
-            index(&[(&chart, Value::Null)]),
-            arm_only,
-            Whole,
-        ),
-        ("a chart", chart, arm_only, Whole),
-    ])
-    .await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn attestations_inside_an_index_may_stay_behind() {
-    let (whole, _) = attested(&["linux/amd64", "linux/arm64"]);
-    let bare = index(&[(&image("linux/amd64"), on("linux", "amd64"))]);
-    check([
-        (
-            "of all platforms",
-            whole.clone(),
-            "attestations: Skip",
-            Entries(&[0, 1]),
-        ),
-        (
-            "of one",
-            whole.clone(),
-            "mode: List, list: [linux/arm64], attestations: Skip",
-            Entries(&[1]),
-        ),
-        (
-            "not of one",
-            whole,
-            "mode: List, list: [linux/arm64]",
-            Entries(&[1, 3]),
-        ),
-        ("where there is none", bare, "attestations: Skip", Whole),
-        (
-            "an image without an index",
-            image("linux/arm64"),
-            "attestations: Skip",
-            Whole,
-        ),
-    ])
-    .await;
 }

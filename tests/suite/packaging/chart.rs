@@ -22,6 +22,7 @@ async fn without_values_it_serves_all_namespaces() {
     ClusterRole transship-view
     ClusterRoleBinding transship-controller
     CustomResourceDefinition imagemirrors.transship.dev
+    CustomResourceDefinition imagenotifications.transship.dev
     CustomResourceDefinition imagepolicies.transship.dev
     CustomResourceDefinition imagereceivers.transship.dev
     CustomResourceDefinition mirroredrepositories.transship.dev
@@ -46,11 +47,14 @@ async fn every_value_has_an_effect() {
     insta::assert_snapshot!(render(EVERYTHING).await.summary(), @"
     ClusterRole images-edit
     ClusterRole images-in-use
+    ClusterRole images-page
     ClusterRole images-secret-reader
     ClusterRole images-view
     ClusterRoleBinding images-in-use
+    ClusterRoleBinding images-page
     ConfigMap transship-system/images-dashboard
     CustomResourceDefinition imagemirrors.transship.dev
+    CustomResourceDefinition imagenotifications.transship.dev
     CustomResourceDefinition imagepolicies.transship.dev
     CustomResourceDefinition imagereceivers.transship.dev
     CustomResourceDefinition mirroredrepositories.transship.dev
@@ -72,6 +76,7 @@ async fn every_value_has_an_effect() {
     RoleBinding web/images-secret-reader
     Service transship-system/images
     Service transship-system/images-events
+    Service transship-system/images-page
     ServiceAccount transship-system/mirrors
     ServiceMonitor transship-system/images
     ");

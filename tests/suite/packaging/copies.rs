@@ -35,7 +35,7 @@ fn the_definitions_of_the_chart_are_those_of_the_project() {
 async fn definitions_are_installed_as_they_are_and_outlive_the_release() {
     for (values, annotation) in [("", json!("keep")), ("crds: {keep: false}", Value::Null)] {
         let rendered = render(values).await;
-        assert_eq!(rendered.of_kind("CustomResourceDefinition").count(), 4);
+        assert_eq!(rendered.of_kind("CustomResourceDefinition").count(), 5);
         for definition in rendered.of_kind("CustomResourceDefinition") {
             let metadata = &definition["metadata"];
             let plural = text(&definition["spec"]["names"]["plural"]);

@@ -8,8 +8,9 @@ use super::helm::{NAMESPACE, SETS, project, read, render, text};
 use crate::support::cluster::ControlPlane;
 
 /// The definitions that the chart brings.
-const DEFINITIONS: [&str; 4] = [
+const DEFINITIONS: [&str; 5] = [
     "imagemirrors.transship.dev",
+    "imagenotifications.transship.dev",
     "imagepolicies.transship.dev",
     "imagereceivers.transship.dev",
     "mirroredrepositories.transship.dev",

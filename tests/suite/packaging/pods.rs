@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-use super::helm::{EVERYTHING, SETS, items, render, text};
+use super::helm::{EVERYTHING, Rendered, SETS, items, render, text};
 use crate::support::program::Program;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -90,6 +90,8 @@ async fn what_mirrors_may_reach_becomes_flags() {
     controller
     --listen-address=0.0.0.0:8080
     --events-address=0.0.0.0:8081
+    --page-address=0.0.0.0:8082
+    --page-auth
     --lease-name=images
     --lease-namespace=transship-system
     --concurrent-rounds=8
@@ -141,13 +143,14 @@ async fn the_pods_are_those_that_everything_selects() {
     let rendered = render(EVERYTHING).await;
     let labels = &rendered.pod()["metadata"]["labels"];
     let services: Vec<&Value> = rendered.of_kind("Service").collect();
-    let [service, events] = services.as_slice() else {
+    let [service, events, page] = services.as_slice() else {
         panic!("{services:?}");
     };
     let selectors = [
         &rendered.the("Deployment")["spec"]["selector"]["matchLabels"],
         &service["spec"]["selector"],
         &events["spec"]["selector"],
+        &page["spec"]["selector"],
         &rendered.the("PodDisruptionBudget")["spec"]["selector"]["matchLabels"],
         &rendered.the("NetworkPolicy")["spec"]["podSelector"]["matchLabels"],
         &rendered.pod()["spec"]["topologySpreadConstraints"][0]["labelSelector"]["matchLabels"],
@@ -188,5 +191,53 @@ async fn events_come_in_only_where_they_are_taken() {
         let container = &rendered.pod()["spec"]["containers"][0];
         assert_eq!(items(&container["ports"]).count(), ports, "{values}");
         assert_eq!(rendered.of_kind("Service").count(), ports, "{values}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_is_at_loopback_or_asks_who_looks() {
+    let page = |rendered: &Rendered| -> Vec<String> {
+        let arguments = items(&rendered.pod()["spec"]["containers"][0]["args"]).map(text);
+        let page = arguments.filter(|argument| argument.starts_with("--page"));
+        page.map(str::to_owned).collect()
+    };
+    let open = r#"[{"ports":[{"port":"page","protocol":"TCP"}]}]"#;
+    let peers = r#"[{"from":[{"podSelector":{}}],"ports":[{"port":"page","protocol":"TCP"}]}]"#;
+    let cases: [(&str, &[&str], &str, usize); 5] = [
+        ("", &[], "[]", 0),
+        ("service: {enabled: true}", &[], "[]", 0),
+        ("enabled: true", &["--page-address=8082"], "[]", 0),
+        (
+            "enabled: true, service: {enabled: true}",
+            &["--page-address=[::]:8082", "--page-auth"],
+            open,
+            1,
+        ),
+        (
+            "enabled: true, service: {enabled: true}}, networkPolicy: {metricsFrom: [], pageFrom: [{podSelector: {}}]",
+            &["--page-address=[::]:8082", "--page-auth"],
+            peers,
+            1,
+        ),
+    ];
+    for (values, arguments, ingress, services) in cases {
+        let none = if values.contains("networkPolicy") {
+            ""
+        } else {
+            "networkPolicy: {metricsFrom: []}, "
+        };
+        let rendered = render(&format!("{{{none}page: {{{values}}}}}")).await;
+        assert_eq!(page(&rendered), arguments, "{values}");
+        let expected: Value = serde_json::from_str(ingress).unwrap();
+        let found = &rendered.the("NetworkPolicy")["spec"]["ingress"];
+        assert_eq!(*found, expected, "{values}");
+        let named = rendered.of_kind("Service").filter(|service| {
+            let name = &service["metadata"]["name"];
+            *name == "transship-page"
+        });
+        assert_eq!(named.count(), services, "{values}");
+        let roles = rendered.of_kind("ClusterRole");
+        let roles = roles.filter(|role| role["metadata"]["name"] == "transship-page");
+        assert_eq!(roles.count(), services, "{values}");
     }
 }

@@ -56,8 +56,8 @@ fn is_role(object: &Value) -> bool {
 async fn the_controller_may_do_this_and_nothing_else() {
     let rendered = render("").await;
     insta::assert_snapshot!(rules(role(&rendered, "ClusterRole", "transship-controller")), @"
-    list,watch transship.dev/imagemirrors,imagepolicies,imagereceivers,mirroredrepositories
-    patch transship.dev/imagemirrors/status,imagepolicies/status,imagereceivers/status,mirroredrepositories/status
+    list,watch transship.dev/imagemirrors,imagenotifications,imagepolicies,imagereceivers,mirroredrepositories
+    patch transship.dev/imagemirrors/status,imagenotifications/status,imagepolicies/status,imagereceivers/status,mirroredrepositories/status
     create,patch transship.dev/mirroredrepositories
     create,patch events.k8s.io/events
     ");
@@ -71,6 +71,16 @@ async fn the_controller_may_do_this_and_nothing_else() {
     transship-system: ClusterRole transship-secret-reader
     transship-system: Role transship-lease
     ");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_looks_at_the_page_is_asked_where_it_has_a_service() {
+    let rendered = render("{page: {enabled: true, service: {enabled: true}}}").await;
+    insta::assert_snapshot!(rules(role(&rendered, "ClusterRole", "transship-page")), @"
+    create authentication.k8s.io/tokenreviews
+    create authorization.k8s.io/subjectaccessreviews
+    ");
+    assert!(bindings(&rendered).contains("everywhere: ClusterRole transship-page"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -168,8 +178,8 @@ async fn workloads_are_listed_everywhere_where_the_operator_allows_it_and_nowher
 #[tokio::test(flavor = "multi_thread")]
 async fn people_get_the_resources_with_the_roles_they_have() {
     let rendered = render("").await;
-    insta::assert_snapshot!(rules(role(&rendered, "ClusterRole", "transship-view")), @"get,list,watch transship.dev/imagemirrors,imagepolicies,imagereceivers,mirroredrepositories");
-    insta::assert_snapshot!(rules(role(&rendered, "ClusterRole", "transship-edit")), @"create,update,patch,delete,deletecollection transship.dev/imagemirrors,imagepolicies,imagereceivers");
+    insta::assert_snapshot!(rules(role(&rendered, "ClusterRole", "transship-view")), @"get,list,watch transship.dev/imagemirrors,imagenotifications,imagepolicies,imagereceivers,mirroredrepositories");
+    insta::assert_snapshot!(rules(role(&rendered, "ClusterRole", "transship-edit")), @"create,update,patch,delete,deletecollection transship.dev/imagemirrors,imagenotifications,imagepolicies,imagereceivers");
     let aggregated = |name| {
         let labels = &role(&rendered, "ClusterRole", name)["metadata"]["labels"];
         let names = labels.as_object().unwrap().keys();

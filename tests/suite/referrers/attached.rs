@@ -190,6 +190,44 @@ async fn what_a_tag_names_that_is_named_after_a_digest_is_asked_once() {
 }
 
 #[tokio::test]
+async fn a_list_of_what_refers_to_a_platform_is_told_from_images_once_in_the_time_of_a_recheck() {
+    for prune in ["{}", "{mode: Plan}"] {
+        let lab = Lab::without_api().with(&format!("prune: {prune}"));
+        let index = pair(1);
+        lab.source.load("team/app", "1", &index);
+        let mut lists = Vec::new();
+        for child in &index.children {
+            let signature = Signer::generate().sign(&child.digest);
+            lab.attach(&signature);
+            list(&lab.source, &child.digest, &[signature]);
+            lists.push(format!("HEAD manifests {}", fallback_tag(&child.digest)));
+        }
+        lists.sort();
+        assert_eq!(lab.round().await, ["1: Copied"]);
+        let quiet = [
+            vec!["GET tags list".to_owned(), "HEAD manifests 1".to_owned()],
+            vec!["HEAD manifests 1".to_owned()],
+        ];
+        for _ in 0..2 {
+            lab.requests();
+            assert_eq!(lab.round().await, ["1: Unchanged"]);
+            let [source, destination] = lab.requests();
+            assert_eq!(source, quiet[0], "{prune}");
+            let heads = |line: &&String| line.starts_with("HEAD");
+            let destination: Vec<_> = destination.iter().filter(heads).cloned().collect();
+            assert_eq!(destination, quiet[1], "{prune}");
+        }
+        lab.age(24);
+        lab.requests();
+        assert_eq!(lab.round().await, ["1: Unchanged"]);
+        let [source, _] = lab.requests();
+        for list in &lists {
+            assert!(source.contains(list), "{prune}: {list} in {source:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_source_that_resolves_such_a_tag_as_the_digest_lists_nothing_under_it() {
     for (name, image) in [("an image", image(1)), ("an index", pair(2))] {
         let lab = Lab::between(without_api(), without_api()).taking("['1']");

@@ -145,6 +145,15 @@ impl Lab {
             let at = &mut record["referrers"]["at"];
             *at = earlier(at, hours);
         });
+        self.edit_state(|state| {
+            let repositories = state.pointer_mut("/bareTags/default~1m");
+            let repositories = repositories.and_then(Value::as_object_mut);
+            for tags in repositories.into_iter().flat_map(|all| all.values_mut()) {
+                for naming in tags.as_object_mut().unwrap().values_mut() {
+                    naming["at"] = earlier(&naming["at"], hours);
+                }
+            }
+        });
     }
 
     /// Takes from the records what an older version did not write.
@@ -162,13 +171,19 @@ impl Lab {
     }
 
     fn edit(&self, mut edit: impl FnMut(&mut Value)) {
+        self.edit_state(|state| {
+            let tags = &mut state["mirrors"]["default/m"]["d"][REPOSITORY];
+            tags.as_object_mut()
+                .unwrap()
+                .values_mut()
+                .for_each(&mut edit);
+        });
+    }
+
+    fn edit_state(&self, edit: impl FnOnce(&mut Value)) {
         let text = std::fs::read_to_string(self.state()).unwrap();
         let mut state: Value = serde_json::from_str(&text).unwrap();
-        let tags = &mut state["mirrors"]["default/m"]["d"][REPOSITORY];
-        tags.as_object_mut()
-            .unwrap()
-            .values_mut()
-            .for_each(&mut edit);
+        edit(&mut state);
         std::fs::write(self.state(), state.to_string()).unwrap();
         // What was written last is not known then. It may be gone from an earlier edit.
         let _ = std::fs::remove_file(self.state().with_extension("json.lock"));

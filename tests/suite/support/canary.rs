@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use rustls::ServerConfig;
 
+use super::http::script::Script;
 use super::http::server::{Handler, Server};
 use super::http::{Reply, Request};
 
@@ -57,6 +58,11 @@ impl Canary {
     /// Its base URL without a trailing slash.
     pub fn url(&self) -> String {
         self.server.url()
+    }
+
+    /// What happens to requests besides being heard.
+    pub fn script(&self) -> &Script {
+        self.server.script()
     }
 
     /// How many connections were opened, even without a request.

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use rustls::ServerConfig;
 
+use super::http::script::Script;
 use super::http::server::{Handler, Server};
 use super::http::{Reply, Request};
 use super::sigv4;
@@ -66,6 +67,11 @@ impl Cloud {
     /// Its address as a URL, without a slash at the end.
     pub fn url(&self) -> String {
         self.server.url()
+    }
+
+    /// Its rules, of which those that hold something come before what it answers.
+    pub fn script(&self) -> &Script {
+        self.server.script()
     }
 
     /// What it was asked, oldest first.

@@ -47,6 +47,7 @@ pub struct Issuer {
     anonymous_pull: AtomicBool,
     serial: AtomicUsize,
     issued: Mutex<HashMap<String, Grant>>,
+    identity_token: Mutex<String>,
 }
 
 struct Grant {
@@ -99,6 +100,7 @@ impl Issuer {
             anonymous_pull: AtomicBool::new(false),
             serial: AtomicUsize::new(0),
             issued: Mutex::default(),
+            identity_token: Mutex::new(IDENTITY_TOKEN.to_owned()),
         }
     }
 
@@ -136,6 +138,11 @@ impl Issuer {
     /// Whether clients without credentials get tokens that may pull.
     pub fn set_anonymous_pull(&self, allowed: bool) {
         self.anonymous_pull.store(allowed, Ordering::SeqCst);
+    }
+
+    /// Takes this identity token in place of a password, and no other.
+    pub fn set_identity_token(&self, token: &str) {
+        token.clone_into(&mut self.identity_token.lock().unwrap());
     }
 
     /// Makes every token issued so far worthless for servers of the harness (not for real registries).
@@ -202,6 +209,26 @@ impl Issuer {
         }
     }
 
+    fn claim_of_form(&self, form: &[u8]) -> Claim {
+        let field = |name| {
+            form_values(form, name)
+                .into_iter()
+                .next()
+                .unwrap_or_default()
+        };
+        let valid = match field("grant_type").as_str() {
+            "password" => {
+                Login {
+                    username: field("username"),
+                    password: field("password"),
+                } == Login::valid()
+            }
+            "refresh_token" => field("refresh_token") == *self.identity_token.lock().unwrap(),
+            _ => false,
+        };
+        if valid { Claim::Valid } else { Claim::Wrong }
+    }
+
     fn answer_for(&self, login: &Claim, scopes: &[Scope]) -> Reply {
         let scopes: Vec<Scope> = match login {
             Claim::Valid => scopes.to_vec(),
@@ -232,7 +259,7 @@ impl Handler for Issuer {
         let (claim, scopes) = match request.method.as_str() {
             "GET" => (claim_of_header(request), request.parameters("scope")),
             "POST" => (
-                claim_of_form(&request.body),
+                self.claim_of_form(&request.body),
                 form_values(&request.body, "scope"),
             ),
             _ => return Reply::error(405, "UNSUPPORTED", "GET or POST"),
@@ -256,26 +283,6 @@ fn claim_of_header(request: &Request) -> Claim {
         Some(value) if Login::from_basic(value) == Some(Login::valid()) => Claim::Valid,
         Some(_) => Claim::Wrong,
     }
-}
-
-fn claim_of_form(form: &[u8]) -> Claim {
-    let field = |name| {
-        form_values(form, name)
-            .into_iter()
-            .next()
-            .unwrap_or_default()
-    };
-    let valid = match field("grant_type").as_str() {
-        "password" => {
-            Login {
-                username: field("username"),
-                password: field("password"),
-            } == Login::valid()
-        }
-        "refresh_token" => field("refresh_token") == IDENTITY_TOKEN,
-        _ => false,
-    };
-    if valid { Claim::Valid } else { Claim::Wrong }
 }
 
 fn pull_only(scope: &Scope) -> Option<Scope> {

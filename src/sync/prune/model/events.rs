@@ -9,7 +9,6 @@ use super::known::{
     IMAGES, Image, KNOWN_IMAGES, KNOWN_REPOSITORIES, KNOWN_TAGS, Place, REGISTRIES, TAGS, at,
 };
 use super::member::Member;
-use super::round::End;
 use super::world::{Use, World};
 use crate::api::image_mirror::PruneMode;
 use crate::oci::Registry;
@@ -260,9 +259,8 @@ impl World {
     }
 
     fn restore_one_tag(&mut self) {
-        if let Err(End::Died) = self.restore_tag() {
-            self.restart();
-        }
+        let end = self.restore_tag();
+        self.go_on_after(end);
     }
 
     pub(super) fn pass_time(&mut self) {

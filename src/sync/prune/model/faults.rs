@@ -136,7 +136,7 @@ impl World {
         drop(leaves);
         self.tell(|| "records are lost or rolled back".to_owned());
         self.notes.is_time_lost = true;
-        self.notes.are_records_lost = true;
+        self.notes.records_lost = Some(self.passed());
         self.restart();
     }
 
@@ -168,7 +168,7 @@ impl World {
         drop(leaves);
         self.tell(|| format!("a record is forged: {kind}"));
         self.notes.is_time_lost = true;
-        self.notes.are_records_lost = true;
+        self.notes.records_lost = Some(self.passed());
         self.restart();
     }
 }

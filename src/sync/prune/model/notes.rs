@@ -21,8 +21,8 @@ pub(super) struct Notes {
     pub(super) last_wanted: BTreeMap<(usize, At), Duration>,
     /// Whether records were lost, or somebody set the clock.
     pub(super) is_time_lost: bool,
-    /// Whether records were lost, rolled back or forged.
-    pub(super) are_records_lost: bool,
+    /// When records were last lost, rolled back or forged.
+    pub(super) records_lost: Option<Duration>,
     /// When the last tag of an image was deleted by a round.
     pub(super) deletions: BTreeMap<Place, Duration>,
     /// When a deletion of an image was last put on record, whatever came of it.

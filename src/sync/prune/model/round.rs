@@ -52,7 +52,11 @@ impl World {
         self.take_note_of_grace();
         let end = self.try_round();
         self.mend();
-        // One that slept through it gives way to the one that took over.
+        self.go_on_after(end);
+    }
+
+    /// Who goes on. One that slept through it gives way to the one that took over.
+    pub(super) fn go_on_after(&mut self, end: Result<(), End>) {
         let leader = if self.is_within {
             None
         } else {

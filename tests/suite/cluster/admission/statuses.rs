@@ -87,6 +87,7 @@ pub(super) fn mirror() -> ImageMirrorStatus {
             destination: "eu".to_owned(),
             digest: sha256(),
             source_digest: sha512(),
+            previous_digest: Some(sha256()),
             action: Action::Copied,
             time: time(),
         }],
@@ -95,6 +96,7 @@ pub(super) fn mirror() -> ImageMirrorStatus {
             end_time: time(),
             result: RoundResult::Failed,
             copied: 1,
+            moved: 1,
             bytes: i64::from(i32::MAX) + 1,
         }],
         prune: Some(PruneStatus {

@@ -32,7 +32,7 @@ async fn open(name: &str, more: impl FnOnce(Options) -> Options) -> Reception {
 }
 
 /// The same with keys of AWS, and another server in the place of SQS.
-async fn open_at(name: &str, url: &str) -> Reception {
+pub(super) async fn open_at(name: &str, url: &str) -> Reception {
     open(name, |options| {
         options
             .environment("AWS_ENDPOINT_URL_SQS", url)
@@ -43,7 +43,7 @@ async fn open_at(name: &str, url: &str) -> Reception {
 }
 
 impl Reception {
-    async fn pull(&self, kind: &str, pull: &Value, registry: &str) {
+    pub(super) async fn pull(&self, kind: &str, pull: &Value, registry: &str) {
         self.pull_as("queue", kind, pull, registry).await;
     }
 
@@ -58,7 +58,7 @@ impl Reception {
     }
 
     /// What the receiver says where it is not ready for this reason.
-    async fn said(&self, reason: &str) -> String {
+    pub(super) async fn said(&self, reason: &str) -> String {
         let object = ready_for(&self.namespace, "irec", "queue", reason).await;
         let ready = find_condition(&object, "Ready").unwrap();
         let said = ready["message"].as_str().unwrap();
@@ -66,7 +66,7 @@ impl Reception {
     }
 
     /// Two tags are mirrored, and a third one may be.
-    async fn mirror(&self, source: &FaultRegistry, destination: &FaultRegistry) {
+    pub(super) async fn mirror(&self, source: &FaultRegistry, destination: &FaultRegistry) {
         source.load("app", "1", &image(1));
         let mirror = Mirror::of(&source.host())
             .image("app", &["*"])
@@ -334,30 +334,57 @@ fn pubsub(waiting: &Waiting, request: &Request) -> Reply {
     }
 }
 
+/// A controller that finds Pub/Sub and a metadata server of Google.
+struct Subscribed {
+    reception: Reception,
+    waiting: Waiting,
+    google: Cloud,
+    _metadata: Cloud,
+    _tunnel: Tunnel,
+    _directory: TempDir,
+}
+
+impl Subscribed {
+    async fn open(name: &str) -> Self {
+        let (authority, directory) = (Authority::generate(), TempDir::new().unwrap());
+        let waiting = Waiting::default();
+        let shared = Arc::clone(&waiting);
+        let tls = authority.issue_for(&["pubsub.googleapis.com"]).server();
+        let google = Cloud::start_in_tls(tls, move |request| pubsub(&shared, request));
+        let metadata = Cloud::start(|_| {
+            let token =
+                json!({"access_token": "canary-token", "expires_in": 3600, "token_type": "Bearer"});
+            Reply::json(200, &token)
+        });
+        let tunnel = Tunnel::to(google.address());
+        let ca = directory.path().join("ca.pem");
+        fs::write(&ca, authority.pem()).unwrap();
+        let reception = open(name, |options| {
+            options
+                .argument(&format!("--ca-file={}", ca.display()))
+                .environment("GCE_METADATA_HOST", &metadata.address().to_string())
+                .environment("ALL_PROXY", &tunnel.url())
+                .environment("NO_PROXY", "127.0.0.1")
+        })
+        .await;
+        Self {
+            reception,
+            waiting,
+            google,
+            _metadata: metadata,
+            _tunnel: tunnel,
+            _directory: directory,
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn messages_of_a_subscription_are_looks_and_then_gone() {
-    let (authority, directory) = (Authority::generate(), TempDir::new().unwrap());
-    let waiting = Waiting::default();
-    let shared = Arc::clone(&waiting);
-    let tls = authority.issue_for(&["pubsub.googleapis.com"]).server();
-    let google = Cloud::start_in_tls(tls, move |request| pubsub(&shared, request));
-    let metadata = Cloud::start(|_| {
-        let token =
-            json!({"access_token": "canary-token", "expires_in": 3600, "token_type": "Bearer"});
-        Reply::json(200, &token)
-    });
-    let tunnel = Tunnel::to(google.address());
-    let ca = directory.path().join("ca.pem");
-    fs::write(&ca, authority.pem()).unwrap();
     let (source, destination) = (FaultRegistry::start(), FaultRegistry::start());
-    let reception = open("events-pubsub", |options| {
-        options
-            .argument(&format!("--ca-file={}", ca.display()))
-            .environment("GCE_METADATA_HOST", &metadata.address().to_string())
-            .environment("ALL_PROXY", &tunnel.url())
-            .environment("NO_PROXY", "127.0.0.1")
-    })
-    .await;
+    let subscribed = Subscribed::open("events-pubsub").await;
+    let Subscribed {
+        reception, waiting, ..
+    } = &subscribed;
     reception.mirror(&source, &destination).await;
     let pull = json!({"from": SUBSCRIPTION});
     reception.pull("GAR", &pull, &source.host()).await;
@@ -387,4 +414,65 @@ async fn messages_of_a_subscription_are_looks_and_then_gone() {
     insta::assert_snapshot!(reception.said("DependencyNotReady").await, @"spec.pull.from: there is no queue projects/p/subscriptions/gone at pubsub.googleapis.com, or it may not be seen: create it, or name another one");
     let output = reception.controller.output();
     assert!(!output.contains("canary"), "{output}");
+}
+
+/// What a push to the registry is in a subscription.
+fn pushed(source: &FaultRegistry, tag: &str) -> Value {
+    let pushed = json!({"action": "INSERT", "tag": format!("{}/app:{tag}", source.host())});
+    json!({"data": STANDARD.encode(pushed.to_string())})
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_subscription_that_is_asked_too_much_is_asked_less_and_then_as_before() {
+    let (source, destination) = (FaultRegistry::start(), FaultRegistry::start());
+    let subscribed = Subscribed::open("events-throttled").await;
+    let Subscribed {
+        reception,
+        waiting,
+        google,
+        ..
+    } = &subscribed;
+    reception.mirror(&source, &destination).await;
+    source.load("app", "2", &image(2));
+    let message = ("0".to_owned(), pushed(&source, "2"));
+    waiting.lock().unwrap().push(message);
+
+    // When it was asked, and for how many messages.
+    let asked: Arc<Mutex<Vec<(Instant, u64)>>> = Arc::default();
+    let refuse = |status: u16, code: &'static str| {
+        let asked = Arc::clone(&asked);
+        google.answers(move |request| {
+            let body: Value = serde_json::from_slice(&request.body).unwrap();
+            let most = body["maxMessages"].as_u64().unwrap();
+            asked.lock().unwrap().push((Instant::now(), most));
+            let error = json!({"code": status, "status": code, "message": "too much"});
+            Reply::json(status, &json!({"error": error}))
+        });
+    };
+    refuse(429, "RESOURCE_EXHAUSTED");
+    let pull = json!({"from": SUBSCRIPTION});
+    reception.pull("GAR", &pull, &source.host()).await;
+    insta::assert_snapshot!(reception.said("RateLimited").await, @"spec.pull.from: pubsub.googleapis.com is asked too much: try again later");
+    refuse(503, "UNAVAILABLE");
+    let said = reception.said("Unreachable").await;
+    assert!(said.contains("it answers 503"), "{said}");
+    assert_eq!(waiting.lock().unwrap().len(), 1, "nothing is acknowledged");
+
+    let shared = Arc::clone(waiting);
+    google.answers(move |request| pubsub(&shared, request));
+    arrives(&destination.client(), "app", "2", &image(2)).await;
+    ready_for(&reception.namespace, "irec", "queue", "Succeeded").await;
+    until("nothing is left", async || {
+        waiting.lock().unwrap().is_empty()
+    })
+    .await;
+    // Each failure doubles the shortest pause, and after one a single message is asked for.
+    let asked = asked.lock().unwrap();
+    let mut shortest = Duration::from_millis(750);
+    assert!(asked.len() >= 4, "{asked:?}");
+    for pair in asked.windows(2) {
+        assert!(pair[1].0 - pair[0].0 >= shortest, "{asked:?}");
+        assert_eq!(pair[1].1, 1);
+        shortest *= 2;
+    }
 }

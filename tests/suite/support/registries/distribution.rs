@@ -12,7 +12,7 @@ use super::super::token::TokenServer;
 use super::super::tools;
 use super::Kind;
 use super::object_store::BUCKET;
-use super::options::{Authentication, Backing, Options, path_text};
+use super::options::{Authentication, Backing, Notified, Options, path_text};
 
 /// The configuration, in the registry's directory.
 pub(super) const CONFIGURATION: &str = "config.yml";
@@ -51,10 +51,15 @@ impl Options {
             storage = self.backing.storage(directory),
             proxy = self.backing.proxy(),
         );
-        if let Some((url, token)) = &self.notified {
+        if let Some(Notified {
+            url,
+            token,
+            ignored,
+        }) = &self.notified
+        {
             let endpoint = format!(
                 "{{name: transship, url: '{url}', headers: {{Authorization: ['Bearer {token}']}}, timeout: 5s, \
-                 threshold: 3, backoff: 1s}}"
+                 threshold: 3, backoff: 1s{ignored}}}"
             );
             writeln!(yaml, "notifications: {{endpoints: [{endpoint}]}}").unwrap();
         }

@@ -52,6 +52,16 @@ pub(super) enum Backing {
     },
 }
 
+/// Where events are sent.
+#[derive(Clone, Debug)]
+pub(super) struct Notified {
+    pub(super) url: String,
+    /// What goes along.
+    pub(super) token: String,
+    /// What of the endpoint says which events are left out.
+    pub(super) ignored: &'static str,
+}
+
 /// How to start a registry.
 #[derive(Clone, Debug)]
 #[must_use]
@@ -63,8 +73,7 @@ pub struct Options {
     pub(super) sparse_indexes: bool,
     switches: &'static [&'static str],
     pub(super) backing: Backing,
-    /// Where events are sent, and the token that goes along.
-    pub(super) notified: Option<(String, String)>,
+    pub(super) notified: Option<Notified>,
 }
 
 impl Options {
@@ -137,7 +146,21 @@ impl Options {
 
     /// Tells of everything there, with this token (`notifications`); distribution does.
     pub fn notifies(self, url: &str, token: &str) -> Self {
-        let notified = Some((url.to_owned(), token.to_owned()));
+        let notified = Some(Notified {
+            url: url.to_owned(),
+            token: token.to_owned(),
+            ignored: "",
+        });
+        Self { notified, ..self }
+    }
+
+    /// The same, of pushes of manifests alone: each event is sent when the one before is answered.
+    pub fn notifies_of_images(self, url: &str, token: &str) -> Self {
+        let notified = Some(Notified {
+            url: url.to_owned(),
+            token: token.to_owned(),
+            ignored: ", ignore: {mediatypes: [application/octet-stream], actions: [pull]}",
+        });
         Self { notified, ..self }
     }
 

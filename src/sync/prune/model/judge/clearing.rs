@@ -30,7 +30,9 @@ impl World {
         });
         let since = deleted.map(|deleted| self.passed().saturating_sub(*deleted));
         let grace = self.mirror().prune.grace.as_std();
-        let is_over = since >= Some(grace) || self.members.len() > 1;
+        // A deletion that somebody took off the record again is not known any more.
+        let is_forgotten = self.notes.records_lost >= deleted.copied();
+        let is_over = since >= Some(grace) || self.members.len() > 1 || is_forgotten;
         must(is_over, || format!("{place:?} was deleted {since:?} ago"));
         must(self.mirror().prune.mode == PruneMode::Delete, || {
             format!("{place:?} is cleared in another mode")

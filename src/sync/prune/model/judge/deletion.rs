@@ -74,7 +74,7 @@ impl World {
         }
         let grace = self.mirror().prune.grace.as_std();
         let wanted = self.notes.last_wanted.get(&(self.me, place.clone()));
-        if let Some(wanted) = wanted.filter(|_| !self.notes.are_records_lost) {
+        if let Some(wanted) = wanted.filter(|_| self.notes.records_lost.is_none()) {
             let unwanted = self.passed().saturating_sub(*wanted);
             must(unwanted >= grace, || {
                 format!("{slot:?} was wanted {unwanted:?} ago")

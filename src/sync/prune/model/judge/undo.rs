@@ -19,7 +19,7 @@ impl World {
     }
 
     pub(in crate::sync::prune::model) fn judge_undo(&self) {
-        if self.notes.are_records_lost {
+        if self.notes.records_lost.is_some() {
             return;
         }
         for (place, loss) in &self.notes.losses {
@@ -90,7 +90,7 @@ impl World {
         })
     }
 
-    /// What a person restores within the grace is whole.
+    /// What a person restores within the grace is whole, unless it was gone before anything of the image was deleted here.
     pub(in crate::sync::prune::model) fn judge_restored(
         &self,
         place: &At,
@@ -99,7 +99,10 @@ impl World {
     ) {
         let mut parts = Image::of(&tombstone.digest).parts().into_iter();
         let is_there = parts.all(|part| self.has(place.0, &place.1.0, part));
-        let is_right = is_there || !is_whole && self.notes.are_records_lost;
+        let image = (place.0, place.1.0.clone(), tombstone.digest.clone());
+        let is_by_others =
+            self.notes.records_lost.is_some() || !self.notes.deletions.contains_key(&image);
+        let is_right = is_there || !is_whole && is_by_others;
         must(is_right, || format!("{place:?} is restored in part"));
     }
 

@@ -2,7 +2,7 @@
 
 //! Cuts a template into text and actions, and actions into words.
 
-use super::error::TemplateError;
+use super::error::TextTemplateError;
 
 /// A piece of a template.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,13 +13,13 @@ pub(super) enum Piece {
 }
 
 /// The pieces of a template. `\n` and `\t` outside actions are what they are for docker: a line break and a tabulator.
-pub(super) fn pieces(template: &str) -> Result<Vec<Piece>, TemplateError> {
+pub(super) fn pieces(template: &str) -> Result<Vec<Piece>, TextTemplateError> {
     let mut pieces = Vec::new();
     let mut rest = template;
     let mut trims = false;
     while let Some((before, behind)) = rest.split_once("{{") {
         let open = template.chars().count() - rest.chars().count() + before.chars().count() + 1;
-        let (inside, after) = close(behind).ok_or(TemplateError::Open(open))?;
+        let (inside, after) = close(behind).ok_or(TextTemplateError::Open(open))?;
         let (inside, trims_left) = match inside.strip_prefix("- ") {
             Some(inside) => (inside, true),
             None => (inside, false),

@@ -4,7 +4,7 @@
 
 /// Why a template makes no text.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(in crate::cli) enum TemplateError {
+pub enum TextTemplateError {
     /// It is not closed.
     #[error("{{{{ at character {0} is not closed with }}}}")]
     Open(usize),

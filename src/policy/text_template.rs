@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! `--format`: the part of Go's templates that people write for `docker inspect`.
+//! Templates of text: the part of Go's templates that people write for `docker inspect`, also for messages.
 //!
 //! ```text
 //! {{.Config.User}} {{json .Config}} {{index .Config.Labels "a"}} {{len .RootFS.Layers}}
@@ -12,7 +12,7 @@ mod lex;
 
 use serde_json::Value;
 
-use self::error::TemplateError;
+pub use self::error::TextTemplateError;
 use self::lex::{Piece, pieces};
 
 /// Most pieces of a template, and how deep they may stand in each other.
@@ -32,27 +32,27 @@ enum Node {
 
 /// A template that was read.
 #[derive(Clone, Debug)]
-pub(super) struct Template(Vec<Node>);
+pub struct TextTemplate(Vec<Node>);
 
-// === impl Template ===
+// === impl TextTemplate ===
 
-impl Template {
+impl TextTemplate {
     /// Reads a template.
-    pub(super) fn parse(text: &str) -> Result<Self, TemplateError> {
+    pub fn parse(text: &str) -> Result<Self, TextTemplateError> {
         let pieces = pieces(text)?;
         if pieces.len() > PIECES {
-            return Err(TemplateError::TooLarge);
+            return Err(TextTemplateError::TooLarge);
         }
         let mut pieces = pieces.into_iter();
         let (nodes, end) = block(&mut pieces, 0)?;
         match end {
             Stop::Text => Ok(Self(nodes)),
-            Stop::Else | Stop::End => Err(TemplateError::Blocks),
+            Stop::Else | Stop::End => Err(TextTemplateError::Blocks),
         }
     }
 
     /// The text that it makes of a value.
-    pub(super) fn render(&self, value: &Value) -> Result<String, TemplateError> {
+    pub fn render(&self, value: &Value) -> Result<String, TextTemplateError> {
         let mut text = String::new();
         render(&self.0, value, &mut text)?;
         Ok(text)
@@ -70,9 +70,9 @@ enum Stop {
 fn block(
     pieces: &mut impl Iterator<Item = Piece>,
     depth: usize,
-) -> Result<(Vec<Node>, Stop), TemplateError> {
+) -> Result<(Vec<Node>, Stop), TextTemplateError> {
     if depth > DEPTH {
-        return Err(TemplateError::TooLarge);
+        return Err(TextTemplateError::TooLarge);
     }
     let mut nodes = Vec::new();
     while let Some(piece) = pieces.next() {
@@ -95,7 +95,7 @@ fn block(
                     end @ (Stop::Text | Stop::End) => (Vec::new(), end),
                 };
                 if end != Stop::End {
-                    return Err(TemplateError::Blocks);
+                    return Err(TextTemplateError::Blocks);
                 }
                 nodes.push(if first == "range" {
                     Node::Each(operand, body, otherwise)
@@ -109,7 +109,7 @@ fn block(
     Ok((nodes, Stop::Text))
 }
 
-fn render(nodes: &[Node], value: &Value, text: &mut String) -> Result<(), TemplateError> {
+fn render(nodes: &[Node], value: &Value, text: &mut String) -> Result<(), TextTemplateError> {
     for node in nodes {
         match node {
             Node::Text(literal) => text.push_str(literal),
@@ -124,7 +124,7 @@ fn render(nodes: &[Node], value: &Value, text: &mut String) -> Result<(), Templa
                     Value::Object(map) => map.into_iter().map(|(_, item)| item).collect(),
                     Value::Null => Vec::new(),
                     Value::Bool(_) | Value::Number(_) | Value::String(_) => {
-                        return Err(TemplateError::Operand("range"));
+                        return Err(TextTemplateError::Operand("range"));
                     }
                 };
                 for item in &items {
@@ -136,20 +136,20 @@ fn render(nodes: &[Node], value: &Value, text: &mut String) -> Result<(), Templa
             }
         }
         if text.len() > BYTES {
-            return Err(TemplateError::TooLarge);
+            return Err(TextTemplateError::TooLarge);
         }
     }
     Ok(())
 }
 
 /// The value of an action: of a field, or of a function with what it takes.
-fn evaluate(words: &[String], value: &Value) -> Result<Value, TemplateError> {
+fn evaluate(words: &[String], value: &Value) -> Result<Value, TextTemplateError> {
     let (first, rest) = words
         .split_first()
-        .ok_or_else(|| TemplateError::Word(String::new()))?;
+        .ok_or_else(|| TextTemplateError::Word(String::new()))?;
     let operand = |place: usize| match rest.get(place) {
         Some(word) => operand(word, value),
-        None => Err(TemplateError::Word(words.join(" "))),
+        None => Err(TextTemplateError::Word(words.join(" "))),
     };
     match first.as_str() {
         "json" => Ok(Value::String(operand(0)?.to_string())),
@@ -158,7 +158,7 @@ fn evaluate(words: &[String], value: &Value) -> Result<Value, TemplateError> {
             Value::Object(map) => map.len().into(),
             Value::String(text) => text.len().into(),
             Value::Null => 0.into(),
-            Value::Bool(_) | Value::Number(_) => return Err(TemplateError::Operand("len")),
+            Value::Bool(_) | Value::Number(_) => return Err(TextTemplateError::Operand("len")),
         }),
         "println" | "print" => {
             let shown: Result<Vec<String>, _> = (0..rest.len())
@@ -171,7 +171,7 @@ fn evaluate(words: &[String], value: &Value) -> Result<Value, TemplateError> {
         "lower" => Ok(Value::String(plain(&operand(0)?).to_lowercase())),
         "join" => {
             let Value::Array(items) = operand(0)? else {
-                return Err(TemplateError::Operand("join"));
+                return Err(TextTemplateError::Operand("join"));
             };
             let items: Vec<String> = items.iter().map(plain).collect();
             Ok(Value::String(items.join(&plain(&operand(1)?))))
@@ -180,11 +180,11 @@ fn evaluate(words: &[String], value: &Value) -> Result<Value, TemplateError> {
             (1..rest.len()).try_fold(operand(0)?, |found, place| at(&found, &operand(place)?))
         }
         _ if rest.is_empty() => self::operand(first, value),
-        _ => Err(TemplateError::Word(words.join(" "))),
+        _ => Err(TextTemplateError::Word(words.join(" "))),
     }
 }
 
-fn at(found: &Value, key: &Value) -> Result<Value, TemplateError> {
+fn at(found: &Value, key: &Value) -> Result<Value, TextTemplateError> {
     let inner = match (found, key) {
         (Value::Object(map), Value::String(key)) => map.get(key),
         (Value::Array(items), Value::Number(place)) => {
@@ -192,13 +192,13 @@ fn at(found: &Value, key: &Value) -> Result<Value, TemplateError> {
             place.and_then(|place| items.get(place))
         }
         (Value::Null, _) => None,
-        _ => return Err(TemplateError::Operand("index")),
+        _ => return Err(TextTemplateError::Operand("index")),
     };
     Ok(inner.cloned().unwrap_or(Value::Null))
 }
 
 /// A field of a value, or a literal.
-fn operand(word: &str, value: &Value) -> Result<Value, TemplateError> {
+fn operand(word: &str, value: &Value) -> Result<Value, TextTemplateError> {
     if let Some(text) = word.strip_prefix('"') {
         return Ok(Value::String(text.to_owned()));
     }
@@ -207,20 +207,20 @@ fn operand(word: &str, value: &Value) -> Result<Value, TemplateError> {
     }
     let path = word
         .strip_prefix('.')
-        .ok_or_else(|| TemplateError::Word(word.to_owned()))?;
+        .ok_or_else(|| TextTemplateError::Word(word.to_owned()))?;
     let mut found = value.clone();
     for field in path.split('.').filter(|field| !field.is_empty()) {
         found = match found {
             Value::Object(mut map) => {
                 let inner = map.remove(field);
-                inner.ok_or_else(|| TemplateError::Field {
+                inner.ok_or_else(|| TextTemplateError::Field {
                     field: field.to_owned(),
                     known: map.keys().take(20).cloned().collect::<Vec<_>>().join(", "),
                 })?
             }
             Value::Null => Value::Null,
             Value::Array(_) | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
-                return Err(TemplateError::Field {
+                return Err(TextTemplateError::Field {
                     field: field.to_owned(),
                     known: "none below that".to_owned(),
                 });
@@ -272,7 +272,7 @@ mod tests {
             "Id": "sha256:1", "Size": 12, "Config": {"User": "", "Env": ["A=1", "B=2"], "Cmd": ["sh", "-c"],
             "Labels": {"a.b": "c", "z": "y"}, "Volumes": null},
         });
-        let template = Template::parse(text).map_err(|error| error.to_string())?;
+        let template = TextTemplate::parse(text).map_err(|error| error.to_string())?;
         template.render(&value).map_err(|error| error.to_string())
     }
 

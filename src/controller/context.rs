@@ -21,6 +21,7 @@ use super::metrics::ControllerMetrics;
 use super::notifications::Notifier;
 use super::objects::{Guarded, MIRROR, generation};
 use super::page::WatchedObjects;
+use super::portion::Portion;
 use super::pulls::Pulls;
 use super::records::Records;
 use super::rounds::Rounds;
@@ -46,6 +47,8 @@ pub(super) struct Shared {
     pub(super) client: Client,
     /// For writing.
     pub(super) cluster: Cluster,
+    /// What this process works on.
+    pub(super) portion: Portion,
     /// What rounds share.
     pub(super) state: State,
     pub(super) connector: Arc<Connector>,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! The controller: mirrors and policies of a cluster, for as long as this process holds the lease.
+//! The controller: mirrors and policies of a cluster, for as long as this process holds the lease, or shards of them.
 //!
 //! ```text
 //! watch                     mirrors, policies, records: what there is
@@ -10,6 +10,7 @@
 //! image_notification notifications   who is told of what becomes of mirrors, and whether it arrives
 //! records secrets identities connect   the edges of a round: what it remembers, and who it is at registries
 //! rounds turns onlooker progress   rounds that run: their end, their order, who answers them, how far they are
+//! portion handover          what this process works on, where several share the work
 //! cluster                   every write, fenced by the lease
 //! workloads                 what must not be deleted
 //! memory usage users        what this process knows besides what the API server has
@@ -24,6 +25,7 @@ mod context;
 mod error;
 mod events;
 mod gone;
+mod handover;
 mod hinted;
 mod hooks;
 mod identities;
@@ -39,6 +41,7 @@ mod notifications;
 mod objects;
 mod onlooker;
 pub mod page;
+mod portion;
 mod progress;
 mod pulls;
 mod reconcile;
@@ -78,9 +81,10 @@ use self::notifications::Notifier;
 use self::objects::api;
 use self::onlooker::Onlooker;
 use self::page::{PageServer, PageSettings, Visitors, WatchedObjects};
+use self::portion::Portion;
 use self::pulls::Pulls;
-use self::records::Records;
 pub use self::records::read_record;
+use self::records::{OtherShards, Records};
 use self::rounds::Rounds;
 use self::turns::Turns;
 use self::workloads::{ClusterWorkloads, Extra, UnseenWorkloads};
@@ -92,6 +96,7 @@ use crate::policy;
 use crate::registry::{Boundaries, Pool};
 use crate::runtime::admin::{Admin, Readiness};
 use crate::runtime::kubernetes::{self, Clients};
+use crate::runtime::lease::shards::{Division, Hands, Membership};
 use crate::runtime::lease::{self, Claim, Identity, Lease};
 use crate::runtime::memory::{Bounds, ReadMemory, container_limit};
 use crate::runtime::metrics::Metrics;
@@ -122,6 +127,8 @@ pub struct Settings {
     pub lease_namespace: Option<String>,
     /// The name of the lease.
     pub lease_name: String,
+    /// How the mirrors are divided among the processes that run; nothing where one works on all of them.
+    pub division: Option<Division>,
     /// Where health and metrics are served.
     pub listen_address: SocketAddr,
     /// Where events are taken; nowhere where absent.
@@ -295,6 +302,10 @@ async fn lead(
         namespace.unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned()),
         settings.lease_name.clone(),
     );
+    if let Some(division) = settings.division {
+        let hands = Arc::new(Hands::empty(division));
+        return take_part(&settings, clients, lease, hands, (metrics, reception), stop).await;
+    }
     let identity = lease.identity.clone();
     let Some(held) = Lease::acquire(clients.lease.clone(), lease, stop).await else {
         return Ok(());
@@ -303,14 +314,12 @@ async fn lead(
     let claim = held.claim();
     // Ends the work, whatever the reason.
     let end = stop.child_token();
-    let shared = share(
-        &settings,
-        clients,
-        &claim,
-        &identity,
-        (metrics, reception),
-        &end,
-    );
+    let right = Right {
+        claim: &claim,
+        identity: &identity,
+        portion: Portion::Everything,
+    };
+    let shared = share(&settings, clients, right, (metrics, reception), &end);
     let work = work(&settings, clients, shared, &end);
     tokio::select! {
         () = work => {}
@@ -319,12 +328,57 @@ async fn lead(
     held.release().await.map_err(Error::Release)
 }
 
+/// Shares the work with others, for as long as this process is one of the members.
+async fn take_part(
+    settings: &Settings,
+    clients: &Clients,
+    lease: lease::Settings,
+    hands: Arc<Hands>,
+    (metrics, reception): (Arc<ControllerMetrics>, Reception),
+    stop: &CancellationToken,
+) -> Result<(), Error> {
+    let identity = lease.identity.clone();
+    let client = clients.lease.clone();
+    let Some(member) = Membership::join(client, lease, hands.clone(), stop).await else {
+        return Ok(());
+    };
+    let claim = member.claim();
+    let end = stop.child_token();
+    let scopes = scopes(&settings.namespaces).into_iter();
+    let scopes = scopes.map(|scope| scope.map(str::to_owned)).collect();
+    let others = OtherShards::new(clients.call.clone(), scopes, hands.clone());
+    let right = Right {
+        claim: &claim,
+        identity: &identity,
+        portion: Portion::Shards {
+            hands,
+            others: Arc::new(others),
+        },
+    };
+    let shared = share(settings, clients, right, (metrics, reception), &end);
+    tokio::select! {
+        () = work(settings, clients, shared, &end) => {}
+        () = claim.lost() => return Err(Error::LeaseLost),
+    }
+    member.leave().await.map_err(Error::Release)
+}
+
+/// The right to act: until when, in whose name, and on what.
+struct Right<'a> {
+    claim: &'a Claim,
+    identity: &'a Identity,
+    portion: Portion,
+}
+
 /// What all that is done works with, and what is remembered.
 fn share(
     settings: &Settings,
     clients: &Clients,
-    claim: &Claim,
-    identity: &Identity,
+    Right {
+        claim,
+        identity,
+        portion,
+    }: Right<'_>,
     (metrics, reception): (Arc<ControllerMetrics>, Reception),
     end: &CancellationToken,
 ) -> (Arc<Shared>, Arc<Ledger>) {
@@ -353,12 +407,17 @@ fn share(
         settings.trusted_realms.clone(),
     );
     let progress = copy::Progress::none().with(metrics.clone());
+    let mut state = State::new(ledger.clone(), progress)
+        .with_pruner(pruner(settings, clients))
+        .with_allowance(allowance(settings));
+    if let Portion::Shards { others, .. } = &portion {
+        state = state.with_neighbours(others.clone());
+    }
     let shared = Arc::new(Shared {
         client: clients.call.clone(),
         cluster,
-        state: State::new(ledger.clone(), progress)
-            .with_pruner(pruner(settings, clients))
-            .with_allowance(allowance(settings)),
+        portion,
+        state,
         connector: Arc::new(connector),
         identities: OwnIdentities::new(
             settings.identities.clone(),
@@ -395,9 +454,12 @@ async fn work(
     end: &CancellationToken,
 ) {
     let scopes = scopes(&settings.namespaces);
-    let restore = restore_all(&clients.call, &scopes, &shared, &ledger);
-    if end.run_until_cancelled(restore).await.is_none() {
-        return;
+    // Of a shard it is read when it was taken.
+    if !shared.portion.is_shared() {
+        let restore = restore_all(&clients.call, &scopes, &shared, &ledger);
+        if end.run_until_cancelled(restore).await.is_none() {
+            return;
+        }
     }
     shared.doors.lead(scopes.len());
     shared.watched.lead(&ledger, scopes.len());
@@ -427,6 +489,7 @@ fn tell_settings(settings: &Settings) {
         version = env!("CARGO_PKG_VERSION"),
         namespaces = ?settings.namespaces,
         lease_name = settings.lease_name,
+        shards = settings.division.map(Division::count),
         concurrent_rounds = settings.concurrent_rounds,
         rounds_per_namespace = settings.rounds_per_namespace,
         tags_per_mirror = settings.tags_per_mirror,
@@ -478,7 +541,9 @@ async fn restore_all(
 ) {
     let failure = "cannot read the MirroredRepositories";
     for namespace in namespaces {
-        let attempt = async || restore::restore(client, *namespace, shared, ledger).await;
+        let attempt = async || {
+            restore::restore(client, *namespace, restore::Extent::All, shared, ledger).await
+        };
         persist(failure, attempt).await;
     }
 }

@@ -67,6 +67,16 @@ impl Identity {
         &self.0
     }
 
+    /// What no other process has of the name.
+    pub(super) fn ending(&self) -> &str {
+        self.0.rsplit('_').next().unwrap_or_default()
+    }
+
+    /// The name as it stands in a lease.
+    pub(super) fn read(holder: &str) -> Self {
+        Self(holder.to_owned())
+    }
+
     /// A name under which processes hold a lease together. None has it as its own, where it has no underscore.
     pub(super) fn of_several(name: &impl fmt::Display) -> Self {
         Self(name.to_string())

@@ -19,13 +19,19 @@
 //! gives it back: it runs out once the last of them is gone.
 
 mod fleet;
+mod hands;
+mod heart;
 mod joint;
+mod membership;
 mod placement;
 mod shard;
+mod store;
 
 #[cfg(test)]
 mod model;
 
 pub use self::fleet::{Duties, Fleet, Leases};
+pub use self::hands::{Hands, Pass, Stage, Stages};
 pub use self::joint::JointLease;
+pub use self::membership::Membership;
 pub use self::shard::{Division, Shard};

@@ -131,6 +131,12 @@ impl Fleet {
         self.holders.values().any(|holder| *holder == self.me)
     }
 
+    /// How many work, as far as was seen, and never none.
+    pub fn size(&self, is_leaving: bool) -> usize {
+        let members = self.looked.map(|looked| self.members(looked, is_leaving));
+        members.map_or(1, |members| members.len().max(1))
+    }
+
     /// Those that work: as long as they may have a claim. So all agree that one is no more before anybody takes what
     /// it has.
     fn members(&self, looked: Instant, is_leaving: bool) -> BTreeSet<&Identity> {

@@ -33,6 +33,17 @@ impl Division {
         Shard(u8::try_from(hash % u64::from(self.0.get())).unwrap_or_default())
     }
 
+    /// The first one, with which everything goes that is done once for all of them.
+    pub fn first(self) -> Shard {
+        Shard(0)
+    }
+
+    /// The shard whose lease has this name, where the one of the joint lease has that one.
+    pub(super) fn shard_with(self, name: &str, joint: &str) -> Option<Shard> {
+        let mut shards = self.shards();
+        shards.find(|shard| shard.lease_name(joint) == name)
+    }
+
     /// How many there are.
     pub fn count(self) -> usize {
         usize::from(self.0.get())

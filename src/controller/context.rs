@@ -184,8 +184,11 @@ impl Context {
         self.mirrors.get(&name)
     }
 
-    /// Whether the API server has another spec by now, or no such object.
+    /// Whether the API server has another spec by now, or no such object, or another member is to work on it.
     pub(super) fn is_outdated(&self, object: &ImageMirror) -> bool {
+        if !self.shared.portion.has(object) {
+            return true;
+        }
         let current = self.current(object);
         let current = current.as_ref().and_then(|current| current.0.as_ref().ok());
         current.is_none_or(|current| {

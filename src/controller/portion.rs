@@ -48,6 +48,16 @@ impl Portion {
         }
     }
 
+    /// Whether a mirror is still to be worked on here: something new may begin.
+    pub(super) fn has(&self, mirror: &ImageMirror) -> bool {
+        match self {
+            Self::Everything => true,
+            Self::Shards { hands, .. } => {
+                hands.is_open(shard_of_mirror(hands, &ObjectRef::from_obj(mirror)))
+            }
+        }
+    }
+
     /// Whether what is not about a mirror is done here: policies, receivers, and what is said of notifications.
     pub(super) fn leads(&self) -> bool {
         match self {
@@ -71,9 +81,11 @@ impl Leave {
     }
 }
 
-/// The shard of a mirror, `namespace/name`.
+/// The shard of a mirror, `namespace/name`; none of what stands on record under another name.
 pub(super) fn shard_of(hands: &Hands, mirror: &str) -> Option<Shard> {
     let (namespace, name) = mirror.split_once('/')?;
+    let is_name = |part: char| part.is_ascii_alphanumeric() || part == '-' || part == '.';
+    name.chars().all(is_name).then_some(())?;
     Some(hands.division().shard_of(namespace, name))
 }
 

@@ -20,6 +20,9 @@ pub trait Neighbours: Send + Sync {
         ledger: &'a Ledger,
         places: &'a BTreeSet<Place>,
     ) -> BoxFuture<'a, Result<(), NeighboursError>>;
+
+    /// Whether another process works on a mirror, or is about to.
+    fn is_other(&self, mirror: &str) -> bool;
 }
 
 /// Why it is not known what others have on record.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use futures::future::{BoxFuture, FutureExt};
 use kube::api::ListParams;
-use kube::core::{DeserializeGuard, PartialObjectMeta};
+use kube::core::DeserializeGuard;
 use kube::{Api, Client, ResourceExt};
 use tokio::sync::{RwLock, RwLockWriteGuard};
 
@@ -53,13 +53,6 @@ impl OtherShards {
     /// Waits until nobody looks, and lets nobody look.
     pub(in crate::controller) async fn pause(&self) -> RwLockWriteGuard<'_, ()> {
         self.change.write().await
-    }
-
-    /// Whether another member works on a mirror, or may soon.
-    fn is_other(&self, mirror: &str) -> bool {
-        let stages = self.hands.follow();
-        let shard = shard_of(&self.hands, mirror);
-        shard.is_some_and(|shard| !stages.borrow().contains_key(&shard))
     }
 
     async fn look_at(&self, ledger: &Ledger, place: &Place) -> Result<(), kube::Error> {
@@ -143,6 +136,11 @@ impl Neighbours for OtherShards {
         }
         .boxed()
     }
+
+    fn is_other(&self, mirror: &str) -> bool {
+        let shard = shard_of(&self.hands, mirror);
+        shard.is_some_and(|shard| !self.hands.is_held(shard))
+    }
 }
 
 /// What picks the records of a repository, and maybe of others. A registry that is given by an address has more names
@@ -185,9 +183,11 @@ impl<'a> Owners<'a> {
             return Ok(known.clone());
         }
         let (namespace, name) = mirror.split_once('/').unwrap_or_default();
-        let mirrors = api::<PartialObjectMeta<ImageMirror>>(self.client, Some(namespace));
-        let found = mirrors.get_metadata_opt(name).await?;
-        let uid = found.and_then(|found| found.uid());
+        let mirrors = api::<ImageMirror>(self.client, Some(namespace));
+        // Nobody may get one that may list all.
+        let only = ListParams::default().fields(&format!("metadata.name={name}"));
+        let found = mirrors.list_metadata(&only).await?;
+        let uid = found.items.first().and_then(ResourceExt::uid);
         self.known.insert(mirror.to_owned(), uid.clone());
         Ok(uid)
     }

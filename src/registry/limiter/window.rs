@@ -167,10 +167,10 @@ impl Drop for Place {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use futures::FutureExt;
     use tokio::time::advance;
-
-    use std::time::Duration;
 
     use super::*;
 

@@ -12,7 +12,7 @@ use crate::plan::report::{Failure, Outcome};
 use crate::sync::State;
 use crate::sync::item::{Item, Step};
 use crate::sync::ledger::{Contender, Ledger, Ownership, Place, Wanting};
-use crate::sync::neighbours::NeighboursError;
+use crate::sync::neighbours::{Neighbours, NeighboursError};
 use crate::sync::sighting::Sighting;
 
 /// What keeps each item from being written, in their order.
@@ -69,7 +69,7 @@ pub(super) async fn find_barred(
     let looked = neighbours.look(&state.ledger, &places).await;
     for (index, item) in written {
         let found = match &looked {
-            Ok(()) => contend(state, mirror, &item.sighting),
+            Ok(()) => contend((state, &**neighbours), mirror, &item.sighting),
             Err(unseen) => Some(unseen_failure(&item.sighting, unseen)),
         };
         if let Some(slot) = barred.0.get_mut(index) {
@@ -89,7 +89,11 @@ fn place(sighting: &Sighting) -> Place {
     (claim.registry.clone(), claim.repository.clone())
 }
 
-fn contend(state: &State, mirror: &Mirror, sighting: &Sighting) -> Option<Failure> {
+fn contend(
+    (state, neighbours): (&State, &dyn Neighbours),
+    mirror: &Mirror,
+    sighting: &Sighting,
+) -> Option<Failure> {
     let recorded = sighting.recorded.as_ref();
     let source = sighting.image.source.to_string();
     let wanting = Wanting {
@@ -102,7 +106,7 @@ fn contend(state: &State, mirror: &Mirror, sighting: &Sighting) -> Option<Failur
     let mut tags = sighting.claim.tags();
     let contender = tags.find_map(|tag| {
         // Of the mirrors that this process has heard it knows more than stands on record.
-        let is_other = |name: &str| claims.is_unheard(name);
+        let is_other = |name: &str| claims.is_unheard(name) || neighbours.is_other(name);
         state.ledger.contender((&place, tag), &wanting, is_other)
     })?;
     Some(failure(mirror, sighting, contender))

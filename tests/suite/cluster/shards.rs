@@ -3,6 +3,7 @@
 //! Several replicas that share the work: each mirror is one replica's at any time, whatever becomes of the replicas.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
@@ -15,6 +16,7 @@ use crate::support::cluster::namespace::find_condition;
 use crate::support::faults::FaultRegistry;
 use crate::support::http::Request;
 use crate::support::http::script::{Action, Gate, Recorded};
+use crate::support::program::Program;
 
 /// So many shards there are.
 const SHARDS: u8 = 12;
@@ -72,19 +74,24 @@ impl Fleet {
         join_all(handled).await;
     }
 
-    /// Waits until each shard is held, by one of so many, evenly; says how long that took.
+    /// Waits until so many share the work; says how long that took.
     async fn wait_until_shared(&self, members: usize) -> Duration {
-        let began = Instant::now();
-        loop {
-            let held = holders(&self.scene).await;
-            let counts: BTreeSet<usize> = loads(&held).into_values().collect();
-            let each = usize::from(SHARDS) / members;
-            if held.len() == usize::from(SHARDS) && counts == BTreeSet::from([each]) {
-                return began.elapsed();
-            }
-            assert!(began.elapsed() < JOINING * 2, "{held:?}");
-            tokio::time::sleep(POLL).await;
+        wait_until_shared(&self.scene, SHARDS, members).await
+    }
+}
+
+/// Waits until each of so many shards is held, by one of so many members, evenly; says how long that took.
+async fn wait_until_shared(scene: &Scene, shards: u8, members: usize) -> Duration {
+    let began = Instant::now();
+    loop {
+        let held = holders(scene).await;
+        let counts: BTreeSet<usize> = loads(&held).into_values().collect();
+        let each = usize::from(shards) / members;
+        if held.len() == usize::from(shards) && counts == BTreeSet::from([each]) {
+            return began.elapsed();
         }
+        assert!(began.elapsed() < JOINING * 2, "{held:?}");
+        tokio::time::sleep(POLL).await;
     }
 }
 
@@ -229,16 +236,11 @@ async fn a_member_that_was_halted_writes_nothing_once_its_lease_has_passed() {
     let gate = Gate::closed();
     let held = destination.script().when(is_large_upload).nth(1);
     held.does(Action::HoldUpload(gate.clone()));
-    scene.mirror_to(&destination.host()).await;
     let (one, two) = (scene.member("one", 2).await, scene.member("two", 2).await);
     let (mut first, mut second) = (one.start().await, two.start().await);
+    wait_until_shared(&scene, 2, 2).await;
+    scene.mirror_to(&destination.host()).await;
     gate.reached().await;
-    let runs = |member: &Controller| {
-        let log = member.log();
-        log.iter()
-            .any(|line| line["message"] == "working on a shard")
-    };
-    assert!(runs(&first) || runs(&second));
     let (old, next) = whose_round(&scene, (&one, &mut first), (&two, &mut second)).await;
     let (replica, old) = old;
     old.halt().await;
@@ -261,13 +263,17 @@ async fn a_member_that_was_halted_writes_nothing_once_its_lease_has_passed() {
         old.output()
     );
     destination.quiet().await;
-    assert_eq!(changes(&destination.requests()), before);
+    assert_eq!(
+        changes(&destination.requests()),
+        before,
+        "{}",
+        next.1.output()
+    );
     assert_eq!(replica.writes(&scene).await, writes);
     scene
         .wait_for_round("after the end of the one that hung")
         .await;
     scene.assert_mirrored(&destination.client()).await;
-    drop(next);
 }
 
 type Running<'a> = (&'a Replica, &'a mut Controller);
@@ -351,12 +357,7 @@ async fn mirrors_of_different_shards_never_share_a_tag() {
     let destination = FaultRegistry::start();
     let one = scene.member("one", 64).await.start().await;
     let two = scene.member("two", 64).await.start().await;
-    for member in [&one, &two] {
-        member
-            .wait_for_log(|line| line["message"] == "working on a shard")
-            .await;
-    }
-    tokio::time::sleep(Duration::from_secs(15)).await;
+    wait_until_shared(&scene, 64, 2).await;
     rivals(&scene, &destination.host(), PAIRS).await;
     let began = Instant::now();
     for pair in 0..PAIRS {
@@ -388,4 +389,28 @@ async fn mirrors_of_different_shards_never_share_a_tag() {
         !one.log().iter().any(is_holding),
         "nobody works on everything"
     );
+}
+
+#[tokio::test]
+async fn what_does_not_go_with_shards_is_refused() {
+    let cases = [
+        (
+            vec!["--shards=2", "--events-address=127.0.0.1:0"],
+            "--shards and --events-address exclude each other",
+        ),
+        (
+            vec!["--shards=2", "--watch-namespaces=a,b"],
+            "--shards needs all namespaces or a single one",
+        ),
+        (vec!["--shards=65"], "65 is not in 0..=64"),
+    ];
+    for (arguments, expected) in cases {
+        let program = Path::new(env!("CARGO_BIN_EXE_transship"));
+        let arguments = ["controller"].into_iter().chain(arguments);
+        let refused = Program::at(program, &arguments.collect::<Vec<_>>())
+            .run()
+            .await;
+        assert_eq!(refused.code, Some(2), "{refused:?}");
+        assert!(refused.stderr.contains(expected), "{refused:?}");
+    }
 }

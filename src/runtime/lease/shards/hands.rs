@@ -83,6 +83,11 @@ impl Hands {
         self.stages.borrow().get(&shard) == Some(&Stage::Open)
     }
 
+    /// Whether a shard is held here, however far it is.
+    pub fn is_held(&self, shard: Shard) -> bool {
+        self.stages.borrow().contains_key(&shard)
+    }
+
     /// Begins something of a shard that is worked on here.
     pub fn enter(self: &Arc<Self>, shard: Shard) -> Option<Pass> {
         self.enter_at(shard, Stage::Open)

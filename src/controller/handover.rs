@@ -15,10 +15,10 @@ use super::bystanders;
 use super::context::Context;
 use super::portion::{Portion, shard_of_mirror};
 use super::records::OtherShards;
-use super::restore::{Extent, restore};
+use super::restore::{RestoredMirrors, restore};
 use crate::api::ImageMirror;
 use crate::runtime::kubernetes::explain;
-use crate::runtime::lease::shards::{Hands, Pass, Shard, Stage, Stages};
+use crate::runtime::lease::shards::{Hands, Pass, Shard, ShardStage, ShardStages};
 use crate::sync::Ledger;
 
 /// Time until records that could not be read are tried again.
@@ -76,12 +76,12 @@ pub(super) async fn follow(
 }
 
 impl Handover<'_> {
-    async fn see(&mut self, stages: &Stages) {
+    async fn see(&mut self, stages: &ShardStages) {
         let metrics = &self.context.shared.metrics;
         metrics.hold(self.hands.division(), stages);
         let rounds = &self.context.shared.rounds;
         rounds.end_where(|mirror| {
-            stages.get(&shard_of_mirror(self.hands, mirror)) == Some(&Stage::Closing)
+            stages.get(&shard_of_mirror(self.hands, mirror)) == Some(&ShardStage::Closing)
         });
         let gone = self
             .known
@@ -93,7 +93,9 @@ impl Handover<'_> {
             self.set_aside(&gone);
             self.known.retain(|shard| !gone.contains(shard));
         }
-        let taken = stages.iter().filter(|(_, stage)| **stage == Stage::Taken);
+        let taken = stages
+            .iter()
+            .filter(|(_, stage)| **stage == ShardStage::Taken);
         let passes: Vec<(Shard, Pass)> = taken
             .filter_map(|(shard, _)| Some((*shard, self.hands.prepare(*shard)?)))
             .collect();
@@ -125,7 +127,7 @@ impl Handover<'_> {
         let is_taken =
             |mirror: &ObjectRef<ImageMirror>| shards.contains(&shard_of_mirror(self.hands, mirror));
         let shared = &self.context.shared;
-        let extent = Extent::Some(&is_taken);
+        let extent = RestoredMirrors::Some(&is_taken);
         let read = restore(&shared.client, self.namespace, extent, shared, self.ledger).await;
         if let Err(error) = &read {
             let error = explain(error);

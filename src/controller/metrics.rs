@@ -22,7 +22,7 @@ use self::labels::{
 use super::objects::MIRROR;
 use crate::api::conditions::{self, Holds, PRUNED, READY};
 use crate::api::image_mirror::{ImageMirrorStatus, TagCounts};
-use crate::runtime::lease::shards::{Division, Stage, Stages};
+use crate::runtime::lease::shards::{Division, ShardStage, ShardStages};
 use crate::runtime::metrics::Bounded;
 
 /// The metrics of the controller.
@@ -65,12 +65,12 @@ impl ControllerMetrics {
     }
 
     /// Tells which shards this replica works on. It leads where it has the first one.
-    pub(super) fn hold(&self, division: Division, stages: &Stages) {
+    pub(super) fn hold(&self, division: Division, stages: &ShardStages) {
         for shard in division.shards() {
             let label = ShardLabel {
                 shard: shard.to_string(),
             };
-            let is_held = stages.get(&shard) == Some(&Stage::Open);
+            let is_held = stages.get(&shard) == Some(&ShardStage::Open);
             self.shards.get_or_create(&label).set(i64::from(is_held));
             if shard == division.first() {
                 self.leader.set(i64::from(is_held));

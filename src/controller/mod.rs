@@ -542,7 +542,14 @@ async fn restore_all(
     let failure = "cannot read the MirroredRepositories";
     for namespace in namespaces {
         let attempt = async || {
-            restore::restore(client, *namespace, restore::Extent::All, shared, ledger).await
+            restore::restore(
+                client,
+                *namespace,
+                restore::RestoredMirrors::All,
+                shared,
+                ledger,
+            )
+            .await
         };
         persist(failure, attempt).await;
     }

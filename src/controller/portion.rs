@@ -81,14 +81,6 @@ impl Leave {
     }
 }
 
-/// The shard of a mirror, `namespace/name`; none of what stands on record under another name.
-pub(super) fn shard_of(hands: &Hands, mirror: &str) -> Option<Shard> {
-    let (namespace, name) = mirror.split_once('/')?;
-    let is_name = |part: char| part.is_ascii_alphanumeric() || part == '-' || part == '.';
-    name.chars().all(is_name).then_some(())?;
-    Some(hands.division().shard_of(namespace, name))
-}
-
 /// The shard of a mirror.
 pub(super) fn shard_of_mirror(hands: &Hands, mirror: &ObjectRef<ImageMirror>) -> Shard {
     let namespace = mirror.namespace.as_deref().unwrap_or_default();

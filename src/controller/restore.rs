@@ -21,14 +21,14 @@ type Mirrors = HashMap<String, (Option<String>, Seniority)>;
 
 /// Which mirrors are taken over.
 #[derive(Clone, Copy)]
-pub(super) enum Extent<'a> {
+pub(super) enum RestoredMirrors<'a> {
     /// All of them.
     All,
     /// Those that this picks. Others work on the rest.
     Some(&'a (dyn Fn(&ObjectRef<ImageMirror>) -> bool + Sync)),
 }
 
-impl Extent<'_> {
+impl RestoredMirrors<'_> {
     fn has(self, mirror: &ObjectRef<ImageMirror>) -> bool {
         match self {
             Self::All => true,
@@ -41,7 +41,7 @@ impl Extent<'_> {
 pub(super) async fn restore(
     client: &Client,
     namespace: Option<&str>,
-    extent: Extent<'_>,
+    extent: RestoredMirrors<'_>,
     shared: &Shared,
     ledger: &Ledger,
 ) -> Result<(), kube::Error> {
@@ -77,7 +77,7 @@ pub(super) async fn restore(
 /// Until they have said what they want, they want whatever they may.
 async fn list_mirrors(
     api: &Api<Guarded<ImageMirror>>,
-    extent: Extent<'_>,
+    extent: RestoredMirrors<'_>,
     shared: &Shared,
 ) -> Result<Mirrors, kube::Error> {
     let mut parameters = ListParams::default().limit(PAGE_SIZE);
@@ -91,7 +91,7 @@ async fn list_mirrors(
             .iter()
             .filter_map(|object| object.0.as_ref().ok());
         for mirror in understood.clone() {
-            if let Extent::Some(picks) = extent
+            if let RestoredMirrors::Some(picks) = extent
                 && picks(&ObjectRef::from_obj(mirror))
             {
                 // The watch may not have told yet what the member before said last.

@@ -14,7 +14,7 @@ use super::lacks::{Inability, InabilityOf};
 use super::limiter::Limiter;
 use super::list_ends::ListEnds;
 use super::profile::{Deletes, Profile};
-use super::sharers::Sharers;
+use super::sharers::RequestSharers;
 use crate::oci::Repository;
 
 /// One host. Facts are learned one at a time and none depends on another.
@@ -58,7 +58,7 @@ pub(super) enum Head {
 
 impl Host {
     /// A host as its profile describes it.
-    pub(super) fn new(profile: &'static Profile, sharers: &Sharers) -> Self {
+    pub(super) fn new(profile: &'static Profile, sharers: &RequestSharers) -> Self {
         let head = if profile.trusts_head {
             Head::Trusted
         } else {

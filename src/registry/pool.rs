@@ -29,7 +29,7 @@ use super::profile::Profile;
 use super::request_limits::RequestLimits;
 use super::secrets::Secrets;
 use super::settings::Settings;
-use super::sharers::Sharers;
+use super::sharers::RequestSharers;
 use super::traffic::Counters;
 use super::way::{Route, Way};
 use crate::oci::Registry;
@@ -59,7 +59,7 @@ struct Inner {
     made_of: PoolBuilder,
     clients: Mutex<HashMap<Identity, (Client, Instant)>>,
     ways: Mutex<HashMap<Route, Arc<Way>>>,
-    sharers: Sharers,
+    sharers: RequestSharers,
 }
 
 // === impl PoolBuilder ===
@@ -96,7 +96,7 @@ impl PoolBuilder {
             made_of: self,
             clients: Mutex::default(),
             ways: Mutex::default(),
-            sharers: Sharers::default(),
+            sharers: RequestSharers::default(),
         }))
     }
 }

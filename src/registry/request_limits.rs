@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::sharers::Sharers;
+use super::sharers::RequestSharers;
 
 /// How much is asked of each host, whoever asks.
 #[derive(Clone, Copy, Debug, Default)]
@@ -39,7 +39,7 @@ pub struct RateError;
 pub(super) struct Slots {
     spacing: Duration,
     /// All of them together leave in these distances.
-    sharers: Sharers,
+    sharers: RequestSharers,
     next: Mutex<Option<Instant>>,
 }
 
@@ -71,7 +71,7 @@ impl FromStr for Rate {
 // === impl Slots ===
 
 impl Slots {
-    pub(super) fn every(spacing: Duration, sharers: &Sharers) -> Self {
+    pub(super) fn every(spacing: Duration, sharers: &RequestSharers) -> Self {
         Self {
             spacing,
             sharers: sharers.clone(),
@@ -119,7 +119,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn slots_lie_evenly_and_none_is_saved_up() {
-        let sharers = Sharers::default();
+        let sharers = RequestSharers::default();
         let slots = Slots::every(Duration::from_millis(100), &sharers);
         let start = Instant::now();
         let taken = || slots.take().duration_since(start).as_millis();

@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// So many processes, which all who ask know. Cheap to clone.
 #[derive(Clone, Debug)]
-pub(super) struct Sharers(Arc<AtomicUsize>);
+pub(super) struct RequestSharers(Arc<AtomicUsize>);
 
-// === impl Sharers ===
+// === impl RequestSharers ===
 
-impl Sharers {
+impl RequestSharers {
     pub(super) fn set(&self, count: usize) {
         self.0.store(count.max(1), Ordering::Relaxed);
     }
@@ -26,7 +26,7 @@ impl Sharers {
     }
 }
 
-impl Default for Sharers {
+impl Default for RequestSharers {
     /// One that asks alone.
     fn default() -> Self {
         Self(Arc::new(AtomicUsize::new(1)))

@@ -13,7 +13,7 @@ use super::limiter;
 use super::profile::Profile;
 use super::request_limits::{RequestLimits, Slots};
 use super::settings::Settings;
-use super::sharers::Sharers;
+use super::sharers::RequestSharers;
 use super::silence::Silence;
 use crate::oci::Digest;
 
@@ -38,7 +38,7 @@ pub(super) struct Way {
     most: PerClass<usize>,
     /// How many of them are asked here.
     granted: Mutex<PerClass<usize>>,
-    sharers: Sharers,
+    sharers: RequestSharers,
     /// When requests may leave, where a person says how many.
     slots: Option<Slots>,
 }
@@ -65,7 +65,7 @@ impl Route {
 
 impl Way {
     /// A way to a host of this profile.
-    pub(super) fn new(profile: &Profile, limits: &RequestLimits, sharers: &Sharers) -> Self {
+    pub(super) fn new(profile: &Profile, limits: &RequestLimits, sharers: &RequestSharers) -> Self {
         let RequestLimits { concurrency, rate } = limits;
         let allowed = concurrency.map_or(usize::MAX, |most| most.get() as usize);
         let most = PerClass::new(|class| limiter::most(profile, class).min(allowed));
@@ -142,7 +142,11 @@ mod tests {
     use super::*;
 
     fn way(limits: &RequestLimits) -> Way {
-        Way::new(Profile::of("registry.test"), limits, &Sharers::default())
+        Way::new(
+            Profile::of("registry.test"),
+            limits,
+            &RequestSharers::default(),
+        )
     }
 
     /// How many may ask for something of a class at once.
@@ -168,7 +172,7 @@ mod tests {
 
     #[tokio::test]
     async fn processes_that_share_the_work_share_what_a_host_bears() {
-        let sharers = Sharers::default();
+        let sharers = RequestSharers::default();
         let way = Way::new(
             Profile::of("registry.test"),
             &RequestLimits::default(),
@@ -184,7 +188,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_on_its_way_ends_before_its_place_is_anothers() {
-        let sharers = Sharers::default();
+        let sharers = RequestSharers::default();
         let way = Way::new(
             Profile::of("registry.test"),
             &RequestLimits::default(),

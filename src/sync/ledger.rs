@@ -54,7 +54,7 @@ use crate::plan::Mirror;
 use crate::plan::prune::{Holding, Target, Unwanted};
 
 /// A repository at a registry.
-pub type Place = (Registry, Repository);
+pub type RecordPlace = (Registry, Repository);
 
 /// The memory of all mirrors of a process, and where it outlives the process.
 pub struct Ledger {
@@ -314,7 +314,7 @@ impl Ledger {
     /// mirrors are theirs.
     pub fn see_others(
         &self,
-        place: &Place,
+        place: &RecordPlace,
         found: Vec<(Page, Leaf)>,
         is_other: impl Fn(&str) -> bool,
     ) {
@@ -324,7 +324,7 @@ impl Ledger {
     /// Who keeps a mirror from writing a tag of a registry, of those mirrors that `is_other` picks.
     pub fn contender(
         &self,
-        (place, tag): (&Place, &Tag),
+        (place, tag): (&RecordPlace, &Tag),
         wanting: &Wanting<'_>,
         is_other: impl Fn(&str) -> bool,
     ) -> Option<Contender> {

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use futures::future::BoxFuture;
 
-use super::ledger::{Ledger, Place};
+use super::ledger::{Ledger, RecordPlace};
 use crate::api::Reason;
 
 /// Looks at the records of other processes.
@@ -18,7 +18,7 @@ pub trait Neighbours: Send + Sync {
     fn look<'a>(
         &'a self,
         ledger: &'a Ledger,
-        places: &'a BTreeSet<Place>,
+        places: &'a BTreeSet<RecordPlace>,
     ) -> BoxFuture<'a, Result<(), NeighboursError>>;
 
     /// Whether another process works on a mirror, or is about to.

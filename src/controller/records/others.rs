@@ -15,12 +15,11 @@ use super::writer::Writer;
 use super::{PAGE_SIZE, adopt, read_record};
 use crate::api::{ImageMirror, MirroredRepository, Reason};
 use crate::controller::objects::{Guarded, api};
-use crate::controller::portion::shard_of;
 use crate::oci::{Registry, Repository};
 use crate::runtime::kubernetes::explain;
-use crate::runtime::lease::shards::Hands;
+use crate::runtime::lease::shards::{Hands, Shard};
 use crate::sync::Ledger;
-use crate::sync::ledger::{Leaf, Page, Place};
+use crate::sync::ledger::{Leaf, Page, RecordPlace};
 use crate::sync::neighbours::{Neighbours, NeighboursError};
 
 /// The port of plain HTTP, which need not be another registry than none.
@@ -55,9 +54,9 @@ impl OtherShards {
         self.change.write().await
     }
 
-    async fn look_at(&self, ledger: &Ledger, place: &Place) -> Result<(), kube::Error> {
+    async fn look_at(&self, ledger: &Ledger, place: &RecordPlace) -> Result<(), kube::Error> {
         let mut found: BTreeMap<Page, Leaf> = BTreeMap::new();
-        let mut owners = Owners::new(&self.client);
+        let mut owners = MirrorUids::new(&self.client);
         for scope in &self.scopes {
             let objects = api(&self.client, scope.as_deref());
             for selector in selectors(place) {
@@ -74,8 +73,8 @@ impl OtherShards {
         &self,
         objects: &Api<Guarded<MirroredRepository>>,
         selector: Option<String>,
-        (registry, repository): &Place,
-        owners: &mut Owners<'_>,
+        (registry, repository): &RecordPlace,
+        owners: &mut MirrorUids<'_>,
         found: &mut BTreeMap<Page, Leaf>,
     ) -> Result<(), kube::Error> {
         let mut parameters = ListParams::default().limit(PAGE_SIZE);
@@ -116,7 +115,7 @@ impl Neighbours for OtherShards {
     fn look<'a>(
         &'a self,
         ledger: &'a Ledger,
-        places: &'a BTreeSet<Place>,
+        places: &'a BTreeSet<RecordPlace>,
     ) -> BoxFuture<'a, Result<(), NeighboursError>> {
         async move {
             let _looking = self.change.read().await;
@@ -143,6 +142,14 @@ impl Neighbours for OtherShards {
     }
 }
 
+/// The shard of a mirror, `namespace/name`; none of what stands on record under another name.
+fn shard_of(hands: &Hands, mirror: &str) -> Option<Shard> {
+    let (namespace, name) = mirror.split_once('/')?;
+    let is_name = |part: char| part.is_ascii_alphanumeric() || part == '-' || part == '.';
+    name.chars().all(is_name).then_some(())?;
+    Some(hands.division().shard_of(namespace, name))
+}
+
 /// What picks the records of a repository, and maybe of others. A registry that is given by an address has more names
 /// than can be told: all records are looked at.
 fn selectors((registry, repository): &(Registry, Repository)) -> Vec<Option<String>> {
@@ -164,12 +171,12 @@ fn selectors((registry, repository): &(Registry, Repository)) -> Vec<Option<Stri
 }
 
 /// The UIDs of mirrors, each asked for once.
-struct Owners<'a> {
+struct MirrorUids<'a> {
     client: &'a Client,
     known: BTreeMap<String, Option<String>>,
 }
 
-impl<'a> Owners<'a> {
+impl<'a> MirrorUids<'a> {
     fn new(client: &'a Client) -> Self {
         Self {
             client,

@@ -31,7 +31,7 @@ mod store;
 mod model;
 
 pub use self::fleet::{Duties, Fleet, Leases};
-pub use self::hands::{Hands, Pass, Stage, Stages};
+pub use self::hands::{Hands, Pass, ShardStage, ShardStages};
 pub use self::joint::JointLease;
 pub use self::membership::Membership;
 pub use self::shard::{Division, Shard};

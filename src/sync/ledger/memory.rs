@@ -13,7 +13,7 @@ use super::keepsake::{self, Keepsakes, Kept};
 use super::origin::{SetAside, aside};
 use super::records::{Records, find, find_known, find_mut, pages};
 use super::whereabouts::Whereabouts;
-use super::{Leaf, Page, Place, Record, Sight, Slot, Tombstone};
+use super::{Leaf, Page, Record, RecordPlace, Sight, Slot, Tombstone};
 use crate::api::mirrored_repository::Took;
 use crate::oci::{Digest, Registry, Repository, Tag};
 use crate::plan::Mirror;
@@ -517,7 +517,7 @@ impl Memory {
     /// Replaces what others have on record of a repository at a registry. Nothing of it is kept from here.
     pub(super) fn see_others(
         &self,
-        (registry, repository): &Place,
+        (registry, repository): &RecordPlace,
         found: Vec<(Page, Leaf)>,
         is_other: impl Fn(&str) -> bool,
     ) {
@@ -545,7 +545,7 @@ impl Memory {
 
     pub(super) fn contender(
         &self,
-        ((registry, repository), tag): (&Place, &Tag),
+        ((registry, repository), tag): (&RecordPlace, &Tag),
         wanting: &Wanting<'_>,
         is_other: impl Fn(&str) -> bool,
     ) -> Option<Contender> {

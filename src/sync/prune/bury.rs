@@ -11,7 +11,7 @@ use crate::api::mirrored_repository::SHARERS;
 use crate::oci::{Digest, Tag};
 use crate::plan::prune::{Candidate, Doubt, Fate, Rule, Stop};
 use crate::sync::Connect;
-use crate::sync::ledger::{Place, Slot, Tombstone};
+use crate::sync::ledger::{RecordPlace, Slot, Tombstone};
 
 /// What earlier rounds wrote of tags that they tried to delete, by the places of the candidates in the plan.
 pub(super) type Earlier = HashMap<usize, Tombstone>;
@@ -81,7 +81,7 @@ impl<C: Connect> PruneRun<'_, C> {
         };
         let places = batch.iter().map(|(_, candidate)| &candidate.target);
         let places = places.map(|target| (target.registry.clone(), target.repository.clone()));
-        let places: BTreeSet<Place> = places.collect();
+        let places: BTreeSet<RecordPlace> = places.collect();
         let seen = neighbours.look(&self.state.ledger, &places).await;
         seen.map_err(|error| Stop::new(error.reason, error.message))
     }

@@ -11,7 +11,7 @@ use crate::plan::conflicts::ConflictKind;
 use crate::plan::report::{Failure, Outcome};
 use crate::sync::State;
 use crate::sync::item::{Item, Step};
-use crate::sync::ledger::{Contender, Ledger, Ownership, Place, Wanting};
+use crate::sync::ledger::{Contender, Ledger, Ownership, RecordPlace, Wanting};
 use crate::sync::neighbours::{Neighbours, NeighboursError};
 use crate::sync::sighting::Sighting;
 
@@ -59,7 +59,7 @@ pub(super) async fn find_barred(
     };
     let written = items.iter().enumerate();
     let written = written.filter(|(index, item)| is_meant(*index) && is_written(item));
-    let places: BTreeSet<Place> = written
+    let places: BTreeSet<RecordPlace> = written
         .clone()
         .map(|(_, item)| place(&item.sighting))
         .collect();
@@ -84,7 +84,7 @@ fn is_written(item: &Item) -> bool {
     item.is_copied() || matches!(item.step, Step::Completed(_))
 }
 
-fn place(sighting: &Sighting) -> Place {
+fn place(sighting: &Sighting) -> RecordPlace {
     let claim = &sighting.claim;
     (claim.registry.clone(), claim.repository.clone())
 }

@@ -19,7 +19,7 @@ use super::shard::{Division, Shard};
 #[derive(Debug)]
 pub struct Hands {
     division: Division,
-    stages: watch::Sender<Stages>,
+    stages: watch::Sender<ShardStages>,
     /// How much of each shard is under way.
     passes: Mutex<BTreeMap<Shard, usize>>,
     /// Nothing of a shard is under way any more.
@@ -29,11 +29,11 @@ pub struct Hands {
 }
 
 /// How far the shards are that are held.
-pub type Stages = BTreeMap<Shard, Stage>;
+pub type ShardStages = BTreeMap<Shard, ShardStage>;
 
 /// How far a shard is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stage {
+pub enum ShardStage {
     /// It was taken, and what is on record of it has not been read yet.
     Taken,
     /// It is worked on.
@@ -56,7 +56,7 @@ impl Hands {
     pub fn empty(division: Division) -> Self {
         Self {
             division,
-            stages: watch::channel(Stages::new()).0,
+            stages: watch::channel(ShardStages::new()).0,
             passes: Mutex::default(),
             idle: Notify::new(),
             members: watch::channel(1).0,
@@ -69,7 +69,7 @@ impl Hands {
     }
 
     /// The shards that are held, and how far each is, whenever that changes.
-    pub fn follow(&self) -> watch::Receiver<Stages> {
+    pub fn follow(&self) -> watch::Receiver<ShardStages> {
         self.stages.subscribe()
     }
 
@@ -80,7 +80,7 @@ impl Hands {
 
     /// Whether a shard is worked on here.
     pub fn is_open(&self, shard: Shard) -> bool {
-        self.stages.borrow().get(&shard) == Some(&Stage::Open)
+        self.stages.borrow().get(&shard) == Some(&ShardStage::Open)
     }
 
     /// Whether a shard is held here, however far it is.
@@ -90,15 +90,15 @@ impl Hands {
 
     /// Begins something of a shard that is worked on here.
     pub fn enter(self: &Arc<Self>, shard: Shard) -> Option<Pass> {
-        self.enter_at(shard, Stage::Open)
+        self.enter_at(shard, ShardStage::Open)
     }
 
     /// Begins to read what is on record of a shard that was taken.
     pub fn prepare(self: &Arc<Self>, shard: Shard) -> Option<Pass> {
-        self.enter_at(shard, Stage::Taken)
+        self.enter_at(shard, ShardStage::Taken)
     }
 
-    fn enter_at(self: &Arc<Self>, shard: Shard, stage: Stage) -> Option<Pass> {
+    fn enter_at(self: &Arc<Self>, shard: Shard, stage: ShardStage) -> Option<Pass> {
         // Counted first: who closes a shard looks at the count after that.
         *self.lock().entry(shard).or_default() += 1;
         let pass = Pass {
@@ -110,20 +110,20 @@ impl Hands {
 
     /// Lets a shard be worked on that was taken and is prepared. False: it is to be handed over already.
     pub fn open(&self, pass: &Pass) -> bool {
-        self.advance(pass.shard, Stage::Taken, Stage::Open)
+        self.advance(pass.shard, ShardStage::Taken, ShardStage::Open)
     }
 
     /// Its lease has this process as its holder.
     pub(super) fn take(&self, shard: Shard) {
         self.stages.send_modify(|stages| {
-            stages.insert(shard, Stage::Taken);
+            stages.insert(shard, ShardStage::Taken);
         });
     }
 
     /// Nothing more of it begins.
     pub(super) fn close(&self, shard: Shard) {
-        let _ = self.advance(shard, Stage::Open, Stage::Closing)
-            || self.advance(shard, Stage::Taken, Stage::Closing);
+        let _ = self.advance(shard, ShardStage::Open, ShardStage::Closing)
+            || self.advance(shard, ShardStage::Taken, ShardStage::Closing);
     }
 
     /// It is held no more.
@@ -157,7 +157,7 @@ impl Hands {
         });
     }
 
-    fn advance(&self, shard: Shard, from: Stage, to: Stage) -> bool {
+    fn advance(&self, shard: Shard, from: ShardStage, to: ShardStage) -> bool {
         self.stages
             .send_if_modified(|stages| match stages.get_mut(&shard) {
                 Some(stage) if *stage == from => {

@@ -16,7 +16,7 @@ use super::fleet::{Duties, Fleet};
 use super::hands::Hands;
 use super::heart::Heart;
 use super::shard::Shard;
-use super::store::{LeaseStore, Listing};
+use super::store::{LeaseListing, LeaseStore};
 use crate::runtime::lease::Settings;
 use crate::runtime::lease::claim::{Claim, Expiry};
 use crate::runtime::lease::error::Error;
@@ -169,7 +169,7 @@ impl Worker {
         }
     }
 
-    async fn fulfil(&self, duties: Duties, held: &BTreeSet<Shard>, listing: &Listing) {
+    async fn fulfil(&self, duties: Duties, held: &BTreeSet<Shard>, listing: &LeaseListing) {
         let Duties {
             take,
             hand_over,
@@ -198,7 +198,7 @@ impl Worker {
         }
     }
 
-    async fn release(&self, shard: Shard, listing: &Listing) {
+    async fn release(&self, shard: Shard, listing: &LeaseListing) {
         if let Some(lease) = self.store.released(shard, listing)
             && self.claim.is_current()
             && let Err(error) = self.store.write(&lease).await
@@ -208,7 +208,7 @@ impl Worker {
     }
 
     /// What is written without an answer is not held: it is written again.
-    async fn take(&self, shard: Shard, listing: &Listing) {
+    async fn take(&self, shard: Shard, listing: &LeaseListing) {
         if !self.claim.is_current() {
             return;
         }

@@ -31,7 +31,7 @@ pub(super) struct LeaseStore {
 }
 
 /// All of them, as they were at one moment.
-pub(super) struct Listing {
+pub(super) struct LeaseListing {
     /// What they say.
     pub(super) leases: Leases,
     shards: BTreeMap<Shard, Lease>,
@@ -53,13 +53,13 @@ impl LeaseStore {
         &self.settings
     }
 
-    pub(super) async fn list(&self) -> Result<Listing, Error> {
+    pub(super) async fn list(&self) -> Result<LeaseListing, Error> {
         let parameters = ListParams::default().labels(&format!("{LABEL}={SHARED}"));
         let name = &self.settings.name;
         let listed = self
             .call("list", name, self.leases.list(&parameters))
             .await?;
-        let mut listing = Listing {
+        let mut listing = LeaseListing {
             leases: Leases::default(),
             shards: BTreeMap::new(),
             members: BTreeMap::new(),
@@ -125,7 +125,7 @@ impl LeaseStore {
     }
 
     /// The lease of a shard with this member as its holder.
-    pub(super) fn taken(&self, shard: Shard, listing: &Listing) -> Lease {
+    pub(super) fn taken(&self, shard: Shard, listing: &LeaseListing) -> Lease {
         let settings = self.named(shard.lease_name(&self.settings.name));
         labelled(match listing.shards.get(&shard) {
             Some(lease) => record::taken(lease, &settings, clock::now()),
@@ -134,14 +134,18 @@ impl LeaseStore {
     }
 
     /// The lease of a shard without a holder, where it has this member.
-    pub(super) fn released(&self, shard: Shard, listing: &Listing) -> Option<Lease> {
+    pub(super) fn released(&self, shard: Shard, listing: &LeaseListing) -> Option<Lease> {
         let lease = listing.shards.get(&shard)?;
         let is_mine = record::holder(lease) == Some(self.settings.identity.as_str());
         is_mine.then(|| record::released(lease, clock::now()))
     }
 
     /// Deletes the lease of a member that is no more, if it still is as it was seen.
-    pub(super) async fn clear(&self, member: &Identity, listing: &Listing) -> Result<(), Error> {
+    pub(super) async fn clear(
+        &self,
+        member: &Identity,
+        listing: &LeaseListing,
+    ) -> Result<(), Error> {
         match listing.members.get(member) {
             Some(lease) => self.delete(lease).await,
             None => Ok(()),

@@ -66,6 +66,7 @@ pub const SHARERS: usize = 32;
     category = "transship",
     selectable = ".spec.mirror",
     selectable = ".spec.destination",
+    selectable = ".spec.repository",
     printcolumn(name = "Mirror", type_ = "string", json_path = ".spec.mirror"),
     printcolumn(
         name = "Destination",

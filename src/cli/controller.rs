@@ -2,6 +2,8 @@
 
 //! `transship controller`: the mirrors of a cluster.
 
+use std::num::NonZeroU8;
+
 use super::args::{ControllerArgs, PageAddress};
 use super::error::Error;
 use super::exit::Exit;
@@ -10,6 +12,7 @@ use crate::controller::page::PageSettings;
 use crate::controller::{self, Settings};
 use crate::plan::gates::Size;
 use crate::registry::{Addresses, Boundaries};
+use crate::runtime::lease::shards::Division;
 use crate::runtime::shutdown;
 
 /// Runs until a signal comes, or until the lease is lost.
@@ -20,6 +23,8 @@ pub(super) async fn run(args: &ControllerArgs) -> Result<Exit, Error> {
         watch_namespaces,
         lease_namespace,
         lease_name,
+        // Read by `division`.
+        shards: _,
         listen_address,
         events_address,
         page_address,
@@ -53,6 +58,7 @@ pub(super) async fn run(args: &ControllerArgs) -> Result<Exit, Error> {
         namespaces: watch_namespaces.clone(),
         lease_namespace: lease_namespace.clone(),
         lease_name: lease_name.clone(),
+        division: division(args)?,
         listen_address: *listen_address,
         events_address: *events_address,
         page: page.transpose()?,
@@ -72,6 +78,26 @@ pub(super) async fn run(args: &ControllerArgs) -> Result<Exit, Error> {
     };
     controller::run(settings, shutdown::on_signal()).await?;
     Ok(Exit::Success)
+}
+
+/// How the work is divided. One shard is all of it, as without any.
+fn division(args: &ControllerArgs) -> Result<Option<Division>, Error> {
+    let Some(count) = NonZeroU8::new(args.shards).filter(|count| count.get() > 1) else {
+        return Ok(None);
+    };
+    if args.events_address.is_some() {
+        return Err(Error::Usage(
+            "--shards and --events-address exclude each other: an event would have to reach the controller that works \
+             on the mirror"
+                .to_owned(),
+        ));
+    }
+    if args.watch_namespaces.len() > 1 {
+        return Err(Error::Usage(
+            "--shards needs all namespaces or a single one of --watch-namespaces".to_owned(),
+        ));
+    }
+    Ok(Some(Division::of(count)))
 }
 
 /// Where the page is served, unless everybody would see everything there.

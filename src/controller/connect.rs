@@ -50,6 +50,11 @@ impl Connector {
         }
     }
 
+    /// Asks each host for a part of what it bears: so many processes ask.
+    pub(super) fn share_out(&self, members: usize) {
+        self.pool.share_out(members);
+    }
+
     /// The way to the registries of a mirror, by what its Secrets say.
     pub(super) fn connect(
         self: &Arc<Self>,

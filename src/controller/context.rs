@@ -21,6 +21,7 @@ use super::metrics::ControllerMetrics;
 use super::notifications::Notifier;
 use super::objects::{Guarded, MIRROR, generation};
 use super::page::WatchedObjects;
+use super::portion::Portion;
 use super::pulls::Pulls;
 use super::records::Records;
 use super::rounds::Rounds;
@@ -46,6 +47,8 @@ pub(super) struct Shared {
     pub(super) client: Client,
     /// For writing.
     pub(super) cluster: Cluster,
+    /// What this process works on.
+    pub(super) portion: Portion,
     /// What rounds share.
     pub(super) state: State,
     pub(super) connector: Arc<Connector>,
@@ -181,8 +184,11 @@ impl Context {
         self.mirrors.get(&name)
     }
 
-    /// Whether the API server has another spec by now, or no such object.
+    /// Whether the API server has another spec by now, or no such object, or another member is to work on it.
     pub(super) fn is_outdated(&self, object: &ImageMirror) -> bool {
+        if !self.shared.portion.has(object) {
+            return true;
+        }
         let current = self.current(object);
         let current = current.as_ref().and_then(|current| current.0.as_ref().ok());
         current.is_none_or(|current| {

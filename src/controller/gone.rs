@@ -39,7 +39,8 @@ impl Context {
         self.forget_remains(mirror, current.and_then(bystanders::read));
     }
 
-    fn forget_remains(&self, mirror: &ImageMirror, successor: Option<Mirror>) {
+    /// Drops what this process knows of a mirror, and keeps what another one of its name may want.
+    pub(super) fn forget_remains(&self, mirror: &ImageMirror, successor: Option<Mirror>) {
         let name = name_of(mirror);
         self.shared.state.forget(&name, successor);
         self.shared.records.forget(&name);

@@ -79,15 +79,18 @@ pub(super) async fn reconcile(
     let previous = object.status.clone().unwrap_or_default();
     let generation = object.metadata.generation.unwrap_or_default();
     let status = notification_status(&previous, generation, &telling, clock::now());
-    shared.metrics.observe_ready(
-        NOTIFICATION,
-        &target.namespace,
-        &target.name,
-        &status.conditions,
-        object.spec.suspend,
-    );
-    if status != previous {
-        shared.cluster.write_status(object, &status).await?;
+    // Each member tells of its mirrors, and one says how that goes.
+    if shared.portion.leads() {
+        shared.metrics.observe_ready(
+            NOTIFICATION,
+            &target.namespace,
+            &target.name,
+            &status.conditions,
+            object.spec.suspend,
+        );
+        if status != previous {
+            shared.cluster.write_status(object, &status).await?;
+        }
     }
     Ok(match telling {
         Telling::Invalid(_) | Telling::Suspended => Action::await_change(),
@@ -117,7 +120,9 @@ pub(super) async fn refuse(object: &InvalidObject, shared: &Shared) -> Result<Ac
         &telling,
         time.unwrap_or_default(),
     );
-    shared.cluster.write_status(&metadata, &status).await?;
+    if shared.portion.leads() {
+        shared.cluster.write_status(&metadata, &status).await?;
+    }
     Ok(Action::await_change())
 }
 

@@ -37,6 +37,10 @@ const ASK_AGAIN: Duration = Duration::from_secs(30);
 const NOT_LISTENING: &str =
     "the controller takes no events: set events.enabled of the Helm chart (--events-address)";
 
+/// What is said where several processes share the work: an event would have to reach the one that works on the mirror.
+const SHARED_WORK: &str = "the controller runs in shards and takes no events: mirrors are looked at by their \
+    intervals; set shards of the Helm chart to 0 (--shards) for events";
+
 /// How events come to a receiver.
 enum Way {
     /// They are sent to a path.
@@ -190,6 +194,12 @@ async fn open(object: &ImageReceiver, shared: &Shared) -> Result<Way, Reception>
         let messages: Vec<String> = invalid.iter().map(ToString::to_string).collect();
         Reception::Invalid(messages.join("; "))
     })?;
+    if shared.portion.is_shared() {
+        return Err(Reception::Waiting {
+            reason: Reason::DependencyNotReady,
+            message: SHARED_WORK.to_owned(),
+        });
+    }
     let namespace = object.namespace().unwrap_or_default();
     if let Some(pull) = &sender.pull {
         if object.spec.suspend {

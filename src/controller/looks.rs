@@ -84,7 +84,7 @@ impl Look<ImagePolicy> for PolicyLook {
 
 impl Context {
     /// Asks for another look at a mirror.
-    fn look_at_mirror(&self, mirror: ObjectRef<Guarded<ImageMirror>>) {
+    pub(super) fn look_at_mirror(&self, mirror: ObjectRef<Guarded<ImageMirror>>) {
         // The receiver ends with the process only.
         let _ = self.changed_mirrors.send(mirror);
     }

@@ -151,12 +151,15 @@ impl Memory {
 
     /// Takes note that an earlier process left pushes whose end nobody saw.
     pub(super) fn mark_pending(&self, mirror: &str, uid: Option<String>) {
-        let known = Known {
-            uid,
-            has_pending: true,
-            ..Known::default()
-        };
-        self.lock().insert(mirror.to_owned(), known);
+        let mut memory = self.lock();
+        let known = memory.entry(mirror.to_owned()).or_default();
+        if known.uid != uid {
+            *known = Known {
+                uid,
+                ..Known::default()
+            };
+        }
+        known.has_pending = true;
     }
 
     /// Forgets a mirror that is no more.

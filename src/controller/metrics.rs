@@ -16,18 +16,20 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 
 use self::labels::{
-    Direction, Durations, EventResult, Host, How, Object, Request, Result, Round, TagState, object,
-    states, tag_state,
+    Direction, Durations, EventResult, Host, How, Object, Request, Result, Round, ShardLabel,
+    TagState, object, states, tag_state,
 };
 use super::objects::MIRROR;
 use crate::api::conditions::{self, Holds, PRUNED, READY};
 use crate::api::image_mirror::{ImageMirrorStatus, TagCounts};
+use crate::runtime::lease::shards::{Division, ShardStage, ShardStages};
 use crate::runtime::metrics::Bounded;
 
 /// The metrics of the controller.
 pub(super) struct ControllerMetrics {
     registries: Bounded,
     leader: Gauge,
+    shards: Family<ShardLabel, Gauge>,
     ready: Family<Object, Gauge>,
     suspended: Family<Object, Gauge>,
     last_success: Family<Object, Gauge>,
@@ -60,6 +62,20 @@ impl ControllerMetrics {
     /// Tells that this replica holds the lease: it does until the process ends.
     pub(super) fn lead(&self) {
         self.leader.set(1);
+    }
+
+    /// Tells which shards this replica works on. It leads where it has the first one.
+    pub(super) fn hold(&self, division: Division, stages: &ShardStages) {
+        for shard in division.shards() {
+            let label = ShardLabel {
+                shard: shard.to_string(),
+            };
+            let is_held = stages.get(&shard) == Some(&ShardStage::Open);
+            self.shards.get_or_create(&label).set(i64::from(is_held));
+            if shard == division.first() {
+                self.leader.set(i64::from(is_held));
+            }
+        }
     }
 
     /// Tells how an object is.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! The controller: mirrors and policies of a cluster, for as long as this process holds the lease.
+//! The controller: mirrors and policies of a cluster, for as long as this process holds the lease, or shards of them.
 //!
 //! ```text
 //! watch                     mirrors, policies, records: what there is
@@ -10,6 +10,7 @@
 //! image_notification notifications   who is told of what becomes of mirrors, and whether it arrives
 //! records secrets identities connect   the edges of a round: what it remembers, and who it is at registries
 //! rounds turns onlooker progress   rounds that run: their end, their order, who answers them, how far they are
+//! portion handover          what this process works on, where several share the work
 //! cluster                   every write, fenced by the lease
 //! workloads                 what must not be deleted
 //! memory usage users        what this process knows besides what the API server has
@@ -18,6 +19,7 @@
 //! page                      what people see in a browser
 //! ```
 
+mod assembly;
 mod bystanders;
 mod cluster;
 mod connect;
@@ -25,6 +27,7 @@ mod context;
 mod error;
 mod events;
 mod gone;
+mod handover;
 mod hinted;
 mod hooks;
 mod identities;
@@ -40,6 +43,7 @@ mod notifications;
 mod objects;
 mod onlooker;
 pub mod page;
+mod portion;
 mod progress;
 mod pulls;
 mod reconcile;
@@ -69,41 +73,29 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::error::Error;
 
-use self::cluster::Cluster;
-use self::connect::Connector;
+use self::assembly::{Right, share};
 use self::context::Shared;
 use self::hinted::Hinted;
 use self::hooks::{Doors, Hooks};
-use self::identities::OwnIdentities;
 use self::metrics::ControllerMetrics;
-use self::notifications::Notifier;
 use self::objects::api;
-use self::onlooker::Onlooker;
 use self::page::{PageServer, PageSettings, Visitors, WatchedObjects};
-use self::pulls::Pulls;
-use self::records::Records;
+use self::portion::Portion;
+use self::records::OtherShards;
 pub use self::records::read_record;
-use self::rounds::Rounds;
-use self::turns::Turns;
-use self::workloads::{ClusterWorkloads, Extra, UnseenWorkloads};
+use self::workloads::Extra;
 use crate::api::{ImageMirror, ImagePolicy};
-use crate::copy;
 use crate::identity::Identities;
-use crate::plan::prune::Stop;
 use crate::policy;
-use crate::registry::{Boundaries, Pool};
+use crate::registry::Boundaries;
 use crate::runtime::admin::{Admin, Readiness};
 use crate::runtime::kubernetes::{self, Clients};
-use crate::runtime::lease::{self, Claim, Identity, Lease};
-use crate::runtime::memory::{Bounds, ReadMemory, container_limit};
+use crate::runtime::lease::shards::{Division, Hands, Membership};
+use crate::runtime::lease::{self, Lease};
 use crate::runtime::metrics::Metrics;
 use crate::runtime::server::{ListenError, Server};
-use crate::sync::prune::Pruner;
-use crate::sync::workloads::Workloads;
-use crate::sync::{Allowance, Ledger, State};
+use crate::sync::Ledger;
 
-/// How the program names itself to registries.
-const USER_AGENT: &str = concat!("transship/", env!("CARGO_PKG_VERSION"));
 /// The namespace of the lease where this process runs in no pod.
 const DEFAULT_NAMESPACE: &str = "transship-system";
 /// Longest time for rounds to end after a signal.
@@ -124,6 +116,8 @@ pub struct Settings {
     pub lease_namespace: Option<String>,
     /// The name of the lease.
     pub lease_name: String,
+    /// How the mirrors are divided among the processes that run; nothing where one works on all of them.
+    pub division: Option<Division>,
     /// Where health and metrics are served.
     pub listen_address: SocketAddr,
     /// Where events are taken; nowhere where absent.
@@ -297,6 +291,10 @@ async fn lead(
         namespace.unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned()),
         settings.lease_name.clone(),
     );
+    if let Some(division) = settings.division {
+        let hands = Arc::new(Hands::empty(division));
+        return take_part(&settings, clients, lease, hands, (metrics, reception), stop).await;
+    }
     let identity = lease.identity.clone();
     let Some(held) = Lease::acquire(clients.lease.clone(), lease, stop).await else {
         return Ok(());
@@ -305,14 +303,12 @@ async fn lead(
     let claim = held.claim();
     // Ends the work, whatever the reason.
     let end = stop.child_token();
-    let shared = share(
-        &settings,
-        clients,
-        &claim,
-        &identity,
-        (metrics, reception),
-        &end,
-    );
+    let right = Right {
+        claim: &claim,
+        identity: &identity,
+        portion: Portion::Everything,
+    };
+    let shared = share(&settings, clients, right, (metrics, reception), &end);
     let work = work(&settings, clients, shared, &end);
     tokio::select! {
         () = work => {}
@@ -321,72 +317,39 @@ async fn lead(
     held.release().await.map_err(Error::Release)
 }
 
-/// What all that is done works with, and what is remembered.
-fn share(
+/// Shares the work with others, for as long as this process is one of the members.
+async fn take_part(
     settings: &Settings,
     clients: &Clients,
-    claim: &Claim,
-    identity: &Identity,
+    lease: lease::Settings,
+    hands: Arc<Hands>,
     (metrics, reception): (Arc<ControllerMetrics>, Reception),
-    end: &CancellationToken,
-) -> (Arc<Shared>, Arc<Ledger>) {
-    let Reception {
-        doors,
-        hinted,
-        watched,
-    } = reception;
-    let cluster = Cluster::new(clients.call.clone(), claim.clone(), identity.to_string());
-    let records = Records::new(cluster.clone());
-    let ledger = Arc::new(Ledger::kept_by(Arc::new(records.clone())));
-    let turns = Turns::new(settings.concurrent_rounds, settings.rounds_per_namespace);
-    let onlooker = Onlooker {
-        metrics: metrics.clone(),
-        tallies: watched.tallies.clone(),
-        turns: turns.clone(),
+    stop: &CancellationToken,
+) -> Result<(), Error> {
+    let identity = lease.identity.clone();
+    let client = clients.lease.clone();
+    let Some(member) = Membership::join(client, lease, hands.clone(), stop).await else {
+        return Ok(());
     };
-    let pool = Pool::builder(USER_AGENT)
-        .boundaries(settings.boundaries.clone())
-        .write_guard(claim.guard())
-        .observer(Arc::new(onlooker))
-        .build();
-    let connector = Connector::new(
-        pool,
-        settings.ca_pem.clone(),
-        settings.trusted_realms.clone(),
-    );
-    let progress = copy::Progress::none().with(metrics.clone());
-    let shared = Arc::new(Shared {
-        client: clients.call.clone(),
-        cluster,
-        state: State::new(ledger.clone(), progress)
-            .with_pruner(pruner(settings, clients))
-            .with_allowance(allowance(settings)),
-        connector: Arc::new(connector),
-        identities: OwnIdentities::new(
-            settings.identities.clone(),
-            settings.identity_namespaces.clone(),
-        ),
-        records,
-        rounds: Rounds::new(end.clone()),
-        turns,
-        longest_round: settings.longest_round,
-        memory: memory::Memory::default(),
-        usage: usage::Usage::default(),
-        users: users::Users::default(),
-        notifier: Arc::new(Notifier::new(metrics.clone(), end.clone())),
-        pulls: Pulls::new(
-            hinted.clone(),
-            doors.clone(),
-            metrics.clone(),
-            end.clone(),
-            claim.guard(),
-        ),
-        hinted,
-        doors,
-        watched,
-        metrics,
-    });
-    (shared, ledger)
+    let claim = member.claim();
+    let end = stop.child_token();
+    let scopes = scopes(&settings.namespaces).into_iter();
+    let scopes = scopes.map(|scope| scope.map(str::to_owned)).collect();
+    let others = OtherShards::new(clients.call.clone(), scopes, hands.clone());
+    let right = Right {
+        claim: &claim,
+        identity: &identity,
+        portion: Portion::Shards {
+            hands,
+            others: Arc::new(others),
+        },
+    };
+    let shared = share(settings, clients, right, (metrics, reception), &end);
+    tokio::select! {
+        () = work(settings, clients, shared, &end) => {}
+        () = claim.lost() => return Err(Error::LeaseLost),
+    }
+    member.leave().await.map_err(Error::Release)
 }
 
 /// Restores what earlier processes knew, and reconciles until told to end.
@@ -397,9 +360,12 @@ async fn work(
     end: &CancellationToken,
 ) {
     let scopes = scopes(&settings.namespaces);
-    let restore = restore_all(&clients.call, &scopes, &shared, &ledger);
-    if end.run_until_cancelled(restore).await.is_none() {
-        return;
+    // Of a shard it is read when it was taken.
+    if !shared.portion.is_shared() {
+        let restore = restore_all(&clients.call, &scopes, &shared, &ledger);
+        if end.run_until_cancelled(restore).await.is_none() {
+            return;
+        }
     }
     shared.doors.lead(scopes.len());
     shared.watched.lead(&ledger, scopes.len());
@@ -429,6 +395,7 @@ fn tell_settings(settings: &Settings) {
         version = env!("CARGO_PKG_VERSION"),
         namespaces = ?settings.namespaces,
         lease_name = settings.lease_name,
+        shards = settings.division.map(Division::count),
         concurrent_rounds = settings.concurrent_rounds,
         rounds_per_namespace = settings.rounds_per_namespace,
         tags_per_mirror = settings.tags_per_mirror,
@@ -436,38 +403,6 @@ fn tell_settings(settings: &Settings) {
         looks_at_workloads = settings.looks_at_workloads,
         "transship controller"
     );
-}
-
-/// What mirrors may take. Nobody reads why tags are not selected.
-fn allowance(settings: &Settings) -> Allowance {
-    let total = settings.read_memory;
-    let total = total.unwrap_or_else(|| Bounds::total_within(container_limit()));
-    let bounds = Bounds::of(total, settings.concurrent_rounds);
-    tracing::info!(
-        bytes = total,
-        mirror = bounds.share,
-        "memory for what is read from registries"
-    );
-    Allowance {
-        memory: ReadMemory::new(bounds),
-        tags: Some(settings.tags_per_mirror),
-        tells_excluded: false,
-    }
-}
-
-/// What pruning may do, and how it sees what workloads use.
-fn pruner(settings: &Settings, clients: &Clients) -> Pruner {
-    let workloads: Arc<dyn Workloads> = if settings.looks_at_workloads {
-        let workloads = ClusterWorkloads::new(clients.call.clone());
-        Arc::new(workloads.with_extra(settings.in_use_extra.clone()))
-    } else {
-        Arc::new(UnseenWorkloads)
-    };
-    if settings.prunes {
-        Pruner::deleting(Some(workloads))
-    } else {
-        Pruner::held(Stop::by_operator()).with_workloads(workloads)
-    }
 }
 
 /// Takes over all records. Without them nothing is pushed: a tag that moved could not be told from one that
@@ -480,7 +415,16 @@ async fn restore_all(
 ) {
     let failure = "cannot read the MirroredRepositories";
     for namespace in namespaces {
-        let attempt = async || restore::restore(client, *namespace, shared, ledger).await;
+        let attempt = async || {
+            restore::restore(
+                client,
+                *namespace,
+                restore::RestoredMirrors::All,
+                shared,
+                ledger,
+            )
+            .await
+        };
         persist(failure, attempt).await;
     }
 }

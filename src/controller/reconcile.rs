@@ -20,6 +20,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::watch::Sender;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 use super::cluster::WriteError;
 use super::context::{Context, Shared};
@@ -29,7 +30,7 @@ use super::looks::{MirrorLook, PolicyLook};
 use super::objects::{Guarded, api};
 use super::page::WatchedScope;
 use super::watch::{Kept, Listed, Look, receive, watch};
-use super::{image_mirror, image_notification, image_policy, image_receiver};
+use super::{handover, image_mirror, image_notification, image_policy, image_receiver};
 use crate::api::{ImageMirror, ImageNotification, ImagePolicy, ImageReceiver, MirroredRepository};
 use crate::sync::Ledger;
 
@@ -37,6 +38,8 @@ use crate::sync::Ledger;
 const DEBOUNCE: Duration = Duration::from_millis(100);
 /// Time until a status that could not be written is tried again.
 const RETRY: Duration = Duration::from_secs(10);
+/// Time until it is looked again whether this process leads by now.
+const LOOK_FOR_LEAD: Duration = Duration::from_secs(30);
 /// Longest time for which mirrors wait until it is known who is to be told of them.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -134,7 +137,8 @@ pub(super) async fn run(
         notifications,
         open_doors,
         find_notifications,
-        watch_records
+        watch_records,
+        handover::follow(&context, ledger, namespace, end)
     );
 }
 
@@ -230,20 +234,29 @@ async fn reconcile_mirror(
     if !context.policies_listed.wait().await || !context.notifications_found.wait().await {
         return Ok(Action::await_change());
     }
-    contain(async {
+    let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
+    let Some(leave) = context.shared.portion.enter(&namespace, &name) else {
+        // Another member works on it. When that changes, it is looked at again.
+        return Ok(Action::await_change());
+    };
+    let span = match leave.shard() {
+        Some(shard) => tracing::info_span!("shard", %shard),
+        None => tracing::Span::none(),
+    };
+    let work = async {
         match &object.0 {
             Ok(mirror) => image_mirror::reconcile(mirror, &context).await,
             Err(invalid) => Box::pin(image_mirror::refuse(invalid, &context)).await,
         }
-    })
-    .await
+    };
+    contain(work.instrument(span)).await
 }
 
 async fn reconcile_policy(
     object: Arc<Guarded<ImagePolicy>>,
     context: Arc<Context>,
 ) -> Result<Action, ReconcileError> {
-    if !context.mirrors_listed.wait().await {
+    if !context.mirrors_listed.wait().await || !context.shared.portion.leads() {
         return Ok(Action::await_change());
     }
     contain(async {
@@ -262,6 +275,9 @@ async fn reconcile_receiver(
     // Before mirrors are known, none would seem to want what an event tells of.
     if !context.mirrors_listed.wait().await {
         return Ok(Action::await_change());
+    }
+    if !context.shared.portion.leads() {
+        return Ok(Action::requeue(LOOK_FOR_LEAD));
     }
     contain(async {
         match &object.0 {

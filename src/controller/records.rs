@@ -4,6 +4,7 @@
 //! destination, in parts of a bounded number of tags.
 
 mod convert;
+mod others;
 mod parts;
 mod restored;
 mod writer;
@@ -22,6 +23,7 @@ use kube::{Api, ResourceExt};
 use self::convert::Identity;
 pub use self::convert::read as read_record;
 pub(super) use self::convert::show as show_record;
+pub(super) use self::others::OtherShards;
 use self::parts::Parts;
 use self::restored::Restored;
 use self::writer::Writer;
@@ -122,6 +124,11 @@ impl Records {
         let restored = convert::restored(object, &page, &leaf.records);
         ledger.restore(&page, leaf);
         Some(restored)
+    }
+
+    /// Whether an object is no record of the mirror that it names, where that has this UID.
+    pub(super) fn is_strange(object: &MirroredRepository, uid: Option<&str>) -> bool {
+        Writer::of(object, uid) == Writer::Stranger
     }
 
     /// What stands in an object that is no record of ours may be somebody's, who wants it.

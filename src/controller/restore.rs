@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 
 use kube::api::ListParams;
+use kube::runtime::reflector::ObjectRef;
 use kube::{Api, Client, ResourceExt};
 
 use super::bystanders;
@@ -18,23 +19,44 @@ use crate::sync::Ledger;
 /// The mirrors that there are, by `namespace/name`.
 type Mirrors = HashMap<String, (Option<String>, Seniority)>;
 
+/// Which mirrors are taken over.
+#[derive(Clone, Copy)]
+pub(super) enum RestoredMirrors<'a> {
+    /// All of them.
+    All,
+    /// Those that this picks. Others work on the rest.
+    Some(&'a (dyn Fn(&ObjectRef<ImageMirror>) -> bool + Sync)),
+}
+
+impl RestoredMirrors<'_> {
+    fn has(self, mirror: &ObjectRef<ImageMirror>) -> bool {
+        match self {
+            Self::All => true,
+            Self::Some(picks) => picks(mirror),
+        }
+    }
+}
+
 /// Takes over the records of the mirrors of a namespace, or of all.
 pub(super) async fn restore(
     client: &Client,
     namespace: Option<&str>,
+    extent: RestoredMirrors<'_>,
     shared: &Shared,
     ledger: &Ledger,
 ) -> Result<(), kube::Error> {
-    let mirrors = list_mirrors(&api(client, namespace), shared).await?;
+    let mirrors = list_mirrors(&api(client, namespace), extent, shared).await?;
     let mut objects = 0_u64;
     Records::list(&api(client, namespace), |object| {
-        let name = format!(
-            "{}/{}",
-            object.namespace().unwrap_or_default(),
-            object.spec.mirror
-        );
+        let namespace = object.namespace().unwrap_or_default();
+        let mirror = ObjectRef::new(object.spec.mirror.as_str()).within(&namespace);
+        let name = format!("{namespace}/{}", object.spec.mirror);
         let known = mirrors.get(&name);
         let uid = known.and_then(|(uid, _)| uid.as_deref());
+        // What is no record protects what stands in it, whoever works on the mirror.
+        if !extent.has(&mirror) && !Records::is_strange(&object, uid) {
+            return;
+        }
         let restored = shared.records.restore(&object, uid, ledger);
         let (Some((uid, seniority)), Some(restored)) = (known, restored) else {
             return;
@@ -55,6 +77,7 @@ pub(super) async fn restore(
 /// Until they have said what they want, they want whatever they may.
 async fn list_mirrors(
     api: &Api<Guarded<ImageMirror>>,
+    extent: RestoredMirrors<'_>,
     shared: &Shared,
 ) -> Result<Mirrors, kube::Error> {
     let mut parameters = ListParams::default().limit(PAGE_SIZE);
@@ -67,6 +90,15 @@ async fn list_mirrors(
             .items
             .iter()
             .filter_map(|object| object.0.as_ref().ok());
+        for mirror in understood.clone() {
+            if let RestoredMirrors::Some(picks) = extent
+                && picks(&ObjectRef::from_obj(mirror))
+            {
+                // The watch may not have told yet what the member before said last.
+                let status = mirror.status.clone().unwrap_or_default();
+                shared.memory.write(mirror, status);
+            }
+        }
         shared
             .state
             .stand_by(understood.filter_map(bystanders::read));

@@ -78,6 +78,15 @@ impl Rounds {
         }
     }
 
+    /// Ends the rounds of the mirrors that this picks.
+    pub(super) fn end_where(&self, picks: impl Fn(&ObjectRef<ImageMirror>) -> bool) {
+        for (mirror, round) in &*self.lock() {
+            if picks(mirror) {
+                round.cancelled.cancel();
+            }
+        }
+    }
+
     /// Takes note that a mirror is no more.
     pub(super) fn remove(&self, mirror: &ObjectRef<ImageMirror>) {
         if let Some(round) = self.lock().get(mirror) {

@@ -381,6 +381,7 @@ mod tests {
 
     use super::super::limiter::Limiter;
     use super::super::profile::Profile;
+    use super::super::sharers::RequestSharers;
     use super::*;
 
     /// How long one byte takes.
@@ -394,7 +395,7 @@ mod tests {
         });
         let body = reqwest::Body::wrap_stream(frames);
         let response = Response::from(axum::http::Response::new(body));
-        let limiter = Limiter::new(Profile::of("registry.test"));
+        let limiter = Limiter::new(Profile::of("registry.test"), &RequestSharers::default());
         let permit = limiter.admit(Class::Lookup).await.unwrap();
         Answer {
             response,

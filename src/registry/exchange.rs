@@ -5,6 +5,7 @@
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
+use bytes::Bytes;
 use reqwest::header::{HeaderMap, LOCATION, WWW_AUTHENTICATE};
 use reqwest::{Method, Response, StatusCode};
 use tokio::time::timeout;
@@ -21,7 +22,7 @@ use super::elsewhere::Visit;
 use super::hint::Hint;
 use super::http::{self, HttpError};
 use super::origin::{self, UnsafeUrl};
-use super::outgoing::{BodyError, Ended, Outgoing};
+use super::outgoing::{BodyError, Ended, Outgoing, guarded};
 use super::redact::SafeUrl;
 use super::request::{Direct, Request};
 use super::said::Said;
@@ -258,6 +259,12 @@ impl Connection {
         url: &Url,
     ) -> Result<Response, Cause> {
         let host = || origin::of(url);
+        let whole = request.body().and_then(reqwest::Body::as_bytes);
+        if let Some(whole) = whole.filter(|_| !request.method().is_safe()) {
+            // It may have to wait for a connection.
+            let whole = Bytes::copy_from_slice(whole);
+            *request.body_mut() = Some(guarded(whole, self.write_guard.clone()));
+        }
         let sent = match body {
             // What closes an upload: everything was sent before.
             None if class == Class::Upload => {

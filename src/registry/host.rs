@@ -14,6 +14,7 @@ use super::lacks::{Inability, InabilityOf};
 use super::limiter::Limiter;
 use super::list_ends::ListEnds;
 use super::profile::{Deletes, Profile};
+use super::sharers::RequestSharers;
 use crate::oci::Repository;
 
 /// One host. Facts are learned one at a time and none depends on another.
@@ -57,14 +58,14 @@ pub(super) enum Head {
 
 impl Host {
     /// A host as its profile describes it.
-    pub(super) fn new(profile: &'static Profile) -> Self {
+    pub(super) fn new(profile: &'static Profile, sharers: &RequestSharers) -> Self {
         let head = if profile.trusts_head {
             Head::Trusted
         } else {
             Head::Unknown
         };
         Self {
-            limiter: Limiter::new(profile),
+            limiter: Limiter::new(profile, sharers),
             habits: Habits::new(profile),
             profile,
             refuses_pages: AtomicBool::new(false),

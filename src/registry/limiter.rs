@@ -16,6 +16,8 @@ use tokio::time::{sleep_until, timeout};
 
 use super::class::{Class, PerClass};
 use super::profile::Profile;
+use super::request_limits::Slots;
+use super::sharers::RequestSharers;
 use super::turnstile::{Passage, Paused, Turnstile};
 use opening::Opening;
 use window::{Place, Size, Window};
@@ -57,10 +59,12 @@ pub(super) struct Permit {
 
 impl Limiter {
     /// The limits of a host of this profile.
-    pub(super) fn new(profile: &Profile) -> Self {
+    pub(super) fn new(profile: &Profile, sharers: &RequestSharers) -> Self {
         let windows = PerClass::new(|class| {
-            let window = Window::new(size(profile, class), profile.rate(class));
-            Arc::new(window)
+            let rate = profile.rate(class);
+            let spacing = rate.map(|rate| Duration::from_secs(1) / rate.max(1));
+            let slots = spacing.map(|spacing| Slots::every(spacing, sharers));
+            Arc::new(Window::new(size(profile, class), slots))
         });
         let shared = Arc::new(Turnstile::paced());
         let turnstiles = PerClass::new(|class| {
@@ -173,7 +177,7 @@ mod tests {
 
     /// The limits of a host that has answered enough to be known.
     async fn known(host: &str) -> Limiter {
-        let limiter = Limiter::new(Profile::of(host));
+        let limiter = Limiter::new(Profile::of(host), &RequestSharers::default());
         for _ in 0..AT_FIRST {
             let permit = limiter.admit(Class::ManifestDelete).await.unwrap();
             limiter.answered(&permit);
@@ -197,7 +201,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn of_a_new_host_little_is_asked_until_it_has_answered() {
-        let limiter = Limiter::new(Profile::of("example.com"));
+        let limiter = Limiter::new(Profile::of("example.com"), &RequestSharers::default());
         let mut sent = permits(&limiter);
         assert_eq!(sent.len(), 12, "at once");
         let start = Instant::now();
@@ -215,7 +219,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_new_host_that_takes_its_time_is_waited_for_a_second_at_most() {
-        let limiter = Limiter::new(Profile::of("example.com"));
+        let limiter = Limiter::new(Profile::of("example.com"), &RequestSharers::default());
         let mut sent = permits(&limiter);
         for _ in sent.len() + 1..24 {
             sent.push(limiter.admit(CLASS).await.unwrap());
@@ -228,7 +232,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_new_host_that_refuses_is_known() {
-        let limiter = Limiter::new(Profile::of("example.com"));
+        let limiter = Limiter::new(Profile::of("example.com"), &RequestSharers::default());
         let first = permits(&limiter);
         limiter.refused(&first[0], None);
         let ahead = limiter.admit(CLASS).await.unwrap();

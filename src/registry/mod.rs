@@ -79,6 +79,7 @@ mod said;
 mod search;
 mod secrets;
 mod settings;
+mod sharers;
 mod silence;
 mod specified;
 mod status;

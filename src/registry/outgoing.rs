@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::Stream;
-use futures::stream::BoxStream;
+use futures::stream::{self, BoxStream};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
@@ -66,6 +66,13 @@ struct Frames {
     phase: watch::Sender<Phase>,
     counters: Arc<Counters>,
     write_guard: WriteGuard,
+}
+
+/// A small body that is there as a whole. It leaves only where this process may write when the connection takes it:
+/// it may have waited for one.
+pub(super) fn guarded(body: Bytes, write_guard: WriteGuard) -> reqwest::Body {
+    let frame = async move { write_guard.check().map(|()| body).map_err(Ended::from) };
+    reqwest::Body::wrap_stream(stream::once(frame))
 }
 
 // === impl Outgoing ===
@@ -187,7 +194,7 @@ impl Stream for Frames {
 
 #[cfg(test)]
 mod tests {
-    use futures::{StreamExt, stream};
+    use futures::StreamExt;
     use tokio::time::Instant;
 
     use super::*;

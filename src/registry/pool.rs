@@ -29,6 +29,7 @@ use super::profile::Profile;
 use super::request_limits::RequestLimits;
 use super::secrets::Secrets;
 use super::settings::Settings;
+use super::sharers::RequestSharers;
 use super::traffic::Counters;
 use super::way::{Route, Way};
 use crate::oci::Registry;
@@ -58,6 +59,7 @@ struct Inner {
     made_of: PoolBuilder,
     clients: Mutex<HashMap<Identity, (Client, Instant)>>,
     ways: Mutex<HashMap<Route, Arc<Way>>>,
+    sharers: RequestSharers,
 }
 
 // === impl PoolBuilder ===
@@ -94,6 +96,7 @@ impl PoolBuilder {
             made_of: self,
             clients: Mutex::default(),
             ways: Mutex::default(),
+            sharers: RequestSharers::default(),
         }))
     }
 }
@@ -115,6 +118,14 @@ impl Pool {
             write_guard: WriteGuard::default(),
             observer: Arc::new(Unobserved),
             limits: RequestLimits::default(),
+        }
+    }
+
+    /// So many processes ask the same hosts: each host is asked here for its part of what it bears.
+    pub fn share_out(&self, processes: usize) {
+        self.0.sharers.set(processes);
+        for way in lock(&self.0.ways).values() {
+            way.share_out();
         }
     }
 
@@ -188,7 +199,7 @@ impl Pool {
             http,
             authenticator,
             elsewhere,
-            host: Arc::new(Host::new(profile)),
+            host: Arc::new(Host::new(profile, &self.0.sharers)),
             way: self.way(route, profile, limits),
             has_answered: AtomicBool::new(false),
             counters: Arc::new(Counters::new()),
@@ -206,7 +217,7 @@ impl Pool {
         ways.retain(|_, known| Arc::strong_count(known) > 1);
         let known = ways
             .entry(route)
-            .or_insert_with(|| Arc::new(Way::new(profile, limits)));
+            .or_insert_with(|| Arc::new(Way::new(profile, limits, &self.0.sharers)));
         Arc::clone(known)
     }
 }

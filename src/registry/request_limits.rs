@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::sharers::RequestSharers;
+
 /// How much is asked of each host, whoever asks.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RequestLimits {
@@ -36,6 +38,8 @@ pub struct RateError;
 #[derive(Debug)]
 pub(super) struct Slots {
     spacing: Duration,
+    /// All of them together leave in these distances.
+    sharers: RequestSharers,
     next: Mutex<Option<Instant>>,
 }
 
@@ -67,9 +71,10 @@ impl FromStr for Rate {
 // === impl Slots ===
 
 impl Slots {
-    pub(super) fn every(spacing: Duration) -> Self {
+    pub(super) fn every(spacing: Duration, sharers: &RequestSharers) -> Self {
         Self {
             spacing,
+            sharers: sharers.clone(),
             next: Mutex::default(),
         }
     }
@@ -79,7 +84,8 @@ impl Slots {
         let now = Instant::now();
         let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
         let slot = next.map_or(now, |next| next.max(now));
-        *next = Some(slot + self.spacing);
+        let sharers = u32::try_from(self.sharers.count()).unwrap_or(u32::MAX);
+        *next = Some(slot + self.spacing.saturating_mul(sharers));
         slot
     }
 }
@@ -113,11 +119,15 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn slots_lie_evenly_and_none_is_saved_up() {
-        let slots = Slots::every(Duration::from_millis(100));
+        let sharers = RequestSharers::default();
+        let slots = Slots::every(Duration::from_millis(100), &sharers);
         let start = Instant::now();
         let taken = || slots.take().duration_since(start).as_millis();
         assert_eq!([taken(), taken(), taken()], [0, 100, 200]);
         tokio::time::advance(Duration::from_secs(10)).await;
         assert_eq!([taken(), taken()], [10_000, 10_100]);
+        // Three processes take turns at them.
+        sharers.set(3);
+        assert_eq!([taken(), taken()], [10_200, 10_500]);
     }
 }

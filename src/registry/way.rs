@@ -3,7 +3,7 @@
 //! The way to a host, which all take who reach it alike: whether it answers there, and how much is asked of it at
 //! once over all who ask. What it says to one of them is that one's own.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::sleep_until;
@@ -13,6 +13,7 @@ use super::limiter;
 use super::profile::Profile;
 use super::request_limits::{RequestLimits, Slots};
 use super::settings::Settings;
+use super::sharers::RequestSharers;
 use super::silence::Silence;
 use crate::oci::Digest;
 
@@ -33,6 +34,11 @@ pub(super) struct Way {
     pub(super) silence: Arc<Silence>,
     /// So many requests of each class at once.
     shares: PerClass<Arc<Semaphore>>,
+    /// The most of each class, of all processes.
+    most: PerClass<usize>,
+    /// How many of them are asked here.
+    granted: Mutex<PerClass<usize>>,
+    sharers: RequestSharers,
     /// When requests may leave, where a person says how many.
     slots: Option<Slots>,
 }
@@ -59,15 +65,42 @@ impl Route {
 
 impl Way {
     /// A way to a host of this profile.
-    pub(super) fn new(profile: &Profile, limits: &RequestLimits) -> Self {
+    pub(super) fn new(profile: &Profile, limits: &RequestLimits, sharers: &RequestSharers) -> Self {
         let RequestLimits { concurrency, rate } = limits;
         let allowed = concurrency.map_or(usize::MAX, |most| most.get() as usize);
-        let most = |class| limiter::most(profile, class).min(allowed);
+        let most = PerClass::new(|class| limiter::most(profile, class).min(allowed));
+        let granted = PerClass::new(|class| sharers.part(*most.of(class)));
         Self {
             silence: Arc::new(Silence::new()),
-            shares: PerClass::new(|class| Arc::new(Semaphore::new(most(class)))),
-            slots: rate.map(|rate| Slots::every(rate.spacing())),
+            shares: PerClass::new(|class| Arc::new(Semaphore::new(*granted.of(class)))),
+            most,
+            granted: Mutex::new(granted),
+            sharers: sharers.clone(),
+            slots: rate.map(|rate| Slots::every(rate.spacing(), sharers)),
         }
+    }
+
+    /// Asks for this process's part of what the host bears, as it is by now. What is on its way ends first.
+    pub(super) fn share_out(&self) {
+        let mut granted = self.granted.lock().unwrap_or_else(PoisonError::into_inner);
+        let parts = PerClass::new(|class| self.sharers.part(*self.most.of(class)));
+        for class in Class::ALL {
+            let (before, part, places) =
+                (*granted.of(class), *parts.of(class), self.shares.of(class));
+            places.add_permits(part.saturating_sub(before));
+            let surplus = before.saturating_sub(part);
+            let left = surplus - places.forget_permits(surplus);
+            let Ok(left @ 1..) = u32::try_from(left) else {
+                continue;
+            };
+            let taken = Arc::clone(places).acquire_many_owned(left);
+            tokio::spawn(async move {
+                if let Ok(taken) = taken.await {
+                    taken.forget();
+                }
+            });
+        }
+        *granted = parts;
     }
 
     /// Waits until a person's limits let the next request leave.
@@ -109,7 +142,11 @@ mod tests {
     use super::*;
 
     fn way(limits: &RequestLimits) -> Way {
-        Way::new(Profile::of("registry.test"), limits)
+        Way::new(
+            Profile::of("registry.test"),
+            limits,
+            &RequestSharers::default(),
+        )
     }
 
     /// How many may ask for something of a class at once.
@@ -131,6 +168,45 @@ mod tests {
             assert_eq!(places(&way, Class::Lookup), lookups, "{allowed:?}");
             assert_eq!(places(&way, Class::BlobRead), bodies, "{allowed:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn processes_that_share_the_work_share_what_a_host_bears() {
+        let sharers = RequestSharers::default();
+        let way = Way::new(
+            Profile::of("registry.test"),
+            &RequestLimits::default(),
+            &sharers,
+        );
+        for (processes, lookups, bodies) in [(3, 21, 10), (100, 1, 1), (2, 32, 16), (1, 64, 32)] {
+            sharers.set(processes);
+            way.share_out();
+            assert_eq!(places(&way, Class::Lookup), lookups, "{processes}");
+            assert_eq!(places(&way, Class::BlobRead), bodies, "{processes}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_on_its_way_ends_before_its_place_is_anothers() {
+        let sharers = RequestSharers::default();
+        let way = Way::new(
+            Profile::of("registry.test"),
+            &RequestLimits::default(),
+            &sharers,
+        );
+        let mut running = Vec::new();
+        for _ in 0..64 {
+            running.push(way.enter(Class::Lookup).await);
+        }
+        sharers.set(2);
+        way.share_out();
+        tokio::task::yield_now().await;
+        running.truncate(32);
+        tokio::task::yield_now().await;
+        assert_eq!(places(&way, Class::Lookup), 0);
+        running.truncate(31);
+        tokio::task::yield_now().await;
+        assert_eq!(places(&way, Class::Lookup), 1);
     }
 
     #[tokio::test(start_paused = true)]

@@ -258,6 +258,11 @@ impl Claims {
         self.unheard.insert(mirror.name.clone(), mirror);
     }
 
+    /// Whether a mirror has not said what it wants.
+    pub(super) fn is_unheard(&self, mirror: &str) -> bool {
+        self.unheard.contains_key(mirror)
+    }
+
     /// A mirror other than this one that has not said what it wants, and may want a tag.
     pub(super) fn find_unheard(&self, mirror: &str, target: &pruning::Target) -> Option<&str> {
         let others = self.unheard.iter().filter(|(name, _)| *name != mirror);

@@ -4,6 +4,7 @@
 
 use super::connect::ConnectError;
 use super::ledger::KeepError;
+use super::neighbours::NeighboursError;
 use crate::api::Reason;
 use crate::api::text::shorten;
 use crate::copy::{self, endpoint};
@@ -156,6 +157,22 @@ impl Failure {
 
     pub(super) fn conflict(subject: &str, kind: &ConflictKind) -> Self {
         Self::new(subject, Reason::DestinationConflict, kind.to_string())
+    }
+
+    /// Somebody is about to delete the tag: whether they do is known soon.
+    pub(super) fn disputed(subject: &str, mirror: &str) -> Self {
+        let message = format!(
+            "not copied yet: mirror {mirror} has begun to delete {subject}, and has not ended"
+        );
+        Self::new(subject, Reason::ProgressingWithRetry, message)
+    }
+
+    /// It cannot be seen whether other processes have the tag.
+    pub(super) fn unseen(subject: &str, unseen: &NeighboursError) -> Self {
+        let message = format!(
+            "not copied, because it cannot be seen whether a mirror of another shard has it: {unseen}"
+        );
+        Self::new(subject, unseen.reason, message)
     }
 
     pub(super) fn moved(subject: &str, message: String) -> Self {

@@ -7,6 +7,7 @@
 //! source, and nothing is ever pushed that is not on record.
 
 mod bare_tags;
+mod contender;
 mod file;
 mod file_error;
 mod keep;
@@ -34,6 +35,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 pub use self::bare_tags::BareTagAnswer;
+pub use self::contender::{Contender, Wanting};
 pub use self::file_error::FileError;
 pub use self::keep::{Keep, KeepError};
 pub use self::keepsake::{Form, Keepsake, Keepsakes};
@@ -51,6 +53,9 @@ use self::file::{StateFile, load};
 use crate::oci::{Digest, Registry, Repository, Tag};
 use crate::plan::Mirror;
 use crate::plan::prune::{Holding, Target, Unwanted};
+
+/// A repository at a registry.
+pub type RecordPlace = (Registry, Repository);
 
 /// The memory of all mirrors of a process, and where it outlives the process.
 pub struct Ledger {
@@ -304,6 +309,27 @@ impl Ledger {
     /// Takes over what was kept by an earlier process.
     pub fn restore(&self, page: &Page, leaf: Leaf) {
         self.memory.restore(page, leaf);
+    }
+
+    /// Takes over what other processes have on record of a repository at a registry, all of it. `is_other` says which
+    /// mirrors are theirs.
+    pub fn see_others(
+        &self,
+        place: &RecordPlace,
+        found: Vec<(Page, Leaf)>,
+        is_other: impl Fn(&str) -> bool,
+    ) {
+        self.memory.see_others(place, found, is_other);
+    }
+
+    /// Who keeps a mirror from writing a tag of a registry, of those mirrors that `is_other` picks.
+    pub fn contender(
+        &self,
+        (place, tag): (&RecordPlace, &Tag),
+        wanting: &Wanting<'_>,
+        is_other: impl Fn(&str) -> bool,
+    ) -> Option<Contender> {
+        self.memory.contender((place, tag), wanting, is_other)
     }
 
     /// Says that what was kept of a repository is gone: it is kept again by the next flush.

@@ -25,6 +25,7 @@ mod learned;
 pub mod ledger;
 mod mirror_round;
 mod mode;
+pub mod neighbours;
 mod observer;
 mod only;
 mod parents;

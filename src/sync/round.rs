@@ -192,8 +192,7 @@ impl Round<'_> {
                 let healing = pruning.heal_before_copies(&round.items);
                 healing.boxed().await;
                 let applying = apply::Deps {
-                    engine: &self.state.engine,
-                    ledger: &self.state.ledger,
+                    state: self.state,
                     observer: self.observer,
                 };
                 let outcomes = apply(&applying, round).boxed().await;

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::claims::Claims;
 use super::learned::Learned;
 use super::ledger::{KeepError, Ledger, Ownership};
+use super::neighbours::Neighbours;
 use super::prune::{Closures, Pruner};
 use super::wishes::Run;
 use crate::copy::{Engine, Progress};
@@ -34,6 +35,8 @@ pub struct State {
     /// The images that indexes list.
     pub(super) parts: Arc<Closures>,
     pub(super) allowance: Allowance,
+    /// The records of other processes; none where no other one works.
+    pub(super) neighbours: Option<Arc<dyn Neighbours>>,
 }
 
 /// What mirrors may take of the process.
@@ -62,6 +65,7 @@ impl State {
             closures: Arc::default(),
             parts: Arc::default(),
             allowance: Allowance::for_mirrors(1),
+            neighbours: None,
         }
     }
 
@@ -76,6 +80,13 @@ impl State {
     #[must_use]
     pub fn with_allowance(self, allowance: Allowance) -> Self {
         Self { allowance, ..self }
+    }
+
+    /// The same, and other processes work on other mirrors.
+    #[must_use]
+    pub fn with_neighbours(self, neighbours: Arc<dyn Neighbours>) -> Self {
+        let neighbours = Some(neighbours);
+        Self { neighbours, ..self }
     }
 
     /// Takes over what a mirror held at its destinations before this process began.

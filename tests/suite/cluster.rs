@@ -24,6 +24,7 @@ mod pruning_windows;
 mod release;
 mod rights;
 mod scene;
+mod shards;
 mod stage;
 mod status;
 mod takeover;

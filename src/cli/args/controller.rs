@@ -23,7 +23,7 @@ Examples:
   transship controller                                  in a pod, as the Helm chart runs it
   transship controller --kubeconfig ~/.kube/config --listen-address 127.0.0.1:8080
 
-It works while it holds the lease, and several of them take turns at it. Health is at /healthz and /readyz, \
+It works while it holds the lease, and several of them take turns at it, or share the work with --shards. Health is at /healthz and /readyz, \
 metrics are at /metrics of the listen address.")]
 pub struct ControllerArgs {
     /// Read where the cluster is from this file [default: KUBECONFIG, ~/.kube/config, or the pod's own].
@@ -51,6 +51,17 @@ pub struct ControllerArgs {
         default_value = "transship"
     )]
     pub lease_name: String,
+    /// Divide the mirrors into so many shards, which all controllers with this lease name share: each works on some of
+    /// them, and takes over those of one that dies [default: one controller works on everything].
+    #[arg(
+        long,
+        env = "TRANSSHIP_SHARDS",
+        value_name = "NUMBER",
+        default_value = "0",
+        hide_default_value = true,
+        value_parser = clap::value_parser!(u8).range(0..=64)
+    )]
+    pub shards: u8,
     /// Serve health and metrics here.
     #[arg(
         long,

@@ -18,6 +18,11 @@ pub(super) struct Object {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct ShardLabel {
+    pub(super) shard: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct TagState {
     pub(super) namespace: String,
     pub(super) name: String,

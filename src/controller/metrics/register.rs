@@ -20,6 +20,7 @@ impl ControllerMetrics {
         let metrics = Self {
             registries: Bounded::new(),
             leader: Gauge::default(),
+            shards: Family::default(),
             ready: Family::default(),
             suspended: Family::default(),
             last_success: Family::default(),
@@ -54,8 +55,13 @@ impl ControllerMetrics {
     fn register_objects(&self, registry: &mut Metrics) {
         registry.register(
             "leader",
-            "Whether this replica holds the lease",
+            "Whether this replica holds the lease, or the first shard",
             self.leader.clone(),
+        );
+        registry.register(
+            "shard_held",
+            "Whether this replica works on the shard",
+            self.shards.clone(),
         );
         registry.register(
             "resource_ready",

@@ -3,7 +3,6 @@
 //! How many requests of one class are on their way at a time.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
@@ -63,11 +62,11 @@ impl Size {
 // === impl Window ===
 
 impl Window {
-    pub(super) fn new(Size { start, most }: Size, per_second: Option<u32>) -> Self {
+    pub(super) fn new(Size { start, most }: Size, slots: Option<Slots>) -> Self {
         Self {
             places: Arc::new(Semaphore::new(start)),
             most,
-            slots: per_second.map(|rate| Slots::every(Duration::from_secs(1) / rate.max(1))),
+            slots,
             state: Mutex::new(State {
                 size: start,
                 surplus: 0,
@@ -168,6 +167,8 @@ impl Drop for Place {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use futures::FutureExt;
     use tokio::time::advance;
 

@@ -10,16 +10,43 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
+/// Until when somebody may act, by one clock. Once it is over it stays so.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Term(Instant);
+
 /// The right to act as the holder of the lease. Once it is over it never comes back.
 #[derive(Clone, Debug)]
 pub struct Claim {
-    until: watch::Receiver<Instant>,
+    until: watch::Receiver<Term>,
 }
 
 /// The end of a claim, kept by who renews it. Dropping it ends the claim.
 #[derive(Debug)]
 pub(super) struct Expiry {
-    until: watch::Sender<Instant>,
+    until: watch::Sender<Term>,
+}
+
+// === impl Term ===
+
+impl Term {
+    /// Until then.
+    pub(super) fn new(until: Instant) -> Self {
+        Self(until)
+    }
+
+    /// Whether it is not over.
+    pub(super) fn is_current(self, now: Instant) -> bool {
+        now < self.0
+    }
+
+    /// Moves its end. False: it is over already.
+    pub(super) fn extend(&mut self, until: Instant, now: Instant) -> bool {
+        let lives = self.is_current(now);
+        if lives {
+            self.0 = until;
+        }
+        lives
+    }
 }
 
 // === impl Claim ===
@@ -28,7 +55,7 @@ impl Claim {
     /// Whether this process may act now.
     pub fn is_current(&self) -> bool {
         // Without its keeper nobody renews it.
-        self.until.has_changed().is_ok() && Instant::now() < *self.until.borrow()
+        self.until.has_changed().is_ok() && self.until.borrow().is_current(Instant::now())
     }
 
     /// The question of [`Claim::is_current`], to ask before every write.
@@ -41,7 +68,7 @@ impl Claim {
     pub async fn lost(&self) {
         let mut until = self.until.clone();
         while self.is_current() {
-            let deadline = *until.borrow_and_update();
+            let Term(deadline) = *until.borrow_and_update();
             tokio::select! {
                 () = sleep_until(deadline) => {}
                 // Extended or ended: look again.
@@ -56,24 +83,19 @@ impl Claim {
 impl Expiry {
     /// A claim until this time.
     pub(super) fn new(until: Instant) -> (Self, Claim) {
-        let (sender, receiver) = watch::channel(until);
+        let (sender, receiver) = watch::channel(Term::new(until));
         (Self { until: sender }, Claim { until: receiver })
     }
 
     /// When the claim ends.
     pub(super) fn at(&self) -> Instant {
-        *self.until.borrow()
+        self.until.borrow().0
     }
 
     /// Moves the end of the claim. False: it is over already, and stays so.
     pub(super) fn extend(&self, until: Instant) -> bool {
-        self.until.send_if_modified(|current| {
-            let lives = Instant::now() < *current;
-            if lives {
-                *current = until;
-            }
-            lives
-        })
+        self.until
+            .send_if_modified(|term| term.extend(until, Instant::now()))
     }
 }
 

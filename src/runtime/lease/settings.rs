@@ -25,7 +25,7 @@ pub struct Settings {
 }
 
 /// The name of a candidate: of one process, never of the next one in the same pod.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Identity(String);
 
 /// The times of an election. All of them follow from one, so that a claim always ends before the
@@ -65,6 +65,21 @@ impl Identity {
     /// The name as it stands in the lease.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// What no other process has of the name.
+    pub(super) fn ending(&self) -> &str {
+        self.0.rsplit('_').next().unwrap_or_default()
+    }
+
+    /// The name as it stands in a lease.
+    pub(super) fn read(holder: &str) -> Self {
+        Self(holder.to_owned())
+    }
+
+    /// A name under which processes hold a lease together. None has it as its own, where it has no underscore.
+    pub(super) fn of_several(name: &impl fmt::Display) -> Self {
+        Self(name.to_string())
     }
 
     #[cfg(test)]

@@ -8,11 +8,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 
 use super::bare_tags::{self, BareTagAnswer};
+use super::contender::{Contender, Wanting, keeps};
 use super::keepsake::{self, Keepsakes, Kept};
 use super::origin::{SetAside, aside};
 use super::records::{Records, find, find_known, find_mut, pages};
 use super::whereabouts::Whereabouts;
-use super::{Leaf, Page, Record, Sight, Slot, Tombstone};
+use super::{Leaf, Page, Record, RecordPlace, Sight, Slot, Tombstone};
 use crate::api::mirrored_repository::Took;
 use crate::oci::{Digest, Registry, Repository, Tag};
 use crate::plan::Mirror;
@@ -511,6 +512,60 @@ impl Memory {
         if !waiting.is_empty() {
             find_mut(&mut state.records.waiting, page).extend(waiting);
         }
+    }
+
+    /// Replaces what others have on record of a repository at a registry. Nothing of it is kept from here.
+    pub(super) fn see_others(
+        &self,
+        (registry, repository): &RecordPlace,
+        found: Vec<(Page, Leaf)>,
+        is_other: impl Fn(&str) -> bool,
+    ) {
+        let mut state = self.lock();
+        let names = state.whereabouts.find(repository);
+        let others: Vec<String> = names
+            .filter(|name| is_other(name))
+            .map(str::to_owned)
+            .collect();
+        for mirror in others {
+            for page in state.records.pages(&mirror) {
+                if page.repository == *repository && state.records.is_at(&page, registry) {
+                    state.records.remove_page(&page);
+                    state.changed.remove(&page);
+                }
+            }
+        }
+        drop(state);
+        for (page, leaf) in found {
+            if is_other(&page.mirror) {
+                self.restore(&page, leaf);
+            }
+        }
+    }
+
+    pub(super) fn contender(
+        &self,
+        ((registry, repository), tag): (&RecordPlace, &Tag),
+        wanting: &Wanting<'_>,
+        is_other: impl Fn(&str) -> bool,
+    ) -> Option<Contender> {
+        let state = self.lock();
+        let names = state.whereabouts.find(repository);
+        let others = names.filter(|name| *name != wanting.mirror && is_other(name));
+        let mut contenders = others.flat_map(|name| {
+            let pages = state.records.pages(name).into_iter();
+            let pages = pages.filter(|page| page.repository == *repository);
+            pages.filter_map(|page| {
+                let record = find(&state.records.mirrors, &page)?.get(tag)?;
+                let at = record.registry.as_ref();
+                let deleted = find(&state.records.deleted, &page);
+                let tombstone = deleted.and_then(|tags| tags.get(tag));
+                let is_here = at.is_none_or(|at| at.may_be(registry));
+                let kept = is_here.then(|| keeps(wanting, (name, record, tombstone)));
+                kept.flatten()
+            })
+        });
+        contenders.next()
     }
 
     pub(super) fn lose(&self, page: Page) {

@@ -11,7 +11,7 @@ use super::bare_tags::BareTags;
 use super::keepsake::{self, Keepsake, Keepsakes};
 use super::origin::{Origin, SetAside, aside};
 use super::{Leaf, Page, Record, Sight, Slot, Tombstone};
-use crate::oci::{Digest, Repository, Tag};
+use crate::oci::{Digest, Registry, Repository, Tag};
 use crate::plan::{Destination, Mirror, SourceImage};
 
 /// The version of the format in which records are kept in a file.
@@ -120,6 +120,33 @@ impl Records {
             deleted: find(deleted, page).cloned().unwrap_or_default(),
             keepsakes: find(keepsakes, page).cloned().unwrap_or_default(),
         }
+    }
+
+    /// Whether all that is on record of a repository may be at this registry.
+    pub(super) fn is_at(&self, page: &Page, registry: &Registry) -> bool {
+        let records = find(&self.mirrors, page).into_iter().flatten();
+        let mut at = records.filter_map(|(_, record)| record.registry.as_ref());
+        let deleted = find(&self.deleted, page).into_iter().flatten();
+        let mut was_at = deleted.map(|(_, tombstone)| &tombstone.registry);
+        at.all(|at| at.may_be(registry)) && was_at.all(|at| at.may_be(registry))
+    }
+
+    /// Drops all that is on record of a repository.
+    pub(super) fn remove_page(&mut self, page: &Page) {
+        let Self {
+            version: _,
+            origin: _,
+            mirrors,
+            waiting,
+            deleted,
+            keepsakes,
+            first_seen: _,
+            bare_tags: _,
+        } = self;
+        remove(mirrors, page);
+        remove(waiting, page);
+        remove(deleted, page);
+        remove(keepsakes, page);
     }
 
     pub(super) fn keepsakes_mut(&mut self, page: &Page) -> &mut Keepsakes {
@@ -292,6 +319,13 @@ pub(super) fn find<'a, K, T>(
         repository,
     } = page;
     mirrors.get(mirror)?.get(destination)?.get(repository)
+}
+
+fn remove<K, T>(mirrors: &mut BTreeMap<String, Destinations<T, K>>, page: &Page) {
+    let destinations = mirrors.get_mut(&page.mirror);
+    if let Some(repositories) = destinations.and_then(|all| all.get_mut(&page.destination)) {
+        repositories.remove(&page.repository);
+    }
 }
 
 pub(super) fn find_known<'a, K, T>(

@@ -2,7 +2,7 @@
 
 //! What is on record of deletions: written before each, settled after it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::run::PruneRun;
 use super::safeguard::{Safeguard, Safeguards};
@@ -11,7 +11,7 @@ use crate::api::mirrored_repository::SHARERS;
 use crate::oci::{Digest, Tag};
 use crate::plan::prune::{Candidate, Doubt, Fate, Rule, Stop};
 use crate::sync::Connect;
-use crate::sync::ledger::{Slot, Tombstone};
+use crate::sync::ledger::{RecordPlace, Slot, Tombstone};
 
 /// What earlier rounds wrote of tags that they tried to delete, by the places of the candidates in the plan.
 pub(super) type Earlier = HashMap<usize, Tombstone>;
@@ -58,13 +58,32 @@ impl<C: Connect> PruneRun<'_, C> {
             self.state.ledger.bury(&slot, tombstone);
             self.state.ledger.keep(&slot.page, keepsakes);
         }
-        if let Err(error) = self.state.ledger.flush(self.mirror).await {
+        let flushed = self.state.ledger.flush(self.mirror).await;
+        let flushed = flushed.map_err(|error| Stop::unkept(&error.to_string(), error.reason));
+        let seen = match flushed {
+            // Who announces a push from now on sees the tombstone.
+            Ok(()) => self.see_others(batch).await,
+            Err(stop) => Err(stop),
+        };
+        if let Err(stop) = seen {
             for (index, candidate) in batch {
                 self.unbury(&slot(&self.mirror.name, candidate), earlier.remove(index));
             }
-            return Err(Stop::unkept(&error.to_string(), error.reason));
+            return Err(stop);
         }
         Ok(earlier)
+    }
+
+    /// Looks at what mirrors of other processes have on record there.
+    async fn see_others(&self, batch: &[(usize, &Candidate)]) -> Result<(), Stop> {
+        let Some(neighbours) = &self.state.neighbours else {
+            return Ok(());
+        };
+        let places = batch.iter().map(|(_, candidate)| &candidate.target);
+        let places = places.map(|target| (target.registry.clone(), target.repository.clone()));
+        let places: BTreeSet<RecordPlace> = places.collect();
+        let seen = neighbours.look(&self.state.ledger, &places).await;
+        seen.map_err(|error| Stop::new(error.reason, error.message))
     }
 
     /// What keeps a tag whose name has another deletion that can still be undone: of what was at another registry

@@ -96,6 +96,10 @@ impl<C: Connect> PruneRun<'_, C> {
                     return;
                 }
             };
+            if self.state.neighbours.is_some() {
+                // What others have on record was just looked at.
+                protection.forget_look();
+            }
             for (index, candidate) in &ready {
                 let is_stopped = report.stop.is_some() || failed_in_a_row >= FAILURES;
                 let fate = if is_stopped {

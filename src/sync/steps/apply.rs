@@ -2,7 +2,7 @@
 
 //! Carries the plan out: one job an image, whatever the number of its destinations and tags.
 //!
-//! What is about to be pushed is on record before the first push. One job's failure never stops
+//! What is about to be pushed is on record before the first push, and nobody else has it on theirs. One job's failure never stops
 //! another.
 
 use std::collections::HashSet;
@@ -14,17 +14,18 @@ use futures::future::{Either, select};
 use futures::{StreamExt, stream};
 use tokio::time::{Instant, timeout_at};
 
+use super::contention::{find_barred, withdraw_refused};
 use super::groups::{Group, completions, group};
 use crate::copy::{Done, Engine, Error};
 use crate::plan::Mirror;
 use crate::plan::report::{Failure, Outcome};
 use crate::policy::Duration;
 use crate::runtime::clock;
-use crate::sync::Observer;
 use crate::sync::item::{Item, Step};
 use crate::sync::ledger::{KeepError, Ledger, Looked, Record};
 use crate::sync::mirror_round::MirrorRound;
 use crate::sync::sighting::Sighting;
+use crate::sync::{Observer, State};
 
 /// Images that are copied at once. What a registry bears is decided by its own limits.
 const IMAGES: usize = 64;
@@ -34,8 +35,7 @@ const BATCH: StdDuration = StdDuration::from_secs(10);
 
 /// What the step works with.
 pub(in crate::sync) struct Deps<'a> {
-    pub(in crate::sync) engine: &'a Engine,
-    pub(in crate::sync) ledger: &'a Ledger,
+    pub(in crate::sync) state: &'a State,
     pub(in crate::sync) observer: &'a dyn Observer,
 }
 
@@ -45,21 +45,33 @@ pub(in crate::sync) struct Deps<'a> {
 pub(in crate::sync) async fn apply(deps: &Deps<'_>, round: &mut MirrorRound) -> Vec<Outcome> {
     let began = Instant::now();
     let (mirror, items) = (round.mirror.clone(), &round.items);
+    let ledger: &Ledger = &deps.state.ledger;
     let mut outcomes: Vec<Outcome> = items.iter().map(Item::foreseen).collect();
-    write_ahead(deps.ledger, items);
-    let unkept = deps.ledger.flush(&mirror).await.err();
+    let taken = find_barred(deps.state, &mirror, items, |_| true).await;
+    write_ahead(ledger, items, |index| taken.is_free(index));
+    let unkept = ledger.flush(&mirror).await.err();
     let unkept = |item: &Item| unkept.as_ref()?.about(&item.sighting.slot.page);
     refuse(items, unkept, &mut outcomes);
     let is_kept = |item: &Item| unkept(item).is_none();
-    let mut groups = group(items, |item| item.is_copied() && is_kept(item));
-    groups.extend(completions(items, is_kept));
+    // Somebody else may have announced the same meanwhile.
+    let disputed = find_barred(deps.state, &mirror, items, |index| taken.is_free(index)).await;
+    disputed.withdraw(ledger, items);
+    taken.tell(&mut outcomes);
+    disputed.tell(&mut outcomes);
+    let may_be_written =
+        |index, item: &Item| taken.is_free(index) && disputed.is_free(index) && is_kept(item);
+    let mut groups = group(items, |index, item| {
+        item.is_copied() && may_be_written(index, item)
+    });
+    groups.extend(completions(items, may_be_written));
     let found = items.iter().zip(&outcomes);
     let found = found.map(|(item, outcome)| item.sighting.report(outcome.clone()));
     deps.observer.planned(found.collect());
     let time = (mirror.timeout, began.checked_add(mirror.timeout.as_std()));
     let copying = copy_all(deps, groups, time, items, outcomes);
-    let outcomes = while_flushing(deps.ledger, &mirror, copying).await;
-    if let Err(error) = deps.ledger.flush(&mirror).await {
+    let outcomes = while_flushing(ledger, &mirror, copying).await;
+    withdraw_refused(deps.state, items, &outcomes);
+    if let Err(error) = ledger.flush(&mirror).await {
         round.fail_records(&error);
     }
     outcomes
@@ -89,7 +101,7 @@ async fn copy_all(
     mut outcomes: Vec<Outcome>,
 ) -> Vec<Outcome> {
     let mut results = stream::iter(groups)
-        .map(|group| async move { (copy(deps.engine, &group, deadline).await, group) })
+        .map(|group| async move { (copy(&deps.state.engine, &group, deadline).await, group) })
         .buffer_unordered(IMAGES);
     while let Some((results, group)) = results.next().await {
         let mut counted = HashSet::new();
@@ -99,7 +111,7 @@ async fn copy_all(
             };
             let result = results.as_ref().and_then(|results| results.get(target));
             let outcome = item.outcome(result, timeout);
-            *place = item.look_after(deps.engine, outcome).await;
+            *place = item.look_after(&deps.state.engine, outcome).await;
             if !counted.insert(target) {
                 // Several tags of one repository share the bytes of one copy.
                 place.forget_bytes();
@@ -108,7 +120,7 @@ async fn copy_all(
             let told = item.sighting.report(place.clone());
             deps.observer.finished(mirror, &told);
             let done = result.and_then(|result| result.as_ref().ok());
-            record(deps.ledger, item, place, done);
+            record(&deps.state.ledger, item, place, done);
         }
     }
     outcomes
@@ -133,8 +145,9 @@ async fn copy(
 }
 
 /// Puts everything that is about to be pushed on record, and what was found right.
-fn write_ahead(ledger: &Ledger, items: &[Item]) {
-    for item in items {
+fn write_ahead(ledger: &Ledger, items: &[Item], is_meant: impl Fn(usize) -> bool) {
+    let meant = items.iter().enumerate();
+    for (_, item) in meant.filter(|(index, _)| is_meant(*index)) {
         let Sighting { slot, recorded, .. } = &item.sighting;
         let record = item.record_ahead();
         if let Some(record) = record.filter(|record| recorded.as_ref() != Some(record)) {

@@ -20,10 +20,11 @@ pub(super) struct Group {
 }
 
 /// One job for each image of which items are wanted, one target for each repository, all of its tags together.
-pub(super) fn group(items: &[Item], is_wanted: impl Fn(&Item) -> bool) -> Vec<Group> {
+pub(super) fn group(items: &[Item], is_wanted: impl Fn(usize, &Item) -> bool) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     let mut known = HashMap::new();
-    let wanted = items.iter().enumerate().filter(|(_, item)| is_wanted(item));
+    let wanted = items.iter().enumerate();
+    let wanted = wanted.filter(|(index, item)| is_wanted(*index, item));
     for (index, item) in wanted {
         let image = &item.sighting.image;
         let key = (image.origin.repository.clone(), image.digest.clone());
@@ -45,9 +46,10 @@ pub(super) fn group(items: &[Item], is_wanted: impl Fn(&Item) -> bool) -> Vec<Gr
 }
 
 /// The groups that were looked at and of which something is missing, without items that are not wanted.
-pub(super) fn completions(items: &[Item], is_wanted: impl Fn(&Item) -> bool) -> Vec<Group> {
+pub(super) fn completions(items: &[Item], is_wanted: impl Fn(usize, &Item) -> bool) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
-    let wanted = items.iter().enumerate().filter(|(_, item)| is_wanted(item));
+    let wanted = items.iter().enumerate();
+    let wanted = wanted.filter(|(index, item)| is_wanted(*index, item));
     for (index, Item { step, .. }) in wanted {
         let Step::Completed(Completion {
             visit,

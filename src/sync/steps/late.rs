@@ -94,7 +94,7 @@ fn visits(engine: &Engine, round: &MirrorRound, mode: Mode, now: Timestamp) -> V
     let items = &round.items;
     let siblings = siblings(items);
     let mut visits = Vec::new();
-    for group in group(items, Item::may_be_completed) {
+    for group in group(items, |_, item| item.may_be_completed()) {
         let members = group.members.iter();
         let members: Vec<&Item> = members.filter_map(|(item, _)| items.get(*item)).collect();
         let Some(first) = members.first() else {

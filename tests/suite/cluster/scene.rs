@@ -58,6 +58,20 @@ rules:
     verbs: [create, patch]
 ";
 
+/// The rights at leases that the chart gives besides where several replicas share the work.
+const RIGHT_TO_SHARE: &str = r"
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {name: member}
+rules:
+  - apiGroups: [coordination.k8s.io]
+    resources: [leases]
+    verbs: [list, delete]
+";
+
+/// The name of the role with the right to share.
+const MEMBER: &str = "member";
+
 /// The name of the role with all rights but one.
 const CONTROLLER: &str = "controller";
 
@@ -155,6 +169,11 @@ impl Scene {
         created.assert_success();
     }
 
+    /// The registry of the source.
+    pub(super) fn source(&self) -> String {
+        self.source.registry.host()
+    }
+
     /// Where a repository is at the destination.
     pub(super) fn place(&self, repository: &str) -> String {
         format!("{}/{repository}", self.namespace.name())
@@ -175,6 +194,15 @@ impl Scene {
         let token = self.namespace.plane().token_for(namespace, name).await;
         let user = format!("system:serviceaccount:{namespace}:{name}");
         self.replica_of(user, &token)
+    }
+
+    /// A replica that shares the work with others.
+    pub(super) async fn member(&self, name: &str, shards: u8) -> Replica {
+        let replica = self.replica(name).await;
+        let right = [RIGHT_TO_SHARE.to_owned(), self.binding(MEMBER, name)];
+        self.namespace.apply(&right.join("\n---\n")).await;
+        let options = replica.options.argument(&format!("--shards={shards}"));
+        Replica { options, ..replica }
     }
 
     /// A replica with every right.
@@ -252,9 +280,14 @@ impl Scene {
 
     /// Waits until the mirror is ready.
     pub(super) async fn wait_until_ready(&self) -> Value {
+        self.wait_until_one_is_ready(MIRROR).await
+    }
+
+    /// The same for a mirror of this name.
+    pub(super) async fn wait_until_one_is_ready(&self, name: &str) -> Value {
         let namespace = self.namespace();
         namespace
-            .wait_for_condition("imir", MIRROR, "Ready", "True")
+            .wait_for_condition("imir", name, "Ready", "True")
             .await
     }
 
@@ -269,8 +302,13 @@ impl Scene {
 
     /// Asks for a round now.
     pub(super) async fn ask_for_round(&self, request: &str) {
+        self.ask_one_for_round(MIRROR, request).await;
+    }
+
+    /// The same of a mirror of this name.
+    pub(super) async fn ask_one_for_round(&self, name: &str, request: &str) {
         let change = json!({"metadata": {"annotations": {"transship.dev/reconcile-at": request}}});
-        let path = self.namespace.path("imir", MIRROR).await;
+        let path = self.namespace.path("imir", name).await;
         self.client().merge(&path, &change).await.assert_success();
     }
 

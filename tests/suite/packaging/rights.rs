@@ -74,6 +74,21 @@ async fn the_controller_may_do_this_and_nothing_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn replicas_that_share_the_work_may_write_each_others_leases() {
+    let rendered = render("shards: 16").await;
+    insta::assert_snapshot!(rules(role(&rendered, "Role", "transship-lease")), @"
+    get,update coordination.k8s.io/leases transship
+    create coordination.k8s.io/leases
+    get,list,update,delete coordination.k8s.io/leases
+    ");
+    let one = render("shards: 1").await;
+    insta::assert_snapshot!(rules(role(&one, "Role", "transship-lease")), @"
+    get,update coordination.k8s.io/leases transship
+    create coordination.k8s.io/leases
+    ");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_looks_at_the_page_is_asked_where_it_has_a_service() {
     let rendered = render("{page: {enabled: true, service: {enabled: true}}}").await;
     insta::assert_snapshot!(rules(role(&rendered, "ClusterRole", "transship-page")), @"

@@ -97,6 +97,15 @@ async fn what_is_misspelled_or_mistyped_is_refused() {
         ("crds: {enabled: true}", "'enabled' not allowed"),
         ("replicas: two", "replicas"),
         ("replicas: -1", "replicas"),
+        ("shards: 65", "shards"),
+        (
+            "{shards: 2, events: {enabled: true}}",
+            "shards and events.enabled exclude each other",
+        ),
+        (
+            "{shards: 2, watchNamespaces: [a, b]}",
+            "shards needs all namespaces or a single one",
+        ),
         ("watchNamespaces: platform", "watchNamespaces"),
         ("watchNamespaces: [Platform]", "watchNamespaces.0"),
         ("secretNamespaces: [a, a]", "secretNamespaces"),

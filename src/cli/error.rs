@@ -119,6 +119,9 @@ pub enum Error {
     /// The controller ends.
     #[error(transparent)]
     Controller(#[from] controller::Error),
+    /// A pod of a Job cannot begin.
+    #[error(transparent)]
+    Part(#[from] controller::PartError),
     /// The result could not be written.
     #[error("cannot write the result: {0}")]
     Output(io::Error),
@@ -147,6 +150,7 @@ impl Error {
             | Self::Unproven { .. }
             | Self::Plugin(_)
             | Self::Controller(_)
+            | Self::Part(_)
             | Self::Output(_) => Exit::Failure,
         }
     }
@@ -170,9 +174,11 @@ impl Error {
             | Self::Manifests(_)
             | Self::CaFile { .. }
             | Self::Usage(_) => (Reason::InvalidSpec, None),
-            Self::Restore(_) | Self::Image(_) | Self::Controller(_) | Self::Output(_) => {
-                (Reason::CopyFailed, None)
-            }
+            Self::Restore(_)
+            | Self::Image(_)
+            | Self::Controller(_)
+            | Self::Part(_)
+            | Self::Output(_) => (Reason::CopyFailed, None),
         };
         Failure {
             subject: subject.to_owned(),

@@ -9,6 +9,7 @@
 //! image_receiver hooks pulls hinted lookers   where events are taken, what they are told, and what waits for a look because of them
 //! image_notification notifications   who is told of what becomes of mirrors, and whether it arrives
 //! records secrets identities connect   the edges of a round: what it remembers, and who it is at registries
+//! jobs part          copies by pods of a Job: what the controller does, and what they do
 //! rounds turns onlooker progress   rounds that run: their end, their order, who answers them, how far they are
 //! cluster                   every write, fenced by the lease
 //! workloads                 what must not be deleted
@@ -31,6 +32,7 @@ mod image_mirror;
 mod image_notification;
 mod image_policy;
 mod image_receiver;
+mod jobs;
 mod lookers;
 mod looks;
 mod memory;
@@ -39,6 +41,7 @@ mod notifications;
 mod objects;
 mod onlooker;
 pub mod page;
+mod part;
 mod progress;
 mod pulls;
 mod reconcile;
@@ -73,11 +76,13 @@ use self::context::Shared;
 use self::hinted::Hinted;
 use self::hooks::{Doors, Hooks};
 use self::identities::OwnIdentities;
+pub use self::jobs::{JobSettings, PART_FAILED, PART_OVER, TERMINATION_LOG};
 use self::metrics::ControllerMetrics;
 use self::notifications::Notifier;
 use self::objects::api;
 use self::onlooker::Onlooker;
 use self::page::{PageServer, PageSettings, Visitors, WatchedObjects};
+pub use self::part::{PartEnd, PartError, PartSettings, run_part};
 use self::pulls::Pulls;
 use self::records::Records;
 pub use self::records::read_record;
@@ -154,6 +159,8 @@ pub struct Settings {
     pub identity_namespaces: Vec<String>,
     /// The identities in the clouds.
     pub identities: Identities,
+    /// What Jobs are made with; none are made where absent.
+    pub jobs: Option<JobSettings>,
 }
 
 /// What the listeners and the reconcilers share.
@@ -355,7 +362,10 @@ fn share(
     let progress = copy::Progress::none().with(metrics.clone());
     let shared = Arc::new(Shared {
         client: clients.call.clone(),
+        watches: clients.watch.clone(),
         cluster,
+        ledger: ledger.clone(),
+        jobs: settings.jobs.clone(),
         state: State::new(ledger.clone(), progress)
             .with_pruner(pruner(settings, clients))
             .with_allowance(allowance(settings)),

@@ -22,6 +22,7 @@ mod decide;
 mod error;
 mod record;
 mod settings;
+pub mod tenure;
 #[cfg(test)]
 mod tests;
 

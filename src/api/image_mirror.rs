@@ -4,6 +4,7 @@
 
 mod create_repository;
 mod endpoint;
+mod execution;
 mod image;
 mod provider;
 mod prune;
@@ -23,14 +24,18 @@ pub use self::create_repository::{
     REPOSITORY_TAG_KEY_LENGTH, REPOSITORY_TAG_VALUE_LENGTH, REPOSITORY_TAGS, RepositoryEncryption,
 };
 pub use self::endpoint::{Destination, Source};
+pub use self::execution::{
+    Amount, Execution, ExecutionMode, JOB_LABELS, JOB_RESOURCES, JOB_TOLERATIONS, JobResources,
+    JobTemplate, JobToleration, PARALLELISM, TaintEffect, TolerationOperator,
+};
 pub use self::image::{AbsentTag, Image, Replacement};
 pub use self::provider::Provider;
 pub use self::prune::{AdoptedTags, InUse, Prune, PruneMode};
 pub use self::referrers::{Referrers, ReferrersMode};
 pub use self::status::{
-    Action, DestinationStatus, FAILURES, FailureStatus, HISTORY, ImageMirrorStatus, MESSAGE_LENGTH,
-    PruneStatus, RECENT, REFUSALS, Reachable, RecentCopy, RefusalStatus, RoundResult, RoundSummary,
-    TagCounts,
+    Action, DestinationStatus, FAILURES, FailureStatus, HISTORY, ImageMirrorStatus, JobStatus,
+    MESSAGE_LENGTH, PruneStatus, RECENT, REFUSALS, Reachable, RecentCopy, RefusalStatus,
+    RoundResult, RoundSummary, TagCounts,
 };
 use super::metadata::LocalObjectReference;
 use super::schema::{
@@ -181,6 +186,9 @@ pub struct ImageMirrorSpec {
     #[serde(default = "default_timeout")]
     #[schemars(transform = at_least("1s"))]
     pub timeout: Duration,
+    /// Who copies: the controller itself unless said otherwise, or pods of a Job in this namespace.
+    #[serde(default)]
+    pub execution: Execution,
     /// Stops all rounds while true. Nothing at the destinations is changed.
     #[serde(default)]
     pub suspend: bool,

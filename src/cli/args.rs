@@ -7,11 +7,13 @@
 //! them to it.
 
 mod answers;
+mod boundaries;
 mod bundle;
 mod common;
 mod controller;
 mod convert;
 mod copy;
+mod copy_share;
 mod generate;
 mod image;
 mod images;
@@ -28,6 +30,7 @@ mod sync;
 use clap::{Parser, Subcommand};
 
 pub use self::answers::{PushSecret, SourceRepository, TagChoice, TagPattern, UnwantedTags};
+pub use self::boundaries::BoundaryArgs;
 pub use self::bundle::{
     BundleArgs, BundleCommand, BundledMirrorArgs, CreateBundleArgs, ListBundleArgs, LoadBundleArgs,
     SignedByArgs, VerifyBundleArgs,
@@ -38,6 +41,7 @@ pub use self::common::{
 pub use self::controller::ControllerArgs;
 pub use self::convert::ConvertArgs;
 pub use self::copy::CopyArgs;
+pub use self::copy_share::CopyShareArgs;
 pub use self::generate::{CompletionsArgs, CrdsArgs, ManArgs, SchemaArgs};
 pub use self::image::{
     ConfigArgs, DiffArgs, DigestArgs, HistoryArgs, ManifestArgs, VerifyImageArgs,
@@ -135,6 +139,9 @@ pub enum Command {
     Logout(LogoutArgs),
     /// Keep the mirrors of a Kubernetes cluster in sync.
     Controller(ControllerArgs),
+    /// Copy a share of what a round found, as a pod of a Job of the controller.
+    #[command(hide = true)]
+    CopyShare(CopyShareArgs),
     /// Write the file of another mirror tool as mirrors and policies.
     Convert(ConvertArgs),
     /// Print the definitions of the custom resources, for kubectl apply.
@@ -174,6 +181,7 @@ impl Command {
             Self::Login(args) => &args.registry,
             Self::Convert(args) => &args.registry,
             Self::Controller(_)
+            | Self::CopyShare(_)
             | Self::Images(_)
             | Self::Crds(_)
             | Self::Schema(_)
@@ -196,20 +204,28 @@ mod tests {
     }
 
     /// Flags that mean the same wherever they are.
-    const SHARED: [&str; 24] = [
+    const SHARED: [&str; 32] = [
+        "allow-addresses",
+        "allowed-hosts",
+        "allowed-proxies",
         "ca-file",
         "changes-only",
         "concurrency",
         "context",
+        "deny-addresses",
         "filename",
         "from-layout",
+        "identity-namespaces",
         "in-use-extra",
         "in-use-from",
         "insecure",
+        "insecure-hosts",
         "kubeconfig",
         "lock-timeout",
         "log-format",
         "log-level",
+        "max-read-memory",
+        "max-tags-per-mirror",
         "mirror",
         "output",
         "provider",

@@ -9,11 +9,14 @@ use super::error::Error;
 use super::exit::Exit;
 use super::trust;
 use crate::controller::page::PageSettings;
-use crate::controller::{self, Settings};
+use crate::controller::{self, JobSettings, Settings};
 use crate::plan::gates::Size;
 use crate::registry::{Addresses, Boundaries};
 use crate::runtime::lease::shards::Division;
 use crate::runtime::shutdown;
+
+/// Most bytes of authorities that go along with a Job: a variable of the environment takes no more.
+const CA_BYTES: usize = 96 * 1024;
 
 /// Runs until a signal comes, or until the lease is lost.
 pub(super) async fn run(args: &ControllerArgs) -> Result<Exit, Error> {
@@ -37,20 +40,16 @@ pub(super) async fn run(args: &ControllerArgs) -> Result<Exit, Error> {
         disable_prune,
         in_use,
         in_use_extra,
-        // Read by `boundaries`.
-        allow_addresses: _,
-        deny_addresses: _,
-        insecure_hosts: _,
-        allowed_hosts: _,
-        allowed_proxies: _,
-        ca_file,
-        trusted_realms,
-        identity_namespaces,
+        boundaries,
+        job_image,
     } = args;
-    let ca_pem = ca_file
+    let ca_pem = boundaries
+        .ca_file
         .as_deref()
         .map(trust::read_authorities)
         .transpose()?;
+    let jobs = job_image.as_ref();
+    let jobs = jobs.map(|image| job_settings(image, args, ca_pem.as_deref()));
     let page = page_address.map(|address| page_settings(address, *page_auth));
     let settings = Settings {
         kubeconfig: kubeconfig.clone(),
@@ -64,16 +63,17 @@ pub(super) async fn run(args: &ControllerArgs) -> Result<Exit, Error> {
         page: page.transpose()?,
         concurrent_rounds: concurrent_rounds.get(),
         rounds_per_namespace: rounds_per_namespace.get(),
-        read_memory: max_read_memory.as_ref().map(bytes),
+        read_memory: max_read_memory.as_ref().map(trust::bytes),
         tags_per_mirror: max_tags_per_mirror.get(),
         longest_round: *max_mirror_timeout,
         prunes: !disable_prune,
         looks_at_workloads: *in_use,
         in_use_extra: in_use_extra.clone(),
-        boundaries: boundaries(args),
-        trusted_realms: trusted_realms.iter().map(ToString::to_string).collect(),
+        boundaries: boundaries.boundaries(),
+        trusted_realms: boundaries.realms(),
         identities: trust::identities(ca_pem.as_deref())?,
-        identity_namespaces: identity_namespaces.clone(),
+        identity_namespaces: boundaries.identity_namespaces.clone(),
+        jobs: jobs.transpose()?,
         ca_pem,
     };
     controller::run(settings, shutdown::on_signal()).await?;
@@ -110,19 +110,25 @@ fn page_settings(address: PageAddress, asks_who: bool) -> Result<PageSettings, E
     })
 }
 
-/// Where the controller may connect to, whatever mirrors say.
-fn boundaries(args: &ControllerArgs) -> Boundaries {
-    Boundaries {
-        addresses: Addresses {
-            allow: args.allow_addresses.clone(),
-            deny: args.deny_addresses.clone(),
-        },
-        insecure_hosts: args.insecure_hosts.clone(),
-        allowed_hosts: args.allowed_hosts.clone(),
-        allowed_proxies: args.allowed_proxies.clone(),
+/// What Jobs are made with: the boundaries hold for their pods, too.
+fn job_settings(
+    image: &str,
+    args: &ControllerArgs,
+    ca_pem: Option<&[u8]>,
+) -> Result<JobSettings, Error> {
+    let ca_pem = ca_pem.map(|pem| String::from_utf8_lossy(pem).into_owned());
+    if let Some(pem) = ca_pem.as_ref().filter(|pem| pem.len() > CA_BYTES) {
+        return Err(Error::Usage(format!(
+            "--ca-file has {} bytes, and with --job-image it may have {CA_BYTES}: it goes along with each Job",
+            pem.len()
+        )));
     }
-}
-
-fn bytes(size: &Size) -> usize {
-    usize::try_from(size.bytes()).unwrap_or(usize::MAX)
+    let mut arguments = args.boundaries.flags();
+    let tags = args.max_tags_per_mirror;
+    arguments.push(format!("--max-tags-per-mirror={tags}"));
+    Ok(JobSettings {
+        image: image.to_owned(),
+        arguments,
+        ca_pem,
+    })
 }

@@ -131,6 +131,9 @@ pub enum Error {
     /// The controller ends.
     #[error(transparent)]
     Controller(#[from] controller::Error),
+    /// A pod of a Job cannot begin.
+    #[error(transparent)]
+    Part(#[from] controller::PartError),
     /// The result could not be written.
     #[error("cannot write the result: {0}")]
     Output(io::Error),
@@ -161,6 +164,7 @@ impl Error {
             | Self::Controller(_)
             | Self::Listen(_)
             | Self::PageFile { .. }
+            | Self::Part(_)
             | Self::Output(_) => Exit::Failure,
         }
     }
@@ -189,6 +193,7 @@ impl Error {
             | Self::Controller(_)
             | Self::Listen(_)
             | Self::PageFile { .. }
+            | Self::Part(_)
             | Self::Output(_) => (Reason::CopyFailed, None),
         };
         Failure {

@@ -4,6 +4,8 @@
 
 use std::process::ExitCode;
 
+use crate::controller::{PART_FAILED, PART_OVER};
+
 /// How the program ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
@@ -15,6 +17,10 @@ pub enum Exit {
     Usage,
     /// What is there is not as it should be, and a command that only looks says so.
     Drift,
+    /// A pod of a Job met failures that another pod would not heal.
+    PartFailed,
+    /// The mirror of a pod of a Job does not name that Job, or wants something else by now.
+    PartOver,
     /// A signal came before everything was done.
     Interrupted,
 }
@@ -26,6 +32,8 @@ impl Exit {
             Self::Success => 0,
             Self::Failure => 1,
             Self::Usage | Self::Drift => 2,
+            Self::PartFailed => PART_FAILED,
+            Self::PartOver => PART_OVER,
             Self::Interrupted => 130,
         }
     }
@@ -36,7 +44,12 @@ impl Exit {
     pub fn beside_drift(self) -> Self {
         match self {
             Self::Usage => Self::Failure,
-            Self::Success | Self::Failure | Self::Drift | Self::Interrupted => self,
+            Self::Success
+            | Self::Failure
+            | Self::Drift
+            | Self::PartFailed
+            | Self::PartOver
+            | Self::Interrupted => self,
         }
     }
 }

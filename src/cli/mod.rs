@@ -9,6 +9,7 @@
 //! connect        clients and layouts
 //! init sync watch plan prune restore copy bundle delete ls search digest manifest config inspect history diff verify df login convert images
 //! crds generate  the commands
+//! controller copy_share   the controller of a cluster, and what the pods of its Jobs do
 //! kubectl        the commands of the plugin of kubectl
 //! address location open image                  registries, repositories and images as people write them
 //! template       inspect --format
@@ -25,6 +26,7 @@ mod connect;
 mod controller;
 mod convert;
 mod copy;
+mod copy_share;
 mod crds;
 pub mod credentials;
 mod delete;
@@ -228,6 +230,7 @@ fn result(command: &Command) -> Option<(Format, &'static str, String)> {
         | Command::Prune(_)
         | Command::Restore(_)
         | Command::Controller(_)
+        | Command::CopyShare(_)
         | Command::Convert(_)
         | Command::Crds(_)
         | Command::Schema(_)
@@ -261,6 +264,7 @@ async fn dispatch(command: &Command, output: &Output) -> Result<Exit, Error> {
         Command::Login(args) => login::login(args, output).await,
         Command::Logout(args) => login::logout(args, output).await,
         Command::Controller(args) => controller::run(args).await,
+        Command::CopyShare(args) => copy_share::run(args).await,
         Command::Convert(args) => convert::run(args, output).await,
         Command::Images(args) => images::run(args, output).await,
         Command::Crds(args) => crds::run(args, output),
@@ -280,7 +284,7 @@ enum Runs {
 
 impl Runs {
     fn of(command: &Command) -> Self {
-        if matches!(command, Command::Controller(_)) {
+        if matches!(command, Command::Controller(_) | Command::CopyShare(_)) {
             Self::AsController
         } else if matches!(command, Command::Sync(args) if args.watch) {
             Self::Watching

@@ -9,6 +9,7 @@ use super::args::{Cloud, RegistryArgs};
 use super::error::Error;
 use crate::identity::{Environment, Identities, Who};
 use crate::oci::Registry;
+use crate::plan::gates::Size;
 use crate::registry::{Credential, Keyring, Settings};
 use crate::sync::reach::Reach;
 
@@ -108,6 +109,11 @@ impl Trust {
 pub(super) fn identities(ca_pem: Option<&[u8]>) -> Result<Identities, Error> {
     let identities = Identities::new(USER_AGENT, ca_pem, Environment::of_process());
     identities.map_err(|error| Error::Usage(error.to_string()))
+}
+
+/// The number of bytes, as far as memory goes.
+pub(super) fn bytes(size: &Size) -> usize {
+    usize::try_from(size.bytes()).unwrap_or(usize::MAX)
 }
 
 /// The authorities in a file.

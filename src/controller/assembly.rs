@@ -85,8 +85,11 @@ pub(super) fn share(
     }
     let shared = Arc::new(Shared {
         client: clients.call.clone(),
+        watches: clients.watch.clone(),
         cluster,
         portion,
+        ledger: ledger.clone(),
+        jobs: settings.jobs.clone(),
         state,
         connector: Arc::new(connector),
         identities: OwnIdentities::new(

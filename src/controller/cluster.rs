@@ -5,8 +5,9 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
+use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::ObjectReference;
-use kube::api::{Patch, PatchParams};
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::core::NamespaceResourceScope;
 use kube::runtime::events::Event;
 use kube::{Api, Client, Resource, ResourceExt};
@@ -17,6 +18,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::recorder::Recorder;
 use crate::api::MirroredRepository;
+use crate::api::image_mirror::JobStatus;
 use crate::runtime::kubernetes::explain;
 use crate::runtime::lease::Claim;
 
@@ -123,6 +125,37 @@ impl Cluster {
         api.patch_status(&name, &parameters(), &Patch::Apply(&body))
             .await?;
         Ok(())
+    }
+
+    /// Makes a Job.
+    pub(super) async fn create_job(&self, job: &Job) -> Result<Job, WriteError> {
+        let _turn = self.take_turn().await?;
+        let api: Api<Job> = self.api(job.namespace().as_deref());
+        let parameters = PostParams {
+            field_manager: Some(FIELD_MANAGER.to_owned()),
+            ..PostParams::default()
+        };
+        Ok(api.create(&parameters, job).await?)
+    }
+
+    /// Deletes this very Job with its pods, where there is one.
+    pub(super) async fn delete_job(
+        &self,
+        namespace: &str,
+        job: &JobStatus,
+    ) -> Result<(), WriteError> {
+        let _turn = self.take_turn().await?;
+        let api: Api<Job> = self.api(Some(namespace));
+        let parameters = DeleteParams::background().preconditions(Preconditions {
+            uid: Some(job.uid.clone()),
+            resource_version: None,
+        });
+        match api.delete(job.name.as_str(), &parameters).await {
+            Ok(_) => Ok(()),
+            // Another one of the same name is somebody else's.
+            Err(kube::Error::Api(status)) if status.is_not_found() || status.code == 409 => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Tells people what happened. That they cannot be told is no reason to stop.

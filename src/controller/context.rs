@@ -16,6 +16,7 @@ use super::hinted::Hinted;
 use super::hooks::Doors;
 use super::identities::OwnIdentities;
 use super::image_mirror::Prepared;
+use super::jobs::JobSettings;
 use super::memory::{Memory, name_of};
 use super::metrics::ControllerMetrics;
 use super::notifications::Notifier;
@@ -39,18 +40,24 @@ use crate::plan::report::MirrorReport;
 use crate::plan::status;
 use crate::policy::Duration;
 use crate::runtime::clock;
-use crate::sync::State;
+use crate::sync::{Ledger, State};
 
 /// What the reconcilers of all namespaces share.
 pub(super) struct Shared {
     /// For reading.
     pub(super) client: Client,
+    /// For watches.
+    pub(super) watches: Client,
     /// For writing.
     pub(super) cluster: Cluster,
     /// What this process works on.
     pub(super) portion: Portion,
     /// What rounds share.
     pub(super) state: State,
+    /// What is on record.
+    pub(super) ledger: Arc<Ledger>,
+    /// What Jobs are made with; nothing where none are made.
+    pub(super) jobs: Option<JobSettings>,
     pub(super) connector: Arc<Connector>,
     /// Who mirrors may be in the clouds.
     pub(super) identities: OwnIdentities,

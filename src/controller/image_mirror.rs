@@ -11,6 +11,7 @@
 //! glance    a look at some tags between rounds, because an event hints at them
 //! ```
 
+mod apart;
 mod glance;
 mod prepare;
 mod running;
@@ -25,7 +26,8 @@ use kube::runtime::controller::Action;
 use kube::{Resource, ResourceExt};
 use tracing::Instrument;
 
-use self::glance::glance;
+use self::apart::{abandon, run_apart, take_over};
+use self::glance::{glance, put_back};
 pub(super) use self::prepare::Prepared;
 use self::prepare::prepare;
 use self::running::{AFTER_CANCELLATION, Ended, Extent, log, outlook, run_round, wait_until};
@@ -39,11 +41,11 @@ use crate::api::annotations::Requests;
 use crate::api::image_mirror::ImageMirrorStatus;
 use crate::api::{ImageMirror, Reason};
 use crate::events::pending::DueHints;
-use crate::plan::Mirror;
 use crate::plan::attempts::Outlook;
 use crate::plan::due::{Due, Situation};
 use crate::plan::report::Totals;
 use crate::plan::status::{self, Halt, Round};
+use crate::plan::{Execution, Mirror};
 use crate::runtime::clock;
 use crate::sync::Mode;
 
@@ -73,7 +75,9 @@ async fn bring_up_to_date(object: &ImageMirror, context: &Context) -> Result<Act
         Ok(prepared) => prepared,
         Err(halt) => {
             let stopping = stop(object, &remembered.status, &halt, context);
-            return Box::pin(stopping).await;
+            let action = Box::pin(stopping).await?;
+            Box::pin(abandon(object, context)).await?;
+            return Ok(action);
         }
     };
     let Remembered {
@@ -89,7 +93,7 @@ async fn bring_up_to_date(object: &ImageMirror, context: &Context) -> Result<Act
         requested: &requested,
         policies: &prepared.policies,
         approved: prepared.mirror.prune.approved.as_ref(),
-        has_pending,
+        has_pending: has_pending || status.job.is_some(),
         schedule: &prepared.mirror.schedule,
         next,
     };
@@ -135,6 +139,13 @@ async fn look_between(
 ) -> Result<Action, WriteError> {
     let name = name_of(object);
     let next = match context.shared.hinted.take(&name) {
+        DueHints::Tags(spots) if matches!(prepared.mirror.execution, Execution::Job(_)) => {
+            // A Job looks at all of them.
+            put_back(object, spots, context);
+            let span = tracing::info_span!("round", mirror = name, cause = "Hinted");
+            let round = run(object, prepared.mirror.clone(), Mode::Apply, context);
+            return round.instrument(span).await;
+        }
         DueHints::Tags(spots) => {
             let span = tracing::info_span!("glance", mirror = name);
             let glance = glance(object, prepared, (spots, next), context);
@@ -185,9 +196,16 @@ async fn run(
         // The change came before anybody listened for it, and brings another look.
         return Ok(Action::await_change());
     }
+    let Some(running) = round
+        .unless_cancelled(take_over(object, &mirror.execution, context))
+        .await
+    else {
+        return Ok(Action::requeue(AFTER_CANCELLATION));
+    };
+    let running = running?;
     let turn = context.take_turn(&mirror);
     drop(mirror);
-    let Some(_turn) = round.unless_cancelled(turn).await else {
+    let Some(turn) = round.unless_cancelled(turn).await else {
         return Ok(Action::requeue(AFTER_CANCELLATION));
     };
     let requested = Requests::of(object.annotations());
@@ -201,8 +219,17 @@ async fn run(
     let began = clock::now();
     // What comes from now on may be of after it was looked at.
     let taken = context.shared.hinted.take_all(&name_of(object));
-    let extent = Extent::Whole(mode);
-    let ended = Box::pin(run_round(object, &prepared, extent, &round, context)).await;
+    // On the heap, so that thousands that wait for a turn are small.
+    let ended = match &prepared.mirror.execution {
+        Execution::InProcess => {
+            let extent = Extent::Whole(mode);
+            Box::pin(run_round(object, &prepared, extent, &round, context)).await
+        }
+        Execution::Job(execution) => {
+            let (how, held) = ((mode, &**execution), (&round, turn));
+            Box::pin(run_apart(object, &prepared, how, held, running, context)).await?
+        }
+    };
     let span = Span {
         began,
         ended: clock::now(),

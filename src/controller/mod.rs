@@ -9,6 +9,7 @@
 //! image_receiver hooks pulls hinted lookers   where events are taken, what they are told, and what waits for a look because of them
 //! image_notification notifications   who is told of what becomes of mirrors, and whether it arrives
 //! records secrets identities connect   the edges of a round: what it remembers, and who it is at registries
+//! jobs part          copies by pods of a Job: what the controller does, and what they do
 //! rounds turns onlooker progress   rounds that run: their end, their order, who answers them, how far they are
 //! portion handover          what this process works on, where several share the work
 //! cluster                   every write, fenced by the lease
@@ -35,6 +36,7 @@ mod image_mirror;
 mod image_notification;
 mod image_policy;
 mod image_receiver;
+mod jobs;
 mod lookers;
 mod looks;
 mod memory;
@@ -43,6 +45,7 @@ mod notifications;
 mod objects;
 mod onlooker;
 pub mod page;
+mod part;
 mod portion;
 mod progress;
 mod pulls;
@@ -77,9 +80,11 @@ use self::assembly::{Right, share};
 use self::context::Shared;
 use self::hinted::Hinted;
 use self::hooks::{Doors, Hooks};
+pub use self::jobs::{JobSettings, PART_FAILED, PART_OVER, TERMINATION_LOG};
 use self::metrics::ControllerMetrics;
 use self::objects::api;
 use self::page::{PageServer, PageSettings, Visitors, WatchedObjects};
+pub use self::part::{PartEnd, PartError, PartSettings, run_part};
 use self::portion::Portion;
 use self::records::OtherShards;
 pub use self::records::read_record;
@@ -150,6 +155,8 @@ pub struct Settings {
     pub identity_namespaces: Vec<String>,
     /// The identities in the clouds.
     pub identities: Identities,
+    /// What Jobs are made with; none are made where absent.
+    pub jobs: Option<JobSettings>,
 }
 
 /// What the listeners and the reconcilers share.

@@ -14,11 +14,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::future::{BoxFuture, FutureExt, ready};
 use futures::{StreamExt, stream};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::api::ListParams;
 use kube::core::DeserializeGuard;
 use kube::core::error_boundary::InvalidObject;
 use kube::runtime::reflector::ObjectRef;
-use kube::{Api, ResourceExt};
+use kube::{Api, Client, ResourceExt};
 
 use self::convert::Identity;
 pub use self::convert::read as read_record;
@@ -29,6 +30,7 @@ use self::restored::Restored;
 use self::writer::Writer;
 use super::cluster::{Cluster, WriteError};
 use super::objects::Guarded;
+use crate::api::mirrored_repository::MIRROR_UID_LABEL;
 use crate::api::{MirroredRepository, Reason};
 use crate::oci::Repository;
 use crate::plan::Mirror;
@@ -39,6 +41,11 @@ use crate::sync::ledger::{Keep, KeepError, Leaf, Memory, Page};
 pub(super) const PAGE_SIZE: u32 = 500;
 /// Repositories that are written at a time.
 const WRITES: usize = 8;
+
+/// A mirror as the owner of objects; nothing where it is no object of a cluster.
+pub(super) fn owner(mirror: &Mirror) -> Option<OwnerReference> {
+    Identity::of(mirror).map(|identity| identity.owner())
+}
 
 /// The records of all mirrors in the cluster.
 #[derive(Clone)]
@@ -72,9 +79,18 @@ impl Records {
     /// cannot be understood is written anew.
     pub(super) async fn list(
         api: &Api<Guarded<MirroredRepository>>,
+        take: impl FnMut(MirroredRepository),
+    ) -> Result<(), kube::Error> {
+        Self::list_some(api, ListParams::default(), take).await
+    }
+
+    /// The same for some of them.
+    async fn list_some(
+        api: &Api<Guarded<MirroredRepository>>,
+        parameters: ListParams,
         mut take: impl FnMut(MirroredRepository),
     ) -> Result<(), kube::Error> {
-        let mut parameters = ListParams::default().limit(PAGE_SIZE);
+        let mut parameters = parameters.limit(PAGE_SIZE);
         loop {
             let page = api.list(&parameters).await?;
             let next = page.metadata.continue_.clone();
@@ -91,6 +107,35 @@ impl Records {
         }
     }
 
+    /// Takes over what other processes put on record of a mirror since, in place of what is known. Gives what it holds by
+    /// that.
+    pub(super) async fn reload(
+        &self,
+        client: &Client,
+        mirror: &Mirror,
+        ledger: &Ledger,
+    ) -> Result<Restored, kube::Error> {
+        let uid = mirror.uid.as_deref();
+        let own = format!("{MIRROR_UID_LABEL}={}", uid.unwrap_or_default());
+        let mut objects = Vec::new();
+        let api = Api::namespaced(client.clone(), &mirror.namespace);
+        let parameters = ListParams::default().labels(&own);
+        Self::list_some(&api, parameters, |object| objects.push(object)).await?;
+        let mut all = Restored::default();
+        let mut leaves = Vec::new();
+        self.forget(&mirror.name);
+        for object in objects {
+            let Some((page, leaf, restored)) = self.take_over(&object, uid, ledger) else {
+                continue;
+            };
+            all.claims.extend(restored.claims);
+            all.has_pending |= restored.has_pending;
+            leaves.push((page, leaf));
+        }
+        ledger.replace(&mirror.name, leaves);
+        Ok(all)
+    }
+
     /// Takes over an object of an earlier process, where the mirror that it names has this UID. None where it
     /// is about no repository, or no record of that mirror: then it only protects what stands in it.
     pub(super) fn restore(
@@ -99,6 +144,18 @@ impl Records {
         uid: Option<&str>,
         ledger: &Ledger,
     ) -> Option<Restored> {
+        let (page, leaf, restored) = self.take_over(object, uid, ledger)?;
+        ledger.restore(&page, leaf);
+        Some(restored)
+    }
+
+    /// Reads a record of ours; another one only protects what stands in it.
+    fn take_over(
+        &self,
+        object: &MirroredRepository,
+        uid: Option<&str>,
+        ledger: &Ledger,
+    ) -> Option<(Page, Leaf, Restored)> {
         let name = object.name_any();
         let (page, mut leaf) = read_record(object)?;
         match Writer::of(object, uid) {
@@ -122,8 +179,7 @@ impl Records {
         state.objects.insert(name, page.clone());
         drop(state);
         let restored = convert::restored(object, &page, &leaf.records);
-        ledger.restore(&page, leaf);
-        Some(restored)
+        Some((page, leaf, restored))
     }
 
     /// Whether an object is no record of the mirror that it names, where that has this UID.

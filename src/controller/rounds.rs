@@ -106,6 +106,11 @@ impl RunningRound {
     pub(super) async fn unless_cancelled<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         self.cancelled.run_until_cancelled(work).await
     }
+
+    /// Whether it has to end because the process does: what it was started for is still wanted.
+    pub(super) fn ends_with_process(&self) -> bool {
+        self.rounds.stop.is_cancelled()
+    }
 }
 
 impl Drop for RunningRound {

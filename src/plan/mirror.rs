@@ -8,6 +8,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 pub use super::entry::{AbsentTag, ImageEntry, RepositorySelector, TagSelector};
+use super::execution::Execution;
 use super::naming::Naming;
 use super::template::{PreviousTagTemplate, RepositoryTemplate, TagTemplate, TemplateError};
 use crate::api::ObjectName;
@@ -49,6 +50,8 @@ pub struct Mirror {
     pub prune: Pruning,
     /// How long a round may take.
     pub timeout: Duration,
+    /// Who copies.
+    pub execution: Execution,
     /// Whether rounds are stopped.
     pub suspend: bool,
 }

@@ -8,6 +8,7 @@ pub mod conflicts;
 pub mod decide;
 pub mod due;
 mod entry;
+pub mod execution;
 pub mod explain;
 mod failure;
 pub mod fields;
@@ -36,12 +37,14 @@ pub mod report;
 mod rules;
 pub mod select;
 pub mod selector;
+pub mod shares;
 pub mod status;
 pub mod template;
 pub mod validate;
 pub mod why;
 
 pub use conflicts::{Claim, Claimant, Conflict, SourceImage, find_conflicts};
+pub use execution::{Execution, JobExecution};
 pub use fields::InvalidField;
 pub use mirror::{
     AbsentTag, Access, CloudIdentity, Destination, ImageEntry, ImmutableTags, Mirror, Platforms,
@@ -51,5 +54,6 @@ pub use naming::Naming;
 pub use policy::Policy;
 pub use select::{NotSelected, Selected, Wanted};
 pub use selector::Selector;
+pub use shares::{Share, Shares};
 pub use template::{PreviousTagTemplate, RepositoryTemplate, TagTemplate};
 pub use validate::validate;

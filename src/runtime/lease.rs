@@ -23,6 +23,7 @@ mod error;
 mod record;
 mod settings;
 pub mod shards;
+pub mod tenure;
 #[cfg(test)]
 mod tests;
 

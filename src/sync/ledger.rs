@@ -332,6 +332,11 @@ impl Ledger {
         self.memory.contender((place, tag), wanting, is_other)
     }
 
+    /// Takes over what other processes kept of a mirror, in place of all that was known of its repositories.
+    pub fn replace(&self, mirror: &str, kept: Vec<(Page, Leaf)>) {
+        self.memory.replace(mirror, kept);
+    }
+
     /// Says that what was kept of a repository is gone: it is kept again by the next flush.
     pub fn lose(&self, page: Page) {
         self.memory.lose(page);
@@ -424,6 +429,27 @@ mod tests {
             (ledger.read(&slot("1")), ledger.read(&slot("2"))),
             (Some(record()), None)
         );
+    }
+
+    #[test]
+    fn what_other_processes_kept_takes_the_place_of_what_was_known() {
+        let ledger = Ledger::in_memory();
+        for tag in ["1", "2"] {
+            ledger.write(slot(tag), record());
+        }
+        let copied = Record {
+            copied_at: Some(Timestamp::UNIX_EPOCH),
+            ..record()
+        };
+        let leaf = Leaf {
+            records: [(slot("1").tag, copied.clone())].into(),
+            ..Leaf::default()
+        };
+        ledger.replace(MIRROR, vec![(slot("1").page, leaf)]);
+        assert_eq!(ledger.read(&slot("1")), Some(copied));
+        assert_eq!(ledger.read(&slot("2")), None);
+        // Nothing of it is to be kept again.
+        assert!(ledger.memory.changed(MIRROR).is_empty());
     }
 
     /// Fails as often as it is told, and remembers what it was given.

@@ -18,6 +18,7 @@
 mod build_times;
 mod claims;
 mod connect;
+mod copies;
 mod failure;
 mod input;
 mod item;
@@ -43,11 +44,12 @@ mod wishes;
 pub mod workloads;
 
 pub use self::connect::{Connect, ConnectError};
+pub use self::copies::{NotAsked, Told};
 pub use self::input::RoundInput;
 pub use self::ledger::Ledger;
 pub use self::mode::Mode;
 pub use self::observer::Observer;
 pub use self::only::Only;
-pub use self::round::{glance, round};
+pub use self::round::{copy_share, glance, round, round_elsewhere};
 pub use self::state::{Allowance, State};
 pub use crate::plan::report::Report;

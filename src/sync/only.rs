@@ -4,8 +4,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::ledger::{Leaf, Page};
 use crate::oci::{Digest, Repository, Tag};
-use crate::plan::{ImageEntry, Mirror, RepositorySelector, SourceImage};
+use crate::plan::{ImageEntry, Mirror, RepositorySelector, Share, SourceImage};
 
 /// Tags of repositories of a source: what else the mirror wants is not looked at.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,6 +28,23 @@ enum Tags {
 // === impl Only ===
 
 impl Only {
+    /// What another process put on record as begun of a mirror, as far as it goes to a share of the repositories.
+    pub(super) fn begun(mirror: &Mirror, recorded: Vec<(Page, Leaf)>, share: &Share) -> Self {
+        let mut only = Self::default();
+        let own = recorded.into_iter();
+        let own = own.filter(|(page, _)| share.covers(&page.repository));
+        let records = own.flat_map(|(_, leaf)| leaf.records.into_values());
+        for record in records.filter(|record| record.is_pending() && !record.refused) {
+            let image = SourceImage::read(&record.source);
+            if let Some(image) = image.filter(|it| it.registry == mirror.source.registry) {
+                // What looks like a digest is only looked at with all tags.
+                let tag = Some(&image.tag).filter(|tag| !tag.is_bare());
+                only.add(&image.repository, tag);
+            }
+        }
+        only
+    }
+
     /// Adds a tag of a repository, or all of them.
     pub fn add(&mut self, repository: &Repository, tag: Option<&Tag>) {
         let attached = tag.filter(|tag| tag.attachment().is_some());

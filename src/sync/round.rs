@@ -10,6 +10,7 @@ use futures::FutureExt;
 use futures::future::join_all;
 
 use super::connect::Connect;
+use super::copies::{Copies, Told};
 use super::input::RoundInput;
 use super::item::Item;
 use super::mirror_round::MirrorRound;
@@ -27,13 +28,14 @@ use super::steps::gate::gate;
 use super::steps::integrity::check_integrity;
 use super::steps::late::look_again;
 use super::steps::list::list;
-use super::steps::own::{conclude, own, wishes};
+use super::steps::own::{conclude, hold_back, own, wishes};
 use super::steps::resolve::resolve;
 use super::steps::select::select;
 use super::steps::{apply, gate, list, resolve};
 use super::wishes::Run;
 use crate::copy::Engine;
-use crate::plan::report::{Failure, MirrorReport, Report};
+use crate::plan::Share;
+use crate::plan::report::{Failure, MirrorReport, Outcome, Report, TagReport};
 use crate::runtime::memory::{self, HeldMemory};
 
 /// What a tag at a destination takes in a round with all that becomes of it, in bytes, about.
@@ -48,6 +50,7 @@ struct Round<'a> {
     peers: Peers,
     /// What the rounds are limited to.
     only: Option<&'a Only>,
+    copies: Copies<'a>,
 }
 
 /// Brings the destinations of the mirrors up to date, or says what that would take; tells `observer` of every tag that
@@ -67,6 +70,7 @@ pub async fn round<C: Connect>(
         observer,
         peers: Peers::new(inputs.iter().map(|input| &input.mirror)),
         only: None,
+        copies: Copies::All,
     };
     let mirrors = inputs.iter().zip(round.peers.iter());
     let mirrors = mirrors.map(|(input, peer)| round.run_on_account(input, peer));
@@ -94,16 +98,66 @@ pub async fn glance<C: Connect>(
         observer,
         peers: Peers::new(std::iter::once(&input.mirror)),
         only: Some(&only),
+        copies: Copies::All,
     };
-    let mut reports = Vec::new();
-    for peer in round.peers.iter() {
-        reports.push(round.run_on_account(input, peer).await);
-    }
-    let report = reports.pop();
-    report.unwrap_or_else(|| MirrorReport::new(&input.mirror.name))
+    round.of_one(input).await
+}
+
+/// A [`round`] of a mirror whose images other processes copy. What they are to copy goes on record, and into the report
+/// as planned as long as they were not asked; what they did not copy then has failed, as they `told`. Only where they
+/// have nothing to copy any more something is pruned.
+pub async fn round_elsewhere<C: Connect>(
+    state: &State,
+    input: &RoundInput<C>,
+    mode: Mode,
+    told: &dyn Told,
+    observer: &dyn Observer,
+) -> MirrorReport {
+    let round = Round {
+        state,
+        run: state.begin_run(),
+        mode,
+        observer,
+        peers: Peers::new(std::iter::once(&input.mirror)),
+        only: None,
+        copies: Copies::Elsewhere(told),
+    };
+    round.of_one(input).await
+}
+
+/// Copies what [`round_elsewhere`] put on record in another process, as far as it is of this share of the repositories.
+/// Images that have become others meanwhile are left alone, and nothing is pruned.
+pub async fn copy_share<C: Connect>(
+    state: &State,
+    input: &RoundInput<C>,
+    share: &Share,
+    observer: &dyn Observer,
+) -> MirrorReport {
+    let mirror = &input.mirror;
+    let only = Only::begun(mirror, state.ledger.leaves(&mirror.name), share);
+    let round = Round {
+        state,
+        run: state.begin_glance(),
+        mode: Mode::Apply,
+        observer,
+        peers: Peers::new(std::iter::once(mirror)),
+        only: Some(&only),
+        copies: Copies::Part(share),
+    };
+    round.of_one(input).await
 }
 
 impl Round<'_> {
+    /// The round of its only mirror.
+    async fn of_one<C: Connect>(&self, input: &RoundInput<C>) -> MirrorReport {
+        let mut reports = Vec::new();
+        for peer in self.peers.iter() {
+            reports.push(self.run_on_account(input, peer).await);
+        }
+        let report = reports.pop();
+        report.unwrap_or_else(|| MirrorReport::new(&input.mirror.name))
+    }
+
     /// A round whose mirror has its own share of the memory.
     async fn run_on_account<C: Connect>(&self, input: &RoundInput<C>, peer: &Peer) -> MirrorReport {
         let memory = &self.state.allowance.memory;
@@ -153,6 +207,7 @@ impl Round<'_> {
         };
         let judged = gate(&gating, self.run, &mut round, owned).boxed().await;
         decide(&mut round, judged);
+        self.copies.limit(&mut round.items);
         if self.only.is_some() {
             look_anew(engine, &round.items);
         }
@@ -163,13 +218,19 @@ impl Round<'_> {
         let pruning = PruneRun::new(self.state, input);
         self.apply(&mut round, &pruning).await;
         self.peers.tell_copied(peer, ledger).await;
-        if self.only.is_none() {
+        if self.only.is_none() && !self.waits(&round) {
             let findings = Findings::of(&round.selection, &round.items);
             let end = pruning.prune(&findings, &mut round.report, self.mode);
             end.boxed().await;
         }
         peer.tell_done();
         round.report
+    }
+
+    /// Whether other processes are to copy something before the round can come to its end.
+    fn waits(&self, round: &MirrorRound) -> bool {
+        let is_planned = |tag: &TagReport| matches!(tag.outcome, Outcome::Planned { .. });
+        matches!(self.copies, Copies::Elsewhere(_)) && round.report.tags.iter().any(is_planned)
     }
 
     /// Who owns the destination tags; what is another's stays as it is.
@@ -181,19 +242,28 @@ impl Round<'_> {
     ) -> Vec<Sighting> {
         let wishes = Arc::new(wishes(&self.state.claims(), round, &found));
         let all = self.peers.tell_wishes(peer, &wishes).await;
+        let begun = match self.copies {
+            Copies::Elsewhere(_) => found.clone(),
+            Copies::All | Copies::Part(_) => Vec::new(),
+        };
         let mut claims = self.state.claims();
-        own(&mut claims, self.run, round, (&wishes, &all), found)
+        let owned = own(&mut claims, self.run, round, (&wishes, &all), found);
+        hold_back(&self.state.ledger, &begun, &owned);
+        owned
     }
 
     /// What came of the destination tags; where nothing is to be written, what would.
     async fn apply<C: Connect>(&self, round: &mut MirrorRound, pruning: &PruneRun<'_, C>) {
         let outcomes = match self.mode {
             Mode::Apply | Mode::Refresh => {
-                let healing = pruning.heal_before_copies(&round.items);
-                healing.boxed().await;
+                if !matches!(self.copies, Copies::Part(_)) {
+                    let healing = pruning.heal_before_copies(&round.items);
+                    healing.boxed().await;
+                }
                 let applying = apply::Deps {
                     state: self.state,
                     observer: self.observer,
+                    copies: self.copies,
                 };
                 let outcomes = apply(&applying, round).boxed().await;
                 let State { ledger, .. } = self.state;

@@ -11,6 +11,7 @@ mod identities;
 mod images;
 mod in_use;
 mod installation;
+mod jobs;
 mod kubectl;
 mod late;
 mod lifecycle;

@@ -18,6 +18,8 @@ use crate::oci::Digest;
 pub const FAILURES: usize = 20;
 /// Most refusals that are told.
 pub const REFUSALS: usize = 20;
+/// Longest UID.
+const UID_LENGTH: usize = 64;
 /// Longest path of a rule in a policy.
 const GATE_LENGTH: usize = 64;
 /// Most copies that are told.
@@ -69,6 +71,9 @@ pub struct ImageMirrorStatus {
     /// What pruning comes to; absent where spec.prune.mode is Retain.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prune: Option<PruneStatus>,
+    /// The Job that copies now: its pods may write for as long as they are named here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub job: Option<JobStatus>,
     /// Digest of the generations of the policies that the last round used.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub policy_revision: Option<Digest>,
@@ -216,6 +221,31 @@ pub struct PruneStatus {
     pub approved: Option<Digest>,
 }
 
+/// A Job that copies.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct JobStatus {
+    /// Its name.
+    pub name: ObjectName,
+    /// Its UID.
+    #[schemars(length(min = 1, max = UID_LENGTH))]
+    pub uid: String,
+    /// Parts that the repositories are shared out in, one for each pod.
+    #[schemars(range(min = 1))]
+    pub indexes: i32,
+    /// Parts that are done.
+    #[serde(default)]
+    #[schemars(range(min = 0))]
+    pub succeeded: i32,
+    /// Parts that failed.
+    #[serde(default)]
+    #[schemars(range(min = 0))]
+    pub failed: i32,
+    /// Whether its pods may not write any more: they are waited for.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stopping: bool,
+}
+
 /// A tag that was written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -296,6 +326,7 @@ impl Default for ImageMirrorStatus {
             recent: Vec::new(),
             history: Vec::new(),
             prune: None,
+            job: None,
             policy_revision: None,
             revision: None,
             last_sync_time: None,

@@ -9,12 +9,11 @@ use std::path::PathBuf;
 use clap::Args;
 use clap::builder::FalseyValueParser;
 
+use super::boundaries::BoundaryArgs;
 use super::page_address::PageAddress;
 use crate::controller::workloads::Extra;
-use crate::oci::Registry;
 use crate::plan::gates::Size;
 use crate::policy::Duration;
-use crate::registry::{Cidr, HostGlob, InsecureHost};
 
 /// `transship controller`
 #[derive(Debug, Args)]
@@ -124,65 +123,11 @@ pub struct ControllerArgs {
         value_name = "RESOURCE[.GROUP]"
     )]
     pub in_use_extra: Vec<Extra>,
-    /// Connect to these addresses although they are loopback, link-local, metadata or otherwise special.
-    #[arg(
-        long,
-        value_delimiter = ',',
-        env = "TRANSSHIP_ALLOW_ADDRESSES",
-        value_name = "CIDR"
-    )]
-    pub allow_addresses: Vec<Cidr>,
-    /// Do not connect to these addresses, such as 10.0.0.0/8; where --allow-addresses has a smaller block, that counts.
-    #[arg(
-        long,
-        value_delimiter = ',',
-        env = "TRANSSHIP_DENY_ADDRESSES",
-        value_name = "CIDR"
-    )]
-    pub deny_addresses: Vec<Cidr>,
-    /// Speak plain HTTP to these hosts, registries and the proxies to them, where a mirror says insecure: true.
-    #[arg(
-        long,
-        value_delimiter = ',',
-        env = "TRANSSHIP_INSECURE_HOSTS",
-        value_name = "HOST[:PORT]"
-    )]
-    pub insecure_hosts: Vec<InsecureHost>,
-    /// Use these registries only, where * stands for any characters.
-    #[arg(
-        long,
-        value_delimiter = ',',
-        env = "TRANSSHIP_ALLOWED_HOSTS",
-        value_name = "GLOB",
-        default_value = "*"
-    )]
-    pub allowed_hosts: Vec<HostGlob>,
-    /// Use these proxies only, where * stands for any characters.
-    #[arg(
-        long,
-        value_delimiter = ',',
-        env = "TRANSSHIP_ALLOWED_PROXIES",
-        value_name = "GLOB",
-        default_value = "*"
-    )]
-    pub allowed_proxies: Vec<HostGlob>,
-    /// Trust the authorities of this PEM file besides those of the system.
-    #[arg(long, env = "TRANSSHIP_CA_FILE", value_name = "FILE")]
-    pub ca_file: Option<PathBuf>,
-    /// Send credentials to token servers on these hosts, too.
-    #[arg(
-        long,
-        value_delimiter = ',',
-        env = "TRANSSHIP_TRUSTED_REALMS",
-        value_name = "HOST[:PORT]"
-    )]
-    pub trusted_realms: Vec<Registry>,
-    /// Let mirrors of these namespaces use the controller's own identity in the clouds; * means all [default: none].
-    #[arg(
-        long,
-        value_delimiter = ',',
-        env = "TRANSSHIP_IDENTITY_NAMESPACES",
-        value_name = "NAMESPACE"
-    )]
-    pub identity_namespaces: Vec<String>,
+    /// Where mirrors may lead.
+    #[command(flatten)]
+    pub boundaries: BoundaryArgs,
+    /// Let mirrors with spec.execution.mode: Job copy in pods of this image, which is the controller's own [default:
+    /// none].
+    #[arg(long, env = "TRANSSHIP_JOB_IMAGE", value_name = "IMAGE")]
+    pub job_image: Option<String>,
 }

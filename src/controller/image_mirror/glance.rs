@@ -97,7 +97,8 @@ async fn conclude(
     }
 }
 
-fn put_back(object: &ImageMirror, spots: Spots, context: &Context) {
+/// Takes note again of tags that are to be looked at.
+pub(super) fn put_back(object: &ImageMirror, spots: Spots, context: &Context) {
     let everything = None;
     let taken = Taken { spots, everything };
     context.shared.hinted.put_back(&name_of(object), taken);

@@ -20,7 +20,7 @@ use crate::plan::attempts::Outlook;
 use crate::plan::report::{MirrorReport, Totals};
 use crate::plan::status::{self, Halt, Round};
 use crate::runtime::clock;
-use crate::sync::{self, Mode, Only, RoundInput};
+use crate::sync::{self, Mode, Only, RoundInput, Told};
 
 /// Time until a mirror is looked at again whose round was cancelled: the change that did it comes too.
 pub(super) const AFTER_CANCELLATION: Duration = Duration::from_secs(1);
@@ -32,6 +32,8 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(60 * 60);
 pub(super) enum Extent<'a> {
     /// All of it.
     Whole(Mode),
+    /// All of it, but for the copies, of which others tell.
+    Elsewhere(Mode, &'a dyn Told),
     /// These tags.
     Only(&'a Only),
 }
@@ -77,6 +79,11 @@ pub(super) async fn run_round(
         let state = &context.shared.state;
         let mode = match extent {
             Extent::Whole(mode) => mode,
+            Extent::Elsewhere(mode, told) => {
+                let [input] = &input;
+                let report = sync::round_elsewhere(state, input, mode, told, &progress).await;
+                return Ended::Finished(Box::new(report));
+            }
             Extent::Only(only) => {
                 let [input] = &input;
                 let report = sync::glance(state, input, only, &progress).await;

@@ -50,7 +50,7 @@ impl<'a> Identity<'a> {
         })
     }
 
-    fn owner(&self) -> OwnerReference {
+    pub(super) fn owner(&self) -> OwnerReference {
         OwnerReference {
             api_version: ImageMirror::api_version(&()).into_owned(),
             kind: ImageMirror::kind(&()).into_owned(),

@@ -7,6 +7,7 @@ mod creation;
 mod destinations;
 #[cfg(test)]
 pub(crate) mod documents;
+mod execution;
 mod images;
 mod naming;
 #[cfg(test)]
@@ -19,6 +20,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use self::access::Written;
 use self::destinations::validate_destinations;
+use self::execution::validate_execution;
 use self::images::{Own, resolve_policies, validate_images};
 use super::fields::{Fields, InvalidField};
 use super::mirror::{ImmutableTags, Mirror, Platforms, Pruning, ReferrerTypes, Referrers, Source};
@@ -58,11 +60,7 @@ pub fn validate(
     mirror: &ImageMirror,
     policies: &[&ImagePolicy],
 ) -> Result<Mirror, Vec<InvalidField>> {
-    let ImageMirror {
-        metadata,
-        spec,
-        status: _,
-    } = mirror;
+    let (metadata, spec) = (&mirror.metadata, &mirror.spec);
     let ImageMirrorSpec {
         source,
         images,
@@ -78,12 +76,13 @@ pub fn validate(
         schedule,
         freshness,
         timeout,
+        execution,
         suspend,
     } = spec;
-    let own = of_namespace(policies, namespace(metadata));
+    let own = &of_namespace(policies, namespace(metadata));
     let own = Own {
         namespace: namespace(metadata),
-        policies: &own,
+        policies: own,
     };
     let mut fields = Fields::default();
     let name = fields.accept("metadata.name", object_name(metadata));
@@ -96,8 +95,8 @@ pub fn validate(
     let immutable = validate_immutable(immutable_tags, *verify_interval, &mut fields);
     let prune = validate_prune(prune, metadata, &mut fields);
     let schedule = validate_schedule(*interval, schedule.as_ref(), &mut fields);
-    check_timeout(*timeout, &mut fields);
-    check_freshness(*freshness, &mut fields);
+    let execution = validate_execution(execution, &mut fields);
+    check_times(*timeout, *freshness, &mut fields);
 
     match (name, source, schedule) {
         (Some(name), Some(source), Some(schedule)) if fields.is_valid() => Ok(Mirror {
@@ -115,6 +114,7 @@ pub fn validate(
             schedule,
             prune,
             timeout: *timeout,
+            execution,
             suspend: *suspend,
         }),
         (Some(_) | None, _, _) => Err(fields.into_invalid()),
@@ -129,20 +129,17 @@ fn of_namespace<'a>(policies: &[&'a ImagePolicy], name: &str) -> Vec<&'a ImagePo
     own.copied().collect()
 }
 
-fn check_freshness(freshness: Option<Duration>, fields: &mut Fields) {
-    if let Some(short) = freshness.filter(|freshness| *freshness < SHORTEST_FRESHNESS) {
-        fields.refuse(
-            "spec.freshness",
-            format_args!("is {short}, the shortest is {SHORTEST_FRESHNESS}"),
-        );
-    }
-}
-
-fn check_timeout(timeout: Duration, fields: &mut Fields) {
+fn check_times(timeout: Duration, freshness: Option<Duration>, fields: &mut Fields) {
     if timeout < SHORTEST_TIMEOUT {
         fields.refuse(
             "spec.timeout",
             format_args!("is {timeout}, the shortest is {SHORTEST_TIMEOUT}"),
+        );
+    }
+    if let Some(short) = freshness.filter(|freshness| *freshness < SHORTEST_FRESHNESS) {
+        fields.refuse(
+            "spec.freshness",
+            format_args!("is {short}, the shortest is {SHORTEST_FRESHNESS}"),
         );
     }
 }

@@ -124,6 +124,16 @@ impl FromStr for HostGlob {
     }
 }
 
+impl fmt::Display for InsecureHost {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.host.fmt(formatter)?;
+        match self.port {
+            Some(port) => write!(formatter, ":{port}"),
+            None => Ok(()),
+        }
+    }
+}
+
 impl fmt::Display for HostGlob {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.host)?;

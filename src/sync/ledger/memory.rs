@@ -494,23 +494,15 @@ impl Memory {
     }
 
     pub(super) fn restore(&self, page: &Page, leaf: Leaf) {
-        let Leaf {
-            records,
-            waiting,
-            deleted,
-            keepsakes,
-        } = leaf;
+        self.lock().restore(page, leaf);
+    }
+
+    /// At once: nobody else may find that less is on record meanwhile.
+    pub(super) fn replace(&self, mirror: &str, kept: Vec<(Page, Leaf)>) {
         let mut state = self.lock();
-        state.whereabouts.note(&page.mirror, &page.repository);
-        find_mut(&mut state.records.mirrors, page).extend(records);
-        if !deleted.is_empty() {
-            find_mut(&mut state.records.deleted, page).extend(deleted);
-        }
-        if !keepsakes.is_empty() {
-            state.records.keepsakes_mut(page).extend(keepsakes);
-        }
-        if !waiting.is_empty() {
-            find_mut(&mut state.records.waiting, page).extend(waiting);
+        state.forget_pages(mirror);
+        for (page, leaf) in kept {
+            state.restore(&page, leaf);
         }
     }
 
@@ -577,14 +569,8 @@ impl Memory {
 
     pub(super) fn forget(&self, mirror: &str) {
         let mut state = self.lock();
-        if let Some(forgotten) = state.records.mirrors.remove(mirror) {
-            state.whereabouts.forget(mirror, &forgotten);
-        }
-        state.records.waiting.remove(mirror);
-        state.records.deleted.remove(mirror);
-        state.records.keepsakes.remove(mirror);
+        state.forget_pages(mirror);
         state.records.bare_tags.remove(mirror);
-        state.changed.retain(|page, _| page.mirror != mirror);
     }
 
     /// Whether something changed since this was last asked that stands on no page.
@@ -655,6 +641,37 @@ impl State {
         for (name, destinations) in mirrors.get_key_value(mirror).into_iter().chain(others) {
             self.whereabouts.note_all(name, destinations);
         }
+    }
+
+    fn restore(&mut self, page: &Page, leaf: Leaf) {
+        let Leaf {
+            records,
+            waiting,
+            deleted,
+            keepsakes,
+        } = leaf;
+        self.whereabouts.note(&page.mirror, &page.repository);
+        find_mut(&mut self.records.mirrors, page).extend(records);
+        if !deleted.is_empty() {
+            find_mut(&mut self.records.deleted, page).extend(deleted);
+        }
+        if !keepsakes.is_empty() {
+            self.records.keepsakes_mut(page).extend(keepsakes);
+        }
+        if !waiting.is_empty() {
+            find_mut(&mut self.records.waiting, page).extend(waiting);
+        }
+    }
+
+    /// Drops what is on record of the repositories of a mirror.
+    fn forget_pages(&mut self, mirror: &str) {
+        if let Some(forgotten) = self.records.mirrors.remove(mirror) {
+            self.whereabouts.forget(mirror, &forgotten);
+        }
+        self.records.waiting.remove(mirror);
+        self.records.deleted.remove(mirror);
+        self.records.keepsakes.remove(mirror);
+        self.changed.retain(|page, _| page.mirror != mirror);
     }
 
     fn change(&mut self, page: Page) {

@@ -21,6 +21,7 @@ use crate::plan::Mirror;
 use crate::plan::report::{Failure, Outcome};
 use crate::policy::Duration;
 use crate::runtime::clock;
+use crate::sync::copies::{Copies, Told};
 use crate::sync::item::{Item, Step};
 use crate::sync::ledger::{KeepError, Ledger, Looked, Record};
 use crate::sync::mirror_round::MirrorRound;
@@ -37,6 +38,7 @@ const BATCH: StdDuration = StdDuration::from_secs(10);
 pub(in crate::sync) struct Deps<'a> {
     pub(in crate::sync) state: &'a State,
     pub(in crate::sync) observer: &'a dyn Observer,
+    pub(in crate::sync) copies: Copies<'a>,
 }
 
 // === the step ===
@@ -60,9 +62,15 @@ pub(in crate::sync) async fn apply(deps: &Deps<'_>, round: &mut MirrorRound) -> 
     disputed.tell(&mut outcomes);
     let may_be_written =
         |index, item: &Item| taken.is_free(index) && disputed.is_free(index) && is_kept(item);
-    let mut groups = group(items, |index, item| {
-        item.is_copied() && may_be_written(index, item)
-    });
+    let mut groups = match deps.copies {
+        Copies::All | Copies::Part(_) => group(items, |index, item| {
+            item.is_copied() && may_be_written(index, item)
+        }),
+        Copies::Elsewhere(told) => {
+            hear(items, told, &mut outcomes);
+            Vec::new()
+        }
+    };
     groups.extend(completions(items, may_be_written));
     let found = items.iter().zip(&outcomes);
     let found = found.map(|(item, outcome)| item.sighting.report(outcome.clone()));
@@ -88,6 +96,25 @@ fn refuse<'a>(
         if let Some(error) = unkept(item).filter(|_| is_written) {
             let subject = item.sighting.claim.to_string();
             *outcome = Outcome::Failed(Failure::unrecorded(&subject, error));
+        }
+    }
+}
+
+/// Says what came of the images that others were to copy.
+fn hear(items: &[Item], told: &dyn Told, outcomes: &mut [Outcome]) {
+    for (Item { sighting, step, .. }, outcome) in items.iter().zip(outcomes) {
+        let Sighting {
+            claim, expected, ..
+        } = sighting;
+        let is_planned = matches!(outcome, Outcome::Planned { .. });
+        if is_planned && matches!(step, Step::Decided(_)) {
+            let failure = told.why_absent(claim);
+            *outcome = failure.map_or_else(|| outcome.clone(), Outcome::Failed);
+        } else if *outcome == Outcome::Unchanged && told.is_theirs(claim) {
+            *outcome = Outcome::Copied {
+                digest: expected.clone(),
+                bytes: 0,
+            };
         }
     }
 }

@@ -6,9 +6,10 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::plan::report::{Failure, Outcome};
+use crate::plan::{Claim, SourceImage};
 use crate::sync::claims::Claims;
 use crate::sync::item::Item;
-use crate::sync::ledger::{Ledger, Ownership};
+use crate::sync::ledger::{Ledger, Ownership, Record};
 use crate::sync::mirror_round::MirrorRound;
 use crate::sync::sighting::Sighting;
 use crate::sync::wishes::{Run, Wish, Wishes};
@@ -73,6 +74,22 @@ pub(in crate::sync) fn own(
         }
     }
     owned
+}
+
+/// Puts on record which pushes that have begun are not to be ended, since others have their tags: who copies what is on
+/// record does not know of them.
+pub(in crate::sync) fn hold_back(ledger: &Ledger, found: &[Sighting], owned: &[Sighting]) {
+    let owned: HashSet<(&SourceImage, &Claim)> = owned.iter().map(place).collect();
+    for sighting in found.iter().filter(|it| !owned.contains(&place(it))) {
+        if let Some(record) = sighting.recorded.clone().filter(Record::is_pending) {
+            let refused = true;
+            ledger.write(sighting.slot.clone(), Record { refused, ..record });
+        }
+    }
+}
+
+fn place(sighting: &Sighting) -> (&SourceImage, &Claim) {
+    (&sighting.image.source, &sighting.claim)
 }
 
 /// Takes note of which tags the mirror has come to have, and which it could not write. What policies hold back, or a

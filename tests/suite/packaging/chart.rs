@@ -47,6 +47,8 @@ async fn every_value_has_an_effect() {
     insta::assert_snapshot!(render(EVERYTHING).await.summary(), @"
     ClusterRole images-edit
     ClusterRole images-in-use
+    ClusterRole images-job
+    ClusterRole images-job-runner
     ClusterRole images-page
     ClusterRole images-secret-reader
     ClusterRole images-view
@@ -60,6 +62,7 @@ async fn every_value_has_an_effect() {
     CustomResourceDefinition mirroredrepositories.transship.dev
     Deployment transship-system/images
     NetworkPolicy transship-system/images
+    NetworkPolicy web/images-jobs
     PodDisruptionBudget transship-system/images
     PrometheusRule transship-system/images
     Role platform/images-controller
@@ -73,6 +76,7 @@ async fn every_value_has_an_effect() {
     RoleBinding transship-system/images-lease
     RoleBinding web/images-controller
     RoleBinding web/images-identity-mirror
+    RoleBinding web/images-job-runner
     RoleBinding web/images-secret-reader
     Service transship-system/images
     Service transship-system/images-events

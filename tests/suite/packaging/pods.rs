@@ -103,6 +103,7 @@ async fn what_mirrors_may_reach_becomes_flags() {
     --in-use-extra=configmaps
     --in-use-extra=scaledjobs.keda.sh
     --identity-namespaces=platform
+    --job-image=registry.example.com:5000/tools/transship@sha256:4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945
     --disable-prune
     --log-level=debug
     --log-format=human

@@ -142,6 +142,47 @@ async fn it_may_be_the_service_accounts_that_are_named_and_no_others() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn jobs_are_made_in_the_namespaces_that_are_named_and_nowhere_else() {
+    // Namespaces alone allow nothing.
+    let without = render("").await;
+    let named = render("{jobs: {namespaces: [a]}}").await;
+    assert_eq!(named.yaml, without.yaml);
+    let rendered = render("{jobs: {enabled: true, namespaces: [a, b]}}").await;
+    insta::assert_snapshot!(rules(role(&rendered, "ClusterRole", "transship-job-runner")), @"
+    get,list,watch,create,delete batch/jobs
+    list /pods,events
+    ");
+    insta::assert_snapshot!(rules(role(&rendered, "ClusterRole", "transship-job")), @"
+    get transship.dev/imagemirrors,imagepolicies
+    list,create,patch transship.dev/mirroredrepositories
+    patch transship.dev/mirroredrepositories/status
+    ");
+    insta::assert_snapshot!(bindings(&rendered), @"
+    a: ClusterRole transship-job-runner
+    b: ClusterRole transship-job-runner
+    everywhere: ClusterRole transship-controller
+    transship-system: ClusterRole transship-secret-reader
+    transship-system: Role transship-lease
+    ");
+    let expected = role(&without, "ClusterRole", "transship-controller");
+    let controller = role(&rendered, "ClusterRole", "transship-controller");
+    assert_eq!(controller["rules"], expected["rules"]);
+    let container = &rendered.pod()["spec"]["containers"][0];
+    let image = format!("--job-image={}", text(&container["image"]));
+    assert!(items(&container["args"]).any(|argument| argument == image.as_str()));
+    // Nobody reaches the pods, which reach what the controller does.
+    let policies: Vec<&Value> = rendered.of_kind("NetworkPolicy").collect();
+    let [own, first, second] = policies.as_slice() else {
+        panic!("three policies");
+    };
+    for (policy, namespace) in [(first, "a"), (second, "b")] {
+        assert_eq!(policy["metadata"]["namespace"], namespace);
+        assert_eq!(policy["spec"]["egress"], own["spec"]["egress"]);
+        assert_eq!(policy["spec"]["ingress"], Value::Array(Vec::new()));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn workloads_are_listed_everywhere_where_the_operator_allows_it_and_nowhere_else() {
     for (values, flag, expected) in [
         ("", false, ""),

@@ -16,7 +16,7 @@ spec:
     - {name: eu, registry: r.example.com}
 ";
 
-pub(super) const MIRRORS: [Case; 59] = [
+pub(super) const MIRRORS: [Case; 64] = [
     (
         "every field",
         "spec:",
@@ -355,5 +355,35 @@ pub(super) const MIRRORS: [Case; 59] = [
         "spec:",
         "spec:\n  prune: {maxDeletes: -1}",
         "spec.prune.maxDeletes: Invalid value: -1: spec.prune.maxDeletes in body should be greater than or equal to 0",
+    ),
+    (
+        "a Job, and what it is like",
+        "spec:",
+        "spec:\n  execution: {mode: Job, parallelism: 64, template: {serviceAccountName: mirrors, resources: {requests: {cpu: 2, memory: 1.5Gi}, limits: {cpu: 500m}}, nodeSelector: {topology.kubernetes.io/zone: eu}, tolerations: [{operator: Exists}, {key: a, operator: Equal, value: b, effect: NoExecute, tolerationSeconds: 60}], priorityClassName: low, labels: {kueue.x-k8s.io/queue-name: bulk}}}",
+        "",
+    ),
+    (
+        "more pods than there may be",
+        "spec:",
+        "spec:\n  execution: {mode: Job, parallelism: 65}",
+        "spec.execution.parallelism: Invalid value: 65: spec.execution.parallelism in body should be less than or equal to 64",
+    ),
+    (
+        "pods without a Job",
+        "spec:",
+        "spec:\n  execution: {parallelism: 2}",
+        "spec.execution.parallelism: Invalid value: is only used with mode: Job",
+    ),
+    (
+        "a template without a Job",
+        "spec:",
+        "spec:\n  execution: {mode: InProcess, template: {}}",
+        "spec.execution.template: Invalid value: is only used with mode: Job",
+    ),
+    (
+        "an amount of nothing",
+        "spec:",
+        "spec:\n  execution: {mode: Job, template: {resources: {limits: {memory: much}}}}",
+        "spec.execution.template.resources.limits.memory: Invalid value: \"much\": spec.execution.template.resources.limits.memory in body should match '^[+]?([0-9]+|[0-9]+[.][0-9]*|[.][0-9]+)(([KMGTPE]i)|[numkMGTPE]|([eE][+-]?[0-9]+))?$'",
     ),
 ];

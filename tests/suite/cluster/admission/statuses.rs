@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use transship::api::conditions::{self, Holds, READY, Statement};
 use transship::api::image_mirror::{
-    Action, DestinationStatus, FailureStatus, PruneStatus, Reachable, RecentCopy, RefusalStatus,
-    RoundResult, RoundSummary, TagCounts,
+    Action, DestinationStatus, FailureStatus, JobStatus, PruneStatus, Reachable, RecentCopy,
+    RefusalStatus, RoundResult, RoundSummary, TagCounts,
 };
 use transship::api::image_policy::{ExcludedBy, PolicyMode};
 use transship::api::mirrored_repository::{
@@ -105,6 +105,14 @@ pub(super) fn mirror() -> ImageMirrorStatus {
             deleted: 11,
             plan: Some(sha256()),
             approved: Some(sha256()),
+        }),
+        job: Some(JobStatus {
+            name: "web-0123456789".parse().unwrap(),
+            uid: "0f6a".to_owned(),
+            indexes: 4,
+            succeeded: 1,
+            failed: 1,
+            stopping: true,
         }),
         policy_revision: Some(sha256()),
         revision: Some(sha256()),

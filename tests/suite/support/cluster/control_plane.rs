@@ -19,7 +19,7 @@ use super::api_client::{ApiClient, POLL};
 use super::audit::{self, AuditLog, Entry};
 use super::kubeconfig;
 use super::namespace::Namespace;
-use super::programs::{ADMIN, HARNESS, Setup};
+use super::programs::{ADMIN, CONTROLLERS, HARNESS, Setup};
 
 /// How long the API server may take to be ready; it takes seconds, and longer on a busy machine.
 const STARTUP: Duration = Duration::from_secs(120);
@@ -86,9 +86,22 @@ impl ControlPlane {
     pub async fn start_with_controllers() -> Self {
         let mut plane = Self::start().await;
         // After the definitions: the garbage collector looks for new kinds twice a minute only.
-        let controllers = plane.setup.start_controllers();
+        let controllers = plane.setup.start_controllers(CONTROLLERS);
         plane.daemons.insert(0, controllers);
         plane
+    }
+
+    /// One with the controller of Jobs besides, for the whole test process: there, Jobs have pods, and quotas count.
+    pub async fn with_jobs() -> &'static Self {
+        static SHARED: OnceCell<ControlPlane> = OnceCell::const_new();
+        let start = async || {
+            let mut plane = Self::start().await;
+            let controllers = format!("{CONTROLLERS},job-controller,resourcequota-controller");
+            let controllers = plane.setup.start_controllers(&controllers);
+            plane.daemons.insert(0, controllers);
+            plane
+        };
+        SHARED.get_or_init(start).await
     }
 
     /// One with controllers for the whole test process. Tests take a [`Self::namespace`] of their own.

@@ -20,7 +20,7 @@ use super::kubeconfig;
 const PORTS: Range<u16> = 20_000..30_000;
 
 /// What a namespace, its service accounts and its owned objects need; nothing that wants nodes.
-const CONTROLLERS: &str = "namespace-controller,garbage-collector-controller,serviceaccount-controller,\
+pub(super) const CONTROLLERS: &str = "namespace-controller,garbage-collector-controller,serviceaccount-controller,\
     serviceaccount-token-controller,clusterrole-aggregation-controller";
 
 /// The user of a person with every right.
@@ -136,11 +136,11 @@ impl Setup {
         self.spawn("kube-apiserver", &arguments)
     }
 
-    /// Starts the controllers that Kubernetes itself cannot be without.
-    pub(super) fn start_controllers(&self) -> Daemon {
+    /// Starts controllers of Kubernetes itself.
+    pub(super) fn start_controllers(&self, names: &str) -> Daemon {
         let arguments = [
             flag("kubeconfig", self.text("controller-manager.kubeconfig")),
-            flag("controllers", CONTROLLERS),
+            flag("controllers", names),
             flag(
                 "service-account-private-key-file",
                 self.text("service-account.key"),

@@ -31,7 +31,7 @@ use crate::sync::workloads::Workloads;
 use crate::sync::{Allowance, Ledger, State};
 
 /// How the program names itself to registries.
-const USER_AGENT: &str = concat!("transship/", env!("CARGO_PKG_VERSION"));
+pub(super) const USER_AGENT: &str = concat!("transship/", env!("CARGO_PKG_VERSION"));
 
 /// The right to act: until when, in whose name, and on what.
 pub(super) struct Right<'a> {

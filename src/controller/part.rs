@@ -12,7 +12,7 @@ use std::time::Duration;
 use kube::{Api, Client, ResourceExt};
 use tokio_util::sync::CancellationToken;
 
-use super::USER_AGENT;
+use super::assembly::USER_AGENT;
 use super::cluster::Cluster;
 use super::connect::Connector;
 use super::identities::OwnIdentities;

@@ -42,7 +42,7 @@ enum Audience {
     Everybody,
     /// People with a token of the cluster see what they may get there.
     Visitors {
-        visitors: Visitors,
+        visitors: Box<Visitors>,
         cluster: Arc<WatchedObjects>,
     },
 }
@@ -74,6 +74,7 @@ impl PageServer {
         visitors: Visitors,
     ) -> Self {
         let source = cluster.clone();
+        let visitors = Box::new(visitors);
         Self::new(source, Audience::Visitors { visitors, cluster })
     }
 

@@ -173,12 +173,7 @@ impl Whereabouts {
                 target,
                 deleted_at,
                 restorable_until,
-            } => {
-                let mut told = because(format!("{target} was pruned: {}", since(*deleted_at, now)));
-                let until = restorable_until.iter().filter(|until| **until > now);
-                told.extend(until.map(|until| ("restorable", format!("until {until:.0}"))));
-                told
-            }
+            } => pruned(target, *deleted_at, *restorable_until, now),
             Self::NotSelected { message, .. } => because(format!("not selected: {message}")),
             Self::Awaited { message } => because(message.clone()),
             Self::Suspended => {
@@ -189,6 +184,18 @@ impl Whereabouts {
             }
         }
     }
+}
+
+fn pruned(
+    target: &str,
+    deleted_at: Timestamp,
+    restorable_until: Option<Timestamp>,
+    now: Timestamp,
+) -> Vec<(&'static str, String)> {
+    let because = format!("{target} was pruned: {}", since(deleted_at, now));
+    let until = restorable_until.filter(|until| *until > now);
+    let until = until.map(|until| ("restorable", format!("until {until:.0}")));
+    [("because", because)].into_iter().chain(until).collect()
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@
 //! page                      what people see in a browser
 //! ```
 
+mod assembly;
 mod bystanders;
 mod cluster;
 mod connect;
@@ -70,43 +71,29 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::error::Error;
 
-use self::cluster::Cluster;
-use self::connect::Connector;
+use self::assembly::{Right, share};
 use self::context::Shared;
 use self::hinted::Hinted;
 use self::hooks::{Doors, Hooks};
-use self::identities::OwnIdentities;
 use self::metrics::ControllerMetrics;
-use self::notifications::Notifier;
 use self::objects::api;
-use self::onlooker::Onlooker;
 use self::page::{PageServer, PageSettings, Visitors, WatchedObjects};
 use self::portion::Portion;
-use self::pulls::Pulls;
+use self::records::OtherShards;
 pub use self::records::read_record;
-use self::records::{OtherShards, Records};
-use self::rounds::Rounds;
-use self::turns::Turns;
-use self::workloads::{ClusterWorkloads, Extra, UnseenWorkloads};
+use self::workloads::Extra;
 use crate::api::{ImageMirror, ImagePolicy};
-use crate::copy;
 use crate::identity::Identities;
-use crate::plan::prune::Stop;
 use crate::policy;
-use crate::registry::{Boundaries, Pool};
+use crate::registry::Boundaries;
 use crate::runtime::admin::{Admin, Readiness};
 use crate::runtime::kubernetes::{self, Clients};
 use crate::runtime::lease::shards::{Division, Hands, Membership};
-use crate::runtime::lease::{self, Claim, Identity, Lease};
-use crate::runtime::memory::{Bounds, ReadMemory, container_limit};
+use crate::runtime::lease::{self, Lease};
 use crate::runtime::metrics::Metrics;
 use crate::runtime::server::{ListenError, Server};
-use crate::sync::prune::Pruner;
-use crate::sync::workloads::Workloads;
-use crate::sync::{Allowance, Ledger, State};
+use crate::sync::Ledger;
 
-/// How the program names itself to registries.
-const USER_AGENT: &str = concat!("transship/", env!("CARGO_PKG_VERSION"));
 /// The namespace of the lease where this process runs in no pod.
 const DEFAULT_NAMESPACE: &str = "transship-system";
 /// Longest time for rounds to end after a signal.
@@ -363,89 +350,6 @@ async fn take_part(
     member.leave().await.map_err(Error::Release)
 }
 
-/// The right to act: until when, in whose name, and on what.
-struct Right<'a> {
-    claim: &'a Claim,
-    identity: &'a Identity,
-    portion: Portion,
-}
-
-/// What all that is done works with, and what is remembered.
-fn share(
-    settings: &Settings,
-    clients: &Clients,
-    Right {
-        claim,
-        identity,
-        portion,
-    }: Right<'_>,
-    (metrics, reception): (Arc<ControllerMetrics>, Reception),
-    end: &CancellationToken,
-) -> (Arc<Shared>, Arc<Ledger>) {
-    let Reception {
-        doors,
-        hinted,
-        watched,
-    } = reception;
-    let cluster = Cluster::new(clients.call.clone(), claim.clone(), identity.to_string());
-    let records = Records::new(cluster.clone());
-    let ledger = Arc::new(Ledger::kept_by(Arc::new(records.clone())));
-    let turns = Turns::new(settings.concurrent_rounds, settings.rounds_per_namespace);
-    let onlooker = Onlooker {
-        metrics: metrics.clone(),
-        tallies: watched.tallies.clone(),
-        turns: turns.clone(),
-    };
-    let pool = Pool::builder(USER_AGENT)
-        .boundaries(settings.boundaries.clone())
-        .write_guard(claim.guard())
-        .observer(Arc::new(onlooker))
-        .build();
-    let connector = Connector::new(
-        pool,
-        settings.ca_pem.clone(),
-        settings.trusted_realms.clone(),
-    );
-    let progress = copy::Progress::none().with(metrics.clone());
-    let mut state = State::new(ledger.clone(), progress)
-        .with_pruner(pruner(settings, clients))
-        .with_allowance(allowance(settings));
-    if let Portion::Shards { others, .. } = &portion {
-        state = state.with_neighbours(others.clone());
-    }
-    let shared = Arc::new(Shared {
-        client: clients.call.clone(),
-        cluster,
-        portion,
-        state,
-        connector: Arc::new(connector),
-        identities: OwnIdentities::new(
-            settings.identities.clone(),
-            settings.identity_namespaces.clone(),
-        ),
-        records,
-        rounds: Rounds::new(end.clone()),
-        turns,
-        longest_round: settings.longest_round,
-        memory: memory::Memory::default(),
-        usage: usage::Usage::default(),
-        users: users::Users::default(),
-        notifier: Arc::new(Notifier::new(metrics.clone(), end.clone())),
-        pulls: Pulls::new(
-            hinted.clone(),
-            doors.clone(),
-            metrics.clone(),
-            end.clone(),
-            claim.guard(),
-        ),
-        hinted,
-        doors,
-        watched,
-        metrics,
-    });
-    (shared, ledger)
-}
-
 /// Restores what earlier processes knew, and reconciles until told to end.
 async fn work(
     settings: &Settings,
@@ -497,38 +401,6 @@ fn tell_settings(settings: &Settings) {
         looks_at_workloads = settings.looks_at_workloads,
         "transship controller"
     );
-}
-
-/// What mirrors may take. Nobody reads why tags are not selected.
-fn allowance(settings: &Settings) -> Allowance {
-    let total = settings.read_memory;
-    let total = total.unwrap_or_else(|| Bounds::total_within(container_limit()));
-    let bounds = Bounds::of(total, settings.concurrent_rounds);
-    tracing::info!(
-        bytes = total,
-        mirror = bounds.share,
-        "memory for what is read from registries"
-    );
-    Allowance {
-        memory: ReadMemory::new(bounds),
-        tags: Some(settings.tags_per_mirror),
-        tells_excluded: false,
-    }
-}
-
-/// What pruning may do, and how it sees what workloads use.
-fn pruner(settings: &Settings, clients: &Clients) -> Pruner {
-    let workloads: Arc<dyn Workloads> = if settings.looks_at_workloads {
-        let workloads = ClusterWorkloads::new(clients.call.clone());
-        Arc::new(workloads.with_extra(settings.in_use_extra.clone()))
-    } else {
-        Arc::new(UnseenWorkloads)
-    };
-    if settings.prunes {
-        Pruner::deleting(Some(workloads))
-    } else {
-        Pruner::held(Stop::by_operator()).with_workloads(workloads)
-    }
 }
 
 /// Takes over all records. Without them nothing is pushed: a tag that moved could not be told from one that

@@ -10,8 +10,6 @@ use super::exit::Exit;
 use super::trust;
 use crate::controller::page::PageSettings;
 use crate::controller::{self, JobSettings, Settings};
-use crate::plan::gates::Size;
-use crate::registry::{Addresses, Boundaries};
 use crate::runtime::lease::shards::Division;
 use crate::runtime::shutdown;
 

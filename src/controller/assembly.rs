@@ -66,16 +66,6 @@ pub(super) fn share(
         tallies: watched.tallies.clone(),
         turns: turns.clone(),
     };
-    let pool = Pool::builder(USER_AGENT)
-        .boundaries(settings.boundaries.clone())
-        .write_guard(claim.guard())
-        .observer(Arc::new(onlooker))
-        .build();
-    let connector = Connector::new(
-        pool,
-        settings.ca_pem.clone(),
-        settings.trusted_realms.clone(),
-    );
     let progress = copy::Progress::none().with(metrics.clone());
     let mut state = State::new(ledger.clone(), progress)
         .with_pruner(pruner(settings, clients))
@@ -91,7 +81,7 @@ pub(super) fn share(
         ledger: ledger.clone(),
         jobs: settings.jobs.clone(),
         state,
-        connector: Arc::new(connector),
+        connector: Arc::new(connector(settings, claim, onlooker)),
         identities: OwnIdentities::new(
             settings.identities.clone(),
             settings.identity_namespaces.clone(),
@@ -117,6 +107,20 @@ pub(super) fn share(
         metrics,
     });
     (shared, ledger)
+}
+
+/// The way to registries, for as long as the claim holds.
+fn connector(settings: &Settings, claim: &Claim, onlooker: Onlooker) -> Connector {
+    let pool = Pool::builder(USER_AGENT)
+        .boundaries(settings.boundaries.clone())
+        .write_guard(claim.guard())
+        .observer(Arc::new(onlooker))
+        .build();
+    Connector::new(
+        pool,
+        settings.ca_pem.clone(),
+        settings.trusted_realms.clone(),
+    )
 }
 
 /// What mirrors may take. Nobody reads why tags are not selected.

@@ -243,12 +243,12 @@ async fn reconcile_mirror(
         Some(shard) => tracing::info_span!("shard", %shard),
         None => tracing::Span::none(),
     };
-    let work = async {
+    let work = Box::pin(async {
         match &object.0 {
             Ok(mirror) => image_mirror::reconcile(mirror, &context).await,
             Err(invalid) => Box::pin(image_mirror::refuse(invalid, &context)).await,
         }
-    };
+    });
     contain(work.instrument(span)).await
 }
 

@@ -131,15 +131,17 @@ impl Whereabouts {
                 verified_by,
                 notes,
             } => {
-                let since = copied.map_or_else(String::new, |time| since(time, now));
-                let mut told = vec![
+                let is = [
                     ("mirrored as", target.clone()),
                     ("digest", digest.to_string()),
-                    ("since", since),
+                    (
+                        "since",
+                        copied.map_or_else(String::new, |time| since(time, now)),
+                    ),
                     ("verified by", verified_by.clone().unwrap_or_default()),
                 ];
-                told.extend(notes.iter().map(|note| ("note", note.clone())));
-                told
+                let notes = notes.iter().map(|note| ("note", note.clone()));
+                is.into_iter().chain(notes).collect()
             }
             Self::OtherImage { target, digest } => {
                 because(format!("{target} names another image: {digest}"))

@@ -11,7 +11,7 @@ use crate::plan::conflicts::ConflictKind;
 use crate::plan::report::{Failure, Outcome};
 use crate::sync::State;
 use crate::sync::item::{Item, Step};
-use crate::sync::ledger::{Contender, Ledger, Ownership, RecordPlace, Wanting};
+use crate::sync::ledger::{Contender, Ledger, Ownership, Record, RecordPlace, Wanting};
 use crate::sync::neighbours::{Neighbours, NeighboursError};
 use crate::sync::sighting::Sighting;
 
@@ -99,7 +99,7 @@ fn contend(
     let wanting = Wanting {
         mirror: &mirror.name,
         source: &source,
-        ownership: recorded.map_or(Ownership::Wanted, |record| record.ownership()),
+        ownership: recorded.map_or(Ownership::Wanted, Record::ownership),
     };
     let place = place(sighting);
     let claims = state.claims();
@@ -160,16 +160,16 @@ pub(super) fn withdraw_refused(state: &State, items: &[Item], outcomes: &[Outcom
         return;
     }
     for (item, outcome) in items.iter().zip(outcomes) {
-        let is_refused = match outcome {
-            Outcome::Failed(failure) => matches!(
-                failure.reason,
-                Reason::AccessDenied
-                    | Reason::AuthenticationFailed
-                    | Reason::NotFound
-                    | Reason::InvalidSpec
-            ),
-            _ => false,
+        let Outcome::Failed(failure) = outcome else {
+            continue;
         };
+        let is_refused = matches!(
+            failure.reason,
+            Reason::AccessDenied
+                | Reason::AuthenticationFailed
+                | Reason::NotFound
+                | Reason::InvalidSpec
+        );
         let slot = &item.sighting.slot;
         let is_new = item.sighting.recorded.is_none();
         let read = || state.ledger.read(slot);

@@ -156,14 +156,14 @@ async fn wait_until_replaced(scene: &Scene, gone: &str) -> Duration {
 async fn members_come_and_go_and_each_round_is_run_once() {
     let fleet = Fleet::prepare("shares").await;
     let scene = &fleet.scene;
-    let one = scene.member("one", SHARDS).await.start().await;
+    let names = ["one", "two", "three"];
+    let [of_one, of_two, of_three] = names.map(|name| scene.member(name, SHARDS));
+    let (of_one, of_two, of_three) = futures::join!(of_one, of_two, of_three);
+    let one = of_one.start().await;
     fleet.wait_until_ready().await;
     assert_eq!(rounds(&[&one]).await, MIRRORS);
 
-    let (two, three) = (
-        scene.member("two", SHARDS).await.start().await,
-        scene.member("three", SHARDS).await.start().await,
-    );
+    let (two, three) = (of_two.start().await, of_three.start().await);
     let took = fleet.wait_until_shared(3).await;
     println!("two that came had their part after {took:?}");
     assert!(took <= JOINING, "{took:?}");
@@ -355,8 +355,8 @@ async fn mirrors_of_different_shards_never_share_a_tag() {
     const PAIRS: usize = 12;
     let scene = Scene::prepare("shard-rivals", 1_000).await;
     let destination = FaultRegistry::start();
-    let one = scene.member("one", 64).await.start().await;
-    let two = scene.member("two", 64).await.start().await;
+    let (of_one, of_two) = (scene.member("one", 64).await, scene.member("two", 64).await);
+    let (one, two) = (of_one.start().await, of_two.start().await);
     wait_until_shared(&scene, 64, 2).await;
     rivals(&scene, &destination.host(), PAIRS).await;
     let began = Instant::now();

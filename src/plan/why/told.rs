@@ -164,13 +164,7 @@ impl Whereabouts {
                 reason,
                 message,
                 next_attempt_time,
-            } => {
-                let mut told = because(format!("{reason}: {message}"));
-                // What fails as before is not written again: later attempts stand nowhere.
-                let next = next_attempt_time.iter().filter(|next| **next > now);
-                told.extend(next.map(|next| ("next attempt", at(next))));
-                told
-            }
+            } => failed(reason, message, *next_attempt_time, now),
             Self::Pruned {
                 target,
                 deleted_at,
@@ -186,6 +180,19 @@ impl Whereabouts {
             }
         }
     }
+}
+
+fn failed(
+    reason: &str,
+    message: &str,
+    next_attempt: Option<Timestamp>,
+    now: Timestamp,
+) -> Vec<(&'static str, String)> {
+    let because = format!("{reason}: {message}");
+    // What fails as before is not written again: later attempts stand nowhere.
+    let next = next_attempt.filter(|next| *next > now);
+    let next = next.map(|next| ("next attempt", format!("{next:.0}")));
+    [("because", because)].into_iter().chain(next).collect()
 }
 
 fn pruned(

@@ -61,7 +61,7 @@ impl Engine {
 
     /// Takes over the tag list of a source repository, so that it is not read again for referrers.
     pub fn learn_tags(&self, origin: &Origin, tags: &[Tag]) {
-        self.finder.learn_tags(origin, tags);
+        self.finder.lists.learn(origin, tags);
     }
 }
 
@@ -97,7 +97,7 @@ mod tests {
         }
         engine.look_anew(&own.endpoint.place(), &own.repository);
         for (origin, is_known) in [(&own, false), (&other, true)] {
-            assert_eq!(engine.finder.known_list(origin).is_some(), is_known);
+            assert_eq!(engine.finder.lists.known(origin).is_some(), is_known);
             let named = engine.finder.named.get(origin, &tag);
             assert_eq!(named.is_some(), is_known);
             let place = origin.endpoint.place();

@@ -83,7 +83,7 @@ pub struct Late {
 impl Engine {
     /// Whether the tag list of the source, where it was read, shows other tags of the image than were seen.
     pub fn shows_others(&self, origin: &Origin, image: &Digest, seen: &Seen) -> bool {
-        let listed = self.finder.known_list(origin);
+        let listed = self.finder.lists.known(origin);
         listed.is_some_and(|listed| seen::tags_of(&listed, image) != seen.tags)
     }
 
@@ -197,7 +197,7 @@ impl Engine {
         if expected == digest {
             subjects.insert(0, digest.clone());
         }
-        let listed = self.finder.known_list(origin);
+        let listed = self.finder.lists.known(origin);
         let (links, standings) = tokio::join!(self.look(visit, of_root, &parts), async {
             match (known, &listed) {
                 // Nothing new is expected.
@@ -212,7 +212,7 @@ impl Engine {
         let seen = |links: &[Links]| {
             let mut trace = Trace::default();
             trace.add(links);
-            let listed = self.finder.known_list(origin);
+            let listed = self.finder.lists.known(origin);
             trace.sum_up(digest, is_index, listed.as_deref())
         };
         let mut found = seen(&links);
@@ -363,13 +363,13 @@ impl Engine {
         let may_be_index = is_index.or_else(|| known.map(|seen| seen.is_index));
         let (of_root, parts, is_index) = if may_be_index == Some(false) {
             (of_root.await?, Vec::new(), false)
-        } else if is_told(self.finder.known_list(origin)) == Some(false) {
+        } else if is_told(self.finder.lists.known(origin)) == Some(false) {
             let (of_root, (parts, is_index)) = tokio::try_join!(of_root, self.parts(visit))?;
             (of_root, parts, is_index)
         } else {
             let of_root = of_root.await?;
             // A source that keeps no lists has nothing but tags, and it lists those.
-            let is_told = is_told(self.finder.known_list(origin)) == Some(true)
+            let is_told = is_told(self.finder.lists.known(origin)) == Some(true)
                 && of_root.iter().all(|links| !links.is_kept);
             let (parts, is_index) = if is_told {
                 (Vec::new(), true)
@@ -407,7 +407,7 @@ impl Engine {
         if expected == digest {
             first.splice(0..0, of_root);
         }
-        let listed = self.finder.known_list(origin);
+        let listed = self.finder.lists.known(origin);
         let mirror = job.targets.first().map(Target::origin);
         let mirror = mirror.filter(|_| siblings.leads_further(listed.as_deref()));
         self.finder

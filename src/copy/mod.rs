@@ -229,7 +229,7 @@ impl Engine {
             .find(&self.manifests, origin, subjects, Wish::of(job), room)
             .await?;
         let is_index = matches!(image.root.content(), Described::Index(_));
-        let listed = self.finder.known_list(origin);
+        let listed = self.finder.lists.known(origin);
         let seen = company.trace.sum_up(digest, is_index, listed.as_deref());
         Ok((company, Some(seen)))
     }

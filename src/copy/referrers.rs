@@ -5,17 +5,18 @@
 //! Registries with the referrers API list them; for the others there is a fallback tag
 //! `sha256-<hex>` (distribution specification, referrers), and tags with a suffix such as cosign's.
 
+mod company;
 mod lists;
 mod wish;
 
-use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex};
+use std::collections::HashSet;
 
 use futures::{StreamExt, stream};
 
-use self::lists::Lists;
+pub(super) use self::company::{Attached, Company};
+use self::lists::AttachedLists;
 pub(super) use self::wish::Wish;
-use super::endpoint::{self, Referrers};
+use super::endpoint::{self, Place, Referrers};
 use super::fallback;
 use super::graph::Graph;
 use super::graph_error::GraphError;
@@ -23,20 +24,12 @@ use super::links::{Detail, Entry, Link, Links, TagList, members};
 use super::manifests::{Manifests, Room};
 use super::named::NamedTags;
 use super::pipe::Origin;
-use super::seen::Trace;
 use super::telling;
-use crate::oci::{Descriptor, Digest, Manifest, Tag, TagOrDigest, limits};
+use crate::oci::{Descriptor, Digest, Manifest, Repository, Tag, TagOrDigest, limits};
 use crate::plan::Platforms;
 
 /// Lists of referrers read at once for one image.
 const READS: usize = 8;
-
-/// Something that comes along with an image.
-#[derive(Clone, Debug)]
-pub(super) struct Attached {
-    pub(super) graph: Graph,
-    pub(super) by: Link,
-}
 
 /// What a place lists for one manifest.
 pub(super) struct Listing {
@@ -46,20 +39,11 @@ pub(super) struct Listing {
     pub(super) is_kept: bool,
 }
 
-/// Everything that comes along with an image.
-#[derive(Debug, Default)]
-pub(super) struct Company {
-    pub(super) attached: Vec<Attached>,
-    /// The fallback lists of the source of which everything comes along, by their subjects.
-    pub(super) lists: HashMap<Digest, Arc<Manifest>>,
-    /// What was seen on the way.
-    pub(super) trace: Trace,
-}
-
 /// Finds referrers, and remembers what each source turned out to offer.
 #[derive(Default)]
 pub(super) struct Finder {
-    lists: Mutex<Lists>,
+    /// The tags that repositories list.
+    pub(super) lists: AttachedLists,
     /// What tags turned out to name.
     pub(super) named: NamedTags,
 }
@@ -287,7 +271,7 @@ impl Finder {
     /// The tags with a suffix that may be named after `subject`: those that the repository lists, or
     /// cosign's where it lists none.
     async fn attached_tags(&self, origin: &Origin, subject: &Digest) -> (Vec<Tag>, Known) {
-        if let Some(tags) = self.read_list(origin).await {
+        if let Some(tags) = self.lists.read(origin).await {
             let tags = tags.of(subject).filter(|tag| !tag.is_bare());
             return (tags.cloned().collect(), Known::Listed);
         }
@@ -298,10 +282,22 @@ impl Finder {
 
     /// Where a tag is known from; nothing where the repository lists its tags and not this one.
     async fn known(&self, origin: &Origin, tag: &Tag) -> Option<Known> {
-        match self.read_list(origin).await {
+        match self.lists.read(origin).await {
             Some(tags) => tags.contains(tag).then_some(Known::Listed),
             None => Some(Known::Nowhere),
         }
+    }
+
+    /// Forgets the tag list of one repository, and what its tags name.
+    pub(super) fn forget_in(&self, place: &Place, repository: &Repository) {
+        self.lists.forget_in(place, repository);
+        self.named.forget_in(place, repository);
+    }
+
+    /// Forgets the tag lists and what tags name: a new round looks again.
+    pub(super) fn forget(&self) {
+        self.lists.forget();
+        self.named.forget();
     }
 }
 
@@ -468,30 +464,5 @@ async fn read_one(
             Ok(None)
         }
         Err(error) => Err(error.of_referrer()),
-    }
-}
-
-// === impl Company ===
-
-impl Company {
-    /// The manifests that come along.
-    pub(super) fn digests(&self) -> Vec<Digest> {
-        let roots = self.attached.iter().map(|attached| &attached.graph.root);
-        roots.map(|root| root.digest().clone()).collect()
-    }
-
-    /// Takes note of a fallback list, if all that it lists comes along.
-    fn keep_list(&mut self, links: &Links, attached: &[Attached]) {
-        let Some(TagList::Read(list)) = &links.list else {
-            return;
-        };
-        let mut members = links.entries.iter().filter(|entry| links.is_member(entry));
-        let comes = |entry: &Entry| {
-            let mut attached = attached.iter();
-            attached.any(|one| one.by == entry.by && *one.graph.root.digest() == entry.digest)
-        };
-        if members.all(comes) {
-            self.lists.insert(links.subject.clone(), list.clone());
-        }
     }
 }

@@ -10,6 +10,7 @@
 mod error;
 mod lex;
 mod maker;
+mod node;
 mod value;
 
 use serde_json::Value;
@@ -17,19 +18,11 @@ use serde_json::Value;
 pub use self::error::TextTemplateError;
 use self::lex::{Piece, pieces};
 use self::maker::Maker;
+use self::node::Node;
 
 /// Most pieces of a template, and how deep they may stand in each other.
 const PIECES: usize = 1_000;
 const DEPTH: usize = 20;
-
-/// Part of a template.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Node {
-    Text(String),
-    Show(Vec<String>),
-    Each(Vec<String>, Vec<Self>, Vec<Self>),
-    When(Vec<String>, Vec<Self>, Vec<Self>),
-}
 
 /// A template that was read.
 #[derive(Clone, Debug, PartialEq, Eq)]

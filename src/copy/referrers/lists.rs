@@ -3,11 +3,10 @@
 //! The tags of repositories that are named after digests, which are read once and remembered within bounds.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::OnceCell;
 
-use super::Finder;
 use crate::api::Reason;
 use crate::copy::endpoint::Place;
 use crate::copy::links::AttachedTags;
@@ -19,7 +18,10 @@ const TAGS_BYTES: usize = 24 * 1024 * 1024;
 
 /// The tag lists of repositories, as far as tags are named after digests.
 #[derive(Default)]
-pub(super) struct Lists {
+pub(in crate::copy) struct AttachedLists(Mutex<Lists>);
+
+#[derive(Default)]
+struct Lists {
     cells: HashMap<(Place, Repository), List>,
     bytes: usize,
 }
@@ -27,11 +29,11 @@ pub(super) struct Lists {
 /// The attached tags of a repository, read by whoever asks first; nothing where it lists no tags.
 type List = Arc<OnceCell<Option<Arc<AttachedTags>>>>;
 
-// === impl Finder ===
+// === impl AttachedLists ===
 
-impl Finder {
+impl AttachedLists {
     /// The attached tags that the repository lists; None where it does not list its tags.
-    pub(super) async fn read_list(&self, origin: &Origin) -> Option<Arc<AttachedTags>> {
+    pub(super) async fn read(&self, origin: &Origin) -> Option<Arc<AttachedTags>> {
         let Origin {
             endpoint,
             repository,
@@ -50,12 +52,12 @@ impl Finder {
     }
 
     /// The attached tags that the repository lists, where they are known already.
-    pub(in crate::copy) fn known_list(&self, origin: &Origin) -> Option<Arc<AttachedTags>> {
+    pub(in crate::copy) fn known(&self, origin: &Origin) -> Option<Arc<AttachedTags>> {
         self.list(origin).get().cloned().flatten()
     }
 
     /// Takes over a tag list that was read for another reason.
-    pub(in crate::copy) fn learn_tags(&self, origin: &Origin, tags: &[Tag]) {
+    pub(in crate::copy) fn learn(&self, origin: &Origin, tags: &[Tag]) {
         let cell = self.list(origin);
         if !cell.initialized() {
             // An error says that the list has become known meanwhile.
@@ -69,7 +71,7 @@ impl Finder {
         if bytes > TAGS_BYTES {
             return None;
         }
-        let mut lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut lists = self.lock();
         lists.bytes += bytes;
         if lists.bytes > TAGS_BYTES {
             let key = (origin.endpoint.place(), origin.repository.clone());
@@ -81,25 +83,26 @@ impl Finder {
 
     fn list(&self, origin: &Origin) -> List {
         let key = (origin.endpoint.place(), origin.repository.clone());
-        let mut lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut lists = self.lock();
         lists.cells.entry(key).or_default().clone()
     }
 
-    /// Forgets the tag list of one repository, and what its tags name.
-    pub(in crate::copy) fn forget_in(&self, place: &Place, repository: &Repository) {
+    /// Forgets the list of one repository.
+    pub(super) fn forget_in(&self, place: &Place, repository: &Repository) {
         let key = (place.clone(), repository.clone());
-        let mut lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut lists = self.lock();
         let known = lists.cells.remove(&key);
         if let Some(Some(tags)) = known.as_ref().and_then(|cell| cell.get()) {
             lists.bytes = lists.bytes.saturating_sub(tags.weight());
         }
-        drop(lists);
-        self.named.forget_in(place, repository);
     }
 
-    /// Forgets the tag lists and what tags name: a new round looks again.
-    pub(in crate::copy) fn forget(&self) {
-        *self.lists.lock().unwrap_or_else(PoisonError::into_inner) = Lists::default();
-        self.named.forget();
+    /// Forgets all of them.
+    pub(super) fn forget(&self) {
+        *self.lock() = Lists::default();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Lists> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

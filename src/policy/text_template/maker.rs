@@ -7,8 +7,8 @@ use std::io;
 
 use serde_json::Value;
 
-use super::Node;
 use super::error::TextTemplateError;
+use super::node::Node;
 use super::value::{at, is_true, operand};
 
 /// How many bytes of text one step counts as.

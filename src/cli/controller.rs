@@ -23,8 +23,6 @@ pub(super) async fn run(args: &ControllerArgs) -> Result<Exit, Error> {
         watch_namespaces,
         lease_namespace,
         lease_name,
-        // Read by `division`.
-        shards: _,
         listen_address,
         events_address,
         page_address,
@@ -37,7 +35,8 @@ pub(super) async fn run(args: &ControllerArgs) -> Result<Exit, Error> {
         disable_prune,
         in_use,
         in_use_extra,
-        // Read by `boundaries`.
+        // Read by `division` and `boundaries`.
+        shards: _,
         allow_addresses: _,
         deny_addresses: _,
         insecure_hosts: _,

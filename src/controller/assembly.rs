@@ -77,12 +77,12 @@ pub(super) fn share(
         settings.trusted_realms.clone(),
     );
     let progress = copy::Progress::none().with(metrics.clone());
-    let mut state = State::new(ledger.clone(), progress)
-        .with_pruner(pruner(settings, clients))
-        .with_allowance(allowance(settings));
-    if let Portion::Shards { others, .. } = &portion {
-        state = state.with_neighbours(others.clone());
-    }
+    let state = state(
+        settings,
+        clients,
+        &portion,
+        State::new(ledger.clone(), progress),
+    );
     let shared = Arc::new(Shared {
         client: clients.call.clone(),
         cluster,
@@ -114,6 +114,17 @@ pub(super) fn share(
         metrics,
     });
     (shared, ledger)
+}
+
+/// What rounds share: what they may do, and who works besides.
+fn state(settings: &Settings, clients: &Clients, portion: &Portion, state: State) -> State {
+    let state = state
+        .with_pruner(pruner(settings, clients))
+        .with_allowance(allowance(settings));
+    match portion {
+        Portion::Everything => state,
+        Portion::Shards { others, .. } => state.with_neighbours(others.clone()),
+    }
 }
 
 /// What mirrors may take. Nobody reads why tags are not selected.

@@ -11,7 +11,7 @@ use crate::plan::conflicts::ConflictKind;
 use crate::plan::report::{Failure, Outcome};
 use crate::sync::State;
 use crate::sync::item::{Item, Step};
-use crate::sync::ledger::{Contender, Ledger, Ownership, RecordPlace, Wanting};
+use crate::sync::ledger::{Contender, Ledger, Ownership, Record, RecordPlace, Wanting};
 use crate::sync::neighbours::{Neighbours, NeighboursError};
 use crate::sync::sighting::Sighting;
 
@@ -99,7 +99,7 @@ fn contend(
     let wanting = Wanting {
         mirror: &mirror.name,
         source: &source,
-        ownership: recorded.map_or(Ownership::Wanted, |record| record.ownership()),
+        ownership: recorded.map_or(Ownership::Wanted, Record::ownership),
     };
     let place = place(sighting);
     let claims = state.claims();
@@ -168,7 +168,14 @@ pub(super) fn withdraw_refused(state: &State, items: &[Item], outcomes: &[Outcom
                     | Reason::NotFound
                     | Reason::InvalidSpec
             ),
-            _ => false,
+            Outcome::Unchanged
+            | Outcome::Planned { .. }
+            | Outcome::Copied { .. }
+            | Outcome::Retagged { .. }
+            | Outcome::Completed { .. }
+            | Outcome::Frozen
+            | Outcome::Refused(_)
+            | Outcome::Quarantined(_) => false,
         };
         let slot = &item.sighting.slot;
         let is_new = item.sighting.recorded.is_none();

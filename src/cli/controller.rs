@@ -24,8 +24,6 @@ pub(super) async fn run(args: &ControllerArgs) -> Result<Exit, Error> {
         watch_namespaces,
         lease_namespace,
         lease_name,
-        // Read by `division`.
-        shards: _,
         listen_address,
         events_address,
         page_address,
@@ -39,6 +37,8 @@ pub(super) async fn run(args: &ControllerArgs) -> Result<Exit, Error> {
         in_use,
         in_use_extra,
         boundaries,
+        // Read by `division`.
+        shards: _,
         job_image,
     } = args;
     let ca_pem = boundaries

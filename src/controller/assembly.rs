@@ -67,12 +67,12 @@ pub(super) fn share(
         turns: turns.clone(),
     };
     let progress = copy::Progress::none().with(metrics.clone());
-    let mut state = State::new(ledger.clone(), progress)
-        .with_pruner(pruner(settings, clients))
-        .with_allowance(allowance(settings));
-    if let Portion::Shards { others, .. } = &portion {
-        state = state.with_neighbours(others.clone());
-    }
+    let state = state(
+        settings,
+        clients,
+        &portion,
+        State::new(ledger.clone(), progress),
+    );
     let shared = Arc::new(Shared {
         client: clients.call.clone(),
         watches: clients.watch.clone(),
@@ -121,6 +121,17 @@ fn connector(settings: &Settings, claim: &Claim, onlooker: Onlooker) -> Connecto
         settings.ca_pem.clone(),
         settings.trusted_realms.clone(),
     )
+}
+
+/// What rounds share: what they may do, and who works besides.
+fn state(settings: &Settings, clients: &Clients, portion: &Portion, state: State) -> State {
+    let state = state
+        .with_pruner(pruner(settings, clients))
+        .with_allowance(allowance(settings));
+    match portion {
+        Portion::Everything => state,
+        Portion::Shards { others, .. } => state.with_neighbours(others.clone()),
+    }
 }
 
 /// What mirrors may take. Nobody reads why tags are not selected.

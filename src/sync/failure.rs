@@ -159,10 +159,10 @@ impl Failure {
         Self::new(subject, Reason::DestinationConflict, kind.to_string())
     }
 
-    /// Somebody is about to delete the tag: whether they do is known soon.
-    pub(super) fn disputed(subject: &str, mirror: &str) -> Self {
+    /// Somebody is about to delete the tag, or to write it: what comes of that is known soon.
+    pub(super) fn disputed(subject: &str, mirror: &str, what: &str) -> Self {
         let message = format!(
-            "not copied yet: mirror {mirror} has begun to delete {subject}, and has not ended"
+            "not copied yet: mirror {mirror} has begun to {what} {subject}, and has not ended"
         );
         Self::new(subject, Reason::ProgressingWithRetry, message)
     }

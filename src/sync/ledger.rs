@@ -35,7 +35,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 pub use self::bare_tags::BareTagAnswer;
-pub use self::contender::{Contender, Wanting};
+pub use self::contender::{Contender, Stand, Wanting};
 pub use self::file_error::FileError;
 pub use self::keep::{Keep, KeepError};
 pub use self::keepsake::{Form, Keepsake, Keepsakes};

@@ -2,6 +2,8 @@
 
 //! Who else has a tag on record.
 
+use std::cmp::Ordering;
+
 use super::record::{Ownership, Record, Tombstone};
 
 /// A mirror of another process that has a tag on record, or is about to delete it.
@@ -11,8 +13,19 @@ pub struct Contender {
     pub mirror: String,
     /// The image that it has there.
     pub source: String,
-    /// Whether the tag is about to be deleted.
-    pub deletes: bool,
+    /// How it stands to the tag.
+    pub stand: Stand,
+}
+
+/// How a mirror of another process stands to a tag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stand {
+    /// It has it.
+    Has,
+    /// It has announced a push, as whoever asks has: which of them comes first is open.
+    Announces,
+    /// It has begun to delete it.
+    Deletes,
 }
 
 /// Somebody who wants a tag.
@@ -32,26 +45,25 @@ pub(super) fn keeps(
     wanting: &Wanting<'_>,
     (other, record, tombstone): (&str, &Record, Option<&Tombstone>),
 ) -> Option<Contender> {
-    let contender = |deletes| Contender {
+    let contender = |stand| Contender {
         mirror: other.to_owned(),
         source: record.source.clone(),
-        deletes,
+        stand,
     };
     if tombstone.is_some_and(|tombstone| tombstone.is_about(record)) {
-        return Some(contender(true));
+        return Some(contender(Stand::Deletes));
     }
     if record.unwanted.is_some() || record.source == wanting.source {
         return None;
     }
     let (own, its) = (wanting.ownership, record.ownership());
-    let is_first = match own.cmp(&its) {
-        std::cmp::Ordering::Greater => true,
-        std::cmp::Ordering::Less => false,
+    match own.cmp(&its) {
+        Ordering::Greater => None,
+        Ordering::Less => Some(contender(Stand::Has)),
         // Neither has it: who comes again finds that the other one has it, or not.
-        std::cmp::Ordering::Equal if own == Ownership::Wanted => false,
-        std::cmp::Ordering::Equal => wanting.mirror < other,
-    };
-    (!is_first).then(|| contender(false))
+        Ordering::Equal if own == Ownership::Wanted => Some(contender(Stand::Announces)),
+        Ordering::Equal => (other < wanting.mirror).then(|| contender(Stand::Has)),
+    }
 }
 
 #[cfg(test)]
@@ -124,6 +136,6 @@ mod tests {
             took: None,
         };
         let kept = keeps(&wanting, ("b", &same, Some(&tombstone)));
-        assert!(kept.is_some_and(|contender| contender.deletes));
+        assert_eq!(kept.map(|contender| contender.stand), Some(Stand::Deletes));
     }
 }

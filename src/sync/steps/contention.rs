@@ -11,7 +11,7 @@ use crate::plan::conflicts::ConflictKind;
 use crate::plan::report::{Failure, Outcome};
 use crate::sync::State;
 use crate::sync::item::{Item, Step};
-use crate::sync::ledger::{Contender, Ledger, Ownership, Record, RecordPlace, Wanting};
+use crate::sync::ledger::{Contender, Ledger, Ownership, Record, RecordPlace, Stand, Wanting};
 use crate::sync::neighbours::{Neighbours, NeighboursError};
 use crate::sync::sighting::Sighting;
 
@@ -117,18 +117,20 @@ fn failure(mirror: &Mirror, sighting: &Sighting, contender: Contender) -> Failur
     let Contender {
         mirror: other,
         source,
-        deletes,
+        stand,
     } = contender;
     let image = sighting.image.source.to_string();
     let own = mirror.name.clone();
     let is_near = other.split('/').next() == Some(&*mirror.namespace);
-    if deletes {
-        let who = if is_near {
-            &other
-        } else {
-            "of another namespace"
-        };
-        return Failure::disputed(&subject, who);
+    let who = if is_near {
+        &other
+    } else {
+        "of another namespace"
+    };
+    match stand {
+        Stand::Deletes => return Failure::disputed(&subject, who, "delete"),
+        Stand::Announces => return Failure::disputed(&subject, who, "write"),
+        Stand::Has => {}
     }
     let target = subject.clone();
     let kind = if is_near {

@@ -156,9 +156,9 @@ async fn wait_until_replaced(scene: &Scene, gone: &str) -> Duration {
 async fn members_come_and_go_and_each_round_is_run_once() {
     let fleet = Fleet::prepare("shares").await;
     let scene = &fleet.scene;
-    let names = ["one", "two", "three"];
-    let [of_one, of_two, of_three] = names.map(|name| scene.member(name, SHARDS));
-    let (of_one, of_two, of_three) = futures::join!(of_one, of_two, of_three);
+    let of_one = scene.member("one", SHARDS).await;
+    let of_two = scene.member("two", SHARDS).await;
+    let of_three = scene.member("three", SHARDS).await;
     let one = of_one.start().await;
     fleet.wait_until_ready().await;
     assert_eq!(rounds(&[&one]).await, MIRRORS);

@@ -71,7 +71,7 @@ use tokio_util::sync::CancellationToken;
 pub use self::error::Error;
 
 use self::cluster::Cluster;
-use self::connect::Connector;
+use self::connect::{Connector, USER_AGENT};
 use self::context::Shared;
 use self::hinted::Hinted;
 use self::hooks::{Doors, Hooks};
@@ -105,8 +105,6 @@ use crate::sync::prune::Pruner;
 use crate::sync::workloads::Workloads;
 use crate::sync::{Allowance, Ledger, State};
 
-/// How the program names itself to registries.
-const USER_AGENT: &str = concat!("transship/", env!("CARGO_PKG_VERSION"));
 /// The namespace of the lease where this process runs in no pod.
 const DEFAULT_NAMESPACE: &str = "transship-system";
 /// Longest time for rounds to end after a signal.

@@ -15,6 +15,9 @@ use crate::sync::reach::{MirrorReach, Reach};
 use crate::sync::trust::Authorities;
 use crate::sync::{Connect, ConnectError};
 
+/// How the program names itself to registries.
+pub(super) const USER_AGENT: &str = concat!("transship/", env!("CARGO_PKG_VERSION"));
+
 /// Makes clients for registries.
 pub(super) struct Connector {
     pool: Pool,

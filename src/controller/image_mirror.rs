@@ -12,6 +12,7 @@
 //! ```
 
 mod apart;
+mod follow;
 mod glance;
 mod prepare;
 mod running;
@@ -45,7 +46,7 @@ use crate::plan::attempts::Outlook;
 use crate::plan::due::{Due, Situation};
 use crate::plan::report::Totals;
 use crate::plan::status::{self, Halt, Round};
-use crate::plan::{Execution, Mirror};
+use crate::plan::{CopiedBy, Mirror};
 use crate::runtime::clock;
 use crate::sync::Mode;
 
@@ -139,7 +140,7 @@ async fn look_between(
 ) -> Result<Action, WriteError> {
     let name = name_of(object);
     let next = match context.shared.hinted.take(&name) {
-        DueHints::Tags(spots) if matches!(prepared.mirror.execution, Execution::Job(_)) => {
+        DueHints::Tags(spots) if matches!(prepared.mirror.execution, CopiedBy::Job(_)) => {
             // A Job looks at all of them.
             put_back(object, spots, context);
             let span = tracing::info_span!("round", mirror = name, cause = "Hinted");
@@ -221,11 +222,11 @@ async fn run(
     let taken = context.shared.hinted.take_all(&name_of(object));
     // On the heap, so that thousands that wait for a turn are small.
     let ended = match &prepared.mirror.execution {
-        Execution::InProcess => {
+        CopiedBy::InProcess => {
             let extent = Extent::Whole(mode);
             Box::pin(run_round(object, &prepared, extent, &round, context)).await
         }
-        Execution::Job(execution) => {
+        CopiedBy::Job(execution) => {
             let (how, held) = ((mode, &**execution), (&round, turn));
             Box::pin(run_apart(object, &prepared, how, held, running, context)).await?
         }

@@ -12,9 +12,12 @@ use std::time::Duration;
 use kube::{Api, Client, ResourceExt};
 use tokio_util::sync::CancellationToken;
 
+<<<<<<< HEAD
 use super::assembly::USER_AGENT;
+=======
+>>>>>>> jobs
 use super::cluster::Cluster;
-use super::connect::Connector;
+use super::connect::{Connector, USER_AGENT};
 use super::identities::OwnIdentities;
 use super::jobs::{PartFailure, PartResult};
 use super::objects::policy_names;
@@ -24,10 +27,10 @@ use crate::api::{ImageMirror, ImagePolicy, Reason};
 use crate::copy;
 use crate::identity::Identities;
 use crate::plan::report::TagReport;
-use crate::plan::{self, Mirror, Share};
+use crate::plan::{self, Mirror, RepositoryShare};
 use crate::registry::{Boundaries, Pool};
 use crate::runtime::kubernetes::{self, Clients, explain};
-use crate::runtime::lease::tenure::{Standing, Tenure};
+use crate::runtime::lease::tenure::{Permission, Tenure};
 use crate::runtime::memory::{Bounds, ReadMemory, container_limit};
 use crate::sync::{self, Allowance, Ledger, Observer, RoundInput, State};
 
@@ -50,7 +53,7 @@ pub struct PartSettings {
     /// The UID of the Job.
     pub job_uid: String,
     /// Which repositories are copied.
-    pub share: Share,
+    pub share: RepositoryShare,
     /// Where requests may go.
     pub boundaries: Boundaries,
     /// Hosts that may be asked for tokens although neither the registry's host nor its domain.
@@ -151,8 +154,8 @@ async fn copy_part(settings: PartSettings) -> Result<PartEnd, PartError> {
         end = copying => end,
         // Where there was no answer, another pod goes on.
         () = lost.lost() => Ok(match named.ask().await {
-            Some(Standing::Over) => PartEnd::Over,
-            Some(Standing::Granted | Standing::NotYet) | None => PartEnd::Interrupted,
+            Some(Permission::Over) => PartEnd::Over,
+            Some(Permission::Granted | Permission::NotYet) | None => PartEnd::Interrupted,
         }),
     }
 }
@@ -282,9 +285,9 @@ struct Named {
 }
 
 impl Named {
-    async fn ask(&self) -> Option<Standing> {
+    async fn ask(&self) -> Option<Permission> {
         match self.api.get_opt(&self.mirror).await {
-            Ok(None) => Some(Standing::Over),
+            Ok(None) => Some(Permission::Over),
             Ok(Some(object)) => {
                 let made_for = (&*self.mirror_uid, self.generation, &*self.job_uid);
                 Some(judge(made_for, &object))
@@ -299,19 +302,19 @@ impl Named {
 }
 
 /// Whether a pod of this Job may write, made for this mirror at this generation of its spec.
-fn judge((mirror, generation, job): (&str, i64, &str), object: &ImageMirror) -> Standing {
+fn judge((mirror, generation, job): (&str, i64, &str), object: &ImageMirror) -> Permission {
     let metadata = &object.metadata;
     let is_it = metadata.uid.as_deref() == Some(mirror)
         && metadata.generation == Some(generation)
         && metadata.deletion_timestamp.is_none();
     if !is_it {
-        return Standing::Over;
+        return Permission::Over;
     }
     let named = object.status.as_ref().and_then(|it| it.job.as_ref());
     match named.filter(|named| named.uid == job) {
-        Some(named) if named.stopping => Standing::Over,
-        Some(_) => Standing::Granted,
-        None => Standing::NotYet,
+        Some(named) if named.stopping => Permission::Over,
+        Some(_) => Permission::Granted,
+        None => Permission::NotYet,
     }
 }
 
@@ -358,28 +361,28 @@ mod tests {
             (
                 "named",
                 mirror("m", 2, Some(("j", false))),
-                Standing::Granted,
+                Permission::Granted,
             ),
-            ("not yet", mirror("m", 2, None), Standing::NotYet),
+            ("not yet", mirror("m", 2, None), Permission::NotYet),
             (
                 "another Job",
                 mirror("m", 2, Some(("k", false))),
-                Standing::NotYet,
+                Permission::NotYet,
             ),
             (
                 "stopping",
                 mirror("m", 2, Some(("j", true))),
-                Standing::Over,
+                Permission::Over,
             ),
             (
                 "another spec",
                 mirror("m", 3, Some(("j", false))),
-                Standing::Over,
+                Permission::Over,
             ),
             (
                 "another mirror",
                 mirror("n", 2, Some(("j", false))),
-                Standing::Over,
+                Permission::Over,
             ),
         ];
         for (name, object, expected) in cases {

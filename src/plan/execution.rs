@@ -6,7 +6,7 @@ use crate::api::image_mirror::JobTemplate;
 
 /// Who copies.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Execution {
+pub enum CopiedBy {
     /// The process that runs the round.
     #[default]
     InProcess,

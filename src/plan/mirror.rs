@@ -8,7 +8,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 pub use super::entry::{AbsentTag, ImageEntry, RepositorySelector, TagSelector};
-use super::execution::Execution;
+use super::execution::CopiedBy;
 use super::naming::Naming;
 use super::template::{PreviousTagTemplate, RepositoryTemplate, TagTemplate, TemplateError};
 use crate::api::ObjectName;
@@ -51,7 +51,7 @@ pub struct Mirror {
     /// How long a round may take.
     pub timeout: Duration,
     /// Who copies.
-    pub execution: Execution,
+    pub execution: CopiedBy,
     /// Whether rounds are stopped.
     pub suspend: bool,
 }

@@ -44,7 +44,7 @@ pub mod validate;
 pub mod why;
 
 pub use conflicts::{Claim, Claimant, Conflict, SourceImage, find_conflicts};
-pub use execution::{Execution, JobExecution};
+pub use execution::{CopiedBy, JobExecution};
 pub use fields::InvalidField;
 pub use mirror::{
     AbsentTag, Access, CloudIdentity, Destination, ImageEntry, ImmutableTags, Mirror, Platforms,
@@ -54,6 +54,6 @@ pub use naming::Naming;
 pub use policy::Policy;
 pub use select::{NotSelected, Selected, Wanted};
 pub use selector::Selector;
-pub use shares::{Share, Shares};
+pub use shares::{RepositoryShare, Shares};
 pub use template::{PreviousTagTemplate, RepositoryTemplate, TagTemplate};
 pub use validate::validate;

@@ -16,7 +16,7 @@ pub struct Shares {
 
 /// One of the shares.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Share {
+pub struct RepositoryShare {
     shares: Shares,
     index: usize,
 }
@@ -66,17 +66,17 @@ impl Shares {
     }
 
     /// The share with this number, where there is one.
-    pub fn share(self, index: usize) -> Option<Share> {
-        (index < self.count()).then_some(Share {
+    pub fn share(self, index: usize) -> Option<RepositoryShare> {
+        (index < self.count()).then_some(RepositoryShare {
             shares: self,
             index,
         })
     }
 }
 
-// === impl Share ===
+// === impl RepositoryShare ===
 
-impl Share {
+impl RepositoryShare {
     /// Whether a repository belongs to it.
     pub fn covers(&self, repository: &Repository) -> bool {
         self.shares.index_of(repository) == self.index
@@ -156,7 +156,7 @@ mod tests {
             prop_assert_eq!(shares.count(), most.min(weights.len()));
             let read = Shares::beginning_with(shares.bounds().to_vec());
             prop_assert_eq!(read.as_ref(), Some(&shares));
-            let all: Vec<Share> = (0..shares.count())
+            let all: Vec<RepositoryShare> = (0..shares.count())
                 .filter_map(|index| shares.clone().share(index))
                 .collect();
             let others = others.iter().map(|name| repository(name));

@@ -4,7 +4,7 @@
 
 use super::item::Item;
 use crate::plan::report::Failure;
-use crate::plan::{Claim, Share};
+use crate::plan::{Claim, RepositoryShare};
 
 /// Which images a round copies.
 #[derive(Clone, Copy)]
@@ -12,9 +12,9 @@ pub(super) enum Copies<'a> {
     /// Those that are to be copied.
     All,
     /// None: other processes do. What they are to copy goes on record.
-    Elsewhere(&'a dyn Told),
+    Elsewhere(&'a dyn Hearsay),
     /// Of those that another process put on record as begun, the ones of a share.
-    Part(&'a Share),
+    Part(&'a RepositoryShare),
 }
 
 impl Copies<'_> {
@@ -27,7 +27,7 @@ impl Copies<'_> {
 }
 
 /// What those who copy tell of an image that they were to copy.
-pub trait Told: Send + Sync {
+pub trait Hearsay: Send + Sync {
     /// Of one that is not there. Nothing where nobody was asked yet.
     fn why_absent(&self, claim: &Claim) -> Option<Failure>;
 
@@ -38,7 +38,7 @@ pub trait Told: Send + Sync {
 /// Nobody was asked yet.
 pub struct NotAsked;
 
-impl Told for NotAsked {
+impl Hearsay for NotAsked {
     fn why_absent(&self, _: &Claim) -> Option<Failure> {
         None
     }

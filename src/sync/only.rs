@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::ledger::{Leaf, Page};
 use crate::oci::{Digest, Repository, Tag};
-use crate::plan::{ImageEntry, Mirror, RepositorySelector, Share, SourceImage};
+use crate::plan::{ImageEntry, Mirror, RepositorySelector, RepositoryShare, SourceImage};
 
 /// Tags of repositories of a source: what else the mirror wants is not looked at.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,7 +29,11 @@ enum Tags {
 
 impl Only {
     /// What another process put on record as begun of a mirror, as far as it goes to a share of the repositories.
-    pub(super) fn begun(mirror: &Mirror, recorded: Vec<(Page, Leaf)>, share: &Share) -> Self {
+    pub(super) fn begun(
+        mirror: &Mirror,
+        recorded: Vec<(Page, Leaf)>,
+        share: &RepositoryShare,
+    ) -> Self {
         let mut only = Self::default();
         let own = recorded.into_iter();
         let own = own.filter(|(page, _)| share.covers(&page.repository));

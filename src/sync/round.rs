@@ -10,7 +10,7 @@ use futures::FutureExt;
 use futures::future::join_all;
 
 use super::connect::Connect;
-use super::copies::{Copies, Told};
+use super::copies::{Copies, Hearsay};
 use super::input::RoundInput;
 use super::item::Item;
 use super::mirror_round::MirrorRound;
@@ -34,7 +34,7 @@ use super::steps::select::select;
 use super::steps::{apply, gate, list, resolve};
 use super::wishes::Run;
 use crate::copy::Engine;
-use crate::plan::Share;
+use crate::plan::RepositoryShare;
 use crate::plan::report::{Failure, MirrorReport, Outcome, Report, TagReport};
 use crate::runtime::memory::{self, HeldMemory};
 
@@ -110,7 +110,7 @@ pub async fn round_elsewhere<C: Connect>(
     state: &State,
     input: &RoundInput<C>,
     mode: Mode,
-    told: &dyn Told,
+    told: &dyn Hearsay,
     observer: &dyn Observer,
 ) -> MirrorReport {
     let round = Round {
@@ -130,7 +130,7 @@ pub async fn round_elsewhere<C: Connect>(
 pub async fn copy_share<C: Connect>(
     state: &State,
     input: &RoundInput<C>,
-    share: &Share,
+    share: &RepositoryShare,
     observer: &dyn Observer,
 ) -> MirrorReport {
     let mirror = &input.mirror;

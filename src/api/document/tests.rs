@@ -124,6 +124,7 @@ fn what_is_not_written_has_its_default() {
             "adopted": "Keep",
         },
         "timeout": "6h",
+        "execution": {"mode": "InProcess"},
         "suspend": false,
     });
     assert_eq!(spec, expected);

@@ -413,6 +413,9 @@ fn find_faults(path: &str, schema: &Value, faults: &mut Vec<String>) {
             lacks("properties") && lacks("maxProperties"),
             "has neither properties nor maxProperties",
         ),
+        "" if schema["x-kubernetes-int-or-string"] == true => {
+            fault(lacks("maxLength") || lacks("pattern"), "has no bounds");
+        }
         other => fault(true, &format!("has the type {other:?}")),
     }
     let properties = schema["properties"].as_object();

@@ -14,23 +14,24 @@ use std::collections::{BTreeMap, HashSet};
 use k8s_openapi::api::batch::v1::Job;
 use kube::{Api, ResourceExt};
 
+use super::follow::{Followed, follow};
 use super::prepare::Prepared;
 use super::running::{Ended, Extent, run_round};
 use crate::api::image_mirror::JobStatus;
 use crate::api::{ImageMirror, Reason};
 use crate::controller::cluster::WriteError;
 use crate::controller::context::{Context, RunningTurn};
-use crate::controller::jobs::{Followed, JobSettings, Planned, follow, generation_of, shares_of};
+use crate::controller::jobs::{JobSettings, Planned, generation_of, shares_of};
 use crate::controller::objects::generation;
 use crate::controller::rounds::RunningRound;
 use crate::oci::Repository;
 use crate::plan::report::{MirrorReport, Outcome};
 use crate::plan::status::{self, Halt};
-use crate::plan::{Execution, JobExecution, Shares, SourceImage};
+use crate::plan::{CopiedBy, JobExecution, Shares, SourceImage};
 use crate::runtime::clock;
 use crate::runtime::kubernetes::explain;
 use crate::runtime::lease::tenure::FENCE;
-use crate::sync::{Mode, NotAsked, Told};
+use crate::sync::{Hearsay, Mode, NotAsked};
 
 /// Why a mirror with a Job cannot run here.
 const NO_JOBS: &str = "spec.execution.mode is Job, and this controller makes no Jobs: set jobs.enabled of the Helm \
@@ -97,7 +98,7 @@ pub(super) async fn run_apart(
 async fn settle(
     object: &ImageMirror,
     prepared: &Prepared,
-    told: &dyn Told,
+    told: &dyn Hearsay,
     guard: &RunningRound,
     context: &Context,
 ) -> Result<Ended, WriteError> {
@@ -240,13 +241,13 @@ fn waiting(reason: Reason, message: &str) -> Halt {
 /// are waited for.
 pub(super) async fn take_over(
     object: &ImageMirror,
-    execution: &Execution,
+    execution: &CopiedBy,
     context: &Context,
 ) -> Result<Option<JobStatus>, WriteError> {
     let Some(named) = context.shared.memory.read(object).status.job else {
         return Ok(None);
     };
-    let may_go_on = matches!(execution, Execution::Job(_)) && !named.stopping;
+    let may_go_on = matches!(execution, CopiedBy::Job(_)) && !named.stopping;
     if may_go_on && context.shared.jobs.is_some() {
         let namespace = object.namespace().unwrap_or_default();
         let jobs: Api<Job> = Api::namespaced(context.shared.client.clone(), &namespace);

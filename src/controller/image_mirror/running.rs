@@ -20,7 +20,7 @@ use crate::plan::attempts::Outlook;
 use crate::plan::report::{MirrorReport, Totals};
 use crate::plan::status::{self, Halt, Round};
 use crate::runtime::clock;
-use crate::sync::{self, Mode, Only, RoundInput, Told};
+use crate::sync::{self, Hearsay, Mode, Only, RoundInput};
 
 /// Time until a mirror is looked at again whose round was cancelled: the change that did it comes too.
 pub(super) const AFTER_CANCELLATION: Duration = Duration::from_secs(1);
@@ -33,7 +33,7 @@ pub(super) enum Extent<'a> {
     /// All of it.
     Whole(Mode),
     /// All of it, but for the copies, of which others tell.
-    Elsewhere(Mode, &'a dyn Told),
+    Elsewhere(Mode, &'a dyn Hearsay),
     /// These tags.
     Only(&'a Only),
 }

@@ -12,7 +12,7 @@ use super::told::PartFailure;
 use crate::api::Reason;
 use crate::plan::report::Failure;
 use crate::plan::{Claim, Shares};
-use crate::sync::Told;
+use crate::sync::Hearsay;
 
 /// What came of a Job.
 pub(in crate::controller) struct JobEnd {
@@ -32,7 +32,7 @@ pub(in crate::controller) struct JobEnd {
 
 impl JobEnd {
     /// What came of a Job that has ended, by its pods and events. Pods that are gone say nothing.
-    pub(super) fn of(
+    pub(in crate::controller) fn of(
         job: &Job,
         shares: Shares,
         (pods, events): (&[Pod], &[Event]),
@@ -86,7 +86,7 @@ fn usual_obstacle(job: &Job, hindrance: Option<Obstacle>) -> Obstacle {
     }
 }
 
-impl Told for JobEnd {
+impl Hearsay for JobEnd {
     fn why_absent(&self, claim: &Claim) -> Option<Failure> {
         let subject = claim.to_string();
         if let Some(told) = self.failures.get(&subject) {
@@ -189,7 +189,12 @@ mod tests {
                 failure.subject, failure.reason, failure.message
             )
         });
-        insta::assert_snapshot!(why.join("\n"), @"");
+        insta::assert_snapshot!(why.join("\n"), @"
+        b.test/a:1: ProgressingWithRetry: it became another image while Job web copied: the next round goes on
+        b.test/k:1: AccessDenied: no
+        b.test/l:1: AccessDenied: index 1 of Job web: b.test/k:1: no
+        b.test/z:1: ProgressingWithRetry: index 2 of Job web: not copied within spec.timeout: the next round goes on
+        ");
         assert_eq!(end.bytes, 12);
         assert!(end.is_theirs(&claim("a")));
         assert!(!end.is_theirs(&claim("k")));

@@ -9,8 +9,8 @@ use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Even
 use kube::ResourceExt;
 
 use super::render::CONTAINER;
+use super::settings::{PART_FAILED, PART_OVER};
 use super::told::PartResult;
-use super::{PART_FAILED, PART_OVER};
 use crate::api::Reason;
 use crate::api::text::shorten;
 
@@ -21,9 +21,9 @@ const TEXT: usize = 300;
 
 /// Why a part was not copied.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Obstacle {
-    pub(super) reason: Reason,
-    pub(super) message: String,
+pub(in crate::controller) struct Obstacle {
+    pub(in crate::controller) reason: Reason,
+    pub(in crate::controller) message: String,
 }
 
 /// How a pod ended.
@@ -112,7 +112,7 @@ fn failure(
 }
 
 /// What keeps pods from running, or from being made.
-pub(super) fn hindrance(pods: &[Pod], events: &[Event]) -> Option<Obstacle> {
+pub(in crate::controller) fn hindrance(pods: &[Pod], events: &[Event]) -> Option<Obstacle> {
     pods.iter().find_map(waiting).or_else(|| refused(events))
 }
 
@@ -175,7 +175,7 @@ fn container(pod: &Pod) -> Option<&ContainerStatus> {
 }
 
 /// How a Job ended, in Kubernetes' words; nothing where it has not.
-pub(super) fn read_end(job: &Job) -> Option<Result<(), (String, String)>> {
+pub(in crate::controller) fn read_end(job: &Job) -> Option<Result<(), (String, String)>> {
     let conditions = job.status.as_ref()?.conditions.iter().flatten();
     conditions
         .filter(|condition| condition.status == "True")
@@ -191,7 +191,7 @@ pub(super) fn read_end(job: &Job) -> Option<Result<(), (String, String)>> {
 }
 
 /// Numbers as a Job has them: `0,2-4`. What is beyond `most` is nonsense.
-pub(super) fn read_indexes(text: Option<&str>, most: usize) -> BTreeSet<usize> {
+pub(in crate::controller) fn read_indexes(text: Option<&str>, most: usize) -> BTreeSet<usize> {
     let parts = text.unwrap_or_default().split(',');
     let ranges = parts.filter_map(|part| {
         let (first, last) = part.split_once('-').unwrap_or((part, part));

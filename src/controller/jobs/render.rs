@@ -17,7 +17,7 @@ use k8s_openapi::api::core::v1::{
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use super::{JobSettings, PART_FAILED, PART_OVER};
+use super::settings::{JobSettings, PART_FAILED, PART_OVER};
 use crate::api::image_mirror::{Amount, JobResources, JobTemplate, JobToleration};
 use crate::api::mirrored_repository::MIRROR_UID_LABEL;
 use crate::controller::records::owner;
@@ -186,8 +186,10 @@ impl Planned<'_> {
             name.to_owned(),
             format!("--mirror-uid={}", self.mirror.uid.as_deref()?),
             format!("{GENERATION}{}", self.generation),
-            format!("{BOUNDS}{}", bounds.join(",")),
         ];
+        if !bounds.is_empty() {
+            arguments.push(format!("{BOUNDS}{}", bounds.join(",")));
+        }
         arguments.extend(settings.arguments.iter().cloned());
         Some(arguments)
     }
@@ -208,7 +210,7 @@ fn argument<'a>(job: &'a Job, flag: &str) -> Option<&'a str> {
 
 /// How the repositories are shared out among the pods of a Job.
 pub(in crate::controller) fn shares_of(job: &Job) -> Option<Shares> {
-    let bounds = argument(job, BOUNDS)?;
+    let bounds = argument(job, BOUNDS).unwrap_or_default();
     let bounds = bounds.split(',').filter(|bound| !bound.is_empty());
     let bounds: Result<Vec<Repository>, _> = bounds.map(str::parse).collect();
     Shares::beginning_with(bounds.ok()?)
@@ -327,7 +329,7 @@ fn failure_policy() -> PodFailurePolicy {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::Execution;
+    use crate::plan::CopiedBy;
     use crate::plan::validate::documents::mirror;
 
     const PLAIN: &str = "
@@ -356,7 +358,7 @@ spec:
 
     fn rendered(text: &str, settings: &JobSettings) -> Job {
         let mirror = mirror(text);
-        let Execution::Job(execution) = &mirror.execution else {
+        let CopiedBy::Job(execution) = &mirror.execution else {
             panic!("a mirror with a Job");
         };
         let bounds = vec!["app/m".parse().unwrap()];

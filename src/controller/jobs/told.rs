@@ -5,7 +5,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::TERMINATION_BYTES;
+use super::settings::TERMINATION_BYTES;
 use crate::api::Reason;
 use crate::api::text::shorten;
 use crate::plan::report::{Failure, MirrorReport, Totals};

@@ -5,11 +5,10 @@
 use std::collections::BTreeMap;
 
 use crate::api::image_mirror::{
-    Amount, Execution as WrittenExecution, ExecutionMode, JOB_LABELS, JOB_RESOURCES,
-    JOB_TOLERATIONS, JobResources, JobTemplate, JobToleration, PARALLELISM, TaintEffect,
-    TolerationOperator,
+    Amount, Execution, ExecutionMode, JOB_LABELS, JOB_RESOURCES, JOB_TOLERATIONS, JobResources,
+    JobTemplate, JobToleration, PARALLELISM, TaintEffect, TolerationOperator,
 };
-use crate::plan::execution::{Execution, JobExecution};
+use crate::plan::execution::{CopiedBy, JobExecution};
 use crate::plan::fields::Fields;
 
 /// Longest name behind the domain of a key, and longest value of a label.
@@ -25,8 +24,8 @@ const UNITS: [&str; 16] = [
     "", "n", "u", "m", "k", "M", "G", "T", "P", "E", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei",
 ];
 
-pub(super) fn validate_execution(written: &WrittenExecution, fields: &mut Fields) -> Execution {
-    let WrittenExecution {
+pub(super) fn validate_execution(written: &Execution, fields: &mut Fields) -> CopiedBy {
+    let Execution {
         mode,
         parallelism,
         template,
@@ -39,13 +38,13 @@ pub(super) fn validate_execution(written: &WrittenExecution, fields: &mut Fields
         if template.is_some() {
             fields.refuse("spec.execution.template", only);
         }
-        return Execution::InProcess;
+        return CopiedBy::InProcess;
     }
     let path = "spec.execution.parallelism";
     let parallelism = fields.accept_number(path, parallelism.unwrap_or(1), 1, PARALLELISM);
     let template = template.clone().unwrap_or_default();
     check_template(&template, fields);
-    Execution::Job(Box::new(JobExecution {
+    CopiedBy::Job(Box::new(JobExecution {
         parallelism: parallelism.unwrap_or(1),
         template,
     }))
@@ -215,7 +214,7 @@ mod tests {
             "{mode: InProcess}",
             "{mode: Job}",
             "{mode: Job, parallelism: 64}",
-            "{mode: Job, template: {resources: {requests: {cpu: 2, memory: 1.5Gi}, limits: {cpu: 500m, nvidia.com/gpu: 1e1}}}}",
+            "{mode: Job, template: {resources: {requests: {cpu: 2, memory: 1.5Gi}, limits: {cpu: 500m, nvidia.com/gpu: '1e1'}}}}",
             "{mode: Job, template: {labels: {kueue.x-k8s.io/queue-name: bulk, team: \"\"}}}",
             "{mode: Job, template: {tolerations: [{operator: Exists}, {key: a.test/b, value: c, effect: NoExecute, tolerationSeconds: 60}]}}",
         ];

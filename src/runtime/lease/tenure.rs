@@ -19,7 +19,7 @@ pub const FENCE: Duration = Duration::from_secs(20);
 
 /// What is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum Permission {
     /// It may act.
     Granted,
     /// It may not act, and may come to.
@@ -43,15 +43,15 @@ impl Tenure {
     pub async fn begin<A, F>(ask: A, patience: Duration) -> Option<Self>
     where
         A: Fn() -> F + Send + Sync + 'static,
-        F: Future<Output = Option<Standing>> + Send + 'static,
+        F: Future<Output = Option<Permission>> + Send + 'static,
     {
         let latest = Instant::now() + patience;
         let (expiry, claim) = loop {
             let asked = Instant::now();
             match ask().await {
-                Some(Standing::Granted) => break Expiry::new(asked + VALID),
-                Some(Standing::Over) => return None,
-                Some(Standing::NotYet) | None => {}
+                Some(Permission::Granted) => break Expiry::new(asked + VALID),
+                Some(Permission::Over) => return None,
+                Some(Permission::NotYet) | None => {}
             }
             if Instant::now() >= latest {
                 return None;
@@ -75,14 +75,14 @@ impl Tenure {
 async fn keep<A, F>(ask: A, expiry: Expiry)
 where
     A: Fn() -> F,
-    F: Future<Output = Option<Standing>>,
+    F: Future<Output = Option<Permission>>,
 {
     loop {
         sleep(ASK).await;
         let asked = Instant::now();
         let goes_on = match ask().await {
-            Some(Standing::Granted) => expiry.extend(asked + VALID),
-            Some(Standing::NotYet | Standing::Over) => false,
+            Some(Permission::Granted) => expiry.extend(asked + VALID),
+            Some(Permission::NotYet | Permission::Over) => false,
             None => Instant::now() < expiry.at(),
         };
         if !goes_on {
@@ -104,8 +104,8 @@ mod tests {
 
     /// Answers in this order, the last one for ever.
     fn answers(
-        answers: &[Option<Standing>],
-    ) -> impl Fn() -> std::future::Ready<Option<Standing>> + Send + Sync + 'static {
+        answers: &[Option<Permission>],
+    ) -> impl Fn() -> std::future::Ready<Option<Permission>> + Send + Sync + 'static {
         let left = Arc::new(Mutex::new(answers.to_vec()));
         move || {
             let mut left = left.lock().unwrap();
@@ -120,23 +120,23 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn it_lasts_for_as_long_as_it_is_answered() {
-        let granted = Some(Standing::Granted);
+        let granted = Some(Permission::Granted);
         let cases = [
             ("at once", vec![granted], Some(true)),
             (
                 "after a while",
-                vec![Some(Standing::NotYet), None, granted],
+                vec![Some(Permission::NotYet), None, granted],
                 Some(true),
             ),
             (
                 "taken back",
-                vec![granted, Some(Standing::NotYet)],
+                vec![granted, Some(Permission::NotYet)],
                 Some(false),
             ),
-            ("over", vec![granted, Some(Standing::Over)], Some(false)),
+            ("over", vec![granted, Some(Permission::Over)], Some(false)),
             ("no answer for too long", vec![granted, None], Some(false)),
-            ("never given", vec![Some(Standing::NotYet)], None),
-            ("refused", vec![Some(Standing::Over)], None),
+            ("never given", vec![Some(Permission::NotYet)], None),
+            ("refused", vec![Some(Permission::Over)], None),
         ];
         for (name, answered, expected) in cases {
             let tenure = Tenure::begin(answers(&answered), PATIENCE).await;
@@ -151,7 +151,12 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_answer_that_is_lost_ends_nothing() {
-        let answered = [Some(Standing::Granted), None, None, Some(Standing::Granted)];
+        let answered = [
+            Some(Permission::Granted),
+            None,
+            None,
+            Some(Permission::Granted),
+        ];
         let tenure = Tenure::begin(answers(&answered), PATIENCE).await.unwrap();
         let claim = tenure.claim();
         sleep(VALID * 3).await;
@@ -165,7 +170,7 @@ mod tests {
     async fn nobody_acts_once_the_fence_has_passed_however_slow_the_answers_are() {
         let ask = || async {
             sleep(VALID.mul_f64(0.9)).await;
-            Some(Standing::Granted)
+            Some(Permission::Granted)
         };
         let claim = {
             let tenure = Tenure::begin(ask, PATIENCE).await.unwrap();

@@ -21,7 +21,7 @@ use crate::plan::Mirror;
 use crate::plan::report::{Failure, Outcome};
 use crate::policy::Duration;
 use crate::runtime::clock;
-use crate::sync::copies::{Copies, Told};
+use crate::sync::copies::{Copies, Hearsay};
 use crate::sync::item::{Item, Step};
 use crate::sync::ledger::{KeepError, Ledger, Looked, Record};
 use crate::sync::mirror_round::MirrorRound;
@@ -101,7 +101,7 @@ fn refuse<'a>(
 }
 
 /// Says what came of the images that others were to copy.
-fn hear(items: &[Item], told: &dyn Told, outcomes: &mut [Outcome]) {
+fn hear(items: &[Item], told: &dyn Hearsay, outcomes: &mut [Outcome]) {
     for (Item { sighting, step, .. }, outcome) in items.iter().zip(outcomes) {
         let Sighting {
             claim, expected, ..

@@ -277,7 +277,7 @@ async fn what_pods_could_not_copy_is_told_with_its_reason() {
     });
     let told = failures.collect::<Vec<_>>().join("\n");
     let told = told.replace(&destination.host(), "DESTINATION");
-    insta::assert_snapshot!(told, @"");
+    insta::assert_snapshot!(told, @r#"DESTINATION/app00:1 QuotaExceeded: cannot store the manifest DESTINATION/app00:1: 507 Insufficient Storage (UNKNOWN): the registry has no room left: free some or raise the quota; it says "no room""#);
     assert_eq!(failed["status"]["tags"]["synced"], 3);
     assert_eq!(failed["status"]["job"], Value::Null);
 }
@@ -290,7 +290,7 @@ async fn where_no_job_can_be_made_the_mirror_says_what_to_do() {
     let mirror = mirror_of(&source, &destination, 1);
     namespace.apply(&mirror.to_string()).await;
     let told = ready_for(&namespace, "imir", "mirror", "DependencyNotReady").await;
-    insta::assert_snapshot!(message(&told), @"");
+    insta::assert_snapshot!(message(&told), @"spec.execution.mode is Job, and this controller makes no Jobs: set jobs.enabled of the Helm chart (--job-image), or write mode: InProcess");
     controller.stop().await;
 
     // A quota for Jobs, and an account that may not read the mirror.

@@ -147,13 +147,18 @@ async fn the_pods_are_those_that_everything_selects() {
     let [service, events, page] = services.as_slice() else {
         panic!("{services:?}");
     };
+    let policies: Vec<&Value> = rendered.of_kind("NetworkPolicy").collect();
+    // The other one is of the pods of Jobs.
+    let [own_policy, _] = policies.as_slice() else {
+        panic!("{policies:?}");
+    };
     let selectors = [
         &rendered.the("Deployment")["spec"]["selector"]["matchLabels"],
         &service["spec"]["selector"],
         &events["spec"]["selector"],
         &page["spec"]["selector"],
         &rendered.the("PodDisruptionBudget")["spec"]["selector"]["matchLabels"],
-        &rendered.the("NetworkPolicy")["spec"]["podSelector"]["matchLabels"],
+        &own_policy["spec"]["podSelector"]["matchLabels"],
         &rendered.pod()["spec"]["topologySpreadConstraints"][0]["labelSelector"]["matchLabels"],
     ];
     for selector in selectors {

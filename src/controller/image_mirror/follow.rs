@@ -15,13 +15,11 @@ use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::watch_object;
 use kube::{Api, ResourceExt};
 
-use super::JobEnd;
-use super::reading::{hindrance, read_end, read_indexes};
-use super::render::shares_of;
 use crate::api::ImageMirror;
 use crate::api::image_mirror::JobStatus;
 use crate::controller::cluster::WriteError;
 use crate::controller::context::Context;
+use crate::controller::jobs::{JobEnd, hindrance, read_end, read_indexes, shares_of};
 use crate::controller::objects::generation;
 use crate::plan::status;
 use crate::runtime::clock;
@@ -33,7 +31,7 @@ const LOOK: Duration = Duration::from_secs(15);
 const OBJECTS: u32 = 500;
 
 /// How a Job came to its end.
-pub(in crate::controller) enum Followed {
+pub(super) enum Followed {
     /// All of its pods have ended.
     Ended(JobEnd),
     /// Somebody deleted it; its pods may still run.
@@ -41,7 +39,7 @@ pub(in crate::controller) enum Followed {
 }
 
 /// Follows a Job until it has ended, and says on its mirror how far it is.
-pub(in crate::controller) async fn follow(
+pub(super) async fn follow(
     object: &ImageMirror,
     named: &JobStatus,
     planned: HashSet<String>,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use super::cluster::Cluster;
-use super::connect::Connector;
+use super::connect::{Connector, USER_AGENT};
 use super::context::Shared;
 use super::identities::OwnIdentities;
 use super::metrics::ControllerMetrics;
@@ -29,9 +29,6 @@ use crate::runtime::memory::{Bounds, ReadMemory, container_limit};
 use crate::sync::prune::Pruner;
 use crate::sync::workloads::Workloads;
 use crate::sync::{Allowance, Ledger, State};
-
-/// How the program names itself to registries.
-pub(super) const USER_AGENT: &str = concat!("transship/", env!("CARGO_PKG_VERSION"));
 
 /// The right to act: until when, in whose name, and on what.
 pub(super) struct Right<'a> {

@@ -76,12 +76,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::error::Error;
 
-<<<<<<< HEAD
 use self::assembly::{Right, share};
-=======
-use self::cluster::Cluster;
-use self::connect::{Connector, USER_AGENT};
->>>>>>> jobs
 use self::context::Shared;
 use self::hinted::Hinted;
 use self::hooks::{Doors, Hooks};

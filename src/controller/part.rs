@@ -13,7 +13,6 @@ use kube::{Api, Client, ResourceExt};
 use tokio_util::sync::CancellationToken;
 
 <<<<<<< HEAD
-use super::assembly::USER_AGENT;
 =======
 >>>>>>> jobs
 use super::cluster::Cluster;

@@ -142,7 +142,10 @@ async fn search(fleet: &Fleet, around: &Surroundings, controller: &Controller) -
     let line = controller
         .wait_for_log(|line| line["message"] == "serving the page")
         .await;
-    let page = Page::at(line["address"].as_str().expect("an address"));
+    let Some(address) = line["address"].as_str() else {
+        panic!("no address: {line}")
+    };
+    let page = Page::at(address);
     let phase = Phase::begin(Some(pid), around).await;
     for number in 0..SEARCHES {
         let (repository, tag) = (fleet.repository(number), number % 2);

@@ -12,9 +12,6 @@ use std::time::Duration;
 use kube::{Api, Client, ResourceExt};
 use tokio_util::sync::CancellationToken;
 
-<<<<<<< HEAD
-=======
->>>>>>> jobs
 use super::cluster::Cluster;
 use super::connect::{Connector, USER_AGENT};
 use super::identities::OwnIdentities;

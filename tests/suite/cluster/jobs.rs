@@ -18,7 +18,7 @@ use crate::support::faults::FaultRegistry;
 use crate::support::http::Reply;
 use crate::support::http::script::{Action, Gate};
 
-/// The rights of the chart's ClusterRoles `transship-job` and `transship-secret-reader`, for the account of the pods.
+/// The rights of the chart's cluster roles `transship-job` and `transship-secret-reader`, for the account of the pods.
 const RIGHTS: &str = r"
 apiVersion: v1
 kind: ServiceAccount

@@ -153,8 +153,8 @@ async fn crowd(namespace: &Namespace<'_>) {
     let records = client.path("mrepo", Some(namespace.name())).await;
     let pattern = namespace.json("imir", "pattern").await.unwrap();
     let record = namespace.list("mrepo").await.into_iter();
-    let record = record.filter(|record| record["spec"]["mirror"] == "pattern");
-    let record = record.last().unwrap();
+    let mut record = record.filter(|record| record["spec"]["mirror"] == "pattern");
+    let record = record.next_back().unwrap();
     assert_eq!(record["status"]["tags"].as_array().unwrap().len(), TAGS);
     let missing = MIRRORS - namespace.list("imir").await.len();
     let (pattern, record, mirrors, records) = (&pattern, &record, &mirrors, &records);
@@ -342,8 +342,8 @@ async fn what_is_typed_is_found(browser: &mut Browser, origin: &str, destination
     );
     assert_eq!(browser.evaluate(&answered).await, true);
     browser.evaluate(&type_text("team-007")).await;
-    let names = "[...document.querySelectorAll('#mirrors tbody tr')].filter((row) => !row.hidden).map((row) => row.firstElementChild.textContent)";
-    let named = browser.evaluate(names).await;
+    let rows = "[...document.querySelectorAll('#mirrors tbody tr')].filter((row) => !row.hidden).map((row) => row.firstElementChild.textContent)";
+    let named = browser.evaluate(rows).await;
     assert_eq!(named.as_array().unwrap().len(), 1, "{named}");
     let found = browser
         .evaluate("document.getElementById('found').textContent")

@@ -119,7 +119,7 @@ fn loads(held: &BTreeMap<String, String>) -> BTreeMap<&String, usize> {
 }
 
 /// Rounds that ended well, of all of these.
-async fn rounds(members: &[&Controller]) -> usize {
+fn rounds(members: &[&Controller]) -> usize {
     let mut rounds = 0;
     for member in members {
         let log = member.log();
@@ -161,17 +161,17 @@ async fn members_come_and_go_and_each_round_is_run_once() {
     let of_three = scene.member("three", SHARDS).await;
     let one = of_one.start().await;
     fleet.wait_until_ready().await;
-    assert_eq!(rounds(&[&one]).await, MIRRORS);
+    assert_eq!(rounds(&[&one]), MIRRORS);
 
     let (two, three) = (of_two.start().await, of_three.start().await);
     let took = fleet.wait_until_shared(3).await;
     println!("two that came had their part after {took:?}");
     assert!(took <= JOINING, "{took:?}");
-    assert_eq!(rounds(&[&one, &two, &three]).await, MIRRORS, "none again");
+    assert_eq!(rounds(&[&one, &two, &three]), MIRRORS, "none again");
     fleet.go_round("three share").await;
-    assert_eq!(rounds(&[&one, &two, &three]).await, MIRRORS * 2);
+    assert_eq!(rounds(&[&one, &two, &three]), MIRRORS * 2);
     for member in [&one, &two, &three] {
-        assert!(rounds(&[member]).await > 0, "{}", member.output());
+        assert!(rounds(&[member]) > 0, "{}", member.output());
         let mut held = 0.0;
         for shard in 0..SHARDS {
             let series = format!("transship_shard_held{{shard=\"{shard}\"}}");
@@ -191,17 +191,17 @@ async fn members_come_and_go_and_each_round_is_run_once() {
     println!("the shards of one that was killed were taken after {took:?}");
     assert!(took <= TAKEOVER, "{took:?}");
     fleet.go_round("one is dead").await;
-    let before = rounds(&[&one, &three]).await;
+    let before = rounds(&[&one, &three]);
     fleet.go_round("two share").await;
-    assert_eq!(rounds(&[&one, &three]).await, before + MIRRORS);
+    assert_eq!(rounds(&[&one, &three]), before + MIRRORS);
 
     let (status, output) = three.stop().await;
     assert_eq!(status.code(), Some(0), "{output}");
     let took = fleet.wait_until_shared(1).await;
     println!("the shards of one that stopped were taken after {took:?}");
-    let before = rounds(&[&one]).await;
+    let before = rounds(&[&one]);
     fleet.go_round("one is left").await;
-    assert_eq!(rounds(&[&one]).await, before + MIRRORS);
+    assert_eq!(rounds(&[&one]), before + MIRRORS);
     for name in mirrors() {
         for (repository, tag) in [("app", "1"), ("app", "2"), ("tool", "1")] {
             let place = scene.place(&format!("{name}/{repository}"));

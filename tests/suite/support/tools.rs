@@ -51,6 +51,10 @@ pub fn packaged(name: &str) -> PathBuf {
 }
 
 /// Says that a test did not run, at the end of all tests too, where a file for that is named.
+#[expect(
+    clippy::print_stderr,
+    reason = "whoever reads what a run printed is to see it"
+)]
 pub fn say_not_run(test: &str, why: &str) {
     let line = format!("{test}: {why}\n");
     eprint!("did not run: {line}");

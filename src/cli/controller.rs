@@ -46,10 +46,8 @@ pub(super) async fn run(args: &ControllerArgs) -> Result<Exit, Error> {
         trusted_realms,
         identity_namespaces,
     } = args;
-    let ca_pem = ca_file
-        .as_deref()
-        .map(trust::read_authorities)
-        .transpose()?;
+    let ca_pem = ca_file.as_deref().map(trust::read_authorities);
+    let ca_pem = ca_pem.transpose()?;
     let page = page_address.map(|address| page_settings(address, *page_auth));
     let settings = Settings {
         kubeconfig: kubeconfig.clone(),

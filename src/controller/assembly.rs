@@ -66,11 +66,7 @@ pub(super) fn share(
         tallies: watched.tallies.clone(),
         turns: turns.clone(),
     };
-    let pool = Pool::builder(USER_AGENT)
-        .boundaries(settings.boundaries.clone())
-        .write_guard(claim.guard())
-        .observer(Arc::new(onlooker))
-        .build();
+    let pool = pool(settings, claim, onlooker);
     let connector = Connector::new(
         pool,
         settings.ca_pem.clone(),
@@ -114,6 +110,15 @@ pub(super) fn share(
         metrics,
     });
     (shared, ledger)
+}
+
+/// The clients of registries, which write as long as the claim lasts.
+fn pool(settings: &Settings, claim: &Claim, onlooker: Onlooker) -> Pool {
+    Pool::builder(USER_AGENT)
+        .boundaries(settings.boundaries.clone())
+        .write_guard(claim.guard())
+        .observer(Arc::new(onlooker))
+        .build()
 }
 
 /// What rounds share: what they may do, and who works besides.

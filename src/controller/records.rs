@@ -29,7 +29,7 @@ use self::parts::Parts;
 use self::restored::Restored;
 use self::writer::Writer;
 use super::cluster::{Cluster, WriteError};
-use super::objects::Guarded;
+use super::objects::{Guarded, PAGE_SIZE};
 use crate::api::mirrored_repository::MIRROR_UID_LABEL;
 use crate::api::{MirroredRepository, Reason};
 use crate::oci::Repository;
@@ -37,8 +37,6 @@ use crate::plan::Mirror;
 use crate::sync::Ledger;
 use crate::sync::ledger::{Keep, KeepError, Leaf, Memory, Page};
 
-/// Objects that are read at a time.
-pub(super) const PAGE_SIZE: u32 = 500;
 /// Repositories that are written at a time.
 const WRITES: usize = 8;
 
@@ -166,7 +164,7 @@ impl Records {
                     name,
                     "somebody else wrote into this record: its tags count as adopted"
                 );
-                adopt(&mut leaf);
+                leaf.disclaim();
             }
             Writer::Stranger => {
                 self.keep_strange(object, page, leaf, ledger);
@@ -205,7 +203,7 @@ impl Records {
             records: leaf.records,
             ..Leaf::default()
         };
-        adopt(&mut leaf);
+        leaf.disclaim();
         ledger.restore(&page, leaf);
         let object = ObjectRef::from_obj(object);
         self.lock().strange.insert(object, holder);
@@ -310,16 +308,6 @@ impl Keep for Records {
             .map(|unkept| KeepError::of_pages(unkept).map_or(Ok(()), Err))
             .boxed()
     }
-}
-
-/// Nothing of it counts as written by us, nor as unwanted or deleted: that is what somebody else says.
-fn adopt(leaf: &mut Leaf) {
-    for record in leaf.records.values_mut() {
-        record.adopted = true;
-        record.unwanted = None;
-        record.own_referrers.clear();
-    }
-    leaf.deleted.clear();
 }
 
 fn warn_of(invalid: &InvalidObject) {

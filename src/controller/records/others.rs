@@ -11,10 +11,10 @@ use kube::core::DeserializeGuard;
 use kube::{Api, Client, ResourceExt};
 use tokio::sync::{RwLock, RwLockWriteGuard};
 
+use super::convert;
 use super::writer::Writer;
-use super::{PAGE_SIZE, adopt, read_record};
 use crate::api::{ImageMirror, MirroredRepository, Reason};
-use crate::controller::objects::{Guarded, api};
+use crate::controller::objects::{Guarded, PAGE_SIZE, api};
 use crate::oci::{Registry, Repository};
 use crate::runtime::kubernetes::explain;
 use crate::runtime::lease::shards::{Hands, Shard};
@@ -84,7 +84,7 @@ impl OtherShards {
             let next = listed.metadata.continue_.clone();
             for DeserializeGuard(object) in listed.items {
                 let Ok(object) = object else { continue };
-                let Some((page, mut leaf)) = read_record(&object) else {
+                let Some((page, mut leaf)) = convert::read(&object) else {
                     continue;
                 };
                 let (at, _) = object.spec.repository.split_once('/').unwrap_or_default();
@@ -95,7 +95,7 @@ impl OtherShards {
                 let uid = owners.uid(&page.mirror).await?;
                 match Writer::of(&object, uid.as_deref()) {
                     Writer::Ourselves => {}
-                    Writer::Edited => adopt(&mut leaf),
+                    Writer::Edited => leaf.disclaim(),
                     // What protects the tags in it was read when this process began.
                     Writer::Stranger => continue,
                 }

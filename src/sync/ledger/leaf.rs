@@ -32,4 +32,14 @@ impl Leaf {
         } = self;
         records.keys().chain(waiting.keys()).chain(deleted.keys())
     }
+
+    /// Says that nothing of it was written by us, nor is unwanted or deleted by our word: somebody else wrote it.
+    pub fn disclaim(&mut self) {
+        for record in self.records.values_mut() {
+            record.adopted = true;
+            record.unwanted = None;
+            record.own_referrers.clear();
+        }
+        self.deleted.clear();
+    }
 }

@@ -12,14 +12,14 @@ const CHANGES: [(&str, &str, &str, &str, &str); 49] = [
         MIRROR,
         "    registry: docker.io\n",
         "  registry: docker.io\n",
-        "f.yaml:6:3: spec: unknown field \"registry\": expected source, images, policyRefs, destinations, platforms, referrers, tagMutability, immutableTags, verifyInterval, prune, interval, schedule, freshness, timeout or suspend; if it belongs to \"source\", indent it further",
+        "f.yaml:6:3: spec: unknown field \"registry\": expected source, images, policyRefs, destinations, platforms, referrers, tagMutability, immutableTags, verifyInterval, prune, interval, schedule, freshness, timeout, execution or suspend; if it belongs to \"source\", indent it further",
     ),
     (
         "a field of an item that is not indented",
         MIRROR,
         "      tags:",
         "  tags:",
-        "f.yaml:9:3: spec: unknown field \"tags\": expected source, images, policyRefs, destinations, platforms, referrers, tagMutability, immutableTags, verifyInterval, prune, interval, schedule, freshness, timeout or suspend; if it belongs to \"images\", indent it further",
+        "f.yaml:9:3: spec: unknown field \"tags\": expected source, images, policyRefs, destinations, platforms, referrers, tagMutability, immutableTags, verifyInterval, prune, interval, schedule, freshness, timeout, execution or suspend; if it belongs to \"images\", indent it further",
     ),
     (
         "a misspelt field",

@@ -10,6 +10,7 @@ use super::cluster::Cluster;
 use super::connect::Connector;
 use super::context::Shared;
 use super::identities::OwnIdentities;
+use super::listeners::Listeners;
 use super::metrics::ControllerMetrics;
 use super::notifications::Notifier;
 use super::onlooker::Onlooker;
@@ -17,9 +18,10 @@ use super::portion::Portion;
 use super::pulls::Pulls;
 use super::records::Records;
 use super::rounds::Rounds;
+use super::settings::Settings;
 use super::turns::Turns;
 use super::workloads::{ClusterWorkloads, UnseenWorkloads};
-use super::{Reception, Settings, memory, usage, users};
+use super::{memory, usage, users};
 use crate::copy;
 use crate::plan::prune::Stop;
 use crate::registry::Pool;
@@ -49,10 +51,10 @@ pub(super) fn share(
         identity,
         portion,
     }: Right<'_>,
-    (metrics, reception): (Arc<ControllerMetrics>, Reception),
+    (metrics, reception): (Arc<ControllerMetrics>, Listeners),
     end: &CancellationToken,
 ) -> (Arc<Shared>, Arc<Ledger>) {
-    let Reception {
+    let Listeners {
         doors,
         hinted,
         watched,

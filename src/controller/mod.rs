@@ -34,6 +34,7 @@ mod image_mirror;
 mod image_notification;
 mod image_policy;
 mod image_receiver;
+mod listeners;
 mod lookers;
 mod looks;
 mod memory;
@@ -51,6 +52,7 @@ mod records;
 mod restore;
 mod rounds;
 mod secrets;
+mod settings;
 mod span;
 mod turns;
 mod usage;
@@ -58,8 +60,6 @@ mod users;
 mod watch;
 pub mod workloads;
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -70,28 +70,24 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 pub use self::error::Error;
+pub use self::settings::Settings;
 
 use self::assembly::{Right, share};
 use self::context::Shared;
-use self::hinted::Hinted;
-use self::hooks::{Doors, Hooks};
+use self::hooks::Hooks;
+use self::listeners::Listeners;
 use self::metrics::ControllerMetrics;
 use self::objects::api;
-use self::page::{PageServer, PageSettings, Visitors, WatchedObjects};
 use self::portion::Portion;
 use self::records::OtherShards;
 pub use self::records::read_record;
-use self::workloads::Extra;
 use crate::api::{ImageMirror, ImagePolicy};
-use crate::identity::Identities;
-use crate::policy;
-use crate::registry::Boundaries;
 use crate::runtime::admin::{Admin, Readiness};
 use crate::runtime::kubernetes::{self, Clients};
 use crate::runtime::lease::shards::{Division, Hands, Membership};
 use crate::runtime::lease::{self, Lease};
 use crate::runtime::metrics::Metrics;
-use crate::runtime::server::{ListenError, Server};
+use crate::runtime::server::Server;
 use crate::sync::Ledger;
 
 /// The namespace of the lease where this process runs in no pod.
@@ -100,95 +96,6 @@ const DEFAULT_NAMESPACE: &str = "transship-system";
 const GRACE: Duration = Duration::from_secs(25);
 /// Time until what failed at the start is tried again.
 const RETRY: Duration = Duration::from_secs(2);
-
-/// How the controller runs.
-#[derive(Debug)]
-pub struct Settings {
-    /// The file that says where the cluster is; the usual places where absent.
-    pub kubeconfig: Option<PathBuf>,
-    /// The context in that file; the current one where absent.
-    pub context: Option<String>,
-    /// The namespaces whose objects are looked at; all where empty.
-    pub namespaces: Vec<String>,
-    /// The namespace of the lease; that of the pod where absent.
-    pub lease_namespace: Option<String>,
-    /// The name of the lease.
-    pub lease_name: String,
-    /// How the mirrors are divided among the processes that run; nothing where one works on all of them.
-    pub division: Option<Division>,
-    /// Where health and metrics are served.
-    pub listen_address: SocketAddr,
-    /// Where events are taken; nowhere where absent.
-    pub events_address: Option<SocketAddr>,
-    /// Where the page is served; nowhere where absent.
-    pub page: Option<PageSettings>,
-    /// Most rounds at a time.
-    pub concurrent_rounds: usize,
-    /// Most rounds of one namespace at a time.
-    pub rounds_per_namespace: usize,
-    /// Bytes of memory for what is read from registries; a part of the container's limit where absent.
-    pub read_memory: Option<usize>,
-    /// Most tags at destinations that one mirror may select.
-    pub tags_per_mirror: usize,
-    /// Longest time of a round, whatever its mirror says; no bound where absent.
-    pub longest_round: Option<policy::Duration>,
-    /// Whether anything is deleted, where mirrors say so.
-    pub prunes: bool,
-    /// Whether workloads are looked at, in all namespaces, so that what they use can be protected.
-    pub looks_at_workloads: bool,
-    /// What is listed besides workloads, because it names images.
-    pub in_use_extra: Vec<Extra>,
-    /// Where requests may go.
-    pub boundaries: Boundaries,
-    /// Hosts that may be asked for tokens although neither the registry's host nor its domain.
-    pub trusted_realms: Vec<String>,
-    /// Authorities that are trusted besides those of the system, as PEM.
-    pub ca_pem: Option<Vec<u8>>,
-    /// Namespaces whose mirrors may be in the clouds who the controller is; `*` is all of them.
-    pub identity_namespaces: Vec<String>,
-    /// The identities in the clouds.
-    pub identities: Identities,
-}
-
-/// What the listeners and the reconcilers share.
-#[derive(Clone)]
-struct Reception {
-    doors: Arc<Doors>,
-    hinted: Arc<Hinted>,
-    watched: Arc<WatchedObjects>,
-}
-
-impl Reception {
-    fn new(settings: &Settings) -> Self {
-        let is_listening = settings.events_address.is_some();
-        let watched = WatchedObjects::new(&settings.namespaces, &settings.lease_name);
-        Self {
-            doors: Arc::new(Doors::new(is_listening)),
-            hinted: Arc::new(Hinted::new(is_listening)),
-            watched: Arc::new(watched),
-        }
-    }
-
-    /// Shows the page, where it is to be shown.
-    async fn show(
-        &self,
-        settings: &Settings,
-        clients: &Clients,
-        stop: &CancellationToken,
-    ) -> Result<Option<JoinHandle<()>>, ListenError> {
-        let Some(page) = settings.page else {
-            return Ok(None);
-        };
-        let server = page::bind(page).await?;
-        let watched = self.watched.clone();
-        let shown = if page.asks_who() {
-            PageServer::for_visitors(watched, Visitors::new(clients.call.clone()))
-        } else {
-            PageServer::for_everybody(watched)
-        };
-        Ok(Some(tokio::spawn(page::serve(shown, server, stop.clone()))))
-    }
-}
 
 /// Runs until `stop` is cancelled, or until the lease is lost, which is an error.
 pub async fn run(settings: Settings, stop: CancellationToken) -> Result<(), Error> {
@@ -206,14 +113,14 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> Result<(), Erro
     tell_settings(&settings);
     tracing::info!(address = %admin.address(), "listening");
     let serving = tokio::spawn(admin.serve(stop.clone()));
-    let reception = Reception::new(&settings);
+    let reception = Listeners::new(&settings);
     let showing = reception.show(&settings, &clients, &stop).await?;
     let taking = match settings.events_address {
         None => None,
         Some(address) => {
             let server = Server::bind(address, "--events-address", hooks::LIMITS).await?;
             tracing::info!(address = %server.address(), "taking events");
-            let Reception { doors, hinted, .. } = reception.clone();
+            let Listeners { doors, hinted, .. } = reception.clone();
             let identities = settings.identities.clone();
             let hooks = Hooks::new(doors, hinted, controller_metrics.clone(), identities);
             Some(tokio::spawn(hooks::serve(hooks, server, stop.clone())))
@@ -280,7 +187,7 @@ async fn look_for_resources(client: &Client, namespaces: &[String]) -> Result<()
 async fn lead(
     settings: Settings,
     clients: &Clients,
-    (metrics, reception): (Arc<ControllerMetrics>, Reception),
+    (metrics, reception): (Arc<ControllerMetrics>, Listeners),
     stop: &CancellationToken,
 ) -> Result<(), Error> {
     let namespace = settings.lease_namespace.clone();
@@ -321,7 +228,7 @@ async fn take_part(
     clients: &Clients,
     lease: lease::Settings,
     hands: Arc<Hands>,
-    (metrics, reception): (Arc<ControllerMetrics>, Reception),
+    (metrics, reception): (Arc<ControllerMetrics>, Listeners),
     stop: &CancellationToken,
 ) -> Result<(), Error> {
     let identity = lease.identity.clone();

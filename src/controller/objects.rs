@@ -10,6 +10,9 @@ use crate::api::ImageMirror;
 /// An object as a watch delivers it: one that cannot be understood does not stop the others.
 pub(super) type Guarded<K> = DeserializeGuard<K>;
 
+/// Objects that are read at a time.
+pub(super) const PAGE_SIZE: u32 = 500;
+
 /// The kind of mirrors, in metrics.
 pub(super) const MIRROR: &str = "ImageMirror";
 

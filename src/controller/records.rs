@@ -26,17 +26,15 @@ pub(super) use self::convert::show as show_record;
 pub(super) use self::others::OtherShards;
 use self::parts::Parts;
 use self::restored::Restored;
-use self::writer::Writer;
+use self::writer::{Writer, adopt};
 use super::cluster::{Cluster, WriteError};
-use super::objects::Guarded;
+use super::objects::{Guarded, PAGE_SIZE};
 use crate::api::{MirroredRepository, Reason};
 use crate::oci::Repository;
 use crate::plan::Mirror;
 use crate::sync::Ledger;
 use crate::sync::ledger::{Keep, KeepError, Leaf, Memory, Page};
 
-/// Objects that are read at a time.
-pub(super) const PAGE_SIZE: u32 = 500;
 /// Repositories that are written at a time.
 const WRITES: usize = 8;
 
@@ -254,16 +252,6 @@ impl Keep for Records {
             .map(|unkept| KeepError::of_pages(unkept).map_or(Ok(()), Err))
             .boxed()
     }
-}
-
-/// Nothing of it counts as written by us, nor as unwanted or deleted: that is what somebody else says.
-fn adopt(leaf: &mut Leaf) {
-    for record in leaf.records.values_mut() {
-        record.adopted = true;
-        record.unwanted = None;
-        record.own_referrers.clear();
-    }
-    leaf.deleted.clear();
 }
 
 fn warn_of(invalid: &InvalidObject) {

@@ -10,8 +10,8 @@ use kube::{Api, Client, ResourceExt};
 
 use super::bystanders;
 use super::context::Shared;
-use super::objects::{Guarded, api};
-use super::records::{PAGE_SIZE, Records};
+use super::objects::{Guarded, PAGE_SIZE, api};
+use super::records::Records;
 use crate::api::ImageMirror;
 use crate::plan::conflicts::Seniority;
 use crate::sync::Ledger;

@@ -44,7 +44,7 @@ pub use self::memory::Memory;
 pub use self::origin::SetAside;
 pub(in crate::sync) use self::record::NEVER;
 pub use self::record::{Looked, Ownership, Record, Sight, Tombstone, Verified};
-pub use self::slot::{Page, Slot};
+pub use self::slot::{Page, RecordPlace, Slot};
 
 pub(in crate::sync) use self::keepsake::needed;
 
@@ -52,9 +52,6 @@ use self::file::{StateFile, load};
 use crate::oci::{Digest, Registry, Repository, Tag};
 use crate::plan::Mirror;
 use crate::plan::prune::{Holding, Target, Unwanted};
-
-/// A repository at a registry.
-pub type RecordPlace = (Registry, Repository);
 
 /// The memory of all mirrors of a process, and where it outlives the process.
 pub struct Ledger {

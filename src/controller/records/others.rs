@@ -11,10 +11,10 @@ use kube::core::DeserializeGuard;
 use kube::{Api, Client, ResourceExt};
 use tokio::sync::{RwLock, RwLockWriteGuard};
 
-use super::writer::Writer;
-use super::{PAGE_SIZE, adopt, read_record};
+use super::convert::read as read_record;
+use super::writer::{Writer, adopt};
 use crate::api::{ImageMirror, MirroredRepository, Reason};
-use crate::controller::objects::{Guarded, api};
+use crate::controller::objects::{Guarded, PAGE_SIZE, api};
 use crate::oci::{Registry, Repository};
 use crate::runtime::kubernetes::explain;
 use crate::runtime::lease::shards::{Hands, Shard};

@@ -7,6 +7,7 @@ use kube::ResourceExt;
 use super::convert::object_name;
 use crate::api::{MirroredRepository, MirroredRepositorySpec};
 use crate::controller::cluster::FIELD_MANAGER;
+use crate::sync::ledger::Leaf;
 
 /// Fields of an object that only its controller writes.
 const STATUS: &str = "status";
@@ -47,6 +48,16 @@ impl Writer {
             Self::Edited
         }
     }
+}
+
+/// Nothing of it counts as written by us, nor as unwanted or deleted: that is what somebody else says.
+pub(super) fn adopt(leaf: &mut Leaf) {
+    for record in leaf.records.values_mut() {
+        record.adopted = true;
+        record.unwanted = None;
+        record.own_referrers.clear();
+    }
+    leaf.deleted.clear();
 }
 
 /// Whether nobody else wrote a field of the status, as the API server keeps account of it.

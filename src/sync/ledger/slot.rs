@@ -2,7 +2,10 @@
 
 //! Where on record a tag is.
 
-use crate::oci::{Repository, Tag};
+use crate::oci::{Registry, Repository, Tag};
+
+/// A repository at a registry.
+pub type RecordPlace = (Registry, Repository);
 
 /// Where the records of one repository at one destination of a mirror stand.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

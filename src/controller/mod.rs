@@ -66,7 +66,6 @@ use std::time::Duration;
 use futures::future::join_all;
 use kube::Client;
 use kube::api::ListParams;
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 pub use self::error::Error;

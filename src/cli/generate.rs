@@ -46,6 +46,7 @@ fn render(command: clap::Command) -> io::Result<Vec<u8>> {
 fn unknown(program: &clap::Command, name: &str) -> Error {
     let known: Vec<&str> = program
         .get_subcommands()
+        .filter(|command| !command.is_hide_set())
         .map(clap::Command::get_name)
         .collect();
     Error::Usage(format!(

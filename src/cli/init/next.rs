@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use super::sheet::FirstMirror;
 use crate::api::ObjectName;
-use crate::cli::args::InitArgs;
+use crate::cli::args::{InitArgs, UnwantedTags};
 use crate::cli::units;
 use crate::oci::Tag;
 use crate::plan::Mirror;
@@ -28,7 +28,7 @@ pub(super) fn steps(
     let file = args.file.display();
     let selected = tags.map_or_else(String::new, |tags| selected(first, mirror, tags));
     let steps = match &first.secret {
-        None => here(args),
+        None => here(args, first),
         Some(secret) => in_cluster(args, first, secret),
     };
     // One that is long does not push away what is said of the others.
@@ -57,16 +57,21 @@ fn selected(first: &FirstMirror, mirror: &Mirror, tags: &[Tag]) -> String {
 }
 
 /// The commands of a machine that is logged in.
-fn here(args: &InitArgs) -> Vec<Step> {
+fn here(args: &InitArgs, first: &FirstMirror) -> Vec<Step> {
     let file = args.file.display();
     let trust = args.registry.ca_file.as_ref();
     let trust = trust.map_or_else(String::new, |file| format!(" --ca-file {}", file.display()));
+    // Only what a run remembers of earlier ones is deleted.
+    let state = match first.unwanted {
+        UnwantedTags::Keep => String::new(),
+        UnwantedTags::Plan | UnwantedTags::Delete => format!(" --state {}.state", first.name),
+    };
     vec![
         (
-            format!("transship plan -f {file}{trust}"),
+            format!("transship plan -f {file}{state}{trust}"),
             "what would be copied, and why",
         ),
-        (format!("transship sync -f {file}{trust}"), "copy it"),
+        (format!("transship sync -f {file}{state}{trust}"), "copy it"),
         (
             format!(
                 "kubectl{} apply -f {file}",

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Gets the real registries, the Kubernetes control plane and the peer tools that tests and benchmarks use.
 # Go programs, crates, Python and Node modules are built once into a cache outside the checkout, keyed by version; skopeo, the 2.8
-# registry, nginx, Chromium, the compiler of `make static` and the keys of `make demo` come from Debian. Whatever cannot be had fails the run: nothing is skipped.
+# registry, nginx, Chromium, the compiler of `make static`, the keys of `make demo` and what runs containers come from Debian. Whatever cannot be had fails the run: nothing is skipped.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -17,7 +17,7 @@ fail() {
 link_flags() {
   local name=$1 version=$2 setting=()
   case $name in
-    kube-apiserver | kube-controller-manager | kubectl)
+    kube-apiserver | kube-controller-manager | kubectl | kubelet | kube-scheduler)
       local number=${version#v1.} place
       for place in k8s.io/component-base/version k8s.io/client-go/pkg/version; do
         setting+=("$place.gitVersion=$version" "$place.gitMajor=1" "$place.gitMinor=${number%%.*}" "$place.gitTreeState=clean")
@@ -37,11 +37,28 @@ link_flags() {
   printf '%s' "-s -w${setting[*]/#/ -X }"
 }
 
+# What a program can do without, and what that asks for beside Go.
+build_tags() {
+  case $1 in
+    containerd | containerd-shim-runc-v2) printf no_btrfs,no_devmapper,no_zfs,no_aufs ;;
+  esac
+}
+
+# Only root can run a node, and only on Linux; elsewhere its test says that it did not run.
+can_run_node() { [ "$(uname -s)" = Linux ] && [ "$(id -u)" -eq 0 ]; }
+
+is_of_node() {
+  case $1 in
+    kubelet | kube-scheduler | containerd | containerd-shim-runc-v2) ;;
+    *) return 1 ;;
+  esac
+}
+
 # Builds into a directory, from a module of ours if one is named, else from the package's own. A module
 # with a program of its own is built as that, and the package is the one whose version counts.
 compile() {
   local directory=$1 name=$2 version=$3 package=$4 module=${5:-}
-  local flags=(-trimpath -buildvcs=false -ldflags="$(link_flags "$name" "$version")")
+  local flags=(-trimpath -buildvcs=false -tags="$(build_tags "$name")" -ldflags="$(link_flags "$name" "$version")")
   command -v go >/dev/null || fail "building $name $version needs Go (Debian package golang)"
   export GOFLAGS= CGO_ENABLED=0
   if [ -z "$module" ]; then
@@ -121,8 +138,9 @@ build_program() {
 install_debian_packages() {
   local missing=() program package
   while read -r program package; do
-    PATH=$PATH:/usr/sbin command -v "$program" >/dev/null || missing+=("$package")
-  done <<'LIST'
+    [ -n "$program" ] || continue
+    PATH=$PATH:/usr/sbin:/usr/lib/cni command -v "$program" >/dev/null || missing+=("$package")
+  done <<LIST
 python3 python3
 skopeo skopeo
 docker-registry docker-registry
@@ -134,6 +152,7 @@ zsh zsh
 fish fish
 chromium chromium
 npm npm
+$(if can_run_node; then printf '%s\n' 'runc runc' 'ptp containernetworking-plugins' 'ip iproute2'; fi)
 LIST
   # Debian's Python comes without what makes an environment.
   python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
@@ -149,5 +168,6 @@ LIST
 install_debian_packages
 while read -r -a program; do
   case ${program[0]:-} in '' | \#*) continue ;; esac
+  if is_of_node "${program[0]}" && ! can_run_node; then continue; fi
   build_program "${program[@]}"
 done <"$here/tools.versions"

@@ -15,6 +15,7 @@ mod jobs;
 mod kubectl;
 mod late;
 mod lifecycle;
+mod node;
 mod notifications;
 mod objects;
 mod page;

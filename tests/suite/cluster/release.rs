@@ -83,7 +83,8 @@ impl Release {
     }
 }
 
-fn chart() -> String {
+/// Where the chart is.
+pub(super) fn chart() -> String {
     let chart = Path::new(env!("CARGO_MANIFEST_DIR")).join("charts/transship");
     chart.to_str().expect("a UTF-8 path").to_owned()
 }

@@ -23,9 +23,11 @@
 //! | `program`, `crash` | runs the real program; kills it at a chosen request |
 //! | `cluster` | a real Kubernetes control plane, and the program as its controller |
 //! | `canary` | listeners that must not be talked to, or not hear a secret |
+//! | `apart` | runs a test again in a network and with mounts of its own |
 //! | `process`, `tools` | children that die with the test; where the tools are |
 
 pub mod access_log;
+pub mod apart;
 pub mod browser;
 pub mod canary;
 pub mod client;

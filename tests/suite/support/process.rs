@@ -223,8 +223,13 @@ impl Process {
 impl Sweeper {
     /// Takes a directory into its care.
     pub fn of(directory: &Path) -> Self {
+        Self::with(SWEEP, directory)
+    }
+
+    /// The same with more to do: the script has to wait until its standard input ends.
+    pub(super) fn with(script: &str, directory: &Path) -> Self {
         let child = Command::new("sh")
-            .args(["-c", SWEEP])
+            .args(["-c", script])
             .arg(directory)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())

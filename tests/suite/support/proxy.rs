@@ -40,7 +40,16 @@ impl DelayProxy {
     /// takes one round trip before its first byte leaves, as a TCP handshake does.
     pub fn start(upstream: SocketAddr, delay: Duration) -> Self {
         let _runtime = runtime().enter();
-        let listener = server::listen();
+        Self::serve(server::listen(), upstream, delay)
+    }
+
+    /// Another address of a server, which is no farther away there.
+    pub fn at(address: SocketAddr, upstream: SocketAddr) -> Self {
+        let _runtime = runtime().enter();
+        Self::serve(server::listen_at(address), upstream, Duration::ZERO)
+    }
+
+    fn serve(listener: TcpListener, upstream: SocketAddr, delay: Duration) -> Self {
         let address = listener.local_addr().expect("a bound socket");
         let connections = Arc::new(AtomicUsize::new(0));
         let counter = Arc::clone(&connections);

@@ -9,18 +9,21 @@ use std::path::{Path, PathBuf};
 /// The list `make tools` builds from: one source for both.
 const VERSIONS: &str = include_str!("../../../hack/tools.versions");
 
+/// Where Debian has the plugins that give pods a network.
+pub const NETWORK_PLUGINS: &str = "/usr/lib/cni";
+
 /// The path of a program that `make tools` built.
 ///
 /// # Panics
 /// If it is not there: a test that needs it must not pass without it.
 pub fn built(name: &str) -> PathBuf {
+    find_built(name).unwrap_or_else(|| panic!("{name} is missing: run `make tools`"))
+}
+
+/// The same for one that `make tools` builds where it can be used only.
+pub fn find_built(name: &str) -> Option<PathBuf> {
     let path = cache().join(format!("{name}-{}", version(name))).join(name);
-    assert!(
-        path.is_file(),
-        "{} is missing: run `make tools`",
-        path.display()
-    );
-    path
+    path.is_file().then_some(path)
 }
 
 /// The path of what was installed together with such a program.
@@ -42,12 +45,17 @@ pub fn beside(name: &str, path: &str) -> PathBuf {
 /// # Panics
 /// If neither a directory of `PATH` nor that of servers has it.
 pub fn packaged(name: &str) -> PathBuf {
+    find_packaged(name).unwrap_or_else(|| panic!("{name} is not installed: run `make tools`"))
+}
+
+/// The same for one that `make tools` installs where it can be used only. Those of the network's plugins are looked
+/// for where Debian has them.
+pub fn find_packaged(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)
-        .chain([PathBuf::from("/usr/sbin")])
+        .chain(["/usr/sbin", NETWORK_PLUGINS].map(PathBuf::from))
         .map(|directory| directory.join(name))
         .find(|program| program.is_file())
-        .unwrap_or_else(|| panic!("{name} is not installed: run `make tools`"))
 }
 
 /// Says that a test did not run, at the end of all tests too, where a file for that is named.
@@ -73,7 +81,8 @@ fn version(name: &str) -> &'static str {
         .unwrap_or_else(|| panic!("hack/tools.versions has no {name}"))
 }
 
-fn cache() -> PathBuf {
+/// The directory of what `make tools` built.
+pub fn cache() -> PathBuf {
     let directory = |name| {
         std::env::var_os(name)
             .filter(|value| !value.is_empty())

@@ -19,7 +19,7 @@ use super::api_client::{ApiClient, POLL};
 use super::audit::{self, AuditLog, Entry};
 use super::kubeconfig;
 use super::namespace::Namespace;
-use super::programs::{ADMIN, CONTROLLERS, HARNESS, Setup};
+use super::programs::{ADMIN, CONTROLLERS, HARNESS, POD_CONTROLLERS, Setup};
 
 /// How long the API server may take to be ready; it takes seconds, and longer on a busy machine.
 const STARTUP: Duration = Duration::from_secs(120);
@@ -102,6 +102,15 @@ impl ControlPlane {
             plane
         };
         SHARED.get_or_init(start).await
+    }
+
+    /// One without the definitions, in which Deployments and Jobs have pods, for a node to run.
+    pub async fn start_for_node() -> Self {
+        let mut plane = Self::start_bare().await;
+        let controllers = format!("{CONTROLLERS},{POD_CONTROLLERS}");
+        let controllers = plane.setup.start_controllers(&controllers);
+        plane.daemons.insert(0, controllers);
+        plane
     }
 
     /// One with controllers for the whole test process. Tests take a [`Self::namespace`] of their own.

@@ -9,6 +9,7 @@
 //! | `api_client` | the harness's own requests, which the audit log leaves out |
 //! | `audit` | who asked the API server for what |
 //! | `api_proxy` | a way to the API server that fails as told and tells of every change |
+//! | `node`, `images` | a real node that runs pods; what it runs |
 //! | `controller` | the program under test, as a controller |
 //!
 //! ```ignore
@@ -24,8 +25,10 @@ pub mod api_proxy;
 pub mod audit;
 pub mod control_plane;
 pub mod controller;
+pub mod images;
 mod kubeconfig;
 pub mod namespace;
+pub mod node;
 mod programs;
 
 pub use api_client::{Answer, ApiClient};
@@ -33,3 +36,4 @@ pub use api_proxy::ApiProxy;
 pub use control_plane::ControlPlane;
 pub use controller::Controller;
 pub use namespace::Namespace;
+pub use node::Node;

@@ -23,6 +23,14 @@ const PORTS: Range<u16> = 20_000..30_000;
 pub(super) const CONTROLLERS: &str = "namespace-controller,garbage-collector-controller,serviceaccount-controller,\
     serviceaccount-token-controller,clusterrole-aggregation-controller";
 
+/// What pods need besides: somebody who makes them, and a node that is let have them.
+pub(super) const POD_CONTROLLERS: &str = "deployment-controller,replicaset-controller,job-controller,\
+    root-ca-certificate-publisher-controller,node-lifecycle-controller,pod-garbage-collector-controller";
+
+/// Where pods look for the API server: the first address of [`SERVICES`].
+pub(super) const SERVICE: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
+const SERVICES: &str = "10.0.0.0/24";
+
 /// The user of a person with every right.
 pub(super) const ADMIN: User = User {
     name: "admin",
@@ -59,7 +67,8 @@ impl Setup {
             directory: directory.to_path_buf(),
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, free_port())),
         };
-        let identity = authority.issue();
+        let service = SERVICE.to_string();
+        let identity = authority.issue_for(&["127.0.0.1", "::1", "localhost", &service]);
         setup.file("tls.crt", &identity.certificate);
         setup.file("tls.key", &identity.key);
         let key = KeyPair::generate().expect("a key");
@@ -127,7 +136,7 @@ impl Setup {
                 "service-account-signing-key-file",
                 self.text("service-account.key"),
             ),
-            flag("service-cluster-ip-range", "10.0.0.0/24"),
+            flag("service-cluster-ip-range", SERVICES),
             flag("audit-policy-file", self.text("audit-policy.yaml")),
             flag("audit-log-path", self.text(audit::FILE)),
             // One file, however long the run.
@@ -145,6 +154,7 @@ impl Setup {
                 "service-account-private-key-file",
                 self.text("service-account.key"),
             ),
+            flag("root-ca-file", self.text("ca.crt")),
             flag("leader-elect", "false"),
             flag("secure-port", "0"),
         ];

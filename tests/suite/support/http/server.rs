@@ -69,7 +69,7 @@ impl Server {
         tls: Option<Arc<ServerConfig>>,
     ) -> Self {
         let _runtime = runtime().enter();
-        let listener = listen_at(address);
+        let listener = listen_at((address, 0).into());
         let address = listener.local_addr().expect("a bound socket");
         let script = Arc::new(Script::default());
         let running = watch::Sender::new(0);
@@ -130,11 +130,12 @@ impl Drop for Server {
 
 /// A listener on a free loopback port. Needs the context of a runtime.
 pub fn listen() -> tokio::net::TcpListener {
-    listen_at(Ipv4Addr::LOCALHOST)
+    listen_at((Ipv4Addr::LOCALHOST, 0).into())
 }
 
-fn listen_at(address: Ipv4Addr) -> tokio::net::TcpListener {
-    let listener = TcpListener::bind((address, 0)).expect("a free port");
+/// A listener on an address of this machine. Needs the context of a runtime.
+pub fn listen_at(address: SocketAddr) -> tokio::net::TcpListener {
+    let listener = TcpListener::bind(address).expect("a free port");
     listener.set_nonblocking(true).expect("a socket option");
     tokio::net::TcpListener::from_std(listener).expect("a listener")
 }

@@ -450,12 +450,12 @@ impl Totals {
             Outcome::Planned { .. } => self.planned += 1,
             Outcome::Copied { bytes, .. } => {
                 self.copied += 1;
-                self.bytes += bytes;
+                self.bytes = self.bytes.saturating_add(*bytes);
             }
             Outcome::Retagged { .. } => self.retagged += 1,
             Outcome::Completed { bytes, .. } => {
                 self.completed += 1;
-                self.bytes += bytes;
+                self.bytes = self.bytes.saturating_add(*bytes);
             }
             Outcome::Frozen => self.frozen += 1,
             Outcome::Refused(_) => self.refused += 1,

@@ -13,6 +13,9 @@ use crate::plan::status::failures;
 
 /// Longest message of a failure, in characters.
 const MESSAGE: usize = 400;
+/// The most that one pod is believed to have copied: a thousand of them still fit into any number.
+const MOST_TAGS: usize = 1 << 20;
+const MOST_BYTES: u64 = 1 << 50;
 
 /// What came of a part.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,6 +73,8 @@ impl PartResult {
     /// Reads it. A pod may say anything.
     pub(super) fn read(text: &str) -> Option<Self> {
         let mut told: Self = serde_json::from_str(text).ok()?;
+        told.copied = told.copied.min(MOST_TAGS);
+        told.bytes = told.bytes.min(MOST_BYTES);
         for failure in &mut told.failures {
             failure.message = shorten(&failure.message, MESSAGE);
         }
@@ -123,6 +128,9 @@ mod tests {
         let read = PartResult::read(&text).unwrap();
         assert_eq!(read.copied, 7);
         assert!(read.failures.len() > 5);
+        let boast = format!(r#"{{"copied":{},"bytes":{}}}"#, usize::MAX, u64::MAX);
+        let read = PartResult::read(&boast).unwrap();
+        assert_eq!((read.copied, read.bytes), (MOST_TAGS, MOST_BYTES));
         for strange in ["", "{}", "[1]", "panicked", r#"{"copied":-1,"bytes":0}"#] {
             assert_eq!(PartResult::read(strange), None, "{strange}");
         }

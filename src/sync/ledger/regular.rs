@@ -2,7 +2,7 @@
 
 //! Regular files: what is something else is refused before it is opened.
 
-use std::fs::{self, File, FileType, OpenOptions};
+use std::fs::{self, File, FileType, Metadata, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
@@ -107,7 +107,9 @@ fn write_new(temporary: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true).mode(PRIVATE);
     let mut file = options.open(temporary)?;
-    if let Ok(before) = fs::symlink_metadata(path) {
+    // The mode of a link says nothing.
+    let before = fs::symlink_metadata(path).ok();
+    if let Some(before) = before.filter(Metadata::is_file) {
         // Only root gives files away.
         let _ = fchown(&file, Some(before.uid()), Some(before.gid()));
         file.set_permissions(fs::Permissions::from_mode(before.mode() & PERMISSIONS))?;

@@ -39,6 +39,10 @@ async fn kube_score_finds_nothing_critical() {
         if name == "OpenShift" {
             program = program.argument("--ignore-test=container-security-context-user-group-id");
         }
+        // There the pods of Jobs have a policy, and the controller makes them.
+        if name == "everything" {
+            program = program.argument("--ignore-test=networkpolicy-targets-pod");
+        }
         let rendered = render(values).await.yaml;
         let finished = program.argument("-").input(rendered).run().await;
         finished.assert_success();

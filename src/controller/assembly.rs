@@ -27,7 +27,7 @@ use crate::plan::prune::Stop;
 use crate::registry::Pool;
 use crate::runtime::kubernetes::Clients;
 use crate::runtime::lease::{Claim, Identity};
-use crate::runtime::memory::{Bounds, ReadMemory, container_limit};
+use crate::runtime::memory::Bounds;
 use crate::sync::prune::Pruner;
 use crate::sync::workloads::Workloads;
 use crate::sync::{Allowance, Ledger, State};
@@ -133,21 +133,16 @@ fn state(settings: &Settings, clients: &Clients, portion: &Portion, state: State
     }
 }
 
-/// What mirrors may take. Nobody reads why tags are not selected.
+/// What mirrors may take.
 fn allowance(settings: &Settings) -> Allowance {
-    let total = settings.read_memory;
-    let total = total.unwrap_or_else(|| Bounds::total_within(container_limit()));
+    let total = Bounds::total(settings.read_memory);
     let bounds = Bounds::of(total, settings.concurrent_rounds);
     tracing::info!(
         bytes = total,
         mirror = bounds.share,
         "memory for what is read from registries"
     );
-    Allowance {
-        memory: ReadMemory::new(bounds),
-        tags: Some(settings.tags_per_mirror),
-        tells_excluded: false,
-    }
+    Allowance::within(bounds, settings.tags_per_mirror)
 }
 
 /// What pruning may do, and how it sees what workloads use.

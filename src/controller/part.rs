@@ -27,7 +27,7 @@ use crate::plan::{self, Mirror, RepositoryShare};
 use crate::registry::{Boundaries, Pool};
 use crate::runtime::kubernetes::{self, Clients, explain};
 use crate::runtime::lease::tenure::{Permission, Tenure};
-use crate::runtime::memory::{Bounds, ReadMemory, container_limit};
+use crate::runtime::memory::Bounds;
 use crate::sync::{self, Allowance, Ledger, Observer, RoundInput, State};
 
 /// How long a mirror may take to name the Job of a pod.
@@ -262,13 +262,8 @@ async fn read_policies(
 }
 
 fn allowance(settings: &PartSettings) -> Allowance {
-    let total = settings.read_memory;
-    let total = total.unwrap_or_else(|| Bounds::total_within(container_limit()));
-    Allowance {
-        memory: ReadMemory::new(Bounds::of(total, 1)),
-        tags: Some(settings.tags_per_mirror),
-        tells_excluded: false,
-    }
+    let bounds = Bounds::of(Bounds::total(settings.read_memory), 1);
+    Allowance::within(bounds, settings.tags_per_mirror)
 }
 
 /// Whether a mirror names a Job.

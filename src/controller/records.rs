@@ -34,6 +34,7 @@ use crate::api::mirrored_repository::MIRROR_UID_LABEL;
 use crate::api::{MirroredRepository, Reason};
 use crate::oci::Repository;
 use crate::plan::Mirror;
+use crate::runtime::kubernetes::ObjectPages;
 use crate::sync::Ledger;
 use crate::sync::ledger::{Keep, KeepError, Leaf, Memory, Page};
 
@@ -88,21 +89,16 @@ impl Records {
         parameters: ListParams,
         mut take: impl FnMut(MirroredRepository),
     ) -> Result<(), kube::Error> {
-        let mut parameters = parameters.limit(PAGE_SIZE);
-        loop {
-            let page = api.list(&parameters).await?;
-            let next = page.metadata.continue_.clone();
-            for DeserializeGuard(object) in page.items {
+        let mut pages = ObjectPages::of(api, parameters.limit(PAGE_SIZE));
+        while let Some(objects) = pages.next().await? {
+            for DeserializeGuard(object) in objects {
                 match object {
                     Ok(object) => take(object),
                     Err(invalid) => warn_of(&invalid),
                 }
             }
-            match next {
-                Some(token) if !token.is_empty() => parameters.continue_token = Some(token),
-                Some(_) | None => return Ok(()),
-            }
         }
+        Ok(())
     }
 
     /// Takes over what other processes put on record of a mirror since, in place of what is known. Gives what it holds by

@@ -14,6 +14,7 @@ use super::objects::{Guarded, PAGE_SIZE, api};
 use super::records::Records;
 use crate::api::ImageMirror;
 use crate::plan::conflicts::Seniority;
+use crate::runtime::kubernetes::ObjectPages;
 use crate::sync::Ledger;
 
 /// The mirrors that there are, by `namespace/name`.
@@ -80,16 +81,11 @@ async fn list_mirrors(
     extent: RestoredMirrors<'_>,
     shared: &Shared,
 ) -> Result<Mirrors, kube::Error> {
-    let mut parameters = ListParams::default().limit(PAGE_SIZE);
+    let mut pages = ObjectPages::of(api, ListParams::default().limit(PAGE_SIZE));
     let mut mirrors = Mirrors::new();
-    loop {
-        let page = api.list(&parameters).await?;
-        let next = page.metadata.continue_.clone();
-        mirrors.extend(page.items.iter().map(identify));
-        let understood = page
-            .items
-            .iter()
-            .filter_map(|object| object.0.as_ref().ok());
+    while let Some(objects) = pages.next().await? {
+        mirrors.extend(objects.iter().map(identify));
+        let understood = objects.iter().filter_map(|object| object.0.as_ref().ok());
         for mirror in understood.clone() {
             if let RestoredMirrors::Some(picks) = extent
                 && picks(&ObjectRef::from_obj(mirror))
@@ -102,11 +98,8 @@ async fn list_mirrors(
         shared
             .state
             .stand_by(understood.filter_map(bystanders::read));
-        match next {
-            Some(token) if !token.is_empty() => parameters.continue_token = Some(token),
-            Some(_) | None => return Ok(mirrors),
-        }
     }
+    Ok(mirrors)
 }
 
 fn identify(mirror: &Guarded<ImageMirror>) -> (String, (Option<String>, Seniority)) {

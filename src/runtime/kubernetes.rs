@@ -7,6 +7,7 @@
 //! calls decides that.
 
 mod explain;
+mod pages;
 
 use std::io;
 use std::path::Path;
@@ -17,6 +18,7 @@ use kube::config::{InClusterError, KubeConfigOptions, Kubeconfig, KubeconfigErro
 use kube::{Client, Config};
 
 pub use self::explain::{advice, explain};
+pub use self::pages::ObjectPages;
 
 use self::explain::explain_kubeconfig;
 

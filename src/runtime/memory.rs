@@ -24,7 +24,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::OwnedMutexGuard;
 
-pub use self::bounds::{Bounds, container_limit};
+pub use self::bounds::Bounds;
 pub use self::pool::Full;
 use self::pool::{Parts, Pool, Wish};
 

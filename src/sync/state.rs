@@ -15,7 +15,7 @@ use crate::copy::{Engine, Progress};
 use crate::plan::conflicts::Seniority;
 use crate::plan::prune::Stop;
 use crate::plan::{Claim, Mirror, SourceImage};
-use crate::runtime::memory::{Bounds, ReadMemory, container_limit};
+use crate::runtime::memory::{Bounds, ReadMemory};
 
 /// What rounds share: what one learns of registries serves the next. Cheap to clone.
 #[derive(Clone)]
@@ -140,9 +140,18 @@ impl State {
 // === impl Allowance ===
 
 impl Allowance {
+    /// For a process in a cluster: nobody reads why tags are not selected.
+    pub fn within(bounds: Bounds, tags: usize) -> Self {
+        Self {
+            memory: ReadMemory::new(bounds),
+            tags: Some(tags),
+            tells_excluded: false,
+        }
+    }
+
     /// For a person who runs so many mirrors: as much as the container has.
     pub fn for_mirrors(count: usize) -> Self {
-        let total = Bounds::total_within(container_limit());
+        let total = Bounds::total(None);
         Self {
             memory: ReadMemory::new(Bounds::of(total, count)),
             tags: None,

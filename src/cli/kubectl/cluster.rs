@@ -19,7 +19,7 @@ use crate::cli::output::Output;
 use crate::page::UnreadableMirror;
 use crate::plan::named_mirror::NamedMirror;
 use crate::plan::why::KnownObjects;
-use crate::runtime::kubernetes::{Clients, advice, explain};
+use crate::runtime::kubernetes::{Clients, ObjectPages, advice, explain};
 
 /// Objects of a page.
 const PAGE: u32 = 250;
@@ -212,7 +212,6 @@ impl Cluster {
         parameters: ListParams,
         output: &Output,
     ) -> Result<Objects<K>, PluginError> {
-        let mut parameters = parameters.limit(PAGE);
         let api: Api<DeserializeGuard<K>> = match &self.namespace {
             Some(namespace) => Api::namespaced(self.clients.call.clone(), namespace),
             None => Api::all(self.clients.call.clone()),
@@ -221,10 +220,14 @@ impl Cluster {
             understood: Vec::new(),
             invalid: Vec::new(),
         };
+        let mut pages = ObjectPages::of(&api, parameters.limit(PAGE));
         loop {
-            let page = api.list(&parameters).await;
+            let page = pages.next().await;
             let page = page.map_err(|error| self.failed::<K>("list", None, &error))?;
-            for object in page.items {
+            let Some(page) = page else {
+                return Ok(objects);
+            };
+            for object in page {
                 let name = object.name_any();
                 match object.0 {
                     Ok(object) => objects.understood.push(object),
@@ -235,14 +238,10 @@ impl Cluster {
                     }
                 }
             }
-            match page.metadata.continue_.filter(|token| !token.is_empty()) {
-                Some(_) if objects.understood.len() >= OBJECTS => {
-                    let kind = K::plural(&());
-                    output.note(&format!("only the first {OBJECTS} {kind} are looked at"));
-                    return Ok(objects);
-                }
-                Some(token) => parameters.continue_token = Some(token),
-                None => return Ok(objects),
+            if pages.are_more() && objects.understood.len() >= OBJECTS {
+                let kind = K::plural(&());
+                output.note(&format!("only the first {OBJECTS} {kind} are looked at"));
+                return Ok(objects);
             }
         }
     }

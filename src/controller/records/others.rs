@@ -16,7 +16,7 @@ use super::writer::Writer;
 use crate::api::{ImageMirror, MirroredRepository, Reason};
 use crate::controller::objects::{Guarded, PAGE_SIZE, api};
 use crate::oci::{Registry, Repository};
-use crate::runtime::kubernetes::explain;
+use crate::runtime::kubernetes::{ObjectPages, explain};
 use crate::runtime::lease::shards::{Hands, Shard};
 use crate::sync::Ledger;
 use crate::sync::ledger::{Leaf, Page, RecordPlace};
@@ -79,10 +79,9 @@ impl OtherShards {
     ) -> Result<(), kube::Error> {
         let mut parameters = ListParams::default().limit(PAGE_SIZE);
         parameters.field_selector = selector;
-        loop {
-            let listed = objects.list(&parameters).await?;
-            let next = listed.metadata.continue_.clone();
-            for DeserializeGuard(object) in listed.items {
+        let mut pages = ObjectPages::of(objects, parameters);
+        while let Some(listed) = pages.next().await? {
+            for DeserializeGuard(object) in listed {
                 let Ok(object) = object else { continue };
                 let Some((page, mut leaf)) = convert::read(&object) else {
                     continue;
@@ -103,11 +102,8 @@ impl OtherShards {
                 known.records.extend(leaf.records);
                 known.deleted.extend(leaf.deleted);
             }
-            match next {
-                Some(token) if !token.is_empty() => parameters.continue_token = Some(token),
-                Some(_) | None => return Ok(()),
-            }
         }
+        Ok(())
     }
 }
 

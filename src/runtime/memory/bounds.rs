@@ -46,15 +46,20 @@ impl Bounds {
         }
     }
 
+    /// The bytes to share out: as many as somebody says, or what the limit of the container gives.
+    pub fn total(said: Option<usize>) -> usize {
+        said.unwrap_or_else(|| Self::total_within(container_limit()))
+    }
+
     /// The bytes to share out in a process with this limit.
-    pub fn total_within(limit: Option<usize>) -> usize {
+    fn total_within(limit: Option<usize>) -> usize {
         limit.map_or(UNLIMITED, |limit| (limit / PART).max(LEAST))
     }
 }
 
 /// The memory limit of the container that the process runs in, in bytes, as it was when it was first asked for: what is
 /// shared out is not shared out again.
-pub fn container_limit() -> Option<usize> {
+fn container_limit() -> Option<usize> {
     static LIMIT: LazyLock<Option<usize>> = LazyLock::new(read_container_limit);
     *LIMIT
 }

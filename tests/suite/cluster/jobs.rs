@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use self::pods::Pods;
 use super::objects::{Mirror, login_secret};
 use super::stage::{change, controller_of, message, ready_for, sync, until, within};
-use crate::support::cluster::controller::Options;
+use crate::support::cluster::controller::{Controller, Options};
 use crate::support::cluster::namespace::find_condition;
 use crate::support::cluster::{ControlPlane, Namespace};
 use crate::support::content::{Image, ImageBuilder};
@@ -74,6 +74,20 @@ async fn open(name: &str) -> Namespace<'static> {
 /// A controller that makes Jobs.
 fn making_jobs(namespace: &Namespace<'_>) -> Options {
     controller_of(namespace).argument("--job-image=registry.test/transship:1")
+}
+
+/// A controller that makes Jobs, pods that run, and everything of the source, copied by two of them.
+async fn begin(
+    name: &str,
+    source: &FaultRegistry,
+    destination: &FaultRegistry,
+) -> (Namespace<'static>, Pods, Controller) {
+    let namespace = open(name).await;
+    let pods = Pods::of(&namespace);
+    let controller = making_jobs(&namespace).start().await;
+    let mirror = mirror_of(source, destination, 2);
+    namespace.apply(&mirror.to_string()).await;
+    (namespace, pods, controller)
 }
 
 /// What is at the destination, repository by repository.
@@ -162,12 +176,7 @@ async fn a_pod_that_is_evicted_is_taken_up_again() {
         .on("PUT", "/app01/manifests/")
         .first(1)
         .does(Action::Hold(gate.clone()));
-    let namespace = open("evicted").await;
-    let pods = Pods::of(&namespace);
-    let _controller = making_jobs(&namespace).start().await;
-    namespace
-        .apply(&mirror_of(&source, &destination, 2).to_string())
-        .await;
+    let (namespace, pods, _controller) = begin("evicted", &source, &destination).await;
     within("a push", gate.reached()).await;
     until("the other part", async || {
         !pods.runs(1) && pods.started() == 2
@@ -199,12 +208,7 @@ async fn the_next_controller_follows_the_job_of_the_last_one() {
     destination
         .on("PUT", "/app03/manifests/")
         .does(Action::Hold(gate.clone()));
-    let namespace = open("followed").await;
-    let _pods = Pods::of(&namespace);
-    let controller = making_jobs(&namespace).start().await;
-    namespace
-        .apply(&mirror_of(&source, &destination, 2).to_string())
-        .await;
+    let (namespace, _pods, controller) = begin("followed", &source, &destination).await;
     within("a push", gate.reached()).await;
     controller.stop().await;
     let next = making_jobs(&namespace).start().await;
@@ -223,12 +227,7 @@ async fn the_job_of_a_mirror_that_is_suspended_is_ended_and_writes_no_more() {
     destination
         .on("PUT", "/app00/manifests/")
         .does(Action::Hold(gate.clone()));
-    let namespace = open("suspended").await;
-    let pods = Pods::of(&namespace);
-    let _controller = making_jobs(&namespace).start().await;
-    namespace
-        .apply(&mirror_of(&source, &destination, 2).to_string())
-        .await;
+    let (namespace, pods, _controller) = begin("suspended", &source, &destination).await;
     within("a push", gate.reached()).await;
     change(
         &namespace,
@@ -260,12 +259,7 @@ async fn what_pods_could_not_copy_is_told_with_its_reason() {
     let (source, destination) = (source(4), FaultRegistry::start());
     let full = Reply::error(507, "UNKNOWN", "no room");
     destination.on("PUT", "/app00/manifests/").responds(full);
-    let namespace = open("failing").await;
-    let _pods = Pods::of(&namespace);
-    let _controller = making_jobs(&namespace).start().await;
-    namespace
-        .apply(&mirror_of(&source, &destination, 2).to_string())
-        .await;
+    let (namespace, _pods, _controller) = begin("failing", &source, &destination).await;
     let has_failed = |mirror: &Value| mirror["status"]["tags"]["failed"] == 1;
     let failed = namespace
         .wait_for("imir", "mirror", "failed", has_failed)

@@ -17,6 +17,7 @@ mod clock;
 mod judge;
 mod member;
 mod mutants;
+mod requests;
 mod story;
 mod unsharded;
 

@@ -231,7 +231,10 @@ fn validate(documents: &[Document]) -> Result<Vec<Placed<'_>>, DocumentsError> {
     let mut mirrors = Vec::new();
     for (document, mirror) in written_mirrors(documents) {
         match plan::validate(mirror, &policies) {
-            Ok(mirror) => mirrors.push((document, mirror)),
+            Ok(mirror) => {
+                let order = mirrors.len();
+                mirrors.push((document, Mirror { order, ..mirror }));
+            }
             Err(invalid) => errors.extend(errors_at(document, invalid)),
         }
     }

@@ -103,8 +103,15 @@ impl Session {
         let events = copy::Progress::none().with(progress.clone());
         let state = State::new(Arc::clone(&ledger), events)
             .with_allowance(Allowance::for_mirrors(inputs.len()));
-        // They are not part of this run, and what they may want is not pruned.
-        state.stand_by(left_out);
+        // Those that are left out are not part of this run: what they may want is not pruned, and what they have is not
+        // written over.
+        let expected = inputs.iter().map(|input| (*input.mirror).clone());
+        state.expect(expected);
+        state.stand_by(left_out.iter().cloned());
+        let mirrors = inputs.iter().map(|input| &*input.mirror);
+        mirrors
+            .chain(&left_out)
+            .for_each(|mirror| state.resume_claims(mirror));
         Ok(Self {
             inputs,
             state,

@@ -9,6 +9,7 @@ use kube::runtime::reflector::ObjectRef;
 use super::context::Context;
 use crate::api::{ImageMirror, ImagePolicy};
 use crate::plan::{self, Mirror};
+use crate::sync::State;
 
 /// Stands for every tag.
 const EVERY_TAG: &str = "*";
@@ -33,12 +34,20 @@ pub(super) fn read(object: &ImageMirror) -> Option<Mirror> {
     plan::validate(&object, &[]).ok()
 }
 
+/// Takes note of mirrors that have not said what they want. One that is suspended says nothing.
+pub(super) fn await_word(state: &State, mirrors: impl IntoIterator<Item = Mirror>) {
+    let mirrors = mirrors.into_iter();
+    let (silent, expected): (Vec<_>, Vec<_>) = mirrors.partition(|mirror| mirror.suspend);
+    state.stand_by(silent);
+    state.expect(expected);
+}
+
 impl Context {
     /// What this mirror may want is kept until it has said what it wants, and events may hint at it.
     pub(super) fn stand_by(&self, mirror: &ImageMirror) {
         let wanting = read(mirror);
         self.shared.hinted.observe(mirror, wanting.as_ref());
-        self.shared.state.stand_by(wanting);
+        await_word(&self.shared.state, wanting);
     }
 
     /// What the mirrors of a namespace may want is known to whoever takes events of it.

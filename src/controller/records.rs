@@ -172,7 +172,7 @@ impl Records {
         parts.restore(object.spec.part, &name, &leaf);
         state.objects.insert(name, page.clone());
         drop(state);
-        let restored = convert::restored(object, &page, &leaf.records);
+        let restored = convert::restored(object, &page, &leaf);
         Some((page, leaf, restored))
     }
 

@@ -10,6 +10,7 @@ use kube::{Api, Client, ResourceExt};
 
 use super::bystanders;
 use super::context::Shared;
+use super::memory::name_of;
 use super::objects::{Guarded, PAGE_SIZE, api};
 use super::records::Records;
 use crate::api::ImageMirror;
@@ -87,6 +88,9 @@ async fn list_mirrors(
         mirrors.extend(objects.iter().map(identify));
         let understood = objects.iter().filter_map(|object| object.0.as_ref().ok());
         for mirror in understood.clone() {
+            if mirror.status.as_ref().is_some_and(|it| it.job.is_some()) {
+                shared.state.leave_apart(&name_of(mirror));
+            }
             if let RestoredMirrors::Some(picks) = extent
                 && picks(&ObjectRef::from_obj(mirror))
             {
@@ -95,9 +99,7 @@ async fn list_mirrors(
                 shared.memory.write(mirror, status);
             }
         }
-        shared
-            .state
-            .stand_by(understood.filter_map(bystanders::read));
+        bystanders::await_word(&shared.state, understood.filter_map(bystanders::read));
     }
     Ok(mirrors)
 }
@@ -111,6 +113,7 @@ fn identify(mirror: &Guarded<ImageMirror>) -> (String, (Option<String>, Seniorit
     let created = mirror.creation_timestamp().map(|time| time.0);
     let seniority = Seniority {
         created,
+        order: 0,
         name: name.clone(),
     };
     (name, (mirror.uid(), seniority))

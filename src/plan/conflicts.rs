@@ -56,8 +56,19 @@ pub struct Claim {
 pub struct Seniority {
     /// When it was created; nothing in files, where the order of the mirrors decides.
     pub created: Option<Timestamp>,
+    /// How many stand before it in files.
+    pub order: usize,
     /// The mirror, `namespace/name`.
     pub name: String,
+}
+
+/// What mirrors are sorted by, the oldest first. Those of one second, as of one file that was applied, are sorted by
+/// name; those of files that were not, as they stand there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Age<'a> {
+    created: Option<Timestamp>,
+    order: usize,
+    name: Option<&'a str>,
 }
 
 /// Who claims what.
@@ -127,10 +138,14 @@ pub enum ConflictKind {
 // === impl Seniority ===
 
 impl Seniority {
-    /// What mirrors are sorted by, the oldest first. Those of one second, as of one file that was
-    /// applied, are sorted by name.
-    pub fn age(&self) -> Option<(Timestamp, &str)> {
-        Some((self.created?, &self.name))
+    /// What it is sorted by.
+    pub fn age(&self) -> Age<'_> {
+        let name = self.created.map(|_| self.name.as_str());
+        Age {
+            created: self.created,
+            order: self.order,
+            name,
+        }
     }
 }
 
@@ -141,6 +156,7 @@ impl Mirror {
     pub fn seniority(&self) -> Seniority {
         Seniority {
             created: self.created,
+            order: self.order,
             name: self.name.clone(),
         }
     }

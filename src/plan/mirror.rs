@@ -30,6 +30,8 @@ pub struct Mirror {
     pub uid: Option<String>,
     /// When it was created; None in files. Where two mirrors claim one tag, the older one has it.
     pub created: Option<Timestamp>,
+    /// How many mirrors stand before it in the files that it is from: there the first one counts as the oldest.
+    pub order: usize,
     /// Where images come from.
     pub source: Source,
     /// Which images; at least one.

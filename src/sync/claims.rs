@@ -2,21 +2,25 @@
 
 //! Who wants which destination tag, over all mirrors of the process and from round to round.
 
+mod conflicts;
+mod holder;
 #[cfg(test)]
 mod tests;
+mod unheard;
 
-use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use jiff::Timestamp;
-
+use self::conflicts::find_own_conflicts;
+pub(super) use self::conflicts::{Conflicts, Obstacle};
+use self::holder::{Holder, Target, Targets, targets};
+use self::unheard::Unheard;
 use super::ledger::Ownership;
 use super::sighting::Absent;
 use super::wishes::{Run, Wish, Wishes};
-use crate::oci::{Digest, Registry, Repository, Tag};
-use crate::plan::conflicts::{Claimant, Conflict, ConflictKind, Seniority, find_conflicts};
-use crate::plan::prune::{self as pruning, Holding, may_want};
+use crate::oci::Repository;
+use crate::plan::conflicts::Seniority;
+use crate::plan::prune::{self as pruning, Holding};
 use crate::plan::{Claim, Mirror, SourceImage};
 
 /// The destination tags that mirrors want.
@@ -38,37 +42,23 @@ pub(super) struct Claims {
     /// The mirrors that want something of a repository, or did: who looks for them asks no other.
     interested: HashMap<Repository, BTreeSet<String>>,
     /// The mirrors of which it is not known what they want: they may want whatever their specs could mean.
-    unheard: HashMap<String, Arc<Mirror>>,
+    unheard: Unheard,
+    /// The mirrors that have had a round in this process.
+    begun: HashSet<String>,
+    /// The runs that may write what is held by them.
+    running: HashSet<Run>,
+    /// The mirrors whose images other processes copy, by a round that has ended.
+    apart: HashSet<String>,
 }
-
-/// A tag of a registry, by the one name that stands for all that the registry may have.
-type Target = (Registry, Repository, Tag);
-
-/// Tags of registries as specs name them, by their repositories, with the digests that they should name, where those are
-/// known.
-#[derive(Debug, Default)]
-struct Targets(HashMap<Repository, HashMap<(Registry, Tag), Option<Digest>>>);
-
-#[derive(Clone, Debug)]
-struct Holder {
-    mirror: Arc<Seniority>,
-    source: SourceImage,
-    claim: Claim,
-    /// The digest that the tag should name, where that is known.
-    digest: Option<Digest>,
-    /// What gives the mirror the tag.
-    ownership: Ownership,
-    /// The run that found it out; None where it was on record.
-    run: Option<Run>,
-}
-
-/// The wishes of a mirror that are not honoured, and why: the image, and the tag that it is to have.
-pub(super) type Conflicts<'a> = HashMap<(&'a SourceImage, &'a Claim), ConflictKind>;
 
 impl Claims {
     /// Finds what keeps a mirror from its wishes: tags that others of its run want, or hold since an earlier one. Who
     /// wrote a tag holds it, then who found it right; of those whose ownership is the same the older mirror, whoever came
     /// first. `all` are the wishes of those who may want the same tags, in the order of the run, with its own.
+    ///
+    /// What another run writes is left alone until it has ended, whoever is older. In its first round a mirror leaves
+    /// alone, too, what an older one may want that has not said so, and that is worked on here, as `is_here` tells. It does
+    /// so once: a mirror whose round never comes keeps nobody from anything.
     ///
     /// What a mirror wants without conflict is held by it from now on, unless it could not write it before.
     pub(super) fn settle<'a>(
@@ -76,7 +66,10 @@ impl Claims {
         run: Run,
         own: &'a Wishes,
         all: &'a [Arc<Wishes>],
+        is_here: impl Fn(&str) -> bool,
     ) -> Conflicts<'a> {
+        self.apart.remove(&own.mirror.name);
+        let elders = self.find_elders(own, all, is_here);
         if own.is_complete {
             self.let_go(&own.mirror.name);
         } else {
@@ -90,11 +83,82 @@ impl Claims {
             unproven.retain(|target| wanted.contains(target));
         }
         let rivals = self.rivals(run, own, all);
-        let conflicts = find_own_conflicts(own, all, &wanted, &rivals);
+        let mut conflicts = find_own_conflicts(own, all, &wanted, &rivals);
+        for (key, elder) in elders {
+            conflicts.entry(key).or_insert(Obstacle::Undecided(elder));
+        }
+        self.leave_to_writers(run, own, &mut conflicts);
         for holder in self.hold_honoured(run, own, &conflicts) {
             self.withhold(&holder);
         }
         conflicts
+    }
+
+    /// What older mirrors may want that have not said so, of what one wants in its first round and has nothing of.
+    fn find_elders<'a>(
+        &mut self,
+        own: &'a Wishes,
+        all: &[Arc<Wishes>],
+        is_here: impl Fn(&str) -> bool,
+    ) -> Vec<((&'a SourceImage, &'a Claim), String)> {
+        let name = &own.mirror.name;
+        if !self.begun.insert(name.clone()) {
+            return Vec::new();
+        }
+        let seniority = own.mirror.seniority();
+        let heard: HashSet<&str> = all.iter().map(|it| it.mirror.name.as_str()).collect();
+        let is_meant = |other: &str| other != name && !heard.contains(other) && is_here(other);
+        let has = |claim: &Claim| {
+            let holders = targets(claim).filter_map(|target| self.holders.get(&target));
+            holders.map(|it| &it.mirror.name).any(|it| it == name)
+        };
+        let bare = own
+            .tags
+            .iter()
+            .filter(|wish| wish.ownership == Ownership::Wanted && !has(&wish.claim));
+        bare.filter_map(|Wish { source, claim, .. }| {
+            let elder = self.unheard.find_elder(seniority.age(), claim, is_meant)?;
+            Some(((source, claim), elder.to_owned()))
+        })
+        .collect()
+    }
+
+    /// Takes out what another mirror writes at this moment.
+    fn leave_to_writers<'a>(&self, run: Run, own: &'a Wishes, conflicts: &mut Conflicts<'a>) {
+        for Wish { source, claim, .. } in &own.tags {
+            let holders = targets(claim).filter_map(|target| self.holders.get(&target));
+            let mut others = holders.filter(|it| it.mirror.name != own.mirror.name);
+            if let Some(writer) = others.find(|holder| self.writes(run, holder)) {
+                let writer = Obstacle::Written(writer.mirror.name.clone());
+                conflicts.entry((source, claim)).or_insert(writer);
+            }
+        }
+    }
+
+    /// Whether another run than this one may be about to write what somebody holds.
+    fn writes(&self, run: Run, holder: &Holder) -> bool {
+        let is_running = |other: Run| other != run && self.running.contains(&other);
+        holder.run.is_some_and(is_running) || self.apart.contains(&holder.mirror.name)
+    }
+
+    /// A run begins.
+    pub(super) fn begin(&mut self, run: Run) {
+        self.running.insert(run);
+    }
+
+    /// A run has ended, and writes nothing more.
+    pub(super) fn end(&mut self, run: Run) {
+        self.running.remove(&run);
+    }
+
+    /// Other processes copy what a mirror holds until it settles anew, or is taken back.
+    pub(super) fn leave_apart(&mut self, mirror: &str) {
+        self.apart.insert(mirror.to_owned());
+    }
+
+    /// Nobody copies any more what a mirror left to other processes.
+    pub(super) fn take_back(&mut self, mirror: &str) {
+        self.apart.remove(mirror);
     }
 
     /// Holds what a mirror wants without conflict, as far as its claims count; gives the rest.
@@ -188,7 +252,8 @@ impl Claims {
         let claims = own.tags.iter().map(|wish| &wish.claim);
         let wanted: HashSet<Target> = claims.flat_map(targets).collect();
         let rivals = self.rivals(run, own, all);
-        let conflicts = find_own_conflicts(own, all, &wanted, &rivals);
+        let mut conflicts = find_own_conflicts(own, all, &wanted, &rivals);
+        self.leave_to_writers(run, own, &mut conflicts);
         // What is not held stays as its last round left it.
         self.hold_honoured(run, own, &conflicts);
         conflicts
@@ -210,7 +275,8 @@ impl Claims {
         }
     }
 
-    /// Takes over what a mirror held before this process began.
+    /// Takes over what a mirror held before this process began. What its spec cannot mean any more it holds no more, as
+    /// far as that is known.
     pub(super) fn restore(
         &mut self,
         mirror: Seniority,
@@ -218,6 +284,9 @@ impl Claims {
     ) {
         let mirror = Arc::new(mirror);
         for (source, claim, ownership) in claims {
+            if !self.unheard.may_claim(&mirror.name, &claim) {
+                continue;
+            }
             let mirror = mirror.clone();
             self.hold_unless_taken(&Holder {
                 mirror,
@@ -255,25 +324,29 @@ impl Claims {
 
     /// Takes note of a mirror that has not said what it wants.
     pub(super) fn wait_for(&mut self, mirror: Arc<Mirror>) {
-        self.unheard.insert(mirror.name.clone(), mirror);
+        self.unheard.insert(mirror);
+    }
+
+    /// Takes note of a mirror that has not said what it wants, and is about to.
+    pub(super) fn expect(&mut self, mirror: Arc<Mirror>) {
+        self.unheard.expect(mirror);
     }
 
     /// Whether a mirror has not said what it wants.
     pub(super) fn is_unheard(&self, mirror: &str) -> bool {
-        self.unheard.contains_key(mirror)
+        self.unheard.has(mirror)
     }
 
     /// A mirror other than this one that has not said what it wants, and may want a tag.
     pub(super) fn find_unheard(&self, mirror: &str, target: &pruning::Target) -> Option<&str> {
-        let others = self.unheard.iter().filter(|(name, _)| *name != mirror);
-        let may_want = others.filter(|(_, other)| may_want(other, target));
-        // Always the same one.
-        may_want.map(|(name, _)| name.as_str()).min()
+        self.unheard.find(mirror, target)
     }
 
     /// Lets go of everything that a mirror wants.
     pub(super) fn forget(&mut self, mirror: &str) {
         self.unproven.remove(mirror);
+        self.begun.remove(mirror);
+        self.apart.remove(mirror);
         self.let_go(mirror);
     }
 
@@ -344,104 +417,4 @@ impl Claims {
             self.interested.insert(repository.clone(), interested);
         }
     }
-}
-
-// === impl Holder ===
-
-impl Holder {
-    /// What is first has the tag: by what it has of it, then by age.
-    fn rank(&self) -> (Reverse<Ownership>, Option<(Timestamp, &str)>) {
-        (Reverse(self.ownership), self.mirror.age())
-    }
-
-    fn of(mirror: &Arc<Seniority>, wish: &Wish, run: Run) -> Self {
-        let Wish {
-            source,
-            claim,
-            digest,
-            ownership,
-        } = wish;
-        Self {
-            mirror: mirror.clone(),
-            source: source.clone(),
-            claim: claim.clone(),
-            digest: Some(digest.clone()),
-            ownership: *ownership,
-            run: Some(run),
-        }
-    }
-}
-
-// === impl Targets ===
-
-impl Targets {
-    fn insert(&mut self, holder: &Holder) {
-        let Holder { claim, digest, .. } = holder;
-        let tags = self.0.entry(claim.repository.clone()).or_default();
-        for tag in claim.tags() {
-            tags.insert((claim.registry.clone(), tag.clone()), digest.clone());
-        }
-    }
-
-    fn into_targets(self) -> impl Iterator<Item = Target> {
-        self.0.into_iter().flat_map(|(repository, tags)| {
-            let tags = tags.into_keys();
-            tags.map(move |(registry, tag)| (registry.stand_in(), repository.clone(), tag))
-        })
-    }
-}
-
-/// What keeps a mirror from its own wishes, by those of the others who want some of it.
-fn find_own_conflicts<'a>(
-    own: &'a Wishes,
-    all: &[Arc<Wishes>],
-    wanted: &HashSet<Target>,
-    rivals: &[Holder],
-) -> Conflicts<'a> {
-    let ages: Vec<Seniority> = all.iter().map(|one| one.mirror.seniority()).collect();
-    let held = rivals.iter().map(|rival| {
-        let Holder {
-            mirror,
-            source,
-            claim,
-            ownership,
-            ..
-        } = rival;
-        (*ownership, &**mirror, source, claim)
-    });
-    let wished = all.iter().zip(&ages).flat_map(|(wishes, mirror)| {
-        let is_own = wishes.mirror.name == own.mirror.name;
-        let is_meant = move |claim: &Claim| is_own || targets(claim).any(|it| wanted.contains(&it));
-        let meant = wishes.tags.iter().filter(move |wish| is_meant(&wish.claim));
-        meant.map(move |wish| (wish.ownership, mirror, &wish.source, &wish.claim))
-    });
-    let mut wanting: Vec<(Ownership, &Seniority, &SourceImage, &Claim)> =
-        held.chain(wished).collect();
-    // In files there are no ages: the one that came first stays first.
-    wanting.sort_by_key(|(ownership, mirror, ..)| (Reverse(*ownership), mirror.age()));
-    let claimants = wanting
-        .into_iter()
-        .map(|(_, mirror, source, claim)| Claimant {
-            mirror: &mirror.name,
-            source,
-            claim,
-        });
-    let claimants: Vec<Claimant<'_>> = claimants.collect();
-    let conflicts = find_conflicts(&claimants).into_iter();
-    let refused = conflicts.filter(|conflict| conflict.claimant.mirror == own.mirror.name);
-    let refused: HashMap<(&SourceImage, &Claim), ConflictKind> = refused
-        .map(|Conflict { claimant, kind }| ((claimant.source, claimant.claim), kind))
-        .collect();
-    let of_own = own.tags.iter().filter_map(|Wish { source, claim, .. }| {
-        let kind = refused.get(&(source, claim))?;
-        Some(((source, claim), kind.clone()))
-    });
-    of_own.collect()
-}
-
-/// The tags that a claim is about.
-fn targets(claim: &Claim) -> impl Iterator<Item = Target> {
-    let registry = claim.registry.stand_in();
-    let tags = claim.tags();
-    tags.map(move |tag| (registry.clone(), claim.repository.clone(), tag.clone()))
 }

@@ -9,6 +9,7 @@ use crate::api::Reason;
 use crate::api::text::shorten;
 use crate::copy::{self, endpoint};
 use crate::oci::Digest;
+use crate::plan::Mirror;
 use crate::plan::conflicts::ConflictKind;
 use crate::plan::report::Failure;
 use crate::plan::template::TemplateError;
@@ -17,6 +18,16 @@ use crate::runtime::memory;
 
 /// The longest message, in characters: a peer may have had words in it.
 const MESSAGE_LENGTH: usize = 2_000;
+
+/// What a mirror is told of another one: its name, where that is of its own namespace.
+pub(super) fn name_for<'a>(mirror: &Mirror, other: &'a str) -> &'a str {
+    let is_near = other.split('/').next() == Some(&*mirror.namespace);
+    if is_near {
+        other
+    } else {
+        "of another namespace"
+    }
+}
 
 impl Failure {
     fn new(subject: &str, reason: Reason, message: impl Into<String>) -> Self {
@@ -163,6 +174,14 @@ impl Failure {
     pub(super) fn disputed(subject: &str, mirror: &str, what: &str) -> Self {
         let message = format!(
             "not copied yet: mirror {mirror} has begun to {what} {subject}, and has not ended"
+        );
+        Self::new(subject, Reason::ProgressingWithRetry, message)
+    }
+
+    /// A mirror that comes first may want the tag: whether it does is known soon.
+    pub(super) fn undecided(subject: &str, mirror: &str) -> Self {
+        let message = format!(
+            "not copied yet: mirror {mirror} comes first and may want {subject}, which is known soon"
         );
         Self::new(subject, Reason::ProgressingWithRetry, message)
     }

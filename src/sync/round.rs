@@ -21,7 +21,7 @@ use super::parents::find_parents;
 use super::peers::{Peer, Peers};
 use super::prune::{Findings, PruneRun};
 use super::sighting::{Selected, Sighting};
-use super::state::State;
+use super::state::{OpenRun, State};
 use super::steps::apply::apply;
 use super::steps::decide::decide;
 use super::steps::gate::gate;
@@ -32,7 +32,6 @@ use super::steps::own::{conclude, hold_back, own, wishes};
 use super::steps::resolve::resolve;
 use super::steps::select::select;
 use super::steps::{apply, gate, list, resolve};
-use super::wishes::Run;
 use crate::copy::Engine;
 use crate::plan::RepositoryShare;
 use crate::plan::report::{Failure, MirrorReport, Outcome, Report, TagReport};
@@ -44,7 +43,7 @@ const TAG_BYTES: usize = 1_024;
 /// What all mirrors of a run share.
 struct Round<'a> {
     state: &'a State,
-    run: Run,
+    run: OpenRun<'a>,
     mode: Mode,
     observer: &'a dyn Observer,
     peers: Peers,
@@ -205,7 +204,9 @@ impl Round<'_> {
             learned,
             authorities: &connection.authorities(),
         };
-        let judged = gate(&gating, self.run, &mut round, owned).boxed().await;
+        let judged = gate(&gating, self.run.id(), &mut round, owned)
+            .boxed()
+            .await;
         decide(&mut round, judged);
         self.copies.limit(&mut round.items);
         if self.only.is_some() {
@@ -218,7 +219,11 @@ impl Round<'_> {
         let pruning = PruneRun::new(self.state, input);
         self.apply(&mut round, &pruning).await;
         self.peers.tell_copied(peer, ledger).await;
-        if self.only.is_none() && !self.waits(&round) {
+        let waits = self.waits(&round);
+        if waits {
+            self.state.leave_apart(&mirror.name);
+        }
+        if self.only.is_none() && !waits {
             let findings = Findings::of(&round.selection, &round.items);
             let end = pruning.prune(&findings, &mut round.report, self.mode);
             end.boxed().await;
@@ -247,7 +252,14 @@ impl Round<'_> {
             Copies::All | Copies::Part(_) => Vec::new(),
         };
         let mut claims = self.state.claims();
-        let owned = own(&mut claims, self.run, round, (&wishes, &all), found);
+        let is_here = |mirror: &str| self.state.is_here(mirror);
+        let owned = own(
+            &mut claims,
+            (self.run.id(), &is_here),
+            round,
+            (&wishes, &all),
+            found,
+        );
         hold_back(&self.state.ledger, &begun, &owned);
         owned
     }
@@ -267,7 +279,8 @@ impl Round<'_> {
                 };
                 let outcomes = apply(&applying, round).boxed().await;
                 let State { ledger, .. } = self.state;
-                conclude(&mut self.state.claims(), ledger, self.run, round, &outcomes);
+                let run = self.run.id();
+                conclude(&mut self.state.claims(), ledger, run, round, &outcomes);
                 outcomes
             }
             Mode::Plan | Mode::Prune => round.items.iter().map(Item::foreseen).collect(),

@@ -39,6 +39,12 @@ pub struct State {
     pub(super) neighbours: Option<Arc<dyn Neighbours>>,
 }
 
+/// A run, which is over when this is dropped: nothing is written by it any more.
+pub(super) struct OpenRun<'a> {
+    state: &'a State,
+    run: Run,
+}
+
 /// What mirrors may take of the process.
 #[derive(Clone, Debug)]
 pub struct Allowance {
@@ -94,6 +100,25 @@ impl State {
         self.claims().restore(mirror, claims);
     }
 
+    /// Takes over what a mirror held by the memory of an earlier process.
+    pub fn resume_claims(&self, mirror: &Mirror) {
+        for (page, leaf) in self.ledger.leaves(&mirror.name) {
+            let destination = mirror.destination(&page.destination);
+            let registry = destination.map(|destination| &destination.registry);
+            let held = leaf.held(&page.repository, registry);
+            self.restore_claims(mirror.seniority(), held);
+        }
+    }
+
+    /// Takes note of mirrors that are about to have a round: what they may want is not pruned, and younger ones leave it
+    /// to them at first.
+    pub fn expect(&self, mirrors: impl IntoIterator<Item = Mirror>) {
+        let mut claims = self.claims();
+        for mirror in mirrors {
+            claims.expect(Arc::new(mirror));
+        }
+    }
+
     /// Takes note of mirrors that take no part in rounds: what they may want is not pruned.
     pub fn stand_by(&self, mirrors: impl IntoIterator<Item = Mirror>) {
         let mut claims = self.claims();
@@ -120,20 +145,52 @@ impl State {
         self.pruner.forget(mirror);
     }
 
+    /// Takes note that other processes copy what a mirror wants, until its next round or until it is taken back.
+    pub fn leave_apart(&self, mirror: &str) {
+        self.claims().leave_apart(mirror);
+    }
+
+    /// Takes note that nobody copies any more what a mirror left to other processes.
+    pub fn take_back(&self, mirror: &str) {
+        self.claims().take_back(mirror);
+    }
+
+    /// Whether this process works on a mirror, for all that it knows.
+    pub(super) fn is_here(&self, mirror: &str) -> bool {
+        let neighbours = self.neighbours.as_ref();
+        neighbours.is_none_or(|neighbours| !neighbours.is_other(mirror))
+    }
+
     /// Begins rounds: what may have changed at registries since the last ones is forgotten.
-    pub(super) fn begin_run(&self) -> Run {
+    pub(super) fn begin_run(&self) -> OpenRun<'_> {
         self.engine.begin_round();
         self.begin_glance()
     }
 
     /// Begins a look at some tags. Rounds that run keep what they know; the look forgets what it knows of its own
     /// repositories.
-    pub(super) fn begin_glance(&self) -> Run {
-        Run(self.runs.fetch_add(1, Ordering::Relaxed))
+    pub(super) fn begin_glance(&self) -> OpenRun<'_> {
+        let run = Run(self.runs.fetch_add(1, Ordering::Relaxed));
+        self.claims().begin(run);
+        OpenRun { state: self, run }
     }
 
     pub(super) fn claims(&self) -> MutexGuard<'_, Claims> {
         self.claims.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// === impl OpenRun ===
+
+impl OpenRun<'_> {
+    pub(super) const fn id(&self) -> Run {
+        self.run
+    }
+}
+
+impl Drop for OpenRun<'_> {
+    fn drop(&mut self) {
+        self.state.claims().end(self.run);
     }
 }
 

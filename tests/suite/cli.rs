@@ -13,6 +13,7 @@ mod images;
 mod looking;
 mod machines;
 mod measuring;
+mod owning;
 mod paging;
 mod remembering;
 mod setting;

@@ -22,6 +22,7 @@ use crate::api::{ImageMirror, Reason};
 use crate::controller::cluster::WriteError;
 use crate::controller::context::{Context, RunningTurn};
 use crate::controller::jobs::{JobSettings, Planned, generation_of, shares_of};
+use crate::controller::memory::name_of;
 use crate::controller::objects::generation;
 use crate::controller::rounds::RunningRound;
 use crate::oci::Repository;
@@ -273,7 +274,9 @@ pub(super) async fn take_over(
 
 /// Ends the Job that the status names, and waits until its pods write no more.
 pub(super) async fn abandon(object: &ImageMirror, context: &Context) -> Result<(), WriteError> {
+    let name = name_of(object);
     let Some(named) = context.shared.memory.read(object).status.job else {
+        context.shared.state.take_back(&name);
         return Ok(());
     };
     tracing::info!(job = %named.name, "the Job is ended");
@@ -287,6 +290,7 @@ pub(super) async fn abandon(object: &ImageMirror, context: &Context) -> Result<(
         Ok(()) => {}
     }
     tokio::time::sleep(FENCE).await;
+    context.shared.state.take_back(&name);
     leave(object, false, context).await
 }
 

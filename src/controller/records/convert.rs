@@ -2,7 +2,7 @@
 
 //! Records as the objects that people read, and back.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
@@ -19,12 +19,10 @@ use crate::api::time::whole_seconds;
 use crate::api::{
     ImageMirror, MirroredRepository, MirroredRepositorySpec, MirroredRepositoryStatus, ObjectName,
 };
-use crate::oci::{Digest, Reference, Registry, Tag};
+use crate::oci::{Digest, Registry, Tag};
+use crate::plan::Mirror;
 use crate::plan::prune::Unwanted;
-use crate::plan::{Claim, Mirror, SourceImage};
-use crate::sync::ledger::{
-    Form, Keepsake, Leaf, Looked, Ownership, Page, Record, Sight, Tombstone, Verified,
-};
+use crate::sync::ledger::{Form, Keepsake, Leaf, Looked, Page, Record, Sight, Tombstone, Verified};
 
 /// Hexadecimal digits in the name of an object: nobody meets a second one with the same.
 const NAME_DIGITS: usize = 40;
@@ -494,47 +492,11 @@ fn read_tag(registry: &Registry, recorded: &RecordedTag) -> (Tag, Record) {
 }
 
 /// What the records say of the time before.
-pub(super) fn restored(
-    object: &MirroredRepository,
-    page: &Page,
-    records: &BTreeMap<Tag, Record>,
-) -> Restored {
+pub(super) fn restored(object: &MirroredRepository, page: &Page, leaf: &Leaf) -> Restored {
     let registry = split(&object.spec.repository).and_then(|(registry, _)| registry.parse().ok());
-    // Most of a repository comes from one, under the same tags.
-    let mut last: Option<SourceImage> = None;
-    let claims = records.iter().filter_map(|(tag, record)| {
-        let registry: &Registry = registry.as_ref()?;
-        let source: Reference = record.source.parse().ok()?;
-        let mut image = SourceImage {
-            registry: source.registry,
-            repository: source.repository,
-            tag: source.tag?,
-        };
-        if image.tag == *tag {
-            image.tag = tag.clone();
-        }
-        if let Some(last) = &last
-            && (&last.registry, &last.repository) == (&image.registry, &image.repository)
-        {
-            image.registry = last.registry.clone();
-            image.repository = last.repository.clone();
-        }
-        last = Some(image.clone());
-        let claim = Claim {
-            registry: registry.clone(),
-            repository: page.repository.clone(),
-            tag: tag.clone(),
-            previous: None,
-        };
-        let ownership = record
-            .unwanted
-            .as_ref()
-            .map_or(record.ownership(), |_| Ownership::Wanted);
-        Some((image, claim, ownership))
-    });
     Restored {
-        claims: claims.collect(),
-        has_pending: records.values().any(Record::is_pending),
+        claims: leaf.held(&page.repository, registry.as_ref()),
+        has_pending: leaf.records.values().any(Record::is_pending),
     }
 }
 

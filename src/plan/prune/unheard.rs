@@ -3,6 +3,8 @@
 //! What a mirror may want that has not said what it wants: its source fails, it takes no part, or it was
 //! not asked yet. Only its spec tells.
 
+use std::collections::BTreeSet;
+
 use super::recorded::Target;
 use crate::oci::{Registry, Repository};
 use crate::plan::entry::{ImageEntry, RepositorySelector, TagSelector};
@@ -31,6 +33,24 @@ pub fn may_write(mirror: &Mirror, registry: Option<&Registry>, repository: &Repo
         let mut entries = mirror.images.iter();
         entries.any(|entry| gives_repository(mirror, destination, entry, repository))
     })
+}
+
+/// The repositories that a mirror may write to, at whatever registry; None where its spec does not name them all.
+pub fn named_repositories(mirror: &Mirror) -> Option<BTreeSet<Repository>> {
+    let registry = &mirror.source.registry;
+    let mut named = BTreeSet::new();
+    for destination in &mirror.destinations {
+        for entry in &mirror.images {
+            let RepositorySelector::Literal(repository) = &entry.repository else {
+                return None;
+            };
+            let name = entry.naming.name(registry, repository);
+            let given = name.and_then(|name| destination.repository.expand(registry, &name));
+            // What a template does not make is written nowhere.
+            named.extend(given);
+        }
+    }
+    Some(named)
 }
 
 fn gives_repository(
@@ -95,6 +115,31 @@ spec:
             panic!("a mirror");
         };
         plan::validate(mirror, &[]).unwrap()
+    }
+
+    #[test]
+    fn a_spec_names_its_repositories_unless_one_of_them_is_any() {
+        let two = "repository: team/app, tags: ['1']}, {repository: web, tags: ['1'], as: site";
+        for (images, destination, expected) in [
+            (two, "", Some(&["site", "team/app"][..])),
+            (
+                two,
+                ", repository: 'all/{name}'",
+                Some(&["all/app", "all/site"]),
+            ),
+            (two, ", repository: one", Some(&["one"])),
+            (
+                "repository: team/app, tags: ['1']}, {repository: 'a/*', tags: ['1']",
+                "",
+                None,
+            ),
+        ] {
+            let named = named_repositories(&mirror(images, destination));
+            let named = named.map(|named| named.iter().map(Repository::to_string).collect());
+            let named: Option<Vec<String>> = named;
+            let expected = expected.map(|names| names.iter().map(ToString::to_string).collect());
+            assert_eq!(named, expected, "{images} {destination}");
+        }
     }
 
     #[test]

@@ -104,6 +104,7 @@ pub fn validate(
             namespace: namespace(metadata).to_owned(),
             uid: metadata.uid.clone(),
             created: metadata.creation_timestamp.as_ref().map(|time| time.0),
+            order: 0,
             source,
             images,
             destinations,

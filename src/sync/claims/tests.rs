@@ -5,7 +5,12 @@
 use End::{Fails, Has, Waits};
 use Ownership::{Right, Wanted, Written};
 
+use jiff::Timestamp;
+
 use super::*;
+use crate::api::document::{self, Resource};
+use crate::oci::Digest;
+use crate::plan;
 use crate::sync::ledger::keepsake_samples::mirror;
 
 /// What a round comes to.
@@ -69,7 +74,7 @@ fn turn(claims: &mut Claims, run: u64, (name, before, end): Turn) -> Vec<String>
     let held = claims.held(&aged(name).name, &source(name), &claim("shared"));
     let wishes = wishes(name, before.max(held));
     let all = std::slice::from_ref(&wishes);
-    let conflicts = claims.settle(Run(run), &wishes, all);
+    let conflicts = claims.settle(Run(run), &wishes, all, |_| true);
     let lacking = conflicts.keys().map(|(_, claim)| claim.tag.to_string());
     let lacking: Vec<String> = lacking.collect();
     for wish in &wishes.tags {
@@ -204,7 +209,10 @@ fn what_could_not_be_looked_at_keeps_its_tag_from_other_images_of_its_mirror() {
             }],
         });
         let all = std::slice::from_ref(&wishes);
-        assert_eq!(claims.settle(Run(2), &wishes, all).len(), expected);
+        assert_eq!(
+            claims.settle(Run(2), &wishes, all, |_| true).len(),
+            expected
+        );
     }
 }
 
@@ -222,5 +230,230 @@ fn the_next_process_finds_who_had_a_tag() {
         assert_eq!(lacking, ["shared"], "{order:?}");
         let lacking = turn(&mut claims, 2, ("b", Written, Has(Written)));
         assert_eq!(lacking, [""; 0], "{order:?}");
+    }
+}
+
+/// A mirror of files that wants the tags of a repository as `images` says, the one that stands at `order` there.
+fn written(name: &str, order: usize, images: &str) -> Arc<Mirror> {
+    let text = format!(
+        "apiVersion: transship.dev/v1alpha1\nkind: ImageMirror\nmetadata: {{name: {name}}}\nspec:\n  \
+         source: {{registry: docker.io}}\n  images: [{{{images}}}]\n  \
+         destinations: [{{name: eu, registry: eu.example.com, repository: all}}]\n"
+    );
+    let documents = document::parse(&text, "mirror.yaml").unwrap().documents;
+    let Resource::ImageMirror(mirror) = &documents[0].resource else {
+        panic!("a mirror");
+    };
+    let mirror = plan::validate(mirror, &[]).unwrap();
+    Arc::new(Mirror { order, ..mirror })
+}
+
+/// What a mirror wants under the tag that all want.
+fn wish_of(mirror: &Arc<Mirror>, ownership: Ownership) -> Arc<Wishes> {
+    Arc::new(Wishes {
+        mirror: mirror.clone(),
+        is_complete: true,
+        tags: vec![Wish {
+            source: source(&mirror.name.replace('/', "-")),
+            claim: claim("shared"),
+            digest: Digest::sha256(mirror.name.as_bytes()),
+            ownership,
+        }],
+    })
+}
+
+/// What keeps a mirror from the tag in a round by itself.
+fn obstacle(
+    claims: &mut Claims,
+    run: u64,
+    wishes: &Arc<Wishes>,
+    is_here: impl Fn(&str) -> bool,
+) -> String {
+    let all = std::slice::from_ref(wishes);
+    let conflicts = claims.settle(Run(run), wishes, all, is_here);
+    match conflicts.values().next() {
+        None => "nothing".to_owned(),
+        Some(Obstacle::Conflict(_)) => "a conflict".to_owned(),
+        Some(Obstacle::Written(by)) => format!("written by {by}"),
+        Some(Obstacle::Undecided(by)) => format!("undecided by {by}"),
+    }
+}
+
+#[test]
+fn what_an_older_mirror_is_about_to_say_is_waited_for_once() {
+    const ANY: &str = "repository: library/x, tags: ['*']";
+    // What is known of the other one, its place in the files, what it selects, and what that comes to.
+    let cases: [(
+        &str,
+        fn(&mut Claims, Arc<Mirror>),
+        usize,
+        &str,
+        Ownership,
+        &str,
+    ); 7] = [
+        (
+            "about to run",
+            Claims::expect,
+            0,
+            ANY,
+            Wanted,
+            "undecided by default/other",
+        ),
+        ("it is younger", Claims::expect, 2, ANY, Wanted, "nothing"),
+        (
+            "it is suspended, or left out",
+            Claims::wait_for,
+            0,
+            ANY,
+            Wanted,
+            "nothing",
+        ),
+        (
+            "its spec cannot mean the tag",
+            Claims::expect,
+            0,
+            "repository: library/x, tags: ['1']",
+            Wanted,
+            "nothing",
+        ),
+        (
+            "its spec names no repository",
+            Claims::expect,
+            0,
+            "repository: 'library/*', tags: [shared]",
+            Wanted,
+            "undecided by default/other",
+        ),
+        (
+            "it was written before",
+            Claims::expect,
+            0,
+            ANY,
+            Written,
+            "nothing",
+        ),
+        (
+            "it is gone",
+            |claims, other| {
+                claims.expect(other.clone());
+                claims.forget(&other.name);
+            },
+            0,
+            ANY,
+            Wanted,
+            "nothing",
+        ),
+    ];
+    for (name, note, order, images, ownership, expected) in cases {
+        let mut claims = Claims::default();
+        note(&mut claims, written("other", order, images));
+        let own = wish_of(&written("own", 1, ANY), ownership);
+        let first = obstacle(&mut claims, 1, &own, |_| true);
+        assert_eq!(first, expected, "{name}");
+        assert_eq!(
+            obstacle(&mut claims, 2, &own, |_| true),
+            "nothing",
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn what_is_worked_on_elsewhere_or_was_said_already_is_not_waited_for() {
+    const ANY: &str = "repository: library/x, tags: ['*']";
+    let (other, own) = (written("other", 0, ANY), written("own", 1, ANY));
+    let wishes = wish_of(&own, Wanted);
+    let mut claims = Claims::default();
+    claims.expect(other.clone());
+    assert_eq!(
+        obstacle(&mut claims, 1, &wishes, |name| name != other.name),
+        "nothing"
+    );
+
+    // Of its run it is known what it wants.
+    let mut claims = Claims::default();
+    claims.expect(other.clone());
+    let all = [wish_of(&other, Wanted), wishes.clone()];
+    let conflicts = claims.settle(Run(1), &wishes, &all, |_| true);
+    assert!(matches!(
+        conflicts.values().next(),
+        Some(Obstacle::Conflict(_))
+    ));
+
+    // Its round fails: it has had its turn.
+    let mut claims = Claims::default();
+    claims.expect(other.clone());
+    let failing = Arc::new(Wishes {
+        mirror: other,
+        is_complete: false,
+        tags: Vec::new(),
+    });
+    assert_eq!(obstacle(&mut claims, 1, &failing, |_| true), "nothing");
+    assert_eq!(obstacle(&mut claims, 2, &wishes, |_| true), "nothing");
+}
+
+/// Both begin at once, and the younger one is faster.
+#[test]
+fn what_one_writes_no_other_writes_before_that_has_ended() {
+    let (older, younger) = (wishes("a", Wanted), wishes("b", Wanted));
+    let shared =
+        |conflicts: &Conflicts<'_>| -> Vec<Obstacle> { conflicts.values().cloned().collect() };
+    let settle = |claims: &mut Claims, run, wishes: &Arc<Wishes>| {
+        claims.begin(Run(run));
+        let all = std::slice::from_ref(wishes);
+        shared(&claims.settle(Run(run), wishes, all, |_| true))
+    };
+    let by_younger = [Obstacle::Written(younger.mirror.name.clone())];
+    let mut claims = Claims::default();
+    assert_eq!(settle(&mut claims, 1, &younger), []);
+    assert_eq!(settle(&mut claims, 2, &older), by_younger);
+    claims.end(Run(2));
+    claims.end(Run(1));
+    // It wrote nothing: whoever is older has it again.
+    assert_eq!(settle(&mut claims, 3, &older), []);
+
+    // What others copy is written until it is taken back, or settled anew.
+    for is_taken_back in [true, false] {
+        let mut claims = Claims::default();
+        assert_eq!(settle(&mut claims, 1, &younger), []);
+        claims.leave_apart(&younger.mirror.name);
+        claims.end(Run(1));
+        assert_eq!(settle(&mut claims, 2, &older), by_younger);
+        claims.end(Run(2));
+        if is_taken_back {
+            claims.take_back(&younger.mirror.name);
+        } else {
+            settle(&mut claims, 3, &younger);
+            claims.end(Run(3));
+        }
+        assert_eq!(settle(&mut claims, 4, &older), []);
+    }
+}
+
+#[test]
+fn what_a_spec_cannot_mean_any_more_is_not_held_after_a_restart() {
+    const ANY: &str = "repository: library/x, tags: ['*']";
+    let own = wish_of(&written("own", 0, ANY), Wanted);
+    for (images, registry, expected) in [
+        (ANY, "eu.example.com", "a conflict"),
+        (ANY, "us.example.com", "nothing"),
+        (
+            "repository: library/x, tags: ['1']",
+            "eu.example.com",
+            "nothing",
+        ),
+    ] {
+        let mut other = (*written("other", 1, images)).clone();
+        other.destinations[0].registry = registry.parse().unwrap();
+        let seniority = other.seniority();
+        let mut claims = Claims::default();
+        claims.wait_for(Arc::new(other));
+        let held = vec![(source("other"), claim("shared"), Written)];
+        claims.restore(seniority, held);
+        assert_eq!(
+            obstacle(&mut claims, 1, &own, |_| true),
+            expected,
+            "{images}"
+        );
     }
 }

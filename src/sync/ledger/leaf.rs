@@ -5,8 +5,9 @@
 use std::collections::BTreeMap;
 
 use super::keepsake::Keepsakes;
-use super::record::{Record, Sight, Tombstone};
-use crate::oci::Tag;
+use super::record::{Ownership, Record, Sight, Tombstone};
+use crate::oci::{Registry, Repository, Tag};
+use crate::plan::{Claim, SourceImage};
 
 /// All that is remembered of one repository at a destination.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -31,6 +32,43 @@ impl Leaf {
             keepsakes: _,
         } = self;
         records.keys().chain(waiting.keys()).chain(deleted.keys())
+    }
+
+    /// The images and the tags of the repository that they have by this. `registry` is where those are of which it is not on
+    /// record.
+    pub fn held(
+        &self,
+        repository: &Repository,
+        registry: Option<&Registry>,
+    ) -> Vec<(SourceImage, Claim, Ownership)> {
+        // Most of a repository comes from one, under the same tags.
+        let mut last: Option<SourceImage> = None;
+        let held = self.records.iter().filter_map(|(tag, record)| {
+            let registry = record.registry.as_ref().or(registry)?;
+            let mut image = SourceImage::read(&record.source)?;
+            if image.tag == *tag {
+                image.tag = tag.clone();
+            }
+            if let Some(last) = &last
+                && (&last.registry, &last.repository) == (&image.registry, &image.repository)
+            {
+                image.registry = last.registry.clone();
+                image.repository = last.repository.clone();
+            }
+            last = Some(image.clone());
+            let claim = Claim {
+                registry: registry.clone(),
+                repository: repository.clone(),
+                tag: tag.clone(),
+                previous: None,
+            };
+            let ownership = record
+                .unwanted
+                .as_ref()
+                .map_or(record.ownership(), |_| Ownership::Wanted);
+            Some((image, claim, ownership))
+        });
+        held.collect()
     }
 
     /// Says that nothing of it was written by us, nor is unwanted or deleted by our word: somebody else wrote it.

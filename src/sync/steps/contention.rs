@@ -10,6 +10,7 @@ use crate::plan::Mirror;
 use crate::plan::conflicts::ConflictKind;
 use crate::plan::report::{Failure, Outcome};
 use crate::sync::State;
+use crate::sync::failure::name_for;
 use crate::sync::item::{Item, Step};
 use crate::sync::ledger::{Contender, Ledger, Ownership, Record, RecordPlace, Stand, Wanting};
 use crate::sync::neighbours::{Neighbours, NeighboursError};
@@ -121,12 +122,8 @@ fn failure(mirror: &Mirror, sighting: &Sighting, contender: Contender) -> Failur
     } = contender;
     let image = sighting.image.source.to_string();
     let own = mirror.name.clone();
-    let is_near = other.split('/').next() == Some(&*mirror.namespace);
-    let who = if is_near {
-        &other
-    } else {
-        "of another namespace"
-    };
+    let who = name_for(mirror, &other);
+    let is_near = who == other;
     match stand {
         Stand::Deletes => return Failure::disputed(&subject, who, "delete"),
         Stand::Announces => return Failure::disputed(&subject, who, "write"),

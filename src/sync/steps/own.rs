@@ -6,8 +6,9 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::plan::report::{Failure, Outcome};
-use crate::plan::{Claim, SourceImage};
-use crate::sync::claims::Claims;
+use crate::plan::{Claim, Mirror, SourceImage};
+use crate::sync::claims::{Claims, Obstacle};
+use crate::sync::failure::name_for;
 use crate::sync::item::Item;
 use crate::sync::ledger::{Ledger, Ownership, Record};
 use crate::sync::mirror_round::MirrorRound;
@@ -44,7 +45,7 @@ fn wish(sighting: &Sighting, ownership: Ownership) -> Wish {
 /// Takes out the tags that another image or mirror has: they fail, and nothing is written to them.
 pub(in crate::sync) fn own(
     claims: &mut Claims,
-    run: Run,
+    (run, is_here): (Run, &dyn Fn(&str) -> bool),
     round: &mut MirrorRound,
     (own, all): (&Wishes, &[Arc<Wishes>]),
     sightings: Vec<Sighting>,
@@ -53,7 +54,7 @@ pub(in crate::sync) fn own(
     let conflicts = if round.only.is_some() {
         claims.settle_some(run, own, all)
     } else {
-        let conflicts = claims.settle(run, own, all);
+        let conflicts = claims.settle(run, own, all, is_here);
         for absent in absent {
             claims.withhold_absent(&round.mirror, &absent);
         }
@@ -64,9 +65,9 @@ pub(in crate::sync) fn own(
         let key = (&sighting.image.source, &sighting.claim);
         match conflicts.get(&key) {
             None => owned.push(sighting),
-            Some(kind) => {
+            Some(obstacle) => {
                 let subject = sighting.claim.to_string();
-                let failed = Outcome::Failed(Failure::conflict(&subject, kind));
+                let failed = Outcome::Failed(explain(&round.mirror, &subject, obstacle));
                 if told.insert((sighting.image.source.clone(), subject)) {
                     round.report.tags.push(sighting.report(failed));
                 }
@@ -74,6 +75,14 @@ pub(in crate::sync) fn own(
         }
     }
     owned
+}
+
+fn explain(mirror: &Mirror, subject: &str, obstacle: &Obstacle) -> Failure {
+    match obstacle {
+        Obstacle::Conflict(kind) => Failure::conflict(subject, kind),
+        Obstacle::Written(other) => Failure::disputed(subject, name_for(mirror, other), "write"),
+        Obstacle::Undecided(other) => Failure::undecided(subject, name_for(mirror, other)),
+    }
 }
 
 /// Puts on record which pushes that have begun are not to be ended, since others have their tags: who copies what is on

@@ -140,9 +140,9 @@ impl World {
         let run = self.state().begin_run();
         let mut claims = self.state().claims();
         let all = std::slice::from_ref(&wishes);
-        let conflicts = claims.settle(run, &wishes, all);
+        let conflicts = claims.settle(run.id(), &wishes, all, |_| true);
         for kind in conflicts.values() {
-            self.tell(|| format!("in conflict: {kind}"));
+            self.tell(|| format!("in conflict: {kind:?}"));
         }
         let is_free =
             |wanted: &Wanted| !conflicts.contains_key(&(&image(&wanted.source), &wanted.claim));
@@ -168,7 +168,7 @@ impl World {
         for wanted in wanted {
             let wish = self.wish(wanted);
             if wish.ownership > Ownership::Wanted {
-                claims.conclude(run, mirror, &wish);
+                claims.conclude(run.id(), mirror, &wish);
             } else {
                 claims.fail(&mirror.name, &wanted.claim);
             }

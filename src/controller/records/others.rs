@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! The records of mirrors that other members work on, looked at for one repository at a time.
+//! The records of mirrors that other members work on, looked at for the repositories that are to be written.
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -15,7 +18,7 @@ use super::convert;
 use super::writer::Writer;
 use crate::api::{ImageMirror, MirroredRepository, Reason};
 use crate::controller::objects::{Guarded, PAGE_SIZE, api};
-use crate::oci::{Registry, Repository};
+use crate::oci::Registry;
 use crate::runtime::kubernetes::{ObjectPages, explain};
 use crate::runtime::lease::shards::{Hands, Shard};
 use crate::sync::Ledger;
@@ -54,28 +57,33 @@ impl OtherShards {
         self.change.write().await
     }
 
-    async fn look_at(&self, ledger: &Ledger, place: &RecordPlace) -> Result<(), kube::Error> {
-        let mut found: BTreeMap<Page, Leaf> = BTreeMap::new();
+    async fn look_at(
+        &self,
+        ledger: &Ledger,
+        places: &BTreeSet<RecordPlace>,
+    ) -> Result<(), kube::Error> {
+        let mut finds = Finds::of(places);
         let mut owners = MirrorUids::new(&self.client);
         for scope in &self.scopes {
             let objects = api(&self.client, scope.as_deref());
-            for selector in selectors(place) {
-                self.list(&objects, selector, place, &mut owners, &mut found)
+            for selector in selectors(places) {
+                self.list(&objects, selector, &mut owners, &mut finds)
                     .await?;
             }
         }
-        let found = found.into_iter().collect();
-        ledger.see_others(place, found, |mirror| self.is_other(mirror));
+        for (place, found) in finds.into_places() {
+            ledger.see_others(place, found, |mirror| self.is_other(mirror));
+        }
         Ok(())
     }
 
+    /// Goes through a list page by page, and keeps what it is looked through for.
     async fn list(
         &self,
         objects: &Api<Guarded<MirroredRepository>>,
         selector: Option<String>,
-        (registry, repository): &RecordPlace,
         owners: &mut MirrorUids<'_>,
-        found: &mut BTreeMap<Page, Leaf>,
+        finds: &mut Finds<'_>,
     ) -> Result<(), kube::Error> {
         let mut parameters = ListParams::default().limit(PAGE_SIZE);
         parameters.field_selector = selector;
@@ -83,12 +91,14 @@ impl OtherShards {
         while let Some(listed) = pages.next().await? {
             for DeserializeGuard(object) in listed {
                 let Ok(object) = object else { continue };
+                // Most of a list of everything is about other places: it is not read at all.
+                if !finds.are_about(&object) {
+                    continue;
+                }
                 let Some((page, mut leaf)) = convert::read(&object) else {
                     continue;
                 };
-                let (at, _) = object.spec.repository.split_once('/').unwrap_or_default();
-                let is_here = at.parse().is_ok_and(|at: Registry| at.may_be(registry));
-                if !is_here || page.repository != *repository || !self.is_other(&page.mirror) {
+                if !self.is_other(&page.mirror) {
                     continue;
                 }
                 let uid = owners.uid(&page.mirror).await?;
@@ -98,12 +108,55 @@ impl OtherShards {
                     // What protects the tags in it was read when this process began.
                     Writer::Stranger => continue,
                 }
-                let known = found.entry(page).or_default();
-                known.records.extend(leaf.records);
-                known.deleted.extend(leaf.deleted);
+                finds.add(&object, &page, &leaf);
             }
         }
         Ok(())
+    }
+}
+
+/// What is looked for in lists, and what of it was found.
+struct Finds<'a>(BTreeMap<&'a RecordPlace, BTreeMap<Page, Leaf>>);
+
+impl<'a> Finds<'a> {
+    fn of(places: &'a BTreeSet<RecordPlace>) -> Self {
+        let places = places.iter().map(|place| (place, BTreeMap::new()));
+        Self(places.collect())
+    }
+
+    /// The places that an object may be about.
+    fn places_of<'b>(
+        &'b mut self,
+        object: &MirroredRepository,
+    ) -> impl Iterator<Item = &'b mut BTreeMap<Page, Leaf>> + use<'a, 'b> {
+        let named = object.spec.repository.split_once('/');
+        let named = named.and_then(|(registry, repository)| {
+            Some((registry.parse().ok()?, repository.parse().ok()?))
+        });
+        let named: Option<RecordPlace> = named;
+        let places = self.0.iter_mut();
+        places.filter_map(move |((registry, repository), found)| {
+            let (at, name) = named.as_ref()?;
+            (at.may_be(registry) && name == repository).then_some(found)
+        })
+    }
+
+    fn are_about(&mut self, object: &MirroredRepository) -> bool {
+        self.places_of(object).next().is_some()
+    }
+
+    /// Takes what an object has on record, as far as others need it.
+    fn add(&mut self, object: &MirroredRepository, page: &Page, leaf: &Leaf) {
+        for found in self.places_of(object) {
+            let known = found.entry(page.clone()).or_default();
+            known.records.extend(leaf.records.clone());
+            known.deleted.extend(leaf.deleted.clone());
+        }
+    }
+
+    fn into_places(self) -> impl Iterator<Item = (&'a RecordPlace, Vec<(Page, Leaf)>)> {
+        let places = self.0.into_iter();
+        places.map(|(place, found)| (place, found.into_iter().collect()))
     }
 }
 
@@ -115,18 +168,15 @@ impl Neighbours for OtherShards {
     ) -> BoxFuture<'a, Result<(), NeighboursError>> {
         async move {
             let _looking = self.change.read().await;
-            for place in places {
-                let looked = self.look_at(ledger, place).await;
-                looked.map_err(|error| NeighboursError {
-                    reason: Reason::Unreachable,
-                    message: format!(
-                        "cannot read the MirroredRepositories of {}/{}: {}",
-                        place.0,
-                        place.1,
-                        explain(&error)
-                    ),
-                })?;
-            }
+            let looked = self.look_at(ledger, places).await;
+            looked.map_err(|error| NeighboursError {
+                reason: Reason::Unreachable,
+                message: format!(
+                    "cannot read the MirroredRepositories of {}: {}",
+                    name(places),
+                    explain(&error)
+                ),
+            })?;
             Ok(())
         }
         .boxed()
@@ -146,24 +196,47 @@ fn shard_of(hands: &Hands, mirror: &str) -> Option<Shard> {
     Some(hands.division().shard_of(namespace, name))
 }
 
-/// What picks the records of a repository, and maybe of others. A registry that is given by an address has more names
-/// than can be told: all records are looked at.
-fn selectors((registry, repository): &(Registry, Repository)) -> Vec<Option<String>> {
+/// These places, in few words.
+fn name(places: &BTreeSet<RecordPlace>) -> String {
+    let mut names = places.iter();
+    let first = names.next();
+    let first = first.map(|(registry, repository)| format!("{registry}/{repository}"));
+    let first = first.unwrap_or_default();
+    match names.count() {
+        0 => first,
+        others => format!("{first} and {others} more repositories"),
+    }
+}
+
+/// What picks the records of repositories, and maybe of others, in as few lists as that takes: one for each name of each
+/// repository. A registry that is given by an address has more names than can be told: where there is one, one list of
+/// everything serves all of them.
+fn selectors(places: &BTreeSet<RecordPlace>) -> Vec<Option<String>> {
+    let mut selectors = BTreeSet::new();
+    for (registry, repository) in places {
+        let Some(names) = names_of(registry) else {
+            return vec![None];
+        };
+        let names = names.into_iter();
+        selectors.extend(names.map(|name| format!("spec.repository={name}/{repository}")));
+    }
+    selectors.into_iter().map(Some).collect()
+}
+
+/// All names of a registry; none where they cannot be told.
+fn names_of(registry: &Registry) -> Option<Vec<String>> {
     let name = registry.to_string();
     let host = registry.host();
     let is_address = host.starts_with('[') || host.ends_with(|last: char| last.is_ascii_digit());
     if is_address || registry.is_loopback() {
-        return vec![None];
+        return None;
     }
     let other = match name.strip_suffix(HTTP) {
         Some(bare) => Some(bare.to_owned()),
         None if registry.port().is_none() => Some(format!("{name}{HTTP}")),
         None => None,
     };
-    let names = std::iter::once(name).chain(other);
-    names
-        .map(|name| Some(format!("spec.repository={name}/{repository}")))
-        .collect()
+    Some(std::iter::once(name).chain(other).collect())
 }
 
 /// The UIDs of mirrors, each asked for once.
@@ -193,42 +266,5 @@ impl<'a> MirrorUids<'a> {
         let uid = found.items.first().and_then(ResourceExt::uid);
         self.known.insert(mirror.to_owned(), uid.clone());
         Ok(uid)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn all_names_of_a_registry_are_looked_for() {
-        let cases: [(&str, &[Option<&str>]); 5] = [
-            (
-                "registry.example.com",
-                &[
-                    Some("spec.repository=registry.example.com/a/b"),
-                    Some("spec.repository=registry.example.com:80/a/b"),
-                ],
-            ),
-            (
-                "registry.example.com:80",
-                &[
-                    Some("spec.repository=registry.example.com:80/a/b"),
-                    Some("spec.repository=registry.example.com/a/b"),
-                ],
-            ),
-            (
-                "registry.example.com:5000",
-                &[Some("spec.repository=registry.example.com:5000/a/b")],
-            ),
-            ("127.0.0.1:5000", &[None]),
-            ("localhost:5000", &[None]),
-        ];
-        for (registry, expected) in cases {
-            let place = (registry.parse().unwrap(), "a/b".parse().unwrap());
-            let found = selectors(&place);
-            let found: Vec<Option<&str>> = found.iter().map(Option::as_deref).collect();
-            assert_eq!(found, expected, "{registry}");
-        }
     }
 }

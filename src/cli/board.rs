@@ -95,10 +95,7 @@ impl SyncBoard {
         });
         let policies = written.policies.iter().cloned();
         Self {
-            home: MirrorHome::Files(MirrorFiles {
-                flags: flags(arguments),
-                is_watched,
-            }),
+            home: home(arguments, is_watched),
             place: place(&arguments.filename),
             mirrors: mirrors.collect(),
             policies: policies
@@ -211,6 +208,14 @@ impl PageSource for SyncBoard {
     fn records(&self, mirror: &ImageMirror, asked: &AskedImage) -> Vec<MirroredRepository> {
         concerning(&self.ledger, mirror, asked)
     }
+}
+
+/// Where the mirrors of these documents are kept.
+pub(super) fn home(arguments: &DocumentArgs, is_watched: bool) -> MirrorHome {
+    MirrorHome::Files(MirrorFiles {
+        flags: flags(arguments),
+        is_watched,
+    })
 }
 
 /// Which files the mirrors are in.

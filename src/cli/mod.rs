@@ -67,6 +67,7 @@ mod sync;
 mod table;
 mod trust;
 mod units;
+mod unpruned;
 mod verify;
 mod watch;
 mod words;

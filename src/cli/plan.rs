@@ -2,12 +2,16 @@
 
 //! What a round would do: `transship plan` and `transship sync --dry-run`.
 
+use std::collections::HashMap;
+
 use super::look::Look;
 use super::summary;
 use super::table::{Table, one_line, paragraphs};
+use super::unpruned;
 use crate::oci::Digest;
 use crate::plan::Selector;
 use crate::plan::gates::Refusal;
+use crate::plan::mirror_home::MirrorHome;
 use crate::plan::prune::{Fate, PrunedTag};
 use crate::plan::report::{Excluded, MirrorReport, Moved, Outcome, TagReport, Totals};
 use crate::sync::Report;
@@ -18,8 +22,11 @@ const NOTHING: &str = "-";
 /// Stands in place of the policies where the mirror's own `tags` name a tag.
 const TAGS: &str = "tags";
 
+/// Most lines of a plan about tags that stay as they are, and about those that are left out, that are read one by one.
+const READ_ALONE: usize = 20;
+
 /// The table of a plan: every tag that is in with what is to be done, every tag that is out with the reason; in brief
-/// only what would change.
+/// only what would change. Where there are many that stay as they are, or are left out, those that are alike share a line.
 fn table(report: &Report, is_brief: bool, look: Look) -> String {
     let with_mirror = look.is_wide || report.mirrors.len() > 1;
     let mut table = if with_mirror {
@@ -34,11 +41,21 @@ fn table(report: &Report, is_brief: bool, look: Look) -> String {
     } else {
         Table::new(["ACTION", "SOURCE", "DESTINATION", "SELECTED BY", "WHY"])
     };
+    let all = || report.mirrors.iter().flat_map(rows);
+    let is_folded = |kind: RowKind| {
+        let count = all().filter(|row| row.kind == kind).count();
+        !look.is_wide && count > READ_ALONE
+    };
+    let folded = [RowKind::Unchanged, RowKind::LeftOut].map(|kind| (kind, is_folded(kind)));
     for mirror in &report.mirrors {
-        for row in rows(mirror) {
-            if is_brief && !row.is_change {
-                continue;
-            }
+        let rows = rows(mirror).filter(|row| !is_brief || row.kind == RowKind::Change);
+        let (mut shown, mut alike) = (Vec::new(), Vec::new());
+        for row in rows {
+            let is_folded = folded.contains(&(row.kind, true));
+            if is_folded { &mut alike } else { &mut shown }.push(row);
+        }
+        shown.extend(fold(alike));
+        for row in shown {
             let name = with_mirror.then(|| mirror.mirror.clone());
             table.push(name.into_iter().chain(row.cells));
         }
@@ -53,8 +70,58 @@ fn table(report: &Report, is_brief: bool, look: Look) -> String {
 struct Row {
     /// Action, source, destination, policies, reason.
     cells: [String; 5],
-    /// Whether something is to be done about it.
-    is_change: bool,
+    kind: RowKind,
+}
+
+/// What a line of a plan is about.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum RowKind {
+    /// Something is to be done.
+    Change,
+    /// A tag that is as it should be.
+    Unchanged,
+    /// A tag of the source that is not wanted.
+    LeftOut,
+    /// What a person may want to know.
+    Other,
+}
+
+/// One line for those that are alike but for the tag, in the order of the first of each.
+fn fold(rows: Vec<Row>) -> Vec<Row> {
+    let mut folded: Vec<(Row, usize)> = Vec::new();
+    let mut places: HashMap<[String; 5], usize> = HashMap::new();
+    for row in rows {
+        let [action, source, destination, selected_by, why] = &row.cells;
+        let key = [
+            action.clone(),
+            repository(source).to_owned(),
+            repository(destination).to_owned(),
+            selected_by.clone(),
+            why.clone(),
+        ];
+        let place = *places.entry(key).or_insert(folded.len());
+        match folded.get_mut(place) {
+            Some((_, count)) => *count += 1,
+            None => folded.push((row, 1)),
+        }
+    }
+    let rows = folded.into_iter().map(|(mut row, count)| {
+        let [_, source, destination, _, why] = &mut row.cells;
+        if count > 1 {
+            *source = repository(source).to_owned();
+            *destination = repository(destination).to_owned();
+            *why = format!("{count} tags: {why}");
+        }
+        row
+    });
+    rows.collect()
+}
+
+/// The repository of an image that has a tag.
+fn repository(image: &str) -> &str {
+    image
+        .rsplit_once(':')
+        .map_or(image, |(repository, _)| repository)
 }
 
 fn rows(mirror: &MirrorReport) -> impl Iterator<Item = Row> {
@@ -68,7 +135,16 @@ fn rows(mirror: &MirrorReport) -> impl Iterator<Item = Row> {
                 join(&tag.selected_by),
                 why,
             ],
-            is_change: matches!(tag.outcome, Outcome::Planned { .. } | Outcome::Failed(_)),
+            kind: match tag.outcome {
+                Outcome::Planned { .. } | Outcome::Failed(_) => RowKind::Change,
+                Outcome::Unchanged => RowKind::Unchanged,
+                Outcome::Copied { .. }
+                | Outcome::Retagged { .. }
+                | Outcome::Completed { .. }
+                | Outcome::Frozen
+                | Outcome::Refused(_)
+                | Outcome::Quarantined(_) => RowKind::Other,
+            },
         }
     });
     let excluded = mirror
@@ -82,7 +158,7 @@ fn rows(mirror: &MirrorReport) -> impl Iterator<Item = Row> {
                 NOTHING.to_owned(),
                 reason.to_string(),
             ],
-            is_change: false,
+            kind: RowKind::LeftOut,
         });
     let pruned = mirror.prune.iter().flat_map(|prune| &prune.tags);
     let pruned = pruned.map(|tag| {
@@ -95,7 +171,14 @@ fn rows(mirror: &MirrorReport) -> impl Iterator<Item = Row> {
                 NOTHING.to_owned(),
                 why,
             ],
-            is_change: matches!(tag.fate, Fate::Due | Fate::Failed),
+            kind: match tag.fate {
+                Fate::Due | Fate::Failed => RowKind::Change,
+                Fate::Waiting
+                | Fate::Protected { .. }
+                | Fate::Deleted
+                | Fate::Gone
+                | Fate::Disowned => RowKind::Other,
+            },
         }
     });
     copies.chain(excluded).chain(pruned)
@@ -116,18 +199,6 @@ fn explain_pruned(tag: &PrunedTag) -> (&'static str, String) {
         Fate::Disowned => ("none", "somebody else wrote it".to_owned()),
         Fate::Failed => ("fail", reason.to_string()),
     }
-}
-
-/// Why nothing is deleted, one line for each mirror.
-pub(super) fn stops(report: &Report) -> String {
-    let stopped = report.mirrors.iter().filter_map(|mirror| {
-        let stop = mirror.prune.as_ref()?.stop.as_ref()?;
-        Some(format!(
-            "not pruned: {}: {}: {}\n",
-            mirror.mirror, stop.reason, stop.message
-        ))
-    });
-    stopped.collect()
 }
 
 /// What there is to know of rules that select little or nothing.
@@ -245,12 +316,12 @@ fn explain_refusal(refusal: &Refusal) -> String {
 }
 
 /// Everything for people: table, refusals, last line.
-pub(super) fn render(report: &Report, is_brief: bool, look: Look) -> String {
+pub(super) fn render(report: &Report, is_brief: bool, home: &MirrorHome, look: Look) -> String {
     paragraphs([
         table(report, is_brief, look),
         summary::refusals(report),
         notes(report),
-        stops(report),
+        unpruned::stops(report) + &unpruned::due(report, home),
         line(report) + "\n",
     ])
 }
@@ -316,10 +387,66 @@ mod tests {
                 is_wide: false,
                 width: Some(width),
             };
-            render(&report, true, look)
+            render(&report, true, &MirrorHome::Cluster, look)
         };
         insta::assert_snapshot!([80, 100, 200].map(narrow).join("\n"));
-        insta::assert_snapshot!(render(&report, false, Look::default()));
+        insta::assert_snapshot!(render(
+            &report,
+            false,
+            &MirrorHome::Cluster,
+            Look::default()
+        ));
+    }
+
+    #[test]
+    fn what_many_tags_are_alike_in_is_said_once() {
+        let tags =
+            |count: usize| (0..count).map(|tag| image(&format!("1.{tag}"), Outcome::Unchanged));
+        let left_out = |repository: &str, tag: usize| Excluded {
+            source: SourceImage {
+                registry: "docker.io".parse().unwrap(),
+                repository: repository.parse().unwrap(),
+                tag: format!("2.{tag}").parse().unwrap(),
+            },
+            reason: NotSelected::Referrers,
+        };
+        let report_of = |unchanged: usize, excluded: usize| {
+            let changed = image("2.0", planned("", None));
+            let mut report = report(std::iter::once(changed).chain(tags(unchanged)).collect());
+            report.mirrors[0].excluded = (0..excluded)
+                .map(|tag| {
+                    left_out(
+                        if tag == 0 {
+                            "library/web"
+                        } else {
+                            "library/app"
+                        },
+                        tag,
+                    )
+                })
+                .collect();
+            report
+        };
+        let shown = |report: &Report, is_wide: bool| {
+            let look = Look {
+                is_wide,
+                ..Look::default()
+            };
+            render(report, false, &MirrorHome::Cluster, look)
+        };
+        let few = report_of(READ_ALONE, READ_ALONE);
+        assert_eq!(shown(&few, false).lines().count(), 2 * READ_ALONE + 4);
+        let many = report_of(READ_ALONE + 1, READ_ALONE + 1);
+        assert_eq!(shown(&many, true).lines().count(), 2 * READ_ALONE + 6);
+        insta::assert_snapshot!(shown(&many, false), @r"
+        ACTION      SOURCE                      DESTINATION                     SELECTED BY   WHY
+        copy        docker.io/library/app:2.0   eu.example.com/mirror/app:2.0   releases      the destination lacks sha256:d84bdb34d4ee
+        none        docker.io/library/app       eu.example.com/mirror/app       releases      21 tags: up to date
+        leave out   docker.io/library/web:2.0   -                               -             is copied with its image
+        leave out   docker.io/library/app       -                               -             20 tags: is copied with its image
+
+        1 to copy, 21 unchanged, 21 left out, 0 failed
+        ");
     }
 
     #[test]
@@ -346,6 +473,6 @@ mod tests {
 
     #[test]
     fn nothing_at_all() {
-        insta::assert_snapshot!(render(&Report::default(), false, Look::default()), @"0 to copy, 0 unchanged, 0 left out, 0 failed");
+        insta::assert_snapshot!(render(&Report::default(), false, &MirrorHome::Cluster, Look::default()), @"0 to copy, 0 unchanged, 0 left out, 0 failed");
     }
 }

@@ -10,7 +10,8 @@ use super::error::Error;
 use super::exit::Exit;
 use super::output::{Document, Output};
 use super::table::paragraphs;
-use super::{plan, summary};
+use super::{summary, unpruned};
+use crate::plan::mirror_home::MirrorHome;
 use crate::plan::report::{MirrorReport, Totals};
 use crate::sync::Report;
 
@@ -45,6 +46,7 @@ pub(super) fn tell_failures(report: &Report, output: &Output) {
 pub(super) fn print_report(
     report: &Report,
     line: &str,
+    home: &MirrorHome,
     format: Format,
     output: &Output,
 ) -> Result<(), Error> {
@@ -57,7 +59,7 @@ pub(super) fn print_report(
         paragraphs([
             table,
             summary::refusals(report),
-            plan::stops(report),
+            unpruned::stops(report) + &unpruned::due(report, home),
             format!("{line}\n"),
         ])
     })

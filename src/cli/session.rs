@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::args::{DocumentArgs, RegistryArgs};
-use super::board::SyncBoard;
+use super::board::{self, SyncBoard};
 use super::connect::{Connector, MirrorConnection, connect};
 use super::documents::{self, Documents, WrittenObjects};
 use super::error::Error;
@@ -18,6 +18,7 @@ use crate::controller::page::RegistryTallies;
 use crate::copy;
 use crate::oci::Digest;
 use crate::plan::Mirror;
+use crate::plan::mirror_home::MirrorHome;
 use crate::runtime::shutdown::until_signal;
 use crate::sync::ledger::{FileError, SetAside};
 use crate::sync::prune::Pruner;
@@ -30,6 +31,10 @@ pub(super) struct Session {
     /// What the rounds share.
     pub(super) state: State,
     pub(super) progress: Arc<Progress>,
+    /// Where the mirrors are kept, for what people do about them.
+    pub(super) home: MirrorHome,
+    /// Whether a later run knows what this one did.
+    remembers: bool,
     ledger: Arc<Ledger>,
     written: WrittenObjects,
     tallies: Arc<RegistryTallies>,
@@ -116,6 +121,8 @@ impl Session {
             inputs,
             state,
             progress,
+            home: board::home(documents, false),
+            remembers,
             ledger,
             written,
             tallies,
@@ -192,6 +199,14 @@ impl Session {
                 )),
             }
         }
+    }
+
+    /// The same for a single run: what it wrote is not known later, unless it is remembered, and so nothing of it goes.
+    pub(super) fn for_once(self) -> Self {
+        if self.remembers {
+            return self;
+        }
+        self.with_pruner(Pruner::forgetful())
     }
 
     /// The same, and `pruner` says what pruning may do.

@@ -45,7 +45,7 @@ pub(super) async fn run(args: &SyncArgs, output: &Output) -> Result<Exit, Error>
         Remembering::All
     };
     let progress = Progress::new(output);
-    let session = Session::open(documents, registry, output, progress, remembering)?;
+    let session = Session::open(documents, registry, output, progress, remembering)?.for_once();
     if *dry_run {
         let exit = session.plan(*changes_only, *format, output).await?;
         return Ok(if exit == Exit::Drift {
@@ -94,6 +94,7 @@ pub(super) async fn run_plan(args: &PlanArgs, output: &Output) -> Result<Exit, E
     } = args;
     let progress = Progress::new(output);
     let session = Session::open(documents, registry, output, progress, Remembering::Nothing)?;
+    let session = session.for_once();
     session.plan(*changes_only, *format, output).await
 }
 
@@ -115,7 +116,7 @@ impl Session {
             return Ok((Exit::Interrupted, None));
         };
         let line = summary::line(&report.totals(), began.elapsed());
-        print_report(&report, &line, format, output)?;
+        print_report(&report, &line, &self.home, format, output)?;
         tell_failures(&report, output);
         Ok((exit(&report), Some(report)))
     }
@@ -125,7 +126,7 @@ impl Session {
             return Ok(Exit::Interrupted);
         };
         output.print_value(format, &RoundDocument::from(&report), |_, look| {
-            plan::render(&report, is_brief, look)
+            plan::render(&report, is_brief, &self.home, look)
         })?;
         tell_failures(&report, output);
         let todo = report.totals().planned > 0;

@@ -22,6 +22,7 @@ use super::session::Session;
 use super::summary;
 use crate::controller::page::{self, PageServer};
 use crate::plan::attempts::{Attempts, Outlook};
+use crate::plan::mirror_home::MirrorHome;
 use crate::plan::report::MirrorReport;
 use crate::runtime::clock;
 use crate::runtime::shutdown::until_signal;
@@ -116,7 +117,13 @@ impl Watch<'_> {
             attempts.record(began, outlook(&report));
             next = attempts.next(&mirror.schedule, clock::now(), jitter());
             self.show(&report, began, next);
-            tell(&mirror.name, &report, &line, self.format, self.output);
+            tell(
+                (&mirror.name, &self.session.home),
+                &report,
+                &line,
+                self.format,
+                self.output,
+            );
         }
         tracing::warn!(mirror = mirror.name, "the schedule names no further time");
     }
@@ -155,16 +162,22 @@ async fn round(session: &Session, input: &RoundInput<MirrorConnection>) -> (Repo
 }
 
 /// People read the log; machines get every report on stdout besides.
-fn tell(mirror: &str, report: &Report, line: &str, format: Format, output: &Output) {
+fn tell(
+    (mirror, home): (&str, &MirrorHome),
+    report: &Report,
+    line: &str,
+    format: Format,
+    output: &Output,
+) {
     tell_failures(report, output);
     tracing::info!(mirror, "{line}");
     let printed = match format {
         Format::Table | Format::Wide => Ok(()),
-        Format::Json => print_report(report, line, format, output),
+        Format::Json => print_report(report, line, home, format, output),
         // Of several documents each begins with a line of its own.
         Format::Yaml => output
             .print("---\n")
-            .and_then(|()| print_report(report, line, format, output)),
+            .and_then(|()| print_report(report, line, home, format, output)),
     };
     if let Err(error) = printed {
         tracing::warn!("{error}");

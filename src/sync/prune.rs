@@ -150,7 +150,8 @@ impl<C: Connect> PruneRun<'_, C> {
             // Also where nothing is deleted: it only pushes.
             self.heal_unseen(&mut pruned).await;
         }
-        let stop = find_stop(
+        let oblivion = self.state.pruner.oblivion().cloned();
+        let found = find_stop(
             worst(report),
             findings.selection,
             |repository| {
@@ -159,7 +160,7 @@ impl<C: Connect> PruneRun<'_, C> {
             },
             findings.rebuilt,
         );
-        let stop = stop.or_else(|| pruned.stop.take());
+        let stop = oblivion.or(found).or_else(|| pruned.stop.take());
         if stop.is_some() {
             // What is on record stays as it is, but for what is wanted: its grace begins anew, however many rounds
             // fail before one finds it unwanted again.

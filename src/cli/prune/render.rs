@@ -5,7 +5,7 @@
 use super::totals::{Totals, waits_for_approval};
 use crate::cli::look::Look;
 use crate::cli::table::{Table, paragraphs};
-use crate::cli::{plan, units};
+use crate::cli::{units, unpruned};
 use crate::oci::Tag;
 use crate::plan::Mirror;
 use crate::plan::prune::{Fate, PrunedTag};
@@ -26,7 +26,7 @@ pub(super) fn render<'a>(
     };
     paragraphs([
         table,
-        plan::stops(report) + &approvals(mirrors, report),
+        unpruned::stops(report) + &approvals(mirrors, report),
         line(totals) + "\n",
     ])
 }

@@ -38,6 +38,13 @@ impl Stop {
         Self::new(Reason::PrunePaused, message)
     }
 
+    /// What the run writes is on no record that outlives it.
+    pub fn unremembered() -> Self {
+        let message = "nothing can be deleted, because nothing is remembered of what earlier runs wrote: pass --state FILE \
+                       to each run";
+        Self::new(Reason::PrunePaused, message)
+    }
+
     /// A signal ended the run.
     pub fn interrupted() -> Self {
         let message = "it was interrupted: nothing but what is listed here was touched";

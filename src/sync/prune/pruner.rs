@@ -24,6 +24,8 @@ const TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
 pub struct Pruner {
     workloads: Option<Arc<dyn Workloads>>,
     held: Option<Stop>,
+    /// Whether nothing is on record but what this run itself wrote.
+    forgets: bool,
     times: Box<dyn Fn() -> Times + Send + Sync>,
     /// When the candidates of each mirror were last looked at.
     looks: Mutex<HashMap<String, Times>>,
@@ -49,12 +51,21 @@ impl Pruner {
         Self {
             workloads: None,
             held: Some(stop),
+            forgets: false,
             times: Box::new(move || Times {
                 now: clock::now(),
                 running: began.elapsed(),
             }),
             looks: Mutex::default(),
             takers: Mutex::default(),
+        }
+    }
+
+    /// One for a run of which no other one knows what it wrote.
+    pub fn forgetful() -> Self {
+        Self {
+            forgets: true,
+            ..Self::held(Stop::unremembered())
         }
     }
 
@@ -88,6 +99,11 @@ impl Pruner {
     /// Why nothing is deleted in this process, if nothing is.
     pub(super) fn stop(&self) -> Option<&Stop> {
         self.held.as_ref()
+    }
+
+    /// Why there is nothing to look for.
+    pub(super) fn oblivion(&self) -> Option<&Stop> {
+        self.held.as_ref().filter(|_| self.forgets)
     }
 
     pub(super) fn times(&self) -> Times {

@@ -395,3 +395,35 @@ async fn who_remembers_nothing_is_told_that_every_tag_is_asked_for() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_remembers_nothing_is_told_once_that_nothing_can_be_deleted() {
+    let (source, destination, files) = lab().await;
+    let pruning = |name: &str, mode: &str| {
+        let plain = mirror(&source, &destination).replace("name: m", &format!("name: {name}"));
+        let plain = plain.replace(
+            "name: d,",
+            &format!("name: d, repository: '{name}/{{repository}}',"),
+        );
+        format!("{plain}  prune: {{mode: {mode}}}\n")
+    };
+    let mirrors = [
+        pruning("a", "Delete"),
+        pruning("b", "Plan"),
+        pruning("c", "Retain"),
+    ];
+    fs::write(files.path("pruning.yaml"), mirrors.join("---\n")).unwrap();
+    let told = "not pruned: default/a and 1 more: PrunePaused: nothing can be deleted, because nothing is remembered of \
+                what earlier runs wrote: pass --state FILE to each run";
+    let sync = ["sync", "-f", "pruning.yaml"];
+    let with_state = ["sync", "-f", "pruning.yaml", "--state", "state.json"];
+    let plan = ["plan", "-f", "pruning.yaml"];
+    for (words, expected) in [(&sync[..], 1), (&sync, 1), (&plan, 1), (&with_state, 0)] {
+        let finished = files.run(words).await;
+        finished.assert_success();
+        let said = finished.stdout.matches("nothing is remembered").count();
+        assert_eq!(said, expected, "{words:?}: {}", finished.stdout);
+        let is_told = finished.stdout.lines().any(|line| line == told);
+        assert_eq!(is_told, expected == 1, "{words:?}: {}", finished.stdout);
+    }
+}

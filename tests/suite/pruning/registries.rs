@@ -498,6 +498,32 @@ async fn a_sync_says_in_one_line_that_it_does_not_prune() {
             "not pruned: default/m: PrunePaused: this command deletes nothing: transship prune --delete does"
         ]
     );
+    let told = due.stdout.lines().find(|line| line.starts_with("to prune"));
+    let told = told.unwrap_or_default();
+    assert!(
+        told.starts_with("to prune: default/m: 1 tag: transship prune -f "),
+        "{told}"
+    );
+    assert!(
+        told.ends_with(
+            " --mirror default/m shows them and what they take, and deletes them with --delete"
+        ),
+        "{told}"
+    );
+    let listed = lab
+        .with(KEPT, "mode: Plan, grace: 1ms")
+        .text(&["sync", "-q"])
+        .await;
+    let told = listed
+        .stdout
+        .lines()
+        .find(|line| line.starts_with("to prune"));
+    let told = told.unwrap_or_default();
+    assert!(
+        told.ends_with(" and deletes them once spec.prune.mode is Delete"),
+        "{}",
+        listed.stdout
+    );
     assert_eq!(lab.tags().await.len(), 2);
 }
 

@@ -2,23 +2,22 @@
 
 //! The records in memory, and what of them is not kept yet.
 
+mod deleted;
+mod others;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 
 use super::bare_tags::{self, BareTagAnswer};
-use super::contender::{Contender, Wanting, keeps};
-use super::keepsake::{self, Keepsakes, Kept};
 use super::origin::{SetAside, aside};
 use super::records::{Records, find, find_known, find_mut, pages};
-use super::slot::RecordPlace;
 use super::whereabouts::Whereabouts;
-use super::{Leaf, Page, Record, Sight, Slot, Tombstone};
-use crate::api::mirrored_repository::Took;
-use crate::oci::{Digest, Registry, Repository, Tag};
+use super::{Leaf, Page, Record, Sight, Slot};
+use crate::oci::{Digest, Tag};
 use crate::plan::Mirror;
-use crate::plan::prune::{Holding, Target, Unwanted};
+use crate::plan::prune::Unwanted;
 
 /// Everything that is remembered.
 #[derive(Debug, Default)]
@@ -87,256 +86,12 @@ impl Memory {
         }
     }
 
-    pub(super) fn bury(&self, slot: &Slot, tombstone: Tombstone) {
-        let Slot { page, tag } = slot;
-        let mut state = self.lock();
-        find_mut(&mut state.records.deleted, page).insert(tag.clone(), tombstone);
-        state.change(page.clone());
-    }
-
-    pub(super) fn forget_deleted(&self, slot: &Slot) {
-        let Slot { page, tag } = slot;
-        let mut state = self.lock();
-        let known = find_known(&mut state.records.deleted, page);
-        if known.and_then(|known| known.remove(tag)).is_some() {
-            state.records.sweep(page);
-            state.change(page.clone());
-        }
-    }
-
-    /// Keeps these until no deleted tag needs them.
-    pub(super) fn keep(&self, page: &Page, keepsakes: Keepsakes) {
-        if keepsakes.is_empty() {
-            return;
-        }
-        let mut state = self.lock();
-        state.records.keepsakes_mut(page).extend(keepsakes);
-        state.change(page.clone());
-    }
-
-    /// Drops the manifests of a mirror that no deleted tag needs: what that was may have been lost alone.
-    pub(super) fn sweep(&self, mirror: &str) {
-        let mut state = self.lock();
-        let kept: Vec<Page> = pages(mirror, &state.records.keepsakes).collect();
-        for page in kept {
-            if state.records.sweep(&page) {
-                state.change(page);
-            }
-        }
-    }
-
-    pub(super) fn room(&self, mirror: &str) -> usize {
-        let state = self.lock();
-        let mut kept = Kept::default();
-        for (name, destinations) in &state.records.keepsakes {
-            let pages = destinations.values().flat_map(BTreeMap::values);
-            let bytes: usize = pages.map(keepsake::size).sum();
-            kept.all += bytes;
-            if name == mirror {
-                kept.here = bytes;
-            }
-        }
-        kept.room()
-    }
-
-    pub(super) fn tombstone(&self, slot: &Slot) -> Option<Tombstone> {
-        let state = self.lock();
-        let known = find(&state.records.deleted, &slot.page)?;
-        known.get(&slot.tag).cloned()
-    }
-
-    pub(super) fn spares(&self, registry: &Registry, repository: &Repository) -> Option<bool> {
-        let state = self.lock();
-        let deleted = &state.records.deleted;
-        let pages = deleted.keys().flat_map(|mirror| pages(mirror, deleted));
-        let mut spares = None;
-        for page in pages {
-            for tombstone in find(deleted, &page).into_iter().flat_map(BTreeMap::values) {
-                let is_it = tombstone.registry == *registry && page.repository == *repository;
-                match tombstone.took {
-                    Some(Took::OtherTags) if tombstone.registry.may_be(registry) => {
-                        return Some(false);
-                    }
-                    Some(Took::Tag) if is_it => spares = Some(true),
-                    Some(Took::Tag | Took::Manifest | Took::OtherTags) | None => {}
-                }
-            }
-        }
-        spares
-    }
-
-    pub(super) fn restorable(
-        &self,
-        registry: &Registry,
-        repository: &Repository,
-        besides: &HashSet<Slot>,
-    ) -> BTreeSet<Digest> {
-        let state = self.lock();
-        let deleted = &state.records.deleted;
-        let pages = deleted.keys().flat_map(|mirror| pages(mirror, deleted));
-        let mut digests = BTreeSet::new();
-        for page in pages.filter(|page| page.repository == *repository) {
-            for (tag, tombstone) in find(deleted, &page).into_iter().flatten() {
-                if tombstone.registry.may_be(registry)
-                    && !tombstone.cleared
-                    && !besides.contains(&page.slot(tag))
-                {
-                    digests.insert(tombstone.digest.clone());
-                }
-            }
-        }
-        digests
-    }
-
-    pub(super) fn holdings_besides(&self, mirror: &str, repository: &Repository) -> Vec<Holding> {
-        let state = self.lock();
-        let mirrors = state.whereabouts.find(repository);
-        let others = mirrors.filter(|name| *name != mirror);
-        let pages = others.flat_map(|name| {
-            let destinations = state.records.mirrors.get(name).into_iter();
-            let pages = destinations.flat_map(BTreeMap::values);
-            pages.filter_map(move |pages| Some((name, pages.get(repository)?)))
-        });
-        let records = pages.flat_map(|(name, records)| {
-            let wanted = records.iter().filter(|(_, record)| record.is_kept());
-            wanted.map(move |(tag, record)| record.holding(name, tag))
-        });
-        records.collect()
-    }
-
-    /// Whether others have something else on record of a tag at this registry, or at one that may be it.
-    pub(super) fn is_overwritten(&self, slot: &Slot, registry: &Registry, own: &Record) -> bool {
-        let Slot { page, tag } = slot;
-        let state = self.lock();
-        let mut names = state.whereabouts.find(&page.repository);
-        names.any(|name| {
-            let destinations = state.records.mirrors.get(name).into_iter().flatten();
-            let others = destinations
-                .filter(|(at, _)| (name, at.as_str()) != (&page.mirror, &page.destination))
-                .filter_map(|(_, pages)| pages.get(&page.repository)?.get(tag));
-            let mut others = others.filter(|other| {
-                let at = other.registry.as_ref();
-                at.is_none_or(|at| at.may_be(registry))
-            });
-            others.any(|other| other.may_have_replaced(own))
-        })
-    }
-
     pub(super) fn unmark(&self, mirror: &str) {
         self.edit_pages(mirror, |records, page| {
             let known = find_known(&mut records.mirrors, page).into_iter().flatten();
             let marked = known.filter(|(_, record)| record.unwanted.is_some());
             marked.map(|(_, record)| record.unwanted = None).count() > 0
         });
-    }
-
-    pub(super) fn clear_deleted(&self, slot: &Slot, counted: Timestamp) {
-        let Slot { page, tag } = slot;
-        let mut state = self.lock();
-        let Some(known) = find_known(&mut state.records.deleted, page) else {
-            return;
-        };
-        let is_changed = match known.get_mut(tag) {
-            Some(tombstone) if tombstone.deleted_at > counted => {
-                !std::mem::replace(&mut tombstone.cleared, true)
-            }
-            Some(_) => known.remove(tag).is_some(),
-            None => false,
-        };
-        if is_changed {
-            state.records.sweep(page);
-            state.change(page.clone());
-        }
-    }
-
-    pub(super) fn deleted_since(&self, mirror: &str, since: Timestamp) -> Vec<Target> {
-        let mut found = Vec::new();
-        self.for_each_tombstone(mirror, |slot, tombstone, _| {
-            if !tombstone.approved && tombstone.deleted_at > since {
-                found.push(Target {
-                    destination: slot.page.destination,
-                    registry: tombstone.registry.clone(),
-                    repository: slot.page.repository,
-                    tag: slot.tag,
-                });
-            }
-        });
-        found
-    }
-
-    pub(super) fn deleted(&self, mirror: &str) -> Vec<(Slot, Tombstone)> {
-        let mut found = Vec::new();
-        self.for_each_deleted(mirror, |slot, tombstone| {
-            if !tombstone.cleared {
-                found.push((slot, tombstone.clone()));
-            }
-        });
-        found
-    }
-
-    pub(super) fn cleared(&self, mirror: &str) -> Vec<Slot> {
-        let mut found = Vec::new();
-        self.for_each_deleted(mirror, |slot, tombstone| {
-            if tombstone.cleared {
-                found.push(slot);
-            }
-        });
-        found
-    }
-
-    pub(super) fn is_deleted_like(&self, slot: &Slot, other: &Tombstone) -> bool {
-        let Slot { page, tag } = slot;
-        let state = self.lock();
-        let Records {
-            mirrors, deleted, ..
-        } = &state.records;
-        let pages = deleted.keys().flat_map(|mirror| pages(mirror, deleted));
-        let mut pages = pages.filter(|known| known.repository == page.repository);
-        pages.any(|page| {
-            let tombstone = find(deleted, &page).and_then(|tags| tags.get(tag));
-            let is_it = tombstone.is_some_and(|known| {
-                known.registry.may_be(&other.registry)
-                    && known.digest == other.digest
-                    && known.deleted_at >= other.deleted_at
-            });
-            let record = find(mirrors, &page).and_then(|tags| tags.get(tag));
-            is_it && record.is_none_or(|record| !tombstone.is_some_and(|it| it.is_about(record)))
-        })
-    }
-
-    pub(super) fn begun(&self, mirror: &str) -> Vec<(Slot, Tombstone)> {
-        let mut found = Vec::new();
-        self.for_each_tombstone(mirror, |slot, tombstone, is_on_record| {
-            if is_on_record {
-                found.push((slot, tombstone.clone()));
-            }
-        });
-        found
-    }
-
-    /// The tags that were deleted. Those whose deletion has only begun are still on record, and not among
-    /// them.
-    fn for_each_deleted(&self, mirror: &str, mut see: impl FnMut(Slot, &Tombstone)) {
-        self.for_each_tombstone(mirror, |slot, tombstone, is_on_record| {
-            if !is_on_record {
-                see(slot, tombstone);
-            }
-        });
-    }
-
-    fn for_each_tombstone(&self, mirror: &str, mut see: impl FnMut(Slot, &Tombstone, bool)) {
-        let state = self.lock();
-        let Records {
-            mirrors, deleted, ..
-        } = &state.records;
-        for page in pages(mirror, deleted) {
-            let recorded = find(mirrors, &page);
-            for (tag, tombstone) in find(deleted, &page).into_iter().flatten() {
-                let record = recorded.and_then(|recorded| recorded.get(tag));
-                let is_on_record = record.is_some_and(|record| tombstone.is_about(record));
-                see(page.slot(tag), tombstone, is_on_record);
-            }
-        }
     }
 
     /// Edits the pages of a mirror; `edit` says whether it changed one.
@@ -505,60 +260,6 @@ impl Memory {
         for (page, leaf) in kept {
             state.restore(&page, leaf);
         }
-    }
-
-    /// Replaces what others have on record of a repository at a registry. Nothing of it is kept from here.
-    pub(super) fn see_others(
-        &self,
-        (registry, repository): &RecordPlace,
-        found: Vec<(Page, Leaf)>,
-        is_other: impl Fn(&str) -> bool,
-    ) {
-        let mut state = self.lock();
-        let names = state.whereabouts.find(repository);
-        let others: Vec<String> = names
-            .filter(|name| is_other(name))
-            .map(str::to_owned)
-            .collect();
-        for mirror in others {
-            for page in state.records.pages(&mirror) {
-                if page.repository == *repository && state.records.is_at(&page, registry) {
-                    state.records.remove_page(&page);
-                    state.changed.remove(&page);
-                }
-            }
-        }
-        drop(state);
-        for (page, leaf) in found {
-            if is_other(&page.mirror) {
-                self.restore(&page, leaf);
-            }
-        }
-    }
-
-    pub(super) fn contender(
-        &self,
-        ((registry, repository), tag): (&RecordPlace, &Tag),
-        wanting: &Wanting<'_>,
-        is_other: impl Fn(&str) -> bool,
-    ) -> Option<Contender> {
-        let state = self.lock();
-        let names = state.whereabouts.find(repository);
-        let others = names.filter(|name| *name != wanting.mirror && is_other(name));
-        let mut contenders = others.flat_map(|name| {
-            let pages = state.records.pages(name).into_iter();
-            let pages = pages.filter(|page| page.repository == *repository);
-            pages.filter_map(|page| {
-                let record = find(&state.records.mirrors, &page)?.get(tag)?;
-                let at = record.registry.as_ref();
-                let deleted = find(&state.records.deleted, &page);
-                let tombstone = deleted.and_then(|tags| tags.get(tag));
-                let is_here = at.is_none_or(|at| at.may_be(registry));
-                let kept = is_here.then(|| keeps(wanting, (name, record, tombstone)));
-                kept.flatten()
-            })
-        });
-        contenders.next()
     }
 
     pub(super) fn lose(&self, page: Page) {

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//! What is on record of a tag for others than the mirror that asks.
+
+use std::collections::BTreeMap;
+
+use super::{Memory, find};
+use crate::oci::{Registry, Repository, Tag};
+use crate::plan::prune::Holding;
+use crate::sync::ledger::contender::{Contender, Wanting, keeps};
+use crate::sync::ledger::{Leaf, Page, Record, RecordPlace, Slot};
+
+impl Memory {
+    pub(in crate::sync::ledger) fn holdings_besides(
+        &self,
+        mirror: &str,
+        repository: &Repository,
+    ) -> Vec<Holding> {
+        let state = self.lock();
+        let mirrors = state.whereabouts.find(repository);
+        let others = mirrors.filter(|name| *name != mirror);
+        let pages = others.flat_map(|name| {
+            let destinations = state.records.mirrors.get(name).into_iter();
+            let pages = destinations.flat_map(BTreeMap::values);
+            pages.filter_map(move |pages| Some((name, pages.get(repository)?)))
+        });
+        let records = pages.flat_map(|(name, records)| {
+            let wanted = records.iter().filter(|(_, record)| record.is_kept());
+            wanted.map(move |(tag, record)| record.holding(name, tag))
+        });
+        records.collect()
+    }
+
+    /// Whether others have something else on record of a tag at this registry, or at one that may be it.
+    pub(in crate::sync::ledger) fn is_overwritten(
+        &self,
+        slot: &Slot,
+        registry: &Registry,
+        own: &Record,
+    ) -> bool {
+        let Slot { page, tag } = slot;
+        let state = self.lock();
+        let mut names = state.whereabouts.find(&page.repository);
+        names.any(|name| {
+            let destinations = state.records.mirrors.get(name).into_iter().flatten();
+            let others = destinations
+                .filter(|(at, _)| (name, at.as_str()) != (&page.mirror, &page.destination))
+                .filter_map(|(_, pages)| pages.get(&page.repository)?.get(tag));
+            let mut others = others.filter(|other| {
+                let at = other.registry.as_ref();
+                at.is_none_or(|at| at.may_be(registry))
+            });
+            others.any(|other| other.may_have_replaced(own))
+        })
+    }
+
+    /// Replaces what others have on record of a repository at a registry. Nothing of it is kept from here.
+    pub(in crate::sync::ledger) fn see_others(
+        &self,
+        (registry, repository): &RecordPlace,
+        found: Vec<(Page, Leaf)>,
+        is_other: impl Fn(&str) -> bool,
+    ) {
+        let mut state = self.lock();
+        let names = state.whereabouts.find(repository);
+        let others: Vec<String> = names
+            .filter(|name| is_other(name))
+            .map(str::to_owned)
+            .collect();
+        for mirror in others {
+            for page in state.records.pages(&mirror) {
+                if page.repository == *repository && state.records.is_at(&page, registry) {
+                    state.records.remove_page(&page);
+                    state.changed.remove(&page);
+                }
+            }
+        }
+        drop(state);
+        for (page, leaf) in found {
+            if is_other(&page.mirror) {
+                self.restore(&page, leaf);
+            }
+        }
+    }
+
+    pub(in crate::sync::ledger) fn contender(
+        &self,
+        ((registry, repository), tag): (&RecordPlace, &Tag),
+        wanting: &Wanting<'_>,
+        is_other: impl Fn(&str) -> bool,
+    ) -> Option<Contender> {
+        let state = self.lock();
+        let names = state.whereabouts.find(repository);
+        let others = names.filter(|name| *name != wanting.mirror && is_other(name));
+        let mut contenders = others.flat_map(|name| {
+            let pages = state.records.pages(name).into_iter();
+            let pages = pages.filter(|page| page.repository == *repository);
+            pages.filter_map(|page| {
+                let record = find(&state.records.mirrors, &page)?.get(tag)?;
+                let at = record.registry.as_ref();
+                let deleted = find(&state.records.deleted, &page);
+                let tombstone = deleted.and_then(|tags| tags.get(tag));
+                let is_here = at.is_none_or(|at| at.may_be(registry));
+                let kept = is_here.then(|| keeps(wanting, (name, record, tombstone)));
+                kept.flatten()
+            })
+        });
+        contenders.next()
+    }
+}

@@ -12,7 +12,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use self::conflicts::find_own_conflicts;
-pub(super) use self::conflicts::{Conflicts, Obstacle};
+pub(super) use self::conflicts::{Conflicts, Hindrance};
 use self::holder::{Holder, Target, Targets, targets};
 use self::unheard::Unheard;
 use super::ledger::Ownership;
@@ -85,7 +85,7 @@ impl Claims {
         let rivals = self.rivals(run, own, all);
         let mut conflicts = find_own_conflicts(own, all, &wanted, &rivals);
         for (key, elder) in elders {
-            conflicts.entry(key).or_insert(Obstacle::Undecided(elder));
+            conflicts.entry(key).or_insert(Hindrance::Undecided(elder));
         }
         self.leave_to_writers(run, own, &mut conflicts);
         for holder in self.hold_honoured(run, own, &conflicts) {
@@ -129,7 +129,7 @@ impl Claims {
             let holders = targets(claim).filter_map(|target| self.holders.get(&target));
             let mut others = holders.filter(|it| it.mirror.name != own.mirror.name);
             if let Some(writer) = others.find(|holder| self.writes(run, holder)) {
-                let writer = Obstacle::Written(writer.mirror.name.clone());
+                let writer = Hindrance::Written(writer.mirror.name.clone());
                 conflicts.entry((source, claim)).or_insert(writer);
             }
         }

@@ -219,17 +219,20 @@ impl Round<'_> {
         let pruning = PruneRun::new(self.state, input);
         self.apply(&mut round, &pruning).await;
         self.peers.tell_copied(peer, ledger).await;
-        let waits = self.waits(&round);
-        if waits {
-            self.state.leave_apart(&mirror.name);
-        }
-        if self.only.is_none() && !waits {
+        self.prune(&mut round, &pruning).await;
+        peer.tell_done();
+        round.report
+    }
+
+    /// Prunes once everything is in place that is wanted, where all of it was looked at.
+    async fn prune<C: Connect>(&self, round: &mut MirrorRound, pruning: &PruneRun<'_, C>) {
+        if self.waits(round) {
+            self.state.leave_apart(&round.mirror.name);
+        } else if self.only.is_none() {
             let findings = Findings::of(&round.selection, &round.items);
             let end = pruning.prune(&findings, &mut round.report, self.mode);
             end.boxed().await;
         }
-        peer.tell_done();
-        round.report
     }
 
     /// Whether other processes are to copy something before the round can come to its end.

@@ -13,11 +13,11 @@ use crate::sync::ledger::Ownership;
 use crate::sync::wishes::{Wish, Wishes};
 
 /// The wishes of a mirror that are not honoured, and why: the image, and the tag that it is to have.
-pub(in crate::sync) type Conflicts<'a> = HashMap<(&'a SourceImage, &'a Claim), Obstacle>;
+pub(in crate::sync) type Conflicts<'a> = HashMap<(&'a SourceImage, &'a Claim), Hindrance>;
 
 /// What keeps a mirror from a tag.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::sync) enum Obstacle {
+pub(in crate::sync) enum Hindrance {
     /// Another image, or another mirror, has it.
     Conflict(ConflictKind),
     /// A mirror is writing it at this moment.
@@ -69,7 +69,7 @@ pub(super) fn find_own_conflicts<'a>(
         .collect();
     let of_own = own.tags.iter().filter_map(|Wish { source, claim, .. }| {
         let kind = refused.get(&(source, claim))?;
-        Some(((source, claim), Obstacle::Conflict(kind.clone())))
+        Some(((source, claim), Hindrance::Conflict(kind.clone())))
     });
     of_own.collect()
 }

@@ -262,6 +262,9 @@ fn wish_of(mirror: &Arc<Mirror>, ownership: Ownership) -> Arc<Wishes> {
     })
 }
 
+/// How it comes to be known of a mirror.
+type Note = fn(&mut Claims, Arc<Mirror>);
+
 /// What keeps a mirror from the tag in a round by itself.
 fn obstacle(
     claims: &mut Claims,
@@ -273,9 +276,9 @@ fn obstacle(
     let conflicts = claims.settle(Run(run), wishes, all, is_here);
     match conflicts.values().next() {
         None => "nothing".to_owned(),
-        Some(Obstacle::Conflict(_)) => "a conflict".to_owned(),
-        Some(Obstacle::Written(by)) => format!("written by {by}"),
-        Some(Obstacle::Undecided(by)) => format!("undecided by {by}"),
+        Some(Hindrance::Conflict(_)) => "a conflict".to_owned(),
+        Some(Hindrance::Written(by)) => format!("written by {by}"),
+        Some(Hindrance::Undecided(by)) => format!("undecided by {by}"),
     }
 }
 
@@ -283,14 +286,7 @@ fn obstacle(
 fn what_an_older_mirror_is_about_to_say_is_waited_for_once() {
     const ANY: &str = "repository: library/x, tags: ['*']";
     // What is known of the other one, its place in the files, what it selects, and what that comes to.
-    let cases: [(
-        &str,
-        fn(&mut Claims, Arc<Mirror>),
-        usize,
-        &str,
-        Ownership,
-        &str,
-    ); 7] = [
+    let cases: [(&str, Note, usize, &str, Ownership, &str); 7] = [
         (
             "about to run",
             Claims::expect,
@@ -377,7 +373,7 @@ fn what_is_worked_on_elsewhere_or_was_said_already_is_not_waited_for() {
     let conflicts = claims.settle(Run(1), &wishes, &all, |_| true);
     assert!(matches!(
         conflicts.values().next(),
-        Some(Obstacle::Conflict(_))
+        Some(Hindrance::Conflict(_))
     ));
 
     // Its round fails: it has had its turn.
@@ -397,13 +393,13 @@ fn what_is_worked_on_elsewhere_or_was_said_already_is_not_waited_for() {
 fn what_one_writes_no_other_writes_before_that_has_ended() {
     let (older, younger) = (wishes("a", Wanted), wishes("b", Wanted));
     let shared =
-        |conflicts: &Conflicts<'_>| -> Vec<Obstacle> { conflicts.values().cloned().collect() };
+        |conflicts: &Conflicts<'_>| -> Vec<Hindrance> { conflicts.values().cloned().collect() };
     let settle = |claims: &mut Claims, run, wishes: &Arc<Wishes>| {
         claims.begin(Run(run));
         let all = std::slice::from_ref(wishes);
         shared(&claims.settle(Run(run), wishes, all, |_| true))
     };
-    let by_younger = [Obstacle::Written(younger.mirror.name.clone())];
+    let by_younger = [Hindrance::Written(younger.mirror.name.clone())];
     let mut claims = Claims::default();
     assert_eq!(settle(&mut claims, 1, &younger), []);
     assert_eq!(settle(&mut claims, 2, &older), by_younger);

@@ -53,11 +53,12 @@ impl Unheard {
                 }
             }
         }
+        let name = mirror.name.clone();
         let silent = Silent {
-            mirror: mirror.clone(),
+            mirror,
             is_expected,
         };
-        self.mirrors.insert(mirror.name.clone(), silent);
+        self.mirrors.insert(name, silent);
     }
 
     /// Forgets a mirror: it has said what it wants, or is no more.
@@ -102,8 +103,8 @@ impl Unheard {
         is_meant: impl Fn(&str) -> bool,
     ) -> Option<&str> {
         let named = self.named.get(&claim.repository).into_iter().flatten();
-        let names = named.chain(&self.wide).filter(|name| is_meant(name));
-        let mirrors = names.filter_map(|name| self.mirrors.get(name));
+        let candidates = named.chain(&self.wide).filter(|name| is_meant(name));
+        let mirrors = candidates.filter_map(|name| self.mirrors.get(name));
         let elders = mirrors
             .map(|silent| (silent.mirror.seniority(), silent))
             .filter(|(seniority, silent)| {

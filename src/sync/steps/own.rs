@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::plan::report::{Failure, Outcome};
 use crate::plan::{Claim, Mirror, SourceImage};
-use crate::sync::claims::{Claims, Obstacle};
+use crate::sync::claims::{Claims, Hindrance};
 use crate::sync::failure::name_for;
 use crate::sync::item::Item;
 use crate::sync::ledger::{Ledger, Ownership, Record};
@@ -77,11 +77,11 @@ pub(in crate::sync) fn own(
     owned
 }
 
-fn explain(mirror: &Mirror, subject: &str, obstacle: &Obstacle) -> Failure {
+fn explain(mirror: &Mirror, subject: &str, obstacle: &Hindrance) -> Failure {
     match obstacle {
-        Obstacle::Conflict(kind) => Failure::conflict(subject, kind),
-        Obstacle::Written(other) => Failure::disputed(subject, name_for(mirror, other), "write"),
-        Obstacle::Undecided(other) => Failure::undecided(subject, name_for(mirror, other)),
+        Hindrance::Conflict(kind) => Failure::conflict(subject, kind),
+        Hindrance::Written(other) => Failure::disputed(subject, name_for(mirror, other), "write"),
+        Hindrance::Undecided(other) => Failure::undecided(subject, name_for(mirror, other)),
     }
 }
 

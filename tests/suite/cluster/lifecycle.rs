@@ -3,6 +3,7 @@
 //! What happens to mirrors when what they need is changed, taken away or broken.
 
 mod interrupted;
+mod rivals;
 mod strangers;
 
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -111,6 +111,7 @@ fn identify(mirror: &Guarded<ImageMirror>) -> (String, (Option<String>, Seniorit
     let created = mirror.creation_timestamp().map(|time| time.0);
     let seniority = Seniority {
         created,
+        uid: mirror.uid(),
         name: name.clone(),
     };
     (name, (mirror.uid(), seniority))

@@ -56,6 +56,8 @@ pub struct Claim {
 pub struct Seniority {
     /// When it was created; nothing in files, where the order of the mirrors decides.
     pub created: Option<Timestamp>,
+    /// The UID of the mirror; nothing in files.
+    pub uid: Option<String>,
     /// The mirror, `namespace/name`.
     pub name: String,
 }
@@ -128,9 +130,9 @@ pub enum ConflictKind {
 
 impl Seniority {
     /// What mirrors are sorted by, the oldest first. Those of one second, as of one file that was
-    /// applied, are sorted by name.
+    /// applied, are sorted by their UIDs, which nobody chooses.
     pub fn age(&self) -> Option<(Timestamp, &str)> {
-        Some((self.created?, &self.name))
+        Some((self.created?, self.uid.as_deref().unwrap_or(&self.name)))
     }
 }
 
@@ -141,6 +143,7 @@ impl Mirror {
     pub fn seniority(&self) -> Seniority {
         Seniority {
             created: self.created,
+            uid: self.uid.clone(),
             name: self.name.clone(),
         }
     }

@@ -4,7 +4,7 @@
 //! not asked yet. Only its spec tells.
 
 use super::recorded::Target;
-use crate::oci::{Registry, Repository};
+use crate::oci::{Registry, Repository, Tag};
 use crate::plan::entry::{ImageEntry, RepositorySelector, TagSelector};
 use crate::plan::mirror::{Destination, Mirror};
 
@@ -22,6 +22,10 @@ pub fn may_want(mirror: &Mirror, target: &Target) -> bool {
     })
 }
 
+/// What a mirror may ask for in a repository of a registry, as far as its spec alone tells. What it has on record besides is
+/// nothing that it has a claim to.
+pub struct Claimable<'a>(Vec<(&'a Destination, &'a ImageEntry)>);
+
 /// Whether a mirror may write to a repository, as far as its spec alone tells; at any registry where none is named.
 pub fn may_write(mirror: &Mirror, registry: Option<&Registry>, repository: &Repository) -> bool {
     let destinations = mirror.destinations.iter();
@@ -31,6 +35,29 @@ pub fn may_write(mirror: &Mirror, registry: Option<&Registry>, repository: &Repo
         let mut entries = mirror.images.iter();
         entries.any(|entry| gives_repository(mirror, destination, entry, repository))
     })
+}
+
+// === impl Claimable ===
+
+impl<'a> Claimable<'a> {
+    /// What this mirror may ask for there.
+    pub fn of(mirror: &'a Mirror, registry: &Registry, repository: &Repository) -> Self {
+        let destinations = mirror.destinations.iter();
+        let meant = destinations.filter(|it| it.registry.may_be(registry));
+        let entries = meant.flat_map(|destination| {
+            let entries = mirror.images.iter();
+            let entries =
+                entries.filter(|entry| gives_repository(mirror, destination, entry, repository));
+            entries.map(move |entry| (destination, entry))
+        });
+        Self(entries.collect())
+    }
+
+    /// Whether this tag is among it.
+    pub fn has(&self, tag: &Tag) -> bool {
+        let mut entries = self.0.iter();
+        entries.any(|(destination, entry)| gives_tag(destination, entry, tag.as_str()))
+    }
 }
 
 fn gives_repository(
@@ -95,6 +122,31 @@ spec:
             panic!("a mirror");
         };
         plan::validate(mirror, &[]).unwrap()
+    }
+
+    #[test]
+    fn a_claim_is_to_what_the_spec_asks_for_at_its_destinations() {
+        let mirror = mirror(
+            "repository: app, tags: ['1.*', latest]",
+            ", repository: 'team/{name}'",
+        );
+        for (registry, repository, tag, expected) in [
+            ("us.example", "team/app", "1.2", true),
+            ("us.example:80", "team/app", "latest", true),
+            ("us.example", "team/app", "2.0", false),
+            ("us.example", "team/other", "1.2", false),
+            ("us.example", "other/app", "1.2", false),
+            ("us.example:5000", "team/app", "1.2", false),
+            ("eu.example", "team/app", "1.2", false),
+        ] {
+            let claimable = Claimable::of(
+                &mirror,
+                &registry.parse().unwrap(),
+                &repository.parse().unwrap(),
+            );
+            let found = claimable.has(&tag.parse().unwrap());
+            assert_eq!(found, expected, "{registry}/{repository}:{tag}");
+        }
     }
 
     #[test]

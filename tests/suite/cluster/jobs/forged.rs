@@ -80,11 +80,26 @@ async fn what_the_account_of_the_pods_may_write() {
     insta::assert_snapshot!(table, @"patch mirroredrepositories.transship.dev --subresource=");
 }
 
+/// What a tenant may read besides, as the chart's role for those who look gives it.
+const READER: &str = r"
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {name: reader}
+rules:
+  - {apiGroups: [transship.dev], resources: [mirroredrepositories], verbs: [get]}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: reader}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: reader}
+subjects: [{kind: ServiceAccount, name: mirrors}]
+";
+
 /// What becomes of a request.
 #[derive(Clone, Copy)]
 enum Fate {
-    /// There is no right to it.
-    Forbidden,
+    /// There is no right to this verb.
+    Forbidden(&'static str),
     /// What a record is about never changes.
     Refused,
     /// It is taken, and says nothing.
@@ -96,6 +111,7 @@ async fn what_a_tenant_forges_withholds_nothing_and_deletes_nothing() {
     let (source, destination) = (source(2), FaultRegistry::start());
     source.load("foreign", "1", &image(5));
     let namespace = open("forged").await;
+    namespace.apply(READER).await;
     let _pods = Pods::of(&namespace);
     let controller = making_jobs(&namespace).start().await;
     namespace
@@ -150,25 +166,25 @@ async fn what_a_tenant_forges_withholds_nothing_and_deletes_nothing() {
     );
     let (status, merge) = ("--subresource=status", "--type=merge");
     let rows: [(&str, Fate, &[&str]); 8] = [
-        ("a claim", Fate::Forbidden, &["create", &file]),
+        ("a claim", Fate::Forbidden("create"), &["create", &file]),
         (
             "a claim that is applied",
-            Fate::Forbidden,
+            Fate::Forbidden("create"),
             &["apply", "--server-side", "--field-manager=transship", &file],
         ),
         (
             "an own push that is not wanted",
-            Fate::Forbidden,
+            Fate::Forbidden("patch"),
             &["patch", "mrepo", name, status, merge, "-p", &own_push],
         ),
         (
             "a tombstone",
-            Fate::Forbidden,
+            Fate::Forbidden("patch"),
             &["patch", "mrepo", name, status, merge, "-p", &tombstone],
         ),
         (
             "a record that goes",
-            Fate::Forbidden,
+            Fate::Forbidden("delete"),
             &["delete", "mrepo", name],
         ),
         (
@@ -190,11 +206,11 @@ async fn what_a_tenant_forges_withholds_nothing_and_deletes_nothing() {
     for (what, fate, arguments) in rows {
         let (code, answer) = ask(&namespace, arguments).await;
         let expected = match fate {
-            Fate::Forbidden => "forbidden",
-            Fate::Refused => "a record belongs to its repository for good",
-            Fate::Taken => "patched",
+            Fate::Forbidden(verb) => format!("cannot {verb} resource"),
+            Fate::Refused => "a record belongs to its repository for good".to_owned(),
+            Fate::Taken => "patched".to_owned(),
         };
-        assert!(answer.contains(expected), "{what}: {answer}");
+        assert!(answer.contains(&expected), "{what}: {answer}");
         assert_eq!(code == Some(0), matches!(fate, Fate::Taken), "{what}");
     }
     let after = record(&namespace, "app00").await;

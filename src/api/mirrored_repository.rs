@@ -22,6 +22,9 @@ use crate::oci::{Digest, Tag};
 pub const MIRROR_UID_LABEL: &str = "transship.dev/mirror-uid";
 /// Label with the name of the destination in the mirror.
 pub const DESTINATION_LABEL: &str = "transship.dev/destination";
+/// Annotation in which the pods of a Job say which tags of a record they pushed. It is all that they may write of it, and
+/// believed of nothing but what the controller meant to be pushed.
+pub const COPIED_ANNOTATION: &str = "transship.dev/copied";
 /// Most tags of one part.
 pub const TAGS: usize = 300;
 /// Longest name of what protects a candidate, in characters.

@@ -10,6 +10,7 @@ use super::cluster::Cluster;
 use super::connect::{Connector, USER_AGENT};
 use super::context::Shared;
 use super::identities::OwnIdentities;
+use super::jobs::FollowedJobs;
 use super::metrics::ControllerMetrics;
 use super::notifications::Notifier;
 use super::onlooker::Onlooker;
@@ -74,7 +75,7 @@ pub(super) fn share(
     );
     let shared = Arc::new(Shared {
         client: clients.call.clone(),
-        watches: clients.watch.clone(),
+        followed: FollowedJobs::new(clients.watch.clone()),
         cluster,
         portion,
         ledger: ledger.clone(),

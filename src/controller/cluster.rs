@@ -127,6 +127,25 @@ impl Cluster {
         Ok(())
     }
 
+    /// Writes an annotation of a record, which has to be there, or takes it away. Nothing else of it is touched.
+    pub(super) async fn annotate_record(
+        &self,
+        namespace: &str,
+        name: &str,
+        (annotation, text): (&str, Option<&str>),
+    ) -> Result<(), WriteError> {
+        let _turn = self.take_turn().await?;
+        let api: Api<MirroredRepository> = self.api(Some(namespace));
+        let body = json!({"metadata": {"annotations": {annotation: text}}});
+        let parameters = PatchParams {
+            field_manager: Some(FIELD_MANAGER.to_owned()),
+            ..PatchParams::default()
+        };
+        api.patch_metadata(name, &parameters, &Patch::Merge(&body))
+            .await?;
+        Ok(())
+    }
+
     /// Makes a Job.
     pub(super) async fn create_job(&self, job: &Job) -> Result<Job, WriteError> {
         let _turn = self.take_turn().await?;

@@ -16,7 +16,7 @@ use super::hinted::Hinted;
 use super::hooks::Doors;
 use super::identities::OwnIdentities;
 use super::image_mirror::Prepared;
-use super::jobs::JobSettings;
+use super::jobs::{FollowedJobs, JobSettings};
 use super::memory::{Memory, name_of};
 use super::metrics::ControllerMetrics;
 use super::notifications::Notifier;
@@ -46,8 +46,8 @@ use crate::sync::{Ledger, State};
 pub(super) struct Shared {
     /// For reading.
     pub(super) client: Client,
-    /// For watches.
-    pub(super) watches: Client,
+    /// The Jobs that are followed.
+    pub(super) followed: FollowedJobs,
     /// For writing.
     pub(super) cluster: Cluster,
     /// What this process works on.

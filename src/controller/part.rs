@@ -17,7 +17,7 @@ use super::connect::{Connector, USER_AGENT};
 use super::identities::OwnIdentities;
 use super::jobs::{PartFailure, PartResult};
 use super::objects::policy_names;
-use super::records::Records;
+use super::records::PodRecords;
 use super::secrets::read_reach;
 use crate::api::{ImageMirror, ImagePolicy, Reason};
 use crate::copy;
@@ -173,11 +173,11 @@ async fn copy_share(
     };
     let claim = tenure.claim();
     let cluster = Cluster::new(client.clone(), claim.clone(), settings.job_uid.clone());
-    let records = Records::new(cluster);
-    let ledger = Arc::new(Ledger::kept_by(Arc::new(records.clone())));
+    let records = Arc::new(PodRecords::new(cluster, &settings.job_uid));
+    let ledger = Arc::new(Ledger::kept_by(records.clone()));
     let state =
         State::new(ledger.clone(), copy::Progress::none()).with_allowance(allowance(settings));
-    let restored = match records.reload(client, mirror, &ledger).await {
+    let restored = match records.take_over(client, mirror, &ledger).await {
         Ok(restored) => restored,
         Err(error) => return refused("MirroredRepositories", &error),
     };

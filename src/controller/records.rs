@@ -4,9 +4,12 @@
 //! destination, in parts of a bounded number of tags.
 
 mod convert;
+mod copied;
 mod others;
 mod parts;
+mod pod;
 mod restored;
+mod told;
 mod writer;
 
 use std::collections::HashMap;
@@ -19,18 +22,19 @@ use kube::api::ListParams;
 use kube::core::DeserializeGuard;
 use kube::core::error_boundary::InvalidObject;
 use kube::runtime::reflector::ObjectRef;
-use kube::{Api, Client, ResourceExt};
+use kube::{Api, ResourceExt};
 
 use self::convert::Identity;
 pub use self::convert::read as read_record;
 pub(super) use self::convert::show as show_record;
 pub(super) use self::others::OtherShards;
 use self::parts::Parts;
+pub(super) use self::pod::PodRecords;
 use self::restored::Restored;
+pub(super) use self::told::{HeardObjects, ToldPushes};
 use self::writer::Writer;
 use super::cluster::{Cluster, WriteError};
 use super::objects::{Guarded, PAGE_SIZE};
-use crate::api::mirrored_repository::MIRROR_UID_LABEL;
 use crate::api::{MirroredRepository, Reason};
 use crate::oci::Repository;
 use crate::plan::Mirror;
@@ -101,35 +105,6 @@ impl Records {
         Ok(())
     }
 
-    /// Takes over what other processes put on record of a mirror since, in place of what is known. Gives what it holds by
-    /// that.
-    pub(super) async fn reload(
-        &self,
-        client: &Client,
-        mirror: &Mirror,
-        ledger: &Ledger,
-    ) -> Result<Restored, kube::Error> {
-        let uid = mirror.uid.as_deref();
-        let own = format!("{MIRROR_UID_LABEL}={}", uid.unwrap_or_default());
-        let mut objects = Vec::new();
-        let api = Api::namespaced(client.clone(), &mirror.namespace);
-        let parameters = ListParams::default().labels(&own);
-        Self::list_some(&api, parameters, |object| objects.push(object)).await?;
-        let mut all = Restored::default();
-        let mut leaves = Vec::new();
-        self.forget(&mirror.name);
-        for object in objects {
-            let Some((page, leaf, restored)) = self.take_over(&object, uid, ledger) else {
-                continue;
-            };
-            all.claims.extend(restored.claims);
-            all.has_pending |= restored.has_pending;
-            leaves.push((page, leaf));
-        }
-        ledger.replace(&mirror.name, leaves);
-        Ok(all)
-    }
-
     /// Takes over an object of an earlier process, where the mirror that it names has this UID. None where it
     /// is about no repository, or no record of that mirror: then it only protects what stands in it.
     pub(super) fn restore(
@@ -138,18 +113,6 @@ impl Records {
         uid: Option<&str>,
         ledger: &Ledger,
     ) -> Option<Restored> {
-        let (page, leaf, restored) = self.take_over(object, uid, ledger)?;
-        ledger.restore(&page, leaf);
-        Some(restored)
-    }
-
-    /// Reads a record of ours; another one only protects what stands in it.
-    fn take_over(
-        &self,
-        object: &MirroredRepository,
-        uid: Option<&str>,
-        ledger: &Ledger,
-    ) -> Option<(Page, Leaf, Restored)> {
         let name = object.name_any();
         let (page, mut leaf) = read_record(object)?;
         match Writer::of(object, uid) {
@@ -173,7 +136,8 @@ impl Records {
         state.objects.insert(name, page.clone());
         drop(state);
         let restored = convert::restored(object, &page, &leaf);
-        Some((page, leaf, restored))
+        ledger.restore(&page, leaf);
+        Some(restored)
     }
 
     /// Whether an object is no record of the mirror that it names, where that has this UID.

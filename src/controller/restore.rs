@@ -114,6 +114,7 @@ fn identify(mirror: &Guarded<ImageMirror>) -> (String, (Option<String>, Seniorit
     let seniority = Seniority {
         created,
         order: 0,
+        uid: mirror.uid(),
         name: name.clone(),
     };
     (name, (mirror.uid(), seniority))

@@ -58,17 +58,19 @@ pub struct Seniority {
     pub created: Option<Timestamp>,
     /// How many stand before it in files.
     pub order: usize,
+    /// The UID of the mirror; nothing in files.
+    pub uid: Option<String>,
     /// The mirror, `namespace/name`.
     pub name: String,
 }
 
 /// What mirrors are sorted by, the oldest first. Those of one second, as of one file that was applied, are sorted by
-/// name; those of files that were not, as they stand there.
+/// their UIDs; those of files that were not, as they stand there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Age<'a> {
     created: Option<Timestamp>,
     order: usize,
-    name: Option<&'a str>,
+    uid: Option<&'a str>,
 }
 
 /// Who claims what.
@@ -138,13 +140,14 @@ pub enum ConflictKind {
 // === impl Seniority ===
 
 impl Seniority {
-    /// What it is sorted by.
+    /// What it is sorted by. Those of one second, as of one file that was applied, are sorted by their UIDs, which nobody
+    /// chooses.
     pub fn age(&self) -> Age<'_> {
-        let name = self.created.map(|_| self.name.as_str());
+        let uid = self.uid.as_deref().unwrap_or(&self.name);
         Age {
             created: self.created,
             order: self.order,
-            name,
+            uid: self.created.map(|_| uid),
         }
     }
 }
@@ -157,6 +160,7 @@ impl Mirror {
         Seniority {
             created: self.created,
             order: self.order,
+            uid: self.uid.clone(),
             name: self.name.clone(),
         }
     }

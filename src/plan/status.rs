@@ -21,7 +21,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use self::counts::{Counts, count};
 pub use self::freshness::{behind_since, judge_freshness, late_from};
-pub use self::job::{follow, leave_job};
+pub use self::job::{follow, leave_job, queue};
 pub use self::round::{Round, failures};
 pub use self::tries::Tries;
 use super::attempts::LONGEST_WAIT;

@@ -18,9 +18,9 @@ use self::unheard::Unheard;
 use super::ledger::Ownership;
 use super::sighting::Absent;
 use super::wishes::{Run, Wish, Wishes};
-use crate::oci::Repository;
+use crate::oci::{Registry, Repository};
 use crate::plan::conflicts::Seniority;
-use crate::plan::prune::{self as pruning, Holding};
+use crate::plan::prune::{self as pruning, Claimable, Holding};
 use crate::plan::{Claim, Mirror, SourceImage};
 
 /// The destination tags that mirrors want.
@@ -275,27 +275,42 @@ impl Claims {
         }
     }
 
-    /// Takes over what a mirror held before this process began. What its spec cannot mean any more it holds no more, as
-    /// far as that is known.
+    /// Takes over what a mirror held before this process began. What its spec does not ask for any more keeps nobody from
+    /// it, and is not pruned for others.
     pub(super) fn restore(
         &mut self,
         mirror: Seniority,
         claims: Vec<(SourceImage, Claim, Ownership)>,
     ) {
         let mirror = Arc::new(mirror);
+        let spec = self.unheard.get(&mirror.name).cloned();
+        let mut place: Option<(Registry, Repository, Option<Claimable<'_>>)> = None;
         for (source, claim, ownership) in claims {
-            if !self.unheard.may_claim(&mirror.name, &claim) {
-                continue;
-            }
-            let mirror = mirror.clone();
-            self.hold_unless_taken(&Holder {
-                mirror,
+            let known = place.take().filter(|(registry, repository, _)| {
+                (registry, repository) == (&claim.registry, &claim.repository)
+            });
+            let (_, _, claimable) = place.insert(known.unwrap_or_else(|| {
+                let (registry, repository) = (&claim.registry, &claim.repository);
+                let claimable = spec.as_deref();
+                let claimable = claimable.map(|spec| Claimable::of(spec, registry, repository));
+                (registry.clone(), repository.clone(), claimable)
+            }));
+            let counts = claimable
+                .as_ref()
+                .is_none_or(|it| claim.tags().any(|tag| it.has(tag)));
+            let holder = Holder {
+                mirror: mirror.clone(),
                 source,
                 claim,
                 digest: None,
                 ownership,
                 run: None,
-            });
+            };
+            if counts {
+                self.hold_unless_taken(&holder);
+            } else {
+                self.withhold(&holder);
+            }
         }
     }
 
@@ -332,9 +347,40 @@ impl Claims {
         self.unheard.expect(mirror);
     }
 
-    /// Whether a mirror has not said what it wants.
-    pub(super) fn is_unheard(&self, mirror: &str) -> bool {
-        self.unheard.has(mirror)
+    /// Takes note of the spec of a mirror that has not said what it wants by it. What it holds and the spec does not ask for
+    /// keeps nobody from it any more, and is not pruned for others.
+    pub(super) fn stand_by(&mut self, mirror: Arc<Mirror>) {
+        for target in self.unasked(&mirror) {
+            let holder = self.holders.get(&target);
+            let own = holder.filter(|holder| holder.mirror.name == mirror.name);
+            if let Some(holder) = own.cloned() {
+                self.holders.remove(&target);
+                self.withhold(&holder);
+            }
+        }
+        self.wait_for(mirror);
+    }
+
+    /// What a mirror holds that its spec does not ask for.
+    fn unasked(&self, mirror: &Mirror) -> Vec<Target> {
+        let held = self.targets.get(&mirror.name).into_iter();
+        let held = held.flat_map(|targets| &targets.0);
+        let unasked = held.flat_map(|(repository, tags)| {
+            let mut claimable: HashMap<&Registry, Claimable<'_>> = HashMap::new();
+            let unasked = tags.keys().filter(move |(registry, tag)| {
+                let there = claimable.entry(registry);
+                let there = there.or_insert_with(|| Claimable::of(mirror, registry, repository));
+                !there.has(tag)
+            });
+            unasked
+                .map(move |(registry, tag)| (registry.stand_in(), repository.clone(), tag.clone()))
+        });
+        unasked.collect()
+    }
+
+    /// A mirror that has not said what it wants, as its spec is.
+    pub(super) fn unheard(&self, mirror: &str) -> Option<&Mirror> {
+        self.unheard.get(mirror).map(Arc::as_ref)
     }
 
     /// A mirror other than this one that has not said what it wants, and may want a tag.

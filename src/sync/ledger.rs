@@ -37,7 +37,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 pub use self::bare_tags::BareTagAnswer;
-pub use self::contender::{Contender, Stand, Wanting};
+pub use self::contender::{Contender, Rival, Stand, Wanting};
 pub use self::file_error::FileError;
 pub use self::keep::{Keep, KeepError};
 pub use self::keepsake::{Form, Keepsake, Keepsakes};
@@ -272,6 +272,11 @@ impl Ledger {
         self.memory.adopt(slot);
     }
 
+    /// Whether a mirror has announced pushes that have not been seen to end.
+    pub fn has_announced(&self, mirror: &str) -> bool {
+        self.memory.has_announced(mirror)
+    }
+
     /// The tags of a mirror whose deletion has begun, and nobody saw whether they went.
     pub fn begun(&self, mirror: &str) -> Vec<(Slot, Tombstone)> {
         self.memory.begun(mirror)
@@ -321,14 +326,14 @@ impl Ledger {
         self.memory.see_others(place, found, is_other);
     }
 
-    /// Who keeps a mirror from writing a tag of a registry, of those mirrors that `is_other` picks.
+    /// Who keeps a mirror from writing a tag of a registry, of those mirrors of which `rival` knows how they stand to it.
     pub fn contender(
         &self,
         (place, tag): (&RecordPlace, &Tag),
         wanting: &Wanting<'_>,
-        is_other: impl Fn(&str) -> bool,
+        rival: impl Fn(&str) -> Option<Rival>,
     ) -> Option<Contender> {
-        self.memory.contender((place, tag), wanting, is_other)
+        self.memory.contender((place, tag), wanting, rival)
     }
 
     /// Takes over what other processes kept of a mirror, in place of all that was known of its repositories.

@@ -44,7 +44,7 @@ mod wishes;
 pub mod workloads;
 
 pub use self::connect::{Connect, ConnectError};
-pub use self::copies::{Hearsay, NotAsked};
+pub use self::copies::{Hearsay, NotAsked, Push};
 pub use self::input::RoundInput;
 pub use self::ledger::Ledger;
 pub use self::mode::Mode;

@@ -196,7 +196,8 @@ impl Round<'_> {
             ledger,
         };
         let found = resolve(&resolving, &mut round, selected, self.mode).boxed();
-        let found = found.await;
+        let mut found = found.await;
+        self.copies.believe(ledger, &mut found);
         let owned = self.own(&mut round, peer, found).await;
         let gating = gate::Deps {
             engine,

@@ -123,7 +123,7 @@ impl State {
     pub fn stand_by(&self, mirrors: impl IntoIterator<Item = Mirror>) {
         let mut claims = self.claims();
         for mirror in mirrors {
-            claims.wait_for(Arc::new(mirror));
+            claims.stand_by(Arc::new(mirror));
         }
     }
 

@@ -65,10 +65,25 @@ async fn write_all(cluster: &Cluster) -> Vec<&'static str> {
     let new = cluster.write_record(&record, true).await;
     let known = cluster.write_record(&record, false).await;
     cluster.publish(&about, &event).await;
+    let annotation = ("transship.dev/copied", Some("{}"));
+    let annotated = cluster.annotate_record("team", "a", annotation).await;
+    let named = JobStatus {
+        name: "a".parse().unwrap(),
+        uid: "u".to_owned(),
+        indexes: 1,
+        succeeded: 0,
+        failed: 0,
+        stopping: false,
+    };
+    let created = cluster.create_job(&Job::default()).await;
+    let deleted = cluster.delete_job("team", &named).await;
     let outcomes = [
         ("status", status.map(drop)),
         ("new record", new),
         ("known record", known),
+        ("annotation", annotated),
+        ("new Job", created.map(drop)),
+        ("deleted Job", deleted),
     ];
     let refused = outcomes
         .into_iter()
@@ -87,10 +102,18 @@ async fn nothing_is_written_without_the_lease() {
     let cluster = Cluster::new(client, claim.clone(), "a".to_owned());
     assert_eq!(write_all(&cluster).await, [""; 0]);
     let before = writes.load(SeqCst);
-    assert!(before >= 5, "{before}");
+    assert!(before >= 8, "{before}");
     drop(held);
     claim.lost().await;
     let refused = write_all(&cluster).await;
-    assert_eq!(refused, ["status", "new record", "known record"]);
+    let all = [
+        "status",
+        "new record",
+        "known record",
+        "annotation",
+        "new Job",
+        "deleted Job",
+    ];
+    assert_eq!(refused, all);
     assert_eq!(writes.load(SeqCst), before);
 }

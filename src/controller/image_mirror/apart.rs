@@ -4,12 +4,15 @@
 //!
 //! ```text
 //! plan     the round as ever, but for the copies: those go on record; where there are none, it is done
+//! wait     until one more Job of the namespace may be followed; no turn of a round is held from here on
 //! create   the Job, and its name on the status: from then on its pods may write
-//! follow   until it has ended; no turn is held meanwhile
-//! settle   what its pods put on record is read, and the round as ever finds it in place, prunes and says what came of it
+//! follow   until it has ended
+//! settle   what its pods say that they pushed is read, and the round as ever finds it in place, prunes and says what came
+//!          of it. It is believed of what was announced before, and of what the destination has then
 //! ```
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use k8s_openapi::api::batch::v1::Job;
 use kube::{Api, ResourceExt};
@@ -20,10 +23,13 @@ use super::running::{Ended, Extent, run_round};
 use crate::api::image_mirror::JobStatus;
 use crate::api::{ImageMirror, Reason};
 use crate::controller::cluster::WriteError;
-use crate::controller::context::{Context, RunningTurn};
-use crate::controller::jobs::{JobSettings, Planned, generation_of, shares_of};
+use crate::controller::context::{Context, RunningTurn, Shared};
+use crate::controller::jobs::{
+    JobEnd, JobSettings, JobTurn, MOST_JOBS, NamespaceJobs, Planned, generation_of, shares_of,
+};
 use crate::controller::memory::name_of;
 use crate::controller::objects::generation;
+use crate::controller::records::{HeardObjects, ToldPushes};
 use crate::controller::rounds::RunningRound;
 use crate::oci::Repository;
 use crate::plan::report::{MirrorReport, Outcome};
@@ -32,11 +38,19 @@ use crate::plan::{CopiedBy, JobExecution, Shares, SourceImage};
 use crate::runtime::clock;
 use crate::runtime::kubernetes::explain;
 use crate::runtime::lease::tenure::FENCE;
-use crate::sync::{Hearsay, Mode, NotAsked};
+use crate::sync::{Mode, NotAsked};
 
 /// Why a mirror with a Job cannot run here.
 const NO_JOBS: &str = "spec.execution.mode is Job, and this controller makes no Jobs: set jobs.enabled of the Helm \
                        chart (--job-image), or write mode: InProcess";
+
+/// What a Job is followed for.
+enum Work {
+    /// It copies already.
+    Begun(JobStatus),
+    /// It is to be made, for these shares.
+    Planned(Shares),
+}
 
 /// Runs a round of which a Job copies the images. `running` is one that does already.
 pub(super) async fn run_apart(
@@ -50,38 +64,44 @@ pub(super) async fn run_apart(
     let Some(settings) = &context.shared.jobs else {
         return Ok(Ended::Halted(waiting(Reason::DependencyNotReady, NO_JOBS)));
     };
-    let (job, planned) = if let Some(job) = running {
-        (job, HashSet::new())
+    let work = if let Some(job) = running {
+        Work::Begun(job)
     } else {
-        let extent = Extent::Elsewhere(mode, &NotAsked);
-        let report = match run_round(object, prepared, extent, guard, context).await {
+        let planned = plan(object, prepared, mode, guard, context).await;
+        let report = match planned {
             Ended::Finished(report) => report,
             ended @ (Ended::Halted(_) | Ended::Cancelled) => return Ok(ended),
         };
-        let (planned, repositories) = planned(&report);
-        if planned.is_empty() {
+        let repositories = repositories(&report);
+        if repositories.is_empty() {
             return Ok(Ended::Finished(report));
         }
-        let shares = Shares::balance(&repositories, execution.parallelism);
-        match create(object, prepared, (execution, &shares, settings), context).await? {
-            Ok(job) => (job, planned),
-            Err(halt) => return Ok(Ended::Halted(halt)),
+        Work::Planned(Shares::balance(&repositories, execution.parallelism))
+    };
+    // No round waits for what Jobs do.
+    drop(turn);
+    let Some(turn) = take_job_turn(object, guard, context).await? else {
+        return cancelled(object, guard, context).await;
+    };
+    let job = match work {
+        Work::Begun(job) => job,
+        Work::Planned(shares) => {
+            match create(object, prepared, (execution, &shares, settings), context).await? {
+                Ok(job) => job,
+                Err(halt) => return Ok(Ended::Halted(halt)),
+            }
         }
+    };
+    let following = Box::pin(follow(object, &job, &turn, context));
+    let Some(followed) = guard.unless_cancelled(following).await else {
+        return cancelled(object, guard, context).await;
     };
     drop(turn);
-    let following = Box::pin(follow(object, &job, planned, context));
-    let Some(followed) = guard.unless_cancelled(following).await else {
-        // The next process follows it.
-        if !guard.ends_with_process() {
-            abandon(object, context).await?;
-        }
-        return Ok(Ended::Cancelled);
-    };
     match followed? {
         Followed::Ended(end) => {
             leave(object, false, context).await?;
             let bytes = end.bytes;
-            let ended = settle(object, prepared, &end, guard, context).await?;
+            let ended = settle(object, prepared, end, guard, context).await?;
             Ok(with_bytes(ended, bytes))
         }
         Followed::Gone => {
@@ -95,11 +115,63 @@ pub(super) async fn run_apart(
     }
 }
 
-/// Reads what the pods put on record, and runs the round to its end.
+/// The process ends, and the next one follows the Job; or the mirror wants none any more.
+async fn cancelled(
+    object: &ImageMirror,
+    guard: &RunningRound,
+    context: &Context,
+) -> Result<Ended, WriteError> {
+    if !guard.ends_with_process() {
+        abandon(object, context).await?;
+    }
+    Ok(Ended::Cancelled)
+}
+
+/// Waits until one more Job of the namespace may be followed, and says so on the mirror. None where the round has to end
+/// first.
+async fn take_job_turn(
+    object: &ImageMirror,
+    guard: &RunningRound,
+    context: &Context,
+) -> Result<Option<JobTurn>, WriteError> {
+    let namespace = object.namespace().unwrap_or_default();
+    let jobs: Arc<NamespaceJobs> = context.shared.followed.of(&namespace);
+    if let Some(turn) = jobs.try_turn() {
+        return Ok(Some(turn));
+    }
+    let message = format!(
+        "{MOST_JOBS} Jobs of the namespace are followed at a time: the mirror waits for its turn"
+    );
+    let previous = context.shared.memory.read(object).status;
+    let status = status::queue(&previous, generation(object), &message, clock::now());
+    context.write_status(object, &previous, status).await?;
+    Ok(guard.unless_cancelled(jobs.turn()).await)
+}
+
+/// Finds what is to be copied, and puts it on record. Of what pods of an earlier Job pushed they may have told since.
+async fn plan(
+    object: &ImageMirror,
+    prepared: &Prepared,
+    mode: Mode,
+    guard: &RunningRound,
+    context: &Context,
+) -> Ended {
+    let told = match hear(prepared, context).await {
+        Ok(told) => told,
+        Err(halt) => return Ended::Halted(halt),
+    };
+    let (pushed, heard) = told.split();
+    let extent = Extent::Elsewhere(mode, &NotAsked(pushed));
+    let ended = run_round(object, prepared, extent, guard, context).await;
+    put_away(prepared, (&ended, heard), context).await;
+    ended
+}
+
+/// Hears what the pods pushed, and runs the round to its end.
 async fn settle(
     object: &ImageMirror,
     prepared: &Prepared,
-    told: &dyn Hearsay,
+    end: JobEnd,
     guard: &RunningRound,
     context: &Context,
 ) -> Result<Ended, WriteError> {
@@ -107,38 +179,54 @@ async fn settle(
     let Some(_turn) = guard.unless_cancelled(turn).await else {
         return Ok(Ended::Cancelled);
     };
-    if let Err(error) = reload(prepared, context).await {
-        let message = format!("the records of the Job cannot be read: {}", explain(&error));
-        return Ok(Ended::Halted(waiting(Reason::Unreachable, &message)));
+    let told = match hear(prepared, context).await {
+        Ok(told) => told,
+        Err(halt) => return Ok(Ended::Halted(halt)),
+    };
+    let (pushed, heard) = told.split();
+    let end = end.with_pushed(pushed);
+    let extent = Extent::Elsewhere(Mode::Apply, &end);
+    let ended = run_round(object, prepared, extent, guard, context).await;
+    put_away(prepared, (&ended, heard), context).await;
+    Ok(ended)
+}
+
+/// What pods told of the pushes that the mirror announced.
+async fn hear(prepared: &Prepared, context: &Context) -> Result<ToldPushes, Halt> {
+    let Shared {
+        client,
+        records,
+        ledger,
+        ..
+    } = &*context.shared;
+    let told = records.told(client, &prepared.mirror, ledger).await;
+    told.map_err(|error| {
+        let message = format!(
+            "what the pods of the Job pushed cannot be read: {}",
+            explain(&error)
+        );
+        waiting(Reason::Unreachable, &message)
+    })
+}
+
+/// What a round has heard is on record, as far as it is believed.
+async fn put_away(prepared: &Prepared, (ended, heard): (&Ended, HeardObjects), context: &Context) {
+    if matches!(ended, Ended::Finished(_)) {
+        let records = &context.shared.records;
+        records.take_away(&prepared.mirror, heard).await;
     }
-    let extent = Extent::Elsewhere(Mode::Apply, told);
-    Ok(run_round(object, prepared, extent, guard, context).await)
 }
 
-/// Takes over what pods put on record.
-async fn reload(prepared: &Prepared, context: &Context) -> Result<(), kube::Error> {
-    let (mirror, shared) = (&prepared.mirror, &context.shared);
-    let records = &shared.records;
-    let restored = records
-        .reload(&shared.client, mirror, &shared.ledger)
-        .await?;
-    shared
-        .state
-        .restore_claims(mirror.seniority(), restored.claims);
-    Ok(())
-}
-
-/// What is to be copied: tags at destinations, and how many there are in each repository.
-fn planned(report: &MirrorReport) -> (HashSet<String>, BTreeMap<Repository, usize>) {
-    let (mut targets, mut repositories) = (HashSet::new(), BTreeMap::new());
+/// What is to be copied: how many tags of each repository.
+fn repositories(report: &MirrorReport) -> BTreeMap<Repository, usize> {
+    let mut repositories = BTreeMap::new();
     let tags = report.tags.iter();
     for tag in tags.filter(|tag| matches!(tag.outcome, Outcome::Planned { .. })) {
         if let Some(image) = SourceImage::read(&tag.target) {
             *repositories.entry(image.repository).or_default() += 1;
-            targets.insert(tag.target.clone());
         }
     }
-    (targets, repositories)
+    repositories
 }
 
 /// The bytes are those of all pods together.

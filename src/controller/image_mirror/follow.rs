@@ -2,24 +2,23 @@
 
 //! Follows a Job until it has ended.
 
-use std::collections::HashSet;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
-use futures::StreamExt;
 use futures::future::{Either, select};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Event, Pod};
 use kube::api::ListParams;
-use kube::runtime::WatchStreamExt;
-use kube::runtime::watcher::watch_object;
 use kube::{Api, ResourceExt};
 
 use crate::api::ImageMirror;
 use crate::api::image_mirror::JobStatus;
 use crate::controller::cluster::WriteError;
 use crate::controller::context::Context;
-use crate::controller::jobs::{JobEnd, hindrance, read_end, read_indexes, shares_of};
+use crate::controller::jobs::{
+    JobEnd, JobSight, JobTurn, hindrance, read_end, read_indexes, shares_of,
+};
 use crate::controller::objects::generation;
 use crate::plan::status;
 use crate::runtime::clock;
@@ -42,41 +41,59 @@ pub(super) enum Followed {
 pub(super) async fn follow(
     object: &ImageMirror,
     named: &JobStatus,
-    planned: HashSet<String>,
+    turn: &JobTurn,
     context: &Context,
 ) -> Result<Followed, WriteError> {
     let namespace = object.namespace().unwrap_or_default();
-    let watches = context.shared.watches.clone();
-    let jobs: Api<Job> = Api::namespaced(watches, &namespace);
-    let mut changes = pin!(watch_object(jobs, named.name.as_str()).default_backoff());
+    let mut view = turn.look_at(&named.uid);
     let mut known = Known {
         object,
         named: named.clone(),
         hindrance: None,
     };
+    let mut sight = read(named, &namespace, context).await;
     loop {
-        let job = match select(changes.next(), pin!(tokio::time::sleep(LOOK))).await {
-            Either::Left((Some(Ok(Some(job))), _)) if is_it(&job, named) => job,
-            Either::Left((Some(Ok(_)) | None, _)) => return Ok(Followed::Gone),
-            Either::Left((Some(Err(error)), _)) => {
-                tracing::warn!(%error, job = %named.name, "the Job cannot be watched, trying again");
-                continue;
+        if let JobSight::Gone = sight {
+            // The watch may not know it yet, or not any more.
+            sight = read(named, &namespace, context).await;
+        }
+        match &sight {
+            JobSight::Gone => return Ok(Followed::Gone),
+            JobSight::Untold => {}
+            JobSight::There(job) => {
+                known.count(job);
+                if read_end(job).is_some() {
+                    let (pods, events) = observe(named, &namespace, context).await;
+                    let shares = shares_of(job).unwrap_or_default();
+                    let end = JobEnd::of(job, shares, (&pods, &events));
+                    return Ok(Followed::Ended(end));
+                }
+                known.tell(context).await?;
             }
+        }
+        sight = match select(pin!(view.changed()), pin!(tokio::time::sleep(LOOK))).await {
+            Either::Left((JobSight::There(job), _)) if !is_it(&job, named) => JobSight::Gone,
+            Either::Left((sight, _)) => sight,
             Either::Right(_) => {
                 let (pods, events) = observe(named, &namespace, context).await;
                 known.hindrance = hindrance(&pods, &events).map(|it| it.message);
-                known.tell(context).await?;
-                continue;
+                read(named, &namespace, context).await
             }
         };
-        known.count(&job);
-        if read_end(&job).is_some() {
-            let (pods, events) = observe(named, &namespace, context).await;
-            let shares = shares_of(&job).unwrap_or_default();
-            let end = JobEnd::of(&job, shares, (&pods, &events), planned);
-            return Ok(Followed::Ended(end));
+    }
+}
+
+/// Looks at a Job. Where it cannot be seen, nothing is told.
+async fn read(named: &JobStatus, namespace: &str, context: &Context) -> JobSight {
+    let jobs: Api<Job> = Api::namespaced(context.shared.client.clone(), namespace);
+    match jobs.get_opt(named.name.as_str()).await {
+        Ok(Some(job)) if is_it(&job, named) => JobSight::There(Arc::new(job)),
+        Ok(_) => JobSight::Gone,
+        Err(error) => {
+            let error = explain(&error);
+            tracing::warn!(error, job = %named.name, "the Job cannot be read, trying again");
+            JobSight::Untold
         }
-        known.tell(context).await?;
     }
 }
 

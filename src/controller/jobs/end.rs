@@ -2,7 +2,7 @@
 
 //! What came of a Job, part by part.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Event, Pod};
@@ -12,7 +12,8 @@ use super::told::PartFailure;
 use crate::api::Reason;
 use crate::plan::report::Failure;
 use crate::plan::{Claim, Shares};
-use crate::sync::Hearsay;
+use crate::sync::ledger::Slot;
+use crate::sync::{Hearsay, Push};
 
 /// What came of a Job.
 pub(in crate::controller) struct JobEnd {
@@ -22,8 +23,8 @@ pub(in crate::controller) struct JobEnd {
     obstacles: BTreeMap<usize, Obstacle>,
     /// What failed, by what it is about.
     failures: HashMap<String, PartFailure>,
-    /// The tags that were to be copied, where that is known.
-    planned: HashSet<String>,
+    /// What pods say that they pushed.
+    pushed: HashMap<Slot, Push>,
     /// Bytes of blobs that were sent.
     pub(in crate::controller) bytes: u64,
 }
@@ -36,7 +37,6 @@ impl JobEnd {
         job: &Job,
         shares: Shares,
         (pods, events): (&[Pod], &[Event]),
-        planned: HashSet<String>,
     ) -> Self {
         let count = shares.count();
         let status = job.status.as_ref();
@@ -63,9 +63,14 @@ impl JobEnd {
             shares,
             obstacles,
             failures,
-            planned,
+            pushed: HashMap::new(),
             bytes,
         }
+    }
+
+    /// The same, and this is what pods say that they pushed.
+    pub(in crate::controller) fn with_pushed(self, pushed: HashMap<Slot, Push>) -> Self {
+        Self { pushed, ..self }
     }
 }
 
@@ -127,8 +132,8 @@ impl Hearsay for JobEnd {
         })
     }
 
-    fn is_theirs(&self, claim: &Claim) -> bool {
-        self.planned.contains(&claim.to_string())
+    fn pushed(&self, slot: &Slot) -> Option<&Push> {
+        self.pushed.get(slot)
     }
 }
 
@@ -180,8 +185,7 @@ mod tests {
             pod(0, 0, &json!({"copied": 3, "bytes": 5})),
             pod(1, 3, &refused),
         ];
-        let planned = HashSet::from(["b.test/a:1".to_owned()]);
-        let end = JobEnd::of(&job, shares, (&pods, &[]), planned);
+        let end = JobEnd::of(&job, shares, (&pods, &[]));
         let why = ["a", "k", "l", "z"].map(|repository| {
             let failure = end.why_absent(&claim(repository)).unwrap();
             format!(
@@ -196,7 +200,5 @@ mod tests {
         b.test/z:1: ProgressingWithRetry: index 2 of Job web: not copied within spec.timeout: the next round goes on
         ");
         assert_eq!(end.bytes, 12);
-        assert!(end.is_theirs(&claim("a")));
-        assert!(!end.is_theirs(&claim("k")));
     }
 }

@@ -24,6 +24,8 @@ use crate::controller::records::owner;
 use crate::oci::{Digest, Repository};
 use crate::plan::{JobExecution, Mirror, Shares};
 
+/// What the labels of all Jobs of ours have in common.
+pub(super) const OURS: &str = "app.kubernetes.io/name=transship,app.kubernetes.io/component=copy";
 /// The label by which Kueue finds what it queues.
 const QUEUE_LABEL: &str = "kueue.x-k8s.io/queue-name";
 /// What labels of Kueue begin with; they are for the Job alone.

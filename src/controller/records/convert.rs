@@ -395,20 +395,25 @@ fn write_waiting(tag: &Tag, sight: &Sight) -> WaitingTag {
     }
 }
 
-/// What an object has on record. None where it is about no repository.
-pub fn read(object: &MirroredRepository) -> Option<(Page, Leaf)> {
+/// Which repository an object is about. None where it is about none.
+pub(super) fn page(object: &MirroredRepository) -> Option<Page> {
     let MirroredRepositorySpec {
         mirror,
         destination,
         repository,
         part: _,
     } = &object.spec;
-    let page = Page {
+    Some(Page {
         mirror: format!("{}/{mirror}", object.namespace()?),
         destination: destination.clone(),
         repository: split(repository)?.1.parse().ok()?,
-    };
-    let registry: Registry = split(repository)?.0.parse().ok()?;
+    })
+}
+
+/// What an object has on record. None where it is about no repository.
+pub fn read(object: &MirroredRepository) -> Option<(Page, Leaf)> {
+    let page = page(object)?;
+    let registry: Registry = split(&object.spec.repository)?.0.parse().ok()?;
     let status = || object.status.iter();
     let tags = status().flat_map(|status| &status.tags);
     let waiting = status().flat_map(|status| &status.waiting);

@@ -51,7 +51,7 @@ pub use self::rule::{Doubt, Rule};
 pub use self::siblings::keep_siblings;
 pub use self::stops::{Stop, find_stop};
 pub use self::undo::{Undo, healed_since};
-pub use self::unheard::{may_want, may_write, named_repositories};
+pub use self::unheard::{Claimable, may_want, may_write, named_repositories};
 pub use self::unwanted::{Cause, Clock, Unwanted};
 pub use self::wanted::{Selection, Wanted};
 

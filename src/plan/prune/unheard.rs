@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use super::recorded::Target;
-use crate::oci::{Registry, Repository};
+use crate::oci::{Registry, Repository, Tag};
 use crate::plan::entry::{ImageEntry, RepositorySelector, TagSelector};
 use crate::plan::mirror::{Destination, Mirror};
 
@@ -23,6 +23,10 @@ pub fn may_want(mirror: &Mirror, target: &Target) -> bool {
         })
     })
 }
+
+/// What a mirror may ask for in a repository of a registry, as far as its spec alone tells. What it has on record besides is
+/// nothing that it has a claim to.
+pub struct Claimable<'a>(Vec<(&'a Destination, &'a ImageEntry)>);
 
 /// Whether a mirror may write to a repository, as far as its spec alone tells; at any registry where none is named.
 pub fn may_write(mirror: &Mirror, registry: Option<&Registry>, repository: &Repository) -> bool {
@@ -51,6 +55,27 @@ pub fn named_repositories(mirror: &Mirror) -> Option<BTreeSet<Repository>> {
         }
     }
     Some(named)
+// === impl Claimable ===
+
+impl<'a> Claimable<'a> {
+    /// What this mirror may ask for there.
+    pub fn of(mirror: &'a Mirror, registry: &Registry, repository: &Repository) -> Self {
+        let destinations = mirror.destinations.iter();
+        let meant = destinations.filter(|it| it.registry.may_be(registry));
+        let entries = meant.flat_map(|destination| {
+            let entries = mirror.images.iter();
+            let entries =
+                entries.filter(|entry| gives_repository(mirror, destination, entry, repository));
+            entries.map(move |entry| (destination, entry))
+        });
+        Self(entries.collect())
+    }
+
+    /// Whether this tag is among it.
+    pub fn has(&self, tag: &Tag) -> bool {
+        let mut entries = self.0.iter();
+        entries.any(|(destination, entry)| gives_tag(destination, entry, tag.as_str()))
+    }
 }
 
 fn gives_repository(
@@ -139,6 +164,31 @@ spec:
             let named: Option<Vec<String>> = named;
             let expected = expected.map(|names| names.iter().map(ToString::to_string).collect());
             assert_eq!(named, expected, "{images} {destination}");
+        }
+    }
+
+    #[test]
+    fn a_claim_is_to_what_the_spec_asks_for_at_its_destinations() {
+        let mirror = mirror(
+            "repository: app, tags: ['1.*', latest]",
+            ", repository: 'team/{name}'",
+        );
+        for (registry, repository, tag, expected) in [
+            ("us.example", "team/app", "1.2", true),
+            ("us.example:80", "team/app", "latest", true),
+            ("us.example", "team/app", "2.0", false),
+            ("us.example", "team/other", "1.2", false),
+            ("us.example", "other/app", "1.2", false),
+            ("us.example:5000", "team/app", "1.2", false),
+            ("eu.example", "team/app", "1.2", false),
+        ] {
+            let claimable = Claimable::of(
+                &mirror,
+                &registry.parse().unwrap(),
+                &repository.parse().unwrap(),
+            );
+            let found = claimable.has(&tag.parse().unwrap());
+            assert_eq!(found, expected, "{registry}/{repository}:{tag}");
         }
     }
 

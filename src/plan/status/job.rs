@@ -33,14 +33,30 @@ pub fn follow(
         format!("Job {name} copies: {succeeded} of {indexes} parts are done{failures}{hindrance}");
     let mut status = previous.clone();
     status.job = Some(job.clone());
+    set_reconciling(&mut status, generation, &message, now);
+    status
+}
+
+fn set_reconciling(status: &mut ImageMirrorStatus, generation: i64, message: &str, now: Timestamp) {
     let statement = Statement {
         r#type: RECONCILING,
         holds: Holds::True,
         reason: Reason::Progressing,
-        message: &message,
+        message,
         generation,
     };
     conditions::set(&mut status.conditions, &statement, now);
+}
+
+/// The status while a Job is not made yet, and why.
+pub fn queue(
+    previous: &ImageMirrorStatus,
+    generation: i64,
+    message: &str,
+    now: Timestamp,
+) -> ImageMirrorStatus {
+    let mut status = previous.clone();
+    set_reconciling(&mut status, generation, message, now);
     status
 }
 

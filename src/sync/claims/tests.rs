@@ -453,3 +453,41 @@ fn what_a_spec_cannot_mean_any_more_is_not_held_after_a_restart() {
         );
     }
 }
+
+#[test]
+fn what_was_on_record_and_the_spec_does_not_ask_for_bars_nobody() {
+    let mut claims = Claims::default();
+    let older = aged("a");
+    claims.wait_for(older.clone());
+    let restored = ["shared", "unasked"].map(|tag| (source("a"), claim(tag), Written));
+    claims.restore(older.seniority(), restored.into());
+    let holds = |claims: &Claims, tag: &str| claims.held("default/a", &source("a"), &claim(tag));
+    // Its spec names another repository.
+    assert_eq!(holds(&claims, "shared"), Wanted);
+    // Nobody prunes it all the same.
+    let repository = claim("shared").repository;
+    assert_eq!(claims.besides("default/b", &repository).count(), 2);
+
+    // Of one whose spec is not understood it is not known what it wants.
+    let mut claims = Claims::default();
+    let restored = vec![(source("a"), claim("shared"), Written)];
+    claims.restore(older.seniority(), restored);
+    assert_eq!(holds(&claims, "shared"), Written);
+}
+
+#[test]
+fn what_a_spec_does_not_ask_for_any_more_is_free_and_not_pruned() {
+    let mut claims = Claims::default();
+    assert_eq!(turn(&mut claims, 1, ("a", Wanted, Has(Written))), [""; 0]);
+    assert_eq!(turn(&mut claims, 2, ("b", Wanted, Has(Right))), ["shared"]);
+    // The spec of these tests names another repository.
+    claims.stand_by(aged("a"));
+    assert_eq!(turn(&mut claims, 3, ("b", Wanted, Has(Written))), [""; 0]);
+    let repository = claim("shared").repository;
+    let theirs = claims.besides("default/b", &repository);
+    assert!(
+        theirs
+            .into_iter()
+            .any(|held| held.tag == claim("shared").tag)
+    );
+}

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::oci::Repository;
 use crate::plan::conflicts::Age;
-use crate::plan::prune::{self as pruning, may_want, may_write, named_repositories};
+use crate::plan::prune::{self as pruning, Claimable, may_want, named_repositories};
 use crate::plan::{Claim, Mirror};
 
 /// The mirrors that have not said what they want.
@@ -77,14 +77,9 @@ impl Unheard {
         }
     }
 
-    pub(super) fn has(&self, name: &str) -> bool {
-        self.mirrors.contains_key(name)
-    }
-
-    /// Whether a mirror of the name may want a tag, for all that is known of it.
-    pub(super) fn may_claim(&self, name: &str, claim: &Claim) -> bool {
-        let silent = self.mirrors.get(name);
-        silent.is_none_or(|silent| may_claim(&silent.mirror, claim))
+    /// A mirror, by its name.
+    pub(super) fn get(&self, name: &str) -> Option<&Arc<Mirror>> {
+        self.mirrors.get(name).map(|silent| &silent.mirror)
     }
 
     /// A mirror other than this one that may want a tag; always the same one.
@@ -115,22 +110,8 @@ impl Unheard {
     }
 }
 
-/// Whether a mirror may want a tag of a registry, as far as its spec alone tells.
+/// Whether a mirror may want a tag, or the one that keeps what that named, as far as its spec alone tells.
 fn may_claim(mirror: &Mirror, claim: &Claim) -> bool {
-    let Claim {
-        registry,
-        repository,
-        tag: _,
-        previous: _,
-    } = claim;
-    may_write(mirror, Some(registry), repository)
-        && claim.tags().any(|tag| {
-            let target = pruning::Target {
-                destination: String::new(),
-                registry: registry.clone(),
-                repository: repository.clone(),
-                tag: tag.clone(),
-            };
-            may_want(mirror, &target)
-        })
+    let claimable = Claimable::of(mirror, &claim.registry, &claim.repository);
+    claim.tags().any(|tag| claimable.has(tag))
 }

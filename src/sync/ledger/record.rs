@@ -277,6 +277,11 @@ impl Record {
         }
     }
 
+    /// Whether a push of this digest is to be made, and has not been seen to end.
+    pub fn announces(&self, digest: &Digest) -> bool {
+        self.is_pending() && !self.refused && self.digest == *digest
+    }
+
     /// Whether the push that it announces has not been seen to end.
     pub fn is_pending(&self) -> bool {
         self.copied_at.is_none() && !self.adopted

@@ -21,7 +21,7 @@ use crate::plan::Mirror;
 use crate::plan::report::{Failure, Outcome};
 use crate::policy::Duration;
 use crate::runtime::clock;
-use crate::sync::copies::{Copies, Hearsay};
+use crate::sync::copies::{Copies, Hearsay, Push};
 use crate::sync::item::{Item, Step};
 use crate::sync::ledger::{KeepError, Ledger, Looked, Record};
 use crate::sync::mirror_round::MirrorRound;
@@ -104,13 +104,19 @@ fn refuse<'a>(
 fn hear(items: &[Item], told: &dyn Hearsay, outcomes: &mut [Outcome]) {
     for (Item { sighting, step, .. }, outcome) in items.iter().zip(outcomes) {
         let Sighting {
-            claim, expected, ..
+            claim,
+            slot,
+            expected,
+            recorded,
+            ..
         } = sighting;
+        let push = told.pushed(slot);
+        let is_theirs = push.is_some() && recorded.as_ref().and_then(Push::of).as_ref() == push;
         let is_planned = matches!(outcome, Outcome::Planned { .. });
         if is_planned && matches!(step, Step::Decided(_)) {
             let failure = told.why_absent(claim);
             *outcome = failure.map_or_else(|| outcome.clone(), Outcome::Failed);
-        } else if *outcome == Outcome::Unchanged && told.is_theirs(claim) {
+        } else if *outcome == Outcome::Unchanged && is_theirs {
             *outcome = Outcome::Copied {
                 digest: expected.clone(),
                 bytes: 0,

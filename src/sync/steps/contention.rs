@@ -12,7 +12,9 @@ use crate::plan::report::{Failure, Outcome};
 use crate::sync::State;
 use crate::sync::failure::name_for;
 use crate::sync::item::{Item, Step};
-use crate::sync::ledger::{Contender, Ledger, Ownership, Record, RecordPlace, Stand, Wanting};
+use crate::sync::ledger::{
+    Contender, Ledger, Ownership, Record, RecordPlace, Rival, Stand, Wanting,
+};
 use crate::sync::neighbours::{Neighbours, NeighboursError};
 use crate::sync::sighting::Sighting;
 
@@ -97,8 +99,9 @@ fn contend(
 ) -> Option<Failure> {
     let recorded = sighting.recorded.as_ref();
     let source = sighting.image.source.to_string();
+    let seniority = mirror.seniority();
     let wanting = Wanting {
-        mirror: &mirror.name,
+        mirror: &seniority,
         source: &source,
         ownership: recorded.map_or(Ownership::Wanted, Record::ownership),
     };
@@ -107,8 +110,12 @@ fn contend(
     let mut tags = sighting.claim.tags();
     let contender = tags.find_map(|tag| {
         // Of the mirrors that this process has heard it knows more than stands on record.
-        let is_other = |name: &str| claims.is_unheard(name) || neighbours.is_other(name);
-        state.ledger.contender((&place, tag), &wanting, is_other)
+        let rival = |name: &str| {
+            let spec = claims.unheard(name);
+            let is_other = spec.is_some() || neighbours.is_other(name);
+            is_other.then(|| Rival::of(spec, &place, tag))
+        };
+        state.ledger.contender((&place, tag), &wanting, rival)
     })?;
     Some(failure(mirror, sighting, contender))
 }

@@ -2,6 +2,9 @@
 
 //! Rounds whose images the pods of a Job copy.
 
+mod forged;
+mod held;
+mod many;
 mod pods;
 
 use serde_json::{Value, json};
@@ -29,8 +32,7 @@ kind: Role
 metadata: {name: job}
 rules:
   - {apiGroups: [transship.dev], resources: [imagemirrors, imagepolicies], verbs: [get]}
-  - {apiGroups: [transship.dev], resources: [mirroredrepositories], verbs: [list, create, patch]}
-  - {apiGroups: [transship.dev], resources: [mirroredrepositories/status], verbs: [patch]}
+  - {apiGroups: [transship.dev], resources: [mirroredrepositories], verbs: [list, patch]}
   - {apiGroups: [''], resources: [secrets], verbs: [get]}
 ---
 apiVersion: rbac.authorization.k8s.io/v1

@@ -154,8 +154,7 @@ async fn jobs_are_made_in_the_namespaces_that_are_named_and_nowhere_else() {
     ");
     insta::assert_snapshot!(rules(role(&rendered, "ClusterRole", "transship-job")), @"
     get transship.dev/imagemirrors,imagepolicies
-    list,create,patch transship.dev/mirroredrepositories
-    patch transship.dev/mirroredrepositories/status
+    list,patch transship.dev/mirroredrepositories
     ");
     insta::assert_snapshot!(bindings(&rendered), @"
     a: ClusterRole transship-job-runner

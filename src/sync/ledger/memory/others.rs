@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use super::{Memory, find};
 use crate::oci::{Registry, Repository, Tag};
 use crate::plan::prune::Holding;
-use crate::sync::ledger::contender::{Contender, Wanting, keeps};
+use crate::sync::ledger::contender::{Contender, Rival, Wanting, keeps};
 use crate::sync::ledger::{Leaf, Page, Record, RecordPlace, Slot};
 
 impl Memory {
@@ -83,25 +83,36 @@ impl Memory {
         }
     }
 
+    pub(in crate::sync::ledger) fn has_announced(&self, mirror: &str) -> bool {
+        let state = self.lock();
+        let destinations = state.records.mirrors.get(mirror).into_iter().flatten();
+        let mut records = destinations
+            .flat_map(|(_, repositories)| repositories.values())
+            .flat_map(BTreeMap::values);
+        records.any(Record::is_pending)
+    }
+
     pub(in crate::sync::ledger) fn contender(
         &self,
         ((registry, repository), tag): (&RecordPlace, &Tag),
         wanting: &Wanting<'_>,
-        is_other: impl Fn(&str) -> bool,
+        rival: impl Fn(&str) -> Option<Rival>,
     ) -> Option<Contender> {
         let state = self.lock();
+        let state = &*state;
         let names = state.whereabouts.find(repository);
-        let others = names.filter(|name| *name != wanting.mirror && is_other(name));
-        let mut contenders = others.flat_map(|name| {
+        let others = names.filter(|name| *name != wanting.mirror.name);
+        let others = others.filter_map(|name| Some((name, rival(name)?)));
+        let mut contenders = others.flat_map(|(name, rival)| {
             let pages = state.records.pages(name).into_iter();
             let pages = pages.filter(|page| page.repository == *repository);
-            pages.filter_map(|page| {
+            pages.filter_map(move |page| {
                 let record = find(&state.records.mirrors, &page)?.get(tag)?;
                 let at = record.registry.as_ref();
                 let deleted = find(&state.records.deleted, &page);
                 let tombstone = deleted.and_then(|tags| tags.get(tag));
                 let is_here = at.is_none_or(|at| at.may_be(registry));
-                let kept = is_here.then(|| keeps(wanting, (name, record, tombstone)));
+                let kept = is_here.then(|| keeps(wanting, (name, &rival), (record, tombstone)));
                 kept.flatten()
             })
         });

@@ -195,9 +195,10 @@ pub(super) fn refuse_archive(text: &str) -> Result<(), Misread> {
 fn refuse_words(text: &str) -> Result<(), Misread> {
     let mut words = WORDED_PATHS.iter();
     if let Some(path) = words.find_map(|word| text.strip_prefix(word)) {
-        let path = match path.starts_with(['.', '/']) {
-            true => path.to_owned(),
-            false => format!("./{path}"),
+        let path = if path.starts_with(['.', '/']) {
+            path.to_owned()
+        } else {
+            format!("./{path}")
         };
         let text = text.to_owned();
         return Err(Misread::WordedPath { text, path });

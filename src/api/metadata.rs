@@ -13,6 +13,8 @@ use serde::{Deserialize, Serialize};
 
 /// The namespace of an object that names none.
 pub const DEFAULT_NAMESPACE: &str = "default";
+/// Longest name of a namespace.
+const NAMESPACE_LENGTH: usize = 63;
 /// Longest name of an object.
 const NAME_LENGTH: usize = 253;
 
@@ -27,6 +29,17 @@ pub struct ObjectName(String);
     "name {0:?} must be lower-case letters, digits, '-' and '.', begin and end with a letter or digit, and have at most 253 characters"
 )]
 pub struct ObjectNameError(String);
+
+/// The name of a namespace: a DNS label (RFC 1123) of at most 63 characters.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NamespaceName(String);
+
+/// A text that is not the name of a namespace.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "namespace {0:?} must be lower-case letters, digits and '-', begin and end with a letter or digit, and have at most 63 characters"
+)]
+pub struct NamespaceNameError(String);
 
 /// Names an object of the same namespace.
 #[derive(
@@ -108,6 +121,26 @@ pub fn object_name(metadata: &ObjectMeta) -> Result<ObjectName, ObjectNameError>
 /// The namespace of an object of the API; `default` where none is written.
 pub fn namespace(metadata: &ObjectMeta) -> &str {
     metadata.namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE)
+}
+
+// === impl NamespaceName ===
+
+impl FromStr for NamespaceName {
+    type Err = NamespaceNameError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let is_name = text.len() <= NAMESPACE_LENGTH && !text.contains('.');
+        if is_name && text.parse::<ObjectName>().is_ok() {
+            return Ok(Self(text.to_owned()));
+        }
+        Err(NamespaceNameError(text.to_owned()))
+    }
+}
+
+impl fmt::Display for NamespaceName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
 }
 
 // === impl ObjectName ===

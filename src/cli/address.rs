@@ -54,6 +54,9 @@ impl FromStr for Address {
     /// repository of Docker Hub.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text.split_once('/') {
+            Some((name, "")) if !is_host(name) && Path::new(name).is_dir() => {
+                return Err(Misread::Path(name.to_owned()).into());
+            }
             Some((registry, "")) => return Ok(Self::Registry(registry.parse()?)),
             None if is_host(text) => return Ok(Self::Registry(text.parse()?)),
             Some(_) | None => {}
@@ -86,7 +89,6 @@ impl FromStr for Place {
 }
 
 /// Whether a name without slashes names a host: it has a dot before any colon, is an IPv6 address or `localhost`.
-/// Whether a first name is that of a host.
 pub(super) fn is_host(name: &str) -> bool {
     let host = name.split(':').next().unwrap_or_default();
     host == "localhost" || host.contains('.') || host.starts_with('[')
@@ -104,7 +106,7 @@ impl fmt::Display for Place {
     }
 }
 
-/// Why a name would be read as a repository of Docker Hub, and is none.
+/// Why a name would be read as a repository, and is none.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Misread {
     /// It is that of a registry.
@@ -115,29 +117,106 @@ pub enum Misread {
     File(String),
     /// It is that of something on this disk.
     #[error(
-        "there is a file or directory {0} here: write ./{0}, or docker.io/library/{0} for the repository"
+        "there is a file or directory {0} here: write ./{0}, or {hub} for the repository", hub = on_hub(.0)
     )]
     Path(String),
+    /// It ends as that of a directory does.
+    #[error(
+        "{0:?} ends with a slash, as a directory does: write ./{0}, or {hub} for the repository", hub = on_hub(.0)
+    )]
+    Directory(String),
+    /// It is that of a repository with a slash too many.
+    #[error("{0:?} ends with a slash: write {trimmed}", trimmed = .0.trim_end_matches('/'))]
+    Slash(String),
+    /// It is a path with a word for it that other programs know.
+    #[error("{text:?} is a path: write {path}")]
+    WordedPath {
+        /// The whole text.
+        text: String,
+        /// The path as it is written here.
+        path: String,
+    },
+    /// It is an image of a daemon.
+    #[error(
+        "{0:?} is an image of a daemon, which is neither read nor written: go by a file, docker-archive:images.tar, \
+         with docker save or docker load"
+    )]
+    Daemon(String),
 }
 
-/// Refuses a name without a registry that is meant for something else than a repository of Docker Hub.
+/// How the names of archives end.
+const ARCHIVE_ENDINGS: [&str; 4] = [".tar", ".tar.gz", ".tgz", ".tar.zst"];
+/// Words of skopeo and of browsers for a directory or file.
+const WORDED_PATHS: [&str; 2] = ["dir:", "file://"];
+/// Words of skopeo for the images of a daemon.
+const DAEMONS: [&str; 2] = ["docker-daemon:", "containers-storage:"];
+
+/// Refuses a text that is meant for something else than a repository.
 pub(super) fn refuse_misreading(text: &str) -> Result<(), Misread> {
-    if text.contains('/') {
-        return Ok(());
+    refuse_words(text)?;
+    let is_closed = text.ends_with('/');
+    if let Some((first, rest)) = text.split_once('/')
+        && (is_host(first) || first.contains(':'))
+    {
+        return match rest.trim_matches('/') {
+            "" => Err(Misread::Registry(first.to_owned())),
+            _ if is_closed => Err(Misread::Slash(text.to_owned())),
+            _ => Ok(()),
+        };
     }
-    let is_archive = [".tar", ".tar.gz", ".tgz", ".tar.zst"]
-        .iter()
-        .any(|ending| text.ends_with(ending));
-    if is_archive {
-        return Err(Misread::File(text.to_owned()));
+    refuse_archive(text)?;
+    if is_closed {
+        return Err(Misread::Directory(text.to_owned()));
     }
-    if is_host(text) {
+    if !text.contains('/') && is_host(text) {
         return Err(Misread::Registry(text.to_owned()));
     }
-    if Path::new(text).exists() {
+    let path = Path::new(text);
+    // Directories are often called as repositories of Docker Hub are: only one with images is meant.
+    let is_here = if text.contains('/') {
+        path.join("oci-layout").exists()
+    } else {
+        path.exists()
+    };
+    if is_here {
         return Err(Misread::Path(text.to_owned()));
     }
     Ok(())
+}
+
+/// Refuses the name of an archive without the word that says of which kind it is.
+pub(super) fn refuse_archive(text: &str) -> Result<(), Misread> {
+    if ARCHIVE_ENDINGS.iter().any(|ending| text.ends_with(ending)) {
+        return Err(Misread::File(text.to_owned()));
+    }
+    Ok(())
+}
+
+fn refuse_words(text: &str) -> Result<(), Misread> {
+    let mut words = WORDED_PATHS.iter();
+    if let Some(path) = words.find_map(|word| text.strip_prefix(word)) {
+        let path = if path.starts_with(['.', '/']) {
+            path.to_owned()
+        } else {
+            format!("./{path}")
+        };
+        let text = text.to_owned();
+        return Err(Misread::WordedPath { text, path });
+    }
+    if DAEMONS.iter().any(|word| text.starts_with(word)) {
+        return Err(Misread::Daemon(text.to_owned()));
+    }
+    Ok(())
+}
+
+/// The repository of Docker Hub that a name stands for.
+fn on_hub(name: &str) -> String {
+    let name = name.trim_end_matches('/');
+    if name.contains('/') {
+        format!("docker.io/{name}")
+    } else {
+        format!("docker.io/library/{name}")
+    }
 }
 
 /// An image as people write it, from `registry/repository`.

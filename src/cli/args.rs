@@ -305,6 +305,12 @@ mod tests {
             message(&["ls", "a.test", "--insecure", "http://a.test"]),
             message(&["ls", "a.test", "--insecure", "b.test,a.test:443"]),
             message(&["snyc"]),
+            message(&["controller", "--job-image", "a.test/Transship:1"]),
+            message(&["controller", "--job-image", "https://a.test/transship"]),
+            message(&["controller", "--watch-namespaces", "shop,Team_A"]),
+            message(&["controller", "--lease-namespace", "a.b"]),
+            message(&["controller", "--lease-name", "a b"]),
+            message(&["controller", "--identity-namespaces", "shop,*,-"]),
         ];
         insta::assert_snapshot!(messages.join("\n"));
     }

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
@@ -14,6 +14,7 @@ use tokio::sync::Notify;
 use super::args::DocumentArgs;
 use super::documents::{self, WrittenObjects};
 use super::error::Error;
+use super::output_file::PageFile;
 use crate::api::annotations::Requests;
 use crate::api::image_mirror::ImageMirrorStatus;
 use crate::api::{ImageMirror, ImagePolicy, MirroredRepository};
@@ -29,7 +30,6 @@ use crate::plan::status::{self, Round, Tries};
 use crate::plan::why::AskedImage;
 use crate::runtime::clock;
 use crate::sync::Ledger;
-use crate::sync::ledger::replace;
 
 /// The generation of all documents: they do not change while they are looked at.
 const GENERATION: i64 = 1;
@@ -58,12 +58,11 @@ struct RoundsSoFar {
 }
 
 /// Where the page is shown, as far as it is.
-#[derive(Clone, Copy)]
-pub(super) struct Pages<'a> {
+pub(super) struct Pages {
     /// Where it is served.
     pub(super) served: Option<PageSettings>,
     /// The file into which it is written.
-    pub(super) file: Option<&'a Path>,
+    pub(super) file: Option<PageFile>,
 }
 
 /// A round that has ended.
@@ -145,7 +144,7 @@ impl SyncBoard {
     }
 
     /// Writes the page as one file, the whole of it or nothing.
-    pub(super) fn write(&self, path: &Path) -> Result<(), Error> {
+    pub(super) fn write(&self, file: &PageFile) -> Result<(), Error> {
         let collected = self.collect();
         let page = render_page(&PageScene {
             place: &self.place,
@@ -156,12 +155,8 @@ impl SyncBoard {
             search: Search::File(&[]),
             now: clock::now(),
         });
-        let page = page.map_err(io::Error::other);
-        let written = page.and_then(|page| replace(path, page.as_bytes()));
-        written.map_err(|source| Error::PageFile {
-            path: path.to_owned(),
-            source,
-        })
+        let page = page.map_err(|error| Error::Output(io::Error::other(error)))?;
+        Ok(file.write(&page)?)
     }
 
     fn collect(&self) -> Collected {
@@ -260,6 +255,8 @@ fn typed(word: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     #[test]

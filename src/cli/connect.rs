@@ -119,6 +119,13 @@ impl Connector {
         Ok(client.ping().await?)
     }
 
+    /// Whether a registry is spoken to in plain HTTP.
+    pub(super) async fn speaks_plain_http(&self, registry: &Registry) -> bool {
+        let reach = Reach::default();
+        let settings = self.settings(registry, &reach, Credential::Anonymous, None);
+        settings.await.insecure
+    }
+
     async fn reach(
         &self,
         registry: &Registry,

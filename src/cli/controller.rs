@@ -9,7 +9,7 @@ use super::error::Error;
 use super::exit::Exit;
 use super::trust;
 use crate::controller::page::PageSettings;
-use crate::controller::{self, JobSettings, Settings};
+use crate::controller::{self, JobImage, JobSettings, Settings};
 use crate::runtime::lease::shards::Division;
 use crate::runtime::shutdown;
 
@@ -52,9 +52,9 @@ pub(super) async fn run(args: &ControllerArgs) -> Result<Exit, Error> {
     let settings = Settings {
         kubeconfig: kubeconfig.clone(),
         context: context.clone(),
-        namespaces: watch_namespaces.clone(),
-        lease_namespace: lease_namespace.clone(),
-        lease_name: lease_name.clone(),
+        namespaces: watch_namespaces.iter().map(ToString::to_string).collect(),
+        lease_namespace: lease_namespace.as_ref().map(ToString::to_string),
+        lease_name: lease_name.to_string(),
         division: division(args)?,
         listen_address: *listen_address,
         events_address: *events_address,
@@ -70,7 +70,7 @@ pub(super) async fn run(args: &ControllerArgs) -> Result<Exit, Error> {
         boundaries: boundaries.boundaries(),
         trusted_realms: boundaries.realms(),
         identities: trust::identities(ca_pem.as_deref())?,
-        identity_namespaces: boundaries.identity_namespaces.clone(),
+        identity_namespaces: boundaries.identity_namespaces(),
         jobs: jobs.transpose()?,
         ca_pem,
     };
@@ -110,7 +110,7 @@ fn page_settings(address: PageAddress, asks_who: bool) -> Result<PageSettings, E
 
 /// What Jobs are made with: the boundaries hold for their pods, too.
 fn job_settings(
-    image: &str,
+    image: &JobImage,
     args: &ControllerArgs,
     ca_pem: Option<&[u8]>,
 ) -> Result<JobSettings, Error> {
@@ -125,7 +125,7 @@ fn job_settings(
     let tags = args.max_tags_per_mirror;
     arguments.push(format!("--max-tags-per-mirror={tags}"));
     Ok(JobSettings {
-        image: image.to_owned(),
+        image: image.clone(),
         arguments,
         ca_pem,
     })

@@ -48,7 +48,7 @@ pub(super) async fn run(args: &CopyShareArgs) -> Result<Exit, Error> {
         boundaries: boundaries.boundaries(),
         trusted_realms: boundaries.realms(),
         identities: trust::identities(ca_pem.as_deref())?,
-        identity_namespaces: boundaries.identity_namespaces.clone(),
+        identity_namespaces: boundaries.identity_namespaces(),
         read_memory: max_read_memory.as_ref().map(trust::bytes),
         tags_per_mirror: max_tags_per_mirror.get(),
         ca_pem,

@@ -5,6 +5,7 @@
 //! All files are read and checked before anything is done, and everything that is wrong with them is
 //! said at once.
 
+use std::collections::BTreeSet;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -15,6 +16,7 @@ use super::secrets::Secrets;
 use crate::api::document::{self, Document, DocumentError, Resource, Unset};
 use crate::api::metadata::namespace;
 use crate::api::{ImageMirror, ImagePolicy, MirroredRepository, ObjectName};
+use crate::convert;
 use crate::identity::Identities;
 use crate::plan::{self, Access, InvalidField, Mirror, Policy};
 use crate::sync::reach::MirrorReach;
@@ -23,6 +25,8 @@ use crate::sync::reach::MirrorReach;
 const ENDINGS: [&str; 3] = ["yaml", "yml", "json"];
 /// The path that means standard input.
 const STDIN: &str = "-";
+/// Most kinds that are named where none is a mirror.
+const KINDS: usize = 5;
 
 /// A mirror and how its registries are reached.
 #[derive(Debug)]
@@ -65,11 +69,31 @@ pub enum DocumentsError {
         source: io::Error,
     },
     /// A directory has no documents.
-    #[error("{} has no file that ends in .yaml, .yml or .json", .0.display())]
-    EmptyDirectory(PathBuf),
+    #[error("{} has no file that ends in .yaml, .yml or .json{}", path.display(), below(*.has_directories))]
+    EmptyDirectory {
+        /// The directory.
+        path: PathBuf,
+        /// Whether it has directories.
+        has_directories: bool,
+    },
+    /// A file is that of another tool.
+    #[error(
+        "{file} is a file of {tool}: `transship convert {tool} {file}` writes it as mirrors, see transship convert --help"
+    )]
+    Foreign {
+        /// The file.
+        file: String,
+        /// The tool.
+        tool: &'static str,
+    },
     /// There is nothing to run.
-    #[error("there is no ImageMirror in {0}")]
-    NoMirror(String),
+    #[error("there is no ImageMirror in {files}{}", instead(.found, .files))]
+    NoMirror {
+        /// The files.
+        files: String,
+        /// The kinds that are there.
+        found: BTreeSet<String>,
+    },
     /// A mirror is asked for that does not exist.
     #[error("there is no ImageMirror {name:?}: there are {known}")]
     UnknownMirror {
@@ -91,12 +115,21 @@ pub(super) fn read(
     args: &DocumentArgs,
     identities: &Identities,
 ) -> Result<Documents, DocumentsError> {
-    let documents = read_files(&args.filename, args.set_env)?;
+    let Found {
+        documents,
+        others,
+        foreign,
+    } = read_files(&args.filename, args.set_env)?;
     document::refuse_duplicate_objects(&documents).map_err(wrong)?;
     let mirrors = validate(&documents)?;
     if mirrors.is_empty() {
         let names: Vec<String> = args.filename.iter().map(|path| name(path)).collect();
-        return Err(DocumentsError::NoMirror(names.join(", ")));
+        let kinds = documents.iter();
+        let kinds = kinds.map(|document| document.resource.kind().to_owned());
+        return Err(foreign.unwrap_or(DocumentsError::NoMirror {
+            files: names.join(", "),
+            found: others.into_iter().chain(kinds).collect(),
+        }));
     }
     let (chosen, left_out) = choose(mirrors, &args.mirror)?;
     let written = WrittenObjects::of(&documents, &chosen);
@@ -136,8 +169,18 @@ impl WrittenObjects {
 
 // === files ===
 
-fn read_files(paths: &[PathBuf], set_env: bool) -> Result<Vec<Document>, DocumentsError> {
-    let mut documents = Vec::new();
+/// What files have.
+#[derive(Default)]
+struct Found {
+    documents: Vec<Document>,
+    /// The kinds of what is not for Transship.
+    others: BTreeSet<String>,
+    /// A file of another tool, which counts where nothing else is there.
+    foreign: Option<DocumentsError>,
+}
+
+fn read_files(paths: &[PathBuf], set_env: bool) -> Result<Found, DocumentsError> {
+    let mut found = Found::default();
     for path in paths {
         for file in list_files(path)? {
             let (text, name) = read_file(&file)?;
@@ -146,7 +189,10 @@ fn read_files(paths: &[PathBuf], set_env: bool) -> Result<Vec<Document>, Documen
             } else {
                 document::parse(&text, &name)
             };
-            let contents = contents.map_err(wrong)?;
+            let contents = contents.map_err(|error| {
+                let foreign = error.is_of_no_object().then(|| foreign(&text, &name));
+                foreign.flatten().unwrap_or_else(|| wrong(error))
+            })?;
             for other in &contents.others {
                 info!(
                     file = name,
@@ -155,11 +201,24 @@ fn read_files(paths: &[PathBuf], set_env: bool) -> Result<Vec<Document>, Documen
                     other.api_version,
                     other.kind
                 );
+                found.others.insert(other.kind.clone());
             }
-            documents.extend(contents.documents);
+            if contents.documents.is_empty() && found.foreign.is_none() {
+                found.foreign = foreign(&text, &name);
+            }
+            found.documents.extend(contents.documents);
         }
     }
-    Ok(documents)
+    Ok(found)
+}
+
+/// That a file is one of another tool, if it is.
+fn foreign(text: &str, name: &str) -> Option<DocumentsError> {
+    let form = convert::guess(text)?;
+    Some(DocumentsError::Foreign {
+        file: name.to_owned(),
+        tool: form.name(),
+    })
 }
 
 /// A variable of the environment.
@@ -179,10 +238,14 @@ pub(super) fn list_files(path: &Path) -> Result<Vec<PathBuf>, DocumentsError> {
         path: path.to_owned(),
         source,
     })?;
+    let has_directories = files.iter().any(|file| file.is_dir());
     files.retain(|file| is_document(file) && !file.is_dir());
     files.sort();
     if files.is_empty() {
-        return Err(DocumentsError::EmptyDirectory(path.to_owned()));
+        return Err(DocumentsError::EmptyDirectory {
+            path: path.to_owned(),
+            has_directories,
+        });
     }
     Ok(files)
 }
@@ -362,6 +425,32 @@ fn refuse(errors: Vec<DocumentError>) -> Result<(), DocumentsError> {
 
 fn wrong(error: DocumentError) -> DocumentsError {
     DocumentsError::Wrong(vec![error])
+}
+
+/// What to do where documents may be further down.
+fn below(has_directories: bool) -> &'static str {
+    if has_directories {
+        ": name the directories below it one by one, they are not looked into"
+    } else {
+        ""
+    }
+}
+
+/// What is there in place of a mirror, and what to do about it.
+fn instead(found: &BTreeSet<String>, files: &str) -> String {
+    let ours = ["ImagePolicy", "Secret", "MirroredRepository"];
+    let kinds = found.iter().take(KINDS).cloned();
+    let kinds: Vec<String> = kinds.collect();
+    let named = kinds.join(", ");
+    if kinds.is_empty() {
+        ": nothing is there, `transship init` writes a first one".to_owned()
+    } else if found.iter().any(|kind| ours.contains(&kind.as_str())) {
+        format!(": it has {named}, name the file of the mirror with -f, too")
+    } else {
+        format!(
+            ": it has {named}; `transship images -f {files} -o mirror` writes one for the images that manifests name"
+        )
+    }
 }
 
 fn lines(errors: &[DocumentError]) -> String {

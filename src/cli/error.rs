@@ -11,6 +11,7 @@ use super::exit::Exit;
 use super::images::ManifestsError;
 use super::in_use::InUseError;
 use super::kubectl::PluginError;
+use super::output_file::OutputFileError;
 use super::units;
 use crate::api::Reason;
 use crate::controller;
@@ -75,14 +76,9 @@ pub enum Error {
     /// Nothing was recorded, so nothing is restored.
     #[error(transparent)]
     Restore(#[from] RestoreError),
-    /// The page cannot be written into its file.
-    #[error("cannot write the page {}: {source}", path.display())]
-    PageFile {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
+    /// A file cannot be written.
+    #[error(transparent)]
+    OutputFile(#[from] OutputFileError),
     /// The page cannot be served.
     #[error(transparent)]
     Listen(#[from] ListenError),
@@ -152,6 +148,7 @@ impl Error {
             | Self::Manifests(_)
             | Self::CaFile { .. }
             | Self::Usage(_) => Exit::Usage,
+            Self::OutputFile(error) if error.is_wrong_use() => Exit::Usage,
             Self::Connect(_)
             | Self::Endpoint(_)
             | Self::NotFound { .. }
@@ -163,7 +160,7 @@ impl Error {
             | Self::Plugin(_)
             | Self::Controller(_)
             | Self::Listen(_)
-            | Self::PageFile { .. }
+            | Self::OutputFile(_)
             | Self::Part(_)
             | Self::Output(_) => Exit::Failure,
         }
@@ -192,7 +189,7 @@ impl Error {
             | Self::Image(_)
             | Self::Controller(_)
             | Self::Listen(_)
-            | Self::PageFile { .. }
+            | Self::OutputFile(_)
             | Self::Part(_)
             | Self::Output(_) => (Reason::CopyFailed, None),
         };

@@ -6,6 +6,7 @@
 //! questions     what is asked, in which order, and what a registry says about an answer
 //! conversation  a person at a terminal, or flags alone
 //! sight         registries that an answer names
+//! speech        what has to be said of a registry before it is reached
 //! sheet         the answers as YAML
 //! file          where it goes
 //! next          what to try then
@@ -17,6 +18,7 @@ mod next;
 mod questions;
 mod sheet;
 mod sight;
+mod speech;
 
 use self::conversation::Conversation;
 use self::file::NewFile;

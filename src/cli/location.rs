@@ -6,7 +6,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use super::address::{Misread, refuse_misreading};
+use super::address::{Misread, refuse_archive, refuse_misreading};
 use crate::oci::digest::DigestError;
 use crate::oci::names::NameError;
 use crate::oci::reference::ReferenceError;
@@ -148,6 +148,7 @@ impl FromStr for Location {
             return layout(text, rest);
         }
         if text.starts_with(['.', '/']) {
+            refuse_archive(text)?;
             return layout(text, text);
         }
         refuse_misreading(text)?;
@@ -248,7 +249,19 @@ mod tests {
             "registry.example.com",
             "x.tar",
             "alpine.tar.gz",
+            "out/x.tar",
+            "./x.tar",
             "src",
+            "src/",
+            "new/",
+            "team/app/",
+            "registry.example.com/",
+            "registry.example.com/app/",
+            "registry:5000/",
+            "dir:out",
+            "dir:/srv/out",
+            "file:///srv/out",
+            "docker-daemon:alpine:3",
             "oci:",
             "oci-archive::1",
             "./dir:-x",

@@ -52,6 +52,7 @@ mod ls;
 mod named_tag;
 mod open;
 mod output;
+mod output_file;
 mod output_schema;
 mod plan;
 mod progress;

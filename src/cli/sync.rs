@@ -9,6 +9,7 @@ use super::board::{EndedRound, Pages};
 use super::error::Error;
 use super::exit::Exit;
 use super::output::Output;
+use super::output_file::PageFile;
 use super::progress::Progress;
 use super::report::{RoundDocument, exit, print_report, tell_failures};
 use super::session::{Remembering, Session};
@@ -31,7 +32,7 @@ pub(super) async fn run(args: &SyncArgs, output: &Output) -> Result<Exit, Error>
     } = args;
     let pages = Pages {
         served: page.map(page_settings).transpose()?,
-        file: page_file.as_deref(),
+        file: page_file.as_deref().map(PageFile::at).transpose()?,
     };
     if *watch {
         let progress = Progress::new(output);
@@ -60,7 +61,7 @@ pub(super) async fn run(args: &SyncArgs, output: &Output) -> Result<Exit, Error>
     let board = session.board(documents, false);
     let began = clock::now();
     let (exit, report) = session.apply(*format, output).await?;
-    if let (Some(path), Some(report)) = (pages.file, report) {
+    if let (Some(file), Some(report)) = (&pages.file, report) {
         for report in &report.mirrors {
             board.finish(&EndedRound {
                 report,
@@ -68,7 +69,7 @@ pub(super) async fn run(args: &SyncArgs, output: &Output) -> Result<Exit, Error>
                 next: None,
             });
         }
-        board.write(path)?;
+        board.write(file)?;
     }
     Ok(exit)
 }

@@ -2,6 +2,7 @@
 
 //! What the person who runs the program says about registries, besides what documents say.
 
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use super::error::Error;
 use crate::identity::{Environment, Identities, Who};
 use crate::oci::Registry;
 use crate::plan::gates::Size;
-use crate::registry::{Credential, Keyring, Settings};
+use crate::registry::{Credential, Keyring, Settings, check_authorities};
 use crate::sync::reach::Reach;
 
 /// How the program names itself to clouds.
@@ -66,7 +67,7 @@ impl Trust {
     }
 
     /// Whether a registry is named, by itself or with all ports of its host.
-    fn is_insecure(&self, registry: &Registry) -> bool {
+    pub(super) fn is_insecure(&self, registry: &Registry) -> bool {
         let plain = registry.in_plain_http();
         let covers = |named: &Registry| {
             let is_host = named.port().is_none() && named.host() == registry.host();
@@ -116,9 +117,14 @@ pub(super) fn bytes(size: &Size) -> usize {
     usize::try_from(size.bytes()).unwrap_or(usize::MAX)
 }
 
-/// The authorities in a file.
+/// The authorities in a file, which can be used.
 pub(super) fn read_authorities(path: &Path) -> Result<Vec<u8>, Error> {
-    std::fs::read(path).map_err(|source| Error::CaFile {
+    let read = std::fs::read(path).and_then(|pem| {
+        let checked = check_authorities(&pem);
+        checked.map_err(|what| io::Error::other(format!("the CA certificates {what}")))?;
+        Ok(pem)
+    });
+    read.map_err(|source| Error::CaFile {
         path: path.to_owned(),
         source,
     })

@@ -3,7 +3,6 @@
 //! `transship sync --watch`: every mirror at its own times, until a signal comes.
 
 use std::future::pending;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,6 +16,7 @@ use super::connect::MirrorConnection;
 use super::error::Error;
 use super::exit::Exit;
 use super::output::Output;
+use super::output_file::PageFile;
 use super::report::{exit, print_report, tell_failures};
 use super::session::Session;
 use super::summary;
@@ -46,13 +46,13 @@ struct Watch<'a> {
 pub(super) async fn run(
     session: &Session,
     board: SyncBoard,
-    pages: Pages<'_>,
+    pages: Pages,
     format: Format,
     output: &Output,
 ) -> Result<Exit, Error> {
     let board = Arc::new(board);
     // Dropped at the end of the rounds, with which the page ends.
-    let _shown = serve(&board, pages).await?;
+    let _shown = serve(&board, &pages).await?;
     let watch = Watch {
         session,
         board: &board,
@@ -63,26 +63,26 @@ pub(super) async fn run(
     let rounds = async {
         tokio::select! {
             _ = join_all(watches) => (),
-            () = keep_written(&board, pages.file) => (),
+            () = keep_written(&board, pages.file.as_ref()) => (),
         }
     };
     if until_signal(rounds).await.is_none() {
         tracing::info!("stopped");
     }
-    if let Some(path) = pages.file {
-        board.write(path)?;
+    if let Some(file) = &pages.file {
+        board.write(file)?;
     }
     Ok(Exit::Success)
 }
 
 /// Writes the page after rounds, but not after each of many: it is all of it each time.
-async fn keep_written(board: &SyncBoard, file: Option<&Path>) {
-    let Some(path) = file else {
+async fn keep_written(board: &SyncBoard, file: Option<&PageFile>) {
+    let Some(file) = file else {
         return pending().await;
     };
     loop {
         board.changed().await;
-        if let Err(error) = board.write(path) {
+        if let Err(error) = board.write(file) {
             tracing::warn!("{error}");
         }
         tokio::time::sleep(BETWEEN_PAGES).await;
@@ -90,7 +90,7 @@ async fn keep_written(board: &SyncBoard, file: Option<&Path>) {
 }
 
 /// Serves the page until what is returned is dropped.
-async fn serve(board: &Arc<SyncBoard>, pages: Pages<'_>) -> Result<Option<DropGuard>, Error> {
+async fn serve(board: &Arc<SyncBoard>, pages: &Pages) -> Result<Option<DropGuard>, Error> {
     let Some(settings) = pages.served else {
         return Ok(None);
     };

@@ -23,5 +23,5 @@ pub(super) use self::end::JobEnd;
 pub(super) use self::followed::{FollowedJobs, JobSight, JobTurn, MOST_JOBS, NamespaceJobs};
 pub(super) use self::reading::{hindrance, read_end, read_indexes};
 pub(super) use self::render::{Planned, generation_of, shares_of};
-pub use self::settings::{JobSettings, PART_FAILED, PART_OVER, TERMINATION_LOG};
+pub use self::settings::{JobImage, JobSettings, PART_FAILED, PART_OVER, TERMINATION_LOG};
 pub(super) use self::told::{PartFailure, PartResult};

@@ -78,7 +78,7 @@ pub use self::error::Error;
 use self::assembly::{Right, share};
 use self::context::Shared;
 use self::hooks::Hooks;
-pub use self::jobs::{JobSettings, PART_FAILED, PART_OVER, TERMINATION_LOG};
+pub use self::jobs::{JobImage, JobSettings, PART_FAILED, PART_OVER, TERMINATION_LOG};
 use self::metrics::ControllerMetrics;
 use self::objects::api;
 pub use self::part::{PartEnd, PartError, PartSettings, run_part};

@@ -4,6 +4,7 @@
 //!
 //! ```text
 //! form      the tools, and what their files do not say
+//! guess     of which tool a file is
 //! conversion  documents, and what has no counterpart
 //! fields    the file of the other tool, field by field: what nothing asked for is told
 //! patterns  its patterns as ours
@@ -24,6 +25,7 @@ mod conversion;
 mod fields;
 mod form;
 mod forms;
+mod guess;
 mod images;
 mod mirrors;
 mod names;
@@ -40,6 +42,7 @@ mod yaml;
 pub use self::conversion::{Conversion, Gap};
 use self::fields::Item;
 pub use self::form::{Form, Prefix, Surroundings};
+pub use self::guess::guess;
 pub use self::images::{NameClash, mirrors_of};
 use self::rule::Draft;
 use self::sheet::Sheet;

@@ -30,6 +30,9 @@ use crate::plan::mirror_home::MirrorHome;
 use crate::plan::named_mirror::NamedMirror;
 use crate::plan::why::{ImageAnswer, KnownObjects};
 
+/// What each page says of who wrote it, near its begin.
+pub const PAGE_MARK: &str = r#"<meta name="generator" content="transship">"#;
+
 const STYLE: &str = include_str!("../../templates/page.css");
 const SCRIPT: &str = include_str!("../../templates/page.js");
 

@@ -74,7 +74,12 @@ pub(super) enum Cause {
         hint: Hint,
     },
     #[error("no trusted connection to {host}: {detail}")]
-    Tls { host: String, detail: String },
+    Tls {
+        host: String,
+        detail: String,
+        /// Whether nothing is wrong with its certificate but that nobody is trusted who vouches for it.
+        is_stranger: bool,
+    },
     #[error(
         "{host} speaks plain HTTP, and is called with HTTPS: if that is how it should be, {}",
         declare(*.side)
@@ -368,6 +373,22 @@ impl Cause {
         }
         let cause = Box::new(self);
         Self::PutOff { cause, until }
+    }
+
+    /// Whether it speaks plain HTTP, and was called with HTTPS.
+    pub(super) fn is_plain(&self) -> bool {
+        matches!(self, Self::Plain { .. })
+    }
+
+    /// Whether nobody is trusted who vouches for its certificate.
+    pub(super) fn is_stranger(&self) -> bool {
+        matches!(
+            self,
+            Self::Tls {
+                is_stranger: true,
+                ..
+            }
+        )
     }
 
     /// The error code that the registry gave.

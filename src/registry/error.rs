@@ -55,6 +55,16 @@ impl Error {
         self.cause.kind()
     }
 
+    /// Whether the registry speaks plain HTTP, and was called with HTTPS.
+    pub fn is_plain(&self) -> bool {
+        self.cause.is_plain()
+    }
+
+    /// Whether nobody is trusted who vouches for the certificate of the registry.
+    pub fn is_stranger(&self) -> bool {
+        self.cause.is_stranger()
+    }
+
     /// When the registry may be asked again, where it wants to be left alone.
     pub fn retry_at(&self) -> Option<Timestamp> {
         self.cause.retry_at()

@@ -362,13 +362,25 @@ fn broken(error: &reqwest::Error, url: &Url, hint: Hint) -> Cause {
     let detail = http::reason(error);
     match () {
         () if http::is_plain(error) => Cause::Plain { host, side },
-        () if http::is_tls(error) => Cause::Tls { host, detail },
+        () if http::is_tls(error) => Cause::Tls {
+            host,
+            detail,
+            is_stranger: http::is_stranger(error),
+        },
         () if error.is_connect() => {
             let is_closed = url.scheme() == "https" && http::is_closed(error);
             let hint = if is_closed { hint } else { Hint::NONE };
             Cause::Unreachable { host, detail, hint }
         }
         () if url.scheme() == "http" && http::is_no_http(error) => Cause::NotHttp { host, side },
-        () => Cause::Interrupted { host, detail, hint },
+        () => {
+            // Encryption stood: how the host speaks is not in doubt.
+            let hint = if url.scheme() == "https" {
+                Hint::NONE
+            } else {
+                hint
+            };
+            Cause::Interrupted { host, detail, hint }
+        }
     }
 }

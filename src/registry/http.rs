@@ -4,6 +4,7 @@
 
 mod build;
 mod causes;
+mod encryption;
 mod lookups;
 mod proxy;
 mod reason;
@@ -20,10 +21,11 @@ use super::settings::Settings;
 use super::{origin, owner};
 use crate::oci::Registry;
 use build::Clients;
+pub use build::check_authorities;
 pub(super) use causes::{causes, root};
 use proxy::Proxies;
 pub(super) use proxy::ProxyFault;
-pub(super) use reason::{CERTIFICATE_NAMES, reason};
+pub(super) use reason::{CERTIFICATE_NAMES, is_stranger, reason};
 
 /// The only way out: what it sends has passed the boundaries, where there are any.
 ///

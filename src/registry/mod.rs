@@ -98,6 +98,7 @@ pub use class::Class;
 pub use client::{Client, Identity};
 pub use deletion::Deletion;
 pub use error::Error;
+pub use http::check_authorities;
 pub use kind::{Kind, Side};
 pub use manifests::{Resolved, Stored};
 pub use observer::Observer;

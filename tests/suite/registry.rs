@@ -10,6 +10,7 @@ mod boundaries;
 mod credentials;
 mod deletes;
 mod elsewhere;
+mod encryption;
 mod hangs;
 mod hops;
 mod limits;

@@ -101,7 +101,7 @@ impl<'a> NodeDeserializer<'a> {
         known: &[&str],
         visitor: V,
     ) -> Result<V::Value, ValueError> {
-        let entries = self.entries()?;
+        let entries = self.entries().map_err(|error| error.with_fields(known))?;
         let entries = Entries {
             all: entries,
             rest: entries.iter(),

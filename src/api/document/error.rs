@@ -18,6 +18,8 @@ pub struct DocumentError {
     pub file: String,
     /// The place in the file.
     pub position: Position,
+    /// Which of several documents of the file it is in, such as `ImagePolicy "stable"`.
+    pub document: Option<String>,
     /// Path of the field, such as `spec.images[0]`; empty where the document as a whole is meant.
     pub path: String,
     /// What is wrong there.
@@ -68,12 +70,14 @@ pub enum Problem {
         first: u64,
     },
     /// The value has another type.
-    #[error("expected {expected}, found {found}{}", list_hint(.expected))]
+    #[error("expected {expected}, found {found}{}{}", list_hint(.expected), fields_hint(.fields))]
     WrongType {
         /// The type that is needed.
         expected: String,
         /// The type that is there.
         found: &'static str,
+        /// The fields that it has, where it is one with fields.
+        fields: Vec<String>,
     },
     /// A number is not whole.
     #[error("expected a whole number, found {0}")]
@@ -148,9 +152,23 @@ impl DocumentError {
         Self {
             file: file.to_owned(),
             position,
+            document: None,
             path: path.into(),
             problem: Box::new(problem),
         }
+    }
+
+    /// Whether a document as a whole is none of Kubernetes.
+    pub fn is_of_no_object(&self) -> bool {
+        let is_kindless = matches!(&*self.problem, Problem::MissingField(field) if field == "kind");
+        let is_no_mapping = matches!(&*self.problem, Problem::WrongType { .. });
+        self.path.is_empty() && (is_kindless || is_no_mapping)
+    }
+
+    /// The same in one of several documents.
+    pub(super) fn within(self, document: String) -> Self {
+        let document = Some(document);
+        Self { document, ..self }
     }
 
     pub(super) fn from_syntax(file: &str, position: Position, message: String) -> Self {
@@ -163,10 +181,14 @@ impl fmt::Display for DocumentError {
         let Self {
             file,
             position,
+            document,
             path,
             problem,
         } = self;
         write!(formatter, "{file}:{position}: ")?;
+        if let Some(document) = document {
+            write!(formatter, "{document}: ")?;
+        }
         if !path.is_empty() {
             write!(formatter, "{path}: ")?;
         }
@@ -197,10 +219,22 @@ fn indentation(above: Option<&str>) -> String {
 
 /// What to write where a document does not say what it is.
 fn version_hint(field: &str) -> &'static str {
-    if field == "apiVersion" {
-        ": write transship.dev/v1alpha1, or v1 for a Secret"
-    } else {
-        ""
+    match field {
+        "apiVersion" => ": write transship.dev/v1alpha1, or v1 for a Secret",
+        "kind" => ": write ImageMirror, ImagePolicy or Secret, and its apiVersion",
+        _ => "",
+    }
+}
+
+/// What is written in place of something else, where that has fields.
+fn fields_hint(fields: &[String]) -> String {
+    match fields {
+        [] => String::new(),
+        [only] => format!(": write {{{only}: …}}"),
+        [first, others @ ..] => format!(
+            ": write {{{first}: …}}, and what else is needed of {}",
+            others.join(", ")
+        ),
     }
 }
 
@@ -248,6 +282,14 @@ impl ValueError {
             && closest(field, expected).is_none()
         {
             *above = field_above.map(str::to_owned);
+        }
+        self
+    }
+
+    /// Adds the fields of what is needed.
+    pub(super) fn with_fields(mut self, known: &[&str]) -> Self {
+        if let Problem::WrongType { fields, .. } = &mut self.problem {
+            *fields = known.iter().map(ToString::to_string).collect();
         }
         self
     }

@@ -55,11 +55,49 @@ pub fn parse_set(
 
 fn read_all(nodes: &[Node], file: &str) -> Result<Contents, DocumentError> {
     let mut contents = Contents::default();
-    for node in nodes {
-        reader::refuse_duplicate_fields(node, &Path::Document, file)?;
-        reader::read(node, Path::Document, file, &mut contents)?;
+    for (number, node) in (1..).zip(nodes) {
+        let read = reader::refuse_duplicate_fields(node, &Path::Document, file)
+            .and_then(|()| reader::read(node, Path::Document, file, &mut contents));
+        read.map_err(|error| match nodes.len() {
+            0 | 1 => error,
+            _ => error.within(name_of(node, number)),
+        })?;
     }
     Ok(contents)
+}
+
+/// What one of several documents is called: by what it is, or by its place among them.
+fn name_of(node: &Node, number: usize) -> String {
+    let kind = node.field("kind").and_then(Node::text);
+    let name = node
+        .field("metadata")
+        .and_then(|metadata| metadata.field("name"));
+    match (kind, name.and_then(Node::text)) {
+        (Some(kind), Some(name)) => format!("{kind} {name:?}"),
+        _ => format!("document {number}"),
+    }
+}
+
+/// The number of the document that has a line, where there are several.
+fn document_at(text: &str, line: u64) -> Option<usize> {
+    let (mut number, mut count, mut is_begun) = (1, 1, false);
+    for (at, written) in (1..).zip(text.lines()) {
+        let is_separator = written.starts_with("---");
+        if is_separator && is_begun {
+            count += 1;
+        }
+        is_begun = (is_begun && !is_separator) || !is_blank(written);
+        if at <= line {
+            number = count;
+        }
+    }
+    (count > 1).then_some(number)
+}
+
+/// Whether a line says nothing.
+fn is_blank(line: &str) -> bool {
+    let line = line.trim_start_matches("---").trim();
+    line.is_empty() || line.starts_with('#')
 }
 
 /// Reads the documents of any file as trees, within the same bounds.
@@ -72,8 +110,13 @@ pub(crate) fn parse_tree(text: &str, file: &str) -> Result<Vec<Node>, DocumentEr
         };
         return Err(DocumentError::new(file, start, "", problem));
     }
-    node::parse(text)
-        .map_err(|error| DocumentError::from_syntax(file, error.position, error.message))
+    node::parse(text).map_err(|error| {
+        let refused = DocumentError::from_syntax(file, error.position, error.message);
+        match document_at(text, error.position.line) {
+            Some(number) => refused.within(format!("document {number}")),
+            None => refused,
+        }
+    })
 }
 
 /// Refuses objects that are defined more than once among the documents of one run.

@@ -73,7 +73,7 @@ pub(super) fn parse(text: &str) -> Result<Vec<Node>, SyntaxError> {
         with_snippet: false,
     };
     let documents: Vec<Spanned<Raw>> = serde_saphyr::from_multiple_with_options(text, options)
-        .map_err(|error| SyntaxError::new(&error))?;
+        .map_err(|error| SyntaxError::new(&error, text))?;
     Ok(documents
         .into_iter()
         .map(|document| Node::new(document, text))
@@ -124,7 +124,7 @@ impl Node {
     }
 
     /// The value of a key, where this is a mapping that has it.
-    pub(super) fn field(&self, name: &str) -> Option<&Self> {
+    pub(crate) fn field(&self, name: &str) -> Option<&Self> {
         match &self.value {
             Value::Mapping(entries) => entries
                 .iter()
@@ -151,11 +151,12 @@ impl Node {
         Problem::WrongType {
             expected: expected.to_owned(),
             found,
+            fields: Vec::new(),
         }
     }
 
     /// The text, where it is one.
-    pub(super) fn text(&self) -> Option<&str> {
+    pub(crate) fn text(&self) -> Option<&str> {
         match &self.value {
             Value::Text(text) => Some(text),
             Value::Null
@@ -187,7 +188,10 @@ impl SyntaxError {
         clippy::wildcard_enum_match_arm,
         reason = "the library's errors are many and open-ended"
     )]
-    fn new(error: &Error) -> Self {
+    fn new(error: &Error, source: &str) -> Self {
+        let position = error
+            .location()
+            .map_or(Position { line: 1, column: 1 }, Position::from);
         let message = match cause(error) {
             Error::AliasReplayLimitExceeded { .. } => {
                 format!("the aliases stand for more than {ALIASED_VALUES} values")
@@ -204,22 +208,41 @@ impl SyntaxError {
                 // The position stands in front of the message already.
                 let end = message.find(" at line ").unwrap_or(message.len());
                 let message = message.get(..end).unwrap_or_default();
-                format!("{message}{}", mend(message))
+                format!("{message}{}", mend(message, line_of(source, position)))
             }
         };
-        Self {
-            position: error
-                .location()
-                .map_or(Position { line: 1, column: 1 }, Position::from),
-            message,
-        }
+        Self { position, message }
     }
 }
 
-/// What to do where lines are not indented as they have to be.
-fn mend(message: &str) -> &'static str {
-    if message.contains("tabs") {
+/// The line on which something is wrong.
+fn line_of(source: &str, position: Position) -> &str {
+    let number = usize::try_from(position.line).unwrap_or(usize::MAX);
+    source
+        .lines()
+        .nth(number.saturating_sub(1))
+        .unwrap_or_default()
+}
+
+/// What to do about a line that is no YAML. Nothing of it is repeated: it may be a secret.
+fn mend(message: &str, line: &str) -> &'static str {
+    if message.contains("tab") && line.contains('\t') {
         return ": indent with blanks";
+    }
+    if message.contains("alias") {
+        return ": a text that begins with * or & stands for something else in YAML, put it in quotes, as in tags: [\"*\"]";
+    }
+    if line.contains("{{") {
+        return ": this is a template, render it first, as with helm template";
+    }
+    if has_placeholder(line) {
+        return ": put a text with { } in quotes, as in repository: \"mirror/{repository}\"";
+    }
+    if message.contains("`@'") || message.contains("``'") || message.contains("`%'") {
+        return ": put a text that begins with it in quotes";
+    }
+    if message.contains("quote") {
+        return ": a text that begins with a quote must end with one";
     }
     let is_indentation = [
         "did not find expected key",
@@ -230,6 +253,20 @@ fn mend(message: &str) -> &'static str {
         return ": lines that belong together begin in the same column, and what belongs to a line further to the right";
     }
     ""
+}
+
+/// Whether a line has a template of ours, such as `{repository}`, without quotes around it.
+fn has_placeholder(line: &str) -> bool {
+    let is_word = |inside: &str| {
+        let mut letters = inside.chars();
+        !inside.is_empty() && letters.all(|letter| letter.is_ascii_alphanumeric())
+    };
+    let mut parts = line.split('{').skip(1);
+    !line.contains(['"', '\''])
+        && parts.any(|part| {
+            part.split_once('}')
+                .is_some_and(|(inside, _)| is_word(inside))
+        })
 }
 
 #[expect(

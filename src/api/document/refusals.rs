@@ -159,7 +159,7 @@ const CHANGES: [(&str, &str, &str, &str, &str); 49] = [
         MIRROR,
         "\n    registry: docker.io",
         " docker.io",
-        "f.yaml:5:11: spec.source: expected a mapping, found a string",
+        "f.yaml:5:11: spec.source: expected a mapping, found a string: write {registry: …}, and what else is needed of provider, serviceAccountName, secretRef, certSecretRef, proxySecretRef, insecure",
     ),
     (
         "a mapping for a list",
@@ -306,7 +306,7 @@ const CHANGES: [(&str, &str, &str, &str, &str); 49] = [
         MIRROR,
         "\"3.21*\"]",
         "\"3.21*]",
-        "f.yaml:9:22: unclosed quote",
+        "f.yaml:9:22: unclosed quote: a text that begins with a quote must end with one",
     ),
     (
         "a tab for indentation",
@@ -327,14 +327,14 @@ const CHANGES: [(&str, &str, &str, &str, &str); 49] = [
         MIRROR,
         "[\"3.20\", \"3.21*\"]",
         "[*]",
-        "f.yaml:9:14: while scanning an anchor or alias, did not find expected alphabetic or numeric character",
+        "f.yaml:9:14: while scanning an anchor or alias, did not find expected alphabetic or numeric character: a text that begins with * or & stands for something else in YAML, put it in quotes, as in tags: [\"*\"]",
     ),
     (
         "an alias without an anchor",
         MIRROR,
         "docker.io",
         "*registry",
-        "f.yaml:6:15: alias references unknown anchor",
+        "f.yaml:6:15: alias references unknown anchor: a text that begins with * or & stands for something else in YAML, put it in quotes, as in tags: [\"*\"]",
     ),
     (
         "a tag of YAML",
@@ -353,7 +353,7 @@ const CHANGES: [(&str, &str, &str, &str, &str); 49] = [
 ];
 
 /// Whole files: the name of the case, the text, and the message.
-const FILES: [(&str, &str, &str); 13] = [
+const FILES: [(&str, &str, &str); 19] = [
     (
         "no spec",
         "apiVersion: transship.dev/v1alpha1\nkind: ImageMirror\nmetadata: {name: a}\n",
@@ -387,7 +387,7 @@ const FILES: [(&str, &str, &str); 13] = [
     (
         "no kind",
         "apiVersion: v1\n",
-        "f.yaml:1:1: missing field \"kind\"",
+        "f.yaml:1:1: missing field \"kind\": write ImageMirror, ImagePolicy or Secret, and its apiVersion",
     ),
     (
         "no version",
@@ -408,6 +408,36 @@ const FILES: [(&str, &str, &str); 13] = [
         "a list whose items are none",
         "{apiVersion: v1, kind: List, items: {}}",
         "f.yaml:1:37: items: expected a list, found a mapping: write \"- \" in front of each entry",
+    ),
+    (
+        "a template of ours without quotes",
+        "spec:\n  repository: {prefix}/{repository}\n",
+        "f.yaml:2:23: while parsing a block mapping, did not find expected key: put a text with { } in quotes, as in repository: \"mirror/{repository}\"",
+    ),
+    (
+        "a template of Helm",
+        "image: {{ .Values.image }}\n",
+        "f.yaml:1:9: expected string scalar: this is a template, render it first, as with helm template",
+    ),
+    (
+        "a character that begins no text",
+        "a: @x\n",
+        "f.yaml:1:4: unexpected character: `@': put a text that begins with it in quotes",
+    ),
+    (
+        "a mistake in one of several documents",
+        "# one\n---\napiVersion: v1\nkind: Secret\nmetadata: {name: s}\n---\napiVersion: v1\nkind: Secret\nmetadata: {name: t}\ndta: {}\n",
+        "f.yaml:10:1: Secret \"t\": unknown field \"dta\", did you mean \"data\"?",
+    ),
+    (
+        "one of several documents that is nothing",
+        "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\n---\nhello\n",
+        "f.yaml:5:1: document 2: expected a mapping, found a string",
+    ),
+    (
+        "no YAML in one of several documents",
+        "---\na: 1\n---\nb: \"x\nc: 1\n",
+        "f.yaml:4:4: document 2: unclosed quote: a text that begins with a quote must end with one",
     ),
     (
         "a list at the top",

@@ -2,10 +2,13 @@
 
 //! What an operator lets mirrors reach, and how.
 
+use std::fmt;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::Args;
 
+use crate::api::metadata::{NamespaceName, NamespaceNameError};
 use crate::oci::Registry;
 use crate::registry::{Addresses, Boundaries, Cidr, HostGlob, InsecureHost};
 
@@ -72,7 +75,38 @@ pub struct BoundaryArgs {
         env = "TRANSSHIP_IDENTITY_NAMESPACES",
         value_name = "NAMESPACE"
     )]
-    pub identity_namespaces: Vec<String>,
+    pub identity_namespaces: Vec<Tenants>,
+}
+
+/// Namespaces whose mirrors may do something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Tenants {
+    /// Those of all namespaces.
+    All,
+    /// Those of one.
+    Namespace(NamespaceName),
+}
+
+// === impl Tenants ===
+
+impl FromStr for Tenants {
+    type Err = NamespaceNameError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "*" {
+            return Ok(Self::All);
+        }
+        text.parse().map(Self::Namespace)
+    }
+}
+
+impl fmt::Display for Tenants {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::All => formatter.write_str("*"),
+            Self::Namespace(name) => name.fmt(formatter),
+        }
+    }
 }
 
 // === impl BoundaryArgs ===
@@ -97,6 +131,12 @@ impl BoundaryArgs {
             .iter()
             .map(ToString::to_string)
             .collect()
+    }
+
+    /// The namespaces whose mirrors may use the controller's own identity.
+    pub(in crate::cli) fn identity_namespaces(&self) -> Vec<String> {
+        let namespaces = self.identity_namespaces.iter();
+        namespaces.map(ToString::to_string).collect()
     }
 
     /// The same as flags, but for the file of authorities, which is not everywhere.

@@ -134,7 +134,7 @@ impl DocumentArgs {
 }
 
 /// How registries are reached.
-#[derive(Debug, Default, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub struct RegistryArgs {
     /// Speak plain HTTP to these registries.
     #[arg(

@@ -11,6 +11,9 @@ use clap::builder::FalseyValueParser;
 
 use super::boundaries::BoundaryArgs;
 use super::page_address::PageAddress;
+use crate::api::ObjectName;
+use crate::api::metadata::NamespaceName;
+use crate::controller::JobImage;
 use crate::controller::workloads::Extra;
 use crate::plan::gates::Size;
 use crate::policy::Duration;
@@ -38,10 +41,10 @@ pub struct ControllerArgs {
         env = "TRANSSHIP_WATCH_NAMESPACES",
         value_name = "NAMESPACE"
     )]
-    pub watch_namespaces: Vec<String>,
+    pub watch_namespaces: Vec<NamespaceName>,
     /// Keep the lease in this namespace [default: the pod's own, else transship-system].
     #[arg(long, env = "TRANSSHIP_LEASE_NAMESPACE", value_name = "NAMESPACE")]
-    pub lease_namespace: Option<String>,
+    pub lease_namespace: Option<NamespaceName>,
     /// The lease that several controllers take turns at.
     #[arg(
         long,
@@ -49,7 +52,7 @@ pub struct ControllerArgs {
         value_name = "NAME",
         default_value = "transship"
     )]
-    pub lease_name: String,
+    pub lease_name: ObjectName,
     /// Divide the mirrors into so many shards, which all controllers with this lease name share: each works on some of
     /// them, and takes over those of one that dies [default: one controller works on everything].
     #[arg(
@@ -129,5 +132,5 @@ pub struct ControllerArgs {
     /// Let mirrors with spec.execution.mode: Job copy in pods of this image, which is the controller's own [default:
     /// none].
     #[arg(long, env = "TRANSSHIP_JOB_IMAGE", value_name = "IMAGE")]
-    pub job_image: Option<String>,
+    pub job_image: Option<JobImage>,
 }

@@ -118,7 +118,19 @@ fn files_that_cannot_be_used() {
         ("empty/notes.txt", ""),
         ("again.yaml", SECRET),
         ("binary.yaml", "\u{0}"),
+        ("nothing.yaml", "# nothing\n"),
+        ("deploy.yaml", "apiVersion: apps/v1\nkind: Deployment\n"),
+        ("values.yaml", "replicaCount: 1\n"),
+        (
+            "regsync.yml",
+            "version: 1\nsync: [{source: a, target: b.test/a, type: image}]\n",
+        ),
+        (
+            "flux.yaml",
+            "apiVersion: image.toolkit.fluxcd.io/v1beta2\nkind: ImageRepository\n",
+        ),
     ]);
+    std::fs::create_dir(files.0.path().join("empty/below")).unwrap();
     let errors = [
         files.error(&["-f", "./none.yaml"]),
         files.error(&["-f", "./empty"]),
@@ -126,14 +138,24 @@ fn files_that_cannot_be_used() {
         files.error(&["-f", "./mirror.yaml", "./secret.yaml", "./again.yaml"]),
         files.error(&["-f", "./mirror.yaml", "./secret.yaml", "--mirror", "bsae"]),
         files.error(&["-f", "./binary.yaml"]),
+        files.error(&["-f", "./nothing.yaml"]),
+        files.error(&["-f", "./deploy.yaml"]),
+        files.error(&["-f", "./values.yaml"]),
+        files.error(&["-f", "./regsync.yml"]),
+        files.error(&["-f", "./flux.yaml"]),
     ];
     insta::assert_snapshot!(errors.join("\n"), @r#"
     cannot read ./none.yaml: No such file or directory (os error 2)
-    ./empty has no file that ends in .yaml, .yml or .json
-    there is no ImageMirror in ./secret.yaml
+    ./empty has no file that ends in .yaml, .yml or .json: name the directories below it one by one, they are not looked into
+    there is no ImageMirror in ./secret.yaml: it has Secret, name the file of the mirror with -f, too
     ./again.yaml:2:1: metadata.name: Secret "platform/hub" is already defined at ./secret.yaml:2:1
     there is no ImageMirror "bsae": there are platform/base
     ./binary.yaml:1:1: unexpected character: `\u{0}'
+    there is no ImageMirror in ./nothing.yaml: nothing is there, `transship init` writes a first one
+    there is no ImageMirror in ./deploy.yaml: it has Deployment; `transship images -f ./deploy.yaml -o mirror` writes one for the images that manifests name
+    ./values.yaml:1:1: missing field "kind": write ImageMirror, ImagePolicy or Secret, and its apiVersion
+    ./regsync.yml is a file of regsync: `transship convert regsync ./regsync.yml` writes it as mirrors, see transship convert --help
+    ./flux.yaml is a file of flux: `transship convert flux ./flux.yaml` writes it as mirrors, see transship convert --help
     "#);
 }
 

@@ -67,19 +67,18 @@ impl<'a> Conversation<'a> {
     where
         T: FromStr<Err: Display>,
     {
-        let flag = question.flag;
-        if given.is_some() || self.person.is_none() {
-            let answer = match given {
-                Some(answer) => answer,
-                None => question.read("").map_err(|why| wrong(flag, &why))?,
-            };
-            check(&answer).map_err(|why| wrong(flag, &why))?;
+        if let Some(answer) = self.said(question, given, &check)? {
             let seen = look(&answer).await;
-            return Ok((answer, self.note(flag, seen)));
+            return Ok((answer, self.note(question.flag, seen)));
         }
         let mut doubted: Option<String> = None;
         loop {
-            let line = self.line(question)?;
+            let usual = doubted.as_deref().or(question.usual);
+            let line = self.line(&Question { usual, ..*question })?;
+            let line = match &doubted {
+                Some(doubted) if line.is_empty() => doubted.clone(),
+                _ => line,
+            };
             let answer = question.read(&line).and_then(|answer: T| {
                 check(&answer)?;
                 Ok(answer)
@@ -99,11 +98,37 @@ impl<'a> Conversation<'a> {
                 Err(why) => {
                     let why = one_line(&why);
                     (self.tell)(&format!(
-                        "  {why}\n  Say it again if it is right all the same."
+                        "  {why}\n  Enter alone if it is right all the same."
                     ));
                     doubted = Some(line);
                 }
             }
+        }
+    }
+
+    /// What a flag says, and what is usual where there is no person. A person is asked for what is wrong there.
+    fn said<T>(
+        &mut self,
+        question: &Question<'_>,
+        given: Option<T>,
+        check: impl Fn(&T) -> Result<(), String>,
+    ) -> Result<Option<T>, Error>
+    where
+        T: FromStr<Err: Display>,
+    {
+        let flag = question.flag;
+        let answer = match given {
+            Some(answer) => answer,
+            None if self.person.is_some() => return Ok(None),
+            None => question.read("").map_err(|why| wrong(flag, &why))?,
+        };
+        match check(&answer) {
+            Ok(()) => Ok(Some(answer)),
+            Err(why) if self.person.is_some() => {
+                (self.tell)(&format!("\n{flag}: {}", one_line(&why)));
+                Ok(None)
+            }
+            Err(why) => Err(wrong(flag, &why)),
         }
     }
 

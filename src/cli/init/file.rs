@@ -8,6 +8,7 @@ use std::path::Path;
 
 use crate::cli::error::Error;
 use crate::cli::output::Output;
+use crate::cli::output_file::check_writable;
 
 /// The path that means standard output.
 const STDOUT: &str = "-";
@@ -27,6 +28,9 @@ impl<'a> NewFile<'a> {
         let file = Self { path, is_forced };
         if !file.is_stdout() && !is_forced && path.exists() {
             return Err(file.is_there());
+        }
+        if !file.is_stdout() {
+            check_writable(path)?;
         }
         Ok(file)
     }

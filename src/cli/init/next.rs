@@ -4,7 +4,8 @@
 
 use std::collections::BTreeSet;
 
-use super::sheet::FirstMirror;
+use super::sheet::{AUTHORITY, FirstMirror};
+use super::speech::Speech;
 use crate::api::ObjectName;
 use crate::cli::args::{InitArgs, UnwantedTags};
 use crate::cli::units;
@@ -59,8 +60,9 @@ fn selected(first: &FirstMirror, mirror: &Mirror, tags: &[Tag]) -> String {
 /// The commands of a machine that is logged in.
 fn here(args: &InitArgs, first: &FirstMirror) -> Vec<Step> {
     let file = args.file.display();
-    let trust = args.registry.ca_file.as_ref();
-    let trust = trust.map_or_else(String::new, |file| format!(" --ca-file {}", file.display()));
+    let is_private = first.speaks(Speech::PrivateAuthority);
+    let trust = is_private.then(|| format!(" --ca-file {}", authority(args)));
+    let trust = trust.unwrap_or_default();
     // Only what a run remembers of earlier ones is deleted.
     let state = match first.unwanted {
         UnwantedTags::Keep => String::new(),
@@ -73,10 +75,7 @@ fn here(args: &InitArgs, first: &FirstMirror) -> Vec<Step> {
         ),
         (format!("transship sync -f {file}{state}{trust}"), "copy it"),
         (
-            format!(
-                "kubectl{} apply -f {file}",
-                namespaced(args.namespace.as_ref())
-            ),
+            format!("{} apply -f {file}", kubectl(args)),
             "or let the controller of a cluster keep it so",
         ),
     ]
@@ -84,26 +83,55 @@ fn here(args: &InitArgs, first: &FirstMirror) -> Vec<Step> {
 
 /// Those of a cluster.
 fn in_cluster(args: &InitArgs, first: &FirstMirror, secret: &ObjectName) -> Vec<Step> {
-    let kubectl = format!("kubectl{}", namespaced(args.namespace.as_ref()));
+    let kubectl = kubectl(args);
     let (file, registry, name) = (args.file.display(), &first.to.registry, &first.name);
-    vec![
+    let push = (
+        format!(
+            "{kubectl} create secret docker-registry {secret} --docker-server={registry} --docker-username=… --docker-password=…"
+        ),
+        "unless it is there",
+    );
+    let trust = first.speaks(Speech::PrivateAuthority).then(|| {
+        let file = authority(args);
+        (
+            format!("{kubectl} create secret generic {AUTHORITY} --from-file=ca.crt={file}"),
+            "whom to trust for it",
+        )
+    });
+    let open = first.speaks(Speech::PlainHttp).then(|| {
+        let hosts = first.registries_in(Speech::PlainHttp).join(",");
         (
             format!(
-                "{kubectl} create secret docker-registry {secret} --docker-server={registry} --docker-username=… --docker-password=…"
+                "helm upgrade transship … --reuse-values --set 'boundaries.insecureHosts={{{hosts}}}'"
             ),
-            "unless it is there",
-        ),
+            "plain HTTP is spoken to hosts that the operator names",
+        )
+    });
+    let steps = [
         (
             format!("{kubectl} apply -f {file}"),
-            "the controller reads the Secret where the namespace opted in: docs/installation.md",
+            "the controller reads Secrets where the namespace opted in: docs/installation.md#secrets",
         ),
         (
             format!("{kubectl} transship status {name}"),
             "how it is, and what to do",
         ),
-    ]
+    ];
+    [push]
+        .into_iter()
+        .chain(trust)
+        .chain(open)
+        .chain(steps)
+        .collect()
 }
 
-fn namespaced(namespace: Option<&ObjectName>) -> String {
-    namespace.map_or_else(String::new, |name| format!(" -n {name}"))
+/// The file of authorities: that of this run, or one that a person still has to get.
+fn authority(args: &InitArgs) -> String {
+    let file = args.registry.ca_file.as_ref();
+    file.map_or_else(|| "ca.crt".to_owned(), |file| file.display().to_string())
+}
+
+fn kubectl(args: &InitArgs) -> String {
+    let namespace = args.namespace.as_ref();
+    namespace.map_or_else(|| "kubectl".to_owned(), |name| format!("kubectl -n {name}"))
 }

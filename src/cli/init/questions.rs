@@ -10,7 +10,7 @@ use crate::cli::args::{InitArgs, PushSecret, SourceRepository, TagChoice, Unwant
 use crate::cli::error::Error;
 use crate::cli::units;
 use crate::convert::Prefix;
-use crate::oci::Tag;
+use crate::oci::{Registry, Tag};
 
 /// Tags that are named where none is meant.
 const BESIDE: usize = 5;
@@ -31,7 +31,14 @@ pub(super) async fn ask(
     let (from, listed) = ask_from(args, sight, person).await?;
     let tags = ask_tags(args, &from, listed.as_deref(), person).await?;
     let to = ask_to(args, sight, (&from, &tags), person).await?;
+    // What a person says again who was told is meant.
+    let speech = |registry: &Registry, is_given: bool| match sight.speech(registry) {
+        seen if is_given => seen,
+        seen => seen.confirmed(),
+    };
     let mirror = FirstMirror {
+        source_speech: speech(&from.registry, args.from.is_some()),
+        destination_speech: speech(&to.registry, args.to.is_some()),
         secret: ask_secret(args, sight, &to, person).await?,
         unwanted: ask_unwanted(args, person).await?,
         ..FirstMirror::new(args, &from, &tags, &to)

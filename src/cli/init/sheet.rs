@@ -2,16 +2,20 @@
 
 //! The answers as YAML with comments. Written by hand, as a person reads on there.
 
+use std::collections::BTreeSet;
 use std::fmt::Display;
 
+use super::speech::Speech;
 use crate::api::ObjectName;
 use crate::api::image_mirror::PruneMode;
 use crate::cli::args::{InitArgs, SourceRepository, TagChoice, TagPattern, UnwantedTags};
 use crate::cli::documents::{self, DocumentsError};
 use crate::convert::Prefix;
-use crate::oci::{Registry, Repository};
+use crate::oci::Repository;
 use crate::plan::Mirror;
 
+/// The Secret with the authorities of registries.
+pub(super) const AUTHORITY: &str = "registry-ca";
 /// Longest name that is made of a repository's.
 const NAME: usize = 50;
 
@@ -25,8 +29,8 @@ pub(super) struct FirstMirror {
     pub(super) to: Prefix,
     pub(super) secret: Option<ObjectName>,
     pub(super) unwanted: UnwantedTags,
-    /// Registries that are spoken to in plain HTTP.
-    pub(super) insecure: Vec<Registry>,
+    pub(super) source_speech: Speech,
+    pub(super) destination_speech: Speech,
 }
 
 // === impl FirstMirror ===
@@ -48,7 +52,8 @@ impl FirstMirror {
             to: to.clone(),
             secret: None,
             unwanted: UnwantedTags::Keep,
-            insecure: args.registry.insecure.clone(),
+            source_speech: Speech::Usual,
+            destination_speech: Speech::Usual,
         }
     }
 
@@ -57,7 +62,10 @@ impl FirstMirror {
         let name = "the mirror";
         let mut mirrors = documents::read_mirrors(&self.to_yaml(), name)?;
         let mirror = mirrors.pop();
-        mirror.ok_or_else(|| DocumentsError::NoMirror(name.to_owned()))
+        mirror.ok_or_else(|| DocumentsError::NoMirror {
+            files: name.to_owned(),
+            found: BTreeSet::new(),
+        })
     }
 
     /// As it is written.
@@ -72,8 +80,8 @@ apiVersion: transship.dev/v1alpha1
 kind: ImageMirror
 metadata: {metadata}
 spec:
-  source: {source}
-  # secretRef: {{name: …}} beside registry, where the source takes a login
+  source:
+{source}    # secretRef: {{name: …}} where it takes a login
   images:
 {images}  # Several destinations get each image at once, and each byte is read once.
   destinations:
@@ -93,8 +101,9 @@ spec:
     }
 
     fn source(&self) -> String {
-        let registry = &self.from.registry;
-        format!("{{registry: {}{}}}", text(registry), self.plain(registry))
+        let registry = text(&self.from.registry);
+        let speech = self.spoken(self.source_speech, "    ");
+        format!("    registry: {registry}\n{speech}")
     }
 
     fn images(&self) -> String {
@@ -126,11 +135,7 @@ spec:
         let path = path
             .as_ref()
             .map_or_else(String::new, |path| format!("{path}/"));
-        let insecure = if self.insecure.contains(registry) {
-            "      insecure: true\n"
-        } else {
-            ""
-        };
+        let speech = self.spoken(self.destination_speech, "      ");
         let secret = match &self.secret {
             Some(secret) => format!(
                 "      # of type kubernetes.io/dockerconfigjson, in the namespace of the mirror
@@ -143,7 +148,7 @@ spec:
             "    - name: main
       registry: {}
       repository: {}
-{insecure}{secret}
+{speech}{secret}
 ",
             text(registry),
             text(format_args!("{path}{{repository}}"))
@@ -187,12 +192,42 @@ spec:
         )
     }
 
-    fn plain(&self, registry: &Registry) -> &'static str {
-        if self.insecure.contains(registry) {
-            ", insecure: true"
-        } else {
-            ""
-        }
+    /// What is said of how a registry speaks, as lines.
+    fn spoken(&self, speech: Speech, indent: &str) -> String {
+        let line = match (speech, &self.secret) {
+            (Speech::Usual, _) => return String::new(),
+            (Speech::PlainHttp, _) => {
+                "insecure: true   # plain HTTP: nothing is encrypted".to_owned()
+            }
+            (Speech::PerhapsPlainHttp, _) => {
+                "# insecure: true   # it answered in plain HTTP; if that is how it should be"
+                    .to_owned()
+            }
+            (Speech::PrivateAuthority, Some(_)) => {
+                format!("certSecretRef: {{name: {AUTHORITY}}}   # its authority is in ca.crt there")
+            }
+            (Speech::PrivateAuthority, None) => {
+                format!(
+                    "# certSecretRef: {{name: {AUTHORITY}}}   # in a cluster; on the command line --ca-file counts"
+                )
+            }
+        };
+        format!("{indent}{line}\n")
+    }
+
+    /// Its registries that are spoken to like this.
+    pub(super) fn registries_in(&self, speech: Speech) -> Vec<String> {
+        let registries = [
+            (self.source_speech, &self.from.registry),
+            (self.destination_speech, &self.to.registry),
+        ];
+        let spoken = registries.into_iter().filter(|(has, _)| *has == speech);
+        spoken.map(|(_, registry)| registry.to_string()).collect()
+    }
+
+    /// Whether one of its registries is spoken to like this.
+    pub(super) fn speaks(&self, speech: Speech) -> bool {
+        !self.registries_in(speech).is_empty()
     }
 }
 

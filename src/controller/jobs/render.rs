@@ -155,7 +155,7 @@ impl Planned<'_> {
             }),
             containers: vec![Container {
                 name: CONTAINER.to_owned(),
-                image: Some(settings.image.clone()),
+                image: Some(settings.image.to_string()),
                 args: Some(self.arguments(settings)?),
                 env: Some(environment(settings)),
                 resources: Some(requirements(resources)),
@@ -380,7 +380,7 @@ spec:
 
     fn settings() -> JobSettings {
         JobSettings {
-            image: "r.test/transship:1".to_owned(),
+            image: "r.test/transship:1".parse().unwrap(),
             arguments: vec!["--deny-addresses=10.0.0.0/8".to_owned()],
             ca_pem: None,
         }

@@ -92,7 +92,7 @@ impl PodRecords {
                     pushed.insert(tag.clone(), push.clone());
                 }
             }
-            let restored = convert::restored(&object, &page, &leaf.records);
+            let restored = convert::restored(&object, &page, &leaf);
             all.claims.extend(restored.claims);
             all.has_pending |= restored.has_pending;
             let told = Told {

@@ -55,6 +55,8 @@ pub fn named_repositories(mirror: &Mirror) -> Option<BTreeSet<Repository>> {
         }
     }
     Some(named)
+}
+
 // === impl Claimable ===
 
 impl<'a> Claimable<'a> {

@@ -6,10 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue};
-use reqwest::{Certificate, ClientBuilder, Identity, redirect, retry, tls};
+use reqwest::{ClientBuilder, Identity, redirect, retry, tls};
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::causes::root;
+use super::encryption;
 use super::lookups::Lookups;
 use super::proxy::{Proxies, proxy_url};
 use crate::oci::limits;
@@ -64,7 +68,7 @@ pub(super) fn clients(
     let make = |authorities: [Option<&[u8]>; 2], identity: Option<&SecretString>, speech| {
         let (builder, proxies) = builder(user_agent, settings, boundaries)?;
         let builder = with_speech(builder, speech);
-        let client = with_certificates(builder, authorities, identity)?
+        let client = with_certificates(builder, authorities, identity, speech)?
             .build()
             .map_err(|error| Cause::Settings(root(&error)))?;
         Ok::<_, Cause>((client, proxies))
@@ -147,6 +151,18 @@ enum Speech {
     Either,
 }
 
+// === impl Speech ===
+
+impl Speech {
+    /// What is offered to the host, best first.
+    fn protocols(self) -> &'static [&'static str] {
+        match self {
+            Self::Http1 => &["http/1.1"],
+            Self::Either => &["h2", "http/1.1"],
+        }
+    }
+}
+
 fn with_speech(builder: ClientBuilder, speech: Speech) -> ClientBuilder {
     match speech {
         Speech::Http1 => builder.http1_only(),
@@ -214,31 +230,49 @@ fn with_certificates(
     builder: ClientBuilder,
     authorities: [Option<&[u8]>; 2],
     identity: Option<&SecretString>,
+    speech: Speech,
 ) -> Result<ClientBuilder, Cause> {
-    let mut builder = builder.tls_version_min(tls::Version::TLS_1_2);
+    let mut trusted = Vec::new();
     for pem in authorities.into_iter().flatten() {
-        builder = builder.tls_certs_merge(read_authorities(pem)?);
+        trusted.extend(read_authorities(pem)?);
     }
-    if let Some(pem) = identity {
-        let identity = Identity::from_pem(pem.expose_secret().as_bytes()).map_err(|_| {
-            Cause::Settings(
-                "the client certificate and key are not PEM with one of each".to_owned(),
-            )
-        })?;
-        builder = builder.identity(identity);
+    if !trusted.is_empty() {
+        let encryption = encryption::trusting(trusted, identity, speech.protocols())?;
+        return Ok(builder.tls_backend_preconfigured(encryption));
     }
-    Ok(builder)
+    let builder = builder.tls_version_min(tls::Version::TLS_1_2);
+    let Some(pem) = identity else {
+        return Ok(builder);
+    };
+    let identity = Identity::from_pem(pem.expose_secret().as_bytes());
+    Ok(builder.identity(identity.map_err(|_| encryption::no_identity())?))
 }
 
-fn read_authorities(pem: &[u8]) -> Result<Vec<Certificate>, Cause> {
-    let wrong = |what: String| Err(Cause::Settings(format!("the CA certificates {what}")));
+/// Whether authorities can be read that are given as PEM, or what is wrong with them.
+pub fn check_authorities(pem: &[u8]) -> Result<(), String> {
+    let certificates = parse_authorities(pem)?;
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates {
+        let added = roots.add(certificate);
+        added.map_err(|error| format!("have one that cannot be used: {error}"))?;
+    }
+    Ok(())
+}
+
+fn read_authorities(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Cause> {
+    parse_authorities(pem).map_err(|what| Cause::Settings(format!("the CA certificates {what}")))
+}
+
+fn parse_authorities(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
+    let wrong = |what: String| Err(what);
     if pem.len() > CA_BYTES {
         return wrong(format!(
             "have {} bytes, at most {CA_BYTES} are read",
             pem.len()
         ));
     }
-    match Certificate::from_pem_bundle(pem) {
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+    match certificates {
         Ok(certificates) if certificates.is_empty() => wrong("contain no certificate".to_owned()),
         Ok(certificates) if certificates.len() > CA_CERTIFICATES => wrong(format!(
             "are {}, at most {CA_CERTIFICATES} are read",

@@ -98,8 +98,7 @@ fn of_certificate(error: &CertificateError) -> Option<&'static str> {
             "its certificate is not valid yet: check the clocks here and there",
         ),
         (
-            // A bad signature is that of another authority with the name of a trusted one.
-            matches!(error, Fault::UnknownIssuer | Fault::BadSignature),
+            is_unvouched(error),
             "its certificate is signed by an authority that is not trusted here: \
              name that with certSecretRef, or --ca-file on the command line",
         ),
@@ -109,11 +108,6 @@ fn of_certificate(error: &CertificateError) -> Option<&'static str> {
                 Fault::NotValidForName | Fault::NotValidForNameContext { .. }
             ),
             "its certificate is for another name: check the host, or have its name added there",
-        ),
-        (
-            is_authority(error),
-            "its certificate is that of an authority, which is none of a server: have one signed by it \
-             there, without CA:TRUE, and name the authority with certSecretRef, or --ca-file on the command line",
         ),
         (
             matches!(error, Fault::Revoked),
@@ -132,6 +126,22 @@ fn of_context(error: &rustls::Error) -> Option<String> {
         let time = jiff::Timestamp::from_second(seconds).ok()?;
         Some(time.strftime("%Y-%m-%d").to_string())
     };
+    let sentence = first([
+        (
+            is_authority(error),
+            "its certificate is that of an authority, too (CA:TRUE), as openssl req -x509 makes them: \
+             name that very certificate with certSecretRef, or --ca-file on the command line, \
+             or have one made there with -addext basicConstraints=critical,CA:FALSE",
+        ),
+        (
+            is_old(error),
+            "its certificate is of version 1, which cannot say for which hosts it is: \
+             have one made there with -addext subjectAltName=DNS:NAME",
+        ),
+    ]);
+    if let Some(sentence) = sentence {
+        return Some(sentence.to_owned());
+    }
     // Each further kind of fault has a sentence that says all there is to say.
     if let CertificateError::ExpiredContext { not_after, .. } = error {
         return Some(format!(
@@ -151,12 +161,17 @@ fn of_context(error: &rustls::Error) -> Option<String> {
             .take(NAMES)
             .map(|name| bare(name))
             .collect();
-        if !names.is_empty() {
-            return Some(format!(
-                "{CERTIFICATE_NAMES} {}: check the host, or have its name added there",
-                names.join(", ")
-            ));
+        if names.is_empty() {
+            return Some(
+                "its certificate says for which host it is in no subjectAltName, and a common name does not count: \
+                 have one made there with -addext subjectAltName=DNS:NAME"
+                    .to_owned(),
+            );
         }
+        return Some(format!(
+            "{CERTIFICATE_NAMES} {}: check the host, or have its name added there",
+            names.join(", ")
+        ));
     }
     None
 }
@@ -172,13 +187,41 @@ fn bare(name: &str) -> String {
 }
 
 /// Whether a certificate is shown that signs others, such as `openssl req -x509` makes them.
-fn is_authority(error: &CertificateError) -> bool {
-    let CertificateError::Other(other) = error else {
-        return false;
-    };
+pub(super) fn is_authority(error: &CertificateError) -> bool {
+    matches!(of_webpki(error), Some(webpki::Error::CaUsedAsEndEntity))
+}
+
+/// Whether a certificate is shown that has no extensions, as `openssl x509 -req` makes them.
+fn is_old(error: &CertificateError) -> bool {
     matches!(
-        other.0.downcast_ref(),
-        Some(webpki::Error::CaUsedAsEndEntity)
+        of_webpki(error),
+        Some(webpki::Error::UnsupportedCertVersion)
+    )
+}
+
+/// What of a certificate is wrong that the library around has no word for.
+fn of_webpki(error: &CertificateError) -> Option<&webpki::Error> {
+    let CertificateError::Other(other) = error else {
+        return None;
+    };
+    other.0.downcast_ref()
+}
+
+/// Whether nobody is trusted who vouches for a certificate.
+pub(in crate::registry) fn is_stranger(error: &(dyn Error + 'static)) -> bool {
+    causes(error).any(|cause| {
+        let Some(rustls::Error::InvalidCertificate(fault)) = cause.downcast_ref() else {
+            return false;
+        };
+        is_authority(fault) || is_unvouched(fault)
+    })
+}
+
+/// A bad signature is that of another authority with the name of a trusted one.
+fn is_unvouched(error: &CertificateError) -> bool {
+    matches!(
+        error,
+        CertificateError::UnknownIssuer | CertificateError::BadSignature
     )
 }
 
@@ -219,7 +262,7 @@ mod tests {
         let cases: [(Box<dyn Error>, &str); 9] = [
             (
                 Box::new(certificate(CertificateError::Other(authority))),
-                "is that of an authority",
+                "is that of an authority, too",
             ),
             (
                 Box::new(certificate(CertificateError::Expired)),

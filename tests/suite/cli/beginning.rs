@@ -164,6 +164,7 @@ async fn a_person_is_asked_again_with_the_reason() {
         "  no: ",
         "9.9 is none of its 3 tags: there are 2.0, 1.1, 1.0",
         "would be copied onto itself",
+        "Enter alone if it is right all the same",
         "no: say keep, plan or delete",
         "wrote first.yaml: it selects 1 of the 3 tags of SOURCE/team/app",
     ] {
@@ -176,4 +177,49 @@ async fn a_person_is_asked_again_with_the_reason() {
     );
     let planned = lab.program(&["plan", "-f", "first.yaml"]).run().await;
     assert_eq!(planned.code, Some(2), "{}", planned.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_registry_needs_is_in_the_file_and_in_the_commands() {
+    let source = Registry::start(Kind::Distribution3, Security::Tls).await;
+    let image = ImageBuilder::new(1).layers(&[1_000]).build();
+    source.client().push("team/app", "1", &image).await;
+    let destination = Registry::start(Kind::Distribution3, Security::Plain).await;
+    let files = Files::new(&[("ca.crt", source.ca_pem().unwrap())]);
+    let from = format!("{}/team/app:1", source.host());
+    let to = format!("{}/mirror", destination.host());
+    let flags = ["--from", &from, "--to", &to, "--yes"];
+    let trusting = [&flags[..], &["--ca-file", "ca.crt"]].concat();
+    let cases = [
+        ("here.yaml", trusting.clone()),
+        (
+            "cluster.yaml",
+            [&trusting[..], &["--secret", "push"]].concat(),
+        ),
+        ("unknown.yaml", [&flags[..], &["--secret", "push"]].concat()),
+        ("unseen.yaml", [&trusting[..], &["--offline"]].concat()),
+    ];
+    let mut told = String::new();
+    for (file, flags) in cases {
+        let finished = files.run(&[&["init", file], &flags[..]].concat()).await;
+        finished.assert_success();
+        let yaml = fs::read_to_string(files.path(file)).unwrap();
+        let spec = yaml.split("spec:").nth(1).unwrap();
+        let spec = spec.split("  interval").next().unwrap();
+        told = format!("{told}{}{}{spec}===\n", finished.stderr, finished.stdout);
+    }
+    let names = [(&source, "SOURCE"), (&destination, "DESTINATION")];
+    insta::assert_snapshot!(with_names(&told, &names));
+    let sync = ["sync", "-f", "here.yaml", "--ca-file", "ca.crt"];
+    files.run(&sync).await.assert_success();
+
+    // A host without a port is that of all its registries, as for every command.
+    let whole = [
+        &["init", "all.yaml"],
+        &flags[..],
+        &["--insecure", "127.0.0.1", "--offline"],
+    ];
+    files.run(&whole.concat()).await.assert_success();
+    let yaml = fs::read_to_string(files.path("all.yaml")).unwrap();
+    assert_eq!(yaml.matches(" insecure: true").count(), 2, "{yaml}");
 }

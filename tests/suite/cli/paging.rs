@@ -109,6 +109,28 @@ async fn a_watch_shows_what_it_does() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_round_writes_a_file_to_carry() {
     let (_source, destination, files) = scene().await;
+    fs::write(files.path("notes.html"), "my notes").unwrap();
+    for (file, told) in [
+        (
+            "none/page.html",
+            "cannot write none/page.html: there is no directory none",
+        ),
+        (
+            "notes.html",
+            "notes.html is there already and is no page of Transship",
+        ),
+    ] {
+        for more in [&[][..], &["--watch"]] {
+            let words = ["sync", "-f", "mirrors.yaml", "--page-file", file];
+            let finished = files.run(&[&words[..], more].concat()).await;
+            assert_eq!(finished.code, Some(2));
+            assert!(finished.stderr.contains(told), "{}", finished.stderr);
+        }
+    }
+    assert_eq!(fs::read(files.path("notes.html")).unwrap(), b"my notes");
+    let copied = destination.client().tags("works/app").await.unwrap();
+    assert!(copied.is_empty(), "it began: {copied:?}");
+
     let finished = files
         .run(&["sync", "-f", "mirrors.yaml", "--page-file", "page.html"])
         .await;
@@ -125,17 +147,10 @@ async fn a_round_writes_a_file_to_carry() {
     assert!(page.contains("Content-Security-Policy"));
     assert!(!page.contains("kubectl"));
 
-    let nowhere = [
-        "sync",
-        "-f",
-        "mirrors.yaml",
-        "--page-file",
-        "none/page.html",
-    ];
-    let finished = files.run(&nowhere).await;
-    assert_eq!(finished.code, Some(1));
-    let told = "cannot write the page none/page.html: ";
-    assert!(finished.stderr.contains(told), "{}", finished.stderr);
+    let again = files
+        .run(&["sync", "-f", "mirrors.yaml", "--page-file", "page.html"])
+        .await;
+    assert_eq!(again.code, Some(1), "{}", again.stderr);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,6 +2,8 @@
 
 //! `kubectl transship`, by kubectl itself.
 
+mod first_hour;
+
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 

@@ -123,6 +123,34 @@ impl Authority {
     }
 }
 
+/// A certificate that vouches for itself, as `openssl req -x509` makes them.
+pub struct SelfSigned<'a> {
+    /// The hosts that it is for.
+    pub names: &'a [&'a str],
+    /// Whether it says of itself that it is an authority.
+    pub is_authority: bool,
+    /// The first year in which it is not valid any more.
+    pub until: i32,
+}
+
+impl SelfSigned<'_> {
+    /// The certificate and its key.
+    pub fn generate(&self) -> Identity {
+        let names: Vec<String> = self.names.iter().map(ToString::to_string).collect();
+        let mut params = CertificateParams::new(names).expect("names");
+        params.not_before = rcgen::date_time_ymd(2001, 1, 1);
+        params.not_after = rcgen::date_time_ymd(self.until, 1, 1);
+        if self.is_authority {
+            params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        }
+        let key = KeyPair::generate().expect("a key");
+        Identity {
+            certificate: params.self_signed(&key).expect("a certificate").pem(),
+            key: key.serialize_pem(),
+        }
+    }
+}
+
 impl Identity {
     /// Certificate and key, PEM.
     pub fn pem(&self) -> String {

@@ -5,12 +5,14 @@ use std::sync::Mutex;
 
 use axum::Router;
 use axum::http::Uri;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::*;
 use crate::oci::{Digest, Tag};
+use crate::plan::conflicts::Seniority;
 use crate::runtime::lease::shards::Division;
-use crate::sync::ledger::{Ownership, Wanting};
+use crate::sync::ledger::{Ownership, Rival, Wanting};
 
 /// What is asked of the API server: the kind, with the field selector and the place where a list goes on.
 type Asked = Arc<Mutex<Vec<String>>>;
@@ -106,13 +108,21 @@ fn places(registry: &str, repositories: &[usize]) -> BTreeSet<RecordPlace> {
 /// Whether the mirror has the tag of a repository, for all that is on record here.
 fn is_known(ledger: &Ledger, place: &RecordPlace) -> bool {
     let tag: Tag = "1".parse().unwrap();
+    let other = Seniority {
+        created: Some(Timestamp::UNIX_EPOCH),
+        order: 0,
+        uid: None,
+        name: "team/other".to_owned(),
+    };
     let wanting = Wanting {
-        mirror: "team/other",
+        mirror: &other,
         source: "quay.io/other/app:1",
         ownership: Ownership::Wanted,
     };
     ledger
-        .contender((place, &tag), &wanting, |_| true)
+        .contender((place, &tag), &wanting, |_| {
+            Some(Rival::of(None, place, &tag))
+        })
         .is_some()
 }
 

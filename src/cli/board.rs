@@ -16,7 +16,7 @@ use super::documents::{self, WrittenObjects};
 use super::error::Error;
 use crate::api::annotations::Requests;
 use crate::api::image_mirror::ImageMirrorStatus;
-use crate::api::{ImageMirror, ImagePolicy, MirroredRepository};
+use crate::api::{ImageMirror, ImagePolicy};
 use crate::controller::page::{
     Collected, NotShown, PageSettings, PageSource, RegistryTallies, Visible, concerning, leaving,
 };
@@ -26,7 +26,7 @@ use crate::plan::mirror_home::{MirrorFiles, MirrorHome};
 use crate::plan::named_mirror::NamedMirror;
 use crate::plan::report::MirrorReport;
 use crate::plan::status::{self, Round, Tries};
-use crate::plan::why::AskedImage;
+use crate::plan::why::{KnownRecords, RecordQuery};
 use crate::runtime::clock;
 use crate::sync::Ledger;
 use crate::sync::ledger::replace;
@@ -156,6 +156,7 @@ impl SyncBoard {
             known: &collected.known(),
             unreadable: &[],
             traffic: &collected.traffic,
+            sharing: None,
             search: Search::File(&[]),
             now: clock::now(),
         });
@@ -183,6 +184,7 @@ impl SyncBoard {
                 .collect(),
             policies: self.policies.clone(),
             traffic: self.tallies.all(),
+            sharing: None,
             mirrors: mirrors
                 .into_iter()
                 .map(|mirror| Arc::new(DeserializeGuard(Ok(mirror))))
@@ -208,8 +210,8 @@ impl PageSource for SyncBoard {
         Ok(self.collect())
     }
 
-    fn records(&self, mirror: &ImageMirror, asked: &AskedImage) -> Vec<MirroredRepository> {
-        concerning(&self.ledger, mirror, asked)
+    fn records(&self, mirror: &ImageMirror, query: RecordQuery<'_>) -> KnownRecords<'static> {
+        concerning(&self.ledger, mirror, query)
     }
 }
 

@@ -14,7 +14,7 @@ use super::origin::{SetAside, aside};
 use super::records::{Records, find, find_known, find_mut, pages};
 use super::slot::RecordPlace;
 use super::whereabouts::Whereabouts;
-use super::{Leaf, Page, Record, Sight, Slot, Tombstone};
+use super::{Leaf, LeafView, Page, Record, Sight, Slot, Tombstone};
 use crate::api::mirrored_repository::Took;
 use crate::oci::{Digest, Registry, Repository, Tag};
 use crate::plan::Mirror;
@@ -62,6 +62,26 @@ impl Memory {
                 (page, leaf)
             })
             .collect()
+    }
+
+    pub(super) fn leaves_where(
+        &self,
+        mirror: &str,
+        mut is_wanted: impl FnMut(&Page, LeafView<'_>) -> bool,
+    ) -> Vec<(Page, Leaf)> {
+        let state = self.lock();
+        let pages = state.records.pages(mirror).into_iter();
+        let wanted = pages.filter_map(|page| {
+            let view = state.records.view(&page);
+            let leaf = is_wanted(&page, view).then(|| Leaf {
+                records: view.records.clone(),
+                waiting: view.waiting.clone(),
+                deleted: view.deleted.clone(),
+                keepsakes: Keepsakes::default(),
+            });
+            Some((page, leaf?))
+        });
+        wanted.collect()
     }
 
     pub(super) fn mark(&self, slot: &Slot, unwanted: Option<Unwanted>) {

@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use super::rows::FEW;
+use super::bounded::FEW;
 use super::text::Text;
 use super::unreadable::UnreadableMirror;
 use crate::api::ImageMirror;

@@ -4,6 +4,7 @@
 //! is known, and says of images what `plan::why` says.
 
 mod advice;
+mod bounded;
 mod registries;
 mod rows;
 mod search;
@@ -24,10 +25,10 @@ pub use self::search::{Search, TYPED_LENGTH};
 pub use self::sharing::{SharedWork, WorkingMember};
 pub use self::unreadable::UnreadableMirror;
 
+use self::bounded::{Bounded, FEW, MANY};
 use self::registries::{RegistryLine, registry_lines};
 use self::rows::{
-    Answer, Approval, Arrival, Bounded, FEW, Leaving, MANY, MirrorLines, approvals, arrivals,
-    leaving, lines,
+    Answer, Approval, Arrival, Leaving, MirrorLines, approvals, arrivals, leaving, lines,
 };
 use self::sharing::Members;
 use self::text::Text;

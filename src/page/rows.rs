@@ -7,6 +7,7 @@ use std::cmp::Reverse;
 use jiff::Timestamp;
 
 use super::advice::{Advice, advice};
+use super::bounded::{Bounded, MANY, ROWS};
 use super::sharing::SharedWork;
 use super::text::Text;
 use super::unreadable::UnreadableMirror;
@@ -20,20 +21,6 @@ use crate::plan::health::{
 use crate::plan::mirror_home::{MirrorHome, MirrorStep};
 use crate::plan::named_mirror::NamedMirror;
 use crate::plan::why::{ImageAnswer, MirrorAnswer, Told};
-
-/// Most rows of a table.
-const ROWS: usize = 2000;
-/// Causes, and images that policies keep out, that are told of each of all mirrors.
-pub(super) const FEW: usize = 3;
-/// The same of mirrors that were searched for, and the mirrors that are heard about one image.
-pub(super) const MANY: usize = 100;
-
-/// The first rows of a table, and how many more there are.
-#[derive(Debug)]
-pub(super) struct Bounded<R> {
-    pub(super) rows: Vec<R>,
-    pub(super) more: usize,
-}
 
 #[derive(Debug)]
 pub(super) struct MirrorLine {
@@ -95,24 +82,6 @@ pub(super) struct Saying {
 pub(super) struct Part {
     pub(super) label: &'static str,
     pub(super) text: Text,
-}
-
-// === impl Bounded ===
-
-impl<R> Bounded<R> {
-    pub(super) fn of<T>(all: Vec<T>, show: impl FnMut(T) -> R) -> Self {
-        let more = all.len().saturating_sub(ROWS);
-        let rows = all.into_iter().take(ROWS).map(show).collect();
-        Self { rows, more }
-    }
-
-    /// Puts the rows of another table before these.
-    fn put_first(&mut self, first: Self) {
-        let Self { rows, more } = first;
-        self.rows.splice(0..0, rows);
-        self.more += more + self.rows.len().saturating_sub(ROWS);
-        self.rows.truncate(ROWS);
-    }
 }
 
 // === impl Answer ===

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use super::rows::Bounded;
+use super::bounded::Bounded;
 use super::text::Text;
 use crate::plan::named_mirror::NamedMirror;
 

@@ -8,9 +8,13 @@ use super::bounded::FEW;
 use super::text::Text;
 use super::unreadable::UnreadableMirror;
 use crate::api::ImageMirror;
+use crate::api::text::shorten;
 use crate::plan::health::{Checkup, Health};
 use crate::plan::mirror_home::MirrorHome;
 use crate::plan::named_mirror::NamedMirror;
+
+/// Longest name of a mirror that is told here, in characters: the table has all of it.
+const NAME: usize = 64;
 
 /// What to do about a reason.
 #[derive(Debug)]
@@ -84,7 +88,8 @@ impl Group<'_> {
     }
 
     fn names(&self) -> String {
-        let first = self.mirrors.iter().take(FEW).map(ToString::to_string);
+        let first = self.mirrors.iter().take(FEW);
+        let first = first.map(|mirror| shorten(&mirror.to_string(), NAME));
         let first = first.collect::<Vec<_>>().join(", ");
         match self.mirrors.len().saturating_sub(FEW) {
             0 => first,

@@ -4,24 +4,27 @@
 //! another one has on record.
 
 use super::page::Page;
-use super::scene::Scene;
+use super::scene::{Replica, Scene};
 use super::stage::until;
 use crate::support::cluster::Controller;
 use crate::support::faults::FaultRegistry;
 
-const MIRRORS: usize = 8;
+const MIRRORS: usize = 16;
 
 /// A member, by the name that it has in leases.
 struct Member {
     name: String,
     page: Page,
     _controller: Controller,
+    /// It has the way to the API server.
+    _replica: Replica,
 }
 
 impl Member {
     async fn start(scene: &Scene, account: &str) -> Self {
         let replica = scene.member(account, 4).await;
-        let controller = replica.with("--page-address=127.0.0.1:0").start().await;
+        let replica = replica.with("--page-address=127.0.0.1:0");
+        let controller = replica.start().await;
         let joined = controller
             .wait_for_log(|line| line["message"] == "sharing the work")
             .await;
@@ -29,6 +32,7 @@ impl Member {
             name: joined["member"].as_str().unwrap().to_owned(),
             page: Page::of(&controller).await,
             _controller: controller,
+            _replica: replica,
         }
     }
 

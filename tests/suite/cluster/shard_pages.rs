@@ -113,14 +113,14 @@ async fn the_page_of_a_member_says_whom_to_ask() {
             assert!(other.contains(&part), "{part}: {other}");
         }
         // The table has all of them, with who works on each.
-        let named = format!(
+        let row = format!(
             "{}/{name} {}, shard ",
             scene.namespace().name(),
             worker.name
         );
         for member in [&one, &two] {
             let told = member.page.get("/").await.text();
-            assert!(told.contains(&named), "{named}: {told}");
+            assert!(told.contains(&row), "{row}: {told}");
         }
     }
     assert!(works.iter().all(|works| *works > 0), "{works:?}");

@@ -17,7 +17,7 @@ use super::error::Error;
 use super::output_file::PageFile;
 use crate::api::annotations::Requests;
 use crate::api::image_mirror::ImageMirrorStatus;
-use crate::api::{ImageMirror, ImagePolicy, MirroredRepository};
+use crate::api::{ImageMirror, ImagePolicy};
 use crate::controller::page::{
     Collected, NotShown, PageSettings, PageSource, RegistryTallies, Visible, concerning, leaving,
 };
@@ -27,7 +27,7 @@ use crate::plan::mirror_home::{MirrorFiles, MirrorHome};
 use crate::plan::named_mirror::NamedMirror;
 use crate::plan::report::MirrorReport;
 use crate::plan::status::{self, Round, Tries};
-use crate::plan::why::AskedImage;
+use crate::plan::why::{KnownRecords, RecordQuery};
 use crate::runtime::clock;
 use crate::sync::Ledger;
 
@@ -152,6 +152,7 @@ impl SyncBoard {
             known: &collected.known(),
             unreadable: &[],
             traffic: &collected.traffic,
+            sharing: None,
             search: Search::File(&[]),
             now: clock::now(),
         });
@@ -175,6 +176,7 @@ impl SyncBoard {
                 .collect(),
             policies: self.policies.clone(),
             traffic: self.tallies.all(),
+            sharing: None,
             mirrors: mirrors
                 .into_iter()
                 .map(|mirror| Arc::new(DeserializeGuard(Ok(mirror))))
@@ -200,8 +202,8 @@ impl PageSource for SyncBoard {
         Ok(self.collect())
     }
 
-    fn records(&self, mirror: &ImageMirror, asked: &AskedImage) -> Vec<MirroredRepository> {
-        concerning(&self.ledger, mirror, asked)
+    fn records(&self, mirror: &ImageMirror, query: RecordQuery<'_>) -> KnownRecords<'static> {
+        concerning(&self.ledger, mirror, query)
     }
 }
 

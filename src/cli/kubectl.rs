@@ -94,11 +94,7 @@ pub(super) fn result(command: &PluginCommand) -> Option<(Format, &'static str, S
             status::KIND,
             args.name.as_ref().map_or_else(cluster, ToString::to_string),
         ),
-        PluginCommand::Why(args) => (
-            args.output.output,
-            why::KIND,
-            args.image.image().to_string(),
-        ),
+        PluginCommand::Why(args) => (args.output.output, why::KIND, args.image.to_string()),
         PluginCommand::Restore(args) => (args.output.output, restore::KIND, args.name.to_string()),
         PluginCommand::Tree(args) => (args.output.output, tree::KIND, args.name.to_string()),
         PluginCommand::Sync(_)

@@ -279,7 +279,8 @@ async fn work(
         }
     }
     shared.doors.lead(scopes.len());
-    shared.watched.lead(&ledger, scopes.len());
+    let hands = shared.portion.hands();
+    shared.watched.lead(&ledger, scopes.len(), hands);
     let running = scopes
         .into_iter()
         .map(|namespace| reconcile::run(shared.clone(), &clients.watch, namespace, &ledger, end));

@@ -8,6 +8,7 @@
 //! collected    what there is to show, and where it comes from: of a cluster from watched, of files from the command line
 //! watched      what the watches have told, of which somebody may see some
 //! on_record    what is on record of mirrors, as people read it
+//! sharing      who works on which mirrors
 //! tallies      how registries behaved
 //! visitors     who looks, and which namespaces they may see (token, review)
 //! answer       one request
@@ -17,6 +18,7 @@ mod answer;
 mod collected;
 mod on_record;
 mod settings;
+mod sharing;
 mod tallies;
 mod token;
 mod visitors;

@@ -66,6 +66,14 @@ impl Portion {
         }
     }
 
+    /// The shards that this process has, where others work, too.
+    pub(super) fn hands(&self) -> Option<&Arc<Hands>> {
+        match self {
+            Self::Everything => None,
+            Self::Shards { hands, .. } => Some(hands),
+        }
+    }
+
     /// Whether others work, too.
     pub(super) fn is_shared(&self) -> bool {
         matches!(self, Self::Shards { .. })

@@ -3,12 +3,16 @@
 //! The page for people: mirrors, what arrives, what leaves, registries, and where images are. Pure: it is made of what
 //! is known, and says of images what `plan::why` says.
 
+mod advice;
+mod bounded;
 mod registries;
 mod rows;
 mod search;
+mod sharing;
 #[cfg(test)]
 mod tests;
 mod text;
+mod unreadable;
 
 use askama::Template;
 use base64::Engine as _;
@@ -17,14 +21,16 @@ use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 pub use self::registries::RegistryTraffic;
-pub use self::rows::UnreadableMirror;
 pub use self::search::{Search, TYPED_LENGTH};
+pub use self::sharing::{SharedWork, WorkingMember};
+pub use self::unreadable::UnreadableMirror;
 
+use self::bounded::{Bounded, FEW, MANY};
 use self::registries::{RegistryLine, registry_lines};
 use self::rows::{
-    Answer, Approval, Arrival, Bounded, FEW, Leaving, MANY, MirrorLine, approvals, arrivals,
-    leaving, lines,
+    Answer, Approval, Arrival, Leaving, MirrorLines, approvals, arrivals, leaving, lines,
 };
+use self::sharing::Members;
 use self::text::Text;
 use crate::plan::mirror_home::MirrorHome;
 use crate::plan::named_mirror::NamedMirror;
@@ -49,6 +55,8 @@ pub struct PageScene<'a> {
     pub unreadable: &'a [UnreadableMirror],
     /// How registries behaved, as far as that is known.
     pub traffic: &'a [RegistryTraffic],
+    /// Who works on what, where several processes share the work.
+    pub sharing: Option<&'a SharedWork>,
     /// What is searched, and what was found.
     pub search: Search<'a>,
     /// When this is.
@@ -66,7 +74,7 @@ struct Page {
     typed: Option<Text>,
     complaint: Option<Text>,
     answers: Vec<Answer>,
-    mirrors: Bounded<MirrorLine>,
+    mirrors: MirrorLines,
     /// None on a page that answers a search.
     overview: Option<Overview>,
 }
@@ -77,6 +85,7 @@ struct Overview {
     approvals: Vec<Approval>,
     leaving: Bounded<Leaving>,
     registries: Bounded<RegistryLine>,
+    members: Option<Members>,
 }
 
 /// The page as HTML, which loads nothing from anywhere but its own server.
@@ -87,6 +96,7 @@ pub fn render_page(scene: &PageScene<'_>) -> Result<String, std::fmt::Error> {
         known,
         unreadable,
         traffic,
+        sharing,
         search,
         now,
     } = scene;
@@ -97,17 +107,26 @@ pub fn render_page(scene: &PageScene<'_>) -> Result<String, std::fmt::Error> {
         approvals: approvals(mirrors(), home),
         leaving: leaving(&known.records, *now),
         registries: registry_lines(mirrors(), traffic, *now),
+        members: sharing.map(Members::of),
     });
     let unreadable = unreadable.iter();
+    let words = search.words();
+    let is_named = |mirror: &NamedMirror| {
+        let name = mirror.to_string();
+        words.iter().all(|word| name.contains(word.as_str()))
+    };
     let named = lines(
-        mirrors().filter(|mirror| search.names(&NamedMirror::of(mirror))),
-        unreadable.filter(|unreadable| search.names(&unreadable.mirror)),
-        (home, if is_overview { FEW } else { MANY }),
+        mirrors().filter(|mirror| is_named(&NamedMirror::of(mirror))),
+        unreadable.filter(|unreadable| is_named(&unreadable.mirror)),
+        (home, *sharing),
+        if is_overview { FEW } else { MANY },
         *now,
     );
     // What is the name of a mirror need not be that of an image, too.
-    let is_mirror = !is_overview && !named.rows.is_empty();
-    let is_said = |answer: &&ImageAnswer| !is_mirror || !answer.answers.is_empty();
+    let is_mirror = !is_overview && !named.lines.rows.is_empty();
+    let is_said = |answer: &&ImageAnswer| {
+        !is_mirror || !answer.answers.is_empty() || !answer.candidates.is_empty()
+    };
     let complaint = search.complaint().filter(|_| !is_mirror);
     let answers = search.answers().iter().filter(is_said);
     let page = Page {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::rows::Bounded;
+use super::bounded::Bounded;
 use super::text::Text;
 use crate::api::ImageMirror;
 use crate::api::image_mirror::{DestinationStatus, FailureStatus, Reachable};

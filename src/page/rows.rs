@@ -5,44 +5,35 @@
 use std::cmp::Reverse;
 
 use jiff::Timestamp;
-use kube::core::error_boundary::InvalidObject;
 
+use super::advice::{Advice, advice};
+use super::bounded::{Bounded, MANY, ROWS};
+use super::sharing::SharedWork;
 use super::text::Text;
+use super::unreadable::UnreadableMirror;
 use crate::api::image_mirror::{Action, RecentCopy, TagCounts};
-use crate::api::metadata::namespace;
 use crate::api::time::since;
 use crate::api::{ImageMirror, MirroredRepository};
 use crate::plan::health::{
-    Checkup, Health, further_causes, tell_failure, tell_refusal, waiting_plan, worst_first,
+    Checkup, Health, further_causes, tell_failure, tell_job, tell_refusal, waiting_plan,
+    worst_first,
 };
 use crate::plan::mirror_home::{MirrorHome, MirrorStep};
 use crate::plan::named_mirror::NamedMirror;
 use crate::plan::why::{ImageAnswer, MirrorAnswer, Told};
 
-/// Most rows of a table.
-const ROWS: usize = 2000;
-/// Causes, and images that policies keep out, that are told of each of all mirrors.
-pub(super) const FEW: usize = 3;
-/// The same of mirrors that were searched for, and the mirrors that are heard about one image.
-pub(super) const MANY: usize = 100;
-
-/// The first rows of a table, and how many more there are.
-#[derive(Debug)]
-pub(super) struct Bounded<R> {
-    pub(super) rows: Vec<R>,
-    pub(super) more: usize,
-}
-
 #[derive(Debug)]
 pub(super) struct MirrorLine {
     pub(super) name: Text,
+    /// Who works on it, where several processes share the work.
+    pub(super) worker: Text,
     pub(super) class: &'static str,
     pub(super) state: &'static str,
     pub(super) synced: Text,
     /// How many tags are not, and why, in words.
     pub(super) missing: Text,
     pub(super) message: Text,
-    /// Single images that are not there, and what to do.
+    /// Single images that are not there.
     pub(super) notes: Vec<Part>,
 }
 
@@ -71,6 +62,10 @@ pub(super) struct Leaving {
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) heading: Text,
+    /// What is to be known of the answer as a whole.
+    pub(super) remarks: Vec<Part>,
+    /// Why no mirror says anything, and what to do.
+    pub(super) silence: Option<String>,
     pub(super) mirrors: Vec<Saying>,
     /// How many more say something.
     pub(super) more: usize,
@@ -89,24 +84,6 @@ pub(super) struct Part {
     pub(super) text: Text,
 }
 
-// === impl Bounded ===
-
-impl<R> Bounded<R> {
-    pub(super) fn of<T>(all: Vec<T>, show: impl FnMut(T) -> R) -> Self {
-        let more = all.len().saturating_sub(ROWS);
-        let rows = all.into_iter().take(ROWS).map(show).collect();
-        Self { rows, more }
-    }
-
-    /// Puts the rows of another table before these.
-    fn put_first(&mut self, first: Self) {
-        let Self { rows, more } = first;
-        self.rows.splice(0..0, rows);
-        self.more += more + self.rows.len().saturating_sub(ROWS);
-        self.rows.truncate(ROWS);
-    }
-}
-
 // === impl Answer ===
 
 impl Answer {
@@ -117,6 +94,10 @@ impl Answer {
         let told = mirrors.iter().take(MANY);
         Self {
             heading: Text::of(&answer.heading()),
+            remarks: answer.remarks().into_iter().map(Part::of).collect(),
+            silence: answer
+                .silence()
+                .map(|(what, next)| format!("No mirror {what}: {next}.")),
             mirrors: told.map(|mirror| Saying::of(mirror, home, now)).collect(),
             more: mirrors.len().saturating_sub(MANY),
         }
@@ -154,75 +135,70 @@ impl Part {
 // === impl MirrorLine ===
 
 impl MirrorLine {
-    fn of(checkup: &Checkup, mirror: &ImageMirror, (home, most): (&MirrorHome, usize)) -> Self {
+    fn of(checkup: &Checkup, mirror: &ImageMirror, sharing: Option<&SharedWork>) -> Self {
+        let named = NamedMirror::of(mirror);
         let status = mirror.status.as_ref();
         let synced = status.and_then(|status| status.synced.as_deref());
         let tags = status.and_then(|status| status.tags);
         Self {
-            name: Text::of(&NamedMirror::of(mirror).to_string()),
+            name: Text::of(&named.to_string()),
+            worker: worker(&named, sharing),
             class: class(checkup.health),
             state: checkup.health.as_str(),
             synced: Text::of(synced.unwrap_or_default()),
             missing: Text::of(&tags.as_ref().map(missing).unwrap_or_default()),
             message: Text::of(&checkup.message),
-            notes: notes(checkup, mirror, home, most),
+            notes: Vec::new(),
         }
     }
 
-    fn of_unreadable(unreadable: &UnreadableMirror, home: &MirrorHome) -> Self {
+    fn of_unreadable(unreadable: &UnreadableMirror, sharing: Option<&SharedWork>) -> Self {
         let UnreadableMirror { mirror, error } = unreadable;
         let message = format!("this version of transship does not understand it: {error}");
         Self {
             name: Text::of(&mirror.to_string()),
+            worker: worker(mirror, sharing),
             class: class(Health::Stalled),
             state: Health::Stalled.as_str(),
             synced: Text::of(""),
             missing: Text::of(""),
             message: Text::of(&message),
-            notes: vec![Part::new("do", home.edit(mirror))],
+            notes: Vec::new(),
         }
     }
 }
 
-/// A mirror whose object cannot be understood, such as one of a newer version.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UnreadableMirror {
-    /// Its name.
-    pub mirror: NamedMirror,
-    /// Why.
-    pub error: String,
-}
-
-// === impl UnreadableMirror ===
-
-impl UnreadableMirror {
-    /// What is known of the object.
-    pub fn of(invalid: InvalidObject) -> Self {
-        let InvalidObject { error, metadata } = invalid;
-        let name = metadata.name.as_deref().unwrap_or_default();
-        Self {
-            mirror: NamedMirror::new(namespace(&metadata), name),
-            error,
-        }
-    }
+/// Mirrors, and what to do about them.
+pub(super) struct MirrorLines {
+    pub(super) lines: Bounded<MirrorLine>,
+    pub(super) advice: Vec<Advice>,
 }
 
 /// The mirrors, the worst first, and first of all those that cannot be read.
 pub(super) fn lines<'a>(
     mirrors: impl Iterator<Item = &'a ImageMirror>,
     unreadable: impl Iterator<Item = &'a UnreadableMirror>,
-    (home, most): (&MirrorHome, usize),
+    (home, sharing): (&MirrorHome, Option<&SharedWork>),
+    most: usize,
     now: Timestamp,
-) -> Bounded<MirrorLine> {
+) -> MirrorLines {
     let unreadable: Vec<&UnreadableMirror> = unreadable.collect();
-    let mut looked = Bounded::of(worst_first(mirrors, home, now), |(checkup, mirror)| {
-        MirrorLine::of(&checkup, mirror, (home, most))
+    let looked = worst_first(mirrors, home, now);
+    let advice = advice(&unreadable, &looked, home);
+    let mut lines = Bounded::of(looked, |(checkup, mirror)| MirrorLine {
+        notes: notes(&checkup, mirror, home, most),
+        ..MirrorLine::of(&checkup, mirror, sharing)
     });
     let first = Bounded::of(unreadable, |unreadable| {
-        MirrorLine::of_unreadable(unreadable, home)
+        MirrorLine::of_unreadable(unreadable, sharing)
     });
-    looked.put_first(first);
-    looked
+    lines.put_first(first);
+    MirrorLines { lines, advice }
+}
+
+fn worker(mirror: &NamedMirror, sharing: Option<&SharedWork>) -> Text {
+    let worker = sharing.and_then(|sharing| sharing.worker(mirror));
+    Text::of(worker.unwrap_or_default())
 }
 
 /// What is counted of tags that are not there.
@@ -238,7 +214,7 @@ fn missing(tags: &TagCounts) -> String {
     counts.collect::<Vec<_>>().join(", ")
 }
 
-/// What else a mirror fails with, each cause once, what policies keep out, and what to do: so many of each.
+/// How far its Job is, what else a mirror fails with, each cause once, and what policies keep out: so many of each.
 fn notes(checkup: &Checkup, mirror: &ImageMirror, home: &MirrorHome, most: usize) -> Vec<Part> {
     let Some(status) = &mirror.status else {
         return Vec::new();
@@ -250,7 +226,8 @@ fn notes(checkup: &Checkup, mirror: &ImageMirror, home: &MirrorHome, most: usize
         let (first, others) = cause.split_first()?;
         Some(Part::of(tell_failure(first, others.len())))
     });
-    let mut notes: Vec<Part> = told.collect();
+    let mut notes: Vec<Part> = tell_job(status).map(Part::of).into_iter().collect();
+    notes.extend(told);
     let look = home.how_to(MirrorStep::Look, &named);
     let rest = causes.iter().skip(most).map(Vec::len).sum::<usize>();
     if rest > 0 {
@@ -262,8 +239,6 @@ fn notes(checkup: &Checkup, mirror: &ImageMirror, home: &MirrorHome, most: usize
     if rest > 0 {
         notes.push(Part::new("kept out", format!("{rest} more: {look}")));
     }
-    let next = checkup.mend(&named, home);
-    notes.extend(next.map(|next| Part::new("do", next)));
     notes
 }
 

@@ -2,7 +2,6 @@
 
 //! What is searched on a page, and what was found.
 
-use crate::plan::named_mirror::NamedMirror;
 use crate::plan::why::{AskedImageError, ImageAnswer};
 
 /// Longest text that is searched, in bytes: more than any name of an image.
@@ -50,17 +49,16 @@ impl Search<'_> {
     pub(super) fn complaint(&self) -> Option<String> {
         match self {
             Self::File(_) | Self::Nothing => None,
-            Self::Typed { text, found } => {
+            Self::Typed { text: _, found } => {
                 let error = found.as_ref().err()?;
-                Some(format!("{text} is not the name of an image: {error}"))
+                Some(format!("That is not the name of an image: {error}"))
             }
         }
     }
 
-    /// Whether the name of a mirror has every word that was typed.
-    pub(super) fn names(&self, mirror: &NamedMirror) -> bool {
-        let name = mirror.to_string();
-        let mut words = self.typed().split_whitespace();
-        words.all(|word| name.contains(&word.to_lowercase()))
+    /// The words that were typed, as names of mirrors are written.
+    pub(super) fn words(&self) -> Vec<String> {
+        let words = self.typed().split_whitespace();
+        words.map(str::to_lowercase).collect()
     }
 }

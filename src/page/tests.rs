@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::api::{ImageMirror, MirroredRepository};
 use crate::plan::fixtures::{mirror, now, record};
-use crate::plan::why::{AskedImage, ImageAnswer};
+use crate::plan::why::{AskedName, ImageAnswer};
 
 fn shown(mirrors: &[ImageMirror], records: &[MirroredRepository]) -> String {
     let known = KnownObjects::of(mirrors, &[], records);
@@ -14,6 +14,10 @@ fn shown(mirrors: &[ImageMirror], records: &[MirroredRepository]) -> String {
 }
 
 fn render(known: &KnownObjects<'_>, search: Search<'_>) -> String {
+    rendered(known, search, None)
+}
+
+fn rendered(known: &KnownObjects<'_>, search: Search<'_>, sharing: Option<&SharedWork>) -> String {
     let paused = RegistryTraffic {
         registry: "registry.example.com".parse().unwrap(),
         paused_until: Some("2026-11-30T12:30:00Z".parse().unwrap()),
@@ -28,6 +32,7 @@ fn render(known: &KnownObjects<'_>, search: Search<'_>) -> String {
         known,
         unreadable: &[newer()],
         traffic: &[paused],
+        sharing,
         search,
         now: now(),
     })
@@ -45,7 +50,7 @@ fn newer() -> UnreadableMirror {
 /// The page of a server for what was typed.
 fn served(mirrors: &[ImageMirror], typed: &str) -> String {
     let known = KnownObjects::of(mirrors, &[], &[]);
-    let asked: Result<AskedImage, _> = typed.parse();
+    let asked: Result<AskedName, _> = typed.parse();
     let found = asked.map(|asked| ImageAnswer::of(&asked, &known));
     let search = if typed.is_empty() {
         Search::Nothing
@@ -218,11 +223,7 @@ fn what_is_typed_is_answered() {
             "<h2>docker.io/library/nginx:1.27.3 is not mirrored</h2>",
             true,
         ),
-        (
-            "Not An Image",
-            "Not An Image is not the name of an image: ",
-            true,
-        ),
+        ("Not An Image", "That is not the name of an image: ", true),
     ];
     for (typed, part, is_there) in cases {
         let page = served(&mirrors, typed);
@@ -233,6 +234,69 @@ fn what_is_typed_is_answered() {
             "the server sends it"
         );
     }
+}
+
+#[test]
+fn what_to_do_stands_once_for_each_reason() {
+    let alike = (0..5).map(|number| {
+        let mut mirror = failing("look whether it runs");
+        mirror.metadata.name = Some(format!("failing-{number}"));
+        mirror
+    });
+    let held = mirror("held", &json!({"suspend": true}), &json!({}));
+    let mirrors: Vec<ImageMirror> = alike.chain([held]).collect();
+    let page = served(&mirrors, "");
+    let rows = |row: &str| body(&page).matches(row).count();
+    let several = "<th scope=\"row\">Unreachable</th><td data-label=\"Mirrors\">platform/failing-0, \
+                   platform/failing-1, platform/failing-2 and 2 more</td><td data-label=\"What to do\">kubectl transship \
+                   -n NAMESPACE sync NAME, once that is mended</td>";
+    assert_eq!(rows(several), 1, "{}", body(&page));
+    assert_eq!(rows("once that is mended"), 1, "{}", body(&page));
+    let only = "<th scope=\"row\">Suspended</th><td data-label=\"Mirrors\">platform/held</td><td data-label=\"What to \
+                do\">kubectl transship -n platform resume held</td>";
+    assert_eq!(rows(only), 1, "{}", body(&page));
+    let strange = "<th scope=\"row\">not understood</th><td data-label=\"Mirrors\">platform/newer</td><td data-label=\"What \
+                   to do\">kubectl -n platform edit imir/newer</td>";
+    assert_eq!(rows(strange), 1, "{}", body(&page));
+}
+
+#[test]
+fn who_works_on_which_mirrors() {
+    let mirrors = [
+        mirror("base", &json!({}), &json!({})),
+        mirror("other", &json!({}), &json!({})),
+    ];
+    let member = |name: &str, shards: &[&str], mirrors| WorkingMember {
+        name: name.to_owned(),
+        shards: shards.iter().map(ToString::to_string).collect(),
+        mirrors,
+    };
+    let worker = |mirror: &str, worker: &str| (format!("platform/{mirror}"), worker.to_owned());
+    let sharing = SharedWork {
+        own: "pod-a".to_owned(),
+        members: vec![member("pod-a", &["0", "2"], 1), member("pod-b", &["1"], 1)],
+        unheld: vec!["3".to_owned()],
+        workers: [
+            worker("base", "pod-a, shard 0"),
+            worker("other", "pod-b, shard 1"),
+        ]
+        .into(),
+    };
+    let known = KnownObjects::of(&mirrors, &[], &[]);
+    let page = rendered(&known, Search::Nothing, Some(&sharing));
+    for part in [
+        "platform/other<p class=\"soft\">pod-b, shard 1</p>",
+        "This is the page of pod-a.",
+        "pod-a <span class=\"soft\">(this one)</span></th><td data-label=\"Shards\"><span>0, 2</span></td><td \
+         data-label=\"Mirrors\"><span>1</span>",
+        "No member has shards 3 yet.",
+        "Requests are those of this member.",
+        "<a href=\"#members\">Members</a>",
+    ] {
+        assert!(body(&page).contains(part), "{part}: {}", body(&page));
+    }
+    let alone = render(&known, Search::Nothing);
+    assert!(!body(&alone).contains("ember"), "{}", body(&alone));
 }
 
 #[test]

@@ -13,7 +13,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-pub use self::details::{tell_failure, tell_refusal};
+pub use self::details::{tell_failure, tell_job, tell_refusal};
 pub use self::failing::further_causes;
 use self::outdated::Outdated;
 use crate::api::conditions::{self, FRESH, Holds, PRUNED, READY, RECONCILING, STALLED};
@@ -24,7 +24,7 @@ use crate::plan::named_mirror::NamedMirror;
 use crate::plan::status::halted;
 
 /// How a mirror is. The worst comes first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 pub enum Health {
     /// Nothing goes on without a person.
     Stalled,
@@ -53,8 +53,10 @@ pub struct Checkup {
     pub is_halted: bool,
     /// The reason of the condition that says so, where one does.
     pub reason: Option<String>,
-    /// What is wrong, and what to do; empty where nothing is.
+    /// What is wrong; empty where nothing is.
     pub message: String,
+    /// The step to take, where it follows from the state alone.
+    pub step: Option<MirrorStep>,
 }
 
 /// Mirrors and how they are: what is worse, does nothing at all, has failed more, or is first by name comes first.
@@ -107,14 +109,11 @@ impl Health {
 impl Checkup {
     /// How a mirror is, by what the controller wrote last. What is known to be old is called so.
     pub fn of(mirror: &ImageMirror, home: &MirrorHome, now: Timestamp) -> Self {
-        let named = NamedMirror::of(mirror);
         if mirror.spec.suspend {
             return Self {
                 reason: Some(Reason::Suspended.to_string()),
-                ..Self::new(
-                    Health::Suspended,
-                    format!("no round runs: {}", home.how_to(MirrorStep::Resume, &named)),
-                )
+                step: Some(MirrorStep::Resume),
+                ..Self::new(Health::Suspended, "no round runs")
             };
         }
         let status = mirror.status.as_ref();
@@ -127,7 +126,7 @@ impl Checkup {
             );
         };
         let outdated = Outdated::of(mirror, status, now);
-        let told = Self::told((&named, home), status, mirror.metadata.generation);
+        let told = Self::told(status, mirror.metadata.generation);
         match outdated {
             Some(outdated @ Outdated::Spec) => Self {
                 reason: told.reason,
@@ -142,11 +141,7 @@ impl Checkup {
     }
 
     /// What the controller wrote.
-    fn told(
-        (named, home): (&NamedMirror, &MirrorHome),
-        status: &ImageMirrorStatus,
-        generation: Option<i64>,
-    ) -> Self {
+    fn told(status: &ImageMirrorStatus, generation: Option<i64>) -> Self {
         if let Some(stalled) = bad(status, STALLED, Holds::True) {
             return Self::by(Health::Stalled, stalled);
         }
@@ -178,10 +173,8 @@ impl Checkup {
             let told = Self::by(Health::PrunePaused, pruned);
             return match waiting_plan(status) {
                 Some(_) => Self {
-                    message: format!(
-                        "tags wait to be deleted: {}",
-                        home.how_to(MirrorStep::Approve, named)
-                    ),
+                    message: "tags wait to be deleted".to_owned(),
+                    step: Some(MirrorStep::Approve),
                     ..told
                 },
                 None => told,
@@ -210,14 +203,23 @@ impl Checkup {
             is_halted: health == Health::Stalled,
             reason: None,
             message: message.into(),
+            step: None,
         }
     }
 
     /// What to do where the mirror comes to nothing, or to less than it should.
     pub fn mend(&self, mirror: &NamedMirror, home: &MirrorHome) -> Option<String> {
-        let reason = self.reason.as_deref()?;
-        matches!(self.health, Health::Stalled | Health::Failing)
-            .then(|| home.mend(mirror, reason, false))
+        if let Some(step) = self.step {
+            return Some(home.how_to(step, mirror));
+        }
+        let reason = self.reason.as_deref().filter(|_| self.has_mend())?;
+        Some(home.mend(mirror, reason, false))
+    }
+
+    /// Whether there is something to do that the message does not say.
+    pub fn has_mend(&self) -> bool {
+        let is_broken = matches!(self.health, Health::Stalled | Health::Failing);
+        self.step.is_some() || is_broken && self.reason.is_some()
     }
 }
 
@@ -354,7 +356,7 @@ mod tests {
                 3,
                 &plan,
                 Health::PrunePaused,
-                "tags wait to be deleted: kubectl transship -n platform approve base",
+                "tags wait to be deleted",
             ),
             (
                 "changed",
@@ -399,6 +401,13 @@ mod tests {
             ("a plan waits", "PrunePaused"),
             ("first round", "Progressing"),
         ]);
+        let again = "kubectl transship -n platform sync base, once that is mended";
+        let mends = HashMap::from([
+            ("failing", again),
+            ("failed long ago", again),
+            ("stalled", "kubectl -n platform edit imir/base"),
+            ("a plan waits", "kubectl transship -n platform approve base"),
+        ]);
         for (name, conditions, observed, more, health, message) in cases {
             let mut status = more.clone();
             status["conditions"] = json!(conditions);
@@ -412,16 +421,18 @@ mod tests {
             assert_eq!(checkup.message, message, "{name}");
             let reason = checkup.reason.as_deref();
             assert_eq!(reason, reasons.get(name).copied(), "{name}");
+            let mend = checkup.mend(&NamedMirror::new("platform", "base"), &MirrorHome::Cluster);
+            assert_eq!(mend.as_deref(), mends.get(name).copied(), "{name}");
         }
         let suspended = mirror(
             "base",
             &json!({"suspend": true}),
             &json!({"conditions": [failed]}),
         );
-        let message = "no round runs: kubectl transship -n platform resume base";
         let expected = Checkup {
             reason: Some("Suspended".to_owned()),
-            ..Checkup::new(Health::Suspended, message)
+            step: Some(MirrorStep::Resume),
+            ..Checkup::new(Health::Suspended, "no round runs")
         };
         assert_eq!(
             Checkup::of(&suspended, &MirrorHome::Cluster, now()),

@@ -2,23 +2,20 @@
 
 //! Globs for repositories and tags. A glob is no regular expression: a dot is a dot.
 
+mod wildcards;
+
 use std::fmt;
-use std::sync::OnceLock;
 
-use regex::{Regex, RegexBuilder};
-
-use super::pattern::SIZE_LIMIT;
+pub use self::wildcards::GLOB_LENGTH;
+use self::wildcards::{Case, Wildcard, Wildcards};
 use crate::oci::{Repository, Tag};
-
-/// Longest glob, in bytes.
-pub const GLOB_LENGTH: usize = 128;
 
 /// A glob for repositories: `*` stands for any characters of one component, `**` for any number of
 /// components.
 #[derive(Clone)]
 pub struct RepositoryGlob {
     text: String,
-    regex: Regex,
+    wildcards: Wildcards,
 }
 
 /// A glob for tags: `*` stands for any characters, `?` for one, `[a-z]` for one of a set and `[!a-z]`
@@ -26,9 +23,7 @@ pub struct RepositoryGlob {
 #[derive(Clone)]
 pub struct TagGlob {
     text: String,
-    regex: Regex,
-    /// The same for what does not tell upper and lower case apart; None where that would be too large.
-    folded: OnceLock<Option<Regex>>,
+    wildcards: Wildcards,
 }
 
 /// Why a text is not a glob.
@@ -86,9 +81,6 @@ pub enum GlobError {
         /// Where it ends.
         to: char,
     },
-    /// The compiled glob would be too large.
-    #[error("glob {0:?} is too complex")]
-    TooComplex(String),
 }
 
 // === impl RepositoryGlob ===
@@ -116,29 +108,31 @@ impl RepositoryGlob {
         if text.split('/').any(str::is_empty) {
             return Err(GlobError::EmptyComponent(text.to_owned()));
         }
-        let components: Vec<&str> = text.split('/').collect();
-        let mut expression = String::new();
-        for (index, component) in components.iter().enumerate() {
-            let is_last = index + 1 == components.len();
-            if *component == "**" && !is_last {
+        let mut components = text.split('/').peekable();
+        let mut wildcards = Vec::new();
+        while let Some(component) = components.next() {
+            let is_last = components.peek().is_none();
+            if component == "**" && !is_last {
                 // Also no component at all: **/nginx is nginx as well.
-                expression.push_str("(?:.+/)?");
+                wildcards.extend([Wildcard::Components, Wildcard::InComponents]);
                 continue;
             }
             for (part, piece) in component.split("**").enumerate() {
                 if part > 0 {
-                    expression.push_str(".*");
+                    wildcards.push(Wildcard::Anything);
                 }
-                let literals: Vec<String> = piece.split('*').map(regex::escape).collect();
-                expression.push_str(&literals.join("[^/]*"));
+                wildcards.extend(piece.chars().map(|character| match character {
+                    '*' => Wildcard::WithinComponent,
+                    literal => Wildcard::Literal(literal),
+                }));
             }
             if !is_last {
-                expression.push('/');
+                wildcards.push(Wildcard::Literal('/'));
             }
         }
         Ok(Self {
             text: text.to_owned(),
-            regex: compile(text, &expression)?,
+            wildcards: Wildcards(wildcards.into()),
         })
     }
 
@@ -154,7 +148,7 @@ impl RepositoryGlob {
 
     /// The same for a text that may be a repository.
     pub fn is_match(&self, repository: &str) -> bool {
-        self.regex.is_match(repository)
+        self.wildcards.match_whole(repository, Case::Told)
     }
 
     /// The glob as it was written.
@@ -175,23 +169,22 @@ impl TagGlob {
     /// Reads a glob.
     pub fn parse(text: &str) -> Result<Self, GlobError> {
         check_length(text)?;
-        let mut expression = String::new();
+        let mut wildcards = Vec::new();
         let mut characters = text.chars();
         while let Some(character) = characters.next() {
-            match character {
-                '*' => expression.push_str(".*"),
-                '?' => expression.push('.'),
-                '[' => expression.push_str(&read_set(text, &mut characters)?),
-                _ => {
-                    refuse_outside_tag(text, character)?;
-                    expression.push_str(&regex::escape(character.encode_utf8(&mut [0; 4])));
+            wildcards.push(match character {
+                '*' => Wildcard::Anything,
+                '?' => Wildcard::AnyOne,
+                '[' => read_set(text, &mut characters)?,
+                literal => {
+                    refuse_outside_tag(text, literal)?;
+                    Wildcard::Literal(literal)
                 }
-            }
+            });
         }
         Ok(Self {
             text: text.to_owned(),
-            regex: compile(text, &expression)?,
-            folded: OnceLock::new(),
+            wildcards: Wildcards(wildcards.into()),
         })
     }
 
@@ -202,17 +195,12 @@ impl TagGlob {
 
     /// Whether the glob stands for this tag.
     pub fn matches(&self, tag: &Tag) -> bool {
-        self.regex.is_match(tag.as_str())
+        self.wildcards.match_whole(tag.as_str(), Case::Told)
     }
 
     /// Whether the glob may stand for a tag at a registry that does not tell upper and lower case apart.
     pub fn may_match(&self, tag: &str) -> bool {
-        let folded = self.folded.get_or_init(|| {
-            let mut builder = RegexBuilder::new(self.regex.as_str());
-            let builder = builder.size_limit(SIZE_LIMIT).case_insensitive(true);
-            builder.build().ok()
-        });
-        folded.as_ref().is_none_or(|folded| folded.is_match(tag))
+        self.wildcards.match_whole(tag, Case::Folded)
     }
 
     /// The glob as it was written.
@@ -221,8 +209,8 @@ impl TagGlob {
     }
 }
 
-/// Reads a set behind its `[` and gives the same set for a regular expression.
-fn read_set(text: &str, characters: &mut std::str::Chars<'_>) -> Result<String, GlobError> {
+/// Reads a set behind its `[`.
+fn read_set(text: &str, characters: &mut std::str::Chars<'_>) -> Result<Wildcard, GlobError> {
     let rest = characters.as_str();
     let end = rest
         .find(']')
@@ -231,23 +219,23 @@ fn read_set(text: &str, characters: &mut std::str::Chars<'_>) -> Result<String, 
     *characters = behind.chars();
     characters.next();
 
-    let (negated, inside) = match inside.strip_prefix('!') {
+    let (is_negated, inside) = match inside.strip_prefix('!') {
         Some(inside) => (true, inside),
         None => (false, inside),
     };
     if inside.is_empty() {
         return Err(GlobError::EmptySet(text.to_owned()));
     }
-    let mut set = String::from(if negated { "[^" } else { "[" });
+    let mut ranges = Vec::new();
     let mut members = inside.chars().peekable();
     while let Some(from) = members.next() {
         refuse_outside_tag(text, from)?;
-        set.push_str(&escape_member(from));
         let mut ahead = members.clone();
-        if ahead.next() != Some('-') {
+        let to = (ahead.next() == Some('-')).then(|| ahead.next()).flatten();
+        let Some(to) = to else {
+            ranges.push((from, from));
             continue;
-        }
-        let Some(to) = ahead.next() else { continue };
+        };
         refuse_outside_tag(text, to)?;
         if to < from {
             return Err(GlobError::BackwardRange {
@@ -256,20 +244,13 @@ fn read_set(text: &str, characters: &mut std::str::Chars<'_>) -> Result<String, 
                 to,
             });
         }
-        set.push('-');
-        set.push_str(&escape_member(to));
+        ranges.push((from, to));
         members = ahead;
     }
-    set.push(']');
-    Ok(set)
-}
-
-/// Inside a set only `-` has a meaning among the characters of a tag.
-fn escape_member(character: char) -> String {
-    match character {
-        '-' => r"\-".to_owned(),
-        other => other.to_string(),
-    }
+    Ok(Wildcard::Set {
+        ranges: ranges.into(),
+        is_negated,
+    })
 }
 
 fn refuse_outside_tag(text: &str, character: char) -> Result<(), GlobError> {
@@ -293,13 +274,6 @@ fn check_length(text: &str) -> Result<(), GlobError> {
             found,
         }),
     }
-}
-
-fn compile(text: &str, expression: &str) -> Result<Regex, GlobError> {
-    RegexBuilder::new(&format!("^(?:{expression})$"))
-        .size_limit(SIZE_LIMIT)
-        .build()
-        .map_err(|_| GlobError::TooComplex(text.to_owned()))
 }
 
 macro_rules! written_as_text {

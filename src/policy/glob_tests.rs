@@ -161,6 +161,36 @@ proptest! {
     }
 
     #[test]
+    fn a_repository_glob_matches_what_a_regular_expression_would(glob in "[ab/*]{1,8}", text in "[ab/]{0,9}") {
+        let Ok(parsed) = RepositoryGlob::parse(&glob) else { return Ok(()) };
+        let components: Vec<&str> = glob.split('/').collect();
+        let last = components.len() - 1;
+        let expression = components.iter().enumerate().map(|(index, component)| {
+            if *component == "**" && index < last {
+                return "(?:.+/)?".to_owned();
+            }
+            let expression = component.replace("**", "$").replace('*', "[^/]*").replace('$', ".*");
+            if index < last { expression + "/" } else { expression }
+        });
+        let expression: String = expression.collect();
+        let expected = regex::Regex::new(&format!("^(?:{expression})$")).unwrap().is_match(&text);
+        prop_assert_eq!(parsed.is_match(&text), expected, "{} {}", glob, expression);
+    }
+
+    #[test]
+    fn a_tag_glob_matches_what_a_regular_expression_would(
+        glob in r"(a|B|\?|\*|\[!?[a-c]{1,2}(-[c-d])?\]){1,6}", tag in "[a-eA-C]{1,8}",
+    ) {
+        let Ok(parsed) = TagGlob::parse(&glob) else { return Ok(()) };
+        let expression = glob.replace('?', ".").replace('*', ".*").replace("[!", "[^");
+        for (is_folded, flag) in [(false, ""), (true, "(?i)")] {
+            let expected = regex::Regex::new(&format!("{flag}^(?:{expression})$")).unwrap().is_match(&tag);
+            let found = if is_folded { parsed.may_match(&tag) } else { parsed.matches(&tag.parse().unwrap()) };
+            prop_assert_eq!(found, expected, "{} {}", glob, expression);
+        }
+    }
+
+    #[test]
     fn sets_of_any_members_compile(members in "[a-zA-Z0-9_.-]{1,10}") {
         match TagGlob::parse(&format!("[{members}]")) {
             Ok(_) | Err(GlobError::BackwardRange { .. }) => {}

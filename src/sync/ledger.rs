@@ -41,7 +41,7 @@ pub use self::contender::{Contender, Rival, Stand, Wanting};
 pub use self::file_error::FileError;
 pub use self::keep::{Keep, KeepError};
 pub use self::keepsake::{Form, Keepsake, Keepsakes};
-pub use self::leaf::Leaf;
+pub use self::leaf::{Leaf, LeafView};
 pub use self::memory::Memory;
 pub use self::origin::SetAside;
 pub(in crate::sync) use self::record::NEVER;
@@ -186,6 +186,15 @@ impl Ledger {
     /// All that is remembered of a mirror.
     pub fn leaves(&self, mirror: &str) -> Vec<(Page, Leaf)> {
         self.memory.leaves(mirror)
+    }
+
+    /// What is remembered of those repositories of a mirror that are wanted, without the manifests. Nothing else is copied.
+    pub fn leaves_where(
+        &self,
+        mirror: &str,
+        is_wanted: impl FnMut(&Page, LeafView<'_>) -> bool,
+    ) -> Vec<(Page, Leaf)> {
+        self.memory.leaves_where(mirror, is_wanted)
     }
 
     /// Remembers since when a tag on record is not wanted, or that it is wanted.

@@ -26,6 +26,7 @@ mod pruning_windows;
 mod release;
 mod rights;
 mod scene;
+mod shard_pages;
 mod shards;
 mod stage;
 mod status;

@@ -9,7 +9,7 @@ use std::str::FromStr;
 use clap::{Args, Parser, Subcommand};
 
 use super::common::{CommonArgs, OutputArgs};
-use crate::plan::why::AskedImage;
+use crate::plan::why::AskedName;
 use crate::policy::Duration;
 
 /// Looks at the mirrors of a cluster and asks for what a person wants of them.
@@ -163,12 +163,14 @@ Examples:
   kubectl transship why nginx:1.27
   kubectl transship why registry.example.com/mirror/library/nginx:1.27
   kubectl transship why -A docker.io/library/nginx@sha256:…
+  kubectl transship why sha256:4f1c2b9
 
-The name is that at the source or at a destination, as it stands in a pod or in an error. No registry is asked.
+The name is that at the source or at a destination, as it stands in a pod or in an error. The end of it will do, and
+the beginning of a digest, of seven digits at least. No registry is asked.
 Exit codes: 0 it is mirrored, 1 it is not.")]
 pub struct WhyArgs {
     /// The image.
-    pub image: AskedImage,
+    pub image: AskedName,
     /// Ask the mirrors of all namespaces.
     #[arg(short = 'A', long, conflicts_with = "namespace")]
     pub all_namespaces: bool,
@@ -228,7 +230,7 @@ The file loads nothing from anywhere. It shows what you may read, so give it to 
 pub struct PageArgs {
     /// Say of these images whether they are mirrored, and why not.
     #[arg(value_name = "IMAGE")]
-    pub images: Vec<AskedImage>,
+    pub images: Vec<AskedName>,
     /// The mirrors of all namespaces.
     #[arg(short = 'A', long, conflicts_with = "namespace")]
     pub all_namespaces: bool,

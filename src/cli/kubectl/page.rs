@@ -24,13 +24,21 @@ pub(super) async fn run(
     let listed = cluster.list_all(output).await?;
     let known = listed.known();
     let asked = args.images.iter();
-    let answers: Vec<ImageAnswer> = asked.map(|asked| ImageAnswer::of(asked, &known)).collect();
+    let answers = asked.map(|asked| {
+        let unreadable = listed
+            .unreadable
+            .iter()
+            .map(|unreadable| &unreadable.mirror);
+        ImageAnswer::of(asked, &known).beside_unreadable(unreadable)
+    });
+    let answers: Vec<ImageAnswer> = answers.collect();
     let page = render_page(&PageScene {
         place: &cluster.place(),
         home: &MirrorHome::Cluster,
         known: &known,
         unreadable: &listed.unreadable,
         traffic: &[],
+        sharing: None,
         search: Search::File(&answers),
         now: clock::now(),
     });

@@ -21,7 +21,7 @@ use crate::cli::table::Table;
 use crate::cli::table::paragraphs;
 use crate::cli::units;
 use crate::plan::health::{
-    Checkup, Health, further_causes, tell_failure, tell_refusal, worst_first,
+    Checkup, Health, further_causes, tell_failure, tell_job, tell_refusal, worst_first,
 };
 use crate::plan::mirror_home::MirrorHome;
 use crate::plan::named_mirror::NamedMirror;
@@ -67,6 +67,9 @@ struct MirrorRow {
     #[serde(skip)]
     mend: String,
     tags: TagCounts,
+    /// The Job that copies now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    job: Option<CopyingJob>,
     #[serde(skip_serializing_if = "Option::is_none")]
     last_sync_time: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -75,6 +78,21 @@ struct MirrorRow {
     failures: Vec<FailureStatus>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     refusals: Vec<RefusalStatus>,
+}
+
+/// A Job that copies.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct CopyingJob {
+    name: String,
+    /// Parts that the repositories are shared out in, one for each pod.
+    parts: i32,
+    /// Parts that are done.
+    done: i32,
+    /// Parts that failed.
+    failed: i32,
+    /// How far it is, and what keeps its pods from running.
+    message: String,
 }
 
 impl Document for MirrorList {
@@ -154,8 +172,16 @@ impl MirrorRow {
             is_halted: _,
             reason,
             message,
+            step,
         } = checkup;
+        let mend = mend.unwrap_or_default();
+        // A step that follows from the state is a part of what is said of it.
+        let (message, mend) = match step {
+            Some(_) => (format!("{message}: {mend}"), String::new()),
+            None => (message, mend),
+        };
         let status = mirror.status.clone().unwrap_or_default();
+        let job = CopyingJob::of(&status);
         let ImageMirrorStatus {
             tags,
             failures,
@@ -170,8 +196,9 @@ impl MirrorRow {
             health,
             reason,
             message,
-            mend: mend.unwrap_or_default(),
+            mend,
             tags: tags.unwrap_or_default(),
+            job,
             last_sync_time: last_sync_time.map(|time| time.0),
             next_sync_time: next_sync_time.map(|time| time.0),
             failures,
@@ -197,6 +224,21 @@ impl MirrorRow {
             ..
         } = self.tags;
         format!("{}/{selected}", synced.saturating_add(frozen))
+    }
+}
+
+// === impl CopyingJob ===
+
+impl CopyingJob {
+    fn of(status: &ImageMirrorStatus) -> Option<Self> {
+        let (job, told) = status.job.as_ref().zip(tell_job(status))?;
+        Some(Self {
+            name: job.name.to_string(),
+            parts: job.indexes,
+            done: job.succeeded,
+            failed: job.failed,
+            message: told.text,
+        })
     }
 }
 
@@ -242,7 +284,8 @@ fn table(list: &MirrorList, look: Look) -> String {
 
 /// What is wrong with the worst of them, and what to do.
 fn messages(list: &MirrorList, look: Look) -> String {
-    let told = list.mirrors.iter().filter(|row| !row.message.is_empty());
+    let told = list.mirrors.iter();
+    let told = told.filter(|row| !row.message.is_empty() || row.job.is_some());
     let (first, rest) = (told.clone().take(MESSAGES), told.skip(MESSAGES).count());
     let first =
         first.map(|row| paragraph(&list.name(row), &row.message, look) + &causes(row, look));
@@ -273,7 +316,17 @@ fn causes(row: &MirrorRow, look: Look) -> String {
             format!("{count}: {}", row.named().command("status"))
         }
     };
-    told.collect::<String>() + &fields([("failed", rest), ("do", row.mend.clone())], look)
+    let last = [
+        ("failed", rest),
+        ("job", job(row)),
+        ("do", row.mend.clone()),
+    ];
+    told.collect::<String>() + &fields(last, look)
+}
+
+fn job(row: &MirrorRow) -> String {
+    let job = row.job.as_ref();
+    job.map_or_else(String::new, |job| job.message.clone())
 }
 
 /// How many there are, and how many of them are in order.
@@ -305,6 +358,7 @@ fn detail(row: &MirrorRow, now: Timestamp, look: Look) -> String {
             ("state", row.health.as_str().to_owned()),
             ("because", row.message.clone()),
             ("do", row.mend.clone()),
+            ("job", job(row)),
             ("tags", tags),
             ("last sync", time(row.last_sync_time)),
             (
@@ -447,6 +501,42 @@ mod tests {
     #[test]
     fn the_worst_mirror_comes_first() {
         insta::assert_snapshot!(render(&list(false, &[]), at(100)));
+    }
+
+    #[test]
+    fn how_far_a_job_is_and_what_keeps_its_pods_from_running() {
+        let told = |is_detailed: bool, stopping: bool| {
+            let waits = "Job base-1 copies: 2 of 4 parts are done, 1 failed; pod base-1-3 waits: ImagePullBackOff: no such image";
+            let condition = |r#type: &str, status: &str, message: &str| {
+                json!({
+                    "type": r#type, "status": status, "reason": "Progressing", "message": message,
+                    "lastTransitionTime": "2026-11-20T00:00:00Z",
+                })
+            };
+            let job = json!({"name": "base-1", "uid": "1", "indexes": 4, "succeeded": 2, "failed": 1, "stopping": stopping});
+            let status = json!({
+                "conditions": [condition("Ready", "False", ""), condition("Reconciling", "True", waits)], "job": job,
+            });
+            let mirrors = [mirror("base", &json!({}), &status)];
+            let list = MirrorList {
+                mirrors: rows(&mirrors, now()),
+                now: now(),
+                is_of_all: true,
+                is_detailed,
+            };
+            let json = serde_json::to_value(&list).unwrap();
+            assert_eq!(json["mirrors"][0]["job"]["done"], 2, "{json}");
+            render(&list, Look::default())
+        };
+        let copies = "  job           Job base-1 copies: 2 of 4 parts are done, 1 failed; pod base-1-3 waits: ImagePullBackOff: no such image\n";
+        let ends =
+            "  job           Job base-1 ends: 2 of 4 parts are done, and its pods are waited for\n";
+        for is_detailed in [false, true] {
+            for (stopping, expected) in [(false, copies), (true, ends)] {
+                let told = told(is_detailed, stopping);
+                assert!(told.contains(expected), "{told}");
+            }
+        }
     }
 
     #[test]

@@ -30,7 +30,11 @@ pub(super) async fn run(
 ) -> Result<Exit, Error> {
     let cluster = Cluster::connect(place, args.all_namespaces).await?;
     let listed = cluster.list_all(output).await?;
-    let answer = ImageAnswer::of(&args.image, &listed.known());
+    let unreadable = listed
+        .unreadable
+        .iter()
+        .map(|unreadable| &unreadable.mirror);
+    let answer = ImageAnswer::of(&args.image, &listed.known()).beside_unreadable(unreadable);
     let now = clock::now();
     let place = Searched {
         words: cluster.place(),
@@ -54,20 +58,32 @@ struct Searched {
 
 /// One line that answers, and what each mirror says.
 fn render(answer: &ImageAnswer, place: &Searched, now: Timestamp, look: Look) -> String {
-    let heading = answer.heading();
-    if answer.answers.is_empty() {
+    let remarks = answer.remarks().into_iter();
+    let mut remarks: String = remarks
+        .map(|told| field(told.label, &told.text, look))
+        .collect();
+    if let Some((what, next)) = answer.silence() {
         let Searched { words, is_all } = place;
-        let message = format!("no mirror {words} has this repository in its images");
-        let mut next = "add it to the images of a mirror".to_owned();
-        if !is_all {
-            next.push_str(", or look at other namespaces with -A");
-        }
-        let lines = [("because", message), ("do", next)];
-        return format!("{heading}\n\n{}", fields(lines, look));
+        let elsewhere = if *is_all {
+            ""
+        } else {
+            ", or look at other namespaces with -A"
+        };
+        let lines = [
+            ("because", format!("no mirror {words} {what}")),
+            ("do", format!("{next}{elsewhere}")),
+        ];
+        remarks.push_str(&fields(lines, look));
     }
     let answers = answer.answers.iter();
     let answers = answers.map(|answer| tell(answer, now, look));
-    format!("{heading}\n\n{}", answers.collect::<Vec<_>>().join("\n"))
+    let told = [remarks].into_iter().chain(answers);
+    let told = told.filter(|part| !part.is_empty());
+    format!(
+        "{}\n\n{}",
+        answer.heading(),
+        told.collect::<Vec<_>>().join("\n")
+    )
 }
 
 fn tell(answer: &MirrorAnswer, now: Timestamp, look: Look) -> String {
@@ -161,12 +177,8 @@ mod tests {
 
     #[test]
     fn whoever_looked_everywhere_is_not_sent_there() {
-        let answer = ImageAnswer {
-            image: "quay.io/other/app:1".to_owned(),
-            mirrored: false,
-            elsewhere: false,
-            answers: Vec::new(),
-        };
+        let asked = "quay.io/other/app:1".parse().unwrap();
+        let answer = ImageAnswer::of(&asked, &KnownObjects::default());
         for (is_all, expected) in [(false, true), (true, false)] {
             let told = render(&answer, &here(is_all), now(), Look::default());
             assert_eq!(told.contains("-A"), expected, "{told}");

@@ -2,7 +2,6 @@
 
 //! One request: whether it may see anything, what it asks for, and what the browser may do with the answer.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -18,7 +17,7 @@ use super::token;
 use super::visitors::{Unseeing, Visitors};
 use super::watched::{WatchedObjects, place};
 use crate::page::{PageScene, Search, TYPED_LENGTH, render_page, served_policy};
-use crate::plan::why::{AskedImage, ImageAnswer};
+use crate::plan::why::{AskedName, ImageAnswer, RecordQuery};
 use crate::runtime::clock;
 
 /// Pages that are made at once; others wait.
@@ -171,13 +170,13 @@ pub(super) async fn answer(
 fn make(source: &dyn PageSource, visible: &Visible, typed: &str) -> Result<String, Refusal> {
     let collected = source.look(visible).map_err(Refusal::NotShown)?;
     let known = collected.known();
-    let asked = (!typed.is_empty()).then(|| typed.parse::<AskedImage>());
+    let unreadable = collected.unreadable();
+    let asked = (!typed.is_empty()).then(|| typed.parse::<AskedName>());
     let found = asked.map(|asked| {
         asked.map(|asked| {
-            ImageAnswer::looked_up(&asked, &known, |asked, mirror, _| {
-                let records = source.records(mirror, asked).into_iter();
-                records.map(Cow::Owned).collect()
-            })
+            let lookup = |mirror: &_, query: RecordQuery<'_>| source.records(mirror, query);
+            let answer = ImageAnswer::looked_up(&asked, &known, &lookup);
+            answer.beside_unreadable(unreadable.iter().map(|unreadable| &unreadable.mirror))
         })
     });
     let search = match &found {
@@ -199,8 +198,9 @@ fn make(source: &dyn PageSource, visible: &Visible, typed: &str) -> Result<Strin
         place: &place,
         home: source.home(),
         known: &known,
-        unreadable: &collected.unreadable(),
+        unreadable: &unreadable,
         traffic: &collected.traffic,
+        sharing: collected.sharing.as_ref(),
         search,
         now: clock::now(),
     });

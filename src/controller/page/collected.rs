@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use crate::api::{ImageMirror, ImagePolicy, MirroredRepository};
 use crate::controller::objects::Guarded;
-use crate::page::{RegistryTraffic, UnreadableMirror};
+use crate::page::{RegistryTraffic, SharedWork, UnreadableMirror};
 use crate::plan::mirror_home::MirrorHome;
-use crate::plan::why::{AskedImage, KnownObjects};
+use crate::plan::why::{KnownObjects, KnownRecords, RecordQuery};
 
 /// Where a page gets what it shows. All of it is in memory.
 pub(crate) trait PageSource: Send + Sync {
@@ -22,8 +22,8 @@ pub(crate) trait PageSource: Send + Sync {
     /// What is known of what somebody may see.
     fn look(&self, visible: &Visible) -> Result<Collected, NotShown>;
 
-    /// What is on record of a mirror and may be about an image.
-    fn records(&self, mirror: &ImageMirror, asked: &AskedImage) -> Vec<MirroredRepository>;
+    /// What is on record of a mirror, as far as it may be about what is asked for.
+    fn records(&self, mirror: &ImageMirror, query: RecordQuery<'_>) -> KnownRecords<'static>;
 }
 
 /// The namespaces that somebody may see.
@@ -46,6 +46,8 @@ pub(crate) struct Collected {
     pub(crate) leaving: Vec<MirroredRepository>,
     /// How registries behaved.
     pub(crate) traffic: Vec<RegistryTraffic>,
+    /// Who works on what, where several processes share the work.
+    pub(crate) sharing: Option<SharedWork>,
 }
 
 /// Why there is nothing to show.

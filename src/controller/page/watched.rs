@@ -10,12 +10,14 @@ use kube::{Resource, ResourceExt};
 
 use super::collected::{Collected, NotShown, PageSource, Visible};
 use super::on_record::{concerning, leaving};
+use super::sharing::{other_keeper, shared_work};
 use super::tallies::RegistryTallies;
-use crate::api::{ImageMirror, ImagePolicy, MirroredRepository};
+use crate::api::{ImageMirror, ImagePolicy};
 use crate::controller::objects::Guarded;
 use crate::controller::watch::Listed;
 use crate::plan::mirror_home::MirrorHome;
-use crate::plan::why::AskedImage;
+use crate::plan::why::{KnownRecords, RecordQuery};
+use crate::runtime::lease::shards::Hands;
 use crate::sync::Ledger;
 
 /// What the page of a controller is made of. Before this process leads there is nothing.
@@ -31,10 +33,18 @@ pub(in crate::controller) struct WatchedObjects {
 
 #[derive(Default)]
 struct State {
-    ledger: Option<Arc<Ledger>>,
+    working: Option<Working>,
     /// So many watches are going to tell of everything.
     expected: usize,
     scopes: Vec<WatchedScope>,
+}
+
+/// What this process works with, since it works.
+#[derive(Clone)]
+struct Working {
+    ledger: Arc<Ledger>,
+    /// The shards that it has, where several processes share the work.
+    hands: Option<Arc<Hands>>,
 }
 
 /// What is watched of one namespace, or of all of them together.
@@ -58,10 +68,19 @@ impl WatchedObjects {
         }
     }
 
-    /// This process leads: it has this on record, and so many watches are going to tell of everything.
-    pub(in crate::controller) fn lead(&self, ledger: &Arc<Ledger>, watches: usize) {
+    /// This process works: it has this on record, where it does not work alone of these shards, and so many watches are
+    /// going to tell of everything.
+    pub(in crate::controller) fn lead(
+        &self,
+        ledger: &Arc<Ledger>,
+        watches: usize,
+        hands: Option<&Arc<Hands>>,
+    ) {
         let mut state = self.lock();
-        state.ledger = Some(ledger.clone());
+        state.working = Some(Working {
+            ledger: ledger.clone(),
+            hands: hands.cloned(),
+        });
         state.expected = watches;
     }
 
@@ -78,15 +97,15 @@ impl WatchedObjects {
     }
 
     /// All scopes, once they have told of everything.
-    fn scopes(&self) -> Result<(Arc<Ledger>, Vec<WatchedScope>), NotShown> {
+    fn scopes(&self) -> Result<(Working, Vec<WatchedScope>), NotShown> {
         let state = self.lock();
-        let ledger = state.ledger.clone();
-        let ledger = ledger.ok_or_else(|| NotShown::StandsBy(self.leader.clone()))?;
+        let working = state.working.clone();
+        let working = working.ok_or_else(|| NotShown::StandsBy(self.leader.clone()))?;
         let mut listed = state.scopes.iter().flat_map(|scope| &scope.listed);
         if state.scopes.len() < state.expected || !listed.all(Listed::is_so) {
             return Err(NotShown::Reading);
         }
-        Ok((ledger, state.scopes.clone()))
+        Ok((working, state.scopes.clone()))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -104,7 +123,7 @@ impl PageSource for WatchedObjects {
     }
 
     fn look(&self, visible: &Visible) -> Result<Collected, NotShown> {
-        let (ledger, scopes) = self.scopes()?;
+        let (Working { ledger, hands }, scopes) = self.scopes()?;
         let mirrors = scopes.iter().flat_map(|scope| scope.mirrors.state());
         let mirrors: Vec<_> = mirrors.filter(|object| is_in(&**object, visible)).collect();
         let policies = scopes.iter().flat_map(|scope| scope.policies.state());
@@ -117,13 +136,18 @@ impl PageSource for WatchedObjects {
                 .filter(|object| is_in(&**object, visible))
                 .collect(),
             traffic: self.tallies.all(),
+            sharing: hands.map(|hands| shared_work(&hands, &mirrors)),
             mirrors,
         })
     }
 
-    fn records(&self, mirror: &ImageMirror, asked: &AskedImage) -> Vec<MirroredRepository> {
-        let ledger = self.lock().ledger.clone();
-        ledger.map_or_else(Vec::new, |ledger| concerning(&ledger, mirror, asked))
+    fn records(&self, mirror: &ImageMirror, query: RecordQuery<'_>) -> KnownRecords<'static> {
+        let working = self.lock().working.clone();
+        let Some(Working { ledger, hands }) = working else {
+            return KnownRecords::Here(Vec::new());
+        };
+        let other = hands.and_then(|hands| other_keeper(&hands, mirror));
+        other.map_or_else(|| concerning(&ledger, mirror, query), KnownRecords::With)
     }
 }
 

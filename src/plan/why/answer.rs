@@ -14,11 +14,23 @@ use crate::oci::Digest;
 pub struct ImageAnswer {
     /// The image as nodes read its name.
     pub image: String,
+    /// What was typed, where it is no whole name: the image is what it was taken for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub typed: Option<String>,
     /// Whether a mirror has it wherever it should be.
     pub mirrored: bool,
     /// Whether no mirror has this image, and the answers are about those of the same name at other registries.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub elsewhere: bool,
+    /// The images that may be meant, where several fit what was typed: the first ones by name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub candidates: Vec<String>,
+    /// How many more there are.
+    #[serde(skip_serializing_if = "is_none")]
+    pub more_candidates: usize,
+    /// What may be about the image and is not known here, and whom to ask.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unseen: Vec<String>,
     /// What each mirror that may have it says, for each of its destinations.
     pub answers: Vec<MirrorAnswer>,
 }
@@ -117,6 +129,11 @@ pub enum Whereabouts {
         #[serde(skip_serializing_if = "Option::is_none")]
         restorable_until: Option<Timestamp>,
     },
+    /// Another process has what is on record of the mirror.
+    KnownElsewhere {
+        /// Who, and what to do.
+        message: String,
+    },
     /// The mirror does not select it.
     NotSelected {
         /// The rule that leaves it out.
@@ -139,6 +156,29 @@ pub enum Whereabouts {
         /// Why, and what to do.
         message: String,
     },
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "so serde calls it")]
+fn is_none(count: &usize) -> bool {
+    *count == 0
+}
+
+// === impl ImageAnswer ===
+
+impl ImageAnswer {
+    /// Nothing is said of it.
+    pub(super) fn unknown(image: String) -> Self {
+        Self {
+            image,
+            typed: None,
+            mirrored: false,
+            elsewhere: false,
+            candidates: Vec::new(),
+            more_candidates: 0,
+            unseen: Vec::new(),
+            answers: Vec::new(),
+        }
+    }
 }
 
 // === impl MirrorAnswer ===

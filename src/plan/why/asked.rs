@@ -2,8 +2,10 @@
 
 //! The image that a person asks for.
 
+use std::fmt;
 use std::str::FromStr;
 
+use super::digest_start::DigestStart;
 use crate::api::ImageMirror;
 use crate::oci::reference::ReferenceError;
 use crate::oci::{Digest, Reference, Registry, Repository, Tag};
@@ -18,7 +20,21 @@ const SCHEMES: [&str; 4] = [
 /// What stands around a name in an error.
 const AROUND: [char; 12] = ['"', '\'', '`', ',', ';', ':', '\\', '(', ')', '<', '>', '.'];
 
-/// The image that a person asks for, by its name as it stands in a pod or in an error.
+/// What a person asks for, as it stands in a pod or in an error.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AskedName {
+    /// An image by its name.
+    Image(AskedImage),
+    /// Images by how their digests begin.
+    Digest {
+        /// How.
+        start: DigestStart,
+        /// Where they are, where that was written.
+        within: Option<AskedImage>,
+    },
+}
+
+/// The image that a person asks for by its name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AskedImage {
     /// What nodes would pull.
@@ -35,27 +51,35 @@ pub enum AskedImageError {
     /// It is no name.
     #[error(transparent)]
     Reference(#[from] ReferenceError),
-    /// It is a digest, which may be in any repository.
+    /// It is a digest of another algorithm than nearly all, which may be in any repository.
     #[error("a digest alone tells no repository: write REPOSITORY@{0}")]
     DigestAlone(Digest),
+    /// It begins as a digest does.
+    #[error(
+        "{0:?} is no digest, nor the beginning of one: write sha256: and at least seven digits of it"
+    )]
+    NoDigest(String),
     /// It is a sentence without a name.
     #[error("no word of it is the name of an image with a tag, a digest or a repository")]
     NoName,
 }
 
-// === impl AskedImage ===
+// === impl AskedName ===
 
-impl AskedImage {
-    /// The first name in a sentence, such as an error: what is quoted, or a word that has parts as names have.
+impl AskedName {
+    /// The first name in a sentence, such as an error: what is quoted, or a word that has parts as names have. Digests
+    /// alone come last: errors have those of layers, too.
     fn in_sentence(text: &str) -> Result<Self, AskedImageError> {
         let quoted = text.split('"').skip(1).step_by(2);
         let quoted = quoted.filter(|part| !part.contains(char::is_whitespace));
         let words = text.split_whitespace();
         let words = words.filter(|word| word.trim_matches(AROUND).contains(['/', ':', '@']));
-        let mut named = quoted.chain(words);
-        named
-            .find_map(|word| Self::of_word(word).ok())
-            .ok_or(AskedImageError::NoName)
+        let named = quoted.chain(words);
+        let named = named.filter_map(|word| Self::of_word(word).ok());
+        let named: Vec<Self> = named.collect();
+        let is_placed = |name: &&Self| !matches!(name, Self::Digest { within: None, .. });
+        let first = named.iter().find(is_placed).or(named.first());
+        first.cloned().ok_or(AskedImageError::NoName)
     }
 
     fn of_word(text: &str) -> Result<Self, AskedImageError> {
@@ -64,17 +88,62 @@ impl AskedImage {
         let text = schemes
             .find_map(|scheme| text.strip_prefix(scheme))
             .unwrap_or(text);
+        if let Some(start) = DigestStart::read(text) {
+            let within = None;
+            return Ok(Self::Digest { start, within });
+        }
+        if text.starts_with("sha256:") {
+            return Err(AskedImageError::NoDigest(text.to_owned()));
+        }
+        let parts = text.split_once('@');
+        if let Some((name, digest)) = parts.filter(|(_, digest)| digest.parse::<Digest>().is_err())
+            && let Some(start) = DigestStart::read(digest)
+        {
+            let within = Some(AskedImage::written(name)?);
+            return Ok(Self::Digest { start, within });
+        }
+        AskedImage::read(text).map(Self::Image)
+    }
+}
+
+impl fmt::Display for AskedName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Image(asked) => write!(formatter, "{}", asked.image()),
+            Self::Digest {
+                start,
+                within: None,
+            } => write!(formatter, "{start}"),
+            Self::Digest {
+                start,
+                within: Some(within),
+            } => write!(formatter, "{}@{start}", within.image()),
+        }
+    }
+}
+
+// === impl AskedImage ===
+
+impl AskedImage {
+    /// The image of a whole name; the tag `latest` where neither tag nor digest is written.
+    pub(super) fn read(text: &str) -> Result<Self, AskedImageError> {
         if let Ok(digest) = text.parse() {
             return Err(AskedImageError::DigestAlone(digest));
         }
-        let mut image: Reference = text.parse()?;
+        let mut asked = Self::written(text)?;
+        if asked.image.is_bare() {
+            asked.image.tag = Some(Tag::latest());
+        }
+        Ok(asked)
+    }
+
+    /// The image as it is written.
+    fn written(text: &str) -> Result<Self, AskedImageError> {
+        let image: Reference = text.parse()?;
         let names_registry = text
             .split_once('/')
             .is_some_and(|(first, _)| first.contains(['.', ':']));
         let is_short = image.registry.is_docker_hub() && !names_registry;
-        if image.is_bare() {
-            image.tag = Some(Tag::latest());
-        }
         Ok(Self {
             image,
             is_anywhere: false,
@@ -95,6 +164,11 @@ impl AskedImage {
         })
     }
 
+    /// Whether no registry was written.
+    pub(super) fn is_short(&self) -> bool {
+        self.is_short
+    }
+
     /// The tag; none where only the digest counts.
     pub fn tag(&self) -> Option<&Tag> {
         self.image.tag.as_ref()
@@ -113,16 +187,26 @@ impl AskedImage {
             || registries.any(|registry| self.may_be_at(registry))
     }
 
-    /// Whether a mirror whose spec cannot be used may mean it, too: as far as its images and registries are written.
+    /// Whether a mirror may mean it, as far as its images and registries are written: what is certain is that it does
+    /// not where this is false.
     pub(super) fn may_be_meant_by(&self, mirror: &ImageMirror) -> bool {
         let asked = self.bare_repository();
         let mut images = mirror.spec.images.iter();
         let is_named = images.any(|image| {
             let named = image.repository.as_str();
             let is_open = named.contains(['*', '?', '[', '{']) || image.r#as.is_some();
-            is_open || named.ends_with(asked) || asked.ends_with(named)
+            is_open || !image.replace.is_empty() || named.ends_with(asked) || asked.ends_with(named)
         });
-        is_named && self.may_concern(mirror)
+        is_named && self.may_concern(mirror) || self.may_be_renamed_by(mirror)
+    }
+
+    /// Whether a destination of the mirror gives names that do not end as those at the source.
+    fn may_be_renamed_by(&self, mirror: &ImageMirror) -> bool {
+        let mut destinations = mirror.spec.destinations.iter();
+        destinations.any(|destination| {
+            !destination.repository.ends_with("{repository}")
+                && self.may_be_at(&destination.registry)
+        })
     }
 
     /// The name of the repository as it was written, without a registry.
@@ -155,7 +239,7 @@ impl AskedImage {
     }
 }
 
-impl FromStr for AskedImage {
+impl FromStr for AskedName {
     type Err = AskedImageError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -201,14 +285,15 @@ mod tests {
                 "registry.example.com:5000/app:1",
             ),
         ] {
-            let asked: Result<AskedImage, _> = text.parse();
-            let asked = asked.map(|asked| asked.image().to_string());
+            let asked: Result<AskedName, _> = text.parse();
+            let asked = asked.map(|asked| asked.to_string());
             assert_eq!(asked.as_deref(), Ok(expected), "{text}");
         }
+        let other = format!("sha512:{}", "1".repeat(128));
         for (text, expected) in [
             (
-                digest.clone(),
-                format!("a digest alone tells no repository: write REPOSITORY@{digest}"),
+                other.clone(),
+                format!("a digest alone tells no repository: write REPOSITORY@{other}"),
             ),
             (
                 "where is my image".to_owned(),
@@ -216,7 +301,7 @@ mod tests {
                     .to_owned(),
             ),
         ] {
-            let asked: Result<AskedImage, _> = text.parse();
+            let asked: Result<AskedName, _> = text.parse();
             assert_eq!(
                 asked.map_err(|error| error.to_string()),
                 Err(expected),

@@ -10,6 +10,7 @@ mod status;
 
 use super::answer::{MirrorAnswer, Whereabouts};
 use super::asked::AskedImage;
+use super::evidence::RecordKeeper;
 use super::origins::{SoughtImage, origins};
 use crate::api::MirroredRepository;
 use crate::api::image_mirror::ImageMirrorStatus;
@@ -42,8 +43,37 @@ impl Look<'_> {
                 destination: Some(self.destination.name.clone()),
                 source: sought.tag.as_ref().map(|tag| self.source(sought, tag)),
                 suspended: self.mirror.suspend,
-                former: self.former(sought).filter(|_| !is_there),
+                former: (!is_there).then(|| self.former(sought)).flatten(),
                 whereabouts,
+            }
+        });
+        answers.collect()
+    }
+
+    /// What is known of it without what is on record, which somebody else has.
+    pub(super) fn with_other(
+        &self,
+        asked: &AskedImage,
+        keeper: &RecordKeeper,
+    ) -> Vec<MirrorAnswer> {
+        let sought = origins(asked, self.mirror, self.destination, &[]);
+        let answers = sought.iter().map(|sought| {
+            let keeper = keeper.told();
+            let message = if let Some(failure) = self.failure(sought) {
+                let (reason, wrong) = (&failure.reason, &failure.message);
+                format!("{keeper}; the last round failed with it: {reason}: {wrong}")
+            } else if let Some(refusal) = self.refusal(sought) {
+                format!("{keeper}; a policy keeps it out: {}", refusal.message)
+            } else {
+                keeper
+            };
+            MirrorAnswer {
+                mirror: self.mirror.name.clone(),
+                destination: Some(self.destination.name.clone()),
+                source: sought.tag.as_ref().map(|tag| self.source(sought, tag)),
+                suspended: self.mirror.suspend,
+                former: None,
+                whereabouts: Whereabouts::KnownElsewhere { message },
             }
         });
         answers.collect()

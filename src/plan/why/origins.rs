@@ -75,9 +75,9 @@ fn by_records(
         let deleted = status.deleted.iter();
         let deleted = deleted.map(|tag| (&tag.tag, &tag.source, [&tag.digest, &tag.source_digest]));
         for (tag, source, digests) in tags.chain(deleted) {
-            let source: Option<Reference> = source.parse().ok();
-            let source = source.filter(|at| at.registry.may_be(&mirror.source.registry));
-            if let Some(source) = source.filter(|_| is_asked(tag, digests)) {
+            let source = Some(source).filter(|_| is_asked(tag, digests));
+            let source = source.and_then(|source| source.parse::<Reference>().ok());
+            if let Some(source) = source.filter(|at| at.registry.may_be(&mirror.source.registry)) {
                 found.push(SoughtImage {
                     repository: source.repository,
                     tag: source.tag,

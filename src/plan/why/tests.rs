@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::plan::named_mirror::NamedMirror;
 
 fn digest(digit: &str) -> String {
     format!("sha256:{}", digit.repeat(64))
@@ -58,7 +59,8 @@ impl Scene {
         }
     }
 
-    fn answer(&self, image: &str) -> ImageAnswer {
+    /// The mirror, and its policy.
+    fn objects(&self) -> [Value; 2] {
         let object = |kind: &str, name: &str, spec: &Value, status: &Value| {
             json!({
                 "apiVersion": "transship.dev/v1alpha1", "kind": kind,
@@ -70,10 +72,18 @@ impl Scene {
             "select": {"semver": {"range": ">=1.0.0", "prereleases": "Exclude"}}, "minAge": "72h",
         });
         let policy = object("ImagePolicy", "stable", &stable, &json!({}));
-        let page = json!({
-            "mirror": "base", "destination": "eu", "repository": "registry.example.com/mirror/library/nginx", "part": 0,
+        [mirror, policy]
+    }
+
+    fn answer(&self, image: &str) -> ImageAnswer {
+        let [mirror, policy] = self.objects();
+        let record = json!({
+            "apiVersion": "transship.dev/v1alpha1", "kind": "MirroredRepository",
+            "metadata": {"name": "mr-1", "namespace": "platform"}, "status": self.record,
+            "spec": {
+                "mirror": "base", "destination": "eu", "repository": "registry.example.com/mirror/library/nginx", "part": 0,
+            },
         });
-        let record = object("MirroredRepository", "mr-1", &page, &self.record);
         ImageAnswer::of(
             &image.parse().unwrap(),
             &KnownObjects::of(
@@ -113,6 +123,7 @@ impl Scene {
                         restorable_until.map_or("no more".to_owned(), |until| until.to_string());
                     format!("Pruned {deleted_at}, restorable {until}")
                 }
+                Whereabouts::KnownElsewhere { message } => format!("KnownElsewhere {message}"),
                 Whereabouts::NotSelected { message, .. } => format!("NotSelected {message}"),
                 Whereabouts::Awaited { message } => format!("Awaited {message}"),
                 Whereabouts::Suspended => "Suspended".to_owned(),
@@ -261,6 +272,178 @@ fn a_name_without_a_registry_is_looked_for_everywhere_at_last() {
             "{image}"
         );
     }
+}
+
+#[test]
+fn the_last_parts_of_a_name_and_the_first_of_a_digest_will_do() {
+    let target = "registry.example.com/mirror/library/nginx";
+    let mut scene = Scene::new();
+    scene.spec["images"] = json!([
+        {"repository": "library/nginx", "policyRefs": [{"name": "stable"}]},
+        {"repository": "one/tool", "tags": ["*"]}, {"repository": "two/tool", "tags": ["*"]},
+        {"repository": "deep/in/app", "tags": ["*"]},
+    ]);
+    let short = format!("sha256:{}", "1".repeat(7));
+    let ellipsis = format!("{short}…");
+    let whole = digest("1");
+    let placed = format!("nginx@{short}");
+    let tagged = format!("{target}:1.1.0@{short}");
+    let other_tag = format!("{target}:1.2.0@{short}");
+    let pulling = format!("Error: ImagePull \"nginx@{short}\" failed");
+    let layer = format!("unexpected {} of nginx:1.1.0", digest("7"));
+    let image = format!("docker.io/library/nginx@{}", digest("1"));
+    let pruned = format!("docker.io/library/nginx@{}", digest("9"));
+    // What is asked for, what it was taken for, and what becomes of it.
+    let cases = [
+        ("app:1", Some("docker.io/deep/in/app:1"), "Awaited"),
+        ("in/app:1", Some("docker.io/deep/in/app:1"), "Awaited"),
+        ("n/app:1", None, ""),
+        ("docker.io/app:1", None, ""),
+        (&short, Some(&*image), "Mirrored"),
+        (&ellipsis, Some(&image), "Mirrored"),
+        (&whole, Some(&image), "Mirrored"),
+        (&placed, Some(&image), "Mirrored"),
+        (&tagged, Some(&image), "Mirrored"),
+        (&other_tag, None, ""),
+        (&pulling, Some(&image), "Mirrored"),
+        (&layer, None, "Mirrored"),
+        ("sha256:9999999", Some(&pruned), "Pruned"),
+        ("sha256:8888888", None, ""),
+        ("redis@sha256:1111111", None, ""),
+    ];
+    for (typed, taken, expected) in cases {
+        let told = scene.told(typed);
+        assert_eq!(told.split(' ').next(), Some(expected), "{typed}: {told}");
+        let answer = scene.answer(typed);
+        let found = answer.typed.as_ref().map(|_| answer.image.as_str());
+        assert_eq!(found, taken, "{typed}");
+    }
+    let several = scene.answer("tool:1");
+    assert_eq!(
+        several.candidates,
+        ["docker.io/one/tool:1", "docker.io/two/tool:1"]
+    );
+    assert_eq!(
+        several.heading(),
+        "docker.io/library/tool:1 may be several images"
+    );
+    assert_eq!((several.mirrored, several.answers.len()), (false, 0));
+    let remarks = |typed: &str| {
+        let remarks = scene.answer(typed).remarks().into_iter();
+        let told = remarks.map(|told| format!("{} {}", told.label, told.text));
+        told.collect::<Vec<_>>().join("\n")
+    };
+    insta::assert_snapshot!(remarks("tool:1"), @r"
+    perhaps docker.io/one/tool:1
+    perhaps docker.io/two/tool:1
+    ");
+    insta::assert_snapshot!(remarks(&short), @"taken sha256:1111111 for the only image that fits: docker.io/library/nginx@sha256:1111111111111111111111111111111111111111111111111111111111111111");
+    for text in ["sha256:111111", "nginx@sha256:111111", "sha256:111111g"] {
+        let asked: Result<AskedName, _> = text.parse();
+        assert!(asked.is_err(), "{text}: {asked:?}");
+    }
+}
+
+#[test]
+fn what_others_have_on_record_is_not_missing() {
+    let scene = Scene::new();
+    let [mirror, _] = scene.objects();
+    let mirror: ImageMirror = serde_json::from_value(mirror).unwrap();
+    let policy = scene.objects()[1].clone();
+    let policy = serde_json::from_value(policy).unwrap();
+    let (mirrors, policies) = ([mirror], [policy]);
+    let known = KnownObjects::of(&mirrors, &policies, &[]);
+    let keeper = |member: Option<&str>| RecordKeeper {
+        member: member.map(str::to_owned),
+        shard: "3".to_owned(),
+    };
+    let answer = |typed: &str, member: Option<&str>| {
+        let lookup = |_: &ImageMirror, _: RecordQuery<'_>| KnownRecords::With(keeper(member));
+        ImageAnswer::looked_up(&typed.parse().unwrap(), &known, &lookup)
+    };
+    let ask = "member pod-b works on it (shard 3) and has what is on record: ask its page";
+    for (typed, member, expected) in [
+        ("nginx:1.1.0", Some("pod-b"), ask),
+        (
+            "registry.example.com/mirror/library/nginx:1.1.0",
+            Some("pod-b"),
+            ask,
+        ),
+        (
+            "nginx:1.5.0",
+            Some("pod-b"),
+            &*format!("{ask}; the last round failed with it: NotFound: gone"),
+        ),
+        (
+            "nginx:1.6.0",
+            Some("pod-b"),
+            &*format!("{ask}; a policy keeps it out: unsigned"),
+        ),
+        (
+            "nginx:1.1.0",
+            None,
+            "no member works on shard 3 yet: look again in some seconds",
+        ),
+    ] {
+        let answer = answer(typed, member);
+        let [one] = answer.answers.as_slice() else {
+            panic!("{typed}: {answer:#?}");
+        };
+        let message = expected.to_owned();
+        assert_eq!(
+            one.whereabouts,
+            Whereabouts::KnownElsewhere { message },
+            "{typed}"
+        );
+        assert!(
+            answer
+                .heading()
+                .ends_with(" is not mirrored as far as is known here"),
+            "{}",
+            answer.heading()
+        );
+    }
+    // What is not in the spec may be on record all the same.
+    let asked =
+        "what is on record of the mirrors of shard 3 is known to member pod-b: ask its page";
+    for typed in [
+        "sha256:1111111",
+        "redis:7",
+        "registry.example.com/former/app:1",
+    ] {
+        let answer = answer(typed, Some("pod-b"));
+        assert_eq!(answer.unseen, [asked], "{typed}");
+        assert!(
+            answer
+                .heading()
+                .ends_with(" is not mirrored as far as is known here"),
+            "{}",
+            answer.heading()
+        );
+    }
+    let far = answer("quay.io/library/redis:7", Some("pod-b"));
+    assert_eq!(far.heading(), "quay.io/library/redis:7 is not mirrored");
+}
+
+#[test]
+fn what_is_not_understood_may_have_an_image() {
+    let scene = Scene::new();
+    let newer = NamedMirror::new("platform", "newer");
+    let beside = |typed: &str| scene.answer(typed).beside_unreadable([&newer].into_iter());
+    let told = |answer: &ImageAnswer| {
+        let remarks = answer.remarks().into_iter();
+        remarks.map(|told| told.text).collect::<Vec<_>>()
+    };
+    let missing = beside("redis:7");
+    assert_eq!(
+        told(&missing),
+        ["this version of transship does not understand mirror platform/newer, which may have it"]
+    );
+    assert_eq!(
+        missing.heading(),
+        "docker.io/library/redis:7 is not mirrored as far as is known here"
+    );
+    assert_eq!(told(&beside("nginx:1.1.0")), [""; 0]);
 }
 
 #[test]

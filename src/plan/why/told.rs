@@ -11,6 +11,9 @@ use crate::api::time::since;
 use crate::plan::mirror_home::{MirrorHome, MirrorStep};
 use crate::plan::named_mirror::NamedMirror;
 
+/// Most mirrors that are named which are not understood.
+const UNREADABLE: usize = 5;
+
 /// A part of what a mirror says of an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Told {
@@ -27,13 +30,27 @@ impl ImageAnswer {
     pub fn heading(&self) -> String {
         let Self {
             image,
+            typed: _,
             mirrored,
             elsewhere,
+            candidates,
+            more_candidates: _,
+            unseen,
             answers,
         } = self;
+        if !candidates.is_empty() {
+            return format!("{image} may be several images");
+        }
+        let is_unseen = !unseen.is_empty()
+            || answers
+                .iter()
+                .any(|answer| matches!(answer.whereabouts, Whereabouts::KnownElsewhere { .. }));
         let word = match (mirrored, answers.iter().any(MirrorAnswer::is_mirrored)) {
             (true, _) => "is mirrored",
             (false, true) => "is mirrored in part",
+            (false, false) if is_unseen => {
+                return format!("{image} is not mirrored as far as is known here");
+            }
             (false, false) => return format!("{image} is not mirrored"),
         };
         if !elsewhere {
@@ -50,6 +67,70 @@ impl ImageAnswer {
             &sources
         };
         format!("{sources} {word}, {image} is not")
+    }
+
+    /// What is to be known of the answer as a whole: what was taken for what was typed, or what may be meant, and what
+    /// it does not go by.
+    pub fn remarks(&self) -> Vec<Told> {
+        let taken = self.typed.as_ref().map(|typed| Told {
+            label: "taken",
+            text: format!("{typed} for the only image that fits: {}", self.image),
+        });
+        let candidates = self.candidates.iter().map(|image| Told {
+            label: "perhaps",
+            text: image.clone(),
+        });
+        let more = (self.more_candidates > 0).then(|| Told {
+            label: "perhaps",
+            text: format!(
+                "one of {} more: write more of the name",
+                self.more_candidates
+            ),
+        });
+        // Where it is found nobody misses what else there is.
+        let unseen = self.unseen.iter().filter(|_| !self.mirrored);
+        let unseen = unseen.map(|unseen| Told {
+            label: "unseen",
+            text: unseen.clone(),
+        });
+        let told = taken.into_iter().chain(candidates).chain(more);
+        told.chain(unseen).collect()
+    }
+
+    /// Why no mirror says anything, and what to do; nothing where one does, or where several images may be meant.
+    pub fn silence(&self) -> Option<(&'static str, &'static str)> {
+        let is_silent = self.answers.is_empty() && self.candidates.is_empty();
+        is_silent.then(|| {
+            if self.image.starts_with("sha256:") || self.image.contains("@sha256:") {
+                (
+                    "has a tag on record with this digest",
+                    "write the name of the image with its tag",
+                )
+            } else {
+                (
+                    "has this repository in its images",
+                    "add it to the images of a mirror",
+                )
+            }
+        })
+    }
+
+    /// The same where these mirrors are not understood, so that they may have it.
+    #[must_use]
+    pub fn beside_unreadable<'m>(mut self, mirrors: impl Iterator<Item = &'m NamedMirror>) -> Self {
+        let mut names = mirrors.map(ToString::to_string);
+        let first: Vec<String> = names.by_ref().take(UNREADABLE).collect();
+        if !first.is_empty() {
+            let more = match names.count() {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            self.unseen.push(format!(
+                "this version of transship does not understand mirror {}{more}, which may have it",
+                first.join(", ")
+            ));
+        }
+        self
     }
 }
 
@@ -88,6 +169,7 @@ impl MirrorAnswer {
         match &self.whereabouts {
             Whereabouts::Mirrored { .. }
             | Whereabouts::Quarantined { .. }
+            | Whereabouts::KnownElsewhere { .. }
             | Whereabouts::Refused { .. } => None,
             Whereabouts::Unusable { reason, .. } | Whereabouts::Failed { reason, .. } => {
                 Some(home.mend(&mirror, reason, self.suspended))
@@ -171,7 +253,9 @@ impl Whereabouts {
                 restorable_until,
             } => pruned(target, *deleted_at, *restorable_until, now),
             Self::NotSelected { message, .. } => because(format!("not selected: {message}")),
-            Self::Awaited { message } => because(message.clone()),
+            Self::Awaited { message } | Self::KnownElsewhere { message } => {
+                because(message.clone())
+            }
             Self::Suspended => {
                 because("it is selected, and the mirror is suspended: no round runs".to_owned())
             }
@@ -224,7 +308,6 @@ mod tests {
             notes: Vec::new(),
         };
         let answer = |elsewhere: bool, whereabouts: &Whereabouts| ImageAnswer {
-            image: "docker.io/team/db:1".to_owned(),
             mirrored: *whereabouts == there,
             elsewhere,
             answers: vec![MirrorAnswer {
@@ -235,6 +318,7 @@ mod tests {
                 former: None,
                 whereabouts: whereabouts.clone(),
             }],
+            ..ImageAnswer::unknown("docker.io/team/db:1".to_owned())
         };
         for (elsewhere, whereabouts, expected) in [
             (false, &there, "docker.io/team/db:1 is mirrored"),

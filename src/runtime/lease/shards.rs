@@ -30,7 +30,7 @@ mod store;
 #[cfg(test)]
 mod model;
 
-pub use self::fleet::{Duties, Fleet, Leases};
+pub use self::fleet::{Duties, Fleet, Leases, Roster};
 pub use self::hands::{Hands, Pass, ShardStage, ShardStages};
 pub use self::joint::JointLease;
 pub use self::membership::Membership;

@@ -22,6 +22,17 @@ pub struct Leaf {
     pub keepsakes: Keepsakes,
 }
 
+/// The same where it stands, without the manifests.
+#[derive(Clone, Copy, Debug)]
+pub struct LeafView<'a> {
+    /// The tags that were written or found right.
+    pub records: &'a BTreeMap<Tag, Record>,
+    /// The tags that wait for the end of a quarantine.
+    pub waiting: &'a BTreeMap<Tag, Sight>,
+    /// The tags that were pruned and can be restored, and those whose deletion has begun.
+    pub deleted: &'a BTreeMap<Tag, Tombstone>,
+}
+
 impl Leaf {
     /// The tags on record, those that wait, and those that were deleted; some are several of these.
     pub fn tags(&self) -> impl Iterator<Item = &Tag> {

@@ -11,10 +11,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 
 use super::bare_tags::{self, BareTagAnswer};
+use super::keepsake::Keepsakes;
 use super::origin::{SetAside, aside};
 use super::records::{Records, find, find_known, find_mut, pages};
 use super::whereabouts::Whereabouts;
-use super::{Leaf, Page, Record, Sight, Slot};
+use super::{Leaf, LeafView, Page, Record, Sight, Slot};
 use crate::oci::{Digest, Tag};
 use crate::plan::Mirror;
 use crate::plan::prune::Unwanted;
@@ -61,6 +62,26 @@ impl Memory {
                 (page, leaf)
             })
             .collect()
+    }
+
+    pub(super) fn leaves_where(
+        &self,
+        mirror: &str,
+        mut is_wanted: impl FnMut(&Page, LeafView<'_>) -> bool,
+    ) -> Vec<(Page, Leaf)> {
+        let state = self.lock();
+        let pages = state.records.pages(mirror).into_iter();
+        let wanted = pages.filter_map(|page| {
+            let view = state.records.view(&page);
+            let leaf = is_wanted(&page, view).then(|| Leaf {
+                records: view.records.clone(),
+                waiting: view.waiting.clone(),
+                deleted: view.deleted.clone(),
+                keepsakes: Keepsakes::default(),
+            });
+            Some((page, leaf?))
+        });
+        wanted.collect()
     }
 
     pub(super) fn mark(&self, slot: &Slot, unwanted: Option<Unwanted>) {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::bare_tags::BareTags;
 use super::keepsake::{self, Keepsake, Keepsakes};
 use super::origin::{Origin, SetAside, aside};
-use super::{Leaf, Page, Record, Sight, Slot, Tombstone};
+use super::{Leaf, LeafView, Page, Record, Sight, Slot, Tombstone};
 use crate::oci::{Digest, Registry, Repository, Tag};
 use crate::plan::{Destination, Mirror, SourceImage};
 
@@ -119,6 +119,14 @@ impl Records {
             waiting: find(waiting, page).cloned().unwrap_or_default(),
             deleted: find(deleted, page).cloned().unwrap_or_default(),
             keepsakes: find(keepsakes, page).cloned().unwrap_or_default(),
+        }
+    }
+
+    pub(super) fn view(&self, page: &Page) -> LeafView<'_> {
+        LeafView {
+            records: find(&self.mirrors, page).unwrap_or(const { &BTreeMap::new() }),
+            waiting: find(&self.waiting, page).unwrap_or(const { &BTreeMap::new() }),
+            deleted: find(&self.deleted, page).unwrap_or(const { &BTreeMap::new() }),
         }
     }
 

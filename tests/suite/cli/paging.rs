@@ -75,8 +75,10 @@ async fn a_watch_shows_what_it_does() {
     }
     for part in [
         "Unreachable: ".to_owned(),
-        "do wait for its next round, once that is mended".to_owned(),
-        "default/held Suspended no round runs: take spec.suspend out of the document of ImageMirror default/held".to_owned(),
+        "Unreachable default/silent wait for its next round, once that is mended".to_owned(),
+        "default/held Suspended no round runs".to_owned(),
+        "Suspended default/held take spec.suspend out of the document of ImageMirror default/held"
+            .to_owned(),
         format!("{target} copied"),
         format!("{} source of 3 answers", source.host()),
         "127.0.0.1:1 destination of 1 does not answer".to_owned(),

@@ -10,6 +10,7 @@ mod pods;
 use serde_json::{Value, json};
 
 use self::pods::Pods;
+use super::kubectl::Plugin;
 use super::objects::{Mirror, login_secret};
 use super::stage::{change, controller_of, message, ready_for, sync, until, within};
 use crate::support::cluster::controller::{Controller, Options};
@@ -356,8 +357,14 @@ async fn a_queued_job_is_made_suspended_and_the_mirror_says_so() {
     namespace
         .wait_for("imir", "mirror", "queued", is_told)
         .await;
-    assert!(namespace.list("pod").await.is_empty());
     let name = named["name"].as_str().unwrap();
+    let told = format!(
+        "job Job {name} copies: 0 of 1 parts are done; it is suspended, and waits for its queue"
+    );
+    for words in ["status", "status mirror"] {
+        Plugin::of(&namespace).assert(words, 0, &told).await;
+    }
+    assert!(namespace.list("pod").await.is_empty());
     change(
         &namespace,
         "jobs.batch",

@@ -18,14 +18,14 @@ use crate::support::program::Finished;
 use crate::support::registries::{Kind, Registry, Security};
 
 /// The plugin as it is installed, and who uses it.
-struct Plugin<'a> {
+pub(super) struct Plugin<'a> {
     bin: TempDir,
     kubeconfig: PathBuf,
     namespace: &'a Namespace<'static>,
 }
 
 impl<'a> Plugin<'a> {
-    fn of(namespace: &'a Namespace<'static>) -> Self {
+    pub(super) fn of(namespace: &'a Namespace<'static>) -> Self {
         Self::with(namespace, namespace.plane().kubeconfig())
     }
 
@@ -76,7 +76,7 @@ impl<'a> Plugin<'a> {
     }
 
     /// What it prints, and how it ends.
-    async fn assert(&self, words: &str, code: i32, expected: &str) -> Finished {
+    pub(super) async fn assert(&self, words: &str, code: i32, expected: &str) -> Finished {
         let finished = self.run(words).await;
         let said = format!("{}{}", finished.stdout, finished.stderr);
         assert_eq!(finished.code, Some(code), "{words}: {said}");

@@ -28,6 +28,15 @@ impl Page {
             .await
     }
 
+    /// Waits until people read something on it.
+    pub(super) async fn tells(&self, text: &str) {
+        until(text, async || {
+            let seen = self.get("/").await;
+            seen.status == 200 && seen.text().contains(text)
+        })
+        .await;
+    }
+
     /// Waits until it shows something.
     pub(super) async fn shows(&self, text: &str) {
         until(text, async || self.get("/").await.body.contains(text)).await;

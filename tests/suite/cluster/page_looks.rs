@@ -211,6 +211,8 @@ fn searches(destination: &str) -> Vec<(&'static str, String)> {
         ("held", at("held", "1.4")),
         ("not-selected", at("missing", "1.0")),
         ("nowhere", "team/nothing:1".to_owned()),
+        ("digest", "sha256:1234567".to_owned()),
+        ("component", "app:1.3".to_owned()),
         ("no-name", "where is my image".to_owned()),
         (
             "markup",

@@ -358,6 +358,12 @@ impl Replica {
         self.options.clone().start().await
     }
 
+    /// The same with an argument more.
+    pub(super) fn with(self, argument: &str) -> Self {
+        let options = self.options.argument(argument);
+        Self { options, ..self }
+    }
+
     /// Starts it, and waits until it is the one that acts.
     pub(super) async fn lead(&self) -> Controller {
         let controller = self.start().await;

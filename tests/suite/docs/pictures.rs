@@ -29,7 +29,7 @@ const PICTURES: [(&str, &str, Look); 2] = [
     ("page-answers.webp", "answers", LIGHT),
     (
         "page-mirrors.webp",
-        "mirrors",
+        "todo",
         Look {
             name: "dark",
             is_dark: true,

@@ -20,7 +20,7 @@ impl Look<'_> {
             let is_here = self.is_here(repository);
             let is_former = |tag: &&RecordedTag| {
                 if is_here {
-                    !is_at(&tag.source, &self.mirror.source.registry) && targets.contains(&tag.tag)
+                    targets.contains(&tag.tag) && !is_at(&tag.source, &self.mirror.source.registry)
                 } else {
                     self.is_sought(sought, &tag.source, &tag.tag)
                 }

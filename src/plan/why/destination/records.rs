@@ -42,23 +42,26 @@ impl<'a> Look<'a> {
     ) -> Option<(String, &'a RecordedTag)> {
         let all = self.pages().flat_map(|(repository, status)| {
             let tags = status.tags.iter();
-            tags.map(move |tag| (format!("{repository}:{}", tag.tag), tag))
+            tags.map(move |tag| (repository, tag))
         });
-        let mut fitting: Vec<(String, &RecordedTag)> = all
+        let fitting = all
             .filter(|(_, tag)| self.is_sought(sought, &tag.source, &tag.tag))
-            .filter(|(_, tag)| sought.tag.is_some() || has_digest(tag, asked.digest()))
-            .collect();
-        fitting.sort_by_key(|(_, tag)| !has_digest(tag, asked.digest()));
-        fitting.into_iter().next()
+            .filter(|(_, tag)| sought.tag.is_some() || has_digest(tag, asked.digest()));
+        let best = fitting.min_by_key(|(_, tag)| !has_digest(tag, asked.digest()));
+        best.map(|(repository, tag)| (format!("{repository}:{}", tag.tag), tag))
     }
 
     pub(super) fn is_sought(&self, sought: &SoughtImage, source: &str, tag: &Tag) -> bool {
+        // Of most tags on record this says already that they are others.
+        let wanted = sought.tag.as_ref().map_or("", Tag::as_str);
+        if !source.ends_with(wanted) || sought.target.as_ref().is_some_and(|target| target != tag) {
+            return false;
+        }
         let source: Option<Reference> = source.parse().ok();
         source.is_some_and(|source| {
             source.registry.may_be(&self.mirror.source.registry)
                 && source.repository == sought.repository
                 && (sought.tag.is_none() || source.tag == sought.tag)
-                && sought.target.as_ref().is_none_or(|target| target == tag)
         })
     }
 

@@ -20,6 +20,17 @@ pub struct Leases {
     pub holders: BTreeMap<Shard, Identity>,
 }
 
+/// Who works, and who holds what, as one of them saw it last.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Roster {
+    /// Who saw it.
+    pub me: Option<Identity>,
+    /// Those that work.
+    pub members: BTreeSet<Identity>,
+    /// Who holds each shard, where anybody does.
+    pub holders: BTreeMap<Shard, Identity>,
+}
+
 /// Those that hold shards, or may.
 #[derive(Debug)]
 pub struct Fleet {
@@ -131,10 +142,15 @@ impl Fleet {
         self.holders.values().any(|holder| *holder == self.me)
     }
 
-    /// How many work, as far as was seen, and never none.
-    pub fn size(&self, is_leaving: bool) -> usize {
+    /// Who works, and who holds what, as far as was seen.
+    pub fn roster(&self, is_leaving: bool) -> Roster {
         let members = self.looked.map(|looked| self.members(looked, is_leaving));
-        members.map_or(1, |members| members.len().max(1))
+        let members = members.unwrap_or_default().into_iter();
+        Roster {
+            me: Some(self.me.clone()),
+            members: members.cloned().collect(),
+            holders: self.holders.clone(),
+        }
     }
 
     /// Those that work: as long as they may have a claim. So all agree that one is no more before anybody takes what

@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, watch};
 
+use super::fleet::Roster;
 use super::shard::{Division, Shard};
 
 /// The shards that this process holds.
@@ -26,6 +27,7 @@ pub struct Hands {
     idle: Notify,
     /// How many members there are.
     members: watch::Sender<usize>,
+    roster: Mutex<Roster>,
 }
 
 /// How far the shards are that are held.
@@ -60,6 +62,7 @@ impl Hands {
             passes: Mutex::default(),
             idle: Notify::new(),
             members: watch::channel(1).0,
+            roster: Mutex::default(),
         }
     }
 
@@ -76,6 +79,18 @@ impl Hands {
     /// How many members there are, whenever that changes.
     pub fn follow_members(&self) -> watch::Receiver<usize> {
         self.members.subscribe()
+    }
+
+    /// Who shares the work, and who holds what, as it was seen last.
+    pub fn roster(&self) -> Roster {
+        let roster = self.roster.lock().unwrap_or_else(PoisonError::into_inner);
+        roster.clone()
+    }
+
+    /// Whether what is on record of a shard is known here.
+    pub fn is_known(&self, shard: Shard) -> bool {
+        let stage = self.stages.borrow().get(&shard).copied();
+        matches!(stage, Some(ShardStage::Open | ShardStage::Closing))
     }
 
     /// Whether a shard is worked on here.
@@ -148,8 +163,11 @@ impl Hands {
         self.stages.borrow().keys().copied().collect()
     }
 
-    /// So many members share the work.
-    pub(super) fn count_members(&self, count: usize) {
+    /// Takes note of who shares the work.
+    pub(super) fn know(&self, roster: Roster) {
+        // Who leaves as the last one is one still.
+        let count = roster.members.len().max(1);
+        *self.roster.lock().unwrap_or_else(PoisonError::into_inner) = roster;
         self.members.send_if_modified(|known| {
             let is_news = *known != count;
             *known = count;

@@ -152,7 +152,7 @@ impl Worker {
                         return;
                     }
                     let duties = self.fleet.decide(&held, is_leaving);
-                    self.hands.count_members(self.fleet.size(is_leaving));
+                    self.hands.know(self.fleet.roster(is_leaving));
                     if let Some(again) = duties.again {
                         next = next.min(again);
                     }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::{mirror_of, source};
 use crate::cluster::objects::policy;
+use crate::cluster::page::Page;
 use crate::cluster::stage::{controller_of, message, ready_for};
 use crate::support::cluster::ControlPlane;
 use crate::support::cluster::namespace::find_condition;
@@ -70,8 +71,29 @@ async fn an_object_that_cannot_be_understood_does_not_stop_the_others() {
     });
     namespace.apply(&record.to_string()).await;
 
-    let _controller = controller_of(&namespace).start().await;
+    let controller = controller_of(&namespace)
+        .argument("--page-address=127.0.0.1:0")
+        .start()
+        .await;
     ready_for(&namespace, "imir", "mirror", "Succeeded").await;
+    let page = Page::of(&controller).await;
+    let odd = format!("{}/odd", namespace.name());
+    for part in [
+        format!("{odd} Stalled this version of transship does not understand it: "),
+        format!(
+            "not understood {odd} kubectl -n {} edit imir/odd",
+            namespace.name()
+        ),
+    ] {
+        page.tells(&part).await;
+    }
+    let told = page.get("/?q=quay.io/team/nothing:1").await.text();
+    for part in [
+        "quay.io/team/nothing:1 is not mirrored as far as is known here",
+        &format!("this version of transship does not understand mirror {odd}, which may have it"),
+    ] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
     let stalled = async |kind: &str| {
         let object = ready_for(&namespace, kind, "odd", "InvalidSpec").await;
         assert!(find_condition(&object, "Stalled").is_some());

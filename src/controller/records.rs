@@ -3,6 +3,7 @@
 //! The records of all mirrors, as `MirroredRepository` objects: one for each repository at a
 //! destination, in parts of a bounded number of tags.
 
+mod common;
 mod convert;
 mod copied;
 mod others;
@@ -19,11 +20,10 @@ use futures::future::{BoxFuture, FutureExt, ready};
 use futures::{StreamExt, stream};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::api::ListParams;
-use kube::core::DeserializeGuard;
-use kube::core::error_boundary::InvalidObject;
 use kube::runtime::reflector::ObjectRef;
 use kube::{Api, ResourceExt};
 
+use self::common::{WRITES, is_missing, list_some, unkept};
 use self::convert::Identity;
 pub use self::convert::read as read_record;
 pub(super) use self::convert::show as show_record;
@@ -31,19 +31,14 @@ pub(super) use self::others::OtherShards;
 use self::parts::Parts;
 pub(super) use self::pod::PodRecords;
 use self::restored::Restored;
-pub(super) use self::told::{HeardObjects, ToldPushes};
+pub(super) use self::told::{HeardObjects, ToldPushes, hear, take_away};
 use self::writer::Writer;
 use super::cluster::{Cluster, WriteError};
-use super::objects::{Guarded, PAGE_SIZE};
-use crate::api::{MirroredRepository, Reason};
-use crate::oci::Repository;
+use super::objects::Guarded;
+use crate::api::MirroredRepository;
 use crate::plan::Mirror;
-use crate::runtime::kubernetes::ObjectPages;
 use crate::sync::Ledger;
 use crate::sync::ledger::{Keep, KeepError, Leaf, Memory, Page};
-
-/// Repositories that are written at a time.
-const WRITES: usize = 8;
 
 /// A mirror as the owner of objects; nothing where it is no object of a cluster.
 pub(super) fn owner(mirror: &Mirror) -> Option<OwnerReference> {
@@ -84,25 +79,7 @@ impl Records {
         api: &Api<Guarded<MirroredRepository>>,
         take: impl FnMut(MirroredRepository),
     ) -> Result<(), kube::Error> {
-        Self::list_some(api, ListParams::default(), take).await
-    }
-
-    /// The same for some of them.
-    async fn list_some(
-        api: &Api<Guarded<MirroredRepository>>,
-        parameters: ListParams,
-        mut take: impl FnMut(MirroredRepository),
-    ) -> Result<(), kube::Error> {
-        let mut pages = ObjectPages::of(api, parameters.limit(PAGE_SIZE));
-        while let Some(objects) = pages.next().await? {
-            for DeserializeGuard(object) in objects {
-                match object {
-                    Ok(object) => take(object),
-                    Err(invalid) => warn_of(&invalid),
-                }
-            }
-        }
-        Ok(())
+        list_some(api, ListParams::default(), take).await
     }
 
     /// Takes over an object of an earlier process, where the mirror that it names has this UID. None where it
@@ -268,42 +245,4 @@ impl Keep for Records {
             .map(|unkept| KeepError::of_pages(unkept).map_or(Ok(()), Err))
             .boxed()
     }
-}
-
-fn warn_of(invalid: &InvalidObject) {
-    let (name, namespace) = (&invalid.metadata.name, &invalid.metadata.namespace);
-    let error = &invalid.error;
-    tracing::warn!(
-        namespace,
-        name,
-        error,
-        "the record is not understood: it is written anew"
-    );
-}
-
-fn is_missing(error: &kube::Error) -> bool {
-    matches!(error, kube::Error::Api(status) if status.is_not_found())
-}
-
-fn is_forbidden(error: &kube::Error) -> bool {
-    matches!(error, kube::Error::Api(status) if status.is_forbidden())
-}
-
-/// A quota of the namespace for objects is full.
-fn is_over_quota(error: &kube::Error) -> bool {
-    matches!(error, kube::Error::Api(status) if status.message.contains("exceeded quota"))
-}
-
-fn unkept(repository: &Repository, error: &WriteError) -> KeepError {
-    let reason = match error {
-        WriteError::LeaseLost => Reason::ProgressingWithRetry,
-        WriteError::Request(error) if is_over_quota(error) => Reason::QuotaExceeded,
-        WriteError::Request(error) if is_forbidden(error) => Reason::AccessDenied,
-        WriteError::Request(error) if is_missing(error) => Reason::NotFound,
-        WriteError::Request(_) => Reason::Unreachable,
-    };
-    KeepError::new(
-        reason,
-        format!("the MirroredRepository of {repository} cannot be written: {error}"),
-    )
 }

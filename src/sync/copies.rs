@@ -48,9 +48,9 @@ impl Copies<'_> {
             let Some((push, announced)) = told else {
                 continue;
             };
-            let is_here = announced.registry.as_ref() == Some(&sighting.claim.registry);
-            let is_there = sighting.current.as_ref() == Some(&push.digest);
-            if is_here && is_there && announced.announces(&push.digest) {
+            let is_meant_here = announced.registry.as_ref() == Some(&sighting.claim.registry);
+            let names_it = sighting.current.as_ref() == Some(&push.digest);
+            if is_meant_here && names_it && announced.announces(&push.digest) {
                 let record = push.conclude(announced.clone(), now);
                 ledger.write(sighting.slot.clone(), record.clone());
                 sighting.recorded = Some(record);

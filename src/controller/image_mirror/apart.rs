@@ -29,7 +29,7 @@ use crate::controller::jobs::{
 };
 use crate::controller::memory::name_of;
 use crate::controller::objects::generation;
-use crate::controller::records::{HeardObjects, ToldPushes};
+use crate::controller::records::{self, HeardObjects, ToldPushes};
 use crate::controller::rounds::RunningRound;
 use crate::oci::Repository;
 use crate::plan::report::{MirrorReport, Outcome};
@@ -193,13 +193,8 @@ async fn settle(
 
 /// What pods told of the pushes that the mirror announced.
 async fn hear(prepared: &Prepared, context: &Context) -> Result<ToldPushes, Halt> {
-    let Shared {
-        client,
-        records,
-        ledger,
-        ..
-    } = &*context.shared;
-    let told = records.told(client, &prepared.mirror, ledger).await;
+    let Shared { client, ledger, .. } = &*context.shared;
+    let told = records::hear(client, &prepared.mirror, ledger).await;
     told.map_err(|error| {
         let message = format!(
             "what the pods of the Job pushed cannot be read: {}",
@@ -212,8 +207,7 @@ async fn hear(prepared: &Prepared, context: &Context) -> Result<ToldPushes, Halt
 /// What a round has heard is on record, as far as it is believed.
 async fn put_away(prepared: &Prepared, (ended, heard): (&Ended, HeardObjects), context: &Context) {
     if matches!(ended, Ended::Finished(_)) {
-        let records = &context.shared.records;
-        records.take_away(&prepared.mirror, heard).await;
+        records::take_away(&context.shared.cluster, &prepared.mirror, heard).await;
     }
 }
 

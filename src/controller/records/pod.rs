@@ -11,10 +11,11 @@ use futures::{StreamExt, stream};
 use kube::api::ListParams;
 use kube::{Api, Client, ResourceExt};
 
+use super::common::{WRITES, list_some, unkept};
+use super::convert;
 use super::copied::Copied;
 use super::restored::Restored;
 use super::writer::Writer;
-use super::{Records, WRITES, convert, read_record, unkept};
 use crate::api::mirrored_repository::{COPIED_ANNOTATION, MIRROR_UID_LABEL};
 use crate::controller::cluster::{Cluster, WriteError};
 use crate::oci::Tag;
@@ -66,11 +67,11 @@ impl PodRecords {
         let api = Api::namespaced(client.clone(), &mirror.namespace);
         let mut objects = Vec::new();
         let parameters = ListParams::default().labels(&own);
-        Records::list_some(&api, parameters, |object| objects.push(object)).await?;
+        list_some(&api, parameters, |object| objects.push(object)).await?;
         let mut all = Restored::default();
         let (mut leaves, now) = (Vec::new(), clock::now());
         for object in objects {
-            let Some((page, mut leaf)) = read_record(&object) else {
+            let Some((page, mut leaf)) = convert::read(&object) else {
                 continue;
             };
             match Writer::of(&object, uid) {

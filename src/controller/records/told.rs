@@ -8,9 +8,11 @@ use futures::{StreamExt, stream};
 use kube::api::ListParams;
 use kube::{Api, Client, ResourceExt};
 
+use super::common::{WRITES, list_some};
+use super::convert;
 use super::copied::Copied;
-use super::{Records, WRITES, convert};
 use crate::api::mirrored_repository::{COPIED_ANNOTATION, MIRROR_UID_LABEL};
+use crate::controller::cluster::Cluster;
 use crate::plan::Mirror;
 use crate::sync::Push;
 use crate::sync::ledger::{Ledger, Slot};
@@ -34,51 +36,51 @@ impl ToldPushes {
     }
 }
 
-impl Records {
-    /// Reads what pods told of a mirror. Nobody is asked where no push of it is announced.
-    pub(in crate::controller) async fn told(
-        &self,
-        client: &Client,
-        mirror: &Mirror,
-        ledger: &Ledger,
-    ) -> Result<ToldPushes, kube::Error> {
-        let mut told = ToldPushes::default();
-        if !ledger.has_announced(&mirror.name) {
-            return Ok(told);
+/// Reads what pods told of a mirror. Nobody is asked where no push of it is announced.
+pub(in crate::controller) async fn hear(
+    client: &Client,
+    mirror: &Mirror,
+    ledger: &Ledger,
+) -> Result<ToldPushes, kube::Error> {
+    let mut told = ToldPushes::default();
+    if !ledger.has_announced(&mirror.name) {
+        return Ok(told);
+    }
+    let uid = mirror.uid.as_deref();
+    let own = format!("{MIRROR_UID_LABEL}={}", uid.unwrap_or_default());
+    let api = Api::namespaced(client.clone(), &mirror.namespace);
+    list_some(&api, ListParams::default().labels(&own), |object| {
+        let copied = Copied::of(&object).zip(convert::page(&object));
+        let Some((copied, page)) = copied.filter(|(_, page)| page.mirror == mirror.name) else {
+            return;
+        };
+        told.heard.0.push(object.name_any());
+        for (tag, push) in copied.tags {
+            let slot = page.slot(&tag);
+            let announced = ledger.read(&slot);
+            if announced.is_some_and(|record| record.announces(&push.digest)) {
+                told.pushed.insert(slot, push);
+            }
         }
-        let uid = mirror.uid.as_deref();
-        let own = format!("{MIRROR_UID_LABEL}={}", uid.unwrap_or_default());
-        let api = Api::namespaced(client.clone(), &mirror.namespace);
-        Self::list_some(&api, ListParams::default().labels(&own), |object| {
-            let copied = Copied::of(&object).zip(convert::page(&object));
-            let Some((copied, page)) = copied.filter(|(_, page)| page.mirror == mirror.name) else {
-                return;
-            };
-            told.heard.0.push(object.name_any());
-            for (tag, push) in copied.tags {
-                let slot = page.slot(&tag);
-                let announced = ledger.read(&slot);
-                if announced.is_some_and(|record| record.announces(&push.digest)) {
-                    told.pushed.insert(slot, push);
-                }
-            }
-        })
-        .await?;
-        Ok(told)
-    }
+    })
+    .await?;
+    Ok(told)
+}
 
-    /// Takes away what was told and heard. What stays says nothing of what is announced from now on.
-    pub(in crate::controller) async fn take_away(&self, mirror: &Mirror, heard: HeardObjects) {
-        let taking = stream::iter(heard.0).for_each_concurrent(WRITES, async |name| {
-            let annotation = (COPIED_ANNOTATION, None);
-            let taken = self
-                .cluster
-                .annotate_record(&mirror.namespace, &name, annotation)
-                .await;
-            if let Err(error) = taken {
-                tracing::warn!(%error, name, "what pods told was not taken away");
-            }
-        });
-        taking.await;
-    }
+/// Takes away what was told and heard. What stays says nothing of what is announced from now on.
+pub(in crate::controller) async fn take_away(
+    cluster: &Cluster,
+    mirror: &Mirror,
+    heard: HeardObjects,
+) {
+    let taking = stream::iter(heard.0).for_each_concurrent(WRITES, async |name| {
+        let annotation = (COPIED_ANNOTATION, None);
+        let taken = cluster
+            .annotate_record(&mirror.namespace, &name, annotation)
+            .await;
+        if let Err(error) = taken {
+            tracing::warn!(%error, name, "what pods told was not taken away");
+        }
+    });
+    taking.await;
 }

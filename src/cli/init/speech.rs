@@ -23,7 +23,7 @@ impl Speech {
     pub(super) fn confirmed(self) -> Self {
         match self {
             Self::PerhapsPlainHttp => Self::PlainHttp,
-            said => said,
+            Self::Usual | Self::PrivateAuthority | Self::PlainHttp => self,
         }
     }
 }

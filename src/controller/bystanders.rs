@@ -8,6 +8,7 @@ use kube::runtime::reflector::ObjectRef;
 
 use super::context::Context;
 use crate::api::{ImageMirror, ImagePolicy};
+use crate::oci::Registry;
 use crate::plan::{self, Mirror};
 
 /// Stands for every tag.
@@ -33,11 +34,20 @@ pub(super) fn read(object: &ImageMirror) -> Option<Mirror> {
     plan::validate(&object, &[]).ok()
 }
 
+/// The registries that mirrors write to.
+pub(super) fn registries<'a>(
+    mirrors: impl Iterator<Item = &'a Mirror>,
+) -> impl Iterator<Item = &'a Registry> {
+    let destinations = mirrors.flat_map(|mirror| &mirror.destinations);
+    destinations.map(|destination| &destination.registry)
+}
+
 impl Context {
     /// What this mirror may want is kept until it has said what it wants, and events may hint at it.
     pub(super) fn stand_by(&self, mirror: &ImageMirror) {
         let wanting = read(mirror);
         self.shared.hinted.observe(mirror, wanting.as_ref());
+        self.shared.portion.note(registries(wanting.iter()));
         self.shared.state.stand_by(wanting);
     }
 

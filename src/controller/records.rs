@@ -7,6 +7,7 @@ mod convert;
 mod others;
 mod parts;
 mod restored;
+mod selectors;
 mod writer;
 
 use std::collections::HashMap;

@@ -13,6 +13,7 @@ use super::context::Shared;
 use super::objects::{Guarded, PAGE_SIZE, api};
 use super::records::Records;
 use crate::api::ImageMirror;
+use crate::plan::Mirror;
 use crate::plan::conflicts::Seniority;
 use crate::runtime::kubernetes::ObjectPages;
 use crate::sync::Ledger;
@@ -50,6 +51,8 @@ pub(super) async fn restore(
     let mut objects = 0_u64;
     Records::list(&api(client, namespace), |object| {
         let namespace = object.namespace().unwrap_or_default();
+        let (registry, _) = object.spec.repository.split_once('/').unwrap_or_default();
+        shared.portion.note(registry.parse().iter());
         let mirror = ObjectRef::new(object.spec.mirror.as_str()).within(&namespace);
         let name = format!("{namespace}/{}", object.spec.mirror);
         let known = mirrors.get(&name);
@@ -95,9 +98,9 @@ async fn list_mirrors(
                 shared.memory.write(mirror, status);
             }
         }
-        shared
-            .state
-            .stand_by(understood.filter_map(bystanders::read));
+        let wanting: Vec<Mirror> = understood.filter_map(bystanders::read).collect();
+        shared.portion.note(bystanders::registries(wanting.iter()));
+        shared.state.stand_by(wanting);
     }
     Ok(mirrors)
 }

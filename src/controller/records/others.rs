@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! The records of mirrors that other members work on, looked at for one repository at a time.
+//! The records of mirrors that other members work on, looked at for a few repositories at a time.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -12,6 +12,7 @@ use kube::{Api, Client, ResourceExt};
 use tokio::sync::{RwLock, RwLockWriteGuard};
 
 use super::convert;
+use super::selectors::{KnownRegistries, Selector, selectors};
 use super::writer::Writer;
 use crate::api::{ImageMirror, MirroredRepository, Reason};
 use crate::controller::objects::{Guarded, PAGE_SIZE, api};
@@ -22,15 +23,13 @@ use crate::sync::Ledger;
 use crate::sync::ledger::{Leaf, Page, RecordPlace};
 use crate::sync::neighbours::{Neighbours, NeighboursError};
 
-/// The port of plain HTTP, which need not be another registry than none.
-const HTTP: &str = ":80";
-
 /// Looks at what other members have on record.
 pub(in crate::controller) struct OtherShards {
     client: Client,
     /// The namespaces that are looked at; None means all of them together.
     scopes: Vec<Option<String>>,
     hands: Arc<Hands>,
+    registries: KnownRegistries,
     /// Nobody looks while shards come into other hands.
     change: RwLock<()>,
 }
@@ -45,6 +44,7 @@ impl OtherShards {
             client,
             scopes,
             hands,
+            registries: KnownRegistries::default(),
             change: RwLock::default(),
         }
     }
@@ -54,32 +54,68 @@ impl OtherShards {
         self.change.write().await
     }
 
+    /// Takes note of a registry that a mirror writes to, or did.
+    pub(in crate::controller) fn note(&self, registry: &Registry) {
+        self.registries.note(registry);
+    }
+
     async fn look_at(&self, ledger: &Ledger, place: &RecordPlace) -> Result<(), kube::Error> {
+        let (registry, repository) = place;
+        let is_meant = |at: &Registry, of: &Repository| at.may_be(registry) && of == repository;
+        let found = self.find(selectors(place), is_meant).await?;
+        let found = found.into_iter().collect();
+        let place = (Some(registry), repository);
+        ledger.see_others(place, found, |mirror| self.is_other(mirror));
+        Ok(())
+    }
+
+    async fn look_at_all(
+        &self,
+        ledger: &Ledger,
+        repositories: &BTreeSet<Repository>,
+    ) -> Result<(), kube::Error> {
+        let selectors = self.registries.selectors(repositories);
+        let is_meant = |_: &Registry, of: &Repository| repositories.contains(of);
+        let found = self.find(selectors, is_meant).await?;
+        for repository in repositories {
+            let here = found
+                .iter()
+                .filter(|(page, _)| page.repository == *repository);
+            let here = here.map(|(page, leaf)| (page.clone(), leaf.clone()));
+            let place = (None, repository);
+            ledger.see_others(place, here.collect(), |mirror| self.is_other(mirror));
+        }
+        Ok(())
+    }
+
+    /// What others have on record, of what `is_meant` picks among what the selectors do.
+    async fn find(
+        &self,
+        selectors: BTreeSet<Selector>,
+        is_meant: impl Fn(&Registry, &Repository) -> bool,
+    ) -> Result<BTreeMap<Page, Leaf>, kube::Error> {
         let mut found: BTreeMap<Page, Leaf> = BTreeMap::new();
         let mut owners = MirrorUids::new(&self.client);
         for scope in &self.scopes {
             let objects = api(&self.client, scope.as_deref());
-            for selector in selectors(place) {
-                self.list(&objects, selector, place, &mut owners, &mut found)
+            for selector in &selectors {
+                let parameters = selector.parameters();
+                self.list(&objects, parameters, &is_meant, &mut owners, &mut found)
                     .await?;
             }
         }
-        let found = found.into_iter().collect();
-        ledger.see_others(place, found, |mirror| self.is_other(mirror));
-        Ok(())
+        Ok(found)
     }
 
     async fn list(
         &self,
         objects: &Api<Guarded<MirroredRepository>>,
-        selector: Option<String>,
-        (registry, repository): &RecordPlace,
+        parameters: ListParams,
+        is_meant: &impl Fn(&Registry, &Repository) -> bool,
         owners: &mut MirrorUids<'_>,
         found: &mut BTreeMap<Page, Leaf>,
     ) -> Result<(), kube::Error> {
-        let mut parameters = ListParams::default().limit(PAGE_SIZE);
-        parameters.field_selector = selector;
-        let mut pages = ObjectPages::of(objects, parameters);
+        let mut pages = ObjectPages::of(objects, parameters.limit(PAGE_SIZE));
         while let Some(listed) = pages.next().await? {
             for DeserializeGuard(object) in listed {
                 let Ok(object) = object else { continue };
@@ -87,8 +123,8 @@ impl OtherShards {
                     continue;
                 };
                 let (at, _) = object.spec.repository.split_once('/').unwrap_or_default();
-                let is_here = at.parse().is_ok_and(|at: Registry| at.may_be(registry));
-                if !is_here || page.repository != *repository || !self.is_other(&page.mirror) {
+                let is_meant = at.parse().is_ok_and(|at| is_meant(&at, &page.repository));
+                if !is_meant || !self.is_other(&page.mirror) {
                     continue;
                 }
                 let uid = owners.uid(&page.mirror).await?;
@@ -117,17 +153,28 @@ impl Neighbours for OtherShards {
             let _looking = self.change.read().await;
             for place in places {
                 let looked = self.look_at(ledger, place).await;
-                looked.map_err(|error| NeighboursError {
-                    reason: Reason::Unreachable,
-                    message: format!(
-                        "cannot read the MirroredRepositories of {}/{}: {}",
-                        place.0,
-                        place.1,
-                        explain(&error)
-                    ),
-                })?;
+                let of = || format!("{}/{}", place.0, place.1);
+                looked.map_err(|error| unseen(&of(), &error))?;
             }
             Ok(())
+        }
+        .boxed()
+    }
+
+    fn look_everywhere<'a>(
+        &'a self,
+        ledger: &'a Ledger,
+        repositories: &'a BTreeSet<Repository>,
+    ) -> BoxFuture<'a, Result<(), NeighboursError>> {
+        async move {
+            if repositories.is_empty() {
+                return Ok(());
+            }
+            let _looking = self.change.read().await;
+            let looked = self.look_at_all(ledger, repositories).await;
+            let names = repositories.iter().map(Repository::as_str);
+            let of = || names.collect::<Vec<_>>().join(", ");
+            looked.map_err(|error| unseen(&of(), &error))
         }
         .boxed()
     }
@@ -138,32 +185,22 @@ impl Neighbours for OtherShards {
     }
 }
 
+fn unseen(of: &str, error: &kube::Error) -> NeighboursError {
+    NeighboursError {
+        reason: Reason::Unreachable,
+        message: format!(
+            "cannot read the MirroredRepositories of {of}: {}",
+            explain(error)
+        ),
+    }
+}
+
 /// The shard of a mirror, `namespace/name`; none of what stands on record under another name.
 fn shard_of(hands: &Hands, mirror: &str) -> Option<Shard> {
     let (namespace, name) = mirror.split_once('/')?;
     let is_name = |part: char| part.is_ascii_alphanumeric() || part == '-' || part == '.';
     name.chars().all(is_name).then_some(())?;
     Some(hands.division().shard_of(namespace, name))
-}
-
-/// What picks the records of a repository, and maybe of others. A registry that is given by an address has more names
-/// than can be told: all records are looked at.
-fn selectors((registry, repository): &(Registry, Repository)) -> Vec<Option<String>> {
-    let name = registry.to_string();
-    let host = registry.host();
-    let is_address = host.starts_with('[') || host.ends_with(|last: char| last.is_ascii_digit());
-    if is_address || registry.is_loopback() {
-        return vec![None];
-    }
-    let other = match name.strip_suffix(HTTP) {
-        Some(bare) => Some(bare.to_owned()),
-        None if registry.port().is_none() => Some(format!("{name}{HTTP}")),
-        None => None,
-    };
-    let names = std::iter::once(name).chain(other);
-    names
-        .map(|name| Some(format!("spec.repository={name}/{repository}")))
-        .collect()
 }
 
 /// The UIDs of mirrors, each asked for once.
@@ -193,42 +230,5 @@ impl<'a> MirrorUids<'a> {
         let uid = found.items.first().and_then(ResourceExt::uid);
         self.known.insert(mirror.to_owned(), uid.clone());
         Ok(uid)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn all_names_of_a_registry_are_looked_for() {
-        let cases: [(&str, &[Option<&str>]); 5] = [
-            (
-                "registry.example.com",
-                &[
-                    Some("spec.repository=registry.example.com/a/b"),
-                    Some("spec.repository=registry.example.com:80/a/b"),
-                ],
-            ),
-            (
-                "registry.example.com:80",
-                &[
-                    Some("spec.repository=registry.example.com:80/a/b"),
-                    Some("spec.repository=registry.example.com/a/b"),
-                ],
-            ),
-            (
-                "registry.example.com:5000",
-                &[Some("spec.repository=registry.example.com:5000/a/b")],
-            ),
-            ("127.0.0.1:5000", &[None]),
-            ("localhost:5000", &[None]),
-        ];
-        for (registry, expected) in cases {
-            let place = (registry.parse().unwrap(), "a/b".parse().unwrap());
-            let found = selectors(&place);
-            let found: Vec<Option<&str>> = found.iter().map(Option::as_deref).collect();
-            assert_eq!(found, expected, "{registry}");
-        }
     }
 }

@@ -24,6 +24,15 @@ use crate::plan::prune::{Holding, Target, Unwanted};
 #[derive(Debug, Default)]
 pub struct Memory(Mutex<State>);
 
+/// What deleted tags of a repository named that can be restored.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Restorable {
+    /// At a registry.
+    pub here: BTreeSet<Digest>,
+    /// At registries of other names, which may be the same.
+    pub elsewhere: BTreeSet<Digest>,
+}
+
 #[derive(Debug, Default)]
 struct State {
     records: Records,
@@ -169,20 +178,25 @@ impl Memory {
         &self,
         registry: &Registry,
         repository: &Repository,
-        besides: &HashSet<Slot>,
-    ) -> BTreeSet<Digest> {
+        (page, besides): (&Page, &HashSet<Slot>),
+    ) -> Restorable {
         let state = self.lock();
         let deleted = &state.records.deleted;
         let pages = deleted.keys().flat_map(|mirror| pages(mirror, deleted));
-        let mut digests = BTreeSet::new();
-        for page in pages.filter(|page| page.repository == *repository) {
-            for (tag, tombstone) in find(deleted, &page).into_iter().flatten() {
-                if tombstone.registry.may_be(registry)
-                    && !tombstone.cleared
-                    && !besides.contains(&page.slot(tag))
-                {
-                    digests.insert(tombstone.digest.clone());
+        let mut digests = Restorable::default();
+        for other in pages.filter(|other| other.repository == *repository) {
+            for (tag, tombstone) in find(deleted, &other).into_iter().flatten() {
+                let is_here = tombstone.registry.may_be(registry);
+                let is_over = besides.contains(&other.slot(tag)) && (other == *page || !is_here);
+                if tombstone.cleared || is_over {
+                    continue;
                 }
+                let there = if is_here {
+                    &mut digests.here
+                } else {
+                    &mut digests.elsewhere
+                };
+                there.insert(tombstone.digest.clone());
             }
         }
         digests
@@ -507,10 +521,10 @@ impl Memory {
         }
     }
 
-    /// Replaces what others have on record of a repository at a registry. Nothing of it is kept from here.
+    /// Replaces what others have on record of a repository at a registry, or at any. Nothing of it is kept from here.
     pub(super) fn see_others(
         &self,
-        (registry, repository): &RecordPlace,
+        (registry, repository): (Option<&Registry>, &Repository),
         found: Vec<(Page, Leaf)>,
         is_other: impl Fn(&str) -> bool,
     ) {
@@ -522,7 +536,8 @@ impl Memory {
             .collect();
         for mirror in others {
             for page in state.records.pages(&mirror) {
-                if page.repository == *repository && state.records.is_at(&page, registry) {
+                let is_here = registry.is_none_or(|at| state.records.is_at(&page, at));
+                if page.repository == *repository && is_here {
                     state.records.remove_page(&page);
                     state.changed.remove(&page);
                 }
@@ -559,6 +574,39 @@ impl Memory {
             })
         });
         contenders.next()
+    }
+
+    /// The mirror, of those that `is_other` picks, that has begun to delete a tag, or one that may be it: in other letters,
+    /// or with its digest at a registry of another name.
+    pub(super) fn deleter(
+        &self,
+        ((registry, repository), tag): (&RecordPlace, &Tag),
+        digest: &Digest,
+        is_other: impl Fn(&str) -> bool,
+    ) -> Option<String> {
+        let state = self.lock();
+        let Records {
+            mirrors, deleted, ..
+        } = &state.records;
+        let mut others = deleted.keys().filter(|name| is_other(name));
+        let deleter = others.find(|name| {
+            let pages = pages(name, deleted).filter(|page| page.repository == *repository);
+            let mut begun = pages.flat_map(|page| {
+                let records = find(mirrors, &page);
+                let known = find(deleted, &page).into_iter().flatten();
+                let begun = known.filter(move |(tag, tombstone)| {
+                    let record = records.and_then(|records| records.get(*tag));
+                    record.is_some_and(|record| tombstone.is_about(record))
+                });
+                begun.collect::<Vec<_>>()
+            });
+            begun.any(|(other, tombstone)| {
+                let is_here = tombstone.registry.may_be(registry);
+                let is_alike = other.as_str().eq_ignore_ascii_case(tag.as_str());
+                is_here && is_alike || other == tag && tombstone.digest == *digest
+            })
+        });
+        deleter.cloned()
     }
 
     pub(super) fn lose(&self, page: Page) {

@@ -20,8 +20,15 @@ pub(super) struct Barred(Vec<Option<Failure>>);
 
 impl Barred {
     /// Nothing keeps any of so many.
-    fn nothing(items: &[Item]) -> Self {
+    pub(super) fn nothing(items: &[Item]) -> Self {
         Self(items.iter().map(|_| None).collect())
+    }
+
+    /// Something keeps one.
+    pub(super) fn bar(&mut self, index: usize, failure: Failure) {
+        if let Some(slot) = self.0.get_mut(index) {
+            *slot = Some(failure);
+        }
     }
 
     pub(super) fn is_free(&self, index: usize) -> bool {
@@ -72,8 +79,8 @@ pub(super) async fn find_barred(
             Ok(()) => contend((state, &**neighbours), mirror, &item.sighting),
             Err(unseen) => Some(unseen_failure(&item.sighting, unseen)),
         };
-        if let Some(slot) = barred.0.get_mut(index) {
-            *slot = found;
+        if let Some(failure) = found {
+            barred.bar(index, failure);
         }
     }
     barred
@@ -84,7 +91,7 @@ fn is_written(item: &Item) -> bool {
     item.is_copied() || matches!(item.step, Step::Completed(_))
 }
 
-fn place(sighting: &Sighting) -> RecordPlace {
+pub(super) fn place(sighting: &Sighting) -> RecordPlace {
     let claim = &sighting.claim;
     (claim.registry.clone(), claim.repository.clone())
 }
@@ -121,12 +128,8 @@ fn failure(mirror: &Mirror, sighting: &Sighting, contender: Contender) -> Failur
     } = contender;
     let image = sighting.image.source.to_string();
     let own = mirror.name.clone();
-    let is_near = other.split('/').next() == Some(&*mirror.namespace);
-    let who = if is_near {
-        &other
-    } else {
-        "of another namespace"
-    };
+    let is_near = is_near(mirror, &other);
+    let who = shown(mirror, &other);
     match stand {
         Stand::Deletes => return Failure::disputed(&subject, who, "delete"),
         Stand::Announces => return Failure::disputed(&subject, who, "write"),
@@ -149,6 +152,20 @@ fn failure(mirror: &Mirror, sighting: &Sighting, contender: Contender) -> Failur
         }
     };
     Failure::conflict(&subject, &kind)
+}
+
+/// Whether another mirror is of the same namespace.
+fn is_near(mirror: &Mirror, other: &str) -> bool {
+    other.split('/').next() == Some(&*mirror.namespace)
+}
+
+/// Another mirror as people of a namespace may read of it.
+pub(super) fn shown<'a>(mirror: &Mirror, other: &'a str) -> &'a str {
+    if is_near(mirror, other) {
+        other
+    } else {
+        "of another namespace"
+    }
 }
 
 fn unseen_failure(sighting: &Sighting, unseen: &NeighboursError) -> Failure {

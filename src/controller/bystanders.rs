@@ -6,10 +6,10 @@
 use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
 
-use super::context::Context;
+use super::context::{Context, Shared};
 use crate::api::{ImageMirror, ImagePolicy};
+use crate::oci::Registry;
 use crate::plan::{self, Mirror};
-use crate::sync::State;
 
 /// Stands for every tag.
 const EVERY_TAG: &str = "*";
@@ -35,11 +35,20 @@ pub(super) fn read(object: &ImageMirror) -> Option<Mirror> {
 }
 
 /// Takes note of mirrors that have not said what they want. One that is suspended says nothing.
-pub(super) fn await_word(state: &State, mirrors: impl IntoIterator<Item = Mirror>) {
+pub(super) fn await_word(shared: &Shared, mirrors: impl IntoIterator<Item = Mirror>) {
     let mirrors = mirrors.into_iter();
     let (silent, expected): (Vec<_>, Vec<_>) = mirrors.partition(|mirror| mirror.suspend);
-    state.stand_by(silent);
-    state.expect(expected);
+    shared
+        .portion
+        .note(registries(silent.iter().chain(&expected)));
+    shared.state.stand_by(silent);
+    shared.state.expect(expected);
+}
+
+/// The registries that mirrors write to.
+fn registries<'a>(mirrors: impl Iterator<Item = &'a Mirror>) -> impl Iterator<Item = &'a Registry> {
+    let destinations = mirrors.flat_map(|mirror| &mirror.destinations);
+    destinations.map(|destination| &destination.registry)
 }
 
 impl Context {
@@ -47,7 +56,7 @@ impl Context {
     pub(super) fn stand_by(&self, mirror: &ImageMirror) {
         let wanting = read(mirror);
         self.shared.hinted.observe(mirror, wanting.as_ref());
-        await_word(&self.shared.state, wanting);
+        await_word(&self.shared, wanting);
     }
 
     /// What the mirrors of a namespace may want is known to whoever takes events of it.

@@ -8,6 +8,7 @@ use kube::runtime::reflector::ObjectRef;
 
 use super::records::OtherShards;
 use crate::api::ImageMirror;
+use crate::oci::Registry;
 use crate::runtime::lease::shards::{Hands, Pass, Shard};
 
 /// What this process works on.
@@ -71,6 +72,14 @@ impl Portion {
         match self {
             Self::Everything => None,
             Self::Shards { hands, .. } => Some(hands),
+        }
+    }
+
+    /// Takes note of registries that a mirror writes to, or did: before something is deleted, it is looked what others
+    /// have on record there.
+    pub(super) fn note<'a>(&self, registries: impl Iterator<Item = &'a Registry>) {
+        if let Self::Shards { others, .. } = self {
+            registries.for_each(|registry| others.note(registry));
         }
     }
 

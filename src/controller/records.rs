@@ -10,6 +10,7 @@ mod others;
 mod parts;
 mod pod;
 mod restored;
+mod selectors;
 mod told;
 mod writer;
 

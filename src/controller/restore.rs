@@ -14,6 +14,7 @@ use super::memory::name_of;
 use super::objects::{Guarded, PAGE_SIZE, api};
 use super::records::Records;
 use crate::api::ImageMirror;
+use crate::plan::Mirror;
 use crate::plan::conflicts::Seniority;
 use crate::runtime::kubernetes::ObjectPages;
 use crate::sync::Ledger;
@@ -51,6 +52,8 @@ pub(super) async fn restore(
     let mut objects = 0_u64;
     Records::list(&api(client, namespace), |object| {
         let namespace = object.namespace().unwrap_or_default();
+        let (registry, _) = object.spec.repository.split_once('/').unwrap_or_default();
+        shared.portion.note(registry.parse().iter());
         let mirror = ObjectRef::new(object.spec.mirror.as_str()).within(&namespace);
         let name = format!("{namespace}/{}", object.spec.mirror);
         let known = mirrors.get(&name);
@@ -99,7 +102,7 @@ async fn list_mirrors(
                 shared.memory.write(mirror, status);
             }
         }
-        bystanders::await_word(&shared.state, understood.filter_map(bystanders::read));
+        bystanders::await_word(shared, understood.filter_map(bystanders::read));
     }
     Ok(mirrors)
 }

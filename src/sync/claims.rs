@@ -342,15 +342,21 @@ impl Claims {
         self.unheard.insert(mirror);
     }
 
-    /// Takes note of a mirror that has not said what it wants, and is about to.
-    pub(super) fn expect(&mut self, mirror: Arc<Mirror>) {
-        self.unheard.expect(mirror);
-    }
-
     /// Takes note of the spec of a mirror that has not said what it wants by it. What it holds and the spec does not ask for
     /// keeps nobody from it any more, and is not pruned for others.
     pub(super) fn stand_by(&mut self, mirror: Arc<Mirror>) {
-        for target in self.unasked(&mirror) {
+        self.free_unasked(&mirror);
+        self.wait_for(mirror);
+    }
+
+    /// The same of one that is about to say what it wants.
+    pub(super) fn expect(&mut self, mirror: Arc<Mirror>) {
+        self.free_unasked(&mirror);
+        self.unheard.expect(mirror);
+    }
+
+    fn free_unasked(&mut self, mirror: &Mirror) {
+        for target in self.unasked(mirror) {
             let holder = self.holders.get(&target);
             let own = holder.filter(|holder| holder.mirror.name == mirror.name);
             if let Some(holder) = own.cloned() {
@@ -358,7 +364,6 @@ impl Claims {
                 self.withhold(&holder);
             }
         }
-        self.wait_for(mirror);
     }
 
     /// What a mirror holds that its spec does not ask for.

@@ -42,7 +42,7 @@ pub use self::file_error::FileError;
 pub use self::keep::{Keep, KeepError};
 pub use self::keepsake::{Form, Keepsake, Keepsakes};
 pub use self::leaf::{Leaf, LeafView};
-pub use self::memory::Memory;
+pub use self::memory::{Memory, Restorable};
 pub use self::origin::SetAside;
 pub(in crate::sync) use self::record::NEVER;
 pub use self::record::{Looked, Ownership, Record, Sight, Tombstone, Verified};
@@ -243,13 +243,14 @@ impl Ledger {
         self.memory.forget_deleted(slot);
     }
 
-    /// What deleted tags of a repository named, of all mirrors, but for these tags.
+    /// What deleted tags of a repository named, of all mirrors, but for those of this page that are over. What is over of
+    /// other pages counts at the registry alone.
     pub fn restorable(
         &self,
         registry: &Registry,
         repository: &Repository,
-        besides: &HashSet<Slot>,
-    ) -> BTreeSet<Digest> {
+        besides: (&Page, &HashSet<Slot>),
+    ) -> Restorable {
         self.memory.restorable(registry, repository, besides)
     }
 
@@ -324,11 +325,11 @@ impl Ledger {
         self.memory.restore(page, leaf);
     }
 
-    /// Takes over what other processes have on record of a repository at a registry, all of it. `is_other` says which
-    /// mirrors are theirs.
+    /// Takes over what other processes have on record of a repository at a registry, or at any, all of it. `is_other`
+    /// says which mirrors are theirs.
     pub fn see_others(
         &self,
-        place: &RecordPlace,
+        place: (Option<&Registry>, &Repository),
         found: Vec<(Page, Leaf)>,
         is_other: impl Fn(&str) -> bool,
     ) {
@@ -343,6 +344,16 @@ impl Ledger {
         rival: impl Fn(&str) -> Option<Rival>,
     ) -> Option<Contender> {
         self.memory.contender((place, tag), wanting, rival)
+    }
+
+    /// The mirror, of those that `is_other` picks, that has begun to delete a tag, or one that may be it.
+    pub fn deleter(
+        &self,
+        at: (&RecordPlace, &Tag),
+        digest: &Digest,
+        is_other: impl Fn(&str) -> bool,
+    ) -> Option<String> {
+        self.memory.deleter(at, digest, is_other)
     }
 
     /// Takes over what other processes kept of a mirror, in place of all that was known of its repositories.

@@ -2,8 +2,8 @@
 
 //! What other processes have on record that share the work, as an edge of a round.
 //!
-//! Who wants to write a tag, or to delete it, puts that on record first and looks at the records of the others then:
-//! of two at the same moment at least one sees the other, and leaves the tag alone.
+//! Who comes to want a tag, or is about to write or delete it, puts that on record first and looks at the records of the
+//! others then: of two at the same moment at least one sees the other, and leaves the tag alone.
 
 use std::collections::BTreeSet;
 
@@ -11,6 +11,7 @@ use futures::future::BoxFuture;
 
 use super::ledger::{Ledger, RecordPlace};
 use crate::api::Reason;
+use crate::oci::Repository;
 
 /// Looks at the records of other processes.
 pub trait Neighbours: Send + Sync {
@@ -19,6 +20,13 @@ pub trait Neighbours: Send + Sync {
         &'a self,
         ledger: &'a Ledger,
         places: &'a BTreeSet<RecordPlace>,
+    ) -> BoxFuture<'a, Result<(), NeighboursError>>;
+
+    /// The same of repositories at any registry: one may have another name.
+    fn look_everywhere<'a>(
+        &'a self,
+        ledger: &'a Ledger,
+        repositories: &'a BTreeSet<Repository>,
     ) -> BoxFuture<'a, Result<(), NeighboursError>>;
 
     /// Whether another process works on a mirror, or is about to.

@@ -15,18 +15,16 @@ use kube::{Api, Client, ResourceExt};
 use tokio::sync::{RwLock, RwLockWriteGuard};
 
 use super::convert;
+use super::selectors::{KnownRegistries, Selector, selectors};
 use super::writer::Writer;
 use crate::api::{ImageMirror, MirroredRepository, Reason};
 use crate::controller::objects::{Guarded, PAGE_SIZE, api};
-use crate::oci::Registry;
+use crate::oci::{Registry, Repository};
 use crate::runtime::kubernetes::{ObjectPages, explain};
 use crate::runtime::lease::shards::{Hands, Shard};
 use crate::sync::Ledger;
 use crate::sync::ledger::{Leaf, Page, RecordPlace};
 use crate::sync::neighbours::{Neighbours, NeighboursError};
-
-/// The port of plain HTTP, which need not be another registry than none.
-const HTTP: &str = ":80";
 
 /// Looks at what other members have on record.
 pub(in crate::controller) struct OtherShards {
@@ -34,6 +32,7 @@ pub(in crate::controller) struct OtherShards {
     /// The namespaces that are looked at; None means all of them together.
     scopes: Vec<Option<String>>,
     hands: Arc<Hands>,
+    registries: KnownRegistries,
     /// Nobody looks while shards come into other hands.
     change: RwLock<()>,
 }
@@ -48,6 +47,7 @@ impl OtherShards {
             client,
             scopes,
             hands,
+            registries: KnownRegistries::default(),
             change: RwLock::default(),
         }
     }
@@ -57,16 +57,23 @@ impl OtherShards {
         self.change.write().await
     }
 
-    async fn look_at(
+    /// Takes note of a registry that a mirror writes to, or did.
+    pub(in crate::controller) fn note(&self, registry: &Registry) {
+        self.registries.note(registry);
+    }
+
+    /// Looks through the records that the selectors pick for those of these places.
+    async fn look_for(
         &self,
         ledger: &Ledger,
-        places: &BTreeSet<RecordPlace>,
+        selectors: BTreeSet<Selector>,
+        places: impl Iterator<Item = Sought<'_>>,
     ) -> Result<(), kube::Error> {
         let mut finds = Finds::of(places);
         let mut owners = MirrorUids::new(&self.client);
         for scope in &self.scopes {
             let objects = api(&self.client, scope.as_deref());
-            for selector in selectors(places) {
+            for selector in &selectors {
                 self.list(&objects, selector, &mut owners, &mut finds)
                     .await?;
             }
@@ -81,13 +88,11 @@ impl OtherShards {
     async fn list(
         &self,
         objects: &Api<Guarded<MirroredRepository>>,
-        selector: Option<String>,
+        selector: &Selector,
         owners: &mut MirrorUids<'_>,
         finds: &mut Finds<'_>,
     ) -> Result<(), kube::Error> {
-        let mut parameters = ListParams::default().limit(PAGE_SIZE);
-        parameters.field_selector = selector;
-        let mut pages = ObjectPages::of(objects, parameters);
+        let mut pages = ObjectPages::of(objects, selector.parameters().limit(PAGE_SIZE));
         while let Some(listed) = pages.next().await? {
             for DeserializeGuard(object) in listed {
                 let Ok(object) = object else { continue };
@@ -115,13 +120,15 @@ impl OtherShards {
     }
 }
 
+/// Where records are looked for: a repository at a registry, or at any.
+type Sought<'a> = (Option<&'a Registry>, &'a Repository);
+
 /// What is looked for in lists, and what of it was found.
-struct Finds<'a>(BTreeMap<&'a RecordPlace, BTreeMap<Page, Leaf>>);
+struct Finds<'a>(BTreeMap<Sought<'a>, BTreeMap<Page, Leaf>>);
 
 impl<'a> Finds<'a> {
-    fn of(places: &'a BTreeSet<RecordPlace>) -> Self {
-        let places = places.iter().map(|place| (place, BTreeMap::new()));
-        Self(places.collect())
+    fn of(places: impl Iterator<Item = Sought<'a>>) -> Self {
+        Self(places.map(|place| (place, BTreeMap::new())).collect())
     }
 
     /// The places that an object may be about.
@@ -137,7 +144,8 @@ impl<'a> Finds<'a> {
         let places = self.0.iter_mut();
         places.filter_map(move |((registry, repository), found)| {
             let (at, name) = named.as_ref()?;
-            (at.may_be(registry) && name == repository).then_some(found)
+            let is_there = registry.is_none_or(|registry| at.may_be(registry));
+            (is_there && name == *repository).then_some(found)
         })
     }
 
@@ -154,7 +162,7 @@ impl<'a> Finds<'a> {
         }
     }
 
-    fn into_places(self) -> impl Iterator<Item = (&'a RecordPlace, Vec<(Page, Leaf)>)> {
+    fn into_places(self) -> impl Iterator<Item = (Sought<'a>, Vec<(Page, Leaf)>)> {
         let places = self.0.into_iter();
         places.map(|(place, found)| (place, found.into_iter().collect()))
     }
@@ -168,16 +176,29 @@ impl Neighbours for OtherShards {
     ) -> BoxFuture<'a, Result<(), NeighboursError>> {
         async move {
             let _looking = self.change.read().await;
-            let looked = self.look_at(ledger, places).await;
-            looked.map_err(|error| NeighboursError {
-                reason: Reason::Unreachable,
-                message: format!(
-                    "cannot read the MirroredRepositories of {}: {}",
-                    name(places),
-                    explain(&error)
-                ),
-            })?;
-            Ok(())
+            let sought = places.iter().map(|(at, of)| (Some(at), of));
+            let looked = self.look_for(ledger, selectors(places), sought).await;
+            let names = places.iter().map(|(at, of)| format!("{at}/{of}"));
+            looked.map_err(|error| unseen(names, &error))
+        }
+        .boxed()
+    }
+
+    fn look_everywhere<'a>(
+        &'a self,
+        ledger: &'a Ledger,
+        repositories: &'a BTreeSet<Repository>,
+    ) -> BoxFuture<'a, Result<(), NeighboursError>> {
+        async move {
+            if repositories.is_empty() {
+                return Ok(());
+            }
+            let _looking = self.change.read().await;
+            let selectors = self.registries.selectors(repositories);
+            let sought = repositories.iter().map(|of| (None, of));
+            let looked = self.look_for(ledger, selectors, sought).await;
+            let names = repositories.iter().map(Repository::to_string);
+            looked.map_err(|error| unseen(names, &error))
         }
         .boxed()
     }
@@ -188,55 +209,32 @@ impl Neighbours for OtherShards {
     }
 }
 
-/// The shard of a mirror, `namespace/name`; none of what stands on record under another name.
-fn shard_of(hands: &Hands, mirror: &str) -> Option<Shard> {
-    let (namespace, name) = mirror.split_once('/')?;
-    let is_name = |part: char| part.is_ascii_alphanumeric() || part == '-' || part == '.';
-    name.chars().all(is_name).then_some(())?;
-    Some(hands.division().shard_of(namespace, name))
+fn unseen(of: impl Iterator<Item = String>, error: &kube::Error) -> NeighboursError {
+    NeighboursError {
+        reason: Reason::Unreachable,
+        message: format!(
+            "cannot read the MirroredRepositories of {}: {}",
+            in_few_words(of),
+            explain(error)
+        ),
+    }
 }
 
-/// These places, in few words.
-fn name(places: &BTreeSet<RecordPlace>) -> String {
-    let mut names = places.iter();
-    let first = names.next();
-    let first = first.map(|(registry, repository)| format!("{registry}/{repository}"));
-    let first = first.unwrap_or_default();
+/// The first of several names, and how many there are besides.
+fn in_few_words(mut names: impl Iterator<Item = String>) -> String {
+    let first = names.next().unwrap_or_default();
     match names.count() {
         0 => first,
         others => format!("{first} and {others} more repositories"),
     }
 }
 
-/// What picks the records of repositories, and maybe of others, in as few lists as that takes: one for each name of each
-/// repository. A registry that is given by an address has more names than can be told: where there is one, one list of
-/// everything serves all of them.
-fn selectors(places: &BTreeSet<RecordPlace>) -> Vec<Option<String>> {
-    let mut selectors = BTreeSet::new();
-    for (registry, repository) in places {
-        let Some(names) = names_of(registry) else {
-            return vec![None];
-        };
-        let names = names.into_iter();
-        selectors.extend(names.map(|name| format!("spec.repository={name}/{repository}")));
-    }
-    selectors.into_iter().map(Some).collect()
-}
-
-/// All names of a registry; none where they cannot be told.
-fn names_of(registry: &Registry) -> Option<Vec<String>> {
-    let name = registry.to_string();
-    let host = registry.host();
-    let is_address = host.starts_with('[') || host.ends_with(|last: char| last.is_ascii_digit());
-    if is_address || registry.is_loopback() {
-        return None;
-    }
-    let other = match name.strip_suffix(HTTP) {
-        Some(bare) => Some(bare.to_owned()),
-        None if registry.port().is_none() => Some(format!("{name}{HTTP}")),
-        None => None,
-    };
-    Some(std::iter::once(name).chain(other).collect())
+/// The shard of a mirror, `namespace/name`; none of what stands on record under another name.
+fn shard_of(hands: &Hands, mirror: &str) -> Option<Shard> {
+    let (namespace, name) = mirror.split_once('/')?;
+    let is_name = |part: char| part.is_ascii_alphanumeric() || part == '-' || part == '.';
+    name.chars().all(is_name).then_some(())?;
+    Some(hands.division().shard_of(namespace, name))
 }
 
 /// The UIDs of mirrors, each asked for once.

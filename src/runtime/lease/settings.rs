@@ -83,7 +83,7 @@ impl Identity {
     }
 
     #[cfg(test)]
-    pub(super) fn named(name: &str) -> Self {
+    pub(crate) fn named(name: &str) -> Self {
         Self(name.to_owned())
     }
 }

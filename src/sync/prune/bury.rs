@@ -8,10 +8,10 @@ use super::run::PruneRun;
 use super::safeguard::{Safeguard, Safeguards};
 use super::slot;
 use crate::api::mirrored_repository::SHARERS;
-use crate::oci::{Digest, Tag};
+use crate::oci::{Digest, Repository, Tag};
 use crate::plan::prune::{Candidate, Doubt, Fate, Rule, Stop};
 use crate::sync::Connect;
-use crate::sync::ledger::{RecordPlace, Slot, Tombstone};
+use crate::sync::ledger::{Slot, Tombstone};
 
 /// What earlier rounds wrote of tags that they tried to delete, by the places of the candidates in the plan.
 pub(super) type Earlier = HashMap<usize, Tombstone>;
@@ -62,7 +62,12 @@ impl<C: Connect> PruneRun<'_, C> {
         let flushed = flushed.map_err(|error| Stop::unkept(&error.to_string(), error.reason));
         let seen = match flushed {
             // Who announces a push from now on sees the tombstone.
-            Ok(()) => self.see_others(batch).await,
+            Ok(()) => {
+                let repositories = batch
+                    .iter()
+                    .map(|(_, candidate)| &candidate.target.repository);
+                self.see_others(repositories.cloned().collect()).await
+            }
             Err(stop) => Err(stop),
         };
         if let Err(stop) = seen {
@@ -74,15 +79,13 @@ impl<C: Connect> PruneRun<'_, C> {
         Ok(earlier)
     }
 
-    /// Looks at what mirrors of other processes have on record there.
-    async fn see_others(&self, batch: &[(usize, &Candidate)]) -> Result<(), Stop> {
+    /// Looks at what mirrors of other processes have on record of these repositories, under any name of a registry.
+    pub(super) async fn see_others(&self, repositories: BTreeSet<Repository>) -> Result<(), Stop> {
         let Some(neighbours) = &self.state.neighbours else {
             return Ok(());
         };
-        let places = batch.iter().map(|(_, candidate)| &candidate.target);
-        let places = places.map(|target| (target.registry.clone(), target.repository.clone()));
-        let places: BTreeSet<RecordPlace> = places.collect();
-        let seen = neighbours.look(&self.state.ledger, &places).await;
+        let ledger = &self.state.ledger;
+        let seen = neighbours.look_everywhere(ledger, &repositories).await;
         seen.map_err(|error| Stop::new(error.reason, error.message))
     }
 

@@ -3,7 +3,7 @@
 //! What is left of deleted tags once they can be restored no more: what refers to their images goes too,
 //! unless a tag still leads to them, or a workload uses them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use tokio::time::Instant;
 
@@ -21,7 +21,7 @@ use crate::plan::prune::{
 };
 use crate::plan::report::Failure;
 use crate::sync::Connect;
-use crate::sync::ledger::{Page, Slot, Tombstone};
+use crate::sync::ledger::{Page, Restorable, Slot, Tombstone};
 
 /// A tag that was deleted and can be restored no more.
 pub(super) struct Dead {
@@ -110,9 +110,18 @@ impl<C: Connect> PruneRun<'_, C> {
     ) {
         let mut protection = Protection::new(*self, &findings.wanted);
         let mut failed_in_a_row = 0;
+        let repositories = dead.keys().map(|page| page.repository.clone()).collect();
+        let dead = match self.see_others(repositories).await {
+            Ok(()) => dead,
+            Err(stop) => {
+                report.stop = Some(stop);
+                Graves::new()
+            }
+        };
+        let over = slots(&dead);
         for (page, mut tombstones) in dead {
             let dead = self.exhume(&page, &tombstones);
-            match self.clear(&page, &dead, &mut protection).await {
+            match self.clear((&page, &over), &dead, &mut protection).await {
                 Ok(Cleared { referrers, in_use }) => {
                     failed_in_a_row = 0;
                     report.referrers += referrers;
@@ -146,16 +155,7 @@ impl<C: Connect> PruneRun<'_, C> {
         let Some(known) = self.mirror.destination(destination) else {
             return Vec::new();
         };
-        let recorded = self
-            .state
-            .ledger
-            .holdings_besides(&self.mirror.name, repository);
-        let claims = self.state.claims();
-        let mut others = recorded
-            .into_iter()
-            .chain(claims.besides(&self.mirror.name, repository));
-        let is_here = |at: Option<Registry>| at.is_none_or(|at| at.may_be(&known.registry));
-        if others.any(|other| is_here(other.registry)) {
+        if self.is_written_by_others(&known.registry, repository) {
             return Vec::new();
         }
         let dead = tombstones.iter().filter_map(|(tag, tombstone)| {
@@ -176,22 +176,47 @@ impl<C: Connect> PruneRun<'_, C> {
         dead.collect()
     }
 
+    /// Whether another mirror writes to a repository, or keeps something there.
+    fn is_written_by_others(&self, registry: &Registry, repository: &Repository) -> bool {
+        let (name, ledger) = (&self.mirror.name, &self.state.ledger);
+        let recorded = ledger.holdings_besides(name, repository);
+        let claims = self.state.claims();
+        let mut others = recorded.into_iter().chain(claims.besides(name, repository));
+        let is_here = |at: Option<Registry>| at.is_none_or(|at| at.may_be(registry));
+        others.any(|other| is_here(other.registry))
+    }
+
+    /// Whether other processes have put on record since that somebody writes to a repository, or that what can be
+    /// restored is not only this. What they delete is on record before its tag is gone: who lists the tags first misses
+    /// none.
+    pub(super) async fn is_overtaken(
+        &self,
+        (registry, repository): (&Registry, &Repository),
+        besides: (&Page, &HashSet<Slot>),
+        restorable: &Restorable,
+    ) -> Result<bool, Stop> {
+        if self.state.neighbours.is_none() {
+            return Ok(false);
+        }
+        self.see_others(BTreeSet::from([repository.clone()]))
+            .await?;
+        let ledger = &self.state.ledger;
+        let is_more = ledger.restorable(registry, repository, besides) != *restorable;
+        Ok(is_more || self.is_written_by_others(registry, repository))
+    }
+
     async fn clear(
         &self,
-        page: &Page,
+        over: (&Page, &HashSet<Slot>),
         dead: &[Dead],
         protection: &mut Protection<'_, C>,
     ) -> Result<Cleared, Hindrance> {
         let in_use = find_used(dead, protection).await?;
-        let free: Vec<&Dead> = dead
-            .iter()
-            .filter(|dead| !in_use.contains(&dead.target.tag))
-            .collect();
         let mut cleared = Cleared {
             referrers: 0,
             in_use,
         };
-        let Some(first) = free.first() else {
+        let Some(first) = dead.first() else {
             return Ok(cleared);
         };
         let Target {
@@ -199,6 +224,20 @@ impl<C: Connect> PruneRun<'_, C> {
             repository,
             ..
         } = &first.target;
+        let restorable = self.state.ledger.restorable(registry, repository, over);
+        // At a registry of another name, which may be this one, they are to be restored: they wait.
+        let waiting = dead
+            .iter()
+            .filter(|dead| restorable.elsewhere.contains(&dead.tombstone.digest));
+        let waiting = waiting.map(|dead| dead.target.tag.clone());
+        cleared.in_use.extend(waiting);
+        let free: Vec<&Dead> = dead
+            .iter()
+            .filter(|dead| !cleared.in_use.contains(&dead.target.tag))
+            .collect();
+        if free.is_empty() {
+            return Ok(cleared);
+        }
         let subject = format!("{registry}/{repository}");
         let failed = |error: &Error| Hindrance::Failure(Failure::requesting(&subject, error));
         let endpoint = protection.endpoint(&first.target).await;
@@ -207,14 +246,10 @@ impl<C: Connect> PruneRun<'_, C> {
             // By the tags of referrers it would take more, too.
             return Ok(cleared);
         }
-        let slots = free.iter().map(|dead| page.slot(&dead.target.tag));
         let survey = Survey {
             endpoint: &endpoint,
             repository,
-            restorable: self
-                .state
-                .ledger
-                .restorable(registry, repository, &slots.collect()),
+            restorable: needed(dead, &cleared, &restorable),
             own: free
                 .iter()
                 .flat_map(|dead| dead.tombstone.referrers.iter().cloned())
@@ -235,6 +270,15 @@ impl<C: Connect> PruneRun<'_, C> {
             }
             Err(error) => return Err(failed(&error)),
         };
+        if parts.is_empty() {
+            return Ok(cleared);
+        }
+        let overtaken = self.is_overtaken((registry, repository), over, &restorable);
+        if overtaken.await.map_err(Hindrance::Stop)? {
+            // The next round looks again what may go without them.
+            cleared.in_use = all(dead);
+            return Ok(cleared);
+        }
         let place = (&endpoint, repository, subject.as_str());
         clear_parts(place, &parts, dead, &mut cleared, protection).await?;
         Ok(cleared)
@@ -297,6 +341,22 @@ async fn clear_parts<C: Connect>(
         }
     }
     Ok(())
+}
+
+/// The tags of graves.
+pub(super) fn slots(graves: &Graves) -> HashSet<Slot> {
+    let pages = graves.iter();
+    let slots = pages.flat_map(|(page, tags)| tags.keys().map(|tag| page.slot(tag)));
+    slots.collect()
+}
+
+/// What can be restored, or waits although it cannot: what refers to it stays.
+fn needed(dead: &[Dead], cleared: &Cleared, restorable: &Restorable) -> BTreeSet<Digest> {
+    let waiting = dead
+        .iter()
+        .filter(|dead| cleared.in_use.contains(&dead.target.tag));
+    let waiting = waiting.map(|dead| dead.tombstone.digest.clone());
+    restorable.here.iter().cloned().chain(waiting).collect()
 }
 
 /// The digests that go with a part: its own, and those that a list of referrers names.

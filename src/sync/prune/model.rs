@@ -14,6 +14,8 @@
 //! - no more is deleted than the brakes allow, but for exactly the approved plan;
 //! - what was deleted can be restored for as long as the grace says, and no signature is lost of an image
 //!   that a tag names, a workload uses, or a person may still restore;
+//! - of mirrors that another process works on that shares the work, all of this is true by what is on record, and by
+//!   the specs that its watch has told of, and while shards change hands;
 //! - once everything is quiet, the destination has what a fresh mirror would have, and besides that only
 //!   what somebody else wrote, what is in use, and what the rules keep.
 //!
@@ -22,10 +24,13 @@
 
 mod along;
 mod clear;
+mod contention;
 mod copy;
 mod delete;
 mod events;
 mod faults;
+mod fellows;
+mod fleet;
 mod judge;
 mod known;
 mod member;
@@ -58,13 +63,16 @@ const STEP: u64 = 100_000;
 const FOUND_WITHIN: u64 = 10_000;
 /// Histories that are told of, where more than one fails.
 const BLAMES: usize = 10;
+/// One history of so many is of members that share the work.
+const SHARED: u64 = 3;
 /// What happens in one.
 const EVENTS: usize = 12;
 
 /// Plays a history: how many tags were deleted, and how many signatures after them. Else what the judge says.
 fn play(seed: u64, is_told: bool, mutant: Option<Mutant>) -> Result<(usize, usize), String> {
     let played = catch_unwind(AssertUnwindSafe(|| {
-        let mut world = World::new(Random::new(seed), is_told, mutant);
+        let is_shared = seed % SHARED == SHARED - 1;
+        let mut world = World::new(Random::new(seed), is_shared, (is_told, mutant));
         for _ in 0..EVENTS {
             world.happen();
         }

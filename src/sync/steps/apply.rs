@@ -15,6 +15,7 @@ use futures::{StreamExt, stream};
 use tokio::time::{Instant, timeout_at};
 
 use super::contention::{find_barred, withdraw_refused};
+use super::doomed::find_doomed;
 use super::groups::{Group, completions, group};
 use crate::copy::{Done, Engine, Error};
 use crate::plan::Mirror;
@@ -58,10 +59,14 @@ pub(in crate::sync) async fn apply(deps: &Deps<'_>, round: &mut MirrorRound) -> 
     // Somebody else may have announced the same meanwhile.
     let disputed = find_barred(deps.state, &mirror, items, |index| taken.is_free(index)).await;
     disputed.withdraw(ledger, items);
-    taken.tell(&mut outcomes);
-    disputed.tell(&mut outcomes);
+    let doomed = find_doomed(deps.state, &mirror, items).await;
+    doomed.withdraw(ledger, items);
+    let barred = [taken, disputed, doomed];
+    for barred in &barred {
+        barred.tell(&mut outcomes);
+    }
     let may_be_written =
-        |index, item: &Item| taken.is_free(index) && disputed.is_free(index) && is_kept(item);
+        |index, item: &Item| barred.iter().all(|barred| barred.is_free(index)) && is_kept(item);
     let mut groups = match deps.copies {
         Copies::All | Copies::Part(_) => group(items, |index, item| {
             item.is_copied() && may_be_written(index, item)

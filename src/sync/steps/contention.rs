@@ -23,8 +23,15 @@ pub(super) struct Barred(Vec<Option<Failure>>);
 
 impl Barred {
     /// Nothing keeps any of so many.
-    fn nothing(items: &[Item]) -> Self {
+    pub(super) fn nothing(items: &[Item]) -> Self {
         Self(items.iter().map(|_| None).collect())
+    }
+
+    /// Something keeps one.
+    pub(super) fn bar(&mut self, index: usize, failure: Failure) {
+        if let Some(slot) = self.0.get_mut(index) {
+            *slot = Some(failure);
+        }
     }
 
     pub(super) fn is_free(&self, index: usize) -> bool {
@@ -75,8 +82,8 @@ pub(super) async fn find_barred(
             Ok(()) => contend((state, &**neighbours), mirror, &item.sighting),
             Err(unseen) => Some(unseen_failure(&item.sighting, unseen)),
         };
-        if let Some(slot) = barred.0.get_mut(index) {
-            *slot = found;
+        if let Some(failure) = found {
+            barred.bar(index, failure);
         }
     }
     barred
@@ -87,7 +94,7 @@ fn is_written(item: &Item) -> bool {
     item.is_copied() || matches!(item.step, Step::Completed(_))
 }
 
-fn place(sighting: &Sighting) -> RecordPlace {
+pub(super) fn place(sighting: &Sighting) -> RecordPlace {
     let claim = &sighting.claim;
     (claim.registry.clone(), claim.repository.clone())
 }

@@ -6,6 +6,7 @@ pub(super) mod apply;
 mod contention;
 mod created;
 pub(super) mod decide;
+pub(super) mod doomed;
 mod excludes;
 pub(super) mod gate;
 mod groups;

@@ -171,39 +171,3 @@ async fn named_registries_are_asked_for_by_repository_and_mirrors_once() {
     );
     assert!(sought.iter().all(|place| is_known(&ledger, place)));
 }
-
-#[test]
-fn all_names_of_a_registry_are_looked_for_and_each_once() {
-    let cases: [(&[&str], &[Option<&str>]); 6] = [
-        (
-            &["registry.example.com"],
-            &[
-                Some("spec.repository=registry.example.com/a/b"),
-                Some("spec.repository=registry.example.com:80/a/b"),
-            ],
-        ),
-        (
-            &["registry.example.com", "registry.example.com:80"],
-            &[
-                Some("spec.repository=registry.example.com/a/b"),
-                Some("spec.repository=registry.example.com:80/a/b"),
-            ],
-        ),
-        (
-            &["registry.example.com:5000"],
-            &[Some("spec.repository=registry.example.com:5000/a/b")],
-        ),
-        (&["127.0.0.1:5000"], &[None]),
-        (&["localhost:5000", "10.0.0.1:5000"], &[None]),
-        (&["registry.example.com", "10.0.0.1:5000"], &[None]),
-    ];
-    for (registries, expected) in cases {
-        let places = registries.iter().map(|registry| {
-            let registry: Registry = registry.parse().unwrap();
-            (registry, "a/b".parse().unwrap())
-        });
-        let found = selectors(&places.collect());
-        let found: Vec<Option<&str>> = found.iter().map(Option::as_deref).collect();
-        assert_eq!(found, expected, "{registries:?}");
-    }
-}

@@ -129,27 +129,27 @@ impl Hands {
     }
 
     /// Its lease has this process as its holder.
-    pub(super) fn take(&self, shard: Shard) {
+    pub fn take(&self, shard: Shard) {
         self.stages.send_modify(|stages| {
             stages.insert(shard, ShardStage::Taken);
         });
     }
 
     /// Nothing more of it begins.
-    pub(super) fn close(&self, shard: Shard) {
+    pub fn close(&self, shard: Shard) {
         let _ = self.advance(shard, ShardStage::Open, ShardStage::Closing)
             || self.advance(shard, ShardStage::Taken, ShardStage::Closing);
     }
 
     /// It is held no more.
-    pub(super) fn let_go(&self, shard: Shard) {
+    pub fn let_go(&self, shard: Shard) {
         self.stages.send_modify(|stages| {
             stages.remove(&shard);
         });
     }
 
     /// Whether nothing of it is under way.
-    pub(super) fn is_idle(&self, shard: Shard) -> bool {
+    pub fn is_idle(&self, shard: Shard) -> bool {
         !self.lock().contains_key(&shard)
     }
 
@@ -159,7 +159,7 @@ impl Hands {
     }
 
     /// All that are held.
-    pub(super) fn held(&self) -> BTreeSet<Shard> {
+    pub fn held(&self) -> BTreeSet<Shard> {
         self.stages.borrow().keys().copied().collect()
     }
 

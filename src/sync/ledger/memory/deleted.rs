@@ -8,10 +8,20 @@ use jiff::Timestamp;
 
 use super::{Memory, Records, find, find_known, find_mut, pages};
 use crate::api::mirrored_repository::Took;
-use crate::oci::{Digest, Registry, Repository};
+use crate::oci::{Digest, Registry, Repository, Tag};
 use crate::plan::prune::Target;
 use crate::sync::ledger::keepsake::{self, Keepsakes, Kept};
+use crate::sync::ledger::slot::RecordPlace;
 use crate::sync::ledger::{Page, Slot, Tombstone};
+
+/// What deleted tags of a repository named that can be restored.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Restorable {
+    /// At a registry.
+    pub here: BTreeSet<Digest>,
+    /// At registries of other names, which may be the same.
+    pub elsewhere: BTreeSet<Digest>,
+}
 
 impl Memory {
     pub(in crate::sync::ledger) fn bury(&self, slot: &Slot, tombstone: Tombstone) {
@@ -100,23 +110,61 @@ impl Memory {
         &self,
         registry: &Registry,
         repository: &Repository,
-        besides: &HashSet<Slot>,
-    ) -> BTreeSet<Digest> {
+        (page, besides): (&Page, &HashSet<Slot>),
+    ) -> Restorable {
         let state = self.lock();
         let deleted = &state.records.deleted;
         let pages = deleted.keys().flat_map(|mirror| pages(mirror, deleted));
-        let mut digests = BTreeSet::new();
-        for page in pages.filter(|page| page.repository == *repository) {
-            for (tag, tombstone) in find(deleted, &page).into_iter().flatten() {
-                if tombstone.registry.may_be(registry)
-                    && !tombstone.cleared
-                    && !besides.contains(&page.slot(tag))
-                {
-                    digests.insert(tombstone.digest.clone());
+        let mut digests = Restorable::default();
+        for other in pages.filter(|other| other.repository == *repository) {
+            for (tag, tombstone) in find(deleted, &other).into_iter().flatten() {
+                let is_here = tombstone.registry.may_be(registry);
+                let is_over = besides.contains(&other.slot(tag)) && (other == *page || !is_here);
+                if tombstone.cleared || is_over {
+                    continue;
                 }
+                let there = if is_here {
+                    &mut digests.here
+                } else {
+                    &mut digests.elsewhere
+                };
+                there.insert(tombstone.digest.clone());
             }
         }
         digests
+    }
+
+    /// The mirror, of those that `is_other` picks, that has begun to delete a tag, or one that may be it: in other letters,
+    /// or with its digest at a registry of another name.
+    pub(in crate::sync::ledger) fn deleter(
+        &self,
+        ((registry, repository), tag): (&RecordPlace, &Tag),
+        digest: &Digest,
+        is_other: impl Fn(&str) -> bool,
+    ) -> Option<String> {
+        let state = self.lock();
+        let Records {
+            mirrors, deleted, ..
+        } = &state.records;
+        let mut others = deleted.keys().filter(|name| is_other(name));
+        let deleter = others.find(|name| {
+            let pages = pages(name, deleted).filter(|page| page.repository == *repository);
+            let mut begun = pages.flat_map(|page| {
+                let records = find(mirrors, &page);
+                let known = find(deleted, &page).into_iter().flatten();
+                let begun = known.filter(move |(tag, tombstone)| {
+                    let record = records.and_then(|records| records.get(*tag));
+                    record.is_some_and(|record| tombstone.is_about(record))
+                });
+                begun.collect::<Vec<_>>()
+            });
+            begun.any(|(other, tombstone)| {
+                let is_here = tombstone.registry.may_be(registry);
+                let is_alike = other.as_str().eq_ignore_ascii_case(tag.as_str());
+                is_here && is_alike || other == tag && tombstone.digest == *digest
+            })
+        });
+        deleter.cloned()
     }
 
     pub(in crate::sync::ledger) fn clear_deleted(&self, slot: &Slot, counted: Timestamp) {

@@ -54,10 +54,10 @@ impl Memory {
         })
     }
 
-    /// Replaces what others have on record of a repository at a registry. Nothing of it is kept from here.
+    /// Replaces what others have on record of a repository at a registry, or at any. Nothing of it is kept from here.
     pub(in crate::sync::ledger) fn see_others(
         &self,
-        (registry, repository): &RecordPlace,
+        (registry, repository): (Option<&Registry>, &Repository),
         found: Vec<(Page, Leaf)>,
         is_other: impl Fn(&str) -> bool,
     ) {
@@ -69,7 +69,8 @@ impl Memory {
             .collect();
         for mirror in others {
             for page in state.records.pages(&mirror) {
-                if page.repository == *repository && state.records.is_at(&page, registry) {
+                let is_here = registry.is_none_or(|at| state.records.is_at(&page, at));
+                if page.repository == *repository && is_here {
                     state.records.remove_page(&page);
                     state.changed.remove(&page);
                 }

@@ -4,6 +4,8 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use futures::FutureExt;
+
 use super::known::{KNOWN_IMAGES, KNOWN_TAGS, at};
 use super::mutants::Mutant;
 use super::protection::look;
@@ -13,7 +15,7 @@ use crate::oci::{Digest, Repository, Tag};
 use crate::plan::prune::{Landscape, Leftover, Target, find_leftovers};
 use crate::plan::{Claim, SourceImage};
 use crate::sync::ledger::{Page, Tombstone};
-use crate::sync::prune::leftovers::Graves;
+use crate::sync::prune::leftovers::{Graves, slots};
 use crate::sync::prune::protect::Image;
 
 impl World {
@@ -25,6 +27,14 @@ impl World {
         let mirror = self.members[self.me].mirror.clone();
         let process = self.process.clone();
         let pruning = process.pruning(&mirror);
+        let repositories = dead.keys().map(|page| page.repository.clone());
+        let seen = pruning.see_others(repositories.collect()).now_or_never();
+        let dead = if seen.unwrap().is_ok() {
+            dead
+        } else {
+            Graves::new()
+        };
+        let over = slots(&dead);
         for (page, mut tombstones) in dead {
             if pruning.exhume(&page, &tombstones).is_empty() {
                 pruning.forget_dead(Graves::from([(page, tombstones)]));
@@ -33,23 +43,36 @@ impl World {
             let here = mirror.destination(&page.destination).unwrap();
             tombstones.retain(|_, tombstone| tombstone.registry == here.registry);
             let repository = &page.repository;
+            let known = tombstones.values();
+            let all: Vec<Digest> = known.map(|known| known.digest.clone()).collect();
             tombstones.retain(|tag, tombstone| !self.uses_dead(repository, tag, tombstone, own));
+            let ledger = &process.state.ledger;
+            let restorable = ledger.restorable(&here.registry, repository, (&page, &over));
+            let mut needed = restorable.here.clone();
+            needed.extend(all.into_iter().filter(|digest| {
+                let is_it = |known: &Tombstone| known.digest == *digest;
+                restorable.elsewhere.contains(digest) || !tombstones.values().any(is_it)
+            }));
+            tombstones.retain(|_, known| !restorable.elsewhere.contains(&known.digest));
             let Some((_, first)) = tombstones.first_key_value() else {
                 continue;
             };
             let number = at(&first.registry, repository, &KNOWN_TAGS[0]).0;
-            let slots = tombstones.keys().map(|tag| page.slot(tag)).collect();
-            let restorable = process
-                .state
-                .ledger
-                .restorable(&first.registry, repository, &slots);
             let gone = tombstones.iter().filter(|(tag, _)| {
                 let place = (number, (repository.clone(), (*tag).clone()));
                 !self.registry.contains_key(&place)
             });
             let gone: Vec<Digest> = gone.map(|(_, known)| known.digest.clone()).collect();
-            let landscape = self.landscape(number, &page, restorable);
-            for part in find_leftovers(&landscape, &gone).parts {
+            let landscape = self.landscape(number, &page, needed);
+            let parts = find_leftovers(&landscape, &gone).parts;
+            if !parts.is_empty() {
+                let place = (&first.registry, repository);
+                let overtaken = pruning.is_overtaken(place, (&page, &over), &restorable);
+                if overtaken.now_or_never().unwrap().unwrap_or(true) {
+                    continue;
+                }
+            }
+            for part in parts {
                 let Leftover::Tag(tag, digest) = part else {
                     panic!("the registry lists no referrers");
                 };

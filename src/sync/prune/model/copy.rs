@@ -16,9 +16,9 @@ enum Standing {
 }
 
 impl World {
-    /// Copies what is not there; says how much was there and not on record.
-    pub(super) fn copy(&mut self, wanted: &[Wanted]) -> Result<usize, End> {
-        let mut rebuilt = 0;
+    /// Copies what is not there; says how much was there and not on record, and whether others have some of it.
+    pub(super) fn copy(&mut self, wanted: &[Wanted]) -> Result<(usize, bool), End> {
+        let (mut rebuilt, mut is_disputed) = (0, false);
         for wanted in wanted {
             let Wanted {
                 slot, at, digest, ..
@@ -39,14 +39,20 @@ impl World {
                     },
                     None => self.record(wanted, Standing::Adopted),
                 };
-                ledger.write(slot.clone(), record);
+                is_disputed |= !self.adopt(wanted, record)?;
                 continue;
             }
+            if self.is_taken(wanted, ledger.read(slot).as_ref()) {
+                is_disputed = true;
+                continue;
+            }
+            let before = ledger.read(slot);
             let deleted = |leaf: &Leaf| Some(leaf.deleted.get(&slot.tag)?.digest.clone());
             if let Some(deleted) = self.kept(&slot.page, deleted) {
                 let image = (at.0, slot.page.repository.clone(), deleted);
                 self.notes.abandoned.insert(image);
             }
+            self.announce(wanted);
             ledger.write(slot.clone(), self.record(wanted, Standing::Pending));
             self.notes.is_written(at);
             self.step()?;
@@ -61,6 +67,11 @@ impl World {
             if self.random.one_in(24) {
                 self.let_others_go_on();
             }
+            if self.is_taken(wanted, before.as_ref()) {
+                self.withdraw(wanted, before);
+                is_disputed = true;
+                continue;
+            }
             self.look_at_lease()?;
             self.tell(|| format!("push {at:?} = {digest}"));
             // Signed before it is visible.
@@ -74,9 +85,10 @@ impl World {
             let unapproved = &mut self.member_mut().unapproved;
             unapproved.retain(|(of, _)| of != slot);
             ledger.write(slot.clone(), self.record(wanted, Standing::Written));
+            self.settle_wish(wanted);
         }
         self.flush()?;
-        Ok(rebuilt)
+        Ok((rebuilt, is_disputed))
     }
 
     fn record(&self, wanted: &Wanted, standing: Standing) -> Record {

@@ -36,6 +36,10 @@ impl World {
     }
 
     fn happen_by_chance(&mut self) {
+        if self.is_shared() && self.random.one_in(5) {
+            self.change_members();
+            return;
+        }
         match self.random.below(27) {
             0 | 1 => self.push_at_source(),
             2 => self.remove_at_source(),
@@ -84,6 +88,9 @@ impl World {
                     .trim_end_matches("-ALT");
                 let tag = name.parse().unwrap();
                 self.member_mut().selected.insert(tag);
+                if self.is_shared() {
+                    self.tell_spec();
+                }
             }
             _ => {
                 self.tell(|| format!("{me} prunes no more"));
@@ -118,7 +125,7 @@ impl World {
         self.source.remove(&place);
     }
 
-    fn edit_policy(&mut self) {
+    pub(super) fn edit_policy(&mut self) {
         let mut selected = self.member().selected.clone();
         if self.random.one_in(2) {
             // As most edits: one tag more, or less.
@@ -134,6 +141,9 @@ impl World {
         }
         self.tell(|| format!("policy of {}: {selected:?}", self.me));
         self.member_mut().selected = selected;
+        if self.is_shared() {
+            self.tell_spec();
+        }
     }
 
     /// A person takes tags out of a policy one by one, some hours apart.
@@ -146,6 +156,9 @@ impl World {
             let tag = selected[self.random.index(selected.len())].clone();
             self.tell(|| format!("policy of {}: without {tag}", self.me));
             self.member_mut().selected.remove(&tag);
+            if self.is_shared() {
+                self.tell_spec();
+            }
             self.round();
             self.wait(Duration::from_secs(7 * 60 * 60));
         }
@@ -167,6 +180,10 @@ impl World {
             let prune = &member.mirror.prune;
             format!("mirror {}: {prune:?} {destinations:?}", self.me)
         });
+        if self.is_shared() {
+            self.tell_spec();
+            return;
+        }
         // A spec that changed is read by the process at once.
         let mirror = self.mirror().clone();
         if !self.is(super::mutants::Mutant::UnheardIgnored) {
@@ -259,8 +276,10 @@ impl World {
     }
 
     fn restore_one_tag(&mut self) {
+        let Some(pass) = self.enter() else { return };
         let end = self.restore_tag();
         self.go_on_after(end);
+        self.leave(pass);
     }
 
     pub(super) fn pass_time(&mut self) {

@@ -11,8 +11,12 @@ impl World {
     pub(super) fn restart(&mut self) {
         self.tell(|| "restart".to_owned());
         self.fuse = None;
-        self.process = Process::start(&self.durable, &self.clocks, &self.nowhere);
-        self.stand_by();
+        if self.is_shared() {
+            self.begin_sharing();
+        } else {
+            self.process = Process::start(&self.durable, &self.clocks, &self.nowhere);
+            self.stand_by();
+        }
         if self.random.one_in(4) {
             self.pass_time();
         }
@@ -26,29 +30,44 @@ impl World {
         self.is_within = true;
         let (me, sleeper, fuse) = (self.me, self.process.clone(), self.fuse);
         self.tell(|| "the process stops for a while".to_owned());
-        self.restart();
+        if self.is_shared() {
+            self.fuse = None;
+            self.lose(sleeper.number);
+        } else {
+            self.restart();
+        }
         for _ in 0..=self.random.below(4) {
             self.happen();
         }
         self.tell(|| "the process goes on".to_owned());
-        self.leader = Some(std::mem::replace(&mut self.process, sleeper));
+        let other = std::mem::replace(&mut self.process, sleeper);
+        self.leader = (!self.is_shared()).then_some(other);
         (self.me, self.fuse) = (me, fuse);
         self.is_within = false;
     }
 
-    /// Another mirror has its round meanwhile, in the same process.
+    /// Another mirror has its round meanwhile, in the same process or in another one.
     pub(super) fn let_others_go_on(&mut self) {
         if self.is_quiet || self.is_within || self.members.len() == 1 {
             return;
         }
         self.is_within = true;
         let (me, fuse) = (self.me, self.fuse.take());
+        let process = self.process.clone();
         let hindered = self.notes.hindered;
         self.me = (me + 1 + self.random.index(self.members.len() - 1)) % self.members.len();
         if self.random.one_in(2) {
             self.push_at_source();
         }
+        if self.is_shared() {
+            match self.random.below(6) {
+                0 => self.change_members(),
+                1 | 2 => self.edit_policy(),
+                _ => {}
+            }
+        }
         self.round();
+        self.process = process;
         (self.me, self.fuse) = (me, fuse);
         self.notes.hindered = hindered;
         self.is_within = false;

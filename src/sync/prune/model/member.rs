@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::known::{At, DESTINATIONS, KNOWN_TAGS, MIRRORS, Place, any_mirror};
 use super::random::Random;
 use crate::oci::{Digest, Tag};
-use crate::plan::Mirror;
+use crate::plan::{Mirror, TagSelector};
 use crate::sync::ledger::Slot;
 
 /// A mirror, and what is known of it besides its spec.
@@ -27,6 +27,12 @@ pub(super) struct Member {
     pub(super) is_stalled: bool,
     /// What it last knew that it wants, and of which image.
     pub(super) known: BTreeMap<At, (Place, Digest)>,
+    /// What it came to have on record, and found nobody about to delete, of what it wants.
+    pub(super) settled: BTreeMap<At, Digest>,
+    /// What it put on record, and has not looked for yet on the records of others.
+    pub(super) announced: BTreeSet<At>,
+    /// Whether its spec lists its tags, so that it tells which others it does not want.
+    pub(super) is_listed: bool,
     /// What it deleted without approval, and when by the time that really passed.
     pub(super) unapproved: Vec<(Slot, Duration)>,
 }
@@ -54,7 +60,23 @@ impl Member {
             is_suspended: false,
             is_stalled: false,
             known: BTreeMap::new(),
+            settled: BTreeMap::new(),
+            announced: BTreeSet::new(),
+            is_listed: number % 2 == 1,
             unapproved: Vec::new(),
         }
+    }
+
+    /// What its spec tells of what it may want to whoever does not work on it.
+    pub(super) fn spec(&self) -> Mirror {
+        let mut mirror = (*self.mirror).clone();
+        if self.is_listed {
+            for entry in &mut mirror.images {
+                entry.policies.clear();
+                let tags = self.selected.iter().cloned();
+                entry.tags = tags.map(TagSelector::Literal).collect();
+            }
+        }
+        mirror
     }
 }

@@ -71,23 +71,29 @@ pub(super) enum Mutant {
     RestorableIgnored,
     /// What refers to images in use goes.
     LeftoversInUse,
+    /// What other members have on record is not read before something is deleted.
+    OtherMembersUnread,
+    /// It is read under one name of the registry.
+    OtherMembersByName,
+    /// Who takes over a shard does not know what was deleted.
+    HandoverForgetsDeleted,
 }
 
 /// Each with the seed of a history that finds it.
-pub(super) const MUTANTS: [(Mutant, u64); 33] = [
+pub(super) const MUTANTS: [(Mutant, u64); 36] = [
     (Mutant::FailureForgetsClaims, 1686),
     (Mutant::OthersClaimsIgnored, 291),
     (Mutant::OthersRecordsIgnored, 34),
     (Mutant::UnheardIgnored, 403),
     (Mutant::RegistriesByText, 55),
-    (Mutant::AliasIgnored, 146),
+    (Mutant::AliasIgnored, 35),
     (Mutant::CaseCompared, 127),
     (Mutant::RegistryOfRecordIgnored, 720),
     (Mutant::PendingIsWritten, 159),
-    (Mutant::AdoptedIsWritten, 8),
+    (Mutant::AdoptedIsWritten, 157),
     (Mutant::NoSourceLookup, 235),
     (Mutant::FailureIgnored, 643),
-    (Mutant::BrakesOverAll, 608),
+    (Mutant::BrakesOverAll, 861),
     (Mutant::NoWindow, 516),
     (Mutant::SiblingsIgnored, 183),
     (Mutant::NothingKept, 1),
@@ -98,8 +104,8 @@ pub(super) const MUTANTS: [(Mutant, u64); 33] = [
     (Mutant::RestoredIsOurs, 2460),
     (Mutant::UnseenIsProof, 3303),
     (Mutant::LateTombstone, 1),
-    (Mutant::UnseenIsUndone, 122),
-    (Mutant::EarlierForgotten, 122),
+    (Mutant::UnseenIsUndone, 77),
+    (Mutant::EarlierForgotten, 1397),
     (Mutant::DigestNotCompared, 285),
     (Mutant::GraceNotRestarted, 82),
     (Mutant::ClockBelieved, 1),
@@ -107,5 +113,8 @@ pub(super) const MUTANTS: [(Mutant, u64); 33] = [
     (Mutant::OneLook, 324),
     (Mutant::LeaseNotLooked, 2676),
     (Mutant::RestorableIgnored, 2118),
-    (Mutant::LeftoversInUse, 290),
+    (Mutant::LeftoversInUse, 186),
+    (Mutant::OtherMembersUnread, 3860),
+    (Mutant::OtherMembersByName, 3860),
+    (Mutant::HandoverForgetsDeleted, 77),
 ];

@@ -2,7 +2,7 @@
 
 //! A controller of the made-up world, and what outlives it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use crate::oci::Repository;
 use crate::plan::in_use::InUse;
 use crate::plan::{Destination, Mirror};
 use crate::sync::ledger::{Keep, KeepError, Leaf, Memory, Page};
+use crate::sync::neighbours::Neighbours;
 use crate::sync::prune::{PruneRun, Pruner, Times};
 use crate::sync::trust::Authorities;
 use crate::sync::workloads::{Workloads, WorkloadsError};
@@ -28,8 +29,19 @@ const BEGIN: i64 = 2_000_000_000;
 pub(super) struct Durable {
     pub(super) leaves: Mutex<HashMap<Page, Leaf>>,
     pub(super) is_failing: Mutex<bool>,
-    /// The process that has the lease, by its number.
-    lease: Mutex<u64>,
+    /// The processes that have the lease: one, or those that share the work.
+    lease: Mutex<Leased>,
+}
+
+/// Who has the lease, by numbers.
+#[derive(Default)]
+struct Leased {
+    /// The process that began last.
+    last: u64,
+    /// Those that may act.
+    holders: BTreeSet<u64>,
+    /// Those of them that the API server does not hear.
+    cut_off: BTreeSet<u64>,
 }
 
 /// The time that really passed, and how wrong the clock is.
@@ -44,7 +56,7 @@ pub(super) struct Nowhere(pub(super) Arc<Mutex<Arc<InUse>>>);
 pub(super) struct Process {
     pub(super) state: State,
     nowhere: Nowhere,
-    number: u64,
+    pub(super) number: u64,
 }
 
 /// Keeps the records of one process, as long as it has the lease.
@@ -56,25 +68,68 @@ struct Session {
 impl Durable {
     /// Whether a process has the lease.
     pub(super) fn obeys(&self, process: &Process) -> bool {
-        *self.lease.lock().unwrap() == process.number
+        let lease = self.lease.lock().unwrap();
+        lease.holders.contains(&process.number)
+    }
+
+    /// Whether the API server hears a process.
+    pub(super) fn hears(&self, number: u64) -> bool {
+        let lease = self.lease.lock().unwrap();
+        !lease.cut_off.contains(&number)
+    }
+
+    /// Whatever a process writes to the API server is lost from now on.
+    pub(super) fn cut_off(&self, number: u64) {
+        self.lease.lock().unwrap().cut_off.insert(number);
+    }
+
+    /// The lease of a process is over.
+    pub(super) fn fence(&self, number: u64) {
+        self.lease.lock().unwrap().holders.remove(&number);
+    }
+
+    /// Takes the lease: besides those that have it, or in their place.
+    fn lease(&self, is_shared: bool) -> u64 {
+        let mut lease = self.lease.lock().unwrap();
+        lease.last += 1;
+        if !is_shared {
+            lease.holders.clear();
+        }
+        let number = lease.last;
+        lease.holders.insert(number);
+        number
     }
 }
 
 impl Process {
     /// One that takes the lease and begins with what was kept.
     pub(super) fn start(durable: &Arc<Durable>, clocks: &Clocks, nowhere: &Nowhere) -> Self {
-        let mut lease = durable.lease.lock().unwrap();
-        *lease += 1;
-        let (durable, number) = (durable.clone(), *lease);
-        drop(lease);
+        let process = Self::begin(durable, durable.lease(false), clocks, nowhere);
+        for (page, leaf) in &*durable.leaves.lock().unwrap() {
+            process.state.ledger.restore(page, leaf.clone());
+        }
+        process
+    }
+
+    /// One that takes part in the work of others, and knows nothing yet.
+    pub(super) fn join(
+        durable: &Arc<Durable>,
+        clocks: &Clocks,
+        nowhere: &Nowhere,
+        neighbours: impl FnOnce(u64) -> Arc<dyn Neighbours>,
+    ) -> Self {
+        let number = durable.lease(true);
+        let mut process = Self::begin(durable, number, clocks, nowhere);
+        process.state = process.state.with_neighbours(neighbours(number));
+        process
+    }
+
+    fn begin(durable: &Arc<Durable>, number: u64, clocks: &Clocks, nowhere: &Nowhere) -> Self {
         let session = Session {
             durable: durable.clone(),
             number,
         };
         let ledger = Ledger::kept_by(Arc::new(session));
-        for (page, leaf) in &*durable.leaves.lock().unwrap() {
-            ledger.restore(page, leaf.clone());
-        }
         let clocks = clocks.clone();
         let (began, _) = *clocks.lock().unwrap();
         let times = move || {
@@ -111,8 +166,11 @@ impl Keep for Session {
         _: &'a Mirror,
         pages: &'a [Page],
     ) -> BoxFuture<'a, Result<(), KeepError>> {
-        let has_lease = *self.durable.lease.lock().unwrap() == self.number;
-        let kept = if *self.durable.is_failing.lock().unwrap() || !has_lease {
+        let lease = self.durable.lease.lock().unwrap();
+        let has_lease = lease.holders.contains(&self.number);
+        let is_heard = has_lease && !lease.cut_off.contains(&self.number);
+        drop(lease);
+        let kept = if *self.durable.is_failing.lock().unwrap() || !is_heard {
             Err(KeepError::new(Reason::Unreachable, "not now".to_owned()))
         } else {
             let mut leaves = self.durable.leaves.lock().unwrap();

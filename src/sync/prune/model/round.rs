@@ -47,12 +47,14 @@ impl World {
         if self.member().is_suspended {
             return;
         }
+        let Some(pass) = self.enter() else { return };
         self.tell(|| format!("round of {} at {:?}", self.me, self.passed()));
         self.member_mut().plan = None;
         self.take_note_of_grace();
         let end = self.try_round();
         self.mend();
         self.go_on_after(end);
+        self.leave(pass);
     }
 
     /// Who goes on. One that slept through it gives way to the one that took over.
@@ -64,6 +66,10 @@ impl World {
         };
         match (leader, end) {
             (Some(leader), _) => self.process = leader,
+            (None, Err(End::Died)) if self.is_shared() => {
+                self.fuse = None;
+                self.lose(self.process.number);
+            }
             (None, Err(End::Died)) => self.restart(),
             (None, Ok(()) | Err(End::Fenced | End::Unkept)) => {}
         }
@@ -111,7 +117,9 @@ impl World {
         self.notes.hindered = None;
         let slots: HashSet<&Slot> = wanted.iter().map(|wanted| &wanted.slot).collect();
         self.heal_interrupted(|slot| slots.contains(slot))?;
-        let rebuilt = self.copy(&wanted)?;
+        let (rebuilt, is_disputed) = self.copy(&wanted)?;
+        let is_stalled = is_stalled || is_disputed;
+        self.member_mut().is_stalled = is_stalled;
         self.conclude(&wanted);
         match mirror.prune.mode {
             PruneMode::Retain => {
@@ -191,6 +199,11 @@ impl World {
         let member = &mut self.members[me];
         if is_whole {
             member.known.clear();
+            let is_wanted = |at: &At, digest: &Digest| {
+                let mut wanted = wanted.iter();
+                wanted.any(|wanted| wanted.at == *at && wanted.digest == *digest)
+            };
+            member.settled.retain(|at, digest| is_wanted(at, digest));
         }
         for wanted in wanted {
             let image = (wanted.source.clone(), wanted.digest.clone());

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
+use super::fleet::Sharing;
 use super::known::{At, Place};
 use super::member::Member;
 use super::mutants::Mutant;
@@ -59,6 +60,8 @@ pub(super) struct World {
     pub(super) me: usize,
     /// The controller whose turn it is.
     pub(super) process: Process,
+    /// The members that share the work, where several do.
+    pub(super) sharing: Option<Sharing>,
     /// The one that took over from it while it slept.
     pub(super) leader: Option<Process>,
     /// Whether something happens in the middle of a round.
@@ -81,18 +84,24 @@ pub(super) struct World {
 // === impl World ===
 
 impl World {
-    pub(super) fn new(mut random: Random, is_told: bool, mutant: Option<Mutant>) -> Self {
+    pub(super) fn new(
+        mut random: Random,
+        is_shared: bool,
+        (is_told, mutant): (bool, Option<Mutant>),
+    ) -> Self {
         let clocks: Clocks = Arc::new(Mutex::new((Duration::ZERO, SignedDuration::ZERO)));
         let durable = Arc::new(Durable::default());
         let nowhere = Nowhere::default();
         // Only of one that is alone, all that the rules keep is known.
         let count = [1, 2, 2, 3, 4][random.index(5)];
+        let count = if is_shared { count.max(2) } else { count };
         let members: Vec<Member> = (0..count)
             .map(|number| Member::any(&mut random, number, count == 1))
             .collect();
         let takes = [Takes::any(&mut random), Takes::any(&mut random)];
         let mut world = Self {
             process: Process::start(&durable, &clocks, &nowhere),
+            sharing: None,
             leader: None,
             is_within: false,
             random,
@@ -121,7 +130,11 @@ impl World {
         for _ in 0..6 {
             world.push_at_source();
         }
-        world.stand_by();
+        if is_shared {
+            world.begin_sharing();
+        } else {
+            world.stand_by();
+        }
         for me in 0..count {
             world.me = me;
             world.round();

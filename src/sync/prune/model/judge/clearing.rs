@@ -4,7 +4,7 @@
 
 use super::must;
 use crate::api::image_mirror::PruneMode;
-use crate::oci::Digest;
+use crate::oci::{Digest, Repository};
 use crate::sync::prune::model::known::{At, KNOWN_IMAGES};
 use crate::sync::prune::model::world::{Use, World};
 
@@ -34,9 +34,25 @@ impl World {
         let is_forgotten = self.notes.records_lost >= deleted.copied();
         let is_over = since >= Some(grace) || self.members.len() > 1 || is_forgotten;
         must(is_over, || format!("{place:?} was deleted {since:?} ago"));
+        if self.is_shared() && self.notes.records_lost.is_none() {
+            self.judge_undo_of(*registry, repository, image);
+        }
         must(self.mirror().prune.mode == PruneMode::Delete, || {
             format!("{place:?} is cleared in another mode")
         });
+    }
+
+    /// No signature is lost of what a person may still restore, by whatever mirror it was deleted.
+    fn judge_undo_of(&self, registry: usize, repository: &Repository, image: &Digest) {
+        let losses = self.notes.losses.iter();
+        for (place, loss) in losses.filter(|(place, loss)| {
+            place.0 == registry && place.1.0 == *repository && loss.digest == *image
+        }) {
+            let since = self.passed().saturating_sub(loss.at);
+            must(since >= loss.grace, || {
+                format!("{place:?} may be restored, and its signature goes")
+            });
+        }
     }
 
     fn is_image_used(&self, image: &Digest) -> bool {

@@ -69,7 +69,11 @@ impl World {
             // A spec that was changed says for itself what it wants no more.
             let is_meant = claims.any(|it| at(&it.registry, &it.repository, &it.tag) == *place)
                 && member.mirror.names(&source.0);
-            let is_wanted = is_meant && digest == found;
+            // What another process has found out is told by its records, and its spec by the watch.
+            let is_told = member.settled.get(place) == Some(digest)
+                || self.knows_spec_of(number) && member.selected.contains(&source.1);
+            let is_known = is_told || self.works_on(number);
+            let is_wanted = is_meant && is_known && digest == found;
             must(!is_wanted, || format!("{slot:?} is wanted by {number}"));
         }
         let grace = self.mirror().prune.grace.as_std();
@@ -86,7 +90,13 @@ impl World {
     fn judge_others(&self, place: &At, slot: &Slot, found: &Digest) {
         for (page, leaf) in &*self.durable.leaves.lock().unwrap() {
             let mut members = self.members.iter();
-            let is_known = members.any(|member| member.mirror.name == page.mirror);
+            let member = members.find(|member| member.mirror.name == page.mirror);
+            let is_known = member.is_some();
+            // Whoever put something on record, and has not looked yet who is about to delete it, may take it back.
+            let is_open = |at: &At| member.is_some_and(|member| member.announced.contains(at));
+            if self.is_shared() && is_open(place) {
+                continue;
+            }
             let records = leaf.records.iter().filter(|(tag, record)| {
                 let registry = record.registry.as_ref().filter(|_| record.digest == *found);
                 let is_it = |registry| at(registry, &page.repository, tag) == *place;

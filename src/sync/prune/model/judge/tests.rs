@@ -14,7 +14,7 @@ use crate::sync::prune::model::world::World;
 
 /// A world whose mirror deletes no more than a third of its tags in a day.
 fn world() -> World {
-    let mut world = World::new(Random::new(0), false, None);
+    let mut world = World::new(Random::new(0), false, (false, None));
     let mut known = MIRRORS.iter();
     let mirror = known.find(|it| it.prune.mode == PruneMode::Delete && it.prune.max_percent == 30);
     world.me = 0;

@@ -14,7 +14,6 @@ use super::memory::name_of;
 use super::objects::{Guarded, PAGE_SIZE, api};
 use super::records::Records;
 use crate::api::ImageMirror;
-use crate::plan::Mirror;
 use crate::plan::conflicts::Seniority;
 use crate::runtime::kubernetes::ObjectPages;
 use crate::sync::Ledger;

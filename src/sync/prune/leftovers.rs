@@ -225,21 +225,11 @@ impl<C: Connect> PruneRun<'_, C> {
             ..
         } = &first.target;
         let restorable = self.state.ledger.restorable(registry, repository, over);
-        // At a registry of another name, which may be this one, they are to be restored: they wait.
-        let waiting = dead
-            .iter()
-            .filter(|dead| restorable.elsewhere.contains(&dead.tombstone.digest));
-        let waiting = waiting.map(|dead| dead.target.tag.clone());
-        cleared.in_use.extend(waiting);
-        let free: Vec<&Dead> = dead
-            .iter()
-            .filter(|dead| !cleared.in_use.contains(&dead.target.tag))
-            .collect();
+        let free = find_free(dead, &restorable, &mut cleared);
         if free.is_empty() {
             return Ok(cleared);
         }
         let subject = format!("{registry}/{repository}");
-        let failed = |error: &Error| Hindrance::Failure(Failure::requesting(&subject, error));
         let endpoint = protection.endpoint(&first.target).await;
         let endpoint = endpoint.map_err(Hindrance::Failure)?;
         if self.spares(&endpoint, registry, repository) == Some(false) {
@@ -255,21 +245,7 @@ impl<C: Connect> PruneRun<'_, C> {
                 .flat_map(|dead| dead.tombstone.referrers.iter().cloned())
                 .collect(),
         };
-        let gone = free.iter().map(|dead| {
-            let Dead {
-                target, tombstone, ..
-            } = dead;
-            (target.tag.clone(), tombstone.digest.clone())
-        });
-        let parts = match survey.find(&gone.collect()).await {
-            Ok(parts) => parts,
-            // What is not understood may lead to them: they stay.
-            Err(error) if error.reason() == Reason::CopyFailed => {
-                tracing::info!(subject, %error, "what refers to deleted images stays");
-                return Ok(cleared);
-            }
-            Err(error) => return Err(failed(&error)),
-        };
+        let parts = find_left(&survey, &free, &subject).await?;
         if parts.is_empty() {
             return Ok(cleared);
         }
@@ -282,6 +258,46 @@ impl<C: Connect> PruneRun<'_, C> {
         let place = (&endpoint, repository, subject.as_str());
         clear_parts(place, &parts, dead, &mut cleared, protection).await?;
         Ok(cleared)
+    }
+}
+
+/// Those that nothing needs any more, beside what is in use. What is to be restored at a registry of another name, which may
+/// be this one, waits.
+fn find_free<'a>(
+    dead: &'a [Dead],
+    restorable: &Restorable,
+    cleared: &mut Cleared,
+) -> Vec<&'a Dead> {
+    let waiting = dead
+        .iter()
+        .filter(|dead| restorable.elsewhere.contains(&dead.tombstone.digest));
+    let waiting = waiting.map(|dead| dead.target.tag.clone());
+    cleared.in_use.extend(waiting);
+    let free = dead
+        .iter()
+        .filter(|dead| !cleared.in_use.contains(&dead.target.tag));
+    free.collect()
+}
+
+/// What is left of deleted images; nothing where something is not understood, which may lead to it.
+async fn find_left(
+    survey: &Survey<'_>,
+    free: &[&Dead],
+    subject: &str,
+) -> Result<Vec<Leftover>, Hindrance> {
+    let gone = free.iter().map(|dead| {
+        let Dead {
+            target, tombstone, ..
+        } = dead;
+        (target.tag.clone(), tombstone.digest.clone())
+    });
+    match survey.find(&gone.collect()).await {
+        Ok(parts) => Ok(parts),
+        Err(error) if error.reason() == Reason::CopyFailed => {
+            tracing::info!(subject, %error, "what refers to deleted images stays");
+            Ok(Vec::new())
+        }
+        Err(error) => Err(Hindrance::Failure(Failure::requesting(subject, &error))),
     }
 }
 

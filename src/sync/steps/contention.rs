@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use crate::api::Reason;
 use crate::plan::Mirror;
-use crate::plan::conflicts::ConflictKind;
+use crate::plan::conflicts::{Claim, ConflictKind};
 use crate::plan::report::{Failure, Outcome};
 use crate::sync::State;
 use crate::sync::failure::name_for;
@@ -113,18 +113,27 @@ fn contend(
         ownership: recorded.map_or(Ownership::Wanted, Record::ownership),
     };
     let place = place(sighting);
+    let contender = find_contender((state, neighbours), (&place, &sighting.claim), &wanting)?;
+    Some(failure(mirror, sighting, contender))
+}
+
+/// A mirror that keeps somebody from a tag. Of the mirrors that this process has not heard it knows more than stands on
+/// record.
+pub(in crate::sync) fn find_contender(
+    (state, neighbours): (&State, &dyn Neighbours),
+    (place, claim): (&RecordPlace, &Claim),
+    wanting: &Wanting<'_>,
+) -> Option<Contender> {
     let claims = state.claims();
-    let mut tags = sighting.claim.tags();
-    let contender = tags.find_map(|tag| {
-        // Of the mirrors that this process has heard it knows more than stands on record.
+    let mut tags = claim.tags();
+    tags.find_map(|tag| {
         let rival = |name: &str| {
             let spec = claims.unheard(name);
             let is_other = spec.is_some() || neighbours.is_other(name);
-            is_other.then(|| Rival::of(spec, &place, tag))
+            is_other.then(|| Rival::of(spec, place, tag))
         };
-        state.ledger.contender((&place, tag), &wanting, rival)
-    })?;
-    Some(failure(mirror, sighting, contender))
+        state.ledger.contender((place, tag), wanting, rival)
+    })
 }
 
 fn failure(mirror: &Mirror, sighting: &Sighting, contender: Contender) -> Failure {

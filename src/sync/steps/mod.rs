@@ -3,7 +3,7 @@
 //! The steps of a round. Each is a function of what it works with and of the round so far.
 
 pub(super) mod apply;
-mod contention;
+pub(super) mod contention;
 mod created;
 pub(super) mod decide;
 pub(super) mod doomed;

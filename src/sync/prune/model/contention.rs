@@ -9,6 +9,7 @@ use futures::FutureExt;
 use super::round::{End, Wanted, image};
 use super::world::World;
 use crate::sync::ledger::{Ownership, Record, RecordPlace, Wanting};
+use crate::sync::steps::contention::find_contender;
 use crate::sync::steps::doomed::is_news;
 
 impl World {
@@ -63,15 +64,14 @@ impl World {
         let places = BTreeSet::from([place.clone()]);
         let looked = neighbours.look(ledger, &places).now_or_never();
         let source = image(&wanted.source).to_string();
+        let seniority = self.mirror().seniority();
         let wanting = Wanting {
-            mirror: &self.mirror().name,
+            mirror: &seniority,
             source: &source,
             ownership: before.map_or(Ownership::Wanted, Record::ownership),
         };
-        let claims = self.state().claims();
-        let is_other = |name: &str| claims.is_unheard(name) || neighbours.is_other(name);
-        let mut tags = wanted.claim.tags();
-        let contender = tags.find_map(|tag| ledger.contender((&place, tag), &wanting, is_other));
+        let among = (self.state(), &*neighbours);
+        let contender = find_contender(among, (&place, &wanted.claim), &wanting);
         looked.unwrap().is_err() || contender.is_some()
     }
 

@@ -276,10 +276,10 @@ impl World {
     }
 
     fn restore_one_tag(&mut self) {
-        let Some(pass) = self.enter() else { return };
+        let Some(turn) = self.enter() else { return };
         let end = self.restore_tag();
         self.go_on_after(end);
-        self.leave(pass);
+        self.leave(turn);
     }
 
     pub(super) fn pass_time(&mut self) {

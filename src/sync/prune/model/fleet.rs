@@ -61,6 +61,14 @@ impl Sharing {
 
 // === impl World ===
 
+/// That a mirror is worked on.
+pub(super) enum Turn {
+    /// By the one process that there is.
+    Alone,
+    /// By the member that has its shard, which stays its own meanwhile.
+    Of(Pass),
+}
+
 impl World {
     /// Whether several members share the work.
     pub(super) fn is_shared(&self) -> bool {
@@ -247,9 +255,9 @@ impl World {
     }
 
     /// The process that works on the mirror whose turn it is takes its turn. None: nobody does now.
-    pub(super) fn enter(&mut self) -> Option<Option<Pass>> {
+    pub(super) fn enter(&mut self) -> Option<Turn> {
         let Some(sharing) = &self.sharing else {
-            return Some(None);
+            return Some(Turn::Alone);
         };
         let mut replicas = sharing.replicas.iter();
         let entered = replicas.find_map(|replica| {
@@ -259,14 +267,12 @@ impl World {
         let (pass, process) = entered?;
         self.tell(|| format!("it is of replica-{}", process.number));
         self.process = process;
-        Some(Some(pass))
+        Some(Turn::Of(pass))
     }
 
     /// A round has ended: what waited for that is handed over. Who was cut off meanwhile has lost its lease.
-    pub(super) fn leave(&mut self, pass: Option<Pass>) {
-        if pass.is_none() {
-            return;
-        }
+    pub(super) fn leave(&mut self, turn: Turn) {
+        let Turn::Of(pass) = turn else { return };
         drop(pass);
         if !self.durable.hears(self.process.number) {
             self.lose(self.process.number);

@@ -47,14 +47,14 @@ impl World {
         if self.member().is_suspended {
             return;
         }
-        let Some(pass) = self.enter() else { return };
+        let Some(turn) = self.enter() else { return };
         self.tell(|| format!("round of {} at {:?}", self.me, self.passed()));
         self.member_mut().plan = None;
         self.take_note_of_grace();
         let end = self.try_round();
         self.mend();
         self.go_on_after(end);
-        self.leave(pass);
+        self.leave(turn);
     }
 
     /// Who goes on. One that slept through it gives way to the one that took over.

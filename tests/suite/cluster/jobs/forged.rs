@@ -64,7 +64,7 @@ async fn record(namespace: &Namespace<'_>, repository: &str) -> Value {
 async fn what_the_account_of_the_pods_may_write() {
     let namespace = open("may").await;
     let records = "mirroredrepositories.transship.dev";
-    let mut table = String::new();
+    let mut table = Vec::new();
     for resource in [records, "imagemirrors.transship.dev", "jobs.batch"] {
         for subresource in ["", "status"] {
             for verb in ["create", "update", "patch", "delete", "deletecollection"] {
@@ -72,12 +72,12 @@ async fn what_the_account_of_the_pods_may_write() {
                 let (_, answer) =
                     ask(&namespace, &["auth", "can-i", verb, resource, &subresource]).await;
                 if answer.trim_start().starts_with("yes") {
-                    table.push_str(&format!("{verb} {resource} {subresource}\n"));
+                    table.push(format!("{verb} {resource} {subresource}"));
                 }
             }
         }
     }
-    insta::assert_snapshot!(table, @"patch mirroredrepositories.transship.dev --subresource=");
+    insta::assert_snapshot!(table.join("\n"), @"patch mirroredrepositories.transship.dev --subresource=");
 }
 
 /// What a tenant may read besides, as the chart's role for those who look gives it.

@@ -71,8 +71,8 @@ documentation: ## Checks the documentation of the code: links, and what rustdoc 
 hostile: tools ## Attacks a controller of 512 MiB from six namespaces at once, and says what it took and how much longer a quiet mirror took
 	cargo test $(optimised) --locked --test suite -- --nocapture --exact hostile::hostile_tenants_take_nothing_from_others
 
-bench: tools ## Compares with crane, regsync, skopeo and oras, gives the controller 10,000 mirrors and 2,000 pushes, a plan 9,000 tags and pruning 100,000, and attacks it
-	cargo bench --locked --bench peers --bench controller --bench events --bench plan --bench prune
+bench: tools ## Compares with crane, regsync, skopeo and oras, gives the controller 10,000 mirrors, three replicas 300, and one 2,000 pushes, a plan 9,000 tags and pruning 100,000, and attacks it
+	cargo bench --locked --bench peers --bench controller --bench replicas --bench events --bench plan --bench prune
 	$(MAKE) hostile
 
 fuzz: ## Builds the fuzz targets, and runs each for ten seconds

@@ -5,7 +5,6 @@
 //! The program has the memory limit of the chart, kept by the kernel where a cgroup can be made.
 
 mod evil;
-mod limited;
 mod lists;
 mod port;
 mod tenants;
@@ -15,7 +14,6 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use self::evil::Evil;
-use self::limited::Limit;
 use self::lists::{Listless, Slow};
 use self::tenants::{Mirror, charging, is_over, login_secret, proxied, victim};
 use crate::support::cluster::namespace::find_condition;
@@ -24,6 +22,7 @@ use crate::support::content::Image;
 use crate::support::credentials::Login;
 use crate::support::faults::FaultRegistry;
 use crate::support::http::script::{Action, Gate};
+use crate::support::limited::{Limit, Resource};
 
 /// The chart's memory limit, and the most that may ever be used of it, in bytes.
 const LIMIT: usize = 512 << 20;
@@ -155,7 +154,7 @@ async fn hostile_tenants_take_nothing_from_others() {
     };
     let (source, siege) = (charging(), Siege::prepare());
     let images = victim(&source);
-    let limit = Limit::of("hostile", LIMIT);
+    let limit = Limit::of("hostile", Resource::Memory(LIMIT));
     let mut controller = limit.confine(controller_of(&all)).start().await;
     ours.apply(&login_secret(&source, &Login::valid())).await;
     let mirror = |name: &str, destination: &FaultRegistry| {

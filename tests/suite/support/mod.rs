@@ -15,6 +15,7 @@
 //! | `http` | the HTTP/1.1 server under `faults`, `token` and `canary`, with its script of rules |
 //! | `token`, `credentials`, `tls` | a token server, who may do what, a private authority |
 //! | `cloud`, `sigv4` | a server of a cloud that keeps what it was asked; AWS's signatures recomputed by botocore |
+//! | `limited` | a program in as much memory, or of a core, as a container has |
 //! | `moto` | AWS, played by moto |
 //! | `nginx` | a real nginx in front of a server, with a limit of requests |
 //! | `front`, `proxy`, `tunnel` | a reverse proxy that sees requests; a TCP proxy that delays them; one that takes CONNECT |
@@ -42,6 +43,7 @@ pub mod digest;
 pub mod faults;
 pub mod front;
 pub mod http;
+pub mod limited;
 pub mod moto;
 pub mod named;
 pub mod nginx;

@@ -27,6 +27,8 @@ mod release;
 mod rights;
 mod scene;
 mod shards;
+mod shards_cut;
+mod shards_pruning;
 mod stage;
 mod status;
 mod takeover;

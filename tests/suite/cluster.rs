@@ -28,6 +28,8 @@ mod rights;
 mod scene;
 mod shard_pages;
 mod shards;
+mod shards_cut;
+mod shards_pruning;
 mod stage;
 mod status;
 mod takeover;

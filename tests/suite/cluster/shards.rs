@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 
 use super::scene::{Replica, Scene, is_holding};
 use crate::support::access_log::is_mutating;
-use crate::support::cluster::Controller;
 use crate::support::cluster::namespace::find_condition;
+use crate::support::cluster::{Controller, Namespace};
 use crate::support::faults::FaultRegistry;
 use crate::support::http::Request;
 use crate::support::http::script::{Action, Gate, Recorded};
@@ -29,7 +29,7 @@ const JOINING: Duration = Duration::from_secs(30);
 /// How often it is looked.
 const POLL: Duration = Duration::from_millis(100);
 /// More than a connection holds while nobody reads from it.
-const LAYER: usize = 16 << 20;
+pub(super) const LAYER: usize = 16 << 20;
 
 /// Mirrors, and a destination for them.
 struct Fleet {
@@ -76,15 +76,19 @@ impl Fleet {
 
     /// Waits until so many share the work; says how long that took.
     async fn wait_until_shared(&self, members: usize) -> Duration {
-        wait_until_shared(&self.scene, SHARDS, members).await
+        wait_until_shared(self.scene.namespace(), SHARDS, members).await
     }
 }
 
 /// Waits until each of so many shards is held, by one of so many members, evenly; says how long that took.
-async fn wait_until_shared(scene: &Scene, shards: u8, members: usize) -> Duration {
+pub(super) async fn wait_until_shared(
+    namespace: &Namespace<'_>,
+    shards: u8,
+    members: usize,
+) -> Duration {
     let began = Instant::now();
     loop {
-        let held = holders(scene).await;
+        let held = holders(namespace).await;
         let counts: BTreeSet<usize> = loads(&held).into_values().collect();
         let each = usize::from(shards) / members;
         if held.len() == usize::from(shards) && counts == BTreeSet::from([each]) {
@@ -100,8 +104,8 @@ fn mirrors() -> impl Iterator<Item = String> {
 }
 
 /// Who holds which shard.
-async fn holders(scene: &Scene) -> BTreeMap<String, String> {
-    let leases = scene.namespace().list("lease").await.into_iter();
+pub(super) async fn holders(namespace: &Namespace<'_>) -> BTreeMap<String, String> {
+    let leases = namespace.list("lease").await.into_iter();
     let shards = leases.filter_map(|lease| {
         let name = lease["metadata"]["name"].as_str()?.to_owned();
         let holder = lease["spec"]["holderIdentity"].as_str()?.to_owned();
@@ -132,7 +136,7 @@ fn rounds(members: &[&Controller]) -> usize {
 }
 
 /// Who a member is: it says so when it joins.
-async fn identity(member: &Controller) -> String {
+pub(super) async fn identity(member: &Controller) -> String {
     let line = member
         .wait_for_log(|line| line["message"] == "sharing the work")
         .await;
@@ -140,11 +144,15 @@ async fn identity(member: &Controller) -> String {
 }
 
 /// Waits until nobody of that name holds anything.
-async fn wait_until_replaced(scene: &Scene, gone: &str) -> Duration {
+pub(super) async fn wait_until_replaced(
+    namespace: &Namespace<'_>,
+    shards: u8,
+    gone: &str,
+) -> Duration {
     let began = Instant::now();
     loop {
-        let held = holders(scene).await;
-        if held.len() == usize::from(SHARDS) && !held.values().any(|holder| holder == gone) {
+        let held = holders(namespace).await;
+        if held.len() == usize::from(shards) && !held.values().any(|holder| holder == gone) {
             return began.elapsed();
         }
         assert!(began.elapsed() < TAKEOVER * 3, "{held:?}");
@@ -187,7 +195,7 @@ async fn members_come_and_go_and_each_round_is_run_once() {
     }
     let mut two = two;
     two.kill();
-    let took = wait_until_replaced(scene, &dead).await;
+    let took = wait_until_replaced(scene.namespace(), SHARDS, &dead).await;
     println!("the shards of one that was killed were taken after {took:?}");
     assert!(took <= TAKEOVER, "{took:?}");
     fleet.go_round("one is dead").await;
@@ -213,14 +221,14 @@ async fn members_come_and_go_and_each_round_is_run_once() {
 }
 
 /// The body of a large blob.
-fn is_large_upload(request: &Request) -> bool {
+pub(super) fn is_large_upload(request: &Request) -> bool {
     let length = request.headers.value("content-length");
     request.method == "PUT"
         && request.path.contains("/uploads/")
         && length.is_some_and(|length| length.parse::<usize>().is_ok_and(|length| length >= LAYER))
 }
 
-fn changes(requests: &[Recorded]) -> Vec<(String, String)> {
+pub(super) fn changes(requests: &[Recorded]) -> Vec<(String, String)> {
     let changes = requests
         .iter()
         .filter(|request| is_mutating(&request.method));
@@ -238,7 +246,7 @@ async fn a_member_that_was_halted_writes_nothing_once_its_lease_has_passed() {
     held.does(Action::HoldUpload(gate.clone()));
     let (one, two) = (scene.member("one", 2).await, scene.member("two", 2).await);
     let (mut first, mut second) = (one.start().await, two.start().await);
-    wait_until_shared(&scene, 2, 2).await;
+    wait_until_shared(scene.namespace(), 2, 2).await;
     scene.mirror_to(&destination.host()).await;
     gate.reached().await;
     let (old, next) = whose_round(&scene, (&one, &mut first), (&two, &mut second)).await;
@@ -276,10 +284,10 @@ async fn a_member_that_was_halted_writes_nothing_once_its_lease_has_passed() {
     scene.assert_mirrored(&destination.client()).await;
 }
 
-type Running<'a> = (&'a Replica, &'a mut Controller);
+pub(super) type Running<'a> = (&'a Replica, &'a mut Controller);
 
 /// Who has begun the round, and the other one.
-async fn whose_round<'a>(
+pub(super) async fn whose_round<'a>(
     scene: &Scene,
     one: Running<'a>,
     two: Running<'a>,
@@ -383,7 +391,7 @@ async fn mirrors_of_different_shards_never_share_a_tag() {
     let destination = FaultRegistry::start();
     let (of_one, of_two) = (scene.member("one", 64).await, scene.member("two", 64).await);
     let (one, two) = (of_one.start().await, of_two.start().await);
-    wait_until_shared(&scene, 64, 2).await;
+    wait_until_shared(scene.namespace(), 64, 2).await;
     rivals(&scene, &destination.host(), PAIRS).await;
     let mut split = Vec::new();
     for pair in 0..PAIRS {

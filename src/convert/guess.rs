@@ -2,6 +2,9 @@
 
 //! Of which tool a file is, by the fields that only its files have.
 
+#[cfg(test)]
+mod tests;
+
 use super::form::Form;
 use crate::api::document::{self, Entry, Node, Value};
 
@@ -84,44 +87,4 @@ fn is_at_registry(name: &str) -> bool {
 fn is_host(name: &str) -> bool {
     let host = name.split(':').next().unwrap_or_default();
     host == "localhost" || host.contains('.')
-}
-
-#[cfg(test)]
-mod tests {
-    use std::fs;
-    use std::path::Path;
-
-    use super::*;
-
-    #[test]
-    fn each_example_is_told_by_its_fields() {
-        let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/suite/convert");
-        for form in Form::ALL {
-            let directory = examples.join(form.name());
-            for file in fs::read_dir(directory).unwrap() {
-                let path = file.unwrap().path();
-                let text = fs::read_to_string(&path).unwrap();
-                assert_eq!(guess(&text), Some(form), "{}", path.display());
-            }
-        }
-    }
-
-    #[test]
-    fn what_is_of_no_tool_is_not_taken_for_one() {
-        let texts = [
-            "",
-            "hello",
-            "- nginx:1.27\n- redis",
-            "replicaCount: 1\nimage: {repository: nginx, tag: '1.27'}",
-            "apiVersion: apps/v1\nkind: Deployment\nspec: {}",
-            "apiVersion: transship.dev/v1alpha1\nkind: ImageMirror\nspec: {}",
-            "apiVersion: v1\nkind: Config\ncontexts: []",
-            "metadata: {name: m}\nspec: {source: {registry: docker.io}}",
-            "services:\n  web: {image: nginx}",
-            "a: [*]",
-        ];
-        for text in texts {
-            assert_eq!(guess(text), None, "{text}");
-        }
-    }
 }

@@ -21,6 +21,7 @@ mod origin;
 mod record;
 mod records;
 mod regular;
+mod restorable;
 mod slot;
 #[cfg(test)]
 mod tests;
@@ -42,11 +43,12 @@ pub use self::file_error::FileError;
 pub use self::keep::{Keep, KeepError};
 pub use self::keepsake::{Form, Keepsake, Keepsakes};
 pub use self::leaf::{Leaf, LeafView};
-pub use self::memory::{Memory, Restorable};
+pub use self::memory::Memory;
 pub use self::origin::SetAside;
 pub(in crate::sync) use self::record::NEVER;
 pub use self::record::{Looked, Ownership, Record, Sight, Tombstone, Verified};
 pub(crate) use self::regular::replace;
+pub use self::restorable::Restorable;
 pub use self::slot::{Page, RecordPlace, Slot};
 
 pub(in crate::sync) use self::keepsake::needed;

@@ -11,7 +11,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use transship::api::document;
-use transship::convert::{Conversion, Form, Surroundings, convert};
+use transship::convert::{Conversion, Form, Surroundings, convert, guess};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/suite/convert")
@@ -48,6 +48,16 @@ pub(crate) fn conversions() -> Vec<(String, String)> {
         files(form.name()).into_iter().map(one)
     };
     Form::ALL.into_iter().flat_map(of_form).collect()
+}
+
+#[test]
+fn each_file_is_told_by_its_fields() {
+    for form in Form::ALL {
+        for path in files(form.name()) {
+            let text = fs::read_to_string(&path).unwrap();
+            assert_eq!(guess(&text), Some(form), "{}", path.display());
+        }
+    }
 }
 
 #[test]

@@ -10,7 +10,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 
-pub use self::deleted::Restorable;
 use super::bare_tags::{self, BareTagAnswer};
 use super::keepsake::Keepsakes;
 use super::origin::{SetAside, aside};

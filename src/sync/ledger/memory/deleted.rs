@@ -11,17 +11,9 @@ use crate::api::mirrored_repository::Took;
 use crate::oci::{Digest, Registry, Repository, Tag};
 use crate::plan::prune::Target;
 use crate::sync::ledger::keepsake::{self, Keepsakes, Kept};
+use crate::sync::ledger::restorable::Restorable;
 use crate::sync::ledger::slot::RecordPlace;
 use crate::sync::ledger::{Page, Slot, Tombstone};
-
-/// What deleted tags of a repository named that can be restored.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Restorable {
-    /// At a registry.
-    pub here: BTreeSet<Digest>,
-    /// At registries of other names, which may be the same.
-    pub elsewhere: BTreeSet<Digest>,
-}
 
 impl Memory {
     pub(in crate::sync::ledger) fn bury(&self, slot: &Slot, tombstone: Tombstone) {

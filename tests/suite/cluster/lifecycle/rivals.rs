@@ -2,12 +2,15 @@
 
 //! Mirrors that want one tag and come at the same moment.
 
+use std::time::Duration;
+
 use super::{image, mirror_of, source};
 use crate::cluster::stage::{Stage, message, ready_for};
 use crate::support::faults::FaultRegistry;
 use crate::support::http::script::{Action, Gate};
 
-/// Those of one second are as old as their names say.
+/// Creation times are of whole seconds, and nobody chooses who of one second is older.
+const SECOND: Duration = Duration::from_millis(1_100);
 const MIRRORS: [&str; 2] = ["first", "second"];
 
 #[tokio::test(flavor = "multi_thread")]
@@ -24,8 +27,10 @@ async fn of_two_mirrors_that_come_at_once_the_older_one_alone_writes_their_tag()
         mirror_of(&older, &destination).named(MIRRORS[0]),
         mirror_of(&younger, &destination).named(MIRRORS[1]),
     ];
-    let mirrors = mirrors.map(|mirror| mirror.to_string());
-    namespace.apply(&mirrors.join("\n---\n")).await;
+    for mirror in mirrors {
+        namespace.apply(&mirror.to_string()).await;
+        tokio::time::sleep(SECOND).await;
+    }
     let waits = ready_for(namespace, "imir", MIRRORS[1], "ProgressingWithRetry").await;
     let told = message(&waits)
         .replace(namespace.name(), "NAMESPACE")

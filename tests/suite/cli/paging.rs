@@ -141,7 +141,8 @@ async fn a_round_writes_a_file_to_carry() {
     let told = read(&page);
     for part in [
         "default/works Ready 1/1".to_owned(),
-        "do transship sync -f mirrors.yaml --mirror default/silent, once that is mended".to_owned(),
+        "Unreachable default/silent transship sync -f mirrors.yaml --mirror default/silent, once that is mended"
+            .to_owned(),
         format!("{}/works/app:1 copied", destination.host()),
     ] {
         assert!(told.contains(&part), "{part}: {told}");

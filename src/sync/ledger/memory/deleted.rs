@@ -2,7 +2,7 @@
 
 //! What was deleted, or is about to be, and what brings it back.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 use jiff::Timestamp;
 

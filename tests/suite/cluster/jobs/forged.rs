@@ -86,7 +86,7 @@ apiVersion: rbac.authorization.k8s.io/v1
 kind: Role
 metadata: {name: reader}
 rules:
-  - {apiGroups: [transship.dev], resources: [mirroredrepositories], verbs: [get]}
+  - {apiGroups: [transship.dev], resources: [mirroredrepositories, mirroredrepositories/status], verbs: [get]}
 ---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: RoleBinding

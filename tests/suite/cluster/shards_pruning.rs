@@ -4,9 +4,11 @@
 //! is known of a tag while its shard changes hands.
 
 use std::num::NonZeroU8;
+use std::time::Duration;
 
 use futures::future::join_all;
 use serde_json::{Value, json};
+use tokio::time::timeout;
 use transship::runtime::lease::shards::Division;
 
 use super::objects::Mirror;
@@ -150,6 +152,8 @@ async fn a_grace_goes_on_while_its_shard_changes_hands() {
 #[tokio::test(flavor = "multi_thread")]
 async fn one_that_dies_in_a_delete_leaves_a_record_or_the_tag() {
     type Held = fn(Gate) -> Action;
+    /// Longer than a round takes.
+    const ROUND: Duration = Duration::from_secs(3);
     let rows: [(&str, Held); 2] = [("before", Action::Hold), ("after", Action::HoldReply)];
     join_all(rows.map(|(name, held)| async move {
         let archive = Archive::open(&format!("shard-dies-{name}")).await;
@@ -169,8 +173,16 @@ async fn one_that_dies_in_a_delete_leaves_a_record_or_the_tag() {
             .does(held(gate.clone()));
         let images = json!({"spec": {"images": [{"repository": REPOSITORY, "tags": ["2"]}]}});
         change(namespace, "imir", &own, &images).await;
-        request(namespace, &own, "deletes").await;
-        gate.reached().await;
+        until("it deletes", async || {
+            request(
+                namespace,
+                &own,
+                &format!("deletes-{:08x}", fastrand::u32(..)),
+            )
+            .await;
+            timeout(ROUND, gate.reached()).await.is_ok()
+        })
+        .await;
 
         let shards = holders(namespace).await;
         let (_, holder) = shards

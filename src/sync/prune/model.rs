@@ -41,6 +41,7 @@ mod protection;
 mod pruning;
 mod random;
 mod round;
+mod sharing;
 mod store;
 mod takes;
 mod unseen;

@@ -8,14 +8,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::time::Instant;
 
 use super::fellows::{Fellows, shard_of};
 use super::member::Member;
 use super::mutants::Mutant;
 use super::process::Process;
+use super::sharing::{Replica, Sharing};
 use super::world::World;
-use crate::runtime::lease::shards::{Division, Fleet, Hands, Leases, Pass, Shard};
+use crate::runtime::lease::shards::{Division, Fleet, Hands, Pass, Shard};
 use crate::runtime::lease::{Identity, Timing};
 
 /// So many shards there are: mirrors share some.
@@ -27,40 +27,6 @@ const BEAT: Duration = Duration::from_secs(4);
 /// Looks after which nothing changes any more.
 const BEATS: usize = 8;
 
-/// A controller of several.
-pub(super) struct Replica {
-    pub(super) process: Process,
-    hands: Arc<Hands>,
-    identity: Identity,
-    fleet: Fleet,
-    /// Whether its watch tells late of specs that changed.
-    is_late: bool,
-}
-
-/// The leases of all, and who lives.
-pub(super) struct Sharing {
-    replicas: Vec<Replica>,
-    leases: Leases,
-    now: Instant,
-    /// How many renewals there were.
-    renewals: i64,
-}
-
-// === impl Sharing ===
-
-impl Sharing {
-    pub(super) fn none() -> Self {
-        Self {
-            replicas: Vec::new(),
-            leases: Leases::default(),
-            now: Instant::now(),
-            renewals: 0,
-        }
-    }
-}
-
-// === impl World ===
-
 /// That a mirror is worked on.
 pub(super) enum Turn {
     /// By the one process that there is.
@@ -68,6 +34,8 @@ pub(super) enum Turn {
     /// By the member that has its shard, which stays its own meanwhile.
     Of(Pass),
 }
+
+// === impl World ===
 
 impl World {
     /// Whether several members share the work.

@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
-use super::fleet::Sharing;
 use super::known::{At, Place};
 use super::member::Member;
 use super::mutants::Mutant;
 use super::notes::Notes;
 use super::process::{Clocks, Durable, Nowhere, Process};
 use super::random::Random;
+use super::sharing::Sharing;
 use super::takes::Takes;
 use crate::oci::{Digest, Repository};
 use crate::plan::Mirror;

@@ -10,7 +10,7 @@ use super::image::{Named, Source};
 use super::location::Location;
 use crate::copy::{Endpoint, endpoint};
 use crate::layout::{self, Layout, Listed};
-use crate::oci::{Reference, Repository, TagOrDigest};
+use crate::oci::{Reference, Repository, Tag, TagOrDigest};
 
 /// Names of images that are told where one has to be chosen.
 const TOLD: usize = 10;
@@ -100,7 +100,8 @@ fn choose(images: &[Listed], name: Option<&str>) -> Result<TagOrDigest, Vec<Stri
     };
     let fits = |image: &&Listed| match name {
         Some(name) => is_called(image, name),
-        None => image.name.is_some(),
+        // What refers to an image goes along with it, and is none that somebody means without a word.
+        None => image.name.is_some() && !image.tag.as_ref().is_some_and(Tag::is_attached),
     };
     let mut found: Vec<&Listed> = images.iter().filter(fits).collect();
     if found.is_empty() && name.is_none() {
@@ -164,8 +165,10 @@ mod tests {
             listed(""),
         ];
         let same = [listed("docker.io/library/a:1"), listed("b.test/a:1")];
+        let signature = format!("a:sha256-{}.sig", "b".repeat(64));
+        let signed = [listed("a:1"), listed(&signature)];
         let (first, second) = (two[0].digest.to_string(), two[1].digest.to_string());
-        let cases: [(&[Listed], Option<&str>, String); 9] = [
+        let cases: [(&[Listed], Option<&str>, String); 10] = [
             (&two, Some("a:1"), first.clone()),
             (&two, Some("library/a:1"), first.clone()),
             (&two, Some("1"), first.clone()),
@@ -177,6 +180,7 @@ mod tests {
             ),
             (&two, None, "docker.io/library/a:1 b.test/a:2".to_owned()),
             (&two[..1], None, "1".to_owned()),
+            (&signed, None, "1".to_owned()),
             (&two[2..], None, two[2].digest.to_string()),
             (
                 &same,

@@ -10,7 +10,6 @@ use kube::{Api, Client, ResourceExt};
 
 use super::bystanders;
 use super::context::Shared;
-use super::memory::name_of;
 use super::objects::{Guarded, PAGE_SIZE, api};
 use super::records::Records;
 use crate::api::ImageMirror;
@@ -90,9 +89,6 @@ async fn list_mirrors(
         mirrors.extend(objects.iter().map(identify));
         let understood = objects.iter().filter_map(|object| object.0.as_ref().ok());
         for mirror in understood.clone() {
-            if mirror.status.as_ref().is_some_and(|it| it.job.is_some()) {
-                shared.state.leave_apart(&name_of(mirror));
-            }
             if let RestoredMirrors::Some(picks) = extent
                 && picks(&ObjectRef::from_obj(mirror))
             {

@@ -45,10 +45,6 @@ pub(super) struct Claims {
     unheard: Unheard,
     /// The mirrors that have had a round in this process.
     begun: HashSet<String>,
-    /// The runs that may write what is held by them.
-    running: HashSet<Run>,
-    /// The mirrors whose images other processes copy, by a round that has ended.
-    apart: HashSet<String>,
 }
 
 impl Claims {
@@ -56,9 +52,9 @@ impl Claims {
     /// wrote a tag holds it, then who found it right; of those whose ownership is the same the older mirror, whoever came
     /// first. `all` are the wishes of those who may want the same tags, in the order of the run, with its own.
     ///
-    /// What another run writes is left alone until it has ended, whoever is older. In its first round a mirror leaves
-    /// alone, too, what an older one may want that has not said so, and that is worked on here, as `is_here` tells. It does
-    /// so once: a mirror whose round never comes keeps nobody from anything.
+    /// What a younger mirror is about to write keeps no older one from it: it may never come to that. In its first round a
+    /// mirror leaves alone what an older one may want that has not said so, and that is worked on here, as `is_here` tells.
+    /// It does so once: a mirror whose round never comes keeps nobody from anything.
     ///
     /// What a mirror wants without conflict is held by it from now on, unless it could not write it before.
     pub(super) fn settle<'a>(
@@ -68,7 +64,6 @@ impl Claims {
         all: &'a [Arc<Wishes>],
         is_here: impl Fn(&str) -> bool,
     ) -> Conflicts<'a> {
-        self.apart.remove(&own.mirror.name);
         let elders = self.find_elders(own, all, is_here);
         if own.is_complete {
             self.let_go(&own.mirror.name);
@@ -87,7 +82,6 @@ impl Claims {
         for (key, elder) in elders {
             conflicts.entry(key).or_insert(Hindrance::Undecided(elder));
         }
-        self.leave_to_writers(run, own, &mut conflicts);
         for holder in self.hold_honoured(run, own, &conflicts) {
             self.withhold(&holder);
         }
@@ -121,44 +115,6 @@ impl Claims {
             Some(((source, claim), elder.to_owned()))
         })
         .collect()
-    }
-
-    /// Takes out what another mirror writes at this moment.
-    fn leave_to_writers<'a>(&self, run: Run, own: &'a Wishes, conflicts: &mut Conflicts<'a>) {
-        for Wish { source, claim, .. } in &own.tags {
-            let holders = targets(claim).filter_map(|target| self.holders.get(&target));
-            let mut others = holders.filter(|it| it.mirror.name != own.mirror.name);
-            if let Some(writer) = others.find(|holder| self.writes(run, holder)) {
-                let writer = Hindrance::Written(writer.mirror.name.clone());
-                conflicts.entry((source, claim)).or_insert(writer);
-            }
-        }
-    }
-
-    /// Whether another run than this one may be about to write what somebody holds.
-    fn writes(&self, run: Run, holder: &Holder) -> bool {
-        let is_running = |other: Run| other != run && self.running.contains(&other);
-        holder.run.is_some_and(is_running) || self.apart.contains(&holder.mirror.name)
-    }
-
-    /// A run begins.
-    pub(super) fn begin(&mut self, run: Run) {
-        self.running.insert(run);
-    }
-
-    /// A run has ended, and writes nothing more.
-    pub(super) fn end(&mut self, run: Run) {
-        self.running.remove(&run);
-    }
-
-    /// Other processes copy what a mirror holds until it settles anew, or is taken back.
-    pub(super) fn leave_apart(&mut self, mirror: &str) {
-        self.apart.insert(mirror.to_owned());
-    }
-
-    /// Nobody copies any more what a mirror left to other processes.
-    pub(super) fn take_back(&mut self, mirror: &str) {
-        self.apart.remove(mirror);
     }
 
     /// Holds what a mirror wants without conflict, as far as its claims count; gives the rest.
@@ -252,8 +208,7 @@ impl Claims {
         let claims = own.tags.iter().map(|wish| &wish.claim);
         let wanted: HashSet<Target> = claims.flat_map(targets).collect();
         let rivals = self.rivals(run, own, all);
-        let mut conflicts = find_own_conflicts(own, all, &wanted, &rivals);
-        self.leave_to_writers(run, own, &mut conflicts);
+        let conflicts = find_own_conflicts(own, all, &wanted, &rivals);
         // What is not held stays as its last round left it.
         self.hold_honoured(run, own, &conflicts);
         conflicts
@@ -397,7 +352,6 @@ impl Claims {
     pub(super) fn forget(&mut self, mirror: &str) {
         self.unproven.remove(mirror);
         self.begun.remove(mirror);
-        self.apart.remove(mirror);
         self.let_go(mirror);
     }
 

@@ -21,7 +21,7 @@ use super::parents::find_parents;
 use super::peers::{Peer, Peers};
 use super::prune::{Findings, PruneRun};
 use super::sighting::{Selected, Sighting};
-use super::state::{OpenRun, State};
+use super::state::State;
 use super::steps::apply::apply;
 use super::steps::decide::decide;
 use super::steps::gate::gate;
@@ -32,6 +32,7 @@ use super::steps::own::{conclude, hold_back, own, wishes};
 use super::steps::resolve::resolve;
 use super::steps::select::select;
 use super::steps::{apply, gate, list, resolve};
+use super::wishes::Run;
 use crate::copy::Engine;
 use crate::plan::RepositoryShare;
 use crate::plan::report::{Failure, MirrorReport, Outcome, Report, TagReport};
@@ -43,7 +44,7 @@ const TAG_BYTES: usize = 1_024;
 /// What all mirrors of a run share.
 struct Round<'a> {
     state: &'a State,
-    run: OpenRun<'a>,
+    run: Run,
     mode: Mode,
     observer: &'a dyn Observer,
     peers: Peers,
@@ -205,9 +206,7 @@ impl Round<'_> {
             learned,
             authorities: &connection.authorities(),
         };
-        let judged = gate(&gating, self.run.id(), &mut round, owned)
-            .boxed()
-            .await;
+        let judged = gate(&gating, self.run, &mut round, owned).boxed().await;
         decide(&mut round, judged);
         self.copies.limit(&mut round.items);
         if self.only.is_some() {
@@ -227,9 +226,7 @@ impl Round<'_> {
 
     /// Prunes once everything is in place that is wanted, where all of it was looked at.
     async fn prune<C: Connect>(&self, round: &mut MirrorRound, pruning: &PruneRun<'_, C>) {
-        if self.waits(round) {
-            self.state.leave_apart(&round.mirror.name);
-        } else if self.only.is_none() {
+        if self.only.is_none() && !self.waits(round) {
             let findings = Findings::of(&round.selection, &round.items);
             let end = pruning.prune(&findings, &mut round.report, self.mode);
             end.boxed().await;
@@ -259,7 +256,7 @@ impl Round<'_> {
         let is_here = |mirror: &str| self.state.is_here(mirror);
         let owned = own(
             &mut claims,
-            (self.run.id(), &is_here),
+            (self.run, &is_here),
             round,
             (&wishes, &all),
             found,
@@ -283,8 +280,7 @@ impl Round<'_> {
                 };
                 let outcomes = apply(&applying, round).boxed().await;
                 let State { ledger, .. } = self.state;
-                let run = self.run.id();
-                conclude(&mut self.state.claims(), ledger, run, round, &outcomes);
+                conclude(&mut self.state.claims(), ledger, self.run, round, &outcomes);
                 outcomes
             }
             Mode::Plan | Mode::Prune => round.items.iter().map(Item::foreseen).collect(),

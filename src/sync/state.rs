@@ -39,12 +39,6 @@ pub struct State {
     pub(super) neighbours: Option<Arc<dyn Neighbours>>,
 }
 
-/// A run, which is over when this is dropped: nothing is written by it any more.
-pub(super) struct OpenRun<'a> {
-    state: &'a State,
-    run: Run,
-}
-
 /// What mirrors may take of the process.
 #[derive(Clone, Debug)]
 pub struct Allowance {
@@ -145,16 +139,6 @@ impl State {
         self.pruner.forget(mirror);
     }
 
-    /// Takes note that other processes copy what a mirror wants, until its next round or until it is taken back.
-    pub fn leave_apart(&self, mirror: &str) {
-        self.claims().leave_apart(mirror);
-    }
-
-    /// Takes note that nobody copies any more what a mirror left to other processes.
-    pub fn take_back(&self, mirror: &str) {
-        self.claims().take_back(mirror);
-    }
-
     /// Whether this process works on a mirror, for all that it knows.
     pub(super) fn is_here(&self, mirror: &str) -> bool {
         let neighbours = self.neighbours.as_ref();
@@ -162,35 +146,19 @@ impl State {
     }
 
     /// Begins rounds: what may have changed at registries since the last ones is forgotten.
-    pub(super) fn begin_run(&self) -> OpenRun<'_> {
+    pub(super) fn begin_run(&self) -> Run {
         self.engine.begin_round();
         self.begin_glance()
     }
 
     /// Begins a look at some tags. Rounds that run keep what they know; the look forgets what it knows of its own
     /// repositories.
-    pub(super) fn begin_glance(&self) -> OpenRun<'_> {
-        let run = Run(self.runs.fetch_add(1, Ordering::Relaxed));
-        self.claims().begin(run);
-        OpenRun { state: self, run }
+    pub(super) fn begin_glance(&self) -> Run {
+        Run(self.runs.fetch_add(1, Ordering::Relaxed))
     }
 
     pub(super) fn claims(&self) -> MutexGuard<'_, Claims> {
         self.claims.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-// === impl OpenRun ===
-
-impl OpenRun<'_> {
-    pub(super) const fn id(&self) -> Run {
-        self.run
-    }
-}
-
-impl Drop for OpenRun<'_> {
-    fn drop(&mut self) {
-        self.state.claims().end(self.run);
     }
 }
 

@@ -10,7 +10,7 @@ use crate::oci::{Digest, Registry, Repository};
 use crate::plan::{Claim, Mirror, SourceImage};
 
 /// The run that a round belongs to: each one of a process has its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Run(pub(super) u64);
 
 /// What a mirror wants in one run.

@@ -85,7 +85,7 @@ spec:
   images:
 {images}  # Several destinations get each image at once, and each byte is read once.
   destinations:
-{destination}  interval: 1h        # how often every tag is looked at, which costs no pull; or schedule: \"0 3 * * *\"
+{destination}  interval: 1h        # how often every tag is looked at, which costs no pull; or schedule: {{cron: \"0 3 * * *\"}}
 {prune}"
         );
         mirror + &self.policy()

@@ -27,7 +27,6 @@ use crate::controller::context::{Context, RunningTurn, Shared};
 use crate::controller::jobs::{
     JobEnd, JobSettings, JobTurn, MOST_JOBS, NamespaceJobs, Planned, generation_of, shares_of,
 };
-use crate::controller::memory::name_of;
 use crate::controller::objects::generation;
 use crate::controller::records::{self, HeardObjects, ToldPushes};
 use crate::controller::rounds::RunningRound;
@@ -356,9 +355,7 @@ pub(super) async fn take_over(
 
 /// Ends the Job that the status names, and waits until its pods write no more.
 pub(super) async fn abandon(object: &ImageMirror, context: &Context) -> Result<(), WriteError> {
-    let name = name_of(object);
     let Some(named) = context.shared.memory.read(object).status.job else {
-        context.shared.state.take_back(&name);
         return Ok(());
     };
     tracing::info!(job = %named.name, "the Job is ended");
@@ -372,7 +369,6 @@ pub(super) async fn abandon(object: &ImageMirror, context: &Context) -> Result<(
         Ok(()) => {}
     }
     tokio::time::sleep(FENCE).await;
-    context.shared.state.take_back(&name);
     leave(object, false, context).await
 }
 

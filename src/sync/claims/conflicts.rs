@@ -20,8 +20,6 @@ pub(in crate::sync) type Conflicts<'a> = HashMap<(&'a SourceImage, &'a Claim), H
 pub(in crate::sync) enum Hindrance {
     /// Another image, or another mirror, has it.
     Conflict(ConflictKind),
-    /// A mirror is writing it at this moment.
-    Written(String),
     /// An older mirror may want it, and has not said so.
     Undecided(String),
 }

@@ -80,7 +80,6 @@ pub(in crate::sync) fn own(
 fn explain(mirror: &Mirror, subject: &str, obstacle: &Hindrance) -> Failure {
     match obstacle {
         Hindrance::Conflict(kind) => Failure::conflict(subject, kind),
-        Hindrance::Written(other) => Failure::disputed(subject, name_for(mirror, other), "write"),
         Hindrance::Undecided(other) => Failure::undecided(subject, name_for(mirror, other)),
     }
 }

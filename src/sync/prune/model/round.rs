@@ -148,7 +148,7 @@ impl World {
         let run = self.state().begin_run();
         let mut claims = self.state().claims();
         let all = std::slice::from_ref(&wishes);
-        let conflicts = claims.settle(run.id(), &wishes, all, |_| true);
+        let conflicts = claims.settle(run, &wishes, all, |_| true);
         for kind in conflicts.values() {
             self.tell(|| format!("in conflict: {kind:?}"));
         }
@@ -176,7 +176,7 @@ impl World {
         for wanted in wanted {
             let wish = self.wish(wanted);
             if wish.ownership > Ownership::Wanted {
-                claims.conclude(run.id(), mirror, &wish);
+                claims.conclude(run, mirror, &wish);
             } else {
                 claims.fail(&mirror.name, &wanted.claim);
             }

@@ -82,7 +82,7 @@ impl Question {
         }
         let cpu = ended_children_cpu_seconds();
         let start = Instant::now();
-        let finished = Program::transship(&["plan", "-f", "-"])
+        let finished = Program::transship(&["plan", "-o", "wide", "-f", "-"])
             .input(self.documents(source, destination))
             .run()
             .await;

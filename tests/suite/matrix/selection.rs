@@ -60,7 +60,7 @@ async fn a_plan_of_very_many_tags_can_be_read() {
     ];
     for (mirror, selected, by) in cases {
         source.script().clear_requests();
-        let finished = mirror.command(&["plan"]).run().await;
+        let finished = mirror.command(&["plan", "-o", "wide"]).run().await;
         assert_eq!((finished.code, finished.stderr.as_str()), (Some(2), ""));
         let lines: Vec<&str> = finished.stdout.lines().collect();
         assert_eq!(lines.last(), Some(&to_copy(selected).as_str()));

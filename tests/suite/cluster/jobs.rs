@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use self::pods::Pods;
 use super::kubectl::Plugin;
 use super::objects::{Mirror, login_secret};
+use super::shards::changes;
 use super::stage::{change, controller_of, message, ready_for, sync, until, within};
 use crate::support::cluster::controller::{Controller, Options};
 use crate::support::cluster::namespace::find_condition;
@@ -243,8 +244,12 @@ async fn the_job_of_a_mirror_that_is_suspended_is_ended_and_writes_no_more() {
     namespace.wait_for("imir", "mirror", "left", is_left).await;
     assert!(namespace.list("jobs.batch").await.is_empty());
     until("its pods have ended", async || !pods.runs(0)).await;
-    gate.open();
     assert_eq!(destination.tags("app00"), Vec::<String>::new());
+    // What was on its way may arrive, and nothing follows it.
+    let before = changes(&destination.requests());
+    gate.open();
+    destination.quiet().await;
+    assert_eq!(changes(&destination.requests()), before);
     // And goes on as ever.
     change(
         &namespace,

@@ -70,9 +70,11 @@ impl World {
             let is_meant = claims.any(|it| at(&it.registry, &it.repository, &it.tag) == *place)
                 && member.mirror.names(&source.0);
             // What another process has found out is told by its records, and its spec by the watch.
-            let is_told = member.settled.get(place) == Some(digest)
-                || self.knows_spec_of(number) && member.selected.contains(&source.1);
-            let is_known = is_told || self.works_on(number);
+            let is_on_record = member.settled.get(place) == Some(digest);
+            let is_asked = member.selected.contains(&source.1);
+            // Whoever works on it may have begun since, and knows no more than a spec that lists its tags.
+            let is_open = self.works_on(number) && !(self.is_shared() && member.is_listed);
+            let is_known = is_on_record || is_open || is_asked && self.knows_spec_of(number);
             let is_wanted = is_meant && is_known && digest == found;
             must(!is_wanted, || format!("{slot:?} is wanted by {number}"));
         }

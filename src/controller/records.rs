@@ -18,13 +18,12 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::future::{BoxFuture, FutureExt, ready};
-use futures::{StreamExt, stream};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::api::ListParams;
 use kube::runtime::reflector::ObjectRef;
 use kube::{Api, ResourceExt};
 
-use self::common::{WRITES, is_missing, list_some, unkept};
+use self::common::{is_missing, keep_each, list_some};
 use self::convert::Identity;
 pub use self::convert::read as read_record;
 pub(super) use self::convert::show as show_record;
@@ -231,19 +230,9 @@ impl Keep for Records {
         let Some(owner) = Identity::of(owner) else {
             return ready(Ok(())).boxed();
         };
-        stream::iter(pages)
-            .map(move |page| {
-                let owner = owner.clone();
-                async move {
-                    let written = self.write(memory, &owner, page).await;
-                    let error = written.err()?;
-                    Some((page.clone(), unkept(&page.repository, &error)))
-                }
-            })
-            .buffer_unordered(WRITES)
-            .filter_map(ready)
-            .collect()
-            .map(|unkept| KeepError::of_pages(unkept).map_or(Ok(()), Err))
-            .boxed()
+        keep_each(pages, move |page| {
+            let owner = owner.clone();
+            async move { self.write(memory, &owner, page).await }
+        })
     }
 }

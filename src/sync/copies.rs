@@ -123,11 +123,9 @@ impl Item {
         let recorded = sighting.recorded.as_ref();
         self.is_copied()
             && recorded.is_some_and(|record| {
-                record.is_pending()
-                    && !record.refused
+                record.announces(&sighting.expected)
                     && record.source == image.source.to_string()
                     && record.is_of(&image.digest, &image.shape)
-                    && record.digest == sighting.expected
             })
     }
 }

@@ -96,7 +96,10 @@ impl State {
 
     /// Takes over what a mirror held by the memory of an earlier process.
     pub fn resume_claims(&self, mirror: &Mirror) {
-        for (page, leaf) in self.ledger.leaves(&mirror.name) {
+        let held = self
+            .ledger
+            .leaves_where(&mirror.name, |_, leaf| !leaf.records.is_empty());
+        for (page, leaf) in held {
             let destination = mirror.destination(&page.destination);
             let registry = destination.map(|destination| &destination.registry);
             let held = leaf.held(&page.repository, registry);

@@ -1,18 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! What the controller and pods have in common: how objects are listed, and what a write that failed means.
+//! What the controller and pods have in common: how objects are listed, how what changed is written side by side, and what a
+//! write that failed means.
 
-use kube::Api;
+use futures::future::{BoxFuture, FutureExt, ready};
+use futures::{StreamExt, stream};
 use kube::api::ListParams;
 use kube::core::DeserializeGuard;
 use kube::core::error_boundary::InvalidObject;
+use kube::{Api, Client};
 
+use crate::api::mirrored_repository::MIRROR_UID_LABEL;
 use crate::api::{MirroredRepository, Reason};
 use crate::controller::cluster::WriteError;
 use crate::controller::objects::{Guarded, PAGE_SIZE};
 use crate::oci::Repository;
+use crate::plan::Mirror;
 use crate::runtime::kubernetes::ObjectPages;
-use crate::sync::ledger::KeepError;
+use crate::sync::ledger::{KeepError, Page};
 
 /// Repositories that are written at a time.
 pub(super) const WRITES: usize = 8;
@@ -33,6 +38,18 @@ pub(super) async fn list_some(
         }
     }
     Ok(())
+}
+
+/// The same for those that say that they are a mirror's.
+pub(super) async fn list_own(
+    client: &Client,
+    mirror: &Mirror,
+    take: impl FnMut(MirroredRepository),
+) -> Result<(), kube::Error> {
+    let uid = mirror.uid.as_deref().unwrap_or_default();
+    let own = format!("{MIRROR_UID_LABEL}={uid}");
+    let api = Api::namespaced(client.clone(), &mirror.namespace);
+    list_some(&api, ListParams::default().labels(&own), take).await
 }
 
 fn warn_of(invalid: &InvalidObject) {
@@ -60,8 +77,31 @@ fn is_over_quota(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if status.message.contains("exceeded quota"))
 }
 
+/// Writes what changed of these repositories, some of them at a time.
+pub(super) fn keep_each<'a, W>(
+    pages: &'a [Page],
+    write: impl Fn(&'a Page) -> W + Send + 'a,
+) -> BoxFuture<'a, Result<(), KeepError>>
+where
+    W: Future<Output = Result<(), WriteError>> + Send + 'a,
+{
+    stream::iter(pages)
+        .map(move |page| {
+            let writing = write(page);
+            async move {
+                let error = writing.await.err()?;
+                Some((page.clone(), unkept(&page.repository, &error)))
+            }
+        })
+        .buffer_unordered(WRITES)
+        .filter_map(ready)
+        .collect()
+        .map(|unkept| KeepError::of_pages(unkept).map_or(Ok(()), Err))
+        .boxed()
+}
+
 /// What it means for a repository that an object was not written.
-pub(super) fn unkept(repository: &Repository, error: &WriteError) -> KeepError {
+fn unkept(repository: &Repository, error: &WriteError) -> KeepError {
     let reason = match error {
         WriteError::LeaseLost => Reason::ProgressingWithRetry,
         WriteError::Request(error) if is_over_quota(error) => Reason::QuotaExceeded,

@@ -97,9 +97,9 @@ impl OtherShards {
             for DeserializeGuard(object) in listed {
                 let Ok(object) = object else { continue };
                 // Most of a list of everything is about other places: it is not read at all.
-                if !finds.are_about(&object) {
+                let Some(place) = place_of(&object).filter(|place| finds.are_about(place)) else {
                     continue;
-                }
+                };
                 let Some((page, mut leaf)) = convert::read(&object) else {
                     continue;
                 };
@@ -113,7 +113,7 @@ impl OtherShards {
                     // What protects the tags in it was read when this process began.
                     Writer::Stranger => continue,
                 }
-                finds.add(&object, &page, &leaf);
+                finds.add(&place, &page, &leaf);
             }
         }
         Ok(())
@@ -131,31 +131,15 @@ impl<'a> Finds<'a> {
         Self(places.map(|place| (place, BTreeMap::new())).collect())
     }
 
-    /// The places that an object may be about.
-    fn places_of<'b>(
-        &'b mut self,
-        object: &MirroredRepository,
-    ) -> impl Iterator<Item = &'b mut BTreeMap<Page, Leaf>> + use<'a, 'b> {
-        let named = object.spec.repository.split_once('/');
-        let named = named.and_then(|(registry, repository)| {
-            Some((registry.parse().ok()?, repository.parse().ok()?))
-        });
-        let named: Option<RecordPlace> = named;
+    /// Whether what is on record of a place may be about one of these.
+    fn are_about(&self, place: &RecordPlace) -> bool {
+        self.0.keys().any(|sought| may_be(sought, place))
+    }
+
+    /// Takes what an object has on record of a place, as far as others need it.
+    fn add(&mut self, place: &RecordPlace, page: &Page, leaf: &Leaf) {
         let places = self.0.iter_mut();
-        places.filter_map(move |((registry, repository), found)| {
-            let (at, name) = named.as_ref()?;
-            let is_there = registry.is_none_or(|registry| at.may_be(registry));
-            (is_there && name == *repository).then_some(found)
-        })
-    }
-
-    fn are_about(&mut self, object: &MirroredRepository) -> bool {
-        self.places_of(object).next().is_some()
-    }
-
-    /// Takes what an object has on record, as far as others need it.
-    fn add(&mut self, object: &MirroredRepository, page: &Page, leaf: &Leaf) {
-        for found in self.places_of(object) {
+        for (_, found) in places.filter(|(sought, _)| may_be(sought, place)) {
             let known = found.entry(page.clone()).or_default();
             known.records.extend(leaf.records.clone());
             known.deleted.extend(leaf.deleted.clone());
@@ -166,6 +150,17 @@ impl<'a> Finds<'a> {
         let places = self.0.into_iter();
         places.map(|(place, found)| (place, found.into_iter().collect()))
     }
+}
+
+/// Which place an object is about. None where it is about none.
+fn place_of(object: &MirroredRepository) -> Option<RecordPlace> {
+    let (registry, repository) = object.spec.repository.split_once('/')?;
+    Some((registry.parse().ok()?, repository.parse().ok()?))
+}
+
+/// Whether a place may be the one that is looked for.
+fn may_be((registry, repository): &Sought<'_>, (at, name): &RecordPlace) -> bool {
+    registry.is_none_or(|registry| at.may_be(registry)) && name == *repository
 }
 
 impl Neighbours for OtherShards {

@@ -6,17 +6,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use futures::future::{BoxFuture, FutureExt, ready};
-use futures::{StreamExt, stream};
-use kube::api::ListParams;
-use kube::{Api, Client, ResourceExt};
+use futures::future::BoxFuture;
+use kube::{Client, ResourceExt};
 
-use super::common::{WRITES, list_some, unkept};
+use super::common::{keep_each, list_own};
 use super::convert;
 use super::copied::Copied;
 use super::restored::Restored;
 use super::writer::Writer;
-use crate::api::mirrored_repository::{COPIED_ANNOTATION, MIRROR_UID_LABEL};
+use crate::api::mirrored_repository::COPIED_ANNOTATION;
 use crate::controller::cluster::{Cluster, WriteError};
 use crate::oci::Tag;
 use crate::plan::Mirror;
@@ -63,11 +61,8 @@ impl PodRecords {
         ledger: &Ledger,
     ) -> Result<Restored, kube::Error> {
         let uid = mirror.uid.as_deref();
-        let own = format!("{MIRROR_UID_LABEL}={}", uid.unwrap_or_default());
-        let api = Api::namespaced(client.clone(), &mirror.namespace);
         let mut objects = Vec::new();
-        let parameters = ListParams::default().labels(&own);
-        list_some(&api, parameters, |object| objects.push(object)).await?;
+        list_own(client, mirror, |object| objects.push(object)).await?;
         let mut all = Restored::default();
         let (mut leaves, now) = (Vec::new(), clock::now());
         for object in objects {
@@ -155,16 +150,6 @@ impl Keep for PodRecords {
         owner: &'a Mirror,
         pages: &'a [Page],
     ) -> BoxFuture<'a, Result<(), KeepError>> {
-        stream::iter(pages)
-            .map(move |page| async move {
-                let told = self.tell(memory, &owner.namespace, page).await;
-                let error = told.err()?;
-                Some((page.clone(), unkept(&page.repository, &error)))
-            })
-            .buffer_unordered(WRITES)
-            .filter_map(ready)
-            .collect()
-            .map(|unkept| KeepError::of_pages(unkept).map_or(Ok(()), Err))
-            .boxed()
+        keep_each(pages, move |page| self.tell(memory, &owner.namespace, page))
     }
 }

@@ -5,13 +5,12 @@
 use std::collections::HashMap;
 
 use futures::{StreamExt, stream};
-use kube::api::ListParams;
-use kube::{Api, Client, ResourceExt};
+use kube::{Client, ResourceExt};
 
-use super::common::{WRITES, list_some};
+use super::common::{WRITES, list_own};
 use super::convert;
 use super::copied::Copied;
-use crate::api::mirrored_repository::{COPIED_ANNOTATION, MIRROR_UID_LABEL};
+use crate::api::mirrored_repository::COPIED_ANNOTATION;
 use crate::controller::cluster::Cluster;
 use crate::plan::Mirror;
 use crate::sync::Push;
@@ -46,10 +45,7 @@ pub(in crate::controller) async fn hear(
     if !ledger.has_announced(&mirror.name) {
         return Ok(told);
     }
-    let uid = mirror.uid.as_deref();
-    let own = format!("{MIRROR_UID_LABEL}={}", uid.unwrap_or_default());
-    let api = Api::namespaced(client.clone(), &mirror.namespace);
-    list_some(&api, ListParams::default().labels(&own), |object| {
+    list_own(client, mirror, |object| {
         let copied = Copied::of(&object).zip(convert::page(&object));
         let Some((copied, page)) = copied.filter(|(_, page)| page.mirror == mirror.name) else {
             return;

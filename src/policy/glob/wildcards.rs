@@ -44,7 +44,11 @@ pub(super) enum Case {
 }
 
 /// The steps before which a text may stand.
-struct Places([bool; GLOB_LENGTH + 1]);
+struct Places {
+    at: [bool; GLOB_LENGTH + 1],
+    /// There is none: what comes changes nothing.
+    is_empty: bool,
+}
 
 // === impl Wildcards ===
 
@@ -55,6 +59,9 @@ impl Wildcards {
         let mut places = Places::none();
         self.enter(0, &mut places);
         for character in text.chars() {
+            if places.is_empty {
+                return false;
+            }
             let mut next = Places::none();
             for (place, step) in self.0.iter().enumerate() {
                 if !places.has(place) {
@@ -139,16 +146,20 @@ impl Case {
 
 impl Places {
     fn none() -> Self {
-        Self([false; GLOB_LENGTH + 1])
+        Self {
+            at: [false; GLOB_LENGTH + 1],
+            is_empty: true,
+        }
     }
 
     fn has(&self, place: usize) -> bool {
-        self.0.get(place) == Some(&true)
+        self.at.get(place) == Some(&true)
     }
 
     fn add(&mut self, place: usize) {
-        if let Some(at) = self.0.get_mut(place) {
+        if let Some(at) = self.at.get_mut(place) {
             *at = true;
+            self.is_empty = false;
         }
     }
 }

@@ -103,8 +103,8 @@ impl Memory {
         let state = &*state;
         let names = state.whereabouts.find(repository);
         let others = names.filter(|name| *name != wanting.mirror.name);
-        let others = others.filter_map(|name| Some((name, rival(name)?)));
-        let mut contenders = others.flat_map(|(name, rival)| {
+        let mut contenders = others.flat_map(|name| {
+            let rival = &rival;
             let pages = state.records.pages(name).into_iter();
             let pages = pages.filter(|page| page.repository == *repository);
             pages.filter_map(move |page| {
@@ -112,9 +112,10 @@ impl Memory {
                 let at = record.registry.as_ref();
                 let deleted = find(&state.records.deleted, &page);
                 let tombstone = deleted.and_then(|tags| tags.get(tag));
-                let is_here = at.is_none_or(|at| at.may_be(registry));
-                let kept = is_here.then(|| keeps(wanting, (name, &rival), (record, tombstone)));
-                kept.flatten()
+                if at.is_some_and(|at| !at.may_be(registry)) {
+                    return None;
+                }
+                keeps(wanting, (name, &rival(name)?), (record, tombstone))
             })
         });
         contenders.next()
